@@ -1,0 +1,71 @@
+# The two commands: `make repro` runs the study, `make test` runs all tests. Each sets up what it needs.
+
+VENV := .venv
+INSTALLED := $(VENV)/.installed
+# The first Python that TensorFlow has wheels for; name another with `make PYTHON=/path/to/python3.12 repro`.
+SERVES := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+CANDIDATES := python3 python3.13 python3.12 python3.11
+PYTHON ?= $(shell for p in $(CANDIDATES); do $$p -c '$(SERVES)' >/dev/null 2>&1 && echo $$p && break; done)
+
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export VIRTUAL_ENV := $(CURDIR)/$(VENV)
+unexport PYTHONHOME PYTHONPATH
+
+.PHONY: help repro test unit setup ui publish check format bench figures lock
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make repro    set up, run the whole study, publish it to MLflow, show the result"
+	@echo "make test     set up, run all tests              make unit     the quick ones only"
+	@echo "make ui       look at the runs in MLflow         make publish  publish to MLFLOW_TRACKING_URI"
+	@echo "make check    format, lint, types                make format   mend format and imports"
+	@echo "make bench    speed and memory, as ratios        make figures  renew the README's figures"
+	@echo "make lock     renew requirements.lock"
+
+repro: setup
+	@python3 -m pipeline.check
+	@dvc repro
+	@python3 -m pipeline.stages.track
+	@python3 -m pipeline.results
+
+test: setup
+	@python3 -m pytest
+
+unit: setup
+	@python3 -m pytest -m "not slow"
+
+setup: $(INSTALLED)
+
+$(INSTALLED): requirements.lock
+	@test -n "$(PYTHON)" && $(PYTHON) -c '$(SERVES)' 2>/dev/null || { \
+	  found="$$($(or $(PYTHON),python3) --version 2>/dev/null)"; \
+	  echo "error: found $${found:-no Python}: must be Python 3.11, 3.12 or 3.13, for which TensorFlow exists;" \
+	    "name one with make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@echo "setting up $(VENV) with $$($(PYTHON) --version): some 190 packages, 3 GB, two minutes or more"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(VENV)/bin/python3 -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@git rev-parse --git-dir >/dev/null 2>&1 || $(VENV)/bin/dvc config --local core.no_scm true
+	@touch $@
+
+ui: setup
+	@python3 -m pipeline.tracking.ui
+
+publish: setup
+	@python3 -m pipeline.stages.track
+
+check: setup
+	@ruff format --check . && ruff check . && mypy
+
+format: setup
+	@ruff format . && ruff check --fix .
+
+bench: setup
+	@python3 -m benchmarks.engine
+
+figures: setup
+	@mkdir -p docs && cp reports/learned_share.png reports/pair.png docs/
+
+lock: setup
+	@command -v uv >/dev/null || { echo "error: uv not found: needed to renew the lock" >&2; exit 1; }
+	@uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --custom-compile-command "make lock" --extra dev pyproject.toml -o requirements.lock

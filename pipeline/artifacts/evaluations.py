@@ -1,0 +1,53 @@
+"""What `evaluate` leaves of a variant: tables, figures and the metrics file."""
+
+from pathlib import Path
+
+from pipeline.artifacts.files import load_json, save_json
+from pipeline.artifacts.tables import load_table, save_table
+from pipeline.evaluation.variant import VariantEvaluation
+
+EVALUATIONS = Path("evaluations")
+METRICS = Path("metrics")
+
+
+def folder(variant: str) -> Path:
+    """All that the evaluation leaves of a variant, but for the metrics file."""
+    return EVALUATIONS / variant
+
+
+def metrics_path(variant: str) -> Path:
+    """The metrics file, which git keeps."""
+    return METRICS / f"{variant}.json"
+
+
+def figure_path(variant: str, name: str) -> Path:
+    """A figure of the variant."""
+    return folder(variant) / f"{name}.png"
+
+
+def figures(variant: str) -> list[Path]:
+    """All figures of the variant, by name."""
+    return sorted(folder(variant).glob("*.png"))
+
+
+def tables(variant: str) -> list[Path]:
+    """All tables of the variant, and its metrics file."""
+    return [*sorted(folder(variant).glob("*.csv")), metrics_path(variant)]
+
+
+def save_evaluation(variant: str, evaluation: VariantEvaluation) -> None:
+    """Tables and metrics; figures are saved one by one."""
+    save_table(evaluation.replicas, folder(variant) / "replicas.csv")
+    save_table(evaluation.curves, folder(variant) / "curves.csv")
+    save_table(evaluation.layers, folder(variant) / "layers.csv")
+    save_json(evaluation.metrics, metrics_path(variant))
+
+
+def load_evaluation(variant: str) -> VariantEvaluation:
+    """Raises: UserError: a file is missing or damaged."""
+    return VariantEvaluation(
+        load_json(metrics_path(variant)),
+        load_table(folder(variant) / "replicas.csv", ["replica", "outcome", "test_accuracy"]),
+        load_table(folder(variant) / "curves.csv", ["epoch", "learned_share", "alive_share"]),
+        load_table(folder(variant) / "layers.csv", ["epoch", "layer", "living"]),
+    )

@@ -1,0 +1,65 @@
+"""What all artifacts share: written under another name and moved into place, read with one line for every fault."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import UserError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path`, same suffix, which takes its place at the end and vanishes on any failure."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=".writing-", dir=path.parent))
+    try:
+        temporary = folder / path.name
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def reading(path: Path, what: str) -> Iterator[None]:
+    """Turn every way in which reading `path` can fail into one line.
+
+    Args:
+        what: what the file must hold, for the message.
+
+    Raises:
+        UserError: the file is missing, truncated or not of the format.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: not found: `dvc repro` makes it")
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:  # the readers of three libraries fail in their own ways on damaged bytes
+        reason = str(error).strip().splitlines()
+        found = reason[0] if reason else type(error).__name__
+        raise UserError(f"{path}: damaged ({found}): must be {what}; `dvc repro` makes it anew") from None
+
+
+def save_json(value: Any, path: Path) -> None:
+    """Sorted by nobody: the order of keys is the writer's. NaN is refused, for JSON has none."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def load_json(path: Path) -> Any:
+    """Raises: UserError: missing or damaged."""
+    with reading(path, "JSON"):
+        return json.loads(path.read_text(encoding="utf-8"))
+
+
+def save_text(text: str, path: Path) -> None:
+    """UTF-8."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")

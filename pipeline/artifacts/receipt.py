@@ -1,0 +1,12 @@
+"""What `track` leaves: which fingerprints the store holds. Beside the store, so that it goes where the store goes."""
+
+from pathlib import Path
+
+from pipeline.artifacts.files import save_json
+
+RECEIPT = Path("mlflow/receipt.json")
+
+
+def save_receipt(published: dict[str, dict[str, str]]) -> None:
+    """For each variant its fingerprint and its judgement; nothing that varies from machine to machine."""
+    save_json(published, RECEIPT)

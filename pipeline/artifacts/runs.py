@@ -1,0 +1,110 @@
+"""What `train` leaves of a variant: history, all final weights, all predictions; and where its Keras models lie.
+
+NetCDF 3 by scipy: the same bytes for the same arrays, and readable from many languages.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from pipeline.artifacts.files import reading, replacing
+from pipeline.errors import UserError
+from pipeline.history import CURVES, LAYER_VALUES
+
+RUNS = Path("runs")
+
+
+def folder(variant: str) -> Path:
+    """All that training leaves of a variant."""
+    return RUNS / variant
+
+
+def history_path(variant: str) -> Path:
+    """The history (NetCDF)."""
+    return folder(variant) / "history.nc"
+
+
+def predictions_path(variant: str) -> Path:
+    """The predictions (NetCDF)."""
+    return folder(variant) / "predictions.nc"
+
+
+def weights_path(variant: str) -> Path:
+    """The final weights of all replicas (NumPy's npz)."""
+    return folder(variant) / "weights.npz"
+
+
+def median_path(variant: str) -> Path:
+    """The median replica's model (`.keras`)."""
+    return folder(variant) / "median.keras"
+
+
+def best_path(variant: str) -> Path:
+    """The best replica's model (`.keras`)."""
+    return folder(variant) / "best.keras"
+
+
+def files(variant: str) -> list[Path]:
+    """All files that training leaves of the variant.
+
+    Raises:
+        UserError: there are none.
+    """
+    found = sorted(folder(variant).glob("*.*"))
+    if not found:
+        raise UserError(f"{folder(variant)}: not found: `dvc repro` makes it")
+    return found
+
+
+def save_run(variant: str, history: xr.Dataset, predictions: xr.Dataset, weights: dict[str, np.ndarray]) -> None:
+    """History, predictions and weights of all replicas."""
+    _save(history, history_path(variant))
+    _save(predictions, predictions_path(variant))
+    with replacing(weights_path(variant)) as temporary:
+        np.savez(temporary, **weights)
+
+
+def load_history(variant: str) -> xr.Dataset:
+    """Raises: UserError: missing, damaged, or of another shape."""
+    history = _load(history_path(variant))
+    layer_values = dict.fromkeys(LAYER_VALUES, ("replica", "recorded_epoch", "layer"))
+    _expect(history, history_path(variant), dict.fromkeys(CURVES, ("replica", "epoch")) | layer_values)
+    return history
+
+
+def load_predictions(variant: str) -> xr.Dataset:
+    """Raises: UserError: missing, damaged, or of another shape."""
+    predictions = _load(predictions_path(variant))
+    parts = {f"{part}_probability": ("replica", f"{part}_sample") for part in ("train", "test")}
+    _expect(predictions, predictions_path(variant), parts)
+    return predictions
+
+
+def load_weights(variant: str) -> dict[str, np.ndarray]:
+    """Every variable by path, float32 [replica, *shape].
+
+    Raises:
+        UserError: missing or damaged.
+    """
+    path = weights_path(variant)
+    with reading(path, "the weights of all replicas"), np.load(path) as stacks:
+        return dict(stacks)
+
+
+def _save(dataset: xr.Dataset, path: Path) -> None:
+    with replacing(path) as temporary:
+        dataset.to_netcdf(temporary, engine="scipy", format="NETCDF3_64BIT")
+
+
+def _load(path: Path) -> xr.Dataset:
+    with reading(path, "a NetCDF file"):
+        return xr.load_dataset(path, engine="scipy")
+
+
+def _expect(dataset: xr.Dataset, path: Path, variables: dict[str, tuple[str, ...]]) -> None:
+    for name, dims in variables.items():
+        if name not in dataset:
+            raise UserError(f"{path}: no variable {name}: must have it; `dvc repro` makes it anew")
+        if dataset[name].dims != dims:
+            raise UserError(f"{path}: {name} is over {dataset[name].dims}: must be over {dims}")

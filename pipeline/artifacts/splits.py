@@ -1,0 +1,33 @@
+"""What `split` leaves: the scaled parts, and the scaler's numbers."""
+
+from pathlib import Path
+
+from pipeline.artifacts.files import load_json, save_json
+from pipeline.artifacts.points import load_points, save_points
+from pipeline.data.points import Points, Scaling, Split
+from pipeline.errors import UserError
+
+TRAIN = Path("data/split/train.csv")
+TEST = Path("data/split/test.csv")
+SCALING = Path("data/split/scaling.json")
+
+
+def save_split(split: Split, scaling: Scaling) -> None:
+    """Both parts as tables; the scaling, and how many rows each part has, as JSON."""
+    save_points(split.train, TRAIN)
+    save_points(split.test, TEST)
+    numbers = {"offset": scaling.offset.tolist(), "factor": scaling.factor.tolist()}
+    save_json({"rows": {"train": len(split.train), "test": len(split.test)}, "scaled": numbers}, SCALING)
+
+
+def load_split() -> Split:
+    """Raises: UserError: a part is missing, damaged, or has not as many rows as it was written with."""
+    rows = load_json(SCALING).get("rows", {})
+    return Split(_part(TRAIN, rows.get("train")), _part(TEST, rows.get("test")))
+
+
+def _part(path: Path, rows: int | None) -> Points:
+    points = load_points(path)
+    if len(points) != rows:
+        raise UserError(f"{path}: {len(points)} rows: must have {rows}, as {SCALING} says; `dvc repro` makes it anew")
+    return points

@@ -1,0 +1,28 @@
+"""Errors that a user can mend: one line each, exit code 1, no traceback."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class UserError(Exception):
+    """What was found, where (a file or a dotted parameter), and what is allowed, in one line."""
+
+
+@contextmanager
+def reported_in_one_line() -> Iterator[None]:
+    """End the process with one line on stderr for every failure that is not a fault of this program.
+
+    Raises:
+        SystemExit: 1 for a `UserError` or an operating system error, 130 when interrupted.
+    """
+    try:
+        yield
+    except UserError as error:
+        sys.exit(f"error: {' '.join(str(error).split())}")
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        sys.exit(f"error: {where}{error.strerror or error}")
+    except KeyboardInterrupt:
+        print("interrupted: nothing half-written is left; run the same command again", file=sys.stderr)
+        sys.exit(130)

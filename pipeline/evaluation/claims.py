@@ -1,0 +1,91 @@
+"""What the tutorial says beside what is measured. It ran each network once; here every number is of many replicas."""
+
+from collections.abc import Iterator, Mapping
+
+import pandas as pd
+
+from pipeline.evaluation.intervals import wilson
+from pipeline.evaluation.summary import percent
+from pipeline.evaluation.variant import VariantEvaluation
+from pipeline.params.comparison import Claim, ComparisonParams, GradientClaim
+
+COLUMNS = ["about", "tutorial", "measured", "reading"]
+
+
+def table(params: ComparisonParams, evaluations: Mapping[str, VariantEvaluation]) -> pd.DataFrame:
+    """A row a claim, with the columns COLUMNS; claims about variants that are gone are passed over."""
+    rows: list[tuple[str, str, str, str]] = []
+    for name, claim in params.claims.items():
+        if name in evaluations:
+            rows.extend(_about_variant(name, claim, evaluations[name]))
+    both = (params.gradient_claim.more, params.gradient_claim.less)
+    if all(name in evaluations for name in both):
+        rows.extend(_about_gradients(params.gradient_claim, evaluations))
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _about_variant(name: str, claim: Claim, evaluation: VariantEvaluation) -> Iterator[tuple[str, str, str, str]]:
+    if claim.learns is not None:
+        yield _learns(name, claim.learns, evaluation)
+    for part in ("train", "test"):
+        stated = getattr(claim, f"{part}_accuracy")
+        if stated is not None:
+            yield _accuracy(name, part, stated, evaluation)
+    if claim.converged_by_epoch is not None:
+        yield _convergence(name, claim.converged_by_epoch, evaluation)
+
+
+def _learns(name: str, learns: bool, evaluation: VariantEvaluation) -> tuple[str, str, str, str]:
+    count, total = evaluation.metrics["learned"]["count"], evaluation.metrics["replicas"]
+    low, high = wilson(count, total)
+    measured = f"{count} of {total} replicas learn ({percent(low)} to {percent(high)}%)"
+    usual = "most replicas learn" if low > 0.5 else "most replicas do not" if high < 0.5 else "about half of them do"
+    agree = total - count if not learns else count
+    reading = f"{usual}; {agree} of {total} single runs would have shown the tutorial's result"
+    return f"{name} learns", "yes" if learns else "no", measured, reading
+
+
+def _accuracy(name: str, part: str, stated: float, evaluation: VariantEvaluation) -> tuple[str, str, str, str]:
+    values = evaluation.replicas[f"{part}_accuracy"]
+    spread = evaluation.metrics[f"{part}_accuracy"]
+    low, high = values.min(), values.max()
+    measured = f"median {spread['median']:.3f}, quartiles {spread['q25']:.3f} to {spread['q75']:.3f}"
+    inside = "within" if low <= stated <= high else "outside"
+    return (
+        f"{name}: {part} accuracy",
+        f"{stated:.3f}",
+        measured,
+        f"{inside} the range of {len(values)} replicas, {low:.3f} to {high:.3f}",
+    )
+
+
+def _convergence(name: str, epoch: int, evaluation: VariantEvaluation) -> tuple[str, str, str, str]:
+    learned = evaluation.replicas.epochs_to_learn.dropna()
+    stated = f"by about epoch {epoch}"
+    if learned.empty:
+        return f"{name} converges", stated, "no replica learned", "cannot be said"
+    by_then = int((learned <= epoch).sum())
+    measured = f"learned for good at epoch {learned.median():.0f} (median of the {len(learned)} that learned)"
+    return f"{name} converges", stated, measured, f"{by_then} of {len(learned)} had by epoch {epoch}"
+
+
+def _about_gradients(
+    claim: GradientClaim, evaluations: Mapping[str, VariantEvaluation]
+) -> Iterator[tuple[str, str, str, str]]:
+    """Medians over living replicas in the first layer: before training, then at the last epoch."""
+    about = f"the first layer of {claim.more} gets more gradient than that of {claim.less}"
+    for column, last, when in (
+        ("probe_gradient_mean_abs_median", False, "at epoch 0, full training set"),
+        ("gradient_mean_abs_median", True, "at the last epoch, mean over batches"),
+    ):
+        more, less = (_first_layer(evaluations[name], column, last) for name in (claim.more, claim.less))
+        if more is None or less is None:
+            continue
+        reading = f"{'more' if more > less else 'less'} gradient, by a factor of {max(more, less) / min(more, less):.2g}"
+        yield f"{about}, {when}", "more", f"{more:.2g} against {less:.2g} (median, living replicas)", reading
+
+
+def _first_layer(evaluation: VariantEvaluation, column: str, last: bool) -> float | None:
+    layer = evaluation.layers[evaluation.layers.layer == 1]
+    row = layer[layer.epoch == (layer.epoch.max() if last else 0)].iloc[0]
+    return float(row[column]) if row[column] > 0 else None

@@ -1,0 +1,54 @@
+"""Variants side by side."""
+
+from collections.abc import Mapping
+from itertools import combinations
+
+import pandas as pd
+
+from pipeline.evaluation.intervals import newcombe
+from pipeline.evaluation.variant import VariantEvaluation
+
+CURVES = ["learned_share", "alive_share", "train_accuracy_median", "test_accuracy_median"]
+
+
+def wide(evaluations: Mapping[str, VariantEvaluation]) -> pd.DataFrame:
+    """A row a variant."""
+    return pd.DataFrame([{"variant": name, **_row(evaluation.metrics)} for name, evaluation in evaluations.items()])
+
+
+def _row(metrics: dict) -> dict[str, float | None]:
+    learned, living = metrics["learned"], metrics["living"]
+    low, high = learned["interval"]
+    row = {"replicas": metrics["replicas"], "learned": learned["count"], "learned_rate": learned["rate"]}
+    row |= {"learned_low": low, "learned_high": high}
+    for name in ("test_accuracy", "train_accuracy", "epochs_to_learn"):
+        row |= {f"{name}_{quartile}": value for quartile, value in metrics[name].items()}
+    return row | {"diverged": metrics["diverged"], "living_at_start": living["at_start"], "living_at_end": living["at_end"]}
+
+
+def long(evaluations: Mapping[str, VariantEvaluation]) -> pd.DataFrame:
+    """A row a variant and epoch, with the columns CURVES, for plots that colour by variant."""
+    parts = [
+        evaluation.curves[["epoch", *CURVES]].assign(variant=name)[["variant", "epoch", *CURVES]]
+        for name, evaluation in evaluations.items()
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def differences(evaluations: Mapping[str, VariantEvaluation]) -> pd.DataFrame:
+    """For any two variants the difference of their learned shares, first less second, with Newcombe's 95% interval.
+
+    The columns are there also where there is one variant alone, and so no row.
+    """
+    rows = []
+    for first, second in combinations(evaluations, 2):
+        counts = [_learned(evaluations[name].metrics) for name in (first, second)]
+        (count, total), (other, other_total) = counts
+        low, high = newcombe(count, total, other, other_total)
+        difference = count / total - other / other_total
+        rows.append((first, second, round(difference, 6), round(low, 6), round(high, 6)))
+    return pd.DataFrame(rows, columns=["first", "second", "difference", "low", "high"])
+
+
+def _learned(metrics: dict) -> tuple[int, int]:
+    return metrics["learned"]["count"], metrics["replicas"]

@@ -1,0 +1,67 @@
+"""The comparison as a Markdown page."""
+
+import pandas as pd
+
+from pipeline.evaluation.summary import percent
+
+
+def page(wide: pd.DataFrame, claims: pd.DataFrame, differences: pd.DataFrame, pair: tuple[str, str]) -> str:
+    """The results, the chosen pair, and what the tutorial says beside what is measured."""
+    parts = [
+        "# Which of these networks train?",
+        "A replica is one training from one seed; a variant is judged by all of its replicas. In brackets: 95% intervals "
+        "(Wilson for a share) or quartiles.",
+        _results(wide),
+        "![Share of replicas that learned](learned_share.png)",
+        *_pair(differences, pair),
+        "## The tutorial says, we measure",
+        "The tutorial ran every network once.",
+        _markdown(claims.rename(columns={"about": "claim", "tutorial": "the tutorial says", "measured": "we measure"})),
+        "Differences in learned share between any two variants: `differences.csv`.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def results(wide: pd.DataFrame) -> pd.DataFrame:
+    """The short table of results, as text, a row a variant."""
+    return pd.DataFrame(
+        {
+            "variant": wide.variant,
+            "learned": [
+                f"{row.learned} of {row.replicas} ({percent(row.learned_low)} to {percent(row.learned_high)}%)"
+                for row in wide.itertuples()
+            ],
+            "test accuracy": [
+                f"{row.test_accuracy_median:.3f} ({row.test_accuracy_q25:.3f} to {row.test_accuracy_q75:.3f})"
+                for row in wide.itertuples()
+            ],
+            "epochs to learn": [
+                "" if pd.isna(row.epochs_to_learn_median) else f"{row.epochs_to_learn_median:.0f}"
+                for row in wide.itertuples()
+            ],
+            "no dead layer, start / end": [f"{row.living_at_start} / {row.living_at_end}" for row in wide.itertuples()],
+            "diverged": wide.diverged.astype(str),
+        }
+    )
+
+
+def _results(wide: pd.DataFrame) -> str:
+    return _markdown(results(wide))
+
+
+def _pair(differences: pd.DataFrame, pair: tuple[str, str]) -> list[str]:
+    for row in differences.itertuples():
+        if {row.first, row.second} == set(pair):
+            sign = 1 if (row.first, row.second) == pair else -1
+            low, high = sorted((sign * row.low, sign * row.high))
+            statement = (
+                f"The learned share of {pair[0]} less that of {pair[1]} is {100 * sign * row.difference:+.0f} points "
+                f"({100 * low:+.0f} to {100 * high:+.0f}; Newcombe's 95% interval, unpaired)."
+            )
+            return [f"## {pair[0]} against {pair[1]}", statement, "![Both over the epochs](pair.png)"]
+    return []
+
+
+def _markdown(table: pd.DataFrame) -> str:
+    lines = [list(table.columns), ["---"] * len(table.columns), *table.astype(str).to_numpy().tolist()]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

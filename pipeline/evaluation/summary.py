@@ -1,0 +1,104 @@
+"""A variant in numbers: every number is about many replicas."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from pipeline import history as record
+from pipeline.evaluation.intervals import wilson
+from pipeline.evaluation.replicas import learned_at, rounded
+
+QUARTILES = {"q25": 0.25, "median": 0.5, "q75": 0.75}
+
+
+def metrics(replicas: pd.DataFrame) -> dict[str, Any]:
+    """The metrics file's content, from the table of replicas: counts, shares with Wilson 95% intervals, quartiles."""
+    total = len(replicas)
+    learned = int((replicas.outcome == "learned").sum())
+    low, high = wilson(learned, total)
+    return {
+        "replicas": total,
+        "learned": {"count": learned, "rate": round(learned / total, 6), "interval": [round(low, 6), round(high, 6)]},
+        "test_accuracy": quartiles(replicas.test_accuracy),
+        "train_accuracy": quartiles(replicas.train_accuracy),
+        "epochs_to_learn": quartiles(replicas.epochs_to_learn),
+        "diverged": int((replicas.outcome == "diverged").sum()),
+        "living": {"at_start": int(replicas.living_at_start.sum()), "at_end": int(replicas.living_at_end.sum())},
+    }
+
+
+def quartiles(values: pd.Series) -> dict[str, float | None]:
+    """Median and quartiles of what is there; null where nothing is."""
+    known = values.dropna()
+    return {name: round(float(known.quantile(share)), 6) if len(known) else None for name, share in QUARTILES.items()}
+
+
+def curves(history: xr.Dataset, threshold: float) -> pd.DataFrame:
+    """A row an epoch: `learned_share`, `alive_share` (where recorded), and quartiles of every curve over replicas."""
+    table = pd.DataFrame({"epoch": history.epoch.values})
+    table["learned_share"] = rounded(learned_at(history, threshold).mean("replica").values)
+    alive = record.living(history).mean("replica").to_series()
+    table["alive_share"] = rounded(table.epoch.map(alive).values)
+    for name in record.CURVES:
+        for quartile, values in _quartiles(history[name].values).items():
+            table[f"{name}_{quartile}"] = values
+    return table
+
+
+def layers(history: xr.Dataset) -> pd.DataFrame:
+    """A row a recorded epoch and layer: quartiles of every per-layer value over the replicas living at that epoch.
+
+    `living` is their number; where it is 0, or the value does not exist at epoch 0, the fields are empty.
+    """
+    living = record.living(history)
+    index = pd.MultiIndex.from_product([history.recorded_epoch.values, history.layer.values], names=["epoch", "layer"])
+    table = pd.DataFrame(index=index).reset_index()
+    table["living"] = np.repeat(living.sum("replica").values, history.sizes["layer"])
+    for name in record.LAYER_VALUES:
+        if name != "dead":  # of a living replica no layer is
+            for quartile, values in _quartiles(history[name].where(living).values).items():
+                table[f"{name}_{quartile}"] = values.reshape(-1)
+    return table
+
+
+def _quartiles(values: np.ndarray) -> dict[str, np.ndarray]:
+    """Over axis 0, of finite values only; NaN where there is none."""
+    finite = np.where(np.isfinite(values), values, np.nan).astype(np.float64)
+    empty = np.isnan(finite).all(axis=0)
+    # An empty slice would warn: it gets a number that is taken out again.
+    found = np.nanquantile(np.where(empty, 0.0, finite), list(QUARTILES.values()), axis=0)
+    return {
+        name: np.where(empty, np.nan, _significant(row)) for name, row in zip(QUARTILES, found, strict=True)
+    }
+
+
+def _significant(values: np.ndarray, digits: int = 7) -> np.ndarray:
+    """Rounded to as many significant digits as a float32 has."""
+    scale = 10.0 ** (digits - 1 - np.floor(np.log10(np.abs(np.where(values == 0, 1.0, values)))))
+    return np.round(values * scale) / scale
+
+
+def headline(variant: str, content: dict[str, Any]) -> str:
+    """"relu_15: 11 of 30 replicas learned (22 to 54%)", the interval Wilson's at 95%."""
+    learned = content["learned"]
+    low, high = learned["interval"]
+    return f"{variant}: {learned['count']} of {content['replicas']} replicas learned ({percent(low)} to {percent(high)}%)"
+
+
+def percent(share: float) -> str:
+    """A share as whole percents."""
+    return f"{100 * share:.0f}"
+
+
+def at_percentiles(history: xr.Dataset, percentiles: tuple[int, ...]) -> tuple[list[int], list[str]]:
+    """Positions of the replicas at the given percentiles of final test accuracy (the lower rank), and a label each."""
+    order = record.by_test_accuracy(history)
+    positions = [int(order[(len(order) - 1) * percentile // 100]) for percentile in percentiles]
+    accuracy = record.final_test_accuracy(history)
+    labels = [
+        f"{percentile}th percentile: {accuracy[position]:.2f}\n(replica {int(history.replica[position])})"
+        for percentile, position in zip(percentiles, positions, strict=True)
+    ]
+    return positions, labels

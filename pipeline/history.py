@@ -1,0 +1,89 @@
+"""The record of a variant's trainings: labelled arrays over replica, epoch and layer.
+
+Epoch e is the state after e epochs; 0 is before the first step. Curves (accuracy, loss) exist at every `epoch`,
+per-layer values at every `recorded_epoch`. Readable without TensorFlow, and not bound to stacks of equal layers.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import xarray as xr
+
+CURVES: Final = {
+    "train_loss": "binary cross-entropy on the whole training set, inference mode (nat)",
+    "train_accuracy": "share of the training set that is classified correctly, inference mode",
+    "test_loss": "binary cross-entropy on the whole test set, inference mode (nat)",
+    "test_accuracy": "share of the test set that is classified correctly, inference mode",
+}
+LAYER_VALUES: Final = {
+    "gradient_mean_abs": "mean over the epoch's batches of the kernel gradient's mean |g|, before each step",
+    "gradient_norm": "mean over the epoch's batches of the kernel gradient's L2 norm, before each step",
+    "gradient_zero_share": "mean over the epoch's batches of the share of kernel gradient entries that are exactly 0",
+    "probe_gradient_mean_abs": "mean |g| of the kernel's gradient on the full training set at this state",
+    "dead": "1 if on every training input every unit's activation and its derivative are 0",
+    "weight_l1": "L1 norm of the kernel",
+    "weight_change_l1": "L1 norm of the kernel's change over this epoch",
+}
+
+
+def assemble(
+    replicas: Sequence[int],
+    recorded_epochs: Sequence[int],
+    curves: dict[str, np.ndarray],
+    layer_values: dict[str, np.ndarray],
+) -> xr.Dataset:
+    """A history from plain arrays.
+
+    Args:
+        curves: for each name in CURVES, [epoch, replica].
+        layer_values: for each name in LAYER_VALUES, [recorded epoch, replica, layer]; NaN where there is none.
+    """
+    epochs, layers = len(curves["train_loss"]), layer_values["weight_l1"].shape[-1]
+    dims = {
+        "replica": np.asarray(replicas, np.int32),
+        "epoch": np.arange(epochs, dtype=np.int32),
+        "recorded_epoch": np.asarray(recorded_epochs, np.int32),
+        "layer": np.arange(1, layers + 1, dtype=np.int32),
+    }
+    variables = {
+        name: (("replica", "epoch"), np.ascontiguousarray(curves[name].T, np.float32), {"long_name": text})
+        for name, text in CURVES.items()
+    }
+    for name, text in LAYER_VALUES.items():
+        kind = np.int8 if name == "dead" else np.float32
+        values = np.ascontiguousarray(layer_values[name].transpose(1, 0, 2), kind)
+        variables[name] = (("replica", "recorded_epoch", "layer"), values, {"long_name": text})
+    return xr.Dataset(variables, coords=dims)
+
+
+def diverged(history: xr.Dataset) -> xr.DataArray:
+    """bool [replica]: a loss was infinite or not a number at some epoch."""
+    return ~(np.isfinite(history.train_loss) & np.isfinite(history.test_loss)).all("epoch")
+
+
+def final_test_accuracy(history: xr.Dataset) -> np.ndarray:
+    """float32 [replica]."""
+    return history.test_accuracy.isel(epoch=-1).values
+
+
+def by_test_accuracy(history: xr.Dataset) -> np.ndarray:
+    """Positions of the replicas from the worst to the best final test accuracy; ties by the lower index first."""
+    return np.argsort(final_test_accuracy(history), kind="stable")
+
+
+def median_replica(history: xr.Dataset) -> int:
+    """Position of the lower median by final test accuracy, ties to the lowest index."""
+    accuracy = final_test_accuracy(history)
+    lower_median = accuracy[by_test_accuracy(history)[(len(accuracy) - 1) // 2]]
+    return int(np.flatnonzero(accuracy == lower_median)[0])
+
+
+def best_replica(history: xr.Dataset) -> int:
+    """Position of the highest final test accuracy, ties to the lowest index."""
+    return int(np.argmax(final_test_accuracy(history)))
+
+
+def living(history: xr.Dataset) -> xr.DataArray:
+    """bool [replica, recorded_epoch]: no layer is dead."""
+    return ~(history.dead == 1).any("layer")

@@ -1,0 +1,22 @@
+"""`split`: scaling, and which rows train."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from pipeline.params.file import Section
+
+
+class SplitParams(Section):
+    """The first `train_samples` rows train; the rest test, and validate at every epoch."""
+
+    train_samples: Annotated[int, Field(ge=1)]
+    scale_to: Annotated[tuple[float, float], Field(strict=False)]
+    fit_scaler_on: Literal["all", "train"]
+
+    @field_validator("scale_to")
+    @classmethod
+    def _increasing(cls, bounds: tuple[float, float]) -> tuple[float, float]:
+        if not bounds[0] < bounds[1]:
+            raise ValueError("must be [lower, upper] with lower < upper")
+        return bounds

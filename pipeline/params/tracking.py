@@ -1,0 +1,15 @@
+"""`tracking`: how much of a history MLflow gets; everything is in the history file."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from pipeline.params.file import Section
+
+
+class TrackingParams(Section):
+    """The experiment's name, and how many epochs of per-layer values are published."""
+
+    experiment: Annotated[str, Field(min_length=1)]
+    layer_epochs: Annotated[int, Field(ge=2, le=1000)]
+    profile_epochs: Annotated[int, Field(ge=1, le=100)]

@@ -1,0 +1,19 @@
+"""`training`: what all variants share, so that they can be compared."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from pipeline.params.file import Section
+
+
+class TrainingParams(Section):
+    """The budget, the seed, and how densely a training is recorded."""
+
+    epochs: Annotated[int, Field(ge=0)]
+    batch_size: Annotated[int, Field(ge=1)]
+    replicas: Annotated[int, Field(ge=1)]
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    chunk: Annotated[int, Field(ge=1)]
+    record_every: Annotated[int, Field(ge=1)]
+    surface_resolution: Annotated[int, Field(ge=2, le=1000)]

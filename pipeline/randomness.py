@@ -1,0 +1,42 @@
+"""Randomness derived from (seed, replica, purpose, name) alone, never from a position in a list.
+
+So adding a variant or a replica changes no other result, and variants of one shape start from the same draws and see
+the same batches: they can be compared in pairs.
+"""
+
+import zlib
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def derived_seed(seed: int, replica: int, purpose: str, name: str = "") -> int:
+    """A 32-bit seed, through NumPy's SeedSequence (a hash with full avalanche)."""
+    return int(_sequence(seed, replica, purpose, name).generate_state(1)[0])
+
+
+def generator(seed: int, replica: int, purpose: str) -> np.random.Generator:
+    """A stream of its own for a replica and a purpose."""
+    return np.random.Generator(np.random.PCG64(_sequence(seed, replica, purpose, "")))
+
+
+class Shuffles:
+    """The order of the training samples in every epoch, for some replicas.
+
+    Each replica draws from its own stream, an epoch after the other, so its order in epoch e does not depend on how
+    many epochs follow, nor on which replicas are trained beside it.
+    """
+
+    def __init__(self, seed: int, replicas: Sequence[int], samples: int) -> None:
+        self._streams = [generator(seed, replica, "shuffle") for replica in replicas]
+        self._samples = samples
+
+    def next_epochs(self, epochs: int) -> np.ndarray:
+        """The next `epochs` orders: int32 [epoch, replica, sample], each row a permutation."""
+        rows = np.broadcast_to(np.arange(self._samples, dtype=np.int32), (epochs, self._samples))
+        return np.stack([stream.permuted(rows, axis=1) for stream in self._streams], axis=1)
+
+
+def _sequence(seed: int, replica: int, purpose: str, name: str) -> np.random.SeedSequence:
+    # A checksum, not hash(): the same in every process.
+    return np.random.SeedSequence((seed, replica, zlib.crc32(purpose.encode()), zlib.crc32(name.encode())))

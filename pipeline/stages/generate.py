@@ -1,0 +1,22 @@
+"""Stage `generate`: data -> the raw points and their scatter plot."""
+
+from pipeline.artifacts.figures import save_figure
+from pipeline.artifacts.points import POINTS, SCATTER, save_points
+from pipeline.data.generate import generate
+from pipeline.errors import reported_in_one_line
+from pipeline.params import file
+from pipeline.params.data import DataParams
+from pipeline.plots.points import scatter
+
+
+def main() -> None:
+    """Read `data`, write the points."""
+    points = generate(file.section(file.read(), "data", DataParams))
+    save_points(points)
+    save_figure(scatter(points), SCATTER)
+    print(f"generate: {len(points)} points -> {POINTS}")
+
+
+if __name__ == "__main__":
+    with reported_in_one_line():
+        main()

@@ -1,0 +1,21 @@
+"""Stage `split`: raw points -> scaled train and test parts, and the scaler's numbers."""
+
+from pipeline.artifacts.points import load_points
+from pipeline.artifacts.splits import save_split
+from pipeline.data.split import split
+from pipeline.errors import reported_in_one_line
+from pipeline.params import file
+from pipeline.params.split import SplitParams
+
+
+def main() -> None:
+    """Read `split` and the points, write both parts."""
+    params = file.section(file.read(), "split", SplitParams)
+    parts, scaling = split(load_points(), params)
+    save_split(parts, scaling)
+    print(f"split: {len(parts.train)} rows train, {len(parts.test)} test; scaled on {params.fit_scaler_on}")
+
+
+if __name__ == "__main__":
+    with reported_in_one_line():
+        main()

@@ -1,0 +1,48 @@
+"""Stage `track`, and `make publish`: files -> MLflow, whatever is not there yet; then the receipt."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.artifacts import evaluations, receipt, runs, splits
+from pipeline.errors import reported_in_one_line
+from pipeline.params import file, variants
+from pipeline.params.data import DataParams
+from pipeline.params.split import SplitParams
+from pipeline.params.tracking import TrackingParams
+from pipeline.params.training import TrainingParams
+from pipeline.tracking import publish
+from pipeline.tracking.content import VariantContent, VariantFiles, assemble
+
+SHARED = {"training": TrainingParams, "data": DataParams, "split": SplitParams}
+
+
+def main() -> None:
+    """Read everything, publish what is new, leave the receipt."""
+    document = file.read()
+    params = file.section(document, "tracking", TrackingParams)
+    contents = [_content(name, document, params) for name in variants.names(document)]
+    done = publish.publish(contents, params.experiment, {"training": splits.TRAIN, "testing": splits.TEST})
+    receipt.save_receipt({each.variant: each.hashes for each in contents})
+    for variant, what in done.items():
+        print(f"track {variant}: {what}")
+
+
+def _content(name: str, document: Mapping[str, Any], params: TrackingParams) -> VariantContent:
+    files = VariantFiles(
+        trained=[*runs.files(name), splits.TRAIN, splits.TEST],
+        judged=[*evaluations.tables(name), *evaluations.figures(name)],
+        artifacts={
+            "figures": evaluations.figures(name),
+            "tables": evaluations.tables(name),
+            "history": [runs.history_path(name)],
+        },
+        models={"median": runs.median_path(name), "best": runs.best_path(name)},
+    )
+    recipe = variants.resolve(document, name).model_dump()
+    shared = {key: file.section(document, key, model).model_dump() for key, model in SHARED.items()}
+    return assemble(name, recipe, shared, evaluations.load_evaluation(name), files, params)
+
+
+if __name__ == "__main__":
+    with reported_in_one_line():
+        main()

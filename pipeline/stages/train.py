@@ -1,0 +1,35 @@
+"""Stage `train@<variant>`: all replicas of one variant -> history, final weights, predictions, two Keras models."""
+
+import sys
+
+from pipeline.artifacts.models import save_model
+from pipeline.artifacts.runs import best_path, folder, median_path, save_run
+from pipeline.artifacts.splits import load_split
+from pipeline.errors import reported_in_one_line
+from pipeline.history import best_replica, median_replica
+from pipeline.params import file, variants
+from pipeline.params.training import TrainingParams
+from pipeline.progress import epochs_bar
+from pipeline.training.replicas import train
+
+
+def main(variant: str) -> None:
+    """Read `training`, the variant and the split; train and write."""
+    document = file.read()
+    params = file.section(document, "training", TrainingParams)
+    recipe = variants.resolve(document, variant)
+    with epochs_bar(variant, params.replicas, params.epochs) as on_epoch:
+        trained = train(recipe, variant, load_split(), params, on_epoch)
+    save_run(variant, trained.history, trained.predictions, trained.weights)
+    for path, position in (
+        (median_path(variant), median_replica(trained.history)),
+        (best_path(variant), best_replica(trained.history)),
+    ):
+        weights = {name: stack[position] for name, stack in trained.weights.items()}
+        save_model(trained.network.model, weights, path)
+    print(f"train {variant}: {params.replicas} replicas, {params.epochs} epochs -> {folder(variant)}")
+
+
+if __name__ == "__main__":
+    with reported_in_one_line():
+        main(sys.argv[1])

@@ -1,0 +1,35 @@
+"""The subprocess that packages Keras models: reads [[.keras file, folder], ...] from stdin, writes the folders."""
+
+import json
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.artifacts.models import load_model
+from pipeline.errors import reported_in_one_line
+from pipeline.tracking import store  # noqa: F401 -- sets MLflow's environment before MLflow is imported
+
+import mlflow.keras  # isort: skip
+from mlflow.models import ModelSignature  # isort: skip
+from mlflow.types import Schema, TensorSpec  # isort: skip
+
+# Named, or MLflow spends 9 s a model on guessing them.
+REQUIREMENTS = [f"{package}=={version(package)}" for package in ("tensorflow", "keras", "numpy")]
+
+
+def package(source: Path, folder: Path) -> None:
+    """One model, with the signature of its inputs and outputs (any number of rows)."""
+    model = load_model(source)
+    signature = ModelSignature(
+        Schema([TensorSpec(np.dtype(np.float32), (-1, *model.input_shape[1:]))]),
+        Schema([TensorSpec(np.dtype(np.float32), (-1, *model.output_shape[1:]))]),
+    )
+    mlflow.keras.save_model(model, str(folder), signature=signature, pip_requirements=REQUIREMENTS)
+
+
+if __name__ == "__main__":
+    with reported_in_one_line():
+        for source, folder in json.load(sys.stdin):
+            package(Path(source), Path(folder))

@@ -1,0 +1,15 @@
+"""Clipping by norm for stacked replicas: each replica by its own norm, which one optimizer on the stack cannot do."""
+
+from pipeline.backend import tf
+from pipeline.model.keras_objects import Clipping
+from pipeline.model.layout import Layout
+
+
+def clip(gradient: tf.Tensor, layout: Layout, clipping: Clipping) -> tf.Tensor:
+    """The gradient [replica, entry], clipped as Keras clips one network's (Pascanu et al. 2013, arXiv 1211.5063)."""
+    if clipping.global_clipnorm is not None:
+        return tf.clip_by_norm(gradient, clipping.global_clipnorm, axes=[1])
+    if clipping.clipnorm is not None:
+        pieces = layout.pieces(gradient)
+        return tf.concat([tf.clip_by_norm(piece, clipping.clipnorm, axes=[1]) for piece in pieces], axis=1)
+    return gradient

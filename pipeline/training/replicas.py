@@ -1,0 +1,148 @@
+"""Train all replicas of a variant, chunk by chunk, and record what happened."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from pipeline import history
+from pipeline.data.points import Split
+from pipeline.model import initial_weights, keras_objects, network
+from pipeline.params.training import TrainingParams
+from pipeline.params.variants import VariantParams
+from pipeline.randomness import Shuffles
+from pipeline.training.engine import Engine, State
+
+SHUFFLED_AHEAD = 50  # epochs; bounds the memory that the orders take
+# What belongs to an epoch's steps and not to a state: there is none before the first.
+EPOCH_VALUES = ("gradient_mean_abs", "gradient_norm", "gradient_zero_share", "weight_change_l1")
+MEASURED_BEHIND = 2  # states that may wait to be measured while the next epochs train
+
+
+@dataclass(frozen=True)
+class Trained:
+    """All replicas of a variant after training.
+
+    history: see the history room.
+    weights: every variable by path, float32 [replica, *shape].
+    predictions: probability of label 1 over (replica, train_sample), (replica, test_sample) and, where there are two
+        inputs, over the grid (replica, x2, x1).
+    network: the architecture, its own weights a mere template.
+    """
+
+    history: xr.Dataset
+    weights: dict[str, np.ndarray]
+    predictions: xr.Dataset
+    network: network.Network
+
+
+def train(
+    variant: VariantParams,
+    name: str,
+    split: Split,
+    params: TrainingParams,
+    on_epoch: Callable[[int], None] = lambda replicas: None,
+    replicas: Sequence[int] | None = None,
+) -> Trained:
+    """Train the replicas of a variant.
+
+    Args:
+        name: the variant's name, for the model and for error messages.
+        on_epoch: called after each epoch of a chunk, with the number of replicas that it trained.
+        replicas: which to train; all of them, 0, 1, ..., by default.
+
+    Raises:
+        UserError: Keras does not know a name in `variant`, or the engine cannot replicate it exactly.
+    """
+    indices = list(range(params.replicas)) if replicas is None else list(replicas)
+    net = network.build(variant, split.inputs, name)
+    histories, weights, predictions = [], [], []
+    engine = None
+    for start in range(0, len(indices), params.chunk):
+        chunk = indices[start : start + params.chunk]
+        initial = initial_weights.draw(net, params.seed, chunk)
+        if engine is None or len(chunk) < params.chunk:
+            optimizer, clipping = keras_objects.optimizer(variant.optimizer, f"variants.{name}.optimizer")
+            engine = Engine(net, optimizer, clipping, split, initial, params.batch_size)
+        else:
+            engine.restart(initial)
+        histories.append(_train_chunk(engine, chunk, split, params, on_epoch))
+        weights.append(engine.stacks(engine.state))
+        predictions.append(_predict(engine, chunk, split, params.surface_resolution))
+    return Trained(
+        xr.concat(histories, "replica", data_vars="minimal"),
+        {path: np.concatenate([stacks[path] for stacks in weights]) for path in weights[0]},
+        xr.concat(predictions, "replica", data_vars="minimal"),
+        net,
+    )
+
+
+def is_recorded(epoch: int, every: int, last: int) -> bool:
+    """Whether per-layer values are recorded: at every multiple of `every`, at 0, and at the last epoch."""
+    return epoch % every == 0 or epoch == last
+
+
+def _train_chunk(
+    engine: Engine, replicas: list[int], split: Split, params: TrainingParams, on_epoch: Callable[[int], None]
+) -> xr.Dataset:
+    """Train while a second thread measures the states left behind: training never waits, and is never touched."""
+    curves: list[dict[str, np.ndarray]] = []
+    layer_values: list[dict[str, np.ndarray]] = []
+    pending: deque[Future] = deque()
+
+    def measure(state: State, recorded: dict | None) -> tuple[dict, dict | None]:
+        values = None if recorded is None else {**engine.layer_values(state), **recorded}
+        return engine.curves(state), values
+
+    def collect() -> None:
+        measured, values = pending.popleft().result()
+        curves.append({key: value.numpy() for key, value in measured.items()})
+        if values is not None:
+            layer_values.append({key: np.asarray(value) for key, value in values.items()})
+
+    unknown = np.full((len(replicas), engine.layers), np.nan, np.float32)
+    before_training = dict.fromkeys(EPOCH_VALUES, unknown)
+    with ThreadPoolExecutor(max_workers=1) as measuring:
+        pending.append(measuring.submit(measure, engine.state, before_training))
+        for epoch, order in enumerate(_orders(params, replicas, len(split.train)), start=1):
+            record = is_recorded(epoch, params.record_every, params.epochs)
+            recorded = engine.train_epoch(order, record)
+            pending.append(measuring.submit(measure, engine.state, recorded if record else None))
+            if len(pending) > MEASURED_BEHIND:
+                collect()
+            on_epoch(len(replicas))
+        while pending:
+            collect()
+    recorded_epochs = [e for e in range(params.epochs + 1) if is_recorded(e, params.record_every, params.epochs)]
+    return history.assemble(replicas, recorded_epochs, _stacked(curves), _stacked(layer_values))
+
+
+def _orders(params: TrainingParams, replicas: list[int], samples: int) -> Iterator[np.ndarray]:
+    shuffles = Shuffles(params.seed, replicas, samples)
+    for start in range(0, params.epochs, SHUFFLED_AHEAD):
+        yield from shuffles.next_epochs(min(SHUFFLED_AHEAD, params.epochs - start))
+
+
+def _stacked(rows: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    return {key: np.stack([row[key] for row in rows]) for key in rows[0]}
+
+
+def _predict(engine: Engine, replicas: list[int], split: Split, resolution: int) -> xr.Dataset:
+    state = engine.state
+
+    def probabilities(inputs: np.ndarray) -> np.ndarray:
+        return engine.probabilities(state, inputs.astype(np.float32)).numpy()
+
+    predictions = xr.Dataset(coords={"replica": np.asarray(replicas, np.int32)})
+    predictions["train_probability"] = (("replica", "train_sample"), probabilities(split.train.inputs))
+    predictions["test_probability"] = (("replica", "test_sample"), probabilities(split.test.inputs))
+    if split.inputs == 2:
+        x1, x2 = split.surface_axes(resolution)
+        grid = np.stack(np.meshgrid(x1, x2), axis=-1)
+        surface = probabilities(grid.reshape(-1, 2)).reshape(len(replicas), resolution, resolution)
+        predictions = predictions.assign_coords(x1=x1, x2=x2)
+        predictions["surface"] = (("replica", "x2", "x1"), surface)
+    return predictions
