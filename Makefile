@@ -48,7 +48,7 @@ $(INSTALLED): requirements.lock
 	@touch $@
 
 ui: setup
-	@python3 -m pipeline.tracking.ui
+	@python3 -m pipeline.tracking.ui $(if $(PORT),--port $(PORT))
 
 publish: setup
 	@python3 -m pipeline.stages.track

@@ -60,13 +60,15 @@ def _accuracy(name: str, part: str, stated: float, evaluation: VariantEvaluation
 
 
 def _convergence(name: str, epoch: int, evaluation: VariantEvaluation) -> tuple[str, str, str, str]:
+    accuracy = evaluation.curves.set_index("epoch").test_accuracy_median
+    stated, last = f"by about epoch {epoch}", int(accuracy.index[-1])
+    if epoch > last:
+        return f"{name} converges", stated, f"trained for {last} epochs", "cannot be said"
     learned = evaluation.replicas.epochs_to_learn.dropna()
-    stated = f"by about epoch {epoch}"
-    if learned.empty:
-        return f"{name} converges", stated, "no replica learned", "cannot be said"
     by_then = int((learned <= epoch).sum())
-    measured = f"learned for good at epoch {learned.median():.0f} (median of the {len(learned)} that learned)"
-    return f"{name} converges", stated, measured, f"{by_then} of {len(learned)} had by epoch {epoch}"
+    measured = f"median test accuracy {accuracy[epoch]:.3f} at epoch {epoch}, {accuracy[last]:.3f} at epoch {last}"
+    reading = f"{by_then} of {len(learned)} that learned stayed above the threshold from epoch {epoch} on"
+    return f"{name} converges", stated, measured, reading
 
 
 def _about_gradients(

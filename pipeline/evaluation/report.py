@@ -9,8 +9,10 @@ def page(wide: pd.DataFrame, claims: pd.DataFrame, differences: pd.DataFrame, pa
     """The results, the chosen pair, and what the tutorial says beside what is measured."""
     parts = [
         "# Which of these networks train?",
-        "A replica is one training from one seed; a variant is judged by all of its replicas. In brackets: 95% intervals "
-        "(Wilson for a share) or quartiles.",
+        "A replica is one training from one seed; a variant is judged by all of its replicas. It *learned* if its final "
+        "test accuracy is above the threshold; the interval is Wilson's. Test accuracy and the epochs to learn are "
+        "medians, the latter of those that learned. A replica is *living* if it has no dead layer.",
+        *_diverged(wide),
         _results(wide),
         "![Share of replicas that learned](learned_share.png)",
         *_pair(differences, pair),
@@ -24,25 +26,25 @@ def page(wide: pd.DataFrame, claims: pd.DataFrame, differences: pd.DataFrame, pa
 
 def results(wide: pd.DataFrame) -> pd.DataFrame:
     """The short table of results, as text, a row a variant."""
-    return pd.DataFrame(
+    rows = [
         {
-            "variant": wide.variant,
-            "learned": [
-                f"{row.learned} of {row.replicas} ({percent(row.learned_low)} to {percent(row.learned_high)}%)"
-                for row in wide.itertuples()
-            ],
-            "test accuracy": [
-                f"{row.test_accuracy_median:.3f} ({row.test_accuracy_q25:.3f} to {row.test_accuracy_q75:.3f})"
-                for row in wide.itertuples()
-            ],
-            "epochs to learn": [
-                "" if pd.isna(row.epochs_to_learn_median) else f"{row.epochs_to_learn_median:.0f}"
-                for row in wide.itertuples()
-            ],
-            "no dead layer, start / end": [f"{row.living_at_start} / {row.living_at_end}" for row in wide.itertuples()],
-            "diverged": wide.diverged.astype(str),
+            "variant": row.variant,
+            "learned": f"{row.learned} of {row.replicas}",
+            "95% interval": f"{percent(row.learned_low)} to {percent(row.learned_high)}%",
+            "test accuracy": f"{row.test_accuracy_median:.3f}",
+            "quartiles": f"{row.test_accuracy_q25:.3f} to {row.test_accuracy_q75:.3f}",
+            "epochs to learn": "" if pd.isna(row.epochs_to_learn_median) else f"{row.epochs_to_learn_median:.0f}",
+            "living, start to end": f"{row.living_at_start} to {row.living_at_end}",
         }
-    )
+        for row in wide.itertuples()
+    ]
+    return pd.DataFrame(rows)
+
+
+def _diverged(wide: pd.DataFrame) -> list[str]:
+    some = wide[wide.diverged > 0]
+    named = ", ".join(f"{row.diverged} of {row.variant}" for row in some.itertuples())
+    return [f"Diverged (a loss that is infinite or not a number), counted as not learned: {named}."] if named else []
 
 
 def _results(wide: pd.DataFrame) -> str:

@@ -1,0 +1,43 @@
+"""All of params.yaml, checked before anything runs: a mistake in a late section should not wait for an hour.
+
+Each stage checks what it is handed again; names of Keras's classes are checked where Keras is at hand, by `train`.
+"""
+
+from pipeline.errors import UserError, reported_in_one_line
+from pipeline.params import file, variants
+from pipeline.params.comparison import ComparisonParams
+from pipeline.params.data import DataParams
+from pipeline.params.evaluation import EvaluationParams
+from pipeline.params.split import SplitParams
+from pipeline.params.tracking import TrackingParams
+from pipeline.params.training import TrainingParams
+
+MODELS = {
+    "data": DataParams,
+    "split": SplitParams,
+    "training": TrainingParams,
+    "evaluation": EvaluationParams,
+    "comparison": ComparisonParams,
+    "tracking": TrackingParams,
+}
+
+
+def main() -> None:
+    """Check every section and every variant.
+
+    Raises:
+        UserError: the first fault.
+    """
+    document = file.read()
+    for name, model in MODELS.items():
+        file.section(document, name, model)
+    for name in variants.names(document):
+        variants.resolve(document, name)
+    for name in ("diagnosis", "studies"):
+        if document.get(name, {}) != {}:
+            raise UserError(f"{name}: {document[name]}: must be {{}}: nothing reads it yet")
+
+
+if __name__ == "__main__":
+    with reported_in_one_line():
+        main()
