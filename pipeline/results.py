@@ -11,7 +11,7 @@ from pipeline.evaluation.report import results
 
 def main() -> None:
     """Print the table, and the commands that show more."""
-    found = results(load_wide())
+    found = results(load_wide()).drop(columns="quartiles")  # eighty columns hold no more
     table = Table(box=box.SIMPLE, padding=(0, 1))
     for column in found:
         longest = max(len(text) for text in found[column])
