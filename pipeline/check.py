@@ -12,7 +12,7 @@ from pipeline.params.split import SplitParams
 from pipeline.params.tracking import TrackingParams
 from pipeline.params.training import TrainingParams
 
-MODELS = {
+MODELS: dict[str, type[file.Section]] = {
     "data": DataParams,
     "split": SplitParams,
     "training": TrainingParams,

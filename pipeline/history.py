@@ -5,7 +5,7 @@ per-layer values at every `recorded_epoch`. Readable without TensorFlow, and not
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import xarray as xr
@@ -46,7 +46,7 @@ def assemble(
         "recorded_epoch": np.asarray(recorded_epochs, np.int32),
         "layer": np.arange(1, layers + 1, dtype=np.int32),
     }
-    variables = {
+    variables: dict[str, Any] = {
         name: (("replica", "epoch"), np.ascontiguousarray(curves[name].T, np.float32), {"long_name": text})
         for name, text in CURVES.items()
     }

@@ -3,6 +3,7 @@
 NetCDF 3 by scipy: the same bytes for the same arrays, and readable from many languages.
 """
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -62,21 +63,24 @@ def save_run(variant: str, history: xr.Dataset, predictions: xr.Dataset, weights
     _save(history, history_path(variant))
     _save(predictions, predictions_path(variant))
     with replacing(weights_path(variant)) as temporary:
-        np.savez(temporary, **weights)
+        np.savez(temporary, allow_pickle=False, **weights)
 
 
 def load_history(variant: str) -> xr.Dataset:
     """Raises: UserError: missing, damaged, or of another shape."""
     history = _load(history_path(variant))
-    layer_values = dict.fromkeys(LAYER_VALUES, ("replica", "recorded_epoch", "layer"))
-    _expect(history, history_path(variant), dict.fromkeys(CURVES, ("replica", "epoch")) | layer_values)
+    expected: dict[str, tuple[str, ...]] = dict.fromkeys(CURVES, ("replica", "epoch"))
+    expected |= dict.fromkeys(LAYER_VALUES, ("replica", "recorded_epoch", "layer"))
+    _expect(history, history_path(variant), expected)
     return history
 
 
 def load_predictions(variant: str) -> xr.Dataset:
     """Raises: UserError: missing, damaged, or of another shape."""
     predictions = _load(predictions_path(variant))
-    parts = {f"{part}_probability": ("replica", f"{part}_sample") for part in ("train", "test")}
+    parts: dict[str, tuple[str, ...]] = {
+        f"{part}_probability": ("replica", f"{part}_sample") for part in ("train", "test")
+    }
     _expect(predictions, predictions_path(variant), parts)
     return predictions
 
@@ -88,8 +92,8 @@ def load_weights(variant: str) -> dict[str, np.ndarray]:
         UserError: missing or damaged.
     """
     path = weights_path(variant)
-    with reading(path, "the weights of all replicas"), np.load(path) as stacks:
-        return dict(stacks)
+    with reading(path, "the weights of all replicas"):
+        return dict(np.load(BytesIO(path.read_bytes())))
 
 
 def _save(dataset: xr.Dataset, path: Path) -> None:
@@ -98,8 +102,8 @@ def _save(dataset: xr.Dataset, path: Path) -> None:
 
 
 def _load(path: Path) -> xr.Dataset:
-    with reading(path, "a NetCDF file"):
-        return xr.load_dataset(path, engine="scipy")
+    with reading(path, "a NetCDF file"):  # from memory: a damaged file that is mapped cannot be closed again
+        return xr.load_dataset(BytesIO(path.read_bytes()), engine="scipy")
 
 
 def _expect(dataset: xr.Dataset, path: Path, variables: dict[str, tuple[str, ...]]) -> None:

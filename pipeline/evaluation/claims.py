@@ -83,7 +83,10 @@ def _about_gradients(
         more, less = (_first_layer(evaluations[name], column, last) for name in (claim.more, claim.less))
         if more is None or less is None:
             continue
-        reading = f"{'more' if more > less else 'less'} gradient, by a factor of {max(more, less) / min(more, less):.2g}"
+        factor = max(more, less) / min(more, less)
+        reading = (
+            "as much gradient" if factor < 1.05 else f"{'more' if more > less else 'less'}, by a factor of {factor:.2g}"
+        )
         yield f"{about}, {when}", "more", f"{more:.2g} against {less:.2g} (median, living replicas)", reading
 
 

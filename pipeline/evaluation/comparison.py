@@ -23,7 +23,11 @@ def _row(metrics: dict) -> dict[str, float | None]:
     row |= {"learned_low": low, "learned_high": high}
     for name in ("test_accuracy", "train_accuracy", "epochs_to_learn"):
         row |= {f"{name}_{quartile}": value for quartile, value in metrics[name].items()}
-    return row | {"diverged": metrics["diverged"], "living_at_start": living["at_start"], "living_at_end": living["at_end"]}
+    return row | {
+        "diverged": metrics["diverged"],
+        "living_at_start": living["at_start"],
+        "living_at_end": living["at_end"],
+    }
 
 
 def long(evaluations: Mapping[str, VariantEvaluation]) -> pd.DataFrame:

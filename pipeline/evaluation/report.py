@@ -9,9 +9,9 @@ def page(wide: pd.DataFrame, claims: pd.DataFrame, differences: pd.DataFrame, pa
     """The results, the chosen pair, and what the tutorial says beside what is measured."""
     parts = [
         "# Which of these networks train?",
-        "A replica is one training from one seed; a variant is judged by all of its replicas. It *learned* if its final "
-        "test accuracy is above the threshold; the interval is Wilson's. Test accuracy and the epochs to learn are "
-        "medians, the latter of those that learned. A replica is *living* if it has no dead layer.",
+        "A replica is one training from one seed; a variant is judged by all of its replicas. It *learned* if its "
+        "final test accuracy is above the threshold; the interval is Wilson's. Test accuracy and the epochs to learn "
+        "are medians, the latter of those that learned. A replica is *living* if it has no dead layer.",
         *_diverged(wide),
         _results(wide),
         "![Share of replicas that learned](learned_share.png)",

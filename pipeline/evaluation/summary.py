@@ -69,9 +69,7 @@ def _quartiles(values: np.ndarray) -> dict[str, np.ndarray]:
     empty = np.isnan(finite).all(axis=0)
     # An empty slice would warn: it gets a number that is taken out again.
     found = np.nanquantile(np.where(empty, 0.0, finite), list(QUARTILES.values()), axis=0)
-    return {
-        name: np.where(empty, np.nan, _significant(row)) for name, row in zip(QUARTILES, found, strict=True)
-    }
+    return {name: np.where(empty, np.nan, _significant(row)) for name, row in zip(QUARTILES, found, strict=True)}
 
 
 def _significant(values: np.ndarray, digits: int = 7) -> np.ndarray:
@@ -81,10 +79,12 @@ def _significant(values: np.ndarray, digits: int = 7) -> np.ndarray:
 
 
 def headline(variant: str, content: dict[str, Any]) -> str:
-    """"relu_15: 11 of 30 replicas learned (22 to 54%)", the interval Wilson's at 95%."""
+    """ "relu_15: 11 of 30 replicas learned (22 to 54%)", the interval Wilson's at 95%."""
     learned = content["learned"]
     low, high = learned["interval"]
-    return f"{variant}: {learned['count']} of {content['replicas']} replicas learned ({percent(low)} to {percent(high)}%)"
+    return (
+        f"{variant}: {learned['count']} of {content['replicas']} replicas learned ({percent(low)} to {percent(high)}%)"
+    )
 
 
 def percent(share: float) -> str:

@@ -1,7 +1,7 @@
 """Keras's own initialisers, activations and optimizers from parameters, refused in one line where they do not fit."""
 
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +31,8 @@ def initializer(spec: KerasObject, path: str) -> keras.initializers.Initializer:
     """
     if spec.config.get("seed") is not None:
         raise UserError(f"{path}.config.seed: {spec.config['seed']}: must be left out: seeds derive from training.seed")
-    return _made(keras.initializers.get, spec, path, "initializer", _public(keras.initializers))
+    classes = _classes(keras.initializers, keras.initializers.Initializer)  # HeUniform and he_uniform alike
+    return _made(classes, spec, path, "initializer")
 
 
 def activation(spec: KerasObject, path: str, name: str) -> keras.layers.Layer:
@@ -40,10 +41,13 @@ def activation(spec: KerasObject, path: str, name: str) -> keras.layers.Layer:
     Raises:
         UserError: unknown name or class, or bad argument.
     """
-    if not spec.config and spec.class_name in _public(keras.activations):
+    functions = {key: value for key, value in _public(keras.activations).items() if callable(value)}
+    if not spec.config and spec.class_name in functions:
         return keras.layers.Activation(spec.class_name, name=name)
-    known = [*_public(keras.activations), *_public(keras.layers)]
-    layer = _made(keras.layers.deserialize, spec, path, "activation or activation layer", known)
+    if spec.class_name in functions:
+        raise UserError(f"{path}.config: {spec.config}: {spec.class_name} is a function: must be a layer's class name")
+    layers = _classes(keras.layers, keras.layers.Layer)
+    layer = _made(layers, spec, path, "activation or activation layer", [*functions, *layers])
     return type(layer).from_config({**layer.get_config(), "name": name})
 
 
@@ -57,37 +61,38 @@ def optimizer(spec: KerasObject, path: str) -> tuple[keras.optimizers.Optimizer,
         if spec.config.get(option):
             found = spec.config[option]
             raise UserError(f"{path}.config.{option}: {found}: must be left out: not exact on stacked replicas")
-    made = _made(keras.optimizers.get, spec, path, "optimizer", EXACT_OPTIMIZERS)
-    if type(made).__name__ not in EXACT_OPTIMIZERS:
+    classes = _classes(keras.optimizers, keras.optimizers.Optimizer)
+    by_lower = {key.lower(): value for key, value in classes.items()}  # Keras's own names of optimizers are so
+    found = by_lower.get(spec.class_name.lower())
+    if found is not None and found.__name__ not in EXACT_OPTIMIZERS:
         allowed = ", ".join(EXACT_OPTIMIZERS)
         raise UserError(f"{path}: {spec.class_name}: not exact on stacked replicas: must be one of {allowed}")
+    made = _made({**classes, spec.class_name: found} if found else classes, spec, path, "optimizer", EXACT_OPTIMIZERS)
     clipping = Clipping(made.clipnorm, made.global_clipnorm)
     made.clipnorm = made.global_clipnorm = None
     return made, clipping
 
 
-def _made(get: Callable[[Any], Any], spec: KerasObject, path: str, kind: str, known: Iterable[str]) -> Any:
-    names = sorted(set(known))
-    by_lower = {name.lower(): name for name in names}
-    if spec.class_name.lower() not in by_lower and not _found(get, spec.class_name):
-        near = difflib.get_close_matches(spec.class_name.lower(), by_lower, n=3, cutoff=0.5)
-        allowed = " or ".join(by_lower[name] for name in near) or ", ".join(names[:12])
+def _made(classes: dict[str, Any], spec: KerasObject, path: str, kind: str, known: Iterable[str] = ()) -> Any:
+    """An object of the class that `spec` names; `known` are the names to suggest, if not those of `classes`."""
+    if spec.class_name not in classes:
+        near = difflib.get_close_matches(spec.class_name, set(known or classes), n=3, cutoff=0.5)
+        allowed = " or ".join(near) or ", ".join(sorted(known or classes)[:12])
         raise UserError(f"{path}: {spec.class_name}: not a Keras {kind}: must be one, such as {allowed}")
     try:
-        return get({"class_name": spec.class_name, "config": dict(spec.config)})
+        return classes[spec.class_name].from_config(dict(spec.config))
     except (TypeError, ValueError, AttributeError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise UserError(f"{path}.config: {dict(spec.config)}: must be arguments of Keras's {kind} {spec.class_name} ({reason})") from None
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+        allowed = f"must be arguments of Keras's {kind} {spec.class_name} ({reason})"
+        raise UserError(f"{path}.config: {spec.config}: {allowed}") from None
 
 
-def _found(get: Callable[[Any], Any], name: str) -> bool:
-    try:
-        return get({"class_name": name, "config": {}}) is not None
-    except TypeError:  # it exists and wants arguments
-        return True
-    except (ValueError, AttributeError, KeyError):
-        return False
+def _classes(module: Any, base: type) -> dict[str, type]:
+    public = _public(module).items()
+    return {
+        name: each for name, each in public if isinstance(each, type) and issubclass(each, base) and each is not base
+    }
 
 
-def _public(module: Any) -> list[str]:
-    return [name for name in dir(module) if not name.startswith("_")]
+def _public(module: Any) -> dict[str, Any]:
+    return {name: getattr(module, name) for name in dir(module) if not name.startswith("_")}

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from pipeline.backend import keras
 from pipeline.errors import UserError
 from pipeline.model import keras_objects
@@ -63,7 +65,7 @@ def build(variant: VariantParams, inputs: int, name: str) -> Network:
     output = keras.layers.Dense(1, kernel_initializer=output_kernel, name="output")
     signal = add(output, keras.layers.Activation("sigmoid", name="output_activation"))
     model = keras.Model(source, signal, name=name)
-    _refuse_random_layers(model, f"{path}.activation")
+    _refuse(activations[0], f"{path}.activation")
     taps = keras.Model(source, before + behind, name=f"{name}_taps")
     return Network(model, taps, tuple(activations), tuple(layer.kernel.path for layer in dense))
 
@@ -73,8 +75,10 @@ def _copy(initializer: keras.initializers.Initializer) -> keras.initializers.Ini
     return initializer.clone() if hasattr(initializer, "clone") else initializer
 
 
-def _refuse_random_layers(model: keras.Model, path: str) -> None:
-    for variable in model.non_trainable_variables:
-        if "seed" in variable.name:
-            layer = variable.path.split("/")[0]
-            raise UserError(f"{path}: {layer} draws random numbers in training, which the engine cannot replicate yet")
+def _refuse(activation: keras.layers.Layer, path: str) -> None:
+    kind = type(activation).__name__
+    if any("seed" in variable.name for variable in activation.variables):
+        raise UserError(f"{path}: {kind}: draws random numbers in training, which the engine cannot replicate yet")
+    row = np.zeros((1, *activation.input.shape[1:]), np.float32)
+    if hasattr(activation, "kernel") or tuple(activation(row).shape) != row.shape:
+        raise UserError(f"{path}: {kind}: must be an activation: no kernel, and as many outputs as inputs")

@@ -32,7 +32,9 @@ def decision_surfaces(
         for value, marker in ((0, "o"), (1, "^")):
             rows = test.inputs[test.labels == value]
             colour = CLASS_COLOURS[value]
-            axes.scatter(*rows.T, s=11, c=colour, marker=marker, edgecolors=BLACK, linewidths=0.3, label=f"class {value}")
+            axes.scatter(
+                *rows.T, s=11, c=colour, marker=marker, edgecolors=BLACK, linewidths=0.3, label=f"class {value}"
+            )
         dress(axes, "x1 (scaled)", "x2 (scaled)" if axes is panels[0] else "", label)
         axes.grid(visible=False)
         axes.set_aspect("equal")

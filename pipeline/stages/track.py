@@ -7,13 +7,14 @@ from pipeline.artifacts import evaluations, receipt, runs, splits
 from pipeline.errors import reported_in_one_line
 from pipeline.params import file, variants
 from pipeline.params.data import DataParams
+from pipeline.params.file import Section
 from pipeline.params.split import SplitParams
 from pipeline.params.tracking import TrackingParams
 from pipeline.params.training import TrainingParams
 from pipeline.tracking import publish
 from pipeline.tracking.content import VariantContent, VariantFiles, assemble
 
-SHARED = {"training": TrainingParams, "data": DataParams, "split": SplitParams}
+SHARED: dict[str, type[Section]] = {"training": TrainingParams, "data": DataParams, "split": SplitParams}
 
 
 def main() -> None:

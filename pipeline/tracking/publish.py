@@ -15,11 +15,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
-from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelOutput, Metric, Param, Run, RunTag
 from mlflow.types import ColSpec, Schema
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_GIT_COMMIT, MLFLOW_PARENT_RUN_ID
 
+from mlflow import MlflowClient
 from pipeline.tracking import packaging, store
 from pipeline.tracking.content import Point, VariantContent
 
@@ -67,7 +67,9 @@ class Publisher:
 
     def reuse(self, content: VariantContent) -> Run | None:
         """The run of this content, brought to its judgement; None where there is none that is complete."""
-        found = self._search(f"tags.`{FINGERPRINT}` = '{content.fingerprint}' and tags.`{VARIANT}` = '{content.variant}'")
+        found = self._search(
+            f"tags.`{FINGERPRINT}` = '{content.fingerprint}' and tags.`{VARIANT}` = '{content.variant}'"
+        )
         parents = [run for run in found if MLFLOW_PARENT_RUN_ID not in run.data.tags]
         complete = [run for run in parents if COMPLETE in run.data.tags]
         for run in parents:
@@ -129,7 +131,10 @@ class Publisher:
     def _log(self, run_id: str, points: Sequence[Point], params: dict[str, str], tags: dict[str, str]) -> None:
         now = int(time.time() * 1000)
         metrics = [Metric(point.key, point.value, now, point.step) for point in points]
-        first = [Param(key, value) for key, value in params.items()], [RunTag(key, value) for key, value in tags.items()]
+        first = (
+            [Param(key, value) for key, value in params.items()],
+            [RunTag(key, value) for key, value in tags.items()],
+        )
         if params or tags:
             self._client.log_batch(run_id, params=first[0], tags=first[1])
         for start in range(0, len(metrics), BATCH):

@@ -19,9 +19,8 @@ def main(host: str, port: int) -> int:
     """
     name = file.section(file.read(), "tracking", TrackingParams).experiment
     uri = store.tracking_uri()
-    with store.readable_errors(uri):
-        with store.locked():
-            experiment = store.connect(uri).get_experiment_by_name(name)
+    with store.readable_errors(uri), store.locked():
+        experiment = store.connect(uri).get_experiment_by_name(name)
     if experiment is None:
         raise UserError(f"MLflow store {uri}: no experiment {name}: `make repro` or `make publish` makes it")
     remote = uri.startswith(("http://", "https://"))

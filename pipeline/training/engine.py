@@ -121,11 +121,12 @@ class Engine:
             return (batch + 1, *(array.write(batch, gradient) for array in kept))
 
         if full:
-            _, *kept = tf.while_loop(lambda batch, *_: batch < full, full_batch, (tf.constant(0), *kept))
+            _, *arrays = tf.while_loop(lambda batch, *_: batch < full, full_batch, (tf.constant(0), *kept))
+            kept = tuple(arrays)
         if rest:
             gradient = self._step(inputs[:, -rest:], labels[:, -rest:])
-            kept = [array.write(full, gradient) for array in kept]
-        return tuple(kept)
+            kept = tuple(array.write(full, gradient) for array in kept)
+        return kept
 
     def _step(self, inputs: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         """One step of every replica on its own batch; returns the gradient before it, [replica, entry]."""

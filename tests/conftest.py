@@ -1,0 +1,43 @@
+"""Small data and small parameters that all tests share."""
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from pipeline.data.generate import generate
+from pipeline.data.points import Split
+from pipeline.data.split import split
+from pipeline.params.data import DataParams
+from pipeline.params.split import SplitParams
+from pipeline.params.training import TrainingParams
+from pipeline.params.variants import VariantParams
+
+# The machines are shared: a slow moment is no fault. Derandomised, for what lands must not depend on luck.
+settings.register_profile("shared", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared")
+
+RECIPE = {
+    "hidden_layers": 2,
+    "units": 3,
+    "activation": "relu",
+    "kernel_initializer": "he_uniform",
+    "output_kernel_initializer": "glorot_uniform",
+    "optimizer": {"class_name": "SGD", "config": {"learning_rate": 0.1, "momentum": 0.9}},
+}
+
+
+def variant(**changes: object) -> VariantParams:
+    """A small variant."""
+    return VariantParams.model_validate({**RECIPE, **changes})
+
+
+def training(**changes: object) -> TrainingParams:
+    """A short training; its last batch is short too: 52 = 3 x 16 + 4."""
+    whole = {"epochs": 3, "batch_size": 16, "replicas": 4, "seed": 7, "chunk": 4, "record_every": 1}
+    return TrainingParams.model_validate({**whole, "surface_resolution": 4, **changes})
+
+
+@pytest.fixture(scope="session")
+def circles() -> Split:
+    """52 points that train and 28 that test."""
+    points = generate(DataParams(generator="make_circles", samples=80, noise=0.1, seed=1))
+    return split(points, SplitParams(train_samples=52, scale_to=(-1.0, 1.0), fit_scaler_on="all"))[0]

@@ -1,0 +1,152 @@
+"""Files: save then load is identity, damage is said in one line, nothing is half-written, bytes hold no clock."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from conftest import training, variant
+
+from pipeline import export
+from pipeline.artifacts import files, models, points, runs, splits, tables
+from pipeline.data.points import Points, Scaling, Split
+from pipeline.errors import UserError
+from pipeline.training.replicas import Trained, train
+
+
+@pytest.fixture(scope="module")
+def result(circles: Split) -> Trained:
+    return train(variant(), "v", circles, training(epochs=1))
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_a_split_comes_back_as_it_was(circles: Split) -> None:
+    splits.save_split(circles, Scaling(np.zeros(2), np.ones(2)))
+    loaded = splits.load_split()
+    for before, after in ((circles.train, loaded.train), (circles.test, loaded.test)):
+        assert (before.inputs == after.inputs).all()
+        assert (before.labels == after.labels).all()
+
+
+def test_a_run_comes_back_as_it_was(result: Trained) -> None:
+    runs.save_run("v", result.history, result.predictions, result.weights)
+    xr.testing.assert_identical(runs.load_history("v"), result.history)
+    xr.testing.assert_identical(runs.load_predictions("v"), result.predictions)
+    loaded = runs.load_weights("v")
+    assert loaded.keys() == result.weights.keys()
+    assert all((loaded[path] == stack).all() for path, stack in result.weights.items())
+
+
+def test_a_model_comes_back_and_predicts_what_was_recorded(result: Trained, circles: Split) -> None:
+    path = Path("x/replica.keras")
+    models.save_model(result.network.model, {name: stack[2] for name, stack in result.weights.items()}, path)
+    predicted = models.load_model(path).predict(circles.test.inputs, verbose=0)[:, 0]
+    np.testing.assert_allclose(predicted, result.predictions.test_probability[2], rtol=1e-5, atol=1e-6)
+
+
+def test_the_bytes_hold_no_clock_and_no_address(result: Trained) -> None:
+    weights = {name: stack[0] for name, stack in result.weights.items()}
+    again = train(variant(), "v", Split(*rows()), training(epochs=0)).network.model
+    written = []
+    for number, model in enumerate((result.network.model, again)):
+        models.save_model(model, weights, Path(f"{number}/m.keras"))
+        runs.save_run(f"v{number}", result.history, result.predictions, result.weights)
+        names = [Path(f"{number}/m.keras"), *sorted(Path(f"runs/v{number}").iterdir())]
+        written.append([path.read_bytes() for path in names])
+        time.sleep(1.1)  # a clock of whole seconds would have moved
+    assert written[0] == written[1]
+
+
+def rows() -> tuple[Points, Points]:
+    part = Points(np.zeros((3, 2)), np.array([0, 1, 1]))
+    return part, part
+
+
+@pytest.mark.parametrize("left", [0.0, 0.01, 0.5, 0.95])
+@pytest.mark.parametrize("name", ["history.nc", "predictions.nc", "weights.npz"])
+def test_a_truncated_file_is_named_in_one_line(name: str, left: float, result: Trained) -> None:
+    runs.save_run("v", result.history, result.predictions, result.weights)
+    path = runs.folder("v") / name
+    content = path.read_bytes()
+    path.write_bytes(content[: int(left * len(content))])
+    load = {"history.nc": runs.load_history, "predictions.nc": runs.load_predictions, "weights.npz": runs.load_weights}
+    with pytest.raises(UserError, match=f"^runs/v/{name}: ") as caught:
+        load[name]("v")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_of_another_shape_is_named(result: Trained) -> None:
+    runs.save_run("v", result.history.drop_vars("dead"), result.predictions, result.weights)
+    with pytest.raises(UserError, match=r"^runs/v/history.nc: no variable dead"):
+        runs.load_history("v")
+    runs.save_run("v", result.history.isel(layer=0), result.predictions, result.weights)
+    with pytest.raises(UserError, match=r"^runs/v/history.nc: gradient_mean_abs is over"):
+        runs.load_history("v")
+
+
+@pytest.mark.parametrize(
+    ("damage", "line"),
+    [
+        (
+            lambda text: text[: len(text) // 2].rsplit("\n", 1)[0] + "\n",
+            r"data/split/train.csv: \d+ rows: must have 52",
+        ),
+        (lambda text: text.rsplit(",", 1)[0], "data/split/train.csv: line 53: every input must be a finite number"),
+        (lambda text: text.replace("x1", "y1"), "data/split/train.csv: no column x1"),
+        (lambda text: text.replace("\n-", "\nx-", 1), "data/split/train.csv: damaged"),
+        (lambda text: "", "data/split/train.csv: damaged"),
+        (lambda text: text.splitlines()[0], "data/split/train.csv: no points"),
+    ],
+)
+def test_a_damaged_table_is_named_in_one_line(damage: object, line: str, circles: Split) -> None:
+    splits.save_split(circles, Scaling(np.zeros(2), np.ones(2)))
+    splits.TRAIN.write_text(damage(splits.TRAIN.read_text()))
+    with pytest.raises(UserError, match=f"^{line}"):
+        splits.load_split()
+
+
+def test_what_is_missing_is_named() -> None:
+    for load in (points.load_points, splits.load_split, lambda: runs.load_history("v"), lambda: runs.files("v")):
+        with pytest.raises(UserError, match=r"^(data|runs)/.*: not found: `dvc repro` makes it$"):
+            load()
+
+
+def test_a_failed_write_leaves_what_was_there() -> None:
+    tables.save_table(pd.DataFrame({"a": [1]}), Path("t.csv"))
+
+    def fail_half_way() -> None:
+        with files.replacing(Path("t.csv")) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_half_way()
+    assert Path("t.csv").read_text() == "a\n1\n"
+    assert [path.name for path in Path.cwd().iterdir()] == ["t.csv"]
+
+
+def test_any_replica_can_be_exported(result: Trained, circles: Split) -> None:
+    runs.save_run("v", result.history, result.predictions, result.weights)
+    models.save_model(
+        result.network.model, {name: stack[0] for name, stack in result.weights.items()}, runs.median_path("v")
+    )
+    export.export("v", 3, Path("three.keras"))
+    predicted = models.load_model(Path("three.keras")).predict(circles.test.inputs, verbose=0)[:, 0]
+    np.testing.assert_allclose(predicted, result.predictions.test_probability[3], rtol=1e-5, atol=1e-6)
+    with pytest.raises(UserError, match="replica 4: v has 4: must be 0 to 3"):
+        export.export("v", 4, Path("four.keras"))
+    with pytest.raises(UserError, match=r"three.h5: must end in .keras"):
+        export.export("v", 3, Path("three.h5"))
+
+
+def test_weights_that_do_not_fit_are_refused(result: Trained) -> None:
+    weights = {name: stack[0] for name, stack in result.weights.items()}
+    with pytest.raises(UserError, match=r"weights of hidden_01/kernel are of shape \(2,\): must be of shape \(2, 3\)"):
+        models.save_model(result.network.model, weights | {"hidden_01/kernel": np.zeros(2)}, Path("x.keras"))
+    assert not Path("x.keras").exists()

@@ -1,0 +1,114 @@
+"""The house: what each stage depends on, who may import what, and which parameters a stage is handed."""
+
+import ast
+import re
+import subprocess
+import sys
+
+import pytest
+from imports import ROOT, external_packages, module_file, project_modules
+from ruamel.yaml import YAML
+
+from pipeline.params.file import SECTIONS
+
+STAGES = {name: stage.get("do", stage) for name, stage in YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"].items()}
+MODULES = sorted(
+    ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    for path in (ROOT / "pipeline").rglob("*.py")
+    if path.name != "__init__.py"
+)
+WITHOUT_TENSORFLOW = ("diagnosis", "evaluation", "plots", "tracking", "params", "history", "data", "check", "results")
+# A room imports only from the floors below its own.
+FLOORS = [
+    {"errors", "backend", "randomness", "progress"},
+    {"params"},
+    {"history", "probes", "data"},
+    {"model", "evaluation"},
+    {"training", "plots"},
+    {"artifacts"},
+    {"tracking"},
+    {"stages", "check", "results", "export"},
+]
+
+
+def sections(stage: str) -> set[str]:
+    return {name.split(".")[0] for name in STAGES[stage]["params"]}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_depends_on_exactly_the_modules_that_it_imports(stage: str) -> None:
+    imported = {str(module_file(name).relative_to(ROOT)) for name in project_modules(f"pipeline.stages.{stage}")}
+    assert {dep for dep in STAGES[stage]["deps"] if dep.startswith("pipeline/")} == imported
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_reads_exactly_the_sections_that_it_lists(stage: str) -> None:
+    """By its source: the sections that it names to `file.section`, and those that resolving a variant reads."""
+    source = module_file(f"pipeline.stages.{stage}").read_text()
+    read = set(re.findall(r'"(\w+)"', source)) & set(SECTIONS)
+    read |= {"defaults", "variants"} if "variants.resolve" in source else set()
+    read |= {"variants"} if "variants.names" in source else set()
+    assert read == sections(stage)
+
+
+def test_train_of_a_variant_is_handed_that_variant_alone() -> None:
+    assert "variants.${key}" in STAGES["train"]["params"]
+    assert "variants" not in STAGES["train"]["params"]
+
+
+def test_a_threshold_a_plot_or_tracking_retrains_nothing() -> None:
+    assert not {"evaluation", "diagnosis", "comparison", "tracking"} & sections("train")
+    assert not any(room in dep for dep in STAGES["train"]["deps"] for room in ("plots/", "evaluation/", "tracking/"))
+
+
+@pytest.mark.parametrize("stage", ["generate", "split", "evaluate", "compare", "track"])
+def test_only_train_imports_tensorflow(stage: str) -> None:
+    """For real: in a process of its own, by what lies in sys.modules."""
+    code = (
+        f"import sys, pipeline.stages.{stage}; sys.exit(any(name in sys.modules for name in ('tensorflow', 'keras')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_who_may_import_tensorflow_and_mlflow(module: str) -> None:
+    room = module.split(".")[1]
+    packages = external_packages(module)
+    if module != "pipeline.tracking.package_models":
+        if room in WITHOUT_TENSORFLOW:
+            assert not packages & {"tensorflow", "keras"}
+        if room not in ("tracking", "stages"):
+            assert "mlflow" not in packages
+    own = {name.split(".")[0] for name in imported_by(module)}
+    assert "tensorflow" not in own or module == "pipeline.backend"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_room_imports_only_from_below(module: str) -> None:
+    floor = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
+    room = module.split(".")[1]
+    for name in imported_by(module):
+        parts = name.split(".")
+        if parts[0] == "pipeline" and len(parts) > 1 and parts[1] != room:
+            assert floor[parts[1]] < floor[room], f"{module} imports {name}"
+
+
+def imported_by(module: str) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(module_file(module).read_text())):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            names.add(node.module)
+            if node.module == "pipeline":
+                names.update(f"pipeline.{alias.name}" for alias in node.names)
+    return names
+
+
+def test_all_packages_are_empty_but_the_guard_of_the_stages() -> None:
+    filled = [path.parent.name for path in (ROOT / "pipeline").rglob("__init__.py") if path.stat().st_size]
+    assert filled == ["stages"]
+
+
+def test_the_lock_holds_no_address() -> None:
+    assert not re.search(r"https?://|--index-url|--find-links", (ROOT / "requirements.lock").read_text())

@@ -1,0 +1,429 @@
+"""The whole pipeline at work: what DVC runs, what MLflow holds afterwards, and what a user reads when it goes wrong."""
+
+import socket
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from workspace import EPOCHS, REPLICAS, VARIANTS, Logged, Workspace, logged, stage, variants, wait_until
+
+pytestmark = pytest.mark.slow
+
+TRACK = stage("track")
+SHARES = {"median", "q25", "q75"}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A workspace in which `dvc repro` has run once from nothing, all in git. Only to look at."""
+    workspace = Workspace.create(tmp_path_factory.mktemp("finished") / "study")
+    workspace.repro()
+    workspace.commit()
+    return workspace
+
+
+@pytest.fixture
+def workspace(finished: Workspace, tmp_path: Path) -> Workspace:
+    """A copy of the finished workspace, to be changed."""
+    return finished.copy(tmp_path / "study")
+
+
+def assert_whole(runs: dict[str, Logged]) -> None:
+    """Every parent is finished, complete, the only one of its fingerprint, and has all of its replicas and models."""
+    for run in runs.values():
+        assert run.status == "FINISHED"
+        assert run.tags["pipeline.complete"] == "true"
+        assert run.tags["pipeline.judgement"]
+        assert set(run.children) == {f"replica {number:03d}" for number in range(REPLICAS)}
+        assert len(run.models) == 2
+        assert sorted(run.datasets) == ["test", "train"]
+        for child in run.children.values():
+            assert child.status == "FINISHED"
+            assert 0 <= child.metrics["test_accuracy"] <= 1
+    assert len({run.fingerprint for run in runs.values()}) == len(runs)
+
+
+def assert_judged(runs: dict[str, Logged], threshold: float) -> None:
+    """Every run says what the threshold makes of its replicas."""
+    for run in runs.values():
+        learned = [child.metrics["test_accuracy"] > threshold for child in run.children.values()]
+        outcomes = [child.tags["outcome"] for child in run.children.values()]
+        assert outcomes == ["learned" if each else "not_learned" for each in learned]
+        assert run.metrics["learned_rate"] == pytest.approx(np.mean(learned), abs=1e-6)
+        assert run.metrics["learned_share"] == pytest.approx(np.mean(learned), abs=1e-6)
+        assert f"{sum(learned)} of {REPLICAS} replicas learned" in run.tags["mlflow.note.content"]
+
+
+# From nothing
+
+
+def test_repro_publishes_a_run_for_each_variant_and_replica(finished: Workspace) -> None:
+    """Each variant is one complete parent run with its metrics, its curve over all epochs and a child per replica."""
+    runs = finished.runs()
+    assert set(variants(runs)) == VARIANTS
+    assert len(runs) == len(VARIANTS)
+    assert_whole(runs)
+    assert_judged(runs, 0.75)
+    receipt = finished.json("mlflow/receipt.json")
+    with finished.client() as client:
+        for run_id, run in runs.items():
+            metrics = finished.json(f"metrics/{run.variant}.json")
+            assert run.metrics["learned_rate"] == metrics["learned"]["rate"]
+            assert run.metrics["test_accuracy_median"] == metrics["test_accuracy"]["median"]
+            curve = client.get_metric_history(run_id, "learned_share")
+            assert sorted(point.step for point in curve) == list(range(EPOCHS + 1))
+            assert run.params["training.epochs"] == str(EPOCHS)
+            assert receipt[run.variant] == {
+                "fingerprint": run.fingerprint,
+                "judgement": run.tags["pipeline.judgement"],
+            }
+            for folder, pattern in (("figures", "*.png"), ("tables", "*.csv")):
+                kept = {path.name for path in (finished.folder / "evaluations" / run.variant).glob(pattern)}
+                assert kept
+                assert kept <= {Path(each.path).name for each in client.list_artifacts(run_id, folder)}
+
+
+@pytest.mark.parametrize("variant", sorted(VARIANTS))
+def test_metrics_files_keep_their_contract(finished: Workspace, variant: str) -> None:
+    """Other tools may rely on the keys of metrics/<variant>.json."""
+    metrics = finished.json(f"metrics/{variant}.json")
+    learned = metrics["learned"]
+    low, high = learned["interval"]
+    assert metrics["replicas"] == REPLICAS
+    assert learned["rate"] == pytest.approx(learned["count"] / REPLICAS, abs=1e-6)
+    assert 0 <= low <= learned["rate"] <= high <= 1
+    for name in ("test_accuracy", "train_accuracy", "epochs_to_learn"):
+        assert set(metrics[name]) == SHARES
+    assert metrics["test_accuracy"]["q25"] <= metrics["test_accuracy"]["median"] <= metrics["test_accuracy"]["q75"]
+    assert variant in (finished.folder / "reports" / "comparison.md").read_text(encoding="utf-8")
+
+
+def test_published_model_predicts_what_was_recorded(finished: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Keras model in MLflow is the median replica: it predicts what training wrote down of that replica."""
+    import mlflow.keras
+
+    from pipeline.artifacts.runs import load_history, load_predictions
+    from pipeline.artifacts.splits import load_split
+    from pipeline.history import median_replica
+
+    monkeypatch.chdir(finished.folder)
+    test = load_split().test.inputs.astype(np.float32)
+    with finished.client() as client:
+        for run in finished.runs().values():
+            found = {model.name: model for model in map(client.get_logged_model, run.models)}
+            model = mlflow.keras.load_model(found[f"{run.variant}_median"].artifact_location)
+            position = median_replica(load_history(run.variant))
+            recorded = load_predictions(run.variant).test_probability.values[position]
+            assert np.ptp(recorded) > 1e-3  # not a constant
+            np.testing.assert_allclose(model.predict(test, verbose=0).ravel(), recorded, atol=1e-5)
+
+
+# What runs again, and what does not
+
+
+def test_second_repro_does_nothing(finished: Workspace) -> None:
+    """Nothing has changed: no stage runs, status is clean, git has nothing to add, MLflow stays as it is."""
+    before = finished.runs()
+    again = finished.repro()
+    assert again.executed == again.restored == set()
+    assert "up to date" in finished.run("dvc", "status").stdout
+    assert finished.run("git", "status", "--porcelain").stdout == ""
+    assert finished.runs() == before
+
+
+def test_training_twice_gives_the_same_bytes(workspace: Workspace) -> None:
+    """Whatever training leaves is made of its inputs alone."""
+    before = workspace.content("runs/small")
+    assert set(before) == {"history.nc", "predictions.nc", "weights.npz", "median.keras", "best.keras"}
+    workspace.run(*stage("train", "small"))
+    after = workspace.content("runs/small")
+    assert set(after) == set(before)
+    assert [name for name in before if before[name] != after[name]] == []
+
+
+def test_edited_variant_runs_alone_and_its_revert_trains_nothing(workspace: Workspace) -> None:
+    """An edit adds one run with its replicas; taken back, all is restored, and no run is doubled or lost."""
+    before = workspace.runs()
+    workspace.edit({"variants.small.hidden_layers": 3})
+    assert workspace.repro().executed == {"train@small", "evaluate@small", "compare", "track"}
+    edited = workspace.runs()
+    assert_whole(edited)
+    assert before.items() < edited.items()
+    assert variants(edited) == ["small", "small", "tanh_1"]
+    assert sorted(run.params["hidden_layers"] for run in edited.values()) == ["1", "2", "3"]
+
+    workspace.edit({"variants.small.hidden_layers": 2})
+    reverted = workspace.repro()
+    assert reverted.executed == {"track"}
+    assert reverted.restored == {"train@small", "evaluate@small", "compare"}
+    assert workspace.runs() == edited
+
+
+def test_moved_threshold_judges_anew_in_place(workspace: Workspace) -> None:
+    """Another threshold trains nothing and overwrites the runs; moved back, they end as they began."""
+    before = workspace.runs()
+    workspace.edit({"evaluation.learned_accuracy": 0.45})
+    assert workspace.repro().executed == {"evaluate@small", "evaluate@tanh_1", "compare", "track"}
+    moved = workspace.runs()
+    assert set(moved) == set(before)
+    assert_whole(moved)
+    assert_judged(moved, 0.45)
+    assert any(run.metrics["learned_rate"] > 0 for run in moved.values())
+
+    workspace.edit({"evaluation.learned_accuracy": 0.75})
+    assert workspace.repro().executed == {"track"}
+    assert workspace.runs() == before
+    assert_judged(before, 0.75)
+
+
+def test_added_variant_runs_alone_and_leaves_no_ghost(workspace: Workspace) -> None:
+    """A variant of two lines costs its own stages; taken out, it is in no table, though its folder is still there."""
+    before = workspace.runs()
+    workspace.edit({"variants.wide": {"hidden_layers": 1, "units": 7}})
+    assert workspace.repro().executed == {"train@wide", "evaluate@wide", "compare", "track"}
+    more = workspace.runs()
+    assert_whole(more)
+    assert before.items() < more.items()
+    assert variants(more) == ["small", "tanh_1", "wide"]
+    assert set(workspace.json("mlflow/receipt.json")) == VARIANTS | {"wide"}
+    assert "wide" in (workspace.folder / "reports" / "comparison.md").read_text(encoding="utf-8")
+
+    workspace.edit({"variants.wide": ...})
+    assert workspace.repro().executed == {"compare", "track"}
+    assert (workspace.folder / "runs" / "wide").is_dir()
+    assert set(workspace.json("mlflow/receipt.json")) == VARIANTS
+    assert not [name for name, content in workspace.content("reports").items() if b"wide" in content]
+    assert workspace.runs() == more
+
+
+# The store
+
+
+def test_deleted_store_is_filled_again(workspace: Workspace) -> None:
+    """Files are the truth: without the store, or with a receipt that speaks of one that is gone, all is published."""
+    fingerprints = {run.fingerprint for run in workspace.runs().values()}
+    workspace.delete_store()
+    assert workspace.repro().executed == {"track"}
+    again = workspace.runs()
+    assert {run.fingerprint for run in again.values()} == fingerprints
+    assert_whole(again)
+
+    workspace.database.unlink()
+    workspace.track()
+    last = workspace.runs()
+    assert {run.fingerprint for run in last.values()} == fingerprints
+    assert_whole(last)
+    assert not set(last) & set(again)
+
+
+def test_two_publishers_at_once_make_one_store(workspace: Workspace) -> None:
+    """Started together on a store that does not exist, they neither corrupt it nor publish anything twice."""
+    workspace.delete_store()
+    with workspace.running(*TRACK) as first, workspace.running(*TRACK) as second:
+        assert (first.wait(120), second.wait(120)) == (0, 0)
+    assert workspace.rows("PRAGMA integrity_check") == [("ok",)]
+    assert set(variants(workspace.runs())) == VARIANTS
+    assert_whole(workspace.runs())
+
+
+def test_experiment_in_a_temporary_folder_publishes_into_the_one_store(workspace: Workspace) -> None:
+    """DVC throws the folder away: the run is in the workspace's store, with its files, and tells its experiment."""
+    before = workspace.runs()
+    params = (workspace.folder / "params.yaml").read_bytes()
+    learning_rate = "variants.small.optimizer.config.learning_rate"
+    workspace.run("dvc", "exp", "run", "--temp", "--name", "slow", "--set-param", f"+{learning_rate}=0.001")
+    after = workspace.runs()
+    assert_whole(after)
+    assert before.items() < after.items()
+    (added,) = (run for run_id, run in after.items() if run_id not in before)
+    assert (added.variant, added.params["optimizer.learning_rate"]) == ("small", "0.001")
+    assert added.tags["pipeline.dvc_experiment"] == "slow"
+    assert not any("pipeline.dvc_experiment" in run.tags for run in before.values())
+    assert (workspace.folder / "mlflow" / "artifacts" / added.run_id / "artifacts" / "figures").is_dir()
+    assert (workspace.folder / "params.yaml").read_bytes() == params
+    assert workspace.run("git", "status", "--porcelain").stdout == ""
+
+
+def test_two_queue_workers_share_one_store(workspace: Workspace) -> None:
+    """Two experiments of DVC's queue succeed on a store that does not exist yet, and double no run."""
+    workspace.delete_store()
+    for rate in ("0.002", "0.003"):
+        setting = f"+variants.small.optimizer.config.learning_rate={rate}"
+        workspace.run("dvc", "exp", "run", "--queue", "--set-param", setting)
+
+    def states() -> list[str]:
+        listed = workspace.run("dvc", "queue", "status").stdout.splitlines()
+        return [line.split()[-1] for line in listed if line.endswith(("Queued", "Running", "Success", "Failed"))]
+
+    workspace.run("dvc", "queue", "start", "--jobs", "2")
+    try:
+        wait_until(lambda: not {"Queued", "Running"} & set(states()), seconds=240, every=1)
+        assert states() == ["Success", "Success"]
+    finally:
+        workspace.run("dvc", "queue", "stop", "--kill")
+    assert workspace.rows("PRAGMA integrity_check") == [("ok",)]
+    runs = workspace.runs()
+    assert_whole(runs)
+    assert variants(runs) == ["small", "small", "tanh_1"]
+    rates = {run.params["optimizer.learning_rate"] for run in runs.values() if run.variant == "small"}
+    assert rates == {"0.002", "0.003"}
+
+
+def test_server_is_published_to_once(workspace: Workspace, tmp_path: Path) -> None:
+    """MLFLOW_TRACKING_URI names a server: runs and artifacts go there, a second time nothing does."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    own = workspace.rows("SELECT run_uuid FROM runs")
+    store = ["--backend-store-uri", f"sqlite:///{tmp_path / 'server.db'}"]
+    files = ["--artifacts-destination", str(tmp_path / "server-artifacts")]
+    with workspace.running("mlflow", "server", *store, *files, "--port", str(port), "--workers", "1"):
+        wait_until(lambda: answers(f"{address}/health"), every=0.5)
+        workspace.track(MLFLOW_TRACKING_URI=address)
+        from mlflow import MlflowClient
+
+        client = MlflowClient(address)
+        first = logged(client)
+        assert set(variants(first)) == VARIANTS
+        assert_whole(first)
+        for run_id in first:
+            assert {each.path for each in client.list_artifacts(run_id)} == {"figures", "history", "tables"}
+        assert list((tmp_path / "server-artifacts").rglob("*.keras"))
+
+        workspace.track(MLFLOW_TRACKING_URI=address)
+        assert logged(client) == first
+    assert workspace.rows("SELECT run_uuid FROM runs") == own
+
+
+def answers(url: str) -> bool:
+    """A server is there."""
+    try:
+        urllib.request.urlopen(url, timeout=5).close()
+    except (urllib.error.URLError, OSError):
+        return False
+    return True
+
+
+# Killed
+
+
+def test_killed_publishing_is_done_anew(workspace: Workspace) -> None:
+    """What a kill left half-written is deleted: every variant ends with one run, and that is complete."""
+    workspace.delete_store()
+    workspace.kill_when(lambda: len(workspace.rows("SELECT 1 FROM runs")) >= REPLICAS, *TRACK)
+    assert workspace.rows("SELECT 1 FROM runs")
+    assert not workspace.rows("SELECT 1 FROM tags WHERE key = 'pipeline.complete'")
+    left = {run_id for (run_id,) in workspace.rows("SELECT run_uuid FROM runs")}
+
+    assert workspace.repro().executed == {"track"}
+    runs = workspace.runs()
+    assert_whole(runs)
+    assert sorted(variants(runs)) == sorted(VARIANTS)
+    deleted = workspace.rows("SELECT run_uuid FROM runs WHERE lifecycle_stage = 'deleted'")
+    assert {run_id for (run_id,) in deleted} == left
+
+
+def test_killed_overwriting_leaves_no_mixture(workspace: Workspace) -> None:
+    """A new judgement is killed half-way and then taken back: the runs say what the files say, and nothing of both."""
+    before = workspace.runs()
+    workspace.edit({"evaluation.learned_accuracy": 0.0})
+    workspace.run("dvc", "repro", "compare")
+    workspace.kill_when(lambda: bool(workspace.rows("SELECT 1 FROM tags WHERE value = 'learned'")), *TRACK)
+    workspace.edit({"evaluation.learned_accuracy": 0.75})
+    workspace.repro()
+    workspace.track()
+    assert workspace.runs() == before
+
+
+def test_killed_training_is_done_anew(workspace: Workspace) -> None:
+    """Killed while it wrote its results, training leaves nothing that the next `dvc repro` would take for whole."""
+    before = workspace.runs()
+    names = set(workspace.content("runs/small"))
+    workspace.edit({"variants.small.hidden_layers": 4})
+    trained = workspace.folder / "runs" / "small" / "history.nc"
+    old = trained.stat().st_mtime_ns
+    workspace.kill_when(lambda: trained.exists() and trained.stat().st_mtime_ns != old, "dvc", "repro")
+    assert set(workspace.content("runs/small")) != names
+
+    again = workspace.repro()
+    assert again.executed == {"train@small", "evaluate@small", "compare", "track"}
+    assert set(workspace.content("runs/small")) == names
+    assert "up to date" in workspace.run("dvc", "status").stdout
+    runs = workspace.runs()
+    assert_whole(runs)
+    assert variants(runs) == ["small", "small", "tanh_1"]
+    assert before.items() < runs.items()
+
+
+# Mistakes
+
+MISTAKES: dict[str, tuple[Callable[[Workspace], None], list[str], str]] = {
+    "unknown section": (lambda it: it.edit({"trainings": {}}), stage("evaluate", "small"), "trainings: "),
+    "unknown key": (lambda it: it.edit({"training.epoch": 3}), TRACK, "training.epoch: "),
+    "bad value": (
+        lambda it: it.edit({"variants.small.hidden_layers": -3}),
+        stage("train", "small"),
+        "variants.small.hidden_layers: -3: must be at least 1",
+    ),
+    "unknown activation": (
+        lambda it: it.edit({"variants.small.activation": "rellu"}),
+        stage("train", "small"),
+        "variants.small.activation: rellu: ",
+    ),
+    "unknown variant": (lambda it: None, stage("train", "large"), "variants.large: "),
+    "not YAML": (
+        lambda it: (it.folder / "params.yaml").write_text("data: [1"),
+        stage("generate"),
+        "params.yaml: line ",
+    ),
+    "no parameters": (lambda it: (it.folder / "params.yaml").unlink(), stage("split"), "params.yaml: not found"),
+    "truncated split": (
+        lambda it: it.truncate("data/split/train.csv"),
+        stage("train", "small"),
+        "data/split/train.csv: ",
+    ),
+    "truncated history": (
+        lambda it: it.truncate("runs/small/history.nc"),
+        stage("evaluate", "small"),
+        "runs/small/history.nc: ",
+    ),
+    "truncated table": (
+        lambda it: it.truncate("evaluations/small/replicas.csv"),
+        stage("compare"),
+        "evaluations/small/replicas.csv: ",
+    ),
+    "truncated metrics": (lambda it: it.truncate("metrics/small.json"), stage("compare"), "metrics/small.json: "),
+    "truncated store": (lambda it: it.truncate("mlflow/mlflow.db"), TRACK, "MLflow store "),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistake_ends_in_one_line(workspace: Workspace, mistake: str) -> None:
+    """Exit code 1, and one line that names the place of the mistake."""
+    make, command, place = MISTAKES[mistake]
+    make(workspace)
+    assert_one_line(workspace, command, place)
+
+
+@pytest.mark.parametrize(
+    ("uri", "place"),
+    [
+        ("http://127.0.0.1:9", "MLFLOW_TRACKING_URI: http://127.0.0.1:9: no answer"),
+        ("sqlite:////dev/null/x.db", "MLflow store /dev/null/x.db: "),
+    ],
+)
+def test_store_that_cannot_be_had_ends_in_one_line(finished: Workspace, uri: str, place: str) -> None:
+    """A server that does not answer, and a database that cannot be written."""
+    assert_one_line(finished, TRACK, place, MLFLOW_TRACKING_URI=uri)
+
+
+def assert_one_line(workspace: Workspace, command: list[str], place: str, **environment: str) -> None:
+    """The command fails as a user can understand it."""
+    done = workspace.attempt(*command, **environment)
+    assert done.code == 1
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert done.stderr.startswith(f"error: {place}")

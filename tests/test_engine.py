@@ -1,0 +1,315 @@
+"""The engine: replicas together are each replica alone, and each is what Keras itself would train."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import xarray as xr
+from conftest import training, variant
+
+from pipeline import history as record
+from pipeline.backend import keras
+from pipeline.data.points import Split
+from pipeline.model import initial_weights, keras_objects
+from pipeline.model.network import Network, build
+from pipeline.params.variants import KerasObject, VariantParams
+from pipeline.randomness import Shuffles
+from pipeline.training.engine import Engine
+from pipeline.training.replicas import Trained, is_recorded, train
+
+# Float32 has 1.2e-7; rounding grows over the steps. All comparisons below are after at most 12 of them.
+CLOSE = {"rtol": 2e-5, "atol": 2e-6}
+OPTIMIZER_CONFIGS = {"Adadelta": {"learning_rate": 1.0}, "Ftrl": {"learning_rate": 0.1}}
+
+
+def trained(circles: Split, recipe: VariantParams | None = None, **changes: object) -> Trained:
+    return train(recipe or variant(), "v", circles, training(**changes))
+
+
+def assert_close(left: dict[str, np.ndarray], right: dict[str, np.ndarray]) -> None:
+    assert left.keys() == right.keys()
+    for path, stack in left.items():
+        np.testing.assert_allclose(stack, right[path], **CLOSE, err_msg=path)
+
+
+def initial(network: Network, replicas: list[int], seed: int = 7) -> dict[str, np.ndarray]:
+    return initial_weights.draw(network, seed, replicas)
+
+
+def engine(network: Network, circles: Split, stacks: dict[str, np.ndarray], spec: KerasObject | None = None) -> Engine:
+    optimizer, clipping = keras_objects.optimizer(spec or variant().optimizer, "optimizer")
+    return Engine(network, optimizer, clipping, circles, stacks, batch_size=16)
+
+
+def keras_steps(
+    network: Network,
+    weights: dict[str, np.ndarray],
+    optimizer: keras.optimizers.Optimizer,
+    circles: Split,
+    order: np.ndarray,
+) -> dict[str, np.ndarray]:
+    """The slow oracle: one network, Keras's own `train_on_batch`, the short last batch included."""
+    for variable in network.model.variables:
+        variable.assign(weights[variable.path])
+    network.model.compile(optimizer=optimizer, loss="binary_crossentropy")
+    inputs, labels = circles.train.inputs.astype(np.float32), circles.train.labels[:, None]
+    for start in range(0, len(order), 16):
+        rows = order[start : start + 16]
+        network.model.train_on_batch(inputs[rows], labels[rows])
+    return {variable.path: np.asarray(variable) for variable in network.model.variables}
+
+
+@pytest.mark.parametrize("name", keras_objects.EXACT_OPTIMIZERS)
+def test_an_epoch_is_the_same_steps_by_keras_itself_for_every_exact_optimizer(name: str, circles: Split) -> None:
+    spec = KerasObject(class_name=name, config=OPTIMIZER_CONFIGS.get(name, {"learning_rate": 0.05}))
+    network = build(variant(activation="tanh", kernel_initializer="glorot_uniform"), 2, "v")
+    stacks = initial(network, [0, 1, 2])
+    orders = Shuffles(7, [0, 1, 2], len(circles.train)).next_epochs(1)[0]
+    stacked = engine(network, circles, stacks, spec)
+    stacked.train_epoch(orders, record=False)
+    together = stacked.stacks(stacked.state)
+    for row in range(3):
+        optimizer, _ = keras_objects.optimizer(spec, "optimizer")
+        start = {path: stack[row] for path, stack in stacks.items()}
+        alone = keras_steps(network, start, optimizer, circles, orders[row])
+        assert_close({path: stack[row] for path, stack in together.items()}, alone)
+        assert any((alone[path] != start[path]).any() for path in start)
+
+
+@pytest.mark.parametrize("option", [{"clipnorm": 0.05}, {"global_clipnorm": 0.05}, {"clipvalue": 0.01}])
+def test_clipping_is_each_replicas_own(option: dict[str, float], circles: Split) -> None:
+    config = {"learning_rate": 0.5, **option}
+    network = build(variant(activation="tanh", kernel_initializer="glorot_uniform"), 2, "v")
+    stacks = initial(network, [0, 1])
+    orders = Shuffles(7, [0, 1], len(circles.train)).next_epochs(1)[0]
+    clipped = engine(network, circles, stacks, KerasObject(class_name="SGD", config=config))
+    clipped.train_epoch(orders, record=False)
+    together = clipped.stacks(clipped.state)
+    for row in range(2):
+        start = {path: stack[row] for path, stack in stacks.items()}
+        alone = keras_steps(network, start, keras.optimizers.SGD(**config), circles, orders[row])
+        unclipped = keras_steps(network, start, keras.optimizers.SGD(0.5), circles, orders[row])
+        assert_close({path: stack[row] for path, stack in together.items()}, alone)
+        assert np.abs(alone["output/kernel"] - unclipped["output/kernel"]).max() > 1e-3
+
+
+def test_a_replica_is_the_same_trained_alone_or_with_others(circles: Split) -> None:
+    together = trained(circles)
+    for index in range(4):
+        alone = train(variant(), "v", circles, training(), replicas=[index])
+        assert_close({path: stack[[index]] for path, stack in together.weights.items()}, alone.weights)
+        xr.testing.assert_allclose(together.history.isel(replica=[index]), alone.history, rtol=1e-4, atol=1e-5)
+
+
+def test_chunks_change_no_replica(circles: Split) -> None:
+    whole, chunked = trained(circles, replicas=5, chunk=5), trained(circles, replicas=5, chunk=2)
+    assert_close(whole.weights, chunked.weights)
+    assert (chunked.history.replica.values == np.arange(5)).all()
+    xr.testing.assert_allclose(whole.predictions, chunked.predictions, rtol=1e-4, atol=1e-5)
+
+
+def test_permuting_the_replicas_permutes_the_results(circles: Split) -> None:
+    forth = train(variant(), "v", circles, training(), replicas=[0, 1, 2])
+    back = train(variant(), "v", circles, training(), replicas=[2, 0, 1])
+    assert_close({path: stack[[2, 0, 1]] for path, stack in forth.weights.items()}, back.weights)
+    assert (back.history.replica.values == [2, 0, 1]).all()
+
+
+def test_measuring_changes_no_weight_by_a_bit(circles: Split) -> None:
+    seldom, always = trained(circles, record_every=100), trained(circles, record_every=1)
+    assert seldom.history.recorded_epoch.values.tolist() == [0, 3]
+    assert always.history.recorded_epoch.values.tolist() == [0, 1, 2, 3]
+    for path, stack in seldom.weights.items():
+        assert (stack == always.weights[path]).all()
+    for name in record.LAYER_VALUES:
+        last = [each.history[name].isel(recorded_epoch=-1).values for each in (seldom, always)]
+        np.testing.assert_array_equal(*last)
+
+
+def test_the_same_again_is_the_same_to_the_bit(circles: Split) -> None:
+    first, second = trained(circles), trained(circles)
+    xr.testing.assert_identical(first.history, second.history)
+    xr.testing.assert_identical(first.predictions, second.predictions)
+
+
+def test_more_epochs_begin_with_the_same_ones(circles: Split) -> None:
+    short, long = trained(circles, epochs=2), trained(circles, epochs=4)
+    np.testing.assert_array_equal(short.history.train_loss, long.history.train_loss.isel(epoch=slice(3)))
+
+
+def test_gradients_are_those_of_finite_differences_in_float64(circles: Split) -> None:
+    """The probe's mean |g| of every kernel, against central differences of a NumPy network."""
+    network = build(variant(activation="tanh", kernel_initializer="glorot_uniform"), 2, "v")
+    stacks = initial(network, [3])
+    measured = engine(network, circles, stacks)
+    found = measured.layer_values(measured.state)["probe_gradient_mean_abs"].numpy()[0]
+    weights = {path: stack[0].astype(np.float64) for path, stack in stacks.items()}
+
+    def loss() -> float:
+        signal = circles.train.inputs
+        for layer in ("hidden_01", "hidden_02"):
+            signal = np.tanh(signal @ weights[f"{layer}/kernel"] + weights[f"{layer}/bias"])
+        logits = (signal @ weights["output/kernel"] + weights["output/bias"])[:, 0]
+        return float(np.mean(np.logaddexp(0, logits) - circles.train.labels * logits))
+
+    expected = [mean_abs_difference(loss, weights[path]) for path in network.kernels]
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
+def mean_abs_difference(loss: Callable[[], float], kernel: np.ndarray, step: float = 1e-5) -> float:
+    slopes = []
+    for index in np.ndindex(kernel.shape):
+        kept = kernel[index]
+        ends = []
+        for sign in (1, -1):
+            kernel[index] = kept + sign * step
+            ends.append(loss())
+        kernel[index] = kept
+        slopes.append((ends[0] - ends[1]) / (2 * step))
+    return float(np.mean(np.abs(slopes)))
+
+
+def test_the_recorded_gradients_are_those_before_each_step(circles: Split) -> None:
+    """One batch an epoch, plain SGD: the gradient is the change over the learning rate."""
+    optimizer = KerasObject(class_name="SGD", config={"learning_rate": 0.5})
+    result = trained(circles, variant(optimizer=optimizer), epochs=1, batch_size=52)
+    first = result.history.isel(recorded_epoch=1)
+    network = result.network
+    start = initial(network, [0, 1, 2, 3])
+    gradients = [(start[path] - result.weights[path]).reshape(4, -1) / 0.5 for path in network.kernels]
+    for name, oracle in {
+        "gradient_mean_abs": lambda g: np.abs(g).mean(axis=1),
+        "gradient_norm": lambda g: np.linalg.norm(g, axis=1),
+        "gradient_zero_share": lambda g: (g == 0).mean(axis=1),
+        "weight_change_l1": lambda g: 0.5 * np.abs(g).sum(axis=1),
+    }.items():
+        expected = np.stack([oracle(gradient) for gradient in gradients], axis=1)
+        np.testing.assert_allclose(first[name], expected, rtol=1e-4, atol=1e-6, err_msg=name)
+    # One batch of all samples: its gradient is the probe's, at the state before it.
+    probe = result.history.probe_gradient_mean_abs.isel(recorded_epoch=0)
+    np.testing.assert_allclose(first.gradient_mean_abs, probe, rtol=1e-4, atol=1e-7)
+    l1 = np.stack([np.abs(result.weights[path]).sum(axis=(1, 2)) for path in network.kernels], axis=1)
+    np.testing.assert_allclose(first.weight_l1, l1, rtol=1e-5)
+
+
+def test_curves_and_predictions_are_keras_own(circles: Split) -> None:
+    result = trained(circles)
+    model = result.network.model
+    for row in range(4):
+        for variable in model.variables:
+            variable.assign(result.weights[variable.path][row])
+        model.compile(loss="binary_crossentropy", metrics=["accuracy"])
+        final = result.history.isel(replica=row, epoch=-1)
+        for part, points in (("train", circles.train), ("test", circles.test)):
+            loss, accuracy = model.evaluate(points.inputs, points.labels[:, None], batch_size=100, verbose=0)
+            assert float(final[f"{part}_loss"]) == pytest.approx(loss, rel=1e-4)
+            assert float(final[f"{part}_accuracy"]) == pytest.approx(accuracy, abs=1e-6)
+            predicted = model.predict(points.inputs, verbose=0)[:, 0]
+            recorded = result.predictions[f"{part}_probability"].isel(replica=row)
+            np.testing.assert_allclose(predicted, recorded, rtol=1e-5, atol=1e-6)
+        x1, x2 = result.predictions.x1.values, result.predictions.x2.values
+        corner = model.predict(np.array([[x1[0], x2[-1]]]), verbose=0)[0, 0]
+        assert float(result.predictions.surface.isel(replica=row, x1=0, x2=-1)) == pytest.approx(corner, abs=1e-5)
+
+
+def test_no_epochs_record_the_untrained_networks(circles: Split) -> None:
+    result = trained(circles, epochs=0)
+    assert (result.history.sizes["epoch"], result.history.sizes["recorded_epoch"]) == (1, 1)
+    assert np.isnan(result.history.gradient_mean_abs).all()
+    assert np.isfinite(result.history.probe_gradient_mean_abs).all()
+    start = initial(result.network, [0, 1, 2, 3])
+    assert all((start[path] == stack).all() for path, stack in result.weights.items())
+
+
+@pytest.mark.parametrize("batch_size", [13, 26, 52, 100])
+def test_any_batch_size_serves(batch_size: int, circles: Split) -> None:
+    history = trained(circles, batch_size=batch_size, epochs=2).history
+    assert np.isfinite(history.train_loss).all()
+    assert (history.train_loss.isel(epoch=0) != history.train_loss.isel(epoch=-1)).all()
+
+
+def test_a_diverged_replica_spoils_no_other(circles: Split) -> None:
+    network = build(variant(), 2, "v")
+    stacks = initial(network, [0, 1, 2])
+    healthy, poisoned = engine(network, circles, stacks), None
+    spoiled = {path: stack.copy() for path, stack in stacks.items()}
+    spoiled["hidden_01/kernel"][1, 0, 0] = np.nan
+    poisoned = engine(network, circles, spoiled)
+    orders = Shuffles(7, [0, 1, 2], len(circles.train)).next_epochs(1)[0]
+    values = [each.train_epoch(orders, record=True) for each in (healthy, poisoned)]
+    for others in (0, 2):
+        for key in values[0]:
+            np.testing.assert_array_equal(values[0][key][others], values[1][key][others])
+        for path, stack in healthy.stacks(healthy.state).items():
+            np.testing.assert_array_equal(stack[others], poisoned.stacks(poisoned.state)[path][others])
+    assert np.isnan(poisoned.curves(poisoned.state)["train_loss"].numpy()).tolist() == [False, True, False]
+
+
+def test_training_that_explodes_is_recorded_as_diverged(circles: Split) -> None:
+    recipe = variant(activation="linear", optimizer={"class_name": "SGD", "config": {"learning_rate": 1e30}})
+    history = trained(circles, recipe).history
+    assert record.diverged(history).all()
+    assert (history.sizes["epoch"], history.sizes["replica"]) == (4, 4)
+
+
+def test_a_dead_layer_is_seen_and_a_tanh_at_zero_is_not_dead(circles: Split) -> None:
+    for activation, dead in (("relu", 1), ("tanh", 0)):
+        network = build(variant(activation=activation), 2, "v")
+        stacks = {path: stack.copy() for path, stack in initial(network, [0, 1]).items()}
+        stacks["hidden_02/kernel"][1] = 0.0
+        stacks["hidden_02/bias"][1] = -1.0 if activation == "relu" else 0.0
+        measured = engine(network, circles, stacks)
+        values = measured.layer_values(measured.state)
+        assert values["dead"].numpy().astype(int).tolist() == [[0, 0, 0], [0, dead, 0]]
+        if dead:  # nothing passes below it, and the output sees zeros
+            assert values["probe_gradient_mean_abs"].numpy()[1].tolist() == [0, 0, 0]
+
+
+def with_batch_normalisation() -> Network:
+    """What variants cannot say yet, and the engine can do: state that is not trained, and a layer with weights."""
+    source = keras.Input((2,))
+    dense = keras.layers.Dense(3, name="hidden_01")
+    normalised = keras.layers.BatchNormalization(name="normalisation")(dense(source))
+    activation = keras.layers.PReLU(name="hidden_01_activation")
+    output = keras.layers.Dense(1, name="output")
+    sigmoid = keras.layers.Activation("sigmoid", name="output_activation")
+    behind = activation(normalised)
+    before_output = output(behind)
+    model = keras.Model(source, sigmoid(before_output), name="v")
+    taps = keras.Model(source, [normalised, before_output, behind, model.output], name="taps")
+    return Network(model, taps, (activation, sigmoid), ("hidden_01/kernel", "output/kernel"))
+
+
+def test_batch_normalisation_and_weighted_activations_follow_keras(circles: Split) -> None:
+    network = with_batch_normalisation()
+    stacks = initial(network, [0, 1])
+    orders = Shuffles(7, [0, 1], len(circles.train)).next_epochs(1)[0]
+    stacked = engine(network, circles, stacks)
+    stacked.train_epoch(orders, record=True)
+    together = stacked.stacks(stacked.state)
+    assert "normalisation/moving_mean" in together
+    for row in range(2):
+        start = {path: stack[row] for path, stack in stacks.items()}
+        alone = keras_steps(network, start, keras.optimizers.SGD(0.1, momentum=0.9), circles, orders[row])
+        assert_close({path: stack[row] for path, stack in together.items()}, alone)
+    assert stacked.layer_values(stacked.state)["dead"].numpy().tolist() == [[False, False]] * 2
+
+
+def test_probes_update_no_statistics(circles: Split) -> None:
+    measured = engine(with_batch_normalisation(), circles, initial(with_batch_normalisation(), [0, 1]))
+    before = measured.stacks(measured.state)
+    measured.layer_values(measured.state)
+    measured.curves(measured.state)
+    after = measured.stacks(measured.state)
+    assert all((before[path] == after[path]).all() for path in before)
+
+
+@pytest.mark.parametrize(("every", "expected"), [(1, [0, 1, 2, 3, 4, 5]), (2, [0, 2, 4, 5]), (9, [0, 5])])
+def test_when_to_record(every: int, expected: list[int]) -> None:
+    assert [epoch for epoch in range(6) if is_recorded(epoch, every, last=5)] == expected
+
+
+def test_progress_is_told_after_every_epoch_of_every_chunk(circles: Split) -> None:
+    told: list[int] = []
+    train(variant(), "v", circles, training(replicas=5, chunk=2, epochs=2), on_epoch=told.append)
+    assert told == [2, 2, 2, 2, 1, 1]

@@ -1,0 +1,182 @@
+"""Evaluation: intervals as published, and every definition on hand-made histories."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline import history as record
+from pipeline.evaluation import claims, comparison, replicas, report, summary
+from pipeline.evaluation.intervals import newcombe, wilson
+from pipeline.evaluation.variant import VariantEvaluation
+from pipeline.params.comparison import ComparisonParams
+
+
+def history(test_accuracy: list[list[float]], dead: list[list[int]] | None = None, layers: int = 2) -> xr.Dataset:
+    """A hand-made history: a row a replica, a column an epoch; `dead` says so of the first layer."""
+    accuracy = np.array(test_accuracy, np.float32).T
+    epochs, count = accuracy.shape
+    curves = {name: np.full((epochs, count), 0.5, np.float32) for name in record.CURVES} | {"test_accuracy": accuracy}
+    values = {name: np.ones((epochs, count, layers), np.float32) for name in record.LAYER_VALUES}
+    values["dead"] = np.zeros((epochs, count, layers), np.int8)
+    if dead is not None:
+        values["dead"][:, :, 0] = np.array(dead).T
+    return record.assemble(range(count), range(epochs), curves, values)
+
+
+def evaluated(made: xr.Dataset, threshold: float = 0.75) -> VariantEvaluation:
+    table = replicas.evaluate(made, threshold)
+    return VariantEvaluation(summary.metrics(table), table, summary.curves(made, threshold), summary.layers(made))
+
+
+@pytest.mark.parametrize(
+    # Newcombe 1998, Statistics in Medicine 17:857-872, table I, method 3 (Wilson's score).
+    ("count", "total", "low", "high"),
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0000, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
+def test_wilson_as_published(count: int, total: int, low: float, high: float) -> None:
+    assert wilson(count, total) == pytest.approx((low, high), abs=5e-5)
+
+
+@pytest.mark.parametrize(
+    # Newcombe 1998, Statistics in Medicine 17:873-890, table II, method 10.
+    ("counts", "low", "high"),
+    [
+        ((56, 70, 48, 80), 0.0524, 0.3339),
+        ((9, 10, 3, 10), 0.1705, 0.8090),
+        ((5, 56, 0, 29), -0.0381, 0.1926),
+        ((10, 10, 0, 20), 0.6791, 1.0000),
+    ],
+)
+def test_newcombe_as_published(counts: tuple[int, int, int, int], low: float, high: float) -> None:
+    assert newcombe(*counts) == pytest.approx((low, high), abs=5e-5)
+
+
+@given(st.integers(1, 400).flatmap(lambda total: st.tuples(st.integers(0, total), st.just(total))))
+def test_wilson_holds_the_share_and_stays_inside(case: tuple[int, int]) -> None:
+    count, total = case
+    low, high = wilson(count, total)
+    assert 0 <= low <= count / total <= high <= 1
+    assert wilson(total - count, total) == pytest.approx((1 - high, 1 - low))
+
+
+def test_epochs_to_learn_is_the_first_from_which_it_stays() -> None:
+    learned = np.array([[0, 1, 0, 1, 1], [1, 1, 1, 1, 1], [0, 1, 1, 1, 0], [0, 0, 0, 0, 1]], bool)
+    np.testing.assert_array_equal(replicas.epochs_to_learn(learned), [3, 0, np.nan, 4])
+
+
+def test_outcomes_and_a_diverged_replica_stays_in_the_denominator() -> None:
+    made = history([[0.5, 0.8], [0.5, 0.75], [0.9, 0.9]])
+    made.train_loss[2, 1] = np.inf
+    table = replicas.evaluate(made, 0.75)
+    assert table.outcome.tolist() == ["learned", "not_learned", "diverged"]
+    metrics = summary.metrics(table)
+    assert (metrics["replicas"], metrics["learned"]["count"], metrics["diverged"]) == (3, 1, 1)
+    assert metrics["learned"]["rate"] == pytest.approx(1 / 3, abs=1e-6)
+    assert table.epochs_to_learn.tolist()[0] == 1
+    assert np.isnan(table.epochs_to_learn[2])
+
+
+def test_the_threshold_decides() -> None:
+    made = history([[0.5, 0.7], [0.5, 0.9]])
+    counts = [
+        summary.metrics(replicas.evaluate(made, threshold))["learned"]["count"] for threshold in (0.6, 0.75, 0.95)
+    ]
+    assert counts == [2, 1, 0]
+    assert summary.metrics(replicas.evaluate(made, 0.95))["epochs_to_learn"] == {
+        "q25": None,
+        "median": None,
+        "q75": None,
+    }
+
+
+def test_numbers_are_those_of_their_digits() -> None:
+    made = history([[0.5, 0.84]])
+    assert summary.metrics(replicas.evaluate(made, 0.75))["test_accuracy"]["median"] == 0.84
+
+
+def test_the_median_replica_is_the_lower_median_and_ties_go_to_the_lowest_index() -> None:
+    assert record.median_replica(history([[0.9], [0.5], [0.7], [0.6]])) == 3
+    assert record.median_replica(history([[0.5], [0.9], [0.5], [0.5]])) == 0
+    assert record.best_replica(history([[0.5], [0.9], [0.9]])) == 1
+
+
+def test_gradients_are_over_the_living_alone_with_their_number() -> None:
+    made = history([[0.5, 0.5]] * 3, dead=[[0, 0], [0, 1], [1, 1]])
+    made.probe_gradient_mean_abs[:, :, 0] = [[1.0, 10.0], [2.0, 20.0], [400.0, 400.0]]
+    table = summary.layers(made)
+    first = table[table.layer == 1].set_index("epoch")
+    assert first.living.tolist() == [2, 1]
+    assert first.probe_gradient_mean_abs_median.tolist() == [1.5, 10.0]
+    assert summary.curves(made, 0.75).alive_share.tolist() == pytest.approx([2 / 3, 1 / 3])
+
+
+def test_where_none_is_living_there_is_no_median() -> None:
+    table = summary.layers(history([[0.5, 0.5]], dead=[[0, 1]]))
+    assert table[table.epoch == 1].gradient_norm_median.isna().all()
+    assert table[table.epoch == 0].gradient_norm_median.notna().all()
+
+
+def test_shares_over_the_epochs() -> None:
+    made = history([[0.5, 0.8, 0.8], [0.5, 0.5, 0.8]])
+    assert summary.curves(made, 0.75).learned_share.tolist() == [0, 0.5, 1]
+
+
+def test_percentiles_pick_replicas_by_rank() -> None:
+    made = history([[accuracy / 100] for accuracy in range(60, 90)][::-1])
+    positions, labels = summary.at_percentiles(made, (10, 50, 90))
+    assert positions == [27, 15, 3]
+    assert labels[0].startswith("10th percentile: 0.62")
+
+
+def evaluations() -> dict[str, VariantEvaluation]:
+    return {"a": evaluated(history([[0.5, 0.8]] * 9 + [[0.5, 0.5]])), "b": evaluated(history([[0.5, 0.5]] * 10))}
+
+
+def test_the_difference_of_any_two_has_an_interval() -> None:
+    row = comparison.differences(evaluations()).iloc[0]
+    assert (row["first"], row["second"], row.difference) == ("a", "b", 0.9)
+    assert (row.low, row.high) == pytest.approx(newcombe(9, 10, 0, 10), abs=1e-6)
+    assert comparison.differences({"a": evaluations()["a"]}).empty
+
+
+def parameters(pair: list[str]) -> ComparisonParams:
+    stated = {"a": {"learns": False, "test_accuracy": 0.3, "converged_by_epoch": 1}, "gone": {"learns": True}}
+    gradient = {"more": "a", "less": "b"}
+    return ComparisonParams.model_validate({"pair": pair, "claims": stated, "gradient_claim": gradient})
+
+
+def test_claims_stand_beside_what_is_measured() -> None:
+    table = claims.table(parameters(["a", "b"]), evaluations()).set_index("about")
+    assert table.loc["a learns", "measured"] == "9 of 10 replicas learn (60 to 98%)"
+    assert table.loc["a learns", "reading"].endswith("1 of 10 single runs would have shown the tutorial's result")
+    assert "outside the range" in table.loc["a: test accuracy", "reading"]
+    assert table.loc["a converges", "reading"].startswith("9 of 9")
+    assert not any("gone" in about for about in table.index)
+
+
+def test_the_page_says_what_the_numbers_say() -> None:
+    made = evaluations()
+    page = report.page(
+        comparison.wide(made), claims.table(parameters(["a", "b"]), made), comparison.differences(made), ("b", "a")
+    )
+    assert "| a | 9 of 10 | 60 to 98% |" in page
+    assert "The learned share of b less that of a is -90 points (-98 to -49" in page
+
+
+def test_nothing_breaks_where_the_pair_is_gone() -> None:
+    made = {"b": evaluations()["b"]}
+    page = report.page(
+        comparison.wide(made), claims.table(parameters(["a", "b"]), made), comparison.differences(made), ("a", "b")
+    )
+    assert "against" not in page
+    assert claims.table(parameters(["a", "b"]), made).empty
+
+
+def test_the_long_table_has_a_row_a_variant_and_epoch() -> None:
+    table = comparison.long(evaluations())
+    assert table.columns.tolist() == ["variant", "epoch", *comparison.CURVES]
+    assert table.groupby("variant").size().to_dict() == {"a": 2, "b": 2}
+    assert isinstance(table, pd.DataFrame)

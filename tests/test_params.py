@@ -1,0 +1,147 @@
+"""params.yaml: strict, inherited deeply, every fault in one line that names its place."""
+
+from pathlib import Path
+
+import pytest
+from conftest import RECIPE
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline import check
+from pipeline.errors import UserError
+from pipeline.params import file
+from pipeline.params.training import TrainingParams
+from pipeline.params.variants import VariantParams, merge, names, resolve
+
+REAL = Path(__file__).parent.parent / "params.yaml"
+scalars = st.one_of(st.integers(), st.text(max_size=5), st.booleans())
+keys = st.sampled_from(["a", "b", "c"])
+maps = st.recursive(
+    st.dictionaries(keys, scalars, max_size=3), lambda below: st.dictionaries(keys, below, max_size=3), max_leaves=6
+)
+
+
+def test_the_shipped_file_holds_the_tutorials_values() -> None:
+    document = file.read(REAL)
+    training = file.section(document, "training", TrainingParams)
+    assert (training.epochs, training.batch_size, training.replicas) == (500, 32, 30)
+    assert names(document) == ["tanh_1", "tanh_5", "tanh_5_glorot", "tanh_5_adam", "relu_5", "relu_15", "relu_20"]
+    relu_20, tanh_5, adam = (resolve(document, name) for name in ("relu_20", "tanh_5", "tanh_5_adam"))
+    assert (relu_20.hidden_layers, relu_20.units, relu_20.activation.class_name) == (20, 5, "relu")
+    assert relu_20.optimizer.config == {"learning_rate": 0.01, "momentum": 0.9}
+    assert tanh_5.kernel_initializer == tanh_5.output_kernel_initializer
+    assert tanh_5.kernel_initializer.config == {"minval": 0.0, "maxval": 1.0}
+    assert (adam.optimizer.class_name, adam.optimizer.config) == ("Adam", {"learning_rate": 0.001})
+
+
+def test_every_value_of_the_shipped_file_has_a_comment() -> None:
+    sections = REAL.read_text().split("\nvariants:")[0].splitlines()
+    values = [line for line in sections if ":" in line and not line.startswith("#") and line.split(":")[1].strip()]
+    assert values
+    assert [line for line in values if "#" not in line and "class_name" not in line] == []
+
+
+@given(maps)
+def test_merging_nothing_changes_nothing(inherited: dict) -> None:
+    assert merge(inherited, {}) == inherited
+    assert merge({}, inherited) == inherited
+
+
+@given(maps, maps)
+def test_own_values_win_and_others_stay(inherited: dict, own: dict) -> None:
+    merged = merge(inherited, own)
+    assert set(merged) == set(inherited) | set(own)
+    assert merge(merged, own) == merged
+    for key in set(inherited) - set(own):
+        assert merged[key] == inherited[key]
+    for key, value in own.items():
+        if not isinstance(value, dict) and not isinstance(inherited.get(key), dict):
+            assert merged[key] == value
+
+
+def test_merging_touches_neither_side() -> None:
+    inherited = {"optimizer": {"class_name": "SGD", "config": {"momentum": 0.9}}}
+    merge(inherited, {"optimizer": {"config": {"learning_rate": 1.0}}})
+    assert inherited == {"optimizer": {"class_name": "SGD", "config": {"momentum": 0.9}}}
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [
+        ({"config": {"learning_rate": 0.5}}, ("SGD", {"learning_rate": 0.5, "momentum": 0.9})),
+        ({"class_name": "SGD", "config": {"momentum": 0.1}}, ("SGD", {"learning_rate": 0.1, "momentum": 0.1})),
+        ({"class_name": "Adam"}, ("Adam", {})),
+        ({"class_name": "Adam", "config": {"beta_1": 0.5}}, ("Adam", {"beta_1": 0.5})),
+        ("Adam", ("Adam", {})),
+        ("SGD", ("SGD", {"learning_rate": 0.1, "momentum": 0.9})),
+    ],
+)
+def test_another_class_drops_the_inherited_config(own: object, expected: tuple) -> None:
+    optimizer = resolve({"defaults": RECIPE, "variants": {"v": {"optimizer": own}}}, "v").optimizer
+    assert (optimizer.class_name, optimizer.config) == expected
+
+
+def test_a_name_and_a_map_inherit_from_each_other() -> None:
+    document = {
+        "defaults": RECIPE,
+        "variants": {"v": {"activation": {"class_name": "relu", "config": {"max_value": 6}}}},
+    }
+    activation = resolve(document, "v").activation
+    assert (activation.class_name, activation.config) == ("relu", {"max_value": 6})
+
+
+VALID = REAL.read_text()
+MISTAKES = {
+    "hidden_layers: 20": ("hidden_layers: -3", "variants.relu_20.hidden_layers: -3: must be at least 1"),
+    "hidden_layers: 15": ("hidden_layers: 1.5", "variants.relu_15.hidden_layers: 1.5: must be a whole number"),
+    "batch_size: 32": ("batch_size: many", "training.batch_size: many: must be a whole number"),
+    "epochs: 500": ("epochs: -1", "training.epochs: -1: must be at least 0"),
+    "replicas: 30": ("replicas: true", "training.replicas: True: must be a whole number"),
+    "noise: 0.1": ("noise: .nan", "data.noise: nan: must be a finite number"),
+    "samples: 1000": ("sample: 1000", "data.samples: missing: must be given"),
+    "fit_scaler_on: all": ("fit_scaler_on: test", "split.fit_scaler_on: test: must be 'all' or 'train'"),
+    "scale_to: [-1, 1]": ("scale_to: [1, -1]", "split.scale_to: [1, -1]: must be [lower, upper] with lower < upper"),
+    "learned_accuracy: 0.75": ("learned_accuracy: 75", "evaluation.learned_accuracy: 75: must be less than 1"),
+    "  relu_20:": ("  relu.20:", "variants.relu.20: a variant's name must be a text of A-Z a-z 0-9 _ -"),
+    "\nevaluation:": ("\nevalution:", "evalution: unknown section: must be one of data, split, training"),
+    "units: 5 ": ("unit: 5 ", "variants.tanh_1.units: missing: must be given"),
+    "studies: {}": ("studies: {depth: 3}", "studies: {'depth': 3}: must be {}"),
+    "split:": ("split: [", "params.yaml: line"),
+    "seed: 1  ": ("seed: 1\n  seed: 2  ", "params.yaml: line"),
+    "activation: relu ": ("activation: [relu] ", "variants.relu_5.activation: ['relu']: must be a map"),
+}
+
+
+@pytest.mark.parametrize(("right", "wrong", "line"), [(right, *rest) for right, rest in MISTAKES.items()])
+def test_a_mistake_is_named_in_one_line(
+    right: str, wrong: str, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert right in VALID
+    (tmp_path / "params.yaml").write_text(VALID.replace(right, wrong, 1))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError) as caught:
+        check.main()
+    assert str(caught.value).startswith(line)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_key_is_named_with_those_that_exist() -> None:
+    with pytest.raises(UserError, match=r"^variants.v.layers: unknown key: must be one of hidden_layers, units"):
+        resolve({"defaults": RECIPE, "variants": {"v": {"layers": 3}}}, "v")
+
+
+@given(st.text(min_size=1, max_size=8), scalars)
+def test_no_unknown_key_passes(key: str, value: object) -> None:
+    if key not in VariantParams.model_fields:
+        with pytest.raises(UserError):
+            resolve({"defaults": RECIPE, "variants": {"v": {key: value}}}, "v")
+
+
+def test_parameters_are_frozen() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        resolve({"defaults": RECIPE, "variants": {"v": None}}, "v").units = 3
+
+
+def test_a_missing_file_is_said_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"params.yaml: not found in "):
+        file.read(tmp_path / "params.yaml")

@@ -1,0 +1,295 @@
+"""A copy of the repository with small parameters, in which the real DVC and a real MLflow store do their work."""
+
+import json
+import math
+import os
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ruamel.yaml import YAML
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+    from mlflow import MlflowClient
+
+ROOT = Path(__file__).resolve().parent.parent
+EPOCHS, REPLICAS, VARIANTS = 3, 3, {"small", "tanh_1"}
+SMALL = {
+    "data.samples": 60,
+    "split.train_samples": 40,
+    "training.epochs": EPOCHS,
+    "training.replicas": REPLICAS,
+    "training.chunk": REPLICAS,
+    "training.record_every": 1,
+    "training.surface_resolution": 5,
+    "comparison.pair": ["small", "tanh_1"],
+}
+# What would reach out of the workspace, or into it.
+FOREIGN = ("DVC_", "GIT_", "MLFLOW_", "PYTHONPATH", "PYTHONHOME")
+
+
+@dataclass(frozen=True)
+class Done:
+    """A command that has ended."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def executed(self) -> set[str]:
+        """The stages whose commands DVC has run."""
+        return set(re.findall(r"^Running stage '(.+)':$", self.stdout, re.MULTILINE))
+
+    @property
+    def restored(self) -> set[str]:
+        """The stages whose outputs DVC has taken from its run cache."""
+        return set(re.findall(r"^Stage '(.+)' is cached - skipping run", self.stdout, re.MULTILINE))
+
+
+@dataclass(frozen=True)
+class Logged:
+    """What MLflow holds of a run: the latest values, as plain as can be compared. What is not a number is none."""
+
+    run_id: str
+    name: str
+    status: str
+    params: dict[str, str]
+    tags: dict[str, str]
+    metrics: dict[str, float]
+    models: list[str] = field(default_factory=list)
+    datasets: list[str] = field(default_factory=list)
+    children: dict[str, "Logged"] = field(default_factory=dict)
+
+    @property
+    def variant(self) -> str:
+        """The variant's name."""
+        return self.tags["pipeline.variant"]
+
+    @property
+    def fingerprint(self) -> str:
+        """Of what was trained, and what came of it."""
+        return self.tags["pipeline.fingerprint"]
+
+
+class Workspace:
+    """A folder with a pipeline in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.database = folder / "mlflow" / "mlflow.db"
+
+    @classmethod
+    def create(cls, folder: Path) -> "Workspace":
+        """The repository's files without any result, with small parameters, in a git repository of its own."""
+        listed = subprocess.check_output(["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, text=True)
+        for name in filter(None, listed.split("\0")):
+            if name != "dvc.lock" and not name.startswith("metrics/") and (ROOT / name).is_file():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / name, folder / name)
+        workspace = cls(folder)
+        workspace.edit({**SMALL, "variants": {"small": {"hidden_layers": 2}, "tanh_1": workspace.params["tanh_1"]}})
+        workspace.run("git", "init", "--quiet")
+        workspace.run("git", "config", "user.name", "Tester")
+        workspace.run("git", "config", "user.email", "tester@example.com")
+        workspace.commit()
+        return workspace
+
+    def copy(self, folder: Path) -> "Workspace":
+        """All of it elsewhere, its store included: MLflow keeps absolute places of artifacts, which move along."""
+        copied = Workspace(folder)
+        shutil.copytree(self.folder, folder, symlinks=True)
+        with closing(sqlite3.connect(copied.database)) as database, database:
+            for table, column in (
+                ("experiments", "artifact_location"),
+                ("runs", "artifact_uri"),
+                ("logged_models", "artifact_location"),
+            ):
+                places = (self.folder.as_uri(), folder.as_uri())
+                database.execute(f"UPDATE {table} SET {column} = replace({column}, ?, ?)", places)
+        return copied
+
+    # Commands
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """Nothing of the surroundings but the virtual environment."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
+        dvc = str(self.folder / ".dvc" / "tmp" / "machine")
+        return {
+            **kept,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "DVC_NO_ANALYTICS": "1",
+            "DVC_SITE_CACHE_DIR": dvc,
+            "DVC_GLOBAL_CONFIG_DIR": dvc,
+            "DVC_SYSTEM_CONFIG_DIR": dvc,
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            **more,
+        }
+
+    def attempt(self, *command: str, **environment: str) -> Done:
+        """Run a command, whatever comes of it."""
+        done = subprocess.run(
+            command, cwd=self.folder, env=self.environment(**environment), capture_output=True, text=True, check=False
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    def run(self, *command: str, **environment: str) -> Done:
+        """Run a command that must succeed."""
+        done = self.attempt(*command, **environment)
+        assert done.code == 0, f"{' '.join(command)}: exit code {done.code}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def repro(self) -> Done:
+        """`dvc repro`."""
+        return self.run("dvc", "repro")
+
+    def track(self, **environment: str) -> Done:
+        """The stage `track` by hand, which is `make publish`."""
+        return self.run(*stage("track"), **environment)
+
+    @contextmanager
+    def running(self, *command: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+        """A command at work; at the end it and all of its processes are killed."""
+        nowhere = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
+        with subprocess.Popen(command, cwd=self.folder, env=self.environment(**environment), **nowhere) as process:
+            try:
+                yield process
+            finally:
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
+
+    def kill_when(self, condition: Callable[[], bool], *command: str) -> None:
+        """Start a command, and kill it and all of its processes as soon as the condition holds."""
+        with self.running(*command) as process:
+            wait_until(lambda: condition() or process.poll() is not None, every=0.005)
+        assert process.returncode == -signal.SIGKILL, "it ended before it could be killed"
+
+    # Files
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The variants of params.yaml."""
+        return YAML(typ="safe").load(self.folder / "params.yaml")["variants"]
+
+    def edit(self, values: dict[str, Any]) -> None:
+        """Set values of params.yaml by their dotted paths; `...` takes one out."""
+        yaml = YAML()
+        document = yaml.load(self.folder / "params.yaml")
+        for path, value in values.items():
+            *above, key = path.split(".")
+            place = document
+            for name in above:
+                place = place[name]
+            if value is ...:
+                del place[key]
+            else:
+                place[key] = value
+        yaml.dump(document, self.folder / "params.yaml")
+
+    def commit(self) -> None:
+        """All of it to git."""
+        self.run("git", "add", "--all")
+        self.run("git", "commit", "--quiet", "--message", "All", "--allow-empty")
+
+    def json(self, name: str) -> Any:
+        """A JSON file's content."""
+        return json.loads((self.folder / name).read_text(encoding="utf-8"))
+
+    def content(self, name: str) -> dict[str, bytes]:
+        """Every file below a folder, by its path there."""
+        place = self.folder / name
+        return {str(path.relative_to(place)): path.read_bytes() for path in place.rglob("*") if path.is_file()}
+
+    def truncate(self, name: str) -> None:
+        """Leave the first half of a file."""
+        path = self.folder / name
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+    # MLflow
+
+    def delete_store(self) -> None:
+        """No store, no artifacts, no receipt."""
+        shutil.rmtree(self.folder / "mlflow")
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """What SQLite says of the store at this moment; nothing where there is none yet."""
+        try:
+            with closing(sqlite3.connect(f"{self.database.as_uri()}?mode=ro", uri=True)) as database:
+                return database.execute(query).fetchall()
+        except sqlite3.OperationalError:
+            return []
+
+    @contextmanager
+    def client(self) -> Iterator["MlflowClient"]:
+        """A client of a snapshot: MLflow's client would hold on to a database that is deleted and made anew."""
+        from pipeline.tracking.store import connect  # here, for `make unit` collects this module and MLflow is slow
+
+        snapshot = self.folder / ".dvc" / "tmp" / f"snapshot-{time.monotonic_ns()}.db"
+        with closing(sqlite3.connect(self.database)) as store, closing(sqlite3.connect(snapshot)) as copy:
+            store.backup(copy)
+        yield connect(f"sqlite:///{snapshot}")
+
+    def runs(self) -> dict[str, Logged]:
+        """All parent runs that are not deleted, by id."""
+        with self.client() as client:
+            return logged(client)
+
+
+def stage(name: str, *arguments: str) -> list[str]:
+    """The command of a stage, as dvc.yaml has it."""
+    return ["python3", "-m", f"pipeline.stages.{name}", *arguments]
+
+
+def logged(client: "MlflowClient") -> dict[str, Logged]:
+    """All parent runs of a store that are not deleted, by id, each with its children by name."""
+    found = client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
+    below: dict[str | None, dict[str, Logged]] = {}
+    for run in found:
+        parent = run.data.tags.get("mlflow.parentRunId")
+        below.setdefault(parent, {})[run.info.run_id] = _logged(run)
+    for run_id, each in below.get(None, {}).items():
+        children = below.pop(run_id, {}).values()
+        each.children.update({child.name: child for child in children})
+        assert len(each.children) == len(children), f"two children of one name under {each.name}"
+    parents = below.pop(None, {})
+    assert not below, "children whose parents are deleted"
+    return parents
+
+
+def _logged(run: "Run") -> Logged:
+    metrics = {key: value for key, value in run.data.metrics.items() if not math.isnan(value)}
+    models = [output.model_id for output in run.outputs.model_outputs] if run.outputs else []
+    datasets = [each.dataset.name for each in run.inputs.dataset_inputs] if run.inputs else []
+    info, data = run.info, run.data
+    return Logged(info.run_id, info.run_name, info.status, data.params, data.tags, metrics, models, datasets)
+
+
+def variants(runs: dict[str, Logged]) -> list[str]:
+    """The names of the variants, one for each run."""
+    return sorted(run.variant for run in runs.values())
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 120, every: float = 0.1) -> None:
+    """Look again and again.
+
+    Raises:
+        TimeoutError: it did not come true.
+    """
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError(f"not within {seconds} s")
+        time.sleep(every)
