@@ -60,7 +60,7 @@ format: setup
 	@ruff format . && ruff check --fix .
 
 bench: setup
-	@python3 -m benchmarks.engine
+	@python3 -m benchmarks.run
 
 figures: setup
 	@mkdir -p docs && cp reports/learned_share.png reports/pair.png docs/
