@@ -38,6 +38,7 @@ with _silent_libraries():
     tf.config.threading.set_inter_op_parallelism_threads(2)
     tf.config.list_logical_devices()  # starts the runtime, with these settings
 
+tf.get_logger().setLevel("ERROR")  # it warns of compiling anew where another variant must be
 keras.config.set_floatx("float32")  # whatever a user's keras.json says
 
 __all__ = ["keras", "tf"]

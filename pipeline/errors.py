@@ -9,6 +9,17 @@ class UserError(Exception):
     """What was found, where (a file or a dotted parameter), and what is allowed, in one line."""
 
 
+def one_argument(name: str) -> str:
+    """The command's only argument.
+
+    Raises:
+        UserError: there is none, or more than one.
+    """
+    if len(sys.argv) != 2:
+        raise UserError(f"{len(sys.argv) - 1} arguments: must be one, the {name}")
+    return sys.argv[1]
+
+
 @contextmanager
 def reported_in_one_line() -> Iterator[None]:
     """End the process with one line on stderr for every failure that is not a fault of this program.

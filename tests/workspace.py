@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 EPOCHS, REPLICAS, VARIANTS = 3, 3, {"small", "tanh_1"}
 SMALL = {
-    "data.samples": 60,
+    "data.samples": 140,
     "split.train_samples": 40,
     "training.epochs": EPOCHS,
     "training.replicas": REPLICAS,
@@ -99,7 +99,7 @@ class Workspace:
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(ROOT / name, folder / name)
         workspace = cls(folder)
-        workspace.edit({**SMALL, "variants": {"small": {"hidden_layers": 2}, "tanh_1": workspace.params["tanh_1"]}})
+        workspace.edit({**SMALL, "variants": {"small": {"hidden_layers": 2}, "tanh_1": workspace.recipes["tanh_1"]}})
         workspace.run("git", "init", "--quiet")
         workspace.run("git", "config", "user.name", "Tester")
         workspace.run("git", "config", "user.email", "tester@example.com")
@@ -180,7 +180,7 @@ class Workspace:
     # Files
 
     @property
-    def params(self) -> dict[str, Any]:
+    def recipes(self) -> dict[str, Any]:
         """The variants of params.yaml."""
         return YAML(typ="safe").load(self.folder / "params.yaml")["variants"]
 

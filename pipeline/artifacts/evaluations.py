@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pipeline.artifacts.files import load_json, save_json
 from pipeline.artifacts.tables import load_table, save_table
+from pipeline.errors import UserError
 from pipeline.evaluation.variant import VariantEvaluation
 
 EVALUATIONS = Path("evaluations")
@@ -44,10 +45,15 @@ def save_evaluation(variant: str, evaluation: VariantEvaluation) -> None:
 
 
 def load_evaluation(variant: str) -> VariantEvaluation:
-    """Raises: UserError: a file is missing or damaged."""
+    """Raises: UserError: a file is missing, damaged or cut short."""
+    metrics = load_json(metrics_path(variant))
+    replicas = load_table(folder(variant) / "replicas.csv", ["replica", "outcome", "test_accuracy"])
+    if len(replicas) != metrics.get("replicas"):
+        found = f"{len(replicas)} rows: must have {metrics.get('replicas')}, as {metrics_path(variant)} says"
+        raise UserError(f"{folder(variant) / 'replicas.csv'}: {found}")
     return VariantEvaluation(
-        load_json(metrics_path(variant)),
-        load_table(folder(variant) / "replicas.csv", ["replica", "outcome", "test_accuracy"]),
+        metrics,
+        replicas,
         load_table(folder(variant) / "curves.csv", ["epoch", "learned_share", "alive_share"]),
         load_table(folder(variant) / "layers.csv", ["epoch", "layer", "living"]),
     )

@@ -7,6 +7,11 @@ from pipeline.artifacts.files import save_json
 RECEIPT = Path("mlflow/receipt.json")
 
 
+def remove_receipt() -> None:
+    """Before anything is published: if that is cut short, `dvc repro` finds no receipt and publishes again."""
+    RECEIPT.unlink(missing_ok=True)
+
+
 def save_receipt(published: dict[str, dict[str, str]]) -> None:
     """For each variant its fingerprint and its judgement; nothing that varies from machine to machine."""
     save_json(published, RECEIPT)

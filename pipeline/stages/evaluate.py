@@ -1,12 +1,10 @@
 """Stage `evaluate@<variant>`: what training left -> tables, metrics and figures of the variant."""
 
-import sys
-
 from pipeline.artifacts.evaluations import figure_path, save_evaluation
 from pipeline.artifacts.figures import save_figure
 from pipeline.artifacts.runs import load_history, load_predictions
 from pipeline.artifacts.splits import load_split
-from pipeline.errors import reported_in_one_line
+from pipeline.errors import one_argument, reported_in_one_line
 from pipeline.evaluation import replicas, summary
 from pipeline.evaluation.variant import VariantEvaluation
 from pipeline.params import file
@@ -36,4 +34,4 @@ def main(variant: str) -> None:
 
 if __name__ == "__main__":
     with reported_in_one_line():
-        main(sys.argv[1])
+        main(one_argument("variant"))

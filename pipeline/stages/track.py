@@ -22,6 +22,7 @@ def main() -> None:
     document = file.read()
     params = file.section(document, "tracking", TrackingParams)
     contents = [_content(name, document, params) for name in variants.names(document)]
+    receipt.remove_receipt()
     done = publish.publish(contents, params.experiment, {"training": splits.TRAIN, "testing": splits.TEST})
     receipt.save_receipt({each.variant: each.hashes for each in contents})
     for variant, what in done.items():

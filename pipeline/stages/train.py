@@ -1,11 +1,9 @@
 """Stage `train@<variant>`: all replicas of one variant -> history, final weights, predictions, two Keras models."""
 
-import sys
-
 from pipeline.artifacts.models import save_model
 from pipeline.artifacts.runs import best_path, folder, median_path, save_run
 from pipeline.artifacts.splits import load_split
-from pipeline.errors import reported_in_one_line
+from pipeline.errors import one_argument, reported_in_one_line
 from pipeline.history import best_replica, median_replica
 from pipeline.params import file, variants
 from pipeline.params.training import TrainingParams
@@ -32,4 +30,4 @@ def main(variant: str) -> None:
 
 if __name__ == "__main__":
     with reported_in_one_line():
-        main(sys.argv[1])
+        main(one_argument("variant"))

@@ -103,6 +103,8 @@ class Publisher:
 
     def _overwrite(self, run: Run, content: VariantContent) -> None:
         """Another judgement of the same training: what it changes is written over, the run keeps its id."""
+        # No judgement until all is written: a kill in between, and the former one taken back, must not look finished.
+        self._log(run.info.run_id, [], {}, {JUDGEMENT: "being overwritten"})
         children = {child.data.params["replica"]: child for child in self._children(run)}
         for replica in content.replicas:
             child = children[replica.params["replica"]]
