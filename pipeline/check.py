@@ -7,6 +7,7 @@ from pipeline.errors import UserError, reported_in_one_line
 from pipeline.params import file, variants
 from pipeline.params.comparison import ComparisonParams
 from pipeline.params.data import DataParams
+from pipeline.params.diagnosis import DiagnosisParams
 from pipeline.params.evaluation import EvaluationParams
 from pipeline.params.split import SplitParams
 from pipeline.params.tracking import TrackingParams
@@ -17,6 +18,7 @@ MODELS: dict[str, type[file.Section]] = {
     "split": SplitParams,
     "training": TrainingParams,
     "evaluation": EvaluationParams,
+    "diagnosis": DiagnosisParams,
     "comparison": ComparisonParams,
     "tracking": TrackingParams,
 }
@@ -33,9 +35,8 @@ def main() -> None:
         file.section(document, name, model)
     for name in variants.names(document):
         variants.resolve(document, name)
-    for name in ("diagnosis", "studies"):
-        if document.get(name, {}) != {}:
-            raise UserError(f"{name}: {document[name]}: must be {{}}: nothing reads it yet")
+    if document.get("studies", {}) != {}:
+        raise UserError(f"studies: {document['studies']}: must be {{}}: nothing reads it yet")
 
 
 if __name__ == "__main__":

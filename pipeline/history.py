@@ -22,9 +22,13 @@ LAYER_VALUES: Final = {
     "gradient_zero_share": "mean over the epoch's batches of the share of kernel gradient entries that are exactly 0",
     "probe_gradient_mean_abs": "mean |g| of the kernel's gradient on the full training set at this state",
     "dead": "1 if on every training input every unit's activation and its derivative are 0",
+    "dead_unit_share": "share of the units of which that is so",
     "weight_l1": "L1 norm of the kernel",
     "weight_change_l1": "L1 norm of the kernel's change over this epoch",
 }
+
+# Slopes, relative to the activation's greatest, below which a unit may be called saturated.
+SLOPE_FRACTIONS: Final = (0.001, 0.003, 0.01, 0.03, 0.06, 0.1, 0.3)
 
 
 def assemble(
@@ -32,12 +36,18 @@ def assemble(
     recorded_epochs: Sequence[int],
     curves: dict[str, np.ndarray],
     layer_values: dict[str, np.ndarray],
+    saturated_share: np.ndarray,
+    units: Sequence[int],
+    constant_loss: float,
 ) -> xr.Dataset:
     """A history from plain arrays.
 
     Args:
         curves: for each name in CURVES, [epoch, replica].
         layer_values: for each name in LAYER_VALUES, [recorded epoch, replica, layer]; NaN where there is none.
+        saturated_share: [recorded epoch, replica, layer, fraction of SLOPE_FRACTIONS].
+        units: of each layer, the output's included.
+        constant_loss: of the best constant prediction on the training set (nat), which a loss can be held against.
     """
     epochs, layers = len(curves["train_loss"]), layer_values["weight_l1"].shape[-1]
     dims = {
@@ -54,7 +64,15 @@ def assemble(
         kind = np.int8 if name == "dead" else np.float32
         values = np.ascontiguousarray(layer_values[name].transpose(1, 0, 2), kind)
         variables[name] = (("replica", "recorded_epoch", "layer"), values, {"long_name": text})
-    return xr.Dataset(variables, coords=dims)
+    text = "share of (input, unit) pairs with |f'| below the fraction of its greatest, units that are off left out"
+    dims["slope_fraction"] = np.asarray(SLOPE_FRACTIONS, np.float32)
+    variables["saturated_share"] = (
+        ("replica", "recorded_epoch", "layer", "slope_fraction"),
+        np.ascontiguousarray(saturated_share.transpose(1, 0, 2, 3), np.float32),
+        {"long_name": text},
+    )
+    variables["units"] = (("layer",), np.asarray(units, np.int32), {"long_name": "units of the layer"})
+    return xr.Dataset(variables, coords=dims, attrs={"constant_loss": float(constant_loss)})
 
 
 def diverged(history: xr.Dataset) -> xr.DataArray:
@@ -84,6 +102,11 @@ def best_replica(history: xr.Dataset) -> int:
     return int(np.argmax(final_test_accuracy(history)))
 
 
+def hidden(history: xr.Dataset) -> xr.Dataset:
+    """All layers but the output's, whose activation of exactly 0 is a certain answer and stops no gradient."""
+    return history.isel(layer=slice(None, -1))
+
+
 def living(history: xr.Dataset) -> xr.DataArray:
-    """bool [replica, recorded_epoch]: no layer is dead."""
-    return ~(history.dead == 1).any("layer")
+    """bool [replica, recorded_epoch]: no hidden layer is dead."""
+    return ~(hidden(history).dead == 1).any("layer")

@@ -15,6 +15,8 @@ from pipeline.model.network import Network, build
 from pipeline.params.variants import KerasObject, VariantParams
 from pipeline.randomness import Shuffles
 from pipeline.training.engine import Engine
+from pipeline.training.forward import Forward
+from pipeline.training.measuring import Measures
 from pipeline.training.replicas import Trained, is_recorded, train
 
 # Float32 has 1.2e-7; rounding grows over the steps. All comparisons below are after at most 12 of them.
@@ -38,7 +40,14 @@ def initial(network: Network, replicas: list[int], seed: int = 7) -> dict[str, n
 
 def engine(network: Network, circles: Split, stacks: dict[str, np.ndarray], spec: KerasObject | None = None) -> Engine:
     optimizer, clipping = keras_objects.optimizer(spec or variant().optimizer, "optimizer")
-    return Engine(network, optimizer, clipping, circles, stacks, batch_size=16)
+    return Engine(Forward(network), optimizer, clipping, circles, stacks, batch_size=16)
+
+
+def measured(network: Network, circles: Split, stacks: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What the probes see of given weights."""
+    measures = Measures(Forward(network), circles)
+    _, values = measures.all(engine(network, circles, stacks).state)
+    return {name: value.numpy() for name, value in values.items()}
 
 
 def keras_steps(
@@ -121,6 +130,8 @@ def test_measuring_changes_no_weight_by_a_bit(circles: Split) -> None:
     assert always.history.recorded_epoch.values.tolist() == [0, 1, 2, 3]
     for path, stack in seldom.weights.items():
         assert (stack == always.weights[path]).all()
+    for name in record.CURVES:
+        np.testing.assert_array_equal(seldom.history[name], always.history[name])
     for name in record.LAYER_VALUES:
         last = [each.history[name].isel(recorded_epoch=-1).values for each in (seldom, always)]
         np.testing.assert_array_equal(*last)
@@ -141,8 +152,7 @@ def test_gradients_are_those_of_finite_differences_in_float64(circles: Split) ->
     """The probe's mean |g| of every kernel, against central differences of a NumPy network."""
     network = build(variant(activation="tanh", kernel_initializer="glorot_uniform"), 2, "v")
     stacks = initial(network, [3])
-    measured = engine(network, circles, stacks)
-    found = measured.layer_values(measured.state)["probe_gradient_mean_abs"].numpy()[0]
+    found = measured(network, circles, stacks)["probe_gradient_mean_abs"][0]
     weights = {path: stack[0].astype(np.float64) for path, stack in stacks.items()}
 
     def loss() -> float:
@@ -242,7 +252,8 @@ def test_a_diverged_replica_spoils_no_other(circles: Split) -> None:
             np.testing.assert_array_equal(values[0][key][others], values[1][key][others])
         for path, stack in healthy.stacks(healthy.state).items():
             np.testing.assert_array_equal(stack[others], poisoned.stacks(poisoned.state)[path][others])
-    assert np.isnan(poisoned.curves(poisoned.state)["train_loss"].numpy()).tolist() == [False, True, False]
+    measures = Measures(Forward(network), circles)
+    assert np.isnan(measures.curves(poisoned.state)["train_loss"].numpy()).tolist() == [False, True, False]
 
 
 def test_training_that_explodes_is_recorded_as_diverged(circles: Split) -> None:
@@ -258,11 +269,11 @@ def test_a_dead_layer_is_seen_and_a_tanh_at_zero_is_not_dead(circles: Split) -> 
         stacks = {path: stack.copy() for path, stack in initial(network, [0, 1]).items()}
         stacks["hidden_02/kernel"][1] = 0.0
         stacks["hidden_02/bias"][1] = -1.0 if activation == "relu" else 0.0
-        measured = engine(network, circles, stacks)
-        values = measured.layer_values(measured.state)
-        assert values["dead"].numpy().astype(int).tolist() == [[0, 0, 0], [0, dead, 0]]
+        values = measured(network, circles, stacks)
+        assert values["dead"].astype(int).tolist() == [[0, 0, 0], [0, dead, 0]]
+        assert values["dead_unit_share"][1, 1] == dead
         if dead:  # nothing passes below it, and the output sees zeros
-            assert values["probe_gradient_mean_abs"].numpy()[1].tolist() == [0, 0, 0]
+            assert values["probe_gradient_mean_abs"][1].tolist() == [0, 0, 0]
 
 
 def with_batch_normalisation() -> Network:
@@ -292,15 +303,17 @@ def test_batch_normalisation_and_weighted_activations_follow_keras(circles: Spli
         start = {path: stack[row] for path, stack in stacks.items()}
         alone = keras_steps(network, start, keras.optimizers.SGD(0.1, momentum=0.9), circles, orders[row])
         assert_close({path: stack[row] for path, stack in together.items()}, alone)
-    assert stacked.layer_values(stacked.state)["dead"].numpy().tolist() == [[False, False]] * 2
+    assert measured(network, circles, together)["dead"].tolist() == [[False, False]] * 2
 
 
 def test_probes_update_no_statistics(circles: Split) -> None:
-    measured = engine(with_batch_normalisation(), circles, initial(with_batch_normalisation(), [0, 1]))
-    before = measured.stacks(measured.state)
-    measured.layer_values(measured.state)
-    measured.curves(measured.state)
-    after = measured.stacks(measured.state)
+    network = with_batch_normalisation()
+    stacked = engine(network, circles, initial(network, [0, 1]))
+    measures, before = Measures(Forward(network), circles), stacked.stacks(stacked.state)
+    for _ in range(2):
+        curves, _ = measures.all(stacked.state)
+        np.testing.assert_array_equal(curves["train_loss"], measures.curves(stacked.state)["train_loss"])
+    after = stacked.stacks(stacked.state)
     assert all((before[path] == after[path]).all() for path in before)
 
 

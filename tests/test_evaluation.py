@@ -4,14 +4,20 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from conftest import variant
 from hypothesis import given
 from hypothesis import strategies as st
+from imports import ROOT
 
 from pipeline import history as record
 from pipeline.evaluation import claims, comparison, replicas, report, summary
 from pipeline.evaluation.intervals import newcombe, wilson
 from pipeline.evaluation.variant import VariantEvaluation
 from pipeline.params.comparison import ComparisonParams
+from pipeline.params.diagnosis import DiagnosisParams
+from pipeline.params.file import read, section
+
+THRESHOLDS = section(read(ROOT / "params.yaml"), "diagnosis", DiagnosisParams)
 
 
 def history(test_accuracy: list[list[float]], dead: list[list[int]] | None = None, layers: int = 2) -> xr.Dataset:
@@ -23,12 +29,12 @@ def history(test_accuracy: list[list[float]], dead: list[list[int]] | None = Non
     values["dead"] = np.zeros((epochs, count, layers), np.int8)
     if dead is not None:
         values["dead"][:, :, 0] = np.array(dead).T
-    return record.assemble(range(count), range(epochs), curves, values)
+    saturated = np.zeros((epochs, count, layers, len(record.SLOPE_FRACTIONS)))
+    return record.assemble(range(count), range(epochs), curves, values, saturated, [3] * (layers - 1) + [1], np.log(2))
 
 
 def evaluated(made: xr.Dataset, threshold: float = 0.75) -> VariantEvaluation:
-    table = replicas.evaluate(made, threshold)
-    return VariantEvaluation(summary.metrics(table), table, summary.curves(made, threshold), summary.layers(made))
+    return summary.evaluate("v", made, variant().model_dump(), threshold, THRESHOLDS)
 
 
 @pytest.mark.parametrize(
@@ -70,10 +76,12 @@ def test_epochs_to_learn_is_the_first_from_which_it_stays() -> None:
 def test_outcomes_and_a_diverged_replica_stays_in_the_denominator() -> None:
     made = history([[0.5, 0.8], [0.5, 0.75], [0.9, 0.9]])
     made.train_loss[2, 1] = np.inf
-    table = replicas.evaluate(made, 0.75)
-    assert table.outcome.tolist() == ["learned", "not_learned", "diverged"]
+    table = replicas.evaluate(made, 0.75, THRESHOLDS)
+    assert table.outcome.tolist() == ["learned", "not_learned", "not_learned"]
+    assert (table.cause[0], table.cause[2], table.diverged[2]) == ("none", "exploding", 1)
     metrics = summary.metrics(table)
     assert (metrics["replicas"], metrics["learned"]["count"], metrics["diverged"]) == (3, 1, 1)
+    assert sum(metrics["outcomes"].values()) == 3
     assert metrics["learned"]["rate"] == pytest.approx(1 / 3, abs=1e-6)
     assert table.epochs_to_learn.tolist()[0] == 1
     assert np.isnan(table.epochs_to_learn[2])
@@ -81,11 +89,9 @@ def test_outcomes_and_a_diverged_replica_stays_in_the_denominator() -> None:
 
 def test_the_threshold_decides() -> None:
     made = history([[0.5, 0.7], [0.5, 0.9]])
-    counts = [
-        summary.metrics(replicas.evaluate(made, threshold))["learned"]["count"] for threshold in (0.6, 0.75, 0.95)
-    ]
+    counts = [evaluated(made, threshold).metrics["learned"]["count"] for threshold in (0.6, 0.75, 0.95)]
     assert counts == [2, 1, 0]
-    assert summary.metrics(replicas.evaluate(made, 0.95))["epochs_to_learn"] == {
+    assert evaluated(made, 0.95).metrics["epochs_to_learn"] == {
         "q25": None,
         "median": None,
         "q75": None,
@@ -94,7 +100,7 @@ def test_the_threshold_decides() -> None:
 
 def test_numbers_are_those_of_their_digits() -> None:
     made = history([[0.5, 0.84]])
-    assert summary.metrics(replicas.evaluate(made, 0.75))["test_accuracy"]["median"] == 0.84
+    assert evaluated(made).metrics["test_accuracy"]["median"] == 0.84
 
 
 def test_the_median_replica_is_the_lower_median_and_ties_go_to_the_lowest_index() -> None:
@@ -106,7 +112,7 @@ def test_the_median_replica_is_the_lower_median_and_ties_go_to_the_lowest_index(
 def test_gradients_are_over_the_living_alone_with_their_number() -> None:
     made = history([[0.5, 0.5]] * 3, dead=[[0, 0], [0, 1], [1, 1]])
     made.probe_gradient_mean_abs[:, :, 0] = [[1.0, 10.0], [2.0, 20.0], [400.0, 400.0]]
-    table = summary.layers(made)
+    table = summary.layers(made, slope=0.06)
     first = table[table.layer == 1].set_index("epoch")
     assert first.living.tolist() == [2, 1]
     assert first.probe_gradient_mean_abs_median.tolist() == [1.5, 10.0]
@@ -114,7 +120,7 @@ def test_gradients_are_over_the_living_alone_with_their_number() -> None:
 
 
 def test_where_none_is_living_there_is_no_median() -> None:
-    table = summary.layers(history([[0.5, 0.5]], dead=[[0, 1]]))
+    table = summary.layers(history([[0.5, 0.5]], dead=[[0, 1]]), slope=0.06)
     assert table[table.epoch == 1].gradient_norm_median.isna().all()
     assert table[table.epoch == 0].gradient_norm_median.notna().all()
 
@@ -129,6 +135,10 @@ def test_percentiles_pick_replicas_by_rank() -> None:
     positions, labels = summary.at_percentiles(made, (10, 50, 90))
     assert positions == [27, 15, 3]
     assert labels[0].startswith("10th percentile: 0.62")
+
+
+def metrics_of(made: dict[str, VariantEvaluation]) -> dict[str, dict]:
+    return {name: each.metrics for name, each in made.items()}
 
 
 def evaluations() -> dict[str, VariantEvaluation]:
@@ -160,16 +170,26 @@ def test_claims_stand_beside_what_is_measured() -> None:
 def test_the_page_says_what_the_numbers_say() -> None:
     made = evaluations()
     page = report.page(
-        comparison.wide(made), claims.table(parameters(["a", "b"]), made), comparison.differences(made), ("b", "a")
+        comparison.wide(made),
+        claims.table(parameters(["a", "b"]), made),
+        comparison.differences(made),
+        ("b", "a"),
+        metrics_of(made),
     )
     assert "| a | 9 of 10 | 60 to 98% |" in page
+    assert "* v: 0 of 10 replicas learn (0 to 28%). 10 are alive but stuck" in page
+    assert "Most likely to help" in page
     assert "The learned share of b less that of a is -90 points (-98 to -49" in page
 
 
 def test_nothing_breaks_where_the_pair_is_gone() -> None:
     made = {"b": evaluations()["b"]}
     page = report.page(
-        comparison.wide(made), claims.table(parameters(["a", "b"]), made), comparison.differences(made), ("a", "b")
+        comparison.wide(made),
+        claims.table(parameters(["a", "b"]), made),
+        comparison.differences(made),
+        ("a", "b"),
+        metrics_of(made),
     )
     assert "against" not in page
     assert claims.table(parameters(["a", "b"]), made).empty

@@ -105,6 +105,7 @@ MISTAKES = {
     "  relu_20:": ("  relu.20:", "variants.relu.20: a variant's name must be a text of A-Z a-z 0-9 _ -"),
     "\nevaluation:": ("\nevalution:", "evalution: unknown section: must be one of data, split, training"),
     "units: 5 ": ("unit: 5 ", "variants.tanh_1.units: missing: must be given"),
+    "vanishing_ratio: 1.0e-3": ("vanishing_ratio: 1", "diagnosis.vanishing_ratio: 1: must be less than 1"),
     "studies: {}": ("studies: {depth: 3}", "studies: {'depth': 3}: must be {}"),
     "split:": ("split: [", "params.yaml: line"),
     "seed: 1  ": ("seed: 1\n  seed: 2  ", "params.yaml: line"),

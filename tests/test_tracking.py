@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mlflow import MlflowClient
 from mlflow.entities import Run
 from test_evaluation import evaluated, history
 
-from mlflow import MlflowClient
 from pipeline.errors import UserError
 from pipeline.params.tracking import TrackingParams
 from pipeline.tracking import publish, store
@@ -84,6 +84,7 @@ def test_a_parent_for_the_variant_and_a_child_for_each_replica(client: MlflowCli
     assert [m.step for m in profile] == [1, 2]
     assert [child.info.run_name for child in children] == ["replica 000", "replica 001", "replica 002"]
     assert [child.data.tags["outcome"] for child in children] == ["learned", "not_learned", "learned"]
+    assert [child.data.tags["cause"] for child in children] == ["none", "stuck", "none"]
     assert [child.data.metrics["test_accuracy"] for child in children] == [0.9, 0.7, 0.85]
     assert {child.data.tags["mlflow.parentRunId"] for child in children} == {parent.info.run_id}
     assert {run.info.status for run in [parent, *children]} == {"FINISHED"}
@@ -151,7 +152,7 @@ def test_values_that_are_not_finite_are_left_out(client: MlflowClient) -> None:
     made = history(ACCURACIES)
     made.test_loss[0, 2] = np.inf
     points = assemble("v", RECIPE, {"training": {"seed": 4}}, evaluated(made), VariantFiles([], [], {}, {}), TRACKING)
-    assert points.replicas[0].tags == {"outcome": "diverged"}
+    assert points.replicas[0].tags == {"outcome": "not_learned", "cause": "exploding"}
     assert "test_loss" not in {point.key for point in points.replicas[0].points}
     assert all(math.isfinite(point.value) for each in [points, *points.replicas] for point in each.points)
 

@@ -19,9 +19,8 @@ from typing import TYPE_CHECKING, Any
 from ruamel.yaml import YAML
 
 if TYPE_CHECKING:
-    from mlflow.entities import Run
-
     from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 ROOT = Path(__file__).resolve().parent.parent
 EPOCHS, REPLICAS, VARIANTS = 3, 3, {"small", "tanh_1"}

@@ -15,6 +15,12 @@ class Points:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def constant_loss(self) -> float:
+        """Binary cross-entropy (nat) of the best constant prediction: the entropy of the labels."""
+        shares = np.bincount(self.labels, minlength=2) / len(self)
+        return float(-sum(share * np.log(share) for share in shares if share > 0))
+
 
 @dataclass(frozen=True)
 class Scaling:

@@ -1,12 +1,26 @@
 """The comparison as a Markdown page."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import pandas as pd
 
+from pipeline.diagnosis.remedies import Remedy
 from pipeline.evaluation.summary import percent
 
 
-def page(wide: pd.DataFrame, claims: pd.DataFrame, differences: pd.DataFrame, pair: tuple[str, str]) -> str:
-    """The results, the chosen pair, and what the tutorial says beside what is measured."""
+def page(
+    wide: pd.DataFrame,
+    claims: pd.DataFrame,
+    differences: pd.DataFrame,
+    pair: tuple[str, str],
+    metrics: Mapping[str, Mapping[str, Any]],
+) -> str:
+    """The results, the chosen pair, why, theory beside measurement, and what the tutorial says beside what is measured.
+
+    Args:
+        metrics: the content of each variant's metrics file.
+    """
     parts = [
         "# Which of these networks train?",
         "A replica is one training from one seed; a variant is judged by all of its replicas. It *learned* if its "
@@ -16,6 +30,8 @@ def page(wide: pd.DataFrame, claims: pd.DataFrame, differences: pd.DataFrame, pa
         _results(wide),
         "![Share of replicas that learned](learned_share.png)",
         *_pair(differences, pair),
+        *_why(metrics),
+        *_theory(metrics),
         "## The tutorial says, we measure",
         "The tutorial ran every network once.",
         _markdown(claims.rename(columns={"about": "claim", "tutorial": "the tutorial says", "measured": "we measure"})),
@@ -62,6 +78,38 @@ def _pair(differences: pd.DataFrame, pair: tuple[str, str]) -> list[str]:
             )
             return [f"## {pair[0]} against {pair[1]}", statement, "![Both over the epochs](pair.png)"]
     return []
+
+
+def _why(metrics: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Verdicts, each with what is most likely to help."""
+    verdicts = [f"* {content['verdict']}{helps(content['remedies'])}" for content in metrics.values()]
+    note = "Cause and evidence of each replica: `evaluations/<variant>/replicas.csv`. Remedies are untried suggestions."
+    return ["## Why", "\n".join(verdicts), note]
+
+
+def helps(remedies: Sequence[Mapping[str, Any]]) -> str:
+    """ " Most likely to help: ..." from the metrics file's remedies; nothing where there are none."""
+    shown = [str(Remedy(**remedy)) for remedy in remedies]
+    return f" Most likely to help: {'; '.join(shown)}." if shown else ""
+
+
+def _theory(metrics: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    rows = [{"variant": name, **each} for name, content in metrics.items() for each in content["theory"]]
+    if not rows:
+        return []
+    table = pd.DataFrame(
+        {
+            "variant": row["variant"],
+            "fact": row["fact"],
+            "theory": row["expected"],
+            "measured": f"{row['measured']:.3g} ({row['low']:.2g} to {row['high']:.2g})",
+            "inside the interval": "yes" if row["holds"] else "**no**",
+            "source": row["source"],
+        }
+        for row in rows
+    )
+    note = "Measured before training, with 95% intervals: one in twenty misses by chance."
+    return ["## Theory beside measurement", note, _markdown(table)]
 
 
 def _markdown(table: pd.DataFrame) -> str:

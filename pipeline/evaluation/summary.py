@@ -1,5 +1,7 @@
 """A variant in numbers: every number is about many replicas."""
 
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -7,25 +9,74 @@ import pandas as pd
 import xarray as xr
 
 from pipeline import history as record
+from pipeline.diagnosis.causes import LEARNED
+from pipeline.diagnosis.evidence import saturated_at
+from pipeline.diagnosis.remedies import suggest
+from pipeline.diagnosis.verdict import main_cause, outcomes, verdict
+from pipeline.evaluation import replicas
+from pipeline.evaluation.expectations import expectations
 from pipeline.evaluation.intervals import wilson
-from pipeline.evaluation.replicas import learned_at, rounded
+from pipeline.evaluation.replicas import learned_at, rounded, significant
+from pipeline.evaluation.variant import VariantEvaluation
+from pipeline.params.diagnosis import DiagnosisParams
 
 QUARTILES = {"q25": 0.25, "median": 0.5, "q75": 0.75}
 
 
-def metrics(replicas: pd.DataFrame) -> dict[str, Any]:
+def evaluate(
+    name: str,
+    history: xr.Dataset,
+    recipe: Mapping[str, Any],
+    threshold: float,
+    params: DiagnosisParams,
+) -> VariantEvaluation:
+    """All that is to be said of a variant.
+
+    Args:
+        recipe: the resolved variant. threshold: the test accuracy above which a replica has learned.
+    """
+    table = replicas.evaluate(history, threshold, params)
+    counted = metrics(table)
+    judged = judgement(name, counted, table, history, recipe)
+    return VariantEvaluation(
+        counted | judged, table, curves(history, threshold), layers(history, params.saturated_slope)
+    )
+
+
+def metrics(table: pd.DataFrame) -> dict[str, Any]:
     """The metrics file's content, from the table of replicas: counts, shares with Wilson 95% intervals, quartiles."""
-    total = len(replicas)
-    learned = int((replicas.outcome == "learned").sum())
+    total = len(table)
+    learned = int((table.outcome == LEARNED).sum())
     low, high = wilson(learned, total)
     return {
         "replicas": total,
         "learned": {"count": learned, "rate": round(learned / total, 6), "interval": [round(low, 6), round(high, 6)]},
-        "test_accuracy": quartiles(replicas.test_accuracy),
-        "train_accuracy": quartiles(replicas.train_accuracy),
-        "epochs_to_learn": quartiles(replicas.epochs_to_learn),
-        "diverged": int((replicas.outcome == "diverged").sum()),
-        "living": {"at_start": int(replicas.living_at_start.sum()), "at_end": int(replicas.living_at_end.sum())},
+        "test_accuracy": quartiles(table.test_accuracy),
+        "train_accuracy": quartiles(table.train_accuracy),
+        "epochs_to_learn": quartiles(table.epochs_to_learn),
+        "outcomes": outcomes(table),
+        "diverged": int(table.diverged.sum()),
+        "living": {"at_start": int(table.living_at_start.sum()), "at_end": int(table.living_at_end.sum())},
+    }
+
+
+def judgement(
+    name: str, content: Mapping[str, Any], table: pd.DataFrame, history: xr.Dataset, recipe: Mapping[str, Any]
+) -> dict[str, Any]:
+    """`verdict`, the sentences; `cause`, the one of most failures; `remedies` for it, the most promising first; and
+    `theory`, numbers known of such networks beside the measured ones.
+
+    Args:
+        content: see `metrics`. recipe: the resolved variant.
+    """
+    cause = main_cause(content["outcomes"])
+    units, loss = record.hidden(history).units.values.tolist(), history.attrs["constant_loss"]
+    remedies = suggest(cause, recipe, int(history.epoch[-1])) if cause else []
+    return {
+        "verdict": verdict(name, table, content["learned"]["interval"], units, loss),
+        "cause": cause,
+        "remedies": [asdict(remedy) for remedy in remedies],
+        "theory": expectations(history, recipe),
     }
 
 
@@ -47,19 +98,22 @@ def curves(history: xr.Dataset, threshold: float) -> pd.DataFrame:
     return table
 
 
-def layers(history: xr.Dataset) -> pd.DataFrame:
+def layers(history: xr.Dataset, slope: float) -> pd.DataFrame:
     """A row a recorded epoch and layer: quartiles of every per-layer value over the replicas living at that epoch.
 
     `living` is their number; where it is 0, or the value does not exist at epoch 0, the fields are empty.
+    `saturated_share` is taken at `slope`.
     """
     living = record.living(history)
     index = pd.MultiIndex.from_product([history.recorded_epoch.values, history.layer.values], names=["epoch", "layer"])
     table = pd.DataFrame(index=index).reset_index()
     table["living"] = np.repeat(living.sum("replica").values, history.sizes["layer"])
-    for name in record.LAYER_VALUES:
-        if name != "dead":  # of a living replica no layer is
-            for quartile, values in _quartiles(history[name].where(living).values).items():
-                table[f"{name}_{quartile}"] = values.reshape(-1)
+    saturated = history.dead_unit_share.copy(data=saturated_at(history, slope))
+    # `dead` is left out: of a living replica no layer is.
+    values = {name: history[name] for name in record.LAYER_VALUES if name != "dead"} | {"saturated_share": saturated}
+    for name, each in values.items():
+        for quartile, found in _quartiles(each.where(living).values).items():
+            table[f"{name}_{quartile}"] = found.reshape(-1)
     return table
 
 
@@ -69,13 +123,7 @@ def _quartiles(values: np.ndarray) -> dict[str, np.ndarray]:
     empty = np.isnan(finite).all(axis=0)
     # An empty slice would warn: it gets a number that is taken out again.
     found = np.nanquantile(np.where(empty, 0.0, finite), list(QUARTILES.values()), axis=0)
-    return {name: np.where(empty, np.nan, _significant(row)) for name, row in zip(QUARTILES, found, strict=True)}
-
-
-def _significant(values: np.ndarray, digits: int = 7) -> np.ndarray:
-    """Rounded to as many significant digits as a float32 has."""
-    scale = 10.0 ** (digits - 1 - np.floor(np.log10(np.abs(np.where(values == 0, 1.0, values)))))
-    return np.round(values * scale) / scale
+    return {name: np.where(empty, np.nan, significant(row)) for name, row in zip(QUARTILES, found, strict=True)}
 
 
 def headline(variant: str, content: dict[str, Any]) -> str:

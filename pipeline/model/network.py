@@ -26,6 +26,11 @@ class Network:
     kernels: tuple[str, ...]
 
     @property
+    def units(self) -> list[int]:
+        """Units of each layer, the output's included."""
+        return [tap.shape[-1] for tap in self.taps.outputs[: self.layers]]
+
+    @property
     def layers(self) -> int:
         """Layers with a kernel, the output layer included."""
         return len(self.kernels)

@@ -22,7 +22,8 @@ def main() -> None:
     save_figure(learned_shares(wide), LEARNED_SHARES)
     if all(name in evaluations for name in params.pair):
         save_figure(pair_over_epochs(curves, params.pair), PAIR)
-    page = report.page(wide, tutorial, differences, params.pair)
+    metrics = {name: evaluation.metrics for name, evaluation in evaluations.items()}
+    page = report.page(wide, tutorial, differences, params.pair, metrics)
     save_comparison(wide, curves, differences, tutorial, page)
     print(f"compare: {len(evaluations)} variants -> {PAGE}")
 

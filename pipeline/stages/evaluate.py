@@ -5,31 +5,31 @@ from pipeline.artifacts.figures import save_figure
 from pipeline.artifacts.runs import load_history, load_predictions
 from pipeline.artifacts.splits import load_split
 from pipeline.errors import one_argument, reported_in_one_line
-from pipeline.evaluation import replicas, summary
-from pipeline.evaluation.variant import VariantEvaluation
-from pipeline.params import file
+from pipeline.evaluation import summary
+from pipeline.params import file, variants
+from pipeline.params.diagnosis import DiagnosisParams
 from pipeline.params.evaluation import EvaluationParams
 from pipeline.plots import accuracy, gradients, surfaces
 
 
 def main(variant: str) -> None:
     """Read `evaluation` and the variant's run, write its evaluation."""
-    threshold = file.section(file.read(), "evaluation", EvaluationParams).learned_accuracy
+    document = file.read()
+    threshold = file.section(document, "evaluation", EvaluationParams).learned_accuracy
+    thresholds = file.section(document, "diagnosis", DiagnosisParams)
+    recipe = variants.resolve(document, variant).model_dump()
     history, predictions, split = load_history(variant), load_predictions(variant), load_split()
-    table = replicas.evaluate(history, threshold)
-    evaluation = VariantEvaluation(
-        summary.metrics(table), table, summary.curves(history, threshold), summary.layers(history)
-    )
+    evaluation = summary.evaluate(variant, history, recipe, threshold, thresholds)
     headline = summary.headline(variant, evaluation.metrics)
     save_figure(accuracy.accuracy_over_epochs(history, headline, threshold), figure_path(variant, "accuracy"))
-    heat_map = gradients.gradient_by_layer_and_epoch(evaluation.layers, len(table), headline)
+    heat_map = gradients.gradient_by_layer_and_epoch(evaluation.layers, evaluation.metrics["replicas"], headline)
     save_figure(heat_map, figure_path(variant, "gradients"))
     if "surface" in predictions:
         positions, labels = summary.at_percentiles(history, surfaces.PERCENTILES)
         drawn = surfaces.decision_surfaces(predictions, positions, labels, split.test, headline)
         save_figure(drawn, figure_path(variant, "surfaces"))
     save_evaluation(variant, evaluation)
-    print(f"evaluate {headline}")
+    print(f"evaluate {evaluation.metrics['verdict']}")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipeline.evaluation.report import helps
 from pipeline.evaluation.variant import VariantEvaluation
 from pipeline.params.tracking import TrackingParams
 
@@ -24,6 +25,7 @@ LAYER_SERIES = (
     "probe_gradient_mean_abs",
     "weight_l1",
     "weight_change_l1",
+    "saturated_share",
 )
 CURVE_SERIES = ("train_accuracy", "test_accuracy", "train_loss", "test_loss")
 PROFILE = "probe_gradient_mean_abs_median"
@@ -145,13 +147,14 @@ def _flat(value: Any, path: tuple[str, ...]) -> Iterator[tuple[str, str]]:
 
 
 def description(variant: str, metrics: Mapping[str, Any]) -> str:
-    """The result in two sentences (Markdown)."""
+    """The verdict, and the result in two sentences (Markdown)."""
     learned, accuracy, living = metrics["learned"], metrics["test_accuracy"], metrics["living"]
     low, high = (100 * end for end in learned["interval"])
     return (
         f"**{variant}: {learned['count']} of {metrics['replicas']} replicas learned** "
         f"(95% interval {low:.0f} to {high:.0f}%), with a median test accuracy of {accuracy['median']:.3f} "
-        f"(quartiles {accuracy['q25']:.3f} to {accuracy['q75']:.3f}). "
+        f"(quartiles {accuracy['q25']:.3f} to {accuracy['q75']:.3f}).\n\n"
+        f"{metrics['verdict']}{helps(metrics['remedies'])}\n\n"
         f"{living['at_start']} of them had no dead layer before training and {living['at_end']} at its end; "
         "gradient statistics are medians over those living at each epoch, whose share is `alive_share`."
     )
@@ -169,6 +172,7 @@ def variant_points(evaluation: VariantEvaluation, params: TrackingParams) -> lis
     ]
     for name in ("test_accuracy", "train_accuracy", "epochs_to_learn"):
         points += [Point(f"{name}_{key}", value) for key, value in metrics[name].items() if value is not None]
+    points += [Point(f"outcomes/{cause}", count) for cause, count in metrics["outcomes"].items()]
     points += _series(curves, "learned_share", "learned_share")
     points += _series(curves, "alive_share", "alive_share")
     for name in CURVE_SERIES:
@@ -211,6 +215,6 @@ def replica_content(row: Mapping[str, Any], params: Mapping[str, str], seed: int
     return ReplicaContent(
         name=f"replica {row['replica']:03d}",
         params={**params, "seed": str(seed), "replica": str(row["replica"])},
-        tags={"outcome": str(row["outcome"])},
+        tags={"outcome": str(row["outcome"]), "cause": str(row["cause"])},
         points=points,
     )

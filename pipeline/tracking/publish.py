@@ -15,11 +15,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelOutput, Metric, Param, Run, RunTag
 from mlflow.types import ColSpec, Schema
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_GIT_COMMIT, MLFLOW_PARENT_RUN_ID
 
-from mlflow import MlflowClient
 from pipeline.tracking import packaging, store
 from pipeline.tracking.content import Point, VariantContent
 

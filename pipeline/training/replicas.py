@@ -14,7 +14,9 @@ from pipeline.model import initial_weights, keras_objects, network
 from pipeline.params.training import TrainingParams
 from pipeline.params.variants import VariantParams
 from pipeline.randomness import Shuffles
-from pipeline.training.engine import Engine, State
+from pipeline.training.engine import Engine
+from pipeline.training.forward import Forward, State
+from pipeline.training.measuring import Measures
 
 SHUFFLED_AHEAD = 50  # epochs; bounds the memory that the orders take
 # What belongs to an epoch's steps and not to a state: there is none before the first.
@@ -59,6 +61,8 @@ def train(
     """
     indices = list(range(params.replicas)) if replicas is None else list(replicas)
     net = network.build(variant, split.inputs, name)
+    forward = Forward(net)
+    measures = Measures(forward, split)
     histories, weights, predictions = [], [], []
     engine = None
     for start in range(0, len(indices), params.chunk):
@@ -66,12 +70,12 @@ def train(
         initial = initial_weights.draw(net, params.seed, chunk)
         if engine is None or len(chunk) < params.chunk:
             optimizer, clipping = keras_objects.optimizer(variant.optimizer, f"variants.{name}.optimizer")
-            engine = Engine(net, optimizer, clipping, split, initial, params.batch_size)
+            engine = Engine(forward, optimizer, clipping, split, initial, params.batch_size)
         else:
             engine.restart(initial)
-        histories.append(_train_chunk(engine, chunk, split, params, on_epoch))
+        histories.append(_train_chunk(engine, measures, chunk, split, params, on_epoch))
         weights.append(engine.stacks(engine.state))
-        predictions.append(_predict(engine, chunk, split, params.surface_resolution))
+        predictions.append(_predict(engine.state, measures, chunk, split, params.surface_resolution))
     return Trained(
         xr.concat(histories, "replica", data_vars="minimal"),
         {path: np.concatenate([stacks[path] for stacks in weights]) for path in weights[0]},
@@ -86,7 +90,12 @@ def is_recorded(epoch: int, every: int, last: int) -> bool:
 
 
 def _train_chunk(
-    engine: Engine, replicas: list[int], split: Split, params: TrainingParams, on_epoch: Callable[[int], None]
+    engine: Engine,
+    measures: Measures,
+    replicas: list[int],
+    split: Split,
+    params: TrainingParams,
+    on_epoch: Callable[[int], None],
 ) -> xr.Dataset:
     """Train while a second thread measures the states left behind: training never waits, and is never touched."""
     curves: list[dict[str, np.ndarray]] = []
@@ -94,8 +103,10 @@ def _train_chunk(
     pending: deque[Future] = deque()
 
     def measure(state: State, recorded: dict | None) -> tuple[dict, dict | None]:
-        values = None if recorded is None else {**engine.layer_values(state), **recorded}
-        return engine.curves(state), values
+        if recorded is None:
+            return measures.curves(state), None
+        now, values = measures.all(state)
+        return now, {**values, **recorded}
 
     def collect() -> None:
         measured, values = pending.popleft().result()
@@ -103,7 +114,7 @@ def _train_chunk(
         if values is not None:
             layer_values.append({key: np.asarray(value) for key, value in values.items()})
 
-    unknown = np.full((len(replicas), engine.layers), np.nan, np.float32)
+    unknown = np.full((len(replicas), measures.network.layers), np.nan, np.float32)
     before_training = dict.fromkeys(EPOCH_VALUES, unknown)
     with ThreadPoolExecutor(max_workers=1) as measuring:
         pending.append(measuring.submit(measure, engine.state, before_training))
@@ -117,7 +128,16 @@ def _train_chunk(
         while pending:
             collect()
     recorded_epochs = [e for e in range(params.epochs + 1) if is_recorded(e, params.record_every, params.epochs)]
-    return history.assemble(replicas, recorded_epochs, _stacked(curves), _stacked(layer_values))
+    values = _stacked(layer_values)
+    return history.assemble(
+        replicas,
+        recorded_epochs,
+        _stacked(curves),
+        values,
+        saturated_share=values.pop("saturated_share"),
+        units=measures.network.units,
+        constant_loss=split.train.constant_loss,
+    )
 
 
 def _orders(params: TrainingParams, replicas: list[int], samples: int) -> Iterator[np.ndarray]:
@@ -130,11 +150,9 @@ def _stacked(rows: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     return {key: np.stack([row[key] for row in rows]) for key in rows[0]}
 
 
-def _predict(engine: Engine, replicas: list[int], split: Split, resolution: int) -> xr.Dataset:
-    state = engine.state
-
+def _predict(state: State, measures: Measures, replicas: list[int], split: Split, resolution: int) -> xr.Dataset:
     def probabilities(inputs: np.ndarray) -> np.ndarray:
-        return engine.probabilities(state, inputs.astype(np.float32)).numpy()
+        return measures.probabilities(state, inputs.astype(np.float32)).numpy()
 
     predictions = xr.Dataset(coords={"replica": np.asarray(replicas, np.int32)})
     predictions["train_probability"] = (("replica", "train_sample"), probabilities(split.train.inputs))

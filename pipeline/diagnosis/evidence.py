@@ -1,0 +1,128 @@
+"""What a history says of each replica, as numbers that the thresholds are held against.
+
+It reads values and derivatives alone, no name of a variant, an activation or an initialiser, and works on any history.
+"Throughout" below is the median over the recorded epochs of the training: what a layer was like most of the time.
+"""
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from scipy.stats import linregress
+
+from pipeline import history as record
+from pipeline.params.diagnosis import DiagnosisParams
+
+COLUMNS = {
+    "nonfinite_epoch": "first epoch with a loss, or a gradient or weight by layer, that is infinite or not a number",
+    "loss_growth": "greatest training loss over the loss of the best constant prediction",
+    "dead_layer": "lowest hidden layer that is dead at the end",
+    "born_dead": "1 if a layer that is dead at the end was dead before the first step",
+    "died_after": "last recorded epoch at which no layer of the final dead stretch was dead",
+    "died_by": "first recorded epoch of the final unbroken dead stretch",
+    "saturated_layer": "hidden layer with most saturated (input, unit) pairs, at the start or throughout",
+    "saturated_share": "their share, the greater of the two",
+    "smallest_layer": "hidden layer with the smallest mean |gradient| throughout",
+    "gradient_ratio": "its mean |gradient| over the output layer's",
+    "gradient_scale": "largest hidden mean |gradient| throughout, over the loss of the best constant prediction",
+    "loss_fall": "relative fall of the training loss over the last epochs, where it is beyond its noise",
+}
+SIGNIFICANT = 0.01  # of the slope of the loss
+
+
+def measure(history: xr.Dataset, params: DiagnosisParams) -> pd.DataFrame:
+    """The evidence, a row a replica, with the columns COLUMNS; NaN where a number does not exist."""
+    columns: dict[str, np.ndarray] = {"nonfinite_epoch": _first_not_finite(history)}
+    columns["loss_growth"] = _finite_max(history.train_loss.values) / _guess(history)
+    if history.sizes["layer"] > 1:
+        columns |= _death(record.hidden(history))
+        columns |= _saturation(record.hidden(history), params.saturated_slope)
+        columns |= _gradients(history)
+    columns["loss_fall"] = np.array([_fall(loss, params.slow_window) for loss in history.train_loss.values])
+    return pd.DataFrame(columns, columns=list(COLUMNS))
+
+
+def _guess(history: xr.Dataset) -> float:
+    """The loss to hold others against: a constant guess's, or a coin's where all labels are one and a guess costs 0."""
+    return history.attrs["constant_loss"] or float(np.log(2))
+
+
+def _first_not_finite(history: xr.Dataset) -> np.ndarray:
+    curves = ~(np.isfinite(history.train_loss) & np.isfinite(history.test_loss)).values
+    found = np.where(curves.any(axis=1), curves.argmax(axis=1).astype(float), np.inf)
+    for name in ("probe_gradient_mean_abs", "weight_l1"):
+        broken = ~np.isfinite(history[name].values).all(axis=2)
+        epochs = history.recorded_epoch.values[broken.argmax(axis=1)].astype(float)
+        found = np.minimum(found, np.where(broken.any(axis=1), epochs, np.inf))
+    return np.where(np.isinf(found), np.nan, found)
+
+
+def _finite_max(values: np.ndarray) -> np.ndarray:
+    return np.where(np.isfinite(values), values, -np.inf).max(axis=1)
+
+
+def _death(hidden: xr.Dataset) -> dict[str, np.ndarray]:
+    """The final unbroken stretch in which some layer is dead; momentum may have revived it before."""
+    dead = hidden.dead.values == 1  # [replica, recorded epoch, layer]
+    at_end = dead[:, -1]
+    layer = np.where(at_end.any(axis=1), hidden.layer.values[at_end.argmax(axis=1)], np.nan)
+    any_dead = dead.any(axis=2)
+    stretch = np.logical_and.accumulate(any_dead[:, ::-1], axis=1)[:, ::-1]
+    begins = stretch.argmax(axis=1)
+    epochs = hidden.recorded_epoch.values.astype(float)
+    dying = stretch[:, -1] & (begins > 0)
+    return {
+        "dead_layer": layer,
+        "born_dead": (dead[:, 0] & at_end).any(axis=1).astype(float),
+        "died_after": np.where(dying, epochs[np.maximum(begins - 1, 0)], np.nan),
+        "died_by": np.where(stretch[:, -1], epochs[begins], np.nan),
+    }
+
+
+def _saturation(hidden: xr.Dataset, slope: float) -> dict[str, np.ndarray]:
+    every = _known(saturated_at(hidden, slope))
+    at_slope = np.fmax(every[:, 0], np.nanmedian(every, axis=1))  # [replica, layer]
+    greatest = at_slope.argmax(axis=1)
+    rows = np.arange(len(greatest))
+    return {"saturated_layer": hidden.layer.values[greatest], "saturated_share": at_slope[rows, greatest]}
+
+
+def saturated_at(history: xr.Dataset, slope: float) -> np.ndarray:
+    """Share of saturated (input, unit) pairs at a slope, [replica, recorded epoch, layer]; between two recorded
+    fractions linear in the fraction's logarithm."""
+    fractions = np.log(history.slope_fraction.values.astype(float))
+    shares = history.saturated_share.values
+    above = int(np.clip(np.searchsorted(fractions, np.log(slope)), 1, len(fractions) - 1))
+    part = np.clip((np.log(slope) - fractions[above - 1]) / (fractions[above] - fractions[above - 1]), 0, 1)
+    return shares[..., above - 1] * (1 - part) + shares[..., above] * part
+
+
+def _gradients(history: xr.Dataset) -> dict[str, np.ndarray]:
+    throughout = np.nanmedian(_known(history.probe_gradient_mean_abs.values), axis=1)  # [replica, layer]
+    hidden, output = throughout[:, :-1], throughout[:, -1]
+    smallest = hidden.argmin(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = hidden[np.arange(len(smallest)), smallest] / output
+    return {
+        "smallest_layer": history.layer.values[smallest],
+        "gradient_ratio": ratio,
+        "gradient_scale": hidden.max(axis=1) / _guess(history),
+    }
+
+
+def _known(values: np.ndarray) -> np.ndarray:
+    """Values of replicas that diverged half-way count as far as they are finite; all of them gone count as 0."""
+    finite = np.where(np.isfinite(values), values, np.nan)
+    gone = np.isnan(finite).all(axis=1, keepdims=True)
+    return np.where(gone, 0.0, finite)
+
+
+def _fall(loss: np.ndarray, window: float) -> float:
+    """Relative fall of the fitted line over the last part of the epochs, 0 where the slope may be noise."""
+    count = max(3, round(window * (len(loss) - 1)) + 1)
+    last = loss[-count:].astype(float)
+    if len(last) < 3 or not np.isfinite(last).all() or last.mean() <= 0:
+        return np.nan
+    if np.ptp(last) == 0:
+        return 0.0
+    fit = linregress(np.arange(len(last)), last)
+    return float(-fit.slope * (len(last) - 1) / last.mean()) if fit.pvalue < SIGNIFICANT else 0.0

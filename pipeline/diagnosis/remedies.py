@@ -1,0 +1,108 @@
+"""What to change, in order of promise, as overrides of the variant's parameters. Suggestions until they are tried.
+
+For each cause a list; a remedy that the variant has taken already is passed over.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """Overrides by dotted parameter, the reason, and where it comes from."""
+
+    overrides: Mapping[str, Any]
+    reason: str
+    source: str
+
+    def __str__(self) -> str:
+        changes = ", ".join(f"{key}: {value}" for key, value in self.overrides.items())
+        return f"`{changes}` ({self.reason}; {self.source})"
+
+
+def suggest(cause: str, recipe: Mapping[str, Any], epochs: int) -> list[Remedy]:
+    """Remedies for a cause, most promising first.
+
+    Args:
+        recipe: the resolved variant. epochs: of the training.
+    """
+    return [remedy for remedy in _ALL[cause](recipe, epochs) if not _taken(remedy, recipe)]
+
+
+def _taken(remedy: Remedy, recipe: Mapping[str, Any]) -> bool:
+    def present(key: str) -> Any:
+        value = recipe.get(key)
+        return value["class_name"] if isinstance(value, Mapping) else value
+
+    return all(present(key) == value for key, value in remedy.overrides.items())
+
+
+def _smaller_steps(recipe: Mapping[str, Any], reason: str, source: str) -> Iterator[Remedy]:
+    rate = recipe["optimizer"]["config"].get("learning_rate")
+    if isinstance(rate, int | float):
+        yield Remedy({"optimizer.config.learning_rate": rate / 10}, reason, source)
+
+
+def _exploding(recipe: Mapping[str, Any], epochs: int) -> Iterator[Remedy]:
+    yield from _smaller_steps(recipe, "smaller steps do not run away", "Pascanu et al. 2013, arXiv 1211.5063")
+    yield Remedy({"optimizer.config.global_clipnorm": 1.0}, "no step is longer than 1", "Pascanu et al. 2013")
+    yield Remedy({"kernel_initializer": "glorot_uniform"}, "signals keep their scale", "Glorot & Bengio 2010")
+
+
+def _born_dead(recipe: Mapping[str, Any], epochs: int) -> Iterator[Remedy]:
+    wider = 2 * recipe["units"]
+    yield Remedy({"activation": "leaky_relu"}, "no unit is ever off for good", "Maas et al. 2013")
+    reason = f"a layer is born dead with probability of at most 2^-{wider}, not 2^-{recipe['units']}"
+    yield Remedy({"units": wider}, reason, "Lu et al. 2020, arXiv 1903.06733")
+    yield Remedy({"activation": "elu"}, "its slope is 0 nowhere near 0", "Clevert et al. 2016, arXiv 1511.07289")
+
+
+def _died(recipe: Mapping[str, Any], epochs: int) -> Iterator[Remedy]:
+    yield from _smaller_steps(recipe, "a step too large throws a layer off all inputs", "Lu et al. 2020")
+    yield Remedy({"activation": "leaky_relu"}, "no unit is ever off for good", "Maas et al. 2013")
+    yield Remedy({"units": 2 * recipe["units"]}, "all units of a wider layer seldom die together", "Lu et al. 2020")
+
+
+def _saturated(recipe: Mapping[str, Any], epochs: int) -> Iterator[Remedy]:
+    both = {"kernel_initializer": "glorot_uniform", "output_kernel_initializer": "glorot_uniform"}
+    yield Remedy(
+        both, "symmetric kernels of the right scale keep units where they have a slope", "Glorot & Bengio 2010"
+    )
+    rectified = {"activation": "relu", "kernel_initializer": "he_uniform"}
+    yield Remedy(rectified, "it does not saturate; mind dead layers", "He et al. 2015, arXiv 1502.01852")
+
+
+def _vanishing(recipe: Mapping[str, Any], epochs: int) -> Iterator[Remedy]:
+    rectified = {"activation": "relu", "kernel_initializer": "he_uniform"}
+    yield Remedy(rectified, "a slope of 1 passes the error on", "He et al. 2015, arXiv 1502.01852")
+    reason = f"gradients spread with depth over width: {2 * recipe['units']} units halve it"
+    yield Remedy({"units": 2 * recipe["units"]}, reason, "Hanin 2018, arXiv 1801.03744")
+    yield Remedy(
+        {"optimizer": "Adam"}, "its steps do not shrink with the gradient", "Kingma & Ba 2015, arXiv 1412.6980"
+    )
+    yield Remedy({"kernel_initializer": "orthogonal"}, "keeps lengths exactly", "Saxe et al. 2013, arXiv 1312.6120")
+
+
+def _slow(recipe: Mapping[str, Any], epochs: int) -> Iterator[Remedy]:
+    yield Remedy({"training.epochs": 4 * epochs}, "its loss still falls at the end", "the history itself")
+    yield Remedy({"optimizer": "Adam"}, "longer steps where gradients are small", "Kingma & Ba 2015, arXiv 1412.6980")
+
+
+def _stuck(recipe: Mapping[str, Any], epochs: int) -> Iterator[Remedy]:
+    yield Remedy({"units": 2 * recipe["units"]}, "more ways out, and more to represent", "Hanin 2018, arXiv 1801.03744")
+    yield Remedy({"optimizer": "Adam"}, "leaves plateaus sooner", "Kingma & Ba 2015, arXiv 1412.6980")
+    yield Remedy(
+        {"activation": "relu", "kernel_initializer": "he_uniform"}, "another surface of the loss", "He et al. 2015"
+    )
+
+
+_ALL = {
+    "exploding": _exploding,
+    "born_dead": _born_dead,
+    "died_in_training": _died,
+    "saturated": _saturated,
+    "vanishing": _vanishing,
+    "slow": _slow,
+    "stuck": _stuck,
+}

@@ -1,0 +1,104 @@
+"""Theory beside measurement: what is known of networks of a variant's kind before training, and what is measured."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from scipy.stats import binom, chi2
+
+from pipeline import history as record
+from pipeline.evaluation.intervals import CONFIDENCE, Interval, wilson
+from pipeline.theory import HALF_SPREAD, SATURATED_TANH, beta, born_dead_bound, gradient_band
+
+SATURATED_SLOPE = 0.06  # of SATURATED_TANH: |a| > 0.97
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """A number that theory fixes, and the measured one with its 95% interval."""
+
+    fact: str
+    expected: str
+    measured: float
+    low: float
+    high: float
+    holds: bool
+    source: str
+
+
+def expectations(history: xr.Dataset, recipe: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """All that apply to the variant, as maps for the metrics file."""
+    return [asdict(each) for each in _expectations(history.isel(recorded_epoch=0), recipe)]
+
+
+def _expectation(
+    fact: str, expected: str, measured: float, interval: Interval, holds: bool, source: str
+) -> Expectation:
+    value, low, high = (float(f"{number:.6g}") for number in (measured, *interval))
+    return Expectation(fact, expected, value, low, high, bool(holds), source)
+
+
+def _expectations(start: xr.Dataset, recipe: Mapping[str, Any]) -> Iterator[Expectation]:
+    activation, kernel = recipe["activation"]["class_name"], recipe["kernel_initializer"]
+    units = [recipe["units"]] * recipe["hidden_layers"]
+    if activation == "relu":
+        yield _born_dead(start, units)
+    living = start.isel(replica=record.living(start.expand_dims(recorded_epoch=1, axis=1)).values[:, 0])
+    if activation == "relu" and kernel["class_name"].lower().startswith("he") and living.sizes["replica"] > 1:
+        yield _gradient(living, units)
+        yield _spread(living, units)
+    uniform = {"class_name": "RandomUniform", "config": {"minval": 0.0, "maxval": 1.0}}
+    if activation == "tanh" and kernel == uniform and units == [5] * len(SATURATED_TANH):
+        yield from _saturation(start)
+
+
+def _born_dead(start: xr.Dataset, units: list[int]) -> Expectation:
+    dead = (record.hidden(start).dead == 1).any("layer").values
+    interval, bound = wilson(int(dead.sum()), len(dead)), born_dead_bound(units)
+    source = "1 - (1 - 2^-N)^(hidden - 1); Lu et al. 2020"
+    return _expectation("share born dead", f"at most {bound:.3f}", dead.mean(), interval, interval.low <= bound, source)
+
+
+def _gradient(living: xr.Dataset, units: list[int]) -> Expectation:
+    values = record.hidden(living).probe_gradient_mean_abs.median("layer").values
+    expected = gradient_band(units, float(living.attrs["constant_loss"])).median
+    interval = median_interval(values)
+    fact = "mean |gradient| of a hidden kernel at epoch 0, median over living replicas"
+    source = "shrinks by .732 a layer at width 5; Sussillo & Abbott 2014"
+    holds = interval.low <= expected <= interval.high
+    return _expectation(fact, f"{expected:.2g}", float(np.median(values)), interval, holds, source)
+
+
+def _spread(living: xr.Dataset, units: list[int]) -> Expectation:
+    """Of the first layer's gradient, in decades; the interval by the chi-squared of a log-normal's variance."""
+    decades = np.log10(living.probe_gradient_mean_abs.isel(layer=0).values)
+    expected = 2 * HALF_SPREAD * np.sqrt(beta(units))
+    ninety = 2 * 1.6449 * decades.std(ddof=1)
+    interval = Interval(*(ninety * factor for factor in _deviation_factors(len(decades))))
+    fact = "decades that hold 90% of the first layer's gradients at epoch 0"
+    holds = interval.low <= expected <= interval.high
+    return _expectation(fact, f"{expected:.2g}", ninety, interval, holds, "grows as the root of beta; Hanin 2018")
+
+
+def _deviation_factors(count: int) -> tuple[float, float]:
+    tail = (1 - CONFIDENCE) / 2
+    low, high = (float(np.sqrt((count - 1) / chi2.ppf(end, count - 1))) for end in (1 - tail, tail))
+    return low, high
+
+
+def _saturation(start: xr.Dataset) -> Iterator[Expectation]:
+    for layer, expected in enumerate(SATURATED_TANH, start=1):
+        shares = start.saturated_share.sel(layer=layer).sel(slope_fraction=SATURATED_SLOPE, method="nearest").values
+        mean, half = float(shares.mean()), 1.96 * float(shares.std()) / np.sqrt(len(shares))
+        holds = abs(mean - expected) <= max(half, 0.005)
+        fact, source = f"share of saturated units at epoch 0, layer {layer}", "Monte Carlo, tanh with U(0, 1)"
+        yield _expectation(fact, f"{expected:.3f}", mean, Interval(mean - half, mean + half), holds, source)
+
+
+def median_interval(values: np.ndarray) -> Interval:
+    """Distribution-free 95% interval of a median, from order statistics; the whole range where there are few."""
+    ordered, count = np.sort(values), len(values)
+    rank = int(binom.ppf((1 - CONFIDENCE) / 2, count, 0.5))
+    return Interval(float(ordered[max(0, rank - 1)]), float(ordered[min(count - 1, count - rank)]))

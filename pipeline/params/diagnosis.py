@@ -1,0 +1,19 @@
+"""`diagnosis`: where evidence becomes a cause; moving a threshold re-judges and retrains nothing."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from pipeline.params.file import Section
+
+
+class DiagnosisParams(Section):
+    """Thresholds, each with its source in params.yaml."""
+
+    explosion_growth: Annotated[float, Field(gt=1)]
+    saturated_slope: Annotated[float, Field(ge=0.001, le=0.3)]
+    saturated_share: Annotated[float, Field(gt=0, lt=1)]
+    vanishing_ratio: Annotated[float, Field(gt=0, lt=1)]
+    vanishing_scale: Annotated[float, Field(gt=0, lt=1)]
+    slow_window: Annotated[float, Field(gt=0, le=1)]
+    slow_fall: Annotated[float, Field(gt=0, lt=1)]

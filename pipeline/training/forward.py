@@ -1,0 +1,62 @@
+"""The forward pass of all replicas at once, and the loss."""
+
+from typing import NamedTuple
+
+from pipeline.backend import tf
+from pipeline.data.points import Points
+from pipeline.model.layout import Layout
+from pipeline.model.network import Network
+
+
+class State(NamedTuple):
+    """A chunk at one moment. `weights`: trainable, `statistics`: not trainable; float32 [replica, entry] each."""
+
+    weights: tf.Tensor
+    statistics: tf.Tensor
+
+
+class Signals(NamedTuple):
+    """What a forward pass gives.
+
+    logits: [replica, sample]. before: of each layer the pre-activation, [replica, sample, unit].
+    statistics: as training mode leaves them, [replica, entry].
+    """
+
+    logits: tf.Tensor
+    before: list[tf.Tensor]
+    statistics: tf.Tensor
+
+
+class Forward:
+    """Keras's own layers on stacked weights: `stateless_call` under `vectorized_map`."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.layout = Layout.of(network.taps.trainable_variables, network.kernels)
+        self.statistics_layout = Layout.of(network.taps.non_trainable_variables)
+
+    def __call__(self, state: State, inputs: tf.Tensor, training: bool) -> Signals:
+        """For inputs [replica, sample, input], or [sample, input] that all replicas share."""
+        own_inputs = len(inputs.shape) == 3
+        layers = self.network.layers
+
+        def one(elements: tuple) -> tuple[list[tf.Tensor], tf.Tensor]:
+            trainable, other, rows = elements if own_inputs else (*elements, inputs)
+            taps, updated = self.network.taps.stateless_call(list(trainable), list(other), rows, training=training)
+            flat = [tf.reshape(value, (-1,)) for value in updated]
+            return taps[:layers], tf.concat(flat, 0) if flat else tf.zeros((0,))
+
+        elements = (self.layout.variables(state.weights), self.statistics_layout.variables(state.statistics))
+        before, statistics = tf.vectorized_map(one, (*elements, inputs) if own_inputs else elements)
+        return Signals(before[-1][..., 0], before, statistics)
+
+
+def cross_entropy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Mean binary cross-entropy over samples, [replica]; from logits, as Keras's compiled graph takes it."""
+    every = tf.broadcast_to(labels, tf.shape(logits))
+    return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(every, logits), axis=1)
+
+
+def tensors(points: Points) -> tuple[tf.Tensor, tf.Tensor]:
+    """Inputs and labels, float32."""
+    return tf.constant(points.inputs, tf.float32), tf.constant(points.labels, tf.float32)

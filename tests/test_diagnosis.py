@@ -1,0 +1,309 @@
+"""The diagnosis on hand-made histories: NumPy alone, any history, every cause and every threshold."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+from imports import ROOT
+
+from pipeline import history as record
+from pipeline.diagnosis import causes, evidence, remedies, verdict
+from pipeline.params.diagnosis import DiagnosisParams
+
+PARAMS = DiagnosisParams(
+    explosion_growth=100,
+    saturated_slope=0.06,
+    saturated_share=0.5,
+    vanishing_ratio=1e-3,
+    vanishing_scale=1e-4,
+    slow_window=0.1,
+    slow_fall=0.01,
+)
+RECIPE = {
+    "hidden_layers": 3,
+    "units": 5,
+    "activation": {"class_name": "relu", "config": {}},
+    "kernel_initializer": {"class_name": "he_uniform", "config": {}},
+    "output_kernel_initializer": {"class_name": "glorot_uniform", "config": {}},
+    "optimizer": {"class_name": "SGD", "config": {"learning_rate": 0.01, "momentum": 0.9}},
+}
+EPOCHS, LAYERS = 200, 4
+
+
+def healthy(replicas: int = 1, every: int = 10, layers: int = LAYERS) -> xr.Dataset:
+    """A history in which nothing is wrong: the loss falls and is flat at the end, gradients are alike in all layers."""
+    recorded = list(range(0, EPOCHS + 1, every))
+    loss = 0.3 + 0.4 * np.exp(-np.arange(EPOCHS + 1) / 10)
+    loss = loss + 1e-3 * np.random.default_rng(0).normal(size=EPOCHS + 1)
+    curves = dict.fromkeys(record.CURVES, np.repeat(loss[:, None], replicas, axis=1))
+    shape = (len(recorded), replicas, layers)
+    values = {name: np.full(shape, 0.05) for name in record.LAYER_VALUES} | {"dead": np.zeros(shape)}
+    saturated = np.zeros((*shape, len(record.SLOPE_FRACTIONS)))
+    return record.assemble(range(replicas), recorded, curves, values, saturated, [5] * (layers - 1) + [1], np.log(2))
+
+
+def changed(change: Callable[[xr.Dataset], None], **arguments: int) -> xr.Dataset:
+    made = healthy(**arguments)
+    change(made)
+    return made
+
+
+def cause_of(made: xr.Dataset, params: DiagnosisParams = PARAMS) -> str:
+    found = evidence.measure(made, params)
+    return causes.diagnose(np.zeros(len(found), bool), found, params).cause[0]
+
+
+def evidence_of(made: xr.Dataset) -> pd.Series:
+    return evidence.measure(made, PARAMS).iloc[0]
+
+
+def dead(epochs: slice, layer: int = 1) -> Callable[[xr.Dataset], None]:
+    def change(made: xr.Dataset) -> None:
+        made.dead[0, epochs, layer] = 1
+        made.probe_gradient_mean_abs[0, epochs, : layer + 1] = 0
+
+    return change
+
+
+def not_finite(made: xr.Dataset) -> None:
+    made.train_loss[0, 7:] = np.nan
+
+
+def grown(made: xr.Dataset) -> None:
+    made.train_loss[0, 7] = 200 * np.log(2)
+
+
+def weights_not_finite(made: xr.Dataset) -> None:
+    made.weight_l1[0, 3:] = np.inf
+
+
+def saturated(made: xr.Dataset) -> None:
+    made.saturated_share[0, :, 2, 4:] = 0.8
+
+
+def vanishing_in_a_layer(made: xr.Dataset) -> None:
+    made.probe_gradient_mean_abs[0, :, 1] = 1e-6
+
+
+def vanishing_everywhere(made: xr.Dataset) -> None:
+    made.probe_gradient_mean_abs[0] = 1e-6
+
+
+def falling(made: xr.Dataset) -> None:
+    made.train_loss[0] = np.linspace(0.7, 0.5, EPOCHS + 1)
+
+
+def nothing(made: xr.Dataset) -> None:
+    pass
+
+
+CASES = {
+    "exploding": [not_finite, grown, weights_not_finite],
+    "born_dead": [dead(slice(None))],
+    "died_in_training": [dead(slice(5, None))],
+    "saturated": [saturated],
+    "vanishing": [vanishing_in_a_layer, vanishing_everywhere],
+    "slow": [falling],
+    "stuck": [nothing],
+}
+
+
+@pytest.mark.parametrize(("cause", "change"), [(cause, change) for cause, all_ in CASES.items() for change in all_])
+def test_each_cause_is_found(cause: str, change: Callable[[xr.Dataset], None]) -> None:
+    assert cause_of(changed(change)) == cause
+
+
+@pytest.mark.parametrize("first", range(len(causes.CAUSES)))
+def test_what_comes_first_explains_what_comes_later(first: int) -> None:
+    """All conditions from `first` on hold together: the cause is the first."""
+    made = healthy()
+    for cause in reversed(causes.CAUSES[first:]):
+        CASES[cause][0](made)
+    assert cause_of(made) == causes.CAUSES[first]
+
+
+def test_the_evidence_names_layer_and_epochs() -> None:
+    found = evidence_of(changed(dead(slice(5, None), layer=2)))
+    assert (found.dead_layer, found.died_after, found.died_by) == (3, 40, 50)
+    found = evidence_of(changed(dead(slice(None))))
+    assert (found.dead_layer, found.born_dead, found.died_by) == (2, 1, 0)
+    assert np.isnan(found.died_after)
+    assert evidence_of(changed(not_finite)).nonfinite_epoch == 7
+    assert evidence_of(changed(weights_not_finite)).nonfinite_epoch == 30
+    assert evidence_of(changed(grown)).loss_growth == pytest.approx(200)
+    found = evidence_of(changed(saturated))
+    assert (found.saturated_layer, round(found.saturated_share, 6)) == (3, 0.8)
+    found = evidence_of(changed(vanishing_in_a_layer))
+    assert (found.smallest_layer, found.gradient_ratio) == (2, pytest.approx(1e-6 / 0.05))
+
+
+def test_a_layer_that_momentum_revives_died_at_its_last_death() -> None:
+    def change(made: xr.Dataset) -> None:
+        made.dead[0, 2:4, 1] = 1
+        made.dead[0, 9:, 1] = 1
+
+    found = evidence_of(changed(change))
+    assert (found.died_after, found.died_by, found.born_dead) == (80, 90, 0)
+    revived = changed(lambda made: dead(slice(2, 4))(made))
+    assert cause_of(revived) == "stuck"
+
+
+def test_a_layer_dead_at_first_and_another_at_the_end_died_in_training() -> None:
+    def change(made: xr.Dataset) -> None:
+        made.dead[0, :2, 0] = 1
+        made.dead[0, 9:, 2] = 1
+
+    assert cause_of(changed(change)) == "died_in_training"
+
+
+def test_a_certain_output_is_not_a_dead_layer() -> None:
+    assert cause_of(changed(dead(slice(None), layer=LAYERS - 1))) != "born_dead"
+
+
+def test_sparse_but_living_units_raise_no_alarm() -> None:
+    """Nine of ten entries zero, nine of ten units dead, most pairs off: the layer lives, and so does the network."""
+
+    def sparse(made: xr.Dataset) -> None:
+        made.gradient_zero_share[:] = 0.9
+        made.dead_unit_share[:] = 0.9
+
+    found = evidence.measure(changed(sparse), PARAMS)
+    assert not causes.alarms(found, PARAMS).to_numpy().any()
+
+
+def test_a_healthy_network_raises_no_alarm_and_has_no_cause() -> None:
+    found = evidence.measure(healthy(3), PARAMS)
+    assert not causes.alarms(found, PARAMS).to_numpy().any()
+    judged = causes.diagnose(np.ones(3, bool), found, PARAMS)
+    assert judged.outcome.tolist() == ["learned"] * 3
+    assert judged.cause.tolist() == ["none"] * 3
+
+
+def test_a_loss_that_falls_within_its_noise_is_not_slow() -> None:
+    def noisy(made: xr.Dataset) -> None:
+        made.train_loss[0] = 0.69 + 0.05 * np.random.default_rng(1).normal(size=EPOCHS + 1)
+
+    assert cause_of(changed(noisy)) == "stuck"
+
+
+@pytest.mark.parametrize(
+    ("threshold", "change", "cause", "moved"),
+    [
+        ({"explosion_growth": 300}, grown, "exploding", "stuck"),
+        ({"saturated_share": 0.9}, saturated, "saturated", "stuck"),
+        ({"saturated_slope": 0.001}, saturated, "saturated", "stuck"),
+        ({"vanishing_ratio": 1e-6}, vanishing_in_a_layer, "vanishing", "stuck"),
+        ({"vanishing_scale": 1e-7}, vanishing_everywhere, "vanishing", "stuck"),
+        ({"slow_fall": 0.5}, falling, "slow", "stuck"),
+    ],
+)
+def test_every_threshold_decides(threshold: dict, change: Callable, cause: str, moved: str) -> None:
+    assert cause_of(changed(change)) == cause
+    assert cause_of(changed(change), PARAMS.model_copy(update=threshold)) == moved
+
+
+def test_replicas_are_judged_one_by_one() -> None:
+    made = healthy(3)
+    made.train_loss[0, 9:] = np.inf
+    made.dead[2, :, 1] = 1
+    found = evidence.measure(made, PARAMS)
+    judged = causes.diagnose(np.array([False, True, False]), found, PARAMS)
+    assert judged.cause.tolist() == ["exploding", "none", "born_dead"]
+
+
+@pytest.mark.parametrize("layers", [1, 2, 7])
+def test_any_number_of_layers_serves(layers: int) -> None:
+    assert cause_of(healthy(layers=layers)) == "stuck"
+
+
+def test_layers_of_unequal_width_and_a_single_record_serve() -> None:
+    made = healthy().isel(recorded_epoch=[0], epoch=[0])
+    assert cause_of(made.assign(units=("layer", [3, 700, 2, 1]))) == "stuck"
+
+
+def test_between_recorded_fractions_the_share_is_between() -> None:
+    made = healthy()
+    made.saturated_share[..., :] = np.linspace(0.1, 0.7, len(record.SLOPE_FRACTIONS))
+    shares = [evidence.saturated_at(made, slope)[0, 0, 0] for slope in (0.001, 0.005, 0.01, 0.3)]
+    assert shares == sorted(shares)
+    assert (shares[0], shares[-1]) == (pytest.approx(0.1), pytest.approx(0.7))
+
+
+def test_the_diagnosis_needs_no_tensorflow_and_reads_no_name() -> None:
+    code = "import sys, pipeline.diagnosis.verdict; sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+    judging = ["pipeline/diagnosis/evidence.py", "pipeline/diagnosis/causes.py", "pipeline/probes/activity.py"]
+    for path in judging:
+        source = re.sub(r'"""[\s\S]*?"""|#.*', "", (ROOT / path).read_text())
+        assert not re.search(r"relu|tanh|sigmoid|glorot|he_uniform|activation|initializer", source, re.IGNORECASE), path
+
+
+def replicas(**counts: int) -> pd.DataFrame:
+    """A judged table with so many replicas of each cause; `learned` of them learned."""
+    names = [name for name, count in counts.items() for _ in range(count)]
+    table = pd.concat([evidence.measure(changed(CASES.get(name, [nothing])[0]), PARAMS) for name in names])
+    table["outcome"] = ["learned" if name == "learned" else "not_learned" for name in names]
+    table["cause"] = ["none" if name == "learned" else name for name in names]
+    return table
+
+
+def said(interval: Sequence[float] = (0.1, 0.4), **counts: int) -> str:
+    return verdict.verdict("v", replicas(**counts), interval, [5] * 19, np.log(2))
+
+
+def test_the_verdict_counts_what_there_is() -> None:
+    text = said(learned=3, born_dead=2, died_in_training=4, stuck=1)
+    assert text.startswith("v: 3 of 10 replicas learn (10 to 40%). 2 were born dead (layer 2")
+    assert "theory allows at most 44%" in text
+    assert "4 died in training (median: between epoch 40 and 50) and 1 is alive but stuck." in text
+    assert "not mainly a vanishing gradient (none of the 7 failures)" in text
+
+
+def test_the_verdict_changes_with_the_counts() -> None:
+    assert "1 was born dead" in said(learned=3, born_dead=1)
+    assert "born dead" not in said(learned=3, saturated=1)
+    assert "This is a vanishing gradient" in said(learned=1, vanishing=3, stuck=1)
+    assert "only 1 of the 4 failures" in said(learned=1, vanishing=1, stuck=3)
+    assert said(learned=4) == "v: 4 of 4 replicas learn (10 to 40%)."
+    assert "(2 to 21%)" in said((0.02, 0.21), learned=1, stuck=1)
+
+
+@given(st.lists(st.sampled_from([causes.LEARNED, *causes.CAUSES]), min_size=1, max_size=12))
+def test_every_replica_is_counted_once(names: list[str]) -> None:
+    table = pd.DataFrame({"outcome": ["learned" if n == "learned" else "not_learned" for n in names]})
+    table["cause"] = ["none" if n == "learned" else n for n in names]
+    counts = verdict.outcomes(table)
+    assert sum(counts.values()) == len(names)
+    chief = verdict.main_cause(counts)
+    assert (chief is None) == all(name == "learned" for name in names)
+    if chief:
+        assert counts[chief] == max(counts[cause] for cause in causes.CAUSES)
+
+
+@pytest.mark.parametrize("cause", causes.CAUSES)
+def test_every_cause_has_remedies_with_reason_and_source(cause: str) -> None:
+    found = remedies.suggest(cause, RECIPE, epochs=500)
+    assert found
+    assert all(each.overrides and each.reason and each.source for each in found)
+
+
+def test_a_remedy_is_an_override_of_the_recipe_at_hand() -> None:
+    (first, *_) = remedies.suggest("died_in_training", RECIPE, epochs=500)
+    assert first.overrides == {"optimizer.config.learning_rate": 0.001}
+    assert str(first).startswith("`optimizer.config.learning_rate: 0.001` (")
+    assert remedies.suggest("slow", RECIPE, epochs=500)[0].overrides == {"training.epochs": 2000}
+    assert {"units": 10} in [each.overrides for each in remedies.suggest("born_dead", RECIPE, epochs=500)]
+
+
+def test_what_the_variant_has_already_is_not_suggested() -> None:
+    leaky = RECIPE | {"activation": {"class_name": "leaky_relu", "config": {}}}
+    assert not any("leaky_relu" in str(each) for each in remedies.suggest("born_dead", leaky, epochs=1))
+    rectified = [each.overrides for each in remedies.suggest("vanishing", RECIPE, epochs=1)]
+    assert {"activation": "relu", "kernel_initializer": "he_uniform"} not in rectified
