@@ -179,6 +179,8 @@ def test_the_page_says_what_the_numbers_say() -> None:
     assert "| a | 9 of 10 | 60 to 98% |" in page
     assert "* v: 0 of 10 replicas learn (0 to 28%). 10 are alive but stuck" in page
     assert "Most likely to help" in page
+    rows = [line for line in page.splitlines() if line.startswith("|")]
+    assert all(row.replace(r"\|", "").count("|") in (8, 5, 7) for row in rows)
     assert "The learned share of b less that of a is -90 points (-98 to -49" in page
 
 

@@ -113,5 +113,6 @@ def _theory(metrics: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def _markdown(table: pd.DataFrame) -> str:
-    lines = [list(table.columns), ["---"] * len(table.columns), *table.astype(str).to_numpy().tolist()]
+    cells = [[cell.replace("|", r"\|") for cell in row] for row in table.astype(str).to_numpy().tolist()]
+    lines = [list(table.columns), ["---"] * len(table.columns), *cells]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
