@@ -29,7 +29,7 @@ repro: setup
 	@python3 -m pipeline.results
 
 test: setup
-	@python3 -m pytest
+	@python3 -m pytest -n 2 --dist loadfile
 
 unit: setup
 	@python3 -m pytest -m "not slow"

@@ -67,7 +67,7 @@ def test_repro_publishes_a_run_for_each_variant_and_replica(finished: Workspace)
     assert len(runs) == len(VARIANTS)
     assert_whole(runs)
     assert_judged(runs, 0.75)
-    receipt = finished.json("mlflow/receipt.json")
+    receipt = finished.json("mlruns/receipt.json")
     with finished.client() as client:
         for run_id, run in runs.items():
             metrics = finished.json(f"metrics/{run.variant}.json")
@@ -189,13 +189,13 @@ def test_added_variant_runs_alone_and_leaves_no_ghost(workspace: Workspace) -> N
     assert_whole(more)
     assert before.items() < more.items()
     assert variants(more) == ["small", "tanh_1", "wide"]
-    assert set(workspace.json("mlflow/receipt.json")) == VARIANTS | {"wide"}
+    assert set(workspace.json("mlruns/receipt.json")) == VARIANTS | {"wide"}
     assert "wide" in (workspace.folder / "reports" / "comparison.md").read_text(encoding="utf-8")
 
     workspace.edit({"variants.wide": ...})
     assert workspace.repro().executed == {"compare", "track"}
     assert (workspace.folder / "runs" / "wide").is_dir()
-    assert set(workspace.json("mlflow/receipt.json")) == VARIANTS
+    assert set(workspace.json("mlruns/receipt.json")) == VARIANTS
     assert not [name for name, content in workspace.content("reports").items() if b"wide" in content]
     assert workspace.runs() == more
 
@@ -239,7 +239,7 @@ def test_experiment_in_a_temporary_folder_publishes_into_the_one_store(workspace
     assert (added.variant, added.params["optimizer.learning_rate"]) == ("small", "0.001")
     assert added.tags["pipeline.dvc_experiment"] == "slow"
     assert not any("pipeline.dvc_experiment" in run.tags for run in before.values())
-    assert (workspace.folder / "mlflow" / "artifacts" / added.run_id / "artifacts" / "figures").is_dir()
+    assert (workspace.folder / "mlruns" / "artifacts" / added.run_id / "artifacts" / "figures").is_dir()
     assert (workspace.folder / "params.yaml").read_bytes() == params
     assert workspace.run("git", "status", "--porcelain").stdout == ""
 
@@ -391,7 +391,7 @@ MISTAKES: dict[str, tuple[Callable[[Workspace], None], list[str], str]] = {
         "evaluations/small/replicas.csv: ",
     ),
     "truncated metrics": (lambda it: it.truncate("metrics/small.json"), stage("compare"), "metrics/small.json: "),
-    "truncated store": (lambda it: it.truncate("mlflow/mlflow.db"), TRACK, "MLflow store "),
+    "truncated store": (lambda it: it.truncate("mlruns/mlflow.db"), TRACK, "MLflow store "),
 }
 
 

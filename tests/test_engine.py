@@ -326,3 +326,38 @@ def test_progress_is_told_after_every_epoch_of_every_chunk(circles: Split) -> No
     told: list[int] = []
     train(variant(), "v", circles, training(replicas=5, chunk=2, epochs=2), on_epoch=told.append)
     assert told == [2, 2, 2, 2, 1, 1]
+
+
+class Quux(keras.layers.Layer):
+    """An activation that no list of names holds."""
+
+    def __init__(self, function: Callable, **arguments: object) -> None:
+        super().__init__(**arguments)
+        self._function = function
+
+    def call(self, signal: object) -> object:
+        return self._function(signal)
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid", "elu"])
+def test_probes_go_by_value_and_slope_whatever_the_names(activation: str, circles: Split) -> None:
+    """The same network with every layer, activation and model renamed is measured the same."""
+    known = build(variant(activation=activation), 2, "v")
+    source = keras.Input((2,))
+    dense = [keras.layers.Dense(units, name=f"foo{number}") for number, units in enumerate((3, 3, 1))]
+    functions = [keras.activations.get(activation)] * 2 + [keras.activations.sigmoid]
+    renamed = [Quux(function, name=f"bar{number}") for number, function in enumerate(functions)]
+    signal, before, behind = source, [], []
+    for layer, quux in zip(dense, renamed, strict=True):
+        before.append(layer(signal))
+        signal = quux(before[-1])
+        behind.append(signal)
+    model = keras.Model(source, signal, name="baz")
+    kernels = tuple(layer.kernel.path for layer in dense)
+    unknown = Network(model, keras.Model(source, before + behind), tuple(renamed), kernels)
+    stacks = {path: stack * 4 for path, stack in initial(known, [0, 1, 2]).items()}
+    new_paths = [variable.path for variable in unknown.taps.variables]
+    other = dict(zip(new_paths, (stacks[variable.path] for variable in known.taps.variables), strict=True))
+    left, right = measured(known, circles, stacks), measured(unknown, circles, other)
+    for name, values in left.items():
+        np.testing.assert_array_equal(values, right[name], err_msg=name)

@@ -37,7 +37,7 @@ def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MlflowClient:
     monkeypatch.chdir(tmp_path)
     for name in ("MLFLOW_TRACKING_URI", "DVC_ROOT", "DVC_EXP_NAME"):
         monkeypatch.delenv(name, raising=False)
-    return MlflowClient(tracking_uri=f"sqlite:///{tmp_path / 'mlflow/mlflow.db'}")
+    return MlflowClient(tracking_uri=f"sqlite:///{tmp_path / 'mlruns/mlflow.db'}")
 
 
 def published(*contents: VariantContent) -> dict[str, str]:
@@ -177,17 +177,17 @@ def test_many_points_go_in_batches(client: MlflowClient) -> None:
 
 def test_our_own_store_lies_under_the_root_with_a_write_ahead_log(client: MlflowClient, tmp_path: Path) -> None:
     published(content())
-    with sqlite3.connect(tmp_path / "mlflow/mlflow.db") as database:
+    with sqlite3.connect(tmp_path / "mlruns/mlflow.db") as database:
         assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     location = client.get_experiment_by_name("e").artifact_location
-    assert location == (tmp_path / "mlflow/artifacts").as_uri()
-    assert next((tmp_path / "mlflow/artifacts").rglob("v.csv")).is_file()
+    assert location == (tmp_path / "mlruns/artifacts").as_uri()
+    assert next((tmp_path / "mlruns/artifacts").rglob("v.csv")).is_file()
 
 
 def test_dvc_root_names_the_parent_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setenv("DVC_ROOT", str(tmp_path / "parent"))
-    assert store.tracking_uri() == f"sqlite:///{tmp_path}/parent/mlflow/mlflow.db"
+    assert store.tracking_uri() == f"sqlite:///{tmp_path}/parent/mlruns/mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://somewhere")
     assert store.tracking_uri() == "http://somewhere"
 

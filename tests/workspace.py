@@ -87,7 +87,7 @@ class Workspace:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.database = folder / "mlflow" / "mlflow.db"
+        self.database = folder / "mlruns" / "mlflow.db"
 
     @classmethod
     def create(cls, folder: Path) -> "Workspace":
@@ -221,7 +221,7 @@ class Workspace:
 
     def delete_store(self) -> None:
         """No store, no artifacts, no receipt."""
-        shutil.rmtree(self.folder / "mlflow")
+        shutil.rmtree(self.folder / "mlruns")
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """What SQLite says of the store at this moment; nothing where there is none yet."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pipeline.artifacts.files import save_json
 
-RECEIPT = Path("mlflow/receipt.json")
+RECEIPT = Path("mlruns/receipt.json")
 
 
 def remove_receipt() -> None:

@@ -19,7 +19,7 @@ from mlflow.exceptions import MlflowException
 
 from pipeline.errors import UserError
 
-STORE = Path("mlflow")
+STORE = Path("mlruns")
 ANSWER_WITHIN = 10  # seconds for a server's first answer; MLflow's own client would go on trying for minutes
 
 
