@@ -27,7 +27,7 @@ def main() -> None:
     document = file.read()
     recipe = variants.resolve(document, "relu_5")
     parts, _ = split(generate(file.section(document, "data", DataParams)), file.section(document, "split", SplitParams))
-    shared = file.section(document, "training", TrainingParams).model_copy(update={"epochs": EPOCHS})
+    shared = file.section(document, "training", TrainingParams).model_copy(update={"epochs": EPOCHS, "record_first": 0})
     everything = Measures.all
 
     def seconds(every: int, probes: bool) -> float:

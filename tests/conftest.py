@@ -32,8 +32,8 @@ def variant(**changes: object) -> VariantParams:
 
 def training(**changes: object) -> TrainingParams:
     """A short training; its last batch is short too: 52 = 3 x 16 + 4."""
-    whole = {"epochs": 3, "batch_size": 16, "replicas": 4, "seed": 7, "chunk": 4, "record_every": 1}
-    return TrainingParams.model_validate({**whole, "surface_resolution": 4, **changes})
+    whole = {"epochs": 3, "batch_size": 16, "replicas": 4, "seed": 7, "chunk": 4, "record_first": 0}
+    return TrainingParams.model_validate({**whole, "record_every": 1, "surface_resolution": 4, **changes})
 
 
 @pytest.fixture(scope="session")

@@ -236,6 +236,16 @@ def test_between_recorded_fractions_the_share_is_between() -> None:
     assert (shares[0], shares[-1]) == (pytest.approx(0.1), pytest.approx(0.7))
 
 
+def test_a_record_weighs_as_much_as_the_epochs_that_it_stands_for() -> None:
+    """Vanishing at the first half of the records, which are a twentieth of the time, is no lasting state; it is, when
+    they are most of the time."""
+    dense_at_first = [*range(11), 60, 110, 160, 200]
+    for epochs, cause in ((dense_at_first, "stuck"), ([200 - epoch for epoch in dense_at_first[::-1]], "vanishing")):
+        made = healthy(every=1).isel(recorded_epoch=epochs)
+        made.probe_gradient_mean_abs[0, : len(epochs) // 2 + 1, 1] = 1e-6
+        assert cause_of(made) == cause
+
+
 def test_the_diagnosis_needs_no_tensorflow_and_reads_no_name() -> None:
     code = "import sys, pipeline.diagnosis.verdict; sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

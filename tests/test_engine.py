@@ -317,9 +317,13 @@ def test_probes_update_no_statistics(circles: Split) -> None:
     assert all((before[path] == after[path]).all() for path in before)
 
 
-@pytest.mark.parametrize(("every", "expected"), [(1, [0, 1, 2, 3, 4, 5]), (2, [0, 2, 4, 5]), (9, [0, 5])])
-def test_when_to_record(every: int, expected: list[int]) -> None:
-    assert [epoch for epoch in range(6) if is_recorded(epoch, every, last=5)] == expected
+@pytest.mark.parametrize(
+    ("first", "every", "expected"),
+    [(0, 1, [0, 1, 2, 3, 4, 5, 6, 7]), (0, 2, [0, 2, 4, 6, 7]), (2, 3, [0, 1, 2, 3, 6, 7]), (0, 9, [0, 7])],
+)
+def test_when_to_record(first: int, every: int, expected: list[int]) -> None:
+    params = training(epochs=7, record_first=first, record_every=every)
+    assert [epoch for epoch in range(8) if is_recorded(epoch, params)] == expected
 
 
 def test_progress_is_told_after_every_epoch_of_every_chunk(circles: Split) -> None:

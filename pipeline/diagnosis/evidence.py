@@ -1,7 +1,8 @@
 """What a history says of each replica, as numbers that the thresholds are held against.
 
 It reads values and derivatives alone, no name of a variant, an activation or an initialiser, and works on any history.
-"Throughout" below is the median over the recorded epochs of the training: what a layer was like most of the time.
+"Throughout" below is the median over time, each recorded epoch weighing as much as the epochs that it stands for: what
+a layer was like for most of the training.
 """
 
 import numpy as np
@@ -79,8 +80,8 @@ def _death(hidden: xr.Dataset) -> dict[str, np.ndarray]:
 
 
 def _saturation(hidden: xr.Dataset, slope: float) -> dict[str, np.ndarray]:
-    every = _known(saturated_at(hidden, slope))
-    at_slope = np.fmax(every[:, 0], np.nanmedian(every, axis=1))  # [replica, layer]
+    every = saturated_at(hidden, slope)
+    at_slope = np.fmax(every[:, 0], _throughout(every, hidden.recorded_epoch.values))  # [replica, layer]
     greatest = at_slope.argmax(axis=1)
     rows = np.arange(len(greatest))
     return {"saturated_layer": hidden.layer.values[greatest], "saturated_share": at_slope[rows, greatest]}
@@ -97,7 +98,7 @@ def saturated_at(history: xr.Dataset, slope: float) -> np.ndarray:
 
 
 def _gradients(history: xr.Dataset) -> dict[str, np.ndarray]:
-    throughout = np.nanmedian(_known(history.probe_gradient_mean_abs.values), axis=1)  # [replica, layer]
+    throughout = _throughout(history.probe_gradient_mean_abs.values, history.recorded_epoch.values)  # [replica, layer]
     hidden, output = throughout[:, :-1], throughout[:, -1]
     smallest = hidden.argmin(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -109,11 +110,17 @@ def _gradients(history: xr.Dataset) -> dict[str, np.ndarray]:
     }
 
 
-def _known(values: np.ndarray) -> np.ndarray:
-    """Values of replicas that diverged half-way count as far as they are finite; all of them gone count as 0."""
-    finite = np.where(np.isfinite(values), values, np.nan)
-    gone = np.isnan(finite).all(axis=1, keepdims=True)
-    return np.where(gone, 0.0, finite)
+def _throughout(values: np.ndarray, epochs: np.ndarray) -> np.ndarray:
+    """The lower median over time of [replica, recorded epoch, layer]; what is not finite has no weight, and where
+    nothing is, it is 0."""
+    edges = np.concatenate([epochs[:1], (epochs[1:] + epochs[:-1]) / 2, epochs[-1:]])
+    spans = np.diff(edges) if len(epochs) > 1 else np.ones(1)
+    finite = np.isfinite(values)
+    order = np.where(finite, values, np.inf).argsort(axis=1)
+    weights = np.take_along_axis(np.where(finite, spans[:, None], 0.0), order, axis=1).cumsum(axis=1)
+    middle = (weights >= weights[:, -1:] / 2).argmax(axis=1)[:, None]
+    found = np.take_along_axis(np.take_along_axis(values, order, axis=1), middle, axis=1)[:, 0]
+    return np.where(finite.any(axis=1), found, 0.0)
 
 
 def _fall(loss: np.ndarray, window: float) -> float:

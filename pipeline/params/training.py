@@ -15,5 +15,6 @@ class TrainingParams(Section):
     replicas: Annotated[int, Field(ge=1)]
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     chunk: Annotated[int, Field(ge=1)]
+    record_first: Annotated[int, Field(ge=0)]
     record_every: Annotated[int, Field(ge=1)]
     surface_resolution: Annotated[int, Field(ge=2, le=1000)]

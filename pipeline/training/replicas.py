@@ -84,9 +84,9 @@ def train(
     )
 
 
-def is_recorded(epoch: int, every: int, last: int) -> bool:
-    """Whether per-layer values are recorded: at every multiple of `every`, at 0, and at the last epoch."""
-    return epoch % every == 0 or epoch == last
+def is_recorded(epoch: int, params: TrainingParams) -> bool:
+    """Whether per-layer values are recorded: at 0, the first epochs, every so many, and the last."""
+    return epoch <= params.record_first or epoch % params.record_every == 0 or epoch == params.epochs
 
 
 def _train_chunk(
@@ -119,7 +119,7 @@ def _train_chunk(
     with ThreadPoolExecutor(max_workers=1) as measuring:
         pending.append(measuring.submit(measure, engine.state, before_training))
         for epoch, order in enumerate(_orders(params, replicas, len(split.train)), start=1):
-            record = is_recorded(epoch, params.record_every, params.epochs)
+            record = is_recorded(epoch, params)
             recorded = engine.train_epoch(order, record)
             pending.append(measuring.submit(measure, engine.state, recorded if record else None))
             if len(pending) > MEASURED_BEHIND:
@@ -127,7 +127,7 @@ def _train_chunk(
             on_epoch(len(replicas))
         while pending:
             collect()
-    recorded_epochs = [e for e in range(params.epochs + 1) if is_recorded(e, params.record_every, params.epochs)]
+    recorded_epochs = [epoch for epoch in range(params.epochs + 1) if is_recorded(epoch, params)]
     values = _stacked(layer_values)
     return history.assemble(
         replicas,
