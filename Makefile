@@ -60,7 +60,7 @@ format: setup
 	@ruff format . && ruff check --fix .
 
 bench: setup
-	@python3 -m benchmarks.run
+	@python3 -m benchmarks.run && python3 -m benchmarks.probes
 
 figures: setup
 	@mkdir -p docs && cp reports/learned_share.png reports/pair.png docs/

@@ -87,6 +87,15 @@ def test_a_parent_for_the_variant_and_a_child_for_each_replica(client: MlflowCli
     assert [child.data.tags["cause"] for child in children] == ["none", "stuck", "none"]
     assert [child.data.metrics["test_accuracy"] for child in children] == [0.9, 0.7, 0.85]
     assert {child.data.tags["mlflow.parentRunId"] for child in children} == {parent.info.run_id}
+    assert children[1].data.params == {
+        "variant": "v",
+        "hidden_layers": "1",
+        "optimizer": "SGD",
+        "optimizer.momentum": "0.9",
+    } | {
+        "seed": "4",
+        "replica": "1",
+    }
     assert {run.info.status for run in [parent, *children]} == {"FINISHED"}
 
 

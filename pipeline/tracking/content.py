@@ -115,7 +115,9 @@ def assemble(
         params={**own, **flattened(shared)},
         description=description(variant, evaluation.metrics),
         points=variant_points(evaluation, tracking),
-        replicas=[replica_content(row, own, seed) for row in evaluation.replicas.to_dict("records")],
+        replicas=[
+            replica_content(row, {"variant": variant, **own}, seed) for row in evaluation.replicas.to_dict("records")
+        ],
         artifacts=files.artifacts,
         models=files.models,
     )

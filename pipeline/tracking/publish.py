@@ -91,7 +91,7 @@ class Publisher:
         self._log(parent, content.points, content.params, {DESCRIPTION: content.description})
         client.log_inputs(parent, inputs)
         for replica in content.replicas:
-            child_tags = {MLFLOW_PARENT_RUN_ID: parent, VARIANT: content.variant, **replica.tags}
+            child_tags = {MLFLOW_PARENT_RUN_ID: parent, **replica.tags}
             child = client.create_run(self._experiment_id, tags=child_tags, run_name=replica.name).info.run_id
             self._log(child, replica.points, replica.params, {})
             client.set_terminated(child)
