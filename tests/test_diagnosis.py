@@ -285,6 +285,11 @@ def test_the_verdict_changes_with_the_counts() -> None:
     assert "(2 to 21%)" in said((0.02, 0.21), learned=1, stuck=1)
 
 
+def test_untrained_networks_are_not_said_to_have_failed() -> None:
+    text = verdict.untrained("v", replicas(born_dead=2, stuck=3))
+    assert text == "v: 5 replicas, not trained. Before the first step 2 born dead, 0 saturated and 0 vanishing."
+
+
 @given(st.lists(st.sampled_from([causes.LEARNED, *causes.CAUSES]), min_size=1, max_size=12))
 def test_every_replica_is_counted_once(names: list[str]) -> None:
     table = pd.DataFrame({"outcome": ["learned" if n == "learned" else "not_learned" for n in names]})

@@ -39,6 +39,13 @@ def verdict(name: str, replicas: pd.DataFrame, interval: Sequence[float], units:
     return " ".join(sentence for sentence in sentences if sentence)
 
 
+def untrained(name: str, replicas: pd.DataFrame) -> str:
+    """What can be said of networks before the first step: there is no outcome yet, and some causes are there already."""
+    counts = {cause: int((replicas.cause == cause).sum()) for cause in ("born_dead", "saturated", "vanishing")}
+    listed = _listed([f"{count} {cause.replace('_', ' ')}" for cause, count in counts.items()])
+    return f"{name}: {len(replicas)} replicas, not trained. Before the first step {listed}."
+
+
 def _about_vanishing(counts: Mapping[str, int], replicas: pd.DataFrame, units: Sequence[int], loss: float) -> str:
     """Whether small gradients are to blame: the question that everybody asks first."""
     failed = sum(counts[cause] for cause in CAUSES)

@@ -12,7 +12,7 @@ from pipeline import history as record
 from pipeline.diagnosis.causes import LEARNED
 from pipeline.diagnosis.evidence import saturated_at
 from pipeline.diagnosis.remedies import suggest
-from pipeline.diagnosis.verdict import main_cause, outcomes, verdict
+from pipeline.diagnosis.verdict import main_cause, outcomes, untrained, verdict
 from pipeline.evaluation import replicas
 from pipeline.evaluation.expectations import expectations
 from pipeline.evaluation.intervals import wilson
@@ -71,9 +71,11 @@ def judgement(
     """
     cause = main_cause(content["outcomes"])
     units, loss = record.hidden(history).units.values.tolist(), history.attrs["constant_loss"]
-    remedies = suggest(cause, recipe, int(history.epoch[-1])) if cause else []
+    epochs = int(history.epoch[-1])
+    remedies = suggest(cause, recipe, epochs) if cause and epochs else []
+    sentences = verdict(name, table, content["learned"]["interval"], units, loss) if epochs else untrained(name, table)
     return {
-        "verdict": verdict(name, table, content["learned"]["interval"], units, loss),
+        "verdict": sentences,
         "cause": cause,
         "remedies": [asdict(remedy) for remedy in remedies],
         "theory": expectations(history, recipe),
