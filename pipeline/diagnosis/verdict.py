@@ -40,7 +40,7 @@ def verdict(name: str, replicas: pd.DataFrame, interval: Sequence[float], units:
 
 
 def untrained(name: str, replicas: pd.DataFrame) -> str:
-    """What can be said of networks before the first step: there is no outcome yet, and some causes are there already."""
+    """What can be said before the first step: there is no outcome yet, and some causes are there already."""
     counts = {cause: int((replicas.cause == cause).sum()) for cause in ("born_dead", "saturated", "vanishing")}
     listed = _listed([f"{count} {cause.replace('_', ' ')}" for cause, count in counts.items()])
     return f"{name}: {len(replicas)} replicas, not trained. Before the first step {listed}."
