@@ -368,7 +368,7 @@ MISTAKES: dict[str, tuple[Callable[[Workspace], None], list[str], str]] = {
         stage("train", "small"),
         "variants.small.activation: rellu: ",
     ),
-    "unknown variant": (lambda it: None, stage("evaluate", "large"), "runs/large/history.nc: not found"),
+    "unknown variant": (lambda it: None, stage("evaluate", "large"), "variants.large: not found"),
     "not YAML": (
         lambda it: (it.folder / "params.yaml").write_text("data: [1"),
         stage("generate"),
