@@ -35,5 +35,5 @@ def reported_in_one_line() -> Iterator[None]:
         where = f"{error.filename}: " if error.filename else ""
         sys.exit(f"error: {where}{error.strerror or error}")
     except KeyboardInterrupt:
-        print("interrupted: nothing half-written is left; run the same command again", file=sys.stderr)
+        print("interrupted: run the same command again to finish", file=sys.stderr)
         sys.exit(130)

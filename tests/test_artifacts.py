@@ -131,6 +131,13 @@ def test_a_failed_write_leaves_what_was_there() -> None:
     assert [path.name for path in Path.cwd().iterdir()] == ["t.csv"]
 
 
+def test_results_are_tied_to_their_recipe() -> None:
+    runs.save_recipe("v", {"variant": {"units": 5}})
+    runs.expect_recipe("v", {"variant": {"units": 5}})
+    with pytest.raises(UserError, match=r"^runs/v: trained with other parameters than params.yaml says now"):
+        runs.expect_recipe("v", {"variant": {"units": 6}})
+
+
 def test_any_replica_can_be_exported(result: Trained, circles: Split) -> None:
     runs.save_run("v", result.history, result.predictions, result.weights)
     models.save_model(

@@ -318,6 +318,10 @@ def test_a_remedy_is_an_override_of_the_recipe_at_hand() -> None:
 
 
 def test_what_the_variant_has_already_is_not_suggested() -> None:
+    clipped = RECIPE | {"optimizer": {"class_name": "SGD", "config": {"learning_rate": 0.1, "clipnorm": 1.0}}}
+    assert not any("clipnorm" in str(each) for each in remedies.suggest("exploding", clipped, epochs=1))
+    glorot = RECIPE | {"kernel_initializer": {"class_name": "GlorotUniform", "config": {}}}
+    assert not any("glorot" in str(each) for each in remedies.suggest("exploding", glorot, epochs=1))
     leaky = RECIPE | {"activation": {"class_name": "leaky_relu", "config": {}}}
     assert not any("leaky_relu" in str(each) for each in remedies.suggest("born_dead", leaky, epochs=1))
     rectified = [each.overrides for each in remedies.suggest("vanishing", RECIPE, epochs=1)]

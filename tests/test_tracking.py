@@ -235,3 +235,43 @@ def test_log_spaced_epochs_hold_both_ends_and_no_more_than_asked(count: int, mos
     assert (chosen[0], chosen[-1]) == (0, 500)
     assert len(chosen) <= most
     assert (np.diff(chosen) > 0).all()
+
+
+def test_a_run_of_which_a_replica_was_deleted_is_written_anew(client: MlflowClient) -> None:
+    published(content())
+    (parent,), children = runs(client)
+    client.delete_run(children[0].info.run_id)
+    assert published(content(0.95)) == {"v": "published"}
+    (again,), children = runs(client)
+    assert again.info.run_id != parent.info.run_id
+    assert len(children) == 3
+
+
+def test_what_a_crash_left_goes_also_when_the_recipe_has_changed_since(
+    client: MlflowClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(publish.Publisher, "_log_artifacts", crash)
+        with pytest.raises(KeyboardInterrupt):
+            published(content())
+    left = snapshot(client)
+    published(content(trained=b"2"))
+    after = snapshot(client)
+    assert len(after) == 4
+    assert not left.keys() & after.keys()
+
+
+def test_a_point_that_is_no_more_becomes_not_a_number(client: MlflowClient) -> None:
+    whole = content()
+    published(replace(whole, points=[*whole.points, Point("gone", 1.0, 5), Point("gone", 2.0, 9)]))
+    published(replace(whole, points=[*whole.points, Point("gone", 1.0, 5)], judgement="another"))
+    parent = runs(client)[0][0].info.run_id
+    latest = {m.step: m.value for m in client.get_metric_history(parent, "gone")}
+    assert latest[5] == 1.0
+    assert math.isnan(latest[9])
+    count = len(client.get_metric_history(parent, "gone"))
+    published(replace(whole, points=[*whole.points, Point("gone", 1.0, 5)], judgement="a third"))
+    assert len(client.get_metric_history(parent, "gone")) == count

@@ -5,11 +5,12 @@ NetCDF 3 by scipy: the same bytes for the same arrays, and readable from many la
 
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from pipeline.artifacts.files import reading, replacing
+from pipeline.artifacts.files import load_json, reading, replacing, save_json
 from pipeline.errors import UserError
 from pipeline.history import CURVES, LAYER_VALUES
 
@@ -46,6 +47,11 @@ def best_path(variant: str) -> Path:
     return folder(variant) / "best.keras"
 
 
+def recipe_path(variant: str) -> Path:
+    """What the variant was trained with (JSON)."""
+    return folder(variant) / "recipe.json"
+
+
 def files(variant: str) -> list[Path]:
     """All files that training leaves of the variant.
 
@@ -64,6 +70,19 @@ def save_run(variant: str, history: xr.Dataset, predictions: xr.Dataset, weights
     _save(predictions, predictions_path(variant))
     with replacing(weights_path(variant)) as temporary:
         np.savez(temporary, allow_pickle=False, **weights)
+
+
+def save_recipe(variant: str, recipe: dict[str, Any]) -> None:
+    """The resolved variant and the training parameters, as plain values."""
+    save_json(recipe, recipe_path(variant))
+
+
+def expect_recipe(variant: str, recipe: dict[str, Any]) -> None:
+    """Raises: UserError: the variant was trained with something else, so its results are not this recipe's."""
+    if load_json(recipe_path(variant)) != recipe:
+        raise UserError(
+            f"{folder(variant)}: trained with other parameters than params.yaml says now: `dvc repro` first"
+        )
 
 
 def load_history(variant: str) -> xr.Dataset:

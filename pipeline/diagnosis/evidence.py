@@ -58,7 +58,8 @@ def _first_not_finite(history: xr.Dataset) -> np.ndarray:
 
 
 def _finite_max(values: np.ndarray) -> np.ndarray:
-    return np.where(np.isfinite(values), values, -np.inf).max(axis=1)
+    found = np.where(np.isfinite(values), values, -np.inf).max(axis=1)
+    return np.where(np.isfinite(found), found, np.nan)
 
 
 def _death(hidden: xr.Dataset) -> dict[str, np.ndarray]:

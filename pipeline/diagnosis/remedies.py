@@ -31,11 +31,19 @@ def suggest(cause: str, recipe: Mapping[str, Any], epochs: int) -> list[Remedy]:
 
 
 def _taken(remedy: Remedy, recipe: Mapping[str, Any]) -> bool:
-    def present(key: str) -> Any:
-        value = recipe.get(key)
-        return value["class_name"] if isinstance(value, Mapping) else value
+    return all(_plain(_present(recipe, key)) == _plain(value) for key, value in remedy.overrides.items())
 
-    return all(present(key) == value for key, value in remedy.overrides.items())
+
+def _present(recipe: Mapping[str, Any], key: str) -> Any:
+    value: Any = recipe
+    for part in key.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value["class_name"] if isinstance(value, Mapping) and "class_name" in value else value
+
+
+def _plain(value: Any) -> Any:
+    """Keras takes GlorotUniform and glorot_uniform for one name."""
+    return value.replace("_", "").lower() if isinstance(value, str) else value
 
 
 def _smaller_steps(recipe: Mapping[str, Any], reason: str, source: str) -> Iterator[Remedy]:
@@ -46,7 +54,8 @@ def _smaller_steps(recipe: Mapping[str, Any], reason: str, source: str) -> Itera
 
 def _exploding(recipe: Mapping[str, Any], epochs: int) -> Iterator[Remedy]:
     yield from _smaller_steps(recipe, "smaller steps do not run away", "Pascanu et al. 2013, arXiv 1211.5063")
-    yield Remedy({"optimizer.config.global_clipnorm": 1.0}, "no step is longer than 1", "Pascanu et al. 2013")
+    if not {"clipnorm", "global_clipnorm", "clipvalue"} & recipe["optimizer"]["config"].keys():
+        yield Remedy({"optimizer.config.global_clipnorm": 1.0}, "no gradient is longer than 1", "Pascanu et al. 2013")
     yield Remedy({"kernel_initializer": "glorot_uniform"}, "signals keep their scale", "Glorot & Bengio 2010")
 
 

@@ -49,11 +49,10 @@ def untrained(name: str, replicas: pd.DataFrame) -> str:
 def _about_vanishing(counts: Mapping[str, int], replicas: pd.DataFrame, units: Sequence[int], loss: float) -> str:
     """Whether small gradients are to blame: the question that everybody asks first."""
     failed = sum(counts[cause] for cause in CAUSES)
-    if 2 * counts["vanishing"] > failed:
+    chief = main_cause(counts)
+    if chief is None or chief == "vanishing":
         found = replicas[replicas.cause == "vanishing"].gradient_scale.median() * loss
         return f"This is a vanishing gradient: {_scale(found, gradient_band(units, loss))}."
-    others = [cause for cause in CAUSES if cause != "vanishing" and counts[cause]]
-    chief = max(others, key=lambda cause: counts[cause])
     how_many = "none" if not counts["vanishing"] else f"only {counts['vanishing']}"
     return f"This is not mainly a vanishing gradient ({how_many} of the {failed} failures): {_WHY[chief]}."
 
@@ -68,7 +67,9 @@ def _scale(found: float, band: Band) -> str:
 def _exploding(rows: pd.DataFrame, units: Sequence[int]) -> str:
     broken = rows.nonfinite_epoch.dropna()
     when = f"not finite from epoch {broken.median():.0f} on (median)" if len(broken) else "finite throughout"
-    return f"{_counted(rows)} exploded (loss up to {rows.loss_growth.max():.2g} times a constant guess's; {when})"
+    growth = rows.loss_growth.max()
+    grown = "" if pd.isna(growth) else f"loss up to {growth:.2g} times a constant guess's; "
+    return f"{_counted(rows)} exploded ({grown}{when})"
 
 
 def _born_dead(rows: pd.DataFrame, units: Sequence[int]) -> str:
@@ -90,10 +91,10 @@ def _saturated(rows: pd.DataFrame, units: Sequence[int]) -> str:
 
 
 def _vanishing(rows: pd.DataFrame, units: Sequence[int]) -> str:
-    ratio = rows.gradient_ratio.median()
+    ratio, scale = rows.gradient_ratio.median(), rows.gradient_scale.median()
     return (
-        f"{_counted(rows)} {_verb(len(rows), 'has', 'have')} a vanishing gradient "
-        f"(smallest hidden layer over output layer: {ratio:.1g})"
+        f"{_counted(rows)} {_verb(len(rows), 'has', 'have')} a vanishing gradient (median: the smallest hidden layer's "
+        f"is {ratio:.1g} of the output layer's, the largest {scale:.1g} of a constant guess's loss)"
     )
 
 

@@ -66,7 +66,7 @@ def _gradient(living: xr.Dataset, units: list[int]) -> Expectation:
     expected = gradient_band(units, float(living.attrs["constant_loss"])).median
     interval = median_interval(values)
     fact = "mean |gradient| of a hidden kernel at epoch 0, median over living replicas"
-    source = "shrinks by .732 a layer at width 5; Sussillo & Abbott 2014"
+    source = "shrinks by .732 a layer at width 5, from the tutorial's points; Sussillo & Abbott 2014"
     holds = interval.low <= expected <= interval.high
     return _expectation(fact, f"{expected:.2g}", float(np.median(values)), interval, holds, source)
 
@@ -93,7 +93,7 @@ def _saturation(start: xr.Dataset) -> Iterator[Expectation]:
         shares = start.saturated_share.sel(layer=layer).sel(slope_fraction=SATURATED_SLOPE, method="nearest").values
         mean, half = float(shares.mean()), 1.96 * float(shares.std()) / np.sqrt(len(shares))
         holds = abs(mean - expected) <= max(half, 0.005)
-        fact, source = f"share of saturated units at epoch 0, layer {layer}", "Monte Carlo, tanh with U(0, 1)"
+        fact, source = f"share of saturated units at epoch 0, layer {layer}", "Monte Carlo on the tutorial's points"
         yield _expectation(fact, f"{expected:.3f}", mean, Interval(mean - half, mean + half), holds, source)
 
 

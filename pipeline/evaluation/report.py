@@ -103,7 +103,7 @@ def _theory(metrics: Mapping[str, Mapping[str, Any]]) -> list[str]:
             "fact": row["fact"],
             "theory": row["expected"],
             "measured": f"{row['measured']:.3g} ({row['low']:.2g} to {row['high']:.2g})",
-            "inside the interval": "yes" if row["holds"] else "**no**",
+            "agrees": "yes" if row["holds"] else "**no**",
             "source": row["source"],
         }
         for row in rows

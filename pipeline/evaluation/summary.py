@@ -69,10 +69,10 @@ def judgement(
     Args:
         content: see `metrics`. recipe: the resolved variant.
     """
-    cause = main_cause(content["outcomes"])
-    units, loss = record.hidden(history).units.values.tolist(), history.attrs["constant_loss"]
     epochs = int(history.epoch[-1])
-    remedies = suggest(cause, recipe, epochs) if cause and epochs else []
+    cause = main_cause(content["outcomes"]) if epochs else None
+    units, loss = record.hidden(history).units.values.tolist(), history.attrs["constant_loss"]
+    remedies = suggest(cause, recipe, epochs) if cause else []
     sentences = verdict(name, table, content["learned"]["interval"], units, loss) if epochs else untrained(name, table)
     return {
         "verdict": sentences,

@@ -25,23 +25,18 @@ class Layout:
         """Entries of each variable."""
         return [prod(shape) for shape in self.shapes]
 
-    @property
-    def total(self) -> int:
-        """Entries of the flat vector."""
-        return sum(self.sizes)
-
     def pieces(self, flat: tf.Tensor) -> list[tf.Tensor]:
-        """[..., total] cut into each variable's entries, [..., size]."""
+        """[..., entry] cut into each variable's entries, [..., size]."""
         return tf.split(flat, self.sizes, axis=-1)
 
     def variables(self, flat: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        """[replica, total] as each variable's stack, [replica, *shape]."""
+        """[replica, entry] as each variable's stack, [replica, *shape]."""
         if not self.shapes:
             return ()
         pieces = self.pieces(flat)
         return tuple(tf.reshape(piece, (-1, *shape)) for piece, shape in zip(pieces, self.shapes, strict=True))
 
     def kernel_entries(self, flat: tf.Tensor) -> list[tf.Tensor]:
-        """[..., total] -> for each layer its kernel's entries, [..., size]."""
+        """[..., entry] -> for each layer its kernel's entries, [..., size]."""
         pieces = self.pieces(flat)
         return [pieces[index] for index in self.kernels]

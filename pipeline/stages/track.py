@@ -40,8 +40,9 @@ def _content(name: str, document: Mapping[str, Any], params: TrackingParams) -> 
         },
         models={"median": runs.median_path(name), "best": runs.best_path(name)},
     )
-    recipe = variants.resolve(document, name).model_dump()
-    shared = {key: file.section(document, key, model).model_dump() for key, model in SHARED.items()}
+    recipe = variants.resolve(document, name).model_dump(mode="json")
+    shared = {key: file.section(document, key, model).model_dump(mode="json") for key, model in SHARED.items()}
+    runs.expect_recipe(name, {"variant": recipe, "training": shared["training"]})
     return assemble(name, recipe, shared, evaluations.load_evaluation(name), files, params)
 
 

@@ -1,7 +1,7 @@
 """Stage `train@<variant>`: all replicas of one variant -> history, final weights, predictions, two Keras models."""
 
 from pipeline.artifacts.models import save_model
-from pipeline.artifacts.runs import best_path, folder, median_path, save_run
+from pipeline.artifacts.runs import best_path, folder, median_path, save_recipe, save_run
 from pipeline.artifacts.splits import load_split
 from pipeline.errors import one_argument, reported_in_one_line
 from pipeline.history import best_replica, median_replica
@@ -18,6 +18,7 @@ def main(variant: str) -> None:
     recipe = variants.resolve(document, variant)
     with epochs_bar(variant, params.replicas, params.epochs) as on_epoch:
         trained = train(recipe, variant, load_split(), params, on_epoch)
+    save_recipe(variant, {"variant": recipe.model_dump(mode="json"), "training": params.model_dump(mode="json")})
     save_run(variant, trained.history, trained.predictions, trained.weights)
     for path, position in (
         (median_path(variant), median_replica(trained.history)),

@@ -110,7 +110,7 @@ def assemble(
     seed = shared["training"]["seed"]
     return VariantContent(
         variant=variant,
-        fingerprint=_digest({variant: recipe, **shared}, files.trained),
+        fingerprint=_digest({**shared, "variant": {variant: recipe}}, files.trained),
         judgement=_digest(tracking.model_dump(), files.judged),
         params={**own, **flattened(shared)},
         description=description(variant, evaluation.metrics),

@@ -46,6 +46,8 @@ def publish(contents: Sequence[VariantContent], experiment: str, datasets: dict[
     with store.locked(), store.readable_errors(uri):
         client = store.connect(uri)
         publisher = Publisher(client, store.experiment_id(client, experiment))
+        if store.is_own():
+            publisher.sweep()
         missing = [content for content in contents if publisher.reuse(content) is None]
         done = dict.fromkeys((content.variant for content in contents), "already there")
         done |= dict.fromkeys(publisher.overwritten, "overwritten in place")
@@ -65,6 +67,13 @@ class Publisher:
         self._experiment_id = experiment_id
         self.overwritten: list[str] = []
 
+    def sweep(self) -> None:
+        """Delete what crashes left, of whatever recipe. For a store of ours alone: on a server another publisher's run
+        may be on its way."""
+        for run in self._search("attributes.status = 'RUNNING'"):
+            if FINGERPRINT in run.data.tags and COMPLETE not in run.data.tags:
+                self._delete(run)
+
     def reuse(self, content: VariantContent) -> Run | None:
         """The run of this content, brought to its judgement; None where there is none that is complete."""
         found = self._search(
@@ -78,6 +87,9 @@ class Publisher:
         if not complete:
             return None
         run = complete[-1]  # the oldest
+        if not {replica.params["replica"] for replica in content.replicas} <= self._replicas(run).keys():
+            self._delete(run)  # somebody deleted one of its replicas: it is no longer whole
+            return None
         if run.data.tags.get(JUDGEMENT) != content.judgement:
             self._overwrite(run, content)
             self.overwritten.append(content.variant)
@@ -105,7 +117,7 @@ class Publisher:
         """Another judgement of the same training: what it changes is written over, the run keeps its id."""
         # No judgement until all is written: a kill in between, and the former one taken back, must not look finished.
         self._log(run.info.run_id, [], {}, {JUDGEMENT: "being overwritten"})
-        children = {child.data.params["replica"]: child for child in self._children(run)}
+        children = self._replicas(run)
         for replica in content.replicas:
             child = children[replica.params["replica"]]
             self._log(child.info.run_id, self._changed(child, replica.points), {}, replica.tags)
@@ -116,19 +128,17 @@ class Publisher:
     def _changed(self, run: Run, points: Sequence[Point]) -> list[Point]:
         """The points whose latest value in the store is another: MLflow appends, and never replaces or removes.
 
-        A metric that is no more (the epochs that a replica took to learn, where it no longer counts as learned) becomes
+        A point that is no more (the epochs that a replica took to learn, where it no longer counts as learned) becomes
         not a number.
         """
-        changed = []
-        stored: dict[str, dict[int, float]] = {}
-        for point in points:
-            if point.key not in stored:
-                history = self._client.get_metric_history(run.info.run_id, point.key)
-                stored[point.key] = {m.step: m.value for m in sorted(history, key=lambda m: m.timestamp)}
-            if stored[point.key].get(point.step) != point.value:
-                changed.append(point)
-        gone = [key for key, value in run.data.metrics.items() if key not in stored and not math.isnan(value)]
-        return changed + [Point(key, math.nan) for key in gone]
+        stored: dict[tuple[str, int], float] = {}
+        for key in run.data.metrics.keys() | {point.key for point in points}:
+            history = self._client.get_metric_history(run.info.run_id, key)
+            stored |= {(key, each.step): each.value for each in sorted(history, key=lambda each: each.timestamp)}
+        wanted = {(point.key, point.step) for point in points}
+        changed = [point for point in points if stored.get((point.key, point.step)) != point.value]
+        gone = [place for place, value in stored.items() if place not in wanted and not math.isnan(value)]
+        return changed + [Point(key, math.nan, step) for key, step in gone]
 
     def _log(self, run_id: str, points: Sequence[Point], params: dict[str, str], tags: dict[str, str]) -> None:
         now = int(time.time() * 1000)
@@ -157,12 +167,17 @@ class Publisher:
 
     def _delete(self, parent: Run) -> None:
         """What a crash left: models and children first, so that a second crash finds the parent again."""
-        for model in self._client.search_logged_models([self._experiment_id]):
-            if model.source_run_id == parent.info.run_id:
-                self._client.delete_logged_model(model.model_id)
+        condition = f"source_run_id = '{parent.info.run_id}'"
+        for model in self._client.search_logged_models([self._experiment_id], condition):
+            self._client.delete_logged_model(model.model_id)
         for child in self._children(parent):
             self._client.delete_run(child.info.run_id)
         self._client.delete_run(parent.info.run_id)
+
+    def _replicas(self, parent: Run) -> dict[str, Run]:
+        """Its children by replica; runs that somebody else put below it are none."""
+        children = self._children(parent)
+        return {child.data.params["replica"]: child for child in children if "replica" in child.data.params}
 
     def _children(self, parent: Run) -> list[Run]:
         return self._search(f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{parent.info.run_id}'")

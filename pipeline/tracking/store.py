@@ -1,5 +1,6 @@
 """Which MLflow store, and its creation."""
 
+import http.client
 import logging
 import os
 import sqlite3
@@ -31,6 +32,11 @@ def root() -> Path:
 def tracking_uri() -> str:
     """MLFLOW_TRACKING_URI if set, else SQLite under the repository's root."""
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root() / STORE / 'mlflow.db'}"
+
+
+def is_own() -> bool:
+    """Whether the store is this repository's, which no other publishes into."""
+    return not os.environ.get("MLFLOW_TRACKING_URI")
 
 
 @contextmanager
@@ -72,8 +78,7 @@ def experiment_id(client: MlflowClient, name: str) -> str:
         if found.lifecycle_stage == "deleted":
             client.restore_experiment(found.experiment_id)
         return found.experiment_id
-    own = not os.environ.get("MLFLOW_TRACKING_URI")
-    location = (root() / STORE / "artifacts").as_uri() if own else None
+    location = (root() / STORE / "artifacts").as_uri() if is_own() else None
     return client.create_experiment(name, artifact_location=location)
 
 
@@ -91,7 +96,7 @@ def _expect_answer(uri: str) -> None:
         urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=ANSWER_WITHIN).close()
     except urllib.error.HTTPError:
         pass  # something answers there; what it refuses, MLflow's client will say
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         raise UserError(
             f"MLFLOW_TRACKING_URI: {uri}: no answer ({reason}): must be the address of a running MLflow server, "

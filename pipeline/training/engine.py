@@ -93,20 +93,20 @@ class Engine:
         A graph loop over the full batches (unrolling them makes tracing 5 to 20 times slower), and a step of its own
         for the short last batch (padding would change batch normalisation).
         """
-        inputs, labels = (tf.gather(whole, order) for whole in self._train)
         size = self._batch_size
         full, rest = divmod(order.shape[1], size)
+        batches = tf.transpose(tf.reshape(order[:, : full * size], (self._replicas, full, size)), (1, 0, 2))
+        inputs, labels = (tf.gather(whole, batches) for whole in self._train)  # [batch, replica, sample, ...]
 
         def full_batch(batch: tf.Tensor, *kept: tf.TensorArray) -> tuple:
-            rows = batch * size + tf.range(size)
-            gradient = self._step(tf.gather(inputs, rows, axis=1), tf.gather(labels, rows, axis=1))
+            gradient = self._step(inputs[batch], labels[batch])
             return (batch + 1, *(array.write(batch, gradient) for array in kept))
 
         if full:
             _, *arrays = tf.while_loop(lambda batch, *_: batch < full, full_batch, (tf.constant(0), *kept))
             kept = tuple(arrays)
         if rest:
-            gradient = self._step(inputs[:, -rest:], labels[:, -rest:])
+            gradient = self._step(*(tf.gather(whole, order[:, -rest:]) for whole in self._train))
             kept = tuple(array.write(full, gradient) for array in kept)
         return kept
 
