@@ -61,6 +61,18 @@ def snapshot(client: MlflowClient) -> dict[str, tuple]:
     }
 
 
+def publishing_crashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Publish, and be interrupted when all runs are there and the artifacts are not."""
+
+    def crash(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(publish.Publisher, "_log_artifacts", crash)
+        with pytest.raises(KeyboardInterrupt):
+            published(content())
+
+
 def test_a_parent_for_the_variant_and_a_child_for_each_replica(client: MlflowClient) -> None:
     assert published(content()) == {"v": "published"}
     (parent,), children = runs(client)
@@ -130,13 +142,7 @@ def test_a_threshold_moved_there_and_back_ends_as_it_began(client: MlflowClient)
 def test_a_run_that_a_crash_left_is_deleted_and_written_anew(
     client: MlflowClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def crash(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(publish.Publisher, "_log_artifacts", crash)
-        with pytest.raises(KeyboardInterrupt):
-            published(content())
+    publishing_crashes(monkeypatch)
     left = snapshot(client)
     assert len(left) == 4
     assert published(content()) == {"v": "published"}
@@ -250,13 +256,7 @@ def test_a_run_of_which_a_replica_was_deleted_is_written_anew(client: MlflowClie
 def test_what_a_crash_left_goes_also_when_the_recipe_has_changed_since(
     client: MlflowClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def crash(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(publish.Publisher, "_log_artifacts", crash)
-        with pytest.raises(KeyboardInterrupt):
-            published(content())
+    publishing_crashes(monkeypatch)
     left = snapshot(client)
     published(content(trained=b"2"))
     after = snapshot(client)
