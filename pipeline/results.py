@@ -4,14 +4,14 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.artifacts.comparisons import PAGE, load_wide
+from pipeline.artifacts.comparisons import PAGE, load_variants
 from pipeline.errors import reported_in_one_line
-from pipeline.evaluation.report import results
+from pipeline.report.content import results
 
 
 def main() -> None:
     """Print the table, and the commands that show more."""
-    found = results(load_wide()).drop(columns="quartiles")  # eighty columns hold no more
+    found = results(load_variants()).drop(columns="quartiles")  # eighty columns hold no more
     table = Table(box=box.SIMPLE, padding=(0, 1))
     for column in found:
         longest = max(len(text) for text in found[column])
@@ -20,7 +20,7 @@ def main() -> None:
         table.add_row(*row)
     console = Console()
     console.print(table)
-    console.print(f"Read {PAGE}; compare the runs in MLflow: [bold]make ui[/bold]")
+    console.print(f"Open {PAGE}; compare the runs in MLflow: [bold]make ui[/bold]")
 
 
 if __name__ == "__main__":

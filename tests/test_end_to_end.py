@@ -98,7 +98,7 @@ def test_metrics_files_keep_their_contract(finished: Workspace, variant: str) ->
     for name in ("test_accuracy", "train_accuracy", "epochs_to_learn"):
         assert set(metrics[name]) == SHARES
     assert metrics["test_accuracy"]["q25"] <= metrics["test_accuracy"]["median"] <= metrics["test_accuracy"]["q75"]
-    assert variant in (finished.folder / "reports" / "comparison.md").read_text(encoding="utf-8")
+    assert variant in (finished.folder / "reports" / "index.md").read_text(encoding="utf-8")
 
 
 def test_published_models_predict_what_was_recorded(finished: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,7 +190,7 @@ def test_added_variant_runs_alone_and_leaves_no_ghost(workspace: Workspace) -> N
     assert before.items() < more.items()
     assert variants(more) == ["small", "tanh_1", "wide"]
     assert set(workspace.json("mlruns/receipt.json")) == VARIANTS | {"wide"}
-    assert "wide" in (workspace.folder / "reports" / "comparison.md").read_text(encoding="utf-8")
+    assert "wide" in (workspace.folder / "reports" / "index.md").read_text(encoding="utf-8")
 
     workspace.edit({"variants.wide": ...})
     assert workspace.repro().executed == {"compare", "track"}

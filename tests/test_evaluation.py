@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from imports import ROOT
 
 from pipeline import history as record
-from pipeline.evaluation import claims, comparison, replicas, report, summary
+from pipeline.evaluation import claims, comparison, effects, replicas, summary
 from pipeline.evaluation.intervals import newcombe, wilson
 from pipeline.evaluation.variant import VariantEvaluation
 from pipeline.params.comparison import ComparisonParams
@@ -132,13 +132,9 @@ def test_shares_over_the_epochs() -> None:
 
 def test_percentiles_pick_replicas_by_rank() -> None:
     made = history([[accuracy / 100] for accuracy in range(60, 90)][::-1])
-    positions, labels = summary.at_percentiles(made, (10, 50, 90))
+    positions, accuracies = summary.at_percentiles(made, (10, 50, 90))
     assert positions == [27, 15, 3]
-    assert labels[0].startswith("10th percentile: 0.62")
-
-
-def metrics_of(made: dict[str, VariantEvaluation]) -> dict[str, dict]:
-    return {name: each.metrics for name, each in made.items()}
+    assert accuracies == pytest.approx([0.62, 0.74, 0.86])
 
 
 def evaluations() -> dict[str, VariantEvaluation]:
@@ -155,7 +151,9 @@ def test_the_difference_of_any_two_has_an_interval() -> None:
 def parameters(pair: list[str]) -> ComparisonParams:
     stated = {"a": {"learns": False, "test_accuracy": 0.3, "converged_by_epoch": 1}, "gone": {"learns": True}}
     gradient = {"more": "a", "less": "b"}
-    return ComparisonParams.model_validate({"pair": pair, "claims": stated, "gradient_claim": gradient})
+    return ComparisonParams.model_validate(
+        {"pair": pair, "weights": pair, "claims": stated, "gradient_claim": gradient}
+    )
 
 
 def test_claims_stand_beside_what_is_measured() -> None:
@@ -167,34 +165,27 @@ def test_claims_stand_beside_what_is_measured() -> None:
     assert not any("gone" in about for about in table.index)
 
 
-def test_the_page_says_what_the_numbers_say() -> None:
+def recipes(**changes: object) -> dict[str, dict]:
+    """Two resolved variants, the second with changes."""
+    return {"a": variant().model_dump(), "b": variant(**changes).model_dump()}
+
+
+def test_an_effect_is_of_two_variants_that_differ_in_one_respect() -> None:
     made = evaluations()
-    page = report.page(
-        comparison.wide(made),
-        claims.table(parameters(["a", "b"]), made),
-        comparison.differences(made),
-        ("b", "a"),
-        metrics_of(made),
-    )
-    assert "| a | 9 of 10 | 60 to 98% |" in page
-    assert "* v: 0 of 10 replicas learn (0 to 28%). 10 are alive but stuck" in page
-    assert "Most likely to help" in page
-    rows = [line for line in page.splitlines() if line.startswith("|")]
-    assert all(row.replace(r"\|", "").count("|") in (8, 5, 7) for row in rows)
-    assert "The learned share of b less that of a is -90 points (-98 to -49" in page
+    (row,) = effects.table(made, recipes(units=9)).itertuples()
+    assert (row.worse, row.better, row.respect, row.change) == ("b", "a", "width", "units: 9 -> 3")
+    assert (row.learned_worse, row.learned_better, row.difference) == ("0 of 10", "9 of 10", 0.9)
+    assert (row.low, row.high) == pytest.approx(newcombe(9, 10, 0, 10), abs=1e-6)
+    both_initialisers = {"kernel_initializer": "ones", "output_kernel_initializer": "ones"}
+    assert effects.table(made, recipes(**both_initialisers)).respect.tolist() == ["initialisation"]
+    assert effects.table(made, recipes(units=9, activation="elu")).empty
+    assert effects.table(made, recipes()).empty
 
 
-def test_nothing_breaks_where_the_pair_is_gone() -> None:
-    made = {"b": evaluations()["b"]}
-    page = report.page(
-        comparison.wide(made),
-        claims.table(parameters(["a", "b"]), made),
-        comparison.differences(made),
-        ("a", "b"),
-        metrics_of(made),
-    )
-    assert "against" not in page
-    assert claims.table(parameters(["a", "b"]), made).empty
+def test_an_optimizer_is_shown_with_its_settings() -> None:
+    adam = {"optimizer": {"class_name": "Adam", "config": {"learning_rate": 0.5}}}
+    (change,) = effects.table(evaluations(), recipes(**adam)).change
+    assert change == "optimizer: Adam(learning_rate=0.5) -> SGD(learning_rate=0.1, momentum=0.9)"
 
 
 def test_the_long_table_has_a_row_a_variant_and_epoch() -> None:

@@ -4,16 +4,24 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 from test_evaluation import evaluated, history
 
 from pipeline.artifacts.figures import save_figure
 from pipeline.data.points import Points
+from pipeline.diagnosis.causes import FATES
 from pipeline.evaluation import comparison
-from pipeline.plots import accuracy, gradients, points, surfaces
+from pipeline.evaluation.variant import VariantEvaluation
+from pipeline.plots import accuracy, gradients, points, surfaces, weights
 from pipeline.plots import comparison as compared
+from pipeline.plots.accuracy import Replicas
+from pipeline.plots.fates import FATE_COLOURS
+from pipeline.plots.style import GRADIENT_RANGE
 
 GENERATOR = np.random.default_rng(0)
 POINTS = Points(GENERATOR.normal(size=(40, 2)), np.arange(40) % 2)
@@ -27,24 +35,43 @@ SURFACES = xr.Dataset(
 )
 
 
+REPLICAS = {"learns": Replicas(LEARNS, ["learned", "stuck"]), "dead": Replicas(ALL_DEAD, ["born_dead"])}
+CHOSEN = surfaces.Chosen(SURFACES, [0, 1, 1], [0.5, 0.8, 0.9])
+
+
 def gradient_figure(made: xr.Dataset) -> Figure:
     return gradients.gradient_by_layer_and_epoch(evaluated(made).layers, made.sizes["replica"], "v")
 
 
-def pair_figure() -> Figure:
-    return compared.pair_over_epochs(comparison.long({"a": evaluated(LEARNS), "b": evaluated(ALL_DEAD)}), ("a", "b"))
+def layers() -> dict[str, pd.DataFrame]:
+    return {"a": evaluated(LEARNS).layers, "b": evaluated(history([[0.5] * 3], dead=[[1] * 3], layers=4)).layers}
+
+
+def both() -> dict[str, VariantEvaluation]:
+    return {"a": evaluated(LEARNS), "b": evaluated(ALL_DEAD)}
+
+
+def bars() -> Figure:
+    made = both()
+    return compared.outcome_bars(comparison.wide(made), {name: each.metrics["outcomes"] for name, each in made.items()})
 
 
 FIGURES: dict[str, Callable[[], Figure]] = {
     "scatter": lambda: points.scatter(POINTS),
-    "accuracy": lambda: accuracy.accuracy_over_epochs(LEARNS, "v", 0.75),
-    "accuracy, untrained": lambda: accuracy.accuracy_over_epochs(UNTRAINED, "v", 0.75),
+    "accuracy": lambda: accuracy.accuracy_over_epochs(REPLICAS["learns"], "v", 0.75),
+    "accuracy, untrained": lambda: accuracy.accuracy_over_epochs(Replicas(UNTRAINED, ["stuck"] * 2), "v", 0.75),
+    "accuracy by variant": lambda: accuracy.test_accuracy_by_variant(REPLICAS, 0.75),
     "gradients": lambda: gradient_figure(LEARNS),
     "gradients, untrained": lambda: gradient_figure(UNTRAINED),
     "gradients, all dead": lambda: gradient_figure(ALL_DEAD),
-    "surfaces": lambda: surfaces.decision_surfaces(SURFACES, [0, 1], ["flat", "slope"], POINTS, "v"),
-    "shares": lambda: compared.learned_shares(comparison.wide({"a": evaluated(LEARNS), "b": evaluated(ALL_DEAD)})),
-    "pair": pair_figure,
+    "gradients of pair": lambda: gradients.gradients_of_pair(layers(), {"a": 2, "b": 1}),
+    "profiles": lambda: gradients.profiles(layers()),
+    "weights": lambda: weights.weight_norms(layers()),
+    "surfaces": lambda: surfaces.decision_surfaces(CHOSEN, POINTS, "v"),
+    "surfaces by variant": lambda: surfaces.surfaces_by_variant({"a": CHOSEN, "b": CHOSEN}, POINTS),
+    "outcomes": bars,
+    "pair": lambda: compared.pair_over_epochs(comparison.long(both()), ("a", "b")),
+    "survival": lambda: compared.survival(comparison.long(both()), {"a": 1, "b": 2}),
 }
 
 
@@ -61,16 +88,55 @@ def test_a_figure_is_drawn_and_its_bytes_are_the_same_again(name: str, tmp_path:
 def test_axes_are_labelled_and_text_is_readable(name: str) -> None:
     drawn = FIGURES[name]()
     assert any(axes.get_xlabel() for axes in drawn.axes)
-    assert any(axes.get_ylabel() for axes in drawn.axes) or name == "shares"  # its rows are named
+    assert any(axes.get_ylabel() for axes in drawn.axes) or name == "outcomes"  # its rows are named
     sizes = [text.get_fontsize() for axes in drawn.axes for text in axes.texts]
     sizes += [label.get_fontsize() for axes in drawn.axes for label in axes.get_xticklabels()]
     assert min(sizes) >= 8
 
 
-def test_accuracy_shows_every_replica_the_median_and_the_threshold() -> None:
-    axes = accuracy.accuracy_over_epochs(LEARNS, "v", 0.75).axes[1]
-    lines = [np.asarray(line.get_ydata()) for line in axes.lines]
-    for replica in LEARNS.test_accuracy.values:
-        assert any(np.array_equal(line, replica) for line in lines)
-    assert any(len(line) == 3 and np.allclose(line, [0.5, 0.65, 0.7]) for line in lines)
-    assert "median of 2" in [line.get_label() for line in axes.lines]
+def lines(axes: Axes) -> list[np.ndarray]:
+    return [np.asarray(line.get_ydata()) for line in axes.lines]
+
+
+def test_accuracy_shows_every_replica_in_its_colour_and_the_median() -> None:
+    axes = FIGURES["accuracy"]().axes[1]
+    for replica, fate in zip(LEARNS.test_accuracy.values, REPLICAS["learns"].fates, strict=True):
+        colours = [line.get_color() for line in axes.lines if np.array_equal(line.get_ydata(), replica)]
+        assert colours == [FATE_COLOURS[fate]]
+    assert any(len(line) == 3 and np.allclose(line, [0.5, 0.65, 0.7]) for line in lines(axes))
+
+
+def test_every_fate_has_a_colour_of_its_own() -> None:
+    assert set(FATE_COLOURS) == set(FATES)
+    assert len(set(FATE_COLOURS.values())) == len(FATES)
+
+
+def test_heat_maps_share_one_scale_and_one_height_for_a_layer() -> None:
+    drawn = FIGURES["gradients of pair"]()
+    meshes = [mesh for axes in drawn.axes[:2] for mesh in axes.collections if isinstance(mesh, QuadMesh)]
+    alone = [mesh for mesh in FIGURES["gradients"]().axes[0].collections if isinstance(mesh, QuadMesh)]
+    assert {mesh.norm.vmin for mesh in [*meshes, *alone]} == {GRADIENT_RANGE[0]}
+    assert {mesh.norm.vmax for mesh in [*meshes, *alone]} == {GRADIENT_RANGE[1]}
+    assert drawn.axes[0].get_ylim() == drawn.axes[1].get_ylim() == (4.5, 0.5)
+
+
+def test_survival_ends_at_the_share_that_lives() -> None:
+    axes = FIGURES["survival"]().axes[0]
+    assert sorted(line[-1] for line in lines(axes)) == [0, 50]
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert labels == ["a: 1 hidden, 50% left", "b: 2 hidden, 0% left"]
+
+
+def test_bars_fill_the_whole_and_name_their_counts() -> None:
+    axes = bars().axes[0]
+    for row in (0, 1):
+        parts = [bar for bar in axes.patches if abs(bar.get_y() + bar.get_height() / 2 - row) < 0.1]
+        assert sum(bar.get_width() for bar in parts) == pytest.approx(100)
+    assert [text.get_text() for text in axes.texts if "learn" in text.get_text()] == ["1 of 2 learn", "0 of 1 learn"]
+
+
+def test_profiles_show_the_start_an_early_epoch_and_the_end() -> None:
+    epochs = np.r_[0:51, 55:501:5]
+    table = pd.DataFrame({"epoch": epochs, "layer": 1})
+    assert gradients.early_and_late(table) == [0, 50, 500]
+    assert gradients.early_and_late(table[table.epoch == 0]) == [0]

@@ -1,34 +1,53 @@
-"""What `compare` leaves: tables for people and for DVC's plots, figures, and a Markdown page."""
+"""What `compare` leaves: tables for people and for DVC's plots, figures, and the report as HTML and Markdown."""
 
+import os
+from collections.abc import Iterable
+from dataclasses import fields
 from pathlib import Path
 
 import pandas as pd
 
 from pipeline.artifacts.files import save_text
 from pipeline.artifacts.tables import load_table, save_table
+from pipeline.evaluation.comparison import Comparison
 
 REPORTS = Path("reports")
-LEARNED_SHARES = REPORTS / "learned_share.png"
-PAIR = REPORTS / "pair.png"
-PAGE = REPORTS / "comparison.md"
-WIDE = REPORTS / "variants.csv"
+PAGE = REPORTS / "index.html"
+MARKDOWN = REPORTS / "index.md"
+VARIANTS = REPORTS / "variants.csv"
 
 
-def save_comparison(
-    wide: pd.DataFrame, curves: pd.DataFrame, differences: pd.DataFrame, claims: pd.DataFrame, page: str
-) -> None:
-    """All tables, and the page."""
-    save_table(wide, WIDE)
-    save_table(curves, REPORTS / "curves.csv")
-    save_table(differences, REPORTS / "differences.csv")
-    save_table(claims, REPORTS / "claims.csv")
-    save_text(page, PAGE)
+def figure_path(name: str) -> Path:
+    """A figure of the report."""
+    return REPORTS / f"{name}.png"
 
 
-def load_wide() -> pd.DataFrame:
-    """The wide table, a row a variant.
+def address(path: Path) -> str:
+    """Of a file, as the pages have it."""
+    return os.path.relpath(path, REPORTS)
+
+
+def pictures(addresses: Iterable[str]) -> dict[str, bytes]:
+    """The files at these addresses."""
+    return {each: (REPORTS / each).read_bytes() for each in addresses}
+
+
+def save_comparison(comparison: Comparison) -> None:
+    """All tables."""
+    for field in fields(comparison):
+        save_table(getattr(comparison, field.name), REPORTS / f"{field.name}.csv")
+
+
+def save_report(html: str, markdown: str) -> None:
+    """Both pages."""
+    save_text(html, PAGE)
+    save_text(markdown, MARKDOWN)
+
+
+def load_variants() -> pd.DataFrame:
+    """The table of results, a row a variant.
 
     Raises:
         UserError: missing or damaged.
     """
-    return load_table(WIDE, ["variant", "replicas", "learned"])
+    return load_table(VARIANTS, ["variant", "replicas", "learned"])

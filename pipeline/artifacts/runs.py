@@ -3,6 +3,7 @@
 NetCDF 3 by scipy: the same bytes for the same arrays, and readable from many languages.
 """
 
+from collections.abc import Iterable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -73,16 +74,30 @@ def save_run(variant: str, history: xr.Dataset, predictions: xr.Dataset, weights
 
 
 def save_recipe(variant: str, recipe: dict[str, Any]) -> None:
-    """The resolved variant and the training parameters, as plain values."""
+    """The resolved variant, the training parameters and the versions of what trained, as plain values."""
     save_json(recipe, recipe_path(variant))
 
 
 def expect_recipe(variant: str, recipe: dict[str, Any]) -> None:
     """Raises: UserError: the variant was trained with something else, so its results are not this recipe's."""
-    if load_json(recipe_path(variant)) != recipe:
+    trained = load_json(recipe_path(variant))
+    if {key: trained.get(key) for key in recipe} != recipe:
         raise UserError(
             f"{folder(variant)}: trained with other parameters than params.yaml says now: `dvc repro` first"
         )
+
+
+def versions(variants: Iterable[str]) -> dict[str, list[str]]:
+    """Of what the variants were trained with: for each package all that occur.
+
+    Raises:
+        UserError: a recipe is missing or damaged.
+    """
+    found: dict[str, set[str]] = {}
+    for variant in variants:
+        for name, version in load_json(recipe_path(variant)).get("versions", {}).items():
+            found.setdefault(name, set()).add(version)
+    return {name: sorted(each) for name, each in found.items()}
 
 
 def load_history(variant: str) -> xr.Dataset:

@@ -1,8 +1,9 @@
 """What `split` leaves: the scaled parts, and the scaler's numbers."""
 
+import hashlib
 from pathlib import Path
 
-from pipeline.artifacts.files import load_json, save_json
+from pipeline.artifacts.files import load_json, reading, save_json
 from pipeline.artifacts.points import load_points, save_points
 from pipeline.data.points import Points, Scaling, Split
 from pipeline.errors import UserError
@@ -24,6 +25,19 @@ def load_split() -> Split:
     """Raises: UserError: a part is missing, damaged, or has not as many rows as it was written with."""
     rows = load_json(SCALING).get("rows", {})
     return Split(_part(TRAIN, rows.get("train")), _part(TEST, rows.get("test")))
+
+
+def fingerprint() -> str:
+    """Of both parts, their names left out: the first digits of a SHA-256.
+
+    Raises:
+        UserError: a part is missing.
+    """
+    total = hashlib.sha256()
+    for path in (TRAIN, TEST):
+        with reading(path, "a table"):
+            total.update(path.read_bytes())
+    return total.hexdigest()[:12]
 
 
 def _part(path: Path, rows: int | None) -> Points:

@@ -13,6 +13,7 @@ NO_CAUSE: Final = "none"
 # By precedence: what comes first explains what comes later. `stuck` is what remains.
 ALARMS: Final = ("exploding", "born_dead", "died_in_training", "saturated", "vanishing")
 CAUSES: Final = (*ALARMS, "slow", "stuck")
+FATES: Final = (LEARNED, *CAUSES)
 
 
 def alarms(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.DataFrame:
@@ -46,3 +47,12 @@ def diagnose(learned: np.ndarray, evidence: pd.DataFrame, params: DiagnosisParam
     return pd.DataFrame(
         {"outcome": np.where(learned, LEARNED, NOT_LEARNED), "cause": np.where(learned, NO_CAUSE, cause)}
     )
+
+
+def fates(replicas: pd.DataFrame) -> pd.Series:
+    """What became of each replica, in one word: `learned`, or its cause.
+
+    Args:
+        replicas: with the columns `outcome` and `cause`, a row a replica.
+    """
+    return replicas.cause.where(replicas.outcome != LEARNED, LEARNED)

@@ -3,7 +3,7 @@
 For each cause a list; a remedy that the variant has taken already is passed over.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,9 +16,13 @@ class Remedy:
     reason: str
     source: str
 
+    @property
+    def changes(self) -> str:
+        """As in params.yaml: `activation: relu, kernel_initializer: he_uniform`."""
+        return ", ".join(f"{key}: {value}" for key, value in self.overrides.items())
+
     def __str__(self) -> str:
-        changes = ", ".join(f"{key}: {value}" for key, value in self.overrides.items())
-        return f"`{changes}` ({self.reason}; {self.source})"
+        return f"`{self.changes}` ({self.reason}; {self.source})"
 
 
 def suggest(cause: str, recipe: Mapping[str, Any], epochs: int) -> list[Remedy]:
@@ -28,6 +32,12 @@ def suggest(cause: str, recipe: Mapping[str, Any], epochs: int) -> list[Remedy]:
         recipe: the resolved variant. epochs: of the training.
     """
     return [remedy for remedy in _ALL[cause](recipe, epochs) if not _taken(remedy, recipe)]
+
+
+def helps(remedies: Sequence[Mapping[str, Any]]) -> str:
+    """ " Most likely to help: ..." from the metrics file's remedies; nothing where there are none."""
+    listed = "; ".join(str(Remedy(**remedy)) for remedy in remedies)
+    return f" Most likely to help: {listed}." if listed else ""
 
 
 def _taken(remedy: Remedy, recipe: Mapping[str, Any]) -> bool:

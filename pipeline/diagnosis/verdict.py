@@ -7,8 +7,6 @@ import pandas as pd
 from pipeline.diagnosis.causes import CAUSES, LEARNED
 from pipeline.theory import Band, born_dead_bound, gradient_band
 
-COUNTED = (LEARNED, *CAUSES)
-
 
 def outcomes(replicas: pd.DataFrame) -> dict[str, int]:
     """How many replicas learned, and how many have each cause: {"learned": 3, "born_dead": 10, ...}."""

@@ -1,14 +1,42 @@
 """Variants side by side."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import pandas as pd
 
+from pipeline.evaluation import claims, effects
 from pipeline.evaluation.intervals import newcombe
 from pipeline.evaluation.variant import VariantEvaluation
+from pipeline.params.comparison import ComparisonParams
 
 CURVES = ["learned_share", "alive_share", "train_accuracy_median", "test_accuracy_median"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The tables of a comparison, see the functions that make them."""
+
+    variants: pd.DataFrame
+    curves: pd.DataFrame
+    differences: pd.DataFrame
+    claims: pd.DataFrame
+    effects: pd.DataFrame
+
+
+def compare(
+    evaluations: Mapping[str, VariantEvaluation], recipes: Mapping[str, Mapping[str, Any]], params: ComparisonParams
+) -> Comparison:
+    """All tables. `recipes` are the resolved variants."""
+    return Comparison(
+        variants=wide(evaluations),
+        curves=long(evaluations),
+        differences=differences(evaluations),
+        claims=claims.table(params, evaluations),
+        effects=effects.table(evaluations, recipes),
+    )
 
 
 def wide(evaluations: Mapping[str, VariantEvaluation]) -> pd.DataFrame:

@@ -142,13 +142,8 @@ def percent(share: float) -> str:
     return f"{100 * share:.0f}"
 
 
-def at_percentiles(history: xr.Dataset, percentiles: tuple[int, ...]) -> tuple[list[int], list[str]]:
-    """Positions of the replicas at the given percentiles of final test accuracy (the lower rank), and a label each."""
+def at_percentiles(history: xr.Dataset, percentiles: tuple[int, ...]) -> tuple[list[int], list[float]]:
+    """Positions of the replicas at the given percentiles of final test accuracy (the lower rank), and theirs."""
     order = record.by_test_accuracy(history)
     positions = [int(order[(len(order) - 1) * percentile // 100]) for percentile in percentiles]
-    accuracy = record.final_test_accuracy(history)
-    labels = [
-        f"{percentile}th percentile: {accuracy[position]:.2f}\n(replica {int(history.replica[position])})"
-        for percentile, position in zip(percentiles, positions, strict=True)
-    ]
-    return positions, labels
+    return positions, [float(record.final_test_accuracy(history)[position]) for position in positions]

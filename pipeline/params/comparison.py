@@ -6,6 +6,7 @@ from pydantic import Field
 
 from pipeline.params.file import Section
 
+Pair = Annotated[tuple[str, str], Field(strict=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -28,6 +29,7 @@ class GradientClaim(Section):
 class ComparisonParams(Section):
     """Names here may be of variants that are gone: they are passed over."""
 
-    pair: Annotated[tuple[str, str], Field(strict=False)]
+    pair: Pair
+    weights: Pair
     claims: dict[str, Claim]
     gradient_claim: GradientClaim

@@ -1,13 +1,21 @@
-"""Gradients by layer and epoch."""
+"""Gradients by layer and epoch. Every heat map has one and the same colour scale, so any two can be compared."""
+
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from pipeline.plots.style import BLUE, dress, figure, headed
+from pipeline.plots.style import BLUE, GRADIENT_RANGE, VERMILION, dress, figure, headed
+
+NORM = LogNorm(*GRADIENT_RANGE, clip=False)
+COLOURS = "viridis"
+NOTHING = "#BBBBBB"  # the ground, seen where there is no number
+MEANING = "mean |gradient| of the kernel (log; no unit)"
 
 
 def gradient_by_layer_and_epoch(layers: pd.DataFrame, replicas: int, title: str) -> Figure:
@@ -20,35 +28,95 @@ def gradient_by_layer_and_epoch(layers: pd.DataFrame, replicas: int, title: str)
     """
     drawn = headed(figure(8.2, 4.8), title)
     upper, lower = drawn.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    trained = layers[layers.epoch > 0]
-    _heat_map(drawn, upper, trained)
-    living = layers.drop_duplicates("epoch")
-    lower.fill_between(living.epoch, living.living, step="mid", color=BLUE, alpha=0.35, linewidth=0)
-    lower.step(living.epoch, living.living, where="mid", color=BLUE)
-    lower.set_ylim(0, replicas * 1.08)
-    lower.set_xlim(0, max(1, int(layers.epoch.max())))
-    lower.yaxis.set_major_locator(MaxNLocator(3, integer=True))
+    _heat_map(upper, layers, "median over living replicas; grey: none is living")
+    _colour_bar(drawn, [upper])
+    _living(lower, layers, replicas)
     dress(lower, "epoch", "living\nreplicas", f"replicas without a dead layer, of {replicas}")
     return drawn
 
 
-def _heat_map(drawn: Figure, axes: Axes, trained: pd.DataFrame) -> None:
-    dress(axes, "", "layer (1 = first, last = output)", "mean |gradient| of the kernel, median over living replicas")
+def gradients_of_pair(layers: Mapping[str, pd.DataFrame], replicas: Mapping[str, int]) -> Figure:
+    """The same for two variants side by side, layers of one number at one height.
+
+    Args:
+        layers: of each variant the evaluation's table. replicas: of each variant their number.
+    """
+    drawn = headed(figure(9.6, 5.2), f"Which layers get a gradient? {' against '.join(layers)}")
+    deepest = max(int(table.layer.max()) for table in layers.values())
+    panels = drawn.subplots(2, 2, sharex=True, sharey="row", height_ratios=(3, 1))
+    for column, (name, table) in enumerate(layers.items()):
+        upper, lower = panels[:, column]
+        _heat_map(upper, table, f"{name}: median over living replicas")
+        _living(lower, table, max(replicas.values()))
+        upper.axhspan(table.layer.max() + 0.5, deepest + 0.5, color="white")  # there is no such layer
+        upper.set_ylim(deepest + 0.5, 0.5)
+        dress(
+            lower, "epoch", "" if column else "living\nreplicas", f"replicas without a dead layer, of {replicas[name]}"
+        )
+        if column:
+            upper.set_ylabel("")
+    _colour_bar(drawn, list(panels[0]))
+    return drawn
+
+
+def profiles(layers: Mapping[str, pd.DataFrame]) -> Figure:
+    """Gradient across the layers before, early in and at the end of training: a panel an epoch, a line a variant, the
+    quartiles over living replicas as a band.
+
+    The gradient of the full training set at that epoch, which is the one that theory speaks of.
+    """
+    drawn = headed(figure(9.6, 3.9), "Gradient across the layers, median and quartiles over living replicas")
+    epochs = early_and_late(next(iter(layers.values())))
+    for axes, epoch in zip(drawn.subplots(1, len(epochs), sharey=True, squeeze=False)[0], epochs, strict=True):
+        for (name, table), colour, style in zip(layers.items(), (BLUE, VERMILION), ("-", "--"), strict=True):
+            rows = table[(table.epoch == epoch) & (table.probe_gradient_mean_abs_median > 0)]
+            low, middle, high = (rows[f"probe_gradient_mean_abs_{part}"] for part in ("q25", "median", "q75"))
+            label = f"{name} ({table[table.epoch == epoch].living.max()} living)"
+            axes.fill_between(rows.layer, low.clip(lower=1e-12), high, color=colour, alpha=0.18, linewidth=0)
+            axes.plot(rows.layer, middle, color=colour, linestyle=style, linewidth=1.6, marker=".", label=label)
+        axes.set_yscale("log")
+        axes.set_ylim(*GRADIENT_RANGE)
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        axes.legend(fontsize=9, frameon=False, loc="upper left")
+        dress(axes, "layer (1 = first, last = output)", "", f"epoch {epoch}")
+    drawn.axes[0].set_ylabel("mean |gradient| of the kernel\n(log; no unit)", fontsize=10)
+    return drawn
+
+
+def early_and_late(layers: pd.DataFrame) -> list[int]:
+    """Epoch 0, the recorded one nearest to a tenth of the training, and the last; each once."""
+    recorded = np.unique(layers.epoch)
+    early = recorded[np.abs(recorded - recorded[-1] / 10).argmin()]
+    return sorted({0, int(early), int(recorded[-1])})
+
+
+def _heat_map(axes: Axes, layers: pd.DataFrame, title: str) -> None:
+    dress(axes, "", "layer (1 = first, last = output)", title)
     axes.grid(visible=False)
-    axes.set_facecolor("#BBBBBB")
-    table = trained.pivot(index="layer", columns="epoch", values="gradient_mean_abs_median")
+    axes.set_facecolor(NOTHING)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    table = layers[layers.epoch > 0].pivot(index="layer", columns="epoch", values="gradient_mean_abs_median")
     values = np.ma.masked_invalid(np.ma.masked_less_equal(table.to_numpy(float), 0))
+    axes.set_ylim(layers.layer.max() + 0.5, 0.5)
     if values.count() == 0:
         axes.text(0.5, 0.5, "no gradient was recorded", ha="center", va="center", transform=axes.transAxes)
         return
-    norm = LogNorm(float(values.min()), max(float(values.max()), float(values.min()) * 1.01))
     epochs = np.asarray(table.columns, float)
     middles = (epochs[1:] + epochs[:-1]) / 2
     edges = np.concatenate([[min(0, epochs[0] - 1)], middles, [epochs[-1]]])
-    rows = np.arange(0.5, len(table) + 1)
-    mesh = axes.pcolormesh(edges, rows, values, norm=norm, cmap="viridis", rasterized=True)
-    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.invert_yaxis()
-    bar = drawn.colorbar(mesh, ax=axes, pad=0.01)
-    bar.set_label("mean |gradient| (log)", fontsize=9)
+    axes.pcolormesh(edges, np.arange(0.5, len(table) + 1), values, norm=NORM, cmap=COLOURS, rasterized=True)
+
+
+def _colour_bar(drawn: Figure, axes: list[Axes]) -> None:
+    bar = drawn.colorbar(ScalarMappable(NORM, COLOURS), ax=axes, pad=0.01, extend="both")
+    bar.set_label(MEANING, fontsize=9)
     bar.ax.tick_params(labelsize=9)
+
+
+def _living(axes: Axes, layers: pd.DataFrame, replicas: int) -> None:
+    living = layers.drop_duplicates("epoch")
+    axes.fill_between(living.epoch, living.living, step="mid", color=BLUE, alpha=0.35, linewidth=0)
+    axes.step(living.epoch, living.living, where="mid", color=BLUE)
+    axes.set_ylim(0, replicas * 1.08)
+    axes.set_xlim(0, max(1, int(layers.epoch.max())))
+    axes.yaxis.set_major_locator(MaxNLocator(3, integer=True))

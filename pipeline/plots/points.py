@@ -8,7 +8,7 @@ from pipeline.plots.style import CLASS_COLOURS, CLASS_NAMES, dress, figure
 
 def scatter(points: Points) -> Figure:
     """Both inputs of every point, one colour and marker a class."""
-    drawn = figure(5.4, 5.0)
+    drawn = figure(4.6, 4.3)
     axes = drawn.subplots()
     for label, (colour, name, marker) in enumerate(zip(CLASS_COLOURS, CLASS_NAMES, "o^", strict=True)):
         rows = points.inputs[points.labels == label]

@@ -4,6 +4,7 @@ from pipeline.artifacts.evaluations import figure_path, save_evaluation
 from pipeline.artifacts.figures import save_figure
 from pipeline.artifacts.runs import load_history, load_predictions
 from pipeline.artifacts.splits import load_split
+from pipeline.diagnosis.causes import fates
 from pipeline.errors import one_argument, reported_in_one_line
 from pipeline.evaluation import summary
 from pipeline.params import file, variants
@@ -21,13 +22,13 @@ def main(variant: str) -> None:
     history, predictions, split = load_history(variant), load_predictions(variant), load_split()
     evaluation = summary.evaluate(variant, history, recipe, threshold, thresholds)
     headline = summary.headline(variant, evaluation.metrics)
-    save_figure(accuracy.accuracy_over_epochs(history, headline, threshold), figure_path(variant, "accuracy"))
+    replicas = accuracy.Replicas(history, list(fates(evaluation.replicas)))
+    save_figure(accuracy.accuracy_over_epochs(replicas, headline, threshold), figure_path(variant, "accuracy"))
     heat_map = gradients.gradient_by_layer_and_epoch(evaluation.layers, evaluation.metrics["replicas"], headline)
     save_figure(heat_map, figure_path(variant, "gradients"))
     if "surface" in predictions:
-        positions, labels = summary.at_percentiles(history, surfaces.PERCENTILES)
-        drawn = surfaces.decision_surfaces(predictions, positions, labels, split.test, headline)
-        save_figure(drawn, figure_path(variant, "surfaces"))
+        chosen = surfaces.Chosen(predictions, *summary.at_percentiles(history, surfaces.PERCENTILES))
+        save_figure(surfaces.decision_surfaces(chosen, split.test, headline), figure_path(variant, "surfaces"))
     save_evaluation(variant, evaluation)
     print(f"evaluate {evaluation.metrics['verdict']}")
 

@@ -8,6 +8,7 @@ from pipeline.history import best_replica, median_replica
 from pipeline.params import file, variants
 from pipeline.params.training import TrainingParams
 from pipeline.progress import epochs_bar
+from pipeline.provenance import versions
 from pipeline.training.replicas import train
 
 
@@ -18,7 +19,8 @@ def main(variant: str) -> None:
     recipe = variants.resolve(document, variant)
     with epochs_bar(variant, params.replicas, params.epochs) as on_epoch:
         trained = train(recipe, variant, load_split(), params, on_epoch)
-    save_recipe(variant, {"variant": recipe.model_dump(mode="json"), "training": params.model_dump(mode="json")})
+    used = {"variant": recipe.model_dump(mode="json"), "training": params.model_dump(mode="json")}
+    save_recipe(variant, {**used, "versions": versions()})
     save_run(variant, trained.history, trained.predictions, trained.weights)
     for path, position in (
         (median_path(variant), median_replica(trained.history)),

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.evaluation.report import helps
+from pipeline.diagnosis.remedies import helps
 from pipeline.evaluation.variant import VariantEvaluation
 from pipeline.params.tracking import TrackingParams
 

@@ -1,0 +1,65 @@
+"""What one change did, measured: pairs of variants whose recipes differ in a single respect."""
+
+from collections.abc import Mapping
+from itertools import combinations
+from typing import Any
+
+import pandas as pd
+
+from pipeline.evaluation.intervals import newcombe
+from pipeline.evaluation.variant import VariantEvaluation
+
+COLUMNS = ["worse", "better", "respect", "change", "learned_worse", "learned_better", "difference", "low", "high"]
+# The parameters that make up a respect: both initialisers are one choice.
+RESPECTS = {
+    "depth": ("hidden_layers",),
+    "width": ("units",),
+    "activation": ("activation",),
+    "initialisation": ("kernel_initializer", "output_kernel_initializer"),
+    "optimizer": ("optimizer",),
+}
+
+
+def table(evaluations: Mapping[str, VariantEvaluation], recipes: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+    """A row a pair that differs in one respect, from the variant that learns less often to the other; the greatest
+    difference first. The interval is Newcombe's at 95%, unpaired.
+
+    Args:
+        recipes: the resolved variants.
+    """
+    rows = []
+    for pair in combinations(evaluations, 2):
+        counts = {name: evaluations[name].metrics["learned"]["count"] for name in pair}
+        worse, better = sorted(pair, key=counts.__getitem__)  # of equals the first is the worse
+        respects = _differing(recipes[worse], recipes[better])
+        if len(respects) != 1:
+            continue
+        totals = {name: evaluations[name].metrics["replicas"] for name in pair}
+        low, high = newcombe(counts[better], totals[better], counts[worse], totals[worse])
+        difference = counts[better] / totals[better] - counts[worse] / totals[worse]
+        learned = [f"{counts[name]} of {totals[name]}" for name in (worse, better)]
+        change = _change(recipes[worse], recipes[better], respects[0])
+        numbers = [round(value, 6) for value in (difference, low, high)]
+        rows.append([worse, better, respects[0], change, *learned, *numbers])
+    found = pd.DataFrame(rows, columns=COLUMNS)
+    return found.sort_values("difference", ascending=False, kind="stable", ignore_index=True)
+
+
+def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """A parameter that belongs to no respect listed is one by itself."""
+    of = {key: respect for respect, keys in RESPECTS.items() for key in keys}
+    keys = [key for key in {**one, **other} if one.get(key) != other.get(key)]
+    return list(dict.fromkeys(of.get(key, key) for key in keys))
+
+
+def _change(one: Mapping[str, Any], other: Mapping[str, Any], respect: str) -> str:
+    keys = [key for key in RESPECTS.get(respect, (respect,)) if one.get(key) != other.get(key)]
+    return "; ".join(f"{key}: {shown(one.get(key))} -> {shown(other.get(key))}" for key in keys)
+
+
+def shown(value: Any) -> str:
+    """A parameter as one would write it: `SGD(learning_rate=0.01, momentum=0.9)`, or the plain value."""
+    if not isinstance(value, Mapping) or "class_name" not in value:
+        return str(value)
+    config = ", ".join(f"{key}={number}" for key, number in value.get("config", {}).items())
+    return f"{value['class_name']}({config})" if config else str(value["class_name"])

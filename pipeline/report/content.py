@@ -1,0 +1,255 @@
+"""What the report says: which networks learn, the chosen pair, why, what helps, and how it was run."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from pipeline.diagnosis.causes import FATES
+from pipeline.diagnosis.remedies import Remedy
+from pipeline.evaluation.comparison import Comparison
+from pipeline.evaluation.effects import shown
+from pipeline.evaluation.summary import percent
+from pipeline.params.comparison import Claim, ComparisonParams
+from pipeline.plots.fates import spelled
+from pipeline.report.document import Bar, Block, Bullets, Document, Picture, Section, Table, Text
+
+
+@dataclass(frozen=True)
+class Study:
+    """All that the report is made of.
+
+    metrics: the content of each variant's metrics file. recipes: the resolved variants.
+    shared: the sections of params.yaml that hold for all variants, by name.
+    data: the fingerprint of the split. versions: by package, of what trained.
+    pictures: addresses relative to the page, by name; a figure that could not be drawn is not among them.
+    """
+
+    comparison: Comparison
+    params: ComparisonParams
+    metrics: Mapping[str, Mapping[str, Any]]
+    recipes: Mapping[str, Mapping[str, Any]]
+    shared: Mapping[str, Mapping[str, Any]]
+    data: str
+    versions: Mapping[str, Sequence[str]]
+    pictures: Mapping[str, str]
+
+
+def write(study: Study) -> Document:
+    """The report."""
+    pair = " against ".join(study.params.pair)
+    sections = [
+        Section("What was asked", list(_asked(study))),
+        Section("Which networks learn", list(_results(study))),
+        Section(pair, list(_pair(study))),
+        Section("Why", list(_why(study))),
+        Section("What helps", list(_helps(study))),
+        Section("How it was run", list(_run(study))),
+    ]
+    return Document(
+        "Why do these networks not train, and what fixes it?",
+        list(_answer(study)),
+        [section for section in sections if section.blocks],
+    )
+
+
+def results(wide: pd.DataFrame) -> pd.DataFrame:
+    """The short table of results, as text, a row a variant."""
+    rows = [
+        {
+            "variant": row.variant,
+            "learned": f"{row.learned} of {row.replicas}",
+            "95% interval": f"{percent(row.learned_low)} to {percent(row.learned_high)}%",
+            "test accuracy": f"{row.test_accuracy_median:.3f}",
+            "quartiles": f"{row.test_accuracy_q25:.3f} to {row.test_accuracy_q75:.3f}",
+            "epochs to learn": "" if pd.isna(row.epochs_to_learn_median) else f"{row.epochs_to_learn_median:.0f}",
+            "living, start to end": f"{row.living_at_start} to {row.living_at_end}",
+        }
+        for row in wide.itertuples()
+    ]
+    return pd.DataFrame(rows)
+
+
+def _answer(study: Study) -> Iterator[Block]:
+    """Which variants usually learn and which do not, where the interval leaves no doubt."""
+    groups: dict[str, list[str]] = {"Most replicas learn:": [], "Most do not:": [], "Undecided:": []}
+    for row in study.comparison.variants.itertuples():
+        verdict = "Most replicas learn:" if row.learned_low > 0.5 else "Most do not:"
+        verdict = "Undecided:" if row.learned_low <= 0.5 <= row.learned_high else verdict
+        cause = study.metrics[row.variant]["cause"]
+        mainly = f", mainly {spelled(cause)}" if cause and verdict != "Most replicas learn:" else ""
+        groups[verdict].append(f"`{row.variant}` ({row.learned} of {row.replicas}{mainly})")
+    yield Bullets([f"**{verdict}** {', '.join(names)}." for verdict, names in groups.items() if names])
+
+
+def _asked(study: Study) -> Iterator[Block]:
+    data, split, training = (study.shared[name] for name in ("data", "split", "training"))
+    threshold = study.shared["evaluation"]["learned_accuracy"]
+    yield Text(
+        f"Why does a deep network not train? {len(study.recipes)} networks on {data['samples']} points of "
+        f"scikit-learn's `{data['generator']}` ({split['train_samples']} train, the rest test), each trained "
+        f"{training['replicas']} times for {training['epochs']} epochs. The study began as *How to Fix the Vanishing "
+        "Gradients Problem Using ReLU* (J. Brownlee), which trained each network once. One run proves little here, so:"
+    )
+    yield Bullets(
+        [
+            "A **variant** is one architecture and training recipe, a **replica** one training of it from one seed.",
+            f"A replica has **learned** if its final test accuracy is above {threshold:g}. Intervals are Wilson's at "
+            "95%.",
+            "A layer is **dead** if each of its units is off, in value and slope, on every training input; a replica "
+            "is **living** if no hidden layer is dead. Gradient statistics are over living replicas.",
+            "Every replica that did not learn has exactly one **cause**.",
+        ]
+    )
+    yield from _pictures(study, scatter="Scatter plot of the data: two noisy concentric circles, one a class")
+
+
+def _results(study: Study) -> Iterator[Block]:
+    columns = ["variant", "learned", "95% interval", "test accuracy: median (quartiles)", "what became of the replicas"]
+    rows: list[list[str | Bar]] = [
+        [
+            f"`{row.variant}`",
+            f"{row.learned} of {row.replicas}",
+            f"{percent(row.learned_low)} to {percent(row.learned_high)}%",
+            f"{row.test_accuracy_median:.3f} ({row.test_accuracy_q25:.3f} to {row.test_accuracy_q75:.3f})",
+            Bar({fate: count for fate in FATES if (count := study.metrics[row.variant]["outcomes"][fate])}),
+            _claimed(study.params.claims.get(row.variant)),
+        ]
+        for row in study.comparison.variants.itertuples()
+    ]
+    yield Table([*columns, "the tutorial's one run"], rows)
+    diverged = {name: content["diverged"] for name, content in study.metrics.items() if content["diverged"]}
+    if diverged:
+        named = ", ".join(f"{count} of `{name}`" for name, count in diverged.items())
+        yield Text(f"Diverged (a loss that is infinite or not a number), counted as not learned: {named}.")
+    yield from _pictures(
+        study,
+        outcomes="Bars: for each variant the share of replicas that learned, with its interval, and of each cause",
+        accuracy="Small multiples: test accuracy of every replica over the epochs, coloured by what became of it",
+        surfaces="Small multiples: decision surfaces of a bad, the median and a good replica of each variant",
+    )
+
+
+def _claimed(claim: Claim | None) -> str:
+    """ "0.816 / 0.816, learns" of train and test accuracy, what is not said left out."""
+    if claim is None:
+        return ""
+    numbers = [f"{value:.3f}" for value in (claim.train_accuracy, claim.test_accuracy) if value is not None]
+    verdict = [] if claim.learns is None else ["learns" if claim.learns else "does not learn"]
+    return ", ".join([*([" / ".join(numbers)] if numbers else []), *verdict])
+
+
+def _pair(study: Study) -> Iterator[Block]:
+    first, second = study.params.pair
+    for row in study.comparison.differences.itertuples():
+        if {row.first, row.second} == {first, second}:
+            sign = 1 if row.first == first else -1
+            low, high = sorted((sign * row.low, sign * row.high))
+            yield Text(
+                f"The learned share of `{first}` less that of `{second}` is "
+                f"{_points(sign * row.difference, low, high)} (Newcombe's 95% interval, unpaired)."
+                + (" So this many replicas do not tell which of them learns more often." if low <= 0 <= high else "")
+            )
+    yield from _pictures(
+        study,
+        pair="Learned share, living share and median test accuracy of both over the epochs",
+        pair_gradients="Heat maps of the gradient by layer and epoch of both, on one colour scale",
+        pair_profiles="Gradient across the layers of both, before, early in and at the end of training",
+    )
+
+
+def _points(difference: float, low: float, high: float) -> str:
+    return f"{100 * difference:+.0f} points ({100 * low:+.0f} to {100 * high:+.0f})"
+
+
+def _why(study: Study) -> Iterator[Block]:
+    verdicts = [content["verdict"].partition(". ") for content in study.metrics.values()]
+    yield Bullets([f"**{first.rstrip('.')}.** {rest}".strip() for first, _, rest in verdicts])
+    yield Text("Cause and evidence of each replica: `evaluations/<variant>/replicas.csv`.")
+    yield from _pictures(
+        study,
+        survival="The share of replicas without a dead layer over the epochs, by depth",
+        weights="The weights' L1 norm by layer and its change over the epochs, of two variants",
+    )
+    yield from _theory(study)
+    if len(study.comparison.claims):
+        yield Text("**The tutorial says, we measure.** The tutorial ran every network once.")
+        heads = {"about": "claim", "tutorial": "the tutorial says", "measured": "we measure"}
+        yield _table(study.comparison.claims.rename(columns=heads))
+
+
+def _theory(study: Study) -> Iterator[Block]:
+    rows = [
+        [
+            f"`{name}`",
+            each["fact"],
+            each["expected"],
+            f"{each['measured']:.3g} ({each['low']:.2g} to {each['high']:.2g})",
+            "yes" if each["holds"] else "**no**",
+            each["source"],
+        ]
+        for name, content in study.metrics.items()
+        for each in content["theory"]
+    ]
+    if rows:
+        yield Text(
+            "**Theory beside measurement**, before training, with 95% intervals: one in twenty misses by chance."
+        )
+        yield Table(["variant", "fact", "theory", "measured", "agrees", "source"], rows)
+
+
+def _helps(study: Study) -> Iterator[Block]:
+    effects = study.comparison.effects
+    if len(effects):
+        yield Text(
+            "**Measured here.** Variants that differ in one respect alone, from the one that learns less often to the "
+            "other; the difference of their learned shares with Newcombe's 95% interval, unpaired. An interval that "
+            "holds 0 decides nothing."
+        )
+        rows = [
+            [
+                f"`{row.worse}` to `{row.better}`",
+                f"`{row.change}`",
+                f"{row.learned_worse}, {row.learned_better}",
+                _points(row.difference, row.low, row.high) + (" undecided" if row.low <= 0 <= row.high else ""),
+            ]
+            for row in effects.itertuples()
+        ]
+        yield Table(["from, to", "change", "learned", "difference"], rows)
+    suggested: dict[tuple[str, ...], list[str]] = {}
+    for name, content in study.metrics.items():
+        for remedy in content["remedies"]:
+            said = (spelled(content["cause"]), f"`{Remedy(**remedy).changes}`", remedy["reason"], remedy["source"])
+            suggested.setdefault(said, []).append(f"`{name}`")
+    if suggested:
+        yield Text("**Suggested**, for the main cause of each variant, the most promising first. Not tried here.")
+        rows = [[", ".join(names), *said] for said, names in suggested.items()]
+        yield Table(["variant", "main cause", "in `params.yaml`", "because", "source"], rows)
+
+
+def _run(study: Study) -> Iterator[Block]:
+    versions = ", ".join(f"{name} {' and '.join(each)}" for name, each in study.versions.items())
+    yield Text(
+        f"Data fingerprint `{study.data}` (SHA-256 of both parts of the split). Trained with {versions}. The same "
+        "parameters give the same bytes on one type of processor. Wall times, and every run: `make ui`."
+    )
+    yield Table(
+        ["variant", *next(iter(study.recipes.values()))],
+        [[f"`{name}`", *(f"`{shown(value)}`" for value in recipe.values())] for name, recipe in study.recipes.items()],
+    )
+    for_all = [
+        [f"`{name}`", ", ".join(f"`{key}: {value}`" for key, value in section.items())]
+        for name, section in study.shared.items()
+    ]
+    yield Table(["for all variants", "parameters"], for_all)
+
+
+def _pictures(study: Study, **says: str) -> Iterator[Block]:
+    for name, text in says.items():
+        if name in study.pictures:
+            yield Picture(study.pictures[name], text)
+
+
+def _table(table: pd.DataFrame) -> Table:
+    return Table(list(table.columns), table.astype(str).to_numpy().tolist())
