@@ -90,6 +90,7 @@ def test_axes_are_labelled_and_text_is_readable(name: str) -> None:
     assert any(axes.get_xlabel() for axes in drawn.axes)
     assert any(axes.get_ylabel() for axes in drawn.axes) or name == "outcomes"  # its rows are named
     sizes = [text.get_fontsize() for axes in drawn.axes for text in axes.texts]
+    sizes += [label.get_fontsize() for axes in drawn.axes for label in (axes.title, axes.xaxis.label)]
     sizes += [label.get_fontsize() for axes in drawn.axes for label in axes.get_xticklabels()]
     assert min(sizes) >= 8
 
