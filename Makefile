@@ -63,7 +63,7 @@ bench: setup
 	@python3 -m benchmarks.run && python3 -m benchmarks.probes
 
 figures: setup
-	@mkdir -p docs && cp reports/learned_share.png reports/pair.png docs/
+	@mkdir -p docs && rm -f docs/*.png && cp reports/outcomes.png reports/pair_gradients.png reports/survival.png docs/
 
 lock: setup
 	@command -v uv >/dev/null || { echo "error: uv not found: needed to renew the lock" >&2; exit 1; }

@@ -1,14 +1,23 @@
 """The whole pipeline at work: what DVC runs, what MLflow holds afterwards, and what a user reads when it goes wrong."""
 
-import socket
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from workspace import EPOCHS, REPLICAS, VARIANTS, Logged, Workspace, logged, stage, variants, wait_until
+from workspace import (
+    EPOCHS,
+    REPLICAS,
+    VARIANTS,
+    Logged,
+    Workspace,
+    answers,
+    free_port,
+    logged,
+    stage,
+    variants,
+    wait_until,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -271,9 +280,7 @@ def test_two_queue_workers_share_one_store(workspace: Workspace) -> None:
 
 def test_server_is_published_to_once(workspace: Workspace, tmp_path: Path) -> None:
     """MLFLOW_TRACKING_URI names a server: runs and artifacts go there, a second time nothing does."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     address = f"http://127.0.0.1:{port}"
     own = workspace.rows("SELECT run_uuid FROM runs")
     store = ["--backend-store-uri", f"sqlite:///{tmp_path / 'server.db'}"]
@@ -294,15 +301,6 @@ def test_server_is_published_to_once(workspace: Workspace, tmp_path: Path) -> No
         workspace.track(MLFLOW_TRACKING_URI=address)
         assert logged(client) == first
     assert workspace.rows("SELECT run_uuid FROM runs") == own
-
-
-def answers(url: str) -> bool:
-    """A server is there."""
-    try:
-        urllib.request.urlopen(url, timeout=5).close()
-    except (urllib.error.URLError, OSError):
-        return False
-    return True
 
 
 # Killed

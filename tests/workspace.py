@@ -6,10 +6,13 @@ import os
 import re
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -32,7 +35,6 @@ SMALL = {
     "training.chunk": REPLICAS,
     "training.record_every": 1,
     "training.surface_resolution": 5,
-    "comparison.pair": ["small", "tanh_1"],
 }
 # What would reach out of the workspace, or into it.
 FOREIGN = ("DVC_", "GIT_", "MLFLOW_", "PYTHONPATH", "PYTHONHOME")
@@ -90,15 +92,21 @@ class Workspace:
         self.database = folder / "mlruns" / "mlflow.db"
 
     @classmethod
-    def create(cls, folder: Path) -> "Workspace":
-        """The repository's files without any result, with small parameters, in a git repository of its own."""
+    def create(cls, folder: Path, *chosen: str) -> "Workspace":
+        """The repository's files without any result, with small parameters, in a git repository of its own.
+
+        Args:
+            chosen: which of the repository's variants; by default tanh_1, beside one of its own.
+        """
         listed = subprocess.check_output(["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, text=True)
         for name in filter(None, listed.split("\0")):
             if name != "dvc.lock" and not name.startswith("metrics/") and (ROOT / name).is_file():
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(ROOT / name, folder / name)
         workspace = cls(folder)
-        workspace.edit({**SMALL, "variants": {"small": {"hidden_layers": 2}, "tanh_1": workspace.recipes["tanh_1"]}})
+        recipes = {"small": {"hidden_layers": 2}, **workspace.recipes}
+        pair = list(chosen or ("small", "tanh_1"))
+        workspace.edit({**SMALL, "comparison.pair": pair, "variants": {name: recipes[name] for name in pair}})
         workspace.run("git", "init", "--quiet")
         workspace.run("git", "config", "user.name", "Tester")
         workspace.run("git", "config", "user.email", "tester@example.com")
@@ -158,6 +166,13 @@ class Workspace:
     def track(self, **environment: str) -> Done:
         """The stage `track` by hand, which is `make publish`."""
         return self.run(*stage("track"), **environment)
+
+    @contextmanager
+    def serving(self, url: str, *command: str, **environment: str) -> Iterator[str]:
+        """A server at work, once it answers at `url`."""
+        with self.running(*command, **environment):
+            wait_until(lambda: answers(url), every=0.5)
+            yield url
 
     @contextmanager
     def running(self, *command: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
@@ -292,3 +307,19 @@ def wait_until(condition: Callable[[], bool], seconds: float = 120, every: float
         if time.monotonic() > end:
             raise TimeoutError(f"not within {seconds} s")
         time.sleep(every)
+
+
+def free_port() -> int:
+    """One that nothing listens to at this moment."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def answers(url: str) -> bool:
+    """A server is there."""
+    try:
+        urllib.request.urlopen(url, timeout=5).close()
+    except (urllib.error.URLError, OSError):
+        return False
+    return True
