@@ -39,7 +39,13 @@ def _learns(name: str, learns: bool, evaluation: VariantEvaluation) -> tuple[str
     count, total = evaluation.metrics["learned"]["count"], evaluation.metrics["replicas"]
     low, high = wilson(count, total)
     measured = f"{count} of {total} replicas learn ({percent(low)} to {percent(high)}%)"
-    usual = "most replicas learn" if low > 0.5 else "most replicas do not" if high < 0.5 else "about half of them do"
+    usual = (
+        "most replicas learn"
+        if low > 0.5
+        else "most replicas do not"
+        if high < 0.5
+        else "these replicas do not tell whether most do"
+    )
     agree = total - count if not learns else count
     reading = f"{usual}; {agree} of {total} single runs would have shown the tutorial's result"
     return f"{name} learns", "yes" if learns else "no", measured, reading

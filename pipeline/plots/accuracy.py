@@ -14,6 +14,7 @@ from pipeline.plots.fates import FATE_COLOURS, spelled
 from pipeline.plots.style import BLACK, dress, figure, headed
 
 COLUMNS = 4  # of small multiples
+WIDE = 7.5  # inches, which a title and a legend need
 
 
 class Replicas(NamedTuple):
@@ -38,7 +39,7 @@ def test_accuracy_by_variant(variants: Mapping[str, Replicas], threshold: float)
     """Test accuracy of every variant, a panel each."""
     columns = min(COLUMNS, len(variants))
     rows = -(-len(variants) // columns)
-    drawn = headed(figure(2.45 * columns + 0.2, 2.0 * rows + 0.9), "Test accuracy of every replica")
+    drawn = headed(figure(max(WIDE, 2.45 * columns + 0.2), 2.0 * rows + 0.9), "Test accuracy of every replica")
     panels = drawn.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for number, (name, replicas) in enumerate(variants.items()):
         axes = panels.flat[number]

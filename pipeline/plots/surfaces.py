@@ -12,6 +12,7 @@ from pipeline.data.points import Points
 from pipeline.plots.style import BLACK, CLASS_COLOURS, PROBABILITY, dress, figure, headed
 
 PERCENTILES = (10, 50, 90)
+WIDE = 5.5  # inches, which a title needs
 OUTLINED = 5  # area in square points above which a marker has an outline
 
 
@@ -46,7 +47,7 @@ def surfaces_by_variant(variants: Mapping[str, Chosen], test: Points) -> Figure:
     """Small multiples: a column a variant, a row a percentile, with each replica's test accuracy."""
     rows = len(PERCENTILES)
     drawn = headed(
-        figure(1.28 * len(variants) + 1.1, 1.42 * rows + 0.9),
+        figure(max(WIDE, 1.28 * len(variants) + 1.1), 1.42 * rows + 0.9),
         "What the networks make of the plane, and their test accuracy",
     )
     panels = drawn.subplots(rows, len(variants), sharex=True, sharey=True, squeeze=False)
