@@ -3,13 +3,14 @@
 Each stage checks what it is handed again; names of Keras's classes are checked where Keras is at hand, by `train`.
 """
 
-from pipeline.errors import UserError, reported_in_one_line
+from pipeline.errors import reported_in_one_line
 from pipeline.params import file, variants
 from pipeline.params.comparison import ComparisonParams
 from pipeline.params.data import DataParams
 from pipeline.params.diagnosis import DiagnosisParams
 from pipeline.params.evaluation import EvaluationParams
 from pipeline.params.split import SplitParams
+from pipeline.params.studies import cells, study_names
 from pipeline.params.tracking import TrackingParams
 from pipeline.params.training import TrainingParams
 
@@ -25,7 +26,7 @@ MODELS: dict[str, type[file.Section]] = {
 
 
 def main() -> None:
-    """Check every section and every variant.
+    """Check every section, every variant and every study.
 
     Raises:
         UserError: the first fault.
@@ -35,8 +36,8 @@ def main() -> None:
         file.section(document, name, model)
     for name in variants.names(document):
         variants.resolve(document, name)
-    if document.get("studies", {}) != {}:
-        raise UserError(f"studies: {document['studies']}: must be {{}}: nothing reads it yet")
+    for name in study_names(document):
+        cells(document, name, file.section(document, "training", TrainingParams))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A bar for a person at a terminal, and nothing but a last line in a log."""
+"""A bar for a person at a terminal, and nothing in a log."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,3 +19,16 @@ def epochs_bar(variant: str, replicas: int, epochs: int) -> Iterator[Callable[[i
             bar.update(done)
 
         yield advance
+
+
+@contextmanager
+def cells_bar(study: str, cells: int) -> Iterator[Callable[[str], None]]:
+    """Yields the callback: `done(name)` after each cell. Shows cells done and the time left."""
+    form = "{desc} {percentage:3.0f}% |{bar:30}| {n_fmt} of {total_fmt} cells, {elapsed}, {remaining} left"
+    with tqdm(total=cells, desc=f"study {study}", bar_format=form, disable=None, leave=False) as bar:
+
+        def done(name: str) -> None:
+            bar.set_description_str(f"study {study}: {name}", refresh=False)
+            bar.update()
+
+        yield done

@@ -12,6 +12,11 @@ from typing import Any
 from pipeline.errors import UserError
 
 
+def root() -> Path:
+    """The repository's root: DVC's experiments run in temporary workspaces and name their parent in DVC_ROOT."""
+    return Path(os.environ.get("DVC_ROOT") or ".").resolve()
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside `path`, same suffix, which takes its place at the end and vanishes on any failure."""

@@ -1,7 +1,4 @@
-"""What `train` leaves of a variant: history, all final weights, all predictions; and where its Keras models lie.
-
-NetCDF 3 by scipy: the same bytes for the same arrays, and readable from many languages.
-"""
+"""What `train` leaves of a variant: history, all final weights, all predictions; and where its Keras models lie."""
 
 from collections.abc import Iterable
 from io import BytesIO
@@ -11,11 +8,17 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from pipeline.artifacts.arrays import load_arrays, save_arrays
 from pipeline.artifacts.files import load_json, reading, replacing, save_json
 from pipeline.errors import UserError
 from pipeline.history import CURVES, LAYER_VALUES
 
 RUNS = Path("runs")
+HISTORY: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(CURVES, ("replica", "epoch")),
+    **dict.fromkeys(LAYER_VALUES, ("replica", "recorded_epoch", "layer")),
+}
+PREDICTIONS = {f"{part}_probability": ("replica", f"{part}_sample") for part in ("train", "test")}
 
 
 def folder(variant: str) -> Path:
@@ -67,8 +70,8 @@ def files(variant: str) -> list[Path]:
 
 def save_run(variant: str, history: xr.Dataset, predictions: xr.Dataset, weights: dict[str, np.ndarray]) -> None:
     """History, predictions and weights of all replicas."""
-    _save(history, history_path(variant))
-    _save(predictions, predictions_path(variant))
+    save_arrays(history, history_path(variant))
+    save_arrays(predictions, predictions_path(variant))
     with replacing(weights_path(variant)) as temporary:
         np.savez(temporary, allow_pickle=False, **weights)
 
@@ -102,21 +105,12 @@ def versions(variants: Iterable[str]) -> dict[str, list[str]]:
 
 def load_history(variant: str) -> xr.Dataset:
     """Raises: UserError: missing, damaged, or of another shape."""
-    history = _load(history_path(variant))
-    expected: dict[str, tuple[str, ...]] = dict.fromkeys(CURVES, ("replica", "epoch"))
-    expected |= dict.fromkeys(LAYER_VALUES, ("replica", "recorded_epoch", "layer"))
-    _expect(history, history_path(variant), expected)
-    return history
+    return load_arrays(history_path(variant), HISTORY)
 
 
 def load_predictions(variant: str) -> xr.Dataset:
     """Raises: UserError: missing, damaged, or of another shape."""
-    predictions = _load(predictions_path(variant))
-    parts: dict[str, tuple[str, ...]] = {
-        f"{part}_probability": ("replica", f"{part}_sample") for part in ("train", "test")
-    }
-    _expect(predictions, predictions_path(variant), parts)
-    return predictions
+    return load_arrays(predictions_path(variant), PREDICTIONS)
 
 
 def load_weights(variant: str) -> dict[str, np.ndarray]:
@@ -128,21 +122,3 @@ def load_weights(variant: str) -> dict[str, np.ndarray]:
     path = weights_path(variant)
     with reading(path, "the weights of all replicas"):
         return dict(np.load(BytesIO(path.read_bytes())))
-
-
-def _save(dataset: xr.Dataset, path: Path) -> None:
-    with replacing(path) as temporary:
-        dataset.to_netcdf(temporary, engine="scipy", format="NETCDF3_64BIT")
-
-
-def _load(path: Path) -> xr.Dataset:
-    with reading(path, "a NetCDF file"):  # from memory: a damaged file that is mapped cannot be closed again
-        return xr.load_dataset(BytesIO(path.read_bytes()), engine="scipy")
-
-
-def _expect(dataset: xr.Dataset, path: Path, variables: dict[str, tuple[str, ...]]) -> None:
-    for name, dims in variables.items():
-        if name not in dataset:
-            raise UserError(f"{path}: no variable {name}: must have it; `dvc repro` makes it anew")
-        if dataset[name].dims != dims:
-            raise UserError(f"{path}: {name} is over {dataset[name].dims}: must be over {dims}")

@@ -8,6 +8,7 @@ import pandas as pd
 
 from pipeline.evaluation.intervals import newcombe
 from pipeline.evaluation.variant import VariantEvaluation
+from pipeline.params.variants import shown
 
 COLUMNS = ["worse", "better", "respect", "change", "learned_worse", "learned_better", "difference", "low", "high"]
 # The parameters that make up a respect: both initialisers are one choice.
@@ -55,11 +56,3 @@ def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
 def _change(one: Mapping[str, Any], other: Mapping[str, Any], respect: str) -> str:
     keys = [key for key in RESPECTS.get(respect, (respect,)) if one.get(key) != other.get(key)]
     return "; ".join(f"{key}: {shown(one.get(key))} -> {shown(other.get(key))}" for key in keys)
-
-
-def shown(value: Any) -> str:
-    """A parameter as one would write it: `SGD(learning_rate=0.01, momentum=0.9)`, or the plain value."""
-    if not isinstance(value, Mapping) or "class_name" not in value:
-        return str(value)
-    config = ", ".join(f"{key}={number}" for key, number in value.get("config", {}).items())
-    return f"{value['class_name']}({config})" if config else str(value["class_name"])

@@ -49,8 +49,17 @@ def resolve(document: Mapping[str, Any], name: str) -> VariantParams:
     if name not in variants:
         raise UserError(f"variants.{name}: not found: must be one of {', '.join(variants)}")
     path = f"variants.{name}"
-    own = _as_map(variants[name], path)
-    return check(merge(_as_map(document.get("defaults"), "defaults"), own), path, VariantParams)
+    return check(stated(document, name), path, VariantParams)
+
+
+def stated(document: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """What params.yaml says of the variant `name`, which must be there: over what it inherits from `defaults`.
+
+    Raises:
+        UserError: one of them is no map.
+    """
+    own = _as_map(document["variants"][name], f"variants.{name}")
+    return merge(_as_map(document.get("defaults"), "defaults"), own)
 
 
 def names(document: Mapping[str, Any]) -> list[str]:
@@ -87,3 +96,11 @@ def _as_map(value: Any, path: str) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         raise UserError(f"{path}: {value}: must be a map")
     return value
+
+
+def shown(value: Any) -> str:
+    """A parameter as one would write it: `SGD(learning_rate=0.01, momentum=0.9)`, or the plain value."""
+    if not isinstance(value, Mapping) or "class_name" not in value:
+        return str(value)
+    config = ", ".join(f"{key}={number}" for key, number in value.get("config", {}).items())
+    return f"{value['class_name']}({config})" if config else str(value["class_name"])

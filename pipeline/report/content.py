@@ -9,9 +9,9 @@ import pandas as pd
 from pipeline.diagnosis.causes import FATES
 from pipeline.diagnosis.remedies import Remedy
 from pipeline.evaluation.comparison import Comparison
-from pipeline.evaluation.effects import shown
 from pipeline.evaluation.summary import percent
 from pipeline.params.comparison import Claim, ComparisonParams
+from pipeline.params.variants import shown
 from pipeline.plots.fates import spelled
 from pipeline.report.document import Bar, Block, Bullets, Document, Picture, Section, Table, Text
 

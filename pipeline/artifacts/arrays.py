@@ -1,0 +1,37 @@
+"""Labelled arrays as NetCDF 3 by scipy: the same bytes for the same arrays, and readable from many languages."""
+
+from collections.abc import Mapping
+from io import BytesIO
+from pathlib import Path
+
+import xarray as xr
+
+from pipeline.artifacts.files import reading, replacing
+from pipeline.errors import UserError
+
+
+def packed(dataset: xr.Dataset) -> bytes:
+    """The bytes of its file."""
+    return bytes(dataset.to_netcdf(engine="scipy", format="NETCDF3_64BIT"))
+
+
+def save_arrays(dataset: xr.Dataset, path: Path) -> None:
+    """Write its file."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(packed(dataset))
+
+
+def load_arrays(path: Path, variables: Mapping[str, tuple[str, ...]]) -> xr.Dataset:
+    """Read a file that must have `variables` over the given dimensions.
+
+    Raises:
+        UserError: missing, damaged, or of another shape.
+    """
+    with reading(path, "a NetCDF file"):  # from memory: a damaged file that is mapped cannot be closed again
+        dataset = xr.load_dataset(BytesIO(path.read_bytes()), engine="scipy")
+    for name, dims in variables.items():
+        if name not in dataset:
+            raise UserError(f"{path}: no variable {name}: must have it; `dvc repro` makes it anew")
+        if dataset[name].dims != dims:
+            raise UserError(f"{path}: {name} is over {dataset[name].dims}: must be over {dims}")
+    return dataset

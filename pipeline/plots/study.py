@@ -1,0 +1,74 @@
+"""The cells of a study side by side."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from pipeline.diagnosis.causes import CAUSES, LEARNED
+from pipeline.plots.fates import FATE_COLOURS, spelled
+from pipeline.plots.style import BLACK, BLUE, GREY, VERMILION, dress, figure, headed
+
+EFFECT_COLOURS = {"helps": BLUE, "harms": VERMILION, "undecided": GREY, "reference": BLACK}
+
+
+def differences(ranked: pd.DataFrame, reference: str) -> Figure:
+    """Learned share of each cell less the reference's, with its 95% interval, the greatest on top.
+
+    Args:
+        ranked: the study's table, a row a cell.
+    """
+    drawn = headed(figure(8.8, 1.5 + 0.34 * len(ranked)), f"What changes how often {reference} learns?")
+    axes = drawn.subplots()
+    for row, cell in enumerate(ranked.itertuples()):
+        colour = EFFECT_COLOURS[cell.effect]
+        if cell.effect != "reference":
+            ends = [100 * cell.difference_low, 100 * cell.difference_high]
+            axes.plot(ends, [row, row], color=colour, linewidth=2.2, solid_capstyle="butt")
+        axes.plot(100 * cell.difference, row, "o" if cell.effect != "reference" else "D", color=colour, markersize=6)
+        axes.text(1.01, row, f"{cell.learned} of {cell.replicas}", va="center", transform=axes.get_yaxis_transform())
+    axes.axvline(0, color=BLACK, linewidth=0.8)
+    axes.set_yticks(range(len(ranked)), ranked.cell)
+    axes.invert_yaxis()
+    dress(axes, "difference of learned shares (points), 95% interval", "")
+    for effect in ("helps", "undecided", "harms"):
+        axes.plot([], [], color=EFFECT_COLOURS[effect], linewidth=2.2, label=effect)
+    drawn.legend(*axes.get_legend_handles_labels(), fontsize=9, loc="outside lower center", ncols=3, frameon=False)
+    return drawn
+
+
+def learned_along(cells: pd.DataFrame, values: Sequence[float], axis: str, title: str) -> Figure:
+    """What becomes of the replicas along one axis of a grid: shares stacked, and the learned one with its interval.
+
+    Args:
+        cells: the study's table, rows in the order of `values`. axis: the parameter's name.
+    """
+    drawn = headed(figure(8.8, 4.8), title)
+    axes = drawn.subplots()
+    shares = {LEARNED: cells.learned_rate, **{cause: cells[cause] / cells.replicas for cause in CAUSES}}
+    present = {fate: 100 * share.to_numpy(float) for fate, share in shares.items() if share.any()}
+    axes.stackplot(
+        values,
+        *present.values(),
+        colors=[FATE_COLOURS[fate] for fate in present],
+        labels=[spelled(fate) for fate in present],
+        alpha=0.55,
+        linewidth=0,
+    )
+    rate, low, high = (100 * cells[name].to_numpy(float) for name in ("learned_rate", "learned_low", "learned_high"))
+    ends = [rate - low, high - rate]
+    axes.errorbar(
+        values, rate, yerr=ends, color=BLACK, fmt="o-", markersize=4, capsize=3, label="learned, 95% interval"
+    )
+    if cells.alive_bound.notna().all():
+        bound = 100 * cells.alive_bound.to_numpy(float)
+        axes.plot(values, bound, color=BLACK, linestyle=":", linewidth=1.6, label="not born dead: theory's least share")
+    axes.set_xlim(min(values), max(values))
+    axes.set_ylim(0, 100)
+    if np.allclose(values, np.round(values)):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    dress(axes, axis, "replicas (%)")
+    drawn.legend(*axes.get_legend_handles_labels(), fontsize=9, loc="outside lower center", ncols=4, frameon=False)
+    return drawn

@@ -1,0 +1,118 @@
+"""Run the cells that are missing: on this machine's cores, or on the Dask cluster that the environment names.
+
+One way for both: Dask's futures, on a cluster of this machine's own if there is no other. A worker that dies costs its
+cell's time, for Dask gives the cell to another one; what is finished is saved at once.
+"""
+
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from distributed import Client, KilledWorker, LocalCluster, as_completed
+
+from pipeline.artifacts import cells as store
+from pipeline.data.points import Split
+from pipeline.errors import UserError
+from pipeline.studies.work import Task, work
+
+ADDRESS = "DASK_SCHEDULER_ADDRESS"  # Dask's own convention
+ANSWER_WITHIN = 20  # seconds
+
+
+def run(
+    tasks: Mapping[str, Task],
+    split: Split,
+    on_cell: Callable[[str], None] = lambda name: None,
+    workers: int | None = None,
+) -> None:
+    """Train and save every cell that the store does not hold.
+
+    Args:
+        tasks: by the cell's name. on_cell: called with the name of each that is there.
+        workers: processes on this machine where no cluster is named; its cores by default.
+
+    Raises:
+        UserError: the scheduler does not answer; or cells failed, all of them named, when the others are done.
+    """
+    missing: dict[str, Task] = {}
+    for name, task in tasks.items():
+        if store.holds(task.key):
+            on_cell(name)
+        else:
+            missing[name] = task
+    if not missing:
+        return
+    failed: dict[str, str] = {}
+    with _client(workers or cores()) as client:
+        for names, result in _results(client, missing, split):
+            if isinstance(result, BaseException):
+                failed |= dict.fromkeys(names, _reason(result))
+                continue
+            task = missing[names[0]]
+            store.save(task.key, {"variant": task.variant, "training": task.training}, result)
+            for name in names:
+                on_cell(name)
+    if failed:
+        listed = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
+        raise UserError(f"{len(failed)} of {len(tasks)} cells failed, the others are done: {listed}")
+
+
+def cores() -> int:
+    """That this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _results(
+    client: Client, tasks: Mapping[str, Task], split: Split
+) -> Iterator[tuple[list[str], bytes | BaseException]]:
+    """As they come: the names of each distinct cell, and its bytes or why there are none."""
+    named: dict[str, list[str]] = {}
+    for name, task in tasks.items():
+        named.setdefault(task.key, []).append(name)
+    data = client.scatter(split, broadcast=True)
+    futures = {}
+    for key, names in named.items():
+        task = tasks[names[0]]
+        # The longest first, so that no core waits for it at the end.
+        length = task.training["epochs"] * task.training["replicas"] * task.variant["hidden_layers"]
+        futures[client.submit(work, task, names[0], data, key=f"cell-{key}", priority=length)] = names
+    for future in as_completed(list(futures)):
+        yield futures.pop(future), future.exception() or future.result()
+
+
+@contextmanager
+def _client(workers: int) -> Iterator[Client]:
+    """Of the cluster that the environment names, or of one on this machine alone that ends with the context.
+
+    Raises:
+        UserError: the named scheduler does not answer.
+    """
+    for name in ("distributed", "distributed.worker", "distributed.nanny", "distributed.scheduler", "tornado"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what fails is reported by cell, in one line
+    address = os.environ.get(ADDRESS)
+    if address:
+        try:
+            client = Client(address, timeout=ANSWER_WITHIN)
+        except (OSError, ValueError, TimeoutError) as error:
+            raise UserError(
+                f"{ADDRESS}: {address}: no answer ({type(error).__name__}): must be the address of a running Dask "
+                "scheduler, or unset for this machine's cores"
+            ) from None
+        with client:
+            yield client
+        return
+    options = {"n_workers": workers, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
+    with LocalCluster(**options, memory_limit=0) as cluster, Client(cluster) as client:
+        yield client
+
+
+def _reason(error: BaseException) -> str:
+    """In one line, for a person."""
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, ModuleNotFoundError):
+        return f"{error}: start the workers in the project's folder, with its packages and PYTHONPATH=."
+    if isinstance(error, KilledWorker):
+        return "every worker that tried it died: out of memory? A smaller training.chunk needs less"
+    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"

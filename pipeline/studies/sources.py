@@ -1,0 +1,32 @@
+"""What code a cell's result depends on: the modules that training imports, by their bytes."""
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent.parent
+# A test compares these with what training really imports.
+ROOMS = ("data", "model", "params", "probes", "training")
+MODULES = ("backend.py", "errors.py", "history.py", "randomness.py")
+# In those rooms, and not imported by training: sections of params.yaml that say nothing about it.
+APART = (
+    *(f"params/{section}.py" for section in ("comparison", "data", "diagnosis", "evaluation", "split", "studies")),
+    "params/tracking.py",
+    "data/generate.py",
+    "data/split.py",
+)
+
+
+def files() -> list[Path]:
+    """All of them, relative to the package."""
+    rooms = (path.relative_to(PACKAGE) for room in ROOMS for path in (PACKAGE / room).glob("*.py"))
+    return sorted({*rooms, *map(Path, MODULES)} - set(map(Path, APART)))
+
+
+@cache
+def fingerprint() -> str:
+    """SHA-256 of names and bytes, of this process's own copy; taken once, for what is imported stays what it is."""
+    total = hashlib.sha256()
+    for path in files():
+        total.update(path.as_posix().encode() + hashlib.sha256((PACKAGE / path).read_bytes()).digest())
+    return total.hexdigest()

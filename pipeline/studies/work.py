@@ -1,0 +1,52 @@
+"""One cell's training, as a task for a worker on this machine or another: plain values in, bytes out."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.artifacts.arrays import packed
+from pipeline.data.points import Split
+from pipeline.errors import UserError
+from pipeline.params.training import TrainingParams
+from pipeline.params.variants import VariantParams
+from pipeline.studies import sources
+
+
+@dataclass(frozen=True)
+class Task:
+    """All that a cell's result depends on.
+
+    variant, training: as plain values. data: fingerprint of the split. sources: of the code that trains.
+    """
+
+    variant: dict[str, Any]
+    training: dict[str, Any]
+    data: str
+    sources: str
+
+    @property
+    def key(self) -> str:
+        """SHA-256 of all of it: cells that say the same are one, in whatever study and under whatever name."""
+        everything = [self.variant, self.training, self.data, self.sources]
+        return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()
+
+
+def work(task: Task, name: str, split: Split) -> bytes:
+    """Train a cell; the history as the bytes of its file.
+
+    Raises:
+        UserError: this process runs other sources than the one that asks, or the cell cannot be trained.
+    """
+    if sources.fingerprint() != task.sources:
+        raise UserError(
+            f"worker in {sources.PACKAGE.parent}: runs other sources than the study "
+            f"({sources.fingerprint()[:12]}, not {task.sources[:12]}): must be of the same commit, and started anew"
+        )
+    # Here, for only a worker needs TensorFlow.
+    from pipeline.training.replicas import train
+
+    trained = train(
+        VariantParams.model_validate(task.variant), name, split, TrainingParams.model_validate(task.training)
+    )
+    return packed(trained.history)
