@@ -11,7 +11,11 @@ from ruamel.yaml import YAML
 
 from pipeline.params.file import SECTIONS
 
-STAGES = {name: stage.get("do", stage) for name, stage in YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"].items()}
+STAGES = {
+    name: stage.get("do", stage)
+    for file in ("dvc.yaml", "studies/dvc.yaml")
+    for name, stage in YAML(typ="safe").load(ROOT / file)["stages"].items()
+}
 MODULES = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts)
     for path in (ROOT / "pipeline").rglob("*.py")
@@ -38,7 +42,7 @@ FLOORS = [
     {"evaluation"},
     {"training", "plots"},
     {"report", "artifacts"},
-    {"tracking"},
+    {"tracking", "studies"},
     {"stages", "check", "results", "export"},
 ]
 
@@ -63,6 +67,7 @@ def test_a_stage_reads_exactly_the_sections_that_it_lists(stage: str) -> None:
     read = set(re.findall(r'"(\w+)"', source)) & set(SECTIONS)
     read |= {"defaults", "variants"} if "variants.resolve" in source else set()
     read |= {"variants"} if "variants.names" in source else set()
+    read |= {"defaults", "variants", "studies"} if "params.studies import" in source else set()
     assert read == sections(stage)
 
 
@@ -76,7 +81,7 @@ def test_a_threshold_a_plot_or_tracking_retrains_nothing() -> None:
     assert not any(room in dep for dep in STAGES["train"]["deps"] for room in ("plots/", "evaluation/", "tracking/"))
 
 
-@pytest.mark.parametrize("stage", ["generate", "split", "evaluate", "compare", "track"])
+@pytest.mark.parametrize("stage", ["generate", "split", "evaluate", "compare", "track", "study"])
 def test_only_train_imports_tensorflow(stage: str) -> None:
     """For real: in a process of its own, by what lies in sys.modules."""
     code = (

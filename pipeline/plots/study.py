@@ -65,7 +65,8 @@ def learned_along(cells: pd.DataFrame, values: Sequence[float], axis: str, title
     if cells.alive_bound.notna().all():
         bound = 100 * cells.alive_bound.to_numpy(float)
         axes.plot(values, bound, color=BLACK, linestyle=":", linewidth=1.6, label="not born dead: theory's least share")
-    axes.set_xlim(min(values), max(values))
+    margin = 0.02 * (max(values) - min(values))
+    axes.set_xlim(min(values) - margin, max(values) + margin)
     axes.set_ylim(0, 100)
     if np.allclose(values, np.round(values)):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))

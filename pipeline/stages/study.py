@@ -47,7 +47,7 @@ def main(name: str) -> None:
     extra = {cell: int(history.attrs.get("extra_epochs", 0)) for cell, history in histories.items()}
     table = cells_table(evaluations, recipes, {cell.name: cell.changes for cell in found}, extra)
     addresses = {}
-    for title, figure in _figures(name, table, found, evaluations):
+    for title, figure in _figures(params.base, table, found, evaluations):
         save_figure(figure, studies.figure_path(name, title))
         addresses[title] = f"{title}.png"
     verdicts = {cell: each.metrics["verdict"] for cell, each in evaluations.items()}
@@ -70,7 +70,7 @@ def _plain(cell: Cell) -> tuple[dict, dict]:
 
 
 def _figures(
-    name: str, table: pd.DataFrame, found: Sequence[Cell], evaluations: Mapping[str, VariantEvaluation]
+    base: str, table: pd.DataFrame, found: Sequence[Cell], evaluations: Mapping[str, VariantEvaluation]
 ) -> Iterator[tuple[str, Figure]]:
     reference = reference_of(list(found)).name
     yield "differences", differences(ranked(table), reference)
@@ -80,7 +80,9 @@ def _figures(
     numbers = [cell.place[next(iter(axis))] for cell in found if cell.place] if len(axis) == 1 else []
     if len(numbers) == len(found) > 1 and all(isinstance(number, int | float) for number in numbers):
         order = sorted(range(len(numbers)), key=numbers.__getitem__)
-        along = learned_along(table.iloc[order], [numbers[row] for row in order], axis.pop(), f"Study {name}")
+        along = learned_along(
+            table.iloc[order], [numbers[row] for row in order], axis.pop(), f"{base}: what becomes of its replicas"
+        )
         yield "along", along
 
 

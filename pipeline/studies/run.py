@@ -76,7 +76,7 @@ def _results(
         task = tasks[names[0]]
         # The longest first, so that no core waits for it at the end.
         length = task.training["epochs"] * task.training["replicas"] * task.variant["hidden_layers"]
-        futures[client.submit(work, task, names[0], data, key=f"cell-{key}", priority=length)] = names
+        futures[client.submit(work, task, data, key=f"cell-{key}", priority=length)] = names
     for future in as_completed(list(futures)):
         yield futures.pop(future), future.exception() or future.result()
 

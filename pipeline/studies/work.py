@@ -12,6 +12,8 @@ from pipeline.params.training import TrainingParams
 from pipeline.params.variants import VariantParams
 from pipeline.studies import sources
 
+CELL = "cell"  # what the model is called: not by the cell's name, on which no result depends
+
 
 @dataclass(frozen=True)
 class Task:
@@ -32,7 +34,7 @@ class Task:
         return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()
 
 
-def work(task: Task, name: str, split: Split) -> bytes:
+def work(task: Task, split: Split) -> bytes:
     """Train a cell; the history as the bytes of its file.
 
     Raises:
@@ -46,7 +48,8 @@ def work(task: Task, name: str, split: Split) -> bytes:
     # Here, for only a worker needs TensorFlow.
     from pipeline.training.replicas import train
 
-    trained = train(
-        VariantParams.model_validate(task.variant), name, split, TrainingParams.model_validate(task.training)
-    )
-    return packed(trained.history)
+    variant, training = VariantParams.model_validate(task.variant), TrainingParams.model_validate(task.training)
+    try:
+        return packed(train(variant, CELL, split, training).history)
+    except UserError as error:
+        raise UserError(str(error).removeprefix(f"variants.{CELL}.")) from None

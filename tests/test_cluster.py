@@ -1,0 +1,139 @@
+"""Studies at work: on this machine, and on a real Dask scheduler with two real workers, one of which is killed."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+from workspace import Done, Workspace, free_port, stage, wait_until
+
+pytestmark = pytest.mark.slow
+
+STUDY = {"base": "small", "grid": {"hidden_layers": [1, 2, 3]}}
+TABLES = ("cells.csv", "replicas.csv", "curves.csv", "index.md", "index.html")
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A workspace whose study has run on this machine. Only to look at."""
+    workspace = Workspace.create(tmp_path_factory.mktemp("local") / "study")
+    workspace.edit({"studies": {"depth": STUDY}})
+    workspace.run("dvc", "repro", "split")
+    workspace.run("dvc", "repro", "studies/dvc.yaml")
+    return workspace
+
+
+@pytest.fixture
+def untouched(local: Workspace, tmp_path: Path) -> Workspace:
+    """The same data and parameters, and no cell."""
+    return without_cells(local, tmp_path)
+
+
+def without_cells(local: Workspace, folder: Path) -> Workspace:
+    listed = local.run("git", "ls-files", "-co", "--exclude-standard").stdout.split()
+    workspace = Workspace(folder / "study")
+    for name in [*listed, *(f"data/split/{file}" for file in local.content("data/split"))]:
+        (workspace.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (workspace.folder / name).write_bytes((local.folder / name).read_bytes())
+    return workspace
+
+
+def tables(workspace: Workspace) -> dict[str, bytes]:
+    return {name: (workspace.folder / "studies" / "depth" / name).read_bytes() for name in TABLES}
+
+
+def finished(workspace: Workspace) -> dict[Path, int]:
+    """The cells in the store, and when each was written."""
+    return {path: path.stat().st_mtime_ns for path in (workspace.folder / "cells").glob("*/history.nc")}
+
+
+@contextmanager
+def cluster(workspace: Workspace, *sources: Path) -> Iterator[tuple[str, list[subprocess.Popen]]]:
+    """A scheduler, and a worker for each folder with the project's sources."""
+    address = f"tcp://127.0.0.1:{free_port()}"
+    port = address.rpartition(":")[2]
+    with ExitStack() as stack:
+        scheduler = ["dask", "scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard"]
+        stack.enter_context(workspace.running(*scheduler))
+        command = ["dask", "worker", address, "--nthreads", "1", "--no-dashboard", "--no-nanny"]
+        places = {"local-directory": str(workspace.folder / ".dvc" / "tmp")}
+        options = [text for name, value in places.items() for text in (f"--{name}", value)]
+        workers = [
+            stack.enter_context(workspace.running(*command, *options, PYTHONPATH=str(folder))) for folder in sources
+        ]
+        yield address, workers
+
+
+def study(workspace: Workspace, address: str) -> Done:
+    return workspace.attempt(*stage("study", "depth"), DASK_SCHEDULER_ADDRESS=address)
+
+
+def test_a_second_repro_does_nothing_and_the_root_leaves_studies_alone(local: Workspace) -> None:
+    assert local.run("dvc", "repro", "studies/dvc.yaml").executed == set()
+    assert "study" not in local.run("dvc", "repro", "--dry").stdout
+    text = (local.folder / "studies" / "depth" / "index.md").read_text()
+    assert "The reference, `hidden_layers=2`, learns in" in text
+
+
+def test_two_workers_give_the_local_bytes_though_one_is_killed(local: Workspace, untouched: Workspace) -> None:
+    folder = untouched.folder
+    with cluster(untouched, folder, folder) as (address, (first, _)):
+        command = stage("study", "depth")
+        with untouched.running(*command, DASK_SCHEDULER_ADDRESS=address) as process:
+            wait_until(lambda: finished(untouched) or process.poll() is not None, every=0.01)
+            assert process.poll() is None, "it ended before a worker could be killed"
+            os.killpg(first.pid, signal.SIGKILL)
+            assert process.wait(240) == 0
+    assert tables(untouched) == tables(local)
+
+
+def test_one_worker_gives_the_local_bytes(local: Workspace, untouched: Workspace) -> None:
+    with cluster(untouched, untouched.folder) as (address, _):
+        assert study(untouched, address).code == 0
+    assert tables(untouched) == tables(local)
+
+
+def test_an_added_cell_trains_alone_and_an_interrupted_study_resumes(untouched: Workspace) -> None:
+    with untouched.running(*stage("study", "depth")) as process:
+        wait_until(lambda: finished(untouched) or process.poll() is not None, every=0.01)
+        assert process.poll() is None, "it ended before it could be killed"
+    before = finished(untouched)
+    assert 1 <= len(before) < 3
+    untouched.edit({"studies.depth.cells": {"wide": {"units": 7}}})
+    untouched.run(*stage("study", "depth"))
+    after = finished(untouched)
+    assert before.items() <= after.items()
+    assert len(after) == 4
+    assert "`wide`" in (untouched.folder / "studies" / "depth" / "index.md").read_text()
+
+
+def test_a_cell_that_fails_is_named_and_the_others_finish(untouched: Workspace) -> None:
+    untouched.edit({"studies.depth.cells": {"bad": {"activation": "nonsense"}}})
+    done = untouched.attempt(*stage("study", "depth"))
+    (line,) = done.stderr.strip().splitlines()
+    assert (done.code, "Traceback" in done.stderr) == (1, False)
+    assert line.startswith("error: 1 of 4 cells failed, the others are done: bad: activation: nonsense: not a Keras")
+    assert len(finished(untouched)) == 3
+    assert not (untouched.folder / "studies" / "depth").exists()
+
+
+def test_a_worker_with_other_sources_is_refused_in_one_line(untouched: Workspace, tmp_path: Path) -> None:
+    other = without_cells(untouched, tmp_path / "other")
+    probe = other.folder / "pipeline" / "probes" / "weights.py"
+    probe.write_text(probe.read_text() + "# other\n")
+    with cluster(untouched, other.folder) as (address, _):
+        done = study(untouched, address)
+    (line,) = done.stderr.strip().splitlines()
+    assert done.code == 1
+    assert "runs other sources than the study" in line
+    assert finished(untouched) == {}
+
+
+def test_a_scheduler_that_does_not_answer_is_one_line(untouched: Workspace) -> None:
+    done = study(untouched, f"tcp://127.0.0.1:{free_port()}")
+    (line,) = done.stderr.strip().splitlines()
+    assert done.code == 1
+    assert line.startswith("error: DASK_SCHEDULER_ADDRESS: tcp://127.0.0.1:")

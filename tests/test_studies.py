@@ -1,0 +1,125 @@
+"""Studies: which cells a grid has, what their results depend on, and that it does not matter where they run."""
+
+from typing import Any
+
+import pandas as pd
+import pytest
+from conftest import RECIPE, training
+from imports import ROOT, module_file, project_modules
+from test_evaluation import evaluated, history
+
+from pipeline.errors import UserError
+from pipeline.evaluation.study import cells_table, ranked
+from pipeline.params.studies import Cell, cells, reference_of
+from pipeline.report import markdown
+from pipeline.report.study import StudyFindings, write
+from pipeline.studies import sources
+from pipeline.studies.work import Task, work
+
+
+def document(**study: Any) -> dict[str, Any]:
+    """A params.yaml with one study of the variant `v`."""
+    return {"defaults": RECIPE, "variants": {"v": {}}, "studies": {"s": {"base": "v", **study}}}
+
+
+def found(**study: Any) -> list[Cell]:
+    return cells(document(**study), "s", training())[1]
+
+
+def test_a_grid_has_every_combination_by_dotted_paths() -> None:
+    made = found(grid={"units": [3, 4], "optimizer.config.learning_rate": [0.1, 0.2]})
+    rate = "optimizer.config.learning_rate"
+    names = [f"units={units}, {rate}={value}" for units in (3, 4) for value in (0.1, 0.2)]
+    assert [cell.name for cell in made] == names
+    assert [cell.variant.units for cell in made] == [3, 3, 4, 4]
+    assert made[3].variant.optimizer.config == {"learning_rate": 0.2, "momentum": 0.9}
+    assert made[3].place == {"units": 4, rate: 0.2}
+    assert reference_of(made) is made[0]
+
+
+def test_the_base_is_a_cell_where_no_other_equals_it() -> None:
+    made = found(cells={"wide": {"units": 9}, "elu": {"activation": "elu"}})
+    assert [cell.name for cell in made] == ["v", "wide", "elu"]
+    assert reference_of(made).name == "v"
+    assert made[1].changes == {"units": 9}
+    assert [cell.name for cell in found(cells={"same": {"units": 3}})] == ["same"]
+
+
+def test_a_cell_may_change_its_budget_and_a_study_its_replicas() -> None:
+    made = found(replicas=9, cells={"long": {"epochs": 50}})
+    assert [(cell.training.epochs, cell.training.replicas) for cell in made] == [(3, 9), (50, 9)]
+    assert made[1].changes == {"epochs": 50}
+
+
+@pytest.mark.parametrize(
+    ("study", "said"),
+    [
+        ({"base": "w", "grid": {"units": [1]}}, "studies.s.base: w: must be one of the variants v"),
+        ({}, "studies.s: neither grid nor cells: must have at least one"),
+        ({"grid": {"units": []}}, "studies.s.grid.units: []"),
+        ({"cells": {"c": {"units": 0}}}, "studies.s.cells.c.units: 0: must be at least 1"),
+        ({"cells": {"c": {"seed": 1}}}, "studies.s.cells.c.seed: unknown key: must be one of hidden_layers, units"),
+        ({"cells": {"c": {"epochs": -1}}}, "studies.s.cells.c.epochs: -1: must be at least 0"),
+        ({"grid": {"units": ["x"]}}, "studies.s.grid.units: x: must be a whole number"),
+        ({"cells": {"v": {"units": 9}}}, "studies.s: two cells are named v: must differ"),
+        ({"replicas": 0, "grid": {"units": [1]}}, "studies.s.replicas: 0: must be at least 1"),
+        ({"cels": {}}, "studies.s.cels: unknown key: must be one of base, replicas, grid, cells"),
+    ],
+)
+def test_a_mistake_is_one_line(study: dict[str, Any], said: str) -> None:
+    with pytest.raises(UserError) as error:
+        found(**study)
+    assert str(error.value).startswith(said)
+
+
+def task(cell: Cell, data: str = "d", code: str = "c") -> Task:
+    return Task(cell.variant.model_dump(mode="json"), cell.training.model_dump(mode="json"), data, code)
+
+
+def test_a_cell_is_known_by_all_that_its_result_depends_on_and_by_no_name() -> None:
+    first, again = found(cells={"a": {"units": 9}})[1], found(cells={"b": {"units": 9}})[1]
+    assert task(first).key == task(again).key
+    others = [
+        task(found(cells={"a": {"units": 8}})[1]),
+        task(found(cells={"a": {"units": 9, "epochs": 2}})[1]),
+        task(found(replicas=9, cells={"a": {"units": 9}})[1]),
+        task(first, data="e"),
+        task(first, code="d"),
+    ]
+    assert len({each.key for each in [task(first), *others]}) == 6
+
+
+def test_the_sources_are_what_training_imports() -> None:
+    imported = {
+        module_file(name).relative_to(ROOT / "pipeline") for name in project_modules("pipeline.training.replicas")
+    }
+    assert imported <= set(sources.files())
+    unused = {path for path in set(sources.files()) - imported if (sources.PACKAGE / path).stat().st_size}
+    assert not unused
+
+
+def test_a_worker_of_other_sources_refuses(circles: Any) -> None:
+    with pytest.raises(UserError, match="runs other sources than the study"):
+        work(task(found(cells={"a": {"units": 9}})[0], code="other"), circles)
+
+
+def test_the_table_and_the_page_rank_what_helps_and_what_does_not() -> None:
+    learns, fails = [0.5, 0.9], [0.5, 0.5]
+    made = {
+        "v": evaluated(history([learns] * 5 + [fails] * 5)),
+        "good": evaluated(history([learns] * 10)),
+        "bad": evaluated(history([fails] * 10)),
+        "same": evaluated(history([learns] * 6 + [fails] * 4)),
+    }
+    recipes = {name: {**RECIPE, "activation": {"class_name": "relu"}} for name in made}
+    changes = {"v": {}, "good": {"units": 9}, "bad": {"units": 1}, "same": {"activation": {"class_name": "elu"}}}
+    table = cells_table(made, recipes, changes, {**dict.fromkeys(made, 0), "good": 40})
+    assert table.effect.tolist() == ["reference", "helps", "harms", "undecided"]
+    assert ranked(table).cell.tolist() == ["good", "same", "v", "bad"]
+    assert table.alive_bound.tolist() == pytest.approx([1 - 2**-3] * 4)
+    page = markdown.render(write(StudyFindings("s", "v", table, {"v": "v: 5 of 10 learn. So."}, {}, "abc", {})))
+    said = "`good`: 10 of 10 learn, after 40 extra epochs of pre-training; difference from `v`: +50 points [12, 76]"
+    assert said in page
+    order = [page.index(text) for text in ("**Helps:**", "`good`", "**Harms:**", "`bad`", "**Undecided", "`same`")]
+    assert order == sorted(order)
+    assert isinstance(table, pd.DataFrame)
