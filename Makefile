@@ -11,12 +11,13 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 unexport PYTHONHOME PYTHONPATH
 
-.PHONY: help repro test unit setup ui publish check format bench figures lock
+.PHONY: help repro studies test unit setup ui publish check format bench figures lock
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make repro    set up, run the whole study, publish it to MLflow, show the result"
 	@echo "make test     set up, run all tests              make unit     the quick ones only"
+	@echo "make studies  grids and remedies, each cell over its replicas: on this machine or a Dask cluster"
 	@echo "make ui       look at the runs in MLflow         make publish  publish to MLFLOW_TRACKING_URI"
 	@echo "make check    format, lint, types                make format   mend format and imports"
 	@echo "make bench    speed and memory, as ratios        make figures  renew the README's figures"
@@ -49,6 +50,10 @@ $(INSTALLED): requirements.lock
 
 ui: setup
 	@python3 -m pipeline.tracking.ui $(if $(PORT),--port $(PORT))
+
+studies: setup
+	@python3 -m pipeline.check
+	@dvc repro studies/dvc.yaml
 
 publish: setup
 	@python3 -m pipeline.stages.track

@@ -67,7 +67,8 @@ def test_a_stage_reads_exactly_the_sections_that_it_lists(stage: str) -> None:
     read = set(re.findall(r'"(\w+)"', source)) & set(SECTIONS)
     read |= {"defaults", "variants"} if "variants.resolve" in source else set()
     read |= {"variants"} if "variants.names" in source else set()
-    read |= {"defaults", "variants", "studies"} if "params.studies import" in source else set()
+    read |= {"studies"} if "study_names(document)" in source else set()
+    read |= {"defaults", "variants", "studies"} if "cells(document" in source else set()
     assert read == sections(stage)
 
 

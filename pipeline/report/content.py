@@ -24,6 +24,7 @@ class Study:
     shared: the sections of params.yaml that hold for all variants, by name.
     data: the fingerprint of the split. versions: by package, of what trained.
     pictures: addresses relative to the page, by name; a figure that could not be drawn is not among them.
+    studies: the address of each study's page, which is there once the study has run.
     """
 
     comparison: Comparison
@@ -34,6 +35,7 @@ class Study:
     data: str
     versions: Mapping[str, Sequence[str]]
     pictures: Mapping[str, str]
+    studies: Mapping[str, str]
 
 
 def write(study: Study) -> Document:
@@ -226,6 +228,9 @@ def _helps(study: Study) -> Iterator[Block]:
         yield Text("**Suggested**, for the main cause of each variant, the most promising first. Not tried here.")
         rows = [[", ".join(names), *said] for said, names in suggested.items()]
         yield Table(["variant", "main cause", "in `params.yaml`", "because", "source"], rows)
+    if study.studies:
+        links = ", ".join(f"[{name}]({address})" for name, address in study.studies.items())
+        yield Text(f"**Tried**, each change over its replicas, once `make studies` has run: {links}.")
 
 
 def _run(study: Study) -> Iterator[Block]:

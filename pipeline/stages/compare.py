@@ -5,7 +5,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from pipeline.artifacts import comparisons, runs, splits
+from pipeline.artifacts import comparisons, runs, splits, studies
 from pipeline.artifacts.evaluations import load_evaluation
 from pipeline.artifacts.figures import save_figure
 from pipeline.artifacts.points import SCATTER
@@ -20,6 +20,7 @@ from pipeline.params.data import DataParams
 from pipeline.params.diagnosis import DiagnosisParams
 from pipeline.params.evaluation import EvaluationParams
 from pipeline.params.split import SplitParams
+from pipeline.params.studies import study_names
 from pipeline.params.training import TrainingParams
 from pipeline.plots import accuracy, gradients, surfaces, weights
 from pipeline.plots import comparison as compared
@@ -51,7 +52,8 @@ def main() -> None:
         pictures[name] = comparisons.address(comparisons.figure_path(name))
     metrics = {name: evaluation.metrics for name, evaluation in evaluations.items()}
     data, versions = splits.fingerprint(), runs.versions(recipes)
-    report = content.write(Study(tables, params, metrics, recipes, shared, data, versions, pictures))
+    pages = {name: comparisons.address(studies.page(name)) for name in study_names(document)}
+    report = content.write(Study(tables, params, metrics, recipes, shared, data, versions, pictures, pages))
     page = html.render(report, comparisons.pictures(pictures.values()))
     comparisons.save_comparison(tables)
     comparisons.save_report(page, markdown.render(report))

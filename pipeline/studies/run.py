@@ -54,7 +54,10 @@ def run(
             for name in names:
                 on_cell(name)
     if failed:
-        listed = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
+        by_reason: dict[str, list[str]] = {}
+        for name, reason in failed.items():
+            by_reason.setdefault(reason, []).append(name)
+        listed = "; ".join(f"{' and '.join(names)}: {reason}" for reason, names in by_reason.items())
         raise UserError(f"{len(failed)} of {len(tasks)} cells failed, the others are done: {listed}")
 
 
@@ -103,7 +106,7 @@ def _client(workers: int) -> Iterator[Client]:
             yield client
         return
     options = {"n_workers": workers, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
-    with LocalCluster(**options, memory_limit=0) as cluster, Client(cluster) as client:
+    with LocalCluster(**options, memory_limit=0, silence_logs=logging.CRITICAL) as cluster, Client(cluster) as client:
         yield client
 
 
@@ -111,8 +114,8 @@ def _reason(error: BaseException) -> str:
     """In one line, for a person."""
     if isinstance(error, UserError):
         return str(error)
-    if isinstance(error, ModuleNotFoundError):
-        return f"{error}: start the workers in the project's folder, with its packages and PYTHONPATH=."
+    if isinstance(error, ModuleNotFoundError) or "deserialization" in str(error):
+        return "the cluster cannot import pipeline: start scheduler and workers in the project's folder, PYTHONPATH=."
     if isinstance(error, KilledWorker):
         return "every worker that tried it died: out of memory? A smaller training.chunk needs less"
     return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
