@@ -292,14 +292,18 @@ def test_server_is_published_to_once(workspace: Workspace, tmp_path: Path) -> No
 
         client = MlflowClient(address)
         first = logged(client)
+        registered = client.search_model_versions()
+        assert len(registered) == 1
+        assert client.get_registered_model("circles-classifier").aliases == {"best": registered[0].version}
         assert set(variants(first)) == VARIANTS
         assert_whole(first)
         for run_id in first:
-            assert {each.path for each in client.list_artifacts(run_id)} == {"figures", "history", "tables"}
+            assert {each.path for each in client.list_artifacts(run_id)} == {"figures", "history", "images", "tables"}
         assert list((tmp_path / "server-artifacts").rglob("*.keras"))
 
         workspace.track(MLFLOW_TRACKING_URI=address)
         assert logged(client) == first
+        assert client.search_model_versions() == registered
     assert workspace.rows("SELECT run_uuid FROM runs") == own
 
 

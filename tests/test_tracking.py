@@ -1,7 +1,13 @@
 """Tracking on a real SQLite store: what is published, and that publishing again changes nothing."""
 
+import json
 import math
+import os
+import re
+import shutil
 import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,25 +15,32 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+from PIL import Image
 from test_evaluation import evaluated, history
 
 from pipeline.errors import UserError
 from pipeline.params.tracking import TrackingParams
-from pipeline.tracking import publish, store
+from pipeline.tracking import images, packaging, publish, store
 from pipeline.tracking.content import Point, VariantContent, VariantFiles, assemble, flattened, log_spaced
+from pipeline.tracking.guide import searches
 
-TRACKING = TrackingParams(experiment="e", layer_epochs=3, profile_epochs=2)
+TRACKING = TrackingParams(experiment="e", registered_model="m", layer_epochs=3, profile_epochs=2)
 RECIPE = {"hidden_layers": 1, "optimizer": {"class_name": "SGD", "config": {"momentum": 0.9}}}
 ACCURACIES = [[0.5, 0.8, 0.9], [0.5, 0.6, 0.7], [0.5, 0.5, 0.85]]
 
 
-def content(threshold: float = 0.75, variant: str = "v", trained: bytes = b"1") -> VariantContent:
-    """A variant of hand-made history, judged by a threshold; `trained` stands for what training left."""
-    evaluation = evaluated(history(ACCURACIES), threshold)
-    outputs, judged = Path(f"{variant}.bin"), Path(f"{variant}.csv")
+def content(threshold: float = 0.75, variant: str = "v", trained: bytes = b"1", best: float = 0.9) -> VariantContent:
+    """A variant of hand-made history, judged by a threshold; `trained` stands for what training left, and `best` is the
+    highest accuracy that its replicas reach. Its figure says the threshold."""
+    evaluation = evaluated(history([[0.5, 0.8, best], *ACCURACIES[1:]]), threshold)
+    outputs, judged, figure, model = (Path(f"{variant}{end}") for end in (".bin", ".csv", ".png", ".keras"))
     outputs.write_bytes(trained)
     evaluation.replicas.to_csv(judged)
-    files = VariantFiles([outputs], [judged], {"tables": [judged]}, {})
+    figure.write_bytes(f"{threshold}".encode())
+    model.write_bytes(trained)
+    files = VariantFiles([outputs], [judged], {"tables": [judged]}, [figure], {"best": model})
     return assemble(variant, RECIPE, {"training": {"seed": 4}}, evaluation, files, TRACKING)
 
 
@@ -37,11 +50,25 @@ def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MlflowClient:
     monkeypatch.chdir(tmp_path)
     for name in ("MLFLOW_TRACKING_URI", "DVC_ROOT", "DVC_EXP_NAME"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(packaging, "packaged", not_packaged)
     return MlflowClient(tracking_uri=f"sqlite:///{tmp_path / 'mlruns/mlflow.db'}")
 
 
+@contextmanager
+def not_packaged(variants: Sequence[dict[str, Path]]) -> Iterator[list[dict[str, Path]]]:
+    """Stands in for packaging, which needs TensorFlow: folders that hold the files themselves, and MLflow's mark."""
+    folders = []
+    for number, sources in enumerate(variants):
+        folders.append({name: Path("packaged") / str(number) / name for name in sources})
+        for name, folder in folders[-1].items():
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copy(sources[name], folder / "model.keras")
+            (folder / "MLmodel").write_text("flavors: {}")
+    yield folders
+
+
 def published(*contents: VariantContent) -> dict[str, str]:
-    return publish.publish(contents, "e", {})
+    return publish.publish(contents, TRACKING, ("v", "w"), {})
 
 
 def runs(client: MlflowClient) -> tuple[list[Run], list[Run]]:
@@ -166,7 +193,9 @@ def test_the_name_of_a_dvc_experiment_is_kept(client: MlflowClient, monkeypatch:
 def test_values_that_are_not_finite_are_left_out(client: MlflowClient) -> None:
     made = history(ACCURACIES)
     made.test_loss[0, 2] = np.inf
-    points = assemble("v", RECIPE, {"training": {"seed": 4}}, evaluated(made), VariantFiles([], [], {}, {}), TRACKING)
+    points = assemble(
+        "v", RECIPE, {"training": {"seed": 4}}, evaluated(made), VariantFiles([], [], {}, [], {}), TRACKING
+    )
     assert points.replicas[0].tags == {"outcome": "not_learned", "cause": "exploding"}
     assert "test_loss" not in {point.key for point in points.replicas[0].points}
     assert all(math.isfinite(point.value) for each in [points, *points.replicas] for point in each.points)
@@ -275,3 +304,248 @@ def test_a_point_that_is_no_more_becomes_not_a_number(client: MlflowClient) -> N
     count = len(client.get_metric_history(parent, "gone"))
     published(replace(whole, points=[*whole.points, Point("gone", 1.0, 5)], judgement="a third"))
     assert len(client.get_metric_history(parent, "gone")) == count
+
+
+# Replicas in numbers
+
+
+def test_a_replicas_evidence_is_in_metrics_and_its_recipe_in_parameters(client: MlflowClient) -> None:
+    published(content())
+    for child in runs(client)[1]:
+        metrics = child.data.metrics
+        assert metrics["learned"] == (child.data.tags["outcome"] == "learned")
+        assert {"living_at_start", "living_at_end", "gradient_ratio", "gradient_scale", "loss_growth"} <= set(metrics)
+        assert all(math.isfinite(value) for value in metrics.values())
+        assert {"variant", "hidden_layers", "optimizer", "seed", "replica"} <= set(child.data.params)
+
+
+# Images
+
+
+def stored_images(client: MlflowClient) -> dict[str, str]:
+    """The content of a variant's images, by file name."""
+    parent = runs(client)[0][0]
+    place = Path(client.download_artifacts(parent.info.run_id, images.FOLDER))
+    return {path.name: path.read_text() for path in place.iterdir()}
+
+
+def test_figures_are_named_as_mlflows_own_log_image_names_them(client: MlflowClient) -> None:
+    """But for the clock, the random number and the format of the thumbnail."""
+    published(content())
+    run_id = runs(client)[0][0].info.run_id
+    ours = {each.path for each in client.list_artifacts(run_id, images.FOLDER)}
+    assert ours == {f"images/{name}" for name in images.names("v")}
+    assert client.get_run(run_id).data.tags.items() >= images.TAGS.items()
+
+    other = client.create_run("0").info.run_id
+    client.log_image(other, Image.new("RGB", (2, 2)), key=images.key("v"), step=images.STEP)
+    theirs = {each.path for each in client.list_artifacts(other, images.FOLDER)}
+    assert {fixed(name) for name in ours} == {fixed(name).replace(".webp", ".png") for name in theirs}
+    assert client.get_run(other).data.tags.items() >= images.TAGS.items()
+
+
+def fixed(name: str) -> str:
+    """A name without the two parts that vary."""
+    return re.sub(r"timestamp\+\d+\+[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "timestamp+T+U", name)
+
+
+def test_figures_overwritten_there_and_back_end_as_they_began(client: MlflowClient) -> None:
+    published(content(0.75))
+    before = stored_images(client)
+    assert list(before.values()) == ["0.75", "0.75"]
+    published(content(0.95))
+    assert stored_images(client) == dict.fromkeys(before, "0.95")
+    published(content(0.75))
+    assert stored_images(client) == before
+
+
+def test_a_figure_that_is_no_more_goes(client: MlflowClient) -> None:
+    whole = content()
+    Path("second.png").write_text("second")
+    published(replace(whole, images=[*whole.images, Path("second.png")]))
+    assert len(stored_images(client)) == 4
+    published(replace(whole, judgement="another"))
+    assert set(stored_images(client)) == set(images.names("v"))
+
+
+# What stands above the runs
+
+
+def experiment_tags(client: MlflowClient) -> dict[str, str]:
+    return client.get_experiment_by_name("e").tags
+
+
+def test_the_experiment_says_what_it_holds_and_is_written_once(
+    client: MlflowClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = (content(), content(variant="w"))
+    published(*both)
+    note = experiment_tags(client)["mlflow.note.content"]
+    for said in ("`v`", "`w`", "learned_share", "the step is the layer", "tags.cause", "`m`"):
+        assert said in note
+    before = experiment_tags(client)
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("written again")
+
+    monkeypatch.setattr(MlflowClient, "set_experiment_tag", refuse)
+    published(*both)
+    assert experiment_tags(client) == before
+
+
+def test_views_show_what_there_is(client: MlflowClient) -> None:
+    published(content())
+    assert "mlflow.sharedViewState.pair" not in experiment_tags(client)
+    published(content(), content(variant="w"))
+    tags = experiment_tags(client)
+    parents, _ = runs(client)
+    for key, expected in (("all-variants", parents), ("pair", parents)):
+        state = json.loads(json.loads(tags[f"mlflow.sharedViewState.{key}"])["state"])
+        found = client.search_runs([client.get_experiment_by_name("e").experiment_id], state["searchFilter"])
+        assert {run.info.run_id for run in found} == {run.info.run_id for run in expected}
+        places = {section["uuid"] for section in state["compareRunSections"]}
+        for chart in state["compareRunCharts"]:
+            assert chart["metricSectionId"] in places
+            assert chart["type"] == "IMAGE" or chart["metricKey"] in parents[0].data.metrics
+
+
+def test_searches_of_the_description_and_the_readme_work(client: MlflowClient) -> None:
+    published(content())
+    experiment = client.get_experiment_by_name("e").experiment_id
+    readme = (Path(__file__).parent.parent / "README.md").read_text()
+    shown = re.findall(r"`((?:tags|params|metrics)\.[^`]*=[^`]*)`", " ".join(readme.split()))
+    assert "tags.cause = 'born_dead' and params.hidden_layers = '20'" in shown
+    for search in [*shown, *searches("v").values()]:
+        client.search_runs([experiment], search)  # raises where it is not understood
+    counts = [len(client.search_runs([experiment], search)) for search in searches("v").values()]
+    assert counts[:3] == [1, 1, 3]
+    assert len(client.search_runs([experiment], "tags.cause = 'stuck' and params.hidden_layers = '1'")) == 1
+
+
+# The registered model
+
+
+def versions(client: MlflowClient) -> dict[str, str]:
+    """The variant of every version, by its number."""
+    return {str(each.version): each.tags["pipeline.variant"] for each in client.search_model_versions("name = 'm'")}
+
+
+def best(client: MlflowClient) -> ModelVersion:
+    """What the alias points to: its model exists, and belongs to a run that is whole."""
+    version = client.get_model_version_by_alias("m", "best")
+    model = client.get_logged_model(version.source.removeprefix("models:/"))
+    run = client.get_run(version.run_id)
+    assert model.source_run_id == version.run_id
+    assert (run.info.lifecycle_stage, run.data.tags["pipeline.complete"]) == ("active", "true")
+    assert run.data.tags["pipeline.fingerprint"] == version.tags["pipeline.fingerprint"]
+    assert (Path(client.get_model_version_download_uri("m", version.version).removeprefix("file://"))).is_dir()
+    return version
+
+
+def test_the_best_of_all_variants_is_registered_once(client: MlflowClient) -> None:
+    both = (content(), content(variant="w", best=0.95))
+    published(*both)
+    version = best(client)
+    assert version.tags["pipeline.variant"] == "w"
+    for said in ("w, replica 000", "0.950", "of 6 replicas", "test data flatters"):
+        assert said in version.description
+    model = client.get_registered_model("m")
+    assert "highest final test accuracy" in model.description
+    before = (model.last_updated_timestamp, version.last_updated_timestamp)
+    published(*both)
+    again = (client.get_registered_model("m").last_updated_timestamp, best(client).last_updated_timestamp)
+    assert again == before
+    assert versions(client) == {"1": "w"}
+
+
+def test_of_equals_the_first_variant_is_the_best(client: MlflowClient) -> None:
+    published(content(), content(variant="w"))
+    assert best(client).tags["pipeline.variant"] == "v"
+
+
+def test_another_best_is_another_version_and_the_first_is_found_again(client: MlflowClient) -> None:
+    published(content())
+    first = best(client)
+    published(content(trained=b"2", best=0.99))
+    assert best(client).version != first.version
+    assert "0.990" in best(client).description
+    published(content())
+    assert (best(client).version, best(client).description) == (first.version, first.description)
+    assert set(versions(client)) == {"1", "2"}
+
+
+def test_a_moved_threshold_registers_nothing(client: MlflowClient) -> None:
+    for threshold in (0.75, 0.95, 0.75):
+        published(content(threshold))
+    assert versions(client) == {"1": "v"}
+
+
+def deleted_run(client: MlflowClient) -> None:
+    client.delete_run(runs(client)[0][0].info.run_id)
+
+
+def deleted_child(client: MlflowClient) -> None:
+    client.delete_run(runs(client)[1][0].info.run_id)
+
+
+def deleted_model(client: MlflowClient) -> None:
+    client.delete_logged_model(best(client).source.removeprefix("models:/"))
+
+
+def deleted_version(client: MlflowClient) -> None:
+    client.delete_model_version("m", best(client).version)
+
+
+@pytest.mark.parametrize("loss", [deleted_run, deleted_child, deleted_model, deleted_version])
+def test_a_version_follows_its_run_when_that_is_written_anew(
+    client: MlflowClient, loss: Callable[[MlflowClient], None]
+) -> None:
+    published(content())
+    loss(client)
+    published(content())
+    assert best(client).tags["pipeline.variant"] == "v"
+    assert len(versions(client)) == 1
+    before = best(client)
+    published(content())
+    assert best(client).version == before.version
+
+
+@pytest.mark.parametrize("step", ["create_model_version", "set_registered_model_alias", "create_registered_model"])
+def test_a_registration_that_was_cut_short_is_finished(
+    client: MlflowClient, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """Killed right after each step."""
+    real = getattr(MlflowClient, step)
+
+    def crash(*arguments: object, **named: object) -> None:
+        real(*arguments, **named)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(MlflowClient, step, crash)
+        with pytest.raises(KeyboardInterrupt):
+            published(content())
+    assert "MLFLOW_TRACKING_URI" not in os.environ
+    assert published(content()) == {"v": "already there"}
+    assert best(client).tags["pipeline.variant"] == "v"
+    assert versions(client) == {"1": "v"}
+
+
+def test_a_registry_that_refuses_is_said_in_one_line(client: MlflowClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise MlflowException("no registry here\nbut a long story")
+
+    monkeypatch.setattr(MlflowClient, "get_registered_model", refuse)
+    with pytest.raises(UserError, match=r"model registry: no registry here$"):
+        published(content())
+    assert runs(client)[0][0].data.tags["pipeline.complete"] == "true"
+
+
+def test_an_experiment_of_dvc_leaves_what_stands_above_the_runs_alone(
+    client: MlflowClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published(content())
+    before = experiment_tags(client)
+    monkeypatch.setenv("DVC_EXP_NAME", "tall-oak")
+    published(content(trained=b"2", best=0.99))
+    assert (versions(client), experiment_tags(client)) == ({"1": "v"}, before)

@@ -122,6 +122,7 @@ class Workspace:
                 ("experiments", "artifact_location"),
                 ("runs", "artifact_uri"),
                 ("logged_models", "artifact_location"),
+                ("model_versions", "storage_location"),
             ):
                 places = (self.folder.as_uri(), folder.as_uri())
                 database.execute(f"UPDATE {table} SET {column} = replace({column}, ?, ?)", places)

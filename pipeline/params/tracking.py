@@ -1,4 +1,4 @@
-"""`tracking`: how much of a history MLflow gets; everything is in the history file."""
+"""`tracking`: the names in MLflow, and how much of a history it gets; everything is in the history file."""
 
 from typing import Annotated
 
@@ -8,8 +8,9 @@ from pipeline.params.file import Section
 
 
 class TrackingParams(Section):
-    """The experiment's name, and how many epochs of per-layer values are published."""
+    """The experiment's and the registered model's names, and how many epochs of per-layer values are published."""
 
     experiment: Annotated[str, Field(min_length=1)]
+    registered_model: Annotated[str, Field(pattern=r"^[A-Za-z0-9_. -]+$")]
     layer_epochs: Annotated[int, Field(ge=2, le=1000)]
     profile_epochs: Annotated[int, Field(ge=1, le=100)]

@@ -6,6 +6,7 @@ from typing import Any
 from pipeline.artifacts import evaluations, receipt, runs, splits
 from pipeline.errors import reported_in_one_line
 from pipeline.params import file, variants
+from pipeline.params.comparison import ComparisonParams
 from pipeline.params.data import DataParams
 from pipeline.params.file import Section
 from pipeline.params.split import SplitParams
@@ -21,9 +22,10 @@ def main() -> None:
     """Read everything, publish what is new, leave the receipt."""
     document = file.read()
     params = file.section(document, "tracking", TrackingParams)
+    pair = file.section(document, "comparison", ComparisonParams).pair
     contents = [_content(name, document, params) for name in variants.names(document)]
     receipt.remove_receipt()
-    done = publish.publish(contents, params.experiment, {"training": splits.TRAIN, "testing": splits.TEST})
+    done = publish.publish(contents, params, pair, {"training": splits.TRAIN, "testing": splits.TEST})
     receipt.save_receipt({each.variant: each.hashes for each in contents})
     for variant, what in done.items():
         print(f"track {variant}: {what}")
@@ -38,6 +40,7 @@ def _content(name: str, document: Mapping[str, Any], params: TrackingParams) -> 
             "tables": evaluations.tables(name),
             "history": [runs.history_path(name)],
         },
+        images=evaluations.figures(name),
         models={"median": runs.median_path(name), "best": runs.best_path(name)},
     )
     recipe = variants.resolve(document, name).model_dump(mode="json")

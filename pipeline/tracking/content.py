@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipeline.diagnosis.causes import LEARNED
 from pipeline.diagnosis.remedies import helps
 from pipeline.evaluation.variant import VariantEvaluation
 from pipeline.params.tracking import TrackingParams
@@ -48,6 +49,7 @@ class ReplicaContent:
     params: dict[str, str]
     tags: dict[str, str]
     points: list[Point]
+    test_accuracy: float
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class VariantContent:
 
     fingerprint: of what was trained and what came of it; another one is another run.
     judgement: of what the evaluation says of it; another one overwrites the run in place.
+    images: the figures that the UI is to set beside those of other runs.
     """
 
     variant: str
@@ -66,7 +69,13 @@ class VariantContent:
     points: list[Point]
     replicas: list[ReplicaContent]
     artifacts: dict[str, list[Path]]
+    images: list[Path]
     models: dict[str, Path]
+
+    @property
+    def best(self) -> ReplicaContent:
+        """The replica with the highest final test accuracy, of equals the first."""
+        return max(self.replicas, key=lambda replica: replica.test_accuracy)
 
     @property
     def name(self) -> str:
@@ -84,12 +93,14 @@ class VariantFiles:
     """What the stages left of a variant.
 
     trained: all outputs of training, and the data that it used. judged: all outputs of the evaluation.
-    artifacts: which of them MLflow gets, by folder. models: Keras models by name.
+    artifacts: which of them MLflow gets, by folder. images: which figures the UI is to set beside those of other runs.
+    models: Keras models by name.
     """
 
     trained: list[Path]
     judged: list[Path]
     artifacts: dict[str, list[Path]]
+    images: list[Path]
     models: dict[str, Path]
 
 
@@ -119,6 +130,7 @@ def assemble(
             replica_content(row, {"variant": variant, **own}, seed) for row in evaluation.replicas.to_dict("records")
         ],
         artifacts=files.artifacts,
+        images=files.images,
         models=files.models,
     )
 
@@ -211,12 +223,16 @@ def log_spaced(epochs: np.ndarray, count: int) -> np.ndarray:
 
 
 def replica_content(row: Mapping[str, Any], params: Mapping[str, str], seed: int) -> ReplicaContent:
-    """A replica's run, from its row of the evaluation's table and its variant's parameters."""
-    keys = ("test_accuracy", "train_accuracy", "test_loss", "train_loss", "epochs_to_learn")
-    points = [Point(key, float(row[key])) for key in keys if math.isfinite(row[key])]
+    """A replica's run, from its row of the evaluation's table and its variant's parameters.
+
+    All numbers of the row are metrics, the evidence too: box plots and parallel coordinates take nothing else.
+    """
+    values = {key: float(value) for key, value in row.items() if key not in ("replica", "outcome", "cause")}
+    values["learned"] = float(row["outcome"] == LEARNED)
     return ReplicaContent(
         name=f"replica {row['replica']:03d}",
         params={**params, "seed": str(seed), "replica": str(row["replica"])},
         tags={"outcome": str(row["outcome"]), "cause": str(row["cause"])},
-        points=points,
+        points=[Point(key, value) for key, value in values.items() if math.isfinite(value)],
+        test_accuracy=float(row["test_accuracy"]),
     )

@@ -3,13 +3,18 @@
 A run is found by its fingerprint, never by its id. It carries the tag `pipeline.complete` only when all of it is
 written: one without is what a crash left, and is deleted and written anew. Where the fingerprint is the same but the
 judgement another, the run is overwritten in place and its judgement tag is written last.
+
+What stands above the runs, the experiment's description and the best model's registration, is of the repository's
+params.yaml: DVC's experiments leave it alone, for several may be on their way at once.
 """
 
 import hashlib
 import json
 import math
 import os
+import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,23 +22,31 @@ from pathlib import Path
 import pandas as pd
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelOutput, Metric, Param, Run, RunTag
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.types import ColSpec, Schema
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_GIT_COMMIT, MLFLOW_PARENT_RUN_ID
 
-from pipeline.tracking import packaging, store
+from pipeline.params.tracking import TrackingParams
+from pipeline.tracking import images, packaging, registry, store
+from pipeline.tracking.best import MODEL, Best, choose
 from pipeline.tracking.content import Point, VariantContent
+from pipeline.tracking.guide import guide
+from pipeline.tracking.registry import FINGERPRINT, VARIANT
+from pipeline.tracking.views import views
 
-VARIANT, FINGERPRINT, JUDGEMENT = "pipeline.variant", "pipeline.fingerprint", "pipeline.judgement"
-COMPLETE, EXPERIMENT = "pipeline.complete", "pipeline.dvc_experiment"
+JUDGEMENT, COMPLETE, EXPERIMENT = "pipeline.judgement", "pipeline.complete", "pipeline.dvc_experiment"
 DESCRIPTION = "mlflow.note.content"
+FOLDERS = ("figures", "tables", images.FOLDER)  # artifacts that come and go with the judgement
 BATCH = 1000  # the most that one request takes
 
 
-def publish(contents: Sequence[VariantContent], experiment: str, datasets: dict[str, Path]) -> dict[str, str]:
+def publish(
+    contents: Sequence[VariantContent], params: TrackingParams, pair: Sequence[str], datasets: dict[str, Path]
+) -> dict[str, str]:
     """Publish what the store does not hold yet.
 
     Args:
-        experiment: the MLflow experiment's name.
+        pair: the two variants that are set side by side; they may be gone.
         datasets: the tables that the runs used, by context (training, testing).
 
     Returns:
@@ -45,17 +58,25 @@ def publish(contents: Sequence[VariantContent], experiment: str, datasets: dict[
     uri = store.tracking_uri()
     with store.locked(), store.readable_errors(uri):
         client = store.connect(uri)
-        publisher = Publisher(client, store.experiment_id(client, experiment))
+        publisher = Publisher(client, store.experiment_id(client, params.experiment))
         if store.is_own():
             publisher.sweep()
-        missing = [content for content in contents if publisher.reuse(content) is None]
+        held = {content.variant: publisher.reuse(content) for content in contents}
+        run_ids = {variant: run_id for variant, run_id in held.items() if run_id is not None}
+        missing = [content for content in contents if content.variant not in run_ids]
         done = dict.fromkeys((content.variant for content in contents), "already there")
         done |= dict.fromkeys(publisher.overwritten, "overwritten in place")
         done |= dict.fromkeys((content.variant for content in missing), "published")
         inputs = _dataset_inputs(datasets) if missing else []
         with packaging.packaged([content.models for content in missing]) as folders:
             for content, models in zip(missing, folders, strict=True):
-                publisher.write(content, models, inputs)
+                run_ids[content.variant] = publisher.write(content, models, inputs)
+        if "DVC_EXP_NAME" not in os.environ:
+            description = guide([content.variant for content in contents], pair, params.registered_model)
+            publisher.describe({DESCRIPTION: description, **views(contents, pair, run_ids)})
+            best = choose(contents)
+            if best is not None:
+                publisher.register(params.registered_model, best, run_ids[best.content.variant])
         return done
 
 
@@ -74,8 +95,20 @@ class Publisher:
             if FINGERPRINT in run.data.tags and COMPLETE not in run.data.tags:
                 self._delete(run)
 
-    def reuse(self, content: VariantContent) -> Run | None:
-        """The run of this content, brought to its judgement; None where there is none that is complete."""
+    def describe(self, tags: dict[str, str]) -> None:
+        """The experiment's own tags, written only where they are others."""
+        found = self._client.get_experiment(self._experiment_id).tags
+        for key, value in tags.items():
+            if found.get(key) != value:
+                self._client.set_experiment_tag(self._experiment_id, key, value)
+
+    def register(self, name: str, best: Best, run_id: str) -> None:
+        """The best model, of a run that is whole, in the registry."""
+        model_id = self._models(run_id)[f"{best.content.variant}_{MODEL}"]
+        registry.register(self._client, name, best, run_id, model_id)
+
+    def reuse(self, content: VariantContent) -> str | None:
+        """The id of the run of this content, brought to its judgement; None where there is none that is complete."""
         found = self._search(
             f"tags.`{FINGERPRINT}` = '{content.fingerprint}' and tags.`{VARIANT}` = '{content.variant}'"
         )
@@ -87,16 +120,22 @@ class Publisher:
         if not complete:
             return None
         run = complete[-1]  # the oldest
-        if not {replica.params["replica"] for replica in content.replicas} <= self._replicas(run).keys():
-            self._delete(run)  # somebody deleted one of its replicas: it is no longer whole
+        if not self._is_whole(run, content):
+            self._delete(run)
             return None
         if run.data.tags.get(JUDGEMENT) != content.judgement:
             self._overwrite(run, content)
             self.overwritten.append(content.variant)
-        return run
+        return run.info.run_id
 
-    def write(self, content: VariantContent, models: dict[str, Path], inputs: list[DatasetInput]) -> None:
-        """Write a run and its replicas; `models` are packaged Keras models by name."""
+    def _is_whole(self, run: Run, content: VariantContent) -> bool:
+        """Whether nobody deleted one of its replicas or models."""
+        replicas = {replica.params["replica"] for replica in content.replicas}
+        models = {f"{content.variant}_{name}" for name in content.models}
+        return replicas <= self._replicas(run).keys() and models <= self._models(run.info.run_id).keys()
+
+    def write(self, content: VariantContent, models: dict[str, Path], inputs: list[DatasetInput]) -> str:
+        """Write a run and its replicas, and give its id; `models` are packaged Keras models by name."""
         client = self._client
         tags = {VARIANT: content.variant, FINGERPRINT: content.fingerprint, **_origin()}
         parent = client.create_run(self._experiment_id, tags=tags, run_name=content.name).info.run_id
@@ -112,6 +151,7 @@ class Publisher:
             self._log_model(parent, f"{content.variant}_{name}", folder, content.params)
         client.set_terminated(parent)
         self._log(parent, [], {}, {JUDGEMENT: content.judgement, COMPLETE: "true"})
+        return parent
 
     def _overwrite(self, run: Run, content: VariantContent) -> None:
         """Another judgement of the same training: what it changes is written over, the run keeps its id."""
@@ -156,6 +196,22 @@ class Publisher:
         for folder, paths in content.artifacts.items():
             for path in paths:
                 self._client.log_artifact(run_id, str(path), folder)
+        with tempfile.TemporaryDirectory(prefix="images-") as place:
+            for path in content.images:
+                for name in images.names(path.stem):
+                    shutil.copyfile(path, Path(place) / name)
+            self._client.log_artifacts(run_id, place, images.FOLDER)
+        self._log(run_id, [], {}, images.TAGS if content.images else {})
+        self._remove_others(run_id, content)
+
+    def _remove_others(self, run_id: str, content: VariantContent) -> None:
+        """Delete figures and tables that are no more."""
+        kept = {f"{folder}/{path.name}" for folder, paths in content.artifacts.items() for path in paths}
+        kept |= {f"{images.FOLDER}/{name}" for path in content.images for name in images.names(path.stem)}
+        stored = [each.path for folder in FOLDERS for each in self._client.list_artifacts(run_id, folder)]
+        uri = self._client.get_run(run_id).info.artifact_uri
+        for path in set(stored) - kept:
+            get_artifact_repository(uri, tracking_uri=self._client.tracking_uri).delete_artifacts(path)
 
     def _log_model(self, run_id: str, name: str, folder: Path, params: dict[str, str]) -> None:
         model = self._client.create_logged_model(
@@ -167,12 +223,16 @@ class Publisher:
 
     def _delete(self, parent: Run) -> None:
         """What a crash left: models and children first, so that a second crash finds the parent again."""
-        condition = f"source_run_id = '{parent.info.run_id}'"
-        for model in self._client.search_logged_models([self._experiment_id], condition):
-            self._client.delete_logged_model(model.model_id)
+        for model_id in self._models(parent.info.run_id).values():
+            self._client.delete_logged_model(model_id)
         for child in self._children(parent):
             self._client.delete_run(child.info.run_id)
         self._client.delete_run(parent.info.run_id)
+
+    def _models(self, run_id: str) -> dict[str, str]:
+        """The ids of its models, by name."""
+        found = self._client.search_logged_models([self._experiment_id], f"source_run_id = '{run_id}'")
+        return {model.name: model.model_id for model in found}
 
     def _replicas(self, parent: Run) -> dict[str, Run]:
         """Its children by replica; runs that somebody else put below it are none."""

@@ -18,15 +18,11 @@ from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
+from pipeline.artifacts.files import root
 from pipeline.errors import UserError
 
 STORE = Path("mlruns")
 ANSWER_WITHIN = 10  # seconds for a server's first answer; MLflow's own client would go on trying for minutes
-
-
-def root() -> Path:
-    """The repository's root: DVC's experiments run in temporary workspaces and name their parent in DVC_ROOT."""
-    return Path(os.environ.get("DVC_ROOT") or ".").resolve()
 
 
 def tracking_uri() -> str:

@@ -1,38 +1,153 @@
-"""`make ui`: MLflow's pages on this machine, and the address that opens on the runs."""
+"""`make ui`: MLflow's pages on this machine, opened where the runs stand side by side."""
 
 import argparse
 import os
+import signal
+import socket
 import subprocess
 import sys
+import time
+import urllib.error
+import urllib.request
+import webbrowser
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 
+from mlflow import MlflowClient
+
+from pipeline.artifacts.files import root
 from pipeline.errors import UserError, reported_in_one_line
 from pipeline.params import file
+from pipeline.params.comparison import ComparisonParams
 from pipeline.params.tracking import TrackingParams
-from pipeline.tracking import store
+from pipeline.tracking import addresses, store
+from pipeline.tracking.guide import finished
+from pipeline.tracking.registry import VARIANT
+from pipeline.tracking.views import ALL, PAIR, PREFIX
+
+STARTS_WITHIN = 180  # seconds; it takes some 20
+ENDS_WITHIN = 3  # seconds, before it is killed: it would wait for open pages
+LOG = store.STORE / "server.log"
 
 
-def main(host: str, port: int) -> int:
-    """Serve the repository's own store until interrupted; for a remote one, say where it is.
+def main(host: str, port: int) -> None:
+    """Print the addresses; serve the repository's own store until interrupted, and open the browser on it.
 
     Raises:
-        UserError: nothing has been published yet, or the store does not answer.
+        UserError: nothing has been published yet, or the store does not answer, or the server cannot start.
     """
-    name = file.section(file.read(), "tracking", TrackingParams).experiment
+    document = file.read()
+    name = file.section(document, "tracking", TrackingParams).experiment
+    pair = file.section(document, "comparison", ComparisonParams).pair
     uri = store.tracking_uri()
-    with store.readable_errors(uri), store.locked():
-        experiment = store.connect(uri).get_experiment_by_name(name)
-    if experiment is None:
-        raise UserError(f"MLflow store {uri}: no experiment {name}: `make repro` or `make publish` makes it")
     remote = uri.startswith(("http://", "https://"))
     base = uri.rstrip("/") if remote else f"http://{host}:{port}"
-    page = f"{base}/#/experiments/{experiment.experiment_id}/runs?compareRunsMode=CHART&workflowType=machine_learning"
-    print(f"the runs, charts beside them: {page}", flush=True)
+    page = _print_addresses(uri, base, name, pair)
     if remote:
-        return 0
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, "--host", host]
+        _open(page)
+        return
+    _expect_free(host, port)
     print("the server takes some 20 seconds to start; stop it with Ctrl-C", flush=True)
-    os.environ.pop("MLFLOW_TRACKING_URI", None)
-    return subprocess.run([*command, "--port", str(port), "--workers", "1"], check=False).returncode
+    try:
+        with _serving(uri, host, port) as server:
+            _wait_until_it_answers(server, f"{base}/health")
+            print("ready", flush=True)
+            _open(page)
+            server.wait()
+    except KeyboardInterrupt:
+        return
+    raise UserError(f"MLflow's server has ended: {LOG} says why")
+
+
+def _print_addresses(uri: str, base: str, name: str, pair: Sequence[str]) -> str:
+    """Say where to look; the page of all variants is the one to begin with."""
+    with store.readable_errors(uri), store.locked():
+        client = store.connect(uri)
+        experiment = client.get_experiment_by_name(name)
+        if experiment is None:
+            raise UserError(f"MLflow store {uri}: no experiment {name}: `make repro` or `make publish` makes it")
+        chosen = [_newest(client, experiment.experiment_id, variant) for variant in pair]
+    runs = [run_id for run_id in chosen if run_id is not None]
+    number = experiment.experiment_id
+    page = addresses.found(base, number, finished())
+    if PREFIX + ALL in experiment.tags:
+        page = addresses.view(base, number, ALL)
+    print(f"all variants, charts beside them: {page}")
+    if PREFIX + PAIR in experiment.tags:
+        print(f"{' over '.join(pair)}, chart by chart: {addresses.view(base, number, PAIR)}")
+    if len(runs) == len(pair):
+        print(f"{' beside '.join(pair)}, in numbers: {addresses.comparison(base, number, runs)}")
+    sys.stdout.flush()
+    return page
+
+
+def _newest(client: MlflowClient, experiment_id: str, variant: str) -> str | None:
+    """The id of the variant's newest run that is whole."""
+    condition = f"tags.`{VARIANT}` = '{variant}' and {finished()}"
+    found = client.search_runs([experiment_id], condition, order_by=["attributes.start_time DESC"], max_results=1)
+    return found[0].info.run_id if found else None
+
+
+def _expect_free(host: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a server that has just ended is no hindrance
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise UserError(
+                f"port {port} of {host}: {error.strerror}: must be free; name another with `make ui PORT=5001`"
+            ) from None
+
+
+@contextmanager
+def _serving(uri: str, host: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """The server and its helper processes: a group of their own, which ends with this block.
+
+    Ctrl-C reaches only this process, so that they end in order and without a word.
+    """
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, "--workers", "1"]
+    environment = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
+    for name in (signal.SIGTERM, signal.SIGHUP):  # a closed terminal must not leave it behind
+        signal.signal(name, signal.default_int_handler)
+    with (root() / LOG).open("wb") as log:
+        server = subprocess.Popen(
+            [*command, "--host", host, "--port", str(port)],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            yield server
+        finally:
+            _end(server)
+
+
+def _end(server: subprocess.Popen[bytes]) -> None:
+    for name in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(server.pid, name)
+        with suppress(subprocess.TimeoutExpired):
+            server.wait(ENDS_WITHIN)
+
+
+def _wait_until_it_answers(server: subprocess.Popen[bytes], address: str) -> None:
+    end = time.monotonic() + STARTS_WITHIN
+    while server.poll() is None and time.monotonic() < end:
+        try:
+            urllib.request.urlopen(address, timeout=5).close()
+            return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.3)
+    raise UserError(f"MLflow's server does not answer at {address}: {LOG} says why")
+
+
+def _open(page: str) -> None:
+    """In the web browser, where there is one to be seen."""
+    seen = sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    if seen and not os.environ.get("CI"):
+        webbrowser.open(page)
 
 
 if __name__ == "__main__":
@@ -41,4 +156,4 @@ if __name__ == "__main__":
     parser.add_argument("--port", type=int, default=5000)
     arguments = parser.parse_args()
     with reported_in_one_line():
-        sys.exit(main(arguments.host, arguments.port))
+        main(arguments.host, arguments.port)

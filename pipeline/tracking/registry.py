@@ -1,0 +1,83 @@
+"""The best model in MLflow's registry, under an alias: registered once, and found again by its fingerprint."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from mlflow import MlflowClient
+from mlflow.entities.model_registry import ModelVersion, RegisteredModel
+from mlflow.exceptions import MlflowException
+
+from pipeline.errors import UserError
+from pipeline.tracking.best import Best
+
+ALIAS = "best"
+VARIANT, FINGERPRINT = "pipeline.variant", "pipeline.fingerprint"
+
+
+def register(client: MlflowClient, name: str, best: Best, run_id: str, model_id: str) -> None:
+    """Let the alias point to the best model, as a version of its own.
+
+    A version whose model is gone (its run was deleted and written anew) is replaced, last of all: at every moment the
+    alias points to a model that exists.
+
+    Args:
+        run_id: the variant's run. model_id: its logged model.
+
+    Raises:
+        UserError: the store has no registry, or it refuses.
+    """
+    try:
+        _register(client, name, best, run_id, model_id)
+    except MlflowException as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"MLflow store {client.tracking_uri}: model registry: {reason}") from None
+
+
+def _register(client: MlflowClient, name: str, best: Best, run_id: str, model_id: str) -> None:
+    model = _registered_model(client, name, best)
+    found = client.search_model_versions(f"name = '{name}'")
+    same = [version for version in found if version.tags.get(FINGERPRINT) == best.content.fingerprint]
+    source = f"models:/{model_id}"
+    version = next((each for each in same if each.source == source), None)
+    if version is None:
+        tags = {FINGERPRINT: best.content.fingerprint, VARIANT: best.content.variant}
+        with _as_default(client.tracking_uri):
+            version = client.create_model_version(
+                name, source, run_id, tags=tags, description=best.description, model_id=model_id
+            )
+    elif version.description != best.description:
+        client.update_model_version(name, version.version, best.description)
+    if str(model.aliases.get(ALIAS)) != str(version.version):
+        client.set_registered_model_alias(name, ALIAS, version.version)
+    _delete(client, [each for each in same if each.version != version.version])
+
+
+def _registered_model(client: MlflowClient, name: str, best: Best) -> RegisteredModel:
+    try:
+        model = client.get_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return client.create_registered_model(name, description=best.model_description)
+    if model.description != best.model_description:
+        client.update_registered_model(name, best.model_description)
+    return model
+
+
+@contextmanager
+def _as_default(uri: str) -> Iterator[None]:
+    """The store as MLflow's default: a SQL registry looks models up there, whatever store its client is of."""
+    before = os.environ.get("MLFLOW_TRACKING_URI")
+    os.environ["MLFLOW_TRACKING_URI"] = uri
+    try:
+        yield
+    finally:
+        del os.environ["MLFLOW_TRACKING_URI"]
+        if before is not None:
+            os.environ["MLFLOW_TRACKING_URI"] = before
+
+
+def _delete(client: MlflowClient, versions: list[ModelVersion]) -> None:
+    for version in versions:
+        client.delete_model_version(version.name, version.version)

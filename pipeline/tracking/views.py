@@ -1,0 +1,79 @@
+"""Saved views of the UI: on the experiment's page, what is compared first stands first.
+
+Left alone, the UI sorts some two hundred charts by name, and the learned shares come last. A saved view is a tag of the
+experiment, written here as the UI of MLflow 3.17 writes it; where another does not understand it, it shows all charts.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from pipeline.tracking import images
+from pipeline.tracking.content import VariantContent
+from pipeline.tracking.guide import finished
+
+PREFIX = "mlflow.sharedViewState."
+ALL, PAIR = "all-variants", "pair"  # the keys by which addresses name them
+FIRST = ("learned_share", "alive_share", "accuracy/test_median", "accuracy/test_q75")
+COLUMNS = ("metrics.`learned_rate`", "metrics.`test_accuracy_median`", "params.`hidden_layers`", "params.`activation`")
+
+
+def views(contents: Sequence[VariantContent], pair: Sequence[str], run_ids: dict[str, str]) -> dict[str, str]:
+    """The tags: a view of all variants, and one of the pair alone where both are there.
+
+    Args:
+        run_ids: of each variant's run.
+    """
+    charts = _charts(contents)
+    made = {ALL: _view("All variants", finished(), charts)}
+    if set(pair) <= run_ids.keys():
+        search = f"attributes.run_id IN ({', '.join(repr(run_ids[variant]) for variant in pair)})"
+        made[PAIR] = _view(" against ".join(pair), search, charts)
+    return {PREFIX + key: value for key, value in made.items()}
+
+
+def _view(name: str, search: str, charts: dict[str, Any]) -> str:
+    state = {"searchFilter": search, "selectedColumns": COLUMNS, **charts}
+    # A view carries its times: fixed, so that writing it again changes nothing.
+    return json.dumps({"name": name, "createdAt": 1, "updatedAt": 1, "state": json.dumps(state)})
+
+
+def _charts(contents: Sequence[VariantContent]) -> dict[str, Any]:
+    """The first sections; the UI adds all other charts after them."""
+    keys = {point.key for content in contents for point in content.points}
+    figures = sorted({path.stem for content in contents for path in content.images})
+    profiles = [sorted(key for key in keys if key.startswith(f"gradient_profile{scale}/")) for scale in ("_log10", "")]
+    lines = {
+        "Learned and alive": [key for key in FIRST if key in keys],
+        "Gradient by layer, log10": profiles[0],
+        "Gradient by layer": profiles[1],
+    }
+    sections = [_section(name, 2, 330) for name in lines]
+    charts = [
+        _chart(section, "LINE", key, metricKey=key, xAxisKey="step", lineSmoothness=0, runsCountToCompare=20)
+        for section, chosen in zip(sections, lines.values(), strict=True)
+        for key in chosen
+    ]
+    grid = _section("Figures side by side", 1, 900)
+    if figures:  # of several images the UI makes a table, a column a run; of a single one a pile
+        keys_of_images = [images.key(figure) for figure in figures]
+        charts.append(_chart(grid, "IMAGE", "figures", imageKeys=keys_of_images, step=images.STEP, showRunParams=False))
+    shown = [
+        section for section in [*sections, grid] if any(chart["metricSectionId"] == section["uuid"] for chart in charts)
+    ]
+    return {
+        "compareRunSections": shown,
+        "compareRunCharts": charts,
+        "isAccordionReordered": True,
+        "globalLineChartConfig": {"xAxisKey": "step", "lineSmoothness": 0, "selectedXAxisMetricKey": ""},
+    }
+
+
+def _section(name: str, columns: int, height: int) -> dict[str, Any]:
+    fixed = {"display": True, "isReordered": True, "deleted": False, "isGenerated": False}
+    return {"uuid": name, "name": name, "columns": columns, "cardHeight": height, **fixed}
+
+
+def _chart(section: dict[str, Any], kind: str, name: str, **more: Any) -> dict[str, Any]:
+    place = {"uuid": f"{section['uuid']}: {name}", "metricSectionId": section["uuid"], "displayName": name}
+    return {**place, "type": kind, "deleted": False, "isGenerated": False, **more}
