@@ -25,6 +25,11 @@ ARGUMENTS = (
     "--no-first-run",
 )
 
+QUIET = (
+    "localStorage.setItem('mlflow.assistant.panelOpen_v1', 'false');"
+    "localStorage.setItem('mlflow.assistant.fab.autoOpenedOnFirstLoad_v1', 'true');"
+)
+
 
 def chromium() -> str | None:
     """Where it is: CHROMIUM in the environment, or by one of its names."""
@@ -38,6 +43,9 @@ class Browser:
     def __init__(self, page: "Page") -> None:
         self.page = page
         self.complaints: list[str] = []
+        page.set_default_timeout(120_000)  # the machines are shared: a slow moment is no fault
+        # MLflow greets a new browser with a panel over its charts.
+        page.add_init_script(f"if (location.protocol.startsWith('http')) {{ {QUIET} }}")
         page.on("console", lambda message: self._complain(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: self._complain(str(error)))
 
@@ -50,7 +58,7 @@ class Browser:
         self.page.screenshot(path=path, full_page=full)
         return path
 
-    def shows(self, text: str, seconds: float = 60) -> None:
+    def shows(self, text: str, seconds: float = 120) -> None:
         """Wait until some element that can be seen has the text.
 
         Raises:

@@ -2,6 +2,7 @@
 
 import pytest
 from hypothesis import HealthCheck, settings
+from workspace import Workspace
 
 from pipeline.data.generate import generate
 from pipeline.data.points import Split
@@ -34,6 +35,15 @@ def training(**changes: object) -> TrainingParams:
     """A short training; its last batch is short too: 52 = 3 x 16 + 4."""
     whole = {"epochs": 3, "batch_size": 16, "replicas": 4, "seed": 7, "chunk": 4, "record_first": 0}
     return TrainingParams.model_validate({**whole, "record_every": 1, "surface_resolution": 4, **changes})
+
+
+@pytest.fixture(scope="session")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A workspace in which the pair that params.yaml compares is trained for a few epochs and published. Only to look
+    at."""
+    workspace = Workspace.create(tmp_path_factory.mktemp("pair") / "study", "relu_15", "relu_20")
+    workspace.repro()
+    return workspace
 
 
 @pytest.fixture(scope="session")

@@ -1,25 +1,22 @@
 """What a person sees, in a real Chromium: the report, MLflow's pages and TensorBoard's. Pictures: `screenshots/`."""
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from browser import Browser, chromium, colours, opened
-from workspace import Workspace
+from workspace import Workspace, free_port
+
+from pipeline.tracking import addresses
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(chromium() is None, reason="no Chromium here: install Debian's chromium, or set CHROMIUM"),
 ]
-
-PAIR = ("relu_15", "relu_20")
-
-
-@pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """The pair, trained for a few epochs and published."""
-    workspace = Workspace.create(tmp_path_factory.mktemp("seen") / "study", *PAIR)
-    workspace.repro()
-    return workspace
 
 
 @pytest.fixture
@@ -28,8 +25,8 @@ def browser() -> Iterator[Browser]:
         yield page
 
 
-def test_report_shows_its_figures_and_complains_of_nothing(study: Workspace, browser: Browser) -> None:
-    browser.page.goto((study.folder / "reports" / "index.html").as_uri())
+def test_report_shows_its_figures_and_complains_of_nothing(pair: Workspace, browser: Browser, tmp_path: Path) -> None:
+    browser.page.goto((pair.folder / "reports" / "index.html").as_uri())
     assert [heading.inner_text() for heading in browser.page.locator("h2").all()] == [
         "What was asked",
         "Which networks learn",
@@ -42,7 +39,7 @@ def test_report_shows_its_figures_and_complains_of_nothing(study: Workspace, bro
     assert len(pictures) >= 7
     for number, picture in enumerate(pictures):
         assert picture.evaluate("each => each.complete && each.naturalWidth > 200")
-        path = study.folder / f"{number}.png"
+        path = tmp_path / f"{number}.png"
         picture.screenshot(path=path)
         assert colours(path) > 50
     shown = browser.page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
@@ -51,3 +48,84 @@ def test_report_shows_its_figures_and_complains_of_nothing(study: Workspace, bro
     assert browser.page.url.endswith("#what-helps")
     browser.shoot("report", full=True)
     assert browser.complaints == []
+
+
+@pytest.fixture(scope="module")
+def mlflow(pair: Workspace) -> Iterator[str]:
+    """A server of the workspace's store; its address."""
+    port = free_port()
+    store = ["--backend-store-uri", f"sqlite:///{pair.database}"]
+    command = ["mlflow", "server", *store, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    with pair.serving(f"http://127.0.0.1:{port}/health", *command):
+        yield f"http://127.0.0.1:{port}"
+
+
+def chart(browser: Browser, name: str) -> "Locator":
+    """A chart of the runs' page by its title, scrolled to: charts out of sight are not drawn."""
+    card = browser.page.locator("[data-testid=experiment-view-compare-runs-card]").filter(has_text=name).first
+    for _ in range(40):
+        if card.is_visible() and card.locator("svg.main-svg").count():
+            return card
+        browser.page.mouse.move(900, 800)
+        browser.page.mouse.wheel(0, 300)
+        browser.page.wait_for_timeout(700)
+    raise AssertionError(f"no chart {name}")
+
+
+def test_experiment_lists_both_runs_and_lays_their_curves_over_each_other(mlflow: str, browser: Browser) -> None:
+    """The saved view that `make ui` names: shares and accuracy first, then gradients across the layers."""
+    browser.page.goto(addresses.view(mlflow, "1", "pair"))
+    browser.shows("Learned and alive")
+    browser.shows("relu_15 (")
+    browser.shows("relu_20 (")
+    for name in ("learned_share", "alive_share", "accuracy/test_median", "gradient_profile_log10/epoch_0000"):
+        drawn = chart(browser, name)
+        assert drawn.locator("svg .scatterlayer .trace").count() == 2
+        assert "relu_15" in drawn.inner_text()
+        assert "relu_20" in drawn.inner_text()
+        browser.shoot(f"mlflow_{name.replace('/', '_')}")
+
+
+def test_image_grid_shows_figures_of_both_in_columns(mlflow: str, browser: Browser) -> None:
+    browser.page.goto(addresses.view(mlflow, "1", "pair"))
+    browser.shows("Learned and alive")
+    images = browser.page.locator("img[src*='get-artifact']")
+    for _ in range(40):
+        browser.page.mouse.move(900, 800)
+        browser.page.mouse.wheel(0, 500)
+        browser.page.wait_for_timeout(700)
+        if images.count() >= 4:
+            break
+    browser.page.wait_for_timeout(2000)
+    browser.shoot("mlflow_images")
+    shown = images.evaluate_all("all => all.filter(each => each.naturalWidth > 400).map(each => each.src)")
+    assert len(shown) >= 4
+    assert any("accuracy" in source for source in shown)
+    assert any("gradients" in source for source in shown)
+    assert len({source.partition("run_uuid=")[2][:32] for source in shown}) == 2
+
+
+def test_comparison_names_both_and_has_parallel_coordinates(mlflow: str, pair: Workspace, browser: Browser) -> None:
+    runs = {run.variant: run_id for run_id, run in pair.runs().items()}
+    browser.page.goto(addresses.comparison(mlflow, "1", [runs["relu_15"], runs["relu_20"]]))
+    browser.shows("Comparing 2 Runs")
+    for text in ("relu_15 (", "relu_20 (", "Parallel Coordinates Plot", "learned_rate"):
+        browser.shows(text)
+    browser.page.wait_for_timeout(3000)
+    browser.shoot("mlflow_comparison")
+
+
+def test_search_of_the_readme_finds_replicas(mlflow: str, pair: Workspace, browser: Browser) -> None:
+    """As a person would type it."""
+    search = "tags.cause = 'born_dead' and params.hidden_layers = '20'"
+    assert search in (pair.folder / "README.md").read_text(encoding="utf-8")
+    expected = [
+        child.name
+        for run in pair.runs().values()
+        for child in run.children.values()
+        if (run.variant, child.tags["cause"]) == ("relu_20", "born_dead")
+    ]
+    assert expected
+    browser.page.goto(addresses.found(mlflow, "1", search))
+    browser.shows(f"{len(expected)} matching run")
+    browser.shoot("mlflow_search")

@@ -11,8 +11,7 @@ from subprocess import PIPE
 
 import numpy as np
 import pytest
-from test_end_to_end import answers
-from workspace import Workspace, wait_until
+from workspace import Workspace, answers, free_port, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -27,42 +26,27 @@ print(json.dumps(model.predict(points).ravel().tolist()))
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """A workspace in which `dvc repro` has run once from nothing. Only to look at."""
-    workspace = Workspace.create(tmp_path_factory.mktemp("finished") / "study")
-    workspace.repro()
-    return workspace
-
-
-@pytest.fixture(scope="module")
-def recorded(finished: Workspace) -> tuple[np.ndarray, np.ndarray]:
+def recorded(pair: Workspace) -> tuple[np.ndarray, np.ndarray]:
     """The test points, and the best replica's predictions for them, as training wrote them down."""
     from pipeline.artifacts.runs import load_history, load_predictions
     from pipeline.artifacts.splits import load_split
     from pipeline.history import best_replica, final_test_accuracy
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.chdir(finished.folder)
-        histories = {variant: load_history(variant) for variant in finished.recipes}
+        patched.chdir(pair.folder)
+        histories = {variant: load_history(variant) for variant in pair.recipes}
         variant = max(histories, key=lambda name: final_test_accuracy(histories[name]).max())
         predictions = load_predictions(variant).test_probability.values[best_replica(histories[variant])]
         assert np.ptp(predictions) > 1e-3  # no constant
         return load_split().test.inputs.astype(np.float32), predictions
 
 
-def free_port() -> int:
-    """A port of the loopback that nothing listens on."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
-def test_the_registered_model_is_served(finished: Workspace, recorded: tuple[np.ndarray, np.ndarray]) -> None:
+def test_the_registered_model_is_served(pair: Workspace, recorded: tuple[np.ndarray, np.ndarray]) -> None:
     """As the README has it, on a free port."""
     port = free_port()
     points, predictions = recorded
     served = ["mlflow", "models", "serve", "--env-manager", "local", "--model-uri", MODEL, "--port", str(port)]
-    with finished.running(*served, MLFLOW_TRACKING_URI=f"sqlite:///{finished.database}") as server:
+    with pair.running(*served, MLFLOW_TRACKING_URI=f"sqlite:///{pair.database}") as server:
         wait_until(lambda: answers(f"http://127.0.0.1:{port}/ping") or server.poll() is not None, every=0.5)
         request = urllib.request.Request(
             f"http://127.0.0.1:{port}/invocations",
@@ -75,32 +59,32 @@ def test_the_registered_model_is_served(finished: Workspace, recorded: tuple[np.
 
 
 def test_the_registered_model_is_loaded(
-    finished: Workspace, recorded: tuple[np.ndarray, np.ndarray], tmp_path: Path
+    pair: Workspace, recorded: tuple[np.ndarray, np.ndarray], tmp_path: Path
 ) -> None:
     """In a process of its own, from the alias alone."""
     points, predictions = recorded
     (tmp_path / "load.py").write_text(LOAD)
     (tmp_path / "points.json").write_text(json.dumps(points.tolist()))
     command = f"python3 {tmp_path / 'load.py'} < {tmp_path / 'points.json'}"
-    done = finished.run("sh", "-c", command, MLFLOW_TRACKING_URI=f"sqlite:///{finished.database}")
+    done = pair.run("sh", "-c", command, MLFLOW_TRACKING_URI=f"sqlite:///{pair.database}")
     np.testing.assert_allclose(json.loads(done.stdout.splitlines()[-1]), predictions, atol=1e-5)
 
 
-def test_the_ui_says_where_to_look_and_ends_quietly(finished: Workspace) -> None:
+def test_the_ui_says_where_to_look_and_ends_quietly(pair: Workspace) -> None:
     """`make ui` without a display: addresses, a server that answers, and after Ctrl-C no word and no process."""
     port = free_port()
     base = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "pipeline.tracking.ui", "--port", str(port)]
-    quiet = {name: value for name, value in finished.environment().items() if "DISPLAY" not in name}
-    with subprocess.Popen(command, cwd=finished.folder, env=quiet, stdout=PIPE, stderr=PIPE, text=True) as ui:
+    quiet = {name: value for name, value in pair.environment().items() if "DISPLAY" not in name}
+    with subprocess.Popen(command, cwd=pair.folder, env=quiet, stdout=PIPE, stderr=PIPE, text=True) as ui:
         try:
             lines = [next(ui.stdout) for _ in range(5)]
             assert lines[-1] == "ready\n"
             assert f"{base}/#/experiments/1/runs?" in lines[0]
             assert "viewStateShareKey=pair" in lines[1]
-            assert f"small beside tanh_1, in numbers: {base}/#/compare-runs?runs=" in lines[2]
+            assert f"relu_15 beside relu_20, in numbers: {base}/#/compare-runs?runs=" in lines[2]
             assert answers(f"{base}/health")
-            busy = finished.attempt(*command)
+            busy = pair.attempt(*command)
             assert busy.stderr.startswith(f"error: port {port} of 127.0.0.1: ")
         finally:
             ui.send_signal(signal.SIGINT)
@@ -111,8 +95,8 @@ def test_the_ui_says_where_to_look_and_ends_quietly(finished: Workspace) -> None
         probe.bind(("127.0.0.1", port))  # refused while anything of the server listens
 
 
-def test_the_ui_of_a_store_without_runs_says_how_to_make_some(finished: Workspace, tmp_path: Path) -> None:
+def test_the_ui_of_a_store_without_runs_says_how_to_make_some(pair: Workspace, tmp_path: Path) -> None:
     """One line, no server."""
-    done = finished.attempt("python3", "-m", "pipeline.tracking.ui", DVC_ROOT=str(tmp_path))
+    done = pair.attempt("python3", "-m", "pipeline.tracking.ui", DVC_ROOT=str(tmp_path))
     assert (done.code, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)
     assert "`make repro` or `make publish` makes it" in done.stderr
