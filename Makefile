@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 unexport PYTHONHOME PYTHONPATH
 
-.PHONY: help repro studies test unit setup ui publish check format bench figures lock
+.PHONY: help repro studies test unit setup ui tensorboard publish check format bench figures lock
 .DEFAULT_GOAL := help
 
 help:
@@ -19,6 +19,7 @@ help:
 	@echo "make test     set up, run all tests              make unit     the quick ones only"
 	@echo "make studies  grids and remedies, each cell over its replicas: on this machine or a Dask cluster"
 	@echo "make ui       look at the runs in MLflow         make publish  publish to MLFLOW_TRACKING_URI"
+	@echo "make tensorboard   histograms of gradients and weights, and curves, in TensorBoard"
 	@echo "make check    format, lint, types                make format   mend format and imports"
 	@echo "make bench    speed and memory, as ratios        make figures  renew the README's figures"
 	@echo "make lock     renew requirements.lock"
@@ -55,6 +56,9 @@ studies: setup
 	@python3 -m pipeline.check
 	@dvc repro studies/dvc.yaml
 
+tensorboard: setup
+	@python3 -m pipeline.tensorboard $(if $(PORT),--port $(PORT))
+
 publish: setup
 	@python3 -m pipeline.stages.track
 
@@ -65,7 +69,7 @@ format: setup
 	@ruff format . && ruff check --fix .
 
 bench: setup
-	@python3 -m benchmarks.run && python3 -m benchmarks.probes
+	@python3 -m benchmarks.run && python3 -m benchmarks.probes && python3 -m benchmarks.histograms
 
 figures: setup
 	@mkdir -p docs && rm -f docs/*.png && cp reports/outcomes.png reports/pair_gradients.png reports/survival.png docs/

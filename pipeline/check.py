@@ -11,6 +11,7 @@ from pipeline.params.diagnosis import DiagnosisParams
 from pipeline.params.evaluation import EvaluationParams
 from pipeline.params.split import SplitParams
 from pipeline.params.studies import cells, study_names
+from pipeline.params.tensorboard import TensorBoardParams, expect_replicas
 from pipeline.params.tracking import TrackingParams
 from pipeline.params.training import TrainingParams
 
@@ -22,6 +23,7 @@ MODELS: dict[str, type[file.Section]] = {
     "diagnosis": DiagnosisParams,
     "comparison": ComparisonParams,
     "tracking": TrackingParams,
+    "tensorboard": TensorBoardParams,
 }
 
 
@@ -34,6 +36,8 @@ def main() -> None:
     document = file.read()
     for name, model in MODELS.items():
         file.section(document, name, model)
+    replicas = file.section(document, "training", TrainingParams).replicas
+    expect_replicas(file.section(document, "tensorboard", TensorBoardParams), replicas)
     for name in variants.names(document):
         variants.resolve(document, name)
     for name in study_names(document):

@@ -4,7 +4,7 @@ Epoch e is the state after e epochs; 0 is before the first step. Curves (accurac
 per-layer values at every `recorded_epoch`. Readable without TensorFlow, and not bound to stacks of equal layers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -30,6 +30,16 @@ LAYER_VALUES: Final = {
 # Slopes, relative to the activation's greatest, below which a unit may be called saturated.
 SLOPE_FRACTIONS: Final = (0.001, 0.003, 0.01, 0.03, 0.06, 0.1, 0.3)
 
+# Edges between the bins of the histograms; the first and the last bin are open. A gradient's entries span decades on
+# both sides of zero: two bins to a decade from 1e-12 to 100, and one between for what is zero, or as good as that.
+_MAGNITUDES = [float(np.float32(10 ** (half / 2))) for half in range(-24, 5)]
+GRADIENT_EDGES: Final = (*(-magnitude for magnitude in reversed(_MAGNITUDES)), *_MAGNITUDES)
+WEIGHT_EDGES: Final = tuple(quarter / 4 for quarter in range(-24, 25))
+HISTOGRAMS: Final = {
+    "gradient_histogram": ("gradient_bin", GRADIENT_EDGES, "entries of the probe gradient of the kernel in each bin"),
+    "weight_histogram": ("weight_bin", WEIGHT_EDGES, "entries of the kernel in each bin"),
+}
+
 
 def assemble(
     replicas: Sequence[int],
@@ -39,6 +49,7 @@ def assemble(
     saturated_share: np.ndarray,
     units: Sequence[int],
     constant_loss: float,
+    histograms: Mapping[str, np.ndarray],
 ) -> xr.Dataset:
     """A history from plain arrays.
 
@@ -48,9 +59,10 @@ def assemble(
         saturated_share: [recorded epoch, replica, layer, fraction of SLOPE_FRACTIONS].
         units: of each layer, the output's included.
         constant_loss: of the best constant prediction on the training set (nat), which a loss can be held against.
+        histograms: for each name in HISTOGRAMS, [recorded epoch, replica, layer, bin]; or none at all.
     """
     epochs, layers = len(curves["train_loss"]), layer_values["weight_l1"].shape[-1]
-    dims = {
+    dims: dict[str, Any] = {
         "replica": np.asarray(replicas, np.int32),
         "epoch": np.arange(epochs, dtype=np.int32),
         "recorded_epoch": np.asarray(recorded_epochs, np.int32),
@@ -71,8 +83,19 @@ def assemble(
         np.ascontiguousarray(saturated_share.transpose(1, 0, 2, 3), np.float32),
         {"long_name": text},
     )
+    for name, counts in histograms.items():
+        bins, edges, text = HISTOGRAMS[name]
+        lower = np.asarray([-np.inf, *edges], np.float32)
+        dims[bins] = xr.Variable(bins, lower, {"long_name": "where the bin begins; it ends where the next one does"})
+        values = np.ascontiguousarray(counts.transpose(1, 0, 2, 3))
+        variables[name] = (("replica", "recorded_epoch", "layer", bins), values, {"long_name": text})
     variables["units"] = (("layer",), np.asarray(units, np.int32), {"long_name": "units of the layer"})
     return xr.Dataset(variables, coords=dims, attrs={"constant_loss": float(constant_loss)})
+
+
+def count_type(entries: int) -> type[np.signedinteger]:
+    """The smallest whole number of NetCDF 3 that holds a histogram's count: at most a kernel's number of entries."""
+    return next(kind for kind in (np.int8, np.int16, np.int32) if entries <= np.iinfo(kind).max)
 
 
 def diverged(history: xr.Dataset) -> xr.DataArray:

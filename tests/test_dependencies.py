@@ -32,6 +32,8 @@ WITHOUT_TENSORFLOW = (
     "data",
     "check",
     "results",
+    "events",
+    "tensorboard",
 )
 # A room imports only from the floors below its own.
 FLOORS = [
@@ -40,10 +42,10 @@ FLOORS = [
     {"history", "data", "theory"},
     {"probes", "diagnosis", "model"},
     {"evaluation"},
-    {"training", "plots"},
+    {"training", "plots", "events"},
     {"report", "artifacts"},
     {"tracking", "studies"},
-    {"stages", "check", "results", "export"},
+    {"stages", "check", "results", "export", "tensorboard"},
 ]
 
 

@@ -46,7 +46,8 @@ def healthy(replicas: int = 1, every: int = 10, layers: int = LAYERS) -> xr.Data
     shape = (len(recorded), replicas, layers)
     values = {name: np.full(shape, 0.05) for name in record.LAYER_VALUES} | {"dead": np.zeros(shape)}
     saturated = np.zeros((*shape, len(record.SLOPE_FRACTIONS)))
-    return record.assemble(range(replicas), recorded, curves, values, saturated, [5] * (layers - 1) + [1], np.log(2))
+    units = [5] * (layers - 1) + [1]
+    return record.assemble(range(replicas), recorded, curves, values, saturated, units, np.log(2), histograms={})
 
 
 def changed(change: Callable[[xr.Dataset], None], **arguments: int) -> xr.Dataset:

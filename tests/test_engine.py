@@ -45,7 +45,7 @@ def engine(network: Network, circles: Split, stacks: dict[str, np.ndarray], spec
 
 def measured(network: Network, circles: Split, stacks: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """What the probes see of given weights."""
-    measures = Measures(Forward(network), circles)
+    measures = Measures(Forward(network), circles, histograms=True)
     _, values = measures.all(engine(network, circles, stacks).state)
     return {name: value.numpy() for name, value in values.items()}
 
@@ -252,7 +252,7 @@ def test_a_diverged_replica_spoils_no_other(circles: Split) -> None:
             np.testing.assert_array_equal(values[0][key][others], values[1][key][others])
         for path, stack in healthy.stacks(healthy.state).items():
             np.testing.assert_array_equal(stack[others], poisoned.stacks(poisoned.state)[path][others])
-    measures = Measures(Forward(network), circles)
+    measures = Measures(Forward(network), circles, histograms=True)
     assert np.isnan(measures.curves(poisoned.state)["train_loss"].numpy()).tolist() == [False, True, False]
 
 
@@ -309,7 +309,7 @@ def test_batch_normalisation_and_weighted_activations_follow_keras(circles: Spli
 def test_probes_update_no_statistics(circles: Split) -> None:
     network = with_batch_normalisation()
     stacked = engine(network, circles, initial(network, [0, 1]))
-    measures, before = Measures(Forward(network), circles), stacked.stacks(stacked.state)
+    measures, before = Measures(Forward(network), circles, histograms=True), stacked.stacks(stacked.state)
     for _ in range(2):
         curves, _ = measures.all(stacked.state)
         np.testing.assert_array_equal(curves["train_loss"], measures.curves(stacked.state)["train_loss"])

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
+from types import MappingProxyType
 
 import xarray as xr
 
@@ -21,17 +22,20 @@ def save_arrays(dataset: xr.Dataset, path: Path) -> None:
         temporary.write_bytes(packed(dataset))
 
 
-def load_arrays(path: Path, variables: Mapping[str, tuple[str, ...]]) -> xr.Dataset:
-    """Read a file that must have `variables` over the given dimensions.
+def load_arrays(
+    path: Path, variables: Mapping[str, tuple[str, ...]], optional: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+) -> xr.Dataset:
+    """Read a file that must have `variables` over the given dimensions, and may have `optional` ones over theirs.
 
     Raises:
         UserError: missing, damaged, or of another shape.
     """
     with reading(path, "a NetCDF file"):  # from memory: a damaged file that is mapped cannot be closed again
         dataset = xr.load_dataset(BytesIO(path.read_bytes()), engine="scipy")
-    for name, dims in variables.items():
+    for name in variables:
         if name not in dataset:
             raise UserError(f"{path}: no variable {name}: must have it; `dvc repro` makes it anew")
-        if dataset[name].dims != dims:
+    for name, dims in {**variables, **optional}.items():
+        if name in dataset and dataset[name].dims != dims:
             raise UserError(f"{path}: {name} is over {dataset[name].dims}: must be over {dims}")
     return dataset

@@ -31,6 +31,22 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """As `replacing`, for a folder as a whole: nothing of what it held before is left."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=".writing-", dir=path.parent))
+    try:
+        temporary = folder / path.name
+        temporary.mkdir()
+        yield temporary
+        if path.exists():  # a folder that is not empty cannot be replaced in one step
+            os.replace(path, folder / "before")
+        os.replace(temporary, path)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
 def reading(path: Path, what: str) -> Iterator[None]:
     """Turn every way in which reading `path` can fail into one line.
 

@@ -11,12 +11,15 @@ import xarray as xr
 from pipeline.artifacts.arrays import load_arrays, save_arrays
 from pipeline.artifacts.files import load_json, reading, replacing, save_json
 from pipeline.errors import UserError
-from pipeline.history import CURVES, LAYER_VALUES
+from pipeline.history import CURVES, HISTOGRAMS, LAYER_VALUES
 
 RUNS = Path("runs")
 HISTORY: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(CURVES, ("replica", "epoch")),
     **dict.fromkeys(LAYER_VALUES, ("replica", "recorded_epoch", "layer")),
+}
+HISTOGRAMS_WHERE_RECORDED = {
+    name: ("replica", "recorded_epoch", "layer", bins) for name, (bins, _, _) in HISTOGRAMS.items()
 }
 PREDICTIONS = {f"{part}_probability": ("replica", f"{part}_sample") for part in ("train", "test")}
 
@@ -105,7 +108,7 @@ def versions(variants: Iterable[str]) -> dict[str, list[str]]:
 
 def load_history(variant: str) -> xr.Dataset:
     """Raises: UserError: missing, damaged, or of another shape."""
-    return load_arrays(history_path(variant), HISTORY)
+    return load_arrays(history_path(variant), HISTORY, HISTOGRAMS_WHERE_RECORDED)
 
 
 def load_predictions(variant: str) -> xr.Dataset:

@@ -21,6 +21,7 @@ SECTIONS = (
     "evaluation",
     "comparison",
     "tracking",
+    "tensorboard",
     "diagnosis",
     "studies",
 )

@@ -68,7 +68,8 @@ def cells(document: Mapping[str, Any], study: str, training: TrainingParams) -> 
     if not params.grid and not params.cells:
         raise UserError(f"{path}: neither grid nor cells: must have at least one")
     base = _base(document, params.base, path)
-    shared = training.model_copy(update={"replicas": params.replicas or training.replicas})
+    # Histograms are for `make tensorboard`, which shows the variants.
+    shared = training.model_copy(update={"replicas": params.replicas or training.replicas, "histograms": False})
     found = [
         _cell(name, base, changes, shared, f"{path}.{where}", place)
         for name, changes, where, place in _stated(params, path)

@@ -17,4 +17,5 @@ class TrainingParams(Section):
     chunk: Annotated[int, Field(ge=1)]
     record_first: Annotated[int, Field(ge=0)]
     record_every: Annotated[int, Field(ge=1)]
+    histograms: bool
     surface_resolution: Annotated[int, Field(ge=2, le=1000)]

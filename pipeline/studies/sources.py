@@ -11,6 +11,7 @@ MODULES = ("backend.py", "errors.py", "history.py", "randomness.py")
 # In those rooms, and not imported by training: sections of params.yaml that say nothing about it.
 APART = (
     *(f"params/{section}.py" for section in ("comparison", "data", "diagnosis", "evaluation", "split", "studies")),
+    "params/tensorboard.py",
     "params/tracking.py",
     "data/generate.py",
     "data/split.py",

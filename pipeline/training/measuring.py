@@ -2,7 +2,8 @@
 
 from pipeline.backend import keras, tf
 from pipeline.data.points import Split
-from pipeline.probes import activity, gradients, weights
+from pipeline.history import GRADIENT_EDGES, WEIGHT_EDGES
+from pipeline.probes import activity, gradients, histograms, weights
 from pipeline.training.forward import Forward, State, cross_entropy, tensors
 
 SLOPE_SAMPLES = 41  # from -1 to 1, 0 among them
@@ -11,11 +12,13 @@ SLOPE_SAMPLES = 41  # from -1 to 1, 0 among them
 class Measures:
     """The compiled measurements of one chunk of replicas."""
 
-    def __init__(self, forward: Forward, split: Split) -> None:
+    def __init__(self, forward: Forward, split: Split, histograms: bool) -> None:
+        """Args: `histograms` says whether the probes count the kernels' and gradients' entries."""
         self.network = forward.network
         self._forward = forward
         self._train = tensors(split.train)
         self._test = tensors(split.test)
+        self._histograms = histograms
 
     @tf.function(autograph=False)
     def curves(self, state: State) -> dict[str, tf.Tensor]:
@@ -26,7 +29,7 @@ class Measures:
     def all(self, state: State) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
         """The curves, and what the probes see on the full training set.
 
-        The latter is [replica, layer], and [replica, layer, fraction] for `saturated_share`.
+        The latter is [replica, layer], with an axis more for `saturated_share` (fraction) and the histograms (bin).
 
         The probes run in training mode, so that batch normalisation uses this set's own statistics: in inference mode
         an untrained one is nearly the identity. Where there are no statistics both modes are one, and so is the pass.
@@ -37,12 +40,15 @@ class Measures:
             signals = self._forward(state, inputs, training=True)
             loss = tf.reduce_sum(cross_entropy(labels, signals.logits))
         gradient = tape.gradient(loss, state.weights)
-        layout = self._forward.layout
+        kernels, kernel_gradients = map(self._forward.layout.kernel_entries, (state.weights, gradient))
         values = {
-            "probe_gradient_mean_abs": gradients.mean_abs(layout.kernel_entries(gradient)),
-            "weight_l1": weights.l1_norm(layout.kernel_entries(state.weights)),
+            "probe_gradient_mean_abs": gradients.mean_abs(kernel_gradients),
+            "weight_l1": weights.l1_norm(kernels),
             **self._activity(state, signals.before),
         }
+        if self._histograms:
+            values["gradient_histogram"] = histograms.counts(kernel_gradients, GRADIENT_EDGES)
+            values["weight_histogram"] = histograms.counts(kernels, WEIGHT_EDGES)
         if self._forward.statistics_layout.shapes:
             return self._curves(state, self._forward(state, inputs, training=False).logits), values
         return self._curves(state, signals.logits), values

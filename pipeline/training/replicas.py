@@ -62,7 +62,7 @@ def train(
     indices = list(range(params.replicas)) if replicas is None else list(replicas)
     net = network.build(variant, split.inputs, name)
     forward = Forward(net)
-    measures = Measures(forward, split)
+    measures = Measures(forward, split, params.histograms)
     histories, weights, predictions = [], [], []
     engine = None
     for start in range(0, len(indices), params.chunk):
@@ -137,6 +137,7 @@ def _train_chunk(
         saturated_share=values.pop("saturated_share"),
         units=measures.network.units,
         constant_loss=split.train.constant_loss,
+        histograms={name: values.pop(name) for name in history.HISTOGRAMS if name in values},
     )
 
 

@@ -1,0 +1,27 @@
+"""The event files that TensorBoard reads: a folder a run, its path the run's name."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.summary.writer.record_writer import RecordWriter
+
+from pipeline.artifacts.files import replacing_folder
+
+EVENTS = Path("events")
+# TensorBoard's own writer puts clock, host and process into the name; it reads any that holds `tfevents`.
+FILE = "events.out.tfevents.0"
+
+
+def save_events(runs: Iterable[tuple[str, Iterable[Event]]]) -> list[str]:
+    """All runs by name; what the folder held before is gone. Returns the names."""
+    names = []
+    with replacing_folder(EVENTS) as folder:
+        for name, events in runs:
+            (folder / name).mkdir(parents=True)
+            with (folder / name / FILE).open("wb") as file:
+                writer = RecordWriter(file)
+                for event in events:
+                    writer.write(event.SerializeToString(deterministic=True))
+            names.append(name)
+    return names
