@@ -49,6 +49,7 @@ def assemble(
     saturated_share: np.ndarray,
     units: Sequence[int],
     constant_loss: float,
+    bypassed: Sequence[bool],
     histograms: Mapping[str, np.ndarray],
 ) -> xr.Dataset:
     """A history from plain arrays.
@@ -59,7 +60,10 @@ def assemble(
         saturated_share: [recorded epoch, replica, layer, fraction of SLOPE_FRACTIONS].
         units: of each layer, the output's included.
         constant_loss: of the best constant prediction on the training set (nat), which a loss can be held against.
+        bypassed: of each layer, whether a path from the inputs to the output goes around it.
         histograms: for each name in HISTOGRAMS, [recorded epoch, replica, layer, bin]; or none at all.
+
+    Where pre-training came first, the attribute `extra_epochs` says how many epochs it took, over all layers.
     """
     epochs, layers = len(curves["train_loss"]), layer_values["weight_l1"].shape[-1]
     dims: dict[str, Any] = {
@@ -90,12 +94,33 @@ def assemble(
         values = np.ascontiguousarray(counts.transpose(1, 0, 2, 3))
         variables[name] = (("replica", "recorded_epoch", "layer", bins), values, {"long_name": text})
     variables["units"] = (("layer",), np.asarray(units, np.int32), {"long_name": "units of the layer"})
+    around = {"long_name": "1 if a path from the inputs to the output goes around the layer"}
+    variables["bypassed"] = (("layer",), np.asarray(bypassed, np.int8), around)
     return xr.Dataset(variables, coords=dims, attrs={"constant_loss": float(constant_loss)})
 
 
 def count_type(entries: int) -> type[np.signedinteger]:
     """The smallest whole number of NetCDF 3 that holds a histogram's count: at most a kernel's number of entries."""
     return next(kind for kind in (np.int8, np.int16, np.int32) if entries <= np.iinfo(kind).max)
+
+
+def assemble_pretraining(replicas: Sequence[int], kind: str, loss: np.ndarray) -> xr.Dataset:
+    """The record of a greedy pre-training, in which the hidden layers are trained one by one.
+
+    Args:
+        kind: `layer_wise` or `autoencoder`.
+        loss: [replica, layer, epoch] on the whole training set, inference mode; epoch 0 is before the layer's first.
+    """
+    what = "mean squared error of the layer's inputs" if kind == "autoencoder" else "binary cross-entropy (nat)"
+    _, layers, epochs = loss.shape
+    dims = {
+        "replica": np.asarray(replicas, np.int32),
+        "layer": np.arange(1, layers + 1, dtype=np.int32),
+        "pretraining_epoch": np.arange(epochs, dtype=np.int32),
+    }
+    named = {"long_name": f"{what} of the layer and its head on the whole training set, inference mode"}
+    attributes = {"pretraining": kind, "extra_epochs": layers * (epochs - 1)}
+    return xr.Dataset({"loss": (tuple(dims), loss.astype(np.float32), named)}, coords=dims, attrs=attributes)
 
 
 def diverged(history: xr.Dataset) -> xr.DataArray:
@@ -130,6 +155,12 @@ def hidden(history: xr.Dataset) -> xr.Dataset:
     return history.isel(layer=slice(None, -1))
 
 
+def blocking(history: xr.Dataset) -> xr.DataArray:
+    """bool [replica, recorded_epoch, layer], of the hidden layers: dead, and no path bypasses it, so nothing passes."""
+    layers = hidden(history)
+    return (layers.dead == 1) & (layers.bypassed == 0)
+
+
 def living(history: xr.Dataset) -> xr.DataArray:
-    """bool [replica, recorded_epoch]: no hidden layer is dead."""
-    return ~(hidden(history).dead == 1).any("layer")
+    """bool [replica, recorded_epoch]: no hidden layer is dead, but for those that a path bypasses."""
+    return ~blocking(history).any("layer")

@@ -27,8 +27,8 @@ class Shuffles:
     many epochs follow, nor on which replicas are trained beside it.
     """
 
-    def __init__(self, seed: int, replicas: Sequence[int], samples: int) -> None:
-        self._streams = [generator(seed, replica, "shuffle") for replica in replicas]
+    def __init__(self, seed: int, replicas: Sequence[int], samples: int, purpose: str = "shuffle") -> None:
+        self._streams = [generator(seed, replica, purpose) for replica in replicas]
         self._samples = samples
 
     def next_epochs(self, epochs: int) -> np.ndarray:

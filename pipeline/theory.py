@@ -13,7 +13,7 @@ class Band(NamedTuple):
     high: float
 
 
-def born_dead_bound(units: Sequence[int]) -> float:
+def born_dead_bound(units: Sequence[int], bypassed: Sequence[int] | None = None) -> float:
     """The most that P(some layer is dead before the first step) can be, for rectified units.
 
     1 - prod over layers 2.. of (1 - 2^-N): a layer of N units dies with probability at most 2^-N where the one below
@@ -22,8 +22,10 @@ def born_dead_bound(units: Sequence[int]) -> float:
 
     Args:
         units: of each hidden layer, from the first.
+        bypassed: 1 for each that a path bypasses, whose death stops nothing; none is by default.
     """
-    return 1 - prod(1 - 2.0**-width for width in units[1:])
+    around = bypassed if bypassed is not None else [0] * len(units)
+    return 1 - prod(1 - 2.0**-width for width, free in zip(units[1:], around[1:], strict=True) if not free)
 
 
 def beta(units: Sequence[int]) -> float:

@@ -20,9 +20,13 @@ RECIPE = {
     "hidden_layers": 2,
     "units": 3,
     "activation": "relu",
+    "batch_normalization": False,
+    "residual": False,
     "kernel_initializer": "he_uniform",
     "output_kernel_initializer": "glorot_uniform",
     "optimizer": {"class_name": "SGD", "config": {"learning_rate": 0.1, "momentum": 0.9}},
+    "pretraining": "none",
+    "pretraining_epochs": 2,
 }
 
 

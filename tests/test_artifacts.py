@@ -1,6 +1,10 @@
 """Files: save then load is identity, damage is said in one line, nothing is half-written, bytes hold no clock."""
 
+import os
+import subprocess
+import sys
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -150,6 +154,34 @@ def test_any_replica_can_be_exported(result: Trained, circles: Split) -> None:
         export.export("v", 4, Path("four.keras"))
     with pytest.raises(UserError, match=r"three.h5: must end in .keras"):
         export.export("v", 3, Path("three.h5"))
+
+
+LOADED_ALONE = """
+import sys
+import keras, numpy as np
+inputs = np.load(sys.argv[2]).astype("float32")
+predicted = keras.models.load_model(sys.argv[1]).predict(inputs, verbose=0)[:, 0]
+assert not any(name.startswith("pipeline") for name in sys.modules)
+np.testing.assert_allclose(predicted, np.load(sys.argv[3]), rtol=1e-5, atol=1e-6)
+"""
+
+
+def test_a_model_with_all_that_variants_can_say_loads_where_this_project_is_not(circles: Split, tmp_path: Path) -> None:
+    recipe = variant(
+        hidden_layers=3, batch_normalization=True, residual=True, kernel_initializer="randomized_asymmetric"
+    )
+    made = train(recipe, "v", circles, training())
+    models.save_model(
+        made.network.model, {path: stack[1] for path, stack in made.weights.items()}, tmp_path / "v.keras"
+    )
+    assert b"pipeline" not in zipfile.ZipFile(tmp_path / "v.keras").read("config.json")
+    np.save(tmp_path / "inputs.npy", circles.test.inputs)
+    np.save(tmp_path / "expected.npy", made.predictions.test_probability.values[1])
+    arguments = [str(tmp_path / name) for name in ("v.keras", "inputs.npy", "expected.npy")]
+    alone = {**os.environ, "KERAS_BACKEND": "tensorflow", "PYTHONPATH": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    command = [sys.executable, "-I", "-c", LOADED_ALONE, *arguments]
+    done = subprocess.run(command, cwd=tmp_path, env=alone, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_weights_that_do_not_fit_are_refused(result: Trained) -> None:

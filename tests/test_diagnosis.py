@@ -4,11 +4,13 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from conftest import RECIPE as VARIANT
 from hypothesis import given
 from hypothesis import strategies as st
 from imports import ROOT
@@ -16,6 +18,7 @@ from imports import ROOT
 from pipeline import history as record
 from pipeline.diagnosis import causes, evidence, remedies, verdict
 from pipeline.params.diagnosis import DiagnosisParams
+from pipeline.params.variants import resolve
 
 PARAMS = DiagnosisParams(
     explosion_growth=100,
@@ -33,6 +36,10 @@ RECIPE = {
     "kernel_initializer": {"class_name": "he_uniform", "config": {}},
     "output_kernel_initializer": {"class_name": "glorot_uniform", "config": {}},
     "optimizer": {"class_name": "SGD", "config": {"learning_rate": 0.01, "momentum": 0.9}},
+    "batch_normalization": False,
+    "residual": False,
+    "pretraining": "none",
+    "pretraining_epochs": 50,
 }
 EPOCHS, LAYERS = 200, 4
 
@@ -46,8 +53,8 @@ def healthy(replicas: int = 1, every: int = 10, layers: int = LAYERS) -> xr.Data
     shape = (len(recorded), replicas, layers)
     values = {name: np.full(shape, 0.05) for name in record.LAYER_VALUES} | {"dead": np.zeros(shape)}
     saturated = np.zeros((*shape, len(record.SLOPE_FRACTIONS)))
-    units = [5] * (layers - 1) + [1]
-    return record.assemble(range(replicas), recorded, curves, values, saturated, units, np.log(2), histograms={})
+    units, around = [5] * (layers - 1) + [1], [False] * layers
+    return record.assemble(range(replicas), recorded, curves, values, saturated, units, np.log(2), around, {})
 
 
 def changed(change: Callable[[xr.Dataset], None], **arguments: int) -> xr.Dataset:
@@ -164,6 +171,30 @@ def test_a_layer_dead_at_first_and_another_at_the_end_died_in_training() -> None
     assert cause_of(changed(change)) == "died_in_training"
 
 
+def bypassed(made: xr.Dataset) -> None:
+    """A path around every hidden layer but the first, as residual connections are."""
+    made.bypassed[1:-1] = 1
+
+
+@pytest.mark.parametrize(("layer", "cause"), [(0, "born_dead"), (1, "stuck"), (2, "stuck")])
+def test_a_dead_layer_is_a_cause_only_where_no_path_bypasses_it(layer: int, cause: str) -> None:
+    made = changed(bypassed)
+    made.dead[0, :, layer] = 1
+    made.probe_gradient_mean_abs[0, :, layer] = 0
+    assert cause_of(made) == cause
+    assert record.living(made).values.all() == (cause == "stuck")
+    assert np.isnan(evidence_of(made).dead_layer) == (cause == "stuck")
+
+
+def test_a_gradient_vanishes_only_where_no_path_bypasses_the_layer() -> None:
+    made = changed(bypassed)
+    vanishing_in_a_layer(made)
+    assert cause_of(made) == "stuck"
+    assert evidence_of(made).smallest_layer == 1
+    vanishing_everywhere(made)
+    assert cause_of(made) == "vanishing"
+
+
 def test_a_certain_output_is_not_a_dead_layer() -> None:
     assert cause_of(changed(dead(slice(None), layer=LAYERS - 1))) != "born_dead"
 
@@ -266,7 +297,7 @@ def replicas(**counts: int) -> pd.DataFrame:
 
 
 def said(interval: Sequence[float] = (0.1, 0.4), **counts: int) -> str:
-    return verdict.verdict("v", replicas(**counts), interval, [5] * 19, np.log(2))
+    return verdict.verdict("v", replicas(**counts), interval, [5] * 19, np.log(2), bound=0.443)
 
 
 def test_the_verdict_counts_what_there_is() -> None:
@@ -284,6 +315,11 @@ def test_the_verdict_changes_with_the_counts() -> None:
     assert "only 1 of the 4 failures" in said(learned=1, vanishing=1, stuck=3)
     assert said(learned=4) == "v: 4 of 4 replicas learn (10 to 40%)."
     assert "(2 to 21%)" in said((0.02, 0.21), learned=1, stuck=1)
+
+
+def test_the_verdict_holds_to_theory_only_what_it_speaks_of() -> None:
+    text = verdict.verdict("v", replicas(born_dead=1), (0.1, 0.4), [5], np.log(2), bound=None)
+    assert "before the first step). This is" in text
 
 
 def test_untrained_networks_are_not_said_to_have_failed() -> None:
@@ -327,3 +363,46 @@ def test_what_the_variant_has_already_is_not_suggested() -> None:
     assert not any("leaky_relu" in str(each) for each in remedies.suggest("born_dead", leaky, epochs=1))
     rectified = [each.overrides for each in remedies.suggest("vanishing", RECIPE, epochs=1)]
     assert {"activation": "relu", "kernel_initializer": "he_uniform"} not in rectified
+
+
+@pytest.mark.parametrize(
+    ("cause", "override"),
+    [
+        ("died_in_training", {"batch_normalization": True}),
+        ("born_dead", {"residual": True}),
+        ("born_dead", {"kernel_initializer": "randomized_asymmetric"}),
+        ("vanishing", {"kernel_initializer.class_name": "random_walk", "kernel_initializer.config.gain": "relu"}),
+        ("vanishing", {"pretraining": "layer_wise"}),
+        ("stuck", {"pretraining": "autoencoder"}),
+    ],
+)
+def test_what_variants_can_say_is_suggested_until_it_is_taken(cause: str, override: dict) -> None:
+    assert override in [each.overrides for each in remedies.suggest(cause, RECIPE, epochs=1)]
+    document = {"defaults": {**VARIANT, "units": 5}, "variants": {"v": nested(override)}}
+    taken = resolve(document, "v").model_dump()  # what is suggested can be said
+    assert override not in [each.overrides for each in remedies.suggest(cause, taken, epochs=1)]
+
+
+def nested(override: dict) -> dict:
+    made: dict = {}
+    for key, value in override.items():
+        *above, last = key.split(".")
+        place = made
+        for part in above:
+            place = place.setdefault(part, {})
+        place[last] = value
+    return made
+
+
+def test_a_suggestion_reads_as_in_the_file_and_a_path_needs_a_layer_to_go_around() -> None:
+    suggested = remedies.suggest("died_in_training", RECIPE, epochs=1)
+    assert "`residual: true`" in [str(each).split(" (")[0] for each in suggested]
+    shallow = remedies.suggest("died_in_training", RECIPE | {"hidden_layers": 1}, epochs=1)
+    assert not any("residual" in each.overrides for each in shallow)
+
+
+def test_a_sentence_names_the_most_promising_alone() -> None:
+    every = [asdict(each) for each in remedies.suggest("vanishing", RECIPE, epochs=1)]
+    assert len(every) > remedies.SAID
+    assert remedies.helps(every).count(";") == 2 * remedies.SAID - 1
+    assert remedies.helps([]) == ""

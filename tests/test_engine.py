@@ -15,7 +15,7 @@ from pipeline.model.network import Network, build
 from pipeline.params.variants import KerasObject, VariantParams
 from pipeline.randomness import Shuffles
 from pipeline.training.engine import Engine
-from pipeline.training.forward import Forward
+from pipeline.training.forward import Forward, classification, tensors
 from pipeline.training.measuring import Measures
 from pipeline.training.replicas import Trained, is_recorded, train
 
@@ -40,7 +40,8 @@ def initial(network: Network, replicas: list[int], seed: int = 7) -> dict[str, n
 
 def engine(network: Network, circles: Split, stacks: dict[str, np.ndarray], spec: KerasObject | None = None) -> Engine:
     optimizer, clipping = keras_objects.optimizer(spec or variant().optimizer, "optimizer")
-    return Engine(Forward(network), optimizer, clipping, circles, stacks, batch_size=16)
+    task = classification(*tensors(circles.train))
+    return Engine(Forward(network), optimizer, clipping, task, stacks, batch_size=16)
 
 
 def measured(network: Network, circles: Split, stacks: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -202,8 +203,9 @@ def test_the_recorded_gradients_are_those_before_each_step(circles: Split) -> No
     np.testing.assert_allclose(first.weight_l1, l1, rtol=1e-5)
 
 
-def test_curves_and_predictions_are_keras_own(circles: Split) -> None:
-    result = trained(circles)
+@pytest.mark.parametrize("changes", [{}, {"batch_normalization": True, "residual": True}], ids=str)
+def test_curves_and_predictions_are_keras_own(changes: dict, circles: Split) -> None:
+    result = trained(circles, variant(**changes))
     model = result.network.model
     for row in range(4):
         for variable in model.variables:
@@ -277,18 +279,8 @@ def test_a_dead_layer_is_seen_and_a_tanh_at_zero_is_not_dead(circles: Split) -> 
 
 
 def with_batch_normalisation() -> Network:
-    """What variants cannot say yet, and the engine can do: state that is not trained, and a layer with weights."""
-    source = keras.Input((2,))
-    dense = keras.layers.Dense(3, name="hidden_01")
-    normalised = keras.layers.BatchNormalization(name="normalisation")(dense(source))
-    activation = keras.layers.PReLU(name="hidden_01_activation")
-    output = keras.layers.Dense(1, name="output")
-    sigmoid = keras.layers.Activation("sigmoid", name="output_activation")
-    behind = activation(normalised)
-    before_output = output(behind)
-    model = keras.Model(source, sigmoid(before_output), name="v")
-    taps = keras.Model(source, [normalised, before_output, behind, model.output], name="taps")
-    return Network(model, taps, (activation, sigmoid), ("hidden_01/kernel", "output/kernel"))
+    """State that is not trained, and an activation with weights."""
+    return build(variant(batch_normalization=True, activation="PReLU"), 2, "v")
 
 
 def test_batch_normalisation_and_weighted_activations_follow_keras(circles: Split) -> None:
@@ -298,12 +290,39 @@ def test_batch_normalisation_and_weighted_activations_follow_keras(circles: Spli
     stacked = engine(network, circles, stacks)
     stacked.train_epoch(orders, record=True)
     together = stacked.stacks(stacked.state)
-    assert "normalisation/moving_mean" in together
+    for number in (1, 2):
+        moved = [together[f"hidden_{number:02d}_normalisation/moving_{name}"] for name in ("mean", "variance")]
+        assert all((value != start).all() for value, start in zip(moved, (0, 1), strict=True))
     for row in range(2):
         start = {path: stack[row] for path, stack in stacks.items()}
         alone = keras_steps(network, start, keras.optimizers.SGD(0.1, momentum=0.9), circles, orders[row])
         assert_close({path: stack[row] for path, stack in together.items()}, alone)
-    assert measured(network, circles, together)["dead"].tolist() == [[False, False]] * 2
+    assert measured(network, circles, together)["dead"].tolist() == [[False, False, False]] * 2
+
+
+def test_residual_connections_follow_keras(circles: Split) -> None:
+    network = build(variant(residual=True, hidden_layers=3), 2, "v")
+    stacks = initial(network, [0, 1])
+    orders = Shuffles(7, [0, 1], len(circles.train)).next_epochs(1)[0]
+    stacked = engine(network, circles, stacks)
+    stacked.train_epoch(orders, record=False)
+    together = stacked.stacks(stacked.state)
+    for row in range(2):
+        start = {path: stack[row] for path, stack in stacks.items()}
+        alone = keras_steps(network, start, keras.optimizers.SGD(0.1, momentum=0.9), circles, orders[row])
+        assert_close({path: stack[row] for path, stack in together.items()}, alone)
+
+
+def test_a_dead_layer_that_a_path_bypasses_stops_nothing(circles: Split) -> None:
+    for residual in (False, True):
+        network = build(variant(residual=residual, hidden_layers=3), 2, "v")
+        stacks = {path: stack.copy() for path, stack in initial(network, [0]).items()}
+        stacks["hidden_02/kernel"][:] = 0.0
+        stacks["hidden_02/bias"][:] = -1.0
+        values = measured(network, circles, stacks)
+        assert values["dead"].tolist() == [[False, True, not residual, False]]
+        assert (values["probe_gradient_mean_abs"][0, 0] > 0) == residual
+        assert values["probe_gradient_mean_abs"][0, 1] == 0
 
 
 def test_probes_update_no_statistics(circles: Split) -> None:
@@ -358,7 +377,7 @@ def test_probes_go_by_value_and_slope_whatever_the_names(activation: str, circle
         behind.append(signal)
     model = keras.Model(source, signal, name="baz")
     kernels = tuple(layer.kernel.path for layer in dense)
-    unknown = Network(model, keras.Model(source, before + behind), tuple(renamed), kernels)
+    unknown = Network(model, keras.Model(source, before + behind), tuple(renamed), kernels, (False,) * 3, {})
     stacks = {path: stack * 4 for path, stack in initial(known, [0, 1, 2]).items()}
     new_paths = [variable.path for variable in unknown.taps.variables]
     other = dict(zip(new_paths, (stacks[variable.path] for variable in known.taps.variables), strict=True))

@@ -30,8 +30,8 @@ def history(test_accuracy: list[list[float]], dead: list[list[int]] | None = Non
     if dead is not None:
         values["dead"][:, :, 0] = np.array(dead).T
     saturated = np.zeros((epochs, count, layers, len(record.SLOPE_FRACTIONS)))
-    units = [3] * (layers - 1) + [1]
-    return record.assemble(range(count), range(epochs), curves, values, saturated, units, np.log(2), histograms={})
+    units, around = [3] * (layers - 1) + [1], [False] * layers
+    return record.assemble(range(count), range(epochs), curves, values, saturated, units, np.log(2), around, {})
 
 
 def evaluated(made: xr.Dataset, threshold: float = 0.75) -> VariantEvaluation:

@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 from conftest import variant
+from scipy.stats import kstest
 
 from pipeline.backend import keras
 from pipeline.errors import UserError
 from pipeline.model import initial_weights, keras_objects
-from pipeline.model.network import build
+from pipeline.model.initializers import RandomizedAsymmetric
+from pipeline.model.network import Network, build
 from pipeline.params.variants import KerasObject
 from pipeline.randomness import derived_seed
 
@@ -24,6 +26,32 @@ def test_exact_parameter_counts(hidden_layers: int, parameters: int) -> None:
     assert network.kernels[0] == "hidden_01/kernel"
     assert network.kernels[-1] == "output/kernel"
     assert len(network.taps.outputs) == 2 * network.layers
+
+
+def test_batch_normalisation_stands_before_each_hidden_activation_and_is_no_layer_of_its_own() -> None:
+    network = build(variant(batch_normalization=True, activation="tanh"), inputs=2, name="v")
+    assert network.kernels == ("hidden_01/kernel", "hidden_02/kernel", "output/kernel")
+    assert network.units == [3, 3, 1]
+    normalisations = [each for each in network.model.layers if isinstance(each, keras.layers.BatchNormalization)]
+    for each, activation, tap in zip(normalisations, network.activations[:2], network.taps.outputs[:2], strict=True):
+        assert each.output is activation.input
+        assert each.output is tap
+    plain = initial_weights.draw(build(variant(activation="tanh"), 2, "v"), seed=1, replicas=[0])
+    drawn = initial_weights.draw(network, seed=1, replicas=[0])
+    assert all((drawn[path] == stack).all() for path, stack in plain.items())
+
+
+def test_a_residual_path_goes_around_each_hidden_layer_from_the_second_on() -> None:
+    network = build(variant(residual=True, hidden_layers=3, activation="tanh"), inputs=2, name="v")
+    assert network.bypassed == (False, True, True, False)
+    assert network.model.count_params() == build(variant(hidden_layers=3), 2, "v").model.count_params()
+    weights = {each.path: np.asarray(each) for each in network.model.variables}
+    inputs = np.random.default_rng(0).normal(size=(5, 2)).astype(np.float32)
+    signal = np.tanh(inputs @ weights["hidden_01/kernel"])
+    for part in ("hidden_02", "hidden_03"):
+        signal = signal + np.tanh(signal @ weights[f"{part}/kernel"])
+    logits = signal @ weights["output/kernel"]
+    assert np.asarray(network.taps(inputs)[3]) == pytest.approx(logits, abs=1e-5)
 
 
 def test_the_taps_are_the_models_own_signals() -> None:
@@ -72,6 +100,33 @@ def test_replicas_and_layers_differ_but_depth_and_company_do_not_matter() -> Non
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
+        ({"kernel_initializer": "random_wlak"}, "variants.v.kernel_initializer: random_wlak: not a Keras initializer"),
+        (
+            {"kernel_initializer": "randomized_assymetric"},
+            "variants.v.kernel_initializer: randomized_assymetric: not a Keras initializer: must be one, such as "
+            "randomized_asymmetric",
+        ),
+        *(
+            (
+                {"kernel_initializer": {"class_name": "random_walk", "config": config}},
+                f"variants.v.kernel_initializer.{line}",
+            )
+            for config, line in (
+                ({}, "config: {}: must be gain: linear, relu or a number above 0"),
+                ({"gain": "tanh"}, "config: {'gain': 'tanh'}: must be gain"),
+                ({"gain": -1}, "config: {'gain': -1}: must be gain"),
+                ({"gain": True}, "config: {'gain': True}: must be gain"),
+                ({"gain": 1.0, "units": 3}, "config: {'gain': 1.0, 'units': 3}: must be gain"),
+            )
+        ),
+        (
+            {"kernel_initializer": {"class_name": "randomized_asymmetric", "config": {"sigma": 1}}},
+            "variants.v.kernel_initializer.config: {'sigma': 1}: must be left out",
+        ),
+        (
+            {"output_kernel_initializer": "randomized_asymmetric"},
+            "variants.v.output_kernel_initializer: randomized_asymmetric: must be another",
+        ),
         ({"activation": "rellu"}, "variants.v.activation: rellu: not a Keras activation or activation layer: must be"),
         ({"kernel_initializer": "he_unifrom"}, "variants.v.kernel_initializer: he_unifrom: not a Keras initializer"),
         (
@@ -99,6 +154,71 @@ def test_what_keras_does_not_know_or_the_engine_cannot_do_is_refused_in_one_line
         build(variant(**changes), inputs=2, name="v")
     assert str(caught.value).startswith(line)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    # At the tutorial's width the formula of rectified layers takes 6 units for 5; the linear one is exp(1 / 10).
+    ("gain", "units", "expected"),
+    [("relu", 5, 1.9737), ("relu", 100, 1.4317), ("linear", 5, 1.1052), (1.3, 5, 1.3)],
+)
+def test_random_walk_draws_normal_kernels_of_its_deviation(gain: object, units: int, expected: float) -> None:
+    spec = {"class_name": "random_walk", "config": {"gain": gain}}
+    network = build(variant(kernel_initializer=spec, units=units), inputs=2, name="v")
+    assert isinstance(network.model.get_layer("hidden_02").kernel_initializer, keras.initializers.VarianceScaling)
+    drawn = initial_weights.draw(network, seed=0, replicas=range(200))
+    for path, inputs in (("hidden_01/kernel", 2), ("hidden_02/kernel", units)):
+        scaled = drawn[path].ravel() * np.sqrt(inputs) / expected
+        assert kstest(scaled, "norm").pvalue > 0.01
+        assert scaled.std() == pytest.approx(1, abs=4 / np.sqrt(2 * scaled.size) + 1e-4)
+    assert not drawn["hidden_02/bias"].any()
+
+
+def randomized_asymmetric(hidden_layers: int = 2, units: int = 5) -> Network:
+    recipe = variant(kernel_initializer="randomized_asymmetric", hidden_layers=hidden_layers, units=units)
+    return build(recipe, inputs=2, name="v")
+
+
+def test_randomized_asymmetric_has_one_positive_entry_a_unit_and_the_others_normal() -> None:
+    """By the moments of the mixture: one of the n + 1 entries is from Beta(2, 1), E u = 2 / 3 and E u^2 = 1 / 2."""
+    drawn = initial_weights.draw(randomized_asymmetric(), seed=0, replicas=range(2000))
+    for part, inputs in (("hidden_01", 2), ("hidden_02", 5)):
+        joint = np.concatenate([drawn[f"{part}/kernel"], drawn[f"{part}/bias"][:, None]], axis=1)
+        assert joint.shape[1:] == (inputs + 1, 5)
+        sums, errors = joint.sum(axis=1).ravel(), 4 / np.sqrt(joint.shape[0] * 5)
+        variance = RandomizedAsymmetric.sigma**2  # of all the normal ones of a unit together
+        assert sums.mean() == pytest.approx(2 / 3, abs=errors)
+        assert sums.var() == pytest.approx(variance + 1 / 18, abs=errors)
+        assert (joint**2).sum(axis=1).mean() == pytest.approx(variance + 1 / 2, abs=errors)
+        by_position = joint.mean(axis=(0, 2))  # kernel entries and bias alike
+        assert by_position == pytest.approx(2 / 3 / (inputs + 1), abs=errors)
+    assert RandomizedAsymmetric.sigma == pytest.approx(0.6007, abs=5e-5)
+
+
+def test_randomized_asymmetric_keeps_the_second_moment_and_seldom_bears_a_dead_layer() -> None:
+    """2,000 networks of twenty rectified layers: under He's kernels .305 of them are born dead."""
+    drawn = initial_weights.draw(randomized_asymmetric(hidden_layers=20), seed=0, replicas=range(2000))
+    generator = np.random.default_rng(0)
+    signal = np.broadcast_to(generator.uniform(-1, 1, (100, 2)), (2000, 100, 2))
+    dead, moments = np.zeros(2000, bool), []
+    for number in range(1, 21):
+        kernel, bias = drawn[f"hidden_{number:02d}/kernel"], drawn[f"hidden_{number:02d}/bias"]
+        signal = np.maximum(signal @ kernel + bias[:, None], 0)
+        dead |= ~signal.any(axis=(1, 2))
+        moments.append((signal**2).mean())
+    assert dead.mean() < 0.05
+    assert max(moments) < 1  # the bound that sigma is made for
+    assert moments[-1] == pytest.approx(moments[4], rel=0.15)
+
+
+def test_kernel_and_bias_drawn_together_belong_to_seed_replica_and_layer_alone() -> None:
+    shallow = initial_weights.draw(randomized_asymmetric(), seed=1, replicas=[0, 1])
+    deep = initial_weights.draw(randomized_asymmetric(hidden_layers=6), seed=1, replicas=[1])
+    for path in ("hidden_02/kernel", "hidden_02/bias"):
+        assert (shallow[path][1] == deep[path][0]).all()
+        assert (shallow[path][0] != shallow[path][1]).all()
+    assert (deep["hidden_02/kernel"] != deep["hidden_03/kernel"]).all()
+    other = initial_weights.draw(randomized_asymmetric(), seed=2, replicas=[1])
+    assert (other["hidden_02/bias"][0] != shallow["hidden_02/bias"][1]).all()
 
 
 def every_optimizer() -> list[str]:

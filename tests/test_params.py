@@ -107,6 +107,13 @@ MISTAKES = {
     "units: 5 ": ("unit: 5 ", "variants.tanh_1.units: missing: must be given"),
     "vanishing_ratio: 1.0e-3": ("vanishing_ratio: 1", "diagnosis.vanishing_ratio: 1: must be less than 1"),
     "studies: {}": ("studies: {depth: 3}", "studies: {'depth': 3}: must be {}"),
+    "batch_normalization: false": ("batch_normalization: 1", "variants.tanh_1.batch_normalization: 1: must be true or"),
+    "residual: false": ("residual: yes", "variants.tanh_1.residual: yes: must be true or false"),
+    "pretraining: none": (
+        "pretraining: layerwise",
+        "variants.tanh_1.pretraining: layerwise: must be 'none', 'layer_wise' or 'autoencoder'",
+    ),
+    "pretraining_epochs: 50": ("pretraining_epochs: 0", "variants.tanh_1.pretraining_epochs: 0: must be at least 1"),
     "split:": ("split: [", "params.yaml: line"),
     "seed: 1  ": ("seed: 1\n  seed: 2  ", "params.yaml: line"),
     "activation: relu ": ("activation: [relu] ", "variants.relu_5.activation: ['relu']: must be a map"),

@@ -149,6 +149,8 @@ def test_the_page_of_the_report_agrees() -> None:
 
 def test_the_bound_is_the_papers() -> None:
     assert theory.born_dead_bound([5]) == 0
+    assert theory.born_dead_bound([5, 5, 5], bypassed=[0, 1, 1]) == 0
+    assert theory.born_dead_bound([5, 5, 5], bypassed=[0, 1, 0]) == pytest.approx(2**-5)
     assert theory.born_dead_bound([5] * 15) == pytest.approx(1 - (1 - 2**-5) ** 14)
     assert theory.born_dead_bound([5, 10]) == pytest.approx(2**-10)
     assert theory.born_dead_bound([10] * 15) < 0.014

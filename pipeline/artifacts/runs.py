@@ -17,6 +17,7 @@ RUNS = Path("runs")
 HISTORY: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(CURVES, ("replica", "epoch")),
     **dict.fromkeys(LAYER_VALUES, ("replica", "recorded_epoch", "layer")),
+    "bypassed": ("layer",),
 }
 HISTOGRAMS_WHERE_RECORDED = {
     name: ("replica", "recorded_epoch", "layer", bins) for name, (bins, _, _) in HISTOGRAMS.items()
@@ -32,6 +33,11 @@ def folder(variant: str) -> Path:
 def history_path(variant: str) -> Path:
     """The history (NetCDF)."""
     return folder(variant) / "history.nc"
+
+
+def pretraining_path(variant: str) -> Path:
+    """The history of the pre-training, where there was any (NetCDF)."""
+    return folder(variant) / "pretraining.nc"
 
 
 def predictions_path(variant: str) -> Path:
@@ -79,6 +85,14 @@ def save_run(variant: str, history: xr.Dataset, predictions: xr.Dataset, weights
         np.savez(temporary, allow_pickle=False, **weights)
 
 
+def save_pretraining(variant: str, pretraining: xr.Dataset | None) -> None:
+    """Its history; where there was none, none is left of another training."""
+    if pretraining is None:
+        pretraining_path(variant).unlink(missing_ok=True)
+    else:
+        save_arrays(pretraining, pretraining_path(variant))
+
+
 def save_recipe(variant: str, recipe: dict[str, Any]) -> None:
     """The resolved variant, the training parameters and the versions of what trained, as plain values."""
     save_json(recipe, recipe_path(variant))
@@ -109,6 +123,11 @@ def versions(variants: Iterable[str]) -> dict[str, list[str]]:
 def load_history(variant: str) -> xr.Dataset:
     """Raises: UserError: missing, damaged, or of another shape."""
     return load_arrays(history_path(variant), HISTORY, HISTOGRAMS_WHERE_RECORDED)
+
+
+def load_pretraining(variant: str) -> xr.Dataset:
+    """Raises: UserError: missing, damaged, or of another shape."""
+    return load_arrays(pretraining_path(variant), {"loss": ("replica", "layer", "pretraining_epoch")})
 
 
 def load_predictions(variant: str) -> xr.Dataset:

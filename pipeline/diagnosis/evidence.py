@@ -16,13 +16,13 @@ from pipeline.params.diagnosis import DiagnosisParams
 COLUMNS = {
     "nonfinite_epoch": "first epoch with a loss, or a gradient or weight by layer, that is infinite or not a number",
     "loss_growth": "greatest training loss over the loss of the best constant prediction",
-    "dead_layer": "lowest hidden layer that is dead at the end",
+    "dead_layer": "lowest hidden layer that is dead at the end, of those that no path bypasses",
     "born_dead": "1 if a layer that is dead at the end was dead before the first step",
     "died_after": "last recorded epoch at which no layer of the final dead stretch was dead",
     "died_by": "first recorded epoch of the final unbroken dead stretch",
     "saturated_layer": "hidden layer with most saturated (input, unit) pairs, at the start or throughout",
     "saturated_share": "their share, the greater of the two",
-    "smallest_layer": "hidden layer with the smallest mean |gradient| throughout",
+    "smallest_layer": "hidden layer with the smallest mean |gradient| throughout, of those that no path bypasses",
     "gradient_ratio": "its mean |gradient| over the output layer's",
     "gradient_scale": "largest hidden mean |gradient| throughout, over the loss of the best constant prediction",
     "loss_fall": "relative fall of the training loss over the last epochs, where it is beyond its noise",
@@ -35,7 +35,7 @@ def measure(history: xr.Dataset, params: DiagnosisParams) -> pd.DataFrame:
     columns: dict[str, np.ndarray] = {"nonfinite_epoch": _first_not_finite(history)}
     columns["loss_growth"] = _finite_max(history.train_loss.values) / _guess(history)
     if history.sizes["layer"] > 1:
-        columns |= _death(record.hidden(history))
+        columns |= _death(history)
         columns |= _saturation(record.hidden(history), params.saturated_slope)
         columns |= _gradients(history)
     columns["loss_fall"] = np.array([_fall(loss, params.slow_window) for loss in history.train_loss.values])
@@ -62,15 +62,16 @@ def _finite_max(values: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(found), found, np.nan)
 
 
-def _death(hidden: xr.Dataset) -> dict[str, np.ndarray]:
+def _death(history: xr.Dataset) -> dict[str, np.ndarray]:
     """The final unbroken stretch in which some layer is dead; momentum may have revived it before."""
-    dead = hidden.dead.values == 1  # [replica, recorded epoch, layer]
+    blocking = record.blocking(history)
+    dead = blocking.values  # [replica, recorded epoch, layer]
     at_end = dead[:, -1]
-    layer = np.where(at_end.any(axis=1), hidden.layer.values[at_end.argmax(axis=1)], np.nan)
-    any_dead = dead.any(axis=2)
+    layer = np.where(at_end.any(axis=1), blocking.layer.values[at_end.argmax(axis=1)], np.nan)
+    any_dead = blocking.any("layer").values
     stretch = np.logical_and.accumulate(any_dead[:, ::-1], axis=1)[:, ::-1]
     begins = stretch.argmax(axis=1)
-    epochs = hidden.recorded_epoch.values.astype(float)
+    epochs = blocking.recorded_epoch.values.astype(float)
     dying = stretch[:, -1] & (begins > 0)
     return {
         "dead_layer": layer,
@@ -101,9 +102,11 @@ def saturated_at(history: xr.Dataset, slope: float) -> np.ndarray:
 def _gradients(history: xr.Dataset) -> dict[str, np.ndarray]:
     throughout = _throughout(history.probe_gradient_mean_abs.values, history.recorded_epoch.values)  # [replica, layer]
     hidden, output = throughout[:, :-1], throughout[:, -1]
-    smallest = hidden.argmin(axis=1)
+    # A layer that a path bypasses, dead ones among them, may have no gradient: it reaches the others all the same.
+    passed = np.where(record.hidden(history).bypassed.values == 1, np.inf, hidden)
+    smallest = passed.argmin(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = hidden[np.arange(len(smallest)), smallest] / output
+        ratio = passed[np.arange(len(smallest)), smallest] / output
     return {
         "smallest_layer": history.layer.values[smallest],
         "gradient_ratio": ratio,

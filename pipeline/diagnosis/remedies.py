@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+SAID = 4  # remedies in a sentence; tables have all
+
 
 @dataclass(frozen=True)
 class Remedy:
@@ -18,8 +20,8 @@ class Remedy:
 
     @property
     def changes(self) -> str:
-        """As in params.yaml: `activation: relu, kernel_initializer: he_uniform`."""
-        return ", ".join(f"{key}: {value}" for key, value in self.overrides.items())
+        """As in params.yaml: `activation: relu, batch_normalization: true`."""
+        return ", ".join(f"{key}: {_written(value)}" for key, value in self.overrides.items())
 
     def __str__(self) -> str:
         return f"`{self.changes}` ({self.reason}; {self.source})"
@@ -35,8 +37,8 @@ def suggest(cause: str, recipe: Mapping[str, Any], epochs: int) -> list[Remedy]:
 
 
 def helps(remedies: Sequence[Mapping[str, Any]]) -> str:
-    """ " Most likely to help: ..." from the metrics file's remedies; nothing where there are none."""
-    listed = "; ".join(str(Remedy(**remedy)) for remedy in remedies)
+    """ " Most likely to help: ..." from the metrics file's remedies, the first few; nothing where there are none."""
+    listed = "; ".join(str(Remedy(**remedy)) for remedy in remedies[:SAID])
     return f" Most likely to help: {listed}." if listed else ""
 
 
@@ -56,6 +58,24 @@ def _plain(value: Any) -> Any:
     return value.replace("_", "").lower() if isinstance(value, str) else value
 
 
+def _written(value: Any) -> str:
+    """As YAML has it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _normalised(reason: str) -> Remedy:
+    return Remedy({"batch_normalization": True}, reason, "Ioffe & Szegedy 2015, arXiv 1502.03167")
+
+
+def _residual(recipe: Mapping[str, Any], reason: str) -> Iterator[Remedy]:
+    if recipe["hidden_layers"] > 1:  # no path goes around the first
+        yield Remedy({"residual": True}, reason, "He et al. 2015, arXiv 1512.03385")
+
+
+def _pretrained(kind: str, reason: str) -> Remedy:
+    return Remedy({"pretraining": kind}, reason, "Bengio et al. 2007; extra epochs")
+
+
 def _smaller_steps(recipe: Mapping[str, Any], reason: str, source: str) -> Iterator[Remedy]:
     rate = recipe["optimizer"]["config"].get("learning_rate")
     if isinstance(rate, int | float):
@@ -67,6 +87,7 @@ def _exploding(recipe: Mapping[str, Any], epochs: int) -> Iterator[Remedy]:
     if not {"clipnorm", "global_clipnorm", "clipvalue"} & recipe["optimizer"]["config"].keys():
         yield Remedy({"optimizer.config.global_clipnorm": 1.0}, "no gradient is longer than 1", "Pascanu et al. 2013")
     yield Remedy({"kernel_initializer": "glorot_uniform"}, "signals keep their scale", "Glorot & Bengio 2010")
+    yield _normalised("each layer's signals are brought back to one scale")
 
 
 def _born_dead(recipe: Mapping[str, Any], epochs: int) -> Iterator[Remedy]:
@@ -75,12 +96,18 @@ def _born_dead(recipe: Mapping[str, Any], epochs: int) -> Iterator[Remedy]:
     reason = f"a layer is born dead with probability of at most 2^-{wider}, not 2^-{recipe['units']}"
     yield Remedy({"units": wider}, reason, "Lu et al. 2020, arXiv 1903.06733")
     yield Remedy({"activation": "elu"}, "its slope is 0 nowhere near 0", "Clevert et al. 2016, arXiv 1511.07289")
+    asymmetric = {"kernel_initializer": "randomized_asymmetric"}
+    yield Remedy(asymmetric, "one positive entry a unit keeps it on for some input", "Lu et al. 2020, arXiv 1903.06733")
+    yield _normalised("a unit is centred on the inputs, and so on for some of them")
+    yield from _residual(recipe, "a path leads around a dead layer")
 
 
 def _died(recipe: Mapping[str, Any], epochs: int) -> Iterator[Remedy]:
     yield from _smaller_steps(recipe, "a step too large throws a layer off all inputs", "Lu et al. 2020")
     yield Remedy({"activation": "leaky_relu"}, "no unit is ever off for good", "Maas et al. 2013")
     yield Remedy({"units": 2 * recipe["units"]}, "all units of a wider layer seldom die together", "Lu et al. 2020")
+    yield _normalised("a unit stays centred on the inputs, and so on for some of them")
+    yield from _residual(recipe, "a path leads around a dead layer")
 
 
 def _saturated(recipe: Mapping[str, Any], epochs: int) -> Iterator[Remedy]:
@@ -90,6 +117,7 @@ def _saturated(recipe: Mapping[str, Any], epochs: int) -> Iterator[Remedy]:
     )
     rectified = {"activation": "relu", "kernel_initializer": "he_uniform"}
     yield Remedy(rectified, "it does not saturate; mind dead layers", "He et al. 2015, arXiv 1502.01852")
+    yield _normalised("units are brought back to where they have a slope")
 
 
 def _vanishing(recipe: Mapping[str, Any], epochs: int) -> Iterator[Remedy]:
@@ -101,6 +129,12 @@ def _vanishing(recipe: Mapping[str, Any], epochs: int) -> Iterator[Remedy]:
         {"optimizer": "Adam"}, "its steps do not shrink with the gradient", "Kingma & Ba 2015, arXiv 1412.6980"
     )
     yield Remedy({"kernel_initializer": "orthogonal"}, "keeps lengths exactly", "Saxe et al. 2013, arXiv 1312.6120")
+    yield from _residual(recipe, "an identity path passes the error on undiminished")
+    yield _normalised("each layer's signals are brought back to one scale")
+    gain = "relu" if recipe["activation"]["class_name"] == "relu" else "linear"
+    walk = {"kernel_initializer.class_name": "random_walk", "kernel_initializer.config.gain": gain}
+    yield Remedy(walk, "the gradient's length has no drift", "Sussillo & Abbott 2014, arXiv 1412.6558")
+    yield _pretrained("layer_wise", "each layer learns while it is next to the output")
 
 
 def _slow(recipe: Mapping[str, Any], epochs: int) -> Iterator[Remedy]:
@@ -114,6 +148,7 @@ def _stuck(recipe: Mapping[str, Any], epochs: int) -> Iterator[Remedy]:
     yield Remedy(
         {"activation": "relu", "kernel_initializer": "he_uniform"}, "another surface of the loss", "He et al. 2015"
     )
+    yield _pretrained("autoencoder", "starts from features of the inputs")
 
 
 _ALL = {

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from pipeline.diagnosis.causes import CAUSES, LEARNED
-from pipeline.theory import Band, born_dead_bound, gradient_band
+from pipeline.theory import Band, gradient_band
 
 
 def outcomes(replicas: pd.DataFrame) -> dict[str, int]:
@@ -20,17 +20,20 @@ def main_cause(counts: Mapping[str, int]) -> str | None:
     return next(cause for cause in CAUSES if counts[cause] == most) if most else None
 
 
-def verdict(name: str, replicas: pd.DataFrame, interval: Sequence[float], units: Sequence[int], loss: float) -> str:
+def verdict(
+    name: str, replicas: pd.DataFrame, interval: Sequence[float], units: Sequence[int], loss: float, bound: float | None
+) -> str:
     """The sentences, without remedies.
 
     Args:
         replicas: outcome, cause and evidence, a row a replica.
         interval: 95%, of the learned share. units: of each hidden layer. loss: of the best constant prediction.
+        bound: the most that theory allows to be born dead; None where it says nothing.
     """
     counts, total = outcomes(replicas), len(replicas)
     low, high = (f"{100 * end:.0f}" for end in interval)
     sentences = [f"{name}: {counts[LEARNED]} of {total} replicas {_verb(counts[LEARNED], 'learn')} ({low} to {high}%)."]
-    causes = [_SAY[cause](replicas[replicas.cause == cause], units) for cause in CAUSES if counts[cause]]
+    causes = [_SAY[cause](replicas[replicas.cause == cause], bound) for cause in CAUSES if counts[cause]]
     if causes:
         sentences.append(f"{_listed(causes)}.")
         sentences.append(_about_vanishing(counts, replicas, units, loss))
@@ -62,7 +65,7 @@ def _scale(found: float, band: Band) -> str:
     )
 
 
-def _exploding(rows: pd.DataFrame, units: Sequence[int]) -> str:
+def _exploding(rows: pd.DataFrame, bound: float | None) -> str:
     broken = rows.nonfinite_epoch.dropna()
     when = f"not finite from epoch {broken.median():.0f} on (median)" if len(broken) else "finite throughout"
     growth = rows.loss_growth.max()
@@ -70,25 +73,26 @@ def _exploding(rows: pd.DataFrame, units: Sequence[int]) -> str:
     return f"{_counted(rows)} exploded ({grown}{when})"
 
 
-def _born_dead(rows: pd.DataFrame, units: Sequence[int]) -> str:
-    layer, bound = rows.dead_layer.median(), 100 * born_dead_bound(units)
+def _born_dead(rows: pd.DataFrame, bound: float | None) -> str:
+    layer = rows.dead_layer.median()
+    theory = "" if bound is None else f"; theory allows at most {100 * bound:.0f}% for rectified units"
     return (
         f"{_counted(rows)} {_verb(len(rows), 'was', 'were')} born dead (layer {layer:.0f} in the median: zero on every "
-        f"training input before the first step; theory allows at most {bound:.0f}% for rectified units)"
+        f"training input before the first step{theory})"
     )
 
 
-def _died(rows: pd.DataFrame, units: Sequence[int]) -> str:
+def _died(rows: pd.DataFrame, bound: float | None) -> str:
     after, by = rows.died_after.median(), rows.died_by.median()
     return f"{_counted(rows)} died in training (median: between epoch {after:.0f} and {by:.0f})"
 
 
-def _saturated(rows: pd.DataFrame, units: Sequence[int]) -> str:
+def _saturated(rows: pd.DataFrame, bound: float | None) -> str:
     layer, share = rows.saturated_layer.median(), 100 * rows.saturated_share.median()
     return f"{_counted(rows)} {_verb(len(rows), 'is', 'are')} saturated (layer {layer:.0f}: {share:.0f}% of its units)"
 
 
-def _vanishing(rows: pd.DataFrame, units: Sequence[int]) -> str:
+def _vanishing(rows: pd.DataFrame, bound: float | None) -> str:
     ratio, scale = rows.gradient_ratio.median(), rows.gradient_scale.median()
     return (
         f"{_counted(rows)} {_verb(len(rows), 'has', 'have')} a vanishing gradient (median: the smallest hidden layer's "
@@ -96,12 +100,12 @@ def _vanishing(rows: pd.DataFrame, units: Sequence[int]) -> str:
     )
 
 
-def _slow(rows: pd.DataFrame, units: Sequence[int]) -> str:
+def _slow(rows: pd.DataFrame, bound: float | None) -> str:
     fall = 100 * rows.loss_fall.median()
     return f"{_counted(rows)} {_verb(len(rows), 'is', 'are')} slow (loss still falling by {fall:.1f}% at the end)"
 
 
-def _stuck(rows: pd.DataFrame, units: Sequence[int]) -> str:
+def _stuck(rows: pd.DataFrame, bound: float | None) -> str:
     return f"{_counted(rows)} {_verb(len(rows), 'is', 'are')} alive but stuck"
 
 

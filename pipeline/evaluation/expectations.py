@@ -44,8 +44,10 @@ def _expectations(start: xr.Dataset, recipe: Mapping[str, Any]) -> Iterator[Expe
     activation, kernel = recipe["activation"]["class_name"], recipe["kernel_initializer"]
     units = [recipe["units"]] * recipe["hidden_layers"]
     if activation == "relu":
-        yield _born_dead(start, units)
+        yield _born_dead(start)
     living = start.isel(replica=record.living(start.expand_dims(recorded_epoch=1, axis=1)).values[:, 0])
+    if recipe["batch_normalization"] or recipe["residual"]:
+        return  # theory's scales are those of plain stacks
     if activation == "relu" and kernel["class_name"].lower().startswith("he") and living.sizes["replica"] > 1:
         yield _gradient(living, units)
         yield _spread(living, units)
@@ -54,9 +56,11 @@ def _expectations(start: xr.Dataset, recipe: Mapping[str, Any]) -> Iterator[Expe
         yield from _saturation(start)
 
 
-def _born_dead(start: xr.Dataset, units: list[int]) -> Expectation:
-    dead = (record.hidden(start).dead == 1).any("layer").values
-    interval, bound = wilson(int(dead.sum()), len(dead)), born_dead_bound(units)
+def _born_dead(start: xr.Dataset) -> Expectation:
+    dead = record.blocking(start).any("layer").values
+    hidden = record.hidden(start)
+    bound = born_dead_bound(hidden.units.values, hidden.bypassed.values)
+    interval = wilson(int(dead.sum()), len(dead))
     source = "1 - (1 - 2^-N)^(hidden - 1); Lu et al. 2020"
     return _expectation("share born dead", f"at most {bound:.3f}", dead.mean(), interval, interval.low <= bound, source)
 

@@ -19,6 +19,7 @@ from pipeline.evaluation.intervals import wilson
 from pipeline.evaluation.replicas import learned_at, rounded, significant
 from pipeline.evaluation.variant import VariantEvaluation
 from pipeline.params.diagnosis import DiagnosisParams
+from pipeline.theory import born_dead_bound
 
 QUARTILES = {"q25": 0.25, "median": 0.5, "q75": 0.75}
 
@@ -69,16 +70,24 @@ def judgement(
     Args:
         content: see `metrics`. recipe: the resolved variant.
     """
-    epochs = int(history.epoch[-1])
+    epochs, extra = int(history.epoch[-1]), int(history.attrs.get("extra_epochs", 0))
     cause = main_cause(content["outcomes"]) if epochs else None
-    units, loss = record.hidden(history).units.values.tolist(), history.attrs["constant_loss"]
+    hidden, loss = record.hidden(history), history.attrs["constant_loss"]
+    units = hidden.units.values.tolist()
+    # Of pre-trained networks theory says nothing.
+    bound = None if extra else born_dead_bound(units, hidden.bypassed.values)
     remedies = suggest(cause, recipe, epochs) if cause else []
-    sentences = verdict(name, table, content["learned"]["interval"], units, loss) if epochs else untrained(name, table)
+    interval = content["learned"]["interval"]
+    sentences = verdict(name, table, interval, units, loss, bound) if epochs else untrained(name, table)
+    if extra:
+        sentences += (
+            f" Epoch 0 comes after {extra} epochs of pre-training, {extra // len(units)} a layer: extra budget."
+        )
     return {
         "verdict": sentences,
         "cause": cause,
         "remedies": [asdict(remedy) for remedy in remedies],
-        "theory": expectations(history, recipe),
+        "theory": [] if extra else expectations(history, recipe),
     }
 
 
@@ -111,7 +120,7 @@ def layers(history: xr.Dataset, slope: float) -> pd.DataFrame:
     table = pd.DataFrame(index=index).reset_index()
     table["living"] = np.repeat(living.sum("replica").values, history.sizes["layer"])
     saturated = history.dead_unit_share.copy(data=saturated_at(history, slope))
-    # `dead` is left out: of a living replica no layer is.
+    # `dead` is left out: of a living replica no layer is, or it does not matter.
     values = {name: history[name] for name in record.LAYER_VALUES if name != "dead"} | {"saturated_share": saturated}
     for name, each in values.items():
         for quartile, found in _quartiles(each.where(living).values).items():

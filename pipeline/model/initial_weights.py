@@ -1,8 +1,8 @@
-"""Every replica's weights at epoch 0, drawn by Keras's own initialisers from seeds of their own.
+"""Every replica's weights at epoch 0, drawn from seeds of their own.
 
 A variable of a replica is what the Keras initialiser with `seed=derived_seed(seed, replica, "initial weights", path)`
-gives; all replicas and all layers of one shape are drawn in one graph, since 600 eager calls take longer than the
-compilation of a training.
+gives; a kernel and a bias that are drawn together take the kernel's path. All replicas and all layers of one shape are
+drawn in one graph, since 600 eager calls take longer than the compilation of a training.
 """
 
 from collections import defaultdict
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipeline.backend import keras, tf
+from pipeline.model.initializers import RandomizedAsymmetric
 from pipeline.model.network import Network
 from pipeline.randomness import derived_seed
 
@@ -23,9 +24,13 @@ def draw(network: Network, seed: int, replicas: Sequence[int]) -> dict[str, np.n
     """
     groups: dict[tuple[str, tuple[int, ...]], list[str]] = defaultdict(list)
     initializers: dict[str, keras.initializers.Initializer] = {}
-    drawn = {}
+    drawn: dict[str, np.ndarray] = {}
     for layer in network.model.layers:
+        if layer.name in network.jointly:
+            drawn |= _draw_jointly(layer, network.jointly[layer.name], seed, replicas)
         for variable in layer.variables:
+            if variable.path in drawn:
+                continue
             initializer = getattr(layer, f"{variable.name}_initializer", None)
             if initializer is None:  # state that a layer fills itself
                 template = np.asarray(keras.ops.convert_to_numpy(variable))
@@ -36,9 +41,19 @@ def draw(network: Network, seed: int, replicas: Sequence[int]) -> dict[str, np.n
                 initializers[variable.path] = initializer
     for (_, shape), paths in groups.items():
         seeds = [[derived_seed(seed, replica, "initial weights", path) for replica in replicas] for path in paths]
-        stacks = _draw_stack(initializers[paths[0]], shape, np.array(seeds))
+        stacks = draw_stack(initializers[paths[0]], shape, np.array(seeds))
         drawn.update(zip(paths, stacks, strict=True))
     return drawn
+
+
+def _draw_jointly(
+    layer: keras.layers.Dense, initializer: RandomizedAsymmetric, seed: int, replicas: Sequence[int]
+) -> dict[str, np.ndarray]:
+    """A dense layer's kernel and bias, by path."""
+    path, (inputs, units) = layer.kernel.path, layer.kernel.shape
+    seeds = [derived_seed(seed, replica, "initial weights", path) for replica in replicas]
+    kernels, biases = zip(*(initializer.draw(inputs, units, each) for each in seeds), strict=True)
+    return {path: np.stack(kernels), layer.bias.path: np.stack(biases)}
 
 
 class _GivenSeed(keras.random.SeedGenerator):
@@ -51,7 +66,7 @@ class _GivenSeed(keras.random.SeedGenerator):
         return tf.stack([self._seed, tf.zeros_like(self._seed)])
 
 
-def _draw_stack(initializer: keras.initializers.Initializer, shape: tuple[int, ...], seeds: np.ndarray) -> np.ndarray:
+def draw_stack(initializer: keras.initializers.Initializer, shape: tuple[int, ...], seeds: np.ndarray) -> np.ndarray:
     """float32 [variable, replica, *shape] for seeds [variable, replica]."""
     if not hasattr(initializer, "seed"):
         value = np.asarray(keras.ops.convert_to_numpy(initializer(shape)))

@@ -1,4 +1,4 @@
-"""Keras's own initialisers, activations and optimizers from parameters, refused in one line where they do not fit."""
+"""Initialisers, activations and optimizers from parameters, refused in one line where they do not fit."""
 
 import difflib
 from collections.abc import Iterable
@@ -7,12 +7,16 @@ from typing import Any
 
 from pipeline.backend import keras
 from pipeline.errors import UserError
+from pipeline.model.initializers import RandomizedAsymmetric, random_walk, randomized_asymmetric
 from pipeline.params.variants import KerasObject
 
 # Elementwise, so a step on replicas stacked in one tensor is exactly each replica's own step; a test shows it for each.
 EXACT_OPTIMIZERS = ("SGD", "RMSprop", "Adam", "AdamW", "Adagrad", "Adadelta", "Adamax", "Nadam", "Lion", "Ftrl")
 # They act outside the step itself, where a stack of replicas does not follow Keras.
 REFUSED_OPTIONS = ("use_ema", "gradient_accumulation_steps", "loss_scale_factor")
+# Written as Keras's: in either way.
+RANDOM_WALK = ("random_walk", "RandomWalk")
+RANDOMIZED_ASYMMETRIC = ("randomized_asymmetric", "RandomizedAsymmetric")
 
 
 @dataclass(frozen=True)
@@ -23,8 +27,11 @@ class Clipping:
     global_clipnorm: float | None = None
 
 
-def initializer(spec: KerasObject, path: str) -> keras.initializers.Initializer:
-    """A Keras initialiser.
+def initializer(spec: KerasObject, path: str, units: int) -> keras.initializers.Initializer | RandomizedAsymmetric:
+    """A Keras initialiser, or one that draws a layer's kernel and bias together.
+
+    Args:
+        units: of the layer.
 
     Raises:
         UserError: unknown class, bad argument, or a seed of its own (seeds are derived per replica).
@@ -32,7 +39,11 @@ def initializer(spec: KerasObject, path: str) -> keras.initializers.Initializer:
     if spec.config.get("seed") is not None:
         raise UserError(f"{path}.config.seed: {spec.config['seed']}: must be left out: seeds derive from training.seed")
     classes = _classes(keras.initializers, keras.initializers.Initializer)  # HeUniform and he_uniform alike
-    return _made(classes, spec, path, "initializer")
+    if spec.class_name in RANDOM_WALK:
+        return random_walk(spec.config, path, units)
+    if spec.class_name in RANDOMIZED_ASYMMETRIC:
+        return randomized_asymmetric(spec.config, path)
+    return _made(classes, spec, path, "initializer", [*classes, *RANDOM_WALK, *RANDOMIZED_ASYMMETRIC])
 
 
 def activation(spec: KerasObject, path: str, name: str) -> keras.layers.Layer:

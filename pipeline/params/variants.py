@@ -4,7 +4,7 @@ Whether a class name is Keras's is checked where Keras is at hand, in the model 
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -32,9 +32,18 @@ class VariantParams(Section):
     hidden_layers: Annotated[int, Field(ge=1)]
     units: Annotated[int, Field(ge=1)]
     activation: Named
+    batch_normalization: bool
+    residual: bool
     kernel_initializer: Named
     output_kernel_initializer: Named
     optimizer: Named
+    pretraining: Literal["none", "layer_wise", "autoencoder"]
+    pretraining_epochs: Annotated[int, Field(ge=1)]
+
+    @property
+    def extra_epochs(self) -> int:
+        """Epochs of pre-training before the main training's, over all layers."""
+        return 0 if self.pretraining == "none" else self.hidden_layers * self.pretraining_epochs
 
 
 def resolve(document: Mapping[str, Any], name: str) -> VariantParams:

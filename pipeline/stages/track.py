@@ -32,18 +32,20 @@ def main() -> None:
 
 
 def _content(name: str, document: Mapping[str, Any], params: TrackingParams) -> VariantContent:
+    variant = variants.resolve(document, name)
+    before = [runs.pretraining_path(name)] if variant.extra_epochs else []
     files = VariantFiles(
         trained=[*runs.files(name), splits.TRAIN, splits.TEST],
         judged=[*evaluations.tables(name), *evaluations.figures(name)],
         artifacts={
             "figures": evaluations.figures(name),
             "tables": evaluations.tables(name),
-            "history": [runs.history_path(name)],
+            "history": [runs.history_path(name), *before],
         },
         images=evaluations.figures(name),
         models={"median": runs.median_path(name), "best": runs.best_path(name)},
     )
-    recipe = variants.resolve(document, name).model_dump(mode="json")
+    recipe = variant.model_dump(mode="json")
     shared = {key: file.section(document, key, model).model_dump(mode="json") for key, model in SHARED.items()}
     runs.expect_recipe(name, {"variant": recipe, "training": shared["training"]})
     return assemble(name, recipe, shared, evaluations.load_evaluation(name), files, params)

@@ -1,7 +1,7 @@
 """Stage `train@<variant>`: all replicas of one variant -> history, final weights, predictions, two Keras models."""
 
 from pipeline.artifacts.models import save_model
-from pipeline.artifacts.runs import best_path, folder, median_path, save_recipe, save_run
+from pipeline.artifacts.runs import best_path, folder, median_path, save_pretraining, save_recipe, save_run
 from pipeline.artifacts.splits import load_split
 from pipeline.errors import one_argument, reported_in_one_line
 from pipeline.history import best_replica, median_replica
@@ -17,11 +17,12 @@ def main(variant: str) -> None:
     document = file.read()
     params = file.section(document, "training", TrainingParams)
     recipe = variants.resolve(document, variant)
-    with epochs_bar(variant, params.replicas, params.epochs) as on_epoch:
+    with epochs_bar(variant, params.replicas, recipe.extra_epochs + params.epochs) as on_epoch:
         trained = train(recipe, variant, load_split(), params, on_epoch)
     used = {"variant": recipe.model_dump(mode="json"), "training": params.model_dump(mode="json")}
     save_recipe(variant, {**used, "versions": versions()})
     save_run(variant, trained.history, trained.predictions, trained.weights)
+    save_pretraining(variant, trained.pretraining)
     for path, position in (
         (median_path(variant), median_replica(trained.history)),
         (best_path(variant), best_replica(trained.history)),

@@ -8,12 +8,11 @@ gradient of the summed losses with respect to the stack is every replica's own g
 import numpy as np
 
 from pipeline.backend import keras, tf
-from pipeline.data.points import Split
 from pipeline.model.keras_objects import Clipping
 from pipeline.model.layout import Layout
 from pipeline.probes import gradients, weights
 from pipeline.training.clipping import clip
-from pipeline.training.forward import Forward, State, cross_entropy, tensors
+from pipeline.training.forward import Forward, State, Task
 
 
 class Engine:
@@ -24,7 +23,7 @@ class Engine:
         forward: Forward,
         optimizer: keras.optimizers.Optimizer,
         clipping: Clipping,
-        split: Split,
+        task: Task,
         initial: dict[str, np.ndarray],
         batch_size: int,
     ) -> None:
@@ -34,15 +33,16 @@ class Engine:
         self._clipping = clipping
         self._optimizer = optimizer
         self._batch_size = batch_size
-        self._train = tensors(split.train)
+        self._task = task
         self._replicas = len(initial[forward.network.kernels[0]])
         self._weights = keras.Variable(self._flat(self._layout, initial), name="weights")
         self._statistics = tf.Variable(self._flat(self._statistics_layout, initial))
         optimizer.build([self._weights])
         self._fresh_optimizer = [np.asarray(variable) for variable in optimizer.variables]
 
-    def restart(self, initial: dict[str, np.ndarray]) -> None:
-        """Begin anew with other replicas, without compiling anew; there must be as many as before."""
+    def restart(self, initial: dict[str, np.ndarray], task: Task) -> None:
+        """Begin anew with other replicas, without compiling anew; there must be as many as before, and like data."""
+        self._task = task
         self._weights.assign(self._flat(self._layout, initial))
         self._statistics.assign(self._flat(self._statistics_layout, initial))
         for variable, value in zip(self._optimizer.variables, self._fresh_optimizer, strict=True):
@@ -72,22 +72,25 @@ class Engine:
         Returns:
             Where recorded: gradient statistics and `weight_change_l1`, [replica, layer] each; else nothing.
         """
-        return self._recorded_epoch(order) if record else self._plain_epoch(order)
+        epoch = self._recorded_epoch if record else self._plain_epoch
+        return epoch(order, self._task.inputs, self._task.targets)
 
     @tf.function(autograph=False)
-    def _recorded_epoch(self, order: tf.Tensor) -> dict[str, tf.Tensor]:
+    def _recorded_epoch(self, order: tf.Tensor, *data: tf.Tensor) -> dict[str, tf.Tensor]:
         before = tf.convert_to_tensor(self._weights.value)
-        (kept,) = self._steps(order, tf.TensorArray(tf.float32, 0, dynamic_size=True, element_shape=before.shape))
+        (kept,) = self._steps(order, data, tf.TensorArray(tf.float32, 0, dynamic_size=True, element_shape=before.shape))
         change = tf.convert_to_tensor(self._weights.value) - before
         values = gradients.batch_statistics(self._layout.kernel_entries(kept.stack()))
         return {**values, "weight_change_l1": weights.l1_norm(self._layout.kernel_entries(change))}
 
     @tf.function(autograph=False)
-    def _plain_epoch(self, order: tf.Tensor) -> dict[str, tf.Tensor]:
-        self._steps(order)
+    def _plain_epoch(self, order: tf.Tensor, *data: tf.Tensor) -> dict[str, tf.Tensor]:
+        self._steps(order, data)
         return {}
 
-    def _steps(self, order: tf.Tensor, *kept: tf.TensorArray) -> tuple[tf.TensorArray, ...]:
+    def _steps(
+        self, order: tf.Tensor, data: tuple[tf.Tensor, ...], *kept: tf.TensorArray
+    ) -> tuple[tf.TensorArray, ...]:
         """All batches of an epoch; `kept`, none or one array, takes their gradients.
 
         A graph loop over the full batches (unrolling them makes tracing 5 to 20 times slower), and a step of its own
@@ -96,27 +99,34 @@ class Engine:
         size = self._batch_size
         full, rest = divmod(order.shape[1], size)
         batches = tf.transpose(tf.reshape(order[:, : full * size], (self._replicas, full, size)), (1, 0, 2))
-        inputs, labels = (tf.gather(whole, batches) for whole in self._train)  # [batch, replica, sample, ...]
+        inputs, targets = (self._samples(whole, batches) for whole in data)  # [batch, replica, sample, ...]
 
         def full_batch(batch: tf.Tensor, *kept: tf.TensorArray) -> tuple:
-            gradient = self._step(inputs[batch], labels[batch])
+            gradient = self._step(inputs[batch], targets[batch])
             return (batch + 1, *(array.write(batch, gradient) for array in kept))
 
         if full:
             _, *arrays = tf.while_loop(lambda batch, *_: batch < full, full_batch, (tf.constant(0), *kept))
             kept = tuple(arrays)
         if rest:
-            gradient = self._step(*(tf.gather(whole, order[:, -rest:]) for whole in self._train))
+            gradient = self._step(*(self._samples(whole, order[None, :, -rest:])[0] for whole in data))
             kept = tuple(array.write(full, gradient) for array in kept)
         return kept
 
-    def _step(self, inputs: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    def _samples(self, whole: tf.Tensor, batches: tf.Tensor) -> tf.Tensor:
+        """The samples [batch, replica, sample, ...] of those that all share, or of each replica's own."""
+        if self._task.is_shared:
+            return tf.gather(whole, batches)
+        own = tf.gather(whole, tf.transpose(batches, (1, 0, 2)), axis=1, batch_dims=1)
+        return tf.transpose(own, (1, 0, *range(2, len(own.shape))))
+
+    def _step(self, inputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
         """One step of every replica on its own batch; returns the gradient before it, [replica, entry]."""
         stack = tf.convert_to_tensor(self._weights.value)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(stack)
             signals = self._forward(State(stack, tf.convert_to_tensor(self._statistics)), inputs, training=True)
-            loss = tf.reduce_sum(cross_entropy(labels, signals.logits))
+            loss = tf.reduce_sum(self._task.loss(targets, signals))
         gradient = tape.gradient(loss, stack)
         self._optimizer.apply([clip(gradient, self._layout, self._clipping)], [self._weights])
         self._statistics.assign(signals.statistics)

@@ -1,5 +1,6 @@
-"""The forward pass of all replicas at once, and the loss."""
+"""The forward pass of all replicas at once, and the losses."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from pipeline.backend import tf
@@ -25,6 +26,22 @@ class Signals(NamedTuple):
     logits: tf.Tensor
     before: list[tf.Tensor]
     statistics: tf.Tensor
+
+
+class Task(NamedTuple):
+    """What is to be learned: `loss(targets, signals)` is [replica].
+
+    inputs: [sample, input], and targets [sample], that all replicas share; or a replica axis before both.
+    """
+
+    inputs: tf.Tensor
+    targets: tf.Tensor
+    loss: Callable[[tf.Tensor, Signals], tf.Tensor]
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether all replicas learn from the same."""
+        return len(self.inputs.shape) == 2
 
 
 class Forward:
@@ -55,6 +72,18 @@ def cross_entropy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """Mean binary cross-entropy over samples, [replica]; from logits, as Keras's compiled graph takes it."""
     every = tf.broadcast_to(labels, tf.shape(logits))
     return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(every, logits), axis=1)
+
+
+def classification(inputs: tf.Tensor, labels: tf.Tensor) -> Task:
+    """To tell label 1 from label 0."""
+    return Task(inputs, labels, lambda targets, signals: cross_entropy(targets, signals.logits))
+
+
+def reconstruction(inputs: tf.Tensor, labels: tf.Tensor) -> Task:
+    """To give the inputs back: mean squared error over samples and inputs; labels are not looked at."""
+    return Task(
+        inputs, inputs, lambda targets, signals: tf.reduce_mean(tf.square(targets - signals.before[-1]), axis=(1, 2))
+    )
 
 
 def tensors(points: Points) -> tuple[tf.Tensor, tf.Tensor]:

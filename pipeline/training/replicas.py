@@ -15,8 +15,9 @@ from pipeline.params.training import TrainingParams
 from pipeline.params.variants import VariantParams
 from pipeline.randomness import Shuffles
 from pipeline.training.engine import Engine
-from pipeline.training.forward import Forward, State
+from pipeline.training.forward import Forward, State, classification, tensors
 from pipeline.training.measuring import Measures
+from pipeline.training.pretraining import Pretraining
 
 SHUFFLED_AHEAD = 50  # epochs; bounds the memory that the orders take
 # What belongs to an epoch's steps and not to a state: there is none before the first.
@@ -33,12 +34,14 @@ class Trained:
     predictions: probability of label 1 over (replica, train_sample), (replica, test_sample) and, where there are two
         inputs, over the grid (replica, x2, x1).
     network: the architecture, its own weights a mere template.
+    pretraining: its history, if there was any; epoch 0 of `history` comes after it.
     """
 
     history: xr.Dataset
     weights: dict[str, np.ndarray]
     predictions: xr.Dataset
     network: network.Network
+    pretraining: xr.Dataset | None
 
 
 def train(
@@ -53,7 +56,7 @@ def train(
 
     Args:
         name: the variant's name, for the model and for error messages.
-        on_epoch: called after each epoch of a chunk, with the number of replicas that it trained.
+        on_epoch: called after each epoch of a chunk, those of pre-training too, with the number of its replicas.
         replicas: which to train; all of them, 0, 1, ..., by default.
 
     Raises:
@@ -63,24 +66,33 @@ def train(
     net = network.build(variant, split.inputs, name)
     forward = Forward(net)
     measures = Measures(forward, split, params.histograms)
-    histories, weights, predictions = [], [], []
+    pretraining = None if variant.pretraining == "none" else Pretraining(variant, name, split, params)
+    task = classification(*tensors(split.train))
+    histories, weights, predictions, before = [], [], [], []
     engine = None
     for start in range(0, len(indices), params.chunk):
         chunk = indices[start : start + params.chunk]
         initial = initial_weights.draw(net, params.seed, chunk)
+        if pretraining is not None:
+            initial, learned = pretraining.run(initial, chunk, on_epoch)
+            before.append(learned)
         if engine is None or len(chunk) < params.chunk:
             optimizer, clipping = keras_objects.optimizer(variant.optimizer, f"variants.{name}.optimizer")
-            engine = Engine(forward, optimizer, clipping, split, initial, params.batch_size)
+            engine = Engine(forward, optimizer, clipping, task, initial, params.batch_size)
         else:
-            engine.restart(initial)
+            engine.restart(initial, task)
         histories.append(_train_chunk(engine, measures, chunk, split, params, on_epoch))
         weights.append(engine.stacks(engine.state))
         predictions.append(_predict(engine.state, measures, chunk, split, params.surface_resolution))
+    trained = xr.concat(histories, "replica", data_vars="minimal")
+    if before:
+        trained.attrs["extra_epochs"] = variant.extra_epochs
     return Trained(
-        xr.concat(histories, "replica", data_vars="minimal"),
+        trained,
         {path: np.concatenate([stacks[path] for stacks in weights]) for path in weights[0]},
         xr.concat(predictions, "replica", data_vars="minimal"),
         net,
+        xr.concat(before, "replica", data_vars="minimal") if before else None,
     )
 
 
@@ -137,6 +149,7 @@ def _train_chunk(
         saturated_share=values.pop("saturated_share"),
         units=measures.network.units,
         constant_loss=split.train.constant_loss,
+        bypassed=measures.network.bypassed,
         histograms={name: values.pop(name) for name in history.HISTOGRAMS if name in values},
     )
 

@@ -1,0 +1,141 @@
+"""Greedy pre-training: the hidden layers one by one, from the inputs, before all are trained together.
+
+layer_wise: the layer is the hidden layer of a network with one, which learns the labels from what the layers below
+    make of the inputs (Bengio, Lamblin, Popovici, Larochelle 2007, "Greedy layer-wise training of deep networks").
+autoencoder: the layer learns to reconstruct its own inputs through a linear decoder by mean squared error, and no
+    label is seen (Hinton, Osindero, Teh 2006; Bengio et al. 2007).
+
+Layers below are fixed meanwhile: not a bit of them changes, and what they make of the training set, in inference mode,
+is computed once. The head, an output unit or a decoder, is drawn as output units are and thrown away; the output layer
+of the main training starts from its own draw. The optimizer is the variant's, fresh for each layer.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import xarray as xr
+
+from pipeline import history
+from pipeline.backend import tf
+from pipeline.data.points import Split
+from pipeline.model import keras_objects, network
+from pipeline.model.initial_weights import draw_stack
+from pipeline.params.training import TrainingParams
+from pipeline.params.variants import VariantParams
+from pipeline.randomness import Shuffles, derived_seed
+from pipeline.training.engine import Engine
+from pipeline.training.forward import Forward, State, Task, classification, reconstruction, tensors
+
+Stacks = dict[str, np.ndarray]
+
+
+class Pretraining:
+    """The pre-training of a variant, chunk by chunk."""
+
+    def __init__(self, variant: VariantParams, name: str, split: Split, params: TrainingParams) -> None:
+        """Args: `name` is the variant's, for error messages."""
+        self._variant, self._name, self._params = variant, name, params
+        self._inputs, self._labels = tensors(split.train)
+        decode = variant.pretraining == "autoencoder"
+        self._task = reconstruction if decode else classification
+        self._first = network.build_block(variant, split.inputs, name, first=True, decode=decode)
+        self._further = network.build_block(variant, variant.units, name, first=False, decode=decode)
+        self._trainees: dict[tuple[bool, int], _Trainee] = {}
+
+    def run(
+        self, initial: Stacks, replicas: Sequence[int], on_epoch: Callable[[int], None]
+    ) -> tuple[Stacks, xr.Dataset]:
+        """The weights that the main training starts from, and the history, see the history room.
+
+        Args:
+            initial: every variable of the variant's network by path, float32 [replica, *shape], as drawn.
+            replicas: their numbers. on_epoch: called after each epoch with how many there are.
+        """
+        stacks, losses = dict(initial), []
+        inputs = tf.broadcast_to(self._inputs, (len(replicas), *self._inputs.shape))
+        labels = tf.broadcast_to(self._labels, (len(replicas), *self._labels.shape))
+        heads = self._heads(replicas)
+        for layer in range(1, self._variant.hidden_layers + 1):
+            own = {path: network.path_in_block(path, layer) for path in stacks if network.is_of_layer(path, layer)}
+            start = {inside: stacks[path] for path, inside in own.items()} | heads[layer - 1]
+            trainee = self._trainee(layer, start, self._task(inputs, labels))
+            losses.append(self._train(trainee, layer, replicas, on_epoch))
+            trained = trainee.engine.stacks(trainee.engine.state)
+            stacks |= {path: trained[inside] for path, inside in own.items()}
+            inputs = trainee.features(inputs)
+        loss = np.stack(losses).transpose(2, 0, 1)
+        return stacks, history.assemble_pretraining(replicas, self._variant.pretraining, loss)
+
+    def _train(
+        self, trainee: "_Trainee", layer: int, replicas: Sequence[int], on_epoch: Callable[[int], None]
+    ) -> np.ndarray:
+        """The loss before the first epoch and after each, [epoch, replica]."""
+        shuffles = Shuffles(self._params.seed, replicas, len(self._labels), f"shuffle, pre-training of layer {layer}")
+        losses = [trainee.loss()]
+        for _ in range(self._variant.pretraining_epochs):
+            trainee.engine.train_epoch(shuffles.next_epochs(1)[0], record=False)
+            losses.append(trainee.loss())
+            on_epoch(len(replicas))
+        return np.stack(losses)
+
+    def _trainee(self, layer: int, start: Stacks, task: Task) -> "_Trainee":
+        """All layers but the first are of one shape, and so share what is compiled."""
+        key = (layer == 1, len(start["hidden/kernel"]))
+        if key in self._trainees:
+            self._trainees[key].restart(start, task)
+        else:
+            optimizer, clipping = keras_objects.optimizer(self._variant.optimizer, f"variants.{self._name}.optimizer")
+            block = self._first if layer == 1 else self._further
+            forward = Forward(block.network)
+            engine = Engine(forward, optimizer, clipping, task, start, self._params.batch_size)
+            self._trainees[key] = _Trainee(block, forward, engine, task)
+        return self._trainees[key]
+
+    def _heads(self, replicas: Sequence[int]) -> list[Stacks]:
+        """Of each layer the head's variables as drawn."""
+        kernels: list[np.ndarray] = []
+        for block, layers in ((self._first, [1]), (self._further, range(2, self._variant.hidden_layers + 1))):
+            head = block.network.model.get_layer("head")
+            names = [f"pre-training of layer {layer}" for layer in layers]
+            seeds = [
+                [derived_seed(self._params.seed, each, name, "head/kernel") for each in replicas] for name in names
+            ]
+            if names:
+                kernels.extend(draw_stack(head.kernel_initializer, tuple(head.kernel.shape), np.array(seeds)))
+        return [{"head/kernel": each, "head/bias": np.zeros((len(replicas), each.shape[-1]))} for each in kernels]
+
+
+class _Trainee:
+    """A block at work, and what is compiled for it."""
+
+    def __init__(self, block: network.Block, forward: Forward, engine: Engine, task: Task) -> None:
+        self.engine = engine
+        self._block, self._forward, self._task = block, forward, task
+
+    def restart(self, start: Stacks, task: Task) -> None:
+        """With another layer's weights and data."""
+        self.engine.restart(start, task)
+        self._task = task
+
+    def loss(self) -> np.ndarray:
+        """On the whole training set in inference mode, [replica]."""
+        return self._loss(self.engine.state, self._task.inputs, self._task.targets).numpy()
+
+    def features(self, inputs: tf.Tensor) -> tf.Tensor:
+        """What the layer makes of inputs [replica, sample, input], in inference mode: [replica, sample, unit]."""
+        stacks, model = self.engine.stacks(self.engine.state), self._block.features
+        trainable = tuple(tf.constant(stacks[variable.path]) for variable in model.trainable_variables)
+        other = tuple(tf.constant(stacks[variable.path]) for variable in model.non_trainable_variables)
+        return self._features(trainable, other, inputs)
+
+    @tf.function(autograph=False)
+    def _loss(self, state: State, inputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+        return self._task.loss(targets, self._forward(state, inputs, training=False))
+
+    @tf.function(autograph=False)
+    def _features(self, trainable: tuple, other: tuple, inputs: tf.Tensor) -> tf.Tensor:
+        def one(elements: tuple) -> tf.Tensor:
+            weights, statistics, rows = elements
+            return self._block.features.stateless_call(list(weights), list(statistics), rows, training=False)[0]
+
+        return tf.vectorized_map(one, (trainable, other, inputs))

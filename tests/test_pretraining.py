@@ -1,0 +1,157 @@
+"""Greedy pre-training: each layer is what Keras itself would train, on layers below that do not change by a bit."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from conftest import training, variant
+from test_evaluation import THRESHOLDS
+
+from pipeline.artifacts import runs
+from pipeline.backend import keras
+from pipeline.data.points import Split
+from pipeline.errors import UserError
+from pipeline.evaluation import summary
+from pipeline.model import initial_weights
+from pipeline.model.network import build
+from pipeline.params.variants import VariantParams
+from pipeline.randomness import Shuffles, derived_seed
+from pipeline.training.replicas import Trained, train
+
+# Float32 has 1.2e-7; rounding grows over the steps, of which there are 8 a layer here, and over the layers.
+CLOSE = {"rtol": 1e-4, "atol": 1e-5}
+SMOOTH = {"activation": "tanh", "kernel_initializer": "glorot_uniform"}
+WHOLE = {"activation": "PReLU", "batch_normalization": True, "residual": True, "kernel_initializer": "glorot_uniform"}
+DECAYING = {"class_name": "AdamW", "config": {"learning_rate": 0.02, "weight_decay": 0.1}}
+
+
+def recipe(kind: str = "layer_wise", hidden_layers: int = 3, **changes: object) -> VariantParams:
+    return variant(**{**SMOOTH, "hidden_layers": hidden_layers, "pretraining": kind, **changes})
+
+
+def pretrained(circles: Split, made: VariantParams, **changes: object) -> Trained:
+    """As the main training finds it."""
+    return train(made, "v", circles, training(**{"epochs": 0, "replicas": 2, "chunk": 2, **changes}))
+
+
+@pytest.fixture(scope="module")
+def layer_wise(circles: Split) -> Trained:
+    return pretrained(circles, recipe())
+
+
+def oracle(made: VariantParams, circles: Split, replica: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """The slow way: one network that grows, Keras's own `train_on_batch`, layers below not trainable.
+
+    Returns:
+        All variables by path; the loss by layer and epoch.
+    """
+    network = build(made, 2, "v")
+    start = initial_weights.draw(network, 7, [replica])
+    for variable in network.model.variables:
+        variable.assign(start[variable.path][0])
+    decode, losses = made.pretraining == "autoencoder", []
+    for layer in range(1, made.hidden_layers + 1):
+        part = f"hidden_{layer:02d}"
+        code = network.model.get_layer(f"{part}_activation").output
+        signal = network.model.get_layer(f"{part}_sum").output if made.residual and layer > 1 else code
+        below = network.model.get_layer(part).input
+        seed = derived_seed(7, replica, f"pre-training of layer {layer}", "head/kernel")
+        kernel = keras.initializers.GlorotUniform(seed=seed)
+        if decode:
+            head = keras.layers.Dense(below.shape[-1], kernel_initializer=kernel)(code)
+        else:
+            head = keras.layers.Dense(1, "sigmoid", kernel_initializer=kernel)(signal)
+        model = keras.Model(network.model.input, head)
+        for each in network.model.layers:
+            each.trainable = each.name in (part, f"{part}_activation", f"{part}_normalisation")
+        optimizer = keras.optimizers.get({**made.optimizer.model_dump()})
+        model.compile(optimizer=optimizer, loss="mean_squared_error" if decode else "binary_crossentropy")
+        inputs, labels = circles.train.inputs.astype(np.float32), circles.train.labels[:, None].astype(np.float32)
+        targets = np.asarray(keras.Model(network.model.input, below)(inputs)) if decode else labels
+        shuffles = Shuffles(7, [replica], len(inputs), f"shuffle, pre-training of layer {layer}")
+        losses.append([model.evaluate(inputs, targets, batch_size=100, verbose=0)])
+        for order in shuffles.next_epochs(made.pretraining_epochs)[:, 0]:
+            for first in range(0, len(order), 16):
+                rows = order[first : first + 16]
+                model.train_on_batch(inputs[rows], targets[rows])
+            losses[-1].append(model.evaluate(inputs, targets, batch_size=100, verbose=0))
+    return {variable.path: np.asarray(variable) for variable in network.model.variables}, np.array(losses)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        recipe("layer_wise"),
+        recipe("autoencoder", optimizer=DECAYING),
+        recipe("layer_wise", **WHOLE),
+        recipe("autoencoder", **WHOLE, hidden_layers=2),
+    ],
+    ids=["layer_wise", "autoencoder, AdamW", "layer_wise, all", "autoencoder, all"],
+)
+def test_each_layer_is_trained_as_by_keras_itself(made: VariantParams, circles: Split) -> None:
+    result = pretrained(circles, made)
+    for row in range(2):
+        weights, losses = oracle(made, circles, row)
+        for path, stack in result.weights.items():
+            np.testing.assert_allclose(stack[row], weights[path], **CLOSE, err_msg=path)
+        np.testing.assert_allclose(result.pretraining.loss[row], losses, rtol=1e-3)
+
+
+def test_layers_below_stay_as_they_are_to_the_bit(layer_wise: Trained, circles: Split) -> None:
+    """The pre-training of the third layer leaves the other two as if there were no third."""
+    shallow = pretrained(circles, recipe(hidden_layers=2))
+    for path, stack in shallow.weights.items():
+        if path.startswith("hidden"):
+            np.testing.assert_array_equal(stack, layer_wise.weights[path], err_msg=path)
+    np.testing.assert_array_equal(shallow.pretraining.loss, layer_wise.pretraining.loss.isel(layer=slice(2)))
+
+
+def test_every_hidden_layer_moves_and_the_output_starts_from_its_own_draw(layer_wise: Trained) -> None:
+    drawn = initial_weights.draw(layer_wise.network, 7, [0, 1])
+    for path, stack in layer_wise.weights.items():
+        assert (stack == drawn[path]).all() == path.startswith("output"), path
+
+
+def test_the_same_again_is_the_same_to_the_bit_and_company_does_not_matter(layer_wise: Trained, circles: Split) -> None:
+    again = pretrained(circles, recipe())
+    xr.testing.assert_identical(again.pretraining, layer_wise.pretraining)
+    xr.testing.assert_identical(again.history, layer_wise.history)
+    three = pretrained(circles, recipe(), replicas=3, chunk=2)  # the third is trained alone
+    assert three.pretraining.replica.values.tolist() == [0, 1, 2]
+    alone = train(recipe(), "v", circles, training(epochs=0), replicas=[2])
+    for path, stack in three.weights.items():
+        np.testing.assert_allclose(stack[[2]], alone.weights[path], **CLOSE)
+        np.testing.assert_allclose(stack[:2], layer_wise.weights[path], **CLOSE)
+
+
+def test_epoch_0_of_the_main_training_comes_after_it_as_extra_budget(layer_wise: Trained, circles: Split) -> None:
+    assert recipe().extra_epochs == 6
+    assert layer_wise.history.attrs["extra_epochs"] == layer_wise.pretraining.attrs["extra_epochs"] == 6
+    assert layer_wise.pretraining.loss.dims == ("replica", "layer", "pretraining_epoch")
+    assert layer_wise.pretraining.loss.shape == (2, 3, 3)
+    l1 = np.stack([np.abs(layer_wise.weights[path]).sum((1, 2)) for path in layer_wise.network.kernels], axis=1)
+    np.testing.assert_allclose(layer_wise.history.weight_l1.isel(recorded_epoch=0), l1, rtol=1e-5)
+    evaluation = summary.evaluate("v", layer_wise.history, recipe().model_dump(), 0.75, THRESHOLDS)
+    assert evaluation.metrics["verdict"].endswith("after 6 epochs of pre-training, 2 a layer: extra budget.")
+    assert evaluation.metrics["theory"] == []
+    told: list[int] = []
+    train(recipe(), "v", circles, training(epochs=1, replicas=2, chunk=2), on_epoch=told.append)
+    assert told == [2] * 7
+
+
+def test_without_it_there_is_no_trace_of_it(circles: Split) -> None:
+    plain = pretrained(circles, recipe("none"))
+    assert plain.pretraining is None
+    assert "extra_epochs" not in plain.history.attrs
+    assert recipe("none").extra_epochs == 0
+
+
+def test_its_history_comes_back_as_it_was(layer_wise: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    runs.save_pretraining("v", layer_wise.pretraining)
+    xr.testing.assert_identical(runs.load_pretraining("v"), layer_wise.pretraining)
+    assert runs.pretraining_path("v") in runs.files("v")
+    runs.save_pretraining("v", None)
+    with pytest.raises(UserError, match=r"^runs/v/pretraining\.nc: not found"):
+        runs.load_pretraining("v")
