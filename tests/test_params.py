@@ -106,7 +106,9 @@ MISTAKES = {
     "\nevaluation:": ("\nevalution:", "evalution: unknown section: must be one of data, split, training"),
     "units: 5 ": ("unit: 5 ", "variants.tanh_1.units: missing: must be given"),
     "vanishing_ratio: 1.0e-3": ("vanishing_ratio: 1", "diagnosis.vanishing_ratio: 1: must be less than 1"),
-    "studies: {}": ("studies: {depth: 3}", "studies: {'depth': 3}: must be {}"),
+    "    base: relu_5": ("    base: gone", "studies.relu_depth.base: gone: must be one of the variants"),
+    "grid: {units: [25]": ("grid: {units: [0]", "studies.breadth.grid.units: 0: must be at least 1"),
+    "pretraining: layer_wise}": ("pretraining: 3}", "studies.remedies.cells.layer_wise_pretraining.pretraining: 3"),
     "batch_normalization: false": ("batch_normalization: 1", "variants.tanh_1.batch_normalization: 1: must be true or"),
     "residual: false": ("residual: yes", "variants.tanh_1.residual: yes: must be true or false"),
     "pretraining: none": (

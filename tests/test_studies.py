@@ -10,7 +10,7 @@ from test_evaluation import evaluated, history
 
 from pipeline.errors import UserError
 from pipeline.evaluation.study import cells_table, ranked
-from pipeline.params.studies import Cell, cells, reference_of
+from pipeline.params.studies import Cell, cells, numeric_axis, reference_of
 from pipeline.report import markdown
 from pipeline.report.study import StudyFindings, write
 from pipeline.studies import sources
@@ -49,6 +49,13 @@ def test_a_cell_may_change_its_budget_and_a_study_its_replicas() -> None:
     made = found(replicas=9, cells={"long": {"epochs": 50}})
     assert [(cell.training.epochs, cell.training.replicas) for cell in made] == [(3, 9), (50, 9)]
     assert made[1].changes == {"epochs": 50}
+
+
+def test_a_curve_is_drawn_along_the_one_axis_of_numbers() -> None:
+    assert numeric_axis(found(grid={"units": [3, 4], "activation": ["elu"]})) == "units"
+    assert numeric_axis(found(grid={"units": [3, 4], "hidden_layers": [1, 2]})) is None
+    assert numeric_axis(found(grid={"activation": ["elu", "relu"]})) is None
+    assert numeric_axis(found(cells={"wide": {"units": 9}})) is None
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ SMALL = {
     "training.chunk": REPLICAS,
     "training.record_every": 1,
     "training.surface_resolution": 5,
+    "studies": {},
 }
 # What would reach out of the workspace, or into it.
 FOREIGN = ("DVC_", "GIT_", "MLFLOW_", "PYTHONPATH", "PYTHONHOME")

@@ -7,11 +7,16 @@ from pipeline.artifacts.files import save_json
 RECEIPT = Path("mlruns/receipt.json")
 
 
-def remove_receipt() -> None:
+def of_study(study: str) -> Path:
+    """A study's own receipt."""
+    return Path("mlruns/studies") / f"{study}.json"
+
+
+def remove_receipt(path: Path = RECEIPT) -> None:
     """Before anything is published: if that is cut short, `dvc repro` finds no receipt and publishes again."""
-    RECEIPT.unlink(missing_ok=True)
+    path.unlink(missing_ok=True)
 
 
-def save_receipt(published: dict[str, dict[str, str]]) -> None:
+def save_receipt(published: dict[str, dict[str, str]], path: Path = RECEIPT) -> None:
     """For each variant its fingerprint and its judgement; nothing that varies from machine to machine."""
-    save_json(published, RECEIPT)
+    save_json(published, path)

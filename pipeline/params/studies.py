@@ -89,6 +89,18 @@ def reference_of(found: list[Cell]) -> Cell:
     return next(cell for cell in found if not cell.changes)
 
 
+def numeric_axis(found: list[Cell]) -> str | None:
+    """The one axis of the grid that has several values, if these are numbers: along it results make a curve."""
+    values: dict[str, list[Any]] = {}
+    for cell in found:
+        for key, value in cell.place.items():
+            if value not in values.setdefault(key, []):
+                values[key].append(value)
+    axes = [key for key, each in values.items() if len(each) > 1]
+    plain = len(axes) == 1 and all(isinstance(value, int | float) for value in values[axes[0]])
+    return axes[0] if plain else None
+
+
 def _stated(params: StudyParams, path: str) -> Iterator[tuple[str, dict[str, Any], str, dict[str, Any]]]:
     for values in product(*params.grid.values()) if params.grid else ():
         place = dict(zip(params.grid, values, strict=True))

@@ -1,6 +1,6 @@
 """Stage `study@<name>`: every cell of a study, trained or found finished -> tables, figures and its page."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -15,7 +15,7 @@ from pipeline.evaluation.variant import VariantEvaluation
 from pipeline.params import file
 from pipeline.params.diagnosis import DiagnosisParams
 from pipeline.params.evaluation import EvaluationParams
-from pipeline.params.studies import Cell, cells, reference_of
+from pipeline.params.studies import Cell, cells, numeric_axis, reference_of
 from pipeline.params.training import TrainingParams
 from pipeline.plots.comparison import outcome_bars
 from pipeline.plots.study import differences, learned_along
@@ -59,9 +59,14 @@ def main(name: str) -> None:
         "replicas": stacked({cell: each.replicas for cell, each in evaluations.items()}),
         "curves": stacked({cell: each.curves for cell, each in evaluations.items()}),
     }
-    studies.save_study(name, tables, {cell: [task.variant, task.training] for cell, task in tasks.items()})
+    studies.save_study(name, tables, _recipes(tasks))
     studies.save_page(name, html.render(report, pictures), markdown.render(report))
     print(f"study {name}: {len(found)} cells -> {studies.page(name)}")
+
+
+def _recipes(tasks: Mapping[str, Task]) -> dict[str, dict[str, object]]:
+    """What each cell was trained with."""
+    return {cell: {"variant": task.variant, "training": task.training} for cell, task in tasks.items()}
 
 
 def _plain(cell: Cell) -> tuple[dict, dict]:
@@ -70,20 +75,17 @@ def _plain(cell: Cell) -> tuple[dict, dict]:
 
 
 def _figures(
-    base: str, table: pd.DataFrame, found: Sequence[Cell], evaluations: Mapping[str, VariantEvaluation]
+    base: str, table: pd.DataFrame, found: list[Cell], evaluations: Mapping[str, VariantEvaluation]
 ) -> Iterator[tuple[str, Figure]]:
-    reference = reference_of(list(found)).name
+    reference = reference_of(found).name
     yield "differences", differences(ranked(table), reference)
     outcomes = {cell: each.metrics["outcomes"] for cell, each in evaluations.items()}
     yield "outcomes", outcome_bars(table.rename(columns={"cell": "variant"}), outcomes)
-    axis = {key for cell in found for key in cell.place}
-    numbers = [cell.place[next(iter(axis))] for cell in found if cell.place] if len(axis) == 1 else []
-    if len(numbers) == len(found) > 1 and all(isinstance(number, int | float) for number in numbers):
-        order = sorted(range(len(numbers)), key=numbers.__getitem__)
-        along = learned_along(
-            table.iloc[order], [numbers[row] for row in order], axis.pop(), f"{base}: what becomes of its replicas"
-        )
-        yield "along", along
+    axis = numeric_axis(found)
+    if axis is not None:
+        rows = sorted((row for row, cell in enumerate(found) if cell.place), key=lambda row: found[row].place[axis])
+        values = [found[row].place[axis] for row in rows]
+        yield "along", learned_along(table.iloc[rows], values, axis, f"{base}: what becomes of its replicas")
 
 
 if __name__ == "__main__":

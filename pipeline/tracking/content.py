@@ -121,8 +121,8 @@ def assemble(
     seed = shared["training"]["seed"]
     return VariantContent(
         variant=variant,
-        fingerprint=_digest({**shared, "variant": {variant: recipe}}, files.trained),
-        judgement=_digest(tracking.model_dump(), files.judged),
+        fingerprint=digest({**shared, "variant": {variant: recipe}}, files.trained),
+        judgement=digest(tracking.model_dump(), files.judged),
         params={**own, **flattened(shared)},
         description=description(variant, evaluation.metrics),
         points=variant_points(evaluation, tracking),
@@ -135,7 +135,7 @@ def assemble(
     )
 
 
-def _digest(values: Any, files: Iterable[Path]) -> str:
+def digest(values: Any, files: Iterable[Path]) -> str:
     """SHA-256 of values (as JSON) and of files (names and bytes)."""
     total = hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode())
     for path in sorted(files):

@@ -17,6 +17,14 @@ the input on; log10 leaves out zeros |
 | *Figures side by side*, `figures` | the figures of the selected runs in columns |"""
 
 
+STUDIES_GUIDE = """\
+**What changes how often a network learns?** A run for each study, whose description ranks its cells; below it a run \
+for each cell, with its recipe as parameters, what it changes of the reference (`changes`, `effect`) as tags, and as \
+metrics the learned share with its interval, the difference from the reference's with its own, and how many replicas \
+failed for each cause. The replicas are in the table `replicas.csv`. Select cells and press *Compare*, or search \
+`tags.effect = 'helps'`."""
+
+
 def guide(variants: Sequence[str], pair: Sequence[str], registered_model: str) -> str:
     """The description.
 

@@ -16,7 +16,8 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -30,7 +31,7 @@ from pipeline.params.tracking import TrackingParams
 from pipeline.tracking import images, packaging, registry, store
 from pipeline.tracking.best import MODEL, Best, choose
 from pipeline.tracking.content import Point, VariantContent
-from pipeline.tracking.guide import guide
+from pipeline.tracking.guide import STUDIES_GUIDE, guide
 from pipeline.tracking.registry import FINGERPRINT, VARIANT
 from pipeline.tracking.views import views
 
@@ -55,22 +56,8 @@ def publish(
     Raises:
         UserError: the store does not answer or cannot be written.
     """
-    uri = store.tracking_uri()
-    with store.locked(), store.readable_errors(uri):
-        client = store.connect(uri)
-        publisher = Publisher(client, store.experiment_id(client, params.experiment))
-        if store.is_own():
-            publisher.sweep()
-        held = {content.variant: publisher.reuse(content) for content in contents}
-        run_ids = {variant: run_id for variant, run_id in held.items() if run_id is not None}
-        missing = [content for content in contents if content.variant not in run_ids]
-        done = dict.fromkeys((content.variant for content in contents), "already there")
-        done |= dict.fromkeys(publisher.overwritten, "overwritten in place")
-        done |= dict.fromkeys((content.variant for content in missing), "published")
-        inputs = _dataset_inputs(datasets) if missing else []
-        with packaging.packaged([content.models for content in missing]) as folders:
-            for content, models in zip(missing, folders, strict=True):
-                run_ids[content.variant] = publisher.write(content, models, inputs)
+    with _publisher(params.experiment) as publisher:
+        done, run_ids = publisher.bring(contents, datasets)
         if "DVC_EXP_NAME" not in os.environ:
             description = guide([content.variant for content in contents], pair, params.registered_model)
             publisher.describe({DESCRIPTION: description, **views(contents, pair, run_ids)})
@@ -80,13 +67,49 @@ def publish(
         return done
 
 
+def publish_study(content: VariantContent, params: TrackingParams, datasets: dict[str, Path]) -> str:
+    """Publish a study into an experiment beside the variants'; arguments, result and errors as of `publish`."""
+    with _publisher(f"{params.experiment}-studies") as publisher:
+        done, _ = publisher.bring([content], datasets)
+        if "DVC_EXP_NAME" not in os.environ:
+            publisher.describe({DESCRIPTION: STUDIES_GUIDE})
+        return done[content.variant]
+
+
+@contextmanager
+def _publisher(experiment: str) -> Iterator["Publisher"]:
+    uri = store.tracking_uri()
+    with store.locked(), store.readable_errors(uri):
+        client = store.connect(uri)
+        publisher = Publisher(client, store.experiment_id(client, experiment))
+        if store.is_own():
+            publisher.sweep()
+        yield publisher
+
+
 class Publisher:
-    """Writes variants into one experiment of one store."""
+    """Writes variants into one experiment of one store. A study is one to it, and its cells are the replicas."""
 
     def __init__(self, client: MlflowClient, experiment_id: str) -> None:
         self._client = client
         self._experiment_id = experiment_id
         self.overwritten: list[str] = []
+
+    def bring(
+        self, contents: Sequence[VariantContent], datasets: dict[str, Path]
+    ) -> tuple[dict[str, str], dict[str, str]]:
+        """Write what is missing; for each variant what was done, and the id of its run."""
+        held = {content.variant: self.reuse(content) for content in contents}
+        run_ids = {variant: run_id for variant, run_id in held.items() if run_id is not None}
+        missing = [content for content in contents if content.variant not in run_ids]
+        done = dict.fromkeys((content.variant for content in contents), "already there")
+        done |= dict.fromkeys(self.overwritten, "overwritten in place")
+        done |= dict.fromkeys((content.variant for content in missing), "published")
+        inputs = _dataset_inputs(datasets) if missing else []
+        with packaging.packaged([content.models for content in missing]) as folders:
+            for content, models in zip(missing, folders, strict=True):
+                run_ids[content.variant] = self.write(content, models, inputs)
+        return done, run_ids
 
     def sweep(self) -> None:
         """Delete what crashes left, of whatever recipe. For a store of ours alone: on a server another publisher's run
@@ -130,7 +153,7 @@ class Publisher:
 
     def _is_whole(self, run: Run, content: VariantContent) -> bool:
         """Whether nobody deleted one of its replicas or models."""
-        replicas = {replica.params["replica"] for replica in content.replicas}
+        replicas = {replica.name for replica in content.replicas}
         models = {f"{content.variant}_{name}" for name in content.models}
         return replicas <= self._replicas(run).keys() and models <= self._models(run.info.run_id).keys()
 
@@ -159,7 +182,7 @@ class Publisher:
         self._log(run.info.run_id, [], {}, {JUDGEMENT: "being overwritten"})
         children = self._replicas(run)
         for replica in content.replicas:
-            child = children[replica.params["replica"]]
+            child = children[replica.name]
             self._log(child.info.run_id, self._changed(child, replica.points), {}, replica.tags)
         self._log(run.info.run_id, self._changed(run, content.points), {}, {DESCRIPTION: content.description})
         self._log_artifacts(run.info.run_id, content)
@@ -235,9 +258,8 @@ class Publisher:
         return {model.name: model.model_id for model in found}
 
     def _replicas(self, parent: Run) -> dict[str, Run]:
-        """Its children by replica; runs that somebody else put below it are none."""
-        children = self._children(parent)
-        return {child.data.params["replica"]: child for child in children if "replica" in child.data.params}
+        """Its children by name."""
+        return {child.info.run_name: child for child in self._children(parent)}
 
     def _children(self, parent: Run) -> list[Run]:
         return self._search(f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{parent.info.run_id}'")

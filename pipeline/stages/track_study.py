@@ -1,0 +1,30 @@
+"""Stage `track_study@<name>`: a study -> MLflow, where it is not there yet; then its receipt."""
+
+from pipeline.artifacts import receipt, splits, studies
+from pipeline.errors import one_argument, reported_in_one_line
+from pipeline.params import file
+from pipeline.params.tracking import TrackingParams
+from pipeline.tracking import publish
+from pipeline.tracking.study_content import assemble_study
+
+
+def main(name: str) -> None:
+    """Read `tracking` and what the study left, publish it if it is new, leave the receipt."""
+    params = file.section(file.read(), "tracking", TrackingParams)
+    content = assemble_study(
+        name,
+        studies.load_cells(name),
+        studies.load_recipes(name),
+        studies.load_answer(name),
+        [splits.TRAIN, splits.TEST],
+        {"figures": studies.figures(name), "tables": studies.tables(name), "page": [studies.page(name)]},
+    )
+    receipt.remove_receipt(receipt.of_study(name))
+    done = publish.publish_study(content, params, {"training": splits.TRAIN, "testing": splits.TEST})
+    receipt.save_receipt({name: content.hashes}, receipt.of_study(name))
+    print(f"track study {name}: {done}")
+
+
+if __name__ == "__main__":
+    with reported_in_one_line():
+        main(one_argument("study"))
