@@ -369,7 +369,7 @@ def test_what_the_variant_has_already_is_not_suggested() -> None:
     ("cause", "override"),
     [
         ("died_in_training", {"batch_normalization": True}),
-        ("born_dead", {"residual": True}),
+        ("born_dead", {"residual": True, "batch_normalization": True}),
         ("born_dead", {"kernel_initializer": "randomized_asymmetric"}),
         ("vanishing", {"kernel_initializer.class_name": "random_walk", "kernel_initializer.config.gain": "relu"}),
         ("vanishing", {"pretraining": "layer_wise"}),
@@ -396,7 +396,7 @@ def nested(override: dict) -> dict:
 
 def test_a_suggestion_reads_as_in_the_file_and_a_path_needs_a_layer_to_go_around() -> None:
     suggested = remedies.suggest("died_in_training", RECIPE, epochs=1)
-    assert "`residual: true`" in [str(each).split(" (")[0] for each in suggested]
+    assert "`residual: true, batch_normalization: true`" in [str(each).split(" (")[0] for each in suggested]
     shallow = remedies.suggest("died_in_training", RECIPE | {"hidden_layers": 1}, epochs=1)
     assert not any("residual" in each.overrides for each in shallow)
 

@@ -65,7 +65,7 @@ def oracle(made: VariantParams, circles: Split, replica: int) -> tuple[dict[str,
         model = keras.Model(network.model.input, head)
         for each in network.model.layers:
             each.trainable = each.name in (part, f"{part}_activation", f"{part}_normalisation")
-        optimizer = keras.optimizers.get({**made.optimizer.model_dump()})
+        optimizer = keras.optimizers.get(made.optimizer.model_dump())
         model.compile(optimizer=optimizer, loss="mean_squared_error" if decode else "binary_crossentropy")
         inputs, labels = circles.train.inputs.astype(np.float32), circles.train.labels[:, None].astype(np.float32)
         targets = np.asarray(keras.Model(network.model.input, below)(inputs)) if decode else labels

@@ -68,8 +68,10 @@ def _normalised(reason: str) -> Remedy:
 
 
 def _residual(recipe: Mapping[str, Any], reason: str) -> Iterator[Remedy]:
+    """With normalisation, as He's: alone, what leaves twenty such layers has grown beyond any learning rate."""
     if recipe["hidden_layers"] > 1:  # no path goes around the first
-        yield Remedy({"residual": True}, reason, "He et al. 2015, arXiv 1512.03385")
+        overrides = {"residual": True, "batch_normalization": True}
+        yield Remedy(overrides, reason, "He et al. 2015, arXiv 1512.03385")
 
 
 def _pretrained(kind: str, reason: str) -> Remedy:
@@ -98,16 +100,16 @@ def _born_dead(recipe: Mapping[str, Any], epochs: int) -> Iterator[Remedy]:
     yield Remedy({"activation": "elu"}, "its slope is 0 nowhere near 0", "Clevert et al. 2016, arXiv 1511.07289")
     asymmetric = {"kernel_initializer": "randomized_asymmetric"}
     yield Remedy(asymmetric, "one positive entry a unit keeps it on for some input", "Lu et al. 2020, arXiv 1903.06733")
-    yield _normalised("a unit is centred on the inputs, and so on for some of them")
     yield from _residual(recipe, "a path leads around a dead layer")
+    yield _normalised("a unit is centred on the inputs, and so on for some of them")
 
 
 def _died(recipe: Mapping[str, Any], epochs: int) -> Iterator[Remedy]:
     yield from _smaller_steps(recipe, "a step too large throws a layer off all inputs", "Lu et al. 2020")
     yield Remedy({"activation": "leaky_relu"}, "no unit is ever off for good", "Maas et al. 2013")
     yield Remedy({"units": 2 * recipe["units"]}, "all units of a wider layer seldom die together", "Lu et al. 2020")
-    yield _normalised("a unit stays centred on the inputs, and so on for some of them")
     yield from _residual(recipe, "a path leads around a dead layer")
+    yield _normalised("a unit stays centred on the inputs, and so on for some of them")
 
 
 def _saturated(recipe: Mapping[str, Any], epochs: int) -> Iterator[Remedy]:

@@ -63,7 +63,8 @@ def build(variant: VariantParams, inputs: int, name: str) -> Network:
     hidden_layers 3:  h1, h2 as above, h3 = h2 + act(dense(h2))     - dense(1)(h3) - sigmoid
 
     After He et al. 2015 (arXiv 1512.03385), whose blocks hold two or three layers and whose activation follows the sum;
-    within the block it leaves the path a pure identity (He et al. 2016, arXiv 1603.05027).
+    within the block it leaves the path a pure identity (He et al. 2016, arXiv 1603.05027). With He's kernels the
+    square of the signals at least doubles at each sum: many layers need normalisation too, or far smaller kernels.
 
     Args:
         inputs: number of inputs.
@@ -161,8 +162,8 @@ class _Stack:
         self.before.append(value)
         self.behind.append(activation(value))
         self.bypassed.append(bool(shortcut))
-        summed = keras.layers.Add(name=shortcut)([self.signal, self.behind[-1]]) if shortcut else self.behind[-1]
-        self.signal = summed
+        around = self.signal
+        self.signal = keras.layers.Add(name=shortcut)([around, self.behind[-1]]) if shortcut else self.behind[-1]
 
     def network(self, name: str) -> Network:
         """All of it."""
