@@ -1,0 +1,118 @@
+"""How studies scale: replicas trained a second by one and by two processes, on this machine and on a Dask cluster.
+
+`python3 -m benchmarks.studies` trains the same eight cells four times, each from an empty store, and prints seconds
+and ratios. Starting processes and importing TensorFlow is part of it, as it is of a study.
+
+`python3 -m benchmarks.studies memory` trains ever more replicas of relu_20 for a few epochs, in chunks of 100, and
+prints the peak of memory.
+"""
+
+import os
+import resource
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+CELLS, REPLICAS, EPOCHS = 8, 30, 200
+MEMORY = (30, 100, 300, 1000, 3000)
+
+
+def study(workers: int) -> None:
+    """Train the cells in this process's folder; the store lies under DVC_ROOT."""
+    from pipeline.data.generate import generate
+    from pipeline.data.split import split
+    from pipeline.params import file, variants
+    from pipeline.params.data import DataParams
+    from pipeline.params.split import SplitParams
+    from pipeline.params.training import TrainingParams
+    from pipeline.studies import sources
+    from pipeline.studies.run import run
+    from pipeline.studies.work import Task
+
+    document = file.read()
+    parts, _ = split(generate(file.section(document, "data", DataParams)), file.section(document, "split", SplitParams))
+    recipe = variants.resolve(document, "relu_5").model_dump(mode="json")
+    shared = file.section(document, "training", TrainingParams)
+    shared = shared.model_copy(update={"epochs": EPOCHS, "replicas": REPLICAS, "histograms": False})
+    plain = [shared.model_copy(update={"seed": seed}).model_dump(mode="json") for seed in range(CELLS)]
+    tasks = {str(seed): Task(recipe, each, "benchmark", sources.fingerprint()) for seed, each in enumerate(plain)}
+    run(tasks, parts, workers=workers)
+
+
+def seconds(workers: int, **environment: str) -> float:
+    """What all cells take from an empty store, in a process of its own."""
+    with tempfile.TemporaryDirectory() as store:
+        command = [sys.executable, "-m", "benchmarks.studies", "study", str(workers)]
+        began = time.perf_counter()
+        subprocess.run(command, cwd=ROOT, env={**os.environ, "DVC_ROOT": store, **environment}, check=True)
+        return time.perf_counter() - began
+
+
+@contextmanager
+def cluster(workers: int) -> Iterator[str]:
+    """A scheduler and workers of its own on loopback; gives the address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    address = f"tcp://127.0.0.1:{port}"
+    commands = [["dask", "scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard"]]
+    commands += [["dask", "worker", address, "--nthreads", "1", "--no-dashboard"]] * workers
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with ExitStack() as stack:
+        for command in commands:
+            environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+            process = stack.enter_context(subprocess.Popen(command, cwd=ROOT, env=environment, **quiet))
+            stack.callback(process.terminate)
+        yield address
+
+
+def memory(replicas: int) -> None:
+    """Print the peak of memory of one training."""
+    from pipeline.data.generate import generate
+    from pipeline.data.split import split
+    from pipeline.params import file, variants
+    from pipeline.params.data import DataParams
+    from pipeline.params.split import SplitParams
+    from pipeline.params.training import TrainingParams
+    from pipeline.training.replicas import train
+
+    document = file.read()
+    parts, _ = split(generate(file.section(document, "data", DataParams)), file.section(document, "split", SplitParams))
+    shared = file.section(document, "training", TrainingParams)
+    shared = shared.model_copy(update={"epochs": 20, "replicas": replicas, "chunk": 100, "histograms": False})
+    train(variants.resolve(document, "relu_20"), "relu_20", parts, shared)
+    print(f"{replicas:5} replicas  {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:5.2f} GiB", flush=True)
+
+
+def main() -> None:
+    """Both places, one worker and two."""
+    total = CELLS * REPLICAS
+    for place in ("here", "cluster"):
+        taken = {}
+        for workers in (1, 2):
+            with ExitStack() as stack:
+                own = {} if place == "here" else {"DASK_SCHEDULER_ADDRESS": stack.enter_context(cluster(workers))}
+                taken[workers] = seconds(workers, **own)
+            print(
+                f"{place:8} {workers} workers  {taken[workers]:6.1f} s  {total / taken[workers]:6.2f} replicas/s",
+                flush=True,
+            )
+        print(f"{place:8} two against one: {taken[1] / taken[2]:.2f} times")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["study"]:
+        study(int(sys.argv[2]))
+    elif sys.argv[1:] == ["memory"]:
+        for count in MEMORY:
+            subprocess.run([sys.executable, "-m", "benchmarks.studies", "memory", str(count)], cwd=ROOT, check=True)
+    elif sys.argv[1:2] == ["memory"]:
+        memory(int(sys.argv[2]))
+    else:
+        main()
