@@ -26,6 +26,10 @@ from pipeline.params import file, variants
 from pipeline.params.tensorboard import TensorBoardParams, expect_replicas
 from pipeline.params.training import TrainingParams
 
+# The pages that show most, by their addresses: a dead, a vanishing and a healthy gradient differ at a glance in log10.
+HISTOGRAMS = "histograms&tagFilter=gradient_log10"
+CURVES = "timeseries"
+
 
 def write() -> str:
     """Write the events of all variants of params.yaml; returns the page of TensorBoard's that shows most of them.
@@ -40,7 +44,7 @@ def write() -> str:
     names = save_events(_runs(document, training, params))
     what = "histograms and curves" if training.histograms else "curves alone, for training.histograms is false"
     print(f"{len(names)} runs -> {EVENTS}: {what}")
-    return "histograms" if training.histograms else "timeseries"
+    return HISTOGRAMS if training.histograms else CURVES
 
 
 def _runs(
@@ -82,7 +86,7 @@ def serve(host: str, port: int | None, page: str) -> str:
 def main(host: str, port: int | None) -> None:
     """Write, serve, open a browser where there is a display, and wait for Ctrl-C."""
     address = serve(host, port, write())
-    print(f"TensorBoard: {address} (filter the tags by gradient_log10 first); stop it with Ctrl-C", flush=True)
+    print(f"TensorBoard: {address}; stop it with Ctrl-C", flush=True)
     if sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
         webbrowser.open(address)
     with suppress(KeyboardInterrupt):

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from browser import Browser, chromium, colours, opened
-from workspace import Workspace, free_port
+from workspace import Workspace, free_port, wait_until
 
+from pipeline.tensorboard import HISTOGRAMS
 from pipeline.tracking import addresses
 
 if TYPE_CHECKING:
@@ -127,5 +128,25 @@ def test_search_of_the_readme_finds_replicas(mlflow: str, pair: Workspace, brows
     ]
     assert expected
     browser.page.goto(addresses.found(mlflow, "1", search))
-    browser.shows(f"{len(expected)} matching run")
+    count = browser.page.get_by_text("matching run").first
+    count.wait_for()
+    browser.page.wait_for_timeout(3000)
     browser.shoot("mlflow_search")
+    assert count.inner_text().split()[0] == str(
+        len(expected) + 1
+    )  # and their variant's run, which they are shown below
+
+
+def test_tensorboard_shows_histograms_of_gradients(pair: Workspace, browser: Browser) -> None:
+    """As `make tensorboard` serves them: the tags that the tutorial's reader looks for, and charts that are drawn."""
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    with pair.serving(address, "python3", "-m", "pipeline.tensorboard", "--port", str(port)):
+        browser.page.goto(f"{address}/#{HISTOGRAMS}")
+        browser.shows("hidden_01/kernel/gradient_log10")
+        browser.shows("relu_15/median_replica_")
+        browser.shows("relu_20/median_replica_")
+        lines = browser.page.locator("svg path")
+        wait_until(lambda: lines.count() > 40, every=1)  # of several charts, one line an epoch
+        browser.page.wait_for_timeout(2000)
+        browser.shoot("tensorboard")

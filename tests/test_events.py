@@ -310,7 +310,7 @@ sys.exit(any(name in sys.modules for name in ("tensorflow", "keras")))
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     page, tags, steps, line = json.loads(done.stdout.splitlines()[-1])
-    assert page == "histograms"
+    assert page == tensorboard.HISTOGRAMS
     assert tags[:3] == ["hidden_01/kernel", "hidden_01/kernel/gradient", "hidden_01/kernel/gradient_log10"]
     assert steps == [0, 2, 3]
     assert line.endswith("already in use: must be a free port of this machine: name another with PORT=")
