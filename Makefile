@@ -73,6 +73,8 @@ bench: setup
 
 figures: setup
 	@mkdir -p docs && rm -f docs/*.png && cp reports/outcomes.png reports/pair_gradients.png reports/survival.png docs/
+	@for study in remedies/differences relu_depth/along; do \
+	  test ! -f studies/$$study.png || cp studies/$$study.png docs/$$(echo $$study | tr / _).png; done
 
 lock: setup
 	@command -v uv >/dev/null || { echo "error: uv not found: needed to renew the lock" >&2; exit 1; }

@@ -16,8 +16,9 @@ from pipeline.artifacts.figures import save_figure
 from pipeline.data.points import Points
 from pipeline.diagnosis.causes import FATES
 from pipeline.evaluation import comparison
+from pipeline.evaluation.study import cells_table, ranked
 from pipeline.evaluation.variant import VariantEvaluation
-from pipeline.plots import accuracy, gradients, points, surfaces, weights
+from pipeline.plots import accuracy, gradients, points, study, surfaces, weights
 from pipeline.plots import comparison as compared
 from pipeline.plots.accuracy import Replicas
 from pipeline.plots.fates import FATE_COLOURS
@@ -51,6 +52,12 @@ def both() -> dict[str, VariantEvaluation]:
     return {"a": evaluated(LEARNS), "b": evaluated(ALL_DEAD)}
 
 
+def cells() -> pd.DataFrame:
+    """A study of two cells, the first of which is the reference."""
+    recipes = {name: {"activation": {"class_name": "relu"}, "units": 3, "hidden_layers": 2} for name in both()}
+    return cells_table(both(), recipes, {"a": {}, "b": {"units": 9}}, {"a": 0, "b": 0})
+
+
 def bars() -> Figure:
     made = both()
     return compared.outcome_bars(comparison.wide(made), {name: each.metrics["outcomes"] for name, each in made.items()})
@@ -70,6 +77,8 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "surfaces": lambda: surfaces.decision_surfaces(CHOSEN, POINTS, "v"),
     "surfaces by variant": lambda: surfaces.surfaces_by_variant({"a": CHOSEN, "b": CHOSEN}, POINTS),
     "outcomes": bars,
+    "differences": lambda: study.differences(ranked(cells()), "v"),
+    "along a grid": lambda: study.learned_along(cells(), [1, 2], "units", "v"),
     "pair": lambda: compared.pair_over_epochs(comparison.long(both()), ("a", "b")),
     "survival": lambda: compared.survival(comparison.long(both()), {"a": 1, "b": 2}),
 }
@@ -88,7 +97,7 @@ def test_a_figure_is_drawn_and_its_bytes_are_the_same_again(name: str, tmp_path:
 def test_axes_are_labelled_and_text_is_readable(name: str) -> None:
     drawn = FIGURES[name]()
     assert any(axes.get_xlabel() for axes in drawn.axes)
-    assert any(axes.get_ylabel() for axes in drawn.axes) or name == "outcomes"  # its rows are named
+    assert any(axes.get_ylabel() for axes in drawn.axes) or name in ("outcomes", "differences")  # its rows are named
     sizes = [text.get_fontsize() for axes in drawn.axes for text in axes.texts]
     sizes += [label.get_fontsize() for axes in drawn.axes for label in (axes.title, axes.xaxis.label)]
     sizes += [label.get_fontsize() for axes in drawn.axes for label in axes.get_xticklabels()]
@@ -141,3 +150,12 @@ def test_profiles_show_the_start_an_early_epoch_and_the_end() -> None:
     table = pd.DataFrame({"epoch": epochs, "layer": 1})
     assert gradients.early_and_late(table) == [0, 50, 500]
     assert gradients.early_and_late(table[table.epoch == 0]) == [0]
+
+
+def test_born_dead_is_stacked_on_top_and_theory_bounds_it_from_below() -> None:
+    axes = FIGURES["along a grid"]().axes[0]
+    labels = [area.get_label() for area in axes.collections if area.get_label() and "_" not in area.get_label()]
+    assert labels[0] == "learned"
+    assert labels[-1] == "born dead"
+    bound = next(line for line in axes.lines if line.get_label().startswith("theory"))
+    assert bound.get_ydata().tolist() == pytest.approx([87.5, 87.5])

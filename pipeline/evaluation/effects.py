@@ -17,6 +17,7 @@ RESPECTS = {
     "width": ("units",),
     "activation": ("activation",),
     "initialisation": ("kernel_initializer", "output_kernel_initializer"),
+    "pre-training": ("pretraining", "pretraining_epochs"),
     "optimizer": ("optimizer",),
 }
 
@@ -46,6 +47,11 @@ def table(evaluations: Mapping[str, VariantEvaluation], recipes: Mapping[str, Ma
     return found.sort_values("difference", ascending=False, kind="stable", ignore_index=True)
 
 
+def written(value: Any) -> str:
+    """As one would write it in params.yaml, in short."""
+    return str(value).lower() if isinstance(value, bool) else shown(value)
+
+
 def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     """A parameter that belongs to no respect listed is one by itself."""
     of = {key: respect for respect, keys in RESPECTS.items() for key in keys}
@@ -55,4 +61,4 @@ def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
 
 def _change(one: Mapping[str, Any], other: Mapping[str, Any], respect: str) -> str:
     keys = [key for key in RESPECTS.get(respect, (respect,)) if one.get(key) != other.get(key)]
-    return "; ".join(f"{key}: {shown(one.get(key))} -> {shown(other.get(key))}" for key in keys)
+    return "; ".join(f"{key}: {written(one.get(key))} -> {written(other.get(key))}" for key in keys)

@@ -6,9 +6,9 @@ from typing import Any
 import pandas as pd
 
 from pipeline.diagnosis.causes import CAUSES
+from pipeline.evaluation.effects import written
 from pipeline.evaluation.intervals import newcombe
 from pipeline.evaluation.variant import VariantEvaluation
-from pipeline.params.variants import shown
 from pipeline.theory import born_dead_bound
 
 HELPS, HARMS, UNDECIDED, REFERENCE = "helps", "harms", "undecided", "reference"
@@ -43,7 +43,7 @@ def cells_table(
         rows.append(
             {
                 "cell": name,
-                "changes": "; ".join(f"{key}: {shown(value)}" for key, value in changes[name].items()),
+                "changes": "; ".join(f"{key}: {written(value)}" for key, value in changes[name].items()),
                 "replicas": total,
                 "learned": learned["count"],
                 "learned_rate": learned["rate"],

@@ -11,6 +11,7 @@ from pipeline.diagnosis.causes import CAUSES, LEARNED
 from pipeline.plots.fates import FATE_COLOURS, spelled
 from pipeline.plots.style import BLACK, BLUE, GREY, VERMILION, dress, figure, headed
 
+BORN_DEAD = "born_dead"
 EFFECT_COLOURS = {"helps": BLUE, "harms": VERMILION, "undecided": GREY, "reference": BLACK}
 
 
@@ -47,7 +48,9 @@ def learned_along(cells: pd.DataFrame, values: Sequence[float], axis: str, title
     """
     drawn = headed(figure(8.8, 4.8), title)
     axes = drawn.subplots()
-    shares = {LEARNED: cells.learned_rate, **{cause: cells[cause] / cells.replicas for cause in CAUSES}}
+    # Born dead on top, so that its lower edge can be held against theory's bound.
+    causes = sorted(CAUSES, key=lambda cause: cause == BORN_DEAD)
+    shares = {LEARNED: cells.learned_rate, **{cause: cells[cause] / cells.replicas for cause in causes}}
     present = {fate: 100 * share.to_numpy(float) for fate, share in shares.items() if share.any()}
     axes.stackplot(
         values,
@@ -64,7 +67,7 @@ def learned_along(cells: pd.DataFrame, values: Sequence[float], axis: str, title
     )
     if cells.alive_bound.notna().all():
         bound = 100 * cells.alive_bound.to_numpy(float)
-        axes.plot(values, bound, color=BLACK, linestyle=":", linewidth=1.6, label="not born dead: theory's least share")
+        axes.plot(values, bound, color=BLACK, linestyle=":", linewidth=1.6, label="theory: born dead only above")
     margin = 0.02 * (max(values) - min(values))
     axes.set_xlim(min(values) - margin, max(values) + margin)
     axes.set_ylim(0, 100)

@@ -9,9 +9,9 @@ import pandas as pd
 from pipeline.diagnosis.causes import FATES
 from pipeline.diagnosis.remedies import Remedy
 from pipeline.evaluation.comparison import Comparison
+from pipeline.evaluation.effects import written
 from pipeline.evaluation.summary import percent
 from pipeline.params.comparison import Claim, ComparisonParams
-from pipeline.params.variants import shown
 from pipeline.plots.fates import spelled
 from pipeline.report.document import Bar, Block, Bullets, Document, Picture, Section, Table, Text
 
@@ -241,7 +241,10 @@ def _run(study: Study) -> Iterator[Block]:
     )
     yield Table(
         ["variant", *next(iter(study.recipes.values()))],
-        [[f"`{name}`", *(f"`{shown(value)}`" for value in recipe.values())] for name, recipe in study.recipes.items()],
+        [
+            [f"`{name}`", *(f"`{written(value)}`" for value in recipe.values())]
+            for name, recipe in study.recipes.items()
+        ],
     )
     for_all = [
         [f"`{name}`", ", ".join(f"`{key}: {value}`" for key, value in section.items())]
