@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from workspace import VARIANTS, Done, Workspace, free_port, stage, wait_until
 
@@ -73,6 +74,23 @@ def test_a_second_repro_does_nothing_and_the_root_leaves_studies_alone(local: Wo
     assert local.attempt("dvc", "repro", "--dry").executed == {f"train@{name}" for name in VARIANTS}
     text = (local.folder / "studies" / "depth" / "index.md").read_text()
     assert "The reference, `hidden_layers=2`, learns in" in text
+
+
+def test_a_study_is_a_run_and_its_cells_are_runs_below_it_once(local: Workspace) -> None:
+    before = local.runs()
+    (run,) = before.values()
+    assert (run.variant, run.status, run.tags["pipeline.complete"]) == ("depth", "FINISHED", "true")
+    assert "The reference, `hidden_layers=2`, learns in" in run.tags["mlflow.note.content"]
+    assert set(run.children) == {f"hidden_layers={layers}" for layers in (1, 2, 3)}
+    assert run.children["hidden_layers=2"].tags["effect"] == "reference"
+    deepest = run.children["hidden_layers=3"]
+    assert (deepest.params["hidden_layers"], deepest.params["study"]) == ("3", "depth")
+    assert deepest.tags["changes"] == "hidden_layers: 3"
+    cells = pd.read_csv(local.folder / "studies" / "depth" / "cells.csv").set_index("cell")
+    for name, child in run.children.items():
+        assert child.metrics["learned_rate"] == pytest.approx(cells.learned_rate[name])
+    local.run(*stage("track_study", "depth"))
+    assert local.runs() == before
 
 
 def test_two_workers_give_the_local_bytes_though_one_is_killed(local: Workspace, untouched: Workspace) -> None:

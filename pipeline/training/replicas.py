@@ -1,8 +1,10 @@
 """Train all replicas of a variant, chunk by chunk, and record what happened."""
 
+import gc
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,6 +46,24 @@ class Trained:
     pretraining: xr.Dataset | None
 
 
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """No garbage collection but where it is asked for.
+
+    A graph of TensorFlow's locks itself while the collector visits it, and while it is traced; a collection in one
+    thread while another one traces can therefore stop both for ever. Measuring traces in a thread of its own, and in a
+    worker of a cluster there are others.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+@_no_collection()
 def train(
     variant: VariantParams,
     name: str,
@@ -71,6 +91,7 @@ def train(
     histories, weights, predictions, before = [], [], [], []
     engine = None
     for start in range(0, len(indices), params.chunk):
+        gc.collect()
         chunk = indices[start : start + params.chunk]
         initial = initial_weights.draw(net, params.seed, chunk)
         if pretraining is not None:
