@@ -1,6 +1,9 @@
 """Small data and small parameters that all tests share."""
 
+import os
+
 import pytest
+from filelock import FileLock
 from hypothesis import HealthCheck, settings
 from workspace import Workspace
 
@@ -45,10 +48,14 @@ def training(**changes: object) -> TrainingParams:
 @pytest.fixture(scope="session")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A workspace in which the pair that params.yaml compares is trained for a few epochs and published. Only to look
-    at."""
-    workspace = Workspace.create(tmp_path_factory.mktemp("pair") / "study", "relu_15", "relu_20")
-    workspace.repro()
-    return workspace
+    at, and made once for all test processes."""
+    shared = tmp_path_factory.getbasetemp()
+    folder = (shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared) / "pair"
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "finished").exists():
+            Workspace.create(folder / "study", "relu_15", "relu_20").repro()
+            (folder / "finished").touch()
+    return Workspace(folder / "study")
 
 
 @pytest.fixture(scope="session")

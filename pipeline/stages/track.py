@@ -25,7 +25,7 @@ def main() -> None:
     pair = file.section(document, "comparison", ComparisonParams).pair
     contents = [_content(name, document, params) for name in variants.names(document)]
     receipt.remove_receipt()
-    done = publish.publish(contents, params, pair, {"training": splits.TRAIN, "testing": splits.TEST})
+    done = publish.publish(contents, params, pair, publish.datasets_of(splits.TRAIN, splits.TEST))
     receipt.save_receipt({each.variant: each.hashes for each in contents})
     for variant, what in done.items():
         print(f"track {variant}: {what}")

@@ -20,7 +20,7 @@ def main(name: str) -> None:
         {"figures": studies.figures(name), "tables": studies.tables(name), "page": [studies.page(name)]},
     )
     receipt.remove_receipt(receipt.of_study(name))
-    done = publish.publish_study(content, params, {"training": splits.TRAIN, "testing": splits.TEST})
+    done = publish.publish_study(content, params, publish.datasets_of(splits.TRAIN, splits.TEST))
     receipt.save_receipt({name: content.hashes}, receipt.of_study(name))
     print(f"track study {name}: {done}")
 

@@ -17,7 +17,7 @@ from pipeline.errors import UserError
 from pipeline.studies.work import Task, work
 
 ADDRESS = "DASK_SCHEDULER_ADDRESS"  # Dask's own convention
-ANSWER_WITHIN = 20  # seconds
+ANSWER_WITHIN = 10  # seconds
 
 
 def run(
@@ -91,8 +91,9 @@ def _client(workers: int) -> Iterator[Client]:
     Raises:
         UserError: the named scheduler does not answer.
     """
-    for name in ("distributed", "distributed.worker", "distributed.nanny", "distributed.scheduler", "tornado"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)  # what fails is reported by cell, in one line
+    for name in list(logging.root.manager.loggerDict):
+        if name.startswith(("distributed", "tornado")):
+            logging.getLogger(name).setLevel(logging.CRITICAL)  # what fails is reported by cell, in one line
     address = os.environ.get(ADDRESS)
     if address:
         try:

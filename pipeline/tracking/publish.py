@@ -67,6 +67,11 @@ def publish(
         return done
 
 
+def datasets_of(train: Path, test: Path) -> dict[str, Path]:
+    """Both parts of the split by MLflow's names of what runs use data for."""
+    return {"training": train, "testing": test}
+
+
 def publish_study(content: VariantContent, params: TrackingParams, datasets: dict[str, Path]) -> str:
     """Publish a study into an experiment beside the variants'; arguments, result and errors as of `publish`."""
     with _publisher(f"{params.experiment}-studies") as publisher:
