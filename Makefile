@@ -31,7 +31,7 @@ repro: setup
 	@python3 -m pipeline.results
 
 test: setup
-	@python3 -m pytest -n 3 --dist loadfile
+	@python3 -m pytest -n 2 --dist loadfile
 
 unit: setup
 	@python3 -m pytest -m "not slow"

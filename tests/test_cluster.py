@@ -65,6 +65,13 @@ def cluster(workspace: Workspace, *sources: Path) -> Iterator[tuple[str, list[su
         yield address, workers
 
 
+def only_line(done: Done) -> str:
+    """What the command says on stderr, which must be one line."""
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    return lines[0]
+
+
 def study(workspace: Workspace, address: str) -> Done:
     return workspace.attempt(*stage("study", "depth"), DASK_SCHEDULER_ADDRESS=address)
 
@@ -128,7 +135,7 @@ def test_an_added_cell_trains_alone_and_an_interrupted_study_resumes(untouched: 
 def test_a_cell_that_fails_is_named_and_the_others_finish(untouched: Workspace) -> None:
     untouched.edit({"studies.depth.cells": {"bad": {"activation": "nonsense"}}})
     done = untouched.attempt(*stage("study", "depth"))
-    (line,) = done.stderr.strip().splitlines()
+    line = only_line(done)
     assert (done.code, "Traceback" in done.stderr) == (1, False)
     assert line.startswith("error: 1 of 4 cells failed, the others are done: bad: activation: nonsense: not a Keras")
     assert len(finished(untouched)) == 3
@@ -141,7 +148,7 @@ def test_a_worker_with_other_sources_is_refused_in_one_line(untouched: Workspace
     probe.write_text(probe.read_text() + "# other\n")
     with cluster(untouched, other.folder) as (address, _):
         done = study(untouched, address)
-    (line,) = done.stderr.strip().splitlines()
+    line = only_line(done)
     assert done.code == 1
     assert "runs other sources than the study" in line
     assert finished(untouched) == {}
@@ -149,6 +156,6 @@ def test_a_worker_with_other_sources_is_refused_in_one_line(untouched: Workspace
 
 def test_a_scheduler_that_does_not_answer_is_one_line(untouched: Workspace) -> None:
     done = study(untouched, f"tcp://127.0.0.1:{free_port()}")
-    (line,) = done.stderr.strip().splitlines()
+    line = only_line(done)
     assert done.code == 1
     assert line.startswith("error: DASK_SCHEDULER_ADDRESS: tcp://127.0.0.1:")

@@ -92,7 +92,7 @@ def _client(workers: int) -> Iterator[Client]:
         UserError: the named scheduler does not answer.
     """
     for name in list(logging.root.manager.loggerDict):
-        if name.startswith(("distributed", "tornado")):
+        if name.startswith(("distributed", "tornado", "asyncio")):
             logging.getLogger(name).setLevel(logging.CRITICAL)  # what fails is reported by cell, in one line
     address = os.environ.get(ADDRESS)
     if address:
