@@ -19,10 +19,10 @@ from pipeline.params.data import DataParams
 from pipeline.params.split import SplitParams
 from pipeline.params.training import TrainingParams
 from pipeline.params.variants import VariantParams
-from pipeline.training.engine import Engine
-from pipeline.training.forward import Forward
-from pipeline.training.measuring import Measures
 from pipeline.training.replicas import is_recorded, train
+from pipeline.training.stacked.engine import Engine
+from pipeline.training.stacked.forward import Forward
+from pipeline.training.stacked.measuring import Measures
 
 VARIANT = "relu_20"
 ROUNDS = 6

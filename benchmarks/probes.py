@@ -15,8 +15,8 @@ from pipeline.params import file, variants
 from pipeline.params.data import DataParams
 from pipeline.params.split import SplitParams
 from pipeline.params.training import TrainingParams
-from pipeline.training.measuring import Measures
 from pipeline.training.replicas import train
+from pipeline.training.stacked.measuring import Measures
 
 ROUNDS = 5
 EPOCHS = 200

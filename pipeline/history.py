@@ -5,7 +5,7 @@ per-layer values at every `recorded_epoch`. Readable without TensorFlow, and not
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -41,61 +41,59 @@ HISTOGRAMS: Final = {
 }
 
 
+class Architecture(NamedTuple):
+    """What a history says of the network. units: of each layer, the output's included; bypassed: of each layer,
+    whether a path from the inputs to the output goes around it."""
+
+    units: Sequence[int]
+    bypassed: Sequence[bool]
+
+
 def assemble(
     replicas: Sequence[int],
     recorded_epochs: Sequence[int],
-    curves: dict[str, np.ndarray],
-    layer_values: dict[str, np.ndarray],
-    saturated_share: np.ndarray,
-    units: Sequence[int],
+    curves: Mapping[str, np.ndarray],
+    layer_values: Mapping[str, np.ndarray],
+    architecture: Architecture,
     constant_loss: float,
-    bypassed: Sequence[bool],
-    histograms: Mapping[str, np.ndarray],
 ) -> xr.Dataset:
     """A history from plain arrays.
 
     Args:
-        curves: for each name in CURVES, [epoch, replica].
-        layer_values: for each name in LAYER_VALUES, [recorded epoch, replica, layer]; NaN where there is none.
-        saturated_share: [recorded epoch, replica, layer, fraction of SLOPE_FRACTIONS].
-        units: of each layer, the output's included.
+        curves: for each name in CURVES, [replica, epoch].
+        layer_values: for each name in LAYER_VALUES, [replica, recorded epoch, layer], NaN where there is none; for
+            `saturated_share`, [replica, recorded epoch, layer, fraction of SLOPE_FRACTIONS]; and for all names in
+            HISTOGRAMS or none of them, [replica, recorded epoch, layer, bin].
         constant_loss: of the best constant prediction on the training set (nat), which a loss can be held against.
-        bypassed: of each layer, whether a path from the inputs to the output goes around it.
-        histograms: for each name in HISTOGRAMS, [recorded epoch, replica, layer, bin]; or none at all.
 
     Where pre-training came first, the attribute `extra_epochs` says how many epochs it took, over all layers.
     """
-    epochs, layers = len(curves["train_loss"]), layer_values["weight_l1"].shape[-1]
     dims: dict[str, Any] = {
         "replica": np.asarray(replicas, np.int32),
-        "epoch": np.arange(epochs, dtype=np.int32),
+        "epoch": np.arange(curves["train_loss"].shape[1], dtype=np.int32),
         "recorded_epoch": np.asarray(recorded_epochs, np.int32),
-        "layer": np.arange(1, layers + 1, dtype=np.int32),
+        "layer": np.arange(1, len(architecture.units) + 1, dtype=np.int32),
     }
     variables: dict[str, Any] = {
-        name: (("replica", "epoch"), np.ascontiguousarray(curves[name].T, np.float32), {"long_name": text})
+        name: (("replica", "epoch"), np.ascontiguousarray(curves[name], np.float32), {"long_name": text})
         for name, text in CURVES.items()
     }
+    by_layer = ("replica", "recorded_epoch", "layer")
     for name, text in LAYER_VALUES.items():
         kind = np.int8 if name == "dead" else np.float32
-        values = np.ascontiguousarray(layer_values[name].transpose(1, 0, 2), kind)
-        variables[name] = (("replica", "recorded_epoch", "layer"), values, {"long_name": text})
+        variables[name] = (by_layer, np.ascontiguousarray(layer_values[name], kind), {"long_name": text})
     text = "share of (input, unit) pairs with |f'| below the fraction of its greatest, units that are off left out"
     dims["slope_fraction"] = np.asarray(SLOPE_FRACTIONS, np.float32)
-    variables["saturated_share"] = (
-        ("replica", "recorded_epoch", "layer", "slope_fraction"),
-        np.ascontiguousarray(saturated_share.transpose(1, 0, 2, 3), np.float32),
-        {"long_name": text},
-    )
-    for name, counts in histograms.items():
+    shares = np.ascontiguousarray(layer_values["saturated_share"], np.float32)
+    variables["saturated_share"] = ((*by_layer, "slope_fraction"), shares, {"long_name": text})
+    for name in (name for name in HISTOGRAMS if name in layer_values):
         bins, edges, text = HISTOGRAMS[name]
         lower = np.asarray([-np.inf, *edges], np.float32)
         dims[bins] = xr.Variable(bins, lower, {"long_name": "where the bin begins; it ends where the next one does"})
-        values = np.ascontiguousarray(counts.transpose(1, 0, 2, 3))
-        variables[name] = (("replica", "recorded_epoch", "layer", bins), values, {"long_name": text})
-    variables["units"] = (("layer",), np.asarray(units, np.int32), {"long_name": "units of the layer"})
+        variables[name] = ((*by_layer, bins), np.ascontiguousarray(layer_values[name]), {"long_name": text})
+    variables["units"] = (("layer",), np.asarray(architecture.units, np.int32), {"long_name": "units of the layer"})
     around = {"long_name": "1 if a path from the inputs to the output goes around the layer"}
-    variables["bypassed"] = (("layer",), np.asarray(bypassed, np.int8), around)
+    variables["bypassed"] = (("layer",), np.asarray(architecture.bypassed, np.int8), around)
     return xr.Dataset(variables, coords=dims, attrs={"constant_loss": float(constant_loss)})
 
 

@@ -3,7 +3,7 @@
 import platform
 from importlib.metadata import version
 
-PACKAGES = ("tensorflow", "keras", "numpy")
+PACKAGES = ("tensorflow", "keras", "numba", "numpy")
 
 
 def versions() -> dict[str, str]:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,10 @@ from conftest import training, variant
 
 from pipeline import export
 from pipeline.artifacts import files, models, points, runs, splits, tables
-from pipeline.data.points import Points, Scaling, Split
+from pipeline.data.points import Scaling, Split
 from pipeline.errors import UserError
+from pipeline.history import best_replica, median_replica
+from pipeline.params.variants import VariantParams
 from pipeline.training.replicas import Trained, train
 
 
@@ -47,29 +50,29 @@ def test_a_run_comes_back_as_it_was(result: Trained) -> None:
     assert all((loaded[path] == stack).all() for path, stack in result.weights.items())
 
 
+def saved(result: Trained, recipe: VariantParams, variant: str = "v") -> None:
+    """What `train` leaves, as far as models are made of it."""
+    runs.save_run(variant, result.history, result.predictions, result.weights)
+    runs.save_recipe(variant, {"variant": recipe.model_dump(mode="json")})
+
+
 def test_a_model_comes_back_and_predicts_what_was_recorded(result: Trained, circles: Split) -> None:
     path = Path("x/replica.keras")
-    models.save_model(result.network.model, {name: stack[2] for name, stack in result.weights.items()}, path)
+    saved(result, variant())
+    models.save_model(models.replica_model("v", 2), path)
     predicted = models.load_model(path).predict(circles.test.inputs, verbose=0)[:, 0]
     np.testing.assert_allclose(predicted, result.predictions.test_probability[2], rtol=1e-5, atol=1e-6)
 
 
 def test_the_bytes_hold_no_clock_and_no_address(result: Trained) -> None:
-    weights = {name: stack[0] for name, stack in result.weights.items()}
-    again = train(variant(), "v", Split(*rows()), training(epochs=0)).network.model
     written = []
-    for number, model in enumerate((result.network.model, again)):
-        models.save_model(model, weights, Path(f"{number}/m.keras"))
-        runs.save_run(f"v{number}", result.history, result.predictions, result.weights)
-        names = [Path(f"{number}/m.keras"), *sorted(Path(f"runs/v{number}").iterdir())]
+    for _ in range(2):
+        saved(result, variant())
+        models.save_model(models.replica_model("v", 0), Path("m.keras"))
+        names = [Path("m.keras"), *sorted(Path("runs/v").iterdir())]
         written.append([path.read_bytes() for path in names])
         time.sleep(1.1)  # a clock of whole seconds would have moved
     assert written[0] == written[1]
-
-
-def rows() -> tuple[Points, Points]:
-    part = Points(np.zeros((3, 2)), np.array([0, 1, 1]))
-    return part, part
 
 
 @pytest.mark.parametrize("left", [0.0, 0.01, 0.5, 0.95])
@@ -143,17 +146,25 @@ def test_results_are_tied_to_their_recipe() -> None:
 
 
 def test_any_replica_can_be_exported(result: Trained, circles: Split) -> None:
-    runs.save_run("v", result.history, result.predictions, result.weights)
-    models.save_model(
-        result.network.model, {name: stack[0] for name, stack in result.weights.items()}, runs.median_path("v")
-    )
-    export.export("v", 3, Path("three.keras"))
+    saved(result, variant())
+    export.export("v", "3", Path("three.keras"))
     predicted = models.load_model(Path("three.keras")).predict(circles.test.inputs, verbose=0)[:, 0]
     np.testing.assert_allclose(predicted, result.predictions.test_probability[3], rtol=1e-5, atol=1e-6)
-    with pytest.raises(UserError, match="replica 4: v has 4: must be 0 to 3"):
-        export.export("v", 4, Path("four.keras"))
+    for replica in ("4", "-1"):
+        with pytest.raises(UserError, match=f"replica {replica}: v has 4: must be 0 to 3"):
+            export.export("v", replica, Path("four.keras"))
+    with pytest.raises(UserError, match="replica worst: must be a number, median or best"):
+        export.export("v", "worst", Path("worst.keras"))
     with pytest.raises(UserError, match=r"three.h5: must end in .keras"):
-        export.export("v", 3, Path("three.h5"))
+        export.export("v", "3", Path("three.h5"))
+
+
+@pytest.mark.parametrize(("name", "chosen"), [("median", median_replica), ("best", best_replica)])
+def test_the_median_and_the_best_replica_can_be_exported(name: str, chosen: Callable, result: Trained) -> None:
+    saved(result, variant())
+    export.export("v", name, Path("named.keras"))
+    models.save_model(models.replica_model("v", chosen(result.history)), Path("numbered.keras"))
+    assert Path("named.keras").read_bytes() == Path("numbered.keras").read_bytes()
 
 
 LOADED_ALONE = """
@@ -171,9 +182,8 @@ def test_a_model_with_all_that_variants_can_say_loads_where_this_project_is_not(
         hidden_layers=3, batch_normalization=True, residual=True, kernel_initializer="randomized_asymmetric"
     )
     made = train(recipe, "v", circles, training())
-    models.save_model(
-        made.network.model, {path: stack[1] for path, stack in made.weights.items()}, tmp_path / "v.keras"
-    )
+    saved(made, recipe)
+    models.save_model(models.replica_model("v", 1), tmp_path / "v.keras")
     assert b"pipeline" not in zipfile.ZipFile(tmp_path / "v.keras").read("config.json")
     np.save(tmp_path / "inputs.npy", circles.test.inputs)
     np.save(tmp_path / "expected.npy", made.predictions.test_probability.values[1])
@@ -185,7 +195,15 @@ def test_a_model_with_all_that_variants_can_say_loads_where_this_project_is_not(
 
 
 def test_weights_that_do_not_fit_are_refused(result: Trained) -> None:
-    weights = {name: stack[0] for name, stack in result.weights.items()}
-    with pytest.raises(UserError, match=r"weights of hidden_01/kernel are of shape \(2,\): must be of shape \(2, 3\)"):
-        models.save_model(result.network.model, weights | {"hidden_01/kernel": np.zeros(2)}, Path("x.keras"))
-    assert not Path("x.keras").exists()
+    saved(result, variant(units=4))
+    with pytest.raises(
+        UserError, match=r"weights of hidden_01/kernel are of shape \(2, 3\): must be of shape \(2, 4\)"
+    ):
+        models.replica_model("v", 0)
+    runs.save_run("v", result.history, result.predictions, {"output/bias": np.zeros((4, 1))})
+    with pytest.raises(UserError, match=r"weights.npz: no hidden_01/kernel \[replica, input, unit\]: must have it"):
+        models.replica_model("v", 0)
+    runs.save_recipe("v", {"variant": variant().model_dump(mode="json") | {"units": 0}})
+    runs.save_run("v", result.history, result.predictions, result.weights)
+    with pytest.raises(UserError, match=r"^runs/v/recipe.json.units: 0: must be"):
+        models.replica_model("v", 0)

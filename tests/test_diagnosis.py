@@ -49,12 +49,12 @@ def healthy(replicas: int = 1, every: int = 10, layers: int = LAYERS) -> xr.Data
     recorded = list(range(0, EPOCHS + 1, every))
     loss = 0.3 + 0.4 * np.exp(-np.arange(EPOCHS + 1) / 10)
     loss = loss + 1e-3 * np.random.default_rng(0).normal(size=EPOCHS + 1)
-    curves = dict.fromkeys(record.CURVES, np.repeat(loss[:, None], replicas, axis=1))
-    shape = (len(recorded), replicas, layers)
+    curves = dict.fromkeys(record.CURVES, np.repeat(loss[None], replicas, axis=0))
+    shape = (replicas, len(recorded), layers)
     values = {name: np.full(shape, 0.05) for name in record.LAYER_VALUES} | {"dead": np.zeros(shape)}
-    saturated = np.zeros((*shape, len(record.SLOPE_FRACTIONS)))
-    units, around = [5] * (layers - 1) + [1], [False] * layers
-    return record.assemble(range(replicas), recorded, curves, values, saturated, units, np.log(2), around, {})
+    values["saturated_share"] = np.zeros((*shape, len(record.SLOPE_FRACTIONS)))
+    architecture = record.Architecture([5] * (layers - 1) + [1], [False] * layers)
+    return record.assemble(range(replicas), recorded, curves, values, architecture, np.log(2))
 
 
 def changed(change: Callable[[xr.Dataset], None], **arguments: int) -> xr.Dataset:

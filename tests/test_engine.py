@@ -14,10 +14,11 @@ from pipeline.model import initial_weights, keras_objects
 from pipeline.model.network import Network, build
 from pipeline.params.variants import KerasObject, VariantParams
 from pipeline.randomness import Shuffles
-from pipeline.training.engine import Engine
-from pipeline.training.forward import Forward, classification, tensors
-from pipeline.training.measuring import Measures
-from pipeline.training.replicas import Trained, is_recorded, train
+from pipeline.training.chunk import is_recorded
+from pipeline.training.replicas import Trained, stacked, train
+from pipeline.training.stacked.engine import Engine
+from pipeline.training.stacked.forward import Forward, classification, tensors
+from pipeline.training.stacked.measuring import Measures
 
 # Float32 has 1.2e-7; rounding grows over the steps. All comparisons below are after at most 12 of them.
 CLOSE = {"rtol": 2e-5, "atol": 2e-6}
@@ -25,7 +26,7 @@ OPTIMIZER_CONFIGS = {"Adadelta": {"learning_rate": 1.0}, "Ftrl": {"learning_rate
 
 
 def trained(circles: Split, recipe: VariantParams | None = None, **changes: object) -> Trained:
-    return train(recipe or variant(), "v", circles, training(**changes))
+    return train(recipe or variant(), "v", circles, training(**changes), choose=stacked)
 
 
 def assert_close(left: dict[str, np.ndarray], right: dict[str, np.ndarray]) -> None:
@@ -75,9 +76,9 @@ def test_an_epoch_is_the_same_steps_by_keras_itself_for_every_exact_optimizer(na
     network = build(variant(activation="tanh", kernel_initializer="glorot_uniform"), 2, "v")
     stacks = initial(network, [0, 1, 2])
     orders = Shuffles(7, [0, 1, 2], len(circles.train)).next_epochs(1)[0]
-    stacked = engine(network, circles, stacks, spec)
-    stacked.train_epoch(orders, record=False)
-    together = stacked.stacks(stacked.state)
+    chunk = engine(network, circles, stacks, spec)
+    chunk.train_epoch(orders, record=False)
+    together = chunk.stacks(chunk.state)
     for row in range(3):
         optimizer, _ = keras_objects.optimizer(spec, "optimizer")
         start = {path: stack[row] for path, stack in stacks.items()}
@@ -106,7 +107,7 @@ def test_clipping_is_each_replicas_own(option: dict[str, float], circles: Split)
 def test_a_replica_is_the_same_trained_alone_or_with_others(circles: Split) -> None:
     together = trained(circles)
     for index in range(4):
-        alone = train(variant(), "v", circles, training(), replicas=[index])
+        alone = train(variant(), "v", circles, training(), replicas=[index], choose=stacked)
         assert_close({path: stack[[index]] for path, stack in together.weights.items()}, alone.weights)
         xr.testing.assert_allclose(together.history.isel(replica=[index]), alone.history, rtol=1e-4, atol=1e-5)
 
@@ -119,8 +120,8 @@ def test_chunks_change_no_replica(circles: Split) -> None:
 
 
 def test_permuting_the_replicas_permutes_the_results(circles: Split) -> None:
-    forth = train(variant(), "v", circles, training(), replicas=[0, 1, 2])
-    back = train(variant(), "v", circles, training(), replicas=[2, 0, 1])
+    forth = train(variant(), "v", circles, training(), replicas=[0, 1, 2], choose=stacked)
+    back = train(variant(), "v", circles, training(), replicas=[2, 0, 1], choose=stacked)
     assert_close({path: stack[[2, 0, 1]] for path, stack in forth.weights.items()}, back.weights)
     assert (back.history.replica.values == [2, 0, 1]).all()
 
@@ -185,7 +186,7 @@ def test_the_recorded_gradients_are_those_before_each_step(circles: Split) -> No
     optimizer = KerasObject(class_name="SGD", config={"learning_rate": 0.5})
     result = trained(circles, variant(optimizer=optimizer), epochs=1, batch_size=52)
     first = result.history.isel(recorded_epoch=1)
-    network = result.network
+    network = build(variant(), 2, "v")
     start = initial(network, [0, 1, 2, 3])
     gradients = [(start[path] - result.weights[path]).reshape(4, -1) / 0.5 for path in network.kernels]
     for name, oracle in {
@@ -206,7 +207,7 @@ def test_the_recorded_gradients_are_those_before_each_step(circles: Split) -> No
 @pytest.mark.parametrize("changes", [{}, {"batch_normalization": True, "residual": True}], ids=str)
 def test_curves_and_predictions_are_keras_own(changes: dict, circles: Split) -> None:
     result = trained(circles, variant(**changes))
-    model = result.network.model
+    model = build(variant(**changes), 2, "v").model
     for row in range(4):
         for variable in model.variables:
             variable.assign(result.weights[variable.path][row])
@@ -229,7 +230,7 @@ def test_no_epochs_record_the_untrained_networks(circles: Split) -> None:
     assert (result.history.sizes["epoch"], result.history.sizes["recorded_epoch"]) == (1, 1)
     assert np.isnan(result.history.gradient_mean_abs).all()
     assert np.isfinite(result.history.probe_gradient_mean_abs).all()
-    start = initial(result.network, [0, 1, 2, 3])
+    start = initial(build(variant(), 2, "v"), [0, 1, 2, 3])
     assert all((start[path] == stack).all() for path, stack in result.weights.items())
 
 
@@ -287,9 +288,9 @@ def test_batch_normalisation_and_weighted_activations_follow_keras(circles: Spli
     network = with_batch_normalisation()
     stacks = initial(network, [0, 1])
     orders = Shuffles(7, [0, 1], len(circles.train)).next_epochs(1)[0]
-    stacked = engine(network, circles, stacks)
-    stacked.train_epoch(orders, record=True)
-    together = stacked.stacks(stacked.state)
+    chunk = engine(network, circles, stacks)
+    chunk.train_epoch(orders, record=True)
+    together = chunk.stacks(chunk.state)
     for number in (1, 2):
         moved = [together[f"hidden_{number:02d}_normalisation/moving_{name}"] for name in ("mean", "variance")]
         assert all((value != start).all() for value, start in zip(moved, (0, 1), strict=True))
@@ -304,9 +305,9 @@ def test_residual_connections_follow_keras(circles: Split) -> None:
     network = build(variant(residual=True, hidden_layers=3), 2, "v")
     stacks = initial(network, [0, 1])
     orders = Shuffles(7, [0, 1], len(circles.train)).next_epochs(1)[0]
-    stacked = engine(network, circles, stacks)
-    stacked.train_epoch(orders, record=False)
-    together = stacked.stacks(stacked.state)
+    chunk = engine(network, circles, stacks)
+    chunk.train_epoch(orders, record=False)
+    together = chunk.stacks(chunk.state)
     for row in range(2):
         start = {path: stack[row] for path, stack in stacks.items()}
         alone = keras_steps(network, start, keras.optimizers.SGD(0.1, momentum=0.9), circles, orders[row])
@@ -327,12 +328,12 @@ def test_a_dead_layer_that_a_path_bypasses_stops_nothing(circles: Split) -> None
 
 def test_probes_update_no_statistics(circles: Split) -> None:
     network = with_batch_normalisation()
-    stacked = engine(network, circles, initial(network, [0, 1]))
-    measures, before = Measures(Forward(network), circles, histograms=True), stacked.stacks(stacked.state)
+    chunk = engine(network, circles, initial(network, [0, 1]))
+    measures, before = Measures(Forward(network), circles, histograms=True), chunk.stacks(chunk.state)
     for _ in range(2):
-        curves, _ = measures.all(stacked.state)
-        np.testing.assert_array_equal(curves["train_loss"], measures.curves(stacked.state)["train_loss"])
-    after = stacked.stacks(stacked.state)
+        curves, _ = measures.all(chunk.state)
+        np.testing.assert_array_equal(curves["train_loss"], measures.curves(chunk.state)["train_loss"])
+    after = chunk.stacks(chunk.state)
     assert all((before[path] == after[path]).all() for path in before)
 
 
@@ -347,7 +348,7 @@ def test_when_to_record(first: int, every: int, expected: list[int]) -> None:
 
 def test_progress_is_told_after_every_epoch_of_every_chunk(circles: Split) -> None:
     told: list[int] = []
-    train(variant(), "v", circles, training(replicas=5, chunk=2, epochs=2), on_epoch=told.append)
+    train(variant(), "v", circles, training(replicas=5, chunk=2, epochs=2), on_epoch=told.append, choose=stacked)
     assert told == [2, 2, 2, 2, 1, 1]
 
 

@@ -22,16 +22,16 @@ THRESHOLDS = section(read(ROOT / "params.yaml"), "diagnosis", DiagnosisParams)
 
 def history(test_accuracy: list[list[float]], dead: list[list[int]] | None = None, layers: int = 2) -> xr.Dataset:
     """A hand-made history: a row a replica, a column an epoch; `dead` says so of the first layer."""
-    accuracy = np.array(test_accuracy, np.float32).T
-    epochs, count = accuracy.shape
-    curves = {name: np.full((epochs, count), 0.5, np.float32) for name in record.CURVES} | {"test_accuracy": accuracy}
-    values = {name: np.ones((epochs, count, layers), np.float32) for name in record.LAYER_VALUES}
-    values["dead"] = np.zeros((epochs, count, layers), np.int8)
+    accuracy = np.array(test_accuracy, np.float32)
+    count, epochs = accuracy.shape
+    curves = {name: np.full((count, epochs), 0.5, np.float32) for name in record.CURVES} | {"test_accuracy": accuracy}
+    values = {name: np.ones((count, epochs, layers), np.float32) for name in record.LAYER_VALUES}
+    values["dead"] = np.zeros((count, epochs, layers), np.int8)
     if dead is not None:
-        values["dead"][:, :, 0] = np.array(dead).T
-    saturated = np.zeros((epochs, count, layers, len(record.SLOPE_FRACTIONS)))
-    units, around = [3] * (layers - 1) + [1], [False] * layers
-    return record.assemble(range(count), range(epochs), curves, values, saturated, units, np.log(2), around, {})
+        values["dead"][:, :, 0] = np.array(dead)
+    values["saturated_share"] = np.zeros((count, epochs, layers, len(record.SLOPE_FRACTIONS)))
+    architecture = record.Architecture([3] * (layers - 1) + [1], [False] * layers)
+    return record.assemble(range(count), range(epochs), curves, values, architecture, np.log(2))
 
 
 def evaluated(made: xr.Dataset, threshold: float = 0.75) -> VariantEvaluation:

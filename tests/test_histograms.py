@@ -1,5 +1,7 @@
 """The histograms of gradients and weights: NumPy's own counts, complete, and recorded without touching anything."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -9,20 +11,31 @@ from pipeline import history as record
 from pipeline.backend import tf
 from pipeline.data.points import Split
 from pipeline.model import initial_weights
+from pipeline.model.network import build
 from pipeline.probes.histograms import counts
-from pipeline.training.replicas import Trained, train
+from pipeline.training.chunk import Trainer
+from pipeline.training.replicas import Trained, stacked, train, trainer_of
 
 EDGES = {name: np.array([-np.inf, *edges, np.inf]) for name, (_, edges, _) in record.HISTOGRAMS.items()}
 
 
-def trained(circles: Split, **changes: object) -> Trained:
-    recipe = variant(activation="tanh", kernel_initializer="glorot_uniform")
-    return train(recipe, "v", circles, training(**changes))
+RECIPE = variant(activation="tanh", kernel_initializer="glorot_uniform")
+Choose = Callable[..., Trainer]
+
+
+def trained(circles: Split, choose: Choose, **changes: object) -> Trained:
+    return train(RECIPE, "v", circles, training(**changes), choose=choose)
+
+
+@pytest.fixture(scope="module", params=[trainer_of, stacked], ids=["dense", "stacked"])
+def choose(request: pytest.FixtureRequest) -> Choose:
+    """Either way of training."""
+    return request.param
 
 
 @pytest.fixture(scope="module")
-def result(circles: Split) -> Trained:
-    return trained(circles, epochs=2)
+def result(circles: Split, choose: Choose) -> Trained:
+    return trained(circles, choose, epochs=2)
 
 
 def gradients(weights: dict[str, np.ndarray], circles: Split) -> dict[str, np.ndarray]:
@@ -44,17 +57,18 @@ def gradients(weights: dict[str, np.ndarray], circles: Split) -> dict[str, np.nd
 def test_they_are_numpys_histograms_of_each_kernel_and_its_gradient(
     epoch: int, replica: int, result: Trained, circles: Split
 ) -> None:
-    stacks = initial_weights.draw(result.network, training().seed, [0, 1, 2, 3]) if epoch == 0 else result.weights
+    network = build(RECIPE, 2, "v")
+    stacks = initial_weights.draw(network, training().seed, [0, 1, 2, 3]) if epoch == 0 else result.weights
     weights = {path: stack[replica] for path, stack in stacks.items()}
     for name, values in {"weight_histogram": weights, "gradient_histogram": gradients(weights, circles)}.items():
         found = result.history[name].sel(recorded_epoch=epoch, replica=replica)
-        for layer, path in enumerate(result.network.kernels):
+        for layer, path in enumerate(network.kernels):
             expected, _ = np.histogram(values[path], EDGES[name])
             np.testing.assert_array_equal(found[layer], expected, err_msg=f"{name} of {path}")
 
 
 def test_every_entry_is_counted_once(result: Trained) -> None:
-    sizes = [result.weights[path][0].size for path in result.network.kernels]
+    sizes = [stack[0].size for path, stack in result.weights.items() if path.endswith("kernel")]
     assert sizes == [6, 9, 3]
     for name, (bins, edges, _) in record.HISTOGRAMS.items():
         counted = result.history[name]
@@ -90,8 +104,8 @@ def test_a_count_takes_the_smallest_type_that_holds_the_largest_kernel(entries: 
         assert (found.dtype, found.tolist()) == (kind, [[[0, 2, 0], [0, entries, 0]]])
 
 
-def test_switched_off_nothing_else_changes_by_a_bit(result: Trained, circles: Split) -> None:
-    without = trained(circles, epochs=2, histograms=False)
+def test_switched_off_nothing_else_changes_by_a_bit(result: Trained, circles: Split, choose: Choose) -> None:
+    without = trained(circles, choose, epochs=2, histograms=False)
     assert not set(record.HISTOGRAMS) & set(without.history)
     assert not {"gradient_bin", "weight_bin"} & set(without.history.coords)
     for path, stack in result.weights.items():
@@ -101,17 +115,17 @@ def test_switched_off_nothing_else_changes_by_a_bit(result: Trained, circles: Sp
     xr.testing.assert_identical(result.predictions, without.predictions)
 
 
-def test_chunks_of_replicas_join(circles: Split, result: Trained) -> None:
-    chunked = trained(circles, epochs=0, replicas=3, chunk=2).history
+def test_chunks_of_replicas_join(circles: Split, result: Trained, choose: Choose) -> None:
+    chunked = trained(circles, choose, epochs=0, replicas=3, chunk=2).history
     start = result.history.isel(recorded_epoch=[0], replica=slice(3))
     for name in record.HISTOGRAMS:
         assert chunked[name].dtype == np.int8
         np.testing.assert_array_equal(chunked[name], start[name])
 
 
-def test_a_training_that_explodes_is_recorded(circles: Split) -> None:
+def test_a_training_that_explodes_is_recorded(circles: Split, choose: Choose) -> None:
     recipe = variant(activation="linear", optimizer={"class_name": "SGD", "config": {"learning_rate": 1e30}})
-    history = train(recipe, "v", circles, training()).history
+    history = train(recipe, "v", circles, training(), choose=choose).history
     for name, (bins, _, _) in record.HISTOGRAMS.items():
         counted = history[name].sum(bins)
         assert (counted.isel(recorded_epoch=0) == [6, 9, 3]).all()

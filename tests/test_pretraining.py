@@ -108,7 +108,7 @@ def test_layers_below_stay_as_they_are_to_the_bit(layer_wise: Trained, circles: 
 
 
 def test_every_hidden_layer_moves_and_the_output_starts_from_its_own_draw(layer_wise: Trained) -> None:
-    drawn = initial_weights.draw(layer_wise.network, 7, [0, 1])
+    drawn = initial_weights.draw(build(recipe(), 2, "v"), 7, [0, 1])
     for path, stack in layer_wise.weights.items():
         assert (stack == drawn[path]).all() == path.startswith("output"), path
 
@@ -130,7 +130,7 @@ def test_epoch_0_of_the_main_training_comes_after_it_as_extra_budget(layer_wise:
     assert layer_wise.history.attrs["extra_epochs"] == layer_wise.pretraining.attrs["extra_epochs"] == 6
     assert layer_wise.pretraining.loss.dims == ("replica", "layer", "pretraining_epoch")
     assert layer_wise.pretraining.loss.shape == (2, 3, 3)
-    l1 = np.stack([np.abs(layer_wise.weights[path]).sum((1, 2)) for path in layer_wise.network.kernels], axis=1)
+    l1 = np.stack([np.abs(layer_wise.weights[path]).sum((1, 2)) for path in build(recipe(), 2, "v").kernels], axis=1)
     np.testing.assert_allclose(layer_wise.history.weight_l1.isel(recorded_epoch=0), l1, rtol=1e-5)
     evaluation = summary.evaluate("v", layer_wise.history, recipe().model_dump(), 0.75, THRESHOLDS)
     assert evaluation.metrics["verdict"].endswith("after 6 epochs of pre-training, 2 a layer: extra budget.")

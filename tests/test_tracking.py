@@ -4,9 +4,8 @@ import json
 import math
 import os
 import re
-import shutil
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -35,12 +34,11 @@ def content(threshold: float = 0.75, variant: str = "v", trained: bytes = b"1", 
     """A variant of hand-made history, judged by a threshold; `trained` stands for what training left, and `best` is the
     highest accuracy that its replicas reach. Its figure says the threshold."""
     evaluation = evaluated(history([[0.5, 0.8, best], *ACCURACIES[1:]]), threshold)
-    outputs, judged, figure, model = (Path(f"{variant}{end}") for end in (".bin", ".csv", ".png", ".keras"))
+    outputs, judged, figure = (Path(f"{variant}{end}") for end in (".bin", ".csv", ".png"))
     outputs.write_bytes(trained)
     evaluation.replicas.to_csv(judged)
     figure.write_bytes(f"{threshold}".encode())
-    model.write_bytes(trained)
-    files = VariantFiles([outputs], [judged], {"tables": [judged]}, [figure], {"best": model})
+    files = VariantFiles([outputs], [judged], {"tables": [judged]}, [figure], {"best": 0})
     return assemble(variant, RECIPE, {"training": {"seed": 4}}, evaluation, files, TRACKING)
 
 
@@ -50,21 +48,22 @@ def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MlflowClient:
     monkeypatch.chdir(tmp_path)
     for name in ("MLFLOW_TRACKING_URI", "DVC_ROOT", "DVC_EXP_NAME"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(packaging, "packaged", not_packaged)
+    monkeypatch.setattr(packaging, "packaging", not_packaged)
     return MlflowClient(tracking_uri=f"sqlite:///{tmp_path / 'mlruns/mlflow.db'}")
 
 
 @contextmanager
-def not_packaged(variants: Sequence[dict[str, Path]]) -> Iterator[list[dict[str, Path]]]:
-    """Stands in for packaging, which needs TensorFlow: folders that hold the files themselves, and MLflow's mark."""
-    folders = []
-    for number, sources in enumerate(variants):
-        folders.append({name: Path("packaged") / str(number) / name for name in sources})
-        for name, folder in folders[-1].items():
+def not_packaged(replicas: Mapping[str, Mapping[str, int]]) -> Iterator[Callable[[], packaging.Folders]]:
+    """Stands in for packaging, which needs TensorFlow and trained variants: folders with MLflow's mark in them."""
+    folders = {
+        variant: {name: Path("packaged") / variant / name for name in models} for variant, models in replicas.items()
+    }
+    for variant, models in folders.items():
+        for name, folder in models.items():
             folder.mkdir(parents=True, exist_ok=True)
-            shutil.copy(sources[name], folder / "model.keras")
+            (folder / "model.keras").write_text(f"replica {replicas[variant][name]}")
             (folder / "MLmodel").write_text("flavors: {}")
-    yield folders
+    yield lambda: folders
 
 
 def published(*contents: VariantContent) -> dict[str, str]:

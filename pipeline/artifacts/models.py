@@ -1,22 +1,44 @@
-"""Keras models of single replicas, as `.keras` files whose bytes depend on nothing but the model."""
+"""Keras models of single replicas, made from what training left; as `.keras` files whose bytes depend on nothing else.
+
+Training leaves weights and recipe, of which any replica's model follows: it need not import Keras to save one.
+"""
 
 import json
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pipeline.artifacts.files import reading, replacing
+from pipeline.artifacts.runs import load_recipe, load_weights, recipe_path, weights_path
 from pipeline.backend import keras
 from pipeline.errors import UserError
+from pipeline.model.network import FIRST_KERNEL, build
+from pipeline.params.file import check
+from pipeline.params.variants import VariantParams
 
 
-def save_model(model: keras.Model, weights: dict[str, np.ndarray], path: Path) -> None:
-    """Save `model` with `weights`, one value for the path of each of its variables.
+def replica_model(variant: str, replica: int) -> keras.Model:
+    """The network of a trained variant, with the weights of one replica.
 
-    A `.keras` file holds the time at which it was saved and, as ids of shared objects, addresses in memory: the first
-    is taken out, the others are numbered anew.
+    Raises:
+        UserError: the variant is not trained, what training left is damaged, or there is no such replica.
+    """
+    stacks = load_weights(variant)
+    replicas = min(len(stack) for stack in stacks.values())
+    if not 0 <= replica < replicas:
+        raise UserError(f"replica {replica}: {variant} has {replicas}: must be 0 to {replicas - 1}")
+    path = recipe_path(variant)
+    recipe = check(load_recipe(variant).get("variant"), str(path), VariantParams)
+    model = build(recipe, _inputs(stacks, weights_path(variant)), variant).model
+    assign(model, {name: stack[replica] for name, stack in stacks.items()}, weights_path(variant))
+    return model
+
+
+def assign(model: keras.Model, weights: Mapping[str, np.ndarray], path: Path) -> None:
+    """Give every variable of `model` the value that `weights`, which came from the file `path`, has for its path.
 
     Raises:
         UserError: the weights do not fit the model.
@@ -27,6 +49,14 @@ def save_model(model: keras.Model, weights: dict[str, np.ndarray], path: Path) -
             found = "missing" if value is None else f"of shape {value.shape}"
             raise UserError(f"{path}: weights of {variable.path} are {found}: must be of shape {tuple(variable.shape)}")
         variable.assign(value)
+
+
+def save_model(model: keras.Model, path: Path) -> None:
+    """Save a model.
+
+    A `.keras` file holds the time at which it was saved and, as ids of shared objects, addresses in memory: the first
+    is taken out, the others are numbered anew.
+    """
     with replacing(path) as temporary:
         model.save(temporary)
         _make_reproducible(temporary)
@@ -36,6 +66,14 @@ def load_model(path: Path) -> keras.Model:
     """Raises: UserError: missing or damaged."""
     with reading(path, "a .keras file"):
         return keras.models.load_model(path)
+
+
+def _inputs(stacks: Mapping[str, np.ndarray], path: Path) -> int:
+    """By the first kernel, which is [replica, input, unit]."""
+    kernel = stacks.get(FIRST_KERNEL)
+    if kernel is None or kernel.ndim != 3:
+        raise UserError(f"{path}: no {FIRST_KERNEL} [replica, input, unit]: must have it; `dvc repro` makes it anew")
+    return kernel.shape[1]
 
 
 def _make_reproducible(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What `train` leaves of a variant: history, all final weights, all predictions; and where its Keras models lie."""
+"""What `train` leaves of a variant: history, all final weights, all predictions, and the recipe."""
 
 from collections.abc import Iterable
 from io import BytesIO
@@ -50,16 +50,6 @@ def weights_path(variant: str) -> Path:
     return folder(variant) / "weights.npz"
 
 
-def median_path(variant: str) -> Path:
-    """The median replica's model (`.keras`)."""
-    return folder(variant) / "median.keras"
-
-
-def best_path(variant: str) -> Path:
-    """The best replica's model (`.keras`)."""
-    return folder(variant) / "best.keras"
-
-
 def recipe_path(variant: str) -> Path:
     """What the variant was trained with (JSON)."""
     return folder(variant) / "recipe.json"
@@ -98,9 +88,18 @@ def save_recipe(variant: str, recipe: dict[str, Any]) -> None:
     save_json(recipe, recipe_path(variant))
 
 
+def load_recipe(variant: str) -> dict[str, Any]:
+    """What `save_recipe` saved.
+
+    Raises:
+        UserError: missing or damaged.
+    """
+    return load_json(recipe_path(variant))
+
+
 def expect_recipe(variant: str, recipe: dict[str, Any]) -> None:
     """Raises: UserError: the variant was trained with something else, so its results are not this recipe's."""
-    trained = load_json(recipe_path(variant))
+    trained = load_recipe(variant)
     if {key: trained.get(key) for key in recipe} != recipe:
         raise UserError(
             f"{folder(variant)}: trained with other parameters than params.yaml says now: `dvc repro` first"
@@ -115,7 +114,7 @@ def versions(variants: Iterable[str]) -> dict[str, list[str]]:
     """
     found: dict[str, set[str]] = {}
     for variant in variants:
-        for name, version in load_json(recipe_path(variant)).get("versions", {}).items():
+        for name, version in load_recipe(variant).get("versions", {}).items():
             found.setdefault(name, set()).add(version)
     return {name: sorted(each) for name, each in found.items()}
 

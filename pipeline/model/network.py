@@ -12,6 +12,7 @@ from pipeline.model.initializers import RandomizedAsymmetric
 from pipeline.params.variants import VariantParams
 
 HIDDEN = "hidden"  # what the parts of hidden layers are named after, with the layer's number
+FIRST_KERNEL = f"{HIDDEN}_01/kernel"
 
 
 @dataclass(frozen=True)

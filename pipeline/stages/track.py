@@ -5,6 +5,7 @@ from typing import Any
 
 from pipeline.artifacts import evaluations, receipt, runs, splits
 from pipeline.errors import reported_in_one_line
+from pipeline.history import best_replica, median_replica
 from pipeline.params import file, variants
 from pipeline.params.comparison import ComparisonParams
 from pipeline.params.data import DataParams
@@ -33,6 +34,7 @@ def main() -> None:
 
 def _content(name: str, document: Mapping[str, Any], params: TrackingParams) -> VariantContent:
     variant = variants.resolve(document, name)
+    history = runs.load_history(name)
     before = [runs.pretraining_path(name)] if variant.extra_epochs else []
     files = VariantFiles(
         trained=[*runs.files(name), splits.TRAIN, splits.TEST],
@@ -43,7 +45,7 @@ def _content(name: str, document: Mapping[str, Any], params: TrackingParams) -> 
             "history": [runs.history_path(name), *before],
         },
         images=evaluations.figures(name),
-        models={"median": runs.median_path(name), "best": runs.best_path(name)},
+        models={"median": median_replica(history), "best": best_replica(history)},
     )
     recipe = variant.model_dump(mode="json")
     shared = {key: file.section(document, key, model).model_dump(mode="json") for key, model in SHARED.items()}

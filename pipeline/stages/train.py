@@ -1,10 +1,8 @@
-"""Stage `train@<variant>`: all replicas of one variant -> history, final weights, predictions, two Keras models."""
+"""Stage `train@<variant>`: all replicas of one variant -> history, final weights, predictions, recipe."""
 
-from pipeline.artifacts.models import save_model
-from pipeline.artifacts.runs import best_path, folder, median_path, save_pretraining, save_recipe, save_run
+from pipeline.artifacts.runs import folder, save_pretraining, save_recipe, save_run
 from pipeline.artifacts.splits import load_split
 from pipeline.errors import one_argument, reported_in_one_line
-from pipeline.history import best_replica, median_replica
 from pipeline.params import file, variants
 from pipeline.params.training import TrainingParams
 from pipeline.progress import epochs_bar
@@ -23,12 +21,6 @@ def main(variant: str) -> None:
     save_recipe(variant, {**used, "versions": versions()})
     save_run(variant, trained.history, trained.predictions, trained.weights)
     save_pretraining(variant, trained.pretraining)
-    for path, position in (
-        (median_path(variant), median_replica(trained.history)),
-        (best_path(variant), best_replica(trained.history)),
-    ):
-        weights = {name: stack[position] for name, stack in trained.weights.items()}
-        save_model(trained.network.model, weights, path)
     print(f"train {variant}: {params.replicas} replicas, {params.epochs} epochs -> {folder(variant)}")
 
 

@@ -14,6 +14,7 @@ from distributed import Client, KilledWorker, LocalCluster, as_completed
 from pipeline.artifacts import cells as store
 from pipeline.data.points import Split
 from pipeline.errors import UserError
+from pipeline.machine import cores
 from pipeline.studies.work import Task, work
 
 ADDRESS = "DASK_SCHEDULER_ADDRESS"  # Dask's own convention
@@ -59,11 +60,6 @@ def run(
             by_reason.setdefault(reason, []).append(name)
         listed = "; ".join(f"{' and '.join(names)}: {reason}" for reason, names in by_reason.items())
         raise UserError(f"{len(failed)} of {len(tasks)} cells failed, the others are done: {listed}")
-
-
-def cores() -> int:
-    """That this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _results(

@@ -7,7 +7,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parent.parent
 # A test compares these with what training really imports.
 ROOMS = ("data", "model", "params", "probes", "training")
-MODULES = ("backend.py", "errors.py", "history.py", "randomness.py")
+MODULES = ("backend.py", "errors.py", "history.py", "machine.py", "randomness.py")
 # In those rooms, and not imported by training: sections of params.yaml that say nothing about it.
 APART = (
     *(f"params/{section}.py" for section in ("comparison", "data", "diagnosis", "evaluation", "split", "studies")),
@@ -20,7 +20,7 @@ APART = (
 
 def files() -> list[Path]:
     """All of them, relative to the package."""
-    rooms = (path.relative_to(PACKAGE) for room in ROOMS for path in (PACKAGE / room).glob("*.py"))
+    rooms = (path.relative_to(PACKAGE) for room in ROOMS for path in (PACKAGE / room).rglob("*.py"))
     return sorted({*rooms, *map(Path, MODULES)} - set(map(Path, APART)))
 
 

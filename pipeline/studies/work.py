@@ -45,11 +45,11 @@ def work(task: Task, split: Split) -> bytes:
             f"worker in {sources.PACKAGE.parent}: runs other sources than the study "
             f"({sources.fingerprint()[:12]}, not {task.sources[:12]}): must be of the same commit, and started anew"
         )
-    # Here, for only a worker needs TensorFlow.
+    # Here, for only a worker trains.
     from pipeline.training.replicas import train
 
     variant, training = VariantParams.model_validate(task.variant), TrainingParams.model_validate(task.training)
     try:
-        return packed(train(variant, CELL, split, training).history)
+        return packed(train(variant, CELL, split, training, threads=1).history)
     except UserError as error:
         raise UserError(str(error).removeprefix(f"variants.{CELL}.")) from None

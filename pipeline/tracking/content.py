@@ -58,7 +58,8 @@ class VariantContent:
 
     fingerprint: of what was trained and what came of it; another one is another run.
     judgement: of what the evaluation says of it; another one overwrites the run in place.
-    images: the figures that the UI is to set beside those of other runs.
+    images: the figures that the UI is to set beside those of other runs. models: which replicas MLflow gets as Keras
+        models, by name.
     """
 
     variant: str
@@ -70,7 +71,7 @@ class VariantContent:
     replicas: list[ReplicaContent]
     artifacts: dict[str, list[Path]]
     images: list[Path]
-    models: dict[str, Path]
+    models: dict[str, int]
 
     @property
     def best(self) -> ReplicaContent:
@@ -94,14 +95,14 @@ class VariantFiles:
 
     trained: all outputs of training, and the data that it used. judged: all outputs of the evaluation.
     artifacts: which of them MLflow gets, by folder. images: which figures the UI is to set beside those of other runs.
-    models: Keras models by name.
+    models: which replicas MLflow gets as Keras models, by name.
     """
 
     trained: list[Path]
     judged: list[Path]
     artifacts: dict[str, list[Path]]
     images: list[Path]
-    models: dict[str, Path]
+    models: dict[str, int]
 
 
 def assemble(

@@ -1,4 +1,4 @@
-"""The subprocess that packages Keras models: reads [[.keras file, folder], ...] from stdin, writes the folders."""
+"""The subprocess that packages Keras models: its argument is [[variant, replica, folder], ...] in JSON."""
 
 import json
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.artifacts.models import load_model
+from pipeline.artifacts.models import replica_model
 from pipeline.errors import reported_in_one_line
 from pipeline.tracking import store  # noqa: F401 -- sets MLflow's environment before MLflow is imported
 
@@ -19,9 +19,9 @@ from mlflow.types import Schema, TensorSpec  # isort: skip
 REQUIREMENTS = [f"{package}=={version(package)}" for package in ("tensorflow", "keras", "numpy")]
 
 
-def package(source: Path, folder: Path) -> None:
+def package(variant: str, replica: int, folder: Path) -> None:
     """One model, with the signature of its inputs and outputs (any number of rows)."""
-    model = load_model(source)
+    model = replica_model(variant, replica)
     signature = ModelSignature(
         Schema([TensorSpec(np.dtype(np.float32), (-1, *model.input_shape[1:]))]),
         Schema([TensorSpec(np.dtype(np.float32), (-1, *model.output_shape[1:]))]),
@@ -31,5 +31,5 @@ def package(source: Path, folder: Path) -> None:
 
 if __name__ == "__main__":
     with reported_in_one_line():
-        for source, folder in json.load(sys.stdin):
-            package(Path(source), Path(folder))
+        for variant, replica, folder in json.loads(sys.argv[1]):
+            package(variant, replica, Path(folder))

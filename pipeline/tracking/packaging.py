@@ -6,39 +6,53 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.errors import UserError
 
+Folders = Mapping[str, Mapping[str, Path]]
+
 
 @contextmanager
-def packaged(variants: Sequence[dict[str, Path]]) -> Iterator[list[dict[str, Path]]]:
-    """Package `.keras` files, given by name for each variant; the folders live as long as the context.
+def packaging(replicas: Mapping[str, Mapping[str, int]]) -> Iterator[Callable[[], Folders]]:
+    """Package replicas, given by variant and by the model's name, while the caller goes on.
+
+    Yields what waits for the end and gives the packages' folders, by the same names; they live as long as the context.
 
     Raises:
-        UserError: a model file is missing or damaged.
+        UserError: what training left of a replica is missing or damaged.
     """
     with tempfile.TemporaryDirectory(prefix="packaged-") as place:
-        folders = [
-            {name: Path(place) / str(number) / name for name in sources} for number, sources in enumerate(variants)
-        ]
+        folders = {
+            variant: {name: Path(place) / variant / name for name in models} for variant, models in replicas.items()
+        }
         jobs = [
-            (str(sources[name]), str(folder))
-            for sources, into in zip(variants, folders, strict=True)
-            for name, folder in into.items()
+            [variant, replica, str(folders[variant][name])]
+            for variant, models in replicas.items()
+            for name, replica in models.items()
         ]
-        if jobs:
-            _package(jobs)
-        yield folders
+        if not jobs:
+            yield lambda: folders
+            return
+        command = [sys.executable, "-m", "pipeline.tracking.package_models", json.dumps(jobs)]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+
+            def finished() -> Folders:
+                _, errors = process.communicate()
+                _expect_success(process.returncode, errors)
+                return folders
+
+            try:
+                yield finished
+            finally:
+                process.kill()  # where the caller failed meanwhile; one that has ended takes no harm
 
 
-def _package(jobs: list[tuple[str, str]]) -> None:
-    command = [sys.executable, "-m", "pipeline.tracking.package_models"]
-    done = subprocess.run(command, input=json.dumps(jobs), capture_output=True, text=True, check=False)
-    last = (done.stderr.strip().splitlines() or [""])[-1]
-    if done.returncode and last.startswith("error: "):
+def _expect_success(code: int, errors: str) -> None:
+    last = (errors.strip().splitlines() or [""])[-1]
+    if code and last.startswith("error: "):
         raise UserError(last.removeprefix("error: "))
-    if done.returncode:
-        raise RuntimeError(f"packaging Keras models failed with exit code {done.returncode}:\n{done.stderr}")
+    if code:
+        raise RuntimeError(f"packaging Keras models failed with exit code {code}:\n{errors}")

@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -111,9 +111,12 @@ class Publisher:
         done |= dict.fromkeys(self.overwritten, "overwritten in place")
         done |= dict.fromkeys((content.variant for content in missing), "published")
         inputs = _dataset_inputs(datasets) if missing else []
-        with packaging.packaged([content.models for content in missing]) as folders:
-            for content, models in zip(missing, folders, strict=True):
-                run_ids[content.variant] = self.write(content, models, inputs)
+        with packaging.packaging({content.variant: content.models for content in missing}) as packages:
+            begun = {content.variant: self.begin(content, inputs) for content in missing}
+            folders = packages()
+            for content in missing:
+                self.finish(begun[content.variant], content, folders[content.variant])
+        run_ids |= begun
         return done, run_ids
 
     def sweep(self) -> None:
@@ -162,8 +165,8 @@ class Publisher:
         models = {f"{content.variant}_{name}" for name in content.models}
         return replicas <= self._replicas(run).keys() and models <= self._models(run.info.run_id).keys()
 
-    def write(self, content: VariantContent, models: dict[str, Path], inputs: list[DatasetInput]) -> str:
-        """Write a run and its replicas, and give its id; `models` are packaged Keras models by name."""
+    def begin(self, content: VariantContent, inputs: list[DatasetInput]) -> str:
+        """Write a run and its replicas, all but its models, and give its id."""
         client = self._client
         tags = {VARIANT: content.variant, FINGERPRINT: content.fingerprint, **_origin()}
         parent = client.create_run(self._experiment_id, tags=tags, run_name=content.name).info.run_id
@@ -175,11 +178,14 @@ class Publisher:
             self._log(child, replica.points, replica.params, {})
             client.set_terminated(child)
         self._log_artifacts(parent, content)
-        for name, folder in models.items():
-            self._log_model(parent, f"{content.variant}_{name}", folder, content.params)
-        client.set_terminated(parent)
-        self._log(parent, [], {}, {JUDGEMENT: content.judgement, COMPLETE: "true"})
         return parent
+
+    def finish(self, run_id: str, content: VariantContent, models: Mapping[str, Path]) -> None:
+        """Write its models, packaged Keras models by name; only then is it whole."""
+        for name, folder in models.items():
+            self._log_model(run_id, f"{content.variant}_{name}", folder, content.params)
+        self._client.set_terminated(run_id)
+        self._log(run_id, [], {}, {JUDGEMENT: content.judgement, COMPLETE: "true"})
 
     def _overwrite(self, run: Run, content: VariantContent) -> None:
         """Another judgement of the same training: what it changes is written over, the run keeps its id."""

@@ -4,7 +4,7 @@ from pipeline.backend import keras, tf
 from pipeline.data.points import Split
 from pipeline.history import GRADIENT_EDGES, WEIGHT_EDGES
 from pipeline.probes import activity, gradients, histograms, weights
-from pipeline.training.forward import Forward, State, cross_entropy, tensors
+from pipeline.training.stacked.forward import Forward, State, cross_entropy, tensors
 
 SLOPE_SAMPLES = 41  # from -1 to 1, 0 among them
 

@@ -11,8 +11,8 @@ from pipeline.backend import keras, tf
 from pipeline.model.keras_objects import Clipping
 from pipeline.model.layout import Layout
 from pipeline.probes import gradients, weights
-from pipeline.training.clipping import clip
-from pipeline.training.forward import Forward, State, Task
+from pipeline.training.stacked.clipping import clip
+from pipeline.training.stacked.forward import Forward, State, Task
 
 
 class Engine:

@@ -23,8 +23,8 @@ from pipeline.model.initial_weights import draw_stack
 from pipeline.params.training import TrainingParams
 from pipeline.params.variants import VariantParams
 from pipeline.randomness import Shuffles, derived_seed
-from pipeline.training.engine import Engine
-from pipeline.training.forward import Forward, State, Task, classification, reconstruction, tensors
+from pipeline.training.stacked.engine import Engine
+from pipeline.training.stacked.forward import Forward, State, Task, classification, reconstruction, tensors
 
 Stacks = dict[str, np.ndarray]
 

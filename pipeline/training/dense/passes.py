@@ -1,0 +1,115 @@
+"""Forward and backward through a stack of dense layers, one replica, samples innermost.
+
+Every array of signals is [layer, unit, sample]: a unit's samples lie side by side, so that each inner loop is over
+samples and becomes vector instructions, however narrow the layers are. Weights are flat, as in `model.layout`: of each
+layer the kernel [input, unit] and then the bias.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from pipeline.training.dense.compiling import compiled
+from pipeline.training.dense.elementwise import activate, differentiate, sigmoid
+
+_ZERO = np.float32(0)
+
+
+class Shape(NamedTuple):
+    """sizes: int64, of the inputs and then of each layer. activation: of the hidden layers, see `elementwise`."""
+
+    sizes: np.ndarray
+    activation: int
+
+
+class Signals(NamedTuple):
+    """Room for one pass over up to so many samples.
+
+    before: pre-activations [layer, unit, sample]; the output's are the logits. after: [layer, unit, sample], the
+    inputs first. error: loss gradients by pre-activation, of two layers in turn. slope: [sample].
+    """
+
+    before: np.ndarray
+    after: np.ndarray
+    error: np.ndarray
+    slope: np.ndarray
+
+
+@compiled
+def signals(shape: Shape, samples: int) -> Signals:
+    """Room for so many samples."""
+    layers, units = shape.sizes.size - 1, 1
+    for size in shape.sizes:
+        units = max(units, size)
+    return Signals(
+        np.empty((layers, units, samples), np.float32),
+        np.empty((layers + 1, units, samples), np.float32),
+        np.empty((2, units, samples), np.float32),
+        np.empty(samples, np.float32),
+    )
+
+
+@compiled
+def show(room: Signals, inputs: np.ndarray) -> None:
+    """Lay inputs [input, sample] where `forward` looks for them."""
+    for source in range(inputs.shape[0]):
+        for s in range(inputs.shape[1]):
+            room.after[0, source, s] = inputs[source, s]
+
+
+@compiled
+def forward(shape: Shape, weights: np.ndarray, room: Signals, samples: int) -> None:
+    """From `room.after[0]` to the logits, `room.before[-1, 0]`."""
+    layers, kernel = shape.sizes.size - 1, 0
+    for layer in range(layers):
+        inputs, units = shape.sizes[layer], shape.sizes[layer + 1]
+        bias = kernel + inputs * units
+        for unit in range(units):
+            value = room.before[layer, unit, :samples]
+            for s in range(samples):
+                value[s] = weights[bias + unit]
+            for source in range(inputs):
+                weight, below = weights[kernel + source * units + unit], room.after[layer, source, :samples]
+                for s in range(samples):
+                    value[s] += weight * below[s]
+            if layer < layers - 1:
+                activate(shape.activation, value, room.after[layer + 1, unit, :samples])
+        kernel = bias + units
+
+
+@compiled
+def backward(
+    shape: Shape, weights: np.ndarray, room: Signals, labels: np.ndarray, gradient: np.ndarray, samples: int
+) -> None:
+    """gradient[entry] of the mean binary cross-entropy of `labels`, after `forward` over the same samples."""
+    layers, bias = shape.sizes.size - 1, weights.size - 1
+    now = 0
+    for s in range(samples):
+        room.error[now, 0, s] = (sigmoid(room.before[layers - 1, 0, s]) - labels[s]) / np.float32(samples)
+    for layer in range(layers - 1, -1, -1):
+        inputs, units = shape.sizes[layer], shape.sizes[layer + 1]
+        kernel = bias - inputs * units
+        for unit in range(units):
+            error, total = room.error[now, unit, :samples], _ZERO
+            for s in range(samples):
+                total += error[s]
+            gradient[bias + unit] = total
+            for source in range(inputs):
+                below, total = room.after[layer, source, :samples], _ZERO
+                for s in range(samples):
+                    total += below[s] * error[s]
+                gradient[kernel + source * units + unit] = total
+        if layer > 0:
+            for source in range(inputs):
+                value, slope = room.error[1 - now, source, :samples], room.slope[:samples]
+                for s in range(samples):
+                    value[s] = _ZERO
+                for unit in range(units):
+                    weight, error = weights[kernel + source * units + unit], room.error[now, unit, :samples]
+                    for s in range(samples):
+                        value[s] += weight * error[s]
+                before, after = room.before[layer - 1, source, :samples], room.after[layer, source, :samples]
+                differentiate(shape.activation, before, after, slope)
+                for s in range(samples):
+                    value[s] *= slope[s]
+        now, bias = 1 - now, kernel - inputs

@@ -1,0 +1,269 @@
+"""The compiled way of training dense stacks: held to the general one, which is held to Keras, and to float64."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import xarray as xr
+from conftest import training, variant
+from imports import ROOT
+from scipy.special import expit
+
+from pipeline import history as record
+from pipeline.backend import keras
+from pipeline.data.points import Split
+from pipeline.errors import UserError
+from pipeline.model import initial_weights, network
+from pipeline.model.network import build
+from pipeline.params.variants import VariantParams
+from pipeline.randomness import Shuffles
+from pipeline.training.dense import elementwise
+from pipeline.training.dense.stack import ACTIVATIONS, OPTIMIZERS, DenseStack, dense_stack
+from pipeline.training.replicas import Trained, stacked, train
+
+# Float32 has 1.2e-7; rounding grows over the steps. All comparisons below are after at most 12 of them.
+CLOSE = {"rtol": 2e-5, "atol": 2e-6}
+SMALL_STEPS = {"class_name": "SGD", "config": {"learning_rate": 0.05, "momentum": 0.5}}
+
+
+def trained(circles: Split, recipe: VariantParams | None = None, **changes: object) -> Trained:
+    made = recipe or variant()
+    assert dense_stack(made, 2) is not None
+    return train(made, "v", circles, training(**changes))
+
+
+def assert_like(dense: Trained, general: Trained) -> None:
+    """All that is recorded, and all weights; but a pair of unit and sample may fall to either side of a limit."""
+    assert dense.weights.keys() == general.weights.keys()
+    for path, stack in dense.weights.items():
+        np.testing.assert_allclose(stack, general.weights[path], **CLOSE, err_msg=path)
+    assert set(dense.history) == set(general.history)
+    for name, values in general.history.items():
+        found = dense.history[name]
+        assert (found.dtype, found.dims, found.attrs) == (values.dtype, values.dims, values.attrs), name
+        if name in record.HISTOGRAMS or name == "saturated_share":
+            assert (np.abs(found.astype(float) - values) > 1e-6).mean() < 0.01, name
+        else:
+            np.testing.assert_allclose(found, values, **CLOSE, err_msg=name)
+    xr.testing.assert_allclose(dense.predictions, general.predictions, rtol=2e-5, atol=2e-6)
+    xr.testing.assert_equal(dense.history.coords.to_dataset(), general.history.coords.to_dataset())
+    assert dense.history.attrs == general.history.attrs
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_every_activation_gives_what_the_general_way_gives(activation: str, circles: Split) -> None:
+    recipe = variant(activation=activation, optimizer=SMALL_STEPS, hidden_layers=3)
+    general = train(recipe, "v", circles, training(), choose=stacked)
+    assert_like(trained(circles, recipe), general)
+
+
+@pytest.mark.parametrize(
+    ("name", "config"),
+    [
+        ("SGD", {"learning_rate": 0.1}),
+        ("SGD", {"learning_rate": 0.1, "momentum": 0.9, "nesterov": True}),
+        ("sgd", {}),
+        ("RMSprop", {"learning_rate": 0.01, "rho": 0.8}),
+        ("rmsprop", {}),
+        ("Adam", {"learning_rate": 0.02, "beta_1": 0.8, "beta_2": 0.99, "epsilon": 1e-5}),
+        ("adam", {}),
+    ],
+    ids=str,
+)
+def test_every_optimizer_gives_what_the_general_way_gives(name: str, config: dict, circles: Split) -> None:
+    recipe = variant(
+        activation="tanh", kernel_initializer="glorot_uniform", optimizer={"class_name": name, "config": config}
+    )
+    general = train(recipe, "v", circles, training(), choose=stacked)
+    assert_like(trained(circles, recipe), general)
+
+
+def test_the_defaults_are_keras_own() -> None:
+    for name, defaults in OPTIMIZERS.items():
+        own = getattr(keras.optimizers, name)().get_config()
+        assert {key: own[key] for key in defaults} == pytest.approx(defaults)
+
+
+def test_an_epoch_is_the_same_steps_by_keras_itself(circles: Split) -> None:
+    """Without the general way between: one network, `train_on_batch`, the short last batch included."""
+    recipe = variant(activation="elu", optimizer=SMALL_STEPS)
+    model = build(recipe, 2, "v").model
+    start = initial_weights.draw(build(recipe, 2, "v"), 7, [3])
+    for variable in model.variables:
+        variable.assign(start[variable.path][0])
+    model.compile(keras.optimizers.SGD(0.05, momentum=0.5), loss="binary_crossentropy")
+    inputs, labels = circles.train.inputs.astype(np.float32), circles.train.labels[:, None]
+    order = Shuffles(7, [3], len(labels)).next_epochs(1)[0, 0]
+    for first in range(0, len(labels), 16):
+        rows = order[first : first + 16]
+        model.train_on_batch(inputs[rows], labels[rows])
+    ours = train(recipe, "v", circles, training(epochs=1), replicas=[3])
+    for variable in model.variables:
+        np.testing.assert_allclose(ours.weights[variable.path][0], np.asarray(variable), **CLOSE)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"units": 1},
+        {"units": 40},
+        {"hidden_layers": 1},
+        {"hidden_layers": 9, "units": 4},
+        {"kernel_initializer": "orthogonal"},
+    ],
+    ids=str,
+)
+def test_any_size_and_initialiser_serves(changes: dict, circles: Split) -> None:
+    recipe = variant(activation="tanh", optimizer=SMALL_STEPS, **changes)
+    assert_like(trained(circles, recipe, epochs=1), train(recipe, "v", circles, training(epochs=1), choose=stacked))
+
+
+@pytest.mark.parametrize("batch_size", [1, 13, 52, 100])
+def test_any_batch_size_serves(batch_size: int, circles: Split) -> None:
+    recipe = variant(optimizer={"class_name": "SGD", "config": {"learning_rate": 0.01}})
+    params = training(batch_size=batch_size, epochs=1)
+    assert_like(train(recipe, "v", circles, params), train(recipe, "v", circles, params, choose=stacked))
+
+
+def test_a_replica_is_the_same_to_the_bit_alone_or_with_others_in_any_chunk_by_any_number_of_threads(
+    circles: Split,
+) -> None:
+    together = trained(circles, replicas=5, chunk=5, epochs=120)  # more than are shuffled at once
+    for changes in ({"chunk": 2}, {"threads": 1}, {"threads": 3}, {"replicas": [3, 1]}):
+        params = training(replicas=5, epochs=120, chunk=changes.pop("chunk", 5))
+        other = train(variant(), "v", circles, params, **changes)
+        mine = together.history.sel(replica=other.history.replica)
+        xr.testing.assert_identical(mine, other.history)
+        for path, stack in other.weights.items():
+            np.testing.assert_array_equal(stack, together.weights[path][other.history.replica])
+        xr.testing.assert_identical(together.predictions.sel(replica=other.history.replica), other.predictions)
+
+
+def test_measuring_changes_no_weight_by_a_bit(circles: Split) -> None:
+    seldom, always = trained(circles, record_every=100, epochs=60), trained(circles, record_every=1, epochs=60)
+    assert seldom.history.recorded_epoch.values.tolist() == [0, 60]
+    for path, stack in seldom.weights.items():
+        np.testing.assert_array_equal(stack, always.weights[path])
+    for name in record.CURVES:
+        np.testing.assert_array_equal(seldom.history[name], always.history[name])
+    for name in record.LAYER_VALUES:
+        last = [each.history[name].isel(recorded_epoch=-1).values for each in (seldom, always)]
+        np.testing.assert_array_equal(*last)
+
+
+def test_a_replica_that_diverges_is_seen_to(circles: Split) -> None:
+    recipe = variant(activation="linear", optimizer={"class_name": "SGD", "config": {"learning_rate": 1e30}})
+    assert record.diverged(trained(circles, recipe).history).all()
+    for activation in ACTIVATIONS:  # what is not a number stays so
+        before = np.array([np.nan, 1.0] * 20, np.float32)
+        after = np.empty_like(before)
+        elementwise.activate(ACTIVATIONS.index(activation), before, after)
+        assert np.isnan(after).tolist() == [True, False] * 20
+
+
+def test_progress_is_told_of_every_epoch_of_every_replica(circles: Split) -> None:
+    told: list[int] = []
+    train(variant(), "v", circles, training(replicas=3, chunk=2, epochs=70), on_epoch=told.append)
+    assert sum(told) == 3 * 70
+    assert len(told) > 3
+
+
+def test_a_failure_while_training_ends_it(circles: Split) -> None:
+    def fail(trainings: int) -> None:
+        raise RuntimeError("no more")
+
+    with pytest.raises(RuntimeError, match="no more"):
+        train(variant(), "v", circles, training(), on_epoch=fail)
+
+
+SCALE, ALPHA = 1.0507009873554805, 1.6732632423543772  # Klambauer et al. 2017
+EXACT = {  # value and slope, in float64
+    "relu": (lambda x: np.maximum(x, 0), lambda x: x > 0),
+    "leaky_relu": (lambda x: np.where(x > 0, x, 0.2 * x), lambda x: np.where(x > 0, 1, 0.2)),
+    "elu": (lambda x: np.where(x > 0, x, np.expm1(x)), lambda x: np.where(x > 0, 1, np.exp(x))),
+    "selu": (
+        lambda x: SCALE * np.where(x > 0, x, ALPHA * np.expm1(x)),
+        lambda x: SCALE * np.where(x > 0, 1, ALPHA * np.exp(x)),
+    ),
+    "tanh": (np.tanh, lambda x: 1 / np.cosh(np.clip(x, -300, 300)) ** 2),
+    "sigmoid": (expit, lambda x: expit(x) * expit(-x)),
+}
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_activations_and_slopes_are_those_of_float64(name: str) -> None:
+    small = np.float32(10.0) ** np.arange(-30, 0, dtype=np.float32)
+    values = np.concatenate([np.linspace(-20, 20, 20001, dtype=np.float32), small, -small, [np.inf, -np.inf]])
+    before = values[values != 0].astype(np.float32)  # at a kink the slope is either side's
+    after, slope = np.empty_like(before), np.empty_like(before)
+    elementwise.activate(ACTIVATIONS.index(name), before, after)
+    elementwise.differentiate(ACTIVATIONS.index(name), before, after, slope)
+    with np.errstate(over="ignore"):
+        value, derivative = (function(before.astype(np.float64)) for function in EXACT[name])
+    np.testing.assert_allclose(after, value, rtol=3e-7, atol=1e-36)
+    # From the value, which is near 1 where the slope is near 0: absolutely, but not relatively.
+    np.testing.assert_allclose(slope, derivative, rtol=2e-6, atol=3e-7)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"batch_normalization": True},
+        {"residual": True},
+        {"pretraining": "layer_wise"},
+        {"activation": "gelu"},
+        {"activation": {"class_name": "LeakyReLU", "config": {"negative_slope": 0.1}}},
+        {"optimizer": {"class_name": "SGD", "config": {"clipnorm": 1.0}}},
+        {"optimizer": {"class_name": "SGD", "config": {"momentum": True}}},
+        {"optimizer": {"class_name": "SGD", "config": {"momentum": 1.5}}},
+        {"optimizer": {"class_name": "SGD", "config": {"learning_rate": {"class_name": "CosineDecay"}}}},
+        {"optimizer": {"class_name": "Adam", "config": {"amsgrad": True}}},
+        {"optimizer": "Lion"},
+    ],
+    ids=str,
+)
+def test_what_is_more_than_that_is_left_to_the_general_way(changes: dict) -> None:
+    assert dense_stack(variant(**changes), 2) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"activation": "rellu"}, r"variants.v.activation: rellu: not a Keras activation"),
+        ({"kernel_initializer": "he"}, r"variants.v.kernel_initializer: he: not a Keras initializer"),
+        ({"optimizer": "SGDD"}, r"variants.v.optimizer: SGDD: not a Keras optimizer"),
+    ],
+)
+def test_mistakes_are_named_as_before(changes: dict, says: str, circles: Split) -> None:
+    with pytest.raises(UserError, match=says):
+        train(variant(**changes), "v", circles, training())
+
+
+def test_the_variables_are_those_of_keras_model() -> None:
+    recipe = variant(hidden_layers=12)
+    stack = dense_stack(recipe, 2)
+    assert isinstance(stack, DenseStack)
+    own = {variable.path: tuple(variable.shape) for variable in network.build(recipe, 2, "v").model.variables}
+    assert stack.variables == own
+
+
+WITHOUT_KERAS = """
+import sys
+sys.path.insert(0, "tests")
+import numpy as np
+from conftest import training, variant
+from pipeline.data.points import Points, Split
+from pipeline.training.replicas import train
+points = Points(np.eye(2), np.array([0, 1]))
+train(variant(), "v", Split(points, points), training(epochs=1))
+sys.exit(any(name in sys.modules for name in ("tensorflow", "keras")))
+"""
+
+
+def test_neither_tensorflow_nor_keras_is_imported() -> None:
+    """They take longer than the training."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
+    done = subprocess.run([sys.executable, "-c", WITHOUT_KERAS], cwd=ROOT, env=environment, check=False)
+    assert done.returncode == 0

@@ -1,0 +1,48 @@
+"""Keras's uniform initialisers without Keras: the same bits."""
+
+import numpy as np
+import pytest
+
+from pipeline.backend import keras
+from pipeline.model import uniform
+from pipeline.params.variants import KerasObject
+
+SEEDS = np.array([[0, 1, 7], [2**31 - 2, 2**31 - 1, 2**32 - 1]])  # Keras wraps the last ones around
+
+
+@pytest.mark.parametrize("shape", [(2, 5), (5, 5), (5, 1), (7, 3), (40, 30)])
+@pytest.mark.parametrize(
+    ("name", "config"),
+    [
+        ("he_uniform", {}),
+        ("HeUniform", {}),
+        ("glorot_uniform", {}),
+        ("LecunUniform", {}),
+        ("RandomUniform", {"minval": 0.0, "maxval": 1.0}),
+        ("random_uniform", {"minval": -0.3, "maxval": 0.1}),
+    ],
+)
+def test_they_are_keras_own_to_the_bit(name: str, config: dict, shape: tuple[int, int]) -> None:
+    drawn = uniform.draw(uniform.limits(KerasObject(class_name=name, config=config), shape), shape, SEEDS)
+    assert (drawn.dtype, drawn.shape) == (np.float32, (2, 3, *shape))
+    for place in np.ndindex(2, 3):
+        own = keras.initializers.get({"class_name": name, "config": {**config, "seed": int(SEEDS[place])}})
+        np.testing.assert_array_equal(drawn[place], np.asarray(own(shape)))
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"class_name": "he_normal"},
+        {"class_name": "orthogonal"},
+        {"class_name": "random_walk", "config": {"gain": "relu"}},
+        {"class_name": "he_uniform", "config": {"seed": 3}},
+        {"class_name": "RandomUniform", "config": {"minval": "low", "maxval": 1.0}},
+        {"class_name": "RandomUniform", "config": {"maxval": True, "minval": 0.0}},
+        {"class_name": "RandomUniform"},
+        {"class_name": "no_such"},
+    ],
+    ids=str,
+)
+def test_what_is_not_known_to_be_uniform_is_left_to_keras(spec: dict) -> None:
+    assert uniform.limits(KerasObject.model_validate(spec), (2, 5)) is None
