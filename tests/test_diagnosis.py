@@ -14,6 +14,7 @@ from conftest import RECIPE as VARIANT
 from hypothesis import given
 from hypothesis import strategies as st
 from imports import ROOT
+from scipy.stats import linregress
 
 from pipeline import history as record
 from pipeline.diagnosis import causes, evidence, remedies, verdict
@@ -406,3 +407,10 @@ def test_a_sentence_names_the_most_promising_alone() -> None:
     assert len(every) > remedies.SAID
     assert remedies.helps(every).count(";") == 2 * remedies.SAID - 1
     assert remedies.helps([]) == ""
+
+
+def test_the_slope_of_the_loss_and_its_significance_are_scipys() -> None:
+    values = 1 + np.random.default_rng(2).normal(size=50) - 0.01 * np.arange(50)
+    expected = linregress(np.arange(50), values)
+    assert evidence._slope(values) == pytest.approx((expected.slope, expected.pvalue))
+    assert evidence._slope(np.arange(5.0)) == pytest.approx((1, 0))

@@ -8,9 +8,10 @@ from conftest import variant
 from hypothesis import given
 from hypothesis import strategies as st
 from imports import ROOT
+from scipy.stats import binom, binomtest, chi2
 
 from pipeline import history as record
-from pipeline.evaluation import claims, comparison, effects, replicas, summary
+from pipeline.evaluation import claims, comparison, effects, expectations, replicas, summary
 from pipeline.evaluation.intervals import newcombe, wilson
 from pipeline.evaluation.variant import VariantEvaluation
 from pipeline.params.comparison import ComparisonParams
@@ -194,3 +195,33 @@ def test_the_long_table_has_a_row_a_variant_and_epoch() -> None:
     assert table.columns.tolist() == ["variant", "epoch", *comparison.CURVES]
     assert table.groupby("variant").size().to_dict() == {"a": 2, "b": 2}
     assert isinstance(table, pd.DataFrame)
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 29, 30])
+def test_wilson_is_scipys(count: int) -> None:
+    expected = binomtest(count, 30).proportion_ci(0.95, method="wilson")
+    assert wilson(count, 30) == pytest.approx((expected.low, expected.high), abs=1e-12)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 6, 30, 31, 300])
+def test_the_median_lies_between_scipys_order_statistics(count: int) -> None:
+    rank = int(binom.ppf(0.025, count, 0.5))
+    expected = (max(0, rank - 1), min(count - 1, count - rank))
+    assert expectations.median_interval(np.arange(count)) == expected
+
+
+def test_the_spread_of_deviations_is_scipys() -> None:
+    low, high = expectations._deviation_factors(12)
+    assert (low, high) == pytest.approx(tuple(np.sqrt(11 / chi2.ppf([0.975, 0.025], 11))))
+
+
+def test_quartiles_are_numpys_of_what_is_finite() -> None:
+    values = np.random.default_rng(1).normal(size=(9, 4, 3)).astype(np.float32)
+    values[:, 0, 0] = np.nan
+    values[1:, 1, 1] = np.inf
+    values[::2, 2, :] = np.nan
+    found = summary._quartiles(values)
+    finite = np.where(np.isfinite(values), values, np.nan).astype(float)
+    with pytest.warns(RuntimeWarning, match="All-NaN"):
+        expected = np.nanquantile(finite, [0.25, 0.5, 0.75], axis=0)
+    np.testing.assert_allclose(np.stack(list(found.values())), expected, rtol=1e-6)

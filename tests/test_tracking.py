@@ -5,8 +5,8 @@ import math
 import os
 import re
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,9 +21,12 @@ from test_evaluation import evaluated, history
 
 from pipeline.errors import UserError
 from pipeline.params.tracking import TrackingParams
-from pipeline.tracking import images, packaging, publish, store
+from pipeline.tracking import images, publish, store
 from pipeline.tracking.content import Point, VariantContent, VariantFiles, assemble, flattened, log_spaced
 from pipeline.tracking.guide import searches
+from pipeline.tracking.packaging import Packages
+from pipeline.tracking.rows import ByRows, fastest_writer
+from pipeline.tracking.writing import ByClient, NewRun
 
 TRACKING = TrackingParams(experiment="e", registered_model="m", layer_epochs=3, profile_epochs=2)
 RECIPE = {"hidden_layers": 1, "optimizer": {"class_name": "SGD", "config": {"momentum": 0.9}}}
@@ -48,26 +51,27 @@ def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MlflowClient:
     monkeypatch.chdir(tmp_path)
     for name in ("MLFLOW_TRACKING_URI", "DVC_ROOT", "DVC_EXP_NAME"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(packaging, "packaging", not_packaged)
     return MlflowClient(tracking_uri=f"sqlite:///{tmp_path / 'mlruns/mlflow.db'}")
 
 
-@contextmanager
-def not_packaged(replicas: Mapping[str, Mapping[str, int]]) -> Iterator[Callable[[], packaging.Folders]]:
-    """Stands in for packaging, which needs TensorFlow and trained variants: folders with MLflow's mark in them."""
-    folders = {
-        variant: {name: Path("packaged") / variant / name for name in models} for variant, models in replicas.items()
-    }
-    for variant, models in folders.items():
-        for name, folder in models.items():
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / "model.keras").write_text(f"replica {replicas[variant][name]}")
-            (folder / "MLmodel").write_text("flavors: {}")
-    yield lambda: folders
+class NotPackaged(Packages):
+    """Stands in for packages, which need TensorFlow and trained variants: folders with MLflow's mark in them."""
+
+    def begin(self, replicas: Mapping[str, Mapping[str, int]]) -> None:
+        for variant, models in replicas.items():
+            for name, replica in models.items():
+                folder = Path("packaged") / variant / name
+                folder.mkdir(parents=True, exist_ok=True)
+                (folder / "model.keras").write_text(f"replica {replica}")
+                (folder / "MLmodel").write_text("flavors: {}")
+
+    def folders(self, variant: str) -> dict[str, Path]:
+        return {folder.name: folder for folder in Path("packaged", variant).iterdir()}
 
 
 def published(*contents: VariantContent) -> dict[str, str]:
-    return publish.publish(contents, TRACKING, ("v", "w"), {})
+    with NotPackaged() as packages:
+        return publish.publish(contents, TRACKING, ("v", "w"), {}, packages)
 
 
 def runs(client: MlflowClient) -> tuple[list[Run], list[Run]]:
@@ -548,3 +552,88 @@ def test_an_experiment_of_dvc_leaves_what_stands_above_the_runs_alone(
     monkeypatch.setenv("DVC_EXP_NAME", "tall-oak")
     published(content(trained=b"2", best=0.99))
     assert (versions(client), experiment_tags(client)) == ({"1": "v"}, before)
+
+
+EXTREME = [
+    Point("a/x", 0.5, 3),
+    Point("a/x", 0.25, 9),
+    Point("a/x", math.inf, 7),
+    Point("a/y", math.nan, 0),
+    Point("b", -math.inf),
+    Point("b", 2.0),
+    *(Point("many", float(step), step) for step in range(2500)),
+]
+
+
+def rows_of(database: Path) -> dict[str, list[tuple]]:
+    """All rows of what a run is made of; runs go by their names, moments by whether there is one."""
+    with closing(sqlite3.connect(database)) as connection:
+        connection.row_factory = sqlite3.Row
+        tables = {
+            table: [dict(row) for row in connection.execute(f"SELECT * FROM {table}")]
+            for table in ("runs", "tags", "params", "metrics", "latest_metrics")
+        }
+    names = {row["run_uuid"]: row["name"] for row in tables["runs"]}
+    for row in tables["runs"]:
+        row["artifact_uri"] = row["artifact_uri"].replace(row["run_uuid"], row["name"])
+    moments = ("start_time", "end_time", "timestamp")
+    return {
+        table: sorted(
+            repr(
+                {
+                    key: names[value] if key == "run_uuid" else value is not None if key in moments else value
+                    for key, value in sorted(row.items())
+                }
+            )
+            for row in rows
+        )
+        for table, rows in tables.items()
+    }
+
+
+def test_rows_written_at_once_are_those_that_the_client_writes(client: MlflowClient, tmp_path: Path) -> None:
+    database, found = tmp_path / "mlruns/mlflow.db", {}
+    store.connect(client.tracking_uri)
+    for name in ("client", "rows"):
+        experiment_id = store.experiment_id(client, "e")
+        fast = fastest_writer(client, experiment_id, database if name == "rows" else None)
+        assert isinstance(fast, ByRows if name == "rows" else ByClient)
+        run = NewRun("one", {"t": "1", "mlflow.note.content": "*text*"}, {"p": "2", "q": ""}, EXTREME)
+        ids = fast.add([run, NewRun("two", {}, {}, [])], finished=True)
+        ids += fast.add([NewRun("three", {}, {"p": "3"}, EXTREME[:1])], finished=False)
+        assert client.get_run(ids[0]).data.metrics["many"] == 2499
+        assert client.get_run(ids[2]).info.status == "RUNNING"
+        found[name] = rows_of(database)
+        with closing(sqlite3.connect(database)) as connection, connection:
+            for table in ("metrics", "latest_metrics", "params", "tags", "runs"):
+                connection.execute(f"DELETE FROM {table}")
+    assert found["rows"] == found["client"]
+    assert [len(rows) for rows in found["rows"].values()] == [3, 5, 3, 2507, 5]
+
+
+def test_where_a_table_is_another_the_client_writes(client: MlflowClient, tmp_path: Path) -> None:
+    database = tmp_path / "mlruns/mlflow.db"
+    store.connect(client.tracking_uri)
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("ALTER TABLE metrics ADD COLUMN unit TEXT")
+    assert isinstance(fastest_writer(client, store.experiment_id(client, "e"), database), ByClient)
+
+
+def test_rows_are_all_written_or_none(client: MlflowClient, tmp_path: Path) -> None:
+    database = tmp_path / "mlruns/mlflow.db"
+    store.connect(client.tracking_uri)
+    writer = fastest_writer(client, store.experiment_id(client, "e"), database)
+    with pytest.raises(sqlite3.IntegrityError):  # the same point twice
+        writer.add([NewRun("one", {}, {}, []), NewRun("two", {}, {}, EXTREME[:1] * 2)], finished=True)
+    assert runs(client) == ([], [])
+
+
+def test_what_fails_in_packaging_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent.parent))
+    monkeypatch.chdir(tmp_path)
+    with Packages() as packages:
+        packages.begin({"v": {"best": 0}, "w": {}})
+        packages.begin({"v": {"best": 0}})  # is on its way
+        assert packages.folders("w") == {}
+        with pytest.raises(UserError, match=r"^runs/v/weights.npz: not found: `dvc repro` makes it"):
+            packages.folders("v")

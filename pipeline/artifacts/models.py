@@ -5,7 +5,7 @@ Training leaves weights and recipe, of which any replica's model follows: it nee
 
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +26,21 @@ def replica_model(variant: str, replica: int) -> keras.Model:
     Raises:
         UserError: the variant is not trained, what training left is damaged, or there is no such replica.
     """
-    stacks = load_weights(variant)
-    replicas = min(len(stack) for stack in stacks.values())
-    if not 0 <= replica < replicas:
-        raise UserError(f"replica {replica}: {variant} has {replicas}: must be 0 to {replicas - 1}")
-    path = recipe_path(variant)
-    recipe = check(load_recipe(variant).get("variant"), str(path), VariantParams)
-    model = build(recipe, _inputs(stacks, weights_path(variant)), variant).model
-    assign(model, {name: stack[replica] for name, stack in stacks.items()}, weights_path(variant))
+    (model,) = replica_models(variant, [replica])
     return model
+
+
+def replica_models(variant: str, replicas: Sequence[int]) -> Iterator[keras.Model]:
+    """As `replica_model`, for several replicas: one model, built once, that gets the weights of one after the other."""
+    stacks, weights = load_weights(variant), weights_path(variant)
+    recipe = check(load_recipe(variant).get("variant"), str(recipe_path(variant)), VariantParams)
+    model = build(recipe, _inputs(stacks, weights), variant).model
+    trained = min(len(stack) for stack in stacks.values())
+    for replica in replicas:
+        if not 0 <= replica < trained:
+            raise UserError(f"replica {replica}: {variant} has {trained}: must be 0 to {trained - 1}")
+        assign(model, {name: stack[replica] for name, stack in stacks.items()}, weights)
+        yield model
 
 
 def assign(model: keras.Model, weights: Mapping[str, np.ndarray], path: Path) -> None:

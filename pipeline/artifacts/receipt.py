@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from pipeline.artifacts.files import save_json
+from pipeline.artifacts.files import load_json, save_json
+from pipeline.errors import UserError
 
 RECEIPT = Path("mlruns/receipt.json")
 
@@ -10,6 +11,14 @@ RECEIPT = Path("mlruns/receipt.json")
 def of_study(study: str) -> Path:
     """A study's own receipt."""
     return Path("mlruns/studies") / f"{study}.json"
+
+
+def load_receipt(path: Path = RECEIPT) -> dict[str, dict[str, str]]:
+    """What was published last, as `save_receipt` takes it; nothing where that is not known."""
+    try:
+        return load_json(path)
+    except UserError:
+        return {}
 
 
 def remove_receipt(path: Path = RECEIPT) -> None:

@@ -8,7 +8,7 @@ a layer was like for most of the training.
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy.stats import linregress
+from scipy.special import stdtr
 
 from pipeline import history as record
 from pipeline.params.diagnosis import DiagnosisParams
@@ -135,5 +135,15 @@ def _fall(loss: np.ndarray, window: float) -> float:
         return np.nan
     if np.ptp(last) == 0:
         return 0.0
-    fit = linregress(np.arange(len(last)), last)
-    return float(-fit.slope * (len(last) - 1) / last.mean()) if fit.pvalue < SIGNIFICANT else 0.0
+    slope, significance = _slope(last)
+    return float(-slope * (len(last) - 1) / last.mean()) if significance < SIGNIFICANT else 0.0
+
+
+def _slope(values: np.ndarray) -> tuple[float, float]:
+    """Of the least squares line over equal steps; and the probability of one as steep, by Student's t, without any."""
+    steps = np.arange(len(values)) - (len(values) - 1) / 2
+    slope = (steps @ values) / (steps @ steps)
+    noise = values - values.mean() - slope * steps
+    freedom = len(values) - 2
+    error = np.sqrt((noise @ noise) / freedom / (steps @ steps))
+    return float(slope), float(2 * stdtr(freedom, -abs(slope) / error)) if error > 0 else 0.0

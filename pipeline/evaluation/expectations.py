@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from scipy.stats import binom, chi2
+from scipy.special import bdtrik, chdtri
 
 from pipeline import history as record
 from pipeline.evaluation.intervals import CONFIDENCE, Interval, wilson
@@ -88,7 +88,7 @@ def _spread(living: xr.Dataset, units: list[int]) -> Expectation:
 
 def _deviation_factors(count: int) -> tuple[float, float]:
     tail = (1 - CONFIDENCE) / 2
-    low, high = (float(np.sqrt((count - 1) / chi2.ppf(end, count - 1))) for end in (1 - tail, tail))
+    low, high = (float(np.sqrt((count - 1) / chdtri(count - 1, above))) for above in (tail, 1 - tail))
     return low, high
 
 
@@ -104,5 +104,5 @@ def _saturation(start: xr.Dataset) -> Iterator[Expectation]:
 def median_interval(values: np.ndarray) -> Interval:
     """Distribution-free 95% interval of a median, from order statistics; the whole range where there are few."""
     ordered, count = np.sort(values), len(values)
-    rank = int(binom.ppf((1 - CONFIDENCE) / 2, count, 0.5))
+    rank = int(np.ceil(bdtrik((1 - CONFIDENCE) / 2, count, 0.5)))  # the binomial distribution's quantile
     return Interval(float(ordered[max(0, rank - 1)]), float(ordered[min(count - 1, count - rank)]))

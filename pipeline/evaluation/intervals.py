@@ -1,11 +1,12 @@
 """Intervals for shares of replicas, at 95%."""
 
-from math import hypot
+from math import hypot, sqrt
 from typing import NamedTuple
 
-from scipy.stats import binomtest
+from scipy.special import ndtri  # scipy.stats says the same by name, and takes 0.6 s to import in every stage
 
 CONFIDENCE = 0.95
+_DEVIATIONS = float(ndtri((1 + CONFIDENCE) / 2))  # of a normal distribution to each side
 
 
 class Interval(NamedTuple):
@@ -16,9 +17,16 @@ class Interval(NamedTuple):
 
 
 def wilson(count: int, total: int) -> Interval:
-    """Wilson's score interval for a share (Wilson 1927), which holds at 0 and at `total` too."""
-    interval = binomtest(count, total).proportion_ci(CONFIDENCE, method="wilson")
-    return Interval(float(interval.low), float(interval.high))
+    """Wilson's score interval for a share (Wilson 1927), which holds at 0 and at `total` too.
+
+    (p + z^2 / 2n +- z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n), for the share p of n and z deviations.
+    """
+    share, weight = count / total, _DEVIATIONS**2 / total
+    middle = share + weight / 2
+    half = sqrt(weight * (share * (1 - share) + weight / 4))
+    low = 0.0 if count == 0 else (middle - half) / (1 + weight)
+    high = 1.0 if count == total else (middle + half) / (1 + weight)
+    return Interval(low, high)
 
 
 def newcombe(count: int, total: int, other_count: int, other_total: int) -> Interval:

@@ -129,12 +129,22 @@ def layers(history: xr.Dataset, slope: float) -> pd.DataFrame:
 
 
 def _quartiles(values: np.ndarray) -> dict[str, np.ndarray]:
-    """Over axis 0, of finite values only; NaN where there is none."""
-    finite = np.where(np.isfinite(values), values, np.nan).astype(np.float64)
-    empty = np.isnan(finite).all(axis=0)
-    # An empty slice would warn: it gets a number that is taken out again.
-    found = np.nanquantile(np.where(empty, 0.0, finite), list(QUARTILES.values()), axis=0)
-    return {name: np.where(empty, np.nan, significant(row)) for name, row in zip(QUARTILES, found, strict=True)}
+    """Over axis 0, of finite values only; NaN where there is none.
+
+    As NumPy's `nanquantile`, which goes through the columns one by one: that is most of what an evaluation takes.
+    """
+    finite = np.isfinite(values)
+    counts = finite.sum(axis=0)
+    ordered = np.sort(np.where(finite, values, np.inf).astype(np.float64), axis=0)
+    found = {}
+    for name, share in QUARTILES.items():
+        place = np.maximum(counts - 1, 0) * share
+        below = np.floor(place).astype(int)
+        above = np.minimum(below + 1, np.maximum(counts - 1, 0))
+        low, high = (np.take_along_axis(ordered, each[None], axis=0)[0] for each in (below, above))
+        with np.errstate(invalid="ignore"):  # infinity where there is none
+            found[name] = np.where(counts > 0, significant(low + (high - low) * (place - below)), np.nan)
+    return found
 
 
 def headline(variant: str, content: dict[str, Any]) -> str:

@@ -13,8 +13,8 @@ from pipeline.params.file import Section
 from pipeline.params.split import SplitParams
 from pipeline.params.tracking import TrackingParams
 from pipeline.params.training import TrainingParams
-from pipeline.tracking import publish
 from pipeline.tracking.content import VariantContent, VariantFiles, assemble
+from pipeline.tracking.packaging import Packages
 
 SHARED: dict[str, type[Section]] = {"training": TrainingParams, "data": DataParams, "split": SplitParams}
 
@@ -25,8 +25,14 @@ def main() -> None:
     params = file.section(document, "tracking", TrackingParams)
     pair = file.section(document, "comparison", ComparisonParams).pair
     contents = [_content(name, document, params) for name in variants.names(document)]
+    known = receipt.load_receipt()
     receipt.remove_receipt()
-    done = publish.publish(contents, params, pair, publish.datasets_of(splits.TRAIN, splits.TEST))
+    with Packages() as packages:
+        packages.begin({each.variant: each.models for each in contents if known.get(each.variant) != each.hashes})
+        # Here, for MLflow takes seconds to import, and packaging may go on meanwhile.
+        from pipeline.tracking import publish
+
+        done = publish.publish(contents, params, pair, publish.datasets_of(splits.TRAIN, splits.TEST), packages)
     receipt.save_receipt({each.variant: each.hashes for each in contents})
     for variant, what in done.items():
         print(f"track {variant}: {what}")

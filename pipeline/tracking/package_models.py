@@ -1,4 +1,4 @@
-"""The subprocess that packages Keras models: its argument is [[variant, replica, folder], ...] in JSON."""
+"""The subprocess that packages Keras models: its argument is {variant: {folder: replica, ...}, ...} in JSON."""
 
 import json
 import sys
@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.artifacts.models import replica_model
+from pipeline.artifacts.models import replica_models
+from pipeline.backend import keras
 from pipeline.errors import reported_in_one_line
 from pipeline.tracking import store  # noqa: F401 -- sets MLflow's environment before MLflow is imported
 
@@ -19,9 +20,8 @@ from mlflow.types import Schema, TensorSpec  # isort: skip
 REQUIREMENTS = [f"{package}=={version(package)}" for package in ("tensorflow", "keras", "numpy")]
 
 
-def package(variant: str, replica: int, folder: Path) -> None:
+def package(model: keras.Model, folder: Path) -> None:
     """One model, with the signature of its inputs and outputs (any number of rows)."""
-    model = replica_model(variant, replica)
     signature = ModelSignature(
         Schema([TensorSpec(np.dtype(np.float32), (-1, *model.input_shape[1:]))]),
         Schema([TensorSpec(np.dtype(np.float32), (-1, *model.output_shape[1:]))]),
@@ -31,5 +31,6 @@ def package(variant: str, replica: int, folder: Path) -> None:
 
 if __name__ == "__main__":
     with reported_in_one_line():
-        for variant, replica, folder in json.loads(sys.argv[1]):
-            package(variant, replica, Path(folder))
+        for variant, replicas in json.loads(sys.argv[1]).items():
+            for folder, model in zip(replicas, replica_models(variant, list(replicas.values())), strict=True):
+                package(model, Path(folder))

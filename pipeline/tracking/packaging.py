@@ -1,53 +1,58 @@
 """Keras models in MLflow's model format, made in a subprocess: TensorFlow stays out of the publishing process, and is
 imported only when there is something new to publish. (An `MLmodel` file holds a clock and a uuid, so training cannot
-make it.)"""
+make it.) The subprocess takes longer than all else that publishing does, so it is begun before MLflow is imported."""
 
 import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Self
 
 from pipeline.errors import UserError
 
-Folders = Mapping[str, Mapping[str, Path]]
 
+class Packages:
+    """Packages of replicas, on their way; a context manager, with which the packages live."""
 
-@contextmanager
-def packaging(replicas: Mapping[str, Mapping[str, int]]) -> Iterator[Callable[[], Folders]]:
-    """Package replicas, given by variant and by the model's name, while the caller goes on.
+    def __enter__(self) -> Self:
+        self._place = tempfile.TemporaryDirectory(prefix="packaged-")
+        self._running: dict[str, subprocess.Popen[str]] = {}  # by variant; several share one
+        self._folders: dict[str, dict[str, Path]] = {}
+        return self
 
-    Yields what waits for the end and gives the packages' folders, by the same names; they live as long as the context.
+    def __exit__(self, *_: object) -> None:
+        for process in set(self._running.values()):
+            process.kill()  # one that has ended takes no harm
+            process.communicate()
+        self._place.cleanup()
 
-    Raises:
-        UserError: what training left of a replica is missing or damaged.
-    """
-    with tempfile.TemporaryDirectory(prefix="packaged-") as place:
-        folders = {
-            variant: {name: Path(place) / variant / name for name in models} for variant, models in replicas.items()
-        }
-        jobs = [
-            [variant, replica, str(folders[variant][name])]
-            for variant, models in replicas.items()
-            for name, replica in models.items()
-        ]
-        if not jobs:
-            yield lambda: folders
-            return
-        command = [sys.executable, "-m", "pipeline.tracking.package_models", json.dumps(jobs)]
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+    def begin(self, replicas: Mapping[str, Mapping[str, int]]) -> None:
+        """Package replicas, given by variant and by the model's name, while the caller goes on; what is begun already
+        is left out."""
+        jobs: dict[str, dict[str, int]] = {}
+        new = {variant: models for variant, models in replicas.items() if variant not in self._folders}
+        for variant, models in new.items():
+            self._folders[variant] = {name: Path(self._place.name) / variant / name for name in models}
+            jobs[variant] = {str(self._folders[variant][name]): replica for name, replica in models.items()}
+        if any(jobs.values()):
+            command = [sys.executable, "-m", "pipeline.tracking.package_models", json.dumps(jobs)]
+            process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            self._running |= {variant: process for variant, models in new.items() if models}
 
-            def finished() -> Folders:
-                _, errors = process.communicate()
-                _expect_success(process.returncode, errors)
-                return folders
+    def folders(self, variant: str) -> Mapping[str, Path]:
+        """The variant's packages by the models' names, as soon as they are there.
 
-            try:
-                yield finished
-            finally:
-                process.kill()  # where the caller failed meanwhile; one that has ended takes no harm
+        Raises:
+            UserError: what training left of a replica is missing or damaged.
+        """
+        process = self._running.get(variant)
+        if process is not None:
+            _, errors = process.communicate()
+            self._running = {each: other for each, other in self._running.items() if other is not process}
+            _expect_success(process.returncode, errors)
+        return self._folders[variant]
 
 
 def _expect_success(code: int, errors: str) -> None:

@@ -15,38 +15,44 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
 from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelOutput, Metric, Param, Run, RunTag
+from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelOutput, Run
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.types import ColSpec, Schema
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_GIT_COMMIT, MLFLOW_PARENT_RUN_ID
 
 from pipeline.params.tracking import TrackingParams
-from pipeline.tracking import images, packaging, registry, store
+from pipeline.tracking import images, registry, store
 from pipeline.tracking.best import MODEL, Best, choose
 from pipeline.tracking.content import Point, VariantContent
 from pipeline.tracking.guide import STUDIES_GUIDE, guide
+from pipeline.tracking.packaging import Packages
 from pipeline.tracking.registry import FINGERPRINT, VARIANT
+from pipeline.tracking.rows import fastest_writer
 from pipeline.tracking.views import views
+from pipeline.tracking.writing import NewRun, Writer, log
 
 JUDGEMENT, COMPLETE, EXPERIMENT = "pipeline.judgement", "pipeline.complete", "pipeline.dvc_experiment"
 DESCRIPTION = "mlflow.note.content"
 FOLDERS = ("figures", "tables", images.FOLDER)  # artifacts that come and go with the judgement
-BATCH = 1000  # the most that one request takes
 
 
 def publish(
-    contents: Sequence[VariantContent], params: TrackingParams, pair: Sequence[str], datasets: dict[str, Path]
+    contents: Sequence[VariantContent],
+    params: TrackingParams,
+    pair: Sequence[str],
+    datasets: dict[str, Path],
+    packages: Packages,
 ) -> dict[str, str]:
     """Publish what the store does not hold yet.
 
     Args:
+        packages: of the models; those that nobody began are begun here.
         pair: the two variants that are set side by side; they may be gone.
         datasets: the tables that the runs used, by context (training, testing).
 
@@ -57,7 +63,7 @@ def publish(
         UserError: the store does not answer or cannot be written.
     """
     with _publisher(params.experiment) as publisher:
-        done, run_ids = publisher.bring(contents, datasets)
+        done, run_ids = publisher.bring(contents, datasets, packages)
         if "DVC_EXP_NAME" not in os.environ:
             description = guide([content.variant for content in contents], pair, params.registered_model)
             publisher.describe({DESCRIPTION: description, **views(contents, pair, run_ids)})
@@ -74,8 +80,8 @@ def datasets_of(train: Path, test: Path) -> dict[str, Path]:
 
 def publish_study(content: VariantContent, params: TrackingParams, datasets: dict[str, Path]) -> str:
     """Publish a study into an experiment beside the variants'; arguments, result and errors as of `publish`."""
-    with _publisher(f"{params.experiment}-studies") as publisher:
-        done, _ = publisher.bring([content], datasets)
+    with _publisher(f"{params.experiment}-studies") as publisher, Packages() as none:
+        done, _ = publisher.bring([content], datasets, none)
         if "DVC_EXP_NAME" not in os.environ:
             publisher.describe({DESCRIPTION: STUDIES_GUIDE})
         return done[content.variant]
@@ -86,7 +92,8 @@ def _publisher(experiment: str) -> Iterator["Publisher"]:
     uri = store.tracking_uri()
     with store.locked(), store.readable_errors(uri):
         client = store.connect(uri)
-        publisher = Publisher(client, store.experiment_id(client, experiment))
+        experiment_id = store.experiment_id(client, experiment)
+        publisher = Publisher(client, experiment_id, fastest_writer(client, experiment_id, store.own_database()))
         if store.is_own():
             publisher.sweep()
         yield publisher
@@ -95,13 +102,14 @@ def _publisher(experiment: str) -> Iterator["Publisher"]:
 class Publisher:
     """Writes variants into one experiment of one store. A study is one to it, and its cells are the replicas."""
 
-    def __init__(self, client: MlflowClient, experiment_id: str) -> None:
+    def __init__(self, client: MlflowClient, experiment_id: str, writer: Writer) -> None:
         self._client = client
         self._experiment_id = experiment_id
+        self._writer = writer
         self.overwritten: list[str] = []
 
     def bring(
-        self, contents: Sequence[VariantContent], datasets: dict[str, Path]
+        self, contents: Sequence[VariantContent], datasets: dict[str, Path], packages: Packages
     ) -> tuple[dict[str, str], dict[str, str]]:
         """Write what is missing; for each variant what was done, and the id of its run."""
         held = {content.variant: self.reuse(content) for content in contents}
@@ -111,12 +119,11 @@ class Publisher:
         done |= dict.fromkeys(self.overwritten, "overwritten in place")
         done |= dict.fromkeys((content.variant for content in missing), "published")
         inputs = _dataset_inputs(datasets) if missing else []
-        with packaging.packaging({content.variant: content.models for content in missing}) as packages:
-            begun = {content.variant: self.begin(content, inputs) for content in missing}
-            folders = packages()
-            for content in missing:
-                self.finish(begun[content.variant], content, folders[content.variant])
-        run_ids |= begun
+        packages.begin({content.variant: content.models for content in missing})
+        for content in missing:
+            run_ids[content.variant] = self.begin(content, inputs)
+        for content in missing:
+            self.finish(run_ids[content.variant], content, packages.folders(content.variant))
         return done, run_ids
 
     def sweep(self) -> None:
@@ -167,16 +174,15 @@ class Publisher:
 
     def begin(self, content: VariantContent, inputs: list[DatasetInput]) -> str:
         """Write a run and its replicas, all but its models, and give its id."""
-        client = self._client
-        tags = {VARIANT: content.variant, FINGERPRINT: content.fingerprint, **_origin()}
-        parent = client.create_run(self._experiment_id, tags=tags, run_name=content.name).info.run_id
-        self._log(parent, content.points, content.params, {DESCRIPTION: content.description})
-        client.log_inputs(parent, inputs)
-        for replica in content.replicas:
-            child_tags = {MLFLOW_PARENT_RUN_ID: parent, **replica.tags}
-            child = client.create_run(self._experiment_id, tags=child_tags, run_name=replica.name).info.run_id
-            self._log(child, replica.points, replica.params, {})
-            client.set_terminated(child)
+        tags = {VARIANT: content.variant, FINGERPRINT: content.fingerprint, DESCRIPTION: content.description}
+        run = NewRun(content.name, {**tags, **_origin()}, content.params, content.points)
+        (parent,) = self._writer.add([run], finished=False)
+        self._client.log_inputs(parent, inputs)
+        replicas = [
+            NewRun(each.name, {MLFLOW_PARENT_RUN_ID: parent, **each.tags}, each.params, each.points)
+            for each in content.replicas
+        ]
+        self._writer.add(replicas, finished=True)
         self._log_artifacts(parent, content)
         return parent
 
@@ -185,19 +191,20 @@ class Publisher:
         for name, folder in models.items():
             self._log_model(run_id, f"{content.variant}_{name}", folder, content.params)
         self._client.set_terminated(run_id)
-        self._log(run_id, [], {}, {JUDGEMENT: content.judgement, COMPLETE: "true"})
+        log(self._client, run_id, tags={JUDGEMENT: content.judgement, COMPLETE: "true"})
 
     def _overwrite(self, run: Run, content: VariantContent) -> None:
         """Another judgement of the same training: what it changes is written over, the run keeps its id."""
         # No judgement until all is written: a kill in between, and the former one taken back, must not look finished.
-        self._log(run.info.run_id, [], {}, {JUDGEMENT: "being overwritten"})
+        log(self._client, run.info.run_id, tags={JUDGEMENT: "being overwritten"})
         children = self._replicas(run)
         for replica in content.replicas:
             child = children[replica.name]
-            self._log(child.info.run_id, self._changed(child, replica.points), {}, replica.tags)
-        self._log(run.info.run_id, self._changed(run, content.points), {}, {DESCRIPTION: content.description})
+            log(self._client, child.info.run_id, self._changed(child, replica.points), tags=replica.tags)
+        changed = self._changed(run, content.points)
+        log(self._client, run.info.run_id, changed, tags={DESCRIPTION: content.description})
         self._log_artifacts(run.info.run_id, content)
-        self._log(run.info.run_id, [], {}, {JUDGEMENT: content.judgement})
+        log(self._client, run.info.run_id, tags={JUDGEMENT: content.judgement})
 
     def _changed(self, run: Run, points: Sequence[Point]) -> list[Point]:
         """The points whose latest value in the store is another: MLflow appends, and never replaces or removes.
@@ -214,18 +221,6 @@ class Publisher:
         gone = [place for place, value in stored.items() if place not in wanted and not math.isnan(value)]
         return changed + [Point(key, math.nan, step) for key, step in gone]
 
-    def _log(self, run_id: str, points: Sequence[Point], params: dict[str, str], tags: dict[str, str]) -> None:
-        now = int(time.time() * 1000)
-        metrics = [Metric(point.key, point.value, now, point.step) for point in points]
-        first = (
-            [Param(key, value) for key, value in params.items()],
-            [RunTag(key, value) for key, value in tags.items()],
-        )
-        if params or tags:
-            self._client.log_batch(run_id, params=first[0], tags=first[1])
-        for start in range(0, len(metrics), BATCH):
-            self._client.log_batch(run_id, metrics=metrics[start : start + BATCH])
-
     def _log_artifacts(self, run_id: str, content: VariantContent) -> None:
         for folder, paths in content.artifacts.items():
             for path in paths:
@@ -235,7 +230,7 @@ class Publisher:
                 for name in images.names(path.stem):
                     shutil.copyfile(path, Path(place) / name)
             self._client.log_artifacts(run_id, place, images.FOLDER)
-        self._log(run_id, [], {}, images.TAGS if content.images else {})
+        log(self._client, run_id, tags=images.TAGS if content.images else {})
         self._remove_others(run_id, content)
 
     def _remove_others(self, run_id: str, content: VariantContent) -> None:
