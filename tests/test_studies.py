@@ -1,5 +1,6 @@
 """Studies: which cells a grid has, what their results depend on, and that it does not matter where they run."""
 
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -8,8 +9,10 @@ from conftest import RECIPE, training
 from imports import ROOT, module_file, project_modules
 from test_evaluation import evaluated, history
 
+from pipeline.artifacts import cells as store
+from pipeline.data.points import Split
 from pipeline.errors import UserError
-from pipeline.evaluation.study import cells_table, ranked
+from pipeline.evaluation.study import cells_table, pretraining_table, ranked
 from pipeline.params.studies import Cell, cells, numeric_axis, reference_of
 from pipeline.report import markdown
 from pipeline.report.study import StudyFindings, write
@@ -108,6 +111,24 @@ def test_the_sources_are_what_training_imports() -> None:
 def test_a_worker_of_other_sources_refuses(circles: Any) -> None:
     with pytest.raises(UserError, match="runs other sources than the study"):
         work(task(found(cells={"a": {"units": 9}})[0], code="other"), circles)
+
+
+def test_a_cell_keeps_the_history_of_its_pretraining(
+    circles: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    made = found(cells={"pretrained": {"pretraining": "autoencoder"}, "plain": {"units": 4}})[1:]
+    tasks = {cell.name: task(cell, code=sources.fingerprint()) for cell in made}
+    for each in tasks.values():
+        store.save(each.key, {}, work(each, circles))
+    assert store.load_pretraining(tasks["plain"].key) is None
+    kept = store.load_pretraining(tasks["pretrained"].key)
+    assert store.load(tasks["pretrained"].key).attrs["extra_epochs"] == kept.attrs["extra_epochs"] == 4
+    table = pretraining_table({"pretrained": kept})
+    assert list(table.columns) == ["cell", "layer", "pretraining_epoch", "loss_q25", "loss_median", "loss_q75"]
+    assert len(table) == 2 * 3
+    first = table[(table.layer == 2) & (table.pretraining_epoch == 1)].iloc[0]
+    assert first.loss_median == pytest.approx(float(kept.loss.sel(layer=2, pretraining_epoch=1).median()), rel=1e-6)
 
 
 def test_the_table_and_the_page_rank_what_helps_and_what_does_not() -> None:

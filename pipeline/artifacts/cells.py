@@ -4,6 +4,7 @@ Not an output of a stage, for DVC deletes those before the stage runs; under the
 experiments, which run in temporary folders, share it.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ import xarray as xr
 
 from pipeline.artifacts.arrays import load_arrays
 from pipeline.artifacts.files import replacing, root, save_json
-from pipeline.artifacts.runs import HISTORY
+from pipeline.artifacts.runs import HISTORY, PRETRAINING
 from pipeline.errors import UserError
 
 CELLS = Path("cells")
+HISTORIES = ("pretraining", "history")  # in the order in which they are written
 
 
 def folder(key: str) -> Path:
@@ -31,11 +33,17 @@ def holds(key: str) -> bool:
     return True
 
 
-def save(key: str, recipe: dict[str, Any], history: bytes) -> None:
-    """A finished cell; `recipe` is for people, who would see no name otherwise."""
+def save(key: str, recipe: dict[str, Any], histories: Mapping[str, bytes]) -> None:
+    """A finished cell; `recipe` is for people, who would see no name otherwise.
+
+    Args:
+        histories: the files of `HISTORIES` that there are, by name. The last one makes the cell a finished one.
+    """
     save_json(recipe, folder(key) / "recipe.json")
-    with replacing(folder(key) / "history.nc") as temporary:
-        temporary.write_bytes(history)
+    for name in HISTORIES:
+        if name in histories:
+            with replacing(folder(key) / f"{name}.nc") as temporary:
+                temporary.write_bytes(histories[name])
 
 
 def load(key: str) -> xr.Dataset:
@@ -45,3 +53,13 @@ def load(key: str) -> xr.Dataset:
         UserError: missing, damaged, or of another shape.
     """
     return load_arrays(folder(key) / "history.nc", HISTORY)
+
+
+def load_pretraining(key: str) -> xr.Dataset | None:
+    """The history of a finished cell's pre-training, if there was any.
+
+    Raises:
+        UserError: damaged, or of another shape.
+    """
+    path = folder(key) / "pretraining.nc"
+    return load_arrays(path, PRETRAINING) if path.exists() else None

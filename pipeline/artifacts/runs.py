@@ -22,6 +22,7 @@ HISTORY: dict[str, tuple[str, ...]] = {
 HISTOGRAMS_WHERE_RECORDED = {
     name: ("replica", "recorded_epoch", "layer", bins) for name, (bins, _, _) in HISTOGRAMS.items()
 }
+PRETRAINING = {"loss": ("replica", "layer", "pretraining_epoch")}
 PREDICTIONS = {f"{part}_probability": ("replica", f"{part}_sample") for part in ("train", "test")}
 
 
@@ -126,7 +127,7 @@ def load_history(variant: str) -> xr.Dataset:
 
 def load_pretraining(variant: str) -> xr.Dataset:
     """Raises: UserError: missing, damaged, or of another shape."""
-    return load_arrays(pretraining_path(variant), {"loss": ("replica", "layer", "pretraining_epoch")})
+    return load_arrays(pretraining_path(variant), PRETRAINING)
 
 
 def load_predictions(variant: str) -> xr.Dataset:

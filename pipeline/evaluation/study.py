@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
+import xarray as xr
 
 from pipeline.diagnosis.causes import CAUSES
 from pipeline.evaluation.effects import written
 from pipeline.evaluation.intervals import newcombe
+from pipeline.evaluation.summary import QUARTILES
 from pipeline.evaluation.variant import VariantEvaluation
 from pipeline.theory import born_dead_bound
 
@@ -74,6 +76,16 @@ def _effect(low: float, high: float) -> str:
 def ranked(cells: pd.DataFrame) -> pd.DataFrame:
     """The cells by their difference, the greatest first; ties in the study's order."""
     return cells.sort_values("difference", ascending=False, kind="stable", ignore_index=True)
+
+
+def pretraining_table(histories: Mapping[str, xr.Dataset]) -> pd.DataFrame:
+    """A row for each cell, hidden layer and epoch of pre-training: quartiles over replicas of the layer's loss."""
+    tables = {}
+    for name, history in histories.items():
+        quartiles = history.loss.quantile(list(QUARTILES.values()), "replica")
+        columns = {f"loss_{quartile}": row.to_series() for quartile, row in zip(QUARTILES, quartiles, strict=True)}
+        tables[name] = pd.DataFrame(columns).map(lambda loss: float(f"{loss:.7g}")).reset_index()
+    return stacked(tables)
 
 
 def stacked(parts: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """`studies`: what is changed about a variant, cell by cell, to see how often it learns then."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Annotated, Any
@@ -84,12 +84,12 @@ def cells(document: Mapping[str, Any], study: str, training: TrainingParams) -> 
     return params, found
 
 
-def reference_of(found: list[Cell]) -> Cell:
+def reference_of(found: Sequence[Cell]) -> Cell:
     """The cell that changes nothing: in a grid the one that says what the base says."""
     return next(cell for cell in found if not cell.changes)
 
 
-def numeric_axis(found: list[Cell]) -> str | None:
+def numeric_axis(found: Sequence[Cell]) -> str | None:
     """The one axis of the grid that has several values, if these are numbers: along it results make a curve."""
     values: dict[str, list[Any]] = {}
     for cell in found:

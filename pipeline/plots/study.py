@@ -1,6 +1,6 @@
 """The cells of a study side by side."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -8,11 +8,31 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from pipeline.diagnosis.causes import CAUSES, LEARNED
+from pipeline.evaluation.study import ranked
+from pipeline.params.studies import Cell, numeric_axis, reference_of
+from pipeline.plots.comparison import outcome_bars
 from pipeline.plots.fates import FATE_COLOURS, spelled
 from pipeline.plots.style import BLACK, BLUE, GREY, VERMILION, dress, figure, headed
 
 BORN_DEAD = "born_dead"
 EFFECT_COLOURS = {"helps": BLUE, "harms": VERMILION, "undecided": GREY, "reference": BLACK}
+
+
+def figures(
+    base: str, table: pd.DataFrame, cells: Sequence[Cell], outcomes: Mapping[str, Mapping[str, int]]
+) -> Iterator[tuple[str, Figure]]:
+    """All figures of a study, by name.
+
+    Args:
+        base: the variant that the cells change. table: the study's, a row for each of `cells`. outcomes: of each cell.
+    """
+    yield "differences", differences(ranked(table), reference_of(cells).name)
+    yield "outcomes", outcome_bars(table.rename(columns={"cell": "variant"}), outcomes)
+    axis = numeric_axis(cells)
+    if axis is not None:
+        rows = sorted((row for row, cell in enumerate(cells) if cell.place), key=lambda row: cells[row].place[axis])
+        values = [cells[row].place[axis] for row in rows]
+        yield "along", learned_along(table.iloc[rows], values, axis, f"{base}: what becomes of its replicas")
 
 
 def differences(ranked: pd.DataFrame, reference: str) -> Figure:

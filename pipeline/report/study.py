@@ -88,7 +88,8 @@ def _cells(findings: StudyFindings) -> Iterator[Block]:
         ],
         [_row(row) for row in findings.cells.itertuples()],
     )
-    yield Text("As tables: `cells.csv`, `replicas.csv` and `curves.csv` beside this page.")
+    before = ", `pretraining.csv` (each layer's loss in pre-training)" if findings.cells.extra_epochs.any() else ""
+    yield Text(f"As tables, beside this page: `cells.csv`, `replicas.csv`, `curves.csv`{before}.")
 
 
 def _row(cell: Any) -> Sequence[str | Bar]:

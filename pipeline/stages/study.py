@@ -1,24 +1,19 @@
 """Stage `study@<name>`: every cell of a study, trained or found finished -> tables, figures and its page."""
 
-from collections.abc import Iterator, Mapping
-
-import pandas as pd
-from matplotlib.figure import Figure
+from collections.abc import Mapping
 
 from pipeline.artifacts import cells as store
 from pipeline.artifacts import splits, studies
 from pipeline.artifacts.figures import save_figure
 from pipeline.errors import one_argument, reported_in_one_line
 from pipeline.evaluation import summary
-from pipeline.evaluation.study import cells_table, ranked, stacked
-from pipeline.evaluation.variant import VariantEvaluation
+from pipeline.evaluation.study import cells_table, pretraining_table, stacked
 from pipeline.params import file
 from pipeline.params.diagnosis import DiagnosisParams
 from pipeline.params.evaluation import EvaluationParams
-from pipeline.params.studies import Cell, cells, numeric_axis, reference_of
+from pipeline.params.studies import Cell, cells
 from pipeline.params.training import TrainingParams
-from pipeline.plots.comparison import outcome_bars
-from pipeline.plots.study import differences, learned_along
+from pipeline.plots import study as plots
 from pipeline.progress import cells_bar
 from pipeline.report import html, markdown
 from pipeline.report.study import StudyFindings, write
@@ -47,7 +42,8 @@ def main(name: str) -> None:
     extra = {cell: int(history.attrs.get("extra_epochs", 0)) for cell, history in histories.items()}
     table = cells_table(evaluations, recipes, {cell.name: cell.changes for cell in found}, extra)
     addresses = {}
-    for title, figure in _figures(params.base, table, found, evaluations):
+    outcomes = {cell: each.metrics["outcomes"] for cell, each in evaluations.items()}
+    for title, figure in plots.figures(params.base, table, found, outcomes):
         save_figure(figure, studies.figure_path(name, title))
         addresses[title] = f"{title}.png"
     verdicts = {cell: each.metrics["verdict"] for cell, each in evaluations.items()}
@@ -59,6 +55,9 @@ def main(name: str) -> None:
         "replicas": stacked({cell: each.replicas for cell, each in evaluations.items()}),
         "curves": stacked({cell: each.curves for cell, each in evaluations.items()}),
     }
+    pretraining = {cell: store.load_pretraining(task.key) for cell, task in tasks.items()}
+    before = {cell: history for cell, history in pretraining.items() if history is not None}
+    tables |= {"pretraining": pretraining_table(before)} if before else {}
     studies.save_study(name, tables, _recipes(tasks))
     studies.save_page(name, html.render(report, pictures), markdown.render(report))
     print(f"study {name}: {len(found)} cells -> {studies.page(name)}")
@@ -72,20 +71,6 @@ def _recipes(tasks: Mapping[str, Task]) -> dict[str, dict[str, object]]:
 def _plain(cell: Cell) -> tuple[dict, dict]:
     """Variant and training as plain values."""
     return cell.variant.model_dump(mode="json"), cell.training.model_dump(mode="json")
-
-
-def _figures(
-    base: str, table: pd.DataFrame, found: list[Cell], evaluations: Mapping[str, VariantEvaluation]
-) -> Iterator[tuple[str, Figure]]:
-    reference = reference_of(found).name
-    yield "differences", differences(ranked(table), reference)
-    outcomes = {cell: each.metrics["outcomes"] for cell, each in evaluations.items()}
-    yield "outcomes", outcome_bars(table.rename(columns={"cell": "variant"}), outcomes)
-    axis = numeric_axis(found)
-    if axis is not None:
-        rows = sorted((row for row, cell in enumerate(found) if cell.place), key=lambda row: found[row].place[axis])
-        values = [found[row].place[axis] for row in rows]
-        yield "along", learned_along(table.iloc[rows], values, axis, f"{base}: what becomes of its replicas")
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ def run(
 
 def _results(
     client: Client, tasks: Mapping[str, Task], split: Split
-) -> Iterator[tuple[list[str], bytes | BaseException]]:
+) -> Iterator[tuple[list[str], dict[str, bytes] | BaseException]]:
     """As they come: the names of each distinct cell, and its bytes or why there are none."""
     named: dict[str, list[str]] = {}
     for name, task in tasks.items():

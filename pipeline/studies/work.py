@@ -34,8 +34,8 @@ class Task:
         return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()
 
 
-def work(task: Task, split: Split) -> bytes:
-    """Train a cell; the history as the bytes of its file.
+def work(task: Task, split: Split) -> dict[str, bytes]:
+    """Train a cell; its histories as the bytes of their files: `history`, and `pretraining` where there was any.
 
     Raises:
         UserError: this process runs other sources than the one that asks, or the cell cannot be trained.
@@ -50,6 +50,8 @@ def work(task: Task, split: Split) -> bytes:
 
     variant, training = VariantParams.model_validate(task.variant), TrainingParams.model_validate(task.training)
     try:
-        return packed(train(variant, CELL, split, training, threads=1).history)
+        trained = train(variant, CELL, split, training, threads=1)
     except UserError as error:
         raise UserError(str(error).removeprefix(f"variants.{CELL}.")) from None
+    histories = {"history": trained.history, "pretraining": trained.pretraining}
+    return {name: packed(history) for name, history in histories.items() if history is not None}

@@ -58,6 +58,47 @@ def show(room: Signals, inputs: np.ndarray) -> None:
 
 
 @compiled
+def add_weighted(rows: np.ndarray, weights: np.ndarray, first: int, stride: int, count: int, total: np.ndarray) -> None:
+    """total[sample] += sum over k < count of weights[first + k stride] rows[k, sample].
+
+    Four rows at a time: each sample of `total` is then read and written a quarter as often.
+    """
+    samples, fours = total.size, count - count % 4
+    for k in range(0, fours, 4):
+        place = first + k * stride
+        a, b, c, d = weights[place], weights[place + stride], weights[place + 2 * stride], weights[place + 3 * stride]
+        for s in range(samples):
+            total[s] += a * rows[k, s] + b * rows[k + 1, s] + c * rows[k + 2, s] + d * rows[k + 3, s]
+    for k in range(fours, count):
+        a = weights[first + k * stride]
+        for s in range(samples):
+            total[s] += a * rows[k, s]
+
+
+@compiled
+def dot_products(
+    rows: np.ndarray, column: np.ndarray, count: int, first: int, stride: int, products: np.ndarray
+) -> None:
+    """products[first + k stride] = sum over samples of rows[k, sample] column[sample], k < count; four at a time."""
+    samples, fours = column.size, count - count % 4
+    for k in range(0, fours, 4):
+        a, b, c, d = _ZERO, _ZERO, _ZERO, _ZERO
+        for s in range(samples):
+            a += rows[k, s] * column[s]
+            b += rows[k + 1, s] * column[s]
+            c += rows[k + 2, s] * column[s]
+            d += rows[k + 3, s] * column[s]
+        place = first + k * stride
+        products[place], products[place + stride] = a, b
+        products[place + 2 * stride], products[place + 3 * stride] = c, d
+    for k in range(fours, count):
+        a = _ZERO
+        for s in range(samples):
+            a += rows[k, s] * column[s]
+        products[first + k * stride] = a
+
+
+@compiled
 def forward(shape: Shape, weights: np.ndarray, room: Signals, samples: int) -> None:
     """From `room.after[0]` to the logits, `room.before[-1, 0]`."""
     layers, kernel = shape.sizes.size - 1, 0
@@ -68,10 +109,7 @@ def forward(shape: Shape, weights: np.ndarray, room: Signals, samples: int) -> N
             value = room.before[layer, unit, :samples]
             for s in range(samples):
                 value[s] = weights[bias + unit]
-            for source in range(inputs):
-                weight, below = weights[kernel + source * units + unit], room.after[layer, source, :samples]
-                for s in range(samples):
-                    value[s] += weight * below[s]
+            add_weighted(room.after[layer], weights, kernel + unit, units, inputs, value)
             if layer < layers - 1:
                 activate(shape.activation, value, room.after[layer + 1, unit, :samples])
         kernel = bias + units
@@ -94,20 +132,13 @@ def backward(
             for s in range(samples):
                 total += error[s]
             gradient[bias + unit] = total
-            for source in range(inputs):
-                below, total = room.after[layer, source, :samples], _ZERO
-                for s in range(samples):
-                    total += below[s] * error[s]
-                gradient[kernel + source * units + unit] = total
+            dot_products(room.after[layer], error, inputs, kernel + unit, units, gradient)
         if layer > 0:
             for source in range(inputs):
                 value, slope = room.error[1 - now, source, :samples], room.slope[:samples]
                 for s in range(samples):
                     value[s] = _ZERO
-                for unit in range(units):
-                    weight, error = weights[kernel + source * units + unit], room.error[now, unit, :samples]
-                    for s in range(samples):
-                        value[s] += weight * error[s]
+                add_weighted(room.error[now], weights, kernel + source * units, 1, units, value)
                 before, after = room.before[layer - 1, source, :samples], room.after[layer, source, :samples]
                 differentiate(shape.activation, before, after, slope)
                 for s in range(samples):
