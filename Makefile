@@ -22,7 +22,7 @@ help:
 	@echo "make tensorboard   histograms of gradients and weights, and curves, in TensorBoard"
 	@echo "make check    format, lint, types                make format   mend format and imports"
 	@echo "make bench    speed and memory, as ratios        make figures  renew the README's figures"
-	@echo "make lock     renew requirements.lock"
+	@echo "make lock     renew both locks of packages"
 
 repro: setup
 	@python3 -m pipeline.check
@@ -68,15 +68,23 @@ check: setup
 format: setup
 	@ruff format . && ruff check --fix .
 
-bench: setup
-	@python3 -m benchmarks.run && python3 -m benchmarks.probes && python3 -m benchmarks.histograms
+bench: $(VENV)/.bench
+	@python3 -m benchmarks.run
+
+# What only the benchmarks need: the peers.
+$(VENV)/.bench: benchmarks/requirements.lock $(INSTALLED)
+	@$(VENV)/bin/python3 -m pip install --quiet --disable-pip-version-check --require-hashes -r benchmarks/requirements.lock
+	@touch $@
 
 figures: setup
 	@mkdir -p docs && rm -f docs/*.png && cp reports/outcomes.png reports/pair_gradients.png reports/survival.png docs/
 	@for study in remedies/differences relu_depth/along; do \
 	  test ! -f studies/$$study.png || cp studies/$$study.png docs/$$(echo $$study | tr / _).png; done
 
+LOCK := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+  --custom-compile-command "make lock"
+
 lock: setup
-	@command -v uv >/dev/null || { echo "error: uv not found: needed to renew the lock" >&2; exit 1; }
-	@uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
-	  --custom-compile-command "make lock" --extra dev pyproject.toml -o requirements.lock
+	@command -v uv >/dev/null || { echo "error: uv not found: needed to renew the locks" >&2; exit 1; }
+	@$(LOCK) --extra dev pyproject.toml -o requirements.lock
+	@$(LOCK) --constraint requirements.lock benchmarks/requirements.in -o benchmarks/requirements.lock

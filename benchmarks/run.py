@@ -1,79 +1,185 @@
 """`make bench`: speed as ratios, measured side by side in one run, and memory.
 
-    engine    one replica of relu_5 by Keras's `fit` against thirty by the engine, alternately, medians of the rounds
-    pipeline  a cold `dvc repro` of a fresh clone (all variants, evaluated, tracked), a no-op, the peak of memory
+    engine    thirty replicas of relu_5 by the engine, by JAX and by hand-written loops, and one by Keras's `fit`, in
+              turn; and what a replica more costs, from 30 to 300, the engine's and the loops'
+    pipeline  a cold `dvc repro` of a fresh clone (all variants, evaluated, tracked), nothing to do, one variant edited,
+              publishing into an empty store, and the peak of memory of 300 replicas of 20 hidden layers
 
-The machine may be shared: read the ratios, not the seconds. Writes benchmarks/results.json.
+The machine may be shared: read the ratios, not the seconds. Writes benchmarks/results.json, and the README's table.
 """
 
 import json
 import os
 import platform
-import resource
+import re
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
+from ruamel.yaml import YAML
+
+from benchmarks import table
+
 ROOT = Path(__file__).resolve().parent.parent
-RESULTS = ROOT / "benchmarks" / "results.json"
-ROUNDS = 2
+ROUNDS = 3
 EPOCHS = 500
-REPLICAS = 30
+FEW, MANY = 30, 300
+# Folders that a stage depends on, and what the stages of the variants leave in them.
+BY_VARIANT: dict[str, Callable[[list[str]], list[str]]] = {
+    "runs": lambda names: [f"runs/{name}" for name in names],
+    "evaluations": lambda names: [f"evaluations/{name}" for name in names],
+    "metrics": lambda names: [f"metrics/{name}.json" for name in names],
+}
+PACKAGES = ("tensorflow", "keras", "numba", "jax", "dvc", "mlflow", "numpy")
 
 
-def seconds(module: str) -> float:
-    """What a benchmark module prints, run in a process of its own."""
-    command = [sys.executable, "-m", f"benchmarks.{module}", str(EPOCHS)]
+def peer(way: str, replicas: int) -> float:
+    """Seconds of a way of training, in a process of its own; see `benchmarks.peers`."""
+    command = [sys.executable, "-m", "benchmarks.peers", way, str(EPOCHS), str(replicas)]
     done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    return float(done.stdout.split()[-1])
+    seconds, learned = done.stdout.split()[-2:]
+    print(f"{way:12} {replicas:4} replicas {float(seconds):8.2f} s, {learned} learned", flush=True)
+    return float(seconds)
 
 
 def engine() -> dict[str, float]:
-    """Keras's `fit` and the engine in turn."""
-    rounds = [(seconds("keras_fit"), seconds("engine_run")) for _ in range(ROUNDS)]
+    """All ways in turn, in every round."""
+    rounds = []
+    for _ in range(ROUNDS):
+        few = {way: peer(way, FEW) for way in ("engine", "jax", "floor", "engine_cold")}
+        many = {way: peer(way, MANY) for way in ("engine", "floor")}
+        more = {way: (many[way] - few[way]) / (MANY - FEW) for way in many}
+        rounds.append(
+            {"keras": peer("keras", 1), **few, "more": more["engine"], "more_ratio": more["engine"] / more["floor"]}
+        )
+
+    def middle(figure: str) -> float:
+        return median(each[figure] for each in rounds)
+
     return {
-        "keras_fit_seconds_per_replica": median(fit for fit, _ in rounds),
-        "engine_seconds_per_replica": median(ours for _, ours in rounds) / REPLICAS,
-        "engine_times_faster": median(fit / (ours / REPLICAS) for fit, ours in rounds),
+        "keras_fit_seconds_per_replica": middle("keras"),
+        "engine_seconds": middle("engine"),
+        "engine_times_faster_than_fit": median(FEW * each["keras"] / each["engine"] for each in rounds),
+        "engine_times_faster_than_fit_compiling": median(FEW * each["keras"] / each["engine_cold"] for each in rounds),
+        "jax_seconds": middle("jax"),
+        "engine_times_faster_than_jax": median(each["jax"] / each["engine"] for each in rounds),
+        "floor_seconds": middle("floor"),
+        "engine_over_floor": median(each["engine"] / each["floor"] for each in rounds),
+        "marginal_seconds_per_replica": middle("more"),
+        "marginal_over_floor": middle("more_ratio"),
     }
 
 
+def trivial(folder: Path, clone: Path) -> None:
+    """DVC's own: the same stages over the same graph, of commands that do nothing, without code to depend on."""
+    document = YAML(typ="safe").load(clone / "dvc.yaml")
+    names = list(YAML(typ="safe").load(clone / "params.yaml")["variants"])
+    stages = {}
+    for stage, content in document["stages"].items():
+        for key in names if "foreach" in content else [""]:
+            made = json.loads(json.dumps(content.get("do", content)).replace("${key}", key))
+            outs = [
+                each if isinstance(each, str) else next(iter(each)) for each in made["outs"] + made.get("metrics", [])
+            ]
+            data = [dep for dep in made["deps"] if not dep.startswith("pipeline/")]
+            deps = [each for dep in data for each in (BY_VARIANT[dep](names) if dep in BY_VARIANT else [dep])]
+            touch = " && ".join(f"mkdir -p $(dirname {out}) && echo {out} > {out}" for out in outs)
+            stages[f"{stage}_{key}"] = {"cmd": touch, "deps": deps, "outs": outs}
+    (folder / "dvc.yaml").write_text(json.dumps({"stages": stages}))
+    subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
+    subprocess.run(["dvc", "init", "--quiet"], cwd=folder, check=True)
+
+
+def timed(folder: Path, *command: str) -> float:
+    """Seconds of a command."""
+    kept = {key: value for key, value in os.environ.items() if key not in ("DVC_ROOT", "MLFLOW_TRACKING_URI")}
+    began = time.perf_counter()
+    subprocess.run(command, cwd=folder, env=kept, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - began
+
+
+def in_turn(first: Path, second: Path, *command: str) -> tuple[list[float], list[float]]:
+    """A command in both folders, alternately."""
+    rounds = [(timed(first, *command), timed(second, *command)) for _ in range(5)]
+    return [own for own, _ in rounds], [other for _, other in rounds]
+
+
+def publishing(clone: Path) -> float:
+    """Metric points a second of a whole `track` into an empty store, its start and all models included."""
+    taken = []
+    for _ in range(ROUNDS):
+        subprocess.run(["rm", "-rf", "mlruns"], cwd=clone, check=True)
+        taken.append(timed(clone, sys.executable, "-m", "pipeline.stages.track"))
+    with closing(sqlite3.connect(clone / "mlruns" / "mlflow.db")) as store:
+        (points,) = store.execute("SELECT count(*) FROM metrics").fetchone()
+    return points / median(taken)
+
+
+def peak_memory(clone: Path) -> float:
+    """GiB at the most, of training 300 replicas of relu_20 by its stage."""
+    edit(clone, "replicas: 30", "replicas: 300")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pipeline.stages.train", "relu_20"], cwd=clone, stdout=subprocess.DEVNULL
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"training 300 replicas failed with exit code {process.returncode}")
+    return usage.ru_maxrss / 2**20
+
+
+def edit(clone: Path, before: str, after: str) -> None:
+    """Replace one text of params.yaml, which must be there once."""
+    text = (clone / "params.yaml").read_text()
+    if len(re.findall(re.escape(before), text)) != 1:
+        raise RuntimeError(f"params.yaml: {before!r} is not there once")
+    (clone / "params.yaml").write_text(text.replace(before, after))
+
+
 def pipeline(fit_seconds: float) -> dict[str, float]:
-    """The whole study from nothing, in a clone that shares nothing with this folder."""
-    environment = {key: value for key, value in os.environ.items() if key not in ("DVC_ROOT", "MLFLOW_TRACKING_URI")}
-    with tempfile.TemporaryDirectory() as folder:
-        subprocess.run(["git", "clone", "--quiet", str(ROOT), folder], check=True)
-
-        def repro() -> float:
-            began = time.perf_counter()
-            subprocess.run(["dvc", "repro", "--quiet"], cwd=folder, env=environment, check=True)
-            return time.perf_counter() - began
-
-        cold = repro()
-        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+    """The whole study from nothing, in clones that share nothing with this folder."""
+    with tempfile.TemporaryDirectory() as place:
+        clone, bare = Path(place) / "clone", Path(place) / "bare"
+        subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
+        cold = timed(clone, "dvc", "repro", "--quiet")
+        bare.mkdir()
+        trivial(bare, clone)
+        timed(bare, "dvc", "repro", "--quiet")
+        own, other = in_turn(clone, bare, "dvc", "repro", "--quiet")
+        edit(clone, "hidden_layers: 20\n", "hidden_layers: 18\n")
+        edited = timed(clone, "dvc", "repro", "--quiet")
         return {
             "cold_repro_seconds": cold,
             "cold_repro_in_fits": cold / fit_seconds,
-            "noop_repro_seconds": median(repro() for _ in range(3)),
-            "peak_memory_gib": peak,
+            "noop_repro_seconds": median(own),
+            "noop_repro_more_than_dvc_seconds": median(mine - its for mine, its in zip(own, other, strict=True)),
+            "edited_repro_seconds": edited,
+            "published_points_per_second": publishing(clone),
+            "peak_memory_300_replicas_20_layers_gib": peak_memory(clone),
         }
 
 
 def main() -> None:
-    """Measure, print a table, write the results."""
+    """Measure, print, write the results and the README's table."""
     measured = engine()
     measured |= pipeline(measured["keras_fit_seconds_per_replica"])
-    packages = {name: version(name) for name in ("tensorflow", "keras", "dvc", "mlflow", "numpy")}
-    machine = {"cores": os.cpu_count(), "python": platform.python_version(), **packages}
-    results = {key: round(value, 3) for key, value in measured.items()}
-    RESULTS.write_text(json.dumps({"measured": results, "machine": machine}, indent=2) + "\n")
-    for key, value in results.items():
-        print(f"{key:32} {value:10.3f}")
-    print(", ".join(f"{key} {value}" for key, value in machine.items()))
+    versions = {name: version(name) for name in PACKAGES}
+    machine = {"cores": os.cpu_count(), "python": platform.python_version(), **versions}
+    results = {
+        "measured": {key: round(value, 3) for key, value in measured.items()},
+        "machine": machine,
+        "rounds": ROUNDS,
+    }
+    table.RESULTS.write_text(json.dumps(results, indent=2) + "\n")
+    table.renew()
+    print(table.rendered(results))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """How studies scale: replicas trained a second by one and by two processes, on this machine and on a Dask cluster.
 
-`python3 -m benchmarks.studies` trains the same eight cells four times, each from an empty store, and prints seconds
-and ratios. Starting processes and importing TensorFlow is part of it, as it is of a study.
+`python3 -m benchmarks.studies` trains the same forty cells four times, each from an empty store, and prints seconds
+and ratios. Starting the processes is part of it, as it is of a study.
 
 `python3 -m benchmarks.studies memory` trains ever more replicas of relu_20 for a few epochs, in chunks of 100, and
 prints the peak of memory.
@@ -19,7 +19,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-CELLS, REPLICAS, EPOCHS = 8, 30, 200
+CELLS, REPLICAS, EPOCHS = 40, 30, 500
 MEMORY = (30, 100, 300, 1000, 3000)
 
 

@@ -133,5 +133,6 @@ def test_all_packages_are_empty_but_the_guard_of_the_stages() -> None:
     assert filled == ["stages"]
 
 
-def test_the_lock_holds_no_address() -> None:
-    assert not re.search(r"https?://|--index-url|--find-links", (ROOT / "requirements.lock").read_text())
+def test_the_locks_hold_no_address() -> None:
+    for lock in ("requirements.lock", "benchmarks/requirements.lock"):
+        assert not re.search(r"https?://|--index-url|--find-links", (ROOT / lock).read_text())

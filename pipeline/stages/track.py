@@ -24,14 +24,16 @@ def main() -> None:
     document = file.read()
     params = file.section(document, "tracking", TrackingParams)
     pair = file.section(document, "comparison", ComparisonParams).pair
-    contents = [_content(name, document, params) for name in variants.names(document)]
-    known = receipt.load_receipt()
-    receipt.remove_receipt()
+    names, known = variants.names(document), receipt.load_receipt()
     with Packages() as packages:
+        if not known:
+            packages.prepare()
+        contents = [_content(name, document, params) for name in names]
         packages.begin({each.variant: each.models for each in contents if known.get(each.variant) != each.hashes})
-        # Here, for MLflow takes seconds to import, and packaging may go on meanwhile.
+        # Here, for MLflow takes seconds to import, and packaging goes on meanwhile.
         from pipeline.tracking import publish
 
+        receipt.remove_receipt()
         done = publish.publish(contents, params, pair, publish.datasets_of(splits.TRAIN, splits.TEST), packages)
     receipt.save_receipt({each.variant: each.hashes for each in contents})
     for variant, what in done.items():

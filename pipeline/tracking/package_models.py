@@ -1,4 +1,4 @@
-"""The subprocess that packages Keras models: its argument is {variant: {folder: replica, ...}, ...} in JSON."""
+"""The subprocess that packages Keras models: its stdin is {variant: {folder: replica, ...}, ...} in JSON."""
 
 import json
 import sys
@@ -31,6 +31,6 @@ def package(model: keras.Model, folder: Path) -> None:
 
 if __name__ == "__main__":
     with reported_in_one_line():
-        for variant, replicas in json.loads(sys.argv[1]).items():
+        for variant, replicas in json.load(sys.stdin).items():
             for folder, model in zip(replicas, replica_models(variant, list(replicas.values())), strict=True):
                 package(model, Path(folder))

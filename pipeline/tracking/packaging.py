@@ -1,12 +1,13 @@
 """Keras models in MLflow's model format, made in a subprocess: TensorFlow stays out of the publishing process, and is
 imported only when there is something new to publish. (An `MLmodel` file holds a clock and a uuid, so training cannot
-make it.) The subprocess takes longer than all else that publishing does, so it is begun before MLflow is imported."""
+make it.) The subprocess takes longer than all else that publishing does, so it is begun as early as can be."""
 
 import json
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -18,15 +19,21 @@ class Packages:
 
     def __enter__(self) -> Self:
         self._place = tempfile.TemporaryDirectory(prefix="packaged-")
+        self._waiting: list[subprocess.Popen[str]] = []  # one at the most
         self._running: dict[str, subprocess.Popen[str]] = {}  # by variant; several share one
         self._folders: dict[str, dict[str, Path]] = {}
         return self
 
     def __exit__(self, *_: object) -> None:
-        for process in set(self._running.values()):
+        for process in {*self._running.values(), *self._waiting}:
             process.kill()  # one that has ended takes no harm
-            process.communicate()
+            process.wait()
         self._place.cleanup()
+
+    def prepare(self) -> None:
+        """Where it is certain that there will be something to package: let the subprocess import meanwhile."""
+        if not self._waiting:
+            self._waiting.append(_started())
 
     def begin(self, replicas: Mapping[str, Mapping[str, int]]) -> None:
         """Package replicas, given by variant and by the model's name, while the caller goes on; what is begun already
@@ -37,9 +44,12 @@ class Packages:
             self._folders[variant] = {name: Path(self._place.name) / variant / name for name in models}
             jobs[variant] = {str(self._folders[variant][name]): replica for name, replica in models.items()}
         if any(jobs.values()):
-            command = [sys.executable, "-m", "pipeline.tracking.package_models", json.dumps(jobs)]
-            process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            process = self._waiting.pop() if self._waiting else _started()
             self._running |= {variant: process for variant, models in new.items() if models}
+            if process.stdin is not None:
+                with suppress(BrokenPipeError), process.stdin as stdin:  # of one that failed: `folders` says why
+                    json.dump(jobs, stdin)
+                process.stdin = None  # it is closed
 
     def folders(self, variant: str) -> Mapping[str, Path]:
         """The variant's packages by the models' names, as soon as they are there.
@@ -53,6 +63,16 @@ class Packages:
             self._running = {each: other for each, other in self._running.items() if other is not process}
             _expect_success(process.returncode, errors)
         return self._folders[variant]
+
+
+def _started() -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "pipeline.tracking.package_models"],
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
 
 
 def _expect_success(code: int, errors: str) -> None:

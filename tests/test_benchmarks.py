@@ -1,0 +1,31 @@
+"""The benchmarks: peers that take the same steps, and a table that is the one in the README."""
+
+import json
+
+import numpy as np
+import pytest
+
+from benchmarks import keras_fit, numba_floor, table
+from benchmarks.recipe import recipe
+from pipeline.training.replicas import train
+
+
+def test_the_readmes_table_is_that_of_the_last_results() -> None:
+    results = json.loads(table.RESULTS.read_text())
+    text = table.README.read_text()
+    between = text.partition(table.BEGIN)[2].partition(table.END)[0]
+    assert between == table.rendered(results)
+
+
+@pytest.mark.slow
+def test_the_loops_take_the_engines_steps() -> None:
+    """After few epochs; over many, rounding makes other trainings of the deeper ones."""
+    made = recipe(epochs=5, replicas=8)
+    ours = train(made.variant, "relu_5", made.parts, made.training).history.test_accuracy.values[:, -1]
+    np.testing.assert_allclose(numba_floor.train(made), ours, atol=0.004)  # a point or two of 500
+
+
+def test_fit_is_what_a_user_would_write() -> None:
+    accuracy = keras_fit.train(recipe(epochs=1, replicas=1))
+    assert accuracy.shape == (1,)
+    assert 0.4 < accuracy[0] < 0.9
