@@ -4,9 +4,10 @@ import ast
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
-from imports import ROOT, external_packages, module_file, project_modules
+from imports import ROOT, dependencies, external_packages, module_file, project_modules, renew
 from ruamel.yaml import YAML
 
 from pipeline.params.file import SECTIONS
@@ -45,7 +46,7 @@ FLOORS = [
     {"training", "plots", "events"},
     {"report", "artifacts"},
     {"tracking", "studies"},
-    {"stages", "check", "results", "export", "tensorboard"},
+    {"stages", "ahead", "check", "results", "export", "tensorboard"},
 ]
 
 
@@ -55,11 +56,24 @@ def sections(stage: str) -> set[str]:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_depends_on_exactly_the_modules_that_it_imports(stage: str) -> None:
-    """And on the files that lie beside them and are no modules, such as the template of a page."""
-    modules = [module_file(name) for name in project_modules(f"pipeline.stages.{stage}")]
-    beside = {file for module in modules for file in module.parent.iterdir() if file.suffix not in ("", ".py")}
-    imported = {str(file.relative_to(ROOT)) for file in {*modules, *beside}}
-    assert {dep for dep in STAGES[stage]["deps"] if dep.startswith("pipeline/")} == imported
+    """`make deps` writes the lists."""
+    assert [dep for dep in STAGES[stage]["deps"] if dep.startswith("pipeline/")] == dependencies(stage)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_folder_stands_for_modules_that_the_stage_all_imports(stage: str) -> None:
+    imported = {module_file(name) for name in project_modules(f"pipeline.stages.{stage}")}
+    folders = [ROOT / dep for dep in STAGES[stage]["deps"] if dep.startswith("pipeline/") and (ROOT / dep).is_dir()]
+    for module in (file for folder in folders for file in folder.rglob("*.py") if file.stat().st_size):
+        assert module in imported
+
+
+def test_the_lists_are_as_make_deps_leaves_them(tmp_path: Path) -> None:
+    for name in ("dvc.yaml", "studies/dvc.yaml"):
+        copied = tmp_path / "dvc.yaml"
+        copied.write_bytes((ROOT / name).read_bytes())
+        renew(copied)
+        assert copied.read_bytes() == (ROOT / name).read_bytes()
 
 
 @pytest.mark.parametrize("stage", STAGES)
