@@ -1,6 +1,7 @@
 """The subprocess that packages Keras models: its stdin is {variant: {folder: replica, ...}, ...} in JSON."""
 
 import json
+import os
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -34,3 +35,4 @@ if __name__ == "__main__":
         for variant, replicas in json.load(sys.stdin).items():
             for folder, model in zip(replicas, replica_models(variant, list(replicas.values())), strict=True):
                 package(model, Path(folder))
+    os._exit(0)  # TensorFlow takes more than a second to take itself down, and somebody waits
