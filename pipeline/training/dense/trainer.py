@@ -5,7 +5,7 @@ Each replica is computed by itself, so none depends on how many there are, or on
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from threading import Lock
+from threading import Event, Lock
 
 import numpy as np
 
@@ -50,19 +50,22 @@ class DenseTrainer:
         weights = np.ascontiguousarray(flat, np.float32)
         curves = np.empty((len(replicas), self._params.epochs + 1, len(CURVES)), np.float32)
         records = self._records(len(replicas))
-        telling = Lock()
+        telling, ended = Lock(), Event()
 
         def one(place: int) -> None:
             record = LayerRecord(*(values[place] for values in records))
             for trained in self._trained(replicas[place], weights[place], curves[place], record):
                 with telling:
                     on_epoch(trained)
+                if ended.is_set():
+                    return
 
         with ThreadPoolExecutor(self._threads) as pool:
             running = [pool.submit(one, place) for place in range(len(replicas))]
             try:
                 wait(running, return_when=FIRST_EXCEPTION)
-            finally:  # an interrupt, too, waits for the epochs under way alone
+            finally:  # an interrupt or a failure waits for the epochs under way alone
+                ended.set()
                 for each in running:
                     each.cancel()
             for each in running:
