@@ -102,7 +102,7 @@ def _client(workers: int) -> Iterator[Client]:
         with client:
             yield client
         return
-    options = {"n_workers": workers, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
+    options = {"n_workers": workers, "threads_per_worker": 1, "processes": True, "dashboard_address": "127.0.0.1:0"}
     with LocalCluster(**options, memory_limit=0, silence_logs=logging.CRITICAL) as cluster, Client(cluster) as client:
         yield client
 
