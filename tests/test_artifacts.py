@@ -16,6 +16,7 @@ from conftest import training, variant
 
 from pipeline import export
 from pipeline.artifacts import files, models, points, runs, splits, tables
+from pipeline.backend import keras
 from pipeline.data.points import Scaling, Split
 from pipeline.errors import UserError
 from pipeline.history import best_replica, median_replica
@@ -60,7 +61,7 @@ def test_a_model_comes_back_and_predicts_what_was_recorded(result: Trained, circ
     path = Path("x/replica.keras")
     saved(result, variant())
     models.save_model(models.replica_model("v", 2), path)
-    predicted = models.load_model(path).predict(circles.test.inputs, verbose=0)[:, 0]
+    predicted = keras.models.load_model(path).predict(circles.test.inputs, verbose=0)[:, 0]
     np.testing.assert_allclose(predicted, result.predictions.test_probability[2], rtol=1e-5, atol=1e-6)
 
 
@@ -148,7 +149,7 @@ def test_results_are_tied_to_their_recipe() -> None:
 def test_any_replica_can_be_exported(result: Trained, circles: Split) -> None:
     saved(result, variant())
     export.export("v", "3", Path("three.keras"))
-    predicted = models.load_model(Path("three.keras")).predict(circles.test.inputs, verbose=0)[:, 0]
+    predicted = keras.models.load_model("three.keras").predict(circles.test.inputs, verbose=0)[:, 0]
     np.testing.assert_allclose(predicted, result.predictions.test_probability[3], rtol=1e-5, atol=1e-6)
     for replica in ("4", "-1"):
         with pytest.raises(UserError, match=f"replica {replica}: v has 4: must be 0 to 3"):

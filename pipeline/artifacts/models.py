@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.artifacts.files import reading, replacing
+from pipeline.artifacts.files import replacing
 from pipeline.artifacts.runs import load_recipe, load_weights, recipe_path, weights_path
 from pipeline.backend import keras
 from pipeline.errors import UserError
@@ -66,12 +66,6 @@ def save_model(model: keras.Model, path: Path) -> None:
     with replacing(path) as temporary:
         model.save(temporary)
         _make_reproducible(temporary)
-
-
-def load_model(path: Path) -> keras.Model:
-    """Raises: UserError: missing or damaged."""
-    with reading(path, "a .keras file"):
-        return keras.models.load_model(path)
 
 
 def _inputs(stacks: Mapping[str, np.ndarray], path: Path) -> int:
