@@ -1,8 +1,8 @@
 """Train all replicas of a variant, chunk by chunk, and record what happened.
 
 There are two ways, and the variant decides. `dense` is for plain stacks of dense layers with a common activation and
-optimizer: compiled loops over samples, some ten times faster. `stacked` is for all else that Keras can say. The tests
-hold one to the other, and the second to Keras itself.
+optimizer: compiled loops over samples, some seven times faster at five layers of five units. `stacked` is for all else
+that Keras can say. The tests hold one to the other, and the second to Keras itself.
 """
 
 from collections.abc import Callable, Sequence
