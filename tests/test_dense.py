@@ -1,8 +1,10 @@
 """The compiled way of training dense stacks: held to the general one, which is held to Keras, and to float64."""
 
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -251,6 +253,7 @@ def test_the_variables_are_those_of_keras_model() -> None:
 
 WITHOUT_KERAS = """
 import sys
+from pathlib import Path
 sys.path.insert(0, "tests")
 import numpy as np
 from conftest import training, variant
@@ -267,3 +270,24 @@ def test_neither_tensorflow_nor_keras_is_imported() -> None:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
     done = subprocess.run([sys.executable, "-c", WITHOUT_KERAS], cwd=ROOT, env=environment, check=False)
     assert done.returncode == 0
+
+
+SUM = """
+import numpy as np
+from pipeline.training.dense.measures import l1_norm
+assert l1_norm(np.array([1, -2], np.float32)) == 3
+print(sum(l1_norm.stats.cache_hits.values()))
+"""
+
+
+def test_compiled_code_is_found_by_the_sources_wherever_they_lie(tmp_path: Path) -> None:
+    """A clone and a temporary workspace of DVC compile nothing; one changed module, and nothing old is used."""
+
+    def hits(name: str, changed: str = "") -> int:
+        shutil.copytree(ROOT / "pipeline", tmp_path / name / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
+        with (tmp_path / name / "pipeline" / "training" / "dense" / "steps.py").open("a") as file:
+            file.write(changed)
+        kept = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "kept")}
+        return int(subprocess.check_output([sys.executable, "-c", SUM], cwd=tmp_path / name, env=kept))
+
+    assert [hits("clone"), hits("other"), hits("edited", "# changed\n")] == [0, 1, 0]

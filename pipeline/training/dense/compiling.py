@@ -5,33 +5,53 @@ up: infinities and what is not a number stay what they are, for a diverged repli
 type of processor gives the same bits.
 
 Compiling takes some ten seconds, once for each state of these sources on a machine. The code lies in the user's cache
-folder, or under NUMBA_CACHE_DIR where that is set, so that clones and DVC's temporary workspaces share it.
+folder, or under NUMBA_CACHE_DIR where that is set, and is found there by these sources' bytes: clones and DVC's
+temporary workspaces share it.
 """
 
 import hashlib
 from pathlib import Path
+from typing import Any, Self
 
 import numba
+from numba.core.caching import UserWideCacheLocator
 from platformdirs import user_cache_path
 
 ROOM = Path(__file__).resolve().parent
+SOURCES = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(ROOM.glob("*.py")))).hexdigest()
+KEPT = Path(numba.config.CACHE_DIR or user_cache_path("why-deep-networks-fail-to-train")) / f"compiled-{SOURCES[:16]}"
 
 
-def _keep_by_content() -> None:
-    """Numba notices a changed module by its own time alone; here kernels call those of other modules.
+class ByContent(UserWideCacheLocator):
+    """Where Numba keeps the code of this room.
 
-    Where the folder cannot be written, Numba finds a place of its own.
+    Numba's own locators tell the same module in two folders apart, and notice a changed module by itself alone, while
+    kernels here contain those of other modules.
     """
-    total = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(ROOM.glob("*.py")))).hexdigest()
-    kept = numba.config.CACHE_DIR or user_cache_path("why-deep-networks-fail-to-train")
-    folder = Path(kept) / f"compiled-{total[:16]}"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return
-    numba.config.CACHE_DIR = str(folder)
+
+    @classmethod
+    def from_function(cls, py_func: Any, py_file: str) -> Self | None:
+        """None for code of others, and where the folder cannot be written: Numba then asks its next locator."""
+        if Path(py_file).resolve().parent != ROOM:
+            return None
+        own = cls(py_func, py_file)
+        try:
+            own.ensure_cache_path()
+        except OSError:
+            return None
+        return own
+
+    def get_cache_path(self) -> str:
+        """The folder."""
+        return str(KEPT)
+
+    def get_source_stamp(self) -> str:
+        """What must be equal for kept code to be used."""
+        return SOURCES
 
 
-_keep_by_content()
+numba.config.CACHE_LOCATOR_CLASSES = (
+    f"{__name__}.{ByContent.__name__},UserProvidedCacheLocator,InTreeCacheLocator,UserWideCacheLocator"
+)
 compiled = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz", "arcp"})
 inlined = numba.njit(inline="always", error_model="numpy", fastmath={"reassoc", "contract", "nsz", "arcp"})
