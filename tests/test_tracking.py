@@ -22,7 +22,7 @@ from test_evaluation import evaluated, history
 from pipeline.errors import UserError
 from pipeline.params.tracking import TrackingParams
 from pipeline.tracking import images, publish, store
-from pipeline.tracking.content import Point, VariantContent, VariantFiles, assemble, flattened, log_spaced
+from pipeline.tracking.content import Point, Source, VariantContent, VariantFiles, assemble, flattened, log_spaced
 from pipeline.tracking.guide import searches
 from pipeline.tracking.packaging import Packages
 from pipeline.tracking.rows import ByRows, fastest_writer
@@ -41,8 +41,8 @@ def content(threshold: float = 0.75, variant: str = "v", trained: bytes = b"1", 
     outputs.write_bytes(trained)
     evaluation.replicas.to_csv(judged)
     figure.write_bytes(f"{threshold}".encode())
-    files = VariantFiles([outputs], [judged], {"tables": [judged]}, [figure], {"best": 0})
-    return assemble(variant, RECIPE, {"training": {"seed": 4}}, evaluation, files, TRACKING)
+    files = VariantFiles([outputs], [judged], {"tables": [judged]}, [figure])
+    return assemble(Source(variant, RECIPE, {"training": {"seed": 4}}, files), evaluation, {"best": 0}, TRACKING)
 
 
 @pytest.fixture
@@ -196,9 +196,8 @@ def test_the_name_of_a_dvc_experiment_is_kept(client: MlflowClient, monkeypatch:
 def test_values_that_are_not_finite_are_left_out(client: MlflowClient) -> None:
     made = history(ACCURACIES)
     made.test_loss[0, 2] = np.inf
-    points = assemble(
-        "v", RECIPE, {"training": {"seed": 4}}, evaluated(made), VariantFiles([], [], {}, [], {}), TRACKING
-    )
+    source = Source("v", RECIPE, {"training": {"seed": 4}}, VariantFiles([], [], {}, []))
+    points = assemble(source, evaluated(made), {}, TRACKING)
     assert points.replicas[0].tags == {"outcome": "not_learned", "cause": "exploding"}
     assert "test_loss" not in {point.key for point in points.replicas[0].points}
     assert all(math.isfinite(point.value) for each in [points, *points.replicas] for point in each.points)

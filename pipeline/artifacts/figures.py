@@ -11,12 +11,13 @@ DOTS_PER_INCH = 120
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Without the name and version of the program, which would change the bytes."""
-    FigureCanvasAgg(figure)
+    """Laid out once and drawn once, where `Figure.savefig` does each twice; without the name and version of the
+    program, which would change the bytes."""
+    canvas = FigureCanvasAgg(figure)
+    figure.dpi = DOTS_PER_INCH
     engine = figure.get_layout_engine()
-    if engine is not None:  # laid out here, or matplotlib would draw everything once more only to lay it out
-        figure.dpi = DOTS_PER_INCH
+    if engine is not None:
         engine.execute(figure)
         figure.set_layout_engine("none")
     with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=DOTS_PER_INCH, metadata={"Software": None})
+        canvas.print_png(temporary, metadata={"Software": None})

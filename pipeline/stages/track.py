@@ -13,7 +13,7 @@ from pipeline.params.file import Section
 from pipeline.params.split import SplitParams
 from pipeline.params.tracking import TrackingParams
 from pipeline.params.training import TrainingParams
-from pipeline.tracking.content import VariantContent, VariantFiles, assemble
+from pipeline.tracking.content import Source, VariantContent, VariantFiles, assemble
 from pipeline.tracking.packaging import Packages
 
 SHARED: dict[str, type[Section]] = {"training": TrainingParams, "data": DataParams, "split": SplitParams}
@@ -24,12 +24,13 @@ def main() -> None:
     document = file.read()
     params = file.section(document, "tracking", TrackingParams)
     pair = file.section(document, "comparison", ComparisonParams).pair
-    names, known = variants.names(document), receipt.load_receipt()
+    sources, known = [_source(name, document) for name in variants.names(document)], receipt.load_receipt()
+    new = {each.variant for each in sources if known.get(each.variant, {}).get("fingerprint") != each.fingerprint}
     with Packages() as packages:
-        if not known:
+        if new:
             packages.prepare()
-        contents = [_content(name, document, params) for name in names]
-        packages.begin({each.variant: each.models for each in contents if known.get(each.variant) != each.hashes})
+        contents = [_content(source, params) for source in sources]
+        packages.begin({each.variant: each.models for each in contents if each.variant in new})
         # Here, for MLflow takes seconds to import, and packaging goes on meanwhile.
         from pipeline.tracking import publish
 
@@ -40,9 +41,11 @@ def main() -> None:
         print(f"track {variant}: {what}")
 
 
-def _content(name: str, document: Mapping[str, Any], params: TrackingParams) -> VariantContent:
+def _source(name: str, document: Mapping[str, Any]) -> Source:
     variant = variants.resolve(document, name)
-    history = runs.load_history(name)
+    recipe = variant.model_dump(mode="json")
+    shared = {key: file.section(document, key, model).model_dump(mode="json") for key, model in SHARED.items()}
+    runs.expect_recipe(name, {"variant": recipe, "training": shared["training"]})
     before = [runs.pretraining_path(name)] if variant.extra_epochs else []
     files = VariantFiles(
         trained=[*runs.files(name), splits.TRAIN, splits.TEST],
@@ -53,12 +56,14 @@ def _content(name: str, document: Mapping[str, Any], params: TrackingParams) -> 
             "history": [runs.history_path(name), *before],
         },
         images=evaluations.figures(name),
-        models={"median": median_replica(history), "best": best_replica(history)},
     )
-    recipe = variant.model_dump(mode="json")
-    shared = {key: file.section(document, key, model).model_dump(mode="json") for key, model in SHARED.items()}
-    runs.expect_recipe(name, {"variant": recipe, "training": shared["training"]})
-    return assemble(name, recipe, shared, evaluations.load_evaluation(name), files, params)
+    return Source(name, recipe, shared, files)
+
+
+def _content(source: Source, params: TrackingParams) -> VariantContent:
+    history = runs.load_history(source.variant)
+    models = {"median": median_replica(history), "best": best_replica(history)}
+    return assemble(source, evaluations.load_evaluation(source.variant), models, params)
 
 
 if __name__ == "__main__":

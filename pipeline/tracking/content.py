@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -95,36 +96,47 @@ class VariantFiles:
 
     trained: all outputs of training, and the data that it used. judged: all outputs of the evaluation.
     artifacts: which of them MLflow gets, by folder. images: which figures the UI is to set beside those of other runs.
-    models: which replicas MLflow gets as Keras models, by name.
     """
 
     trained: list[Path]
     judged: list[Path]
     artifacts: dict[str, list[Path]]
     images: list[Path]
-    models: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Of what a variant's content is made: enough to tell whether it is published already.
+
+    recipe: the resolved variant. shared: the sections that all variants share, `training` among them.
+    """
+
+    variant: str
+    recipe: Mapping[str, Any]
+    shared: Mapping[str, Mapping[str, Any]]
+    files: VariantFiles
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of what was trained and what came of it."""
+        return digest({**self.shared, "variant": {self.variant: self.recipe}}, self.files.trained)
 
 
 def assemble(
-    variant: str,
-    recipe: Mapping[str, Any],
-    shared: Mapping[str, Mapping[str, Any]],
-    evaluation: VariantEvaluation,
-    files: VariantFiles,
-    tracking: TrackingParams,
+    source: Source, evaluation: VariantEvaluation, models: dict[str, int], tracking: TrackingParams
 ) -> VariantContent:
     """All of a variant.
 
     Args:
-        recipe: the resolved variant. shared: the sections that all variants share, `training` among them.
+        models: which replicas MLflow gets as Keras models, by name.
     """
-    own = flattened(recipe)
-    seed = shared["training"]["seed"]
+    variant, own, files = source.variant, flattened(source.recipe), source.files
+    seed = source.shared["training"]["seed"]
     return VariantContent(
         variant=variant,
-        fingerprint=digest({**shared, "variant": {variant: recipe}}, files.trained),
+        fingerprint=source.fingerprint,
         judgement=digest(tracking.model_dump(), files.judged),
-        params={**own, **flattened(shared)},
+        params={**own, **flattened(source.shared)},
         description=description(variant, evaluation.metrics),
         points=variant_points(evaluation, tracking),
         replicas=[
@@ -132,7 +144,7 @@ def assemble(
         ],
         artifacts=files.artifacts,
         images=files.images,
-        models=files.models,
+        models=models,
     )
 
 
