@@ -11,7 +11,7 @@ if any(find_spec(package) is None for package in ("pydantic", "ruamel", "xarray"
         "run `make setup` once, then `. .venv/bin/activate` in this shell, and try again"
     )
 
-# Python looks for cyclic garbage after every 700 new objects, and once more at the end: that is a seventh of the time of
-# a stage that draws, and there is next to none.
+# Python looks for cyclic garbage after every 700 new objects, and once more at the end: a seventh of the time of a
+# stage that draws, and there is next to none.
 gc.set_threshold(200_000)
 atexit.register(gc.freeze)
