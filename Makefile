@@ -51,7 +51,7 @@ $(INSTALLED): requirements.lock
 	@touch $@
 
 ui: setup
-	@python3 -m pipeline.tracking.ui $(if $(PORT),--port $(PORT))
+	@python3 -m pipeline.ui.serve $(if $(PORT),--port $(PORT))
 
 studies: setup
 	@python3 -m pipeline.check

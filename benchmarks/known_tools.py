@@ -19,8 +19,8 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.artifacts.evaluations import load_evaluation
-from pipeline.artifacts.runs import load_history, load_weights
-from pipeline.artifacts.splits import load_split
+from pipeline.artifacts.measured.runs import load_history, load_weights
+from pipeline.artifacts.measured.splits import load_split
 from pipeline.diagnosis.causes import ALARMS, alarms
 from pipeline.params import file, variants
 from pipeline.params.diagnosis import DiagnosisParams

@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.data.generate import generate
-from pipeline.data.points import Split
 from pipeline.data.split import split
 from pipeline.model import uniform
 from pipeline.params import file, variants
@@ -17,6 +16,7 @@ from pipeline.params.split import SplitParams
 from pipeline.params.training import TrainingParams
 from pipeline.params.variants import VariantParams
 from pipeline.randomness import Shuffles, derived_seed
+from pipeline.records.points import Split
 from pipeline.training.dense.stack import dense_stack
 
 VARIANT = "relu_5"

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from pipeline.data.points import Points, Split
 from pipeline.params.training import TrainingParams
 from pipeline.params.variants import VariantParams
+from pipeline.records.points import Points, Split
 from pipeline.training.replicas import train
 
 VARIANT = {

@@ -3,7 +3,7 @@
 Each stage checks what it is handed again; names of Keras's classes are checked where Keras is at hand, by `train`.
 """
 
-from pipeline.errors import reported_in_one_line
+from pipeline.foundations.errors import reported_in_one_line
 from pipeline.params import file, variants
 from pipeline.params.comparison import ComparisonParams
 from pipeline.params.data import DataParams

@@ -3,10 +3,10 @@
 import argparse
 from pathlib import Path
 
+from pipeline.artifacts.measured.runs import load_history
 from pipeline.artifacts.models import replica_model, save_model
-from pipeline.artifacts.runs import load_history
-from pipeline.errors import UserError, reported_in_one_line
-from pipeline.history import best_replica, median_replica
+from pipeline.foundations.errors import UserError, reported_in_one_line
+from pipeline.records.history import best_replica, median_replica
 
 CHOSEN = {"median": median_replica, "best": best_replica}
 

@@ -5,7 +5,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.artifacts.comparisons import PAGE, load_variants
-from pipeline.errors import reported_in_one_line
+from pipeline.foundations.errors import reported_in_one_line
 from pipeline.report.content import results
 
 

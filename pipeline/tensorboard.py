@@ -18,10 +18,10 @@ from tensorboard.compat.proto.event_pb2 import Event
 
 from pipeline.artifacts.evaluations import load_evaluation
 from pipeline.artifacts.events import EVENTS, save_events
-from pipeline.artifacts.runs import expect_recipe, load_history
-from pipeline.errors import UserError, reported_in_one_line
+from pipeline.artifacts.measured.runs import expect_recipe, load_history
 from pipeline.events.replicas import chosen
 from pipeline.events.summaries import events
+from pipeline.foundations.errors import UserError, reported_in_one_line
 from pipeline.params import file, variants
 from pipeline.params.tensorboard import TensorBoardParams, expect_replicas
 from pipeline.params.training import TrainingParams

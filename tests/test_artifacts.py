@@ -15,12 +15,14 @@ import xarray as xr
 from conftest import training, variant
 
 from pipeline import export
-from pipeline.artifacts import files, models, points, runs, splits, tables
+from pipeline.artifacts import models
+from pipeline.artifacts.measured import points, runs, splits
 from pipeline.backend import keras
-from pipeline.data.points import Scaling, Split
-from pipeline.errors import UserError
-from pipeline.history import best_replica, median_replica
+from pipeline.foundations import files, tables
+from pipeline.foundations.errors import UserError
 from pipeline.params.variants import VariantParams
+from pipeline.records.history import best_replica, median_replica
+from pipeline.records.points import Scaling, Split
 from pipeline.training.replicas import Trained, train
 
 

@@ -9,7 +9,7 @@ from browser import Browser, chromium, colours, opened
 from workspace import Workspace, free_port, wait_until
 
 from pipeline.tensorboard import HISTOGRAMS
-from pipeline.tracking import addresses
+from pipeline.ui import addresses
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator

@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.data.generate import generate
 from pipeline.data.split import split
-from pipeline.errors import UserError
+from pipeline.foundations.errors import UserError
 from pipeline.params.data import DataParams
 from pipeline.params.split import SplitParams
 

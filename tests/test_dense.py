@@ -13,14 +13,14 @@ from conftest import training, variant
 from imports import ROOT
 from scipy.special import expit
 
-from pipeline import history as record
 from pipeline.backend import keras
-from pipeline.data.points import Split
-from pipeline.errors import UserError
+from pipeline.foundations.errors import UserError
 from pipeline.model import initial_weights, network
 from pipeline.model.network import build
 from pipeline.params.variants import VariantParams
 from pipeline.randomness import Shuffles
+from pipeline.records import history as record
+from pipeline.records.points import Split
 from pipeline.training.dense import elementwise
 from pipeline.training.dense.stack import ACTIVATIONS, OPTIMIZERS, DenseStack, dense_stack
 from pipeline.training.replicas import Trained, stacked, train
@@ -257,7 +257,7 @@ from pathlib import Path
 sys.path.insert(0, "tests")
 import numpy as np
 from conftest import training, variant
-from pipeline.data.points import Points, Split
+from pipeline.records.points import Points, Split
 from pipeline.training.replicas import train
 points = Points(np.eye(2), np.array([0, 1]))
 train(variant(), "v", Split(points, points), training(epochs=1))

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from imports import ROOT
 from scipy.stats import linregress
 
-from pipeline import history as record
 from pipeline.diagnosis import causes, evidence, remedies, verdict
 from pipeline.params.diagnosis import DiagnosisParams
 from pipeline.params.variants import resolve
+from pipeline.records import history as record
 
 PARAMS = DiagnosisParams(
     explosion_growth=100,

@@ -112,10 +112,10 @@ def test_metrics_files_keep_their_contract(finished: Workspace, variant: str) ->
 
 def test_published_models_predict_what_was_recorded(finished: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """The Keras models in MLflow are the median and the best replica: they predict what training wrote down of them."""
-    from pipeline.artifacts.runs import load_history, load_predictions
-    from pipeline.artifacts.splits import load_split
+    from pipeline.artifacts.measured.runs import load_history, load_predictions
+    from pipeline.artifacts.measured.splits import load_split
     from pipeline.backend import keras  # noqa: F401 -- before MLflow imports Keras, which is set up here
-    from pipeline.history import best_replica, median_replica
+    from pipeline.records.history import best_replica, median_replica
 
     import mlflow.keras  # isort: skip
 

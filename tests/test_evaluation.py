@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 from imports import ROOT
 from scipy.stats import binom, binomtest, chi2
 
-from pipeline import history as record
-from pipeline.evaluation import claims, comparison, effects, expectations, replicas, summary
+from pipeline.comparison import claims, comparison, effects
+from pipeline.evaluation import expectations, replicas, summary
 from pipeline.evaluation.intervals import newcombe, wilson
 from pipeline.evaluation.variant import VariantEvaluation
 from pipeline.params.comparison import ComparisonParams
 from pipeline.params.diagnosis import DiagnosisParams
 from pipeline.params.file import read, section
+from pipeline.records import history as record
 
 THRESHOLDS = section(read(ROOT / "params.yaml"), "diagnosis", DiagnosisParams)
 

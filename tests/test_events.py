@@ -19,15 +19,16 @@ from tensorboard.util.tensor_util import make_ndarray
 from test_evaluation import THRESHOLDS
 
 from pipeline import tensorboard
-from pipeline.artifacts import evaluations, events, runs
-from pipeline.artifacts.files import replacing_folder
-from pipeline.data.points import Split
-from pipeline.errors import UserError
+from pipeline.artifacts import evaluations, events
+from pipeline.artifacts.measured import runs
 from pipeline.evaluation import summary
 from pipeline.events import bins, summaries
 from pipeline.events.replicas import chosen
-from pipeline.history import GRADIENT_EDGES, WEIGHT_EDGES
+from pipeline.foundations.errors import UserError
+from pipeline.foundations.files import replacing_folder
 from pipeline.model.network import build
+from pipeline.records.history import GRADIENT_EDGES, WEIGHT_EDGES
+from pipeline.records.points import Split
 from pipeline.training.replicas import Trained, train
 
 

@@ -7,12 +7,12 @@ import pytest
 import xarray as xr
 from conftest import training, variant
 
-from pipeline import history as record
 from pipeline.backend import tf
-from pipeline.data.points import Split
 from pipeline.model import initial_weights
 from pipeline.model.network import build
 from pipeline.probes.histograms import counts
+from pipeline.records import history as record
+from pipeline.records.points import Split
 from pipeline.training.chunk import Trainer
 from pipeline.training.replicas import Trained, stacked, train, trainer_of
 

@@ -6,7 +6,7 @@ from conftest import variant
 from scipy.stats import kstest
 
 from pipeline.backend import keras
-from pipeline.errors import UserError
+from pipeline.foundations.errors import UserError
 from pipeline.model import initial_weights, keras_objects
 from pipeline.model.initializers import RandomizedAsymmetric
 from pipeline.model.network import Network, build

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import check
-from pipeline.errors import UserError
+from pipeline.foundations.errors import UserError
 from pipeline.params import file
 from pipeline.params.training import TrainingParams
 from pipeline.params.variants import VariantParams, merge, names, resolve

@@ -13,16 +13,17 @@ from matplotlib.figure import Figure
 from test_evaluation import evaluated, history
 
 from pipeline.artifacts.figures import save_figure
-from pipeline.data.points import Points
+from pipeline.comparison import comparison
+from pipeline.comparison.study import cells_table, ranked
 from pipeline.diagnosis.causes import FATES
-from pipeline.evaluation import comparison
-from pipeline.evaluation.study import cells_table, ranked
 from pipeline.evaluation.variant import VariantEvaluation
-from pipeline.plots import accuracy, gradients, points, study, surfaces, weights
 from pipeline.plots import comparison as compared
-from pipeline.plots.accuracy import Replicas
-from pipeline.plots.fates import FATE_COLOURS
+from pipeline.plots import points, study, weights
+from pipeline.plots.replicas import accuracy, gradients, surfaces
+from pipeline.plots.replicas.accuracy import Replicas
+from pipeline.plots.replicas.fates import FATE_COLOURS
 from pipeline.plots.style import GRADIENT_RANGE
+from pipeline.records.points import Points
 
 GENERATOR = np.random.default_rng(0)
 POINTS = Points(GENERATOR.normal(size=(40, 2)), np.arange(40) % 2)

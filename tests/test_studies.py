@@ -10,11 +10,11 @@ from imports import ROOT, module_file, project_modules
 from test_evaluation import evaluated, history
 
 from pipeline.artifacts import cells as store
-from pipeline.data.points import Split
-from pipeline.errors import UserError
-from pipeline.evaluation.study import cells_table, pretraining_table, ranked
+from pipeline.comparison.study import cells_table, pretraining_table, ranked
+from pipeline.foundations.errors import UserError
 from pipeline.params.studies import Cell, cells, numeric_axis, reference_of
-from pipeline.report import markdown
+from pipeline.records.points import Split
+from pipeline.report.rendering import markdown
 from pipeline.report.study import StudyFindings, write
 from pipeline.studies import sources
 from pipeline.studies.work import Task, work

@@ -11,16 +11,16 @@ import pytest
 import xarray as xr
 from imports import ROOT
 
-from pipeline import history as record
 from pipeline import theory
 from pipeline.data.generate import generate
-from pipeline.data.points import Split
 from pipeline.data.split import split
 from pipeline.evaluation.expectations import expectations, median_interval
 from pipeline.params import file, variants
 from pipeline.params.data import DataParams
 from pipeline.params.split import SplitParams
 from pipeline.params.training import TrainingParams
+from pipeline.records import history as record
+from pipeline.records.points import Split
 from pipeline.training.replicas import train
 
 NETS = 10_000

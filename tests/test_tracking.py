@@ -19,10 +19,10 @@ from mlflow.exceptions import MlflowException
 from PIL import Image
 from test_evaluation import evaluated, history
 
-from pipeline.errors import UserError
+from pipeline.contents.variant import Point, Source, VariantContent, VariantFiles, assemble, flattened, log_spaced
+from pipeline.foundations.errors import UserError
 from pipeline.params.tracking import TrackingParams
 from pipeline.tracking import images, publish, store
-from pipeline.tracking.content import Point, Source, VariantContent, VariantFiles, assemble, flattened, log_spaced
 from pipeline.tracking.guide import searches
 from pipeline.tracking.packaging import Packages
 from pipeline.tracking.rows import ByRows, fastest_writer

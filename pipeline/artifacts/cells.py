@@ -10,10 +10,10 @@ from typing import Any
 
 import xarray as xr
 
-from pipeline.artifacts.arrays import load_arrays
-from pipeline.artifacts.files import replacing, root, save_json
-from pipeline.artifacts.runs import HISTORY, PRETRAINING
-from pipeline.errors import UserError
+from pipeline.artifacts.measured.runs import HISTORY, PRETRAINING
+from pipeline.foundations.arrays import load_arrays
+from pipeline.foundations.errors import UserError
+from pipeline.foundations.files import replacing, root, save_json
 
 CELLS = Path("cells")
 HISTORIES = ("pretraining", "history")  # in the order in which they are written

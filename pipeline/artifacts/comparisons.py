@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.artifacts.files import save_text
-from pipeline.artifacts.tables import load_table, save_table
-from pipeline.evaluation.comparison import Comparison
+from pipeline.comparison.comparison import Comparison
+from pipeline.foundations.files import save_text
+from pipeline.foundations.tables import load_table, save_table
 
 REPORTS = Path("reports")
 PAGE = REPORTS / "index.html"

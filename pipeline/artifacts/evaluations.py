@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from pipeline.artifacts.files import load_json, save_json
-from pipeline.artifacts.tables import load_table, save_table
-from pipeline.errors import UserError
 from pipeline.evaluation.variant import VariantEvaluation
+from pipeline.foundations.errors import UserError
+from pipeline.foundations.files import load_json, save_json
+from pipeline.foundations.tables import load_table, save_table
 
 EVALUATIONS = Path("evaluations")
 METRICS = Path("metrics")

@@ -6,7 +6,7 @@ from pathlib import Path
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.summary.writer.record_writer import RecordWriter
 
-from pipeline.artifacts.files import replacing_folder
+from pipeline.foundations.files import replacing_folder
 
 EVENTS = Path("events")
 # TensorBoard's own writer puts clock, host and process into the name; it reads any that holds `tfevents`.

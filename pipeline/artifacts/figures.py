@@ -5,7 +5,7 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from pipeline.artifacts.files import replacing
+from pipeline.foundations.files import replacing
 
 DOTS_PER_INCH = 120
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.artifacts.files import replacing
-from pipeline.artifacts.runs import load_recipe, load_weights, recipe_path, weights_path
+from pipeline.artifacts.measured.runs import load_recipe, load_weights, recipe_path, weights_path
 from pipeline.backend import keras
-from pipeline.errors import UserError
+from pipeline.foundations.errors import UserError
+from pipeline.foundations.files import replacing
 from pipeline.model.network import FIRST_KERNEL, build
 from pipeline.params.file import check
 from pipeline.params.variants import VariantParams

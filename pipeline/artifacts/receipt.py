@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from pipeline.artifacts.files import load_json, save_json
-from pipeline.errors import UserError
+from pipeline.foundations.errors import UserError
+from pipeline.foundations.files import load_json, save_json
 
 RECEIPT = Path("mlruns/receipt.json")
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.artifacts.files import load_json, reading, save_json, save_text
-from pipeline.artifacts.tables import load_table, save_table
+from pipeline.foundations.files import load_json, reading, save_json, save_text
+from pipeline.foundations.tables import load_table, save_table
 
 STUDIES = Path("studies")
 

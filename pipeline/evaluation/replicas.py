@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from pipeline import history as record
 from pipeline.diagnosis import evidence
 from pipeline.diagnosis.causes import diagnose
 from pipeline.params.diagnosis import DiagnosisParams
+from pipeline.records import history as record
 
 COLUMNS = [
     "replica",

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from pipeline import history as record
 from pipeline.diagnosis.causes import LEARNED
 from pipeline.diagnosis.evidence import saturated_at
 from pipeline.diagnosis.remedies import suggest
@@ -19,6 +18,7 @@ from pipeline.evaluation.intervals import wilson
 from pipeline.evaluation.replicas import learned_at, rounded, significant
 from pipeline.evaluation.variant import VariantEvaluation
 from pipeline.params.diagnosis import DiagnosisParams
+from pipeline.records import history as record
 from pipeline.theory import born_dead_bound
 
 QUARTILES = {"q25": 0.25, "median": 0.5, "q75": 0.75}

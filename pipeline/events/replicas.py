@@ -6,8 +6,8 @@ import pandas as pd
 import xarray as xr
 
 from pipeline.diagnosis.causes import CAUSES
-from pipeline.history import best_replica, median_replica
 from pipeline.params.tensorboard import BEST, EACH_CAUSE, MEDIAN
+from pipeline.records.history import best_replica, median_replica
 
 
 def chosen(choices: Sequence[str | int], history: xr.Dataset, table: pd.DataFrame) -> dict[str, int]:

@@ -19,7 +19,7 @@ from tensorboard.plugins.histogram.metadata import create_summary_metadata as hi
 from tensorboard.plugins.scalar.metadata import create_summary_metadata as scalar_metadata
 
 from pipeline.events import bins
-from pipeline.history import CURVES, LAYER_VALUES
+from pipeline.records.history import CURVES, LAYER_VALUES
 
 FILE_VERSION: Final = "brain.Event:2"  # without it TensorBoard takes the file for one of another kind
 LAYER_SCALARS: Final = ("gradient_mean_abs", "probe_gradient_mean_abs")

@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from pipeline.backend import keras
-from pipeline.errors import UserError
+from pipeline.foundations.errors import UserError
 
 GAINS = {
     "linear": lambda units: exp(1 / (2 * units)),

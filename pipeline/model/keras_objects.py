@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.backend import keras
-from pipeline.errors import UserError
+from pipeline.foundations.errors import UserError
 from pipeline.model.initializers import RandomizedAsymmetric, random_walk, randomized_asymmetric
 from pipeline.params.variants import KerasObject
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pipeline.backend import keras
-from pipeline.errors import UserError
+from pipeline.foundations.errors import UserError
 from pipeline.model import keras_objects
 from pipeline.model.initializers import RandomizedAsymmetric
 from pipeline.params.variants import VariantParams

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from pipeline.errors import UserError
+from pipeline.foundations.errors import UserError
 
 PARAMS_FILE = Path("params.yaml")
 SECTIONS = (
@@ -43,7 +43,7 @@ def read(path: Path = PARAMS_FILE) -> Mapping[str, Any]:
         UserError: the file is missing or not YAML, a key stands twice, or a section or variant has a bad name.
     """
     try:
-        document = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        document = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: not found in {Path.cwd()}: run from the folder that holds it") from None
     except MarkedYAMLError as error:

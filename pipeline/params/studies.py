@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from pipeline.errors import UserError
+from pipeline.foundations.errors import UserError
 from pipeline.params.file import VARIANT_NAME, Section, check
 from pipeline.params.training import TrainingParams
 from pipeline.params.variants import VariantParams, merge, shown, stated

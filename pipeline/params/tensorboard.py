@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field, PlainValidator, field_validator
 
-from pipeline.errors import UserError
+from pipeline.foundations.errors import UserError
 from pipeline.params.file import Section
 
 MEDIAN: Final = "median"

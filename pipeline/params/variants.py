@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from pipeline.errors import UserError
+from pipeline.foundations.errors import UserError
 from pipeline.params.file import Section, check
 
 

@@ -7,20 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pipeline.diagnosis.causes import FATES
-from pipeline.plots.fates import FATE_COLOURS, spelled
-from pipeline.plots.style import (
-    BLACK,
-    BLUE,
-    GREEN,
-    GREY,
-    ORANGE,
-    PURPLE,
-    SKY,
-    VERMILION,
-    dress,
-    figure,
-    headed,
-)
+from pipeline.plots.replicas.fates import FATE_COLOURS, spelled
+from pipeline.plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, dress, figure, headed
 
 NARROW = 0.03  # of all replicas: a narrower part of a bar holds no number
 BELOW = 0.22  # where in the bar the interval lies, so that it crosses no number

@@ -2,8 +2,8 @@
 
 from matplotlib.figure import Figure
 
-from pipeline.data.points import Points
 from pipeline.plots.style import CLASS_COLOURS, CLASS_NAMES, dress, figure
+from pipeline.records.points import Points
 
 
 def scatter(points: Points) -> Figure:

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 import xarray as xr
 from matplotlib.figure import Figure
 
-from pipeline.data.points import Points
+from pipeline.comparison.comparison import Comparison
 from pipeline.diagnosis.causes import fates
 from pipeline.evaluation import summary
-from pipeline.evaluation.comparison import Comparison
 from pipeline.evaluation.variant import VariantEvaluation
 from pipeline.params.comparison import ComparisonParams
-from pipeline.plots import accuracy, comparison, gradients, surfaces, weights
+from pipeline.plots import comparison, weights
+from pipeline.plots.replicas import accuracy, gradients, surfaces
+from pipeline.records.points import Points
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from pipeline.comparison.study import ranked
 from pipeline.diagnosis.causes import CAUSES, LEARNED
-from pipeline.evaluation.study import ranked
 from pipeline.params.studies import Cell, numeric_axis, reference_of
 from pipeline.plots.comparison import outcome_bars
-from pipeline.plots.fates import FATE_COLOURS, spelled
+from pipeline.plots.replicas.fates import FATE_COLOURS, spelled
 from pipeline.plots.style import BLACK, BLUE, GREY, VERMILION, dress, figure, headed
 
 BORN_DEAD = "born_dead"

@@ -5,7 +5,7 @@ that is off for every input is dead, for no gradient will ever reach its weights
 """
 
 from pipeline.backend import tf
-from pipeline.history import SLOPE_FRACTIONS
+from pipeline.records.history import SLOPE_FRACTIONS
 
 
 def off(value: tf.Tensor, slope: tf.Tensor) -> tf.Tensor:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipeline.backend import tf
-from pipeline.history import count_type
+from pipeline.records.history import count_type
 
 
 def counts(kernels: Sequence[tf.Tensor], edges: Sequence[float]) -> tf.Tensor:

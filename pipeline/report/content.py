@@ -6,14 +6,14 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.comparison.comparison import Comparison
+from pipeline.comparison.effects import written
 from pipeline.diagnosis.causes import FATES
 from pipeline.diagnosis.remedies import Remedy
-from pipeline.evaluation.comparison import Comparison
-from pipeline.evaluation.effects import written
 from pipeline.evaluation.summary import percent
 from pipeline.params.comparison import Claim, ComparisonParams
-from pipeline.plots.fates import spelled
-from pipeline.report.document import Bar, Block, Bullets, Document, Picture, Section, Table, Text
+from pipeline.plots.replicas.fates import spelled
+from pipeline.report.rendering.document import Bar, Block, Bullets, Document, Picture, Section, Table, Text
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Study:
     shared: the sections of params.yaml that hold for all variants, by name.
     data: the fingerprint of the split. versions: by package, of what trained.
     pictures: addresses relative to the page, by name; a figure that could not be drawn is not among them.
-    studies: the address of each study's page, which is there once the study has run.
+    studies: the address of the folder in which every study leaves its page.
     """
 
     comparison: Comparison
@@ -35,7 +35,7 @@ class Study:
     data: str
     versions: Mapping[str, Sequence[str]]
     pictures: Mapping[str, str]
-    studies: Mapping[str, str]
+    studies: str
 
 
 def write(study: Study) -> Document:
@@ -228,9 +228,10 @@ def _helps(study: Study) -> Iterator[Block]:
         yield Text("**Suggested**, for the main cause of each variant, the most promising first. Not tried here.")
         rows = [[", ".join(names), *said] for said, names in suggested.items()]
         yield Table(["variant", "main cause", "in `params.yaml`", "because", "source"], rows)
-    if study.studies:
-        links = ", ".join(f"[{name}]({address})" for name, address in study.studies.items())
-        yield Text(f"**Tried**, each change over its replicas, once `make studies` has run: {links}.")
+    yield Text(
+        "**Tried**, each change over its replicas: once `make studies` has run, every study of `params.yaml` has its "
+        f"page in [`studies/`]({study.studies})."
+    )
 
 
 def _run(study: Study) -> Iterator[Block]:

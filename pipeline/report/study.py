@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.comparison.study import HARMS, HELPS, REFERENCE, UNDECIDED, ranked
 from pipeline.diagnosis.causes import FATES, LEARNED
-from pipeline.evaluation.study import HARMS, HELPS, REFERENCE, UNDECIDED, ranked
 from pipeline.evaluation.summary import percent
-from pipeline.report.document import Bar, Block, Bullets, Document, Picture, Section, Table, Text
+from pipeline.report.rendering.document import Bar, Block, Bullets, Document, Picture, Section, Table, Text
 
 HEADS = {HELPS: "Helps", HARMS: "Harms", UNDECIDED: "Undecided with this many replicas"}
 

@@ -1,22 +1,24 @@
 """Stage `compare`: the evaluations of all variants of params.yaml -> tables, figures and the report."""
 
-from pipeline.artifacts import comparisons, runs, splits, studies
+from pipeline.artifacts import comparisons
 from pipeline.artifacts.evaluations import load_evaluation
 from pipeline.artifacts.figures import save_figure
-from pipeline.artifacts.points import SCATTER
-from pipeline.errors import reported_in_one_line
-from pipeline.evaluation import comparison
+from pipeline.artifacts.measured import runs, splits
+from pipeline.artifacts.measured.points import SCATTER
+from pipeline.artifacts.studies import STUDIES
+from pipeline.comparison import comparison
+from pipeline.foundations.errors import reported_in_one_line
 from pipeline.params import file, variants
 from pipeline.params.comparison import ComparisonParams
 from pipeline.params.data import DataParams
 from pipeline.params.diagnosis import DiagnosisParams
 from pipeline.params.evaluation import EvaluationParams
 from pipeline.params.split import SplitParams
-from pipeline.params.studies import study_names
 from pipeline.params.training import TrainingParams
 from pipeline.plots.report import Compared, figures
-from pipeline.report import content, html, markdown
+from pipeline.report import content
 from pipeline.report.content import Study
+from pipeline.report.rendering import html, markdown
 
 SHARED: dict[str, type[file.Section]] = {
     "data": DataParams,
@@ -52,8 +54,9 @@ def main() -> None:
         pictures[name] = comparisons.address(comparisons.figure_path(name))
     metrics = {name: evaluation.metrics for name, evaluation in evaluations.items()}
     data, versions = splits.fingerprint(), runs.versions(recipes)
-    pages = {name: comparisons.address(studies.page(name)) for name in study_names(document)}
-    report = content.write(Study(tables, params, metrics, recipes, shared, data, versions, pictures, pages))
+    report = content.write(
+        Study(tables, params, metrics, recipes, shared, data, versions, pictures, comparisons.address(STUDIES))
+    )
     page = html.render(report, comparisons.pictures(pictures.values()))
     comparisons.save_comparison(tables)
     comparisons.save_report(page, markdown.render(report))

@@ -2,15 +2,15 @@
 
 from pipeline.artifacts.evaluations import figure_path, save_evaluation
 from pipeline.artifacts.figures import save_figure
-from pipeline.artifacts.runs import load_history, load_predictions
-from pipeline.artifacts.splits import load_split
+from pipeline.artifacts.measured.runs import load_history, load_predictions
+from pipeline.artifacts.measured.splits import load_split
 from pipeline.diagnosis.causes import fates
-from pipeline.errors import one_argument, reported_in_one_line
 from pipeline.evaluation import summary
+from pipeline.foundations.errors import one_argument, reported_in_one_line
 from pipeline.params import file, variants
 from pipeline.params.diagnosis import DiagnosisParams
 from pipeline.params.evaluation import EvaluationParams
-from pipeline.plots import accuracy, gradients, surfaces
+from pipeline.plots.replicas import accuracy, gradients, surfaces
 
 
 def main(variant: str) -> None:

@@ -1,9 +1,9 @@
 """Stage `generate`: data -> the raw points and their scatter plot."""
 
 from pipeline.artifacts.figures import save_figure
-from pipeline.artifacts.points import POINTS, SCATTER, save_points
+from pipeline.artifacts.measured.points import POINTS, SCATTER, save_points
 from pipeline.data.generate import generate
-from pipeline.errors import reported_in_one_line
+from pipeline.foundations.errors import reported_in_one_line
 from pipeline.params import file
 from pipeline.params.data import DataParams
 from pipeline.plots.points import scatter

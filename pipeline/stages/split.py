@@ -1,9 +1,9 @@
 """Stage `split`: raw points -> scaled train and test parts, and the scaler's numbers."""
 
-from pipeline.artifacts.points import load_points
-from pipeline.artifacts.splits import save_split
+from pipeline.artifacts.measured.points import load_points
+from pipeline.artifacts.measured.splits import save_split
 from pipeline.data.split import split
-from pipeline.errors import reported_in_one_line
+from pipeline.foundations.errors import reported_in_one_line
 from pipeline.params import file
 from pipeline.params.split import SplitParams
 

@@ -3,23 +3,24 @@
 from collections.abc import Mapping
 
 from pipeline.artifacts import cells as store
-from pipeline.artifacts import splits, studies
+from pipeline.artifacts import studies
 from pipeline.artifacts.figures import save_figure
-from pipeline.errors import one_argument, reported_in_one_line
+from pipeline.artifacts.measured import splits
+from pipeline.comparison.study import cells_table, pretraining_table, stacked
 from pipeline.evaluation import summary
-from pipeline.evaluation.study import cells_table, pretraining_table, stacked
+from pipeline.foundations.errors import one_argument, reported_in_one_line
 from pipeline.params import file
 from pipeline.params.diagnosis import DiagnosisParams
 from pipeline.params.evaluation import EvaluationParams
 from pipeline.params.studies import Cell, cells
 from pipeline.params.training import TrainingParams
 from pipeline.plots import study as plots
-from pipeline.progress import cells_bar
-from pipeline.report import html, markdown
+from pipeline.report.rendering import html, markdown
 from pipeline.report.study import StudyFindings, write
 from pipeline.studies import sources
 from pipeline.studies.run import run
 from pipeline.studies.work import Task
+from pipeline.training.progress import cells_bar
 
 
 def main(name: str) -> None:

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.artifacts import evaluations, receipt, runs, splits
-from pipeline.errors import reported_in_one_line
-from pipeline.history import best_replica, median_replica
+from pipeline.artifacts import evaluations, receipt
+from pipeline.artifacts.measured import runs, splits
+from pipeline.contents.variant import Source, VariantContent, VariantFiles, assemble
+from pipeline.foundations.errors import reported_in_one_line
 from pipeline.params import file, variants
 from pipeline.params.comparison import ComparisonParams
 from pipeline.params.data import DataParams
@@ -13,7 +14,7 @@ from pipeline.params.file import Section
 from pipeline.params.split import SplitParams
 from pipeline.params.tracking import TrackingParams
 from pipeline.params.training import TrainingParams
-from pipeline.tracking.content import Source, VariantContent, VariantFiles, assemble
+from pipeline.records.history import best_replica, median_replica
 from pipeline.tracking.packaging import Packages
 
 SHARED: dict[str, type[Section]] = {"training": TrainingParams, "data": DataParams, "split": SplitParams}

@@ -1,11 +1,12 @@
 """Stage `track_study@<name>`: a study -> MLflow, where it is not there yet; then its receipt."""
 
-from pipeline.artifacts import receipt, splits, studies
-from pipeline.errors import one_argument, reported_in_one_line
+from pipeline.artifacts import receipt, studies
+from pipeline.artifacts.measured import splits
+from pipeline.contents.study import assemble_study
+from pipeline.foundations.errors import one_argument, reported_in_one_line
 from pipeline.params import file
 from pipeline.params.tracking import TrackingParams
 from pipeline.tracking import publish
-from pipeline.tracking.study_content import assemble_study
 
 
 def main(name: str) -> None:

@@ -1,12 +1,12 @@
 """Stage `train@<variant>`: all replicas of one variant -> history, final weights, predictions, recipe."""
 
-from pipeline.artifacts.runs import folder, save_pretraining, save_recipe, save_run
-from pipeline.artifacts.splits import load_split
-from pipeline.errors import one_argument, reported_in_one_line
+from pipeline.artifacts.measured.runs import folder, save_pretraining, save_recipe, save_run
+from pipeline.artifacts.measured.splits import load_split
+from pipeline.foundations.errors import one_argument, reported_in_one_line
 from pipeline.params import file, variants
 from pipeline.params.training import TrainingParams
-from pipeline.progress import epochs_bar
 from pipeline.provenance import versions
+from pipeline.training.progress import epochs_bar
 from pipeline.training.replicas import train
 
 

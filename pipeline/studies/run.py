@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from distributed import Client, KilledWorker, LocalCluster, as_completed
 
 from pipeline.artifacts import cells as store
-from pipeline.data.points import Split
-from pipeline.errors import UserError
-from pipeline.machine import cores
+from pipeline.foundations.errors import UserError
+from pipeline.records.points import Split
 from pipeline.studies.work import Task, work
+from pipeline.training.machine import cores
 
 ADDRESS = "DASK_SCHEDULER_ADDRESS"  # Dask's own convention
 ANSWER_WITHIN = 10  # seconds

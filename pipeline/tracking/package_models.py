@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.artifacts.models import replica_models
 from pipeline.backend import keras
-from pipeline.errors import reported_in_one_line
+from pipeline.foundations.errors import reported_in_one_line
 from pipeline.tracking import store  # noqa: F401 -- sets MLflow's environment before MLflow is imported
 
 import mlflow.keras  # isort: skip

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from pipeline.errors import UserError
+from pipeline.foundations.errors import UserError
 
 
 class Packages:

@@ -26,10 +26,10 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 from mlflow.types import ColSpec, Schema
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_GIT_COMMIT, MLFLOW_PARENT_RUN_ID
 
+from pipeline.contents.variant import Point, VariantContent
 from pipeline.params.tracking import TrackingParams
 from pipeline.tracking import images, registry, store
 from pipeline.tracking.best import MODEL, Best, choose
-from pipeline.tracking.content import Point, VariantContent
 from pipeline.tracking.guide import STUDIES_GUIDE, guide
 from pipeline.tracking.packaging import Packages
 from pipeline.tracking.registry import FINGERPRINT, VARIANT

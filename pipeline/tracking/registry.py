@@ -8,7 +8,7 @@ from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
 
-from pipeline.errors import UserError
+from pipeline.foundations.errors import UserError
 from pipeline.tracking.best import Best
 
 ALIAS = "best"

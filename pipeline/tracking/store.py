@@ -18,8 +18,8 @@ from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from pipeline.artifacts.files import root
-from pipeline.errors import UserError
+from pipeline.foundations.errors import UserError
+from pipeline.foundations.files import root
 
 STORE = Path("mlruns")
 ANSWER_WITHIN = 10  # seconds for a server's first answer; MLflow's own client would go on trying for minutes

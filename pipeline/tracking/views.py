@@ -8,8 +8,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from pipeline.contents.variant import VariantContent
 from pipeline.tracking import images
-from pipeline.tracking.content import VariantContent
 from pipeline.tracking.guide import finished
 
 PREFIX = "mlflow.sharedViewState."

@@ -8,7 +8,7 @@ from typing import Protocol
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 
-from pipeline.tracking.content import Point
+from pipeline.contents.variant import Point
 
 BATCH = 1000  # the most that one request takes
 

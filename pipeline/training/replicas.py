@@ -11,13 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from pipeline import history
-from pipeline.data.points import Split
-from pipeline.machine import cores
 from pipeline.params.training import TrainingParams
 from pipeline.params.variants import VariantParams
+from pipeline.records import history
+from pipeline.records.points import Split
 from pipeline.training.chunk import Chunk, OnEpoch, Trainer, recorded_epochs
 from pipeline.training.dense.stack import dense_stack
+from pipeline.training.machine import cores
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from threading import Event, Lock
 
 import numpy as np
 
-from pipeline.data.points import Points, Split
-from pipeline.history import CURVES, GRADIENT_EDGES, SLOPE_FRACTIONS, WEIGHT_EDGES, count_type
 from pipeline.params.training import TrainingParams
 from pipeline.params.variants import VariantParams
+from pipeline.records.history import CURVES, GRADIENT_EDGES, SLOPE_FRACTIONS, WEIGHT_EDGES, count_type
+from pipeline.records.points import Points, Split
 from pipeline.training.chunk import EPOCH_VALUES, Chunk, OnEpoch, is_recorded, orders, places, recorded_epochs
 from pipeline.training.dense import epochs, initial
 from pipeline.training.dense.elementwise import greatest_slope

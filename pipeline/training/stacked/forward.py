@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from pipeline.backend import tf
-from pipeline.data.points import Points
 from pipeline.model.layout import Layout
 from pipeline.model.network import Network
+from pipeline.records.points import Points
 
 
 class State(NamedTuple):

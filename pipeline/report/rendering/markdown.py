@@ -1,7 +1,7 @@
 """The report as Markdown, for a terminal or a code review."""
 
-from pipeline.plots.fates import spelled
-from pipeline.report.document import Bar, Block, Bullets, Document, Picture, Table, Text
+from pipeline.plots.replicas.fates import spelled
+from pipeline.report.rendering.document import Bar, Block, Bullets, Document, Picture, Table, Text
 
 
 def render(document: Document) -> str:

@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
-from pipeline.data.points import Points
 from pipeline.plots.style import BLACK, CLASS_COLOURS, PROBABILITY, dress, figure, headed
+from pipeline.records.points import Points
 
 PERCENTILES = (10, 50, 90)
 WIDE = 5.5  # inches, which a title needs

@@ -7,8 +7,8 @@ from types import MappingProxyType
 
 import xarray as xr
 
-from pipeline.artifacts.files import reading, replacing
-from pipeline.errors import UserError
+from pipeline.foundations.errors import UserError
+from pipeline.foundations.files import reading, replacing
 
 
 def packed(dataset: xr.Dataset) -> bytes:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from pipeline.diagnosis.causes import FATES
-from pipeline.plots.fates import FATE_COLOURS, spelled
+from pipeline.plots.replicas.fates import FATE_COLOURS, spelled
 from pipeline.plots.style import BLACK, dress, figure, headed
 
 COLUMNS = 4  # of small multiples

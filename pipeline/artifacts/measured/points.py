@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline.artifacts.files import reading
-from pipeline.artifacts.tables import load_table, save_table
-from pipeline.data.points import Points
-from pipeline.errors import UserError
+from pipeline.foundations.errors import UserError
+from pipeline.foundations.files import reading
+from pipeline.foundations.tables import load_table, save_table
+from pipeline.records.points import Points
 
 POINTS = Path("data/raw/points.csv")
 SCATTER = Path("data/raw/points.png")

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.artifacts.files import reading, replacing
-from pipeline.errors import UserError
+from pipeline.foundations.errors import UserError
+from pipeline.foundations.files import reading, replacing
 
 
 def save_table(table: pd.DataFrame, path: Path) -> None:

@@ -3,10 +3,10 @@
 import hashlib
 from pathlib import Path
 
-from pipeline.artifacts.files import load_json, reading, save_json
-from pipeline.artifacts.points import load_points, save_points
-from pipeline.data.points import Points, Scaling, Split
-from pipeline.errors import UserError
+from pipeline.artifacts.measured.points import load_points, save_points
+from pipeline.foundations.errors import UserError
+from pipeline.foundations.files import load_json, reading, save_json
+from pipeline.records.points import Points, Scaling, Split
 
 TRAIN = Path("data/split/train.csv")
 TEST = Path("data/split/test.csv")

@@ -9,8 +9,8 @@ from jinja2 import Environment, StrictUndefined
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-from pipeline.plots.fates import FATE_COLOURS, spelled
-from pipeline.report.document import Bar, Bullets, Document, Picture, Table, Text
+from pipeline.plots.replicas.fates import FATE_COLOURS, spelled
+from pipeline.report.rendering.document import Bar, Bullets, Document, Picture, Table, Text
 
 INLINE = MarkdownIt("commonmark", {"html": False})
 CSS_PIXELS_PER_METRE = 96 / 0.0254
@@ -28,7 +28,9 @@ def render(document: Document, pictures: Mapping[str, bytes]) -> str:
         kind.__name__.lower(): lambda value, kind=kind: isinstance(value, kind)
         for kind in (Text, Bullets, Table, Picture, Bar)
     }
-    template = environment.from_string(files("pipeline.report").joinpath("page.html").read_text(encoding="utf-8"))
+    template = environment.from_string(
+        files("pipeline.report.rendering").joinpath("page.html").read_text(encoding="utf-8")
+    )
     shown = {
         block.address: {"data": _data(pictures[block.address]), "width": shown_width(pictures[block.address])}
         for block in document.blocks

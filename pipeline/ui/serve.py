@@ -15,15 +15,16 @@ from contextlib import contextmanager, suppress
 
 from mlflow import MlflowClient
 
-from pipeline.artifacts.files import root
-from pipeline.errors import UserError, reported_in_one_line
+from pipeline.foundations.errors import UserError, reported_in_one_line
+from pipeline.foundations.files import root
 from pipeline.params import file
 from pipeline.params.comparison import ComparisonParams
 from pipeline.params.tracking import TrackingParams
-from pipeline.tracking import addresses, store
+from pipeline.tracking import store
 from pipeline.tracking.guide import finished
 from pipeline.tracking.registry import VARIANT
 from pipeline.tracking.views import ALL, PAIR, PREFIX
+from pipeline.ui import addresses
 
 STARTS_WITHIN = 180  # seconds; it takes some 20
 ENDS_WITHIN = 3  # seconds, before it is killed: it would wait for open pages

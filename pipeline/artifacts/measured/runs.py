@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from pipeline.artifacts.arrays import load_arrays, save_arrays
-from pipeline.artifacts.files import load_json, reading, replacing, save_json
-from pipeline.errors import UserError
-from pipeline.history import CURVES, HISTOGRAMS, LAYER_VALUES
+from pipeline.foundations.arrays import load_arrays, save_arrays
+from pipeline.foundations.errors import UserError
+from pipeline.foundations.files import load_json, reading, replacing, save_json
+from pipeline.records.history import CURVES, HISTOGRAMS, LAYER_VALUES
 
 RUNS = Path("runs")
 HISTORY: dict[str, tuple[str, ...]] = {

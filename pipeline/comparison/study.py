@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
+from pipeline.comparison.effects import written
 from pipeline.diagnosis.causes import CAUSES
-from pipeline.evaluation.effects import written
 from pipeline.evaluation.intervals import newcombe
 from pipeline.evaluation.summary import QUARTILES
 from pipeline.evaluation.variant import VariantEvaluation

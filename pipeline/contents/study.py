@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.contents.variant import Point, ReplicaContent, VariantContent, digest, flattened
 from pipeline.diagnosis.causes import CAUSES, LEARNED
-from pipeline.tracking.content import Point, ReplicaContent, VariantContent, digest, flattened
 
 NUMBERS = (
     "replicas",
