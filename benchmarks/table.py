@@ -9,55 +9,59 @@ RESULTS, README = ROOT / "benchmarks" / "results.json", ROOT / "README.md"
 BEGIN, END = "<!-- speed: made by `make bench` -->\n", "<!-- /speed -->\n"
 
 
+# What was measured, its goal, and how the results say it.
+ROWS = (
+    (
+        "thirty replicas of `relu_5` by the engine, against thirty times Keras's own `fit`",
+        "1,000 times faster",
+        "{engine_times_faster_than_fit:,.0f} times: {engine_seconds:.2f} s against 30 x "
+        "{keras_fit_seconds_per_replica:.0f} s ({engine_times_faster_than_fit_compiling:,.0f} times where the loops "
+        "must be compiled first, once on a machine)",
+    ),
+    (
+        "the same against JAX's `vmap` and `scan`, compiled",
+        "3 times faster",
+        "{engine_times_faster_than_jax:.1f} times ({jax_seconds:.2f} s)",
+    ),
+    (
+        "the same against plain loops by Numba that record less",
+        "",
+        "{engine_times_faster_than_floor:.1f} times faster ({floor_seconds:.2f} s)",
+    ),
+    (
+        "a replica more (from 30 to 300), against those loops",
+        "at most 2 times as long",
+        "{marginal_over_floor:.2f} times ({marginal_seconds_per_replica:.3f} s)",
+    ),
+    (
+        "cold `make repro` after set-up: 7 variants x 30 replicas, evaluated and tracked",
+        "at most 1.5 `fit`s",
+        "{cold_repro_in_fits:.2f} ({cold_repro_seconds:.0f} s)",
+    ),
+    (
+        "`dvc repro` with nothing to do, more than DVC needs for the same stages without code and parameters",
+        "at most 0.3 s",
+        "{noop_repro_more_than_dvc_seconds:.2f} s (of {noop_repro_seconds:.1f} s)",
+    ),
+    ("`dvc repro` with one variant edited", "at most 20 s", "{edited_repro_seconds:.1f} s"),
+    (
+        "publishing to SQLite, points a second over a whole `track`, models included",
+        "10,000",
+        "{published_points_per_second:,.0f}",
+    ),
+    (
+        "peak memory, 300 replicas of 20 hidden layers",
+        "under 1.5 GiB",
+        "{peak_memory_300_replicas_20_layers_gib:.2f} GiB",
+    ),
+)
+
+
 def rendered(results: dict[str, Any]) -> str:
     """The table in Markdown, and what it was measured with."""
-    found, machine = results["measured"], results["machine"]
-    rows = [
-        (
-            "thirty replicas of `relu_5` by the engine, against thirty times Keras's own `fit`",
-            "1,000 times faster",
-            f"{found['engine_times_faster_than_fit']:,.0f} times: {found['engine_seconds']:.2f} s against 30 x "
-            f"{found['keras_fit_seconds_per_replica']:.0f} s ({found['engine_times_faster_than_fit_compiling']:,.0f} "
-            "times where the loops must be compiled first, once on a machine)",
-        ),
-        (
-            "the same against JAX's `vmap` and `scan`, compiled",
-            "3 times faster",
-            f"{found['engine_times_faster_than_jax']:.1f} times ({found['jax_seconds']:.2f} s)",
-        ),
-        (
-            "the same against plain loops by Numba that record less",
-            "",
-            f"{1 / found['engine_over_floor']:.1f} times faster ({found['floor_seconds']:.2f} s)",
-        ),
-        (
-            "a replica more (from 30 to 300), against those loops",
-            "at most 2 times as long",
-            f"{found['marginal_over_floor']:.2f} times ({1000 * found['marginal_seconds_per_replica']:.0f} ms)",
-        ),
-        (
-            "cold `dvc repro`: 7 variants x 30 replicas, evaluated and tracked",
-            "at most 1.5 `fit`s",
-            f"{found['cold_repro_in_fits']:.2f} ({found['cold_repro_seconds']:.0f} s)",
-        ),
-        (
-            "`dvc repro` with nothing to do, more than DVC needs for such a graph",
-            "at most 0.3 s",
-            f"{found['noop_repro_more_than_dvc_seconds']:.2f} s (of {found['noop_repro_seconds']:.1f} s)",
-        ),
-        ("`dvc repro` with one variant edited", "at most 20 s", f"{found['edited_repro_seconds']:.1f} s"),
-        (
-            "publishing to SQLite, points a second over a whole `track`, models included",
-            "10,000",
-            f"{found['published_points_per_second']:,.0f}",
-        ),
-        (
-            "peak memory, 300 replicas of 20 hidden layers",
-            "under 1.5 GiB",
-            f"{found['peak_memory_300_replicas_20_layers_gib']:.2f} GiB",
-        ),
-    ]
+    rows = [(what, goal, said.format(**results["measured"])) for what, goal, said in ROWS]
     lines = ["| | goal | measured |", "|---|---|---|", *(f"| {' | '.join(row)} |" for row in rows)]
+    machine = results["machine"]
     made_with = ", ".join(f"{name} {value}" for name, value in machine.items() if name != "cores")
     return "\n".join(
         [*lines, "", f"Medians of {results['rounds']} rounds in turn on {machine['cores']} cores; {made_with}.", ""]
