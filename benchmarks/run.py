@@ -2,8 +2,9 @@
 
     engine    thirty replicas of relu_5 by the engine, by JAX and by hand-written loops, and one by Keras's `fit`, in
               turn; and what a replica more costs, from 30 to 300, the engine's and the loops'
-    pipeline  a cold `make repro` of a fresh clone (all variants, evaluated, tracked), nothing to do, one variant edited,
-              publishing into an empty store, and the peak of memory of 300 replicas of 20 hidden layers
+    pipeline  a cold `make repro` of a fresh clone (all variants, evaluated, tracked), a `dvc repro` with nothing to do
+              and with one variant edited, publishing into an empty store, and the peak of memory of 300 replicas of 20
+              hidden layers
 
 The machine may be shared: read the ratios, not the seconds. Writes benchmarks/results.json, and the README's table.
 """
