@@ -348,9 +348,9 @@ def test_killed_training_is_done_anew(workspace: Workspace) -> None:
     """Killed while it wrote its results, training leaves nothing that the next `dvc repro` would take for whole."""
     names = set(workspace.content("runs/small"))
     workspace.edit({"variants.small.hidden_layers": 4})
-    trained = workspace.folder / "runs" / "small" / "history.nc"
-    old = trained.stat().st_mtime_ns
-    workspace.kill_when(lambda: trained.exists() and trained.stat().st_mtime_ns != old, "dvc", "repro")
+    first = workspace.folder / "runs" / "small" / "recipe.json"  # a tenth of a second before all others
+    old = first.stat().st_mtime_ns
+    workspace.kill_when(lambda: first.exists() and first.stat().st_mtime_ns != old, "dvc", "repro")
     assert set(workspace.content("runs/small")) != names
 
     again = workspace.run("dvc", "repro", "evaluate@small")
