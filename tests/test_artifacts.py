@@ -148,6 +148,14 @@ def test_results_are_tied_to_their_recipe() -> None:
         runs.expect_recipe("v", {"variant": {"units": 6}})
 
 
+def test_the_variant_is_read_as_it_was_trained() -> None:
+    runs.save_recipe("v", {"variant": {"units": 5}, "training": {}})
+    assert runs.load_variant("v") == {"units": 5}
+    runs.save_recipe("v", {"training": {}})
+    with pytest.raises(UserError, match=r"^runs/v/recipe.json: no variant: must have it"):
+        runs.load_variant("v")
+
+
 def test_any_replica_can_be_exported(result: Trained, circles: Split) -> None:
     saved(result, variant())
     export.export("v", "3", Path("three.keras"))

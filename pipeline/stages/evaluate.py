@@ -2,25 +2,24 @@
 
 from pipeline.artifacts.evaluations import figure_path, save_evaluation
 from pipeline.artifacts.figures import save_figure
-from pipeline.artifacts.measured.runs import load_history, load_predictions
+from pipeline.artifacts.measured.runs import load_history, load_predictions, load_variant
 from pipeline.artifacts.measured.splits import load_split
 from pipeline.diagnosis.causes import fates
 from pipeline.evaluation import summary
 from pipeline.foundations.errors import one_argument, reported_in_one_line
-from pipeline.params import file, variants
+from pipeline.params import file
 from pipeline.params.diagnosis import DiagnosisParams
 from pipeline.params.evaluation import EvaluationParams
 from pipeline.plots.replicas import accuracy, gradients, surfaces
 
 
 def main(variant: str) -> None:
-    """Read `evaluation` and the variant's run, write its evaluation."""
+    """Read the thresholds and the variant's run, write its evaluation."""
     document = file.read()
     threshold = file.section(document, "evaluation", EvaluationParams).learned_accuracy
     thresholds = file.section(document, "diagnosis", DiagnosisParams)
-    recipe = variants.resolve(document, variant).model_dump()
     history, predictions, split = load_history(variant), load_predictions(variant), load_split()
-    evaluation = summary.evaluate(variant, history, recipe, threshold, thresholds)
+    evaluation = summary.evaluate(variant, history, load_variant(variant), threshold, thresholds)
     headline = summary.headline(variant, evaluation.metrics)
     replicas = accuracy.Replicas(history, list(fates(evaluation.replicas)))
     save_figure(accuracy.accuracy_over_epochs(replicas, headline, threshold), figure_path(variant, "accuracy"))

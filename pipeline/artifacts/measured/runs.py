@@ -98,6 +98,18 @@ def load_recipe(variant: str) -> dict[str, Any]:
     return load_json(recipe_path(variant))
 
 
+def load_variant(variant: str) -> dict[str, Any]:
+    """The resolved variant, as it was trained.
+
+    Raises:
+        UserError: missing or damaged.
+    """
+    found = load_recipe(variant).get("variant")
+    if not isinstance(found, dict):
+        raise UserError(f"{recipe_path(variant)}: no variant: must have it; `dvc repro` makes it anew")
+    return found
+
+
 def expect_recipe(variant: str, recipe: dict[str, Any]) -> None:
     """Raises: UserError: the variant was trained with something else, so its results are not this recipe's."""
     trained = load_recipe(variant)
