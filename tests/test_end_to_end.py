@@ -374,7 +374,12 @@ MISTAKES: dict[str, tuple[Callable[[Workspace], None], list[str], str]] = {
         stage("train", "small"),
         "variants.small.activation: rellu: ",
     ),
-    "unknown variant": (lambda it: None, stage("evaluate", "large"), "variants.large: not found"),
+    "unknown variant": (lambda it: None, stage("train", "large"), "variants.large: not found"),
+    "variant that was never trained": (
+        lambda it: None,
+        stage("evaluate", "large"),
+        "runs/large: not found: `dvc repro` makes it, if params.yaml has a variant large",
+    ),
     "not YAML": (
         lambda it: (it.folder / "params.yaml").write_text("data: [1"),
         stage("generate"),

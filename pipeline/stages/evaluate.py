@@ -18,8 +18,9 @@ def main(variant: str) -> None:
     document = file.read()
     threshold = file.section(document, "evaluation", EvaluationParams).learned_accuracy
     thresholds = file.section(document, "diagnosis", DiagnosisParams)
+    recipe = load_variant(variant)
     history, predictions, split = load_history(variant), load_predictions(variant), load_split()
-    evaluation = summary.evaluate(variant, history, load_variant(variant), threshold, thresholds)
+    evaluation = summary.evaluate(variant, history, recipe, threshold, thresholds)
     headline = summary.headline(variant, evaluation.metrics)
     replicas = accuracy.Replicas(history, list(fates(evaluation.replicas)))
     save_figure(accuracy.accuracy_over_epochs(replicas, headline, threshold), figure_path(variant, "accuracy"))

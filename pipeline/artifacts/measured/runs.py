@@ -104,6 +104,8 @@ def load_variant(variant: str) -> dict[str, Any]:
     Raises:
         UserError: missing or damaged.
     """
+    if not folder(variant).is_dir():
+        raise UserError(f"{folder(variant)}: not found: `dvc repro` makes it, if params.yaml has a variant {variant}")
     found = load_recipe(variant).get("variant")
     if not isinstance(found, dict):
         raise UserError(f"{recipe_path(variant)}: no variant: must have it; `dvc repro` makes it anew")
