@@ -45,7 +45,7 @@ ROWS = (
     ),
     (
         "the same, more than with stages that do nothing and depend on neither code nor parameters",
-        "",
+        "at most 0.3 s",
         "{noop_repro_more_than_bare_seconds:.2f} s",
     ),
     ("`dvc repro` with one variant edited", "at most 20 s", "{edited_repro_seconds:.1f} s"),

@@ -17,8 +17,10 @@ from conftest import training, variant
 from pipeline import export
 from pipeline.artifacts import models
 from pipeline.artifacts.measured import points, runs, splits
+from pipeline.artifacts.receipt import load_receipt
 from pipeline.backend import keras
 from pipeline.foundations import files, tables
+from pipeline.foundations.arrays import packed
 from pipeline.foundations.errors import UserError
 from pipeline.params.variants import VariantParams
 from pipeline.records.history import best_replica, median_replica
@@ -151,9 +153,23 @@ def test_results_are_tied_to_their_recipe() -> None:
 def test_the_variant_is_read_as_it_was_trained() -> None:
     runs.save_recipe("v", {"variant": {"units": 5}, "training": {}})
     assert runs.load_variant("v") == {"units": 5}
-    runs.save_recipe("v", {"training": {}})
-    with pytest.raises(UserError, match=r"^runs/v/recipe.json: no variant: must have it"):
-        runs.load_variant("v")
+    for damaged in ("{}", "[]", '{"variant": 1}'):
+        runs.recipe_path("v").write_text(damaged)
+        with pytest.raises(UserError, match=r"^runs/v/recipe.json: no variant: must have it"):
+            runs.load_variant("v")
+    with pytest.raises(UserError, match=r"^runs/w: not found: `dvc repro` makes it, if params.yaml has a variant w$"):
+        runs.load_variant("w")
+
+
+def test_arrays_are_the_bytes_that_xarray_itself_writes(circles: Split) -> None:
+    history = train(variant(), "v", circles, training(histograms=True)).history
+    assert packed(history) == bytes(history.to_netcdf(engine="scipy", format="NETCDF3_64BIT"))
+
+
+def test_a_damaged_receipt_is_none(tmp_path: Path) -> None:
+    for damaged in ("[]", '{"v": 1}', "{"):
+        (tmp_path / "receipt.json").write_text(damaged)
+        assert load_receipt(tmp_path / "receipt.json") == {}
 
 
 def test_any_replica_can_be_exported(result: Trained, circles: Split) -> None:

@@ -98,9 +98,16 @@ def test_train_of_a_variant_is_handed_that_variant_alone() -> None:
     assert "variants" not in STAGES["train"]["params"]
 
 
+def test_a_study_is_handed_its_own_base_alone() -> None:
+    assert {"studies.${key}", "variants.${item.base}"} <= set(STAGES["study"]["params"])
+    assert not {"studies", "variants"} & set(STAGES["study"]["params"])
+
+
 def test_a_threshold_a_plot_or_tracking_retrains_nothing() -> None:
     assert not {"evaluation", "diagnosis", "comparison", "tracking"} & sections("train")
-    assert not any(room in dep for dep in STAGES["train"]["deps"] for room in ("plots/", "evaluation/", "tracking/"))
+    rooms = {dep.split("/")[1] for dep in STAGES["train"]["deps"] if dep.startswith("pipeline/")}
+    assert "training" in rooms
+    assert not rooms & {"plots", "evaluation", "comparison", "diagnosis", "report", "contents", "tracking", "ui"}
 
 
 @pytest.mark.parametrize("stage", ["generate", "split", "train", "evaluate", "compare", "track", "study"])
@@ -155,3 +162,16 @@ def test_all_packages_are_empty_but_the_guard_of_the_stages() -> None:
 def test_the_locks_hold_no_address() -> None:
     for lock in ("requirements.lock", "benchmarks/requirements.lock"):
         assert not re.search(r"https?://|--index-url|--find-links", (ROOT / lock).read_text())
+
+
+HIDDEN = """
+import sys
+import pipeline.backend
+assert not {"sklearn", "matplotlib", "jax"} & set(sys.modules)
+import matplotlib.pyplot, sklearn.base
+"""
+
+
+def test_keras_comes_without_what_nobody_here_uses_of_it() -> None:
+    """Neither loaded nor marked as missing: others can import it."""
+    subprocess.run([sys.executable, "-c", HIDDEN], cwd=ROOT, check=True)

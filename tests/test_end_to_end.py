@@ -348,7 +348,7 @@ def test_killed_training_is_done_anew(workspace: Workspace) -> None:
     """Killed while it wrote its results, training leaves nothing that the next `dvc repro` would take for whole."""
     names = set(workspace.content("runs/small"))
     workspace.edit({"variants.small.hidden_layers": 4})
-    first = workspace.folder / "runs" / "small" / "recipe.json"  # a tenth of a second before all others
+    first = workspace.folder / "runs" / "small" / "recipe.json"  # written before all others
     old = first.stat().st_mtime_ns
     workspace.kill_when(lambda: first.exists() and first.stat().st_mtime_ns != old, "dvc", "repro")
     assert set(workspace.content("runs/small")) != names

@@ -16,9 +16,11 @@ def of_study(study: str) -> Path:
 def load_receipt(path: Path = RECEIPT) -> dict[str, dict[str, str]]:
     """What was published last, as `save_receipt` takes it; nothing where that is not known."""
     try:
-        return load_json(path)
+        found = load_json(path)
     except UserError:
         return {}
+    whole = isinstance(found, dict) and all(isinstance(each, dict) for each in found.values())
+    return found if whole else {}
 
 
 def remove_receipt(path: Path = RECEIPT) -> None:

@@ -18,10 +18,8 @@ def packed(dataset: xr.Dataset) -> bytes:
     buffer = BytesIO()
     store = ScipyDataStore(buffer, mode="w", format="NETCDF3_64BIT")
     dataset.dump_to_store(store)
-    store.sync()
-    written = buffer.getvalue()
-    store.close()
-    return written
+    store.close()  # writes
+    return buffer.getvalue()
 
 
 def save_arrays(dataset: xr.Dataset, path: Path) -> None:

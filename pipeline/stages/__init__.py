@@ -1,4 +1,4 @@
-"""The stages that dvc.yaml runs, each a short process of the project's own environment."""
+"""The stages that dvc.yaml runs, each a process of the project's own environment."""
 
 import atexit
 import gc
@@ -11,7 +11,7 @@ if any(find_spec(package) is None for package in ("pydantic", "ruamel", "xarray"
         "run `make setup` once, then `. .venv/bin/activate` in this shell, and try again"
     )
 
-# Python looks for cyclic garbage after every 700 new objects, and once more at the end: a seventh of the time of a
-# stage that draws, and there is next to none.
+# Python looks for cyclic garbage after every few hundred new objects, and once more at the end: a seventh of the time
+# of a stage that draws. What it would find there is little beside what the stage needs anyway.
 gc.set_threshold(200_000)
 atexit.register(gc.freeze)

@@ -1,6 +1,7 @@
 """Keras models in MLflow's model format, made in a subprocess: TensorFlow stays out of the publishing process, and is
-imported only when there is something new to publish. (An `MLmodel` file holds a clock and a uuid, so training cannot
-make it.) The subprocess takes longer than all else that publishing does, so it is begun as early as can be."""
+imported only when there is something new to publish, as far as the receipt can tell. (An `MLmodel` file holds a clock
+and a uuid, so training cannot make it.) The subprocess takes longer than all else that publishing does, so it is begun
+as early as can be."""
 
 import json
 import subprocess
@@ -31,7 +32,7 @@ class Packages:
         self._place.cleanup()
 
     def prepare(self) -> None:
-        """Where it is certain that there will be something to package: let the subprocess import meanwhile."""
+        """Where there is likely something to package: let the subprocess import meanwhile."""
         if not self._waiting:
             self._waiting.append(_started())
 

@@ -99,14 +99,15 @@ def load_recipe(variant: str) -> dict[str, Any]:
 
 
 def load_variant(variant: str) -> dict[str, Any]:
-    """The resolved variant, as it was trained.
+    """The resolved variant, as it was trained; its values were checked then.
 
     Raises:
         UserError: missing or damaged.
     """
     if not folder(variant).is_dir():
         raise UserError(f"{folder(variant)}: not found: `dvc repro` makes it, if params.yaml has a variant {variant}")
-    found = load_recipe(variant).get("variant")
+    recipe = load_recipe(variant)
+    found = recipe.get("variant") if isinstance(recipe, dict) else None
     if not isinstance(found, dict):
         raise UserError(f"{recipe_path(variant)}: no variant: must have it; `dvc repro` makes it anew")
     return found

@@ -10,16 +10,32 @@ temporary workspaces share it.
 """
 
 import hashlib
+import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
 import numba
-from numba.core.caching import UserWideCacheLocator
+from numba.core.caching import CacheImpl, UserWideCacheLocator
 from platformdirs import user_cache_path
 
 ROOM = Path(__file__).resolve().parent
 SOURCES = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(ROOM.glob("*.py")))).hexdigest()
-KEPT = Path(numba.config.CACHE_DIR or user_cache_path("why-deep-networks-fail-to-train")) / f"compiled-{SOURCES[:16]}"
+KEPT = Path(numba.config.CACHE_DIR or user_cache_path("why-deep-networks-fail-to-train"))
+
+
+@cache
+def folder() -> Path | None:
+    """Where the code of these sources is kept: beside them where nothing can be written elsewhere."""
+    for parent in (KEPT, ROOM / "__pycache__"):
+        found = parent / f"compiled-{SOURCES[:16]}"
+        try:
+            found.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=found).close()
+        except OSError:
+            continue
+        return found
+    return None
 
 
 class ByContent(UserWideCacheLocator):
@@ -31,27 +47,19 @@ class ByContent(UserWideCacheLocator):
 
     @classmethod
     def from_function(cls, py_func: Any, py_file: str) -> Self | None:
-        """None for code of others, and where the folder cannot be written: Numba then asks its next locator."""
-        if Path(py_file).resolve().parent != ROOM:
-            return None
-        own = cls(py_func, py_file)
-        try:
-            own.ensure_cache_path()
-        except OSError:
-            return None
-        return own
+        """None for code of others, and where nothing can be written: Numba then asks its next locator."""
+        return cls(py_func, py_file) if Path(py_file).resolve().parent == ROOM and folder() else None
 
     def get_cache_path(self) -> str:
         """The folder."""
-        return str(KEPT)
+        return str(folder())
 
     def get_source_stamp(self) -> str:
         """What must be equal for kept code to be used."""
         return SOURCES
 
 
-numba.config.CACHE_LOCATOR_CLASSES = (
-    f"{__name__}.{ByContent.__name__},UserProvidedCacheLocator,InTreeCacheLocator,UserWideCacheLocator"
-)
+others = numba.config.CACHE_LOCATOR_CLASSES or ",".join(each.__name__ for each in CacheImpl._locator_classes)
+numba.config.CACHE_LOCATOR_CLASSES = f"{__name__}.{ByContent.__name__},{others}"
 compiled = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz", "arcp"})
 inlined = numba.njit(inline="always", error_model="numpy", fastmath={"reassoc", "contract", "nsz", "arcp"})
