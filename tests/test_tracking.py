@@ -19,7 +19,16 @@ from mlflow.exceptions import MlflowException
 from PIL import Image
 from test_evaluation import evaluated, history
 
-from pipeline.contents.variant import Point, Source, VariantContent, VariantFiles, assemble, flattened, log_spaced
+from pipeline.contents.variant import (
+    Point,
+    Source,
+    VariantContent,
+    VariantFiles,
+    assemble,
+    flattened,
+    log_spaced,
+    not_published,
+)
 from pipeline.foundations.errors import UserError
 from pipeline.params.tracking import TrackingParams
 from pipeline.tracking import images, publish, store
@@ -201,6 +210,22 @@ def test_values_that_are_not_finite_are_left_out(client: MlflowClient) -> None:
     assert points.replicas[0].tags == {"outcome": "not_learned", "cause": "exploding"}
     assert "test_loss" not in {point.key for point in points.replicas[0].points}
     assert all(math.isfinite(point.value) for each in [points, *points.replicas] for point in each.points)
+
+
+def test_models_are_packaged_for_another_training_and_not_for_another_judgement(tmp_path: Path) -> None:
+    outputs, judged = tmp_path / "v.bin", tmp_path / "v.csv"
+    outputs.write_bytes(b"1")
+    judged.write_bytes(b"1")
+
+    def source() -> Source:
+        return Source("v", RECIPE, {"training": {"seed": 4}}, VariantFiles([outputs], [judged], {}, []))
+
+    receipt = {"v": {"fingerprint": source().fingerprint, "judgement": "1"}}
+    judged.write_bytes(b"2")
+    assert not_published([source()], receipt) == set()
+    outputs.write_bytes(b"2")
+    assert not_published([source()], receipt) == {"v"}
+    assert not_published([source()], {}) == {"v"}
 
 
 def test_the_fingerprint_is_of_recipe_and_training_and_the_judgement_of_the_evaluation(

@@ -122,6 +122,12 @@ class Source:
         return digest({**self.shared, "variant": {self.variant: self.recipe}}, self.files.trained)
 
 
+def not_published(sources: Iterable[Source], receipt: Mapping[str, Mapping[str, str]]) -> set[str]:
+    """The variants whose training MLflow does not hold yet, as far as the receipt can tell. Another judgement of the
+    same training needs no new models."""
+    return {each.variant for each in sources if receipt.get(each.variant, {}).get("fingerprint") != each.fingerprint}
+
+
 def assemble(
     source: Source, evaluation: VariantEvaluation, models: dict[str, int], tracking: TrackingParams
 ) -> VariantContent:

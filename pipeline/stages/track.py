@@ -5,7 +5,7 @@ from typing import Any
 
 from pipeline.artifacts import evaluations, receipt
 from pipeline.artifacts.measured import runs, splits
-from pipeline.contents.variant import Source, VariantContent, VariantFiles, assemble
+from pipeline.contents.variant import Source, VariantContent, VariantFiles, assemble, not_published
 from pipeline.foundations.errors import reported_in_one_line
 from pipeline.params import file, variants
 from pipeline.params.comparison import ComparisonParams
@@ -26,7 +26,7 @@ def main() -> None:
     params = file.section(document, "tracking", TrackingParams)
     pair = file.section(document, "comparison", ComparisonParams).pair
     sources, known = [_source(name, document) for name in variants.names(document)], receipt.load_receipt()
-    new = {each.variant for each in sources if known.get(each.variant, {}).get("fingerprint") != each.fingerprint}
+    new = not_published(sources, known)
     with Packages() as packages:
         if new:
             packages.prepare()
