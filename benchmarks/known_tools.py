@@ -27,7 +27,6 @@ from pipeline.params.diagnosis import DiagnosisParams
 
 DEAD, SATURATED = "dead", "saturated"
 FUNCTIONS = {"relu": lambda z: np.maximum(z, 0), "tanh": np.tanh}
-OURS = {"born_dead": DEAD, "died_in_training": DEAD, "saturated": SATURATED}
 
 
 @dataclass(frozen=True)

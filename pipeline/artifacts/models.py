@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.artifacts.measured.runs import load_recipe, load_weights, recipe_path, weights_path
+from pipeline.artifacts.measured.runs import load_variant, load_weights, recipe_path, weights_path
 from pipeline.backend import keras
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import replacing
@@ -33,7 +33,7 @@ def replica_model(variant: str, replica: int) -> keras.Model:
 def replica_models(variant: str, replicas: Sequence[int]) -> Iterator[keras.Model]:
     """As `replica_model`, for several replicas: one model, built once, that gets the weights of one after the other."""
     stacks, weights = load_weights(variant), weights_path(variant)
-    recipe = check(load_recipe(variant).get("variant"), str(recipe_path(variant)), VariantParams)
+    recipe = check(load_variant(variant), str(recipe_path(variant)), VariantParams)
     model = build(recipe, _inputs(stacks, weights), variant).model
     trained = min(len(stack) for stack in stacks.values())
     for replica in replicas:

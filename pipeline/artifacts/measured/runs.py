@@ -95,7 +95,10 @@ def load_recipe(variant: str) -> dict[str, Any]:
     Raises:
         UserError: missing or damaged.
     """
-    return load_json(recipe_path(variant))
+    found = load_json(recipe_path(variant))
+    if not isinstance(found, dict) or not isinstance(found.get("variant"), dict):
+        raise UserError(f"{recipe_path(variant)}: no variant: must have it; `dvc repro` makes it anew")
+    return found
 
 
 def load_variant(variant: str) -> dict[str, Any]:
@@ -106,11 +109,7 @@ def load_variant(variant: str) -> dict[str, Any]:
     """
     if not folder(variant).is_dir():
         raise UserError(f"{folder(variant)}: not found: `dvc repro` makes it, if params.yaml has a variant {variant}")
-    recipe = load_recipe(variant)
-    found = recipe.get("variant") if isinstance(recipe, dict) else None
-    if not isinstance(found, dict):
-        raise UserError(f"{recipe_path(variant)}: no variant: must have it; `dvc repro` makes it anew")
-    return found
+    return load_recipe(variant)["variant"]
 
 
 def expect_recipe(variant: str, recipe: dict[str, Any]) -> None:
