@@ -265,7 +265,7 @@ def test_results_of_other_parameters_are_refused(workspace: Path) -> None:
     shutil.rmtree("evaluations/v")
     with pytest.raises(UserError, match=r"^evaluations/v/replicas.csv: not found: `dvc repro` makes it"):
         tensorboard.write()
-    runs.save_recipe("v", {})
+    runs.save_recipe("v", {"variant": {"units": 99}, "training": {}})
     with pytest.raises(UserError, match=r"^runs/v: trained with other parameters than params.yaml says now"):
         tensorboard.write()
     shutil.rmtree("runs/v")
