@@ -1,8 +1,11 @@
 """How the kernels of this room are compiled: by Numba, to machine code that is kept for the next process.
 
 `fastmath` lets a sum over samples be taken in the order that suits the processor's vectors. Nothing else is given
-up: infinities and what is not a number stay what they are, for a diverged replica must be seen. The same code on one
-type of processor gives the same bits.
+up: infinities and what is not a number stay what they are, for a diverged replica must be seen.
+
+On x86-64 the code is tuned for one processor, whichever it runs on: LLVM would choose the width of vectors by the
+processor's name, and with it the order of sums, so that two machines with the same instructions gave different bits.
+The same code on one type of processor gives the same bits.
 
 Compiling takes some ten seconds, once for each state of these sources on a machine. The code lies in the user's cache
 folder, or under NUMBA_CACHE_DIR where that is set, and is found there by these sources' bytes: clones and DVC's
@@ -10,6 +13,7 @@ temporary workspaces share it.
 """
 
 import hashlib
+import platform
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -21,6 +25,7 @@ from platformdirs import user_cache_path
 
 ROOM = Path(__file__).resolve().parent
 SOURCES = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(ROOM.glob("*.py")))).hexdigest()
+TUNED_FOR = "haswell"  # vectors of 256 bits; its instructions are still those of the processor at hand
 KEPT = Path(numba.config.CACHE_DIR or user_cache_path("why-deep-networks-fail-to-train"))
 
 
@@ -59,6 +64,8 @@ class ByContent(UserWideCacheLocator):
         return SOURCES
 
 
+if platform.machine() in ("x86_64", "AMD64") and numba.config.CPU_NAME is None:
+    numba.config.CPU_NAME = TUNED_FOR
 others = numba.config.CACHE_LOCATOR_CLASSES or ",".join(each.__name__ for each in CacheImpl._locator_classes)
 numba.config.CACHE_LOCATOR_CLASSES = f"{__name__}.{ByContent.__name__},{others}"
 compiled = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz", "arcp"})
