@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from test_evaluation import evaluated, history
 
 from pipeline.artifacts.figures import save_figure
+from pipeline.colours import OUTCOMES
 from pipeline.comparison import comparison
 from pipeline.comparison.study import cells_table, ranked
 from pipeline.diagnosis.causes import FATES
@@ -21,7 +22,6 @@ from pipeline.plots import comparison as compared
 from pipeline.plots import points, study, weights
 from pipeline.plots.replicas import accuracy, gradients, surfaces
 from pipeline.plots.replicas.accuracy import Replicas
-from pipeline.plots.replicas.fates import FATE_COLOURS
 from pipeline.plots.style import GRADIENT_RANGE
 from pipeline.records.points import Points
 
@@ -113,13 +113,13 @@ def test_accuracy_shows_every_replica_in_its_colour_and_the_median() -> None:
     axes = FIGURES["accuracy"]().axes[1]
     for replica, fate in zip(LEARNS.test_accuracy.values, REPLICAS["learns"].fates, strict=True):
         colours = [line.get_color() for line in axes.lines if np.array_equal(line.get_ydata(), replica)]
-        assert colours == [FATE_COLOURS[fate]]
+        assert colours == [OUTCOMES[fate]]
     assert any(len(line) == 3 and np.allclose(line, [0.5, 0.65, 0.7]) for line in lines(axes))
 
 
 def test_every_fate_has_a_colour_of_its_own() -> None:
-    assert set(FATE_COLOURS) == set(FATES)
-    assert len(set(FATE_COLOURS.values())) == len(FATES)
+    assert set(OUTCOMES) == set(FATES)
+    assert len(set(OUTCOMES.values())) == len(FATES)
 
 
 def test_heat_maps_share_one_scale_and_one_height_for_a_layer() -> None:

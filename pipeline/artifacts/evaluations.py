@@ -1,10 +1,13 @@
-"""What `evaluate` leaves of a variant: tables, figures and the metrics file."""
+"""What `evaluate` leaves of a variant: tables, figures, the diagnosis and the metrics file."""
 
+from dataclasses import asdict
 from pathlib import Path
 
-from pipeline.evaluation.variant import VariantEvaluation
+from pipeline.diagnosis.remedies import Remedy
+from pipeline.evaluation.expectations import Expectation
+from pipeline.evaluation.variant import Diagnosis, VariantEvaluation
 from pipeline.foundations.errors import UserError
-from pipeline.foundations.files import load_json, save_json
+from pipeline.foundations.files import load_json, reading, save_json
 from pipeline.foundations.tables import load_table, save_table
 
 EVALUATIONS = Path("evaluations")
@@ -21,6 +24,11 @@ def metrics_path(variant: str) -> Path:
     return METRICS / f"{variant}.json"
 
 
+def diagnosis_path(variant: str) -> Path:
+    """The verdict, remedies and theory (JSON)."""
+    return folder(variant) / "diagnosis.json"
+
+
 def figure_path(variant: str, name: str) -> Path:
     """A figure of the variant."""
     return folder(variant) / f"{name}.png"
@@ -32,15 +40,16 @@ def figures(variant: str) -> list[Path]:
 
 
 def tables(variant: str) -> list[Path]:
-    """All tables of the variant, and its metrics file."""
-    return [*sorted(folder(variant).glob("*.csv")), metrics_path(variant)]
+    """All tables of the variant, its diagnosis and its metrics file."""
+    return [*sorted(folder(variant).glob("*.csv")), diagnosis_path(variant), metrics_path(variant)]
 
 
 def save_evaluation(variant: str, evaluation: VariantEvaluation) -> None:
-    """Tables and metrics; figures are saved one by one."""
+    """Tables, diagnosis and metrics; figures are saved one by one."""
     save_table(evaluation.replicas, folder(variant) / "replicas.csv")
     save_table(evaluation.curves, folder(variant) / "curves.csv")
     save_table(evaluation.layers, folder(variant) / "layers.csv")
+    save_json(asdict(evaluation.diagnosis), diagnosis_path(variant))
     save_json(evaluation.metrics, metrics_path(variant))
 
 
@@ -53,7 +62,19 @@ def load_evaluation(variant: str) -> VariantEvaluation:
         raise UserError(f"{folder(variant) / 'replicas.csv'}: {found}")
     return VariantEvaluation(
         metrics,
+        _load_diagnosis(variant),
         replicas,
         load_table(folder(variant) / "curves.csv", ["epoch", "learned_share", "alive_share"]),
         load_table(folder(variant) / "layers.csv", ["epoch", "layer", "living"]),
     )
+
+
+def _load_diagnosis(variant: str) -> Diagnosis:
+    path = diagnosis_path(variant)
+    with reading(path, "verdict, cause, remedies and theory"):
+        found = load_json(path)
+        remedies, theory = (
+            [Remedy(**each) for each in found["remedies"]],
+            [Expectation(**each) for each in found["theory"]],
+        )
+        return Diagnosis(found["verdict"], found["cause"], remedies, theory)

@@ -1,6 +1,7 @@
 """Keras models of single replicas, made from what training left; as `.keras` files whose bytes depend on nothing else.
 
-Training leaves weights and recipe, of which any replica's model follows: it need not import Keras to save one.
+Training leaves weights and recipe, of which any replica's model follows: it need not import Keras to save one. A model
+takes raw inputs: their scaling, as it was when the replica was trained, is its first layer.
 """
 
 import json
@@ -11,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.artifacts.measured.runs import load_variant, load_weights, recipe_path, weights_path
+from pipeline.artifacts.measured.runs import load_recipe, load_scaling, load_weights, recipe_path, weights_path
 from pipeline.backend import keras
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import replacing
-from pipeline.model.network import FIRST_KERNEL, build
+from pipeline.model.network import build
 from pipeline.params.file import check
 from pipeline.params.variants import VariantParams
 
@@ -33,8 +34,9 @@ def replica_model(variant: str, replica: int) -> keras.Model:
 def replica_models(variant: str, replicas: Sequence[int]) -> Iterator[keras.Model]:
     """As `replica_model`, for several replicas: one model, built once, that gets the weights of one after the other."""
     stacks, weights = load_weights(variant), weights_path(variant)
-    recipe = check(load_variant(variant), str(recipe_path(variant)), VariantParams)
-    model = build(recipe, _inputs(stacks, weights), variant).model
+    recipe = check(load_recipe(variant)["variant"], str(recipe_path(variant)), VariantParams)
+    scaling = load_scaling(variant)
+    model = build(recipe, len(scaling.names), variant, scaling).model
     trained = min(len(stack) for stack in stacks.values())
     for replica in replicas:
         if not 0 <= replica < trained:
@@ -66,14 +68,6 @@ def save_model(model: keras.Model, path: Path) -> None:
     with replacing(path) as temporary:
         model.save(temporary)
         _make_reproducible(temporary)
-
-
-def _inputs(stacks: Mapping[str, np.ndarray], path: Path) -> int:
-    """By the first kernel, which is [replica, input, unit]."""
-    kernel = stacks.get(FIRST_KERNEL)
-    if kernel is None or kernel.ndim != 3:
-        raise UserError(f"{path}: no {FIRST_KERNEL} [replica, input, unit]: must have it; `dvc repro` makes it anew")
-    return kernel.shape[1]
 
 
 def _make_reproducible(path: Path) -> None:

@@ -143,7 +143,7 @@ def assemble(
         fingerprint=source.fingerprint,
         judgement=digest(tracking.model_dump(), files.judged),
         params={**own, **flattened(source.shared)},
-        description=description(variant, evaluation.metrics),
+        description=description(variant, evaluation),
         points=variant_points(evaluation, tracking),
         replicas=[
             replica_content(row, {"variant": variant, **own}, seed) for row in evaluation.replicas.to_dict("records")
@@ -179,15 +179,16 @@ def _flat(value: Any, path: tuple[str, ...]) -> Iterator[tuple[str, str]]:
         yield ".".join(path), str(list(value) if isinstance(value, tuple) else value)
 
 
-def description(variant: str, metrics: Mapping[str, Any]) -> str:
+def description(variant: str, evaluation: VariantEvaluation) -> str:
     """The verdict, and the result in two sentences (Markdown)."""
+    metrics, diagnosis = evaluation.metrics, evaluation.diagnosis
     learned, accuracy, living = metrics["learned"], metrics["test_accuracy"], metrics["living"]
     low, high = (100 * end for end in learned["interval"])
     return (
         f"**{variant}: {learned['count']} of {metrics['replicas']} replicas learned** "
         f"(95% interval {low:.0f} to {high:.0f}%), with a median test accuracy of {accuracy['median']:.3f} "
         f"(quartiles {accuracy['q25']:.3f} to {accuracy['q75']:.3f}).\n\n"
-        f"{metrics['verdict']}{helps(metrics['remedies'])}\n\n"
+        f"{diagnosis.verdict}{helps(diagnosis.remedies)}\n\n"
         f"{living['at_start']} of them had no dead layer before training and {living['at_end']} at its end; "
         "gradient statistics are medians over those living at each epoch, whose share is `alive_share`."
     )

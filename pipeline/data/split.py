@@ -4,7 +4,7 @@ from sklearn.preprocessing import MinMaxScaler
 
 from pipeline.foundations.errors import UserError
 from pipeline.params.split import SplitParams
-from pipeline.records.points import Points, Scaling, Split
+from pipeline.records.points import Points, Scaling, Split, input_names
 
 
 def split(points: Points, params: SplitParams) -> tuple[Split, Scaling]:
@@ -20,4 +20,4 @@ def split(points: Points, params: SplitParams) -> tuple[Split, Scaling]:
     scaler.fit(points.inputs if params.fit_scaler_on == "all" else points.inputs[:cut])
     inputs = scaler.transform(points.inputs)
     parts = Split(Points(inputs[:cut], points.labels[:cut]), Points(inputs[cut:], points.labels[cut:]))
-    return parts, Scaling(offset=scaler.min_, factor=scaler.scale_)
+    return parts, Scaling(input_names(points), offset=scaler.min_, factor=scaler.scale_)

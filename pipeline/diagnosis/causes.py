@@ -56,3 +56,8 @@ def fates(replicas: pd.DataFrame) -> pd.Series:
         replicas: with the columns `outcome` and `cause`, a row a replica.
     """
     return replicas.cause.where(replicas.outcome != LEARNED, LEARNED)
+
+
+def spelled(outcome: str) -> str:
+    """ "born_dead" -> "born dead"."""
+    return outcome.replace("_", " ")

@@ -38,9 +38,9 @@ def suggest(cause: str, recipe: Mapping[str, Any], epochs: int) -> list[Remedy]:
     return [remedy for remedy in _ALL[cause](recipe, epochs) if not _taken(remedy, recipe)]
 
 
-def helps(remedies: Sequence[Mapping[str, Any]]) -> str:
-    """ " Most likely to help: ..." from the metrics file's remedies, the first few; nothing where there are none."""
-    listed = "; ".join(str(Remedy(**remedy)) for remedy in remedies[:SAID])
+def helps(remedies: Sequence[Remedy]) -> str:
+    """ " Most likely to help: ...", the first few; nothing where there are none."""
+    listed = "; ".join(map(str, remedies[:SAID]))
     return f" Most likely to help: {listed}." if listed else ""
 
 

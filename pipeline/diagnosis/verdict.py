@@ -32,12 +32,17 @@ def verdict(
     """
     counts, total = outcomes(replicas), len(replicas)
     low, high = (f"{100 * end:.0f}" for end in interval)
-    sentences = [f"{name}: {counts[LEARNED]} of {total} replicas {_verb(counts[LEARNED], 'learn')} ({low} to {high}%)."]
+    sentences = [f"{name}: {learn(counts[LEARNED], total, 'replicas')} ({low} to {high}%)."]
     causes = [_SAY[cause](replicas[replicas.cause == cause], bound) for cause in CAUSES if counts[cause]]
     if causes:
         sentences.append(f"{_listed(causes)}.")
         sentences.append(_about_vanishing(counts, replicas, units, loss))
     return " ".join(sentence for sentence in sentences if sentence)
+
+
+def learn(count: int, total: int, what: str = "") -> str:
+    """ "1 of 30 learns", "2 of 30 replicas learn"."""
+    return " ".join([f"{count} of {total}", *([what] if what else []), "learns" if count == 1 else "learn"])
 
 
 def untrained(name: str, replicas: pd.DataFrame) -> str:
@@ -83,8 +88,9 @@ def _born_dead(rows: pd.DataFrame, bound: float | None) -> str:
 
 
 def _died(rows: pd.DataFrame, bound: float | None) -> str:
-    after, by = rows.died_after.median(), rows.died_by.median()
-    return f"{_counted(rows)} died in training (median: between epoch {after:.0f} and {by:.0f})"
+    after, by = (f"{epochs.median():.0f}" for epochs in (rows.died_after, rows.died_by))
+    when = f"at epoch {by}" if after == by else f"between epochs {after} and {by}"
+    return f"{_counted(rows)} died in training (median: {when})"
 
 
 def _saturated(rows: pd.DataFrame, bound: float | None) -> str:
@@ -113,10 +119,8 @@ def _counted(rows: pd.DataFrame) -> str:
     return str(len(rows))
 
 
-def _verb(count: int, one: str, many: str | None = None) -> str:
-    """learns / learn; is / are."""
-    if many is None:
-        one, many = f"{one}s", one
+def _verb(count: int, one: str, many: str) -> str:
+    """is / are."""
     return one if count == 1 else many
 
 

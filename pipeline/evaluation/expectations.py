@@ -1,7 +1,7 @@
 """Theory beside measurement: what is known of networks of a variant's kind before training, and what is measured."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,9 +28,9 @@ class Expectation:
     source: str
 
 
-def expectations(history: xr.Dataset, recipe: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """All that apply to the variant, as maps for the metrics file."""
-    return [asdict(each) for each in _expectations(history.isel(recorded_epoch=0), recipe)]
+def expectations(history: xr.Dataset, recipe: Mapping[str, Any]) -> list[Expectation]:
+    """All that apply to the variant."""
+    return list(_expectations(history.isel(recorded_epoch=0), recipe))
 
 
 def _expectation(

@@ -1,14 +1,13 @@
 """A variant in numbers: every number is about many replicas."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from pipeline.diagnosis.causes import LEARNED
+from pipeline.diagnosis.causes import CAUSES, LEARNED, spelled
 from pipeline.diagnosis.evidence import saturated_at
 from pipeline.diagnosis.remedies import suggest
 from pipeline.diagnosis.verdict import main_cause, outcomes, untrained, verdict
@@ -16,7 +15,7 @@ from pipeline.evaluation import replicas
 from pipeline.evaluation.expectations import expectations
 from pipeline.evaluation.intervals import wilson
 from pipeline.evaluation.replicas import learned_at, rounded, significant
-from pipeline.evaluation.variant import VariantEvaluation
+from pipeline.evaluation.variant import Diagnosis, VariantEvaluation
 from pipeline.params.diagnosis import DiagnosisParams
 from pipeline.records import history as record
 from pipeline.theory import born_dead_bound
@@ -38,9 +37,12 @@ def evaluate(
     """
     table = replicas.evaluate(history, threshold, params)
     counted = metrics(table)
-    judged = judgement(name, counted, table, history, recipe)
     return VariantEvaluation(
-        counted | judged, table, curves(history, threshold), layers(history, params.saturated_slope)
+        counted,
+        diagnosis(name, counted, table, history, recipe),
+        table,
+        curves(history, threshold),
+        layers(history, params.saturated_slope),
     )
 
 
@@ -61,11 +63,10 @@ def metrics(table: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def judgement(
+def diagnosis(
     name: str, content: Mapping[str, Any], table: pd.DataFrame, history: xr.Dataset, recipe: Mapping[str, Any]
-) -> dict[str, Any]:
-    """`verdict`, the sentences; `cause`, the one of most failures; `remedies` for it, the most promising first; and
-    `theory`, numbers known of such networks beside the measured ones.
+) -> Diagnosis:
+    """What the numbers say.
 
     Args:
         content: see `metrics`. recipe: the resolved variant.
@@ -83,12 +84,7 @@ def judgement(
         sentences += (
             f" Epoch 0 comes after {extra} epochs of pre-training, {extra // len(units)} a layer: extra budget."
         )
-    return {
-        "verdict": sentences,
-        "cause": cause,
-        "remedies": [asdict(remedy) for remedy in remedies],
-        "theory": [] if extra else expectations(history, recipe),
-    }
+    return Diagnosis(sentences, cause, remedies, [] if extra else expectations(history, recipe))
 
 
 def quartiles(values: pd.Series) -> dict[str, float | None]:
@@ -154,6 +150,13 @@ def headline(variant: str, content: dict[str, Any]) -> str:
     return (
         f"{variant}: {learned['count']} of {content['replicas']} replicas learned ({percent(low)} to {percent(high)}%)"
     )
+
+
+def in_short(variant: str, content: dict[str, Any]) -> str:
+    """The headline and how many replicas have each cause, the most frequent first: for a line or two of a terminal."""
+    counts = {cause: content["outcomes"][cause] for cause in CAUSES if content["outcomes"][cause]}
+    listed = ", ".join(f"{counts[cause]} {spelled(cause)}" for cause in sorted(counts, key=lambda each: -counts[each]))
+    return headline(variant, content) + (f": {listed}" if listed else "")
 
 
 def percent(share: float) -> str:

@@ -10,9 +10,9 @@ from pipeline.foundations.errors import UserError
 from pipeline.model import keras_objects
 from pipeline.model.initializers import RandomizedAsymmetric
 from pipeline.params.variants import VariantParams
+from pipeline.records.points import Scaling
 
 HIDDEN = "hidden"  # what the parts of hidden layers are named after, with the layer's number
-FIRST_KERNEL = f"{HIDDEN}_01/kernel"
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Network:
         return len(self.kernels)
 
 
-def build(variant: VariantParams, inputs: int, name: str) -> Network:
+def build(variant: VariantParams, inputs: int, name: str, scaling: Scaling | None = None) -> Network:
     """The network of a variant.
 
     hidden_layers 1:  inputs - dense - activation - dense(1) - sigmoid
@@ -70,12 +70,17 @@ def build(variant: VariantParams, inputs: int, name: str) -> Network:
     Args:
         inputs: number of inputs.
         name: the variant's name, for the model and for error messages.
+        scaling: of raw inputs, as a first layer; none by default, for training is handed scaled ones.
 
     Raises:
         UserError: an activation or initialiser that Keras does not know or the engine cannot replicate.
     """
     path = f"variants.{name}"
     stack = _Stack(keras.Input((inputs,), name="inputs"))
+    if scaling is not None:
+        stack.signal = keras.layers.Rescaling(scaling.factor.tolist(), scaling.offset.tolist(), name="scaling")(
+            stack.signal
+        )
     kernel = keras_objects.initializer(variant.kernel_initializer, f"{path}.kernel_initializer", variant.units)
     output_kernel = _output_initializer(variant, f"{path}.output_kernel_initializer", units=1)
     for number in range(1, variant.hidden_layers + 1):

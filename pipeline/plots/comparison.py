@@ -6,9 +6,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline.diagnosis.causes import FATES
-from pipeline.plots.replicas.fates import FATE_COLOURS, spelled
-from pipeline.plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, dress, figure, headed
+from pipeline.colours import BLACK, BLUE, GREEN, GREY, LIGHT, ORANGE, OUTCOMES, PURPLE, SKY, VERMILION
+from pipeline.diagnosis.causes import FATES, spelled
+from pipeline.plots.style import dress, figure, headed
 
 NARROW = 0.03  # of all replicas: a narrower part of a bar holds no number
 BELOW = 0.22  # where in the bar the interval lies, so that it crosses no number
@@ -27,7 +27,7 @@ def outcome_bars(wide: pd.DataFrame, outcomes: Mapping[str, Mapping[str, int]]) 
         left = 0.0
         for fate in present:
             share = outcomes[each.variant][fate] / each.replicas
-            axes.barh(row, 100 * share, left=100 * left, color=FATE_COLOURS[fate], height=0.66, edgecolor="white")
+            axes.barh(row, 100 * share, left=100 * left, color=OUTCOMES[fate], height=0.66, edgecolor="white")
             if share >= NARROW and fate != FATES[0]:
                 _number(axes, 100 * (left + share / 2), row, outcomes[each.variant][fate], fate)
             left += share
@@ -42,14 +42,14 @@ def outcome_bars(wide: pd.DataFrame, outcomes: Mapping[str, Mapping[str, int]]) 
     dress(axes, "replicas (%); black line: 95% interval of the share that learns", "")
     axes.tick_params(axis="y", labelsize=10)
     axes.grid(visible=False, axis="y")
-    handles = [axes.barh(0, 0, color=FATE_COLOURS[fate], label=spelled(fate)) for fate in present]
+    handles = [axes.barh(0, 0, color=OUTCOMES[fate], label=spelled(fate)) for fate in present]
     drawn.legend(handles=handles, fontsize=9, loc="outside lower center", ncols=len(handles), frameon=False)
     return drawn
 
 
 def _number(axes: Axes, x: float, row: int, count: int, fate: str) -> None:
-    dark = fate in ("exploding", "born_dead", "vanishing", "stuck")
-    axes.text(x, row - BELOW / 3, str(count), ha="center", va="center", fontsize=9, color="white" if dark else BLACK)
+    colour = BLACK if OUTCOMES[fate] in LIGHT else "white"
+    axes.text(x, row - BELOW / 3, str(count), ha="center", va="center", fontsize=9, color=colour)
 
 
 def pair_over_epochs(curves: pd.DataFrame, pair: tuple[str, str]) -> Figure:

@@ -2,7 +2,8 @@
 
 from matplotlib.figure import Figure
 
-from pipeline.plots.style import CLASS_COLOURS, CLASS_NAMES, dress, figure
+from pipeline.colours import CLASSES
+from pipeline.plots.style import CLASS_NAMES, dress, figure
 from pipeline.records.points import Points
 
 
@@ -10,7 +11,7 @@ def scatter(points: Points) -> Figure:
     """Both inputs of every point, one colour and marker a class."""
     drawn = figure(4.6, 4.3)
     axes = drawn.subplots()
-    for label, (colour, name, marker) in enumerate(zip(CLASS_COLOURS, CLASS_NAMES, "o^", strict=True)):
+    for label, (colour, name, marker) in enumerate(zip(CLASSES, CLASS_NAMES, "o^", strict=True)):
         rows = points.inputs[points.labels == label]
         axes.scatter(rows[:, 0], rows[:, 1], s=14, c=colour, marker=marker, alpha=0.8, linewidths=0, label=name)
     axes.set_aspect("equal")

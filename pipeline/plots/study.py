@@ -7,15 +7,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from pipeline.colours import BLACK, EFFECTS, OUTCOMES
 from pipeline.comparison.study import ranked
-from pipeline.diagnosis.causes import CAUSES, LEARNED
+from pipeline.diagnosis.causes import CAUSES, LEARNED, spelled
 from pipeline.params.studies import Cell, numeric_axis, reference_of
 from pipeline.plots.comparison import outcome_bars
-from pipeline.plots.replicas.fates import FATE_COLOURS, spelled
-from pipeline.plots.style import BLACK, BLUE, GREY, VERMILION, dress, figure, headed
+from pipeline.plots.style import dress, figure, headed
 
 BORN_DEAD = "born_dead"
-EFFECT_COLOURS = {"helps": BLUE, "harms": VERMILION, "undecided": GREY, "reference": BLACK}
 
 
 def figures(
@@ -44,7 +43,7 @@ def differences(ranked: pd.DataFrame, reference: str) -> Figure:
     drawn = headed(figure(8.8, 1.5 + 0.34 * len(ranked)), f"What changes how often {reference} learns?")
     axes = drawn.subplots()
     for row, cell in enumerate(ranked.itertuples()):
-        colour = EFFECT_COLOURS[cell.effect]
+        colour = EFFECTS[cell.effect]
         if cell.effect != "reference":
             ends = [100 * cell.difference_low, 100 * cell.difference_high]
             axes.plot(ends, [row, row], color=colour, linewidth=2.2, solid_capstyle="butt")
@@ -55,7 +54,7 @@ def differences(ranked: pd.DataFrame, reference: str) -> Figure:
     axes.invert_yaxis()
     dress(axes, "difference of learned shares (points), 95% interval", "")
     for effect in ("helps", "undecided", "harms"):
-        axes.plot([], [], color=EFFECT_COLOURS[effect], linewidth=2.2, label=effect)
+        axes.plot([], [], color=EFFECTS[effect], linewidth=2.2, label=effect)
     drawn.legend(*axes.get_legend_handles_labels(), fontsize=9, loc="outside lower center", ncols=3, frameon=False)
     return drawn
 
@@ -75,7 +74,7 @@ def learned_along(cells: pd.DataFrame, values: Sequence[float], axis: str, title
     axes.stackplot(
         values,
         *present.values(),
-        colors=[FATE_COLOURS[fate] for fate in present],
+        colors=[OUTCOMES[fate] for fate in present],
         labels=[spelled(fate) for fate in present],
         alpha=0.55,
         linewidth=0,

@@ -1,13 +1,9 @@
-"""One look for all figures: colours that the colour-blind can tell apart, text of at least 8 pt, no global state."""
+"""One look for all figures: text of at least 8 pt, no global state."""
 
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-# Okabe and Ito 2008.
-BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
-SKY, PURPLE, YELLOW, BLACK, GREY = "#56B4E9", "#CC79A7", "#F0E442", "#000000", "#888888"
-CLASS_COLOURS = (BLUE, ORANGE)
 # From class 0 through "cannot say" to class 1: the classes' colours, paled so that points stand out.
 PROBABILITY = LinearSegmentedColormap.from_list("probability", ["#6FA9D2", "#F7F7F7", "#F2C14E"])
 CLASS_NAMES = ("0, outer circle", "1, inner circle")

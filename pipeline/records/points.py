@@ -22,10 +22,19 @@ class Points:
         return float(-sum(share * np.log(share) for share in shares if share > 0))
 
 
+def input_names(points: Points) -> tuple[str, ...]:
+    """x1, x2, ..., the columns of its table."""
+    return tuple(f"x{number}" for number in range(1, points.inputs.shape[1] + 1))
+
+
 @dataclass(frozen=True)
 class Scaling:
-    """`scaled = offset + factor * raw`, per input; float64 [input] each."""
+    """`scaled = offset + factor * raw`, per input; `offset` and `factor` are float64 [input].
 
+    names: of the inputs, as the raw points have them.
+    """
+
+    names: tuple[str, ...]
     offset: np.ndarray
     factor: np.ndarray
 

@@ -8,11 +8,10 @@ import pandas as pd
 
 from pipeline.comparison.comparison import Comparison
 from pipeline.comparison.effects import written
-from pipeline.diagnosis.causes import FATES
-from pipeline.diagnosis.remedies import Remedy
+from pipeline.diagnosis.causes import FATES, spelled
 from pipeline.evaluation.summary import percent
+from pipeline.evaluation.variant import VariantEvaluation
 from pipeline.params.comparison import Claim, ComparisonParams
-from pipeline.plots.replicas.fates import spelled
 from pipeline.report.rendering.document import Bar, Block, Bullets, Document, Picture, Section, Table, Text
 
 
@@ -20,7 +19,7 @@ from pipeline.report.rendering.document import Bar, Block, Bullets, Document, Pi
 class Study:
     """All that the report is made of.
 
-    metrics: the content of each variant's metrics file. recipes: the resolved variants.
+    evaluations: of each variant. recipes: the resolved variants.
     shared: the sections of params.yaml that hold for all variants, by name.
     data: the fingerprint of the split. versions: by package, of what trained.
     pictures: addresses relative to the page, by name; a figure that could not be drawn is not among them.
@@ -29,7 +28,7 @@ class Study:
 
     comparison: Comparison
     params: ComparisonParams
-    metrics: Mapping[str, Mapping[str, Any]]
+    evaluations: Mapping[str, VariantEvaluation]
     recipes: Mapping[str, Mapping[str, Any]]
     shared: Mapping[str, Mapping[str, Any]]
     data: str
@@ -79,7 +78,7 @@ def _answer(study: Study) -> Iterator[Block]:
     for row in study.comparison.variants.itertuples():
         verdict = "Most replicas learn:" if row.learned_low > 0.5 else "Most do not:"
         verdict = "Undecided:" if row.learned_low <= 0.5 <= row.learned_high else verdict
-        cause = study.metrics[row.variant]["cause"]
+        cause = study.evaluations[row.variant].diagnosis.cause
         mainly = f", mainly {spelled(cause)}" if cause and verdict != "Most replicas learn:" else ""
         groups[verdict].append(f"`{row.variant}` ({row.learned} of {row.replicas}{mainly})")
     yield Bullets([f"**{verdict}** {', '.join(names)}." for verdict, names in groups.items() if names])
@@ -115,13 +114,14 @@ def _results(study: Study) -> Iterator[Block]:
             f"{row.learned} of {row.replicas}",
             f"{percent(row.learned_low)} to {percent(row.learned_high)}%",
             f"{row.test_accuracy_median:.3f} ({row.test_accuracy_q25:.3f} to {row.test_accuracy_q75:.3f})",
-            Bar({fate: count for fate in FATES if (count := study.metrics[row.variant]["outcomes"][fate])}),
+            Bar({fate: count for fate in FATES if (count := study.evaluations[row.variant].metrics["outcomes"][fate])}),
             _claimed(study.params.claims.get(row.variant)),
         ]
         for row in study.comparison.variants.itertuples()
     ]
     yield Table([*columns, "the tutorial's one run"], rows)
-    diverged = {name: content["diverged"] for name, content in study.metrics.items() if content["diverged"]}
+    counts = {name: each.metrics["diverged"] for name, each in study.evaluations.items()}
+    diverged = {name: count for name, count in counts.items() if count}
     if diverged:
         named = ", ".join(f"{count} of `{name}`" for name, count in diverged.items())
         yield Text(f"Diverged (a loss that is infinite or not a number), counted as not learned: {named}.")
@@ -166,7 +166,7 @@ def _points(difference: float, low: float, high: float) -> str:
 
 
 def _why(study: Study) -> Iterator[Block]:
-    verdicts = [content["verdict"].partition(". ") for content in study.metrics.values()]
+    verdicts = [each.diagnosis.verdict.partition(". ") for each in study.evaluations.values()]
     yield Bullets([f"**{first.rstrip('.')}.** {rest}".strip() for first, _, rest in verdicts])
     yield Text("Cause and evidence of each replica: `evaluations/<variant>/replicas.csv`.")
     yield from _pictures(
@@ -185,14 +185,14 @@ def _theory(study: Study) -> Iterator[Block]:
     rows = [
         [
             f"`{name}`",
-            each["fact"],
-            each["expected"],
-            f"{each['measured']:.3g} ({each['low']:.2g} to {each['high']:.2g})",
-            "yes" if each["holds"] else "**no**",
-            each["source"],
+            each.fact,
+            each.expected,
+            f"{each.measured:.3g} ({each.low:.2g} to {each.high:.2g})",
+            "yes" if each.holds else "**no**",
+            each.source,
         ]
-        for name, content in study.metrics.items()
-        for each in content["theory"]
+        for name, evaluation in study.evaluations.items()
+        for each in evaluation.diagnosis.theory
     ]
     if rows:
         yield Text(
@@ -220,9 +220,9 @@ def _helps(study: Study) -> Iterator[Block]:
         ]
         yield Table(["from, to", "change", "learned", "difference"], rows)
     suggested: dict[tuple[str, ...], list[str]] = {}
-    for name, content in study.metrics.items():
-        for remedy in content["remedies"]:
-            said = (spelled(content["cause"]), f"`{Remedy(**remedy).changes}`", remedy["reason"], remedy["source"])
+    for name, evaluation in study.evaluations.items():
+        for remedy in evaluation.diagnosis.remedies:
+            said = (spelled(str(evaluation.diagnosis.cause)), f"`{remedy.changes}`", remedy.reason, remedy.source)
             suggested.setdefault(said, []).append(f"`{name}`")
     if suggested:
         yield Text("**Suggested**, for the main cause of each variant, the most promising first. Not tried here.")

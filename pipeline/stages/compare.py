@@ -52,10 +52,9 @@ def main() -> None:
     for name, figure in figures(compared):
         save_figure(figure, comparisons.figure_path(name))
         pictures[name] = comparisons.address(comparisons.figure_path(name))
-    metrics = {name: evaluation.metrics for name, evaluation in evaluations.items()}
     data, versions = splits.fingerprint(), runs.versions(recipes)
     report = content.write(
-        Study(tables, params, metrics, recipes, shared, data, versions, pictures, comparisons.address(STUDIES))
+        Study(tables, params, evaluations, recipes, shared, data, versions, pictures, comparisons.address(STUDIES))
     )
     page = html.render(report, comparisons.pictures(pictures.values()))
     comparisons.save_comparison(tables)

@@ -30,7 +30,7 @@ def main(variant: str) -> None:
         chosen = surfaces.Chosen(predictions, *summary.at_percentiles(history, surfaces.PERCENTILES))
         save_figure(surfaces.decision_surfaces(chosen, split.test, headline), figure_path(variant, "surfaces"))
     save_evaluation(variant, evaluation)
-    print(f"evaluate {evaluation.metrics['verdict']}")
+    print(f"evaluate {summary.in_short(variant, evaluation.metrics)}")
 
 
 if __name__ == "__main__":

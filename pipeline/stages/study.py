@@ -47,7 +47,7 @@ def main(name: str) -> None:
     for title, figure in plots.figures(params.base, table, found, outcomes):
         save_figure(figure, studies.figure_path(name, title))
         addresses[title] = f"{title}.png"
-    verdicts = {cell: each.metrics["verdict"] for cell, each in evaluations.items()}
+    verdicts = {cell: each.diagnosis.verdict for cell, each in evaluations.items()}
     shared = {"replicas": params.replicas or training.replicas, "seed": training.seed, "epochs": training.epochs}
     report = write(StudyFindings(name, params.base, table, verdicts, shared, data, addresses))
     pictures = {address: (studies.folder(name) / address).read_bytes() for address in addresses.values()}

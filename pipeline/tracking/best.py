@@ -7,6 +7,10 @@ from pipeline.contents.variant import VariantContent
 
 MODEL = "best"  # among a variant's models: of the replica with the highest final test accuracy
 RULE = "the replica with the highest final test accuracy of all variants; of equals the first in params.yaml"
+USE = (
+    "Takes raw points, a table with the columns x1 and x2 as in `data/raw/points.csv`: their scaling is the model's "
+    "first layer. Gives P(label = 1), the probability of the inner circle, float32 [row, 1]."
+)
 FLATTERED = "Choosing on test data flatters: expect less of it on new points."
 
 
@@ -31,7 +35,5 @@ def choose(contents: Sequence[VariantContent]) -> Best | None:
         content,
         f"{content.variant}, {content.best.name}: test accuracy {accuracy}, the highest of {replicas} replicas of "
         f"{', '.join(candidate.variant for candidate in candidates)}. {FLATTERED}",
-        "Takes points, float32 [any number, 2], scaled as `data/split/scaling.json` says; gives the probability of "
-        f"label 1, the inner circle. The alias `best` stands at {RULE}. {FLATTERED} Earlier versions were the best of "
-        "other recipes.",
+        f"{USE} The alias `best` stands at {RULE}. {FLATTERED} Earlier versions were the best of other recipes.",
     )

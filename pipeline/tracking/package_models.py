@@ -3,11 +3,13 @@
 import json
 import os
 import sys
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
+from pipeline.artifacts.measured.runs import load_scaling
 from pipeline.artifacts.models import replica_models
 from pipeline.backend import keras
 from pipeline.foundations.errors import reported_in_one_line
@@ -15,16 +17,16 @@ from pipeline.tracking import store  # noqa: F401 -- sets MLflow's environment b
 
 import mlflow.keras  # isort: skip
 from mlflow.models import ModelSignature  # isort: skip
-from mlflow.types import Schema, TensorSpec  # isort: skip
+from mlflow.types import ColSpec, Schema, TensorSpec  # isort: skip
 
 # Named, or MLflow spends 9 s a model on guessing them.
 REQUIREMENTS = [f"{package}=={version(package)}" for package in ("tensorflow", "keras", "numpy")]
 
 
-def package(model: keras.Model, folder: Path) -> None:
-    """One model, with the signature of its inputs and outputs (any number of rows)."""
+def package(model: keras.Model, columns: Sequence[str], folder: Path) -> None:
+    """One model, with the signature of what it takes, a table with these columns, and of what it gives."""
     signature = ModelSignature(
-        Schema([TensorSpec(np.dtype(np.float32), (-1, *model.input_shape[1:]))]),
+        Schema([ColSpec("double", name) for name in columns]),
         Schema([TensorSpec(np.dtype(np.float32), (-1, *model.output_shape[1:]))]),
     )
     mlflow.keras.save_model(model, str(folder), signature=signature, pip_requirements=REQUIREMENTS)
@@ -33,6 +35,7 @@ def package(model: keras.Model, folder: Path) -> None:
 if __name__ == "__main__":
     with reported_in_one_line():
         for variant, replicas in json.load(sys.stdin).items():
+            columns = load_scaling(variant).names
             for folder, model in zip(replicas, replica_models(variant, list(replicas.values())), strict=True):
-                package(model, Path(folder))
+                package(model, columns, Path(folder))
     os._exit(0)  # TensorFlow takes more than a second to take itself down, and somebody waits

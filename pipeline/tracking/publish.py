@@ -29,7 +29,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_GIT_COMMIT, 
 from pipeline.contents.variant import Point, VariantContent
 from pipeline.params.tracking import TrackingParams
 from pipeline.tracking import images, registry, store
-from pipeline.tracking.best import MODEL, Best, choose
+from pipeline.tracking.best import MODEL, USE, Best, choose
 from pipeline.tracking.guide import STUDIES_GUIDE, guide
 from pipeline.tracking.packaging import Packages
 from pipeline.tracking.registry import FINGERPRINT, VARIANT
@@ -244,7 +244,12 @@ class Publisher:
 
     def _log_model(self, run_id: str, name: str, folder: Path, params: dict[str, str]) -> None:
         model = self._client.create_logged_model(
-            self._experiment_id, name=name, source_run_id=run_id, params=params, model_type="keras"
+            self._experiment_id,
+            name=name,
+            source_run_id=run_id,
+            params=params,
+            model_type="keras",
+            tags={DESCRIPTION: f"The network of {name.replace('_', ' ')} replica. {USE}"},
         )
         self._client.log_model_artifacts(model.model_id, str(folder))
         self._client.finalize_logged_model(model.model_id, "READY")

@@ -8,7 +8,7 @@ import pandas as pd
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import reading
 from pipeline.foundations.tables import load_table, save_table
-from pipeline.records.points import Points
+from pipeline.records.points import Points, input_names
 
 POINTS = Path("data/raw/points.csv")
 SCATTER = Path("data/raw/points.png")
@@ -16,8 +16,7 @@ SCATTER = Path("data/raw/points.png")
 
 def save_points(points: Points, path: Path = POINTS) -> None:
     """A row a point: its inputs x1, x2, ... and its label."""
-    names = [f"x{number}" for number in range(1, points.inputs.shape[1] + 1)]
-    save_table(pd.DataFrame(points.inputs, columns=names).assign(label=points.labels), path)
+    save_table(pd.DataFrame(points.inputs, columns=input_names(points)).assign(label=points.labels), path)
 
 
 def load_points(path: Path = POINTS) -> Points:

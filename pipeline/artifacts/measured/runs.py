@@ -12,6 +12,7 @@ from pipeline.foundations.arrays import load_arrays, save_arrays
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import load_json, reading, replacing, save_json
 from pipeline.records.history import CURVES, HISTOGRAMS, LAYER_VALUES
+from pipeline.records.points import Scaling
 
 RUNS = Path("runs")
 HISTORY: dict[str, tuple[str, ...]] = {
@@ -85,7 +86,8 @@ def save_pretraining(variant: str, pretraining: xr.Dataset | None) -> None:
 
 
 def save_recipe(variant: str, recipe: dict[str, Any]) -> None:
-    """The resolved variant, the training parameters and the versions of what trained, as plain values."""
+    """The resolved variant, the training parameters, where the points come from and the versions of what trained, as
+    plain values: with the weights all that a replica's model follows from."""
     save_json(recipe, recipe_path(variant))
 
 
@@ -96,9 +98,22 @@ def load_recipe(variant: str) -> dict[str, Any]:
         UserError: missing or damaged.
     """
     found = load_json(recipe_path(variant))
-    if not isinstance(found, dict) or not isinstance(found.get("variant"), dict):
-        raise UserError(f"{recipe_path(variant)}: no variant: must have it; `dvc repro` makes it anew")
+    for name, kind in (("variant", dict), ("inputs", list)):
+        if not isinstance(found, dict) or not isinstance(found.get(name), kind):
+            raise UserError(f"{recipe_path(variant)}: no {name}: must have it; `dvc repro` makes it anew")
     return found
+
+
+def load_scaling(variant: str) -> Scaling:
+    """Of the raw inputs, when the variant was trained.
+
+    Raises:
+        UserError: missing or damaged.
+    """
+    with reading(recipe_path(variant), "a recipe with name, offset and factor of each of the inputs"):
+        inputs = load_recipe(variant)["inputs"]
+        offset, factor = (np.array([each[name] for each in inputs], np.float64) for name in ("offset", "factor"))
+        return Scaling(tuple(each["name"] for each in inputs), offset, factor)
 
 
 def load_variant(variant: str) -> dict[str, Any]:
@@ -113,11 +128,17 @@ def load_variant(variant: str) -> dict[str, Any]:
 
 
 def expect_recipe(variant: str, recipe: dict[str, Any]) -> None:
-    """Raises: UserError: the variant was trained with something else, so its results are not this recipe's."""
+    """Raises: UserError: the variant was trained with something else, so its results are not this recipe's.
+
+    Args:
+        recipe: what params.yaml says now, by section: `variant`, `training`, `data`, `split`.
+    """
     trained = load_recipe(variant)
-    if {key: trained.get(key) for key in recipe} != recipe:
+    others = [key for key in recipe if trained.get(key) != recipe[key]]
+    if others:
         raise UserError(
-            f"{folder(variant)}: trained with other parameters than params.yaml says now: `dvc repro` first"
+            f"{folder(variant)}: trained with another {' and '.join(others)} than params.yaml says now: "
+            "`dvc repro` first"
         )
 
 

@@ -1,7 +1,8 @@
-"""What `split` leaves: the scaled parts, and the scaler's numbers."""
+"""What `split` leaves: the scaled parts, the scaler's numbers, and the parameters that made them."""
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 from pipeline.artifacts.measured.points import load_points, save_points
 from pipeline.foundations.errors import UserError
@@ -13,12 +14,34 @@ TEST = Path("data/split/test.csv")
 SCALING = Path("data/split/scaling.json")
 
 
-def save_split(split: Split, scaling: Scaling) -> None:
-    """Both parts as tables; the scaling, and how many rows each part has, as JSON."""
+def save_split(split: Split, scaling: Scaling, params: dict[str, Any]) -> None:
+    """Both parts as tables; the scaling, how many rows each part has and what it was made with, as JSON.
+
+    Args:
+        params: the sections `data` and `split` of params.yaml, as plain values.
+    """
     save_points(split.train, TRAIN)
     save_points(split.test, TEST)
-    numbers = {"offset": scaling.offset.tolist(), "factor": scaling.factor.tolist()}
-    save_json({"rows": {"train": len(split.train), "test": len(split.test)}, "scaled": numbers}, SCALING)
+    inputs = [
+        {"name": name, "offset": offset, "factor": factor}
+        for name, offset, factor in zip(scaling.names, scaling.offset.tolist(), scaling.factor.tolist(), strict=True)
+    ]
+    save_json({"rows": {"train": len(split.train), "test": len(split.test)}, "inputs": inputs, **params}, SCALING)
+
+
+def load_origin() -> dict[str, Any]:
+    """Where the points of a training come from, for its recipe: `data` and `split`, as params.yaml said then, and for
+    each of the `inputs` its name and scaling.
+
+    Raises:
+        UserError: missing, damaged or of another version.
+    """
+    found = load_json(SCALING)
+    names = ("inputs", "data", "split")
+    for name in names:
+        if not isinstance(found, dict) or name not in found:
+            raise UserError(f"{SCALING}: no {name}: must have it; `dvc repro` makes it anew")
+    return {name: found[name] for name in names}
 
 
 def load_split() -> Split:

@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from pipeline.diagnosis.causes import FATES
-from pipeline.plots.replicas.fates import FATE_COLOURS, spelled
-from pipeline.plots.style import BLACK, dress, figure, headed
+from pipeline.colours import BLACK, OUTCOMES
+from pipeline.diagnosis.causes import FATES, spelled
+from pipeline.plots.style import dress, figure, headed
 
 COLUMNS = 4  # of small multiples
 WIDE = 7.5  # inches, which a title and a legend need
@@ -62,7 +62,7 @@ def _lines(axes: Axes, replicas: Replicas, part: str, threshold: float) -> None:
     rarest_last = sorted(range(len(fates)), key=lambda row: -list(fates).count(fates[row]))
     alpha = max(0.15, min(0.6, 12 / len(fates)))
     for row in rarest_last:
-        axes.plot(epochs, values[row], color=FATE_COLOURS[fates[row]], alpha=alpha, linewidth=0.7)
+        axes.plot(epochs, values[row], color=OUTCOMES[fates[row]], alpha=alpha, linewidth=0.7)
     axes.plot(epochs, np.median(values, axis=0), color=BLACK, linewidth=1.8)
     axes.axhline(threshold, color=BLACK, linestyle="--", linewidth=0.8)
     axes.set_ylim(min(0.4, float(values.min())), 1.0)
@@ -71,7 +71,7 @@ def _lines(axes: Axes, replicas: Replicas, part: str, threshold: float) -> None:
 
 def _legend(drawn: Figure, variants: Sequence[Replicas], threshold: float) -> None:
     present = {fate for replicas in variants for fate in replicas.fates}
-    handles = [Line2D([], [], color=FATE_COLOURS[fate], label=spelled(fate)) for fate in FATES if fate in present]
+    handles = [Line2D([], [], color=OUTCOMES[fate], label=spelled(fate)) for fate in FATES if fate in present]
     handles.append(Line2D([], [], color=BLACK, linewidth=1.8, label="median of all"))
     handles.append(Line2D([], [], color=BLACK, linewidth=0.8, linestyle="--", label=f"learned: above {threshold:g}"))
     columns = -(-len(handles) // 2) if len(handles) > 5 else len(handles)

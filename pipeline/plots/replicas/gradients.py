@@ -10,7 +10,8 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from pipeline.plots.style import BLUE, GRADIENT_RANGE, VERMILION, dress, figure, headed
+from pipeline.colours import BLUE, VERMILION
+from pipeline.plots.style import GRADIENT_RANGE, dress, figure, headed
 
 NORM = LogNorm(*GRADIENT_RANGE, clip=False)
 COLOURS = "viridis"

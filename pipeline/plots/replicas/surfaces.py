@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
-from pipeline.plots.style import BLACK, CLASS_COLOURS, PROBABILITY, dress, figure, headed
+from pipeline.colours import BLACK, CLASSES
+from pipeline.plots.style import PROBABILITY, dress, figure, headed
 from pipeline.records.points import Points
 
 PERCENTILES = (10, 50, 90)
@@ -81,9 +82,7 @@ def _surface(axes: Axes, predictions: xr.Dataset, position: int) -> QuadMesh:
 def _points(axes: Axes, test: Points, size: float) -> None:
     for value, marker in ((0, "o"), (1, "^")):
         rows = test.inputs[test.labels == value]
-        drawn = axes.scatter(
-            rows[:, 0], rows[:, 1], s=size, c=CLASS_COLOURS[value], marker=marker, label=f"class {value}"
-        )
+        drawn = axes.scatter(rows[:, 0], rows[:, 1], s=size, c=CLASSES[value], marker=marker, label=f"class {value}")
         drawn.set_edgecolor(BLACK)
         drawn.set_linewidth(0.3 if size > OUTLINED else 0)
 

@@ -9,7 +9,8 @@ from jinja2 import Environment, StrictUndefined
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-from pipeline.plots.replicas.fates import FATE_COLOURS, spelled
+from pipeline.colours import LIGHT, OUTCOMES
+from pipeline.diagnosis.causes import spelled
 from pipeline.report.rendering.document import Bar, Bullets, Document, Picture, Table, Text
 
 INLINE = MarkdownIt("commonmark", {"html": False})
@@ -36,7 +37,7 @@ def render(document: Document, pictures: Mapping[str, bytes]) -> str:
         for block in document.blocks
         if isinstance(block, Picture)
     }
-    return template.render(document=document, pictures=shown, colours=FATE_COLOURS)
+    return template.render(document=document, pictures=shown, colours=OUTCOMES, light=LIGHT)
 
 
 def _inline(text: str) -> Markup:

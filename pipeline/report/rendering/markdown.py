@@ -1,6 +1,6 @@
 """The report as Markdown, for a terminal or a code review."""
 
-from pipeline.plots.replicas.fates import spelled
+from pipeline.diagnosis.causes import spelled
 from pipeline.report.rendering.document import Bar, Block, Bullets, Document, Picture, Table, Text
 
 

@@ -1,0 +1,43 @@
+"""Every colour, so that one thing has one colour in all figures, pages and MLflow's charts.
+
+All palettes can be told apart by the colour-blind.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+# Okabe & Ito 2008: what became of a replica, classes, effects.
+BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
+SKY, PURPLE, BLACK, GREY = "#56B4E9", "#CC79A7", "#000000", "#888888"
+
+OUTCOMES: Final = {
+    "learned": BLUE,
+    "exploding": BLACK,
+    "born_dead": VERMILION,  # dead in warm colours
+    "died_in_training": ORANGE,
+    "saturated": PURPLE,
+    "vanishing": GREEN,
+    "slow": SKY,
+    "stuck": GREY,
+}
+LIGHT: Final = (ORANGE, PURPLE, SKY)  # on which text is black
+CLASSES: Final = (BLUE, ORANGE)
+EFFECTS: Final = {"helps": BLUE, "harms": VERMILION, "undecided": GREY, "reference": BLACK}
+
+# Paul Tol's "muted" (2021), for variants: no colour of an outcome among them.
+VARIANTS: Final = (
+    *("#332288", "#CC6677", "#117733", "#DDCC77", "#88CCEE", "#882255", "#44AA99"),
+    *("#999933", "#AA4499"),
+)
+
+
+def of_variants(names: Sequence[str]) -> dict[str, str]:
+    """A colour for each variant, by its place in params.yaml; with more than nine they come again."""
+    return {name: VARIANTS[place % len(VARIANTS)] for place, name in enumerate(names)}
+
+
+def shade(colour: str, number: int) -> str:
+    """The same hue for another run of a variant: lighter, darker and far lighter in turn, by its number from 0."""
+    toward, part = ((255, 0.45), (0, 0.4), (255, 0.7))[number % 3]
+    parts = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    return "#" + "".join(f"{round(each + part * (toward - each)):02X}" for each in parts)
