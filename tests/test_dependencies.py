@@ -42,7 +42,7 @@ WITHOUT_TENSORFLOW = (
 )
 # A room imports only from the floors below its own.
 FLOORS = [
-    {"foundations", "backend", "randomness", "provenance"},
+    {"foundations", "backend", "colours", "randomness", "provenance"},
     {"params", "records", "theory"},
     {"data", "probes", "diagnosis", "model"},
     {"evaluation"},

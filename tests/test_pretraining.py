@@ -133,8 +133,8 @@ def test_epoch_0_of_the_main_training_comes_after_it_as_extra_budget(layer_wise:
     l1 = np.stack([np.abs(layer_wise.weights[path]).sum((1, 2)) for path in build(recipe(), 2, "v").kernels], axis=1)
     np.testing.assert_allclose(layer_wise.history.weight_l1.isel(recorded_epoch=0), l1, rtol=1e-5)
     evaluation = summary.evaluate("v", layer_wise.history, recipe().model_dump(), 0.75, THRESHOLDS)
-    assert evaluation.metrics["verdict"].endswith("after 6 epochs of pre-training, 2 a layer: extra budget.")
-    assert evaluation.metrics["theory"] == []
+    assert evaluation.diagnosis.verdict.endswith("after 6 epochs of pre-training, 2 a layer: extra budget.")
+    assert evaluation.diagnosis.theory == []
     told: list[int] = []
     train(recipe(), "v", circles, training(epochs=1, replicas=2, chunk=2), on_epoch=told.append)
     assert told == [2] * 7
