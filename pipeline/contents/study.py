@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.contents.variant import Point, ReplicaContent, VariantContent, digest, flattened
+from pipeline.contents.variant import Parameters, Point, ReplicaContent, VariantContent, digest, flattened
 from pipeline.diagnosis.causes import CAUSES, LEARNED
 
 NUMBERS = (
@@ -43,7 +43,7 @@ def assemble_study(
         variant=name,
         fingerprint=digest({"study": name, "cells": recipes}, data),
         judgement=digest({}, [path for paths in artifacts.values() for path in paths]),
-        params={"study": name, "cells": str(len(cells))},
+        parameters=Parameters({"study": name, "cells": str(len(cells))}, {}),
         description=answer,
         points=[Point(f"cells/{effect}", count) for effect, count in counts.items()],
         replicas=[_cell(row, recipes[row["cell"]], name) for row in cells.to_dict("records")],

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.diagnosis.causes import LEARNED
+from pipeline import colours
+from pipeline.diagnosis.causes import CAUSES, LEARNED
 from pipeline.diagnosis.remedies import helps
 from pipeline.evaluation.variant import VariantEvaluation
 from pipeline.params.tracking import TrackingParams
@@ -29,6 +30,8 @@ LAYER_SERIES = (
     "weight_change_l1",
     "saturated_share",
 )
+JUDGED_BY = ("evaluation", "diagnosis")  # sections of params.yaml that say how a training is judged
+COLOUR = "mlflow.runColor"
 CURVE_SERIES = ("train_accuracy", "test_accuracy", "train_loss", "test_loss")
 PROFILE = "probe_gradient_mean_abs_median"
 
@@ -40,6 +43,17 @@ class Point:
     key: str
     value: float
     step: int = 0
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """All parameters of a variant, by dotted name.
+
+    trained: what it was trained with, MLflow's parameters. judged: the thresholds; tags, for they may move.
+    """
+
+    trained: dict[str, str]
+    judged: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -66,7 +80,7 @@ class VariantContent:
     variant: str
     fingerprint: str
     judgement: str
-    params: dict[str, str]
+    parameters: Parameters
     description: str
     points: list[Point]
     replicas: list[ReplicaContent]
@@ -78,11 +92,6 @@ class VariantContent:
     def best(self) -> ReplicaContent:
         """The replica with the highest final test accuracy, of equals the first."""
         return max(self.replicas, key=lambda replica: replica.test_accuracy)
-
-    @property
-    def name(self) -> str:
-        """Short, and different for an edited variant of the same name."""
-        return f"{self.variant} ({self.fingerprint[:7]})"
 
     @property
     def hashes(self) -> dict[str, str]:
@@ -108,13 +117,20 @@ class VariantFiles:
 class Source:
     """Of what a variant's content is made: enough to tell whether it is published already.
 
-    recipe: the resolved variant. shared: the sections that all variants share, `training` among them.
+    recipe: the resolved variant. shared: the sections that all variants share, `training` among them. judged: the
+    sections JUDGED_BY.
     """
 
     variant: str
     recipe: Mapping[str, Any]
     shared: Mapping[str, Mapping[str, Any]]
+    judged: Mapping[str, Mapping[str, Any]]
     files: VariantFiles
+
+    @property
+    def parameters(self) -> Parameters:
+        """As MLflow gets them."""
+        return parameters(self.recipe, self.shared, self.judged)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -142,7 +158,7 @@ def assemble(
         variant=variant,
         fingerprint=source.fingerprint,
         judgement=digest(tracking.model_dump(), files.judged),
-        params={**own, **flattened(source.shared)},
+        parameters=source.parameters,
         description=description(variant, evaluation),
         points=variant_points(evaluation, tracking),
         replicas=[
@@ -152,6 +168,13 @@ def assemble(
         images=files.images,
         models=models,
     )
+
+
+def parameters(
+    recipe: Mapping[str, Any], shared: Mapping[str, Mapping[str, Any]], judged: Mapping[str, Mapping[str, Any]]
+) -> Parameters:
+    """Of a resolved variant and the sections that all share; arguments as of `Source`."""
+    return Parameters({**flattened(recipe), **flattened(shared)}, flattened(judged))
 
 
 def digest(values: Any, files: Iterable[Path]) -> str:
@@ -248,11 +271,12 @@ def replica_content(row: Mapping[str, Any], params: Mapping[str, str], seed: int
     All numbers of the row are metrics, the evidence too: box plots and parallel coordinates take nothing else.
     """
     values = {key: float(value) for key, value in row.items() if key not in ("replica", "outcome", "cause")}
-    values["learned"] = float(row["outcome"] == LEARNED)
+    outcome, cause = str(row["outcome"]), str(row["cause"])
+    values["learned"] = float(outcome == LEARNED)
     return ReplicaContent(
         name=f"replica {row['replica']:03d}",
         params={**params, "seed": str(seed), "replica": str(row["replica"])},
-        tags={"outcome": str(row["outcome"]), "cause": str(row["cause"])},
+        tags={"outcome": outcome, "cause": cause, COLOUR: colours.OUTCOMES[cause if cause in CAUSES else outcome]},
         points=[Point(key, value) for key, value in values.items() if math.isfinite(value)],
         test_accuracy=float(row["test_accuracy"]),
     )

@@ -10,6 +10,8 @@ from pipeline.foundations.errors import reported_in_one_line
 from pipeline.params import file, variants
 from pipeline.params.comparison import ComparisonParams
 from pipeline.params.data import DataParams
+from pipeline.params.diagnosis import DiagnosisParams
+from pipeline.params.evaluation import EvaluationParams
 from pipeline.params.file import Section
 from pipeline.params.split import SplitParams
 from pipeline.params.tracking import TrackingParams
@@ -18,6 +20,7 @@ from pipeline.records.history import best_replica, median_replica
 from pipeline.tracking.packaging import Packages
 
 SHARED: dict[str, type[Section]] = {"training": TrainingParams, "data": DataParams, "split": SplitParams}
+JUDGED: dict[str, type[Section]] = {"evaluation": EvaluationParams, "diagnosis": DiagnosisParams}
 
 
 def main() -> None:
@@ -46,7 +49,8 @@ def _source(name: str, document: Mapping[str, Any]) -> Source:
     variant = variants.resolve(document, name)
     recipe = variant.model_dump(mode="json")
     shared = {key: file.section(document, key, model).model_dump(mode="json") for key, model in SHARED.items()}
-    runs.expect_recipe(name, {"variant": recipe, "training": shared["training"]})
+    judged = {key: file.section(document, key, model).model_dump(mode="json") for key, model in JUDGED.items()}
+    runs.expect_recipe(name, {"variant": recipe, **shared})
     before = [runs.pretraining_path(name)] if variant.extra_epochs else []
     files = VariantFiles(
         trained=[*runs.files(name), splits.TRAIN, splits.TEST],
@@ -58,7 +62,7 @@ def _source(name: str, document: Mapping[str, Any]) -> Source:
         },
         images=evaluations.figures(name),
     )
-    return Source(name, recipe, shared, files)
+    return Source(name, recipe, shared, judged, files)
 
 
 def _content(source: Source, params: TrackingParams) -> VariantContent:

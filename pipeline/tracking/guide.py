@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from pipeline.tracking.tags import COMPLETE, CURRENT, search_for
+
 CHARTS = """\
 | charts | what they show |
 |---|---|
@@ -29,18 +31,20 @@ def guide(variants: Sequence[str], pair: Sequence[str], registered_model: str) -
     """The description.
 
     Args:
-        variants: all of params.yaml. pair: the two that are set side by side; named only where they are variants.
+        variants: all of params.yaml. pair: the two that are set side by side, if any.
     """
-    first, second = pair if set(pair) <= set(variants) else (variants[0], variants[-1])
+    first, second = pair or (variants[0], variants[-1])
     parts = [
         "**Why does my deep network not train, and what fixes it?** Every variant (an architecture and its training "
         "recipe) is trained many times, each *replica* from a seed of its own.",
         "**What is here:** a run for each variant, which says in its description how many replicas learned and why the "
-        "others did not; below it (+, where no search is set) a run for each replica. A variant that was edited has a "
-        "run for each recipe: the name's end tells them apart.",
-        "**How to compare:** the button *Views* above has *All variants* and the chosen pair, with what matters most "
-        f"first. To choose others, search `{finished()}` for the variants alone and leave the eye open at, say, "
-        f"`{first}` and `{second}`: the charts lay one over the other. Or tick both and press *Compare*.",
+        "others did not; below it (+, where no search is set) a run for each replica. Runs that are called by a "
+        "variant's name alone are of what `params.yaml` says now. Any other, of an experiment or of before an edit, is "
+        "called by what differs from that: `relu_20 · seed=2`.",
+        f"**How to compare:** the button *Views* above has *All variants*{', the chosen pair' if pair else ''} and "
+        "*Experiments and earlier recipes too*, with what matters most first. To choose others, search "
+        f"`{search_for(CURRENT)}` for the variants alone and leave the eye open at, say, `{first}` and `{second}`: the "
+        "charts lay one over the other. Or tick both and press *Compare*.",
         CHARTS,
         "A replica *learned* if its final test accuracy is above the threshold. It *lives* as long as no layer is "
         "dead, that is, zero on every training input: through a dead layer no gradient passes, so gradients are those "
@@ -57,14 +61,10 @@ def guide(variants: Sequence[str], pair: Sequence[str], registered_model: str) -
 def searches(variant: str) -> dict[str, str]:
     """Searches that work, by what they find."""
     return {
-        "the variants": finished(),
+        "the variants": search_for(CURRENT),
+        "the same, of experiments and of before edits too": search_for(COMPLETE),
         f"all recipes of {variant}": f"tags.\"pipeline.variant\" = '{variant}'",
         f"the replicas of {variant}": f"params.variant = '{variant}'",
         "replicas with a dead layer from the start": "tags.cause = 'born_dead' and params.hidden_layers = '20'",
         "replicas that learned late": "tags.outcome = 'learned' and metrics.epochs_to_learn > 400",
     }
-
-
-def finished() -> str:
-    """The search for all variants' runs that are whole, without their replicas."""
-    return "tags.\"pipeline.complete\" = 'true'"

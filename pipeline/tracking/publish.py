@@ -26,19 +26,17 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 from mlflow.types import ColSpec, Schema
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_GIT_COMMIT, MLFLOW_PARENT_RUN_ID
 
-from pipeline.contents.variant import Point, VariantContent
+from pipeline.contents.variant import Parameters, Point, VariantContent
 from pipeline.params.tracking import TrackingParams
-from pipeline.tracking import images, registry, store
+from pipeline.tracking import current, images, registry, store
 from pipeline.tracking.best import MODEL, USE, Best, choose
 from pipeline.tracking.guide import STUDIES_GUIDE, guide
 from pipeline.tracking.packaging import Packages
-from pipeline.tracking.registry import FINGERPRINT, VARIANT
 from pipeline.tracking.rows import fastest_writer
+from pipeline.tracking.tags import COMPLETE, DESCRIPTION, EXPERIMENT, FINGERPRINT, JUDGEMENT, VARIANT
 from pipeline.tracking.views import views
 from pipeline.tracking.writing import NewRun, Writer, log
 
-JUDGEMENT, COMPLETE, EXPERIMENT = "pipeline.judgement", "pipeline.complete", "pipeline.dvc_experiment"
-DESCRIPTION = "mlflow.note.content"
 FOLDERS = ("figures", "tables", images.FOLDER)  # artifacts that come and go with the judgement
 
 
@@ -64,9 +62,10 @@ def publish(
     """
     with _publisher(params.experiment) as publisher:
         done, run_ids = publisher.bring(contents, datasets, packages)
-        if "DVC_EXP_NAME" not in os.environ:
+        publisher.arrange({content.variant: content.parameters for content in contents}, pair)
+        if not _in_experiment():
             description = guide([content.variant for content in contents], pair, params.registered_model)
-            publisher.describe({DESCRIPTION: description, **views(contents, pair, run_ids)})
+            publisher.describe({DESCRIPTION: description, **views(contents, pair)})
             best = choose(contents)
             if best is not None:
                 publisher.register(params.registered_model, best, run_ids[best.content.variant])
@@ -82,7 +81,7 @@ def publish_study(content: VariantContent, params: TrackingParams, datasets: dic
     """Publish a study into an experiment beside the variants'; arguments, result and errors as of `publish`."""
     with _publisher(f"{params.experiment}-studies") as publisher, Packages() as none:
         done, _ = publisher.bring([content], datasets, none)
-        if "DVC_EXP_NAME" not in os.environ:
+        if not _in_experiment():
             publisher.describe({DESCRIPTION: STUDIES_GUIDE})
         return done[content.variant]
 
@@ -133,6 +132,10 @@ class Publisher:
             if FINGERPRINT in run.data.tags and COMPLETE not in run.data.tags:
                 self._delete(run)
 
+    def arrange(self, wanted: Mapping[str, Parameters], pair: Sequence[str]) -> None:
+        """Let the runs of what params.yaml says come first; an experiment's parameters are not those."""
+        current.arrange(self._client, self._experiment_id, wanted, pair, mark=not _in_experiment())
+
     def describe(self, tags: dict[str, str]) -> None:
         """The experiment's own tags, written only where they are others."""
         found = self._client.get_experiment(self._experiment_id).tags
@@ -157,7 +160,9 @@ class Publisher:
                 self._delete(run)
         if not complete:
             return None
-        run = complete[-1]  # the oldest
+        run = self._judged(complete[::-1], content.judgement)
+        if run is None:
+            return None
         if not self._is_whole(run, content):
             self._delete(run)
             return None
@@ -165,6 +170,16 @@ class Publisher:
             self._overwrite(run, content)
             self.overwritten.append(content.variant)
         return run.info.run_id
+
+    def _judged(self, runs: Sequence[Run], judgement: str) -> Run | None:
+        """Of whole runs of one training, the oldest first: the one that is judged so, else the one to overwrite.
+
+        An experiment overwrites nothing, and its runs are not overwritten: both its judgement and that of params.yaml
+        are to be seen.
+        """
+        same = [run for run in runs if run.data.tags.get(JUDGEMENT) == judgement]
+        own = [] if _in_experiment() else [run for run in runs if EXPERIMENT not in run.data.tags]
+        return next(iter([*same, *own]), None)
 
     def _is_whole(self, run: Run, content: VariantContent) -> bool:
         """Whether nobody deleted one of its replicas or models."""
@@ -175,7 +190,8 @@ class Publisher:
     def begin(self, content: VariantContent, inputs: list[DatasetInput]) -> str:
         """Write a run and its replicas, all but its models, and give its id."""
         tags = {VARIANT: content.variant, FINGERPRINT: content.fingerprint, DESCRIPTION: content.description}
-        run = NewRun(content.name, {**tags, **_origin()}, content.params, content.points)
+        tags |= content.parameters.judged
+        run = NewRun(content.variant, {**tags, **_origin()}, content.parameters.trained, content.points)
         (parent,) = self._writer.add([run], finished=False)
         self._client.log_inputs(parent, inputs)
         replicas = [
@@ -189,7 +205,7 @@ class Publisher:
     def finish(self, run_id: str, content: VariantContent, models: Mapping[str, Path]) -> None:
         """Write its models, packaged Keras models by name; only then is it whole."""
         for name, folder in models.items():
-            self._log_model(run_id, f"{content.variant}_{name}", folder, content.params)
+            self._log_model(run_id, f"{content.variant}_{name}", folder, content.parameters.trained)
         self._client.set_terminated(run_id)
         log(self._client, run_id, tags={JUDGEMENT: content.judgement, COMPLETE: "true"})
 
@@ -202,7 +218,11 @@ class Publisher:
             child = children[replica.name]
             log(self._client, child.info.run_id, self._changed(child, replica.points), tags=replica.tags)
         changed = self._changed(run, content.points)
-        log(self._client, run.info.run_id, changed, tags={DESCRIPTION: content.description})
+        judged = content.parameters.judged
+        gone = [key for key in current.parameters(run).judged if key not in judged]
+        for key in gone:
+            self._client.delete_tag(run.info.run_id, key)
+        log(self._client, run.info.run_id, changed, tags={DESCRIPTION: content.description, **judged})
         self._log_artifacts(run.info.run_id, content)
         log(self._client, run.info.run_id, tags={JUDGEMENT: content.judgement})
 
@@ -276,17 +296,12 @@ class Publisher:
         return self._search(f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{parent.info.run_id}'")
 
     def _search(self, condition: str) -> list[Run]:
-        """All matching runs, newest first."""
-        runs: list[Run] = []
-        token = None
-        while True:
-            page = self._client.search_runs(
-                [self._experiment_id], condition, order_by=["attributes.start_time DESC"], page_token=token
-            )
-            runs.extend(page)
-            token = page.token
-            if not token:
-                return runs
+        return store.search(self._client, self._experiment_id, condition)
+
+
+def _in_experiment() -> bool:
+    """Whether a DVC experiment publishes: what params.yaml says there is not what the repository's says."""
+    return "DVC_EXP_NAME" in os.environ
 
 
 def _origin() -> dict[str, str]:

@@ -10,9 +10,9 @@ from mlflow.exceptions import MlflowException
 
 from pipeline.foundations.errors import UserError
 from pipeline.tracking.best import Best
+from pipeline.tracking.tags import FINGERPRINT, VARIANT
 
 ALIAS = "best"
-VARIANT, FINGERPRINT = "pipeline.variant", "pipeline.fingerprint"
 
 
 def register(client: MlflowClient, name: str, best: Best, run_id: str, model_id: str) -> None:

@@ -16,6 +16,7 @@ os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 
 from filelock import FileLock
 from mlflow import MlflowClient
+from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from pipeline.foundations.errors import UserError
@@ -81,6 +82,18 @@ def experiment_id(client: MlflowClient, name: str) -> str:
         return found.experiment_id
     location = (root() / STORE / "artifacts").as_uri() if is_own() else None
     return client.create_experiment(name, artifact_location=location)
+
+
+def search(client: MlflowClient, experiment_id: str, condition: str) -> list[Run]:
+    """All matching runs, newest first."""
+    runs: list[Run] = []
+    token = None
+    while True:
+        page = client.search_runs([experiment_id], condition, order_by=["attributes.start_time DESC"], page_token=token)
+        runs.extend(page)
+        token = page.token
+        if not token:
+            return runs
 
 
 @contextmanager

@@ -10,30 +10,29 @@ from typing import Any
 
 from pipeline.contents.variant import VariantContent
 from pipeline.tracking import images
-from pipeline.tracking.guide import finished
+from pipeline.tracking.tags import COMPLETE, CURRENT, PAIR, search_for
 
 PREFIX = "mlflow.sharedViewState."
-ALL, PAIR = "all-variants", "pair"  # the keys by which addresses name them
+ALL, OF_PAIR, EVERYTHING = "all-variants", "pair", "everything"  # the keys by which addresses name them
 FIRST = ("learned_share", "alive_share", "accuracy/test_median", "accuracy/test_q75")
 COLUMNS = ("metrics.`learned_rate`", "metrics.`test_accuracy_median`", "params.`hidden_layers`", "params.`activation`")
 
 
-def views(contents: Sequence[VariantContent], pair: Sequence[str], run_ids: dict[str, str]) -> dict[str, str]:
-    """The tags: a view of all variants, and one of the pair alone where both are there.
-
-    Args:
-        run_ids: of each variant's run.
-    """
+def views(contents: Sequence[VariantContent], pair: Sequence[str]) -> dict[str, str]:
+    """The tags: views of all variants as params.yaml has them, of the pair alone where there is one, and of every
+    recipe, experiments' too."""
     charts = _charts(contents)
-    made = {ALL: _view("All variants", finished(), charts)}
-    if set(pair) <= run_ids.keys():
-        search = f"attributes.run_id IN ({', '.join(repr(run_ids[variant]) for variant in pair)})"
-        made[PAIR] = _view(" against ".join(pair), search, charts)
+    made = {ALL: _view("All variants", search_for(CURRENT), charts)}
+    if pair:
+        made[OF_PAIR] = _view(" against ".join(pair), search_for(PAIR), charts)
+    made[EVERYTHING] = _view("Experiments and earlier recipes too", search_for(COMPLETE), charts)
     return {PREFIX + key: value for key, value in made.items()}
 
 
 def _view(name: str, search: str, charts: dict[str, Any]) -> str:
-    state = {"searchFilter": search, "selectedColumns": COLUMNS, **charts}
+    # What is current first; beyond ten the UI would hide runs.
+    first = {"orderByKey": f"tags.`{CURRENT}`", "orderByAsc": False, "runsHiddenMode": "FIRST_20_RUNS"}
+    state = {"searchFilter": search, "selectedColumns": COLUMNS, **first, **charts}
     # A view carries its times: fixed, so that writing it again changes nothing.
     return json.dumps({"name": name, "createdAt": 1, "updatedAt": 1, "state": json.dumps(state)})
 

@@ -10,20 +10,20 @@ import time
 import urllib.error
 import urllib.request
 import webbrowser
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from typing import Any
 
-from mlflow import MlflowClient
-
+from pipeline.contents.variant import Parameters, parameters
 from pipeline.foundations.errors import UserError, reported_in_one_line
 from pipeline.foundations.files import root
-from pipeline.params import file
+from pipeline.params import file, variants
 from pipeline.params.comparison import ComparisonParams
 from pipeline.params.tracking import TrackingParams
-from pipeline.tracking import store
-from pipeline.tracking.guide import finished
-from pipeline.tracking.registry import VARIANT
-from pipeline.tracking.views import ALL, PAIR, PREFIX
+from pipeline.stages.track import JUDGED, SHARED
+from pipeline.tracking import current, store
+from pipeline.tracking.tags import COMPLETE, search_for
+from pipeline.tracking.views import ALL, EVERYTHING, OF_PAIR, PREFIX
 from pipeline.ui import addresses
 
 STARTS_WITHIN = 180  # seconds; it takes some 20
@@ -40,10 +40,11 @@ def main(host: str, port: int) -> None:
     document = file.read()
     name = file.section(document, "tracking", TrackingParams).experiment
     pair = file.section(document, "comparison", ComparisonParams).pair
+    wanted = {variant: _parameters(document, variant) for variant in variants.names(document)}
     uri = store.tracking_uri()
     remote = uri.startswith(("http://", "https://"))
     base = uri.rstrip("/") if remote else f"http://{host}:{port}"
-    page = _print_addresses(uri, base, name, pair)
+    page = _print_addresses(uri, base, name, wanted, pair)
     if remote:
         _open(page)
         return
@@ -60,33 +61,47 @@ def main(host: str, port: int) -> None:
     raise UserError(f"MLflow's server has ended: {LOG} says why")
 
 
-def _print_addresses(uri: str, base: str, name: str, pair: Sequence[str]) -> str:
-    """Say where to look; the page of all variants is the one to begin with."""
+def _parameters(document: Mapping[str, Any], variant: str) -> Parameters:
+    """As they are published of a variant of params.yaml."""
+    plain = {
+        name: file.section(document, name, model).model_dump(mode="json")
+        for name, model in {**SHARED, **JUDGED}.items()
+    }
+    recipe = variants.resolve(document, variant).model_dump(mode="json")
+    return parameters(recipe, {name: plain[name] for name in SHARED}, {name: plain[name] for name in JUDGED})
+
+
+def _print_addresses(uri: str, base: str, name: str, wanted: Mapping[str, Parameters], pair: Sequence[str]) -> str:
+    """Say where to look; the page of all variants, as params.yaml has them now, is the one to begin with.
+
+    In the store of this repository the runs of what params.yaml says are marked anew: it may have been edited, or an
+    edit taken back, since they were published. On a server that is left to whoever publishes.
+    """
     with store.readable_errors(uri), store.locked():
         client = store.connect(uri)
         experiment = client.get_experiment_by_name(name)
         if experiment is None:
             raise UserError(f"MLflow store {uri}: no experiment {name}: `make repro` or `make publish` makes it")
-        chosen = [_newest(client, experiment.experiment_id, variant) for variant in pair]
-    runs = [run_id for run_id in chosen if run_id is not None]
-    number = experiment.experiment_id
-    page = addresses.found(base, number, finished())
+        number = experiment.experiment_id
+        if store.is_own():
+            current.arrange(client, number, wanted, pair)
+        found = current.runs_of(client, number, wanted)
+    page = addresses.found(base, number, search_for(COMPLETE))
     if PREFIX + ALL in experiment.tags:
         page = addresses.view(base, number, ALL)
     print(f"all variants, charts beside them: {page}")
-    if PREFIX + PAIR in experiment.tags:
-        print(f"{' over '.join(pair)}, chart by chart: {addresses.view(base, number, PAIR)}")
-    if len(runs) == len(pair):
+    if pair and PREFIX + OF_PAIR in experiment.tags:
+        print(f"{' over '.join(pair)}, chart by chart: {addresses.view(base, number, OF_PAIR)}")
+    if pair and set(pair) <= found.keys():
+        runs = [found[variant].info.run_id for variant in pair]
         print(f"{' beside '.join(pair)}, in numbers: {addresses.comparison(base, number, runs)}")
+    if PREFIX + EVERYTHING in experiment.tags:
+        print(f"experiments and earlier recipes too: {addresses.view(base, number, EVERYTHING)}")
+    missing = [variant for variant in wanted if variant not in found]
+    if missing:
+        print(f"not published as params.yaml says now: {', '.join(missing)}; `make repro` does that")
     sys.stdout.flush()
     return page
-
-
-def _newest(client: MlflowClient, experiment_id: str, variant: str) -> str | None:
-    """The id of the variant's newest run that is whole."""
-    condition = f"tags.`{VARIANT}` = '{variant}' and {finished()}"
-    found = client.search_runs([experiment_id], condition, order_by=["attributes.start_time DESC"], max_results=1)
-    return found[0].info.run_id if found else None
 
 
 def _expect_free(host: str, port: int) -> None:

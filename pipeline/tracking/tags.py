@@ -1,0 +1,17 @@
+"""The tags by which runs are found, and the searches for them."""
+
+from typing import Final
+
+VARIANT: Final = "pipeline.variant"
+FINGERPRINT: Final = "pipeline.fingerprint"  # of what was trained and what came of it
+JUDGEMENT: Final = "pipeline.judgement"  # of what the evaluation says of it
+COMPLETE: Final = "pipeline.complete"  # all of the run is written
+CURRENT: Final = "pipeline.current"  # it is what params.yaml says now
+PAIR: Final = "pipeline.pair"  # so, and one of the two that are compared
+EXPERIMENT: Final = "pipeline.dvc_experiment"
+DESCRIPTION: Final = "mlflow.note.content"
+
+
+def search_for(tag: str) -> str:
+    """All runs with the mark COMPLETE, CURRENT or PAIR, without their replicas."""
+    return f"tags.\"{tag}\" = 'true'"
