@@ -16,7 +16,8 @@ from pipeline.foundations.errors import reported_in_one_line
 from pipeline.tracking import store  # noqa: F401 -- sets MLflow's environment before MLflow is imported
 
 import mlflow.keras  # isort: skip
-from mlflow.models import ModelSignature  # isort: skip
+from mlflow.models import Model, ModelSignature  # isort: skip
+from mlflow.models.model import MLMODEL_FILE_NAME  # isort: skip
 from mlflow.types import ColSpec, Schema, TensorSpec  # isort: skip
 
 # Named, or MLflow spends 9 s a model on guessing them.
@@ -24,12 +25,17 @@ REQUIREMENTS = [f"{package}=={version(package)}" for package in ("tensorflow", "
 
 
 def package(model: keras.Model, columns: Sequence[str], folder: Path) -> None:
-    """One model, with the signature of what it takes, a table with these columns, and of what it gives."""
-    signature = ModelSignature(
+    """One model, with the signature of what it takes, a table with these columns, and of what it gives.
+
+    `mlflow.keras.save_model` takes no signature with named columns, though the model that it saves takes tables.
+    """
+    mlflow.keras.save_model(model, str(folder), pip_requirements=REQUIREMENTS)
+    saved = Model.load(str(folder))
+    saved.signature = ModelSignature(
         Schema([ColSpec("double", name) for name in columns]),
         Schema([TensorSpec(np.dtype(np.float32), (-1, *model.output_shape[1:]))]),
     )
-    mlflow.keras.save_model(model, str(folder), signature=signature, pip_requirements=REQUIREMENTS)
+    saved.save(str(folder / MLMODEL_FILE_NAME))
 
 
 if __name__ == "__main__":
