@@ -13,7 +13,7 @@ from pipeline.params.data import DataParams
 from pipeline.params.split import SplitParams
 from pipeline.params.training import TrainingParams
 from pipeline.params.variants import VariantParams
-from pipeline.records.points import Split
+from pipeline.records.points import Scaling, Split
 
 # The machines are shared: a slow moment is no fault. Derandomised, for what lands must not depend on luck.
 settings.register_profile("shared", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
@@ -59,7 +59,19 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 
 @pytest.fixture(scope="session")
-def circles() -> Split:
-    """52 points that train and 28 that test."""
+def made() -> tuple[Split, Scaling]:
+    """Small circles, and how they are scaled."""
     points = generate(DataParams(generator="make_circles", samples=80, noise=0.1, seed=1))
-    return split(points, SplitParams(train_samples=52, scale_to=(-1.0, 1.0), fit_scaler_on="all"))[0]
+    return split(points, SplitParams(train_samples=52, scale_to=(-1.0, 1.0), fit_scaler_on="all"))
+
+
+@pytest.fixture(scope="session")
+def circles(made: tuple[Split, Scaling]) -> Split:
+    """52 points that train and 28 that test."""
+    return made[0]
+
+
+@pytest.fixture(scope="session")
+def scaling(made: tuple[Split, Scaling]) -> Scaling:
+    """Of the circles."""
+    return made[1]

@@ -27,6 +27,8 @@ from pipeline.records.history import best_replica, median_replica
 from pipeline.records.points import Scaling, Split
 from pipeline.training.replicas import Trained, train
 
+MADE_WITH = {"data": {"samples": 80}, "split": {"train_samples": 52}}
+
 
 @pytest.fixture(scope="module")
 def result(circles: Split) -> Trained:
@@ -38,12 +40,26 @@ def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def test_a_split_comes_back_as_it_was(circles: Split) -> None:
-    splits.save_split(circles, Scaling(np.zeros(2), np.ones(2)))
+def test_a_split_comes_back_as_it_was(circles: Split, scaling: Scaling) -> None:
+    splits.save_split(circles, scaling, MADE_WITH)
     loaded = splits.load_split()
     for before, after in ((circles.train, loaded.train), (circles.test, loaded.test)):
         assert (before.inputs == after.inputs).all()
         assert (before.labels == after.labels).all()
+    origin = splits.load_origin()
+    assert [each["name"] for each in origin["inputs"]] == ["x1", "x2"]
+    assert {"data": origin["data"], "split": origin["split"]} == MADE_WITH
+
+
+def test_a_run_knows_its_scaling(result: Trained, scaling: Scaling) -> None:
+    saved(result, variant(), scaling)
+    loaded = runs.load_scaling("v")
+    assert loaded.names == scaling.names
+    assert (loaded.offset == scaling.offset).all()
+    assert (loaded.factor == scaling.factor).all()
+    runs.recipe_path("v").write_text('{"variant": {}, "inputs": [{"name": "x1"}]}')
+    with pytest.raises(UserError, match=r"^runs/v/recipe.json: damaged .*: must be a recipe with name, offset and"):
+        runs.load_scaling("v")
 
 
 def test_a_run_comes_back_as_it_was(result: Trained) -> None:
@@ -55,24 +71,33 @@ def test_a_run_comes_back_as_it_was(result: Trained) -> None:
     assert all((loaded[path] == stack).all() for path, stack in result.weights.items())
 
 
-def saved(result: Trained, recipe: VariantParams, variant: str = "v") -> None:
+def saved(result: Trained, recipe: VariantParams, scaling: Scaling, variant: str = "v") -> None:
     """What `train` leaves, as far as models are made of it."""
     runs.save_run(variant, result.history, result.predictions, result.weights)
-    runs.save_recipe(variant, {"variant": recipe.model_dump(mode="json")})
+    inputs = [
+        {"name": name, "offset": float(offset), "factor": float(factor)}
+        for name, offset, factor in zip(scaling.names, scaling.offset, scaling.factor, strict=True)
+    ]
+    runs.save_recipe(variant, {"variant": recipe.model_dump(mode="json"), "inputs": inputs})
 
 
-def test_a_model_comes_back_and_predicts_what_was_recorded(result: Trained, circles: Split) -> None:
+def raw(inputs: np.ndarray, scaling: Scaling) -> np.ndarray:
+    """As they were before they were scaled."""
+    return (inputs - scaling.offset) / scaling.factor
+
+
+def test_a_model_comes_back_and_predicts_what_was_recorded(result: Trained, circles: Split, scaling: Scaling) -> None:
     path = Path("x/replica.keras")
-    saved(result, variant())
+    saved(result, variant(), scaling)
     models.save_model(models.replica_model("v", 2), path)
-    predicted = keras.models.load_model(path).predict(circles.test.inputs, verbose=0)[:, 0]
+    predicted = keras.models.load_model(path).predict(raw(circles.test.inputs, scaling), verbose=0)[:, 0]
     np.testing.assert_allclose(predicted, result.predictions.test_probability[2], rtol=1e-5, atol=1e-6)
 
 
-def test_the_bytes_hold_no_clock_and_no_address(result: Trained) -> None:
+def test_the_bytes_hold_no_clock_and_no_address(result: Trained, scaling: Scaling) -> None:
     written = []
     for _ in range(2):
-        saved(result, variant())
+        saved(result, variant(), scaling)
         models.save_model(models.replica_model("v", 0), Path("m.keras"))
         names = [Path("m.keras"), *sorted(Path("runs/v").iterdir())]
         written.append([path.read_bytes() for path in names])
@@ -116,8 +141,8 @@ def test_a_file_of_another_shape_is_named(result: Trained) -> None:
         (lambda text: text.splitlines()[0], "data/split/train.csv: no points"),
     ],
 )
-def test_a_damaged_table_is_named_in_one_line(damage: object, line: str, circles: Split) -> None:
-    splits.save_split(circles, Scaling(np.zeros(2), np.ones(2)))
+def test_a_damaged_table_is_named_in_one_line(damage: object, line: str, circles: Split, scaling: Scaling) -> None:
+    splits.save_split(circles, scaling, MADE_WITH)
     splits.TRAIN.write_text(damage(splits.TRAIN.read_text()))
     with pytest.raises(UserError, match=f"^{line}"):
         splits.load_split()
@@ -144,14 +169,16 @@ def test_a_failed_write_leaves_what_was_there() -> None:
 
 
 def test_results_are_tied_to_their_recipe() -> None:
-    runs.save_recipe("v", {"variant": {"units": 5}})
+    runs.save_recipe("v", {"variant": {"units": 5}, "inputs": []})
     runs.expect_recipe("v", {"variant": {"units": 5}})
-    with pytest.raises(UserError, match=r"^runs/v: trained with other parameters than params.yaml says now"):
+    with pytest.raises(
+        UserError, match=r"^runs/v: trained with another variant than params.yaml says now: `dvc repro` first$"
+    ):
         runs.expect_recipe("v", {"variant": {"units": 6}})
 
 
 def test_the_variant_is_read_as_it_was_trained() -> None:
-    runs.save_recipe("v", {"variant": {"units": 5}, "training": {}})
+    runs.save_recipe("v", {"variant": {"units": 5}, "inputs": []})
     assert runs.load_variant("v") == {"units": 5}
     for damaged in ("{}", "[]", '{"variant": 1}'):
         runs.recipe_path("v").write_text(damaged)
@@ -172,10 +199,10 @@ def test_a_damaged_receipt_is_none(tmp_path: Path) -> None:
         assert load_receipt(tmp_path / "receipt.json") == {}
 
 
-def test_any_replica_can_be_exported(result: Trained, circles: Split) -> None:
-    saved(result, variant())
+def test_any_replica_can_be_exported(result: Trained, circles: Split, scaling: Scaling) -> None:
+    saved(result, variant(), scaling)
     export.export("v", "3", Path("three.keras"))
-    predicted = keras.models.load_model("three.keras").predict(circles.test.inputs, verbose=0)[:, 0]
+    predicted = keras.models.load_model("three.keras").predict(raw(circles.test.inputs, scaling), verbose=0)[:, 0]
     np.testing.assert_allclose(predicted, result.predictions.test_probability[3], rtol=1e-5, atol=1e-6)
     for replica in ("4", "-1"):
         with pytest.raises(UserError, match=f"replica {replica}: v has 4: must be 0 to 3"):
@@ -187,8 +214,10 @@ def test_any_replica_can_be_exported(result: Trained, circles: Split) -> None:
 
 
 @pytest.mark.parametrize(("name", "chosen"), [("median", median_replica), ("best", best_replica)])
-def test_the_median_and_the_best_replica_can_be_exported(name: str, chosen: Callable, result: Trained) -> None:
-    saved(result, variant())
+def test_the_median_and_the_best_replica_can_be_exported(
+    name: str, chosen: Callable, result: Trained, scaling: Scaling
+) -> None:
+    saved(result, variant(), scaling)
     export.export("v", name, Path("named.keras"))
     models.save_model(models.replica_model("v", chosen(result.history)), Path("numbered.keras"))
     assert Path("named.keras").read_bytes() == Path("numbered.keras").read_bytes()
@@ -204,15 +233,17 @@ np.testing.assert_allclose(predicted, np.load(sys.argv[3]), rtol=1e-5, atol=1e-6
 """
 
 
-def test_a_model_with_all_that_variants_can_say_loads_where_this_project_is_not(circles: Split, tmp_path: Path) -> None:
+def test_a_model_with_all_that_variants_can_say_loads_where_this_project_is_not(
+    circles: Split, tmp_path: Path, scaling: Scaling
+) -> None:
     recipe = variant(
         hidden_layers=3, batch_normalization=True, residual=True, kernel_initializer="randomized_asymmetric"
     )
     made = train(recipe, "v", circles, training())
-    saved(made, recipe)
+    saved(made, recipe, scaling)
     models.save_model(models.replica_model("v", 1), tmp_path / "v.keras")
     assert b"pipeline" not in zipfile.ZipFile(tmp_path / "v.keras").read("config.json")
-    np.save(tmp_path / "inputs.npy", circles.test.inputs)
+    np.save(tmp_path / "inputs.npy", raw(circles.test.inputs, scaling))
     np.save(tmp_path / "expected.npy", made.predictions.test_probability.values[1])
     arguments = [str(tmp_path / name) for name in ("v.keras", "inputs.npy", "expected.npy")]
     alone = {**os.environ, "KERAS_BACKEND": "tensorflow", "PYTHONPATH": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
@@ -221,16 +252,16 @@ def test_a_model_with_all_that_variants_can_say_loads_where_this_project_is_not(
     assert done.returncode == 0, done.stderr
 
 
-def test_weights_that_do_not_fit_are_refused(result: Trained) -> None:
-    saved(result, variant(units=4))
+def test_weights_that_do_not_fit_are_refused(result: Trained, scaling: Scaling) -> None:
+    saved(result, variant(units=4), scaling)
     with pytest.raises(
         UserError, match=r"weights of hidden_01/kernel are of shape \(2, 3\): must be of shape \(2, 4\)"
     ):
         models.replica_model("v", 0)
     runs.save_run("v", result.history, result.predictions, {"output/bias": np.zeros((4, 1))})
-    with pytest.raises(UserError, match=r"weights.npz: no hidden_01/kernel \[replica, input, unit\]: must have it"):
+    with pytest.raises(UserError, match=r"weights.npz: weights of hidden_01/kernel are missing: must be of shape"):
         models.replica_model("v", 0)
-    runs.save_recipe("v", {"variant": variant().model_dump(mode="json") | {"units": 0}})
+    runs.save_recipe("v", {"variant": variant().model_dump(mode="json") | {"units": 0}, "inputs": []})
     runs.save_run("v", result.history, result.predictions, result.weights)
     with pytest.raises(UserError, match=r"^runs/v/recipe.json.units: 0: must be"):
         models.replica_model("v", 0)

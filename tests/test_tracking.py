@@ -19,6 +19,7 @@ from mlflow.exceptions import MlflowException
 from PIL import Image
 from test_evaluation import evaluated, history
 
+from pipeline import colours
 from pipeline.contents.variant import (
     Point,
     Source,
@@ -42,7 +43,9 @@ RECIPE = {"hidden_layers": 1, "optimizer": {"class_name": "SGD", "config": {"mom
 ACCURACIES = [[0.5, 0.8, 0.9], [0.5, 0.6, 0.7], [0.5, 0.5, 0.85]]
 
 
-def content(threshold: float = 0.75, variant: str = "v", trained: bytes = b"1", best: float = 0.9) -> VariantContent:
+def content(
+    threshold: float = 0.75, variant: str = "v", trained: bytes = b"1", best: float = 0.9, layers: int = 1
+) -> VariantContent:
     """A variant of hand-made history, judged by a threshold; `trained` stands for what training left, and `best` is the
     highest accuracy that its replicas reach. Its figure says the threshold."""
     evaluation = evaluated(history([[0.5, 0.8, best], *ACCURACIES[1:]]), threshold)
@@ -51,7 +54,9 @@ def content(threshold: float = 0.75, variant: str = "v", trained: bytes = b"1", 
     evaluation.replicas.to_csv(judged)
     figure.write_bytes(f"{threshold}".encode())
     files = VariantFiles([outputs], [judged], {"tables": [judged]}, [figure])
-    return assemble(Source(variant, RECIPE, {"training": {"seed": 4}}, files), evaluation, {"best": 0}, TRACKING)
+    recipe, judged = {**RECIPE, "hidden_layers": layers}, {"evaluation": {"learned_accuracy": threshold}}
+    source = Source(variant, recipe, {"training": {"seed": 4}}, judged, files)
+    return assemble(source, evaluation, {"best": 0}, TRACKING)
 
 
 @pytest.fixture
@@ -80,7 +85,8 @@ class NotPackaged(Packages):
 
 def published(*contents: VariantContent) -> dict[str, str]:
     with NotPackaged() as packages:
-        return publish.publish(contents, TRACKING, ("v", "w"), {}, packages)
+        pair = ("v", "w") if {content.variant for content in contents} >= {"v", "w"} else ()
+        return publish.publish(contents, TRACKING, pair, {}, packages)
 
 
 def runs(client: MlflowClient) -> tuple[list[Run], list[Run]]:
@@ -100,6 +106,15 @@ def snapshot(client: MlflowClient) -> dict[str, tuple]:
     }
 
 
+def lasting(found: dict[str, tuple]) -> dict[str, tuple]:
+    """A snapshot without what says which run is current."""
+    passing = ("pipeline.current", "pipeline.pair", "mlflow.runName", "mlflow.runColor")
+    return {
+        run_id: (*rest, {key: value for key, value in tags.items() if key not in passing})
+        for run_id, (_, *rest, tags) in found.items()
+    }
+
+
 def publishing_crashes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Publish, and be interrupted when all runs are there and the artifacts are not."""
 
@@ -116,7 +131,7 @@ def test_a_parent_for_the_variant_and_a_child_for_each_replica(client: MlflowCli
     assert published(content()) == {"v": "published"}
     (parent,), children = runs(client)
     made = content()
-    assert parent.info.run_name == f"v ({made.fingerprint[:7]})"
+    assert parent.info.run_name == "v"
     tags = parent.data.tags
     assert (tags["pipeline.variant"], tags["pipeline.fingerprint"]) == ("v", made.fingerprint)
     assert (tags["pipeline.judgement"], tags["pipeline.complete"]) == (made.judgement, "true")
@@ -163,7 +178,7 @@ def test_another_training_is_another_run_and_the_first_stays(client: MlflowClien
     assert published(content(trained=b"2")) == {"v": "published"}
     after = snapshot(client)
     assert len(after) == 2 * len(before)
-    assert before.items() <= after.items()
+    assert {run_id: what for run_id, what in lasting(after).items() if run_id in before} == lasting(before)
 
 
 def test_a_threshold_moved_there_and_back_ends_as_it_began(client: MlflowClient) -> None:
@@ -196,6 +211,66 @@ def test_only_what_is_missing_is_published(client: MlflowClient) -> None:
     assert [run.data.tags["pipeline.variant"] for run in runs(client)[0]] == ["v", "w"]
 
 
+def shown(client: MlflowClient) -> dict[str, tuple[bool, str]]:
+    """Of every parent by name: whether it is marked as current, and its colour."""
+    return {
+        run.info.run_name: ("pipeline.current" in run.data.tags, run.data.tags["mlflow.runColor"])
+        for run in runs(client)[0]
+    }
+
+
+def test_the_run_of_what_params_yaml_says_is_marked_and_has_the_variants_name(client: MlflowClient) -> None:
+    """Edited, and set back: the run that params.yaml is of is the current one, whichever is newer."""
+    first, second = colours.VARIANTS[:2]
+    published(content(), content(variant="w"))
+    assert shown(client) == {"v": (True, first), "w": (True, second)}
+    published(content(trained=b"2", layers=12), content(variant="w"))
+    edited = {"v": (True, first), "v · hidden_layers=1": (False, colours.shade(first, 0)), "w": (True, second)}
+    assert shown(client) == edited
+    before = snapshot(client)
+    published(content(), content(variant="w"))
+    back = {"v": (True, first), "v · hidden_layers=12": (False, colours.shade(first, 0)), "w": (True, second)}
+    assert shown(client) == back
+    assert lasting(snapshot(client)) == lasting(before)
+    again = snapshot(client)
+    published(content(), content(variant="w"))
+    assert snapshot(client) == again
+
+
+def test_an_experiment_is_named_by_what_differs_and_marks_nothing(
+    client: MlflowClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published(content())
+    with monkeypatch.context() as patched:
+        patched.setenv("DVC_EXP_NAME", "tall-oak")
+        published(content(trained=b"2", layers=12))
+        published(content(trained=b"3", layers=7, threshold=0.6))
+    first = colours.VARIANTS[0]
+    assert shown(client) == {
+        "v": (True, first),
+        "v · hidden_layers=12": (False, colours.shade(first, 0)),
+        "v · evaluation.learned_accuracy=0.6, hidden_layers=7": (False, colours.shade(first, 1)),
+    }
+
+
+def test_a_judgement_of_an_experiment_leaves_that_of_params_yaml(
+    client: MlflowClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same training under another threshold: a run of its own, and neither overwrites the other."""
+    published(content())
+    before = snapshot(client)
+    with monkeypatch.context() as patched:
+        patched.setenv("DVC_EXP_NAME", "tall-oak")
+        assert published(content(threshold=0.6)) == {"v": "published"}
+        assert published(content(threshold=0.6)) == {"v": "already there"}
+    assert {run_id: what for run_id, what in snapshot(client).items() if run_id in before} == before
+    assert sorted(shown(client)) == ["v", "v · evaluation.learned_accuracy=0.6"]
+    assert published(content(threshold=0.7)) == {"v": "overwritten in place"}
+    assert sorted(shown(client)) == ["v", "v · evaluation.learned_accuracy=0.6"]
+    assert published(content()) == {"v": "overwritten in place"}
+    assert before.keys() <= snapshot(client).keys()
+
+
 def test_the_name_of_a_dvc_experiment_is_kept(client: MlflowClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DVC_EXP_NAME", "tall-oak")
     published(content())
@@ -205,9 +280,10 @@ def test_the_name_of_a_dvc_experiment_is_kept(client: MlflowClient, monkeypatch:
 def test_values_that_are_not_finite_are_left_out(client: MlflowClient) -> None:
     made = history(ACCURACIES)
     made.test_loss[0, 2] = np.inf
-    source = Source("v", RECIPE, {"training": {"seed": 4}}, VariantFiles([], [], {}, []))
+    source = Source("v", RECIPE, {"training": {"seed": 4}}, {}, VariantFiles([], [], {}, []))
     points = assemble(source, evaluated(made), {}, TRACKING)
-    assert points.replicas[0].tags == {"outcome": "not_learned", "cause": "exploding"}
+    tags = {"outcome": "not_learned", "cause": "exploding", "mlflow.runColor": colours.OUTCOMES["exploding"]}
+    assert points.replicas[0].tags == tags
     assert "test_loss" not in {point.key for point in points.replicas[0].points}
     assert all(math.isfinite(point.value) for each in [points, *points.replicas] for point in each.points)
 
@@ -218,7 +294,7 @@ def test_models_are_packaged_for_another_training_and_not_for_another_judgement(
     judged.write_bytes(b"1")
 
     def source() -> Source:
-        return Source("v", RECIPE, {"training": {"seed": 4}}, VariantFiles([outputs], [judged], {}, []))
+        return Source("v", RECIPE, {"training": {"seed": 4}}, {}, VariantFiles([outputs], [judged], {}, []))
 
     receipt = {"v": {"fingerprint": source().fingerprint, "judgement": "1"}}
     judged.write_bytes(b"2")
@@ -445,7 +521,7 @@ def test_searches_of_the_description_and_the_readme_work(client: MlflowClient) -
     for search in [*shown, *searches("v").values()]:
         client.search_runs([experiment], search)  # raises where it is not understood
     counts = [len(client.search_runs([experiment], search)) for search in searches("v").values()]
-    assert counts[:3] == [1, 1, 3]
+    assert counts[:4] == [1, 1, 1, 3]
     assert len(client.search_runs([experiment], "tags.cause = 'stuck' and params.hidden_layers = '1'")) == 1
 
 
@@ -659,5 +735,5 @@ def test_what_fails_in_packaging_is_said_in_one_line(tmp_path: Path, monkeypatch
         packages.begin({"v": {"best": 0}, "w": {}})
         packages.begin({"v": {"best": 0}})  # is on its way
         assert packages.folders("w") == {}
-        with pytest.raises(UserError, match=r"^runs/v/weights.npz: not found: `dvc repro` makes it"):
+        with pytest.raises(UserError, match=r"^runs/v/recipe.json: not found: `dvc repro` makes it"):
             packages.folders("v")

@@ -157,7 +157,7 @@ def assemble(
     return VariantContent(
         variant=variant,
         fingerprint=source.fingerprint,
-        judgement=digest(tracking.model_dump(), files.judged),
+        judgement=digest({**tracking.model_dump(), **source.judged}, files.judged),
         parameters=source.parameters,
         description=description(variant, evaluation),
         points=variant_points(evaluation, tracking),
