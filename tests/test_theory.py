@@ -15,7 +15,7 @@ from pipeline import theory
 from pipeline.data.generate import generate
 from pipeline.data.split import split
 from pipeline.evaluation.expectations import expectations, median_interval
-from pipeline.params import file, variants
+from pipeline.params.params import read
 from pipeline.params.data import DataParams
 from pipeline.params.split import SplitParams
 from pipeline.params.training import TrainingParams

@@ -4,16 +4,15 @@ from pipeline.artifacts.measured.points import load_points
 from pipeline.artifacts.measured.splits import save_split
 from pipeline.data.split import split
 from pipeline.foundations.errors import reported_in_one_line
-from pipeline.params import file
-from pipeline.params.split import SplitParams
+from pipeline.params.params import read
 
 
 def main() -> None:
     """Read `split` and the points, write both parts."""
-    params = file.section(file.read(), "split", SplitParams)
-    parts, scaling = split(load_points(), params)
+    params = read()
+    parts, scaling = split(load_points(), params.split)
     save_split(parts, scaling)
-    print(f"split: {len(parts.train)} rows train, {len(parts.test)} test; scaled on {params.fit_scaler_on}")
+    print(f"split: {len(parts.train)} rows train, {len(parts.test)} test; scaled on {params.split.fit_scaler_on}")
 
 
 if __name__ == "__main__":

@@ -25,21 +25,22 @@ failed for each cause. The replicas are in the table `replicas.csv`. Select cell
 `tags.effect = 'helps'`."""
 
 
-def guide(variants: Sequence[str], pair: Sequence[str], registered_model: str) -> str:
+def guide(variants: Sequence[str], pair: Sequence[str] | None, registered_model: str) -> str:
     """The description.
 
     Args:
-        variants: all of params.yaml. pair: the two that are set side by side; named only where they are variants.
+        variants: all of params.yaml. pair: the two that are set side by side, if any are.
     """
-    first, second = pair if set(pair) <= set(variants) else (variants[0], variants[-1])
+    chosen = " and the chosen pair" if pair else ""
+    first, second = pair or (variants[0], variants[-1])
     parts = [
         "**Why does my deep network not train, and what fixes it?** Every variant (an architecture and its training "
         "recipe) is trained many times, each *replica* from a seed of its own.",
         "**What is here:** a run for each variant, which says in its description how many replicas learned and why the "
         "others did not; below it (+, where no search is set) a run for each replica. A variant that was edited has a "
         "run for each recipe: the name's end tells them apart.",
-        "**How to compare:** the button *Views* above has *All variants* and the chosen pair, with what matters most "
-        f"first. To choose others, search `{finished()}` for the variants alone and leave the eye open at, say, "
+        f"**How to compare:** the button *Views* above has *All variants*{chosen}, with what matters most first. To "
+        f"choose others, search `{finished()}` for the variants alone and leave the eye open at, say, "
         f"`{first}` and `{second}`: the charts lay one over the other. Or tick both and press *Compare*.",
         CHARTS,
         "A replica *learned* if its final test accuracy is above the threshold. It *lives* as long as no layer is "

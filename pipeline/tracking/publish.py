@@ -45,7 +45,7 @@ FOLDERS = ("figures", "tables", images.FOLDER)  # artifacts that come and go wit
 def publish(
     contents: Sequence[VariantContent],
     params: TrackingParams,
-    pair: Sequence[str],
+    pair: Sequence[str] | None,
     datasets: dict[str, Path],
     packages: Packages,
 ) -> dict[str, str]:
@@ -53,7 +53,7 @@ def publish(
 
     Args:
         packages: of the models; those that nobody began are begun here.
-        pair: the two variants that are set side by side; they may be gone.
+        pair: the two variants that are set side by side, if any are.
         datasets: the tables that the runs used, by context (training, testing).
 
     Returns:

@@ -18,15 +18,15 @@ FIRST = ("learned_share", "alive_share", "accuracy/test_median", "accuracy/test_
 COLUMNS = ("metrics.`learned_rate`", "metrics.`test_accuracy_median`", "params.`hidden_layers`", "params.`activation`")
 
 
-def views(contents: Sequence[VariantContent], pair: Sequence[str], run_ids: dict[str, str]) -> dict[str, str]:
-    """The tags: a view of all variants, and one of the pair alone where both are there.
+def views(contents: Sequence[VariantContent], pair: Sequence[str] | None, run_ids: dict[str, str]) -> dict[str, str]:
+    """The tags: a view of all variants, and one of the pair alone where one is chosen.
 
     Args:
         run_ids: of each variant's run.
     """
     charts = _charts(contents)
     made = {ALL: _view("All variants", finished(), charts)}
-    if set(pair) <= run_ids.keys():
+    if pair:
         search = f"attributes.run_id IN ({', '.join(repr(run_ids[variant]) for variant in pair)})"
         made[PAIR] = _view(" against ".join(pair), search, charts)
     return {PREFIX + key: value for key, value in made.items()}

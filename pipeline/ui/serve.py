@@ -17,9 +17,7 @@ from mlflow import MlflowClient
 
 from pipeline.foundations.errors import UserError, reported_in_one_line
 from pipeline.foundations.files import root
-from pipeline.params import file
-from pipeline.params.comparison import ComparisonParams
-from pipeline.params.tracking import TrackingParams
+from pipeline.params.params import read
 from pipeline.tracking import store
 from pipeline.tracking.guide import finished
 from pipeline.tracking.registry import VARIANT
@@ -37,9 +35,8 @@ def main(host: str, port: int) -> None:
     Raises:
         UserError: nothing has been published yet, or the store does not answer, or the server cannot start.
     """
-    document = file.read()
-    name = file.section(document, "tracking", TrackingParams).experiment
-    pair = file.section(document, "comparison", ComparisonParams).pair
+    params = read()
+    name, pair = params.tracking.experiment, params.comparison.pair or ()
     uri = store.tracking_uri()
     remote = uri.startswith(("http://", "https://"))
     base = uri.rstrip("/") if remote else f"http://{host}:{port}"
@@ -74,9 +71,9 @@ def _print_addresses(uri: str, base: str, name: str, pair: Sequence[str]) -> str
     if PREFIX + ALL in experiment.tags:
         page = addresses.view(base, number, ALL)
     print(f"all variants, charts beside them: {page}")
-    if PREFIX + PAIR in experiment.tags:
+    if pair and PREFIX + PAIR in experiment.tags:
         print(f"{' over '.join(pair)}, chart by chart: {addresses.view(base, number, PAIR)}")
-    if len(runs) == len(pair):
+    if pair and len(runs) == len(pair):
         print(f"{' beside '.join(pair)}, in numbers: {addresses.comparison(base, number, runs)}")
     sys.stdout.flush()
     return page
