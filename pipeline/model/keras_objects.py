@@ -90,7 +90,8 @@ def activation(spec: KerasObject, path: str, name: str) -> keras.layers.Layer:
     """
     functions = {key: value for key, value in _public(keras.activations).items() if callable(value)}
     if not spec.config and spec.class_name in functions:
-        return keras.layers.Activation(spec.class_name, name=name)
+        with told_in_one_line(spec, path, "activation"):
+            return keras.layers.Activation(spec.class_name, name=name)
     if spec.class_name in functions:
         raise UserError(
             f"{path}.config: {brief(spec.config)}: {spec.class_name} is a function: must be a layer's class name"

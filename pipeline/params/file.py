@@ -182,6 +182,8 @@ def _line(path: str, fault: Any, model: type[BaseModel]) -> str:
             allowed = "a list"
         case "string_too_long":
             allowed = f"at most {context['max_length']} characters"
+        case "value_error" if isinstance(fault["input"], dict):  # of several values together
+            return f"{dotted}: {context['error']}"
         case "value_error":
             return f"{dotted}: {brief(fault['input'])}: {context['error']}"
         case _:

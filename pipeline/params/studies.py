@@ -78,7 +78,10 @@ def cells(study: StudyParams, name: str, variants: Mapping[str, VariantParams], 
     # Histograms are for `make tensorboard`, which shows the variants.
     shared = training.model_copy(update={"replicas": study.replicas or training.replicas, "histograms": False})
     reference = Cell(study.base, variants[study.base], shared, {}, {}, f"variants.{study.base}")
-    found = [_cell(each, reference, changes, where, place) for each, changes, where, place in _stated(study, path)]
+    found = [
+        _cell(each, reference, changes, f"{path}.{where}", place)
+        for each, changes, where, place in _stated(study, path)
+    ]
     if not any(_same(cell, reference) for cell in found):
         found.insert(0, reference)
     names = Counter(cell.name for cell in found)

@@ -25,7 +25,13 @@ def _named(value: Any) -> Any:
     return {"class_name": value} if isinstance(value, str) else value
 
 
-Named = Annotated[KerasObject, BeforeValidator(_named)]
+def _expect_named(value: Any) -> Any:
+    if not isinstance(value, str | dict | KerasObject):
+        raise ValueError("must be a name, or a class_name and its config")
+    return _named(value)
+
+
+Named = Annotated[KerasObject, BeforeValidator(_expect_named)]
 
 
 class VariantParams(Section):
