@@ -22,8 +22,7 @@ from pipeline.artifacts.evaluations import load_evaluation
 from pipeline.artifacts.measured.runs import load_history, load_weights
 from pipeline.artifacts.measured.splits import load_split
 from pipeline.diagnosis.causes import ALARMS, alarms
-from pipeline.params import file, variants
-from pipeline.params.diagnosis import DiagnosisParams
+from pipeline.params.params import read
 
 DEAD, SATURATED = "dead", "saturated"
 FUNCTIONS = {"relu": lambda z: np.maximum(z, 0), "tanh": np.tanh}
@@ -89,7 +88,7 @@ RULES: dict[tuple[str, str], Rule] = {
 
 def case(name: str) -> Case:
     """Read a variant's files, and find the right causes."""
-    recipe = variants.resolve(file.read(), name)
+    recipe = read().variant(name)
     activation = recipe.activation.class_name
     stacks, signal = load_weights(name), load_split().train.inputs[None].astype(np.float32)
     activations, before = [], []
@@ -109,14 +108,14 @@ def case(name: str) -> Case:
 
 def _our_alarms(table: pd.DataFrame) -> np.ndarray:
     """Our cause; for a replica that learned the first alarm that our conditions raise all the same."""
-    raised = alarms(table, file.section(file.read(), "diagnosis", DiagnosisParams))
+    raised = alarms(table, read().diagnosis)
     first = np.select([raised[cause].to_numpy() for cause in ALARMS], ALARMS, default="")
     return np.where(table.outcome == "learned", first, table.cause)
 
 
 def main() -> None:
     """Print the table."""
-    cases = [case(name) for name in variants.names(file.read())]
+    cases = [case(name) for name in read().variants]
     learned = sum(int(each.learned.sum()) for each in cases)
     table = Table("tool", "rule", "names the right cause", "alarms on replicas that learned")
     for (tool, cause), rule in RULES.items():

@@ -10,9 +10,7 @@ import numpy as np
 from pipeline.data.generate import generate
 from pipeline.data.split import split
 from pipeline.model import uniform
-from pipeline.params import file, variants
-from pipeline.params.data import DataParams
-from pipeline.params.split import SplitParams
+from pipeline.params.params import read
 from pipeline.params.training import TrainingParams
 from pipeline.params.variants import VariantParams
 from pipeline.randomness import Shuffles, derived_seed
@@ -32,12 +30,11 @@ class Recipe(NamedTuple):
 
 def recipe(epochs: int, replicas: int) -> Recipe:
     """relu_5 for so many epochs and replicas, everything recorded at every epoch."""
-    document = file.read()
-    training = file.section(document, "training", TrainingParams)
+    params = read()
     changes = {"epochs": epochs, "record_every": 1, "replicas": replicas}
-    points = generate(file.section(document, "data", DataParams))
-    parts, _ = split(points, file.section(document, "split", SplitParams))
-    return Recipe(variants.resolve(document, VARIANT), training.model_copy(update=changes), parts)
+    points = generate(params.data)
+    parts, _ = split(points, params.split)
+    return Recipe(params.variant(VARIANT), params.training.model_copy(update=changes), parts)
 
 
 def initial(made: Recipe) -> list[np.ndarray]:

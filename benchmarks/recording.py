@@ -14,10 +14,7 @@ from statistics import median
 
 from pipeline.data.generate import generate
 from pipeline.data.split import split
-from pipeline.params import file, variants
-from pipeline.params.data import DataParams
-from pipeline.params.split import SplitParams
-from pipeline.params.training import TrainingParams
+from pipeline.params.params import read
 from pipeline.training.replicas import train
 
 VARIANT, ROUNDS = "relu_20", 5
@@ -31,14 +28,14 @@ CHANGES = {
 
 def main() -> None:
     """Print medians, ratios to the least, and how large the history is in memory (NetCDF 3 compresses nothing)."""
-    document = file.read()
-    recipe = variants.resolve(document, VARIANT)
-    parts, _ = split(generate(file.section(document, "data", DataParams)), file.section(document, "split", SplitParams))
-    shared = file.section(document, "training", TrainingParams)
+    params = read()
+    recipe = params.variant(VARIANT)
+    parts, _ = split(generate(params.data), params.split)
+    shared = params.training
 
     def trained(changes: dict[str, object]) -> Callable[[], float]:
-        params = shared.model_copy(update=changes)
-        return lambda: train(recipe, VARIANT, parts, params).history.nbytes / 1e6
+        training = shared.model_copy(update=changes)
+        return lambda: train(recipe, VARIANT, parts, training).history.nbytes / 1e6
 
     ways = {name: trained(changes) for name, changes in CHANGES.items()}
     sizes = {name: way() for name, way in ways.items()}  # compiles, too

@@ -27,18 +27,15 @@ def study(workers: int) -> None:
     """Train the cells in this process's folder; the store lies under DVC_ROOT."""
     from pipeline.data.generate import generate
     from pipeline.data.split import split
-    from pipeline.params import file, variants
-    from pipeline.params.data import DataParams
-    from pipeline.params.split import SplitParams
-    from pipeline.params.training import TrainingParams
+    from pipeline.params.params import read
     from pipeline.studies import sources
     from pipeline.studies.run import run
     from pipeline.studies.work import Task
 
-    document = file.read()
-    parts, _ = split(generate(file.section(document, "data", DataParams)), file.section(document, "split", SplitParams))
-    recipe = variants.resolve(document, "relu_5").model_dump(mode="json")
-    shared = file.section(document, "training", TrainingParams)
+    params = read()
+    parts, _ = split(generate(params.data), params.split)
+    recipe = params.variant("relu_5").model_dump(mode="json")
+    shared = params.training
     shared = shared.model_copy(update={"epochs": EPOCHS, "replicas": REPLICAS, "histograms": False})
     plain = [shared.model_copy(update={"seed": seed}).model_dump(mode="json") for seed in range(CELLS)]
     tasks = {str(seed): Task(recipe, each, "benchmark", sources.fingerprint()) for seed, each in enumerate(plain)}
@@ -76,17 +73,14 @@ def memory(replicas: int) -> None:
     """Print the peak of memory of one training."""
     from pipeline.data.generate import generate
     from pipeline.data.split import split
-    from pipeline.params import file, variants
-    from pipeline.params.data import DataParams
-    from pipeline.params.split import SplitParams
-    from pipeline.params.training import TrainingParams
+    from pipeline.params.params import read
     from pipeline.training.replicas import train
 
-    document = file.read()
-    parts, _ = split(generate(file.section(document, "data", DataParams)), file.section(document, "split", SplitParams))
-    shared = file.section(document, "training", TrainingParams)
+    params = read()
+    parts, _ = split(generate(params.data), params.split)
+    shared = params.training
     shared = shared.model_copy(update={"epochs": 20, "replicas": replicas, "chunk": 100, "histograms": False})
-    train(variants.resolve(document, "relu_20"), "relu_20", parts, shared)
+    train(params.variant("relu_20"), "relu_20", parts, shared)
     print(f"{replicas:5} replicas  {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:5.2f} GiB", flush=True)
 
 

@@ -3,9 +3,10 @@
 import argparse
 from pathlib import Path
 
-from pipeline.artifacts.measured.runs import load_history
+from pipeline.artifacts.measured.runs import expect_recipe, load_history, load_scaling
 from pipeline.artifacts.models import replica_model, save_model
 from pipeline.foundations.errors import UserError, reported_in_one_line
+from pipeline.params.params import read
 from pipeline.records.history import best_replica, median_replica
 
 CHOSEN = {"median": median_replica, "best": best_replica}
@@ -23,7 +24,18 @@ def export(variant: str, replica: str, target: Path) -> None:
         raise UserError(f"replica {replica}: must be a number, {' or '.join(CHOSEN)}")
     number = CHOSEN[replica](load_history(variant)) if replica in CHOSEN else int(replica)
     save_model(replica_model(variant, number), target)
-    print(f"{target}: replica {number} of {variant}")
+    columns = ", ".join(load_scaling(variant).names)
+    print(f"{target}: replica {number} of {variant}; takes raw points ({columns}), gives P(label = 1)")
+
+
+def main(variant: str, replica: str, target: Path) -> None:
+    """Export a replica of a variant of params.yaml, as it says now.
+
+    Raises:
+        UserError: there is no such variant, or it was trained with other parameters; and as `export`.
+    """
+    expect_recipe(variant, read().trained_with(variant))
+    export(variant, replica, target)
 
 
 if __name__ == "__main__":
@@ -33,4 +45,4 @@ if __name__ == "__main__":
     parser.add_argument("target", type=Path, help="the file to write, NAME.keras")
     arguments = parser.parse_args()
     with reported_in_one_line():
-        export(arguments.variant, arguments.replica, arguments.target)
+        main(arguments.variant, arguments.replica, arguments.target)

@@ -8,10 +8,9 @@ import os
 import sys
 import threading
 import webbrowser
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from types import ModuleType
-from typing import Any
 
 from tensorboard import default, program
 from tensorboard.compat.proto.event_pb2 import Event
@@ -22,9 +21,7 @@ from pipeline.artifacts.measured.runs import expect_recipe, load_history
 from pipeline.events.replicas import chosen
 from pipeline.events.summaries import events
 from pipeline.foundations.errors import UserError, reported_in_one_line
-from pipeline.params import file, variants
-from pipeline.params.tensorboard import TensorBoardParams, expect_replicas
-from pipeline.params.training import TrainingParams
+from pipeline.params.params import Params, read
 
 # The pages that show most, by their addresses: a dead, a vanishing and a healthy gradient differ at a glance in log10.
 HISTOGRAMS = "histograms&tagFilter=gradient_log10"
@@ -37,26 +34,21 @@ def write() -> str:
     Raises:
         UserError: a variant is not trained or evaluated as params.yaml says, or a chosen replica does not exist.
     """
-    document = file.read()
-    training = file.section(document, "training", TrainingParams)
-    params = file.section(document, "tensorboard", TensorBoardParams)
-    expect_replicas(params, training.replicas)
-    names = save_events(_runs(document, training, params))
+    params = read()
+    training = params.training
+    names = save_events(_runs(params))
     what = "histograms and curves" if training.histograms else "curves alone, for training.histograms is false"
     print(f"{len(names)} runs -> {EVENTS}: {what}")
     return HISTOGRAMS if training.histograms else CURVES
 
 
-def _runs(
-    document: Mapping[str, Any], training: TrainingParams, params: TensorBoardParams
-) -> Iterator[tuple[str, Iterable[Event]]]:
-    for variant in variants.names(document):
-        recipe = variants.resolve(document, variant).model_dump(mode="json")
-        expect_recipe(variant, {"variant": recipe, "training": training.model_dump(mode="json")})
+def _runs(params: Params) -> Iterator[tuple[str, Iterable[Event]]]:
+    for variant in params.variants:
+        expect_recipe(variant, params.trained_with(variant))
         history, table = load_history(variant), load_evaluation(variant).replicas
         if table.replica.tolist() != history.replica.values.tolist():
             raise UserError(f"{variant}: evaluated with other replicas than it has now: `dvc repro` first")
-        for name, position in chosen(params.replicas, history, table).items():
+        for name, position in chosen(params.tensorboard.replicas, history, table).items():
             yield f"{variant}/{name}", events(history, position)
 
 

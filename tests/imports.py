@@ -10,6 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 # Started as a process of its own, which is an import that no import statement shows.
+EXEMPT = ROOT / "pipeline" / "params"  # DVC tracks its values, and it hands on nothing else
 SUBPROCESSES = {"pipeline.tracking.packaging": {"pipeline.tracking.package_models"}}
 
 
@@ -63,7 +64,7 @@ def dependencies(stage: str) -> list[str]:
     the template of a page. A folder of which it needs everything stands for all of it, which keeps DVC's lock short."""
     modules = [module_file(name) for name in project_modules(f"pipeline.stages.{stage}")]
     beside = {file for module in modules for file in module.parent.iterdir() if file.suffix not in ("", ".py")}
-    needed = {*modules, *beside}
+    needed = {file for file in (*modules, *beside) if EXEMPT not in file.parents}
     folders = {folder for file in needed for folder in file.parents if ROOT / "pipeline" in folder.parents}
     for folder in sorted(folders):  # the outer ones first
         whole = {file for file in folder.rglob("*") if _counts(file)}

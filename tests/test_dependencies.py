@@ -7,10 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from imports import ROOT, dependencies, external_packages, module_file, project_modules, renew
+from imports import EXEMPT, ROOT, dependencies, external_packages, module_file, project_modules, renew
 from ruamel.yaml import YAML
-
-from pipeline.params.file import SECTIONS
 
 STAGES = {
     name: stage.get("do", stage)
@@ -23,7 +21,6 @@ MODULES = sorted(
     if path.name != "__init__.py"
 )
 WITHOUT_TENSORFLOW = (
-    "check",
     "comparison",
     "contents",
     "data",
@@ -56,6 +53,16 @@ FLOORS = [
 ]
 
 
+# Sections behind an attribute of `Params` that is none itself, or not that alone.
+MADE_OF = {
+    "variant": ("defaults", "variants"),
+    "variants": ("defaults", "variants"),
+    "study": ("defaults", "studies", "training", "variants"),
+    "trained_with": ("data", "defaults", "split", "training", "variants"),
+    "judged_by": ("diagnosis", "evaluation"),
+}
+
+
 def sections(stage: str) -> set[str]:
     return {name.split(".")[0] for name in STAGES[stage]["params"]}
 
@@ -69,6 +76,7 @@ def test_a_stage_depends_on_exactly_the_modules_that_it_imports(stage: str) -> N
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_folder_stands_for_modules_that_the_stage_all_imports(stage: str) -> None:
     imported = {module_file(name) for name in project_modules(f"pipeline.stages.{stage}")}
+    assert not [dep for dep in STAGES[stage]["deps"] if EXEMPT.relative_to(ROOT).as_posix() in dep]
     folders = [ROOT / dep for dep in STAGES[stage]["deps"] if dep.startswith("pipeline/") and (ROOT / dep).is_dir()]
     for module in (file for folder in folders for file in folder.rglob("*.py") if file.stat().st_size):
         assert module in imported
@@ -84,13 +92,17 @@ def test_the_lists_are_as_make_deps_leaves_them(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_reads_exactly_the_sections_that_it_lists(stage: str) -> None:
-    """By its source: the sections that it names to `file.section`, and those that resolving a variant reads."""
-    source = module_file(f"pipeline.stages.{stage}").read_text()
-    read = set(re.findall(r'"(\w+)"', source)) & set(SECTIONS)
-    read |= {"defaults", "variants"} if "variants.resolve" in source else set()
-    read |= {"variants"} if "variants.names" in source else set()
-    read |= {"defaults", "variants", "studies"} if "cells(document" in source else set()
+    """By its source: what it takes of `params`, and what that is made of."""
+    tree = ast.parse(module_file(f"pipeline.stages.{stage}").read_text())
+    taken = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and _is_params(node.value)}
+    read = {section for name in taken for section in MADE_OF.get(name, (name,))}
     assert read == sections(stage)
+
+
+def _is_params(node: ast.expr) -> bool:
+    """`params`, or `read()`."""
+    named = node.func if isinstance(node, ast.Call) else node
+    return isinstance(named, ast.Name) and named.id == ("read" if isinstance(node, ast.Call) else "params")
 
 
 def test_train_of_a_variant_is_handed_that_variant_alone() -> None:
@@ -116,6 +128,12 @@ def test_no_stage_imports_tensorflow_before_it_must(stage: str) -> None:
     code = (
         f"import sys, pipeline.stages.{stage}; sys.exit(any(name in sys.modules for name in ('tensorflow', 'keras')))"
     )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_the_check_of_the_shipped_file_imports_no_tensorflow() -> None:
+    """All of its variants are plain."""
+    code = "import sys; from pipeline.check import main; main(); sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 

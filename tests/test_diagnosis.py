@@ -379,8 +379,7 @@ def test_what_the_variant_has_already_is_not_suggested() -> None:
 )
 def test_what_variants_can_say_is_suggested_until_it_is_taken(cause: str, override: dict) -> None:
     assert override in [each.overrides for each in remedies.suggest(cause, RECIPE, epochs=1)]
-    document = {"defaults": {**VARIANT, "units": 5}, "variants": {"v": nested(override)}}
-    taken = resolve(document, "v").model_dump()  # what is suggested can be said
+    taken = resolve({**VARIANT, "units": 5}, {"v": nested(override)})["v"].model_dump()  # what is suggested can be said
     assert override not in [each.overrides for each in remedies.suggest(cause, taken, epochs=1)]
 
 

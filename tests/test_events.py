@@ -49,7 +49,7 @@ def put(history: xr.Dataset, result: Trained, histograms: bool = True, replicas:
     document = YAML(typ="safe").load(ROOT / "params.yaml")
     recipe, params = variant().model_dump(mode="json"), training(record_every=2, histograms=histograms)
     document |= {"defaults": recipe, "variants": {"v": {}}, "training": params.model_dump(mode="json")}
-    document["tensorboard"] = {"replicas": list(replicas)}
+    document |= {"tensorboard": {"replicas": list(replicas)}, "comparison": {}, "studies": {}}
     YAML().dump(document, Path("params.yaml"))
     runs.save_run("v", history, result.predictions, result.weights)
     runs.save_recipe("v", {"variant": recipe, "training": params.model_dump(mode="json")})

@@ -3,15 +3,18 @@
 from pathlib import Path
 
 import pytest
-from conftest import RECIPE
+from conftest import RECIPE, training, variant
+from dvc.utils.serialize import modify_yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from ruamel.yaml import YAML
 
-from pipeline import check
-from pipeline.foundations.errors import UserError
-from pipeline.params import file
-from pipeline.params.training import TrainingParams
-from pipeline.params.variants import VariantParams, merge, names, resolve
+from pipeline.foundations.errors import UserError, reported_in_one_line
+from pipeline.params.params import parse, read
+from pipeline.params.variants import VariantParams, merge, resolve
+from pipeline.records.points import Split
+from pipeline.training.replicas import train
+from pipeline.training.trainable import expect_trainable
 
 REAL = Path(__file__).parent.parent / "params.yaml"
 scalars = st.one_of(st.integers(), st.text(max_size=5), st.booleans())
@@ -22,11 +25,11 @@ maps = st.recursive(
 
 
 def test_the_shipped_file_holds_the_tutorials_values() -> None:
-    document = file.read(REAL)
-    training = file.section(document, "training", TrainingParams)
+    params = read(REAL)
+    training, variants = params.training, params.variants
     assert (training.epochs, training.batch_size, training.replicas) == (500, 32, 30)
-    assert names(document) == ["tanh_1", "tanh_5", "tanh_5_glorot", "tanh_5_adam", "relu_5", "relu_15", "relu_20"]
-    relu_20, tanh_5, adam = (resolve(document, name) for name in ("relu_20", "tanh_5", "tanh_5_adam"))
+    assert list(variants) == ["tanh_1", "tanh_5", "tanh_5_glorot", "tanh_5_adam", "relu_5", "relu_15", "relu_20"]
+    relu_20, tanh_5, adam = (variants[name] for name in ("relu_20", "tanh_5", "tanh_5_adam"))
     assert (relu_20.hidden_layers, relu_20.units, relu_20.activation.class_name) == (20, 5, "relu")
     assert relu_20.optimizer.config == {"learning_rate": 0.01, "momentum": 0.9}
     assert tanh_5.kernel_initializer == tanh_5.output_kernel_initializer
@@ -77,16 +80,13 @@ def test_merging_touches_neither_side() -> None:
     ],
 )
 def test_another_class_drops_the_inherited_config(own: object, expected: tuple) -> None:
-    optimizer = resolve({"defaults": RECIPE, "variants": {"v": {"optimizer": own}}}, "v").optimizer
+    optimizer = resolve(RECIPE, {"v": {"optimizer": own}})["v"].optimizer
     assert (optimizer.class_name, optimizer.config) == expected
 
 
 def test_a_name_and_a_map_inherit_from_each_other() -> None:
-    document = {
-        "defaults": RECIPE,
-        "variants": {"v": {"activation": {"class_name": "relu", "config": {"max_value": 6}}}},
-    }
-    activation = resolve(document, "v").activation
+    own = {"v": {"activation": {"class_name": "relu", "config": {"max_value": 6}}}}
+    activation = resolve(RECIPE, own)["v"].activation
     assert (activation.class_name, activation.config) == ("relu", {"max_value": 6})
 
 
@@ -94,31 +94,67 @@ VALID = REAL.read_text()
 MISTAKES = {
     "hidden_layers: 20": ("hidden_layers: -3", "variants.relu_20.hidden_layers: -3: must be at least 1"),
     "hidden_layers: 15": ("hidden_layers: 1.5", "variants.relu_15.hidden_layers: 1.5: must be a whole number"),
+    "    hidden_layers: 20": (
+        "    hiden_layers: 20",
+        "variants.relu_20.hiden_layers: unknown key: did you mean hidden_layers?",
+    ),
+    "pair: [relu_15, relu_20]": (
+        "pair: [relu_15, relu_99]",
+        "comparison.pair.1: relu_99: must be one of the variants tanh_1, tanh_5, tanh_5_glorot, tanh_5_adam, relu_5, "
+        "relu_15, relu_20: did you mean relu_",
+    ),
+    "weights: [tanh_5, relu_5]": ("weights: [tanh_5, tanh_5]", "comparison.weights: ['tanh_5', 'tanh_5']: must be two"),
+    "    relu_15: {learns: true}": ("    gone: {learns: true}", "comparison.claims: gone: must be one of the variants"),
+    "    relu_20: {learns: false}": (
+        "    relu_20: {lerns: false}",
+        "comparison.claims.relu_20.lerns: unknown key: did you mean learns?",
+    ),
+    "{more: relu_5, ": ("{more: 5, ", "comparison.gradient_claim.more: 5: must be a text"),
+    "train_samples: 500": ("train_samples: 1000", "split.train_samples: 1000: must be less than data.samples, 1000"),
+    "replicas: [median, each_cause]": (
+        "replicas: [30]",
+        "tensorboard.replicas.0: 30: must be median, best, each_cause",
+    ),
+    "units: [25], ": ("units: [100000], ", "studies.breadth.grid.units: 100000: must be at most 10,000"),
+    "samples: 1000 ": ("samples: 1000000000000 ", "data.samples: 1000000000000: must be at most 10,000,000"),
+    "    hidden_layers: 15": (
+        "    hidden_layers: 1000\n    units: 10000",
+        "variants.relu_15: 1000 hidden layers of 10000 units have 99,909,990,000 weights between them: must be at most "
+        "100,000,000 in a replica",
+    ),
+    "  seed: 1                      # the root": (
+        "  seed: 2020-01-01\n#",
+        "training.seed: 2020-01-01: must be a number",
+    ),
+    "experiment: why": ('experiment: "a\\0" #', "tracking.experiment: 'a\\x00': must be printable text"),
     "batch_size: 32": ("batch_size: many", "training.batch_size: many: must be a whole number"),
     "epochs: 500": ("epochs: -1", "training.epochs: -1: must be at least 0"),
     "replicas: 30": ("replicas: true", "training.replicas: True: must be a whole number"),
     "noise: 0.1": ("noise: .nan", "data.noise: nan: must be a finite number"),
-    "samples: 1000": ("sample: 1000", "data.samples: missing: must be given"),
+    "samples: 1000": ("sample: 1000", "data.sample: unknown key: did you mean samples? (and 1 more)"),
     "fit_scaler_on: all": ("fit_scaler_on: test", "split.fit_scaler_on: test: must be 'all' or 'train'"),
     "scale_to: [-1, 1]": ("scale_to: [1, -1]", "split.scale_to: [1, -1]: must be [lower, upper] with lower < upper"),
     "learned_accuracy: 0.75": ("learned_accuracy: 75", "evaluation.learned_accuracy: 75: must be less than 1"),
     "  relu_20:": ("  relu.20:", "variants.relu.20: a variant's name must be a text of A-Z a-z 0-9 _ -"),
-    "\nevaluation:": ("\nevalution:", "evalution: unknown section: must be one of data, split, training"),
-    "units: 5 ": ("unit: 5 ", "variants.tanh_1.units: missing: must be given"),
+    "\nevaluation:": ("\nevalution:", "evalution: unknown section: did you mean evaluation?"),
+    "units: 5 ": ("unit: 5 ", "defaults.unit: unknown key: did you mean units?"),
     "vanishing_ratio: 1.0e-3": ("vanishing_ratio: 1", "diagnosis.vanishing_ratio: 1: must be less than 1"),
     "    base: relu_5": ("    base: gone", "studies.relu_depth.base: gone: must be one of the variants"),
     "grid: {units: [25]": ("grid: {units: [0]", "studies.breadth.grid.units: 0: must be at least 1"),
     "pretraining: layer_wise}": ("pretraining: 3}", "studies.remedies.cells.layer_wise_pretraining.pretraining: 3"),
-    "batch_normalization: false": ("batch_normalization: 1", "variants.tanh_1.batch_normalization: 1: must be true or"),
-    "residual: false": ("residual: yes", "variants.tanh_1.residual: yes: must be true or false"),
+    "batch_normalization: false": ("batch_normalization: 1", "defaults.batch_normalization: 1: must be true or"),
+    "residual: false": ("residual: yes", "defaults.residual: yes: must be true or false"),
     "pretraining: none": (
         "pretraining: layerwise",
-        "variants.tanh_1.pretraining: layerwise: must be 'none', 'layer_wise' or 'autoencoder'",
+        "defaults.pretraining: layerwise: must be 'none', 'layer_wise' or 'autoencoder'",
     ),
-    "pretraining_epochs: 50": ("pretraining_epochs: 0", "variants.tanh_1.pretraining_epochs: 0: must be at least 1"),
+    "pretraining_epochs: 50": ("pretraining_epochs: 0", "defaults.pretraining_epochs: 0: must be at least 1"),
     "split:": ("split: [", "params.yaml: line"),
     "seed: 1  ": ("seed: 1\n  seed: 2  ", "params.yaml: line"),
-    "activation: relu ": ("activation: [relu] ", "variants.relu_5.activation: ['relu']: must be a map"),
+    "activation: relu ": (
+        "activation: [relu] ",
+        "defaults.activation: ['relu']: must be a name, or a class_name and its config",
+    ),
 }
 
 
@@ -130,28 +166,88 @@ def test_a_mistake_is_named_in_one_line(
     (tmp_path / "params.yaml").write_text(VALID.replace(right, wrong, 1))
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError) as caught:
-        check.main()
+        read()
     assert str(caught.value).startswith(line)
     assert "\n" not in str(caught.value)
 
 
 def test_an_unknown_key_is_named_with_those_that_exist() -> None:
-    with pytest.raises(UserError, match=r"^variants.v.layers: unknown key: must be one of hidden_layers, units"):
-        resolve({"defaults": RECIPE, "variants": {"v": {"layers": 3}}}, "v")
+    with pytest.raises(UserError, match=r"^variants.v.speed: unknown key: must be one of hidden_layers, units"):
+        resolve(RECIPE, {"v": {"speed": 3}})
 
 
 @given(st.text(min_size=1, max_size=8), scalars)
 def test_no_unknown_key_passes(key: str, value: object) -> None:
     if key not in VariantParams.model_fields:
         with pytest.raises(UserError):
-            resolve({"defaults": RECIPE, "variants": {"v": {key: value}}}, "v")
+            resolve(RECIPE, {"v": {key: value}})
 
 
 def test_parameters_are_frozen() -> None:
     with pytest.raises(ValueError, match="frozen"):
-        resolve({"defaults": RECIPE, "variants": {"v": None}}, "v").units = 3
+        resolve(RECIPE, {"v": None})["v"].units = 3
 
 
 def test_a_missing_file_is_said_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"params.yaml: not found in "):
-        file.read(tmp_path / "params.yaml")
+        read(tmp_path / "params.yaml")
+
+
+def test_every_section_must_be_there() -> None:
+    with pytest.raises(UserError, match=r"^data: missing from params.yaml: must be there"):
+        parse({})
+
+
+def test_each_key_of_the_comparison_may_be_left_out() -> None:
+    document = YAML(typ="safe").load(REAL)
+    for key in document["comparison"]:
+        rest = {other: value for other, value in document["comparison"].items() if other != key}
+        assert not getattr(parse({**document, "comparison": rest}).comparison, key)
+
+
+@pytest.mark.parametrize("endless", ["data: &a {samples: *a}", "studies: &a [*a]", "x: !!int y", "data: !!set {a}"])
+def test_a_file_that_means_nothing_is_said_in_one_line(endless: str, tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text(endless)
+    with pytest.raises(UserError):
+        read(tmp_path / "params.yaml")
+
+
+def test_the_file_stands_as_dvc_writes_it(tmp_path: Path) -> None:
+    """So `dvc exp run -S` changes one line and no other."""
+    copied = tmp_path / "params.yaml"
+    copied.write_text(VALID)
+    with modify_yaml(copied):
+        pass
+    assert copied.read_text() == VALID
+    with modify_yaml(copied) as document:
+        document["variants"]["relu_15"]["hidden_layers"] = 12
+    before, after = VALID.splitlines(), copied.read_text().splitlines()
+    changed = [pair for pair in zip(before, after, strict=True) if pair[0] != pair[1]]
+    assert changed == [("    hidden_layers: 15", "    hidden_layers: 12")]
+
+
+WRONG = {
+    "kernel_initializer": [
+        {"class_name": "RandomUniform", "config": {"minval": value, "maxval": 1.0}} for value in ("a", [1, 2], {"a": 1})
+    ],
+    "optimizer": [
+        {"class_name": "SGD", "config": {"learning_rate": {}}},
+        {"class_name": "SGD", "config": {"momentum": "x"}},
+        {"class_name": "Adam", "config": {"beta_1": [1]}},
+    ],
+    "activation": ["get", "glu", {"class_name": "LeakyReLU", "config": {"negative_slope": "a"}}, "Lambda", "LSTM"],
+}
+
+
+@pytest.mark.parametrize(("key", "value"), [(key, value) for key, values in WRONG.items() for value in values])
+def test_a_wrong_argument_of_keras_is_one_line(key: str, value: object) -> None:
+    with pytest.raises(UserError, match=rf"^studies.s.cells.c.{key}") as caught:
+        expect_trainable(variant(**{key: value}), 2, "studies.s.cells.c")
+    assert "\n" not in str(caught.value)
+
+
+def test_too_little_memory_is_said_in_one_line(circles: Split) -> None:
+    with pytest.raises(UserError, match=r"^100000 replicas: the record needs [0-9,]+ GiB of memory"):
+        train(variant(), "v", circles, training(replicas=100_000, epochs=1_000_000))
+    with pytest.raises(SystemExit, match=r"^error: out of memory \(9 GiB\): lower samples"), reported_in_one_line():
+        raise MemoryError("9 GiB")

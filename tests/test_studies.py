@@ -6,13 +6,14 @@ from typing import Any
 import pandas as pd
 import pytest
 from conftest import RECIPE, training
-from imports import ROOT, module_file, project_modules
+from imports import EXEMPT, ROOT, module_file, project_modules
 from test_evaluation import evaluated, history
 
 from pipeline.artifacts import cells as store
 from pipeline.comparison.study import cells_table, pretraining_table, ranked
 from pipeline.foundations.errors import UserError
-from pipeline.params.studies import Cell, cells, numeric_axis, reference_of
+from pipeline.params.studies import Cell, cells, checked, numeric_axis, reference_of
+from pipeline.params.variants import resolve
 from pipeline.records.points import Split
 from pipeline.report.rendering import markdown
 from pipeline.report.study import StudyFindings, write
@@ -20,13 +21,10 @@ from pipeline.studies import sources
 from pipeline.studies.work import Task, work
 
 
-def document(**study: Any) -> dict[str, Any]:
-    """A params.yaml with one study of the variant `v`."""
-    return {"defaults": RECIPE, "variants": {"v": {}}, "studies": {"s": {"base": "v", **study}}}
-
-
 def found(**study: Any) -> list[Cell]:
-    return cells(document(**study), "s", training())[1]
+    """The cells of a study of the variant `v`."""
+    made = checked({"s": {"base": "v", **study}})
+    return cells(made["s"], "s", resolve(RECIPE, {"v": {}}), training())
 
 
 def test_a_grid_has_every_combination_by_dotted_paths() -> None:
@@ -73,7 +71,7 @@ def test_a_curve_is_drawn_along_the_one_axis_of_numbers() -> None:
         ({"grid": {"units": ["x"]}}, "studies.s.grid.units: x: must be a whole number"),
         ({"cells": {"v": {"units": 9}}}, "studies.s: two cells are named v: must differ"),
         ({"replicas": 0, "grid": {"units": [1]}}, "studies.s.replicas: 0: must be at least 1"),
-        ({"cels": {}}, "studies.s.cels: unknown key: must be one of base, replicas, grid, cells"),
+        ({"cels": {}}, "studies.s.cels: unknown key: did you mean cells?"),
     ],
 )
 def test_a_mistake_is_one_line(study: dict[str, Any], said: str) -> None:
@@ -99,10 +97,9 @@ def test_a_cell_is_known_by_all_that_its_result_depends_on_and_by_no_name() -> N
     assert len({each.key for each in [task(first), *others]}) == 6
 
 
-def test_the_sources_are_what_training_imports() -> None:
-    imported = {
-        module_file(name).relative_to(ROOT / "pipeline") for name in project_modules("pipeline.training.replicas")
-    }
+def test_the_sources_are_what_training_imports_but_for_params() -> None:
+    modules = {module_file(name) for name in project_modules("pipeline.training.replicas")}
+    imported = {file.relative_to(ROOT / "pipeline") for file in modules if EXEMPT not in file.parents}
     assert imported <= set(sources.files())
     unused = {path for path in set(sources.files()) - imported if (sources.PACKAGE / path).stat().st_size}
     assert not unused

@@ -15,32 +15,30 @@ from pipeline import theory
 from pipeline.data.generate import generate
 from pipeline.data.split import split
 from pipeline.evaluation.expectations import expectations, median_interval
-from pipeline.params import file, variants
-from pipeline.params.data import DataParams
-from pipeline.params.split import SplitParams
-from pipeline.params.training import TrainingParams
+from pipeline.params.params import read
+from pipeline.params.variants import KerasObject
 from pipeline.records import history as record
 from pipeline.records.points import Split
 from pipeline.training.replicas import train
 
 NETS = 10_000
-DOCUMENT = file.read(ROOT / "params.yaml")
+PARAMS = read(ROOT / "params.yaml")
 NARROW = {"class_name": "RandomUniform", "config": {"minval": -0.1, "maxval": 0.1}}
 
 
 @cache
 def tutorial() -> Split:
-    points = generate(file.section(DOCUMENT, "data", DataParams))
-    return split(points, file.section(DOCUMENT, "split", SplitParams))[0]
+    points = generate(PARAMS.data)
+    return split(points, PARAMS.split)[0]
 
 
 @cache
 def untrained(name: str, small: bool = False) -> xr.Dataset:
     """Epoch 0 of 10,000 replicas of a variant; `small` draws all its kernels from a narrow range."""
-    recipe = variants.resolve(DOCUMENT, name)
-    narrow = variants.KerasObject.model_validate(NARROW)
+    recipe = PARAMS.variants[name]
+    narrow = KerasObject.model_validate(NARROW)
     changes = {"kernel_initializer": narrow, "output_kernel_initializer": narrow} if small else {}
-    shared = file.section(DOCUMENT, "training", TrainingParams)
+    shared = PARAMS.training
     sizes = {"epochs": 0, "replicas": NETS, "chunk": 1000, "surface_resolution": 2}
     made = train(recipe.model_copy(update=changes), name, tutorial(), shared.model_copy(update=sizes))
     return made.history.isel(recorded_epoch=0)
@@ -140,7 +138,7 @@ def test_the_median_gradient_profiles(name: str, profile: list[float]) -> None:
 def test_the_page_of_the_report_agrees() -> None:
     for name in ("relu_5", "relu_15", "tanh_5"):
         start = untrained(name).expand_dims(recorded_epoch=[0], axis=1)
-        rows = expectations(start, variants.resolve(DOCUMENT, name).model_dump())
+        rows = expectations(start, PARAMS.variants[name].model_dump())
         assert rows
         for row in rows:
             near = float(row["expected"].split()[-1])

@@ -55,7 +55,7 @@ def content(
     figure.write_bytes(f"{threshold}".encode())
     files = VariantFiles([outputs], [judged], {"tables": [judged]}, [figure])
     recipe, judged = {**RECIPE, "hidden_layers": layers}, {"evaluation": {"learned_accuracy": threshold}}
-    source = Source(variant, recipe, {"training": {"seed": 4}}, judged, files)
+    source = Source(variant, {"variant": recipe, "training": {"seed": 4}}, judged, files)
     return assemble(source, evaluation, {"best": 0}, TRACKING)
 
 
@@ -280,7 +280,7 @@ def test_the_name_of_a_dvc_experiment_is_kept(client: MlflowClient, monkeypatch:
 def test_values_that_are_not_finite_are_left_out(client: MlflowClient) -> None:
     made = history(ACCURACIES)
     made.test_loss[0, 2] = np.inf
-    source = Source("v", RECIPE, {"training": {"seed": 4}}, {}, VariantFiles([], [], {}, []))
+    source = Source("v", {"variant": RECIPE, "training": {"seed": 4}}, {}, VariantFiles([], [], {}, []))
     points = assemble(source, evaluated(made), {}, TRACKING)
     tags = {"outcome": "not_learned", "cause": "exploding", "mlflow.runColor": colours.OUTCOMES["exploding"]}
     assert points.replicas[0].tags == tags
@@ -294,7 +294,7 @@ def test_models_are_packaged_for_another_training_and_not_for_another_judgement(
     judged.write_bytes(b"1")
 
     def source() -> Source:
-        return Source("v", RECIPE, {"training": {"seed": 4}}, {}, VariantFiles([outputs], [judged], {}, []))
+        return Source("v", {"variant": RECIPE, "training": {"seed": 4}}, {}, VariantFiles([outputs], [judged], {}, []))
 
     receipt = {"v": {"fingerprint": source().fingerprint, "judgement": "1"}}
     judged.write_bytes(b"2")

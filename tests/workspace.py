@@ -107,7 +107,9 @@ class Workspace:
         workspace = cls(folder)
         recipes = {"small": {"hidden_layers": 2}, **workspace.recipes}
         pair = list(chosen or ("small", "tanh_1"))
-        workspace.edit({**SMALL, "comparison.pair": pair, "variants": {name: recipes[name] for name in pair}})
+        workspace.edit(
+            {**SMALL, "comparison": {"pair": pair, "weights": pair}, "variants": {name: recipes[name] for name in pair}}
+        )
         workspace.run("git", "init", "--quiet")
         workspace.run("git", "config", "user.name", "Tester")
         workspace.run("git", "config", "user.email", "tester@example.com")

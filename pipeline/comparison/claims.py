@@ -13,13 +13,11 @@ COLUMNS = ["about", "tutorial", "measured", "reading"]
 
 
 def table(params: ComparisonParams, evaluations: Mapping[str, VariantEvaluation]) -> pd.DataFrame:
-    """A row a claim, with the columns COLUMNS; claims about variants that are gone are passed over."""
+    """A row a claim, with the columns COLUMNS."""
     rows: list[tuple[str, str, str, str]] = []
     for name, claim in params.claims.items():
-        if name in evaluations:
-            rows.extend(_about_variant(name, claim, evaluations[name]))
-    both = (params.gradient_claim.more, params.gradient_claim.less)
-    if all(name in evaluations for name in both):
+        rows.extend(_about_variant(name, claim, evaluations[name]))
+    if params.gradient_claim is not None:
         rows.extend(_about_gradients(params.gradient_claim, evaluations))
     return pd.DataFrame(rows, columns=COLUMNS)
 

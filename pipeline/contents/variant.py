@@ -117,25 +117,18 @@ class VariantFiles:
 class Source:
     """Of what a variant's content is made: enough to tell whether it is published already.
 
-    recipe: the resolved variant. shared: the sections that all variants share, `training` among them. judged: the
-    sections JUDGED_BY.
+    trained: all parameters of the training by section, the resolved `variant` among them. judged: of the judgement.
     """
 
     variant: str
-    recipe: Mapping[str, Any]
-    shared: Mapping[str, Mapping[str, Any]]
+    trained: Mapping[str, Mapping[str, Any]]
     judged: Mapping[str, Mapping[str, Any]]
     files: VariantFiles
-
-    @property
-    def parameters(self) -> Parameters:
-        """As MLflow gets them."""
-        return parameters(self.recipe, self.shared, self.judged)
 
     @cached_property
     def fingerprint(self) -> str:
         """Of what was trained and what came of it."""
-        return digest({**self.shared, "variant": {self.variant: self.recipe}}, self.files.trained)
+        return digest({**self.trained, "variant": {self.variant: self.trained["variant"]}}, self.files.trained)
 
 
 def not_published(sources: Iterable[Source], receipt: Mapping[str, Mapping[str, str]]) -> set[str]:
@@ -152,13 +145,13 @@ def assemble(
     Args:
         models: which replicas MLflow gets as Keras models, by name.
     """
-    variant, own, files = source.variant, flattened(source.recipe), source.files
-    seed = source.shared["training"]["seed"]
+    variant, own, files = source.variant, flattened(source.trained["variant"]), source.files
+    seed = source.trained["training"]["seed"]
     return VariantContent(
         variant=variant,
         fingerprint=source.fingerprint,
         judgement=digest({**tracking.model_dump(), **source.judged}, files.judged),
-        parameters=source.parameters,
+        parameters=parameters(source.trained, source.judged),
         description=description(variant, evaluation),
         points=variant_points(evaluation, tracking),
         replicas=[
@@ -170,11 +163,10 @@ def assemble(
     )
 
 
-def parameters(
-    recipe: Mapping[str, Any], shared: Mapping[str, Mapping[str, Any]], judged: Mapping[str, Mapping[str, Any]]
-) -> Parameters:
-    """Of a resolved variant and the sections that all share; arguments as of `Source`."""
-    return Parameters({**flattened(recipe), **flattened(shared)}, flattened(judged))
+def parameters(trained: Mapping[str, Mapping[str, Any]], judged: Mapping[str, Mapping[str, Any]]) -> Parameters:
+    """As MLflow gets them; arguments as of `Source`."""
+    shared = {name: section for name, section in trained.items() if name != "variant"}
+    return Parameters({**flattened(trained["variant"]), **flattened(shared)}, flattened(judged))
 
 
 def digest(values: Any, files: Iterable[Path]) -> str:

@@ -25,7 +25,7 @@ def reported_in_one_line() -> Iterator[None]:
     """End the process with one line on stderr for every failure that is not a fault of this program.
 
     Raises:
-        SystemExit: 1 for a `UserError` or an operating system error, 130 when interrupted.
+        SystemExit: 1 for a `UserError`, an operating system error or too little memory, 130 when interrupted.
     """
     try:
         yield
@@ -34,6 +34,12 @@ def reported_in_one_line() -> Iterator[None]:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         sys.exit(f"error: {where}{error.strerror or error}")
+    except MemoryError as error:
+        found = f" ({' '.join(str(error).split())[:100]})" if str(error) else ""
+        sys.exit(
+            f"error: out of memory{found}: lower samples, units, hidden_layers, replicas, chunk, epochs or "
+            "surface_resolution in params.yaml"
+        )
     except KeyboardInterrupt:
         print("interrupted: run the same command again to finish", file=sys.stderr)
         sys.exit(130)

@@ -8,6 +8,7 @@ import numpy as np
 
 from pipeline.backend import keras
 from pipeline.foundations.errors import UserError
+from pipeline.params.file import brief
 
 GAINS = {
     "linear": lambda units: exp(1 / (2 * units)),
@@ -31,8 +32,10 @@ def random_walk(config: Mapping[str, Any], path: str, units: int) -> keras.initi
     gain = config.get("gain")
     if isinstance(gain, str) and gain in GAINS:
         gain = GAINS[gain](units)
-    if set(config) != {"gain"} or isinstance(gain, bool) or not isinstance(gain, int | float) or not gain > 0:
-        raise UserError(f"{path}.config: {dict(config)}: must be gain: {', '.join(GAINS)} or a number above 0")
+    if set(config) != {"gain"} or isinstance(gain, bool) or not isinstance(gain, int | float) or not 0 < gain <= 1000:
+        raise UserError(
+            f"{path}.config: {brief(dict(config))}: must be gain: {', '.join(GAINS)} or a number above 0, at most 1000"
+        )
     return keras.initializers.VarianceScaling(gain**2, mode="fan_in", distribution="untruncated_normal")
 
 
@@ -58,5 +61,7 @@ class RandomizedAsymmetric:
 def randomized_asymmetric(config: Mapping[str, Any], path: str) -> RandomizedAsymmetric:
     """Raises: UserError: it has arguments, which the paper derives."""
     if config:
-        raise UserError(f"{path}.config: {dict(config)}: must be left out: randomized_asymmetric has no arguments")
+        raise UserError(
+            f"{path}.config: {brief(dict(config))}: must be left out: randomized_asymmetric has no arguments"
+        )
     return RandomizedAsymmetric()

@@ -88,7 +88,7 @@ def build(variant: VariantParams, inputs: int, name: str, scaling: Scaling | Non
     output = keras.layers.Dense(1, kernel_initializer=output_kernel, name="output")
     stack.add([output, keras.layers.Activation("sigmoid", name="output_activation")])
     network = stack.network(name)
-    _refuse(network.activations[0], f"{path}.activation")
+    _refuse(network.activations[0], variant, f"{path}.activation")
     return network
 
 
@@ -195,7 +195,8 @@ def _add_hidden(
     if variant.batch_normalization:
         layers.append(keras.layers.BatchNormalization(name=f"{part}_normalisation"))
     layers.append(keras_objects.activation(variant.activation, f"{path}.activation", f"{part}_activation"))
-    stack.add(layers, shortcut=f"{part}_sum" if shortcut else "")
+    with keras_objects.told_in_one_line(variant.activation, f"{path}.activation", "activation"):
+        stack.add(layers, shortcut=f"{part}_sum" if shortcut else "")
 
 
 def _output_initializer(variant: VariantParams, path: str, units: int) -> keras.initializers.Initializer:
@@ -211,10 +212,12 @@ def _copy(initializer: keras.initializers.Initializer) -> keras.initializers.Ini
     return initializer.clone() if hasattr(initializer, "clone") else initializer
 
 
-def _refuse(activation: keras.layers.Layer, path: str) -> None:
+def _refuse(activation: keras.layers.Layer, variant: VariantParams, path: str) -> None:
     kind = type(activation).__name__
     if any("seed" in variable.name for variable in activation.variables):
         raise UserError(f"{path}: {kind}: draws random numbers in training, which the engine cannot replicate yet")
     row = np.zeros((1, *activation.input.shape[1:]), np.float32)
-    if hasattr(activation, "kernel") or tuple(activation(row).shape) != row.shape:
-        raise UserError(f"{path}: {kind}: must be an activation: no kernel, and as many outputs as inputs")
+    with keras_objects.told_in_one_line(variant.activation, path, "activation"):
+        value = activation(row)
+    if hasattr(activation, "kernel") or tuple(value.shape) != row.shape or value.dtype != row.dtype:
+        raise UserError(f"{path}: {kind}: must be an activation: no kernel, and as many outputs as inputs, in float32")

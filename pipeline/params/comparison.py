@@ -1,12 +1,21 @@
 """`comparison`: which two variants are set against each other, and what the tutorial says of its one run each."""
 
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from pipeline.params.file import Section
+from pipeline.foundations.errors import UserError
+from pipeline.params.file import Section, one_of
 
-Pair = Annotated[tuple[str, str], Field(strict=False)]
+
+def _two(pair: tuple[str, str]) -> tuple[str, str]:
+    if pair[0] == pair[1]:
+        raise ValueError("must be two different variants")
+    return pair
+
+
+Pair = Annotated[tuple[str, str], Field(strict=False), AfterValidator(_two)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -16,7 +25,7 @@ class Claim(Section):
     train_accuracy: Share | None = None
     test_accuracy: Share | None = None
     learns: bool | None = None
-    converged_by_epoch: Annotated[int, Field(ge=0)] | None = None
+    converged_by_epoch: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
 
 
 class GradientClaim(Section):
@@ -27,9 +36,24 @@ class GradientClaim(Section):
 
 
 class ComparisonParams(Section):
-    """Names here may be of variants that are gone: they are passed over."""
+    """Each may be left out, and what would show it with it. Names are of variants."""
 
-    pair: Pair
-    weights: Pair
-    claims: dict[str, Claim]
-    gradient_claim: GradientClaim
+    pair: Pair | None = None
+    weights: Pair | None = None
+    claims: dict[str, Claim] = Field(default_factory=dict)
+    gradient_claim: GradientClaim | None = None
+
+    def expect_variants(self, variants: Sequence[str]) -> None:
+        """Raises: UserError: a name is no variant's."""
+        for path, name in self._names():
+            if name not in variants:
+                raise UserError(f"comparison.{path}: {name}: {one_of(variants, name, 'the variants ')}")
+
+    def _names(self) -> Iterator[tuple[str, str]]:
+        """Each, and before it where it stands."""
+        for key, pair in (("pair", self.pair), ("weights", self.weights)):
+            yield from ((f"{key}.{place}", name) for place, name in enumerate(pair or ()))
+        yield from (("claims", name) for name in self.claims)
+        if self.gradient_claim is not None:
+            yield "gradient_claim.more", self.gradient_claim.more
+            yield "gradient_claim.less", self.gradient_claim.less

@@ -11,6 +11,11 @@ class DataParams(Section):
     """Arguments of scikit-learn's generator of the same name."""
 
     generator: Literal["make_circles"]
-    samples: Annotated[int, Field(ge=4)]
-    noise: Annotated[float, Field(ge=0)]
+    samples: Annotated[int, Field(ge=4, le=10_000_000)]
+    noise: Annotated[float, Field(ge=0, le=100)]
     seed: Annotated[int, Field(ge=0, lt=2**32)]
+
+    @property
+    def inputs(self) -> int:
+        """How many numbers a point has."""
+        return 2

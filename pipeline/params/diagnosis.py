@@ -10,7 +10,7 @@ from pipeline.params.file import Section
 class DiagnosisParams(Section):
     """Thresholds, each with its source in params.yaml."""
 
-    explosion_growth: Annotated[float, Field(gt=1)]
+    explosion_growth: Annotated[float, Field(gt=1, le=1e9)]
     saturated_slope: Annotated[float, Field(ge=0.001, le=0.3)]
     saturated_share: Annotated[float, Field(gt=0, lt=1)]
     vanishing_ratio: Annotated[float, Field(gt=0, lt=1)]

@@ -1,31 +1,23 @@
-"""params.yaml: the one home of every scientific value. Read here, checked section by section."""
+"""params.yaml as a document of plain values, and how a part of it is checked: every fault is one line."""
 
+import difflib
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import MarkedYAMLError
 
 from pipeline.foundations.errors import UserError
 
 PARAMS_FILE = Path("params.yaml")
-SECTIONS = (
-    "data",
-    "split",
-    "training",
-    "defaults",
-    "variants",
-    "evaluation",
-    "comparison",
-    "tracking",
-    "tensorboard",
-    "diagnosis",
-    "studies",
-)
-VARIANT_NAME = re.compile(r"[A-Za-z0-9_-]+")
+NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
+# Far beyond what anybody writes; what is beyond them, a list that holds itself for one, would never end.
+DEEPEST, MOST = 20, 100_000
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -36,43 +28,27 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
-def read(path: Path = PARAMS_FILE) -> Mapping[str, Any]:
+def load(path: Path = PARAMS_FILE) -> dict[str, Any]:
     """The parsed file, read as DVC reads it (YAML 1.2: `1e-3` is a number).
 
     Raises:
-        UserError: the file is missing or not YAML, a key stands twice, or a section or variant has a bad name.
+        UserError: the file is missing or not YAML, a key stands twice, or it is no map of plain values.
     """
     try:
         document = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: not found in {Path.cwd()}: run from the folder that holds it") from None
+    except OSError:
+        raise
     except MarkedYAMLError as error:
         line = f" line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise UserError(f"{path}:{line}: {error.problem}: must be valid YAML with every key once") from None
-    except (YAMLError, UnicodeDecodeError) as error:
+    except Exception as error:  # what a tag says of a value is converted in many ways, which fail in theirs
         raise UserError(f"{path}: not valid YAML: {error}") from None
     if not isinstance(document, dict):
-        raise UserError(f"{path}: must be a map with the sections {', '.join(SECTIONS)}")
-    unknown = [str(name) for name in document if name not in SECTIONS]
-    if unknown:
-        raise UserError(f"{unknown[0]}: unknown section: must be one of {', '.join(SECTIONS)}")
-    variants = document.get("variants")
-    if isinstance(variants, dict):
-        for name in variants:
-            if not isinstance(name, str) or not VARIANT_NAME.fullmatch(name):
-                raise UserError(f"variants.{name}: a variant's name must be a text of A-Z a-z 0-9 _ -")
+        raise UserError(f"{path}: must be a map of sections")
+    _expect_plain(document, [], [0])
     return document
-
-
-def section(document: Mapping[str, Any], name: str, model: type[Model]) -> Model:
-    """The top-level section `name`, checked.
-
-    Raises:
-        UserError: the section is missing or holds a bad value.
-    """
-    if name not in document:
-        raise UserError(f"{name}: missing from {PARAMS_FILE}")
-    return check(document[name], name, model)
 
 
 def check(value: Any, path: str, model: type[Model]) -> Model:
@@ -84,9 +60,94 @@ def check(value: Any, path: str, model: type[Model]) -> Model:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        faults = error.errors(include_url=False)
-        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-        raise UserError(_line(path, faults[0], model) + more) from None
+        raise UserError(_first(error, path, model)) from None
+
+
+def check_partly(value: Any, path: str, model: type[BaseModel]) -> None:
+    """As `check`, of what is there; what is missing may be said elsewhere.
+
+    Raises:
+        UserError: as `check`.
+    """
+    try:
+        model.model_validate(value)
+    except ValidationError as error:
+        if any(fault["type"] != "missing" for fault in error.errors(include_url=False)):
+            raise UserError(_first(error, path, model)) from None
+
+
+def one_of(allowed: Iterable[str], name: Any = None, what: str = "") -> str:
+    """ "must be one of a, b, c", and which of them `name` may mean."""
+    names = list(allowed)
+    near = nearest(name, names)
+    return f"must be one of {what}{', '.join(names) or '(none)'}" + (f": did you mean {near}?" if near else "")
+
+
+def nearest(name: Any, allowed: Iterable[str]) -> str | None:
+    """The allowed name that is written most like `name`, if one is."""
+    near = difflib.get_close_matches(str(name), list(allowed), n=1, cutoff=0.7)
+    return near[0] if near else None
+
+
+def unknown_key(path: str, key: Any, allowed: Iterable[str]) -> str:
+    """What is said of a key that nobody knows."""
+    names = list(allowed)
+    near = nearest(key, names)
+    if not names:
+        return f"{path}: unknown key"
+    return f"{path}: unknown key: " + (f"did you mean {near}?" if near else f"must be one of {', '.join(names)}")
+
+
+def brief(value: Any, most: int = 60) -> str:
+    """A value in a message: at most so many characters, whatever it is."""
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 2**200:
+        return f"a number of {math.ceil(value.bit_length() * math.log10(2))} digits"
+    text = "(empty)" if value is None else str(value)
+    return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def _expect_plain(value: Any, keys: list[str], count: list[int]) -> None:
+    """Raises: UserError: what params.yaml cannot mean: a date, a set, a number beyond 64 bits, a map in itself."""
+    path = ".".join(keys) or str(PARAMS_FILE)
+    count[0] += 1
+    if len(keys) > DEEPEST or count[0] > MOST:
+        raise UserError(f"{path[:100]}: must be at most {DEEPEST} levels deep, and {MOST} values in all")
+    match value:
+        case None | bool():
+            return
+        case dict():
+            for key, below in value.items():
+                if not isinstance(key, str) or not _is_text(key):
+                    raise UserError(f"{path}: {brief(key)!r}: must be a text, to be a key")
+                _expect_plain(below, [*keys, key], count)
+        case list():
+            for place, below in enumerate(value):
+                _expect_plain(below, [*keys, str(place)], count)
+        case str():
+            if not _is_text(value):
+                raise UserError(f"{path}: {brief(value)!r}: must be printable text")
+        case int() if abs(value) >= 2**63:
+            raise UserError(f"{path}: {brief(value)}: must be a whole number of at most 64 bits")
+        case float() if not math.isfinite(value):
+            raise UserError(f"{path}: {value}: must be a finite number")
+        case int() | float():
+            return
+        case _:
+            raise UserError(f"{path}: {brief(value)}: must be a number, a text, true or false, a list or a map")
+
+
+def _is_text(value: str) -> bool:
+    """No control characters, no halves of characters that UTF-8 cannot write."""
+    return all(letter.isprintable() or letter == "\n" for letter in value)
+
+
+def _first(error: ValidationError, path: str, model: type[BaseModel]) -> str:
+    """The line of the first fault: an unknown key before a missing one, which it often is, misspelled."""
+    faults = error.errors(include_url=False)
+    order = {"extra_forbidden": 0, "missing": 2}
+    faults.sort(key=lambda fault: order.get(fault["type"], 1))
+    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    return _line(path, faults[0], model) + more
 
 
 def _line(path: str, fault: Any, model: type[BaseModel]) -> str:
@@ -96,14 +157,13 @@ def _line(path: str, fault: Any, model: type[BaseModel]) -> str:
         case "missing":
             return f"{dotted}: missing: must be given"
         case "extra_forbidden":
-            known = _fields_at(model, fault["loc"][:-1])
-            return f"{dotted}: unknown key" + (f": must be one of {', '.join(known)}" if known else "")
+            return unknown_key(dotted, fault["loc"][-1], _fields_at(model, fault["loc"][:-1]))
         case "greater_than_equal":
             allowed = f"at least {context['ge']}"
         case "greater_than":
             allowed = f"greater than {context['gt']}"
         case "less_than_equal":
-            allowed = f"at most {context['le']}"
+            allowed = f"at most {_grouped(context['le'])}"
         case "less_than":
             allowed = f"less than {context['lt']}"
         case "int_type" | "int_parsing" | "int_from_float":
@@ -120,22 +180,29 @@ def _line(path: str, fault: Any, model: type[BaseModel]) -> str:
             allowed = "a map"
         case "list_type" | "tuple_type":
             allowed = "a list"
+        case "string_too_long":
+            allowed = f"at most {context['max_length']} characters"
+        case "value_error" if isinstance(fault["input"], dict):  # of several values together
+            return f"{dotted}: {context['error']}"
         case "value_error":
-            return f"{dotted}: {_shown(fault['input'])}: {context['error']}"
+            return f"{dotted}: {brief(fault['input'])}: {context['error']}"
         case _:
-            return f"{dotted}: {_shown(fault['input'])}: {fault['msg']}"
-    return f"{dotted}: {_shown(fault['input'])}: must be {allowed}"
+            return f"{dotted}: {brief(fault['input'])}: {fault['msg']}"
+    return f"{dotted}: {brief(fault['input'])}: must be {allowed}"
 
 
-def _fields_at(model: type[BaseModel], keys: tuple[Any, ...]) -> list[str]:
+def _grouped(number: float) -> str:
+    return f"{number:,}" if isinstance(number, int) else str(number)
+
+
+def _fields_at(model: Any, keys: Iterable[Any]) -> list[str]:
+    """The fields of the model that stands at the end of `keys`; none where it is no model."""
     for key in keys:
-        field = model.model_fields.get(str(key))
-        if field is None or not isinstance(field.annotation, type) or not issubclass(field.annotation, BaseModel):
-            return []
-        model = field.annotation
-    return list(model.model_fields)
-
-
-def _shown(value: Any) -> str:
-    text = "(empty)" if value is None else str(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            field = model.model_fields.get(str(key))
+            model = field.annotation if field else None
+        elif get_origin(model) is dict:
+            model = get_args(model)[1]
+        if get_origin(model) in (Union, UnionType):  # what may be left out
+            model = get_args(model)[0]
+    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []

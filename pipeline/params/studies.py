@@ -1,28 +1,33 @@
 """`studies`: what is changed about a variant, cell by cell, to see how often it learns then."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from pipeline.foundations.errors import UserError
-from pipeline.params.file import VARIANT_NAME, Section, check
+from pipeline.params.file import NAME, Section, brief, check, one_of, unknown_key
 from pipeline.params.training import TrainingParams
-from pipeline.params.variants import VariantParams, merge, shown, stated
+from pipeline.params.variants import VariantParams, merge, shown
 
 # What a cell may change of `training`; the rest is one for all, so that cells can be compared.
 BUDGET = ("epochs", "batch_size")
+MOST_CELLS = 10_000  # of a grid
+
+CellName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.,=+ -]+$", max_length=100)]
 
 
 class StudyParams(Section):
     """A study: every combination of the values in `grid`, then the `cells` by name; keys of `grid` may be dotted."""
 
     base: str
-    replicas: Annotated[int, Field(ge=1)] | None = None  # as in `training` where it is not said
+    replicas: Annotated[int, Field(ge=1, le=100_000)] | None = None  # as in `training` where it is not said
     grid: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(default_factory=dict)
-    cells: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    cells: dict[CellName, dict[str, Any]] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,7 @@ class Cell:
 
     changes: what it changes of the base, by dotted parameter; none for the base itself.
     place: its values along the axes of the grid, where it belongs to one.
+    path: where it stands in params.yaml, for messages.
     """
 
     name: str
@@ -38,50 +44,51 @@ class Cell:
     training: TrainingParams
     changes: Mapping[str, Any]
     place: Mapping[str, Any]
+    path: str
 
 
-def study_names(document: Mapping[str, Any]) -> list[str]:
-    """All studies, in the file's order.
+def checked(studies: Any) -> dict[str, StudyParams]:
+    """All studies by name, in the file's order; their cells are not looked at.
 
     Raises:
-        UserError: `studies` is no map, or a name cannot be a folder's.
+        UserError: `studies` is no map, a name cannot be a folder's, or a value is bad.
     """
-    studies = document.get("studies") or {}
-    if not isinstance(studies, dict):
-        raise UserError(f"studies: {studies}: must be a map of studies by name, or {{}}")
-    for name in studies:
-        if not isinstance(name, str) or not VARIANT_NAME.fullmatch(name):
+    if not isinstance(studies or {}, dict):
+        raise UserError(f"studies: {brief(studies)}: must be a map of studies by name, or {{}}")
+    for name in studies or {}:
+        if not NAME.fullmatch(name):
             raise UserError(f"studies.{name}: a study's name must be a text of A-Z a-z 0-9 _ -")
-    return list(studies)
+    return {name: check(value, f"studies.{name}", StudyParams) for name, value in (studies or {}).items()}
 
 
-def cells(document: Mapping[str, Any], study: str, training: TrainingParams) -> tuple[StudyParams, list[Cell]]:
-    """A study, checked, and its cells: first the base, unless a cell equals it, then the grid's, then those by name.
+def cells(study: StudyParams, name: str, variants: Mapping[str, VariantParams], training: TrainingParams) -> list[Cell]:
+    """The cells of a study: first the base, unless a cell equals it, then the grid's, then those by name.
 
     Raises:
-        UserError: there is no such study, or a value in it is bad.
+        UserError: a value of a cell is bad.
     """
-    if study not in study_names(document):
-        raise UserError(f"studies.{study}: not found: must be one of {', '.join(study_names(document)) or '(none)'}")
-    path = f"studies.{study}"
-    params = check(document["studies"][study], path, StudyParams)
-    if not params.grid and not params.cells:
+    path = f"studies.{name}"
+    if not study.grid and not study.cells:
         raise UserError(f"{path}: neither grid nor cells: must have at least one")
-    base = _base(document, params.base, path)
+    if study.base not in variants:
+        raise UserError(f"{path}.base: {study.base}: {one_of(variants, study.base, 'the variants ')}")
+    many = prod(len(values) for values in study.grid.values())
+    if many > MOST_CELLS:
+        raise UserError(f"{path}.grid: {many:,} combinations: must be at most {MOST_CELLS:,}")
     # Histograms are for `make tensorboard`, which shows the variants.
-    shared = training.model_copy(update={"replicas": params.replicas or training.replicas, "histograms": False})
+    shared = training.model_copy(update={"replicas": study.replicas or training.replicas, "histograms": False})
+    reference = Cell(study.base, variants[study.base], shared, {}, {}, f"variants.{study.base}")
     found = [
-        _cell(name, base, changes, shared, f"{path}.{where}", place)
-        for name, changes, where, place in _stated(params, path)
+        _cell(each, reference, changes, f"{path}.{where}", place)
+        for each, changes, where, place in _stated(study, path)
     ]
-    reference = _cell(params.base, base, {}, shared, f"variants.{params.base}", {})
     if not any(_same(cell, reference) for cell in found):
         found.insert(0, reference)
-    names = [cell.name for cell in found]
-    for name in names:
-        if names.count(name) > 1:
-            raise UserError(f"{path}: two cells are named {name}: must differ")
-    return params, found
+    names = Counter(cell.name for cell in found)
+    twice = next((each for each, count in names.items() if count > 1), None)
+    if twice is not None:
+        raise UserError(f"{path}: two cells are named {twice}: must differ")
+    return found
 
 
 def reference_of(found: Sequence[Cell]) -> Cell:
@@ -118,29 +125,19 @@ def _nested(keys: list[str], value: Any) -> Any:
     return value
 
 
-def _base(document: Mapping[str, Any], name: str, path: str) -> dict[str, Any]:
-    variants = document.get("variants")
-    if not isinstance(variants, dict) or name not in variants:
-        known = ", ".join(variants) if isinstance(variants, dict) else "(none)"
-        raise UserError(f"{path}.base: {name}: must be one of the variants {known}")
-    return stated(document, name)
-
-
-def _cell(
-    name: str, base: dict[str, Any], changes: Mapping[str, Any], training: TrainingParams, path: str, place: dict
-) -> Cell:
+def _cell(name: str, base: Cell, changes: dict[str, Any], path: str, place: dict[str, Any]) -> Cell:
+    allowed = (*VariantParams.model_fields, *BUDGET)
+    for key in changes:
+        if key not in allowed:
+            raise UserError(unknown_key(f"{path}.{key}", key, allowed))
     budget = {key: changes[key] for key in BUDGET if key in changes}
     rest = {key: value for key, value in changes.items() if key not in budget}
-    allowed = (*VariantParams.model_fields, *BUDGET)
-    for key in rest:
-        if key not in allowed:
-            raise UserError(f"{path}.{key}: unknown key: must be one of {', '.join(allowed)}")
-    variant = check(merge(base, rest), path, VariantParams)
-    own = check({**training.model_dump(), **budget}, path, TrainingParams)
-    before = {**check(base, path, VariantParams).model_dump(mode="json"), **training.model_dump()}
-    after = {**variant.model_dump(mode="json"), **own.model_dump()}
+    recipe, shared = base.variant.model_dump(mode="json"), base.training.model_dump()
+    variant = check(merge(recipe, rest), path, VariantParams)
+    training = check({**shared, **budget}, path, TrainingParams)
+    before, after = {**recipe, **shared}, {**variant.model_dump(mode="json"), **training.model_dump()}
     differing = {key: after[key] for key in after if after[key] != before[key]}
-    return Cell(name, variant, own, differing, place)
+    return Cell(name, variant, training, differing, place, path)
 
 
 def _same(one: Cell, other: Cell) -> bool:

@@ -10,7 +10,7 @@ from pipeline.params.file import Section
 class TrackingParams(Section):
     """The experiment's and the registered model's names, and how many epochs of per-layer values are published."""
 
-    experiment: Annotated[str, Field(min_length=1)]
-    registered_model: Annotated[str, Field(pattern=r"^[A-Za-z0-9_. -]+$")]
+    experiment: Annotated[str, Field(min_length=1, max_length=200)]
+    registered_model: Annotated[str, Field(pattern=r"^[A-Za-z0-9_. -]+$", max_length=200)]
     layer_epochs: Annotated[int, Field(ge=2, le=1000)]
     profile_epochs: Annotated[int, Field(ge=1, le=100)]

@@ -10,12 +10,12 @@ from pipeline.params.file import Section
 class TrainingParams(Section):
     """The budget, the seed, and how densely a training is recorded."""
 
-    epochs: Annotated[int, Field(ge=0)]
-    batch_size: Annotated[int, Field(ge=1)]
-    replicas: Annotated[int, Field(ge=1)]
+    epochs: Annotated[int, Field(ge=0, le=1_000_000)]
+    batch_size: Annotated[int, Field(ge=1, le=10_000_000)]
+    replicas: Annotated[int, Field(ge=1, le=100_000)]
     seed: Annotated[int, Field(ge=0, lt=2**32)]
-    chunk: Annotated[int, Field(ge=1)]
-    record_first: Annotated[int, Field(ge=0)]
-    record_every: Annotated[int, Field(ge=1)]
+    chunk: Annotated[int, Field(ge=1, le=100_000)]
+    record_first: Annotated[int, Field(ge=0, le=1_000_000)]
+    record_every: Annotated[int, Field(ge=1, le=1_000_000)]
     histograms: bool
     surface_resolution: Annotated[int, Field(ge=2, le=1000)]

@@ -6,16 +6,18 @@ Whether a class name is Keras's is checked where Keras is at hand, in the model 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from pipeline.foundations.errors import UserError
-from pipeline.params.file import Section, check
+from pipeline.params.file import NAME, Section, brief, check, check_partly
+
+MOST_WEIGHTS = 100_000_000  # of a replica: 0.4 GB, and its optimizer needs as much again, or twice
 
 
 class KerasObject(Section):
     """A Keras initialiser, optimizer or activation: a name, or a class name and its arguments."""
 
-    class_name: Annotated[str, Field(min_length=1)]
+    class_name: Annotated[str, Field(min_length=1, max_length=100)]
     config: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -23,14 +25,20 @@ def _named(value: Any) -> Any:
     return {"class_name": value} if isinstance(value, str) else value
 
 
-Named = Annotated[KerasObject, BeforeValidator(_named)]
+def _expect_named(value: Any) -> Any:
+    if not isinstance(value, str | dict | KerasObject):
+        raise ValueError("must be a name, or a class_name and its config")
+    return _named(value)
+
+
+Named = Annotated[KerasObject, BeforeValidator(_expect_named)]
 
 
 class VariantParams(Section):
     """One fully resolved variant: `hidden_layers` dense layers of `units`, and one sigmoid output unit."""
 
-    hidden_layers: Annotated[int, Field(ge=1)]
-    units: Annotated[int, Field(ge=1)]
+    hidden_layers: Annotated[int, Field(ge=1, le=1_000)]
+    units: Annotated[int, Field(ge=1, le=10_000)]
     activation: Named
     batch_normalization: bool
     residual: bool
@@ -38,7 +46,17 @@ class VariantParams(Section):
     output_kernel_initializer: Named
     optimizer: Named
     pretraining: Literal["none", "layer_wise", "autoencoder"]
-    pretraining_epochs: Annotated[int, Field(ge=1)]
+    pretraining_epochs: Annotated[int, Field(ge=1, le=1_000_000)]
+
+    @model_validator(mode="after")
+    def _fits(self) -> "VariantParams":
+        weights = (self.hidden_layers - 1) * self.units * (self.units + 1)
+        if weights > MOST_WEIGHTS:
+            raise ValueError(
+                f"{self.hidden_layers} hidden layers of {self.units} units have {weights:,} weights between them: "
+                f"must be at most {MOST_WEIGHTS:,} in a replica"
+            )
+        return self
 
     @property
     def extra_epochs(self) -> int:
@@ -46,41 +64,23 @@ class VariantParams(Section):
         return 0 if self.pretraining == "none" else self.hidden_layers * self.pretraining_epochs
 
 
-def resolve(document: Mapping[str, Any], name: str) -> VariantParams:
-    """The variant `name`, with what it inherits from `defaults`.
+def resolve(defaults: Any, variants: Any) -> dict[str, VariantParams]:
+    """All variants by name, each with what it inherits from `defaults`, in the file's order.
 
     Raises:
-        UserError: there is no such variant, or a value of it is bad.
+        UserError: there is none, a name cannot be a folder's, or a value is bad.
     """
-    variants = document.get("variants")
+    inherited = _as_map(defaults, "defaults")
+    check_partly(inherited, "defaults", VariantParams)
     if not isinstance(variants, dict) or not variants:
-        raise UserError("variants: must be a map with at least one variant")
-    if name not in variants:
-        raise UserError(f"variants.{name}: not found: must be one of {', '.join(variants)}")
-    path = f"variants.{name}"
-    return check(stated(document, name), path, VariantParams)
-
-
-def stated(document: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """What params.yaml says of the variant `name`, which must be there: over what it inherits from `defaults`.
-
-    Raises:
-        UserError: one of them is no map.
-    """
-    own = _as_map(document["variants"][name], f"variants.{name}")
-    return merge(_as_map(document.get("defaults"), "defaults"), own)
-
-
-def names(document: Mapping[str, Any]) -> list[str]:
-    """All variants, in the file's order.
-
-    Raises:
-        UserError: there is none.
-    """
-    variants = document.get("variants")
-    if not isinstance(variants, dict) or not variants:
-        raise UserError("variants: must be a map with at least one variant")
-    return list(variants)
+        raise UserError(f"variants: {brief(variants)}: must be a map with at least one variant")
+    for name in variants:
+        if not NAME.fullmatch(name):
+            raise UserError(f"variants.{name}: a variant's name must be a text of A-Z a-z 0-9 _ -")
+    return {
+        name: check(merge(inherited, _as_map(own, f"variants.{name}")), f"variants.{name}", VariantParams)
+        for name, own in variants.items()
+    }
 
 
 def merge(inherited: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
@@ -90,12 +90,11 @@ def merge(inherited: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any
         below, above = inherited.get(key), value
         if isinstance(below, Mapping) != isinstance(above, Mapping):
             below, above = _named(below), _named(above)
-        if not (isinstance(below, Mapping) and isinstance(above, Mapping)):
-            merged[key] = value
-        elif above.get("class_name", below.get("class_name")) != below.get("class_name"):
-            merged[key] = dict(above)
-        else:
-            merged[key] = merge(below, above)
+        merged[key] = value
+        if isinstance(below, Mapping) and isinstance(above, Mapping):
+            name = below.get("class_name")
+            if above.get("class_name", name) == name:
+                merged[key] = merge(below, above)
     return merged
 
 
@@ -103,7 +102,7 @@ def _as_map(value: Any, path: str) -> Mapping[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise UserError(f"{path}: {value}: must be a map")
+        raise UserError(f"{path}: {brief(value)}: must be a map")
     return value
 
 

@@ -20,7 +20,7 @@ from pipeline.records.points import Points
 class Compared:
     """All variants side by side; the maps hold the same variants in the same order.
 
-    tables: of the comparison. chosen: what params.yaml wants compared, which need not be there.
+    tables: of the comparison. chosen: what params.yaml wants compared.
     threshold: test accuracy above which a replica learned. test: the points of the decision surfaces.
     """
 
@@ -35,7 +35,7 @@ class Compared:
 
 
 def figures(compared: Compared) -> Iterator[tuple[str, Figure]]:
-    """All figures by name; what params.yaml compares and does not have is left out."""
+    """All figures by name; what params.yaml does not compare is left out."""
     tables, evaluations, histories = compared.tables, compared.evaluations, compared.histories
     replicas = {
         name: accuracy.Replicas(histories[name], list(fates(each.replicas))) for name, each in evaluations.items()
@@ -53,13 +53,13 @@ def figures(compared: Compared) -> Iterator[tuple[str, Figure]]:
                 {name: _chosen(histories[name], each) for name, each in compared.predictions.items()}, compared.test
             ),
         )
-    pair = list(compared.chosen.pair)
-    if set(pair) <= evaluations.keys():
+    pair = compared.chosen.pair
+    if pair is not None:
         both = {name: layers[name] for name in pair}
-        yield "pair", comparison.pair_over_epochs(tables.curves, compared.chosen.pair)
+        yield "pair", comparison.pair_over_epochs(tables.curves, pair)
         yield "pair_gradients", gradients.gradients_of_pair(both, counts)
         yield "pair_profiles", gradients.profiles(both)
-    if set(compared.chosen.weights) <= evaluations.keys():
+    if compared.chosen.weights is not None:
         yield "weights", weights.weight_norms({name: layers[name] for name in compared.chosen.weights})
 
 

@@ -39,11 +39,10 @@ class Study:
 
 def write(study: Study) -> Document:
     """The report."""
-    pair = " against ".join(study.params.pair)
     sections = [
         Section("What was asked", list(_asked(study))),
         Section("Which networks learn", list(_results(study))),
-        Section(pair, list(_pair(study))),
+        Section(" against ".join(study.params.pair or ()), list(_pair(study))),
         Section("Why", list(_why(study))),
         Section("What helps", list(_helps(study))),
         Section("How it was run", list(_run(study))),
@@ -115,11 +114,11 @@ def _results(study: Study) -> Iterator[Block]:
             f"{percent(row.learned_low)} to {percent(row.learned_high)}%",
             f"{row.test_accuracy_median:.3f} ({row.test_accuracy_q25:.3f} to {row.test_accuracy_q75:.3f})",
             Bar({fate: count for fate in FATES if (count := study.evaluations[row.variant].metrics["outcomes"][fate])}),
-            _claimed(study.params.claims.get(row.variant)),
+            *([_claimed(study.params.claims.get(row.variant))] if study.params.claims else []),
         ]
         for row in study.comparison.variants.itertuples()
     ]
-    yield Table([*columns, "the tutorial's one run"], rows)
+    yield Table([*columns, *(["the tutorial's one run"] if study.params.claims else [])], rows)
     counts = {name: each.metrics["diverged"] for name, each in study.evaluations.items()}
     diverged = {name: count for name, count in counts.items() if count}
     if diverged:
@@ -143,6 +142,8 @@ def _claimed(claim: Claim | None) -> str:
 
 
 def _pair(study: Study) -> Iterator[Block]:
+    if study.params.pair is None:
+        return
     first, second = study.params.pair
     for row in study.comparison.differences.itertuples():
         if {row.first, row.second} == {first, second}:

@@ -8,42 +8,36 @@ from pipeline.artifacts.measured.points import SCATTER
 from pipeline.artifacts.studies import STUDIES
 from pipeline.comparison import comparison
 from pipeline.foundations.errors import reported_in_one_line
-from pipeline.params import file, variants
-from pipeline.params.comparison import ComparisonParams
-from pipeline.params.data import DataParams
-from pipeline.params.diagnosis import DiagnosisParams
-from pipeline.params.evaluation import EvaluationParams
-from pipeline.params.split import SplitParams
-from pipeline.params.training import TrainingParams
+from pipeline.params.params import read
 from pipeline.plots.report import Compared, figures
 from pipeline.report import content
 from pipeline.report.content import Study
 from pipeline.report.rendering import html, markdown
 
-SHARED: dict[str, type[file.Section]] = {
-    "data": DataParams,
-    "split": SplitParams,
-    "training": TrainingParams,
-    "evaluation": EvaluationParams,
-    "diagnosis": DiagnosisParams,
-}
-
 
 def main() -> None:
     """Read the parameters and the evaluations, write the comparison."""
-    document = file.read()
-    params = file.section(document, "comparison", ComparisonParams)
-    shared = {name: file.section(document, name, model).model_dump(mode="json") for name, model in SHARED.items()}
+    params = read()
+    shared = {
+        name: section.model_dump(mode="json")
+        for name, section in (
+            ("data", params.data),
+            ("split", params.split),
+            ("training", params.training),
+            ("evaluation", params.evaluation),
+            ("diagnosis", params.diagnosis),
+        )
+    }
     # By the file's keys, not by what lies on disk: a variant that was removed leaves its folder behind.
-    recipes = {name: variants.resolve(document, name).model_dump(mode="json") for name in variants.names(document)}
+    recipes = {name: variant.model_dump(mode="json") for name, variant in params.variants.items()}
     evaluations = {name: load_evaluation(name) for name in recipes}
-    tables = comparison.compare(evaluations, recipes, params)
+    tables = comparison.compare(evaluations, recipes, params.comparison)
     pictures = {"scatter": comparisons.address(SCATTER)}
     compared = Compared(
         tables,
-        params,
-        shared["evaluation"]["learned_accuracy"],
-        {name: recipe["hidden_layers"] for name, recipe in recipes.items()},
+        params.comparison,
+        params.evaluation.learned_accuracy,
+        {name: variant.hidden_layers for name, variant in params.variants.items()},
         evaluations,
         {name: runs.load_history(name) for name in recipes},
         {name: runs.load_predictions(name) for name in recipes},
@@ -52,9 +46,9 @@ def main() -> None:
     for name, figure in figures(compared):
         save_figure(figure, comparisons.figure_path(name))
         pictures[name] = comparisons.address(comparisons.figure_path(name))
-    data, versions = splits.fingerprint(), runs.versions(recipes)
+    data, versions, studies = splits.fingerprint(), runs.versions(recipes), comparisons.address(STUDIES)
     report = content.write(
-        Study(tables, params, evaluations, recipes, shared, data, versions, pictures, comparisons.address(STUDIES))
+        Study(tables, params.comparison, evaluations, recipes, shared, data, versions, pictures, studies)
     )
     page = html.render(report, comparisons.pictures(pictures.values()))
     comparisons.save_comparison(tables)

@@ -7,17 +7,14 @@ from pipeline.artifacts.measured.splits import load_split
 from pipeline.diagnosis.causes import fates
 from pipeline.evaluation import summary
 from pipeline.foundations.errors import one_argument, reported_in_one_line
-from pipeline.params import file
-from pipeline.params.diagnosis import DiagnosisParams
-from pipeline.params.evaluation import EvaluationParams
+from pipeline.params.params import read
 from pipeline.plots.replicas import accuracy, gradients, surfaces
 
 
 def main(variant: str) -> None:
     """Read the thresholds and the variant's run, write its evaluation."""
-    document = file.read()
-    threshold = file.section(document, "evaluation", EvaluationParams).learned_accuracy
-    thresholds = file.section(document, "diagnosis", DiagnosisParams)
+    params = read()
+    threshold, thresholds = params.evaluation.learned_accuracy, params.diagnosis
     recipe = load_variant(variant)
     history, predictions, split = load_history(variant), load_predictions(variant), load_split()
     evaluation = summary.evaluate(variant, history, recipe, threshold, thresholds)

@@ -4,14 +4,13 @@ from pipeline.artifacts.figures import save_figure
 from pipeline.artifacts.measured.points import POINTS, SCATTER, save_points
 from pipeline.data.generate import generate
 from pipeline.foundations.errors import reported_in_one_line
-from pipeline.params import file
-from pipeline.params.data import DataParams
+from pipeline.params.params import read
 from pipeline.plots.points import scatter
 
 
 def main() -> None:
     """Read `data`, write the points."""
-    points = generate(file.section(file.read(), "data", DataParams))
+    points = generate(read().data)
     save_points(points)
     save_figure(scatter(points), SCATTER)
     print(f"generate: {len(points)} points -> {POINTS}")

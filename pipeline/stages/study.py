@@ -9,11 +9,8 @@ from pipeline.artifacts.measured import splits
 from pipeline.comparison.study import cells_table, pretraining_table, stacked
 from pipeline.evaluation import summary
 from pipeline.foundations.errors import one_argument, reported_in_one_line
-from pipeline.params import file
-from pipeline.params.diagnosis import DiagnosisParams
-from pipeline.params.evaluation import EvaluationParams
-from pipeline.params.studies import Cell, cells
-from pipeline.params.training import TrainingParams
+from pipeline.params.params import read
+from pipeline.params.studies import Cell
 from pipeline.plots import study as plots
 from pipeline.report.rendering import html, markdown
 from pipeline.report.study import StudyFindings, write
@@ -21,16 +18,17 @@ from pipeline.studies import sources
 from pipeline.studies.run import run
 from pipeline.studies.work import Task
 from pipeline.training.progress import cells_bar
+from pipeline.training.trainable import expect_trainable
 
 
 def main(name: str) -> None:
     """Read `studies`, what its base inherits, and the split; train what is missing, judge and write."""
-    document = file.read()
-    training = file.section(document, "training", TrainingParams)
-    threshold = file.section(document, "evaluation", EvaluationParams).learned_accuracy
-    thresholds = file.section(document, "diagnosis", DiagnosisParams)
-    params, found = cells(document, name, training)
+    params = read()
+    training, threshold, thresholds = params.training, params.evaluation.learned_accuracy, params.diagnosis
+    study, found = params.study(name)
     split, data = splits.load_split(), splits.fingerprint()
+    for cell in found:
+        expect_trainable(cell.variant, split.inputs, cell.path)
     tasks = {cell.name: Task(*_plain(cell), data, sources.fingerprint()) for cell in found}
     with cells_bar(name, len(tasks)) as on_cell:
         run(tasks, split, on_cell)
@@ -44,12 +42,12 @@ def main(name: str) -> None:
     table = cells_table(evaluations, recipes, {cell.name: cell.changes for cell in found}, extra)
     addresses = {}
     outcomes = {cell: each.metrics["outcomes"] for cell, each in evaluations.items()}
-    for title, figure in plots.figures(params.base, table, found, outcomes):
+    for title, figure in plots.figures(study.base, table, found, outcomes):
         save_figure(figure, studies.figure_path(name, title))
         addresses[title] = f"{title}.png"
     verdicts = {cell: each.diagnosis.verdict for cell, each in evaluations.items()}
-    shared = {"replicas": params.replicas or training.replicas, "seed": training.seed, "epochs": training.epochs}
-    report = write(StudyFindings(name, params.base, table, verdicts, shared, data, addresses))
+    shared = {"replicas": study.replicas or training.replicas, "seed": training.seed, "epochs": training.epochs}
+    report = write(StudyFindings(name, study.base, table, verdicts, shared, data, addresses))
     pictures = {address: (studies.folder(name) / address).read_bytes() for address in addresses.values()}
     tables = {
         "cells": table,

@@ -4,14 +4,13 @@ from pipeline.artifacts import receipt, studies
 from pipeline.artifacts.measured import splits
 from pipeline.contents.study import assemble_study
 from pipeline.foundations.errors import one_argument, reported_in_one_line
-from pipeline.params import file
-from pipeline.params.tracking import TrackingParams
+from pipeline.params.params import read
 from pipeline.tracking import publish
 
 
 def main(name: str) -> None:
     """Read `tracking` and what the study left, publish it if it is new, leave the receipt."""
-    params = file.section(file.read(), "tracking", TrackingParams)
+    params = read()
     content = assemble_study(
         name,
         studies.load_cells(name),
@@ -21,7 +20,7 @@ def main(name: str) -> None:
         {"figures": studies.figures(name), "tables": studies.tables(name), "page": [studies.page(name)]},
     )
     receipt.remove_receipt(receipt.of_study(name))
-    done = publish.publish_study(content, params, publish.datasets_of(splits.TRAIN, splits.TEST))
+    done = publish.publish_study(content, params.tracking, publish.datasets_of(splits.TRAIN, splits.TEST))
     receipt.save_receipt({name: content.hashes}, receipt.of_study(name))
     print(f"track study {name}: {done}")
 

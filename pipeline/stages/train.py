@@ -3,25 +3,25 @@
 from pipeline.artifacts.measured.runs import folder, save_pretraining, save_recipe, save_run
 from pipeline.artifacts.measured.splits import load_origin, load_split
 from pipeline.foundations.errors import one_argument, reported_in_one_line
-from pipeline.params import file, variants
-from pipeline.params.training import TrainingParams
+from pipeline.params.params import read
 from pipeline.provenance import versions
 from pipeline.training.progress import epochs_bar
 from pipeline.training.replicas import train
+from pipeline.training.trainable import expect_trainable
 
 
 def main(variant: str) -> None:
     """Read `training`, the variant and the split; train and write."""
-    document = file.read()
-    params = file.section(document, "training", TrainingParams)
-    recipe = variants.resolve(document, variant)
-    with epochs_bar(variant, params.replicas, recipe.extra_epochs + params.epochs) as on_epoch:
-        trained = train(recipe, variant, load_split(), params, on_epoch)
-    used = {"variant": recipe.model_dump(mode="json"), "training": params.model_dump(mode="json")}
+    params = read()
+    recipe, training, split = params.variant(variant), params.training, load_split()
+    expect_trainable(recipe, split.inputs, f"variants.{variant}")
+    with epochs_bar(variant, training.replicas, recipe.extra_epochs + training.epochs) as on_epoch:
+        trained = train(recipe, variant, split, training, on_epoch)
+    used = {"variant": recipe.model_dump(mode="json"), "training": training.model_dump(mode="json")}
     save_recipe(variant, {**used, **load_origin(), "versions": versions()})
     save_run(variant, trained.history, trained.predictions, trained.weights)
     save_pretraining(variant, trained.pretraining)
-    print(f"train {variant}: {params.replicas} replicas, {params.epochs} epochs -> {folder(variant)}")
+    print(f"train {variant}: {training.replicas} replicas, {training.epochs} epochs -> {folder(variant)}")
 
 
 if __name__ == "__main__":

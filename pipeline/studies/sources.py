@@ -1,4 +1,7 @@
-"""What code a cell's result depends on: the modules that training imports, by their bytes."""
+"""What code a cell's result depends on: the modules that training imports, by their bytes.
+
+But for `params`, which hands values on: these are in a cell's key themselves.
+"""
 
 import hashlib
 from functools import cache
@@ -6,15 +9,10 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent.parent
 # A test compares these with what training really imports.
-ROOMS = ("model", "params", "probes", "records", "training")
+ROOMS = ("model", "probes", "records", "training")
 MODULES = ("backend.py", "foundations/errors.py", "randomness.py")
-# In those rooms, and not imported by training: sections of params.yaml that say nothing about it, and a bar.
-APART = (
-    *(f"params/{section}.py" for section in ("comparison", "data", "diagnosis", "evaluation", "split", "studies")),
-    "params/tensorboard.py",
-    "params/tracking.py",
-    "training/progress.py",
-)
+# In those rooms, and without an effect on a result: a bar, and what refuses before a training.
+APART = ("training/progress.py", "training/trainable.py")
 
 
 def files() -> list[Path]:

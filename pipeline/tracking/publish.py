@@ -51,7 +51,7 @@ def publish(
 
     Args:
         packages: of the models; those that nobody began are begun here.
-        pair: the two variants that are set side by side; they may be gone.
+        pair: the two variants that are set side by side, if any are.
         datasets: the tables that the runs used, by context (training, testing).
 
     Returns:

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
+from pipeline.foundations.errors import UserError
 from pipeline.params.training import TrainingParams
 from pipeline.params.variants import VariantParams
 from pipeline.records import history
 from pipeline.records.points import Split
 from pipeline.training.chunk import Chunk, OnEpoch, Trainer, recorded_epochs
 from pipeline.training.dense.stack import dense_stack
-from pipeline.training.machine import cores
+from pipeline.training.machine import cores, memory
 
 
 @dataclass(frozen=True)
@@ -76,9 +77,11 @@ def train(
         choose: what makes the trainer.
 
     Raises:
-        UserError: Keras does not know a name in `variant`, or it cannot be trained exactly.
+        UserError: Keras does not know a name in `variant`, it cannot be trained exactly, or what is recorded does not
+            fit into this machine's memory.
     """
     indices = list(range(params.replicas)) if replicas is None else list(replicas)
+    _expect_room(variant, split, params, len(indices))
     trainer = choose(variant, name, split, params, threads or cores())
     histories, predictions, weights, before = [], [], [], []
     for start in range(0, len(indices), params.chunk):
@@ -97,6 +100,25 @@ def train(
         _joined(predictions),
         None if before[0] is None else _joined(before),
     )
+
+
+def _expect_room(variant: VariantParams, split: Split, params: TrainingParams, replicas: int) -> None:
+    """Where memory is handed out before it is there, a process is killed for want of it, and cannot say why."""
+    layers, samples = variant.hidden_layers + 1, len(split.train) + len(split.test)
+    bins = len(history.GRADIENT_EDGES) + len(history.WEIGHT_EDGES) + 2 if params.histograms else 0
+    by_layer = len(history.LAYER_VALUES) + len(history.SLOPE_FRACTIONS)
+    entries = (params.epochs + 1) * len(history.CURVES) + len(recorded_epochs(params)) * layers * by_layer
+    surface = params.surface_resolution**2 if split.inputs == 2 else 0
+    weights = variant.units * (split.inputs + 1 + (variant.units + 1) * (layers - 2) + 1)
+    # Counts of histograms are whole numbers of a byte at least, all else is of four.
+    needed = replicas * (4 * (entries + samples + surface + weights) + len(recorded_epochs(params)) * layers * bins)
+    there = memory()
+    if there is not None and needed > there:
+        raise UserError(
+            f"{replicas} replicas: the record needs {needed / 2**30:,.0f} GiB of memory, and this machine has "
+            f"{there / 2**30:,.0f}: lower training.replicas, epochs, record_first or surface_resolution, raise "
+            "record_every, or set histograms to false"
+        )
 
 
 def _joined(parts: list) -> xr.Dataset:

@@ -12,15 +12,11 @@ import urllib.request
 import webbrowser
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
 
 from pipeline.contents.variant import Parameters, parameters
 from pipeline.foundations.errors import UserError, reported_in_one_line
 from pipeline.foundations.files import root
-from pipeline.params import file, variants
-from pipeline.params.comparison import ComparisonParams
-from pipeline.params.tracking import TrackingParams
-from pipeline.stages.track import JUDGED, SHARED
+from pipeline.params.params import read
 from pipeline.tracking import current, store
 from pipeline.tracking.tags import COMPLETE, search_for
 from pipeline.tracking.views import ALL, EVERYTHING, OF_PAIR, PREFIX
@@ -37,10 +33,9 @@ def main(host: str, port: int) -> None:
     Raises:
         UserError: nothing has been published yet, or the store does not answer, or the server cannot start.
     """
-    document = file.read()
-    name = file.section(document, "tracking", TrackingParams).experiment
-    pair = file.section(document, "comparison", ComparisonParams).pair
-    wanted = {variant: _parameters(document, variant) for variant in variants.names(document)}
+    params = read()
+    name, pair = params.tracking.experiment, params.comparison.pair or ()
+    wanted = {variant: parameters(params.trained_with(variant), params.judged_by) for variant in params.variants}
     uri = store.tracking_uri()
     remote = uri.startswith(("http://", "https://"))
     base = uri.rstrip("/") if remote else f"http://{host}:{port}"
@@ -59,16 +54,6 @@ def main(host: str, port: int) -> None:
     except KeyboardInterrupt:
         return
     raise UserError(f"MLflow's server has ended: {LOG} says why")
-
-
-def _parameters(document: Mapping[str, Any], variant: str) -> Parameters:
-    """As they are published of a variant of params.yaml."""
-    plain = {
-        name: file.section(document, name, model).model_dump(mode="json")
-        for name, model in {**SHARED, **JUDGED}.items()
-    }
-    recipe = variants.resolve(document, variant).model_dump(mode="json")
-    return parameters(recipe, {name: plain[name] for name in SHARED}, {name: plain[name] for name in JUDGED})
 
 
 def _print_addresses(uri: str, base: str, name: str, wanted: Mapping[str, Parameters], pair: Sequence[str]) -> str:

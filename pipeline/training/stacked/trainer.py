@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from pipeline.backend import tf
 from pipeline.model import initial_weights, keras_objects, network
 from pipeline.params.training import TrainingParams
 from pipeline.params.variants import VariantParams
@@ -38,6 +39,15 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
+@contextmanager
+def _memory_errors() -> Iterator[None]:
+    """TensorFlow's word for too little memory as Python's."""
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        raise MemoryError((str(error).splitlines() or [""])[0]) from None
+
+
 class StackedTrainer:
     """A variant's replicas in one graph, compiled once for all chunks of one size; see `training.chunk.Trainer`."""
 
@@ -54,6 +64,7 @@ class StackedTrainer:
         self._engines: dict[int, Engine] = {}
         self.units, self.bypassed = self._network.units, list(self._network.bypassed)
 
+    @_memory_errors()
     @_no_collection()
     def train(self, replicas: Sequence[int], on_epoch: OnEpoch) -> Chunk:
         """See `training.chunk.Trainer`."""

@@ -1,0 +1,36 @@
+"""Whether a variant can be trained, known before any is: Keras's objects are made, and draw or step once."""
+
+from pipeline.foundations.errors import UserError
+from pipeline.model import uniform
+from pipeline.params.variants import VariantParams
+from pipeline.training.dense.stack import dense_stack
+
+SMALL = {"hidden_layers": 2, "units": 4}  # enough for every object to be used, and quick whatever the variant's size
+
+
+def expect_trainable(variant: VariantParams, inputs: int, path: str) -> None:
+    """Costs nothing where the compiled way trains the variant and draws its weights, which knows all that it is told.
+
+    Args:
+        inputs: number of inputs.
+        path: of the variant in params.yaml, for messages.
+
+    Raises:
+        UserError: Keras does not know a name or an argument, or the variant cannot be trained exactly.
+    """
+    if _is_plain(variant, inputs):
+        return
+    # Here, for TensorFlow takes seconds to import.
+    from pipeline.model import keras_objects, network
+
+    try:
+        network.build(variant.model_copy(update=SMALL), inputs, "small")
+        keras_objects.optimizer(variant.optimizer, "variants.small.optimizer")
+    except UserError as error:
+        raise UserError(f"{path}{str(error).removeprefix('variants.small')}") from None
+
+
+def _is_plain(variant: VariantParams, inputs: int) -> bool:
+    specs = (variant.kernel_initializer, variant.output_kernel_initializer)
+    drawn = all(uniform.limits(spec, (inputs, variant.units)) is not None for spec in specs)
+    return drawn and dense_stack(variant, inputs) is not None
