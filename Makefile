@@ -25,10 +25,7 @@ help:
 	@echo "make deps     renew the stages' dependencies     make lock     renew both locks of packages"
 
 repro: setup
-	@python3 -m pipeline.check
-	@dvc repro
-	@python3 -m pipeline.stages.track
-	@python3 -m pipeline.results
+	@python3 -m pipeline.repro
 
 test: setup
 	@python3 -m pytest -n 2 --dist loadfile
@@ -43,19 +40,16 @@ $(INSTALLED): requirements.lock
 	  found="$$($(or $(PYTHON),python3) --version 2>/dev/null)"; \
 	  echo "error: found $${found:-no Python}: must be Python 3.11, 3.12 or 3.13, for which TensorFlow exists;" \
 	    "name one with make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
-	@echo "setting up $(VENV) with $$($(PYTHON) --version): some 190 packages, 3 GB, two minutes or more"
+	@echo "setting up $(VENV) with $$($(PYTHON) --version), once: two minutes or more"
 	@$(PYTHON) -m venv --clear $(VENV)
-	@$(VENV)/bin/python3 -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@git rev-parse --git-dir >/dev/null 2>&1 || $(VENV)/bin/dvc config --local core.no_scm true
-	@$(VENV)/bin/python3 -m pipeline.ahead
+	@$(VENV)/bin/python3 -m pipeline.setup
 	@touch $@
 
 ui: setup
 	@python3 -m pipeline.ui.serve $(if $(PORT),--port $(PORT))
 
 studies: setup
-	@python3 -m pipeline.check
-	@dvc repro studies/dvc.yaml
+	@python3 -m pipeline.repro --studies
 
 tensorboard: setup
 	@python3 -m pipeline.tensorboard $(if $(PORT),--port $(PORT))

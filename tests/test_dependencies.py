@@ -49,7 +49,8 @@ FLOORS = [
     {"contents", "studies"},
     {"tracking"},
     {"ui"},
-    {"stages", "ahead", "check", "results", "export", "tensorboard"},
+    {"stages", "warm_up", "check", "results", "export", "setup", "tensorboard"},
+    {"repro"},
 ]
 
 

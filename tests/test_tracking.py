@@ -168,7 +168,7 @@ def test_a_parent_for_the_variant_and_a_child_for_each_replica(client: MlflowCli
 def test_publishing_again_changes_nothing(client: MlflowClient) -> None:
     published(content())
     before = snapshot(client)
-    assert published(content()) == {"v": "already there"}
+    assert published(content()) == {"v": "nothing new"}
     assert snapshot(client) == before
 
 
@@ -184,12 +184,12 @@ def test_another_training_is_another_run_and_the_first_stays(client: MlflowClien
 def test_a_threshold_moved_there_and_back_ends_as_it_began(client: MlflowClient) -> None:
     published(content(0.75))
     before = snapshot(client)
-    assert published(content(0.95)) == {"v": "overwritten in place"}
+    assert published(content(0.95)) == {"v": "judged anew"}
     (parent,), children = runs(client)
     assert parent.data.metrics["learned_rate"] == 0
     assert {child.data.tags["outcome"] for child in children} == {"not_learned"}
     assert all(math.isnan(child.data.metrics.get("epochs_to_learn", math.nan)) for child in children)
-    assert published(content(0.75)) == {"v": "overwritten in place"}
+    assert published(content(0.75)) == {"v": "judged anew"}
     assert snapshot(client) == before
 
 
@@ -207,7 +207,7 @@ def test_a_run_that_a_crash_left_is_deleted_and_written_anew(
 
 def test_only_what_is_missing_is_published(client: MlflowClient) -> None:
     published(content())
-    assert published(content(), content(variant="w")) == {"v": "already there", "w": "published"}
+    assert published(content(), content(variant="w")) == {"v": "nothing new", "w": "published"}
     assert [run.data.tags["pipeline.variant"] for run in runs(client)[0]] == ["v", "w"]
 
 
@@ -262,12 +262,12 @@ def test_a_judgement_of_an_experiment_leaves_that_of_params_yaml(
     with monkeypatch.context() as patched:
         patched.setenv("DVC_EXP_NAME", "tall-oak")
         assert published(content(threshold=0.6)) == {"v": "published"}
-        assert published(content(threshold=0.6)) == {"v": "already there"}
+        assert published(content(threshold=0.6)) == {"v": "nothing new"}
     assert {run_id: what for run_id, what in snapshot(client).items() if run_id in before} == before
     assert sorted(shown(client)) == ["v", "v · evaluation.learned_accuracy=0.6"]
-    assert published(content(threshold=0.7)) == {"v": "overwritten in place"}
+    assert published(content(threshold=0.7)) == {"v": "judged anew"}
     assert sorted(shown(client)) == ["v", "v · evaluation.learned_accuracy=0.6"]
-    assert published(content()) == {"v": "overwritten in place"}
+    assert published(content()) == {"v": "judged anew"}
     assert before.keys() <= snapshot(client).keys()
 
 
@@ -629,7 +629,7 @@ def test_a_registration_that_was_cut_short_is_finished(
         with pytest.raises(KeyboardInterrupt):
             published(content())
     assert "MLFLOW_TRACKING_URI" not in os.environ
-    assert published(content()) == {"v": "already there"}
+    assert published(content()) == {"v": "nothing new"}
     assert best(client).tags["pipeline.variant"] == "v"
     assert versions(client) == {"1": "v"}
 

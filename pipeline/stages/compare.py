@@ -3,6 +3,7 @@
 from pipeline.artifacts import comparisons
 from pipeline.artifacts.evaluations import load_evaluation
 from pipeline.artifacts.figures import save_figure
+from pipeline.artifacts.gone import prune
 from pipeline.artifacts.measured import runs, splits
 from pipeline.artifacts.measured.points import SCATTER
 from pipeline.artifacts.studies import STUDIES
@@ -18,6 +19,8 @@ from pipeline.report.rendering import html, markdown
 def main() -> None:
     """Read the parameters and the evaluations, write the comparison."""
     params = read()
+    for name in prune(params.variants):
+        print(f"{name}: no variant of params.yaml any more: its outputs are removed, DVC's cache keeps them")
     shared = {
         name: section.model_dump(mode="json")
         for name, section in (

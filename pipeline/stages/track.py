@@ -1,6 +1,7 @@
 """Stage `track`, and `make publish`: files -> MLflow, whatever is not there yet; then the receipt."""
 
 from pipeline.artifacts import evaluations, receipt
+from pipeline.artifacts.gone import prune
 from pipeline.artifacts.measured import runs, splits
 from pipeline.contents.variant import Source, VariantContent, VariantFiles, assemble, not_published
 from pipeline.foundations.errors import reported_in_one_line
@@ -14,6 +15,7 @@ from pipeline.tracking.packaging import Packages
 def main() -> None:
     """Read everything, publish what is new, leave the receipt."""
     params = read()
+    prune(params.variants)
     sources = [_source(name, variant, params) for name, variant in params.variants.items()]
     known = receipt.load_receipt()
     new = not_published(sources, known)

@@ -55,7 +55,7 @@ def publish(
         datasets: the tables that the runs used, by context (training, testing).
 
     Returns:
-        For each variant what was done: published, overwritten in place, or already there.
+        For each variant what was done: published, judged anew, or nothing new.
 
     Raises:
         UserError: the store does not answer or cannot be written.
@@ -114,8 +114,8 @@ class Publisher:
         held = {content.variant: self.reuse(content) for content in contents}
         run_ids = {variant: run_id for variant, run_id in held.items() if run_id is not None}
         missing = [content for content in contents if content.variant not in run_ids]
-        done = dict.fromkeys((content.variant for content in contents), "already there")
-        done |= dict.fromkeys(self.overwritten, "overwritten in place")
+        done = dict.fromkeys((content.variant for content in contents), "nothing new")
+        done |= dict.fromkeys(self.overwritten, "judged anew")
         done |= dict.fromkeys((content.variant for content in missing), "published")
         inputs = _dataset_inputs(datasets) if missing else []
         packages.begin({content.variant: content.models for content in missing})

@@ -1,4 +1,4 @@
-"""Compile the loops ahead of the first training: `python3 -m pipeline.ahead`, a part of `make setup`."""
+"""Compile the loops before the first training: `python3 -m pipeline.warm_up`, a part of `make setup`."""
 
 import numpy as np
 
@@ -32,7 +32,7 @@ TRAINING = {
 }
 
 
-def compile_ahead() -> None:
+def warm_up() -> None:
     """Train the smallest network on two points: the loops are the same for every variant."""
     points = Points(np.eye(2), np.array([0, 1]))
     variant, training = VariantParams.model_validate(VARIANT), TrainingParams.model_validate(TRAINING)
@@ -40,4 +40,4 @@ def compile_ahead() -> None:
 
 
 if __name__ == "__main__":
-    compile_ahead()
+    warm_up()

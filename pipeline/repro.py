@@ -1,0 +1,74 @@
+"""`make repro` and `make studies`: check params.yaml, let DVC run what is stale, publish, show the result."""
+
+import argparse
+import re
+import subprocess
+import sys
+
+from pipeline import check, results
+from pipeline.foundations.errors import reported_in_one_line
+
+STUDIES = "studies/dvc.yaml"
+RUNNING = re.compile(r"Running stage '(.+)':")
+ADVICE = "Use `dvc push`"
+
+
+def repro(*targets: str) -> list[str]:
+    """`dvc repro`, and the stages that it ran. Its advice to push is left out where there is nowhere to push to.
+
+    Raises:
+        SystemExit: interrupted; or a stage or DVC failed, which has said why.
+    """
+    ran: list[str] = []
+    with subprocess.Popen(["dvc", "repro", *targets], stdout=subprocess.PIPE, text=True, bufsize=1) as dvc:
+        try:
+            for line in dvc.stdout or ():
+                started = RUNNING.match(line)
+                ran += [started[1]] if started else []
+                if not line.startswith(ADVICE) or _has_remote():
+                    print(line, end="", flush=True)
+            code = dvc.wait()
+        except KeyboardInterrupt:  # DVC and its stage get it too, and say so
+            dvc.wait()
+            print(_interrupted(ran), file=sys.stderr)
+            sys.exit(130)
+    if code:
+        sys.exit(code)
+    return ran
+
+
+def _interrupted(ran: list[str]) -> str:
+    """What is lost, and what is not."""
+    if not ran:
+        return "interrupted before any stage: the same command starts anew"
+    kept = "finished cells and stages are kept" if ran[-1].startswith("study@") else "finished stages are kept"
+    return f"interrupted in {ran[-1]}: the same command starts it again; {kept}"
+
+
+def _has_remote() -> bool:
+    return bool(subprocess.run(["dvc", "remote", "list"], capture_output=True, check=False).stdout.strip())
+
+
+def main(studies: bool) -> None:
+    """Check, reproduce, publish, show.
+
+    Publishing is asked for again where DVC had nothing to publish: it cannot know that MLFLOW_TRACKING_URI names
+    another store now.
+    """
+    check.main()
+    if studies:
+        repro(STUDIES)
+        return
+    if "track" not in repro():
+        from pipeline.stages import track  # here, for it takes a second to import
+
+        track.main()
+    results.main()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Run what is stale, publish it to MLflow, show the result.")
+    parser.add_argument("--studies", action="store_true", help="the studies in place of the variants")
+    arguments = parser.parse_args()
+    with reported_in_one_line():
+        main(arguments.studies)
