@@ -5,7 +5,7 @@ from pipeline.artifacts.evaluations import load_evaluation
 from pipeline.artifacts.figures import save_figure
 from pipeline.artifacts.measured import runs, splits
 from pipeline.artifacts.measured.points import SCATTER
-from pipeline.artifacts.studies import STUDIES
+from pipeline.artifacts.studies import STUDIES, load_tried
 from pipeline.comparison import comparison
 from pipeline.foundations.errors import reported_in_one_line
 from pipeline.params import file, variants
@@ -54,7 +54,18 @@ def main() -> None:
         pictures[name] = comparisons.address(comparisons.figure_path(name))
     data, versions = splits.fingerprint(), runs.versions(recipes)
     report = content.write(
-        Study(tables, params, evaluations, recipes, shared, data, versions, pictures, comparisons.address(STUDIES))
+        Study(
+            tables,
+            params,
+            evaluations,
+            recipes,
+            shared,
+            data,
+            versions,
+            pictures,
+            load_tried(),
+            comparisons.address(STUDIES),
+        )
     )
     page = html.render(report, comparisons.pictures(pictures.values()))
     comparisons.save_comparison(tables)

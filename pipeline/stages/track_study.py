@@ -1,17 +1,23 @@
-"""Stage `track_study@<name>`: a study -> MLflow, where it is not there yet; then its receipt."""
+"""Stage `track_study@<name>`: a study -> MLflow, where it is not there yet; then its receipt.
+
+And what the study has tried -> studies/tried.json, here because DVC never restores this stage from its run cache.
+"""
 
 from pipeline.artifacts import receipt, studies
 from pipeline.artifacts.measured import splits
 from pipeline.contents.study import assemble_study
 from pipeline.foundations.errors import one_argument, reported_in_one_line
 from pipeline.params import file
+from pipeline.params.studies import study_names
 from pipeline.params.tracking import TrackingParams
 from pipeline.tracking import publish
 
 
 def main(name: str) -> None:
     """Read `tracking` and what the study left, publish it if it is new, leave the receipt."""
-    params = file.section(file.read(), "tracking", TrackingParams)
+    document = file.read()
+    params = file.section(document, "tracking", TrackingParams)
+    studies.renew_tried(name, study_names(document))
     content = assemble_study(
         name,
         studies.load_cells(name),
