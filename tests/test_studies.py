@@ -243,6 +243,7 @@ def test_studies_renew_their_own_part_of_what_was_tried(tmp_path: Path, monkeypa
         studies.save_tried_of(name, TRIED)
         studies.renew_tried(name, {"a", "b", "gone"})
     before = studies.TRIED.read_bytes()
+    assert list(studies.load_tried()) == ["a", "b", "gone"]
     assert studies.load_tried() == {"a": TRIED, "b": TRIED, "gone": TRIED}
     studies.renew_tried("b", {"a", "b", "gone"})
     assert studies.TRIED.read_bytes() == before  # whichever came last
