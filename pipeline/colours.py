@@ -9,6 +9,7 @@ from typing import Final
 # Okabe & Ito 2008: what became of a replica, classes, effects.
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 SKY, PURPLE, BLACK, GREY = "#56B4E9", "#CC79A7", "#000000", "#888888"
+DARK_GREY = "#555555"  # of notes in a figure: dark enough for text
 
 OUTCOMES: Final = {
     "learned": BLUE,

@@ -100,6 +100,13 @@ def test_a_study_is_a_run_and_its_cells_are_runs_below_it_once(local: Workspace)
     assert local.runs() == before
 
 
+def test_what_the_study_tried_is_kept_for_the_report_and_that_of_studies_that_are_gone_is_not(local: Workspace) -> None:
+    kept = local.json("studies/tried.json")
+    assert list(kept) == ["depth"]
+    assert kept["depth"]["base"] == "small"
+    assert [cell["changes"] for cell in kept["depth"]["cells"]] == [{"hidden_layers": 1}, {}, {"hidden_layers": 3}]
+
+
 def test_two_workers_give_the_local_bytes_though_one_is_killed(local: Workspace, untouched: Workspace) -> None:
     folder = untouched.folder
     with cluster(untouched, folder, folder) as (address, (first, _)):

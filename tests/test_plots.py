@@ -1,5 +1,6 @@
 """Figures: drawn for every kind of record, not blank, and the same bytes for the same record."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,13 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from imports import ROOT
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 from test_evaluation import evaluated, history
 
 from pipeline.artifacts.figures import save_figure
-from pipeline.colours import OUTCOMES
+from pipeline.colours import OUTCOMES, VARIANTS, of_variants
 from pipeline.comparison import comparison
 from pipeline.comparison.study import cells_table, ranked
 from pipeline.diagnosis.causes import FATES
@@ -38,6 +41,8 @@ SURFACES = xr.Dataset(
 
 
 REPLICAS = {"learns": Replicas(LEARNS, ["learned", "stuck"]), "dead": Replicas(ALL_DEAD, ["born_dead"])}
+COLOURS = of_variants(["x", "b", "a"])  # as in a params.yaml that has them in this order
+FINALS = {"a": np.array([0.9, 0.5, 0.8]), "b": np.array([0.5, 0.6])}
 CHOSEN = surfaces.Chosen(SURFACES, [0, 1, 1], [0.5, 0.8, 0.9])
 
 
@@ -72,16 +77,16 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "gradients": lambda: gradient_figure(LEARNS),
     "gradients, untrained": lambda: gradient_figure(UNTRAINED),
     "gradients, all dead": lambda: gradient_figure(ALL_DEAD),
-    "gradients of pair": lambda: gradients.gradients_of_pair(layers(), {"a": 2, "b": 1}),
-    "profiles": lambda: gradients.profiles(layers()),
+    "gradients of pair": lambda: gradients.gradients_of_pair(layers(), {"a": 2, "b": 1}, COLOURS),
+    "profiles": lambda: gradients.profiles(layers(), COLOURS),
     "weights": lambda: weights.weight_norms(layers()),
     "surfaces": lambda: surfaces.decision_surfaces(CHOSEN, POINTS, "v"),
     "surfaces by variant": lambda: surfaces.surfaces_by_variant({"a": CHOSEN, "b": CHOSEN}, POINTS),
     "outcomes": bars,
     "differences": lambda: study.differences(ranked(cells()), "v"),
     "along a grid": lambda: study.learned_along(cells(), [1, 2], "units", "v"),
-    "pair": lambda: compared.pair_over_epochs(comparison.long(both()), ("a", "b")),
-    "survival": lambda: compared.survival(comparison.long(both()), {"a": 1, "b": 2}),
+    "pair": lambda: compared.pair_over_epochs(comparison.long(both()), FINALS, 0.75, COLOURS),
+    "survival": lambda: compared.survival(comparison.long(both()), {"a": 1, "b": 2}, COLOURS),
 }
 
 
@@ -111,13 +116,13 @@ def lines(axes: Axes) -> list[np.ndarray]:
 
 def test_accuracy_shows_every_replica_in_its_colour_and_the_median() -> None:
     axes = FIGURES["accuracy"]().axes[1]
-    for replica, fate in zip(LEARNS.test_accuracy.values, REPLICAS["learns"].fates, strict=True):
+    for replica, outcome in zip(LEARNS.test_accuracy.values, REPLICAS["learns"].outcomes, strict=True):
         colours = [line.get_color() for line in axes.lines if np.array_equal(line.get_ydata(), replica)]
-        assert colours == [OUTCOMES[fate]]
+        assert colours == [OUTCOMES[outcome]]
     assert any(len(line) == 3 and np.allclose(line, [0.5, 0.65, 0.7]) for line in lines(axes))
 
 
-def test_every_fate_has_a_colour_of_its_own() -> None:
+def test_every_outcome_has_a_colour_of_its_own() -> None:
     assert set(OUTCOMES) == set(FATES)
     assert len(set(OUTCOMES.values())) == len(FATES)
 
@@ -143,7 +148,7 @@ def test_bars_fill_the_whole_and_name_their_counts() -> None:
     for row in (0, 1):
         parts = [bar for bar in axes.patches if abs(bar.get_y() + bar.get_height() / 2 - row) < 0.1]
         assert sum(bar.get_width() for bar in parts) == pytest.approx(100)
-    assert [text.get_text() for text in axes.texts if "learn" in text.get_text()] == ["1 of 2 learn", "0 of 1 learn"]
+    assert [text.get_text() for text in axes.texts if "learn" in text.get_text()] == ["1 of 2 learns", "0 of 1 learn"]
 
 
 def test_profiles_show_the_start_an_early_epoch_and_the_end() -> None:
@@ -160,3 +165,97 @@ def test_born_dead_is_stacked_on_top_and_theory_bounds_it_from_below() -> None:
     assert labels[-1] == "born dead"
     bound = next(line for line in axes.lines if line.get_label().startswith("theory"))
     assert bound.get_ydata().tolist() == pytest.approx([87.5, 87.5])
+
+
+@pytest.mark.parametrize("name", ["gradients", "gradients of pair", "weights", "pair", "surfaces by variant"])
+def test_no_title_is_cut(name: str) -> None:
+    drawn = FIGURES[name]()
+    canvas = FigureCanvasAgg(drawn)
+    canvas.draw()
+    title = drawn._suptitle.get_window_extent(canvas.get_renderer())
+    assert title.x0 >= 0
+    assert title.x1 <= drawn.bbox.width
+
+
+@pytest.mark.parametrize("name", ["pair", "profiles", "survival"])
+def test_a_line_of_a_variant_has_the_colour_of_its_place_in_params(name: str) -> None:
+    drawn = FIGURES[name]()
+    found = {
+        label.get_text().partition(" ")[0].rstrip(":"): line.get_color()
+        for legend in [*drawn.legends, *(axes.get_legend() for axes in drawn.axes if axes.get_legend())]
+        for line, label in zip(legend.get_lines(), legend.get_texts(), strict=True)
+    }
+    assert found == {"a": VARIANTS[2], "b": VARIANTS[1]}
+
+
+def test_where_colours_come_again_the_style_tells_variants_apart() -> None:
+    names = ["a", *(f"v{number}" for number in range(len(VARIANTS) - 1)), "b"]
+    colours = of_variants(names)
+    axes = compared.survival(comparison.long(both()), {"a": 1, "b": 2}, colours).axes[0]
+    first, second = axes.lines[:2]
+    assert first.get_color() == second.get_color()
+    assert first.get_linestyle() != second.get_linestyle()
+
+
+def test_dvc_draws_variants_in_the_same_colours_and_order() -> None:
+    colour = json.loads((ROOT / ".dvc" / "plots" / "by_variant.json").read_text())["encoding"]["color"]
+    assert colour["scale"]["range"] == list(VARIANTS)
+    assert colour["sort"] is None  # or Vega would sort the names and hand out the colours in that order
+
+
+def test_the_pair_shows_where_every_replica_ended_the_worst_first() -> None:
+    drawn = FIGURES["pair"]()
+    assert drawn._suptitle.get_text() == "a: 2 of 3 learn; b: 0 of 2 learn"
+    steps = [patch.get_data() for patch in drawn.axes[2].patches]
+    assert [step.values.tolist() for step in steps] == [[0.5, 0.8, 0.9], [0.5, 0.6]]
+    assert [step.edges.tolist() for step in steps] == [pytest.approx([0, 100 / 3, 200 / 3, 100]), [0, 50, 100]]
+
+
+def with_values(column: str, values: dict[int, dict[int, float]]) -> pd.DataFrame:
+    """A table of layers from its values by epoch and layer; 3 replicas live."""
+    rows = [(epoch, layer, value) for epoch, each in values.items() for layer, value in each.items()]
+    return pd.DataFrame(rows, columns=["epoch", "layer", column]).assign(living=3)
+
+
+@pytest.mark.parametrize(
+    ("last", "said"),
+    [
+        ({1: 0.5, 2: 0.02, 3: 0.001, 4: 0.1}, "; the median hidden layer gets 20% of the output layer's gradient"),
+        ({1: 0.3, 2: 0.1}, "; the median hidden layer gets 3.0 times the output layer's gradient"),
+        ({1: 5e-6, 2: 0.1}, "; the median hidden layer gets 0.005% of the output layer's gradient"),
+        ({1: 0.0, 2: 0.0}, ""),
+        ({1: np.nan, 2: np.nan}, ""),
+    ],
+)
+def test_the_title_says_how_much_gradient_reaches_the_hidden_layers(last: dict[int, float], said: str) -> None:
+    table = with_values("gradient_mean_abs_median", {0: dict.fromkeys(last, np.nan), 1: {1: 9, 2: 9}, 7: last})
+    assert gradients.reaching(table, 30) == f"3 of 30 live at the end{said}"
+
+
+def test_the_title_of_untrained_networks_claims_no_training() -> None:
+    table = with_values("gradient_mean_abs_median", {0: {1: np.nan, 2: np.nan}}).assign(living=1)
+    assert gradients.reaching(table, 4) == "1 of 4 lives before training; not trained"
+    assert weights.growth(with_values("weight_l1_median", {0: {1: 2.0}})) == "not trained"
+
+
+@pytest.mark.parametrize(
+    ("last", "said"),
+    [
+        ({1: 2.0, 2: 13.0}, "grows by 50% over the training; layer 1 changes most (+100%)"),
+        ({1: 0.9, 2: 4.5}, "shrinks by 46% over the training; layer 2 changes most (-50%)"),
+        ({1: 1.0, 2: 9.01}, "changes by less than 1% over the training; layer 2 changes most (+0%)"),
+    ],
+)
+def test_the_title_says_how_far_the_weights_moved(last: dict[int, float], said: str) -> None:
+    table = with_values("weight_l1_median", {0: {1: 1.0, 2: 9.0}, 3: {1: 50.0, 2: 50.0}, 9: last})
+    assert weights.growth(table) == f"the weights' L1 norm {said}"
+
+
+def test_no_growth_is_claimed_where_no_replica_lives() -> None:
+    table = with_values("weight_l1_median", {0: {1: 1.0, 2: 9.0}, 9: {1: np.nan, 2: np.nan}})
+    assert weights.growth(table) == "no replica lives from start to end"
+
+
+def test_one_replica_learns_and_two_learn() -> None:
+    titles = [axes.get_title(loc="left") for axes in FIGURES["accuracy by variant"]().axes]
+    assert titles[:2] == ["learns: 1 of 2 learns", "dead: 0 of 1 learn"]

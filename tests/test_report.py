@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from html.parser import HTMLParser
+from types import MappingProxyType
 
 import pytest
 from conftest import training
@@ -10,6 +12,8 @@ from test_evaluation import evaluated, evaluations, history, parameters, recipes
 
 from pipeline.artifacts.figures import save_figure
 from pipeline.comparison import comparison
+from pipeline.comparison.tried import TriedCell, TriedStudy, conditions
+from pipeline.evaluation.expectations import Expectation
 from pipeline.evaluation.variant import VariantEvaluation
 from pipeline.params.comparison import ComparisonParams
 from pipeline.plots.style import figure
@@ -54,11 +58,15 @@ class Page(HTMLParser):
         return [attributes[name] for found, attributes in self.tags if found == tag and attributes.get(name)]
 
 
-def study(made: Mapping[str, VariantEvaluation], params: ComparisonParams, **changes: object) -> Study:
+def study(
+    made: Mapping[str, VariantEvaluation],
+    params: ComparisonParams,
+    tried: Mapping[str, TriedStudy] = MappingProxyType({}),
+    **changes: object,
+) -> Study:
     used = {name: recipe for name, recipe in recipes(**changes).items() if name in made}
     tables = comparison.compare(made, used, params)
-    metrics = {name: each.metrics for name, each in made.items()}
-    return Study(tables, params, metrics, used, SHARED, "0123abc", {"keras": ["3.15"]}, PICTURES, STUDIES)
+    return Study(tables, params, made, used, SHARED, "0123abc", {"keras": ["3.15"]}, PICTURES, tried, STUDIES)
 
 
 @pytest.fixture(scope="module")
@@ -86,9 +94,10 @@ def test_it_says_what_the_numbers_say(report: Document) -> None:
     assert "* **Most do not:** `b` (0 of 10, mainly stuck)." in text
     assert "| `a` | 9 of 10 | 60 to 98% | 0.800 (0.800 to 0.800) | 9 learned, 1 stuck | 0.300, does not learn |" in text
     assert "* **v: 0 of 10 replicas learn (0 to 28%).** 10 are alive but stuck" in text
-    assert "The learned share of `b` less that of `a` is -90 points (-98 to -49)" in text
+    assert "The learned share of `b` minus that of `a` is -90 points (-98 to -49)" in text
     assert "| `b` to `a` | `units: 9 -> 3` | 0 of 10, 9 of 10 | +90 points (+49 to +98) |" in text
-    assert "| stuck | `units: 6` |" in text
+    assert "| stuck | `units: 6` | not tried |" in text
+    assert re.search(r"\n0 of these \d+ suggestions were tried, in a study", text)
     assert "Trained with keras 3.15" in text
 
 
@@ -99,7 +108,7 @@ def test_a_difference_that_may_be_none_is_said_to_be_undecided() -> None:
     text = markdown.render(content.write(study(made, parameters(["a", "b"]), units=9)))
     assert "**Undecided:** `a` (5 of 10, mainly stuck), `b` (4 of 9, mainly stuck)." in text
     assert "do not tell which of them learns more often" in text
-    assert "undecided |" in text
+    assert ": undecided |" in text
 
 
 def test_the_order_is_that_in_which_one_asks(report: Document) -> None:
@@ -159,6 +168,59 @@ def test_a_picture_that_was_not_drawn_is_not_mentioned(report: Document) -> None
     assert {block.address for block in report.blocks if isinstance(block, Picture)} == set(PICTURES.values())
 
 
-def test_a_bar_has_one_part_for_each_fate_that_occurs(report: Document) -> None:
+def test_a_bar_has_one_part_for_each_outcome_that_occurs(report: Document) -> None:
     bars = [cell for block in report.blocks if isinstance(block, Table) for row in block.rows for cell in row]
     assert [bar.parts for bar in bars if isinstance(bar, Bar)] == [{"learned": 9, "stuck": 1}, {"stuck": 10}]
+
+
+def tried_on(recipe: Mapping[str, object], effect: str = "helps", **cell: object) -> dict[str, TriedStudy]:
+    """One study of one cell, under the report's own conditions."""
+    under = conditions(recipe, SHARED["training"], "0123abc", 0.75)
+    numbers = {"learned": 1, "replicas": 30, "difference": 0.3, "low": 0.1, "high": 0.4, "effect": effect}
+    return {"s": TriedStudy(base="b", conditions=under, cells=[TriedCell(name="c", **{**numbers, **cell})])}
+
+
+def test_a_suggestion_that_a_study_tried_shows_its_result() -> None:
+    recipe = recipes(units=9)["a"]
+    wider = {"units": 2 * recipe["units"]}
+    tried = tried_on(recipe, changes=wider)
+    text = markdown.render(content.write(study(evaluations(), parameters(["b", "a"]), tried, units=9)))
+    said = "tried: 1 of 30 learns, +30 points (+10 to +40): helps"
+    assert f"| `a` | stuck | `units: {wider['units']}` | {said} |" in text
+    assert text.count("tried: ") == 1  # the other variant's recipe is another
+    assert re.search(r"\n1 of these \d+ suggestions was tried, in a study", text)
+
+
+def test_a_suggestion_that_another_variant_follows_shows_its_result() -> None:
+    text = markdown.render(content.write(study(evaluations(), parameters(["b", "a"]), units=6)))
+    assert "| `a` | stuck | `units: 6` | tried: 0 of 10 learn, -90 points (-98 to -49): harms |" in text
+    assert text.count("tried: ") == 1
+
+
+def test_each_variant_has_its_suggestions_in_their_order_whatever_was_tried() -> None:
+    made = {name: evaluations()["b"] for name in ("a", "b")}
+    first, second = (f"`{remedy.changes}`" for remedy in made["a"].diagnosis.remedies[:2])
+    tried = tried_on(recipes()["a"], changes={"units": 6})
+    other = {"class_name": "RMSprop", "config": {}}
+    report = content.write(study(made, parameters(["b", "a"]), tried, optimizer=other))
+    (table,) = (each for each in report.blocks if isinstance(each, Table) and "because" in each.columns)
+    assert [(row[0], row[2]) for row in table.rows[:3]] == [("`a`", first), ("`b`", first), ("`a`, `b`", second)]
+
+
+def theory_rows(made: Mapping[str, VariantEvaluation], **changes: object) -> list[str]:
+    report = content.write(study(made, parameters(["b", "a"]), **changes))
+    (table,) = (each for each in report.blocks if isinstance(each, Table) and "theory" in each.columns)
+    return [row[0] for row in table.rows]
+
+
+def test_variants_that_share_their_initial_weights_are_one_check_of_theory() -> None:
+    fact = Expectation("share born dead", "at most 0.1", 0.2, 0.15, 0.3, False, "Lu")
+    other = replace(fact, measured=0.3)
+    made = {
+        name: replace(each, diagnosis=replace(each.diagnosis, theory=[fact, other] if name == "a" else [fact]))
+        for name, each in evaluations().items()
+    }
+    adam = {"class_name": "Adam", "config": {}}
+    assert theory_rows(made, optimizer=adam) == ["`a`, `b` (same initial weights)", "`a`"]
+    # The same numbers of other networks are a second check.
+    assert theory_rows(made, units=9) == ["`a`", "`a`", "`b`"]

@@ -1,17 +1,22 @@
 """Studies: which cells a grid has, what their results depend on, and that it does not matter where they run."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-from conftest import RECIPE, training
+from conftest import RECIPE, training, variant
 from imports import EXEMPT, ROOT, module_file, project_modules
 from test_evaluation import evaluated, history
 
 from pipeline.artifacts import cells as store
+from pipeline.artifacts import studies
+from pipeline.comparison import tried
 from pipeline.comparison.study import cells_table, pretraining_table, ranked
+from pipeline.evaluation.intervals import newcombe
 from pipeline.foundations.errors import UserError
+from pipeline.params.params import read
 from pipeline.params.studies import Cell, cells, checked, numeric_axis, reference_of
 from pipeline.params.variants import resolve
 from pipeline.records.points import Split
@@ -148,3 +153,128 @@ def test_the_table_and_the_page_rank_what_helps_and_what_does_not() -> None:
     order = [page.index(text) for text in ("**Helps:**", "`good`", "**Harms:**", "`bad`", "**Undecided", "`same`")]
     assert order == sorted(order)
     assert isinstance(table, pd.DataFrame)
+
+
+def tried_study(*learned: int, data: str = "d", replicas: int = 10, **study: Any) -> tried.TriedStudy:
+    """A study of `v` whose cells' replicas learned so often, the reference's first."""
+    cells_of = found(**study)
+    made = {
+        cell.name: evaluated(history([[0.5, 0.9]] * count + [[0.5, 0.5]] * (replicas - count)))
+        for cell, count in zip(cells_of, learned, strict=True)
+    }
+    variants = {cell.name: cell.variant.model_dump(mode="json") for cell in cells_of}
+    table = cells_table(made, variants, {cell.name: cell.changes for cell in cells_of}, dict.fromkeys(made, 0))
+    return tried.of_study("v", cells_of, table, data, 0.75)
+
+
+CELLS = {
+    "wide": {"units": 9},
+    "wide_elu": {"units": 9, "activation": "elu"},
+    "small_steps": {"optimizer": {"config": {"learning_rate": 0.01}}},
+    "long": {"epochs": 50},
+}
+TRIED = tried_study(5, 10, 9, 8, 7, cells=CELLS)
+
+
+def under(**changes: Any) -> tried.Conditions:
+    values = {"recipe": variant().model_dump(mode="json"), "training": training().model_dump(), "data": "d"}
+    return tried.conditions(**{**values, "learned_accuracy": 0.75, **changes})
+
+
+def name_of(overrides: dict[str, Any], conditions: tried.Conditions, **studies: tried.TriedStudy) -> str | None:
+    cell = tried.result(overrides, conditions, studies or {"s": TRIED})
+    return cell and cell.name
+
+
+@pytest.mark.parametrize(
+    ("overrides", "name"),
+    [
+        ({"units": 9}, "wide"),
+        ({"activation": "elu", "units": 9}, "wide_elu"),
+        ({"activation": "elu"}, None),  # one that changes more does not count
+        ({"units": 8}, None),
+        ({"optimizer.config.learning_rate": 0.01}, "small_steps"),
+        ({"optimizer.config.learning_rate": 0.02}, None),
+        ({"optimizer.config.clipvalue": 0.01}, None),
+        ({"training.epochs": 50}, "long"),
+        ({"training.epochs": 50, "units": 9}, None),
+        ({"units": 3}, None),  # no change: the reference is no answer
+    ],
+)
+def test_a_remedy_was_tried_where_a_cell_changes_exactly_the_same(overrides: dict[str, Any], name: str | None) -> None:
+    assert name_of(overrides, under()) == name
+
+
+def test_a_result_keeps_its_numbers() -> None:
+    cell = tried.result({"units": 9}, under(), {"s": TRIED})
+    assert (cell.learned, cell.replicas, cell.difference, cell.effect) == (10, 10, 0.5, "helps")
+    assert (cell.low, cell.high) == pytest.approx(newcombe(10, 10, 5, 10), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"recipe": variant(activation="tanh").model_dump(mode="json")},
+        {"training": training(epochs=4).model_dump()},
+        {"training": training(batch_size=8).model_dump()},
+        {"training": training(seed=8).model_dump()},
+        {"data": "e"},
+        {"learned_accuracy": 0.8},
+    ],
+)
+def test_a_result_under_other_conditions_is_none(changes: dict[str, Any]) -> None:
+    assert name_of({"units": 9}, under(**changes)) is None
+    assert name_of({"units": 9}, under(training=training(replicas=99, chunk=1).model_dump())) == "wide"
+
+
+def test_of_two_results_the_one_of_more_replicas_counts() -> None:
+    more = tried_study(5, 12, replicas=20, cells={"broad": {"units": 9}})
+    assert name_of({"units": 9}, under(), a=TRIED, b=more) == "broad"
+    assert name_of({"units": 9}, under(), a=more, b=TRIED) == "broad"
+
+
+def test_studies_renew_their_own_part_of_what_was_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    other = tried_study(5, 9, cells={"other": {"units": 8}})
+    for name in ("b", "a", "gone"):
+        studies.save_tried_of(name, TRIED)
+        studies.renew_tried(name, {"a", "b", "gone"})
+    before = studies.TRIED.read_bytes()
+    assert list(studies.load_tried()) == ["a", "b", "gone"]
+    assert studies.load_tried() == {"a": TRIED, "b": TRIED, "gone": TRIED}
+    studies.renew_tried("b", {"a", "b", "gone"})
+    assert studies.TRIED.read_bytes() == before  # whichever came last
+    studies.save_tried_of("b", other)
+    studies.renew_tried("b", {"a", "b"})
+    assert studies.load_tried() == {"a": TRIED, "b": other}
+
+
+def test_studies_that_finish_side_by_side_lose_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = [f"s{number}" for number in range(8)]
+    for name in names:
+        studies.save_tried_of(name, TRIED)
+    with ThreadPoolExecutor(len(names)) as pool:
+        list(pool.map(lambda name: studies.renew_tried(name, names), names))
+    assert list(studies.load_tried()) == names
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"s": {"base": "v"}}'])
+def test_a_damaged_file_of_what_was_tried_is_one_line(
+    content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert studies.load_tried() == {}
+    studies.save_tried_of("s", TRIED)
+    studies.TRIED.write_text(content)
+    for call in (studies.load_tried, lambda: studies.renew_tried("s", {"s"})):
+        with pytest.raises(UserError, match=r"^studies/tried.json: damaged \(.*\): must be as `make studies`"):
+            call()
+    with pytest.raises(UserError, match=r"^studies/t/tried.json: nothing of t: `make studies` makes it$"):
+        studies.renew_tried("t", {"t"})
+
+
+def test_what_the_repository_says_was_tried_is_whole_and_of_its_own_studies() -> None:
+    kept = studies.load_tried(ROOT / studies.TRIED)
+    assert set(kept) <= set(read(ROOT / "params.yaml").studies)
+    assert all(sum(not cell.changes for cell in each.cells) == 1 for each in kept.values())

@@ -1,15 +1,26 @@
-"""What a study leaves: tables, figures, and its page as HTML and Markdown."""
+"""What a study leaves: tables, figures, and its page as HTML and Markdown; and what all studies have tried.
 
-from collections.abc import Mapping
+`studies/tried.json` is in git and is no output of a stage, for `compare` reads it: a dependency on the output of a
+study would make the root's `dvc repro` run all studies. Each study leaves its own part as an output, which is copied.
+"""
+
+import json
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from filelock import FileLock
+from pydantic import TypeAdapter
 
+from pipeline.comparison.tried import TriedStudy
+from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import load_json, reading, save_json, save_text
 from pipeline.foundations.tables import load_table, save_table
 
 STUDIES = Path("studies")
+TRIED = STUDIES / "tried.json"
+_TRIED = TypeAdapter(dict[str, TriedStudy])
 
 
 def folder(study: str) -> Path:
@@ -53,6 +64,51 @@ def load_recipes(study: str) -> dict[str, dict[str, Any]]:
         UserError: missing or damaged.
     """
     return load_json(folder(study) / "recipes.json")
+
+
+def save_tried_of(study: str, tried: TriedStudy) -> None:
+    """What the study has tried, among its outputs."""
+    _save_tried({study: tried}, folder(study) / TRIED.name)
+
+
+def load_tried(path: Path = TRIED) -> dict[str, TriedStudy]:
+    """What was tried, by study; nothing where the file is missing.
+
+    Raises:
+        UserError: damaged.
+    """
+    if not path.exists():
+        return {}
+    try:
+        return _TRIED.validate_json(path.read_bytes())
+    except ValueError as error:  # pydantic's too
+        raise UserError(
+            f"{path}: damaged ({str(error).splitlines()[0]}): must be as `make studies` leaves it, or {{}}"
+        ) from None
+
+
+def renew_tried(study: str, names: Collection[str]) -> None:
+    """Copy what the study has tried into the file of all studies, in place of what was there of it.
+
+    Studies finish side by side, so it happens under a lock. The bytes depend on the content alone.
+
+    Args:
+        names: of the studies that params.yaml has; what others had tried is dropped.
+
+    Raises:
+        UserError: one of both files is damaged, or the study's own is missing.
+    """
+    own = load_tried(folder(study) / TRIED.name)
+    if study not in own:
+        raise UserError(f"{folder(study) / TRIED.name}: nothing of {study}: `make studies` makes it")
+    with FileLock(STUDIES / ".tried.lock"):
+        known = load_tried() | own
+        _save_tried({name: known[name] for name in known if name in names}, TRIED)
+
+
+def _save_tried(tried: Mapping[str, TriedStudy], path: Path) -> None:
+    plain = {name: each.model_dump(mode="json") for name, each in tried.items()}
+    save_json(json.loads(json.dumps(plain, sort_keys=True)), path)
 
 
 def load_answer(study: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
+from pipeline.diagnosis.verdict import learn
 from pipeline.evaluation.intervals import wilson
 from pipeline.evaluation.summary import percent
 from pipeline.evaluation.variant import VariantEvaluation
@@ -36,7 +37,7 @@ def _about_variant(name: str, claim: Claim, evaluation: VariantEvaluation) -> It
 def _learns(name: str, learns: bool, evaluation: VariantEvaluation) -> tuple[str, str, str, str]:
     count, total = evaluation.metrics["learned"]["count"], evaluation.metrics["replicas"]
     low, high = wilson(count, total)
-    measured = f"{count} of {total} replicas learn ({percent(low)} to {percent(high)}%)"
+    measured = f"{learn(count, total, 'replicas')} ({percent(low)} to {percent(high)}%)"
     usual = (
         "most replicas learn"
         if low > 0.5

@@ -68,7 +68,7 @@ def long(evaluations: Mapping[str, VariantEvaluation]) -> pd.DataFrame:
 
 
 def differences(evaluations: Mapping[str, VariantEvaluation]) -> pd.DataFrame:
-    """For any two variants the difference of their learned shares, first less second, with Newcombe's 95% interval.
+    """For any two variants the difference of their learned shares, first minus second, with Newcombe's 95% interval.
 
     The columns are there also where there is one variant alone, and so no row.
     """

@@ -11,6 +11,7 @@ from pipeline.evaluation.variant import VariantEvaluation
 from pipeline.params.variants import shown
 
 COLUMNS = ["worse", "better", "respect", "change", "learned_worse", "learned_better", "difference", "low", "high"]
+HELPS, HARMS, UNDECIDED, REFERENCE = "helps", "harms", "undecided", "reference"
 # The parameters that make up a respect: both initialisers are one choice.
 RESPECTS = {
     "depth": ("hidden_layers",),
@@ -45,6 +46,11 @@ def table(evaluations: Mapping[str, VariantEvaluation], recipes: Mapping[str, Ma
         rows.append([worse, better, respects[0], change, *learned, *numbers])
     found = pd.DataFrame(rows, columns=COLUMNS)
     return found.sort_values("difference", ascending=False, kind="stable", ignore_index=True)
+
+
+def effect(low: float, high: float) -> str:
+    """What the interval of a difference of learned shares says of a change."""
+    return HELPS if low > 0 else HARMS if high < 0 else UNDECIDED
 
 
 def written(value: Any) -> str:

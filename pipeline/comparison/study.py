@@ -6,14 +6,12 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
-from pipeline.comparison.effects import written
+from pipeline.comparison.effects import REFERENCE, effect, written
 from pipeline.diagnosis.causes import CAUSES
 from pipeline.evaluation.intervals import newcombe
 from pipeline.evaluation.summary import QUARTILES
 from pipeline.evaluation.variant import VariantEvaluation
 from pipeline.theory import born_dead_bound
-
-HELPS, HARMS, UNDECIDED, REFERENCE = "helps", "harms", "undecided", "reference"
 
 
 def cells_table(
@@ -24,7 +22,7 @@ def cells_table(
 ) -> pd.DataFrame:
     """A row a cell, in the study's order.
 
-    `difference` is its learned share less the reference's, with Newcombe's 95% interval, unpaired; `effect` says
+    `difference` is its learned share minus the reference's, with Newcombe's 95% interval, unpaired; `effect` says
     whether that interval leaves a doubt. `alive_bound` is the least share that theory leaves alive before training,
     for rectified units; empty for others.
 
@@ -52,7 +50,7 @@ def cells_table(
                 "learned_low": learned["interval"][0],
                 "learned_high": learned["interval"][1],
                 **{key: round(value, 6) for key, value in known.items()},
-                "effect": REFERENCE if name == reference else _effect(low, high),
+                "effect": REFERENCE if name == reference else effect(low, high),
                 "extra_epochs": extra_epochs[name],
                 "alive_bound": _alive_bound(recipes[name]),
                 "test_accuracy_median": metrics["test_accuracy"]["median"],
@@ -67,10 +65,6 @@ def _alive_bound(recipe: Mapping[str, Any]) -> float | None:
     if recipe["activation"]["class_name"] != "relu":
         return None
     return round(1 - born_dead_bound([recipe["units"]] * recipe["hidden_layers"]), 6)
-
-
-def _effect(low: float, high: float) -> str:
-    return HELPS if low > 0 else HARMS if high < 0 else UNDECIDED
 
 
 def ranked(cells: pd.DataFrame) -> pd.DataFrame:

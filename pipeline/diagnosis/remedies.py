@@ -95,7 +95,7 @@ def _exploding(recipe: Mapping[str, Any], epochs: int) -> Iterator[Remedy]:
 
 
 def _never_off() -> Iterator[Remedy]:
-    yield Remedy({"activation": "elu"}, "its slope is 0 nowhere near 0", "Clevert et al. 2016, arXiv 1511.07289")
+    yield Remedy({"activation": "elu"}, "its slope is never 0", "Clevert et al. 2016, arXiv 1511.07289")
     yield Remedy({"activation": "leaky_relu"}, "no unit is ever off for good", "Maas et al. 2013")
 
 
@@ -113,7 +113,7 @@ def _died(recipe: Mapping[str, Any], epochs: int) -> Iterator[Remedy]:
     yield from _residual(recipe, "a path leads around a dead layer")
     yield Remedy({"units": 2 * recipe["units"]}, "all units of a wider layer seldom die together", "Lu et al. 2020")
     yield from _never_off()
-    yield from _smaller_steps(recipe, "a step too large throws a layer off all inputs", "Lu et al. 2020")
+    yield from _smaller_steps(recipe, "a step too large can turn off a whole layer", "Lu et al. 2020")
 
 
 def _saturated(recipe: Mapping[str, Any], epochs: int) -> Iterator[Remedy]:

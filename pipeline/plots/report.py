@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import xarray as xr
 from matplotlib.figure import Figure
 
+from pipeline.colours import of_variants
 from pipeline.comparison.comparison import Comparison
 from pipeline.diagnosis.causes import fates
 from pipeline.evaluation import summary
@@ -40,12 +41,13 @@ def figures(compared: Compared) -> Iterator[tuple[str, Figure]]:
     replicas = {
         name: accuracy.Replicas(histories[name], list(fates(each.replicas))) for name, each in evaluations.items()
     }
+    colours = of_variants(list(evaluations))
     layers = {name: each.layers for name, each in evaluations.items()}
     counts = {name: each.metrics["replicas"] for name, each in evaluations.items()}
     outcomes = {name: each.metrics["outcomes"] for name, each in evaluations.items()}
     yield "outcomes", comparison.outcome_bars(tables.variants, outcomes)
     yield "accuracy", accuracy.test_accuracy_by_variant(replicas, compared.threshold)
-    yield "survival", comparison.survival(tables.curves, compared.hidden_layers)
+    yield "survival", comparison.survival(tables.curves, compared.hidden_layers, colours)
     if all("surface" in each for each in compared.predictions.values()):
         yield (
             "surfaces",
@@ -56,9 +58,10 @@ def figures(compared: Compared) -> Iterator[tuple[str, Figure]]:
     pair = compared.chosen.pair
     if pair is not None:
         both = {name: layers[name] for name in pair}
-        yield "pair", comparison.pair_over_epochs(tables.curves, pair)
-        yield "pair_gradients", gradients.gradients_of_pair(both, counts)
-        yield "pair_profiles", gradients.profiles(both)
+        finals = {name: evaluations[name].replicas.test_accuracy.to_numpy(float) for name in pair}
+        yield "pair", comparison.pair_over_epochs(tables.curves, finals, compared.threshold, colours)
+        yield "pair_gradients", gradients.gradients_of_pair(both, counts, colours)
+        yield "pair_profiles", gradients.profiles(both, colours)
     if compared.chosen.weights is not None:
         yield "weights", weights.weight_norms({name: layers[name] for name in compared.chosen.weights})
 

@@ -35,7 +35,7 @@ def figures(
 
 
 def differences(ranked: pd.DataFrame, reference: str) -> Figure:
-    """Learned share of each cell less the reference's, with its 95% interval, the greatest on top.
+    """Learned share of each cell minus the reference's, with its 95% interval, the greatest on top.
 
     Args:
         ranked: the study's table, a row a cell.
@@ -70,12 +70,12 @@ def learned_along(cells: pd.DataFrame, values: Sequence[float], axis: str, title
     # Born dead on top, so that its lower edge can be held against theory's bound.
     causes = sorted(CAUSES, key=lambda cause: cause == BORN_DEAD)
     shares = {LEARNED: cells.learned_rate, **{cause: cells[cause] / cells.replicas for cause in causes}}
-    present = {fate: 100 * share.to_numpy(float) for fate, share in shares.items() if share.any()}
+    present = {outcome: 100 * share.to_numpy(float) for outcome, share in shares.items() if share.any()}
     axes.stackplot(
         values,
         *present.values(),
-        colors=[OUTCOMES[fate] for fate in present],
-        labels=[spelled(fate) for fate in present],
+        colors=[OUTCOMES[outcome] for outcome in present],
+        labels=[spelled(outcome) for outcome in present],
         alpha=0.55,
         linewidth=0,
     )

@@ -10,8 +10,30 @@ from matplotlib.figure import Figure
 
 from pipeline.plots.style import dress, figure, headed
 
-PANELS = {"weight_l1": "L1 norm of the kernel", "weight_change_l1": "L1 norm of its\nchange in an epoch (log)"}
+PANELS = {
+    "weight_l1": "L1 norm of the kernel\n(sum of |weights|; no unit)",
+    "weight_change_l1": "L1 norm of its change\nin an epoch (log; no unit)",
+}
 FADING = 0.85  # of the colour map: its last colours are too pale for a line
+
+
+def growth(layers: pd.DataFrame) -> str:
+    """By how much the L1 norm of all kernels changes over the training, and of which layer's the most, in a sentence.
+
+    Norms are medians over living replicas.
+
+    Args:
+        layers: a variant's table.
+    """
+    first, last = (layers[layers.epoch == epoch].set_index("layer").weight_l1_median for epoch in _ends(layers))
+    if layers.epoch.max() == 0:
+        return "not trained"
+    if first.isna().any() or last.isna().any():
+        return "no replica lives from start to end"
+    whole, each = last.sum() / first.sum() - 1, last / first - 1
+    most = each.abs().idxmax()
+    moved = f"layer {most} changes most ({100 * each[most]:+.0f}%)"
+    return f"the weights' L1 norm {_changes(whole)} over the training; {moved}"
 
 
 def weight_norms(layers: Mapping[str, pd.DataFrame]) -> Figure:
@@ -21,7 +43,7 @@ def weight_norms(layers: Mapping[str, pd.DataFrame]) -> Figure:
     Args:
         layers: of each variant the evaluation's table.
     """
-    drawn = headed(figure(9.4, 5.6), f"How large are the weights, and do they move? {' against '.join(layers)}")
+    drawn = headed(figure(9.4, 6.0), "\n".join(f"{name}: {growth(table)}" for name, table in layers.items()))
     deepest = max(int(table.layer.max()) for table in layers.values())
     colours = ListedColormap(matplotlib.colormaps["plasma"]([FADING * k / max(1, deepest - 1) for k in range(deepest)]))
     panels = drawn.subplots(len(PANELS), len(layers), sharex=True, sharey="row", squeeze=False)
@@ -40,3 +62,12 @@ def weight_norms(layers: Mapping[str, pd.DataFrame]) -> Figure:
     bar.set_label("layer (1 = first, last = output)", fontsize=9)
     bar.ax.tick_params(labelsize=9, length=0)
     return drawn
+
+
+def _ends(layers: pd.DataFrame) -> tuple[int, int]:
+    return int(layers.epoch.min()), int(layers.epoch.max())
+
+
+def _changes(part: float) -> str:
+    percent = round(100 * abs(part))
+    return f"{'grows' if part > 0 else 'shrinks'} by {percent}%" if percent else "changes by less than 1%"

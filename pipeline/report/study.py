@@ -6,8 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.comparison.study import HARMS, HELPS, REFERENCE, UNDECIDED, ranked
-from pipeline.diagnosis.causes import FATES, LEARNED
+from pipeline.comparison.effects import HARMS, HELPS, REFERENCE, UNDECIDED
+from pipeline.comparison.study import ranked
+from pipeline.diagnosis.causes import CAUSES, LEARNED
+from pipeline.diagnosis.verdict import learn
 from pipeline.evaluation.summary import percent
 from pipeline.report.rendering.document import Bar, Block, Bullets, Document, Picture, Section, Table, Text
 
@@ -49,7 +51,7 @@ def statement(cell: Any, reference: str) -> str:
     low, high = 100 * cell.difference_low, 100 * cell.difference_high
     extra = f", after {cell.extra_epochs} extra epochs of pre-training" if cell.extra_epochs else ""
     return (
-        f"`{cell.cell}`: {cell.learned} of {cell.replicas} learn{extra}; difference from `{reference}`: "
+        f"`{cell.cell}`: {learn(cell.learned, cell.replicas)}{extra}; difference from `{reference}`: "
         f"{100 * cell.difference:+.0f} points [{low:.0f}, {high:.0f}]"
     )
 
@@ -93,7 +95,7 @@ def _cells(findings: StudyFindings) -> Iterator[Block]:
 
 
 def _row(cell: Any) -> Sequence[str | Bar]:
-    counts = {LEARNED: cell.learned, **{fate: getattr(cell, fate) for fate in FATES if fate != LEARNED}}
+    counts = {LEARNED: cell.learned, **{cause: getattr(cell, cause) for cause in CAUSES}}
     return [
         f"`{cell.cell}`",
         f"`{cell.changes}`" if cell.changes else "the reference",
@@ -101,7 +103,7 @@ def _row(cell: Any) -> Sequence[str | Bar]:
         f"{percent(cell.learned_low)} to {percent(cell.learned_high)}%",
         f"{cell.test_accuracy_median:.3f}",
         "" if pd.isna(cell.epochs_to_learn_median) else f"{cell.epochs_to_learn_median:.0f}",
-        Bar({fate: count for fate, count in counts.items() if count}),
+        Bar({outcome: count for outcome, count in counts.items() if count}),
     ]
 
 

@@ -6,7 +6,7 @@ from pipeline.artifacts.figures import save_figure
 from pipeline.artifacts.gone import prune
 from pipeline.artifacts.measured import runs, splits
 from pipeline.artifacts.measured.points import SCATTER
-from pipeline.artifacts.studies import STUDIES
+from pipeline.artifacts.studies import STUDIES, load_tried
 from pipeline.comparison import comparison
 from pipeline.foundations.errors import reported_in_one_line
 from pipeline.params.params import read
@@ -51,7 +51,18 @@ def main() -> None:
         pictures[name] = comparisons.address(comparisons.figure_path(name))
     data, versions, studies = splits.fingerprint(), runs.versions(recipes), comparisons.address(STUDIES)
     report = content.write(
-        Study(tables, params.comparison, evaluations, recipes, shared, data, versions, pictures, studies)
+        Study(
+            tables,
+            params.comparison,
+            evaluations,
+            recipes,
+            shared,
+            data,
+            versions,
+            pictures,
+            load_tried(),
+            studies,
+        )
     )
     page = html.render(report, comparisons.pictures(pictures.values()))
     comparisons.save_comparison(tables)

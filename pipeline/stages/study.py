@@ -6,6 +6,7 @@ from pipeline.artifacts import cells as store
 from pipeline.artifacts import studies
 from pipeline.artifacts.figures import save_figure
 from pipeline.artifacts.measured import splits
+from pipeline.comparison import tried
 from pipeline.comparison.study import cells_table, pretraining_table, stacked
 from pipeline.evaluation import summary
 from pipeline.foundations.errors import one_argument, reported_in_one_line
@@ -58,6 +59,7 @@ def main(name: str) -> None:
     before = {cell: history for cell, history in pretraining.items() if history is not None}
     tables |= {"pretraining": pretraining_table(before)} if before else {}
     studies.save_study(name, tables, _recipes(tasks))
+    studies.save_tried_of(name, tried.of_study(study.base, found, table, data, threshold))
     studies.save_page(name, html.render(report, pictures), markdown.render(report))
     print(f"study {name}: {len(found)} cells -> {studies.page(name)}")
 

@@ -1,4 +1,7 @@
-"""Stage `track_study@<name>`: a study -> MLflow, where it is not there yet; then its receipt."""
+"""Stage `track_study@<name>`: a study -> MLflow, where it is not there yet; then its receipt.
+
+And what the study has tried -> studies/tried.json, here because DVC never restores this stage from its run cache.
+"""
 
 from pipeline.artifacts import receipt, studies
 from pipeline.artifacts.measured import splits
@@ -11,6 +14,7 @@ from pipeline.tracking import publish
 def main(name: str) -> None:
     """Read `tracking` and what the study left, publish it if it is new, leave the receipt."""
     params = read()
+    studies.renew_tried(name, list(params.studies))
     content = assemble_study(
         name,
         studies.load_cells(name),

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from pipeline.colours import BLACK, OUTCOMES
-from pipeline.diagnosis.causes import FATES, spelled
+from pipeline.diagnosis.causes import FATES, LEARNED, spelled
+from pipeline.diagnosis.verdict import learn
 from pipeline.plots.style import dress, figure, headed
 
 COLUMNS = 4  # of small multiples
@@ -21,7 +22,7 @@ class Replicas(NamedTuple):
     """A variant's history, and what became of each of its replicas."""
 
     history: xr.Dataset
-    fates: Sequence[str]
+    outcomes: Sequence[str]
 
 
 def accuracy_over_epochs(replicas: Replicas, title: str, threshold: float) -> Figure:
@@ -44,10 +45,10 @@ def test_accuracy_by_variant(variants: Mapping[str, Replicas], threshold: float)
     for number, (name, replicas) in enumerate(variants.items()):
         axes = panels.flat[number]
         _lines(axes, replicas, "test", threshold)
-        learned = sum(fate == FATES[0] for fate in replicas.fates)
+        learned = sum(outcome == LEARNED for outcome in replicas.outcomes)
         lowest = number + columns >= len(variants)
         left = "test accuracy" if number % columns == 0 else ""
-        dress(axes, "epoch" if lowest else "", left, f"{name}: {learned} of {len(replicas.fates)} learn")
+        dress(axes, "epoch" if lowest else "", left, f"{name}: {learn(learned, len(replicas.outcomes))}")
         axes.xaxis.set_tick_params(labelbottom=True)
     for axes in panels.flat[len(variants) :]:
         axes.remove()
@@ -56,13 +57,13 @@ def test_accuracy_by_variant(variants: Mapping[str, Replicas], threshold: float)
 
 
 def _lines(axes: Axes, replicas: Replicas, part: str, threshold: float) -> None:
-    history, fates = replicas
+    history, outcomes = replicas
     values, epochs = history[f"{part}_accuracy"].values, history.epoch.values
     # What is rare is drawn last, or the many would hide it.
-    rarest_last = sorted(range(len(fates)), key=lambda row: -list(fates).count(fates[row]))
-    alpha = max(0.15, min(0.6, 12 / len(fates)))
+    rarest_last = sorted(range(len(outcomes)), key=lambda row: -list(outcomes).count(outcomes[row]))
+    alpha = max(0.15, min(0.6, 12 / len(outcomes)))
     for row in rarest_last:
-        axes.plot(epochs, values[row], color=OUTCOMES[fates[row]], alpha=alpha, linewidth=0.7)
+        axes.plot(epochs, values[row], color=OUTCOMES[outcomes[row]], alpha=alpha, linewidth=0.7)
     axes.plot(epochs, np.median(values, axis=0), color=BLACK, linewidth=1.8)
     axes.axhline(threshold, color=BLACK, linestyle="--", linewidth=0.8)
     axes.set_ylim(min(0.4, float(values.min())), 1.0)
@@ -70,8 +71,8 @@ def _lines(axes: Axes, replicas: Replicas, part: str, threshold: float) -> None:
 
 
 def _legend(drawn: Figure, variants: Sequence[Replicas], threshold: float) -> None:
-    present = {fate for replicas in variants for fate in replicas.fates}
-    handles = [Line2D([], [], color=OUTCOMES[fate], label=spelled(fate)) for fate in FATES if fate in present]
+    present = {outcome for replicas in variants for outcome in replicas.outcomes}
+    handles = [Line2D([], [], color=OUTCOMES[each], label=spelled(each)) for each in FATES if each in present]
     handles.append(Line2D([], [], color=BLACK, linewidth=1.8, label="median of all"))
     handles.append(Line2D([], [], color=BLACK, linewidth=0.8, linestyle="--", label=f"learned: above {threshold:g}"))
     columns = -(-len(handles) // 2) if len(handles) > 5 else len(handles)

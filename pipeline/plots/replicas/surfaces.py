@@ -35,7 +35,7 @@ def decision_surfaces(chosen: Chosen, test: Points, title: str) -> Figure:
     for axes, percentile, position, accuracy in zip(panels, PERCENTILES, *chosen[1:], strict=True):
         image = _surface(axes, chosen.predictions, position)
         replica = int(chosen.predictions.replica[position])
-        label = f"{percentile}th percentile: {accuracy:.2f}\n(replica {replica})"
+        label = f"{percentile}th percentile, accuracy {accuracy:.2f}\n(replica {replica})"
         _points(axes, test, 11)
         dress(axes, "x1 (scaled)", "x2 (scaled)" if axes is panels[0] else "", label)
         _square(axes)
@@ -49,7 +49,7 @@ def surfaces_by_variant(variants: Mapping[str, Chosen], test: Points) -> Figure:
     rows = len(PERCENTILES)
     drawn = headed(
         figure(max(WIDE, 1.28 * len(variants) + 1.1), 1.42 * rows + 0.9),
-        "What the networks make of the plane, and their test accuracy",
+        "What each network predicts, and its test accuracy",
     )
     panels = drawn.subplots(rows, len(variants), sharex=True, sharey=True, squeeze=False)
     for column, (name, chosen) in enumerate(variants.items()):

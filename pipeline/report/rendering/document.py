@@ -20,7 +20,7 @@ class Bullets:
 
 @dataclass(frozen=True)
 class Bar:
-    """A table's cell that shows how a whole is made up: fate -> number of replicas, those with none left out."""
+    """A table's cell that shows how a whole is made up: replicas by outcome, those with none left out."""
 
     parts: Mapping[str, int]
 

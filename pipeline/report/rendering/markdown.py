@@ -27,5 +27,5 @@ def _block(block: Block) -> str:
 
 def _cell(cell: str | Bar) -> str:
     if isinstance(cell, Bar):
-        return ", ".join(f"{count} {spelled(fate)}" for fate, count in cell.parts.items())
+        return ", ".join(f"{count} {spelled(outcome)}" for outcome, count in cell.parts.items())
     return cell.replace("|", r"\|")
