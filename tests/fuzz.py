@@ -146,7 +146,9 @@ def mutant(luck: random.Random) -> tuple[str, str]:
 def written(document: Any) -> str:
     """As YAML."""
     text = io.StringIO()
-    YAML(typ="safe", pure=True).dump(document, text)
+    yaml = YAML(typ="safe")
+    yaml.default_flow_style = False
+    yaml.dump(document, text)
     return text.getvalue()
 
 

@@ -19,14 +19,14 @@ COLUMNS = ("metrics.`learned_rate`", "metrics.`test_accuracy_median`", "params.`
 
 
 def views(contents: Sequence[VariantContent], pair: Sequence[str] | None, run_ids: dict[str, str]) -> dict[str, str]:
-    """The tags: a view of all variants, and one of the pair alone where one is chosen.
+    """The tags: a view of all variants, and one of the pair alone where one is chosen and there.
 
     Args:
         run_ids: of each variant's run.
     """
     charts = _charts(contents)
     made = {ALL: _view("All variants", finished(), charts)}
-    if pair:
+    if pair and set(pair) <= run_ids.keys():
         search = f"attributes.run_id IN ({', '.join(repr(run_ids[variant]) for variant in pair)})"
         made[PAIR] = _view(" against ".join(pair), search, charts)
     return {PREFIX + key: value for key, value in made.items()}
