@@ -117,6 +117,74 @@ VALUES = (None, True, False, *NUMBERS, *TEXTS, *MAPS, *LISTS, datetime.date(2020
 KEYS = (*TEXTS, "units", "hiden_layers", "class_name", "config", "epochs", "minval", "seed", 1, None, True)
 
 
+# What Keras has by these names, much of which is odd and some of which cannot serve.
+KERAS = {
+    "activation": (
+        *(
+            "softmax",
+            "glu",
+            "sparsemax",
+            "hard_tanh",
+            "exponential",
+            "linear",
+            "PReLU",
+            "Flatten",
+            "LayerNormalization",
+        ),
+        *(
+            "BatchNormalization",
+            "UnitNormalization",
+            "Masking",
+            "Rescaling",
+            "Normalization",
+            "GaussianNoise",
+            "Embedding",
+        ),
+        *(each for each in MAPS if each.get("class_name") in ("ReLU", "LeakyReLU", "PReLU", "Activation")),
+        named("Rescaling", scale=2),
+        named("PReLU", shared_axes=[1]),
+        named("ELU", alpha=1e30),
+    ),
+    "kernel_initializer": (
+        *(
+            "zeros",
+            "ones",
+            "orthogonal",
+            "identity",
+            "lecun_normal",
+            "he_normal",
+            "TruncatedNormal",
+            "STFT",
+            "Constant",
+        ),
+        *("random_walk", "randomized_asymmetric", "VarianceScaling"),
+        named("random_walk", gain="relu"),
+        named("RandomUniform", minval=-1e308, maxval=1e308),
+        named("RandomUniform", minval=1, maxval=-1),
+        named("RandomNormal", stddev=-1),
+        named("VarianceScaling", scale=1e308),
+        named("Constant", value=0.1),
+    ),
+    "optimizer": (
+        *("SGD", "adam", "RMSprop", "AdamW", "Adagrad", "Adadelta", "Adamax", "Nadam", "Lion", "Ftrl", "Lamb", "Muon"),
+        named("SGD", learning_rate=1e308),
+        named("SGD", learning_rate=-1, nesterov=True),
+        named("SGD", learning_rate=0.1, clipvalue=0.1),
+        named("SGD", global_clipnorm=0.1),
+        named("SGD", clipnorm=0.1, global_clipnorm=0.1),
+        named("Adam", beta_1=1, beta_2=1),
+        named("Adam", amsgrad=True, epsilon=0),
+        named(
+            "Adam", learning_rate=named("ExponentialDecay", initial_learning_rate=0.1, decay_steps=5, decay_rate=0.5)
+        ),
+    ),
+    "pretraining": ("layer_wise", "autoencoder"),
+    "fit_scaler_on": ("train",),
+    "base": ("general", "tanh_1"),
+}
+KERAS["output_kernel_initializer"] = KERAS["kernel_initializer"]
+
+
 def tiny() -> dict[str, Any]:
     """The shipped file, as small as it can be: all sections, three variants (one of them not plain), one study."""
     document = YAML(typ="safe").load(ROOT / "params.yaml")
@@ -137,9 +205,10 @@ def mutant(luck: random.Random) -> tuple[str, str]:
     document = tiny()
     if luck.random() < 0.1:
         return _text(luck, written(document))
-    done = [luck.choice((_replace, _replace, _replace, _scale, _rename, _remove, _add, _swap))(luck, document)]
-    if luck.random() < 0.2:
-        done.append(_replace(luck, document))
+    if luck.random() < 0.55:
+        done = [_fit(luck, document) for _ in range(luck.choice((1, 1, 2, 4)))]
+    else:
+        done = [luck.choice((_replace, _replace, _scale, _rename, _remove, _add, _swap))(luck, document)]
     return "; ".join(done), written(document)
 
 
@@ -176,6 +245,22 @@ def _short(value: Any) -> str:
 def _replace(luck: random.Random, document: dict[str, Any]) -> str:
     above, key, path = _place(luck, document)
     above[key] = copy.deepcopy(luck.choice(VALUES))
+    return f"{path}: {_short(above[key])}"
+
+
+def _fit(luck: random.Random, document: dict[str, Any]) -> str:
+    """A change that is of the right type, and may be right."""
+    found = [place for place in _places(document) if place[1] in KERAS or isinstance(place[0][place[1]], int | float)]
+    above, key, path = luck.choice(found)
+    value = above[key]
+    if key in KERAS:
+        above[key] = copy.deepcopy(luck.choice(KERAS[key]))
+    elif isinstance(value, bool):
+        above[key] = not value
+    elif isinstance(value, int):
+        above[key] = luck.choice((0, 1, 2, 3, value + 1, value - 1, 3 * value, 100_000, 10_000_000))
+    else:
+        above[key] = luck.choice((0.0, 1.0, value / 3, 2 * value, 1 - value, value * 1e-300, 0.999, 100))
     return f"{path}: {_short(above[key])}"
 
 
