@@ -139,13 +139,13 @@ def test_an_added_cell_trains_alone_and_an_interrupted_study_resumes(untouched: 
     assert "`wide`" in (untouched.folder / "studies" / "depth" / "index.md").read_text()
 
 
-def test_a_cell_that_fails_is_named_and_the_others_finish(untouched: Workspace) -> None:
+def test_a_bad_cell_is_named_before_any_trains(untouched: Workspace) -> None:
     untouched.edit({"studies.depth.cells": {"bad": {"activation": "nonsense"}}})
     done = untouched.attempt(*stage("study", "depth"))
     line = only_line(done)
     assert (done.code, "Traceback" in done.stderr) == (1, False)
-    assert line.startswith("error: 1 of 4 cells failed, the others are done: bad: activation: nonsense: not a Keras")
-    assert len(finished(untouched)) == 3
+    assert line.startswith("error: studies.depth.cells.bad.activation: nonsense: not a Keras")
+    assert finished(untouched) == {}
     assert not (untouched.folder / "studies" / "depth").exists()
 
 

@@ -50,8 +50,9 @@ def told_in_one_line(spec: KerasObject, path: str, kind: str) -> Iterator[None]:
     except Exception as error:  # both fail in many ways, deep in their own code
         said = [line.strip() for line in str(error).splitlines() if line.strip()]
         reason = said[-1] if said else type(error).__name__
-        allowed = f"must be arguments of Keras's {kind} {spec.class_name} ({brief(reason, 200)})"
-        raise UserError(f"{path}.config: {brief(spec.config)}: {allowed}") from None
+        found = f"{path}.config: {brief(spec.config)}" if spec.config else f"{path}: {spec.class_name}"
+        allowed = f"must be arguments of Keras's {kind} {spec.class_name}" if spec.config else f"must serve as {kind}"
+        raise UserError(f"{found}: {allowed} ({brief(reason, 200)})") from None
 
 
 def initializer(spec: KerasObject, path: str, units: int) -> keras.initializers.Initializer | RandomizedAsymmetric:

@@ -1,0 +1,528 @@
+"""Spoil params.yaml in many ways, and run on each what a user runs: `python3 tests/fuzz.py 300 [--seed 0]`.
+
+Each command must succeed, or end with exit code 1 and a line or three on stderr, no traceback, and no file changed or
+left behind. As DVC would, only those stages are run whose parameters, or what they read, have changed. Every command is
+a forked child with a limit of time (a training that has begun and goes on is a success) and of memory.
+"""
+
+import argparse
+import copy
+import datetime
+import io
+import os
+import random
+import resource
+import runpy
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).resolve().parent.parent
+SECONDS, BYTES, LINES = 30, 24 * 2**30, 3
+# May go on for ever where one asks for it.
+LONG = ("generate", "split", "train", "evaluate", "cells")
+
+TINY: dict[str, Any] = {
+    "data": {"samples": 40},
+    "split": {"train_samples": 24},
+    "training": {"epochs": 2, "replicas": 3, "chunk": 2, "surface_resolution": 4, "batch_size": 8, "record_first": 1},
+}
+VARIANTS = {
+    "tanh_1": {"hidden_layers": 1, "activation": "tanh", "kernel_initializer": "glorot_uniform"},
+    "relu_2": {"hidden_layers": 2, "units": 3},
+    "general": {
+        "hidden_layers": 2,
+        "activation": {"class_name": "LeakyReLU", "config": {"negative_slope": 0.1}},
+        "batch_normalization": True,
+        "kernel_initializer": {"class_name": "RandomNormal", "config": {"stddev": 0.5}},
+        "optimizer": {"class_name": "AdamW", "config": {"learning_rate": 0.01}},
+    },
+}
+COMPARISON = {
+    "pair": ["tanh_1", "relu_2"],
+    "weights": ["relu_2", "general"],
+    "claims": {"tanh_1": {"train_accuracy": 0.8, "learns": True, "converged_by_epoch": 1}, "relu_2": {"learns": False}},
+    "gradient_claim": {"more": "relu_2", "less": "tanh_1"},
+}
+STUDY = {
+    "base": "relu_2",
+    "replicas": 2,
+    "grid": {"units": [2, 3], "optimizer.config.learning_rate": [0.1]},
+    "cells": {"elu": {"activation": "elu"}, "longer": {"epochs": 3}},
+}
+
+NUMBERS = (0, -1, 1, 2, 7, 10**6, 10**7 + 1, 10**12, 2**63, 10**400, -(10**18), 0.5, -0.1, 1e-320, 1e-9, 1e308)
+NUMBERS += (float("nan"), float("inf"), 1e6)
+TEXTS = ("", "x", "1", "Adam", "SGD", "Ftrl", "GlorotUniform", "Orthogonal", "Identity", "Dropout", "LSTM", "PReLU")
+TEXTS += ("softmax", "glu", "get", "Lambda", "relu_2", "tanh_11", "<b>bold</b>", "$x_1$", "[bold]", "a\nb", "../up")
+TEXTS += ("é", "\0", "None", "true", "learning_rate", "median", "autoencoder", "x" * 300)
+
+
+def named(class_name: str, **config: Any) -> dict[str, Any]:
+    """As params.yaml has objects of Keras's."""
+    return {"class_name": class_name, "config": config}
+
+
+def deep(levels: int) -> Any:
+    """Maps in maps."""
+    return {"a": deep(levels - 1)} if levels else 1
+
+
+MAPS = (
+    {},
+    {"a": 1},
+    {1: 2},
+    deep(3),
+    deep(60),
+    {"class_name": "Adam"},
+    {"config": {}},
+    {"config": "x"},
+    named("Adam", learning_rate={}),
+    named("SGD", momentum="x"),
+    named("SGD", learning_rate=[0.1]),
+    named("SGD", learning_rate=1e300),
+    named("SGD", clipnorm="x"),
+    named("SGD", global_clipnorm=-1),
+    named("Adam", beta_1=2),
+    named("AdamW", weight_decay="a"),
+    named("RandomUniform", minval="a"),
+    named("RandomUniform", minval=[1], maxval=1),
+    named("RandomUniform", minval={"a": 1}),
+    named("RandomUniform", minval=1e300, maxval=-1e300),
+    named("Constant", value=[1, 2]),
+    named("Constant", value="x"),
+    named("VarianceScaling", scale=-1),
+    named("random_walk", gain=1e300),
+    named("randomized_asymmetric"),
+    named("PReLU", alpha_initializer="x"),
+    named("ReLU", max_value="x"),
+    named("Activation", activation="nonsense"),
+    named("LeakyReLU", dtype="float16"),
+    named("LeakyReLU", negative_slope=float("nan")),
+    named("Dense", units=3),
+    named("Lambda", function="x"),
+)
+LISTS: tuple[Any, ...] = ([], [1], [1, 2], [2, 1], ["a", "b"], ["tanh_1", "relu_2"], ["relu_2"], [[1]], [{}], [None])
+VALUES = (None, True, False, *NUMBERS, *TEXTS, *MAPS, *LISTS, datetime.date(2020, 1, 1))
+KEYS = (*TEXTS, "units", "hiden_layers", "class_name", "config", "epochs", "minval", "seed", 1, None, True)
+
+
+# What Keras has by these names, much of which is odd and some of which cannot serve.
+KERAS = {
+    "activation": (
+        *(
+            "softmax",
+            "glu",
+            "sparsemax",
+            "hard_tanh",
+            "exponential",
+            "linear",
+            "PReLU",
+            "Flatten",
+            "LayerNormalization",
+        ),
+        *(
+            "BatchNormalization",
+            "UnitNormalization",
+            "Masking",
+            "Rescaling",
+            "Normalization",
+            "GaussianNoise",
+            "Embedding",
+        ),
+        *(each for each in MAPS if each.get("class_name") in ("ReLU", "LeakyReLU", "PReLU", "Activation")),
+        named("Rescaling", scale=2),
+        named("PReLU", shared_axes=[1]),
+        named("ELU", alpha=1e30),
+    ),
+    "kernel_initializer": (
+        *(
+            "zeros",
+            "ones",
+            "orthogonal",
+            "identity",
+            "lecun_normal",
+            "he_normal",
+            "TruncatedNormal",
+            "STFT",
+            "Constant",
+        ),
+        *("random_walk", "randomized_asymmetric", "VarianceScaling"),
+        named("random_walk", gain="relu"),
+        named("RandomUniform", minval=-1e308, maxval=1e308),
+        named("RandomUniform", minval=1, maxval=-1),
+        named("RandomNormal", stddev=-1),
+        named("VarianceScaling", scale=1e308),
+        named("Constant", value=0.1),
+    ),
+    "optimizer": (
+        *("SGD", "adam", "RMSprop", "AdamW", "Adagrad", "Adadelta", "Adamax", "Nadam", "Lion", "Ftrl", "Lamb", "Muon"),
+        named("SGD", learning_rate=1e308),
+        named("SGD", learning_rate=-1, nesterov=True),
+        named("SGD", learning_rate=0.1, clipvalue=0.1),
+        named("SGD", global_clipnorm=0.1),
+        named("SGD", clipnorm=0.1, global_clipnorm=0.1),
+        named("Adam", beta_1=1, beta_2=1),
+        named("Adam", amsgrad=True, epsilon=0),
+        named(
+            "Adam", learning_rate=named("ExponentialDecay", initial_learning_rate=0.1, decay_steps=5, decay_rate=0.5)
+        ),
+    ),
+    "pretraining": ("layer_wise", "autoencoder"),
+    "fit_scaler_on": ("train",),
+    "base": ("general", "tanh_1"),
+}
+KERAS["output_kernel_initializer"] = KERAS["kernel_initializer"]
+
+
+def tiny() -> dict[str, Any]:
+    """The shipped file, as small as it can be: all sections, three variants (one of them not plain), one study."""
+    document = YAML(typ="safe").load(ROOT / "params.yaml")
+    for section, values in TINY.items():
+        document[section] |= values
+    document |= {"variants": VARIANTS, "comparison": COMPARISON, "studies": {"s": STUDY}}
+    return copy.deepcopy(document)
+
+
+def mutants(number: int, seed: int) -> Iterator[tuple[str, str]]:
+    """What was done, and the text of the file; the same for the same seed."""
+    for each in range(number):
+        yield mutant(random.Random(f"{seed} {each}"))
+
+
+def mutant(luck: random.Random) -> tuple[str, str]:
+    """One or two changes of values or keys, or one of the text."""
+    document = tiny()
+    if luck.random() < 0.1:
+        return _text(luck, written(document))
+    if luck.random() < 0.55:
+        done = [_fit(luck, document) for _ in range(luck.choice((1, 1, 2, 4)))]
+    else:
+        done = [luck.choice((_replace, _replace, _scale, _rename, _remove, _add, _swap))(luck, document)]
+    return "; ".join(done), written(document)
+
+
+def written(document: Any) -> str:
+    """As YAML."""
+    text = io.StringIO()
+    yaml = YAML(typ="safe")
+    yaml.default_flow_style = False
+    yaml.dump(document, text)
+    return text.getvalue()
+
+
+def _places(value: Any, path: tuple = ()) -> Iterator[tuple[Any, Any, str]]:
+    """Every map or list with each of its keys, and the dotted path of what is there."""
+    for key in value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ():
+        yield value, key, ".".join(map(str, (*path, key)))
+        yield from _places(value[key], (*path, key))
+
+
+def _place(luck: random.Random, document: dict[str, Any], within: type = object) -> tuple[Any, Any, str]:
+    """A section first, that none is seldom met for being short."""
+    section = luck.choice(list(document))
+    found = [(document, section, section), *_places(document[section], (section,))]
+    fitting = [place for place in found if isinstance(place[0], within)]
+    return luck.choice(fitting)
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, int) and abs(value) > 10**30:
+        return "a huge number"
+    return repr(value)[:60]
+
+
+def _replace(luck: random.Random, document: dict[str, Any]) -> str:
+    above, key, path = _place(luck, document)
+    above[key] = copy.deepcopy(luck.choice(VALUES))
+    return f"{path}: {_short(above[key])}"
+
+
+def _fit(luck: random.Random, document: dict[str, Any]) -> str:
+    """A change that is of the right type, and may be right."""
+    found = [place for place in _places(document) if place[1] in KERAS or isinstance(place[0][place[1]], int | float)]
+    above, key, path = luck.choice(found)
+    value = above[key]
+    if key in KERAS:
+        above[key] = copy.deepcopy(luck.choice(KERAS[key]))
+    elif isinstance(value, bool):
+        above[key] = not value
+    elif isinstance(value, int):
+        above[key] = luck.choice((0, 1, 2, 3, value + 1, value - 1, 3 * value, 100_000, 10_000_000))
+    else:
+        above[key] = luck.choice((0.0, 1.0, value / 3, 2 * value, 1 - value, value * 1e-300, 0.999, 100))
+    return f"{path}: {_short(above[key])}"
+
+
+def _scale(luck: random.Random, document: dict[str, Any]) -> str:
+    numbers = [place for place in _places(document) if type(place[0][place[1]]) in (int, float)]
+    above, key, path = luck.choice(numbers)
+    above[key] = luck.choice((lambda x: -x, lambda x: x * 1000, lambda x: x * 10**9, lambda x: x / 7, float, str))(
+        above[key]
+    )
+    return f"{path}: {_short(above[key])}"
+
+
+def _rename(luck: random.Random, document: dict[str, Any]) -> str:
+    above, key, path = _place(luck, document, dict)
+    letter = luck.randrange(len(str(key)) or 1)
+    new = luck.choice((str(key)[:letter] + str(key)[letter + 1 :], str(key).upper(), str(key) + "s", luck.choice(KEYS)))
+    items = [(new if each == key else each, value) for each, value in above.items()]
+    above.clear()
+    above.update(items)
+    return f"{path} named {_short(new)}"
+
+
+def _remove(luck: random.Random, document: dict[str, Any]) -> str:
+    above, key, path = _place(luck, document)
+    del above[key]
+    return f"{path} taken out"
+
+
+def _add(luck: random.Random, document: dict[str, Any]) -> str:
+    above, _, path = _place(luck, document, dict)
+    key = luck.choice(KEYS)
+    above[key] = copy.deepcopy(luck.choice(VALUES))
+    return f"beside {path} {_short(key)}: {_short(above[key])}"
+
+
+def _swap(luck: random.Random, document: dict[str, Any]) -> str:
+    (one, key, path), (other, its, where) = luck.choices(list(_places(document)), k=2)
+    with suppress(KeyError, IndexError, TypeError):
+        one[key], other[its] = copy.deepcopy(other[its]), copy.deepcopy(one[key])
+    return f"{path} and {where} swapped"
+
+
+def _text(luck: random.Random, text: str) -> tuple[str, str]:
+    lines = text.splitlines()
+    place = luck.randrange(len(lines))
+    what = luck.choice(("twice", "out", "tab", "colon", "alias", "cut", "binary"))
+    match what:
+        case "twice":
+            lines.insert(place, lines[place])
+        case "out":
+            del lines[place]
+        case "tab":
+            lines[place] = "\t" + lines[place]
+        case "colon":
+            lines[place] = lines[place].replace(":", "")
+        case "alias":
+            lines[place] = lines[place].split(":")[0] + ": &a [*a]"
+        case "cut":
+            lines = [*lines[:place], lines[place][: len(lines[place]) // 2]]
+        case "binary":
+            lines[place] += " !!binary x"
+    return f"line {place + 1} {what}", "\n".join(lines) + "\n"
+
+
+# Running
+
+
+class Ground:
+    """A folder with the results of the tiny file, and commands that run there."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def command(self, name: str, *arguments: str, seconds: float = SECONDS) -> tuple[int | None, str]:
+        """Exit code, None where it was ended for taking long, and what it said on stderr."""
+        said = self.folder.parent / "stderr"
+        child = os.fork()
+        if child == 0:
+            _become(name, arguments, self.folder, said)
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            done, status = os.waitpid(child, os.WNOHANG)
+            if done:
+                return os.waitstatus_to_exitcode(status), said.read_text(errors="replace")
+            time.sleep(0.005)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        return None, said.read_text(errors="replace")
+
+    def files(self) -> dict[str, tuple[int, int]]:
+        """All, with their time and size."""
+        found = (path for path in self.folder.rglob("*") if path.name != "params.yaml")
+        return {str(path): (path.stat().st_mtime_ns, path.stat().st_size) for path in found if path.is_file()}
+
+
+def _become(name: str, arguments: tuple[str, ...], folder: Path, said: Path) -> None:
+    """Never returns: this process is the command."""
+    code = 1
+    try:
+        with open(said, "wb") as errors, open(os.devnull, "wb") as nowhere:
+            os.dup2(errors.fileno(), 2)
+            os.dup2(nowhere.fileno(), 1)
+        resource.setrlimit(resource.RLIMIT_AS, (BYTES, BYTES))
+        os.chdir(folder)
+        sys.argv = [name, *arguments]
+        try:
+            _study_cells(*arguments) if name == "cells" else runpy.run_module(_module(name), run_name="__main__")
+            code = 0
+        except SystemExit as ended:
+            code = ended.code if isinstance(ended.code, int) else 1 if ended.code else 0
+            if isinstance(ended.code, str):
+                print(ended.code, file=sys.stderr)
+        except BaseException:
+            traceback.print_exc()
+        sys.stderr.flush()
+    finally:
+        os._exit(code)
+
+
+def _module(name: str) -> str:
+    return "pipeline.check" if name == "check" else f"pipeline.stages.{name}"
+
+
+def _study_cells(study: str) -> None:
+    """What `make studies` does, without a cluster, and without the pages."""
+    from pipeline.artifacts.measured import splits
+    from pipeline.foundations.errors import reported_in_one_line
+    from pipeline.params.params import read
+    from pipeline.studies import sources
+    from pipeline.studies.work import Task, work
+    from pipeline.training.trainable import expect_trainable
+
+    with reported_in_one_line():
+        _, found = read().study(study)
+        split = splits.load_split()
+        for cell in found:
+            expect_trainable(cell.variant, split.inputs, cell.path)
+        for cell in found:
+            recipe, training = cell.variant.model_dump(mode="json"), cell.training.model_dump(mode="json")
+            work(Task(recipe, training, "fuzz", sources.fingerprint()), split)
+
+
+def commands(text: str, luck: random.Random) -> Iterator[tuple[str, ...]]:
+    """What DVC would run after the tiny file was changed into this one, `pipeline.check` first; where the file is
+    refused any stage must refuse it, so that one does for all."""
+    from pipeline.foundations.errors import UserError
+    from pipeline.params.params import parse, read
+
+    yield ("check",)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "params.yaml"
+        path.write_text(text, encoding="utf-8")
+        try:
+            now, before = read(path), parse(tiny())
+        except UserError:
+            stage = luck.choice(("generate", "split", "train tanh_1", "evaluate relu_2", "compare", "cells s"))
+            yield tuple(stage.split())
+            return
+    data, split = now.data != before.data, now.split != before.split
+    shared = data or split or now.training != before.training
+    yield from [("generate",)] * data
+    yield from [("split",)] * (data or split)
+    for name, variant in now.variants.items():
+        trained = shared or variant != before.variants.get(name)
+        yield from [("train", name)] * trained
+        judged = now.evaluation != before.evaluation or now.diagnosis != before.diagnosis
+        yield from [("evaluate", name)] * (trained or judged)
+    yield ("compare",)
+    for name, study in now.studies.items():
+        changed = study != before.studies.get(name) or now.variants != before.variants
+        yield from [("cells", name)] * (shared or changed)
+
+
+def offence(ground: Ground, command: tuple[str, ...]) -> tuple[str | None, bool]:
+    """What is wrong with how the command ended, if anything, and whether it did its work."""
+    before = ground.files()
+    code, said = ground.command(*command)
+    if "Traceback" in said:
+        return said, False
+    if code == 0:
+        return None, True
+    if code is None:
+        return (None if command[0] in LONG else f"not done within {SECONDS} s"), False
+    if code < 0:
+        return f"killed by signal {-code}\n{said}", False
+    lines = [line for line in said.splitlines() if line.strip()]
+    if not 1 <= len(lines) <= LINES:
+        return f"{len(lines)} lines\n{said}", False
+    after = ground.files()
+    if after != before:
+        changed = [path for path in {**before, **after} if before.get(path) != after.get(path)]
+        return f"files changed: {', '.join(changed[:5])}\n{said}", False
+    return None, False
+
+
+def prepared(folder: Path) -> Ground:
+    """The results of the tiny file itself.
+
+    Raises:
+        RuntimeError: it does not run.
+    """
+    (folder / "ground").mkdir()
+    ground = Ground(folder / "ground")
+    (ground.folder / "params.yaml").write_text(written(tiny()), encoding="utf-8")
+    every = [("check",), ("generate",), ("split",)]
+    every += [(stage, name) for stage in ("train", "evaluate") for name in VARIANTS]
+    for command in [*every, ("compare",), ("cells", "s")]:
+        code, said = ground.command(*command, seconds=300)
+        if code != 0:
+            raise RuntimeError(f"{' '.join(command)}: exit code {code}\n{said}")
+    return ground
+
+
+def fuzz(number: int, seed: int, tell: Callable[[str], None] = print, first: int = 0) -> int:
+    """Run the mutants; returns how many offend."""
+    _import_what_commands_need()
+    ended: Counter[str] = Counter()
+    offenders = 0
+    with tempfile.TemporaryDirectory() as place:
+        clean = prepared(Path(place))
+        for each, (done, text) in enumerate(mutants(number, seed)):
+            if each < first:
+                continue
+            folder = Path(place) / "mutant"
+            shutil.copytree(clean.folder, folder)
+            ground = Ground(folder)
+            (folder / "params.yaml").write_text(text, encoding="utf-8", errors="surrogatepass")
+            for command in commands(text, random.Random(f"{seed} {each} stage")):
+                wrong, worked = offence(ground, command)
+                if wrong is not None:
+                    offenders += 1
+                    tell(f"\nmutant {each} ({done}): {' '.join(command)}: {wrong}")
+                if not worked:
+                    ended[f"{'offends' if wrong else 'ends in a line or goes on'}: {command[0]}"] += 1
+                    if command[0] != "check" or wrong is not None:
+                        break
+            else:
+                ended["does all"] += 1
+            shutil.rmtree(folder)
+    tell(f"\n{number - first} mutants, seed {seed}: {offenders} offend")
+    for what, count in ended.most_common():
+        tell(f"{count:5} {what}")
+    return offenders
+
+
+def _import_what_commands_need() -> None:
+    """Once, so that a child need not; but for TensorFlow, whose threads a fork would lose."""
+    import importlib
+
+    for name in ("generate", "split", "train", "evaluate", "compare"):
+        importlib.import_module(_module(name))
+    importlib.import_module("pipeline.training.dense.trainer")
+    importlib.import_module("pipeline.studies.work")
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+    sys.dont_write_bytecode = True
+    parser = argparse.ArgumentParser(description="Spoil params.yaml in many ways, and see how it is told.")
+    parser.add_argument("number", type=int, help="of mutants")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--first", type=int, default=0, help="the first to run, of these")
+    arguments = parser.parse_args()
+    sys.exit(fuzz(arguments.number, arguments.seed, first=arguments.first) > 0)
