@@ -179,6 +179,7 @@ import matplotlib.pyplot, sklearn.base
 """
 
 
+@pytest.mark.slow
 def test_keras_comes_without_what_nobody_here_uses_of_it() -> None:
     """Neither loaded nor marked as missing: others can import it."""
     subprocess.run([sys.executable, "-c", HIDDEN], cwd=ROOT, check=True)

@@ -94,8 +94,8 @@ def oracle(made: VariantParams, circles: Split, replicas: range) -> tuple[dict[s
     "made",
     [
         recipe("layer_wise"),
-        recipe("autoencoder", optimizer=DECAYING),
-        recipe("layer_wise", **WHOLE),
+        pytest.param(recipe("autoencoder", optimizer=DECAYING), marks=pytest.mark.slow),
+        pytest.param(recipe("layer_wise", **WHOLE), marks=pytest.mark.slow),
         recipe("autoencoder", **WHOLE, hidden_layers=2),
     ],
     ids=["layer_wise", "autoencoder, AdamW", "layer_wise, all", "autoencoder, all"],
@@ -124,18 +124,21 @@ def test_every_hidden_layer_moves_and_the_output_starts_from_its_own_draw(layer_
         assert (stack == drawn[path]).all() == path.startswith("output"), path
 
 
+@pytest.mark.slow
 def test_the_same_again_is_the_same_to_the_bit_and_company_does_not_matter(layer_wise: Trained, circles: Split) -> None:
     three = pretrained(circles, recipe(), replicas=3, chunk=2)  # the first two as before, the third alone
     assert three.pretraining.replica.values.tolist() == [0, 1, 2]
     xr.testing.assert_identical(three.pretraining.isel(replica=slice(2)), layer_wise.pretraining)
     xr.testing.assert_identical(three.history.isel(replica=slice(2)), layer_wise.history)
-    others = train(recipe(), "v", circles, training(epochs=0), replicas=[2, 1, 0])
+    told: list[int] = []
+    others = train(recipe(), "v", circles, training(epochs=0), replicas=[2, 1, 0], on_epoch=told.append)
+    assert told == [3] * 6
     for path, stack in three.weights.items():
         np.testing.assert_array_equal(stack[:2], layer_wise.weights[path])
         np.testing.assert_allclose(stack, others.weights[path][::-1], **CLOSE)
 
 
-def test_epoch_0_of_the_main_training_comes_after_it_as_extra_budget(layer_wise: Trained, circles: Split) -> None:
+def test_epoch_0_of_the_main_training_comes_after_it_as_extra_budget(layer_wise: Trained) -> None:
     assert recipe().extra_epochs == 6
     assert layer_wise.history.attrs["extra_epochs"] == layer_wise.pretraining.attrs["extra_epochs"] == 6
     assert layer_wise.pretraining.loss.dims == ("replica", "layer", "pretraining_epoch")
@@ -145,6 +148,10 @@ def test_epoch_0_of_the_main_training_comes_after_it_as_extra_budget(layer_wise:
     evaluation = summary.evaluate("v", layer_wise.history, recipe().model_dump(), 0.75, THRESHOLDS)
     assert evaluation.metrics["verdict"].endswith("after 6 epochs of pre-training, 2 a layer: extra budget.")
     assert evaluation.metrics["theory"] == []
+
+
+@pytest.mark.slow
+def test_progress_is_told_of_its_epochs_and_of_those_after_it(circles: Split) -> None:
     told: list[int] = []
     train(recipe(), "v", circles, training(epochs=1, replicas=2, chunk=2), on_epoch=told.append)
     assert told == [2] * 7

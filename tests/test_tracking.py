@@ -676,6 +676,7 @@ def test_rows_are_all_written_or_none(client: MlflowClient, tmp_path: Path) -> N
     assert runs(client) == ([], [])
 
 
+@pytest.mark.slow
 def test_what_fails_in_packaging_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent.parent))
     monkeypatch.chdir(tmp_path)
