@@ -31,7 +31,7 @@ test: setup
 	@python3 -m pytest -n 2 --dist loadfile
 
 unit: setup
-	@python3 -m pytest -m "not slow"
+	@python3 -m pytest -m "not slow" -n 2 --dist worksteal
 
 setup: $(INSTALLED)
 

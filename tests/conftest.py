@@ -1,5 +1,6 @@
 """Small data and small parameters that all tests share."""
 
+import gc
 import os
 
 import pytest
@@ -18,6 +19,13 @@ from pipeline.records.points import Scaling, Split
 # The machines are shared: a slow moment is no fault. Derandomised, for what lands must not depend on luck.
 settings.register_profile("shared", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared")
+
+
+def pytest_collection_finish() -> None:
+    """What the imports made stays to the end. Training collects garbage, and would look at all of it every time."""
+    gc.collect()
+    gc.freeze()
+
 
 RECIPE = {
     "hidden_layers": 2,

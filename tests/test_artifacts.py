@@ -233,6 +233,7 @@ np.testing.assert_allclose(predicted, np.load(sys.argv[3]), rtol=1e-5, atol=1e-6
 """
 
 
+@pytest.mark.slow
 def test_a_model_with_all_that_variants_can_say_loads_where_this_project_is_not(
     circles: Split, tmp_path: Path, scaling: Scaling
 ) -> None:

@@ -1,5 +1,6 @@
 """What a person sees, in a real Chromium: the report, MLflow's pages and TensorBoard's. Pictures: `screenshots/`."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,16 +62,28 @@ def mlflow(pair: Workspace) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
 
 
-def chart(browser: Browser, name: str) -> "Locator":
-    """A chart of the runs' page by its title, scrolled to: charts out of sight are not drawn."""
+def scroll_below(browser: Browser, heading: str) -> None:
+    """A heading of the runs' page is always there; what stands below it is made when it comes into sight."""
+    browser.page.get_by_text(heading, exact=True).first.scroll_into_view_if_needed()
+    browser.page.mouse.move(900, 800)
+    browser.page.mouse.wheel(0, 500)
+
+
+def chart(browser: Browser, section: str, name: str) -> "Locator":
+    """A chart of the runs' page by its title, once the lines of two runs are drawn. Charts out of sight are not, and
+    those above push it out of sight again while they are: so it is scrolled to until it is drawn."""
     card = browser.page.locator("[data-testid=experiment-view-compare-runs-card]").filter(has_text=name).first
-    for _ in range(40):
-        if card.is_visible() and card.locator("svg.main-svg").count():
-            return card
-        browser.page.mouse.move(900, 800)
-        browser.page.mouse.wheel(0, 300)
-        browser.page.wait_for_timeout(700)
-    raise AssertionError(f"no chart {name}")
+    traces = card.locator("svg.main-svg .scatterlayer .trace")
+
+    def drawn() -> bool:
+        if card.count():
+            card.scroll_into_view_if_needed()
+        else:
+            scroll_below(browser, section)
+        return traces.count() >= 2
+
+    wait_until(drawn, every=0.5)
+    return card
 
 
 def test_experiment_lists_both_runs_and_lays_their_curves_over_each_other(mlflow: str, browser: Browser) -> None:
@@ -79,11 +92,16 @@ def test_experiment_lists_both_runs_and_lays_their_curves_over_each_other(mlflow
     browser.shows("Learned and alive")
     browser.shows("relu_15 (")
     browser.shows("relu_20 (")
-    for name in ("learned_share", "alive_share", "accuracy/test_median", "gradient_profile_log10/epoch_0000"):
-        drawn = chart(browser, name)
-        assert drawn.locator("svg .scatterlayer .trace").count() >= 2
-        assert "relu_15" in drawn.inner_text()
-        assert "relu_20" in drawn.inner_text()
+    first, second = "Learned and alive", "Gradient by layer, log10"
+    for section, name in (
+        (first, "learned_share"),
+        (first, "alive_share"),
+        (first, "accuracy/test_median"),
+        (second, "gradient_profile_log10/epoch_0000"),
+    ):
+        drawn = chart(browser, section, name)
+        for variant in ("relu_15", "relu_20"):
+            drawn.get_by_text(variant).first.wait_for()
         browser.shoot(f"mlflow_{name.replace('/', '_')}")
 
 
@@ -91,19 +109,21 @@ def test_image_grid_shows_figures_of_both_in_columns(mlflow: str, browser: Brows
     browser.page.goto(addresses.view(mlflow, "1", "pair"))
     browser.shows("Learned and alive")
     images = browser.page.locator("img[src*='get-artifact']")
-    for _ in range(40):
-        browser.page.mouse.move(900, 800)
-        browser.page.mouse.wheel(0, 500)
-        browser.page.wait_for_timeout(700)
-        if images.count() >= 4:
-            break
-    browser.page.wait_for_timeout(2000)
+
+    def loaded() -> list[str]:
+        """Where the images come from that have arrived."""
+        return images.evaluate_all("all => all.filter(each => each.naturalWidth > 400).map(each => each.src)")
+
+    def shown() -> bool:
+        scroll_below(browser, "Figures side by side")  # again, for charts above push the images out of sight
+        return len(loaded()) >= 4
+
+    wait_until(shown, every=0.5)
     browser.shoot("mlflow_images")
-    shown = images.evaluate_all("all => all.filter(each => each.naturalWidth > 400).map(each => each.src)")
-    assert len(shown) >= 4
-    assert any("accuracy" in source for source in shown)
-    assert any("gradients" in source for source in shown)
-    assert len({source.partition("run_uuid=")[2][:32] for source in shown}) == 2
+    sources = loaded()
+    assert any("accuracy" in source for source in sources)
+    assert any("gradients" in source for source in sources)
+    assert len({source.partition("run_uuid=")[2][:32] for source in sources}) == 2
 
 
 def test_comparison_names_both_and_has_parallel_coordinates(mlflow: str, pair: Workspace, browser: Browser) -> None:
@@ -112,7 +132,7 @@ def test_comparison_names_both_and_has_parallel_coordinates(mlflow: str, pair: W
     browser.shows("Comparing 2 Runs")
     for text in ("relu_15 (", "relu_20 (", "Parallel Coordinates Plot", "learned_rate"):
         browser.shows(text)
-    browser.page.wait_for_timeout(3000)
+    browser.page.locator("svg.main-svg").first.wait_for()
     browser.shoot("mlflow_comparison")
 
 
@@ -127,14 +147,13 @@ def test_search_of_the_readme_finds_replicas(mlflow: str, pair: Workspace, brows
         if (run.variant, child.tags["cause"]) == ("relu_20", "born_dead")
     ]
     assert expected
+    from playwright.sync_api import expect  # here, for `make unit` collects this module
+
     browser.page.goto(addresses.found(mlflow, "1", search))
     count = browser.page.get_by_text("matching run").first
-    count.wait_for()
-    browser.page.wait_for_timeout(3000)
+    found = re.compile(rf"^\s*{len(expected) + 1}\b")  # and their variant's run, which they are shown below
+    expect(count).to_have_text(found, timeout=120_000)
     browser.shoot("mlflow_search")
-    assert count.inner_text().split()[0] == str(
-        len(expected) + 1
-    )  # and their variant's run, which they are shown below
 
 
 def test_tensorboard_shows_histograms_of_gradients(pair: Workspace, browser: Browser) -> None:
@@ -148,5 +167,4 @@ def test_tensorboard_shows_histograms_of_gradients(pair: Workspace, browser: Bro
         browser.shows("relu_20/median_replica_")
         lines = browser.page.locator("svg path")
         wait_until(lambda: lines.count() > 40, every=1)  # of several charts, one line an epoch
-        browser.page.wait_for_timeout(2000)
         browser.shoot("tensorboard")

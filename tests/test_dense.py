@@ -54,7 +54,14 @@ def assert_like(dense: Trained, general: Trained) -> None:
     assert dense.history.attrs == general.history.attrs
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+# Each one's value and slope are held to float64 below, which is quick.
+QUICK_ACTIVATIONS = ("linear", "relu", "tanh")
+
+
+@pytest.mark.parametrize(
+    "activation",
+    [pytest.param(name, marks=[] if name in QUICK_ACTIVATIONS else pytest.mark.slow) for name in ACTIVATIONS],
+)
 def test_every_activation_gives_what_the_general_way_gives(activation: str, circles: Split) -> None:
     recipe = variant(activation=activation, optimizer=SMALL_STEPS, hidden_layers=3)
     general = train(recipe, "v", circles, training(), choose=stacked)
@@ -64,13 +71,13 @@ def test_every_activation_gives_what_the_general_way_gives(activation: str, circ
 @pytest.mark.parametrize(
     ("name", "config"),
     [
-        ("SGD", {"learning_rate": 0.1}),
+        pytest.param("SGD", {"learning_rate": 0.1}, marks=pytest.mark.slow),
         ("SGD", {"learning_rate": 0.1, "momentum": 0.9, "nesterov": True}),
-        ("sgd", {}),
+        pytest.param("sgd", {}, marks=pytest.mark.slow),
         ("RMSprop", {"learning_rate": 0.01, "rho": 0.8}),
-        ("rmsprop", {}),
+        pytest.param("rmsprop", {}, marks=pytest.mark.slow),
         ("Adam", {"learning_rate": 0.02, "beta_1": 0.8, "beta_2": 0.99, "epsilon": 1e-5}),
-        ("adam", {}),
+        pytest.param("adam", {}, marks=pytest.mark.slow),
     ],
     ids=str,
 )
@@ -86,6 +93,9 @@ def test_the_defaults_are_keras_own() -> None:
     for name, defaults in OPTIMIZERS.items():
         own = getattr(keras.optimizers, name)().get_config()
         assert {key: own[key] for key in defaults} == pytest.approx(defaults)
+        short, whole = (dense_stack(variant(optimizer=each), 2) for each in (name.lower(), name))
+        assert isinstance(short, DenseStack)
+        assert short == whole
 
 
 def test_an_epoch_is_the_same_steps_by_keras_itself(circles: Split) -> None:
@@ -112,8 +122,8 @@ def test_an_epoch_is_the_same_steps_by_keras_itself(circles: Split) -> None:
         {"units": 1},
         {"units": 40},
         {"hidden_layers": 1},
-        {"hidden_layers": 9, "units": 4},
-        {"kernel_initializer": "orthogonal"},
+        pytest.param({"hidden_layers": 9, "units": 4}, marks=pytest.mark.slow),
+        pytest.param({"kernel_initializer": "orthogonal"}, marks=pytest.mark.slow),
     ],
     ids=str,
 )
@@ -122,7 +132,9 @@ def test_any_size_and_initialiser_serves(changes: dict, circles: Split) -> None:
     assert_like(trained(circles, recipe, epochs=1), train(recipe, "v", circles, training(epochs=1), choose=stacked))
 
 
-@pytest.mark.parametrize("batch_size", [1, 13, 52, 100])
+@pytest.mark.parametrize(
+    "batch_size", [1, pytest.param(13, marks=pytest.mark.slow), pytest.param(52, marks=pytest.mark.slow), 100]
+)
 def test_any_batch_size_serves(batch_size: int, circles: Split) -> None:
     recipe = variant(optimizer={"class_name": "SGD", "config": {"learning_rate": 0.01}})
     params = training(batch_size=batch_size, epochs=1)
@@ -279,6 +291,7 @@ print(sum(l1_norm.stats.cache_hits.values()))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("writable", [True, False])
 def test_compiled_code_is_found_by_the_sources_wherever_they_lie(tmp_path: Path, writable: bool) -> None:
     """A clone and a temporary workspace of DVC compile nothing; one changed module, and nothing old is used. Where the

@@ -22,6 +22,9 @@ from pipeline.training.stacked.measuring import Measures
 
 # Float32 has 1.2e-7; rounding grows over the steps. All comparisons below are after at most 12 of them.
 CLOSE = {"rtol": 2e-5, "atol": 2e-6}
+# Adaptive, with a decay of weights, with a state that all entries share; `make test` has the others, and further tests
+# here have SGD.
+QUICK_OPTIMIZERS = ("Adam", "AdamW", "Nadam")
 OPTIMIZER_CONFIGS = {"Adadelta": {"learning_rate": 1.0}, "Ftrl": {"learning_rate": 0.1}}
 
 
@@ -54,23 +57,51 @@ def measured(network: Network, circles: Split, stacks: dict[str, np.ndarray]) ->
 
 def keras_steps(
     network: Network,
-    weights: dict[str, np.ndarray],
+    stacks: dict[str, np.ndarray],
     optimizer: keras.optimizers.Optimizer,
     circles: Split,
-    order: np.ndarray,
+    orders: np.ndarray,
 ) -> dict[str, np.ndarray]:
-    """The slow oracle: one network, Keras's own `train_on_batch`, the short last batch included."""
-    for variable in network.model.variables:
-        variable.assign(weights[variable.path])
-    network.model.compile(optimizer=optimizer, loss="binary_crossentropy")
+    """The slow oracle: one network, Keras's own `train_on_batch`, the short last batch included; replica after replica.
+
+    It is compiled once, which takes longer than all steps; each replica begins with its own weights and an optimizer as
+    fresh as the first.
+
+    Returns:
+        Every variable by path, [replica, *shape].
+    """
+    model = network.model
+    model.compile(optimizer=optimizer, loss="binary_crossentropy")
+    optimizer.build(model.trainable_variables)
+    fresh = [np.asarray(variable) for variable in optimizer.variables]
     inputs, labels = circles.train.inputs.astype(np.float32), circles.train.labels[:, None]
-    for start in range(0, len(order), 16):
-        rows = order[start : start + 16]
-        network.model.train_on_batch(inputs[rows], labels[rows])
-    return {variable.path: np.asarray(variable) for variable in network.model.variables}
+    trained: dict[str, list[np.ndarray]] = {variable.path: [] for variable in model.variables}
+    for row, order in enumerate(orders):
+        for variable in model.variables:
+            variable.assign(stacks[variable.path][row])
+        for variable, value in zip(optimizer.variables, fresh, strict=True):
+            variable.assign(value)
+        for start in range(0, len(order), 16):
+            rows = order[start : start + 16]
+            model.train_on_batch(inputs[rows], labels[rows])
+        for variable in model.variables:
+            trained[variable.path].append(np.array(variable))
+    return {path: np.stack(rows) for path, rows in trained.items()}
 
 
-@pytest.mark.parametrize("name", keras_objects.EXACT_OPTIMIZERS)
+@pytest.fixture(scope="module")
+def whole(circles: Split) -> Trained:
+    """Five replicas in one chunk."""
+    return trained(circles, replicas=5, chunk=5)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name in QUICK_OPTIMIZERS else pytest.mark.slow)
+        for name in keras_objects.EXACT_OPTIMIZERS
+    ],
+)
 def test_an_epoch_is_the_same_steps_by_keras_itself_for_every_exact_optimizer(name: str, circles: Split) -> None:
     spec = KerasObject(class_name=name, config=OPTIMIZER_CONFIGS.get(name, {"learning_rate": 0.05}))
     network = build(variant(activation="tanh", kernel_initializer="glorot_uniform"), 2, "v")
@@ -78,16 +109,16 @@ def test_an_epoch_is_the_same_steps_by_keras_itself_for_every_exact_optimizer(na
     orders = Shuffles(7, [0, 1, 2], len(circles.train)).next_epochs(1)[0]
     chunk = engine(network, circles, stacks, spec)
     chunk.train_epoch(orders, record=False)
-    together = chunk.stacks(chunk.state)
+    optimizer, _ = keras_objects.optimizer(spec, "optimizer")
+    alone = keras_steps(network, stacks, optimizer, circles, orders)
+    assert_close(chunk.stacks(chunk.state), alone)
     for row in range(3):
-        optimizer, _ = keras_objects.optimizer(spec, "optimizer")
-        start = {path: stack[row] for path, stack in stacks.items()}
-        alone = keras_steps(network, start, optimizer, circles, orders[row])
-        assert_close({path: stack[row] for path, stack in together.items()}, alone)
-        assert any((alone[path] != start[path]).any() for path in start)
+        assert any((alone[path][row] != stacks[path][row]).any() for path in stacks)
 
 
-@pytest.mark.parametrize("option", [{"clipnorm": 0.05}, {"global_clipnorm": 0.05}, {"clipvalue": 0.01}])
+@pytest.mark.parametrize(
+    "option", [{"clipnorm": 0.05}, {"global_clipnorm": 0.05}, pytest.param({"clipvalue": 0.01}, marks=pytest.mark.slow)]
+)
 def test_clipping_is_each_replicas_own(option: dict[str, float], circles: Split) -> None:
     config = {"learning_rate": 0.5, **option}
     network = build(variant(activation="tanh", kernel_initializer="glorot_uniform"), 2, "v")
@@ -95,39 +126,39 @@ def test_clipping_is_each_replicas_own(option: dict[str, float], circles: Split)
     orders = Shuffles(7, [0, 1], len(circles.train)).next_epochs(1)[0]
     clipped = engine(network, circles, stacks, KerasObject(class_name="SGD", config=config))
     clipped.train_epoch(orders, record=False)
-    together = clipped.stacks(clipped.state)
+    alone = keras_steps(network, stacks, keras.optimizers.SGD(**config), circles, orders)
+    unclipped = keras_steps(network, stacks, keras.optimizers.SGD(0.5), circles, orders)
+    assert_close(clipped.stacks(clipped.state), alone)
     for row in range(2):
-        start = {path: stack[row] for path, stack in stacks.items()}
-        alone = keras_steps(network, start, keras.optimizers.SGD(**config), circles, orders[row])
-        unclipped = keras_steps(network, start, keras.optimizers.SGD(0.5), circles, orders[row])
-        assert_close({path: stack[row] for path, stack in together.items()}, alone)
-        assert np.abs(alone["output/kernel"] - unclipped["output/kernel"]).max() > 1e-3
+        assert np.abs(alone["output/kernel"] - unclipped["output/kernel"])[row].max() > 1e-3
 
 
-def test_a_replica_is_the_same_trained_alone_or_with_others(circles: Split) -> None:
-    together = trained(circles)
-    for index in range(4):
-        alone = train(variant(), "v", circles, training(), replicas=[index], choose=stacked)
-        assert_close({path: stack[[index]] for path, stack in together.weights.items()}, alone.weights)
-        xr.testing.assert_allclose(together.history.isel(replica=[index]), alone.history, rtol=1e-4, atol=1e-5)
+def test_a_replica_is_the_same_trained_alone_or_with_others(whole: Trained, circles: Split) -> None:
+    alone = train(variant(), "v", circles, training(chunk=1), replicas=[3, 0, 4], choose=stacked)
+    assert_close({path: stack[[3, 0, 4]] for path, stack in whole.weights.items()}, alone.weights)
+    xr.testing.assert_allclose(whole.history.isel(replica=[3, 0, 4]), alone.history, rtol=1e-4, atol=1e-5)
 
 
-def test_chunks_change_no_replica(circles: Split) -> None:
-    whole, chunked = trained(circles, replicas=5, chunk=5), trained(circles, replicas=5, chunk=2)
+def test_chunks_change_no_replica_and_progress_is_told_after_every_epoch_of_each(
+    whole: Trained, circles: Split
+) -> None:
+    told: list[int] = []
+    params = training(replicas=5, chunk=2)
+    chunked = train(variant(), "v", circles, params, on_epoch=told.append, choose=stacked)
+    assert told == [2, 2, 2, 2, 2, 2, 1, 1, 1]
     assert_close(whole.weights, chunked.weights)
     assert (chunked.history.replica.values == np.arange(5)).all()
     xr.testing.assert_allclose(whole.predictions, chunked.predictions, rtol=1e-4, atol=1e-5)
 
 
-def test_permuting_the_replicas_permutes_the_results(circles: Split) -> None:
-    forth = train(variant(), "v", circles, training(), replicas=[0, 1, 2], choose=stacked)
+def test_permuting_the_replicas_permutes_the_results(whole: Trained, circles: Split) -> None:
     back = train(variant(), "v", circles, training(), replicas=[2, 0, 1], choose=stacked)
-    assert_close({path: stack[[2, 0, 1]] for path, stack in forth.weights.items()}, back.weights)
+    assert_close({path: stack[[2, 0, 1]] for path, stack in whole.weights.items()}, back.weights)
     assert (back.history.replica.values == [2, 0, 1]).all()
 
 
-def test_measuring_changes_no_weight_by_a_bit(circles: Split) -> None:
-    seldom, always = trained(circles, record_every=100), trained(circles, record_every=1)
+def test_measuring_changes_no_weight_by_a_bit(whole: Trained, circles: Split) -> None:
+    seldom, always = trained(circles, replicas=5, chunk=5, record_every=100), whole
     assert seldom.history.recorded_epoch.values.tolist() == [0, 3]
     assert always.history.recorded_epoch.values.tolist() == [0, 1, 2, 3]
     for path, stack in seldom.weights.items():
@@ -139,15 +170,15 @@ def test_measuring_changes_no_weight_by_a_bit(circles: Split) -> None:
         np.testing.assert_array_equal(*last)
 
 
-def test_the_same_again_is_the_same_to_the_bit(circles: Split) -> None:
-    first, second = trained(circles), trained(circles)
-    xr.testing.assert_identical(first.history, second.history)
-    xr.testing.assert_identical(first.predictions, second.predictions)
+def test_the_same_again_is_the_same_to_the_bit(whole: Trained, circles: Split) -> None:
+    again = trained(circles, replicas=5, chunk=5)
+    xr.testing.assert_identical(whole.history, again.history)
+    xr.testing.assert_identical(whole.predictions, again.predictions)
 
 
-def test_more_epochs_begin_with_the_same_ones(circles: Split) -> None:
-    short, long = trained(circles, epochs=2), trained(circles, epochs=4)
-    np.testing.assert_array_equal(short.history.train_loss, long.history.train_loss.isel(epoch=slice(3)))
+def test_more_epochs_begin_with_the_same_ones(whole: Trained, circles: Split) -> None:
+    long = trained(circles, replicas=5, chunk=5, epochs=5)
+    np.testing.assert_array_equal(whole.history.train_loss, long.history.train_loss.isel(epoch=slice(4)))
 
 
 def test_gradients_are_those_of_finite_differences_in_float64(circles: Split) -> None:
@@ -204,14 +235,18 @@ def test_the_recorded_gradients_are_those_before_each_step(circles: Split) -> No
     np.testing.assert_allclose(first.weight_l1, l1, rtol=1e-5)
 
 
-@pytest.mark.parametrize("changes", [{}, {"batch_normalization": True, "residual": True}], ids=str)
+@pytest.mark.parametrize(
+    "changes",
+    [pytest.param({}, marks=pytest.mark.slow), {"batch_normalization": True, "residual": True}],
+    ids=str,
+)
 def test_curves_and_predictions_are_keras_own(changes: dict, circles: Split) -> None:
     result = trained(circles, variant(**changes))
     model = build(variant(**changes), 2, "v").model
-    for row in range(4):
+    model.compile(loss="binary_crossentropy", metrics=["accuracy"])
+    for row in (0, 3):
         for variable in model.variables:
             variable.assign(result.weights[variable.path][row])
-        model.compile(loss="binary_crossentropy", metrics=["accuracy"])
         final = result.history.isel(replica=row, epoch=-1)
         for part, points in (("train", circles.train), ("test", circles.test)):
             loss, accuracy = model.evaluate(points.inputs, points.labels[:, None], batch_size=100, verbose=0)
@@ -234,7 +269,9 @@ def test_no_epochs_record_the_untrained_networks(circles: Split) -> None:
     assert all((start[path] == stack).all() for path, stack in result.weights.items())
 
 
-@pytest.mark.parametrize("batch_size", [13, 26, 52, 100])
+@pytest.mark.parametrize(
+    "batch_size", [13, pytest.param(26, marks=pytest.mark.slow), pytest.param(52, marks=pytest.mark.slow), 100]
+)
 def test_any_batch_size_serves(batch_size: int, circles: Split) -> None:
     history = trained(circles, batch_size=batch_size, epochs=2).history
     assert np.isfinite(history.train_loss).all()
@@ -294,10 +331,7 @@ def test_batch_normalisation_and_weighted_activations_follow_keras(circles: Spli
     for number in (1, 2):
         moved = [together[f"hidden_{number:02d}_normalisation/moving_{name}"] for name in ("mean", "variance")]
         assert all((value != start).all() for value, start in zip(moved, (0, 1), strict=True))
-    for row in range(2):
-        start = {path: stack[row] for path, stack in stacks.items()}
-        alone = keras_steps(network, start, keras.optimizers.SGD(0.1, momentum=0.9), circles, orders[row])
-        assert_close({path: stack[row] for path, stack in together.items()}, alone)
+    assert_close(together, keras_steps(network, stacks, keras.optimizers.SGD(0.1, momentum=0.9), circles, orders))
     assert measured(network, circles, together)["dead"].tolist() == [[False, False, False]] * 2
 
 
@@ -308,10 +342,7 @@ def test_residual_connections_follow_keras(circles: Split) -> None:
     chunk = engine(network, circles, stacks)
     chunk.train_epoch(orders, record=False)
     together = chunk.stacks(chunk.state)
-    for row in range(2):
-        start = {path: stack[row] for path, stack in stacks.items()}
-        alone = keras_steps(network, start, keras.optimizers.SGD(0.1, momentum=0.9), circles, orders[row])
-        assert_close({path: stack[row] for path, stack in together.items()}, alone)
+    assert_close(together, keras_steps(network, stacks, keras.optimizers.SGD(0.1, momentum=0.9), circles, orders))
 
 
 def test_a_dead_layer_that_a_path_bypasses_stops_nothing(circles: Split) -> None:
@@ -346,12 +377,6 @@ def test_when_to_record(first: int, every: int, expected: list[int]) -> None:
     assert [epoch for epoch in range(8) if is_recorded(epoch, params)] == expected
 
 
-def test_progress_is_told_after_every_epoch_of_every_chunk(circles: Split) -> None:
-    told: list[int] = []
-    train(variant(), "v", circles, training(replicas=5, chunk=2, epochs=2), on_epoch=told.append, choose=stacked)
-    assert told == [2, 2, 2, 2, 1, 1]
-
-
 class Quux(keras.layers.Layer):
     """An activation that no list of names holds."""
 
@@ -363,7 +388,9 @@ class Quux(keras.layers.Layer):
         return self._function(signal)
 
 
-@pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid", "elu"])
+@pytest.mark.parametrize(
+    "activation", ["relu", *(pytest.param(name, marks=pytest.mark.slow) for name in ("tanh", "sigmoid", "elu"))]
+)
 def test_probes_go_by_value_and_slope_whatever_the_names(activation: str, circles: Split) -> None:
     """The same network with every layer, activation and model renamed is measured the same."""
     known = build(variant(activation=activation), 2, "v")

@@ -40,62 +40,73 @@ def layer_wise(circles: Split) -> Trained:
     return pretrained(circles, recipe())
 
 
-def oracle(made: VariantParams, circles: Split, replica: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
+def oracle(made: VariantParams, circles: Split, replicas: range) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """The slow way: one network that grows, Keras's own `train_on_batch`, layers below not trainable.
 
+    Each layer is compiled once for all replicas, for that takes longer than all steps; each begins with its own weights
+    and a fresh optimizer.
+
     Returns:
-        All variables by path; the loss by layer and epoch.
+        All variables by path, [replica, *shape]; the loss, [replica, layer, epoch].
     """
     network = build(made, 2, "v")
-    start = initial_weights.draw(network, 7, [replica])
-    for variable in network.model.variables:
-        variable.assign(start[variable.path][0])
+    stacks = {path: stack.copy() for path, stack in initial_weights.draw(network, 7, list(replicas)).items()}
     decode, losses = made.pretraining == "autoencoder", []
     for layer in range(1, made.hidden_layers + 1):
         part = f"hidden_{layer:02d}"
         code = network.model.get_layer(f"{part}_activation").output
         signal = network.model.get_layer(f"{part}_sum").output if made.residual and layer > 1 else code
         below = network.model.get_layer(part).input
-        seed = derived_seed(7, replica, f"pre-training of layer {layer}", "head/kernel")
-        kernel = keras.initializers.GlorotUniform(seed=seed)
-        if decode:
-            head = keras.layers.Dense(below.shape[-1], kernel_initializer=kernel)(code)
-        else:
-            head = keras.layers.Dense(1, "sigmoid", kernel_initializer=kernel)(signal)
-        model = keras.Model(network.model.input, head)
+        head = keras.layers.Dense(below.shape[-1]) if decode else keras.layers.Dense(1, "sigmoid")
+        model = keras.Model(network.model.input, head(code if decode else signal))
         for each in network.model.layers:
             each.trainable = each.name in (part, f"{part}_activation", f"{part}_normalisation")
         optimizer = keras.optimizers.get(made.optimizer.model_dump())
         model.compile(optimizer=optimizer, loss="mean_squared_error" if decode else "binary_crossentropy")
+        optimizer.build(model.trainable_variables)
+        fresh = [np.asarray(variable) for variable in optimizer.variables]
         inputs, labels = circles.train.inputs.astype(np.float32), circles.train.labels[:, None].astype(np.float32)
-        targets = np.asarray(keras.Model(network.model.input, below)(inputs)) if decode else labels
-        shuffles = Shuffles(7, [replica], len(inputs), f"shuffle, pre-training of layer {layer}")
-        losses.append([model.evaluate(inputs, targets, batch_size=100, verbose=0)])
-        for order in shuffles.next_epochs(made.pretraining_epochs)[:, 0]:
-            for first in range(0, len(order), 16):
-                rows = order[first : first + 16]
-                model.train_on_batch(inputs[rows], targets[rows])
-            losses[-1].append(model.evaluate(inputs, targets, batch_size=100, verbose=0))
-    return {variable.path: np.asarray(variable) for variable in network.model.variables}, np.array(losses)
+        lower, losses_of_layer = keras.Model(network.model.input, below), []
+        for row, replica in enumerate(replicas):
+            for variable in network.model.variables:
+                variable.assign(stacks[variable.path][row])
+            seed = derived_seed(7, replica, f"pre-training of layer {layer}", "head/kernel")
+            head.kernel.assign(keras.initializers.GlorotUniform(seed=seed)(head.kernel.shape))
+            head.bias.assign(np.zeros(head.bias.shape))
+            for variable, value in zip(optimizer.variables, fresh, strict=True):
+                variable.assign(value)
+            targets = np.asarray(lower(inputs)) if decode else labels
+            shuffles = Shuffles(7, [replica], len(inputs), f"shuffle, pre-training of layer {layer}")
+            found = [model.evaluate(inputs, targets, batch_size=100, verbose=0)]
+            for order in shuffles.next_epochs(made.pretraining_epochs)[:, 0]:
+                for first in range(0, len(order), 16):
+                    rows = order[first : first + 16]
+                    model.train_on_batch(inputs[rows], targets[rows])
+                found.append(model.evaluate(inputs, targets, batch_size=100, verbose=0))
+            losses_of_layer.append(found)
+            for variable in network.model.variables:
+                stacks[variable.path][row] = np.asarray(variable)
+        losses.append(losses_of_layer)
+    return stacks, np.array(losses).transpose(1, 0, 2)
 
 
 @pytest.mark.parametrize(
     "made",
     [
         recipe("layer_wise"),
-        recipe("autoencoder", optimizer=DECAYING),
-        recipe("layer_wise", **WHOLE),
+        pytest.param(recipe("autoencoder", optimizer=DECAYING), marks=pytest.mark.slow),
+        pytest.param(recipe("layer_wise", **WHOLE), marks=pytest.mark.slow),
         recipe("autoencoder", **WHOLE, hidden_layers=2),
     ],
     ids=["layer_wise", "autoencoder, AdamW", "layer_wise, all", "autoencoder, all"],
 )
 def test_each_layer_is_trained_as_by_keras_itself(made: VariantParams, circles: Split) -> None:
     result = pretrained(circles, made)
-    for row in range(2):
-        weights, losses = oracle(made, circles, row)
-        for path, stack in result.weights.items():
-            np.testing.assert_allclose(stack[row], weights[path], **CLOSE, err_msg=path)
-        np.testing.assert_allclose(result.pretraining.loss[row], losses, rtol=1e-3)
+    weights, losses = oracle(made, circles, range(2))
+    assert result.weights.keys() == weights.keys()
+    for path, stack in result.weights.items():
+        np.testing.assert_allclose(stack, weights[path], **CLOSE, err_msg=path)
+    np.testing.assert_allclose(result.pretraining.loss, losses, rtol=1e-3)
 
 
 def test_layers_below_stay_as_they_are_to_the_bit(layer_wise: Trained, circles: Split) -> None:
@@ -113,19 +124,21 @@ def test_every_hidden_layer_moves_and_the_output_starts_from_its_own_draw(layer_
         assert (stack == drawn[path]).all() == path.startswith("output"), path
 
 
+@pytest.mark.slow
 def test_the_same_again_is_the_same_to_the_bit_and_company_does_not_matter(layer_wise: Trained, circles: Split) -> None:
-    again = pretrained(circles, recipe())
-    xr.testing.assert_identical(again.pretraining, layer_wise.pretraining)
-    xr.testing.assert_identical(again.history, layer_wise.history)
-    three = pretrained(circles, recipe(), replicas=3, chunk=2)  # the third is trained alone
+    three = pretrained(circles, recipe(), replicas=3, chunk=2)  # the first two as before, the third alone
     assert three.pretraining.replica.values.tolist() == [0, 1, 2]
-    alone = train(recipe(), "v", circles, training(epochs=0), replicas=[2])
+    xr.testing.assert_identical(three.pretraining.isel(replica=slice(2)), layer_wise.pretraining)
+    xr.testing.assert_identical(three.history.isel(replica=slice(2)), layer_wise.history)
+    told: list[int] = []
+    others = train(recipe(), "v", circles, training(epochs=0), replicas=[2, 1, 0], on_epoch=told.append)
+    assert told == [3] * 6
     for path, stack in three.weights.items():
-        np.testing.assert_allclose(stack[[2]], alone.weights[path], **CLOSE)
-        np.testing.assert_allclose(stack[:2], layer_wise.weights[path], **CLOSE)
+        np.testing.assert_array_equal(stack[:2], layer_wise.weights[path])
+        np.testing.assert_allclose(stack, others.weights[path][::-1], **CLOSE)
 
 
-def test_epoch_0_of_the_main_training_comes_after_it_as_extra_budget(layer_wise: Trained, circles: Split) -> None:
+def test_epoch_0_of_the_main_training_comes_after_it_as_extra_budget(layer_wise: Trained) -> None:
     assert recipe().extra_epochs == 6
     assert layer_wise.history.attrs["extra_epochs"] == layer_wise.pretraining.attrs["extra_epochs"] == 6
     assert layer_wise.pretraining.loss.dims == ("replica", "layer", "pretraining_epoch")
@@ -135,6 +148,10 @@ def test_epoch_0_of_the_main_training_comes_after_it_as_extra_budget(layer_wise:
     evaluation = summary.evaluate("v", layer_wise.history, recipe().model_dump(), 0.75, THRESHOLDS)
     assert evaluation.diagnosis.verdict.endswith("after 6 epochs of pre-training, 2 a layer: extra budget.")
     assert evaluation.diagnosis.theory == []
+
+
+@pytest.mark.slow
+def test_progress_is_told_of_its_epochs_and_of_those_after_it(circles: Split) -> None:
     told: list[int] = []
     train(recipe(), "v", circles, training(epochs=1, replicas=2, chunk=2), on_epoch=told.append)
     assert told == [2] * 7

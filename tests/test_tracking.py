@@ -4,6 +4,7 @@ import json
 import math
 import os
 import re
+import shutil
 import sqlite3
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -59,13 +60,29 @@ def content(
     return assemble(source, evaluation, {"best": 0}, TRACKING)
 
 
+@pytest.fixture(scope="module")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with MLflow's tables and nothing in them, which take a second to make."""
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    MlflowClient(tracking_uri=f"sqlite:///{path}")
+    return path
+
+
 @pytest.fixture
-def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MlflowClient:
-    """An empty folder as the repository, its store not created yet."""
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder as the repository, without a store."""
     monkeypatch.chdir(tmp_path)
     for name in ("MLFLOW_TRACKING_URI", "DVC_ROOT", "DVC_EXP_NAME"):
         monkeypatch.delenv(name, raising=False)
-    return MlflowClient(tracking_uri=f"sqlite:///{tmp_path / 'mlruns/mlflow.db'}")
+    return tmp_path
+
+
+@pytest.fixture
+def client(repository: Path, empty_store: Path) -> MlflowClient:
+    """An empty folder as the repository, with a store as MLflow makes it and nothing in it."""
+    (repository / "mlruns").mkdir()
+    shutil.copy(empty_store, repository / "mlruns")
+    return MlflowClient(tracking_uri=f"sqlite:///{repository / 'mlruns/mlflow.db'}")
 
 
 class NotPackaged(Packages):
@@ -322,13 +339,20 @@ def test_many_points_go_in_batches(client: MlflowClient) -> None:
     assert len(client.get_metric_history(parent.info.run_id, "m")) == 2500
 
 
-def test_our_own_store_lies_under_the_root_with_a_write_ahead_log(client: MlflowClient, tmp_path: Path) -> None:
+def test_our_own_store_is_made_under_the_root_with_a_write_ahead_log(repository: Path) -> None:
+    published(content())
+    with sqlite3.connect(repository / "mlruns/mlflow.db") as database:
+        assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    client = MlflowClient(tracking_uri=f"sqlite:///{repository / 'mlruns/mlflow.db'}")
+    location = client.get_experiment_by_name("e").artifact_location
+    assert location == (repository / "mlruns/artifacts").as_uri()
+    assert next((repository / "mlruns/artifacts").rglob("v.csv")).is_file()
+
+
+def test_a_store_that_mlflow_made_gets_a_write_ahead_log_too(client: MlflowClient, tmp_path: Path) -> None:
     published(content())
     with sqlite3.connect(tmp_path / "mlruns/mlflow.db") as database:
         assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    location = client.get_experiment_by_name("e").artifact_location
-    assert location == (tmp_path / "mlruns/artifacts").as_uri()
-    assert next((tmp_path / "mlruns/artifacts").rglob("v.csv")).is_file()
 
 
 def test_dvc_root_names_the_parent_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -728,6 +752,7 @@ def test_rows_are_all_written_or_none(client: MlflowClient, tmp_path: Path) -> N
     assert runs(client) == ([], [])
 
 
+@pytest.mark.slow
 def test_what_fails_in_packaging_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent.parent))
     monkeypatch.chdir(tmp_path)
