@@ -6,7 +6,9 @@ import subprocess
 import sys
 
 from pipeline import check, results
+from pipeline.artifacts.studies import forget_tried
 from pipeline.foundations.errors import reported_in_one_line
+from pipeline.params.params import read
 
 STUDIES = "studies/dvc.yaml"
 RUNNING = re.compile(r"Running stage '(.+)':")
@@ -57,6 +59,7 @@ def main(studies: bool) -> None:
     """
     check.main()
     if studies:
+        forget_tried(read().studies)
         repro(STUDIES)
         return
     if "track" not in repro():

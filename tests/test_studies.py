@@ -238,14 +238,15 @@ def test_studies_renew_their_own_part_of_what_was_tried(tmp_path: Path, monkeypa
     other = tried_study(5, 9, cells={"other": {"units": 8}})
     for name in ("b", "a", "gone"):
         studies.save_tried_of(name, TRIED)
-        studies.renew_tried(name, {"a", "b", "gone"})
+        studies.renew_tried(name)
     before = studies.TRIED.read_bytes()
     assert list(studies.load_tried()) == ["a", "b", "gone"]
     assert studies.load_tried() == {"a": TRIED, "b": TRIED, "gone": TRIED}
-    studies.renew_tried("b", {"a", "b", "gone"})
+    studies.renew_tried("b")
     assert studies.TRIED.read_bytes() == before  # whichever came last
     studies.save_tried_of("b", other)
-    studies.renew_tried("b", {"a", "b"})
+    studies.renew_tried("b")
+    studies.forget_tried({"a", "b"})
     assert studies.load_tried() == {"a": TRIED, "b": other}
 
 
@@ -255,7 +256,7 @@ def test_studies_that_finish_side_by_side_lose_nothing(tmp_path: Path, monkeypat
     for name in names:
         studies.save_tried_of(name, TRIED)
     with ThreadPoolExecutor(len(names)) as pool:
-        list(pool.map(lambda name: studies.renew_tried(name, names), names))
+        list(pool.map(lambda name: studies.renew_tried(name), names))
     assert list(studies.load_tried()) == names
 
 
@@ -267,11 +268,11 @@ def test_a_damaged_file_of_what_was_tried_is_one_line(
     assert studies.load_tried() == {}
     studies.save_tried_of("s", TRIED)
     studies.TRIED.write_text(content)
-    for call in (studies.load_tried, lambda: studies.renew_tried("s", {"s"})):
+    for call in (studies.load_tried, lambda: studies.renew_tried("s")):
         with pytest.raises(UserError, match=r"^studies/tried.json: damaged \(.*\): must be as `make studies`"):
             call()
     with pytest.raises(UserError, match=r"^studies/t/tried.json: nothing of t: `make studies` makes it$"):
-        studies.renew_tried("t", {"t"})
+        studies.renew_tried("t")
 
 
 def test_what_the_repository_says_was_tried_is_whole_and_of_its_own_studies() -> None:

@@ -87,13 +87,10 @@ def load_tried(path: Path = TRIED) -> dict[str, TriedStudy]:
         ) from None
 
 
-def renew_tried(study: str, names: Collection[str]) -> None:
+def renew_tried(study: str) -> None:
     """Copy what the study has tried into the file of all studies, in place of what was there of it.
 
     Studies finish side by side, so it happens under a lock. The bytes depend on the content alone.
-
-    Args:
-        names: of the studies that params.yaml has; what others had tried is dropped.
 
     Raises:
         UserError: one of both files is damaged, or the study's own is missing.
@@ -102,8 +99,19 @@ def renew_tried(study: str, names: Collection[str]) -> None:
     if study not in own:
         raise UserError(f"{folder(study) / TRIED.name}: nothing of {study}: `make studies` makes it")
     with FileLock(STUDIES / ".tried.lock"):
-        known = load_tried() | own
-        _save_tried({name: known[name] for name in known if name in names}, TRIED)
+        _save_tried(load_tried() | own, TRIED)
+
+
+def forget_tried(kept: Collection[str]) -> None:
+    """Drop what studies had tried that are not among these, which params.yaml has.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    with FileLock(STUDIES / ".tried.lock"):
+        known = load_tried()
+        if not known.keys() <= set(kept):
+            _save_tried({name: known[name] for name in known if name in kept}, TRIED)
 
 
 def _save_tried(tried: Mapping[str, TriedStudy], path: Path) -> None:

@@ -14,7 +14,7 @@ from pipeline.tracking import publish
 def main(name: str) -> None:
     """Read `tracking` and what the study left, publish it if it is new, leave the receipt."""
     params = read()
-    studies.renew_tried(name, list(params.studies))
+    studies.renew_tried(name)
     content = assemble_study(
         name,
         studies.load_cells(name),
