@@ -1,14 +1,17 @@
 """The whole pipeline at work: what DVC runs, what MLflow holds afterwards, and what a user reads when it goes wrong."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
 from workspace import (
     EPOCHS,
     REPLICAS,
+    SMALL,
     VARIANTS,
     Logged,
     Workspace,
@@ -63,6 +66,11 @@ def lasting(runs: dict[str, Logged]) -> dict[str, Logged]:
         run_id: replace(run, name="", tags={key: value for key, value in run.tags.items() if key not in passing})
         for run_id, run in runs.items()
     }
+
+
+def current(runs: dict[str, Logged]) -> dict[str, str]:
+    """Of each variant the number of layers of the run that is marked as current."""
+    return {run.variant: run.params["hidden_layers"] for run in runs.values() if "pipeline.current" in run.tags}
 
 
 def assert_judged(runs: dict[str, Logged], threshold: float) -> None:
@@ -121,16 +129,17 @@ def test_metrics_files_keep_their_contract(finished: Workspace, variant: str) ->
 
 
 def test_published_models_predict_what_was_recorded(finished: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The Keras models in MLflow are the median and the best replica: they predict what training wrote down of them."""
+    """The Keras models in MLflow are the median and the best replica: of raw points, not scaled ones, they predict what
+    training wrote down of the test set."""
+    from pipeline.artifacts.measured.points import load_points
     from pipeline.artifacts.measured.runs import load_history, load_predictions
-    from pipeline.artifacts.measured.splits import load_split
     from pipeline.backend import keras  # noqa: F401 -- before MLflow imports Keras, which is set up here
     from pipeline.records.history import best_replica, median_replica
 
     import mlflow.keras  # isort: skip
 
     monkeypatch.chdir(finished.folder)
-    test = load_split().test.inputs.astype(np.float32)
+    test = load_points().inputs[SMALL["split.train_samples"] :].astype(np.float32)
     with finished.client() as client:
         for run in finished.runs().values():
             history, predictions = load_history(run.variant), load_predictions(run.variant).test_probability.values
@@ -171,7 +180,9 @@ def test_edited_variant_runs_alone_and_its_revert_trains_nothing(workspace: Work
     assert workspace.repro().executed == {"train@small", "evaluate@small", "compare", "track"}
     edited = workspace.runs()
     assert_whole(edited)
-    assert before.items() < edited.items()
+    assert lasting(before).items() < lasting(edited).items()
+    assert current(edited) == {"small": "3", "tanh_1": "1"}
+    assert sorted(run.name for run in edited.values()) == ["small", "small · hidden_layers=2", "tanh_1"]
     assert variants(edited) == ["small", "small", "tanh_1"]
     assert sorted(run.params["hidden_layers"] for run in edited.values()) == ["1", "2", "3"]
 
@@ -179,7 +190,9 @@ def test_edited_variant_runs_alone_and_its_revert_trains_nothing(workspace: Work
     reverted = workspace.repro()
     assert reverted.executed == {"track"}
     assert reverted.restored == {"train@small", "evaluate@small", "compare"}
-    assert workspace.runs() == edited
+    assert lasting(workspace.runs()) == lasting(edited)
+    assert current(workspace.runs()) == {"small": "2", "tanh_1": "1"}
+    assert sorted(run.name for run in workspace.runs().values()) == ["small", "small · hidden_layers=3", "tanh_1"]
 
 
 def test_moved_threshold_judges_anew_in_place(workspace: Workspace) -> None:
@@ -228,7 +241,7 @@ def test_added_variant_runs_alone_and_leaves_no_ghost(workspace: Workspace) -> N
     assert workspace.run("dvc", "status").stdout.strip() == "Data and pipelines are up to date."
 
     workspace.edit({"variants.wide": {"hidden_layers": 1, "units": 7}})
-    assert workspace.repro().restored == {"train@wide", "evaluate@wide"}
+    assert workspace.repro().restored == {"train@wide", "evaluate@wide", "compare"}
 
 
 # The store
@@ -268,11 +281,32 @@ def test_experiment_in_a_temporary_folder_publishes_into_the_one_store(workspace
     assert before.items() < after.items()
     (added,) = (run for run_id, run in after.items() if run_id not in before)
     assert (added.variant, added.params["optimizer.learning_rate"]) == ("small", "0.001")
+    assert added.name == "small · learning_rate=0.001"
+    assert current(after) == {"small": "2", "tanh_1": "1"}
     assert added.tags["pipeline.dvc_experiment"] == "slow"
     assert not any("pipeline.dvc_experiment" in run.tags for run in before.values())
     assert (workspace.folder / "mlruns" / "artifacts" / added.run_id / "artifacts" / "figures").is_dir()
     assert (workspace.folder / "params.yaml").read_bytes() == params
     assert workspace.run("git", "status", "--porcelain").stdout == ""
+
+
+def test_the_ui_compares_what_params_yaml_says(workspace: Workspace) -> None:
+    """An experiment in the workspace, thrown away: its run is the newest of the name, and not what is shown."""
+    workspace.edit({"comparison": {"pair": ["small", "tanh_1"]}})
+    workspace.repro()
+    workspace.commit()
+    workspace.run("dvc", "exp", "run", "--set-param", "variants.small.hidden_layers=3")
+    workspace.run("git", "checkout", "--quiet", ".")
+    with workspace.ui() as (base, lines):
+        assert f"all variants, charts beside them: {base}/#/experiments/1/runs?" in lines[0]
+        compared = re.findall(r"\b[0-9a-f]{32}\b", unquote(lines[2]))
+        assert [workspace.runs()[run_id].params["hidden_layers"] for run_id in compared] == ["2", "1"]
+    assert sorted(run.name for run in workspace.runs().values()) == ["small", "small · hidden_layers=3", "tanh_1"]
+
+    workspace.edit({"variants.small.units": 4})  # and not reproduced
+    with workspace.ui() as (_, lines):
+        assert lines[-1] == "not published as params.yaml says now: small; `make repro` does that\n"
+        assert not any("compare-runs" in line for line in lines)
 
 
 def test_two_queue_workers_share_one_store(workspace: Workspace) -> None:

@@ -27,7 +27,7 @@ from pipeline.events.replicas import chosen
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import replacing_folder
 from pipeline.model.network import build
-from pipeline.params.params import read
+from pipeline.params import params as parameters
 from pipeline.records.history import GRADIENT_EDGES, WEIGHT_EDGES
 from pipeline.records.points import Split
 from pipeline.training.replicas import Trained, train
@@ -53,7 +53,7 @@ def put(history: xr.Dataset, result: Trained, histograms: bool = True, replicas:
     document |= {"tensorboard": {"replicas": list(replicas)}, "comparison": {}, "studies": {}}
     YAML().dump(document, Path("params.yaml"))
     runs.save_run("v", history, result.predictions, result.weights)
-    runs.save_recipe("v", {**read().trained_with("v"), "inputs": []})
+    runs.save_recipe("v", {**parameters.read().trained_with("v"), "inputs": []})
     evaluated = summary.evaluate("v", history, variant().model_dump(), 0.75, THRESHOLDS)
     evaluated.replicas.loc[[1, 2], ["outcome", "cause"]] = ["not_learned", "saturated"]
     evaluations.save_evaluation("v", evaluated)
@@ -266,7 +266,7 @@ def test_results_of_other_parameters_are_refused(workspace: Path) -> None:
     shutil.rmtree("evaluations/v")
     with pytest.raises(UserError, match=r"^evaluations/v/replicas.csv: not found: `dvc repro` makes it"):
         tensorboard.write()
-    runs.save_recipe("v", {**read().trained_with("v"), "variant": {"units": 99}, "inputs": []})
+    runs.save_recipe("v", {**parameters.read().trained_with("v"), "variant": {"units": 99}, "inputs": []})
     with pytest.raises(UserError, match=r"^runs/v: trained with another variant than params.yaml says now"):
         tensorboard.write()
     shutil.rmtree("runs/v")

@@ -10,26 +10,26 @@ from pathlib import Path
 from subprocess import PIPE
 
 import numpy as np
+import pandas as pd
 import pytest
-from workspace import Workspace, answers, free_port, wait_until
+from workspace import SMALL, Workspace, answers, free_port, wait_until
 
 pytestmark = pytest.mark.slow
 
 MODEL = "models:/circles-classifier@best"
 LOAD = f"""
 import json, sys
-import mlflow.pyfunc, numpy as np
+import mlflow.pyfunc, pandas as pd
 model = mlflow.pyfunc.load_model({MODEL!r})
-points = np.array(json.load(sys.stdin), np.float32)
-print(json.dumps(model.predict(points).ravel().tolist()))
+print(json.dumps(model.predict(pd.DataFrame(json.load(sys.stdin))).to_numpy().ravel().tolist()))
 """
 
 
 @pytest.fixture(scope="module")
-def recorded(pair: Workspace) -> tuple[np.ndarray, np.ndarray]:
-    """The test points, and the best replica's predictions for them, as training wrote them down."""
+def recorded(pair: Workspace) -> tuple[pd.DataFrame, np.ndarray]:
+    """The raw test points, and the best replica's predictions for them, as training wrote them down."""
+    from pipeline.artifacts.measured.points import POINTS
     from pipeline.artifacts.measured.runs import load_history, load_predictions
-    from pipeline.artifacts.measured.splits import load_split
     from pipeline.records.history import best_replica, final_test_accuracy
 
     with pytest.MonkeyPatch.context() as patched:
@@ -38,10 +38,10 @@ def recorded(pair: Workspace) -> tuple[np.ndarray, np.ndarray]:
         variant = max(histories, key=lambda name: final_test_accuracy(histories[name]).max())
         predictions = load_predictions(variant).test_probability.values[best_replica(histories[variant])]
         assert np.ptp(predictions) > 1e-3  # no constant
-        return load_split().test.inputs.astype(np.float32), predictions
+        return pd.read_csv(POINTS).iloc[SMALL["split.train_samples"] :], predictions
 
 
-def test_the_registered_model_is_served(pair: Workspace, recorded: tuple[np.ndarray, np.ndarray]) -> None:
+def test_the_registered_model_is_served(pair: Workspace, recorded: tuple[pd.DataFrame, np.ndarray]) -> None:
     """As the README has it, on a free port."""
     port = free_port()
     points, predictions = recorded
@@ -50,21 +50,21 @@ def test_the_registered_model_is_served(pair: Workspace, recorded: tuple[np.ndar
         wait_until(lambda: answers(f"http://127.0.0.1:{port}/ping") or server.poll() is not None, every=0.5)
         request = urllib.request.Request(
             f"http://127.0.0.1:{port}/invocations",
-            json.dumps({"inputs": points.tolist()}).encode(),
+            json.dumps({"dataframe_split": points[["x1", "x2"]].to_dict("split", index=False)}).encode(),
             {"Content-Type": "application/json"},
         )
         with urllib.request.urlopen(request, timeout=60) as answer:
-            found = json.load(answer)["predictions"]
-    np.testing.assert_allclose(np.ravel(found), predictions, atol=1e-5)
+            found = pd.DataFrame(json.load(answer)["predictions"])
+    np.testing.assert_allclose(found.to_numpy().ravel(), predictions, atol=1e-5)
 
 
 def test_the_registered_model_is_loaded(
-    pair: Workspace, recorded: tuple[np.ndarray, np.ndarray], tmp_path: Path
+    pair: Workspace, recorded: tuple[pd.DataFrame, np.ndarray], tmp_path: Path
 ) -> None:
     """In a process of its own, from the alias alone."""
     points, predictions = recorded
     (tmp_path / "load.py").write_text(LOAD)
-    (tmp_path / "points.json").write_text(json.dumps(points.tolist()))
+    points.to_json(tmp_path / "points.json", orient="records")
     command = f"python3 {tmp_path / 'load.py'} < {tmp_path / 'points.json'}"
     done = pair.run("sh", "-c", command, MLFLOW_TRACKING_URI=f"sqlite:///{pair.database}")
     np.testing.assert_allclose(json.loads(done.stdout.splitlines()[-1]), predictions, atol=1e-5)
@@ -78,7 +78,7 @@ def test_the_ui_says_where_to_look_and_ends_quietly(pair: Workspace) -> None:
     quiet = {name: value for name, value in pair.environment().items() if "DISPLAY" not in name}
     with subprocess.Popen(command, cwd=pair.folder, env=quiet, stdout=PIPE, stderr=PIPE, text=True) as ui:
         try:
-            lines = [next(ui.stdout) for _ in range(5)]
+            lines = [next(ui.stdout) for _ in range(6)]
             assert lines[-1] == "ready\n"
             assert f"{base}/#/experiments/1/runs?" in lines[0]
             assert "viewStateShareKey=pair" in lines[1]

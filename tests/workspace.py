@@ -195,6 +195,23 @@ class Workspace:
             wait_until(lambda: condition() or process.poll() is not None, every=0.005)
         assert process.returncode == -signal.SIGKILL, "it ended before it could be killed"
 
+    @contextmanager
+    def ui(self) -> Iterator[tuple[str, list[str]]]:
+        """`make ui` without a display: its address, and the lines that it prints before the server starts."""
+        port = free_port()
+        quiet = {name: value for name, value in self.environment().items() if "DISPLAY" not in name}
+        command = [sys.executable, "-m", "pipeline.ui.serve", "--port", str(port)]
+        with subprocess.Popen(command, cwd=self.folder, env=quiet, stdout=subprocess.PIPE, text=True) as process:
+            try:
+                lines: list[str] = []
+                for line in process.stdout or ():
+                    if line.startswith("the server takes"):
+                        break
+                    lines.append(line)
+                yield f"http://127.0.0.1:{port}", lines
+            finally:
+                process.send_signal(signal.SIGINT)
+
     # Files
 
     @property
