@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from conftest import RECIPE, training, variant
-from dvc.utils.serialize import modify_yaml
+from dvc.utils.hydra import apply_overrides
 from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
@@ -216,11 +216,9 @@ def test_the_file_stands_as_dvc_writes_it(tmp_path: Path) -> None:
     """So `dvc exp run -S` changes one line and no other."""
     copied = tmp_path / "params.yaml"
     copied.write_text(VALID)
-    with modify_yaml(copied):
-        pass
+    apply_overrides(copied, ["variants.relu_15.hidden_layers=15"])
     assert copied.read_text() == VALID
-    with modify_yaml(copied) as document:
-        document["variants"]["relu_15"]["hidden_layers"] = 12
+    apply_overrides(copied, ["variants.relu_15.hidden_layers=12"])
     before, after = VALID.splitlines(), copied.read_text().splitlines()
     changed = [pair for pair in zip(before, after, strict=True) if pair[0] != pair[1]]
     assert changed == [("    hidden_layers: 15", "    hidden_layers: 12")]
