@@ -366,6 +366,7 @@ def _become(name: str, arguments: tuple[str, ...], folder: Path, said: Path) -> 
         resource.setrlimit(resource.RLIMIT_AS, (BYTES, BYTES))
         os.chdir(folder)
         sys.argv = [name, *arguments]
+        sys.modules.pop(_module(name), None)  # which runpy would remark upon
         try:
             _study_cells(*arguments) if name == "cells" else runpy.run_module(_module(name), run_name="__main__")
             code = 0

@@ -9,8 +9,8 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-# Started as a process of its own, which is an import that no import statement shows.
 EXEMPT = ROOT / "pipeline" / "params"  # DVC tracks its values, and it hands on nothing else
+# Started as a process of its own, which is an import that no import statement shows.
 SUBPROCESSES = {"pipeline.tracking.packaging": {"pipeline.tracking.package_models"}}
 
 

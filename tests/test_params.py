@@ -233,7 +233,16 @@ WRONG = {
         {"class_name": "SGD", "config": {"momentum": "x"}},
         {"class_name": "Adam", "config": {"beta_1": [1]}},
     ],
-    "activation": ["get", "glu", {"class_name": "LeakyReLU", "config": {"negative_slope": "a"}}, "Lambda", "LSTM"],
+    "activation": [
+        "get",
+        "glu",
+        {"class_name": "LeakyReLU", "config": {"negative_slope": "a"}},
+        "Lambda",
+        "LSTM",
+        "Flatten",
+        "Normalization",
+        "BatchNormalization",
+    ],
 }
 
 

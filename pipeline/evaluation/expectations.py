@@ -48,7 +48,10 @@ def _expectations(start: xr.Dataset, recipe: Mapping[str, Any]) -> Iterator[Expe
     living = start.isel(replica=record.living(start.expand_dims(recorded_epoch=1, axis=1)).values[:, 0])
     if recipe["batch_normalization"] or recipe["residual"]:
         return  # theory's scales are those of plain stacks
-    if activation == "relu" and kernel["class_name"].lower().startswith("he") and living.sizes["replica"] > 1:
+    first = living.probe_gradient_mean_abs.isel(layer=0).values
+    passes = bool((np.isfinite(first) & (first > 0)).all())  # an output layer of zeros lets no gradient through
+    several = living.sizes["replica"] > 1
+    if activation == "relu" and kernel["class_name"].lower().startswith("he") and several and passes:
         yield _gradient(living, units)
         yield _spread(living, units)
     uniform = {"class_name": "RandomUniform", "config": {"minval": 0.0, "maxval": 1.0}}

@@ -216,8 +216,14 @@ def _refuse(activation: keras.layers.Layer, variant: VariantParams, path: str) -
     kind = type(activation).__name__
     if any("seed" in variable.name for variable in activation.variables):
         raise UserError(f"{path}: {kind}: draws random numbers in training, which the engine cannot replicate yet")
-    row = np.zeros((1, *activation.input.shape[1:]), np.float32)
-    with keras_objects.told_in_one_line(variant.activation, path, "activation"):
-        value = activation(row)
-    if hasattr(activation, "kernel") or tuple(value.shape) != row.shape or value.dtype != row.dtype:
-        raise UserError(f"{path}: {kind}: must be an activation: no kernel, and as many outputs as inputs, in float32")
+    if activation.non_trainable_variables:
+        raise UserError(f"{path}: {kind}: keeps a state beside its weights: must be an activation, which keeps none")
+    units = activation.input.shape[-1]
+    # One without weights is handed all replicas at once, to be measured.
+    shapes = [(2, units)] if activation.variables else [(2, units), (2, 3, units)]
+    for shape in shapes:
+        with keras_objects.told_in_one_line(variant.activation, path, "activation"):
+            value = activation(np.zeros(shape, np.float32))
+        if hasattr(activation, "kernel") or tuple(value.shape) != shape or value.dtype != np.float32:
+            fitting = "no kernel, and as many outputs as inputs, in float32"
+            raise UserError(f"{path}: {kind}: must be an activation: {fitting}")
