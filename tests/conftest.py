@@ -67,19 +67,19 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 
 @pytest.fixture(scope="session")
-def made() -> tuple[Split, Scaling]:
+def split_and_scaling() -> tuple[Split, Scaling]:
     """Small circles, and how they are scaled."""
     points = generate(DataParams(generator="make_circles", samples=80, noise=0.1, seed=1))
     return split(points, SplitParams(train_samples=52, scale_to=(-1.0, 1.0), fit_scaler_on="all"))
 
 
 @pytest.fixture(scope="session")
-def circles(made: tuple[Split, Scaling]) -> Split:
+def circles(split_and_scaling: tuple[Split, Scaling]) -> Split:
     """52 points that train and 28 that test."""
-    return made[0]
+    return split_and_scaling[0]
 
 
 @pytest.fixture(scope="session")
-def scaling(made: tuple[Split, Scaling]) -> Scaling:
+def scaling(split_and_scaling: tuple[Split, Scaling]) -> Scaling:
     """Of the circles."""
-    return made[1]
+    return split_and_scaling[1]

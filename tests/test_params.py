@@ -98,12 +98,12 @@ MISTAKES = {
         "    hiden_layers: 20",
         "variants.relu_20.hiden_layers: unknown key: did you mean hidden_layers?",
     ),
-    "pair: [relu_15, relu_20]": (
-        "pair: [relu_15, relu_99]",
+    "  - relu_15\n  - relu_20": (
+        "  - relu_15\n  - relu_99",
         "comparison.pair.1: relu_99: must be one of the variants tanh_1, tanh_5, tanh_5_glorot, tanh_5_adam, relu_5, "
         "relu_15, relu_20: did you mean relu_",
     ),
-    "weights: [tanh_5, relu_5]": ("weights: [tanh_5, tanh_5]", "comparison.weights: ['tanh_5', 'tanh_5']: must be two"),
+    "  - tanh_5\n  - relu_5": ("  - tanh_5\n  - tanh_5", "comparison.weights: ['tanh_5', 'tanh_5']: must be two"),
     "    relu_15: {learns: true}": ("    gone: {learns: true}", "comparison.claims: gone: must be one of the variants"),
     "    relu_20: {learns: false}": (
         "    relu_20: {lerns: false}",
@@ -111,8 +111,8 @@ MISTAKES = {
     ),
     "{more: relu_5, ": ("{more: 5, ", "comparison.gradient_claim.more: 5: must be a text"),
     "train_samples: 500": ("train_samples: 1000", "split.train_samples: 1000: must be less than data.samples, 1000"),
-    "replicas: [median, each_cause]": (
-        "replicas: [30]",
+    "  - median\n  - each_cause": (
+        "  - 30",
         "tensorboard.replicas.0: 30: must be median, best, each_cause",
     ),
     "units: [25], ": ("units: [100000], ", "studies.breadth.grid.units: 100000: must be at most 10,000"),
@@ -133,7 +133,7 @@ MISTAKES = {
     "noise: 0.1": ("noise: .nan", "data.noise: nan: must be a finite number"),
     "samples: 1000": ("sample: 1000", "data.sample: unknown key: did you mean samples? (and 1 more)"),
     "fit_scaler_on: all": ("fit_scaler_on: test", "split.fit_scaler_on: test: must be 'all' or 'train'"),
-    "scale_to: [-1, 1]": ("scale_to: [1, -1]", "split.scale_to: [1, -1]: must be [lower, upper] with lower < upper"),
+    "  - -1\n  - 1": ("  - 1\n  - -1", "split.scale_to: [1, -1]: must be [lower, upper] with lower < upper"),
     "learned_accuracy: 0.75": ("learned_accuracy: 75", "evaluation.learned_accuracy: 75: must be less than 1"),
     "  relu_20:": ("  relu.20:", "variants.relu.20: a variant's name must be a text of A-Z a-z 0-9 _ -"),
     "\nevaluation:": ("\nevalution:", "evalution: unknown section: did you mean evaluation?"),
