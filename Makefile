@@ -46,13 +46,13 @@ $(INSTALLED): requirements.lock
 	@touch $@
 
 ui: setup
-	@python3 -m pipeline.ui.serve $(if $(PORT),--port $(PORT))
+	@python3 -m pipeline.tracking.ui.serve $(if $(PORT),--port $(PORT))
 
 studies: setup
 	@python3 -m pipeline.repro --studies
 
 tensorboard: setup
-	@python3 -m pipeline.tensorboard $(if $(PORT),--port $(PORT))
+	@python3 -m pipeline.tracking.tensorboard.serve $(if $(PORT),--port $(PORT))
 
 publish: setup
 	@python3 -m pipeline.stages.track

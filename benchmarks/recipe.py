@@ -8,14 +8,14 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.data.generate import generate
+from pipeline.data.points import Split
 from pipeline.data.split import split
-from pipeline.model import uniform
+from pipeline.foundations.seeds import Shuffles, derived_seed
+from pipeline.models import uniform
 from pipeline.params.params import read
 from pipeline.params.training import TrainingParams
 from pipeline.params.variants import VariantParams
-from pipeline.randomness import Shuffles, derived_seed
-from pipeline.records.points import Split
-from pipeline.training.dense.stack import dense_stack
+from pipeline.training.compiled.stack import dense_stack
 
 VARIANT = "relu_5"
 

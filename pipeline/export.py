@@ -3,11 +3,11 @@
 import argparse
 from pathlib import Path
 
-from pipeline.artifacts.measured.runs import expect_recipe, load_history, load_scaling
 from pipeline.artifacts.models import replica_model, save_model
 from pipeline.foundations.errors import UserError, reported_in_one_line
+from pipeline.history.record import best_replica, median_replica
+from pipeline.history.runs import expect_recipe, load_history, load_scaling
 from pipeline.params.params import read
-from pipeline.records.history import best_replica, median_replica
 
 CHOSEN = {"median": median_replica, "best": best_replica}
 

@@ -6,9 +6,9 @@ import subprocess
 import sys
 
 from pipeline import check, results
-from pipeline.artifacts.studies import forget_tried
 from pipeline.foundations.errors import reported_in_one_line
 from pipeline.params.params import read
+from pipeline.studies.files import forget_tried
 
 STUDIES = "studies/dvc.yaml"
 RUNNING = re.compile(r"Running stage '(.+)':")

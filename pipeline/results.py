@@ -4,9 +4,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.artifacts.comparisons import PAGE, load_variants
 from pipeline.foundations.errors import reported_in_one_line
 from pipeline.report.content import results
+from pipeline.report.files import PAGE, load_variants
 
 
 def main() -> None:

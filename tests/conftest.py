@@ -9,12 +9,12 @@ from hypothesis import HealthCheck, settings
 from workspace import Workspace
 
 from pipeline.data.generate import generate
+from pipeline.data.points import Scaling, Split
 from pipeline.data.split import split
 from pipeline.params.data import DataParams
 from pipeline.params.split import SplitParams
 from pipeline.params.training import TrainingParams
 from pipeline.params.variants import VariantParams
-from pipeline.records.points import Scaling, Split
 
 # The machines are shared: a slow moment is no fault. Derandomised, for what lands must not depend on luck.
 settings.register_profile("shared", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])

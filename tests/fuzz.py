@@ -387,7 +387,7 @@ def _module(name: str) -> str:
 
 def _study_cells(study: str) -> None:
     """What `make studies` does, without a cluster, and without the pages."""
-    from pipeline.artifacts.measured import splits
+    from pipeline.data import splits
     from pipeline.foundations.errors import reported_in_one_line
     from pipeline.params.params import read
     from pipeline.studies import sources
@@ -513,7 +513,7 @@ def _import_what_commands_need() -> None:
 
     for name in ("generate", "split", "train", "evaluate", "compare"):
         importlib.import_module(_module(name))
-    importlib.import_module("pipeline.training.dense.trainer")
+    importlib.import_module("pipeline.training.compiled.trainer")
     importlib.import_module("pipeline.studies.work")
 
 

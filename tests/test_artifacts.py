@@ -16,15 +16,17 @@ from conftest import training, variant
 
 from pipeline import export
 from pipeline.artifacts import models
-from pipeline.artifacts.measured import points, runs, splits
-from pipeline.artifacts.receipt import load_receipt
-from pipeline.backend import keras
+from pipeline.data import raw as points
+from pipeline.data import splits
+from pipeline.data.points import Scaling, Split
 from pipeline.foundations import files, tables
 from pipeline.foundations.arrays import packed
 from pipeline.foundations.errors import UserError
+from pipeline.foundations.tensorflow import keras
+from pipeline.history import runs
+from pipeline.history.record import best_replica, median_replica
 from pipeline.params.variants import VariantParams
-from pipeline.records.history import best_replica, median_replica
-from pipeline.records.points import Scaling, Split
+from pipeline.tracking.receipt import load_receipt
 from pipeline.training.replicas import Trained, train
 
 MADE_WITH = {"data": {"samples": 80}, "split": {"train_samples": 52}}

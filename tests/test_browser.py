@@ -9,8 +9,8 @@ import pytest
 from browser import Browser, chromium, colours, opened
 from workspace import Workspace, free_port, wait_until
 
-from pipeline.tensorboard import HISTOGRAMS
-from pipeline.ui import addresses
+from pipeline.tracking.tensorboard.serve import HISTOGRAMS
+from pipeline.tracking.ui import addresses
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator
@@ -160,7 +160,7 @@ def test_tensorboard_shows_histograms_of_gradients(pair: Workspace, browser: Bro
     """As `make tensorboard` serves them: the tags that the tutorial's reader looks for, and charts that are drawn."""
     port = free_port()
     address = f"http://127.0.0.1:{port}"
-    with pair.serving(address, "python3", "-m", "pipeline.tensorboard", "--port", str(port)):
+    with pair.serving(address, "python3", "-m", "pipeline.tracking.tensorboard.serve", "--port", str(port)):
         browser.page.goto(f"{address}/#{HISTOGRAMS}")
         browser.shows("hidden_01/kernel/gradient_log10")
         browser.shows("relu_15/median_replica_")

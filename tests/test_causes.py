@@ -7,10 +7,10 @@ import xarray as xr
 from conftest import training, variant
 from test_evaluation import THRESHOLDS
 
+from pipeline.data.points import Points, Split
 from pipeline.diagnosis import causes, evidence
 from pipeline.evaluation import replicas
 from pipeline.params.variants import VariantParams
-from pipeline.records.points import Points, Split
 from pipeline.training.replicas import train
 
 STEPS = {"epochs": 30, "replicas": 3, "chunk": 3, "record_every": 5}

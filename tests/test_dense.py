@@ -13,16 +13,16 @@ from conftest import training, variant
 from imports import ROOT
 from scipy.special import expit
 
-from pipeline.backend import keras
+from pipeline.data.points import Split
 from pipeline.foundations.errors import UserError
-from pipeline.model import initial_weights, network
-from pipeline.model.network import build
+from pipeline.foundations.seeds import Shuffles
+from pipeline.foundations.tensorflow import keras
+from pipeline.history import record
+from pipeline.models import initial_weights, network
+from pipeline.models.network import build
 from pipeline.params.variants import VariantParams
-from pipeline.randomness import Shuffles
-from pipeline.records import history as record
-from pipeline.records.points import Split
-from pipeline.training.dense import elementwise
-from pipeline.training.dense.stack import ACTIVATIONS, OPTIMIZERS, DenseStack, dense_stack
+from pipeline.training.compiled import elementwise
+from pipeline.training.compiled.stack import ACTIVATIONS, OPTIMIZERS, DenseStack, dense_stack
 from pipeline.training.replicas import Trained, stacked, train
 
 # Float32 has 1.2e-7; rounding grows over the steps. All comparisons below are after at most 12 of them.
@@ -268,7 +268,7 @@ import sys
 sys.path.insert(0, "tests")
 import numpy as np
 from conftest import training, variant
-from pipeline.records.points import Points, Split
+from pipeline.data.points import Points, Split
 from pipeline.training.replicas import train
 points = Points(np.eye(2), np.array([0, 1]))
 train(variant(), "v", Split(points, points), training(epochs=1))
@@ -285,7 +285,7 @@ def test_neither_tensorflow_nor_keras_is_imported() -> None:
 
 SUM = """
 import numpy as np
-from pipeline.training.dense.measures import l1_norm
+from pipeline.training.compiled.measures import l1_norm
 assert l1_norm(np.array([1, -2], np.float32)) == 3
 print(sum(l1_norm.stats.cache_hits.values()))
 """

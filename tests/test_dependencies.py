@@ -153,7 +153,7 @@ def test_who_may_import_tensorflow_and_mlflow(module: str) -> None:
         if room not in ("tracking", "ui", "stages", "repro"):
             assert "mlflow" not in packages
     own = {name.split(".")[0] for name in imported_by(module)}
-    assert "tensorflow" not in own or module == "pipeline.backend"
+    assert "tensorflow" not in own or module == "pipeline.foundations.tensorflow"
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -192,7 +192,7 @@ def test_the_locks_hold_no_address() -> None:
 
 HIDDEN = """
 import sys
-import pipeline.backend
+import pipeline.foundations.tensorflow
 assert not {"sklearn", "matplotlib", "jax"} & set(sys.modules)
 import matplotlib.pyplot, sklearn.base
 """

@@ -16,9 +16,9 @@ from imports import ROOT
 from scipy.stats import linregress
 
 from pipeline.diagnosis import causes, evidence, remedies, verdict
+from pipeline.history import record
 from pipeline.params.diagnosis import DiagnosisParams
 from pipeline.params.variants import resolve
-from pipeline.records import history as record
 
 PARAMS = DiagnosisParams(
     explosion_growth=100,
@@ -281,7 +281,7 @@ def test_a_record_weighs_as_much_as_the_epochs_that_it_stands_for() -> None:
 def test_the_diagnosis_needs_no_tensorflow_and_reads_no_name() -> None:
     code = "import sys, pipeline.diagnosis.verdict; sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
-    judging = ["pipeline/diagnosis/evidence.py", "pipeline/diagnosis/causes.py", "pipeline/probes/activity.py"]
+    judging = ["pipeline/diagnosis/evidence.py", "pipeline/diagnosis/causes.py", "pipeline/training/probes/activity.py"]
     for path in judging:
         source = re.sub(r'"""[\s\S]*?"""|#.*', "", (ROOT / path).read_text())
         assert not re.search(r"relu|tanh|sigmoid|glorot|he_uniform|activation|initializer", source, re.IGNORECASE), path

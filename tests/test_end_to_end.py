@@ -131,10 +131,10 @@ def test_metrics_files_keep_their_contract(finished: Workspace, variant: str) ->
 def test_published_models_predict_what_was_recorded(finished: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """The Keras models in MLflow are the median and the best replica: of raw points, not scaled ones, they predict what
     training wrote down of the test set."""
-    from pipeline.artifacts.measured.points import load_points
-    from pipeline.artifacts.measured.runs import load_history, load_predictions
-    from pipeline.backend import keras  # noqa: F401 -- before MLflow imports Keras, which is set up here
-    from pipeline.records.history import best_replica, median_replica
+    from pipeline.data.raw import load_points
+    from pipeline.foundations.tensorflow import keras  # noqa: F401 -- before MLflow imports Keras, which is set up here
+    from pipeline.history.record import best_replica, median_replica
+    from pipeline.history.runs import load_history, load_predictions
 
     import mlflow.keras  # isort: skip
 

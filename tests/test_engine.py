@@ -7,13 +7,13 @@ import pytest
 import xarray as xr
 from conftest import training, variant
 
-from pipeline.backend import keras
-from pipeline.model import initial_weights, keras_objects
-from pipeline.model.network import Network, build
+from pipeline.data.points import Split
+from pipeline.foundations.seeds import Shuffles
+from pipeline.foundations.tensorflow import keras
+from pipeline.history import record
+from pipeline.models import initial_weights, keras_objects
+from pipeline.models.network import Network, build
 from pipeline.params.variants import KerasObject, VariantParams
-from pipeline.randomness import Shuffles
-from pipeline.records import history as record
-from pipeline.records.points import Split
 from pipeline.training.chunk import is_recorded
 from pipeline.training.replicas import Trained, stacked, train
 from pipeline.training.stacked.engine import Engine

@@ -10,13 +10,12 @@ from hypothesis import strategies as st
 from imports import ROOT
 from scipy.stats import binom, binomtest, chi2
 
-from pipeline.comparison import claims, comparison, effects
-from pipeline.evaluation import expectations, replicas, summary
+from pipeline.evaluation import claims, comparison, effects, expectations, replicas, summary
 from pipeline.evaluation.intervals import newcombe, wilson
 from pipeline.evaluation.variant import VariantEvaluation
+from pipeline.history import record
 from pipeline.params.comparison import ComparisonParams
 from pipeline.params.params import read
-from pipeline.records import history as record
 
 THRESHOLDS = read(ROOT / "params.yaml").diagnosis
 

@@ -18,18 +18,19 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 from tensorboard.util.tensor_util import make_ndarray
 from test_evaluation import THRESHOLDS
 
-from pipeline import tensorboard
-from pipeline.artifacts import evaluations, events
-from pipeline.artifacts.measured import runs
+from pipeline.data.points import Split
+from pipeline.evaluation import files as evaluations
 from pipeline.evaluation import summary
-from pipeline.events import bins, summaries
-from pipeline.events.replicas import chosen
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import replacing_folder
-from pipeline.model.network import build
+from pipeline.history import runs
+from pipeline.history.record import GRADIENT_EDGES, WEIGHT_EDGES
+from pipeline.models.network import build
 from pipeline.params import params as parameters
-from pipeline.records.history import GRADIENT_EDGES, WEIGHT_EDGES
-from pipeline.records.points import Split
+from pipeline.tracking.tensorboard import bins, summaries
+from pipeline.tracking.tensorboard import files as events
+from pipeline.tracking.tensorboard import serve as tensorboard
+from pipeline.tracking.tensorboard.replicas import chosen
 from pipeline.training.replicas import Trained, train
 
 

@@ -7,13 +7,13 @@ import pytest
 import xarray as xr
 from conftest import training, variant
 
-from pipeline.backend import tf
-from pipeline.model import initial_weights
-from pipeline.model.network import build
-from pipeline.probes.histograms import counts
-from pipeline.records import history as record
-from pipeline.records.points import Split
+from pipeline.data.points import Split
+from pipeline.foundations.tensorflow import tf
+from pipeline.history import record
+from pipeline.models import initial_weights
+from pipeline.models.network import build
 from pipeline.training.chunk import Trainer
+from pipeline.training.probes.histograms import counts
 from pipeline.training.replicas import Trained, stacked, train, trainer_of
 
 EDGES = {name: np.array([-np.inf, *edges, np.inf]) for name, (_, edges, _) in record.HISTOGRAMS.items()}

@@ -5,13 +5,13 @@ import pytest
 from conftest import variant
 from scipy.stats import kstest
 
-from pipeline.backend import keras
 from pipeline.foundations.errors import UserError
-from pipeline.model import initial_weights, keras_objects
-from pipeline.model.initializers import RandomizedAsymmetric
-from pipeline.model.network import Network, build
+from pipeline.foundations.seeds import derived_seed
+from pipeline.foundations.tensorflow import keras
+from pipeline.models import initial_weights, keras_objects
+from pipeline.models.initializers import RandomizedAsymmetric
+from pipeline.models.network import Network, build
 from pipeline.params.variants import KerasObject
-from pipeline.randomness import derived_seed
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
+from pipeline.data.points import Split
 from pipeline.foundations.errors import UserError, reported_in_one_line
 from pipeline.params.params import parse, read
 from pipeline.params.variants import VariantParams, merge, resolve
-from pipeline.records.points import Split
 from pipeline.training.replicas import train
 from pipeline.training.trainable import expect_trainable
 

@@ -15,18 +15,17 @@ from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 from test_evaluation import evaluated, history
 
-from pipeline.artifacts.figures import save_figure
-from pipeline.colours import OUTCOMES, VARIANTS, of_variants
-from pipeline.comparison import comparison
-from pipeline.comparison.study import cells_table, ranked
+from pipeline.data.points import Points
 from pipeline.diagnosis.causes import FATES
+from pipeline.evaluation import comparison
+from pipeline.evaluation.study import cells_table, ranked
 from pipeline.evaluation.variant import VariantEvaluation
-from pipeline.plots import comparison as compared
-from pipeline.plots import points, study, weights
-from pipeline.plots.replicas import accuracy, gradients, surfaces
-from pipeline.plots.replicas.accuracy import Replicas
-from pipeline.plots.style import GRADIENT_RANGE
-from pipeline.records.points import Points
+from pipeline.foundations.colours import OUTCOMES, VARIANTS, of_variants
+from pipeline.report.figures import accuracy, gradients, points, study, surfaces, weights
+from pipeline.report.figures import comparison as compared
+from pipeline.report.figures.accuracy import Replicas
+from pipeline.report.figures.files import save_figure
+from pipeline.report.figures.style import GRADIENT_RANGE
 
 GENERATOR = np.random.default_rng(0)
 POINTS = Points(GENERATOR.normal(size=(40, 2)), np.arange(40) % 2)

@@ -8,15 +8,15 @@ import xarray as xr
 from conftest import training, variant
 from test_evaluation import THRESHOLDS
 
-from pipeline.artifacts.measured import runs
-from pipeline.backend import keras
+from pipeline.data.points import Split
 from pipeline.evaluation import summary
 from pipeline.foundations.errors import UserError
-from pipeline.model import initial_weights
-from pipeline.model.network import build
+from pipeline.foundations.seeds import Shuffles, derived_seed
+from pipeline.foundations.tensorflow import keras
+from pipeline.history import runs
+from pipeline.models import initial_weights
+from pipeline.models.network import build
 from pipeline.params.variants import VariantParams
-from pipeline.randomness import Shuffles, derived_seed
-from pipeline.records.points import Split
 from pipeline.training.replicas import Trained, train
 
 # Float32 has 1.2e-7; rounding grows over the steps, of which there are 8 a layer here, and over the layers.

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline.randomness import Shuffles, derived_seed
+from pipeline.foundations.seeds import Shuffles, derived_seed
 
 
 def test_every_part_of_the_key_matters() -> None:

@@ -10,17 +10,17 @@ import pytest
 from conftest import training
 from test_evaluation import evaluated, evaluations, history, parameters, recipes
 
-from pipeline.artifacts.figures import save_figure
-from pipeline.comparison import comparison
-from pipeline.comparison.tried import TriedCell, TriedStudy, conditions
+from pipeline.evaluation import comparison
 from pipeline.evaluation.expectations import Expectation
+from pipeline.evaluation.tried import TriedCell, TriedStudy, conditions
 from pipeline.evaluation.variant import VariantEvaluation
 from pipeline.params.comparison import ComparisonParams
-from pipeline.plots.style import figure
 from pipeline.report import content
 from pipeline.report.content import Study
-from pipeline.report.rendering import html, markdown
-from pipeline.report.rendering.document import Bar, Document, Picture, Section, Table, Text
+from pipeline.report.figures.files import save_figure
+from pipeline.report.figures.style import figure
+from pipeline.report.pages import html, markdown
+from pipeline.report.pages.document import Bar, Document, Picture, Section, Table, Text
 
 SHARED = {
     "data": {"generator": "make_circles", "samples": 80},

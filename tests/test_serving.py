@@ -28,9 +28,9 @@ print(json.dumps(model.predict(pd.DataFrame(json.load(sys.stdin))).to_numpy().ra
 @pytest.fixture(scope="module")
 def recorded(pair: Workspace) -> tuple[pd.DataFrame, np.ndarray]:
     """The raw test points, and the best replica's predictions for them, as training wrote them down."""
-    from pipeline.artifacts.measured.points import POINTS
-    from pipeline.artifacts.measured.runs import load_history, load_predictions
-    from pipeline.records.history import best_replica, final_test_accuracy
+    from pipeline.data.raw import POINTS
+    from pipeline.history.record import best_replica, final_test_accuracy
+    from pipeline.history.runs import load_history, load_predictions
 
     with pytest.MonkeyPatch.context() as patched:
         patched.chdir(pair.folder)
@@ -74,7 +74,7 @@ def test_the_ui_says_where_to_look_and_ends_quietly(pair: Workspace) -> None:
     """`make ui` without a display: addresses, a server that answers, and after Ctrl-C no word and no process."""
     port = free_port()
     base = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "pipeline.ui.serve", "--port", str(port)]
+    command = [sys.executable, "-m", "pipeline.tracking.ui.serve", "--port", str(port)]
     quiet = {name: value for name, value in pair.environment().items() if "DISPLAY" not in name}
     with subprocess.Popen(command, cwd=pair.folder, env=quiet, stdout=PIPE, stderr=PIPE, text=True) as ui:
         try:
@@ -97,6 +97,6 @@ def test_the_ui_says_where_to_look_and_ends_quietly(pair: Workspace) -> None:
 
 def test_the_ui_of_a_store_without_runs_says_how_to_make_some(pair: Workspace, tmp_path: Path) -> None:
     """One line, no server."""
-    done = pair.attempt("python3", "-m", "pipeline.ui.serve", DVC_ROOT=str(tmp_path))
+    done = pair.attempt("python3", "-m", "pipeline.tracking.ui.serve", DVC_ROOT=str(tmp_path))
     assert (done.code, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)
     assert "`make repro` or `make publish` makes it" in done.stderr

@@ -10,18 +10,18 @@ from conftest import RECIPE, training, variant
 from imports import EXEMPT, ROOT, module_file, project_modules
 from test_evaluation import evaluated, history
 
-from pipeline.artifacts import cells as store
-from pipeline.artifacts import studies
-from pipeline.comparison import tried
-from pipeline.comparison.study import cells_table, pretraining_table, ranked
+from pipeline.data.points import Split
+from pipeline.evaluation import tried
 from pipeline.evaluation.intervals import newcombe
+from pipeline.evaluation.study import cells_table, pretraining_table, ranked
 from pipeline.foundations.errors import UserError
 from pipeline.params.params import read
 from pipeline.params.studies import Cell, cells, checked, numeric_axis, reference_of
 from pipeline.params.variants import resolve
-from pipeline.records.points import Split
-from pipeline.report.rendering import markdown
+from pipeline.report.pages import markdown
 from pipeline.report.study import StudyFindings, write
+from pipeline.studies import cells as store
+from pipeline.studies import files as studies
 from pipeline.studies import sources
 from pipeline.studies.work import Task, work
 

@@ -11,14 +11,14 @@ import pytest
 import xarray as xr
 from imports import ROOT
 
-from pipeline import theory
 from pipeline.data.generate import generate
+from pipeline.data.points import Split
 from pipeline.data.split import split
+from pipeline.diagnosis import theory
 from pipeline.evaluation.expectations import expectations, median_interval
+from pipeline.history import record
 from pipeline.params.params import read
 from pipeline.params.variants import KerasObject
-from pipeline.records import history as record
-from pipeline.records.points import Split
 from pipeline.training.replicas import train
 
 NETS = 10_000

@@ -20,8 +20,13 @@ from mlflow.exceptions import MlflowException
 from PIL import Image
 from test_evaluation import evaluated, history
 
-from pipeline import colours
-from pipeline.contents.variant import (
+from pipeline.foundations import colours
+from pipeline.foundations.errors import UserError
+from pipeline.params.tracking import TrackingParams
+from pipeline.tracking import images, publish, store
+from pipeline.tracking.guide import searches
+from pipeline.tracking.packaging import Packages
+from pipeline.tracking.payload import (
     Point,
     Source,
     VariantContent,
@@ -31,11 +36,6 @@ from pipeline.contents.variant import (
     log_spaced,
     not_published,
 )
-from pipeline.foundations.errors import UserError
-from pipeline.params.tracking import TrackingParams
-from pipeline.tracking import images, publish, store
-from pipeline.tracking.guide import searches
-from pipeline.tracking.packaging import Packages
 from pipeline.tracking.rows import ByRows, fastest_writer
 from pipeline.tracking.writing import ByClient, NewRun
 

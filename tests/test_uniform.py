@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pipeline.backend import keras
-from pipeline.model import uniform
+from pipeline.foundations.tensorflow import keras
+from pipeline.models import uniform
 from pipeline.params.variants import KerasObject
 
 SEEDS = np.array([[0, 1, 7], [2**31 - 2, 2**31 - 1, 2**32 - 1]])  # Keras wraps the last ones around

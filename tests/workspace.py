@@ -200,7 +200,7 @@ class Workspace:
         """`make ui` without a display: its address, and the lines that it prints before the server starts."""
         port = free_port()
         quiet = {name: value for name, value in self.environment().items() if "DISPLAY" not in name}
-        command = [sys.executable, "-m", "pipeline.ui.serve", "--port", str(port)]
+        command = [sys.executable, "-m", "pipeline.tracking.ui.serve", "--port", str(port)]
         with subprocess.Popen(command, cwd=self.folder, env=quiet, stdout=subprocess.PIPE, text=True) as process:
             try:
                 lines: list[str] = []

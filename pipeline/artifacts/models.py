@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.artifacts.measured.runs import load_recipe, load_scaling, load_weights, recipe_path, weights_path
-from pipeline.backend import keras
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import replacing
-from pipeline.model.network import build
+from pipeline.foundations.tensorflow import keras
+from pipeline.history.runs import load_recipe, load_scaling, load_weights, recipe_path, weights_path
+from pipeline.models.network import build
 from pipeline.params.file import check
 from pipeline.params.variants import VariantParams
 

@@ -2,8 +2,8 @@
 
 from sklearn.datasets import make_circles
 
+from pipeline.data.points import Points
 from pipeline.params.data import DataParams
-from pipeline.records.points import Points
 
 
 def generate(params: DataParams) -> Points:

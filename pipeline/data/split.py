@@ -2,9 +2,9 @@
 
 from sklearn.preprocessing import MinMaxScaler
 
+from pipeline.data.points import Points, Scaling, Split, input_names
 from pipeline.foundations.errors import UserError
 from pipeline.params.split import SplitParams
-from pipeline.records.points import Points, Scaling, Split, input_names
 
 
 def split(points: Points, params: SplitParams) -> tuple[Split, Scaling]:

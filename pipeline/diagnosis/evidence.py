@@ -10,8 +10,8 @@ import pandas as pd
 import xarray as xr
 from scipy.special import stdtr
 
+from pipeline.history import record
 from pipeline.params.diagnosis import DiagnosisParams
-from pipeline.records import history as record
 
 COLUMNS = {
     "nonfinite_epoch": "first epoch with a loss, or a gradient or weight by layer, that is infinite or not a number",

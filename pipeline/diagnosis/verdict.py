@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from pipeline.diagnosis.causes import CAUSES, LEARNED
-from pipeline.theory import Band, gradient_band
+from pipeline.diagnosis.theory import Band, gradient_band
 
 
 def outcomes(replicas: pd.DataFrame) -> dict[str, int]:

@@ -8,9 +8,9 @@ import numpy as np
 import xarray as xr
 from scipy.special import bdtrik, chdtri
 
+from pipeline.diagnosis.theory import HALF_SPREAD, SATURATED_TANH, beta, born_dead_bound, gradient_band
 from pipeline.evaluation.intervals import CONFIDENCE, Interval, wilson
-from pipeline.records import history as record
-from pipeline.theory import HALF_SPREAD, SATURATED_TANH, beta, born_dead_bound, gradient_band
+from pipeline.history import record
 
 SATURATED_SLOPE = 0.06  # of SATURATED_TANH: |a| > 0.97
 

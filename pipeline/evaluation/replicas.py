@@ -6,8 +6,8 @@ import xarray as xr
 
 from pipeline.diagnosis import evidence
 from pipeline.diagnosis.causes import diagnose
+from pipeline.history import record
 from pipeline.params.diagnosis import DiagnosisParams
-from pipeline.records import history as record
 
 COLUMNS = [
     "replica",

@@ -10,15 +10,15 @@ import xarray as xr
 from pipeline.diagnosis.causes import CAUSES, LEARNED, spelled
 from pipeline.diagnosis.evidence import saturated_at
 from pipeline.diagnosis.remedies import suggest
+from pipeline.diagnosis.theory import born_dead_bound
 from pipeline.diagnosis.verdict import main_cause, outcomes, untrained, verdict
 from pipeline.evaluation import replicas
 from pipeline.evaluation.expectations import expectations
 from pipeline.evaluation.intervals import wilson
 from pipeline.evaluation.replicas import learned_at, rounded, significant
 from pipeline.evaluation.variant import Diagnosis, VariantEvaluation
+from pipeline.history import record
 from pipeline.params.diagnosis import DiagnosisParams
-from pipeline.records import history as record
-from pipeline.theory import born_dead_bound
 
 QUARTILES = {"q25": 0.25, "median": 0.5, "q75": 0.75}
 

@@ -7,18 +7,18 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.comparison import tried
-from pipeline.comparison.comparison import Comparison
-from pipeline.comparison.effects import UNDECIDED, written
-from pipeline.comparison.tried import TriedCell, TriedStudy
 from pipeline.diagnosis.causes import FATES, spelled
 from pipeline.diagnosis.remedies import Remedy
 from pipeline.diagnosis.verdict import learn
+from pipeline.evaluation import tried
+from pipeline.evaluation.comparison import Comparison
+from pipeline.evaluation.effects import UNDECIDED, written
 from pipeline.evaluation.expectations import Expectation
 from pipeline.evaluation.summary import percent
+from pipeline.evaluation.tried import TriedCell, TriedStudy
 from pipeline.evaluation.variant import VariantEvaluation
 from pipeline.params.comparison import Claim, ComparisonParams
-from pipeline.report.rendering.document import Bar, Block, Bullets, Document, Picture, Section, Table, Text
+from pipeline.report.pages.document import Bar, Block, Bullets, Document, Picture, Section, Table, Text
 
 NOT_TRIED = "not tried"
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.comparison.effects import HARMS, HELPS, REFERENCE, UNDECIDED
-from pipeline.comparison.study import ranked
 from pipeline.diagnosis.causes import CAUSES, LEARNED
 from pipeline.diagnosis.verdict import learn
+from pipeline.evaluation.effects import HARMS, HELPS, REFERENCE, UNDECIDED
+from pipeline.evaluation.study import ranked
 from pipeline.evaluation.summary import percent
-from pipeline.report.rendering.document import Bar, Block, Bullets, Document, Picture, Section, Table, Text
+from pipeline.report.pages.document import Bar, Block, Bullets, Document, Picture, Section, Table, Text
 
 HEADS = {HELPS: "Helps", HARMS: "Harms", UNDECIDED: "Undecided with this many replicas"}
 

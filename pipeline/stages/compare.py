@@ -1,19 +1,20 @@
 """Stage `compare`: the evaluations of all variants of params.yaml -> tables, figures and the report."""
 
-from pipeline.artifacts import comparisons
-from pipeline.artifacts.evaluations import load_evaluation
-from pipeline.artifacts.figures import save_figure
-from pipeline.artifacts.gone import prune
-from pipeline.artifacts.measured import runs, splits
-from pipeline.artifacts.measured.points import SCATTER
-from pipeline.artifacts.studies import STUDIES, load_tried
-from pipeline.comparison import comparison
+from pipeline.data import splits
+from pipeline.data.raw import SCATTER
+from pipeline.evaluation import comparison
+from pipeline.evaluation.files import load_evaluation
+from pipeline.evaluation.gone import prune
 from pipeline.foundations.errors import reported_in_one_line
+from pipeline.history import runs
 from pipeline.params.params import read
-from pipeline.plots.report import Compared, figures
 from pipeline.report import content
+from pipeline.report import files as comparisons
 from pipeline.report.content import Study
-from pipeline.report.rendering import html, markdown
+from pipeline.report.figures.files import save_figure
+from pipeline.report.figures.report import Compared, figures
+from pipeline.report.pages import html, markdown
+from pipeline.studies.files import STUDIES, load_tried
 
 
 def main() -> None:

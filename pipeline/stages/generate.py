@@ -1,11 +1,11 @@
 """Stage `generate`: data -> the raw points and their scatter plot."""
 
-from pipeline.artifacts.figures import save_figure
-from pipeline.artifacts.measured.points import POINTS, SCATTER, save_points
 from pipeline.data.generate import generate
+from pipeline.data.raw import POINTS, SCATTER, save_points
 from pipeline.foundations.errors import reported_in_one_line
 from pipeline.params.params import read
-from pipeline.plots.points import scatter
+from pipeline.report.figures.files import save_figure
+from pipeline.report.figures.points import scatter
 
 
 def main() -> None:

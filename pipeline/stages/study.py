@@ -2,19 +2,18 @@
 
 from collections.abc import Mapping
 
-from pipeline.artifacts import cells as store
-from pipeline.artifacts import studies
-from pipeline.artifacts.figures import save_figure
-from pipeline.artifacts.measured import splits
-from pipeline.comparison import tried
-from pipeline.comparison.study import cells_table, pretraining_table, stacked
-from pipeline.evaluation import summary
+from pipeline.data import splits
+from pipeline.evaluation import summary, tried
+from pipeline.evaluation.study import cells_table, pretraining_table, stacked
 from pipeline.foundations.errors import one_argument, reported_in_one_line
 from pipeline.params.params import read
 from pipeline.params.studies import Cell
-from pipeline.plots import study as plots
-from pipeline.report.rendering import html, markdown
+from pipeline.report.figures import study as plots
+from pipeline.report.figures.files import save_figure
+from pipeline.report.pages import html, markdown
 from pipeline.report.study import StudyFindings, write
+from pipeline.studies import cells as store
+from pipeline.studies import files as studies
 from pipeline.studies import sources
 from pipeline.studies.run import run
 from pipeline.studies.work import Task

@@ -1,15 +1,17 @@
 """Stage `track`, and `make publish`: files -> MLflow, whatever is not there yet; then the receipt."""
 
-from pipeline.artifacts import evaluations, receipt
-from pipeline.artifacts.gone import prune
-from pipeline.artifacts.measured import runs, splits
-from pipeline.contents.variant import Source, VariantContent, VariantFiles, assemble, not_published
+from pipeline.data import splits
+from pipeline.evaluation import files as evaluations
+from pipeline.evaluation.gone import prune
 from pipeline.foundations.errors import reported_in_one_line
+from pipeline.history import runs
+from pipeline.history.record import best_replica, median_replica
 from pipeline.params.params import Params, read
 from pipeline.params.tracking import TrackingParams
 from pipeline.params.variants import VariantParams
-from pipeline.records.history import best_replica, median_replica
+from pipeline.tracking import receipt
 from pipeline.tracking.packaging import Packages
+from pipeline.tracking.payload import Source, VariantContent, VariantFiles, assemble, not_published
 
 
 def main() -> None:

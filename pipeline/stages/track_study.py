@@ -3,12 +3,12 @@
 And what the study has tried -> studies/tried.json, here because DVC never restores this stage from its run cache.
 """
 
-from pipeline.artifacts import receipt, studies
-from pipeline.artifacts.measured import splits
-from pipeline.contents.study import assemble_study
+from pipeline.data import splits
 from pipeline.foundations.errors import one_argument, reported_in_one_line
 from pipeline.params.params import read
-from pipeline.tracking import publish
+from pipeline.studies import files as studies
+from pipeline.tracking import publish, receipt
+from pipeline.tracking.study_payload import assemble_study
 
 
 def main(name: str) -> None:

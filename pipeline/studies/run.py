@@ -11,9 +11,9 @@ from contextlib import contextmanager
 
 from distributed import Client, KilledWorker, LocalCluster, as_completed
 
-from pipeline.artifacts import cells as store
+from pipeline.data.points import Split
 from pipeline.foundations.errors import UserError
-from pipeline.records.points import Split
+from pipeline.studies import cells as store
 from pipeline.studies.work import Task, work
 from pipeline.training.machine import cores
 

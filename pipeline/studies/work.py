@@ -5,11 +5,11 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.data.points import Split
 from pipeline.foundations.arrays import packed
 from pipeline.foundations.errors import UserError
 from pipeline.params.training import TrainingParams
 from pipeline.params.variants import VariantParams
-from pipeline.records.points import Split
 from pipeline.studies import sources
 
 CELL = "cell"  # what the model is called: not by the cell's name, on which no result depends

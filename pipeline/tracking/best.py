@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.contents.variant import VariantContent
+from pipeline.tracking.payload import VariantContent
 
 MODEL = "best"  # among a variant's models: of the replica with the highest final test accuracy
 RULE = "the replica with the highest final test accuracy of all variants; of equals the first in params.yaml"

@@ -13,8 +13,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 
-from pipeline import colours
-from pipeline.contents.variant import COLOUR, JUDGED_BY, Parameters
+from pipeline.foundations import colours
+from pipeline.tracking.payload import COLOUR, JUDGED_BY, Parameters
 from pipeline.tracking.store import search
 from pipeline.tracking.tags import COMPLETE, CURRENT, PAIR, VARIANT, search_for
 from pipeline.tracking.writing import log

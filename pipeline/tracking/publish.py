@@ -26,12 +26,12 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 from mlflow.types import ColSpec, Schema
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_GIT_COMMIT, MLFLOW_PARENT_RUN_ID
 
-from pipeline.contents.variant import Parameters, Point, VariantContent
 from pipeline.params.tracking import TrackingParams
 from pipeline.tracking import current, images, registry, store
 from pipeline.tracking.best import MODEL, USE, Best, choose
 from pipeline.tracking.guide import STUDIES_GUIDE, guide
 from pipeline.tracking.packaging import Packages
+from pipeline.tracking.payload import Parameters, Point, VariantContent
 from pipeline.tracking.rows import fastest_writer
 from pipeline.tracking.tags import COMPLETE, DESCRIPTION, EXPERIMENT, FINGERPRINT, JUDGEMENT, VARIANT
 from pipeline.tracking.views import views

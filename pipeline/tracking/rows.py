@@ -19,7 +19,7 @@ from mlflow import MlflowClient
 from mlflow.entities import LifecycleStage, RunStatus, SourceType
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 
-from pipeline.contents.variant import Point
+from pipeline.tracking.payload import Point
 from pipeline.tracking.writing import ByClient, NewRun, Writer
 
 _TABLES: Final = {

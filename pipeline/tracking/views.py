@@ -8,8 +8,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.contents.variant import VariantContent
 from pipeline.tracking import images
+from pipeline.tracking.payload import VariantContent
 from pipeline.tracking.tags import COMPLETE, CURRENT, PAIR, search_for
 
 PREFIX = "mlflow.sharedViewState."

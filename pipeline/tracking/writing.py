@@ -8,7 +8,7 @@ from typing import Protocol
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 
-from pipeline.contents.variant import Point
+from pipeline.tracking.payload import Point
 
 BATCH = 1000  # the most that one request takes
 

@@ -7,9 +7,9 @@ from typing import Protocol
 import numpy as np
 import xarray as xr
 
+from pipeline.data.points import Split
+from pipeline.foundations.seeds import Shuffles
 from pipeline.params.training import TrainingParams
-from pipeline.randomness import Shuffles
-from pipeline.records.points import Split
 
 SHUFFLED_AHEAD = 50  # epochs; bounds the memory that the orders take
 # What belongs to an epoch's steps and not to a state: there is none before the first.

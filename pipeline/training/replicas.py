@@ -11,13 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
+from pipeline.data.points import Split
 from pipeline.foundations.errors import UserError
+from pipeline.history import record as history
 from pipeline.params.training import TrainingParams
 from pipeline.params.variants import VariantParams
-from pipeline.records import history
-from pipeline.records.points import Split
 from pipeline.training.chunk import Chunk, OnEpoch, Trainer, recorded_epochs
-from pipeline.training.dense.stack import dense_stack
+from pipeline.training.compiled.stack import dense_stack
 from pipeline.training.machine import cores, memory
 
 
@@ -42,7 +42,7 @@ def trainer_of(variant: VariantParams, name: str, split: Split, params: Training
     """The fastest that trains this variant exactly."""
     stack = dense_stack(variant, split.inputs)
     if stack is not None:
-        from pipeline.training.dense.trainer import DenseTrainer
+        from pipeline.training.compiled.trainer import DenseTrainer
 
         return DenseTrainer(stack, variant, name, split, params, threads)
     return stacked(variant, name, split, params, threads)

@@ -1,9 +1,9 @@
 """Whether a variant can be trained, known before any is: Keras's objects are made, and draw or step once."""
 
 from pipeline.foundations.errors import UserError
-from pipeline.model import uniform
+from pipeline.models import uniform
 from pipeline.params.variants import VariantParams
-from pipeline.training.dense.stack import dense_stack
+from pipeline.training.compiled.stack import dense_stack
 
 SMALL = {"hidden_layers": 2, "units": 4}  # enough for every object to be used, and quick whatever the variant's size
 
@@ -21,7 +21,7 @@ def expect_trainable(variant: VariantParams, inputs: int, path: str) -> None:
     if _is_plain(variant, inputs):
         return
     # Here, for TensorFlow takes seconds to import.
-    from pipeline.model import keras_objects, network
+    from pipeline.models import keras_objects, network
 
     try:
         network.build(variant.model_copy(update=SMALL), inputs, "small")

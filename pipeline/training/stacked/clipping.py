@@ -1,8 +1,8 @@
 """Clipping by norm for stacked replicas: each replica by its own norm, which one optimizer on the stack cannot do."""
 
-from pipeline.backend import tf
-from pipeline.model.keras_objects import Clipping
-from pipeline.model.layout import Layout
+from pipeline.foundations.tensorflow import tf
+from pipeline.models.keras_objects import Clipping
+from pipeline.models.layout import Layout
 
 
 def clip(gradient: tf.Tensor, layout: Layout, clipping: Clipping) -> tf.Tensor:

@@ -7,10 +7,10 @@ gradient of the summed losses with respect to the stack is every replica's own g
 
 import numpy as np
 
-from pipeline.backend import keras, tf
-from pipeline.model.keras_objects import Clipping
-from pipeline.model.layout import Layout
-from pipeline.probes import gradients, weights
+from pipeline.foundations.tensorflow import keras, tf
+from pipeline.models.keras_objects import Clipping
+from pipeline.models.layout import Layout
+from pipeline.training.probes import gradients, weights
 from pipeline.training.stacked.clipping import clip
 from pipeline.training.stacked.forward import Forward, State, Task
 

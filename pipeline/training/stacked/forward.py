@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from pipeline.backend import tf
-from pipeline.model.layout import Layout
-from pipeline.model.network import Network
-from pipeline.records.points import Points
+from pipeline.data.points import Points
+from pipeline.foundations.tensorflow import tf
+from pipeline.models.layout import Layout
+from pipeline.models.network import Network
 
 
 class State(NamedTuple):

@@ -1,9 +1,9 @@
 """Measure a state: pure functions of a snapshot, which touch nothing and may run beside the training that goes on."""
 
-from pipeline.backend import keras, tf
-from pipeline.probes import activity, gradients, histograms, weights
-from pipeline.records.history import GRADIENT_EDGES, WEIGHT_EDGES
-from pipeline.records.points import Split
+from pipeline.data.points import Split
+from pipeline.foundations.tensorflow import keras, tf
+from pipeline.history.record import GRADIENT_EDGES, WEIGHT_EDGES
+from pipeline.training.probes import activity, gradients, histograms, weights
 from pipeline.training.stacked.forward import Forward, State, cross_entropy, tensors
 
 SLOPE_SAMPLES = 41  # from -1 to 1, 0 among them

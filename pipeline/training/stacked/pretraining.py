@@ -15,14 +15,14 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import xarray as xr
 
-from pipeline.backend import tf
-from pipeline.model import keras_objects, network
-from pipeline.model.initial_weights import draw_stack
+from pipeline.data.points import Split
+from pipeline.foundations.seeds import Shuffles, derived_seed
+from pipeline.foundations.tensorflow import tf
+from pipeline.history import record as history
+from pipeline.models import keras_objects, network
+from pipeline.models.initial_weights import draw_stack
 from pipeline.params.training import TrainingParams
 from pipeline.params.variants import VariantParams
-from pipeline.randomness import Shuffles, derived_seed
-from pipeline.records import history
-from pipeline.records.points import Split
 from pipeline.training.stacked.engine import Engine
 from pipeline.training.stacked.forward import Forward, State, Task, classification, reconstruction, tensors
 

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from pipeline.backend import tf
-from pipeline.model import initial_weights, keras_objects, network
+from pipeline.data.points import Split
+from pipeline.foundations.tensorflow import tf
+from pipeline.models import initial_weights, keras_objects, network
 from pipeline.params.training import TrainingParams
 from pipeline.params.variants import VariantParams
-from pipeline.records.points import Split
 from pipeline.training.chunk import EPOCH_VALUES, Chunk, OnEpoch, is_recorded, orders, places
 from pipeline.training.stacked.engine import Engine
 from pipeline.training.stacked.forward import Forward, State, classification, tensors

@@ -1,0 +1,88 @@
+"""A study in numbers: its cells beside the reference, which changes nothing."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+import xarray as xr
+
+from pipeline.diagnosis.causes import CAUSES
+from pipeline.diagnosis.theory import born_dead_bound
+from pipeline.evaluation.effects import REFERENCE, effect, written
+from pipeline.evaluation.intervals import newcombe
+from pipeline.evaluation.summary import QUARTILES
+from pipeline.evaluation.variant import VariantEvaluation
+
+
+def cells_table(
+    evaluations: Mapping[str, VariantEvaluation],
+    recipes: Mapping[str, Mapping[str, Any]],
+    changes: Mapping[str, Mapping[str, Any]],
+    extra_epochs: Mapping[str, int],
+) -> pd.DataFrame:
+    """A row a cell, in the study's order.
+
+    `difference` is its learned share minus the reference's, with Newcombe's 95% interval, unpaired; `effect` says
+    whether that interval leaves a doubt. `alive_bound` is the least share that theory leaves alive before training,
+    for rectified units; empty for others.
+
+    Args:
+        recipes: the resolved variant of each cell.
+        changes: for each cell what it changes, by parameter; nothing for the reference.
+        extra_epochs: of pre-training, on top of the training itself.
+    """
+    reference = next(name for name, changed in changes.items() if not changed)
+    base = evaluations[reference].metrics
+    rows = []
+    for name, evaluation in evaluations.items():
+        metrics = evaluation.metrics
+        learned, total = metrics["learned"], metrics["replicas"]
+        low, high = newcombe(learned["count"], total, base["learned"]["count"], base["replicas"])
+        difference = learned["count"] / total - base["learned"]["count"] / base["replicas"]
+        known = {"difference": difference, "difference_low": low, "difference_high": high}
+        rows.append(
+            {
+                "cell": name,
+                "changes": "; ".join(f"{key}: {written(value)}" for key, value in changes[name].items()),
+                "replicas": total,
+                "learned": learned["count"],
+                "learned_rate": learned["rate"],
+                "learned_low": learned["interval"][0],
+                "learned_high": learned["interval"][1],
+                **{key: round(value, 6) for key, value in known.items()},
+                "effect": REFERENCE if name == reference else effect(low, high),
+                "extra_epochs": extra_epochs[name],
+                "alive_bound": _alive_bound(recipes[name]),
+                "test_accuracy_median": metrics["test_accuracy"]["median"],
+                "epochs_to_learn_median": metrics["epochs_to_learn"]["median"],
+                **{cause: metrics["outcomes"][cause] for cause in CAUSES},
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _alive_bound(recipe: Mapping[str, Any]) -> float | None:
+    if recipe["activation"]["class_name"] != "relu":
+        return None
+    return round(1 - born_dead_bound([recipe["units"]] * recipe["hidden_layers"]), 6)
+
+
+def ranked(cells: pd.DataFrame) -> pd.DataFrame:
+    """The cells by their difference, the greatest first; ties in the study's order."""
+    return cells.sort_values("difference", ascending=False, kind="stable", ignore_index=True)
+
+
+def pretraining_table(histories: Mapping[str, xr.Dataset]) -> pd.DataFrame:
+    """A row for each cell, hidden layer and epoch of pre-training: quartiles over replicas of the layer's loss."""
+    tables = {}
+    for name, history in histories.items():
+        quartiles = history.loss.quantile(list(QUARTILES.values()), "replica")
+        columns = {f"loss_{quartile}": row.to_series() for quartile, row in zip(QUARTILES, quartiles, strict=True)}
+        tables[name] = pd.DataFrame(columns).map(lambda loss: float(f"{loss:.7g}")).reset_index()
+    return stacked(tables)
+
+
+def stacked(parts: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """One tidy table of the tables of all cells, with the cell's name in front."""
+    named = [part.assign(cell=name)[["cell", *part.columns]] for name, part in parts.items()]
+    return pd.concat(named, ignore_index=True)

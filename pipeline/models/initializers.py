@@ -1,0 +1,67 @@
+"""Initialisers that Keras does not have: random walk, and randomized asymmetric."""
+
+from collections.abc import Mapping
+from math import exp, pi, sqrt
+from typing import Any, Final
+
+import numpy as np
+
+from pipeline.foundations.errors import UserError
+from pipeline.foundations.tensorflow import keras
+from pipeline.params.file import brief
+
+GAINS = {
+    "linear": lambda units: exp(1 / (2 * units)),
+    "relu": lambda units: sqrt(2) * exp(1.2 / (max(units, 6) - 2.4)),
+}
+
+
+def random_walk(config: Mapping[str, Any], path: str, units: int) -> keras.initializers.Initializer:
+    """Kernels of N(0, g^2 / inputs), g such that the log of the gradient's length walks from layer to layer unbiased.
+
+    g = exp(1 / 2N) for linear layers, sqrt(2) exp(1.2 / (max(N, 6) - 2.4)) for rectified ones, N being the layer's
+    units; for tanh, which is linear around 0, there is no formula: a little above 1. Sussillo & Abbott 2014 (arXiv
+    1412.6558), for layers of equal width; where the width changes, its 1 / N is taken to be 1 / inputs, as He's.
+
+    Args:
+        config: `gain`: linear, relu, or g itself.
+
+    Raises:
+        UserError: another gain, or none.
+    """
+    gain = config.get("gain")
+    if isinstance(gain, str) and gain in GAINS:
+        gain = GAINS[gain](units)
+    if set(config) != {"gain"} or isinstance(gain, bool) or not isinstance(gain, int | float) or not 0 < gain <= 1000:
+        raise UserError(
+            f"{path}.config: {brief(dict(config))}: must be gain: {', '.join(GAINS)} or a number above 0, at most 1000"
+        )
+    return keras.initializers.VarianceScaling(gain**2, mode="fan_in", distribution="untruncated_normal")
+
+
+class RandomizedAsymmetric:
+    """Kernel and bias drawn together, so that a rectified unit is seldom off for all inputs (and a layer hardly ever).
+
+    Of each unit's inputs + 1 entries, its kernel's and its bias, one at random is from Beta(2, 1), which is positive,
+    the others from N(0, sigma^2 / inputs); all inputs of a hidden layer above the first are at least 0. sigma solves
+    sigma^2 / 2 + E[u] sqrt(2 / pi) sigma + E[u^2] = 1 for u from Beta(2, 1): the second moment of the activations does
+    not grow with depth. Lu, Shin, Su, Karniadakis 2020 (arXiv 1903.06733), section 4: sigma = 0.6007.
+    """
+
+    sigma: Final = sqrt(1 + 8 / (9 * pi)) - sqrt(8 / (9 * pi))
+
+    def draw(self, inputs: int, units: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Kernel [input, unit] and bias [unit], float32."""
+        generator = np.random.Generator(np.random.PCG64(seed))
+        joint = generator.normal(0, self.sigma / sqrt(inputs), (inputs + 1, units))
+        joint[generator.integers(inputs + 1, size=units), np.arange(units)] = generator.beta(2, 1, units)
+        return joint[:-1].astype(np.float32), joint[-1].astype(np.float32)
+
+
+def randomized_asymmetric(config: Mapping[str, Any], path: str) -> RandomizedAsymmetric:
+    """Raises: UserError: it has arguments, which the paper derives."""
+    if config:
+        raise UserError(
+            f"{path}.config: {brief(dict(config))}: must be left out: randomized_asymmetric has no arguments"
+        )
+    return RandomizedAsymmetric()

@@ -1,0 +1,229 @@
+"""A variant's network, as a Keras model with a tap before and behind every activation."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pipeline.data.points import Scaling
+from pipeline.foundations.errors import UserError
+from pipeline.foundations.tensorflow import keras
+from pipeline.models import keras_objects
+from pipeline.models.initializers import RandomizedAsymmetric
+from pipeline.params.variants import VariantParams
+
+HIDDEN = "hidden"  # what the parts of hidden layers are named after, with the layer's number
+
+
+@dataclass(frozen=True)
+class Network:
+    """One architecture; its weights are a template, for the engine keeps every replica's.
+
+    model: inputs [sample, input] -> probability of label 1 [sample, 1].
+    taps: the same layers; returns a list, of what enters each kernel layer's activation (behind a normalisation, where
+        there is one), then of what leaves it.
+    activations: the activation layer of each kernel layer, in the taps' order.
+    kernels: the paths of the kernels, by layer, from the input; their positions are layers 1, 2, ...
+    bypassed: of each layer, whether a path from the inputs to the output goes around it.
+    jointly: for dense layers by name what draws kernel and bias together. The model holds a stock initialiser in its
+        place, which never draws: so a saved model needs nothing of this project.
+    """
+
+    model: keras.Model
+    taps: keras.Model
+    activations: tuple[keras.layers.Layer, ...]
+    kernels: tuple[str, ...]
+    bypassed: tuple[bool, ...]
+    jointly: Mapping[str, RandomizedAsymmetric]
+
+    @property
+    def units(self) -> list[int]:
+        """Units of each layer, the output's included."""
+        return [tap.shape[-1] for tap in self.taps.outputs[: self.layers]]
+
+    @property
+    def layers(self) -> int:
+        """Layers with a kernel, the output layer included."""
+        return len(self.kernels)
+
+
+def build(variant: VariantParams, inputs: int, name: str, scaling: Scaling | None = None) -> Network:
+    """The network of a variant.
+
+    hidden_layers 1:  inputs - dense - activation - dense(1) - sigmoid
+    hidden_layers 2:  inputs - dense - activation - dense - activation - dense(1) - sigmoid
+
+    With batch normalisation each hidden layer is dense - normalisation - activation, as Ioffe & Szegedy 2015 (arXiv
+    1502.03167) place it. Its bias, which the normalisation takes out again, stays: so the draws are those without it.
+
+    With residual connections an identity path goes around each hidden layer from the second on, and is added to what
+    leaves its activation: h + act(Wh + b), or h + act(normalised(Wh + b)). The first has none: it maps inputs to units.
+
+    hidden_layers 1:  h1 = act(dense(inputs))                       - dense(1)(h1) - sigmoid
+    hidden_layers 2:  h1 as above, h2 = h1 + act(dense(h1))         - dense(1)(h2) - sigmoid
+    hidden_layers 3:  h1, h2 as above, h3 = h2 + act(dense(h2))     - dense(1)(h3) - sigmoid
+
+    After He et al. 2015 (arXiv 1512.03385), whose blocks hold two or three layers and whose activation follows the sum;
+    within the block it leaves the path a pure identity (He et al. 2016, arXiv 1603.05027). With He's kernels the
+    square of the signals at least doubles at each sum: many layers need normalisation too, or far smaller kernels.
+
+    Args:
+        inputs: number of inputs.
+        name: the variant's name, for the model and for error messages.
+        scaling: of raw inputs, as a first layer; none by default, for training is handed scaled ones.
+
+    Raises:
+        UserError: an activation or initialiser that Keras does not know or the engine cannot replicate.
+    """
+    path = f"variants.{name}"
+    stack = _Stack(keras.Input((inputs,), name="inputs"))
+    if scaling is not None:
+        stack.signal = keras.layers.Rescaling(scaling.factor.tolist(), scaling.offset.tolist(), name="scaling")(
+            stack.signal
+        )
+    kernel = keras_objects.initializer(variant.kernel_initializer, f"{path}.kernel_initializer", variant.units)
+    output_kernel = _output_initializer(variant, f"{path}.output_kernel_initializer", units=1)
+    for number in range(1, variant.hidden_layers + 1):
+        _add_hidden(stack, variant, path, _part(number), kernel, shortcut=variant.residual and number > 1)
+    output = keras.layers.Dense(1, kernel_initializer=output_kernel, name="output")
+    stack.add([output, keras.layers.Activation("sigmoid", name="output_activation")])
+    network = stack.network(name)
+    _refuse(network.activations[0], variant, f"{path}.activation")
+    return network
+
+
+@dataclass(frozen=True)
+class Block:
+    """One hidden layer under a head that is thrown away, as greedy pre-training trains it.
+
+    network: inputs -> what the head says. features: inputs -> what the layer above gets, [sample, unit].
+    """
+
+    network: Network
+    features: keras.Model
+
+
+def build_block(variant: VariantParams, inputs: int, name: str, first: bool, decode: bool) -> Block:
+    """A hidden layer of a variant: the first, or any other.
+
+    to classify:    inputs - dense - activation (+ inputs, where it is residual) - dense(1) - sigmoid
+    to reconstruct: inputs - dense - activation - dense(inputs): around the layer there is nothing to learn
+
+    Its parts are named `hidden`, `hidden_...` and `head`, whatever the layer's number.
+
+    Args:
+        inputs: number of inputs, which is that of units for all layers but the first.
+        decode: whether the head reconstructs the inputs, else it classifies.
+    """
+    path = f"variants.{name}"
+    stack = _Stack(keras.Input((inputs,), name="inputs"))
+    kernel = keras_objects.initializer(variant.kernel_initializer, f"{path}.kernel_initializer", variant.units)
+    _add_hidden(stack, variant, path, HIDDEN, kernel, shortcut=variant.residual and not first)
+    features = keras.Model(stack.source, stack.signal, name=f"{name}_features")
+    stack.signal = stack.behind[-1] if decode else stack.signal
+    head_kernel = _output_initializer(variant, f"{path}.output_kernel_initializer", inputs if decode else 1)
+    head = keras.layers.Dense(inputs if decode else 1, kernel_initializer=head_kernel, name="head")
+    stack.add([head, keras.layers.Activation("linear" if decode else "sigmoid", name="head_activation")])
+    return Block(stack.network(f"{name}_block"), features)
+
+
+def is_of_layer(path: str, layer: int) -> bool:
+    """Whether the variable belongs to that hidden layer, its normalisation and activation included."""
+    return path.split("/")[0].split("_")[:2] == _part(layer).split("_")
+
+
+def path_in_block(path: str, layer: int) -> str:
+    """Where a hidden layer's variable lies in its block: `hidden_07_normalisation/gamma` in
+    `hidden_normalisation/gamma`."""
+    return path.replace(_part(layer), HIDDEN, 1)
+
+
+def _part(layer: int) -> str:
+    return f"{HIDDEN}_{layer:02d}"
+
+
+@dataclass
+class _Stack:
+    """Layers put on one another, and what a network remembers of those with a kernel."""
+
+    source: keras.KerasTensor
+    dense: list[keras.layers.Dense] = field(default_factory=list)
+    activations: list[keras.layers.Layer] = field(default_factory=list)
+    before: list[keras.KerasTensor] = field(default_factory=list)
+    behind: list[keras.KerasTensor] = field(default_factory=list)
+    bypassed: list[bool] = field(default_factory=list)
+    jointly: dict[str, RandomizedAsymmetric] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.signal = self.source
+
+    def add(self, layers: list[keras.layers.Layer], shortcut: str = "") -> None:
+        """A dense layer, what stands between, and an activation; `shortcut` names the sum with what goes around."""
+        *below, activation = layers
+        value = self.signal
+        for layer in below:
+            value = layer(value)
+        self.dense.append(below[0])
+        self.activations.append(activation)
+        self.before.append(value)
+        self.behind.append(activation(value))
+        self.bypassed.append(bool(shortcut))
+        around = self.signal
+        self.signal = keras.layers.Add(name=shortcut)([around, self.behind[-1]]) if shortcut else self.behind[-1]
+
+    def network(self, name: str) -> Network:
+        """All of it."""
+        model = keras.Model(self.source, self.signal, name=name)
+        taps = keras.Model(self.source, self.before + self.behind, name=f"{name}_taps")
+        kernels = tuple(layer.kernel.path for layer in self.dense)
+        return Network(model, taps, tuple(self.activations), kernels, tuple(self.bypassed), self.jointly)
+
+
+def _add_hidden(
+    stack: _Stack,
+    variant: VariantParams,
+    path: str,
+    part: str,
+    kernel: keras.initializers.Initializer | RandomizedAsymmetric,
+    shortcut: bool,
+) -> None:
+    """A hidden layer whose parts are named after `part`."""
+    if isinstance(kernel, RandomizedAsymmetric):
+        stack.jointly[part] = kernel
+        kernel = keras.initializers.HeNormal()  # the nearest stock one
+    layers = [keras.layers.Dense(variant.units, kernel_initializer=_copy(kernel), name=part)]
+    if variant.batch_normalization:
+        layers.append(keras.layers.BatchNormalization(name=f"{part}_normalisation"))
+    layers.append(keras_objects.activation(variant.activation, f"{path}.activation", f"{part}_activation"))
+    with keras_objects.told_in_one_line(variant.activation, f"{path}.activation", "activation"):
+        stack.add(layers, shortcut=f"{part}_sum" if shortcut else "")
+
+
+def _output_initializer(variant: VariantParams, path: str, units: int) -> keras.initializers.Initializer:
+    made = keras_objects.initializer(variant.output_kernel_initializer, path, units)
+    if isinstance(made, RandomizedAsymmetric):
+        name = variant.output_kernel_initializer.class_name
+        raise UserError(f"{path}: {name}: must be another: it is made for rectified units, and so for hidden layers")
+    return made
+
+
+def _copy(initializer: keras.initializers.Initializer) -> keras.initializers.Initializer:
+    # Keras warns where one unseeded initialiser serves two layers; the engine draws every replica's weights itself.
+    return initializer.clone() if hasattr(initializer, "clone") else initializer
+
+
+def _refuse(activation: keras.layers.Layer, variant: VariantParams, path: str) -> None:
+    kind = type(activation).__name__
+    if any("seed" in variable.name for variable in activation.variables):
+        raise UserError(f"{path}: {kind}: draws random numbers in training, which the engine cannot replicate yet")
+    if activation.non_trainable_variables:
+        raise UserError(f"{path}: {kind}: keeps a state beside its weights: must be an activation, which keeps none")
+    units = activation.input.shape[-1]
+    # One without weights is handed all replicas at once, to be measured.
+    shapes = [(2, units)] if activation.variables else [(2, units), (2, 3, units)]
+    for shape in shapes:
+        with keras_objects.told_in_one_line(variant.activation, path, "activation"):
+            value = activation(np.zeros(shape, np.float32))
+        if hasattr(activation, "kernel") or tuple(value.shape) != shape or value.dtype != np.float32:
+            fitting = "no kernel, and as many outputs as inputs, in float32"
+            raise UserError(f"{path}: {kind}: must be an activation: {fitting}")

@@ -1,0 +1,73 @@
+"""Weights by layer and epoch: the tutorial's third extension."""
+
+from collections.abc import Mapping
+
+import matplotlib
+import pandas as pd
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import BoundaryNorm, ListedColormap
+from matplotlib.figure import Figure
+
+from pipeline.report.figures.style import dress, figure, headed
+
+PANELS = {
+    "weight_l1": "L1 norm of the kernel\n(sum of |weights|; no unit)",
+    "weight_change_l1": "L1 norm of its change\nin an epoch (log; no unit)",
+}
+FADING = 0.85  # of the colour map: its last colours are too pale for a line
+
+
+def growth(layers: pd.DataFrame) -> str:
+    """By how much the L1 norm of all kernels changes over the training, and of which layer's the most, in a sentence.
+
+    Norms are medians over living replicas.
+
+    Args:
+        layers: a variant's table.
+    """
+    first, last = (layers[layers.epoch == epoch].set_index("layer").weight_l1_median for epoch in _ends(layers))
+    if layers.epoch.max() == 0:
+        return "not trained"
+    if first.isna().any() or last.isna().any():
+        return "no replica lives from start to end"
+    whole, each = last.sum() / first.sum() - 1, last / first - 1
+    most = each.abs().idxmax()
+    moved = f"layer {most} changes most ({100 * each[most]:+.0f}%)"
+    return f"the weights' L1 norm {_changes(whole)} over the training; {moved}"
+
+
+def weight_norms(layers: Mapping[str, pd.DataFrame]) -> Figure:
+    """The kernel's L1 norm, and its change over each epoch: a column a variant, a line a layer (median over living
+    replicas).
+
+    Args:
+        layers: of each variant the evaluation's table.
+    """
+    drawn = headed(figure(9.4, 6.0), "\n".join(f"{name}: {growth(table)}" for name, table in layers.items()))
+    deepest = max(int(table.layer.max()) for table in layers.values())
+    colours = ListedColormap(matplotlib.colormaps["plasma"]([FADING * k / max(1, deepest - 1) for k in range(deepest)]))
+    panels = drawn.subplots(len(PANELS), len(layers), sharex=True, sharey="row", squeeze=False)
+    for column, (name, table) in enumerate(layers.items()):
+        for axes, (value, label) in zip(panels[:, column], PANELS.items(), strict=True):
+            for layer, rows in table.groupby("layer"):
+                known = rows[rows[f"{value}_median"] > 0]
+                axes.plot(known.epoch, known[f"{value}_median"], color=colours(int(layer) - 1), linewidth=1.4)
+            if value == "weight_change_l1":
+                axes.set_yscale("log")
+            axes.set_xlim(0, max(1, int(table.epoch.max())))
+            lowest = value == list(PANELS)[-1]
+            dress(axes, "epoch" if lowest else "", "" if column else label, "" if lowest else name)
+    norm = BoundaryNorm([0.5 + layer for layer in range(deepest + 1)], deepest)
+    bar = drawn.colorbar(ScalarMappable(norm, colours), ax=panels, pad=0.01, ticks=range(1, deepest + 1))
+    bar.set_label("layer (1 = first, last = output)", fontsize=9)
+    bar.ax.tick_params(labelsize=9, length=0)
+    return drawn
+
+
+def _ends(layers: pd.DataFrame) -> tuple[int, int]:
+    return int(layers.epoch.min()), int(layers.epoch.max())
+
+
+def _changes(part: float) -> str:
+    percent = round(100 * abs(part))
+    return f"{'grows' if part > 0 else 'shrinks'} by {percent}%" if percent else "changes by less than 1%"

@@ -1,0 +1,62 @@
+"""The report as one HTML file that needs nothing else: pictures lie in it, and it opens from disk."""
+
+import base64
+import struct
+from collections.abc import Mapping
+from importlib.resources import files
+
+from jinja2 import Environment, StrictUndefined
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+
+from pipeline.diagnosis.causes import spelled
+from pipeline.foundations.colours import LIGHT, OUTCOMES
+from pipeline.report.pages.document import Bar, Bullets, Document, Picture, Table, Text
+
+INLINE = MarkdownIt("commonmark", {"html": False})
+CSS_PIXELS_PER_METRE = 96 / 0.0254
+
+
+def render(document: Document, pictures: Mapping[str, bytes]) -> str:
+    """The whole page.
+
+    Args:
+        pictures: for the address of every picture its PNG.
+    """
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"inline": _inline, "spelled": spelled, "anchor": _anchor}
+    environment.tests |= {
+        kind.__name__.lower(): lambda value, kind=kind: isinstance(value, kind)
+        for kind in (Text, Bullets, Table, Picture, Bar)
+    }
+    template = environment.from_string(files("pipeline.report.pages").joinpath("page.html").read_text(encoding="utf-8"))
+    shown = {
+        block.address: {"data": _data(pictures[block.address]), "width": shown_width(pictures[block.address])}
+        for block in document.blocks
+        if isinstance(block, Picture)
+    }
+    return template.render(document=document, pictures=shown, colours=OUTCOMES, light=LIGHT)
+
+
+def _inline(text: str) -> Markup:
+    return Markup(INLINE.renderInline(text))  # escaped by markdown-it, which lets no HTML pass
+
+
+def _anchor(title: str) -> str:
+    return "-".join("".join(letter if letter.isalnum() else " " for letter in title.lower()).split())
+
+
+def _data(png: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+
+
+def shown_width(png: bytes) -> int:
+    """Width in CSS pixels at which a point of the figure's text is a point on the page.
+
+    Args:
+        png: with its resolution (the chunk pHYs), as matplotlib writes it.
+    """
+    (width,) = struct.unpack(">I", png[16:20])
+    place = png.index(b"pHYs") + 4
+    (per_metre,) = struct.unpack(">I", png[place : place + 4])
+    return round(width / per_metre * CSS_PIXELS_PER_METRE)

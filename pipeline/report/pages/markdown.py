@@ -1,0 +1,31 @@
+"""The report as Markdown, for a terminal or a code review."""
+
+from pipeline.diagnosis.causes import spelled
+from pipeline.report.pages.document import Bar, Block, Bullets, Document, Picture, Table, Text
+
+
+def render(document: Document) -> str:
+    """The whole page, pictures by their addresses."""
+    parts = [f"# {document.title}", *map(_block, document.answer)]
+    for section in document.sections:
+        parts += [f"## {section.title}", *map(_block, section.blocks)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _block(block: Block) -> str:
+    match block:
+        case Text(markdown):
+            return markdown
+        case Bullets(items):
+            return "\n".join(f"* {item}" for item in items)
+        case Picture(address, says):
+            return f"![{says}]({address})"
+        case Table(columns, rows):
+            lines = [columns, ["---"] * len(columns), *([_cell(cell) for cell in row] for row in rows)]
+            return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _cell(cell: str | Bar) -> str:
+    if isinstance(cell, Bar):
+        return ", ".join(f"{count} {spelled(outcome)}" for outcome, count in cell.parts.items())
+    return cell.replace("|", r"\|")

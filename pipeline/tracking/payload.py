@@ -1,0 +1,274 @@
+"""What MLflow is to hold of a variant, as plain values: MLflow itself is not needed here.
+
+Metric names group by what stands before the last slash: the UI makes a section of charts of each group.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline.diagnosis.causes import CAUSES, LEARNED
+from pipeline.diagnosis.remedies import helps
+from pipeline.evaluation.variant import VariantEvaluation
+from pipeline.foundations import colours
+from pipeline.params.tracking import TrackingParams
+
+LAYER_SERIES = (
+    "gradient_mean_abs",
+    "gradient_norm",
+    "gradient_zero_share",
+    "probe_gradient_mean_abs",
+    "weight_l1",
+    "weight_change_l1",
+    "saturated_share",
+)
+JUDGED_BY = ("evaluation", "diagnosis")  # sections of params.yaml that say how a training is judged
+COLOUR = "mlflow.runColor"
+CURVE_SERIES = ("train_accuracy", "test_accuracy", "train_loss", "test_loss")
+PROFILE = "probe_gradient_mean_abs_median"
+
+
+@dataclass(frozen=True)
+class Point:
+    """One value of a metric; `step` is the epoch, or the layer in a profile across layers."""
+
+    key: str
+    value: float
+    step: int = 0
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """All parameters of a variant, by dotted name.
+
+    trained: what it was trained with, MLflow's parameters. judged: the thresholds; tags, for they may move.
+    """
+
+    trained: dict[str, str]
+    judged: dict[str, str]
+
+
+@dataclass(frozen=True)
+class ReplicaContent:
+    """A child run."""
+
+    name: str
+    params: dict[str, str]
+    tags: dict[str, str]
+    points: list[Point]
+    test_accuracy: float
+
+
+@dataclass(frozen=True)
+class VariantContent:
+    """A parent run, and its replicas.
+
+    fingerprint: of what was trained and what came of it; another one is another run.
+    judgement: of what the evaluation says of it; another one overwrites the run in place.
+    images: the figures that the UI is to set beside those of other runs. models: which replicas MLflow gets as Keras
+        models, by name.
+    """
+
+    variant: str
+    fingerprint: str
+    judgement: str
+    parameters: Parameters
+    description: str
+    points: list[Point]
+    replicas: list[ReplicaContent]
+    artifacts: dict[str, list[Path]]
+    images: list[Path]
+    models: dict[str, int]
+
+    @property
+    def best(self) -> ReplicaContent:
+        """The replica with the highest final test accuracy, of equals the first."""
+        return max(self.replicas, key=lambda replica: replica.test_accuracy)
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """What the receipt says of it."""
+        return {"fingerprint": self.fingerprint, "judgement": self.judgement}
+
+
+@dataclass(frozen=True)
+class VariantFiles:
+    """What the stages left of a variant.
+
+    trained: all outputs of training, and the data that it used. judged: all outputs of the evaluation.
+    artifacts: which of them MLflow gets, by folder. images: which figures the UI is to set beside those of other runs.
+    """
+
+    trained: list[Path]
+    judged: list[Path]
+    artifacts: dict[str, list[Path]]
+    images: list[Path]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Of what a variant's content is made: enough to tell whether it is published already.
+
+    trained: all parameters of the training by section, the resolved `variant` among them. judged: of the judgement.
+    """
+
+    variant: str
+    trained: Mapping[str, Mapping[str, Any]]
+    judged: Mapping[str, Mapping[str, Any]]
+    files: VariantFiles
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of what was trained and what came of it."""
+        return digest({**self.trained, "variant": {self.variant: self.trained["variant"]}}, self.files.trained)
+
+
+def not_published(sources: Iterable[Source], receipt: Mapping[str, Mapping[str, str]]) -> set[str]:
+    """The variants whose training MLflow does not hold yet, as far as the receipt can tell. Another judgement of the
+    same training needs no new models."""
+    return {each.variant for each in sources if receipt.get(each.variant, {}).get("fingerprint") != each.fingerprint}
+
+
+def assemble(
+    source: Source, evaluation: VariantEvaluation, models: dict[str, int], tracking: TrackingParams
+) -> VariantContent:
+    """All of a variant.
+
+    Args:
+        models: which replicas MLflow gets as Keras models, by name.
+    """
+    variant, own, files = source.variant, flattened(source.trained["variant"]), source.files
+    seed = source.trained["training"]["seed"]
+    return VariantContent(
+        variant=variant,
+        fingerprint=source.fingerprint,
+        judgement=digest({**tracking.model_dump(), **source.judged}, files.judged),
+        parameters=parameters(source.trained, source.judged),
+        description=description(variant, evaluation),
+        points=variant_points(evaluation, tracking),
+        replicas=[
+            replica_content(row, {"variant": variant, **own}, seed) for row in evaluation.replicas.to_dict("records")
+        ],
+        artifacts=files.artifacts,
+        images=files.images,
+        models=models,
+    )
+
+
+def parameters(trained: Mapping[str, Mapping[str, Any]], judged: Mapping[str, Mapping[str, Any]]) -> Parameters:
+    """As MLflow gets them; arguments as of `Source`."""
+    shared = {name: section for name, section in trained.items() if name != "variant"}
+    return Parameters({**flattened(trained["variant"]), **flattened(shared)}, flattened(judged))
+
+
+def digest(values: Any, files: Iterable[Path]) -> str:
+    """SHA-256 of values (as JSON) and of files (names and bytes)."""
+    total = hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode())
+    for path in sorted(files):
+        total.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()
+
+
+def flattened(sections: Mapping[str, Any]) -> dict[str, str]:
+    """Nested parameters under dotted names; `{class_name: SGD, config: {momentum: 0.9}}` reads as optimizer = SGD,
+    optimizer.momentum = 0.9."""
+    return dict(_flat(sections, ()))
+
+
+def _flat(value: Any, path: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping) and "class_name" in value:
+        yield ".".join(path), str(value["class_name"])
+        yield from _flat(value.get("config", {}), path)
+    elif isinstance(value, Mapping):
+        for key, below in value.items():
+            yield from _flat(below, (*path, str(key)))
+    else:
+        yield ".".join(path), str(list(value) if isinstance(value, tuple) else value)
+
+
+def description(variant: str, evaluation: VariantEvaluation) -> str:
+    """The verdict, and the result in two sentences (Markdown)."""
+    metrics, diagnosis = evaluation.metrics, evaluation.diagnosis
+    learned, accuracy, living = metrics["learned"], metrics["test_accuracy"], metrics["living"]
+    low, high = (100 * end for end in learned["interval"])
+    return (
+        f"**{variant}: {learned['count']} of {metrics['replicas']} replicas learned** "
+        f"(95% interval {low:.0f} to {high:.0f}%), with a median test accuracy of {accuracy['median']:.3f} "
+        f"(quartiles {accuracy['q25']:.3f} to {accuracy['q75']:.3f}).\n\n"
+        f"{diagnosis.verdict}{helps(diagnosis.remedies)}\n\n"
+        f"{living['at_start']} of them had no dead layer before training and {living['at_end']} at its end; "
+        "gradient statistics are medians over those living at each epoch, whose share is `alive_share`."
+    )
+
+
+def variant_points(evaluation: VariantEvaluation, params: TrackingParams) -> list[Point]:
+    """All metrics of a parent run. Values that are missing or not finite are left out: MLflow would store inf as a
+    huge number."""
+    metrics, curves, layers = evaluation.metrics, evaluation.curves, evaluation.layers
+    points = [
+        Point("learned_rate", metrics["learned"]["rate"]),
+        Point("learned_rate_low", metrics["learned"]["interval"][0]),
+        Point("learned_rate_high", metrics["learned"]["interval"][1]),
+        Point("diverged", metrics["diverged"]),
+    ]
+    for name in ("test_accuracy", "train_accuracy", "epochs_to_learn"):
+        points += [Point(f"{name}_{key}", value) for key, value in metrics[name].items() if value is not None]
+    points += [Point(f"outcomes/{cause}", count) for cause, count in metrics["outcomes"].items()]
+    points += _series(curves, "learned_share", "learned_share")
+    points += _series(curves, "alive_share", "alive_share")
+    for name in CURVE_SERIES:
+        part, kind = name.split("_")
+        for quartile in ("median", "q25", "q75"):
+            points += _series(curves, f"{name}_{quartile}", f"{kind}/{part}_{quartile}")
+    recorded = np.unique(layers.epoch)
+    for layer, rows in layers[layers.epoch.isin(log_spaced(recorded, params.layer_epochs))].groupby("layer"):
+        for name in LAYER_SERIES:
+            points += _series(rows, f"{name}_median", f"{name}/layer_{layer:02d}")
+    for epoch in log_spaced(recorded, params.profile_epochs):
+        points += _profile(layers[layers.epoch == epoch], int(epoch))
+    return [point for point in points if math.isfinite(point.value)]
+
+
+def _series(table: pd.DataFrame, column: str, key: str) -> list[Point]:
+    return [Point(key, float(value), int(epoch)) for epoch, value in zip(table.epoch, table[column], strict=True)]
+
+
+def _profile(rows: pd.DataFrame, epoch: int) -> list[Point]:
+    """Across the layers, one line a run: the layer is the step. Twice, for the UI's axis is linear."""
+    points = []
+    for layer, value in zip(rows.layer, rows[PROFILE], strict=True):
+        points.append(Point(f"gradient_profile/epoch_{epoch:04d}", float(value), int(layer)))
+        if value > 0:
+            points.append(Point(f"gradient_profile_log10/epoch_{epoch:04d}", math.log10(value), int(layer)))
+    return points
+
+
+def log_spaced(epochs: np.ndarray, count: int) -> np.ndarray:
+    """At most `count` of the sorted `epochs`, dense at first: the first, the last, and log-spaced between."""
+    wanted = np.geomspace(1, len(epochs), count)
+    return epochs[np.unique(np.round(wanted).astype(int)) - 1]
+
+
+def replica_content(row: Mapping[str, Any], params: Mapping[str, str], seed: int) -> ReplicaContent:
+    """A replica's run, from its row of the evaluation's table and its variant's parameters.
+
+    All numbers of the row are metrics, the evidence too: box plots and parallel coordinates take nothing else.
+    """
+    values = {key: float(value) for key, value in row.items() if key not in ("replica", "outcome", "cause")}
+    outcome, cause = str(row["outcome"]), str(row["cause"])
+    values["learned"] = float(outcome == LEARNED)
+    return ReplicaContent(
+        name=f"replica {row['replica']:03d}",
+        params={**params, "seed": str(seed), "replica": str(row["replica"])},
+        tags={"outcome": outcome, "cause": cause, COLOUR: colours.OUTCOMES[cause if cause in CAUSES else outcome]},
+        points=[Point(key, value) for key, value in values.items() if math.isfinite(value)],
+        test_accuracy=float(row["test_accuracy"]),
+    )

@@ -1,0 +1,70 @@
+"""What MLflow is to hold of a study, as plain values: a run for it, and a run for each cell below."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pipeline.diagnosis.causes import CAUSES, LEARNED
+from pipeline.tracking.payload import Parameters, Point, ReplicaContent, VariantContent, digest, flattened
+
+NUMBERS = (
+    "replicas",
+    "learned_rate",
+    "learned_low",
+    "learned_high",
+    "difference",
+    "difference_low",
+    "difference_high",
+    "extra_epochs",
+    "test_accuracy_median",
+    "epochs_to_learn_median",
+)
+
+
+def assemble_study(
+    name: str,
+    cells: pd.DataFrame,
+    recipes: Mapping[str, Mapping[str, Any]],
+    answer: str,
+    data: Sequence[Path],
+    artifacts: Mapping[str, Sequence[Path]],
+) -> VariantContent:
+    """All of a study.
+
+    Args:
+        cells: its table. recipes: `variant` and `training` of each cell. answer: its page's first part (Markdown).
+        data: both parts of the split. artifacts: what MLflow gets, by folder; `figures` stand side by side in the UI.
+    """
+    counts = {effect: int((cells.effect == effect).sum()) for effect in ("helps", "harms", "undecided")}
+    return VariantContent(
+        variant=name,
+        fingerprint=digest({"study": name, "cells": recipes}, data),
+        judgement=digest({}, [path for paths in artifacts.values() for path in paths]),
+        parameters=Parameters({"study": name, "cells": str(len(cells))}, {}),
+        description=answer,
+        points=[Point(f"cells/{effect}", count) for effect, count in counts.items()],
+        replicas=[_cell(row, recipes[row["cell"]], name) for row in cells.to_dict("records")],
+        artifacts={folder: list(paths) for folder, paths in artifacts.items()},
+        images=list(artifacts["figures"]),
+        models={},
+    )
+
+
+def _cell(row: Mapping[str, Any], recipe: Mapping[str, Any], study: str) -> ReplicaContent:
+    values = {name: float(row[name]) for name in NUMBERS}
+    values |= {f"outcomes/{fate}": float(row[fate]) for fate in (LEARNED, *CAUSES)}
+    tags = {"effect": str(row["effect"]), "changes": "" if pd.isna(row["changes"]) else str(row["changes"])}
+    return ReplicaContent(
+        name=str(row["cell"]),
+        params={"study": study, "cell": str(row["cell"]), **flattened(recipe["variant"]), **_budget(recipe)},
+        tags=tags,
+        points=[Point(key, value) for key, value in values.items() if math.isfinite(value)],
+        test_accuracy=float(row["test_accuracy_median"]),
+    )
+
+
+def _budget(recipe: Mapping[str, Any]) -> dict[str, str]:
+    return flattened({"training": recipe["training"]})

@@ -1,0 +1,116 @@
+"""A replica's history as TensorBoard's events: curves and histograms, the epoch as the step.
+
+TensorBoard's own messages, without TensorFlow. Nothing here is a clock: an event's wall time is its epoch in seconds,
+so the same history gives the same bytes.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import xarray as xr
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
+from tensorboard.compat.proto.tensor_pb2 import TensorProto
+from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
+from tensorboard.compat.proto.types_pb2 import DT_FLOAT
+from tensorboard.plugins.histogram.metadata import create_summary_metadata as histogram_metadata
+from tensorboard.plugins.scalar.metadata import create_summary_metadata as scalar_metadata
+
+from pipeline.history.record import CURVES, LAYER_VALUES
+from pipeline.tracking.tensorboard import bins
+
+FILE_VERSION: Final = "brain.Event:2"  # without it TensorBoard takes the file for one of another kind
+LAYER_SCALARS: Final = ("gradient_mean_abs", "probe_gradient_mean_abs")
+STEP: Final = "The step is the epoch: 0 is before training."
+GRADIENT: Final = f"""The gradient of this kernel on the full training set, entry by entry, in the loss's own unit.
+All layers of a run have one axis, so one that is a mere spike at 0 gets little beside the others; how little,
+`gradient_log10` shows. {STEP}"""
+GRADIENT_LOG10: Final = f"""How large the entries of this kernel's gradient are: **x = log10 |g|**, so -2 is 0.01 and
+each step to the left ten times less. All charts have one axis. A *vanishing* gradient lies farther left the nearer
+its layer is to the input; the leftmost bin, below -12, is **zero**: nothing arrives, as below a *dead* layer. {STEP}"""
+KERNEL: Final = f"The weights of this layer's kernel; the outermost bins are open. {STEP}"
+
+
+@dataclass(frozen=True)
+class Series:
+    """One tag's values by epoch."""
+
+    tag: str
+    metadata: SummaryMetadata
+    values: dict[int, TensorProto]
+
+
+def events(history: xr.Dataset, position: int) -> Iterator[Event]:
+    """All events of the replica at `position`, in the order of the epochs; without histograms where none are recorded.
+
+    Tags group by layer: `hidden_01/kernel`, `hidden_01/kernel/gradient`, ..., `accuracy/test`, `loss/train`.
+    """
+    replica = history.isel(replica=position)
+    series = [*_curves(replica), *_layer_scalars(replica)]
+    if "gradient_histogram" in history:
+        series += _histograms(replica)
+    yield Event(file_version=FILE_VERSION)
+    described: set[str] = set()
+    for epoch in history.epoch.values.tolist():
+        values = []
+        for each in series:
+            if epoch in each.values:
+                metadata = None if each.tag in described else each.metadata  # TensorBoard keeps a tag's first
+                values.append(Summary.Value(tag=each.tag, metadata=metadata, tensor=each.values[epoch]))
+                described.add(each.tag)
+        yield Event(step=epoch, wall_time=epoch, summary=Summary(value=values))
+
+
+def layer_names(layers: int) -> list[str]:
+    """The names of the layers, as the network has them."""
+    return [*(f"hidden_{number:02d}" for number in range(1, layers)), "output"]
+
+
+def _curves(replica: xr.Dataset) -> Iterator[Series]:
+    for name, text in CURVES.items():
+        part, what = name.split("_")
+        yield _scalar(f"{what}/{part}", text, replica[name])
+
+
+def _layer_scalars(replica: xr.Dataset) -> Iterator[Series]:
+    for layer, name in enumerate(layer_names(replica.sizes["layer"])):
+        for value in LAYER_SCALARS:
+            yield _scalar(f"{name}/kernel/{value}", LAYER_VALUES[value], replica[value].isel(layer=layer))
+
+
+def _histograms(replica: xr.Dataset) -> Iterator[Series]:
+    gradients, weights = replica.gradient_histogram.values, replica.weight_histogram.values  # [epoch, layer, bin]
+    gradient_edges, weight_edges = replica.gradient_bin.values[1:], replica.weight_bin.values[1:]
+    epochs = replica.recorded_epoch.values.tolist()
+    raw, shown = bins.closed_by_ratio(gradient_edges), bins.symmetric(gradients, gradient_edges)
+    decades, linear = bins.decades(gradient_edges), bins.closed_by_step(weight_edges)
+    for layer, name in enumerate(layer_names(replica.sizes["layer"])):
+        tag, gradient, kernel = f"{name}/kernel", gradients[:, layer], weights[:, layer]
+        yield _histogram(tag, KERNEL, epochs, kernel, linear, bins.occupied(kernel))
+        yield _histogram(f"{tag}/gradient", GRADIENT, epochs, gradient, raw, shown)
+        yield _histogram(
+            f"{tag}/gradient_log10", GRADIENT_LOG10, epochs, bins.magnitudes(gradient), decades, slice(None)
+        )
+
+
+def _scalar(tag: str, text: str, values: xr.DataArray) -> Series:
+    """What is missing before the first step is left out; what is not a number later on is shown as such."""
+    (epochs,) = values.indexes.values()
+    by_epoch = dict(zip(epochs.tolist(), values.values, strict=True))
+    known = {epoch: _tensor(value) for epoch, value in by_epoch.items() if epoch > 0 or not np.isnan(value)}
+    return Series(tag, scalar_metadata(None, f"{text[0].upper()}{text[1:]}. {STEP}"), known)
+
+
+def _histogram(tag: str, text: str, epochs: list[int], counts: np.ndarray, edges: np.ndarray, shown: slice) -> Series:
+    """Args: `counts` [epoch, bin], `edges` [bin + 1]. An epoch at which no entry is a number is left out."""
+    left, right, counts = edges[:-1][shown], edges[1:][shown], counts[:, shown]
+    by_epoch = zip(epochs, counts, strict=True)
+    values = {epoch: _tensor(bins.buckets(left, right, row)) for epoch, row in by_epoch if row.any()}
+    return Series(tag, histogram_metadata(None, text), values)
+
+
+def _tensor(values: np.ndarray) -> TensorProto:
+    shape = TensorShapeProto(dim=[TensorShapeProto.Dim(size=size) for size in np.shape(values)])
+    return TensorProto(dtype=DT_FLOAT, tensor_shape=shape, tensor_content=np.asarray(values, "<f4").tobytes())

@@ -1,0 +1,160 @@
+"""`make ui`: MLflow's pages on this machine, opened where the runs stand side by side."""
+
+import argparse
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import webbrowser
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+
+from pipeline.foundations.errors import UserError, reported_in_one_line
+from pipeline.foundations.files import root
+from pipeline.params.params import read
+from pipeline.tracking import current, store
+from pipeline.tracking.payload import Parameters, parameters
+from pipeline.tracking.tags import COMPLETE, search_for
+from pipeline.tracking.ui import addresses
+from pipeline.tracking.views import ALL, EVERYTHING, OF_PAIR, PREFIX
+
+STARTS_WITHIN = 180  # seconds; it takes some 20
+ENDS_WITHIN = 3  # seconds, before it is killed: it would wait for open pages
+LOG = store.STORE / "server.log"
+
+
+def main(host: str, port: int) -> None:
+    """Print the addresses; serve the repository's own store until interrupted, and open the browser on it.
+
+    Raises:
+        UserError: nothing has been published yet, or the store does not answer, or the server cannot start.
+    """
+    params = read()
+    name, pair = params.tracking.experiment, params.comparison.pair or ()
+    wanted = {variant: parameters(params.trained_with(variant), params.judged_by) for variant in params.variants}
+    uri = store.tracking_uri()
+    remote = uri.startswith(("http://", "https://"))
+    base = uri.rstrip("/") if remote else f"http://{host}:{port}"
+    page = _print_addresses(uri, base, name, wanted, pair)
+    if remote:
+        _open(page)
+        return
+    _expect_free(host, port)
+    print("the server takes some 20 seconds to start; stop it with Ctrl-C", flush=True)
+    try:
+        with _serving(uri, host, port) as server:
+            _wait_until_it_answers(server, f"{base}/health")
+            print("ready", flush=True)
+            _open(page)
+            server.wait()
+    except KeyboardInterrupt:
+        return
+    raise UserError(f"MLflow's server has ended: {LOG} says why")
+
+
+def _print_addresses(uri: str, base: str, name: str, wanted: Mapping[str, Parameters], pair: Sequence[str]) -> str:
+    """Say where to look; the page of all variants, as params.yaml has them now, is the one to begin with.
+
+    In the store of this repository the runs of what params.yaml says are marked anew: it may have been edited, or an
+    edit taken back, since they were published. On a server that is left to whoever publishes.
+    """
+    with store.readable_errors(uri), store.locked():
+        client = store.connect(uri)
+        experiment = client.get_experiment_by_name(name)
+        if experiment is None:
+            raise UserError(f"MLflow store {uri}: no experiment {name}: `make repro` or `make publish` makes it")
+        number = experiment.experiment_id
+        if store.is_own():
+            current.arrange(client, number, wanted, pair)
+        found = current.runs_of(client, number, wanted)
+    page = addresses.found(base, number, search_for(COMPLETE))
+    if PREFIX + ALL in experiment.tags:
+        page = addresses.view(base, number, ALL)
+    print(f"all variants, charts beside them: {page}")
+    if pair and PREFIX + OF_PAIR in experiment.tags:
+        print(f"{' over '.join(pair)}, chart by chart: {addresses.view(base, number, OF_PAIR)}")
+    if pair and set(pair) <= found.keys():
+        runs = [found[variant].info.run_id for variant in pair]
+        print(f"{' beside '.join(pair)}, in numbers: {addresses.comparison(base, number, runs)}")
+    if PREFIX + EVERYTHING in experiment.tags:
+        print(f"experiments and earlier recipes too: {addresses.view(base, number, EVERYTHING)}")
+    missing = [variant for variant in wanted if variant not in found]
+    if missing:
+        print(f"not published as params.yaml says now: {', '.join(missing)}; `make repro` does that")
+    sys.stdout.flush()
+    return page
+
+
+def _expect_free(host: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a server that has just ended is no hindrance
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise UserError(
+                f"port {port} of {host}: {error.strerror}: must be free; name another with `make ui PORT=5001`"
+            ) from None
+
+
+@contextmanager
+def _serving(uri: str, host: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """The server and its helper processes: a group of their own, which ends with this block.
+
+    Ctrl-C reaches only this process, so that they end in order and without a word.
+    """
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, "--workers", "1"]
+    environment = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
+    for name in (signal.SIGTERM, signal.SIGHUP):  # a closed terminal must not leave it behind
+        signal.signal(name, signal.default_int_handler)
+    with (root() / LOG).open("wb") as log:
+        server = subprocess.Popen(
+            [*command, "--host", host, "--port", str(port)],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            yield server
+        finally:
+            _end(server)
+
+
+def _end(server: subprocess.Popen[bytes]) -> None:
+    for name in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(server.pid, name)
+        with suppress(subprocess.TimeoutExpired):
+            server.wait(ENDS_WITHIN)
+
+
+def _wait_until_it_answers(server: subprocess.Popen[bytes], address: str) -> None:
+    end = time.monotonic() + STARTS_WITHIN
+    while server.poll() is None and time.monotonic() < end:
+        try:
+            urllib.request.urlopen(address, timeout=5).close()
+            return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.3)
+    raise UserError(f"MLflow's server does not answer at {address}: {LOG} says why")
+
+
+def _open(page: str) -> None:
+    """In the web browser, where there is one to be seen."""
+    seen = sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    if seen and not os.environ.get("CI"):
+        webbrowser.open(page)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Look at the runs in MLflow's pages.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=5000)
+    arguments = parser.parse_args()
+    with reported_in_one_line():
+        main(arguments.host, arguments.port)
