@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 unexport PYTHONHOME PYTHONPATH
 
-.PHONY: help repro studies test unit setup ui tensorboard publish check format deps bench figures lock
+.PHONY: help repro studies test unit setup ui tensorboard publish check format bench figures lock
 .DEFAULT_GOAL := help
 
 help:
@@ -22,7 +22,7 @@ help:
 	@echo "make tensorboard   histograms of gradients and weights, and curves, in TensorBoard"
 	@echo "make check    format, lint, types                make format   mend format and imports"
 	@echo "make bench    speed and memory, as ratios        make figures  renew the README's figures"
-	@echo "make deps     renew the stages' dependencies     make lock     renew both locks of packages"
+	@echo "make lock     renew both locks of packages"
 
 repro: setup
 	@python3 -m pipeline.repro
@@ -56,10 +56,6 @@ tensorboard: setup
 
 publish: setup
 	@python3 -m pipeline.stages.track
-
-# The lists of dependencies in dvc.yaml and studies/dvc.yaml, by what the stages import.
-deps: setup
-	@python3 tests/imports.py
 
 check: setup
 	@ruff format --check . && ruff check . && mypy

@@ -18,10 +18,10 @@ import xarray as xr
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.data.splits import load_split
+from pipeline.data.split_files import load_split
 from pipeline.diagnosis.causes import ALARMS, alarms
 from pipeline.evaluation.files import load_evaluation
-from pipeline.history.runs import load_history, load_weights
+from pipeline.history.files import load_history, load_weights
 from pipeline.params.params import read
 
 DEAD, SATURATED = "dead", "saturated"

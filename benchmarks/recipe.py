@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.data.generate import generate
 from pipeline.data.points import Split
+from pipeline.data.sources import generate
 from pipeline.data.split import split
 from pipeline.foundations.seeds import Shuffles, derived_seed
 from pipeline.models import uniform

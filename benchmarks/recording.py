@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from statistics import median
 
-from pipeline.data.generate import generate
+from pipeline.data.sources import generate
 from pipeline.data.split import split
 from pipeline.params.params import read
 from pipeline.training.replicas import train

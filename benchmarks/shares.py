@@ -3,7 +3,7 @@
 `python3 -m benchmarks.shares` trains 6,300 replicas, by params.yaml but for their number and the seed.
 """
 
-from pipeline.data.generate import generate
+from pipeline.data.sources import generate
 from pipeline.data.split import split
 from pipeline.params.params import read
 from pipeline.training.replicas import train

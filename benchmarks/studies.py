@@ -25,7 +25,7 @@ MEMORY = (30, 100, 300, 1000, 3000)
 
 def study(workers: int) -> None:
     """Train the cells in this process's folder; the store lies under DVC_ROOT."""
-    from pipeline.data.generate import generate
+    from pipeline.data.sources import generate
     from pipeline.data.split import split
     from pipeline.params.params import read
     from pipeline.studies import sources
@@ -71,7 +71,7 @@ def cluster(workers: int) -> Iterator[str]:
 
 def memory(replicas: int) -> None:
     """Print the peak of memory of one training."""
-    from pipeline.data.generate import generate
+    from pipeline.data.sources import generate
     from pipeline.data.split import split
     from pipeline.params.params import read
     from pipeline.training.replicas import train

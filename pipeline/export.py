@@ -1,13 +1,37 @@
-"""Export any replica of a trained variant as a Keras model: `python3 -m pipeline.export relu_15 7 replica.keras`."""
+"""Keras models of single replicas, made from what training left; as `.keras` files whose bytes depend on nothing else.
+
+    python3 -m pipeline.export relu_15 7 replica.keras
+
+Training leaves weights and recipe, of which any replica's model follows: it need not import Keras to save one. A model
+takes raw inputs: their scaling, as it was when the replica was trained, is its first layer.
+"""
 
 import argparse
+import json
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from pipeline.artifacts.models import replica_model, save_model
+import numpy as np
+
 from pipeline.foundations.errors import UserError, reported_in_one_line
+from pipeline.foundations.files import replacing
+from pipeline.foundations.tensorflow import keras
+from pipeline.history.files import (
+    expect_recipe,
+    load_history,
+    load_recipe,
+    load_scaling,
+    load_weights,
+    recipe_path,
+    weights_path,
+)
 from pipeline.history.record import best_replica, median_replica
-from pipeline.history.runs import expect_recipe, load_history, load_scaling
+from pipeline.models.network import build
+from pipeline.params.file import check
 from pipeline.params.params import read
+from pipeline.params.variants import VariantParams
 
 CHOSEN = {"median": median_replica, "best": best_replica}
 
@@ -36,6 +60,74 @@ def main(variant: str, replica: str, target: Path) -> None:
     """
     expect_recipe(variant, read().trained_with(variant))
     export(variant, replica, target)
+
+
+def replica_model(variant: str, replica: int) -> keras.Model:
+    """The network of a trained variant, with the weights of one replica.
+
+    Raises:
+        UserError: the variant is not trained, what training left is damaged, or there is no such replica.
+    """
+    (model,) = replica_models(variant, [replica])
+    return model
+
+
+def replica_models(variant: str, replicas: Sequence[int]) -> Iterator[keras.Model]:
+    """As `replica_model`, for several replicas: one model, built once, that gets the weights of one after the other."""
+    stacks, weights = load_weights(variant), weights_path(variant)
+    recipe = check(load_recipe(variant)["variant"], str(recipe_path(variant)), VariantParams)
+    scaling = load_scaling(variant)
+    model = build(recipe, len(scaling.names), variant, scaling).model
+    trained = min(len(stack) for stack in stacks.values())
+    for replica in replicas:
+        if not 0 <= replica < trained:
+            raise UserError(f"replica {replica}: {variant} has {trained}: must be 0 to {trained - 1}")
+        assign(model, {name: stack[replica] for name, stack in stacks.items()}, weights)
+        yield model
+
+
+def assign(model: keras.Model, weights: Mapping[str, np.ndarray], path: Path) -> None:
+    """Give every variable of `model` the value that `weights`, which came from the file `path`, has for its path.
+
+    Raises:
+        UserError: the weights do not fit the model.
+    """
+    for variable in model.variables:
+        value = weights.get(variable.path)
+        if value is None or value.shape != tuple(variable.shape):
+            found = "missing" if value is None else f"of shape {value.shape}"
+            raise UserError(f"{path}: weights of {variable.path} are {found}: must be of shape {tuple(variable.shape)}")
+        variable.assign(value)
+
+
+def save_model(model: keras.Model, path: Path) -> None:
+    """Save a model.
+
+    A `.keras` file holds the time at which it was saved and, as ids of shared objects, addresses in memory: the first
+    is taken out, the others are numbered anew.
+    """
+    with replacing(path) as temporary:
+        model.save(temporary)
+        _make_reproducible(temporary)
+
+
+def _make_reproducible(path: Path) -> None:
+    with zipfile.ZipFile(path) as archive:
+        entries = {name: archive.read(name) for name in archive.namelist()}
+    metadata = json.loads(entries["metadata.json"])
+    metadata.pop("date_saved", None)
+    entries["metadata.json"] = json.dumps(metadata).encode()
+    numbers: dict[int, int] = {}
+
+    def renumbered(item: dict[str, Any]) -> dict[str, Any]:
+        if "shared_object_id" in item:
+            item["shared_object_id"] = numbers.setdefault(item["shared_object_id"], len(numbers) + 1)
+        return item
+
+    entries["config.json"] = json.dumps(json.loads(entries["config.json"], object_hook=renumbered)).encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in entries.items():
+            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content)
 
 
 if __name__ == "__main__":

@@ -5,9 +5,15 @@ import re
 import subprocess
 import sys
 
-from pipeline import check, results
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from pipeline import check
 from pipeline.foundations.errors import reported_in_one_line
 from pipeline.params.params import read
+from pipeline.report.content import results
+from pipeline.report.files import PAGE, load_variants
 from pipeline.studies.files import forget_tried
 
 STUDIES = "studies/dvc.yaml"
@@ -51,6 +57,20 @@ def _has_remote() -> bool:
     return bool(subprocess.run(["dvc", "remote", "list"], capture_output=True, check=False).stdout.strip())
 
 
+def show() -> None:
+    """The result in a terminal, and the commands that show more."""
+    found = results(load_variants()).drop(columns="quartiles")  # eighty columns hold no more
+    table = Table(box=box.SIMPLE, padding=(0, 1))
+    for column in found:
+        longest = max(len(text) for text in found[column])
+        table.add_column(column, min_width=longest)  # a header may wrap, a value may not
+    for row in found.itertuples(index=False):
+        table.add_row(*row)
+    console = Console()
+    console.print(table)
+    console.print(f"Open {PAGE}; compare the runs in MLflow: [bold]make ui[/bold]")
+
+
 def main(studies: bool) -> None:
     """Check, reproduce, publish, show.
 
@@ -66,7 +86,7 @@ def main(studies: bool) -> None:
         from pipeline.stages import track  # here, for it takes a second to import
 
         track.main()
-    results.main()
+    show()
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ from filelock import FileLock
 from hypothesis import HealthCheck, settings
 from workspace import Workspace
 
-from pipeline.data.generate import generate
 from pipeline.data.points import Scaling, Split
+from pipeline.data.sources import generate
 from pipeline.data.split import split
 from pipeline.params.data import DataParams
 from pipeline.params.split import SplitParams

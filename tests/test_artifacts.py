@@ -15,15 +15,15 @@ import xarray as xr
 from conftest import training, variant
 
 from pipeline import export
-from pipeline.artifacts import models
-from pipeline.data import raw as points
-from pipeline.data import splits
+from pipeline.data import raw_files as points
+from pipeline.data import split_files as splits
 from pipeline.data.points import Scaling, Split
-from pipeline.foundations import files, tables
-from pipeline.foundations.arrays import packed
+from pipeline.foundations import files
+from pipeline.foundations import formats as tables
 from pipeline.foundations.errors import UserError
+from pipeline.foundations.formats import packed
 from pipeline.foundations.tensorflow import keras
-from pipeline.history import runs
+from pipeline.history import files as runs
 from pipeline.history.record import best_replica, median_replica
 from pipeline.params.variants import VariantParams
 from pipeline.tracking.receipt import load_receipt
@@ -91,7 +91,7 @@ def raw(inputs: np.ndarray, scaling: Scaling) -> np.ndarray:
 def test_a_model_comes_back_and_predicts_what_was_recorded(result: Trained, circles: Split, scaling: Scaling) -> None:
     path = Path("x/replica.keras")
     saved(result, variant(), scaling)
-    models.save_model(models.replica_model("v", 2), path)
+    export.save_model(export.replica_model("v", 2), path)
     predicted = keras.models.load_model(path).predict(raw(circles.test.inputs, scaling), verbose=0)[:, 0]
     np.testing.assert_allclose(predicted, result.predictions.test_probability[2], rtol=1e-5, atol=1e-6)
 
@@ -100,7 +100,7 @@ def test_the_bytes_hold_no_clock_and_no_address(result: Trained, scaling: Scalin
     written = []
     for _ in range(2):
         saved(result, variant(), scaling)
-        models.save_model(models.replica_model("v", 0), Path("m.keras"))
+        export.save_model(export.replica_model("v", 0), Path("m.keras"))
         names = [Path("m.keras"), *sorted(Path("runs/v").iterdir())]
         written.append([path.read_bytes() for path in names])
         time.sleep(1.1)  # a clock of whole seconds would have moved
@@ -221,7 +221,7 @@ def test_the_median_and_the_best_replica_can_be_exported(
 ) -> None:
     saved(result, variant(), scaling)
     export.export("v", name, Path("named.keras"))
-    models.save_model(models.replica_model("v", chosen(result.history)), Path("numbered.keras"))
+    export.save_model(export.replica_model("v", chosen(result.history)), Path("numbered.keras"))
     assert Path("named.keras").read_bytes() == Path("numbered.keras").read_bytes()
 
 
@@ -244,7 +244,7 @@ def test_a_model_with_all_that_variants_can_say_loads_where_this_project_is_not(
     )
     made = train(recipe, "v", circles, training())
     saved(made, recipe, scaling)
-    models.save_model(models.replica_model("v", 1), tmp_path / "v.keras")
+    export.save_model(export.replica_model("v", 1), tmp_path / "v.keras")
     assert b"pipeline" not in zipfile.ZipFile(tmp_path / "v.keras").read("config.json")
     np.save(tmp_path / "inputs.npy", raw(circles.test.inputs, scaling))
     np.save(tmp_path / "expected.npy", made.predictions.test_probability.values[1])
@@ -260,11 +260,11 @@ def test_weights_that_do_not_fit_are_refused(result: Trained, scaling: Scaling) 
     with pytest.raises(
         UserError, match=r"weights of hidden_01/kernel are of shape \(2, 3\): must be of shape \(2, 4\)"
     ):
-        models.replica_model("v", 0)
+        export.replica_model("v", 0)
     runs.save_run("v", result.history, result.predictions, {"output/bias": np.zeros((4, 1))})
     with pytest.raises(UserError, match=r"weights.npz: weights of hidden_01/kernel are missing: must be of shape"):
-        models.replica_model("v", 0)
+        export.replica_model("v", 0)
     runs.save_recipe("v", {"variant": variant().model_dump(mode="json") | {"units": 0}, "inputs": []})
     runs.save_run("v", result.history, result.predictions, result.weights)
     with pytest.raises(UserError, match=r"^runs/v/recipe.json.units: 0: must be"):
-        models.replica_model("v", 0)
+        export.replica_model("v", 0)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.data.generate import generate
+from pipeline.data.sources import generate
 from pipeline.data.split import split
 from pipeline.foundations.errors import UserError
 from pipeline.params.data import DataParams

@@ -1,5 +1,6 @@
 """The whole pipeline at work: what DVC runs, what MLflow holds afterwards, and what a user reads when it goes wrong."""
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -131,10 +132,10 @@ def test_metrics_files_keep_their_contract(finished: Workspace, variant: str) ->
 def test_published_models_predict_what_was_recorded(finished: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """The Keras models in MLflow are the median and the best replica: of raw points, not scaled ones, they predict what
     training wrote down of the test set."""
-    from pipeline.data.raw import load_points
+    from pipeline.data.raw_files import load_points
     from pipeline.foundations.tensorflow import keras  # noqa: F401 -- before MLflow imports Keras, which is set up here
+    from pipeline.history.files import load_history, load_predictions
     from pipeline.history.record import best_replica, median_replica
-    from pipeline.history.runs import load_history, load_predictions
 
     import mlflow.keras  # isort: skip
 
@@ -242,6 +243,47 @@ def test_added_variant_runs_alone_and_leaves_no_ghost(workspace: Workspace) -> N
 
     workspace.edit({"variants.wide": {"hidden_layers": 1, "units": 7}})
     assert workspace.repro().restored == {"train@wide", "evaluate@wide", "compare"}
+
+
+# A file of each room, and the stages that are stale once it is another.
+ALL_OF = {stage: {f"{stage}@small", f"{stage}@tanh_1"} for stage in ("train", "evaluate")}
+JUDGED = {*ALL_OF["evaluate"], "compare", "track"}
+STALE: dict[str, set[str]] = {
+    "pipeline/data/sources.py": {"generate", "track"},
+    "pipeline/data/split.py": {"split", "track"},
+    "pipeline/history/record.py": ALL_OF["train"] | JUDGED,
+    "pipeline/models/network.py": ALL_OF["train"] | {"track"},
+    "pipeline/training/stacked/engine.py": ALL_OF["train"],
+    "pipeline/training/compiled/passes.py": ALL_OF["train"],
+    "pipeline/diagnosis/remedies.py": JUDGED,
+    "pipeline/evaluation/intervals.py": JUDGED,
+    "pipeline/report/figures/accuracy.py": ALL_OF["evaluate"] | {"compare"},
+    "pipeline/report/pages/page.html": {"compare"},
+    "pipeline/tracking/views.py": {"track"},
+    "pipeline/export.py": {"track"},
+    "pipeline/studies/run.py": set(),
+    "pipeline/params/training.py": set(),
+    "pipeline/foundations/errors.py": {"compare", "track"},
+    "pipeline/foundations/seeds.py": ALL_OF["train"] | {"compare", "track"},
+}
+
+
+def test_a_file_of_each_room_makes_just_its_stages_stale(workspace: Workspace) -> None:
+    """By what DVC itself says of each, one after the other."""
+    for name, stages in STALE.items():
+        path = workspace.folder / name
+        before = path.read_bytes()
+        path.write_bytes(before + b"\n")
+        status = json.loads(workspace.run("dvc", "status", "--json").stdout)
+        changed = {stage for stage, found in status.items() if any("changed deps" in each for each in found)}
+        of_code = {stage for stage in changed if name.startswith(tuple(code_of(status[stage])))}
+        assert of_code == stages, name
+        path.write_bytes(before)
+
+
+def code_of(found: list[dict]) -> list[str]:
+    """The places of code that DVC names as changed."""
+    return [place for each in found for place in each.get("changed deps", {}) if place.startswith("pipeline/")]
 
 
 # The store

@@ -23,7 +23,7 @@ from pipeline.evaluation import files as evaluations
 from pipeline.evaluation import summary
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import replacing_folder
-from pipeline.history import runs
+from pipeline.history import files as runs
 from pipeline.history.record import GRADIENT_EDGES, WEIGHT_EDGES
 from pipeline.models.network import build
 from pipeline.params import params as parameters
@@ -290,7 +290,7 @@ def test_it_writes_and_serves_without_tensorflow(workspace: Path) -> None:
     """For real: in a process of its own, asked over HTTP as the page asks, by what lies in sys.modules."""
     code = """
 import json, sys, time, urllib.request
-from pipeline import tensorboard
+from pipeline.tracking.tensorboard import serve as tensorboard
 address = tensorboard.serve("127.0.0.1", None, tensorboard.write())
 base, page = address.split("#")
 tags = {}

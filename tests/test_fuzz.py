@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from fuzz import mutants, tiny, written
 
-from pipeline.data.generate import generate
+from pipeline.data.sources import generate
 from pipeline.data.split import split
 from pipeline.foundations.errors import UserError
 from pipeline.params.params import parse, read

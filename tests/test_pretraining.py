@@ -13,7 +13,7 @@ from pipeline.evaluation import summary
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.seeds import Shuffles, derived_seed
 from pipeline.foundations.tensorflow import keras
-from pipeline.history import runs
+from pipeline.history import files as runs
 from pipeline.models import initial_weights
 from pipeline.models.network import build
 from pipeline.params.variants import VariantParams

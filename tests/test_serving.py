@@ -28,9 +28,9 @@ print(json.dumps(model.predict(pd.DataFrame(json.load(sys.stdin))).to_numpy().ra
 @pytest.fixture(scope="module")
 def recorded(pair: Workspace) -> tuple[pd.DataFrame, np.ndarray]:
     """The raw test points, and the best replica's predictions for them, as training wrote them down."""
-    from pipeline.data.raw import POINTS
+    from pipeline.data.raw_files import POINTS
+    from pipeline.history.files import load_history, load_predictions
     from pipeline.history.record import best_replica, final_test_accuracy
-    from pipeline.history.runs import load_history, load_predictions
 
     with pytest.MonkeyPatch.context() as patched:
         patched.chdir(pair.folder)

@@ -11,8 +11,8 @@ import pytest
 import xarray as xr
 from imports import ROOT
 
-from pipeline.data.generate import generate
 from pipeline.data.points import Split
+from pipeline.data.sources import generate
 from pipeline.data.split import split
 from pipeline.diagnosis import theory
 from pipeline.evaluation.expectations import expectations, median_interval

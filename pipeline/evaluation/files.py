@@ -8,7 +8,7 @@ from pipeline.evaluation.expectations import Expectation
 from pipeline.evaluation.variant import Diagnosis, VariantEvaluation
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import load_json, reading, save_json
-from pipeline.foundations.tables import load_table, save_table
+from pipeline.foundations.formats import load_table, save_table
 
 EVALUATIONS = Path("evaluations")
 METRICS = Path("metrics")

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pipeline.evaluation import files as evaluations
-from pipeline.history import runs
+from pipeline.history import files as runs
 
 LOCK = Path("dvc.lock")
 

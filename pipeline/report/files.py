@@ -9,7 +9,7 @@ import pandas as pd
 
 from pipeline.evaluation.comparison import Comparison
 from pipeline.foundations.files import save_text
-from pipeline.foundations.tables import load_table, save_table
+from pipeline.foundations.formats import load_table, save_table
 
 REPORTS = Path("reports")
 PAGE = REPORTS / "index.html"

@@ -1,12 +1,12 @@
 """Stage `compare`: the evaluations of all variants of params.yaml -> tables, figures and the report."""
 
-from pipeline.data import splits
-from pipeline.data.raw import SCATTER
+from pipeline.data import split_files as splits
+from pipeline.data.raw_files import SCATTER
 from pipeline.evaluation import comparison
 from pipeline.evaluation.files import load_evaluation
 from pipeline.evaluation.gone import prune
 from pipeline.foundations.errors import reported_in_one_line
-from pipeline.history import runs
+from pipeline.history import files as runs
 from pipeline.params.params import read
 from pipeline.report import content
 from pipeline.report import files as comparisons

@@ -1,11 +1,11 @@
 """Stage `evaluate@<variant>`: what training left -> tables, metrics and figures of the variant."""
 
-from pipeline.data.splits import load_split
+from pipeline.data.split_files import load_split
 from pipeline.diagnosis.causes import fates
 from pipeline.evaluation import summary
 from pipeline.evaluation.files import figure_path, save_evaluation
 from pipeline.foundations.errors import one_argument, reported_in_one_line
-from pipeline.history.runs import load_history, load_predictions, load_variant
+from pipeline.history.files import load_history, load_predictions, load_variant
 from pipeline.params.params import read
 from pipeline.report.figures import accuracy, gradients, surfaces
 from pipeline.report.figures.files import save_figure

@@ -1,7 +1,7 @@
 """Stage `generate`: data -> the raw points and their scatter plot."""
 
-from pipeline.data.generate import generate
-from pipeline.data.raw import POINTS, SCATTER, save_points
+from pipeline.data.raw_files import POINTS, SCATTER, save_points
+from pipeline.data.sources import generate
 from pipeline.foundations.errors import reported_in_one_line
 from pipeline.params.params import read
 from pipeline.report.figures.files import save_figure

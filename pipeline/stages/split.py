@@ -1,8 +1,8 @@
 """Stage `split`: raw points -> scaled train and test parts, and the scaler's numbers."""
 
-from pipeline.data.raw import load_points
+from pipeline.data.raw_files import load_points
 from pipeline.data.split import split
-from pipeline.data.splits import save_split
+from pipeline.data.split_files import save_split
 from pipeline.foundations.errors import reported_in_one_line
 from pipeline.params.params import read
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from pipeline.data import splits
+from pipeline.data import split_files as splits
 from pipeline.evaluation import summary, tried
 from pipeline.evaluation.study import cells_table, pretraining_table, stacked
 from pipeline.foundations.errors import one_argument, reported_in_one_line

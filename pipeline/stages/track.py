@@ -1,10 +1,10 @@
 """Stage `track`, and `make publish`: files -> MLflow, whatever is not there yet; then the receipt."""
 
-from pipeline.data import splits
+from pipeline.data import split_files as splits
 from pipeline.evaluation import files as evaluations
 from pipeline.evaluation.gone import prune
 from pipeline.foundations.errors import reported_in_one_line
-from pipeline.history import runs
+from pipeline.history import files as runs
 from pipeline.history.record import best_replica, median_replica
 from pipeline.params.params import Params, read
 from pipeline.params.tracking import TrackingParams

@@ -3,7 +3,7 @@
 And what the study has tried -> studies/tried.json, here because DVC never restores this stage from its run cache.
 """
 
-from pipeline.data import splits
+from pipeline.data import split_files as splits
 from pipeline.foundations.errors import one_argument, reported_in_one_line
 from pipeline.params.params import read
 from pipeline.studies import files as studies

@@ -1,13 +1,13 @@
 """Stage `train@<variant>`: all replicas of one variant -> history, final weights, predictions, recipe."""
 
-from pipeline.data.splits import load_origin, load_split
+from pipeline.data.split_files import load_origin, load_split
 from pipeline.foundations.errors import one_argument, reported_in_one_line
-from pipeline.foundations.versions import versions
-from pipeline.history.runs import folder, save_pretraining, save_recipe, save_run
+from pipeline.history.files import folder, save_pretraining, save_recipe, save_run
 from pipeline.params.params import read
 from pipeline.training.progress import epochs_bar
 from pipeline.training.replicas import train
 from pipeline.training.trainable import expect_trainable
+from pipeline.training.versions import versions
 
 
 def main(variant: str) -> None:

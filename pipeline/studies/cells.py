@@ -10,10 +10,10 @@ from typing import Any
 
 import xarray as xr
 
-from pipeline.foundations.arrays import load_arrays
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import replacing, root, save_json
-from pipeline.history.runs import HISTORY, PRETRAINING
+from pipeline.foundations.formats import load_arrays
+from pipeline.history.files import HISTORY, PRETRAINING
 
 CELLS = Path("cells")
 HISTORIES = ("pretraining", "history")  # in the order in which they are written

@@ -9,10 +9,13 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent.parent
 # A test compares these with what training really imports.
-ROOMS = ("model", "probes", "records", "training")
-MODULES = ("backend.py", "foundations/errors.py", "randomness.py")
-# In those rooms, and without an effect on a result: a bar, and what refuses before a training.
-APART = ("training/progress.py", "training/trainable.py")
+ROOMS = ("models", "training")
+MODULES = (
+    *("data/points.py", "history/record.py"),
+    *("foundations/errors.py", "foundations/seeds.py", "foundations/tensorflow.py"),
+)
+# In those rooms, and without an effect on a result: a bar, what refuses before a training, and what is done around one.
+APART = tuple(f"training/{name}.py" for name in ("progress", "trainable", "versions", "warm_up"))
 
 
 def files() -> list[Path]:

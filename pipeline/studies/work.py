@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.data.points import Split
-from pipeline.foundations.arrays import packed
 from pipeline.foundations.errors import UserError
+from pipeline.foundations.formats import packed
 from pipeline.params.training import TrainingParams
 from pipeline.params.variants import VariantParams
 from pipeline.studies import sources

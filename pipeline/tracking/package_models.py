@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.artifacts.models import replica_models
+from pipeline.export import replica_models
 from pipeline.foundations.errors import reported_in_one_line
 from pipeline.foundations.tensorflow import keras
-from pipeline.history.runs import load_scaling
+from pipeline.history.files import load_scaling
 from pipeline.tracking import store  # noqa: F401 -- sets MLflow's environment before MLflow is imported
 
 import mlflow.keras  # isort: skip

@@ -17,7 +17,7 @@ from tensorboard.compat.proto.event_pb2 import Event
 
 from pipeline.evaluation.files import load_evaluation
 from pipeline.foundations.errors import UserError, reported_in_one_line
-from pipeline.history.runs import expect_recipe, load_history
+from pipeline.history.files import expect_recipe, load_history
 from pipeline.params.params import Params, read
 from pipeline.tracking.tensorboard.files import EVENTS, save_events
 from pipeline.tracking.tensorboard.replicas import chosen

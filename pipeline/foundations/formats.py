@@ -1,10 +1,11 @@
-"""Labelled arrays as NetCDF 3 by scipy: the same bytes for the same arrays, and readable from many languages."""
+"""Files of numbers, the same bytes for the same content: arrays as NetCDF 3 by scipy, tables as CSV."""
 
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
 from types import MappingProxyType
 
+import pandas as pd
 import xarray as xr
 from xarray.backends import ScipyDataStore
 
@@ -45,3 +46,19 @@ def load_arrays(
         if name in dataset and dataset[name].dims != dims:
             raise UserError(f"{path}: {name} is over {dataset[name].dims}: must be over {dims}")
     return dataset
+
+
+def save_table(table: pd.DataFrame, path: Path) -> None:
+    """Without the index; a missing value is an empty field."""
+    with replacing(path) as temporary:
+        table.to_csv(temporary, index=False, lineterminator="\n")
+
+
+def load_table(path: Path, columns: list[str]) -> pd.DataFrame:
+    """Raises: UserError: missing, damaged, or without one of `columns`."""
+    with reading(path, f"a table with the columns {', '.join(columns)}"):
+        table = pd.read_csv(path)
+        missing = [column for column in columns if column not in table]
+        if missing:
+            raise UserError(f"{path}: no column {missing[0]}: must have {', '.join(columns)}")
+        return table

@@ -9,9 +9,9 @@ import numpy as np
 import xarray as xr
 
 from pipeline.data.points import Scaling
-from pipeline.foundations.arrays import load_arrays, save_arrays
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import load_json, reading, replacing, save_json
+from pipeline.foundations.formats import load_arrays, save_arrays
 from pipeline.history.record import CURVES, HISTOGRAMS, LAYER_VALUES
 
 RUNS = Path("runs")

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.data.points import Points, Scaling, Split
-from pipeline.data.raw import load_points, save_points
+from pipeline.data.raw_files import load_points, save_points
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import load_json, reading, save_json
 

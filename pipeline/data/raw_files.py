@@ -8,7 +8,7 @@ import pandas as pd
 from pipeline.data.points import Points, input_names
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import reading
-from pipeline.foundations.tables import load_table, save_table
+from pipeline.foundations.formats import load_table, save_table
 
 POINTS = Path("data/raw/points.csv")
 SCATTER = Path("data/raw/points.png")
