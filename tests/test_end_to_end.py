@@ -1,7 +1,10 @@
 """The whole pipeline at work: what DVC runs, what MLflow holds afterwards, and what a user reads when it goes wrong."""
 
 import json
+import os
 import re
+import signal
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -243,6 +246,51 @@ def test_added_variant_runs_alone_and_leaves_no_ghost(workspace: Workspace) -> N
 
     workspace.edit({"variants.wide": {"hidden_layers": 1, "units": 7}})
     assert workspace.repro().restored == {"train@wide", "evaluate@wide", "compare"}
+
+
+# The one command
+
+REPRO = ["python3", "-m", "pipeline.repro"]
+
+
+def test_one_command_says_each_thing_once(workspace: Workspace, tmp_path: Path) -> None:
+    """A line of what was published for each variant, verdicts of two lines at the most, no advice that leads nowhere."""
+    workspace.edit({"variants.small.hidden_layers": 3})
+    done = workspace.run(*REPRO)
+    assert "dvc push" not in done.stdout
+    assert re.findall("^track .*", done.stdout, re.MULTILINE) == ["track small: published", "track tanh_1: nothing new"]
+    assert all(len(line) <= 160 for line in done.stdout.splitlines())
+    again = workspace.run(*REPRO)
+    assert again.executed == set()
+    assert re.findall("^track .*", again.stdout, re.MULTILINE) == [
+        "track small: nothing new",
+        "track tanh_1: nothing new",
+    ]
+    workspace.run("dvc", "remote", "add", "--default", "there", str(tmp_path / "remote"))
+    workspace.edit({"variants.small.hidden_layers": 4})
+    assert "dvc push" in workspace.run(*REPRO).stdout
+
+
+def test_an_interruption_says_what_starts_again(workspace: Workspace) -> None:
+    workspace.edit({"variants.small.hidden_layers": 3, "training.epochs": 100_000})
+    said = workspace.folder / "said"
+    with said.open("wb") as out:
+        command = subprocess.Popen(
+            REPRO,
+            cwd=workspace.folder,
+            env=workspace.environment(),
+            stdout=out,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        with command:
+            wait_until(lambda: "pipeline.stages.train small" in said.read_text() or command.poll() is not None)
+            os.killpg(command.pid, signal.SIGINT)
+            assert command.stderr is not None
+            last = command.stderr.read().splitlines()[-1]
+    assert command.returncode == 130
+    assert last == "interrupted in train@small: the same command starts it again; finished stages are kept"
 
 
 # A file of each room, and the stages that are stale once it is another.

@@ -24,7 +24,7 @@ from pipeline.training.stacked.measuring import Measures
 CLOSE = {"rtol": 2e-5, "atol": 2e-6}
 # Adaptive, with a decay of weights, with a state that all entries share; `make test` has the others, and further tests
 # here have SGD.
-QUICK_OPTIMIZERS = ("Adam", "AdamW", "Nadam")
+QUICK_OPTIMIZERS = ("AdamW", "Nadam")
 OPTIMIZER_CONFIGS = {"Adadelta": {"learning_rate": 1.0}, "Ftrl": {"learning_rate": 0.1}}
 
 

@@ -96,7 +96,7 @@ def oracle(made: VariantParams, circles: Split, replicas: range) -> tuple[dict[s
         recipe("layer_wise"),
         pytest.param(recipe("autoencoder", optimizer=DECAYING), marks=pytest.mark.slow),
         pytest.param(recipe("layer_wise", **WHOLE), marks=pytest.mark.slow),
-        recipe("autoencoder", **WHOLE, hidden_layers=2),
+        pytest.param(recipe("autoencoder", **WHOLE, hidden_layers=2), marks=pytest.mark.slow),
     ],
     ids=["layer_wise", "autoencoder, AdamW", "layer_wise, all", "autoencoder, all"],
 )

@@ -476,6 +476,7 @@ def fixed(name: str) -> str:
     return re.sub(r"timestamp\+\d+\+[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "timestamp+T+U", name)
 
 
+@pytest.mark.slow
 def test_figures_overwritten_there_and_back_end_as_they_began(client: MlflowClient) -> None:
     published(content(0.75))
     before = stored_images(client)
@@ -623,7 +624,14 @@ def deleted_version(client: MlflowClient) -> None:
     client.delete_model_version("m", best(client).version)
 
 
-@pytest.mark.parametrize("loss", [deleted_run, deleted_child, deleted_model, deleted_version])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        deleted_run,
+        *(pytest.param(each, marks=pytest.mark.slow) for each in (deleted_child, deleted_model)),
+        deleted_version,
+    ],
+)
 def test_a_version_follows_its_run_when_that_is_written_anew(
     client: MlflowClient, loss: Callable[[MlflowClient], None]
 ) -> None:
