@@ -39,6 +39,7 @@ from pipeline.tracking.payload import (
 from pipeline.tracking.rows import ByRows, fastest_writer
 from pipeline.tracking.writing import ByClient, NewRun
 
+SLOW = pytest.mark.slow
 TRACKING = TrackingParams(experiment="e", registered_model="m", layer_epochs=3, profile_epochs=2)
 RECIPE = {"hidden_layers": 1, "optimizer": {"class_name": "SGD", "config": {"momentum": 0.9}}}
 ACCURACIES = [[0.5, 0.8, 0.9], [0.5, 0.6, 0.7], [0.5, 0.5, 0.85]]
@@ -624,14 +625,10 @@ def deleted_version(client: MlflowClient) -> None:
     client.delete_model_version("m", best(client).version)
 
 
-@pytest.mark.parametrize(
-    "loss",
-    [
-        deleted_run,
-        *(pytest.param(each, marks=pytest.mark.slow) for each in (deleted_child, deleted_model)),
-        deleted_version,
-    ],
-)
+LOSSES = [deleted_run, deleted_version, *(pytest.param(each, marks=SLOW) for each in (deleted_child, deleted_model))]
+
+
+@pytest.mark.parametrize("loss", LOSSES)
 def test_a_version_follows_its_run_when_that_is_written_anew(
     client: MlflowClient, loss: Callable[[MlflowClient], None]
 ) -> None:
