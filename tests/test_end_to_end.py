@@ -199,20 +199,24 @@ def test_edited_variant_runs_alone_and_its_revert_trains_nothing(workspace: Work
     assert sorted(run.name for run in workspace.runs().values()) == ["small", "small · hidden_layers=3", "tanh_1"]
 
 
-def test_moved_threshold_judges_anew_in_place(workspace: Workspace) -> None:
-    """Another threshold trains nothing and overwrites the runs; moved back, they end as they began."""
+def test_moved_threshold_judges_anew(workspace: Workspace) -> None:
+    """Another threshold trains nothing, and its judgement is in runs of its own; moved back, the first are current."""
     before = workspace.runs()
     workspace.edit({"evaluation.learned_accuracy": 0.45})
     assert workspace.repro().executed == {"evaluate@small", "evaluate@tanh_1", "compare", "track"}
-    moved = workspace.runs()
-    assert set(moved) == set(before)
+    both = workspace.runs()
+    moved = {run_id: run for run_id, run in both.items() if run_id not in before}
+    assert variants(moved) == variants(before)
+    assert current(both) == current(moved) == {"small": "2", "tanh_1": "1"}
     assert_whole(moved)
     assert_judged(moved, 0.45)
     assert any(run.metrics["learned_rate"] > 0 for run in moved.values())
 
     workspace.edit({"evaluation.learned_accuracy": 0.75})
     assert workspace.repro().executed == {"track"}
-    assert workspace.runs() == before
+    after = workspace.runs()
+    assert {run_id: run for run_id, run in after.items() if run_id in before} == before
+    assert set(after) == set(both)
     assert_judged(before, 0.75)
 
 
@@ -471,7 +475,7 @@ def test_killed_publishing_is_done_anew(workspace: Workspace) -> None:
     assert {(run_id,) for run_id in runs} >= complete
 
 
-def test_killed_overwriting_leaves_no_mixture(workspace: Workspace) -> None:
+def test_killed_judgement_leaves_no_mixture(workspace: Workspace) -> None:
     """A new judgement is killed half-way and then taken back: the runs say what the files say, and nothing of both."""
     before = workspace.runs()
     workspace.edit({"evaluation.learned_accuracy": 0.0})

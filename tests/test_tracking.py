@@ -7,7 +7,6 @@ import re
 import shutil
 import sqlite3
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,8 +35,6 @@ from pipeline.tracking.payload import (
     log_spaced,
     not_published,
 )
-from pipeline.tracking.rows import ByRows, fastest_writer
-from pipeline.tracking.writing import ByClient, NewRun
 
 SLOW = pytest.mark.slow
 TRACKING = TrackingParams(experiment="e", registered_model="m", layer_epochs=3, profile_epochs=2)
@@ -200,15 +197,37 @@ def test_another_training_is_another_run_and_the_first_stays(client: MlflowClien
 
 
 def test_a_threshold_moved_there_and_back_ends_as_it_began(client: MlflowClient) -> None:
+    """Each judgement is a run of its own, and nothing of the first one is written over."""
     published(content(0.75))
     before = snapshot(client)
     assert published(content(0.95)) == {"v": "judged anew"}
-    (parent,), children = runs(client)
-    assert parent.data.metrics["learned_rate"] == 0
-    assert {child.data.tags["outcome"] for child in children} == {"not_learned"}
-    assert all(math.isnan(child.data.metrics.get("epochs_to_learn", math.nan)) for child in children)
-    assert published(content(0.75)) == {"v": "judged anew"}
-    assert snapshot(client) == before
+    assert sorted(shown(client)) == ["v", "v · evaluation.learned_accuracy=0.75"]
+    moved = next(run for run in runs(client)[0] if run.info.run_name == "v")
+    assert moved.data.metrics["learned_rate"] == 0
+    below = [child for child in runs(client)[1] if child.data.tags["mlflow.parentRunId"] == moved.info.run_id]
+    assert [child.data.tags["outcome"] for child in below] == ["not_learned"] * 3
+    assert not any("epochs_to_learn" in child.data.metrics for child in below)
+    assert published(content(0.75)) == {"v": "nothing new"}
+    assert {run_id: what for run_id, what in snapshot(client).items() if run_id in before} == before
+    assert published(content(0.95)) == {"v": "nothing new"}
+    assert len(runs(client)[0]) == 2
+
+
+def test_another_judgement_links_to_models_and_history_of_the_first(client: MlflowClient) -> None:
+    Path("v.nc").write_text("history")
+    first, other = (
+        replace(made, artifacts={**made.artifacts, "history": [Path("v.nc")]}) for made in (content(), content(0.95))
+    )
+    published(first)
+    published(other)
+    former, latter = sorted(runs(client)[0], key=lambda run: run.info.start_time)
+    models = [[output.model_id for output in run.outputs.model_outputs] for run in (former, latter)]
+    assert len(models[0]) == 1
+    assert models[0] == models[1]
+    assert len(client.search_logged_models([former.info.experiment_id])) == 1
+    assert latter.data.tags["pipeline.history_of"] == former.info.run_id
+    stored = [[each.path for each in client.list_artifacts(run.info.run_id, "history")] for run in (former, latter)]
+    assert stored == [["history/v.nc"], []]
 
 
 def test_a_run_that_a_crash_left_is_deleted_and_written_anew(
@@ -279,14 +298,13 @@ def test_a_judgement_of_an_experiment_leaves_that_of_params_yaml(
     before = snapshot(client)
     with monkeypatch.context() as patched:
         patched.setenv("DVC_EXP_NAME", "tall-oak")
-        assert published(content(threshold=0.6)) == {"v": "published"}
+        assert published(content(threshold=0.6)) == {"v": "judged anew"}
         assert published(content(threshold=0.6)) == {"v": "nothing new"}
     assert {run_id: what for run_id, what in snapshot(client).items() if run_id in before} == before
     assert sorted(shown(client)) == ["v", "v · evaluation.learned_accuracy=0.6"]
-    assert published(content(threshold=0.7)) == {"v": "judged anew"}
-    assert sorted(shown(client)) == ["v", "v · evaluation.learned_accuracy=0.6"]
-    assert published(content()) == {"v": "judged anew"}
-    assert before.keys() <= snapshot(client).keys()
+    assert published(content()) == {"v": "nothing new"}
+    assert published(content(threshold=0.6)) == {"v": "nothing new"}
+    assert shown(client)["v"][0]
 
 
 def test_the_name_of_a_dvc_experiment_is_kept(client: MlflowClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -404,7 +422,7 @@ def test_a_run_of_which_a_replica_was_deleted_is_written_anew(client: MlflowClie
     published(content())
     (parent,), children = runs(client)
     client.delete_run(children[0].info.run_id)
-    assert published(content(0.95)) == {"v": "published"}
+    assert published(content()) == {"v": "published"}
     (again,), children = runs(client)
     assert again.info.run_id != parent.info.run_id
     assert len(children) == 3
@@ -419,19 +437,6 @@ def test_what_a_crash_left_goes_also_when_the_recipe_has_changed_since(
     after = snapshot(client)
     assert len(after) == 4
     assert not left.keys() & after.keys()
-
-
-def test_a_point_that_is_no_more_becomes_not_a_number(client: MlflowClient) -> None:
-    whole = content()
-    published(replace(whole, points=[*whole.points, Point("gone", 1.0, 5), Point("gone", 2.0, 9)]))
-    published(replace(whole, points=[*whole.points, Point("gone", 1.0, 5)], judgement="another"))
-    parent = runs(client)[0][0].info.run_id
-    latest = {m.step: m.value for m in client.get_metric_history(parent, "gone")}
-    assert latest[5] == 1.0
-    assert math.isnan(latest[9])
-    count = len(client.get_metric_history(parent, "gone"))
-    published(replace(whole, points=[*whole.points, Point("gone", 1.0, 5)], judgement="a third"))
-    assert len(client.get_metric_history(parent, "gone")) == count
 
 
 # Replicas in numbers
@@ -450,11 +455,10 @@ def test_a_replicas_evidence_is_in_metrics_and_its_recipe_in_parameters(client: 
 # Images
 
 
-def stored_images(client: MlflowClient) -> dict[str, str]:
-    """The content of a variant's images, by file name."""
-    parent = runs(client)[0][0]
-    place = Path(client.download_artifacts(parent.info.run_id, images.FOLDER))
-    return {path.name: path.read_text() for path in place.iterdir()}
+def stored_images(client: MlflowClient) -> list[str]:
+    """What the images of all parents say."""
+    places = [Path(client.download_artifacts(run.info.run_id, images.FOLDER)) for run in runs(client)[0]]
+    return sorted(path.read_text() for place in places for path in place.iterdir())
 
 
 def test_figures_are_named_as_mlflows_own_log_image_names_them(client: MlflowClient) -> None:
@@ -477,24 +481,11 @@ def fixed(name: str) -> str:
     return re.sub(r"timestamp\+\d+\+[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "timestamp+T+U", name)
 
 
-@pytest.mark.slow
-def test_figures_overwritten_there_and_back_end_as_they_began(client: MlflowClient) -> None:
+def test_each_judgement_has_figures_of_its_own(client: MlflowClient) -> None:
     published(content(0.75))
-    before = stored_images(client)
-    assert list(before.values()) == ["0.75", "0.75"]
+    assert stored_images(client) == ["0.75", "0.75"]
     published(content(0.95))
-    assert stored_images(client) == dict.fromkeys(before, "0.95")
-    published(content(0.75))
-    assert stored_images(client) == before
-
-
-def test_a_figure_that_is_no_more_goes(client: MlflowClient) -> None:
-    whole = content()
-    Path("second.png").write_text("second")
-    published(replace(whole, images=[*whole.images, Path("second.png")]))
-    assert len(stored_images(client)) == 4
-    published(replace(whole, judgement="another"))
-    assert set(stored_images(client)) == set(images.names("v"))
+    assert stored_images(client) == ["0.75", "0.75", "0.95", "0.95"]
 
 
 # What stands above the runs
@@ -681,80 +672,6 @@ def test_an_experiment_of_dvc_leaves_what_stands_above_the_runs_alone(
     monkeypatch.setenv("DVC_EXP_NAME", "tall-oak")
     published(content(trained=b"2", best=0.99))
     assert (versions(client), experiment_tags(client)) == ({"1": "v"}, before)
-
-
-EXTREME = [
-    Point("a/x", 0.5, 3),
-    Point("a/x", 0.25, 9),
-    Point("a/x", math.inf, 7),
-    Point("a/y", math.nan, 0),
-    Point("b", -math.inf),
-    Point("b", 2.0),
-    *(Point("many", float(step), step) for step in range(2500)),
-]
-
-
-def rows_of(database: Path) -> dict[str, list[tuple]]:
-    """All rows of what a run is made of; runs go by their names, moments by whether there is one."""
-    with closing(sqlite3.connect(database)) as connection:
-        connection.row_factory = sqlite3.Row
-        tables = {
-            table: [dict(row) for row in connection.execute(f"SELECT * FROM {table}")]
-            for table in ("runs", "tags", "params", "metrics", "latest_metrics")
-        }
-    names = {row["run_uuid"]: row["name"] for row in tables["runs"]}
-    for row in tables["runs"]:
-        row["artifact_uri"] = row["artifact_uri"].replace(row["run_uuid"], row["name"])
-    moments = ("start_time", "end_time", "timestamp")
-    return {
-        table: sorted(
-            repr(
-                {
-                    key: names[value] if key == "run_uuid" else value is not None if key in moments else value
-                    for key, value in sorted(row.items())
-                }
-            )
-            for row in rows
-        )
-        for table, rows in tables.items()
-    }
-
-
-def test_rows_written_at_once_are_those_that_the_client_writes(client: MlflowClient, tmp_path: Path) -> None:
-    database, found = tmp_path / "mlruns/mlflow.db", {}
-    store.connect(client.tracking_uri)
-    for name in ("client", "rows"):
-        experiment_id = store.experiment_id(client, "e")
-        fast = fastest_writer(client, experiment_id, database if name == "rows" else None)
-        assert isinstance(fast, ByRows if name == "rows" else ByClient)
-        run = NewRun("one", {"t": "1", "mlflow.note.content": "*text*"}, {"p": "2", "q": ""}, EXTREME)
-        ids = fast.add([run, NewRun("two", {}, {}, [])], finished=True)
-        ids += fast.add([NewRun("three", {}, {"p": "3"}, EXTREME[:1])], finished=False)
-        assert client.get_run(ids[0]).data.metrics["many"] == 2499
-        assert client.get_run(ids[2]).info.status == "RUNNING"
-        found[name] = rows_of(database)
-        with closing(sqlite3.connect(database)) as connection, connection:
-            for table in ("metrics", "latest_metrics", "params", "tags", "runs"):
-                connection.execute(f"DELETE FROM {table}")
-    assert found["rows"] == found["client"]
-    assert [len(rows) for rows in found["rows"].values()] == [3, 5, 3, 2507, 5]
-
-
-def test_where_a_table_is_another_the_client_writes(client: MlflowClient, tmp_path: Path) -> None:
-    database = tmp_path / "mlruns/mlflow.db"
-    store.connect(client.tracking_uri)
-    with closing(sqlite3.connect(database)) as connection, connection:
-        connection.execute("ALTER TABLE metrics ADD COLUMN unit TEXT")
-    assert isinstance(fastest_writer(client, store.experiment_id(client, "e"), database), ByClient)
-
-
-def test_rows_are_all_written_or_none(client: MlflowClient, tmp_path: Path) -> None:
-    database = tmp_path / "mlruns/mlflow.db"
-    store.connect(client.tracking_uri)
-    writer = fastest_writer(client, store.experiment_id(client, "e"), database)
-    with pytest.raises(sqlite3.IntegrityError):  # the same point twice
-        writer.add([NewRun("one", {}, {}, []), NewRun("two", {}, {}, EXTREME[:1] * 2)], finished=True)
-    assert runs(client) == ([], [])
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from pipeline.params.tracking import TrackingParams
 from pipeline.params.variants import VariantParams
 from pipeline.tracking import receipt
 from pipeline.tracking.packaging import Packages
-from pipeline.tracking.payload import Source, VariantContent, VariantFiles, assemble, not_published
+from pipeline.tracking.payload import HISTORY, Source, VariantContent, VariantFiles, assemble, not_published
 
 
 def main() -> None:
@@ -47,7 +47,7 @@ def _source(name: str, variant: VariantParams, params: Params) -> Source:
         artifacts={
             "figures": evaluations.figures(name),
             "tables": evaluations.tables(name),
-            "history": [runs.history_path(name), *before],
+            HISTORY: [runs.history_path(name), *before],
         },
         images=evaluations.figures(name),
     )

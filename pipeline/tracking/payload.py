@@ -32,6 +32,8 @@ LAYER_SERIES = (
 )
 JUDGED_BY = ("evaluation", "diagnosis")  # sections of params.yaml that say how a training is judged
 COLOUR = "mlflow.runColor"
+HISTORY = "history"  # the folder of artifacts that is of the training alone
+CURVE_EPOCHS = 250  # of a curve, at most: the UI draws some 320 points, whatever is stored
 CURVE_SERIES = ("train_accuracy", "test_accuracy", "train_loss", "test_loss")
 PROFILE = "probe_gradient_mean_abs_median"
 
@@ -72,7 +74,7 @@ class VariantContent:
     """A parent run, and its replicas.
 
     fingerprint: of what was trained and what came of it; another one is another run.
-    judgement: of what the evaluation says of it; another one overwrites the run in place.
+    judgement: of what the evaluation says of it; another one is another run too.
     images: the figures that the UI is to set beside those of other runs. models: which replicas MLflow gets as Keras
         models, by name.
     """
@@ -238,7 +240,9 @@ def variant_points(evaluation: VariantEvaluation, params: TrackingParams) -> lis
 
 
 def _series(table: pd.DataFrame, column: str, key: str) -> list[Point]:
-    return [Point(key, float(value), int(epoch)) for epoch, value in zip(table.epoch, table[column], strict=True)]
+    known = table[["epoch", column]].dropna()
+    chosen = known[known.epoch.isin(evenly_spaced(known.epoch.to_numpy(), CURVE_EPOCHS))]
+    return [Point(key, float(value), int(epoch)) for epoch, value in zip(chosen.epoch, chosen[column], strict=True)]
 
 
 def _profile(rows: pd.DataFrame, epoch: int) -> list[Point]:
@@ -249,6 +253,12 @@ def _profile(rows: pd.DataFrame, epoch: int) -> list[Point]:
         if value > 0:
             points.append(Point(f"gradient_profile_log10/epoch_{epoch:04d}", math.log10(value), int(layer)))
     return points
+
+
+def evenly_spaced(epochs: np.ndarray, count: int) -> np.ndarray:
+    """At most `count` of the sorted `epochs`: the first, the last, and as evenly spaced between as can be."""
+    places = np.linspace(0, len(epochs) - 1, min(count, len(epochs)))
+    return epochs[np.unique(np.round(places).astype(int))]
 
 
 def log_spaced(epochs: np.ndarray, count: int) -> np.ndarray:

@@ -1,8 +1,9 @@
 """Bring an MLflow store to hold what the files say: idempotent, and correct after a kill at any moment.
 
-A run is found by its fingerprint, never by its id. It carries the tag `pipeline.complete` only when all of it is
-written: one without is what a crash left, and is deleted and written anew. Where the fingerprint is the same but the
-judgement another, the run is overwritten in place and its judgement tag is written last.
+A run is found by its fingerprint and its judgement, never by its id. It carries the tag `pipeline.complete` only when
+all of it is written: one without is what a crash left, and is deleted and written anew. Nothing that is written is ever
+changed but tags that say which run is current: another judgement of the same training is another run, which links to
+the models and the history of the first one.
 
 What stands above the runs, the experiment's description and the best model's registration, is of the repository's
 params.yaml: DVC's experiments leave it alone, for several may be on their way at once.
@@ -10,19 +11,18 @@ params.yaml: DVC's experiments leave it alone, for several may be on their way a
 
 import hashlib
 import json
-import math
 import os
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pandas as pd
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelOutput, Run
-from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+from mlflow.exceptions import MlflowException
 from mlflow.types import ColSpec, Schema
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_GIT_COMMIT, MLFLOW_PARENT_RUN_ID
 
@@ -31,13 +31,10 @@ from pipeline.tracking import current, images, registry, store
 from pipeline.tracking.best import MODEL, USE, Best, choose
 from pipeline.tracking.guide import STUDIES_GUIDE, guide
 from pipeline.tracking.packaging import Packages
-from pipeline.tracking.payload import Parameters, Point, VariantContent
-from pipeline.tracking.rows import fastest_writer
-from pipeline.tracking.tags import COMPLETE, DESCRIPTION, EXPERIMENT, FINGERPRINT, JUDGEMENT, VARIANT
+from pipeline.tracking.payload import HISTORY, Parameters, VariantContent
+from pipeline.tracking.tags import COMPLETE, DESCRIPTION, EXPERIMENT, FINGERPRINT, HISTORY_OF, JUDGEMENT, VARIANT
 from pipeline.tracking.views import views
-from pipeline.tracking.writing import NewRun, Writer, log
-
-FOLDERS = ("figures", "tables", images.FOLDER)  # artifacts that come and go with the judgement
+from pipeline.tracking.writing import NewRun, log, write
 
 
 def publish(
@@ -92,20 +89,18 @@ def _publisher(experiment: str) -> Iterator["Publisher"]:
     with store.locked(), store.readable_errors(uri):
         client = store.connect(uri)
         experiment_id = store.experiment_id(client, experiment)
-        publisher = Publisher(client, experiment_id, fastest_writer(client, experiment_id, store.own_database()))
+        publisher = Publisher(client, experiment_id)
         if store.is_own():
             publisher.sweep()
         yield publisher
 
 
 class Publisher:
-    """Writes variants into one experiment of one store. A study is one to it, and its cells are the replicas."""
+    """Writes variants into one experiment of one store; or a study, as a variant whose replicas are its cells."""
 
-    def __init__(self, client: MlflowClient, experiment_id: str, writer: Writer) -> None:
+    def __init__(self, client: MlflowClient, experiment_id: str) -> None:
         self._client = client
         self._experiment_id = experiment_id
-        self._writer = writer
-        self.overwritten: list[str] = []
 
     def bring(
         self, contents: Sequence[VariantContent], datasets: dict[str, Path], packages: Packages
@@ -114,15 +109,17 @@ class Publisher:
         held = {content.variant: self.reuse(content) for content in contents}
         run_ids = {variant: run_id for variant, run_id in held.items() if run_id is not None}
         missing = [content for content in contents if content.variant not in run_ids]
+        trained = {content.variant: self._whole_run_of(content) for content in missing}
         done = dict.fromkeys((content.variant for content in contents), "nothing new")
-        done |= dict.fromkeys(self.overwritten, "judged anew")
-        done |= dict.fromkeys((content.variant for content in missing), "published")
+        done |= {variant: "published" if run is None else "judged anew" for variant, run in trained.items()}
         inputs = _dataset_inputs(datasets) if missing else []
-        packages.begin({content.variant: content.models for content in missing})
+        packages.begin({each.variant: each.models for each in missing if trained[each.variant] is None})
         for content in missing:
-            run_ids[content.variant] = self.begin(content, inputs)
+            run_ids[content.variant] = self.begin(content, inputs, trained[content.variant])
         for content in missing:
-            self.finish(run_ids[content.variant], content, packages.folders(content.variant))
+            run_id, former = run_ids[content.variant], trained[content.variant]
+            models = self.log_models(run_id, content, packages) if former is None else self._linked(former)
+            self.finish(run_id, content, models)
         return done, run_ids
 
     def sweep(self) -> None:
@@ -145,124 +142,85 @@ class Publisher:
 
     def register(self, name: str, best: Best, run_id: str) -> None:
         """The best model, of a run that is whole, in the registry."""
-        model_id = self._models(run_id)[f"{best.content.variant}_{MODEL}"]
+        model_id = self._linked(self._client.get_run(run_id))[f"{best.content.variant}_{MODEL}"]
         registry.register(self._client, name, best, run_id, model_id)
 
     def reuse(self, content: VariantContent) -> str | None:
-        """The id of the run of this content, brought to its judgement; None where there is none that is complete."""
+        """The id of the run that holds this content, if one is whole. What a crash left of it is deleted."""
+        found = self._of_training(content)
+        for run in found:
+            if COMPLETE not in run.data.tags:
+                self._delete(run)
+        for run in found:
+            if COMPLETE in run.data.tags and run.data.tags.get(JUDGEMENT) == content.judgement:
+                if self._is_whole(run, content):
+                    return run.info.run_id
+                self._delete(run)
+        return None
+
+    def _of_training(self, content: VariantContent) -> list[Run]:
+        """All runs of this training, however it is judged; the newest first."""
         found = self._search(
             f"tags.`{FINGERPRINT}` = '{content.fingerprint}' and tags.`{VARIANT}` = '{content.variant}'"
         )
-        parents = [run for run in found if MLFLOW_PARENT_RUN_ID not in run.data.tags]
-        complete = [run for run in parents if COMPLETE in run.data.tags]
-        for run in parents:
-            if run not in complete:
-                self._delete(run)
-        if not complete:
-            return None
-        run = self._judged(complete[::-1], content.judgement)
-        if run is None:
-            return None
-        if not self._is_whole(run, content):
-            self._delete(run)
-            return None
-        if run.data.tags.get(JUDGEMENT) != content.judgement:
-            self._overwrite(run, content)
-            self.overwritten.append(content.variant)
-        return run.info.run_id
-
-    def _judged(self, runs: Sequence[Run], judgement: str) -> Run | None:
-        """Of whole runs of one training, the oldest first: the one that is judged so, else the one to overwrite.
-
-        An experiment overwrites nothing, and its runs are not overwritten: both its judgement and that of params.yaml
-        are to be seen.
-        """
-        same = [run for run in runs if run.data.tags.get(JUDGEMENT) == judgement]
-        own = [] if _in_experiment() else [run for run in runs if EXPERIMENT not in run.data.tags]
-        return next(iter([*same, *own]), None)
+        return [run for run in found if MLFLOW_PARENT_RUN_ID not in run.data.tags]
 
     def _is_whole(self, run: Run, content: VariantContent) -> bool:
         """Whether nobody deleted one of its replicas or models."""
-        replicas = {replica.name for replica in content.replicas}
+        replicas = {child.info.run_name for child in self._children(run)}
         models = {f"{content.variant}_{name}" for name in content.models}
-        return replicas <= self._replicas(run).keys() and models <= self._models(run.info.run_id).keys()
+        return {replica.name for replica in content.replicas} <= replicas and models <= self._linked(run).keys()
 
-    def begin(self, content: VariantContent, inputs: list[DatasetInput]) -> str:
-        """Write a run and its replicas, all but its models, and give its id."""
+    def _whole_run_of(self, content: VariantContent) -> Run | None:
+        """A whole run of the same training, under whatever judgement."""
+        complete = [run for run in self._of_training(content) if COMPLETE in run.data.tags]
+        return next((run for run in complete if self._is_whole(run, content)), None)
+
+    def begin(self, content: VariantContent, inputs: list[DatasetInput], trained: Run | None) -> str:
+        """Write a run and its replicas, all but its models, and give its id.
+
+        Args:
+            trained: a run of the same training that has its history, if there is one.
+        """
         tags = {VARIANT: content.variant, FINGERPRINT: content.fingerprint, DESCRIPTION: content.description}
-        tags |= content.parameters.judged
-        run = NewRun(content.variant, {**tags, **_origin()}, content.parameters.trained, content.points)
-        (parent,) = self._writer.add([run], finished=False)
+        tags |= content.parameters.judged | (images.TAGS if content.images else {})
+        artifacts = content.artifacts
+        if trained is not None:
+            where = trained.data.tags.get(HISTORY_OF, trained.info.run_id)
+            tags[HISTORY_OF] = where
+            artifacts = {folder: paths for folder, paths in artifacts.items() if folder != HISTORY}
+        new = NewRun(content.variant, {**tags, **_origin()}, content.parameters.trained, content.points)
+        parent = write(self._client, self._experiment_id, new, finished=False)
         self._client.log_inputs(parent, inputs)
-        replicas = [
-            NewRun(each.name, {MLFLOW_PARENT_RUN_ID: parent, **each.tags}, each.params, each.points)
-            for each in content.replicas
-        ]
-        self._writer.add(replicas, finished=True)
-        self._log_artifacts(parent, content)
+        for each in content.replicas:
+            replica = NewRun(each.name, {MLFLOW_PARENT_RUN_ID: parent, **each.tags}, each.params, each.points)
+            write(self._client, self._experiment_id, replica, finished=True)
+        self._log_artifacts(parent, artifacts, content.images)
         return parent
 
-    def finish(self, run_id: str, content: VariantContent, models: Mapping[str, Path]) -> None:
-        """Write its models, packaged Keras models by name; only then is it whole."""
-        for name, folder in models.items():
-            self._log_model(run_id, f"{content.variant}_{name}", folder, content.parameters.trained)
+    def log_models(self, run_id: str, content: VariantContent, packages: Packages) -> dict[str, str]:
+        """Write the models of a run; their ids by name."""
+        folders = {f"{content.variant}_{name}": path for name, path in packages.folders(content.variant).items()}
+        return {name: self._log_model(run_id, name, path, content.parameters.trained) for name, path in folders.items()}
+
+    def finish(self, run_id: str, content: VariantContent, models: Mapping[str, str]) -> None:
+        """Link a run to its models, ids by name; only then is it whole."""
+        if models:
+            self._client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0) for model_id in models.values()])
         self._client.set_terminated(run_id)
         log(self._client, run_id, tags={JUDGEMENT: content.judgement, COMPLETE: "true"})
 
-    def _overwrite(self, run: Run, content: VariantContent) -> None:
-        """Another judgement of the same training: what it changes is written over, the run keeps its id."""
-        # No judgement until all is written: a kill in between, and the former one taken back, must not look finished.
-        log(self._client, run.info.run_id, tags={JUDGEMENT: "being overwritten"})
-        children = self._replicas(run)
-        for replica in content.replicas:
-            child = children[replica.name]
-            log(self._client, child.info.run_id, self._changed(child, replica.points), tags=replica.tags)
-        changed = self._changed(run, content.points)
-        judged = content.parameters.judged
-        gone = [key for key in current.parameters(run).judged if key not in judged]
-        for key in gone:
-            self._client.delete_tag(run.info.run_id, key)
-        log(self._client, run.info.run_id, changed, tags={DESCRIPTION: content.description, **judged})
-        self._log_artifacts(run.info.run_id, content)
-        log(self._client, run.info.run_id, tags={JUDGEMENT: content.judgement})
-
-    def _changed(self, run: Run, points: Sequence[Point]) -> list[Point]:
-        """The points whose latest value in the store is another: MLflow appends, and never replaces or removes.
-
-        A point that is no more (the epochs that a replica took to learn, where it no longer counts as learned) becomes
-        not a number.
-        """
-        stored: dict[tuple[str, int], float] = {}
-        for key in run.data.metrics.keys() | {point.key for point in points}:
-            history = self._client.get_metric_history(run.info.run_id, key)
-            stored |= {(key, each.step): each.value for each in sorted(history, key=lambda each: each.timestamp)}
-        wanted = {(point.key, point.step) for point in points}
-        changed = [point for point in points if stored.get((point.key, point.step)) != point.value]
-        gone = [place for place, value in stored.items() if place not in wanted and not math.isnan(value)]
-        return changed + [Point(key, math.nan, step) for key, step in gone]
-
-    def _log_artifacts(self, run_id: str, content: VariantContent) -> None:
-        for folder, paths in content.artifacts.items():
+    def _log_artifacts(self, run_id: str, artifacts: Mapping[str, Sequence[Path]], figures: Sequence[Path]) -> None:
+        for folder, paths in artifacts.items():
             for path in paths:
                 self._client.log_artifact(run_id, str(path), folder)
         with tempfile.TemporaryDirectory(prefix="images-") as place:
-            for path in content.images:
+            for path in figures:
                 for name in images.names(path.stem):
                     shutil.copyfile(path, Path(place) / name)
             self._client.log_artifacts(run_id, place, images.FOLDER)
-        log(self._client, run_id, tags=images.TAGS if content.images else {})
-        self._remove_others(run_id, content)
 
-    def _remove_others(self, run_id: str, content: VariantContent) -> None:
-        """Delete figures and tables that are no more."""
-        kept = {f"{folder}/{path.name}" for folder, paths in content.artifacts.items() for path in paths}
-        kept |= {f"{images.FOLDER}/{name}" for path in content.images for name in images.names(path.stem)}
-        stored = [each.path for folder in FOLDERS for each in self._client.list_artifacts(run_id, folder)]
-        uri = self._client.get_run(run_id).info.artifact_uri
-        for path in set(stored) - kept:
-            get_artifact_repository(uri, tracking_uri=self._client.tracking_uri).delete_artifacts(path)
-
-    def _log_model(self, run_id: str, name: str, folder: Path, params: dict[str, str]) -> None:
+    def _log_model(self, run_id: str, name: str, folder: Path, params: dict[str, str]) -> str:
         model = self._client.create_logged_model(
             self._experiment_id,
             name=name,
@@ -273,24 +231,25 @@ class Publisher:
         )
         self._client.log_model_artifacts(model.model_id, str(folder))
         self._client.finalize_logged_model(model.model_id, "READY")
-        self._client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
+        return model.model_id
 
     def _delete(self, parent: Run) -> None:
         """What a crash left: models and children first, so that a second crash finds the parent again."""
-        for model_id in self._models(parent.info.run_id).values():
-            self._client.delete_logged_model(model_id)
+        own = f"source_run_id = '{parent.info.run_id}'"
+        for model in self._client.search_logged_models([self._experiment_id], own):
+            self._client.delete_logged_model(model.model_id)
         for child in self._children(parent):
             self._client.delete_run(child.info.run_id)
         self._client.delete_run(parent.info.run_id)
 
-    def _models(self, run_id: str) -> dict[str, str]:
-        """The ids of its models, by name."""
-        found = self._client.search_logged_models([self._experiment_id], f"source_run_id = '{run_id}'")
-        return {model.name: model.model_id for model in found}
-
-    def _replicas(self, parent: Run) -> dict[str, Run]:
-        """Its children by name."""
-        return {child.info.run_name: child for child in self._children(parent)}
+    def _linked(self, run: Run | None) -> dict[str, str]:
+        """The ids of the models that a run links to and that are still there, by name."""
+        found = {}
+        for output in run.outputs.model_outputs if run is not None and run.outputs else []:
+            with suppress(MlflowException):  # deleted
+                model = self._client.get_logged_model(output.model_id)
+                found[model.name] = model.model_id
+        return found
 
     def _children(self, parent: Run) -> list[Run]:
         return self._search(f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{parent.info.run_id}'")

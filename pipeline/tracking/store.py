@@ -36,11 +36,6 @@ def is_own() -> bool:
     return not os.environ.get("MLFLOW_TRACKING_URI")
 
 
-def own_database() -> Path | None:
-    """The file of this repository's own store, if that is the store."""
-    return root() / STORE / "mlflow.db" if is_own() else None
-
-
 @contextmanager
 def locked() -> Iterator[None]:
     """One publisher of this repository at a time.

@@ -6,6 +6,7 @@ VARIANT: Final = "pipeline.variant"
 FINGERPRINT: Final = "pipeline.fingerprint"  # of what was trained and what came of it
 JUDGEMENT: Final = "pipeline.judgement"  # of what the evaluation says of it
 COMPLETE: Final = "pipeline.complete"  # all of the run is written
+HISTORY_OF: Final = "pipeline.history_of"  # the run that has the history of the same training
 CURRENT: Final = "pipeline.current"  # it is what params.yaml says now
 PAIR: Final = "pipeline.pair"  # so, and one of the two that are compared
 EXPERIMENT: Final = "pipeline.dvc_experiment"

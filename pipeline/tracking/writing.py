@@ -3,7 +3,6 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
@@ -23,29 +22,13 @@ class NewRun:
     points: Sequence[Point]
 
 
-class Writer(Protocol):
-    """Writes new runs into one experiment."""
-
-    def add(self, runs: Sequence[NewRun], finished: bool) -> list[str]:
-        """Write runs, which are finished or still on their way, and give their ids."""
-
-
-class ByClient:
-    """The writer for any store."""
-
-    def __init__(self, client: MlflowClient, experiment_id: str) -> None:
-        self._client, self._experiment_id = client, experiment_id
-
-    def add(self, runs: Sequence[NewRun], finished: bool) -> list[str]:
-        """See `Writer`."""
-        ids = []
-        for run in runs:
-            made = self._client.create_run(self._experiment_id, tags=dict(run.tags), run_name=run.name)
-            ids.append(made.info.run_id)
-            log(self._client, ids[-1], run.points, params=run.params)
-            if finished:
-                self._client.set_terminated(ids[-1])
-        return ids
+def write(client: MlflowClient, experiment_id: str, run: NewRun, finished: bool) -> str:
+    """Write a run, which is finished or still on its way, in three requests where it has few points; gives its id."""
+    made = client.create_run(experiment_id, tags=dict(run.tags), run_name=run.name)
+    log(client, made.info.run_id, run.points, params=run.params)
+    if finished:
+        client.set_terminated(made.info.run_id)
+    return made.info.run_id
 
 
 def log(
