@@ -81,6 +81,7 @@ def main(studies: bool) -> None:
     if studies:
         forget_tried(read().studies)
         repro(STUDIES)
+        print("the report shows what was tried after `make repro`")
         return
     if "track" not in repro():
         from pipeline.stages import track  # here, for it takes a second to import

@@ -101,6 +101,8 @@ def test_a_study_is_a_run_and_its_cells_are_runs_below_it_once(local: Workspace)
 
 
 def test_what_the_study_tried_is_kept_for_the_report_and_that_of_studies_that_are_gone_is_not(local: Workspace) -> None:
+    assert "remedies" in local.json("studies/tried.json")  # as the repository has it
+    assert local.run("python3", "-m", "pipeline.repro", "--studies").executed == set()
     kept = local.json("studies/tried.json")
     assert list(kept) == ["depth"]
     assert kept["depth"]["base"] == "small"
@@ -151,7 +153,7 @@ def test_a_bad_cell_is_named_before_any_trains(untouched: Workspace) -> None:
 
 def test_a_worker_with_other_sources_is_refused_in_one_line(untouched: Workspace, tmp_path: Path) -> None:
     other = without_cells(untouched, tmp_path / "other")
-    probe = other.folder / "pipeline" / "probes" / "weights.py"
+    probe = other.folder / "pipeline" / "training" / "probes" / "weights.py"
     probe.write_text(probe.read_text() + "# other\n")
     with cluster(untouched, other.folder) as (address, _):
         done = study(untouched, address)

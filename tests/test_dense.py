@@ -300,7 +300,7 @@ def test_compiled_code_is_found_by_the_sources_wherever_they_lie(tmp_path: Path,
     def hits(name: str, changed: str = "") -> int:
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / "pipeline", tmp_path / name / "pipeline", ignore=ignored, dirs_exist_ok=True)
-        with (tmp_path / name / "pipeline" / "training" / "dense" / "steps.py").open("a") as file:
+        with (tmp_path / name / "pipeline" / "training" / "compiled" / "steps.py").open("a") as file:
             file.write(changed)
         kept = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "kept") if writable else os.devnull}
         return int(subprocess.check_output([sys.executable, "-c", SUM], cwd=tmp_path / name, env=kept))

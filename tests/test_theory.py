@@ -141,8 +141,8 @@ def test_the_page_of_the_report_agrees() -> None:
         rows = expectations(start, PARAMS.variants[name].model_dump())
         assert rows
         for row in rows:
-            near = float(row["expected"].split()[-1])
-            assert row["holds"] or row["measured"] == pytest.approx(near, rel=0.1), row
+            near = float(row.expected.split()[-1])
+            assert row.holds or row.measured == pytest.approx(near, rel=0.1), row
 
 
 def test_the_bound_is_the_papers() -> None:
