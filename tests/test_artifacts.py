@@ -26,7 +26,7 @@ from pipeline.foundations.tensorflow import keras
 from pipeline.history import files as runs
 from pipeline.history.record import best_replica, median_replica
 from pipeline.params.variants import VariantParams
-from pipeline.tracking.receipt import load_receipt
+from pipeline.tracking.manifest import load_manifest
 from pipeline.training.replicas import Trained, train
 
 MADE_WITH = {"data": {"samples": 80}, "split": {"train_samples": 52}}
@@ -195,10 +195,10 @@ def test_arrays_are_the_bytes_that_xarray_itself_writes(circles: Split) -> None:
     assert packed(history) == bytes(history.to_netcdf(engine="scipy", format="NETCDF3_64BIT"))
 
 
-def test_a_damaged_receipt_is_none(tmp_path: Path) -> None:
+def test_a_damaged_manifest_is_none(tmp_path: Path) -> None:
     for damaged in ("[]", '{"v": 1}', "{"):
-        (tmp_path / "receipt.json").write_text(damaged)
-        assert load_receipt(tmp_path / "receipt.json") == {}
+        (tmp_path / "manifest.json").write_text(damaged)
+        assert load_manifest(tmp_path / "manifest.json") == {}
 
 
 def test_any_replica_can_be_exported(result: Trained, circles: Split, scaling: Scaling) -> None:

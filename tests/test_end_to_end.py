@@ -98,7 +98,7 @@ def test_repro_publishes_a_run_for_each_variant_and_replica(finished: Workspace)
     assert len(runs) == len(VARIANTS)
     assert_whole(runs)
     assert_judged(runs, 0.75)
-    receipt = finished.json("mlruns/receipt.json")
+    manifest = finished.json("mlruns/manifest.json")
     with finished.client() as client:
         for run_id, run in runs.items():
             metrics = finished.json(f"metrics/{run.variant}.json")
@@ -107,7 +107,7 @@ def test_repro_publishes_a_run_for_each_variant_and_replica(finished: Workspace)
             curve = client.get_metric_history(run_id, "learned_share")
             assert sorted(point.step for point in curve) == list(range(EPOCHS + 1))
             assert run.params["training.epochs"] == str(EPOCHS)
-            assert receipt[run.variant] == {
+            assert manifest[run.variant] == {
                 "fingerprint": run.fingerprint,
                 "judgement": run.tags["pipeline.judgement"],
             }
@@ -230,7 +230,7 @@ def test_added_variant_runs_alone_and_leaves_no_ghost(workspace: Workspace) -> N
     assert_whole(more)
     assert before.items() < more.items()
     assert variants(more) == ["small", "tanh_1", "wide"]
-    assert set(workspace.json("mlruns/receipt.json")) == VARIANTS | {"wide"}
+    assert set(workspace.json("mlruns/manifest.json")) == VARIANTS | {"wide"}
     assert "wide" in (workspace.folder / "reports" / "index.md").read_text(encoding="utf-8")
 
     workspace.edit({"variants.wide": ...})
@@ -239,7 +239,7 @@ def test_added_variant_runs_alone_and_leaves_no_ghost(workspace: Workspace) -> N
         assert not (workspace.folder / left).exists()
     assert "wide" not in workspace.run("dvc", "metrics", "show").stdout
     assert workspace.run("git", "status", "--short").stdout == ""
-    assert set(workspace.json("mlruns/receipt.json")) == VARIANTS
+    assert set(workspace.json("mlruns/manifest.json")) == VARIANTS
     left = workspace.content("reports")
     page = left.pop("index.html")  # in which the letters may stand by chance: it holds pictures
     assert b"<code>small</code>" in page
@@ -351,7 +351,7 @@ def test_deleted_store_is_filled_again(workspace: Workspace) -> None:
 
 
 def test_two_publishers_at_once_make_one_store(workspace: Workspace) -> None:
-    """The database alone is gone, the receipt knows nothing of it: two by hand at once fill it once, and whole."""
+    """The database alone is gone, the manifest knows nothing of it: two by hand at once fill it once, and whole."""
     before = workspace.runs()
     workspace.database.unlink()
     with workspace.running(*TRACK) as first, workspace.running(*TRACK) as second:

@@ -28,8 +28,8 @@ from pipeline.tracking.packaging import Packages
 from pipeline.tracking.payload import (
     Point,
     Source,
-    VariantContent,
     VariantFiles,
+    VariantPayload,
     assemble,
     flattened,
     log_spaced,
@@ -44,7 +44,7 @@ ACCURACIES = [[0.5, 0.8, 0.9], [0.5, 0.6, 0.7], [0.5, 0.5, 0.85]]
 
 def content(
     threshold: float = 0.75, variant: str = "v", trained: bytes = b"1", best: float = 0.9, layers: int = 1
-) -> VariantContent:
+) -> VariantPayload:
     """A variant of hand-made history, judged by a threshold; `trained` stands for what training left, and `best` is the
     highest accuracy that its replicas reach. Its figure says the threshold."""
     evaluation = evaluated(history([[0.5, 0.8, best], *ACCURACIES[1:]]), threshold)
@@ -98,7 +98,7 @@ class NotPackaged(Packages):
         return {folder.name: folder for folder in Path("packaged", variant).iterdir()}
 
 
-def published(*contents: VariantContent) -> dict[str, str]:
+def published(*contents: VariantPayload) -> dict[str, str]:
     with NotPackaged() as packages:
         pair = ("v", "w") if {content.variant for content in contents} >= {"v", "w"} else ()
         return publish.publish(contents, TRACKING, pair, {}, packages)
@@ -332,11 +332,11 @@ def test_models_are_packaged_for_another_training_and_not_for_another_judgement(
     def source() -> Source:
         return Source("v", {"variant": RECIPE, "training": {"seed": 4}}, {}, VariantFiles([outputs], [judged], {}, []))
 
-    receipt = {"v": {"fingerprint": source().fingerprint, "judgement": "1"}}
+    manifest = {"v": {"fingerprint": source().fingerprint, "judgement": "1"}}
     judged.write_bytes(b"2")
-    assert not_published([source()], receipt) == set()
+    assert not_published([source()], manifest) == set()
     outputs.write_bytes(b"2")
-    assert not_published([source()], receipt) == {"v"}
+    assert not_published([source()], manifest) == {"v"}
     assert not_published([source()], {}) == {"v"}
 
 
@@ -488,7 +488,7 @@ def test_each_judgement_has_figures_of_its_own(client: MlflowClient) -> None:
     assert stored_images(client) == ["0.75", "0.75", "0.95", "0.95"]
 
 
-# What stands above the runs
+# The experiment itself
 
 
 def experiment_tags(client: MlflowClient) -> dict[str, str]:

@@ -256,7 +256,7 @@ class Workspace:
     # MLflow
 
     def delete_store(self) -> None:
-        """No store, no artifacts, no receipt."""
+        """No store, no artifacts, no manifest."""
         shutil.rmtree(self.folder / "mlruns")
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:

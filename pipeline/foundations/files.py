@@ -69,7 +69,7 @@ def reading(path: Path, what: str) -> Iterator[None]:
 
 
 def save_json(value: Any, path: Path) -> None:
-    """Sorted by nobody: the order of keys is the writer's. NaN is refused, for JSON has none."""
+    """Keys keep the order of `value`. NaN is refused, for JSON has none."""
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""Stage `track`, and `make publish`: files -> MLflow, whatever is not there yet; then the receipt."""
+"""Stage `track`, and `make publish`: files -> MLflow, whatever is not there yet; then the manifest."""
 
 from pipeline.data import split_files as splits
 from pipeline.evaluation import files as evaluations
@@ -9,17 +9,17 @@ from pipeline.history.record import best_replica, median_replica
 from pipeline.params.params import Params, read
 from pipeline.params.tracking import TrackingParams
 from pipeline.params.variants import VariantParams
-from pipeline.tracking import receipt
+from pipeline.tracking import manifest
 from pipeline.tracking.packaging import Packages
-from pipeline.tracking.payload import HISTORY, Source, VariantContent, VariantFiles, assemble, not_published
+from pipeline.tracking.payload import HISTORY, Source, VariantFiles, VariantPayload, assemble, not_published
 
 
 def main() -> None:
-    """Read everything, publish what is new, leave the receipt."""
+    """Read everything, publish what is new, leave the manifest."""
     params = read()
     prune(params.variants)
     sources = [_source(name, variant, params) for name, variant in params.variants.items()]
-    known = receipt.load_receipt()
+    known = manifest.load_manifest()
     new = not_published(sources, known)
     with Packages() as packages:
         if new:
@@ -29,10 +29,10 @@ def main() -> None:
         # Here, for MLflow takes seconds to import, and packaging goes on meanwhile.
         from pipeline.tracking import publish
 
-        receipt.remove_receipt()
+        manifest.remove_manifest()
         datasets = publish.datasets_of(splits.TRAIN, splits.TEST)
         done = publish.publish(contents, params.tracking, params.comparison.pair or (), datasets, packages)
-    receipt.save_receipt({each.variant: each.hashes for each in contents})
+    manifest.save_manifest({each.variant: each.hashes for each in contents})
     for variant, what in done.items():
         print(f"track {variant}: {what}")
 
@@ -54,7 +54,7 @@ def _source(name: str, variant: VariantParams, params: Params) -> Source:
     return Source(name, trained, params.judged_by, files)
 
 
-def _content(source: Source, params: TrackingParams) -> VariantContent:
+def _content(source: Source, params: TrackingParams) -> VariantPayload:
     history = runs.load_history(source.variant)
     models = {"median": median_replica(history), "best": best_replica(history)}
     return assemble(source, evaluations.load_evaluation(source.variant), models, params)

@@ -1,4 +1,4 @@
-"""Stage `track_study@<name>`: a study -> MLflow, where it is not there yet; then its receipt.
+"""Stage `track_study@<name>`: a study -> MLflow, where it is not there yet; then its manifest.
 
 And what the study has tried -> studies/tried.json, here because DVC never restores this stage from its run cache.
 """
@@ -7,12 +7,12 @@ from pipeline.data import split_files as splits
 from pipeline.foundations.errors import one_argument, reported_in_one_line
 from pipeline.params.params import read
 from pipeline.studies import files as studies
-from pipeline.tracking import publish, receipt
+from pipeline.tracking import manifest, publish
 from pipeline.tracking.study_payload import assemble_study
 
 
 def main(name: str) -> None:
-    """Read `tracking` and what the study left, publish it if it is new, leave the receipt."""
+    """Read `tracking` and what the study left, publish it if it is new, leave the manifest."""
     params = read()
     studies.renew_tried(name)
     content = assemble_study(
@@ -23,9 +23,9 @@ def main(name: str) -> None:
         [splits.TRAIN, splits.TEST],
         {"figures": studies.figures(name), "tables": studies.tables(name), "page": [studies.page(name)]},
     )
-    receipt.remove_receipt(receipt.of_study(name))
+    manifest.remove_manifest(manifest.of_study(name))
     done = publish.publish_study(content, params.tracking, publish.datasets_of(splits.TRAIN, splits.TEST))
-    receipt.save_receipt({name: content.hashes}, receipt.of_study(name))
+    manifest.save_manifest({name: content.hashes}, manifest.of_study(name))
     print(f"track study {name}: {done}")
 
 

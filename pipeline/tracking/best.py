@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.tracking.payload import VariantContent
+from pipeline.tracking.payload import VariantPayload
 
 MODEL = "best"  # among a variant's models: of the replica with the highest final test accuracy
 RULE = "the replica with the highest final test accuracy of all variants; of equals the first in params.yaml"
@@ -18,12 +18,12 @@ FLATTERED = "Choosing on test data flatters: expect less of it on new points."
 class Best:
     """The chosen model's variant, and why it is that one."""
 
-    content: VariantContent
+    content: VariantPayload
     description: str
     model_description: str
 
 
-def choose(contents: Sequence[VariantContent]) -> Best | None:
+def choose(contents: Sequence[VariantPayload]) -> Best | None:
     """The best of all variants, given in the order of params.yaml; None where no variant has a model."""
     candidates = [content for content in contents if MODEL in content.models]
     if not candidates:

@@ -1,5 +1,5 @@
 """Keras models in MLflow's model format, made in a subprocess: TensorFlow stays out of the publishing process, and is
-imported only when there is something new to publish, as far as the receipt can tell. (An `MLmodel` file holds a clock
+imported only when there is something new to publish, as far as the manifest can tell. (An `MLmodel` file holds a clock
 and a uuid, so training cannot make it.) The subprocess takes longer than all else that publishing does, so it is begun
 as early as can be."""
 

@@ -59,7 +59,7 @@ class Parameters:
 
 
 @dataclass(frozen=True)
-class ReplicaContent:
+class ReplicaPayload:
     """A child run."""
 
     name: str
@@ -70,7 +70,7 @@ class ReplicaContent:
 
 
 @dataclass(frozen=True)
-class VariantContent:
+class VariantPayload:
     """A parent run, and its replicas.
 
     fingerprint: of what was trained and what came of it; another one is another run.
@@ -85,19 +85,19 @@ class VariantContent:
     parameters: Parameters
     description: str
     points: list[Point]
-    replicas: list[ReplicaContent]
+    replicas: list[ReplicaPayload]
     artifacts: dict[str, list[Path]]
     images: list[Path]
     models: dict[str, int]
 
     @property
-    def best(self) -> ReplicaContent:
+    def best(self) -> ReplicaPayload:
         """The replica with the highest final test accuracy, of equals the first."""
         return max(self.replicas, key=lambda replica: replica.test_accuracy)
 
     @property
     def hashes(self) -> dict[str, str]:
-        """What the receipt says of it."""
+        """What the manifest says of it."""
         return {"fingerprint": self.fingerprint, "judgement": self.judgement}
 
 
@@ -133,15 +133,15 @@ class Source:
         return digest({**self.trained, "variant": {self.variant: self.trained["variant"]}}, self.files.trained)
 
 
-def not_published(sources: Iterable[Source], receipt: Mapping[str, Mapping[str, str]]) -> set[str]:
-    """The variants whose training MLflow does not hold yet, as far as the receipt can tell. Another judgement of the
+def not_published(sources: Iterable[Source], manifest: Mapping[str, Mapping[str, str]]) -> set[str]:
+    """The variants whose training MLflow does not hold yet, as far as the manifest can tell. Another judgement of the
     same training needs no new models."""
-    return {each.variant for each in sources if receipt.get(each.variant, {}).get("fingerprint") != each.fingerprint}
+    return {each.variant for each in sources if manifest.get(each.variant, {}).get("fingerprint") != each.fingerprint}
 
 
 def assemble(
     source: Source, evaluation: VariantEvaluation, models: dict[str, int], tracking: TrackingParams
-) -> VariantContent:
+) -> VariantPayload:
     """All of a variant.
 
     Args:
@@ -149,7 +149,7 @@ def assemble(
     """
     variant, own, files = source.variant, flattened(source.trained["variant"]), source.files
     seed = source.trained["training"]["seed"]
-    return VariantContent(
+    return VariantPayload(
         variant=variant,
         fingerprint=source.fingerprint,
         judgement=digest({**tracking.model_dump(), **source.judged}, files.judged),
@@ -157,7 +157,7 @@ def assemble(
         description=description(variant, evaluation),
         points=variant_points(evaluation, tracking),
         replicas=[
-            replica_content(row, {"variant": variant, **own}, seed) for row in evaluation.replicas.to_dict("records")
+            replica_payload(row, {"variant": variant, **own}, seed) for row in evaluation.replicas.to_dict("records")
         ],
         artifacts=files.artifacts,
         images=files.images,
@@ -267,7 +267,7 @@ def log_spaced(epochs: np.ndarray, count: int) -> np.ndarray:
     return epochs[np.unique(np.round(wanted).astype(int)) - 1]
 
 
-def replica_content(row: Mapping[str, Any], params: Mapping[str, str], seed: int) -> ReplicaContent:
+def replica_payload(row: Mapping[str, Any], params: Mapping[str, str], seed: int) -> ReplicaPayload:
     """A replica's run, from its row of the evaluation's table and its variant's parameters.
 
     All numbers of the row are metrics, the evidence too: box plots and parallel coordinates take nothing else.
@@ -275,7 +275,7 @@ def replica_content(row: Mapping[str, Any], params: Mapping[str, str], seed: int
     values = {key: float(value) for key, value in row.items() if key not in ("replica", "outcome", "cause")}
     outcome, cause = str(row["outcome"]), str(row["cause"])
     values["learned"] = float(outcome == LEARNED)
-    return ReplicaContent(
+    return ReplicaPayload(
         name=f"replica {row['replica']:03d}",
         params={**params, "seed": str(seed), "replica": str(row["replica"])},
         tags={"outcome": outcome, "cause": cause, COLOUR: colours.OUTCOMES[cause if cause in CAUSES else outcome]},

@@ -5,8 +5,8 @@ all of it is written: one without is what a crash left, and is deleted and writt
 changed but tags that say which run is current: another judgement of the same training is another run, which links to
 the models and the history of the first one.
 
-What stands above the runs, the experiment's description and the best model's registration, is of the repository's
-params.yaml: DVC's experiments leave it alone, for several may be on their way at once.
+The experiment's description, its views and the best model's registration follow the repository's params.yaml. DVC's
+experiments leave them alone, since several may run at once.
 """
 
 import hashlib
@@ -31,14 +31,14 @@ from pipeline.tracking import current, images, registry, store
 from pipeline.tracking.best import MODEL, USE, Best, choose
 from pipeline.tracking.guide import STUDIES_GUIDE, guide
 from pipeline.tracking.packaging import Packages
-from pipeline.tracking.payload import HISTORY, Parameters, VariantContent
+from pipeline.tracking.payload import HISTORY, Parameters, VariantPayload
 from pipeline.tracking.tags import COMPLETE, DESCRIPTION, EXPERIMENT, FINGERPRINT, HISTORY_OF, JUDGEMENT, VARIANT
 from pipeline.tracking.views import views
 from pipeline.tracking.writing import NewRun, log, write
 
 
 def publish(
-    contents: Sequence[VariantContent],
+    contents: Sequence[VariantPayload],
     params: TrackingParams,
     pair: Sequence[str],
     datasets: dict[str, Path],
@@ -74,7 +74,7 @@ def datasets_of(train: Path, test: Path) -> dict[str, Path]:
     return {"training": train, "testing": test}
 
 
-def publish_study(content: VariantContent, params: TrackingParams, datasets: dict[str, Path]) -> str:
+def publish_study(content: VariantPayload, params: TrackingParams, datasets: dict[str, Path]) -> str:
     """Publish a study into an experiment beside the variants'; arguments, result and errors as of `publish`."""
     with _publisher(f"{params.experiment}-studies") as publisher, Packages() as none:
         done, _ = publisher.bring([content], datasets, none)
@@ -103,7 +103,7 @@ class Publisher:
         self._experiment_id = experiment_id
 
     def bring(
-        self, contents: Sequence[VariantContent], datasets: dict[str, Path], packages: Packages
+        self, contents: Sequence[VariantPayload], datasets: dict[str, Path], packages: Packages
     ) -> tuple[dict[str, str], dict[str, str]]:
         """Write what is missing; for each variant what was done, and the id of its run."""
         held = {content.variant: self.reuse(content) for content in contents}
@@ -123,8 +123,8 @@ class Publisher:
         return done, run_ids
 
     def sweep(self) -> None:
-        """Delete what crashes left, of whatever recipe. For a store of ours alone: on a server another publisher's run
-        may be on its way."""
+        """Delete what crashes left, of any recipe. Only for the repository's own store: on a server, another publisher
+        may be writing a run."""
         for run in self._search("attributes.status = 'RUNNING'"):
             if FINGERPRINT in run.data.tags and COMPLETE not in run.data.tags:
                 self._delete(run)
@@ -145,7 +145,7 @@ class Publisher:
         model_id = self._linked(self._client.get_run(run_id))[f"{best.content.variant}_{MODEL}"]
         registry.register(self._client, name, best, run_id, model_id)
 
-    def reuse(self, content: VariantContent) -> str | None:
+    def reuse(self, content: VariantPayload) -> str | None:
         """The id of the run that holds this content, if one is whole. What a crash left of it is deleted."""
         found = self._of_training(content)
         for run in found:
@@ -158,25 +158,25 @@ class Publisher:
                 self._delete(run)
         return None
 
-    def _of_training(self, content: VariantContent) -> list[Run]:
+    def _of_training(self, content: VariantPayload) -> list[Run]:
         """All runs of this training, however it is judged; the newest first."""
         found = self._search(
             f"tags.`{FINGERPRINT}` = '{content.fingerprint}' and tags.`{VARIANT}` = '{content.variant}'"
         )
         return [run for run in found if MLFLOW_PARENT_RUN_ID not in run.data.tags]
 
-    def _is_whole(self, run: Run, content: VariantContent) -> bool:
+    def _is_whole(self, run: Run, content: VariantPayload) -> bool:
         """Whether nobody deleted one of its replicas or models."""
         replicas = {child.info.run_name for child in self._children(run)}
         models = {f"{content.variant}_{name}" for name in content.models}
         return {replica.name for replica in content.replicas} <= replicas and models <= self._linked(run).keys()
 
-    def _whole_run_of(self, content: VariantContent) -> Run | None:
+    def _whole_run_of(self, content: VariantPayload) -> Run | None:
         """A whole run of the same training, under whatever judgement."""
         complete = [run for run in self._of_training(content) if COMPLETE in run.data.tags]
         return next((run for run in complete if self._is_whole(run, content)), None)
 
-    def begin(self, content: VariantContent, inputs: list[DatasetInput], trained: Run | None) -> str:
+    def begin(self, content: VariantPayload, inputs: list[DatasetInput], trained: Run | None) -> str:
         """Write a run and its replicas, all but its models, and give its id.
 
         Args:
@@ -198,12 +198,12 @@ class Publisher:
         self._log_artifacts(parent, artifacts, content.images)
         return parent
 
-    def log_models(self, run_id: str, content: VariantContent, packages: Packages) -> dict[str, str]:
+    def log_models(self, run_id: str, content: VariantPayload, packages: Packages) -> dict[str, str]:
         """Write the models of a run; their ids by name."""
         folders = {f"{content.variant}_{name}": path for name, path in packages.folders(content.variant).items()}
         return {name: self._log_model(run_id, name, path, content.parameters.trained) for name, path in folders.items()}
 
-    def finish(self, run_id: str, content: VariantContent, models: Mapping[str, str]) -> None:
+    def finish(self, run_id: str, content: VariantPayload, models: Mapping[str, str]) -> None:
         """Link a run to its models, ids by name; only then is it whole."""
         if models:
             self._client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0) for model_id in models.values()])

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.diagnosis.causes import CAUSES, LEARNED
-from pipeline.tracking.payload import Parameters, Point, ReplicaContent, VariantContent, digest, flattened
+from pipeline.tracking.payload import Parameters, Point, ReplicaPayload, VariantPayload, digest, flattened
 
 NUMBERS = (
     "replicas",
@@ -31,7 +31,7 @@ def assemble_study(
     answer: str,
     data: Sequence[Path],
     artifacts: Mapping[str, Sequence[Path]],
-) -> VariantContent:
+) -> VariantPayload:
     """All of a study.
 
     Args:
@@ -39,7 +39,7 @@ def assemble_study(
         data: both parts of the split. artifacts: what MLflow gets, by folder; `figures` stand side by side in the UI.
     """
     counts = {effect: int((cells.effect == effect).sum()) for effect in ("helps", "harms", "undecided")}
-    return VariantContent(
+    return VariantPayload(
         variant=name,
         fingerprint=digest({"study": name, "cells": recipes}, data),
         judgement=digest({}, [path for paths in artifacts.values() for path in paths]),
@@ -53,11 +53,11 @@ def assemble_study(
     )
 
 
-def _cell(row: Mapping[str, Any], recipe: Mapping[str, Any], study: str) -> ReplicaContent:
+def _cell(row: Mapping[str, Any], recipe: Mapping[str, Any], study: str) -> ReplicaPayload:
     values = {name: float(row[name]) for name in NUMBERS}
     values |= {f"outcomes/{fate}": float(row[fate]) for fate in (LEARNED, *CAUSES)}
     tags = {"effect": str(row["effect"]), "changes": "" if pd.isna(row["changes"]) else str(row["changes"])}
-    return ReplicaContent(
+    return ReplicaPayload(
         name=str(row["cell"]),
         params={"study": study, "cell": str(row["cell"]), **flattened(recipe["variant"]), **_budget(recipe)},
         tags=tags,

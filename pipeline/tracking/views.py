@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipeline.tracking import images
-from pipeline.tracking.payload import VariantContent
+from pipeline.tracking.payload import VariantPayload
 from pipeline.tracking.tags import COMPLETE, CURRENT, PAIR, search_for
 
 PREFIX = "mlflow.sharedViewState."
@@ -18,7 +18,7 @@ FIRST = ("learned_share", "alive_share", "accuracy/test_median", "accuracy/test_
 COLUMNS = ("metrics.`learned_rate`", "metrics.`test_accuracy_median`", "params.`hidden_layers`", "params.`activation`")
 
 
-def views(contents: Sequence[VariantContent], pair: Sequence[str]) -> dict[str, str]:
+def views(contents: Sequence[VariantPayload], pair: Sequence[str]) -> dict[str, str]:
     """The tags: views of all variants as params.yaml has them, of the pair alone where there is one, and of every
     recipe, experiments' too."""
     charts = _charts(contents)
@@ -37,7 +37,7 @@ def _view(name: str, search: str, charts: dict[str, Any]) -> str:
     return json.dumps({"name": name, "createdAt": 1, "updatedAt": 1, "state": json.dumps(state)})
 
 
-def _charts(contents: Sequence[VariantContent]) -> dict[str, Any]:
+def _charts(contents: Sequence[VariantPayload]) -> dict[str, Any]:
     """The first sections; the UI adds all other charts after them."""
     keys = {point.key for content in contents for point in content.points}
     figures = sorted({path.stem for content in contents for path in content.images})

@@ -5,16 +5,16 @@ from pathlib import Path
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import load_json, save_json
 
-RECEIPT = Path("mlruns/receipt.json")
+MANIFEST = Path("mlruns/manifest.json")
 
 
 def of_study(study: str) -> Path:
-    """A study's own receipt."""
+    """A study's own manifest."""
     return Path("mlruns/studies") / f"{study}.json"
 
 
-def load_receipt(path: Path = RECEIPT) -> dict[str, dict[str, str]]:
-    """What was published last, as `save_receipt` takes it; nothing where that is not known."""
+def load_manifest(path: Path = MANIFEST) -> dict[str, dict[str, str]]:
+    """What was published last, as `save_manifest` takes it; nothing where that is not known."""
     try:
         found = load_json(path)
     except UserError:
@@ -23,11 +23,11 @@ def load_receipt(path: Path = RECEIPT) -> dict[str, dict[str, str]]:
     return found if whole else {}
 
 
-def remove_receipt(path: Path = RECEIPT) -> None:
-    """Before anything is published: if that is cut short, `dvc repro` finds no receipt and publishes again."""
+def remove_manifest(path: Path = MANIFEST) -> None:
+    """Before anything is published: if that is cut short, `dvc repro` finds no manifest and publishes again."""
     path.unlink(missing_ok=True)
 
 
-def save_receipt(published: dict[str, dict[str, str]], path: Path = RECEIPT) -> None:
+def save_manifest(published: dict[str, dict[str, str]], path: Path = MANIFEST) -> None:
     """For each variant its fingerprint and its judgement; nothing that varies from machine to machine."""
     save_json(published, path)
