@@ -21,7 +21,7 @@ help:
 	@echo "make ui       look at the runs in MLflow         make publish  publish to MLFLOW_TRACKING_URI"
 	@echo "make tensorboard   histograms of gradients and weights, and curves, in TensorBoard"
 	@echo "make check    format, lint, types                make format   mend format and imports"
-	@echo "make bench    speed and memory, as ratios        make figures  renew the README's figures"
+	@echo "make bench    speed and memory, as ratios        make figures  renew the docs' figures"
 	@echo "make lock     renew both locks of packages"
 
 repro: setup

@@ -6,7 +6,8 @@
               and with one variant edited, publishing into an empty store, and the peak of memory of 300 replicas of 20
               hidden layers
 
-The machine may be shared: read the ratios, not the seconds. Writes benchmarks/results.json, and the README's table.
+The machine may be shared: read the ratios, not the seconds. Writes benchmarks/results.json, and the table in
+docs/explanation.md.
 """
 
 import json
@@ -190,7 +191,7 @@ def pipeline(fit_seconds: float) -> dict[str, float]:
 
 
 def main() -> None:
-    """Measure, print, write the results and the README's table."""
+    """Measure, print, write the results and the table in docs/explanation.md."""
     measured = engine()
     measured |= pipeline(measured["keras_fit_seconds_per_replica"])
     versions = {name: version(name) for name in PACKAGES}

@@ -1,4 +1,4 @@
-"""How many replicas of each variant learn, of 300 at each of three seeds: what the README holds the engine to.
+"""How many replicas of each variant learn, of 300 at each of three seeds: what docs/explanation.md holds the engine to.
 
 `python3 -m benchmarks.shares` trains 6,300 replicas, by params.yaml but for their number and the seed.
 """
@@ -12,7 +12,7 @@ REPLICAS, SEEDS = 300, (1, 2, 3)
 
 
 def main() -> None:
-    """Print a row of the README's table for each variant."""
+    """Print a row of the table in docs/explanation.md for each variant."""
     params = read()
     parts, _ = split(generate(params.data), params.split)
     threshold = params.evaluation.learned_accuracy

@@ -1,11 +1,11 @@
-"""The README's table of speed, from benchmarks/results.json: `python3 -m benchmarks.table` renews it."""
+"""The table of speed in docs/explanation.md, from benchmarks/results.json: `python3 -m benchmarks.table` renews it."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-RESULTS, README = ROOT / "benchmarks" / "results.json", ROOT / "README.md"
+RESULTS, PAGE = ROOT / "benchmarks" / "results.json", ROOT / "docs" / "explanation.md"
 BEGIN, END = "<!-- speed: made by `make bench` -->\n", "<!-- /speed -->\n"
 
 
@@ -74,12 +74,12 @@ def rendered(results: dict[str, Any]) -> str:
 
 
 def renew() -> None:
-    """Put it into the README, between its marks."""
-    text = README.read_text(encoding="utf-8")
+    """Put it into the page, between its marks."""
+    text = PAGE.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
     results = json.loads(RESULTS.read_text(encoding="utf-8"))
-    README.write_text(f"{before}{BEGIN}{rendered(results)}{END}{after}", encoding="utf-8")
+    PAGE.write_text(f"{before}{BEGIN}{rendered(results)}{END}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

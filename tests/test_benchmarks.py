@@ -1,4 +1,4 @@
-"""The benchmarks: peers that take the same steps, and a table that is the one in the README."""
+"""The benchmarks: peers that take the same steps, and a table that is the one in docs/explanation.md."""
 
 import json
 
@@ -10,9 +10,9 @@ from benchmarks.recipe import recipe
 from pipeline.training.replicas import train
 
 
-def test_the_readmes_table_is_that_of_the_last_results() -> None:
+def test_the_table_of_speed_is_that_of_the_last_results() -> None:
     results = json.loads(table.RESULTS.read_text())
-    text = table.README.read_text()
+    text = table.PAGE.read_text(encoding="utf-8")
     between = text.partition(table.BEGIN)[2].partition(table.END)[0]
     assert between == table.rendered(results)
 

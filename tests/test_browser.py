@@ -136,10 +136,10 @@ def test_comparison_names_both_and_has_parallel_coordinates(mlflow: str, pair: W
     browser.shoot("mlflow_comparison")
 
 
-def test_search_of_the_readme_finds_replicas(mlflow: str, pair: Workspace, browser: Browser) -> None:
+def test_search_of_the_reference_finds_replicas(mlflow: str, pair: Workspace, browser: Browser) -> None:
     """As a person would type it."""
     search = "tags.cause = 'born_dead' and params.hidden_layers = '20'"
-    assert search in (pair.folder / "README.md").read_text(encoding="utf-8")
+    assert search in (pair.folder / "docs" / "reference.md").read_text(encoding="utf-8")
     expected = [
         child.name
         for run in pair.runs().values()

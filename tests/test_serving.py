@@ -42,7 +42,7 @@ def recorded(pair: Workspace) -> tuple[pd.DataFrame, np.ndarray]:
 
 
 def test_the_registered_model_is_served(pair: Workspace, recorded: tuple[pd.DataFrame, np.ndarray]) -> None:
-    """As the README has it, on a free port."""
+    """As docs/how-to.md has it, on a free port."""
     port = free_port()
     points, predictions = recorded
     served = ["mlflow", "models", "serve", "--env-manager", "local", "--model-uri", MODEL, "--port", str(port)]

@@ -529,11 +529,11 @@ def test_views_show_what_there_is(client: MlflowClient) -> None:
             assert chart["type"] == "IMAGE" or chart["metricKey"] in parents[0].data.metrics
 
 
-def test_searches_of_the_description_and_the_readme_work(client: MlflowClient) -> None:
+def test_searches_of_the_description_and_the_reference_work(client: MlflowClient) -> None:
     published(content())
     experiment = client.get_experiment_by_name("e").experiment_id
-    readme = (Path(__file__).parent.parent / "README.md").read_text()
-    shown = re.findall(r"`((?:tags|params|metrics)\.[^`]*=[^`]*)`", " ".join(readme.split()))
+    reference = (Path(__file__).parent.parent / "docs" / "reference.md").read_text(encoding="utf-8")
+    shown = re.findall(r"`((?:tags|params|metrics)\.[^`]*=[^`]*)`", " ".join(reference.split()))
     assert "tags.cause = 'born_dead' and params.hidden_layers = '20'" in shown
     for search in [*shown, *searches("v").values()]:
         client.search_runs([experiment], search)  # raises where it is not understood
