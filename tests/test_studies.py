@@ -11,6 +11,7 @@ from imports import ROOT, module_file, project_modules, within
 from test_evaluation import evaluated, history
 
 from pipeline.data.points import Split
+from pipeline.diagnosis.theory import Premises
 from pipeline.evaluation import tried
 from pipeline.evaluation.intervals import newcombe
 from pipeline.evaluation.study import cells_table, pretraining_table, ranked
@@ -145,7 +146,8 @@ def test_the_table_and_the_page_rank_what_helps_and_what_does_not() -> None:
     }
     recipes = {name: {**RECIPE, "activation": {"class_name": "relu"}} for name in made}
     changes = {"v": {}, "good": {"units": 9}, "bad": {"units": 1}, "same": {"activation": {"class_name": "elu"}}}
-    table = cells_table(made, recipes, changes, {**dict.fromkeys(made, 0), "good": 40})
+    premises = dict.fromkeys(made, Premises(born_dead=True))
+    table = cells_table(made, recipes, premises, changes, {**dict.fromkeys(made, 0), "good": 40})
     assert table.effect.tolist() == ["reference", "helps", "harms", "undecided"]
     assert ranked(table).cell.tolist() == ["good", "same", "v", "bad"]
     assert table.alive_bound.tolist() == pytest.approx([1 - 2**-3] * 4)
@@ -165,7 +167,13 @@ def tried_study(*learned: int, data: str = "d", replicas: int = 10, **study: Any
         for cell, count in zip(cells_of, learned, strict=True)
     }
     variants = {cell.name: cell.variant.model_dump(mode="json") for cell in cells_of}
-    table = cells_table(made, variants, {cell.name: cell.changes for cell in cells_of}, dict.fromkeys(made, 0))
+    table = cells_table(
+        made,
+        variants,
+        dict.fromkeys(made, Premises()),
+        {cell.name: cell.changes for cell in cells_of},
+        dict.fromkeys(made, 0),
+    )
     return tried.of_study("v", cells_of, table, data, 0.75)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.diagnosis.causes import FATES, spelled
+from pipeline.diagnosis.causes import outcome_names, spelled
 from pipeline.diagnosis.remedies import Remedy
 from pipeline.diagnosis.verdict import learn
 from pipeline.evaluation import tried
@@ -142,7 +142,7 @@ def _results(study: Study) -> Iterator[Block]:
 
 
 def _bar(counts: Mapping[str, int]) -> Bar:
-    return Bar({outcome: counts[outcome] for outcome in FATES if counts[outcome]})
+    return Bar({outcome: counts[outcome] for outcome in outcome_names() if counts[outcome]})
 
 
 def _claimed(claim: Claim | None) -> str:

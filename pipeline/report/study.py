@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.diagnosis.causes import CAUSES, LEARNED
+from pipeline.diagnosis.causes import LEARNED, cause_names
 from pipeline.diagnosis.verdict import learn
 from pipeline.evaluation.effects import HARMS, HELPS, REFERENCE, UNDECIDED
 from pipeline.evaluation.study import ranked
@@ -95,7 +95,7 @@ def _cells(findings: StudyFindings) -> Iterator[Block]:
 
 
 def _row(cell: Any) -> Sequence[str | Bar]:
-    counts = {LEARNED: cell.learned, **{cause: getattr(cell, cause) for cause in CAUSES}}
+    counts = {LEARNED: cell.learned, **{cause: getattr(cell, cause) for cause in cause_names()}}
     return [
         f"`{cell.cell}`",
         f"`{cell.changes}`" if cell.changes else "the reference",

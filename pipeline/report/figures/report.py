@@ -7,7 +7,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from pipeline.data.points import Points
-from pipeline.diagnosis.causes import fates
+from pipeline.diagnosis.causes import outcomes as outcomes_of
 from pipeline.evaluation import summary
 from pipeline.evaluation.comparison import Comparison
 from pipeline.evaluation.variant import VariantEvaluation
@@ -38,7 +38,7 @@ def figures(compared: Compared) -> Iterator[tuple[str, Figure]]:
     """All figures by name; what params.yaml does not compare is left out."""
     tables, evaluations, histories = compared.tables, compared.evaluations, compared.histories
     replicas = {
-        name: accuracy.Replicas(histories[name], list(fates(each.replicas))) for name, each in evaluations.items()
+        name: accuracy.Replicas(histories[name], list(outcomes_of(each.replicas))) for name, each in evaluations.items()
     }
     colours = of_variants(list(evaluations))
     layers = {name: each.layers for name, each in evaluations.items()}

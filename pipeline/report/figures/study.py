@@ -7,9 +7,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from pipeline.diagnosis.causes import CAUSES, LEARNED, spelled
+from pipeline.diagnosis.causes import LEARNED, cause_names, outcome_colours, spelled
 from pipeline.evaluation.study import ranked
-from pipeline.foundations.colours import BLACK, EFFECTS, OUTCOMES
+from pipeline.foundations.colours import BLACK, EFFECTS
 from pipeline.params.studies import Cell, numeric_axis, reference_of
 from pipeline.report.figures.comparison import outcome_bars
 from pipeline.report.figures.style import dress, figure, headed
@@ -68,13 +68,14 @@ def learned_along(cells: pd.DataFrame, values: Sequence[float], axis: str, title
     drawn = headed(figure(8.8, 4.8), title)
     axes = drawn.subplots()
     # Born dead on top, so that its lower edge can be held against theory's bound.
-    causes = sorted(CAUSES, key=lambda cause: cause == BORN_DEAD)
+    causes = sorted(cause_names(), key=lambda cause: cause == BORN_DEAD)
     shares = {LEARNED: cells.learned_rate, **{cause: cells[cause] / cells.replicas for cause in causes}}
     present = {outcome: 100 * share.to_numpy(float) for outcome, share in shares.items() if share.any()}
+    colours = outcome_colours()
     axes.stackplot(
         values,
         *present.values(),
-        colors=[OUTCOMES[outcome] for outcome in present],
+        colors=[colours[outcome] for outcome in present],
         labels=[spelled(outcome) for outcome in present],
         alpha=0.55,
         linewidth=0,
