@@ -6,11 +6,15 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from types import MappingProxyType
 
+import numpy as np
 import pytest
+import xarray as xr
 from conftest import training
 from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
 from test_evaluation import evaluated, evaluations, history, parameters, recipes
 
+from pipeline.data.points import Points
 from pipeline.diagnosis import causes
 from pipeline.diagnosis.causes import Cause
 from pipeline.diagnosis.remedies import Remedy
@@ -25,6 +29,7 @@ from pipeline.params.comparison import ComparisonParams
 from pipeline.report import content
 from pipeline.report.content import Study
 from pipeline.report.figures import comparison as figures_of_variants
+from pipeline.report.figures import report as listed
 from pipeline.report.figures.files import save_figure
 from pipeline.report.figures.style import figure
 from pipeline.report.pages import html, markdown
@@ -233,6 +238,64 @@ def test_a_new_row_of_the_table_of_causes_is_seen_everywhere(picture: bytes) -> 
         made, recipes(), dict.fromkeys(made, Premises()), {"a": {}, "b": {"units": 9}}, {"a": 0, "b": 0}
     )
     assert cells.restless.tolist() == [1, 10]
+
+
+def variants_compared(chosen: ComparisonParams) -> listed.Compared:
+    """Both hand-made variants, of points that have no plane."""
+    made = evaluations()
+    histories = {"a": history([[0.5, 0.8]] * 9 + [[0.5, 0.5]]), "b": history([[0.5, 0.5]] * 10)}
+    tables = comparison.compare(made, recipes(units=9), chosen)
+    points = Points(np.zeros((2, 3)), np.array([0, 1]))
+    depths = dict.fromkeys(made, 2)
+    return listed.Compared(tables, chosen, 0.75, depths, made, histories, dict.fromkeys(made, xr.Dataset()), points)
+
+
+def a_dot(compared: listed.Compared) -> Figure:
+    """Of how many variants there are, which is all that it takes from them."""
+    drawn = figure(2, 2)
+    drawn.subplots().plot(len(compared.evaluations), 1, "o")
+    return drawn
+
+
+@pytest.mark.parametrize("place", listed.Place)
+def test_a_new_figure_of_the_list_is_drawn_and_stands_on_the_page(
+    place: listed.Place, picture: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In every section: whatever is saved is shown."""
+    dot = listed.ReportFigure("dot", place, "A dot, which says nothing", a_dot)
+    nothing = listed.ReportFigure("nothing", place, "Does not apply", lambda compared: None)
+    monkeypatch.setattr(listed, "FIGURES", (*listed.FIGURES, dot, nothing))
+    chosen = parameters(["b", "a"])
+    pictures = {name: f"{name}.png" for name, _ in listed.figures(variants_compared(chosen))}
+    assert {"dot", "outcomes", "pair", "survival"} < set(pictures)
+    assert not {"nothing", "scatter", "surfaces"} & set(pictures)
+    report = content.write(replace(study(evaluations(), chosen, units=9), pictures=pictures))
+    shown = {block.address: block.says for block in report.blocks if isinstance(block, Picture)}
+    assert set(shown) == set(pictures.values())
+    assert shown["dot.png"] == "A dot, which says nothing"
+    page = Page(html.render(report, dict.fromkeys(pictures.values(), picture)))
+    assert "A dot, which says nothing" in page.attributes("img", "alt")
+    (section,) = (each for each in report.sections if any(getattr(b, "address", "") == "dot.png" for b in each.blocks))
+    assert list(listed.Place).index(place) == report.sections.index(section)
+
+
+def test_without_a_pair_none_of_its_figures_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    dot = listed.ReportFigure("dot", listed.Place.PAIR, "A dot", a_dot)
+    monkeypatch.setattr(listed, "FIGURES", (*listed.FIGURES, dot))
+    assert [name for name, _ in listed.figures(variants_compared(ComparisonParams()))] == [
+        *("outcomes", "accuracy", "survival")
+    ]
+
+
+def test_a_picture_that_is_not_in_the_list_is_refused() -> None:
+    with pytest.raises(KeyError, match="stray"):
+        content.write(replace(study(evaluations(), ComparisonParams()), pictures={"stray": "stray.png"}))
+
+
+def test_every_figure_has_a_name_of_its_own_and_a_caption() -> None:
+    entries = [(each.name, each.caption) for each in listed.FIGURES]
+    assert len(dict(entries)) == len(entries)
+    assert all(name and caption for name, caption in entries)
 
 
 def tried_on(recipe: Mapping[str, object], effect: str = "helps", **cell: object) -> dict[str, TriedStudy]:

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from conftest import RECIPE, training, variant
 from imports import ROOT, module_file, project_modules, within
+from matplotlib.figure import Figure
 from test_evaluation import evaluated, history
 
 from pipeline.data.points import Split
@@ -19,7 +20,9 @@ from pipeline.foundations.errors import UserError
 from pipeline.params.params import read
 from pipeline.params.studies import Cell, cells, checked, numeric_axis, reference_of
 from pipeline.params.variants import resolve
+from pipeline.report.figures import study as plots
 from pipeline.report.pages import markdown
+from pipeline.report.pages.document import Picture
 from pipeline.report.study import StudyFindings, write
 from pipeline.studies import cells as store
 from pipeline.studies import files as studies
@@ -157,6 +160,24 @@ def test_the_table_and_the_page_rank_what_helps_and_what_does_not() -> None:
     order = [page.index(text) for text in ("**Helps:**", "`good`", "**Harms:**", "`bad`", "**Undecided", "`same`")]
     assert order == sorted(order)
     assert isinstance(table, pd.DataFrame)
+
+
+def test_a_new_figure_of_a_study_stands_on_its_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    dot = plots.StudyFigure("dot", "A dot, which says nothing", lambda studied: Figure())
+    monkeypatch.setattr(plots, "FIGURES", (*plots.FIGURES, dot))
+    cells_of = found(cells={"wide": {"units": 9}})
+    made = {cell.name: evaluated(history([[0.5, 0.9]] * 3)) for cell in cells_of}
+    premises, none = dict.fromkeys(made, Premises()), dict.fromkeys(made, 0)
+    recipes = {cell.name: cell.variant.model_dump() for cell in cells_of}
+    changes = {cell.name: cell.changes for cell in cells_of}
+    table = cells_table(made, recipes, premises, changes, none)
+    outcomes = {name: each.metrics["outcomes"] for name, each in made.items()}
+    pictures = {name: f"{name}.png" for name, _ in plots.figures(plots.StudiedCells("v", table, cells_of, outcomes))}
+    assert list(pictures) == ["differences", "outcomes", "dot"]  # no axis of numbers to draw along
+    page = write(StudyFindings("s", "v", table, {"v": "v: 3 of 3 learn. So."}, {}, "abc", pictures))
+    shown = [block.address for block in page.blocks if isinstance(block, Picture)]
+    assert shown == list(pictures.values())
+    assert "![A dot, which says nothing](dot.png)" in markdown.render(page)
 
 
 def tried_study(*learned: int, data: str = "d", replicas: int = 10, **study: Any) -> tried.TriedStudy:

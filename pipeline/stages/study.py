@@ -45,7 +45,7 @@ def main(name: str) -> None:
     table = cells_table(evaluations, recipes, premises, {cell.name: cell.changes for cell in found}, extra)
     addresses = {}
     outcomes = {cell: each.metrics["outcomes"] for cell, each in evaluations.items()}
-    for title, figure in plots.figures(study.base, table, found, outcomes):
+    for title, figure in plots.figures(plots.StudiedCells(study.base, table, found, outcomes)):
         save_figure(figure, studies.figure_path(name, title))
         addresses[title] = f"{title}.png"
     verdicts = {cell: each.diagnosis.verdict for cell, each in evaluations.items()}
