@@ -137,6 +137,13 @@ def test_what_comes_first_explains_what_comes_later(first: int) -> None:
     assert cause_of(made) == causes.cause_names()[first]
 
 
+def test_the_last_row_holds_where_nothing_else_does_and_no_name_or_colour_comes_twice() -> None:
+    found = evidence.measure(healthy(2), PARAMS)
+    holds = {cause.name: bool(cause.rule(found, PARAMS).any()) for cause in causes.TABLE}
+    assert [name for name, each in holds.items() if each] == [causes.TABLE[-1].name]
+    assert len({cause.name for cause in causes.TABLE}) == len(set(causes.outcome_colours().values())) - 1 == len(holds)
+
+
 def test_the_evidence_names_layer_and_epochs() -> None:
     found = evidence_of(changed(dead(slice(5, None), layer=2)))
     assert (found.dead_layer, found.died_after, found.died_by) == (3, 40, 50)
