@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from imports import ROOT
 from scipy.stats import binom, binomtest, chi2
 
+from pipeline.diagnosis.theory import Premises
 from pipeline.evaluation import claims, comparison, effects, expectations, replicas, summary
 from pipeline.evaluation.intervals import newcombe, wilson
 from pipeline.evaluation.variant import VariantEvaluation
@@ -35,7 +36,7 @@ def history(test_accuracy: list[list[float]], dead: list[list[int]] | None = Non
 
 
 def evaluated(made: xr.Dataset, threshold: float = 0.75) -> VariantEvaluation:
-    return summary.evaluate("v", made, variant().model_dump(), threshold, THRESHOLDS)
+    return summary.evaluate("v", made, variant().model_dump(), Premises(), threshold, THRESHOLDS)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from tensorboard.util.tensor_util import make_ndarray
 from test_evaluation import THRESHOLDS
 
 from pipeline.data.points import Split
+from pipeline.diagnosis.theory import Premises
 from pipeline.evaluation import files as evaluations
 from pipeline.evaluation import summary
 from pipeline.foundations.errors import UserError
@@ -55,7 +56,7 @@ def put(history: xr.Dataset, result: Trained, histograms: bool = True, replicas:
     YAML().dump(document, Path("params.yaml"))
     runs.save_run("v", history, result.predictions, result.weights)
     runs.save_recipe("v", {**parameters.read().trained_with("v"), "inputs": []})
-    evaluated = summary.evaluate("v", history, variant().model_dump(), 0.75, THRESHOLDS)
+    evaluated = summary.evaluate("v", history, variant().model_dump(), Premises(), 0.75, THRESHOLDS)
     evaluated.replicas.loc[[1, 2], ["outcome", "cause"]] = ["not_learned", "saturated"]
     evaluations.save_evaluation("v", evaluated)
 

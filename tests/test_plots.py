@@ -16,11 +16,12 @@ from matplotlib.figure import Figure
 from test_evaluation import evaluated, history
 
 from pipeline.data.points import Points
-from pipeline.diagnosis.causes import FATES
+from pipeline.diagnosis.causes import outcome_colours, outcome_names
+from pipeline.diagnosis.theory import Premises
 from pipeline.evaluation import comparison
 from pipeline.evaluation.study import cells_table, ranked
 from pipeline.evaluation.variant import VariantEvaluation
-from pipeline.foundations.colours import OUTCOMES, VARIANTS, of_variants
+from pipeline.foundations.colours import VARIANTS, of_variants
 from pipeline.report.figures import accuracy, gradients, points, study, surfaces, weights
 from pipeline.report.figures import comparison as compared
 from pipeline.report.figures.accuracy import Replicas
@@ -60,7 +61,8 @@ def both() -> dict[str, VariantEvaluation]:
 def cells() -> pd.DataFrame:
     """A study of two cells, the first of which is the reference."""
     recipes = {name: {"activation": {"class_name": "relu"}, "units": 3, "hidden_layers": 2} for name in both()}
-    return cells_table(both(), recipes, {"a": {}, "b": {"units": 9}}, {"a": 0, "b": 0})
+    premises = dict.fromkeys(both(), Premises(born_dead=True))
+    return cells_table(both(), recipes, premises, {"a": {}, "b": {"units": 9}}, {"a": 0, "b": 0})
 
 
 def bars() -> Figure:
@@ -117,13 +119,13 @@ def test_accuracy_shows_every_replica_in_its_colour_and_the_median() -> None:
     axes = FIGURES["accuracy"]().axes[1]
     for replica, outcome in zip(LEARNS.test_accuracy.values, REPLICAS["learns"].outcomes, strict=True):
         colours = [line.get_color() for line in axes.lines if np.array_equal(line.get_ydata(), replica)]
-        assert colours == [OUTCOMES[outcome]]
+        assert colours == [outcome_colours()[outcome]]
     assert any(len(line) == 3 and np.allclose(line, [0.5, 0.65, 0.7]) for line in lines(axes))
 
 
 def test_every_outcome_has_a_colour_of_its_own() -> None:
-    assert set(OUTCOMES) == set(FATES)
-    assert len(set(OUTCOMES.values())) == len(FATES)
+    assert list(outcome_colours()) == list(outcome_names())
+    assert len(set(outcome_colours().values())) == len(outcome_names())
 
 
 def test_heat_maps_share_one_scale_and_one_height_for_a_layer() -> None:

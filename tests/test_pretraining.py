@@ -9,6 +9,7 @@ from conftest import training, variant
 from test_evaluation import THRESHOLDS
 
 from pipeline.data.points import Split
+from pipeline.diagnosis import theory
 from pipeline.evaluation import summary
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.seeds import Shuffles, derived_seed
@@ -145,7 +146,9 @@ def test_epoch_0_of_the_main_training_comes_after_it_as_extra_budget(layer_wise:
     assert layer_wise.pretraining.loss.shape == (2, 3, 3)
     l1 = np.stack([np.abs(layer_wise.weights[path]).sum((1, 2)) for path in build(recipe(), 2, "v").kernels], axis=1)
     np.testing.assert_allclose(layer_wise.history.weight_l1.isel(recorded_epoch=0), l1, rtol=1e-5)
-    evaluation = summary.evaluate("v", layer_wise.history, recipe().model_dump(), 0.75, THRESHOLDS)
+    made = recipe().model_dump()
+    premises = theory.premises(made, theory.TUTORIAL, np.array([[-1.0, 1.0], [1.0, -1.0]]))
+    evaluation = summary.evaluate("v", layer_wise.history, made, premises, 0.75, THRESHOLDS)
     assert evaluation.diagnosis.verdict.endswith("after 6 epochs of pre-training, 2 a layer: extra budget.")
     assert evaluation.diagnosis.theory == []
 

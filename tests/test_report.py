@@ -6,21 +6,35 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from types import MappingProxyType
 
+import numpy as np
 import pytest
+import xarray as xr
 from conftest import training
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
 from test_evaluation import evaluated, evaluations, history, parameters, recipes
 
+from pipeline.data.points import Points
+from pipeline.diagnosis import causes
+from pipeline.diagnosis.causes import Cause
+from pipeline.diagnosis.remedies import Remedy
+from pipeline.diagnosis.theory import Premises
 from pipeline.evaluation import comparison
 from pipeline.evaluation.expectations import Expectation
+from pipeline.evaluation.study import cells_table
 from pipeline.evaluation.tried import TriedCell, TriedStudy, conditions
 from pipeline.evaluation.variant import VariantEvaluation
+from pipeline.foundations import colours
 from pipeline.params.comparison import ComparisonParams
 from pipeline.report import content
 from pipeline.report.content import Study
+from pipeline.report.figures import comparison as figures_of_variants
+from pipeline.report.figures import report as listed
 from pipeline.report.figures.files import save_figure
 from pipeline.report.figures.style import figure
 from pipeline.report.pages import html, markdown
 from pipeline.report.pages.document import Bar, Document, Picture, Section, Table, Text
+from pipeline.tracking.payload import COLOUR, replica_content
 
 SHARED = {
     "data": {"generator": "make_circles", "samples": 80},
@@ -171,6 +185,117 @@ def test_a_picture_that_was_not_drawn_is_not_mentioned(report: Document) -> None
 def test_a_bar_has_one_part_for_each_outcome_that_occurs(report: Document) -> None:
     bars = [cell for block in report.blocks if isinstance(block, Table) for row in block.rows for cell in row]
     assert [bar.parts for bar in bars if isinstance(bar, Bar)] == [{"learned": 9, "stuck": 1}, {"stuck": 10}]
+
+
+RESTLESS = Cause(
+    "restless",
+    lambda evidence, params: evidence.gradient_ratio == 1,
+    colours.YELLOW,
+    lambda rows, bound: f"{len(rows)} never came to rest",
+    lambda recipe, epochs: [Remedy({"training.batch_size": 64}, "calmer", "a test")],
+    instead="there is too much of it",
+)
+
+
+@pytest.fixture
+def one_more_cause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one place; it holds of every replica of a hand-made history, before `slow` and `stuck` do."""
+    monkeypatch.setattr(causes, "TABLE", (*causes.TABLE[:-2], RESTLESS, *causes.TABLE[-2:]))
+
+
+@pytest.mark.usefixtures("one_more_cause")
+def test_a_new_row_of_the_table_of_causes_is_seen_everywhere(picture: bytes) -> None:
+    made = evaluations()
+    failed = made["b"]
+    assert failed.metrics["outcomes"]["restless"] == 10
+    assert list(failed.metrics["outcomes"]) == list(causes.outcome_names())
+    assert failed.diagnosis.cause == "restless"
+    said = "10 never came to rest. This is not mainly a vanishing gradient (none of the 10 failures): there is too much"
+    assert said in failed.diagnosis.verdict
+    assert [remedy.changes for remedy in failed.diagnosis.remedies] == ["training.batch_size: 64"]
+
+    report = content.write(study(made, parameters(["b", "a"]), units=9))
+    text = markdown.render(report)
+    assert "9 learned, 1 restless" in text
+    assert "| `a`, `b` | restless | `training.batch_size: 64` | not tried | calmer | a test |" in text
+    page = html.render(report, dict.fromkeys(PICTURES.values(), picture))
+    assert ".restless { background: #F0E442; color: #000; }" in page
+    assert '<i class="restless"></i>restless' in page
+    assert '<span class="restless" style="flex-grow: 10" title="10 restless">10</span>' in page
+
+    bars = figures_of_variants.outcome_bars(
+        comparison.wide(made), {name: each.metrics["outcomes"] for name, each in made.items()}
+    )
+    assert [text.get_text() for text in bars.legends[0].get_texts()] == ["learned", "restless"]
+    assert to_hex(bars.axes[0].patches[1].get_facecolor()).upper() == colours.YELLOW
+    row = failed.replicas.to_dict("records")[0]
+    assert replica_content(row, {}, seed=1).tags == {
+        "outcome": "not_learned",
+        "cause": "restless",
+        COLOUR: colours.YELLOW,
+    }
+    cells = cells_table(
+        made, recipes(), dict.fromkeys(made, Premises()), {"a": {}, "b": {"units": 9}}, {"a": 0, "b": 0}
+    )
+    assert cells.restless.tolist() == [1, 10]
+
+
+def variants_compared(chosen: ComparisonParams) -> listed.Compared:
+    """Both hand-made variants, of points that have no plane."""
+    made = evaluations()
+    histories = {"a": history([[0.5, 0.8]] * 9 + [[0.5, 0.5]]), "b": history([[0.5, 0.5]] * 10)}
+    tables = comparison.compare(made, recipes(units=9), chosen)
+    points = Points(np.zeros((2, 3)), np.array([0, 1]))
+    depths = dict.fromkeys(made, 2)
+    return listed.Compared(tables, chosen, 0.75, depths, made, histories, dict.fromkeys(made, xr.Dataset()), points)
+
+
+def a_dot(compared: listed.Compared) -> Figure:
+    """Of how many variants there are, which is all that it takes from them."""
+    drawn = figure(2, 2)
+    drawn.subplots().plot(len(compared.evaluations), 1, "o")
+    return drawn
+
+
+@pytest.mark.parametrize("place", listed.Place)
+def test_a_new_figure_of_the_list_is_drawn_and_stands_on_the_page(
+    place: listed.Place, picture: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In every section: whatever is saved is shown."""
+    dot = listed.ReportFigure("dot", place, "A dot, which says nothing", a_dot)
+    nothing = listed.ReportFigure("nothing", place, "Does not apply", lambda compared: None)
+    monkeypatch.setattr(listed, "FIGURES", (*listed.FIGURES, dot, nothing))
+    chosen = parameters(["b", "a"])
+    pictures = {name: f"{name}.png" for name, _ in listed.figures(variants_compared(chosen))}
+    assert {"dot", "outcomes", "pair", "survival"} < set(pictures)
+    assert not {"nothing", "scatter", "surfaces"} & set(pictures)
+    report = content.write(replace(study(evaluations(), chosen, units=9), pictures=pictures))
+    shown = {block.address: block.says for block in report.blocks if isinstance(block, Picture)}
+    assert set(shown) == set(pictures.values())
+    assert shown["dot.png"] == "A dot, which says nothing"
+    page = Page(html.render(report, dict.fromkeys(pictures.values(), picture)))
+    assert "A dot, which says nothing" in page.attributes("img", "alt")
+    (section,) = (each for each in report.sections if any(getattr(b, "address", "") == "dot.png" for b in each.blocks))
+    assert list(listed.Place).index(place) == report.sections.index(section)
+
+
+def test_without_a_pair_none_of_its_figures_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    dot = listed.ReportFigure("dot", listed.Place.PAIR, "A dot", a_dot)
+    monkeypatch.setattr(listed, "FIGURES", (*listed.FIGURES, dot))
+    assert [name for name, _ in listed.figures(variants_compared(ComparisonParams()))] == [
+        *("outcomes", "accuracy", "survival")
+    ]
+
+
+def test_a_picture_that_is_not_in_the_list_is_refused() -> None:
+    with pytest.raises(KeyError, match="stray"):
+        content.write(replace(study(evaluations(), ComparisonParams()), pictures={"stray": "stray.png"}))
+
+
+def test_every_figure_has_a_name_of_its_own_and_a_caption() -> None:
+    entries = [(each.name, each.caption) for each in listed.FIGURES]
+    assert len(dict(entries)) == len(entries)
+    assert all(name and caption for name, caption in entries)
 
 
 def tried_on(recipe: Mapping[str, object], effect: str = "helps", **cell: object) -> dict[str, TriedStudy]:

@@ -8,9 +8,11 @@ import pandas as pd
 import pytest
 from conftest import RECIPE, training, variant
 from imports import ROOT, module_file, project_modules, within
+from matplotlib.figure import Figure
 from test_evaluation import evaluated, history
 
 from pipeline.data.points import Split
+from pipeline.diagnosis.theory import Premises
 from pipeline.evaluation import tried
 from pipeline.evaluation.intervals import newcombe
 from pipeline.evaluation.study import cells_table, pretraining_table, ranked
@@ -18,7 +20,9 @@ from pipeline.foundations.errors import UserError
 from pipeline.params.params import read
 from pipeline.params.studies import Cell, cells, checked, numeric_axis, reference_of
 from pipeline.params.variants import resolve
+from pipeline.report.figures import study as plots
 from pipeline.report.pages import markdown
+from pipeline.report.pages.document import Picture
 from pipeline.report.study import StudyFindings, write
 from pipeline.studies import cells as store
 from pipeline.studies import files as studies
@@ -145,7 +149,8 @@ def test_the_table_and_the_page_rank_what_helps_and_what_does_not() -> None:
     }
     recipes = {name: {**RECIPE, "activation": {"class_name": "relu"}} for name in made}
     changes = {"v": {}, "good": {"units": 9}, "bad": {"units": 1}, "same": {"activation": {"class_name": "elu"}}}
-    table = cells_table(made, recipes, changes, {**dict.fromkeys(made, 0), "good": 40})
+    premises = dict.fromkeys(made, Premises(born_dead=True))
+    table = cells_table(made, recipes, premises, changes, {**dict.fromkeys(made, 0), "good": 40})
     assert table.effect.tolist() == ["reference", "helps", "harms", "undecided"]
     assert ranked(table).cell.tolist() == ["good", "same", "v", "bad"]
     assert table.alive_bound.tolist() == pytest.approx([1 - 2**-3] * 4)
@@ -157,6 +162,24 @@ def test_the_table_and_the_page_rank_what_helps_and_what_does_not() -> None:
     assert isinstance(table, pd.DataFrame)
 
 
+def test_a_new_figure_of_a_study_stands_on_its_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    dot = plots.StudyFigure("dot", "A dot, which says nothing", lambda studied: Figure())
+    monkeypatch.setattr(plots, "FIGURES", (*plots.FIGURES, dot))
+    cells_of = found(cells={"wide": {"units": 9}})
+    made = {cell.name: evaluated(history([[0.5, 0.9]] * 3)) for cell in cells_of}
+    premises, none = dict.fromkeys(made, Premises()), dict.fromkeys(made, 0)
+    recipes = {cell.name: cell.variant.model_dump() for cell in cells_of}
+    changes = {cell.name: cell.changes for cell in cells_of}
+    table = cells_table(made, recipes, premises, changes, none)
+    outcomes = {name: each.metrics["outcomes"] for name, each in made.items()}
+    pictures = {name: f"{name}.png" for name, _ in plots.figures(plots.StudiedCells("v", table, cells_of, outcomes))}
+    assert list(pictures) == ["differences", "outcomes", "dot"]  # no axis of numbers to draw along
+    page = write(StudyFindings("s", "v", table, {"v": "v: 3 of 3 learn. So."}, {}, "abc", pictures))
+    shown = [block.address for block in page.blocks if isinstance(block, Picture)]
+    assert shown == list(pictures.values())
+    assert "![A dot, which says nothing](dot.png)" in markdown.render(page)
+
+
 def tried_study(*learned: int, data: str = "d", replicas: int = 10, **study: Any) -> tried.TriedStudy:
     """A study of `v` whose cells' replicas learned so often, the reference's first."""
     cells_of = found(**study)
@@ -165,7 +188,13 @@ def tried_study(*learned: int, data: str = "d", replicas: int = 10, **study: Any
         for cell, count in zip(cells_of, learned, strict=True)
     }
     variants = {cell.name: cell.variant.model_dump(mode="json") for cell in cells_of}
-    table = cells_table(made, variants, {cell.name: cell.changes for cell in cells_of}, dict.fromkeys(made, 0))
+    table = cells_table(
+        made,
+        variants,
+        dict.fromkeys(made, Premises()),
+        {cell.name: cell.changes for cell in cells_of},
+        dict.fromkeys(made, 0),
+    )
     return tried.of_study("v", cells_of, table, data, 0.75)
 
 

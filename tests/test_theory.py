@@ -4,7 +4,9 @@ Tolerances are binomial, or those of a median's order statistics, at four standa
 once in 16,000 runs, and the draws are fixed besides.
 """
 
+from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from pipeline.data.points import Split
 from pipeline.data.sources import generate
 from pipeline.data.split import split
 from pipeline.diagnosis import theory
+from pipeline.diagnosis.theory import Premises
 from pipeline.evaluation.expectations import expectations, median_interval
 from pipeline.history import record
 from pipeline.params.params import read
@@ -42,6 +45,11 @@ def untrained(name: str, small: bool = False) -> xr.Dataset:
     sizes = {"epochs": 0, "replicas": NETS, "chunk": 1000, "surface_resolution": 2}
     made = train(recipe.model_copy(update=changes), name, tutorial(), shared.model_copy(update=sizes))
     return made.history.isel(recorded_epoch=0)
+
+
+def of_variant(recipe: Mapping[str, Any], origin: Mapping[str, Any] = theory.TUTORIAL, inputs: Any = None) -> Premises:
+    """On the tutorial's points, where nothing else is said."""
+    return theory.premises(recipe, origin, tutorial().train.inputs if inputs is None else inputs)
 
 
 def born_dead(start: xr.Dataset) -> np.ndarray:
@@ -138,7 +146,7 @@ def test_the_median_gradient_profiles(name: str, profile: list[float]) -> None:
 def test_the_page_of_the_report_agrees() -> None:
     for name in ("relu_5", "relu_15", "tanh_5"):
         start = untrained(name).expand_dims(recorded_epoch=[0], axis=1)
-        rows = expectations(start, PARAMS.variants[name].model_dump())
+        rows = expectations(start, of_variant(PARAMS.variants[name].model_dump()))
         assert rows
         for row in rows:
             near = float(row.expected.split()[-1])
@@ -152,6 +160,91 @@ def test_the_bound_is_the_papers() -> None:
     assert theory.born_dead_bound([5] * 15) == pytest.approx(1 - (1 - 2**-5) ** 14)
     assert theory.born_dead_bound([5, 10]) == pytest.approx(2**-10)
     assert theory.born_dead_bound([10] * 15) < 0.014
+
+
+def test_the_tutorials_points_are_those_of_the_shipped_file() -> None:
+    assert {"data": PARAMS.data.model_dump(), "split": PARAMS.split.model_dump(mode="json")} == theory.TUTORIAL
+
+
+def test_what_may_be_said_of_the_shipped_variants() -> None:
+    found = {name: of_variant(each.model_dump()) for name, each in PARAMS.variants.items()}
+    rectified, saturated = Premises(born_dead=True, gradients=True), Premises(saturation=True)
+    expected = dict.fromkeys(found, Premises()) | dict.fromkeys(("relu_5", "relu_15", "relu_20"), rectified)
+    assert found == expected | dict.fromkeys(("tanh_5", "tanh_5_adam"), saturated)
+
+
+def named(class_name: str, **config: float) -> dict[str, Any]:
+    return {"class_name": class_name, "config": config}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"batch_normalization": True},
+        {"residual": True},
+        {"pretraining": "layer_wise"},
+        {"pretraining": "autoencoder"},
+        {"activation": named("elu")},
+        {"activation": named("leaky_relu")},
+        {"activation": named("ReLU", negative_slope=0.1)},
+        {"kernel_initializer": named("randomized_asymmetric")},
+        {"kernel_initializer": named("RandomUniform", minval=0.0, maxval=1.0)},
+        {"kernel_initializer": named("RandomNormal", mean=0.1)},
+        {"kernel_initializer": named("Constant", value=-1.0)},
+        {"kernel_initializer": named("zeros")},
+    ],
+    ids=str,
+)
+def test_without_a_premise_theory_says_nothing(changes: dict[str, Any]) -> None:
+    assert of_variant(PARAMS.variants["relu_15"].model_dump() | changes) == Premises()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"units": 10},
+        {"kernel_initializer": named("HeNormal")},
+        {"kernel_initializer": named("orthogonal")},
+        {"kernel_initializer": named("random_walk", gain=1.5)},
+        {"kernel_initializer": named("RandomNormal", stddev=0.1)},
+        {"kernel_initializer": named("RandomUniform", minval=-0.1, maxval=0.1)},
+        {"output_kernel_initializer": named("zeros")},
+    ],
+    ids=str,
+)
+def test_the_bound_holds_at_any_width_and_scale_and_what_was_measured_does_not(changes: dict[str, Any]) -> None:
+    assert of_variant(PARAMS.variants["relu_15"].model_dump() | changes) == Premises(born_dead=True)
+
+
+@pytest.mark.parametrize("name", ["relu_15", "tanh_5"])
+@pytest.mark.parametrize(
+    ("section", "change"),
+    [
+        ("data", {"samples": 999}),
+        ("data", {"noise": 0.2}),
+        ("data", {"seed": 2}),
+        ("split", {"train_samples": 400}),
+        ("split", {"scale_to": [0, 1]}),
+        ("split", {"fit_scaler_on": "train"}),
+    ],
+)
+def test_of_other_points_no_measured_number_is_expected(name: str, section: str, change: dict[str, Any]) -> None:
+    other = {**theory.TUTORIAL, section: {**theory.TUTORIAL[section], **change}}
+    recipe = PARAMS.variants[name].model_dump()
+    assert of_variant(recipe, other) == of_variant(recipe, {}) == Premises(born_dead=name == "relu_15")
+
+
+@pytest.mark.parametrize("inputs", [[[0.0, -1.0], [1.0, 1.0]], [[-1.0, -1.0], [1.0, 0.0]], [[0.2, 0.1], [0.3, 0.5]]])
+def test_the_bound_needs_points_on_both_sides_of_0_in_every_input(inputs: list[list[float]]) -> None:
+    recipe = PARAMS.variants["relu_15"].model_dump()
+    assert not of_variant(recipe, {}, np.array(inputs)).born_dead
+    assert of_variant(recipe, {}, np.array(inputs) - np.mean(inputs, axis=0)).born_dead
+
+
+def test_a_network_is_shallower_or_wider_than_the_measured_saturated_one() -> None:
+    recipe = PARAMS.variants["tanh_5"].model_dump()
+    for changes in ({"units": 25}, {"hidden_layers": 4}, {"batch_normalization": True}):
+        assert of_variant(recipe | changes) == Premises()
 
 
 def test_beta_and_the_band() -> None:

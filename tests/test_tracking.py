@@ -19,6 +19,7 @@ from mlflow.exceptions import MlflowException
 from PIL import Image
 from test_evaluation import evaluated, history
 
+from pipeline.diagnosis.causes import outcome_colours
 from pipeline.foundations import colours
 from pipeline.foundations.errors import UserError
 from pipeline.params.tracking import TrackingParams
@@ -318,7 +319,7 @@ def test_values_that_are_not_finite_are_left_out(client: MlflowClient) -> None:
     made.test_loss[0, 2] = np.inf
     source = Source("v", {"variant": RECIPE, "training": {"seed": 4}}, {}, VariantFiles([], [], {}, []))
     points = assemble(source, evaluated(made), {}, TRACKING)
-    tags = {"outcome": "not_learned", "cause": "exploding", "mlflow.runColor": colours.OUTCOMES["exploding"]}
+    tags = {"outcome": "not_learned", "cause": "exploding", "mlflow.runColor": outcome_colours()["exploding"]}
     assert points.replicas[0].tags == tags
     assert "test_loss" not in {point.key for point in points.replicas[0].points}
     assert all(math.isfinite(point.value) for each in [points, *points.replicas] for point in each.points)

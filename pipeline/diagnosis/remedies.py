@@ -1,15 +1,15 @@
-"""What to change, in order of promise, as overrides of the variant's parameters. Suggestions until they are tried.
+"""The remedies: what may be changed, as overrides of a variant's parameters. Suggestions until they are tried.
 
-For each cause a list; a remedy that the variant has taken already is passed over. Against dead layers the order is that
-of what was tried: the study `remedies` of params.yaml, on ReLU networks of 20 hidden layers of 5 units, with what did
-not help there at the end. For the other causes it is the literature's.
+Which of them are suggested against which cause, in which order and for what reason, the table of causes says.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 SAID = 4  # remedies in a sentence; tables have all
+ADAM = "Kingma & Ba 2015, arXiv 1412.6980"
+HE = "He et al. 2015, arXiv 1502.01852"
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,16 @@ class Remedy:
         return f"`{self.changes}` ({self.reason}; {self.source})"
 
 
-def suggest(cause: str, recipe: Mapping[str, Any], epochs: int) -> list[Remedy]:
-    """Remedies for a cause, most promising first.
+Remedies = Iterable[Remedy | None]  # None: there is no such change of the recipe at hand
+
+
+def not_taken(remedies: Remedies, recipe: Mapping[str, Any]) -> list[Remedy]:
+    """Those that there are, without what the variant has already.
 
     Args:
-        recipe: the resolved variant. epochs: of the training.
+        recipe: the resolved variant.
     """
-    return [remedy for remedy in _ALL[cause](recipe, epochs) if not _taken(remedy, recipe)]
+    return [remedy for remedy in remedies if remedy is not None and not _taken(remedy, recipe)]
 
 
 def helps(remedies: Sequence[Remedy]) -> str:
@@ -65,104 +68,85 @@ def _written(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _normalised(reason: str) -> Remedy:
+def normalised(reason: str) -> Remedy:
+    """Batch normalisation."""
     return Remedy({"batch_normalization": True}, reason, "Ioffe & Szegedy 2015, arXiv 1502.03167")
 
 
-def _residual(recipe: Mapping[str, Any], reason: str) -> Iterator[Remedy]:
-    """With normalisation, as He's: alone, what leaves twenty such layers has grown beyond any learning rate."""
-    if recipe["hidden_layers"] > 1:  # no path goes around the first
-        overrides = {"residual": True, "batch_normalization": True}
-        yield Remedy(overrides, reason, "He et al. 2015, arXiv 1512.03385")
+def residual(recipe: Mapping[str, Any], reason: str) -> Remedy | None:
+    """Identity paths; with normalisation, as He's: alone, what leaves twenty such layers has grown beyond any learning
+    rate. None for one hidden layer: no path goes around the first."""
+    overrides = {"residual": True, "batch_normalization": True}
+    return Remedy(overrides, reason, "He et al. 2015, arXiv 1512.03385") if recipe["hidden_layers"] > 1 else None
 
 
-def _pretrained(kind: str, reason: str) -> Remedy:
-    return Remedy({"pretraining": kind}, reason, "Bengio et al. 2007; extra epochs")
+def wider(recipe: Mapping[str, Any], reason: str, source: str) -> Remedy:
+    """Twice the units."""
+    return Remedy({"units": 2 * recipe["units"]}, reason, source)
 
 
-def _smaller_steps(recipe: Mapping[str, Any], reason: str, source: str) -> Iterator[Remedy]:
+def smaller_steps(recipe: Mapping[str, Any], reason: str, source: str) -> Remedy | None:
+    """A tenth of the learning rate; None where the optimizer has none that is a number."""
     rate = recipe["optimizer"]["config"].get("learning_rate")
-    if isinstance(rate, int | float):
-        yield Remedy({"optimizer.config.learning_rate": rate / 10}, reason, source)
-
-
-def _exploding(recipe: Mapping[str, Any], epochs: int) -> Iterator[Remedy]:
-    yield from _smaller_steps(recipe, "smaller steps do not run away", "Pascanu et al. 2013, arXiv 1211.5063")
-    if not {"clipnorm", "global_clipnorm", "clipvalue"} & recipe["optimizer"]["config"].keys():
-        yield Remedy({"optimizer.config.global_clipnorm": 1.0}, "no gradient is longer than 1", "Pascanu et al. 2013")
-    yield Remedy({"kernel_initializer": "glorot_uniform"}, "signals keep their scale", "Glorot & Bengio 2010")
-    yield _normalised("each layer's signals are brought back to one scale")
-
-
-def _never_off() -> Iterator[Remedy]:
-    yield Remedy({"activation": "elu"}, "its slope is never 0", "Clevert et al. 2016, arXiv 1511.07289")
-    yield Remedy({"activation": "leaky_relu"}, "no unit is ever off for good", "Maas et al. 2013")
-
-
-def _born_dead(recipe: Mapping[str, Any], epochs: int) -> Iterator[Remedy]:
-    wider = 2 * recipe["units"]
-    yield from _residual(recipe, "a path leads around a dead layer")
-    reason = f"a layer is born dead with probability of at most 2^-{wider}, not 2^-{recipe['units']}"
-    yield Remedy({"units": wider}, reason, "Lu et al. 2020, arXiv 1903.06733")
-    yield from _never_off()
-    asymmetric = {"kernel_initializer": "randomized_asymmetric"}
-    yield Remedy(asymmetric, "one positive entry a unit keeps it on for some input", "Lu et al. 2020, arXiv 1903.06733")
-
-
-def _died(recipe: Mapping[str, Any], epochs: int) -> Iterator[Remedy]:
-    yield from _residual(recipe, "a path leads around a dead layer")
-    yield Remedy({"units": 2 * recipe["units"]}, "all units of a wider layer seldom die together", "Lu et al. 2020")
-    yield from _never_off()
-    yield from _smaller_steps(recipe, "a step too large can turn off a whole layer", "Lu et al. 2020")
-
-
-def _saturated(recipe: Mapping[str, Any], epochs: int) -> Iterator[Remedy]:
-    both = {"kernel_initializer": "glorot_uniform", "output_kernel_initializer": "glorot_uniform"}
-    yield Remedy(
-        both, "symmetric kernels of the right scale keep units where they have a slope", "Glorot & Bengio 2010"
+    return (
+        Remedy({"optimizer.config.learning_rate": rate / 10}, reason, source) if isinstance(rate, int | float) else None
     )
-    rectified = {"activation": "relu", "kernel_initializer": "he_uniform"}
-    yield Remedy(rectified, "it does not saturate; mind dead layers", "He et al. 2015, arXiv 1502.01852")
-    yield _normalised("units are brought back to where they have a slope")
 
 
-def _vanishing(recipe: Mapping[str, Any], epochs: int) -> Iterator[Remedy]:
-    rectified = {"activation": "relu", "kernel_initializer": "he_uniform"}
-    yield Remedy(rectified, "a slope of 1 passes the error on", "He et al. 2015, arXiv 1502.01852")
-    reason = f"gradients spread with depth over width: {2 * recipe['units']} units halve it"
-    yield Remedy({"units": 2 * recipe["units"]}, reason, "Hanin 2018, arXiv 1801.03744")
-    yield Remedy(
-        {"optimizer": "Adam"}, "its steps do not shrink with the gradient", "Kingma & Ba 2015, arXiv 1412.6980"
+def clipped(recipe: Mapping[str, Any], reason: str) -> Remedy | None:
+    """Gradients of a length of at most 1; None where they are clipped already."""
+    if {"clipnorm", "global_clipnorm", "clipvalue"} & recipe["optimizer"]["config"].keys():
+        return None
+    return Remedy({"optimizer.config.global_clipnorm": 1.0}, reason, "Pascanu et al. 2013")
+
+
+def adam(reason: str) -> Remedy:
+    """Another optimizer."""
+    return Remedy({"optimizer": "Adam"}, reason, ADAM)
+
+
+def longer(epochs: int, reason: str) -> Remedy:
+    """Four times the epochs."""
+    return Remedy({"training.epochs": 4 * epochs}, reason, "the history itself")
+
+
+def rectified(reason: str, source: str = HE) -> Remedy:
+    """Rectified units, with the kernels that suit them."""
+    return Remedy({"activation": "relu", "kernel_initializer": "he_uniform"}, reason, source)
+
+
+def never_off() -> tuple[Remedy, Remedy]:
+    """Units that resemble rectified ones, and always have a slope."""
+    return (
+        Remedy({"activation": "elu"}, "its slope is never 0", "Clevert et al. 2016, arXiv 1511.07289"),
+        Remedy({"activation": "leaky_relu"}, "no unit is ever off for good", "Maas et al. 2013"),
     )
-    yield Remedy({"kernel_initializer": "orthogonal"}, "keeps lengths exactly", "Saxe et al. 2013, arXiv 1312.6120")
-    yield from _residual(recipe, "an identity path passes the error on undiminished")
-    yield _normalised("each layer's signals are brought back to one scale")
+
+
+def scaled_kernels(reason: str, output_too: bool = False) -> Remedy:
+    """Glorot's kernels in the hidden layers, and in the output layer where that is asked for."""
+    overrides = {"kernel_initializer": "glorot_uniform"}
+    overrides |= {"output_kernel_initializer": "glorot_uniform"} if output_too else {}
+    return Remedy(overrides, reason, "Glorot & Bengio 2010")
+
+
+def orthogonal(reason: str) -> Remedy:
+    """Orthogonal kernels."""
+    return Remedy({"kernel_initializer": "orthogonal"}, reason, "Saxe et al. 2013, arXiv 1312.6120")
+
+
+def asymmetric(reason: str) -> Remedy:
+    """Kernels and biases that are seldom off for all inputs."""
+    return Remedy({"kernel_initializer": "randomized_asymmetric"}, reason, "Lu et al. 2020, arXiv 1903.06733")
+
+
+def random_walk(recipe: Mapping[str, Any], reason: str) -> Remedy:
+    """Kernels of a gain without a drift, by the kind of unit."""
     gain = "relu" if recipe["activation"]["class_name"] == "relu" else "linear"
-    walk = {"kernel_initializer.class_name": "random_walk", "kernel_initializer.config.gain": gain}
-    yield Remedy(walk, "the gradient's length has no drift", "Sussillo & Abbott 2014, arXiv 1412.6558")
-    yield _pretrained("layer_wise", "each layer learns while it is next to the output")
+    overrides = {"kernel_initializer.class_name": "random_walk", "kernel_initializer.config.gain": gain}
+    return Remedy(overrides, reason, "Sussillo & Abbott 2014, arXiv 1412.6558")
 
 
-def _slow(recipe: Mapping[str, Any], epochs: int) -> Iterator[Remedy]:
-    yield Remedy({"training.epochs": 4 * epochs}, "its loss still falls at the end", "the history itself")
-    yield Remedy({"optimizer": "Adam"}, "longer steps where gradients are small", "Kingma & Ba 2015, arXiv 1412.6980")
-
-
-def _stuck(recipe: Mapping[str, Any], epochs: int) -> Iterator[Remedy]:
-    yield Remedy({"units": 2 * recipe["units"]}, "more ways out, and more to represent", "Hanin 2018, arXiv 1801.03744")
-    yield Remedy({"optimizer": "Adam"}, "leaves plateaus sooner", "Kingma & Ba 2015, arXiv 1412.6980")
-    yield Remedy(
-        {"activation": "relu", "kernel_initializer": "he_uniform"}, "another surface of the loss", "He et al. 2015"
-    )
-    yield _pretrained("autoencoder", "starts from features of the inputs")
-
-
-_ALL = {
-    "exploding": _exploding,
-    "born_dead": _born_dead,
-    "died_in_training": _died,
-    "saturated": _saturated,
-    "vanishing": _vanishing,
-    "slow": _slow,
-    "stuck": _stuck,
-}
+def pretrained(kind: str, reason: str) -> Remedy:
+    """Layer by layer before epoch 0; `kind` is layer_wise or autoencoder."""
+    return Remedy({"pretraining": kind}, reason, "Bengio et al. 2007; extra epochs")

@@ -1,8 +1,94 @@
-"""What theory fixes, as numbers to hold measurements against."""
+"""What theory fixes, as numbers to hold measurements against; and for which networks it says anything at all."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import log10, prod, sqrt
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
+
+# What makes the tutorial's points, as the shipped params.yaml has it: the measured numbers below are of these alone.
+TUTORIAL: Mapping[str, Mapping[str, Any]] = {
+    "data": {"generator": "make_circles", "samples": 1000, "noise": 0.1, "seed": 1},
+    "split": {"train_samples": 500, "scale_to": [-1, 1], "fit_scaler_on": "all"},
+}
+TUTORIALS_WIDTH = 5  # units in each hidden layer, of the same numbers
+# Initialisers whose weights are as likely w as -w, whatever their arguments; by Keras's names without their "_".
+SYMMETRIC = {
+    *(f"{author}{kind}" for author in ("glorot", "he", "lecun") for kind in ("normal", "uniform")),
+    *("orthogonal", "orthogonalinitializer", "randomwalk", "variancescaling"),
+}
+
+
+@dataclass(frozen=True)
+class Premises:
+    """Which of theory's statements hold for a network on its points, before the first step.
+
+    born_dead: `born_dead_bound`. gradients: `gradient_band` and the spread. saturation: SATURATED_TANH.
+    """
+
+    born_dead: bool = False
+    gradients: bool = False
+    saturation: bool = False
+
+
+def premises(recipe: Mapping[str, Any], origin: Mapping[str, Any], inputs: np.ndarray) -> Premises:
+    """What may be said of a variant. Biases start at zero in every recipe but that of randomized_asymmetric kernels,
+    which are not symmetric either.
+
+    Args:
+        recipe: the resolved variant. origin: `data` and `split`, the sections that made its points, where they are
+            known; may hold more.
+        inputs: of the training set, float [sample, input].
+    """
+    units, depth = recipe["units"], recipe["hidden_layers"]
+    tutorials = _is_tutorial(origin) and units == TUTORIALS_WIDTH
+    kernels, output = (_named(recipe[f"{part}kernel_initializer"]) for part in ("", "output_"))
+    he = kernels == ("heuniform", {}) and output == ("glorotuniform", {})
+    uniform = kernels == ("randomuniform", {"minval": 0, "maxval": 1})
+    tanh = _is_plain(recipe) and _named(recipe["activation"]) == ("tanh", {})
+    return Premises(
+        born_dead=is_rectified(recipe) and is_around_zero(inputs),
+        gradients=is_rectified(recipe) and he and tutorials,
+        saturation=tanh and uniform and tutorials and depth == len(SATURATED_TANH),
+    )
+
+
+def is_rectified(recipe: Mapping[str, Any]) -> bool:
+    """Whether it is a plain stack of rectified units with symmetric weights: all that the bound asks of a recipe."""
+    return _is_plain(recipe) and _named(recipe["activation"]) == ("relu", {}) and _is_symmetric(recipe)
+
+
+def is_around_zero(inputs: np.ndarray) -> bool:
+    """Whether every input has values of both signs: the first layer, which the bound takes to live, is then hardly ever
+    off for all of them."""
+    return bool(((inputs > 0).any(axis=0) & (inputs < 0).any(axis=0)).all())
+
+
+def _is_plain(recipe: Mapping[str, Any]) -> bool:
+    """No normalisation, no path around a layer, and weights that are as they were drawn."""
+    return not recipe["batch_normalization"] and not recipe["residual"] and recipe["pretraining"] == "none"
+
+
+def _is_symmetric(recipe: Mapping[str, Any]) -> bool:
+    name, config = _named(recipe["kernel_initializer"])
+    if name in ("randomnormal", "truncatednormal"):
+        return bool(config.get("mean", 0) == 0)
+    if name == "randomuniform":
+        return bool(config.get("minval", -0.05) == -config.get("maxval", 0.05))  # Keras's defaults
+    return name in SYMMETRIC
+
+
+def _named(described: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """Keras takes HeUniform and he_uniform for one name."""
+    return described["class_name"].replace("_", "").lower(), described["config"]
+
+
+def _is_tutorial(origin: Mapping[str, Any]) -> bool:
+    data, split = (dict(origin.get(name) or {}) for name in TUTORIAL)
+    if "scale_to" in split:
+        split["scale_to"] = list(split["scale_to"])
+    return {"data": data, "split": split} == TUTORIAL
 
 
 class Band(NamedTuple):

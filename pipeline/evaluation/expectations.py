@@ -1,14 +1,13 @@
 """Theory beside measurement: what is known of networks of a variant's kind before training, and what is measured."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import xarray as xr
 from scipy.special import bdtrik, chdtri
 
-from pipeline.diagnosis.theory import HALF_SPREAD, SATURATED_TANH, beta, born_dead_bound, gradient_band
+from pipeline.diagnosis.theory import HALF_SPREAD, SATURATED_TANH, Premises, beta, born_dead_bound, gradient_band
 from pipeline.evaluation.intervals import CONFIDENCE, Interval, wilson
 from pipeline.history import record
 
@@ -28,9 +27,13 @@ class Expectation:
     source: str
 
 
-def expectations(history: xr.Dataset, recipe: Mapping[str, Any]) -> list[Expectation]:
-    """All that apply to the variant."""
-    return list(_expectations(history.isel(recorded_epoch=0), recipe))
+def expectations(history: xr.Dataset, premises: Premises) -> list[Expectation]:
+    """All that apply to the variant.
+
+    Args:
+        premises: which of theory's hold for it.
+    """
+    return list(_expectations(history.isel(recorded_epoch=0), premises))
 
 
 def _expectation(
@@ -40,22 +43,18 @@ def _expectation(
     return Expectation(fact, expected, value, low, high, bool(holds), source)
 
 
-def _expectations(start: xr.Dataset, recipe: Mapping[str, Any]) -> Iterator[Expectation]:
-    activation, kernel = recipe["activation"]["class_name"], recipe["kernel_initializer"]
-    units = [recipe["units"]] * recipe["hidden_layers"]
-    if activation == "relu":
+def _expectations(start: xr.Dataset, premises: Premises) -> Iterator[Expectation]:
+    if premises.born_dead:
         yield _born_dead(start)
-    living = start.isel(replica=record.living(start.expand_dims(recorded_epoch=1, axis=1)).values[:, 0])
-    if recipe["batch_normalization"] or recipe["residual"]:
-        return  # theory's scales are those of plain stacks
-    first = living.probe_gradient_mean_abs.isel(layer=0).values
-    passes = bool((np.isfinite(first) & (first > 0)).all())  # an output layer of zeros lets no gradient through
-    several = living.sizes["replica"] > 1
-    if activation == "relu" and kernel["class_name"].lower().startswith("he") and several and passes:
-        yield _gradient(living, units)
-        yield _spread(living, units)
-    uniform = {"class_name": "RandomUniform", "config": {"minval": 0.0, "maxval": 1.0}}
-    if activation == "tanh" and kernel == uniform and units == [5] * len(SATURATED_TANH):
+    if premises.gradients:
+        living = start.isel(replica=record.living(start.expand_dims(recorded_epoch=1, axis=1)).values[:, 0])
+        first = living.probe_gradient_mean_abs.isel(layer=0).values
+        # One replica has no spread; and no value may be 0 where logarithms are taken.
+        if len(first) > 1 and bool((np.isfinite(first) & (first > 0)).all()):
+            units = record.hidden(start).units.values.tolist()
+            yield _gradient(living, units)
+            yield _spread(living, units)
+    if premises.saturation:
         yield from _saturation(start)
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
-from pipeline.diagnosis.causes import CAUSES
-from pipeline.diagnosis.theory import born_dead_bound
+from pipeline.diagnosis.causes import cause_names
+from pipeline.diagnosis.theory import Premises, born_dead_bound
 from pipeline.evaluation.effects import REFERENCE, effect, written
 from pipeline.evaluation.intervals import newcombe
 from pipeline.evaluation.summary import QUARTILES
@@ -17,17 +17,18 @@ from pipeline.evaluation.variant import VariantEvaluation
 def cells_table(
     evaluations: Mapping[str, VariantEvaluation],
     recipes: Mapping[str, Mapping[str, Any]],
+    premises: Mapping[str, Premises],
     changes: Mapping[str, Mapping[str, Any]],
     extra_epochs: Mapping[str, int],
 ) -> pd.DataFrame:
     """A row a cell, in the study's order.
 
     `difference` is its learned share minus the reference's, with Newcombe's 95% interval, unpaired; `effect` says
-    whether that interval leaves a doubt. `alive_bound` is the least share that theory leaves alive before training,
-    for rectified units; empty for others.
+    whether that interval leaves a doubt. `alive_bound` is the least share that theory leaves alive before training;
+    empty where it says nothing.
 
     Args:
-        recipes: the resolved variant of each cell.
+        recipes: the resolved variant of each cell. premises: which of theory's hold for it.
         changes: for each cell what it changes, by parameter; nothing for the reference.
         extra_epochs: of pre-training, on top of the training itself.
     """
@@ -52,17 +53,17 @@ def cells_table(
                 **{key: round(value, 6) for key, value in known.items()},
                 "effect": REFERENCE if name == reference else effect(low, high),
                 "extra_epochs": extra_epochs[name],
-                "alive_bound": _alive_bound(recipes[name]),
+                "alive_bound": _alive_bound(recipes[name], premises[name]),
                 "test_accuracy_median": metrics["test_accuracy"]["median"],
                 "epochs_to_learn_median": metrics["epochs_to_learn"]["median"],
-                **{cause: metrics["outcomes"][cause] for cause in CAUSES},
+                **{cause: metrics["outcomes"][cause] for cause in cause_names()},
             }
         )
     return pd.DataFrame(rows)
 
 
-def _alive_bound(recipe: Mapping[str, Any]) -> float | None:
-    if recipe["activation"]["class_name"] != "relu":
+def _alive_bound(recipe: Mapping[str, Any], premises: Premises) -> float | None:
+    if not premises.born_dead:
         return None
     return round(1 - born_dead_bound([recipe["units"]] * recipe["hidden_layers"]), 6)
 

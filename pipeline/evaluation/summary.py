@@ -7,10 +7,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from pipeline.diagnosis.causes import CAUSES, LEARNED, spelled
+from pipeline.diagnosis.causes import LEARNED, cause_names, spelled, suggest
 from pipeline.diagnosis.evidence import saturated_at
-from pipeline.diagnosis.remedies import suggest
-from pipeline.diagnosis.theory import born_dead_bound
+from pipeline.diagnosis.theory import Premises, born_dead_bound, gradient_band
 from pipeline.diagnosis.verdict import main_cause, outcomes, untrained, verdict
 from pipeline.evaluation import replicas
 from pipeline.evaluation.expectations import expectations
@@ -27,19 +26,21 @@ def evaluate(
     name: str,
     history: xr.Dataset,
     recipe: Mapping[str, Any],
+    premises: Premises,
     threshold: float,
     params: DiagnosisParams,
 ) -> VariantEvaluation:
     """All that is to be said of a variant.
 
     Args:
-        recipe: the resolved variant. threshold: the test accuracy above which a replica has learned.
+        recipe: the resolved variant. premises: which of theory's hold for it, see `theory.premises`.
+        threshold: the test accuracy above which a replica has learned.
     """
     table = replicas.evaluate(history, threshold, params)
     counted = metrics(table)
     return VariantEvaluation(
         counted,
-        diagnosis(name, counted, table, history, recipe),
+        diagnosis(name, counted, table, history, recipe, premises),
         table,
         curves(history, threshold),
         layers(history, params.saturated_slope),
@@ -64,27 +65,32 @@ def metrics(table: pd.DataFrame) -> dict[str, Any]:
 
 
 def diagnosis(
-    name: str, content: Mapping[str, Any], table: pd.DataFrame, history: xr.Dataset, recipe: Mapping[str, Any]
+    name: str,
+    content: Mapping[str, Any],
+    table: pd.DataFrame,
+    history: xr.Dataset,
+    recipe: Mapping[str, Any],
+    premises: Premises,
 ) -> Diagnosis:
     """What the numbers say.
 
     Args:
-        content: see `metrics`. recipe: the resolved variant.
+        content: see `metrics`. recipe: the resolved variant. premises: which of theory's hold for it.
     """
     epochs, extra = int(history.epoch[-1]), int(history.attrs.get("extra_epochs", 0))
     cause = main_cause(content["outcomes"]) if epochs else None
     hidden, loss = record.hidden(history), history.attrs["constant_loss"]
     units = hidden.units.values.tolist()
-    # Of pre-trained networks theory says nothing.
-    bound = None if extra else born_dead_bound(units, hidden.bypassed.values)
+    bound = born_dead_bound(units, hidden.bypassed.values) if premises.born_dead else None
+    band = gradient_band(units, loss) if premises.gradients else None
     remedies = suggest(cause, recipe, epochs) if cause else []
     interval = content["learned"]["interval"]
-    sentences = verdict(name, table, interval, units, loss, bound) if epochs else untrained(name, table)
+    sentences = verdict(name, table, interval, loss, bound, band) if epochs else untrained(name, table)
     if extra:
         sentences += (
             f" Epoch 0 comes after {extra} epochs of pre-training, {extra // len(units)} a layer: extra budget."
         )
-    return Diagnosis(sentences, cause, remedies, [] if extra else expectations(history, recipe))
+    return Diagnosis(sentences, cause, remedies, expectations(history, premises))
 
 
 def quartiles(values: pd.Series) -> dict[str, float | None]:
@@ -154,7 +160,7 @@ def headline(variant: str, content: dict[str, Any]) -> str:
 
 def in_short(variant: str, content: dict[str, Any]) -> str:
     """The headline and how many replicas have each cause, the most frequent first: for a line or two of a terminal."""
-    counts = {cause: content["outcomes"][cause] for cause in CAUSES if content["outcomes"][cause]}
+    counts = {cause: content["outcomes"][cause] for cause in cause_names() if content["outcomes"][cause]}
     listed = ", ".join(f"{counts[cause]} {spelled(cause)}" for cause in sorted(counts, key=lambda each: -counts[each]))
     return headline(variant, content) + (f": {listed}" if listed else "")
 

@@ -1,6 +1,6 @@
-"""Every colour, so that one thing has one colour in all figures, pages and MLflow's charts.
+"""The palettes, so that one thing has one colour in all figures, pages and MLflow's charts.
 
-All palettes can be told apart by the colour-blind.
+Which colour an outcome has, the table of causes says. All palettes can be told apart by the colour-blind.
 """
 
 from collections.abc import Sequence
@@ -9,19 +9,10 @@ from typing import Final
 # Okabe & Ito 2008: what became of a replica, classes, effects.
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 SKY, PURPLE, BLACK, GREY = "#56B4E9", "#CC79A7", "#000000", "#888888"
+YELLOW = "#F0E442"  # no outcome has it yet
 DARK_GREY = "#555555"  # of notes in a figure: dark enough for text
 
-OUTCOMES: Final = {
-    "learned": BLUE,
-    "exploding": BLACK,
-    "born_dead": VERMILION,  # dead in warm colours
-    "died_in_training": ORANGE,
-    "saturated": PURPLE,
-    "vanishing": GREEN,
-    "slow": SKY,
-    "stuck": GREY,
-}
-LIGHT: Final = (ORANGE, PURPLE, SKY)  # on which text is black
+LIGHT: Final = (ORANGE, PURPLE, SKY, YELLOW)  # on which text is black
 CLASSES: Final = (BLUE, ORANGE)
 EFFECTS: Final = {"helps": BLUE, "harms": VERMILION, "undecided": GREY, "reference": BLACK}
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.diagnosis.causes import FATES, spelled
+from pipeline.diagnosis.causes import outcome_names, spelled
 from pipeline.diagnosis.remedies import Remedy
 from pipeline.diagnosis.verdict import learn
 from pipeline.evaluation import tried
@@ -18,6 +18,7 @@ from pipeline.evaluation.summary import percent
 from pipeline.evaluation.tried import TriedCell, TriedStudy
 from pipeline.evaluation.variant import VariantEvaluation
 from pipeline.params.comparison import Claim, ComparisonParams
+from pipeline.report.figures.report import Place, at
 from pipeline.report.pages.document import Bar, Block, Bullets, Document, Picture, Section, Table, Text
 
 NOT_TRIED = "not tried"
@@ -30,7 +31,7 @@ class Study:
     evaluations: of each variant. recipes: the resolved variants.
     shared: the sections of params.yaml that hold for all variants, by name.
     data: the fingerprint of the split. versions: by package, of what trained.
-    pictures: addresses relative to the page, by name; a figure that could not be drawn is not among them.
+    pictures: addresses relative to the page, by the figures' names; one that does not apply is not among them.
     tried: what each study gave. studies: the address of the folder in which every study leaves its page.
     """
 
@@ -111,7 +112,7 @@ def _asked(study: Study) -> Iterator[Block]:
             "Every replica that did not learn has exactly one **cause**.",
         ]
     )
-    yield from _pictures(study, scatter="Scatter plot of the data: two noisy concentric circles, one a class")
+    yield from _pictures(study, Place.ASKED)
 
 
 def _results(study: Study) -> Iterator[Block]:
@@ -133,16 +134,11 @@ def _results(study: Study) -> Iterator[Block]:
     if diverged:
         named = ", ".join(f"{count} of `{name}`" for name, count in diverged.items())
         yield Text(f"Diverged (a loss that is infinite or not a number), counted as not learned: {named}.")
-    yield from _pictures(
-        study,
-        outcomes="Bars: for each variant the share of replicas that learned, with its interval, and of each cause",
-        accuracy="Small multiples: test accuracy of every replica over the epochs, coloured by what became of it",
-        surfaces="Small multiples: decision surfaces of a bad, the median and a good replica of each variant",
-    )
+    yield from _pictures(study, Place.RESULTS)
 
 
 def _bar(counts: Mapping[str, int]) -> Bar:
-    return Bar({outcome: counts[outcome] for outcome in FATES if counts[outcome]})
+    return Bar({outcome: counts[outcome] for outcome in outcome_names() if counts[outcome]})
 
 
 def _claimed(claim: Claim | None) -> str:
@@ -167,12 +163,7 @@ def _pair(study: Study) -> Iterator[Block]:
                 f"{_points(sign * row.difference, low, high)} (Newcombe's 95% interval, unpaired)."
                 + (" So this many replicas do not tell which of them learns more often." if low <= 0 <= high else "")
             )
-    yield from _pictures(
-        study,
-        pair="Learned and living share of both over the epochs, and the final test accuracy of every replica, sorted",
-        pair_gradients="Heat maps of the gradient by layer and epoch of both, on one colour scale",
-        pair_profiles="Gradient across the layers of both, before, early in and at the end of training",
-    )
+    yield from _pictures(study, Place.PAIR)
 
 
 def _points(difference: float, low: float, high: float) -> str:
@@ -183,11 +174,7 @@ def _why(study: Study) -> Iterator[Block]:
     verdicts = [each.diagnosis.verdict.partition(". ") for each in study.evaluations.values()]
     yield Bullets([f"**{first.rstrip('.')}.** {rest}".strip() for first, _, rest in verdicts])
     yield Text("Cause and evidence of each replica: `evaluations/<variant>/replicas.csv`.")
-    yield from _pictures(
-        study,
-        survival="The share of replicas without a dead layer over the epochs, by depth",
-        weights="The weights' L1 norm by layer and its change over the epochs, of two variants",
-    )
+    yield from _pictures(study, Place.WHY)
     yield from _theory(study)
     if len(study.comparison.claims):
         yield Text("**The tutorial says, we measure.** The tutorial ran every network once.")
@@ -256,6 +243,7 @@ def _helps(study: Study) -> Iterator[Block]:
         "`make studies` tries each change over its replicas. Then every study of `params.yaml` has its page in "
         f"[`studies/`]({study.studies})."
     )
+    yield from _pictures(study, Place.HELPS)
 
 
 def _suggested(study: Study) -> list[list[str]]:
@@ -312,12 +300,12 @@ def _run(study: Study) -> Iterator[Block]:
         for name, section in study.shared.items()
     ]
     yield Table(["for all variants", "parameters"], for_all)
+    yield from _pictures(study, Place.RUN)
 
 
-def _pictures(study: Study, **says: str) -> Iterator[Block]:
-    for name, text in says.items():
-        if name in study.pictures:
-            yield Picture(study.pictures[name], text)
+def _pictures(study: Study, place: Place) -> Iterator[Block]:
+    for each in at(place, study.pictures):
+        yield Picture(study.pictures[each.name], each.caption)
 
 
 def _table(table: pd.DataFrame) -> Table:

@@ -6,11 +6,12 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.diagnosis.causes import CAUSES, LEARNED
+from pipeline.diagnosis.causes import LEARNED, cause_names
 from pipeline.diagnosis.verdict import learn
 from pipeline.evaluation.effects import HARMS, HELPS, REFERENCE, UNDECIDED
 from pipeline.evaluation.study import ranked
 from pipeline.evaluation.summary import percent
+from pipeline.report.figures.study import captions
 from pipeline.report.pages.document import Bar, Block, Bullets, Document, Picture, Section, Table, Text
 
 HEADS = {HELPS: "Helps", HARMS: "Harms", UNDECIDED: "Undecided with this many replicas"}
@@ -71,13 +72,9 @@ def _answer(findings: StudyFindings) -> Iterator[Block]:
 
 
 def _cells(findings: StudyFindings) -> Iterator[Block]:
-    for name, says in (
-        ("along", "What becomes of the replicas along the grid: learned with its interval, and each cause"),
-        ("differences", "Difference of the learned share from the reference's with its interval, a row a cell"),
-        ("outcomes", "Bars: for each cell the share of replicas that learned and of each cause"),
-    ):
+    for name, caption in captions().items():
         if name in findings.pictures:
-            yield Picture(findings.pictures[name], says)
+            yield Picture(findings.pictures[name], caption)
     yield Table(
         [
             "cell",
@@ -95,7 +92,7 @@ def _cells(findings: StudyFindings) -> Iterator[Block]:
 
 
 def _row(cell: Any) -> Sequence[str | Bar]:
-    counts = {LEARNED: cell.learned, **{cause: getattr(cell, cause) for cause in CAUSES}}
+    counts = {LEARNED: cell.learned, **{cause: getattr(cell, cause) for cause in cause_names()}}
     return [
         f"`{cell.cell}`",
         f"`{cell.changes}`" if cell.changes else "the reference",

@@ -12,7 +12,7 @@ from pipeline.report import content
 from pipeline.report import files as comparisons
 from pipeline.report.content import Study
 from pipeline.report.figures.files import save_figure
-from pipeline.report.figures.report import Compared, figures
+from pipeline.report.figures.report import FROM_GENERATE, Compared, figures
 from pipeline.report.pages import html, markdown
 from pipeline.studies.files import STUDIES, load_tried
 
@@ -36,7 +36,7 @@ def main() -> None:
     recipes = {name: variant.model_dump(mode="json") for name, variant in params.variants.items()}
     evaluations = {name: load_evaluation(name) for name in recipes}
     tables = comparison.compare(evaluations, recipes, params.comparison)
-    pictures = {"scatter": comparisons.address(SCATTER)}
+    pictures = {FROM_GENERATE: comparisons.address(SCATTER)}
     compared = Compared(
         tables,
         params.comparison,

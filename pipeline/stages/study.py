@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from pipeline.data import split_files as splits
+from pipeline.diagnosis import theory
 from pipeline.evaluation import summary, tried
 from pipeline.evaluation.study import cells_table, pretraining_table, stacked
 from pipeline.foundations.errors import one_argument, reported_in_one_line
@@ -34,15 +35,17 @@ def main(name: str) -> None:
         run(tasks, split, on_cell)
     histories = {cell: store.load(task.key) for cell, task in tasks.items()}
     recipes = {cell: task.variant for cell, task in tasks.items()}
+    origin = splits.load_origin()
+    premises = {cell: theory.premises(recipe, origin, split.train.inputs) for cell, recipe in recipes.items()}
     evaluations = {
-        cell: summary.evaluate(cell, history, recipes[cell], threshold, thresholds)
+        cell: summary.evaluate(cell, history, recipes[cell], premises[cell], threshold, thresholds)
         for cell, history in histories.items()
     }
     extra = {cell: int(history.attrs.get("extra_epochs", 0)) for cell, history in histories.items()}
-    table = cells_table(evaluations, recipes, {cell.name: cell.changes for cell in found}, extra)
+    table = cells_table(evaluations, recipes, premises, {cell.name: cell.changes for cell in found}, extra)
     addresses = {}
     outcomes = {cell: each.metrics["outcomes"] for cell, each in evaluations.items()}
-    for title, figure in plots.figures(study.base, table, found, outcomes):
+    for title, figure in plots.figures(plots.StudiedCells(study.base, table, found, outcomes)):
         save_figure(figure, studies.figure_path(name, title))
         addresses[title] = f"{title}.png"
     verdicts = {cell: each.diagnosis.verdict for cell, each in evaluations.items()}

@@ -15,10 +15,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.diagnosis.causes import CAUSES, LEARNED
+from pipeline.diagnosis.causes import LEARNED, NO_CAUSE, outcome_colours
 from pipeline.diagnosis.remedies import helps
 from pipeline.evaluation.variant import VariantEvaluation
-from pipeline.foundations import colours
 from pipeline.params.tracking import TrackingParams
 
 LAYER_SERIES = (
@@ -275,10 +274,11 @@ def replica_payload(row: Mapping[str, Any], params: Mapping[str, str], seed: int
     values = {key: float(value) for key, value in row.items() if key not in ("replica", "outcome", "cause")}
     outcome, cause = str(row["outcome"]), str(row["cause"])
     values["learned"] = float(outcome == LEARNED)
+    colour = outcome_colours()[outcome if cause == NO_CAUSE else cause]
     return ReplicaPayload(
         name=f"replica {row['replica']:03d}",
         params={**params, "seed": str(seed), "replica": str(row["replica"])},
-        tags={"outcome": outcome, "cause": cause, COLOUR: colours.OUTCOMES[cause if cause in CAUSES else outcome]},
+        tags={"outcome": outcome, "cause": cause, COLOUR: colour},
         points=[Point(key, value) for key, value in values.items() if math.isfinite(value)],
         test_accuracy=float(row["test_accuracy"]),
     )

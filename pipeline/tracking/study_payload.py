@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.diagnosis.causes import CAUSES, LEARNED
+from pipeline.diagnosis.causes import outcome_names
 from pipeline.tracking.payload import Parameters, Point, ReplicaPayload, VariantPayload, digest, flattened
 
 NUMBERS = (
@@ -55,7 +55,7 @@ def assemble_study(
 
 def _cell(row: Mapping[str, Any], recipe: Mapping[str, Any], study: str) -> ReplicaPayload:
     values = {name: float(row[name]) for name in NUMBERS}
-    values |= {f"outcomes/{fate}": float(row[fate]) for fate in (LEARNED, *CAUSES)}
+    values |= {f"outcomes/{outcome}": float(row[outcome]) for outcome in outcome_names()}
     tags = {"effect": str(row["effect"]), "changes": "" if pd.isna(row["changes"]) else str(row["changes"])}
     return ReplicaPayload(
         name=str(row["cell"]),

@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from pipeline.diagnosis.causes import FATES, LEARNED, spelled
+from pipeline.diagnosis.causes import LEARNED, outcome_colours, outcome_names, spelled
 from pipeline.diagnosis.verdict import learn
-from pipeline.foundations.colours import BLACK, OUTCOMES
+from pipeline.foundations.colours import BLACK
 from pipeline.report.figures.style import dress, figure, headed
 
 COLUMNS = 4  # of small multiples
@@ -58,12 +58,13 @@ def test_accuracy_by_variant(variants: Mapping[str, Replicas], threshold: float)
 
 def _lines(axes: Axes, replicas: Replicas, part: str, threshold: float) -> None:
     history, outcomes = replicas
+    colours = outcome_colours()
     values, epochs = history[f"{part}_accuracy"].values, history.epoch.values
     # What is rare is drawn last, or the many would hide it.
     rarest_last = sorted(range(len(outcomes)), key=lambda row: -list(outcomes).count(outcomes[row]))
     alpha = max(0.15, min(0.6, 12 / len(outcomes)))
     for row in rarest_last:
-        axes.plot(epochs, values[row], color=OUTCOMES[outcomes[row]], alpha=alpha, linewidth=0.7)
+        axes.plot(epochs, values[row], color=colours[outcomes[row]], alpha=alpha, linewidth=0.7)
     axes.plot(epochs, np.median(values, axis=0), color=BLACK, linewidth=1.8)
     axes.axhline(threshold, color=BLACK, linestyle="--", linewidth=0.8)
     axes.set_ylim(min(0.4, float(values.min())), 1.0)
@@ -72,7 +73,8 @@ def _lines(axes: Axes, replicas: Replicas, part: str, threshold: float) -> None:
 
 def _legend(drawn: Figure, variants: Sequence[Replicas], threshold: float) -> None:
     present = {outcome for replicas in variants for outcome in replicas.outcomes}
-    handles = [Line2D([], [], color=OUTCOMES[each], label=spelled(each)) for each in FATES if each in present]
+    colours = outcome_colours()
+    handles = [Line2D([], [], color=colours[each], label=spelled(each)) for each in outcome_names() if each in present]
     handles.append(Line2D([], [], color=BLACK, linewidth=1.8, label="median of all"))
     handles.append(Line2D([], [], color=BLACK, linewidth=0.8, linestyle="--", label=f"learned: above {threshold:g}"))
     columns = -(-len(handles) // 2) if len(handles) > 5 else len(handles)

@@ -7,9 +7,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline.diagnosis.causes import FATES, LEARNED, spelled
+from pipeline.diagnosis.causes import LEARNED, outcome_colours, outcome_names, spelled
 from pipeline.diagnosis.verdict import learn
-from pipeline.foundations.colours import BLACK, DARK_GREY, GREY, LIGHT, OUTCOMES, VARIANTS
+from pipeline.foundations.colours import BLACK, DARK_GREY, GREY, LIGHT, VARIANTS
 from pipeline.report.figures.style import dress, figure, headed
 
 NARROW = 0.03  # of all replicas: a narrower part of a bar holds no number
@@ -26,14 +26,15 @@ def outcome_bars(wide: pd.DataFrame, outcomes: Mapping[str, Mapping[str, int]]) 
     """
     drawn = headed(figure(9.4, 1.7 + 0.46 * len(wide)), "How often does each network learn, and why does it not?")
     axes = drawn.subplots()
-    present = [outcome for outcome in FATES if any(counts[outcome] for counts in outcomes.values())]
+    colours = outcome_colours()
+    present = [outcome for outcome in outcome_names() if any(counts[outcome] for counts in outcomes.values())]
     for row, each in enumerate(wide.itertuples()):
         left = 0.0
         for outcome in present:
             share = outcomes[each.variant][outcome] / each.replicas
-            axes.barh(row, 100 * share, left=100 * left, color=OUTCOMES[outcome], height=0.66, edgecolor="white")
+            axes.barh(row, 100 * share, left=100 * left, color=colours[outcome], height=0.66, edgecolor="white")
             if share >= NARROW and outcome != LEARNED:
-                _number(axes, 100 * (left + share / 2), row, outcomes[each.variant][outcome], outcome)
+                _number(axes, 100 * (left + share / 2), row, outcomes[each.variant][outcome], colours[outcome])
             left += share
         ends = [[100 * (each.learned_rate - each.learned_low)], [100 * (each.learned_high - each.learned_rate)]]
         for colour, width in (("white", 3.6), (BLACK, 1.6)):  # with a rim, for parts of a bar are black too
@@ -54,13 +55,13 @@ def outcome_bars(wide: pd.DataFrame, outcomes: Mapping[str, Mapping[str, int]]) 
     dress(axes, "replicas (%); black line: 95% interval of the share that learns", "")
     axes.tick_params(axis="y", labelsize=10)
     axes.grid(visible=False, axis="y")
-    handles = [axes.barh(0, 0, color=OUTCOMES[outcome], label=spelled(outcome)) for outcome in present]
+    handles = [axes.barh(0, 0, color=colours[outcome], label=spelled(outcome)) for outcome in present]
     drawn.legend(handles=handles, fontsize=9, loc="outside lower center", ncols=len(handles), frameon=False)
     return drawn
 
 
-def _number(axes: Axes, x: float, row: int, count: int, outcome: str) -> None:
-    colour = BLACK if OUTCOMES[outcome] in LIGHT else "white"
+def _number(axes: Axes, x: float, row: int, count: int, ground: str) -> None:
+    colour = BLACK if ground in LIGHT else "white"
     axes.text(x, row - BELOW / 3, str(count), ha="center", va="center", fontsize=9, color=colour)
 
 

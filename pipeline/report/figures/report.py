@@ -1,19 +1,34 @@
-"""Which figures the report has, and what each is drawn of."""
+"""The list of the report's figures: what each is called, where it stands, what it says and what it is drawn of.
 
-from collections.abc import Iterator, Mapping
+A new figure is an entry of FIGURES, and a function that draws it: whatever is drawn is shown.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from enum import Enum, auto
 
 import xarray as xr
 from matplotlib.figure import Figure
 
 from pipeline.data.points import Points
-from pipeline.diagnosis.causes import fates
+from pipeline.diagnosis.causes import outcomes
 from pipeline.evaluation import summary
 from pipeline.evaluation.comparison import Comparison
 from pipeline.evaluation.variant import VariantEvaluation
 from pipeline.foundations.colours import of_variants
 from pipeline.params.comparison import ComparisonParams
 from pipeline.report.figures import accuracy, comparison, gradients, surfaces, weights
+
+
+class Place(Enum):
+    """The sections of the report. PAIR is there only where params.yaml names a pair, and so are its figures."""
+
+    ASKED = auto()
+    RESULTS = auto()
+    PAIR = auto()
+    WHY = auto()
+    HELPS = auto()
+    RUN = auto()
 
 
 @dataclass(frozen=True)
@@ -33,37 +48,154 @@ class Compared:
     predictions: Mapping[str, xr.Dataset]
     test: Points
 
+    @property
+    def colours(self) -> dict[str, str]:
+        """Of each variant, by its place in params.yaml."""
+        return of_variants(list(self.evaluations))
+
+
+@dataclass(frozen=True)
+class ReportFigure:
+    """An entry of the list.
+
+    name: of the file. place: the section in which it stands, after those of the same section that come before it.
+    caption: what it shows, in words, for those who cannot see it.
+    draw: the figure, or None where it does not apply. Where there is no `draw`, a stage before has drawn it.
+    """
+
+    name: str
+    place: Place
+    caption: str
+    draw: Callable[[Compared], Figure | None] | None
+
 
 def figures(compared: Compared) -> Iterator[tuple[str, Figure]]:
-    """All figures by name; what params.yaml does not compare is left out."""
-    tables, evaluations, histories = compared.tables, compared.evaluations, compared.histories
+    """All figures that apply, by name; what params.yaml does not compare is left out."""
+    for entry in FIGURES:
+        if entry.draw is None or (entry.place is Place.PAIR and compared.chosen.pair is None):
+            continue
+        drawn = entry.draw(compared)
+        if drawn is not None:
+            yield entry.name, drawn
+
+
+def at(place: Place, names: Iterable[str]) -> list[ReportFigure]:
+    """Those of these names that stand in a section, in the list's order.
+
+    Raises:
+        KeyError: one of the names is not in the list, so it would be shown nowhere.
+    """
+    listed = {entry.name: entry for entry in FIGURES}
+    wanted = {name: listed[name] for name in names}
+    return [entry for name, entry in listed.items() if name in wanted and entry.place is place]
+
+
+def _outcomes(compared: Compared) -> Figure:
+    counts = {name: each.metrics["outcomes"] for name, each in compared.evaluations.items()}
+    return comparison.outcome_bars(compared.tables.variants, counts)
+
+
+def _accuracy(compared: Compared) -> Figure:
     replicas = {
-        name: accuracy.Replicas(histories[name], list(fates(each.replicas))) for name, each in evaluations.items()
+        name: accuracy.Replicas(compared.histories[name], list(outcomes(each.replicas)))
+        for name, each in compared.evaluations.items()
     }
-    colours = of_variants(list(evaluations))
-    layers = {name: each.layers for name, each in evaluations.items()}
-    counts = {name: each.metrics["replicas"] for name, each in evaluations.items()}
-    outcomes = {name: each.metrics["outcomes"] for name, each in evaluations.items()}
-    yield "outcomes", comparison.outcome_bars(tables.variants, outcomes)
-    yield "accuracy", accuracy.test_accuracy_by_variant(replicas, compared.threshold)
-    yield "survival", comparison.survival(tables.curves, compared.hidden_layers, colours)
-    if all("surface" in each for each in compared.predictions.values()):
-        yield (
-            "surfaces",
-            surfaces.surfaces_by_variant(
-                {name: _chosen(histories[name], each) for name, each in compared.predictions.items()}, compared.test
-            ),
-        )
-    pair = compared.chosen.pair
-    if pair is not None:
-        both = {name: layers[name] for name in pair}
-        finals = {name: evaluations[name].replicas.test_accuracy.to_numpy(float) for name in pair}
-        yield "pair", comparison.pair_over_epochs(tables.curves, finals, compared.threshold, colours)
-        yield "pair_gradients", gradients.gradients_of_pair(both, counts, colours)
-        yield "pair_profiles", gradients.profiles(both, colours)
-    if compared.chosen.weights is not None:
-        yield "weights", weights.weight_norms({name: layers[name] for name in compared.chosen.weights})
+    return accuracy.test_accuracy_by_variant(replicas, compared.threshold)
 
 
-def _chosen(history: xr.Dataset, predictions: xr.Dataset) -> surfaces.Chosen:
-    return surfaces.Chosen(predictions, *summary.at_percentiles(history, surfaces.PERCENTILES))
+def _surfaces(compared: Compared) -> Figure | None:
+    """Of two inputs alone: others have no plane."""
+    if not all("surface" in each for each in compared.predictions.values()):
+        return None
+    chosen = {
+        name: surfaces.Chosen(each, *summary.at_percentiles(compared.histories[name], surfaces.PERCENTILES))
+        for name, each in compared.predictions.items()
+    }
+    return surfaces.surfaces_by_variant(chosen, compared.test)
+
+
+def _pair(compared: Compared) -> Figure:
+    pair = compared.chosen.pair or ()
+    finals = {name: compared.evaluations[name].replicas.test_accuracy.to_numpy(float) for name in pair}
+    return comparison.pair_over_epochs(compared.tables.curves, finals, compared.threshold, compared.colours)
+
+
+def _pair_gradients(compared: Compared) -> Figure:
+    both = {name: compared.evaluations[name] for name in compared.chosen.pair or ()}
+    layers = {name: each.layers for name, each in both.items()}
+    counts = {name: each.metrics["replicas"] for name, each in both.items()}
+    return gradients.gradients_of_pair(layers, counts, compared.colours)
+
+
+def _pair_profiles(compared: Compared) -> Figure:
+    layers = {name: compared.evaluations[name].layers for name in compared.chosen.pair or ()}
+    return gradients.profiles(layers, compared.colours)
+
+
+def _survival(compared: Compared) -> Figure:
+    return comparison.survival(compared.tables.curves, compared.hidden_layers, compared.colours)
+
+
+def _weights(compared: Compared) -> Figure | None:
+    if compared.chosen.weights is None:
+        return None
+    return weights.weight_norms({name: compared.evaluations[name].layers for name in compared.chosen.weights})
+
+
+FROM_GENERATE = "scatter"  # drawn by another stage
+FIGURES: tuple[ReportFigure, ...] = (
+    ReportFigure(
+        FROM_GENERATE,
+        Place.ASKED,
+        "Scatter plot of the data: two noisy concentric circles, one a class",
+        draw=None,
+    ),
+    ReportFigure(
+        "outcomes",
+        Place.RESULTS,
+        "Bars: for each variant the share of replicas that learned, with its interval, and of each cause",
+        _outcomes,
+    ),
+    ReportFigure(
+        "accuracy",
+        Place.RESULTS,
+        "Small multiples: test accuracy of every replica over the epochs, coloured by what became of it",
+        _accuracy,
+    ),
+    ReportFigure(
+        "surfaces",
+        Place.RESULTS,
+        "Small multiples: decision surfaces of a bad, the median and a good replica of each variant",
+        _surfaces,
+    ),
+    ReportFigure(
+        "pair",
+        Place.PAIR,
+        "Learned and living share of both over the epochs, and the final test accuracy of every replica, sorted",
+        _pair,
+    ),
+    ReportFigure(
+        "pair_gradients",
+        Place.PAIR,
+        "Heat maps of the gradient by layer and epoch of both, on one colour scale",
+        _pair_gradients,
+    ),
+    ReportFigure(
+        "pair_profiles",
+        Place.PAIR,
+        "Gradient across the layers of both, before, early in and at the end of training",
+        _pair_profiles,
+    ),
+    ReportFigure(
+        "survival",
+        Place.WHY,
+        "The share of replicas without a dead layer over the epochs, by depth",
+        _survival,
+    ),
+    ReportFigure(
+        "weights",
+        Place.WHY,
+        "The weights' L1 norm by layer and its change over the epochs, of two variants",
+        _weights,
+    ),
+)

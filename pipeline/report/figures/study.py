@@ -1,15 +1,16 @@
-"""The cells of a study side by side."""
+"""The list of a study's figures: what each is called, what it says and what it is drawn of."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from pipeline.diagnosis.causes import CAUSES, LEARNED, spelled
+from pipeline.diagnosis.causes import LEARNED, cause_names, outcome_colours, spelled
 from pipeline.evaluation.study import ranked
-from pipeline.foundations.colours import BLACK, EFFECTS, OUTCOMES
+from pipeline.foundations.colours import BLACK, EFFECTS
 from pipeline.params.studies import Cell, numeric_axis, reference_of
 from pipeline.report.figures.comparison import outcome_bars
 from pipeline.report.figures.style import dress, figure, headed
@@ -17,21 +18,58 @@ from pipeline.report.figures.style import dress, figure, headed
 BORN_DEAD = "born_dead"
 
 
-def figures(
-    base: str, table: pd.DataFrame, cells: Sequence[Cell], outcomes: Mapping[str, Mapping[str, int]]
-) -> Iterator[tuple[str, Figure]]:
-    """All figures of a study, by name.
+@dataclass(frozen=True)
+class StudiedCells:
+    """All that a study's figures are drawn of.
 
-    Args:
-        base: the variant that the cells change. table: the study's, a row for each of `cells`. outcomes: of each cell.
+    base: the variant that the cells change. table: the study's, a row for each of `cells`. outcomes: of each cell, how
+    many replicas have each.
     """
-    yield "differences", differences(ranked(table), reference_of(cells).name)
-    yield "outcomes", outcome_bars(table.rename(columns={"cell": "variant"}), outcomes)
-    axis = numeric_axis(cells)
-    if axis is not None:
-        rows = sorted((row for row, cell in enumerate(cells) if cell.place), key=lambda row: cells[row].place[axis])
-        values = [cells[row].place[axis] for row in rows]
-        yield "along", learned_along(table.iloc[rows], values, axis, f"{base}: what becomes of its replicas")
+
+    base: str
+    table: pd.DataFrame
+    cells: Sequence[Cell]
+    outcomes: Mapping[str, Mapping[str, int]]
+
+
+@dataclass(frozen=True)
+class StudyFigure:
+    """An entry of the list: its file's name, what it shows in words, and the figure, None where it does not apply."""
+
+    name: str
+    caption: str
+    draw: Callable[[StudiedCells], Figure | None]
+
+
+def figures(studied: StudiedCells) -> Iterator[tuple[str, Figure]]:
+    """All figures that apply, by name."""
+    for entry in FIGURES:
+        drawn = entry.draw(studied)
+        if drawn is not None:
+            yield entry.name, drawn
+
+
+def captions() -> dict[str, str]:
+    """What each figure shows, by name, in the page's order."""
+    return {entry.name: entry.caption for entry in FIGURES}
+
+
+def _along(studied: StudiedCells) -> Figure | None:
+    """Of a study along one axis of numbers."""
+    cells, axis = studied.cells, numeric_axis(studied.cells)
+    if axis is None:
+        return None
+    rows = sorted((row for row, cell in enumerate(cells) if cell.place), key=lambda row: cells[row].place[axis])
+    values = [cells[row].place[axis] for row in rows]
+    return learned_along(studied.table.iloc[rows], values, axis, f"{studied.base}: what becomes of its replicas")
+
+
+def _differences(studied: StudiedCells) -> Figure:
+    return differences(ranked(studied.table), reference_of(studied.cells).name)
+
+
+def _outcomes(studied: StudiedCells) -> Figure:
+    return outcome_bars(studied.table.rename(columns={"cell": "variant"}), studied.outcomes)
 
 
 def differences(ranked: pd.DataFrame, reference: str) -> Figure:
@@ -68,13 +106,14 @@ def learned_along(cells: pd.DataFrame, values: Sequence[float], axis: str, title
     drawn = headed(figure(8.8, 4.8), title)
     axes = drawn.subplots()
     # Born dead on top, so that its lower edge can be held against theory's bound.
-    causes = sorted(CAUSES, key=lambda cause: cause == BORN_DEAD)
+    causes = sorted(cause_names(), key=lambda cause: cause == BORN_DEAD)
     shares = {LEARNED: cells.learned_rate, **{cause: cells[cause] / cells.replicas for cause in causes}}
     present = {outcome: 100 * share.to_numpy(float) for outcome, share in shares.items() if share.any()}
+    colours = outcome_colours()
     axes.stackplot(
         values,
         *present.values(),
-        colors=[OUTCOMES[outcome] for outcome in present],
+        colors=[colours[outcome] for outcome in present],
         labels=[spelled(outcome) for outcome in present],
         alpha=0.55,
         linewidth=0,
@@ -95,3 +134,23 @@ def learned_along(cells: pd.DataFrame, values: Sequence[float], axis: str, title
     dress(axes, axis, "replicas (%)")
     drawn.legend(*axes.get_legend_handles_labels(), fontsize=9, loc="outside lower center", ncols=4, frameon=False)
     return drawn
+
+
+# As the page has them.
+FIGURES: tuple[StudyFigure, ...] = (
+    StudyFigure(
+        "along",
+        "What becomes of the replicas along the grid: learned with its interval, and each cause",
+        _along,
+    ),
+    StudyFigure(
+        "differences",
+        "Difference of the learned share from the reference's with its interval, a row a cell",
+        _differences,
+    ),
+    StudyFigure(
+        "outcomes",
+        "Bars: for each cell the share of replicas that learned and of each cause",
+        _outcomes,
+    ),
+)

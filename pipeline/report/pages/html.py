@@ -9,8 +9,8 @@ from jinja2 import Environment, StrictUndefined
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-from pipeline.diagnosis.causes import spelled
-from pipeline.foundations.colours import LIGHT, OUTCOMES
+from pipeline.diagnosis.causes import outcome_colours, spelled
+from pipeline.foundations.colours import LIGHT
 from pipeline.report.pages.document import Bar, Bullets, Document, Picture, Table, Text
 
 INLINE = MarkdownIt("commonmark", {"html": False})
@@ -35,7 +35,7 @@ def render(document: Document, pictures: Mapping[str, bytes]) -> str:
         for block in document.blocks
         if isinstance(block, Picture)
     }
-    return template.render(document=document, pictures=shown, colours=OUTCOMES, light=LIGHT)
+    return template.render(document=document, pictures=shown, colours=outcome_colours(), light=LIGHT)
 
 
 def _inline(text: str) -> Markup:

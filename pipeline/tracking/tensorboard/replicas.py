@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 import xarray as xr
 
-from pipeline.diagnosis.causes import CAUSES
+from pipeline.diagnosis.causes import cause_names
 from pipeline.history.record import best_replica, median_replica
 from pipeline.params.tensorboard import BEST, EACH_CAUSE, MEDIAN
 
@@ -27,7 +27,7 @@ def chosen(choices: Sequence[str | int], history: xr.Dataset, table: pd.DataFram
             named.append(("best_", best_replica(history)))
         elif choice == EACH_CAUSE:
             causes = table.cause.tolist()
-            named += [(f"{cause}_", causes.index(cause)) for cause in CAUSES if cause in causes]
+            named += [(f"{cause}_", causes.index(cause)) for cause in cause_names() if cause in causes]
         else:
             named.append(("", history.replica.values.tolist().index(choice)))
     return {f"{prefix}replica_{history.replica.values[position]:03d}": position for prefix, position in named}
