@@ -62,11 +62,15 @@ def mlflow(pair: Workspace) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
 
 
-def scroll_below(browser: Browser, heading: str) -> None:
-    """A heading of the runs' page is always there; what stands below it is made when it comes into sight."""
-    browser.page.get_by_text(heading, exact=True).first.scroll_into_view_if_needed()
-    browser.page.mouse.move(900, 800)
-    browser.page.mouse.wheel(0, 500)
+def looking_below(browser: Browser, heading: str) -> Iterator[None]:
+    """To the heading, a little below it, and back again: what stands below it is made when it comes into sight, and is
+    taken away when it leaves it."""
+    while True:
+        browser.page.get_by_text(heading, exact=True).first.scroll_into_view_if_needed()
+        yield
+        browser.page.mouse.move(900, 800)
+        browser.page.mouse.wheel(0, 300)
+        yield
 
 
 def chart(browser: Browser, section: str, name: str) -> "Locator":
@@ -74,12 +78,13 @@ def chart(browser: Browser, section: str, name: str) -> "Locator":
     those above push it out of sight again while they are: so it is scrolled to until it is drawn."""
     card = browser.page.locator("[data-testid=experiment-view-compare-runs-card]").filter(has_text=name).first
     traces = card.locator("svg.main-svg .scatterlayer .trace")
+    steps = looking_below(browser, section)
 
     def drawn() -> bool:
         if card.count():
             card.scroll_into_view_if_needed()
         else:
-            scroll_below(browser, section)
+            next(steps)
         return traces.count() >= 2
 
     wait_until(drawn, every=0.5)
@@ -114,8 +119,10 @@ def test_image_grid_shows_figures_of_both_in_columns(mlflow: str, browser: Brows
         """Where the images come from that have arrived."""
         return images.evaluate_all("all => all.filter(each => each.naturalWidth > 400).map(each => each.src)")
 
+    steps = looking_below(browser, "Figures side by side")  # again and again, for charts above push them out of sight
+
     def shown() -> bool:
-        scroll_below(browser, "Figures side by side")  # again, for charts above push the images out of sight
+        next(steps)
         return len(loaded()) >= 4
 
     wait_until(shown, every=0.5)

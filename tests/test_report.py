@@ -34,7 +34,7 @@ from pipeline.report.figures.files import save_figure
 from pipeline.report.figures.style import figure
 from pipeline.report.pages import html, markdown
 from pipeline.report.pages.document import Bar, Document, Picture, Section, Table, Text
-from pipeline.tracking.payload import COLOUR, replica_content
+from pipeline.tracking.payload import COLOUR, replica_payload
 
 SHARED = {
     "data": {"generator": "make_circles", "samples": 80},
@@ -229,7 +229,7 @@ def test_a_new_row_of_the_table_of_causes_is_seen_everywhere(picture: bytes) -> 
     assert [text.get_text() for text in bars.legends[0].get_texts()] == ["learned", "restless"]
     assert to_hex(bars.axes[0].patches[1].get_facecolor()).upper() == colours.YELLOW
     row = failed.replicas.to_dict("records")[0]
-    assert replica_content(row, {}, seed=1).tags == {
+    assert replica_payload(row, {}, seed=1).tags == {
         "outcome": "not_learned",
         "cause": "restless",
         COLOUR: colours.YELLOW,
