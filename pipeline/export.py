@@ -2,8 +2,8 @@
 
     python3 -m pipeline.export relu_15 7 replica.keras
 
-Training leaves weights and recipe, of which any replica's model follows: it need not import Keras to save one. A model
-takes raw inputs: their scaling, as it was when the replica was trained, is its first layer.
+Training leaves weights and recipe, from which any replica's model can be rebuilt, so training need not import Keras. A
+model takes raw inputs: its first layer scales them as they were scaled when the replica was trained.
 """
 
 import argparse

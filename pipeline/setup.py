@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 LOCK = Path("requirements.lock")
-EVERY = 30  # lines of a log that no terminal shows come once for so many packages
+EVERY = 30  # without a terminal, one line for this many packages
 
 
 class Status:

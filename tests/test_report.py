@@ -27,7 +27,7 @@ from pipeline.evaluation.variant import VariantEvaluation
 from pipeline.foundations import colours
 from pipeline.params.comparison import ComparisonParams
 from pipeline.report import content
-from pipeline.report.content import Study
+from pipeline.report.content import ReportFindings
 from pipeline.report.figures import comparison as figures_of_variants
 from pipeline.report.figures import report as listed
 from pipeline.report.figures.files import save_figure
@@ -77,10 +77,10 @@ def study(
     params: ComparisonParams,
     tried: Mapping[str, TriedStudy] = MappingProxyType({}),
     **changes: object,
-) -> Study:
+) -> ReportFindings:
     used = {name: recipe for name, recipe in recipes(**changes).items() if name in made}
     tables = comparison.compare(made, used, params)
-    return Study(tables, params, made, used, SHARED, "0123abc", {"keras": ["3.15"]}, PICTURES, tried, STUDIES)
+    return ReportFindings(tables, params, made, used, SHARED, "0123abc", {"keras": ["3.15"]}, PICTURES, tried, STUDIES)
 
 
 @pytest.fixture(scope="module")

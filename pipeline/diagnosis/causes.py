@@ -27,11 +27,11 @@ class Cause:
     """A row of the table.
 
     name: as tables, tags and metrics have it.
-    rule: from the evidence, a row a replica, and the thresholds: whether it holds, bool, for each replica.
+    rule: takes the evidence (one row per replica) and the thresholds; returns one bool per replica.
     colour: in every figure and page, and of MLflow's runs; no other outcome's.
-    sentence: of the replicas that have it, a row each, as a part of the verdict. Its second argument is the most that
-        theory allows to be born dead, None where it says nothing.
-    remedies: from the resolved variant and its epochs, the most promising first.
+    sentence: takes the evidence of the replicas that have it and the highest share that theory allows to be born dead
+        (None where it says nothing); returns a part of the verdict.
+    remedies: takes the resolved variant and its epochs; returns remedies, the most promising first.
     instead: why this is not mainly a vanishing gradient, which everybody suspects first; None for that one itself.
     alarm: wrong in itself, also in a replica that learned in spite of it.
     at_start: can be told before the first step.

@@ -43,7 +43,7 @@ def measure(history: xr.Dataset, params: DiagnosisParams) -> pd.DataFrame:
 
 
 def _guess(history: xr.Dataset) -> float:
-    """The loss to hold others against: a constant guess's, or a coin's where all labels are one and a guess costs 0."""
+    """The reference loss: the best constant guess's, or log 2 (a coin flip) if all labels are equal and it is 0."""
     return history.attrs["constant_loss"] or float(np.log(2))
 
 
@@ -140,7 +140,7 @@ def _fall(loss: np.ndarray, window: float) -> float:
 
 
 def _slope(values: np.ndarray) -> tuple[float, float]:
-    """Of the least squares line over equal steps; and the probability of one as steep, by Student's t, without any."""
+    """Slope of the least-squares line over equal steps, and its p-value (Student's t, null hypothesis: slope 0)."""
     steps = np.arange(len(values)) - (len(values) - 1) / 2
     slope = (steps @ values) / (steps @ steps)
     noise = values - values.mean() - slope * steps

@@ -74,8 +74,8 @@ def normalised(reason: str) -> Remedy:
 
 
 def residual(recipe: Mapping[str, Any], reason: str) -> Remedy | None:
-    """Identity paths; with normalisation, as He's: alone, what leaves twenty such layers has grown beyond any learning
-    rate. None for one hidden layer: no path goes around the first."""
+    """Identity paths with batch normalisation, as in He et al.; without it, the output of twenty such layers is too
+    large for any learning rate. None for one hidden layer: no path goes around the first."""
     overrides = {"residual": True, "batch_normalization": True}
     return Remedy(overrides, reason, "He et al. 2015, arXiv 1512.03385") if recipe["hidden_layers"] > 1 else None
 

@@ -31,7 +31,7 @@ def expectations(history: xr.Dataset, premises: Premises) -> list[Expectation]:
     """All that apply to the variant.
 
     Args:
-        premises: which of theory's hold for it.
+        premises: which theoretical statements apply to it.
     """
     return list(_expectations(history.isel(recorded_epoch=0), premises))
 

@@ -28,7 +28,8 @@ def cells_table(
     empty where it says nothing.
 
     Args:
-        recipes: the resolved variant of each cell. premises: which of theory's hold for it.
+        recipes: the resolved variant of each cell. premises: which theoretical statements
+            apply to it.
         changes: for each cell what it changes, by parameter; nothing for the reference.
         extra_epochs: of pre-training, on top of the training itself.
     """

@@ -30,10 +30,10 @@ def evaluate(
     threshold: float,
     params: DiagnosisParams,
 ) -> VariantEvaluation:
-    """All that is to be said of a variant.
+    """Everything about a variant.
 
     Args:
-        recipe: the resolved variant. premises: which of theory's hold for it, see `theory.premises`.
+        recipe: the resolved variant. premises: which theoretical statements apply to it, see `theory.premises`.
         threshold: the test accuracy above which a replica has learned.
     """
     table = replicas.evaluate(history, threshold, params)
@@ -75,7 +75,7 @@ def diagnosis(
     """What the numbers say.
 
     Args:
-        content: see `metrics`. recipe: the resolved variant. premises: which of theory's hold for it.
+        content: see `metrics`. recipe: the resolved variant. premises: which theoretical statements apply to it.
     """
     epochs, extra = int(history.epoch[-1]), int(history.attrs.get("extra_epochs", 0))
     cause = main_cause(content["outcomes"]) if epochs else None
@@ -122,7 +122,7 @@ def layers(history: xr.Dataset, slope: float) -> pd.DataFrame:
     table = pd.DataFrame(index=index).reset_index()
     table["living"] = np.repeat(living.sum("replica").values, history.sizes["layer"])
     saturated = history.dead_unit_share.copy(data=saturated_at(history, slope))
-    # `dead` is left out: of a living replica no layer is, or it does not matter.
+    # `dead` is omitted: a living replica has no dead layers except bypassed ones, which do not matter.
     values = {name: history[name] for name in record.LAYER_VALUES if name != "dead"} | {"saturated_share": saturated}
     for name, each in values.items():
         for quartile, found in _quartiles(each.where(living).values).items():

@@ -36,7 +36,7 @@ class GradientClaim(Section):
 
 
 class ComparisonParams(Section):
-    """Each may be left out, and what would show it with it. Names are of variants."""
+    """Every key is optional; what would show it is left out with it. All names are names of variants."""
 
     pair: Pair | None = None
     weights: Pair | None = None
@@ -50,7 +50,7 @@ class ComparisonParams(Section):
                 raise UserError(f"comparison.{path}: {name}: {one_of(variants, name, 'the variants ')}")
 
     def _names(self) -> Iterator[tuple[str, str]]:
-        """Each, and before it where it stands."""
+        """For every name: where it stands in the section, and the name."""
         for key, pair in (("pair", self.pair), ("weights", self.weights)):
             yield from ((f"{key}.{place}", name) for place, name in enumerate(pair or ()))
         yield from (("claims", name) for name in self.claims)

@@ -16,7 +16,7 @@ from pipeline.foundations.errors import UserError
 
 PARAMS_FILE = Path("params.yaml")
 NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
-# Far beyond what anybody writes; what is beyond them, a list that holds itself for one, would never end.
+# Limits far above any real file. They end a recursion without end, such as on a list that contains itself.
 DEEPEST, MOST = 20, 100_000
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -43,7 +43,7 @@ def load(path: Path = PARAMS_FILE) -> dict[str, Any]:
     except MarkedYAMLError as error:
         line = f" line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise UserError(f"{path}:{line}: {error.problem}: must be valid YAML with every key once") from None
-    except Exception as error:  # what a tag says of a value is converted in many ways, which fail in theirs
+    except Exception as error:  # YAML tags trigger conversions, each with its own kind of exception
         raise UserError(f"{path}: not valid YAML: {error}") from None
     if not isinstance(document, dict):
         raise UserError(f"{path}: must be a map of sections")
@@ -142,7 +142,7 @@ def _is_text(value: str) -> bool:
 
 
 def _first(error: ValidationError, path: str, model: type[BaseModel]) -> str:
-    """The line of the first fault: an unknown key before a missing one, which it often is, misspelled."""
+    """The line of the first fault. Unknown keys come first: one is often a missing key, misspelled."""
     faults = error.errors(include_url=False)
     order = {"extra_forbidden": 0, "missing": 2}
     faults.sort(key=lambda fault: order.get(fault["type"], 1))

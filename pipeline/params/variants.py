@@ -1,6 +1,6 @@
 """`defaults` and `variants`: an architecture and a training recipe under a name; a variant states only its difference.
 
-Whether a class name is Keras's is checked where Keras is at hand, in the model room: this one needs no TensorFlow.
+Whether Keras has a class of that name is checked in `models`, which imports Keras; this module needs no TensorFlow.
 """
 
 from collections.abc import Mapping

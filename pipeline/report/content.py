@@ -25,7 +25,7 @@ NOT_TRIED = "not tried"
 
 
 @dataclass(frozen=True)
-class Study:
+class ReportFindings:
     """All that the report is made of.
 
     evaluations: of each variant. recipes: the resolved variants.
@@ -47,19 +47,19 @@ class Study:
     studies: str
 
 
-def write(study: Study) -> Document:
+def write(findings: ReportFindings) -> Document:
     """The report."""
     sections = [
-        Section("What was asked", list(_asked(study))),
-        Section("Which networks learn", list(_results(study))),
-        Section(" against ".join(study.params.pair or ()), list(_pair(study))),
-        Section("Why", list(_why(study))),
-        Section("What helps", list(_helps(study))),
-        Section("How it was run", list(_run(study))),
+        Section("What was asked", list(_asked(findings))),
+        Section("Which networks learn", list(_results(findings))),
+        Section(" against ".join(findings.params.pair or ()), list(_pair(findings))),
+        Section("Why", list(_why(findings))),
+        Section("What helps", list(_helps(findings))),
+        Section("How it was run", list(_run(findings))),
     ]
     return Document(
         "Why do these networks not train, and what fixes it?",
-        list(_answer(study)),
+        list(_answer(findings)),
         [section for section in sections if section.blocks],
     )
 
@@ -81,23 +81,23 @@ def results(wide: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _answer(study: Study) -> Iterator[Block]:
+def _answer(findings: ReportFindings) -> Iterator[Block]:
     """Which variants usually learn and which do not, where the interval leaves no doubt."""
     groups: dict[str, list[str]] = {"Most replicas learn:": [], "Most do not:": [], "Undecided:": []}
-    for row in study.comparison.variants.itertuples():
+    for row in findings.comparison.variants.itertuples():
         verdict = "Most replicas learn:" if row.learned_low > 0.5 else "Most do not:"
         verdict = "Undecided:" if row.learned_low <= 0.5 <= row.learned_high else verdict
-        cause = study.evaluations[row.variant].diagnosis.cause
+        cause = findings.evaluations[row.variant].diagnosis.cause
         mainly = f", mainly {spelled(cause)}" if cause and verdict != "Most replicas learn:" else ""
         groups[verdict].append(f"`{row.variant}` ({row.learned} of {row.replicas}{mainly})")
     yield Bullets([f"**{verdict}** {', '.join(names)}." for verdict, names in groups.items() if names])
 
 
-def _asked(study: Study) -> Iterator[Block]:
-    data, split, training = (study.shared[name] for name in ("data", "split", "training"))
-    threshold = study.shared["evaluation"]["learned_accuracy"]
+def _asked(findings: ReportFindings) -> Iterator[Block]:
+    data, split, training = (findings.shared[name] for name in ("data", "split", "training"))
+    threshold = findings.shared["evaluation"]["learned_accuracy"]
     yield Text(
-        f"Why does a deep network not train? {len(study.recipes)} networks on {data['samples']} points of "
+        f"Why does a deep network not train? {len(findings.recipes)} networks on {data['samples']} points of "
         f"scikit-learn's `{data['generator']}` ({split['train_samples']} train, the rest test), each trained "
         f"{training['replicas']} times for {training['epochs']} epochs. The study began as *How to Fix the Vanishing "
         "Gradients Problem Using ReLU* (J. Brownlee), which trained each network once. One run proves little here, so:"
@@ -112,10 +112,10 @@ def _asked(study: Study) -> Iterator[Block]:
             "Every replica that did not learn has exactly one **cause**.",
         ]
     )
-    yield from _pictures(study, Place.ASKED)
+    yield from _pictures(findings, Place.ASKED)
 
 
-def _results(study: Study) -> Iterator[Block]:
+def _results(findings: ReportFindings) -> Iterator[Block]:
     columns = ["variant", "learned", "95% interval", "test accuracy: median (quartiles)", "what became of the replicas"]
     rows: list[list[str | Bar]] = [
         [
@@ -123,18 +123,18 @@ def _results(study: Study) -> Iterator[Block]:
             f"{row.learned} of {row.replicas}",
             f"{percent(row.learned_low)} to {percent(row.learned_high)}%",
             f"{row.test_accuracy_median:.3f} ({row.test_accuracy_q25:.3f} to {row.test_accuracy_q75:.3f})",
-            _bar(study.evaluations[row.variant].metrics["outcomes"]),
-            *([_claimed(study.params.claims.get(row.variant))] if study.params.claims else []),
+            _bar(findings.evaluations[row.variant].metrics["outcomes"]),
+            *([_claimed(findings.params.claims.get(row.variant))] if findings.params.claims else []),
         ]
-        for row in study.comparison.variants.itertuples()
+        for row in findings.comparison.variants.itertuples()
     ]
-    yield Table([*columns, *(["the tutorial's one run"] if study.params.claims else [])], rows)
-    counts = {name: each.metrics["diverged"] for name, each in study.evaluations.items()}
+    yield Table([*columns, *(["the tutorial's one run"] if findings.params.claims else [])], rows)
+    counts = {name: each.metrics["diverged"] for name, each in findings.evaluations.items()}
     diverged = {name: count for name, count in counts.items() if count}
     if diverged:
         named = ", ".join(f"{count} of `{name}`" for name, count in diverged.items())
         yield Text(f"Diverged (a loss that is infinite or not a number), counted as not learned: {named}.")
-    yield from _pictures(study, Place.RESULTS)
+    yield from _pictures(findings, Place.RESULTS)
 
 
 def _bar(counts: Mapping[str, int]) -> Bar:
@@ -150,11 +150,11 @@ def _claimed(claim: Claim | None) -> str:
     return ", ".join([*([" / ".join(numbers)] if numbers else []), *verdict])
 
 
-def _pair(study: Study) -> Iterator[Block]:
-    if study.params.pair is None:
+def _pair(findings: ReportFindings) -> Iterator[Block]:
+    if findings.params.pair is None:
         return
-    first, second = study.params.pair
-    for row in study.comparison.differences.itertuples():
+    first, second = findings.params.pair
+    for row in findings.comparison.differences.itertuples():
         if {row.first, row.second} == {first, second}:
             sign = 1 if row.first == first else -1
             low, high = sorted((sign * row.low, sign * row.high))
@@ -163,30 +163,30 @@ def _pair(study: Study) -> Iterator[Block]:
                 f"{_points(sign * row.difference, low, high)} (Newcombe's 95% interval, unpaired)."
                 + (" So this many replicas do not tell which of them learns more often." if low <= 0 <= high else "")
             )
-    yield from _pictures(study, Place.PAIR)
+    yield from _pictures(findings, Place.PAIR)
 
 
 def _points(difference: float, low: float, high: float) -> str:
     return f"{100 * difference:+.0f} points ({100 * low:+.0f} to {100 * high:+.0f})"
 
 
-def _why(study: Study) -> Iterator[Block]:
-    verdicts = [each.diagnosis.verdict.partition(". ") for each in study.evaluations.values()]
+def _why(findings: ReportFindings) -> Iterator[Block]:
+    verdicts = [each.diagnosis.verdict.partition(". ") for each in findings.evaluations.values()]
     yield Bullets([f"**{first.rstrip('.')}.** {rest}".strip() for first, _, rest in verdicts])
     yield Text("Cause and evidence of each replica: `evaluations/<variant>/replicas.csv`.")
-    yield from _pictures(study, Place.WHY)
-    yield from _theory(study)
-    if len(study.comparison.claims):
+    yield from _pictures(findings, Place.WHY)
+    yield from _theory(findings)
+    if len(findings.comparison.claims):
         yield Text("**The tutorial says, we measure.** The tutorial ran every network once.")
         heads = {"about": "claim", "tutorial": "the tutorial says", "measured": "we measure"}
-        yield _table(study.comparison.claims.rename(columns=heads))
+        yield _table(findings.comparison.claims.rename(columns=heads))
 
 
-def _theory(study: Study) -> Iterator[Block]:
+def _theory(findings: ReportFindings) -> Iterator[Block]:
     checks: dict[tuple[Expectation, str], list[str]] = {}
-    for name, evaluation in study.evaluations.items():
+    for name, evaluation in findings.evaluations.items():
         for each in evaluation.diagnosis.theory:
-            checks.setdefault((each, _drawn_by(study.recipes[name])), []).append(f"`{name}`")
+            checks.setdefault((each, _drawn_by(findings.recipes[name])), []).append(f"`{name}`")
     rows = [
         [
             ", ".join(names) + (" (same initial weights)" if len(names) > 1 else ""),
@@ -211,8 +211,8 @@ def _drawn_by(recipe: Mapping[str, Any]) -> str:
     return json.dumps({key: value for key, value in recipe.items() if key != "optimizer"}, sort_keys=True)
 
 
-def _helps(study: Study) -> Iterator[Block]:
-    effects = study.comparison.effects
+def _helps(findings: ReportFindings) -> Iterator[Block]:
+    effects = findings.comparison.effects
     if len(effects):
         yield Text(
             "**Measured here.** Variants that differ in one respect alone, from the one that learns less often to the "
@@ -229,7 +229,7 @@ def _helps(study: Study) -> Iterator[Block]:
             for row in effects.itertuples()
         ]
         yield Table(["from, to", "change", "learned", "difference"], rows)
-    suggested = _suggested(study)
+    suggested = _suggested(findings)
     if suggested:
         yield Text("**Suggested**, for the main cause of each variant, the most promising first.")
         yield Table(["variant", "main cause", "in `params.yaml`", "result", "because", "source"], suggested)
@@ -241,21 +241,21 @@ def _helps(study: Study) -> Iterator[Block]:
         )
     yield Text(
         "`make studies` tries each change over its replicas. Then every study of `params.yaml` has its page in "
-        f"[`studies/`]({study.studies})."
+        f"[`studies/`]({findings.studies})."
     )
-    yield from _pictures(study, Place.HELPS)
+    yield from _pictures(findings, Place.HELPS)
 
 
-def _suggested(study: Study) -> list[list[str]]:
-    """A row for each remedy and what came of it; variants of which the same is to be said share it.
+def _suggested(findings: ReportFindings) -> list[list[str]]:
+    """One row for each remedy and its result. Variants with identical text share a row.
 
-    Rows of one remedy stand together, so that each variant has its own in their order.
+    Rows of the same remedy are adjacent, so that each variant's remedies stay in order.
     """
     rows: dict[tuple[str, str, str, str], dict[str, list[str]]] = {}
-    for name, evaluation in study.evaluations.items():
+    for name, evaluation in findings.evaluations.items():
         for remedy in evaluation.diagnosis.remedies:
             said = (spelled(str(evaluation.diagnosis.cause)), f"`{remedy.changes}`", remedy.reason, remedy.source)
-            rows.setdefault(said, {}).setdefault(_tried(study, name, remedy), []).append(f"`{name}`")
+            rows.setdefault(said, {}).setdefault(_tried(findings, name, remedy), []).append(f"`{name}`")
     return [
         [", ".join(names), cause, changes, result, reason, source]
         for (cause, changes, reason, source), results in rows.items()
@@ -263,13 +263,13 @@ def _suggested(study: Study) -> list[list[str]]:
     ]
 
 
-def _tried(study: Study, name: str, remedy: Remedy) -> str:
+def _tried(findings: ReportFindings, name: str, remedy: Remedy) -> str:
     """ "tried: 30 of 30 learn, +93 points (+79 to +98): helps", of what changes this variant so."""
-    threshold = study.shared["evaluation"]["learned_accuracy"]
-    under = tried.conditions(study.recipes[name], study.shared["training"], study.data, threshold)
-    learned = {each: _learned(evaluation) for each, evaluation in study.evaluations.items()}
-    beside = {f"variant {name}": tried.of_variant(name, under, study.recipes, learned)}
-    cell = tried.result(remedy.overrides, under, {**study.tried, **beside})
+    threshold = findings.shared["evaluation"]["learned_accuracy"]
+    under = tried.conditions(findings.recipes[name], findings.shared["training"], findings.data, threshold)
+    learned = {each: _learned(evaluation) for each, evaluation in findings.evaluations.items()}
+    beside = {f"variant {name}": tried.of_variant(name, under, findings.recipes, learned)}
+    cell = tried.result(remedy.overrides, under, {**findings.tried, **beside})
     return NOT_TRIED if cell is None else _said_of(cell)
 
 
@@ -282,30 +282,30 @@ def _said_of(cell: TriedCell) -> str:
     return f"tried: {learn(cell.learned, cell.replicas)}, {points}: {cell.effect}"
 
 
-def _run(study: Study) -> Iterator[Block]:
-    versions = ", ".join(f"{name} {' and '.join(each)}" for name, each in study.versions.items())
+def _run(findings: ReportFindings) -> Iterator[Block]:
+    versions = ", ".join(f"{name} {' and '.join(each)}" for name, each in findings.versions.items())
     yield Text(
-        f"Data fingerprint `{study.data}` (SHA-256 of both parts of the split). Trained with {versions}. The same "
+        f"Data fingerprint `{findings.data}` (SHA-256 of both parts of the split). Trained with {versions}. The same "
         "parameters give the same bytes on one type of processor. Wall times, and every run: `make ui`."
     )
     yield Table(
-        ["variant", *next(iter(study.recipes.values()))],
+        ["variant", *next(iter(findings.recipes.values()))],
         [
             [f"`{name}`", *(f"`{written(value)}`" for value in recipe.values())]
-            for name, recipe in study.recipes.items()
+            for name, recipe in findings.recipes.items()
         ],
     )
     for_all = [
         [f"`{name}`", ", ".join(f"`{key}: {value}`" for key, value in section.items())]
-        for name, section in study.shared.items()
+        for name, section in findings.shared.items()
     ]
     yield Table(["for all variants", "parameters"], for_all)
-    yield from _pictures(study, Place.RUN)
+    yield from _pictures(findings, Place.RUN)
 
 
-def _pictures(study: Study, place: Place) -> Iterator[Block]:
-    for each in at(place, study.pictures):
-        yield Picture(study.pictures[each.name], each.caption)
+def _pictures(findings: ReportFindings, place: Place) -> Iterator[Block]:
+    for each in at(place, findings.pictures):
+        yield Picture(findings.pictures[each.name], each.caption)
 
 
 def _table(table: pd.DataFrame) -> Table:

@@ -4,13 +4,13 @@ from pipeline.data import split_files as splits
 from pipeline.data.raw_files import SCATTER
 from pipeline.evaluation import comparison
 from pipeline.evaluation.files import load_evaluation
-from pipeline.evaluation.gone import prune
+from pipeline.evaluation.prune import prune
 from pipeline.foundations.errors import reported_in_one_line
 from pipeline.history import files as runs
 from pipeline.params.params import read
 from pipeline.report import content
 from pipeline.report import files as comparisons
-from pipeline.report.content import Study
+from pipeline.report.content import ReportFindings
 from pipeline.report.figures.files import save_figure
 from pipeline.report.figures.report import FROM_GENERATE, Compared, figures
 from pipeline.report.pages import html, markdown
@@ -52,7 +52,7 @@ def main() -> None:
         pictures[name] = comparisons.address(comparisons.figure_path(name))
     data, versions, studies = splits.fingerprint(), runs.versions(recipes), comparisons.address(STUDIES)
     report = content.write(
-        Study(
+        ReportFindings(
             tables,
             params.comparison,
             evaluations,

@@ -2,7 +2,7 @@
 
 from pipeline.data import split_files as splits
 from pipeline.evaluation import files as evaluations
-from pipeline.evaluation.gone import prune
+from pipeline.evaluation.prune import prune
 from pipeline.foundations.errors import reported_in_one_line
 from pipeline.history import files as runs
 from pipeline.history.record import best_replica, median_replica

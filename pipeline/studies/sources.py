@@ -14,7 +14,7 @@ MODULES = (
     *("data/points.py", "history/record.py"),
     *("foundations/errors.py", "foundations/seeds.py", "foundations/tensorflow.py"),
 )
-# In those rooms, and without an effect on a result: a bar, what refuses before a training, and what is done around one.
+# Files in those rooms that cannot change a result: progress bar, check before training, versions, warm-up.
 APART = tuple(f"training/{name}.py" for name in ("progress", "trainable", "versions", "warm_up"))
 
 

@@ -31,11 +31,11 @@ def runs_of(client: MlflowClient, experiment_id: str, wanted: Mapping[str, Param
 def arrange(
     client: MlflowClient, experiment_id: str, wanted: Mapping[str, Parameters], pair: Sequence[str], mark: bool = True
 ) -> None:
-    """Mark, name and colour all whole runs; writes only what is other than it should be.
+    """Mark, name and colour all whole runs. Writes only what differs.
 
     Args:
         wanted: by variant, in the order of params.yaml. pair: the two that are set side by side, if any.
-        mark: whether `wanted` is what params.yaml says; an experiment's is not, so what is marked stays so.
+        mark: whether `wanted` comes from the repository's params.yaml. In a DVC experiment it does not, so marks stay.
     """
     runs = search(client, experiment_id, search_for(COMPLETE))
     marked = {_variant(run): run for run in runs if CURRENT in run.data.tags}

@@ -259,7 +259,7 @@ class Publisher:
 
 
 def _in_experiment() -> bool:
-    """Whether a DVC experiment publishes: what params.yaml says there is not what the repository's says."""
+    """Whether this runs inside a DVC experiment, whose params.yaml may differ from the repository's."""
     return "DVC_EXP_NAME" in os.environ
 
 

@@ -76,7 +76,8 @@ def pair_over_epochs(
         curves: the comparison's long table, a row a variant and epoch.
         finals: final test accuracy of every replica of each of the two, [replica]. threshold: learned is above it.
     """
-    learned = [f"{name}: {learn(int((values > threshold).sum()), len(values))}" for name, values in finals.items()]
+    at_end = curves.groupby("variant").learned_share.last()
+    learned = [f"{name}: {learn(round(at_end[name] * len(each)), len(each))}" for name, each in finals.items()]
     drawn = headed(figure(9.6, 3.9), "; ".join(learned))
     *over_epochs, ends = drawn.subplots(1, 3)
     panels = {"learned_share": "learned", "alive_share": "living (no dead layer)"}

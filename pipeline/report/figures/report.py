@@ -104,7 +104,7 @@ def _accuracy(compared: Compared) -> Figure:
 
 
 def _surfaces(compared: Compared) -> Figure | None:
-    """Of two inputs alone: others have no plane."""
+    """Only for data with two inputs; otherwise there is no plane to draw."""
     if not all("surface" in each for each in compared.predictions.values()):
         return None
     chosen = {

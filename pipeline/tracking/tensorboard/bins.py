@@ -8,7 +8,8 @@ from typing import Final
 
 import numpy as np
 
-LEAST_AXIS: Final = 1e-3  # a raw gradient's axis reaches at least so far, so that zero is a spike and not a plain
+# Least half-width of a raw gradient's axis, so that zeros show as a spike and not as a flat block.
+LEAST_AXIS: Final = 1e-3
 
 
 def closed_by_step(edges: np.ndarray) -> np.ndarray:

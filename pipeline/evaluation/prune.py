@@ -1,4 +1,4 @@
-"""What variants leave that params.yaml no longer has: a renamed or removed one must not look like a result."""
+"""Remove the outputs of variants that params.yaml no longer has, so that none of them passes for a result."""
 
 import shutil
 from collections.abc import Iterable
