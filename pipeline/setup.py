@@ -46,7 +46,7 @@ def install(lock: Path = LOCK) -> None:
     with subprocess.Popen(pip, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         for line in process.stdout or ():
             said.append(line)
-            if line.startswith("Collecting "):
+            if line.startswith(("Collecting ", "Processing ")):  # the second of files at hand
                 collected += 1
                 name = line.split()[1].partition("==")[0]
                 status.say(f"{collected} of {packages} collected: {name}", log=collected % EVERY == 0)

@@ -71,6 +71,10 @@ def test_a_run_comes_back_as_it_was(result: Trained) -> None:
     loaded = runs.load_weights("v")
     assert loaded.keys() == result.weights.keys()
     assert all((loaded[path] == stack).all() for path, stack in result.weights.items())
+    entries = zipfile.ZipFile(runs.weights_path("v")).infolist()
+    assert {(each.extract_version, each.date_time) for each in entries} == {
+        (20, (1980, 1, 1, 0, 0, 0))
+    }  # of any Python
 
 
 def saved(result: Trained, recipe: VariantParams, scaling: Scaling, variant: str = "v") -> None:

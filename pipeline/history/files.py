@@ -1,5 +1,6 @@
 """What `train` leaves of a variant: history, all final weights, all predictions, and the recipe."""
 
+import zipfile
 from collections.abc import Iterable
 from io import BytesIO
 from pathlib import Path
@@ -73,8 +74,12 @@ def save_run(variant: str, history: xr.Dataset, predictions: xr.Dataset, weights
     """History, predictions and weights of all replicas."""
     save_arrays(history, history_path(variant))
     save_arrays(predictions, predictions_path(variant))
-    with replacing(weights_path(variant)) as temporary:
-        np.savez(temporary, allow_pickle=False, **weights)
+    # As np.savez does, whose bytes depend on Python's patch version.
+    with replacing(weights_path(variant)) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for path, stack in weights.items():
+            content = BytesIO()
+            np.lib.format.write_array(content, np.ascontiguousarray(stack), allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(f"{path}.npy"), content.getvalue())
 
 
 def save_pretraining(variant: str, pretraining: xr.Dataset | None) -> None:
