@@ -178,7 +178,8 @@ def test_results_are_tied_to_their_recipe() -> None:
     runs.save_recipe("v", {"variant": {"units": 5}, "inputs": []})
     runs.expect_recipe("v", {"variant": {"units": 5}})
     with pytest.raises(
-        UserError, match=r"^runs/v: trained with another variant than params.yaml says now: `dvc repro` first$"
+        UserError,
+        match=r"^runs/v: trained with other parameters \(variant\) than params.yaml says now: `dvc repro` first$",
     ):
         runs.expect_recipe("v", {"variant": {"units": 6}})
 

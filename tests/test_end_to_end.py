@@ -295,6 +295,26 @@ def test_an_interruption_says_what_starts_again(workspace: Workspace) -> None:
     assert last == "interrupted in train@small: the same command starts it again; finished stages are kept"
 
 
+@pytest.mark.parametrize(
+    ("edit", "variant", "line"),
+    [
+        (
+            {"variants.small.hidden_layers": 3},
+            "small",
+            "runs/small: trained with other parameters (variant) than params.y",
+        ),
+        ({"data.noise": 0.2}, "small", "runs/small: trained with other parameters (data) than params.yaml says now"),
+        ({}, "smal", "variants.smal: not found: must be one of small, tanh_1: did you mean small?"),
+    ],
+)
+def test_what_is_stale_is_not_exported(workspace: Workspace, edit: dict, variant: str, line: str) -> None:
+    workspace.edit(edit)
+    done = workspace.attempt("python3", "-m", "pipeline.export", variant, "best", "best.keras")
+    assert (done.code, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"error: {line}")
+    assert not (workspace.folder / "best.keras").exists()
+
+
 # A file of each room, and the stages that are stale once it is another.
 ALL_OF = {stage: {f"{stage}@small", f"{stage}@tanh_1"} for stage in ("train", "evaluate")}
 JUDGED = {*ALL_OF["evaluate"], "compare", "track"}

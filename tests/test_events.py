@@ -269,7 +269,9 @@ def test_results_of_other_parameters_are_refused(workspace: Path) -> None:
     with pytest.raises(UserError, match=r"^evaluations/v/replicas.csv: not found: `dvc repro` makes it"):
         tensorboard.write()
     runs.save_recipe("v", {**parameters.read().trained_with("v"), "variant": {"units": 99}, "inputs": []})
-    with pytest.raises(UserError, match=r"^runs/v: trained with another variant than params.yaml says now"):
+    with pytest.raises(
+        UserError, match=r"^runs/v: trained with other parameters \(variant\) than params.yaml says now"
+    ):
         tensorboard.write()
     shutil.rmtree("runs/v")
     with pytest.raises(UserError, match=r"^runs/v/recipe.json: not found: `dvc repro` makes it"):

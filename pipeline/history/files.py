@@ -142,7 +142,7 @@ def expect_recipe(variant: str, recipe: dict[str, Any]) -> None:
     others = [key for key in recipe if trained.get(key) != recipe[key]]
     if others:
         raise UserError(
-            f"{folder(variant)}: trained with another {' and '.join(others)} than params.yaml says now: "
+            f"{folder(variant)}: trained with other parameters ({', '.join(others)}) than params.yaml says now: "
             "`dvc repro` first"
         )
 
