@@ -100,6 +100,7 @@ def test_a_model_comes_back_and_predicts_what_was_recorded(result: Trained, circ
     np.testing.assert_allclose(predicted, result.predictions.test_probability[2], rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_bytes_hold_no_clock_and_no_address(result: Trained, scaling: Scaling) -> None:
     written = []
     for _ in range(2):

@@ -276,6 +276,7 @@ sys.exit(any(name in sys.modules for name in ("tensorflow", "keras")))
 """
 
 
+@pytest.mark.slow
 def test_neither_tensorflow_nor_keras_is_imported() -> None:
     """They take longer than the training."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}

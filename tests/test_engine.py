@@ -95,6 +95,7 @@ def whole(circles: Split) -> Trained:
     return trained(circles, replicas=5, chunk=5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [
@@ -170,6 +171,7 @@ def test_measuring_changes_no_weight_by_a_bit(whole: Trained, circles: Split) ->
         np.testing.assert_array_equal(*last)
 
 
+@pytest.mark.slow
 def test_the_same_again_is_the_same_to_the_bit(whole: Trained, circles: Split) -> None:
     again = trained(circles, replicas=5, chunk=5)
     xr.testing.assert_identical(whole.history, again.history)

@@ -289,6 +289,7 @@ def test_a_port_that_cannot_be_is_refused() -> None:
         tensorboard.serve("127.0.0.1", 65536, "histograms")
 
 
+@pytest.mark.slow
 def test_it_writes_and_serves_without_tensorflow(workspace: Path) -> None:
     """For real: in a process of its own, asked over HTTP as the page asks, by what lies in sys.modules."""
     code = """

@@ -104,6 +104,7 @@ def test_a_count_takes_the_smallest_type_that_holds_the_largest_kernel(entries: 
         assert (found.dtype, found.tolist()) == (kind, [[[0, 2, 0], [0, entries, 0]]])
 
 
+@pytest.mark.slow
 def test_switched_off_nothing_else_changes_by_a_bit(result: Trained, circles: Split, choose: Choose) -> None:
     without = trained(circles, choose, epochs=2, histograms=False)
     assert not set(record.HISTOGRAMS) & set(without.history)

@@ -194,6 +194,7 @@ def test_randomized_asymmetric_has_one_positive_entry_a_unit_and_the_others_norm
     assert RandomizedAsymmetric.sigma == pytest.approx(0.6007, abs=5e-5)
 
 
+@pytest.mark.slow
 def test_randomized_asymmetric_keeps_the_second_moment_and_seldom_bears_a_dead_layer() -> None:
     """2,000 networks of twenty rectified layers: under He's kernels .305 of them are born dead."""
     drawn = initial_weights.draw(randomized_asymmetric(hidden_layers=20), seed=0, replicas=range(2000))

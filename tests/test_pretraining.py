@@ -91,6 +91,7 @@ def oracle(made: VariantParams, circles: Split, replicas: range) -> tuple[dict[s
     return stacks, np.array(losses).transpose(1, 0, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "made",
     [

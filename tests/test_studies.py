@@ -121,6 +121,7 @@ def test_a_worker_of_other_sources_refuses(circles: Any) -> None:
         work(task(found(cells={"a": {"units": 9}})[0], code="other"), circles)
 
 
+@pytest.mark.slow
 def test_a_cell_keeps_the_history_of_its_pretraining(
     circles: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
