@@ -152,6 +152,7 @@ def test_chunks_change_no_replica_and_progress_is_told_after_every_epoch_of_each
     xr.testing.assert_allclose(whole.predictions, chunked.predictions, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_permuting_the_replicas_permutes_the_results(whole: Trained, circles: Split) -> None:
     back = train(variant(), "v", circles, training(), replicas=[2, 0, 1], choose=stacked)
     assert_close({path: stack[[2, 0, 1]] for path, stack in whole.weights.items()}, back.weights)
@@ -323,6 +324,7 @@ def with_batch_normalisation() -> Network:
     return build(variant(batch_normalization=True, activation="PReLU"), 2, "v")
 
 
+@pytest.mark.slow
 def test_batch_normalisation_and_weighted_activations_follow_keras(circles: Split) -> None:
     network = with_batch_normalisation()
     stacks = initial(network, [0, 1])

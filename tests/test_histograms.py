@@ -116,6 +116,7 @@ def test_switched_off_nothing_else_changes_by_a_bit(result: Trained, circles: Sp
     xr.testing.assert_identical(result.predictions, without.predictions)
 
 
+@pytest.mark.slow
 def test_chunks_of_replicas_join(circles: Split, result: Trained, choose: Choose) -> None:
     chunked = trained(circles, choose, epochs=0, replicas=2, chunk=1).history
     start = result.history.isel(recorded_epoch=[0], replica=slice(2))

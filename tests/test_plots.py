@@ -168,6 +168,7 @@ def test_born_dead_is_stacked_on_top_and_theory_bounds_it_from_below() -> None:
     assert bound.get_ydata().tolist() == pytest.approx([87.5, 87.5])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["gradients", "gradients of pair", "weights", "pair", "surfaces by variant"])
 def test_no_title_is_cut(name: str) -> None:
     drawn = FIGURES[name]()

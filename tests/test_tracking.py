@@ -37,7 +37,6 @@ from pipeline.tracking.payload import (
     not_published,
 )
 
-SLOW = pytest.mark.slow
 TRACKING = TrackingParams(experiment="e", registered_model="m", layer_epochs=3, profile_epochs=2)
 RECIPE = {"hidden_layers": 1, "optimizer": {"class_name": "SGD", "config": {"momentum": 0.9}}}
 ACCURACIES = [[0.5, 0.8, 0.9], [0.5, 0.6, 0.7], [0.5, 0.5, 0.85]]
@@ -595,6 +594,7 @@ def test_another_best_is_another_version_and_the_first_is_found_again(client: Ml
     assert set(versions(client)) == {"1", "2"}
 
 
+@pytest.mark.slow
 def test_a_moved_threshold_registers_nothing(client: MlflowClient) -> None:
     for threshold in (0.75, 0.95, 0.75):
         published(content(threshold))
@@ -617,10 +617,8 @@ def deleted_version(client: MlflowClient) -> None:
     client.delete_model_version("m", best(client).version)
 
 
-LOSSES = [deleted_run, deleted_version, *(pytest.param(each, marks=SLOW) for each in (deleted_child, deleted_model))]
-
-
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", [deleted_run, deleted_child, deleted_model, deleted_version])
 def test_a_version_follows_its_run_when_that_is_written_anew(
     client: MlflowClient, loss: Callable[[MlflowClient], None]
 ) -> None:
