@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.data.split_files import load_split
-from pipeline.diagnosis.causes import ALARMS, alarms
+from pipeline.diagnosis.causes import alarms
 from pipeline.evaluation.files import load_evaluation
 from pipeline.history.files import load_history, load_weights
 from pipeline.params.params import read
@@ -109,7 +109,7 @@ def case(name: str) -> Case:
 def _our_alarms(table: pd.DataFrame) -> np.ndarray:
     """Our cause; for a replica that learned the first alarm that our conditions raise all the same."""
     raised = alarms(table, read().diagnosis)
-    first = np.select([raised[cause].to_numpy() for cause in ALARMS], ALARMS, default="")
+    first = np.select([raised[cause].to_numpy() for cause in raised], list(raised), default="")
     return np.where(table.outcome == "learned", first, table.cause)
 
 

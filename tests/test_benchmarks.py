@@ -1,6 +1,9 @@
 """The benchmarks: peers that take the same steps, and a table that is the one in docs/explanation.md."""
 
+import ast
+import importlib
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +18,17 @@ def test_the_table_of_speed_is_that_of_the_last_results() -> None:
     text = table.PAGE.read_text(encoding="utf-8")
     between = text.partition(table.BEGIN)[2].partition(table.END)[0]
     assert between == table.rendered(results)
+
+
+@pytest.mark.parametrize("path", sorted(Path(table.__file__).parent.glob("*.py")), ids=lambda path: path.stem)
+def test_what_a_benchmark_takes_from_the_pipeline_is_there(path: Path) -> None:
+    """By its import statements, for some need packages that only `make bench` installs."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("pipeline"):
+            module = importlib.import_module(node.module)
+            for name in node.names:
+                if not hasattr(module, name.name):
+                    importlib.import_module(f"{node.module}.{name.name}")
 
 
 @pytest.mark.slow
