@@ -14,6 +14,7 @@ import json
 import os
 import platform
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -103,6 +104,10 @@ def bare(folder: Path) -> None:
             deps = [each for dep in data for each in (BY_VARIANT[dep](names) if dep in BY_VARIANT else [dep])]
             stages[f"{stage}_{key}"] = {"cmd": leaving(outputs(made)), "deps": deps, "outs": outputs(made)}
     (folder / "dvc.yaml").write_text(json.dumps({"stages": stages}))
+    made_here = {out for stage in stages.values() for out in stage["outs"]}
+    for dep in {dep for stage in stages.values() for dep in stage["deps"]} - made_here:  # what git holds
+        (folder / dep).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / dep, folder / dep)
     subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
     subprocess.run(["dvc", "init", "--quiet"], cwd=folder, check=True)
 

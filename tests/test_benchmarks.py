@@ -3,12 +3,13 @@
 import ast
 import importlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks import keras_fit, numba_floor, table
+from benchmarks import keras_fit, numba_floor, run, table
 from benchmarks.recipe import recipe
 from pipeline.training.replicas import train
 
@@ -29,6 +30,13 @@ def test_what_a_benchmark_takes_from_the_pipeline_is_there(path: Path) -> None:
             for name in node.names:
                 if not hasattr(module, name.name):
                     importlib.import_module(f"{node.module}.{name.name}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("make", [run.bare, run.trivial])
+def test_the_stages_that_do_nothing_can_be_reproduced(make: Callable[[Path], None], tmp_path: Path) -> None:
+    make(tmp_path / "made")
+    run.timed(tmp_path / "made", "dvc", "repro", "--quiet")  # raises where it fails
 
 
 @pytest.mark.slow
