@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.data.points import Split
+from pipeline.data.samples import Split
 from pipeline.data.sources import generate
 from pipeline.data.split import split
 from pipeline.foundations.seeds import Shuffles, derived_seed
@@ -15,7 +15,7 @@ from pipeline.models import uniform
 from pipeline.params.params import read
 from pipeline.params.training import TrainingParams
 from pipeline.params.variants import VariantParams
-from pipeline.training.compiled.stack import dense_stack
+from pipeline.training.compiled.eligible import dense_stack
 
 VARIANT = "relu_5"
 

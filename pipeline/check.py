@@ -4,9 +4,12 @@ Names and arguments of Keras's objects too, of the variants; those of a study's 
 trains. TensorFlow is imported only where a variant is not plain.
 """
 
+from pipeline.data.tasks import Task
 from pipeline.foundations.errors import reported_in_one_line
 from pipeline.params.params import read
 from pipeline.training.trainable import expect_trainable
+
+TASK = Task("binary", ("0", "1"))  # what the data are for is not known yet, and nothing that is checked depends on it
 
 
 def main() -> None:
@@ -17,7 +20,7 @@ def main() -> None:
     """
     params = read()
     for name, variant in params.variants.items():
-        expect_trainable(variant, params.data.inputs, f"variants.{name}")
+        expect_trainable(variant, params.data.inputs, TASK, f"variants.{name}")
 
 
 if __name__ == "__main__":

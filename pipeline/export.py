@@ -15,29 +15,20 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.evaluation.learned import rule_for
+from pipeline.evaluation.ranking import best_replica, median_replica
 from pipeline.foundations.errors import UserError, reported_in_one_line
 from pipeline.foundations.files import replacing
 from pipeline.foundations.tensorflow import keras
-from pipeline.history.files import (
-    expect_recipe,
-    load_history,
-    load_recipe,
-    load_scaling,
-    load_weights,
-    recipe_path,
-    weights_path,
-)
-from pipeline.history.record import best_replica, median_replica
+from pipeline.history.files import expect_recipe, load_history, load_recipe, load_weights, weights_path
 from pipeline.models.network import build
-from pipeline.params.file import check
-from pipeline.params.params import read
-from pipeline.params.variants import VariantParams
+from pipeline.params.params import Params, read
 
 CHOSEN = {"median": median_replica, "best": best_replica}
 
 
-def export(variant: str, replica: str, target: Path) -> None:
-    """Write a replica, by its number or as `median` or `best` by final test accuracy, as a `.keras` file.
+def export(variant: str, replica: str, target: Path, params: Params) -> None:
+    """Write a replica, by its number or as `median` or `best` by its final score, as a `.keras` file.
 
     Raises:
         UserError: the variant is not trained, there is no such replica, or `target` is not a `.keras` name.
@@ -46,10 +37,12 @@ def export(variant: str, replica: str, target: Path) -> None:
         raise UserError(f"{target}: must end in .keras")
     if replica not in CHOSEN and not replica.removeprefix("-").isdecimal():
         raise UserError(f"replica {replica}: must be a number, {' or '.join(CHOSEN)}")
-    number = CHOSEN[replica](load_history(variant)) if replica in CHOSEN else int(replica)
+    recipe = load_recipe(variant)
+    score = rule_for(recipe.task, params.evaluation.learned).score
+    number = CHOSEN[replica](load_history(variant), score) if replica in CHOSEN else int(replica)
     save_model(replica_model(variant, number), target)
-    columns = ", ".join(load_scaling(variant).names)
-    print(f"{target}: replica {number} of {variant}; takes raw points ({columns}), gives P(label = 1)")
+    columns = ", ".join(each.name for each in recipe.inputs)
+    print(f"{target}: replica {number} of {variant}; takes raw rows ({columns}), gives {recipe.task.says()}")
 
 
 def main(variant: str, replica: str, target: Path) -> None:
@@ -58,8 +51,9 @@ def main(variant: str, replica: str, target: Path) -> None:
     Raises:
         UserError: there is no such variant, or it was trained with other parameters; and as `export`.
     """
-    expect_recipe(variant, read().trained_with(variant))
-    export(variant, replica, target)
+    params = read()
+    expect_recipe(variant, params)
+    export(variant, replica, target, params)
 
 
 def replica_model(variant: str, replica: int) -> keras.Model:
@@ -75,9 +69,8 @@ def replica_model(variant: str, replica: int) -> keras.Model:
 def replica_models(variant: str, replicas: Sequence[int]) -> Iterator[keras.Model]:
     """As `replica_model`, for several replicas: one model, built once, that gets the weights of one after the other."""
     stacks, weights = load_weights(variant), weights_path(variant)
-    recipe = check(load_recipe(variant)["variant"], str(recipe_path(variant)), VariantParams)
-    scaling = load_scaling(variant)
-    model = build(recipe, len(scaling.names), variant, scaling).model
+    recipe = load_recipe(variant)
+    model = build(recipe.variant, len(recipe.inputs), recipe.task, variant, recipe.inputs).model
     trained = min(len(stack) for stack in stacks.values())
     for replica in replicas:
         if not 0 <= replica < trained:

@@ -8,7 +8,7 @@ from filelock import FileLock
 from hypothesis import HealthCheck, settings
 from workspace import Workspace
 
-from pipeline.data.points import Scaling, Split
+from pipeline.data.samples import Scaling, Split
 from pipeline.data.sources import generate
 from pipeline.data.split import split
 from pipeline.params.data import DataParams

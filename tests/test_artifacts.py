@@ -17,7 +17,7 @@ from conftest import training, variant
 from pipeline import export
 from pipeline.data import raw_files as points
 from pipeline.data import split_files as splits
-from pipeline.data.points import Scaling, Split
+from pipeline.data.samples import Scaling, Split
 from pipeline.foundations import files
 from pipeline.foundations import formats as tables
 from pipeline.foundations.errors import UserError

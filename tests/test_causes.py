@@ -7,7 +7,7 @@ import xarray as xr
 from conftest import training, variant
 from test_evaluation import THRESHOLDS
 
-from pipeline.data.points import Points, Split
+from pipeline.data.samples import Points, Split
 from pipeline.diagnosis import causes, evidence
 from pipeline.evaluation import replicas
 from pipeline.params.variants import VariantParams

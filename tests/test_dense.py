@@ -13,7 +13,7 @@ from conftest import training, variant
 from imports import ROOT
 from scipy.special import expit
 
-from pipeline.data.points import Split
+from pipeline.data.samples import Split
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.seeds import Shuffles
 from pipeline.foundations.tensorflow import keras
@@ -22,7 +22,7 @@ from pipeline.models import initial_weights, network
 from pipeline.models.network import build
 from pipeline.params.variants import VariantParams
 from pipeline.training.compiled import elementwise
-from pipeline.training.compiled.stack import ACTIVATIONS, OPTIMIZERS, DenseStack, dense_stack
+from pipeline.training.compiled.eligible import ACTIVATIONS, OPTIMIZERS, DenseStack, dense_stack
 from pipeline.training.replicas import Trained, stacked, train
 
 # Float32 has 1.2e-7; rounding grows over the steps. All comparisons below are after at most 12 of them.
@@ -268,7 +268,7 @@ import sys
 sys.path.insert(0, "tests")
 import numpy as np
 from conftest import training, variant
-from pipeline.data.points import Points, Split
+from pipeline.data.samples import Points, Split
 from pipeline.training.replicas import train
 points = Points(np.eye(2), np.array([0, 1]))
 train(variant(), "v", Split(points, points), training(epochs=1))

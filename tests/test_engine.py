@@ -7,14 +7,14 @@ import pytest
 import xarray as xr
 from conftest import training, variant
 
-from pipeline.data.points import Split
+from pipeline.data.samples import Split
 from pipeline.foundations.seeds import Shuffles
 from pipeline.foundations.tensorflow import keras
 from pipeline.history import record
 from pipeline.models import initial_weights, keras_objects
 from pipeline.models.network import Network, build
 from pipeline.params.variants import KerasObject, VariantParams
-from pipeline.training.chunk import is_recorded
+from pipeline.training.trainer import is_recorded
 from pipeline.training.replicas import Trained, stacked, train
 from pipeline.training.stacked.engine import Engine
 from pipeline.training.stacked.forward import Forward, classification, tensors

@@ -18,7 +18,7 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 from tensorboard.util.tensor_util import make_ndarray
 from test_evaluation import THRESHOLDS
 
-from pipeline.data.points import Split
+from pipeline.data.samples import Split
 from pipeline.diagnosis.theory import Premises
 from pipeline.evaluation import files as evaluations
 from pipeline.evaluation import summary

@@ -7,12 +7,12 @@ import pytest
 import xarray as xr
 from conftest import training, variant
 
-from pipeline.data.points import Split
+from pipeline.data.samples import Split
 from pipeline.foundations.tensorflow import tf
 from pipeline.history import record
 from pipeline.models import initial_weights
 from pipeline.models.network import build
-from pipeline.training.chunk import Trainer
+from pipeline.training.trainer import Trainer
 from pipeline.training.probes.histograms import counts
 from pipeline.training.replicas import Trained, stacked, train, trainer_of
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from pipeline.data.points import Split
+from pipeline.data.samples import Split
 from pipeline.foundations.errors import UserError, reported_in_one_line
 from pipeline.params.params import parse, read
 from pipeline.params.variants import VariantParams, merge, resolve

@@ -15,7 +15,7 @@ from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 from test_evaluation import evaluated, history
 
-from pipeline.data.points import Points
+from pipeline.data.samples import Points
 from pipeline.diagnosis.causes import outcome_colours, outcome_names
 from pipeline.diagnosis.theory import Premises
 from pipeline.evaluation import comparison

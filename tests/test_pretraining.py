@@ -8,7 +8,7 @@ import xarray as xr
 from conftest import training, variant
 from test_evaluation import THRESHOLDS
 
-from pipeline.data.points import Split
+from pipeline.data.samples import Split
 from pipeline.diagnosis import theory
 from pipeline.evaluation import summary
 from pipeline.foundations.errors import UserError

@@ -14,7 +14,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from test_evaluation import evaluated, evaluations, history, parameters, recipes
 
-from pipeline.data.points import Points
+from pipeline.data.samples import Points
 from pipeline.diagnosis import causes
 from pipeline.diagnosis.causes import Cause
 from pipeline.diagnosis.remedies import Remedy

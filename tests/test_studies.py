@@ -11,7 +11,7 @@ from imports import ROOT, module_file, project_modules, within
 from matplotlib.figure import Figure
 from test_evaluation import evaluated, history
 
-from pipeline.data.points import Split
+from pipeline.data.samples import Split
 from pipeline.diagnosis.theory import Premises
 from pipeline.evaluation import tried
 from pipeline.evaluation.intervals import newcombe

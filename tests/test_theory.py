@@ -13,7 +13,7 @@ import pytest
 import xarray as xr
 from imports import ROOT
 
-from pipeline.data.points import Split
+from pipeline.data.samples import Split
 from pipeline.data.sources import generate
 from pipeline.data.split import split
 from pipeline.diagnosis import theory

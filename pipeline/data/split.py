@@ -2,22 +2,24 @@
 
 from sklearn.preprocessing import MinMaxScaler
 
-from pipeline.data.points import Points, Scaling, Split, input_names
+from pipeline.data.samples import Data, InputScaling, Samples, Scaling, Split
 from pipeline.foundations.errors import UserError
 from pipeline.params.split import SplitParams
 
 
-def split(points: Points, params: SplitParams) -> tuple[Split, Scaling]:
+def split(data: Data, params: SplitParams) -> tuple[Split, Scaling]:
     """Scale the inputs, then cut: the first `train_samples` rows train, the rest test.
 
     Raises:
         UserError: no row would be left to test on.
     """
-    cut = params.train_samples
-    if cut >= len(points):
-        raise UserError(f"split.train_samples: {cut}: must be less than the number of points, {len(points)}")
+    samples, cut = data.samples, params.train_samples
+    if cut >= len(samples):
+        raise UserError(f"split.train_samples: {cut}: must be less than the number of points, {len(samples)}")
     scaler = MinMaxScaler(feature_range=params.scale_to)
-    scaler.fit(points.inputs if params.fit_scaler_on == "all" else points.inputs[:cut])
-    inputs = scaler.transform(points.inputs)
-    parts = Split(Points(inputs[:cut], points.labels[:cut]), Points(inputs[cut:], points.labels[cut:]))
-    return parts, Scaling(input_names(points), offset=scaler.min_, factor=scaler.scale_)
+    scaler.fit(samples.inputs if params.fit_scaler_on == "all" else samples.inputs[:cut])
+    inputs = scaler.transform(samples.inputs)
+    train, test = (Samples(inputs[rows], samples.targets[rows]) for rows in (slice(None, cut), slice(cut, None)))
+    columns = zip(data.names, scaler.min_.tolist(), scaler.scale_.tolist(), strict=True)
+    scaling = tuple(InputScaling(name=name, offset=offset, factor=factor) for name, offset, factor in columns)
+    return Split(data.task, train, test), scaling

@@ -4,9 +4,9 @@ Exactly one cause for each replica that did not learn; the conditions of the oth
 row of TABLE, with its threshold in params.yaml where it needs one: counts, verdicts, colours, pages and MLflow follow.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from pipeline.diagnosis.remedies import Remedies, Remedy
 from pipeline.diagnosis.theory import is_rectified
 from pipeline.foundations.colours import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
 from pipeline.params.diagnosis import DiagnosisParams
+from pipeline.params.variants import VariantParams
 
 LEARNED: Final = "learned"
 NOT_LEARNED: Final = "not_learned"
@@ -41,7 +42,7 @@ class Cause:
     rule: Callable[[pd.DataFrame, DiagnosisParams], pd.Series]
     colour: str
     sentence: Callable[[pd.DataFrame, float | None], str]
-    remedies: Callable[[Mapping[str, Any], int], Remedies]
+    remedies: Callable[[VariantParams, int], Remedies]
     instead: str | None
     alarm: bool = True
     at_start: bool = False
@@ -63,12 +64,12 @@ def outcome_colours() -> dict[str, str]:
 
 
 def alarms(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.DataFrame:
-    """Which conditions hold, bool: a row a replica, a column for each cause that is an alarm."""
+    """Which conditions hold, bool: one row per replica, one column per cause that is an alarm."""
     return pd.DataFrame({cause.name: cause.rule(evidence, params) for cause in TABLE if cause.alarm})
 
 
 def diagnose(learned: np.ndarray, evidence: pd.DataFrame, params: DiagnosisParams) -> pd.DataFrame:
-    """Outcome and cause, a row a replica; a replica that learned has none.
+    """Outcome and cause, one row per replica; a replica that learned has none.
 
     Args:
         learned: bool [replica]. evidence: of the same replicas.
@@ -84,12 +85,12 @@ def outcomes(replicas: pd.DataFrame) -> pd.Series:
     """What became of each replica, in one word: `learned`, or its cause.
 
     Args:
-        replicas: with the columns `outcome` and `cause`, a row a replica.
+        replicas: with the columns `outcome` and `cause`, one row per replica.
     """
     return replicas.cause.where(replicas.outcome != LEARNED, LEARNED)
 
 
-def suggest(name: str, recipe: Mapping[str, Any], epochs: int) -> list[Remedy]:
+def suggest(name: str, recipe: VariantParams, epochs: int) -> list[Remedy]:
     """Remedies for a cause, most promising first; one that the variant has taken already is passed over.
 
     Args:
@@ -119,7 +120,7 @@ def _say_exploding(rows: pd.DataFrame, bound: float | None) -> str:
     return f"{len(rows)} exploded ({grown}{when})"
 
 
-def _against_exploding(recipe: Mapping[str, Any], epochs: int) -> Remedies:
+def _against_exploding(recipe: VariantParams, epochs: int) -> Remedies:
     return (
         remedies.smaller_steps(recipe, "smaller steps do not run away", "Pascanu et al. 2013, arXiv 1211.5063"),
         remedies.clipped(recipe, "no gradient is longer than 1"),
@@ -150,8 +151,8 @@ def _say_born_dead(rows: pd.DataFrame, bound: float | None) -> str:
     )
 
 
-def _against_born_dead(recipe: Mapping[str, Any], epochs: int) -> Remedies:
-    units = recipe["units"]
+def _against_born_dead(recipe: VariantParams, epochs: int) -> Remedies:
+    units = recipe.units
     bounded = f"a layer is born dead with probability of at most 2^-{2 * units}, not 2^-{units}"
     reason = bounded if is_rectified(recipe) else "all units of a wider layer are seldom dead together"
     return (
@@ -172,7 +173,7 @@ def _say_died(rows: pd.DataFrame, bound: float | None) -> str:
     return f"{len(rows)} died in training (median: {when})"
 
 
-def _against_dying(recipe: Mapping[str, Any], epochs: int) -> Remedies:
+def _against_dying(recipe: VariantParams, epochs: int) -> Remedies:
     return (
         remedies.residual(recipe, "a path leads around a dead layer"),
         remedies.wider(recipe, "all units of a wider layer seldom die together", "Lu et al. 2020"),
@@ -190,7 +191,7 @@ def _say_saturated(rows: pd.DataFrame, bound: float | None) -> str:
     return f"{len(rows)} {_verb(rows, 'is', 'are')} saturated (layer {layer:.0f}: {share:.0f}% of its units)"
 
 
-def _against_saturation(recipe: Mapping[str, Any], epochs: int) -> Remedies:
+def _against_saturation(recipe: VariantParams, epochs: int) -> Remedies:
     kept = "symmetric kernels of the right scale keep units where they have a slope"
     return (
         remedies.scaled_kernels(kept, output_too=True),
@@ -213,8 +214,8 @@ def _say_vanishing(rows: pd.DataFrame, bound: float | None) -> str:
     )
 
 
-def _against_vanishing(recipe: Mapping[str, Any], epochs: int) -> Remedies:
-    halved = f"gradients spread with depth over width: {2 * recipe['units']} units halve it"
+def _against_vanishing(recipe: VariantParams, epochs: int) -> Remedies:
+    halved = f"gradients spread with depth over width: {2 * recipe.units} units halve it"
     return (
         remedies.rectified("a slope of 1 passes the error on"),
         remedies.wider(recipe, halved, "Hanin 2018, arXiv 1801.03744"),
@@ -236,7 +237,7 @@ def _say_slow(rows: pd.DataFrame, bound: float | None) -> str:
     return f"{len(rows)} {_verb(rows, 'is', 'are')} slow (loss still falling by {fall:.1f}% at the end)"
 
 
-def _against_slowness(recipe: Mapping[str, Any], epochs: int) -> Remedies:
+def _against_slowness(recipe: VariantParams, epochs: int) -> Remedies:
     return (
         remedies.longer(epochs, "its loss still falls at the end"),
         remedies.adam("longer steps where gradients are small"),
@@ -251,7 +252,7 @@ def _say_stuck(rows: pd.DataFrame, bound: float | None) -> str:
     return f"{len(rows)} {_verb(rows, 'is', 'are')} alive but stuck"
 
 
-def _against_being_stuck(recipe: Mapping[str, Any], epochs: int) -> Remedies:
+def _against_being_stuck(recipe: VariantParams, epochs: int) -> Remedies:
     return (
         remedies.wider(recipe, "more ways out, and more to represent", "Hanin 2018, arXiv 1801.03744"),
         remedies.adam("leaves plateaus sooner"),

@@ -1,6 +1,7 @@
-"""What a history says of each replica, as numbers that the thresholds are held against.
+"""What a history says of each replica, as numbers that are compared with the thresholds.
 
-It reads values and derivatives alone, no name of a variant, an activation or an initialiser, and works on any history.
+It reads values and derivatives alone, no name of a variant, an activation or an initialiser, and works on any history;
+what was not recorded gives no evidence.
 "Throughout" below is the median over time, each recorded epoch weighing as much as the epochs that it stands for: what
 a layer was like for most of the training.
 """
@@ -31,26 +32,34 @@ SIGNIFICANT = 0.01  # of the slope of the loss
 
 
 def measure(history: xr.Dataset, params: DiagnosisParams) -> pd.DataFrame:
-    """The evidence, a row a replica, with the columns COLUMNS; NaN where a number does not exist."""
+    """The evidence, one row per replica, with the columns COLUMNS; NaN where a number does not exist."""
     columns: dict[str, np.ndarray] = {"nonfinite_epoch": _first_not_finite(history)}
     columns["loss_growth"] = _finite_max(history.train_loss.values) / _guess(history)
-    if history.sizes["layer"] > 1:
-        columns |= _death(history)
-        columns |= _saturation(record.hidden(history), params.saturated_slope)
-        columns |= _gradients(history)
+    if record.hidden(history).sizes["layer"]:
+        if "dead" in history:
+            columns |= _death(history)
+        if record.SATURATED in history:
+            columns |= _saturation(record.hidden(history), params.saturated_slope)
+        if "probe_gradient_mean_abs" in history:
+            columns |= _gradients(history)
     columns["loss_fall"] = np.array([_fall(loss, params.slow_window) for loss in history.train_loss.values])
     return pd.DataFrame(columns, columns=list(COLUMNS))
 
 
 def _guess(history: xr.Dataset) -> float:
-    """The reference loss: the best constant guess's, or log 2 (a coin flip) if all labels are equal and it is 0."""
-    return history.attrs["constant_loss"] or float(np.log(2))
+    """The reference loss: the best constant prediction's. Where all targets are equal and it is 0, that of a guess at
+    random among the classes; of a regression, 1."""
+    task = record.task_of(history)
+    at_random = float(np.log(len(task.names))) if task.is_classification else 1.0
+    return history.attrs["train_constant_loss"] or at_random
 
 
 def _first_not_finite(history: xr.Dataset) -> np.ndarray:
-    curves = ~(np.isfinite(history.train_loss) & np.isfinite(history.test_loss)).values
+    curves = ~record.finite_losses(history).values
     found = np.where(curves.any(axis=1), curves.argmax(axis=1).astype(float), np.inf)
     for name in ("probe_gradient_mean_abs", "weight_l1"):
+        if name not in history:
+            continue
         broken = ~np.isfinite(history[name].values).all(axis=2)
         epochs = history.recorded_epoch.values[broken.argmax(axis=1)].astype(float)
         found = np.minimum(found, np.where(broken.any(axis=1), epochs, np.inf))
@@ -82,7 +91,7 @@ def _death(history: xr.Dataset) -> dict[str, np.ndarray]:
 
 
 def _saturation(hidden: xr.Dataset, slope: float) -> dict[str, np.ndarray]:
-    every = saturated_at(hidden, slope)
+    every = np.nan_to_num(saturated_at(hidden, slope))  # a layer without an activation saturates nothing
     at_slope = np.fmax(every[:, 0], _throughout(every, hidden.recorded_epoch.values))  # [replica, layer]
     greatest = at_slope.argmax(axis=1)
     rows = np.arange(len(greatest))
@@ -100,15 +109,17 @@ def saturated_at(history: xr.Dataset, slope: float) -> np.ndarray:
 
 
 def _gradients(history: xr.Dataset) -> dict[str, np.ndarray]:
-    throughout = _throughout(history.probe_gradient_mean_abs.values, history.recorded_epoch.values)  # [replica, layer]
-    hidden, output = throughout[:, :-1], throughout[:, -1]
+    parts = (record.hidden(history), record.output(history))
+    hidden, outputs = (
+        _throughout(part.probe_gradient_mean_abs.values, part.recorded_epoch.values) for part in parts
+    )  # [replica, layer] each
     # A layer that a path bypasses, dead ones among them, may have no gradient: it reaches the others all the same.
-    passed = np.where(record.hidden(history).bypassed.values == 1, np.inf, hidden)
+    passed = np.where(parts[0].bypassed.values == 1, np.inf, hidden)
     smallest = passed.argmin(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = passed[np.arange(len(smallest)), smallest] / output
+        ratio = passed[np.arange(len(smallest)), smallest] / outputs.max(axis=1)
     return {
-        "smallest_layer": history.layer.values[smallest],
+        "smallest_layer": parts[0].layer.values[smallest],
         "gradient_ratio": ratio,
         "gradient_scale": hidden.max(axis=1) / _guess(history),
     }

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.params.variants import VariantParams
+
 SAID = 4  # remedies in a sentence; tables have all
 ADAM = "Kingma & Ba 2015, arXiv 1412.6980"
 HE = "He et al. 2015, arXiv 1502.01852"
@@ -32,7 +34,7 @@ class Remedy:
 Remedies = Iterable[Remedy | None]  # None: there is no such change of the recipe at hand
 
 
-def not_taken(remedies: Remedies, recipe: Mapping[str, Any]) -> list[Remedy]:
+def not_taken(remedies: Remedies, recipe: VariantParams) -> list[Remedy]:
     """Those that there are, without what the variant has already.
 
     Args:
@@ -47,8 +49,9 @@ def helps(remedies: Sequence[Remedy]) -> str:
     return f" Most likely to help: {listed}." if listed else ""
 
 
-def _taken(remedy: Remedy, recipe: Mapping[str, Any]) -> bool:
-    return all(_plain(_present(recipe, key)) == _plain(value) for key, value in remedy.overrides.items())
+def _taken(remedy: Remedy, recipe: VariantParams) -> bool:
+    plain = recipe.model_dump(mode="json")
+    return all(_plain(_present(plain, key)) == _plain(value) for key, value in remedy.overrides.items())
 
 
 def _present(recipe: Mapping[str, Any], key: str) -> Any:
@@ -73,29 +76,29 @@ def normalised(reason: str) -> Remedy:
     return Remedy({"batch_normalization": True}, reason, "Ioffe & Szegedy 2015, arXiv 1502.03167")
 
 
-def residual(recipe: Mapping[str, Any], reason: str) -> Remedy | None:
+def residual(recipe: VariantParams, reason: str) -> Remedy | None:
     """Identity paths with batch normalisation, as in He et al.; without it, the output of twenty such layers is too
     large for any learning rate. None for one hidden layer: no path goes around the first."""
     overrides = {"residual": True, "batch_normalization": True}
-    return Remedy(overrides, reason, "He et al. 2015, arXiv 1512.03385") if recipe["hidden_layers"] > 1 else None
+    return Remedy(overrides, reason, "He et al. 2015, arXiv 1512.03385") if recipe.hidden_layers > 1 else None
 
 
-def wider(recipe: Mapping[str, Any], reason: str, source: str) -> Remedy:
+def wider(recipe: VariantParams, reason: str, source: str) -> Remedy:
     """Twice the units."""
-    return Remedy({"units": 2 * recipe["units"]}, reason, source)
+    return Remedy({"units": 2 * recipe.units}, reason, source)
 
 
-def smaller_steps(recipe: Mapping[str, Any], reason: str, source: str) -> Remedy | None:
+def smaller_steps(recipe: VariantParams, reason: str, source: str) -> Remedy | None:
     """A tenth of the learning rate; None where the optimizer has none that is a number."""
-    rate = recipe["optimizer"]["config"].get("learning_rate")
+    rate = recipe.optimizer.config.get("learning_rate")
     return (
         Remedy({"optimizer.config.learning_rate": rate / 10}, reason, source) if isinstance(rate, int | float) else None
     )
 
 
-def clipped(recipe: Mapping[str, Any], reason: str) -> Remedy | None:
+def clipped(recipe: VariantParams, reason: str) -> Remedy | None:
     """Gradients of a length of at most 1; None where they are clipped already."""
-    if {"clipnorm", "global_clipnorm", "clipvalue"} & recipe["optimizer"]["config"].keys():
+    if {"clipnorm", "global_clipnorm", "clipvalue"} & recipe.optimizer.config.keys():
         return None
     return Remedy({"optimizer.config.global_clipnorm": 1.0}, reason, "Pascanu et al. 2013")
 
@@ -140,9 +143,9 @@ def asymmetric(reason: str) -> Remedy:
     return Remedy({"kernel_initializer": "randomized_asymmetric"}, reason, "Lu et al. 2020, arXiv 1903.06733")
 
 
-def random_walk(recipe: Mapping[str, Any], reason: str) -> Remedy:
+def random_walk(recipe: VariantParams, reason: str) -> Remedy:
     """Kernels of a gain without a drift, by the kind of unit."""
-    gain = "relu" if recipe["activation"]["class_name"] == "relu" else "linear"
+    gain = "relu" if recipe.activation.class_name == "relu" else "linear"
     overrides = {"kernel_initializer.class_name": "random_walk", "kernel_initializer.config.gain": gain}
     return Remedy(overrides, reason, "Sussillo & Abbott 2014, arXiv 1412.6558")
 

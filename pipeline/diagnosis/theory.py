@@ -7,6 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pipeline.data.samples import Origin
+from pipeline.params.variants import KerasObject, VariantParams
+
 # What makes the tutorial's points, as the shipped params.yaml has it: the measured numbers below are of these alone.
 TUTORIAL: Mapping[str, Mapping[str, Any]] = {
     "data": {"generator": "make_circles", "samples": 1000, "noise": 0.1, "seed": 1},
@@ -32,21 +35,20 @@ class Premises:
     saturation: bool = False
 
 
-def premises(recipe: Mapping[str, Any], origin: Mapping[str, Any], inputs: np.ndarray) -> Premises:
+def premises(recipe: VariantParams, origin: Origin, inputs: np.ndarray) -> Premises:
     """What may be said of a variant. Biases start at zero in every recipe but that of randomized_asymmetric kernels,
     which are not symmetric either.
 
     Args:
-        recipe: the resolved variant. origin: `data` and `split`, the sections that made its points, where they are
-            known; may hold more.
+        recipe: the resolved variant. origin: of the rows that it is trained on.
         inputs: of the training set, float [sample, input].
     """
-    units, depth = recipe["units"], recipe["hidden_layers"]
+    units, depth = recipe.units, recipe.hidden_layers
     tutorials = _is_tutorial(origin) and units == TUTORIALS_WIDTH
-    kernels, output = (_named(recipe[f"{part}kernel_initializer"]) for part in ("", "output_"))
+    kernels, output = _named(recipe.kernel_initializer), _named(recipe.output_kernel_initializer)
     he = kernels == ("heuniform", {}) and output == ("glorotuniform", {})
     uniform = kernels == ("randomuniform", {"minval": 0, "maxval": 1})
-    tanh = _is_plain(recipe) and _named(recipe["activation"]) == ("tanh", {})
+    tanh = _is_plain(recipe) and _named(recipe.activation) == ("tanh", {})
     return Premises(
         born_dead=is_rectified(recipe) and is_around_zero(inputs),
         gradients=is_rectified(recipe) and he and tutorials,
@@ -54,9 +56,9 @@ def premises(recipe: Mapping[str, Any], origin: Mapping[str, Any], inputs: np.nd
     )
 
 
-def is_rectified(recipe: Mapping[str, Any]) -> bool:
+def is_rectified(recipe: VariantParams) -> bool:
     """Whether it is a plain stack of rectified units with symmetric weights: all that the bound asks of a recipe."""
-    return _is_plain(recipe) and _named(recipe["activation"]) == ("relu", {}) and _is_symmetric(recipe)
+    return _is_plain(recipe) and _named(recipe.activation) == ("relu", {}) and _is_symmetric(recipe)
 
 
 def is_around_zero(inputs: np.ndarray) -> bool:
@@ -65,13 +67,13 @@ def is_around_zero(inputs: np.ndarray) -> bool:
     return bool(((inputs > 0).any(axis=0) & (inputs < 0).any(axis=0)).all())
 
 
-def _is_plain(recipe: Mapping[str, Any]) -> bool:
+def _is_plain(recipe: VariantParams) -> bool:
     """No normalisation, no path around a layer, and weights that are as they were drawn."""
-    return not recipe["batch_normalization"] and not recipe["residual"] and recipe["pretraining"] == "none"
+    return not recipe.batch_normalization and not recipe.residual and recipe.pretraining == "none"
 
 
-def _is_symmetric(recipe: Mapping[str, Any]) -> bool:
-    name, config = _named(recipe["kernel_initializer"])
+def _is_symmetric(recipe: VariantParams) -> bool:
+    name, config = _named(recipe.kernel_initializer)
     if name in ("randomnormal", "truncatednormal"):
         return bool(config.get("mean", 0) == 0)
     if name == "randomuniform":
@@ -79,16 +81,13 @@ def _is_symmetric(recipe: Mapping[str, Any]) -> bool:
     return name in SYMMETRIC
 
 
-def _named(described: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+def _named(described: KerasObject) -> tuple[str, Mapping[str, Any]]:
     """Keras takes HeUniform and he_uniform for one name."""
-    return described["class_name"].replace("_", "").lower(), described["config"]
+    return described.class_name.replace("_", "").lower(), described.config
 
 
-def _is_tutorial(origin: Mapping[str, Any]) -> bool:
-    data, split = (dict(origin.get(name) or {}) for name in TUTORIAL)
-    if "scale_to" in split:
-        split["scale_to"] = list(split["scale_to"])
-    return {"data": data, "split": split} == TUTORIAL
+def _is_tutorial(origin: Origin) -> bool:
+    return {"data": origin.data.model_dump(mode="json"), "split": origin.split.model_dump(mode="json")} == TUTORIAL
 
 
 class Band(NamedTuple):

@@ -34,8 +34,8 @@ def verdict(
     """The sentences, without remedies.
 
     Args:
-        replicas: outcome, cause and evidence, a row a replica.
-        interval: 95%, of the learned share. loss: of the best constant prediction (nat).
+        replicas: outcome, cause and evidence, one row per replica.
+        interval: 95%, of the learned share. loss: of the best constant prediction on the training set.
         bound: the most that theory allows to be born dead. band: of a hidden kernel's mean |gradient| before training,
             by theory. Each is None where theory says nothing.
     """

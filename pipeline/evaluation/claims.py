@@ -14,7 +14,7 @@ COLUMNS = ["about", "tutorial", "measured", "reading"]
 
 
 def table(params: ComparisonParams, evaluations: Mapping[str, VariantEvaluation]) -> pd.DataFrame:
-    """A row a claim, with the columns COLUMNS."""
+    """One row per claim, with the columns COLUMNS."""
     rows: list[tuple[str, str, str, str]] = []
     for name, claim in params.claims.items():
         rows.extend(_about_variant(name, claim, evaluations[name]))
@@ -35,7 +35,7 @@ def _about_variant(name: str, claim: Claim, evaluation: VariantEvaluation) -> It
 
 
 def _learns(name: str, learns: bool, evaluation: VariantEvaluation) -> tuple[str, str, str, str]:
-    count, total = evaluation.metrics["learned"]["count"], evaluation.metrics["replicas"]
+    count, total = evaluation.learned
     low, high = wilson(count, total)
     measured = f"{learn(count, total, 'replicas')} ({percent(low)} to {percent(high)}%)"
     usual = (
@@ -52,9 +52,9 @@ def _learns(name: str, learns: bool, evaluation: VariantEvaluation) -> tuple[str
 
 def _accuracy(name: str, part: str, stated: float, evaluation: VariantEvaluation) -> tuple[str, str, str, str]:
     values = evaluation.replicas[f"{part}_accuracy"]
-    spread = evaluation.metrics[f"{part}_accuracy"]
     low, high = values.min(), values.max()
-    measured = f"median {spread['median']:.3f}, quartiles {spread['q25']:.3f} to {spread['q75']:.3f}"
+    q25, median, q75 = (values.quantile(share) for share in (0.25, 0.5, 0.75))
+    measured = f"median {median:.3f}, quartiles {q25:.3f} to {q75:.3f}"
     inside = "within" if low <= stated <= high else "outside"
     return (
         f"{name}: {part} accuracy",

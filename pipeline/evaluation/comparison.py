@@ -1,18 +1,18 @@
 """Variants side by side."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import combinations
-from typing import Any
 
 import pandas as pd
 
 from pipeline.evaluation import claims, effects
 from pipeline.evaluation.intervals import newcombe
-from pipeline.evaluation.variant import VariantEvaluation
+from pipeline.evaluation.variant import VariantEvaluation, VariantMetrics
 from pipeline.params.comparison import ComparisonParams
+from pipeline.params.variants import VariantParams
 
-CURVES = ["learned_share", "alive_share", "train_accuracy_median", "test_accuracy_median"]
+CURVES = ["learned_share", "alive_share", "train_score_median", "test_score_median"]
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Comparison:
 
 
 def compare(
-    evaluations: Mapping[str, VariantEvaluation], recipes: Mapping[str, Mapping[str, Any]], params: ComparisonParams
+    evaluations: Mapping[str, VariantEvaluation], recipes: Mapping[str, VariantParams], params: ComparisonParams
 ) -> Comparison:
     """All tables. `recipes` are the resolved variants."""
     return Comparison(
@@ -40,30 +40,42 @@ def compare(
 
 
 def wide(evaluations: Mapping[str, VariantEvaluation]) -> pd.DataFrame:
-    """A row a variant."""
+    """One row per variant."""
     return pd.DataFrame([{"variant": name, **_row(evaluation.metrics)} for name, evaluation in evaluations.items()])
 
 
-def _row(metrics: dict) -> dict[str, float | None]:
-    learned, living = metrics["learned"], metrics["living"]
-    low, high = learned["interval"]
-    row = {"replicas": metrics["replicas"], "learned": learned["count"], "learned_rate": learned["rate"]}
-    row |= {"learned_low": low, "learned_high": high}
-    for name in ("test_accuracy", "train_accuracy", "epochs_to_learn"):
-        row |= {f"{name}_{quartile}": value for quartile, value in metrics[name].items()}
+def _row(metrics: VariantMetrics) -> dict[str, float | None]:
+    learned, living = metrics.learned, metrics.living
+    row: dict[str, float | None] = {
+        "replicas": metrics.replicas,
+        "learned": learned.count,
+        "learned_rate": learned.rate,
+        "learned_low": learned.interval.low,
+        "learned_high": learned.interval.high,
+    }
+    for name, spread in {**metrics.scores, "epochs_to_learn": metrics.epochs_to_learn}.items():
+        row |= {f"{name}_{quartile}": value for quartile, value in asdict(spread).items()}
     return row | {
-        "diverged": metrics["diverged"],
-        "living_at_start": living["at_start"],
-        "living_at_end": living["at_end"],
+        "diverged": metrics.diverged,
+        "living_at_start": living.at_start,
+        "living_at_end": living.at_end,
     }
 
 
+def score_column(variants: pd.DataFrame) -> str:
+    """The column of the table of variants with the median of the score that decides, on the test set."""
+    return next(name for name in variants if name.startswith("test_") and name.endswith("_median"))
+
+
 def long(evaluations: Mapping[str, VariantEvaluation]) -> pd.DataFrame:
-    """A row a variant and epoch, with the columns CURVES, for plots that colour by variant."""
-    parts = [
-        evaluation.curves[["epoch", *CURVES]].assign(variant=name)[["variant", "epoch", *CURVES]]
-        for name, evaluation in evaluations.items()
-    ]
+    """One row per variant and epoch, with the columns CURVES, for plots that colour by variant. `train_score` and
+    `test_score` are of the score that decides."""
+    parts = []
+    for name, evaluation in evaluations.items():
+        score = evaluation.rule.score
+        scores = {f"{part}_{score}_median": f"{part}_score_median" for part in ("train", "test")}
+        named = evaluation.curves.rename(columns=scores).assign(variant=name)
+        parts.append(named[["variant", "epoch", *CURVES]])
     return pd.concat(parts, ignore_index=True)
 
 
@@ -74,13 +86,8 @@ def differences(evaluations: Mapping[str, VariantEvaluation]) -> pd.DataFrame:
     """
     rows = []
     for first, second in combinations(evaluations, 2):
-        counts = [_learned(evaluations[name].metrics) for name in (first, second)]
-        (count, total), (other, other_total) = counts
+        (count, total), (other, other_total) = evaluations[first].learned, evaluations[second].learned
         low, high = newcombe(count, total, other, other_total)
         difference = count / total - other / other_total
         rows.append((first, second, round(difference, 6), round(low, 6), round(high, 6)))
     return pd.DataFrame(rows, columns=["first", "second", "difference", "low", "high"])
-
-
-def _learned(metrics: dict) -> tuple[int, int]:
-    return metrics["learned"]["count"], metrics["replicas"]

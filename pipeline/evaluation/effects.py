@@ -8,7 +8,7 @@ import pandas as pd
 
 from pipeline.evaluation.intervals import newcombe
 from pipeline.evaluation.variant import VariantEvaluation
-from pipeline.params.variants import shown
+from pipeline.params.variants import VariantParams, shown
 
 COLUMNS = ["worse", "better", "respect", "change", "learned_worse", "learned_better", "difference", "low", "high"]
 HELPS, HARMS, UNDECIDED, REFERENCE = "helps", "harms", "undecided", "reference"
@@ -23,25 +23,26 @@ RESPECTS = {
 }
 
 
-def table(evaluations: Mapping[str, VariantEvaluation], recipes: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
-    """A row a pair that differs in one respect, from the variant that learns less often to the other; the greatest
+def table(evaluations: Mapping[str, VariantEvaluation], recipes: Mapping[str, VariantParams]) -> pd.DataFrame:
+    """One row per pair that differs in one respect, from the variant that learns less often to the other; the greatest
     difference first. The interval is Newcombe's at 95%, unpaired.
 
     Args:
         recipes: the resolved variants.
     """
     rows = []
+    plain = {name: recipe.model_dump(mode="json") for name, recipe in recipes.items()}
     for pair in combinations(evaluations, 2):
-        counts = {name: evaluations[name].metrics["learned"]["count"] for name in pair}
+        counts = {name: evaluations[name].metrics.learned.count for name in pair}
         worse, better = sorted(pair, key=counts.__getitem__)  # of equals the first is the worse
-        respects = _differing(recipes[worse], recipes[better])
+        respects = _differing(plain[worse], plain[better])
         if len(respects) != 1:
             continue
-        totals = {name: evaluations[name].metrics["replicas"] for name in pair}
+        totals = {name: evaluations[name].metrics.replicas for name in pair}
         low, high = newcombe(counts[better], totals[better], counts[worse], totals[worse])
         difference = counts[better] / totals[better] - counts[worse] / totals[worse]
         learned = [f"{counts[name]} of {totals[name]}" for name in (worse, better)]
-        change = _change(recipes[worse], recipes[better], respects[0])
+        change = _change(plain[worse], plain[better], respects[0])
         numbers = [round(value, 6) for value in (difference, low, high)]
         rows.append([worse, better, respects[0], change, *learned, *numbers])
     found = pd.DataFrame(rows, columns=COLUMNS)

@@ -69,7 +69,7 @@ def _born_dead(start: xr.Dataset) -> Expectation:
 
 def _gradient(living: xr.Dataset, units: list[int]) -> Expectation:
     values = record.hidden(living).probe_gradient_mean_abs.median("layer").values
-    expected = gradient_band(units, float(living.attrs["constant_loss"])).median
+    expected = gradient_band(units, float(living.attrs["train_constant_loss"])).median
     interval = median_interval(values)
     fact = "mean |gradient| of a hidden kernel at epoch 0, median over living replicas"
     source = "shrinks by .732 a layer at width 5, from the tutorial's points; Sussillo & Abbott 2014"

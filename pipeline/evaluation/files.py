@@ -3,9 +3,11 @@
 from dataclasses import asdict
 from pathlib import Path
 
+from pipeline.data.tasks import Task
 from pipeline.diagnosis.remedies import Remedy
 from pipeline.evaluation.expectations import Expectation
-from pipeline.evaluation.variant import Diagnosis, VariantEvaluation
+from pipeline.evaluation.learned import Rule
+from pipeline.evaluation.variant import Diagnosis, VariantEvaluation, VariantMetrics
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import load_json, reading, save_json
 from pipeline.foundations.formats import load_table, save_table
@@ -25,7 +27,7 @@ def metrics_path(variant: str) -> Path:
 
 
 def diagnosis_path(variant: str) -> Path:
-    """The verdict, remedies and theory (JSON)."""
+    """The task, the rule of learning, the verdict, remedies and theory (JSON)."""
     return folder(variant) / "diagnosis.json"
 
 
@@ -49,32 +51,39 @@ def save_evaluation(variant: str, evaluation: VariantEvaluation) -> None:
     save_table(evaluation.replicas, folder(variant) / "replicas.csv")
     save_table(evaluation.curves, folder(variant) / "curves.csv")
     save_table(evaluation.layers, folder(variant) / "layers.csv")
-    save_json(asdict(evaluation.diagnosis), diagnosis_path(variant))
-    save_json(evaluation.metrics, metrics_path(variant))
+    judged = {"task": evaluation.task.plain, "rule": evaluation.rule.plain, **asdict(evaluation.diagnosis)}
+    save_json(judged, diagnosis_path(variant))
+    save_json(evaluation.metrics.plain, metrics_path(variant))
 
 
 def load_evaluation(variant: str) -> VariantEvaluation:
     """Raises: UserError: a file is missing, damaged or cut short."""
-    metrics = load_json(metrics_path(variant))
-    replicas = load_table(folder(variant) / "replicas.csv", ["replica", "outcome", "test_accuracy"])
-    if len(replicas) != metrics.get("replicas"):
-        found = f"{len(replicas)} rows: must have {metrics.get('replicas')}, as {metrics_path(variant)} says"
+    with reading(metrics_path(variant), "the metrics of a variant"):
+        metrics = VariantMetrics.of(load_json(metrics_path(variant)))
+    replicas = load_table(folder(variant) / "replicas.csv", ["replica", "outcome", "cause", *metrics.scores])
+    if len(replicas) != metrics.replicas:
+        found = f"{len(replicas)} rows: must have {metrics.replicas}, as {metrics_path(variant)} says"
         raise UserError(f"{folder(variant) / 'replicas.csv'}: {found}")
+    task, rule, diagnosis = _load_diagnosis(variant)
     return VariantEvaluation(
+        task,
+        rule,
         metrics,
-        _load_diagnosis(variant),
+        diagnosis,
         replicas,
         load_table(folder(variant) / "curves.csv", ["epoch", "learned_share", "alive_share"]),
         load_table(folder(variant) / "layers.csv", ["epoch", "layer", "living"]),
     )
 
 
-def _load_diagnosis(variant: str) -> Diagnosis:
+def _load_diagnosis(variant: str) -> tuple[Task, Rule, Diagnosis]:
     path = diagnosis_path(variant)
-    with reading(path, "verdict, cause, remedies and theory"):
+    with reading(path, "task, rule, verdict, cause, remedies and theory"):
         found = load_json(path)
         remedies, theory = (
             [Remedy(**each) for each in found["remedies"]],
             [Expectation(**each) for each in found["theory"]],
         )
-        return Diagnosis(found["verdict"], found["cause"], remedies, theory)
+        ((score, threshold),) = found["rule"].items()
+        diagnosis = Diagnosis(found["verdict"], found["cause"], remedies, theory)
+        return Task.of(found["task"]), Rule(score, threshold), diagnosis

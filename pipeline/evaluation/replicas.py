@@ -6,49 +6,32 @@ import xarray as xr
 
 from pipeline.diagnosis import evidence
 from pipeline.diagnosis.causes import diagnose
+from pipeline.evaluation.learned import Rule, epochs_to_learn, learned_at, score_curve
 from pipeline.history import record
 from pipeline.params.diagnosis import DiagnosisParams
 
-COLUMNS = [
-    "replica",
-    "outcome",
-    "cause",
-    "train_accuracy",
-    "test_accuracy",
-    "train_loss",
-    "test_loss",
-    "epochs_to_learn",
-    "diverged",
-    "living_at_start",
-    "living_at_end",
-    *evidence.COLUMNS,
-]
+OUTCOME = ("replica", "outcome", "cause")
+COURSE = ("epochs_to_learn", "diverged", "living_at_start", "living_at_end")
 
 
-def learned_at(history: xr.Dataset, threshold: float) -> xr.DataArray:
-    """bool [replica, epoch]: test accuracy above `threshold`, and the replica never diverged."""
-    return (history.test_accuracy > threshold) & ~record.diverged(history)
+def curves(history: xr.Dataset, rule: Rule) -> dict[str, xr.DataArray]:
+    """All scores and losses, [replica, epoch], by names such as `train_accuracy`: the score that decides comes first,
+    the losses last."""
+    scores = dict.fromkeys((rule.score, *record.task_of(history).of_kind.scores))
+    parts = record.parts_of(history)
+    found = {f"{part}_{score}": score_curve(history, score, part) for score in scores for part in parts}
+    return found | {f"{part}_loss": history[f"{part}_loss"] for part in parts}
 
 
-def epochs_to_learn(learned: np.ndarray) -> np.ndarray:
-    """The first epoch from which each row of bool [replica, epoch] stays true; NaN where the last is false."""
-    still_true = np.logical_and.accumulate(learned[:, ::-1], axis=1)[:, ::-1]
-    return np.where(still_true[:, -1], still_true.argmax(axis=1), np.nan)
-
-
-def evaluate(history: xr.Dataset, threshold: float, params: DiagnosisParams) -> pd.DataFrame:
-    """A row a replica, with the columns COLUMNS: what it reached, its outcome and cause, and the evidence."""
-    learned = learned_at(history, threshold).values
+def evaluate(history: xr.Dataset, rule: Rule, params: DiagnosisParams) -> pd.DataFrame:
+    """One row per replica: its outcome and cause, the final value of every curve, its course, and the evidence."""
+    learned = learned_at(history, rule).values
     living = record.living(history).values
     found = evidence.measure(history, params)
-    final = history.isel(epoch=-1)
     reached = pd.DataFrame(
         {
             "replica": history.replica.values,
-            "train_accuracy": rounded(final.train_accuracy.values),
-            "test_accuracy": rounded(final.test_accuracy.values),
-            "train_loss": rounded(final.train_loss.values),
-            "test_loss": rounded(final.test_loss.values),
+            **{name: rounded(values.isel(epoch=-1).values) for name, values in curves(history, rule).items()},
             "epochs_to_learn": epochs_to_learn(learned),
             "diverged": record.diverged(history).values.astype(int),
             "living_at_start": living[:, 0].astype(int),
@@ -56,7 +39,8 @@ def evaluate(history: xr.Dataset, threshold: float, params: DiagnosisParams) -> 
         }
     )
     judged = diagnose(learned[:, -1], found, params)
-    return pd.concat([reached, judged, found.apply(significant)], axis=1)[COLUMNS]
+    columns = [*OUTCOME, *curves(history, rule), *COURSE, *evidence.COLUMNS]
+    return pd.concat([reached, judged, found.apply(significant)], axis=1)[columns]
 
 
 def rounded(values: np.ndarray) -> np.ndarray:

@@ -12,61 +12,65 @@ from pipeline.evaluation.effects import REFERENCE, effect, written
 from pipeline.evaluation.intervals import newcombe
 from pipeline.evaluation.summary import QUARTILES
 from pipeline.evaluation.variant import VariantEvaluation
+from pipeline.params.variants import VariantParams
 
 
 def cells_table(
     evaluations: Mapping[str, VariantEvaluation],
-    recipes: Mapping[str, Mapping[str, Any]],
+    variants: Mapping[str, VariantParams],
     premises: Mapping[str, Premises],
     changes: Mapping[str, Mapping[str, Any]],
     extra_epochs: Mapping[str, int],
 ) -> pd.DataFrame:
-    """A row a cell, in the study's order.
+    """One row per cell, in the study's order.
 
     `difference` is its learned share minus the reference's, with Newcombe's 95% interval, unpaired; `effect` says
     whether that interval leaves a doubt. `alive_bound` is the least share that theory leaves alive before training;
     empty where it says nothing.
 
     Args:
-        recipes: the resolved variant of each cell. premises: which theoretical statements
-            apply to it.
+        variants: of each cell. premises: which theoretical statements apply to it.
         changes: for each cell what it changes, by parameter; nothing for the reference.
         extra_epochs: of pre-training, on top of the training itself.
     """
     reference = next(name for name, changed in changes.items() if not changed)
-    base = evaluations[reference].metrics
     rows = []
     for name, evaluation in evaluations.items():
         metrics = evaluation.metrics
-        learned, total = metrics["learned"], metrics["replicas"]
-        low, high = newcombe(learned["count"], total, base["learned"]["count"], base["replicas"])
-        difference = learned["count"] / total - base["learned"]["count"] / base["replicas"]
+        (count, total), (base_count, base_total) = evaluation.learned, evaluations[reference].learned
+        low, high = newcombe(count, total, base_count, base_total)
+        difference = count / total - base_count / base_total
         known = {"difference": difference, "difference_low": low, "difference_high": high}
         rows.append(
             {
                 "cell": name,
                 "changes": "; ".join(f"{key}: {written(value)}" for key, value in changes[name].items()),
                 "replicas": total,
-                "learned": learned["count"],
-                "learned_rate": learned["rate"],
-                "learned_low": learned["interval"][0],
-                "learned_high": learned["interval"][1],
+                "learned": count,
+                "learned_rate": metrics.learned.rate,
+                "learned_low": metrics.learned.interval.low,
+                "learned_high": metrics.learned.interval.high,
                 **{key: round(value, 6) for key, value in known.items()},
                 "effect": REFERENCE if name == reference else effect(low, high),
                 "extra_epochs": extra_epochs[name],
-                "alive_bound": _alive_bound(recipes[name], premises[name]),
-                "test_accuracy_median": metrics["test_accuracy"]["median"],
-                "epochs_to_learn_median": metrics["epochs_to_learn"]["median"],
-                **{cause: metrics["outcomes"][cause] for cause in cause_names()},
+                "alive_bound": _alive_bound(variants[name], premises[name]),
+                f"{evaluation.final}_median": metrics.scores[evaluation.final].median,
+                "epochs_to_learn_median": metrics.epochs_to_learn.median,
+                **{cause: metrics.outcomes[cause] for cause in cause_names()},
             }
         )
     return pd.DataFrame(rows)
 
 
-def _alive_bound(recipe: Mapping[str, Any], premises: Premises) -> float | None:
+def _alive_bound(variant: VariantParams, premises: Premises) -> float | None:
     if not premises.born_dead:
         return None
-    return round(1 - born_dead_bound([recipe["units"]] * recipe["hidden_layers"]), 6)
+    return round(1 - born_dead_bound([variant.units] * variant.hidden_layers), 6)
+
+
+def score_column(cells: pd.DataFrame) -> str:
+    """The column of the table of cells with the median of the score that decides."""
+    return next(name for name in cells if name.startswith("test_") and name.endswith("_median"))
 
 
 def ranked(cells: pd.DataFrame) -> pd.DataFrame:
@@ -75,7 +79,7 @@ def ranked(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def pretraining_table(histories: Mapping[str, xr.Dataset]) -> pd.DataFrame:
-    """A row for each cell, hidden layer and epoch of pre-training: quartiles over replicas of the layer's loss."""
+    """One row per cell, hidden layer and epoch of pre-training: quartiles over replicas of the layer's loss."""
     tables = {}
     for name, history in histories.items():
         quartiles = history.loss.quantile(list(QUARTILES.values()), "replica")

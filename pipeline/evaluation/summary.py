@@ -1,7 +1,6 @@
 """A variant in numbers: every number is about many replicas."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -13,11 +12,13 @@ from pipeline.diagnosis.theory import Premises, born_dead_bound, gradient_band
 from pipeline.diagnosis.verdict import main_cause, outcomes, untrained, verdict
 from pipeline.evaluation import replicas
 from pipeline.evaluation.expectations import expectations
-from pipeline.evaluation.intervals import wilson
-from pipeline.evaluation.replicas import learned_at, rounded, significant
-from pipeline.evaluation.variant import Diagnosis, VariantEvaluation
+from pipeline.evaluation.intervals import Interval, wilson
+from pipeline.evaluation.learned import Rule, learned_at
+from pipeline.evaluation.replicas import rounded, significant
+from pipeline.evaluation.variant import Counted, Diagnosis, Living, Spread, VariantEvaluation, VariantMetrics
 from pipeline.history import record
 from pipeline.params.diagnosis import DiagnosisParams
+from pipeline.params.variants import VariantParams
 
 QUARTILES = {"q25": 0.25, "median": 0.5, "q75": 0.75}
 
@@ -25,67 +26,68 @@ QUARTILES = {"q25": 0.25, "median": 0.5, "q75": 0.75}
 def evaluate(
     name: str,
     history: xr.Dataset,
-    recipe: Mapping[str, Any],
+    variant: VariantParams,
     premises: Premises,
-    threshold: float,
+    rule: Rule,
     params: DiagnosisParams,
 ) -> VariantEvaluation:
     """Everything about a variant.
 
     Args:
-        recipe: the resolved variant. premises: which theoretical statements apply to it, see `theory.premises`.
-        threshold: the test accuracy above which a replica has learned.
+        premises: which theoretical statements apply to it, see `theory.premises`.
+        rule: when a replica has learned.
     """
-    table = replicas.evaluate(history, threshold, params)
-    counted = metrics(table)
+    table = replicas.evaluate(history, rule, params)
+    scores = [f"{part}_{rule.score}" for part in reversed(record.parts_of(history))]
+    counted = metrics(table, scores)
     return VariantEvaluation(
+        record.task_of(history),
+        rule,
         counted,
-        diagnosis(name, counted, table, history, recipe, premises),
+        diagnosis(name, counted, table, history, variant, premises),
         table,
-        curves(history, threshold),
+        curves(history, rule),
         layers(history, params.saturated_slope),
     )
 
 
-def metrics(table: pd.DataFrame) -> dict[str, Any]:
-    """The metrics file's content, from the table of replicas: counts, shares with Wilson 95% intervals, quartiles."""
+def metrics(table: pd.DataFrame, scores: Sequence[str]) -> VariantMetrics:
+    """Counts, shares with Wilson 95% intervals and quartiles, from the table of replicas.
+
+    Args:
+        scores: the columns of the score that decides, the judged part's first.
+    """
     total = len(table)
     learned = int((table.outcome == LEARNED).sum())
     low, high = wilson(learned, total)
-    return {
-        "replicas": total,
-        "learned": {"count": learned, "rate": round(learned / total, 6), "interval": [round(low, 6), round(high, 6)]},
-        "test_accuracy": quartiles(table.test_accuracy),
-        "train_accuracy": quartiles(table.train_accuracy),
-        "epochs_to_learn": quartiles(table.epochs_to_learn),
-        "outcomes": outcomes(table),
-        "diverged": int(table.diverged.sum()),
-        "living": {"at_start": int(table.living_at_start.sum()), "at_end": int(table.living_at_end.sum())},
-    }
+    return VariantMetrics(
+        total,
+        Counted(learned, round(learned / total, 6), Interval(round(low, 6), round(high, 6))),
+        {name: quartiles(table[name]) for name in scores},
+        quartiles(table.epochs_to_learn),
+        outcomes(table),
+        int(table.diverged.sum()),
+        Living(int(table.living_at_start.sum()), int(table.living_at_end.sum())),
+    )
 
 
 def diagnosis(
     name: str,
-    content: Mapping[str, Any],
+    counted: VariantMetrics,
     table: pd.DataFrame,
     history: xr.Dataset,
-    recipe: Mapping[str, Any],
+    variant: VariantParams,
     premises: Premises,
 ) -> Diagnosis:
-    """What the numbers say.
-
-    Args:
-        content: see `metrics`. recipe: the resolved variant. premises: which theoretical statements apply to it.
-    """
+    """What the numbers say."""
     epochs, extra = int(history.epoch[-1]), int(history.attrs.get("extra_epochs", 0))
-    cause = main_cause(content["outcomes"]) if epochs else None
-    hidden, loss = record.hidden(history), history.attrs["constant_loss"]
+    cause = main_cause(counted.outcomes) if epochs else None
+    hidden, loss = record.hidden(history), history.attrs["train_constant_loss"]
     units = hidden.units.values.tolist()
     bound = born_dead_bound(units, hidden.bypassed.values) if premises.born_dead else None
     band = gradient_band(units, loss) if premises.gradients else None
-    remedies = suggest(cause, recipe, epochs) if cause else []
-    interval = content["learned"]["interval"]
-    sentences = verdict(name, table, interval, loss, bound, band) if epochs else untrained(name, table)
+    remedies = suggest(cause, variant, epochs) if cause else []
+    sentences = verdict(name, table, counted.learned.interval, loss, bound, band) if epochs else untrained(name, table)
     if extra:
         sentences += (
             f" Epoch 0 comes after {extra} epochs of pre-training, {extra // len(units)} a layer: extra budget."
@@ -93,26 +95,27 @@ def diagnosis(
     return Diagnosis(sentences, cause, remedies, expectations(history, premises))
 
 
-def quartiles(values: pd.Series) -> dict[str, float | None]:
-    """Median and quartiles of what is there; null where nothing is."""
+def quartiles(values: pd.Series) -> Spread:
+    """Median and quartiles of the known values."""
     known = values.dropna()
-    return {name: round(float(known.quantile(share)), 6) if len(known) else None for name, share in QUARTILES.items()}
+    found = {name: round(float(known.quantile(share)), 6) if len(known) else None for name, share in QUARTILES.items()}
+    return Spread(**found)
 
 
-def curves(history: xr.Dataset, threshold: float) -> pd.DataFrame:
-    """A row an epoch: `learned_share`, `alive_share` (where recorded), and quartiles of every curve over replicas."""
+def curves(history: xr.Dataset, rule: Rule) -> pd.DataFrame:
+    """One row per epoch: `learned_share`, `alive_share` where recorded, and quartiles of every curve over replicas."""
     table = pd.DataFrame({"epoch": history.epoch.values})
-    table["learned_share"] = rounded(learned_at(history, threshold).mean("replica").values)
+    table["learned_share"] = rounded(learned_at(history, rule).mean("replica").values)
     alive = record.living(history).mean("replica").to_series()
     table["alive_share"] = rounded(table.epoch.map(alive).values)
-    for name in record.CURVES:
-        for quartile, values in _quartiles(history[name].values).items():
+    for name, curve in replicas.curves(history, rule).items():
+        for quartile, values in _quartiles(curve.values).items():
             table[f"{name}_{quartile}"] = values
     return table
 
 
 def layers(history: xr.Dataset, slope: float) -> pd.DataFrame:
-    """A row a recorded epoch and layer: quartiles of every per-layer value over the replicas living at that epoch.
+    """One row per recorded epoch and layer: quartiles of every per-layer value over the replicas living at that epoch.
 
     `living` is their number; where it is 0, or the value does not exist at epoch 0, the fields are empty.
     `saturated_share` is taken at `slope`.
@@ -121,9 +124,10 @@ def layers(history: xr.Dataset, slope: float) -> pd.DataFrame:
     index = pd.MultiIndex.from_product([history.recorded_epoch.values, history.layer.values], names=["epoch", "layer"])
     table = pd.DataFrame(index=index).reset_index()
     table["living"] = np.repeat(living.sum("replica").values, history.sizes["layer"])
-    saturated = history.dead_unit_share.copy(data=saturated_at(history, slope))
     # `dead` is omitted: a living replica has no dead layers except bypassed ones, which do not matter.
-    values = {name: history[name] for name in record.LAYER_VALUES if name != "dead"} | {"saturated_share": saturated}
+    values = {name: history[name] for name in record.LAYER_VALUES if name != "dead" and name in history}
+    if record.SATURATED in history:
+        values[record.SATURATED] = history.weight_l1.copy(data=saturated_at(history, slope))
     for name, each in values.items():
         for quartile, found in _quartiles(each.where(living).values).items():
             table[f"{name}_{quartile}"] = found.reshape(-1)
@@ -149,29 +153,20 @@ def _quartiles(values: np.ndarray) -> dict[str, np.ndarray]:
     return found
 
 
-def headline(variant: str, content: dict[str, Any]) -> str:
+def headline(variant: str, counted: VariantMetrics) -> str:
     """ "relu_15: 11 of 30 replicas learned (22 to 54%)", the interval Wilson's at 95%."""
-    learned = content["learned"]
-    low, high = learned["interval"]
-    return (
-        f"{variant}: {learned['count']} of {content['replicas']} replicas learned ({percent(low)} to {percent(high)}%)"
-    )
+    low, high = counted.learned.interval
+    share = f"{percent(low)} to {percent(high)}%"
+    return f"{variant}: {counted.learned.count} of {counted.replicas} replicas learned ({share})"
 
 
-def in_short(variant: str, content: dict[str, Any]) -> str:
+def in_short(variant: str, counted: VariantMetrics) -> str:
     """The headline and how many replicas have each cause, the most frequent first: for a line or two of a terminal."""
-    counts = {cause: content["outcomes"][cause] for cause in cause_names() if content["outcomes"][cause]}
+    counts = {cause: counted.outcomes[cause] for cause in cause_names() if counted.outcomes[cause]}
     listed = ", ".join(f"{counts[cause]} {spelled(cause)}" for cause in sorted(counts, key=lambda each: -counts[each]))
-    return headline(variant, content) + (f": {listed}" if listed else "")
+    return headline(variant, counted) + (f": {listed}" if listed else "")
 
 
 def percent(share: float) -> str:
     """A share as whole percents."""
     return f"{100 * share:.0f}"
-
-
-def at_percentiles(history: xr.Dataset, percentiles: tuple[int, ...]) -> tuple[list[int], list[float]]:
-    """Positions of the replicas at the given percentiles of final test accuracy (the lower rank), and theirs."""
-    order = record.by_test_accuracy(history)
-    positions = [int(order[(len(order) - 1) * percentile // 100]) for percentile in percentiles]
-    return positions, [float(record.final_test_accuracy(history)[position]) for position in positions]

@@ -1,4 +1,4 @@
-"""What was tried, in studies or as another variant, to be held against the remedies that a diagnosis suggests.
+"""What was tried, in studies or as another variant, to be compared with the remedies that a diagnosis suggests.
 
 A result answers a suggestion only where nothing else differs: the same base, training and data, the same threshold of
 learning, and a cell that changes exactly what the remedy changes.
@@ -12,7 +12,9 @@ from pydantic import BaseModel, ConfigDict
 
 from pipeline.evaluation.effects import REFERENCE, effect
 from pipeline.evaluation.intervals import newcombe
+from pipeline.evaluation.learned import Rule
 from pipeline.params.studies import Cell, reference_of
+from pipeline.params.training import TrainingParams
 from pipeline.params.variants import VariantParams, merge
 
 BUDGET = ("epochs", "batch_size", "seed")  # of the training parameters: those on which the result of a replica depends
@@ -30,13 +32,13 @@ class Conditions(Record):
     """What a variant or the base of a study was trained and judged with.
 
     recipe: the resolved variant. training: BUDGET. data: fingerprint of the split.
-    learned_accuracy: the test accuracy above which a replica has learned.
+    rule: when a replica has learned, see `learned.Rule.plain`.
     """
 
     recipe: dict[str, Any]
     training: dict[str, int]
     data: str
-    learned_accuracy: float
+    rule: dict[str, float]
 
 
 class TriedCell(Record):
@@ -64,36 +66,36 @@ class TriedStudy(Record):
     cells: list[TriedCell]
 
 
-def conditions(
-    recipe: Mapping[str, Any], training: Mapping[str, Any], data: str, learned_accuracy: float
-) -> Conditions:
-    """From the resolved variant and the section `training`, both as plain values."""
-    budget = {key: training[key] for key in BUDGET}
-    return Conditions(recipe=dict(recipe), training=budget, data=data, learned_accuracy=learned_accuracy)
+def conditions(variant: VariantParams, training: TrainingParams, data: str, rule: Rule) -> Conditions:
+    """Of a variant that is trained and judged so."""
+    budget = {key: getattr(training, key) for key in BUDGET}
+    return Conditions(recipe=variant.model_dump(mode="json"), training=budget, data=data, rule=rule.plain)
 
 
-def of_study(base: str, cells: Sequence[Cell], table: pd.DataFrame, data: str, learned_accuracy: float) -> TriedStudy:
+def of_study(base: str, cells: Sequence[Cell], table: pd.DataFrame, data: str, rule: Rule) -> TriedStudy:
     """What is kept of a study.
 
     Args:
-        table: the study's, a row for each of `cells`.
+        table: the study's, one row for each of `cells`.
     """
     reference = reference_of(cells)
-    recipe, training = reference.variant.model_dump(mode="json"), reference.training.model_dump(mode="json")
     rows = table.set_index("cell")
     found = [_cell(cell, rows.loc[cell.name]) for cell in cells]
-    return TriedStudy(base=base, conditions=conditions(recipe, training, data, learned_accuracy), cells=found)
+    return TriedStudy(base=base, conditions=conditions(reference.variant, reference.training, data, rule), cells=found)
 
 
-def of_variant(name: str, under: Conditions, recipes: Mapping[str, Any], learned: Mapping[str, Counted]) -> TriedStudy:
+def of_variant(
+    name: str, under: Conditions, variants: Mapping[str, VariantParams], learned: Mapping[str, Counted]
+) -> TriedStudy:
     """The other variants, as cells of a study that has this one as its base.
 
     Args:
-        recipes: the resolved variants. learned: of each variant how many replicas learned, and of how many.
+        learned: of each variant how many replicas learned, and of how many.
     """
     cells = []
-    for other in recipes:
-        changed = {key: value for key, value in recipes[other].items() if value != under.recipe[key]}
+    for other, variant in variants.items():
+        plain = variant.model_dump(mode="json")
+        changed = {key: value for key, value in plain.items() if value != under.recipe[key]}
         interval = newcombe(*learned[other], *learned[name])
         (count, total), (base_count, base_total) = learned[other], learned[name]
         cells.append(

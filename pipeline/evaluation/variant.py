@@ -1,13 +1,93 @@
-"""The record of a variant's evaluation."""
+"""The results of a variant's evaluation."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
 
 import pandas as pd
 
+from pipeline.data.tasks import Task
 from pipeline.diagnosis.remedies import Remedy
 from pipeline.evaluation.expectations import Expectation
+from pipeline.evaluation.intervals import Interval
+from pipeline.evaluation.learned import Rule
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Median and quartiles over replicas; None where there is no value."""
+
+    q25: float | None
+    median: float | None
+    q75: float | None
+
+
+@dataclass(frozen=True)
+class Counted:
+    """How many replicas, as a share, with its Wilson 95% interval."""
+
+    count: int
+    rate: float
+    interval: Interval
+
+
+@dataclass(frozen=True)
+class Living:
+    """How many replicas have no dead layer that no path bypasses, before the first step and at the end."""
+
+    at_start: int
+    at_end: int
+
+
+_BESIDE_SCORES: Final = ("replicas", "learned", "epochs_to_learn", "outcomes", "diverged", "living")
+
+
+@dataclass(frozen=True)
+class VariantMetrics:
+    """A variant in numbers.
+
+    scores: of the score that the rule of learning looks at, by names such as `test_accuracy`, the judged part first.
+    outcomes: how many replicas learned, and how many have each cause, by name.
+    """
+
+    replicas: int
+    learned: Counted
+    scores: Mapping[str, Spread]
+    epochs_to_learn: Spread
+    outcomes: Mapping[str, int]
+    diverged: int
+    living: Living
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """As the metrics file has it: every score stands beside the other numbers."""
+        return {
+            "replicas": self.replicas,
+            "learned": {**asdict(self.learned), "interval": list(self.learned.interval)},
+            **{name: asdict(spread) for name, spread in self.scores.items()},
+            "epochs_to_learn": asdict(self.epochs_to_learn),
+            "outcomes": dict(self.outcomes),
+            "diverged": self.diverged,
+            "living": asdict(self.living),
+        }
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> "VariantMetrics":
+        """From what the metrics file has.
+
+        Raises:
+            KeyError, TypeError: something else.
+        """
+        learned = plain["learned"]
+        return cls(
+            plain["replicas"],
+            Counted(learned["count"], learned["rate"], Interval(*learned["interval"])),
+            {name: Spread(**spread) for name, spread in plain.items() if name not in _BESIDE_SCORES},
+            Spread(**plain["epochs_to_learn"]),
+            plain["outcomes"],
+            plain["diverged"],
+            Living(**plain["living"]),
+        )
 
 
 @dataclass(frozen=True)
@@ -28,12 +108,24 @@ class Diagnosis:
 class VariantEvaluation:
     """All numbers of a variant, and what they say.
 
-    metrics: what the metrics file holds, numbers alone, see `summary.metrics`.
-    replicas: a row a replica; curves: a row an epoch; layers: a row a recorded epoch and layer.
+    rule: when a replica has learned.
+    replicas: one row per replica; curves: one row per epoch; layers: one row per recorded epoch and layer.
     """
 
-    metrics: dict[str, Any]
+    task: Task
+    rule: Rule
+    metrics: VariantMetrics
     diagnosis: Diagnosis
     replicas: pd.DataFrame
     curves: pd.DataFrame
     layers: pd.DataFrame
+
+    @property
+    def final(self) -> str:
+        """The column of `replicas` with the score that decides: `test_accuracy`."""
+        return next(iter(self.metrics.scores))
+
+    @property
+    def learned(self) -> tuple[int, int]:
+        """How many replicas learned, and of how many."""
+        return self.metrics.learned.count, self.metrics.replicas

@@ -4,28 +4,20 @@ import zipfile
 from collections.abc import Iterable
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from pipeline.data.points import Scaling
 from pipeline.foundations.errors import UserError
-from pipeline.foundations.files import load_json, reading, replacing, save_json
+from pipeline.foundations.files import reading, replacing, save_text
 from pipeline.foundations.formats import load_arrays, save_arrays
-from pipeline.history.record import CURVES, HISTOGRAMS, LAYER_VALUES
+from pipeline.history.recipe import Recipe
+from pipeline.history.record import OPTIONAL, REQUIRED
+from pipeline.params.params import Params
 
 RUNS = Path("runs")
-HISTORY: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(CURVES, ("replica", "epoch")),
-    **dict.fromkeys(LAYER_VALUES, ("replica", "recorded_epoch", "layer")),
-    "bypassed": ("layer",),
-}
-HISTOGRAMS_WHERE_RECORDED = {
-    name: ("replica", "recorded_epoch", "layer", bins) for name, (bins, _, _) in HISTOGRAMS.items()
-}
 PRETRAINING = {"loss": ("replica", "layer", "pretraining_epoch")}
-PREDICTIONS = {f"{part}_probability": ("replica", f"{part}_sample") for part in ("train", "test")}
+PREDICTIONS = {f"{part}_prediction": ("replica", f"{part}_sample", "output") for part in ("train", "test")}
 
 
 def folder(variant: str) -> Path:
@@ -90,56 +82,31 @@ def save_pretraining(variant: str, pretraining: xr.Dataset | None) -> None:
         save_arrays(pretraining, pretraining_path(variant))
 
 
-def save_recipe(variant: str, recipe: dict[str, Any]) -> None:
-    """The resolved variant, the training parameters, where the points come from and the versions of what trained, as
-    plain values: with the weights all that a replica's model follows from."""
-    save_json(recipe, recipe_path(variant))
+def save_recipe(variant: str, recipe: Recipe) -> None:
+    """As JSON."""
+    save_text(recipe.model_dump_json(indent=2) + "\n", recipe_path(variant))
 
 
-def load_recipe(variant: str) -> dict[str, Any]:
-    """What `save_recipe` saved.
-
-    Raises:
-        UserError: missing or damaged.
-    """
-    found = load_json(recipe_path(variant))
-    for name, kind in (("variant", dict), ("inputs", list)):
-        if not isinstance(found, dict) or not isinstance(found.get(name), kind):
-            raise UserError(f"{recipe_path(variant)}: no {name}: must have it; `dvc repro` makes it anew")
-    return found
-
-
-def load_scaling(variant: str) -> Scaling:
-    """Of the raw inputs, when the variant was trained.
+def load_recipe(variant: str) -> Recipe:
+    """What the variant was trained with.
 
     Raises:
-        UserError: missing or damaged.
-    """
-    with reading(recipe_path(variant), "a recipe with name, offset and factor of each of the inputs"):
-        inputs = load_recipe(variant)["inputs"]
-        offset, factor = (np.array([each[name] for each in inputs], np.float64) for name in ("offset", "factor"))
-        return Scaling(tuple(each["name"] for each in inputs), offset, factor)
-
-
-def load_variant(variant: str) -> dict[str, Any]:
-    """The resolved variant, as it was trained; its values were checked then.
-
-    Raises:
-        UserError: missing or damaged.
+        UserError: missing, damaged or of an earlier version.
     """
     if not folder(variant).is_dir():
         raise UserError(f"{folder(variant)}: not found: `dvc repro` makes it, if params.yaml has a variant {variant}")
-    return load_recipe(variant)["variant"]
+    with reading(recipe_path(variant), "a recipe as `train` writes it"):
+        return Recipe.model_validate_json(recipe_path(variant).read_bytes())
 
 
-def expect_recipe(variant: str, recipe: dict[str, Any]) -> None:
+def expect_recipe(variant: str, params: Params) -> None:
     """Raises: UserError: the variant was trained with something else, so its results are not this recipe's.
 
     Args:
-        recipe: what params.yaml says now, by section: `variant`, `training`, `data`, `split`.
+        params: params.yaml as it is now.
     """
-    trained = load_recipe(variant)
-    others = [key for key in recipe if trained.get(key) != recipe[key]]
+    trained = load_recipe(variant).model_dump(mode="json")
+    others = [key for key, value in params.trained_with(variant).items() if trained[key] != value]
     if others:
         raise UserError(
             f"{folder(variant)}: trained with other parameters ({', '.join(others)}) than params.yaml says now: "
@@ -155,14 +122,14 @@ def versions(variants: Iterable[str]) -> dict[str, list[str]]:
     """
     found: dict[str, set[str]] = {}
     for variant in variants:
-        for name, version in load_recipe(variant).get("versions", {}).items():
+        for name, version in load_recipe(variant).versions.items():
             found.setdefault(name, set()).add(version)
     return {name: sorted(each) for name, each in found.items()}
 
 
 def load_history(variant: str) -> xr.Dataset:
     """Raises: UserError: missing, damaged, or of another shape."""
-    return load_arrays(history_path(variant), HISTORY, HISTOGRAMS_WHERE_RECORDED)
+    return load_arrays(history_path(variant), REQUIRED, OPTIONAL)
 
 
 def load_pretraining(variant: str) -> xr.Dataset:

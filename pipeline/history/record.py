@@ -1,31 +1,47 @@
-"""The record of a variant's trainings: labelled arrays over replica, epoch and layer.
+"""The record of a network's trainings: labelled arrays over replica, epoch and layer.
 
-Epoch e is the state after e epochs; 0 is before the first step. Curves (accuracy, loss) exist at every `epoch`,
-per-layer values at every `recorded_epoch`. Readable without TensorFlow, and not bound to stacks of equal layers.
+Epoch e is the state after e epochs; 0 is before the first step. Curves (loss and scores) are over every `epoch`, values
+by layer over every `recorded_epoch`. A layer is what has a kernel; the layer table says what it is, and nothing assumes
+that layers are equal, dense, or that the last one is the output. Which curves and values there are may differ: what a
+trainer cannot measure is left out. Values through time, of recurrent layers, have a dimension `time` after `layer`.
+Readable without TensorFlow.
 """
 
+import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from dataclasses import asdict, dataclass
+from typing import Any, Final
 
 import numpy as np
 import xarray as xr
 
-CURVES: Final = {
-    "train_loss": "binary cross-entropy on the whole training set, inference mode (nat)",
-    "train_accuracy": "share of the training set that is classified correctly, inference mode",
-    "test_loss": "binary cross-entropy on the whole test set, inference mode (nat)",
-    "test_accuracy": "share of the test set that is classified correctly, inference mode",
-}
+from pipeline.data.tasks import SCORES, Task
+
+PARTS: Final = {"train": "training", "validation": "validation", "test": "test"}
+BY_LAYER: Final = ("replica", "recorded_epoch", "layer")
 LAYER_VALUES: Final = {
     "gradient_mean_abs": "mean over the epoch's batches of the kernel gradient's mean |g|, before each step",
     "gradient_norm": "mean over the epoch's batches of the kernel gradient's L2 norm, before each step",
     "gradient_zero_share": "mean over the epoch's batches of the share of kernel gradient entries that are exactly 0",
     "probe_gradient_mean_abs": "mean |g| of the kernel's gradient on the full training set at this state",
     "dead": "1 if on every training input every unit's activation and its derivative are 0",
-    "dead_unit_share": "share of the units of which that is so",
+    "dead_unit_share": "share of the units that are dead: off on every training input",
     "weight_l1": "L1 norm of the kernel",
     "weight_change_l1": "L1 norm of the kernel's change over this epoch",
 }
+SATURATED: Final = "saturated_share"
+SATURATED_TEXT: Final = "share of (input, unit) pairs with |f'| below the fraction of its greatest, units off left out"
+LAYER_TABLE: Final = {
+    "path": "the layer's path in the model",
+    "kind": "the layer's class",
+    "role": "hidden or output",
+    "units": "units of the layer",
+    "trainable": "1 if its kernel is trained",
+    "bypassed": "1 if a path from the inputs to the output goes around the layer",
+    "has_activation": "1 if an elementwise activation follows, of which value and slope are measured",
+}
+HIDDEN: Final = "hidden"
+OUTPUT: Final = "output"
 
 # Slopes, relative to the activation's greatest, below which a unit may be called saturated.
 SLOPE_FRACTIONS: Final = (0.001, 0.003, 0.01, 0.03, 0.06, 0.1, 0.3)
@@ -39,14 +55,27 @@ HISTOGRAMS: Final = {
     "gradient_histogram": ("gradient_bin", GRADIENT_EDGES, "entries of the probe gradient of the kernel in each bin"),
     "weight_histogram": ("weight_bin", WEIGHT_EDGES, "entries of the kernel in each bin"),
 }
+# What a history file must hold, and over which dimensions; and over which what it may hold besides.
+REQUIRED: Final = {"train_loss": ("replica", "epoch"), **dict.fromkeys(LAYER_TABLE, ("layer",))}
+OPTIONAL: Final = {
+    **{f"{part}_{name}": ("replica", "epoch") for part in PARTS for name in ("loss", *SCORES)},
+    **dict.fromkeys(LAYER_VALUES, BY_LAYER),
+    SATURATED: (*BY_LAYER, "slope_fraction"),
+    **{name: (*BY_LAYER, bins) for name, (bins, _, _) in HISTOGRAMS.items()},
+}
 
 
-class Architecture(NamedTuple):
-    """What a history says of the network. units: of each layer, the output's included; bypassed: of each layer,
-    whether a path from the inputs to the output goes around it."""
+@dataclass(frozen=True)
+class Layer:
+    """A row of the layer table, see LAYER_TABLE."""
 
-    units: Sequence[int]
-    bypassed: Sequence[bool]
+    path: str
+    kind: str
+    role: str
+    units: int
+    trainable: bool = True
+    bypassed: bool = False
+    has_activation: bool = True
 
 
 def assemble(
@@ -54,17 +83,18 @@ def assemble(
     recorded_epochs: Sequence[int],
     curves: Mapping[str, np.ndarray],
     layer_values: Mapping[str, np.ndarray],
-    architecture: Architecture,
-    constant_loss: float,
+    layers: Sequence[Layer],
+    task: Task,
+    constant_losses: Mapping[str, float],
 ) -> xr.Dataset:
     """A history from plain arrays.
 
     Args:
-        curves: for each name in CURVES, [replica, epoch].
-        layer_values: for each name in LAYER_VALUES, [replica, recorded epoch, layer], NaN where there is none; for
-            `saturated_share`, [replica, recorded epoch, layer, fraction of SLOPE_FRACTIONS]; and for all names in
-            HISTOGRAMS or none of them, [replica, recorded epoch, layer, bin].
-        constant_loss: of the best constant prediction on the training set (nat), which a loss can be held against.
+        curves: [replica, epoch], by names such as `train_loss` and `test_accuracy`: a part of PARTS, and the loss or a
+            score of the task.
+        layer_values: by names of LAYER_VALUES, [replica, recorded epoch, layer], NaN where there is none;
+            `saturated_share` has the axis of SLOPE_FRACTIONS more, those of HISTOGRAMS have the axis of their bins.
+        constant_losses: of the best constant prediction, by part: a loss can be compared with it.
 
     Where pre-training came first, the attribute `extra_epochs` says how many epochs it took, over all layers.
     """
@@ -72,29 +102,41 @@ def assemble(
         "replica": np.asarray(replicas, np.int32),
         "epoch": np.arange(curves["train_loss"].shape[1], dtype=np.int32),
         "recorded_epoch": np.asarray(recorded_epochs, np.int32),
-        "layer": np.arange(1, len(architecture.units) + 1, dtype=np.int32),
+        "layer": np.arange(1, len(layers) + 1, dtype=np.int32),
     }
     variables: dict[str, Any] = {
-        name: (("replica", "epoch"), np.ascontiguousarray(curves[name], np.float32), {"long_name": text})
-        for name, text in CURVES.items()
+        name: (("replica", "epoch"), np.ascontiguousarray(values, np.float32), {"long_name": curve_text(name, task)})
+        for name, values in curves.items()
     }
-    by_layer = ("replica", "recorded_epoch", "layer")
     for name, text in LAYER_VALUES.items():
-        kind = np.int8 if name == "dead" else np.float32
-        variables[name] = (by_layer, np.ascontiguousarray(layer_values[name], kind), {"long_name": text})
-    text = "share of (input, unit) pairs with |f'| below the fraction of its greatest, units that are off left out"
-    dims["slope_fraction"] = np.asarray(SLOPE_FRACTIONS, np.float32)
-    shares = np.ascontiguousarray(layer_values["saturated_share"], np.float32)
-    variables["saturated_share"] = ((*by_layer, "slope_fraction"), shares, {"long_name": text})
+        if name in layer_values:
+            number = np.int8 if name == "dead" else np.float32
+            variables[name] = (BY_LAYER, np.ascontiguousarray(layer_values[name], number), {"long_name": text})
+    if SATURATED in layer_values:
+        dims["slope_fraction"] = np.asarray(SLOPE_FRACTIONS, np.float32)
+        shares = np.ascontiguousarray(layer_values[SATURATED], np.float32)
+        variables[SATURATED] = (OPTIONAL[SATURATED], shares, {"long_name": SATURATED_TEXT})
     for name in (name for name in HISTOGRAMS if name in layer_values):
         bins, edges, text = HISTOGRAMS[name]
         lower = np.asarray([-np.inf, *edges], np.float32)
         dims[bins] = xr.Variable(bins, lower, {"long_name": "where the bin begins; it ends where the next one does"})
-        variables[name] = ((*by_layer, bins), np.ascontiguousarray(layer_values[name]), {"long_name": text})
-    variables["units"] = (("layer",), np.asarray(architecture.units, np.int32), {"long_name": "units of the layer"})
-    around = {"long_name": "1 if a path from the inputs to the output goes around the layer"}
-    variables["bypassed"] = (("layer",), np.asarray(architecture.bypassed, np.int8), around)
-    return xr.Dataset(variables, coords=dims, attrs={"constant_loss": float(constant_loss)})
+        variables[name] = (OPTIONAL[name], np.ascontiguousarray(layer_values[name]), {"long_name": text})
+    rows = [asdict(layer) for layer in layers]
+    for name, text in LAYER_TABLE.items():
+        column = np.asarray([row[name] for row in rows])
+        if column.dtype.kind in "bi":
+            column = column.astype(np.int8 if column.dtype.kind == "b" else np.int32)
+        variables[name] = (("layer",), column, {"long_name": text})
+    attributes: dict[str, Any] = {"task": json.dumps(task.plain)}
+    attributes |= {f"{part}_constant_loss": float(loss) for part, loss in constant_losses.items()}
+    return xr.Dataset(variables, coords=dims, attrs=attributes)
+
+
+def curve_text(name: str, task: Task) -> str:
+    """What a curve is, in words: of `train_loss`, `test_accuracy` and their like."""
+    part, _, what = name.partition("_")
+    said = task.of_kind.loss_name if what == "loss" else SCORES[what]
+    return f"{said}; on the whole {PARTS[part]} set, inference mode"
 
 
 def count_type(entries: int) -> type[np.signedinteger]:
@@ -102,14 +144,13 @@ def count_type(entries: int) -> type[np.signedinteger]:
     return next(kind for kind in (np.int8, np.int16, np.int32) if entries <= np.iinfo(kind).max)
 
 
-def assemble_pretraining(replicas: Sequence[int], kind: str, loss: np.ndarray) -> xr.Dataset:
+def assemble_pretraining(replicas: Sequence[int], what: str, kind: str, loss: np.ndarray) -> xr.Dataset:
     """The record of a greedy pre-training, in which the hidden layers are trained one by one.
 
     Args:
-        kind: `layer_wise` or `autoencoder`.
+        what: the loss, in words. kind: `layer_wise` or `autoencoder`.
         loss: [replica, layer, epoch] on the whole training set, inference mode; epoch 0 is before the layer's first.
     """
-    what = "mean squared error of the layer's inputs" if kind == "autoencoder" else "binary cross-entropy (nat)"
     _, layers, epochs = loss.shape
     dims = {
         "replica": np.asarray(replicas, np.int32),
@@ -121,41 +162,47 @@ def assemble_pretraining(replicas: Sequence[int], kind: str, loss: np.ndarray) -
     return xr.Dataset({"loss": (tuple(dims), loss.astype(np.float32), named)}, coords=dims, attrs=attributes)
 
 
+def task_of(history: xr.Dataset) -> Task:
+    """What the network was to do."""
+    return Task.of(json.loads(history.attrs["task"]))
+
+
+def parts_of(history: xr.Dataset) -> list[str]:
+    """The parts of the data of which there are curves, in the order of PARTS."""
+    return [part for part in PARTS if f"{part}_loss" in history]
+
+
+def judged_part(history: xr.Dataset) -> str:
+    """The part on which a replica is judged: the test set; without one the validation set, else the training set."""
+    return parts_of(history)[-1]
+
+
 def diverged(history: xr.Dataset) -> xr.DataArray:
     """bool [replica]: a loss was infinite or not a number at some epoch."""
-    return ~(np.isfinite(history.train_loss) & np.isfinite(history.test_loss)).all("epoch")
+    return ~finite_losses(history).all("epoch")
 
 
-def final_test_accuracy(history: xr.Dataset) -> np.ndarray:
-    """float32 [replica]."""
-    return history.test_accuracy.isel(epoch=-1).values
-
-
-def by_test_accuracy(history: xr.Dataset) -> np.ndarray:
-    """Positions of the replicas from the worst to the best final test accuracy; ties by the lower index first."""
-    return np.argsort(final_test_accuracy(history), kind="stable")
-
-
-def median_replica(history: xr.Dataset) -> int:
-    """Position of the lower median by final test accuracy, ties to the lowest index."""
-    accuracy = final_test_accuracy(history)
-    lower_median = accuracy[by_test_accuracy(history)[(len(accuracy) - 1) // 2]]
-    return int(np.flatnonzero(accuracy == lower_median)[0])
-
-
-def best_replica(history: xr.Dataset) -> int:
-    """Position of the highest final test accuracy, ties to the lowest index."""
-    return int(np.argmax(final_test_accuracy(history)))
+def finite_losses(history: xr.Dataset) -> xr.DataArray:
+    """bool [replica, epoch]: the loss is a finite number on every part."""
+    finite = [np.isfinite(history[f"{part}_loss"].values) for part in parts_of(history)]
+    return history.train_loss.copy(data=np.logical_and.reduce(finite))
 
 
 def hidden(history: xr.Dataset) -> xr.Dataset:
-    """All layers but the output's, whose activation of exactly 0 is a certain answer and stops no gradient."""
-    return history.isel(layer=slice(None, -1))
+    """The hidden layers alone: an output's activation of exactly 0 is a certain answer and stops no gradient."""
+    return history.isel(layer=np.flatnonzero(history.role.values == HIDDEN))
+
+
+def output(history: xr.Dataset) -> xr.Dataset:
+    """The output layers alone."""
+    return history.isel(layer=np.flatnonzero(history.role.values == OUTPUT))
 
 
 def blocking(history: xr.Dataset) -> xr.DataArray:
     """bool [replica, recorded_epoch, layer], of the hidden layers: dead, and no path bypasses it, so nothing passes."""
     layers = hidden(history)
+    if "dead" not in layers:
+        return xr.zeros_like(layers.weight_l1, dtype=bool)
     return (layers.dead == 1) & (layers.bypassed == 0)
 
 

@@ -5,26 +5,26 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pipeline.data.points import Scaling
+from pipeline.data.samples import Scaling
+from pipeline.data.tasks import Task
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.tensorflow import keras
+from pipeline.history.record import HIDDEN, OUTPUT, Layer
 from pipeline.models import keras_objects
 from pipeline.models.initializers import RandomizedAsymmetric
 from pipeline.params.variants import VariantParams
-
-HIDDEN = "hidden"  # what the parts of hidden layers are named after, with the layer's number
 
 
 @dataclass(frozen=True)
 class Network:
     """One architecture; its weights are a template, for the engine keeps every replica's.
 
-    model: inputs [sample, input] -> probability of label 1 [sample, 1].
+    model: inputs [sample, input] -> predictions [sample, output].
     taps: the same layers; returns a list, of what enters each kernel layer's activation (behind a normalisation, where
         there is one), then of what leaves it.
     activations: the activation layer of each kernel layer, in the taps' order.
     kernels: the paths of the kernels, by layer, from the input; their positions are layers 1, 2, ...
-    bypassed: of each layer, whether a path from the inputs to the output goes around it.
+    table: the layer table, in the same order.
     jointly: for dense layers by name what draws kernel and bias together. The model holds a stock initialiser in its
         place, which never draws: so a saved model needs nothing of this project.
     """
@@ -33,13 +33,8 @@ class Network:
     taps: keras.Model
     activations: tuple[keras.layers.Layer, ...]
     kernels: tuple[str, ...]
-    bypassed: tuple[bool, ...]
+    table: tuple[Layer, ...]
     jointly: Mapping[str, RandomizedAsymmetric]
-
-    @property
-    def units(self) -> list[int]:
-        """Units of each layer, the output's included."""
-        return [tap.shape[-1] for tap in self.taps.outputs[: self.layers]]
 
     @property
     def layers(self) -> int:
@@ -47,11 +42,12 @@ class Network:
         return len(self.kernels)
 
 
-def build(variant: VariantParams, inputs: int, name: str, scaling: Scaling | None = None) -> Network:
-    """The network of a variant.
+def build(variant: VariantParams, inputs: int, task: Task, name: str, scaling: Scaling | None = None) -> Network:
+    """The network of a variant. `head` is the output layer that the task asks for: dense(1) - sigmoid for two classes,
+    dense(classes) - softmax for more, dense(targets) for a regression.
 
-    hidden_layers 1:  inputs - dense - activation - dense(1) - sigmoid
-    hidden_layers 2:  inputs - dense - activation - dense - activation - dense(1) - sigmoid
+    hidden_layers 1:  inputs - dense - activation - head
+    hidden_layers 2:  inputs - dense - activation - dense - activation - head
 
     With batch normalisation each hidden layer is dense - normalisation - activation, as Ioffe & Szegedy 2015 (arXiv
     1502.03167) place it. Its bias, which the normalisation takes out again, stays: so the draws are those without it.
@@ -59,9 +55,9 @@ def build(variant: VariantParams, inputs: int, name: str, scaling: Scaling | Non
     With residual connections an identity path goes around each hidden layer from the second on, and is added to what
     leaves its activation: h + act(Wh + b), or h + act(normalised(Wh + b)). The first has none: it maps inputs to units.
 
-    hidden_layers 1:  h1 = act(dense(inputs))                       - dense(1)(h1) - sigmoid
-    hidden_layers 2:  h1 as above, h2 = h1 + act(dense(h1))         - dense(1)(h2) - sigmoid
-    hidden_layers 3:  h1, h2 as above, h3 = h2 + act(dense(h2))     - dense(1)(h3) - sigmoid
+    hidden_layers 1:  h1 = act(dense(inputs))                       - head(h1)
+    hidden_layers 2:  h1 as above, h2 = h1 + act(dense(h1))         - head(h2)
+    hidden_layers 3:  h1, h2 as above, h3 = h2 + act(dense(h2))     - head(h3)
 
     After He et al. 2015 (arXiv 1512.03385), whose blocks hold two or three layers and whose activation follows the sum;
     within the block it leaves the path a pure identity (He et al. 2016, arXiv 1603.05027). With He's kernels the
@@ -69,6 +65,7 @@ def build(variant: VariantParams, inputs: int, name: str, scaling: Scaling | Non
 
     Args:
         inputs: number of inputs.
+        task: what the output layer is for.
         name: the variant's name, for the model and for error messages.
         scaling: of raw inputs, as a first layer; none by default, for training is handed scaled ones.
 
@@ -78,15 +75,15 @@ def build(variant: VariantParams, inputs: int, name: str, scaling: Scaling | Non
     path = f"variants.{name}"
     stack = _Stack(keras.Input((inputs,), name="inputs"))
     if scaling is not None:
-        stack.signal = keras.layers.Rescaling(scaling.factor.tolist(), scaling.offset.tolist(), name="scaling")(
-            stack.signal
-        )
+        stack.signal = keras.layers.Rescaling(
+            [each.factor for each in scaling], [each.offset for each in scaling], name="scaling"
+        )(stack.signal)
     kernel = keras_objects.initializer(variant.kernel_initializer, f"{path}.kernel_initializer", variant.units)
-    output_kernel = _output_initializer(variant, f"{path}.output_kernel_initializer", units=1)
+    output_kernel = _output_initializer(variant, f"{path}.output_kernel_initializer", task.outputs)
     for number in range(1, variant.hidden_layers + 1):
         _add_hidden(stack, variant, path, _part(number), kernel, shortcut=variant.residual and number > 1)
-    output = keras.layers.Dense(1, kernel_initializer=output_kernel, name="output")
-    stack.add([output, keras.layers.Activation("sigmoid", name="output_activation")])
+    output = keras.layers.Dense(task.outputs, kernel_initializer=output_kernel, name=OUTPUT)
+    stack.add([output, keras.layers.Activation(task.of_kind.activation, name=f"{OUTPUT}_activation")], OUTPUT)
     network = stack.network(name)
     _refuse(network.activations[0], variant, f"{path}.activation")
     return network
@@ -96,34 +93,35 @@ def build(variant: VariantParams, inputs: int, name: str, scaling: Scaling | Non
 class Block:
     """One hidden layer under a head that is thrown away, as greedy pre-training trains it.
 
-    network: inputs -> what the head says. features: inputs -> what the layer above gets, [sample, unit].
+    network: inputs -> what the head predicts. features: inputs -> what the layer above gets, [sample, unit].
     """
 
     network: Network
     features: keras.Model
 
 
-def build_block(variant: VariantParams, inputs: int, name: str, first: bool, decode: bool) -> Block:
+def build_block(variant: VariantParams, inputs: int, task: Task | None, name: str, first: bool) -> Block:
     """A hidden layer of a variant: the first, or any other.
 
-    to classify:    inputs - dense - activation (+ inputs, where it is residual) - dense(1) - sigmoid
+    to predict:     inputs - dense - activation (+ inputs, where it is residual) - the task's output layer
     to reconstruct: inputs - dense - activation - dense(inputs): around the layer there is nothing to learn
 
     Its parts are named `hidden`, `hidden_...` and `head`, whatever the layer's number.
 
     Args:
         inputs: number of inputs, which is that of units for all layers but the first.
-        decode: whether the head reconstructs the inputs, else it classifies.
+        task: what the head is for; without one it reconstructs the inputs.
     """
     path = f"variants.{name}"
     stack = _Stack(keras.Input((inputs,), name="inputs"))
     kernel = keras_objects.initializer(variant.kernel_initializer, f"{path}.kernel_initializer", variant.units)
     _add_hidden(stack, variant, path, HIDDEN, kernel, shortcut=variant.residual and not first)
     features = keras.Model(stack.source, stack.signal, name=f"{name}_features")
-    stack.signal = stack.behind[-1] if decode else stack.signal
-    head_kernel = _output_initializer(variant, f"{path}.output_kernel_initializer", inputs if decode else 1)
-    head = keras.layers.Dense(inputs if decode else 1, kernel_initializer=head_kernel, name="head")
-    stack.add([head, keras.layers.Activation("linear" if decode else "sigmoid", name="head_activation")])
+    stack.signal = stack.signal if task else stack.behind[-1]
+    outputs, last = (task.outputs, task.of_kind.activation) if task else (inputs, "linear")
+    head_kernel = _output_initializer(variant, f"{path}.output_kernel_initializer", outputs)
+    head = keras.layers.Dense(outputs, kernel_initializer=head_kernel, name="head")
+    stack.add([head, keras.layers.Activation(last, name="head_activation")], OUTPUT)
     return Block(stack.network(f"{name}_block"), features)
 
 
@@ -151,13 +149,13 @@ class _Stack:
     activations: list[keras.layers.Layer] = field(default_factory=list)
     before: list[keras.KerasTensor] = field(default_factory=list)
     behind: list[keras.KerasTensor] = field(default_factory=list)
-    bypassed: list[bool] = field(default_factory=list)
+    table: list[Layer] = field(default_factory=list)
     jointly: dict[str, RandomizedAsymmetric] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.signal = self.source
 
-    def add(self, layers: list[keras.layers.Layer], shortcut: str = "") -> None:
+    def add(self, layers: list[keras.layers.Layer], role: str, shortcut: str = "") -> None:
         """A dense layer, what stands between, and an activation; `shortcut` names the sum with what goes around."""
         *below, activation = layers
         value = self.signal
@@ -167,7 +165,16 @@ class _Stack:
         self.activations.append(activation)
         self.before.append(value)
         self.behind.append(activation(value))
-        self.bypassed.append(bool(shortcut))
+        self.table.append(
+            Layer(
+                path=below[0].name,
+                kind=type(below[0]).__name__,
+                role=role,
+                units=below[0].units,
+                bypassed=bool(shortcut),
+                has_activation=not _is_softmax(activation),
+            )
+        )
         around = self.signal
         self.signal = keras.layers.Add(name=shortcut)([around, self.behind[-1]]) if shortcut else self.behind[-1]
 
@@ -176,7 +183,7 @@ class _Stack:
         model = keras.Model(self.source, self.signal, name=name)
         taps = keras.Model(self.source, self.before + self.behind, name=f"{name}_taps")
         kernels = tuple(layer.kernel.path for layer in self.dense)
-        return Network(model, taps, tuple(self.activations), kernels, tuple(self.bypassed), self.jointly)
+        return Network(model, taps, tuple(self.activations), kernels, tuple(self.table), self.jointly)
 
 
 def _add_hidden(
@@ -196,7 +203,7 @@ def _add_hidden(
         layers.append(keras.layers.BatchNormalization(name=f"{part}_normalisation"))
     layers.append(keras_objects.activation(variant.activation, f"{path}.activation", f"{part}_activation"))
     with keras_objects.told_in_one_line(variant.activation, f"{path}.activation", "activation"):
-        stack.add(layers, shortcut=f"{part}_sum" if shortcut else "")
+        stack.add(layers, HIDDEN, shortcut=f"{part}_sum" if shortcut else "")
 
 
 def _output_initializer(variant: VariantParams, path: str, units: int) -> keras.initializers.Initializer:
@@ -205,6 +212,12 @@ def _output_initializer(variant: VariantParams, path: str, units: int) -> keras.
         name = variant.output_kernel_initializer.class_name
         raise UserError(f"{path}: {name}: must be another: it is made for rectified units, and so for hidden layers")
     return made
+
+
+def _is_softmax(activation: keras.layers.Layer) -> bool:
+    """Whether a unit's value depends on the other units of the layer, so that it has no slope of its own."""
+    is_function = isinstance(activation, keras.layers.Activation)
+    return isinstance(activation, keras.layers.Softmax) or (is_function and activation.activation.__name__ == "softmax")
 
 
 def _copy(initializer: keras.initializers.Initializer) -> keras.initializers.Initializer:

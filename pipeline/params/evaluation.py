@@ -1,13 +1,36 @@
 """`evaluation`: what counts as having learned."""
 
-from typing import Annotated
+from typing import Annotated, Any, Final
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from pipeline.params.file import Section
+from pipeline.params.file import Section, one_of
+
+MAIN_SCORE: Final = "score"  # of whatever task the data have: accuracy, or R²
+SCORES: Final = ("accuracy", "balanced_accuracy", "r2", "skill")  # a test compares them with those of `data.tasks`
+
+
+def _rule(value: Any) -> Any:
+    """A number is a threshold of the task's main score."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return {MAIN_SCORE: float(value)}
+    if not isinstance(value, dict) or len(value) != 1:
+        raise ValueError("must be a number, or one score and the number that it must pass, such as {accuracy: 0.75}")
+    ((score, threshold),) = value.items()
+    if score not in (*SCORES, MAIN_SCORE):
+        raise ValueError(f"{score}: {one_of(SCORES, score)}")
+    if isinstance(threshold, bool) or not isinstance(threshold, int | float):
+        raise ValueError("must be a number, or one score and the number that it must pass, such as {accuracy: 0.75}")
+    return {score: float(threshold)}
+
+
+Threshold = Annotated[float, Field(lt=1)]  # the best value of every score is 1
 
 
 class EvaluationParams(Section):
-    """Thresholds of the evaluation; moving one retrains nothing."""
+    """Thresholds of the evaluation; moving one retrains nothing.
 
-    learned_accuracy: Annotated[float, Field(ge=0, lt=1)]
+    learned: a score and the number that it must pass at the end; where it is left out, the task's usual one.
+    """
+
+    learned: Annotated[dict[str, Threshold], BeforeValidator(_rule)] | None = None

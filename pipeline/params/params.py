@@ -45,7 +45,7 @@ class Params(Section):
 
     @property
     def judged_by(self) -> dict[str, Any]:
-        """All parameters that its judgement depends on, as plain values: `evaluation`, `diagnosis`."""
+        """All parameters that an evaluation depends on, as plain values: `evaluation`, `diagnosis`."""
         sections = {"evaluation": self.evaluation, "diagnosis": self.diagnosis}
         return {name: section.model_dump(mode="json") for name, section in sections.items()}
 

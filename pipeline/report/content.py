@@ -1,45 +1,47 @@
 """What the report says: which networks learn, the chosen pair, why, what helps, and how it was run."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
+from pipeline.data.tasks import Task
 from pipeline.diagnosis.causes import outcome_names, spelled
 from pipeline.diagnosis.remedies import Remedy
 from pipeline.diagnosis.verdict import learn
 from pipeline.evaluation import tried
-from pipeline.evaluation.comparison import Comparison
+from pipeline.evaluation.comparison import Comparison, score_column
 from pipeline.evaluation.effects import UNDECIDED, written
 from pipeline.evaluation.expectations import Expectation
+from pipeline.evaluation.learned import Rule, score_in_words
 from pipeline.evaluation.summary import percent
 from pipeline.evaluation.tried import TriedCell, TriedStudy
-from pipeline.evaluation.variant import VariantEvaluation
-from pipeline.params.comparison import Claim, ComparisonParams
+from pipeline.evaluation.variant import Spread, VariantEvaluation
+from pipeline.params.comparison import Claim
+from pipeline.params.params import Params
+from pipeline.params.variants import VariantParams
 from pipeline.report.figures.report import Place, at
 from pipeline.report.pages.document import Bar, Block, Bullets, Document, Picture, Section, Table, Text
 
 NOT_TRIED = "not tried"
+FOR_ALL = ("data", "split", "training", "evaluation", "diagnosis")  # sections of params.yaml that all variants share
 
 
 @dataclass(frozen=True)
 class ReportFindings:
     """All that the report is made of.
 
-    evaluations: of each variant. recipes: the resolved variants.
-    shared: the sections of params.yaml that hold for all variants, by name.
+    evaluations, variants: by name. params: params.yaml. task, rule: what is learned, and when a replica has.
     data: the fingerprint of the split. versions: by package, of what trained.
     pictures: addresses relative to the page, by the figures' names; one that does not apply is not among them.
     tried: what each study gave. studies: the address of the folder in which every study leaves its page.
     """
 
     comparison: Comparison
-    params: ComparisonParams
+    params: Params
+    task: Task
+    rule: Rule
     evaluations: Mapping[str, VariantEvaluation]
-    recipes: Mapping[str, Mapping[str, Any]]
-    shared: Mapping[str, Mapping[str, Any]]
     data: str
     versions: Mapping[str, Sequence[str]]
     pictures: Mapping[str, str]
@@ -52,7 +54,7 @@ def write(findings: ReportFindings) -> Document:
     sections = [
         Section("What was asked", list(_asked(findings))),
         Section("Which networks learn", list(_results(findings))),
-        Section(" against ".join(findings.params.pair or ()), list(_pair(findings))),
+        Section(" against ".join(findings.params.comparison.pair or ()), list(_pair(findings))),
         Section("Why", list(_why(findings))),
         Section("What helps", list(_helps(findings))),
         Section("How it was run", list(_run(findings))),
@@ -65,18 +67,19 @@ def write(findings: ReportFindings) -> Document:
 
 
 def results(wide: pd.DataFrame) -> pd.DataFrame:
-    """The short table of results, as text, a row a variant."""
+    """The short table of results, as text, one row per variant."""
+    score = score_column(wide).removesuffix("_median")
     rows = [
         {
-            "variant": row.variant,
-            "learned": f"{row.learned} of {row.replicas}",
-            "95% interval": f"{percent(row.learned_low)} to {percent(row.learned_high)}%",
-            "test accuracy": f"{row.test_accuracy_median:.3f}",
-            "quartiles": f"{row.test_accuracy_q25:.3f} to {row.test_accuracy_q75:.3f}",
-            "epochs to learn": "" if pd.isna(row.epochs_to_learn_median) else f"{row.epochs_to_learn_median:.0f}",
-            "living, start to end": f"{row.living_at_start} to {row.living_at_end}",
+            "variant": row["variant"],
+            "learned": f"{row['learned']} of {row['replicas']}",
+            "95% interval": f"{percent(row['learned_low'])} to {percent(row['learned_high'])}%",
+            score_in_words(score): f"{row[f'{score}_median']:.3f}",
+            "quartiles": f"{row[f'{score}_q25']:.3f} to {row[f'{score}_q75']:.3f}",
+            "epochs to learn": "" if pd.isna(row["epochs_to_learn_median"]) else f"{row['epochs_to_learn_median']:.0f}",
+            "living, start to end": f"{row['living_at_start']} to {row['living_at_end']}",
         }
-        for row in wide.itertuples()
+        for row in wide.to_dict("records")
     ]
     return pd.DataFrame(rows)
 
@@ -94,19 +97,18 @@ def _answer(findings: ReportFindings) -> Iterator[Block]:
 
 
 def _asked(findings: ReportFindings) -> Iterator[Block]:
-    data, split, training = (findings.shared[name] for name in ("data", "split", "training"))
-    threshold = findings.shared["evaluation"]["learned_accuracy"]
+    data, split, training, rule = findings.params.data, findings.params.split, findings.params.training, findings.rule
     yield Text(
-        f"Why does a deep network not train? {len(findings.recipes)} networks on {data['samples']} points of "
-        f"scikit-learn's `{data['generator']}` ({split['train_samples']} train, the rest test), each trained "
-        f"{training['replicas']} times for {training['epochs']} epochs. The study began as *How to Fix the Vanishing "
+        f"Why does a deep network not train? {len(findings.evaluations)} networks on {data.samples} points of "
+        f"scikit-learn's `{data.generator}` ({split.train_samples} train, the rest test), each trained "
+        f"{training.replicas} times for {training.epochs} epochs. The study began as *How to Fix the Vanishing "
         "Gradients Problem Using ReLU* (J. Brownlee), which trained each network once. One run proves little here, so:"
     )
     yield Bullets(
         [
             "A **variant** is one architecture and training recipe, a **replica** one training of it from one seed.",
-            f"A replica has **learned** if its final test accuracy is above {threshold:g}. Intervals are Wilson's at "
-            "95%.",
+            f"A replica has **learned** if its final test {rule.name} is above {rule.threshold:g}. Intervals are "
+            "Wilson's at 95%.",
             "A layer is **dead** if each of its units is off, in value and slope, on every training input; a replica "
             "is **living** if no hidden layer is dead. Gradient statistics are over living replicas.",
             "Every replica that did not learn has exactly one **cause**.",
@@ -116,25 +118,37 @@ def _asked(findings: ReportFindings) -> Iterator[Block]:
 
 
 def _results(findings: ReportFindings) -> Iterator[Block]:
-    columns = ["variant", "learned", "95% interval", "test accuracy: median (quartiles)", "what became of the replicas"]
-    rows: list[list[str | Bar]] = [
-        [
-            f"`{row.variant}`",
-            f"{row.learned} of {row.replicas}",
-            f"{percent(row.learned_low)} to {percent(row.learned_high)}%",
-            f"{row.test_accuracy_median:.3f} ({row.test_accuracy_q25:.3f} to {row.test_accuracy_q75:.3f})",
-            _bar(findings.evaluations[row.variant].metrics["outcomes"]),
-            *([_claimed(findings.params.claims.get(row.variant))] if findings.params.claims else []),
-        ]
-        for row in findings.comparison.variants.itertuples()
-    ]
-    yield Table([*columns, *(["the tutorial's one run"] if findings.params.claims else [])], rows)
-    counts = {name: each.metrics["diverged"] for name, each in findings.evaluations.items()}
+    claims = findings.params.comparison.claims
+    score = f"test {findings.rule.name}: median (quartiles)"
+    columns = ["variant", "learned", "95% interval", score, "what became of the replicas"]
+    rows: list[list[str | Bar]] = []
+    for name, each in findings.evaluations.items():
+        low, high = each.metrics.learned.interval
+        count, total = each.learned
+        rows.append(
+            [
+                f"`{name}`",
+                f"{count} of {total}",
+                f"{percent(low)} to {percent(high)}%",
+                _spread(each.metrics.scores[each.final]),
+                _bar(each.metrics.outcomes),
+                *([_claimed(claims.get(name))] if claims else []),
+            ]
+        )
+    yield Table([*columns, *(["the tutorial's one run"] if claims else [])], rows)
+    counts = {name: each.metrics.diverged for name, each in findings.evaluations.items()}
     diverged = {name: count for name, count in counts.items() if count}
     if diverged:
         named = ", ".join(f"{count} of `{name}`" for name, count in diverged.items())
         yield Text(f"Diverged (a loss that is infinite or not a number), counted as not learned: {named}.")
     yield from _pictures(findings, Place.RESULTS)
+
+
+def _spread(spread: Spread) -> str:
+    """ "0.840 (0.830 to 0.844)", median and quartiles."""
+    if spread.median is None or spread.q25 is None or spread.q75 is None:
+        return ""
+    return f"{spread.median:.3f} ({spread.q25:.3f} to {spread.q75:.3f})"
 
 
 def _bar(counts: Mapping[str, int]) -> Bar:
@@ -151,9 +165,9 @@ def _claimed(claim: Claim | None) -> str:
 
 
 def _pair(findings: ReportFindings) -> Iterator[Block]:
-    if findings.params.pair is None:
+    if findings.params.comparison.pair is None:
         return
-    first, second = findings.params.pair
+    first, second = findings.params.comparison.pair
     for row in findings.comparison.differences.itertuples():
         if {row.first, row.second} == {first, second}:
             sign = 1 if row.first == first else -1
@@ -186,7 +200,7 @@ def _theory(findings: ReportFindings) -> Iterator[Block]:
     checks: dict[tuple[Expectation, str], list[str]] = {}
     for name, evaluation in findings.evaluations.items():
         for each in evaluation.diagnosis.theory:
-            checks.setdefault((each, _drawn_by(findings.recipes[name])), []).append(f"`{name}`")
+            checks.setdefault((each, _drawn_by(findings.params.variants[name])), []).append(f"`{name}`")
     rows = [
         [
             ", ".join(names) + (" (same initial weights)" if len(names) > 1 else ""),
@@ -205,10 +219,10 @@ def _theory(findings: ReportFindings) -> Iterator[Block]:
         yield Table(["variant", "fact", "theory", "measured", "agrees", "source"], rows)
 
 
-def _drawn_by(recipe: Mapping[str, Any]) -> str:
+def _drawn_by(variant: VariantParams) -> str:
     """What fixes a variant's initial weights, which is all but the optimizer: variants that share it are one check of
     theory and not two."""
-    return json.dumps({key: value for key, value in recipe.items() if key != "optimizer"}, sort_keys=True)
+    return variant.model_dump_json(exclude={"optimizer"})
 
 
 def _helps(findings: ReportFindings) -> Iterator[Block]:
@@ -265,16 +279,12 @@ def _suggested(findings: ReportFindings) -> list[list[str]]:
 
 def _tried(findings: ReportFindings, name: str, remedy: Remedy) -> str:
     """ "tried: 30 of 30 learn, +93 points (+79 to +98): helps", of what changes this variant so."""
-    threshold = findings.shared["evaluation"]["learned_accuracy"]
-    under = tried.conditions(findings.recipes[name], findings.shared["training"], findings.data, threshold)
-    learned = {each: _learned(evaluation) for each, evaluation in findings.evaluations.items()}
-    beside = {f"variant {name}": tried.of_variant(name, under, findings.recipes, learned)}
+    variants = findings.params.variants
+    under = tried.conditions(variants[name], findings.params.training, findings.data, findings.rule)
+    learned = {each: evaluation.learned for each, evaluation in findings.evaluations.items()}
+    beside = {f"variant {name}": tried.of_variant(name, under, variants, learned)}
     cell = tried.result(remedy.overrides, under, {**findings.tried, **beside})
     return NOT_TRIED if cell is None else _said_of(cell)
-
-
-def _learned(evaluation: VariantEvaluation) -> tuple[int, int]:
-    return evaluation.metrics["learned"]["count"], evaluation.metrics["replicas"]
 
 
 def _said_of(cell: TriedCell) -> str:
@@ -288,16 +298,14 @@ def _run(findings: ReportFindings) -> Iterator[Block]:
         f"Data fingerprint `{findings.data}` (SHA-256 of both parts of the split). Trained with {versions}. The same "
         "parameters give the same bytes on one type of processor. Wall times, and every run: `make ui`."
     )
+    recipes = {name: variant.model_dump(mode="json") for name, variant in findings.params.variants.items()}
     yield Table(
-        ["variant", *next(iter(findings.recipes.values()))],
-        [
-            [f"`{name}`", *(f"`{written(value)}`" for value in recipe.values())]
-            for name, recipe in findings.recipes.items()
-        ],
+        ["variant", *VariantParams.model_fields],
+        [[f"`{name}`", *(f"`{written(value)}`" for value in recipe.values())] for name, recipe in recipes.items()],
     )
+    sections = findings.params.model_dump(mode="json", include=set(FOR_ALL))
     for_all = [
-        [f"`{name}`", ", ".join(f"`{key}: {value}`" for key, value in section.items())]
-        for name, section in findings.shared.items()
+        [f"`{name}`", ", ".join(f"`{key}: {value}`" for key, value in sections[name].items())] for name in FOR_ALL
     ]
     yield Table(["for all variants", "parameters"], for_all)
     yield from _pictures(findings, Place.RUN)

@@ -9,7 +9,8 @@ import pandas as pd
 from pipeline.diagnosis.causes import LEARNED, cause_names
 from pipeline.diagnosis.verdict import learn
 from pipeline.evaluation.effects import HARMS, HELPS, REFERENCE, UNDECIDED
-from pipeline.evaluation.study import ranked
+from pipeline.evaluation.learned import score_in_words
+from pipeline.evaluation.study import ranked, score_column
 from pipeline.evaluation.summary import percent
 from pipeline.report.figures.study import captions
 from pipeline.report.pages.document import Bar, Block, Bullets, Document, Picture, Section, Table, Text
@@ -75,30 +76,31 @@ def _cells(findings: StudyFindings) -> Iterator[Block]:
     for name, caption in captions().items():
         if name in findings.pictures:
             yield Picture(findings.pictures[name], caption)
+    score = score_column(findings.cells)
     yield Table(
         [
             "cell",
             "changes",
             "learned",
             "95% interval",
-            "median test accuracy",
+            f"median {score_in_words(score)}",
             "epochs to learn",
             "what became of them",
         ],
-        [_row(row) for row in findings.cells.itertuples()],
+        [_row(row, getattr(row, score)) for row in findings.cells.itertuples()],
     )
     before = ", `pretraining.csv` (each layer's loss in pre-training)" if findings.cells.extra_epochs.any() else ""
     yield Text(f"As tables, beside this page: `cells.csv`, `replicas.csv`, `curves.csv`{before}.")
 
 
-def _row(cell: Any) -> Sequence[str | Bar]:
+def _row(cell: Any, score: float) -> Sequence[str | Bar]:
     counts = {LEARNED: cell.learned, **{cause: getattr(cell, cause) for cause in cause_names()}}
     return [
         f"`{cell.cell}`",
         f"`{cell.changes}`" if cell.changes else "the reference",
         f"{cell.learned} of {cell.replicas}",
         f"{percent(cell.learned_low)} to {percent(cell.learned_high)}%",
-        f"{cell.test_accuracy_median:.3f}",
+        f"{score:.3f}",
         "" if pd.isna(cell.epochs_to_learn_median) else f"{cell.epochs_to_learn_median:.0f}",
         Bar({outcome: count for outcome, count in counts.items() if count}),
     ]
@@ -112,7 +114,7 @@ def _why(findings: StudyFindings) -> Iterator[Block]:
 def _run(findings: StudyFindings) -> Iterator[Block]:
     widest = (findings.cells.learned_high - findings.cells.learned_low).max()
     yield Text(
-        f"With {findings.cells.replicas.min()} replicas a cell the interval of a learned share is up to "
+        f"With {findings.cells.replicas.min()} replicas per cell the interval of a learned share is up to "
         f"{100 * widest:.0f} points wide here. Intervals of shares are Wilson's, those of differences Newcombe's "
         "(unpaired), at 95%, each for its cell alone: of twenty cells that do nothing, one may seem to."
     )

@@ -1,9 +1,9 @@
 """Stage `compare`: the evaluations of all variants of params.yaml -> tables, figures and the report."""
 
-from pipeline.data import split_files as splits
-from pipeline.data.raw_files import SCATTER
+from pipeline.data import files as data
 from pipeline.evaluation import comparison
 from pipeline.evaluation.files import load_evaluation
+from pipeline.evaluation.learned import rule_for
 from pipeline.evaluation.prune import prune
 from pipeline.foundations.errors import reported_in_one_line
 from pipeline.history import files as runs
@@ -22,47 +22,38 @@ def main() -> None:
     params = read()
     for name in prune(params.variants):
         print(f"{name}: no variant of params.yaml any more: its outputs are removed, DVC's cache keeps them")
-    shared = {
-        name: section.model_dump(mode="json")
-        for name, section in (
-            ("data", params.data),
-            ("split", params.split),
-            ("training", params.training),
-            ("evaluation", params.evaluation),
-            ("diagnosis", params.diagnosis),
-        )
-    }
     # By the file's keys, not by what lies on disk: a variant that was removed leaves its folder behind.
-    recipes = {name: variant.model_dump(mode="json") for name, variant in params.variants.items()}
-    evaluations = {name: load_evaluation(name) for name in recipes}
-    tables = comparison.compare(evaluations, recipes, params.comparison)
-    pictures = {FROM_GENERATE: comparisons.address(SCATTER)}
+    evaluations = {name: load_evaluation(name) for name in params.variants}
+    tables = comparison.compare(evaluations, params.variants, params.comparison)
+    pictures = {FROM_GENERATE: comparisons.address(data.SCATTER)}
+    split = data.load_split()
+    rule = rule_for(split.task, params.evaluation.learned)
     compared = Compared(
         tables,
         params.comparison,
-        params.evaluation.learned_accuracy,
+        split.task,
+        rule,
         {name: variant.hidden_layers for name, variant in params.variants.items()},
         evaluations,
-        {name: runs.load_history(name) for name in recipes},
-        {name: runs.load_predictions(name) for name in recipes},
-        splits.load_split().test,
+        {name: runs.load_history(name) for name in params.variants},
+        {name: runs.load_predictions(name) for name in params.variants},
+        split.test,
     )
     for name, figure in figures(compared):
         save_figure(figure, comparisons.figure_path(name))
         pictures[name] = comparisons.address(comparisons.figure_path(name))
-    data, versions, studies = splits.fingerprint(), runs.versions(recipes), comparisons.address(STUDIES)
     report = content.write(
         ReportFindings(
             tables,
-            params.comparison,
+            params,
+            split.task,
+            rule,
             evaluations,
-            recipes,
-            shared,
-            data,
-            versions,
+            data.fingerprint(),
+            runs.versions(params.variants),
             pictures,
             load_tried(),
-            studies,
+            comparisons.address(STUDIES),
         )
     )
     page = html.render(report, comparisons.pictures(pictures.values()))

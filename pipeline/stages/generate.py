@@ -1,6 +1,6 @@
 """Stage `generate`: data -> the raw points and their scatter plot."""
 
-from pipeline.data.raw_files import POINTS, SCATTER, save_points
+from pipeline.data.files import POINTS, SCATTER, save_points
 from pipeline.data.sources import generate
 from pipeline.foundations.errors import reported_in_one_line
 from pipeline.params.params import read
@@ -10,10 +10,10 @@ from pipeline.report.figures.points import scatter
 
 def main() -> None:
     """Read `data`, write the points."""
-    points = generate(read().data)
-    save_points(points)
-    save_figure(scatter(points), SCATTER)
-    print(f"generate: {len(points)} points -> {POINTS}")
+    data = generate(read().data)
+    save_points(data)
+    save_figure(scatter(data), SCATTER)
+    print(f"generate: {len(data.samples)} points -> {POINTS}")
 
 
 if __name__ == "__main__":

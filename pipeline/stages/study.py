@@ -1,23 +1,21 @@
 """Stage `study@<name>`: every cell of a study, trained or found finished -> tables, figures and its page."""
 
-from collections.abc import Mapping
-
-from pipeline.data import split_files as splits
+from pipeline.data import files as data
 from pipeline.diagnosis import theory
 from pipeline.evaluation import summary, tried
+from pipeline.evaluation.learned import rule_for
 from pipeline.evaluation.study import cells_table, pretraining_table, stacked
 from pipeline.foundations.errors import one_argument, reported_in_one_line
 from pipeline.params.params import read
-from pipeline.params.studies import Cell
 from pipeline.report.figures import study as plots
 from pipeline.report.figures.files import save_figure
 from pipeline.report.pages import html, markdown
 from pipeline.report.study import StudyFindings, write
 from pipeline.studies import cells as store
+from pipeline.studies import code_fingerprint
 from pipeline.studies import files as studies
-from pipeline.studies import sources
 from pipeline.studies.run import run
-from pipeline.studies.work import Task
+from pipeline.studies.work import Work
 from pipeline.training.progress import cells_bar
 from pipeline.training.trainable import expect_trainable
 
@@ -25,32 +23,35 @@ from pipeline.training.trainable import expect_trainable
 def main(name: str) -> None:
     """Read `studies`, what its base inherits, and the split; train what is missing, judge and write."""
     params = read()
-    training, threshold, thresholds = params.training, params.evaluation.learned_accuracy, params.diagnosis
+    training, thresholds = params.training, params.diagnosis
     study, found = params.study(name)
-    split, data = splits.load_split(), splits.fingerprint()
+    split, fingerprint = data.load_split(), data.fingerprint()
+    rule = rule_for(split.task, params.evaluation.learned)
     for cell in found:
-        expect_trainable(cell.variant, split.inputs, cell.path)
-    tasks = {cell.name: Task(*_plain(cell), data, sources.fingerprint()) for cell in found}
+        expect_trainable(cell.variant, split.inputs, split.task, cell.path)
+    tasks = {
+        cell.name: Work(cell.variant, cell.training, fingerprint, code_fingerprint.fingerprint()) for cell in found
+    }
     with cells_bar(name, len(tasks)) as on_cell:
         run(tasks, split, on_cell)
     histories = {cell: store.load(task.key) for cell, task in tasks.items()}
-    recipes = {cell: task.variant for cell, task in tasks.items()}
-    origin = splits.load_origin()
-    premises = {cell: theory.premises(recipe, origin, split.train.inputs) for cell, recipe in recipes.items()}
+    variants = {cell.name: cell.variant for cell in found}
+    origin = data.load_origin()
+    premises = {cell: theory.premises(variant, origin, split.train.inputs) for cell, variant in variants.items()}
     evaluations = {
-        cell: summary.evaluate(cell, history, recipes[cell], premises[cell], threshold, thresholds)
+        cell: summary.evaluate(cell, history, variants[cell], premises[cell], rule, thresholds)
         for cell, history in histories.items()
     }
     extra = {cell: int(history.attrs.get("extra_epochs", 0)) for cell, history in histories.items()}
-    table = cells_table(evaluations, recipes, premises, {cell.name: cell.changes for cell in found}, extra)
+    table = cells_table(evaluations, variants, premises, {cell.name: cell.changes for cell in found}, extra)
     addresses = {}
-    outcomes = {cell: each.metrics["outcomes"] for cell, each in evaluations.items()}
+    outcomes = {cell: each.metrics.outcomes for cell, each in evaluations.items()}
     for title, figure in plots.figures(plots.StudiedCells(study.base, table, found, outcomes)):
         save_figure(figure, studies.figure_path(name, title))
         addresses[title] = f"{title}.png"
     verdicts = {cell: each.diagnosis.verdict for cell, each in evaluations.items()}
     shared = {"replicas": study.replicas or training.replicas, "seed": training.seed, "epochs": training.epochs}
-    report = write(StudyFindings(name, study.base, table, verdicts, shared, data, addresses))
+    report = write(StudyFindings(name, study.base, table, verdicts, shared, fingerprint, addresses))
     pictures = {address: (studies.folder(name) / address).read_bytes() for address in addresses.values()}
     tables = {
         "cells": table,
@@ -60,20 +61,10 @@ def main(name: str) -> None:
     pretraining = {cell: store.load_pretraining(task.key) for cell, task in tasks.items()}
     before = {cell: history for cell, history in pretraining.items() if history is not None}
     tables |= {"pretraining": pretraining_table(before)} if before else {}
-    studies.save_study(name, tables, _recipes(tasks))
-    studies.save_tried_of(name, tried.of_study(study.base, found, table, data, threshold))
+    studies.save_study(name, tables, {cell: task.recipe for cell, task in tasks.items()})
+    studies.save_tried_of(name, tried.of_study(study.base, found, table, fingerprint, rule))
     studies.save_page(name, html.render(report, pictures), markdown.render(report))
     print(f"study {name}: {len(found)} cells -> {studies.page(name)}")
-
-
-def _recipes(tasks: Mapping[str, Task]) -> dict[str, dict[str, object]]:
-    """What each cell was trained with."""
-    return {cell: {"variant": task.variant, "training": task.training} for cell, task in tasks.items()}
-
-
-def _plain(cell: Cell) -> tuple[dict, dict]:
-    """Variant and training as plain values."""
-    return cell.variant.model_dump(mode="json"), cell.training.model_dump(mode="json")
 
 
 if __name__ == "__main__":

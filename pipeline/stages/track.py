@@ -1,11 +1,11 @@
 """Stage `track`, and `make publish`: files -> MLflow, whatever is not there yet; then the manifest."""
 
-from pipeline.data import split_files as splits
+from pipeline.data import files as data
 from pipeline.evaluation import files as evaluations
 from pipeline.evaluation.prune import prune
+from pipeline.evaluation.ranking import best_replica, median_replica
 from pipeline.foundations.errors import reported_in_one_line
 from pipeline.history import files as runs
-from pipeline.history.record import best_replica, median_replica
 from pipeline.params.params import Params, read
 from pipeline.params.tracking import TrackingParams
 from pipeline.params.variants import VariantParams
@@ -30,7 +30,7 @@ def main() -> None:
         from pipeline.tracking import publish
 
         manifest.remove_manifest()
-        datasets = publish.datasets_of(splits.TRAIN, splits.TEST)
+        datasets = publish.datasets_of(data.TRAIN, data.TEST)
         done = publish.publish(contents, params.tracking, params.comparison.pair or (), datasets, packages)
     manifest.save_manifest({each.variant: each.hashes for each in contents})
     for variant, what in done.items():
@@ -38,11 +38,10 @@ def main() -> None:
 
 
 def _source(name: str, variant: VariantParams, params: Params) -> Source:
-    trained = params.trained_with(name)
-    runs.expect_recipe(name, trained)
+    runs.expect_recipe(name, params)
     before = [runs.pretraining_path(name)] if variant.extra_epochs else []
     files = VariantFiles(
-        trained=[*runs.files(name), splits.TRAIN, splits.TEST],
+        trained=[*runs.files(name), data.TRAIN, data.TEST],
         judged=[*evaluations.tables(name), *evaluations.figures(name)],
         artifacts={
             "figures": evaluations.figures(name),
@@ -51,13 +50,16 @@ def _source(name: str, variant: VariantParams, params: Params) -> Source:
         },
         images=evaluations.figures(name),
     )
-    return Source(name, trained, params.judged_by, files)
+    inputs = tuple(each.name for each in runs.load_recipe(name).inputs)
+    return Source(name, params.trained_with(name), params.judged_by, files, inputs)
 
 
 def _content(source: Source, params: TrackingParams) -> VariantPayload:
     history = runs.load_history(source.variant)
-    models = {"median": median_replica(history), "best": best_replica(history)}
-    return assemble(source, evaluations.load_evaluation(source.variant), models, params)
+    evaluation = evaluations.load_evaluation(source.variant)
+    score = evaluation.rule.score
+    models = {"median": median_replica(history, score), "best": best_replica(history, score)}
+    return assemble(source, evaluation, models, params)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """Stage `train@<variant>`: all replicas of one variant -> history, final weights, predictions, recipe."""
 
-from pipeline.data.split_files import load_origin, load_split
+from pipeline.data.files import load_origin, load_split
 from pipeline.foundations.errors import one_argument, reported_in_one_line
 from pipeline.history.files import folder, save_pretraining, save_recipe, save_run
+from pipeline.history.recipe import Recipe
 from pipeline.params.params import read
 from pipeline.training.progress import epochs_bar
 from pipeline.training.replicas import train
@@ -13,12 +14,11 @@ from pipeline.training.versions import versions
 def main(variant: str) -> None:
     """Read `training`, the variant and the split; train and write."""
     params = read()
-    recipe, training, split = params.variant(variant), params.training, load_split()
-    expect_trainable(recipe, split.inputs, f"variants.{variant}")
-    with epochs_bar(variant, training.replicas, recipe.extra_epochs + training.epochs) as on_epoch:
-        trained = train(recipe, variant, split, training, on_epoch)
-    used = {"variant": recipe.model_dump(mode="json"), "training": training.model_dump(mode="json")}
-    save_recipe(variant, {**used, **load_origin(), "versions": versions()})
+    described, training, split = params.variant(variant), params.training, load_split()
+    expect_trainable(described, split.inputs, split.task, f"variants.{variant}")
+    with epochs_bar(variant, training.replicas, described.extra_epochs + training.epochs) as on_epoch:
+        trained = train(described, variant, split, training, on_epoch)
+    save_recipe(variant, Recipe(variant=described, training=training, versions=versions(), **dict(load_origin())))
     save_run(variant, trained.history, trained.predictions, trained.weights)
     save_pretraining(variant, trained.pretraining)
     print(f"train {variant}: {training.replicas} replicas, {training.epochs} epochs -> {folder(variant)}")

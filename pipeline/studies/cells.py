@@ -13,7 +13,8 @@ import xarray as xr
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import replacing, root, save_json
 from pipeline.foundations.formats import load_arrays
-from pipeline.history.files import HISTORY, PRETRAINING
+from pipeline.history.files import PRETRAINING
+from pipeline.history.record import OPTIONAL, REQUIRED
 
 CELLS = Path("cells")
 HISTORIES = ("pretraining", "history")  # in the order in which they are written
@@ -52,7 +53,7 @@ def load(key: str) -> xr.Dataset:
     Raises:
         UserError: missing, damaged, or of another shape.
     """
-    return load_arrays(folder(key) / "history.nc", HISTORY)
+    return load_arrays(folder(key) / "history.nc", REQUIRED, OPTIONAL)
 
 
 def load_pretraining(key: str) -> xr.Dataset | None:

@@ -11,10 +11,10 @@ from contextlib import contextmanager
 
 from distributed import Client, KilledWorker, LocalCluster, as_completed
 
-from pipeline.data.points import Split
+from pipeline.data.samples import Split
 from pipeline.foundations.errors import UserError
 from pipeline.studies import cells as store
-from pipeline.studies.work import Task, work
+from pipeline.studies.work import Work, work
 from pipeline.training.machine import cores
 
 ADDRESS = "DASK_SCHEDULER_ADDRESS"  # Dask's own convention
@@ -22,7 +22,7 @@ ANSWER_WITHIN = 10  # seconds
 
 
 def run(
-    tasks: Mapping[str, Task],
+    tasks: Mapping[str, Work],
     split: Split,
     on_cell: Callable[[str], None] = lambda name: None,
     workers: int | None = None,
@@ -36,7 +36,7 @@ def run(
     Raises:
         UserError: the scheduler does not answer; or cells failed, all of them named, when the others are done.
     """
-    missing: dict[str, Task] = {}
+    missing: dict[str, Work] = {}
     for name, task in tasks.items():
         if store.holds(task.key):
             on_cell(name)
@@ -51,7 +51,7 @@ def run(
                 failed |= dict.fromkeys(names, _reason(result))
                 continue
             task = missing[names[0]]
-            store.save(task.key, {"variant": task.variant, "training": task.training}, result)
+            store.save(task.key, task.recipe, result)
             for name in names:
                 on_cell(name)
     if failed:
@@ -63,7 +63,7 @@ def run(
 
 
 def _results(
-    client: Client, tasks: Mapping[str, Task], split: Split
+    client: Client, tasks: Mapping[str, Work], split: Split
 ) -> Iterator[tuple[list[str], dict[str, bytes] | BaseException]]:
     """As they come: the names of each distinct cell, and its bytes or why there are none."""
     named: dict[str, list[str]] = {}
@@ -74,7 +74,7 @@ def _results(
     for key, names in named.items():
         task = tasks[names[0]]
         # The longest first, so that no core waits for it at the end.
-        length = task.training["epochs"] * task.training["replicas"] * task.variant["hidden_layers"]
+        length = task.training.epochs * task.training.replicas * task.variant.hidden_layers
         futures[client.submit(work, task, data, key=f"cell-{key}", priority=length)] = names
     for future in as_completed(list(futures)):
         yield futures.pop(future), future.exception() or future.result()

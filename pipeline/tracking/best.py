@@ -3,14 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pipeline.evaluation.learned import score_in_words
 from pipeline.tracking.payload import VariantPayload
 
-MODEL = "best"  # among a variant's models: of the replica with the highest final test accuracy
-RULE = "the replica with the highest final test accuracy of all variants; of equals the first in params.yaml"
-USE = (
-    "Takes raw points, a table with the columns x1 and x2 as in `data/raw/points.csv`: their scaling is the model's "
-    "first layer. Gives P(label = 1), the probability of the inner circle, float32 [row, 1]."
-)
+MODEL = "best"  # among a variant's models: of the replica with the highest final score
 FLATTERED = "Choosing on test data flatters: expect less of it on new points."
 
 
@@ -28,12 +24,14 @@ def choose(contents: Sequence[VariantPayload]) -> Best | None:
     candidates = [content for content in contents if MODEL in content.models]
     if not candidates:
         return None
-    content = max(candidates, key=lambda candidate: candidate.best.test_accuracy)  # the first of equals
+    content = max(candidates, key=lambda candidate: candidate.best.score)  # the first of equals
     replicas = sum(len(candidate.replicas) for candidate in candidates)
-    accuracy = f"{content.best.test_accuracy:.3f}"
+    score = score_in_words(content.final)
+    rule = f"the replica with the highest final {score} of all variants; of equals the first in params.yaml"
     return Best(
         content,
-        f"{content.variant}, {content.best.name}: test accuracy {accuracy}, the highest of {replicas} replicas of "
-        f"{', '.join(candidate.variant for candidate in candidates)}. {FLATTERED}",
-        f"{USE} The alias `best` stands at {RULE}. {FLATTERED} Earlier versions were the best of other recipes.",
+        f"{content.variant}, {content.best.name}: {score} {content.best.score:.3f}, the highest of {replicas} replicas "
+        f"of {', '.join(candidate.variant for candidate in candidates)}. {FLATTERED}",
+        f"{content.use} The alias `best` stands at {rule}. {FLATTERED} "
+        "Earlier versions were the best of other recipes.",
     )

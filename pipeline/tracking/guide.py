@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from pipeline.evaluation.learned import score_in_words
 from pipeline.tracking.tags import COMPLETE, CURRENT, search_for
 
 CHARTS = """\
@@ -9,7 +10,7 @@ CHARTS = """\
 |---|---|
 | `learned_share`, `alive_share` (in *Learned and alive*, else in *Model metrics*) | share of the replicas that have \
 learned, and that live, over the epochs |
-| `accuracy`, `loss` | medians and quartiles over the replicas, over the epochs |
+| `{score}`, `loss` | medians and quartiles over the replicas, over the epochs |
 | `gradient_mean_abs`, `gradient_norm`, `gradient_zero_share`, `probe_gradient_mean_abs` | a chart for each layer: \
 medians over the replicas that live at that epoch |
 | `gradient_profile`, `gradient_profile_log10` | the same gradient across the layers: **the step is the layer**, from \
@@ -27,11 +28,12 @@ failed for each cause. The replicas are in the table `replicas.csv`. Select cell
 `tags.effect = 'helps'`."""
 
 
-def guide(variants: Sequence[str], pair: Sequence[str], registered_model: str) -> str:
+def guide(variants: Sequence[str], pair: Sequence[str], registered_model: str, final: str) -> str:
     """The description.
 
     Args:
         variants: all of params.yaml. pair: the two that are set side by side, if any.
+        final: the score that decides, such as `test_accuracy`.
     """
     first, second = pair or (variants[0], variants[-1])
     parts = [
@@ -45,13 +47,13 @@ def guide(variants: Sequence[str], pair: Sequence[str], registered_model: str) -
         "*Experiments and earlier recipes too*, with what matters most first. To choose others, search "
         f"`{search_for(CURRENT)}` for the variants alone and leave the eye open at, say, `{first}` and `{second}`: the "
         "charts lay one over the other. Or tick both and press *Compare*.",
-        CHARTS,
-        "A replica *learned* if its final test accuracy is above the threshold. It *lives* as long as no layer is "
-        "dead, that is, zero on every training input: through a dead layer no gradient passes, so gradients are those "
-        "of living replicas, and a line ends where none lives.",
+        CHARTS.format(score=final.partition("_")[2]),
+        f"A replica *learned* if its final {score_in_words(final)} is above the threshold. It *lives* as long as "
+        "no layer is dead, that is, zero on every training input: through a dead layer no gradient passes, so "
+        "gradients are those of living replicas, and a line ends where none lives.",
         "**Replicas** have what they reached and the evidence as metrics, the recipe and the seed as parameters, "
         "`outcome` and `cause` as tags. Select some and press *Compare* for parallel coordinates (`hidden_layers`, "
-        "`test_accuracy`, `learned`), scatter and box plots. Searches:",
+        f"`{final}`, `learned`), scatter and box plots. Searches:",
         "\n".join(f"* {what}: `{search}`" for what, search in searches(first).items()),
         f"**The best model** is registered as `{registered_model}` with the alias `best`.",
     ]

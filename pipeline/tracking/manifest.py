@@ -29,5 +29,5 @@ def remove_manifest(path: Path = MANIFEST) -> None:
 
 
 def save_manifest(published: dict[str, dict[str, str]], path: Path = MANIFEST) -> None:
-    """For each variant its fingerprint and its judgement; nothing that varies from machine to machine."""
+    """For each variant its fingerprint and its evaluation hash; nothing that varies from machine to machine."""
     save_json(published, path)

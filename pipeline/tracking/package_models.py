@@ -12,7 +12,7 @@ import numpy as np
 from pipeline.export import replica_models
 from pipeline.foundations.errors import reported_in_one_line
 from pipeline.foundations.tensorflow import keras
-from pipeline.history.files import load_scaling
+from pipeline.history.files import load_recipe
 from pipeline.tracking import store  # noqa: F401 -- sets MLflow's environment before MLflow is imported
 
 import mlflow.keras  # isort: skip
@@ -41,7 +41,7 @@ def package(model: keras.Model, columns: Sequence[str], folder: Path) -> None:
 if __name__ == "__main__":
     with reported_in_one_line():
         for variant, replicas in json.load(sys.stdin).items():
-            columns = load_scaling(variant).names
+            columns = [each.name for each in load_recipe(variant).inputs]
             for folder, model in zip(replicas, replica_models(variant, list(replicas.values())), strict=True):
                 package(model, columns, Path(folder))
     os._exit(0)  # TensorFlow takes more than a second to take itself down, and somebody waits

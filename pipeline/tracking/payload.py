@@ -6,8 +6,8 @@ Metric names group by what stands before the last slash: the UI makes a section 
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipeline.data.tasks import Task
 from pipeline.diagnosis.causes import LEARNED, NO_CAUSE, outcome_colours
 from pipeline.diagnosis.remedies import helps
+from pipeline.evaluation.learned import score_in_words
 from pipeline.evaluation.variant import VariantEvaluation
 from pipeline.params.tracking import TrackingParams
 
@@ -33,7 +35,6 @@ JUDGED_BY = ("evaluation", "diagnosis")  # sections of params.yaml that say how 
 COLOUR = "mlflow.runColor"
 HISTORY = "history"  # the folder of artifacts that is of the training alone
 CURVE_EPOCHS = 250  # of a curve, at most: the UI draws some 320 points, whatever is stored
-CURVE_SERIES = ("train_accuracy", "test_accuracy", "train_loss", "test_loss")
 PROFILE = "probe_gradient_mean_abs_median"
 
 
@@ -59,13 +60,13 @@ class Parameters:
 
 @dataclass(frozen=True)
 class ReplicaPayload:
-    """A child run."""
+    """A child run. score: the final value of the score that decides, on the judged part."""
 
     name: str
     params: dict[str, str]
     tags: dict[str, str]
     points: list[Point]
-    test_accuracy: float
+    score: float
 
 
 @dataclass(frozen=True)
@@ -73,14 +74,17 @@ class VariantPayload:
     """A parent run, and its replicas.
 
     fingerprint: of what was trained and what came of it; another one is another run.
-    judgement: of what the evaluation says of it; another one is another run too.
+    evaluation_hash: of what the evaluation says of it; another one is another run too.
+    final: what the replicas' score is called, such as `test_accuracy`. use: what a model of it takes and gives.
     images: the figures that the UI is to set beside those of other runs. models: which replicas MLflow gets as Keras
         models, by name.
     """
 
     variant: str
     fingerprint: str
-    judgement: str
+    evaluation_hash: str
+    final: str
+    use: str
     parameters: Parameters
     description: str
     points: list[Point]
@@ -91,13 +95,13 @@ class VariantPayload:
 
     @property
     def best(self) -> ReplicaPayload:
-        """The replica with the highest final test accuracy, of equals the first."""
-        return max(self.replicas, key=lambda replica: replica.test_accuracy)
+        """The replica with the highest score, of equals the first."""
+        return max(self.replicas, key=lambda replica: replica.score)
 
     @property
     def hashes(self) -> dict[str, str]:
         """What the manifest says of it."""
-        return {"fingerprint": self.fingerprint, "judgement": self.judgement}
+        return {"fingerprint": self.fingerprint, "evaluation_hash": self.evaluation_hash}
 
 
 @dataclass(frozen=True)
@@ -118,13 +122,15 @@ class VariantFiles:
 class Source:
     """Of what a variant's content is made: enough to tell whether it is published already.
 
-    trained: all parameters of the training by section, the resolved `variant` among them. judged: of the judgement.
+    trained: all parameters of the training by section, the resolved `variant` among them. judged: of the evaluation.
+    inputs: the names of the columns that a model takes.
     """
 
     variant: str
     trained: Mapping[str, Mapping[str, Any]]
     judged: Mapping[str, Mapping[str, Any]]
     files: VariantFiles
+    inputs: tuple[str, ...]
 
     @cached_property
     def fingerprint(self) -> str:
@@ -133,8 +139,8 @@ class Source:
 
 
 def not_published(sources: Iterable[Source], manifest: Mapping[str, Mapping[str, str]]) -> set[str]:
-    """The variants whose training MLflow does not hold yet, as far as the manifest can tell. Another judgement of the
-    same training needs no new models."""
+    """The variants whose training MLflow does not hold yet, as far as the manifest can tell. Another evaluation of
+    the same training needs no new models."""
     return {each.variant for each in sources if manifest.get(each.variant, {}).get("fingerprint") != each.fingerprint}
 
 
@@ -151,16 +157,28 @@ def assemble(
     return VariantPayload(
         variant=variant,
         fingerprint=source.fingerprint,
-        judgement=digest({**tracking.model_dump(), **source.judged}, files.judged),
+        evaluation_hash=digest({**tracking.model_dump(), **source.judged}, files.judged),
+        final=evaluation.final,
+        use=use(evaluation.task, source.inputs),
         parameters=parameters(source.trained, source.judged),
         description=description(variant, evaluation),
         points=variant_points(evaluation, tracking),
         replicas=[
-            replica_payload(row, {"variant": variant, **own}, seed) for row in evaluation.replicas.to_dict("records")
+            replica_payload(row, evaluation.final, {"variant": variant, **own}, seed)
+            for row in evaluation.replicas.to_dict("records")
         ],
         artifacts=files.artifacts,
         images=files.images,
         models=models,
+    )
+
+
+def use(task: Task, inputs: Sequence[str]) -> str:
+    """What a model takes and gives (Markdown)."""
+    columns = ", ".join(f"`{name}`" for name in inputs)
+    return (
+        f"Takes raw rows, a table with the columns {columns}: their scaling is the model's first layer. "
+        f"Gives {task.says()}, float32 [row, {task.outputs}]."
     )
 
 
@@ -198,14 +216,20 @@ def _flat(value: Any, path: tuple[str, ...]) -> Iterator[tuple[str, str]]:
 def description(variant: str, evaluation: VariantEvaluation) -> str:
     """The verdict, and the result in two sentences (Markdown)."""
     metrics, diagnosis = evaluation.metrics, evaluation.diagnosis
-    learned, accuracy, living = metrics["learned"], metrics["test_accuracy"], metrics["living"]
-    low, high = (100 * end for end in learned["interval"])
+    (count, total), score, living = evaluation.learned, metrics.scores[evaluation.final], metrics.living
+    low, high = (100 * end for end in metrics.learned.interval)
+    reached = (
+        ""
+        if score.median is None
+        else (
+            f", with a median {score_in_words(evaluation.final)} of {score.median:.3f} "
+            f"(quartiles {score.q25:.3f} to {score.q75:.3f})"
+        )
+    )
     return (
-        f"**{variant}: {learned['count']} of {metrics['replicas']} replicas learned** "
-        f"(95% interval {low:.0f} to {high:.0f}%), with a median test accuracy of {accuracy['median']:.3f} "
-        f"(quartiles {accuracy['q25']:.3f} to {accuracy['q75']:.3f}).\n\n"
+        f"**{variant}: {count} of {total} replicas learned** (95% interval {low:.0f} to {high:.0f}%){reached}.\n\n"
         f"{diagnosis.verdict}{helps(diagnosis.remedies)}\n\n"
-        f"{living['at_start']} of them had no dead layer before training and {living['at_end']} at its end; "
+        f"{living.at_start} of them had no dead layer before training and {living.at_end} at its end; "
         "gradient statistics are medians over those living at each epoch, whose share is `alive_share`."
     )
 
@@ -215,23 +239,24 @@ def variant_points(evaluation: VariantEvaluation, params: TrackingParams) -> lis
     huge number."""
     metrics, curves, layers = evaluation.metrics, evaluation.curves, evaluation.layers
     points = [
-        Point("learned_rate", metrics["learned"]["rate"]),
-        Point("learned_rate_low", metrics["learned"]["interval"][0]),
-        Point("learned_rate_high", metrics["learned"]["interval"][1]),
-        Point("diverged", metrics["diverged"]),
+        Point("learned_rate", metrics.learned.rate),
+        Point("learned_rate_low", metrics.learned.interval.low),
+        Point("learned_rate_high", metrics.learned.interval.high),
+        Point("diverged", metrics.diverged),
     ]
-    for name in ("test_accuracy", "train_accuracy", "epochs_to_learn"):
-        points += [Point(f"{name}_{key}", value) for key, value in metrics[name].items() if value is not None]
-    points += [Point(f"outcomes/{cause}", count) for cause, count in metrics["outcomes"].items()]
+    for name, spread in {**metrics.scores, "epochs_to_learn": metrics.epochs_to_learn}.items():
+        points += [Point(f"{name}_{key}", value) for key, value in asdict(spread).items() if value is not None]
+    points += [Point(f"outcomes/{cause}", count) for cause, count in metrics.outcomes.items()]
     points += _series(curves, "learned_share", "learned_share")
     points += _series(curves, "alive_share", "alive_share")
-    for name in CURVE_SERIES:
-        part, kind = name.split("_")
-        for quartile in ("median", "q25", "q75"):
-            points += _series(curves, f"{name}_{quartile}", f"{kind}/{part}_{quartile}")
+    for score in metrics.scores:
+        part, _, kind = score.partition("_")
+        for name in (kind, "loss"):
+            for quartile in ("median", "q25", "q75"):
+                points += _series(curves, f"{part}_{name}_{quartile}", f"{name}/{part}_{quartile}")
     recorded = np.unique(layers.epoch)
     for layer, rows in layers[layers.epoch.isin(log_spaced(recorded, params.layer_epochs))].groupby("layer"):
-        for name in LAYER_SERIES:
+        for name in (name for name in LAYER_SERIES if f"{name}_median" in rows):
             points += _series(rows, f"{name}_median", f"{name}/layer_{layer:02d}")
     for epoch in log_spaced(recorded, params.profile_epochs):
         points += _profile(layers[layers.epoch == epoch], int(epoch))
@@ -266,7 +291,7 @@ def log_spaced(epochs: np.ndarray, count: int) -> np.ndarray:
     return epochs[np.unique(np.round(wanted).astype(int)) - 1]
 
 
-def replica_payload(row: Mapping[str, Any], params: Mapping[str, str], seed: int) -> ReplicaPayload:
+def replica_payload(row: Mapping[str, Any], final: str, params: Mapping[str, str], seed: int) -> ReplicaPayload:
     """A replica's run, from its row of the evaluation's table and its variant's parameters.
 
     All numbers of the row are metrics, the evidence too: box plots and parallel coordinates take nothing else.
@@ -280,5 +305,5 @@ def replica_payload(row: Mapping[str, Any], params: Mapping[str, str], seed: int
         params={**params, "seed": str(seed), "replica": str(row["replica"])},
         tags={"outcome": outcome, "cause": cause, COLOUR: colour},
         points=[Point(key, value) for key, value in values.items() if math.isfinite(value)],
-        test_accuracy=float(row["test_accuracy"]),
+        score=float(row[final]),
     )

@@ -1,8 +1,8 @@
 """Bring an MLflow store to hold what the files say: idempotent, and correct after a kill at any moment.
 
-A run is found by its fingerprint and its judgement, never by its id. It carries the tag `pipeline.complete` only when
-all of it is written: one without is what a crash left, and is deleted and written anew. Nothing that is written is ever
-changed but tags that say which run is current: another judgement of the same training is another run, which links to
+A run is found by its fingerprint and its evaluation hash, never by its id. It carries the tag `pipeline.complete` only
+when all of it is written: one without is what a crash left, and is deleted and written anew. Nothing that is written is
+ever changed but tags that say which run is current: another evaluation of the same training is another run, which links to
 the models and the history of the first one.
 
 The experiment's description, its views and the best model's registration follow the repository's params.yaml. DVC's
@@ -28,11 +28,11 @@ from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_GIT_COMMIT, 
 
 from pipeline.params.tracking import TrackingParams
 from pipeline.tracking import current, images, registry, store
-from pipeline.tracking.best import MODEL, USE, Best, choose
+from pipeline.tracking.best import MODEL, Best, choose
 from pipeline.tracking.guide import STUDIES_GUIDE, guide
 from pipeline.tracking.packaging import Packages
 from pipeline.tracking.payload import HISTORY, Parameters, VariantPayload
-from pipeline.tracking.tags import COMPLETE, DESCRIPTION, EXPERIMENT, FINGERPRINT, HISTORY_OF, JUDGEMENT, VARIANT
+from pipeline.tracking.tags import COMPLETE, DESCRIPTION, EVALUATION_HASH, EXPERIMENT, FINGERPRINT, HISTORY_OF, VARIANT
 from pipeline.tracking.views import views
 from pipeline.tracking.writing import NewRun, log, write
 
@@ -61,7 +61,9 @@ def publish(
         done, run_ids = publisher.bring(contents, datasets, packages)
         publisher.arrange({content.variant: content.parameters for content in contents}, pair)
         if not _in_experiment():
-            description = guide([content.variant for content in contents], pair, params.registered_model)
+            description = guide(
+                [content.variant for content in contents], pair, params.registered_model, contents[0].final
+            )
             publisher.describe({DESCRIPTION: description, **views(contents, pair)})
             best = choose(contents)
             if best is not None:
@@ -152,7 +154,7 @@ class Publisher:
             if COMPLETE not in run.data.tags:
                 self._delete(run)
         for run in found:
-            if COMPLETE in run.data.tags and run.data.tags.get(JUDGEMENT) == content.judgement:
+            if COMPLETE in run.data.tags and run.data.tags.get(EVALUATION_HASH) == content.evaluation_hash:
                 if self._is_whole(run, content):
                     return run.info.run_id
                 self._delete(run)
@@ -172,7 +174,7 @@ class Publisher:
         return {replica.name for replica in content.replicas} <= replicas and models <= self._linked(run).keys()
 
     def _whole_run_of(self, content: VariantPayload) -> Run | None:
-        """A whole run of the same training, under whatever judgement."""
+        """A whole run of the same training, under whatever evaluation."""
         complete = [run for run in self._of_training(content) if COMPLETE in run.data.tags]
         return next((run for run in complete if self._is_whole(run, content)), None)
 
@@ -201,14 +203,14 @@ class Publisher:
     def log_models(self, run_id: str, content: VariantPayload, packages: Packages) -> dict[str, str]:
         """Write the models of a run; their ids by name."""
         folders = {f"{content.variant}_{name}": path for name, path in packages.folders(content.variant).items()}
-        return {name: self._log_model(run_id, name, path, content.parameters.trained) for name, path in folders.items()}
+        return {name: self._log_model(run_id, name, path, content) for name, path in folders.items()}
 
     def finish(self, run_id: str, content: VariantPayload, models: Mapping[str, str]) -> None:
         """Link a run to its models, ids by name; only then is it whole."""
         if models:
             self._client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0) for model_id in models.values()])
         self._client.set_terminated(run_id)
-        log(self._client, run_id, tags={JUDGEMENT: content.judgement, COMPLETE: "true"})
+        log(self._client, run_id, tags={EVALUATION_HASH: content.evaluation_hash, COMPLETE: "true"})
 
     def _log_artifacts(self, run_id: str, artifacts: Mapping[str, Sequence[Path]], figures: Sequence[Path]) -> None:
         for folder, paths in artifacts.items():
@@ -220,14 +222,14 @@ class Publisher:
                     shutil.copyfile(path, Path(place) / name)
             self._client.log_artifacts(run_id, place, images.FOLDER)
 
-    def _log_model(self, run_id: str, name: str, folder: Path, params: dict[str, str]) -> str:
+    def _log_model(self, run_id: str, name: str, folder: Path, content: VariantPayload) -> str:
         model = self._client.create_logged_model(
             self._experiment_id,
             name=name,
             source_run_id=run_id,
-            params=params,
+            params=content.parameters.trained,
             model_type="keras",
-            tags={DESCRIPTION: f"The network of {name.replace('_', ' ')} replica. {USE}"},
+            tags={DESCRIPTION: f"The network of {name.replace('_', ' ')} replica. {content.use}"},
         )
         self._client.log_model_artifacts(model.model_id, str(folder))
         self._client.finalize_logged_model(model.model_id, "READY")

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.diagnosis.causes import outcome_names
+from pipeline.evaluation.study import score_column
 from pipeline.tracking.payload import Parameters, Point, ReplicaPayload, VariantPayload, digest, flattened
 
 NUMBERS = (
@@ -19,7 +20,6 @@ NUMBERS = (
     "difference_low",
     "difference_high",
     "extra_epochs",
-    "test_accuracy_median",
     "epochs_to_learn_median",
 )
 
@@ -42,19 +42,21 @@ def assemble_study(
     return VariantPayload(
         variant=name,
         fingerprint=digest({"study": name, "cells": recipes}, data),
-        judgement=digest({}, [path for paths in artifacts.values() for path in paths]),
+        evaluation_hash=digest({}, [path for paths in artifacts.values() for path in paths]),
+        final=score_column(cells).removesuffix("_median"),
+        use="",
         parameters=Parameters({"study": name, "cells": str(len(cells))}, {}),
         description=answer,
         points=[Point(f"cells/{effect}", count) for effect, count in counts.items()],
-        replicas=[_cell(row, recipes[row["cell"]], name) for row in cells.to_dict("records")],
+        replicas=[_cell(row, score_column(cells), recipes[row["cell"]], name) for row in cells.to_dict("records")],
         artifacts={folder: list(paths) for folder, paths in artifacts.items()},
         images=list(artifacts["figures"]),
         models={},
     )
 
 
-def _cell(row: Mapping[str, Any], recipe: Mapping[str, Any], study: str) -> ReplicaPayload:
-    values = {name: float(row[name]) for name in NUMBERS}
+def _cell(row: Mapping[str, Any], score: str, recipe: Mapping[str, Any], study: str) -> ReplicaPayload:
+    values = {name: float(row[name]) for name in (*NUMBERS, score)}
     values |= {f"outcomes/{outcome}": float(row[outcome]) for outcome in outcome_names()}
     tags = {"effect": str(row["effect"]), "changes": "" if pd.isna(row["changes"]) else str(row["changes"])}
     return ReplicaPayload(
@@ -62,7 +64,7 @@ def _cell(row: Mapping[str, Any], recipe: Mapping[str, Any], study: str) -> Repl
         params={"study": study, "cell": str(row["cell"]), **flattened(recipe["variant"]), **_budget(recipe)},
         tags=tags,
         points=[Point(key, value) for key, value in values.items() if math.isfinite(value)],
-        test_accuracy=float(row["test_accuracy_median"]),
+        score=float(row[score]),
     )
 
 

@@ -4,7 +4,7 @@ from typing import Final
 
 VARIANT: Final = "pipeline.variant"
 FINGERPRINT: Final = "pipeline.fingerprint"  # of what was trained and what came of it
-JUDGEMENT: Final = "pipeline.judgement"  # of what the evaluation says of it
+EVALUATION_HASH: Final = "pipeline.evaluation_hash"  # of what the evaluation says of it
 COMPLETE: Final = "pipeline.complete"  # all of the run is written
 HISTORY_OF: Final = "pipeline.history_of"  # the run that has the history of the same training
 CURRENT: Final = "pipeline.current"  # it is what params.yaml says now

@@ -14,14 +14,14 @@ from pipeline.tracking.tags import COMPLETE, CURRENT, PAIR, search_for
 
 PREFIX = "mlflow.sharedViewState."
 ALL, OF_PAIR, EVERYTHING = "all-variants", "pair", "everything"  # the keys by which addresses name them
-FIRST = ("learned_share", "alive_share", "accuracy/test_median", "accuracy/test_q75")
-COLUMNS = ("metrics.`learned_rate`", "metrics.`test_accuracy_median`", "params.`hidden_layers`", "params.`activation`")
+FIRST = ("learned_share", "alive_share")
+COLUMNS = ("metrics.`learned_rate`", "metrics.`{final}_median`", "params.`hidden_layers`", "params.`activation`")
 
 
 def views(contents: Sequence[VariantPayload], pair: Sequence[str]) -> dict[str, str]:
     """The tags: views of all variants as params.yaml has them, of the pair alone where there is one, and of every
     recipe, experiments' too."""
-    charts = _charts(contents)
+    charts = {**_charts(contents), "selectedColumns": [each.format(final=contents[0].final) for each in COLUMNS]}
     made = {ALL: _view("All variants", search_for(CURRENT), charts)}
     if pair:
         made[OF_PAIR] = _view(" against ".join(pair), search_for(PAIR), charts)
@@ -32,7 +32,7 @@ def views(contents: Sequence[VariantPayload], pair: Sequence[str]) -> dict[str, 
 def _view(name: str, search: str, charts: dict[str, Any]) -> str:
     # What is current first; beyond ten the UI would hide runs.
     first = {"orderByKey": f"tags.`{CURRENT}`", "orderByAsc": False, "runsHiddenMode": "FIRST_20_RUNS"}
-    state = {"searchFilter": search, "selectedColumns": COLUMNS, **first, **charts}
+    state = {"searchFilter": search, **first, **charts}
     # A view carries its times: fixed, so that writing it again changes nothing.
     return json.dumps({"name": name, "createdAt": 1, "updatedAt": 1, "state": json.dumps(state)})
 
@@ -43,7 +43,7 @@ def _charts(contents: Sequence[VariantPayload]) -> dict[str, Any]:
     figures = sorted({path.stem for content in contents for path in content.images})
     profiles = [sorted(key for key in keys if key.startswith(f"gradient_profile{scale}/")) for scale in ("_log10", "")]
     lines = {
-        "Learned and alive": [key for key in FIRST if key in keys],
+        "Learned and alive": [key for key in (*FIRST, *_score_charts(contents[0])) if key in keys],
         "Gradient by layer, log10": profiles[0],
         "Gradient by layer": profiles[1],
     }
@@ -66,6 +66,12 @@ def _charts(contents: Sequence[VariantPayload]) -> dict[str, Any]:
         "isAccordionReordered": True,
         "globalLineChartConfig": {"xAxisKey": "step", "lineSmoothness": 0, "selectedXAxisMetricKey": ""},
     }
+
+
+def _score_charts(content: VariantPayload) -> tuple[str, str]:
+    """Median and upper quartile of the score that decides, as `payload.variant_points` names them."""
+    part, _, score = content.final.partition("_")
+    return f"{score}/{part}_median", f"{score}/{part}_q75"
 
 
 def _section(name: str, columns: int, height: int) -> dict[str, Any]:

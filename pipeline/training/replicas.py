@@ -1,8 +1,8 @@
 """Train all replicas of a variant, chunk by chunk, and record what happened.
 
-There are two ways, and the variant decides. `dense` is for plain stacks of dense layers with a common activation and
-optimizer: compiled loops over samples, some seven times faster at five layers of five units. `stacked` is for all else
-that Keras can say. The tests hold one to the other, and the second to Keras itself.
+There are two trainers, and the variant decides. `compiled` is for plain stacks of dense layers with a common activation
+and optimizer: compiled loops over samples, some seven times faster at five layers of five units. `stacked` trains every
+variant that params.yaml can describe. The tests compare one with the other, and the second with Keras itself.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,24 +11,25 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from pipeline.data.points import Split
+from pipeline.data.samples import Split
 from pipeline.foundations.errors import UserError
 from pipeline.history import record as history
 from pipeline.params.training import TrainingParams
 from pipeline.params.variants import VariantParams
-from pipeline.training.chunk import Chunk, OnEpoch, Trainer, recorded_epochs
-from pipeline.training.compiled.stack import dense_stack
+from pipeline.training.compiled.eligible import dense_stack
 from pipeline.training.machine import cores, memory
+from pipeline.training.recorded_epochs import recorded_epochs
+from pipeline.training.trainer import Chunk, OnEpoch, Trainer, curve_names, has_surface
 
 
 @dataclass(frozen=True)
 class Trained:
     """All replicas of a variant after training.
 
-    history: see the history room.
+    history: see `history.record`.
     weights: every variable by path, float32 [replica, *shape].
-    predictions: probability of label 1 over (replica, train_sample), (replica, test_sample) and, where there are two
-        inputs, over the grid (replica, x2, x1).
+    predictions: `train_prediction` over (replica, train_sample, output), the same of every other part, and where there
+        are two inputs `surface` over the grid (replica, x2, x1, output).
     pretraining: its history, if there was any; epoch 0 of `history` comes after it.
     """
 
@@ -40,7 +41,7 @@ class Trained:
 
 def trainer_of(variant: VariantParams, name: str, split: Split, params: TrainingParams, threads: int) -> Trainer:
     """The fastest that trains this variant exactly."""
-    stack = dense_stack(variant, split.inputs)
+    stack = dense_stack(variant, split.inputs, split.task)
     if stack is not None:
         from pipeline.training.compiled.trainer import DenseTrainer
 
@@ -70,18 +71,18 @@ def train(
 
     Args:
         name: the variant's name, for the model and for error messages.
-        on_epoch: told of epochs done, those of pre-training too: how many, summed over replicas.
+        on_epoch: called with the number of epochs just trained, summed over replicas; those of pre-training too.
         replicas: which to train; all of them, 0, 1, ..., by default.
-        threads: how many replicas may be trained at a time, where that is done one by one; this process's cores by
+        threads: how many replicas may be trained at a time where they are trained one by one; this process's cores by
             default. No result depends on it.
-        choose: what makes the trainer.
+        choose: makes the trainer.
 
     Raises:
         UserError: Keras does not know a name in `variant`, it cannot be trained exactly, or what is recorded does not
             fit into this machine's memory.
     """
     indices = list(range(params.replicas)) if replicas is None else list(replicas)
-    _expect_room(variant, split, params, len(indices))
+    _expect_memory(variant, split, params, len(indices))
     trainer = choose(variant, name, split, params, threads or cores())
     histories, predictions, weights, before = [], [], [], []
     for start in range(0, len(indices), params.chunk):
@@ -102,16 +103,23 @@ def train(
     )
 
 
-def _expect_room(variant: VariantParams, split: Split, params: TrainingParams, replicas: int) -> None:
-    """Where memory is handed out before it is there, a process is killed for want of it, and cannot say why."""
-    layers, samples = variant.hidden_layers + 1, len(split.train) + len(split.test)
+def _expect_memory(variant: VariantParams, split: Split, params: TrainingParams, replicas: int) -> None:
+    """Checked before, for where a system promises more memory than it has, it kills the process without a word.
+
+    Raises:
+        UserError: the record needs more than this machine has.
+    """
+    outputs = split.task.outputs
+    layers, samples = variant.hidden_layers + 1, sum(len(part) for part in split.parts.values())
     bins = len(history.GRADIENT_EDGES) + len(history.WEIGHT_EDGES) + 2 if params.histograms else 0
     by_layer = len(history.LAYER_VALUES) + len(history.SLOPE_FRACTIONS)
-    entries = (params.epochs + 1) * len(history.CURVES) + len(recorded_epochs(params)) * layers * by_layer
-    surface = params.surface_resolution**2 if split.inputs == 2 else 0
-    weights = variant.units * (split.inputs + 1 + (variant.units + 1) * (layers - 2) + 1)
+    entries = (params.epochs + 1) * len(curve_names(split)) + len(recorded_epochs(params)) * layers * by_layer
+    surface = params.surface_resolution**2 if has_surface(split) else 0
+    weights = variant.units * (split.inputs + 1 + (variant.units + 1) * (layers - 2) + outputs)
     # Counts of histograms are whole numbers of a byte at least, all else is of four.
-    needed = replicas * (4 * (entries + samples + surface + weights) + len(recorded_epochs(params)) * layers * bins)
+    needed = replicas * (
+        4 * (entries + outputs * (samples + surface) + weights) + len(recorded_epochs(params)) * layers * bins
+    )
     there = memory()
     if there is not None and needed > there:
         raise UserError(
@@ -128,19 +136,17 @@ def _joined(parts: list) -> xr.Dataset:
 def _history(
     chunk: Chunk, replicas: Sequence[int], trainer: Trainer, split: Split, params: TrainingParams
 ) -> xr.Dataset:
-    architecture = history.Architecture(trainer.units, trainer.bypassed)
-    return history.assemble(
-        replicas, recorded_epochs(params), chunk.curves, chunk.layer_values, architecture, split.train.constant_loss
-    )
+    epochs, losses = recorded_epochs(params), split.constant_losses
+    return history.assemble(replicas, epochs, chunk.curves, chunk.layer_values, trainer.layers, split.task, losses)
 
 
 def _predictions(chunk: Chunk, replicas: Sequence[int], split: Split, resolution: int) -> xr.Dataset:
     predictions = xr.Dataset(coords={"replica": np.asarray(replicas, np.int32)})
-    for part in ("train", "test"):
-        predictions[f"{part}_probability"] = (("replica", f"{part}_sample"), chunk.probabilities[part])
-    if "surface" in chunk.probabilities:
+    for part in split.parts:
+        predictions[f"{part}_prediction"] = (("replica", f"{part}_sample", "output"), chunk.predictions[part])
+    if "surface" in chunk.predictions:
         x1, x2 = split.surface_axes(resolution)
         predictions = predictions.assign_coords(x1=x1, x2=x2)
-        surface = chunk.probabilities["surface"].reshape(len(replicas), resolution, resolution)
-        predictions["surface"] = (("replica", "x2", "x1"), surface)
+        surface = chunk.predictions["surface"].reshape(len(replicas), resolution, resolution, -1)
+        predictions["surface"] = (("replica", "x2", "x1", "output"), surface)
     return predictions

@@ -1,15 +1,17 @@
 """Whether a variant can be trained, known before any is: Keras's objects are made, and draw or step once."""
 
+from pipeline.data.tasks import Task
 from pipeline.foundations.errors import UserError
 from pipeline.models import uniform
 from pipeline.params.variants import VariantParams
-from pipeline.training.compiled.stack import dense_stack
+from pipeline.training.compiled.eligible import dense_stack
 
 SMALL = {"hidden_layers": 2, "units": 4}  # enough for every object to be used, and quick whatever the variant's size
 
 
-def expect_trainable(variant: VariantParams, inputs: int, path: str) -> None:
-    """Costs nothing where the compiled way trains the variant and draws its weights, which knows all that it is told.
+def expect_trainable(variant: VariantParams, inputs: int, task: Task, path: str) -> None:
+    """Costs nothing where the compiled loops train the variant and its weights are drawn without Keras: every name is
+    then known.
 
     Args:
         inputs: number of inputs.
@@ -18,19 +20,19 @@ def expect_trainable(variant: VariantParams, inputs: int, path: str) -> None:
     Raises:
         UserError: Keras does not know a name or an argument, or the variant cannot be trained exactly.
     """
-    if _is_plain(variant, inputs):
+    if _is_plain(variant, inputs, task):
         return
     # Here, for TensorFlow takes seconds to import.
     from pipeline.models import keras_objects, network
 
     try:
-        network.build(variant.model_copy(update=SMALL), inputs, "small")
+        network.build(variant.model_copy(update=SMALL), inputs, task, "small")
         keras_objects.optimizer(variant.optimizer, "variants.small.optimizer")
     except UserError as error:
         raise UserError(f"{path}{str(error).removeprefix('variants.small')}") from None
 
 
-def _is_plain(variant: VariantParams, inputs: int) -> bool:
+def _is_plain(variant: VariantParams, inputs: int, task: Task) -> bool:
     specs = (variant.kernel_initializer, variant.output_kernel_initializer)
     drawn = all(uniform.limits(spec, (inputs, variant.units)) is not None for spec in specs)
-    return drawn and dense_stack(variant, inputs) is not None
+    return drawn and dense_stack(variant, inputs, task) is not None

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from pipeline.data.points import Points, Split
+from pipeline.data.samples import Samples, Split
+from pipeline.data.tasks import Task
 from pipeline.params.training import TrainingParams
 from pipeline.params.variants import VariantParams
 from pipeline.training.replicas import train
@@ -34,9 +35,9 @@ TRAINING = {
 
 def warm_up() -> None:
     """Train the smallest network on two points: the loops are the same for every variant."""
-    points = Points(np.eye(2), np.array([0, 1]))
+    points = Samples(np.eye(2), np.array([0, 1]))
     variant, training = VariantParams.model_validate(VARIANT), TrainingParams.model_validate(TRAINING)
-    train(variant, "smallest", Split(points, points), training)
+    train(variant, "smallest", Split(Task("binary", ("0", "1")), points, points), training)
 
 
 if __name__ == "__main__":

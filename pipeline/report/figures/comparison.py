@@ -7,22 +7,25 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from pipeline.data.tasks import Task
 from pipeline.diagnosis.causes import LEARNED, outcome_colours, outcome_names, spelled
 from pipeline.diagnosis.verdict import learn
+from pipeline.evaluation.learned import Rule
 from pipeline.foundations.colours import BLACK, DARK_GREY, GREY, LIGHT, VARIANTS
+from pipeline.report.figures.scores import axis_label, lowest_shown
 from pipeline.report.figures.style import dress, figure, headed
 
 NARROW = 0.03  # of all replicas: a narrower part of a bar holds no number
 PAIR_STYLES = ("-", "--")
-GUESSING = 0.5  # accuracy of two classes of one size
 BELOW = 0.22  # where in the bar the interval lies, so that it crosses no number
 
 
 def outcome_bars(wide: pd.DataFrame, outcomes: Mapping[str, Mapping[str, int]]) -> Figure:
-    """What became of the replicas, a bar a variant: learned, with its Wilson 95% interval, then each cause.
+    """What became of the replicas, one bar per variant: learned, with its Wilson 95% interval, then each cause.
 
     Args:
-        wide: the comparison's table, a row a variant. outcomes: for each variant how many replicas have each outcome.
+        wide: the comparison's table, one row per variant.
+        outcomes: for each variant how many replicas have each outcome.
     """
     drawn = headed(figure(9.4, 1.7 + 0.46 * len(wide)), "How often does each network learn, and why does it not?")
     axes = drawn.subplots()
@@ -66,15 +69,15 @@ def _number(axes: Axes, x: float, row: int, count: int, ground: str) -> None:
 
 
 def pair_over_epochs(
-    curves: pd.DataFrame, finals: Mapping[str, np.ndarray], threshold: float, colours: Mapping[str, str]
+    curves: pd.DataFrame, finals: Mapping[str, np.ndarray], task: Task, rule: Rule, colours: Mapping[str, str]
 ) -> Figure:
     """Two variants: the learned and the living share over the epochs, and where every replica ended.
 
-    The median accuracy would hide the last: where most replicas guess, it says nothing of those that do not.
+    The median score would hide the last: where most replicas guess, it says nothing of those that do not.
 
     Args:
-        curves: the comparison's long table, a row a variant and epoch.
-        finals: final test accuracy of every replica of each of the two, [replica]. threshold: learned is above it.
+        curves: the comparison's long table, one row per variant and epoch.
+        finals: the final score of every replica of each of the two, [replica]. rule: when one has learned.
     """
     at_end = curves.groupby("variant").learned_share.last()
     learned = [f"{name}: {learn(round(at_end[name] * len(each)), len(each))}" for name, each in finals.items()]
@@ -88,23 +91,28 @@ def pair_over_epochs(
             axes.plot(line.epoch, shares, color=colours[name], linestyle=style, linewidth=1.8, label=name)
         axes.set_ylim(0, 102)
         dress(axes, "epoch", "replicas (%)", title)
-    _sorted_ends(ends, finals, threshold, colours)
+    _sorted_ends(ends, finals, task, rule, colours)
     handles = over_epochs[0].get_legend_handles_labels()
     drawn.legend(*handles, fontsize=10, loc="outside lower center", ncols=2, frameon=False)
     return drawn
 
 
-def _sorted_ends(axes: Axes, finals: Mapping[str, np.ndarray], threshold: float, colours: Mapping[str, str]) -> None:
-    """A step a replica, the worst first, so that the width of a plateau is the share of replicas that ended there."""
+def _sorted_ends(
+    axes: Axes, finals: Mapping[str, np.ndarray], task: Task, rule: Rule, colours: Mapping[str, str]
+) -> None:
+    """One step per replica, the worst first: the width of a plateau is the share of replicas that ended there."""
     for (name, values), style in zip(finals.items(), PAIR_STYLES, strict=True):
         edges = np.linspace(0, 100, len(values) + 1)
         axes.stairs(np.sort(values), edges, baseline=None, color=colours[name], linestyle=style, linewidth=1.8)
-    for value, text in ((GUESSING, "guessing"), (threshold, f"learned: above {threshold:g}")):
+    for value, text in (
+        (task.guessing(rule.score), "guessing"),
+        (rule.threshold, f"learned: above {rule.threshold:g}"),
+    ):
         axes.axhline(value, color=GREY, linewidth=1, linestyle=":")
         axes.text(1, value + 0.01, text, color=DARK_GREY, fontsize=9, va="bottom")
     axes.set_xlim(0, 100)
-    axes.set_ylim(min(0.4, *(float(values.min()) for values in finals.values())), 1)
-    dress(axes, "replicas (%), the worst first", "accuracy (share correct)", "final test accuracy, sorted")
+    axes.set_ylim(lowest_shown(task, rule.score, np.concatenate(list(finals.values()))), 1)
+    dress(axes, "replicas (%), the worst first", axis_label(rule.score), f"final test {rule.name}, sorted")
 
 
 def survival(curves: pd.DataFrame, depths: Mapping[str, int], colours: Mapping[str, str]) -> Figure:

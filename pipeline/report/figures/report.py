@@ -10,14 +10,16 @@ from enum import Enum, auto
 import xarray as xr
 from matplotlib.figure import Figure
 
-from pipeline.data.points import Points
+from pipeline.data.samples import Samples
+from pipeline.data.tasks import Task
 from pipeline.diagnosis.causes import outcomes
-from pipeline.evaluation import summary
+from pipeline.evaluation import ranking
 from pipeline.evaluation.comparison import Comparison
+from pipeline.evaluation.learned import Rule
 from pipeline.evaluation.variant import VariantEvaluation
 from pipeline.foundations.colours import of_variants
 from pipeline.params.comparison import ComparisonParams
-from pipeline.report.figures import accuracy, comparison, gradients, surfaces, weights
+from pipeline.report.figures import comparison, gradients, scores, surfaces, weights
 
 
 class Place(Enum):
@@ -36,17 +38,18 @@ class Compared:
     """All variants side by side; the maps hold the same variants in the same order.
 
     tables: of the comparison. chosen: what params.yaml wants compared.
-    threshold: test accuracy above which a replica learned. test: the points of the decision surfaces.
+    rule: when a replica has learned. test: the points of the decision surfaces.
     """
 
     tables: Comparison
     chosen: ComparisonParams
-    threshold: float
+    task: Task
+    rule: Rule
     hidden_layers: Mapping[str, int]
     evaluations: Mapping[str, VariantEvaluation]
     histories: Mapping[str, xr.Dataset]
     predictions: Mapping[str, xr.Dataset]
-    test: Points
+    test: Samples
 
     @property
     def colours(self) -> dict[str, str]:
@@ -91,24 +94,26 @@ def at(place: Place, names: Iterable[str]) -> list[ReportFigure]:
 
 
 def _outcomes(compared: Compared) -> Figure:
-    counts = {name: each.metrics["outcomes"] for name, each in compared.evaluations.items()}
+    counts = {name: each.metrics.outcomes for name, each in compared.evaluations.items()}
     return comparison.outcome_bars(compared.tables.variants, counts)
 
 
-def _accuracy(compared: Compared) -> Figure:
+def _scores(compared: Compared) -> Figure:
     replicas = {
-        name: accuracy.Replicas(compared.histories[name], list(outcomes(each.replicas)))
+        name: scores.Replicas(compared.histories[name], list(outcomes(each.replicas)))
         for name, each in compared.evaluations.items()
     }
-    return accuracy.test_accuracy_by_variant(replicas, compared.threshold)
+    return scores.final_score_by_variant(replicas, compared.rule)
 
 
 def _surfaces(compared: Compared) -> Figure | None:
-    """Only for data with two inputs; otherwise there is no plane to draw."""
-    if not all("surface" in each for each in compared.predictions.values()):
+    """Only for two classes of points in a plane."""
+    if compared.task.kind != "binary" or not all("surface" in each for each in compared.predictions.values()):
         return None
     chosen = {
-        name: surfaces.Chosen(each, *summary.at_percentiles(compared.histories[name], surfaces.PERCENTILES))
+        name: surfaces.Chosen(
+            each, *ranking.at_percentiles(compared.histories[name], compared.rule.score, surfaces.PERCENTILES)
+        )
         for name, each in compared.predictions.items()
     }
     return surfaces.surfaces_by_variant(chosen, compared.test)
@@ -116,14 +121,15 @@ def _surfaces(compared: Compared) -> Figure | None:
 
 def _pair(compared: Compared) -> Figure:
     pair = compared.chosen.pair or ()
-    finals = {name: compared.evaluations[name].replicas.test_accuracy.to_numpy(float) for name in pair}
-    return comparison.pair_over_epochs(compared.tables.curves, finals, compared.threshold, compared.colours)
+    both = {name: compared.evaluations[name] for name in pair}
+    finals = {name: each.replicas[each.final].to_numpy(float) for name, each in both.items()}
+    return comparison.pair_over_epochs(compared.tables.curves, finals, compared.task, compared.rule, compared.colours)
 
 
 def _pair_gradients(compared: Compared) -> Figure:
     both = {name: compared.evaluations[name] for name in compared.chosen.pair or ()}
     layers = {name: each.layers for name, each in both.items()}
-    counts = {name: each.metrics["replicas"] for name, each in both.items()}
+    counts = {name: each.metrics.replicas for name, each in both.items()}
     return gradients.gradients_of_pair(layers, counts, compared.colours)
 
 
@@ -147,7 +153,7 @@ FIGURES: tuple[ReportFigure, ...] = (
     ReportFigure(
         FROM_GENERATE,
         Place.ASKED,
-        "Scatter plot of the data: two noisy concentric circles, one a class",
+        "Scatter plot of the data, one colour and marker per class",
         draw=None,
     ),
     ReportFigure(
@@ -157,10 +163,10 @@ FIGURES: tuple[ReportFigure, ...] = (
         _outcomes,
     ),
     ReportFigure(
-        "accuracy",
+        "scores",
         Place.RESULTS,
-        "Small multiples: test accuracy of every replica over the epochs, coloured by what became of it",
-        _accuracy,
+        "Small multiples: the test score of every replica over the epochs, coloured by what became of it",
+        _scores,
     ),
     ReportFigure(
         "surfaces",
@@ -171,7 +177,7 @@ FIGURES: tuple[ReportFigure, ...] = (
     ReportFigure(
         "pair",
         Place.PAIR,
-        "Learned and living share of both over the epochs, and the final test accuracy of every replica, sorted",
+        "Learned and living share of both over the epochs, and the final score of every replica, sorted",
         _pair,
     ),
     ReportFigure(

@@ -6,7 +6,6 @@ from matplotlib.figure import Figure
 
 # From class 0 through "cannot say" to class 1: the classes' colours, paled so that points stand out.
 PROBABILITY = LinearSegmentedColormap.from_list("probability", ["#6FA9D2", "#F7F7F7", "#F2C14E"])
-CLASS_NAMES = ("0, outer circle", "1, inner circle")
 # One scale of mean |gradient| for every heat map, so that any two of them can be laid side by side.
 GRADIENT_RANGE = (1e-7, 1.0)
 

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
-from pipeline.data.points import Points
+from pipeline.data.samples import Samples
 from pipeline.foundations.colours import BLACK, CLASSES
 from pipeline.report.figures.style import PROBABILITY, dress, figure, headed
 
@@ -18,24 +18,25 @@ OUTLINED = 5  # area in square points above which a marker has an outline
 
 
 class Chosen(NamedTuple):
-    """The replicas of a variant at PERCENTILES of final test accuracy.
+    """The replicas of a variant at PERCENTILES of the final score.
 
-    predictions: with `surface` over (replica, x2, x1). positions: along the replica axis. accuracies: on the test set.
+    predictions: with `surface` over (replica, x2, x1, output). positions: along the replica axis. scores: on the test
+    set.
     """
 
     predictions: xr.Dataset
     positions: Sequence[int]
-    accuracies: Sequence[float]
+    scores: Sequence[float]
 
 
-def decision_surfaces(chosen: Chosen, test: Points, title: str) -> Figure:
-    """The predicted probability over the plane, with the test points; black: where it is one half."""
+def decision_surfaces(chosen: Chosen, test: Samples, title: str) -> Figure:
+    """The predicted probability over the plane, with the test points; black: where it is one half. For two classes."""
     drawn = headed(figure(3.4 * len(chosen.positions) + 0.8, 4.6), title)
     panels = drawn.subplots(1, len(chosen.positions), sharey=True, squeeze=False)[0]
-    for axes, percentile, position, accuracy in zip(panels, PERCENTILES, *chosen[1:], strict=True):
+    for axes, percentile, position, score in zip(panels, PERCENTILES, *chosen[1:], strict=True):
         image = _surface(axes, chosen.predictions, position)
         replica = int(chosen.predictions.replica[position])
-        label = f"{percentile}th percentile, accuracy {accuracy:.2f}\n(replica {replica})"
+        label = f"{percentile}th percentile, {score:.2f}\n(replica {replica})"
         _points(axes, test, 11)
         dress(axes, "x1 (scaled)", "x2 (scaled)" if axes is panels[0] else "", label)
         _square(axes)
@@ -44,20 +45,20 @@ def decision_surfaces(chosen: Chosen, test: Points, title: str) -> Figure:
     return drawn
 
 
-def surfaces_by_variant(variants: Mapping[str, Chosen], test: Points) -> Figure:
-    """Small multiples: a column a variant, a row a percentile, with each replica's test accuracy."""
+def surfaces_by_variant(variants: Mapping[str, Chosen], test: Samples) -> Figure:
+    """Small multiples: one column per variant, one row per percentile, with each replica's score on the test set."""
     rows = len(PERCENTILES)
     drawn = headed(
         figure(max(WIDE, 1.28 * len(variants) + 1.1), 1.42 * rows + 0.9),
-        "What each network predicts, and its test accuracy",
+        "What each network predicts, and its test score",
     )
     panels = drawn.subplots(rows, len(variants), sharex=True, sharey=True, squeeze=False)
     for column, (name, chosen) in enumerate(variants.items()):
-        for row, (position, accuracy) in enumerate(zip(*chosen[1:], strict=True)):
+        for row, (position, score) in enumerate(zip(*chosen[1:], strict=True)):
             axes = panels[row, column]
             image = _surface(axes, chosen.predictions, position)
             _points(axes, test, 1.5)
-            dress(axes, "", "", f"{name}\n{accuracy:.2f}" if row == 0 else f"{accuracy:.2f}")
+            dress(axes, "", "", f"{name}\n{score:.2f}" if row == 0 else f"{score:.2f}")
             axes.title.set_fontsize(9)
             _square(axes)
             axes.set_xticks([])
@@ -72,16 +73,16 @@ def surfaces_by_variant(variants: Mapping[str, Chosen], test: Points) -> Figure:
 
 def _surface(axes: Axes, predictions: xr.Dataset, position: int) -> QuadMesh:
     x1, x2 = predictions.x1.values, predictions.x2.values
-    surface = predictions.surface.isel(replica=position).values
+    surface = predictions.surface.isel(replica=position, output=0).values
     image = axes.pcolormesh(x1, x2, surface, cmap=PROBABILITY, vmin=0, vmax=1, shading="nearest", rasterized=True)
     if surface.min() < 0.5 < surface.max():
         axes.contour(x1, x2, surface, levels=[0.5], colors=BLACK, linewidths=1.4)
     return image
 
 
-def _points(axes: Axes, test: Points, size: float) -> None:
+def _points(axes: Axes, test: Samples, size: float) -> None:
     for value, marker in ((0, "o"), (1, "^")):
-        rows = test.inputs[test.labels == value]
+        rows = test.inputs[test.targets == value]
         drawn = axes.scatter(rows[:, 0], rows[:, 1], s=size, c=CLASSES[value], marker=marker, label=f"class {value}")
         drawn.set_edgecolor(BLACK)
         drawn.set_linewidth(0.3 if size > OUTLINED else 0)

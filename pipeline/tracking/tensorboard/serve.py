@@ -44,11 +44,12 @@ def write() -> str:
 
 def _runs(params: Params) -> Iterator[tuple[str, Iterable[Event]]]:
     for variant in params.variants:
-        expect_recipe(variant, params.trained_with(variant))
-        history, table = load_history(variant), load_evaluation(variant).replicas
+        expect_recipe(variant, params)
+        history, evaluation = load_history(variant), load_evaluation(variant)
+        table, score = evaluation.replicas, evaluation.rule.score
         if table.replica.tolist() != history.replica.values.tolist():
             raise UserError(f"{variant}: evaluated with other replicas than it has now: `dvc repro` first")
-        for name, position in chosen(params.tensorboard.replicas, history, table).items():
+        for name, position in chosen(params.tensorboard.replicas, history, table, score).items():
             yield f"{variant}/{name}", events(history, position)
 
 

@@ -18,7 +18,7 @@ from tensorboard.compat.proto.types_pb2 import DT_FLOAT
 from tensorboard.plugins.histogram.metadata import create_summary_metadata as histogram_metadata
 from tensorboard.plugins.scalar.metadata import create_summary_metadata as scalar_metadata
 
-from pipeline.history.record import CURVES, LAYER_VALUES
+from pipeline.history.record import LAYER_VALUES, curve_text, parts_of, task_of
 from pipeline.tracking.tensorboard import bins
 
 FILE_VERSION: Final = "brain.Event:2"  # without it TensorBoard takes the file for one of another kind
@@ -63,21 +63,19 @@ def events(history: xr.Dataset, position: int) -> Iterator[Event]:
         yield Event(step=epoch, wall_time=epoch, summary=Summary(value=values))
 
 
-def layer_names(layers: int) -> list[str]:
-    """The names of the layers, as the network has them."""
-    return [*(f"hidden_{number:02d}" for number in range(1, layers)), "output"]
-
-
 def _curves(replica: xr.Dataset) -> Iterator[Series]:
-    for name, text in CURVES.items():
-        part, what = name.split("_")
-        yield _scalar(f"{what}/{part}", text, replica[name])
+    task = task_of(replica)
+    for part in parts_of(replica):
+        for what in task.curves:
+            name = f"{part}_{what}"
+            yield _scalar(f"{what}/{part}", curve_text(name, task), replica[name])
 
 
 def _layer_scalars(replica: xr.Dataset) -> Iterator[Series]:
-    for layer, name in enumerate(layer_names(replica.sizes["layer"])):
+    for layer, name in enumerate(replica.path.values.tolist()):
         for value in LAYER_SCALARS:
-            yield _scalar(f"{name}/kernel/{value}", LAYER_VALUES[value], replica[value].isel(layer=layer))
+            if value in replica:
+                yield _scalar(f"{name}/kernel/{value}", LAYER_VALUES[value], replica[value].isel(layer=layer))
 
 
 def _histograms(replica: xr.Dataset) -> Iterator[Series]:
@@ -86,7 +84,7 @@ def _histograms(replica: xr.Dataset) -> Iterator[Series]:
     epochs = replica.recorded_epoch.values.tolist()
     raw, shown = bins.closed_by_ratio(gradient_edges), bins.symmetric(gradients, gradient_edges)
     decades, linear = bins.decades(gradient_edges), bins.closed_by_step(weight_edges)
-    for layer, name in enumerate(layer_names(replica.sizes["layer"])):
+    for layer, name in enumerate(replica.path.values.tolist()):
         tag, gradient, kernel = f"{name}/kernel", gradients[:, layer], weights[:, layer]
         yield _histogram(tag, KERNEL, epochs, kernel, linear, bins.occupied(kernel))
         yield _histogram(f"{tag}/gradient", GRADIENT, epochs, gradient, raw, shown)

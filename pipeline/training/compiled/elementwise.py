@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from pipeline.training.compiled.compiling import compiled, inlined
-from pipeline.training.compiled.stack import ACTIVATIONS
+from pipeline.training.compiled.eligible import ACTIVATIONS
 
 _LINEAR, _RELU, _LEAKY_RELU, _ELU, _SELU, _TANH, _SIGMOID = range(len(ACTIVATIONS))
 
@@ -32,6 +32,13 @@ def _exponential_parts(x: np.float32) -> tuple[np.float32, np.float32]:
     r = x - k * _LN2 - k * _LN2_REST
     power = np.int32((np.float32(k + _SHIFT).view(np.int32) - _SHIFTED) << np.int32(23)).view(np.float32)
     return power, r * (_ONE + r * (_C2 + r * (_C3 + r * (_C4 + r * (_C5 + r * (_C6 + r * _C7))))))
+
+
+@inlined
+def exponential(x: np.float32) -> np.float32:
+    """e^x."""
+    power, rest = _exponential_parts(x)
+    return power + power * rest
 
 
 @inlined

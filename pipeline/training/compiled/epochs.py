@@ -4,21 +4,23 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pipeline.training.compiled import outputs
 from pipeline.training.compiled.compiling import compiled
-from pipeline.training.compiled.elementwise import activate
-from pipeline.training.compiled.measures import LayerRecord, Limits, add_batch, average, loss_and_accuracy, probe
-from pipeline.training.compiled.passes import Shape, Signals, backward, forward, show, signals
-from pipeline.training.compiled.stack import ACTIVATIONS
+from pipeline.training.compiled.measures import LayerRecord, Limits, add_batch, average, probe
+from pipeline.training.compiled.passes import backward, forward, show
+from pipeline.training.compiled.shapes import Shape, Signals, buffers
 from pipeline.training.compiled.steps import Optimizer, step
 
 
 class Data(NamedTuple):
-    """inputs, test_inputs: [input, sample]; labels, test_labels: [sample]; float32."""
+    """All parts of the data, the training set first.
+
+    inputs: float32 [input, sample]. targets: float32 [output, sample]. ends: int64 [part], where each part ends.
+    """
 
     inputs: np.ndarray
-    labels: np.ndarray
-    test_inputs: np.ndarray
-    test_labels: np.ndarray
+    targets: np.ndarray
+    ends: np.ndarray
 
 
 class Plan(NamedTuple):
@@ -43,19 +45,31 @@ class Learner(NamedTuple):
 
 
 def start(plan: Plan, learner: Learner, curves: np.ndarray, records: LayerRecord) -> None:
-    """Measure the state before the first step: fills curves [4] and the first row of `records`."""
-    room = signals(plan.shape, max(plan.data.labels.size, plan.data.test_labels.size))
-    gradient = np.empty_like(learner.weights)
-    probe(plan.shape, plan.limits, learner.weights, room, gradient, *plan.data[:2], row_of(records, 0))
-    measure(plan, learner.weights, room, True, curves)
+    """Measure the state before the first step: fills curves [curve] and the first row of `records`."""
+    data = plan.data
+    buffer = buffers(plan.shape, largest_part(data))
+    gradient, record = np.empty_like(learner.weights), row_of(records, 0)
+    probe(plan.shape, plan.limits, learner.weights, buffer, gradient, data.inputs, data.targets, data.ends[0], record)
+    measure(plan, learner.weights, buffer, True, curves)
 
 
-def predict(shape: Shape, weights: np.ndarray, inputs: np.ndarray, probabilities: np.ndarray) -> None:
-    """Fill probabilities [sample], of label 1, for inputs [input, sample]."""
-    room = signals(shape, inputs.shape[1])
-    show(room, inputs)
-    forward(shape, weights, room, inputs.shape[1])
-    activate(ACTIVATIONS.index("sigmoid"), room.before[-1, 0], probabilities)
+def predict(shape: Shape, weights: np.ndarray, inputs: np.ndarray) -> np.ndarray:
+    """Predictions [output, sample] for inputs [input, sample]."""
+    samples = inputs.shape[1]
+    buffer = buffers(shape, samples)
+    show(buffer, inputs, 0, samples)
+    forward(shape, weights, buffer, samples)
+    outputs.predict(shape, buffer, samples)
+    return buffer.after[-1, : shape.sizes[-1]]
+
+
+@compiled
+def largest_part(data: Data) -> int:
+    """Samples of the largest part."""
+    largest, first = 0, 0
+    for end in data.ends:
+        largest, first = max(largest, end - first), end
+    return largest
 
 
 @compiled
@@ -71,12 +85,12 @@ def train(
 
     Args:
         orders: int32 [epoch, sample], of the training samples. is_recorded: bool [epoch].
-        curves: float32 [epoch, 4], filled: loss and accuracy on the train set, then on the test set, after each epoch.
+        curves: float32 [epoch, curve], filled: part by part the loss and the scores after each epoch.
         records: with an axis more in front, filled: a row for each recorded epoch; zero before.
     """
     data, weights = plan.data, learner.weights
-    batch = signals(plan.shape, plan.batch_size)
-    whole = signals(plan.shape, max(data.labels.size, data.test_labels.size))
+    batch = buffers(plan.shape, plan.batch_size)
+    whole = buffers(plan.shape, largest_part(data))
     gradient, change, row = np.empty_like(weights), np.empty_like(weights), 0
     for epoch in range(orders.shape[0]):
         # After the last recorded epoch: some row, which nobody fills.
@@ -88,7 +102,7 @@ def train(
             for e in range(weights.size):
                 change[e] += weights[e]
             average(plan.shape, -(-orders.shape[1] // plan.batch_size), change, record)
-            probe(plan.shape, plan.limits, weights, whole, gradient, data.inputs, data.labels, record)
+            probe(plan.shape, plan.limits, weights, whole, gradient, data.inputs, data.targets, data.ends[0], record)
             row += 1
         measure(plan, weights, whole, is_recorded[epoch], curves[epoch])
 
@@ -99,21 +113,23 @@ def train_epoch(
     order: np.ndarray,
     is_recorded: bool,
     learner: Learner,
-    room: Signals,
+    buffer: Signals,
     gradient: np.ndarray,
     record: LayerRecord,
 ) -> None:
     """All batches of an epoch, the short last one too; adds what is recorded of their gradients."""
-    data, labels = plan.data, np.empty(plan.batch_size, np.float32)
+    data = plan.data
+    targets = np.empty((data.targets.shape[0], plan.batch_size), np.float32)
     for first in range(0, order.size, plan.batch_size):
         samples = min(plan.batch_size, order.size - first)
         for s in range(samples):
             sample = order[first + s]
-            labels[s] = data.labels[sample]
+            for output in range(targets.shape[0]):
+                targets[output, s] = data.targets[output, sample]
             for source in range(data.inputs.shape[0]):
-                room.after[0, source, s] = data.inputs[source, sample]
-        forward(plan.shape, learner.weights, room, samples)
-        backward(plan.shape, learner.weights, room, labels, gradient, samples)
+                buffer.after[0, source, s] = data.inputs[source, sample]
+        forward(plan.shape, learner.weights, buffer, samples)
+        backward(plan.shape, learner.weights, buffer, targets, gradient, samples)
         if is_recorded:
             add_batch(plan.shape, gradient, record)
         step(plan.optimizer, learner.weights, gradient, learner.slots, learner.steps[0])
@@ -121,18 +137,18 @@ def train_epoch(
 
 
 @compiled
-def measure(plan: Plan, weights: np.ndarray, room: Signals, is_probed: bool, curves: np.ndarray) -> None:
-    """Loss and accuracy on both sets; where the state was just probed, the training set's logits are there."""
-    shape, data = plan.shape, plan.data
-    output, samples = shape.sizes.size - 2, data.labels.size
-    if not is_probed:
-        show(room, data.inputs)
-        forward(shape, weights, room, samples)
-    curves[0], curves[1] = loss_and_accuracy(room.before[output, 0, :samples], data.labels)
-    samples = data.test_labels.size
-    show(room, data.test_inputs)
-    forward(shape, weights, room, samples)
-    curves[2], curves[3] = loss_and_accuracy(room.before[output, 0, :samples], data.test_labels)
+def measure(plan: Plan, weights: np.ndarray, buffer: Signals, is_probed: bool, curves: np.ndarray) -> None:
+    """Loss and scores on every part; where the state was just probed, the training set's pre-activations are there."""
+    data, first = plan.data, 0
+    count = curves.size // data.ends.size
+    for part in range(data.ends.size):
+        samples = data.ends[part] - first
+        if part > 0 or not is_probed:
+            show(buffer, data.inputs, first, samples)
+            forward(plan.shape, weights, buffer, samples)
+        own = curves[part * count : (part + 1) * count]
+        outputs.loss_and_scores(plan.shape, buffer, data.targets, first, samples, own)
+        first = data.ends[part]
 
 
 @compiled

@@ -1,4 +1,4 @@
-"""The weights that a dense stack starts from: what Keras draws from the seeds of `model.initial_weights`."""
+"""The weights that a dense stack starts from: what Keras draws from the seeds of `models.initial_weights`."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ import numpy as np
 from pipeline.foundations.seeds import derived_seed
 from pipeline.models import uniform
 from pipeline.params.variants import KerasObject, VariantParams
-from pipeline.training.compiled.stack import DenseStack
+from pipeline.training.compiled.eligible import DenseStack
 
 
 def draw(
@@ -41,4 +41,4 @@ def _by_keras(
     # Here, for TensorFlow takes seconds to import.
     from pipeline.models import initial_weights, network
 
-    return initial_weights.draw(network.build(variant, stack.sizes[0], name), seed, replicas)
+    return initial_weights.draw(network.build(variant, stack.sizes[0], stack.task, name), seed, replicas)

@@ -1,6 +1,6 @@
-"""What is recorded of one replica: the same values as `training.measuring` and `probes` take of stacked ones.
+"""What is recorded of one replica: the same values as `stacked.measuring` and `probes` take of stacked ones.
 
-The two are written apart and held against each other in the tests.
+The two are written apart, and the tests compare them.
 """
 
 from typing import NamedTuple
@@ -8,18 +8,20 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.training.compiled.compiling import compiled
-from pipeline.training.compiled.elementwise import differentiate, expm1, sigmoid
-from pipeline.training.compiled.passes import Shape, Signals, backward, forward, show
+from pipeline.training.compiled.elementwise import differentiate, sigmoid
+from pipeline.training.compiled.eligible import KINDS
+from pipeline.training.compiled.passes import backward, forward, show
+from pipeline.training.compiled.shapes import Shape, Signals
 
-_ZERO, _HALF, _ONE, _TWO = np.float32(0), np.float32(0.5), np.float32(1), np.float32(2)
-_ODD = tuple(np.float32(2 / n) for n in range(1, 16, 2))
+_ZERO, _ONE = np.float32(0), np.float32(1)
+_BINARY, _MULTICLASS, _REGRESSION = range(len(KINDS))
 
 
 class Limits(NamedTuple):
     """What the measurements compare with; float32 each.
 
     slopes: of the activation's |f'|, below which a unit counts as saturated, one for each fraction; row 0 those of the
-        hidden layers, row 1 of the output's sigmoid. gradient_edges, weight_edges: between the histograms' bins.
+        hidden layers, row 1 of the output layer. gradient_edges, weight_edges: between the histograms' bins.
     """
 
     slopes: np.ndarray
@@ -46,40 +48,22 @@ class LayerRecord(NamedTuple):
 
 
 @compiled
-def loss_and_accuracy(logits: np.ndarray, labels: np.ndarray) -> tuple[np.float32, np.float32]:
-    """Mean binary cross-entropy (nat), and the share that is classified right; a probability of exactly one half, or
-    not a number, predicts label 0, as in Keras."""
-    samples, loss, hits = logits.size, _ZERO, 0
-    for s in range(samples):
-        x = logits[s]
-        tail = expm1(-abs(x)) + _ONE
-        # log(1 + tail) = 2 artanh(u), whose series is exact to float32 for u up to a third.
-        u = tail / (tail + _TWO)
-        v = u * u
-        o = _ODD
-        series = o[0] + v * (o[1] + v * (o[2] + v * (o[3] + v * (o[4] + v * (o[5] + v * (o[6] + v * o[7]))))))
-        positive = _ZERO if x <= _ZERO else x
-        loss += positive - x * labels[s] + u * series
-        hits += (sigmoid(x) > _HALF) == (labels[s] > _HALF)
-    return loss / np.float32(samples), np.float32(hits) / np.float32(samples)
-
-
-@compiled
 def probe(
     shape: Shape,
     limits: Limits,
     weights: np.ndarray,
-    room: Signals,
+    buffer: Signals,
     gradient: np.ndarray,
     inputs: np.ndarray,
-    labels: np.ndarray,
+    targets: np.ndarray,
+    samples: int,
     record: LayerRecord,
 ) -> None:
-    """Fill of `record` what is of a state: on the full training set, whose signals stay in `room`."""
-    samples = labels.size
-    show(room, inputs)
-    forward(shape, weights, room, samples)
-    backward(shape, weights, room, labels, gradient, samples)
+    """Fill those fields of `record` that describe a state, from a pass over the training set: the first `samples` of
+    inputs [input, sample] and targets [output, sample]. Its pre-activations stay in `buffer`."""
+    show(buffer, inputs, 0, samples)
+    forward(shape, weights, buffer, samples)
+    backward(shape, weights, buffer, targets, gradient, samples)
     kernel = 0
     for layer in range(shape.sizes.size - 1):
         units = shape.sizes[layer + 1]
@@ -88,27 +72,34 @@ def probe(
         record.weight_l1[layer] = l1_norm(weights[kernel:end])
         count(gradient[kernel:end], limits.gradient_edges, record.gradient_histogram[layer])
         count(weights[kernel:end], limits.weight_edges, record.weight_histogram[layer])
-        activity(shape, limits, room, layer, samples, record)
+        activity(shape, limits, buffer, layer, samples, record)
         kernel = end + units
 
 
 @compiled
-def activity(shape: Shape, limits: Limits, room: Signals, layer: int, samples: int, record: LayerRecord) -> None:
+def activity(shape: Shape, limits: Limits, buffer: Signals, layer: int, samples: int, record: LayerRecord) -> None:
     """How many units of the layer are dead, and how many (input, unit) pairs saturated; see `probes.activity`."""
     last = layer == shape.sizes.size - 2
+    if last and shape.kind == _MULTICLASS:  # a unit has no slope of its own
+        record.saturated_share[layer, :] = np.nan
+        record.dead_unit_share[layer] = _ZERO
+        return
     units, limit = shape.sizes[layer + 1], limits.slopes[1 if last else 0]
-    slope, value = room.slope[:samples], room.error[0, 0, :samples]
+    slope, value = buffer.slope[:samples], buffer.error[0, 0, :samples]
     saturated, dead = record.saturated_share[layer], 0
     for fraction in range(limit.size):
         saturated[fraction] = _ZERO
     for unit in range(units):
-        before = room.before[layer, unit, :samples]
-        if last:
+        before = buffer.before[layer, unit, :samples]
+        if last and shape.kind == _BINARY:
             for s in range(samples):
                 value[s] = sigmoid(before[s])
                 slope[s] = value[s] * (_ONE - value[s])
+        elif last:
+            for s in range(samples):
+                value[s], slope[s] = before[s], _ONE
         else:
-            value = room.after[layer + 1, unit, :samples]
+            value = buffer.after[layer + 1, unit, :samples]
             differentiate(shape.activation, before, value, slope)
         off = 0
         for s in range(samples):

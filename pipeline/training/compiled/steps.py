@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from pipeline.training.compiled.compiling import compiled
-from pipeline.training.compiled.stack import OPTIMIZERS
+from pipeline.training.compiled.eligible import OPTIMIZERS
 
 _SGD, _RMSPROP, _ADAM = range(len(OPTIMIZERS))
 SLOTS: Final = 2  # of the optimizer that keeps most

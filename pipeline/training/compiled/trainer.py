@@ -9,24 +9,25 @@ from threading import Event, Lock
 
 import numpy as np
 
-from pipeline.data.points import Points, Split
-from pipeline.history.record import CURVES, GRADIENT_EDGES, SLOPE_FRACTIONS, WEIGHT_EDGES, count_type
+from pipeline.data.samples import Split
+from pipeline.history.record import GRADIENT_EDGES, SLOPE_FRACTIONS, WEIGHT_EDGES, count_type
 from pipeline.params.training import TrainingParams
 from pipeline.params.variants import VariantParams
-from pipeline.training.chunk import EPOCH_VALUES, Chunk, OnEpoch, is_recorded, orders, places, recorded_epochs
 from pipeline.training.compiled import epochs, initial
 from pipeline.training.compiled.elementwise import greatest_slope
+from pipeline.training.compiled.eligible import ACTIVATIONS, KINDS, OPTIMIZERS, DenseStack
 from pipeline.training.compiled.epochs import Data, Learner, Plan
 from pipeline.training.compiled.measures import LayerRecord, Limits
-from pipeline.training.compiled.passes import Shape
-from pipeline.training.compiled.stack import ACTIVATIONS, OPTIMIZERS, DenseStack
+from pipeline.training.compiled.shapes import Shape
 from pipeline.training.compiled.steps import SLOTS, Optimizer
+from pipeline.training.recorded_epochs import is_recorded, recorded_epochs
+from pipeline.training.trainer import EPOCH_VALUES, Chunk, OnEpoch, curve_names, orders, places
 
 _HISTOGRAMS = ("gradient_histogram", "weight_histogram")
 
 
 class DenseTrainer:
-    """A dense stack's replicas; see `training.chunk.Trainer`."""
+    """A dense stack's replicas; see `training.trainer.Trainer`."""
 
     def __init__(
         self, stack: DenseStack, variant: VariantParams, name: str, split: Split, params: TrainingParams, threads: int
@@ -35,20 +36,21 @@ class DenseTrainer:
         self._stack, self._variant, self._name = stack, variant, name
         self._split, self._params, self._threads = split, params, threads
         self._plan = Plan(
-            Shape(np.array(stack.sizes), ACTIVATIONS.index(stack.activation)),
+            Shape(np.array(stack.sizes), ACTIVATIONS.index(stack.activation), KINDS.index(stack.task.kind)),
             Optimizer(list(OPTIMIZERS).index(stack.optimizer), np.array(stack.numbers)),
-            _limits(stack.activation),
-            Data(*_columns(split.train), *_columns(split.test)),
+            _limits(stack),
+            _data(split),
             params.batch_size,
         )
-        self.units, self.bypassed = list(stack.sizes[1:]), [False] * len(stack.kernels)
+        self.layers = stack.layers
 
     def train(self, replicas: Sequence[int], on_epoch: OnEpoch) -> Chunk:
-        """See `training.chunk.Trainer`."""
+        """See `training.trainer.Trainer`."""
         stacks = initial.draw(self._stack, self._variant, self._name, self._params.seed, replicas)
         flat = np.concatenate([stacks[path].reshape(len(replicas), -1) for path in self._stack.variables], axis=1)
         weights = np.ascontiguousarray(flat, np.float32)
-        curves = np.empty((len(replicas), self._params.epochs + 1, len(CURVES)), np.float32)
+        names = curve_names(self._split)
+        curves = np.empty((len(replicas), self._params.epochs + 1, len(names)), np.float32)
         records = self._records(len(replicas))
         telling, ended = Lock(), Event()
 
@@ -71,10 +73,10 @@ class DenseTrainer:
             for each in running:
                 each.result()
         return Chunk(
-            {name: curves[:, :, place] for place, name in enumerate(CURVES)},
+            {name: curves[:, :, place] for place, name in enumerate(names)},
             self._layer_values(records),
             self._stacks(weights),
-            self._probabilities(weights),
+            self._predictions(weights),
         )
 
     def _trained(self, replica: int, weights: np.ndarray, curves: np.ndarray, records: LayerRecord) -> Iterator[int]:
@@ -91,8 +93,8 @@ class DenseTrainer:
             yield len(order)
 
     def _records(self, replicas: int) -> LayerRecord:
-        """Room for what is recorded, with axes for replica and recorded epoch in front."""
-        rows = (replicas, len(recorded_epochs(self._params)), len(self.units))
+        """Arrays for what is recorded, with axes for replica and recorded epoch in front."""
+        rows = (replicas, len(recorded_epochs(self._params)), len(self.layers))
         wanted = self._params.histograms
         further = {
             "saturated_share": np.zeros((*rows, len(SLOPE_FRACTIONS)), np.float32),
@@ -119,22 +121,26 @@ class DenseTrainer:
         pieces = np.split(weights, ends, axis=1)
         return {path: piece.reshape(-1, *shape) for (path, shape), piece in zip(shapes.items(), pieces, strict=True)}
 
-    def _probabilities(self, weights: np.ndarray) -> dict[str, np.ndarray]:
+    def _predictions(self, weights: np.ndarray) -> dict[str, np.ndarray]:
         found = {}
         for name, inputs in places(self._split, self._params.surface_resolution).items():
             columns = np.ascontiguousarray(inputs.T)
-            found[name] = np.empty((len(weights), len(inputs)), np.float32)
-            for own, row in zip(weights, found[name], strict=True):
-                epochs.predict(self._plan.shape, own, columns, row)
+            found[name] = np.stack([epochs.predict(self._plan.shape, own, columns).T for own in weights])
         return found
 
 
-def _columns(points: Points) -> tuple[np.ndarray, np.ndarray]:
-    """Inputs [input, sample] and labels, float32."""
-    return np.ascontiguousarray(points.inputs.T, np.float32), points.labels.astype(np.float32)
+def _data(split: Split) -> Data:
+    """All parts side by side."""
+    parts = split.parts.values()
+    inputs = np.concatenate([part.inputs for part in parts])
+    targets = np.concatenate([split.task.target_matrix(part.targets) for part in parts])
+    ends = np.cumsum([len(part) for part in parts])
+    return Data(np.ascontiguousarray(inputs.T, np.float32), np.ascontiguousarray(targets.T, np.float32), ends)
 
 
-def _limits(activation: str) -> Limits:
+def _limits(stack: DenseStack) -> Limits:
     fractions = np.array(SLOPE_FRACTIONS, np.float32)
-    slopes = np.stack([fractions * greatest_slope(ACTIVATIONS.index(name)) for name in (activation, "sigmoid")])
+    # A softmax has no slope by unit; its row is there and nobody looks at it.
+    last = "sigmoid" if stack.task.kind == "binary" else "linear"
+    slopes = np.stack([fractions * greatest_slope(ACTIVATIONS.index(name)) for name in (stack.activation, last)])
     return Limits(slopes, np.array(GRADIENT_EDGES, np.float32), np.array(WEIGHT_EDGES, np.float32))

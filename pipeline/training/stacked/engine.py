@@ -12,7 +12,8 @@ from pipeline.models.keras_objects import Clipping
 from pipeline.models.layout import Layout
 from pipeline.training.probes import gradients, weights
 from pipeline.training.stacked.clipping import clip
-from pipeline.training.stacked.forward import Forward, State, Task
+from pipeline.training.stacked.forward import Forward, State
+from pipeline.training.stacked.objectives import Objective
 
 
 class Engine:
@@ -23,7 +24,7 @@ class Engine:
         forward: Forward,
         optimizer: keras.optimizers.Optimizer,
         clipping: Clipping,
-        task: Task,
+        objective: Objective,
         initial: dict[str, np.ndarray],
         batch_size: int,
     ) -> None:
@@ -33,16 +34,16 @@ class Engine:
         self._clipping = clipping
         self._optimizer = optimizer
         self._batch_size = batch_size
-        self._task = task
+        self._objective = objective
         self._replicas = len(initial[forward.network.kernels[0]])
         self._weights = keras.Variable(self._flat(self._layout, initial), name="weights")
         self._statistics = tf.Variable(self._flat(self._statistics_layout, initial))
         optimizer.build([self._weights])
         self._fresh_optimizer = [np.asarray(variable) for variable in optimizer.variables]
 
-    def restart(self, initial: dict[str, np.ndarray], task: Task) -> None:
+    def restart(self, initial: dict[str, np.ndarray], objective: Objective) -> None:
         """Begin anew with other replicas, without compiling anew; there must be as many as before, and like data."""
-        self._task = task
+        self._objective = objective
         self._weights.assign(self._flat(self._layout, initial))
         self._statistics.assign(self._flat(self._statistics_layout, initial))
         for variable, value in zip(self._optimizer.variables, self._fresh_optimizer, strict=True):
@@ -73,7 +74,7 @@ class Engine:
             Where recorded: gradient statistics and `weight_change_l1`, [replica, layer] each; else nothing.
         """
         epoch = self._recorded_epoch if record else self._plain_epoch
-        return epoch(order, self._task.inputs, self._task.targets)
+        return epoch(order, self._objective.inputs, self._objective.targets)
 
     @tf.function(autograph=False)
     def _recorded_epoch(self, order: tf.Tensor, *data: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -115,7 +116,7 @@ class Engine:
 
     def _samples(self, whole: tf.Tensor, batches: tf.Tensor) -> tf.Tensor:
         """The samples [batch, replica, sample, ...] of those that all share, or of each replica's own."""
-        if self._task.is_shared:
+        if self._objective.is_shared:
             return tf.gather(whole, batches)
         own = tf.gather(whole, tf.transpose(batches, (1, 0, 2)), axis=1, batch_dims=1)
         return tf.transpose(own, (1, 0, *range(2, len(own.shape))))
@@ -125,8 +126,11 @@ class Engine:
         stack = tf.convert_to_tensor(self._weights.value)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(stack)
-            signals = self._forward(State(stack, tf.convert_to_tensor(self._statistics)), inputs, training=True)
-            loss = tf.reduce_sum(self._task.loss(targets, signals))
+            state = State(stack, tf.convert_to_tensor(self._statistics))
+            signals = self._forward(
+                state, inputs, training=True, is_shared=False
+            )  # each replica has a batch of its own
+            loss = tf.reduce_sum(self._objective.loss(targets, signals.outputs) + signals.penalties)
         gradient = tape.gradient(loss, stack)
         self._optimizer.apply([clip(gradient, self._layout, self._clipping)], [self._weights])
         self._statistics.assign(signals.statistics)

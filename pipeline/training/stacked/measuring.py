@@ -1,10 +1,13 @@
 """Measure a state: pure functions of a snapshot, which touch nothing and may run beside the training that goes on."""
 
-from pipeline.data.points import Split
+import numpy as np
+
+from pipeline.data.samples import Split
 from pipeline.foundations.tensorflow import keras, tf
-from pipeline.history.record import GRADIENT_EDGES, WEIGHT_EDGES
+from pipeline.history.record import GRADIENT_EDGES, SLOPE_FRACTIONS, WEIGHT_EDGES
 from pipeline.training.probes import activity, gradients, histograms, weights
-from pipeline.training.stacked.forward import Forward, State, cross_entropy, tensors
+from pipeline.training.stacked import objectives
+from pipeline.training.stacked.forward import Forward, State
 
 SLOPE_SAMPLES = 41  # from -1 to 1, 0 among them
 
@@ -16,14 +19,14 @@ class Measures:
         """Args: `histograms` says whether the probes count the kernels' and gradients' entries."""
         self.network = forward.network
         self._forward = forward
-        self._train = tensors(split.train)
-        self._test = tensors(split.test)
+        self._task = split.task
+        self._parts = {name: objectives.tensors(split.task, part) for name, part in split.parts.items()}
         self._histograms = histograms
 
     @tf.function(autograph=False)
     def curves(self, state: State) -> dict[str, tf.Tensor]:
-        """Loss and accuracy on the whole train and test sets in inference mode, [replica] each."""
-        return self._curves(state, self._forward(state, self._train[0], training=False).logits)
+        """Loss and scores on every part of the data as a whole in inference mode, [replica] each."""
+        return self._curves(state, self._forward(state, self._parts["train"][0], training=False).outputs)
 
     @tf.function(autograph=False)
     def all(self, state: State) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
@@ -34,11 +37,11 @@ class Measures:
         The probes run in training mode, so that batch normalisation uses this set's own statistics: in inference mode
         an untrained one is nearly the identity. Where there are no statistics both modes are one, and so is the pass.
         """
-        inputs, labels = self._train
+        inputs, targets = self._parts["train"]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(state.weights)
             signals = self._forward(state, inputs, training=True)
-            loss = tf.reduce_sum(cross_entropy(labels, signals.logits))
+            loss = tf.reduce_sum(objectives.LOSSES[self._task.kind](targets, signals.outputs) + signals.penalties)
         gradient = tape.gradient(loss, state.weights)
         kernels, kernel_gradients = map(self._forward.layout.kernel_entries, (state.weights, gradient))
         values = {
@@ -50,22 +53,22 @@ class Measures:
             values["gradient_histogram"] = histograms.counts(kernel_gradients, GRADIENT_EDGES)
             values["weight_histogram"] = histograms.counts(kernels, WEIGHT_EDGES)
         if self._forward.statistics_layout.shapes:
-            return self._curves(state, self._forward(state, inputs, training=False).logits), values
-        return self._curves(state, signals.logits), values
+            return self._curves(state, self._forward(state, inputs, training=False).outputs), values
+        return self._curves(state, signals.outputs), values
 
     @tf.function(autograph=False)
-    def probabilities(self, state: State, inputs: tf.Tensor) -> tf.Tensor:
-        """Predicted probability of label 1 in inference mode, [replica, sample], for inputs [sample, input]."""
-        return tf.sigmoid(self._forward(state, inputs, training=False).logits)
+    def predictions(self, state: State, inputs: tf.Tensor) -> tf.Tensor:
+        """Predictions in inference mode, [replica, sample, output], for inputs [sample, input]."""
+        return objectives.predictions(self._task, self._forward(state, inputs, training=False).outputs)
 
-    def _curves(self, state: State, train_logits: tf.Tensor) -> dict[str, tf.Tensor]:
-        test_logits = self._forward(state, self._test[0], training=False).logits
-        values = {}
-        for part, labels, logits in (("train", self._train[1], train_logits), ("test", self._test[1], test_logits)):
-            # As Keras's binary accuracy: a probability of exactly one half, or not a number, predicts label 0.
-            hit = tf.equal(tf.sigmoid(logits) > 0.5, labels > 0.5)
-            values[f"{part}_loss"] = cross_entropy(labels, logits)
-            values[f"{part}_accuracy"] = tf.reduce_mean(tf.cast(hit, tf.float32), axis=1)
+    def _curves(self, state: State, train_outputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        values: dict[str, tf.Tensor] = {}
+        for name, (inputs, targets) in self._parts.items():
+            is_train = name == "train"
+            outputs = train_outputs if is_train else self._forward(state, inputs, training=False).outputs
+            scores = objectives.scores(self._task, targets, outputs)
+            measured = {"loss": objectives.LOSSES[self._task.kind](targets, outputs), **scores}
+            values |= {f"{name}_{what}": value for what, value in measured.items()}
         return values
 
     def _activity(self, state: State, before: list[tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -73,7 +76,11 @@ class Measures:
         position = {path: index for index, path in enumerate(self._forward.layout.paths)}
         variables = self._forward.layout.variables(state.weights)
         dead, saturated = [], []
-        for layer, signal in zip(self.network.activations, before, strict=True):
+        for row, layer, signal in zip(self.network.table, self.network.activations, before, strict=True):
+            if not row.has_activation:
+                dead.append(tf.zeros(signal.shape[:1]))
+                saturated.append(tf.fill((signal.shape[0], len(SLOPE_FRACTIONS)), np.float32(np.nan)))
+                continue
             own = tuple(variables[position[variable.path]] for variable in layer.trainable_variables)
             value, slope = _with_slope(layer, own, signal)
             # Around 0, where initialisations put a unit: an exponential has no greatest slope anywhere else.

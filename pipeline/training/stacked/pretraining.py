@@ -1,9 +1,9 @@
 """Greedy pre-training: the hidden layers one by one, from the inputs, before all are trained together.
 
-layer_wise: the layer is the hidden layer of a network with one, which learns the labels from what the layers below
+layer_wise: the layer is the hidden layer of a network with one, which learns the targets from what the layers below
     make of the inputs (Bengio, Lamblin, Popovici, Larochelle 2007, "Greedy layer-wise training of deep networks").
 autoencoder: the layer learns to reconstruct its own inputs through a linear decoder by mean squared error, and no
-    label is seen (Hinton, Osindero, Teh 2006; Bengio et al. 2007).
+    target is seen (Hinton, Osindero, Teh 2006; Bengio et al. 2007).
 
 Layers below are fixed meanwhile: not a bit of them changes, and what they make of the training set, in inference mode,
 is computed once. The head, an output unit or a decoder, is drawn as output units are and thrown away; the output layer
@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import xarray as xr
 
-from pipeline.data.points import Split
+from pipeline.data.samples import Split
 from pipeline.foundations.seeds import Shuffles, derived_seed
 from pipeline.foundations.tensorflow import tf
 from pipeline.history import record as history
@@ -23,8 +23,10 @@ from pipeline.models import keras_objects, network
 from pipeline.models.initial_weights import draw_stack
 from pipeline.params.training import TrainingParams
 from pipeline.params.variants import VariantParams
+from pipeline.training.stacked import objectives
 from pipeline.training.stacked.engine import Engine
-from pipeline.training.stacked.forward import Forward, State, Task, classification, reconstruction, tensors
+from pipeline.training.stacked.forward import Forward, State
+from pipeline.training.stacked.objectives import Objective
 
 Stacks = dict[str, np.ndarray]
 
@@ -35,17 +37,16 @@ class Pretraining:
     def __init__(self, variant: VariantParams, name: str, split: Split, params: TrainingParams) -> None:
         """Args: `name` is the variant's, for error messages."""
         self._variant, self._name, self._params = variant, name, params
-        self._inputs, self._labels = tensors(split.train)
-        decode = variant.pretraining == "autoencoder"
-        self._task = reconstruction if decode else classification
-        self._first = network.build_block(variant, split.inputs, name, first=True, decode=decode)
-        self._further = network.build_block(variant, variant.units, name, first=False, decode=decode)
+        self._inputs, self._targets = objectives.tensors(split.task, split.train)
+        self._task = None if variant.pretraining == "autoencoder" else split.task
+        self._first = network.build_block(variant, split.inputs, self._task, name, first=True)
+        self._further = network.build_block(variant, variant.units, self._task, name, first=False)
         self._trainees: dict[tuple[bool, int], _Trainee] = {}
 
     def run(
         self, initial: Stacks, replicas: Sequence[int], on_epoch: Callable[[int], None]
     ) -> tuple[Stacks, xr.Dataset]:
-        """The weights that the main training starts from, and the history, see the history room.
+        """The weights that the main training starts from, and the record of the pre-training, see `history.record`.
 
         Args:
             initial: every variable of the variant's network by path, float32 [replica, *shape], as drawn.
@@ -53,24 +54,31 @@ class Pretraining:
         """
         stacks, losses = dict(initial), []
         inputs = tf.broadcast_to(self._inputs, (len(replicas), *self._inputs.shape))
-        labels = tf.broadcast_to(self._labels, (len(replicas), *self._labels.shape))
+        targets = tf.broadcast_to(self._targets, (len(replicas), *self._targets.shape))
         heads = self._heads(replicas)
         for layer in range(1, self._variant.hidden_layers + 1):
             own = {path: network.path_in_block(path, layer) for path in stacks if network.is_of_layer(path, layer)}
             start = {inside: stacks[path] for path, inside in own.items()} | heads[layer - 1]
-            trainee = self._trainee(layer, start, self._task(inputs, labels))
+            trainee = self._trainee(layer, start, self._objective(inputs, targets))
             losses.append(self._train(trainee, layer, replicas, on_epoch))
             trained = trainee.engine.stacks(trainee.engine.state)
             stacks |= {path: trained[inside] for path, inside in own.items()}
             inputs = trainee.features(inputs)
         loss = np.stack(losses).transpose(2, 0, 1)
-        return stacks, history.assemble_pretraining(replicas, self._variant.pretraining, loss)
+        what = self._task.of_kind.loss_name if self._task else "mean squared error of the layer's inputs"
+        return stacks, history.assemble_pretraining(replicas, what, self._variant.pretraining, loss)
+
+    def _objective(self, inputs: tf.Tensor, targets: tf.Tensor) -> Objective:
+        """Each replica's own: what its layers below make of the inputs."""
+        if self._task is None:
+            return Objective(inputs, inputs, objectives.mean_squared_error, is_shared=False)
+        return Objective(inputs, targets, objectives.LOSSES[self._task.kind], is_shared=False)
 
     def _train(
         self, trainee: "_Trainee", layer: int, replicas: Sequence[int], on_epoch: Callable[[int], None]
     ) -> np.ndarray:
         """The loss before the first epoch and after each, [epoch, replica]."""
-        shuffles = Shuffles(self._params.seed, replicas, len(self._labels), f"shuffle, pre-training of layer {layer}")
+        shuffles = Shuffles(self._params.seed, replicas, len(self._targets), f"shuffle, pre-training of layer {layer}")
         losses = [trainee.loss()]
         for _ in range(self._variant.pretraining_epochs):
             trainee.engine.train_epoch(shuffles.next_epochs(1)[0], record=False)
@@ -78,17 +86,17 @@ class Pretraining:
             on_epoch(len(replicas))
         return np.stack(losses)
 
-    def _trainee(self, layer: int, start: Stacks, task: Task) -> "_Trainee":
+    def _trainee(self, layer: int, start: Stacks, objective: Objective) -> "_Trainee":
         """All layers but the first are of one shape, and so share what is compiled."""
         key = (layer == 1, len(start["hidden/kernel"]))
         if key in self._trainees:
-            self._trainees[key].restart(start, task)
+            self._trainees[key].restart(start, objective)
         else:
             optimizer, clipping = keras_objects.optimizer(self._variant.optimizer, f"variants.{self._name}.optimizer")
             block = self._first if layer == 1 else self._further
             forward = Forward(block.network)
-            engine = Engine(forward, optimizer, clipping, task, start, self._params.batch_size)
-            self._trainees[key] = _Trainee(block, forward, engine, task)
+            engine = Engine(forward, optimizer, clipping, objective, start, self._params.batch_size)
+            self._trainees[key] = _Trainee(block, forward, engine, objective)
         return self._trainees[key]
 
     def _heads(self, replicas: Sequence[int]) -> list[Stacks]:
@@ -108,18 +116,18 @@ class Pretraining:
 class _Trainee:
     """A block at work, and what is compiled for it."""
 
-    def __init__(self, block: network.Block, forward: Forward, engine: Engine, task: Task) -> None:
+    def __init__(self, block: network.Block, forward: Forward, engine: Engine, objective: Objective) -> None:
         self.engine = engine
-        self._block, self._forward, self._task = block, forward, task
+        self._block, self._forward, self._objective = block, forward, objective
 
-    def restart(self, start: Stacks, task: Task) -> None:
+    def restart(self, start: Stacks, objective: Objective) -> None:
         """With another layer's weights and data."""
-        self.engine.restart(start, task)
-        self._task = task
+        self.engine.restart(start, objective)
+        self._objective = objective
 
     def loss(self) -> np.ndarray:
         """On the whole training set in inference mode, [replica]."""
-        return self._loss(self.engine.state, self._task.inputs, self._task.targets).numpy()
+        return self._loss(self.engine.state, self._objective.inputs, self._objective.targets).numpy()
 
     def features(self, inputs: tf.Tensor) -> tf.Tensor:
         """What the layer makes of inputs [replica, sample, input], in inference mode: [replica, sample, unit]."""
@@ -130,7 +138,7 @@ class _Trainee:
 
     @tf.function(autograph=False)
     def _loss(self, state: State, inputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
-        return self._task.loss(targets, self._forward(state, inputs, training=False))
+        return self._objective.loss(targets, self._forward(state, inputs, training=False, is_shared=False).outputs)
 
     @tf.function(autograph=False)
     def _features(self, trainable: tuple, other: tuple, inputs: tf.Tensor) -> tf.Tensor:

@@ -8,16 +8,18 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from pipeline.data.points import Split
+from pipeline.data.samples import Split
 from pipeline.foundations.tensorflow import tf
 from pipeline.models import initial_weights, keras_objects, network
 from pipeline.params.training import TrainingParams
 from pipeline.params.variants import VariantParams
-from pipeline.training.chunk import EPOCH_VALUES, Chunk, OnEpoch, is_recorded, orders, places
+from pipeline.training.recorded_epochs import is_recorded
+from pipeline.training.stacked import objectives
 from pipeline.training.stacked.engine import Engine
-from pipeline.training.stacked.forward import Forward, State, classification, tensors
+from pipeline.training.stacked.forward import Forward, State
 from pipeline.training.stacked.measuring import Measures
 from pipeline.training.stacked.pretraining import Pretraining
+from pipeline.training.trainer import EPOCH_VALUES, Chunk, OnEpoch, orders, places
 
 MEASURED_BEHIND = 2  # states that may wait to be measured while the next epochs train
 
@@ -49,25 +51,25 @@ def _memory_errors() -> Iterator[None]:
 
 
 class StackedTrainer:
-    """A variant's replicas in one graph, compiled once for all chunks of one size; see `training.chunk.Trainer`."""
+    """A variant's replicas in one graph, compiled once for all chunks of one size; see `training.trainer.Trainer`."""
 
     def __init__(self, variant: VariantParams, name: str, split: Split, params: TrainingParams) -> None:
         """Args: `name` is the variant's, for the model and for error messages."""
         self._variant, self._name, self._split, self._params = variant, name, split, params
         with _no_collection():
-            self._network = network.build(variant, split.inputs, name)
+            self._network = network.build(variant, split.inputs, split.task, name)
             self._forward = Forward(self._network)
             self._measures = Measures(self._forward, split, params.histograms)
-            self._task = classification(*tensors(split.train))
+            self._objective = objectives.of_task(split.task, split.train)
             pretrained = variant.pretraining != "none"
             self._pretraining = Pretraining(variant, name, split, params) if pretrained else None
         self._engines: dict[int, Engine] = {}
-        self.units, self.bypassed = self._network.units, list(self._network.bypassed)
+        self.layers = self._network.table
 
     @_memory_errors()
     @_no_collection()
     def train(self, replicas: Sequence[int], on_epoch: OnEpoch) -> Chunk:
-        """See `training.chunk.Trainer`."""
+        """See `training.trainer.Trainer`."""
         gc.collect()
         initial = initial_weights.draw(self._network, self._params.seed, replicas)
         before = None
@@ -75,18 +77,18 @@ class StackedTrainer:
             initial, before = self._pretraining.run(initial, replicas, on_epoch)
         engine = self._engine(initial, len(replicas))
         curves, layer_values = self._train(engine, replicas, on_epoch)
-        probabilities = {
-            name: self._measures.probabilities(engine.state, inputs).numpy()
+        predictions = {
+            name: self._measures.predictions(engine.state, inputs).numpy()
             for name, inputs in places(self._split, self._params.surface_resolution).items()
         }
-        return Chunk(curves, layer_values, engine.stacks(engine.state), probabilities, before)
+        return Chunk(curves, layer_values, engine.stacks(engine.state), predictions, before)
 
     def _engine(self, initial: dict[str, np.ndarray], replicas: int) -> Engine:
         if replicas in self._engines:
-            self._engines[replicas].restart(initial, self._task)
+            self._engines[replicas].restart(initial, self._objective)
         else:
             optimizer, clipping = keras_objects.optimizer(self._variant.optimizer, f"variants.{self._name}.optimizer")
-            engine = Engine(self._forward, optimizer, clipping, self._task, initial, self._params.batch_size)
+            engine = Engine(self._forward, optimizer, clipping, self._objective, initial, self._params.batch_size)
             self._engines[replicas] = engine
         return self._engines[replicas]
 

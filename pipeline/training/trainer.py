@@ -1,4 +1,4 @@
-"""What the two ways of training have in common: what they are given, and what they give back."""
+"""What the trainers have in common: what they are given, and what they give back."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -7,43 +7,40 @@ from typing import Protocol
 import numpy as np
 import xarray as xr
 
-from pipeline.data.points import Split
+from pipeline.data.samples import Split
 from pipeline.foundations.seeds import Shuffles
+from pipeline.history.record import Layer
 from pipeline.params.training import TrainingParams
 
 SHUFFLED_AHEAD = 50  # epochs; bounds the memory that the orders take
 # What belongs to an epoch's steps and not to a state: there is none before the first.
 EPOCH_VALUES = ("gradient_mean_abs", "gradient_norm", "gradient_zero_share", "weight_change_l1")
 
-OnEpoch = Callable[[int], None]  # told of trainings that went an epoch further: how many, summed over epochs
+OnEpoch = Callable[[int], None]  # called with the number of epochs just trained, summed over replicas
 
 
 @dataclass(frozen=True)
 class Chunk:
     """Some replicas after training.
 
-    curves: by name as in the history room, float32 [replica, epoch].
-    layer_values: by name, those of each layer and what has an axis more: [replica, recorded epoch, layer, ...].
+    curves: by name as in the record, float32 [replica, epoch].
+    layer_values: by name as in the record, [replica, recorded epoch, layer], some with an axis more.
     weights: every variable by path, float32 [replica, *shape].
-    probabilities: of label 1: `train` and `test` [replica, sample], and `surface` where there are two inputs.
+    predictions: of the rows of `places`, by name, float32 [replica, sample, output].
     pretraining: its history, if there was any.
     """
 
     curves: dict[str, np.ndarray]
     layer_values: dict[str, np.ndarray]
     weights: dict[str, np.ndarray]
-    probabilities: dict[str, np.ndarray]
+    predictions: dict[str, np.ndarray]
     pretraining: xr.Dataset | None = field(default=None)
 
 
 class Trainer(Protocol):
-    """Trains the replicas of one variant.
+    """Trains the replicas of one variant. `layers` is the layer table of its network."""
 
-    units: of each layer, the output's included. bypassed: of each, whether a path goes around it.
-    """
-
-    units: list[int]
-    bypassed: list[bool]
+    layers: tuple[Layer, ...]
 
     def train(self, replicas: Sequence[int], on_epoch: OnEpoch) -> Chunk:
         """Train these replicas, by their numbers.
@@ -53,14 +50,9 @@ class Trainer(Protocol):
         """
 
 
-def is_recorded(epoch: int, params: TrainingParams) -> bool:
-    """Whether per-layer values are recorded: at 0, the first epochs, every so many, and the last."""
-    return epoch <= params.record_first or epoch % params.record_every == 0 or epoch == params.epochs
-
-
-def recorded_epochs(params: TrainingParams) -> list[int]:
-    """All that are."""
-    return [epoch for epoch in range(params.epochs + 1) if is_recorded(epoch, params)]
+def curve_names(split: Split) -> list[str]:
+    """What is recorded at every epoch: `train_loss`, `train_accuracy`, ..., part by part."""
+    return [f"{part}_{what}" for part in split.parts for what in split.task.curves]
 
 
 def orders(params: TrainingParams, replicas: Sequence[int], samples: int) -> Iterator[np.ndarray]:
@@ -71,8 +63,14 @@ def orders(params: TrainingParams, replicas: Sequence[int], samples: int) -> Ite
 
 
 def places(split: Split, resolution: int) -> dict[str, np.ndarray]:
-    """Where predictions are wanted, by name: float32 [sample, input]."""
-    wanted = {"train": split.train.inputs, "test": split.test.inputs}
-    if split.inputs == 2:
+    """Where predictions are wanted: the rows of each part, and where a surface can be drawn its grid, by name;
+    float32 [sample, input]."""
+    wanted = {name: part.inputs for name, part in split.parts.items()}
+    if has_surface(split):
         wanted["surface"] = np.stack(np.meshgrid(*split.surface_axes(resolution)), axis=-1).reshape(-1, 2)
     return {name: inputs.astype(np.float32) for name, inputs in wanted.items()}
+
+
+def has_surface(split: Split) -> bool:
+    """Whether predictions can be drawn over the plane of the inputs."""
+    return split.inputs == 2

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).resolve().parent.parent
 # A test compares these with what training really imports.
 ROOMS = ("models", "training")
 MODULES = (
-    *("data/points.py", "history/record.py"),
+    *("data/samples.py", "data/tasks.py", "history/record.py"),
     *("foundations/errors.py", "foundations/seeds.py", "foundations/tensorflow.py"),
 )
 # Files in those rooms that cannot change a result: progress bar, check before training, versions, warm-up.

@@ -1,12 +1,16 @@
-"""Which variants the compiled way can train, and what it needs to know of them: plain values, nothing compiled yet."""
+"""Which variants the compiled loops can train, and what they need to know of them: plain values, nothing compiled."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Final
 
+from pipeline.data.tasks import KINDS as TASKS
+from pipeline.data.tasks import Task
+from pipeline.history.record import HIDDEN, OUTPUT, Layer
 from pipeline.params.variants import KerasObject, VariantParams
 
+KINDS: Final = tuple(TASKS)  # of tasks; a kernel is told the position
 # The activations of hidden layers, by Keras's names; a kernel is told the position.
 ACTIVATIONS: Final = ("linear", "relu", "leaky_relu", "elu", "selu", "tanh", "sigmoid")
 # The optimizers, by Keras's names, with the numbers that a kernel is told in this order, and Keras's defaults.
@@ -20,23 +24,40 @@ _SHARES = ("momentum", "rho", "beta_1", "beta_2")  # between 0 and 1
 
 @dataclass(frozen=True)
 class DenseStack:
-    """Dense layers on one another under one sigmoid output unit, and how they are trained.
+    """Dense layers on one another, and how they are trained.
 
-    sizes: of the inputs and then of each layer. activation: of the hidden layers, a name in ACTIVATIONS.
+    task: what the output layer is for. sizes: of the inputs and then of each layer.
+    activation: of the hidden layers, a name in ACTIVATIONS.
     optimizer: a name in OPTIMIZERS; numbers: its numbers in their order there.
     """
 
+    task: Task
     sizes: tuple[int, ...]
     activation: str
     optimizer: str
     numbers: tuple[float, ...]
 
     @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layer table, as of Keras's model."""
+        last = len(self.sizes) - 2
+        return tuple(
+            Layer(
+                path=path.removesuffix("/kernel"),
+                kind="Dense",
+                role=OUTPUT if number == last else HIDDEN,
+                units=units,
+                has_activation=number < last or self.task.kind != "multiclass",
+            )
+            for number, (path, (_, units)) in enumerate(self.kernels.items())
+        )
+
+    @property
     def kernels(self) -> dict[str, tuple[int, int]]:
         """Shape of every kernel [input, unit] by the path that it has in Keras's model."""
-        hidden = [f"hidden_{number:02d}" for number in range(1, len(self.sizes) - 1)]
+        hidden = [f"{HIDDEN}_{number:02d}" for number in range(1, len(self.sizes) - 1)]
         shapes = zip(self.sizes[:-1], self.sizes[1:], strict=True)
-        return {f"{part}/kernel": shape for part, shape in zip([*hidden, "output"], shapes, strict=True)}
+        return {f"{part}/kernel": shape for part, shape in zip([*hidden, OUTPUT], shapes, strict=True)}
 
     @property
     def variables(self) -> dict[str, tuple[int, ...]]:
@@ -47,18 +68,18 @@ class DenseStack:
         return shapes
 
 
-def dense_stack(variant: VariantParams, inputs: int) -> DenseStack | None:
+def dense_stack(variant: VariantParams, inputs: int, task: Task) -> DenseStack | None:
     """The variant as such a stack; None where it is more than that, or something is said that is not known here.
 
-    What cannot be right, a name that nobody knows or a momentum above 1, is none either: the general way says why.
+    What cannot be right, a name that nobody knows or a momentum above 1, is none either: Keras then says why.
     """
     numbers = _numbers(variant.optimizer)
     more = variant.batch_normalization or variant.residual or variant.pretraining != "none"
     activation = variant.activation
     if more or numbers is None or activation.config or activation.class_name not in ACTIVATIONS:
         return None
-    sizes = (inputs, *[variant.units] * variant.hidden_layers, 1)
-    return DenseStack(sizes, activation.class_name, _name(variant.optimizer), numbers)
+    sizes = (inputs, *[variant.units] * variant.hidden_layers, task.outputs)
+    return DenseStack(task, sizes, activation.class_name, _name(variant.optimizer), numbers)
 
 
 def _name(optimizer: KerasObject) -> str:

@@ -1,0 +1,80 @@
+"""When a replica has learned: the rule, and what follows from it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from pipeline.data.tasks import SKILL, Task
+from pipeline.foundations.errors import UserError
+from pipeline.history import record
+from pipeline.params.evaluation import MAIN_SCORE
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A replica has learned if its final `score` on the judged part of the data is above `threshold`."""
+
+    score: str
+    threshold: float
+
+    @property
+    def plain(self) -> dict[str, float]:
+        """As params.yaml has it."""
+        return {self.score: self.threshold}
+
+    @property
+    def name(self) -> str:
+        """The score in words: `balanced accuracy`."""
+        return spelled_score(self.score)
+
+
+def rule_for(task: Task, learned: Mapping[str, float] | None) -> Rule:
+    """The rule that params.yaml states, or the usual one of the task.
+
+    Args:
+        learned: `evaluation.learned`.
+
+    Raises:
+        UserError: the score is none of this task.
+    """
+    if learned is None:
+        return Rule(*task.usual_threshold)
+    ((score, threshold),) = learned.items()
+    known = (*task.of_kind.scores, SKILL)
+    if score == MAIN_SCORE:
+        return Rule(task.score, threshold)
+    if score not in known:
+        raise UserError(f"evaluation.learned: {score}: must be one of {', '.join(known)} for a {task.kind} task")
+    return Rule(score, threshold)
+
+
+def spelled_score(score: str) -> str:
+    """ "balanced_accuracy" -> "balanced accuracy", "r2" -> "R²"."""
+    return "R²" if score == "r2" else score.replace("_", " ")
+
+
+def score_in_words(column: str) -> str:
+    """ "test_accuracy" -> "test accuracy", "test_r2_median" -> "test R²"."""
+    part, _, score = column.removesuffix("_median").partition("_")
+    return f"{part} {spelled_score(score)}"
+
+
+def score_curve(history: xr.Dataset, score: str, part: str | None = None) -> xr.DataArray:
+    """The score over the epochs on a part of the data, the judged one by default; float [replica, epoch]."""
+    part = part or record.judged_part(history)
+    if score == SKILL:
+        return 1 - history[f"{part}_loss"] / history.attrs[f"{part}_constant_loss"]
+    return history[f"{part}_{score}"]
+
+
+def learned_at(history: xr.Dataset, rule: Rule) -> xr.DataArray:
+    """bool [replica, epoch]: the score is above the threshold, and the replica never diverged."""
+    return (score_curve(history, rule.score) > rule.threshold) & ~record.diverged(history)
+
+
+def epochs_to_learn(learned: np.ndarray) -> np.ndarray:
+    """The first epoch from which each row of bool [replica, epoch] stays true; NaN where the last is false."""
+    still_true = np.logical_and.accumulate(learned[:, ::-1], axis=1)[:, ::-1]
+    return np.where(still_true[:, -1], still_true.argmax(axis=1), np.nan)

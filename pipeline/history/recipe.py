@@ -1,0 +1,20 @@
+"""What a variant was trained with: with the weights all that a replica's model follows from."""
+
+from pydantic import ConfigDict
+
+from pipeline.data.samples import Origin
+from pipeline.params.training import TrainingParams
+from pipeline.params.variants import VariantParams
+
+
+class Recipe(Origin):
+    """The variant as it was resolved, and all that it was trained on and with.
+
+    versions: of Python, the processor and the packages that the numbers depend on.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    variant: VariantParams
+    training: TrainingParams
+    versions: dict[str, str]

@@ -1,0 +1,93 @@
+"""What a stack of replicas minimises, and how its predictions are scored, by kind of task.
+
+The output layer's activation is left to the loss, which takes pre-activations, as Keras's compiled graph does.
+"""
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from pipeline.data.samples import Samples
+from pipeline.data.tasks import Task
+from pipeline.foundations.tensorflow import tf
+
+Loss = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+
+
+class Objective(NamedTuple):
+    """What is to be learned, and from what.
+
+    inputs, targets: [sample, input] and [sample, output], or with a replica axis before both where `is_shared` is
+        false and each replica has its own.
+    loss: of targets and of the output layer's pre-activations [replica, sample, output]; gives [replica].
+    """
+
+    inputs: tf.Tensor
+    targets: tf.Tensor
+    loss: Loss
+    is_shared: bool = True
+
+
+def of_task(task: Task, samples: Samples) -> Objective:
+    """To predict the targets, for all replicas the same rows."""
+    return Objective(*tensors(task, samples), LOSSES[task.kind])
+
+
+def tensors(task: Task, samples: Samples) -> tuple[tf.Tensor, tf.Tensor]:
+    """Inputs and target matrix, float32."""
+    return tf.constant(samples.inputs, tf.float32), tf.constant(task.target_matrix(samples.targets))
+
+
+def binary_cross_entropy(targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+    """Mean over samples (nat), [replica]."""
+    every = tf.broadcast_to(targets, tf.shape(outputs))
+    return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(every, outputs), axis=(1, 2))
+
+
+def categorical_cross_entropy(targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+    """Mean over samples (nat), [replica]."""
+    every = tf.broadcast_to(targets, tf.shape(outputs))
+    return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(every, outputs), axis=1)
+
+
+def mean_squared_error(targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+    """Mean over samples and outputs, [replica]."""
+    return tf.reduce_mean(tf.square(targets - outputs), axis=(1, 2))
+
+
+LOSSES: Final[dict[str, Loss]] = {
+    "binary": binary_cross_entropy,
+    "multiclass": categorical_cross_entropy,
+    "regression": mean_squared_error,
+}
+
+
+def predictions(task: Task, outputs: tf.Tensor) -> tf.Tensor:
+    """What the output layer makes of its pre-activations [replica, sample, output]."""
+    activations = {"binary": tf.sigmoid, "multiclass": tf.nn.softmax, "regression": tf.identity}
+    return activations[task.kind](outputs)
+
+
+def scores(task: Task, targets: tf.Tensor, outputs: tf.Tensor) -> dict[str, tf.Tensor]:
+    """The scores of the task, [replica] each, as `Task.scores` defines them.
+
+    Args:
+        targets: [sample, output]. outputs: pre-activations, [replica, sample, output].
+    """
+    if not task.is_classification:
+        squares = tf.reduce_sum(tf.square(targets - outputs), axis=1)
+        total = tf.reduce_sum(tf.square(targets - tf.reduce_mean(targets, axis=0)), axis=0)
+        return {"r2": tf.reduce_mean(1 - squares / total, axis=1)}
+    if task.kind == "binary":
+        hits = tf.equal(tf.sigmoid(outputs) > 0.5, targets > 0.5)[..., 0]
+        members = tf.concat([1 - targets, targets], axis=1)
+    else:
+        hits = tf.equal(tf.argmax(outputs, axis=2), tf.argmax(targets, axis=1))
+        members = targets
+    right = tf.cast(hits, tf.float32)
+    counts = tf.reduce_sum(members, axis=0)
+    recalls = tf.math.divide_no_nan(tf.matmul(right, members), counts)
+    present = tf.reduce_sum(tf.cast(counts > 0, tf.float32))
+    return {
+        "accuracy": tf.reduce_mean(right, axis=1),
+        "balanced_accuracy": tf.reduce_sum(recalls, axis=1) / present,
+    }
