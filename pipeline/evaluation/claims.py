@@ -53,7 +53,7 @@ def _learns(name: str, learns: bool, evaluation: VariantEvaluation) -> tuple[str
 def _accuracy(name: str, part: str, stated: float, evaluation: VariantEvaluation) -> tuple[str, str, str, str]:
     values = evaluation.replicas[f"{part}_accuracy"]
     low, high = values.min(), values.max()
-    q25, median, q75 = (values.quantile(share) for share in (0.25, 0.5, 0.75))
+    q25, median, q75 = (round(float(values.quantile(share)), 6) for share in (0.25, 0.5, 0.75))
     measured = f"median {median:.3f}, quartiles {q25:.3f} to {q75:.3f}"
     inside = "within" if low <= stated <= high else "outside"
     return (

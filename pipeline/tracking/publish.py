@@ -2,8 +2,8 @@
 
 A run is found by its fingerprint and its evaluation hash, never by its id. It carries the tag `pipeline.complete` only
 when all of it is written: one without is what a crash left, and is deleted and written anew. Nothing that is written is
-ever changed but tags that say which run is current: another evaluation of the same training is another run, which links to
-the models and the history of the first one.
+ever changed but tags that say which run is current: another evaluation of the same training is another run, which links
+to the models and the history of the first one.
 
 The experiment's description, its views and the best model's registration follow the repository's params.yaml. DVC's
 experiments leave them alone, since several may run at once.
