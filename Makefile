@@ -81,5 +81,5 @@ LOCK := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url
 
 lock: setup
 	@command -v uv >/dev/null || { echo "error: uv not found: needed to renew the locks" >&2; exit 1; }
-	@$(LOCK) --extra dev pyproject.toml -o requirements.lock
+	@$(LOCK) --extra repository --extra dev pyproject.toml -o requirements.lock
 	@$(LOCK) --constraint requirements.lock benchmarks/requirements.in -o benchmarks/requirements.lock

@@ -12,6 +12,9 @@ EXEMPT = (
     "pipeline/foundations/files.py",
     "pipeline/stages/__init__.py",
 )
+# Imported before all else, and no module here uses it: public names, each loaded where a script asks for it. By itself
+# it loads only the standard library, to which tests/test_wheel.py holds it.
+SURFACE = "pipeline"
 # Started as a process of its own, which is an import that no import statement shows.
 SUBPROCESSES = {"pipeline.tracking.packaging": {"pipeline.tracking.package_models"}}
 
@@ -40,8 +43,8 @@ def direct(module: str) -> frozenset[str]:
 
 
 def project_modules(module: str, follow_subprocesses: bool = True) -> set[str]:
-    """The module and every project module that importing it loads (empty packages left out)."""
-    seen: set[str] = set()
+    """The module and every project module that importing it loads (empty packages left out, and the public surface)."""
+    seen: set[str] = {SURFACE}
     waiting = [module, *(module.rsplit(".", depth)[0] for depth in range(1, module.count(".") + 1))]
     while waiting:
         name = waiting.pop()
@@ -50,7 +53,7 @@ def project_modules(module: str, follow_subprocesses: bool = True) -> set[str]:
         seen.add(name)
         skipped = set() if follow_subprocesses else SUBPROCESSES.get(name, set())
         waiting.extend(direct(name) - skipped)
-    return {name for name in seen if module_file(name).stat().st_size}
+    return {name for name in seen - {SURFACE} if module_file(name).stat().st_size}
 
 
 def external_packages(module: str) -> set[str]:
