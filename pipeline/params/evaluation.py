@@ -12,6 +12,8 @@ SCORES: Final = ("accuracy", "balanced_accuracy", "r2", "skill")  # a test compa
 
 def _rule(value: Any) -> Any:
     """A number is a threshold of the task's main score."""
+    if value is None:
+        return None
     if isinstance(value, int | float) and not isinstance(value, bool):
         return {MAIN_SCORE: float(value)}
     if not isinstance(value, dict) or len(value) != 1:
@@ -33,4 +35,4 @@ class EvaluationParams(Section):
     learned: a score and the number that it must pass at the end; where it is left out, the task's usual one.
     """
 
-    learned: Annotated[dict[str, Threshold], BeforeValidator(_rule)] | None = None
+    learned: Annotated[dict[str, Threshold] | None, BeforeValidator(_rule)] = None
