@@ -4,12 +4,14 @@ Names and arguments of Keras's objects too, of the variants; those of a study's 
 trains. TensorFlow is imported only where a variant is not plain.
 """
 
+from pipeline.data.sources import expect_source
 from pipeline.data.tasks import Task
 from pipeline.foundations.errors import reported_in_one_line
 from pipeline.params.params import read
 from pipeline.training.trainable import expect_trainable
 
-TASK = Task("binary", ("0", "1"))  # what the data are for is not known yet, and nothing that is checked depends on it
+# What the data are is not known yet, and nothing that is checked depends on it.
+TASK, INPUTS = Task("binary", ("0", "1")), 2
 
 
 def main() -> None:
@@ -19,8 +21,9 @@ def main() -> None:
         UserError: the first fault.
     """
     params = read()
+    expect_source(params.data)
     for name, variant in params.variants.items():
-        expect_trainable(variant, params.data.inputs, TASK, f"variants.{name}")
+        expect_trainable(variant, INPUTS, TASK, f"variants.{name}")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import argparse
 import json
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def export(variant: str, replica: str, target: Path, params: Params) -> None:
     score = rule_for(recipe.task, params.evaluation.learned).score
     number = CHOSEN[replica](load_history(variant), score) if replica in CHOSEN else int(replica)
     save_model(replica_model(variant, number), target)
-    columns = ", ".join(each.name for each in recipe.inputs)
+    columns = ", ".join(each.name for each in recipe.columns)
     print(f"{target}: replica {number} of {variant}; takes raw rows ({columns}), gives {recipe.task.says()}")
 
 
@@ -70,7 +71,7 @@ def replica_models(variant: str, replicas: Sequence[int]) -> Iterator[keras.Mode
     """As `replica_model`, for several replicas: one model, built once, that gets the weights of one after the other."""
     stacks, weights = load_weights(variant), weights_path(variant)
     recipe = load_recipe(variant)
-    model = build(recipe.variant, len(recipe.inputs), recipe.task, variant, recipe.inputs).model
+    model = build(recipe.variant, prod(recipe.shape), recipe.task, variant, recipe).model
     trained = min(len(stack) for stack in stacks.values())
     for replica in replicas:
         if not 0 <= replica < trained:

@@ -1,20 +1,101 @@
-"""What every data set is here: rows of inputs with their targets, scaled and split for training."""
+"""What every data set is here: raw rows with their targets; and rows of numbers, scaled and split for training."""
 
 from dataclasses import dataclass
+from math import prod
+from typing import Literal
 
 import numpy as np
+import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.data.tasks import Task
 from pipeline.params.data import DataParams
 from pipeline.params.split import SplitParams
 
+Kind = Literal["number", "boolean", "category"]
+
+
+@dataclass(frozen=True)
+class RawData:
+    """Rows before they are scaled and split, whole and checked.
+
+    features: one column per feature: numbers, booleans as 0 and 1, categories as text; or, of an array with more
+        dimensions, float [sample, step, feature] or [sample, height, width, channel].
+    targets: labels int64 [sample], or values float64 [sample, target].
+    fills: what stands in the place of missing values, by column. target_names: what the targets' columns are called.
+    """
+
+    features: pd.DataFrame | np.ndarray
+    targets: np.ndarray
+    task: Task
+    kinds: dict[str, Kind]
+    fills: dict[str, float | str]
+    target_names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+
+class Stored(BaseModel):
+    """Frozen and strict, for it is read back from a file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class InputColumn(Stored):
+    """A raw column and what is made of it.
+
+    A number becomes `offset + factor * raw`; a category as many inputs as there are categories, 1 for its own and 0
+    for the others. fill: what stands in the place of a missing value; without one there must be none.
+    """
+
+    name: str
+    kind: Kind = "number"
+    offset: float = 0.0
+    factor: float = 1.0
+    categories: tuple[str, ...] = ()
+    fill: float | str | None = None
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The names of the inputs that it becomes."""
+        return tuple(f"{self.name}={category}" for category in self.categories) or (self.name,)
+
+
+class TargetScaling(Stored):
+    """Of one target of a regression: networks are trained on `offset + factor * raw`."""
+
+    name: str
+    offset: float = 0.0
+    factor: float = 1.0
+
+
+class Origin(Stored):
+    """Where the rows of a training come from, and how they were made of raw ones.
+
+    columns: in order; of an array with more dimensions those of its last one. shape: of what a network takes, without
+    the samples. targets: of a regression, else empty. data, split: what params.yaml said then.
+    """
+
+    task: Task
+    columns: tuple[InputColumn, ...]
+    shape: tuple[int, ...]
+    targets: tuple[TargetScaling, ...]
+    data: DataParams
+    split: SplitParams
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The names of a network's inputs, in order."""
+        return tuple(name for column in self.columns for name in column.inputs)
+
 
 @dataclass(frozen=True)
 class Samples:
     """Rows in order.
 
-    inputs: float64 [sample, input]. targets: labels int64 [sample], or values float64 [sample, target].
+    inputs: float [sample, input], or with more dimensions. targets: labels int64 [sample], or scaled values
+    float64 [sample, target].
     """
 
     inputs: np.ndarray
@@ -22,39 +103,6 @@ class Samples:
 
     def __len__(self) -> int:
         return len(self.targets)
-
-
-@dataclass(frozen=True)
-class Data:
-    """All rows before they are scaled and split, what is to be learned, and what the inputs are called."""
-
-    samples: Samples
-    task: Task
-    names: tuple[str, ...]
-
-
-class InputScaling(BaseModel):
-    """Of one input, by its name: `scaled = offset + factor * raw`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    name: str
-    offset: float
-    factor: float
-
-
-Scaling = tuple[InputScaling, ...]
-
-
-class Origin(BaseModel):
-    """Where the rows of a training come from: the task, the inputs in order, and what params.yaml said then."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    task: Task
-    inputs: Scaling
-    data: DataParams
-    split: SplitParams
 
 
 @dataclass(frozen=True)
@@ -73,9 +121,14 @@ class Split:
         return {"train": self.train, **between, "test": self.test}
 
     @property
+    def shape(self) -> tuple[int, ...]:
+        """Of what a network takes, without the samples."""
+        return self.train.inputs.shape[1:]
+
+    @property
     def inputs(self) -> int:
-        """Number of inputs of a network."""
-        return self.train.inputs.shape[1]
+        """How many numbers a network takes."""
+        return prod(self.shape)
 
     @property
     def constant_losses(self) -> dict[str, float]:

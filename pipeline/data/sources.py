@@ -1,16 +1,141 @@
-"""Data from scikit-learn's generators."""
+"""Where data come from: scikit-learn's generators and bundled data sets by name, or a file in `tables/`.
 
-from sklearn.datasets import make_circles
+A new source is an entry of SOURCES.
+"""
 
-from pipeline.data.samples import Data, Samples
-from pipeline.data.tasks import Task
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from pipeline.data import tables
+from pipeline.data.columns import RawTable, checked
+from pipeline.data.samples import RawData
+from pipeline.foundations.errors import UserError
 from pipeline.params.data import DataParams
+from pipeline.params.file import brief, nearest, one_of
 
-TASK = Task("binary", ("0", "1"))  # to tell the circles apart
+TABLES: Final = Path("tables")
 
 
-def generate(params: DataParams) -> Data:
-    """Two noisy concentric circles, shuffled, balanced; label 0 is the outer circle."""
-    inputs, labels = make_circles(n_samples=params.samples, noise=params.noise, random_state=params.seed)
-    names = tuple(f"x{number}" for number in range(1, inputs.shape[1] + 1))
-    return Data(Samples(inputs, labels), TASK, names)
+@dataclass(frozen=True)
+class Source:
+    """A function of `sklearn.datasets` that gives inputs and targets.
+
+    is_classification: whether the targets are classes. is_random: whether it draws, and so needs a `random_state`.
+    """
+
+    is_classification: bool
+    is_random: bool = True
+
+
+SOURCES: Final[Mapping[str, Source]] = {
+    "make_circles": Source(True),
+    "make_moons": Source(True),
+    "make_blobs": Source(True),
+    "make_classification": Source(True),
+    "make_gaussian_quantiles": Source(True),
+    "make_hastie_10_2": Source(True),
+    "make_regression": Source(False),
+    "make_friedman1": Source(False),
+    "make_friedman2": Source(False),
+    "make_friedman3": Source(False),
+    "make_sparse_uncorrelated": Source(False),
+    "make_swiss_roll": Source(False),
+    "make_s_curve": Source(False),
+    "load_digits": Source(True, is_random=False),
+    "load_wine": Source(True, is_random=False),
+    "load_breast_cancer": Source(True, is_random=False),
+    "load_iris": Source(True, is_random=False),
+    "load_diabetes": Source(False, is_random=False),
+}
+# What changes the kind of result, not the data.
+_REFUSED: Final = ("return_X_y", "as_frame", "return_distributions", "return_centers", "coef")
+
+
+def load(params: DataParams) -> RawData:
+    """All rows, checked.
+
+    Raises:
+        UserError: no such source or file, arguments that it does not take, or data that cannot be trained on.
+    """
+    expect_source(params)
+    return checked(_of_sklearn(params) if params.source in SOURCES else _of_file(params), params)
+
+
+def is_file(params: DataParams) -> bool:
+    """Whether the source is a file."""
+    return params.source not in SOURCES
+
+
+def expect_source(params: DataParams) -> None:
+    """Raises: UserError: the source is neither one of the list nor named as a file in `tables/` is."""
+    path = Path(params.source)
+    if params.source in SOURCES:
+        return
+    if path.suffix in tables.SUFFIXES:
+        if path.parts[:1] != TABLES.parts or ".." in path.parts:
+            raise UserError(
+                f"data.source: {brief(params.source)}: must lie in the folder {TABLES}/, such as {TABLES}/{path.name}"
+            )
+        if params.config:
+            raise UserError(f"data.config: {brief(params.config)}: must be {{}} or left out where the source is a file")
+        return
+    near = nearest(params.source, SOURCES)
+    allowed = f"did you mean {near}?" if near else f"must be one of {', '.join(SOURCES)}"
+    raise UserError(f"data.source: {brief(params.source)}: {allowed}, or a file such as {TABLES}/mine.csv")
+
+
+def _of_sklearn(params: DataParams) -> RawTable:
+    from sklearn import datasets  # here, for it takes a second to import
+
+    source, function = SOURCES[params.source], getattr(datasets, params.source)
+    _expect_arguments(function, source, params)
+    try:
+        found = function(**params.config) if source.is_random else function(**params.config, return_X_y=False)
+    except Exception as error:  # scikit-learn checks its arguments in many ways
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(
+            f"data.config: {brief(params.config)}: must be arguments of scikit-learn's {params.source} "
+            f"({brief(reason, 200)})"
+        ) from None
+    if source.is_random:
+        inputs, targets = found[0], found[1]
+        names, classes = [f"x{number}" for number in range(1, inputs.shape[1] + 1)], None
+    else:
+        inputs, targets = found.data, found.target
+        names = [str(name) for name in found.feature_names]
+        classes = [str(name) for name in found.target_names] if source.is_classification else None
+    target = "label" if source.is_classification else "target"
+    values = np.asarray(targets)
+    if classes is not None:
+        values = np.array(classes, object)[values]
+    elif source.is_classification:
+        values = values.astype(np.int64)
+    columns = [target] if values.ndim == 1 else [f"{target}{number}" for number in range(1, values.shape[1] + 1)]
+    return RawTable(
+        pd.DataFrame(inputs, columns=names),
+        pd.DataFrame(values.reshape(len(values), -1), columns=columns),
+        source.is_classification,
+        classes,
+    )
+
+
+def _expect_arguments(function: Callable, source: Source, params: DataParams) -> None:
+    known = [name for name in inspect.signature(function).parameters if name not in _REFUSED]
+    for name in params.config:
+        if name not in known:
+            raise UserError(f"data.config.{name}: unknown argument of {params.source}: {one_of(known, name)}")
+    if source.is_random and params.config.get("random_state") is None:
+        raise UserError("data.config.random_state: missing: must be a whole number, or every run would draw other rows")
+
+
+def _of_file(params: DataParams) -> RawTable:
+    path = Path(params.source)
+    if path.suffix == ".npz":
+        return tables.read_arrays(path, params)
+    return tables.read_table(path, params)

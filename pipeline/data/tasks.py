@@ -159,6 +159,14 @@ class Task:
         score = "balanced_accuracy" if self.is_classification else "r2"
         return score, (1 + self.guessing(score)) / 2
 
+    @property
+    def in_words(self) -> str:
+        """ "2 classes (0, 1)", "10 classes", "regression of price"."""
+        if not self.is_classification:
+            return f"regression of {', '.join(self.names)}"
+        few = f" ({', '.join(self.names)})" if len(self.names) <= 5 else ""
+        return f"{len(self.names)} classes{few}"
+
     def says(self) -> str:
         """What a model gives for a row, in words."""
         return self.of_kind.prediction(self.names)

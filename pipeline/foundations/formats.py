@@ -1,16 +1,23 @@
-"""Files of numbers, the same bytes for the same content: arrays as NetCDF 3 by scipy, tables as CSV."""
+"""Files of numbers, the same bytes for the same content: labelled arrays as NetCDF 3, plain ones as npz, tables as CSV;
+and rows of samples, in whichever suits them.
+"""
 
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from types import MappingProxyType
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 from xarray.backends import ScipyDataStore
 
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import reading, replacing
+
+MOST_CELLS = 1_000_000  # of rows in a CSV, which a person may want to read; more are kept as Parquet
+ROWS_SUFFIXES = (".csv", ".parquet", ".npz")
 
 
 def packed(dataset: xr.Dataset) -> bytes:
@@ -54,11 +61,86 @@ def save_table(table: pd.DataFrame, path: Path) -> None:
         table.to_csv(temporary, index=False, lineterminator="\n")
 
 
-def load_table(path: Path, columns: list[str]) -> pd.DataFrame:
-    """Raises: UserError: missing, damaged, or without one of `columns`."""
+def load_table(path: Path, columns: list[str], texts: Sequence[str] = ()) -> pd.DataFrame:
+    """Read a table that must have `columns`; those of `texts` hold text, whatever it looks like.
+
+    Raises:
+        UserError: missing, damaged, or without one of `columns`.
+    """
     with reading(path, f"a table with the columns {', '.join(columns)}"):
-        table = pd.read_csv(path)
+        kept = dict.fromkeys(texts, str)
+        table = pd.read_csv(path, dtype=kept, keep_default_na=not texts, na_values=[""] if texts else None)
+        if texts:
+            table = table.fillna(dict.fromkeys(texts, ""))
         missing = [column for column in columns if column not in table]
         if missing:
             raise UserError(f"{path}: no column {missing[0]}: must have {', '.join(columns)}")
         return table
+
+
+def save_npz(arrays: Mapping[str, np.ndarray], path: Path) -> None:
+    """As `np.savez` does, whose bytes depend on the clock."""
+    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for name, array in arrays.items():
+            content = BytesIO()
+            np.lib.format.write_array(content, np.ascontiguousarray(array), allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), content.getvalue())
+
+
+def load_npz(path: Path, what: str) -> dict[str, np.ndarray]:
+    """Raises: UserError: missing or damaged; `what` it must be, for the message."""
+    with reading(path, what):
+        return dict(np.load(BytesIO(path.read_bytes()), allow_pickle=False))
+
+
+def save_rows(features: pd.DataFrame | np.ndarray, targets: pd.DataFrame, stem: Path) -> Path:
+    """One row per sample: its features, then its targets; in place of what was there under the stem."""
+    if isinstance(features, np.ndarray):
+        path = stem.with_suffix(".npz")
+        save_npz({"features": features, **{name: targets[name].to_numpy() for name in targets}}, path)
+    else:
+        table = pd.concat([features, targets], axis=1, copy=False)
+        path = stem.with_suffix(".csv" if table.size <= MOST_CELLS else ".parquet")
+        if path.suffix == ".csv":
+            save_table(table, path)
+        else:
+            with replacing(path) as temporary:
+                table.to_parquet(temporary, index=False, compression=None)
+    for other in ROWS_SUFFIXES:
+        if other != path.suffix:
+            stem.with_suffix(other).unlink(missing_ok=True)
+    return path
+
+
+def load_rows(stem: Path, targets: list[str], texts: list[str]) -> tuple[pd.DataFrame | np.ndarray, pd.DataFrame]:
+    """Features and targets.
+
+    Args:
+        targets: the names of the targets' columns. texts: of the columns that hold text.
+
+    Raises:
+        UserError: missing, damaged or without one of the targets.
+    """
+    path = rows_path(stem)
+    if path.suffix == ".npz":
+        arrays = load_npz(path, "arrays of features and targets")
+        with reading(path, f"the arrays features, {', '.join(targets)}"):
+            return arrays.pop("features"), pd.DataFrame({name: arrays[name] for name in targets})
+    if path.suffix == ".csv":
+        table = load_table(path, targets, texts)
+    else:
+        with reading(path, "a table"):
+            table = pd.read_parquet(path)
+    return table.drop(columns=targets), table[targets]
+
+
+def rows_path(stem: Path) -> Path:
+    """The file that is there under the stem.
+
+    Raises:
+        UserError: there is none.
+    """
+    found = next((stem.with_suffix(suffix) for suffix in ROWS_SUFFIXES if stem.with_suffix(suffix).is_file()), None)
+    if found is None:
+        raise UserError(f"{stem}.csv: not found: `dvc repro` makes it")
+    return found

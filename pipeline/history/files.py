@@ -1,16 +1,14 @@
 """What `train` leaves of a variant: history, all final weights, all predictions, and the recipe."""
 
-import zipfile
 from collections.abc import Iterable
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
 from pipeline.foundations.errors import UserError
-from pipeline.foundations.files import reading, replacing, save_text
-from pipeline.foundations.formats import load_arrays, save_arrays
+from pipeline.foundations.files import reading, save_text
+from pipeline.foundations.formats import load_arrays, load_npz, save_arrays, save_npz
 from pipeline.history.recipe import Recipe
 from pipeline.history.record import OPTIONAL, REQUIRED
 from pipeline.params.params import Params
@@ -66,12 +64,7 @@ def save_run(variant: str, history: xr.Dataset, predictions: xr.Dataset, weights
     """History, predictions and weights of all replicas."""
     save_arrays(history, history_path(variant))
     save_arrays(predictions, predictions_path(variant))
-    # As np.savez does, whose bytes depend on Python's patch version.
-    with replacing(weights_path(variant)) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        for path, stack in weights.items():
-            content = BytesIO()
-            np.lib.format.write_array(content, np.ascontiguousarray(stack), allow_pickle=False)
-            archive.writestr(zipfile.ZipInfo(f"{path}.npy"), content.getvalue())
+    save_npz(weights, weights_path(variant))
 
 
 def save_pretraining(variant: str, pretraining: xr.Dataset | None) -> None:
@@ -148,6 +141,4 @@ def load_weights(variant: str) -> dict[str, np.ndarray]:
     Raises:
         UserError: missing or damaged.
     """
-    path = weights_path(variant)
-    with reading(path, "the weights of all replicas"):
-        return dict(np.load(BytesIO(path.read_bytes())))
+    return load_npz(weights_path(variant), "the weights of all replicas")

@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pipeline.data.samples import Scaling
+from pipeline.data.samples import Origin
 from pipeline.data.tasks import Task
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.tensorflow import keras
 from pipeline.history.record import HIDDEN, OUTPUT, Layer
 from pipeline.models import keras_objects
 from pipeline.models.initializers import RandomizedAsymmetric
+from pipeline.models.preprocessing import Inputs, raw_inputs, raw_outputs
 from pipeline.params.variants import VariantParams
 
 
@@ -42,7 +43,7 @@ class Network:
         return len(self.kernels)
 
 
-def build(variant: VariantParams, inputs: int, task: Task, name: str, scaling: Scaling | None = None) -> Network:
+def build(variant: VariantParams, inputs: int, task: Task, name: str, origin: Origin | None = None) -> Network:
     """The network of a variant. `head` is the output layer that the task asks for: dense(1) - sigmoid for two classes,
     dense(classes) - softmax for more, dense(targets) for a regression.
 
@@ -67,23 +68,23 @@ def build(variant: VariantParams, inputs: int, task: Task, name: str, scaling: S
         inputs: number of inputs.
         task: what the output layer is for.
         name: the variant's name, for the model and for error messages.
-        scaling: of raw inputs, as a first layer; none by default, for training is handed scaled ones.
+        origin: how raw rows are made into inputs, and targets back into raw ones, so that the model does both; none by
+            default, for training is handed scaled ones.
 
     Raises:
         UserError: an activation or initialiser that Keras does not know or the engine cannot replicate.
     """
     path = f"variants.{name}"
-    stack = _Stack(keras.Input((inputs,), name="inputs"))
-    if scaling is not None:
-        stack.signal = keras.layers.Rescaling(
-            [each.factor for each in scaling], [each.offset for each in scaling], name="scaling"
-        )(stack.signal)
+    given, signal = raw_inputs(origin) if origin else (keras.Input((inputs,), name="inputs"),) * 2
+    stack = _Stack(given, signal)
     kernel = keras_objects.initializer(variant.kernel_initializer, f"{path}.kernel_initializer", variant.units)
     output_kernel = _output_initializer(variant, f"{path}.output_kernel_initializer", task.outputs)
     for number in range(1, variant.hidden_layers + 1):
         _add_hidden(stack, variant, path, _part(number), kernel, shortcut=variant.residual and number > 1)
     output = keras.layers.Dense(task.outputs, kernel_initializer=output_kernel, name=OUTPUT)
     stack.add([output, keras.layers.Activation(task.of_kind.activation, name=f"{OUTPUT}_activation")], OUTPUT)
+    if origin is not None:
+        stack.signal = raw_outputs(origin, stack.signal)
     network = stack.network(name)
     _refuse(network.activations[0], variant, f"{path}.activation")
     return network
@@ -113,7 +114,8 @@ def build_block(variant: VariantParams, inputs: int, task: Task | None, name: st
         task: what the head is for; without one it reconstructs the inputs.
     """
     path = f"variants.{name}"
-    stack = _Stack(keras.Input((inputs,), name="inputs"))
+    given = keras.Input((inputs,), name="inputs")
+    stack = _Stack(given, given)
     kernel = keras_objects.initializer(variant.kernel_initializer, f"{path}.kernel_initializer", variant.units)
     _add_hidden(stack, variant, path, HIDDEN, kernel, shortcut=variant.residual and not first)
     features = keras.Model(stack.source, stack.signal, name=f"{name}_features")
@@ -144,16 +146,14 @@ def _part(layer: int) -> str:
 class _Stack:
     """Layers put on one another, and what a network remembers of those with a kernel."""
 
-    source: keras.KerasTensor
+    source: Inputs
+    signal: keras.KerasTensor
     dense: list[keras.layers.Dense] = field(default_factory=list)
     activations: list[keras.layers.Layer] = field(default_factory=list)
     before: list[keras.KerasTensor] = field(default_factory=list)
     behind: list[keras.KerasTensor] = field(default_factory=list)
     table: list[Layer] = field(default_factory=list)
     jointly: dict[str, RandomizedAsymmetric] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.signal = self.source
 
     def add(self, layers: list[keras.layers.Layer], role: str, shortcut: str = "") -> None:
         """A dense layer, what stands between, and an activation; `shortcut` names the sum with what goes around."""

@@ -43,6 +43,10 @@ class ComparisonParams(Section):
     claims: dict[str, Claim] = Field(default_factory=dict)
     gradient_claim: GradientClaim | None = None
 
+    def without_claims(self) -> "ComparisonParams":
+        """For data that are not the tutorial's, of which it says nothing."""
+        return self.model_copy(update={"claims": {}, "gradient_claim": None})
+
     def expect_variants(self, variants: Sequence[str]) -> None:
         """Raises: UserError: a name is no variant's."""
         for path, name in self._names():

@@ -94,9 +94,6 @@ def parse(document: dict[str, Any]) -> Params:
 
 def _expect_agreement(params: Params) -> None:
     """Raises: UserError: sections that contradict each other."""
-    samples, cut = params.data.samples, params.split.train_samples
-    if cut >= samples:
-        raise UserError(f"split.train_samples: {cut}: must be less than data.samples, {samples}")
     params.comparison.expect_variants(list(params.variants))
     expect_replicas(params.tensorboard, params.training.replicas)
     for name in params.studies:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from pipeline.data.tasks import Task
+from pipeline.data.profile import Profile
 from pipeline.diagnosis.causes import outcome_names, spelled
 from pipeline.diagnosis.remedies import Remedy
 from pipeline.diagnosis.verdict import learn
@@ -24,6 +24,11 @@ from pipeline.report.figures.report import Place, at
 from pipeline.report.pages.document import Bar, Block, Bullets, Document, Picture, Section, Table, Text
 
 NOT_TRIED = "not tried"
+MOST_RANGES = 20  # of inputs, in the report
+BEGAN = (
+    " The study began as *How to Fix the Vanishing Gradients Problem Using ReLU* (J. Brownlee), which trained each "
+    "network once."
+)
 FOR_ALL = ("data", "split", "training", "evaluation", "diagnosis")  # sections of params.yaml that all variants share
 
 
@@ -31,7 +36,7 @@ FOR_ALL = ("data", "split", "training", "evaluation", "diagnosis")  # sections o
 class ReportFindings:
     """All that the report is made of.
 
-    evaluations, variants: by name. params: params.yaml. task, rule: what is learned, and when a replica has.
+    evaluations, variants: by name. params: params.yaml. profile: of the data. rule: when a replica has learned.
     data: the fingerprint of the split. versions: by package, of what trained.
     pictures: addresses relative to the page, by the figures' names; one that does not apply is not among them.
     tried: what each study gave. studies: the address of the folder in which every study leaves its page.
@@ -39,7 +44,7 @@ class ReportFindings:
 
     comparison: Comparison
     params: Params
-    task: Task
+    profile: Profile
     rule: Rule
     evaluations: Mapping[str, VariantEvaluation]
     data: str
@@ -97,12 +102,12 @@ def _answer(findings: ReportFindings) -> Iterator[Block]:
 
 
 def _asked(findings: ReportFindings) -> Iterator[Block]:
-    data, split, training, rule = findings.params.data, findings.params.split, findings.params.training, findings.rule
+    profile, training, rule = findings.profile, findings.params.training, findings.rule
+    began = BEGAN if findings.params.comparison.claims else ""
     yield Text(
-        f"Why does a deep network not train? {len(findings.evaluations)} networks on {data.samples} points of "
-        f"scikit-learn's `{data.generator}` ({split.train_samples} train, the rest test), each trained "
-        f"{training.replicas} times for {training.epochs} epochs. The study began as *How to Fix the Vanishing "
-        "Gradients Problem Using ReLU* (J. Brownlee), which trained each network once. One run proves little here, so:"
+        f"Why does a deep network not train? {len(findings.evaluations)} networks on {sum(profile.rows.values())} rows "
+        f"of `{profile.source}` ({_listed_rows(profile)}): {profile.task.in_words}. Each was trained "
+        f"{training.replicas} times for {training.epochs} epochs.{began} One run proves little here, so:"
     )
     yield Bullets(
         [
@@ -114,7 +119,39 @@ def _asked(findings: ReportFindings) -> Iterator[Block]:
             "Every replica that did not learn has exactly one **cause**.",
         ]
     )
+    yield from _data(findings)
     yield from _pictures(findings, Place.ASKED)
+
+
+def _listed_rows(profile: Profile) -> str:
+    """ "500 train, 500 test"."""
+    return ", ".join(f"{count} {part}" for part, count in profile.rows.items())
+
+
+def _data(findings: ReportFindings) -> Iterator[Block]:
+    """What the data are, and what may be wrong with them."""
+    profile = findings.profile
+    encoded = "" if profile.inputs == profile.features else f", {profile.inputs} inputs when encoded"
+    said = [f"{profile.features} feature{'s' if profile.features > 1 else ''}{encoded}."]
+    if profile.shares:
+        shares = [
+            f"{part} {', '.join(f'{name} {100 * share:.0f}%' for name, share in own.items())}"
+            for part, own in profile.shares.items()
+        ]
+        said.append(f"Classes: {'; '.join(shares)}.")
+    for name, (low, mean, high) in profile.targets.items():
+        said.append(f"`{name}`: {low:.4g} to {high:.4g}, mean {mean:.4g}.")
+    yield Text("**The data.** " + " ".join(said))
+    if profile.warnings:
+        yield Bullets([f"**Warning:** {warning}." for warning in profile.warnings])
+    shown = profile.ranges[:MOST_RANGES]
+    if shown and profile.features > 2:
+        rows = [
+            [f"`{each.name}`", *(f"{low:.4g} to {high:.4g}" for low, high in (each.raw, each.scaled))] for each in shown
+        ]
+        yield Table(["number", "raw", "as networks take it"], rows)
+        if len(profile.ranges) > MOST_RANGES:
+            yield Text(f"The other {len(profile.ranges) - MOST_RANGES} are in `data/split/profile.json`.")
 
 
 def _results(findings: ReportFindings) -> Iterator[Block]:

@@ -1,6 +1,9 @@
 """Stage `compare`: the evaluations of all variants of params.yaml -> tables, figures and the report."""
 
-from pipeline.data import files as data
+from pipeline.data import split_files as data
+from pipeline.data.profile import load_profile
+from pipeline.data.raw_files import load_raw
+from pipeline.diagnosis.theory import is_tutorial
 from pipeline.evaluation import comparison
 from pipeline.evaluation.files import load_evaluation
 from pipeline.evaluation.learned import rule_for
@@ -12,7 +15,7 @@ from pipeline.report import content
 from pipeline.report import files as comparisons
 from pipeline.report.content import ReportFindings
 from pipeline.report.figures.files import save_figure
-from pipeline.report.figures.report import FROM_GENERATE, Compared, figures
+from pipeline.report.figures.report import Compared, figures
 from pipeline.report.pages import html, markdown
 from pipeline.studies.files import STUDIES, load_tried
 
@@ -24,20 +27,22 @@ def main() -> None:
         print(f"{name}: no variant of params.yaml any more: its outputs are removed, DVC's cache keeps them")
     # By the file's keys, not by what lies on disk: a variant that was removed leaves its folder behind.
     evaluations = {name: load_evaluation(name) for name in params.variants}
+    if not is_tutorial(data.load_origin()):
+        params = params.model_copy(update={"comparison": params.comparison.without_claims()})
     tables = comparison.compare(evaluations, params.variants, params.comparison)
-    pictures = {FROM_GENERATE: comparisons.address(data.SCATTER)}
+    pictures: dict[str, str] = {}
     split = data.load_split()
     rule = rule_for(split.task, params.evaluation.learned)
     compared = Compared(
         tables,
         params.comparison,
-        split.task,
         rule,
         {name: variant.hidden_layers for name, variant in params.variants.items()},
         evaluations,
         {name: runs.load_history(name) for name in params.variants},
         {name: runs.load_predictions(name) for name in params.variants},
-        split.test,
+        load_raw(),
+        split,
     )
     for name, figure in figures(compared):
         save_figure(figure, comparisons.figure_path(name))
@@ -46,7 +51,7 @@ def main() -> None:
         ReportFindings(
             tables,
             params,
-            split.task,
+            load_profile(),
             rule,
             evaluations,
             data.fingerprint(),

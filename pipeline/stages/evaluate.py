@@ -1,6 +1,6 @@
 """Stage `evaluate@<variant>`: what training left -> tables, metrics and figures of the variant."""
 
-from pipeline.data.files import load_split
+from pipeline.data.split_files import load_split
 from pipeline.diagnosis import theory
 from pipeline.diagnosis.causes import outcomes
 from pipeline.evaluation import ranking, summary
@@ -10,6 +10,7 @@ from pipeline.foundations.errors import one_argument, reported_in_one_line
 from pipeline.history.files import load_history, load_predictions, load_recipe
 from pipeline.params.params import read
 from pipeline.report.figures import gradients, scores, surfaces
+from pipeline.report.figures import predictions as test_predictions
 from pipeline.report.figures.files import save_figure
 
 
@@ -28,6 +29,13 @@ def main(variant: str) -> None:
     if "surface" in predictions and split.task.kind == "binary":
         chosen = surfaces.Chosen(predictions, *ranking.at_percentiles(history, rule.score, surfaces.PERCENTILES))
         save_figure(surfaces.decision_surfaces(chosen, split.test, headline), figure_path(variant, "surfaces"))
+    else:
+        positions, scored = ranking.at_percentiles(history, rule.score, test_predictions.PERCENTILES)
+        numbers = history.replica.values[positions].tolist()
+        outputs = predictions.test_prediction.values[positions]
+        predicted = test_predictions.Predicted(numbers, scored, outputs, split.test.targets)
+        figure = test_predictions.test_predictions(predicted, recipe, headline)
+        save_figure(figure, figure_path(variant, "predictions"))
     save_evaluation(variant, evaluation)
     print(f"evaluate {summary.in_short(variant, evaluation.metrics)}")
 

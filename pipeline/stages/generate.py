@@ -1,19 +1,19 @@
-"""Stage `generate`: data -> the raw points and their scatter plot."""
+"""Stage `generate`: data -> all raw rows, checked."""
 
-from pipeline.data.files import POINTS, SCATTER, save_points
-from pipeline.data.sources import generate
+from pipeline.data import sources
+from pipeline.data.raw_files import POINTS, save_raw
 from pipeline.foundations.errors import reported_in_one_line
+from pipeline.foundations.formats import rows_path
 from pipeline.params.params import read
-from pipeline.report.figures.files import save_figure
-from pipeline.report.figures.points import scatter
 
 
 def main() -> None:
-    """Read `data`, write the points."""
-    data = generate(read().data)
-    save_points(data)
-    save_figure(scatter(data), SCATTER)
-    print(f"generate: {len(data.samples)} points -> {POINTS}")
+    """Read `data` and its source, write the rows."""
+    params = read().data
+    raw = sources.load(params)
+    save_raw(raw)
+    decided = " (by the target, for data.task is auto)" if params.task == "auto" and sources.is_file(params) else ""
+    print(f"generate: {len(raw)} rows, {raw.task.in_words}{decided} -> {rows_path(POINTS)}")
 
 
 if __name__ == "__main__":

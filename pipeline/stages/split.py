@@ -1,18 +1,25 @@
-"""Stage `split`: raw points -> scaled train and test parts, and the scaler's numbers."""
+"""Stage `split`: raw rows -> scaled parts, how they were made, and the data's profile."""
 
-from pipeline.data.files import load_points, save_split
-from pipeline.data.samples import Origin
+from pipeline.data.profile import profile, save_profile
+from pipeline.data.raw_files import load_raw
 from pipeline.data.split import split
+from pipeline.data.split_files import save_split
 from pipeline.foundations.errors import reported_in_one_line
 from pipeline.params.params import read
 
 
 def main() -> None:
-    """Read `split` and the points, write both parts, and what they were made with."""
+    """Read `split` and the rows, write all parts, what they were made with, and what they are."""
     params = read()
-    parts, scaling = split(load_points(), params.split)
-    save_split(parts, Origin(task=parts.task, inputs=scaling, data=params.data, split=params.split))
-    print(f"split: {len(parts.train)} rows train, {len(parts.test)} test; scaled on {params.split.fit_scaler_on}")
+    raw = load_raw()
+    parts, origin = split(raw, params.data, params.split)
+    described = profile(raw, parts, origin)
+    save_split(parts, origin)
+    save_profile(described)
+    rows = ", ".join(f"{len(part)} {name}" for name, part in parts.parts.items())
+    print(f"split: {rows} rows; scaled on {params.split.fit_scaler_on}")
+    for warning in described.warnings:
+        print(f"warning: {warning}")
 
 
 if __name__ == "__main__":

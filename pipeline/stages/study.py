@@ -1,6 +1,6 @@
 """Stage `study@<name>`: every cell of a study, trained or found finished -> tables, figures and its page."""
 
-from pipeline.data import files as data
+from pipeline.data import split_files as data
 from pipeline.diagnosis import theory
 from pipeline.evaluation import summary, tried
 from pipeline.evaluation.learned import rule_for

@@ -1,6 +1,6 @@
 """Stage `track`, and `make publish`: files -> MLflow, whatever is not there yet; then the manifest."""
 
-from pipeline.data import files as data
+from pipeline.data import split_files as data
 from pipeline.evaluation import files as evaluations
 from pipeline.evaluation.prune import prune
 from pipeline.evaluation.ranking import best_replica, median_replica
@@ -30,8 +30,8 @@ def main() -> None:
         from pipeline.tracking import publish
 
         manifest.remove_manifest()
-        datasets = publish.datasets_of(data.TRAIN, data.TEST)
-        done = publish.publish(contents, params.tracking, params.comparison.pair or (), datasets, packages)
+        pair = params.comparison.pair or ()
+        done = publish.publish(contents, params.tracking, pair, data.part_files(), packages)
     manifest.save_manifest({each.variant: each.hashes for each in contents})
     for variant, what in done.items():
         print(f"track {variant}: {what}")
@@ -41,7 +41,7 @@ def _source(name: str, variant: VariantParams, params: Params) -> Source:
     runs.expect_recipe(name, params)
     before = [runs.pretraining_path(name)] if variant.extra_epochs else []
     files = VariantFiles(
-        trained=[*runs.files(name), data.TRAIN, data.TEST],
+        trained=[*runs.files(name), *data.part_files().values()],
         judged=[*evaluations.tables(name), *evaluations.figures(name)],
         artifacts={
             "figures": evaluations.figures(name),
@@ -50,7 +50,7 @@ def _source(name: str, variant: VariantParams, params: Params) -> Source:
         },
         images=evaluations.figures(name),
     )
-    inputs = tuple(each.name for each in runs.load_recipe(name).inputs)
+    inputs = tuple(each.name for each in runs.load_recipe(name).columns)
     return Source(name, params.trained_with(name), params.judged_by, files, inputs)
 
 

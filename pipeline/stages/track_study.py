@@ -3,7 +3,7 @@
 And what the study has tried -> studies/tried.json, here because DVC never restores this stage from its run cache.
 """
 
-from pipeline.data import files as data
+from pipeline.data import split_files as data
 from pipeline.foundations.errors import one_argument, reported_in_one_line
 from pipeline.params.params import read
 from pipeline.studies import files as studies
@@ -20,11 +20,11 @@ def main(name: str) -> None:
         studies.load_cells(name),
         studies.load_recipes(name),
         studies.load_answer(name),
-        [data.TRAIN, data.TEST],
+        [*data.part_files().values()],
         {"figures": studies.figures(name), "tables": studies.tables(name), "page": [studies.page(name)]},
     )
     manifest.remove_manifest(manifest.of_study(name))
-    done = publish.publish_study(content, params.tracking, publish.datasets_of(data.TRAIN, data.TEST))
+    done = publish.publish_study(content, params.tracking, data.part_files())
     manifest.save_manifest({name: content.hashes}, manifest.of_study(name))
     print(f"track study {name}: {done}")
 

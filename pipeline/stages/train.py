@@ -1,6 +1,6 @@
 """Stage `train@<variant>`: all replicas of one variant -> history, final weights, predictions, recipe."""
 
-from pipeline.data.files import load_origin, load_split
+from pipeline.data.split_files import load_origin, load_split
 from pipeline.foundations.errors import one_argument, reported_in_one_line
 from pipeline.history.files import folder, save_pretraining, save_recipe, save_run
 from pipeline.history.recipe import Recipe

@@ -41,7 +41,7 @@ def package(model: keras.Model, columns: Sequence[str], folder: Path) -> None:
 if __name__ == "__main__":
     with reported_in_one_line():
         for variant, replicas in json.load(sys.stdin).items():
-            columns = [each.name for each in load_recipe(variant).inputs]
+            columns = [each.name for each in load_recipe(variant).columns]
             for folder, model in zip(replicas, replica_models(variant, list(replicas.values())), strict=True):
                 package(model, columns, Path(folder))
     os._exit(0)  # TensorFlow takes more than a second to take itself down, and somebody waits

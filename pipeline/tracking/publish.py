@@ -49,7 +49,7 @@ def publish(
     Args:
         packages: of the models; those that nobody began are begun here.
         pair: the two variants that are set side by side, if any are.
-        datasets: the tables that the runs used, by context (training, testing).
+        datasets: the files of the parts of the data, by name.
 
     Returns:
         For each variant what was done: published, judged anew, or nothing new.
@@ -69,11 +69,6 @@ def publish(
             if best is not None:
                 publisher.register(params.registered_model, best, run_ids[best.content.variant])
         return done
-
-
-def datasets_of(train: Path, test: Path) -> dict[str, Path]:
-    """Both parts of the split by MLflow's names of what runs use data for."""
-    return {"training": train, "testing": test}
 
 
 def publish_study(content: VariantPayload, params: TrackingParams, datasets: dict[str, Path]) -> str:
@@ -272,12 +267,15 @@ def _origin() -> dict[str, str]:
     return {**tags, MLFLOW_GIT_COMMIT: asked.stdout.strip()} if asked.returncode == 0 else tags
 
 
+CONTEXTS = {"train": "training", "validation": "validation", "test": "testing"}  # MLflow's names
+
+
 def _dataset_inputs(datasets: dict[str, Path]) -> list[DatasetInput]:
     """Built by hand: MLflow's own `from_pandas` guesses the source, with warnings."""
     inputs = []
-    for context, path in datasets.items():
+    for part, path in datasets.items():
         table = pd.read_csv(path)
-        columns = [ColSpec("long" if name == "label" else "double", name) for name in table]
+        columns = [ColSpec("long" if table[name].dtype.kind == "i" else "double", name) for name in table]
         dataset = Dataset(
             name=path.stem,
             digest=hashlib.sha256(path.read_bytes()).hexdigest()[:8],
@@ -286,5 +284,5 @@ def _dataset_inputs(datasets: dict[str, Path]) -> list[DatasetInput]:
             schema=json.dumps({"mlflow_colspec": Schema(columns).to_dict()}),
             profile=json.dumps({"num_rows": len(table)}),
         )
-        inputs.append(DatasetInput(dataset, [InputTag(MLFLOW_DATASET_CONTEXT, context)]))
+        inputs.append(DatasetInput(dataset, [InputTag(MLFLOW_DATASET_CONTEXT, CONTEXTS[part])]))
     return inputs

@@ -10,8 +10,7 @@ from enum import Enum, auto
 import xarray as xr
 from matplotlib.figure import Figure
 
-from pipeline.data.samples import Samples
-from pipeline.data.tasks import Task
+from pipeline.data.samples import RawData, Split
 from pipeline.diagnosis.causes import outcomes
 from pipeline.evaluation import ranking
 from pipeline.evaluation.comparison import Comparison
@@ -19,7 +18,7 @@ from pipeline.evaluation.learned import Rule
 from pipeline.evaluation.variant import VariantEvaluation
 from pipeline.foundations.colours import of_variants
 from pipeline.params.comparison import ComparisonParams
-from pipeline.report.figures import comparison, gradients, scores, surfaces, weights
+from pipeline.report.figures import comparison, data, gradients, scores, surfaces, weights
 
 
 class Place(Enum):
@@ -38,18 +37,18 @@ class Compared:
     """All variants side by side; the maps hold the same variants in the same order.
 
     tables: of the comparison. chosen: what params.yaml wants compared.
-    rule: when a replica has learned. test: the points of the decision surfaces.
+    rule: when a replica has learned.
     """
 
     tables: Comparison
     chosen: ComparisonParams
-    task: Task
     rule: Rule
     hidden_layers: Mapping[str, int]
     evaluations: Mapping[str, VariantEvaluation]
     histories: Mapping[str, xr.Dataset]
     predictions: Mapping[str, xr.Dataset]
-    test: Samples
+    raw: RawData
+    split: Split
 
     @property
     def colours(self) -> dict[str, str]:
@@ -63,19 +62,19 @@ class ReportFigure:
 
     name: of the file. place: the section in which it stands, after those of the same section that come before it.
     caption: what it shows, in words, for those who cannot see it.
-    draw: the figure, or None where it does not apply. Where there is no `draw`, a stage before has drawn it.
+    draw: the figure, or None where it does not apply.
     """
 
     name: str
     place: Place
     caption: str
-    draw: Callable[[Compared], Figure | None] | None
+    draw: Callable[[Compared], Figure | None]
 
 
 def figures(compared: Compared) -> Iterator[tuple[str, Figure]]:
     """All figures that apply, by name; what params.yaml does not compare is left out."""
     for entry in FIGURES:
-        if entry.draw is None or (entry.place is Place.PAIR and compared.chosen.pair is None):
+        if entry.place is Place.PAIR and compared.chosen.pair is None:
             continue
         drawn = entry.draw(compared)
         if drawn is not None:
@@ -93,6 +92,10 @@ def at(place: Place, names: Iterable[str]) -> list[ReportFigure]:
     return [entry for name, entry in listed.items() if name in wanted and entry.place is place]
 
 
+def _data(compared: Compared) -> Figure:
+    return data.picture(compared.raw, compared.split)
+
+
 def _outcomes(compared: Compared) -> Figure:
     counts = {name: each.metrics.outcomes for name, each in compared.evaluations.items()}
     return comparison.outcome_bars(compared.tables.variants, counts)
@@ -108,7 +111,7 @@ def _scores(compared: Compared) -> Figure:
 
 def _surfaces(compared: Compared) -> Figure | None:
     """Only for two classes of points in a plane."""
-    if compared.task.kind != "binary" or not all("surface" in each for each in compared.predictions.values()):
+    if compared.split.task.kind != "binary" or not all("surface" in each for each in compared.predictions.values()):
         return None
     chosen = {
         name: surfaces.Chosen(
@@ -116,14 +119,16 @@ def _surfaces(compared: Compared) -> Figure | None:
         )
         for name, each in compared.predictions.items()
     }
-    return surfaces.surfaces_by_variant(chosen, compared.test)
+    return surfaces.surfaces_by_variant(chosen, compared.split.test)
 
 
 def _pair(compared: Compared) -> Figure:
     pair = compared.chosen.pair or ()
     both = {name: compared.evaluations[name] for name in pair}
     finals = {name: each.replicas[each.final].to_numpy(float) for name, each in both.items()}
-    return comparison.pair_over_epochs(compared.tables.curves, finals, compared.task, compared.rule, compared.colours)
+    return comparison.pair_over_epochs(
+        compared.tables.curves, finals, compared.split.task, compared.rule, compared.colours
+    )
 
 
 def _pair_gradients(compared: Compared) -> Figure:
@@ -148,13 +153,12 @@ def _weights(compared: Compared) -> Figure | None:
     return weights.weight_norms({name: compared.evaluations[name].layers for name in compared.chosen.weights})
 
 
-FROM_GENERATE = "scatter"  # drawn by another stage
 FIGURES: tuple[ReportFigure, ...] = (
     ReportFigure(
-        FROM_GENERATE,
+        "data",
         Place.ASKED,
-        "Scatter plot of the data, one colour and marker per class",
-        draw=None,
+        "The data: every row by two inputs, or by its first two principal components, coloured by class or target",
+        _data,
     ),
     ReportFigure(
         "outcomes",

@@ -1,0 +1,173 @@
+"""What the data are, in numbers, and what may be wrong with them: for the report, MLflow and the terminal."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pipeline.data.samples import Origin, RawData, Split, Stored
+from pipeline.data.tasks import Task
+from pipeline.foundations.files import reading, save_text
+
+PROFILE = Path("data/split/profile.json")
+# When a warning is given; none of them changes a result.
+DECADES = 2.0  # between the sizes of two inputs that are not scaled
+WIDE = 100.0  # of an input that is not scaled, or the standard deviation of a regression's targets
+IMBALANCE = 4.0  # training rows of the most frequent class over those of the rarest
+MOST_COLUMNS = 200  # of which ranges are kept
+
+
+class ColumnRange(Stored):
+    """Of a number: smallest and greatest value, raw and as a network takes it."""
+
+    name: str
+    raw: tuple[float, float]
+    scaled: tuple[float, float]
+
+
+class Profile(Stored):
+    """The data in numbers.
+
+    rows: of each part. features: raw columns; inputs: numbers that a network takes. shares: of each class, by part;
+    empty for a regression. targets: of each target of a regression smallest, mean and greatest raw value.
+    ranges: of the first MOST_COLUMNS numbers. warnings: a sentence each.
+    """
+
+    source: str
+    task: Task
+    rows: dict[str, int]
+    features: int
+    inputs: int
+    shares: dict[str, dict[str, float]]
+    targets: dict[str, tuple[float, float, float]]
+    ranges: tuple[ColumnRange, ...]
+    warnings: tuple[str, ...]
+
+
+def profile(raw: RawData, split: Split, origin: Origin) -> Profile:
+    """Of all rows, and of each part."""
+    ranges = list(_ranges(raw, origin))
+    return Profile(
+        source=origin.data.source,
+        task=raw.task,
+        rows={name: len(part) for name, part in split.parts.items()},
+        features=len(origin.columns),
+        inputs=split.inputs,
+        shares=_shares(split) if raw.task.is_classification else {},
+        targets={} if raw.task.is_classification else _spreads(raw),
+        ranges=tuple(ranges[:MOST_COLUMNS]),
+        warnings=(
+            *_about_inputs(ranges),
+            *_about_targets(split),
+            *_about_classes(split),
+            *_about_rows(split),
+            *_about_leaks(raw),
+        ),
+    )
+
+
+def save_profile(described: Profile) -> None:
+    """As JSON."""
+    save_text(described.model_dump_json(indent=2) + "\n", PROFILE)
+
+
+def load_profile() -> Profile:
+    """Raises: UserError: missing or damaged."""
+    with reading(PROFILE, "what `split` writes"):
+        return Profile.model_validate_json(PROFILE.read_bytes())
+
+
+def _shares(split: Split) -> dict[str, dict[str, float]]:
+    names = split.task.names
+    return {
+        part: {
+            name: round(count / len(samples), 6)
+            for name, count in zip(names, np.bincount(samples.targets, minlength=len(names)).tolist(), strict=True)
+        }
+        for part, samples in split.parts.items()
+    }
+
+
+def _spreads(raw: RawData) -> dict[str, tuple[float, float, float]]:
+    columns = zip(raw.task.names, raw.targets.T, strict=True)
+    return {name: (float(each.min()), float(each.mean()), float(each.max())) for name, each in columns}
+
+
+def _ranges(raw: RawData, origin: Origin) -> Iterator[ColumnRange]:
+    for place, column in enumerate(origin.columns):
+        if column.kind == "number":
+            values = raw.features[..., place] if isinstance(raw.features, np.ndarray) else raw.features[column.name]
+            low, high = float(values.min()), float(values.max())
+            scaled = (low * column.factor + column.offset, high * column.factor + column.offset)
+            yield ColumnRange(name=column.name, raw=(low, high), scaled=scaled)
+
+
+def _about_inputs(ranges: list[ColumnRange]) -> Iterator[str]:
+    sizes = {each.name: max(map(abs, each.scaled)) for each in ranges}
+    sizes = {name: size for name, size in sizes.items() if size > 0}
+    if not sizes:
+        return
+    small, large = min(sizes, key=sizes.__getitem__), max(sizes, key=sizes.__getitem__)
+    if sizes[large] > WIDE or np.log10(sizes[large] / sizes[small]) > DECADES:
+        yield (
+            f"inputs are not scaled: {large} goes to {sizes[large]:.3g}, {small} to {sizes[small]:.3g}; set "
+            "split.scale.inputs to standard or minmax"
+        )
+
+
+def _about_targets(split: Split) -> Iterator[str]:
+    if split.task.is_classification:
+        return
+    for name, values in zip(split.task.names, split.train.targets.T, strict=True):
+        if np.std(values) > WIDE:
+            yield (
+                f"targets are not scaled: {name} has a standard deviation of {np.std(values):.3g}; set "
+                "split.scale.targets to standard"
+            )
+
+
+def _about_classes(split: Split) -> Iterator[str]:
+    if not split.task.is_classification:
+        return
+    names = split.task.names
+    counts = np.bincount(split.train.targets, minlength=len(names))
+    absent = [names[label] for label in np.flatnonzero(counts == 0)]
+    if absent:
+        yield f"no training row is of class {', '.join(absent)}; set split.shuffle, or split.stratify too, to true"
+    elif counts.max() > IMBALANCE * counts.min():
+        most, least = names[int(counts.argmax())], names[int(counts.argmin())]
+        yield (
+            f"classes are imbalanced: {counts.max()} training rows of {most}, {counts.min()} of {least}; a network "
+            "that always says the first has a high accuracy, so judge by balanced_accuracy"
+        )
+
+
+def _about_rows(split: Split) -> Iterator[str]:
+    train, test = (_hashes(part.inputs) for part in (split.train, split.test))
+    twice = int(np.isin(test, train).sum())
+    if twice:
+        yield f"{twice} of {len(test)} test rows have the same inputs as a training row"
+
+
+def _hashes(inputs: np.ndarray) -> np.ndarray:
+    """One number per row, equal for equal rows."""
+    total = np.zeros(len(inputs), np.uint64)
+    for column in inputs.reshape(len(inputs), -1).T:
+        total = total * np.uint64(0x9E3779B97F4A7C15) + pd.util.hash_array(np.ascontiguousarray(column))
+    return total
+
+
+def _about_leaks(raw: RawData) -> Iterator[str]:
+    if isinstance(raw.features, np.ndarray):
+        return
+    for name in raw.kinds:
+        values = raw.features[name]
+        if raw.task.is_classification:
+            codes, distinct = pd.factorize(values)
+            pairs = np.unique(codes * len(raw.task.names) + raw.targets)
+            is_target = len(distinct) == len(pairs) == len(raw.task.names)
+        else:
+            is_target = any(np.array_equal(values.to_numpy(), each) for each in raw.targets.T)
+        if is_target:
+            yield f"feature {name} tells the target; leave it out by data.features if it is not known beforehand"

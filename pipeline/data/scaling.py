@@ -1,0 +1,88 @@
+"""From raw rows to numbers that a network takes: categories one-hot, numbers and a regression's targets scaled."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+
+from pipeline.data.samples import InputColumn, RawData, Samples, TargetScaling
+from pipeline.params.split import ScaleParams, Scaler
+
+FLOAT32_ABOVE = 1_000_000  # numbers: those of larger tables are kept in single precision, as networks take them
+
+
+def fit(
+    raw: RawData, rows: np.ndarray, params: ScaleParams
+) -> tuple[tuple[InputColumn, ...], tuple[TargetScaling, ...]]:
+    """What is made of every column, and of a regression's targets.
+
+    Args:
+        rows: the numbers of those rows that scalers are fitted on.
+    """
+    columns = tuple(_columns(raw, rows, params))
+    if raw.task.is_classification:
+        return columns, ()
+    scaled = (
+        TargetScaling(name=name, **_fitted(raw.targets[rows, place], params.targets, params))
+        for place, name in enumerate(raw.task.names)
+    )
+    return columns, tuple(scaled)
+
+
+def apply(raw: RawData, columns: tuple[InputColumn, ...], targets: tuple[TargetScaling, ...]) -> Samples:
+    """All rows as inputs and targets; float32 where there are many."""
+    size = len(raw) * sum(len(column.inputs) for column in columns)
+    if isinstance(raw.features, np.ndarray):
+        offset, factor = (np.array([getattr(each, name) for each in columns]) for name in ("offset", "factor"))
+        inputs = (raw.features * factor + offset).astype(np.float32)
+    else:
+        kind = np.float32 if size > FLOAT32_ABOVE else np.float64
+        inputs = np.empty((len(raw), size // max(1, len(raw))), kind)
+        place = 0
+        for column in columns:
+            values = raw.features[column.name].to_numpy()
+            for encoded in _encoded(values, column):
+                inputs[:, place] = encoded
+                place += 1
+    if not targets:
+        return Samples(inputs, raw.targets)
+    scaled = [raw.targets[:, place] * each.factor + each.offset for place, each in enumerate(targets)]
+    return Samples(inputs, np.stack(scaled, axis=1))
+
+
+def _columns(raw: RawData, rows: np.ndarray, params: ScaleParams) -> Iterator[InputColumn]:
+    if isinstance(raw.features, np.ndarray):  # by channel, or by feature of every step
+        for place in range(raw.features.shape[-1]):
+            values = raw.features[rows, ..., place].reshape(-1)
+            yield InputColumn(name=f"x{place + 1}", **_fitted(values, params.inputs, params))
+        return
+    for name, kind in raw.kinds.items():
+        values, fill = raw.features[name], raw.fills.get(name)
+        if kind == "number":
+            fitted = _fitted(values.to_numpy()[rows], params.inputs, params)
+            yield InputColumn(name=name, kind=kind, fill=fill, **fitted)
+        elif kind == "boolean":
+            yield InputColumn(name=name, kind=kind, fill=fill)
+        else:
+            yield InputColumn(name=name, kind=kind, fill=fill, categories=tuple(sorted(values.unique())))
+
+
+def _fitted(values: np.ndarray, how: Scaler, params: ScaleParams) -> dict[str, Any]:
+    """Offset and factor of one column, as scikit-learn finds them."""
+    if how == "none":
+        return {"offset": 0.0, "factor": 1.0}
+    column = values.reshape(-1, 1)
+    if how == "minmax":
+        minmax = MinMaxScaler(feature_range=params.range).fit(column)
+        return {"offset": float(minmax.min_[0]), "factor": float(minmax.scale_[0])}
+    standard = StandardScaler().fit(column)
+    factor = 1 / float(standard.scale_[0])
+    return {"offset": -float(standard.mean_[0]) * factor, "factor": factor}
+
+
+def _encoded(values: np.ndarray, column: InputColumn) -> Iterator[np.ndarray]:
+    if column.kind == "category":
+        yield from (values == category for category in column.categories)
+    else:
+        yield values * column.factor + column.offset

@@ -1,0 +1,122 @@
+"""A user's own file: CSV, Parquet, or NumPy's npz; every fault in one line."""
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from pipeline.data.columns import RawTable
+from pipeline.foundations.errors import UserError
+from pipeline.params.data import DataParams
+from pipeline.params.file import brief, one_of
+
+SUFFIXES: Final = (".csv", ".parquet", ".npz")
+SEPARATORS: Final = (";", "\t", "|")  # that are often meant where a CSV has one column alone
+
+
+def read_table(path: Path, params: DataParams) -> RawTable:
+    """The columns that params.yaml names, and the target.
+
+    Raises:
+        UserError: missing, not readable, empty, without one of the columns, or with two columns of one name.
+    """
+    _expect_file(path)
+    table = _csv(path) if path.suffix == ".csv" else _parquet(path, params)
+    names = [str(name) for name in table.columns]
+    table.columns = pd.Index(names)
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UserError(f"{path}: two columns are named {twice[0]}: must differ")
+    if not len(table):
+        raise UserError(f"{path}: no rows: must have at least one")
+    _expect_columns(names, path, params)
+    features = [name for name in names if name != params.target] if params.features == "all" else [*params.features]
+    if not features:
+        raise UserError(f"{path}: no column beside {params.target}: must have at least one to predict it from")
+    return RawTable(table[features], table[[params.target]], None, None)
+
+
+def read_arrays(path: Path, params: DataParams) -> RawTable:
+    """`x` [sample, feature] or with more dimensions, and `y` [sample] or [sample, target].
+
+    Raises:
+        UserError: missing, not readable, without one of the two, or arrays that do not fit each other.
+    """
+    _expect_file(path)
+    try:
+        with np.load(path, allow_pickle=False) as found:
+            arrays = dict(found)
+    except Exception as error:  # an object array, a damaged archive, no archive
+        raise UserError(f"{path}: {_reason(error)}: must be arrays of numbers as numpy.savez writes them") from None
+    for name in ("x", "y"):
+        if name not in arrays:
+            raise UserError(f"{path}: no array {name}: must hold x and y; found {', '.join(arrays) or 'none'}")
+    x, y = arrays["x"], arrays["y"]
+    if params.features != "all":
+        raise UserError(f"data.features: {brief(list(params.features))}: must be all, for {path} names no columns")
+    if x.ndim not in (2, 3, 4) or not np.issubdtype(x.dtype, np.number) or np.iscomplexobj(x):
+        raise UserError(
+            f"{path}: x is {x.dtype} of shape {x.shape}: must be numbers [sample, feature], [sample, step, feature] or "
+            "[sample, height, width, channel]"
+        )
+    if y.ndim not in (1, 2) or len(y) != len(x):
+        raise UserError(f"{path}: y is of shape {y.shape}: must be [sample] or [sample, target], {len(x)} samples as x")
+    if not len(x) or not x[:1].size:
+        raise UserError(f"{path}: x is of shape {x.shape}: must have at least one sample and one number in each")
+    targets = y.reshape(len(y), -1)
+    names = [params.target] if targets.shape[1] == 1 else [f"{params.target}{n + 1}" for n in range(targets.shape[1])]
+    features = x if x.ndim > 2 else pd.DataFrame(x, columns=[f"x{number}" for number in range(1, x.shape[1] + 1)])
+    return RawTable(features, pd.DataFrame(targets, columns=names), None, None)
+
+
+def _csv(path: Path) -> pd.DataFrame:
+    try:
+        head = pd.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False)
+        table = pd.read_csv(path)
+    except pd.errors.EmptyDataError:
+        raise UserError(f"{path}: empty: must be a table with a line of column names") from None
+    except Exception as error:  # pandas has its own for encodings, quotes and lines of other lengths
+        raise UserError(f"{path}: {_reason(error)}: must be a CSV file in UTF-8, with commas") from None
+    table.columns = pd.Index(head.iloc[0].tolist())  # pandas renames columns of one name
+    if len(table.columns) == 1:
+        found = next((sign for sign in SEPARATORS if sign in str(table.columns[0])), None)
+        if found:
+            raise UserError(f"{path}: its columns are separated by {found!r}: must be separated by commas")
+    return table
+
+
+def _parquet(path: Path, params: DataParams) -> pd.DataFrame:
+    import pyarrow.parquet as parquet  # here, for it takes long to import
+
+    try:
+        names = parquet.ParquetFile(path).schema_arrow.names
+        if len(set(names)) == len(names):
+            _expect_columns(names, path, params)
+        wanted = None if params.features == "all" else [*params.features, params.target]
+        return pd.read_parquet(path, columns=wanted)
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"{path}: {_reason(error)}: must be a Parquet file") from None
+
+
+def _expect_columns(names: list[str], path: Path, params: DataParams) -> None:
+    if params.target not in names:
+        raise UserError(f"data.target: {params.target}: {one_of(names, params.target, f'the columns of {path}: ')}")
+    if params.features != "all":
+        for place, name in enumerate(params.features):
+            if name not in names:
+                raise UserError(f"data.features.{place}: {name}: {one_of(names, name, f'the columns of {path}: ')}")
+            if name == params.target:
+                raise UserError(f"data.features.{place}: {name}: must be another column than the target")
+
+
+def _expect_file(path: Path) -> None:
+    if not path.is_file():
+        there = sorted(each.name for each in path.parent.glob("*") if each.suffix in SUFFIXES)
+        raise UserError(f"data.source: {path}: not found: {one_of(there, path.name, f'the files in {path.parent}/: ')}")
+
+
+def _reason(error: Exception) -> str:
+    return brief((str(error).strip().splitlines() or [type(error).__name__])[0], 200)

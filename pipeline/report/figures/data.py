@@ -1,0 +1,101 @@
+"""The data, seen: as they are where there are two inputs, else by their first two principal components."""
+
+from collections.abc import Sequence
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from pipeline.data.samples import RawData, Split
+from pipeline.foundations.colours import BLUE, CLASSES, VARIANTS
+from pipeline.report.figures.style import dress, figure
+
+MARKERS = "o^sDvP*Xp"
+MOST_POINTS = 5000  # that a picture can tell apart; of more rows evenly spaced ones are drawn
+MOST_CLASSES = 10  # with a colour of their own
+
+
+def picture(raw: RawData, split: Split) -> Figure:
+    """Every row by two coordinates, coloured by its class or target; and the target's histogram where it is no plane
+    of two classes."""
+    if is_plane(raw) and raw.task.kind == "binary":
+        drawn = figure(4.6, 4.3)
+        axes = drawn.subplots()
+    else:
+        drawn = figure(9.2, 4.3)
+        axes, right = drawn.subplots(1, 2)
+        _targets(right, raw)
+    rows = np.unique(np.linspace(0, len(raw) - 1, min(MOST_POINTS, len(raw))).astype(int))
+    places, names = _places(raw, split, rows)
+    _scatter(drawn, axes, places, raw, rows)
+    what = f"{len(raw)} rows, before scaling" if is_plane(raw) else "Principal components of the scaled inputs"
+    dress(axes, names[0], names[1], what)
+    return drawn
+
+
+def is_plane(raw: RawData) -> bool:
+    """Whether rows are points of a plane: two numbers."""
+    return isinstance(raw.features, pd.DataFrame) and list(raw.kinds.values()) == ["number", "number"]
+
+
+def _places(raw: RawData, split: Split, rows: np.ndarray) -> tuple[np.ndarray, Sequence[str]]:
+    """Coordinates [row, 2], and what the axes are called."""
+    if is_plane(raw):
+        features = raw.features
+        return np.asarray(features)[rows], [f"input {name}" for name in raw.kinds]
+    every = np.concatenate([part.inputs for part in split.parts.values()])  # in another order than raw where shuffled
+    flat = every.reshape(len(every), -1)[rows].astype(np.float64)
+    centred = flat - flat.mean(axis=0)
+    if centred.shape[1] == 1:
+        return np.column_stack([centred[:, 0], np.zeros(len(centred))]), [next(iter(raw.kinds), "input"), ""]
+    _, sizes, axes = np.linalg.svd(centred, full_matrices=False)
+    shares = 100 * sizes[:2] ** 2 / max(float((sizes**2).sum()), 1e-300)
+    names = [f"component {number} ({share:.0f}% of the variance)" for number, share in enumerate(shares, start=1)]
+    return centred @ axes[:2].T, [*names, ""][:2]
+
+
+def _scatter(drawn: Figure, axes: Axes, places: np.ndarray, raw: RawData, rows: np.ndarray) -> None:
+    targets = raw.targets[rows]
+    if not raw.task.is_classification:
+        values = targets[:, 0]
+        points = axes.scatter(places[:, 0], places[:, 1], s=12, c=values, cmap="viridis", alpha=0.8, linewidths=0)
+        bar = drawn.colorbar(points, ax=axes, pad=0.01)
+        bar.set_label(raw.task.names[0], fontsize=9)
+        bar.ax.tick_params(labelsize=9)
+        return
+    colours = class_colours(len(raw.task.names))
+    for label, name in enumerate(raw.task.names):
+        own = places[targets == label]
+        marker = MARKERS[label % len(MARKERS)]
+        axes.scatter(
+            own[:, 0], own[:, 1], s=14, color=colours[label], marker=marker, alpha=0.8, linewidths=0, label=name
+        )
+    if is_plane(raw):
+        axes.set_aspect("equal", adjustable="datalim")
+    if len(raw.task.names) <= MOST_CLASSES:
+        axes.legend(title="class", fontsize=9, title_fontsize=9, loc="best", framealpha=0.9)
+
+
+def class_colours(classes: int) -> list[str]:
+    """Of every class; two have the colours that decision surfaces have."""
+    if classes <= len(CLASSES):
+        return list(CLASSES)
+    if classes <= len(VARIANTS):
+        return list(VARIANTS[:classes])
+    map_ = matplotlib.colormaps["viridis"]
+    return [matplotlib.colors.to_hex(map_(place / (classes - 1))) for place in range(classes)]
+
+
+def _targets(axes: Axes, raw: RawData) -> None:
+    if raw.task.is_classification:
+        counts = np.bincount(raw.targets, minlength=len(raw.task.names))
+        places = np.arange(len(counts))
+        axes.bar(places, counts, color=class_colours(len(counts)))
+        few = len(counts) <= MOST_CLASSES
+        axes.set_xticks(places if few else [], raw.task.names if few else [], rotation=30 if few else 0, ha="right")
+        dress(axes, "class", "rows", "Rows of each class")
+        return
+    axes.hist(raw.targets[:, 0], bins=40, color=BLUE)
+    dress(axes, raw.task.names[0], "rows", "Distribution of the target, before scaling")
