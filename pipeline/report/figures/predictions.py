@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 
 from pipeline.data.samples import Origin
 from pipeline.foundations.colours import BLACK, BLUE, GREY
@@ -34,9 +35,8 @@ def test_predictions(predicted: Predicted, origin: Origin, title: str) -> Figure
     drawn = headed(figure(3.5 * len(predicted.numbers) + 0.8, 4.4), title)
     panels = drawn.subplots(1, len(predicted.numbers), sharey=True, squeeze=False)[0]
     for place, axes in enumerate(panels):
-        label = (
-            f"{PERCENTILES[place]}th percentile, {predicted.scores[place]:.2f}\n(replica {predicted.numbers[place]})"
-        )
+        score, number = predicted.scores[place], predicted.numbers[place]
+        label = f"{PERCENTILES[place]}th percentile, {score:.2f}\n(replica {number})"
         if origin.task.is_classification:
             image = _confusion(axes, predicted, place, origin)
             dress(axes, "predicted class", "true class" if place == 0 else "", label)
@@ -57,7 +57,7 @@ def confusion(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.nda
     return np.bincount(labels * classes + predicted, minlength=classes**2).reshape(classes, classes)
 
 
-def _confusion(axes: Axes, predicted: Predicted, place: int, origin: Origin):  # type: ignore[no-untyped-def]
+def _confusion(axes: Axes, predicted: Predicted, place: int, origin: Origin) -> AxesImage:
     names = origin.task.names
     counts = confusion(predicted.targets, origin.task.predicted_labels(predicted.predictions[place]), len(names))
     shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)

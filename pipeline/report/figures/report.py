@@ -126,9 +126,8 @@ def _pair(compared: Compared) -> Figure:
     pair = compared.chosen.pair or ()
     both = {name: compared.evaluations[name] for name in pair}
     finals = {name: each.replicas[each.final].to_numpy(float) for name, each in both.items()}
-    return comparison.pair_over_epochs(
-        compared.tables.curves, finals, compared.split.task, compared.rule, compared.colours
-    )
+    curves, task = compared.tables.curves, compared.split.task
+    return comparison.pair_over_epochs(curves, finals, task, compared.rule, compared.colours)
 
 
 def _pair_gradients(compared: Compared) -> Figure:
