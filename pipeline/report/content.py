@@ -25,6 +25,7 @@ from pipeline.report.pages.document import Bar, Block, Bullets, Document, Pictur
 
 NOT_TRIED = "not tried"
 MOST_RANGES = 20  # of inputs, in the report
+MOST_LISTED = 5  # classes whose shares are listed one by one
 BEGAN = (
     " The study began as *How to Fix the Vanishing Gradients Problem Using ReLU* (J. Brownlee), which trained each "
     "network once."
@@ -134,11 +135,7 @@ def _data(findings: ReportFindings) -> Iterator[Block]:
     encoded = "" if profile.inputs == profile.features else f", {profile.inputs} inputs when encoded"
     said = [f"{profile.features} feature{'s' if profile.features > 1 else ''}{encoded}."]
     if profile.shares:
-        shares = [
-            f"{part} {', '.join(f'{name} {100 * share:.0f}%' for name, share in own.items())}"
-            for part, own in profile.shares.items()
-        ]
-        said.append(f"Classes: {'; '.join(shares)}.")
+        said.append(f"Classes: {'; '.join(_shares(part, own) for part, own in profile.shares.items())}.")
     for name, (low, mean, high) in profile.targets.items():
         said.append(f"`{name}`: {low:.4g} to {high:.4g}, mean {mean:.4g}.")
     yield Text("**The data.** " + " ".join(said))
@@ -152,6 +149,13 @@ def _data(findings: ReportFindings) -> Iterator[Block]:
         yield Table(["number", "raw", "as networks take it"], rows)
         if len(profile.ranges) > MOST_RANGES:
             yield Text(f"The other {len(profile.ranges) - MOST_RANGES} are in `data/split/profile.json`.")
+
+
+def _shares(part: str, shares: Mapping[str, float]) -> str:
+    """ "train a 20%, b 80%"; of many classes the least and the most."""
+    if len(shares) > MOST_LISTED:
+        return f"{part} {100 * min(shares.values()):.0f} to {100 * max(shares.values()):.0f}% each"
+    return f"{part} {', '.join(f'{name} {100 * share:.0f}%' for name, share in shares.items())}"
 
 
 def _results(findings: ReportFindings) -> Iterator[Block]:

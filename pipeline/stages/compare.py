@@ -27,11 +27,11 @@ def main() -> None:
         print(f"{name}: no variant of params.yaml any more: its outputs are removed, DVC's cache keeps them")
     # By the file's keys, not by what lies on disk: a variant that was removed leaves its folder behind.
     evaluations = {name: load_evaluation(name) for name in params.variants}
-    if not is_tutorial(data.load_origin()):
+    split, origin = data.load_split(), data.load_origin()
+    if not is_tutorial(origin):
         params = params.model_copy(update={"comparison": params.comparison.without_claims()})
     tables = comparison.compare(evaluations, params.variants, params.comparison)
     pictures: dict[str, str] = {}
-    split = data.load_split()
     rule = rule_for(split.task, params.evaluation.learned)
     compared = Compared(
         tables,
@@ -43,6 +43,7 @@ def main() -> None:
         {name: runs.load_predictions(name) for name in params.variants},
         load_raw(),
         split,
+        origin,
     )
     for name, figure in figures(compared):
         save_figure(figure, comparisons.figure_path(name))

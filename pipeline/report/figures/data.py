@@ -8,8 +8,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline.data.samples import RawData, Split
-from pipeline.foundations.colours import BLUE, CLASSES, VARIANTS
+from pipeline.data.samples import Origin, RawData, Split
+from pipeline.foundations.colours import BLUE, CLASSES, GREY, VARIANTS
 from pipeline.report.figures.style import dress, figure
 
 MARKERS = "o^sDvP*Xp"
@@ -17,7 +17,7 @@ MOST_POINTS = 5000  # that a picture can tell apart; of more rows evenly spaced 
 MOST_CLASSES = 10  # with a colour of their own
 
 
-def picture(raw: RawData, split: Split) -> Figure:
+def picture(raw: RawData, split: Split, origin: Origin) -> Figure:
     """Every row by two coordinates, coloured by its class or target; and the target's histogram where it is no plane
     of two classes."""
     if is_plane(raw) and raw.task.kind == "binary":
@@ -28,8 +28,17 @@ def picture(raw: RawData, split: Split) -> Figure:
         axes, right = drawn.subplots(1, 2)
         _targets(right, raw)
     rows = np.unique(np.linspace(0, len(raw) - 1, min(MOST_POINTS, len(raw))).astype(int))
-    places, names = _places(raw, split, rows)
-    _scatter(drawn, axes, places, raw, rows)
+    if is_plane(raw):
+        places, targets, names = (
+            np.asarray(raw.features)[rows],
+            raw.targets[rows],
+            [f"input {name}" for name in raw.kinds],
+        )
+    else:
+        places, names = _components(np.concatenate([part.inputs for part in split.parts.values()])[rows])
+        # In the order of the parts, which is not that of the raw rows where they were shuffled.
+        targets = _raw_targets(np.concatenate([part.targets for part in split.parts.values()])[rows], origin)
+    _scatter(drawn, axes, places, targets, raw)
     what = f"{len(raw)} rows, before scaling" if is_plane(raw) else "Principal components of the scaled inputs"
     dress(axes, names[0], names[1], what)
     return drawn
@@ -40,24 +49,26 @@ def is_plane(raw: RawData) -> bool:
     return isinstance(raw.features, pd.DataFrame) and list(raw.kinds.values()) == ["number", "number"]
 
 
-def _places(raw: RawData, split: Split, rows: np.ndarray) -> tuple[np.ndarray, Sequence[str]]:
-    """Coordinates [row, 2], and what the axes are called."""
-    if is_plane(raw):
-        features = raw.features
-        return np.asarray(features)[rows], [f"input {name}" for name in raw.kinds]
-    every = np.concatenate([part.inputs for part in split.parts.values()])  # in another order than raw where shuffled
-    flat = every.reshape(len(every), -1)[rows].astype(np.float64)
+def _raw_targets(targets: np.ndarray, origin: Origin) -> np.ndarray:
+    """Before scaling."""
+    if origin.task.is_classification:
+        return targets
+    return np.stack([(each - own.offset) / own.factor for each, own in zip(targets.T, origin.targets, strict=True)], 1)
+
+
+def _components(inputs: np.ndarray) -> tuple[np.ndarray, Sequence[str]]:
+    """The first two principal components [row, 2], and what the axes are called."""
+    flat = inputs.reshape(len(inputs), -1).astype(np.float64)
     centred = flat - flat.mean(axis=0)
     if centred.shape[1] == 1:
-        return np.column_stack([centred[:, 0], np.zeros(len(centred))]), [next(iter(raw.kinds), "input"), ""]
+        return np.column_stack([centred[:, 0], np.zeros(len(centred))]), ["the one input, scaled", ""]
     _, sizes, axes = np.linalg.svd(centred, full_matrices=False)
     shares = 100 * sizes[:2] ** 2 / max(float((sizes**2).sum()), 1e-300)
     names = [f"component {number} ({share:.0f}% of the variance)" for number, share in enumerate(shares, start=1)]
     return centred @ axes[:2].T, [*names, ""][:2]
 
 
-def _scatter(drawn: Figure, axes: Axes, places: np.ndarray, raw: RawData, rows: np.ndarray) -> None:
-    targets = raw.targets[rows]
+def _scatter(drawn: Figure, axes: Axes, places: np.ndarray, targets: np.ndarray, raw: RawData) -> None:
     if not raw.task.is_classification:
         values = targets[:, 0]
         points = axes.scatter(places[:, 0], places[:, 1], s=12, c=values, cmap="viridis", alpha=0.8, linewidths=0)
@@ -82,8 +93,8 @@ def class_colours(classes: int) -> list[str]:
     """Of every class; two have the colours that decision surfaces have."""
     if classes <= len(CLASSES):
         return list(CLASSES)
-    if classes <= len(VARIANTS):
-        return list(VARIANTS[:classes])
+    if classes <= len(VARIANTS) + 1:
+        return [*VARIANTS, GREY][:classes]
     map_ = matplotlib.colormaps["viridis"]
     return [matplotlib.colors.to_hex(map_(place / (classes - 1))) for place in range(classes)]
 

@@ -10,7 +10,7 @@ from enum import Enum, auto
 import xarray as xr
 from matplotlib.figure import Figure
 
-from pipeline.data.samples import RawData, Split
+from pipeline.data.samples import Origin, RawData, Split
 from pipeline.diagnosis.causes import outcomes
 from pipeline.evaluation import ranking
 from pipeline.evaluation.comparison import Comparison
@@ -49,6 +49,7 @@ class Compared:
     predictions: Mapping[str, xr.Dataset]
     raw: RawData
     split: Split
+    origin: Origin
 
     @property
     def colours(self) -> dict[str, str]:
@@ -93,7 +94,7 @@ def at(place: Place, names: Iterable[str]) -> list[ReportFigure]:
 
 
 def _data(compared: Compared) -> Figure:
-    return data.picture(compared.raw, compared.split)
+    return data.picture(compared.raw, compared.split, compared.origin)
 
 
 def _outcomes(compared: Compared) -> Figure:
