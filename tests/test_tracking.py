@@ -12,19 +12,26 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from examples import evaluated, history
+from conftest import variant as small_variant
+from examples import THRESHOLDS, evaluated, history, layer_table
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from PIL import Image
 
+from pipeline.data.tasks import Task
 from pipeline.diagnosis.causes import outcome_colours
+from pipeline.diagnosis.theory import Premises
+from pipeline.evaluation import summary
+from pipeline.evaluation.learned import Rule
 from pipeline.foundations import colours
 from pipeline.foundations.errors import UserError
+from pipeline.history import record
 from pipeline.params.tracking import TrackingParams
 from pipeline.tracking import images, publish, store
-from pipeline.tracking.guide import searches
+from pipeline.tracking.best import choose
+from pipeline.tracking.guide import guide, searches
 from pipeline.tracking.packaging import Packages
 from pipeline.tracking.payload import (
     Point,
@@ -36,9 +43,11 @@ from pipeline.tracking.payload import (
     log_spaced,
     not_published,
 )
+from pipeline.tracking.views import views
 
 TRACKING = TrackingParams(experiment="e", registered_model="m", layer_epochs=3, profile_epochs=2)
 RECIPE = {"hidden_layers": 1, "optimizer": {"class_name": "SGD", "config": {"momentum": 0.9}}}
+PARTS = ("train", "test")
 ACCURACIES = [[0.5, 0.8, 0.9], [0.5, 0.6, 0.7], [0.5, 0.5, 0.85]]
 
 
@@ -323,6 +332,72 @@ def test_values_that_are_not_finite_are_left_out(client: MlflowClient) -> None:
     assert points.replicas[0].tags == tags
     assert "test_loss" not in {point.key for point in points.replicas[0].points}
     assert all(math.isfinite(point.value) for each in [points, *points.replicas] for point in each.points)
+
+
+def of_task(task: Task, rule: Rule) -> VariantPayload:
+    """Two replicas that reach 0.2 and 0.9 of whatever score the task has, with the second as the best model."""
+    scores = np.array([[0, 0.2], [0, 0.9]])
+    curves = {f"{part}_{what}": 1 - scores if what == "loss" else scores for part in PARTS for what in task.curves}
+    layers = layer_table(3, outputs=task.outputs)
+    values = {name: np.ones((2, 2, 2)) for name in ("gradient_mean_abs", "probe_gradient_mean_abs", "weight_l1")}
+    made = record.assemble(range(2), range(2), curves, values, layers, task, dict.fromkeys(PARTS, 1.0))
+    evaluation = summary.evaluate("v", made, small_variant(), Premises(), rule, THRESHOLDS)
+    source = Source("v", {"variant": RECIPE, "training": {"seed": 4}}, {}, VariantFiles([], [], {}, []), ("a", "b"))
+    return assemble(source, evaluation, {"best": 1}, TRACKING)
+
+
+@pytest.mark.parametrize(
+    ("task", "rule", "final", "score", "gives"),
+    [
+        (
+            Task("multiclass", ("cat", "dog", "owl")),
+            Rule("balanced_accuracy", 2 / 3),
+            "test_balanced_accuracy",
+            "test balanced accuracy",
+            "the probabilities of the classes cat, dog, owl, float32 [row, 3]",
+        ),
+        (
+            Task("regression", ("y1", "y2")),
+            Rule("r2", 0.5),
+            "test_r2",
+            "test R²",
+            "the predicted y1, y2, float32 [row, 2]",
+        ),
+        (
+            Task("regression", ("y1",)),
+            Rule("skill", 0.5),
+            "test_skill",
+            "test skill",
+            "the predicted y1, float32 [row, 1]",
+        ),
+    ],
+)
+def test_what_is_said_of_a_variant_follows_from_its_task_and_score(
+    task: Task, rule: Rule, final: str, score: str, gives: str
+) -> None:
+    made = of_task(task, rule)
+    assert made.final == final
+    assert made.use.startswith("Takes raw rows, a table with the columns `a`, `b`: ")
+    assert made.use.endswith(f"Gives {gives}.")
+    assert f"with a median {score} of 0.550 (quartiles 0.375 to 0.725)" in made.description
+    assert [each.score for each in made.replicas] == [0.2, 0.9]
+    assert (made.best.name, made.best.tags["outcome"]) == ("replica 001", "learned")
+    keys = {point.key for point in made.points}
+    charts = {f"{rule.score}/test_median", f"{rule.score}/test_q75", f"{rule.score}/train_median", "loss/test_median"}
+    assert {f"{final}_median", *charts} <= keys
+    chosen = choose([made])
+    assert chosen is not None
+    assert chosen.description.startswith(f"v, replica 001: {score} 0.900, the highest of 2 replicas of v. ")
+    assert f"the replica with the highest final {score} of all variants" in chosen.model_description
+    said = guide(["v"], (), "m", made.final)
+    assert f"if its final {score} is above the threshold" in said
+    assert f"| `{rule.score}`, `loss` |" in said
+    (view,) = (json.loads(text)["state"] for key, text in views([made], ()).items() if key.endswith("all-variants"))
+    state = json.loads(view)
+    assert f"metrics.`{final}_median`" in state["selectedColumns"]
+    assert {f"{rule.score}/test_median", f"{rule.score}/test_q75"} <= {
+        chart.get("metricKey") for chart in state["compareRunCharts"]
+    }
 
 
 def test_models_are_packaged_for_another_training_and_not_for_another_evaluation(tmp_path: Path) -> None:
