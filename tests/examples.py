@@ -10,7 +10,7 @@ import xarray as xr
 from conftest import variant
 from imports import ROOT
 
-from pipeline.data.samples import Samples, Split
+from pipeline.data.samples import InputScaling, Origin, Samples, Split
 from pipeline.data.tasks import Task
 from pipeline.diagnosis.theory import Premises
 from pipeline.evaluation import summary
@@ -22,8 +22,15 @@ from pipeline.params.comparison import ComparisonParams
 from pipeline.params.params import read
 from pipeline.params.variants import VariantParams
 
-THRESHOLDS = read(ROOT / "params.yaml").diagnosis
+SHIPPED = read(ROOT / "params.yaml")
+THRESHOLDS = SHIPPED.diagnosis
 BINARY = Task("binary", ("0", "1"))
+
+
+def tutorials_origin() -> Origin:
+    """Where the rows of the shipped params.yaml come from."""
+    inputs = tuple(InputScaling(name=name, offset=0.0, factor=1.0) for name in ("x1", "x2"))
+    return Origin(task=BINARY, inputs=inputs, data=SHIPPED.data, split=SHIPPED.split)
 
 
 def layer_table(*hidden_units: int, outputs: int = 1) -> list[Layer]:
@@ -38,7 +45,7 @@ def history(test_accuracy: list[list[float]], dead: list[list[int]] | None = Non
     count, epochs = accuracy.shape
     names = [f"{part}_{what}" for part in ("train", "test") for what in BINARY.curves]
     curves = {name: np.full((count, epochs), 0.5, np.float32) for name in names}
-    curves |= {"test_accuracy": accuracy, "test_balanced_accuracy": accuracy}
+    curves |= {"test_accuracy": accuracy, "test_balanced_accuracy": accuracy.copy()}
     values = {name: np.ones((count, epochs, layers), np.float32) for name in record.LAYER_VALUES}
     values["dead"] = np.zeros((count, epochs, layers), np.int8)
     if dead is not None:

@@ -1,16 +1,20 @@
 """Evaluation: intervals as published, and every definition on hand-made histories."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
-from examples import THRESHOLDS, accuracy_above, evaluated, evaluations, history, parameters, recipes
+from examples import BINARY, THRESHOLDS, accuracy_above, evaluated, evaluations, history, parameters, recipes
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom, binomtest, chi2
 
 from pipeline.evaluation import claims, comparison, effects, expectations, learned, ranking, replicas, summary
 from pipeline.evaluation.intervals import newcombe, wilson
-from pipeline.evaluation.variant import Spread
+from pipeline.evaluation.variant import Spread, VariantMetrics
+from pipeline.foundations.errors import UserError
+from pipeline.history import record
 
 
 @pytest.mark.parametrize(
@@ -73,6 +77,61 @@ def test_the_threshold_decides() -> None:
 def test_numbers_are_those_of_their_digits() -> None:
     made = history([[0.5, 0.84]])
     assert evaluated(made).metrics.scores["test_accuracy"].median == 0.84
+
+
+def test_the_rule_may_be_of_any_score_of_the_task_or_of_its_loss() -> None:
+    made = history([[0.5, 0.9], [0.5, 0.6]])
+    made.test_balanced_accuracy[:, -1] = [0.5, 0.9]
+    made.test_loss[:, -1] = [np.log(2) / 4, np.log(2)]
+    for stated, count in (
+        ({"accuracy": 0.75}, [True, False]),
+        ({"score": 0.75}, [True, False]),
+        ({"balanced_accuracy": 0.75}, [False, True]),
+        ({"skill": 0.7}, [True, False]),
+        ({"skill": 0.8}, [False, False]),
+        (None, [False, True]),  # balanced accuracy above 0.75
+    ):
+        rule = learned.rule_for(BINARY, stated)
+        assert learned.learned_at(made, rule)[:, -1].values.tolist() == count, stated
+    assert learned.score_curve(made, "skill")[0, -1] == pytest.approx(0.75)
+    with pytest.raises(UserError, match=r"^evaluation.learned: r2: must be one of accuracy, balanced_accuracy, skill "):
+        learned.rule_for(BINARY, {"r2": 0.5})
+
+
+@pytest.mark.parametrize("loss", [0.0, 0.3])
+def test_of_one_class_alone_nobody_learns_by_skill(loss: float) -> None:
+    """A constant makes no mistake there, so there is nothing to be better than."""
+    made = history([[0.5, 0.9]])
+    made.attrs["test_constant_loss"] = BINARY.constant_loss(np.ones(4, np.int64))
+    made.test_loss[:] = loss
+    assert not learned.learned_at(made, learned.Rule("skill", 0.5)).any()
+
+
+def test_the_part_that_decides_is_the_test_set_where_there_is_one() -> None:
+    made = history([[0.5, 0.9]])
+    made["train_accuracy"][:] = 0.6
+    validated = made.rename({name: name.replace("test", "validation") for name in made if str(name).startswith("test")})
+    validated.attrs["validation_constant_loss"] = np.log(2)
+    alone = made.drop_vars([name for name in made if str(name).startswith("test")])
+    for each, part, score in ((made, "test", 0.9), (validated, "validation", 0.9), (alone, "train", 0.6)):
+        assert record.judged_part(each) == part
+        assert learned.score_curve(each, "accuracy")[0, -1] == pytest.approx(score)
+        table = replicas.evaluate(each, accuracy_above(), THRESHOLDS)
+        assert (table.outcome[0] == "learned") == (score > 0.75)
+        assert list(evaluated(each).metrics.scores) == [f"{name}_accuracy" for name in reversed(record.parts_of(each))]
+
+
+def test_metrics_come_back_from_their_file() -> None:
+    metrics = evaluated(history([[0.5, 0.8]] * 2 + [[0.5, 0.5]])).metrics
+    assert VariantMetrics.of(json.loads(json.dumps(metrics.plain))) == metrics
+    assert list(metrics.plain)[:4] == ["replicas", "learned", "test_accuracy", "train_accuracy"]
+
+
+def test_a_score_that_is_not_finite_is_in_no_quartile() -> None:
+    """R² of a replica that diverged is minus infinity, or not a number."""
+    values = pd.Series([0.1, np.nan, 0.3, -np.inf, 0.2])
+    assert summary.quartiles(values) == Spread(q25=0.15, median=0.2, q75=0.25)
+    assert summary.quartiles(pd.Series([-np.inf, np.nan])) == Spread(q25=None, median=None, q75=None)
 
 
 def test_the_median_replica_is_the_lower_median_and_ties_go_to_the_lowest_index() -> None:
