@@ -166,7 +166,7 @@ def test_a_file_of_another_shape_is_named(result: Trained) -> None:
         (lambda text: text.replace("x1", "y1"), "data/split/train.csv: no column x1"),
         (lambda text: text.replace("\n-", "\nx-", 1), "data/split/train.csv: damaged"),
         (lambda text: "", "data/split/train.csv: damaged"),
-        (lambda text: text.splitlines()[0], "data/split/train.csv: 0 rows of shape"),
+        (lambda text: text.splitlines()[0], "data/split/train.csv: 0 rows: must have 52"),
     ],
 )
 def test_a_damaged_table_is_named_in_one_line(damage: object, line: str, circles: Split, origin: Origin) -> None:

@@ -15,6 +15,7 @@ from pipeline.foundations.formats import load_rows, rows_path, save_rows
 PARTS = Path("data/split")
 DESCRIBED = PARTS / "split.json"
 LABEL = "label"
+RENEW = "`dvc repro` makes it anew"
 
 
 class SplitFile(Origin):
@@ -99,14 +100,13 @@ def _part(stem: Path, rows: int, described: SplitFile) -> Samples:
         targets = table.to_numpy(np.float64)
         inputs = np.asarray(features)
         inputs = inputs.astype(np.float32 if inputs.dtype == np.float32 else np.float64)
+    if len(targets) != rows:
+        raise UserError(f"{path}: {len(targets)} rows: must have {rows}, as {DESCRIBED} says; {RENEW}")
+    if inputs.shape[1:] != described.shape:
+        raise UserError(f"{path}: rows of shape {inputs.shape[1:]}: must be {described.shape}; {RENEW}")
     broken = np.flatnonzero(~np.isfinite(inputs.reshape(len(inputs), -1)).all(axis=1) | ~_are_valid(targets, described))
     if len(broken):
         raise UserError(f"{path}: line {broken[0] + 2}: every input must be a finite number, and the target valid")
-    if len(targets) != rows or inputs.shape[1:] != described.shape:
-        raise UserError(
-            f"{path}: {len(targets)} rows of shape {inputs.shape[1:]}: must be {rows} of {described.shape}, as "
-            f"{DESCRIBED} says; `dvc repro` makes it anew"
-        )
     return Samples(inputs, targets[:, 0].astype(np.int64) if described.task.is_classification else targets)
 
 
