@@ -32,15 +32,14 @@ def recipe(epochs: int, replicas: int) -> Recipe:
     """relu_5 for so many epochs and replicas, everything recorded at every epoch."""
     params = read()
     changes = {"epochs": epochs, "record_every": 1, "replicas": replicas}
-    points = generate(params.data)
-    parts, _ = split(points, params.split)
+    parts, _ = split(generate(params.data), params.split)
     return Recipe(params.variant(VARIANT), params.training.model_copy(update=changes), parts)
 
 
 def initial(made: Recipe) -> list[np.ndarray]:
     """Kernels by layer, float32 [replica, input, unit]; biases begin at 0."""
     kernels = []
-    for path, shape in dense_stack(made.variant, made.parts.inputs).kernels.items():
+    for path, shape in dense_stack(made.variant, made.parts.inputs, made.parts.task).kernels.items():
         spec = made.variant.output_kernel_initializer if "output" in path else made.variant.kernel_initializer
         numbers = range(made.training.replicas)
         seeds = [derived_seed(made.training.seed, replica, "initial weights", path) for replica in numbers]
@@ -65,5 +64,5 @@ def columns(made: Recipe) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarra
     return tuple(
         values.astype(np.float32)
         for part in (made.parts.train, made.parts.test)
-        for values in (part.inputs, part.labels)
+        for values in (part.inputs, part.targets)
     )

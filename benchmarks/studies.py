@@ -28,17 +28,16 @@ def study(workers: int) -> None:
     from pipeline.data.sources import generate
     from pipeline.data.split import split
     from pipeline.params.params import read
-    from pipeline.studies import sources
+    from pipeline.studies import code_fingerprint
     from pipeline.studies.run import run
-    from pipeline.studies.work import Task
+    from pipeline.studies.work import Work
 
     params = read()
     parts, _ = split(generate(params.data), params.split)
-    recipe = params.variant("relu_5").model_dump(mode="json")
-    shared = params.training
-    shared = shared.model_copy(update={"epochs": EPOCHS, "replicas": REPLICAS, "histograms": False})
-    plain = [shared.model_copy(update={"seed": seed}).model_dump(mode="json") for seed in range(CELLS)]
-    tasks = {str(seed): Task(recipe, each, "benchmark", sources.fingerprint()) for seed, each in enumerate(plain)}
+    variant, code = params.variant("relu_5"), code_fingerprint.fingerprint()
+    changes = {"epochs": EPOCHS, "replicas": REPLICAS, "histograms": False}
+    trainings = [params.training.model_copy(update={**changes, "seed": seed}) for seed in range(CELLS)]
+    tasks = {str(each.seed): Work(variant, each, "benchmark", code) for each in trainings}
     run(tasks, parts, workers=workers)
 
 

@@ -8,7 +8,7 @@ from filelock import FileLock
 from hypothesis import HealthCheck, settings
 from workspace import Workspace
 
-from pipeline.data.samples import Scaling, Split
+from pipeline.data.samples import Origin, Scaling, Split
 from pipeline.data.sources import generate
 from pipeline.data.split import split
 from pipeline.params.data import DataParams
@@ -67,11 +67,14 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     return Workspace(folder / "study")
 
 
+CIRCLES = DataParams(generator="make_circles", samples=80, noise=0.1, seed=1)
+CUT = SplitParams(train_samples=52, scale_to=(-1.0, 1.0), fit_scaler_on="all")
+
+
 @pytest.fixture(scope="session")
 def split_and_scaling() -> tuple[Split, Scaling]:
     """Small circles, and how they are scaled."""
-    points = generate(DataParams(generator="make_circles", samples=80, noise=0.1, seed=1))
-    return split(points, SplitParams(train_samples=52, scale_to=(-1.0, 1.0), fit_scaler_on="all"))
+    return split(generate(CIRCLES), CUT)
 
 
 @pytest.fixture(scope="session")
@@ -84,3 +87,9 @@ def circles(split_and_scaling: tuple[Split, Scaling]) -> Split:
 def scaling(split_and_scaling: tuple[Split, Scaling]) -> Scaling:
     """Of the circles."""
     return split_and_scaling[1]
+
+
+@pytest.fixture(scope="session")
+def origin(circles: Split, scaling: Scaling) -> Origin:
+    """Where the circles come from."""
+    return Origin(task=circles.task, inputs=scaling, data=CIRCLES, split=CUT)

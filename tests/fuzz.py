@@ -117,7 +117,7 @@ VALUES = (None, True, False, *NUMBERS, *TEXTS, *MAPS, *LISTS, datetime.date(2020
 KEYS = (*TEXTS, "units", "hiden_layers", "class_name", "config", "epochs", "minval", "seed", 1, None, True)
 
 
-# What Keras has by these names, much of which is odd and some of which cannot serve.
+# What may stand under these names: much is odd, and some cannot serve. Most of it is Keras's.
 KERAS = {
     "activation": (
         *(
@@ -180,6 +180,11 @@ KERAS = {
     ),
     "pretraining": ("layer_wise", "autoencoder"),
     "fit_scaler_on": ("train",),
+    "learned": (
+        *(0.6, 0.999, -3, 1, None, "accuracy"),
+        *({"balanced_accuracy": 0.6}, {"skill": 0.1}, {"skill": -5}, {"r2": 0.5}, {"accuracy": True}, {"score": 0.6}),
+        *({}, {"accuracy": 0.6, "skill": 0.1}, {"acuracy": 0.6}),
+    ),
     "base": ("general", "tanh_1"),
 }
 KERAS["output_kernel_initializer"] = KERAS["kernel_initializer"]
@@ -387,21 +392,20 @@ def _module(name: str) -> str:
 
 def _study_cells(study: str) -> None:
     """What `make studies` does, without a cluster, and without the pages."""
-    from pipeline.data import split_files as splits
+    from pipeline.data.files import load_split
     from pipeline.foundations.errors import reported_in_one_line
     from pipeline.params.params import read
-    from pipeline.studies import sources
-    from pipeline.studies.work import Task, work
+    from pipeline.studies import code_fingerprint
+    from pipeline.studies.work import Work, work
     from pipeline.training.trainable import expect_trainable
 
     with reported_in_one_line():
         _, found = read().study(study)
-        split = splits.load_split()
+        split = load_split()
         for cell in found:
-            expect_trainable(cell.variant, split.inputs, cell.path)
+            expect_trainable(cell.variant, split.inputs, split.task, cell.path)
         for cell in found:
-            recipe, training = cell.variant.model_dump(mode="json"), cell.training.model_dump(mode="json")
-            work(Task(recipe, training, "fuzz", sources.fingerprint()), split)
+            work(Work(cell.variant, cell.training, "fuzz", code_fingerprint.fingerprint()), split)
 
 
 def commands(text: str, luck: random.Random) -> Iterator[tuple[str, ...]]:

@@ -13,7 +13,7 @@ EXEMPT = (
     "pipeline/stages/__init__.py",
 )
 # Imported before all else, and no module here uses it: public names, each loaded where a script asks for it. By itself
-# it loads only the standard library, to which tests/test_wheel.py holds it.
+# it loads only the standard library, which tests/test_wheel.py checks.
 SURFACE = "pipeline"
 # Started as a process of its own, which is an import that no import statement shows.
 SUBPROCESSES = {"pipeline.tracking.packaging": {"pipeline.tracking.package_models"}}

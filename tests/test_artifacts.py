@@ -1,6 +1,8 @@
 """Files: save then load is identity, damage is said in one line, nothing is half-written, bytes hold no clock."""
 
+import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -13,23 +15,27 @@ import pandas as pd
 import pytest
 import xarray as xr
 from conftest import training, variant
+from examples import SHIPPED, classified, regressed
 
 from pipeline import export
-from pipeline.data import raw_files as points
-from pipeline.data import split_files as splits
-from pipeline.data.samples import Scaling, Split
+from pipeline.data import files as splits
+from pipeline.data.samples import InputScaling, Origin, Scaling, Split
+from pipeline.evaluation.ranking import best_replica, median_replica
 from pipeline.foundations import files
 from pipeline.foundations import formats as tables
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.formats import packed
 from pipeline.foundations.tensorflow import keras
 from pipeline.history import files as runs
-from pipeline.history.record import best_replica, median_replica
+from pipeline.history.recipe import Recipe
+from pipeline.history.record import LAYER_TABLE, REQUIRED
+from pipeline.params.evaluation import EvaluationParams
+from pipeline.params.params import Params
 from pipeline.params.variants import VariantParams
 from pipeline.tracking.manifest import load_manifest
 from pipeline.training.replicas import Trained, train
 
-MADE_WITH = {"data": {"samples": 80}, "split": {"train_samples": 52}}
+PACKAGES = {"python": "3.11"}
 
 
 @pytest.fixture(scope="module")
@@ -42,26 +48,27 @@ def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def test_a_split_comes_back_as_it_was(circles: Split, scaling: Scaling) -> None:
-    splits.save_split(circles, scaling, MADE_WITH)
+def test_a_split_comes_back_as_it_was(circles: Split, origin: Origin) -> None:
+    splits.save_split(circles, origin)
     loaded = splits.load_split()
     for before, after in ((circles.train, loaded.train), (circles.test, loaded.test)):
         assert (before.inputs == after.inputs).all()
-        assert (before.labels == after.labels).all()
-    origin = splits.load_origin()
-    assert [each["name"] for each in origin["inputs"]] == ["x1", "x2"]
-    assert {"data": origin["data"], "split": origin["split"]} == MADE_WITH
+        assert (before.targets == after.targets).all()
+    assert loaded.task == circles.task
+    assert splits.load_origin() == origin
+    assert [each.name for each in origin.inputs] == ["x1", "x2"]
 
 
-def test_a_run_knows_its_scaling(result: Trained, scaling: Scaling) -> None:
-    saved(result, variant(), scaling)
-    loaded = runs.load_scaling("v")
-    assert loaded.names == scaling.names
-    assert (loaded.offset == scaling.offset).all()
-    assert (loaded.factor == scaling.factor).all()
-    runs.recipe_path("v").write_text('{"variant": {}, "inputs": [{"name": "x1"}]}')
-    with pytest.raises(UserError, match=r"^runs/v/recipe.json: damaged .*: must be a recipe with name, offset and"):
-        runs.load_scaling("v")
+def test_a_run_knows_its_recipe_with_scaling_and_task(result: Trained, origin: Origin) -> None:
+    saved(result, variant(), origin)
+    loaded = runs.load_recipe("v")
+    assert loaded == recipe(variant(), origin)
+    assert (loaded.inputs, loaded.task, loaded.variant) == (origin.inputs, origin.task, variant())
+    for change in ({"inputs": [{"name": "x1"}]}, {"task": {"kind": "binary"}}, {"variant": {"units": 5}}):
+        text = json.dumps(json.loads(recipe(variant(), origin).model_dump_json()) | change)
+        runs.recipe_path("v").write_text(text)
+        with pytest.raises(UserError, match=r"^runs/v/recipe.json: damaged .*: must be a recipe as `train` writes it"):
+            runs.load_recipe("v")
 
 
 def test_a_run_comes_back_as_it_was(result: Trained) -> None:
@@ -77,34 +84,42 @@ def test_a_run_comes_back_as_it_was(result: Trained) -> None:
     }  # of any Python
 
 
-def saved(result: Trained, recipe: VariantParams, scaling: Scaling, variant: str = "v") -> None:
+def recipe(made: VariantParams, origin: Origin) -> Recipe:
+    return Recipe(variant=made, training=training(), versions=PACKAGES, **dict(origin))
+
+
+def saved(result: Trained, made: VariantParams, origin: Origin) -> None:
     """What `train` leaves, as far as models are made of it."""
-    runs.save_run(variant, result.history, result.predictions, result.weights)
-    inputs = [
-        {"name": name, "offset": float(offset), "factor": float(factor)}
-        for name, offset, factor in zip(scaling.names, scaling.offset, scaling.factor, strict=True)
-    ]
-    runs.save_recipe(variant, {"variant": recipe.model_dump(mode="json"), "inputs": inputs})
+    runs.save_run("v", result.history, result.predictions, result.weights)
+    runs.save_recipe("v", recipe(made, origin))
 
 
 def raw(inputs: np.ndarray, scaling: Scaling) -> np.ndarray:
     """As they were before they were scaled."""
-    return (inputs - scaling.offset) / scaling.factor
+    offset, factor = (np.array([getattr(each, name) for each in scaling]) for name in ("offset", "factor"))
+    return (inputs - offset) / factor
 
 
-def test_a_model_comes_back_and_predicts_what_was_recorded(result: Trained, circles: Split, scaling: Scaling) -> None:
+def with_v(made: VariantParams, origin: Origin) -> Params:
+    """The shipped parameters with a variant `v`, and what its run was trained on and with."""
+    return SHIPPED.model_copy(
+        update={"variants": {"v": made}, "training": training(), "data": origin.data, "split": origin.split}
+    )
+
+
+def test_a_model_comes_back_and_predicts_what_was_recorded(result: Trained, circles: Split, origin: Origin) -> None:
     path = Path("x/replica.keras")
-    saved(result, variant(), scaling)
+    saved(result, variant(), origin)
     export.save_model(export.replica_model("v", 2), path)
-    predicted = keras.models.load_model(path).predict(raw(circles.test.inputs, scaling), verbose=0)[:, 0]
-    np.testing.assert_allclose(predicted, result.predictions.test_probability[2], rtol=1e-5, atol=1e-6)
+    predicted = keras.models.load_model(path).predict(raw(circles.test.inputs, origin.inputs), verbose=0)[:, 0]
+    np.testing.assert_allclose(predicted, result.predictions.test_prediction[2, :, 0], rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.slow
-def test_the_bytes_hold_no_clock_and_no_address(result: Trained, scaling: Scaling) -> None:
+def test_the_bytes_hold_no_clock_and_no_address(result: Trained, origin: Origin) -> None:
     written = []
     for _ in range(2):
-        saved(result, variant(), scaling)
+        saved(result, variant(), origin)
         export.save_model(export.replica_model("v", 0), Path("m.keras"))
         names = [Path("m.keras"), *sorted(Path("runs/v").iterdir())]
         written.append([path.read_bytes() for path in names])
@@ -126,12 +141,17 @@ def test_a_truncated_file_is_named_in_one_line(name: str, left: float, result: T
 
 
 def test_a_file_of_another_shape_is_named(result: Trained) -> None:
-    runs.save_run("v", result.history.drop_vars("dead"), result.predictions, result.weights)
-    with pytest.raises(UserError, match=r"^runs/v/history.nc: no variable dead"):
-        runs.load_history("v")
-    runs.save_run("v", result.history.isel(layer=0), result.predictions, result.weights)
-    with pytest.raises(UserError, match=r"^runs/v/history.nc: gradient_mean_abs is over"):
-        runs.load_history("v")
+    for name in REQUIRED:
+        runs.save_run("v", result.history.drop_vars(name), result.predictions, result.weights)
+        with pytest.raises(UserError, match=rf"^runs/v/history.nc: no variable {name}"):
+            runs.load_history("v")
+    without = result.history.isel(layer=0)
+    table = {name: result.history[name] for name in LAYER_TABLE}
+    values_without = without.drop_vars([*LAYER_TABLE, "layer"]).assign(table)
+    for made, first in ((without, "path"), (values_without, "gradient_mean_abs")):
+        runs.save_run("v", made, result.predictions, result.weights)
+        with pytest.raises(UserError, match=rf"^runs/v/history.nc: {first} is over"):
+            runs.load_history("v")
 
 
 @pytest.mark.parametrize(
@@ -148,15 +168,15 @@ def test_a_file_of_another_shape_is_named(result: Trained) -> None:
         (lambda text: text.splitlines()[0], "data/split/train.csv: no points"),
     ],
 )
-def test_a_damaged_table_is_named_in_one_line(damage: object, line: str, circles: Split, scaling: Scaling) -> None:
-    splits.save_split(circles, scaling, MADE_WITH)
+def test_a_damaged_table_is_named_in_one_line(damage: object, line: str, circles: Split, origin: Origin) -> None:
+    splits.save_split(circles, origin)
     splits.TRAIN.write_text(damage(splits.TRAIN.read_text()))
     with pytest.raises(UserError, match=f"^{line}"):
         splits.load_split()
 
 
 def test_what_is_missing_is_named() -> None:
-    for load in (points.load_points, splits.load_split, lambda: runs.load_history("v"), lambda: runs.files("v")):
+    for load in (splits.load_points, splits.load_split, lambda: runs.load_history("v"), lambda: runs.files("v")):
         with pytest.raises(UserError, match=r"^(data|runs)/.*: not found: `dvc repro` makes it$"):
             load()
 
@@ -175,25 +195,30 @@ def test_a_failed_write_leaves_what_was_there() -> None:
     assert [path.name for path in Path.cwd().iterdir()] == ["t.csv"]
 
 
-def test_results_are_tied_to_their_recipe() -> None:
-    runs.save_recipe("v", {"variant": {"units": 5}, "inputs": []})
-    runs.expect_recipe("v", {"variant": {"units": 5}})
-    with pytest.raises(
-        UserError,
-        match=r"^runs/v: trained with other parameters \(variant\) than params.yaml says now: `dvc repro` first$",
+def test_results_are_tied_to_their_recipe(origin: Origin) -> None:
+    runs.save_recipe("v", recipe(variant(), origin))
+    same = with_v(variant(), origin)
+    runs.expect_recipe("v", same)
+    for others, changed in (
+        ("variant", with_v(variant(units=6), origin)),
+        ("training", same.model_copy(update={"training": training(epochs=9)})),
+        ("data, split", same.model_copy(update={"data": SHIPPED.data, "split": SHIPPED.split})),
     ):
-        runs.expect_recipe("v", {"variant": {"units": 6}})
+        line = f"runs/v: trained with other parameters ({others}) than params.yaml says now: `dvc repro` first"
+        with pytest.raises(UserError, match=f"^{re.escape(line)}$"):
+            runs.expect_recipe("v", changed)
 
 
-def test_the_variant_is_read_as_it_was_trained() -> None:
-    runs.save_recipe("v", {"variant": {"units": 5}, "inputs": []})
-    assert runs.load_variant("v") == {"units": 5}
+def test_the_variant_is_read_as_it_was_trained(origin: Origin) -> None:
+    runs.save_recipe("v", recipe(variant(units=5), origin))
+    assert runs.load_recipe("v").variant == variant(units=5)
+    assert runs.versions(["v"]) == {"python": ["3.11"]}
     for damaged in ("{}", "[]", '{"variant": 1}'):
         runs.recipe_path("v").write_text(damaged)
-        with pytest.raises(UserError, match=r"^runs/v/recipe.json: no variant: must have it"):
-            runs.load_variant("v")
+        with pytest.raises(UserError, match=r"^runs/v/recipe.json: damaged .*: must be a recipe as `train` writes it"):
+            runs.load_recipe("v")
     with pytest.raises(UserError, match=r"^runs/w: not found: `dvc repro` makes it, if params.yaml has a variant w$"):
-        runs.load_variant("w")
+        runs.load_recipe("w")
 
 
 def test_arrays_are_the_bytes_that_xarray_itself_writes(circles: Split) -> None:
@@ -207,27 +232,28 @@ def test_a_damaged_manifest_is_none(tmp_path: Path) -> None:
         assert load_manifest(tmp_path / "manifest.json") == {}
 
 
-def test_any_replica_can_be_exported(result: Trained, circles: Split, scaling: Scaling) -> None:
-    saved(result, variant(), scaling)
-    export.export("v", "3", Path("three.keras"))
-    predicted = keras.models.load_model("three.keras").predict(raw(circles.test.inputs, scaling), verbose=0)[:, 0]
-    np.testing.assert_allclose(predicted, result.predictions.test_probability[3], rtol=1e-5, atol=1e-6)
+def test_any_replica_can_be_exported(result: Trained, circles: Split, origin: Origin) -> None:
+    params = with_v(variant(), origin)
+    saved(result, variant(), origin)
+    export.export("v", "3", Path("three.keras"), params)
+    predicted = keras.models.load_model("three.keras").predict(raw(circles.test.inputs, origin.inputs), verbose=0)[:, 0]
+    np.testing.assert_allclose(predicted, result.predictions.test_prediction[3, :, 0], rtol=1e-5, atol=1e-6)
     for replica in ("4", "-1"):
         with pytest.raises(UserError, match=f"replica {replica}: v has 4: must be 0 to 3"):
-            export.export("v", replica, Path("four.keras"))
+            export.export("v", replica, Path("four.keras"), params)
     with pytest.raises(UserError, match="replica worst: must be a number, median or best"):
-        export.export("v", "worst", Path("worst.keras"))
+        export.export("v", "worst", Path("worst.keras"), params)
     with pytest.raises(UserError, match=r"three.h5: must end in .keras"):
-        export.export("v", "3", Path("three.h5"))
+        export.export("v", "3", Path("three.h5"), params)
 
 
 @pytest.mark.parametrize(("name", "chosen"), [("median", median_replica), ("best", best_replica)])
 def test_the_median_and_the_best_replica_can_be_exported(
-    name: str, chosen: Callable, result: Trained, scaling: Scaling
+    name: str, chosen: Callable, result: Trained, origin: Origin
 ) -> None:
-    saved(result, variant(), scaling)
-    export.export("v", name, Path("named.keras"))
-    export.save_model(export.replica_model("v", chosen(result.history)), Path("numbered.keras"))
+    saved(result, variant(), origin)
+    export.export("v", name, Path("named.keras"), with_v(variant(), origin))
+    export.save_model(export.replica_model("v", chosen(result.history, "accuracy")), Path("numbered.keras"))
     assert Path("named.keras").read_bytes() == Path("numbered.keras").read_bytes()
 
 
@@ -243,17 +269,17 @@ np.testing.assert_allclose(predicted, np.load(sys.argv[3]), rtol=1e-5, atol=1e-6
 
 @pytest.mark.slow
 def test_a_model_with_all_that_variants_can_say_loads_where_this_project_is_not(
-    circles: Split, tmp_path: Path, scaling: Scaling
+    circles: Split, tmp_path: Path, origin: Origin
 ) -> None:
-    recipe = variant(
+    whole = variant(
         hidden_layers=3, batch_normalization=True, residual=True, kernel_initializer="randomized_asymmetric"
     )
-    made = train(recipe, "v", circles, training())
-    saved(made, recipe, scaling)
+    made = train(whole, "v", circles, training())
+    saved(made, whole, origin)
     export.save_model(export.replica_model("v", 1), tmp_path / "v.keras")
     assert b"pipeline" not in zipfile.ZipFile(tmp_path / "v.keras").read("config.json")
-    np.save(tmp_path / "inputs.npy", raw(circles.test.inputs, scaling))
-    np.save(tmp_path / "expected.npy", made.predictions.test_probability.values[1])
+    np.save(tmp_path / "inputs.npy", raw(circles.test.inputs, origin.inputs))
+    np.save(tmp_path / "expected.npy", made.predictions.test_prediction.values[1, :, 0])
     arguments = [str(tmp_path / name) for name in ("v.keras", "inputs.npy", "expected.npy")]
     alone = {**os.environ, "KERAS_BACKEND": "tensorflow", "PYTHONPATH": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
     command = [sys.executable, "-I", "-c", LOADED_ALONE, *arguments]
@@ -261,8 +287,8 @@ def test_a_model_with_all_that_variants_can_say_loads_where_this_project_is_not(
     assert done.returncode == 0, done.stderr
 
 
-def test_weights_that_do_not_fit_are_refused(result: Trained, scaling: Scaling) -> None:
-    saved(result, variant(units=4), scaling)
+def test_weights_that_do_not_fit_are_refused(result: Trained, origin: Origin) -> None:
+    saved(result, variant(units=4), origin)
     with pytest.raises(
         UserError, match=r"weights of hidden_01/kernel are of shape \(2, 3\): must be of shape \(2, 4\)"
     ):
@@ -270,7 +296,29 @@ def test_weights_that_do_not_fit_are_refused(result: Trained, scaling: Scaling) 
     runs.save_run("v", result.history, result.predictions, {"output/bias": np.zeros((4, 1))})
     with pytest.raises(UserError, match=r"weights.npz: weights of hidden_01/kernel are missing: must be of shape"):
         export.replica_model("v", 0)
-    runs.save_recipe("v", {"variant": variant().model_dump(mode="json") | {"units": 0}, "inputs": []})
-    runs.save_run("v", result.history, result.predictions, result.weights)
-    with pytest.raises(UserError, match=r"^runs/v/recipe.json.units: 0: must be"):
+    saved(result, variant(), origin)
+    runs.recipe_path("v").write_text(runs.recipe_path("v").read_text().replace('"units": 3', '"units": 0'))
+    with pytest.raises(UserError, match=r"^runs/v/recipe.json: damaged .*: must be a recipe as `train` writes it"):
         export.replica_model("v", 0)
+
+
+@pytest.mark.parametrize("split", [classified(3), regressed(2)], ids=lambda split: split.task.kind)
+def test_a_model_of_another_task_gives_what_was_recorded(
+    split: Split, origin: Origin, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inputs = tuple(InputScaling(name=f"x{number}", offset=-0.5, factor=2.0) for number in range(split.inputs))
+    of_split = origin.model_copy(update={"task": split.task, "inputs": inputs})
+    made = train(variant(), "v", split, training(epochs=1))
+    saved(made, variant(), of_split)
+    params = with_v(variant(), of_split)
+    if split.task.kind == "regression":
+        with pytest.raises(
+            UserError, match=r"^evaluation.learned: accuracy: must be one of r2, skill for a regression"
+        ):
+            export.export("v", "best", Path("v.keras"), params)
+    usual = params.model_copy(update={"evaluation": EvaluationParams()})
+    export.export("v", "best", Path("v.keras"), usual)
+    assert split.task.says() in capsys.readouterr().out
+    best = best_replica(made.history, split.task.usual_threshold[0])
+    predicted = keras.models.load_model("v.keras").predict(raw(split.test.inputs, inputs), verbose=0)
+    np.testing.assert_allclose(predicted, made.predictions.test_prediction[best], rtol=1e-4, atol=1e-5)

@@ -1,13 +1,15 @@
 """Networks built to fail in one way, through the real engine and the real probes: each gets its own cause."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
 from conftest import training, variant
-from test_evaluation import THRESHOLDS
+from examples import THRESHOLDS, accuracy_above
 
-from pipeline.data.samples import Points, Split
+from pipeline.data.samples import Samples, Split
 from pipeline.diagnosis import causes, evidence
 from pipeline.evaluation import replicas
 from pipeline.params.variants import VariantParams
@@ -34,13 +36,16 @@ def adam(rate: float) -> dict:
 
 def positive(split: Split) -> Split:
     """All inputs above 0, so that negative kernels switch every rectified unit off."""
-    parts = [Points(np.abs(part.inputs) + 0.1, part.labels) for part in (split.train, split.test)]
-    return Split(*parts)
+    return replaced(split, lambda part: Samples(np.abs(part.inputs) + 0.1, part.targets))
 
 
 def relabelled(split: Split, labels: list[int]) -> Split:
-    parts = [Points(part.inputs, np.resize(labels, len(part))) for part in (split.train, split.test)]
-    return Split(*parts)
+    return replaced(split, lambda part: Samples(part.inputs, np.resize(labels, len(part))))
+
+
+def replaced(split: Split, change: Callable[[Samples], Samples]) -> Split:
+    """With other rows in both parts."""
+    return Split(split.task, change(split.train), change(split.test))
 
 
 def history(recipe: VariantParams, split: Split, **changes: object) -> xr.Dataset:
@@ -48,7 +53,7 @@ def history(recipe: VariantParams, split: Split, **changes: object) -> xr.Datase
 
 
 def judged(made: xr.Dataset, threshold: float = 0.75) -> pd.DataFrame:
-    return replicas.evaluate(made, threshold, THRESHOLDS)
+    return replicas.evaluate(made, accuracy_above(threshold), THRESHOLDS)
 
 
 def causes_of(recipe: VariantParams, split: Split, **changes: object) -> set[str]:
@@ -103,7 +108,7 @@ def test_small_kernels_vanish_in_all_layers_alike(circles: Split) -> None:
 
 def test_merely_slow(circles: Split) -> None:
     """Easy labels, the side on which a point lies, and steps too small for the time."""
-    sides = Split(*(Points(part.inputs, (part.inputs[:, 0] > 0).astype(int)) for part in (circles.train, circles.test)))
+    sides = replaced(circles, lambda part: Samples(part.inputs, (part.inputs[:, 0] > 0).astype(int)))
     recipe = variant(
         hidden_layers=1, units=20, activation="tanh", kernel_initializer="glorot_uniform", optimizer=sgd(0.01)
     )
@@ -117,7 +122,7 @@ def test_a_deep_linear_network_is_alive_and_stuck(circles: Split) -> None:
 
 
 def test_constant_data_leave_it_stuck(circles: Split) -> None:
-    flat = Split(*(Points(np.ones_like(part.inputs), part.labels) for part in (circles.train, circles.test)))
+    flat = replaced(circles, lambda part: Samples(np.ones_like(part.inputs), part.targets))
     recipe = variant(activation="tanh", kernel_initializer="glorot_uniform")
     assert causes_of(recipe, flat, epochs=200) == {"stuck"}
 

@@ -1,6 +1,8 @@
 """The compiled way of training dense stacks: held to the general one, which is held to Keras, and to float64."""
 
 import os
+import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -10,7 +12,9 @@ import numpy as np
 import pytest
 import xarray as xr
 from conftest import training, variant
+from examples import BINARY
 from imports import ROOT
+from oracles import CLOSE, assert_like
 from scipy.special import expit
 
 from pipeline.data.samples import Split
@@ -24,34 +28,15 @@ from pipeline.params.variants import VariantParams
 from pipeline.training.compiled import elementwise
 from pipeline.training.compiled.eligible import ACTIVATIONS, OPTIMIZERS, DenseStack, dense_stack
 from pipeline.training.replicas import Trained, stacked, train
+from pipeline.training.trainer import curve_names
 
-# Float32 has 1.2e-7; rounding grows over the steps. All comparisons below are after at most 12 of them.
-CLOSE = {"rtol": 2e-5, "atol": 2e-6}
 SMALL_STEPS = {"class_name": "SGD", "config": {"learning_rate": 0.05, "momentum": 0.5}}
 
 
 def trained(circles: Split, recipe: VariantParams | None = None, **changes: object) -> Trained:
     made = recipe or variant()
-    assert dense_stack(made, 2) is not None
+    assert dense_stack(made, 2, BINARY) is not None
     return train(made, "v", circles, training(**changes))
-
-
-def assert_like(dense: Trained, general: Trained) -> None:
-    """All that is recorded, and all weights; but a pair of unit and sample may fall to either side of a limit."""
-    assert dense.weights.keys() == general.weights.keys()
-    for path, stack in dense.weights.items():
-        np.testing.assert_allclose(stack, general.weights[path], **CLOSE, err_msg=path)
-    assert set(dense.history) == set(general.history)
-    for name, values in general.history.items():
-        found = dense.history[name]
-        assert (found.dtype, found.dims, found.attrs) == (values.dtype, values.dims, values.attrs), name
-        if name in record.HISTOGRAMS or name == "saturated_share":
-            assert (np.abs(found.astype(float) - values) > 1e-6).mean() < 0.01, name
-        else:
-            np.testing.assert_allclose(found, values, **CLOSE, err_msg=name)
-    xr.testing.assert_allclose(dense.predictions, general.predictions, rtol=2e-5, atol=2e-6)
-    xr.testing.assert_equal(dense.history.coords.to_dataset(), general.history.coords.to_dataset())
-    assert dense.history.attrs == general.history.attrs
 
 
 # Each one's value and slope are held to float64 below, which is quick.
@@ -93,7 +78,7 @@ def test_the_defaults_are_keras_own() -> None:
     for name, defaults in OPTIMIZERS.items():
         own = getattr(keras.optimizers, name)().get_config()
         assert {key: own[key] for key in defaults} == pytest.approx(defaults)
-        short, whole = (dense_stack(variant(optimizer=each), 2) for each in (name.lower(), name))
+        short, whole = (dense_stack(variant(optimizer=each), 2, BINARY) for each in (name.lower(), name))
         assert isinstance(short, DenseStack)
         assert short == whole
 
@@ -101,12 +86,12 @@ def test_the_defaults_are_keras_own() -> None:
 def test_an_epoch_is_the_same_steps_by_keras_itself(circles: Split) -> None:
     """Without the general way between: one network, `train_on_batch`, the short last batch included."""
     recipe = variant(activation="elu", optimizer=SMALL_STEPS)
-    model = build(recipe, 2, "v").model
-    start = initial_weights.draw(build(recipe, 2, "v"), 7, [3])
+    model = build(recipe, 2, BINARY, "v").model
+    start = initial_weights.draw(build(recipe, 2, BINARY, "v"), 7, [3])
     for variable in model.variables:
         variable.assign(start[variable.path][0])
     model.compile(keras.optimizers.SGD(0.05, momentum=0.5), loss="binary_crossentropy")
-    inputs, labels = circles.train.inputs.astype(np.float32), circles.train.labels[:, None]
+    inputs, labels = circles.train.inputs.astype(np.float32), circles.train.targets[:, None]
     order = Shuffles(7, [3], len(labels)).next_epochs(1)[0, 0]
     for first in range(0, len(labels), 16):
         rows = order[first : first + 16]
@@ -160,7 +145,7 @@ def test_measuring_changes_no_weight_by_a_bit(circles: Split) -> None:
     assert seldom.history.recorded_epoch.values.tolist() == [0, 60]
     for path, stack in seldom.weights.items():
         np.testing.assert_array_equal(stack, always.weights[path])
-    for name in record.CURVES:
+    for name in curve_names(circles):
         np.testing.assert_array_equal(seldom.history[name], always.history[name])
     for name in record.LAYER_VALUES:
         last = [each.history[name].isel(recorded_epoch=-1).values for each in (seldom, always)]
@@ -239,7 +224,7 @@ def test_activations_and_slopes_are_those_of_float64(name: str) -> None:
     ids=str,
 )
 def test_what_is_more_than_that_is_left_to_the_general_way(changes: dict) -> None:
-    assert dense_stack(variant(**changes), 2) is None
+    assert dense_stack(variant(**changes), 2, BINARY) is None
 
 
 @pytest.mark.parametrize(
@@ -257,9 +242,9 @@ def test_mistakes_are_named_as_before(changes: dict, says: str, circles: Split) 
 
 def test_the_variables_are_those_of_keras_model() -> None:
     recipe = variant(hidden_layers=12)
-    stack = dense_stack(recipe, 2)
+    stack = dense_stack(recipe, 2, BINARY)
     assert isinstance(stack, DenseStack)
-    own = {variable.path: tuple(variable.shape) for variable in network.build(recipe, 2, "v").model.variables}
+    own = {variable.path: tuple(variable.shape) for variable in network.build(recipe, 2, BINARY, "v").model.variables}
     assert stack.variables == own
 
 
@@ -268,10 +253,11 @@ import sys
 sys.path.insert(0, "tests")
 import numpy as np
 from conftest import training, variant
-from pipeline.data.samples import Points, Split
+from pipeline.data.samples import Samples, Split
+from pipeline.data.tasks import Task
 from pipeline.training.replicas import train
-points = Points(np.eye(2), np.array([0, 1]))
-train(variant(), "v", Split(points, points), training(epochs=1))
+samples = Samples(np.eye(2), np.array([0, 1]))
+train(variant(), "v", Split(Task("binary", ("0", "1")), samples, samples), training(epochs=1))
 sys.exit(any(name in sys.modules for name in ("tensorflow", "keras")))
 """
 
@@ -309,3 +295,43 @@ def test_compiled_code_is_found_by_the_sources_wherever_they_lie(tmp_path: Path,
     assert hits("clone") == 0
     assert hits("other" if writable else "clone") == 1
     assert hits("clone", "# changed\n") == 0
+
+
+REDUCTION = """
+import numpy as np
+from pipeline.training.compiled.compiling import compiled
+
+@compiled
+def l1_norm(entries):
+    total = np.float32(0)
+    for entry in entries:
+        total += abs(entry)
+    return total
+
+assert l1_norm(np.ones(40, np.float32)) == 40
+print(*l1_norm.inspect_llvm().values())
+"""
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="one processor is named for x86-64 alone")
+def test_the_loops_are_optimised_for_one_processor_whatever_the_machine(tmp_path: Path) -> None:
+    """With it the order of sums, and so the bits. Numba is told of this machine's features, of none, and of few."""
+    (tmp_path / "reduction.py").write_text(REDUCTION)
+
+    def vectors(**features: str) -> list[str]:
+        """What the optimised code computes on, in order."""
+        ours = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_CPU")}
+        environment = {
+            **ours,
+            **features,
+            "PYTHONPATH": str(ROOT),
+            "NUMBA_CACHE_DIR": str(tmp_path / "-".join([*features, *features.values()])),
+        }
+        command = [sys.executable, str(tmp_path / "reduction.py")]
+        return re.findall(r"<\d+ x float>", subprocess.check_output(command, env=environment, text=True))
+
+    here = vectors()
+    assert "<16 x float>" in here
+    assert vectors(NUMBA_CPU_FEATURES="") == here
+    assert vectors(NUMBA_CPU_FEATURES="+avx2,+fma") == here
+    assert "<16 x float>" not in vectors(NUMBA_CPU_NAME="haswell")  # whoever names one is obeyed

@@ -1,4 +1,4 @@
-"""The house: what each stage depends on, who may import what, and which parameters a stage is handed."""
+"""Dependencies: what each stage depends on, who may import what, and which parameters a stage is handed."""
 
 import ast
 import re
@@ -10,6 +10,8 @@ import pytest
 from imports import EXEMPT, ROOT, external_packages, module_file, project_modules, within
 from ruamel.yaml import YAML
 
+from pipeline.report.content import FOR_ALL
+
 STAGES = {
     name: stage.get("do", stage)
     for file in ("dvc.yaml", "studies/dvc.yaml")
@@ -20,8 +22,8 @@ MODULES = sorted(
     for path in (ROOT / "pipeline").rglob("*.py")
     if path.name != "__init__.py"
 )
-# From the ground up: a room imports only from the rooms before its own.
-ROOMS = (
+# From the ground up: a package imports only from the packages before its own.
+ORDER = (
     "namesakes",
     *("foundations", "params", "data", "history", "models", "training", "diagnosis", "evaluation", "report"),
     *("export", "tracking", "studies", "stages", "check", "repro", "setup", "api"),
@@ -35,8 +37,13 @@ MADE_OF = {
     "variants": ("defaults", "variants"),
     "study": ("defaults", "studies", "training", "variants"),
     "trained_with": ("data", "defaults", "split", "training", "variants"),
+    "model_dump": FOR_ALL,  # of the report's page, which names them
     "judged_by": ("diagnosis", "evaluation"),
 }
+
+
+# What a stage hands all of `params` to, which it names `findings.params`.
+HANDED = {"compare": "pipeline.report.content"}
 
 
 def sections(stage: str) -> set[str]:
@@ -71,15 +78,18 @@ def test_a_stage_lists_at_most_ten_places_of_code_and_uses_each(stage: str) -> N
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_reads_exactly_the_sections_that_it_lists(stage: str) -> None:
-    """By its source: what it takes of `params`, and what that is made of."""
-    tree = ast.parse(module_file(f"pipeline.stages.{stage}").read_text())
-    taken = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and _is_params(node.value)}
+    """By its source, and that of what it hands them to: what is taken of `params`, and what that is made of."""
+    modules = [f"pipeline.stages.{stage}", *([HANDED[stage]] if stage in HANDED else [])]
+    nodes = [node for module in modules for node in ast.walk(ast.parse(module_file(module).read_text()))]
+    taken = {node.attr for node in nodes if isinstance(node, ast.Attribute) and _is_params(node.value)}
     read = {section for name in taken for section in MADE_OF.get(name, (name,))}
     assert read == sections(stage)
 
 
 def _is_params(node: ast.expr) -> bool:
-    """`params`, or `read()`."""
+    """`params`, `findings.params`, or `read()`."""
+    if isinstance(node, ast.Attribute):
+        return node.attr == "params"
     named = node.func if isinstance(node, ast.Call) else node
     return isinstance(named, ast.Name) and named.id == ("read" if isinstance(node, ast.Call) else "params")
 
@@ -96,9 +106,9 @@ def test_a_study_is_handed_its_own_base_alone() -> None:
 
 def test_a_threshold_a_plot_or_tracking_retrains_nothing() -> None:
     assert not {"evaluation", "diagnosis", "comparison", "tracking"} & sections("train")
-    rooms = {dep.split("/")[1] for dep in STAGES["train"]["deps"] if dep.startswith("pipeline/")}
-    assert "training" in rooms
-    assert not rooms & {"evaluation", "diagnosis", "report", "tracking", "studies"}
+    packages = {dep.split("/")[1] for dep in STAGES["train"]["deps"] if dep.startswith("pipeline/")}
+    assert "training" in packages
+    assert not packages & {"evaluation", "diagnosis", "report", "tracking", "studies"}
     assert "pipeline/data/sources.py" not in STAGES["train"]["deps"]
 
 
@@ -124,24 +134,24 @@ def test_the_check_of_the_shipped_file_imports_no_tensorflow() -> None:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_who_may_import_tensorflow_and_mlflow(module: str) -> None:
-    room = module.split(".")[1]
-    packages = external_packages(module)
+    own = module.split(".")[1]
+    foreign = external_packages(module)
     if module != "pipeline.tracking.package_models":
-        if room in WITHOUT_TENSORFLOW:
-            assert not packages & {"tensorflow", "keras"}
-        if room not in ("tracking", "stages", "repro"):
-            assert "mlflow" not in packages
-    own = {name.split(".")[0] for name in imported_by(module)}
-    assert "tensorflow" not in own or module == "pipeline.foundations.tensorflow"
+        if own in WITHOUT_TENSORFLOW:
+            assert not foreign & {"tensorflow", "keras"}
+        if own not in ("tracking", "stages", "repro"):
+            assert "mlflow" not in foreign
+    direct = {name.split(".")[0] for name in imported_by(module)}
+    assert "tensorflow" not in direct or module == "pipeline.foundations.tensorflow"
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_a_room_imports_only_from_below(module: str) -> None:
-    room = module.split(".")[1]
+def test_a_package_imports_only_from_below(module: str) -> None:
+    own = module.split(".")[1]
     for name in imported_by(module):
         parts = name.split(".")
-        if parts[0] == "pipeline" and len(parts) > 1 and parts[1] != room:
-            assert ROOMS.index(parts[1]) < ROOMS.index(room), f"{module} imports {name}"
+        if parts[0] == "pipeline" and len(parts) > 1 and parts[1] != own:
+            assert ORDER.index(parts[1]) < ORDER.index(own), f"{module} imports {name}"
 
 
 def imported_by(module: str) -> set[str]:

@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 import xarray as xr
 from conftest import RECIPE as VARIANT
+from conftest import variant
+from examples import BINARY, layer_table
 from hypothesis import given
 from hypothesis import strategies as st
 from imports import ROOT
@@ -18,7 +20,7 @@ from scipy.stats import linregress
 from pipeline.diagnosis import causes, evidence, remedies, theory, verdict
 from pipeline.history import record
 from pipeline.params.diagnosis import DiagnosisParams
-from pipeline.params.variants import resolve
+from pipeline.params.variants import VariantParams, resolve
 
 PARAMS = DiagnosisParams(
     explosion_growth=100,
@@ -29,19 +31,17 @@ PARAMS = DiagnosisParams(
     slow_window=0.1,
     slow_fall=0.01,
 )
-RECIPE = {
-    "hidden_layers": 3,
-    "units": 5,
-    "activation": {"class_name": "relu", "config": {}},
-    "kernel_initializer": {"class_name": "he_uniform", "config": {}},
-    "output_kernel_initializer": {"class_name": "glorot_uniform", "config": {}},
-    "optimizer": {"class_name": "SGD", "config": {"learning_rate": 0.01, "momentum": 0.9}},
-    "batch_normalization": False,
-    "residual": False,
-    "pretraining": "none",
-    "pretraining_epochs": 50,
-}
+RECIPE = variant(
+    hidden_layers=3,
+    units=5,
+    optimizer={"class_name": "SGD", "config": {"learning_rate": 0.01, "momentum": 0.9}},
+    pretraining_epochs=50,
+)
 EPOCHS, LAYERS = 200, 4
+
+
+def changed_recipe(**changes: object) -> VariantParams:
+    return VariantParams.model_validate(RECIPE.model_dump(mode="json") | changes)
 
 
 def healthy(replicas: int = 1, every: int = 10, layers: int = LAYERS) -> xr.Dataset:
@@ -49,12 +49,13 @@ def healthy(replicas: int = 1, every: int = 10, layers: int = LAYERS) -> xr.Data
     recorded = list(range(0, EPOCHS + 1, every))
     loss = 0.3 + 0.4 * np.exp(-np.arange(EPOCHS + 1) / 10)
     loss = loss + 1e-3 * np.random.default_rng(0).normal(size=EPOCHS + 1)
-    curves = dict.fromkeys(record.CURVES, np.repeat(loss[None], replicas, axis=0))
+    names = [f"{part}_{what}" for part in ("train", "test") for what in BINARY.curves]
+    curves = dict.fromkeys(names, np.repeat(loss[None], replicas, axis=0))
     shape = (replicas, len(recorded), layers)
     values = {name: np.full(shape, 0.05) for name in record.LAYER_VALUES} | {"dead": np.zeros(shape)}
     values["saturated_share"] = np.zeros((*shape, len(record.SLOPE_FRACTIONS)))
-    architecture = record.Architecture([5] * (layers - 1) + [1], [False] * layers)
-    return record.assemble(range(replicas), recorded, curves, values, architecture, np.log(2))
+    table, constant = layer_table(*[5] * (layers - 1)), dict.fromkeys(("train", "test"), np.log(2))
+    return record.assemble(range(replicas), recorded, curves, values, table, BINARY, constant)
 
 
 def changed(change: Callable[[xr.Dataset], None], **arguments: int) -> xr.Dataset:
@@ -339,12 +340,12 @@ def test_a_vanishing_gradient_is_held_to_theory_only_where_it_speaks_of_it() -> 
 
 
 def test_a_wider_layer_is_promised_a_bound_only_where_there_is_one() -> None:
-    def reason(recipe: dict) -> str:
+    def reason(recipe: VariantParams) -> str:
         (found,) = (each for each in causes.suggest("born_dead", recipe, 1) if each.overrides == {"units": 10})
         return found.reason
 
     assert "at most 2^-10, not 2^-5" in reason(RECIPE)
-    assert reason(RECIPE | {"batch_normalization": True}) == "all units of a wider layer are seldom dead together"
+    assert reason(changed_recipe(batch_normalization=True)) == "all units of a wider layer are seldom dead together"
 
 
 def test_untrained_networks_are_not_said_to_have_failed() -> None:
@@ -380,11 +381,11 @@ def test_a_remedy_is_an_override_of_the_recipe_at_hand() -> None:
 
 
 def test_what_the_variant_has_already_is_not_suggested() -> None:
-    clipped = RECIPE | {"optimizer": {"class_name": "SGD", "config": {"learning_rate": 0.1, "clipnorm": 1.0}}}
+    clipped = changed_recipe(optimizer={"class_name": "SGD", "config": {"learning_rate": 0.1, "clipnorm": 1.0}})
     assert not any("clipnorm" in str(each) for each in causes.suggest("exploding", clipped, epochs=1))
-    glorot = RECIPE | {"kernel_initializer": {"class_name": "GlorotUniform", "config": {}}}
+    glorot = changed_recipe(kernel_initializer="GlorotUniform")
     assert not any("glorot" in str(each) for each in causes.suggest("exploding", glorot, epochs=1))
-    leaky = RECIPE | {"activation": {"class_name": "leaky_relu", "config": {}}}
+    leaky = changed_recipe(activation="leaky_relu")
     assert not any("leaky_relu" in str(each) for each in causes.suggest("born_dead", leaky, epochs=1))
     rectified = [each.overrides for each in causes.suggest("vanishing", RECIPE, epochs=1)]
     assert {"activation": "relu", "kernel_initializer": "he_uniform"} not in rectified
@@ -403,7 +404,7 @@ def test_what_the_variant_has_already_is_not_suggested() -> None:
 )
 def test_what_variants_can_say_is_suggested_until_it_is_taken(cause: str, override: dict) -> None:
     assert override in [each.overrides for each in causes.suggest(cause, RECIPE, epochs=1)]
-    taken = resolve({**VARIANT, "units": 5}, {"v": nested(override)})["v"].model_dump()  # what is suggested can be said
+    taken = resolve({**VARIANT, "units": 5}, {"v": nested(override)})["v"]  # what is suggested can be said
     assert override not in [each.overrides for each in causes.suggest(cause, taken, epochs=1)]
 
 
@@ -421,7 +422,7 @@ def nested(override: dict) -> dict:
 def test_a_suggestion_reads_as_in_the_file_and_a_path_needs_a_layer_to_go_around() -> None:
     suggested = causes.suggest("died_in_training", RECIPE, epochs=1)
     assert "`residual: true, batch_normalization: true`" in [str(each).split(" (")[0] for each in suggested]
-    shallow = causes.suggest("died_in_training", RECIPE | {"hidden_layers": 1}, epochs=1)
+    shallow = causes.suggest("died_in_training", changed_recipe(hidden_layers=1), epochs=1)
     assert not any("residual" in each.overrides for each in shallow)
 
 

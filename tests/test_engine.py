@@ -6,22 +6,25 @@ import numpy as np
 import pytest
 import xarray as xr
 from conftest import training, variant
+from examples import BINARY
+from oracles import assert_close, keras_steps
 
 from pipeline.data.samples import Split
 from pipeline.foundations.seeds import Shuffles
 from pipeline.foundations.tensorflow import keras
 from pipeline.history import record
+from pipeline.history.record import Layer
 from pipeline.models import initial_weights, keras_objects
 from pipeline.models.network import Network, build
 from pipeline.params.variants import KerasObject, VariantParams
-from pipeline.training.trainer import is_recorded
+from pipeline.training.recorded_epochs import is_recorded
 from pipeline.training.replicas import Trained, stacked, train
+from pipeline.training.stacked import objectives
 from pipeline.training.stacked.engine import Engine
-from pipeline.training.stacked.forward import Forward, classification, tensors
+from pipeline.training.stacked.forward import Forward
 from pipeline.training.stacked.measuring import Measures
+from pipeline.training.trainer import curve_names
 
-# Float32 has 1.2e-7; rounding grows over the steps. All comparisons below are after at most 12 of them.
-CLOSE = {"rtol": 2e-5, "atol": 2e-6}
 # Adaptive, with a decay of weights, with a state that all entries share; `make test` has the others, and further tests
 # here have SGD.
 QUICK_OPTIMIZERS = ("AdamW", "Nadam")
@@ -32,20 +35,14 @@ def trained(circles: Split, recipe: VariantParams | None = None, **changes: obje
     return train(recipe or variant(), "v", circles, training(**changes), choose=stacked)
 
 
-def assert_close(left: dict[str, np.ndarray], right: dict[str, np.ndarray]) -> None:
-    assert left.keys() == right.keys()
-    for path, stack in left.items():
-        np.testing.assert_allclose(stack, right[path], **CLOSE, err_msg=path)
-
-
 def initial(network: Network, replicas: list[int], seed: int = 7) -> dict[str, np.ndarray]:
     return initial_weights.draw(network, seed, replicas)
 
 
 def engine(network: Network, circles: Split, stacks: dict[str, np.ndarray], spec: KerasObject | None = None) -> Engine:
     optimizer, clipping = keras_objects.optimizer(spec or variant().optimizer, "optimizer")
-    task = classification(*tensors(circles.train))
-    return Engine(Forward(network), optimizer, clipping, task, stacks, batch_size=16)
+    objective = objectives.of_task(circles.task, circles.train)
+    return Engine(Forward(network), optimizer, clipping, objective, stacks, batch_size=16)
 
 
 def measured(network: Network, circles: Split, stacks: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -53,40 +50,6 @@ def measured(network: Network, circles: Split, stacks: dict[str, np.ndarray]) ->
     measures = Measures(Forward(network), circles, histograms=True)
     _, values = measures.all(engine(network, circles, stacks).state)
     return {name: value.numpy() for name, value in values.items()}
-
-
-def keras_steps(
-    network: Network,
-    stacks: dict[str, np.ndarray],
-    optimizer: keras.optimizers.Optimizer,
-    circles: Split,
-    orders: np.ndarray,
-) -> dict[str, np.ndarray]:
-    """The slow oracle: one network, Keras's own `train_on_batch`, the short last batch included; replica after replica.
-
-    It is compiled once, which takes longer than all steps; each replica begins with its own weights and an optimizer as
-    fresh as the first.
-
-    Returns:
-        Every variable by path, [replica, *shape].
-    """
-    model = network.model
-    model.compile(optimizer=optimizer, loss="binary_crossentropy")
-    optimizer.build(model.trainable_variables)
-    fresh = [np.asarray(variable) for variable in optimizer.variables]
-    inputs, labels = circles.train.inputs.astype(np.float32), circles.train.labels[:, None]
-    trained: dict[str, list[np.ndarray]] = {variable.path: [] for variable in model.variables}
-    for row, order in enumerate(orders):
-        for variable in model.variables:
-            variable.assign(stacks[variable.path][row])
-        for variable, value in zip(optimizer.variables, fresh, strict=True):
-            variable.assign(value)
-        for start in range(0, len(order), 16):
-            rows = order[start : start + 16]
-            model.train_on_batch(inputs[rows], labels[rows])
-        for variable in model.variables:
-            trained[variable.path].append(np.array(variable))
-    return {path: np.stack(rows) for path, rows in trained.items()}
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +68,7 @@ def whole(circles: Split) -> Trained:
 )
 def test_an_epoch_is_the_same_steps_by_keras_itself_for_every_exact_optimizer(name: str, circles: Split) -> None:
     spec = KerasObject(class_name=name, config=OPTIMIZER_CONFIGS.get(name, {"learning_rate": 0.05}))
-    network = build(variant(activation="tanh", kernel_initializer="glorot_uniform"), 2, "v")
+    network = build(variant(activation="tanh", kernel_initializer="glorot_uniform"), 2, BINARY, "v")
     stacks = initial(network, [0, 1, 2])
     orders = Shuffles(7, [0, 1, 2], len(circles.train)).next_epochs(1)[0]
     chunk = engine(network, circles, stacks, spec)
@@ -122,7 +85,7 @@ def test_an_epoch_is_the_same_steps_by_keras_itself_for_every_exact_optimizer(na
 )
 def test_clipping_is_each_replicas_own(option: dict[str, float], circles: Split) -> None:
     config = {"learning_rate": 0.5, **option}
-    network = build(variant(activation="tanh", kernel_initializer="glorot_uniform"), 2, "v")
+    network = build(variant(activation="tanh", kernel_initializer="glorot_uniform"), 2, BINARY, "v")
     stacks = initial(network, [0, 1])
     orders = Shuffles(7, [0, 1], len(circles.train)).next_epochs(1)[0]
     clipped = engine(network, circles, stacks, KerasObject(class_name="SGD", config=config))
@@ -165,7 +128,7 @@ def test_measuring_changes_no_weight_by_a_bit(whole: Trained, circles: Split) ->
     assert always.history.recorded_epoch.values.tolist() == [0, 1, 2, 3]
     for path, stack in seldom.weights.items():
         assert (stack == always.weights[path]).all()
-    for name in record.CURVES:
+    for name in curve_names(circles):
         np.testing.assert_array_equal(seldom.history[name], always.history[name])
     for name in record.LAYER_VALUES:
         last = [each.history[name].isel(recorded_epoch=-1).values for each in (seldom, always)]
@@ -186,7 +149,7 @@ def test_more_epochs_begin_with_the_same_ones(whole: Trained, circles: Split) ->
 
 def test_gradients_are_those_of_finite_differences_in_float64(circles: Split) -> None:
     """The probe's mean |g| of every kernel, against central differences of a NumPy network."""
-    network = build(variant(activation="tanh", kernel_initializer="glorot_uniform"), 2, "v")
+    network = build(variant(activation="tanh", kernel_initializer="glorot_uniform"), 2, BINARY, "v")
     stacks = initial(network, [3])
     found = measured(network, circles, stacks)["probe_gradient_mean_abs"][0]
     weights = {path: stack[0].astype(np.float64) for path, stack in stacks.items()}
@@ -196,7 +159,7 @@ def test_gradients_are_those_of_finite_differences_in_float64(circles: Split) ->
         for layer in ("hidden_01", "hidden_02"):
             signal = np.tanh(signal @ weights[f"{layer}/kernel"] + weights[f"{layer}/bias"])
         logits = (signal @ weights["output/kernel"] + weights["output/bias"])[:, 0]
-        return float(np.mean(np.logaddexp(0, logits) - circles.train.labels * logits))
+        return float(np.mean(np.logaddexp(0, logits) - circles.train.targets * logits))
 
     expected = [mean_abs_difference(loss, weights[path]) for path in network.kernels]
     np.testing.assert_allclose(found, expected, rtol=1e-4)
@@ -220,7 +183,7 @@ def test_the_recorded_gradients_are_those_before_each_step(circles: Split) -> No
     optimizer = KerasObject(class_name="SGD", config={"learning_rate": 0.5})
     result = trained(circles, variant(optimizer=optimizer), epochs=1, batch_size=52)
     first = result.history.isel(recorded_epoch=1)
-    network = build(variant(), 2, "v")
+    network = build(variant(), 2, BINARY, "v")
     start = initial(network, [0, 1, 2, 3])
     gradients = [(start[path] - result.weights[path]).reshape(4, -1) / 0.5 for path in network.kernels]
     for name, oracle in {
@@ -245,22 +208,24 @@ def test_the_recorded_gradients_are_those_before_each_step(circles: Split) -> No
 )
 def test_curves_and_predictions_are_keras_own(changes: dict, circles: Split) -> None:
     result = trained(circles, variant(**changes))
-    model = build(variant(**changes), 2, "v").model
+    model = build(variant(**changes), 2, BINARY, "v").model
     model.compile(loss="binary_crossentropy", metrics=["accuracy"])
     for row in (0, 3):
         for variable in model.variables:
             variable.assign(result.weights[variable.path][row])
         final = result.history.isel(replica=row, epoch=-1)
         for part, points in (("train", circles.train), ("test", circles.test)):
-            loss, accuracy = model.evaluate(points.inputs, points.labels[:, None], batch_size=100, verbose=0)
+            loss, accuracy = model.evaluate(points.inputs, points.targets[:, None], batch_size=100, verbose=0)
             assert float(final[f"{part}_loss"]) == pytest.approx(loss, rel=1e-4)
             assert float(final[f"{part}_accuracy"]) == pytest.approx(accuracy, abs=1e-6)
             predicted = model.predict(points.inputs, verbose=0)[:, 0]
-            recorded = result.predictions[f"{part}_probability"].isel(replica=row)
+            recorded = result.predictions[f"{part}_prediction"].isel(replica=row, output=0)
             np.testing.assert_allclose(predicted, recorded, rtol=1e-5, atol=1e-6)
         x1, x2 = result.predictions.x1.values, result.predictions.x2.values
         corner = model.predict(np.array([[x1[0], x2[-1]]]), verbose=0)[0, 0]
-        assert float(result.predictions.surface.isel(replica=row, x1=0, x2=-1)) == pytest.approx(corner, abs=1e-5)
+        assert float(result.predictions.surface.isel(replica=row, x1=0, x2=-1, output=0)) == pytest.approx(
+            corner, abs=1e-5
+        )
 
 
 def test_no_epochs_record_the_untrained_networks(circles: Split) -> None:
@@ -268,7 +233,7 @@ def test_no_epochs_record_the_untrained_networks(circles: Split) -> None:
     assert (result.history.sizes["epoch"], result.history.sizes["recorded_epoch"]) == (1, 1)
     assert np.isnan(result.history.gradient_mean_abs).all()
     assert np.isfinite(result.history.probe_gradient_mean_abs).all()
-    start = initial(build(variant(), 2, "v"), [0, 1, 2, 3])
+    start = initial(build(variant(), 2, BINARY, "v"), [0, 1, 2, 3])
     assert all((start[path] == stack).all() for path, stack in result.weights.items())
 
 
@@ -282,7 +247,7 @@ def test_any_batch_size_serves(batch_size: int, circles: Split) -> None:
 
 
 def test_a_diverged_replica_spoils_no_other(circles: Split) -> None:
-    network = build(variant(), 2, "v")
+    network = build(variant(), 2, BINARY, "v")
     stacks = initial(network, [0, 1, 2])
     healthy, poisoned = engine(network, circles, stacks), None
     spoiled = {path: stack.copy() for path, stack in stacks.items()}
@@ -308,7 +273,7 @@ def test_training_that_explodes_is_recorded_as_diverged(circles: Split) -> None:
 
 def test_a_dead_layer_is_seen_and_a_tanh_at_zero_is_not_dead(circles: Split) -> None:
     for activation, dead in (("relu", 1), ("tanh", 0)):
-        network = build(variant(activation=activation), 2, "v")
+        network = build(variant(activation=activation), 2, BINARY, "v")
         stacks = {path: stack.copy() for path, stack in initial(network, [0, 1]).items()}
         stacks["hidden_02/kernel"][1] = 0.0
         stacks["hidden_02/bias"][1] = -1.0 if activation == "relu" else 0.0
@@ -321,7 +286,7 @@ def test_a_dead_layer_is_seen_and_a_tanh_at_zero_is_not_dead(circles: Split) -> 
 
 def with_batch_normalisation() -> Network:
     """State that is not trained, and an activation with weights."""
-    return build(variant(batch_normalization=True, activation="PReLU"), 2, "v")
+    return build(variant(batch_normalization=True, activation="PReLU"), 2, BINARY, "v")
 
 
 @pytest.mark.slow
@@ -340,7 +305,7 @@ def test_batch_normalisation_and_weighted_activations_follow_keras(circles: Spli
 
 
 def test_residual_connections_follow_keras(circles: Split) -> None:
-    network = build(variant(residual=True, hidden_layers=3), 2, "v")
+    network = build(variant(residual=True, hidden_layers=3), 2, BINARY, "v")
     stacks = initial(network, [0, 1])
     orders = Shuffles(7, [0, 1], len(circles.train)).next_epochs(1)[0]
     chunk = engine(network, circles, stacks)
@@ -351,7 +316,7 @@ def test_residual_connections_follow_keras(circles: Split) -> None:
 
 def test_a_dead_layer_that_a_path_bypasses_stops_nothing(circles: Split) -> None:
     for residual in (False, True):
-        network = build(variant(residual=residual, hidden_layers=3), 2, "v")
+        network = build(variant(residual=residual, hidden_layers=3), 2, BINARY, "v")
         stacks = {path: stack.copy() for path, stack in initial(network, [0]).items()}
         stacks["hidden_02/kernel"][:] = 0.0
         stacks["hidden_02/bias"][:] = -1.0
@@ -397,7 +362,7 @@ class Quux(keras.layers.Layer):
 )
 def test_probes_go_by_value_and_slope_whatever_the_names(activation: str, circles: Split) -> None:
     """The same network with every layer, activation and model renamed is measured the same."""
-    known = build(variant(activation=activation), 2, "v")
+    known = build(variant(activation=activation), 2, BINARY, "v")
     source = keras.Input((2,))
     dense = [keras.layers.Dense(units, name=f"foo{number}") for number, units in enumerate((3, 3, 1))]
     functions = [keras.activations.get(activation)] * 2 + [keras.activations.sigmoid]
@@ -409,7 +374,8 @@ def test_probes_go_by_value_and_slope_whatever_the_names(activation: str, circle
         behind.append(signal)
     model = keras.Model(source, signal, name="baz")
     kernels = tuple(layer.kernel.path for layer in dense)
-    unknown = Network(model, keras.Model(source, before + behind), tuple(renamed), kernels, (False,) * 3, {})
+    table = tuple(Layer(layer.name, "Foo", role, layer.units) for layer, role in zip(dense, "abc", strict=True))
+    unknown = Network(model, keras.Model(source, before + behind), tuple(renamed), kernels, table, {})
     stacks = {path: stack * 4 for path, stack in initial(known, [0, 1, 2]).items()}
     new_paths = [variable.path for variable in unknown.taps.variables]
     other = dict(zip(new_paths, (stacks[variable.path] for variable in known.taps.variables), strict=True))

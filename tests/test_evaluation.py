@@ -1,42 +1,20 @@
 """Evaluation: intervals as published, and every definition on hand-made histories."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
-import xarray as xr
-from conftest import variant
+from examples import BINARY, THRESHOLDS, accuracy_above, evaluated, evaluations, history, parameters, recipes
 from hypothesis import given
 from hypothesis import strategies as st
-from imports import ROOT
 from scipy.stats import binom, binomtest, chi2
 
-from pipeline.diagnosis.theory import Premises
-from pipeline.evaluation import claims, comparison, effects, expectations, replicas, summary
+from pipeline.evaluation import claims, comparison, effects, expectations, learned, ranking, replicas, summary
 from pipeline.evaluation.intervals import newcombe, wilson
-from pipeline.evaluation.variant import VariantEvaluation
+from pipeline.evaluation.variant import Spread, VariantMetrics
+from pipeline.foundations.errors import UserError
 from pipeline.history import record
-from pipeline.params.comparison import ComparisonParams
-from pipeline.params.params import read
-
-THRESHOLDS = read(ROOT / "params.yaml").diagnosis
-
-
-def history(test_accuracy: list[list[float]], dead: list[list[int]] | None = None, layers: int = 2) -> xr.Dataset:
-    """A hand-made history: a row a replica, a column an epoch; `dead` says so of the first layer."""
-    accuracy = np.array(test_accuracy, np.float32)
-    count, epochs = accuracy.shape
-    curves = {name: np.full((count, epochs), 0.5, np.float32) for name in record.CURVES} | {"test_accuracy": accuracy}
-    values = {name: np.ones((count, epochs, layers), np.float32) for name in record.LAYER_VALUES}
-    values["dead"] = np.zeros((count, epochs, layers), np.int8)
-    if dead is not None:
-        values["dead"][:, :, 0] = np.array(dead)
-    values["saturated_share"] = np.zeros((count, epochs, layers, len(record.SLOPE_FRACTIONS)))
-    architecture = record.Architecture([3] * (layers - 1) + [1], [False] * layers)
-    return record.assemble(range(count), range(epochs), curves, values, architecture, np.log(2))
-
-
-def evaluated(made: xr.Dataset, threshold: float = 0.75) -> VariantEvaluation:
-    return summary.evaluate("v", made, variant().model_dump(), Premises(), threshold, THRESHOLDS)
 
 
 @pytest.mark.parametrize(
@@ -71,44 +49,95 @@ def test_wilson_holds_the_share_and_stays_inside(case: tuple[int, int]) -> None:
 
 
 def test_epochs_to_learn_is_the_first_from_which_it_stays() -> None:
-    learned = np.array([[0, 1, 0, 1, 1], [1, 1, 1, 1, 1], [0, 1, 1, 1, 0], [0, 0, 0, 0, 1]], bool)
-    np.testing.assert_array_equal(replicas.epochs_to_learn(learned), [3, 0, np.nan, 4])
+    stays = np.array([[0, 1, 0, 1, 1], [1, 1, 1, 1, 1], [0, 1, 1, 1, 0], [0, 0, 0, 0, 1]], bool)
+    np.testing.assert_array_equal(learned.epochs_to_learn(stays), [3, 0, np.nan, 4])
 
 
 def test_outcomes_and_a_diverged_replica_stays_in_the_denominator() -> None:
     made = history([[0.5, 0.8], [0.5, 0.75], [0.9, 0.9]])
     made.train_loss[2, 1] = np.inf
-    table = replicas.evaluate(made, 0.75, THRESHOLDS)
+    table = replicas.evaluate(made, accuracy_above(), THRESHOLDS)
     assert table.outcome.tolist() == ["learned", "not_learned", "not_learned"]
     assert (table.cause[0], table.cause[2], table.diverged[2]) == ("none", "exploding", 1)
-    metrics = summary.metrics(table)
-    assert (metrics["replicas"], metrics["learned"]["count"], metrics["diverged"]) == (3, 1, 1)
-    assert sum(metrics["outcomes"].values()) == 3
-    assert metrics["learned"]["rate"] == pytest.approx(1 / 3, abs=1e-6)
+    metrics = summary.metrics(table, ["test_accuracy", "train_accuracy"])
+    assert (metrics.replicas, metrics.learned.count, metrics.diverged) == (3, 1, 1)
+    assert sum(metrics.outcomes.values()) == 3
+    assert metrics.learned.rate == pytest.approx(1 / 3, abs=1e-6)
     assert table.epochs_to_learn.tolist()[0] == 1
     assert np.isnan(table.epochs_to_learn[2])
 
 
 def test_the_threshold_decides() -> None:
     made = history([[0.5, 0.7], [0.5, 0.9]])
-    counts = [evaluated(made, threshold).metrics["learned"]["count"] for threshold in (0.6, 0.75, 0.95)]
+    counts = [evaluated(made, threshold).metrics.learned.count for threshold in (0.6, 0.75, 0.95)]
     assert counts == [2, 1, 0]
-    assert evaluated(made, 0.95).metrics["epochs_to_learn"] == {
-        "q25": None,
-        "median": None,
-        "q75": None,
-    }
+    assert evaluated(made, 0.95).metrics.epochs_to_learn == Spread(q25=None, median=None, q75=None)
 
 
 def test_numbers_are_those_of_their_digits() -> None:
     made = history([[0.5, 0.84]])
-    assert evaluated(made).metrics["test_accuracy"]["median"] == 0.84
+    assert evaluated(made).metrics.scores["test_accuracy"].median == 0.84
+
+
+def test_the_rule_may_be_of_any_score_of_the_task_or_of_its_loss() -> None:
+    made = history([[0.5, 0.9], [0.5, 0.6]])
+    made.test_balanced_accuracy[:, -1] = [0.5, 0.9]
+    made.test_loss[:, -1] = [np.log(2) / 4, np.log(2)]
+    for stated, count in (
+        ({"accuracy": 0.75}, [True, False]),
+        ({"score": 0.75}, [True, False]),
+        ({"balanced_accuracy": 0.75}, [False, True]),
+        ({"skill": 0.7}, [True, False]),
+        ({"skill": 0.8}, [False, False]),
+        (None, [False, True]),  # balanced accuracy above 0.75
+    ):
+        rule = learned.rule_for(BINARY, stated)
+        assert learned.learned_at(made, rule)[:, -1].values.tolist() == count, stated
+    assert learned.score_curve(made, "skill")[0, -1] == pytest.approx(0.75)
+    with pytest.raises(UserError, match=r"^evaluation.learned: r2: must be one of accuracy, balanced_accuracy, skill "):
+        learned.rule_for(BINARY, {"r2": 0.5})
+
+
+@pytest.mark.parametrize("loss", [0.0, 0.3])
+def test_of_one_class_alone_nobody_learns_by_skill(loss: float) -> None:
+    """A constant makes no mistake there, so there is nothing to be better than."""
+    made = history([[0.5, 0.9]])
+    made.attrs["test_constant_loss"] = BINARY.constant_loss(np.ones(4, np.int64))
+    made.test_loss[:] = loss
+    assert not learned.learned_at(made, learned.Rule("skill", 0.5)).any()
+
+
+def test_the_part_that_decides_is_the_test_set_where_there_is_one() -> None:
+    made = history([[0.5, 0.9]])
+    made["train_accuracy"][:] = 0.6
+    validated = made.rename({name: name.replace("test", "validation") for name in made if str(name).startswith("test")})
+    validated.attrs["validation_constant_loss"] = np.log(2)
+    alone = made.drop_vars([name for name in made if str(name).startswith("test")])
+    for each, part, score in ((made, "test", 0.9), (validated, "validation", 0.9), (alone, "train", 0.6)):
+        assert record.judged_part(each) == part
+        assert learned.score_curve(each, "accuracy")[0, -1] == pytest.approx(score)
+        table = replicas.evaluate(each, accuracy_above(), THRESHOLDS)
+        assert (table.outcome[0] == "learned") == (score > 0.75)
+        assert list(evaluated(each).metrics.scores) == [f"{name}_accuracy" for name in reversed(record.parts_of(each))]
+
+
+def test_metrics_come_back_from_their_file() -> None:
+    metrics = evaluated(history([[0.5, 0.8]] * 2 + [[0.5, 0.5]])).metrics
+    assert VariantMetrics.of(json.loads(json.dumps(metrics.plain))) == metrics
+    assert list(metrics.plain)[:4] == ["replicas", "learned", "test_accuracy", "train_accuracy"]
+
+
+def test_a_score_that_is_not_finite_is_in_no_quartile() -> None:
+    """R² of a replica that diverged is minus infinity, or not a number."""
+    values = pd.Series([0.1, np.nan, 0.3, -np.inf, 0.2])
+    assert summary.quartiles(values) == Spread(q25=0.15, median=0.2, q75=0.25)
+    assert summary.quartiles(pd.Series([-np.inf, np.nan])) == Spread(q25=None, median=None, q75=None)
 
 
 def test_the_median_replica_is_the_lower_median_and_ties_go_to_the_lowest_index() -> None:
-    assert record.median_replica(history([[0.9], [0.5], [0.7], [0.6]])) == 3
-    assert record.median_replica(history([[0.5], [0.9], [0.5], [0.5]])) == 0
-    assert record.best_replica(history([[0.5], [0.9], [0.9]])) == 1
+    assert ranking.median_replica(history([[0.9], [0.5], [0.7], [0.6]]), "accuracy") == 3
+    assert ranking.median_replica(history([[0.5], [0.9], [0.5], [0.5]]), "accuracy") == 0
+    assert ranking.best_replica(history([[0.5], [0.9], [0.9]]), "accuracy") == 1
 
 
 def test_gradients_are_over_the_living_alone_with_their_number() -> None:
@@ -118,7 +147,7 @@ def test_gradients_are_over_the_living_alone_with_their_number() -> None:
     first = table[table.layer == 1].set_index("epoch")
     assert first.living.tolist() == [2, 1]
     assert first.probe_gradient_mean_abs_median.tolist() == [1.5, 10.0]
-    assert summary.curves(made, 0.75).alive_share.tolist() == pytest.approx([2 / 3, 1 / 3])
+    assert summary.curves(made, accuracy_above()).alive_share.tolist() == pytest.approx([2 / 3, 1 / 3])
 
 
 def test_where_none_is_living_there_is_no_median() -> None:
@@ -129,18 +158,14 @@ def test_where_none_is_living_there_is_no_median() -> None:
 
 def test_shares_over_the_epochs() -> None:
     made = history([[0.5, 0.8, 0.8], [0.5, 0.5, 0.8]])
-    assert summary.curves(made, 0.75).learned_share.tolist() == [0, 0.5, 1]
+    assert summary.curves(made, accuracy_above()).learned_share.tolist() == [0, 0.5, 1]
 
 
 def test_percentiles_pick_replicas_by_rank() -> None:
     made = history([[accuracy / 100] for accuracy in range(60, 90)][::-1])
-    positions, accuracies = summary.at_percentiles(made, (10, 50, 90))
+    positions, accuracies = ranking.at_percentiles(made, "accuracy", (10, 50, 90))
     assert positions == [27, 15, 3]
     assert accuracies == pytest.approx([0.62, 0.74, 0.86])
-
-
-def evaluations() -> dict[str, VariantEvaluation]:
-    return {"a": evaluated(history([[0.5, 0.8]] * 9 + [[0.5, 0.5]])), "b": evaluated(history([[0.5, 0.5]] * 10))}
 
 
 def test_the_difference_of_any_two_has_an_interval() -> None:
@@ -150,14 +175,6 @@ def test_the_difference_of_any_two_has_an_interval() -> None:
     assert comparison.differences({"a": evaluations()["a"]}).empty
 
 
-def parameters(pair: list[str]) -> ComparisonParams:
-    stated = {"a": {"learns": False, "test_accuracy": 0.3, "converged_by_epoch": 1}}
-    gradient = {"more": "a", "less": "b"}
-    return ComparisonParams.model_validate(
-        {"pair": pair, "weights": pair, "claims": stated, "gradient_claim": gradient}
-    )
-
-
 def test_claims_stand_beside_what_is_measured() -> None:
     table = claims.table(parameters(["a", "b"]), evaluations()).set_index("about")
     assert table.loc["a learns", "measured"] == "9 of 10 replicas learn (60 to 98%)"
@@ -165,11 +182,6 @@ def test_claims_stand_beside_what_is_measured() -> None:
     assert "outside the range" in table.loc["a: test accuracy", "reading"]
     assert table.loc["a converges", "reading"].startswith("9 of 9")
     assert not any("gone" in about for about in table.index)
-
-
-def recipes(**changes: object) -> dict[str, dict]:
-    """Two resolved variants, the second with changes."""
-    return {"a": variant().model_dump(), "b": variant(**changes).model_dump()}
 
 
 def test_an_effect_is_of_two_variants_that_differ_in_one_respect() -> None:

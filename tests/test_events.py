@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 import xarray as xr
 from conftest import training, variant
+from examples import BINARY, THRESHOLDS, accuracy_above
 from imports import ROOT
 from ruamel.yaml import YAML
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 from tensorboard.util.tensor_util import make_ndarray
-from test_evaluation import THRESHOLDS
 
 from pipeline.data.samples import Split
 from pipeline.diagnosis.theory import Premises
@@ -25,13 +25,17 @@ from pipeline.evaluation import summary
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import replacing_folder
 from pipeline.history import files as runs
+from pipeline.history.recipe import Recipe
 from pipeline.history.record import GRADIENT_EDGES, WEIGHT_EDGES
 from pipeline.models.network import build
 from pipeline.params import params as parameters
-from pipeline.tracking.tensorboard import bins, summaries
+from pipeline.params.variants import VariantParams
+from pipeline.tracking.tensorboard import bins
 from pipeline.tracking.tensorboard import files as events
 from pipeline.tracking.tensorboard import serve as tensorboard
 from pipeline.tracking.tensorboard.replicas import chosen
+from pipeline.tracking.tensorboard.summaries import events as events_of
+from pipeline.training.compiled.eligible import dense_stack
 from pipeline.training.replicas import Trained, train
 
 
@@ -55,10 +59,24 @@ def put(history: xr.Dataset, result: Trained, histograms: bool = True, replicas:
     document |= {"tensorboard": {"replicas": list(replicas)}, "comparison": {}, "studies": {}}
     YAML().dump(document, Path("params.yaml"))
     runs.save_run("v", history, result.predictions, result.weights)
-    runs.save_recipe("v", {**parameters.read().trained_with("v"), "inputs": []})
-    evaluated = summary.evaluate("v", history, variant().model_dump(), Premises(), 0.75, THRESHOLDS)
+    runs.save_recipe("v", recipe_of(parameters.read().variant("v")))
+    evaluated = summary.evaluate("v", history, variant(), Premises(), accuracy_above(), THRESHOLDS)
     evaluated.replicas.loc[[1, 2], ["outcome", "cause"]] = ["not_learned", "saturated"]
     evaluations.save_evaluation("v", evaluated)
+
+
+def recipe_of(trained: VariantParams) -> Recipe:
+    """What this variant was trained with, by params.yaml as it is now."""
+    params = parameters.read()
+    return Recipe(
+        task=BINARY,
+        inputs=(),
+        data=params.data,
+        split=params.split,
+        variant=trained,
+        training=params.training,
+        versions={},
+    )
 
 
 def choose(*choices: object) -> None:
@@ -164,23 +182,27 @@ def test_a_tag_says_how_to_read_it(workspace: Path) -> None:
 
 
 def test_layers_are_named_as_in_the_network(workspace: Path) -> None:
+    tensorboard.write()
+    tags = read("v/replica_002").Tags()["tensors"]
+    assert [tag for tag in tags if tag.endswith("/kernel")] == list(build(variant(), 2, BINARY, "v").kernels)
     for depth in (1, 12):
-        kernels = build(variant(hidden_layers=depth), 2, "v").kernels
-        assert [f"{name}/kernel" for name in summaries.layer_names(depth + 1)] == list(kernels)
+        deep = variant(hidden_layers=depth)
+        paths = [f"{layer.path}/kernel" for layer in dense_stack(deep, 2, BINARY).layers]
+        assert paths == list(build(deep, 2, BINARY, "v").kernels)
 
 
 def test_runs_are_named_by_how_they_were_chosen(result: Trained) -> None:
     history = result.history.copy(deep=True)
     history["test_accuracy"][:, -1] = np.array([0.9, 0.4, 0.6, 0.5])
     causes = pd.DataFrame({"cause": ["none", "vanishing", "born_dead", "vanishing"]})
-    assert chosen(["median", "each_cause"], history, causes) == {
+    assert chosen(["median", "each_cause"], history, causes, "accuracy") == {
         "median_replica_003": 3,
         "born_dead_replica_002": 2,
         "vanishing_replica_001": 1,
     }
-    assert chosen(["best", 3, "best", 3], history, causes) == {"best_replica_000": 0, "replica_003": 3}
+    assert chosen(["best", 3, "best", 3], history, causes, "accuracy") == {"best_replica_000": 0, "replica_003": 3}
     learned = pd.DataFrame({"cause": ["none"] * 4})
-    assert chosen(["each_cause"], history, learned) == {}
+    assert chosen(["each_cause"], history, learned, "accuracy") == {}
 
 
 def test_it_writes_what_is_chosen_and_leaves_nothing_else(workspace: Path) -> None:
@@ -237,7 +259,7 @@ def test_what_is_not_a_number_is_shown_as_that_or_left_out(result: Trained) -> N
     history["train_loss"][2, 1:] = np.nan
     history["weight_histogram"][2, 1:] = 0
     history["gradient_histogram"][2] = 0
-    by_step = {event.step: {each.tag: each for each in event.summary.value} for event in summaries.events(history, 2)}
+    by_step = {event.step: {each.tag: each for each in event.summary.value} for event in events_of(history, 2)}
     assert np.isnan(make_ndarray(by_step[2]["loss/train"].tensor))
     assert "hidden_01/kernel" in by_step[0]
     assert "hidden_01/kernel" not in by_step[2]
@@ -268,13 +290,13 @@ def test_results_of_other_parameters_are_refused(workspace: Path) -> None:
     shutil.rmtree("evaluations/v")
     with pytest.raises(UserError, match=r"^evaluations/v/replicas.csv: not found: `dvc repro` makes it"):
         tensorboard.write()
-    runs.save_recipe("v", {**parameters.read().trained_with("v"), "variant": {"units": 99}, "inputs": []})
+    runs.save_recipe("v", recipe_of(variant(units=99)))
     with pytest.raises(
         UserError, match=r"^runs/v: trained with other parameters \(variant\) than params.yaml says now"
     ):
         tensorboard.write()
     shutil.rmtree("runs/v")
-    with pytest.raises(UserError, match=r"^runs/v/recipe.json: not found: `dvc repro` makes it"):
+    with pytest.raises(UserError, match=r"^runs/v: not found: `dvc repro` makes it, if params.yaml has a variant v"):
         tensorboard.write()
 
 

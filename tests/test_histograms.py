@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 import xarray as xr
 from conftest import training, variant
+from examples import BINARY
 
 from pipeline.data.samples import Split
 from pipeline.foundations.tensorflow import tf
 from pipeline.history import record
 from pipeline.models import initial_weights
 from pipeline.models.network import build
-from pipeline.training.trainer import Trainer
 from pipeline.training.probes.histograms import counts
 from pipeline.training.replicas import Trained, stacked, train, trainer_of
+from pipeline.training.trainer import Trainer
 
 EDGES = {name: np.array([-np.inf, *edges, np.inf]) for name, (_, edges, _) in record.HISTOGRAMS.items()}
 
@@ -45,7 +46,7 @@ def gradients(weights: dict[str, np.ndarray], circles: Split) -> dict[str, np.nd
     for layer in layers:
         before = signals[-1] @ weights[f"{layer}/kernel"].astype(np.float64) + weights[f"{layer}/bias"]
         signals.append(np.tanh(before) if layer != "output" else 1 / (1 + np.exp(-before)))
-    error, found = (signals[-1] - circles.train.labels[:, None]) / len(circles.train), {}
+    error, found = (signals[-1] - circles.train.targets[:, None]) / len(circles.train), {}
     for layer, signal in zip(reversed(layers), reversed(signals[:-1]), strict=True):
         found[f"{layer}/kernel"] = signal.T @ error
         error = (error @ weights[f"{layer}/kernel"].T) * (1 - signal**2)
@@ -57,7 +58,7 @@ def gradients(weights: dict[str, np.ndarray], circles: Split) -> dict[str, np.nd
 def test_they_are_numpys_histograms_of_each_kernel_and_its_gradient(
     epoch: int, replica: int, result: Trained, circles: Split
 ) -> None:
-    network = build(RECIPE, 2, "v")
+    network = build(RECIPE, 2, BINARY, "v")
     stacks = initial_weights.draw(network, training().seed, [0, 1, 2, 3]) if epoch == 0 else result.weights
     weights = {path: stack[replica] for path, stack in stacks.items()}
     for name, values in {"weight_histogram": weights, "gradient_histogram": gradients(weights, circles)}.items():

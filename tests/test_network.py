@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from conftest import variant
+from examples import BINARY
 from scipy.stats import kstest
 
 from pipeline.foundations.errors import UserError
@@ -20,7 +21,7 @@ from pipeline.params.variants import KerasObject
     [(1, 15 + 6), (2, 15 + 30 + 6), (20, 15 + 19 * 30 + 6)],
 )
 def test_exact_parameter_counts(hidden_layers: int, parameters: int) -> None:
-    network = build(variant(hidden_layers=hidden_layers, units=5), inputs=2, name="v")
+    network = build(variant(hidden_layers=hidden_layers, units=5), 2, BINARY, "v")
     assert network.model.count_params() == parameters
     assert network.layers == hidden_layers + 1
     assert network.kernels[0] == "hidden_01/kernel"
@@ -29,22 +30,22 @@ def test_exact_parameter_counts(hidden_layers: int, parameters: int) -> None:
 
 
 def test_batch_normalisation_stands_before_each_hidden_activation_and_is_no_layer_of_its_own() -> None:
-    network = build(variant(batch_normalization=True, activation="tanh"), inputs=2, name="v")
+    network = build(variant(batch_normalization=True, activation="tanh"), 2, BINARY, "v")
     assert network.kernels == ("hidden_01/kernel", "hidden_02/kernel", "output/kernel")
-    assert network.units == [3, 3, 1]
+    assert [layer.units for layer in network.table] == [3, 3, 1]
     normalisations = [each for each in network.model.layers if isinstance(each, keras.layers.BatchNormalization)]
     for each, activation, tap in zip(normalisations, network.activations[:2], network.taps.outputs[:2], strict=True):
         assert each.output is activation.input
         assert each.output is tap
-    plain = initial_weights.draw(build(variant(activation="tanh"), 2, "v"), seed=1, replicas=[0])
+    plain = initial_weights.draw(build(variant(activation="tanh"), 2, BINARY, "v"), seed=1, replicas=[0])
     drawn = initial_weights.draw(network, seed=1, replicas=[0])
     assert all((drawn[path] == stack).all() for path, stack in plain.items())
 
 
 def test_a_residual_path_goes_around_each_hidden_layer_from_the_second_on() -> None:
-    network = build(variant(residual=True, hidden_layers=3, activation="tanh"), inputs=2, name="v")
-    assert network.bypassed == (False, True, True, False)
-    assert network.model.count_params() == build(variant(hidden_layers=3), 2, "v").model.count_params()
+    network = build(variant(residual=True, hidden_layers=3, activation="tanh"), 2, BINARY, "v")
+    assert tuple(layer.bypassed for layer in network.table) == (False, True, True, False)
+    assert network.model.count_params() == build(variant(hidden_layers=3), 2, BINARY, "v").model.count_params()
     weights = {each.path: np.asarray(each) for each in network.model.variables}
     inputs = np.random.default_rng(0).normal(size=(5, 2)).astype(np.float32)
     signal = np.tanh(inputs @ weights["hidden_01/kernel"])
@@ -55,7 +56,7 @@ def test_a_residual_path_goes_around_each_hidden_layer_from_the_second_on() -> N
 
 
 def test_the_taps_are_the_models_own_signals() -> None:
-    network = build(variant(activation="tanh"), inputs=2, name="v")
+    network = build(variant(activation="tanh"), 2, BINARY, "v")
     inputs = np.random.default_rng(0).normal(size=(5, 2)).astype(np.float32)
     taps = [np.asarray(tap) for tap in network.taps(inputs)]
     before, behind = taps[: network.layers], taps[network.layers :]
@@ -74,7 +75,7 @@ def test_the_taps_are_the_models_own_signals() -> None:
     ],
 )
 def test_initial_weights_are_bit_for_bit_what_keras_draws_from_the_derived_seed(spec: object, oracle: type) -> None:
-    network = build(variant(hidden_layers=3, kernel_initializer=spec), inputs=2, name="v")
+    network = build(variant(hidden_layers=3, kernel_initializer=spec), 2, BINARY, "v")
     drawn = initial_weights.draw(network, seed=3, replicas=[0, 9])
     for path in network.kernels[:-1]:
         for row, replica in enumerate((0, 9)):
@@ -89,8 +90,8 @@ def test_initial_weights_are_bit_for_bit_what_keras_draws_from_the_derived_seed(
 
 
 def test_replicas_and_layers_differ_but_depth_and_company_do_not_matter() -> None:
-    shallow = initial_weights.draw(build(variant(), 2, "a"), seed=1, replicas=[0, 1])
-    deep = initial_weights.draw(build(variant(hidden_layers=6), 2, "b"), seed=1, replicas=[1])
+    shallow = initial_weights.draw(build(variant(), 2, BINARY, "a"), seed=1, replicas=[0, 1])
+    deep = initial_weights.draw(build(variant(hidden_layers=6), 2, BINARY, "b"), seed=1, replicas=[1])
     assert (shallow["hidden_02/kernel"][0] != shallow["hidden_02/kernel"][1]).all()
     assert (deep["hidden_02/kernel"][0] != deep["hidden_03/kernel"][0]).all()
     assert (shallow["hidden_02/kernel"][1] == deep["hidden_02/kernel"][0]).all()
@@ -151,7 +152,7 @@ def test_replicas_and_layers_differ_but_depth_and_company_do_not_matter() -> Non
 )
 def test_what_keras_does_not_know_or_the_engine_cannot_do_is_refused_in_one_line(changes: dict, line: str) -> None:
     with pytest.raises(UserError) as caught:
-        build(variant(**changes), inputs=2, name="v")
+        build(variant(**changes), 2, BINARY, "v")
     assert str(caught.value).startswith(line)
     assert "\n" not in str(caught.value)
 
@@ -163,7 +164,7 @@ def test_what_keras_does_not_know_or_the_engine_cannot_do_is_refused_in_one_line
 )
 def test_random_walk_draws_normal_kernels_of_its_deviation(gain: object, units: int, expected: float) -> None:
     spec = {"class_name": "random_walk", "config": {"gain": gain}}
-    network = build(variant(kernel_initializer=spec, units=units), inputs=2, name="v")
+    network = build(variant(kernel_initializer=spec, units=units), 2, BINARY, "v")
     assert isinstance(network.model.get_layer("hidden_02").kernel_initializer, keras.initializers.VarianceScaling)
     drawn = initial_weights.draw(network, seed=0, replicas=range(200))
     for path, inputs in (("hidden_01/kernel", 2), ("hidden_02/kernel", units)):
@@ -175,7 +176,7 @@ def test_random_walk_draws_normal_kernels_of_its_deviation(gain: object, units: 
 
 def randomized_asymmetric(hidden_layers: int = 2, units: int = 5) -> Network:
     recipe = variant(kernel_initializer="randomized_asymmetric", hidden_layers=hidden_layers, units=units)
-    return build(recipe, inputs=2, name="v")
+    return build(recipe, 2, BINARY, "v")
 
 
 def test_randomized_asymmetric_has_one_positive_entry_a_unit_and_the_others_normal() -> None:

@@ -5,12 +5,15 @@ from pathlib import Path
 import pytest
 from conftest import RECIPE, training, variant
 from dvc.utils.hydra import apply_overrides
+from examples import BINARY
 from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from pipeline.data.samples import Split
 from pipeline.foundations.errors import UserError, reported_in_one_line
+from pipeline.params.evaluation import SCORES, EvaluationParams
+from pipeline.params.file import check
 from pipeline.params.params import parse, read
 from pipeline.params.variants import VariantParams, merge, resolve
 from pipeline.training.replicas import train
@@ -134,7 +137,7 @@ MISTAKES = {
     "samples: 1000": ("sample: 1000", "data.sample: unknown key: did you mean samples? (and 1 more)"),
     "fit_scaler_on: all": ("fit_scaler_on: test", "split.fit_scaler_on: test: must be 'all' or 'train'"),
     "  - -1\n  - 1": ("  - 1\n  - -1", "split.scale_to: [1, -1]: must be [lower, upper] with lower < upper"),
-    "learned_accuracy: 0.75": ("learned_accuracy: 75", "evaluation.learned_accuracy: 75: must be less than 1"),
+    "    accuracy: 0.75": ("    accuracy: 75", "evaluation.learned.accuracy: 75.0: must be less than 1"),
     "  relu_20:": ("  relu.20:", "variants.relu.20: a variant's name must be a text of A-Z a-z 0-9 _ -"),
     "\nevaluation:": ("\nevalution:", "evalution: unknown section: did you mean evaluation?"),
     "units: 5 ": ("unit: 5 ", "defaults.unit: unknown key: did you mean units?"),
@@ -169,6 +172,53 @@ def test_a_mistake_is_named_in_one_line(
         read()
     assert str(caught.value).startswith(line)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("learned", "line"),
+    [
+        (
+            {"acuracy": 0.5},
+            "evaluation.learned: acuracy: must be one of accuracy, balanced_accuracy, r2, skill: did you",
+        ),
+        *(
+            (value, f"evaluation.learned: {shown}must be a number, or one score and the number that it must pass")
+            for value, shown in (
+                ({"accuracy": 0.5, "r2": 0.5}, ""),
+                ({"accuracy": "much"}, ""),
+                ({"accuracy": True}, ""),
+                ({}, ""),
+                ("accuracy", "accuracy: "),
+                (True, "True: "),
+            )
+        ),
+        ({"r2": 1}, "evaluation.learned.r2: 1.0: must be less than 1"),
+        (1.5, "evaluation.learned.score: 1.5: must be less than 1"),
+        ({"skill": float("nan")}, "evaluation.learned.skill: nan: must be"),
+    ],
+    ids=str,
+)
+def test_a_rule_of_learning_that_cannot_be_is_one_line(learned: object, line: str) -> None:
+    with pytest.raises(UserError) as caught:
+        check({"learned": learned}, "evaluation", EvaluationParams)
+    assert str(caught.value).startswith(line)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("stated", "learned"),
+    [
+        ({}, None),
+        ({"learned": None}, None),
+        ({"learned": 0.8}, {"score": 0.8}),
+        ({"learned": 0}, {"score": 0.0}),
+        ({"learned": {"score": 0.8}}, {"score": 0.8}),
+        *(({"learned": {score: -1}}, {score: -1.0}) for score in SCORES),
+    ],
+    ids=str,
+)
+def test_a_rule_of_learning_is_a_number_a_score_with_one_or_left_out(stated: dict, learned: dict | None) -> None:
+    assert check(stated, "evaluation", EvaluationParams).learned == learned
 
 
 def test_an_unknown_key_is_named_with_those_that_exist() -> None:
@@ -249,7 +299,7 @@ WRONG = {
 @pytest.mark.parametrize(("key", "value"), [(key, value) for key, values in WRONG.items() for value in values])
 def test_a_wrong_argument_of_keras_is_one_line(key: str, value: object) -> None:
     with pytest.raises(UserError, match=rf"^studies.s.cells.c.{key}") as caught:
-        expect_trainable(variant(**{key: value}), 2, "studies.s.cells.c")
+        expect_trainable(variant(**{key: value}), 2, BINARY, "studies.s.cells.c")
     assert "\n" not in str(caught.value)
 
 

@@ -8,42 +8,77 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from conftest import variant
+from examples import BINARY, THRESHOLDS, accuracy_above, evaluated, history, layer_table
 from imports import ROOT
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
-from test_evaluation import evaluated, history
 
-from pipeline.data.samples import Points
+from pipeline.data.samples import Data, Samples
+from pipeline.data.tasks import Task
 from pipeline.diagnosis.causes import outcome_colours, outcome_names
 from pipeline.diagnosis.theory import Premises
-from pipeline.evaluation import comparison
+from pipeline.evaluation import comparison, summary
+from pipeline.evaluation.learned import Rule
 from pipeline.evaluation.study import cells_table, ranked
 from pipeline.evaluation.variant import VariantEvaluation
 from pipeline.foundations.colours import VARIANTS, of_variants
-from pipeline.report.figures import accuracy, gradients, points, study, surfaces, weights
+from pipeline.history import record
 from pipeline.report.figures import comparison as compared
-from pipeline.report.figures.accuracy import Replicas
+from pipeline.report.figures import gradients, points, scores, study, surfaces, weights
 from pipeline.report.figures.files import save_figure
+from pipeline.report.figures.scores import Replicas
 from pipeline.report.figures.style import GRADIENT_RANGE
 
 GENERATOR = np.random.default_rng(0)
-POINTS = Points(GENERATOR.normal(size=(40, 2)), np.arange(40) % 2)
+POINTS = Samples(GENERATOR.normal(size=(40, 2)), np.arange(40) % 2)
+RULE = accuracy_above()
 LEARNS = history([[0.5, 0.7, 0.9], [0.5, 0.6, 0.5]], dead=[[0, 0, 0], [0, 0, 1]])
 UNTRAINED = history([[0.5], [0.4]])
 ALL_DEAD = history([[0.5, 0.5]], dead=[[1, 1]])
 AXIS = np.linspace(-1, 1, 8, dtype=np.float32)
 SURFACES = xr.Dataset(
-    {"surface": (("replica", "x2", "x1"), np.stack([np.full((8, 8), 0.5), np.add.outer(AXIS, AXIS) / 4 + 0.5]))},
+    {
+        "surface": (
+            ("replica", "x2", "x1", "output"),
+            np.stack([np.full((8, 8), 0.5), np.add.outer(AXIS, AXIS) / 4 + 0.5])[..., None],
+        )
+    },
     coords={"x1": AXIS, "x2": AXIS},
 )
-
 
 REPLICAS = {"learns": Replicas(LEARNS, ["learned", "stuck"]), "dead": Replicas(ALL_DEAD, ["born_dead"])}
 COLOURS = of_variants(["x", "b", "a"])  # as in a params.yaml that has them in this order
 FINALS = {"a": np.array([0.9, 0.5, 0.8]), "b": np.array([0.5, 0.6])}
 CHOSEN = surfaces.Chosen(SURFACES, [0, 1, 1], [0.5, 0.8, 0.9])
+
+
+def regression() -> xr.Dataset:
+    """Three replicas of a regression, with validation rows: one learns, one says the mean, one is far worse."""
+    r2 = np.array([[-0.2, 0.6, 0.9], [-0.2, 0.0, 0.0], [-0.2, -9.0, -40.0]])
+    parts = ("train", "validation", "test")
+    curves = {f"{part}_{what}": r2 if what == "r2" else 1 - r2 for part in parts for what in ("loss", "r2")}
+    values = {"weight_l1": np.ones((3, 3, 2)), "gradient_mean_abs": np.ones((3, 3, 2))}
+    values["probe_gradient_mean_abs"] = values["gradient_mean_abs"]
+    task = Task("regression", ("y",))
+    return record.assemble(range(3), range(3), curves, values, layer_table(3), task, dict.fromkeys(parts, 1.0))
+
+
+R2 = Rule("r2", 0.5)
+REGRESSION = Replicas(regression(), ["learned", "stuck", "exploding"])
+
+
+def of_regression(rule: Rule) -> VariantEvaluation:
+    return summary.evaluate("v", REGRESSION.history, variant(), Premises(), rule, THRESHOLDS)
+
+
+def pair_of_regressions() -> Figure:
+    made = dict.fromkeys("ab", of_regression(R2))
+    finals = {name: each.replicas[each.final].to_numpy(float) for name, each in made.items()}
+    task = record.task_of(REGRESSION.history)
+    return compared.pair_over_epochs(comparison.long(made), finals, task, R2, COLOURS)
 
 
 def gradient_figure(made: xr.Dataset) -> Figure:
@@ -60,21 +95,24 @@ def both() -> dict[str, VariantEvaluation]:
 
 def cells() -> pd.DataFrame:
     """A study of two cells, the first of which is the reference."""
-    recipes = {name: {"activation": {"class_name": "relu"}, "units": 3, "hidden_layers": 2} for name in both()}
-    premises = dict.fromkeys(both(), Premises(born_dead=True))
-    return cells_table(both(), recipes, premises, {"a": {}, "b": {"units": 9}}, {"a": 0, "b": 0})
+    variants, premises = dict.fromkeys(both(), variant()), dict.fromkeys(both(), Premises(born_dead=True))
+    return cells_table(both(), variants, premises, {"a": {}, "b": {"units": 9}}, {"a": 0, "b": 0})
 
 
 def bars() -> Figure:
     made = both()
-    return compared.outcome_bars(comparison.wide(made), {name: each.metrics["outcomes"] for name, each in made.items()})
+    return compared.outcome_bars(comparison.wide(made), {name: each.metrics.outcomes for name, each in made.items()})
 
 
 FIGURES: dict[str, Callable[[], Figure]] = {
-    "scatter": lambda: points.scatter(POINTS),
-    "accuracy": lambda: accuracy.accuracy_over_epochs(REPLICAS["learns"], "v", 0.75),
-    "accuracy, untrained": lambda: accuracy.accuracy_over_epochs(Replicas(UNTRAINED, ["stuck"] * 2), "v", 0.75),
-    "accuracy by variant": lambda: accuracy.test_accuracy_by_variant(REPLICAS, 0.75),
+    "scatter": lambda: points.scatter(Data(POINTS, BINARY, ("x1", "x2"))),
+    "score": lambda: scores.score_over_epochs(REPLICAS["learns"], "v", RULE),
+    "score, untrained": lambda: scores.score_over_epochs(Replicas(UNTRAINED, ["stuck"] * 2), "v", RULE),
+    "score, of a regression": lambda: scores.score_over_epochs(REGRESSION, "v", R2),
+    "score, skill": lambda: scores.score_over_epochs(REGRESSION, "v", Rule("skill", 0.1)),
+    "score by variant, of a regression": lambda: scores.final_score_by_variant({"v": REGRESSION}, R2),
+    "pair, of regressions": pair_of_regressions,
+    "score by variant": lambda: scores.final_score_by_variant(REPLICAS, RULE),
     "gradients": lambda: gradient_figure(LEARNS),
     "gradients, untrained": lambda: gradient_figure(UNTRAINED),
     "gradients, all dead": lambda: gradient_figure(ALL_DEAD),
@@ -86,7 +124,7 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "outcomes": bars,
     "differences": lambda: study.differences(ranked(cells()), "v"),
     "along a grid": lambda: study.learned_along(cells(), [1, 2], "units", "v"),
-    "pair": lambda: compared.pair_over_epochs(comparison.long(both()), FINALS, 0.75, COLOURS),
+    "pair": lambda: compared.pair_over_epochs(comparison.long(both()), FINALS, BINARY, RULE, COLOURS),
     "survival": lambda: compared.survival(comparison.long(both()), {"a": 1, "b": 2}, COLOURS),
 }
 
@@ -115,12 +153,22 @@ def lines(axes: Axes) -> list[np.ndarray]:
     return [np.asarray(line.get_ydata()) for line in axes.lines]
 
 
-def test_accuracy_shows_every_replica_in_its_colour_and_the_median() -> None:
-    axes = FIGURES["accuracy"]().axes[1]
+def test_the_score_shows_every_replica_in_its_colour_and_the_median() -> None:
+    axes = FIGURES["score"]().axes[1]
     for replica, outcome in zip(LEARNS.test_accuracy.values, REPLICAS["learns"].outcomes, strict=True):
         colours = [line.get_color() for line in axes.lines if np.array_equal(line.get_ydata(), replica)]
         assert colours == [outcome_colours()[outcome]]
     assert any(len(line) == 3 and np.allclose(line, [0.5, 0.65, 0.7]) for line in lines(axes))
+
+
+def test_the_score_of_a_regression_is_shown_for_each_part_down_to_a_little_below_guessing() -> None:
+    panels = FIGURES["score, of a regression"]().axes
+    assert [axes.get_title(loc="left") for axes in panels] == ["train set", "validation set", "test set"]
+    assert panels[0].get_ylabel() == "R² (1 is best)"
+    assert {axes.get_ylim() for axes in panels} == {(-0.5, 1.0)}
+    ends = FIGURES["pair, of regressions"]().axes[2]
+    assert ends.get_ylim() == (-0.5, 1.0)
+    assert [text.get_text() for text in ends.texts] == ["guessing", "learned: above 0.5"]
 
 
 def test_every_outcome_has_a_colour_of_its_own() -> None:
@@ -259,5 +307,5 @@ def test_no_growth_is_claimed_where_no_replica_lives() -> None:
 
 
 def test_one_replica_learns_and_two_learn() -> None:
-    titles = [axes.get_title(loc="left") for axes in FIGURES["accuracy by variant"]().axes]
+    titles = [axes.get_title(loc="left") for axes in FIGURES["score by variant"]().axes]
     assert titles[:2] == ["learns: 1 of 2 learns", "dead: 0 of 1 learn"]

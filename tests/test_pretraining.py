@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from conftest import training, variant
-from test_evaluation import THRESHOLDS
+from examples import BINARY, THRESHOLDS, accuracy_above, tutorials_origin
 
 from pipeline.data.samples import Split
 from pipeline.diagnosis import theory
@@ -50,7 +50,7 @@ def oracle(made: VariantParams, circles: Split, replicas: range) -> tuple[dict[s
     Returns:
         All variables by path, [replica, *shape]; the loss, [replica, layer, epoch].
     """
-    network = build(made, 2, "v")
+    network = build(made, 2, BINARY, "v")
     stacks = {path: stack.copy() for path, stack in initial_weights.draw(network, 7, list(replicas)).items()}
     decode, losses = made.pretraining == "autoencoder", []
     for layer in range(1, made.hidden_layers + 1):
@@ -66,7 +66,7 @@ def oracle(made: VariantParams, circles: Split, replicas: range) -> tuple[dict[s
         model.compile(optimizer=optimizer, loss="mean_squared_error" if decode else "binary_crossentropy")
         optimizer.build(model.trainable_variables)
         fresh = [np.asarray(variable) for variable in optimizer.variables]
-        inputs, labels = circles.train.inputs.astype(np.float32), circles.train.labels[:, None].astype(np.float32)
+        inputs, labels = circles.train.inputs.astype(np.float32), circles.train.targets[:, None].astype(np.float32)
         lower, losses_of_layer = keras.Model(network.model.input, below), []
         for row, replica in enumerate(replicas):
             for variable in network.model.variables:
@@ -121,7 +121,7 @@ def test_layers_below_stay_as_they_are_to_the_bit(layer_wise: Trained, circles: 
 
 
 def test_every_hidden_layer_moves_and_the_output_starts_from_its_own_draw(layer_wise: Trained) -> None:
-    drawn = initial_weights.draw(build(recipe(), 2, "v"), 7, [0, 1])
+    drawn = initial_weights.draw(build(recipe(), 2, BINARY, "v"), 7, [0, 1])
     for path, stack in layer_wise.weights.items():
         assert (stack == drawn[path]).all() == path.startswith("output"), path
 
@@ -145,11 +145,12 @@ def test_epoch_0_of_the_main_training_comes_after_it_as_extra_budget(layer_wise:
     assert layer_wise.history.attrs["extra_epochs"] == layer_wise.pretraining.attrs["extra_epochs"] == 6
     assert layer_wise.pretraining.loss.dims == ("replica", "layer", "pretraining_epoch")
     assert layer_wise.pretraining.loss.shape == (2, 3, 3)
-    l1 = np.stack([np.abs(layer_wise.weights[path]).sum((1, 2)) for path in build(recipe(), 2, "v").kernels], axis=1)
+    l1 = np.stack(
+        [np.abs(layer_wise.weights[path]).sum((1, 2)) for path in build(recipe(), 2, BINARY, "v").kernels], axis=1
+    )
     np.testing.assert_allclose(layer_wise.history.weight_l1.isel(recorded_epoch=0), l1, rtol=1e-5)
-    made = recipe().model_dump()
-    premises = theory.premises(made, theory.TUTORIAL, np.array([[-1.0, 1.0], [1.0, -1.0]]))
-    evaluation = summary.evaluate("v", layer_wise.history, made, premises, 0.75, THRESHOLDS)
+    premises = theory.premises(recipe(), tutorials_origin(), np.array([[-1.0, 1.0], [1.0, -1.0]]))
+    evaluation = summary.evaluate("v", layer_wise.history, recipe(), premises, accuracy_above(), THRESHOLDS)
     assert evaluation.diagnosis.verdict.endswith("after 6 epochs of pre-training, 2 a layer: extra budget.")
     assert evaluation.diagnosis.theory == []
 

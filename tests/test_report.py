@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import xarray as xr
 from conftest import training
+from examples import BINARY, SHIPPED, accuracy_above, evaluated, evaluations, history, parameters, recipes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
-from test_evaluation import evaluated, evaluations, history, parameters, recipes
 
-from pipeline.data.samples import Points
+from pipeline.data.samples import Samples
 from pipeline.diagnosis import causes
 from pipeline.diagnosis.causes import Cause
 from pipeline.diagnosis.remedies import Remedy
@@ -26,6 +26,8 @@ from pipeline.evaluation.tried import TriedCell, TriedStudy, conditions
 from pipeline.evaluation.variant import VariantEvaluation
 from pipeline.foundations import colours
 from pipeline.params.comparison import ComparisonParams
+from pipeline.params.params import Params
+from pipeline.params.variants import VariantParams
 from pipeline.report import content
 from pipeline.report.content import ReportFindings
 from pipeline.report.figures import comparison as figures_of_variants
@@ -36,12 +38,6 @@ from pipeline.report.pages import html, markdown
 from pipeline.report.pages.document import Bar, Document, Picture, Section, Table, Text
 from pipeline.tracking.payload import COLOUR, replica_payload
 
-SHARED = {
-    "data": {"generator": "make_circles", "samples": 80},
-    "split": {"train_samples": 52},
-    "training": training().model_dump(),
-    "evaluation": {"learned_accuracy": 0.75},
-}
 STUDIES = "../studies"
 PICTURES = {"scatter": "../data/points.png", "outcomes": "outcomes.png"}
 
@@ -79,8 +75,23 @@ def study(
     **changes: object,
 ) -> ReportFindings:
     used = {name: recipe for name, recipe in recipes(**changes).items() if name in made}
-    tables = comparison.compare(made, used, params)
-    return ReportFindings(tables, params, made, used, SHARED, "0123abc", {"keras": ["3.15"]}, PICTURES, tried, STUDIES)
+    return ReportFindings(
+        comparison.compare(made, used, params),
+        all_parameters(params, used),
+        BINARY,
+        accuracy_above(),
+        made,
+        "0123abc",
+        {"keras": ["3.15"]},
+        PICTURES,
+        tried,
+        STUDIES,
+    )
+
+
+def all_parameters(chosen: ComparisonParams, variants: Mapping[str, VariantParams]) -> Params:
+    """The shipped ones, with these variants, trained for a few epochs."""
+    return SHIPPED.model_copy(update={"comparison": chosen, "variants": variants, "training": training()})
 
 
 @pytest.fixture(scope="module")
@@ -207,8 +218,8 @@ def one_more_cause(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_new_row_of_the_table_of_causes_is_seen_everywhere(picture: bytes) -> None:
     made = evaluations()
     failed = made["b"]
-    assert failed.metrics["outcomes"]["restless"] == 10
-    assert list(failed.metrics["outcomes"]) == list(causes.outcome_names())
+    assert failed.metrics.outcomes["restless"] == 10
+    assert list(failed.metrics.outcomes) == list(causes.outcome_names())
     assert failed.diagnosis.cause == "restless"
     said = "10 never came to rest. This is not mainly a vanishing gradient (none of the 10 failures): there is too much"
     assert said in failed.diagnosis.verdict
@@ -224,12 +235,12 @@ def test_a_new_row_of_the_table_of_causes_is_seen_everywhere(picture: bytes) -> 
     assert '<span class="restless" style="flex-grow: 10" title="10 restless">10</span>' in page
 
     bars = figures_of_variants.outcome_bars(
-        comparison.wide(made), {name: each.metrics["outcomes"] for name, each in made.items()}
+        comparison.wide(made), {name: each.metrics.outcomes for name, each in made.items()}
     )
     assert [text.get_text() for text in bars.legends[0].get_texts()] == ["learned", "restless"]
     assert to_hex(bars.axes[0].patches[1].get_facecolor()).upper() == colours.YELLOW
     row = failed.replicas.to_dict("records")[0]
-    assert replica_payload(row, {}, seed=1).tags == {
+    assert replica_payload(row, failed.final, {}, seed=1).tags == {
         "outcome": "not_learned",
         "cause": "restless",
         COLOUR: colours.YELLOW,
@@ -245,9 +256,17 @@ def variants_compared(chosen: ComparisonParams) -> listed.Compared:
     made = evaluations()
     histories = {"a": history([[0.5, 0.8]] * 9 + [[0.5, 0.5]]), "b": history([[0.5, 0.5]] * 10)}
     tables = comparison.compare(made, recipes(units=9), chosen)
-    points = Points(np.zeros((2, 3)), np.array([0, 1]))
-    depths = dict.fromkeys(made, 2)
-    return listed.Compared(tables, chosen, 0.75, depths, made, histories, dict.fromkeys(made, xr.Dataset()), points)
+    return listed.Compared(
+        tables,
+        chosen,
+        BINARY,
+        accuracy_above(),
+        dict.fromkeys(made, 2),
+        made,
+        histories,
+        dict.fromkeys(made, xr.Dataset()),
+        Samples(np.zeros((2, 3)), np.array([0, 1])),
+    )
 
 
 def a_dot(compared: listed.Compared) -> Figure:
@@ -283,7 +302,7 @@ def test_without_a_pair_none_of_its_figures_is_drawn(monkeypatch: pytest.MonkeyP
     dot = listed.ReportFigure("dot", listed.Place.PAIR, "A dot", a_dot)
     monkeypatch.setattr(listed, "FIGURES", (*listed.FIGURES, dot))
     assert [name for name, _ in listed.figures(variants_compared(ComparisonParams()))] == [
-        *("outcomes", "accuracy", "survival")
+        *("outcomes", "scores", "survival")
     ]
 
 
@@ -298,16 +317,16 @@ def test_every_figure_has_a_name_of_its_own_and_a_caption() -> None:
     assert all(name and caption for name, caption in entries)
 
 
-def tried_on(recipe: Mapping[str, object], effect: str = "helps", **cell: object) -> dict[str, TriedStudy]:
+def tried_on(recipe: VariantParams, effect: str = "helps", **cell: object) -> dict[str, TriedStudy]:
     """One study of one cell, under the report's own conditions."""
-    under = conditions(recipe, SHARED["training"], "0123abc", 0.75)
+    under = conditions(recipe, training(), "0123abc", accuracy_above())
     numbers = {"learned": 1, "replicas": 30, "difference": 0.3, "low": 0.1, "high": 0.4, "effect": effect}
     return {"s": TriedStudy(base="b", conditions=under, cells=[TriedCell(name="c", **{**numbers, **cell})])}
 
 
 def test_a_suggestion_that_a_study_tried_shows_its_result() -> None:
     recipe = recipes(units=9)["a"]
-    wider = {"units": 2 * recipe["units"]}
+    wider = {"units": 2 * recipe.units}
     tried = tried_on(recipe, changes=wider)
     text = markdown.render(content.write(study(evaluations(), parameters(["b", "a"]), tried, units=9)))
     said = "tried: 1 of 30 learns, +30 points (+10 to +40): helps"

@@ -7,14 +7,15 @@ from typing import Any
 import pandas as pd
 import pytest
 from conftest import RECIPE, training, variant
+from examples import accuracy_above, evaluated, history
 from imports import ROOT, module_file, project_modules, within
 from matplotlib.figure import Figure
-from test_evaluation import evaluated, history
 
 from pipeline.data.samples import Split
 from pipeline.diagnosis.theory import Premises
 from pipeline.evaluation import tried
 from pipeline.evaluation.intervals import newcombe
+from pipeline.evaluation.learned import Rule
 from pipeline.evaluation.study import cells_table, pretraining_table, ranked
 from pipeline.foundations.errors import UserError
 from pipeline.params.params import read
@@ -25,9 +26,9 @@ from pipeline.report.pages import markdown
 from pipeline.report.pages.document import Picture
 from pipeline.report.study import StudyFindings, write
 from pipeline.studies import cells as store
+from pipeline.studies import code_fingerprint
 from pipeline.studies import files as studies
-from pipeline.studies import sources
-from pipeline.studies.work import Task, work
+from pipeline.studies.work import Work, work
 
 
 def found(**study: Any) -> list[Cell]:
@@ -89,8 +90,8 @@ def test_a_mistake_is_one_line(study: dict[str, Any], said: str) -> None:
     assert str(error.value).startswith(said)
 
 
-def task(cell: Cell, data: str = "d", code: str = "c") -> Task:
-    return Task(cell.variant.model_dump(mode="json"), cell.training.model_dump(mode="json"), data, code)
+def task(cell: Cell, data: str = "d", code: str = "c") -> Work:
+    return Work(cell.variant, cell.training, data, code)
 
 
 def test_a_cell_is_known_by_all_that_its_result_depends_on_and_by_no_name() -> None:
@@ -111,8 +112,10 @@ def test_the_sources_are_what_training_imports_but_for_params() -> None:
     imported = {
         file.relative_to(ROOT / "pipeline") for file in modules if not within("pipeline/params", file.relative_to(ROOT))
     }
-    assert imported <= set(sources.files())
-    unused = {path for path in set(sources.files()) - imported if (sources.PACKAGE / path).stat().st_size}
+    assert imported <= set(code_fingerprint.files())
+    unused = {
+        path for path in set(code_fingerprint.files()) - imported if (code_fingerprint.PACKAGE / path).stat().st_size
+    }
     assert not unused
 
 
@@ -127,7 +130,7 @@ def test_a_cell_keeps_the_history_of_its_pretraining(
 ) -> None:
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     made = found(cells={"pretrained": {"pretraining": "autoencoder"}, "plain": {"units": 4}})[1:]
-    tasks = {cell.name: task(cell, code=sources.fingerprint()) for cell in made}
+    tasks = {cell.name: task(cell, code=code_fingerprint.fingerprint()) for cell in made}
     for each in tasks.values():
         store.save(each.key, {}, work(each, circles))
     assert store.load_pretraining(tasks["plain"].key) is None
@@ -148,7 +151,7 @@ def test_the_table_and_the_page_rank_what_helps_and_what_does_not() -> None:
         "bad": evaluated(history([fails] * 10)),
         "same": evaluated(history([learns] * 6 + [fails] * 4)),
     }
-    recipes = {name: {**RECIPE, "activation": {"class_name": "relu"}} for name in made}
+    recipes = dict.fromkeys(made, variant())
     changes = {"v": {}, "good": {"units": 9}, "bad": {"units": 1}, "same": {"activation": {"class_name": "elu"}}}
     premises = dict.fromkeys(made, Premises(born_dead=True))
     table = cells_table(made, recipes, premises, changes, {**dict.fromkeys(made, 0), "good": 40})
@@ -169,10 +172,10 @@ def test_a_new_figure_of_a_study_stands_on_its_page(monkeypatch: pytest.MonkeyPa
     cells_of = found(cells={"wide": {"units": 9}})
     made = {cell.name: evaluated(history([[0.5, 0.9]] * 3)) for cell in cells_of}
     premises, none = dict.fromkeys(made, Premises()), dict.fromkeys(made, 0)
-    recipes = {cell.name: cell.variant.model_dump() for cell in cells_of}
+    recipes = {cell.name: cell.variant for cell in cells_of}
     changes = {cell.name: cell.changes for cell in cells_of}
     table = cells_table(made, recipes, premises, changes, none)
-    outcomes = {name: each.metrics["outcomes"] for name, each in made.items()}
+    outcomes = {name: each.metrics.outcomes for name, each in made.items()}
     pictures = {name: f"{name}.png" for name, _ in plots.figures(plots.StudiedCells("v", table, cells_of, outcomes))}
     assert list(pictures) == ["differences", "outcomes", "dot"]  # no axis of numbers to draw along
     page = write(StudyFindings("s", "v", table, {"v": "v: 3 of 3 learn. So."}, {}, "abc", pictures))
@@ -188,7 +191,7 @@ def tried_study(*learned: int, data: str = "d", replicas: int = 10, **study: Any
         cell.name: evaluated(history([[0.5, 0.9]] * count + [[0.5, 0.5]] * (replicas - count)))
         for cell, count in zip(cells_of, learned, strict=True)
     }
-    variants = {cell.name: cell.variant.model_dump(mode="json") for cell in cells_of}
+    variants = {cell.name: cell.variant for cell in cells_of}
     table = cells_table(
         made,
         variants,
@@ -196,7 +199,7 @@ def tried_study(*learned: int, data: str = "d", replicas: int = 10, **study: Any
         {cell.name: cell.changes for cell in cells_of},
         dict.fromkeys(made, 0),
     )
-    return tried.of_study("v", cells_of, table, data, 0.75)
+    return tried.of_study("v", cells_of, table, data, accuracy_above())
 
 
 CELLS = {
@@ -209,8 +212,8 @@ TRIED = tried_study(5, 10, 9, 8, 7, cells=CELLS)
 
 
 def under(**changes: Any) -> tried.Conditions:
-    values = {"recipe": variant().model_dump(mode="json"), "training": training().model_dump(), "data": "d"}
-    return tried.conditions(**{**values, "learned_accuracy": 0.75, **changes})
+    values = {"variant": variant(), "training": training(), "data": "d", "rule": accuracy_above()}
+    return tried.conditions(**{**values, **changes})
 
 
 def name_of(overrides: dict[str, Any], conditions: tried.Conditions, **studies: tried.TriedStudy) -> str | None:
@@ -246,17 +249,18 @@ def test_a_result_keeps_its_numbers() -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"recipe": variant(activation="tanh").model_dump(mode="json")},
-        {"training": training(epochs=4).model_dump()},
-        {"training": training(batch_size=8).model_dump()},
-        {"training": training(seed=8).model_dump()},
+        {"variant": variant(activation="tanh")},
+        {"training": training(epochs=4)},
+        {"training": training(batch_size=8)},
+        {"training": training(seed=8)},
         {"data": "e"},
-        {"learned_accuracy": 0.8},
+        {"rule": accuracy_above(0.8)},
+        {"rule": Rule("balanced_accuracy", 0.75)},
     ],
 )
 def test_a_result_under_other_conditions_is_none(changes: dict[str, Any]) -> None:
     assert name_of({"units": 9}, under(**changes)) is None
-    assert name_of({"units": 9}, under(training=training(replicas=99, chunk=1).model_dump())) == "wide"
+    assert name_of({"units": 9}, under(training=training(replicas=99, chunk=1))) == "wide"
 
 
 def test_of_two_results_the_one_of_more_replicas_counts() -> None:

@@ -4,16 +4,16 @@ Tolerances are binomial, or those of a median's order statistics, at four standa
 once in 16,000 runs, and the draws are fixed besides.
 """
 
-from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 import numpy as np
 import pytest
 import xarray as xr
+from examples import tutorials_origin
 from imports import ROOT
 
-from pipeline.data.samples import Split
+from pipeline.data.samples import Origin, Split
 from pipeline.data.sources import generate
 from pipeline.data.split import split
 from pipeline.diagnosis import theory
@@ -21,7 +21,7 @@ from pipeline.diagnosis.theory import Premises
 from pipeline.evaluation.expectations import expectations, median_interval
 from pipeline.history import record
 from pipeline.params.params import read
-from pipeline.params.variants import KerasObject
+from pipeline.params.variants import KerasObject, VariantParams
 from pipeline.training.replicas import train
 
 NETS = 10_000
@@ -31,8 +31,7 @@ NARROW = {"class_name": "RandomUniform", "config": {"minval": -0.1, "maxval": 0.
 
 @cache
 def tutorial() -> Split:
-    points = generate(PARAMS.data)
-    return split(points, PARAMS.split)[0]
+    return split(generate(PARAMS.data), PARAMS.split)[0]
 
 
 @cache
@@ -47,9 +46,18 @@ def untrained(name: str, small: bool = False) -> xr.Dataset:
     return made.history.isel(recorded_epoch=0)
 
 
-def of_variant(recipe: Mapping[str, Any], origin: Mapping[str, Any] = theory.TUTORIAL, inputs: Any = None) -> Premises:
+ORIGIN = tutorials_origin()
+OTHER_ORIGIN = ORIGIN.model_copy(update={"data": PARAMS.data.model_copy(update={"samples": 999})})
+
+
+def of_variant(recipe: VariantParams, origin: Origin = ORIGIN, inputs: Any = None) -> Premises:
     """On the tutorial's points, where nothing else is said."""
     return theory.premises(recipe, origin, tutorial().train.inputs if inputs is None else inputs)
+
+
+def shipped(name: str, **changes: Any) -> VariantParams:
+    """A variant of the shipped file, with changes as params.yaml would have them."""
+    return VariantParams.model_validate(PARAMS.variants[name].model_dump(mode="json") | changes)
 
 
 def born_dead(start: xr.Dataset) -> np.ndarray:
@@ -146,7 +154,7 @@ def test_the_median_gradient_profiles(name: str, profile: list[float]) -> None:
 def test_the_page_of_the_report_agrees() -> None:
     for name in ("relu_5", "relu_15", "tanh_5"):
         start = untrained(name).expand_dims(recorded_epoch=[0], axis=1)
-        rows = expectations(start, of_variant(PARAMS.variants[name].model_dump()))
+        rows = expectations(start, of_variant(PARAMS.variants[name]))
         assert rows
         for row in rows:
             near = float(row.expected.split()[-1])
@@ -167,7 +175,7 @@ def test_the_tutorials_points_are_those_of_the_shipped_file() -> None:
 
 
 def test_what_may_be_said_of_the_shipped_variants() -> None:
-    found = {name: of_variant(each.model_dump()) for name, each in PARAMS.variants.items()}
+    found = {name: of_variant(each) for name, each in PARAMS.variants.items()}
     rectified, saturated = Premises(born_dead=True, gradients=True), Premises(saturation=True)
     expected = dict.fromkeys(found, Premises()) | dict.fromkeys(("relu_5", "relu_15", "relu_20"), rectified)
     assert found == expected | dict.fromkeys(("tanh_5", "tanh_5_adam"), saturated)
@@ -196,7 +204,7 @@ def named(class_name: str, **config: float) -> dict[str, Any]:
     ids=str,
 )
 def test_without_a_premise_theory_says_nothing(changes: dict[str, Any]) -> None:
-    assert of_variant(PARAMS.variants["relu_15"].model_dump() | changes) == Premises()
+    assert of_variant(shipped("relu_15", **changes)) == Premises()
 
 
 @pytest.mark.parametrize(
@@ -213,7 +221,7 @@ def test_without_a_premise_theory_says_nothing(changes: dict[str, Any]) -> None:
     ids=str,
 )
 def test_the_bound_holds_at_any_width_and_scale_and_what_was_measured_does_not(changes: dict[str, Any]) -> None:
-    assert of_variant(PARAMS.variants["relu_15"].model_dump() | changes) == Premises(born_dead=True)
+    assert of_variant(shipped("relu_15", **changes)) == Premises(born_dead=True)
 
 
 @pytest.mark.parametrize("name", ["relu_15", "tanh_5"])
@@ -229,22 +237,22 @@ def test_the_bound_holds_at_any_width_and_scale_and_what_was_measured_does_not(c
     ],
 )
 def test_of_other_points_no_measured_number_is_expected(name: str, section: str, change: dict[str, Any]) -> None:
-    other = {**theory.TUTORIAL, section: {**theory.TUTORIAL[section], **change}}
-    recipe = PARAMS.variants[name].model_dump()
-    assert of_variant(recipe, other) == of_variant(recipe, {}) == Premises(born_dead=name == "relu_15")
+    known = getattr(ORIGIN, section)
+    changed = type(known).model_validate(known.model_dump(mode="json") | change)
+    other, recipe = ORIGIN.model_copy(update={section: changed}), PARAMS.variants[name]
+    assert of_variant(recipe, other) == Premises(born_dead=name == "relu_15")
 
 
 @pytest.mark.parametrize("inputs", [[[0.0, -1.0], [1.0, 1.0]], [[-1.0, -1.0], [1.0, 0.0]], [[0.2, 0.1], [0.3, 0.5]]])
 def test_the_bound_needs_points_on_both_sides_of_0_in_every_input(inputs: list[list[float]]) -> None:
-    recipe = PARAMS.variants["relu_15"].model_dump()
-    assert not of_variant(recipe, {}, np.array(inputs)).born_dead
-    assert of_variant(recipe, {}, np.array(inputs) - np.mean(inputs, axis=0)).born_dead
+    recipe = PARAMS.variants["relu_15"]
+    assert not of_variant(recipe, OTHER_ORIGIN, np.array(inputs)).born_dead
+    assert of_variant(recipe, OTHER_ORIGIN, np.array(inputs) - np.mean(inputs, axis=0)).born_dead
 
 
 def test_a_network_is_shallower_or_wider_than_the_measured_saturated_one() -> None:
-    recipe = PARAMS.variants["tanh_5"].model_dump()
     for changes in ({"units": 25}, {"hidden_layers": 4}, {"batch_normalization": True}):
-        assert of_variant(recipe | changes) == Premises()
+        assert of_variant(shipped("tanh_5", **changes)) == Premises()
 
 
 def test_beta_and_the_band() -> None:

@@ -12,19 +12,26 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import variant as small_variant
+from examples import THRESHOLDS, evaluated, history, layer_table
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from PIL import Image
-from test_evaluation import evaluated, history
 
+from pipeline.data.tasks import Task
 from pipeline.diagnosis.causes import outcome_colours
+from pipeline.diagnosis.theory import Premises
+from pipeline.evaluation import summary
+from pipeline.evaluation.learned import Rule
 from pipeline.foundations import colours
 from pipeline.foundations.errors import UserError
+from pipeline.history import record
 from pipeline.params.tracking import TrackingParams
 from pipeline.tracking import images, publish, store
-from pipeline.tracking.guide import searches
+from pipeline.tracking.best import choose
+from pipeline.tracking.guide import guide, searches
 from pipeline.tracking.packaging import Packages
 from pipeline.tracking.payload import (
     Point,
@@ -36,25 +43,27 @@ from pipeline.tracking.payload import (
     log_spaced,
     not_published,
 )
+from pipeline.tracking.views import views
 
 TRACKING = TrackingParams(experiment="e", registered_model="m", layer_epochs=3, profile_epochs=2)
 RECIPE = {"hidden_layers": 1, "optimizer": {"class_name": "SGD", "config": {"momentum": 0.9}}}
+PARTS = ("train", "test")
 ACCURACIES = [[0.5, 0.8, 0.9], [0.5, 0.6, 0.7], [0.5, 0.5, 0.85]]
 
 
 def content(
     threshold: float = 0.75, variant: str = "v", trained: bytes = b"1", best: float = 0.9, layers: int = 1
 ) -> VariantPayload:
-    """A variant of hand-made history, judged by a threshold; `trained` stands for what training left, and `best` is the
-    highest accuracy that its replicas reach. Its figure says the threshold."""
+    """A variant of hand-made history, evaluated by a threshold; `trained` stands for what training left, and `best` is
+    the highest accuracy that its replicas reach. Its figure says the threshold."""
     evaluation = evaluated(history([[0.5, 0.8, best], *ACCURACIES[1:]]), threshold)
-    outputs, judged, figure = (Path(f"{variant}{end}") for end in (".bin", ".csv", ".png"))
+    outputs, table, figure = (Path(f"{variant}{end}") for end in (".bin", ".csv", ".png"))
     outputs.write_bytes(trained)
-    evaluation.replicas.to_csv(judged)
+    evaluation.replicas.to_csv(table)
     figure.write_bytes(f"{threshold}".encode())
-    files = VariantFiles([outputs], [judged], {"tables": [judged]}, [figure])
-    recipe, judged = {**RECIPE, "hidden_layers": layers}, {"evaluation": {"learned_accuracy": threshold}}
-    source = Source(variant, {"variant": recipe, "training": {"seed": 4}}, judged, files)
+    files = VariantFiles([outputs], [table], {"tables": [table]}, [figure])
+    recipe, judged = {**RECIPE, "hidden_layers": layers}, {"evaluation": {"learned": {"accuracy": threshold}}}
+    source = Source(variant, {"variant": recipe, "training": {"seed": 4}}, judged, files, ("x1", "x2"))
     return assemble(source, evaluation, {"best": 0}, TRACKING)
 
 
@@ -149,7 +158,7 @@ def test_a_parent_for_the_variant_and_a_child_for_each_replica(client: MlflowCli
     assert parent.info.run_name == "v"
     tags = parent.data.tags
     assert (tags["pipeline.variant"], tags["pipeline.fingerprint"]) == ("v", made.fingerprint)
-    assert (tags["pipeline.judgement"], tags["pipeline.complete"]) == (made.judgement, "true")
+    assert (tags["pipeline.evaluation_hash"], tags["pipeline.complete"]) == (made.evaluation_hash, "true")
     assert "2 of 3 replicas learned" in tags["mlflow.note.content"]
     assert parent.data.metrics["learned_rate"] == pytest.approx(2 / 3, abs=1e-6)
     assert parent.data.metrics["test_accuracy_median"] == 0.85
@@ -197,11 +206,11 @@ def test_another_training_is_another_run_and_the_first_stays(client: MlflowClien
 
 
 def test_a_threshold_moved_there_and_back_ends_as_it_began(client: MlflowClient) -> None:
-    """Each judgement is a run of its own, and nothing of the first one is written over."""
+    """Each evaluation is a run of its own, and nothing of the first one is written over."""
     published(content(0.75))
     before = snapshot(client)
     assert published(content(0.95)) == {"v": "judged anew"}
-    assert sorted(shown(client)) == ["v", "v · evaluation.learned_accuracy=0.75"]
+    assert sorted(shown(client)) == ["v", "v · evaluation.learned.accuracy=0.75"]
     moved = next(run for run in runs(client)[0] if run.info.run_name == "v")
     assert moved.data.metrics["learned_rate"] == 0
     below = [child for child in runs(client)[1] if child.data.tags["mlflow.parentRunId"] == moved.info.run_id]
@@ -213,7 +222,7 @@ def test_a_threshold_moved_there_and_back_ends_as_it_began(client: MlflowClient)
     assert len(runs(client)[0]) == 2
 
 
-def test_another_judgement_links_to_models_and_history_of_the_first(client: MlflowClient) -> None:
+def test_another_evaluation_links_to_models_and_history_of_the_first(client: MlflowClient) -> None:
     Path("v.nc").write_text("history")
     first, other = (
         replace(made, artifacts={**made.artifacts, "history": [Path("v.nc")]}) for made in (content(), content(0.95))
@@ -286,11 +295,11 @@ def test_an_experiment_is_named_by_what_differs_and_marks_nothing(
     assert shown(client) == {
         "v": (True, first),
         "v · hidden_layers=12": (False, colours.shade(first, 0)),
-        "v · evaluation.learned_accuracy=0.6, hidden_layers=7": (False, colours.shade(first, 1)),
+        "v · evaluation.learned.accuracy=0.6, hidden_layers=7": (False, colours.shade(first, 1)),
     }
 
 
-def test_a_judgement_of_an_experiment_leaves_that_of_params_yaml(
+def test_an_evaluation_of_an_experiment_leaves_that_of_params_yaml(
     client: MlflowClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same training under another threshold: a run of its own, and neither overwrites the other."""
@@ -301,7 +310,7 @@ def test_a_judgement_of_an_experiment_leaves_that_of_params_yaml(
         assert published(content(threshold=0.6)) == {"v": "judged anew"}
         assert published(content(threshold=0.6)) == {"v": "nothing new"}
     assert {run_id: what for run_id, what in snapshot(client).items() if run_id in before} == before
-    assert sorted(shown(client)) == ["v", "v · evaluation.learned_accuracy=0.6"]
+    assert sorted(shown(client)) == ["v", "v · evaluation.learned.accuracy=0.6"]
     assert published(content()) == {"v": "nothing new"}
     assert published(content(threshold=0.6)) == {"v": "nothing new"}
     assert shown(client)["v"][0]
@@ -316,7 +325,8 @@ def test_the_name_of_a_dvc_experiment_is_kept(client: MlflowClient, monkeypatch:
 def test_values_that_are_not_finite_are_left_out(client: MlflowClient) -> None:
     made = history(ACCURACIES)
     made.test_loss[0, 2] = np.inf
-    source = Source("v", {"variant": RECIPE, "training": {"seed": 4}}, {}, VariantFiles([], [], {}, []))
+    files = VariantFiles([], [], {}, [])
+    source = Source("v", {"variant": RECIPE, "training": {"seed": 4}}, {}, files, ("x1", "x2"))
     points = assemble(source, evaluated(made), {}, TRACKING)
     tags = {"outcome": "not_learned", "cause": "exploding", "mlflow.runColor": outcome_colours()["exploding"]}
     assert points.replicas[0].tags == tags
@@ -324,15 +334,82 @@ def test_values_that_are_not_finite_are_left_out(client: MlflowClient) -> None:
     assert all(math.isfinite(point.value) for each in [points, *points.replicas] for point in each.points)
 
 
-def test_models_are_packaged_for_another_training_and_not_for_another_judgement(tmp_path: Path) -> None:
+def of_task(task: Task, rule: Rule) -> VariantPayload:
+    """Two replicas that reach 0.2 and 0.9 of whatever score the task has, with the second as the best model."""
+    scores = np.array([[0, 0.2], [0, 0.9]])
+    curves = {f"{part}_{what}": 1 - scores if what == "loss" else scores for part in PARTS for what in task.curves}
+    layers = layer_table(3, outputs=task.outputs)
+    values = {name: np.ones((2, 2, 2)) for name in ("gradient_mean_abs", "probe_gradient_mean_abs", "weight_l1")}
+    made = record.assemble(range(2), range(2), curves, values, layers, task, dict.fromkeys(PARTS, 1.0))
+    evaluation = summary.evaluate("v", made, small_variant(), Premises(), rule, THRESHOLDS)
+    source = Source("v", {"variant": RECIPE, "training": {"seed": 4}}, {}, VariantFiles([], [], {}, []), ("a", "b"))
+    return assemble(source, evaluation, {"best": 1}, TRACKING)
+
+
+@pytest.mark.parametrize(
+    ("task", "rule", "final", "score", "gives"),
+    [
+        (
+            Task("multiclass", ("cat", "dog", "owl")),
+            Rule("balanced_accuracy", 2 / 3),
+            "test_balanced_accuracy",
+            "test balanced accuracy",
+            "the probabilities of the classes cat, dog, owl, float32 [row, 3]",
+        ),
+        (
+            Task("regression", ("y1", "y2")),
+            Rule("r2", 0.5),
+            "test_r2",
+            "test R²",
+            "the predicted y1, y2, float32 [row, 2]",
+        ),
+        (
+            Task("regression", ("y1",)),
+            Rule("skill", 0.5),
+            "test_skill",
+            "test skill",
+            "the predicted y1, float32 [row, 1]",
+        ),
+    ],
+)
+def test_what_is_said_of_a_variant_follows_from_its_task_and_score(
+    task: Task, rule: Rule, final: str, score: str, gives: str
+) -> None:
+    made = of_task(task, rule)
+    assert made.final == final
+    assert made.use.startswith("Takes raw rows, a table with the columns `a`, `b`: ")
+    assert made.use.endswith(f"Gives {gives}.")
+    assert f"with a median {score} of 0.550 (quartiles 0.375 to 0.725)" in made.description
+    assert [each.score for each in made.replicas] == [0.2, 0.9]
+    assert (made.best.name, made.best.tags["outcome"]) == ("replica 001", "learned")
+    keys = {point.key for point in made.points}
+    charts = {f"{rule.score}/test_median", f"{rule.score}/test_q75", f"{rule.score}/train_median", "loss/test_median"}
+    assert {f"{final}_median", *charts} <= keys
+    chosen = choose([made])
+    assert chosen is not None
+    assert chosen.description.startswith(f"v, replica 001: {score} 0.900, the highest of 2 replicas of v. ")
+    assert f"the replica with the highest final {score} of all variants" in chosen.model_description
+    said = guide(["v"], (), "m", made.final)
+    assert f"if its final {score} is above the threshold" in said
+    assert f"| `{rule.score}`, `loss` |" in said
+    (view,) = (json.loads(text)["state"] for key, text in views([made], ()).items() if key.endswith("all-variants"))
+    state = json.loads(view)
+    assert f"metrics.`{final}_median`" in state["selectedColumns"]
+    assert {f"{rule.score}/test_median", f"{rule.score}/test_q75"} <= {
+        chart.get("metricKey") for chart in state["compareRunCharts"]
+    }
+
+
+def test_models_are_packaged_for_another_training_and_not_for_another_evaluation(tmp_path: Path) -> None:
     outputs, judged = tmp_path / "v.bin", tmp_path / "v.csv"
     outputs.write_bytes(b"1")
     judged.write_bytes(b"1")
 
     def source() -> Source:
-        return Source("v", {"variant": RECIPE, "training": {"seed": 4}}, {}, VariantFiles([outputs], [judged], {}, []))
+        files = VariantFiles([outputs], [judged], {}, [])
+        return Source("v", {"variant": RECIPE, "training": {"seed": 4}}, {}, files, ("x1", "x2"))
 
-    manifest = {"v": {"fingerprint": source().fingerprint, "judgement": "1"}}
+    manifest = {"v": {"fingerprint": source().fingerprint, "evaluation_hash": "1"}}
     judged.write_bytes(b"2")
     assert not_published([source()], manifest) == set()
     outputs.write_bytes(b"2")
@@ -340,14 +417,14 @@ def test_models_are_packaged_for_another_training_and_not_for_another_judgement(
     assert not_published([source()], {}) == {"v"}
 
 
-def test_the_fingerprint_is_of_recipe_and_training_and_the_judgement_of_the_evaluation(
+def test_the_fingerprint_is_of_recipe_and_training_and_the_evaluation_hash_of_the_evaluation(
     client: MlflowClient,
 ) -> None:
     first, again = content(), content()
-    assert (first.fingerprint, first.judgement) == (again.fingerprint, again.judgement)
+    assert (first.fingerprint, first.evaluation_hash) == (again.fingerprint, again.evaluation_hash)
     assert content(trained=b"2").fingerprint != first.fingerprint
-    assert content(trained=b"2").judgement == first.judgement
-    assert content(0.95).judgement != first.judgement
+    assert content(trained=b"2").evaluation_hash == first.evaluation_hash
+    assert content(0.95).evaluation_hash != first.evaluation_hash
     assert content(0.95).fingerprint == first.fingerprint
 
 
@@ -481,7 +558,7 @@ def fixed(name: str) -> str:
     return re.sub(r"timestamp\+\d+\+[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "timestamp+T+U", name)
 
 
-def test_each_judgement_has_figures_of_its_own(client: MlflowClient) -> None:
+def test_each_evaluation_has_figures_of_its_own(client: MlflowClient) -> None:
     published(content(0.75))
     assert stored_images(client) == ["0.75", "0.75"]
     published(content(0.95))
@@ -681,5 +758,7 @@ def test_what_fails_in_packaging_is_said_in_one_line(tmp_path: Path, monkeypatch
         packages.begin({"v": {"best": 0}, "w": {}})
         packages.begin({"v": {"best": 0}})  # is on its way
         assert packages.folders("w") == {}
-        with pytest.raises(UserError, match=r"^runs/v/recipe.json: not found: `dvc repro` makes it"):
+        with pytest.raises(
+            UserError, match=r"^runs/v: not found: `dvc repro` makes it, if params.yaml has a variant v"
+        ):
             packages.folders("v")

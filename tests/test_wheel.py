@@ -15,14 +15,17 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import xarray as xr
+from examples import history
 from imports import ROOT, external_packages
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from test_evaluation import history
 
 import pipeline
-from pipeline.evaluation.replicas import COLUMNS, evaluate
+from pipeline.diagnosis import evidence
+from pipeline.evaluation.learned import rule_for
+from pipeline.evaluation.replicas import COURSE, OUTCOME, evaluate
 from pipeline.foundations.formats import save_arrays
+from pipeline.history.record import task_of
 from pipeline.params.params import read
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -103,10 +106,22 @@ def made() -> xr.Dataset:
 
 def test_the_table_is_that_of_the_stage_evaluate(made: xr.Dataset) -> None:
     params = read(ROOT / "params.yaml")
-    table = pipeline.diagnose(made)
-    pd.testing.assert_frame_equal(table, evaluate(made, params.evaluation.learned_accuracy, params.diagnosis))
-    assert list(table.columns) == COLUMNS
+    rule = rule_for(task_of(made), params.evaluation.learned)
+    table = pipeline.diagnose(made, learned=params.evaluation.learned)
+    pd.testing.assert_frame_equal(table, evaluate(made, rule, params.diagnosis))
+    curves = [f"{part}_{what}" for what in ("accuracy", "balanced_accuracy", "loss") for part in ("train", "test")]
+    assert list(table.columns) == [*OUTCOME, *curves, *COURSE, *evidence.COLUMNS]
     assert list(table.cause) == ["none", "born_dead", "died_in_training"]
+
+
+def test_without_a_threshold_a_replica_has_learned_halfway_from_guessing(made: xr.Dataset) -> None:
+    made.test_balanced_accuracy[:, -1] = [0.76, 0.75, 0.74]
+    made.test_accuracy[:, -1] = 0.9
+    assert list(pipeline.diagnose(made).outcome) == ["learned", "not_learned", "not_learned"]
+    assert list(pipeline.diagnose(made, learned=0.8).outcome) == ["learned"] * 3
+    assert list(pipeline.diagnose(made, learned={"balanced_accuracy": 0.7}).outcome) == ["learned"] * 3
+    made.test_loss[:, -1] = [0.1, 0.69, 0.8]
+    assert list(pipeline.diagnose(made, learned={"skill": 0.5}).outcome) == ["learned", "not_learned", "not_learned"]
 
 
 def test_thresholds_can_be_others(made: xr.Dataset) -> None:
@@ -119,16 +134,18 @@ def test_thresholds_can_be_others(made: xr.Dataset) -> None:
 def test_mistakes_are_one_line_and_none_names_a_tool_that_may_not_be_there(made: xr.Dataset, tmp_path: Path) -> None:
     damaged, table, other = (tmp_path / name for name in ("damaged.nc", "table.nc", "other.nc"))
     damaged.write_bytes(b"CDF")
-    save_arrays(made.drop_vars("dead"), table)
+    save_arrays(made.drop_vars("path"), table)
     save_arrays(made.rename(layer="level"), other)
     for call, said in (
         (lambda: pipeline.read_history(tmp_path / "none.nc"), f"{tmp_path}/none.nc: not found: must be a history"),
         (lambda: pipeline.read_history(damaged), f"{damaged}: damaged"),
-        (lambda: pipeline.read_history(table), f"{table}: no variable dead"),
-        (lambda: pipeline.read_history(other), f"{other}: gradient_mean_abs is over"),
-        (lambda: pipeline.diagnose(made.drop_vars("dead")), "history: no dead"),
-        (lambda: pipeline.diagnose(made.drop_attrs()), "history: no constant_loss"),
+        (lambda: pipeline.read_history(table), f"{table}: no variable path"),
+        (lambda: pipeline.read_history(other), f"{other}: path is over"),
+        (lambda: pipeline.diagnose(made.drop_vars("path")), "history: no path"),
+        (lambda: pipeline.diagnose(made.drop_attrs()), "history: no task"),
         (lambda: pipeline.diagnose(made, learned=1.5), "1.5: must be less than 1"),
+        (lambda: pipeline.diagnose(made, learned={"r2": 0.5}), "r2: must be one of accuracy, balanced_accuracy, skill"),
+        (lambda: pipeline.diagnose(made, learned={"acuracy": 0.5}), "did you mean accuracy?"),
         (lambda: pipeline.diagnose(made, vanishing_ration=0.1), "did you mean vanishing_ratio?"),
         (lambda: pipeline.diagnose(made, slow_fall=2), "diagnosis.slow_fall: 2: must be less than 1"),
     ):

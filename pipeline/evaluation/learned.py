@@ -62,10 +62,15 @@ def score_in_words(column: str) -> str:
 
 
 def score_curve(history: xr.Dataset, score: str, part: str | None = None) -> xr.DataArray:
-    """The score over the epochs on a part of the data, the judged one by default; float [replica, epoch]."""
+    """The score over the epochs on a part of the data, the judged one by default; float [replica, epoch].
+
+    Where a constant makes no mistake, on a part with one class alone, nothing has skill.
+    """
     part = part or record.judged_part(history)
     if score == SKILL:
-        return 1 - history[f"{part}_loss"] / history.attrs[f"{part}_constant_loss"]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            # The entropy of one class is -0.0.
+            return 1 - history[f"{part}_loss"] / abs(history.attrs[f"{part}_constant_loss"])
     return history[f"{part}_{score}"]
 
 

@@ -96,8 +96,8 @@ def diagnosis(
 
 
 def quartiles(values: pd.Series) -> Spread:
-    """Median and quartiles of the known values."""
-    known = values.dropna()
+    """Median and quartiles of the finite values: R² of what diverged may be minus infinity."""
+    known = values[np.isfinite(values)]
     found = {name: round(float(known.quantile(share)), 6) if len(known) else None for name, share in QUARTILES.items()}
     return Spread(**found)
 

@@ -1,0 +1,93 @@
+"""What trainings are held to: Keras's own steps and numbers, and one trainer's results beside the other's."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import xarray as xr
+
+from pipeline.data.samples import Samples, Split
+from pipeline.data.tasks import Task
+from pipeline.foundations.tensorflow import keras
+from pipeline.history import record
+from pipeline.models.network import Network
+from pipeline.training.replicas import Trained
+
+# Float32 has 1.2e-7; rounding grows over the steps. All that is compared with these is after at most 12 of them.
+CLOSE = {"rtol": 2e-5, "atol": 2e-6}
+LOSSES = {
+    "binary": "binary_crossentropy",
+    "multiclass": "categorical_crossentropy",
+    "regression": "mean_squared_error",
+}
+
+
+def assert_close(left: Mapping[str, np.ndarray], right: Mapping[str, np.ndarray]) -> None:
+    """The same variables, and the same values but for rounding."""
+    assert left.keys() == right.keys()
+    for path, stack in left.items():
+        np.testing.assert_allclose(stack, right[path], **CLOSE, err_msg=path)
+
+
+def assert_like(dense: Trained, general: Trained) -> None:
+    """All that is recorded, and all weights; but a pair of unit and sample may fall to either side of a limit."""
+    assert_close(dense.weights, general.weights)
+    assert set(dense.history) == set(general.history)
+    for name, values in general.history.items():
+        found = dense.history[name]
+        assert (found.dtype, found.dims, found.attrs) == (values.dtype, values.dims, values.attrs), name
+        if name in record.HISTOGRAMS or name == "saturated_share":
+            np.testing.assert_array_equal(np.isnan(found), np.isnan(values), err_msg=name)
+            assert (np.abs(found.astype(float) - values) > 1e-6).mean() < 0.01, name
+        elif values.dtype.kind == "U":
+            np.testing.assert_array_equal(found, values, err_msg=name)
+        else:
+            np.testing.assert_allclose(found, values, **CLOSE, err_msg=name)
+    xr.testing.assert_allclose(dense.predictions, general.predictions, rtol=2e-5, atol=2e-6)
+    xr.testing.assert_equal(dense.history.coords.to_dataset(), general.history.coords.to_dataset())
+    assert dense.history.attrs == general.history.attrs
+
+
+def arrays(task: Task, samples: Samples) -> tuple[np.ndarray, np.ndarray]:
+    """Inputs and targets as Keras takes them, float32."""
+    inputs, targets = samples.inputs.astype(np.float32), samples.targets
+    if task.kind == "multiclass":
+        return inputs, keras.utils.to_categorical(targets, len(task.names)).astype(np.float32)
+    return inputs, targets.reshape(len(targets), -1).astype(np.float32)
+
+
+def keras_steps(
+    network: Network,
+    stacks: Mapping[str, np.ndarray],
+    optimizer: keras.optimizers.Optimizer,
+    split: Split,
+    *epochs: np.ndarray,
+) -> dict[str, np.ndarray]:
+    """The slow oracle: one network, Keras's own `train_on_batch`, the short last batch included; replica after replica.
+
+    It is compiled once, which takes longer than all steps; each replica begins with its own weights and an optimizer as
+    fresh as the first.
+
+    Args:
+        epochs: the orders of the samples in each, [replica, sample].
+
+    Returns:
+        Every variable by path, [replica, *shape].
+    """
+    model = network.model
+    model.compile(optimizer=optimizer, loss=LOSSES[split.task.kind])
+    optimizer.build(model.trainable_variables)
+    fresh = [np.asarray(variable) for variable in optimizer.variables]
+    inputs, targets = arrays(split.task, split.train)
+    trained: dict[str, list[np.ndarray]] = {variable.path: [] for variable in model.variables}
+    for row in range(len(epochs[0])):
+        for variable in model.variables:
+            variable.assign(stacks[variable.path][row])
+        for variable, value in zip(optimizer.variables, fresh, strict=True):
+            variable.assign(value)
+        for order in (orders[row] for orders in epochs):
+            for start in range(0, len(order), 16):
+                rows = order[start : start + 16]
+                model.train_on_batch(inputs[rows], targets[rows])
+        for variable in model.variables:
+            trained[variable.path].append(np.array(variable))
+    return {path: np.stack(rows) for path, rows in trained.items()}

@@ -1,0 +1,239 @@
+"""Several classes and regression, through both trainers: Keras's own steps and numbers, and NumPy's."""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import training, variant
+from examples import THRESHOLDS, classified, regressed
+from oracles import CLOSE, LOSSES, arrays, assert_close, assert_like, keras_steps
+
+from pipeline.data.samples import Samples, Split
+from pipeline.diagnosis.theory import Premises
+from pipeline.evaluation import files, summary
+from pipeline.evaluation.learned import rule_for
+from pipeline.foundations.seeds import Shuffles
+from pipeline.foundations.tensorflow import keras
+from pipeline.history import record
+from pipeline.models import initial_weights, keras_objects
+from pipeline.models.network import build
+from pipeline.params.variants import VariantParams
+from pipeline.training.compiled.eligible import dense_stack
+from pipeline.training.replicas import Trained, stacked, train, trainer_of
+from pipeline.training.trainer import curve_names
+
+SPLITS = {
+    "three classes": classified(3),
+    "four classes, one not in the test set": classified(4, missing_in_test=2),
+    "one target": regressed(1),
+    "two targets": regressed(2),
+}
+SGD = {"class_name": "SGD", "config": {"learning_rate": 0.05, "momentum": 0.5}}
+RMSPROP = {"class_name": "RMSprop", "config": {"learning_rate": 0.01, "rho": 0.8}}
+ADAM = {"class_name": "Adam", "config": {"learning_rate": 0.02, "epsilon": 1e-5}}
+QUICK = {
+    ("three classes", "relu", "SGD"),
+    ("four classes, one not in the test set", "tanh", "RMSprop"),
+    ("one target", "elu", "Adam"),
+    ("two targets", "tanh", "SGD"),
+}
+OFTEN = ("four classes, one not in the test set", "two targets")
+WHOLE = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name in OFTEN else pytest.mark.slow) for name in SPLITS]
+)
+EITHER = pytest.mark.parametrize("choose", [trainer_of, stacked], ids=["compiled", "stacked"])
+
+
+def recipe(activation: str = "tanh", optimizer: dict = SGD, **changes: object) -> VariantParams:
+    return variant(activation=activation, kernel_initializer="glorot_uniform", optimizer=optimizer, **changes)
+
+
+@cache
+def two_epochs(name: str) -> Trained:
+    """Two replicas after two epochs, by the stacked trainer."""
+    params = training(epochs=2, replicas=2)
+    return train(recipe(), "v", SPLITS[name], params, choose=stacked)
+
+
+@WHOLE
+def test_two_epochs_are_the_same_steps_by_keras_itself(name: str) -> None:
+    split = SPLITS[name]
+    network = build(recipe(), split.inputs, split.task, "v")
+    stacks = initial_weights.draw(network, 7, [0, 1])
+    orders = Shuffles(7, [0, 1], len(split.train)).next_epochs(2)
+    optimizer, _ = keras_objects.optimizer(recipe().optimizer, "optimizer")
+    alone = keras_steps(network, stacks, optimizer, split, *orders)
+    assert_close(two_epochs(name).weights, alone)
+    assert all((alone[path] != stacks[path]).any() for path in stacks)
+
+
+@WHOLE
+def test_curves_and_predictions_are_keras_own(name: str) -> None:
+    split, result = SPLITS[name], two_epochs(name)
+    task = split.task
+    model = build(recipe(), split.inputs, task, "v").model
+    scores = ["accuracy"] if task.is_classification else [keras.metrics.R2Score("uniform_average")]
+    model.compile(loss=LOSSES[task.kind], metrics=scores)
+    for row in range(2):
+        for variable in model.variables:
+            variable.assign(result.weights[variable.path][row])
+        final = result.history.isel(replica=row, epoch=-1)
+        for part, samples in split.parts.items():
+            inputs, targets = arrays(task, samples)
+            loss, score = model.evaluate(inputs, targets, batch_size=100, verbose=0)
+            assert float(final[f"{part}_loss"]) == pytest.approx(loss, rel=1e-4)
+            assert float(final[f"{part}_{task.score}"]) == pytest.approx(score, abs=1e-6)
+            recorded = result.predictions[f"{part}_prediction"].isel(replica=row)
+            assert recorded.shape == (len(samples), task.outputs)
+            np.testing.assert_allclose(model.predict(inputs, verbose=0), recorded, rtol=1e-5, atol=1e-6)
+
+
+@EITHER
+@pytest.mark.parametrize("name", SPLITS)
+def test_scores_and_losses_are_those_of_the_task_in_numpy(name: str, choose: object) -> None:
+    split = SPLITS[name]
+    params = training(epochs=2, replicas=2)
+    result = two_epochs(name) if choose is stacked else train(recipe(), "v", split, params, choose=choose)
+    final = result.history.isel(epoch=-1)
+    for part, samples in split.parts.items():
+        for row in range(2):
+            predictions = result.predictions[f"{part}_prediction"].values[row]
+            for score, value in split.task.scores(samples.targets, predictions).items():
+                assert float(final[f"{part}_{score}"][row]) == pytest.approx(value, abs=1e-6), (part, score)
+            loss = loss_by_hand(split, samples, predictions)
+            assert float(final[f"{part}_loss"][row]) == pytest.approx(loss, rel=1e-5)
+        assert final.attrs[f"{part}_constant_loss"] == split.task.constant_loss(samples.targets)
+    assert record.task_of(final) == split.task
+
+
+def loss_by_hand(split: Split, samples: Samples, predictions: np.ndarray) -> float:
+    predictions = predictions.astype(np.float64)
+    if split.task.kind == "regression":
+        return float(np.mean((samples.targets - predictions) ** 2))
+    return float(-np.mean(np.log(predictions[np.arange(len(samples)), samples.targets])))
+
+
+@pytest.mark.parametrize(
+    ("name", "activation", "optimizer"),
+    [
+        pytest.param(name, activation, each, id=f"{name}, {activation}, {each['class_name']}", marks=marks)
+        for name in SPLITS
+        for activation in ("relu", "tanh", "elu")
+        for each in (SGD, RMSPROP, ADAM)
+        for marks in [[] if (name, activation, each["class_name"]) in QUICK else pytest.mark.slow]
+    ],
+)
+def test_the_compiled_trainer_gives_what_the_stacked_one_gives(name: str, activation: str, optimizer: dict) -> None:
+    split, made = SPLITS[name], recipe(activation, optimizer)
+    assert dense_stack(made, split.inputs, split.task) is not None
+    dense, general = (train(made, "v", split, training(), choose=choose) for choose in (trainer_of, stacked))
+    assert set(curve_names(split)) < set(dense.history)
+    assert_like(dense, general)
+
+
+def test_the_examples_are_what_they_are_called() -> None:
+    three, four, one, two = SPLITS.values()
+    assert [set(part.targets) for part in three.parts.values()] == [{0, 1, 2}] * 2
+    assert [set(part.targets) for part in four.parts.values()] == [{0, 1, 2, 3}, {0, 1, 3}]
+    assert [split.train.targets.shape for split in (one, two)] == [(52, 1), (52, 2)]
+
+
+@pytest.mark.parametrize("name", SPLITS)
+def test_the_output_layer_is_what_the_task_asks_for(name: str) -> None:
+    split = SPLITS[name]
+    table = record.output(two_epochs(name).history)
+    assert table.units.values.tolist() == [split.task.outputs]
+    assert table.has_activation.values.tolist() == [0 if split.task.kind == "multiclass" else 1]
+    assert np.isnan(table.saturated_share).all() == (split.task.kind == "multiclass")
+    assert (table.dead == 0).all()
+    assert ("surface" in two_epochs(name).predictions) == (split.inputs == 2)
+
+
+def forward_by_hand(weights: dict[str, np.ndarray], inputs: np.ndarray, softmax: bool) -> np.ndarray:
+    """Predictions of the recipe's network, in float64."""
+    signal = inputs
+    for layer in ("hidden_01", "hidden_02"):
+        signal = np.tanh(signal @ weights[f"{layer}/kernel"].astype(np.float64) + weights[f"{layer}/bias"])
+    outputs = signal @ weights["output/kernel"].astype(np.float64) + weights["output/bias"]
+    if not softmax:
+        return outputs
+    shares = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+    return shares / shares.sum(axis=1, keepdims=True)
+
+
+@EITHER
+@pytest.mark.parametrize(
+    "split", [classified(3, validation=21), regressed(2, validation=21)], ids=lambda split: split.task.kind
+)
+def test_a_validation_part_is_evaluated_at_every_epoch_and_changes_nothing(split: Split, choose: object) -> None:
+    params = training(epochs=2, replicas=2)
+    result = train(recipe(), "v", split, params, choose=choose)
+    assert record.parts_of(result.history) == ["train", "validation", "test"]
+    assert record.judged_part(result.history) == "test"
+    start = initial_weights.draw(build(recipe(), split.inputs, split.task, "v"), 7, [0, 1])
+    softmax = split.task.kind == "multiclass"
+    for epoch, stacks in ((0, start), (2, result.weights)):
+        for row in range(2):
+            weights = {path: stack[row] for path, stack in stacks.items()}
+            for part, samples in split.parts.items():
+                predictions = forward_by_hand(weights, samples.inputs, softmax)
+                expected = {
+                    "loss": loss_by_hand(split, samples, predictions),
+                    **split.task.scores(samples.targets, predictions),
+                }
+                for what, value in expected.items():
+                    found = float(result.history[f"{part}_{what}"].sel(replica=row, epoch=epoch))
+                    assert found == pytest.approx(value, rel=1e-5, abs=1e-6), (epoch, part, what)
+                if epoch:
+                    recorded = result.predictions[f"{part}_prediction"].values[row]
+                    np.testing.assert_allclose(recorded, predictions, rtol=1e-4, atol=1e-5)
+    assert len(np.unique(result.history.validation_loss)) == 2 * 3
+    without = train(recipe(), "v", Split(split.task, split.train, split.test), params, choose=choose)
+    for path, stack in result.weights.items():
+        np.testing.assert_array_equal(stack, without.weights[path])
+    for name, values in without.history.items():
+        np.testing.assert_array_equal(values, result.history[name], err_msg=name)
+
+
+def test_with_a_validation_part_both_trainers_agree() -> None:
+    split = classified(3, validation=60)  # the largest part
+    dense, general = (train(recipe(), "v", split, training(), choose=choose) for choose in (trainer_of, stacked))
+    assert_like(dense, general)
+
+
+@EITHER
+@pytest.mark.parametrize(("targets", "rate"), [(1, 1e30), (2, 1e3)])
+def test_a_regression_that_diverges_is_recorded_and_diagnosed(
+    targets: int, rate: float, choose: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    split = regressed(targets)
+    made = recipe("relu", {"class_name": "SGD", "config": {"learning_rate": rate}})
+    history = train(made, "v", split, training(), choose=choose).history
+    assert record.diverged(history).all()
+    rule = rule_for(split.task, None)
+    found = summary.evaluate("v", history, made, Premises(), rule, THRESHOLDS)
+    assert set(found.replicas.cause) == {"exploding"}
+    assert found.metrics.diverged == history.sizes["replica"]
+    assert "exploded" in found.diagnosis.verdict
+    files.save_evaluation("v", found)
+    assert files.load_evaluation("v").metrics == found.metrics
+
+
+@pytest.mark.parametrize("split", [classified(3), regressed(1)], ids=lambda split: split.task.kind)
+def test_what_a_layer_adds_to_the_loss_is_trained_on_as_by_keras(split: Split) -> None:
+    made = recipe({"class_name": "ActivityRegularization", "config": {"l1": 0.3, "l2": 0.5}})
+    assert dense_stack(made, split.inputs, split.task) is None
+    network = build(made, split.inputs, split.task, "v")
+    stacks = initial_weights.draw(network, 7, [0, 1])
+    orders = Shuffles(7, [0, 1], len(split.train)).next_epochs(1)
+    optimizer, _ = keras_objects.optimizer(made.optimizer, "optimizer")
+    alone = keras_steps(network, stacks, optimizer, split, *orders)
+    result = train(made, "v", split, training(epochs=1, replicas=2))
+    assert_close(result.weights, alone)
+    without = train(recipe("linear"), "v", split, training(epochs=1, replicas=2), choose=stacked)
+    change = np.abs(result.weights["hidden_01/kernel"] - without.weights["hidden_01/kernel"])
+    assert change.max() > 1e-2
+    for name in curve_names(split):  # the curves are of the task alone
+        np.testing.assert_allclose(result.history[name][:, 0], without.history[name][:, 0], **CLOSE)
