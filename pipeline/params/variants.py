@@ -47,7 +47,7 @@ def _expect_units(value: Any) -> Any:
     return value
 
 
-Units = Annotated[int | tuple[int, ...], BeforeValidator(_expect_units), Field(strict=False)]
+Units = Annotated[int | Annotated[tuple[int, ...], Field(strict=False)], BeforeValidator(_expect_units)]
 
 
 class VariantParams(Section):
