@@ -11,13 +11,14 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 unexport PYTHONHOME PYTHONPATH
 
-.PHONY: help repro studies test unit setup ui tensorboard publish check format bench figures lock
+.PHONY: help repro studies example test unit setup ui tensorboard publish check format bench figures lock
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make repro    set up, run the whole study, publish it to MLflow, show the result"
 	@echo "make test     set up, run all tests              make unit     the quick ones only"
 	@echo "make studies  grids and remedies, each cell over its replicas: on this machine or a Dask cluster"
+	@echo "make example NAME=digits    one of examples/, in a folder of its own"
 	@echo "make ui       look at the runs in MLflow         make publish  publish to MLFLOW_TRACKING_URI"
 	@echo "make tensorboard   histograms of gradients and weights, and curves, in TensorBoard"
 	@echo "make check    format, lint, types                make format   mend format and imports"
@@ -45,11 +46,15 @@ $(INSTALLED): requirements.lock
 	@$(VENV)/bin/python3 -m pipeline.setup
 	@touch $@
 
+# Of the repository's own runs, or of an example's.
 ui: setup
-	@python3 -m pipeline.tracking.ui.serve $(if $(PORT),--port $(PORT))
+	@cd $(if $(EXAMPLE),examples/$(EXAMPLE)/run,.) && python3 -m pipeline.tracking.ui.serve $(if $(PORT),--port $(PORT))
 
 studies: setup
 	@python3 -m pipeline.repro --studies
+
+example: setup
+	@python3 -m pipeline.example $(NAME)
 
 tensorboard: setup
 	@python3 -m pipeline.tracking.tensorboard.serve $(if $(PORT),--port $(PORT))

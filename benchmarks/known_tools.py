@@ -18,7 +18,7 @@ import xarray as xr
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.data.files import load_split
+from pipeline.data.split_files import load_split
 from pipeline.diagnosis.causes import alarms
 from pipeline.evaluation.files import load_evaluation
 from pipeline.history.files import load_history, load_weights

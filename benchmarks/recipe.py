@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.data.samples import Split
-from pipeline.data.sources import generate
+from pipeline.data.sources import load
 from pipeline.data.split import split
 from pipeline.foundations.seeds import Shuffles, derived_seed
 from pipeline.models import uniform
@@ -32,7 +32,7 @@ def recipe(epochs: int, replicas: int) -> Recipe:
     """relu_5 for so many epochs and replicas, everything recorded at every epoch."""
     params = read()
     changes = {"epochs": epochs, "record_every": 1, "replicas": replicas}
-    parts, _ = split(generate(params.data), params.split)
+    parts, _ = split(load(params.data), params.data, params.split)
     return Recipe(params.variant(VARIANT), params.training.model_copy(update=changes), parts)
 
 

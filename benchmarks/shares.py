@@ -4,7 +4,7 @@ With these docs/explanation.md checks the learned shares.
 `python3 -m benchmarks.shares` trains 6,300 replicas, by params.yaml but for their number and the seed.
 """
 
-from pipeline.data.sources import generate
+from pipeline.data.sources import load
 from pipeline.data.split import split
 from pipeline.evaluation.learned import learned_at, rule_for
 from pipeline.params.params import read
@@ -16,7 +16,7 @@ REPLICAS, SEEDS = 300, (1, 2, 3)
 def main() -> None:
     """Print a row of the table in docs/explanation.md for each variant."""
     params = read()
-    parts, _ = split(generate(params.data), params.split)
+    parts, _ = split(load(params.data), params.data, params.split)
     rule = rule_for(parts.task, params.evaluation.learned)
     shared = params.training
     # Recorded at both ends alone, which changes no accuracy.

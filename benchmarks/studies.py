@@ -25,7 +25,7 @@ MEMORY = (30, 100, 300, 1000, 3000)
 
 def study(workers: int) -> None:
     """Train the cells in this process's folder; the store lies under DVC_ROOT."""
-    from pipeline.data.sources import generate
+    from pipeline.data.sources import load
     from pipeline.data.split import split
     from pipeline.params.params import read
     from pipeline.studies import code_fingerprint
@@ -33,7 +33,7 @@ def study(workers: int) -> None:
     from pipeline.studies.work import Work
 
     params = read()
-    parts, _ = split(generate(params.data), params.split)
+    parts, _ = split(load(params.data), params.data, params.split)
     variant, code = params.variant("relu_5"), code_fingerprint.fingerprint()
     changes = {"epochs": EPOCHS, "replicas": REPLICAS, "histograms": False}
     trainings = [params.training.model_copy(update={**changes, "seed": seed}) for seed in range(CELLS)]
@@ -70,13 +70,13 @@ def cluster(workers: int) -> Iterator[str]:
 
 def memory(replicas: int) -> None:
     """Print the peak of memory of one training."""
-    from pipeline.data.sources import generate
+    from pipeline.data.sources import load
     from pipeline.data.split import split
     from pipeline.params.params import read
     from pipeline.training.replicas import train
 
     params = read()
-    parts, _ = split(generate(params.data), params.split)
+    parts, _ = split(load(params.data), params.data, params.split)
     shared = params.training
     shared = shared.model_copy(update={"epochs": 20, "replicas": replicas, "chunk": 100, "histograms": False})
     train(params.variant("relu_20"), "relu_20", parts, shared)

@@ -8,8 +8,8 @@ from filelock import FileLock
 from hypothesis import HealthCheck, settings
 from workspace import Workspace
 
-from pipeline.data.samples import Origin, Scaling, Split
-from pipeline.data.sources import generate
+from pipeline.data.samples import Origin, Split
+from pipeline.data.sources import load
 from pipeline.data.split import split
 from pipeline.params.data import DataParams
 from pipeline.params.split import SplitParams
@@ -67,29 +67,23 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     return Workspace(folder / "study")
 
 
-CIRCLES = DataParams(generator="make_circles", samples=80, noise=0.1, seed=1)
-CUT = SplitParams(train_samples=52, scale_to=(-1.0, 1.0), fit_scaler_on="all")
+CIRCLES = DataParams(source="make_circles", config={"n_samples": 80, "noise": 0.1, "random_state": 1})
+CUT = SplitParams.model_validate({"train": 52, "scale": {"inputs": "minmax"}, "fit_scaler_on": "all"})
 
 
 @pytest.fixture(scope="session")
-def split_and_scaling() -> tuple[Split, Scaling]:
-    """Small circles, and how they are scaled."""
-    return split(generate(CIRCLES), CUT)
+def split_and_origin() -> tuple[Split, Origin]:
+    """Small circles, and where they come from."""
+    return split(load(CIRCLES), CIRCLES, CUT)
 
 
 @pytest.fixture(scope="session")
-def circles(split_and_scaling: tuple[Split, Scaling]) -> Split:
+def circles(split_and_origin: tuple[Split, Origin]) -> Split:
     """52 points that train and 28 that test."""
-    return split_and_scaling[0]
+    return split_and_origin[0]
 
 
 @pytest.fixture(scope="session")
-def scaling(split_and_scaling: tuple[Split, Scaling]) -> Scaling:
-    """Of the circles."""
-    return split_and_scaling[1]
-
-
-@pytest.fixture(scope="session")
-def origin(circles: Split, scaling: Scaling) -> Origin:
+def origin(split_and_origin: tuple[Split, Origin]) -> Origin:
     """Where the circles come from."""
-    return Origin(task=circles.task, inputs=scaling, data=CIRCLES, split=CUT)
+    return split_and_origin[1]

@@ -10,7 +10,7 @@ import xarray as xr
 from conftest import variant
 from imports import ROOT
 
-from pipeline.data.samples import InputScaling, Origin, Samples, Split
+from pipeline.data.samples import InputColumn, Origin, Samples, Split, TargetScaling
 from pipeline.data.tasks import Task
 from pipeline.diagnosis.theory import Premises
 from pipeline.evaluation import summary
@@ -29,8 +29,19 @@ BINARY = Task("binary", ("0", "1"))
 
 def tutorials_origin() -> Origin:
     """Where the rows of the shipped params.yaml come from."""
-    inputs = tuple(InputScaling(name=name, offset=0.0, factor=1.0) for name in ("x1", "x2"))
-    return Origin(task=BINARY, inputs=inputs, data=SHIPPED.data, split=SHIPPED.split)
+    return origin_of(BINARY, ("x1", "x2")).model_copy(update={"data": SHIPPED.data, "split": SHIPPED.split})
+
+
+def origin_of(task: Task, names: tuple[str, ...], offset: float = 0.0, factor: float = 1.0) -> Origin:
+    """Of rows of numbers with these names, all scaled alike; targets as they are."""
+    return Origin(
+        task=task,
+        columns=tuple(InputColumn(name=name, offset=offset, factor=factor) for name in names),
+        shape=(len(names),),
+        targets=() if task.is_classification else tuple(TargetScaling(name=name) for name in task.names),
+        data=SHIPPED.data,
+        split=SHIPPED.split,
+    )
 
 
 def layer_table(*hidden_units: int, outputs: int = 1) -> list[Layer]:

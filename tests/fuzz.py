@@ -393,6 +393,7 @@ def _module(name: str) -> str:
 def _study_cells(study: str) -> None:
     """What `make studies` does, without a cluster, and without the pages."""
     from pipeline.data.files import load_split
+
     from pipeline.foundations.errors import reported_in_one_line
     from pipeline.params.params import read
     from pipeline.studies import code_fingerprint

@@ -15,11 +15,12 @@ import pandas as pd
 import pytest
 import xarray as xr
 from conftest import training, variant
-from examples import SHIPPED, classified, regressed
 
+from examples import SHIPPED, classified, origin_of, regressed
 from pipeline import export
-from pipeline.data import files as splits
-from pipeline.data.samples import InputScaling, Origin, Scaling, Split
+from pipeline.data import split_files as splits
+from pipeline.data.raw_files import load_raw
+from pipeline.data.samples import Origin, Split
 from pipeline.evaluation.ranking import best_replica, median_replica
 from pipeline.foundations import files
 from pipeline.foundations import formats as tables
@@ -56,7 +57,7 @@ def test_a_split_comes_back_as_it_was(circles: Split, origin: Origin) -> None:
         assert (before.targets == after.targets).all()
     assert loaded.task == circles.task
     assert splits.load_origin() == origin
-    assert [each.name for each in origin.inputs] == ["x1", "x2"]
+    assert origin.inputs == ("x1", "x2")
 
 
 def test_a_run_knows_its_recipe_with_scaling_and_task(result: Trained, origin: Origin) -> None:
@@ -64,7 +65,7 @@ def test_a_run_knows_its_recipe_with_scaling_and_task(result: Trained, origin: O
     loaded = runs.load_recipe("v")
     assert loaded == recipe(variant(), origin)
     assert (loaded.inputs, loaded.task, loaded.variant) == (origin.inputs, origin.task, variant())
-    for change in ({"inputs": [{"name": "x1"}]}, {"task": {"kind": "binary"}}, {"variant": {"units": 5}}):
+    for change in ({"columns": [{"offset": 1.0}]}, {"task": {"kind": "binary"}}, {"variant": {"units": 5}}):
         text = json.dumps(json.loads(recipe(variant(), origin).model_dump_json()) | change)
         runs.recipe_path("v").write_text(text)
         with pytest.raises(UserError, match=r"^runs/v/recipe.json: damaged .*: must be a recipe as `train` writes it"):
@@ -94,9 +95,9 @@ def saved(result: Trained, made: VariantParams, origin: Origin) -> None:
     runs.save_recipe("v", recipe(made, origin))
 
 
-def raw(inputs: np.ndarray, scaling: Scaling) -> np.ndarray:
+def raw(inputs: np.ndarray, origin: Origin) -> np.ndarray:
     """As they were before they were scaled."""
-    offset, factor = (np.array([getattr(each, name) for each in scaling]) for name in ("offset", "factor"))
+    offset, factor = (np.array([getattr(each, name) for each in origin.columns]) for name in ("offset", "factor"))
     return (inputs - offset) / factor
 
 
@@ -111,7 +112,7 @@ def test_a_model_comes_back_and_predicts_what_was_recorded(result: Trained, circ
     path = Path("x/replica.keras")
     saved(result, variant(), origin)
     export.save_model(export.replica_model("v", 2), path)
-    predicted = keras.models.load_model(path).predict(raw(circles.test.inputs, origin.inputs), verbose=0)[:, 0]
+    predicted = keras.models.load_model(path).predict(raw(circles.test.inputs, origin), verbose=0)[:, 0]
     np.testing.assert_allclose(predicted, result.predictions.test_prediction[2, :, 0], rtol=1e-5, atol=1e-6)
 
 
@@ -165,18 +166,19 @@ def test_a_file_of_another_shape_is_named(result: Trained) -> None:
         (lambda text: text.replace("x1", "y1"), "data/split/train.csv: no column x1"),
         (lambda text: text.replace("\n-", "\nx-", 1), "data/split/train.csv: damaged"),
         (lambda text: "", "data/split/train.csv: damaged"),
-        (lambda text: text.splitlines()[0], "data/split/train.csv: no points"),
+        (lambda text: text.splitlines()[0], "data/split/train.csv: 0 rows of shape"),
     ],
 )
 def test_a_damaged_table_is_named_in_one_line(damage: object, line: str, circles: Split, origin: Origin) -> None:
     splits.save_split(circles, origin)
-    splits.TRAIN.write_text(damage(splits.TRAIN.read_text()))
+    path = splits.part_files()["train"]
+    path.write_text(damage(path.read_text()))
     with pytest.raises(UserError, match=f"^{line}"):
         splits.load_split()
 
 
 def test_what_is_missing_is_named() -> None:
-    for load in (splits.load_points, splits.load_split, lambda: runs.load_history("v"), lambda: runs.files("v")):
+    for load in (load_raw, splits.load_split, lambda: runs.load_history("v"), lambda: runs.files("v")):
         with pytest.raises(UserError, match=r"^(data|runs)/.*: not found: `dvc repro` makes it$"):
             load()
 
@@ -236,7 +238,7 @@ def test_any_replica_can_be_exported(result: Trained, circles: Split, origin: Or
     params = with_v(variant(), origin)
     saved(result, variant(), origin)
     export.export("v", "3", Path("three.keras"), params)
-    predicted = keras.models.load_model("three.keras").predict(raw(circles.test.inputs, origin.inputs), verbose=0)[:, 0]
+    predicted = keras.models.load_model("three.keras").predict(raw(circles.test.inputs, origin), verbose=0)[:, 0]
     np.testing.assert_allclose(predicted, result.predictions.test_prediction[3, :, 0], rtol=1e-5, atol=1e-6)
     for replica in ("4", "-1"):
         with pytest.raises(UserError, match=f"replica {replica}: v has 4: must be 0 to 3"):
@@ -278,7 +280,7 @@ def test_a_model_with_all_that_variants_can_say_loads_where_this_project_is_not(
     saved(made, whole, origin)
     export.save_model(export.replica_model("v", 1), tmp_path / "v.keras")
     assert b"pipeline" not in zipfile.ZipFile(tmp_path / "v.keras").read("config.json")
-    np.save(tmp_path / "inputs.npy", raw(circles.test.inputs, origin.inputs))
+    np.save(tmp_path / "inputs.npy", raw(circles.test.inputs, origin))
     np.save(tmp_path / "expected.npy", made.predictions.test_prediction.values[1, :, 0])
     arguments = [str(tmp_path / name) for name in ("v.keras", "inputs.npy", "expected.npy")]
     alone = {**os.environ, "KERAS_BACKEND": "tensorflow", "PYTHONPATH": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
@@ -306,8 +308,8 @@ def test_weights_that_do_not_fit_are_refused(result: Trained, origin: Origin) ->
 def test_a_model_of_another_task_gives_what_was_recorded(
     split: Split, origin: Origin, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    inputs = tuple(InputScaling(name=f"x{number}", offset=-0.5, factor=2.0) for number in range(split.inputs))
-    of_split = origin.model_copy(update={"task": split.task, "inputs": inputs})
+    names = tuple(f"x{number}" for number in range(split.inputs))
+    of_split = origin_of(split.task, names, offset=-0.5, factor=2.0)
     made = train(variant(), "v", split, training(epochs=1))
     saved(made, variant(), of_split)
     params = with_v(variant(), of_split)
@@ -320,5 +322,5 @@ def test_a_model_of_another_task_gives_what_was_recorded(
     export.export("v", "best", Path("v.keras"), usual)
     assert split.task.says() in capsys.readouterr().out
     best = best_replica(made.history, split.task.usual_threshold[0])
-    predicted = keras.models.load_model("v.keras").predict(raw(split.test.inputs, inputs), verbose=0)
+    predicted = keras.models.load_model("v.keras").predict(raw(split.test.inputs, of_split), verbose=0)
     np.testing.assert_allclose(predicted, made.predictions.test_prediction[best], rtol=1e-4, atol=1e-5)

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 import xarray as xr
 from conftest import training, variant
-from examples import THRESHOLDS, accuracy_above
 
+from examples import THRESHOLDS, accuracy_above
 from pipeline.data.samples import Samples, Split
 from pipeline.diagnosis import causes, evidence
 from pipeline.evaluation import replicas

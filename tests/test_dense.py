@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import xarray as xr
 from conftest import training, variant
-from examples import BINARY
 from imports import ROOT
 from oracles import CLOSE, assert_like
 from scipy.special import expit
 
+from examples import BINARY
 from pipeline.data.samples import Split
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.seeds import Shuffles

@@ -11,12 +11,12 @@ import pytest
 import xarray as xr
 from conftest import RECIPE as VARIANT
 from conftest import variant
-from examples import BINARY, layer_table
 from hypothesis import given
 from hypothesis import strategies as st
 from imports import ROOT
 from scipy.stats import linregress
 
+from examples import BINARY, layer_table
 from pipeline.diagnosis import causes, evidence, remedies, theory, verdict
 from pipeline.history import record
 from pipeline.params.diagnosis import DiagnosisParams

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import xarray as xr
 from conftest import training, variant
-from examples import BINARY
 from oracles import assert_close, keras_steps
 
+from examples import BINARY
 from pipeline.data.samples import Split
 from pipeline.foundations.seeds import Shuffles
 from pipeline.foundations.tensorflow import keras

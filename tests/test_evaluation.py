@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from examples import BINARY, THRESHOLDS, accuracy_above, evaluated, evaluations, history, parameters, recipes
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom, binomtest, chi2
 
+from examples import BINARY, THRESHOLDS, accuracy_above, evaluated, evaluations, history, parameters, recipes
 from pipeline.evaluation import claims, comparison, effects, expectations, learned, ranking, replicas, summary
 from pipeline.evaluation.intervals import newcombe, wilson
 from pipeline.evaluation.variant import Spread, VariantMetrics

@@ -11,13 +11,13 @@ import pandas as pd
 import pytest
 import xarray as xr
 from conftest import training, variant
-from examples import BINARY, THRESHOLDS, accuracy_above
 from imports import ROOT
 from ruamel.yaml import YAML
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 from tensorboard.util.tensor_util import make_ndarray
 
+from examples import BINARY, THRESHOLDS, accuracy_above
 from pipeline.data.samples import Split
 from pipeline.diagnosis.theory import Premises
 from pipeline.evaluation import files as evaluations

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from fuzz import mutants, tiny, written
 
-from pipeline.data.sources import generate
+from pipeline.data.sources import load
 from pipeline.data.split import split
 from pipeline.foundations.errors import UserError
 from pipeline.params.params import parse, read
@@ -29,7 +29,7 @@ def test_a_mutant_is_read_and_gives_data_or_is_refused_in_a_short_line(
         try:
             params = read()
             if params.data.samples <= LARGEST:
-                split(generate(params.data), params.split)
+                split(load(params.data), params.data, params.split)
         except UserError as error:
             lengths.append(len(str(error)))
         except Exception as error:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import xarray as xr
 from conftest import training, variant
-from examples import BINARY
 
+from examples import BINARY
 from pipeline.data.samples import Split
 from pipeline.foundations.tensorflow import tf
 from pipeline.history import record

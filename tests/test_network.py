@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from conftest import variant
-from examples import BINARY
 from scipy.stats import kstest
 
+from examples import BINARY
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.seeds import derived_seed
 from pipeline.foundations.tensorflow import keras

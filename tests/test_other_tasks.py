@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import training, variant
-from examples import THRESHOLDS, classified, regressed
 from oracles import CLOSE, LOSSES, arrays, assert_close, assert_like, keras_steps
 
+from examples import THRESHOLDS, classified, regressed
 from pipeline.data.samples import Samples, Split
 from pipeline.diagnosis.theory import Premises
 from pipeline.evaluation import files, summary

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from conftest import RECIPE, training, variant
 from dvc.utils.hydra import apply_overrides
-from examples import BINARY
 from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
+from examples import BINARY
 from pipeline.data.samples import Split
 from pipeline.foundations.errors import UserError, reported_in_one_line
 from pipeline.params.evaluation import SCORES, EvaluationParams
@@ -113,13 +113,15 @@ MISTAKES = {
         "comparison.claims.relu_20.lerns: unknown key: did you mean learns?",
     ),
     "{more: relu_5, ": ("{more: 5, ", "comparison.gradient_claim.more: 5: must be a text"),
-    "train_samples: 500": ("train_samples: 1000", "split.train_samples: 1000: must be less than data.samples, 1000"),
+    "train: 500": ("train: 1.5", "split.train: 1.5: must be a number of rows, or a share of them below 1"),
+    "validation: 0 ": ("validation: -1 ", "split.validation: -1: must be a number of rows, or a share of them below 1"),
+    "inputs: minmax": ("inputs: max", "split.scale.inputs: max: must be 'minmax', 'standard' or 'none'"),
+    "task: auto": ("task: ranking", "data.task: ranking: must be 'auto', 'binary', 'multiclass' or 'regression'"),
     "  - median\n  - each_cause": (
         "  - 30",
         "tensorboard.replicas.0: 30: must be median, best, each_cause",
     ),
     "units: [25], ": ("units: [100000], ", "studies.breadth.grid.units: 100000: must be at most 10,000"),
-    "samples: 1000 ": ("samples: 1000000000000 ", "data.samples: 1000000000000: must be at most 10,000,000"),
     "    hidden_layers: 15": (
         "    hidden_layers: 1000\n    units: 10000",
         "variants.relu_15: 1000 hidden layers of 10000 units have 99,909,990,000 weights between them: must be at most "
@@ -133,10 +135,10 @@ MISTAKES = {
     "batch_size: 32": ("batch_size: many", "training.batch_size: many: must be a whole number"),
     "epochs: 500": ("epochs: -1", "training.epochs: -1: must be at least 0"),
     "replicas: 30": ("replicas: true", "training.replicas: True: must be a whole number"),
-    "noise: 0.1": ("noise: .nan", "data.noise: nan: must be a finite number"),
-    "samples: 1000": ("sample: 1000", "data.sample: unknown key: did you mean samples? (and 1 more)"),
+    "noise: 0.1": ("noise: .nan", "data.config.noise: nan: must be a finite number"),
+    "  source: make": ("  sourse: make", "data.sourse: unknown key: did you mean source? (and 1 more)"),
     "fit_scaler_on: all": ("fit_scaler_on: test", "split.fit_scaler_on: test: must be 'all' or 'train'"),
-    "  - -1\n  - 1": ("  - 1\n  - -1", "split.scale_to: [1, -1]: must be [lower, upper] with lower < upper"),
+    "    - -1\n    - 1": ("    - 1\n    - -1", "split.scale.range: [1, -1]: must be [lower, upper] with lower < upper"),
     "    accuracy: 0.75": ("    accuracy: 75", "evaluation.learned.accuracy: 75.0: must be less than 1"),
     "  relu_20:": ("  relu.20:", "variants.relu.20: a variant's name must be a text of A-Z a-z 0-9 _ -"),
     "\nevaluation:": ("\nevalution:", "evalution: unknown section: did you mean evaluation?"),

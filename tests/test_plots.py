@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 import xarray as xr
 from conftest import variant
-from examples import BINARY, THRESHOLDS, accuracy_above, evaluated, history, layer_table
 from imports import ROOT
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
+from examples import BINARY, THRESHOLDS, accuracy_above, evaluated, history, layer_table
 from pipeline.data.samples import Data, Samples
 from pipeline.data.tasks import Task
 from pipeline.diagnosis.causes import outcome_colours, outcome_names

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import xarray as xr
 from conftest import training, variant
-from examples import BINARY, THRESHOLDS, accuracy_above, tutorials_origin
 
+from examples import BINARY, THRESHOLDS, accuracy_above, tutorials_origin
 from pipeline.data.samples import Split
 from pipeline.diagnosis import theory
 from pipeline.evaluation import summary

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import xarray as xr
 from conftest import training, variant
-from examples import BINARY, THRESHOLDS, accuracy_above, classified, evaluated, history, layer_table
 
 import pipeline
+from examples import BINARY, THRESHOLDS, accuracy_above, classified, evaluated, history, layer_table
 from pipeline.data.tasks import Task
 from pipeline.evaluation import replicas
 from pipeline.foundations.errors import UserError

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import xarray as xr
 from conftest import training
-from examples import BINARY, SHIPPED, accuracy_above, evaluated, evaluations, history, parameters, recipes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
+from examples import BINARY, SHIPPED, accuracy_above, evaluated, evaluations, history, parameters, recipes
 from pipeline.data.samples import Samples
 from pipeline.diagnosis import causes
 from pipeline.diagnosis.causes import Cause

@@ -7,10 +7,10 @@ from typing import Any
 import pandas as pd
 import pytest
 from conftest import RECIPE, training, variant
-from examples import accuracy_above, evaluated, history
 from imports import ROOT, module_file, project_modules, within
 from matplotlib.figure import Figure
 
+from examples import accuracy_above, evaluated, history
 from pipeline.data.samples import Split
 from pipeline.diagnosis.theory import Premises
 from pipeline.evaluation import tried

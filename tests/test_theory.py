@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
-from examples import tutorials_origin
 from imports import ROOT
 
+from examples import tutorials_origin
 from pipeline.data.samples import Origin, Split
-from pipeline.data.sources import generate
+from pipeline.data.sources import load
 from pipeline.data.split import split
 from pipeline.diagnosis import theory
 from pipeline.diagnosis.theory import Premises
@@ -31,7 +31,7 @@ NARROW = {"class_name": "RandomUniform", "config": {"minval": -0.1, "maxval": 0.
 
 @cache
 def tutorial() -> Split:
-    return split(generate(PARAMS.data), PARAMS.split)[0]
+    return split(load(PARAMS.data), PARAMS.data, PARAMS.split)[0]
 
 
 @cache
@@ -228,11 +228,14 @@ def test_the_bound_holds_at_any_width_and_scale_and_what_was_measured_does_not(c
 @pytest.mark.parametrize(
     ("section", "change"),
     [
-        ("data", {"samples": 999}),
-        ("data", {"noise": 0.2}),
-        ("data", {"seed": 2}),
-        ("split", {"train_samples": 400}),
-        ("split", {"scale_to": [0, 1]}),
+        ("data", {"config": {"n_samples": 999, "noise": 0.1, "random_state": 1}}),
+        ("data", {"config": {"n_samples": 1000, "noise": 0.2, "random_state": 1}}),
+        ("data", {"config": {"n_samples": 1000, "noise": 0.1, "random_state": 2}}),
+        ("data", {"source": "make_moons"}),
+        ("split", {"train": 400}),
+        ("split", {"shuffle": True}),
+        ("split", {"scale": {"inputs": "minmax", "range": [0, 1]}}),
+        ("split", {"scale": {"inputs": "standard", "range": [-1, 1]}}),
         ("split", {"fit_scaler_on": "train"}),
     ],
 )

@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import variant as small_variant
-from examples import THRESHOLDS, evaluated, history, layer_table
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from PIL import Image
 
+from examples import THRESHOLDS, evaluated, history, layer_table
 from pipeline.data.tasks import Task
 from pipeline.diagnosis.causes import outcome_colours
 from pipeline.diagnosis.theory import Premises

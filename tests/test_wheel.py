@@ -15,12 +15,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import xarray as xr
-from examples import history
 from imports import ROOT, external_packages
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import pipeline
+from examples import history
 from pipeline.diagnosis import evidence
 from pipeline.evaluation.learned import rule_for
 from pipeline.evaluation.replicas import COURSE, OUTCOME, evaluate

@@ -90,6 +90,11 @@ def _load() -> SplitFile:
 def _part(stem: Path, rows: int, described: SplitFile) -> Samples:
     features, table = load_rows(stem, described.target_columns, [])
     path = rows_path(stem)
+    if isinstance(features, pd.DataFrame):
+        gone = next((name for name in described.inputs if name not in features), None)
+        if gone is not None:
+            raise UserError(f"{path}: no column {gone}: must have {', '.join(described.inputs)}")
+        features = features[list(described.inputs)]
     with reading(path, "a table of numbers"):
         targets = table.to_numpy(np.float64)
         inputs = np.asarray(features)

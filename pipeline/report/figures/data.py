@@ -1,7 +1,5 @@
 """The data, seen: as they are where there are two inputs, else by their first two principal components."""
 
-from collections.abc import Sequence
-
 import matplotlib
 import numpy as np
 import pandas as pd
@@ -56,7 +54,7 @@ def _raw_targets(targets: np.ndarray, origin: Origin) -> np.ndarray:
     return np.stack([(each - own.offset) / own.factor for each, own in zip(targets.T, origin.targets, strict=True)], 1)
 
 
-def _components(inputs: np.ndarray) -> tuple[np.ndarray, Sequence[str]]:
+def _components(inputs: np.ndarray) -> tuple[np.ndarray, list[str]]:
     """The first two principal components [row, 2], and what the axes are called."""
     flat = inputs.reshape(len(inputs), -1).astype(np.float64)
     centred = flat - flat.mean(axis=0)
