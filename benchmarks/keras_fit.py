@@ -14,8 +14,8 @@ def train(made: Recipe) -> np.ndarray:
     variant, training = made.variant, made.training
     keras.utils.set_random_seed(training.seed)
     layers = [
-        keras.layers.Dense(variant.units, variant.activation.class_name, kernel_initializer="he_uniform")
-        for _ in range(variant.hidden_layers)
+        keras.layers.Dense(units, variant.activation.class_name, kernel_initializer="he_uniform")
+        for units in variant.widths
     ]
     model = keras.Sequential([keras.Input((made.parts.inputs,)), *layers, keras.layers.Dense(1, "sigmoid")])
     optimizer = keras.optimizers.get({"class_name": variant.optimizer.class_name, "config": variant.optimizer.config})

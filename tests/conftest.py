@@ -35,6 +35,7 @@ RECIPE = {
     "residual": False,
     "kernel_initializer": "he_uniform",
     "output_kernel_initializer": "glorot_uniform",
+    "kernel_regularizer": "none",
     "optimizer": {"class_name": "SGD", "config": {"learning_rate": 0.1, "momentum": 0.9}},
     "pretraining": "none",
     "pretraining_epochs": 2,

@@ -152,8 +152,9 @@ def _say_born_dead(rows: pd.DataFrame, bound: float | None) -> str:
 
 
 def _against_born_dead(recipe: VariantParams, epochs: int) -> Remedies:
-    units = recipe.units
-    bounded = f"a layer is born dead with probability of at most 2^-{2 * units}, not 2^-{units}"
+    units = min(recipe.widths[1:] or recipe.widths)  # the first layer lives
+    which = "a layer" if len(set(recipe.widths)) == 1 else "the narrowest layer"
+    bounded = f"{which} is born dead with probability of at most 2^-{2 * units}, not 2^-{units}"
     reason = bounded if is_rectified(recipe) else "all units of a wider layer are seldom dead together"
     return (
         remedies.residual(recipe, "a path leads around a dead layer"),
@@ -215,7 +216,8 @@ def _say_vanishing(rows: pd.DataFrame, bound: float | None) -> str:
 
 
 def _against_vanishing(recipe: VariantParams, epochs: int) -> Remedies:
-    halved = f"gradients spread with depth over width: {2 * recipe.units} units halve it"
+    doubled = f"{2 * recipe.units} units halve" if isinstance(recipe.units, int) else "twice the units halve"
+    halved = f"gradients spread with depth over width: {doubled} it"
     return (
         remedies.rectified("a slope of 1 passes the error on"),
         remedies.wider(recipe, halved, "Hanin 2018, arXiv 1801.03744"),

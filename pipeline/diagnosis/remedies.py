@@ -78,14 +78,18 @@ def normalised(reason: str) -> Remedy:
 
 def residual(recipe: VariantParams, reason: str) -> Remedy | None:
     """Identity paths with batch normalisation, as in He et al.; without it, the output of twenty such layers is too
-    large for any learning rate. None for one hidden layer: no path goes around the first."""
+    large for any learning rate. None for one hidden layer, for no path goes around the first, and for layers that
+    differ in width."""
     overrides = {"residual": True, "batch_normalization": True}
-    return Remedy(overrides, reason, "He et al. 2015, arXiv 1512.03385") if recipe.hidden_layers > 1 else None
+    fits = recipe.hidden_layers > 1 and len(set(recipe.widths)) == 1
+    return Remedy(overrides, reason, "He et al. 2015, arXiv 1512.03385") if fits else None
 
 
 def wider(recipe: VariantParams, reason: str, source: str) -> Remedy:
-    """Twice the units."""
-    return Remedy({"units": 2 * recipe.units}, reason, source)
+    """Twice the units, of each layer where they are a list."""
+    units = recipe.units
+    doubled = 2 * units if isinstance(units, int) else [2 * width for width in units]
+    return Remedy({"units": doubled}, reason, source)
 
 
 def smaller_steps(recipe: VariantParams, reason: str, source: str) -> Remedy | None:

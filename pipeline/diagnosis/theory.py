@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pipeline.data.samples import Origin
-from pipeline.params.variants import KerasObject, VariantParams
+from pipeline.params.variants import NONE, KerasObject, VariantParams
 
 # What makes the tutorial's points, as the shipped params.yaml has it: the measured numbers below are of these alone.
 TUTORIAL: Mapping[str, Any] = {"n_samples": 1000, "noise": 0.1, "random_state": 1}
@@ -40,16 +40,16 @@ def premises(recipe: VariantParams, origin: Origin, inputs: np.ndarray) -> Premi
         recipe: the resolved variant. origin: of the rows that it is trained on.
         inputs: of the training set, float [sample, input].
     """
-    units, depth = recipe.units, recipe.hidden_layers
-    tutorials = is_tutorial(origin) and units == TUTORIALS_WIDTH
+    tutorials = is_tutorial(origin) and set(recipe.widths) == {TUTORIALS_WIDTH}
     kernels, output = _named(recipe.kernel_initializer), _named(recipe.output_kernel_initializer)
     he = kernels == ("heuniform", {}) and output == ("glorotuniform", {})
+    of_task = recipe.kernel_regularizer.class_name == NONE  # gradients are of the task's loss alone
     uniform = kernels == ("randomuniform", {"minval": 0, "maxval": 1})
     tanh = _is_plain(recipe) and _named(recipe.activation) == ("tanh", {})
     return Premises(
         born_dead=is_rectified(recipe) and is_around_zero(inputs),
-        gradients=is_rectified(recipe) and he and tutorials,
-        saturation=tanh and uniform and tutorials and depth == len(SATURATED_TANH),
+        gradients=is_rectified(recipe) and he and tutorials and of_task,
+        saturation=tanh and uniform and tutorials and recipe.hidden_layers == len(SATURATED_TANH),
     )
 
 

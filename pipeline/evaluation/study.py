@@ -65,7 +65,7 @@ def cells_table(
 def _alive_bound(variant: VariantParams, premises: Premises) -> float | None:
     if not premises.born_dead:
         return None
-    return round(1 - born_dead_bound([variant.units] * variant.hidden_layers), 6)
+    return round(1 - born_dead_bound(variant.widths), 6)
 
 
 def score_column(cells: pd.DataFrame) -> str:

@@ -1,17 +1,19 @@
-"""Initialisers, activations and optimizers from parameters, refused in one line where they do not fit."""
+"""Initialisers, regularisers, activations and optimizers from parameters, refused in one line where they do not fit."""
 
 import copy
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.tensorflow import keras, tf
 from pipeline.models.initializers import RandomizedAsymmetric, random_walk, randomized_asymmetric
-from pipeline.params.file import brief
-from pipeline.params.variants import KerasObject
+from pipeline.params.file import brief, check
+from pipeline.params.variants import NONE, KerasObject, shown
 
 # Elementwise, so a step on replicas stacked in one tensor is exactly each replica's own step; a test shows it for each.
 EXACT_OPTIMIZERS = ("SGD", "RMSprop", "Adam", "AdamW", "Adagrad", "Adadelta", "Adamax", "Nadam", "Lion", "Ftrl")
@@ -83,6 +85,31 @@ def initializer(spec: KerasObject, path: str, units: int) -> keras.initializers.
     return made
 
 
+def regularizer(
+    spec: KerasObject, path: str, shapes: Iterable[tuple[int, ...]]
+) -> keras.regularizers.Regularizer | None:
+    """A Keras regulariser of kernels; None where there is to be none.
+
+    Args:
+        shapes: of the kernels that it is for, [input, unit] each.
+
+    Raises:
+        UserError: unknown class, or an argument with which some kernel has no finite penalty.
+    """
+    if spec.class_name == NONE:
+        if spec.config:
+            raise UserError(f"{path}.config: {brief(spec.config)}: must be left out where there is no regularizer")
+        return None
+    classes = _classes(keras.regularizers, keras.regularizers.Regularizer)
+    made = _made(classes, spec, path, "regularizer", [*classes, NONE])
+    for shape in shapes:
+        with told_in_one_line(spec, path, "regularizer"):
+            penalty = np.asarray(made(keras.ops.ones(shape)))
+        if penalty.shape != () or not np.isfinite(penalty):
+            raise UserError(f"{path}: {shown(spec.model_dump())}: must give a kernel of {shape} a finite penalty")
+    return made
+
+
 def activation(spec: KerasObject, path: str, name: str) -> keras.layers.Layer:
     """An activation as a layer: a function by its name, or an activation layer by its class and arguments.
 
@@ -105,7 +132,7 @@ def activation(spec: KerasObject, path: str, name: str) -> keras.layers.Layer:
 
 
 def optimizer(spec: KerasObject, path: str) -> tuple[keras.optimizers.Optimizer, Clipping]:
-    """A Keras optimizer without its norm clipping, and that clipping.
+    """A Keras optimizer without its norm clipping, and that clipping. Its learning rate is a number or a schedule.
 
     Raises:
         UserError: unknown class, an argument with which it cannot step, or an optimizer that is not exact on stacked
@@ -122,7 +149,11 @@ def optimizer(spec: KerasObject, path: str) -> tuple[keras.optimizers.Optimizer,
         allowed = ", ".join(EXACT_OPTIMIZERS)
         raise UserError(f"{path}: {spec.class_name}: not exact on stacked replicas: must be one of {allowed}")
     classes = {**classes, spec.class_name: found} if found else classes
-    made, tried = (_made(classes, spec, path, "optimizer", EXACT_OPTIMIZERS) for _ in range(2))
+    rate, scheduled = spec.config.get("learning_rate"), {}
+    if isinstance(rate, dict):
+        # All replicas have taken equally many steps at any time, so that the rate of the stack is that of each.
+        scheduled = {"learning_rate": _schedule(rate, f"{path}.config.learning_rate")}
+    made, tried = (_made(classes, spec, path, "optimizer", EXACT_OPTIMIZERS, scheduled) for _ in range(2))
     with told_in_one_line(spec, path, "optimizer"):
         tried.apply([keras.ops.ones((2, 2))], [keras.Variable(keras.ops.zeros((2, 2)))])
     clipping = Clipping(made.clipnorm, made.global_clipnorm)
@@ -130,14 +161,39 @@ def optimizer(spec: KerasObject, path: str) -> tuple[keras.optimizers.Optimizer,
     return made, clipping
 
 
-def _made(classes: dict[str, Any], spec: KerasObject, path: str, kind: str, known: Iterable[str] = ()) -> Any:
-    """An object of the class that `spec` names; `known` are the names to suggest, if not those of `classes`."""
+def _schedule(given: dict[str, Any], path: str) -> keras.optimizers.schedules.LearningRateSchedule:
+    """Raises: UserError: unknown class, or an argument with which it gives no finite rate."""
+    spec = check(given, path, KerasObject)
+    kind = "learning-rate schedule"
+    base = keras.optimizers.schedules.LearningRateSchedule
+    made = _made(_classes(keras.optimizers.schedules, base), spec, path, kind)
+    for step in (0, 1):
+        with told_in_one_line(spec, path, kind):
+            rate = np.asarray(made(keras.ops.convert_to_tensor(step)), np.float32)
+        if rate.shape != () or not np.isfinite(rate):
+            raise UserError(f"{path}: {shown(spec.model_dump())}: must give a finite rate at step {step}")
+    return made
+
+
+def _made(
+    classes: dict[str, Any],
+    spec: KerasObject,
+    path: str,
+    kind: str,
+    known: Iterable[str] = (),
+    instead: Mapping[str, Any] | None = None,
+) -> Any:
+    """An object of the class that `spec` names.
+
+    Args:
+        known: the names to suggest, if not those of `classes`. instead: objects in the place of arguments.
+    """
     if spec.class_name not in classes:
         near = difflib.get_close_matches(spec.class_name, set(known or classes), n=3, cutoff=0.5)
         allowed = " or ".join(near) or ", ".join(sorted(known or classes)[:12])
         raise UserError(f"{path}: {spec.class_name}: not a Keras {kind}: must be one, such as {allowed}")
     with told_in_one_line(spec, path, kind):
-        return classes[spec.class_name].from_config(copy.deepcopy(spec.config))
+        return classes[spec.class_name].from_config({**copy.deepcopy(spec.config), **(instead or {})})
 
 
 def _classes(module: Any, base: type) -> dict[str, type]:

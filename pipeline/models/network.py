@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -64,6 +65,8 @@ def build(variant: VariantParams, inputs: int, task: Task, name: str, origin: Or
     within the block it leaves the path a pure identity (He et al. 2016, arXiv 1603.05027). With He's kernels the
     square of the signals at least doubles at each sum: many layers need normalisation too, or far smaller kernels.
 
+    A regulariser is of the kernels of all layers, the output layer's too.
+
     Args:
         inputs: number of inputs.
         task: what the output layer is for.
@@ -72,16 +75,18 @@ def build(variant: VariantParams, inputs: int, task: Task, name: str, origin: Or
             default, for training is handed scaled ones.
 
     Raises:
-        UserError: an activation or initialiser that Keras does not know or the engine cannot replicate.
+        UserError: an activation, initialiser or regulariser that Keras does not know or the engine cannot replicate.
     """
     path = f"variants.{name}"
     given, signal = raw_inputs(origin) if origin else (keras.Input((inputs,), name="inputs"),) * 2
     stack = _Stack(given, signal)
-    kernel = keras_objects.initializer(variant.kernel_initializer, f"{path}.kernel_initializer", variant.units)
+    kernels = {units: _initializer(variant, path, units) for units in variant.widths}
+    penalty = _regularizer(variant, path, [inputs, *variant.widths, task.outputs])
     output_kernel = _output_initializer(variant, f"{path}.output_kernel_initializer", task.outputs)
-    for number in range(1, variant.hidden_layers + 1):
-        _add_hidden(stack, variant, path, _part(number), kernel, shortcut=variant.residual and number > 1)
-    output = keras.layers.Dense(task.outputs, kernel_initializer=output_kernel, name=OUTPUT)
+    for number, units in enumerate(variant.widths, start=1):
+        shortcut = variant.residual and number > 1
+        _add_hidden(stack, variant, path, _part(number), units, kernels[units], penalty, shortcut)
+    output = keras.layers.Dense(task.outputs, kernel_initializer=output_kernel, kernel_regularizer=penalty, name=OUTPUT)
     stack.add([output, keras.layers.Activation(task.of_kind.activation, name=f"{OUTPUT}_activation")], OUTPUT)
     if origin is not None:
         stack.signal = raw_outputs(origin, stack.signal)
@@ -101,8 +106,8 @@ class Block:
     features: keras.Model
 
 
-def build_block(variant: VariantParams, inputs: int, task: Task | None, name: str, first: bool) -> Block:
-    """A hidden layer of a variant: the first, or any other.
+def build_block(variant: VariantParams, layer: int, inputs: int, task: Task | None, name: str) -> Block:
+    """A hidden layer of a variant, numbered from 1.
 
     to predict:     inputs - dense - activation (+ inputs, where it is residual) - the task's output layer
     to reconstruct: inputs - dense - activation - dense(inputs): around the layer there is nothing to learn
@@ -110,19 +115,20 @@ def build_block(variant: VariantParams, inputs: int, task: Task | None, name: st
     Its parts are named `hidden`, `hidden_...` and `head`, whatever the layer's number.
 
     Args:
-        inputs: number of inputs, which is that of units for all layers but the first.
+        inputs: number of inputs, which is that of units of the layer below for all layers but the first.
         task: what the head is for; without one it reconstructs the inputs.
     """
     path = f"variants.{name}"
     given = keras.Input((inputs,), name="inputs")
     stack = _Stack(given, given)
-    kernel = keras_objects.initializer(variant.kernel_initializer, f"{path}.kernel_initializer", variant.units)
-    _add_hidden(stack, variant, path, HIDDEN, kernel, shortcut=variant.residual and not first)
+    units = variant.widths[layer - 1]
+    outputs, last = (task.outputs, task.of_kind.activation) if task else (inputs, "linear")
+    kernel, penalty = _initializer(variant, path, units), _regularizer(variant, path, [inputs, units, outputs])
+    _add_hidden(stack, variant, path, HIDDEN, units, kernel, penalty, shortcut=variant.residual and layer > 1)
     features = keras.Model(stack.source, stack.signal, name=f"{name}_features")
     stack.signal = stack.signal if task else stack.behind[-1]
-    outputs, last = (task.outputs, task.of_kind.activation) if task else (inputs, "linear")
     head_kernel = _output_initializer(variant, f"{path}.output_kernel_initializer", outputs)
-    head = keras.layers.Dense(outputs, kernel_initializer=head_kernel, name="head")
+    head = keras.layers.Dense(outputs, kernel_initializer=head_kernel, kernel_regularizer=penalty, name="head")
     stack.add([head, keras.layers.Activation(last, name="head_activation")], OUTPUT)
     return Block(stack.network(f"{name}_block"), features)
 
@@ -191,19 +197,32 @@ def _add_hidden(
     variant: VariantParams,
     path: str,
     part: str,
+    units: int,
     kernel: keras.initializers.Initializer | RandomizedAsymmetric,
+    penalty: keras.regularizers.Regularizer | None,
     shortcut: bool,
 ) -> None:
     """A hidden layer whose parts are named after `part`."""
     if isinstance(kernel, RandomizedAsymmetric):
         stack.jointly[part] = kernel
         kernel = keras.initializers.HeNormal()  # the nearest stock one
-    layers = [keras.layers.Dense(variant.units, kernel_initializer=_copy(kernel), name=part)]
+    layers = [keras.layers.Dense(units, kernel_initializer=_copy(kernel), kernel_regularizer=penalty, name=part)]
     if variant.batch_normalization:
         layers.append(keras.layers.BatchNormalization(name=f"{part}_normalisation"))
     layers.append(keras_objects.activation(variant.activation, f"{path}.activation", f"{part}_activation"))
     with keras_objects.told_in_one_line(variant.activation, f"{path}.activation", "activation"):
         stack.add(layers, HIDDEN, shortcut=f"{part}_sum" if shortcut else "")
+
+
+def _initializer(
+    variant: VariantParams, path: str, units: int
+) -> keras.initializers.Initializer | RandomizedAsymmetric:
+    return keras_objects.initializer(variant.kernel_initializer, f"{path}.kernel_initializer", units)
+
+
+def _regularizer(variant: VariantParams, path: str, sizes: list[int]) -> keras.regularizers.Regularizer | None:
+    """Of the kernels between layers of these sizes, the inputs first."""
+    return keras_objects.regularizer(variant.kernel_regularizer, f"{path}.kernel_regularizer", set(pairwise(sizes)))
 
 
 def _output_initializer(variant: VariantParams, path: str, units: int) -> keras.initializers.Initializer:

@@ -7,6 +7,7 @@ variant that params.yaml can describe. The tests compare one with the other, and
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import xarray as xr
@@ -115,7 +116,7 @@ def _expect_memory(variant: VariantParams, split: Split, params: TrainingParams,
     by_layer = len(history.LAYER_VALUES) + len(history.SLOPE_FRACTIONS)
     entries = (params.epochs + 1) * len(curve_names(split)) + len(recorded_epochs(params)) * layers * by_layer
     surface = params.surface_resolution**2 if has_surface(split) else 0
-    weights = variant.units * (split.inputs + 1 + (variant.units + 1) * (layers - 2) + outputs)
+    weights = sum((below + 1) * units for below, units in pairwise((split.inputs, *variant.widths, outputs)))
     # Counts of histograms are whole numbers of a byte at least, all else is of four.
     needed = replicas * (
         4 * (entries + outputs * (samples + surface) + weights) + len(recorded_epochs(params)) * layers * bins

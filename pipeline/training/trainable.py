@@ -34,5 +34,5 @@ def expect_trainable(variant: VariantParams, inputs: int, task: Task, path: str)
 
 def _is_plain(variant: VariantParams, inputs: int, task: Task) -> bool:
     specs = (variant.kernel_initializer, variant.output_kernel_initializer)
-    drawn = all(uniform.limits(spec, (inputs, variant.units)) is not None for spec in specs)
+    drawn = all(uniform.limits(spec, (inputs, variant.widths[0])) is not None for spec in specs)
     return drawn and dense_stack(variant, inputs, task) is not None

@@ -16,6 +16,7 @@ VARIANT = {
     "residual": False,
     "kernel_initializer": "he_uniform",
     "output_kernel_initializer": "he_uniform",
+    "kernel_regularizer": "none",
     "optimizer": "SGD",
     "pretraining": "none",
     "pretraining_epochs": 1,

@@ -8,7 +8,7 @@ from typing import Any, Final
 from pipeline.data.tasks import KINDS as TASKS
 from pipeline.data.tasks import Task
 from pipeline.history.record import HIDDEN, OUTPUT, Layer
-from pipeline.params.variants import KerasObject, VariantParams
+from pipeline.params.variants import NONE, KerasObject, VariantParams
 
 KINDS: Final = tuple(TASKS)  # of tasks; a kernel is told the position
 # The activations of hidden layers, by Keras's names; a kernel is told the position.
@@ -75,10 +75,11 @@ def dense_stack(variant: VariantParams, inputs: int, task: Task) -> DenseStack |
     """
     numbers = _numbers(variant.optimizer)
     more = variant.batch_normalization or variant.residual or variant.pretraining != "none"
+    more = more or variant.kernel_regularizer.class_name != NONE
     activation = variant.activation
     if more or numbers is None or activation.config or activation.class_name not in ACTIVATIONS:
         return None
-    sizes = (inputs, *[variant.units] * variant.hidden_layers, task.outputs)
+    sizes = (inputs, *variant.widths, task.outputs)
     return DenseStack(task, sizes, activation.class_name, _name(variant.optimizer), numbers)
 
 

@@ -11,6 +11,7 @@ of the main training starts from its own draw. The optimizer is the variant's, f
 """
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import numpy as np
 import xarray as xr
@@ -29,6 +30,7 @@ from pipeline.training.stacked.forward import Forward, State
 from pipeline.training.stacked.objectives import Objective
 
 Stacks = dict[str, np.ndarray]
+Shape = tuple[bool, int, int]  # of a hidden layer: whether it is the first, its inputs, its units
 
 
 class Pretraining:
@@ -39,9 +41,14 @@ class Pretraining:
         self._variant, self._name, self._params = variant, name, params
         self._inputs, self._targets = objectives.tensors(split.task, split.train)
         self._task = None if variant.pretraining == "autoencoder" else split.task
-        self._first = network.build_block(variant, split.inputs, self._task, name, first=True)
-        self._further = network.build_block(variant, variant.units, self._task, name, first=False)
-        self._trainees: dict[tuple[bool, int], _Trainee] = {}
+        # Layers of one shape share a block, and so what is compiled of it; the first has no path around it.
+        sizes = enumerate(pairwise((split.inputs, *variant.widths)), start=1)
+        self._shapes = {layer: (layer == 1, *shape) for layer, shape in sizes}
+        self._blocks: dict[Shape, network.Block] = {}
+        for layer, shape in self._shapes.items():
+            if shape not in self._blocks:
+                self._blocks[shape] = network.build_block(variant, layer, shape[1], self._task, name)
+        self._trainees: dict[tuple[Shape, int], _Trainee] = {}
 
     def run(
         self, initial: Stacks, replicas: Sequence[int], on_epoch: Callable[[int], None]
@@ -58,7 +65,7 @@ class Pretraining:
         heads = self._heads(replicas)
         for layer in range(1, self._variant.hidden_layers + 1):
             own = {path: network.path_in_block(path, layer) for path in stacks if network.is_of_layer(path, layer)}
-            start = {inside: stacks[path] for path, inside in own.items()} | heads[layer - 1]
+            start = {inside: stacks[path] for path, inside in own.items()} | heads[layer]
             trainee = self._trainee(layer, start, self._objective(inputs, targets))
             losses.append(self._train(trainee, layer, replicas, on_epoch))
             trained = trainee.engine.stacks(trainee.engine.state)
@@ -87,30 +94,34 @@ class Pretraining:
         return np.stack(losses)
 
     def _trainee(self, layer: int, start: Stacks, objective: Objective) -> "_Trainee":
-        """All layers but the first are of one shape, and so share what is compiled."""
-        key = (layer == 1, len(start["hidden/kernel"]))
+        """Of the layer's shape and as many replicas: what is compiled is shared."""
+        key = (self._shapes[layer], len(start["hidden/kernel"]))
         if key in self._trainees:
             self._trainees[key].restart(start, objective)
         else:
             optimizer, clipping = keras_objects.optimizer(self._variant.optimizer, f"variants.{self._name}.optimizer")
-            block = self._first if layer == 1 else self._further
+            block = self._blocks[self._shapes[layer]]
             forward = Forward(block.network)
             engine = Engine(forward, optimizer, clipping, objective, start, self._params.batch_size)
             self._trainees[key] = _Trainee(block, forward, engine, objective)
         return self._trainees[key]
 
-    def _heads(self, replicas: Sequence[int]) -> list[Stacks]:
+    def _heads(self, replicas: Sequence[int]) -> dict[int, Stacks]:
         """Of each layer the head's variables as drawn."""
-        kernels: list[np.ndarray] = []
-        for block, layers in ((self._first, [1]), (self._further, range(2, self._variant.hidden_layers + 1))):
+        kernels: dict[int, np.ndarray] = {}
+        for shape, block in self._blocks.items():
             head = block.network.model.get_layer("head")
+            layers = [layer for layer, own in self._shapes.items() if own == shape]
             names = [f"pre-training of layer {layer}" for layer in layers]
             seeds = [
                 [derived_seed(self._params.seed, each, name, "head/kernel") for each in replicas] for name in names
             ]
-            if names:
-                kernels.extend(draw_stack(head.kernel_initializer, tuple(head.kernel.shape), np.array(seeds)))
-        return [{"head/kernel": each, "head/bias": np.zeros((len(replicas), each.shape[-1]))} for each in kernels]
+            drawn = draw_stack(head.kernel_initializer, tuple(head.kernel.shape), np.array(seeds))
+            kernels |= dict(zip(layers, drawn, strict=True))
+        return {
+            layer: {"head/kernel": each, "head/bias": np.zeros((len(replicas), each.shape[-1]))}
+            for layer, each in kernels.items()
+        }
 
 
 class _Trainee:
