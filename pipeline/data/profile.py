@@ -58,7 +58,7 @@ def profile(raw: RawData, split: Split, origin: Origin) -> Profile:
         targets={} if raw.task.is_classification else _spreads(raw),
         ranges=tuple(ranges[:MOST_COLUMNS]),
         warnings=(
-            *_about_inputs(ranges),
+            *(_about_inputs(ranges) if origin.split.scale.inputs == "none" else ()),
             *_about_targets(split),
             *_about_classes(split),
             *_about_rows(split),
@@ -164,9 +164,12 @@ def _about_leaks(raw: RawData) -> Iterator[str]:
     for name in raw.kinds:
         values = raw.features[name]
         if raw.task.is_classification:
+            classes = len(raw.task.names)
+            if values.head(1000).nunique() > classes:
+                continue  # quickly, for a feature that equals the target has no other values
             codes, distinct = pd.factorize(values)
-            pairs = np.unique(codes * len(raw.task.names) + raw.targets)
-            is_target = len(distinct) == len(pairs) == len(raw.task.names)
+            pairs = np.unique(codes * classes + raw.targets)
+            is_target = len(distinct) == len(pairs) == classes
         else:
             is_target = any(np.array_equal(values.to_numpy(), each) for each in raw.targets.T)
         if is_target:

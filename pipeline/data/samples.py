@@ -13,6 +13,12 @@ from pipeline.params.data import DataParams
 from pipeline.params.split import SplitParams
 
 Kind = Literal["number", "boolean", "category"]
+FLOAT32_ABOVE = 1_000_000  # numbers: those of larger tables are kept in single precision, as networks take them
+
+
+def precision(rows: int, inputs: int) -> type:
+    """In which a table of so many numbers is kept once it is scaled."""
+    return np.float32 if rows * inputs > FLOAT32_ABOVE else np.float64
 
 
 @dataclass(frozen=True)

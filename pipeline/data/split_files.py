@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline.data.samples import Origin, Samples, Split
+from pipeline.data.samples import Origin, Samples, Split, precision
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import reading, save_text
 from pipeline.foundations.formats import load_rows, rows_path, save_rows
@@ -24,8 +24,11 @@ class SplitFile(Origin):
 
     @property
     def target_columns(self) -> list[str]:
-        """Of the parts' tables: the names of a regression's targets, or `label`."""
-        return [each.name for each in self.targets] or [LABEL if LABEL not in self.inputs else f"{LABEL} (target)"]
+        """Of the parts' tables: the names of a regression's targets, or `label`; not those of inputs."""
+        names = [each.name for each in self.targets] or [LABEL]
+        while set(names) & set(self.inputs):
+            names = [f"{name} (target)" for name in names]
+        return names
 
 
 def save_split(split: Split, origin: Origin) -> None:
@@ -93,7 +96,8 @@ def _part(stem: Path, rows: int, described: SplitFile) -> Samples:
     with reading(path, "a table of numbers"):
         targets = table.to_numpy(np.float64)
         inputs = np.asarray(features)
-        inputs = inputs.astype(np.float32 if inputs.dtype == np.float32 else np.float64)
+        if inputs.ndim == 2:  # a CSV does not say in which precision they were written
+            inputs = inputs.astype(precision(sum(described.rows.values()), inputs.shape[1]), copy=False)
     broken = np.flatnonzero(~np.isfinite(inputs.reshape(len(inputs), -1)).all(axis=1) | ~_are_valid(targets, described))
     if len(broken):
         raise UserError(f"{path}: line {broken[0] + 2}: every input must be a finite number, and the target valid")

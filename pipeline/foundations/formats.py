@@ -93,16 +93,24 @@ def load_npz(path: Path, what: str) -> dict[str, np.ndarray]:
         return dict(np.load(BytesIO(path.read_bytes()), allow_pickle=False))
 
 
+def read_parquet(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
+    """Column by column, so that memory holds the table once and not twice."""
+    return pd.read_parquet(path, columns=columns, to_pandas_kwargs={"split_blocks": True, "self_destruct": True})
+
+
 def save_rows(features: pd.DataFrame | np.ndarray, targets: pd.DataFrame, stem: Path) -> Path:
     """One row per sample: its features, then its targets; in place of what was there under the stem."""
     if isinstance(features, np.ndarray):
         path = stem.with_suffix(".npz")
-        save_npz({"features": features, **{name: targets[name].to_numpy() for name in targets}}, path)
+        values = targets.to_numpy()
+        save_npz({"features": features, "targets": values.astype(str) if values.dtype == object else values}, path)
     else:
-        table = pd.concat([features, targets], axis=1, copy=False)
+        table = pd.concat([features, targets], axis=1)
         path = stem.with_suffix(".csv" if table.size <= MOST_CELLS else ".parquet")
         if path.suffix == ".csv":
-            save_table(table, path)
+            singles = [name for name in table if table[name].dtype == np.float32]
+            # In double precision, which is how a CSV is read: 0.1 in single precision is another number.
+            save_table(table.astype(dict.fromkeys(singles, np.float64)), path)
         else:
             with replacing(path) as temporary:
                 table.to_parquet(temporary, index=False, compression=None)
@@ -124,13 +132,13 @@ def load_rows(stem: Path, targets: list[str], texts: list[str]) -> tuple[pd.Data
     path = rows_path(stem)
     if path.suffix == ".npz":
         arrays = load_npz(path, "arrays of features and targets")
-        with reading(path, f"the arrays features, {', '.join(targets)}"):
-            return arrays.pop("features"), pd.DataFrame({name: arrays[name] for name in targets})
+        with reading(path, "the arrays features and targets"):
+            return arrays["features"], pd.DataFrame(arrays["targets"], columns=targets)
     if path.suffix == ".csv":
         table = load_table(path, targets, texts)
     else:
         with reading(path, "a table"):
-            table = pd.read_parquet(path)
+            table = read_parquet(path)
     return table.drop(columns=targets), table[targets]
 
 

@@ -1,6 +1,5 @@
 """The data, seen: as they are where there are two inputs, else by their first two principal components."""
 
-
 import matplotlib
 import numpy as np
 import pandas as pd
