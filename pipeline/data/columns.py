@@ -13,6 +13,7 @@ import pandas as pd
 from pipeline.data.samples import Kind, RawData
 from pipeline.data.tasks import KindName, Task
 from pipeline.foundations.errors import UserError
+from pipeline.foundations.formats import precision
 from pipeline.params.data import DataParams
 from pipeline.params.file import brief
 
@@ -95,13 +96,15 @@ def _whole(
             raise UserError("data.missing: drop: leaves no row, for every one has a missing value: must be another")
         features, targets = features[kept], targets[kept]
     made: dict[str, Any] = {}
+    as_type = precision(*features.shape)
     for name, kind in kinds.items():
         values = features[name]
         if values.isna().all():
             raise UserError(f"column {name}: has no values at all: must be left out by data.features")
         if values.isna().any():
             fills[name] = _fill(values, kind, params.missing)
-        made[name] = _texts(values, fills.get(name)) if kind == "category" else _numbers(values, name, fills.get(name))
+        fill = fills.get(name)
+        made[name] = _texts(values, fill) if kind == "category" else _numbers(values, name, fill, as_type)
     return pd.DataFrame(made, copy=False), targets, kinds, fills
 
 
@@ -183,10 +186,10 @@ def _texts(values: pd.Series, fill: float | str | None) -> pd.Series:
     return values.astype(object).where(values.notna(), fill).astype(str).reset_index(drop=True)
 
 
-def _numbers(values: pd.Series, name: str, fill: float | str | None) -> np.ndarray:
+def _numbers(values: pd.Series, name: str, fill: float | str | None, as_type: type) -> np.ndarray:
     """float32 or float64 [row], infinite ones refused."""
     try:
-        found = values.to_numpy(np.float64 if values.dtype != np.float32 else np.float32, na_value=np.nan)
+        found = values.to_numpy(as_type, na_value=np.nan)
     except OverflowError:
         raise UserError(f"column {name}: a number beyond {LARGEST:g}: must be at most that large") from None
     if fill is not None:

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from pipeline.data.samples import InputColumn, RawData, Samples, TargetScaling, precision
+from pipeline.data.samples import InputColumn, RawData, Samples, TargetScaling
+from pipeline.foundations.formats import precision
 from pipeline.params.split import ScaleParams, Scaler
 
 
@@ -76,7 +77,7 @@ def _fitted(values: np.ndarray, how: Scaler, params: ScaleParams) -> dict[str, A
     """Offset and factor of one column, as scikit-learn finds them."""
     if how == "none":
         return {"offset": 0.0, "factor": 1.0}
-    column = values.reshape(-1, 1)
+    column = values.reshape(-1, 1).astype(np.float64)
     if how == "minmax":
         minmax = MinMaxScaler(feature_range=params.range).fit(column)
         return {"offset": float(minmax.min_[0]), "factor": float(minmax.scale_[0])}
@@ -89,4 +90,4 @@ def _encoded(values: np.ndarray, column: InputColumn) -> Iterator[np.ndarray]:
     if column.kind == "category":
         yield from (values == category for category in column.categories)
     else:
-        yield values * column.factor + column.offset
+        yield values.astype(np.float64) * column.factor + column.offset

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline.data.samples import Origin, Samples, Split, precision
+from pipeline.data.samples import Origin, Samples, Split
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import reading, save_text
-from pipeline.foundations.formats import load_rows, rows_path, save_rows
+from pipeline.foundations.formats import load_rows, precision, rows_path, save_rows
 
 PARTS = Path("data/split")
 DESCRIBED = PARTS / "split.json"
@@ -35,7 +35,9 @@ def save_split(split: Split, origin: Origin) -> None:
     """Every part as a table of inputs and targets; where they come from and how many rows each has, as JSON."""
     described = SplitFile(rows={name: len(part) for name, part in split.parts.items()}, **dict(origin))
     for name, part in split.parts.items():
-        inputs = part.inputs if part.inputs.ndim > 2 else pd.DataFrame(part.inputs, columns=list(origin.inputs))
+        inputs = (
+            part.inputs if part.inputs.ndim > 2 else pd.DataFrame(part.inputs, columns=list(origin.inputs), copy=False)
+        )
         targets = pd.DataFrame(part.targets.reshape(len(part), -1), columns=described.target_columns)
         save_rows(inputs, targets, PARTS / name)
     save_text(described.model_dump_json(indent=2) + "\n", DESCRIBED)

@@ -117,7 +117,7 @@ def _parquet(path: Path, params: DataParams) -> pd.DataFrame:
             return pd.DataFrame(columns=schema.names)  # their names are at fault
         _expect_columns([name for name in schema.names if not INDEX.fullmatch(name)], path, params)
         wanted = None if params.features == "all" else [*params.features, params.target]
-        table = read_parquet(path, wanted).reset_index(drop=True)
+        table = read_parquet(path, wanted, [params.target])
         decimals = [name for name in table if str(schema.field(name).type).startswith("decimal")]
         return table.astype(dict.fromkeys(decimals, np.float64))
     except UserError:
