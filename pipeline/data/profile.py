@@ -58,7 +58,7 @@ def profile(raw: RawData, split: Split, origin: Origin) -> Profile:
         targets={} if raw.task.is_classification else _spreads(raw),
         ranges=tuple(ranges[:MOST_COLUMNS]),
         warnings=(
-            *_about_inputs(ranges),
+            *(_about_inputs(ranges) if origin.split.scale.inputs == "none" else ()),
             *_about_targets(split),
             *_about_classes(split),
             *_about_rows(split),
@@ -145,16 +145,20 @@ def _about_classes(split: Split) -> Iterator[str]:
 
 def _about_rows(split: Split) -> Iterator[str]:
     train, test = (_hashes(part.inputs) for part in (split.train, split.test))
-    twice = int(np.isin(test, train).sum())
+    train.sort()  # in place, and cheaper than numpy.isin
+    twice = int((train[np.searchsorted(train, test).clip(max=len(train) - 1)] == test).sum())
     if twice:
         yield f"{twice} of {len(test)} test rows have the same inputs as a training row"
 
 
 def _hashes(inputs: np.ndarray) -> np.ndarray:
-    """One number per row, equal for equal rows."""
+    """One number per row, equal for equal rows: uint64 [row]."""
     total = np.zeros(len(inputs), np.uint64)
     for column in inputs.reshape(len(inputs), -1).T:
-        total = total * np.uint64(0x9E3779B97F4A7C15) + pd.util.hash_array(np.ascontiguousarray(column))
+        total ^= total >> np.uint64(29)
+        total *= np.uint64(0x9E3779B97F4A7C15)
+        positive = np.ascontiguousarray(column) + 0.0  # -0.0 equals 0.0, and has other bits
+        total += positive.view(np.uint32 if column.dtype == np.float32 else np.uint64)
     return total
 
 
@@ -164,9 +168,12 @@ def _about_leaks(raw: RawData) -> Iterator[str]:
     for name in raw.kinds:
         values = raw.features[name]
         if raw.task.is_classification:
+            classes = len(raw.task.names)
+            if values.head(1000).nunique() > classes:
+                continue  # quickly, for a feature that equals the target has no other values
             codes, distinct = pd.factorize(values)
-            pairs = np.unique(codes * len(raw.task.names) + raw.targets)
-            is_target = len(distinct) == len(pairs) == len(raw.task.names)
+            pairs = np.unique(codes * classes + raw.targets)
+            is_target = len(distinct) == len(pairs) == classes
         else:
             is_target = any(np.array_equal(values.to_numpy(), each) for each in raw.targets.T)
         if is_target:

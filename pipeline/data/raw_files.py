@@ -43,27 +43,28 @@ def load_raw() -> RawData:
     with reading(path, "numbers and classes as `generate` writes them"):
         values = _targets(targets, found.task)
         if isinstance(features, pd.DataFrame):
-            numbers = [name for name, kind in found.kinds.items() if kind != "category"]
-            _expect_finite(features[numbers].to_numpy(np.float64), path)
+            for name, kind in found.kinds.items():
+                if kind != "category":
+                    _expect_finite(features[name].to_numpy(), path)
         return RawData(features, values, found.task, found.kinds, found.fills, found.targets)
 
 
 def _target_table(raw: RawData) -> pd.DataFrame:
     if raw.task.is_classification:
-        return pd.DataFrame({raw.target_names[0]: np.array(raw.task.names, object)[raw.targets]})
+        return pd.DataFrame({raw.target_names[0]: pd.Categorical.from_codes(raw.targets, raw.task.names)})
     return pd.DataFrame(raw.targets, columns=list(raw.target_names))
 
 
 def _targets(table: pd.DataFrame, task: Task) -> np.ndarray:
     if not task.is_classification:
         return table.to_numpy(np.float64)
-    labels = pd.Categorical(table.iloc[:, 0].astype(str), categories=list(task.names)).codes.astype(np.int64)
+    labels = pd.Categorical(table.iloc[:, 0], categories=list(task.names)).codes.astype(np.int64)
     if (labels < 0).any():
         raise ValueError(f"row {int(labels.argmin()) + 1}: no class")
     return labels
 
 
 def _expect_finite(values: np.ndarray, path: Path) -> None:
-    broken = np.flatnonzero(~np.isfinite(values).all(axis=1))
+    broken = np.flatnonzero(~np.isfinite(values))
     if len(broken):
         raise UserError(f"{path}: line {broken[0] + 2}: every number must be finite; `dvc repro` makes it anew")

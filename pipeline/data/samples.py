@@ -20,7 +20,8 @@ class RawData:
     """Rows before they are scaled and split, whole and checked.
 
     features: one column per feature: numbers, booleans as 0 and 1, categories as text; or, of an array with more
-        dimensions, float [sample, step, feature] or [sample, height, width, channel].
+        dimensions, float [sample, step, feature] or [sample, height, width, channel]. Numbers are float64, of a large
+        table float32, in which networks take them; see `formats.precision`.
     targets: labels int64 [sample], or values float64 [sample, target].
     fills: what stands in the place of missing values, by column. target_names: what the targets' columns are called.
     """

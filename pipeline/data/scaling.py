@@ -7,9 +7,8 @@ import numpy as np
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from pipeline.data.samples import InputColumn, RawData, Samples, TargetScaling
+from pipeline.foundations.formats import precision
 from pipeline.params.split import ScaleParams, Scaler
-
-FLOAT32_ABOVE = 1_000_000  # numbers: those of larger tables are kept in single precision, as networks take them
 
 
 def fit(
@@ -30,24 +29,30 @@ def fit(
     return columns, tuple(scaled)
 
 
-def apply(raw: RawData, columns: tuple[InputColumn, ...], targets: tuple[TargetScaling, ...]) -> Samples:
-    """All rows as inputs and targets; float32 where there are many."""
-    size = len(raw) * sum(len(column.inputs) for column in columns)
+def apply(
+    raw: RawData, rows: np.ndarray, columns: tuple[InputColumn, ...], targets: tuple[TargetScaling, ...]
+) -> Samples:
+    """Rows as inputs and targets; float32 where there are many in all.
+
+    Args:
+        rows: their numbers.
+    """
     if isinstance(raw.features, np.ndarray):
         offset, factor = (np.array([getattr(each, name) for each in columns]) for name in ("offset", "factor"))
-        inputs = (raw.features * factor + offset).astype(np.float32)
+        inputs = (raw.features[rows] * factor + offset).astype(np.float32)
     else:
-        kind = np.float32 if size > FLOAT32_ABOVE else np.float64
-        inputs = np.empty((len(raw), size // max(1, len(raw))), kind)
+        many = sum(len(column.inputs) for column in columns)
+        # Column by column, each in one piece: no second copy of a large table, here or when it is written.
+        inputs = np.empty((len(rows), many), precision(len(raw), many), order="F")
         place = 0
         for column in columns:
-            values = raw.features[column.name].to_numpy()
+            values = raw.features[column.name].to_numpy()[rows]
             for encoded in _encoded(values, column):
                 inputs[:, place] = encoded
                 place += 1
     if not targets:
-        return Samples(inputs, raw.targets)
-    scaled = [raw.targets[:, place] * each.factor + each.offset for place, each in enumerate(targets)]
+        return Samples(inputs, raw.targets[rows])
+    scaled = [raw.targets[rows, place] * each.factor + each.offset for place, each in enumerate(targets)]
     return Samples(inputs, np.stack(scaled, axis=1))
 
 
@@ -72,7 +77,7 @@ def _fitted(values: np.ndarray, how: Scaler, params: ScaleParams) -> dict[str, A
     """Offset and factor of one column, as scikit-learn finds them."""
     if how == "none":
         return {"offset": 0.0, "factor": 1.0}
-    column = values.reshape(-1, 1)
+    column = values.reshape(-1, 1).astype(np.float64)
     if how == "minmax":
         minmax = MinMaxScaler(feature_range=params.range).fit(column)
         return {"offset": float(minmax.min_[0]), "factor": float(minmax.scale_[0])}
@@ -85,4 +90,4 @@ def _encoded(values: np.ndarray, column: InputColumn) -> Iterator[np.ndarray]:
     if column.kind == "category":
         yield from (values == category for category in column.categories)
     else:
-        yield values * column.factor + column.offset
+        yield values.astype(np.float64) * column.factor + column.offset

@@ -73,9 +73,17 @@ def is_file(params: DataParams) -> bool:
 
 
 def expect_source(params: DataParams) -> None:
-    """Raises: UserError: the source is neither one of the list nor named as a file in `tables/` is."""
+    """What is known before scikit-learn is imported or a file is opened.
+
+    Raises:
+        UserError: the source is neither one of the list nor a file in `tables/`, or draws other rows in every run.
+    """
     path = Path(params.source)
     if params.source in SOURCES:
+        if SOURCES[params.source].is_random and params.config.get("random_state") is None:
+            raise UserError(
+                "data.config.random_state: missing: must be a whole number, or every run would draw other rows"
+            )
         return
     if path.suffix in tables.SUFFIXES:
         if path.parts[:1] != TABLES.parts or ".." in path.parts:
@@ -84,6 +92,7 @@ def expect_source(params: DataParams) -> None:
             )
         if params.config:
             raise UserError(f"data.config: {brief(params.config)}: must be {{}} or left out where the source is a file")
+        tables.expect_file(path)
         return
     near = nearest(params.source, SOURCES)
     allowed = f"did you mean {near}?" if near else f"must be one of {', '.join(SOURCES)}"
@@ -94,9 +103,11 @@ def _of_sklearn(params: DataParams) -> RawTable:
     from sklearn import datasets  # here, for it takes a second to import
 
     source, function = SOURCES[params.source], getattr(datasets, params.source)
-    _expect_arguments(function, source, params)
+    _expect_arguments(function, params)
+    # YAML has no tuples, which some arguments must be.
+    config = {name: tuple(value) if isinstance(value, list) else value for name, value in params.config.items()}
     try:
-        found = function(**params.config) if source.is_random else function(**params.config, return_X_y=False)
+        found = function(**config) if source.is_random else function(**config, return_X_y=False)
     except Exception as error:  # scikit-learn checks its arguments in many ways
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(
@@ -111,11 +122,9 @@ def _of_sklearn(params: DataParams) -> RawTable:
         names = [str(name) for name in found.feature_names]
         classes = [str(name) for name in found.target_names] if source.is_classification else None
     target = "label" if source.is_classification else "target"
-    values = np.asarray(targets)
-    if classes is not None:
-        values = np.array(classes, object)[values]
-    elif source.is_classification:
-        values = values.astype(np.int64)
+    if not len(targets):
+        raise UserError(f"data.config: {brief(params.config)}: no rows: must give at least one")
+    values = np.asarray(targets, np.int64 if source.is_classification else np.float64)
     columns = [target] if values.ndim == 1 else [f"{target}{number}" for number in range(1, values.shape[1] + 1)]
     return RawTable(
         pd.DataFrame(inputs, columns=names),
@@ -125,13 +134,11 @@ def _of_sklearn(params: DataParams) -> RawTable:
     )
 
 
-def _expect_arguments(function: Callable, source: Source, params: DataParams) -> None:
+def _expect_arguments(function: Callable, params: DataParams) -> None:
     known = [name for name in inspect.signature(function).parameters if name not in _REFUSED]
     for name in params.config:
         if name not in known:
-            raise UserError(f"data.config.{name}: unknown argument of {params.source}: {one_of(known, name)}")
-    if source.is_random and params.config.get("random_state") is None:
-        raise UserError("data.config.random_state: missing: must be a whole number, or every run would draw other rows")
+            raise UserError(f"data.config.{name}: no argument of {params.source} here: {one_of(known, name)}")
 
 
 def _of_file(params: DataParams) -> RawTable:

@@ -18,17 +18,17 @@ def split(raw: RawData, data: DataParams, params: SplitParams) -> tuple[Split, O
     train, validation = _counts(len(raw), params)
     order = _order(raw, params, train, validation)
     columns, targets = scaling.fit(raw, order if params.fit_scaler_on == "all" else order[:train], params.scale)
-    every = scaling.apply(raw, columns, targets)
-    parts = [_part(every, rows) for rows in np.split(order, [train, train + validation])]
+    parts = [scaling.apply(raw, rows, columns, targets) for rows in np.split(order, [train, train + validation])]
     _expect_learnable(parts[0], raw, params)
     origin = Origin(
         task=raw.task,
         columns=columns,
-        shape=tuple(every.inputs.shape[1:]),
+        shape=tuple(parts[0].inputs.shape[1:]),
         targets=targets,
         data=data,
         split=params,
     )
+    _expect_different(origin.inputs)
     return Split(raw.task, parts[0], parts[2], parts[1] if validation else None), origin
 
 
@@ -73,8 +73,11 @@ def _stratified(rows: np.ndarray, labels: np.ndarray, count: int, seed: int) -> 
     return first, rest
 
 
-def _part(every: Samples, rows: np.ndarray) -> Samples:
-    return Samples(every.inputs[rows], every.targets[rows])
+def _expect_different(inputs: tuple[str, ...]) -> None:
+    """Raises: UserError: two inputs of one name, as column `a` of category `b=c` and column `a=b` of `c` give."""
+    if len(set(inputs)) < len(inputs):
+        twice = next(name for place, name in enumerate(inputs) if name in inputs[:place])
+        raise UserError(f"column {twice.partition('=')[0]}: two inputs would be {twice}: must be named otherwise")
 
 
 def _expect_learnable(train: Samples, raw: RawData, params: SplitParams) -> None:

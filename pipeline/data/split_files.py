@@ -10,7 +10,7 @@ import pandas as pd
 from pipeline.data.samples import Origin, Samples, Split
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import reading, save_text
-from pipeline.foundations.formats import load_rows, rows_path, save_rows
+from pipeline.foundations.formats import load_rows, precision, rows_path, save_rows
 
 PARTS = Path("data/split")
 DESCRIBED = PARTS / "split.json"
@@ -25,15 +25,20 @@ class SplitFile(Origin):
 
     @property
     def target_columns(self) -> list[str]:
-        """Of the parts' tables: the names of a regression's targets, or `label`."""
-        return [each.name for each in self.targets] or [LABEL if LABEL not in self.inputs else f"{LABEL} (target)"]
+        """Of the parts' tables: the names of a regression's targets, or `label`; not those of inputs."""
+        names = [each.name for each in self.targets] or [LABEL]
+        while set(names) & set(self.inputs):
+            names = [f"{name} (target)" for name in names]
+        return names
 
 
 def save_split(split: Split, origin: Origin) -> None:
     """Every part as a table of inputs and targets; where they come from and how many rows each has, as JSON."""
     described = SplitFile(rows={name: len(part) for name, part in split.parts.items()}, **dict(origin))
     for name, part in split.parts.items():
-        inputs = part.inputs if part.inputs.ndim > 2 else pd.DataFrame(part.inputs, columns=list(origin.inputs))
+        inputs = (
+            part.inputs if part.inputs.ndim > 2 else pd.DataFrame(part.inputs, columns=list(origin.inputs), copy=False)
+        )
         targets = pd.DataFrame(part.targets.reshape(len(part), -1), columns=described.target_columns)
         save_rows(inputs, targets, PARTS / name)
     save_text(described.model_dump_json(indent=2) + "\n", DESCRIBED)
@@ -99,7 +104,8 @@ def _part(stem: Path, rows: int, described: SplitFile) -> Samples:
     with reading(path, "a table of numbers"):
         targets = table.to_numpy(np.float64)
         inputs = np.asarray(features)
-        inputs = inputs.astype(np.float32 if inputs.dtype == np.float32 else np.float64)
+        if inputs.ndim == 2:  # a CSV does not say in which precision they were written
+            inputs = inputs.astype(precision(sum(described.rows.values()), inputs.shape[1]), copy=False)
     if len(targets) != rows:
         raise UserError(f"{path}: {len(targets)} rows: must have {rows}, as {DESCRIBED} says; {RENEW}")
     if inputs.shape[1:] != described.shape:

@@ -1,17 +1,21 @@
 """A user's own file: CSV, Parquet, or NumPy's npz; every fault in one line."""
 
+import re
+import warnings
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import pandas as pd
 
-from pipeline.data.columns import RawTable
+from pipeline.data.columns import RawTable, expect_printable
 from pipeline.foundations.errors import UserError
+from pipeline.foundations.formats import read_parquet
 from pipeline.params.data import DataParams
 from pipeline.params.file import brief, one_of
 
 SUFFIXES: Final = (".csv", ".parquet", ".npz")
+INDEX: Final = re.compile("__index_level_[0-9]+__")  # under which pandas keeps rows' names that are no column
 SEPARATORS: Final = (";", "\t", "|")  # that are often meant where a CSV has one column alone
 
 
@@ -21,10 +25,15 @@ def read_table(path: Path, params: DataParams) -> RawTable:
     Raises:
         UserError: missing, not readable, empty, without one of the columns, or with two columns of one name.
     """
-    _expect_file(path)
     table = _csv(path) if path.suffix == ".csv" else _parquet(path, params)
     names = [str(name) for name in table.columns]
     table.columns = pd.Index(names)
+    for place, name in enumerate(names, start=1):
+        if not name.strip():
+            raise UserError(
+                f"{path}: column {place} has no name: must have one (pandas writes its index so, but for index=False)"
+            )
+        expect_printable(name, f"{path}: the name of column {place}")
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise UserError(f"{path}: two columns are named {twice[0]}: must differ")
@@ -43,7 +52,6 @@ def read_arrays(path: Path, params: DataParams) -> RawTable:
     Raises:
         UserError: missing, not readable, without one of the two, or arrays that do not fit each other.
     """
-    _expect_file(path)
     try:
         with np.load(path, allow_pickle=False) as found:
             arrays = dict(found)
@@ -60,22 +68,36 @@ def read_arrays(path: Path, params: DataParams) -> RawTable:
             f"{path}: x is {x.dtype} of shape {x.shape}: must be numbers [sample, feature], [sample, step, feature] or "
             "[sample, height, width, channel]"
         )
+    if not (np.issubdtype(y.dtype, np.number) or y.dtype.kind in "bU") or np.iscomplexobj(y):
+        raise UserError(f"{path}: y is {y.dtype}: must be numbers, true or false, or text")
     if y.ndim not in (1, 2) or len(y) != len(x):
         raise UserError(f"{path}: y is of shape {y.shape}: must be [sample] or [sample, target], {len(x)} samples as x")
-    if not len(x) or not x[:1].size:
-        raise UserError(f"{path}: x is of shape {x.shape}: must have at least one sample and one number in each")
+    if not x.size or not y.size:
+        raise UserError(
+            f"{path}: x is of shape {x.shape}, y of {y.shape}: must have at least one sample, and in each at least one "
+            "number and one target"
+        )
     targets = y.reshape(len(y), -1)
     names = [params.target] if targets.shape[1] == 1 else [f"{params.target}{n + 1}" for n in range(targets.shape[1])]
-    features = x if x.ndim > 2 else pd.DataFrame(x, columns=[f"x{number}" for number in range(1, x.shape[1] + 1)])
+    inputs = [f"x{number}" for number in range(1, x.shape[-1] + 1)]
+    both = sorted({*inputs} & {*names})
+    if both:
+        raise UserError(f"data.target: {params.target}: must be another name, for {path} has an input {both[0]}")
+    features = x if x.ndim > 2 else pd.DataFrame(x, columns=inputs)
     return RawTable(features, pd.DataFrame(targets, columns=names), None, None)
 
 
 def _csv(path: Path) -> pd.DataFrame:
     try:
         head = pd.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False)
-        table = pd.read_csv(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # of fields that would be lost
+            # As a whole, for the type of a column must not depend on where a piece of the file ends.
+            table = pd.read_csv(path, index_col=False, low_memory=False)
     except pd.errors.EmptyDataError:
         raise UserError(f"{path}: empty: must be a table with a line of column names") from None
+    except pd.errors.ParserWarning:
+        raise UserError(f"{path}: rows have more fields than its first line has names: must have as many") from None
     except Exception as error:  # pandas has its own for encodings, quotes and lines of other lengths
         raise UserError(f"{path}: {_reason(error)}: must be a CSV file in UTF-8, with commas") from None
     table.columns = pd.Index(head.iloc[0].tolist())  # pandas renames columns of one name
@@ -90,11 +112,14 @@ def _parquet(path: Path, params: DataParams) -> pd.DataFrame:
     import pyarrow.parquet as parquet  # here, for it takes long to import
 
     try:
-        names = parquet.ParquetFile(path).schema_arrow.names
-        if len(set(names)) == len(names):
-            _expect_columns(names, path, params)
+        schema = parquet.read_schema(path)
+        if len(set(schema.names)) < len(schema.names):
+            return pd.DataFrame(columns=schema.names)  # their names are at fault
+        _expect_columns([name for name in schema.names if not INDEX.fullmatch(name)], path, params)
         wanted = None if params.features == "all" else [*params.features, params.target]
-        return pd.read_parquet(path, columns=wanted)
+        table = read_parquet(path, wanted, [params.target])
+        decimals = [name for name in table if str(schema.field(name).type).startswith("decimal")]
+        return table.astype(dict.fromkeys(decimals, np.float64))
     except UserError:
         raise
     except Exception as error:
@@ -108,11 +133,14 @@ def _expect_columns(names: list[str], path: Path, params: DataParams) -> None:
         for place, name in enumerate(params.features):
             if name not in names:
                 raise UserError(f"data.features.{place}: {name}: {one_of(names, name, f'the columns of {path}: ')}")
+            if name in params.features[:place]:
+                raise UserError(f"data.features.{place}: {name}: must be named once")
             if name == params.target:
                 raise UserError(f"data.features.{place}: {name}: must be another column than the target")
 
 
-def _expect_file(path: Path) -> None:
+def expect_file(path: Path) -> None:
+    """Raises: UserError: there is no such file."""
     if not path.is_file():
         there = sorted(each.name for each in path.parent.glob("*") if each.suffix in SUFFIXES)
         raise UserError(f"data.source: {path}: not found: {one_of(there, path.name, f'the files in {path.parent}/: ')}")

@@ -2,6 +2,7 @@
 and rows of samples, in whichever suits them.
 """
 
+import re
 import zipfile
 from collections.abc import Mapping, Sequence
 from io import BytesIO
@@ -16,7 +17,7 @@ from xarray.backends import ScipyDataStore
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import reading, replacing
 
-MOST_CELLS = 1_000_000  # of rows in a CSV, which a person may want to read; more are kept as Parquet
+MOST_CELLS = 1_000_000  # of rows in a CSV, which a person may want to read; more are kept as Parquet, in float32
 ROWS_SUFFIXES = (".csv", ".parquet", ".npz")
 
 
@@ -93,19 +94,52 @@ def load_npz(path: Path, what: str) -> dict[str, np.ndarray]:
         return dict(np.load(BytesIO(path.read_bytes()), allow_pickle=False))
 
 
+def precision(rows: int, columns: int) -> type:
+    """In which a table of so many numbers is kept: networks compute in float32, a person may want to read float64."""
+    return np.float32 if rows * columns > MOST_CELLS else np.float64
+
+
+def read_parquet(path: Path, columns: Sequence[str] | None = None, exact: Sequence[str] = ()) -> pd.DataFrame:
+    """The columns, all by default; float64 ones of a large table as float32, but for those of `exact`.
+
+    One column after the other, so that memory never holds the table twice.
+    """
+    import pyarrow.parquet as parquet  # here, for it takes long to import
+
+    with parquet.ParquetFile(path, pre_buffer=False) as file:
+        names = list(columns if columns is not None else file.schema_arrow.names)
+        as_type = precision(file.metadata.num_rows, len(names))
+        # pandas keeps names of rows as a column that is none.
+        names = [name for name in names if not re.fullmatch("__index_level_[0-9]+__", name)]
+        found = []
+        for name in names:
+            # `select`, for a column `a` comes with one that is named `a.b`.
+            column = file.read([name]).select([name]).to_pandas(split_blocks=True, self_destruct=True)
+            if column[name].dtype == np.float64 and name not in exact:
+                with np.errstate(over="ignore"):  # what is too large becomes infinite
+                    column = column.astype(as_type)
+            found.append(column.reset_index(drop=True))
+    return pd.concat(found, axis=1)
+
+
 def save_rows(features: pd.DataFrame | np.ndarray, targets: pd.DataFrame, stem: Path) -> Path:
     """One row per sample: its features, then its targets; in place of what was there under the stem."""
     if isinstance(features, np.ndarray):
         path = stem.with_suffix(".npz")
-        save_npz({"features": features, **{name: targets[name].to_numpy() for name in targets}}, path)
+        values = targets.to_numpy()
+        save_npz({"features": features, "targets": values.astype(str) if values.dtype == object else values}, path)
     else:
-        table = pd.concat([features, targets], axis=1, copy=False)
+        table = pd.concat([features, targets], axis=1)
         path = stem.with_suffix(".csv" if table.size <= MOST_CELLS else ".parquet")
         if path.suffix == ".csv":
-            save_table(table, path)
+            singles = [name for name in table if table[name].dtype == np.float32]
+            # In double precision, which is how a CSV is read: 0.1 in single precision is another number.
+            save_table(table.astype(dict.fromkeys(singles, np.float64)), path)
         else:
             with replacing(path) as temporary:
-                table.to_parquet(temporary, index=False, compression=None)
+                # Plain: numbers hardly shrink, and looking for those that come again takes far longer than writing.
+                texts = [name for name in table if table[name].dtype != np.float32]
+                table.to_parquet(temporary, index=False, compression=None, use_dictionary=texts, write_statistics=False)
     for other in ROWS_SUFFIXES:
         if other != path.suffix:
             stem.with_suffix(other).unlink(missing_ok=True)
@@ -124,13 +158,13 @@ def load_rows(stem: Path, targets: list[str], texts: list[str]) -> tuple[pd.Data
     path = rows_path(stem)
     if path.suffix == ".npz":
         arrays = load_npz(path, "arrays of features and targets")
-        with reading(path, f"the arrays features, {', '.join(targets)}"):
-            return arrays.pop("features"), pd.DataFrame({name: arrays[name] for name in targets})
+        with reading(path, "the arrays features and targets"):
+            return arrays["features"], pd.DataFrame(arrays["targets"], columns=targets)
     if path.suffix == ".csv":
         table = load_table(path, targets, texts)
     else:
         with reading(path, "a table"):
-            table = pd.read_parquet(path)
+            table = read_parquet(path, exact=targets)
     return table.drop(columns=targets), table[targets]
 
 

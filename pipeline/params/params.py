@@ -60,6 +60,16 @@ class Params(Section):
         return self.studies[name], studies.cells(self.studies[name], name, self.variants, self.training)
 
 
+# What a key of older files is called now.
+RENAMED = {
+    "data.generator": "data.source",
+    "data.samples": "data.config.n_samples",
+    "data.noise": "data.config.noise",
+    "data.seed": "data.config.random_state",
+    "split.train_samples": "split.train",
+    "split.scale_to": "split.scale.range",
+    "evaluation.learned_accuracy": "evaluation.learned.accuracy",
+}
 SECTIONS = (*Params.model_fields, "defaults")
 
 
@@ -80,6 +90,10 @@ def parse(document: dict[str, Any]) -> Params:
     for name in SECTIONS:
         if name not in document:
             raise UserError(f"{name}: missing from {PARAMS_FILE}: must be there")
+    for path, now in RENAMED.items():
+        section, key = path.split(".")
+        if isinstance(document[section], dict) and key in document[section]:
+            raise UserError(f"{path}: unknown key: must be {now}, as it is called now")
     made: dict[str, Any] = {
         "variants": variants.resolve(document["defaults"], document["variants"]),
         "studies": studies.checked(document["studies"]),

@@ -14,6 +14,7 @@ def main() -> None:
     raw = load_raw()
     parts, origin = split(raw, params.data, params.split)
     described = profile(raw, parts, origin)
+    del raw  # a large table need not be in memory three times
     save_split(parts, origin)
     save_profile(described)
     rows = ", ".join(f"{len(part)} {name}" for name, part in parts.parts.items())

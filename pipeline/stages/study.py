@@ -17,7 +17,7 @@ from pipeline.studies import files as studies
 from pipeline.studies.run import run
 from pipeline.studies.work import Work
 from pipeline.training.progress import cells_bar
-from pipeline.training.trainable import expect_trainable
+from pipeline.training.trainable import expect_rows_of_numbers, expect_trainable
 
 
 def main(name: str) -> None:
@@ -27,6 +27,7 @@ def main(name: str) -> None:
     study, found = params.study(name)
     split, fingerprint = data.load_split(), data.fingerprint()
     rule = rule_for(split.task, params.evaluation.learned)
+    expect_rows_of_numbers(split, params.data.source)
     for cell in found:
         expect_trainable(cell.variant, split.inputs, split.task, cell.path)
     tasks = {

@@ -1,5 +1,6 @@
 """Whether a variant can be trained, known before any is: Keras's objects are made, and draw or step once."""
 
+from pipeline.data.samples import Split
 from pipeline.data.tasks import Task
 from pipeline.foundations.errors import UserError
 from pipeline.models import uniform
@@ -7,6 +8,15 @@ from pipeline.params.variants import VariantParams
 from pipeline.training.compiled.eligible import dense_stack
 
 SMALL = {"hidden_layers": 2, "units": 4}  # enough for every object to be used, and quick whatever the variant's size
+
+
+def expect_rows_of_numbers(split: Split, source: str) -> None:
+    """Raises: UserError: rows are arrays with dimensions of their own, such as pictures."""
+    if len(split.shape) > 1:
+        raise UserError(
+            f"data.source: {source}: rows of shape {split.shape}: must be rows of numbers, [sample, feature], which is "
+            "what described networks take"
+        )
 
 
 def expect_trainable(variant: VariantParams, inputs: int, task: Task, path: str) -> None:

@@ -1,0 +1,84 @@
+"""A million rows of 20 numbers from Parquet: time and peak memory of `generate` and `split`, beside pandas and
+scikit-learn that read, cut and scale the same file in one script. `python3 -m benchmarks.big_table`
+
+The machine may be shared: read the ratio, not the seconds. Memory is of the whole process, the interpreter and all its
+packages included, in sizes of the table as float32 (80 MB).
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import pandas as pd
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).resolve().parent.parent
+ROWS, COLUMNS, TRAIN = 1_000_000, 20, 800_000
+ROUNDS = 5
+FLOAT32_TABLE = ROWS * COLUMNS * 4  # bytes
+DATA = {"source": "tables/big.parquet", "task": "auto", "target": "label"}
+SPLIT = {"train": TRAIN, "scale": {"inputs": "standard"}, "fit_scaler_on": "train"}
+PEER = f"""
+import pandas as pd
+from sklearn.preprocessing import StandardScaler
+table = pd.read_parquet("tables/big.parquet")
+inputs, labels = table.drop(columns="label").to_numpy(), table["label"].to_numpy()
+scaler = StandardScaler().fit(inputs[:{TRAIN}])
+train, test = (scaler.transform(part) for part in (inputs[:{TRAIN}], inputs[{TRAIN}:]))
+"""
+READING = """
+from pipeline.data.split_files import load_split
+load_split()
+"""
+COMMANDS = {
+    "peer": ["-c", PEER],
+    "generate": ["-m", "pipeline.stages.generate"],
+    "split": ["-m", "pipeline.stages.split"],
+    "reading": ["-c", READING],  # as `train` does
+}
+
+
+def lay_out(folder: Path) -> None:
+    """The table, and the repository's params.yaml with it as its data."""
+    draw = np.random.default_rng(1)
+    table = pd.DataFrame(draw.normal(size=(ROWS, COLUMNS)), columns=[f"x{number}" for number in range(1, COLUMNS + 1)])
+    table["label"] = (table["x1"] + draw.normal(size=ROWS) > 0).astype(np.int64)
+    (folder / "tables").mkdir()
+    table.to_parquet(folder / DATA["source"], index=False)
+    params = YAML(typ="safe").load(ROOT / "params.yaml")
+    with (folder / "params.yaml").open("w") as file:
+        YAML(typ="safe").dump({**params, "data": DATA, "split": SPLIT}, file)
+
+
+def run(command: list[str], folder: Path) -> tuple[float, float]:
+    """Seconds of a process, and its peak memory in tables as float32."""
+    began = time.perf_counter()
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen([sys.executable, *command], cwd=folder, env=environment, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(command)[:100]} failed with exit code {process.returncode}")
+    return time.perf_counter() - began, usage.ru_maxrss * 1024 / FLOAT32_TABLE
+
+
+def main() -> None:
+    """Measure all in turn, and print the medians."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        lay_out(folder)
+        rounds = [{name: run(command, folder) for name, command in COMMANDS.items()} for _ in range(ROUNDS)]
+    for name in COMMANDS:
+        seconds, memory = (median(each[name][part] for each in rounds) for part in (0, 1))
+        print(f"{name:10} {seconds:6.2f} s   peak {memory:5.2f} tables as float32")
+    ratio = median((each["generate"][0] + each["split"][0]) / each["peer"][0] for each in rounds)
+    print(f"generate and split: {ratio:.2f} times the peer's time (goal: 3); memory's goal: 6 tables")
+
+
+if __name__ == "__main__":
+    main()
