@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.data.samples import Origin, is_plain
 from pipeline.evaluation.learned import rule_for
 from pipeline.evaluation.ranking import best_replica, median_replica
 from pipeline.foundations.errors import UserError, reported_in_one_line
@@ -23,6 +24,7 @@ from pipeline.foundations.files import replacing
 from pipeline.foundations.tensorflow import keras
 from pipeline.history.files import expect_recipe, load_history, load_recipe, load_weights, weights_path
 from pipeline.models.network import build
+from pipeline.models.preprocessing import input_names
 from pipeline.params.params import Params, read
 
 CHOSEN = {"median": median_replica, "best": best_replica}
@@ -42,8 +44,7 @@ def export(variant: str, replica: str, target: Path, params: Params) -> None:
     score = rule_for(recipe.task, params.evaluation.learned).score
     number = CHOSEN[replica](load_history(variant), score) if replica in CHOSEN else int(replica)
     save_model(replica_model(variant, number), target)
-    columns = ", ".join(each.name for each in recipe.columns)
-    print(f"{target}: replica {number} of {variant}; takes raw rows ({columns}), gives {recipe.task.says()}")
+    print(f"{target}: replica {number} of {variant}; takes {_takes(recipe)}, gives {recipe.task.says()}")
 
 
 def main(variant: str, replica: str, target: Path) -> None:
@@ -55,6 +56,13 @@ def main(variant: str, replica: str, target: Path) -> None:
     params = read()
     expect_recipe(variant, params)
     export(variant, replica, target, params)
+
+
+def _takes(origin: Origin) -> str:
+    if is_plain(origin.columns):
+        return f"raw rows ({', '.join(each.name for each in origin.columns)})"
+    named = (column.says(name) for name, column in zip(input_names(origin), origin.columns, strict=True))
+    return f"raw rows, a map of columns: {', '.join(named)}"
 
 
 def replica_model(variant: str, replica: int) -> keras.Model:

@@ -1,5 +1,6 @@
 """What every data set is here: raw rows with their targets; and rows of numbers, scaled and split for training."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Literal
@@ -61,6 +62,23 @@ class InputColumn(Stored):
     def inputs(self) -> tuple[str, ...]:
         """The names of the inputs that it becomes."""
         return tuple(f"{self.name}={category}" for category in self.categories) or (self.name,)
+
+    def says(self, name: str | None = None) -> str:
+        """What a raw row has in it, in words: "age (number, may be missing)".
+
+        Args:
+            name: what to call it by, where that is not its own name.
+        """
+        kind = {"number": "number", "boolean": "true or false", "category": "text"}[self.kind]
+        return f"{name or self.name} ({kind}{'' if self.fill is None else ', may be missing'})"
+
+
+SINGLE = 1000.0  # the greatest offset at which a number can be scaled in single precision: 4 digits are left of 7
+
+
+def is_plain(columns: Sequence[InputColumn]) -> bool:
+    """Whether raw rows are an array of numbers in single precision, nothing missing."""
+    return all(each.kind == "number" and each.fill is None and abs(each.offset) < SINGLE for each in columns)
 
 
 class TargetScaling(Stored):

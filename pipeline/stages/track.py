@@ -50,8 +50,7 @@ def _source(name: str, variant: VariantParams, params: Params) -> Source:
         },
         images=evaluations.figures(name),
     )
-    inputs = tuple(each.name for each in runs.load_recipe(name).columns)
-    return Source(name, params.trained_with(name), params.judged_by, files, inputs)
+    return Source(name, params.trained_with(name), params.judged_by, files, runs.load_recipe(name).columns)
 
 
 def _content(source: Source, params: TrackingParams) -> VariantPayload:

@@ -3,45 +3,96 @@
 import json
 import os
 import sys
-from collections.abc import Sequence
+import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
-from pipeline.export import replica_models
+from pipeline.data.samples import InputColumn, Origin, is_plain
+from pipeline.data.sources import is_file
+from pipeline.export import replica_models, save_model
 from pipeline.foundations.errors import reported_in_one_line
 from pipeline.foundations.tensorflow import keras
 from pipeline.history.files import load_recipe
+from pipeline.models.preprocessing import input_names, missing_text
 from pipeline.tracking import store  # noqa: F401 -- sets MLflow's environment before MLflow is imported
 
 import mlflow.keras  # isort: skip
+import mlflow.pyfunc  # isort: skip
 from mlflow.models import Model, ModelSignature  # isort: skip
 from mlflow.models.model import MLMODEL_FILE_NAME  # isort: skip
 from mlflow.types import ColSpec, Schema, TensorSpec  # isort: skip
+from mlflow.types.schema import AnyType  # isort: skip
 
 # Named, or MLflow spends 9 s a model on guessing them.
 REQUIREMENTS = [f"{package}=={version(package)}" for package in ("tensorflow", "keras", "numpy")]
+RAW_ROWS = Path(__file__).with_name("raw_rows.py")
 
 
-def package(model: keras.Model, columns: Sequence[str], folder: Path) -> None:
-    """One model, with the signature of what it takes, a table with these columns, and of what it gives.
+def package(model: keras.Model, origin: Origin, folder: Path) -> None:
+    """One model, with the signature of what it takes, a table of raw rows, and of what it gives."""
+    gives = Schema([TensorSpec(np.dtype(np.float32), (-1, *model.output_shape[1:]))])
+    signature = ModelSignature(Schema([_takes(column, origin) for column in origin.columns]), gives)
+    if is_plain(origin.columns):
+        _package_plain(model, signature, folder)
+    else:
+        _package_raw_rows(model, origin, signature, folder)
 
-    `mlflow.keras.save_model` takes no signature with named columns, though the model that it saves takes tables.
-    """
+
+def _package_plain(model: keras.Model, signature: ModelSignature, folder: Path) -> None:
+    """`mlflow.keras.save_model` takes no signature with named columns, though the model that it saves takes tables."""
     mlflow.keras.save_model(model, str(folder), pip_requirements=REQUIREMENTS)
     saved = Model.load(str(folder))
-    saved.signature = ModelSignature(
-        Schema([ColSpec("double", name) for name in columns]),
-        Schema([TensorSpec(np.dtype(np.float32), (-1, *model.output_shape[1:]))]),
-    )
+    saved.signature = signature
     saved.save(str(folder / MLMODEL_FILE_NAME))
+
+
+def _package_raw_rows(model: keras.Model, origin: Origin, signature: ModelSignature, folder: Path) -> None:
+    """MLflow's own code hands a Keras model one array, which is no map of columns. No pickle: its code is a script."""
+    names = zip(input_names(origin), origin.columns, strict=True)
+    columns = [
+        {
+            "name": column.name,
+            "input": name,
+            "kind": column.kind,
+            "optional": column.fill is not None,
+            "missing": missing_text(column),
+        }
+        for name, column in names
+    ]
+    with tempfile.TemporaryDirectory(prefix="model-") as place:
+        path = Path(place) / "model.keras"
+        save_model(model, path)
+        mlflow.pyfunc.save_model(
+            str(folder),
+            python_model=str(RAW_ROWS),
+            artifacts={"model": str(path)},
+            model_config={"columns": columns},
+            signature=signature,
+            pip_requirements=[*REQUIREMENTS, f"pandas=={version('pandas')}"],
+        )
+    saved = Model.load(str(folder))
+    code = saved.flavors["python_function"]  # it holds where on this machine the files were, which nobody needs
+    code["model_code_path"], code["artifacts"]["model"]["uri"] = RAW_ROWS.name, path.name
+    saved.save(str(folder / MLMODEL_FILE_NAME))
+
+
+def _takes(column: InputColumn, origin: Origin) -> ColSpec:
+    """What MLflow is to check of a column. Not where it would spoil or refuse what is right: it takes whole numbers for
+    no doubles, though a file may well have them, and a missing truth value for false."""
+    optional = column.fill is not None
+    if column.kind == "category":
+        return ColSpec("string", column.name, required=not optional)
+    if column.kind == "boolean" and not optional:
+        return ColSpec("boolean", column.name)
+    return ColSpec(AnyType() if is_file(origin.data) else "double", column.name, required=not optional)
 
 
 if __name__ == "__main__":
     with reported_in_one_line():
         for variant, replicas in json.load(sys.stdin).items():
-            columns = [each.name for each in load_recipe(variant).columns]
+            origin = load_recipe(variant)
             for folder, model in zip(replicas, replica_models(variant, list(replicas.values())), strict=True):
-                package(model, columns, Path(folder))
+                package(model, origin, Path(folder))
     os._exit(0)  # TensorFlow takes more than a second to take itself down, and somebody waits

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipeline.data.samples import InputColumn, is_plain
 from pipeline.data.tasks import Task
 from pipeline.diagnosis.causes import LEARNED, NO_CAUSE, outcome_colours
 from pipeline.diagnosis.remedies import helps
@@ -123,14 +124,14 @@ class Source:
     """Of what a variant's content is made: enough to tell whether it is published already.
 
     trained: all parameters of the training by section, the resolved `variant` among them. judged: of the evaluation.
-    inputs: the names of the columns that a model takes.
+    columns: that a model takes.
     """
 
     variant: str
     trained: Mapping[str, Mapping[str, Any]]
     judged: Mapping[str, Mapping[str, Any]]
     files: VariantFiles
-    inputs: tuple[str, ...]
+    columns: tuple[InputColumn, ...]
 
     @cached_property
     def fingerprint(self) -> str:
@@ -159,7 +160,7 @@ def assemble(
         fingerprint=source.fingerprint,
         evaluation_hash=digest({**tracking.model_dump(), **source.judged}, files.judged),
         final=evaluation.final,
-        use=use(evaluation.task, source.inputs),
+        use=use(evaluation.task, source.columns),
         parameters=parameters(source.trained, source.judged),
         description=description(variant, evaluation),
         points=variant_points(evaluation, tracking),
@@ -173,12 +174,15 @@ def assemble(
     )
 
 
-def use(task: Task, inputs: Sequence[str]) -> str:
+def use(task: Task, columns: Sequence[InputColumn]) -> str:
     """What a model takes and gives (Markdown)."""
-    columns = ", ".join(f"`{name}`" for name in inputs)
+    if is_plain(columns):
+        said, how = ", ".join(f"`{column.name}`" for column in columns), "their scaling is the model's first layer"
+    else:
+        said = ", ".join(column.says(f"`{column.name}`") for column in columns)
+        how = "the model itself fills what is missing, encodes and scales"
     return (
-        f"Takes raw rows, a table with the columns {columns}: their scaling is the model's first layer. "
-        f"Gives {task.says()}, float32 [row, {task.outputs}]."
+        f"Takes raw rows, a table with the columns {said}: {how}. Gives {task.says()}, float32 [row, {task.outputs}]."
     )
 
 

@@ -1,0 +1,64 @@
+"""The code of a packaged model whose columns are not all numbers: MLflow takes a copy into the package and runs that.
+
+Between MLflow and a Keras model that takes a map of columns; so it needs these packages and nothing of this project.
+"""
+
+import os
+import warnings
+from typing import Any
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # text can be an input with no other
+
+import keras
+import mlflow
+import numpy as np
+import pandas as pd
+
+ROWS = 10_000  # at a time
+
+
+# MLflow asks for type hints where a signature says it all.
+warnings.filterwarnings("ignore", ".*Add type hints to the `predict` method", UserWarning)
+
+
+class RawRows(mlflow.pyfunc.PythonModel):
+    """A table in; a table of what the model gives out, one row for each."""
+
+    def load_context(self, context: Any) -> None:
+        """Load the model, and what its columns are."""
+        self._model = keras.saving.load_model(context.artifacts["model"])
+        self._columns = context.model_config["columns"]
+
+    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
+        """A column that is not there is missing in every row."""
+        table = pd.DataFrame(model_input)
+        given = {each["input"]: _values(table, each).reshape(-1, 1) for each in self._columns}
+        parts = [
+            keras.ops.convert_to_numpy(
+                self._model({name: column[start : start + ROWS] for name, column in given.items()})
+            )
+            for start in range(0, max(len(table), 1), ROWS)
+        ]
+        return pd.DataFrame(np.concatenate(parts), index=table.index)
+
+
+def _values(table: pd.DataFrame, column: dict[str, Any]) -> np.ndarray:
+    """Text, or numbers with NaN for what is missing, [row].
+
+    Raises:
+        ValueError: something is missing that must be there, or is no number.
+    """
+    name = column["name"]
+    values = table[name].astype(object) if name in table else pd.Series(None, table.index, object)
+    missing = values.isna()
+    if missing.any() and not column["optional"]:
+        raise ValueError(f"column {name}: {missing.sum()} of {len(values)} values are missing: must be there")
+    if column["kind"] == "category":
+        return values.map(str).mask(missing, column["missing"]).to_numpy(object)
+    try:
+        return values.mask(missing, np.nan).to_numpy(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"column {name}: {error}: must be numbers") from None
+
+
+mlflow.models.set_model(RawRows())

@@ -1,0 +1,334 @@
+"""Exported, packaged and served models take raw rows, text and gaps included, and give what training wrote down."""
+
+import json
+import subprocess
+import sys
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import training, variant
+from workspace import Workspace, answers, free_port, wait_until
+
+from pipeline.data.columns import RawTable, checked
+from pipeline.data.samples import Origin, Split, is_plain
+from pipeline.data.split import split
+from pipeline.history.files import save_recipe, save_run
+from pipeline.history.recipe import Recipe
+from pipeline.params.data import DataParams
+from pipeline.params.split import SplitParams
+from pipeline.training.replicas import Trained, train
+from pipeline.training.versions import versions
+
+ROWS, TRAIN = 60, 40
+GENERATOR = np.random.default_rng(3)
+
+
+def nasty() -> pd.DataFrame:
+    """Every kind of column, under names that are hard to bear; Keras calls `[UNK]` what it does not know."""
+    table = pd.DataFrame(
+        {
+            'naïve "col"': GENERATOR.normal(size=ROWS),
+            "income/year": GENERATOR.integers(1, 90, ROWS) * 1000,
+            "income_year": GENERATOR.normal(2000, 5, ROWS),
+            "born": 1e8 + GENERATOR.normal(size=ROWS),
+            "a b": GENERATOR.choice(["[UNK]", "x", "é, ü", ""], ROWS),
+            "output": GENERATOR.choice(["yes", "no"], ROWS),
+            "smoker": GENERATOR.random(ROWS) < 0.5,
+            "member": (GENERATOR.random(ROWS) < 0.5).astype(object),
+            "hidden_01": GENERATOR.normal(size=ROWS),
+        }
+    )
+    table.loc[[1, 50], "hidden_01"] = np.nan
+    table.loc[[2, 51], "a b"] = None
+    table.loc[[3, 52], "member"] = None
+    return table
+
+
+def plain() -> pd.DataFrame:
+    """Numbers alone."""
+    return pd.DataFrame({"x1": GENERATOR.normal(size=ROWS), "x2": GENERATOR.normal(5, 3, ROWS)})
+
+
+def targets(task: str) -> pd.DataFrame:
+    """Of a task that nobody can learn, which is no matter here."""
+    if task == "regression":
+        values = GENERATOR.normal(5000, 700, (ROWS, 2))
+        return pd.DataFrame(values, columns=["price", "rent"])
+    classes = ["no", "yes"] if task == "binary" else ["ant", "bee", "cat"]
+    return pd.DataFrame({"label": np.resize(classes, ROWS)})
+
+
+@dataclass(frozen=True)
+class Made:
+    """A trained variant, and the raw table that it came from."""
+
+    table: pd.DataFrame
+    origin: Origin
+    parts: Split
+    trained: Trained
+
+    def recorded(self, replica: int) -> np.ndarray:
+        """What it predicts for the rows of the table, in order, as they have it: targets are not scaled."""
+        found = self.trained.predictions
+        rows = np.concatenate([found[f"{part}_prediction"].values[replica] for part in self.parts.parts])
+        for place, target in enumerate(self.origin.targets):
+            rows[:, place] = (rows[:, place] - target.offset) / target.factor
+        return rows
+
+    def agree(self, predictions: Any, replica: int = 1, rows: slice = slice(None)) -> None:
+        """Raises: AssertionError: not what training wrote down."""
+        recorded = self.recorded(replica)
+        assert np.ptp(recorded, axis=0).min() > 1e-3  # no constant
+        assert np.shape(predictions) == recorded[rows].shape
+        np.testing.assert_allclose(predictions, recorded[rows], rtol=2e-5, atol=2e-5)
+
+    @property
+    def given(self) -> Any:
+        """The raw rows as the `.keras` file takes them, in plain lists."""
+        from pipeline.models.preprocessing import input_names, missing_text
+
+        if is_plain(self.origin.columns):
+            return self.table.to_numpy().tolist()
+        found = {}
+        for name, column in zip(input_names(self.origin), self.origin.columns, strict=True):
+            values = self.table[column.name].astype(object)
+            missing = missing_text(column) if column.kind == "category" else float("nan")
+            found[name] = [missing if lost else each for each, lost in zip(values, values.isna(), strict=True)]
+        return found
+
+
+def _ran(command: list[str], folder: Path, **more: Any) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, **more)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def make(folder: Path, name: str, table: pd.DataFrame, task: str, validation: int = 0) -> Made:
+    """Train on a table, a few epochs; what training leaves goes to the folder."""
+    known = task != "regression" or None
+    asked = DataParams(source="tables/mine.csv", missing="most_frequent")
+    raw = checked(RawTable(table, targets(task), known, None), asked)
+    scale = {"inputs": "standard", "targets": "standard" if task == "regression" else "none"}
+    cut = {"train": TRAIN, "validation": validation, "scale": scale, "fit_scaler_on": "train"}
+    parts, origin = split(raw, asked, SplitParams.model_validate(cut))
+    params, recipe = training(epochs=4, replicas=2, chunk=2), variant(activation="tanh")
+    trained = train(recipe, name, parts, params)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(folder)
+        save_recipe(name, Recipe(variant=recipe, training=params, versions=versions(), **dict(origin)))
+        save_run(name, trained.history, trained.predictions, trained.weights)
+    return Made(table, origin, parts, trained)
+
+
+TASKS = ("binary", "multiclass", "regression")
+NAMES = (*TASKS, "plain")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the pipeline worked."""
+    return tmp_path_factory.mktemp("raw")
+
+
+@pytest.fixture(scope="module")
+def made(folder: Path) -> dict[str, Made]:
+    """The nasty table for each task, and a plain one."""
+    found = {task: make(folder, task, nasty(), task) for task in TASKS}
+    return {**found, "plain": make(folder, "plain", plain(), "multiclass")}
+
+
+EXPORT = """
+from pathlib import Path; from types import SimpleNamespace as Plain; from pipeline.export import export
+params = Plain(evaluation=Plain(learned=None))
+for suffix in ("", "_again"):
+    for name in sys.argv[1:]:
+        export(name, "1", Path(f"{name}{suffix}.keras"), params)
+"""
+
+
+@pytest.fixture(scope="module")
+def exported(folder: Path, made: dict[str, Made]) -> list[str]:
+    """Replica 1 of each as a `.keras` file, and once more; the lines that are printed."""
+    return _in_project(folder, EXPORT, *made).stdout.splitlines()
+
+
+def _in_project(folder: Path, code: str, *arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
+    root = Path(__file__).resolve().parent.parent
+    return _ran(
+        [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(root)!r})\n{code}", *arguments], folder, **more
+    )
+
+
+# Keras alone: nothing of this project is there, and a warning is an error.
+LOAD = """
+import json, os, sys, warnings
+warnings.simplefilter("error")
+warnings.simplefilter("ignore", DeprecationWarning)
+os.environ.update(KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="-1")
+sys.modules["pipeline"] = None
+import keras, numpy as np
+found = {}
+def array(values):
+    return np.array(values, object if any(isinstance(each, str) for each in values) else np.float64)
+for task, rows in json.load(open("given.json")).items():
+    model = keras.saving.load_model(f"{task}.keras")
+    given = {name: array(values) for name, values in rows.items()} if isinstance(rows, dict) else np.array(rows)
+    columns = {name: each[:, None] for name, each in given.items()} if isinstance(given, dict) else given
+    found[task] = {"called": model(columns).numpy().tolist(), "predicted": model.predict(given, verbose=0).tolist()}
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module")
+def loaded(folder: Path, made: dict[str, Made], exported: list[str]) -> dict[str, Any]:
+    """What the files give for the raw rows where there is nothing but Keras."""
+    (folder / "given.json").write_text(json.dumps({name: each.given for name, each in made.items()}))
+    return json.loads(_ran([sys.executable, "-c", LOAD], folder).stdout)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_exported_model_is_stock_keras_and_takes_raw_rows(
+    folder: Path, made: dict[str, Made], loaded: dict[str, Any], name: str
+) -> None:
+    """Called with columns [row, 1], or handed to `predict` as they are: that makes single precision of them first."""
+    made[name].agree(loaded[name]["called"])
+    assert np.shape(loaded[name]["predicted"]) == np.shape(loaded[name]["called"])
+    assert (folder / f"{name}.keras").read_bytes() == (folder / f"{name}_again.keras").read_bytes()
+
+
+def test_an_export_says_what_the_model_takes_and_gives(exported: list[str]) -> None:
+    """Names as the file has them: without a slash, and no layer's."""
+    takes = (
+        'raw rows, a map of columns: naïve "col" (number), income_year (number), _income_year (number), born (number), '
+        "a b (text, may be missing), _output (text), smoker (true or false), member (true or false, may be missing), "
+        "_hidden_01 (number, may be missing)"
+    )
+    classes = "gives the probabilities of the classes ant, bee, cat"
+    assert exported[:4] == [
+        f"binary.keras: replica 1 of binary; takes {takes}, gives the probability of class yes",
+        f"multiclass.keras: replica 1 of multiclass; takes {takes}, {classes}",
+        f"regression.keras: replica 1 of regression; takes {takes}, gives the predicted price, rent",
+        f"plain.keras: replica 1 of plain; takes raw rows (x1, x2), {classes}",
+    ]
+
+
+def test_a_category_that_training_did_not_know_is_none_or_the_fill(made: dict[str, Made]) -> None:
+    """As one that is missing where there may be such, and zeros where not."""
+    from pipeline.foundations.tensorflow import keras
+    from pipeline.models.preprocessing import raw_inputs
+
+    source, encoded = raw_inputs(made["binary"].origin)
+    model = keras.Model(source, encoded)
+    columns = {name: np.array(values, object)[:2, None] for name, values in made["binary"].given.items()}
+    columns |= dict.fromkeys(("a b", "_output"), np.full((2, 1), "new", object))
+    row = dict(zip(made["binary"].origin.inputs, model(columns)[0].numpy(), strict=True))
+    (column,) = (each for each in made["binary"].origin.columns if each.name == "a b")
+    assert [row[f"a b={category}"] for category in column.categories] == [
+        float(category == column.fill) for category in column.categories
+    ]
+    assert row["output=no"] == row["output=yes"] == 0
+
+
+# MLflow
+
+
+PACKAGE = "import runpy; runpy.run_module('pipeline.tracking.package_models', run_name='__main__')"
+
+
+@pytest.fixture(scope="module")
+def packages(folder: Path, made: dict[str, Made]) -> dict[str, Path]:
+    """Replica 1 of each, packaged as publishing does it."""
+    found = {name: folder / "packages" / name for name in made}
+    _in_project(folder, PACKAGE, input=json.dumps({name: {str(path): 1} for name, path in found.items()}))
+    return found
+
+
+PREDICT = """
+import os, sys, warnings
+os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="-1")
+sys.modules["pipeline"] = None
+import mlflow.pyfunc, pandas as pd
+warnings.simplefilter("error")
+warnings.simplefilter("ignore", DeprecationWarning)
+for name in sys.argv[1:]:
+    model = mlflow.pyfunc.load_model(f"packages/{name}")
+    model.predict(pd.read_pickle(f"{name}.table")).to_pickle(f"{name}.predicted")
+"""
+
+
+@pytest.fixture(scope="module")
+def predicted(folder: Path, made: dict[str, Made], packages: dict[str, Path]) -> dict[str, pd.DataFrame]:
+    """What MLflow makes of the raw tables, whose index starts at 100."""
+    for name, each in made.items():
+        each.table.set_index(pd.RangeIndex(100, 100 + ROWS)).to_pickle(folder / f"{name}.table")
+    _ran([sys.executable, "-c", PREDICT, *made], folder)
+    return {name: pd.read_pickle(folder / f"{name}.predicted") for name in made}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_packaged_model_takes_a_table(made: dict[str, Made], predicted: dict[str, pd.DataFrame], name: str) -> None:
+    """As pandas has it, whole numbers, truth values and gaps included; the index stays."""
+    assert predicted[name].index.equals(pd.RangeIndex(100, 100 + ROWS))
+    made[name].agree(predicted[name].to_numpy())
+
+
+def test_a_package_holds_no_pickle_and_says_what_it_takes(packages: dict[str, Path]) -> None:
+    import mlflow.models
+
+    for name, folder in packages.items():
+        suffixes = {path.suffix for path in folder.rglob("*") if path.is_file()}
+        assert suffixes <= {"", ".keras", ".py", ".txt", ".yaml", ".yml", ".json"}, name
+    signature = mlflow.models.get_model_info(str(packages["regression"])).signature
+    takes = {each["name"]: (each["type"], each["required"]) for each in signature.inputs.to_dict()}
+    assert takes == {
+        'naïve "col"': ("any", True),
+        "income/year": ("any", True),
+        "income_year": ("any", True),
+        "born": ("any", True),
+        "a b": ("string", False),
+        "output": ("string", True),
+        "smoker": ("boolean", True),
+        "member": ("any", False),
+        "hidden_01": ("any", False),
+    }
+    assert signature.outputs.inputs[0].shape == (-1, 2)
+    assert "/tmp" not in (packages["regression"] / "MLmodel").read_text()
+
+
+@pytest.mark.slow
+def test_a_package_is_served(folder: Path, made: dict[str, Made], packages: dict[str, Path]) -> None:
+    """By MLflow's own server, JSON in every form that it takes; what is missing is null, or not there at all."""
+    each, port = made["regression"], free_port()
+    address = f"http://127.0.0.1:{port}"
+    package = str(packages["regression"])
+    command = ["mlflow", "models", "serve", "--env-manager", "local", "--model-uri", package, "--port", str(port)]
+    with Workspace(folder).running(*command) as server:
+        wait_until(lambda: answers(f"{address}/ping") or server.poll() is not None, every=0.5)
+        table = each.table.astype(object).where(each.table.notna(), None)
+        rows = table.to_dict("records")
+        for body in (
+            {"dataframe_split": table.to_dict("split", index=False)},
+            {"dataframe_records": rows},
+            {"dataframe_records": [_without_gaps(row) for row in rows]},
+            {"inputs": table.to_dict("list")},
+        ):
+            each.agree(posted(address, body))
+        each.agree(posted(address, {"dataframe_records": rows[1:2]}), rows=slice(1, 2))
+        each.agree(posted(address, {"dataframe_records": [_without_gaps(rows[2])]}), rows=slice(2, 3))
+
+
+def _without_gaps(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if value is not None}
+
+
+def posted(address: str, body: Any) -> np.ndarray:
+    """What the server says, [row, output]."""
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(f"{address}/invocations", json.dumps(body).encode(), headers)
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return pd.DataFrame(json.load(answer)["predictions"]).to_numpy()
