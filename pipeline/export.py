@@ -54,6 +54,7 @@ def main(variant: str, replica: str, target: Path) -> None:
         UserError: there is no such variant, or it was trained with other parameters; and as `export`.
     """
     params = read()
+    params.variant(variant)  # which names the nearest where there is no such one
     expect_recipe(variant, params)
     export(variant, replica, target, params)
 

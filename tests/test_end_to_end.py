@@ -53,7 +53,7 @@ def assert_whole(runs: dict[str, Logged]) -> None:
     for run in runs.values():
         assert run.status == "FINISHED"
         assert run.tags["pipeline.complete"] == "true"
-        assert run.tags["pipeline.judgement"]
+        assert run.tags["pipeline.evaluation_hash"]
         assert set(run.children) == {f"replica {number:03d}" for number in range(REPLICAS)}
         assert len(run.models) == 2
         assert sorted(run.datasets) == ["test", "train"]
@@ -77,7 +77,7 @@ def current(runs: dict[str, Logged]) -> dict[str, str]:
     return {run.variant: run.params["hidden_layers"] for run in runs.values() if "pipeline.current" in run.tags}
 
 
-def assert_judged(runs: dict[str, Logged], threshold: float) -> None:
+def assert_evaluated(runs: dict[str, Logged], threshold: float) -> None:
     """Every run says what the threshold makes of its replicas."""
     for run in runs.values():
         learned = [child.metrics["test_accuracy"] > threshold for child in run.children.values()]
@@ -97,7 +97,7 @@ def test_repro_publishes_a_run_for_each_variant_and_replica(finished: Workspace)
     assert set(variants(runs)) == VARIANTS
     assert len(runs) == len(VARIANTS)
     assert_whole(runs)
-    assert_judged(runs, 0.75)
+    assert_evaluated(runs, 0.75)
     manifest = finished.json("mlruns/manifest.json")
     with finished.client() as client:
         for run_id, run in runs.items():
@@ -109,7 +109,7 @@ def test_repro_publishes_a_run_for_each_variant_and_replica(finished: Workspace)
             assert run.params["training.epochs"] == str(EPOCHS)
             assert manifest[run.variant] == {
                 "fingerprint": run.fingerprint,
-                "judgement": run.tags["pipeline.judgement"],
+                "evaluation_hash": run.tags["pipeline.evaluation_hash"],
             }
             for folder, pattern in (("figures", "*.png"), ("tables", "*.csv")):
                 kept = {path.name for path in (finished.folder / "evaluations" / run.variant).glob(pattern)}
@@ -135,23 +135,24 @@ def test_metrics_files_keep_their_contract(finished: Workspace, variant: str) ->
 def test_published_models_predict_what_was_recorded(finished: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """The Keras models in MLflow are the median and the best replica: of raw points, not scaled ones, they predict what
     training wrote down of the test set."""
-    from pipeline.data.raw_files import load_points
+    from pipeline.data.files import load_points
+    from pipeline.evaluation.ranking import best_replica, median_replica
     from pipeline.foundations.tensorflow import keras  # noqa: F401 -- before MLflow imports Keras, which is set up here
     from pipeline.history.files import load_history, load_predictions
-    from pipeline.history.record import best_replica, median_replica
 
     import mlflow.keras  # isort: skip
 
     monkeypatch.chdir(finished.folder)
-    test = load_points().inputs[SMALL["split.train_samples"] :].astype(np.float32)
+    test = load_points().samples.inputs[SMALL["split.train_samples"] :].astype(np.float32)
     with finished.client() as client:
         for run in finished.runs().values():
-            history, predictions = load_history(run.variant), load_predictions(run.variant).test_probability.values
+            history, predictions = load_history(run.variant), load_predictions(run.variant).test_prediction.values
             places = {model.name: model.artifact_location for model in map(client.get_logged_model, run.models)}
-            for name, replica in (("median", median_replica(history)), ("best", best_replica(history))):
+            for name, chosen in (("median", median_replica), ("best", best_replica)):
+                replica = chosen(history, "accuracy")
                 model = mlflow.keras.load_model(places[f"{run.variant}_{name}"])
                 assert np.ptp(predictions[replica]) > 1e-3  # no constant
-                np.testing.assert_allclose(model.predict(test, verbose=0).ravel(), predictions[replica], atol=1e-5)
+                np.testing.assert_allclose(model.predict(test, verbose=0), predictions[replica], atol=1e-5)
 
 
 # What runs again, and what does not
@@ -199,25 +200,25 @@ def test_edited_variant_runs_alone_and_its_revert_trains_nothing(workspace: Work
     assert sorted(run.name for run in workspace.runs().values()) == ["small", "small · hidden_layers=3", "tanh_1"]
 
 
-def test_moved_threshold_judges_anew(workspace: Workspace) -> None:
-    """Another threshold trains nothing, and its judgement is in runs of its own; moved back, the first are current."""
+def test_moved_threshold_evaluates_anew(workspace: Workspace) -> None:
+    """Another threshold trains nothing, and its evaluation is in runs of its own; moved back, the first are current."""
     before = workspace.runs()
-    workspace.edit({"evaluation.learned_accuracy": 0.45})
+    workspace.edit({"evaluation.learned.accuracy": 0.45})
     assert workspace.repro().executed == {"evaluate@small", "evaluate@tanh_1", "compare", "track"}
     both = workspace.runs()
     moved = {run_id: run for run_id, run in both.items() if run_id not in before}
     assert variants(moved) == variants(before)
     assert current(both) == current(moved) == {"small": "2", "tanh_1": "1"}
     assert_whole(moved)
-    assert_judged(moved, 0.45)
+    assert_evaluated(moved, 0.45)
     assert any(run.metrics["learned_rate"] > 0 for run in moved.values())
 
-    workspace.edit({"evaluation.learned_accuracy": 0.75})
+    workspace.edit({"evaluation.learned.accuracy": 0.75})
     assert workspace.repro().executed == {"track"}
     after = workspace.runs()
     assert {run_id: run for run_id, run in after.items() if run_id in before} == before
     assert set(after) == set(both)
-    assert_judged(before, 0.75)
+    assert_evaluated(before, 0.75)
 
 
 def test_added_variant_runs_alone_and_leaves_no_ghost(workspace: Workspace) -> None:
@@ -315,19 +316,19 @@ def test_what_is_stale_is_not_exported(workspace: Workspace, edit: dict, variant
     assert not (workspace.folder / "best.keras").exists()
 
 
-# A file of each room, and the stages that are stale once it is another.
+# A file of each package, and the stages that are stale once it is another.
 ALL_OF = {stage: {f"{stage}@small", f"{stage}@tanh_1"} for stage in ("train", "evaluate")}
-JUDGED = {*ALL_OF["evaluate"], "compare", "track"}
+EVALUATED = {*ALL_OF["evaluate"], "compare", "track"}
 STALE: dict[str, set[str]] = {
     "pipeline/data/sources.py": {"generate", "track"},
     "pipeline/data/split.py": {"split", "track"},
-    "pipeline/history/record.py": ALL_OF["train"] | JUDGED,
+    "pipeline/history/record.py": ALL_OF["train"] | EVALUATED,
     "pipeline/models/network.py": ALL_OF["train"] | {"track"},
     "pipeline/training/stacked/engine.py": ALL_OF["train"],
     "pipeline/training/compiled/passes.py": ALL_OF["train"],
-    "pipeline/diagnosis/remedies.py": JUDGED,
-    "pipeline/evaluation/intervals.py": JUDGED,
-    "pipeline/report/figures/accuracy.py": ALL_OF["evaluate"] | {"compare"},
+    "pipeline/diagnosis/remedies.py": EVALUATED,
+    "pipeline/evaluation/intervals.py": EVALUATED,
+    "pipeline/report/figures/scores.py": ALL_OF["evaluate"] | {"compare"},
     "pipeline/report/pages/page.html": {"compare"},
     "pipeline/tracking/views.py": {"track"},
     "pipeline/export.py": {"track"},
@@ -338,7 +339,7 @@ STALE: dict[str, set[str]] = {
 }
 
 
-def test_a_file_of_each_room_makes_just_its_stages_stale(workspace: Workspace) -> None:
+def test_a_file_of_each_package_makes_just_its_stages_stale(workspace: Workspace) -> None:
     """By what DVC itself says of each, one after the other."""
     for name, stages in STALE.items():
         path = workspace.folder / name
@@ -495,15 +496,15 @@ def test_killed_publishing_is_done_anew(workspace: Workspace) -> None:
     assert {(run_id,) for run_id in runs} >= complete
 
 
-def test_killed_judgement_leaves_no_mixture(workspace: Workspace) -> None:
-    """A new judgement is killed half-way and then taken back: the runs say what the files say, and nothing of both."""
+def test_killed_publishing_of_another_evaluation_leaves_no_mixture(workspace: Workspace) -> None:
+    """Killed half-way and then taken back: the runs say what the files say, and nothing of both evaluations."""
     before = workspace.runs()
-    workspace.edit({"evaluation.learned_accuracy": 0.0})
+    workspace.edit({"evaluation.learned.accuracy": 0.0})
     workspace.run(*stage("evaluate", "small"))
     workspace.kill_when(lambda: bool(workspace.rows("SELECT 1 FROM tags WHERE value = 'learned'")), *TRACK)
     assert workspace.runs() != before
 
-    workspace.edit({"evaluation.learned_accuracy": 0.75})
+    workspace.edit({"evaluation.learned.accuracy": 0.75})
     workspace.repro()
     assert workspace.runs() == before
 
@@ -524,6 +525,25 @@ def test_killed_training_is_done_anew(workspace: Workspace) -> None:
 
 
 # Mistakes
+
+
+def without_layer_table(workspace: Workspace) -> None:
+    """The history of `small` as earlier versions wrote it."""
+    from pipeline.foundations.formats import save_arrays  # here, as all that is the pipeline's
+    from pipeline.history.files import load_history
+    from pipeline.history.record import LAYER_TABLE
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(workspace.folder)
+        save_arrays(load_history("small").drop_vars(LAYER_TABLE), Path("runs/small/history.nc"))
+
+
+def without_task(workspace: Workspace) -> None:
+    """The recipe of `small` as earlier versions wrote it."""
+    recipe = workspace.json("runs/small/recipe.json")
+    del recipe["task"]
+    (workspace.folder / "runs/small/recipe.json").write_text(json.dumps(recipe))
+
 
 MISTAKES: dict[str, tuple[Callable[[Workspace], None], list[str], str]] = {
     "unknown section": (lambda it: it.edit({"trainings": {}}), stage("evaluate", "small"), "trainings: "),
@@ -559,6 +579,17 @@ MISTAKES: dict[str, tuple[Callable[[Workspace], None], list[str], str]] = {
         lambda it: it.truncate("runs/small/history.nc"),
         stage("evaluate", "small"),
         "runs/small/history.nc: ",
+    ),
+    "history of an earlier version": (
+        without_layer_table,
+        stage("evaluate", "small"),
+        "runs/small/history.nc: no variable path: must have it; `dvc repro` makes it anew",
+    ),
+    "recipe of an earlier version": (
+        without_task,
+        stage("evaluate", "small"),
+        "runs/small/recipe.json: damaged (1 validation error for Recipe): must be a recipe as `train` writes it; "
+        "`dvc repro` makes it anew",
     ),
     "truncated table": (
         lambda it: it.truncate("evaluations/small/replicas.csv"),

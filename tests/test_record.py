@@ -105,6 +105,15 @@ def test_a_history_without_probes_is_loaded_and_diagnosed() -> None:
     assert pipeline.diagnose(pipeline.read_history(runs.history_path("v")), learned=0.75).equals(table)
 
 
+def test_a_score_that_was_not_recorded_is_left_out() -> None:
+    made = few(history([[0.5, 0.9], [0.5, 0.5]]))
+    without = made.drop_vars([name for name in made if str(name).endswith("balanced_accuracy")])
+    table, known = (replicas.evaluate(each, accuracy_above(), THRESHOLDS) for each in (without, made))
+    left_out = ["train_balanced_accuracy", "test_balanced_accuracy"]
+    assert table.equals(known.drop(columns=left_out))
+    assert evaluated(without).metrics == evaluated(made).metrics
+
+
 def test_layers_that_no_table_of_kinds_holds_are_diagnosed() -> None:
     """Unequal, not dense, one of them frozen, one without an activation, one with a path around it."""
     made = mixed()

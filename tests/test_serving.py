@@ -28,15 +28,16 @@ print(json.dumps(model.predict(pd.DataFrame(json.load(sys.stdin))).to_numpy().ra
 @pytest.fixture(scope="module")
 def recorded(pair: Workspace) -> tuple[pd.DataFrame, np.ndarray]:
     """The raw test points, and the best replica's predictions for them, as training wrote them down."""
-    from pipeline.data.raw_files import POINTS
+    from pipeline.data.files import POINTS
+    from pipeline.evaluation.ranking import best_replica, final_scores
     from pipeline.history.files import load_history, load_predictions
-    from pipeline.history.record import best_replica, final_test_accuracy
 
     with pytest.MonkeyPatch.context() as patched:
         patched.chdir(pair.folder)
         histories = {variant: load_history(variant) for variant in pair.recipes}
-        variant = max(histories, key=lambda name: final_test_accuracy(histories[name]).max())
-        predictions = load_predictions(variant).test_probability.values[best_replica(histories[variant])]
+        variant = max(histories, key=lambda name: final_scores(histories[name], "accuracy").max())
+        best = best_replica(histories[variant], "accuracy")
+        predictions = load_predictions(variant).test_prediction.values[best, :, 0]
         assert np.ptp(predictions) > 1e-3  # no constant
         return pd.read_csv(POINTS).iloc[SMALL["split.train_samples"] :], predictions
 

@@ -15,11 +15,12 @@ COURSE = ("epochs_to_learn", "diverged", "living_at_start", "living_at_end")
 
 
 def curves(history: xr.Dataset, rule: Rule) -> dict[str, xr.DataArray]:
-    """All scores and losses, [replica, epoch], by names such as `train_accuracy`: the score that decides comes first,
-    the losses last."""
-    scores = dict.fromkeys((rule.score, *record.task_of(history).of_kind.scores))
+    """All scores and losses that there are, [replica, epoch], by names such as `train_accuracy`: the score that decides
+    comes first, the losses last."""
     parts = record.parts_of(history)
-    found = {f"{part}_{score}": score_curve(history, score, part) for score in scores for part in parts}
+    found = {f"{part}_{rule.score}": score_curve(history, rule.score, part) for part in parts}
+    names = [f"{part}_{score}" for score in record.task_of(history).of_kind.scores for part in parts]
+    found |= {name: history[name] for name in names if name in history}
     return found | {f"{part}_loss": history[f"{part}_loss"] for part in parts}
 
 
