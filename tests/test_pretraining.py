@@ -24,6 +24,7 @@ from pipeline.training.replicas import Trained, train
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}
 SMOOTH = {"activation": "tanh", "kernel_initializer": "glorot_uniform"}
 WHOLE = {"activation": "PReLU", "batch_normalization": True, "residual": True, "kernel_initializer": "glorot_uniform"}
+L2 = {"class_name": "L2", "config": {"l2": 0.1}}
 DECAYING = {"class_name": "AdamW", "config": {"learning_rate": 0.02, "weight_decay": 0.1}}
 
 
@@ -58,7 +59,9 @@ def oracle(made: VariantParams, circles: Split, replicas: range) -> tuple[dict[s
         code = network.model.get_layer(f"{part}_activation").output
         signal = network.model.get_layer(f"{part}_sum").output if made.residual and layer > 1 else code
         below = network.model.get_layer(part).input
-        head = keras.layers.Dense(below.shape[-1]) if decode else keras.layers.Dense(1, "sigmoid")
+        penalty = network.model.get_layer(part).kernel_regularizer
+        outputs, last = (below.shape[-1], "linear") if decode else (1, "sigmoid")
+        head = keras.layers.Dense(outputs, last, kernel_regularizer=penalty)
         model = keras.Model(network.model.input, head(code if decode else signal))
         for each in network.model.layers:
             each.trainable = each.name in (part, f"{part}_activation", f"{part}_normalisation")
@@ -78,17 +81,22 @@ def oracle(made: VariantParams, circles: Split, replicas: range) -> tuple[dict[s
                 variable.assign(value)
             targets = np.asarray(lower(inputs)) if decode else labels
             shuffles = Shuffles(7, [replica], len(inputs), f"shuffle, pre-training of layer {layer}")
-            found = [model.evaluate(inputs, targets, batch_size=100, verbose=0)]
+            found = [loss_alone(model, inputs, targets)]
             for order in shuffles.next_epochs(made.pretraining_epochs)[:, 0]:
                 for first in range(0, len(order), 16):
                     rows = order[first : first + 16]
                     model.train_on_batch(inputs[rows], targets[rows])
-                found.append(model.evaluate(inputs, targets, batch_size=100, verbose=0))
+                found.append(loss_alone(model, inputs, targets))
             losses_of_layer.append(found)
             for variable in network.model.variables:
                 stacks[variable.path][row] = np.asarray(variable)
         losses.append(losses_of_layer)
     return stacks, np.array(losses).transpose(1, 0, 2)
+
+
+def loss_alone(model: keras.Model, inputs: np.ndarray, targets: np.ndarray) -> float:
+    """Without what the kernels add to it."""
+    return model.evaluate(inputs, targets, batch_size=100, verbose=0) - sum(float(each) for each in model.losses)
 
 
 @pytest.mark.slow
@@ -99,8 +107,13 @@ def oracle(made: VariantParams, circles: Split, replicas: range) -> tuple[dict[s
         pytest.param(recipe("autoencoder", optimizer=DECAYING), marks=pytest.mark.slow),
         pytest.param(recipe("layer_wise", **WHOLE), marks=pytest.mark.slow),
         pytest.param(recipe("autoencoder", **WHOLE, hidden_layers=2), marks=pytest.mark.slow),
+        pytest.param(recipe("layer_wise", units=[4, 2, 2], kernel_regularizer=L2), marks=pytest.mark.slow),
+        pytest.param(recipe("autoencoder", units=[4, 2, 4], kernel_regularizer=L2), marks=pytest.mark.slow),
     ],
-    ids=["layer_wise", "autoencoder, AdamW", "layer_wise, all", "autoencoder, all"],
+    ids=[
+        *("layer_wise", "autoencoder, AdamW", "layer_wise, all", "autoencoder, all"),
+        *("layer_wise, widths", "autoencoder, widths"),
+    ],
 )
 def test_each_layer_is_trained_as_by_keras_itself(made: VariantParams, circles: Split) -> None:
     result = pretrained(circles, made)

@@ -97,8 +97,6 @@ def regularizer(
         UserError: unknown class, or an argument with which some kernel has no finite penalty.
     """
     if spec.class_name == NONE:
-        if spec.config:
-            raise UserError(f"{path}.config: {brief(spec.config)}: must be left out where there is no regularizer")
         return None
     classes = _classes(keras.regularizers, keras.regularizers.Regularizer)
     made = _made(classes, spec, path, "regularizer", [*classes, NONE])

@@ -246,6 +246,8 @@ def _copy(initializer: keras.initializers.Initializer) -> keras.initializers.Ini
 
 def _refuse(activation: keras.layers.Layer, variant: VariantParams, path: str) -> None:
     kind = type(activation).__name__
+    # Such as dropout. Keras counts its draws in a variable of whole numbers, one for the layer; each replica would need
+    # a count and a seed of its own, of which no draw depends on the replicas beside it.
     if any("seed" in variable.name for variable in activation.variables):
         raise UserError(f"{path}: {kind}: draws random numbers in training, which the engine cannot replicate yet")
     if activation.non_trainable_variables:

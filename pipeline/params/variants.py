@@ -93,6 +93,13 @@ class VariantParams(Section):
             raise ValueError("must be false where hidden layers differ in width: what is added must be as wide")
         return residual
 
+    @field_validator("kernel_regularizer")
+    @classmethod
+    def _nothing_of_none(cls, regularizer: KerasObject) -> KerasObject:
+        if regularizer.class_name == NONE and regularizer.config:
+            raise ValueError(f"{NONE}, with config {brief(regularizer.config)}: must have a class_name, or no config")
+        return regularizer
+
     @model_validator(mode="after")
     def _fits(self) -> "VariantParams":
         weights = sum((inputs + 1) * units for inputs, units in pairwise(self.widths))

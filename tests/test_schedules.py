@@ -1,0 +1,176 @@
+"""Learning rates that follow the steps: Keras's schedules, for all replicas of a stack at once."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import RECIPE, training, variant
+from oracles import assert_close, keras_steps
+
+from examples import BINARY
+from pipeline.data.samples import Split
+from pipeline.diagnosis import causes
+from pipeline.foundations.errors import UserError
+from pipeline.foundations.seeds import Shuffles
+from pipeline.foundations.tensorflow import keras
+from pipeline.models import initial_weights, keras_objects
+from pipeline.models.network import build
+from pipeline.params.variants import KerasObject, VariantParams, resolve, shown
+from pipeline.tracking.payload import flattened
+from pipeline.training.compiled.eligible import dense_stack
+from pipeline.training.replicas import train
+from pipeline.training.stacked import objectives
+from pipeline.training.stacked.engine import Engine
+from pipeline.training.stacked.forward import Forward
+from pipeline.training.trainable import expect_trainable
+
+
+def named(class_name: str, **config: Any) -> dict[str, Any]:
+    return {"class_name": class_name, "config": config}
+
+
+# An epoch is of four steps; each of these changes the rate much within two epochs.
+SCHEDULES = (
+    named("ExponentialDecay", initial_learning_rate=0.2, decay_steps=2, decay_rate=0.5, staircase=True),
+    named("PiecewiseConstantDecay", boundaries=[1, 5], values=[0.2, 0.05, 0.1]),
+    named("PolynomialDecay", initial_learning_rate=0.2, decay_steps=6, power=2.0),
+    named("InverseTimeDecay", initial_learning_rate=0.2, decay_steps=1, decay_rate=0.5),
+    named("CosineDecay", initial_learning_rate=0.01, decay_steps=6, warmup_target=0.2, warmup_steps=2),
+    named("CosineDecayRestarts", initial_learning_rate=0.2, first_decay_steps=3),
+)
+
+
+def scheduled(schedule: dict[str, Any], name: str = "SGD", **config: Any) -> VariantParams:
+    optimizer = named(name, learning_rate=schedule, **config)
+    return variant(activation="tanh", kernel_initializer="glorot_uniform", optimizer=optimizer)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "name", "config"),
+    [
+        *((schedule, "SGD", {"momentum": 0.9}) for schedule in SCHEDULES),
+        (named("ExponentialDecay", initial_learning_rate=0.05, decay_steps=2, decay_rate=0.5), "AdamW", {}),
+    ],
+    ids=lambda each: each["class_name"] if isinstance(each, dict) and each.get("class_name") else "",
+)
+def test_two_epochs_are_the_same_steps_by_keras_itself(schedule: dict, name: str, config: dict, circles: Split) -> None:
+    recipe = scheduled(schedule, name, **config)
+    network = build(recipe, 2, BINARY, "v")
+    orders = Shuffles(7, [0, 1], len(circles.train)).next_epochs(2)
+    rate = getattr(keras.optimizers.schedules, schedule["class_name"])(**schedule["config"])
+    optimizer = getattr(keras.optimizers, name)(learning_rate=rate, **config)
+    start = initial_weights.draw(network, 7, [0, 1])
+    ours = train(recipe, "v", circles, training(epochs=2, replicas=2, chunk=2))
+    assert_close(ours.weights, keras_steps(network, start, optimizer, circles, *orders))
+
+
+def test_each_chunk_begins_with_the_schedule(circles: Split) -> None:
+    recipe = scheduled(SCHEDULES[0])
+    together, apart = (train(recipe, "v", circles, training(epochs=2, chunk=chunk)).weights for chunk in (4, 2))
+    assert_close(together, apart)
+    network = build(recipe, 2, BINARY, "v")
+    optimizer, clipping = keras_objects.optimizer(recipe.optimizer, "optimizer")
+    start = initial_weights.draw(network, 7, [0, 1])
+    objective = objectives.of_task(circles.task, circles.train)
+    order = Shuffles(7, [0, 1], len(circles.train)).next_epochs(1)[0]
+    engine = Engine(Forward(network), optimizer, clipping, objective, start, batch_size=16)
+    runs = []
+    for _ in range(2):
+        engine.train_epoch(order, record=False)
+        assert int(optimizer.iterations) == 4
+        runs.append(engine.stacks(engine.state))
+        engine.restart(start, objective)
+        assert int(optimizer.iterations) == 0
+    assert all((runs[0][path] == stack).all() for path, stack in runs[1].items())
+
+
+def test_each_layer_of_a_pre_training_begins_with_the_schedule(circles: Split) -> None:
+    """At a rate of 0 from the second step on, a layer moves as far in two epochs as in one."""
+    once = named("PiecewiseConstantDecay", boundaries=[0], values=[0.5, 0.0])
+    recipe = scheduled(once, momentum=0.0).model_copy(update={"pretraining": "layer_wise", "hidden_layers": 3})
+    ran = [
+        train(recipe.model_copy(update={"pretraining_epochs": epochs}), "v", circles, training(epochs=0)).weights
+        for epochs in (1, 2)
+    ]
+    start = initial_weights.draw(build(recipe, 2, BINARY, "v"), 7, range(4))
+    for path in ("hidden_01/kernel", "hidden_02/kernel", "hidden_03/kernel"):
+        assert (ran[0][path] != start[path]).any()
+        np.testing.assert_array_equal(ran[0][path], ran[1][path])
+
+
+DECAY = {"initial_learning_rate": 0.1, "decay_steps": 2, "decay_rate": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("schedule", "line"),
+    [
+        (
+            named("ExponentialDcay", **DECAY),
+            ": ExponentialDcay: not a Keras learning-rate schedule: must be one, such as ExponentialDecay",
+        ),
+        (
+            named("ExponentialDecay", rate=1),
+            ".config: {'rate': 1}: must be arguments of Keras's learning-rate schedule",
+        ),
+        (named("ExponentialDecay"), ": ExponentialDecay: must serve as learning-rate schedule"),
+        (named("ExponentialDecay", **DECAY | {"decay_rate": "a"}), ".config: {'initial_learning_rate': 0.1, "),
+        (named("ExponentialDecay", **DECAY | {"decay_steps": 0}), ".config: {'initial_learning_rate': 0.1, "),
+        (
+            named("InverseTimeDecay", initial_learning_rate=0.1, decay_steps=1, decay_rate=-1.0),
+            ": InverseTimeDecay(initial_learning_rate=0.1, decay_steps=1, decay_rate=-1.0): must give a finite rate at",
+        ),
+        (
+            named("PiecewiseConstantDecay", boundaries=[1], values=[1.0]),
+            ".config: {'boundaries': [1], 'values': [1.0]}",
+        ),
+        (named("LearningRateSchedule"), ": LearningRateSchedule: not a Keras learning-rate schedule"),
+        ({"config": DECAY}, ".class_name: missing: must be given"),
+        ({}, ".class_name: missing: must be given"),
+        ({"class_name": "ExponentialDecay", "config": DECAY, "a": 1}, ".a: unknown key"),
+    ],
+    ids=str,
+)
+def test_what_cannot_serve_is_refused_in_one_line(schedule: dict, line: str) -> None:
+    with pytest.raises(UserError) as caught:
+        expect_trainable(scheduled(schedule), 2, BINARY, "studies.s.cells.c")
+    assert str(caught.value).startswith(f"studies.s.cells.c.optimizer.config.learning_rate{line}")
+    assert "\n" not in str(caught.value)
+
+
+def test_another_fault_beside_a_schedule_names_no_object() -> None:
+    with pytest.raises(UserError, match=r"^o.config: {'learning_rate': {'class_name': 'ExponentialDecay'") as caught:
+        keras_objects.optimizer(KerasObject(class_name="SGD", config={"learning_rate": SCHEDULES[0], "speed": 1}), "o")
+    assert " object at " not in str(caught.value)
+
+
+def test_it_takes_the_place_of_a_number_and_gives_it_back() -> None:
+    schedule = named("ExponentialDecay", **DECAY)
+    own = {"optimizer": {"config": {"learning_rate": schedule}}}
+    made = resolve(RECIPE, {"v": own})["v"]
+    assert made.optimizer.config == {"learning_rate": schedule, "momentum": 0.9}
+    merged = resolve(made.model_dump(mode="json"), {"v": {"optimizer": {"config": {"learning_rate": 0.1}}}})["v"]
+    assert merged.optimizer.config == {"learning_rate": 0.1, "momentum": 0.9}
+    slower = {"optimizer": {"config": {"learning_rate": {"config": {"decay_steps": 9}}}}}
+    config = resolve(made.model_dump(mode="json"), {"v": slower})["v"].optimizer.config
+    assert config["learning_rate"] == named("ExponentialDecay", **DECAY | {"decay_steps": 9})
+
+
+def test_it_is_shown_and_tracked_by_name() -> None:
+    optimizer = scheduled(named("ExponentialDecay", **DECAY), momentum=0.5).optimizer.model_dump()
+    inner = "ExponentialDecay(initial_learning_rate=0.1, decay_steps=2, decay_rate=0.5)"
+    assert shown(optimizer) == f"SGD(learning_rate={inner}, momentum=0.5)"
+    assert flattened({"optimizer": optimizer}) == {
+        "optimizer": "SGD",
+        "optimizer.learning_rate": "ExponentialDecay",
+        "optimizer.learning_rate.initial_learning_rate": "0.1",
+        "optimizer.learning_rate.decay_steps": "2",
+        "optimizer.learning_rate.decay_rate": "0.5",
+        "optimizer.momentum": "0.5",
+    }
+
+
+def test_the_general_way_trains_it_and_no_tenth_of_it_is_suggested() -> None:
+    recipe = scheduled(SCHEDULES[0])
+    assert dense_stack(recipe, 2, BINARY) is None
+    for cause in ("exploding", "died_in_training"):
+        assert not any("learning_rate" in key for each in causes.suggest(cause, recipe, 1) for key in each.overrides)
