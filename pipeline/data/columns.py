@@ -136,9 +136,8 @@ def _are_all(values: pd.Series, kind: Any) -> bool:
 
 def _expect_no_dates(known: pd.Series) -> None:
     """Raises: UserError: dates or spans of time, as such or as text."""
-    first = pd.Series(known.unique()[:50], dtype=object)
-    are_times = known.dtype.kind in "mM" or _are_all(first, date | time | timedelta | pd.Period)
-    if are_times or (_are_all(first, str) and _are_dates(first)):
+    are_times = known.dtype.kind in "mM" or _are_all(known.head(50), date | time | timedelta | pd.Period)
+    if are_times or (_are_all(known, str) and _are_dates(pd.Series(known.unique()[:50], dtype=object))):
         raise UserError(f"column {known.name}: {DATES}")
 
 
@@ -189,7 +188,8 @@ def _texts(values: pd.Series, fill: float | str | None) -> pd.Series:
 def _numbers(values: pd.Series, name: str, fill: float | str | None, as_type: type) -> np.ndarray:
     """float32 or float64 [row], infinite ones refused."""
     try:
-        found = values.to_numpy(as_type, na_value=np.nan)
+        with np.errstate(over="ignore"):  # what is too large becomes infinite
+            found = values.to_numpy(as_type, na_value=np.nan)
     except OverflowError:
         raise UserError(f"column {name}: a number beyond {LARGEST:g}: must be at most that large") from None
     if fill is not None:

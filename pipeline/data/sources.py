@@ -95,8 +95,10 @@ def expect_source(params: DataParams) -> None:
         tables.expect_file(path)
         return
     near = nearest(params.source, SOURCES)
-    allowed = f"did you mean {near}?" if near else f"must be one of {', '.join(SOURCES)}"
-    raise UserError(f"data.source: {brief(params.source)}: {allowed}, or a file such as {TABLES}/mine.csv")
+    allowed, meant = ("a source", f": did you mean {near}?") if near else (f"one of {', '.join(SOURCES)}", "")
+    raise UserError(
+        f"data.source: {brief(params.source)}: must be {allowed}, or a file such as {TABLES}/mine.csv{meant}"
+    )
 
 
 def _of_sklearn(params: DataParams) -> RawTable:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from pipeline.data.columns import RawTable, expect_printable
 from pipeline.foundations.errors import UserError
-from pipeline.foundations.formats import read_parquet
+from pipeline.foundations.formats import precision, read_parquet
 from pipeline.params.data import DataParams
 from pipeline.params.file import brief, one_of
 
@@ -90,10 +90,15 @@ def read_arrays(path: Path, params: DataParams) -> RawTable:
 def _csv(path: Path) -> pd.DataFrame:
     try:
         head = pd.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False)
+        found = next((sign for sign in SEPARATORS if sign in str(head.iloc[0, 0])), None)
+        if head.shape[1] == 1 and found:
+            raise UserError(f"{path}: its columns are separated by {found!r}: must be separated by commas")
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # of fields that would be lost
             # As a whole, for the type of a column must not depend on where a piece of the file ends.
             table = pd.read_csv(path, index_col=False, low_memory=False)
+    except UserError:
+        raise
     except pd.errors.EmptyDataError:
         raise UserError(f"{path}: empty: must be a table with a line of column names") from None
     except pd.errors.ParserWarning:
@@ -101,10 +106,6 @@ def _csv(path: Path) -> pd.DataFrame:
     except Exception as error:  # pandas has its own for encodings, quotes and lines of other lengths
         raise UserError(f"{path}: {_reason(error)}: must be a CSV file in UTF-8, with commas") from None
     table.columns = pd.Index(head.iloc[0].tolist())  # pandas renames columns of one name
-    if len(table.columns) == 1:
-        found = next((sign for sign in SEPARATORS if sign in str(table.columns[0])), None)
-        if found:
-            raise UserError(f"{path}: its columns are separated by {found!r}: must be separated by commas")
     return table
 
 
@@ -115,9 +116,11 @@ def _parquet(path: Path, params: DataParams) -> pd.DataFrame:
         schema = parquet.read_schema(path)
         if len(set(schema.names)) < len(schema.names):
             return pd.DataFrame(columns=schema.names)  # their names are at fault
-        _expect_columns([name for name in schema.names if not INDEX.fullmatch(name)], path, params)
-        wanted = None if params.features == "all" else [*params.features, params.target]
-        table = read_parquet(path, wanted, [params.target])
+        names = [name for name in schema.names if not INDEX.fullmatch(name)]
+        _expect_columns(names, path, params)
+        features = [name for name in names if name != params.target] if params.features == "all" else params.features
+        is_large = precision(parquet.read_metadata(path).num_rows, len(features)) == np.float32
+        table = read_parquet(path, [*features, params.target], singles=features if is_large else [])
         decimals = [name for name in table if str(schema.field(name).type).startswith("decimal")]
         return table.astype(dict.fromkeys(decimals, np.float64))
     except UserError:

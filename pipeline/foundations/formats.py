@@ -2,7 +2,6 @@
 and rows of samples, in whichever suits them.
 """
 
-import re
 import zipfile
 from collections.abc import Mapping, Sequence
 from io import BytesIO
@@ -99,8 +98,8 @@ def precision(rows: int, columns: int) -> type:
     return np.float32 if rows * columns > MOST_CELLS else np.float64
 
 
-def read_parquet(path: Path, columns: Sequence[str] | None = None, exact: Sequence[str] = ()) -> pd.DataFrame:
-    """The columns, all by default; float64 ones of a large table as float32, but for those of `exact`.
+def read_parquet(path: Path, columns: Sequence[str] | None = None, singles: Sequence[str] = ()) -> pd.DataFrame:
+    """The columns, all by default; those of `singles` as float32 where they are float64.
 
     One column after the other, so that memory never holds the table twice.
     """
@@ -108,16 +107,13 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None, exact: Sequen
 
     with parquet.ParquetFile(path, pre_buffer=False) as file:
         names = list(columns if columns is not None else file.schema_arrow.names)
-        as_type = precision(file.metadata.num_rows, len(names))
-        # pandas keeps names of rows as a column that is none.
-        names = [name for name in names if not re.fullmatch("__index_level_[0-9]+__", name)]
         found = []
         for name in names:
             # `select`, for a column `a` comes with one that is named `a.b`.
             column = file.read([name]).select([name]).to_pandas(split_blocks=True, self_destruct=True)
-            if column[name].dtype == np.float64 and name not in exact:
+            if column[name].dtype == np.float64 and name in singles:
                 with np.errstate(over="ignore"):  # what is too large becomes infinite
-                    column = column.astype(as_type)
+                    column = column.astype(np.float32)
             found.append(column.reset_index(drop=True))
     return pd.concat(found, axis=1)
 
@@ -164,7 +160,7 @@ def load_rows(stem: Path, targets: list[str], texts: list[str]) -> tuple[pd.Data
         table = load_table(path, targets, texts)
     else:
         with reading(path, "a table"):
-            table = read_parquet(path, exact=targets)
+            table = read_parquet(path)
     return table.drop(columns=targets), table[targets]
 
 

@@ -1,0 +1,253 @@
+"""Split, scaling and profile: scikit-learn's own numbers, the shares asked for, every warning by an example."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
+
+from pipeline.data import sources, split_files
+from pipeline.data.columns import RawTable, checked
+from pipeline.data.profile import profile
+from pipeline.data.samples import Origin, RawData, Split
+from pipeline.data.split import split
+from pipeline.foundations.errors import UserError
+from pipeline.params import params as params_file
+from pipeline.params.data import DataParams
+from pipeline.params.file import load
+from pipeline.params.split import SplitParams
+from pipeline.training.trainable import expect_rows_of_numbers
+
+DATA = DataParams(source="tables/t.csv")
+REAL = Path(__file__).parent.parent / "params.yaml"
+DRAW = np.random.default_rng(5)
+INPUTS = DRAW.normal(3, 2, (60, 3))
+LABELS = np.repeat(["x", "y", "z"], [36, 18, 6])
+
+
+def raw(features: Any = INPUTS, target: Any = LABELS, **changes: Any) -> RawData:
+    """Checked rows of a table with the target `label`."""
+    table = features if isinstance(features, pd.DataFrame) else pd.DataFrame(features, columns=["a", "b", "c"])
+    return checked(RawTable(table, pd.DataFrame({"label": target}), None, None), DATA.model_copy(update=changes))
+
+
+def params(inputs: str = "none", targets: str = "none", bounds: Any = (-1, 1), **changes: Any) -> SplitParams:
+    """Of 60 rows the first 40 train."""
+    scale = {"inputs": inputs, "range": list(bounds), "targets": targets}
+    return SplitParams.model_validate({"train": 40, "scale": scale, "fit_scaler_on": "all", **changes})
+
+
+def cut(rows: RawData, **changes: Any) -> tuple[Split, Origin]:
+    """The rows, split."""
+    return split(rows, DATA, params(**changes))
+
+
+@pytest.mark.parametrize(
+    ("train", "validation", "counts"),
+    [(40, 0, [40, 20]), (0.5, 0, [30, 30]), (0.5, 12, [30, 12, 18]), (36, 0.25, [36, 15, 9])],
+)
+def test_numbers_and_shares_of_rows(train: Any, validation: Any, counts: list[int]) -> None:
+    """The first rows train, the next validate, the rest tests; all are there once and in order."""
+    parts, _ = cut(raw(target=np.tile(["x", "y"], 30)), train=train, validation=validation)
+    assert [len(part) for part in parts.parts.values()] == counts
+    assert (np.concatenate([part.inputs for part in parts.parts.values()]) == INPUTS).all()
+
+
+@pytest.mark.parametrize("stratify", [False, True])
+def test_a_shuffle_is_its_seeds(stratify: bool) -> None:
+    """The same rows for the same seed, others for another; none twice, none lost."""
+    one, same, other = (cut(raw(), shuffle=True, stratify=stratify, seed=seed)[0] for seed in (1, 1, 2))
+    assert one.train.inputs.tobytes() == same.train.inputs.tobytes()
+    assert (one.train.inputs != other.train.inputs).any()
+    for parts in (one, other):
+        every = np.concatenate([parts.train.inputs, parts.test.inputs])
+        assert (every[np.lexsort(every.T)] == INPUTS[np.lexsort(INPUTS.T)]).all()
+
+
+def test_every_part_has_as_large_a_share_of_each_class() -> None:
+    """Within one row."""
+    parts, _ = cut(raw(), train=30, validation=15, shuffle=True, stratify=True)
+    for part in parts.parts.values():
+        assert np.abs(np.bincount(part.targets, minlength=3) - np.array([0.6, 0.3, 0.1]) * len(part)).max() < 1
+
+
+@pytest.mark.parametrize("on", ["all", "train"])
+@pytest.mark.parametrize(("how", "scaler"), [("minmax", MinMaxScaler((-2, 3))), ("standard", StandardScaler())])
+def test_inputs_are_scaled_as_scikit_learn_scales_them(on: str, how: str, scaler: Any) -> None:
+    """Fitted on all rows, or on those that train; a constant column too."""
+    inputs = INPUTS.copy()
+    inputs[:, 1] = 7
+    parts, _ = cut(raw(inputs), inputs=how, bounds=(-2, 3), fit_scaler_on=on)
+    scaler.fit(inputs if on == "all" else inputs[:40])
+    found = np.concatenate([parts.train.inputs, parts.test.inputs])
+    assert found == pytest.approx(scaler.transform(inputs), rel=1e-12, abs=1e-12)
+
+
+@pytest.mark.parametrize(("how", "scaler"), [("minmax", MinMaxScaler((-2, 3))), ("standard", StandardScaler())])
+def test_targets_are_scaled_as_scikit_learn_scales_them(how: str, scaler: Any) -> None:
+    """Those of a regression; and the origin says how to come back."""
+    values = INPUTS[:, :1] * 1000
+    parts, origin = cut(raw(target=values[:, 0]), targets=how, bounds=(-2, 3), fit_scaler_on="train")
+    found = np.concatenate([parts.train.targets, parts.test.targets])
+    assert found == pytest.approx(scaler.fit(values[:40]).transform(values), rel=1e-12, abs=1e-12)
+    (own,) = origin.targets
+    assert (found - own.offset) / own.factor == pytest.approx(values)
+
+
+def test_categories_are_encoded_as_scikit_learn_encodes_them() -> None:
+    """In their order, as 0 and 1, also where a category is in the test part alone; nothing scales them."""
+    texts = np.array([["r", "g", "b"][row % 3] for row in range(59)] + ["only here"], object)
+    table = pd.DataFrame({"t": texts, "flag": np.arange(60) % 2 == 0})
+    parts, origin = cut(raw(table), inputs="standard")
+    found = np.concatenate([parts.train.inputs, parts.test.inputs])
+    assert (found[:, :4] == OneHotEncoder(sparse_output=False).fit_transform(texts[:, None])).all()
+    assert (found[:, 4] == table["flag"]).all()
+    assert origin.inputs == ("t=b", "t=g", "t=only here", "t=r", "flag")
+
+
+@pytest.mark.parametrize(
+    ("target", "changes", "line"),
+    [
+        (LABELS, {"train": 60}, "split.train: 60: must be less than the number of rows, 60"),
+        (LABELS, {"train": 0}, "split.train: 0: must be at least one row"),
+        (LABELS, {"train": 0.001}, "split.train: 0.001: must be at least one row"),
+        (LABELS, {"validation": 20}, "split.validation: 20: 40 of 60 rows train: must leave at least one to test"),
+        (LABELS, {"stratify": True}, "split.stratify: true: must be false where split.shuffle is false"),
+        (
+            INPUTS[:, 0],
+            {"stratify": True, "shuffle": True},
+            "split.stratify: true: must be false for a regression, which has no classes",
+        ),
+        (LABELS, {"stratify": True, "shuffle": True, "train": 59}, "split.stratify: true: The test_size = 1 should be"),
+        (LABELS, {"train": 36}, "split.train: 36: these rows are all of class x: must have several; set split.shuffle"),
+        (np.repeat([0.5, 1.5], 30), {"train": 30}, "split.train: 30: these rows have equal targets: must vary, to be"),
+    ],
+)
+def test_a_split_that_cannot_be_is_one_line(target: Any, changes: dict[str, Any], line: str) -> None:
+    """It names the parameter, the rows that there are, and what is allowed."""
+    with pytest.raises(UserError, match=f"^{re.escape(line)}") as found:
+        cut(raw(target=target), **changes)
+    assert "\n" not in str(found.value)
+
+
+@pytest.mark.parametrize("value", [-1, 1.0, 1.5, True, "half", 10**12])
+def test_rows_are_a_number_or_a_share(value: Any) -> None:
+    """Nothing else."""
+    with pytest.raises(ValueError, match="must be a number of rows, or a share of them below 1"):
+        params(train=value)
+
+
+def test_inputs_of_one_name_are_refused() -> None:
+    """Two columns can be encoded to the same name."""
+    table = pd.DataFrame({"a": ["b=c", "d"] * 30, "a=b": ["c", "d"] * 30})
+    with pytest.raises(UserError, match=r"^column a: two inputs would be a=b=c: must be named otherwise$"):
+        cut(raw(table))
+
+
+def test_a_target_and_an_input_may_share_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The parts' tables tell them apart."""
+    monkeypatch.chdir(tmp_path)
+    table = checked(
+        RawTable(pd.DataFrame({"label": INPUTS[:, 0]}), pd.DataFrame({"price": INPUTS[:, 1]}), None, None), DATA
+    )
+    parts, origin = cut(table)
+    renamed = origin.model_copy(
+        update={"targets": tuple(each.model_copy(update={"name": "label"}) for each in origin.targets)}
+    )
+    split_files.save_split(parts, renamed)
+    assert (split_files.load_split().train.targets == parts.train.targets).all()
+
+
+def test_pictures_are_refused_before_anything_trains() -> None:
+    """Described networks take rows of numbers."""
+    rows = RawTable(np.zeros((60, 5, 5, 1), np.uint8), pd.DataFrame({"label": np.tile(["x", "y"], 30)}), None, None)
+    parts, _ = cut(checked(rows, DATA))
+    line = "data.source: tables/x.npz: rows of shape (5, 5, 1): must be rows of numbers, [sample, feature], which is"
+    with pytest.raises(UserError, match=f"^{re.escape(line)}"):
+        expect_rows_of_numbers(parts, "tables/x.npz")
+    expect_rows_of_numbers(cut(raw(), shuffle=True)[0], "tables/x.npz")
+
+
+def test_a_large_table_is_kept_in_single_precision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also the part that is small enough for a CSV, which says nothing of precision."""
+    monkeypatch.chdir(tmp_path)
+    large = raw(DRAW.normal(size=(350_000, 3)), np.tile(["x", "y"], 175_000))
+    parts, origin = cut(large, inputs="standard", train=349_000)
+    split_files.save_split(parts, origin)
+    assert (split_files.part_files()["test"].suffix, split_files.part_files()["train"].suffix) == (".csv", ".parquet")
+    for name, part in split_files.load_split().parts.items():
+        assert part.inputs.dtype == np.float32
+        assert (part.inputs == parts.parts[name].inputs).all()
+
+
+SEVERAL: dict[str, tuple[Any, Any, dict[str, Any], str]] = {
+    "inputs over decades": (
+        INPUTS * [1, 1e4, 1],
+        LABELS,
+        {"shuffle": True, "stratify": True},
+        "inputs are not scaled: b goes to ",
+    ),
+    "targets": (INPUTS, INPUTS[:, 0] * 1e4 + INPUTS[:, 1], {}, "targets are not scaled: label has a standard "),
+    "imbalance": (INPUTS, LABELS, {"shuffle": True, "stratify": True}, "classes are imbalanced: 24 training rows of x"),
+    "absent": (INPUTS, LABELS, {}, "no training row is of class z; set split.shuffle, or split.stratify too, to true"),
+    "rows": (
+        np.concatenate([INPUTS[:40], -0.0 * INPUTS[:1], INPUTS[:9], INPUTS[50:]]),
+        np.tile(["x", "y"], 30),
+        {},
+        "9 of 20 test rows have the same inputs as a training row",
+    ),
+    "leak of classes": (
+        np.column_stack([INPUTS[:, :2], np.arange(60) % 2 * 3.5]),
+        np.tile(["x", "y"], 30),
+        {},
+        "feature c tells the target; leave it out by data.features if it is not known beforehand",
+    ),
+    "leak of values": (INPUTS, INPUTS[:, 1], {}, "feature b tells the target; leave it out by data.features"),
+}
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_what_may_be_wrong_is_said_once(name: str) -> None:
+    """And nothing else is."""
+    features, target, changes, line = SEVERAL[name]
+    rows = raw(features, target)
+    (warning,) = [
+        each
+        for each in profile(rows, *cut(rows, **changes)).warnings
+        if name == "imbalance" or "imbalanced" not in each
+    ]
+    assert warning.startswith(line)
+
+
+def test_scaled_balanced_rows_have_no_warning() -> None:
+    """A constant column, whose scaled size is rounding, is no reason for one."""
+    features = INPUTS * [1, 1e6, 1]
+    features[:, 2] = 0.1
+    rows = raw(features, np.tile(["x", "y"], 30))
+    assert profile(rows, *cut(rows, inputs="standard")).warnings == ()
+
+
+def test_the_tutorials_data_have_no_warning_and_its_profile() -> None:
+    """1000 rows of two inputs, half in each class."""
+    tutorial = params_file.read(REAL)
+    rows = sources.load(tutorial.data)
+    described = profile(rows, *split(rows, tutorial.data, tutorial.split))
+    assert described.warnings == ()
+    assert (described.rows, described.features, described.inputs) == ({"train": 500, "test": 500}, 2, 2)
+    assert described.shares == {"train": {"0": 0.504, "1": 0.496}, "test": {"0": 0.496, "1": 0.504}}
+    assert [each.name for each in described.ranges] == ["x1", "x2"]
+    assert described.ranges[0].scaled == pytest.approx((-1, 1))
+
+
+@pytest.mark.parametrize("path", params_file.RENAMED)
+def test_a_key_of_an_older_file_is_named_with_the_new_one(path: str) -> None:
+    """Also where the section lacks what must be there now."""
+    document = load(REAL)
+    section, key = path.split(".")
+    document[section] = {key: 1}
+    line = f"{path}: unknown key: must be {params_file.RENAMED[path]}, as it is called now"
+    with pytest.raises(UserError, match=f"^{re.escape(line)}$"):
+        params_file.parse(document)

@@ -1,0 +1,533 @@
+"""A user's own file: read as it is meant, or refused by one line that names what is wrong."""
+
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sklearn.impute import SimpleImputer
+
+from pipeline.data import raw_files, sources, split_files
+from pipeline.data.samples import RawData, Samples
+from pipeline.data.split import split
+from pipeline.foundations import formats
+from pipeline.foundations.errors import UserError
+from pipeline.params.data import DataParams
+from pipeline.params.split import SplitParams
+
+PLAIN = "a,b,label\n1,2,yes\n3,4,no\n5,6,yes\n7,8,no\n"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty folder for tables, in the one that commands run in."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tables").mkdir()
+
+
+def csv(content: str | bytes, **changes: Any) -> RawData:
+    """What is read of a CSV."""
+    Path("tables/t.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
+    return sources.load(DataParams(source="tables/t.csv", **changes))
+
+
+def parquet(columns: dict[str, Any], **changes: Any) -> RawData:
+    """What is read of a Parquet file."""
+    pd.DataFrame(columns).to_parquet("tables/t.parquet")
+    return sources.load(DataParams(source="tables/t.parquet", **changes))
+
+
+def npz(arrays: dict[str, Any], **changes: Any) -> RawData:
+    """What is read of NumPy's arrays."""
+    np.savez("tables/t.npz", **arrays)
+    return sources.load(DataParams(source="tables/t.npz", **changes))
+
+
+def expect_line(line: str, read: Callable[[], RawData]) -> None:
+    """The whole message; `...` stands for any text."""
+    pattern = re.escape(line).replace(re.escape("..."), ".+")
+    with pytest.raises(UserError, match=f"^{pattern}$"):
+        read()
+
+
+def with_column(values: list[Any], rows: int = 4) -> str:
+    """A CSV with these values, given as often as it takes, in column `a`."""
+    lines = [f"{values[row % len(values)]},{row},{'yes' if row % 2 else 'no'}" for row in range(max(rows, len(values)))]
+    return "\n".join(["a,b,label", *lines, ""])
+
+
+def test_a_csv_is_numbers_text_and_a_target() -> None:
+    """Numbers, true and false, categories, and classes in their order."""
+    raw = csv("n,t,f,label\n1,red,True,yes\n2.5,blue,False,no\n3,red,True,yes\n4,red,True,no\n")
+    assert raw.kinds == {"n": "number", "t": "category", "f": "boolean"}
+    assert isinstance(raw.features, pd.DataFrame)
+    assert raw.features["n"].tolist() == [1, 2.5, 3, 4]
+    assert raw.features["t"].tolist() == ["red", "blue", "red", "red"]
+    assert raw.features["f"].tolist() == [1, 0, 1, 1]
+    assert (raw.task.kind, raw.task.names, raw.targets.tolist()) == ("binary", ("no", "yes"), [1, 0, 1, 0])
+
+
+FAULTS: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
+    "empty": ("", {}, "tables/t.csv: empty: must be a table with a line of column names"),
+    "blank": ("\n\n", {}, "tables/t.csv: empty: must be a table with a line of column names"),
+    "header only": ("a,label\n", {}, "tables/t.csv: no rows: must have at least one"),
+    "semicolons": (
+        "a;label\n1;2\n",
+        {},
+        "tables/t.csv: its columns are separated by ';': must be separated by commas",
+    ),
+    "decimal commas": (
+        "a;label\n1,5;2\n",
+        {},
+        "tables/t.csv: its columns are separated by ';': must be separated by commas",
+    ),
+    "tabs": ("a\tlabel\n1\t2\n", {}, r"tables/t.csv: its columns are separated by '\t': must be separated by commas"),
+    "encoding": (
+        "a,label\né,2\n".encode("latin-1"),
+        {},
+        "tables/t.csv: 'utf-8' codec can't decode byte 0xe9 ...: must be a CSV file in UTF-8, with commas",
+    ),
+    "other encoding": (
+        "a,label\n1,2\n".encode("utf-16"),
+        {},
+        "tables/t.csv: 'utf-8' codec can't decode byte 0xff ...: must be a CSV file in UTF-8, with commas",
+    ),
+    "ragged": (
+        "a,label\n1,2\n1,2,3\n",
+        {},
+        "tables/t.csv: Error tokenizing data. C error: Expected 2 fields in line 3, saw 3: must be a CSV file in ...",
+    ),
+    "longer rows": (
+        "a,label\n1,2,3\n4,5,6\n",
+        {},
+        "tables/t.csv: rows have more fields than its first line has names: must have as many",
+    ),
+    "open quote": ('a,label\n"1,2\n', {}, "tables/t.csv: Error tokenizing data. ...: must be a CSV file in UTF-8, ..."),
+    "index": (
+        ",a,label\n0,1,2\n",
+        {},
+        "tables/t.csv: column 1 has no name: must have one (pandas writes its index so, but for index=False)",
+    ),
+    "line in a name": (
+        '"a\nb",label\n1,2\n',
+        {},
+        r"tables/t.csv: the name of column 1: 'a\nb': must be text without line breaks and control characters",
+    ),
+    "twice": ("a,a,label\n1,2,3\n", {}, "tables/t.csv: two columns are named a: must differ"),
+    "no target": (
+        "a,lable\n1,2\n",
+        {},
+        "data.target: label: must be one of the columns of tables/t.csv: a, lable: did you mean lable?",
+    ),
+    "no feature": (
+        PLAIN,
+        {"features": ["a", "bb"]},
+        "data.features.1: bb: must be one of the columns of tables/t.csv: a, b, label",
+    ),
+    "target as feature": (
+        PLAIN,
+        {"features": ["label"]},
+        "data.features.0: label: must be another column than the target",
+    ),
+    "feature twice": (PLAIN, {"features": ["a", "a"]}, "data.features.1: a: must be named once"),
+    "one column": (
+        "label\n1\n2\n",
+        {},
+        "tables/t.csv: no column beside label: must have at least one to predict it from",
+    ),
+    "missing": (
+        "a,b,label\n1,,x\n,,y\n3,4,x\n4,5,y\n",
+        {},
+        "column a: 1 of 4 values are missing (and 1 more column): must be there, or data.missing must be drop, mean, "
+        "median or most_frequent",
+    ),
+    "nothing in a column": (
+        "a,b,label\n,1,x\n,2,y\n,3,x\n,4,y\n",
+        {"missing": "mean"},
+        "column a: has no values at all: must be left out by data.features",
+    ),
+    "nothing left": (
+        "a,b,label\n,1,x\n2,,y\n,3,x\n",
+        {"missing": "drop"},
+        "data.missing: drop: leaves no row, for every one has a missing value: must be another",
+    ),
+    "no targets": (
+        "a,label\n1,x\n2,\n3,y\n",
+        {"missing": "mean"},
+        "column label: 1 of 3 rows have no target: must be there in every row, or data.missing must be drop",
+    ),
+    "no target anywhere": (
+        "a,label\n1,\n2,\n",
+        {"missing": "drop"},
+        "data: no rows with a target: must have at least one",
+    ),
+    "infinite": (
+        "a,label\ninf,x\n2,y\n-inf,x\n4,y\n",
+        {},
+        "column a: 2 of 4 values are infinite: must be finite numbers",
+    ),
+    "too large": ("a,label\n1e38,x\n2,y\n3,x\n4,y\n", {}, "column a: 1e+38: must be at most 1e+37 in size"),
+    "too many digits": (
+        f"a,label\n{'1' * 400},x\n2,y\n3,x\n4,y\n",
+        {},
+        "column a: a number beyond 1e+37: must be at most that large",
+    ),
+    "constant target": (
+        "a,label\n1,7\n2,7\n",
+        {"task": "regression"},
+        "column label: constant, 7: must vary, to be predicted",
+    ),
+    "infinite target": (
+        "a,label\n1,7\n2,inf\n",
+        {},
+        "column label: 1 of 2 values are infinite: must be finite numbers",
+    ),
+    "infinite class": (
+        "a,label\n1,7\n2,inf\n",
+        {"task": "binary"},
+        "column label: 1 of 2 values are infinite: must be finite numbers",
+    ),
+    "one class": ("a,label\n1,x\n2,x\n", {}, "column label: one class alone, x: must have at least two"),
+    "one row": ("a,label\n1,x\n", {}, "column label: one class alone, x: must have at least two"),
+    "rare class": (
+        "a,label\n1,x\n2,x\n3,y\n",
+        {},
+        "column label: class y has one row: must have at least two, to train and to test",
+    ),
+    "text as a value": (
+        PLAIN,
+        {"task": "regression"},
+        "column label: 'yes': must be numbers, for the target of a regression",
+    ),
+    "dates": (
+        with_column(["2024-01-01", "2024-01-02", "2024-02-01"]),
+        {},
+        "column a: dates: must be numbers, such as days since a day, or left out by data.features",
+    ),
+    "many equal dates": (
+        with_column(["2024-01-01"] * 60 + ["2024-01-02"] * 60 + ["2024-01-03"]),
+        {},
+        "column a: dates: must be numbers, such as days since a day, or left out by data.features",
+    ),
+    "target of dates": (
+        "a,label\n1,1/2/2020\n2,1/3/2020\n3,1/4/2020\n",
+        {},
+        "column label: dates: must be numbers, such as days since a day, or left out by data.features",
+    ),
+    "free text": (
+        with_column([f"word {number}" for number in range(12)]),
+        {},
+        "column a: free text (12 different values in 12 rows): must have at most 100 that come again, or be left out "
+        "by data.features",
+    ),
+    "text among numbers": (
+        with_column([*range(20), "?"]),
+        {},
+        "column a: '?' among numbers: must be a number, or nothing where the value is missing",
+    ),
+    "thousands": (
+        with_column(['"1,234"', '"12,345.5"', "7"]),
+        {},
+        "column a: '1,234': must be numbers without commas, such as 1234.5",
+    ),
+    "lines in a category": (
+        with_column(['"x\ny"', "z"]),
+        {},
+        r"column a: 'x\ny': must be text without line breaks and control characters",
+    ),
+    "lines in a class": (
+        'a,label\n1,"x\ny"\n2,z\n',
+        {},
+        r"column label: 'x\ny': must be text without line breaks and control characters",
+    ),
+    "three classes": (
+        "a,label\n1,x\n2,y\n3,z\n4,x\n5,y\n6,z\n",
+        {"task": "binary"},
+        "data.task: binary: label has 3 classes: must be multiclass, regression or auto",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_of_a_csv_is_one_line(fault: str) -> None:
+    """It names the file, column or parameter, says what was found, and what is allowed."""
+    content, changes, line = FAULTS[fault]
+    expect_line(line, lambda: csv(content, **changes))
+
+
+def test_a_missing_file_is_named_with_the_one_that_is_meant() -> None:
+    """Before anything runs: `expect_source` opens nothing."""
+    Path("tables/mine.csv").write_text(PLAIN)
+    with pytest.raises(
+        UserError, match=r"^data.source: tables/mien.csv: not found: .* mine.csv: did you mean mine.csv"
+    ):
+        sources.expect_source(DataParams(source="tables/mien.csv"))
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".npz"])
+def test_a_damaged_file_is_one_line(suffix: str) -> None:
+    """Whatever its reader says."""
+    Path(f"tables/t{suffix}").write_bytes(b"nothing of the kind")
+    expect_line(f"tables/t{suffix}: ...: must be ...", lambda: sources.load(DataParams(source=f"tables/t{suffix}")))
+
+
+def test_a_byte_order_mark_is_no_part_of_a_name() -> None:
+    """As Excel writes one."""
+    assert list(csv("\ufeff" + PLAIN).kinds) == ["a", "b"]
+
+
+def test_missing_targets_are_dropped_as_rows_with_missing_values_are() -> None:
+    """`drop` means every row that is not whole."""
+    raw = csv("a,label\n1,x\n2,\n,y\n4,y\n5,y\n6,x\n", missing="drop")
+    assert isinstance(raw.features, pd.DataFrame)
+    assert (raw.features["a"].tolist(), raw.targets.tolist()) == ([1, 4, 5, 6], [0, 1, 1, 0])
+
+
+@pytest.mark.parametrize("how", ["mean", "median", "most_frequent"])
+def test_missing_values_become_what_scikit_learn_would_put_there(how: Any) -> None:
+    """Numbers; of text it is the most frequent, and of equally frequent ones the first."""
+    raw = csv("a,t,f,label\n1,r,True,x\n,g,,y\n2,,True,x\n7,r,False,y\n1,g,True,y\n", missing=how)
+    assert isinstance(raw.features, pd.DataFrame)
+    column = np.array([[1, np.nan, 2, 7, 1]]).T
+    assert raw.features["a"].tolist() == SimpleImputer(strategy=how).fit_transform(column)[:, 0].tolist()
+    assert raw.features["t"].tolist() == ["r", "g", "g", "r", "g"]
+    assert raw.features["f"].tolist() == [1, 1, 1, 0, 1]
+    assert raw.fills["t"] == "g"
+
+
+def test_yes_and_no_are_categories_and_true_and_false_are_not() -> None:
+    """Text is never taken for a boolean."""
+    assert csv(with_column(["yes", "no"])).kinds["a"] == "category"
+    assert csv(with_column(["True", "False"])).kinds["a"] == "boolean"
+
+
+LABELS = ["x", "y", "x", "y"]
+KINDS: dict[str, tuple[Any, str, list[Any]]] = {
+    "Int64": (pd.array([1, 2, 3, 4], "Int64"), "number", [1, 2, 3, 4]),
+    "Float32": (pd.array([1, 2.5, 3, 4], "Float32"), "number", [1, 2.5, 3, 4]),
+    "boolean": (pd.array([True, False, True, True], "boolean"), "boolean", [1, 0, 1, 1]),
+    "string[pyarrow]": (pd.array(["r", "g", "g", "r"], "string[pyarrow]"), "category", ["r", "g", "g", "r"]),
+    "categories": (pd.Categorical(["r", "g", "g", "r"]), "category", ["r", "g", "g", "r"]),
+    "integers as text": (["1", "2", "2", "1"], "category", ["1", "2", "2", "1"]),
+    "decimals": ([Decimal("1.5"), Decimal(2), Decimal(3), Decimal(4)], "number", [1.5, 2, 3, 4]),
+    "float32": (np.array([0.1, 2, 3, 4], np.float32), "number", np.array([0.1, 2, 3, 4], np.float32).tolist()),
+    "uint8": (np.array([1, 2, 3, 255], np.uint8), "number", [1, 2, 3, 255]),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_type_of_parquet_is_a_number_a_boolean_or_a_category(kind: str) -> None:
+    """Nullable ones too."""
+    values, expected, plain = KINDS[kind]
+    raw = parquet({"a": values, "label": LABELS})
+    assert isinstance(raw.features, pd.DataFrame)
+    assert (raw.kinds["a"], raw.features["a"].tolist()) == (expected, plain)
+
+
+@pytest.mark.parametrize("kind", ["Int64", "boolean", "string[pyarrow]", "categories"])
+def test_missing_values_of_every_type_are_filled(kind: str) -> None:
+    """A mean of whole numbers need not be whole."""
+    values, _, plain = KINDS[kind]
+    known = pd.Series(values)
+    known[1] = None
+    raw = parquet({"a": known, "label": LABELS}, missing="mean")
+    assert isinstance(raw.features, pd.DataFrame)
+    filled = (1 + 3 + 4) / 3 if kind == "Int64" else 1 if kind == "boolean" else plain[0]
+    assert raw.features["a"].tolist() == [plain[0], filled, *plain[2:]]
+
+
+@pytest.mark.parametrize(
+    ("values", "line"),
+    [
+        (pd.date_range("2024-01-01", periods=4), "column a: dates: must be numbers, ..."),
+        (pd.date_range("2024-01-01", periods=4).date, "column a: dates: must be numbers, ..."),
+        (pd.to_timedelta([1, 2, 3, 4], "h"), "column a: dates: must be numbers, ..."),
+        ([b"x", b"y", b"x", b"y"], "column a: b'x' among other values: must be all numbers, all text or ..."),
+        ([[1], [2], [3], [4]], "column a: array([1]) among other values: must be all numbers, all text or ..."),
+        ([str(number) for number in range(20)], "column a: numbers as text, such as '0': must be stored as numbers"),
+    ],
+)
+def test_other_types_of_parquet_are_refused(values: Any, line: str) -> None:
+    """By the column's name."""
+    labels = [LABELS[row % 2] for row in range(len(values))]
+    expect_line(line, lambda: parquet({"a": values, "label": labels}))
+
+
+def test_only_the_columns_that_are_named_are_read() -> None:
+    """Others may hold what cannot be trained on; a name may hold a dot; the rows' names are no column."""
+    table = pd.DataFrame({"a": [1, 2, 3, 4], "a.b": [5, 6, 7, 8], "d": pd.date_range("2024", periods=4)}, list("pqrs"))
+    table["label"] = LABELS
+    table.to_parquet("tables/t.parquet")
+    raw = sources.load(DataParams(source="tables/t.parquet", features=("a",)))
+    assert isinstance(raw.features, pd.DataFrame)
+    assert raw.features.to_dict("list") == {"a": [1, 2, 3, 4]}
+    expect_line(
+        "data.features.0: c: must be one of the columns of tables/t.parquet: a, a.b, d, label",
+        lambda: sources.load(DataParams(source="tables/t.parquet", features=("c",))),
+    )
+
+
+X, Y = np.arange(8.0).reshape(4, 2), np.array([0, 1, 0, 1])
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "kind"),
+    [
+        (X, Y, "binary"),
+        (X, Y == 1, "binary"),
+        (X, np.array(["u", "v", "u", "v"]), "binary"),
+        (X, Y + 0.5, "regression"),
+        (X, X, "regression"),
+        (X.astype(np.uint8).reshape(4, 2, 1), Y, "binary"),
+        (np.zeros((4, 5, 5, 3), np.float16), np.array(["u", "v", "u", "v"]), "binary"),
+        (np.zeros((4, 5, 3)), Y + 0.5, "regression"),
+    ],
+)
+def test_arrays_are_read_and_come_back(x: np.ndarray, y: np.ndarray, kind: str) -> None:
+    """Of two, three and four dimensions; the task by `y`; from `generate` to `train`."""
+    raw = npz({"x": x, "y": y})
+    assert (raw.task.kind, np.asarray(raw.features).shape) == (kind, x.shape)
+    expect_round_trip(raw)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "changes", "line"),
+    [
+        ({"x": X}, {}, "tables/t.npz: no array y: must hold x and y; found x"),
+        ({"y": Y}, {}, "tables/t.npz: no array x: must hold x and y; found y"),
+        ({}, {}, "tables/t.npz: no array x: must hold x and y; found none"),
+        (
+            {"x": X.astype(object), "y": Y},
+            {},
+            "tables/t.npz: Object arrays cannot be loaded when allow_pickle=False: must be arrays of numbers as "
+            "numpy.savez writes them",
+        ),
+        ({"x": X[0], "y": Y}, {}, "tables/t.npz: x is float64 of shape (2,): must be numbers [sample, feature], ..."),
+        ({"x": X.astype(str), "y": Y}, {}, "tables/t.npz: x is <U32 of shape (4, 2): must be numbers ..."),
+        ({"x": X * 1j, "y": Y}, {}, "tables/t.npz: x is complex128 of shape (4, 2): must be numbers ..."),
+        (
+            {"x": X, "y": Y[:3]},
+            {},
+            "tables/t.npz: y is of shape (3,): must be [sample] or [sample, target], 4 samples as x",
+        ),
+        ({"x": X, "y": Y * 1j}, {}, "tables/t.npz: y is complex128: must be numbers, true or false, or text"),
+        ({"x": X, "y": Y.astype("M8[D]")}, {}, "tables/t.npz: y is datetime64[D]: must be numbers, true or false, ..."),
+        (
+            {"x": X[:0], "y": Y[:0]},
+            {},
+            "tables/t.npz: x is of shape (0, 2), y of (0,): must have at least one sample...",
+        ),
+        ({"x": X, "y": Y}, {"target": "x2"}, "data.target: x2: must be another name, for tables/t.npz has an input x2"),
+        (
+            {"x": X, "y": Y},
+            {"features": ["x1"]},
+            "data.features: ['x1']: must be all, for tables/t.npz names no columns",
+        ),
+        (
+            {"x": np.full((4, 2, 2), np.nan), "y": Y},
+            {},
+            "column x: 16 of 16 values are not a number: must be finite numbers",
+        ),
+        ({"x": X, "y": X}, {"task": "binary"}, "data.task: binary: 2 targets (label1, label2): must be regression"),
+    ],
+)
+def test_a_fault_of_arrays_is_one_line(arrays: dict[str, Any], changes: dict[str, Any], line: str) -> None:
+    """It names the array, its shape, and what is allowed."""
+    expect_line(line, lambda: npz(arrays, **changes))
+
+
+def expect_round_trip(raw: RawData) -> None:
+    """What `generate` writes is what `split` reads, and what that writes is what `train` reads, to the bit."""
+    raw_files.save_raw(raw)
+    found = raw_files.load_raw()
+    expect_equal(Samples(np.asarray(raw.features), raw.targets), Samples(np.asarray(found.features), found.targets))
+    assert (found.task, found.kinds, found.fills, found.target_names) == (
+        *(raw.task, raw.kinds, raw.fills),
+        raw.target_names,
+    )
+    if isinstance(raw.features, pd.DataFrame):
+        assert isinstance(found.features, pd.DataFrame)
+        assert list(raw.features) == list(found.features)
+    params = SplitParams.model_validate({"train": 0.6, "scale": {"inputs": "standard"}, "fit_scaler_on": "train"})
+    parts, origin = split(found, DataParams(source="tables/t.csv"), params)
+    split_files.save_split(parts, origin)
+    again = split_files.load_split()
+    assert (again.task, list(again.parts)) == (parts.task, list(parts.parts))
+    assert split_files.load_origin() == origin
+    for name, part in parts.parts.items():
+        expect_equal(part, again.parts[name])
+
+
+def expect_equal(one: Samples, other: Samples) -> None:
+    """Values and types."""
+    for mine, its in ((one.inputs, other.inputs), (one.targets, other.targets)):
+        assert (mine.shape, mine.dtype) == (its.shape, its.dtype)
+        assert (mine == its).all()
+
+
+NAMES = st.sampled_from(
+    ['naïve "col"', "a,b", "label", "a.b", "a=b", "x", " ", "a\nb", "a/b", "'", "#", "NA", "1", "None"]
+)
+TEXTS = st.sampled_from(["red", "NA", "nan", "", " ", 'q"', "a,b", "é", "1", "1.0", "None", "True", "x\r", "l\nm", "-"])
+VALUES = {
+    "float": st.floats(allow_nan=False, allow_infinity=False),
+    "tame": st.floats(-1e6, 1e6) | st.just(0.1),
+    "any float": st.floats(),
+    "int": st.integers(-(2**63), 2**63 - 1),
+    "few": st.integers(0, 2),
+    "bool": st.booleans(),
+    "text": TEXTS,
+    "equal": st.just(3.25),
+}
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> pd.DataFrame:
+    """Columns of one type each, with or without missing values; the target is one of them."""
+    rows = draw(st.sampled_from([1, 2, 5, 8, 13]))
+    names = draw(st.lists(NAMES, unique=True, min_size=1, max_size=3))
+    found = {}
+    for name in [*names, *([] if "label" in names else ["label"])]:
+        kind = draw(st.sampled_from([*VALUES, "tame", "few", "text"]))
+        values = draw(st.lists(VALUES[kind], min_size=rows, max_size=rows))
+        if draw(st.booleans()) and name != "label":
+            values[draw(st.integers(0, rows - 1))] = None
+        found[name] = pd.Series(values)
+    return pd.DataFrame(found)
+
+
+QUICK = settings(
+    max_examples=40,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+@pytest.mark.parametrize("cells", [formats.MOST_CELLS, 5])
+@QUICK
+@given(table=tables(), missing=st.sampled_from(["error", "drop", "mean", "median", "most_frequent"]))
+def test_any_table_is_refused_in_one_line_or_comes_back_to_the_bit(
+    monkeypatch: pytest.MonkeyPatch, suffix: str, cells: int, table: pd.DataFrame, missing: Any
+) -> None:
+    """Whatever its names and values; kept as CSV, or as a large table is."""
+    monkeypatch.setattr(formats, "MOST_CELLS", cells)
+    source = f"tables/t{suffix}"
+    if suffix == ".csv":
+        table.to_csv(source, index=False)
+    else:
+        table.to_parquet(source)
+    line = ""
+    try:
+        expect_round_trip(sources.load(DataParams(source=source, missing=missing)))
+    except UserError as error:
+        line = str(error)
+    assert "\n" not in line
+    assert not line or "must" in line
