@@ -11,16 +11,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from conftest import training, variant
 from workspace import Workspace, answers, free_port, wait_until
 
 from pipeline.data.columns import RawTable, checked
 from pipeline.data.samples import Origin, Split, is_plain
 from pipeline.data.split import split
+from pipeline.evaluation.ranking import at_percentiles, best_replica, median_replica
 from pipeline.history.files import save_recipe, save_run
 from pipeline.history.recipe import Recipe
 from pipeline.params.data import DataParams
 from pipeline.params.split import SplitParams
+from pipeline.tracking.best import choose
+from pipeline.tracking.payload import Parameters, ReplicaPayload, VariantPayload
 from pipeline.training.replicas import Trained, train
 from pipeline.training.versions import versions
 
@@ -332,3 +336,46 @@ def posted(address: str, body: Any) -> np.ndarray:
     request = urllib.request.Request(f"{address}/invocations", json.dumps(body).encode(), headers)
     with urllib.request.urlopen(request, timeout=60) as answer:
         return pd.DataFrame(json.load(answer)["predictions"]).to_numpy()
+
+
+# Chosen on the validation set
+
+
+def test_the_best_and_the_median_are_chosen_on_the_validation_set() -> None:
+    """The test set, on which they are judged, would say the opposite; without a validation set it is the one to ask."""
+    epochs = ("replica", "epoch")
+    scores = {"validation": [0.9, 0.7, 0.5], "test": [0.4, 0.6, 0.8]}
+    named = {
+        name: (epochs, np.array(values)[:, None])
+        for part, each in scores.items()
+        for name, values in ((f"{part}_accuracy", each), (f"{part}_loss", each))
+    }
+    history = xr.Dataset({"train_loss": (epochs, np.ones((3, 1))), **named})
+    assert best_replica(history, "accuracy") == 0
+    assert best_replica(history.drop_vars(["validation_accuracy", "validation_loss"]), "accuracy") == 2
+    assert median_replica(history, "accuracy") == 1
+    assert at_percentiles(history, "accuracy", (0, 100)) == ([0, 2], [0.4, 0.8])
+
+
+def payload(variant: str, chosen_by: str, scores: list[tuple[float, float]]) -> VariantPayload:
+    """Of a variant whose replicas have these scores, on the judged part and on that on which they are chosen."""
+    replicas = [ReplicaPayload(f"replica {n:03d}", {}, {}, [], *each) for n, each in enumerate(scores)]
+    plain: tuple[Any, ...] = (Parameters({}, {}), "", [], replicas, {}, [], {"best": 0})
+    return VariantPayload(variant, "", "", "test_accuracy", chosen_by, "Use.", *plain)
+
+
+def test_the_best_model_says_on_what_it_was_chosen() -> None:
+    validated = [payload("a", "validation_accuracy", [(0.9, 0.6)]), payload("b", "validation_accuracy", [(0.7, 0.8)])]
+    best = choose(validated)
+    assert best is not None
+    assert best.description == (
+        "b, replica 000: validation accuracy 0.800, the highest of 2 replicas of a, b. Its test accuracy is 0.700. "
+        "The test data had no say in that."
+    )
+    assert "the highest final validation accuracy of all variants" in best.model_description
+    assert "flatters" not in best.description + best.model_description
+    judged = choose([payload("a", "test_accuracy", [(0.9, 0.9), (0.7, 0.7)])])
+    assert judged is not None
+    flattered = "Choosing on test data flatters: expect less of it on new points."
+    assert judged.description == f"a, replica 000: test accuracy 0.900, the highest of 2 replicas of a. {flattered}"
+    assert flattered in judged.model_description

@@ -126,6 +126,11 @@ class VariantEvaluation:
         return next(iter(self.metrics.scores))
 
     @property
+    def chosen_by(self) -> str:
+        """The column of `replicas` by which the best one is chosen: `validation_accuracy`, where there is one."""
+        return next((name for name in self.metrics.scores if name.startswith("validation_")), self.final)
+
+    @property
     def learned(self) -> tuple[int, int]:
         """How many replicas learned, and of how many."""
         return self.metrics.learned.count, self.metrics.replicas
