@@ -13,22 +13,32 @@ import pandas as pd
 import pytest
 import xarray as xr
 from conftest import training, variant
+from imports import ROOT
+from ruamel.yaml import YAML
 from workspace import Workspace, answers, free_port, wait_until
 
 from pipeline.data.columns import RawTable, checked
 from pipeline.data.samples import Origin, Split, is_plain
 from pipeline.data.split import split
+from pipeline.diagnosis.theory import Premises
+from pipeline.evaluation.learned import rule_for
 from pipeline.evaluation.ranking import at_percentiles, best_replica, median_replica
+from pipeline.evaluation.replicas import of_predictions
+from pipeline.evaluation.summary import evaluate
+from pipeline.evaluation.variant import VariantMetrics
 from pipeline.history.files import save_recipe, save_run
 from pipeline.history.recipe import Recipe
 from pipeline.params.data import DataParams
+from pipeline.params.diagnosis import DiagnosisParams
 from pipeline.params.split import SplitParams
+from pipeline.params.tracking import TrackingParams
 from pipeline.tracking.best import choose
-from pipeline.tracking.payload import Parameters, ReplicaPayload, VariantPayload
+from pipeline.tracking.payload import Parameters, ReplicaPayload, VariantPayload, variant_points
 from pipeline.training.replicas import Trained, train
 from pipeline.training.versions import versions
 
 ROWS, TRAIN = 60, 40
+TRACKING = TrackingParams(experiment="e", registered_model="m", layer_epochs=3, profile_epochs=2)
 GENERATOR = np.random.default_rng(3)
 
 
@@ -162,9 +172,8 @@ def exported(folder: Path, made: dict[str, Made]) -> list[str]:
 
 
 def _in_project(folder: Path, code: str, *arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
-    root = Path(__file__).resolve().parent.parent
     return _ran(
-        [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(root)!r})\n{code}", *arguments], folder, **more
+        [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{code}", *arguments], folder, **more
     )
 
 
@@ -379,3 +388,48 @@ def test_the_best_model_says_on_what_it_was_chosen() -> None:
     flattered = "Choosing on test data flatters: expect less of it on new points."
     assert judged.description == f"a, replica 000: test accuracy 0.900, the highest of 2 replicas of a. {flattered}"
     assert flattered in judged.model_description
+
+
+# What is told of predictions
+
+
+def test_scores_of_predictions_are_those_of_scikit_learn_in_the_targets_own_units(made: dict[str, Made]) -> None:
+    from sklearn import metrics
+
+    for name, each in made.items():
+        found = of_predictions(each.trained.predictions, each.parts, each.origin.targets)
+        wanted = {"test_rmse", "test_mae"} if name == "regression" else {"test_macro_f1"}
+        assert {column for column in found if column.startswith("test_")} == wanted
+        for replica in (0, 1):
+            given = each.recorded(replica)[TRAIN:]
+            if name == "regression":
+                offset, factor = np.array([(target.offset, target.factor) for target in each.origin.targets]).T
+                true = (each.parts.test.targets - offset) / factor
+                rmse = metrics.root_mean_squared_error(true, given, multioutput="uniform_average")
+                assert found.test_rmse[replica] == pytest.approx(rmse, rel=1e-5)
+                assert found.test_mae[replica] == pytest.approx(metrics.mean_absolute_error(true, given), rel=1e-5)
+            else:
+                labels = each.origin.task.predicted_labels(given)
+                f1 = metrics.f1_score(each.parts.test.targets, labels, average="macro", zero_division=0)
+                assert found.test_macro_f1[replica] == pytest.approx(f1, rel=1e-5)
+
+
+def test_scores_of_predictions_are_in_the_table_and_last_in_the_metrics(made: dict[str, Made]) -> None:
+    """Which is read back as it was; without predictions nothing is there."""
+    each = made["regression"]
+    rule, premises = rule_for(each.origin.task, None), Premises(False, False)
+    thresholds = DiagnosisParams.model_validate(YAML(typ="safe").load(ROOT / "params.yaml")["diagnosis"])
+    predicted = of_predictions(each.trained.predictions, each.parts, each.origin.targets)
+    judged = [
+        evaluate("v", each.trained.history, variant(activation="tanh"), premises, rule, thresholds, more)
+        for more in (predicted, None)
+    ]
+    plain = judged[0].metrics.plain
+    assert [*plain][-4:] == ["test_rmse", "test_mae", "train_rmse", "train_mae"]
+    assert {**judged[1].metrics.plain, **dict([*plain.items()][-4:])} == plain
+    assert VariantMetrics.of(json.loads(json.dumps(plain))).plain == plain
+    assert (judged[0].final, judged[1].final) == ("test_r2", "test_r2")
+    assert judged[0].replicas.test_rmse.tolist() == predicted.test_rmse.tolist()
+    assert judged[0].replicas.drop(columns=[*predicted]).equals(judged[1].replicas)
+    points = {point.key for point in variant_points(judged[0], TRACKING)}
+    assert {"test_rmse_median", "train_mae_q25"} <= points

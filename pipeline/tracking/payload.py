@@ -258,7 +258,8 @@ def variant_points(evaluation: VariantEvaluation, params: TrackingParams) -> lis
         Point("learned_rate_high", metrics.learned.interval.high),
         Point("diverged", metrics.diverged),
     ]
-    for name, spread in {**metrics.scores, "epochs_to_learn": metrics.epochs_to_learn}.items():
+    spreads = {**metrics.scores, "epochs_to_learn": metrics.epochs_to_learn, **metrics.predicted}
+    for name, spread in spreads.items():
         points += [Point(f"{name}_{key}", value) for key, value in asdict(spread).items() if value is not None]
     points += [Point(f"outcomes/{cause}", count) for cause, count in metrics.outcomes.items()]
     points += _series(curves, "learned_share", "learned_share")
