@@ -50,7 +50,8 @@ def diagnose(
         thresholds: in place of those in params.yaml's section `diagnosis`, by its keys.
 
     Returns:
-        One row per replica, with the columns of `evaluations/<variant>/replicas.csv`.
+        One row per replica, with the columns of `evaluations/<variant>/replicas.csv`, but for those that need
+        predictions: `test_macro_f1` and the like.
 
     Raises:
         UserError: no history, a score that the task has not, or a threshold that is unknown or out of its range.

@@ -31,7 +31,7 @@ CHOSEN = {"median": median_replica, "best": best_replica}
 
 
 def export(variant: str, replica: str, target: Path, params: Params) -> None:
-    """Write a replica, by its number or as `median` or `best` by its final score, as a `.keras` file.
+    """Write a replica, by its number or as `median` or `best` by `ranking`, as a `.keras` file.
 
     Raises:
         UserError: the variant is not trained, there is no such replica, or `target` is not a `.keras` name.
@@ -136,7 +136,10 @@ def _make_reproducible(path: Path) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Write one replica's trained network as a Keras model.")
     parser.add_argument("variant", help="a variant of params.yaml that `dvc repro` has trained")
-    parser.add_argument("replica", help="its number, from 0; or median, or best (which flatters it: by the test set)")
+    parser.add_argument(
+        "replica",
+        help="its number, from 0; or median or best: on the validation set or, which flatters the best, the test set",
+    )
     parser.add_argument("target", type=Path, help="the file to write, NAME.keras")
     arguments = parser.parse_args()
     with reported_in_one_line():

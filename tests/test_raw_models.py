@@ -11,20 +11,45 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from conftest import training, variant
+from imports import ROOT
+from ruamel.yaml import YAML
 from workspace import Workspace, answers, free_port, wait_until
 
 from pipeline.data.columns import RawTable, checked
-from pipeline.data.samples import Origin, Split, is_plain
+from pipeline.data.profile import load_profile, profile, save_profile
+from pipeline.data.samples import Origin, RawData, Split, is_plain
 from pipeline.data.split import split
+from pipeline.data.split_files import part_files, save_split
+from pipeline.diagnosis.theory import Premises
+from pipeline.evaluation.learned import rule_for
+from pipeline.evaluation.ranking import at_percentiles, best_replica, median_replica
+from pipeline.evaluation.replicas import of_predictions
+from pipeline.evaluation.summary import evaluate
+from pipeline.evaluation.variant import VariantEvaluation, VariantMetrics
+from pipeline.foundations.formats import save_npz
 from pipeline.history.files import save_recipe, save_run
 from pipeline.history.recipe import Recipe
 from pipeline.params.data import DataParams
+from pipeline.params.diagnosis import DiagnosisParams
 from pipeline.params.split import SplitParams
+from pipeline.params.tracking import TrackingParams
+from pipeline.tracking.best import choose
+from pipeline.tracking.payload import (
+    Parameters,
+    ReplicaPayload,
+    Source,
+    VariantFiles,
+    VariantPayload,
+    assemble,
+    variant_points,
+)
 from pipeline.training.replicas import Trained, train
 from pipeline.training.versions import versions
 
 ROWS, TRAIN = 60, 40
+TRACKING = TrackingParams(experiment="e", registered_model="m", layer_epochs=3, profile_epochs=2)
 GENERATOR = np.random.default_rng(3)
 
 
@@ -68,6 +93,7 @@ class Made:
     """A trained variant, and the raw table that it came from."""
 
     table: pd.DataFrame
+    raw: RawData
     origin: Origin
     parts: Split
     trained: Trained
@@ -122,7 +148,7 @@ def make(folder: Path, name: str, table: pd.DataFrame, task: str, validation: in
         patched.chdir(folder)
         save_recipe(name, Recipe(variant=recipe, training=params, versions=versions(), **dict(origin)))
         save_run(name, trained.history, trained.predictions, trained.weights)
-    return Made(table, origin, parts, trained)
+    return Made(table, raw, origin, parts, trained)
 
 
 TASKS = ("binary", "multiclass", "regression")
@@ -158,9 +184,8 @@ def exported(folder: Path, made: dict[str, Made]) -> list[str]:
 
 
 def _in_project(folder: Path, code: str, *arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
-    root = Path(__file__).resolve().parent.parent
     return _ran(
-        [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(root)!r})\n{code}", *arguments], folder, **more
+        [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{code}", *arguments], folder, **more
     )
 
 
@@ -332,3 +357,155 @@ def posted(address: str, body: Any) -> np.ndarray:
     request = urllib.request.Request(f"{address}/invocations", json.dumps(body).encode(), headers)
     with urllib.request.urlopen(request, timeout=60) as answer:
         return pd.DataFrame(json.load(answer)["predictions"]).to_numpy()
+
+
+# Chosen on the validation set
+
+
+def test_the_best_and_the_median_are_chosen_on_the_validation_set() -> None:
+    """The test set, on which they are judged, would say the opposite; without a validation set it is the one to ask."""
+    epochs = ("replica", "epoch")
+    scores = {"validation": [0.9, 0.7, 0.5], "test": [0.4, 0.6, 0.8]}
+    named = {
+        name: (epochs, np.array(values)[:, None])
+        for part, each in scores.items()
+        for name, values in ((f"{part}_accuracy", each), (f"{part}_loss", each))
+    }
+    history = xr.Dataset({"train_loss": (epochs, np.ones((3, 1))), **named})
+    assert best_replica(history, "accuracy") == 0
+    assert best_replica(history.drop_vars(["validation_accuracy", "validation_loss"]), "accuracy") == 2
+    assert median_replica(history, "accuracy") == 1
+    assert at_percentiles(history, "accuracy", (0, 100)) == ([0, 2], [0.4, 0.8])
+
+
+def payload(variant: str, chosen_by: str, scores: list[tuple[float, float]]) -> VariantPayload:
+    """Of a variant whose replicas have these scores, on the judged part and on that on which they are chosen."""
+    replicas = [ReplicaPayload(f"replica {n:03d}", {}, {}, [], *each) for n, each in enumerate(scores)]
+    plain: tuple[Any, ...] = (Parameters({}, {}), "", [], replicas, {}, [], {"best": 0})
+    return VariantPayload(variant, "", "", "test_accuracy", chosen_by, "Use.", *plain)
+
+
+def test_the_best_model_says_on_what_it_was_chosen() -> None:
+    validated = [payload("a", "validation_accuracy", [(0.9, 0.6)]), payload("b", "validation_accuracy", [(0.7, 0.8)])]
+    best = choose(validated)
+    assert best is not None
+    assert best.description == (
+        "b, replica 000: validation accuracy 0.800, the highest of 2 replicas of a, b. Its test accuracy is 0.700. "
+        "The test data had no say in that."
+    )
+    assert "the highest final validation accuracy of all variants" in best.model_description
+    assert "flatters" not in best.description + best.model_description
+    judged = choose([payload("a", "test_accuracy", [(0.9, 0.9), (0.7, 0.7)])])
+    assert judged is not None
+    flattered = "Choosing on test data flatters: expect less of it on new points."
+    assert judged.description == f"a, replica 000: test accuracy 0.900, the highest of 2 replicas of a. {flattered}"
+    assert flattered in judged.model_description
+
+
+# What is told of predictions
+
+
+def test_scores_of_predictions_are_those_of_scikit_learn_in_the_targets_own_units(made: dict[str, Made]) -> None:
+    from sklearn import metrics
+
+    for name, each in made.items():
+        found = of_predictions(each.trained.predictions, each.parts, each.origin.targets)
+        wanted = {"test_rmse", "test_mae"} if name == "regression" else {"test_macro_f1"}
+        assert {column for column in found if column.startswith("test_")} == wanted
+        for replica in (0, 1):
+            given = each.recorded(replica)[TRAIN:]
+            if name == "regression":
+                offset, factor = np.array([(target.offset, target.factor) for target in each.origin.targets]).T
+                true = (each.parts.test.targets - offset) / factor
+                rmse = metrics.root_mean_squared_error(true, given, multioutput="uniform_average")
+                assert found.test_rmse[replica] == pytest.approx(rmse, rel=1e-5)
+                assert found.test_mae[replica] == pytest.approx(metrics.mean_absolute_error(true, given), rel=1e-5)
+            else:
+                labels = each.origin.task.predicted_labels(given)
+                f1 = metrics.f1_score(each.parts.test.targets, labels, average="macro", zero_division=0)
+                assert found.test_macro_f1[replica] == pytest.approx(f1, rel=1e-5)
+
+
+def judge(made: Made, predicted: bool = True) -> VariantEvaluation:
+    """As the stage does it; or as a study, which keeps no predictions."""
+    thresholds = DiagnosisParams.model_validate(YAML(typ="safe").load(ROOT / "params.yaml")["diagnosis"])
+    told = of_predictions(made.trained.predictions, made.parts, made.origin.targets) if predicted else None
+    rule = rule_for(made.origin.task, None)
+    return evaluate("v", made.trained.history, variant(activation="tanh"), Premises(), rule, thresholds, told)
+
+
+def test_scores_of_predictions_are_in_the_table_and_last_in_the_metrics(made: dict[str, Made]) -> None:
+    """Which is read back as it was; without predictions nothing is there."""
+    each = made["regression"]
+    judged = judge(each), judge(each, predicted=False)
+    told = of_predictions(each.trained.predictions, each.parts, each.origin.targets)
+    plain = judged[0].metrics.plain
+    assert [*plain][-4:] == ["test_rmse", "test_mae", "train_rmse", "train_mae"]
+    assert {**judged[1].metrics.plain, **dict([*plain.items()][-4:])} == plain
+    assert VariantMetrics.of(json.loads(json.dumps(plain))).plain == plain
+    assert (judged[0].final, judged[1].final) == ("test_r2", "test_r2")
+    assert judged[0].replicas.test_rmse.tolist() == told.test_rmse.tolist()
+    assert judged[0].replicas.drop(columns=[*told]).equals(judged[1].replicas)
+    points = {point.key for point in variant_points(judged[0], TRACKING)}
+    assert {"test_rmse_median", "train_mae_q25"} <= points
+
+
+# Published
+
+
+def data_files(each: Made) -> dict[str, Path]:
+    """The parts and the profile of a table, in the working folder; the parts' files."""
+    save_split(each.parts, each.origin)
+    save_profile(profile(each.raw, each.parts, each.origin))
+    return part_files()
+
+
+def test_data_sets_of_every_format_say_what_the_profile_says(
+    tmp_path: Path, made: dict[str, Made], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pipeline.tracking.datasets import dataset_inputs
+
+    monkeypatch.chdir(tmp_path)
+    files = data_files(made["multiclass"])
+    pd.read_csv(files["test"]).to_parquet(tmp_path / "test.parquet", index=False)
+    save_npz({"features": np.zeros((7, 5, 2)), "label": np.zeros(7, np.int64)}, tmp_path / "train.npz")
+    csv, parquet = dataset_inputs({**files, "test": Path("test.parquet")})
+    (arrays,) = dataset_inputs({"train": Path("train.npz")})
+    assert [each.dataset.name for each in (csv, parquet, arrays)] == ["train", "test", "train"]
+    assert [each.tags[0].value for each in (csv, parquet)] == ["training", "testing"]
+    columns = {each["name"]: each["type"] for each in json.loads(csv.dataset.schema)["mlflow_colspec"]}
+    assert (columns["a b=é, ü"], columns["label"]) == ("double", "long")
+    assert json.loads(parquet.dataset.schema) == json.loads(csv.dataset.schema)
+    assert "5, 2" in json.loads(arrays.dataset.schema)["mlflow_tensorspec"]["features"]
+    said = json.loads(parquet.dataset.profile)
+    assert (said["num_rows"], said["features"], said["inputs"]) == (ROWS - TRAIN, 9, 13)
+    assert said["task"] == "3 classes (ant, bee, cat)"
+    assert sum(said["classes"].values()) == pytest.approx(1, abs=1e-5)
+    assert said["warnings"] == list(load_profile().warnings)
+
+
+@pytest.mark.slow
+def test_a_registered_model_takes_a_table(folder: Path, made: dict[str, Made], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Published into a store of its own, and loaded from the alias alone."""
+    from pipeline.tracking.packaging import Packages
+    from pipeline.tracking.publish import publish
+
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    each, judged = made["regression"], judge(made["regression"])
+    best = best_replica(each.trained.history, judged.rule.score)
+    parameters = {"variant": {"units": 3}, "training": {"seed": 7}}
+    source = Source("regression", parameters, {}, VariantFiles([], [], {}, []), each.origin.columns)
+    content = assemble(source, judged, {"best": best}, TRACKING)
+    with Packages() as packages:
+        assert publish([content], TRACKING, (), data_files(each), packages) == {"regression": "published"}
+    each.table.to_pickle("registered.table")
+    code = "import mlflow.pyfunc, pandas as pd; model = mlflow.pyfunc.load_model('models:/m@best')\n"
+    code += "model.predict(pd.read_pickle('registered.table')).to_pickle('registered.predicted')"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlruns/mlflow.db")
+    monkeypatch.delenv("PYTHONPATH")
+    _ran([sys.executable, "-c", code], folder)
+    each.agree(pd.read_pickle("registered.predicted").to_numpy(), best)
+    assert content.use.endswith("encodes and scales. Gives the predicted price, rent, float32 [row, 2].")
+    assert "`income/year` (number), `income_year` (number)" in content.use

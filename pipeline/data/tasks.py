@@ -19,6 +19,12 @@ SCORES: Final[Mapping[str, str]] = {
     "r2": "coefficient of determination, 1 - squared error / squared error of the mean",
     SKILL: "1 - loss / loss of the best constant prediction",
 }
+# What is told of final predictions beside those, of targets as raw rows have them.
+OF_PREDICTIONS: Final[Mapping[str, str]] = {
+    "macro_f1": "mean over classes of F1, the harmonic mean of precision and recall",
+    "rmse": "root of the mean squared error in the target's own unit; of several targets the mean",
+    "mae": "mean absolute error in the target's own unit; of several targets the mean",
+}
 
 
 @dataclass(frozen=True)
@@ -141,6 +147,26 @@ class Task:
         hits = self.predicted_labels(predictions) == targets
         recalls = [hits[targets == label].mean() for label in np.unique(targets)]
         return {"accuracy": float(hits.mean()), "balanced_accuracy": float(np.mean(recalls))}
+
+    def of_predictions(self, targets: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
+        """Those of OF_PREDICTIONS that the task has.
+
+        F1 is 2 hits / (rows of the class + rows predicted as it); classes without any of both are left out.
+
+        Args:
+            targets: labels int [sample], or values [sample, target] in their own units. predictions: [sample, output],
+                in the same units.
+        """
+        if not self.is_classification:
+            errors = np.asarray(predictions, np.float64) - targets
+            return {
+                "rmse": float(np.sqrt((errors**2).mean(axis=0)).mean()),
+                "mae": float(np.abs(errors).mean(axis=0).mean()),
+            }
+        labels, classes = self.predicted_labels(predictions), len(self.names)
+        rows = np.bincount(targets, minlength=classes) + np.bincount(labels, minlength=classes)
+        hits = np.bincount(targets[labels == targets], minlength=classes)
+        return {"macro_f1": float((2 * hits[rows > 0] / rows[rows > 0]).mean())}
 
     def predicted_labels(self, predictions: np.ndarray) -> np.ndarray:
         """Labels int [...] from probabilities [..., output]."""

@@ -1,9 +1,12 @@
 """What became of each replica."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from pipeline.data.samples import Split, TargetScaling
 from pipeline.diagnosis import evidence
 from pipeline.diagnosis.causes import diagnose
 from pipeline.evaluation.learned import Rule, epochs_to_learn, learned_at, score_curve
@@ -24,8 +27,31 @@ def curves(history: xr.Dataset, rule: Rule) -> dict[str, xr.DataArray]:
     return found | {f"{part}_loss": history[f"{part}_loss"] for part in parts}
 
 
-def evaluate(history: xr.Dataset, rule: Rule, params: DiagnosisParams) -> pd.DataFrame:
-    """One row per replica: its outcome and cause, the final value of every curve, its course, and the evidence."""
+def of_predictions(predictions: xr.Dataset, split: Split, targets: Sequence[TargetScaling]) -> pd.DataFrame:
+    """One row per replica: of its final predictions for every part what `Task.of_predictions` tells, by names such as
+    `test_macro_f1`; the judged part first.
+
+    Args:
+        targets: how those of a regression were scaled.
+    """
+    offset, factor = (np.array([getattr(each, name) for each in targets]) for name in ("offset", "factor"))
+    found: dict[str, np.ndarray] = {}
+    for part, samples in reversed(split.parts.items()):
+        true, given = samples.targets, predictions[f"{part}_prediction"].values
+        if targets:
+            true, given = (true - offset) / factor, (given - offset) / factor
+        rows = pd.DataFrame([split.task.of_predictions(true, each) for each in given])
+        known = rows.where(np.isfinite(rows))  # of one that diverged there is none
+        found |= {f"{part}_{name}": significant(known[name].to_numpy()) for name in known}
+    return pd.DataFrame(found)
+
+
+def evaluate(
+    history: xr.Dataset, rule: Rule, params: DiagnosisParams, predicted: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """One row per replica: its outcome and cause, the final value of every curve, what is told of its predictions if
+    that is given, its course, and the evidence."""
+    predicted = pd.DataFrame() if predicted is None else predicted
     learned = learned_at(history, rule).values
     living = record.living(history).values
     found = evidence.measure(history, params)
@@ -40,8 +66,8 @@ def evaluate(history: xr.Dataset, rule: Rule, params: DiagnosisParams) -> pd.Dat
         }
     )
     judged = diagnose(learned[:, -1], found, params)
-    columns = [*OUTCOME, *curves(history, rule), *COURSE, *evidence.COLUMNS]
-    return pd.concat([reached, judged, found.apply(significant)], axis=1)[columns]
+    columns = [*OUTCOME, *curves(history, rule), *predicted, *COURSE, *evidence.COLUMNS]
+    return pd.concat([reached, judged, predicted, found.apply(significant)], axis=1)[columns]
 
 
 def rounded(values: np.ndarray) -> np.ndarray:

@@ -30,16 +30,18 @@ def evaluate(
     premises: Premises,
     rule: Rule,
     params: DiagnosisParams,
+    predicted: pd.DataFrame | None = None,
 ) -> VariantEvaluation:
     """Everything about a variant.
 
     Args:
         premises: which theoretical statements apply to it, see `theory.premises`.
         rule: when a replica has learned.
+        predicted: what `replicas.of_predictions` tells, where there are predictions.
     """
-    table = replicas.evaluate(history, rule, params)
+    table = replicas.evaluate(history, rule, params, predicted)
     scores = [f"{part}_{rule.score}" for part in reversed(record.parts_of(history))]
-    counted = metrics(table, scores)
+    counted = metrics(table, scores, [] if predicted is None else [*predicted])
     return VariantEvaluation(
         record.task_of(history),
         rule,
@@ -51,11 +53,12 @@ def evaluate(
     )
 
 
-def metrics(table: pd.DataFrame, scores: Sequence[str]) -> VariantMetrics:
+def metrics(table: pd.DataFrame, scores: Sequence[str], predicted: Sequence[str] = ()) -> VariantMetrics:
     """Counts, shares with Wilson 95% intervals and quartiles, from the table of replicas.
 
     Args:
         scores: the columns of the score that decides, the judged part's first.
+        predicted: the columns of what is told of predictions.
     """
     total = len(table)
     learned = int((table.outcome == LEARNED).sum())
@@ -68,6 +71,7 @@ def metrics(table: pd.DataFrame, scores: Sequence[str]) -> VariantMetrics:
         outcomes(table),
         int(table.diverged.sum()),
         Living(int(table.living_at_start.sum()), int(table.living_at_end.sum())),
+        {name: quartiles(table[name]) for name in predicted},
     )
 
 

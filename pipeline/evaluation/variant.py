@@ -1,12 +1,12 @@
 """The results of a variant's evaluation."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 import pandas as pd
 
-from pipeline.data.tasks import Task
+from pipeline.data.tasks import OF_PREDICTIONS, Task
 from pipeline.diagnosis.remedies import Remedy
 from pipeline.evaluation.expectations import Expectation
 from pipeline.evaluation.intervals import Interval
@@ -48,6 +48,7 @@ class VariantMetrics:
 
     scores: of the score that the rule of learning looks at, by names such as `test_accuracy`, the judged part first.
     outcomes: how many replicas learned, and how many have each cause, by name.
+    predicted: of final predictions, by names such as `test_macro_f1`; nothing where those are not kept.
     """
 
     replicas: int
@@ -57,6 +58,7 @@ class VariantMetrics:
     outcomes: Mapping[str, int]
     diverged: int
     living: Living
+    predicted: Mapping[str, Spread] = field(default_factory=dict)
 
     @property
     def plain(self) -> dict[str, Any]:
@@ -69,6 +71,7 @@ class VariantMetrics:
             "outcomes": dict(self.outcomes),
             "diverged": self.diverged,
             "living": asdict(self.living),
+            **{name: asdict(spread) for name, spread in self.predicted.items()},
         }
 
     @classmethod
@@ -79,14 +82,17 @@ class VariantMetrics:
             KeyError, TypeError: something else.
         """
         learned = plain["learned"]
+        spreads = {name: Spread(**spread) for name, spread in plain.items() if name not in _BESIDE_SCORES}
+        predicted = {name: each for name, each in spreads.items() if name.partition("_")[2] in OF_PREDICTIONS}
         return cls(
             plain["replicas"],
             Counted(learned["count"], learned["rate"], Interval(*learned["interval"])),
-            {name: Spread(**spread) for name, spread in plain.items() if name not in _BESIDE_SCORES},
+            {name: each for name, each in spreads.items() if name not in predicted},
             Spread(**plain["epochs_to_learn"]),
             plain["outcomes"],
             plain["diverged"],
             Living(**plain["living"]),
+            predicted,
         )
 
 
@@ -124,6 +130,11 @@ class VariantEvaluation:
     def final(self) -> str:
         """The column of `replicas` with the score that decides: `test_accuracy`."""
         return next(iter(self.metrics.scores))
+
+    @property
+    def chosen_by(self) -> str:
+        """The column of `replicas` by which the best one is chosen: `validation_accuracy`, where there is one."""
+        return next((name for name in self.metrics.scores if name.startswith("validation_")), self.final)
 
     @property
     def learned(self) -> tuple[int, int]:

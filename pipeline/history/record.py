@@ -177,6 +177,12 @@ def judged_part(history: xr.Dataset) -> str:
     return parts_of(history)[-1]
 
 
+def choosing_part(history: xr.Dataset) -> str:
+    """The part on which replicas are chosen: the validation set, for the judged one must not see a choice; where there
+    is none, the judged one all the same."""
+    return "validation" if "validation" in parts_of(history) else judged_part(history)
+
+
 def diverged(history: xr.Dataset) -> xr.DataArray:
     """bool [replica]: a loss was infinite or not a number at some epoch."""
     return ~finite_losses(history).all("epoch")

@@ -3,7 +3,7 @@
 from pipeline.data.split_files import load_split
 from pipeline.diagnosis import theory
 from pipeline.diagnosis.causes import outcomes
-from pipeline.evaluation import ranking, summary
+from pipeline.evaluation import ranking, replicas, summary
 from pipeline.evaluation.files import figure_path, save_evaluation
 from pipeline.evaluation.learned import rule_for
 from pipeline.foundations.errors import one_argument, reported_in_one_line
@@ -20,10 +20,11 @@ def main(variant: str) -> None:
     history, predictions, split = load_history(variant), load_predictions(variant), load_split()
     recipe, rule = load_recipe(variant), rule_for(split.task, params.evaluation.learned)
     premises = theory.premises(recipe.variant, recipe, split.train.inputs)
-    evaluation = summary.evaluate(variant, history, recipe.variant, premises, rule, params.diagnosis)
+    predicted = replicas.of_predictions(predictions, split, recipe.targets)
+    evaluation = summary.evaluate(variant, history, recipe.variant, premises, rule, params.diagnosis, predicted)
     headline = summary.headline(variant, evaluation.metrics)
-    replicas = scores.Replicas(history, list(outcomes(evaluation.replicas)))
-    save_figure(scores.score_over_epochs(replicas, headline, rule), figure_path(variant, rule.score))
+    drawn = scores.Replicas(history, list(outcomes(evaluation.replicas)))
+    save_figure(scores.score_over_epochs(drawn, headline, rule), figure_path(variant, rule.score))
     heat_map = gradients.gradient_by_layer_and_epoch(evaluation.layers, evaluation.metrics.replicas, headline)
     save_figure(heat_map, figure_path(variant, "gradients"))
     if "surface" in predictions and split.task.kind == "binary":

@@ -1,6 +1,7 @@
 """Stage `track`, and `make publish`: files -> MLflow, whatever is not there yet; then the manifest."""
 
 from pipeline.data import split_files as data
+from pipeline.data.profile import PROFILE
 from pipeline.evaluation import files as evaluations
 from pipeline.evaluation.prune import prune
 from pipeline.evaluation.ranking import best_replica, median_replica
@@ -45,7 +46,7 @@ def _source(name: str, variant: VariantParams, params: Params) -> Source:
         judged=[*evaluations.tables(name), *evaluations.figures(name)],
         artifacts={
             "figures": evaluations.figures(name),
-            "tables": evaluations.tables(name),
+            "tables": [*evaluations.tables(name), PROFILE],
             HISTORY: [runs.history_path(name), *before],
         },
         images=evaluations.figures(name),

@@ -8,6 +8,7 @@ from pipeline.tracking.payload import VariantPayload
 
 MODEL = "best"  # among a variant's models: of the replica with the highest final score
 FLATTERED = "Choosing on test data flatters: expect less of it on new points."
+UNSEEN = "The test data had no say in that."
 
 
 @dataclass(frozen=True)
@@ -26,12 +27,20 @@ def choose(contents: Sequence[VariantPayload]) -> Best | None:
         return None
     content = max(candidates, key=lambda candidate: candidate.best.score)  # the first of equals
     replicas = sum(len(candidate.replicas) for candidate in candidates)
-    score = score_in_words(content.final)
+    score = score_in_words(content.chosen_by)
+    expected = _expected(content)
     rule = f"the replica with the highest final {score} of all variants; of equals the first in params.yaml"
     return Best(
         content,
         f"{content.variant}, {content.best.name}: {score} {content.best.score:.3f}, the highest of {replicas} replicas "
-        f"of {', '.join(candidate.variant for candidate in candidates)}. {FLATTERED}",
-        f"{content.use} The alias `best` stands at {rule}. {FLATTERED} "
+        f"of {', '.join(candidate.variant for candidate in candidates)}. {expected}",
+        f"{content.use} The alias `best` stands at {rule}. {FLATTERED if not content.is_validated else UNSEEN} "
         "Earlier versions were the best of other recipes.",
     )
+
+
+def _expected(content: VariantPayload) -> str:
+    """What the model reaches on new rows, as far as the choice lets one know."""
+    if not content.is_validated:
+        return FLATTERED
+    return f"Its {score_in_words(content.final)} is {content.best.final:.3f}. {UNSEEN}"

@@ -61,12 +61,14 @@ class Parameters:
 
 @dataclass(frozen=True)
 class ReplicaPayload:
-    """A child run. score: the final value of the score that decides, on the judged part."""
+    """A child run. final: the final value of the score that decides, on the judged part; score: the same, on that part
+    on which the best is chosen."""
 
     name: str
     params: dict[str, str]
     tags: dict[str, str]
     points: list[Point]
+    final: float
     score: float
 
 
@@ -76,7 +78,8 @@ class VariantPayload:
 
     fingerprint: of what was trained and what came of it; another one is another run.
     evaluation_hash: of what the evaluation says of it; another one is another run too.
-    final: what the replicas' score is called, such as `test_accuracy`. use: what a model of it takes and gives.
+    final: what the replicas' score is called, such as `test_accuracy`. chosen_by: what that is called by which the best
+        is chosen, `validation_accuracy` where there is one. use: what a model of it takes and gives.
     images: the figures that the UI is to set beside those of other runs. models: which replicas MLflow gets as Keras
         models, by name.
     """
@@ -85,6 +88,7 @@ class VariantPayload:
     fingerprint: str
     evaluation_hash: str
     final: str
+    chosen_by: str
     use: str
     parameters: Parameters
     description: str
@@ -98,6 +102,11 @@ class VariantPayload:
     def best(self) -> ReplicaPayload:
         """The replica with the highest score, of equals the first."""
         return max(self.replicas, key=lambda replica: replica.score)
+
+    @property
+    def is_validated(self) -> bool:
+        """Whether the best is chosen on other data than those on which it is judged."""
+        return self.chosen_by != self.final
 
     @property
     def hashes(self) -> dict[str, str]:
@@ -160,12 +169,13 @@ def assemble(
         fingerprint=source.fingerprint,
         evaluation_hash=digest({**tracking.model_dump(), **source.judged}, files.judged),
         final=evaluation.final,
+        chosen_by=evaluation.chosen_by,
         use=use(evaluation.task, source.columns),
         parameters=parameters(source.trained, source.judged),
         description=description(variant, evaluation),
         points=variant_points(evaluation, tracking),
         replicas=[
-            replica_payload(row, evaluation.final, {"variant": variant, **own}, seed)
+            replica_payload(row, evaluation, {"variant": variant, **own}, seed)
             for row in evaluation.replicas.to_dict("records")
         ],
         artifacts=files.artifacts,
@@ -248,7 +258,8 @@ def variant_points(evaluation: VariantEvaluation, params: TrackingParams) -> lis
         Point("learned_rate_high", metrics.learned.interval.high),
         Point("diverged", metrics.diverged),
     ]
-    for name, spread in {**metrics.scores, "epochs_to_learn": metrics.epochs_to_learn}.items():
+    spreads = {**metrics.scores, "epochs_to_learn": metrics.epochs_to_learn, **metrics.predicted}
+    for name, spread in spreads.items():
         points += [Point(f"{name}_{key}", value) for key, value in asdict(spread).items() if value is not None]
     points += [Point(f"outcomes/{cause}", count) for cause, count in metrics.outcomes.items()]
     points += _series(curves, "learned_share", "learned_share")
@@ -295,7 +306,9 @@ def log_spaced(epochs: np.ndarray, count: int) -> np.ndarray:
     return epochs[np.unique(np.round(wanted).astype(int)) - 1]
 
 
-def replica_payload(row: Mapping[str, Any], final: str, params: Mapping[str, str], seed: int) -> ReplicaPayload:
+def replica_payload(
+    row: Mapping[str, Any], evaluation: VariantEvaluation, params: Mapping[str, str], seed: int
+) -> ReplicaPayload:
     """A replica's run, from its row of the evaluation's table and its variant's parameters.
 
     All numbers of the row are metrics, the evidence too: box plots and parallel coordinates take nothing else.
@@ -309,5 +322,6 @@ def replica_payload(row: Mapping[str, Any], final: str, params: Mapping[str, str
         params={**params, "seed": str(seed), "replica": str(row["replica"])},
         tags={"outcome": outcome, "cause": cause, COLOUR: colour},
         points=[Point(key, value) for key, value in values.items() if math.isfinite(value)],
-        score=float(row[final]),
+        final=float(row[evaluation.final]),
+        score=float(row[evaluation.chosen_by]),
     )

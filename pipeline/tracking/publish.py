@@ -9,8 +9,6 @@ The experiment's description, its views and the best model's registration follow
 experiments leave them alone, since several may run at once.
 """
 
-import hashlib
-import json
 import os
 import shutil
 import subprocess
@@ -19,16 +17,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import pandas as pd
 from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelOutput, Run
+from mlflow.entities import DatasetInput, LoggedModelOutput, Run
 from mlflow.exceptions import MlflowException
-from mlflow.types import ColSpec, Schema
-from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_GIT_COMMIT, MLFLOW_PARENT_RUN_ID
+from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT, MLFLOW_PARENT_RUN_ID
 
 from pipeline.params.tracking import TrackingParams
 from pipeline.tracking import current, images, registry, store
 from pipeline.tracking.best import MODEL, Best, choose
+from pipeline.tracking.datasets import dataset_inputs
 from pipeline.tracking.guide import STUDIES_GUIDE, guide
 from pipeline.tracking.packaging import Packages
 from pipeline.tracking.payload import HISTORY, Parameters, VariantPayload
@@ -109,7 +106,7 @@ class Publisher:
         trained = {content.variant: self._whole_run_of(content) for content in missing}
         done = dict.fromkeys((content.variant for content in contents), "nothing new")
         done |= {variant: "published" if run is None else "judged anew" for variant, run in trained.items()}
-        inputs = _dataset_inputs(datasets) if missing else []
+        inputs = dataset_inputs(datasets) if missing else []
         packages.begin({each.variant: each.models for each in missing if trained[each.variant] is None})
         for content in missing:
             run_ids[content.variant] = self.begin(content, inputs, trained[content.variant])
@@ -265,24 +262,3 @@ def _origin() -> dict[str, str]:
     tags = {EXPERIMENT: os.environ["DVC_EXP_NAME"]} if os.environ.get("DVC_EXP_NAME") else {}
     asked = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
     return {**tags, MLFLOW_GIT_COMMIT: asked.stdout.strip()} if asked.returncode == 0 else tags
-
-
-CONTEXTS = {"train": "training", "validation": "validation", "test": "testing"}  # MLflow's names
-
-
-def _dataset_inputs(datasets: dict[str, Path]) -> list[DatasetInput]:
-    """Built by hand: MLflow's own `from_pandas` guesses the source, with warnings."""
-    inputs = []
-    for part, path in datasets.items():
-        table = pd.read_csv(path)
-        columns = [ColSpec("long" if table[name].dtype.kind == "i" else "double", name) for name in table]
-        dataset = Dataset(
-            name=path.stem,
-            digest=hashlib.sha256(path.read_bytes()).hexdigest()[:8],
-            source_type="local",
-            source=json.dumps({"uri": str(path)}),
-            schema=json.dumps({"mlflow_colspec": Schema(columns).to_dict()}),
-            profile=json.dumps({"num_rows": len(table)}),
-        )
-        inputs.append(DatasetInput(dataset, [InputTag(MLFLOW_DATASET_CONTEXT, CONTEXTS[part])]))
-    return inputs

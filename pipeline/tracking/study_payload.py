@@ -44,6 +44,7 @@ def assemble_study(
         fingerprint=digest({"study": name, "cells": recipes}, data),
         evaluation_hash=digest({}, [path for paths in artifacts.values() for path in paths]),
         final=score_column(cells).removesuffix("_median"),
+        chosen_by=score_column(cells).removesuffix("_median"),
         use="",
         parameters=Parameters({"study": name, "cells": str(len(cells))}, {}),
         description=answer,
@@ -64,6 +65,7 @@ def _cell(row: Mapping[str, Any], score: str, recipe: Mapping[str, Any], study: 
         params={"study": study, "cell": str(row["cell"]), **flattened(recipe["variant"]), **_budget(recipe)},
         tags=tags,
         points=[Point(key, value) for key, value in values.items() if math.isfinite(value)],
+        final=float(row[score]),
         score=float(row[score]),
     )
 
