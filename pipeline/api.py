@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import xarray as xr
@@ -58,7 +59,12 @@ def diagnose(
     missing = [name for name in REQUIRED if name not in history] or {"task"} - {*history.attrs}
     if missing:
         raise UserError(f"history: no {min(missing)}: must be a history, as read_history gives it")
-    shipped = load(IN_WHEEL if IN_WHEEL.is_file() else IN_REPOSITORY)
+    shipped = shipped_params()
     stated = learned if learned is None or isinstance(learned, int | float) else dict(learned)
     rule = rule_for(task_of(history), check({"learned": stated}, "evaluation", EvaluationParams).learned)
     return evaluate(history, rule, check(shipped["diagnosis"] | thresholds, "diagnosis", DiagnosisParams))
+
+
+def shipped_params() -> dict[str, Any]:
+    """The document of params.yaml as it was shipped: the one home of every threshold."""
+    return load(IN_WHEEL if IN_WHEEL.is_file() else IN_REPOSITORY)
