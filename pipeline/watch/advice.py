@@ -40,10 +40,11 @@ def _saturated(found: Evidence) -> str:
 
 
 def _vanishing(found: Evidence) -> str:
-    return (
-        f"The gradient of layer {found['smallest_layer']} is {found['gradient_ratio']:.1g} of the output layer's; the "
-        f"largest hidden one is {found['gradient_scale']:.1g} of a constant guess's loss."
-    )
+    scale = f"the largest hidden one is {found['gradient_scale']:.1g} of a constant guess's loss."
+    if found["gradient_ratio"] is None:  # the output layer has none either
+        return f"No gradient leaves the output layer; {scale}"
+    ratio = f"{found['gradient_ratio']:.1g} of the output layer's"
+    return f"The gradient of layer {found['smallest_layer']} is {ratio}; {scale}"
 
 
 def _slow(found: Evidence) -> str:

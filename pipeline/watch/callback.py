@@ -79,7 +79,7 @@ class Diagnosis(keras.callbacks.Callback):
         stated = learned if learned is None or isinstance(learned, int | float) else dict(learned)
         self._learned = check({"learned": stated}, "evaluation", EvaluationParams).learned
         self._thresholds = check(shipped["diagnosis"], "diagnosis", DiagnosisParams)
-        self._options = {
+        self._options: dict[str, Any] = {
             "task": task,
             "record_every": record_every,
             "max_overhead": float(max_overhead),

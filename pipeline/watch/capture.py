@@ -1,8 +1,9 @@
-"""Rows of a training's own batches, kept where nobody gave any: the first ones, up to a number.
+"""Rows of a training's own batches, kept where nobody gave any, and the weights before its first step.
 
 Imports TensorFlow as the user has set it up.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -84,3 +85,31 @@ class CapturedRows:
         kept = self.data()
         self._rows.assign(np.iinfo(np.int32).max)
         return kept
+
+
+class KeptWeights:
+    """The weights before the first step, kept inside it: of a model that its first batch builds.
+
+    A statistic of that batch, as of batch normalisation, is in them already.
+    """
+
+    def __init__(self, weights: Sequence[keras.Variable]) -> None:
+        self._from = list(weights)
+        with tf.init_scope():
+            self._kept = [tf.Variable(tf.zeros(each.shape, each.dtype), trainable=False) for each in weights]
+            self._is_kept = tf.Variable(False, trainable=False)
+
+    def keep(self) -> None:
+        """In a step, before the weights change; once."""
+
+        def keep() -> tf.Tensor:
+            for kept, variable in zip(self._kept, self._from, strict=True):
+                kept.assign(variable.value)
+            return tf.identity(self._is_kept.assign(True))
+
+        tf.cond(self._is_kept, lambda: tf.constant(True), keep)
+
+    @property
+    def weights(self) -> list[tf.Tensor]:
+        """As they were."""
+        return [tf.identity(each) for each in self._kept]

@@ -3,7 +3,7 @@
 Imports TensorFlow as the user has set it up.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from math import prod
 from typing import Any
@@ -23,14 +23,27 @@ class TakenGradients:
     The sums are a variable of TensorFlow's: [row, statistic], with the number of batches as a last column.
     """
 
-    def __init__(self, kernels: Sequence[keras.Variable], dense: bool, guard: Guard) -> None:
-        """Args: `dense` says that sparse gradients are to be made dense, as XLA needs it."""
-        self._rows = {id(kernel): row for row, kernel in enumerate(kernels)}
-        self._sizes = np.array([prod(kernel.shape) for kernel in kernels], np.float32)
+    def __init__(
+        self, kernels: Callable[[], Sequence[keras.Variable]], dense: bool, before: Callable[[], None], guard: Guard
+    ) -> None:
+        """What it adds to is made when the first gradients come, for a model may be built by its first batch.
+
+        Args:
+            kernels: gives them. dense: whether sparse gradients are to be made dense, as XLA needs it.
+            before: called in each step that is traced, before the weights change in it.
+        """
+        self._before = before
+        self._kernels = kernels
         self._dense = dense
         self._guard = guard
-        self._sums = tf.Variable(tf.zeros((len(kernels), 4)), trainable=False)
-        self._zeros = tf.zeros((len(kernels), 4))
+        self._sums: tf.Variable | None = None
+
+    def _begin(self) -> None:
+        kernels = self._kernels()
+        self._rows = {id(kernel): row for row, kernel in enumerate(kernels)}
+        self._sizes = np.array([prod(kernel.shape) for kernel in kernels], np.float32)
+        self._zeros = np.zeros((len(kernels), 4), np.float32)
+        self._sums = tf.Variable(self._zeros, trainable=False)
 
     @contextmanager
     def seen(self, optimizer: Any) -> Iterator[None]:
@@ -62,16 +75,24 @@ class TakenGradients:
 
     def restart(self) -> None:
         """Begin a new epoch."""
-        self._sums.assign(self._zeros)
+        if self._sums is not None:
+            self._sums.assign(self._zeros)
 
     def read(self) -> dict[str, np.ndarray]:
         """Means over the batches since the last start, float32 [row] each; NaN for a kernel that got no gradient."""
+        if self._sums is None:
+            return {}
         sums = self._sums.numpy()
         with np.errstate(divide="ignore", invalid="ignore"):
             means = np.where(sums[:, 3:] > 0, sums[:, :3] / sums[:, 3:], np.nan)
         return dict(zip(NAMES, means.astype(np.float32).T, strict=True))
 
     def _add(self, gradients: Sequence[Any], variables: Sequence[Any]) -> None:
+        if self._sums is None:
+            with tf.init_scope():  # also within a step that is being traced
+                self._begin()
+        assert self._sums is not None
+        self._before()
         found = {
             self._rows[id(variable)]: self._statistics(gradient)
             for gradient, variable in zip(gradients, variables, strict=True)

@@ -23,7 +23,7 @@ def why(watching: Any, epochs: int) -> str | None:
     last = [values.get("dead") for epoch, (_, values) in sorted(states.items()) if epoch][-epochs:]
     if len(last) < epochs or any(each is None for each in last):
         return None
-    for layer, dead in zip(watching.table, np.array(last).all(axis=0), strict=True):
+    for layer, dead in zip(watching.table, np.logical_and.reduce(last).tolist(), strict=True):
         if dead and layer.role == HIDDEN and not layer.bypassed:
             return f"layer {layer.path} is dead for {epochs} recorded epochs, and no path goes around it"
     return None

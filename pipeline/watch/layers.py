@@ -9,7 +9,7 @@ import keras
 from pipeline.history.record import HIDDEN, OUTPUT, Layer
 from pipeline.watch.structure import Graph, graph
 
-# Recorded and shown, and judged by no rule: gradients of a scale or of a table's rows have another size than a kernel's.
+# Recorded and shown, and judged by no rule: gradients of a scale or of a table have another size than a kernel's.
 BESIDE: Final = "beside"
 BESIDE_NAMES: Final = ("gamma", "scale", "embeddings", "alpha")
 

@@ -12,6 +12,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import time
@@ -184,7 +185,5 @@ def _expect_answer(uri: str) -> None:
     """Raises: OSError: a server that does not answer; MLflow's own client would go on trying for minutes."""
     if not uri.startswith(("http://", "https://")):
         return
-    try:
+    with suppress(urllib.error.HTTPError):  # something answers there
         urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=ANSWER_WITHIN).close()
-    except urllib.error.HTTPError:
-        pass  # something answers there

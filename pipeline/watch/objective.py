@@ -3,7 +3,7 @@ take them."""
 
 import inspect
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import keras
 import numpy as np
@@ -75,7 +75,7 @@ def objective_of(model: keras.Model, targets: Any, outputs: Any, asked: str) -> 
         return None
     values, out = np.asarray(found[0]), np.asarray(given[0])
     name, from_logits = _loss(model)
-    kind = asked if asked in KINDS else _kind(name, values, out)
+    kind = cast(KindName, asked) if asked in KINDS else _kind(name, values, out)
     if kind is None or not _fits(kind, values, out):
         return None
     return Objective(_task(kind, out, values), from_logits)

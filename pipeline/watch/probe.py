@@ -6,6 +6,7 @@ metric of the user's changes. Imports TensorFlow as the user has set it up.
 
 import inspect
 from collections.abc import Sequence
+from itertools import pairwise
 from math import ceil, prod
 from typing import Any, Final, NamedTuple
 
@@ -35,7 +36,7 @@ class Rows(NamedTuple):
         return cls(*keras.tree.map_structure(_tensor, (inputs, targets, weights)))
 
     @property
-    def count(self) -> int:
+    def size(self) -> int:
         """Rows of it."""
         return int(keras.tree.flatten(self.inputs)[0].shape[0])
 
@@ -95,11 +96,11 @@ class Probe:
             What was seen, and by names of the record a value for each row; without a loss no gradients.
         """
         gradients: list[tf.Tensor] = []
-        losses, outputs, total = 0.0, [], data.count
+        losses, outputs, total = 0.0, [], data.size
         for some in self._pieces(data):
             loss, given, found = self._pass(state, *some)
             outputs.append(given)
-            share = some.count / total
+            share = some.size / total
             losses += float(loss) * share
             if share < 1:
                 found = [each * share for each in found]
@@ -111,7 +112,7 @@ class Probe:
         losses, outputs = 0.0, []
         for some in self._pieces(data):
             loss, given = self._look(state, *some)
-            losses += float(loss) * some.count / data.count
+            losses += float(loss) * some.size / data.size
             outputs.append(given)
         return Seen(losses, _joined(outputs))
 
@@ -142,11 +143,11 @@ class Probe:
         return found | {"dead": dead == 1, "dead_unit_share": dead, "saturated_share": saturated}
 
     def _pieces(self, data: Rows) -> list[Rows]:
-        pieces = ceil(data.count / self._at_once)
+        pieces = ceil(data.size / self._at_once)
         if pieces == 1:
             return [data]
-        edges = np.linspace(0, data.count, pieces + 1).round().astype(int).tolist()
-        return [data.some(start, stop) for start, stop in zip(edges[:-1], edges[1:], strict=True)]
+        edges = np.linspace(0, data.size, pieces + 1).round().astype(int).tolist()
+        return [data.some(start, stop) for start, stop in pairwise(edges)]
 
     def _pass_of(self, state: Sequence[tf.Tensor], inputs: Any, targets: Any, weights: Any) -> tuple:
         kernels = self.kernels(state)

@@ -65,7 +65,7 @@ def judged(fits: Sequence[Fit], learned: float | Mapping[str, float] | None) -> 
     loss = float(np.median([fit.history.attrs["train_constant_loss"] for fit in fits]))
     text = verdict.verdict(name, table, interval, loss, None, None)
     cause = verdict.main_cause(verdict.outcomes(table))
-    tries = ADVICE[cause].tries if cause in ADVICE else ()
+    tries = ADVICE[cause].tries if cause is not None and cause in ADVICE else ()
     if tries:
         text += f"\nWhat to try: {'; '.join(tries)}."
     score = f"{record.judged_part(first)}_{rule.score}"

@@ -109,7 +109,7 @@ def _ended(history: xr.Dataset) -> str:
 
 def _plain(found: Mapping[str, Any], history: xr.Dataset) -> dict[str, Any]:
     """NaN as None; a layer by its path."""
-    numbers = {name: None if np.isnan(value) else float(value) for name, value in found.items()}
+    numbers: dict[str, Any] = {name: None if np.isnan(value) else float(value) for name, value in found.items()}
     paths = dict(zip(history.layer.values.tolist(), history.path.values.tolist(), strict=True))
     for name in LAYERS_IN_EVIDENCE:
         if numbers[name] is not None:

@@ -15,11 +15,12 @@ import numpy as np
 import xarray as xr
 
 from pipeline.history.record import HIDDEN, OUTPUT, Layer
+from pipeline.watch.activity import Activity
 from pipeline.watch.budget import Budget
-from pipeline.watch.capture import CapturedRows
+from pipeline.watch.capture import CapturedRows, KeptWeights
 from pipeline.watch.gradients import TakenGradients
 from pipeline.watch.guard import Guard
-from pipeline.watch.layers import rows
+from pipeline.watch.layers import Row, rows
 from pipeline.watch.objective import Objective, objective_of
 from pipeline.watch.probe import Probe, Rows
 from pipeline.watch.recorder import Recorder
@@ -51,12 +52,11 @@ class Watching:
         self._model = model
         self._options = options
         self._guard = guard
-        self._rows = rows(model)
-        if not self._rows:
-            raise ValueError("no layer of the model has a kernel")
-        self._probe = Probe(model, self._rows, options.histograms)
+        self._rows: list[Row] = []
+        self._probe: Probe | None = None
         self._budget = Budget(options.max_overhead)
-        self._initial: list[Any] | None = self._probe.state()
+        self._initial: list[Any] | None = None
+        self._kept: KeptWeights | None = None
         self._before: Sequence[Any] | None = None
         self._objective: Objective | None = None
         self._constant: dict[str, float] = {}
@@ -71,7 +71,27 @@ class Watching:
             with guard("the given rows"):
                 data = _evenly(*given, options.rows)
                 self._parts["train"] = data
-                self.probed = f"{data.count:,} given rows"
+                self.probed = f"{data.size:,} given rows"
+
+        if model.built:
+            self._kernels()
+            self._initial = self._probe.state() if self._probe is not None else None
+
+    def _kernels(self) -> list[keras.Variable]:
+        """Of the built model; one that is built by its first batch comes here then."""
+        if self._probe is None:
+            self._rows = rows(self._model)
+            if not self._rows:
+                raise ValueError("no layer of the model has a kernel")
+            self._probe = Probe(self._model, self._rows, self._options.histograms)
+        return [row.variable for row in self._rows]
+
+    def _keep_initial(self) -> None:
+        """In the first step of a model that its first batch has built, whose weights nobody has seen before."""
+        if self._initial is None and not self.recorder.states:
+            if self._kept is None:
+                self._kept = KeptWeights(self._model.weights)
+            self._kept.keep()
 
     # What is in place while `fit` runs
 
@@ -124,15 +144,16 @@ class Watching:
         function = model.train_function
         inner = next((each for each in (function, getattr(function, "__wrapped__", None)) if each in _TRACED), None)
         if inner is not None:
-            self._taken = _TRACED[inner]
+            self._taken = taken = _TRACED[inner]
         elif not is_fresh:
             self._guard.say("the training step was traced before it was watched: its gradients are not seen")
             return
         else:
-            kernels = [row.variable for row in self._rows]
-            self._taken = TakenGradients(kernels, bool(model.jit_compile), self._guard)
+            self._taken = taken = TakenGradients(
+                self._kernels, bool(model.jit_compile), self._keep_initial, self._guard
+            )
             _TRACED[getattr(function, "__wrapped__", function)] = self._taken
-        self._wrap("train", [lambda taken=self._taken: taken.seen(model.optimizer)])
+        self._wrap("train", [lambda: taken.seen(model.optimizer)])
 
     def _wrap(self, name: str, contexts: Sequence[Callable[[], Any]]) -> None:
         """For the length of each call of Keras's function, and no longer, what looks is in place."""
@@ -165,7 +186,7 @@ class Watching:
         self._is_due = wanted and (is_last or self._budget.is_enough)
         if self._is_due:
             with self._budget.measuring(whole=False):
-                if self._before is None:
+                if self._before is None and self._probe is not None:
                     self._before = self._probe.kernels(self._probe.state())
                 if self._taken is not None:
                     self._taken.restart()
@@ -179,62 +200,68 @@ class Watching:
         kept = self._captured.pop("train", None)
         if kept is not None and kept.data() is not None:
             self._parts["train"] = data = Rows.of(*kept.close())
-            self.probed = f"{data.count:,} rows of the first batches"
-        if not self._is_due:
+            self.probed = f"{data.size:,} rows of the first batches"
+        if not self._is_due or self._probe is None:
             self._before = None
             return False
+        if self._kept is not None:
+            self._initial, self._kept = self._kept.weights, None
         compiles = self._initial is not None
         with nullcontext() if compiles else self._budget.measuring():
             self._record_initial()
-            self._record(self.epoch, self._probe.state(), self._before)
+            self._record(self._probe, self.epoch, self._before)
         return True
 
     def finish(self) -> None:
         """Measure the last state, if an epoch that nobody knew to be the last one was not recorded."""
-        if self.epoch and self.epoch not in self.recorder.states:
+        if self._probe is not None and self.epoch and self.epoch not in self.recorder.states:
             self._record_initial()
-            self._record(self.epoch, self._probe.state(), None)
+            self._record(self._probe, self.epoch, None)
 
     def _record_initial(self) -> None:
         """The state before the first step, kept until there are rows to measure it on."""
-        if self._initial is not None:
-            self._record(0, self._initial, None)
+        if self._initial is not None and self._probe is not None:
+            self._record(self._probe, 0, None, self._initial)
+            if self._before is None and self.epoch == 1:
+                self._before = self._probe.kernels(self._initial)
             self._initial = None
 
-    def _record(self, epoch: int, state: list[Any], before: Sequence[Any] | None) -> None:
+    def _record(self, probe: Probe, epoch: int, before: Sequence[Any] | None, state: list[Any] | None = None) -> None:
+        """Measure a state, the present one by default."""
+        state = probe.state() if state is None else state
         curves: dict[str, float] = {}
         values: dict[str, np.ndarray] = {}
         with self._guard("the probe"):
-            curves, values = self._measured(state, before)
+            curves, values = self._measured(probe, state, before)
         if not values:
-            values = self._probe.weigh(state, before)
+            values = probe.weigh(state, before)
         if epoch and self._taken is not None and before is not None:
             values |= self._taken.read()
         self.recorder.add(epoch, curves, values)
-        self._before = self._probe.kernels(state) if epoch else self._before
+        self._before = probe.kernels(state) if epoch else self._before
 
-    def _measured(self, state: list[Any], before: Sequence[Any] | None) -> tuple[dict, dict]:
+    def _measured(self, probe: Probe, state: list[Any], before: Sequence[Any] | None) -> tuple[dict, dict]:
         curves: dict[str, float] = {}
         values: dict[str, np.ndarray] = {}
         if "the probe" in self._guard.failed or not self._parts:
             return curves, values
         for part, data in self._parts.items():
             if part == "train":
-                seen, values = self._probe.measure(state, data, before)
+                seen, values = probe.measure(state, data, before)
             else:
-                seen = self._probe.look(state, data)
+                seen = probe.look(state, data)
             if part not in self._constant:
-                self._learn_objective(part, data, seen.outputs)
-            if self._probe.has_loss:
+                self._learn_objective(probe, part, data, seen.outputs)
+            if probe.has_loss:
                 curves[f"{part}_loss"] = seen.loss
             if self._objective is not None:
                 scores = self._objective.scores(data.targets, seen.outputs)
                 curves |= {f"{part}_{name}": value for name, value in scores.items()}
-        if not self._probe.has_loss:
+        if not probe.has_loss:
             self._guard.say("the model's `compute_loss` gives no loss: no gradient of the probe, and fit's own loss")
         return curves, values
 
-    def _learn_objective(self, part: str, data: Rows, outputs: Any) -> None:
+    def _learn_objective(self, probe: Probe, part: str, data: Rows, outputs: Any) -> None:
         model = self._model
         if self._objective is None:
             self._objective = objective_of(model, data.targets, outputs, self._options.task)
@@ -244,10 +271,10 @@ class Watching:
         (given,) = keras.tree.flatten(outputs)
         (targets,) = keras.tree.flatten(data.targets)
         values = self._objective.targets(targets, given)
-        self._constant[part] = self._objective.task.constant_loss(values if values.ndim == 1 else values)
+        self._constant[part] = self._objective.task.constant_loss(values)
         with self._guard("the loss of the best constant prediction"):
             constant = self._objective.constant_outputs(targets, given)
-            self._constant[part] = self._probe.loss_of(data, keras.tree.pack_sequence_as(outputs, [constant]))
+            self._constant[part] = probe.loss_of(data, keras.tree.pack_sequence_as(outputs, [constant]))
 
     # What there is to see
 
@@ -266,29 +293,33 @@ class Watching:
     @property
     def table(self) -> list[Layer]:
         """The layer table. Where Keras's graph does not say what goes around a layer, the record does."""
-        activity = self._probe.activity
-        order = activity.order
+        order, measured = ([], []) if self._probe is None else (self._activity.order, self._activity.measured)
         judged = [number for number in order if self._rows[number].role in (HIDDEN, OUTPUT)]
         layers = []
         for number, row in enumerate(self._rows):
             bypassed = row.bypassed or (not row.structured and self._is_passed_by(number))
-            layer = row.described(number in activity.measured, bypassed)
+            layer = row.described(number in measured, bypassed)
             if not row.structured and row.role in (HIDDEN, OUTPUT) and judged:
                 owner = self._rows[judged[-1]].owner
                 layer = _with_role(layer, OUTPUT if row.owner is owner else HIDDEN)
             layers.append(layer)
         return layers
 
+    @property
+    def _activity(self) -> Activity:
+        assert self._probe is not None
+        return self._probe.activity
+
     def _is_passed_by(self, number: int) -> bool:
         """Whether gradient arrives below the layer at some epoch at which all of it is dead."""
-        order = self._probe.activity.order
+        order = self._activity.order
         if number not in order:
             return False
         below = order[: order.index(number)]
         for _, values in self.recorder.states.values():
-            if "dead" in values and "probe_gradient_mean_abs" in values and values["dead"][number]:
-                if any(values["probe_gradient_mean_abs"][each] > 0 for each in below):
-                    return True
+            gradient = values.get("probe_gradient_mean_abs")
+            if gradient is not None and "dead" in values and values["dead"][number] and (gradient[below] > 0).any():
+                return True
         return False
 
 
