@@ -3,7 +3,6 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import xarray as xr
@@ -15,10 +14,8 @@ from pipeline.foundations.formats import load_arrays
 from pipeline.history.record import OPTIONAL, REQUIRED, task_of
 from pipeline.params.diagnosis import DiagnosisParams
 from pipeline.params.evaluation import EvaluationParams
-from pipeline.params.file import check, load
-
-PACKAGE = Path(__file__).parent
-IN_WHEEL, IN_REPOSITORY = (folder / "params.yaml" for folder in (PACKAGE / "params", PACKAGE.parent))
+from pipeline.params.file import check
+from pipeline.params.shipped import shipped
 
 
 def read_history(path: str | os.PathLike[str]) -> xr.Dataset:
@@ -59,12 +56,6 @@ def diagnose(
     missing = [name for name in REQUIRED if name not in history] or {"task"} - {*history.attrs}
     if missing:
         raise UserError(f"history: no {min(missing)}: must be a history, as read_history gives it")
-    shipped = shipped_params()
     stated = learned if learned is None or isinstance(learned, int | float) else dict(learned)
     rule = rule_for(task_of(history), check({"learned": stated}, "evaluation", EvaluationParams).learned)
-    return evaluate(history, rule, check(shipped["diagnosis"] | thresholds, "diagnosis", DiagnosisParams))
-
-
-def shipped_params() -> dict[str, Any]:
-    """The document of params.yaml as it was shipped: the one home of every threshold."""
-    return load(IN_WHEEL if IN_WHEEL.is_file() else IN_REPOSITORY)
+    return evaluate(history, rule, check(shipped()["diagnosis"] | thresholds, "diagnosis", DiagnosisParams))

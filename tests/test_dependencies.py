@@ -24,7 +24,7 @@ MODULES = sorted(
 ROOMS = (
     "namesakes",
     *("foundations", "params", "data", "history", "models", "training", "diagnosis", "evaluation", "report"),
-    *("export", "tracking", "studies", "stages", "check", "repro", "setup", "api"),
+    *("export", "tracking", "studies", "watch", "stages", "check", "repro", "setup", "api"),
 )
 WITHOUT_TENSORFLOW = ("data", "diagnosis", "evaluation", "history", "params", "report", "tracking")
 
@@ -129,10 +129,16 @@ def test_who_may_import_tensorflow_and_mlflow(module: str) -> None:
     if module != "pipeline.tracking.package_models":
         if room in WITHOUT_TENSORFLOW:
             assert not packages & {"tensorflow", "keras"}
-        if room not in ("tracking", "stages", "repro"):
+        if room not in ("tracking", "stages", "repro", "watch"):
             assert "mlflow" not in packages
     own = {name.split(".")[0] for name in imported_by(module)}
-    assert "tensorflow" not in own or module == "pipeline.foundations.tensorflow"
+    assert "tensorflow" not in own or room == "watch" or module == "pipeline.foundations.tensorflow"
+
+
+@pytest.mark.parametrize("module", [each for each in MODULES if each.split(".")[1] == "watch"])
+def test_what_watches_a_users_training_never_passes_the_door(module: str) -> None:
+    """It hides devices and sets threads, and in a user's script the user's settings hold."""
+    assert not {"pipeline.foundations.tensorflow", "pipeline.tracking.store"} & project_modules(module)
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -15,11 +15,11 @@ from typing import Any
 import keras
 import xarray as xr
 
-from pipeline.api import shipped_params
 from pipeline.foundations.errors import UserError
 from pipeline.params.diagnosis import DiagnosisParams
 from pipeline.params.evaluation import EvaluationParams
 from pipeline.params.file import check
+from pipeline.params.shipped import shipped
 from pipeline.watch.guard import Guard
 from pipeline.watch.verdict import Verdict, judge, nothing
 
@@ -75,10 +75,9 @@ class Diagnosis(keras.callbacks.Callback):
         for name, number in (("record_every", record_every), ("rows", rows), ("hopeless_epochs", hopeless_epochs)):
             if not isinstance(number, int) or number < 1:
                 raise UserError(f"{name}: {number}: must be a whole number of at least 1")
-        shipped = shipped_params()
         stated = learned if learned is None or isinstance(learned, int | float) else dict(learned)
         self._learned = check({"learned": stated}, "evaluation", EvaluationParams).learned
-        self._thresholds = check(shipped["diagnosis"], "diagnosis", DiagnosisParams)
+        self._thresholds = check(shipped()["diagnosis"], "diagnosis", DiagnosisParams)
         self._options: dict[str, Any] = {
             "task": task,
             "record_every": record_every,

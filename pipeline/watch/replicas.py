@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from pipeline.api import shipped_params
 from pipeline.diagnosis import verdict
 from pipeline.diagnosis.causes import LEARNED, outcome_names, outcomes, spelled
 from pipeline.evaluation.intervals import wilson
@@ -18,6 +17,7 @@ from pipeline.history import record
 from pipeline.params.diagnosis import DiagnosisParams
 from pipeline.params.evaluation import EvaluationParams
 from pipeline.params.file import check
+from pipeline.params.shipped import shipped
 from pipeline.report.pages.document import Bar, Bullets, Document, Section, Table, Text
 from pipeline.report.pages.html import render
 from pipeline.watch.advice import ADVICE
@@ -58,7 +58,7 @@ def judged(fits: Sequence[Fit], learned: float | Mapping[str, float] | None) -> 
         text = f"{name}: {len(fits)} replicas; no rule says here whether one has learned."
         return Judged(name, _with_notes(text, notes), None, "", (), notes)
     rule = rule_for(record.task_of(first), check({"learned": learned}, "evaluation", EvaluationParams).learned)
-    params = check(shipped_params()["diagnosis"], "diagnosis", DiagnosisParams)
+    params = check(shipped()["diagnosis"], "diagnosis", DiagnosisParams)
     table = pd.concat([evaluate(fit.history, rule, params) for fit in fits], ignore_index=True)
     table["replica"] = [fit.seed for fit in fits]
     interval = wilson(int((table.outcome == LEARNED).sum()), len(table))
