@@ -222,7 +222,7 @@ KINDS: dict[str, Kind] = {
     "functional": Kind(residual),
     "nested and shared": Kind(nested),
     "subclassed": Kind(lambda: (compiled(Subclassed()), *points())),
-    "own training step": Kind(lambda: (compiled(OwnStep()), *points())),
+    "own training step": Kind(lambda: (compiled(OwnStep(), metrics=None), *points())),
     "several inputs and outputs": Kind(two_ways),
     "embedding and LSTM": Kind(embedded),
     "recurrent": Kind(recurrent),

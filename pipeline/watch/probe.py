@@ -118,7 +118,8 @@ class Probe:
 
     def loss_of(self, data: Rows, outputs: Any) -> float:
         """The loss of other outputs for the same rows, without penalties."""
-        with keras.StatelessScope(collect_losses=True):
+        mapping = list(zip(self._weights, self.state(), strict=True))  # a regulariser asks the scope for its weights
+        with keras.StatelessScope(state_mapping=mapping, collect_losses=True):
             loss = self._model.compute_loss(data.inputs, data.targets, outputs, data.weights, **self._mode)
             penalties = self._model.losses
         return float(loss) - float(sum(float(each) for each in penalties))
