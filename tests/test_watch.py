@@ -65,7 +65,7 @@ def test_weights_are_the_same_with_and_without_it(kind: Kind, given: bool) -> No
     model = diagnosis.watching._model
     assert "train_step" not in vars(model)
     assert "test_step" not in vars(model)
-    assert not hasattr(model.train_function, "__wrapped__")
+    assert not hasattr(model.train_function, "diagnosed")
     assert "apply" not in vars(model.optimizer)
     assert "apply" not in vars(getattr(model.optimizer, "inner_optimizer", model.optimizer))
     for layer in model._flatten_layers():
@@ -148,7 +148,7 @@ def test_everything_is_restored_however_fit_ends(error: BaseException) -> None:
     assert raised.value is error
     del raised
     error.__traceback__ = None  # pytest keeps it; a program's own handler lets it go at its end
-    assert not hasattr(model.train_function, "__wrapped__")
+    assert not hasattr(model.train_function, "diagnosed")
     assert "apply" not in vars(model.optimizer)
     assert diagnosis.history.epoch.values.tolist() == [0, 1]
     assert "after 1 epochs" in str(diagnosis.verdict)
@@ -214,6 +214,15 @@ def test_fewer_epochs_are_recorded_where_there_is_no_time() -> None:
     assert recorded[-1] == 9
     assert len(recorded) < 6
     assert len(diagnosis.history.epoch) == 10
+
+
+def test_the_second_of_two_leaves_it_to_the_first() -> None:
+    first, second = Diagnosis(*points()), Diagnosis(*points())
+    fitted(KINDS["sequential"], first, second)
+    assert first.is_recorded
+    assert not second.is_recorded
+    assert "another Diagnosis" in str(second.verdict)
+    assert not hasattr(first.model.train_function, "diagnosed")
 
 
 def test_record_every() -> None:

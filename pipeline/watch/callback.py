@@ -238,6 +238,9 @@ class Diagnosis(keras.callbacks.Callback):
         if self.model.distribute_strategy.num_replicas_in_sync > 1:
             self._guard.say("trained on several devices by tf.distribute: not watched")
             return False
+        if hasattr(self.model.train_function, "diagnosed"):
+            self._guard.say("another Diagnosis watches this fit: this one does not")
+            return False
         own = {id(each) for each in vars(self.model).values() if isinstance(each, keras.optimizers.Optimizer)}
         if len(own) > 1:
             self._guard.say("several optimizers: only the gradients that `model.optimizer` gets are seen")

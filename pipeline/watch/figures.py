@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from pipeline.data.tasks import SCORES
 from pipeline.evaluation.learned import spelled_score
@@ -37,6 +38,8 @@ def curves(history: xr.Dataset) -> Figure:
             label = "constant guess" if history.attrs.get("task_is_known", 1) else "at the start"
             axes.axhline(level, color=BLACK, linestyle="--", linewidth=0.8, label=label)
         axes.set_xlim(0, max(1, int(history.epoch[-1])))
+        axes.ticklabel_format(axis="y", useOffset=False)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend(fontsize=8, frameon=False)
         dress(axes, "epoch", "", "loss" if what == "loss" else spelled_score(what))
     return drawn
@@ -90,4 +93,5 @@ def _map(axes: Axes, history: xr.Dataset, name: str) -> None:
     if "dead" in history:
         layer, epoch = np.nonzero(history.dead.values[0].T == 1)
         axes.plot(history.recorded_epoch.values[epoch], layer + 1, "x", color=VERMILION, markersize=3)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlim(edges[0], edges[-1])

@@ -142,7 +142,7 @@ class Watching:
     def _look_at_gradients(self, is_fresh: bool) -> None:
         model = self._model
         function = model.train_function
-        inner = next((each for each in (function, getattr(function, "__wrapped__", None)) if each in _TRACED), None)
+        inner = next((each for each in (function, getattr(function, "diagnosed", None)) if each in _TRACED), None)
         if inner is not None:
             self._taken = taken = _TRACED[inner]
         elif not is_fresh:
@@ -152,7 +152,7 @@ class Watching:
             self._taken = taken = TakenGradients(
                 self._kernels, bool(model.jit_compile), self._keep_initial, self._guard
             )
-            _TRACED[getattr(function, "__wrapped__", function)] = self._taken
+            _TRACED[getattr(function, "diagnosed", function)] = self._taken
         self._wrap("train", [lambda: taken.seen(model.optimizer)])
 
     def _wrap(self, name: str, contexts: Sequence[Callable[[], Any]]) -> None:
@@ -166,7 +166,7 @@ class Watching:
                     stack.enter_context(context())
                 return function(iterator)
 
-        watched.__wrapped__ = getattr(function, "__wrapped__", function)  # type: ignore[attr-defined]
+        watched.diagnosed = getattr(function, "diagnosed", function)  # type: ignore[attr-defined]
 
         def undo() -> None:
             if getattr(model, attribute) is watched:
