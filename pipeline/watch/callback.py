@@ -94,7 +94,7 @@ class Diagnosis(keras.callbacks.Callback):
         self._sinks: list[Any] = []
         self._fresh = (True, True)
         self._at_exit: weakref.finalize | None = None
-        self._judged: tuple[int, Verdict] | None = None
+        self._judged: tuple[tuple[int, int, int], Verdict] | None = None
 
     # What came of it
 
@@ -103,9 +103,10 @@ class Diagnosis(keras.callbacks.Callback):
         """What became of the training, its cause, the evidence and what to try; `print` shows it as text."""
         if not self.is_recorded:
             return nothing(self._guard.notes)
-        states = len(self._watching.recorder.states)
-        if self._judged is None or self._judged[0] != states:
-            self._judged = states, judge(self.history, self._learned, self._thresholds, self._guard.notes)
+        recorder = self._watching.recorder
+        known = (len(recorder.states), recorder.last, len(self._guard.notes))
+        if self._judged is None or self._judged[0] != known:
+            self._judged = known, judge(self.history, self._learned, self._thresholds, self._guard.notes)
         return self._judged[1]
 
     @property
