@@ -10,14 +10,18 @@ from pipeline.namesakes import warn_of_namesakes
 
 __version__ = "0.1.0"
 # A new public name stands here, in the imports for type checkers and in _MODULES: then it is imported like the others.
-__all__ = ["UserError", "__version__", "diagnose", "read_history"]
+__all__ = ["Diagnosis", "UserError", "__version__", "autolog", "diagnose", "read_history"]
 
 if TYPE_CHECKING:
     from pipeline.api import diagnose, read_history
     from pipeline.foundations.errors import UserError
+    from pipeline.watch.autolog import autolog
+    from pipeline.watch.callback import Diagnosis
 else:  # hidden from type checkers, which would take any name for a public one
     _MODULES = {
+        "Diagnosis": "pipeline.watch.callback",
         "UserError": "pipeline.foundations.errors",
+        "autolog": "pipeline.watch.autolog",
         "diagnose": "pipeline.api",
         "read_history": "pipeline.api",
     }

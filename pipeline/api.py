@@ -14,10 +14,8 @@ from pipeline.foundations.formats import load_arrays
 from pipeline.history.record import OPTIONAL, REQUIRED, task_of
 from pipeline.params.diagnosis import DiagnosisParams
 from pipeline.params.evaluation import EvaluationParams
-from pipeline.params.file import check, load
-
-PACKAGE = Path(__file__).parent
-IN_WHEEL, IN_REPOSITORY = (folder / "params.yaml" for folder in (PACKAGE / "params", PACKAGE.parent))
+from pipeline.params.file import check
+from pipeline.params.shipped import shipped
 
 
 def read_history(path: str | os.PathLike[str]) -> xr.Dataset:
@@ -59,7 +57,6 @@ def diagnose(
     missing = [name for name in REQUIRED if name not in history] or {"task"} - {*history.attrs}
     if missing:
         raise UserError(f"history: no {min(missing)}: must be a history, as read_history gives it")
-    shipped = load(IN_WHEEL if IN_WHEEL.is_file() else IN_REPOSITORY)
     stated = learned if learned is None or isinstance(learned, int | float) else dict(learned)
     rule = rule_for(task_of(history), check({"learned": stated}, "evaluation", EvaluationParams).learned)
-    return evaluate(history, rule, check(shipped["diagnosis"] | thresholds, "diagnosis", DiagnosisParams))
+    return evaluate(history, rule, check(shipped()["diagnosis"] | thresholds, "diagnosis", DiagnosisParams))

@@ -26,7 +26,7 @@ MODULES = sorted(
 ORDER = (
     "namesakes",
     *("foundations", "params", "data", "history", "models", "training", "diagnosis", "evaluation", "report"),
-    *("export", "tracking", "studies", "stages", "check", "repro", "setup", "api"),
+    *("export", "tracking", "studies", "watch", "stages", "check", "repro", "setup", "api"),
 )
 WITHOUT_TENSORFLOW = ("data", "diagnosis", "evaluation", "history", "params", "report", "tracking")
 
@@ -139,10 +139,16 @@ def test_who_may_import_tensorflow_and_mlflow(module: str) -> None:
     if module not in ("pipeline.tracking.package_models", "pipeline.tracking.raw_rows"):
         if own in WITHOUT_TENSORFLOW:
             assert not foreign & {"tensorflow", "keras"}
-        if own not in ("tracking", "stages", "repro"):
+        if own not in ("tracking", "stages", "repro", "watch"):
             assert "mlflow" not in foreign
     direct = {name.split(".")[0] for name in imported_by(module)}
-    assert "tensorflow" not in direct or module == "pipeline.foundations.tensorflow"
+    assert "tensorflow" not in direct or own == "watch" or module == "pipeline.foundations.tensorflow"
+
+
+@pytest.mark.parametrize("module", [each for each in MODULES if each.split(".")[1] == "watch"])
+def test_what_watches_a_users_training_never_passes_the_door(module: str) -> None:
+    """It hides devices and sets threads, and in a user's script the user's settings hold."""
+    assert not {"pipeline.foundations.tensorflow", "pipeline.tracking.store"} & project_modules(module)
 
 
 @pytest.mark.parametrize("module", MODULES)

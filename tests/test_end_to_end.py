@@ -136,6 +136,7 @@ def test_published_models_predict_what_was_recorded(finished: Workspace, monkeyp
     """The Keras models in MLflow are the median and the best replica: of raw points, not scaled ones, they predict what
     training wrote down of the test set."""
     from pipeline.data.files import load_points
+
     from pipeline.evaluation.ranking import best_replica, median_replica
     from pipeline.foundations.tensorflow import keras  # noqa: F401 -- before MLflow imports Keras, which is set up here
     from pipeline.history.files import load_history, load_predictions

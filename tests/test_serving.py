@@ -29,6 +29,7 @@ print(json.dumps(model.predict(pd.DataFrame(json.load(sys.stdin))).to_numpy().ra
 def recorded(pair: Workspace) -> tuple[pd.DataFrame, np.ndarray]:
     """The raw test points, and the best replica's predictions for them, as training wrote them down."""
     from pipeline.data.files import POINTS
+
     from pipeline.evaluation.ranking import best_replica, final_scores
     from pipeline.history.files import load_history, load_predictions
 

@@ -1,0 +1,122 @@
+"""What watching costs: the same `fit` with and without the callback, in turn.
+
+    python3 -m benchmarks.overhead
+
+Medians over whole epochs after the first, which compiles and is stated apart; rows of the probe are given, every epoch
+is recorded with its gradients, and no epoch is left out for want of time.
+"""
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+
+from pipeline import Diagnosis
+
+EPOCHS, TURNS = 50, 3
+Data = tuple[np.ndarray, np.ndarray]
+
+
+def circles() -> tuple[keras.Model, Data, int]:
+    """The tutorial's: five hidden layers of five units, 500 points, batches of 32."""
+    random = np.random.default_rng(0)
+    inputs = random.uniform(-1, 1, (500, 2)).astype("float32")
+    hidden = [layers.Dense(5, "relu") for _ in range(5)]
+    model = keras.Sequential([keras.Input((2,)), *hidden, layers.Dense(1, "sigmoid")])
+    model.compile(keras.optimizers.SGD(0.01, 0.9), "binary_crossentropy")
+    return model, (inputs, ((inputs**2).sum(axis=1) < 0.5).astype("int32")), 32
+
+
+def dense() -> tuple[keras.Model, Data, int]:
+    """64-256-256-10, 10,000 rows, batches of 128."""
+    inputs, labels = _noise((10_000, 64))
+    hidden = [layers.Dense(256, "relu") for _ in range(2)]
+    return _classifier([keras.Input((64,)), *hidden]), (inputs, labels), 128
+
+
+def convolutions() -> tuple[keras.Model, Data, int]:
+    """Two convolutions on images of 16 by 16, 2,000 of them, batches of 32."""
+    inputs, labels = _noise((2_000, 16, 16, 1))
+    hidden = [layers.Conv2D(8, 3, activation="relu"), layers.Conv2D(16, 3, activation="relu"), layers.Flatten()]
+    return _classifier([keras.Input((16, 16, 1)), *hidden]), (inputs, labels), 32
+
+
+def lstm() -> tuple[keras.Model, Data, int]:
+    """32 units over 40 steps, 4,000 rows, batches of 64."""
+    inputs, labels = _noise((4_000, 40, 4))
+    return _classifier([keras.Input((40, 4)), layers.LSTM(32)]), (inputs, labels), 64
+
+
+CASES: dict[str, Callable[[], tuple[keras.Model, Data, int]]] = {
+    "circles": circles,
+    "dense": dense,
+    "convolutions": convolutions,
+    "lstm": lstm,
+}
+
+
+class Clock(keras.callbacks.Callback):
+    """When each epoch began; the last of the callbacks, so that an epoch holds what all of them take."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.times: list[float] = []
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Now."""
+        self.times.append(time.perf_counter())
+
+
+def _noise(shape: tuple[int, ...]) -> Data:
+    random = np.random.default_rng(0)
+    return random.normal(size=shape).astype("float32"), random.integers(0, 10, shape[0])
+
+
+def _classifier(stack: list[Any]) -> keras.Model:
+    model = keras.Sequential([*stack, layers.Dense(10, "softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    return model
+
+
+def measure(make: Callable[[], tuple[keras.Model, Data, int]], epochs: int = EPOCHS, turns: int = TURNS) -> dict:
+    """Seconds of the median epoch, and of the first, plain and watched."""
+    whole: dict[bool, list[float]] = {False: [], True: []}
+    first: dict[bool, list[float]] = {False: [], True: []}
+    for _ in range(turns):
+        for watched in (False, True):
+            keras.utils.set_random_seed(1)
+            model, (inputs, labels), batch = make()
+            clock = Clock()
+            diagnosis = [Diagnosis(inputs, labels, max_overhead=1000, mlflow=False)] if watched else []
+            model.fit(inputs, labels, batch_size=batch, epochs=epochs + 2, verbose=0, callbacks=[*diagnosis, clock])
+            spans = np.diff(clock.times)
+            first[watched].append(float(spans[0]))
+            whole[watched] += spans[1:].tolist()
+            if watched and diagnosis[0].history.sizes["recorded_epoch"] != epochs + 3:
+                raise RuntimeError("not every epoch was recorded")
+    plain, seen = (float(np.median(whole[watched])) for watched in (False, True))
+    return {
+        "plain_ms": 1e3 * plain,
+        "watched_ms": 1e3 * seen,
+        "overhead": seen / plain - 1,
+        "first_epoch_more_s": float(np.median(first[True]) - np.median(first[False])),
+    }
+
+
+def main(names: list[str]) -> None:
+    """Print a line for each case."""
+    for name in names or CASES:
+        found = measure(CASES[name])
+        print(
+            f"{name}: epoch {found['plain_ms']:.1f} ms plain, {found['watched_ms']:.1f} ms watched: "
+            f"{100 * found['overhead']:+.0f}%; compiling {found['first_epoch_more_s']:+.1f} s once",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,53 @@
+"""A verdict for each `fit` of a script, with nothing in it changed.
+
+python3 -m pipeline.watch my_script.py its arguments
+python3 -m pipeline.watch --replicas 10 my_script.py its arguments
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from pipeline.foundations.errors import UserError, reported_in_one_line
+
+
+def main() -> None:
+    """Read the arguments; what stands behind the script is its own.
+
+    Raises:
+        UserError: there is no such script, or an argument is none.
+    """
+    parser = argparse.ArgumentParser(prog="python3 -m pipeline.watch", description=__doc__.splitlines()[0])
+    parser.add_argument("--replicas", type=int, help="run it from so many seeds, and give shares and intervals")
+    parser.add_argument("--report", type=Path, default=Path("why.html"), help="the page, with --replicas")
+    parser.add_argument("--learned", type=_learned, help='as of Diagnosis: 0.9, or {"balanced_accuracy": 0.8}')
+    parser.add_argument("--seed", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--into", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("script", type=Path)
+    parser.add_argument("arguments", nargs=argparse.REMAINDER)
+    chosen = parser.parse_args()
+    if not chosen.script.is_file():
+        raise UserError(f"{chosen.script}: not found: must be a Python script")
+    from pipeline.watch import script  # here, for Keras takes seconds to import
+
+    if chosen.into is not None:
+        script.run_replica(chosen.script, chosen.arguments, chosen.learned, chosen.seed, chosen.into)
+    elif chosen.replicas is None:
+        script.run_once(chosen.script, chosen.arguments, chosen.learned)
+    elif chosen.replicas < 1:
+        raise UserError(f"--replicas: {chosen.replicas}: must be at least 1")
+    else:
+        script.run_replicas(chosen.script, chosen.arguments, chosen.learned, chosen.replicas, chosen.report)
+
+
+def _learned(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text}: must be a number, or a map such as {{'r2': 0.8}}") from None
+
+
+if __name__ == "__main__":
+    with reported_in_one_line():
+        main()

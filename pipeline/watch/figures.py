@@ -1,0 +1,97 @@
+"""The two figures of a watched training: its curves, and its gradients by layer and epoch."""
+
+from io import BytesIO
+from typing import Final
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from pipeline.data.tasks import SCORES
+from pipeline.evaluation.learned import spelled_score
+from pipeline.foundations.colours import BLACK, BLUE, ORANGE, VERMILION
+from pipeline.history import record
+from pipeline.report.figures.gradients import COLOURS, MEANING, NORM, NOTHING
+from pipeline.report.figures.style import dress, figure
+
+NAMED: Final = 32  # layers at most whose paths stand at the axis
+PARTS: Final = {"train": BLUE, "validation": ORANGE, "test": ORANGE}
+
+
+def curves(history: xr.Dataset) -> Figure:
+    """Loss, and the first score that was recorded, over the epochs: each part of the data a line."""
+    score = next((each for each in reversed(list(SCORES)) if f"{_parts(history)[0]}_{each}" in history), None)
+    drawn = figure(4.2 * (2 if score else 1), 3.2)
+    panels = drawn.subplots(1, 2 if score else 1, squeeze=False)[0]
+    for axes, what in zip(panels, ["loss", *([score] if score else [])], strict=True):
+        for part in _parts(history):
+            if f"{part}_{what}" in history:
+                values = history[f"{part}_{what}"].values[0]
+                label = record.PARTS[part]
+                axes.plot(history.epoch.values, values, color=PARTS[part], label=label, linewidth=1.6)
+        if what == "loss":
+            level = history.attrs["train_constant_loss"]
+            label = "constant guess" if history.attrs.get("task_is_known", 1) else "at the start"
+            axes.axhline(level, color=BLACK, linestyle="--", linewidth=0.8, label=label)
+        axes.set_xlim(0, max(1, int(history.epoch[-1])))
+        axes.ticklabel_format(axis="y", useOffset=False)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.legend(fontsize=8, frameon=False)
+        dress(axes, "epoch", "", "loss" if what == "loss" else spelled_score(what))
+    return drawn
+
+
+def gradients(history: xr.Dataset) -> Figure:
+    """Mean |gradient| of each kernel by epoch, and where a layer is dead: the gradient that the optimizer got, or where
+    it was not seen the probe's."""
+    name = next((each for each in ("gradient_mean_abs", "probe_gradient_mean_abs") if each in history), None)
+    layers = history.sizes["layer"]
+    drawn = figure(8.4, 1.7 + 0.24 * min(layers, NAMED))
+    axes = drawn.subplots()
+    dress(axes, "epoch", "" if layers <= NAMED else "layer", _title(name))
+    axes.grid(visible=False)
+    axes.set_facecolor(NOTHING)
+    axes.set_ylim(layers + 0.5, 0.5)
+    if layers <= NAMED:
+        axes.set_yticks(range(1, layers + 1), history.path.values.tolist(), fontsize=8)
+    if name is not None and history.sizes["recorded_epoch"] > 1:
+        _map(axes, history, name)
+        bar = drawn.colorbar(ScalarMappable(NORM, COLOURS), ax=axes, pad=0.01, extend="both")
+        bar.set_label(MEANING, fontsize=8)
+    return drawn
+
+
+def png(drawn: Figure) -> bytes:
+    """Its bytes, the same for the same figure."""
+    buffer = BytesIO()
+    FigureCanvasAgg(drawn).print_png(buffer, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def _parts(history: xr.Dataset) -> list[str]:
+    return record.parts_of(history)
+
+
+def _title(name: str | None) -> str:
+    if name is None:
+        return "no gradient was seen"
+    whose = "the optimizer got" if name == "gradient_mean_abs" else "of the probe"
+    return f"gradient by layer, {whose}; grey: exactly 0 or none; crosses: dead"
+
+
+def _map(axes: Axes, history: xr.Dataset, name: str) -> None:
+    begins = 1 if name == "gradient_mean_abs" else 0
+    epochs = history.recorded_epoch.values[begins:].astype(float)
+    values = history[name].values[0, begins:].T.astype(float)
+    shown = np.ma.masked_invalid(np.ma.masked_less_equal(values, 0))
+    edges = np.concatenate([[epochs[0] - 0.5], (epochs[1:] + epochs[:-1]) / 2, [epochs[-1] + 0.5]])
+    axes.pcolormesh(edges, np.arange(0.5, len(values) + 1), shown, norm=NORM, cmap=COLOURS, rasterized=True)
+    if "dead" in history:
+        layer, epoch = np.nonzero(history.dead.values[0].T == 1)
+        axes.plot(history.recorded_epoch.values[epoch], layer + 1, "x", color=VERMILION, markersize=3)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlim(edges[0], edges[-1])

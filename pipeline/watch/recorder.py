@@ -1,0 +1,114 @@
+"""The record of a watched training as it grows, and as `history.record` has it: one replica, by epoch and layer."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import xarray as xr
+
+from pipeline.data.tasks import Task
+from pipeline.history.record import HISTOGRAMS, LAYER_VALUES, PARTS, SATURATED, Layer, assemble
+
+UNKNOWN = Task("regression", ("output",))  # stands where nobody can say what the outputs are to be
+LOG = "log_"
+
+
+@dataclass
+class Recorder:
+    """What was measured at each recorded epoch, and what `fit` logged at every one.
+
+    states: by epoch the curves, such as `train_loss`, and the values by layer. logs: by epoch, as Keras names them.
+    """
+
+    states: dict[int, tuple[Mapping[str, float], Mapping[str, np.ndarray]]] = field(default_factory=dict)
+    logs: dict[int, Mapping[str, float]] = field(default_factory=dict)
+
+    @property
+    def last(self) -> int:
+        """The last epoch of which anything is known."""
+        return max([*self.states, *self.logs], default=0)
+
+    def add(self, epoch: int, curves: Mapping[str, float], values: Mapping[str, np.ndarray]) -> None:
+        """A measured state; the same epoch again replaces it."""
+        self.states[epoch] = (dict(curves), dict(values))
+
+    def log(self, epoch: int, logs: Mapping[str, object]) -> None:
+        """What `fit` says of an epoch."""
+        self.logs[epoch] = {name: float(value) for name, value in logs.items() if isinstance(value, int | float)}
+
+    def history(
+        self, layers: Sequence[Layer], task: Task | None, constant_losses: Mapping[str, float], probe: str
+    ) -> xr.Dataset:
+        """All of it.
+
+        Args:
+            task: None where no rule applies. probe: of which rows the probe's values are, in words.
+
+        Raises:
+            ValueError: nothing was measured.
+        """
+        if not self.states:
+            raise ValueError("no state was recorded")
+        recorded = sorted(self.states)
+        count = self.last + 1
+        curves, said = {}, {}
+        names = sorted({name for curves_of, _ in self.states.values() for name in curves_of})
+        for name in names:
+            curves[name] = self._between(recorded, name, count)
+            said[name] = f"on {probe}; inference mode; linear between the recorded epochs"
+        if "train_loss" not in curves:
+            curves["train_loss"] = self._logged("loss", count)
+            said["train_loss"] = "as fit logged it, a mean over the epoch; epoch 0 is not known and has that of epoch 1"
+        for part in PARTS:
+            if f"{part}_loss" in curves and not all(f"{part}_{score}" in curves for score in _scores(task)):
+                curves = {name: each for name, each in curves.items() if name == "train_loss" or part not in name}
+        made = assemble(
+            [0],
+            recorded,
+            {name: each[None] for name, each in curves.items()},
+            self._layer_values(recorded, len(layers)),
+            layers,
+            task or UNKNOWN,
+            {part: value for part, value in constant_losses.items() if f"{part}_loss" in curves},
+        )
+        for name in curves:
+            made[name].attrs["long_name"] = f"{name.partition('_')[2].replace('_', ' ')}, {said[name]}"
+        return self._with_logs(made, count).assign_attrs(probe=probe, task_is_known=int(task is not None))
+
+    def _between(self, recorded: Sequence[int], name: str, count: int) -> np.ndarray:
+        known = [(epoch, self.states[epoch][0][name]) for epoch in recorded if name in self.states[epoch][0]]
+        epochs, values = (np.array(each, np.float64) for each in zip(*known, strict=True))
+        return np.interp(np.arange(count), epochs, values).astype(np.float32)
+
+    def _logged(self, name: str, count: int) -> np.ndarray:
+        values = np.array([self.logs.get(epoch, {}).get(name, np.nan) for epoch in range(count)], np.float32)
+        if count > 1:
+            values[0] = values[1]
+        return values
+
+    def _layer_values(self, recorded: Sequence[int], layers: int) -> dict[str, np.ndarray]:
+        found: dict[str, np.ndarray] = {}
+        every = [self.states[epoch][1] for epoch in recorded]
+        for name in (*LAYER_VALUES, SATURATED, *HISTOGRAMS):
+            shown = next((values[name] for values in every if name in values), None)
+            if shown is None:
+                continue
+            # What counts has none where nothing was counted; all else is not known there.
+            missing = np.zeros_like(shown) if shown.dtype.kind in "bi" else np.full_like(shown, np.nan)
+            found[name] = np.stack([values.get(name, missing) for values in every])[None]
+        return found
+
+    def _with_logs(self, made: xr.Dataset, count: int) -> xr.Dataset:
+        names = sorted({name for logs in self.logs.values() for name in logs})
+        for name in names:
+            values = [self.logs.get(epoch, {}).get(name, np.nan) for epoch in range(count)]
+            made[f"{LOG}{name}"] = (
+                ("replica", "epoch"),
+                np.array([values], np.float32),
+                {"long_name": f"{name}, as fit logged it; no value at epoch 0"},
+            )
+        return made
+
+
+def _scores(task: Task | None) -> tuple[str, ...]:
+    return task.of_kind.scores if task else ()

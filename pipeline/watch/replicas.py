@@ -1,0 +1,107 @@
+"""One `fit` of a script over several seeds: how many learned, with an interval, and what became of each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from pipeline.diagnosis import verdict
+from pipeline.diagnosis.causes import LEARNED, outcome_names, outcomes, spelled
+from pipeline.evaluation.intervals import wilson
+from pipeline.evaluation.learned import rule_for, spelled_score
+from pipeline.evaluation.replicas import evaluate
+from pipeline.history import record
+from pipeline.params.diagnosis import DiagnosisParams
+from pipeline.params.evaluation import EvaluationParams
+from pipeline.params.file import check
+from pipeline.params.shipped import shipped
+from pipeline.report.pages.document import Bar, Bullets, Document, Section, Table, Text
+from pipeline.report.pages.html import render
+from pipeline.watch.advice import ADVICE
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One `fit` from one seed."""
+
+    name: str
+    seed: int
+    history: xr.Dataset
+    sets_its_seed: bool
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """text: the share, its interval and the verdict. replicas: one row each; None where no rule applies."""
+
+    name: str
+    text: str
+    replicas: pd.DataFrame | None
+    score: str
+    tries: Sequence[str]
+    notes: Sequence[str]
+
+
+def judged(fits: Sequence[Fit], learned: float | Mapping[str, float] | None) -> Judged:
+    """The same `fit` of several runs."""
+    name, first = fits[0].name, fits[0].history
+    notes = list(dict.fromkeys(note for fit in fits for note in fit.notes))
+    if any(fit.sets_its_seed for fit in fits):
+        notes.insert(0, "the script sets its own seed: the seeds that were set from outside have no say after that")
+    if len(fits) > 1 and len({fit.history.weight_l1.values[0, 0].tobytes() for fit in fits}) == 1:
+        notes.insert(0, "all replicas start from the same weights, so they say little more than one does")
+    if not all(fit.history.attrs["task_is_known"] for fit in fits):
+        text = f"{name}: {len(fits)} replicas; no rule says here whether one has learned."
+        return Judged(name, _with_notes(text, notes), None, "", (), notes)
+    rule = rule_for(record.task_of(first), check({"learned": learned}, "evaluation", EvaluationParams).learned)
+    params = check(shipped()["diagnosis"], "diagnosis", DiagnosisParams)
+    table = pd.concat([evaluate(fit.history, rule, params) for fit in fits], ignore_index=True)
+    table["replica"] = [fit.seed for fit in fits]
+    interval = wilson(int((table.outcome == LEARNED).sum()), len(table))
+    loss = float(np.median([fit.history.attrs["train_constant_loss"] for fit in fits]))
+    text = verdict.verdict(name, table, interval, loss, None, None)
+    cause = verdict.main_cause(verdict.outcomes(table))
+    tries = ADVICE[cause].tries if cause is not None and cause in ADVICE else ()
+    if tries:
+        text += f"\nWhat to try: {'; '.join(tries)}."
+    score = f"{record.judged_part(first)}_{rule.score}"
+    return Judged(name, _with_notes(text, notes), table, score, tries, notes)
+
+
+def page(script: str, fits: Sequence[Judged]) -> str:
+    """All fits of a script, as HTML."""
+    answer = [Text(each.text.splitlines()[0].replace("_", r"\_")) for each in fits]
+    sections = []
+    for number, each in enumerate(fits, start=1):
+        blocks: list[Any] = []
+        if each.replicas is not None:
+            blocks += [_bar(each.replicas), _table(each.replicas, each.score)]
+        if each.tries:
+            blocks += [Text("What to try:"), Bullets(list(each.tries))]
+        if each.notes:
+            blocks.append(Bullets([note.replace("_", r"\_") for note in each.notes]))
+        sections.append(Section(f"Fit {number}: {each.name}".replace("_", r"\_"), blocks))
+    return render(Document(f"Does {script} train, and if not, why?".replace("_", r"\_"), answer, sections), {})
+
+
+def _bar(table: pd.DataFrame) -> Table:
+    counts = outcomes(table).value_counts()
+    parts = {name: int(counts[name]) for name in outcome_names() if name in counts}
+    return Table(["replicas", "what became of them"], [[str(len(table)), Bar(parts)]])
+
+
+def _table(table: pd.DataFrame, score: str) -> Table:
+    part, _, kind = score.partition("_")
+    rows = [
+        [str(row["replica"]), spelled(str(outcome)), f"{row[score]:.3f}", f"{row['train_loss']:.4g}"]
+        for (_, row), outcome in zip(table.iterrows(), outcomes(table), strict=True)
+    ]
+    return Table(["seed", "outcome", f"{part} {spelled_score(kind)}", "training loss"], rows)
+
+
+def _with_notes(text: str, notes: Sequence[str]) -> str:
+    return "\n".join([text, *(f"Note: {note}." for note in notes)])

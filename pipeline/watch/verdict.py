@@ -1,0 +1,131 @@
+"""What became of a watched training, why, and what to try: from its record alone, by the pipeline's own rules."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import xarray as xr
+
+from pipeline.diagnosis import evidence
+from pipeline.diagnosis.causes import LEARNED, NO_CAUSE, TABLE, alarms, spelled
+from pipeline.evaluation.learned import Rule, rule_for, score_curve
+from pipeline.evaluation.replicas import evaluate
+from pipeline.foundations.errors import UserError
+from pipeline.history import record
+from pipeline.params.diagnosis import DiagnosisParams
+from pipeline.watch.advice import ADVICE
+
+LAYERS_IN_EVIDENCE: Final = ("dead_layer", "saturated_layer", "smallest_layer")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """outcome: `learned`, `not_learned` or None. cause: its name, or None. evidence: numbers by name, layers by path.
+
+    symptoms: the conditions that hold, whether they are the cause or not. tries: what to try. notes: what was not
+    watched.
+    """
+
+    outcome: str | None
+    cause: str | None
+    evidence: Mapping[str, Any]
+    symptoms: Sequence[str]
+    headline: str
+    says: str
+    tries: Sequence[str]
+    notes: Sequence[str]
+
+    def __str__(self) -> str:
+        parts = [self.headline, self.says]
+        if self.tries:
+            parts.append("What to try: " + "; ".join(self.tries) + ".")
+        parts += [f"Note: {note}." for note in self.notes]
+        return "\n".join(part for part in parts if part)
+
+
+def nothing(notes: Sequence[str]) -> Verdict:
+    """Before anything was recorded."""
+    return Verdict(None, None, {}, (), "Nothing is recorded yet.", "", (), tuple(notes))
+
+
+def judge(
+    history: xr.Dataset, learned: Mapping[str, float] | None, params: DiagnosisParams, notes: Sequence[str]
+) -> Verdict:
+    """The verdict.
+
+    Args:
+        history: as the recorder gives it. learned: as `evaluation.learned`, or None for the task's usual rule.
+        params: thresholds. notes: what was not watched.
+    """
+    rule, said = _rule(history, learned)
+    found = evidence.measure(history, params)
+    numbers = _plain(found.iloc[0].to_dict(), history)
+    holds = alarms(found, params).iloc[0]
+    symptoms = tuple(name for name in holds.index if holds[name])
+    notes = (*notes, *said)
+    if rule is None or not _has_scores(history):
+        says = "No rule says here whether it has learned. " + _listed(symptoms, numbers)
+        return Verdict(None, None, numbers, symptoms, _ended(history), says, _tries(symptoms), notes)
+    if int(history.epoch[-1]) == 0:
+        headline = "Not trained: what follows is of the state before the first step."
+        return Verdict(None, None, numbers, symptoms, headline, _listed(symptoms, numbers), (), notes)
+    row = evaluate(history, rule, params).iloc[0]
+    if row.outcome == LEARNED:
+        says = f"Wrong in itself all the same: {', '.join(map(spelled, symptoms))}." if symptoms else ""
+        return Verdict(LEARNED, None, numbers, symptoms, _reached(history, rule, "Learned"), says, (), notes)
+    cause = None if row.cause == NO_CAUSE else str(row.cause)
+    says = f"Cause: {spelled(cause)}. {_says(cause, numbers)}".strip() if cause else ""
+    headline = _reached(history, rule, "Did not learn")
+    return Verdict(str(row.outcome), cause, numbers, symptoms, headline, says, _tries([cause or ""])[:4], notes)
+
+
+def _rule(history: xr.Dataset, learned: Mapping[str, float] | None) -> tuple[Rule | None, list[str]]:
+    if not history.attrs["task_is_known"]:
+        return None, []
+    try:
+        return rule_for(record.task_of(history), learned), []
+    except UserError as error:
+        return None, [str(error)]
+
+
+def _has_scores(history: xr.Dataset) -> bool:
+    task, part = record.task_of(history), record.judged_part(history)
+    return all(f"{part}_{score}" in history for score in task.of_kind.scores)
+
+
+def _reached(history: xr.Dataset, rule: Rule, said: str) -> str:
+    part = record.PARTS[record.judged_part(history)]
+    score = float(score_curve(history, rule.score)[0, -1])
+    return (
+        f"{said}: {part} {rule.name} {score:.3f} after {int(history.epoch[-1])} epochs; learned is above "
+        f"{rule.threshold:g}."
+    )
+
+
+def _ended(history: xr.Dataset) -> str:
+    return f"Watched for {int(history.epoch[-1])} epochs; training loss {float(history.train_loss[0, -1]):.4g}."
+
+
+def _plain(found: Mapping[str, Any], history: xr.Dataset) -> dict[str, Any]:
+    """NaN as None; a layer by its path."""
+    numbers: dict[str, Any] = {name: None if np.isnan(value) else float(value) for name, value in found.items()}
+    paths = dict(zip(history.layer.values.tolist(), history.path.values.tolist(), strict=True))
+    for name in LAYERS_IN_EVIDENCE:
+        if numbers[name] is not None:
+            numbers[name] = paths[int(numbers[name])]
+    return numbers
+
+
+def _says(cause: str, numbers: Mapping[str, Any]) -> str:
+    return ADVICE[cause].says(numbers) if cause in ADVICE else ""
+
+
+def _listed(symptoms: Sequence[str], numbers: Mapping[str, Any]) -> str:
+    if not symptoms:
+        return f"None of {', '.join(spelled(each.name) for each in TABLE if each.alarm)} is seen."
+    return " ".join(f"Symptom: {spelled(name)}. {_says(name, numbers)}" for name in symptoms)
+
+
+def _tries(causes: Sequence[str]) -> tuple[str, ...]:
+    return tuple(each for cause in causes[:1] if cause in ADVICE for each in ADVICE[cause].tries)

@@ -1,0 +1,354 @@
+"""One model as it is watched: what is put in place while `fit` runs, what is measured at its epochs, and the record.
+
+Imports TensorFlow as the user has set it up, and sets nothing.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import keras
+import numpy as np
+import xarray as xr
+
+from pipeline.history.record import HIDDEN, OUTPUT, Layer
+from pipeline.watch.activity import Activity
+from pipeline.watch.budget import Budget
+from pipeline.watch.capture import CapturedRows, KeptWeights
+from pipeline.watch.gradients import TakenGradients
+from pipeline.watch.guard import Guard
+from pipeline.watch.layers import Row, rows
+from pipeline.watch.objective import Objective, objective_of
+from pipeline.watch.probe import Probe, Rows
+from pipeline.watch.recorder import Recorder
+
+# Training functions that were traced while they were watched, with what they add to: a later `fit` goes on with them.
+_TRACED: WeakKeyDictionary[Any, TakenGradients] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True)
+class Options:
+    """As `Diagnosis` takes them. rows: of the probe, at most."""
+
+    task: str
+    record_every: int
+    max_overhead: float
+    histograms: bool
+    rows: int
+
+
+class Watching:
+    """A model from its first watched `fit` on; several continue one record.
+
+    recorder: what was measured. epoch: how many epochs are behind the present state.
+    """
+
+    def __init__(self, model: keras.Model, given: tuple[Any, Any] | None, options: Options, guard: Guard) -> None:
+        self.recorder = Recorder()
+        self.epoch = 0
+        self._model = model
+        self._options = options
+        self._guard = guard
+        self._rows: list[Row] = []
+        self._probe: Probe | None = None
+        self._budget = Budget(options.max_overhead)
+        self._initial: list[Any] | None = None
+        self._kept: KeptWeights | None = None
+        self._before: Sequence[Any] | None = None
+        self._objective: Objective | None = None
+        self._constant: dict[str, float] = {}
+        self._parts: dict[str, Rows] = {}
+        self._captured: dict[str, CapturedRows] = {}
+        self._taken: TakenGradients | None = None
+        self._undo: list[Callable[[], None]] = []
+        self._offset: int | None = None
+        self._is_due = False
+        self.probed = "no rows"
+        if given is not None:
+            with guard("the given rows"):
+                data = _evenly(*given, options.rows)
+                self._parts["train"] = data
+                self.probed = f"{data.size:,} given rows"
+
+        if model.built:
+            self._kernels()
+            self._initial = self._probe.state() if self._probe is not None else None
+
+    def _kernels(self) -> list[keras.Variable]:
+        """Of the built model; one that is built by its first batch comes here then."""
+        if self._probe is None:
+            self._rows = rows(self._model)
+            if not self._rows:
+                raise ValueError("no layer of the model has a kernel")
+            self._probe = Probe(self._model, self._rows, self._options.histograms)
+        return [row.variable for row in self._rows]
+
+    def _keep_initial(self) -> None:
+        """In the first step of a model that its first batch has built, whose weights nobody has seen before."""
+        if self._initial is None and not self.recorder.states:
+            if self._kept is None:
+                self._kept = KeptWeights(self._model.weights)
+            self._kept.keep()
+
+    # What is in place while `fit` runs
+
+    def begin(self, is_fresh: bool, tests_are_fresh: bool) -> None:
+        """Put in place what looks at the gradients, and at the rows where none were given.
+
+        Args:
+            is_fresh, tests_are_fresh: whether the functions that train and test were never traced.
+        """
+        self._offset = None
+        model = self._model
+        if is_fresh and "train" not in self._parts and not model.jit_compile:
+            self._captured["train"] = CapturedRows(self._options.rows, self._guard)
+            self._remake("train")
+        if model.train_function is not None:
+            self._look_at_gradients(is_fresh or model.run_eagerly)
+        if tests_are_fresh and not model.jit_compile:
+            self._captured["validation"] = CapturedRows(self._options.rows, self._guard)
+        elif "validation" not in self._parts:
+            self._captured.pop("validation", None)
+
+    def validation_begins(self) -> None:
+        """The first time, keep its rows; the function that tests was made just now, and never traced."""
+        if "validation" in self._captured and "validation" not in self._parts:
+            self._remake("test", "validation")
+
+    def validation_ends(self) -> None:
+        """Take the rows that were kept."""
+        kept = self._captured.pop("validation", None)
+        if kept is not None and kept.data() is not None:
+            self._parts["validation"] = Rows.of(*kept.close())
+
+    def end(self) -> None:
+        """Everything as it was."""
+        while self._undo:
+            self._undo.pop()()
+
+    def _remake(self, name: str, part: str = "train") -> None:
+        """Let Keras make its untraced function anew, of a step that keeps its rows."""
+        model, kept = self._model, self._captured[part]
+        step = getattr(model, f"{name}_step")
+        replaced = partial(_replaced, model, f"{name}_step", kept.keep(step))
+        with replaced():
+            setattr(model, f"{name}_function", None)
+            getattr(model, f"make_{name}_function")()
+        self._wrap(name, [replaced])
+
+    def _look_at_gradients(self, is_fresh: bool) -> None:
+        model = self._model
+        function = model.train_function
+        inner = next((each for each in (function, getattr(function, "diagnosed", None)) if each in _TRACED), None)
+        if inner is not None:
+            self._taken = taken = _TRACED[inner]
+        elif not is_fresh:
+            self._guard.say("the training step was traced before it was watched: its gradients are not seen")
+            return
+        else:
+            self._taken = taken = TakenGradients(
+                self._kernels, bool(model.jit_compile), self._keep_initial, self._guard
+            )
+            _TRACED[getattr(function, "diagnosed", function)] = self._taken
+        self._wrap("train", [lambda: taken.seen(model.optimizer)])
+
+    def _wrap(self, name: str, contexts: Sequence[Callable[[], Any]]) -> None:
+        """For the length of each call of Keras's function, and no longer, what looks is in place."""
+        model, attribute = self._model, f"{name}_function"
+        function = getattr(model, attribute)
+
+        def watched(iterator: Any) -> Any:
+            with ExitStack() as stack:
+                for context in contexts:
+                    stack.enter_context(context())
+                return function(iterator)
+
+        watched.diagnosed = getattr(function, "diagnosed", function)  # type: ignore[attr-defined]
+
+        def undo() -> None:
+            if getattr(model, attribute) is watched:
+                setattr(model, attribute, function)
+
+        setattr(model, attribute, watched)
+        self._undo.append(undo)
+
+    # What is measured
+
+    def epoch_begins(self, epoch: int, is_last: bool) -> None:
+        """Args: `epoch` counts from 0, as Keras's does."""
+        if self._offset is None:
+            self._offset = self.epoch - epoch
+        number = self._offset + epoch + 1
+        wanted = is_last or number == 1 or number % self._options.record_every == 0
+        self._is_due = wanted and (is_last or self._budget.is_enough)
+        if self._is_due:
+            with self._budget.measuring(whole=False):
+                if self._before is None and self._probe is not None:
+                    self._before = self._probe.kernels(self._probe.state())
+                if self._taken is not None:
+                    self._taken.restart()
+        self._budget.epoch_begins()
+
+    def epoch_ends(self, epoch: int, logs: Mapping[str, Any]) -> bool:
+        """Log and, where it is time, measure; returns whether it was."""
+        self._budget.epoch_ends()
+        self.epoch = (self._offset or 0) + epoch + 1
+        self.recorder.log(self.epoch, logs)
+        kept = self._captured.pop("train", None)
+        if kept is not None and kept.data() is not None:
+            self._parts["train"] = data = Rows.of(*kept.close())
+            self.probed = f"{data.size:,} rows of the first batches"
+        if not self._is_due or self._probe is None:
+            self._before = None
+            return False
+        if self._kept is not None:
+            self._initial, self._kept = self._kept.weights, None
+        compiles = self._initial is not None
+        with nullcontext() if compiles else self._budget.measuring():
+            self._record_initial()
+            self._record(self._probe, self.epoch, self._before)
+        return True
+
+    def finish(self) -> None:
+        """Measure the last state, if an epoch that nobody knew to be the last one was not recorded."""
+        if self._probe is not None and self.epoch and self.epoch not in self.recorder.states:
+            self._record_initial()
+            self._record(self._probe, self.epoch, None)
+
+    def _record_initial(self) -> None:
+        """The state before the first step, kept until there are rows to measure it on."""
+        if self._initial is not None and self._probe is not None:
+            self._record(self._probe, 0, None, self._initial)
+            if self._before is None and self.epoch == 1:
+                self._before = self._probe.kernels(self._initial)
+            self._initial = None
+
+    def _record(self, probe: Probe, epoch: int, before: Sequence[Any] | None, state: list[Any] | None = None) -> None:
+        """Measure a state, the present one by default."""
+        state = probe.state() if state is None else state
+        curves: dict[str, float] = {}
+        values: dict[str, np.ndarray] = {}
+        with self._guard("the probe"):
+            curves, values = self._measured(probe, state, before)
+        if not values:
+            values = probe.weigh(state, before)
+        if epoch and self._taken is not None and before is not None:
+            values |= self._taken.read()
+        self.recorder.add(epoch, curves, values)
+        self._before = probe.kernels(state) if epoch else self._before
+
+    def _measured(self, probe: Probe, state: list[Any], before: Sequence[Any] | None) -> tuple[dict, dict]:
+        curves: dict[str, float] = {}
+        values: dict[str, np.ndarray] = {}
+        if "the probe" in self._guard.failed or not self._parts:
+            return curves, values
+        for part, data in self._parts.items():
+            if part == "train":
+                seen, values = probe.measure(state, data, before)
+            else:
+                seen = probe.look(state, data)
+            if part not in self._constant:
+                self._learn_objective(probe, part, data, seen.outputs)
+            if probe.has_loss:
+                curves[f"{part}_loss"] = seen.loss
+            if self._objective is not None:
+                scores = self._objective.scores(data.targets, seen.outputs)
+                curves |= {f"{part}_{name}": value for name, value in scores.items()}
+        if not probe.has_loss:
+            self._guard.say("the model's `compute_loss` gives no loss: no gradient of the probe, and fit's own loss")
+        return curves, values
+
+    def _learn_objective(self, probe: Probe, part: str, data: Rows, outputs: Any) -> None:
+        model = self._model
+        if self._objective is None:
+            self._objective = objective_of(model, data.targets, outputs, self._options.task)
+        self._constant[part] = np.nan
+        if self._objective is None:
+            return
+        (given,) = keras.tree.flatten(outputs)
+        (targets,) = keras.tree.flatten(data.targets)
+        values = self._objective.targets(targets, given)
+        self._constant[part] = self._objective.task.constant_loss(values)
+        with self._guard("the loss of the best constant prediction"):
+            constant = self._objective.constant_outputs(targets, given)
+            self._constant[part] = probe.loss_of(data, keras.tree.pack_sequence_as(outputs, [constant]))
+
+    # What there is to see
+
+    @property
+    def history(self) -> xr.Dataset:
+        """The record so far."""
+        constants = dict(self._constant)
+        if np.isnan(constants.get("train", np.nan)):  # nothing to compare with but the beginning
+            states = self.recorder.states
+            first = states[min(states)][0].get("train_loss") if states else None
+            first = self.recorder.logs.get(1, {}).get("loss") if first is None else first
+            constants["train"] = first if first is not None and np.isfinite(first) else 1.0
+        task = None if self._objective is None else self._objective.task
+        return self.recorder.history(self.table, task, constants, self.probed)
+
+    @property
+    def table(self) -> list[Layer]:
+        """The layer table. Where Keras's graph does not say what goes around a layer, the record does."""
+        order, measured = ([], []) if self._probe is None else (self._activity.order, self._activity.measured)
+        judged = [number for number in order if self._rows[number].role in (HIDDEN, OUTPUT)]
+        layers = []
+        for number, row in enumerate(self._rows):
+            bypassed = row.bypassed or (not row.structured and self._is_passed_by(number))
+            layer = row.described(number in measured, bypassed)
+            if not row.structured and row.role in (HIDDEN, OUTPUT) and judged:
+                owner = self._rows[judged[-1]].owner
+                layer = _with_role(layer, OUTPUT if row.owner is owner else HIDDEN)
+            layers.append(layer)
+        return layers
+
+    @property
+    def _activity(self) -> Activity:
+        assert self._probe is not None
+        return self._probe.activity
+
+    def _is_passed_by(self, number: int) -> bool:
+        """Whether gradient arrives below the layer at some epoch at which all of it is dead."""
+        order = self._activity.order
+        if number not in order:
+            return False
+        below = order[: order.index(number)]
+        for _, values in self.recorder.states.values():
+            gradient = values.get("probe_gradient_mean_abs")
+            if gradient is not None and "dead" in values and values["dead"][number] and (gradient[below] > 0).any():
+                return True
+        return False
+
+
+def _with_role(layer: Layer, role: str) -> Layer:
+    return Layer(layer.path, layer.kind, role, layer.units, layer.trainable, layer.bypassed, layer.has_activation)
+
+
+@contextmanager
+def _replaced(instance: Any, name: str, value: Any) -> Iterator[None]:
+    """An attribute of the instance, replaced past Keras's own bookkeeping for the length of a context."""
+    own = vars(instance)
+    before = own.get(name)
+    object.__setattr__(instance, name, value)
+    try:
+        yield
+    finally:
+        if before is None:
+            object.__delattr__(instance, name)
+        else:
+            object.__setattr__(instance, name, before)
+
+
+def _evenly(inputs: Any, targets: Any, most: int) -> Rows:
+    """At most so many rows, evenly from first to last: of rows sorted by their labels each label has its share."""
+    leaves = keras.tree.flatten(inputs)
+    count = len(leaves[0])
+    places = np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(int))
+
+    def some(leaf: Any) -> Any:
+        return None if leaf is None else np.asarray(leaf)[places]
+
+    return Rows.of(*keras.tree.map_structure(some, (inputs, targets, None)))

@@ -1,0 +1,245 @@
+"""The callback on models of every kind: it changes nothing, it records what the pipeline records, it leaves nothing."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from watched_models import KINDS, SLOW, Kind, dense, points
+
+from pipeline import Diagnosis, UserError, diagnose
+from pipeline.history import record
+
+KINDS_AND_SLOW = [
+    *(pytest.param(kind, id=name) for name, kind in KINDS.items()),
+    *(pytest.param(kind, id=name, marks=pytest.mark.slow) for name, kind in SLOW.items()),
+]
+
+
+@pytest.fixture(autouse=True)
+def without_a_store(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No MLflow, and nothing left of a test's models."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    yield
+    keras.backend.clear_session()
+
+
+def fitted(kind: Kind, *callbacks: keras.callbacks.Callback, epochs: int = 2) -> list[np.ndarray]:
+    """All weights after a training from one seed, the optimizer's among them."""
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(1)
+    model, inputs, targets = kind.make()
+    batch = {} if targets is None else {"batch_size": 16}
+    held = {} if targets is None or kind.fit else {"validation_data": (inputs, targets)}
+    arguments = {"epochs": epochs, "verbose": 0, "callbacks": list(callbacks), **batch, **held, **kind.fit}
+    model.fit(inputs, targets, **arguments)
+    return [np.asarray(each) for each in [*model.variables, *model.optimizer.variables]]
+
+
+def rows_of(kind: Kind) -> tuple[Any, Any]:
+    """What can be given to the callback: arrays, or the points where a data set gives batches."""
+    _, inputs, targets = kind.make()
+    return points() if targets is None else (inputs, targets)
+
+
+@pytest.mark.parametrize("kind", KINDS_AND_SLOW)
+@pytest.mark.parametrize("given", [True, False], ids=["given rows", "captured rows"])
+def test_weights_are_the_same_with_and_without_it(kind: Kind, given: bool) -> None:
+    plain = fitted(kind)
+    diagnosis = Diagnosis(*rows_of(kind)) if given else Diagnosis()
+    watched = fitted(kind, diagnosis)
+    assert all(before.tobytes() == after.tobytes() for before, after in zip(plain, watched, strict=True))
+    history = diagnosis.history
+    assert history.sizes["recorded_epoch"] == 3
+    taken = history.gradient_mean_abs.isel(replica=0, recorded_epoch=slice(1, None))
+    assert np.isfinite(taken).all()
+    assert (taken > 0).any("layer").all()
+    compiles = diagnosis.watching._model.jit_compile
+    if given or not compiles:
+        assert np.isfinite(history.probe_gradient_mean_abs).all()
+        assert not [note for note in diagnosis.verdict.notes if "left out" in note]
+    else:
+        assert [note for note in diagnosis.verdict.notes if "jit_compile" in note]
+    model = diagnosis.watching._model
+    assert "train_step" not in vars(model)
+    assert "test_step" not in vars(model)
+    assert not hasattr(model.train_function, "diagnosed")
+    assert "apply" not in vars(model.optimizer)
+    assert "apply" not in vars(getattr(model.optimizer, "inner_optimizer", model.optimizer))
+    for layer in model._flatten_layers():
+        assert "call" not in vars(layer)
+
+
+def test_a_record_is_the_pipelines_own_and_can_be_diagnosed() -> None:
+    diagnosis = Diagnosis(*points())
+    fitted(KINDS["sequential"], diagnosis)
+    history = diagnosis.history
+    for name, dims in {**record.REQUIRED, **record.OPTIONAL}.items():
+        if name in history:
+            assert history[name].dims == dims
+    assert len(diagnose(history)) == 1
+    assert [*history.path.values] == ["sequential/dense", "sequential/dense_1", "sequential/dense_2"]
+    assert [*history.role.values] == ["hidden", "hidden", "output"]
+    assert record.parts_of(history) == ["train", "validation"]
+
+
+def test_what_goes_around_a_layer_is_seen() -> None:
+    diagnosis = Diagnosis(*points())
+    fitted(KINDS["functional"], diagnosis)
+    table = diagnosis.history
+    found = dict(zip(table.path.values.tolist(), table.bypassed.values.tolist(), strict=True))
+    assert found["dense"] == 0
+    assert found["dense_1"] == found["dense_2"] == 1
+    assert found["dense_3"] == 0
+    assert [*table.role.values] == ["hidden", "hidden", "beside", "hidden", "beside", "output"]
+
+
+def test_every_cell_of_a_recurrent_layer_is_measured_through_time() -> None:
+    diagnosis = Diagnosis(*rows_of(KINDS["recurrent"]))
+    fitted(KINDS["recurrent"], diagnosis)
+    table = diagnosis.history
+    measured = table.path.values[table.has_activation.values == 1].tolist()
+    assert [path.split("/")[-1] for path in measured] == ["gru_cell", "gru_cell", "simple_rnn_cell"]
+
+
+def test_several_fits_continue_one_record() -> None:
+    model, inputs, labels = dense()
+    diagnosis = Diagnosis(inputs, labels)
+    model.fit(inputs, labels, epochs=2, verbose=0, callbacks=[diagnosis])
+    model.fit(inputs, labels, initial_epoch=2, epochs=4, verbose=0, callbacks=[diagnosis])
+    model.fit(inputs, labels, epochs=1, verbose=0, callbacks=[diagnosis])
+    assert diagnosis.history.epoch.values.tolist() == [0, 1, 2, 3, 4, 5]
+    assert np.isfinite(diagnosis.history.gradient_norm.values[0, 1:]).all()
+
+
+def test_a_model_that_was_trained_before_is_never_traced_anew() -> None:
+    model, inputs, labels = dense()
+    model.fit(inputs, labels, epochs=1, verbose=0)
+    function = model.train_function
+    diagnosis = Diagnosis(inputs, labels)
+    model.fit(inputs, labels, epochs=2, verbose=0, callbacks=[diagnosis])
+    assert model.train_function is function
+    assert "gradient_mean_abs" not in diagnosis.history
+    assert np.isfinite(diagnosis.history.probe_gradient_mean_abs).all()
+    assert any("traced before" in note for note in diagnosis.verdict.notes)
+
+
+class Fails(keras.callbacks.Callback):
+    """Ends a training in its second epoch."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self._error = error
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Not before."""
+        if epoch == 1:
+            raise self._error
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("of the user's")], ids=["Ctrl-C", "error"])
+def test_everything_is_restored_however_fit_ends(error: BaseException) -> None:
+    model, inputs, labels = dense()
+    diagnosis = Diagnosis(inputs, labels)
+    with pytest.raises(type(error)) as raised:
+        model.fit(inputs, labels, epochs=3, verbose=0, callbacks=[diagnosis, Fails(error)])
+    assert raised.value is error
+    del raised
+    error.__traceback__ = None  # pytest keeps it; a program's own handler lets it go at its end
+    assert not hasattr(model.train_function, "diagnosed")
+    assert "apply" not in vars(model.optimizer)
+    assert diagnosis.history.epoch.values.tolist() == [0, 1]
+    assert "after 1 epochs" in str(diagnosis.verdict)
+
+
+def test_what_fails_in_the_watching_stays_there(caplog: pytest.LogCaptureFixture) -> None:
+    plain = fitted(KINDS["sequential"])
+    diagnosis = Diagnosis(np.zeros((5, 7), "float32"), np.zeros(5, "int32"))  # rows that do not fit the model
+    watched = fitted(KINDS["sequential"], diagnosis)
+    assert all(before.tobytes() == after.tobytes() for before, after in zip(plain, watched, strict=True))
+    assert len([line for line in caplog.messages if "the probe" in line]) == 1
+    assert diagnosis.outcome is None
+    assert np.isfinite(diagnosis.history.gradient_mean_abs.values[0, 1:]).all()
+
+
+def test_beside_keras_own_callbacks(tmp_path: Path) -> None:
+    model, inputs, labels = dense()
+    diagnosis = Diagnosis()
+    others = [
+        keras.callbacks.EarlyStopping("loss", patience=0, min_delta=10, restore_best_weights=True),
+        keras.callbacks.ModelCheckpoint(tmp_path / "best.keras"),
+        keras.callbacks.BackupAndRestore(tmp_path / "backup"),
+        keras.callbacks.TensorBoard(tmp_path / "logs"),
+    ]
+    model.fit(inputs, labels, epochs=9, verbose=0, callbacks=[*others, diagnosis])
+    assert diagnosis.history.epoch.values[-1] < 9
+    keras.models.load_model(tmp_path / "best.keras")
+    assert not diagnosis.verdict.notes
+
+
+def test_a_network_that_dies_is_said_to_be_dead_and_can_be_stopped() -> None:
+    inputs, labels = points()
+    hidden = [keras.layers.Dense(4, "relu", bias_initializer=keras.initializers.Constant(-50)) for _ in range(2)]
+    model = keras.Sequential([keras.Input((2,)), *hidden, keras.layers.Dense(1, "sigmoid")])
+    model.compile("sgd", "binary_crossentropy")
+    diagnosis = Diagnosis(inputs, labels, stop_when_hopeless=True, hopeless_epochs=2, max_overhead=10)
+    model.fit(inputs, labels, epochs=20, verbose=0, callbacks=[diagnosis])
+    assert (diagnosis.outcome, diagnosis.cause) == ("not_learned", "born_dead")
+    assert diagnosis.evidence["dead_layer"] == "sequential/dense"
+    assert diagnosis.history.epoch.values[-1] == 2
+    assert "What to try: `leaky_relu`" in str(diagnosis.verdict)
+
+
+def test_a_report_is_one_file(tmp_path: Path) -> None:
+    diagnosis = Diagnosis(*points())
+    with pytest.raises(UserError, match="nothing is recorded"):
+        diagnosis.report(tmp_path / "why.html")
+    assert "Nothing is recorded" in diagnosis._repr_html_()
+    fitted(KINDS["functional"], diagnosis)
+    diagnosis.report(tmp_path / "why.html")
+    text = (tmp_path / "why.html").read_text(encoding="utf-8")
+    assert "http" not in text.replace("http-equiv", "")
+    assert text.count("data:image/png") == 2
+    assert "batch_normalization/gamma" in text
+    assert diagnosis._repr_html_().count("<img") == 2
+
+
+def test_fewer_epochs_are_recorded_where_there_is_no_time() -> None:
+    diagnosis = Diagnosis(*points(), max_overhead=1e-9)
+    fitted(KINDS["sequential"], diagnosis, epochs=9)
+    recorded = diagnosis.history.recorded_epoch.values.tolist()
+    assert recorded[:2] == [0, 1]
+    assert recorded[-1] == 9
+    assert len(recorded) < 6
+    assert len(diagnosis.history.epoch) == 10
+
+
+def test_the_second_of_two_leaves_it_to_the_first() -> None:
+    first, second = Diagnosis(*points()), Diagnosis(*points())
+    fitted(KINDS["sequential"], first, second)
+    assert first.is_recorded
+    assert not second.is_recorded
+    assert "another Diagnosis" in str(second.verdict)
+    assert not hasattr(first.model.train_function, "diagnosed")
+
+
+def test_record_every() -> None:
+    diagnosis = Diagnosis(*points(), record_every=3, max_overhead=100)
+    fitted(KINDS["sequential"], diagnosis, epochs=8)
+    assert diagnosis.history.recorded_epoch.values.tolist() == [0, 1, 3, 6, 8]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"task": "ranking"}, "task: ranking: must be one of"),
+        ({"learned": {"beauty": 1}}, "evaluation.learned"),
+        ({"rows": 0}, "rows: 0: must be"),
+        ({"record_every": 0}, "record_every: 0: must be"),
+    ],
+)
+def test_a_wrong_argument_is_one_line_before_any_training(arguments: dict[str, Any], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        Diagnosis(**arguments)

@@ -1,0 +1,246 @@
+"""Small models of every kind that the callback must watch, each with data to train it on and how `fit` is called."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers
+
+Built = tuple[keras.Model, Any, Any]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """make: the compiled model, inputs and targets. fit: further arguments. given: whether rows can be given."""
+
+    make: Callable[[], Built]
+    fit: dict[str, Any] = field(default_factory=dict)
+
+
+def points(rows: int = 96) -> tuple[np.ndarray, np.ndarray]:
+    """Two inputs, and whether they lie within a circle."""
+    inputs = np.random.default_rng(0).normal(size=(rows, 2)).astype("float32")
+    return inputs, ((inputs**2).sum(axis=1) > 1.4).astype("int32")
+
+
+def images(rows: int = 48, size: int = 8) -> tuple[np.ndarray, np.ndarray]:
+    """Noise, brighter in one class."""
+    random = np.random.default_rng(0)
+    labels = random.integers(0, 3, rows)
+    return (random.normal(size=(rows, size, size, 3)) + labels[:, None, None, None]).astype("float32"), labels
+
+
+def words(rows: int = 64) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of words, and whether the first is a low one."""
+    inputs = np.random.default_rng(0).integers(0, 20, (rows, 6))
+    return inputs, (inputs[:, 0] < 10).astype("int32")
+
+
+def compiled(model: keras.Model, loss: Any = "binary_crossentropy", **more: Any) -> keras.Model:
+    """With Adam, and accuracy beside the loss."""
+    model.compile(**{"optimizer": keras.optimizers.Adam(0.01), "loss": loss, "metrics": ["accuracy"], **more})
+    return model
+
+
+def dense(**more: Any) -> Built:
+    """Two hidden layers, with dropout between."""
+    hidden = [layers.Dense(8, "relu"), layers.Dropout(0.2), layers.Dense(8, "tanh")]
+    model = keras.Sequential([keras.Input((2,)), *hidden, layers.Dense(1, "sigmoid", dtype="float32")])
+    return compiled(model, **more), *points()
+
+
+def unbuilt() -> Built:
+    """Without a known input until it sees one."""
+    return compiled(keras.Sequential([layers.Dense(8, "relu"), layers.Dense(1, "sigmoid")])), *points()
+
+
+def residual() -> Built:
+    """Functional, with sums, batch normalisation and separate activations."""
+    start = signal = keras.Input((2,))
+    signal = layers.Dense(8)(signal)
+    for _ in range(2):
+        around = signal
+        signal = layers.Dense(8, kernel_regularizer="l2")(signal)
+        signal = layers.Activation("relu")(layers.BatchNormalization()(signal))
+        signal = layers.Add()([around, signal])
+    return compiled(keras.Model(start, layers.Dense(1, "sigmoid")(signal))), *points()
+
+
+def nested() -> Built:
+    """A model in a model, and one layer that is called twice."""
+    inner = keras.Sequential([keras.Input((8,)), layers.Dense(8, "relu"), layers.Dense(8)], name="inner")
+    shared = layers.Dense(8, "tanh", name="shared")
+    start = keras.Input((2,))
+    signal = inner(shared(layers.Dense(8, "relu")(start)))
+    return compiled(keras.Model(start, layers.Dense(1, "sigmoid")(shared(signal)))), *points()
+
+
+@keras.saving.register_keras_serializable("tests")
+class Subclassed(keras.Model):
+    """With a call of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = layers.Dense(8, "relu"), layers.Dense(8)
+        self.leaky, self.last = layers.LeakyReLU(), layers.Dense(1, "sigmoid")
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        """A path around the second layer."""
+        signal = self.first(inputs)
+        return self.last(signal + self.leaky(self.second(signal)))
+
+
+class OwnStep(Subclassed):
+    """With a training step of its own, which calls `apply`."""
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """As Keras's."""
+        inputs, targets, weights = keras.utils.unpack_x_y_sample_weight(data)
+        with tf.GradientTape() as tape:
+            loss = self.compute_loss(inputs, targets, self(inputs, training=True), weights)
+        variables = self.trainable_variables
+        self.optimizer.apply(tape.gradient(loss, variables), variables)
+        return {"loss": loss}
+
+
+def two_ways() -> Built:
+    """Two inputs, two outputs."""
+    start, other = keras.Input((2,), name="left"), keras.Input((2,), name="right")
+    signal = layers.Concatenate()([layers.Dense(4, "relu")(start), layers.Dense(4, "tanh")(other)])
+    ends = {"one": layers.Dense(1, "sigmoid", name="one")(signal), "two": layers.Dense(1, name="two")(signal)}
+    model = keras.Model({"left": start, "right": other}, ends)
+    model.compile(keras.optimizers.Adam(0.01), {"one": "binary_crossentropy", "two": "mse"})
+    inputs, labels = points()
+    return model, {"left": inputs, "right": inputs[::-1].copy()}, {"one": labels, "two": inputs[:, :1]}
+
+
+def embedded() -> Built:
+    """An embedding, whose gradients are sparse, and an LSTM."""
+    model = [layers.Embedding(20, 4), layers.LSTM(6), layers.Dense(1, "sigmoid")]
+    return compiled(keras.Sequential([keras.Input((6,)), *model])), *words()
+
+
+def recurrent() -> Built:
+    """Both ways, and a plain cell."""
+    inputs = np.random.default_rng(0).normal(size=(48, 7, 2)).astype("float32")
+    back = layers.Bidirectional(layers.GRU(4, return_sequences=True))
+    model = keras.Sequential([keras.Input((7, 2)), back, layers.SimpleRNN(4, "relu"), layers.Dense(1)])
+    return compiled(model, "mse", metrics=["mae"]), inputs, inputs.sum(axis=(1, 2))
+
+
+def convolved() -> Built:
+    """A small network for images."""
+    hidden = [layers.Conv2D(4, 3), layers.BatchNormalization(), layers.ReLU(), layers.SeparableConv2D(4, 3)]
+    ends = [layers.GlobalAveragePooling2D(), layers.Dense(3, "softmax")]
+    return compiled(
+        keras.Sequential([keras.Input((8, 8, 3)), *hidden, *ends]), "sparse_categorical_crossentropy"
+    ), *images()
+
+
+def transformer() -> Built:
+    """One block of attention."""
+    start = keras.Input((6,))
+    signal = layers.Embedding(20, 8)(start)
+    signal = layers.LayerNormalization()(signal + layers.MultiHeadAttention(2, 4)(signal, signal))
+    signal = layers.LayerNormalization()(signal + layers.Dense(8)(layers.Dense(16, "gelu")(signal)))
+    return compiled(keras.Model(start, layers.Dense(1, "sigmoid")(signal[:, 0]))), *words()
+
+
+def u_net() -> Built:
+    """A class for every pixel."""
+    start = keras.Input((8, 8, 3))
+    first = layers.Conv2D(4, 3, padding="same", activation="relu")(start)
+    deep = layers.Conv2D(8, 3, padding="same", activation="relu")(layers.MaxPooling2D()(first))
+    joined = layers.Concatenate()([first, layers.UpSampling2D()(deep)])
+    end = layers.Conv2D(1, 1, activation="sigmoid")(joined)
+    inputs, _ = images()
+    return compiled(keras.Model(start, end)), inputs, (inputs.sum(axis=-1, keepdims=True) > 1).astype("int32")
+
+
+def mobile_net() -> Built:
+    """A real one, on small images."""
+    inputs, labels = images(16, 32)
+    model = keras.applications.MobileNetV2(input_shape=(32, 32, 3), weights=None, classes=3)
+    return compiled(model, "sparse_categorical_crossentropy"), inputs, labels
+
+
+def own_loss(targets: Any, outputs: Any) -> Any:
+    """A loss that nobody knows."""
+    return keras.ops.mean(keras.ops.abs(keras.ops.cast(targets[:, None], outputs.dtype) - outputs) ** 1.5, axis=-1)
+
+
+def mixed() -> Built:
+    """In float16, with a loss that is scaled."""
+    with keras_policy("mixed_float16"):
+        return dense()
+
+
+class keras_policy:  # noqa: N801  a context
+    """Keras's precision for the length of a context."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __enter__(self) -> None:
+        self._before = keras.config.dtype_policy()
+        keras.config.set_dtype_policy(self._name)
+
+    def __exit__(self, *error: object) -> None:
+        keras.config.set_dtype_policy(self._before)
+
+
+class Batches(keras.utils.PyDataset):
+    """The points as a data set of Python's."""
+
+    def __len__(self) -> int:
+        return 6
+
+    def __getitem__(self, place: int) -> tuple[np.ndarray, np.ndarray]:
+        inputs, labels = points()
+        return inputs[16 * place : 16 * place + 16], labels[16 * place : 16 * place + 16]
+
+
+def generated() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Batches without end."""
+    inputs, labels = points()
+    while True:
+        for start in range(0, 96, 16):
+            yield inputs[start : start + 16], labels[start : start + 16]
+
+
+def streamed() -> tuple[Any, None]:
+    """As TensorFlow's data set, shuffled."""
+    return tf.data.Dataset.from_tensor_slices(points()).shuffle(96, seed=3).batch(20), None
+
+
+KINDS: dict[str, Kind] = {
+    "sequential": Kind(dense),
+    "unbuilt": Kind(unbuilt),
+    "functional": Kind(residual),
+    "nested and shared": Kind(nested),
+    "subclassed": Kind(lambda: (compiled(Subclassed()), *points())),
+    "own training step": Kind(lambda: (compiled(OwnStep(), metrics=None), *points())),
+    "several inputs and outputs": Kind(two_ways),
+    "embedding and LSTM": Kind(embedded),
+    "recurrent": Kind(recurrent),
+    "convolutions": Kind(convolved),
+    "attention": Kind(transformer),
+    "U-Net": Kind(u_net),
+    "mixed precision": Kind(mixed),
+    "XLA": Kind(lambda: dense(jit_compile=True)),
+    "several steps at once": Kind(lambda: dense(steps_per_execution=3)),
+    "eager": Kind(lambda: dense(run_eagerly=True)),
+    "own loss": Kind(lambda: dense(loss=own_loss)),
+    "from logits": Kind(lambda: dense(loss=keras.losses.BinaryCrossentropy(from_logits=True))),
+    "clipped": Kind(lambda: dense(optimizer=keras.optimizers.SGD(0.1, global_clipnorm=0.1))),
+    "class weights": Kind(dense, {"class_weight": {0: 1.0, 1: 3.0}}),
+    "sample weights": Kind(dense, {"sample_weight": np.linspace(0, 1, 96).astype("float32")}),
+    "data set": Kind(lambda: (dense()[0], *streamed())),
+    "Python's data set": Kind(lambda: (dense()[0], Batches(), None)),
+    "generator": Kind(lambda: (dense()[0], generated(), None), {"steps_per_epoch": 6}),
+    "part held back": Kind(dense, {"validation_split": 0.25}),
+}
+SLOW: dict[str, Kind] = {"MobileNetV2": Kind(mobile_net)}
