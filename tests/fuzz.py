@@ -33,8 +33,8 @@ SECONDS, BYTES, LINES = 30, 24 * 2**30, 3
 LONG = ("generate", "split", "train", "evaluate", "cells")
 
 TINY: dict[str, Any] = {
-    "data": {"samples": 40},
-    "split": {"train_samples": 24},
+    "data": {"config": {"n_samples": 40}},
+    "split": {"train": 24},
     "training": {"epochs": 2, "replicas": 3, "chunk": 2, "surface_resolution": 4, "batch_size": 8, "record_first": 1},
 }
 VARIANTS = {
@@ -392,8 +392,7 @@ def _module(name: str) -> str:
 
 def _study_cells(study: str) -> None:
     """What `make studies` does, without a cluster, and without the pages."""
-    from pipeline.data.files import load_split
-
+    from pipeline.data.split_files import load_split
     from pipeline.foundations.errors import reported_in_one_line
     from pipeline.params.params import read
     from pipeline.studies import code_fingerprint

@@ -135,8 +135,7 @@ def test_metrics_files_keep_their_contract(finished: Workspace, variant: str) ->
 def test_published_models_predict_what_was_recorded(finished: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """The Keras models in MLflow are the median and the best replica: of raw points, not scaled ones, they predict what
     training wrote down of the test set."""
-    from pipeline.data.files import load_points
-
+    from pipeline.data.raw_files import load_raw
     from pipeline.evaluation.ranking import best_replica, median_replica
     from pipeline.foundations.tensorflow import keras  # noqa: F401 -- before MLflow imports Keras, which is set up here
     from pipeline.history.files import load_history, load_predictions
@@ -144,7 +143,7 @@ def test_published_models_predict_what_was_recorded(finished: Workspace, monkeyp
     import mlflow.keras  # isort: skip
 
     monkeypatch.chdir(finished.folder)
-    test = load_points().samples.inputs[SMALL["split.train_samples"] :].astype(np.float32)
+    test = load_raw().features.to_numpy(np.float32)[SMALL["split.train"] :]
     with finished.client() as client:
         for run in finished.runs().values():
             history, predictions = load_history(run.variant), load_predictions(run.variant).test_prediction.values
@@ -305,7 +304,11 @@ def test_an_interruption_says_what_starts_again(workspace: Workspace) -> None:
             "small",
             "runs/small: trained with other parameters (variant) than params.y",
         ),
-        ({"data.noise": 0.2}, "small", "runs/small: trained with other parameters (data) than params.yaml says now"),
+        (
+            {"data.config.noise": 0.2},
+            "small",
+            "runs/small: trained with other parameters (data) than params.yaml says now",
+        ),
         ({}, "smal", "variants.smal: not found: must be one of small, tanh_1: did you mean small?"),
     ],
 )

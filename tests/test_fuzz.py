@@ -28,7 +28,8 @@ def test_a_mutant_is_read_and_gives_data_or_is_refused_in_a_short_line(
         Path("params.yaml").write_text(text)
         try:
             params = read()
-            if params.data.samples <= LARGEST:
+            count = params.data.config.get("n_samples", 100)
+            if not isinstance(count, int) or count <= LARGEST:
                 split(load(params.data), params.data, params.split)
         except UserError as error:
             lengths.append(len(str(error)))

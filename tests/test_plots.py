@@ -15,8 +15,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
-from examples import BINARY, THRESHOLDS, accuracy_above, evaluated, history, layer_table
-from pipeline.data.samples import Data, Samples
+from examples import BINARY, SHIPPED, THRESHOLDS, accuracy_above, evaluated, history, layer_table
+from pipeline.data.samples import RawData, Samples
+from pipeline.data.split import split
 from pipeline.data.tasks import Task
 from pipeline.diagnosis.causes import outcome_colours, outcome_names
 from pipeline.diagnosis.theory import Premises
@@ -27,7 +28,7 @@ from pipeline.evaluation.variant import VariantEvaluation
 from pipeline.foundations.colours import VARIANTS, of_variants
 from pipeline.history import record
 from pipeline.report.figures import comparison as compared
-from pipeline.report.figures import gradients, points, scores, study, surfaces, weights
+from pipeline.report.figures import data, gradients, scores, study, surfaces, weights
 from pipeline.report.figures.files import save_figure
 from pipeline.report.figures.scores import Replicas
 from pipeline.report.figures.style import GRADIENT_RANGE
@@ -104,8 +105,15 @@ def bars() -> Figure:
     return compared.outcome_bars(comparison.wide(made), {name: each.metrics.outcomes for name, each in made.items()})
 
 
+def data_figure() -> Figure:
+    """Of two classes of points in a plane."""
+    features = pd.DataFrame(POINTS.inputs, columns=["x1", "x2"])
+    raw = RawData(features, POINTS.targets, BINARY, dict.fromkeys(features, "number"), {}, ("label",))
+    return data.picture(raw, *split(raw, SHIPPED.data, SHIPPED.split.model_copy(update={"train": 20})))
+
+
 FIGURES: dict[str, Callable[[], Figure]] = {
-    "scatter": lambda: points.scatter(Data(POINTS, BINARY, ("x1", "x2"))),
+    "data": data_figure,
     "score": lambda: scores.score_over_epochs(REPLICAS["learns"], "v", RULE),
     "score, untrained": lambda: scores.score_over_epochs(Replicas(UNTRAINED, ["stuck"] * 2), "v", RULE),
     "score, of a regression": lambda: scores.score_over_epochs(REGRESSION, "v", R2),

@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 from types import MappingProxyType
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from conftest import training
@@ -14,7 +15,9 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from examples import BINARY, SHIPPED, accuracy_above, evaluated, evaluations, history, parameters, recipes
-from pipeline.data.samples import Samples
+from pipeline.data.profile import Profile
+from pipeline.data.samples import Origin, RawData, Split
+from pipeline.data.split import split
 from pipeline.diagnosis import causes
 from pipeline.diagnosis.causes import Cause
 from pipeline.diagnosis.remedies import Remedy
@@ -27,6 +30,7 @@ from pipeline.evaluation.variant import VariantEvaluation
 from pipeline.foundations import colours
 from pipeline.params.comparison import ComparisonParams
 from pipeline.params.params import Params
+from pipeline.params.split import SplitParams
 from pipeline.params.variants import VariantParams
 from pipeline.report import content
 from pipeline.report.content import ReportFindings
@@ -39,7 +43,7 @@ from pipeline.report.pages.document import Bar, Document, Picture, Section, Tabl
 from pipeline.tracking.payload import COLOUR, replica_payload
 
 STUDIES = "../studies"
-PICTURES = {"scatter": "../data/points.png", "outcomes": "outcomes.png"}
+PICTURES = {"data": "data.png", "outcomes": "outcomes.png"}
 
 
 class Page(HTMLParser):
@@ -68,6 +72,19 @@ class Page(HTMLParser):
         return [attributes[name] for found, attributes in self.tags if found == tag and attributes.get(name)]
 
 
+PROFILE = Profile(
+    source="make_circles",
+    task=BINARY,
+    rows={"train": 500, "test": 500},
+    features=2,
+    inputs=2,
+    shares={"train": {"0": 0.504, "1": 0.496}, "test": {"0": 0.496, "1": 0.504}},
+    targets={},
+    ranges=(),
+    warnings=(),
+)
+
+
 def study(
     made: Mapping[str, VariantEvaluation],
     params: ComparisonParams,
@@ -78,7 +95,7 @@ def study(
     return ReportFindings(
         comparison.compare(made, used, params),
         all_parameters(params, used),
-        BINARY,
+        PROFILE,
         accuracy_above(),
         made,
         "0123abc",
@@ -259,14 +276,21 @@ def variants_compared(chosen: ComparisonParams) -> listed.Compared:
     return listed.Compared(
         tables,
         chosen,
-        BINARY,
         accuracy_above(),
         dict.fromkeys(made, 2),
         made,
         histories,
         dict.fromkeys(made, xr.Dataset()),
-        Samples(np.zeros((2, 3)), np.array([0, 1])),
+        *three_numbers(),
     )
+
+
+def three_numbers() -> tuple[RawData, Split, Origin]:
+    """Rows that are no points of a plane."""
+    features = pd.DataFrame(np.random.default_rng(0).normal(size=(8, 3)), columns=["x1", "x2", "x3"])
+    raw = RawData(features, np.arange(8) % 2, BINARY, dict.fromkeys(features, "number"), {}, ("label",))
+    params = SplitParams.model_validate({"train": 4, "scale": {"inputs": "none"}, "fit_scaler_on": "all"})
+    return raw, *split(raw, SHIPPED.data, params)
 
 
 def a_dot(compared: listed.Compared) -> Figure:
@@ -287,7 +311,7 @@ def test_a_new_figure_of_the_list_is_drawn_and_stands_on_the_page(
     chosen = parameters(["b", "a"])
     pictures = {name: f"{name}.png" for name, _ in listed.figures(variants_compared(chosen))}
     assert {"dot", "outcomes", "pair", "survival"} < set(pictures)
-    assert not {"nothing", "scatter", "surfaces"} & set(pictures)
+    assert not {"nothing", "surfaces"} & set(pictures)
     report = content.write(replace(study(evaluations(), chosen, units=9), pictures=pictures))
     shown = {block.address: block.says for block in report.blocks if isinstance(block, Picture)}
     assert set(shown) == set(pictures.values())

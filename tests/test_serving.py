@@ -28,8 +28,7 @@ print(json.dumps(model.predict(pd.DataFrame(json.load(sys.stdin))).to_numpy().ra
 @pytest.fixture(scope="module")
 def recorded(pair: Workspace) -> tuple[pd.DataFrame, np.ndarray]:
     """The raw test points, and the best replica's predictions for them, as training wrote them down."""
-    from pipeline.data.files import POINTS
-
+    from pipeline.data.raw_files import POINTS
     from pipeline.evaluation.ranking import best_replica, final_scores
     from pipeline.history.files import load_history, load_predictions
 
@@ -40,7 +39,7 @@ def recorded(pair: Workspace) -> tuple[pd.DataFrame, np.ndarray]:
         best = best_replica(histories[variant], "accuracy")
         predictions = load_predictions(variant).test_prediction.values[best, :, 0]
         assert np.ptp(predictions) > 1e-3  # no constant
-        return pd.read_csv(POINTS).iloc[SMALL["split.train_samples"] :], predictions
+        return pd.read_csv(POINTS.with_suffix(".csv")).iloc[SMALL["split.train"] :], predictions
 
 
 def test_the_registered_model_is_served(pair: Workspace, recorded: tuple[pd.DataFrame, np.ndarray]) -> None:

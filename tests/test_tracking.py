@@ -481,9 +481,9 @@ def test_a_store_that_cannot_be_used_is_said_in_one_line(
 
 def test_parameters_are_flattened_to_names_a_person_reads() -> None:
     flat = flattened(
-        {"optimizer": {"class_name": "SGD", "config": {"momentum": 0.9}}, "split": {"scale_to": (-1.0, 1.0)}}
+        {"optimizer": {"class_name": "SGD", "config": {"momentum": 0.9}}, "split": {"scale": {"range": (-1.0, 1.0)}}}
     )
-    assert flat == {"optimizer": "SGD", "optimizer.momentum": "0.9", "split.scale_to": "[-1.0, 1.0]"}
+    assert flat == {"optimizer": "SGD", "optimizer.momentum": "0.9", "split.scale.range": "[-1.0, 1.0]"}
 
 
 @pytest.mark.parametrize(("count", "most"), [(100, 100), (5, 5), (2, 2), (1000, 501)])

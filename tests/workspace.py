@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 EPOCHS, REPLICAS, VARIANTS = 3, 3, {"small", "tanh_1"}
 SMALL = {
-    "data.samples": 140,
-    "split.train_samples": 40,
+    "data.config.n_samples": 140,
+    "split.train": 40,
     "training.epochs": EPOCHS,
     "training.replicas": REPLICAS,
     "training.chunk": REPLICAS,
