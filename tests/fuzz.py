@@ -177,6 +177,10 @@ KERAS = {
         named(
             "Adam", learning_rate=named("ExponentialDecay", initial_learning_rate=0.1, decay_steps=5, decay_rate=0.5)
         ),
+        named("SGD", learning_rate=named("CosineDecay", initial_learning_rate=0.1, decay_steps=0)),
+        named("SGD", learning_rate=named("PiecewiseConstantDecay", boundaries=[1], values=[0.1])),
+        named("SGD", learning_rate=named("Dense", units=1)),
+        named("SGD", learning_rate={"class_name": "ExponentialDecay"}),
     ),
     "pretraining": ("layer_wise", "autoencoder"),
     "fit_scaler_on": ("train",),
@@ -188,6 +192,15 @@ KERAS = {
     "base": ("general", "tanh_1"),
 }
 KERAS["output_kernel_initializer"] = KERAS["kernel_initializer"]
+KERAS["kernel_regularizer"] = (
+    *("none", "None", "l1", "L2", "l1_l2", "OrthogonalRegularizer", "Regularizer"),
+    named("none", l2=1),
+    named("L2", l2=1e300),
+    named("L2", l2=-1),
+    named("L1L2", l1=0.1, l2="x"),
+    named("OrthogonalRegularizer", mode="columns"),
+)
+KERAS["units"] = ([3, 2], [2], [3, 0], [[3]], [10**4, 10**4])
 
 
 def tiny() -> dict[str, Any]:
