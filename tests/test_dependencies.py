@@ -26,7 +26,7 @@ MODULES = sorted(
 ORDER = (
     "namesakes",
     *("foundations", "params", "data", "history", "models", "training", "diagnosis", "evaluation", "report"),
-    *("export", "tracking", "studies", "watch", "stages", "check", "repro", "setup", "api"),
+    *("export", "tracking", "studies", "watch", "stages", "check", "repro", "example", "setup", "api"),
 )
 WITHOUT_TENSORFLOW = ("data", "diagnosis", "evaluation", "history", "params", "report", "tracking")
 

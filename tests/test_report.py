@@ -95,6 +95,7 @@ def study(
     return ReportFindings(
         comparison.compare(made, used, params),
         all_parameters(params, used),
+        params,
         PROFILE,
         accuracy_above(),
         made,
@@ -257,7 +258,7 @@ def test_a_new_row_of_the_table_of_causes_is_seen_everywhere(picture: bytes) -> 
     assert [text.get_text() for text in bars.legends[0].get_texts()] == ["learned", "restless"]
     assert to_hex(bars.axes[0].patches[1].get_facecolor()).upper() == colours.YELLOW
     row = failed.replicas.to_dict("records")[0]
-    assert replica_payload(row, failed.final, {}, seed=1).tags == {
+    assert replica_payload(row, failed, {}, seed=1).tags == {
         "outcome": "not_learned",
         "cause": "restless",
         COLOUR: colours.YELLOW,
@@ -326,7 +327,7 @@ def test_without_a_pair_none_of_its_figures_is_drawn(monkeypatch: pytest.MonkeyP
     dot = listed.ReportFigure("dot", listed.Place.PAIR, "A dot", a_dot)
     monkeypatch.setattr(listed, "FIGURES", (*listed.FIGURES, dot))
     assert [name for name, _ in listed.figures(variants_compared(ComparisonParams()))] == [
-        *("outcomes", "scores", "survival")
+        *("data", "outcomes", "scores", "survival")
     ]
 
 

@@ -167,8 +167,8 @@ def test_pictures_are_refused_before_anything_trains() -> None:
     parts, _ = cut(checked(rows, DATA))
     line = "data.source: tables/x.npz: rows of shape (5, 5, 1): must be rows of numbers, [sample, feature], which is"
     with pytest.raises(UserError, match=f"^{re.escape(line)}"):
-        expect_rows_of_numbers(parts, "tables/x.npz")
-    expect_rows_of_numbers(cut(raw(), shuffle=True)[0], "tables/x.npz")
+        expect_rows_of_numbers(parts)
+    expect_rows_of_numbers(cut(raw(), shuffle=True)[0])
 
 
 def test_a_large_table_is_kept_in_single_precision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from pipeline.evaluation.learned import Rule, score_in_words
 from pipeline.evaluation.summary import percent
 from pipeline.evaluation.tried import TriedCell, TriedStudy
 from pipeline.evaluation.variant import Spread, VariantEvaluation
-from pipeline.params.comparison import Claim
+from pipeline.params.comparison import Claim, ComparisonParams
 from pipeline.params.params import Params
 from pipeline.params.variants import VariantParams
 from pipeline.report.figures.report import Place, at
@@ -37,7 +37,8 @@ FOR_ALL = ("data", "split", "training", "evaluation", "diagnosis")  # sections o
 class ReportFindings:
     """All that the report is made of.
 
-    evaluations, variants: by name. params: params.yaml. profile: of the data. rule: when a replica has learned.
+    evaluations, variants: by name. params: params.yaml. chosen: what of it is compared, without the tutorial's
+    claims where the data are not the tutorial's. profile: of the data. rule: when a replica has learned.
     data: the fingerprint of the split. versions: by package, of what trained.
     pictures: addresses relative to the page, by the figures' names; one that does not apply is not among them.
     tried: what each study gave. studies: the address of the folder in which every study leaves its page.
@@ -45,6 +46,7 @@ class ReportFindings:
 
     comparison: Comparison
     params: Params
+    chosen: ComparisonParams
     profile: Profile
     rule: Rule
     evaluations: Mapping[str, VariantEvaluation]
@@ -60,7 +62,7 @@ def write(findings: ReportFindings) -> Document:
     sections = [
         Section("What was asked", list(_asked(findings))),
         Section("Which networks learn", list(_results(findings))),
-        Section(" against ".join(findings.params.comparison.pair or ()), list(_pair(findings))),
+        Section(" against ".join(findings.chosen.pair or ()), list(_pair(findings))),
         Section("Why", list(_why(findings))),
         Section("What helps", list(_helps(findings))),
         Section("How it was run", list(_run(findings))),
@@ -104,7 +106,7 @@ def _answer(findings: ReportFindings) -> Iterator[Block]:
 
 def _asked(findings: ReportFindings) -> Iterator[Block]:
     profile, training, rule = findings.profile, findings.params.training, findings.rule
-    began = BEGAN if findings.params.comparison.claims else ""
+    began = BEGAN if findings.chosen.claims else ""
     yield Text(
         f"Why does a deep network not train? {len(findings.evaluations)} networks on {sum(profile.rows.values())} rows "
         f"of `{profile.source}` ({_listed_rows(profile)}): {profile.task.in_words}. Each was trained "
@@ -159,7 +161,7 @@ def _shares(part: str, shares: Mapping[str, float]) -> str:
 
 
 def _results(findings: ReportFindings) -> Iterator[Block]:
-    claims = findings.params.comparison.claims
+    claims = findings.chosen.claims
     score = f"test {findings.rule.name}: median (quartiles)"
     columns = ["variant", "learned", "95% interval", score, "what became of the replicas"]
     rows: list[list[str | Bar]] = []
@@ -206,9 +208,9 @@ def _claimed(claim: Claim | None) -> str:
 
 
 def _pair(findings: ReportFindings) -> Iterator[Block]:
-    if findings.params.comparison.pair is None:
+    if findings.chosen.pair is None:
         return
-    first, second = findings.params.comparison.pair
+    first, second = findings.chosen.pair
     for row in findings.comparison.differences.itertuples():
         if {row.first, row.second} == {first, second}:
             sign = 1 if row.first == first else -1

@@ -28,14 +28,13 @@ def main() -> None:
     # By the file's keys, not by what lies on disk: a variant that was removed leaves its folder behind.
     evaluations = {name: load_evaluation(name) for name in params.variants}
     split, origin = data.load_split(), data.load_origin()
-    if not is_tutorial(origin):
-        params = params.model_copy(update={"comparison": params.comparison.without_claims()})
-    tables = comparison.compare(evaluations, params.variants, params.comparison)
+    chosen = params.comparison if is_tutorial(origin) else params.comparison.without_claims()
+    tables = comparison.compare(evaluations, params.variants, chosen)
     pictures: dict[str, str] = {}
     rule = rule_for(split.task, params.evaluation.learned)
     compared = Compared(
         tables,
-        params.comparison,
+        chosen,
         rule,
         {name: variant.hidden_layers for name, variant in params.variants.items()},
         evaluations,
@@ -52,6 +51,7 @@ def main() -> None:
         ReportFindings(
             tables,
             params,
+            chosen,
             load_profile(),
             rule,
             evaluations,

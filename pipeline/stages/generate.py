@@ -9,10 +9,10 @@ from pipeline.params.params import read
 
 def main() -> None:
     """Read `data` and its source, write the rows."""
-    params = read().data
-    raw = sources.load(params)
+    data = read().data
+    raw = sources.load(data)
     save_raw(raw)
-    decided = " (by the target, for data.task is auto)" if params.task == "auto" and sources.is_file(params) else ""
+    decided = " (by the target, for data.task is auto)" if data.task == "auto" and sources.is_file(data) else ""
     print(f"generate: {len(raw)} rows, {raw.task.in_words}{decided} -> {rows_path(POINTS)}")
 
 

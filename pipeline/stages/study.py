@@ -27,7 +27,7 @@ def main(name: str) -> None:
     study, found = params.study(name)
     split, fingerprint = data.load_split(), data.fingerprint()
     rule = rule_for(split.task, params.evaluation.learned)
-    expect_rows_of_numbers(split, params.data.source)
+    expect_rows_of_numbers(split)
     for cell in found:
         expect_trainable(cell.variant, split.inputs, split.task, cell.path)
     tasks = {

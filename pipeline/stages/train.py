@@ -15,7 +15,7 @@ def main(variant: str) -> None:
     """Read `training`, the variant and the split; train and write."""
     params = read()
     described, training, split = params.variant(variant), params.training, load_split()
-    expect_rows_of_numbers(split, params.data.source)
+    expect_rows_of_numbers(split)
     expect_trainable(described, split.inputs, split.task, f"variants.{variant}")
     with epochs_bar(variant, training.replicas, described.extra_epochs + training.epochs) as on_epoch:
         trained = train(described, variant, split, training, on_epoch)

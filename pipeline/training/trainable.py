@@ -10,12 +10,12 @@ from pipeline.training.compiled.eligible import dense_stack
 SMALL = {"hidden_layers": 2, "units": 4}  # enough for every object to be used, and quick whatever the variant's size
 
 
-def expect_rows_of_numbers(split: Split, source: str) -> None:
+def expect_rows_of_numbers(split: Split) -> None:
     """Raises: UserError: rows are arrays with dimensions of their own, such as pictures."""
     if len(split.shape) > 1:
         raise UserError(
-            f"data.source: {source}: rows of shape {split.shape}: must be rows of numbers, [sample, feature], which is "
-            "what described networks take"
+            f"data.source: gives rows of shape {split.shape}: must give rows of numbers, [sample, feature], which is what "
+            "described networks take"
         )
 
 
