@@ -33,7 +33,7 @@ SECONDS, BYTES, LINES = 30, 24 * 2**30, 3
 LONG = ("generate", "split", "train", "evaluate", "cells")
 
 TINY: dict[str, Any] = {
-    "data": {"config": {"n_samples": 40}},
+    "data": {"config": {"n_samples": 40, "noise": 0.1, "random_state": 1}},
     "split": {"train": 24},
     "training": {"epochs": 2, "replicas": 3, "chunk": 2, "surface_resolution": 4, "batch_size": 8, "record_first": 1},
 }

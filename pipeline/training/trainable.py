@@ -14,8 +14,8 @@ def expect_rows_of_numbers(split: Split) -> None:
     """Raises: UserError: rows are arrays with dimensions of their own, such as pictures."""
     if len(split.shape) > 1:
         raise UserError(
-            f"data.source: gives rows of shape {split.shape}: must give rows of numbers, [sample, feature], which is what "
-            "described networks take"
+            f"data.source: gives rows of shape {split.shape}: must give rows of numbers, [sample, feature], which is "
+            "what described networks take"
         )
 
 
