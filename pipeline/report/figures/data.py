@@ -43,7 +43,7 @@ def picture(raw: RawData, split: Split, origin: Origin) -> Figure:
         # In the order of the parts, which is not that of the raw rows where they were shuffled.
         targets = _raw_targets(np.concatenate([part.targets for part in split.parts.values()])[rows], origin)
     if split.inputs == 1:
-        places, names = _against_target(places[:, 0], targets, raw), (names[0], raw.target_names[0])
+        places, names = _against_target(places[:, 0], targets, raw), [names[0], raw.target_names[0]]
     _scatter(drawn, axes, places, targets, raw)
     some = f"{len(raw):,} rows" if len(rows) == len(raw) else f"{len(rows):,} of {len(raw):,} rows"
     dress(axes, names[0], names[1], f"{some}, {'before scaling' if is_plane(raw) else 'scaled'}")
@@ -114,7 +114,8 @@ def _scatter(drawn: Figure, axes: Axes, places: np.ndarray, targets: np.ndarray,
         if is_plane(raw) and len(raw.task.names) == 2:
             found = axes.legend(loc="best", **look)
         else:  # below, where it covers no points
-            found = drawn.legend(loc="outside lower left", ncols=5, **look)
+            longest = max(map(len, _short(raw.task.names)))
+            found = drawn.legend(loc="outside lower left", ncols=100 // (longest + 6), **look)
         for handle in filter(None, found.legend_handles):
             handle.set(alpha=1, sizes=[25])
 
