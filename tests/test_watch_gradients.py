@@ -1,4 +1,4 @@
-"""The statistics of the gradients that the optimizer gets, against NumPy: dense and sparse, large and small, and XLA."""
+"""Statistics of the gradients that the optimizer gets, against NumPy: dense and sparse, large and small, and XLA."""
 
 import keras
 import numpy as np
