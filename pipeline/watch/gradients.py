@@ -6,7 +6,7 @@ Imports TensorFlow as the user has set it up.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from math import prod
-from typing import Any
+from typing import Any, Final
 
 import keras
 import numpy as np
@@ -14,7 +14,10 @@ import tensorflow as tf
 
 from pipeline.watch.guard import Guard
 
-NAMES = ("gradient_mean_abs", "gradient_norm", "gradient_zero_share")
+SMALL: Final = 4096  # entries of a kernel
+DENSE: Final = 2**22  # up to which a sparse gradient is made dense; beyond, only its own rows are looked at
+ROOTS: Final = (1.0, 0.5, 1.0)
+NAMES: Final = ("gradient_mean_abs", "gradient_norm", "gradient_zero_share")
 
 
 class TakenGradients:
@@ -94,33 +97,47 @@ class TakenGradients:
         assert self._sums is not None
         self._before()
         found = {
-            self._rows[id(variable)]: self._statistics(gradient)
+            self._rows[id(variable)]: gradient
             for gradient, variable in zip(gradients, variables, strict=True)
             if gradient is not None and id(variable) in self._rows
         }
         if not found:
             return
-        order = sorted(found)
-        # [row, (sum |g|, sum g^2 / 2, zeros)], brought to mean |g|, norm and share for all rows at once.
-        raw = tf.stack([tf.stack(found[row]) for row in order])
+        # Of small kernels all at once: a step of a small network is as long as its number of operations.
+        small = [row for row in sorted(found) if self._sizes[row] <= SMALL and isinstance(found[row], tf.Tensor)]
+        large = [row for row in sorted(found) if row not in small]
+        raw = [_of_all([found[row] for row in small])] if small else []
+        raw += [tf.stack([tf.stack(self._statistics(found[row], self._sizes[row])) for row in large])] if large else []
+        order = [*small, *large]
+        # [row, (sum |g|, sum g^2, zeros)], brought to mean |g|, norm and share.
         size = self._sizes[order]
-        each = [raw[:, 0] / size, tf.sqrt(2 * raw[:, 1]), raw[:, 2] / size, tf.ones(len(order))]
-        step = tf.stack(each, axis=1)
-        if len(order) < len(self._rows):
+        scaled = (tf.concat(raw, axis=0) if len(raw) > 1 else raw[0]) * np.stack([1 / size, size**0, 1 / size], axis=1)
+        step = tf.concat([tf.pow(scaled, ROOTS), np.ones((len(order), 1), np.float32)], axis=1)
+        if order != list(range(len(self._rows))):
             step = tf.scatter_nd(np.array(order, np.int32)[:, None], step, self._zeros.shape)
         self._sums.assign_add(step)
 
-    def _statistics(self, gradient: Any) -> list[tf.Tensor]:
+    def _statistics(self, gradient: Any, whole: float) -> list[tf.Tensor]:
+        """Sum of |g|, sum of g^2 and number of zeros, of `whole` entries."""
         missing = 0.0
         if isinstance(gradient, tf.IndexedSlices):
-            if self._dense:
+            if self._dense or whole <= DENSE:
                 gradient = tf.convert_to_tensor(gradient)
             else:  # only the rows that were looked up; one that was twice has the sum
                 places, position = tf.unique(gradient.indices)
                 values = tf.math.unsorted_segment_sum(gradient.values, position, tf.size(places))
-                whole = tf.cast(tf.reduce_prod(tf.cast(gradient.dense_shape, tf.float32)), tf.float32)
                 missing = whole - tf.cast(tf.size(values), tf.float32)
                 gradient = values
         gradient = tf.cast(gradient, tf.float32)
         zeros = tf.reduce_sum(tf.cast(tf.equal(gradient, 0.0), tf.float32)) + missing
-        return [tf.reduce_sum(tf.abs(gradient)), tf.nn.l2_loss(gradient), zeros]
+        return [tf.reduce_sum(tf.abs(gradient)), 2 * tf.nn.l2_loss(gradient), zeros]
+
+
+def _of_all(gradients: Sequence[tf.Tensor]) -> tf.Tensor:
+    """The same of dense gradients, float32 [gradient, statistic]."""
+    flat = [tf.reshape(each, [-1]) for each in gradients]
+    owner = np.repeat(np.arange(len(flat), dtype=np.int32), [each.shape[0] for each in flat])
+    entries = tf.cast(tf.concat(flat, axis=0), tf.float32)
+    zeros = tf.cast(tf.equal(entries, 0.0), tf.float32)
+    every = tf.stack([tf.abs(entries), tf.square(entries), zeros], axis=1)
+    return tf.math.unsorted_segment_sum(every, owner, len(flat))  # XLA has it, and not the sorted one
