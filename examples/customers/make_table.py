@@ -8,7 +8,7 @@ import pandas as pd
 
 
 def table(rows: int = 2000, seed: int = 1) -> pd.DataFrame:
-    """Whether a customer bought depends on age, city, membership and the number of visits; on the income it does not."""
+    """Whether a customer bought depends on age, city, membership and the number of visits, and not on the income."""
     draw = np.random.default_rng(seed)
     age = draw.normal(42, 13, rows).clip(18, 90).round()
     city = draw.choice(["Basel", "Bern", "Genève", "Zürich"], rows, p=[0.2, 0.3, 0.15, 0.35])

@@ -17,8 +17,9 @@ from pipeline.report.figures.files import save_figure
 def main(variant: str) -> None:
     """Read the thresholds and the variant's run, write its evaluation."""
     params = read()
+    recipe = load_recipe(variant)  # first, for where there is none it says of which variant
     history, predictions, split = load_history(variant), load_predictions(variant), load_split()
-    recipe, rule = load_recipe(variant), rule_for(split.task, params.evaluation.learned)
+    rule = rule_for(split.task, params.evaluation.learned)
     premises = theory.premises(recipe.variant, recipe, split.train.inputs)
     predicted = replicas.of_predictions(predictions, split, recipe.targets)
     evaluation = summary.evaluate(variant, history, recipe.variant, premises, rule, params.diagnosis, predicted)
