@@ -10,6 +10,7 @@ import xarray as xr
 from conftest import variant
 from imports import ROOT
 
+from pipeline.data.profile import Profile
 from pipeline.data.samples import InputColumn, Origin, Samples, Split, TargetScaling
 from pipeline.data.tasks import Task
 from pipeline.diagnosis.theory import Premises
@@ -25,6 +26,18 @@ from pipeline.params.variants import VariantParams
 SHIPPED = read(ROOT / "params.yaml")
 THRESHOLDS = SHIPPED.diagnosis
 BINARY = Task("binary", ("0", "1"))
+
+PROFILE = Profile(
+    source="make_circles",
+    task=BINARY,
+    rows={"train": 500, "test": 500},
+    features=2,
+    inputs=2,
+    shares={"train": {"0": 0.504, "1": 0.496}, "test": {"0": 0.496, "1": 0.504}},
+    targets={},
+    ranges=(),
+    warnings=(),
+)
 
 
 def tutorials_origin() -> Origin:

@@ -14,8 +14,7 @@ from conftest import training
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from examples import BINARY, SHIPPED, accuracy_above, evaluated, evaluations, history, parameters, recipes
-from pipeline.data.profile import Profile
+from examples import BINARY, PROFILE, SHIPPED, accuracy_above, evaluated, evaluations, history, parameters, recipes
 from pipeline.data.samples import Origin, RawData, Split
 from pipeline.data.split import split
 from pipeline.diagnosis import causes
@@ -70,19 +69,6 @@ class Page(HTMLParser):
 
     def attributes(self, tag: str, name: str) -> list[str]:
         return [attributes[name] for found, attributes in self.tags if found == tag and attributes.get(name)]
-
-
-PROFILE = Profile(
-    source="make_circles",
-    task=BINARY,
-    rows={"train": 500, "test": 500},
-    features=2,
-    inputs=2,
-    shares={"train": {"0": 0.504, "1": 0.496}, "test": {"0": 0.496, "1": 0.504}},
-    targets={},
-    ranges=(),
-    warnings=(),
-)
 
 
 def study(

@@ -19,7 +19,9 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from PIL import Image
 
-from examples import THRESHOLDS, evaluated, history, layer_table
+from examples import PROFILE, THRESHOLDS, evaluated, history, layer_table
+from pipeline.data.profile import save_profile
+from pipeline.data.samples import InputColumn
 from pipeline.data.tasks import Task
 from pipeline.diagnosis.causes import outcome_colours
 from pipeline.diagnosis.theory import Premises
@@ -63,8 +65,16 @@ def content(
     figure.write_bytes(f"{threshold}".encode())
     files = VariantFiles([outputs], [table], {"tables": [table]}, [figure])
     recipe, judged = {**RECIPE, "hidden_layers": layers}, {"evaluation": {"learned": {"accuracy": threshold}}}
-    source = Source(variant, {"variant": recipe, "training": {"seed": 4}}, judged, files, ("x1", "x2"))
+    source = Source(variant, {"variant": recipe, "training": {"seed": 4}}, judged, files, COLUMNS)
     return assemble(source, evaluation, {"best": 0}, TRACKING)
+
+
+def columns(*names: str) -> tuple[InputColumn, ...]:
+    """Numbers of these names."""
+    return tuple(InputColumn(name=name) for name in names)
+
+
+COLUMNS = columns("x1", "x2")
 
 
 @pytest.fixture(scope="module")
@@ -77,10 +87,11 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder as the repository, without a store."""
+    """A folder as the repository, without a store; of the data only what they are."""
     monkeypatch.chdir(tmp_path)
     for name in ("MLFLOW_TRACKING_URI", "DVC_ROOT", "DVC_EXP_NAME"):
         monkeypatch.delenv(name, raising=False)
+    save_profile(PROFILE)
     return tmp_path
 
 
@@ -326,7 +337,7 @@ def test_values_that_are_not_finite_are_left_out(client: MlflowClient) -> None:
     made = history(ACCURACIES)
     made.test_loss[0, 2] = np.inf
     files = VariantFiles([], [], {}, [])
-    source = Source("v", {"variant": RECIPE, "training": {"seed": 4}}, {}, files, ("x1", "x2"))
+    source = Source("v", {"variant": RECIPE, "training": {"seed": 4}}, {}, files, COLUMNS)
     points = assemble(source, evaluated(made), {}, TRACKING)
     tags = {"outcome": "not_learned", "cause": "exploding", "mlflow.runColor": outcome_colours()["exploding"]}
     assert points.replicas[0].tags == tags
@@ -342,7 +353,9 @@ def of_task(task: Task, rule: Rule) -> VariantPayload:
     values = {name: np.ones((2, 2, 2)) for name in ("gradient_mean_abs", "probe_gradient_mean_abs", "weight_l1")}
     made = record.assemble(range(2), range(2), curves, values, layers, task, dict.fromkeys(PARTS, 1.0))
     evaluation = summary.evaluate("v", made, small_variant(), Premises(), rule, THRESHOLDS)
-    source = Source("v", {"variant": RECIPE, "training": {"seed": 4}}, {}, VariantFiles([], [], {}, []), ("a", "b"))
+    source = Source(
+        "v", {"variant": RECIPE, "training": {"seed": 4}}, {}, VariantFiles([], [], {}, []), columns("a", "b")
+    )
     return assemble(source, evaluation, {"best": 1}, TRACKING)
 
 
@@ -407,7 +420,7 @@ def test_models_are_packaged_for_another_training_and_not_for_another_evaluation
 
     def source() -> Source:
         files = VariantFiles([outputs], [judged], {}, [])
-        return Source("v", {"variant": RECIPE, "training": {"seed": 4}}, {}, files, ("x1", "x2"))
+        return Source("v", {"variant": RECIPE, "training": {"seed": 4}}, {}, files, COLUMNS)
 
     manifest = {"v": {"fingerprint": source().fingerprint, "evaluation_hash": "1"}}
     judged.write_bytes(b"2")
