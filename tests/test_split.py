@@ -140,6 +140,15 @@ def test_rows_are_a_number_or_a_share(value: Any) -> None:
         params(train=value)
 
 
+def test_a_row_far_from_those_that_scale_is_refused() -> None:
+    """In single precision it would be infinite."""
+    inputs = INPUTS.copy()
+    inputs[:, 1] = np.arange(60) * 1e-20
+    inputs[59, 1] = 1e25
+    with pytest.raises(UserError, match=r"^column b: beyond 1e\+37 once it is scaled: must be at most that large; "):
+        cut(raw(inputs), inputs="standard", fit_scaler_on="train")
+
+
 def test_inputs_of_one_name_are_refused() -> None:
     """Two columns can be encoded to the same name."""
     table = pd.DataFrame({"a": ["b=c", "d"] * 30, "a=b": ["c", "d"] * 30})

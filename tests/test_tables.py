@@ -471,35 +471,41 @@ def expect_equal(one: Samples, other: Samples) -> None:
         assert (mine == its).all()
 
 
-NAMES = st.sampled_from(
-    ['naïve "col"', "a,b", "label", "a.b", "a=b", "x", " ", "a\nb", "a/b", "'", "#", "NA", "1", "None"]
-)
-TEXTS = st.sampled_from(["red", "NA", "nan", "", " ", 'q"', "a,b", "é", "1", "1.0", "None", "True", "x\r", "l\nm", "-"])
-VALUES = {
-    "float": st.floats(allow_nan=False, allow_infinity=False),
-    "tame": st.floats(-1e6, 1e6) | st.just(0.1),
-    "any float": st.floats(),
+NAMES = st.sampled_from(['naïve "col"', "a,b", "label", "a.b", "a=b", "x", "a/b", "'", "#", "NA", "1", "None", " a "])
+TEXTS = st.sampled_from(["red", "NA", "nan", " ", 'q"', "a,b", "é", "1", "1.0", "None", "True", "-"])
+TAME = {
+    "float": st.floats(-1e6, 1e6) | st.floats(-1e37, 1e37) | st.just(0.1),
     "int": st.integers(-(2**63), 2**63 - 1),
-    "few": st.integers(0, 2),
     "bool": st.booleans(),
     "text": TEXTS,
     "equal": st.just(3.25),
 }
+WILD = {
+    "any float": st.floats(),
+    "any text": st.text(max_size=3),
+    "lines": st.sampled_from(["x\ry", "l\nm", ""]),
+    "digits": st.sampled_from(["1,234", "2024-01-01", "2024-01-02", "2024-01-03", "inf"]),
+}
+LABELLED = {"classes": st.sampled_from(["NA", 'q"', "a,b"]), "whole": st.integers(0, 1), "value": st.floats(-1e6, 1e6)}
 
 
 @st.composite
 def tables(draw: st.DrawFn) -> pd.DataFrame:
-    """Columns of one type each, with or without missing values; the target is one of them."""
-    rows = draw(st.sampled_from([1, 2, 5, 8, 13]))
-    names = draw(st.lists(NAMES, unique=True, min_size=1, max_size=3))
+    """Columns of one type each, with or without missing values; a quarter of the tables have wild ones too."""
+    kinds = {**TAME, **WILD} if draw(st.integers(0, 3)) == 3 else TAME
+    is_wild = kinds is not TAME
+    rows = draw(st.sampled_from([1, 2, 5, 21] if is_wild else [9, 21]))
+    names = draw(
+        st.lists(NAMES | st.sampled_from([" ", "a\nb"]) if is_wild else NAMES, unique=True, min_size=1, max_size=4)
+    )
     found = {}
-    for name in [*names, *([] if "label" in names else ["label"])]:
-        kind = draw(st.sampled_from([*VALUES, "tame", "few", "text"]))
-        values = draw(st.lists(VALUES[kind], min_size=rows, max_size=rows))
-        if draw(st.booleans()) and name != "label":
+    for name in [*[name for name in names if name != "label"], *([] if is_wild and draw(st.booleans()) else ["label"])]:
+        possible = LABELLED if name == "label" and not is_wild else kinds
+        values = draw(st.lists(possible[draw(st.sampled_from([*possible]))], min_size=rows, max_size=rows))
+        if name != "label" and draw(st.booleans()):
             values[draw(st.integers(0, rows - 1))] = None
         found[name] = pd.Series(values)
-    return pd.DataFrame(found)
+    return pd.DataFrame(found or {"label": [1, 2]})
 
 
 QUICK = settings(

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from pipeline.data.samples import Kind, RawData
+from pipeline.data.samples import LARGEST, Kind, RawData
 from pipeline.data.tasks import KindName, Task
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.formats import precision
@@ -20,7 +20,6 @@ from pipeline.params.file import brief
 MOST_CLASSES: Final = 20  # distinct whole numbers that `auto` takes for classes
 DATES: Final = "dates: must be numbers, such as days since a day, or left out by data.features"
 MOST_CATEGORIES: Final = 100  # of a text column; more are taken for free text
-LARGEST: Final = 1e37  # that single precision, in which networks compute, holds with room to spare
 GROUPED: Final = r"[+-]?(\d{1,3}(,\d{3})+(\.\d*)?|\d+,\d+)"  # "1,234.5" or "1,5"
 PLAIN: Final = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
 # What ends a line or cannot be written as UTF-8: it would break tables, messages and pages.

@@ -14,6 +14,7 @@ from pipeline.params.data import DataParams
 from pipeline.params.split import SplitParams
 
 Kind = Literal["number", "boolean", "category"]
+LARGEST = 1e37  # a number: single precision, in which networks compute, holds it with room to spare
 
 
 @dataclass(frozen=True)

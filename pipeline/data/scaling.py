@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from pipeline.data.samples import InputColumn, RawData, Samples, TargetScaling
+from pipeline.data.samples import LARGEST, InputColumn, RawData, Samples, TargetScaling
+from pipeline.foundations.errors import UserError
 from pipeline.foundations.formats import precision
 from pipeline.params.split import ScaleParams, Scaler
 
@@ -36,6 +37,9 @@ def apply(
 
     Args:
         rows: their numbers.
+
+    Raises:
+        UserError: a number is too large once it is scaled, which rows that scalers are not fitted on can become.
     """
     if isinstance(raw.features, np.ndarray):
         offset, factor = (np.array([getattr(each, name) for each in columns]) for name in ("offset", "factor"))
@@ -48,12 +52,23 @@ def apply(
         for column in columns:
             values = raw.features[column.name].to_numpy()[rows]
             for encoded in _encoded(values, column):
+                _expect_small(encoded, column.name)
                 inputs[:, place] = encoded
                 place += 1
     if not targets:
         return Samples(inputs, raw.targets[rows])
     scaled = [raw.targets[rows, place] * each.factor + each.offset for place, each in enumerate(targets)]
+    for values, each in zip(scaled, targets, strict=True):
+        _expect_small(values, each.name)
     return Samples(inputs, np.stack(scaled, axis=1))
+
+
+def _expect_small(values: np.ndarray, name: str) -> None:
+    if len(values) and not max(abs(float(values.max())), abs(float(values.min()))) <= LARGEST:
+        raise UserError(
+            f"column {name}: beyond {LARGEST:g} once it is scaled: must be at most that large; the rows that "
+            "split.fit_scaler_on names hardly vary in it"
+        )
 
 
 def _columns(raw: RawData, rows: np.ndarray, params: ScaleParams) -> Iterator[InputColumn]:

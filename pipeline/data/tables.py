@@ -26,17 +26,7 @@ def read_table(path: Path, params: DataParams) -> RawTable:
         UserError: missing, not readable, empty, without one of the columns, or with two columns of one name.
     """
     table = _csv(path) if path.suffix == ".csv" else _parquet(path, params)
-    names = [str(name) for name in table.columns]
-    table.columns = pd.Index(names)
-    for place, name in enumerate(names, start=1):
-        if not name.strip():
-            raise UserError(
-                f"{path}: column {place} has no name: must have one (pandas writes its index so, but for index=False)"
-            )
-        expect_printable(name, f"{path}: the name of column {place}")
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise UserError(f"{path}: two columns are named {twice[0]}: must differ")
+    names = list(table.columns)
     if not len(table):
         raise UserError(f"{path}: no rows: must have at least one")
     _expect_columns(names, path, params)
@@ -105,7 +95,9 @@ def _csv(path: Path) -> pd.DataFrame:
         raise UserError(f"{path}: rows have more fields than its first line has names: must have as many") from None
     except Exception as error:  # pandas has its own for encodings, quotes and lines of other lengths
         raise UserError(f"{path}: {_reason(error)}: must be a CSV file in UTF-8, with commas") from None
-    table.columns = pd.Index(head.iloc[0].tolist())  # pandas renames columns of one name
+    names = head.iloc[0].tolist()
+    _expect_names(names, path)
+    table.columns = pd.Index(names)  # pandas renames columns of one name
     return table
 
 
@@ -114,9 +106,8 @@ def _parquet(path: Path, params: DataParams) -> pd.DataFrame:
 
     try:
         schema = parquet.read_schema(path)
-        if len(set(schema.names)) < len(schema.names):
-            return pd.DataFrame(columns=schema.names)  # their names are at fault
         names = [name for name in schema.names if not INDEX.fullmatch(name)]
+        _expect_names(names, path)
         _expect_columns(names, path, params)
         features = [name for name in names if name != params.target] if params.features == "all" else params.features
         is_large = precision(parquet.read_metadata(path).num_rows, len(features)) == np.float32
@@ -127,6 +118,18 @@ def _parquet(path: Path, params: DataParams) -> pd.DataFrame:
         raise
     except Exception as error:
         raise UserError(f"{path}: {_reason(error)}: must be a Parquet file") from None
+
+
+def _expect_names(names: list[str], path: Path) -> None:
+    """Raises: UserError: a column has no name, one that no table or message can hold, or that of another."""
+    for place, name in enumerate(names, start=1):
+        if not name.strip():
+            raise UserError(
+                f"{path}: column {place} has no name: must have one (pandas writes its index so, but for index=False)"
+            )
+        expect_printable(name, f"{path}: the name of column {place}")
+        if name in names[: place - 1]:
+            raise UserError(f"{path}: two columns are named {name}: must differ")
 
 
 def _expect_columns(names: list[str], path: Path, params: DataParams) -> None:
