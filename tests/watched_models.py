@@ -45,10 +45,10 @@ def compiled(model: keras.Model, loss: Any = "binary_crossentropy", **more: Any)
     return model
 
 
-def dense(**more: Any) -> Built:
+def dense(last: str = "sigmoid", **more: Any) -> Built:
     """Two hidden layers, with dropout between."""
     hidden = [layers.Dense(8, "relu"), layers.Dropout(0.2), layers.Dense(8, "tanh")]
-    model = keras.Sequential([keras.Input((2,)), *hidden, layers.Dense(1, "sigmoid", dtype="float32")])
+    model = keras.Sequential([keras.Input((2,)), *hidden, layers.Dense(1, last, dtype="float32")])
     return compiled(model, **more), *points()
 
 
@@ -234,7 +234,7 @@ KINDS: dict[str, Kind] = {
     "several steps at once": Kind(lambda: dense(steps_per_execution=3)),
     "eager": Kind(lambda: dense(run_eagerly=True)),
     "own loss": Kind(lambda: dense(loss=own_loss)),
-    "from logits": Kind(lambda: dense(loss=keras.losses.BinaryCrossentropy(from_logits=True))),
+    "from logits": Kind(lambda: dense("linear", loss=keras.losses.BinaryCrossentropy(from_logits=True))),
     "clipped": Kind(lambda: dense(optimizer=keras.optimizers.SGD(0.1, global_clipnorm=0.1))),
     "class weights": Kind(dense, {"class_weight": {0: 1.0, 1: 3.0}}),
     "sample weights": Kind(dense, {"sample_weight": np.linspace(0, 1, 96).astype("float32")}),
@@ -242,5 +242,5 @@ KINDS: dict[str, Kind] = {
     "Python's data set": Kind(lambda: (dense()[0], Batches(), None)),
     "generator": Kind(lambda: (dense()[0], generated(), None), {"steps_per_epoch": 6}),
     "part held back": Kind(dense, {"validation_split": 0.25}),
+    "MobileNetV2": Kind(mobile_net),
 }
-SLOW: dict[str, Kind] = {"MobileNetV2": Kind(mobile_net)}
