@@ -13,7 +13,7 @@ from pipeline import Diagnosis, UserError, diagnose
 from pipeline.history import record
 
 QUICK = ("sequential", "functional")  # in `make unit`
-# Where the probe is a batch of `fit`, it is taken in one way for all models, but for those that get their rows otherwise.
+# Where the probe is a batch of `fit`: one of each way in which a model gets its rows.
 CAPTURED = ("sequential", "own training step", "several inputs and outputs", "embedding and LSTM", "XLA", "data set")
 CASES = [
     pytest.param(kind, given, id=f"{name}, {rows}", marks=() if name in QUICK else pytest.mark.slow)
