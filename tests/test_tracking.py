@@ -220,7 +220,7 @@ def test_a_threshold_moved_there_and_back_ends_as_it_began(client: MlflowClient)
     """Each evaluation is a run of its own, and nothing of the first one is written over."""
     published(content(0.75))
     before = snapshot(client)
-    assert published(content(0.95)) == {"v": "judged anew"}
+    assert published(content(0.95)) == {"v": "evaluated anew"}
     assert sorted(shown(client)) == ["v", "v · evaluation.learned.accuracy=0.75"]
     moved = next(run for run in runs(client)[0] if run.info.run_name == "v")
     assert moved.data.metrics["learned_rate"] == 0
@@ -318,7 +318,7 @@ def test_an_evaluation_of_an_experiment_leaves_that_of_params_yaml(
     before = snapshot(client)
     with monkeypatch.context() as patched:
         patched.setenv("DVC_EXP_NAME", "tall-oak")
-        assert published(content(threshold=0.6)) == {"v": "judged anew"}
+        assert published(content(threshold=0.6)) == {"v": "evaluated anew"}
         assert published(content(threshold=0.6)) == {"v": "nothing new"}
     assert {run_id: what for run_id, what in snapshot(client).items() if run_id in before} == before
     assert sorted(shown(client)) == ["v", "v · evaluation.learned.accuracy=0.6"]

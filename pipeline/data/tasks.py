@@ -19,7 +19,7 @@ SCORES: Final[Mapping[str, str]] = {
     "r2": "coefficient of determination, 1 - squared error / squared error of the mean",
     SKILL: "1 - loss / loss of the best constant prediction",
 }
-# What is told of final predictions beside those, of targets as raw rows have them.
+# Further scores, of final predictions alone; errors are of targets as raw rows have them.
 OF_PREDICTIONS: Final[Mapping[str, str]] = {
     "macro_f1": "mean over classes of F1, the harmonic mean of precision and recall",
     "rmse": "root of the mean squared error in the target's own unit; of several targets the mean",

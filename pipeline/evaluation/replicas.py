@@ -49,8 +49,8 @@ def of_predictions(predictions: xr.Dataset, split: Split, targets: Sequence[Targ
 def evaluate(
     history: xr.Dataset, rule: Rule, params: DiagnosisParams, predicted: pd.DataFrame | None = None
 ) -> pd.DataFrame:
-    """One row per replica: its outcome and cause, the final value of every curve, what is told of its predictions if
-    that is given, its course, and the evidence."""
+    """One row per replica: its outcome and cause, the final value of every curve, the scores of its predictions if
+    they are given, its course, and the evidence."""
     predicted = pd.DataFrame() if predicted is None else predicted
     learned = learned_at(history, rule).values
     living = record.living(history).values

@@ -58,7 +58,7 @@ def metrics(table: pd.DataFrame, scores: Sequence[str], predicted: Sequence[str]
 
     Args:
         scores: the columns of the score that decides, the judged part's first.
-        predicted: the columns of what is told of predictions.
+        predicted: the columns of the scores of final predictions.
     """
     total = len(table)
     learned = int((table.outcome == LEARNED).sum())

@@ -9,7 +9,7 @@ Readable without TensorFlow.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -104,32 +104,44 @@ def assemble(
         "recorded_epoch": np.asarray(recorded_epochs, np.int32),
         "layer": np.arange(1, len(layers) + 1, dtype=np.int32),
     }
+    if SATURATED in layer_values:
+        dims["slope_fraction"] = np.asarray(SLOPE_FRACTIONS, np.float32)
+    for name in (name for name in HISTOGRAMS if name in layer_values):
+        bins, edges, _ = HISTOGRAMS[name]
+        lower = np.asarray([-np.inf, *edges], np.float32)
+        dims[bins] = xr.Variable(bins, lower, {"long_name": "where the bin begins; it ends where the next one does"})
     variables: dict[str, Any] = {
         name: (("replica", "epoch"), np.ascontiguousarray(values, np.float32), {"long_name": curve_text(name, task)})
         for name, values in curves.items()
     }
-    for name, text in LAYER_VALUES.items():
-        if name in layer_values:
-            number = np.int8 if name == "dead" else np.float32
-            variables[name] = (BY_LAYER, np.ascontiguousarray(layer_values[name], number), {"long_name": text})
-    if SATURATED in layer_values:
-        dims["slope_fraction"] = np.asarray(SLOPE_FRACTIONS, np.float32)
-        shares = np.ascontiguousarray(layer_values[SATURATED], np.float32)
-        variables[SATURATED] = (OPTIONAL[SATURATED], shares, {"long_name": SATURATED_TEXT})
-    for name in (name for name in HISTOGRAMS if name in layer_values):
-        bins, edges, text = HISTOGRAMS[name]
-        lower = np.asarray([-np.inf, *edges], np.float32)
-        dims[bins] = xr.Variable(bins, lower, {"long_name": "where the bin begins; it ends where the next one does"})
-        variables[name] = (OPTIONAL[name], np.ascontiguousarray(layer_values[name]), {"long_name": text})
-    rows = [asdict(layer) for layer in layers]
-    for name, text in LAYER_TABLE.items():
-        column = np.asarray([row[name] for row in rows])
-        if column.dtype.kind in "bi":
-            column = column.astype(np.int8 if column.dtype.kind == "b" else np.int32)
-        variables[name] = (("layer",), column, {"long_name": text})
     attributes: dict[str, Any] = {"task": json.dumps(task.plain)}
     attributes |= {f"{part}_constant_loss": float(loss) for part, loss in constant_losses.items()}
+    variables |= {**_by_layer(layer_values), **_table(layers)}
     return xr.Dataset(variables, coords=dims, attrs=attributes)
+
+
+def _by_layer(layer_values: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Variables over (replica, recorded epoch, layer), in the types of the file: those that are given."""
+    found: dict[str, Any] = {}
+    for name, text in {**LAYER_VALUES, SATURATED: SATURATED_TEXT}.items():
+        if name in layer_values:
+            number = np.int8 if name == "dead" else np.float32
+            found[name] = (OPTIONAL[name], np.ascontiguousarray(layer_values[name], number), {"long_name": text})
+    for name, (_, _, text) in HISTOGRAMS.items():
+        if name in layer_values:
+            found[name] = (OPTIONAL[name], np.ascontiguousarray(layer_values[name]), {"long_name": text})
+    return found
+
+
+def _table(layers: Sequence[Layer]) -> dict[str, Any]:
+    """The layer table's columns as variables over the layers."""
+    found = {}
+    for name, text in LAYER_TABLE.items():
+        column = np.asarray([getattr(layer, name) for layer in layers])
+        if column.dtype.kind in "bi":
+            column = column.astype(np.int8 if column.dtype.kind == "b" else np.int32)
+        found[name] = (("layer",), column, {"long_name": text})
+    return found
 
 
 def curve_text(name: str, task: Task) -> str:

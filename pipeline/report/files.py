@@ -45,7 +45,7 @@ def save_report(html: str, markdown: str) -> None:
 
 
 def load_variants() -> pd.DataFrame:
-    """The table of results, a row a variant.
+    """The table of results, one row per variant.
 
     Raises:
         UserError: missing or damaged.

@@ -9,19 +9,19 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent.parent
 # A test compares these with what training really imports.
-ROOMS = ("models", "training")
+PACKAGES = ("models", "training")
 MODULES = (
     *("data/samples.py", "data/tasks.py", "history/record.py"),
     *("foundations/errors.py", "foundations/seeds.py", "foundations/tensorflow.py"),
 )
-# Files in those rooms that cannot change a result: progress bar, check before training, versions, warm-up.
+# Files in those packages that cannot change a result: progress bar, check before training, versions, warm-up.
 APART = tuple(f"training/{name}.py" for name in ("progress", "trainable", "versions", "warm_up"))
 
 
 def files() -> list[Path]:
     """All of them, relative to the package."""
-    rooms = (path.relative_to(PACKAGE) for room in ROOMS for path in (PACKAGE / room).rglob("*.py"))
-    return sorted({*rooms, *map(Path, MODULES)} - set(map(Path, APART)))
+    modules = (path.relative_to(PACKAGE) for name in PACKAGES for path in (PACKAGE / name).rglob("*.py"))
+    return sorted({*modules, *map(Path, MODULES)} - set(map(Path, APART)))
 
 
 @cache

@@ -49,7 +49,7 @@ def publish(
         datasets: the files of the parts of the data, by name.
 
     Returns:
-        For each variant what was done: published, judged anew, or nothing new.
+        For each variant what was done: published, evaluated anew, or nothing new.
 
     Raises:
         UserError: the store does not answer or cannot be written.
@@ -105,7 +105,7 @@ class Publisher:
         missing = [content for content in contents if content.variant not in run_ids]
         trained = {content.variant: self._whole_run_of(content) for content in missing}
         done = dict.fromkeys((content.variant for content in contents), "nothing new")
-        done |= {variant: "published" if run is None else "judged anew" for variant, run in trained.items()}
+        done |= {variant: "published" if run is None else "evaluated anew" for variant, run in trained.items()}
         inputs = dataset_inputs(datasets) if missing else []
         packages.begin({each.variant: each.models for each in missing if trained[each.variant] is None})
         for content in missing:

@@ -54,7 +54,7 @@ def _charts(contents: Sequence[VariantPayload]) -> dict[str, Any]:
         for key in chosen
     ]
     grid = _section("Figures side by side", 1, 900)
-    if figures:  # of several images the UI makes a table, a column a run; of a single one a pile
+    if figures:  # of several images the UI makes a table, one column per run; of a single one a pile
         keys_of_images = [images.key(figure) for figure in figures]
         charts.append(_chart(grid, "IMAGE", "figures", imageKeys=keys_of_images, step=images.STEP, showRunParams=False))
     shown = [

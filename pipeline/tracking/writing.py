@@ -46,8 +46,8 @@ def log(
         [RunTag(key, value) for key, value in (tags or {}).items()],
     )
     # Parameters and tags count among the most that a request takes.
-    room = BATCH - len(first[0]) - len(first[1])
+    left = BATCH - len(first[0]) - len(first[1])
     if any(first) or metrics:
-        client.log_batch(run_id, metrics=metrics[:room], params=first[0], tags=first[1])
-    for start in range(room, len(metrics), BATCH):
+        client.log_batch(run_id, metrics=metrics[:left], params=first[0], tags=first[1])
+    for start in range(left, len(metrics), BATCH):
         client.log_batch(run_id, metrics=metrics[start : start + BATCH])

@@ -78,9 +78,9 @@ def _parts(history: xr.Dataset) -> list[str]:
 
 def _title(name: str | None) -> str:
     if name is None:
-        return "no gradient was seen"
-    whose = "the optimizer got" if name == "gradient_mean_abs" else "of the probe"
-    return f"gradient by layer, {whose}; grey: exactly 0 or none; crosses: dead"
+        return "No gradient was seen"
+    whose = "that the optimizer got" if name == "gradient_mean_abs" else "of the probe"
+    return f"Gradient {whose}, by layer (grey: exactly 0; crosses: dead layer)"
 
 
 def _map(axes: Axes, history: xr.Dataset, name: str) -> None:

@@ -25,7 +25,7 @@ def gradient_by_layer_and_epoch(layers: pd.DataFrame, replicas: int, title: str)
     Grey: no replica is living there, or every gradient is exactly zero.
 
     Args:
-        layers: the evaluation's table, a row a recorded epoch and layer. title: what is below it says what to see.
+        layers: the evaluation's table, one row per recorded epoch and layer. title: what is below it says what to see.
     """
     drawn = headed(figure(8.2, 5.0), f"{title}\n{reaching(layers, replicas)}")
     upper, lower = drawn.subplots(2, 1, sharex=True, height_ratios=(3, 1))
@@ -89,7 +89,7 @@ def gradients_of_pair(
 
 
 def profiles(layers: Mapping[str, pd.DataFrame], colours: Mapping[str, str]) -> Figure:
-    """Gradient across the layers before, early in and at the end of training: a panel an epoch, a line a variant, the
+    """Gradient across the layers before, early in and at the end of training: one panel per epoch, one line per variant, the
     quartiles over living replicas as a band.
 
     The gradient of the full training set at that epoch, which is the one that theory speaks of.

@@ -76,7 +76,7 @@ def differences(ranked: pd.DataFrame, reference: str) -> Figure:
     """Learned share of each cell minus the reference's, with its 95% interval, the greatest on top.
 
     Args:
-        ranked: the study's table, a row a cell.
+        ranked: the study's table, one row per cell.
     """
     drawn = headed(figure(8.8, 1.5 + 0.34 * len(ranked)), f"What changes how often {reference} learns?")
     axes = drawn.subplots()
@@ -105,7 +105,7 @@ def learned_along(cells: pd.DataFrame, values: Sequence[float], axis: str, title
     """
     drawn = headed(figure(8.8, 4.8), title)
     axes = drawn.subplots()
-    # Born dead on top, so that its lower edge can be held against theory's bound.
+    # Born dead on top, so that its lower edge can be compared with theory's bound.
     causes = sorted(cause_names(), key=lambda cause: cause == BORN_DEAD)
     shares = {LEARNED: cells.learned_rate, **{cause: cells[cause] / cells.replicas for cause in causes}}
     present = {outcome: 100 * share.to_numpy(float) for outcome, share in shares.items() if share.any()}
@@ -145,7 +145,7 @@ FIGURES: tuple[StudyFigure, ...] = (
     ),
     StudyFigure(
         "differences",
-        "Difference of the learned share from the reference's with its interval, a row a cell",
+        "Difference of the learned share from the reference's with its interval, one row per cell",
         _differences,
     ),
     StudyFigure(

@@ -37,8 +37,8 @@ def growth(layers: pd.DataFrame) -> str:
 
 
 def weight_norms(layers: Mapping[str, pd.DataFrame]) -> Figure:
-    """The kernel's L1 norm, and its change over each epoch: a column a variant, a line a layer (median over living
-    replicas).
+    """The kernel's L1 norm, and its change over each epoch: one column per variant, one line per layer (median over
+    living replicas).
 
     Args:
         layers: of each variant the evaluation's table.

@@ -1,4 +1,4 @@
-"""How the kernels of this room are compiled: by Numba, to machine code that is kept for the next process.
+"""How the kernels of this package are compiled: by Numba, to machine code that is kept for the next process.
 
 `fastmath` lets a sum over samples be taken in the order that suits the processor's vectors. Nothing else is given
 up: infinities and what is not a number stay what they are, for a diverged replica must be seen.
@@ -26,8 +26,8 @@ from numba.core.caching import CacheImpl, UserWideCacheLocator
 from numba.core.registry import cpu_target
 from platformdirs import user_cache_path
 
-ROOM = Path(__file__).resolve().parent
-SOURCES = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(ROOM.glob("*.py")))).hexdigest()
+PACKAGE = Path(__file__).resolve().parent
+SOURCES = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(PACKAGE.glob("*.py")))).hexdigest()
 # What the optimizer believes the processor to be: LLVM's name and features. Both count; with them it takes 16 samples
 # at a time where there are many, and 8 in a batch of 32.
 CPU = "haswell"
@@ -38,7 +38,7 @@ KEPT = Path(numba.config.CACHE_DIR or user_cache_path("why-deep-networks-fail-to
 @cache
 def folder() -> Path | None:
     """Where the code of these sources is kept: beside them where nothing can be written elsewhere."""
-    for parent in (KEPT, ROOM / "__pycache__"):
+    for parent in (KEPT, PACKAGE / "__pycache__"):
         found = parent / f"compiled-{SOURCES[:16]}"
         try:
             found.mkdir(parents=True, exist_ok=True)
@@ -50,7 +50,7 @@ def folder() -> Path | None:
 
 
 class ByContent(UserWideCacheLocator):
-    """Where Numba keeps the code of this room.
+    """Where Numba keeps the code of this package.
 
     Numba's own locators tell the same module in two folders apart, and notice a changed module by itself alone, while
     kernels here contain those of other modules.
@@ -59,7 +59,7 @@ class ByContent(UserWideCacheLocator):
     @classmethod
     def from_function(cls, py_func: Any, py_file: str) -> Self | None:
         """None for code of others, and where nothing can be written: Numba then asks its next locator."""
-        return cls(py_func, py_file) if Path(py_file).resolve().parent == ROOM and folder() else None
+        return cls(py_func, py_file) if Path(py_file).resolve().parent == PACKAGE and folder() else None
 
     def get_cache_path(self) -> str:
         """The folder."""
