@@ -54,7 +54,7 @@ studies: setup
 	@python3 -m pipeline.repro --studies
 
 example: setup
-	@python3 -m pipeline.example $(NAME)
+	@python3 -m examples.run $(NAME)
 
 tensorboard: setup
 	@python3 -m pipeline.tracking.tensorboard.serve $(if $(PORT),--port $(PORT))

@@ -6,7 +6,7 @@ Every stage imports this package first and needs nothing of it, so each name is 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from pipeline.namesakes import warn_of_namesakes
+from pipeline.foundations.namesakes import warn_of_namesakes
 
 __version__ = "0.1.0"
 # A new public name stands here, in the imports for type checkers and in _MODULES: then it is imported like the others.

@@ -24,9 +24,8 @@ MODULES = sorted(
 )
 # From the ground up: a package imports only from the packages before its own.
 ORDER = (
-    "namesakes",
     *("foundations", "params", "data", "history", "models", "training", "diagnosis", "evaluation", "report"),
-    *("export", "tracking", "studies", "watch", "stages", "check", "repro", "example", "setup", "api"),
+    *("export", "tracking", "studies", "watch", "stages", "check", "repro", "setup", "api"),
 )
 WITHOUT_TENSORFLOW = ("data", "diagnosis", "evaluation", "history", "params", "report", "tracking")
 

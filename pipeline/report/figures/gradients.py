@@ -89,8 +89,8 @@ def gradients_of_pair(
 
 
 def profiles(layers: Mapping[str, pd.DataFrame], colours: Mapping[str, str]) -> Figure:
-    """Gradient across the layers before, early in and at the end of training: one panel per epoch, one line per variant, the
-    quartiles over living replicas as a band.
+    """Gradient across the layers before, early in and at the end of training: a panel per epoch, a line per variant,
+    the quartiles over living replicas as a band.
 
     The gradient of the full training set at that epoch, which is the one that theory speaks of.
     """

@@ -9,7 +9,7 @@ import os
 import sys
 import warnings
 
-PACKAGE = os.path.dirname(os.path.abspath(__file__))
+PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 NAME = os.path.basename(PACKAGE)
 OWN = os.path.join("diagnosis", "causes.py")  # only a copy of this package has it
 
@@ -34,7 +34,7 @@ def _namesakes(folder: str) -> list[str]:
 
 
 def _has_modules(folder: str, deeper: bool = True) -> bool:
-    """In itself or in a folder of its: whoever has none there imports nothing of it."""
+    """In the folder or in one of its own: without modules nobody imports anything of it."""
     try:
         with os.scandir(folder) as entries:
             return any(
