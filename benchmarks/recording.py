@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from statistics import median
 
-from pipeline.data.sources import generate
+from pipeline.data.sources import load
 from pipeline.data.split import split
 from pipeline.params.params import read
 from pipeline.training.replicas import train
@@ -30,7 +30,7 @@ def main() -> None:
     """Print medians, ratios to the least, and how large the history is in memory (NetCDF 3 compresses nothing)."""
     params = read()
     recipe = params.variant(VARIANT)
-    parts, _ = split(generate(params.data), params.split)
+    parts, _ = split(load(params.data), params.data, params.split)
     shared = params.training
 
     def trained(changes: dict[str, object]) -> Callable[[], float]:

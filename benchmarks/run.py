@@ -107,7 +107,8 @@ def bare(folder: Path) -> None:
     made_here = {out for stage in stages.values() for out in stage["outs"]}
     for dep in {dep for stage in stages.values() for dep in stage["deps"]} - made_here:  # what git holds
         (folder / dep).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(ROOT / dep, folder / dep)
+        copy = shutil.copytree if (ROOT / dep).is_dir() else shutil.copyfile
+        copy(ROOT / dep, folder / dep)
     subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
     subprocess.run(["dvc", "init", "--quiet"], cwd=folder, check=True)
 

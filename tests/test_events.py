@@ -17,7 +17,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 from tensorboard.util.tensor_util import make_ndarray
 
-from examples import BINARY, THRESHOLDS, accuracy_above
+from examples import BINARY, THRESHOLDS, accuracy_above, tutorials_origin
 from pipeline.data.samples import Split
 from pipeline.diagnosis.theory import Premises
 from pipeline.evaluation import files as evaluations
@@ -68,15 +68,8 @@ def put(history: xr.Dataset, result: Trained, histograms: bool = True, replicas:
 def recipe_of(trained: VariantParams) -> Recipe:
     """What this variant was trained with, by params.yaml as it is now."""
     params = parameters.read()
-    return Recipe(
-        task=BINARY,
-        inputs=(),
-        data=params.data,
-        split=params.split,
-        variant=trained,
-        training=params.training,
-        versions={},
-    )
+    origin = tutorials_origin().model_copy(update={"data": params.data, "split": params.split})
+    return Recipe(variant=trained, training=params.training, versions={}, **dict(origin))
 
 
 def choose(*choices: object) -> None:
