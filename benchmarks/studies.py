@@ -25,12 +25,12 @@ MEMORY = (30, 100, 300, 1000, 3000)
 
 def study(workers: int) -> None:
     """Train the cells in this process's folder; the store lies under DVC_ROOT."""
+    from pipeline.cells import code_fingerprint
+    from pipeline.cells.run import run
+    from pipeline.cells.work import Work
     from pipeline.data.sources import load
     from pipeline.data.split import split
     from pipeline.params.params import read
-    from pipeline.studies import code_fingerprint
-    from pipeline.studies.run import run
-    from pipeline.studies.work import Work
 
     params = read()
     parts, _ = split(load(params.data), params.data, params.split)

@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline import check
+from pipeline.evaluation.study_files import forget_tried
 from pipeline.foundations.errors import reported_in_one_line
 from pipeline.params.params import read
 from pipeline.report.content import results
 from pipeline.report.files import PAGE, load_variants
-from pipeline.studies.files import forget_tried
 
 STUDIES = "studies/dvc.yaml"
 RUNNING = re.compile(r"Running stage '(.+)':")

@@ -336,7 +336,7 @@ STALE: dict[str, set[str]] = {
     "pipeline/report/pages/page.html": {"compare"},
     "pipeline/tracking/views.py": {"track"},
     "pipeline/export.py": {"track"},
-    "pipeline/studies/run.py": set(),
+    "pipeline/cells/run.py": set(),
     "pipeline/params/training.py": set(),
     "pipeline/foundations/errors.py": {"compare", "track"},
     "pipeline/foundations/seeds.py": ALL_OF["train"] | {"compare", "track"},

@@ -11,8 +11,11 @@ from imports import ROOT, module_file, project_modules, within
 from matplotlib.figure import Figure
 
 from examples import accuracy_above, evaluated, history
+from pipeline.cells import code_fingerprint, store
+from pipeline.cells.work import Work, work
 from pipeline.data.samples import Split
 from pipeline.diagnosis.theory import Premises
+from pipeline.evaluation import study_files as studies
 from pipeline.evaluation import tried
 from pipeline.evaluation.intervals import newcombe
 from pipeline.evaluation.learned import Rule
@@ -25,10 +28,6 @@ from pipeline.report.figures import study as plots
 from pipeline.report.pages import markdown
 from pipeline.report.pages.document import Picture
 from pipeline.report.study import StudyFindings, write
-from pipeline.studies import cells as store
-from pipeline.studies import code_fingerprint
-from pipeline.studies import files as studies
-from pipeline.studies.work import Work, work
 
 
 def found(**study: Any) -> list[Cell]:

@@ -8,6 +8,7 @@ from pipeline.evaluation import comparison
 from pipeline.evaluation.files import load_evaluation
 from pipeline.evaluation.learned import rule_for
 from pipeline.evaluation.prune import prune
+from pipeline.evaluation.study_files import STUDIES, load_tried
 from pipeline.foundations.errors import reported_in_one_line
 from pipeline.history import files as runs
 from pipeline.params.params import read
@@ -17,7 +18,6 @@ from pipeline.report.content import ReportFindings
 from pipeline.report.figures.files import save_figure
 from pipeline.report.figures.report import Compared, figures
 from pipeline.report.pages import html, markdown
-from pipeline.studies.files import STUDIES, load_tried
 
 
 def main() -> None:

@@ -1,7 +1,11 @@
 """Stage `study@<name>`: every cell of a study, trained or found finished -> tables, figures and its page."""
 
+from pipeline.cells import code_fingerprint, store
+from pipeline.cells.run import run
+from pipeline.cells.work import Work
 from pipeline.data import split_files as data
 from pipeline.diagnosis import theory
+from pipeline.evaluation import study_files as studies
 from pipeline.evaluation import summary, tried
 from pipeline.evaluation.learned import rule_for
 from pipeline.evaluation.study import cells_table, pretraining_table, stacked
@@ -11,11 +15,6 @@ from pipeline.report.figures import study as plots
 from pipeline.report.figures.files import save_figure
 from pipeline.report.pages import html, markdown
 from pipeline.report.study import StudyFindings, write
-from pipeline.studies import cells as store
-from pipeline.studies import code_fingerprint
-from pipeline.studies import files as studies
-from pipeline.studies.run import run
-from pipeline.studies.work import Work
 from pipeline.training.progress import cells_bar
 from pipeline.training.trainable import expect_rows_of_numbers, expect_trainable
 

@@ -4,9 +4,9 @@ And what the study has tried -> studies/tried.json, here because DVC never resto
 """
 
 from pipeline.data import split_files as data
+from pipeline.evaluation import study_files as studies
 from pipeline.foundations.errors import one_argument, reported_in_one_line
 from pipeline.params.params import read
-from pipeline.studies import files as studies
 from pipeline.tracking import manifest, publish
 from pipeline.tracking.study_payload import assemble_study
 

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import keras
 
+from pipeline.fit.guard import LOG, Guard
 from pipeline.watch.callback import Diagnosis
-from pipeline.watch.guard import LOG, Guard
 from pipeline.watch.mlflow_run import is_wanted
 
 RUNS: Final = 50  # that MLflow gets from one script: a tuner's loop would make hundreds

@@ -21,14 +21,14 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from pipeline.diagnosis.causes import NO_CAUSE, outcome_colours
+from pipeline.fit.guard import Guard
 from pipeline.history.record import PARTS
 from pipeline.tracking.payload import COLOUR, CURVE_EPOCHS, LAYER_SERIES, evenly_spaced, log_spaced
 from pipeline.tracking.tags import DESCRIPTION
-from pipeline.watch.guard import Guard
 
 if TYPE_CHECKING:
+    from pipeline.fit.watching import Watching
     from pipeline.watch.callback import Diagnosis
-    from pipeline.watch.watching import Watching
 
 LAYER_EPOCHS: Final = 50  # of a layer's series, at most
 BATCH: Final = 900  # metrics in a request

@@ -5,12 +5,12 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.cells import code_fingerprint
 from pipeline.data.samples import Split
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.formats import packed
 from pipeline.params.training import TrainingParams
 from pipeline.params.variants import VariantParams
-from pipeline.studies import code_fingerprint
 
 CELL = "cell"  # what the model is called: not by the cell's name, on which no result depends
 

@@ -11,10 +11,10 @@ from contextlib import contextmanager
 
 from distributed import Client, KilledWorker, LocalCluster, as_completed
 
+from pipeline.cells import store
+from pipeline.cells.work import Work, work
 from pipeline.data.samples import Split
 from pipeline.foundations.errors import UserError
-from pipeline.studies import cells as store
-from pipeline.studies.work import Work, work
 from pipeline.training.machine import cores
 
 ADDRESS = "DASK_SCHEDULER_ADDRESS"  # Dask's own convention

@@ -14,16 +14,16 @@ import keras
 import numpy as np
 import xarray as xr
 
+from pipeline.fit.activity import Activity
+from pipeline.fit.budget import Budget
+from pipeline.fit.capture import CapturedRows, KeptWeights
+from pipeline.fit.gradients import TakenGradients
+from pipeline.fit.guard import Guard
+from pipeline.fit.layers import Row, rows
+from pipeline.fit.objective import Objective, objective_of
+from pipeline.fit.probe import Probe, Rows
+from pipeline.fit.recorder import Recorder
 from pipeline.history.record import HIDDEN, OUTPUT, Layer
-from pipeline.watch.activity import Activity
-from pipeline.watch.budget import Budget
-from pipeline.watch.capture import CapturedRows, KeptWeights
-from pipeline.watch.gradients import TakenGradients
-from pipeline.watch.guard import Guard
-from pipeline.watch.layers import Row, rows
-from pipeline.watch.objective import Objective, objective_of
-from pipeline.watch.probe import Probe, Rows
-from pipeline.watch.recorder import Recorder
 
 # Training functions that were traced while they were watched, with what they add to: a later `fit` goes on with them.
 _TRACED: WeakKeyDictionary[Any, TakenGradients] = WeakKeyDictionary()
