@@ -27,7 +27,7 @@ def study(workers: int) -> None:
     """Train the cells in this process's folder; the store lies under DVC_ROOT."""
     from pipeline.cells import code_fingerprint
     from pipeline.cells.run import run
-    from pipeline.cells.work import Work
+    from pipeline.cells.work import VariantWork
     from pipeline.data.sources import load
     from pipeline.data.split import split
     from pipeline.params.params import read
@@ -37,7 +37,7 @@ def study(workers: int) -> None:
     variant, code = params.variant("relu_5"), code_fingerprint.fingerprint()
     changes = {"epochs": EPOCHS, "replicas": REPLICAS, "histograms": False}
     trainings = [params.training.model_copy(update={**changes, "seed": seed}) for seed in range(CELLS)]
-    tasks = {str(each.seed): Work(variant, each, "benchmark", code) for each in trainings}
+    tasks = {str(each.seed): VariantWork(variant, each, "benchmark", code) for each in trainings}
     run(tasks, parts, workers=workers)
 
 

@@ -19,13 +19,16 @@ import numpy as np
 from pipeline.data.samples import Origin, is_plain
 from pipeline.evaluation.learned import rule_for
 from pipeline.evaluation.ranking import best_replica, median_replica
+from pipeline.fit import builder
 from pipeline.foundations.errors import UserError, reported_in_one_line
 from pipeline.foundations.files import replacing
 from pipeline.foundations.tensorflow import keras
 from pipeline.history.files import expect_recipe, load_history, load_recipe, load_weights, weights_path
+from pipeline.history.recipe import Recipe
 from pipeline.models.network import build
 from pipeline.models.preprocessing import input_names
 from pipeline.params.params import Params, read
+from pipeline.params.variants import VariantParams
 
 CHOSEN = {"median": median_replica, "best": best_replica}
 
@@ -54,7 +57,7 @@ def main(variant: str, replica: str, target: Path) -> None:
         UserError: there is no such variant, or it was trained with other parameters; and as `export`.
     """
     params = read()
-    params.variant(variant)  # which names the nearest where there is no such one
+    params.recipe(variant)  # which names the nearest where there is no such one
     expect_recipe(variant, params)
     export(variant, replica, target, params)
 
@@ -80,26 +83,35 @@ def replica_models(variant: str, replicas: Sequence[int]) -> Iterator[keras.Mode
     """As `replica_model`, for several replicas: one model, built once, that gets the weights of one after the other."""
     stacks, weights = load_weights(variant), weights_path(variant)
     recipe = load_recipe(variant)
-    model = build(recipe.variant, prod(recipe.shape), recipe.task, variant, recipe).model
+    model, variables = _built(variant, recipe)
     trained = min(len(stack) for stack in stacks.values())
     for replica in replicas:
         if not 0 <= replica < trained:
             raise UserError(f"replica {replica}: {variant} has {trained}: must be 0 to {trained - 1}")
-        assign(model, {name: stack[replica] for name, stack in stacks.items()}, weights)
+        assign(variables, {name: stack[replica] for name, stack in stacks.items()}, weights)
         yield model
 
 
-def assign(model: keras.Model, weights: Mapping[str, np.ndarray], path: Path) -> None:
-    """Give every variable of `model` the value that `weights`, which came from the file `path`, has for its path.
+def _built(name: str, recipe: Recipe) -> tuple[keras.Model, Mapping[str, keras.Variable]]:
+    """A model that takes raw rows, and its variables by the names of the trained weights."""
+    if isinstance(recipe.variant, VariantParams):
+        model = build(recipe.variant, prod(recipe.shape), recipe.task, name, recipe).model
+        return model, {variable.path: variable for variable in model.variables}
+    network = builder.build(name, recipe.variant, recipe.shape, recipe.task)
+    return builder.taking_raw_rows(network, recipe, name), builder.named_weights(network.model)
+
+
+def assign(variables: Mapping[str, keras.Variable], weights: Mapping[str, np.ndarray], path: Path) -> None:
+    """Give every variable the value that `weights`, which came from the file `path`, has for its name.
 
     Raises:
         UserError: the weights do not fit the model.
     """
-    for variable in model.variables:
-        value = weights.get(variable.path)
+    for name, variable in variables.items():
+        value = weights.get(name)
         if value is None or value.shape != tuple(variable.shape):
             found = "missing" if value is None else f"of shape {value.shape}"
-            raise UserError(f"{path}: weights of {variable.path} are {found}: must be of shape {tuple(variable.shape)}")
+            raise UserError(f"{path}: weights of {name} are {found}: must be of shape {tuple(variable.shape)}")
         variable.assign(value)
 
 

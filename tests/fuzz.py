@@ -406,7 +406,7 @@ def _module(name: str) -> str:
 def _study_cells(study: str) -> None:
     """What `make studies` does, without a cluster, and without the pages."""
     from pipeline.cells import code_fingerprint
-    from pipeline.cells.work import Work, work
+    from pipeline.cells.work import VariantWork
     from pipeline.data.split_files import load_split
     from pipeline.foundations.errors import reported_in_one_line
     from pipeline.params.params import read
@@ -418,7 +418,7 @@ def _study_cells(study: str) -> None:
         for cell in found:
             expect_trainable(cell.variant, split.inputs, split.task, cell.path)
         for cell in found:
-            work(Work(cell.variant, cell.training, "fuzz", code_fingerprint.fingerprint()), split)
+            VariantWork(cell.variant, cell.training, "fuzz", code_fingerprint.fingerprint()).run(split)
 
 
 def commands(text: str, luck: random.Random) -> Iterator[tuple[str, ...]]:

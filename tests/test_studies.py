@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from examples import accuracy_above, evaluated, history
 from pipeline.cells import code_fingerprint, store
-from pipeline.cells.work import Work, work
+from pipeline.cells.work import VariantWork
 from pipeline.data.samples import Split
 from pipeline.diagnosis.theory import Premises
 from pipeline.evaluation import study_files as studies
@@ -89,8 +89,8 @@ def test_a_mistake_is_one_line(study: dict[str, Any], said: str) -> None:
     assert str(error.value).startswith(said)
 
 
-def task(cell: Cell, data: str = "d", code: str = "c") -> Work:
-    return Work(cell.variant, cell.training, data, code)
+def task(cell: Cell, data: str = "d", code: str = "c") -> VariantWork:
+    return VariantWork(cell.variant, cell.training, data, code)
 
 
 def test_a_cell_is_known_by_all_that_its_result_depends_on_and_by_no_name() -> None:
@@ -120,7 +120,7 @@ def test_the_sources_are_what_training_imports_but_for_params() -> None:
 
 def test_a_worker_of_other_sources_refuses(circles: Any) -> None:
     with pytest.raises(UserError, match="runs other sources than the study"):
-        work(task(found(cells={"a": {"units": 9}})[0], code="other"), circles)
+        task(found(cells={"a": {"units": 9}})[0], code="other").run(circles)
 
 
 @pytest.mark.slow
@@ -131,7 +131,7 @@ def test_a_cell_keeps_the_history_of_its_pretraining(
     made = found(cells={"pretrained": {"pretraining": "autoencoder"}, "plain": {"units": 4}})[1:]
     tasks = {cell.name: task(cell, code=code_fingerprint.fingerprint()) for cell in made}
     for each in tasks.values():
-        store.save(each.key, {}, work(each, circles))
+        store.save(each.key, {}, each.run(circles))
     assert store.load_pretraining(tasks["plain"].key) is None
     kept = store.load_pretraining(tasks["pretrained"].key)
     assert store.load(tasks["pretrained"].key).attrs["extra_epochs"] == kept.attrs["extra_epochs"] == 4

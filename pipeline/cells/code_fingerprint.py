@@ -9,7 +9,8 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent.parent
 # A test compares these with what training really imports.
-PACKAGES = ("models", "training")
+DESCRIBED = ("models", "training")  # of described variants
+OWN = (*DESCRIBED, "fit")  # of networks of the user's own
 MODULES = (
     *("data/samples.py", "data/tasks.py", "history/record.py"),
     *("foundations/errors.py", "foundations/seeds.py", "foundations/tensorflow.py"),
@@ -18,16 +19,16 @@ MODULES = (
 APART = tuple(f"training/{name}.py" for name in ("progress", "trainable", "versions", "warm_up"))
 
 
-def files() -> list[Path]:
+def files(packages: tuple[str, ...] = DESCRIBED) -> list[Path]:
     """All of them, relative to the package."""
-    modules = (path.relative_to(PACKAGE) for name in PACKAGES for path in (PACKAGE / name).rglob("*.py"))
+    modules = (path.relative_to(PACKAGE) for name in packages for path in (PACKAGE / name).rglob("*.py"))
     return sorted({*modules, *map(Path, MODULES)} - set(map(Path, APART)))
 
 
 @cache
-def fingerprint() -> str:
+def fingerprint(packages: tuple[str, ...] = DESCRIBED) -> str:
     """SHA-256 of names and bytes, of this process's own copy; taken once, for what is imported stays what it is."""
     total = hashlib.sha256()
-    for path in files():
+    for path in files(packages):
         total.update(path.as_posix().encode() + hashlib.sha256((PACKAGE / path).read_bytes()).digest())
     return total.hexdigest()

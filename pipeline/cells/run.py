@@ -8,29 +8,36 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from time import monotonic
+from typing import Any
 
-from distributed import Client, KilledWorker, LocalCluster, as_completed
+from distributed import Client, KilledWorker, LocalCluster, as_completed, get_worker
 
 from pipeline.cells import store
-from pipeline.cells.work import Work, work
+from pipeline.cells.work import Work
 from pipeline.data.samples import Split
 from pipeline.foundations.errors import UserError
 from pipeline.training.machine import cores
 
 ADDRESS = "DASK_SCHEDULER_ADDRESS"  # Dask's own convention
 ANSWER_WITHIN = 10  # seconds
+TOPIC = "epochs"
+TOLD_EVERY = 0.5  # seconds
+OnEpochs = Callable[[str, int, Mapping[str, float]], None]  # the cell's name, the epoch, its curves
 
 
 def run(
     tasks: Mapping[str, Work],
     split: Split,
     on_cell: Callable[[str], None] = lambda name: None,
+    on_epoch: OnEpochs = lambda name, epoch, curves: None,
     workers: int | None = None,
 ) -> None:
     """Train and save every cell that the store does not hold.
 
     Args:
         tasks: by the cell's name. on_cell: called with the name of each that is there.
+        on_epoch: called for the epochs of cells under way, as far as they tell of them; another thread calls it.
         workers: processes on this machine where no cluster is named; its cores by default.
 
     Raises:
@@ -46,6 +53,7 @@ def run(
         return
     failed: dict[str, str] = {}
     with _client(workers or cores()) as client:
+        client.subscribe_topic(TOPIC, lambda event: _tell(event, on_epoch))
         for names, result in _results(client, missing, split):
             if isinstance(result, BaseException):
                 failed |= dict.fromkeys(names, _reason(result))
@@ -74,10 +82,35 @@ def _results(
     for key, names in named.items():
         task = tasks[names[0]]
         # The longest first, so that no core waits for it at the end.
-        length = task.training.epochs * task.training.replicas * task.variant.hidden_layers
-        futures[client.submit(work, task, data, key=f"cell-{key}", priority=length)] = names
+        futures[client.submit(work, task, data, names[0], key=f"cell-{key}", priority=task.size)] = names
     for future in as_completed(list(futures)):
         yield futures.pop(future), future.exception() or future.result()
+
+
+def work(task: Work, split: Split, name: str) -> dict[str, bytes]:
+    """In a worker: train a cell, and tell of its epochs now and then.
+
+    Raises:
+        UserError: as `Work.run`.
+    """
+    waiting: list[tuple[int, dict[str, float]]] = []
+    told = monotonic()
+
+    def on_epoch(epoch: int, curves: Mapping[str, float]) -> None:
+        nonlocal told
+        waiting.append((epoch, dict(curves)))
+        if monotonic() - told >= TOLD_EVERY:
+            get_worker().log_event(TOPIC, {"name": name, "epochs": list(waiting)})
+            waiting.clear()
+            told = monotonic()
+
+    return task.run(split, on_epoch)
+
+
+def _tell(event: Any, on_epoch: OnEpochs) -> None:
+    _, said = event
+    for epoch, curves in said["epochs"]:
+        on_epoch(said["name"], epoch, curves)
 
 
 @contextmanager

@@ -12,12 +12,13 @@ import xarray as xr
 
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import replacing, root, save_json
-from pipeline.foundations.formats import load_arrays
-from pipeline.history.files import PRETRAINING
+from pipeline.foundations.formats import load_arrays, load_npz
+from pipeline.history.files import PREDICTIONS, PRETRAINING
 from pipeline.history.record import OPTIONAL, REQUIRED
+from pipeline.training.replicas import Trained
 
 CELLS = Path("cells")
-HISTORIES = ("pretraining", "history")  # in the order in which they are written
+HISTORY = "history.nc"
 
 
 def folder(key: str) -> Path:
@@ -34,17 +35,16 @@ def holds(key: str) -> bool:
     return True
 
 
-def save(key: str, recipe: dict[str, Any], histories: Mapping[str, bytes]) -> None:
+def save(key: str, recipe: dict[str, Any], files: Mapping[str, bytes]) -> None:
     """A finished cell; `recipe` is for people, who would see no name otherwise.
 
     Args:
-        histories: the files of `HISTORIES` that there are, by name. The last one makes the cell a finished one.
+        files: by name; the history comes last and makes the cell a finished one.
     """
     save_json(recipe, folder(key) / "recipe.json")
-    for name in HISTORIES:
-        if name in histories:
-            with replacing(folder(key) / f"{name}.nc") as temporary:
-                temporary.write_bytes(histories[name])
+    for name in sorted(files, key=lambda name: name == HISTORY):
+        with replacing(folder(key) / name) as temporary:
+            temporary.write_bytes(files[name])
 
 
 def load(key: str) -> xr.Dataset:
@@ -53,7 +53,18 @@ def load(key: str) -> xr.Dataset:
     Raises:
         UserError: missing, damaged, or of another shape.
     """
-    return load_arrays(folder(key) / "history.nc", REQUIRED, OPTIONAL)
+    return load_arrays(folder(key) / HISTORY, REQUIRED, OPTIONAL)
+
+
+def load_replica(key: str) -> Trained:
+    """A finished replica of a network.
+
+    Raises:
+        UserError: missing, damaged, or of another shape.
+    """
+    predictions = load_arrays(folder(key) / "predictions.nc", PREDICTIONS)
+    weights = load_npz(folder(key) / "weights.npz", "the weights of a replica")
+    return Trained(load(key), weights, predictions, None)
 
 
 def load_pretraining(key: str) -> xr.Dataset | None:

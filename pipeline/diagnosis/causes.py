@@ -16,6 +16,7 @@ from pipeline.diagnosis.remedies import Remedies, Remedy
 from pipeline.diagnosis.theory import is_rectified
 from pipeline.foundations.colours import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
 from pipeline.params.diagnosis import DiagnosisParams
+from pipeline.params.networks import NetworkRecipe
 from pipeline.params.variants import VariantParams
 
 LEARNED: Final = "learned"
@@ -90,12 +91,14 @@ def outcomes(replicas: pd.DataFrame) -> pd.Series:
     return replicas.cause.where(replicas.outcome != LEARNED, LEARNED)
 
 
-def suggest(name: str, recipe: VariantParams, epochs: int) -> list[Remedy]:
+def suggest(name: str, recipe: VariantParams | NetworkRecipe, epochs: int) -> list[Remedy]:
     """Remedies for a cause, most promising first; one that the variant has taken already is passed over.
 
     Args:
-        recipe: the resolved variant. epochs: of the training.
+        recipe: the resolved variant; a network's remedies are no parameters. epochs: of the training.
     """
+    if isinstance(recipe, NetworkRecipe):
+        return []
     (cause,) = (each for each in TABLE if each.name == name)
     return remedies.not_taken(cause.remedies(recipe, epochs), recipe)
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pipeline.data.samples import Origin
+from pipeline.params.networks import NetworkRecipe
 from pipeline.params.variants import NONE, KerasObject, VariantParams
 
 # What makes the tutorial's points, as the shipped params.yaml has it: the measured numbers below are of these alone.
@@ -32,14 +33,17 @@ class Premises:
     saturation: bool = False
 
 
-def premises(recipe: VariantParams, origin: Origin, inputs: np.ndarray) -> Premises:
+def premises(recipe: VariantParams | NetworkRecipe, origin: Origin, inputs: np.ndarray) -> Premises:
     """What may be said of a variant. Biases start at zero in every recipe but that of randomized_asymmetric kernels,
     which are not symmetric either.
 
     Args:
-        recipe: the resolved variant. origin: of the rows that it is trained on.
+        recipe: the resolved variant, or a network, of which theory says nothing. origin: of the rows that it is
+            trained on.
         inputs: of the training set, float [sample, input].
     """
+    if isinstance(recipe, NetworkRecipe):
+        return Premises()
     tutorials = is_tutorial(origin) and set(recipe.widths) == {TUTORIALS_WIDTH}
     kernels, output = _named(recipe.kernel_initializer), _named(recipe.output_kernel_initializer)
     he = kernels == ("heuniform", {}) and output == ("glorotuniform", {})

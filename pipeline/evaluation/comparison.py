@@ -10,7 +10,7 @@ from pipeline.evaluation import claims, effects
 from pipeline.evaluation.intervals import newcombe
 from pipeline.evaluation.variant import VariantEvaluation, VariantMetrics
 from pipeline.params.comparison import ComparisonParams
-from pipeline.params.variants import VariantParams
+from pipeline.params.params import AnyRecipe
 
 CURVES = ["learned_share", "alive_share", "train_score_median", "test_score_median"]
 
@@ -27,9 +27,9 @@ class Comparison:
 
 
 def compare(
-    evaluations: Mapping[str, VariantEvaluation], recipes: Mapping[str, VariantParams], params: ComparisonParams
+    evaluations: Mapping[str, VariantEvaluation], recipes: Mapping[str, AnyRecipe], params: ComparisonParams
 ) -> Comparison:
-    """All tables. `recipes` are the resolved variants."""
+    """All tables. `recipes` are the resolved variants and networks."""
     return Comparison(
         variants=wide(evaluations),
         curves=long(evaluations),

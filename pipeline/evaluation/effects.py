@@ -8,6 +8,7 @@ import pandas as pd
 
 from pipeline.evaluation.intervals import newcombe
 from pipeline.evaluation.variant import VariantEvaluation
+from pipeline.params.params import AnyRecipe
 from pipeline.params.variants import VariantParams, shown
 
 COLUMNS = ["worse", "better", "respect", "change", "learned_worse", "learned_better", "difference", "low", "high"]
@@ -23,16 +24,17 @@ RESPECTS = {
 }
 
 
-def table(evaluations: Mapping[str, VariantEvaluation], recipes: Mapping[str, VariantParams]) -> pd.DataFrame:
+def table(evaluations: Mapping[str, VariantEvaluation], recipes: Mapping[str, AnyRecipe]) -> pd.DataFrame:
     """One row per pair that differs in one respect, from the variant that learns less often to the other; the greatest
     difference first. The interval is Newcombe's at 95%, unpaired.
 
     Args:
-        recipes: the resolved variants.
+        recipes: the resolved variants; networks of the user's own, which differ in their code, are in no pair.
     """
     rows = []
-    plain = {name: recipe.model_dump(mode="json") for name, recipe in recipes.items()}
-    for pair in combinations(evaluations, 2):
+    described = {name: each for name, each in recipes.items() if isinstance(each, VariantParams)}
+    plain = {name: recipe.model_dump(mode="json") for name, recipe in described.items()}
+    for pair in combinations((name for name in evaluations if name in plain), 2):
         counts = {name: evaluations[name].metrics.learned.count for name in pair}
         worse, better = sorted(pair, key=counts.__getitem__)  # of equals the first is the worse
         respects = _differing(plain[worse], plain[better])

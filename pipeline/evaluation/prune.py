@@ -1,4 +1,4 @@
-"""Remove the outputs of variants that params.yaml no longer has, so that none of them passes for a result."""
+"""Remove the outputs of what params.yaml no longer has, so that none of them passes for a result."""
 
 import shutil
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ def prune(variants: Iterable[str]) -> list[str]:
             shutil.rmtree(folder, ignore_errors=True)
         evaluations.metrics_path(name).unlink(missing_ok=True)
     if gone:
-        _forget({f"{stage}@{name}" for stage in ("train", "evaluate") for name in gone})
+        _forget({f"{stage}@{name}" for stage in ("train", "evaluate", "fit", "evaluate_network") for name in gone})
     return gone
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from pipeline.diagnosis.advice import ADVICE
 from pipeline.diagnosis.causes import LEARNED, cause_names, spelled, suggest
 from pipeline.diagnosis.evidence import saturated_at
 from pipeline.diagnosis.theory import Premises, born_dead_bound, gradient_band
@@ -18,6 +19,7 @@ from pipeline.evaluation.replicas import rounded, significant
 from pipeline.evaluation.variant import Counted, Diagnosis, Living, Spread, VariantEvaluation, VariantMetrics
 from pipeline.history import record
 from pipeline.params.diagnosis import DiagnosisParams
+from pipeline.params.networks import NetworkRecipe
 from pipeline.params.variants import VariantParams
 
 QUARTILES = {"q25": 0.25, "median": 0.5, "q75": 0.75}
@@ -26,7 +28,7 @@ QUARTILES = {"q25": 0.25, "median": 0.5, "q75": 0.75}
 def evaluate(
     name: str,
     history: xr.Dataset,
-    variant: VariantParams,
+    variant: VariantParams | NetworkRecipe,
     premises: Premises,
     rule: Rule,
     params: DiagnosisParams,
@@ -80,7 +82,7 @@ def diagnosis(
     counted: VariantMetrics,
     table: pd.DataFrame,
     history: xr.Dataset,
-    variant: VariantParams,
+    variant: VariantParams | NetworkRecipe,
     premises: Premises,
 ) -> Diagnosis:
     """What the numbers say."""
@@ -92,6 +94,8 @@ def diagnosis(
     band = gradient_band(units, loss) if premises.gradients else None
     remedies = suggest(cause, variant, epochs) if cause else []
     sentences = verdict(name, table, counted.learned.interval, loss, bound, band) if epochs else untrained(name, table)
+    if cause is not None and cause in ADVICE and isinstance(variant, NetworkRecipe):
+        sentences += f" What to try: {'; '.join(ADVICE[cause].tries)}."
     if extra:
         sentences += (
             f" Epoch 0 comes after {extra} epochs of pre-training, {extra // len(units)} a layer: extra budget."

@@ -8,10 +8,10 @@ from time import perf_counter
 class Budget:
     """Counts the seconds of the training and of the measuring; what compiles for the first time is left out.
 
-    share: of the training's time that measuring may take.
+    share: of the training's time that measuring may take; None for as much as it takes.
     """
 
-    def __init__(self, share: float) -> None:
+    def __init__(self, share: float | None) -> None:
         self._share = share
         self._trained = 0.0
         self._measured = 0.0
@@ -21,7 +21,9 @@ class Budget:
     @property
     def is_enough(self) -> bool:
         """Whether one more measurement stays within the share; the shortest so far says what one takes."""
-        return self._least is None or self._measured + self._least <= self._share * self._trained
+        if self._share is None or self._least is None:
+            return True
+        return self._measured + self._least <= self._share * self._trained
 
     def epoch_begins(self) -> None:
         """The training goes on."""

@@ -13,7 +13,8 @@ from pipeline.data.tasks import KINDS, KindName, Task
 AUTO: Final = "auto"
 # By Keras's names without "_" and in lower case.
 TWO_CLASSES: Final = ("binarycrossentropy", "binaryfocalcrossentropy")
-CLASSES: Final = ("categoricalcrossentropy", "categoricalfocalcrossentropy", "sparsecategoricalcrossentropy")
+CATEGORICAL: Final = ("categoricalcrossentropy", "categoricalfocalcrossentropy")  # of labels one-hot
+CLASSES: Final = (*CATEGORICAL, "sparsecategoricalcrossentropy")
 DISTANCES: Final = (
     *("mse", "meansquarederror", "mae", "meanabsoluteerror", "huber", "logcosh"),
     *("mape", "meanabsolutepercentageerror", "msle", "meansquaredlogarithmicerror"),
@@ -74,15 +75,16 @@ def objective_of(model: keras.Model, targets: Any, outputs: Any, asked: str) -> 
     if len(found) != 1 or len(given) != 1 or found[0] is None:
         return None
     values, out = np.asarray(found[0]), np.asarray(given[0])
-    name, from_logits = _loss(model)
+    name, from_logits = loss_of(model)
     kind = cast(KindName, asked) if asked in KINDS else _kind(name, values, out)
     if kind is None or not _fits(kind, values, out):
         return None
     return Objective(_task(kind, out, values), from_logits)
 
 
-def _loss(model: keras.Model) -> tuple[str, bool]:
-    """Its name, plainly, and whether it takes logits."""
+def loss_of(model: keras.Model) -> tuple[str, bool]:
+    """The name of its compiled loss, in lower case without "_", and whether that takes logits; "" where there is not
+    one loss."""
     loss = getattr(model, "loss", None)
     flat = [each for each in keras.tree.flatten(loss) if each is not None]
     if len(flat) != 1:

@@ -17,7 +17,8 @@ LOG = "log_"
 class Recorder:
     """What was measured at each recorded epoch, and what `fit` logged at every one.
 
-    states: by epoch the curves, such as `train_loss`, and the values by layer. logs: by epoch, as Keras names them.
+    states: by epoch the curves, such as `train_loss`, and the values by layer, if these were measured too. logs: by
+    epoch, as Keras names them.
     """
 
     states: dict[int, tuple[Mapping[str, float], Mapping[str, np.ndarray]]] = field(default_factory=dict)
@@ -47,15 +48,15 @@ class Recorder:
         Raises:
             ValueError: nothing was measured.
         """
-        if not self.states:
+        recorded = sorted(epoch for epoch, (_, values) in self.states.items() if values)
+        if not recorded:
             raise ValueError("no state was recorded")
-        recorded = sorted(self.states)
         count = self.last + 1
         curves, said = {}, {}
         names = sorted({name for curves_of, _ in self.states.values() for name in curves_of})
         for name in names:
-            curves[name] = self._between(recorded, name, count)
-            said[name] = f"on {probe}; inference mode; linear between the recorded epochs"
+            curves[name], is_whole = self._between(name, count)
+            said[name] = f"on {probe}; inference mode{'' if is_whole else '; linear between the recorded epochs'}"
         if "train_loss" not in curves:
             curves["train_loss"] = self._logged("loss", count)
             said["train_loss"] = "as fit logged it, a mean over the epoch; epoch 0 is not known and has that of epoch 1"
@@ -75,10 +76,11 @@ class Recorder:
             made[name].attrs["long_name"] = f"{name.partition('_')[2].replace('_', ' ')}, {said[name]}"
         return self._with_logs(made, count).assign_attrs(probe=probe, task_is_known=int(task is not None))
 
-    def _between(self, recorded: Sequence[int], name: str, count: int) -> np.ndarray:
-        known = [(epoch, self.states[epoch][0][name]) for epoch in recorded if name in self.states[epoch][0]]
+    def _between(self, name: str, count: int) -> tuple[np.ndarray, bool]:
+        """A curve over all epochs, and whether it is known at each."""
+        known = [(epoch, curves[name]) for epoch, (curves, _) in sorted(self.states.items()) if name in curves]
         epochs, values = (np.array(each, np.float64) for each in zip(*known, strict=True))
-        return np.interp(np.arange(count), epochs, values).astype(np.float32)
+        return np.interp(np.arange(count), epochs, values).astype(np.float32), len(known) == count
 
     def _logged(self, name: str, count: int) -> np.ndarray:
         values = np.array([self.logs.get(epoch, {}).get(name, np.nan) for epoch in range(count)], np.float32)

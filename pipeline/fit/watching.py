@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import keras
@@ -21,7 +21,7 @@ from pipeline.fit.gradients import TakenGradients
 from pipeline.fit.guard import Guard
 from pipeline.fit.layers import Row, rows
 from pipeline.fit.objective import Objective, objective_of
-from pipeline.fit.probe import Probe, Rows
+from pipeline.fit.probe import Probe, Rows, Seen
 from pipeline.fit.recorder import Recorder
 from pipeline.history.record import HIDDEN, OUTPUT, Layer
 
@@ -31,13 +31,26 @@ _TRACED: WeakKeyDictionary[Any, TakenGradients] = WeakKeyDictionary()
 
 @dataclass(frozen=True)
 class Options:
-    """As `Diagnosis` takes them. rows: of the probe, at most."""
+    """As `Diagnosis` takes them.
+
+    is_due: whether values by layer are wanted after an epoch, which may be the last one. every_curve: whether losses
+    and scores are measured after each. rows: of the probe, at most.
+    """
 
     task: str
-    record_every: int
-    max_overhead: float
+    is_due: Callable[[int, bool], bool]
+    max_overhead: float | None
     histograms: bool
     rows: int
+    every_curve: bool = False
+
+
+class Known(NamedTuple):
+    """What a caller knows who trains the model himself: the whole parts of the data, by name, and what the model is to
+    do with them."""
+
+    parts: Mapping[str, Rows]
+    objective: Objective
 
 
 class Watching:
@@ -46,7 +59,16 @@ class Watching:
     recorder: what was measured. epoch: how many epochs are behind the present state.
     """
 
-    def __init__(self, model: keras.Model, given: tuple[Any, Any] | None, options: Options, guard: Guard) -> None:
+    def __init__(
+        self,
+        model: keras.Model,
+        given: tuple[Any, Any] | None,
+        options: Options,
+        guard: Guard,
+        known: Known | None = None,
+    ) -> None:
+        """Args: `given` are inputs and targets, of which some rows are the probe; `known` is what curves are of, by
+        default the probe and rows of fit's own validation data."""
         self.recorder = Recorder()
         self.epoch = 0
         self._model = model
@@ -58,9 +80,10 @@ class Watching:
         self._initial: list[Any] | None = None
         self._kept: KeptWeights | None = None
         self._before: Sequence[Any] | None = None
-        self._objective: Objective | None = None
+        self._objective = None if known is None else known.objective
         self._constant: dict[str, float] = {}
-        self._parts: dict[str, Rows] = {}
+        self._parts = {} if known is None else dict(known.parts)  # curves are of these ...
+        self._sample: Rows | None = None  # ... and values by layer of this
         self._captured: dict[str, CapturedRows] = {}
         self._taken: TakenGradients | None = None
         self._undo: list[Callable[[], None]] = []
@@ -69,10 +92,11 @@ class Watching:
         self.probed = "no rows"
         if given is not None:
             with guard("the given rows"):
-                data = _evenly(*given, options.rows)
-                self._parts["train"] = data
-                self.probed = f"{data.size:,} given rows"
-
+                self._sample = data = _evenly(*given, options.rows)
+                whole = self._parts.get("train")
+                if whole is None or whole.size == data.size:
+                    self._parts["train"] = data
+                self.probed = f"{data.size:,} given rows" if whole is None else "all rows of its part"
         if model.built:
             self._kernels()
             self._initial = self._probe.state() if self._probe is not None else None
@@ -103,7 +127,7 @@ class Watching:
         """
         self._offset = None
         model = self._model
-        if is_fresh and "train" not in self._parts and not model.jit_compile:
+        if is_fresh and self._sample is None and not model.jit_compile:
             self._captured["train"] = CapturedRows(self._options.rows, self._guard)
             self._remake("train")
         if model.train_function is not None:
@@ -182,7 +206,7 @@ class Watching:
         if self._offset is None:
             self._offset = self.epoch - epoch
         number = self._offset + epoch + 1
-        wanted = is_last or number == 1 or number % self._options.record_every == 0
+        wanted = self._options.is_due(number, is_last)
         self._is_due = wanted and (is_last or self._budget.is_enough)
         if self._is_due:
             with self._budget.measuring(whole=False):
@@ -199,26 +223,32 @@ class Watching:
         self.recorder.log(self.epoch, logs)
         kept = self._captured.pop("train", None)
         if kept is not None and kept.data() is not None:
-            self._parts["train"] = data = Rows.of(*kept.close())
+            self._sample = self._parts["train"] = data = Rows.of(*kept.close())
             self.probed = f"{data.size:,} rows of the first batches"
-        if not self._is_due or self._probe is None:
-            self._before = None
+        if self._probe is None:
             return False
+        if not self._is_due:
+            self._before = None
+            if self._options.every_curve:
+                state = self._probe.state()
+                self.recorder.add(self.epoch, self._curves(self._probe, state), {})
+            return self._options.every_curve
         if self._kept is not None:
             self._initial, self._kept = self._kept.weights, None
         compiles = self._initial is not None
         with nullcontext() if compiles else self._budget.measuring():
-            self._record_initial()
+            self.record_initial()
             self._record(self._probe, self.epoch, self._before)
         return True
 
     def finish(self) -> None:
         """Measure the last state, if an epoch that nobody knew to be the last one was not recorded."""
-        if self._probe is not None and self.epoch and self.epoch not in self.recorder.states:
-            self._record_initial()
+        is_measured = any(self.recorder.states.get(self.epoch, ({}, {}))[1])
+        if self._probe is not None and self.epoch and not is_measured:
+            self.record_initial()
             self._record(self._probe, self.epoch, None)
 
-    def _record_initial(self) -> None:
+    def record_initial(self) -> None:
         """The state before the first step, kept until there are rows to measure it on."""
         if self._initial is not None and self._probe is not None:
             self._record(self._probe, 0, None, self._initial)
@@ -241,15 +271,21 @@ class Watching:
         self._before = probe.kernels(state) if epoch else self._before
 
     def _measured(self, probe: Probe, state: list[Any], before: Sequence[Any] | None) -> tuple[dict, dict]:
+        """Curves, and values by layer."""
+        if "the probe" in self._guard.failed or self._sample is None:
+            return {}, {}
+        seen, values = probe.measure(state, self._sample, before)
+        return self._curves(probe, state, seen), values
+
+    def _curves(self, probe: Probe, state: list[Any], sampled: Seen | None = None) -> dict[str, float]:
+        """Losses and scores of all parts.
+
+        Args:
+            sampled: what was seen of the sample in this state already.
+        """
         curves: dict[str, float] = {}
-        values: dict[str, np.ndarray] = {}
-        if "the probe" in self._guard.failed or not self._parts:
-            return curves, values
         for part, data in self._parts.items():
-            if part == "train":
-                seen, values = probe.measure(state, data, before)
-            else:
-                seen = probe.look(state, data)
+            seen = sampled if sampled is not None and data is self._sample else probe.look(state, data)
             if part not in self._constant:
                 self._learn_objective(probe, part, data, seen.outputs)
             if probe.has_loss:
@@ -259,7 +295,7 @@ class Watching:
                 curves |= {f"{part}_{name}": value for name, value in scores.items()}
         if not probe.has_loss:
             self._guard.say("the model's `compute_loss` gives no loss: no gradient of the probe, and fit's own loss")
-        return curves, values
+        return curves
 
     def _learn_objective(self, probe: Probe, part: str, data: Rows, outputs: Any) -> None:
         model = self._model

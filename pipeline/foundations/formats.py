@@ -78,13 +78,21 @@ def load_table(path: Path, columns: list[str], texts: Sequence[str] = ()) -> pd.
         return table
 
 
-def save_npz(arrays: Mapping[str, np.ndarray], path: Path) -> None:
+def packed_npz(arrays: Mapping[str, np.ndarray]) -> bytes:
     """As `np.savez` does, whose bytes depend on the clock."""
-    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
         for name, array in arrays.items():
             content = BytesIO()
             np.lib.format.write_array(content, np.ascontiguousarray(array), allow_pickle=False)
             archive.writestr(zipfile.ZipInfo(f"{name}.npy"), content.getvalue())
+    return buffer.getvalue()
+
+
+def save_npz(arrays: Mapping[str, np.ndarray], path: Path) -> None:
+    """Write its file."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(packed_npz(arrays))
 
 
 def load_npz(path: Path, what: str) -> dict[str, np.ndarray]:

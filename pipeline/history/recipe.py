@@ -3,18 +3,19 @@
 from pydantic import ConfigDict
 
 from pipeline.data.samples import Origin
+from pipeline.params.networks import NetworkRecipe
 from pipeline.params.training import TrainingParams
 from pipeline.params.variants import VariantParams
 
 
 class Recipe(Origin):
-    """The variant as it was resolved, and all that it was trained on and with.
+    """The variant, or the network of the user's own, as it was resolved, and all that it was trained on and with.
 
     versions: of Python, the processor and the packages that the numbers depend on.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    variant: VariantParams
+    variant: VariantParams | NetworkRecipe
     training: TrainingParams
     versions: dict[str, str]

@@ -130,33 +130,52 @@ def activation(spec: KerasObject, path: str, name: str) -> keras.layers.Layer:
 
 
 def optimizer(spec: KerasObject, path: str) -> tuple[keras.optimizers.Optimizer, Clipping]:
-    """A Keras optimizer without its norm clipping, and that clipping. Its learning rate is a number or a schedule.
+    """A Keras optimizer for stacked replicas, without its norm clipping, and that clipping.
 
     Raises:
-        UserError: unknown class, an argument with which it cannot step, or an optimizer that is not exact on stacked
-            replicas.
+        UserError: as `any_optimizer`, or one that is not exact on stacked replicas.
     """
     for option in REFUSED_OPTIONS:
         if spec.config.get(option):
             value = brief(spec.config[option])
             raise UserError(f"{path}.config.{option}: {value}: must be left out: not exact on stacked replicas")
-    classes = _classes(keras.optimizers, keras.optimizers.Optimizer)
-    by_lower = {key.lower(): value for key, value in classes.items()}  # Keras's own names of optimizers are so
-    found = by_lower.get(spec.class_name.lower())
+    found = _optimizers().get(spec.class_name.lower())
     if found is not None and found.__name__ not in EXACT_OPTIMIZERS:
         allowed = ", ".join(EXACT_OPTIMIZERS)
         raise UserError(f"{path}: {spec.class_name}: not exact on stacked replicas: must be one of {allowed}")
-    classes = {**classes, spec.class_name: found} if found else classes
+    made = any_optimizer(spec, path, EXACT_OPTIMIZERS)
+    clipping = Clipping(made.clipnorm, made.global_clipnorm)
+    made.clipnorm = made.global_clipnorm = None
+    return made, clipping
+
+
+def any_optimizer(spec: KerasObject, path: str, known: Iterable[str] = ()) -> keras.optimizers.Optimizer:
+    """A Keras optimizer. Its learning rate is a number or a schedule.
+
+    Args:
+        known: the names to suggest, if not all of Keras's.
+
+    Raises:
+        UserError: unknown class, or an argument with which it cannot step.
+    """
+    by_lower = _optimizers()  # Keras's own names of optimizers are so
+    classes = _classes(keras.optimizers, keras.optimizers.Optimizer)
+    if spec.class_name.lower() in by_lower:
+        classes[spec.class_name] = by_lower[spec.class_name.lower()]
     rate, scheduled = spec.config.get("learning_rate"), {}
     if isinstance(rate, dict):
         # All replicas have taken equally many steps at any time, so that the rate of the stack is that of each.
         scheduled = {"learning_rate": _schedule(rate, f"{path}.config.learning_rate")}
-    made, tried = (_made(classes, spec, path, "optimizer", EXACT_OPTIMIZERS, scheduled) for _ in range(2))
+    made, tried = (_made(classes, spec, path, "optimizer", known, scheduled) for _ in range(2))
     with told_in_one_line(spec, path, "optimizer"):
         tried.apply([keras.ops.ones((2, 2))], [keras.Variable(keras.ops.zeros((2, 2)))])
-    clipping = Clipping(made.clipnorm, made.global_clipnorm)
-    made.clipnorm = made.global_clipnorm = None
-    return made, clipping
+    return made
+
+
+def _optimizers() -> dict[str, type]:
+    """By their names in lower case."""
+    found = _classes(keras.optimizers, keras.optimizers.Optimizer)
+    return {name.lower(): each for name, each in found.items()}
 
 
 def _schedule(given: dict[str, Any], path: str) -> keras.optimizers.schedules.LearningRateSchedule:

@@ -4,18 +4,21 @@ from pathlib import Path
 from typing import Any, cast
 
 from pipeline.foundations.errors import UserError
-from pipeline.params import studies, variants
+from pipeline.params import networks, studies, variants
 from pipeline.params.comparison import ComparisonParams
 from pipeline.params.data import DataParams
 from pipeline.params.diagnosis import DiagnosisParams
 from pipeline.params.evaluation import EvaluationParams
 from pipeline.params.file import PARAMS_FILE, Section, check, load, one_of, unknown_key
+from pipeline.params.networks import NetworkParams, NetworkRecipe
 from pipeline.params.split import SplitParams
 from pipeline.params.studies import Cell, StudyParams
 from pipeline.params.tensorboard import TensorBoardParams, expect_replicas
 from pipeline.params.tracking import TrackingParams
 from pipeline.params.training import TrainingParams
 from pipeline.params.variants import VariantParams
+
+AnyRecipe = VariantParams | NetworkRecipe
 
 
 class Params(Section):
@@ -25,6 +28,7 @@ class Params(Section):
     split: SplitParams
     training: TrainingParams
     variants: dict[str, VariantParams]
+    networks: dict[str, NetworkParams]
     evaluation: EvaluationParams
     comparison: ComparisonParams
     tracking: TrackingParams
@@ -38,9 +42,37 @@ class Params(Section):
             raise UserError(f"variants.{name}: not found: {one_of(self.variants, name)}")
         return self.variants[name]
 
+    def network(self, name: str) -> NetworkParams:
+        """Raises: UserError: there is no such network."""
+        if name not in self.networks:
+            raise UserError(f"networks.{name}: not found: {one_of(self.networks, name)}")
+        return self.networks[name]
+
+    @property
+    def recipes(self) -> dict[str, AnyRecipe]:
+        """All that is trained, by name: the variants, then the networks."""
+        return {**self.variants, **{name: network.recipe for name, network in self.networks.items()}}
+
+    def recipe(self, name: str) -> AnyRecipe:
+        """Raises: UserError: there is no such variant, and no such network."""
+        found = self.recipes
+        if name not in found:
+            raise UserError(f"{name}: not found: {one_of(found, name)}")
+        return found[name]
+
+    def training_of(self, name: str) -> TrainingParams:
+        """How a variant or a network is trained: `training`, but for what a network says itself."""
+        network = self.networks.get(name)
+        return self.training if network is None else network.training(self.training)
+
     def trained_with(self, variant: str) -> dict[str, Any]:
-        """All parameters that a training depends on, as plain values: `variant`, `training`, `data`, `split`."""
-        sections = {"variant": self.variant(variant), "training": self.training, "data": self.data, "split": self.split}
+        """All parameters that a training depends on, as plain values: `variant`, `training`, `data`, `split`.
+
+        Args:
+            variant: the name of a variant or of a network.
+        """
+        recipe, training = self.recipe(variant), self.training_of(variant)
+        sections = {"variant": recipe, "training": training, "data": self.data, "split": self.split}
         return {name: section.model_dump(mode="json") for name, section in sections.items()}
 
     @property
@@ -94,8 +126,11 @@ def parse(document: dict[str, Any]) -> Params:
         section, key = path.split(".")
         if isinstance(document[section], dict) and key in document[section]:
             raise UserError(f"{path}: unknown key: must be {now}, as it is called now")
+    resolved = variants.resolve(document["defaults"], document["variants"])
+    check(document["training"], "training", TrainingParams)  # which networks inherit from
     made: dict[str, Any] = {
-        "variants": variants.resolve(document["defaults"], document["variants"]),
+        "variants": resolved,
+        "networks": networks.resolve(document["networks"], document["defaults"], document["training"], resolved),
         "studies": studies.checked(document["studies"]),
     }
     for name, field in Params.model_fields.items():
@@ -108,7 +143,7 @@ def parse(document: dict[str, Any]) -> Params:
 
 def _expect_agreement(params: Params) -> None:
     """Raises: UserError: sections that contradict each other."""
-    params.comparison.expect_variants(list(params.variants))
-    expect_replicas(params.tensorboard, params.training.replicas)
+    params.comparison.expect_variants(list(params.recipes))
+    expect_replicas(params.tensorboard, min(params.training_of(name).replicas for name in params.recipes))
     for name in params.studies:
         params.study(name)

@@ -23,13 +23,13 @@ from pipeline.report.pages import html, markdown
 def main() -> None:
     """Read the parameters and the evaluations, write the comparison."""
     params = read()
-    for name in prune(params.variants):
-        print(f"{name}: no variant of params.yaml any more: its outputs are removed, DVC's cache keeps them")
+    for name in prune(params.recipes):
+        print(f"{name}: not in params.yaml any more: its outputs are removed, DVC's cache keeps them")
     # By the file's keys, not by what lies on disk: a variant that was removed leaves its folder behind.
-    evaluations = {name: load_evaluation(name) for name in params.variants}
+    evaluations = {name: load_evaluation(name) for name in params.recipes}
     split, origin = data.load_split(), data.load_origin()
     chosen = params.comparison if is_tutorial(origin) else params.comparison.without_claims()
-    tables = comparison.compare(evaluations, params.variants, chosen)
+    tables = comparison.compare(evaluations, params.recipes, chosen)
     pictures: dict[str, str] = {}
     rule = rule_for(split.task, params.evaluation.learned)
     compared = Compared(
@@ -38,8 +38,8 @@ def main() -> None:
         rule,
         {name: variant.hidden_layers for name, variant in params.variants.items()},
         evaluations,
-        {name: runs.load_history(name) for name in params.variants},
-        {name: runs.load_predictions(name) for name in params.variants},
+        {name: runs.load_history(name) for name in evaluations},
+        {name: runs.load_predictions(name) for name in evaluations},
         load_raw(),
         split,
         origin,
@@ -56,7 +56,7 @@ def main() -> None:
             rule,
             evaluations,
             data.fingerprint(),
-            runs.versions(params.variants),
+            runs.versions(evaluations),
             pictures,
             load_tried(),
             comparisons.address(STUDIES),

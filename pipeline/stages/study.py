@@ -2,7 +2,7 @@
 
 from pipeline.cells import code_fingerprint, store
 from pipeline.cells.run import run
-from pipeline.cells.work import Work
+from pipeline.cells.work import VariantWork
 from pipeline.data import split_files as data
 from pipeline.diagnosis import theory
 from pipeline.evaluation import study_files as studies
@@ -30,7 +30,8 @@ def main(name: str) -> None:
     for cell in found:
         expect_trainable(cell.variant, split.inputs, split.task, cell.path)
     tasks = {
-        cell.name: Work(cell.variant, cell.training, fingerprint, code_fingerprint.fingerprint()) for cell in found
+        cell.name: VariantWork(cell.variant, cell.training, fingerprint, code_fingerprint.fingerprint())
+        for cell in found
     }
     with cells_bar(name, len(tasks)) as on_cell:
         run(tasks, split, on_cell)

@@ -9,7 +9,6 @@ from pipeline.foundations.errors import reported_in_one_line
 from pipeline.history import files as runs
 from pipeline.params.params import Params, read
 from pipeline.params.tracking import TrackingParams
-from pipeline.params.variants import VariantParams
 from pipeline.tracking import manifest
 from pipeline.tracking.packaging import Packages
 from pipeline.tracking.payload import HISTORY, Source, VariantFiles, VariantPayload, assemble, not_published
@@ -18,8 +17,8 @@ from pipeline.tracking.payload import HISTORY, Source, VariantFiles, VariantPayl
 def main() -> None:
     """Read everything, publish what is new, leave the manifest."""
     params = read()
-    prune(params.variants)
-    sources = [_source(name, variant, params) for name, variant in params.variants.items()]
+    prune(params.recipes)
+    sources = [_source(name, params) for name in params.recipes]
     known = manifest.load_manifest()
     new = not_published(sources, known)
     with Packages() as packages:
@@ -38,9 +37,9 @@ def main() -> None:
         print(f"track {variant}: {what}")
 
 
-def _source(name: str, variant: VariantParams, params: Params) -> Source:
+def _source(name: str, params: Params) -> Source:
     runs.expect_recipe(name, params)
-    before = [runs.pretraining_path(name)] if variant.extra_epochs else []
+    before = [path for path in [runs.pretraining_path(name)] if path.is_file()]
     files = VariantFiles(
         trained=[*runs.files(name), *data.part_files().values()],
         judged=[*evaluations.tables(name), *evaluations.figures(name)],

@@ -1,6 +1,6 @@
 """A bar for a person at a terminal, and nothing in a log."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from tqdm import tqdm
@@ -19,6 +19,32 @@ def epochs_bar(variant: str, replicas: int, epochs: int) -> Iterator[Callable[[i
             bar.update(done)
 
         yield advance
+
+
+@contextmanager
+def replicas_bar(
+    network: str, replicas: Sequence[str], epochs: int
+) -> Iterator[tuple[Callable[[str], None], Callable[[str, int, Mapping[str, float]], None]]]:
+    """For replicas that are trained side by side; yields two callbacks: `done(name)` after each of them, and
+    `at(name, epoch, curves)` while it trains."""
+    epochs = max(1, epochs)
+    reached = dict.fromkeys(replicas, 0)
+    form = "{desc} {percentage:3.0f}% |{bar:30}| {elapsed}, {remaining} left"
+    total = len(replicas) * epochs
+    with tqdm(total=total, desc=f"fit {network}", bar_format=form, disable=None, leave=False, mininterval=0.2) as bar:
+        finished: set[str] = set()
+
+        def at(name: str, epoch: int, curves: Mapping[str, float]) -> None:
+            step, reached[name] = epoch - reached[name], max(epoch, reached[name])
+            bar.update(max(0, step))
+
+        def done(name: str) -> None:
+            finished.add(name)
+            said = f"fit {network}: {len(finished)} of {len(replicas)} replicas"
+            bar.set_description_str(said, refresh=False)
+            at(name, epochs, {})
+
+        yield done, at
 
 
 @contextmanager

@@ -5,7 +5,7 @@ and optimizer: compiled loops over samples, some seven times faster at five laye
 variant that params.yaml can describe. The tests compare one with the other, and the second with Keras itself.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -85,23 +85,17 @@ def train(
     indices = list(range(params.replicas)) if replicas is None else list(replicas)
     _expect_memory(variant, split, params, len(indices))
     trainer = choose(variant, name, split, params, threads or cores())
-    histories, predictions, weights, before = [], [], [], []
+    found = []
     for start in range(0, len(indices), params.chunk):
         numbers = indices[start : start + params.chunk]
         chunk = trainer.train(numbers, on_epoch)
-        histories.append(_history(chunk, numbers, trainer, split, params))
-        predictions.append(_predictions(chunk, numbers, split, params.surface_resolution))
-        weights.append(chunk.weights)
-        before.append(chunk.pretraining)
-    trained = _joined(histories)
-    if before[0] is not None:
-        trained.attrs["extra_epochs"] = variant.extra_epochs
-    return Trained(
-        trained,
-        {path: np.concatenate([stacks[path] for stacks in weights]) for path in weights[0]},
-        _joined(predictions),
-        None if before[0] is None else _joined(before),
-    )
+        history = _history(chunk, numbers, trainer, split, params)
+        predictions = predictions_of(chunk.predictions, numbers, split, params.surface_resolution)
+        found.append(Trained(history, chunk.weights, predictions, chunk.pretraining))
+    trained = joined(found)
+    if trained.pretraining is not None:
+        trained.history.attrs["extra_epochs"] = variant.extra_epochs
+    return trained
 
 
 def _expect_memory(variant: VariantParams, split: Split, params: TrainingParams, replicas: int) -> None:
@@ -130,7 +124,18 @@ def _expect_memory(variant: VariantParams, split: Split, params: TrainingParams,
         )
 
 
-def _joined(parts: list) -> xr.Dataset:
+def joined(parts: Sequence[Trained]) -> Trained:
+    """Of other replicas each, in their order."""
+    before = [each.pretraining for each in parts if each.pretraining is not None]
+    return Trained(
+        _joined([each.history for each in parts]),
+        {path: np.concatenate([each.weights[path] for each in parts]) for path in parts[0].weights},
+        _joined([each.predictions for each in parts]),
+        _joined(before) if before else None,
+    )
+
+
+def _joined(parts: Sequence[xr.Dataset]) -> xr.Dataset:
     return xr.concat(parts, "replica", data_vars="minimal") if len(parts) > 1 else parts[0]
 
 
@@ -141,13 +146,20 @@ def _history(
     return history.assemble(replicas, epochs, chunk.curves, chunk.layer_values, trainer.layers, split.task, losses)
 
 
-def _predictions(chunk: Chunk, replicas: Sequence[int], split: Split, resolution: int) -> xr.Dataset:
+def predictions_of(
+    predicted: Mapping[str, np.ndarray], replicas: Sequence[int], split: Split, resolution: int
+) -> xr.Dataset:
+    """As `Trained` has them.
+
+    Args:
+        predicted: at the rows of `trainer.places`, by name, float32 [replica, sample, output].
+    """
     predictions = xr.Dataset(coords={"replica": np.asarray(replicas, np.int32)})
     for part in split.parts:
-        predictions[f"{part}_prediction"] = (("replica", f"{part}_sample", "output"), chunk.predictions[part])
-    if "surface" in chunk.predictions:
+        predictions[f"{part}_prediction"] = (("replica", f"{part}_sample", "output"), predicted[part])
+    if "surface" in predicted:
         x1, x2 = split.surface_axes(resolution)
         predictions = predictions.assign_coords(x1=x1, x2=x2)
-        surface = chunk.predictions["surface"].reshape(len(replicas), resolution, resolution, -1)
+        surface = predicted["surface"].reshape(len(replicas), resolution, resolution, -1)
         predictions["surface"] = (("replica", "x2", "x1", "output"), surface)
     return predictions

@@ -80,7 +80,7 @@ class Diagnosis(keras.callbacks.Callback):
         self._thresholds = check(shipped()["diagnosis"], "diagnosis", DiagnosisParams)
         self._options: dict[str, Any] = {
             "task": task,
-            "record_every": record_every,
+            "is_due": lambda epoch, is_last: is_last or epoch == 1 or epoch % record_every == 0,
             "max_overhead": float(max_overhead),
             "histograms": histograms,
             "rows": rows,

@@ -9,6 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from pipeline.diagnosis import verdict
+from pipeline.diagnosis.advice import ADVICE
 from pipeline.diagnosis.causes import LEARNED, outcome_names, outcomes, spelled
 from pipeline.evaluation.intervals import wilson
 from pipeline.evaluation.learned import rule_for, spelled_score
@@ -20,7 +21,6 @@ from pipeline.params.file import check
 from pipeline.params.shipped import shipped
 from pipeline.report.pages.document import Bar, Bullets, Document, Section, Table, Text
 from pipeline.report.pages.html import render
-from pipeline.watch.advice import ADVICE
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ import numpy as np
 import xarray as xr
 
 from pipeline.diagnosis import evidence
+from pipeline.diagnosis.advice import ADVICE
 from pipeline.diagnosis.causes import LEARNED, NO_CAUSE, TABLE, alarms, spelled
 from pipeline.evaluation.learned import Rule, rule_for, score_curve
 from pipeline.evaluation.replicas import evaluate
 from pipeline.foundations.errors import UserError
 from pipeline.history import record
 from pipeline.params.diagnosis import DiagnosisParams
-from pipeline.watch.advice import ADVICE
 
 LAYERS_IN_EVIDENCE: Final = ("dead_layer", "saturated_layer", "smallest_layer")
 

@@ -43,7 +43,7 @@ def write() -> str:
 
 
 def _runs(params: Params) -> Iterator[tuple[str, Iterable[Event]]]:
-    for variant in params.variants:
+    for variant in params.recipes:
         expect_recipe(variant, params)
         history, evaluation = load_history(variant), load_evaluation(variant)
         table, score = evaluation.replicas, evaluation.rule.score

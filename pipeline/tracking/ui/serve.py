@@ -35,7 +35,7 @@ def main(host: str, port: int) -> None:
     """
     params = read()
     name, pair = params.tracking.experiment, params.comparison.pair or ()
-    wanted = {variant: parameters(params.trained_with(variant), params.judged_by) for variant in params.variants}
+    wanted = {variant: parameters(params.trained_with(variant), params.judged_by) for variant in params.recipes}
     uri = store.tracking_uri()
     remote = uri.startswith(("http://", "https://"))
     base = uri.rstrip("/") if remote else f"http://{host}:{port}"

@@ -1,4 +1,5 @@
-"""What a cause looks like in one training, and what to try against it, for a model that is no variant of params.yaml.
+"""What a cause looks like in one training, and what to try against it, for a model that params.yaml does not describe:
+a network of the user's own, or a script's.
 
 A row for each cause of the table of causes; where one is missing, the cause is named and no more is said.
 """

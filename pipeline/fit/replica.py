@@ -1,0 +1,184 @@
+"""One replica of a network of the user's own: trained by Keras's own `fit` from a derived seed, and recorded.
+
+Passes the door to TensorFlow: stages alone use this.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.data.samples import Split
+from pipeline.fit.builder import Network, build, faults_of, named_weights
+from pipeline.fit.guard import Guard
+from pipeline.fit.objective import Objective
+from pipeline.fit.probe import Rows
+from pipeline.fit.watching import Known, Options, Watching
+from pipeline.foundations.errors import UserError
+from pipeline.foundations.seeds import derived_seed
+from pipeline.foundations.tensorflow import keras
+from pipeline.history.record import curve_text
+from pipeline.params.networks import NetworkRecipe, file
+from pipeline.params.training import TrainingParams
+from pipeline.training.recorded_epochs import is_recorded
+from pipeline.training.replicas import Trained, predictions_of
+from pipeline.training.trainer import places
+
+PROBE_ROWS = (
+    1024  # values by layer are of so many training rows, evenly from first to last; of all where there are less
+)
+ROWS_AT_ONCE = 1024  # of predictions
+OnEpoch = Callable[[int, Mapping[str, float]], None]  # the epoch, and its curves
+
+
+def train_replica(
+    name: str,
+    recipe: NetworkRecipe,
+    split: Split,
+    params: TrainingParams,
+    replica: int,
+    on_epoch: OnEpoch = lambda epoch, curves: None,
+) -> Trained:
+    """Train it.
+
+    Args:
+        on_epoch: called after each epoch, 0 included.
+
+    Raises:
+        UserError: the network cannot be built or trained, or ends its training itself.
+    """
+    keras.utils.clear_session()  # so that names, which Keras counts, are those of a process of its own
+    keras.utils.set_random_seed(derived_seed(params.seed, replica, "network"))
+    network = build(name, recipe, split.shape, split.task)
+    with _recording(network, split, params, on_epoch) as recording:
+        _fit(name, network, split, params, [recording])
+    if recording.watching.epoch != params.epochs:
+        raise UserError(
+            f"{file(name)}: the training ended after {recording.watching.epoch} of {params.epochs} epochs: must not "
+            "stop itself, for replicas are compared at equal epochs"
+        )
+    history = recording.watching.history
+    history = history.drop_vars([each for each in history if str(each).startswith("log_")])
+    for each in history.data_vars:
+        if history[each].dims == ("replica", "epoch"):
+            history[each].attrs["long_name"] = curve_text(str(each), split.task)
+    wanted = places(split, params.surface_resolution)
+    predicted = {part: predict(network, inputs)[None] for part, inputs in wanted.items()}
+    return Trained(
+        history.assign_coords(replica=np.array([replica], np.int32)),
+        {path: np.asarray(each)[None] for path, each in named_weights(network.model).items()},
+        predictions_of(predicted, [replica], split, params.surface_resolution),
+        None,
+    )
+
+
+def expect_trainable(name: str, recipe: NetworkRecipe, split: Split) -> None:
+    """Build it, take a step, save and load it: what fails then would fail after an hour, too.
+
+    Raises:
+        UserError: as `build`; or the model cannot take a step, or be saved and loaded.
+    """
+    network = build(name, recipe, split.shape, split.task)
+    some = {part: type(each)(each.inputs[:8], each.targets[:8]) for part, each in split.parts.items()}
+    few = Split(split.task, **some)
+    with faults_of(name, "a step of the training"):
+        network.model.train_on_batch(few.train.inputs.astype(np.float32), network.targets(few.train.targets))
+    expect_savable(name, network, few.train.inputs)
+
+
+def expect_savable(name: str, network: Network, inputs: np.ndarray) -> None:
+    """Raises: UserError: the model is another one when it is saved and loaded."""
+    given = inputs.astype(np.float32)
+    before = predict(network, given)
+    folder = Path(tempfile.mkdtemp(prefix="model-"))
+    try:
+        with faults_of(name, "saving the model and loading it"):
+            network.model.save(folder / "model.keras")
+            loaded = keras.saving.load_model(folder / "model.keras", custom_objects=dict(network.classes))
+            after = predict(Network(loaded, network.task, network.from_logits, network.one_hot, {}), given)
+            if not np.allclose(before, after, rtol=1e-4, atol=1e-5, equal_nan=True):
+                raise ValueError("the loaded model predicts something else: get_config or the weights lack a part")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def predict(network: Network, inputs: np.ndarray) -> np.ndarray:
+    """float32 [row, output], as the task has predictions."""
+    starts = range(0, len(inputs), ROWS_AT_ONCE)
+    outputs = [np.asarray(network.model(inputs[start : start + ROWS_AT_ONCE], training=False)) for start in starts]
+    return np.asarray(network.predicting(np.concatenate(outputs).astype(np.float32)), np.float32)
+
+
+def _fit(name: str, network: Network, split: Split, params: TrainingParams, callbacks: list[Any]) -> None:
+    if params.epochs:
+        with faults_of(name, "the training"):
+            network.model.fit(
+                split.train.inputs.astype(np.float32),
+                network.targets(split.train.targets),
+                batch_size=params.batch_size,
+                epochs=params.epochs,
+                verbose=0,
+                callbacks=callbacks,
+            )
+
+
+class _Strict(Guard):
+    """Lets every error out: here nothing is left out silently."""
+
+    @contextmanager
+    def __call__(self, what: str) -> Iterator[None]:
+        yield
+
+
+class _Recording(keras.callbacks.Callback):
+    """Records each epoch, and those of params.yaml with values by layer: never by the clock."""
+
+    def __init__(self, watching: Watching, params: TrainingParams, on_epoch: OnEpoch) -> None:
+        super().__init__()
+        self.watching = watching
+        self._epochs = params.epochs
+        self._on_epoch = on_epoch
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self.watching.begin(is_fresh=True, tests_are_fresh=False)
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.watching.epoch_begins(epoch, epoch + 1 == self._epochs)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.watching.epoch_ends(epoch, {})
+        if epoch == 0:
+            self._on_epoch(0, self.watching.recorder.states[0][0])
+        self._on_epoch(epoch + 1, self.watching.recorder.states[epoch + 1][0])
+
+    def on_train_end(self, logs: Any = None) -> None:
+        self.watching.end()
+
+
+@contextmanager
+def _recording(network: Network, split: Split, params: TrainingParams, on_epoch: OnEpoch) -> Iterator[_Recording]:
+    parts = {
+        part: Rows.of(each.inputs.astype(np.float32), network.targets(each.targets), None)
+        for part, each in split.parts.items()
+    }
+    options = Options(
+        split.task.kind,
+        lambda epoch, is_last: is_recorded(epoch, params),
+        max_overhead=None,
+        histograms=params.histograms,
+        rows=PROBE_ROWS,
+        every_curve=True,
+    )
+    given = (split.train.inputs.astype(np.float32), network.targets(split.train.targets))
+    known = Known(parts, Objective(split.task, network.from_logits))
+    watching = Watching(network.model, given, options, _Strict(), known)
+    try:
+        yield _Recording(watching, params, on_epoch)
+        if not params.epochs:
+            watching.record_initial()
+    finally:
+        watching.end()

@@ -1,0 +1,43 @@
+"""Stage `fit@<network>`: all replicas of one network of the user's own -> history, final weights, predictions, recipe.
+
+Its replicas are cells: those that are finished outlive an interrupted stage.
+"""
+
+from pipeline.cells import code_fingerprint, store
+from pipeline.cells.run import run
+from pipeline.cells.work import ReplicaWork
+from pipeline.data.split_files import fingerprint, load_origin, load_split
+from pipeline.foundations.errors import one_argument, reported_in_one_line
+from pipeline.history.files import folder, save_recipe, save_run
+from pipeline.history.recipe import Recipe
+from pipeline.params.params import read
+from pipeline.training.progress import replicas_bar
+from pipeline.training.replicas import joined
+from pipeline.training.versions import versions
+
+
+def main(network: str) -> None:
+    """Read `training`, the network and the split; train what is missing, gather and write."""
+    params = read()
+    recipe, split = params.network(network).recipe, load_split()
+    training = params.network(network).training(params.training)
+    data, sources = fingerprint(), code_fingerprint.fingerprint(code_fingerprint.OWN)
+    tasks = {
+        f"replica {replica}": ReplicaWork(network, recipe, training, replica, data, sources)
+        for replica in range(training.replicas)
+    }
+    if not all(store.holds(task.key) for task in tasks.values()):
+        from pipeline.fit.replica import expect_trainable  # here, for TensorFlow takes seconds to import
+
+        expect_trainable(network, recipe, split)
+    with replicas_bar(network, list(tasks), training.epochs) as (on_replica, on_epoch):
+        run(tasks, split, on_replica, on_epoch)
+    trained = joined([store.load_replica(task.key) for task in tasks.values()])
+    save_recipe(network, Recipe(variant=recipe, training=training, versions=versions(), **dict(load_origin())))
+    save_run(network, trained.history, trained.predictions, trained.weights)
+    print(f"fit {network}: {training.replicas} replicas, {training.epochs} epochs -> {folder(network)}")
+
+
+if __name__ == "__main__":
+    with reported_in_one_line():
+        main(one_argument("network"))
