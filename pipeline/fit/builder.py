@@ -17,11 +17,12 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.foundations.tensorflow import keras  # isort: skip  # the door first: the recorder takes Keras as it is
+
 from pipeline.data.samples import Origin
 from pipeline.data.tasks import Task
 from pipeline.fit.objective import CATEGORICAL, loss_of
 from pipeline.foundations.errors import UserError
-from pipeline.foundations.tensorflow import keras
 from pipeline.models import keras_objects
 from pipeline.models.preprocessing import raw_inputs, raw_outputs
 from pipeline.params.networks import NETWORKS, NetworkRecipe, file, fingerprint

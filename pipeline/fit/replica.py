@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.foundations.tensorflow import keras  # isort: skip  # the door first: the recorder takes Keras as it is
+
 from pipeline.data.samples import Split
 from pipeline.fit.builder import Network, build, faults_of, named_weights
 from pipeline.fit.guard import Guard
@@ -20,7 +22,6 @@ from pipeline.fit.probe import Rows
 from pipeline.fit.watching import Known, Options, Watching
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.seeds import derived_seed
-from pipeline.foundations.tensorflow import keras
 from pipeline.history.record import curve_text
 from pipeline.params.networks import NetworkRecipe, file
 from pipeline.params.training import TrainingParams
