@@ -1,4 +1,4 @@
-"""The recipe in loops written by hand for it and for nothing else: what a compiled program need not be slower than.
+"""relu_5 in loops written by hand for it and for nothing else: what a compiled program need not be slower than.
 
 One sample after the other, as one would write it first; rectified units, SGD with momentum, and no more is measured
 than test accuracy and each kernel's mean |gradient|.
@@ -95,5 +95,6 @@ def train(made: Recipe) -> np.ndarray:
     ]
     sizes = np.array([kernels[0].shape[1], *(kernel.shape[2] for kernel in kernels)])
     weights = np.ascontiguousarray(np.concatenate(pieces, axis=1))
-    arguments = (*columns(made), *numbers(made), made.training.batch_size)
-    return run(sizes, weights, orders(made), *arguments)[0][:, -1]
+    inputs, labels, test_inputs, test_labels = columns(made)
+    data = (inputs, np.ascontiguousarray(labels[:, 0]), test_inputs, np.ascontiguousarray(test_labels[:, 0]))
+    return run(sizes, weights, orders(made), *data, *numbers(made), made.training.batch_size)[0][:, -1]

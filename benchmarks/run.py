@@ -1,12 +1,13 @@
 """`make bench`: speed as ratios, measured side by side in one run, and memory.
 
-    engine    thirty replicas of relu_5 by the engine, by JAX and by hand-written loops, and one by Keras's `fit`, in
-              turn; and what a replica more costs, from 30 to 300, the engine's and the loops'
+    ratios    the engine beside JAX, hand-written loops and Keras's `fit`, in turn; see `benchmarks.ratios`
+    table     `generate` and `split` of a million rows; see `benchmarks.big_table`
     pipeline  a cold `make repro` of a fresh clone (all variants, evaluated, tracked), a `dvc repro` with nothing to do
               and with one variant edited, publishing into an empty store, and the peak of memory of 300 replicas of 20
               hidden layers
 
-The machine may be shared: read the ratios, not the seconds. Writes benchmarks/results.json, and the table in
+Before all that it checks that the engine and JAX take the same steps. The machine may be shared: read the ratios, not
+the seconds. Some twenty minutes on two cores. Writes benchmarks/results.json, and the table in
 docs/explanation.md.
 """
 
@@ -29,12 +30,10 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from benchmarks import table
+from benchmarks import big_table, ratios, table
+from benchmarks.ratios import ROUNDS
 
 ROOT = Path(__file__).resolve().parent.parent
-ROUNDS = 3
-EPOCHS = 500
-FEW, MANY = 30, 300
 # Folders that a stage depends on, and what the stages of the variants leave in them.
 BY_VARIANT: dict[str, Callable[[list[str]], list[str]]] = {
     "runs": lambda names: [f"runs/{name}" for name in names],
@@ -42,43 +41,6 @@ BY_VARIANT: dict[str, Callable[[list[str]], list[str]]] = {
     "metrics": lambda names: [f"metrics/{name}.json" for name in names],
 }
 PACKAGES = ("tensorflow", "keras", "numba", "jax", "dvc", "mlflow", "numpy")
-
-
-def peer(way: str, replicas: int) -> float:
-    """Seconds of a way of training, in a process of its own; see `benchmarks.peers`."""
-    command = [sys.executable, "-m", "benchmarks.peers", way, str(EPOCHS), str(replicas)]
-    done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    seconds, learned = done.stdout.split()[-2:]
-    print(f"{way:12} {replicas:4} replicas {float(seconds):8.2f} s, {learned} learned", flush=True)
-    return float(seconds)
-
-
-def engine() -> dict[str, float]:
-    """All ways in turn, in every round."""
-    rounds = []
-    for _ in range(ROUNDS):
-        few = {way: peer(way, FEW) for way in ("engine", "jax", "floor", "engine_cold")}
-        many = {way: peer(way, MANY) for way in ("engine", "floor")}
-        more = {way: (many[way] - few[way]) / (MANY - FEW) for way in many}
-        rounds.append(
-            {"keras": peer("keras", 1), **few, "more": more["engine"], "more_ratio": more["engine"] / more["floor"]}
-        )
-
-    def middle(figure: str) -> float:
-        return median(each[figure] for each in rounds)
-
-    return {
-        "keras_fit_seconds_per_replica": middle("keras"),
-        "engine_seconds": middle("engine"),
-        "engine_times_faster_than_fit": median(FEW * each["keras"] / each["engine"] for each in rounds),
-        "engine_times_faster_than_fit_compiling": median(FEW * each["keras"] / each["engine_cold"] for each in rounds),
-        "jax_seconds": middle("jax"),
-        "engine_times_faster_than_jax": median(each["jax"] / each["engine"] for each in rounds),
-        "floor_seconds": middle("floor"),
-        "engine_times_faster_than_floor": median(each["floor"] / each["engine"] for each in rounds),
-        "marginal_seconds_per_replica": middle("more"),
-        "marginal_over_floor": middle("more_ratio"),
-    }
 
 
 def trivial(folder: Path) -> None:
@@ -196,15 +158,38 @@ def pipeline(fit_seconds: float) -> dict[str, float]:
         }
 
 
+def processor(described: str) -> str:
+    """Its name, and by family and model which it is, for a virtual machine may hide that in the name.
+
+    Args:
+        described: what Linux says in /proc/cpuinfo, or nothing.
+    """
+    said = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in described.splitlines())}
+    if "model name" not in said:
+        return platform.processor() or platform.machine()
+    further = [f"{name} {said[key]}" for name, key in (("family", "cpu family"), ("model", "model")) if key in said]
+    return f"{said['model name']} ({', '.join(further)})" if further else said["model name"]
+
+
+def machine() -> dict[str, Any]:
+    """What the figures are from."""
+    described = Path("/proc/cpuinfo")
+    return {
+        "processor": processor(described.read_text() if described.exists() else ""),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        **{name: version(name) for name in PACKAGES},
+    }
+
+
 def main() -> None:
     """Measure, print, write the results and the table in docs/explanation.md."""
-    measured = engine()
+    subprocess.run([sys.executable, "-m", "benchmarks.agreement"], cwd=ROOT, check=True)
+    measured = {**ratios.relu_5(), **ratios.digits(), **ratios.million(), **big_table.measure()}
     measured |= pipeline(measured["keras_fit_seconds_per_replica"])
-    versions = {name: version(name) for name in PACKAGES}
-    machine = {"cores": os.cpu_count(), "python": platform.python_version(), **versions}
     results = {
         "measured": {key: round(value, 3) for key, value in measured.items()},
-        "machine": machine,
+        "machine": machine(),
         "rounds": ROUNDS,
     }
     table.RESULTS.write_text(json.dumps(results, indent=2) + "\n")

@@ -3,14 +3,18 @@
 import ast
 import importlib
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from string import Formatter
 
 import numpy as np
 import pytest
 
-from benchmarks import keras_fit, numba_floor, run, table
-from benchmarks.recipe import recipe
+from benchmarks import big_table, keras_fit, numba_floor, ratios, run, table
+from benchmarks.recipe import columns, recipe
+from pipeline.params.file import load
 from pipeline.training.replicas import train
 
 
@@ -42,12 +46,91 @@ def test_the_stages_that_do_nothing_can_be_reproduced(make: Callable[[Path], Non
 @pytest.mark.slow
 def test_the_loops_take_the_engines_steps() -> None:
     """After few epochs; over many, rounding makes other trainings of the deeper ones."""
-    made = recipe(epochs=5, replicas=8)
+    made = recipe("relu_5", epochs=5, replicas=8)
     ours = train(made.variant, "relu_5", made.parts, made.training).history.test_accuracy.values[:, -1]
     np.testing.assert_allclose(numba_floor.train(made), ours, atol=0.004)  # a point or two of 500
 
 
 def test_fit_is_what_a_user_would_write() -> None:
-    accuracy = keras_fit.train(recipe(epochs=1, replicas=1))
+    accuracy = keras_fit.train(recipe("relu_5", epochs=1, replicas=1))
     assert accuracy.shape == (1,)
     assert 0.4 < accuracy[0] < 0.9
+
+
+def test_fit_learns_digits() -> None:
+    (accuracy,) = keras_fit.train(recipe("digits", epochs=2, replicas=1))
+    assert 0.3 < accuracy <= 1  # of ten classes
+
+
+def test_the_recipe_of_the_digits() -> None:
+    made = recipe("digits", epochs=3, replicas=2)
+    inputs, targets, test_inputs, test_targets = columns(made)
+    assert len(inputs) + len(test_inputs) == 1797
+    assert inputs.shape[1] == test_inputs.shape[1] == 64
+    assert targets.shape[1] == test_targets.shape[1] == made.parts.task.outputs == 10
+    assert made.variant.widths == (32, 32)
+    assert (targets.sum(axis=1) == 1).all()
+    assert (made.training.epochs, made.training.replicas, made.training.batch_size) == (3, 2, 32)
+    assert made.variant.optimizer.model_dump() == load()["defaults"]["optimizer"]
+
+
+def test_the_recipe_of_the_tutorial_is_that_of_params() -> None:
+    inputs, targets, *_ = columns(recipe("relu_5", epochs=1, replicas=1))
+    assert inputs.shape == (500, 2)
+    assert targets.shape == (500, 1)
+
+
+def test_all_but_jaxs_own_peer_can_be_imported_without_jax() -> None:
+    """As where only `make setup` ran."""
+    names = "big_table, keras_fit, numba_floor, peers, ratios, recipe, run, table"
+    command = f"import sys; sys.modules['jax'] = None; from benchmarks import {names}"
+    subprocess.run([sys.executable, "-W", "ignore", "-c", command], cwd=run.ROOT, check=True, stderr=subprocess.DEVNULL)
+
+
+def fake_peer(way: str, recipe: str, epochs: int, replicas: int) -> float:
+    """Seconds: each takes as long to start, and then for an epoch of a replica."""
+    start, each = {"keras": (5, 1), "jax": (1, 0.5), "floor": (1, 0.4), "engine_cold": (9, 0.1)}.get(way, (1, 0.1))
+    return start + each * epochs * replicas
+
+
+def test_ratios_are_of_the_right_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ratios, "peer", fake_peer)
+    epoch = ratios.million()
+    assert epoch["million_epoch_seconds"] == pytest.approx(0.1)  # no start
+    assert epoch["million_epoch_over_fit"] == pytest.approx(0.1 / 1)
+    digits = ratios.digits()
+    assert digits["digits_engine_times_faster_than_fit"] == pytest.approx(30 * (5 + 100) / (1 + 0.1 * 3000))
+    assert digits["digits_lean_times_faster_than_jax"] == pytest.approx((1 + 0.5 * 3000) / (1 + 0.1 * 3000))
+    assert ratios.relu_5()["marginal_over_floor"] == pytest.approx(0.1 / 0.4)
+
+
+def test_every_figure_of_the_table_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ratios, "peer", fake_peer)
+    measured = {**ratios.relu_5(), **ratios.digits(), **ratios.million()}
+    others = "".join(Path(module.__file__).read_text(encoding="utf-8") for module in (run, big_table))
+    for _, _, said in table.ROWS:
+        for _, field, _, _ in Formatter().parse(said):
+            assert field is None or field in measured or f'"{field}"' in others
+
+
+def test_every_row_of_the_table_has_three_cells() -> None:
+    for row in table.ROWS:
+        assert "|" not in "".join(row)
+
+
+@pytest.mark.parametrize(
+    ("described", "name"),
+    [
+        (
+            "processor\t: 0\ncpu family\t: 25\nmodel\t\t: 1\nmodel name\t: AMD EPYC\n",
+            "AMD EPYC (family 25, model 1)",
+        ),
+        ("model name\t: Some Processor: 2 GHz\n", "Some Processor: 2 GHz"),
+    ],
+)
+def test_the_processor_is_named_as_linux_says(described: str, name: str) -> None:
+    assert run.processor(described) == name
+
+
+def test_a_processor_that_linux_does_not_describe_has_a_name_too() -> None:
+    assert run.processor("")
