@@ -19,7 +19,6 @@ import numpy as np
 from pipeline.data.samples import Origin, is_plain
 from pipeline.evaluation.learned import rule_for
 from pipeline.evaluation.ranking import best_replica, median_replica
-from pipeline.fit import builder
 from pipeline.foundations.errors import UserError, reported_in_one_line
 from pipeline.foundations.files import replacing
 from pipeline.foundations.tensorflow import keras
@@ -29,6 +28,7 @@ from pipeline.models.network import build
 from pipeline.models.preprocessing import input_names
 from pipeline.params.params import Params, read
 from pipeline.params.variants import VariantParams
+from pipeline.training.fit import builder
 
 CHOSEN = {"median": median_replica, "best": best_replica}
 

@@ -24,7 +24,7 @@ MODULES = sorted(
 )
 # From the ground up: a package imports only from the packages before its own.
 ORDER = (
-    *("foundations", "params", "data", "history", "models", "training", "fit", "cells", "diagnosis", "evaluation"),
+    *("foundations", "params", "data", "history", "models", "training", "cells", "diagnosis", "evaluation"),
     *("report", "export", "tracking", "watch", "stages", "check", "repro", "setup", "api"),
 )
 WITHOUT_TENSORFLOW = ("data", "diagnosis", "evaluation", "history", "params", "report", "tracking")
@@ -34,8 +34,12 @@ WITHOUT_TENSORFLOW = ("data", "diagnosis", "evaluation", "history", "params", "r
 MADE_OF = {
     "variant": ("defaults", "variants"),
     "variants": ("defaults", "variants"),
-    "study": ("defaults", "studies", "training", "variants"),
-    "trained_with": ("data", "defaults", "split", "training", "variants"),
+    "network": ("defaults", "networks", "training"),
+    "networks": ("defaults", "networks", "training"),
+    "recipes": ("defaults", "networks", "training", "variants"),
+    "training_of": ("networks", "training"),
+    "study": ("studies", "training"),  # and its base, by the recipe of its run
+    "trained_with": ("data", "defaults", "networks", "split", "training", "variants"),
     "model_dump": FOR_ALL,  # of the report's page, which names them
     "judged_by": ("diagnosis", "evaluation"),
 }
@@ -54,9 +58,16 @@ def code(stage: str) -> list[str]:
     return [dep for dep in STAGES[stage]["deps"] if dep.startswith("pipeline/")]
 
 
+def run_by(stage: str) -> str:
+    """The module that the stage runs."""
+    command = re.search(r"-m (pipeline\.stages\.\w+)", STAGES[stage]["cmd"])
+    assert command is not None
+    return command[1]
+
+
 def imported(stage: str) -> set[Path]:
     """The files that the stage imports, and those beside them that are no modules, such as the template of a page."""
-    modules = [module_file(name) for name in project_modules(f"pipeline.stages.{stage}")]
+    modules = [module_file(name) for name in project_modules(run_by(stage))]
     beside = {file for module in modules for file in module.parent.iterdir() if file.suffix not in ("", ".py")}
     return {file.relative_to(ROOT) for file in (*modules, *beside)}
 
@@ -78,7 +89,7 @@ def test_a_stage_lists_at_most_ten_places_of_code_and_uses_each(stage: str) -> N
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_reads_exactly_the_sections_that_it_lists(stage: str) -> None:
     """By its source, and that of what it hands them to: what is taken of `params`, and what that is made of."""
-    modules = [f"pipeline.stages.{stage}", *([HANDED[stage]] if stage in HANDED else [])]
+    modules = [run_by(stage), *([HANDED[stage]] if stage in HANDED else [])]
     nodes = [node for module in modules for node in ast.walk(ast.parse(module_file(module).read_text()))]
     taken = {node.attr for node in nodes if isinstance(node, ast.Attribute) and _is_params(node.value)}
     read = {section for name in taken for section in MADE_OF.get(name, (name,))}
@@ -99,15 +110,16 @@ def test_train_of_a_variant_is_handed_that_variant_alone() -> None:
 
 
 def test_a_study_is_handed_its_own_base_alone() -> None:
-    assert {"studies.${key}", "variants.${item.base}"} <= set(STAGES["study"]["params"])
-    assert not {"studies", "variants"} & set(STAGES["study"]["params"])
+    assert "studies.${key}" in STAGES["study"]["params"]
+    assert "runs/${item.base}/recipe.json" in STAGES["study"]["deps"]  # resolved, of a variant or a network
+    assert not {"defaults", "networks", "studies", "variants"} & set(STAGES["study"]["params"])
 
 
 def test_a_threshold_a_plot_or_tracking_retrains_nothing() -> None:
     assert not {"evaluation", "diagnosis", "comparison", "tracking"} & sections("train")
     packages = {dep.split("/")[1] for dep in STAGES["train"]["deps"] if dep.startswith("pipeline/")}
     assert "training" in packages
-    assert not packages & {"evaluation", "diagnosis", "report", "tracking", "cells", "fit", "watch"}
+    assert not packages & {"evaluation", "diagnosis", "report", "tracking", "cells", "watch"}
     assert "pipeline/data/sources.py" not in STAGES["train"]["deps"]
 
 
@@ -141,7 +153,12 @@ def test_who_may_import_tensorflow_and_mlflow(module: str) -> None:
         if own not in ("tracking", "stages", "repro", "watch"):
             assert "mlflow" not in foreign
     direct = {name.split(".")[0] for name in imported_by(module)}
-    assert "tensorflow" not in direct or own in ("fit", "watch") or module == "pipeline.foundations.tensorflow"
+    assert (
+        "tensorflow" not in direct
+        or own == "watch"
+        or module.startswith("pipeline.training.fit.")
+        or module == "pipeline.foundations.tensorflow"
+    )
 
 
 @pytest.mark.parametrize("module", [each for each in MODULES if each.split(".")[1] == "watch"])

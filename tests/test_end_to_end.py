@@ -324,11 +324,12 @@ def test_what_is_stale_is_not_exported(workspace: Workspace, edit: dict, variant
 ALL_OF = {stage: {f"{stage}@small", f"{stage}@tanh_1"} for stage in ("train", "evaluate")}
 EVALUATED = {*ALL_OF["evaluate"], "compare", "track"}
 STALE: dict[str, set[str]] = {
-    "pipeline/data/sources.py": {"generate", "track"},
-    "pipeline/data/split.py": {"split", "track"},
+    "pipeline/data/sources.py": {"generate", "compare", "track"},
+    "pipeline/data/split.py": {"split", "compare", "track"},
     "pipeline/history/record.py": ALL_OF["train"] | EVALUATED,
     "pipeline/models/network.py": ALL_OF["train"] | {"track"},
     "pipeline/training/stacked/engine.py": ALL_OF["train"],
+    "pipeline/training/fit/recorder.py": ALL_OF["train"] | {"track"},
     "pipeline/training/compiled/passes.py": ALL_OF["train"],
     "pipeline/diagnosis/remedies.py": EVALUATED,
     "pipeline/evaluation/intervals.py": EVALUATED,

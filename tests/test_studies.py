@@ -33,7 +33,7 @@ from pipeline.report.study import StudyFindings, write
 def found(**study: Any) -> list[Cell]:
     """The cells of a study of the variant `v`."""
     made = checked({"s": {"base": "v", **study}})
-    return cells(made["s"], "s", resolve(RECIPE, {"v": {}}), training())
+    return cells(made["s"], "s", resolve(RECIPE, {"v": {}}), lambda name: training())
 
 
 def test_a_grid_has_every_combination_by_dotted_paths() -> None:

@@ -12,11 +12,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from pipeline.cells import code_fingerprint
-from pipeline.cells.code_fingerprint import DESCRIBED, OWN
 from pipeline.data.samples import Split
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.formats import packed, packed_npz
 from pipeline.params.networks import NetworkRecipe
+from pipeline.params.studies import Cell
 from pipeline.params.training import TrainingParams
 from pipeline.params.variants import VariantParams
 
@@ -75,7 +75,7 @@ class VariantWork:
 
     def run(self, split: Split, on_epoch: OnEpoch = _nothing) -> dict[str, bytes]:
         """See `Work`: `history.nc`, and `pretraining.nc` where there was any."""
-        _expect_sources(self.sources, DESCRIBED)
+        _expect_sources(self.sources, code_fingerprint.fingerprint())
         # Here, for only a worker trains.
         from pipeline.training.replicas import train
 
@@ -117,9 +117,9 @@ class ReplicaWork:
 
     def run(self, split: Split, on_epoch: OnEpoch = _nothing) -> dict[str, bytes]:
         """See `Work`: `history.nc`, `predictions.nc` and `weights.npz`."""
-        _expect_sources(self.sources, OWN)
+        _expect_sources(self.sources, code_fingerprint.fingerprint(with_fit=True))
         # Here, for only a worker trains.
-        from pipeline.fit.replica import train_replica
+        from pipeline.training.fit.replica import train_replica
 
         trained = train_replica(self.name, self.network, split, self.training, self.replica, on_epoch)
         weights = {name: np.asarray(each) for name, each in trained.weights.items()}
@@ -130,12 +130,31 @@ class ReplicaWork:
         }
 
 
+def works(cell: Cell, data: str) -> dict[str, Work]:
+    """What a study's cell is trained by, under names for people: a variant at once, a network by its replicas.
+
+    Args:
+        data: fingerprint of the split.
+    """
+    if isinstance(cell.variant, VariantParams):
+        return {cell.name: VariantWork(cell.variant, cell.training, data, code_fingerprint.fingerprint())}
+    return of_replicas(cell.name, cell.base, cell.variant, cell.training, data)
+
+
+def of_replicas(what: str, name: str, network: NetworkRecipe, training: TrainingParams, data: str) -> dict[str, Work]:
+    """All replicas of a network, under names for people."""
+    sources = code_fingerprint.fingerprint(with_fit=True)
+    return {
+        f"{what}, replica {replica}": ReplicaWork(name, network, training, replica, data, sources)
+        for replica in range(training.replicas)
+    }
+
+
 def _digest(*everything: Any) -> str:
     return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()
 
 
-def _expect_sources(sources: str, packages: tuple[str, ...]) -> None:
-    own = code_fingerprint.fingerprint(packages)
+def _expect_sources(sources: str, own: str) -> None:
     if own != sources:
         raise UserError(
             f"worker in {code_fingerprint.PACKAGE.parent}: runs other sources than the study "

@@ -12,12 +12,13 @@ from pipeline.evaluation.effects import REFERENCE, effect, written
 from pipeline.evaluation.intervals import newcombe
 from pipeline.evaluation.summary import QUARTILES
 from pipeline.evaluation.variant import VariantEvaluation
+from pipeline.params.params import AnyRecipe
 from pipeline.params.variants import VariantParams
 
 
 def cells_table(
     evaluations: Mapping[str, VariantEvaluation],
-    variants: Mapping[str, VariantParams],
+    variants: Mapping[str, AnyRecipe],
     premises: Mapping[str, Premises],
     changes: Mapping[str, Mapping[str, Any]],
     extra_epochs: Mapping[str, int],
@@ -62,8 +63,8 @@ def cells_table(
     return pd.DataFrame(rows)
 
 
-def _alive_bound(variant: VariantParams, premises: Premises) -> float | None:
-    if not premises.born_dead:
+def _alive_bound(variant: AnyRecipe, premises: Premises) -> float | None:
+    if not premises.born_dead or not isinstance(variant, VariantParams):
         return None
     return round(1 - born_dead_bound(variant.widths), 6)
 

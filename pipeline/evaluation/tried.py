@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from pipeline.evaluation.effects import REFERENCE, effect
 from pipeline.evaluation.intervals import newcombe
 from pipeline.evaluation.learned import Rule
+from pipeline.params.params import AnyRecipe
 from pipeline.params.studies import Cell, reference_of
 from pipeline.params.training import TrainingParams
 from pipeline.params.variants import VariantParams, merge
@@ -66,7 +67,7 @@ class TriedStudy(Record):
     cells: list[TriedCell]
 
 
-def conditions(variant: VariantParams, training: TrainingParams, data: str, rule: Rule) -> Conditions:
+def conditions(variant: AnyRecipe, training: TrainingParams, data: str, rule: Rule) -> Conditions:
     """Of a variant that is trained and judged so."""
     budget = {key: getattr(training, key) for key in BUDGET}
     return Conditions(recipe=variant.model_dump(mode="json"), training=budget, data=data, rule=rule.plain)

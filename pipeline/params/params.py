@@ -89,7 +89,7 @@ class Params(Section):
         """
         if name not in self.studies:
             raise UserError(f"studies.{name}: not found: {one_of(self.studies, name)}")
-        return self.studies[name], studies.cells(self.studies[name], name, self.variants, self.training)
+        return self.studies[name], studies.cells(self.studies[name], name, self.recipes, self.training_of)
 
 
 # What a key of older files is called now.

@@ -1,7 +1,7 @@
 """`studies`: what is changed about a variant, cell by cell, to see how often it learns then."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
@@ -11,11 +11,13 @@ from pydantic import Field
 
 from pipeline.foundations.errors import UserError
 from pipeline.params.file import NAME, Section, brief, check, one_of, unknown_key
+from pipeline.params.networks import NetworkRecipe
 from pipeline.params.training import TrainingParams
 from pipeline.params.variants import VariantParams, merge, shown
 
 # What a cell may change of `training`; the rest is one for all, so that cells can be compared.
 BUDGET = ("epochs", "batch_size")
+OF_NETWORK = ("config", "optimizer")  # what it may change of a network of the user's own
 MOST_CELLS = 10_000  # of a grid
 
 CellName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.,=+ -]+$", max_length=100)]
@@ -32,19 +34,26 @@ class StudyParams(Section):
 
 @dataclass(frozen=True)
 class Cell:
-    """A variant inside a study.
+    """A variant, or a network of the user's own, inside a study.
 
-    changes: what it changes of the base, by dotted parameter; none for the base itself.
+    base: the name of what it changes.
+    changes: what it changes of it, by dotted parameter; none for the base itself.
     place: its values along the axes of the grid, where it belongs to one.
     path: where it stands in params.yaml, for messages.
     """
 
     name: str
-    variant: VariantParams
+    base: str
+    variant: VariantParams | NetworkRecipe
     training: TrainingParams
     changes: Mapping[str, Any]
     place: Mapping[str, Any]
     path: str
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """Variant and training as plain values."""
+        return {"variant": self.variant.model_dump(mode="json"), "training": self.training.model_dump(mode="json")}
 
 
 def checked(studies: Any) -> dict[str, StudyParams]:
@@ -61,8 +70,16 @@ def checked(studies: Any) -> dict[str, StudyParams]:
     return {name: check(value, f"studies.{name}", StudyParams) for name, value in (studies or {}).items()}
 
 
-def cells(study: StudyParams, name: str, variants: Mapping[str, VariantParams], training: TrainingParams) -> list[Cell]:
+def cells(
+    study: StudyParams,
+    name: str,
+    recipes: Mapping[str, VariantParams | NetworkRecipe],
+    trainings: Callable[[str], TrainingParams],
+) -> list[Cell]:
     """The cells of a study: first the base, unless a cell equals it, then the grid's, then those by name.
+
+    Args:
+        recipes: of variants and networks, by name. trainings: gives how one of them is trained.
 
     Raises:
         UserError: a value of a cell is bad.
@@ -70,14 +87,16 @@ def cells(study: StudyParams, name: str, variants: Mapping[str, VariantParams], 
     path = f"studies.{name}"
     if not study.grid and not study.cells:
         raise UserError(f"{path}: neither grid nor cells: must have at least one")
-    if study.base not in variants:
-        raise UserError(f"{path}.base: {study.base}: {one_of(variants, study.base, 'the variants ')}")
+    if study.base not in recipes:
+        raise UserError(f"{path}.base: {study.base}: {one_of(recipes, study.base, 'the variants ')}")
     many = prod(len(values) for values in study.grid.values())
     if many > MOST_CELLS:
         raise UserError(f"{path}.grid: {many:,} combinations: must be at most {MOST_CELLS:,}")
     # Histograms are for `make tensorboard`, which shows the variants.
+    training, base = trainings(study.base), recipes[study.base]
     shared = training.model_copy(update={"replicas": study.replicas or training.replicas, "histograms": False})
-    reference = Cell(study.base, variants[study.base], shared, {}, {}, f"variants.{study.base}")
+    section = "variants" if isinstance(base, VariantParams) else "networks"
+    reference = Cell(study.base, study.base, base, shared, {}, {}, f"{section}.{study.base}")
     found = [
         _cell(each, reference, changes, f"{path}.{where}", place)
         for each, changes, where, place in _stated(study, path)
@@ -126,18 +145,21 @@ def _nested(keys: list[str], value: Any) -> Any:
 
 
 def _cell(name: str, base: Cell, changes: dict[str, Any], path: str, place: dict[str, Any]) -> Cell:
-    allowed = (*VariantParams.model_fields, *BUDGET)
+    of_network = isinstance(base.variant, NetworkRecipe)
+    allowed = (*(OF_NETWORK if of_network else VariantParams.model_fields), *BUDGET)
     for key in changes:
         if key not in allowed:
             raise UserError(unknown_key(f"{path}.{key}", key, allowed))
     budget = {key: changes[key] for key in BUDGET if key in changes}
     rest = {key: value for key, value in changes.items() if key not in budget}
     recipe, shared = base.variant.model_dump(mode="json"), base.training.model_dump()
-    variant = check(merge(recipe, rest), path, VariantParams)
+    if of_network and "optimizer" in rest:
+        recipe["replaces_optimizer"] = True
+    variant = check(merge(recipe, rest), path, type(base.variant))
     training = check({**shared, **budget}, path, TrainingParams)
     before, after = {**recipe, **shared}, {**variant.model_dump(mode="json"), **training.model_dump()}
-    differing = {key: after[key] for key in after if after[key] != before[key]}
-    return Cell(name, variant, training, differing, place, path)
+    differing = {key: after[key] for key in after if after[key] != before[key] and key in allowed}
+    return Cell(name, base.base, variant, training, differing, place, path)
 
 
 def _same(one: Cell, other: Cell) -> bool:

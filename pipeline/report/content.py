@@ -18,6 +18,7 @@ from pipeline.evaluation.summary import percent
 from pipeline.evaluation.tried import TriedCell, TriedStudy
 from pipeline.evaluation.variant import Spread, VariantEvaluation
 from pipeline.params.comparison import Claim, ComparisonParams
+from pipeline.params.networks import BUDGET, NetworkParams, file
 from pipeline.params.params import Params
 from pipeline.params.variants import VariantParams
 from pipeline.report.figures.report import Place, at
@@ -110,7 +111,8 @@ def _asked(findings: ReportFindings) -> Iterator[Block]:
     yield Text(
         f"Why does a deep network not train? {len(findings.evaluations)} networks on {sum(profile.rows.values())} rows "
         f"of `{profile.source}` ({_listed_rows(profile)}): {profile.task.in_words}. Each was trained "
-        f"{training.replicas} times for {training.epochs} epochs.{began} One run proves little here, so:"
+        f"{training.replicas} times for {training.epochs} epochs{_otherwise(findings)}.{began} One run proves little "
+        "here, so:"
     )
     yield Bullets(
         [
@@ -124,6 +126,18 @@ def _asked(findings: ReportFindings) -> Iterator[Block]:
     )
     yield from _data(findings)
     yield from _pictures(findings, Place.ASKED)
+
+
+def _otherwise(findings: ReportFindings) -> str:
+    """Which networks are trained for another number of epochs, or of times."""
+    params = findings.params
+    found = {name: params.training_of(name) for name in params.networks}
+    said = [
+        f"`{name}` {each.replicas} times for {each.epochs}"
+        for name, each in found.items()
+        if (each.replicas, each.epochs) != (params.training.replicas, params.training.epochs)
+    ]
+    return f" ({', '.join(said)})" if said else ""
 
 
 def _listed_rows(profile: Profile) -> str:
@@ -346,12 +360,27 @@ def _run(findings: ReportFindings) -> Iterator[Block]:
         ["variant", *VariantParams.model_fields],
         [[f"`{name}`", *(f"`{written(value)}`" for value in recipe.values())] for name, recipe in recipes.items()],
     )
+    networks = findings.params.networks
+    if networks:
+        yield Table(
+            ["network", "file", "config", "optimizer", "replicas", "epochs", "batch_size"],
+            [
+                [f"`{name}`", f"`{file(name)}`", f"`{each.config}`", f"`{_optimizer(each)}`"]
+                + [f"`{getattr(each, key)}`" for key in BUDGET]
+                for name, each in networks.items()
+            ],
+        )
     sections = findings.params.model_dump(mode="json", include=set(FOR_ALL))
     for_all = [
         [f"`{name}`", ", ".join(f"`{key}: {value}`" for key, value in sections[name].items())] for name in FOR_ALL
     ]
     yield Table(["for all variants", "parameters"], for_all)
     yield from _pictures(findings, Place.RUN)
+
+
+def _optimizer(network: NetworkParams) -> str:
+    shown = written(network.optimizer.model_dump())
+    return shown if network.replaces_optimizer else f"the model's own, else {shown}"
 
 
 def _pictures(findings: ReportFindings, place: Place) -> Iterator[Block]:

@@ -3,9 +3,9 @@
 Its replicas are cells: those that are finished outlive an interrupted stage.
 """
 
-from pipeline.cells import code_fingerprint, store
+from pipeline.cells import store
 from pipeline.cells.run import run
-from pipeline.cells.work import ReplicaWork
+from pipeline.cells.work import of_replicas
 from pipeline.data.split_files import fingerprint, load_origin, load_split
 from pipeline.foundations.errors import one_argument, reported_in_one_line
 from pipeline.history.files import folder, save_recipe, save_run
@@ -21,13 +21,9 @@ def main(network: str) -> None:
     params = read()
     recipe, split = params.network(network).recipe, load_split()
     training = params.network(network).training(params.training)
-    data, sources = fingerprint(), code_fingerprint.fingerprint(code_fingerprint.OWN)
-    tasks = {
-        f"replica {replica}": ReplicaWork(network, recipe, training, replica, data, sources)
-        for replica in range(training.replicas)
-    }
+    tasks = of_replicas(network, network, recipe, training, fingerprint())
     if not all(store.holds(task.key) for task in tasks.values()):
-        from pipeline.fit.replica import expect_trainable  # here, for TensorFlow takes seconds to import
+        from pipeline.training.fit.replica import expect_trainable  # here, for TensorFlow takes seconds to import
 
         expect_trainable(network, recipe, split)
     with replicas_bar(network, list(tasks), training.epochs) as (on_replica, on_epoch):

@@ -1,9 +1,10 @@
 """Stage `study@<name>`: every cell of a study, trained or found finished -> tables, figures and its page."""
 
-from pipeline.cells import code_fingerprint, store
+from pipeline.cells import store
 from pipeline.cells.run import run
-from pipeline.cells.work import VariantWork
+from pipeline.cells.work import works
 from pipeline.data import split_files as data
+from pipeline.data.samples import Split
 from pipeline.diagnosis import theory
 from pipeline.evaluation import study_files as studies
 from pipeline.evaluation import summary, tried
@@ -11,11 +12,14 @@ from pipeline.evaluation.learned import rule_for
 from pipeline.evaluation.study import cells_table, pretraining_table, stacked
 from pipeline.foundations.errors import one_argument, reported_in_one_line
 from pipeline.params.params import read
+from pipeline.params.studies import Cell
+from pipeline.params.variants import VariantParams
 from pipeline.report.figures import study as plots
 from pipeline.report.figures.files import save_figure
 from pipeline.report.pages import html, markdown
 from pipeline.report.study import StudyFindings, write
 from pipeline.training.progress import cells_bar
+from pipeline.training.replicas import side_by_side
 from pipeline.training.trainable import expect_rows_of_numbers, expect_trainable
 
 
@@ -26,16 +30,14 @@ def main(name: str) -> None:
     study, found = params.study(name)
     split, fingerprint = data.load_split(), data.fingerprint()
     rule = rule_for(split.task, params.evaluation.learned)
-    expect_rows_of_numbers(split)
+    tasks = {cell.name: works(cell, fingerprint) for cell in found}
     for cell in found:
-        expect_trainable(cell.variant, split.inputs, split.task, cell.path)
-    tasks = {
-        cell.name: VariantWork(cell.variant, cell.training, fingerprint, code_fingerprint.fingerprint())
-        for cell in found
-    }
-    with cells_bar(name, len(tasks)) as on_cell:
-        run(tasks, split, on_cell)
-    histories = {cell: store.load(task.key) for cell, task in tasks.items()}
+        if not all(store.holds(task.key) for task in tasks[cell.name].values()):
+            _expect_trainable(cell, split)
+    every = {name: task for own in tasks.values() for name, task in own.items()}
+    with cells_bar(name, len(every)) as on_cell:
+        run(every, split, on_cell)
+    histories = {cell: side_by_side([store.load(task.key) for task in own.values()]) for cell, own in tasks.items()}
     variants = {cell.name: cell.variant for cell in found}
     origin = data.load_origin()
     premises = {cell: theory.premises(variant, origin, split.train.inputs) for cell, variant in variants.items()}
@@ -59,13 +61,30 @@ def main(name: str) -> None:
         "replicas": stacked({cell: each.replicas for cell, each in evaluations.items()}),
         "curves": stacked({cell: each.curves for cell, each in evaluations.items()}),
     }
-    pretraining = {cell: store.load_pretraining(task.key) for cell, task in tasks.items()}
-    before = {cell: history for cell, history in pretraining.items() if history is not None}
+    pretraining = {cell: [store.load_pretraining(task.key) for task in own.values()] for cell, own in tasks.items()}
+    before = {cell: history for cell, (history, *_) in pretraining.items() if history is not None}
     tables |= {"pretraining": pretraining_table(before)} if before else {}
-    studies.save_study(name, tables, {cell: task.recipe for cell, task in tasks.items()})
+    studies.save_study(name, tables, {cell.name: cell.recipe for cell in found})
     studies.save_tried_of(name, tried.of_study(study.base, found, table, fingerprint, rule))
     studies.save_page(name, html.render(report, pictures), markdown.render(report))
     print(f"study {name}: {len(found)} cells -> {studies.page(name)}")
+
+
+def _expect_trainable(cell: Cell, split: Split) -> None:
+    """Before the first cell is trained.
+
+    Raises:
+        UserError: it cannot be.
+    """
+    if isinstance(cell.variant, VariantParams):
+        expect_rows_of_numbers(split)
+        expect_trainable(cell.variant, split.inputs, split.task, cell.path)
+        return
+    from pipeline.training.fit.replica import (
+        expect_trainable as expect_network,  # here, for TensorFlow takes seconds to import
+    )
+
+    expect_network(cell.base, cell.variant, split)
 
 
 if __name__ == "__main__":

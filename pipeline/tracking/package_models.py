@@ -4,6 +4,8 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,7 +17,9 @@ from pipeline.export import replica_models, save_model
 from pipeline.foundations.errors import reported_in_one_line
 from pipeline.foundations.tensorflow import keras
 from pipeline.history.files import load_recipe
+from pipeline.history.recipe import Recipe
 from pipeline.models.preprocessing import input_names, missing_text
+from pipeline.params.networks import FILE, NetworkRecipe, file
 from pipeline.tracking import store  # noqa: F401 -- sets MLflow's environment before MLflow is imported
 
 import mlflow.keras  # isort: skip
@@ -30,14 +34,47 @@ REQUIREMENTS = [f"{package}=={version(package)}" for package in ("tensorflow", "
 RAW_ROWS = Path(__file__).with_name("raw_rows.py")
 
 
-def package(model: keras.Model, origin: Origin, folder: Path) -> None:
-    """One model, with the signature of what it takes, a table of raw rows, and of what it gives."""
+@dataclass(frozen=True)
+class Code:
+    """The user's own, that a model needs: the folder it lies in, and in which of its modules each class is."""
+
+    folder: Path
+    classes: Mapping[str, str]
+
+
+def package(model: keras.Model, origin: Origin, folder: Path, code: Code | None = None) -> None:
+    """One model, with the signature of what it takes, raw rows, and of what it gives.
+
+    Args:
+        code: of the user's own, where the model has classes of it.
+    """
     gives = Schema([TensorSpec(np.dtype(np.float32), (-1, *model.output_shape[1:]))])
-    signature = ModelSignature(Schema([_takes(column, origin) for column in origin.columns]), gives)
-    if is_plain(origin.columns):
+    if len(origin.shape) > 1:
+        takes = Schema([TensorSpec(np.dtype(np.float32), (-1, *origin.shape))])
+    else:
+        takes = Schema([_takes(column, origin) for column in origin.columns])
+    signature = ModelSignature(takes, gives)
+    if is_plain(origin.columns) and code is None:
         _package_plain(model, signature, folder)
     else:
-        _package_raw_rows(model, origin, signature, folder)
+        _package_raw_rows(model, origin, signature, folder, code)
+
+
+def code_of(name: str, recipe: Recipe) -> Code | None:
+    """What a network of the user's own needs, if it has classes of its own."""
+    if not isinstance(recipe.variant, NetworkRecipe):
+        return None
+    from pipeline.training.fit.builder import build  # here, for described variants do without
+
+    classes = build(name, recipe.variant, recipe.shape, recipe.task).classes
+    own = file(name).parent
+    modules = {each: found.__module__ for each, found in classes.items()}
+    main = f"network_{name}"  # as the builder calls the file itself
+    return (
+        Code(own, {each: FILE[:-3] if module == main else module for each, module in modules.items()})
+        if modules
+        else None
+    )
 
 
 def _package_plain(model: keras.Model, signature: ModelSignature, folder: Path) -> None:
@@ -48,8 +85,11 @@ def _package_plain(model: keras.Model, signature: ModelSignature, folder: Path) 
     saved.save(str(folder / MLMODEL_FILE_NAME))
 
 
-def _package_raw_rows(model: keras.Model, origin: Origin, signature: ModelSignature, folder: Path) -> None:
-    """MLflow's own code hands a Keras model one array, which is no map of columns. No pickle: its code is a script."""
+def _package_raw_rows(
+    model: keras.Model, origin: Origin, signature: ModelSignature, folder: Path, code: Code | None
+) -> None:
+    """MLflow's own code hands a Keras model one array, which is no map of columns, and knows no classes of the user's.
+    No pickle: its code is a script."""
     names = zip(input_names(origin), origin.columns, strict=True)
     columns = [
         {
@@ -68,14 +108,19 @@ def _package_raw_rows(model: keras.Model, origin: Origin, signature: ModelSignat
             str(folder),
             python_model=str(RAW_ROWS),
             artifacts={"model": str(path)},
-            model_config={"columns": columns},
+            model_config={"columns": columns, "classes": {} if code is None else dict(code.classes)},
+            code_paths=None if code is None else [str(each) for each in _sources(code.folder)],
             signature=signature,
             pip_requirements=[*REQUIREMENTS, f"pandas=={version('pandas')}"],
         )
     saved = Model.load(str(folder))
-    code = saved.flavors["python_function"]  # it holds where on this machine the files were, which nobody needs
-    code["model_code_path"], code["artifacts"]["model"]["uri"] = RAW_ROWS.name, path.name
+    flavor = saved.flavors["python_function"]  # it holds where on this machine the files were, which nobody needs
+    flavor["model_code_path"], flavor["artifacts"]["model"]["uri"] = RAW_ROWS.name, path.name
     saved.save(str(folder / MLMODEL_FILE_NAME))
+
+
+def _sources(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.name != "__pycache__")
 
 
 def _takes(column: InputColumn, origin: Origin) -> ColSpec:
@@ -92,7 +137,8 @@ def _takes(column: InputColumn, origin: Origin) -> ColSpec:
 if __name__ == "__main__":
     with reported_in_one_line():
         for variant, replicas in json.load(sys.stdin).items():
-            origin = load_recipe(variant)
+            recipe = load_recipe(variant)
+            code = code_of(variant, recipe)
             for folder, model in zip(replicas, replica_models(variant, list(replicas.values())), strict=True):
-                package(model, origin, Path(folder))
+                package(model, recipe, Path(folder), code)
     os._exit(0)  # TensorFlow takes more than a second to take itself down, and somebody waits

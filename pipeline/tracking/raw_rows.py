@@ -1,8 +1,10 @@
-"""The code of a packaged model whose columns are not all numbers: MLflow takes a copy into the package and runs that.
+"""The code of a packaged model whose columns are not all numbers, or that has classes of its user's own: MLflow takes
+a copy into the package and runs that.
 
 Between MLflow and a Keras model that takes a map of columns; so it needs these packages and nothing of this project.
 """
 
+import importlib
 import os
 import warnings
 from typing import Any
@@ -26,20 +28,30 @@ class RawRows(mlflow.pyfunc.PythonModel):
 
     def load_context(self, context: Any) -> None:
         """Load the model, and what its columns are."""
-        self._model = keras.saving.load_model(context.artifacts["model"])
+        classes = {
+            name: getattr(importlib.import_module(module), name)  # MLflow has the user's files on the path
+            for name, module in context.model_config["classes"].items()
+        }
+        self._model = keras.saving.load_model(context.artifacts["model"], custom_objects=classes)
         self._columns = context.model_config["columns"]
 
     def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
         """A column that is not there is missing in every row."""
+        if isinstance(model_input, np.ndarray):
+            return self._predicted({"": model_input})
         table = pd.DataFrame(model_input)
         given = {each["input"]: _values(table, each).reshape(-1, 1) for each in self._columns}
-        parts = [
-            keras.ops.convert_to_numpy(
-                self._model({name: column[start : start + ROWS] for name, column in given.items()})
-            )
-            for start in range(0, max(len(table), 1), ROWS)
-        ]
-        return pd.DataFrame(np.concatenate(parts), index=table.index)
+        if not isinstance(self._model.input, dict):
+            given = {"": np.concatenate(list(given.values()), axis=1).astype(np.float32)}
+        return pd.DataFrame(self._predicted(given), index=table.index)
+
+    def _predicted(self, given: dict[str, np.ndarray]) -> np.ndarray:
+        """Args: `given` by the model's inputs, or the only one under an empty name."""
+        parts = []
+        for start in range(0, max(len(next(iter(given.values()))), 1), ROWS):
+            some = {name: column[start : start + ROWS] for name, column in given.items()}
+            parts.append(keras.ops.convert_to_numpy(self._model(some.get("", some))))
+        return np.concatenate(parts)
 
 
 def _values(table: pd.DataFrame, column: dict[str, Any]) -> np.ndarray:

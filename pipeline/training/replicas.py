@@ -128,14 +128,15 @@ def joined(parts: Sequence[Trained]) -> Trained:
     """Of other replicas each, in their order."""
     before = [each.pretraining for each in parts if each.pretraining is not None]
     return Trained(
-        _joined([each.history for each in parts]),
+        side_by_side([each.history for each in parts]),
         {path: np.concatenate([each.weights[path] for each in parts]) for path in parts[0].weights},
-        _joined([each.predictions for each in parts]),
-        _joined(before) if before else None,
+        side_by_side([each.predictions for each in parts]),
+        side_by_side(before) if before else None,
     )
 
 
-def _joined(parts: Sequence[xr.Dataset]) -> xr.Dataset:
+def side_by_side(parts: Sequence[xr.Dataset]) -> xr.Dataset:
+    """Of other replicas each, in their order."""
     return xr.concat(parts, "replica", data_vars="minimal") if len(parts) > 1 else parts[0]
 
 

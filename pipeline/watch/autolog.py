@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import keras
 
-from pipeline.fit.guard import LOG, Guard
+from pipeline.training.fit.guard import LOG, Guard
 from pipeline.watch.callback import Diagnosis
 from pipeline.watch.mlflow_run import is_wanted
 

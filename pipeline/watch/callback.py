@@ -15,12 +15,12 @@ from typing import Any
 import keras
 import xarray as xr
 
-from pipeline.fit.guard import Guard
 from pipeline.foundations.errors import UserError
 from pipeline.params.diagnosis import DiagnosisParams
 from pipeline.params.evaluation import EvaluationParams
 from pipeline.params.file import check
 from pipeline.params.shipped import shipped
+from pipeline.training.fit.guard import Guard
 from pipeline.watch.verdict import Verdict, judge, nothing
 
 TASKS = ("auto", "binary", "multiclass", "regression")
@@ -187,7 +187,7 @@ class Diagnosis(keras.callbacks.Callback):
             if not self._can_be_watched():
                 return
             if self._watching is None or self._watched_model is not self.model:
-                from pipeline.fit.watching import Options, Watching
+                from pipeline.training.fit.watching import Options, Watching
 
                 self._watching = Watching(self.model, self._given, Options(**self._options), self._guard)
                 self._watched_model = self.model

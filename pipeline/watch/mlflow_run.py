@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from pipeline.diagnosis.causes import NO_CAUSE, outcome_colours
-from pipeline.fit.guard import Guard
 from pipeline.history.record import PARTS
 from pipeline.tracking.payload import COLOUR, CURVE_EPOCHS, LAYER_SERIES, evenly_spaced, log_spaced
 from pipeline.tracking.tags import DESCRIPTION
+from pipeline.training.fit.guard import Guard
 
 if TYPE_CHECKING:
-    from pipeline.fit.watching import Watching
+    from pipeline.training.fit.watching import Watching
     from pipeline.watch.callback import Diagnosis
 
 LAYER_EPOCHS: Final = 50  # of a layer's series, at most

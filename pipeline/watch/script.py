@@ -14,11 +14,11 @@ from typing import Any
 import keras
 import xarray as xr
 
-from pipeline.fit.recorder import LOG
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import save_text
 from pipeline.foundations.formats import load_arrays, save_arrays
 from pipeline.history.record import OPTIONAL, REQUIRED
+from pipeline.training.fit.recorder import LOG
 from pipeline.watch.autolog import arrays, watch_every_fit
 from pipeline.watch.callback import Diagnosis
 from pipeline.watch.replicas import Fit, judged, page

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipeline.fit.guard import Guard
+from pipeline.training.fit.guard import Guard
 
 SMALL: Final = 4096  # entries of a kernel
 DENSE: Final = 2**22  # up to which a sparse gradient is made dense; beyond, only its own rows are looked at

@@ -15,16 +15,16 @@ import numpy as np
 from pipeline.foundations.tensorflow import keras  # isort: skip  # the door first: the recorder takes Keras as it is
 
 from pipeline.data.samples import Split
-from pipeline.fit.builder import Network, build, faults_of, named_weights
-from pipeline.fit.guard import Guard
-from pipeline.fit.objective import Objective
-from pipeline.fit.probe import Rows
-from pipeline.fit.watching import Known, Options, Watching
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.seeds import derived_seed
 from pipeline.history.record import curve_text
 from pipeline.params.networks import NetworkRecipe, file
 from pipeline.params.training import TrainingParams
+from pipeline.training.fit.builder import Network, build, faults_of, named_weights
+from pipeline.training.fit.guard import Guard
+from pipeline.training.fit.objective import Objective
+from pipeline.training.fit.probe import Rows
+from pipeline.training.fit.watching import Known, Options, Watching
 from pipeline.training.recorded_epochs import is_recorded
 from pipeline.training.replicas import Trained, predictions_of
 from pipeline.training.trainer import places

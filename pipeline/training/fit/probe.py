@@ -14,10 +14,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipeline.fit.activity import Activity
-from pipeline.fit.layers import Row
-from pipeline.fit.structure import graph
 from pipeline.history.record import GRADIENT_EDGES, SLOPE_FRACTIONS, WEIGHT_EDGES, count_type
+from pipeline.training.fit.activity import Activity
+from pipeline.training.fit.layers import Row
+from pipeline.training.fit.structure import graph
 
 NUMBERS_AT_ONCE: Final = 2**26  # that a pass may hold, of all layers' outputs: 0.25 GB
 ROWS_AT_ONCE: Final = 256  # where the model does not say how much a row needs

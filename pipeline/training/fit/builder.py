@@ -21,11 +21,11 @@ from pipeline.foundations.tensorflow import keras  # isort: skip  # the door fir
 
 from pipeline.data.samples import Origin
 from pipeline.data.tasks import Task
-from pipeline.fit.objective import CATEGORICAL, loss_of
 from pipeline.foundations.errors import UserError
 from pipeline.models import keras_objects
 from pipeline.models.preprocessing import raw_inputs, raw_outputs
 from pipeline.params.networks import NETWORKS, NetworkRecipe, file, fingerprint
+from pipeline.training.fit.objective import CATEGORICAL, loss_of
 
 MUST = "must define build(inputs, task, **config) that gives a Keras model"
 ROWS = 2  # of zeros, on which a model is tried

@@ -12,9 +12,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipeline.fit.layers import BESIDE, Row, every_layer
-from pipeline.fit.structure import graph
 from pipeline.history.record import SLOPE_FRACTIONS
+from pipeline.training.fit.layers import BESIDE, Row, every_layer
+from pipeline.training.fit.structure import graph
 
 # Activations that are layers, or operations in a Functional model's graph, by their classes' names.
 LAYERS: Final = ("ReLU", "LeakyReLU", "PReLU", "ELU")

@@ -14,16 +14,16 @@ import keras
 import numpy as np
 import xarray as xr
 
-from pipeline.fit.activity import Activity
-from pipeline.fit.budget import Budget
-from pipeline.fit.capture import CapturedRows, KeptWeights
-from pipeline.fit.gradients import TakenGradients
-from pipeline.fit.guard import Guard
-from pipeline.fit.layers import Row, rows
-from pipeline.fit.objective import Objective, objective_of
-from pipeline.fit.probe import Probe, Rows, Seen
-from pipeline.fit.recorder import Recorder
 from pipeline.history.record import HIDDEN, OUTPUT, Layer
+from pipeline.training.fit.activity import Activity
+from pipeline.training.fit.budget import Budget
+from pipeline.training.fit.capture import CapturedRows, KeptWeights
+from pipeline.training.fit.gradients import TakenGradients
+from pipeline.training.fit.guard import Guard
+from pipeline.training.fit.layers import Row, rows
+from pipeline.training.fit.objective import Objective, objective_of
+from pipeline.training.fit.probe import Probe, Rows, Seen
+from pipeline.training.fit.recorder import Recorder
 
 # Training functions that were traced while they were watched, with what they add to: a later `fit` goes on with them.
 _TRACED: WeakKeyDictionary[Any, TakenGradients] = WeakKeyDictionary()

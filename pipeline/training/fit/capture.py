@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipeline.fit.guard import Guard
+from pipeline.training.fit.guard import Guard
 
 
 class CapturedRows:

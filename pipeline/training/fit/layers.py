@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import keras
 
-from pipeline.fit.structure import Graph, graph
 from pipeline.history.record import HIDDEN, OUTPUT, Layer
+from pipeline.training.fit.structure import Graph, graph
 
 # Recorded and shown, and judged by no rule: gradients of a scale or of a table have another size than a kernel's.
 BESIDE: Final = "beside"
