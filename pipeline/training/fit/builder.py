@@ -83,6 +83,7 @@ def build(name: str, recipe: NetworkRecipe, shape: tuple[int, ...], task: Task) 
         raise UserError(f"{path}: not found: {MUST}")
     if fingerprint(name) != recipe.source:
         raise UserError(f"{path.parent}: has other files than the training that asks: must be the same everywhere")
+    keras.utils.clear_session()  # names, which Keras counts, are then the same whatever was built before
     module = _imported(name)
     function = _function(module, path)
     given = _arguments(function, recipe.config, shape, task, name)

@@ -52,7 +52,6 @@ def train_replica(
     Raises:
         UserError: the network cannot be built or trained, or ends its training itself.
     """
-    keras.utils.clear_session()  # so that names, which Keras counts, are those of a process of its own
     keras.utils.set_random_seed(derived_seed(params.seed, replica, "network"))
     network = build(name, recipe, split.shape, split.task)
     with _recording(network, split, params, on_epoch) as recording:
