@@ -1,24 +1,39 @@
 """A bar for a person at a terminal, and nothing in a log."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+import numpy as np
 from tqdm import tqdm
+
+from pipeline.training.trainer import Observer
+
+
+class _EpochsBar:
+    """Advances by the epochs that replicas have behind them, pre-training's too; see `training.trainer.Observer`."""
+
+    def __init__(self, bar: tqdm, variant: str, replicas: int, epochs: int) -> None:
+        self._bar, self._variant, self._replicas, self._epochs = bar, variant, replicas, epochs
+
+    def trained(self, replicas: Sequence[int], epochs: range, curves: Mapping[str, np.ndarray]) -> None:
+        done = len(replicas) * sum(epoch > 0 for epoch in epochs)
+        epoch = (self._bar.n + done) // self._replicas
+        self._bar.set_description_str(f"train {self._variant}: epoch {epoch} of {self._epochs}", refresh=False)
+        self._bar.update(done)
 
 
 @contextmanager
-def epochs_bar(variant: str, replicas: int, epochs: int) -> Iterator[Callable[[int], None]]:
-    """Yields the callback: `advance(n)` after n replicas trained an epoch. Shows epochs done and the time left."""
-    total = replicas * epochs
+def epochs_bar(variant: str, replicas: int, epochs: int) -> Iterator[Observer]:
+    """Shows epochs done and the time left.
+
+    Args:
+        epochs: of each replica, pre-training's too.
+    """
     form = "{desc} {percentage:3.0f}% |{bar:30}| {elapsed}, {remaining} left"
-    with tqdm(total=total, desc=f"train {variant}", bar_format=form, disable=None, leave=False, mininterval=0.2) as bar:
-
-        def advance(done: int) -> None:
-            epoch = (bar.n + done) * epochs // total
-            bar.set_description_str(f"train {variant}: epoch {epoch} of {epochs}", refresh=False)
-            bar.update(done)
-
-        yield advance
+    with tqdm(
+        total=replicas * epochs, desc=f"train {variant}", bar_format=form, disable=None, leave=False, mininterval=0.2
+    ) as bar:
+        yield _EpochsBar(bar, variant, replicas, epochs)
 
 
 @contextmanager

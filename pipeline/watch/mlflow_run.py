@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from pipeline.diagnosis.causes import NO_CAUSE, outcome_colours
-from pipeline.history.record import PARTS
-from pipeline.tracking.payload import COLOUR, CURVE_EPOCHS, LAYER_SERIES, evenly_spaced, log_spaced
+from pipeline.history.record import CURVE_EPOCHS, PARTS, evenly_spaced
+from pipeline.tracking.payload import COLOUR, LAYER_SERIES, log_spaced
 from pipeline.tracking.tags import DESCRIPTION
 from pipeline.watch.guard import Guard
 
