@@ -17,7 +17,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pipeline.foundations.files import root
-from pipeline.history.record import CURVE_EPOCHS, evenly_spaced
+from pipeline.history.thinning import CURVE_EPOCHS, evenly_spaced
 
 What = Literal["variant", "network", "study"]
 FOLDER: Final = Path("progress")
@@ -171,5 +171,7 @@ def _started(pid: int) -> str:
         except OSError:
             return ""
         return "" if state in "ZX" else started
-    told = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    return told.stdout.strip()
+    with suppress(OSError):
+        told = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
+        return told.stdout.strip()
+    return ""

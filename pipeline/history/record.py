@@ -55,7 +55,6 @@ HISTOGRAMS: Final = {
     "gradient_histogram": ("gradient_bin", GRADIENT_EDGES, "entries of the probe gradient of the kernel in each bin"),
     "weight_histogram": ("weight_bin", WEIGHT_EDGES, "entries of the kernel in each bin"),
 }
-CURVE_EPOCHS: Final = 250  # of a curve that is shown, at most: MLflow's UI draws some 320 points, whatever is stored
 # What a history file must hold, and over which dimensions; and over which what it may hold besides.
 REQUIRED: Final = {"train_loss": ("replica", "epoch"), **dict.fromkeys(LAYER_TABLE, ("layer",))}
 OPTIONAL: Final = {
@@ -228,9 +227,3 @@ def blocking(history: xr.Dataset) -> xr.DataArray:
 def living(history: xr.Dataset) -> xr.DataArray:
     """bool [replica, recorded_epoch]: no hidden layer is dead, but for those that a path bypasses."""
     return ~blocking(history).any("layer")
-
-
-def evenly_spaced(epochs: np.ndarray, count: int) -> np.ndarray:
-    """At most `count` of the sorted `epochs`: the first, the last, and as evenly spaced between as can be."""
-    places = np.linspace(0, len(epochs) - 1, min(count, len(epochs)))
-    return epochs[np.unique(np.round(places).astype(int))]

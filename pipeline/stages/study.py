@@ -6,6 +6,7 @@ from pipeline.evaluation import summary, tried
 from pipeline.evaluation.learned import rule_for
 from pipeline.evaluation.study import cells_table, pretraining_table, stacked
 from pipeline.foundations.errors import one_argument, reported_in_one_line
+from pipeline.history.progress import progress_file
 from pipeline.params.params import read
 from pipeline.report.figures import study as plots
 from pipeline.report.figures.files import save_figure
@@ -18,6 +19,7 @@ from pipeline.studies.run import run
 from pipeline.studies.work import Work
 from pipeline.training.progress import cells_bar
 from pipeline.training.trainable import expect_rows_of_numbers, expect_trainable
+from pipeline.training.trainer import Observers
 
 
 def main(name: str) -> None:
@@ -33,7 +35,13 @@ def main(name: str) -> None:
     tasks = {
         cell.name: Work(cell.variant, cell.training, fingerprint, code_fingerprint.fingerprint()) for cell in found
     }
-    with cells_bar(name, len(tasks)) as on_cell:
+    with cells_bar(name, len(tasks)) as bar, progress_file(name, "study", 1, len(tasks), 1, []) as file:
+        observer = Observers([file])
+
+        def on_cell(cell: str) -> None:
+            bar(cell)
+            observer.trained([0], range(1, 2), {})  # to the file a cell is a replica of one epoch
+
         run(tasks, split, on_cell)
     histories = {cell: store.load(task.key) for cell, task in tasks.items()}
     variants = {cell.name: cell.variant for cell in found}

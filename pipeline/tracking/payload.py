@@ -21,7 +21,7 @@ from pipeline.diagnosis.causes import LEARNED, NO_CAUSE, outcome_colours
 from pipeline.diagnosis.remedies import helps
 from pipeline.evaluation.learned import score_in_words
 from pipeline.evaluation.variant import VariantEvaluation
-from pipeline.history.record import CURVE_EPOCHS, evenly_spaced
+from pipeline.history.thinning import CURVE_EPOCHS, evenly_spaced, log_spaced
 from pipeline.params.tracking import TrackingParams
 
 LAYER_SERIES = (
@@ -292,12 +292,6 @@ def _profile(rows: pd.DataFrame, epoch: int) -> list[Point]:
         if value > 0:
             points.append(Point(f"gradient_profile_log10/epoch_{epoch:04d}", math.log10(value), int(layer)))
     return points
-
-
-def log_spaced(epochs: np.ndarray, count: int) -> np.ndarray:
-    """At most `count` of the sorted `epochs`, dense at first: the first, the last, and log-spaced between."""
-    wanted = np.geomspace(1, len(epochs), count)
-    return epochs[np.unique(np.round(wanted).astype(int)) - 1]
 
 
 def replica_payload(

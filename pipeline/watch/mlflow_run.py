@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from pipeline.diagnosis.causes import NO_CAUSE, outcome_colours
-from pipeline.history.record import CURVE_EPOCHS, PARTS, evenly_spaced
-from pipeline.tracking.payload import COLOUR, LAYER_SERIES, log_spaced
+from pipeline.history.record import PARTS
+from pipeline.history.thinning import CURVE_EPOCHS, evenly_spaced, log_spaced
+from pipeline.tracking.payload import COLOUR, LAYER_SERIES
 from pipeline.tracking.tags import DESCRIPTION
 from pipeline.watch.guard import Guard
 
