@@ -3,6 +3,7 @@
 import itertools
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,9 +14,10 @@ import numpy as np
 import pytest
 from conftest import Told, training, variant
 from filelock import FileLock
+from following import FOLLOW, PATHS, TRAIN
 from mlflow import MlflowClient
 from mlflow.entities import Run
-from workspace import ROOT, free_port, wait_until
+from workspace import ROOT, Workspace, free_port, wait_until
 
 from pipeline.data.samples import Split
 from pipeline.history import progress
@@ -450,17 +452,125 @@ assert not {"mlflow", "pandas", "tensorflow"} & set(sys.modules)
 
 
 def test_a_short_training_imports_no_mlflow(repository: Path) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, **PATHS}
     subprocess.run([sys.executable, "-c", SHORT], cwd=repository, env=environment, check=True)
-
-
-FOLLOW = [sys.executable, "-m", "pipeline.tracking.live"]
 
 
 def test_of_two_followers_one_works(repository: Path) -> None:
     (repository / "progress").mkdir()
     with FileLock(repository / "progress" / "follower.lock"):
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        environment = {**os.environ, **PATHS}
         done = subprocess.run(FOLLOW, cwd=repository, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.count("\n"), done.stderr) == (0, 1, "")
     assert "already" in done.stdout
+
+
+# Real processes
+
+
+@pytest.fixture
+def place(repository: Path) -> Workspace:
+    """A folder with parameters and nothing else, in which commands of this repository run."""
+    return Workspace(repository)
+
+
+def live_ids(workspace: Workspace) -> list[str]:
+    """The live runs that hold a metric and are not deleted."""
+    held = "SELECT DISTINCT runs.run_uuid FROM runs JOIN metrics ON metrics.run_uuid = runs.run_uuid"
+    return [run_id for (run_id,) in workspace.rows(f"{held} WHERE lifecycle_stage = 'active' AND name LIKE '%(live)'")]
+
+
+def held(workspace: Workspace) -> int:
+    """Points of medians of live runs that are not deleted."""
+    runs = "SELECT run_uuid FROM runs WHERE lifecycle_stage = 'active' AND name LIKE '%(live)'"
+    query = f"SELECT count(*) FROM metrics WHERE key = 'loss/train_median' AND run_uuid IN ({runs})"
+    return sum(count for (count,) in workspace.rows(query))
+
+
+def files(workspace: Workspace) -> list[str]:
+    """Of the folder of progress files all but the lock."""
+    found = [path.name for path in (workspace.folder / "progress").glob("*")]
+    return sorted(name for name in found if name != "follower.lock")
+
+
+@pytest.mark.slow
+def test_crashes_and_interrupts_leave_nothing_that_the_next_follower_does_not_clear(place: Workspace) -> None:
+    with place.running(*TRAIN, **PATHS) as worker:
+        with place.running(*FOLLOW, **PATHS) as following:
+            wait_until(lambda: len(live_ids(place)) == 1)
+            following.send_signal(signal.SIGINT)
+            assert following.wait(60) == 0
+        assert live_ids(place) == []
+        assert files(place) == [f"v-{worker.pid}.json"]
+        with place.running(*FOLLOW, **PATHS) as following:
+            wait_until(lambda: len(live_ids(place)) == 1)
+            crashed = live_ids(place)
+            following.kill()
+            following.wait()
+        assert live_ids(place) == crashed
+        with place.running(*FOLLOW, **PATHS) as following:
+            wait_until(lambda: bool(live_ids(place)) and live_ids(place) != crashed)
+            assert len(live_ids(place)) == 1  # the former is cleared before there is another
+            worker.kill()
+            worker.wait()
+            wait_until(lambda: live_ids(place) == [])
+            wait_until(lambda: files(place) == ["live"])
+            following.terminate()
+            assert following.wait(60) == 0
+    assert files(place) == []
+
+
+# Epochs that take some milliseconds.
+SLOW = {"training.batch_size": 1, "data.config.n_samples": 1200, "split.train": 1000, "training.record_every": 1000}
+REPRO = ["python3", "-m", "pipeline.repro"]
+
+
+@pytest.mark.slow
+def test_repro_shows_what_takes_long_and_then_only_what_is_complete(tmp_path: Path) -> None:
+    workspace = Workspace.create(tmp_path)
+    workspace.edit({**SLOW, "training.epochs": 5000})
+    workspace.commit()
+    with workspace.running(*REPRO) as command:
+        wait_until(lambda: held(workspace) > 0 or command.poll() is not None)
+        first = held(workspace)
+        wait_until(lambda: held(workspace) > first or command.poll() is not None)
+        assert command.wait(600) == 0
+    assert files(workspace) == []
+    assert {run.name for run in workspace.runs().values()} == {"small", "tanh_1"}
+    assert live_ids(workspace) == []
+    query = (
+        "SELECT name, key, step, value FROM metrics JOIN runs ON runs.run_uuid = metrics.run_uuid "
+        "WHERE key LIKE '%_median' AND lifecycle_stage = '{}' AND name LIKE '{}'"
+    )
+    live = {(key, step): value for _, key, step, value in workspace.rows(query.format("deleted", "small (live)"))}
+    complete = {(key, step): value for _, key, step, value in workspace.rows(query.format("active", "small"))}
+    assert {key for key, _ in live} == {
+        f"{what}/{part}_median" for what in ("loss", "accuracy") for part in ("train", "test")
+    }
+    assert {place: complete[place] for place in live} == pytest.approx(live, abs=1e-6)
+
+
+@pytest.mark.slow
+def test_repro_that_is_interrupted_or_killed_leaves_no_live_run(tmp_path: Path) -> None:
+    workspace = Workspace.create(tmp_path)
+    workspace.edit({**SLOW, "training.epochs": 100_000})
+    workspace.commit()
+    lock = FileLock(tmp_path / "progress" / "follower.lock")
+    with workspace.running(*REPRO) as command:
+        wait_until(lambda: held(workspace) > 0 or command.poll() is not None)
+        os.killpg(command.pid, signal.SIGINT)
+        assert command.wait(60) == 130
+    assert (live_ids(workspace), files(workspace)) == ([], [])
+    with workspace.running(*REPRO) as command:
+        wait_until(lambda: held(workspace) > 0 or command.poll() is not None)
+        command.kill()
+        try:
+            with lock.acquire(timeout=60):  # its follower has ended by itself
+                assert live_ids(workspace) == []
+        finally:
+            os.killpg(command.pid, signal.SIGKILL)  # DVC and its stage
+    assert len(files(workspace)) == 1
+    with workspace.running(*FOLLOW) as following:
+        wait_until(lambda: files(workspace) == [])
+        following.send_signal(signal.SIGINT)
+        assert following.wait(60) == 0
