@@ -45,7 +45,7 @@ def main(name: str) -> None:
 
 
 def _lay_out(source: Path, folder: Path) -> None:
-    """The code as it is now, and the example's tables and networks; results of before stay, so that only what is stale runs."""
+    """The code as it is now, the example's tables and networks; results of before stay: only what is stale runs."""
     folder.mkdir(exist_ok=True)
     for name in COPIED:
         target = folder / name

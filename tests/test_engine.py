@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import xarray as xr
-from conftest import training, variant
+from conftest import Told, training, variant
 from oracles import assert_close, keras_steps
 
 from examples import BINARY
@@ -106,10 +106,10 @@ def test_a_replica_is_the_same_trained_alone_or_with_others(whole: Trained, circ
 def test_chunks_change_no_replica_and_progress_is_told_after_every_epoch_of_each(
     whole: Trained, circles: Split
 ) -> None:
-    told: list[int] = []
+    told = Told()
     params = training(replicas=5, chunk=2)
-    chunked = train(variant(), "v", circles, params, on_epoch=told.append, choose=stacked)
-    assert told == [2, 2, 2, 2, 2, 2, 1, 1, 1]
+    chunked = train(variant(), "v", circles, params, [told], choose=stacked)
+    assert told.epochs == [(replicas, epoch) for replicas in (2, 2, 1) for epoch in range(4)]
     assert_close(whole.weights, chunked.weights)
     assert (chunked.history.replica.values == np.arange(5)).all()
     xr.testing.assert_allclose(whole.predictions, chunked.predictions, rtol=1e-4, atol=1e-5)

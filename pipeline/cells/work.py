@@ -130,7 +130,7 @@ class ReplicaWork:
         }
 
 
-def works(cell: Cell, data: str) -> dict[str, Work]:
+def works(cell: Cell, data: str) -> Mapping[str, Work]:
     """What a study's cell is trained by, under names for people: a variant at once, a network by its replicas.
 
     Args:
@@ -141,7 +141,9 @@ def works(cell: Cell, data: str) -> dict[str, Work]:
     return of_replicas(cell.name, cell.base, cell.variant, cell.training, data)
 
 
-def of_replicas(what: str, name: str, network: NetworkRecipe, training: TrainingParams, data: str) -> dict[str, Work]:
+def of_replicas(
+    what: str, name: str, network: NetworkRecipe, training: TrainingParams, data: str
+) -> dict[str, ReplicaWork]:
     """All replicas of a network, under names for people."""
     sources = code_fingerprint.fingerprint(with_fit=True)
     return {
