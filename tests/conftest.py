@@ -52,7 +52,7 @@ def variant(**changes: object) -> VariantParams:
 def training(**changes: object) -> TrainingParams:
     """A short training; its last batch is short too: 52 = 3 x 16 + 4."""
     whole: dict[str, object] = {"epochs": 3, "batch_size": 16, "replicas": 4, "seed": 7, "chunk": 4, "record_first": 0}
-    whole |= {"record_every": 1, "histograms": True, "surface_resolution": 4}
+    whole |= {"record_every": 1, "histograms": True, "surface_resolution": 4, "device": "cpu"}
     return TrainingParams.model_validate({**whole, **changes})
 
 

@@ -19,6 +19,7 @@ from pipeline.params.networks import NetworkRecipe
 from pipeline.params.studies import Cell
 from pipeline.params.training import TrainingParams
 from pipeline.params.variants import VariantParams
+from pipeline.training.machine import choose_device
 
 CELL = "cell"  # what the model is called: not by the cell's name, on which no result depends
 OnEpoch = Callable[[int, Mapping[str, float]], None]  # the epoch, and its curves
@@ -118,6 +119,7 @@ class ReplicaWork:
     def run(self, split: Split, on_epoch: OnEpoch = _nothing) -> dict[str, bytes]:
         """See `Work`: `history.nc`, `predictions.nc` and `weights.npz`."""
         _expect_sources(self.sources, code_fingerprint.fingerprint(with_fit=True))
+        choose_device(self.training.device)
         # Here, for only a worker trains.
         from pipeline.training.fit.replica import train_replica
 

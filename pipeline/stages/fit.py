@@ -13,7 +13,7 @@ from pipeline.history.files import folder, save_recipe, save_run
 from pipeline.history.progress import progress_file
 from pipeline.history.recipe import Recipe
 from pipeline.params.params import read
-from pipeline.training.machine import cores
+from pipeline.training.machine import choose_device, cores
 from pipeline.training.progress import epochs_bar
 from pipeline.training.replicas import joined
 from pipeline.training.trainer import Observers, main_curves
@@ -27,6 +27,7 @@ def main(network: str) -> None:
     training = params.network(network).training(params.training)
     tasks = of_replicas(network, network, recipe, training, fingerprint())
     if not all(store.holds(task.key) for task in tasks.values()):
+        choose_device(training.device)
         from pipeline.training.fit.replica import expect_trainable  # here, for TensorFlow takes seconds to import
 
         expect_trainable(network, recipe, split)
@@ -40,6 +41,8 @@ def main(network: str) -> None:
     trained = joined([store.load_replica(task.key) for task in tasks.values()])
     save_recipe(network, Recipe(variant=recipe, training=training, versions=versions(), **dict(load_origin())))
     save_run(network, trained.history, trained.predictions, trained.weights)
+    if "device" in trained.history.attrs:
+        print(f"fit {network}: on {trained.history.attrs['device']}: the same bytes are not promised")
     print(f"fit {network}: {training.replicas} replicas, {training.epochs} epochs -> {folder(network)}")
 
 
