@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 from conftest import training
 from imports import ROOT
 
@@ -265,9 +266,7 @@ def trained(circles: Split, params: TrainingParams, tmp_path_factory: pytest.Tem
 @pytest.mark.slow
 def test_it_is_trained_as_keras_trains_it(circles: Split, params: TrainingParams, trained: Trained) -> None:
     """By the same `fit` without a recorder, from the same seed, to the bit."""
-    keras.utils.clear_session()
-    keras.utils.set_random_seed(derived_seed(params.seed, 2, "network"))
-    found = build("own", network().recipe, (2,), circles.task)
+    found = build("own", network().recipe, (2,), circles.task, derived_seed(params.seed, 2, "network"))
     inputs, targets = circles.train.inputs.astype(np.float32), found.targets(circles.train.targets)
     found.model.fit(inputs, targets, batch_size=params.batch_size, epochs=params.epochs, verbose=0)
     for path, variable in named_weights(found.model).items():
@@ -278,6 +277,17 @@ def test_it_is_trained_as_keras_trains_it(circles: Split, params: TrainingParams
     for part, samples in circles.parts.items():
         loss = found.model.evaluate(samples.inputs.astype(np.float32), found.targets(samples.targets), verbose=0)
         assert trained.history[f"{part}_loss"].values[0, -1] == pytest.approx(loss, rel=1e-5)
+
+
+@pytest.mark.slow
+def test_the_same_again_is_the_same_to_the_bit_whatever_was_built_before(
+    circles: Split, params: TrainingParams, trained: Trained
+) -> None:
+    build("own", network().recipe, (2,), BINARY)
+    np.random.default_rng().random()
+    again = train_replica("own", network().recipe, circles, params, 2)
+    xr.testing.assert_identical(again.history, trained.history)
+    xr.testing.assert_identical(again.predictions, trained.predictions)
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from pipeline.cells import code_fingerprint
+from pipeline.cells import apart, code_fingerprint
 from pipeline.data.samples import Split
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.formats import packed, packed_npz
@@ -120,6 +120,10 @@ class ReplicaWork:
         """See `Work`: `history.nc`, `predictions.nc` and `weights.npz`."""
         _expect_sources(self.sources, code_fingerprint.fingerprint(with_fit=True))
         choose_device(self.training.device)
+        return apart.train(self, split, on_epoch)
+
+    def train(self, split: Split, on_epoch: OnEpoch) -> dict[str, bytes]:
+        """What `run` does, in a process that does nothing else."""
         # Here, for only a worker trains.
         from pipeline.training.fit.replica import train_replica
 

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 
 def choose_device(device: str) -> None:
-    """Let TensorFlow take a GPU where there is one (`auto`), or hide all (`cpu`): in this process, before it imports it,
+    """Let TensorFlow take a GPU where there is one (`auto`), or hide all (`cpu`): in this process, before the import,
     and in those that it starts."""
     os.environ["PIPELINE_DEVICE"] = device
 

@@ -68,11 +68,11 @@ class Network:
         return keras.layers.Activation(self.task.of_kind.activation, name="prediction")(outputs)
 
 
-def build(name: str, recipe: NetworkRecipe, shape: tuple[int, ...], task: Task) -> Network:
+def build(name: str, recipe: NetworkRecipe, shape: tuple[int, ...], task: Task, seed: int | None = None) -> Network:
     """The network as `build` in its file makes it, compiled.
 
     Args:
-        shape: of a row of inputs.
+        shape: of a row of inputs. seed: of all randomness of Python, NumPy and Keras, from here on.
 
     Raises:
         UserError: the file, what it defines or what that gives is not as it must be; or the folder is another one than
@@ -84,6 +84,8 @@ def build(name: str, recipe: NetworkRecipe, shape: tuple[int, ...], task: Task) 
     if fingerprint(name) != recipe.source:
         raise UserError(f"{path.parent}: has other files than the training that asks: must be the same everywhere")
     keras.utils.clear_session()  # names, which Keras counts, are then the same whatever was built before
+    if seed is not None:
+        keras.utils.set_random_seed(seed)  # after the session is cleared, which forgets it
     module = _imported(name)
     function = _function(module, path)
     given = _arguments(function, recipe.config, shape, task, name)

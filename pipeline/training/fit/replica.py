@@ -52,8 +52,7 @@ def train_replica(
     Raises:
         UserError: the network cannot be built or trained, or ends its training itself.
     """
-    keras.utils.set_random_seed(derived_seed(params.seed, replica, "network"))
-    network = build(name, recipe, split.shape, split.task)
+    network = build(name, recipe, split.shape, split.task, derived_seed(params.seed, replica, "network"))
     with _recording(network, split, params, on_epoch) as recording:
         _fit(name, network, split, params, [recording])
     if recording.watching.epoch != params.epochs:
