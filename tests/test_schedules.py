@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import RECIPE, training, variant
+from conftest import RECIPE, Told, training, variant
 from oracles import assert_close, engine, initial, keras_steps, stacked_steps
 
 from examples import BINARY
