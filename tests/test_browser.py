@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from browser import Browser, chromium, colours, opened
-from workspace import Workspace, free_port, wait_until
+from workspace import WITHOUT_JOBS, Workspace, free_port, wait_until
 
 from pipeline.tracking.tensorboard.serve import HISTOGRAMS
 from pipeline.tracking.ui import addresses
@@ -58,7 +58,7 @@ def mlflow(pair: Workspace) -> Iterator[str]:
     port = free_port()
     store = ["--backend-store-uri", f"sqlite:///{pair.database}"]
     command = ["mlflow", "server", *store, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    with pair.serving(f"http://127.0.0.1:{port}/health", *command):
+    with pair.serving(f"http://127.0.0.1:{port}/health", *command, **WITHOUT_JOBS):
         yield f"http://127.0.0.1:{port}"
 
 
