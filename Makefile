@@ -11,13 +11,14 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 unexport PYTHONHOME PYTHONPATH
 
-.PHONY: help repro studies example test unit setup ui tensorboard publish check format bench figures lock
+.PHONY: help repro studies live example test unit setup ui tensorboard publish check format bench figures lock
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make repro    set up, run the whole study, publish it to MLflow, show the result"
 	@echo "make test     set up, run all tests              make unit     the quick ones only"
 	@echo "make studies  grids and remedies, each cell over its replicas: on this machine or a Dask cluster"
+	@echo "make live     in another terminal: follow the trainings of a \`dvc repro\` in MLflow"
 	@echo "make example NAME=digits    one of examples/, in a folder of its own"
 	@echo "make ui       look at the runs in MLflow         make publish  publish to MLFLOW_TRACKING_URI"
 	@echo "make tensorboard   histograms of gradients and weights, and curves, in TensorBoard"
@@ -52,6 +53,9 @@ ui: setup
 
 studies: setup
 	@python3 -m pipeline.repro --studies
+
+live: setup
+	@python3 -m pipeline.tracking.live
 
 example: setup
 	@python3 -m examples.run $(NAME)

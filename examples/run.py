@@ -14,6 +14,7 @@ from pathlib import Path
 from pipeline.foundations.errors import UserError, reported_in_one_line
 from pipeline.foundations.files import save_text
 from pipeline.params.file import one_of
+from pipeline.params.networks import NETWORKS
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = Path("examples")
@@ -44,7 +45,7 @@ def main(name: str) -> None:
 
 
 def _lay_out(source: Path, folder: Path) -> None:
-    """The code as it is now, and the example's tables; results of before stay, so that only what is stale runs."""
+    """The code as it is now, the example's tables and networks; results of before stay: only what is stale runs."""
     folder.mkdir(exist_ok=True)
     for name in COPIED:
         target = folder / name
@@ -55,6 +56,9 @@ def _lay_out(source: Path, folder: Path) -> None:
         else:
             shutil.copy(ROOT / name, target)
     save_text("{}\n", folder / "studies" / "tried.json")
+    shutil.rmtree(folder / NETWORKS, ignore_errors=True)
+    if (source / NETWORKS).is_dir():
+        shutil.copytree(source / NETWORKS, folder / NETWORKS)
     (folder / "tables").mkdir(exist_ok=True)
     for script in sorted(source.glob("*.py")):
         _run([sys.executable, str(script), str(folder / "tables")], folder)

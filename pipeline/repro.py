@@ -4,6 +4,8 @@ import argparse
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from rich import box
 from rich.console import Console
@@ -19,6 +21,27 @@ from pipeline.report.files import PAGE, load_variants
 STUDIES = "studies/dvc.yaml"
 RUNNING = re.compile(r"Running stage '(.+)':")
 ADVICE = "Use `dvc push`"
+ENDS_WITHIN = 20  # seconds that the follower has to remove its runs from a store that is slow
+
+
+@contextmanager
+def following() -> Iterator[None]:
+    """Beside the context, trainings that take long can be followed in MLflow; see `tracking.live`.
+
+    Ctrl-C does not reach the follower. It ends with its input, and so also where this process is killed.
+    """
+    command = [sys.executable, "-m", "pipeline.tracking.live", "--with-parent"]
+    follower = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+    try:
+        yield
+    finally:
+        if follower.stdin is not None:
+            follower.stdin.close()
+        try:
+            follower.wait(ENDS_WITHIN)
+        except subprocess.TimeoutExpired:
+            follower.kill()
+            follower.wait()
 
 
 def repro(*targets: str) -> list[str]:
@@ -28,7 +51,8 @@ def repro(*targets: str) -> list[str]:
         SystemExit: interrupted; or a stage or DVC failed, which has said why.
     """
     ran: list[str] = []
-    with subprocess.Popen(["dvc", "repro", *targets], stdout=subprocess.PIPE, text=True, bufsize=1) as dvc:
+    command = ["dvc", "repro", *targets]
+    with following(), subprocess.Popen(command, stdout=subprocess.PIPE, text=True, bufsize=1) as dvc:
         try:
             for line in dvc.stdout or ():
                 started = RUNNING.match(line)

@@ -2,7 +2,9 @@
 
 import gc
 import os
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pytest
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
@@ -50,8 +52,23 @@ def variant(**changes: object) -> VariantParams:
 def training(**changes: object) -> TrainingParams:
     """A short training; its last batch is short too: 52 = 3 x 16 + 4."""
     whole: dict[str, object] = {"epochs": 3, "batch_size": 16, "replicas": 4, "seed": 7, "chunk": 4, "record_first": 0}
-    whole |= {"record_every": 1, "histograms": True, "surface_resolution": 4}
+    whole |= {"record_every": 1, "histograms": True, "surface_resolution": 4, "device": "cpu"}
     return TrainingParams.model_validate({**whole, **changes})
+
+
+class Told:
+    """An observer that keeps what it is told: replicas, epochs, curves."""
+
+    def __init__(self) -> None:
+        self.reports: list[tuple[list[int], range, dict[str, np.ndarray]]] = []
+
+    def trained(self, replicas: Sequence[int], epochs: range, curves: Mapping[str, np.ndarray]) -> None:
+        self.reports.append((list(replicas), epochs, {name: np.array(values) for name, values in curves.items()}))
+
+    @property
+    def epochs(self) -> list[tuple[int, int]]:
+        """Of each report: of how many replicas, and the last epoch."""
+        return [(len(replicas), epochs[-1]) for replicas, epochs, _ in self.reports]
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,11 @@
-"""What trainings are held to: Keras's own steps and numbers, and one trainer's results beside the other's."""
+"""What trainings are held to: Keras's own steps and numbers, and one trainer's results beside the other's.
+
+TensorFlow traces for seconds what then runs for milliseconds. So steps and measurements can be had alone here, and
+`Traced` trains again and again what was traced once.
+"""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -9,8 +14,16 @@ from pipeline.data.samples import Samples, Split
 from pipeline.data.tasks import Task
 from pipeline.foundations.tensorflow import keras
 from pipeline.history import record
+from pipeline.models import initial_weights, keras_objects
 from pipeline.models.network import Network
-from pipeline.training.replicas import Trained
+from pipeline.params.training import TrainingParams
+from pipeline.params.variants import KerasObject, VariantParams
+from pipeline.training.replicas import Trained, train
+from pipeline.training.stacked import objectives
+from pipeline.training.stacked.engine import Engine
+from pipeline.training.stacked.forward import Forward
+from pipeline.training.stacked.measuring import Measures
+from pipeline.training.stacked.trainer import StackedTrainer
 
 # Float32 has 1.2e-7; rounding grows over the steps. All that is compared with these is after at most 12 of them.
 CLOSE = {"rtol": 2e-5, "atol": 2e-6}
@@ -64,7 +77,7 @@ def keras_steps(
 ) -> dict[str, np.ndarray]:
     """The slow oracle: one network, Keras's own `train_on_batch`, the short last batch included; replica after replica.
 
-    It is compiled once, which takes longer than all steps; each replica begins with its own weights and an optimizer as
+    The steps are eager, for tracing them takes longer. Each replica begins with its own weights and an optimizer as
     fresh as the first.
 
     Args:
@@ -74,7 +87,7 @@ def keras_steps(
         Every variable by path, [replica, *shape].
     """
     model = network.model
-    model.compile(optimizer=optimizer, loss=LOSSES[split.task.kind])
+    model.compile(optimizer=optimizer, loss=LOSSES[split.task.kind], run_eagerly=True)
     optimizer.build(model.trainable_variables)
     fresh = [np.asarray(variable) for variable in optimizer.variables]
     inputs, targets = arrays(split.task, split.train)
@@ -91,3 +104,55 @@ def keras_steps(
         for variable in model.variables:
             trained[variable.path].append(np.array(variable))
     return {path: np.stack(rows) for path, rows in trained.items()}
+
+
+def initial(network: Network, replicas: list[int], seed: int = 7) -> dict[str, np.ndarray]:
+    """Every variable as drawn, by path, [replica, *shape]."""
+    return initial_weights.draw(network, seed, replicas)
+
+
+def engine(
+    network: Network, split: Split, stacks: dict[str, np.ndarray], spec: KerasObject, batch_size: int = 16
+) -> Engine:
+    """The stacked trainer's steps, and nothing else of it."""
+    optimizer, clipping = keras_objects.optimizer(spec, "optimizer")
+    objective = objectives.of_task(split.task, split.train)
+    return Engine(Forward(network), optimizer, clipping, objective, stacks, batch_size)
+
+
+def stacked_steps(
+    network: Network, stacks: dict[str, np.ndarray], spec: KerasObject, split: Split, *epochs: np.ndarray
+) -> dict[str, np.ndarray]:
+    """As `keras_steps`, by the stacked trainer's engine."""
+    chunk = engine(network, split, stacks, spec)
+    for order in epochs:
+        chunk.train_epoch(order, record=False)
+    return chunk.stacks(chunk.state)
+
+
+def measured(network: Network, split: Split, stacks: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What the stacked trainer's probes see of given weights."""
+    forward = Forward(network)
+    optimizer = keras.optimizers.SGD()
+    state = Engine(forward, optimizer, None, objectives.of_task(split.task, split.train), stacks, batch_size=16).state
+    measures = Measures(forward, split, histograms=True)
+    _, values = measures.all(state)
+    return {name: value.numpy() for name, value in values.items()}
+
+
+class Traced:
+    """The stacked trainer of one variant: what it has traced for so many replicas serves all trainings with as many,
+    which may differ in their number of epochs, in which replicas they train, and in what they record."""
+
+    def __init__(self, variant: VariantParams, split: Split, params: TrainingParams) -> None:
+        self._variant, self._split = variant, split
+        self._trainer = StackedTrainer(variant, "v", split, params)
+        self._fixed = (params.batch_size, params.histograms, params.seed)
+
+    def train(self, params: TrainingParams, replicas: list[int] | None = None, **more: Any) -> Trained:
+        """As `replicas.train`."""
+        assert self._fixed == (params.batch_size, params.histograms, params.seed)  # these are traced in
+        self._trainer._params = params
+        return train(
+            self._variant, "v", self._split, params, replicas=replicas, choose=lambda *_: self._trainer, **more
+        )

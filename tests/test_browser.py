@@ -1,14 +1,18 @@
 """What a person sees, in a real Chromium: the report, MLflow's pages and TensorBoard's. Pictures: `screenshots/`."""
 
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from browser import Browser, chromium, colours, opened
-from workspace import WITHOUT_JOBS, Workspace, free_port, wait_until
+from following import FOLLOW, PATHS, TRAIN
+from workspace import ROOT, WITHOUT_JOBS, Workspace, free_port, wait_until
 
+from pipeline.params.params import read
+from pipeline.tracking.tags import COMPLETE, LIVE, VARIANT, search_for
 from pipeline.tracking.tensorboard.serve import HISTOGRAMS
 from pipeline.tracking.ui import addresses
 
@@ -175,3 +179,55 @@ def test_tensorboard_shows_histograms_of_gradients(pair: Workspace, browser: Bro
         lines = browser.page.locator("svg path")
         wait_until(lambda: lines.count() > 40, every=1)  # of several charts, one line an epoch
         browser.shoot("tensorboard")
+
+
+def vertices(browser: Browser) -> int:
+    """Of the longest line that is drawn in the chart of the training loss."""
+    card = browser.page.locator("[data-testid=experiment-view-compare-runs-card]").filter(has_text=LOSS).first
+    if not card.count():
+        return 0
+    card.scroll_into_view_if_needed()
+    lines = card.locator("svg.main-svg .scatterlayer .trace path.js-line").evaluate_all(
+        "all => all.map(each => (each.getAttribute('d').match(/[ML]/g) || []).length)"
+    )
+    return max(lines, default=0)
+
+
+LOSS = "loss/train_median"
+
+
+def test_a_live_run_grows_before_ones_eyes_and_gives_way_to_the_complete_run(browser: Browser, tmp_path: Path) -> None:
+    """On a server, which MLFLOW_TRACKING_URI names."""
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    workspace, port = Workspace(tmp_path), free_port()
+    address = f"http://127.0.0.1:{port}"
+    there = {**PATHS, "MLFLOW_TRACKING_URI": address}
+    server = ["mlflow", "server", "--backend-store-uri", f"sqlite:///{tmp_path / 'store.db'}"]
+    server += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    with (
+        workspace.serving(f"{address}/health", *server, **WITHOUT_JOBS),
+        workspace.running(*TRAIN, **PATHS) as training,
+        workspace.running(*FOLLOW, **there),
+    ):
+        from mlflow import MlflowClient
+
+        client = MlflowClient(tracking_uri=address)
+        name = read(tmp_path / "params.yaml").tracking.experiment
+        wait_until(lambda: client.get_experiment_by_name(name) is not None)
+        number = client.get_experiment_by_name(name).experiment_id
+        wait_until(lambda: bool(client.search_runs([number])))
+        browser.page.goto(addresses.found(address, number, search_for(LIVE)))
+        browser.shows("v (live)")
+        wait_until(lambda: vertices(browser) >= 2, every=1)
+        browser.shoot("mlflow_live_early")
+        first = vertices(browser)
+        wait_until(lambda: vertices(browser) >= first + 10, seconds=240, every=1)
+        browser.shoot("mlflow_live_later")
+        training.terminate()
+        run = client.create_run(number, tags={COMPLETE: "true", VARIANT: "v"}, run_name="v")
+        client.log_metric(run.info.run_id, LOSS, 0.5)
+        wait_until(lambda: [each.info.run_name for each in client.search_runs([number])] == ["v"])
+        browser.page.goto(addresses.found(address, number, search_for(COMPLETE)))
+        browser.page.get_by_text("v", exact=True).locator("visible=true").first.wait_for()
+        assert browser.page.get_by_text("v (live)").count() == 0
+        browser.shoot("mlflow_live_complete")

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from conftest import training, variant
+from conftest import Told, training, variant
 from imports import ROOT
 from oracles import CLOSE, assert_like
 from scipy.special import expit
@@ -25,7 +25,7 @@ from pipeline.history import record
 from pipeline.models import initial_weights, network
 from pipeline.models.network import build
 from pipeline.params.variants import VariantParams
-from pipeline.training.compiled import elementwise
+from pipeline.training.compiled import elementwise, epochs
 from pipeline.training.compiled.eligible import ACTIVATIONS, OPTIMIZERS, DenseStack, dense_stack
 from pipeline.training.replicas import Trained, stacked, train
 from pipeline.training.trainer import curve_names
@@ -163,18 +163,30 @@ def test_a_replica_that_diverges_is_seen_to(circles: Split) -> None:
 
 
 def test_progress_is_told_of_every_epoch_of_every_replica(circles: Split) -> None:
-    told: list[int] = []
-    train(variant(), "v", circles, training(replicas=3, chunk=2, epochs=70), on_epoch=told.append)
-    assert sum(told) == 3 * 70
-    assert len(told) > 3
+    told = Told()
+    train(variant(), "v", circles, training(replicas=3, chunk=2, epochs=70), [told])
+    for replica in range(3):
+        assert [epochs for replicas, epochs, _ in told.reports if replicas == [replica]] == [
+            range(1),
+            range(1, 51),
+            range(51, 71),
+        ]
 
 
-def test_a_failure_while_training_ends_it(circles: Split) -> None:
-    def fail(trainings: int) -> None:
+def test_the_replicas_of_a_chunk_advance_together(circles: Split) -> None:
+    """So that their median can be told long before the last one has ended."""
+    told = Told()
+    train(variant(), "v", circles, training(replicas=4, chunk=4, epochs=120), [told], threads=1)
+    assert told.epochs == [(1, last) for last in (0, 50, 100, 120) for _ in range(4)]
+
+
+def test_a_failure_while_training_ends_it(circles: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
         raise RuntimeError("no more")
 
+    monkeypatch.setattr(epochs, "train", fail)
     with pytest.raises(RuntimeError, match="no more"):
-        train(variant(), "v", circles, training(), on_epoch=fail)
+        train(variant(), "v", circles, training())
 
 
 SCALE, ALPHA = 1.0507009873554805, 1.6732632423543772  # Klambauer et al. 2017

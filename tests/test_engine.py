@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import xarray as xr
-from conftest import training, variant
-from oracles import assert_close, keras_steps
+from conftest import Told, training, variant
+from oracles import Traced, assert_close, engine, initial, keras_steps, measured, stacked_steps
 
 from examples import BINARY
 from pipeline.data.samples import Split
@@ -14,13 +14,12 @@ from pipeline.foundations.seeds import Shuffles
 from pipeline.foundations.tensorflow import keras
 from pipeline.history import record
 from pipeline.history.record import Layer
-from pipeline.models import initial_weights, keras_objects
+from pipeline.models import keras_objects
 from pipeline.models.network import Network, build
-from pipeline.params.variants import KerasObject, VariantParams
+from pipeline.params.variants import KerasObject
 from pipeline.training.recorded_epochs import is_recorded
 from pipeline.training.replicas import Trained, stacked, train
 from pipeline.training.stacked import objectives
-from pipeline.training.stacked.engine import Engine
 from pipeline.training.stacked.forward import Forward
 from pipeline.training.stacked.measuring import Measures
 from pipeline.training.trainer import curve_names
@@ -31,31 +30,29 @@ QUICK_OPTIMIZERS = ("AdamW", "Nadam")
 OPTIMIZER_CONFIGS = {"Adadelta": {"learning_rate": 1.0}, "Ftrl": {"learning_rate": 0.1}}
 
 
-def trained(circles: Split, recipe: VariantParams | None = None, **changes: object) -> Trained:
-    return train(recipe or variant(), "v", circles, training(**changes), choose=stacked)
-
-
-def initial(network: Network, replicas: list[int], seed: int = 7) -> dict[str, np.ndarray]:
-    return initial_weights.draw(network, seed, replicas)
-
-
-def engine(network: Network, circles: Split, stacks: dict[str, np.ndarray], spec: KerasObject | None = None) -> Engine:
-    optimizer, clipping = keras_objects.optimizer(spec or variant().optimizer, "optimizer")
-    objective = objectives.of_task(circles.task, circles.train)
-    return Engine(Forward(network), optimizer, clipping, objective, stacks, batch_size=16)
-
-
-def measured(network: Network, circles: Split, stacks: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """What the probes see of given weights."""
-    measures = Measures(Forward(network), circles, histograms=True)
-    _, values = measures.all(engine(network, circles, stacks).state)
-    return {name: value.numpy() for name, value in values.items()}
+@pytest.fixture(scope="module")
+def traced(circles: Split) -> Traced:
+    """The trainer of the recipe."""
+    return Traced(variant(), circles, training())
 
 
 @pytest.fixture(scope="module")
-def whole(circles: Split) -> Trained:
+def whole(traced: Traced) -> Trained:
     """Five replicas in one chunk."""
-    return trained(circles, replicas=5, chunk=5)
+    return traced.train(training(replicas=5, chunk=5))
+
+
+@pytest.fixture(scope="module")
+def anew(circles: Split) -> Traced:
+    """The same trainer once more, with nothing in common."""
+    return Traced(variant(), circles, training())
+
+
+@pytest.fixture(scope="module")
+def small(circles: Split) -> tuple[Network, dict[str, np.ndarray], np.ndarray]:
+    """A smooth network, its weights as drawn and an epoch's orders, of replicas 0, 1 and 2."""
+    network = build(variant(hidden_layers=1, activation="tanh", kernel_initializer="glorot_uniform"), 2, BINARY, "v")
+    return network, initial(network, [0, 1, 2]), Shuffles(7, [0, 1, 2], len(circles.train)).next_epochs(1)[0]
 
 
 @pytest.mark.slow
@@ -66,64 +63,66 @@ def whole(circles: Split) -> Trained:
         for name in keras_objects.EXACT_OPTIMIZERS
     ],
 )
-def test_an_epoch_is_the_same_steps_by_keras_itself_for_every_exact_optimizer(name: str, circles: Split) -> None:
+def test_an_epoch_is_the_same_steps_by_keras_itself_for_every_exact_optimizer(
+    name: str, small: tuple, circles: Split
+) -> None:
     spec = KerasObject(class_name=name, config=OPTIMIZER_CONFIGS.get(name, {"learning_rate": 0.05}))
-    network = build(variant(activation="tanh", kernel_initializer="glorot_uniform"), 2, BINARY, "v")
-    stacks = initial(network, [0, 1, 2])
-    orders = Shuffles(7, [0, 1, 2], len(circles.train)).next_epochs(1)[0]
-    chunk = engine(network, circles, stacks, spec)
-    chunk.train_epoch(orders, record=False)
+    network, stacks, orders = small
+    ours = stacked_steps(network, stacks, spec, circles, orders)
     optimizer, _ = keras_objects.optimizer(spec, "optimizer")
-    alone = keras_steps(network, stacks, optimizer, circles, orders)
-    assert_close(chunk.stacks(chunk.state), alone)
+    assert_close(ours, keras_steps(network, stacks, optimizer, circles, orders))
     for row in range(3):
-        assert any((alone[path][row] != stacks[path][row]).any() for path in stacks)
+        assert any((ours[path][row] != stacks[path][row]).any() for path in stacks)
+
+
+@pytest.fixture(scope="module")
+def unclipped(small: tuple, circles: Split) -> dict[str, np.ndarray]:
+    """An epoch of large steps."""
+    network, stacks, orders = small
+    return keras_steps(network, stacks, keras.optimizers.SGD(0.5), circles, orders)
 
 
 @pytest.mark.parametrize(
     "option", [{"clipnorm": 0.05}, {"global_clipnorm": 0.05}, pytest.param({"clipvalue": 0.01}, marks=pytest.mark.slow)]
 )
-def test_clipping_is_each_replicas_own(option: dict[str, float], circles: Split) -> None:
+def test_clipping_is_each_replicas_own(
+    option: dict[str, float], small: tuple, unclipped: dict[str, np.ndarray], circles: Split
+) -> None:
     config = {"learning_rate": 0.5, **option}
-    network = build(variant(activation="tanh", kernel_initializer="glorot_uniform"), 2, BINARY, "v")
-    stacks = initial(network, [0, 1])
-    orders = Shuffles(7, [0, 1], len(circles.train)).next_epochs(1)[0]
-    clipped = engine(network, circles, stacks, KerasObject(class_name="SGD", config=config))
-    clipped.train_epoch(orders, record=False)
+    network, stacks, orders = small
+    clipped = stacked_steps(network, stacks, KerasObject(class_name="SGD", config=config), circles, orders)
     alone = keras_steps(network, stacks, keras.optimizers.SGD(**config), circles, orders)
-    unclipped = keras_steps(network, stacks, keras.optimizers.SGD(0.5), circles, orders)
-    assert_close(clipped.stacks(clipped.state), alone)
-    for row in range(2):
+    assert_close(clipped, alone)
+    for row in range(3):
         assert np.abs(alone["output/kernel"] - unclipped["output/kernel"])[row].max() > 1e-3
 
 
-def test_a_replica_is_the_same_trained_alone_or_with_others(whole: Trained, circles: Split) -> None:
-    alone = train(variant(), "v", circles, training(chunk=1), replicas=[3, 0, 4], choose=stacked)
+def test_a_replica_is_the_same_trained_alone_or_with_others(whole: Trained, traced: Traced) -> None:
+    alone = traced.train(training(chunk=1), replicas=[3, 0, 4])
     assert_close({path: stack[[3, 0, 4]] for path, stack in whole.weights.items()}, alone.weights)
     xr.testing.assert_allclose(whole.history.isel(replica=[3, 0, 4]), alone.history, rtol=1e-4, atol=1e-5)
 
 
 def test_chunks_change_no_replica_and_progress_is_told_after_every_epoch_of_each(
-    whole: Trained, circles: Split
+    whole: Trained, traced: Traced
 ) -> None:
-    told: list[int] = []
-    params = training(replicas=5, chunk=2)
-    chunked = train(variant(), "v", circles, params, on_epoch=told.append, choose=stacked)
-    assert told == [2, 2, 2, 2, 2, 2, 1, 1, 1]
+    told = Told()
+    chunked = traced.train(training(replicas=5, chunk=2), observers=[told])
+    assert told.epochs == [(replicas, epoch) for replicas in (2, 2, 1) for epoch in range(4)]
     assert_close(whole.weights, chunked.weights)
     assert (chunked.history.replica.values == np.arange(5)).all()
     xr.testing.assert_allclose(whole.predictions, chunked.predictions, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.slow
-def test_permuting_the_replicas_permutes_the_results(whole: Trained, circles: Split) -> None:
-    back = train(variant(), "v", circles, training(), replicas=[2, 0, 1], choose=stacked)
-    assert_close({path: stack[[2, 0, 1]] for path, stack in whole.weights.items()}, back.weights)
-    assert (back.history.replica.values == [2, 0, 1]).all()
+def test_permuting_the_replicas_permutes_the_results(whole: Trained, traced: Traced) -> None:
+    back = traced.train(training(chunk=5), replicas=[2, 0, 1, 4, 3])
+    assert_close({path: stack[[2, 0, 1, 4, 3]] for path, stack in whole.weights.items()}, back.weights)
+    assert (back.history.replica.values == [2, 0, 1, 4, 3]).all()
 
 
-def test_measuring_changes_no_weight_by_a_bit(whole: Trained, circles: Split) -> None:
-    seldom, always = trained(circles, replicas=5, chunk=5, record_every=100), whole
+def test_measuring_changes_no_weight_by_a_bit(whole: Trained, traced: Traced, circles: Split) -> None:
+    seldom, always = traced.train(training(replicas=5, chunk=5, record_every=100)), whole
     assert seldom.history.recorded_epoch.values.tolist() == [0, 3]
     assert always.history.recorded_epoch.values.tolist() == [0, 1, 2, 3]
     for path, stack in seldom.weights.items():
@@ -136,14 +135,16 @@ def test_measuring_changes_no_weight_by_a_bit(whole: Trained, circles: Split) ->
 
 
 @pytest.mark.slow
-def test_the_same_again_is_the_same_to_the_bit(whole: Trained, circles: Split) -> None:
-    again = trained(circles, replicas=5, chunk=5)
-    xr.testing.assert_identical(whole.history, again.history)
-    xr.testing.assert_identical(whole.predictions, again.predictions)
+def test_the_same_again_is_the_same_to_the_bit(whole: Trained, traced: Traced, anew: Traced) -> None:
+    for trainer in (anew, traced):
+        again = trainer.train(training(replicas=5, chunk=5))
+        xr.testing.assert_identical(whole.history, again.history)
+        xr.testing.assert_identical(whole.predictions, again.predictions)
+        assert all((stack == again.weights[path]).all() for path, stack in whole.weights.items())
 
 
-def test_more_epochs_begin_with_the_same_ones(whole: Trained, circles: Split) -> None:
-    long = trained(circles, replicas=5, chunk=5, epochs=5)
+def test_more_epochs_begin_with_the_same_ones(whole: Trained, traced: Traced) -> None:
+    long = traced.train(training(replicas=5, chunk=5, epochs=5))
     np.testing.assert_array_equal(whole.history.train_loss, long.history.train_loss.isel(epoch=slice(4)))
 
 
@@ -181,7 +182,8 @@ def mean_abs_difference(loss: Callable[[], float], kernel: np.ndarray, step: flo
 def test_the_recorded_gradients_are_those_before_each_step(circles: Split) -> None:
     """One batch an epoch, plain SGD: the gradient is the change over the learning rate."""
     optimizer = KerasObject(class_name="SGD", config={"learning_rate": 0.5})
-    result = trained(circles, variant(optimizer=optimizer), epochs=1, batch_size=52)
+    recipe, params = variant(optimizer=optimizer), training(epochs=1, batch_size=52)
+    result = train(recipe, "v", circles, params, choose=stacked)
     first = result.history.isel(recorded_epoch=1)
     network = build(variant(), 2, BINARY, "v")
     start = initial(network, [0, 1, 2, 3])
@@ -206,8 +208,8 @@ def test_the_recorded_gradients_are_those_before_each_step(circles: Split) -> No
     [pytest.param({}, marks=pytest.mark.slow), {"batch_normalization": True, "residual": True}],
     ids=str,
 )
-def test_curves_and_predictions_are_keras_own(changes: dict, circles: Split) -> None:
-    result = trained(circles, variant(**changes))
+def test_curves_and_predictions_are_keras_own(changes: dict, whole: Trained, circles: Split) -> None:
+    result = train(variant(**changes), "v", circles, training(), choose=stacked) if changes else whole
     model = build(variant(**changes), 2, BINARY, "v").model
     model.compile(loss="binary_crossentropy", metrics=["accuracy"])
     for row in (0, 3):
@@ -228,47 +230,46 @@ def test_curves_and_predictions_are_keras_own(changes: dict, circles: Split) -> 
         )
 
 
-def test_no_epochs_record_the_untrained_networks(circles: Split) -> None:
-    result = trained(circles, epochs=0)
+def test_no_epochs_record_the_untrained_networks(traced: Traced) -> None:
+    result = traced.train(training(epochs=0, replicas=5, chunk=5))
     assert (result.history.sizes["epoch"], result.history.sizes["recorded_epoch"]) == (1, 1)
     assert np.isnan(result.history.gradient_mean_abs).all()
     assert np.isfinite(result.history.probe_gradient_mean_abs).all()
-    start = initial(build(variant(), 2, BINARY, "v"), [0, 1, 2, 3])
+    start = initial(build(variant(), 2, BINARY, "v"), [0, 1, 2, 3, 4])
     assert all((start[path] == stack).all() for path, stack in result.weights.items())
 
 
 @pytest.mark.parametrize(
     "batch_size", [13, pytest.param(26, marks=pytest.mark.slow), pytest.param(52, marks=pytest.mark.slow), 100]
 )
-def test_any_batch_size_serves(batch_size: int, circles: Split) -> None:
-    history = trained(circles, batch_size=batch_size, epochs=2).history
-    assert np.isfinite(history.train_loss).all()
-    assert (history.train_loss.isel(epoch=0) != history.train_loss.isel(epoch=-1)).all()
+def test_any_batch_size_serves(batch_size: int, small: tuple, circles: Split) -> None:
+    network, stacks, orders = small
+    chunk = engine(network, circles, stacks, variant().optimizer, batch_size)
+    for _ in range(2):
+        before = chunk.stacks(chunk.state)
+        values = chunk.train_epoch(orders, record=True)
+        assert all(np.isfinite(each).all() for each in values.values())
+        assert ((before["output/kernel"] != chunk.stacks(chunk.state)["output/kernel"]).any(axis=(1, 2))).all()
 
 
 def test_a_diverged_replica_spoils_no_other(circles: Split) -> None:
     network = build(variant(), 2, BINARY, "v")
     stacks = initial(network, [0, 1, 2])
-    healthy, poisoned = engine(network, circles, stacks), None
     spoiled = {path: stack.copy() for path, stack in stacks.items()}
     spoiled["hidden_01/kernel"][1, 0, 0] = np.nan
-    poisoned = engine(network, circles, spoiled)
     orders = Shuffles(7, [0, 1, 2], len(circles.train)).next_epochs(1)[0]
-    values = [each.train_epoch(orders, record=True) for each in (healthy, poisoned)]
+    chunk = engine(network, circles, stacks, variant().optimizer)
+    values, ended = [chunk.train_epoch(orders, record=True)], [chunk.stacks(chunk.state)]
+    chunk.restart(spoiled, objectives.of_task(circles.task, circles.train))
+    values.append(chunk.train_epoch(orders, record=True))
+    ended.append(chunk.stacks(chunk.state))
     for others in (0, 2):
         for key in values[0]:
             np.testing.assert_array_equal(values[0][key][others], values[1][key][others])
-        for path, stack in healthy.stacks(healthy.state).items():
-            np.testing.assert_array_equal(stack[others], poisoned.stacks(poisoned.state)[path][others])
+        for path, stack in ended[0].items():
+            np.testing.assert_array_equal(stack[others], ended[1][path][others])
     measures = Measures(Forward(network), circles, histograms=True)
-    assert np.isnan(measures.curves(poisoned.state)["train_loss"].numpy()).tolist() == [False, True, False]
-
-
-def test_training_that_explodes_is_recorded_as_diverged(circles: Split) -> None:
-    recipe = variant(activation="linear", optimizer={"class_name": "SGD", "config": {"learning_rate": 1e30}})
-    history = trained(circles, recipe).history
-    assert record.diverged(history).all()
-    assert (history.sizes["epoch"], history.sizes["replica"]) == (4, 4)
+    assert np.isnan(measures.curves(chunk.state)["train_loss"].numpy()).tolist() == [False, True, False]
 
 
 def test_a_dead_layer_is_seen_and_a_tanh_at_zero_is_not_dead(circles: Split) -> None:
@@ -294,7 +295,7 @@ def test_batch_normalisation_and_weighted_activations_follow_keras(circles: Spli
     network = with_batch_normalisation()
     stacks = initial(network, [0, 1])
     orders = Shuffles(7, [0, 1], len(circles.train)).next_epochs(1)[0]
-    chunk = engine(network, circles, stacks)
+    chunk = engine(network, circles, stacks, variant().optimizer)
     chunk.train_epoch(orders, record=True)
     together = chunk.stacks(chunk.state)
     for number in (1, 2):
@@ -308,9 +309,7 @@ def test_residual_connections_follow_keras(circles: Split) -> None:
     network = build(variant(residual=True, hidden_layers=3), 2, BINARY, "v")
     stacks = initial(network, [0, 1])
     orders = Shuffles(7, [0, 1], len(circles.train)).next_epochs(1)[0]
-    chunk = engine(network, circles, stacks)
-    chunk.train_epoch(orders, record=False)
-    together = chunk.stacks(chunk.state)
+    together = stacked_steps(network, stacks, variant().optimizer, circles, orders)
     assert_close(together, keras_steps(network, stacks, keras.optimizers.SGD(0.1, momentum=0.9), circles, orders))
 
 
@@ -328,7 +327,7 @@ def test_a_dead_layer_that_a_path_bypasses_stops_nothing(circles: Split) -> None
 
 def test_probes_update_no_statistics(circles: Split) -> None:
     network = with_batch_normalisation()
-    chunk = engine(network, circles, initial(network, [0, 1]))
+    chunk = engine(network, circles, initial(network, [0, 1]), variant().optimizer)
     measures, before = Measures(Forward(network), circles, histograms=True), chunk.stacks(chunk.state)
     for _ in range(2):
         curves, _ = measures.all(chunk.state)

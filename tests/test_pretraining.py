@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from conftest import training, variant
+from conftest import Told, training, variant
 
 from examples import BINARY, THRESHOLDS, accuracy_above, tutorials_origin
 from pipeline.data.samples import Split
@@ -145,9 +145,9 @@ def test_the_same_again_is_the_same_to_the_bit_and_company_does_not_matter(layer
     assert three.pretraining.replica.values.tolist() == [0, 1, 2]
     xr.testing.assert_identical(three.pretraining.isel(replica=slice(2)), layer_wise.pretraining)
     xr.testing.assert_identical(three.history.isel(replica=slice(2)), layer_wise.history)
-    told: list[int] = []
-    others = train(recipe(), "v", circles, training(epochs=0), replicas=[2, 1, 0], on_epoch=told.append)
-    assert told == [3] * 6
+    told = Told()
+    others = train(recipe(), "v", circles, training(epochs=0), [told], replicas=[2, 1, 0])
+    assert told.epochs == [*((3, epoch) for epoch in range(1, 7)), (3, 0)]
     for path, stack in three.weights.items():
         np.testing.assert_array_equal(stack[:2], layer_wise.weights[path])
         np.testing.assert_allclose(stack, others.weights[path][::-1], **CLOSE)
@@ -170,9 +170,10 @@ def test_epoch_0_of_the_main_training_comes_after_it_as_extra_budget(layer_wise:
 
 @pytest.mark.slow
 def test_progress_is_told_of_its_epochs_and_of_those_after_it(circles: Split) -> None:
-    told: list[int] = []
-    train(recipe(), "v", circles, training(epochs=1, replicas=2, chunk=2), on_epoch=told.append)
-    assert told == [2] * 7
+    told = Told()
+    train(recipe(), "v", circles, training(epochs=1, replicas=2, chunk=2), [told])
+    assert told.epochs == [*((2, epoch) for epoch in range(1, 7)), (2, 0), (2, 1)]
+    assert [bool(curves) for _, _, curves in told.reports] == [False] * 6 + [True] * 2
 
 
 def test_without_it_there_is_no_trace_of_it(circles: Split) -> None:

@@ -1,12 +1,13 @@
 """Regularised kernels: Keras's penalties, in the loss that is minimised and in its gradients, in no curve."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from conftest import RECIPE, training, variant
-from oracles import CLOSE, assert_close, keras_steps
+from oracles import CLOSE, assert_close, initial, keras_steps, measured, stacked_steps
 
 from examples import BINARY, tutorials_origin
 from pipeline.data.samples import Split
@@ -15,7 +16,6 @@ from pipeline.diagnosis.theory import Premises
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.seeds import Shuffles
 from pipeline.foundations.tensorflow import keras
-from pipeline.models import initial_weights
 from pipeline.models.network import Network, build
 from pipeline.params.variants import VariantParams, resolve
 from pipeline.tracking.payload import flattened
@@ -31,76 +31,124 @@ def regularised(penalty: object = L2, **changes: object) -> VariantParams:
     return variant(**{**smooth, **changes})
 
 
-def trained(recipe: VariantParams, circles: Split, **changes: object) -> Trained:
-    return train(recipe, "v", circles, training(**{"epochs": 1, "replicas": 2, "chunk": 2, **changes}))
+def orders(circles: Split) -> np.ndarray:
+    """Of an epoch of replicas 0 and 1."""
+    return Shuffles(7, [0, 1], len(circles.train)).next_epochs(1)[0]
 
 
-def by_keras(recipe: VariantParams, circles: Split) -> dict[str, np.ndarray]:
+def by_keras(network: Network, circles: Split) -> dict[str, np.ndarray]:
     """An epoch of replicas 0 and 1."""
-    network = build(recipe, 2, BINARY, "v")
-    order = Shuffles(7, [0, 1], len(circles.train)).next_epochs(1)[0]
     optimizer = keras.optimizers.SGD(0.1, momentum=0.9)
-    return keras_steps(network, initial_weights.draw(network, 7, [0, 1]), optimizer, circles, order)
+    return keras_steps(network, initial(network, [0, 1]), optimizer, circles, orders(circles))
 
 
-@pytest.mark.parametrize(
-    ("class_name", "config"),
-    [
-        ("L1", {"l1": 0.02}),
-        ("l2", {}),
-        ("L1L2", {"l1": 0.01, "l2": 0.05}),
-        ("OrthogonalRegularizer", {"factor": 0.2}),
-    ],
-    ids=str,
+def by_steps(network: Network, circles: Split) -> dict[str, np.ndarray]:
+    """The same by the stacked trainer's engine."""
+    return stacked_steps(network, initial(network, [0, 1]), variant().optimizer, circles, orders(circles))
+
+
+@pytest.fixture(scope="module")
+def trained(circles: Split) -> Trained:
+    """An epoch of replicas 0 and 1, and all that is recorded of it."""
+    return train(regularised(), "v", circles, training(epochs=1, replicas=2, chunk=2))
+
+
+PENALTIES = (  # that of rows has no slope at the output layer's kernel, whose rows are of one number
+    {"class_name": "L1", "config": {"l1": 0.02}},
+    {"class_name": "OrthogonalRegularizer", "config": {"factor": 0.2}},
+    {"class_name": "L1L2", "config": {"l1": 0.01, "l2": 0.05}},
+    {"class_name": "l2", "config": {}},
 )
-def test_an_epoch_is_the_same_steps_by_keras_itself(class_name: str, config: dict, circles: Split) -> None:
-    recipe = regularised({"class_name": class_name, "config": config}, hidden_layers=3)
-    ours, alone = trained(recipe, circles).weights, by_keras(recipe, circles)
-    assert_close(ours, alone)
-    plain = trained(regularised("none", hidden_layers=3), circles).weights
-    for row in range(2):
-        assert np.abs(ours["hidden_02/kernel"] - plain["hidden_02/kernel"])[row].max() > 1e-3
+
+
+def test_an_epoch_is_the_same_steps_by_keras_itself(circles: Split) -> None:
+    """A kernel for each kind of penalty, each of which moves its kernel."""
+    network = build(regularised(hidden_layers=3), 2, BINARY, "v")
+    plain = by_steps(build(regularised("none", hidden_layers=3), 2, BINARY, "v"), circles)
+    for path, penalty in zip(network.kernels, PENALTIES, strict=True):
+        _variable(network, path).regularizer = own_penalty(penalty)
+    ours = by_steps(network, circles)
+    assert_close(ours, by_keras(network, circles))
+    for path in network.kernels:
+        assert (np.abs(ours[path] - plain[path]).max(axis=(1, 2)) > 1e-3).all(), path
+
+
+def own_penalty(penalty: dict) -> Any:
+    """As a network gets it that has no other."""
+    network = build(regularised(penalty), 2, BINARY, "v")
+    (made,) = {_variable(network, path).regularizer for path in network.kernels}
+    return made
+
+
+def test_the_trainer_takes_the_engines_steps(trained: Trained, circles: Split) -> None:
+    assert_close(trained.weights, by_keras(build(regularised(), 2, BINARY, "v"), circles))
 
 
 def test_with_normalisation_and_a_path_too(circles: Split) -> None:
-    recipe = regularised(batch_normalization=True, residual=True)
-    assert_close(trained(recipe, circles).weights, by_keras(recipe, circles))
+    network = build(regularised(batch_normalization=True, residual=True), 2, BINARY, "v")
+    assert_close(by_steps(network, circles), by_keras(network, circles))
 
 
-def test_it_is_of_every_kernel_and_of_no_bias() -> None:
-    network = build(regularised(), 2, BINARY, "v")
+def l1(factor: float) -> Callable[[np.ndarray], float]:
+    return lambda kernel: factor * np.abs(kernel).sum()
+
+
+def l2(factor: float) -> Callable[[np.ndarray], float]:
+    return lambda kernel: factor * np.square(kernel).sum()
+
+
+def orthogonal(kernel: np.ndarray) -> float:
+    """Keras's, of rows: the mean of the cosines between each two of them, either way."""
+    rows = kernel / np.linalg.norm(kernel, axis=1, keepdims=True)
+    cosines = np.abs(rows @ rows.T) * (1 - np.eye(len(rows)))
+    return 0.2 * 0.5 * cosines.sum() / max(1.0, len(rows) * (len(rows) - 1) / 2)
+
+
+@pytest.mark.parametrize(
+    ("penalty", "expected"),
+    [
+        (PENALTIES[0], l1(0.02)),
+        (PENALTIES[1], orthogonal),
+        (PENALTIES[2], lambda kernel: l1(0.01)(kernel) + l2(0.05)(kernel)),
+        (PENALTIES[3], l2(0.01)),
+        (L2, l2(0.1)),
+    ],
+    ids=lambda each: str(each) if isinstance(each, dict) else "",
+)
+def test_it_is_of_every_kernel_and_of_no_bias(penalty: dict, expected: Callable[[np.ndarray], float]) -> None:
+    network = build(regularised(penalty), 2, BINARY, "v")
     assert [path for path in network.kernels if not _variable(network, path).regularizer] == []
     others = [each for each in network.model.variables if each.path not in network.kernels]
     assert [each.path for each in others if each.regularizer] == []
-    expected = sum(0.1 * float(np.square(_variable(network, path)).sum()) for path in network.kernels)
-    assert float(sum(network.model.losses)) == pytest.approx(expected, rel=1e-5)
+    penalties = sum(expected(np.asarray(_variable(network, path), np.float64)) for path in network.kernels)
+    assert float(sum(network.model.losses)) == pytest.approx(penalties, rel=1e-5)
 
 
 def _variable(network: Network, path: str) -> Any:
     return next(each for each in network.model.variables if each.path == path)
 
 
-def test_curves_are_of_the_tasks_loss_alone(circles: Split) -> None:
-    result = trained(regularised(), circles)
-    labels, predicted = circles.train.targets, result.predictions.train_prediction.values[..., 0]
+def test_curves_are_of_the_tasks_loss_alone(trained: Trained, circles: Split) -> None:
+    labels, predicted = circles.train.targets, trained.predictions.train_prediction.values[..., 0]
     loss = -np.log(np.where(labels, predicted, 1 - predicted)).mean(axis=1)
-    np.testing.assert_allclose(result.history.train_loss.isel(epoch=-1), loss, rtol=1e-4)
+    np.testing.assert_allclose(trained.history.train_loss.isel(epoch=-1), loss, rtol=1e-4)
 
 
 def test_gradients_are_of_what_is_minimised(circles: Split) -> None:
     """Where no signal arrives, the penalty's alone is left: 2 l2 w."""
     zeros = regularised(activation="relu", kernel_initializer={"class_name": "Constant", "config": {"value": -1.0}})
-    result = trained(zeros, circles, epochs=0)
-    kernel = result.weights["hidden_02/kernel"]
-    found = result.history.probe_gradient_mean_abs.isel(recorded_epoch=0, layer=1)
-    assert result.history.dead.isel(recorded_epoch=0, layer=1).all()
-    np.testing.assert_allclose(found, 2 * 0.1 * np.abs(kernel).mean(axis=(1, 2)), **CLOSE)
+    network = build(zeros, 2, BINARY, "v")
+    stacks = initial(network, [0, 1])
+    found = measured(network, circles, stacks)
+    assert found["dead"][:, 1].all()
+    expected = 2 * 0.1 * np.abs(stacks["hidden_02/kernel"]).mean(axis=(1, 2))
+    np.testing.assert_allclose(found["probe_gradient_mean_abs"][:, 1], expected, **CLOSE)
 
 
-def test_the_same_alone_or_with_others(circles: Split) -> None:
-    together = trained(regularised(), circles)
-    alone = trained(regularised(), circles, chunk=1)
-    assert_close(together.weights, alone.weights)
+def test_the_same_alone_or_with_others(trained: Trained, circles: Split) -> None:
+    network = build(regularised(), 2, BINARY, "v")
+    alone = stacked_steps(network, initial(network, [1]), variant().optimizer, circles, orders(circles)[1:])
+    assert_close({path: stack[1:] for path, stack in trained.weights.items()}, alone)
 
 
 @pytest.mark.parametrize(

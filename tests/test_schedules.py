@@ -4,24 +4,23 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import RECIPE, training, variant
-from oracles import assert_close, keras_steps
+from conftest import RECIPE, Told, training, variant
+from oracles import assert_close, engine, initial, keras_steps, stacked_steps
 
 from examples import BINARY
 from pipeline.data.samples import Split
 from pipeline.diagnosis import causes
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.seeds import Shuffles
-from pipeline.foundations.tensorflow import keras
-from pipeline.models import initial_weights, keras_objects
+from pipeline.foundations.tensorflow import keras, tf
+from pipeline.models import keras_objects
 from pipeline.models.network import build
 from pipeline.params.variants import KerasObject, VariantParams, resolve, shown
 from pipeline.tracking.payload import flattened
 from pipeline.training.compiled.eligible import dense_stack
 from pipeline.training.replicas import train
 from pipeline.training.stacked import objectives
-from pipeline.training.stacked.engine import Engine
-from pipeline.training.stacked.forward import Forward
+from pipeline.training.stacked.pretraining import Pretraining
 from pipeline.training.trainable import expect_trainable
 
 
@@ -45,10 +44,25 @@ def scheduled(schedule: dict[str, Any], name: str = "SGD", **config: Any) -> Var
     return variant(activation="tanh", kernel_initializer="glorot_uniform", optimizer=optimizer)
 
 
+@pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda each: each["class_name"])
+def test_the_rate_of_every_step_is_keras_own(schedule: dict) -> None:
+    """In a graph that is traced once, as the steps below are."""
+    optimizer, _ = keras_objects.optimizer(scheduled(schedule).optimizer, "optimizer")
+    rate = tf.function(lambda: tf.convert_to_tensor(optimizer.learning_rate), autograph=False)
+    own = getattr(keras.optimizers.schedules, schedule["class_name"])(**schedule["config"])
+    found = []
+    for step in range(9):
+        optimizer.iterations.assign(step)
+        found.append(float(rate()))
+        assert found[-1] == pytest.approx(float(own(step)), rel=1e-6, abs=1e-9)
+    assert max(found) > 1.5 * min(found)
+
+
 @pytest.mark.parametrize(
     ("schedule", "name", "config"),
     [
-        *((schedule, "SGD", {"momentum": 0.9}) for schedule in SCHEDULES),
+        (SCHEDULES[0], "SGD", {"momentum": 0.9}),
+        (SCHEDULES[1], "SGD", {"momentum": 0.9}),
         (named("ExponentialDecay", initial_learning_rate=0.05, decay_steps=2, decay_rate=0.5), "AdamW", {}),
     ],
     ids=lambda each: each["class_name"] if isinstance(each, dict) and each.get("class_name") else "",
@@ -59,28 +73,28 @@ def test_two_epochs_are_the_same_steps_by_keras_itself(schedule: dict, name: str
     orders = Shuffles(7, [0, 1], len(circles.train)).next_epochs(2)
     rate = getattr(keras.optimizers.schedules, schedule["class_name"])(**schedule["config"])
     optimizer = getattr(keras.optimizers, name)(learning_rate=rate, **config)
-    start = initial_weights.draw(network, 7, [0, 1])
-    ours = train(recipe, "v", circles, training(epochs=2, replicas=2, chunk=2))
-    assert_close(ours.weights, keras_steps(network, start, optimizer, circles, *orders))
+    start = initial(network, [0, 1])
+    ours = stacked_steps(network, start, recipe.optimizer, circles, *orders)
+    assert_close(ours, keras_steps(network, start, optimizer, circles, *orders))
 
 
 def test_each_chunk_begins_with_the_schedule(circles: Split) -> None:
+    """By the trainer itself too, whose chunks are the steps that are held to Keras above."""
     recipe = scheduled(SCHEDULES[0])
-    together, apart = (train(recipe, "v", circles, training(epochs=2, chunk=chunk)).weights for chunk in (4, 2))
-    assert_close(together, apart)
     network = build(recipe, 2, BINARY, "v")
-    optimizer, clipping = keras_objects.optimizer(recipe.optimizer, "optimizer")
-    start = initial_weights.draw(network, 7, [0, 1])
+    apart = train(recipe, "v", circles, training(epochs=2, chunk=2)).weights
+    orders = Shuffles(7, range(4), len(circles.train)).next_epochs(2)
+    assert_close(stacked_steps(network, initial(network, [0, 1, 2, 3]), recipe.optimizer, circles, *orders), apart)
+    start = initial(network, [0, 1])
     objective = objectives.of_task(circles.task, circles.train)
-    order = Shuffles(7, [0, 1], len(circles.train)).next_epochs(1)[0]
-    engine = Engine(Forward(network), optimizer, clipping, objective, start, batch_size=16)
+    chunk = engine(network, circles, start, recipe.optimizer)
     runs = []
     for _ in range(2):
-        engine.train_epoch(order, record=False)
-        assert int(optimizer.iterations) == 4
-        runs.append(engine.stacks(engine.state))
-        engine.restart(start, objective)
-        assert int(optimizer.iterations) == 0
+        chunk.train_epoch(orders[0, :2], record=False)
+        assert int(chunk._optimizer.iterations) == 4
+        runs.append(chunk.stacks(chunk.state))
+        chunk.restart(start, objective)
+        assert int(chunk._optimizer.iterations) == 0
     assert all((runs[0][path] == stack).all() for path, stack in runs[1].items())
 
 
@@ -88,11 +102,14 @@ def test_each_layer_of_a_pre_training_begins_with_the_schedule(circles: Split) -
     """At a rate of 0 from the second step on, a layer moves as far in two epochs as in one."""
     once = named("PiecewiseConstantDecay", boundaries=[0], values=[0.5, 0.0])
     recipe = scheduled(once, momentum=0.0).model_copy(update={"pretraining": "layer_wise", "hidden_layers": 3})
-    ran = [
-        train(recipe.model_copy(update={"pretraining_epochs": epochs}), "v", circles, training(epochs=0)).weights
-        for epochs in (1, 2)
-    ]
-    start = initial_weights.draw(build(recipe, 2, BINARY, "v"), 7, range(4))
+    start = initial(build(recipe, 2, BINARY, "v"), [0, 1, 2, 3])
+    whole = Pretraining(recipe, "v", circles, training())
+    ran = []
+    for epochs in (1, 2):
+        whole._variant = recipe.model_copy(update={"pretraining_epochs": epochs})
+        stacks, history = whole.run(start, range(4), Told())
+        assert history.sizes["pretraining_epoch"] == epochs + 1
+        ran.append(stacks)
     for path in ("hidden_01/kernel", "hidden_02/kernel", "hidden_03/kernel"):
         assert (ran[0][path] != start[path]).any()
         np.testing.assert_array_equal(ran[0][path], ran[1][path])

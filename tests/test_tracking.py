@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import sqlite3
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -30,8 +31,10 @@ from pipeline.evaluation.learned import Rule
 from pipeline.foundations import colours
 from pipeline.foundations.errors import UserError
 from pipeline.history import record
+from pipeline.history.progress import Process, Progress
+from pipeline.history.thinning import log_spaced
 from pipeline.params.tracking import TrackingParams
-from pipeline.tracking import images, publish, store
+from pipeline.tracking import current, images, live_runs, publish, store
 from pipeline.tracking.best import choose
 from pipeline.tracking.guide import guide, searches
 from pipeline.tracking.packaging import Packages
@@ -42,7 +45,6 @@ from pipeline.tracking.payload import (
     VariantPayload,
     assemble,
     flattened,
-    log_spaced,
     not_published,
 )
 from pipeline.tracking.views import views
@@ -260,6 +262,31 @@ def test_a_run_that_a_crash_left_is_deleted_and_written_anew(
     after = snapshot(client)
     assert len(after) == 4
     assert not left.keys() & after.keys()
+
+
+def test_a_live_run_is_nobodys_but_its_followers(client: MlflowClient) -> None:
+    """Publishing neither adopts, sweeps, names nor marks it, and no search for complete runs finds it."""
+    training = Progress(
+        name="v", what="variant", process=Process.own(), begun=time.time(), epochs=3, replicas=3, together=3
+    )
+    following = live_runs.LiveRuns("e")
+    following.show(training)
+    (live,) = runs(client)[0]
+    for made, done in ((content(), "published"), (content(), "nothing new"), (content(0.95), "evaluated anew")):
+        assert published(made) == {"v": done}
+    after = client.get_run(live.info.run_id)
+    assert (after.info.run_name, after.info.status, after.info.lifecycle_stage) == ("v (live)", "RUNNING", "active")
+    assert after.data.tags == live.data.tags
+    assert not {"pipeline.variant", "pipeline.fingerprint", "pipeline.complete"} & set(after.data.tags)
+    experiment = live.info.experiment_id
+    assert current.runs_of(client, experiment, {"v": content(0.95).parameters})["v"].info.run_id != live.info.run_id
+    searches_of_views = {
+        json.loads(json.loads(view)["state"])["searchFilter"] for view in views([content()], ("v", "w")).values()
+    }
+    for search in searches_of_views:
+        assert live.info.run_id not in {run.info.run_id for run in store.search(client, experiment, search)}
+    following.settle([])
+    assert live.info.run_id not in {run.info.run_id for run in runs(client)[0]}
 
 
 def test_only_what_is_missing_is_published(client: MlflowClient) -> None:

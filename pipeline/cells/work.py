@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from pipeline.cells import code_fingerprint
+from pipeline.cells import apart, code_fingerprint
 from pipeline.data.samples import Split
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.formats import packed, packed_npz
@@ -19,6 +19,7 @@ from pipeline.params.networks import NetworkRecipe
 from pipeline.params.studies import Cell
 from pipeline.params.training import TrainingParams
 from pipeline.params.variants import VariantParams
+from pipeline.training.machine import choose_device
 
 CELL = "cell"  # what the model is called: not by the cell's name, on which no result depends
 OnEpoch = Callable[[int, Mapping[str, float]], None]  # the epoch, and its curves
@@ -118,6 +119,11 @@ class ReplicaWork:
     def run(self, split: Split, on_epoch: OnEpoch = _nothing) -> dict[str, bytes]:
         """See `Work`: `history.nc`, `predictions.nc` and `weights.npz`."""
         _expect_sources(self.sources, code_fingerprint.fingerprint(with_fit=True))
+        choose_device(self.training.device)
+        return apart.train(self, split, on_epoch)
+
+    def train(self, split: Split, on_epoch: OnEpoch) -> dict[str, bytes]:
+        """What `run` does, in a process that does nothing else."""
         # Here, for only a worker trains.
         from pipeline.training.fit.replica import train_replica
 
@@ -130,7 +136,7 @@ class ReplicaWork:
         }
 
 
-def works(cell: Cell, data: str) -> dict[str, Work]:
+def works(cell: Cell, data: str) -> Mapping[str, Work]:
     """What a study's cell is trained by, under names for people: a variant at once, a network by its replicas.
 
     Args:
@@ -141,7 +147,9 @@ def works(cell: Cell, data: str) -> dict[str, Work]:
     return of_replicas(cell.name, cell.base, cell.variant, cell.training, data)
 
 
-def of_replicas(what: str, name: str, network: NetworkRecipe, training: TrainingParams, data: str) -> dict[str, Work]:
+def of_replicas(
+    what: str, name: str, network: NetworkRecipe, training: TrainingParams, data: str
+) -> dict[str, ReplicaWork]:
     """All replicas of a network, under names for people."""
     sources = code_fingerprint.fingerprint(with_fit=True)
     return {

@@ -12,7 +12,9 @@ from contextlib import contextmanager
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
-os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # one processor type, one result
+# `auto` where a GPU may be taken: see `training.machine.choose_device`.
+if os.environ.get("PIPELINE_DEVICE") != "auto":
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # one processor type, one result
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
@@ -50,6 +52,8 @@ with _silent_libraries(), _hidden("sklearn", "matplotlib", "jax"):
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(2)
+    for gpu in tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.set_memory_growth(gpu, True)  # several processes share it
     tf.config.list_logical_devices()  # starts the runtime, with these settings
 
 tf.get_logger().setLevel("ERROR")  # it warns of compiling anew where another variant must be

@@ -1,6 +1,6 @@
 """`training`: what all variants share, so that they can be compared."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -19,3 +19,4 @@ class TrainingParams(Section):
     record_every: Annotated[int, Field(ge=1, le=1_000_000)]
     histograms: bool
     surface_resolution: Annotated[int, Field(ge=2, le=1000)]
+    device: Literal["cpu", "auto"]

@@ -11,6 +11,7 @@ from pipeline.evaluation import summary, tried
 from pipeline.evaluation.learned import rule_for
 from pipeline.evaluation.study import cells_table, pretraining_table, stacked
 from pipeline.foundations.errors import one_argument, reported_in_one_line
+from pipeline.history.progress import progress_file
 from pipeline.params.params import read
 from pipeline.params.studies import Cell
 from pipeline.params.variants import VariantParams
@@ -21,6 +22,7 @@ from pipeline.report.study import StudyFindings, write
 from pipeline.training.progress import cells_bar
 from pipeline.training.replicas import side_by_side
 from pipeline.training.trainable import expect_rows_of_numbers, expect_trainable
+from pipeline.training.trainer import Observers
 
 
 def main(name: str) -> None:
@@ -35,7 +37,13 @@ def main(name: str) -> None:
         if not all(store.holds(task.key) for task in tasks[cell.name].values()):
             _expect_trainable(cell, split)
     every = {name: task for own in tasks.values() for name, task in own.items()}
-    with cells_bar(name, len(every)) as on_cell:
+    with cells_bar(name, len(every)) as bar, progress_file(name, "study", 1, len(every), 1, []) as file:
+        observer = Observers([file])
+
+        def on_cell(cell: str) -> None:
+            bar(cell)
+            observer.trained([0], range(1, 2), {})  # to the file a cell is a replica of one epoch
+
         run(every, split, on_cell)
     histories = {cell: side_by_side([store.load(task.key) for task in own.values()]) for cell, own in tasks.items()}
     variants = {cell.name: cell.variant for cell in found}

@@ -3,11 +3,13 @@
 from pipeline.data.split_files import load_origin, load_split
 from pipeline.foundations.errors import one_argument, reported_in_one_line
 from pipeline.history.files import folder, save_pretraining, save_recipe, save_run
+from pipeline.history.progress import progress_file
 from pipeline.history.recipe import Recipe
 from pipeline.params.params import read
 from pipeline.training.progress import epochs_bar
 from pipeline.training.replicas import train
 from pipeline.training.trainable import expect_rows_of_numbers, expect_trainable
+from pipeline.training.trainer import main_curves
 from pipeline.training.versions import versions
 
 
@@ -17,12 +19,17 @@ def main(variant: str) -> None:
     described, training, split = params.variant(variant), params.training, load_split()
     expect_rows_of_numbers(split)
     expect_trainable(described, split.inputs, split.task, f"variants.{variant}")
-    with epochs_bar(variant, training.replicas, described.extra_epochs + training.epochs) as on_epoch:
-        trained = train(described, variant, split, training, on_epoch)
+    replicas, epochs = training.replicas, training.epochs
+    together, curves = min(replicas, training.chunk), main_curves(split)
+    with (
+        epochs_bar("train", variant, replicas, described.extra_epochs + epochs) as bar,
+        progress_file(variant, "variant", epochs, replicas, together, curves) as file,
+    ):
+        trained = train(described, variant, split, training, [bar, file])
     save_recipe(variant, Recipe(variant=described, training=training, versions=versions(), **dict(load_origin())))
     save_run(variant, trained.history, trained.predictions, trained.weights)
     save_pretraining(variant, trained.pretraining)
-    print(f"train {variant}: {training.replicas} replicas, {training.epochs} epochs -> {folder(variant)}")
+    print(f"train {variant}: {replicas} replicas, {epochs} epochs -> {folder(variant)}")
 
 
 if __name__ == "__main__":

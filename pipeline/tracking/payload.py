@@ -21,6 +21,7 @@ from pipeline.diagnosis.causes import LEARNED, NO_CAUSE, outcome_colours
 from pipeline.diagnosis.remedies import helps
 from pipeline.evaluation.learned import score_in_words
 from pipeline.evaluation.variant import VariantEvaluation
+from pipeline.history.thinning import CURVE_EPOCHS, evenly_spaced, log_spaced
 from pipeline.params.tracking import TrackingParams
 
 LAYER_SERIES = (
@@ -35,7 +36,6 @@ LAYER_SERIES = (
 JUDGED_BY = ("evaluation", "diagnosis")  # sections of params.yaml that say how a training is judged
 COLOUR = "mlflow.runColor"
 HISTORY = "history"  # the folder of artifacts that is of the training alone
-CURVE_EPOCHS = 250  # of a curve, at most: the UI draws some 320 points, whatever is stored
 PROFILE = "probe_gradient_mean_abs_median"
 
 
@@ -292,18 +292,6 @@ def _profile(rows: pd.DataFrame, epoch: int) -> list[Point]:
         if value > 0:
             points.append(Point(f"gradient_profile_log10/epoch_{epoch:04d}", math.log10(value), int(layer)))
     return points
-
-
-def evenly_spaced(epochs: np.ndarray, count: int) -> np.ndarray:
-    """At most `count` of the sorted `epochs`: the first, the last, and as evenly spaced between as can be."""
-    places = np.linspace(0, len(epochs) - 1, min(count, len(epochs)))
-    return epochs[np.unique(np.round(places).astype(int))]
-
-
-def log_spaced(epochs: np.ndarray, count: int) -> np.ndarray:
-    """At most `count` of the sorted `epochs`, dense at first: the first, the last, and log-spaced between."""
-    wanted = np.geomspace(1, len(epochs), count)
-    return epochs[np.unique(np.round(wanted).astype(int)) - 1]
 
 
 def replica_payload(

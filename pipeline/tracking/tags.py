@@ -10,9 +10,11 @@ HISTORY_OF: Final = "pipeline.history_of"  # the run that has the history of the
 CURRENT: Final = "pipeline.current"  # it is what params.yaml says now
 PAIR: Final = "pipeline.pair"  # so, and one of the two that are compared
 EXPERIMENT: Final = "pipeline.dvc_experiment"
+LIVE: Final = "pipeline.live"  # it shows a training under way, and goes when the complete run is there
+FOLLOWER: Final = "pipeline.follower"  # the process that keeps a live run
 DESCRIPTION: Final = "mlflow.note.content"
 
 
 def search_for(tag: str) -> str:
-    """All runs with the mark COMPLETE, CURRENT or PAIR, without their replicas."""
+    """All runs with the mark COMPLETE, CURRENT, PAIR or LIVE, without their replicas."""
     return f"tags.\"{tag}\" = 'true'"

@@ -4,6 +4,12 @@ import os
 from contextlib import suppress
 
 
+def choose_device(device: str) -> None:
+    """Let TensorFlow take a GPU where there is one (`auto`), or hide all (`cpu`): in this process, before the import,
+    and in those that it starts."""
+    os.environ["PIPELINE_DEVICE"] = device
+
+
 def cores() -> int:
     """Processors that this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

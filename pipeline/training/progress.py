@@ -3,48 +3,38 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+import numpy as np
 from tqdm import tqdm
 
+from pipeline.training.trainer import Observer
+
+
+class _EpochsBar:
+    """Advances by the epochs that replicas have behind them, pre-training's too; see `training.trainer.Observer`."""
+
+    def __init__(self, bar: tqdm, said: str, replicas: int, epochs: int) -> None:
+        self._bar, self._said, self._replicas, self._epochs = bar, said, replicas, epochs
+
+    def trained(self, replicas: Sequence[int], epochs: range, curves: Mapping[str, np.ndarray]) -> None:
+        done = len(replicas) * sum(epoch > 0 for epoch in epochs)
+        epoch = (self._bar.n + done) // self._replicas
+        self._bar.set_description_str(f"{self._said}: epoch {epoch} of {self._epochs}", refresh=False)
+        self._bar.update(done)
+
 
 @contextmanager
-def epochs_bar(variant: str, replicas: int, epochs: int) -> Iterator[Callable[[int], None]]:
-    """Yields the callback: `advance(n)` after n replicas trained an epoch. Shows epochs done and the time left."""
-    total = replicas * epochs
+def epochs_bar(stage: str, variant: str, replicas: int, epochs: int) -> Iterator[Observer]:
+    """Shows epochs done and the time left.
+
+    Args:
+        stage: what it is called that trains.
+        epochs: of each replica, pre-training's too.
+    """
     form = "{desc} {percentage:3.0f}% |{bar:30}| {elapsed}, {remaining} left"
-    with tqdm(total=total, desc=f"train {variant}", bar_format=form, disable=None, leave=False, mininterval=0.2) as bar:
-
-        def advance(done: int) -> None:
-            epoch = (bar.n + done) * epochs // total
-            bar.set_description_str(f"train {variant}: epoch {epoch} of {epochs}", refresh=False)
-            bar.update(done)
-
-        yield advance
-
-
-@contextmanager
-def replicas_bar(
-    network: str, replicas: Sequence[str], epochs: int
-) -> Iterator[tuple[Callable[[str], None], Callable[[str, int, Mapping[str, float]], None]]]:
-    """For replicas that are trained side by side; yields two callbacks: `done(name)` after each of them, and
-    `at(name, epoch, curves)` while it trains."""
-    epochs = max(1, epochs)
-    reached = dict.fromkeys(replicas, 0)
-    form = "{desc} {percentage:3.0f}% |{bar:30}| {elapsed}, {remaining} left"
-    total = len(replicas) * epochs
-    with tqdm(total=total, desc=f"fit {network}", bar_format=form, disable=None, leave=False, mininterval=0.2) as bar:
-        finished: set[str] = set()
-
-        def at(name: str, epoch: int, curves: Mapping[str, float]) -> None:
-            step, reached[name] = epoch - reached[name], max(epoch, reached[name])
-            bar.update(max(0, step))
-
-        def done(name: str) -> None:
-            finished.add(name)
-            said = f"fit {network}: {len(finished)} of {len(replicas)} replicas"
-            bar.set_description_str(said, refresh=False)
-            at(name, epochs, {})
-
-        yield done, at
+    with tqdm(
+        total=replicas * epochs, desc=f"{stage} {variant}", bar_format=form, disable=None, leave=False, mininterval=0.2
+    ) as bar:
+        yield _EpochsBar(bar, f"{stage} {variant}", replicas, epochs)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from pipeline.params.variants import VariantParams
 from pipeline.training.compiled.eligible import dense_stack
 from pipeline.training.machine import cores, memory
 from pipeline.training.recorded_epochs import recorded_epochs
-from pipeline.training.trainer import Chunk, OnEpoch, Trainer, curve_names, has_surface
+from pipeline.training.trainer import Chunk, Observer, Observers, Trainer, curve_names, has_surface
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def train(
     name: str,
     split: Split,
     params: TrainingParams,
-    on_epoch: OnEpoch = lambda trainings: None,
+    observers: Sequence[Observer] = (),
     replicas: Sequence[int] | None = None,
     threads: int | None = None,
     choose: Callable[[VariantParams, str, Split, TrainingParams, int], Trainer] = trainer_of,
@@ -72,7 +72,7 @@ def train(
 
     Args:
         name: the variant's name, for the model and for error messages.
-        on_epoch: called with the number of epochs just trained, summed over replicas; those of pre-training too.
+        observers: are told of every epoch of every replica; one that fails stops nothing.
         replicas: which to train; all of them, 0, 1, ..., by default.
         threads: how many replicas may be trained at a time where they are trained one by one; this process's cores by
             default. No result depends on it.
@@ -84,11 +84,11 @@ def train(
     """
     indices = list(range(params.replicas)) if replicas is None else list(replicas)
     _expect_memory(variant, split, params, len(indices))
-    trainer = choose(variant, name, split, params, threads or cores())
+    trainer, observer = choose(variant, name, split, params, threads or cores()), Observers(observers)
     found = []
     for start in range(0, len(indices), params.chunk):
         numbers = indices[start : start + params.chunk]
-        chunk = trainer.train(numbers, on_epoch)
+        chunk = trainer.train(numbers, observer)
         history = _history(chunk, numbers, trainer, split, params)
         predictions = predictions_of(chunk.predictions, numbers, split, params.surface_resolution)
         found.append(Trained(history, chunk.weights, predictions, chunk.pretraining))

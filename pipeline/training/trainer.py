@@ -1,6 +1,7 @@
 """What the trainers have in common: what they are given, and what they give back."""
 
-from collections.abc import Callable, Iterator, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -15,8 +16,6 @@ from pipeline.params.training import TrainingParams
 SHUFFLED_AHEAD = 50  # epochs; bounds the memory that the orders take
 # What belongs to an epoch's steps and not to a state: there is none before the first.
 EPOCH_VALUES = ("gradient_mean_abs", "gradient_norm", "gradient_zero_share", "weight_change_l1")
-
-OnEpoch = Callable[[int], None]  # called with the number of epochs just trained, summed over replicas
 
 
 @dataclass(frozen=True)
@@ -37,13 +36,47 @@ class Chunk:
     pretraining: xr.Dataset | None = field(default=None)
 
 
+class Observer(Protocol):
+    """Is told, while a training runs, what is behind it: a progress bar, a progress file."""
+
+    def trained(self, replicas: Sequence[int], epochs: range, curves: Mapping[str, np.ndarray]) -> None:
+        """These replicas have these epochs behind them.
+
+        Args:
+            replicas: their numbers.
+            epochs: the next ones of each. Epoch 0, before the first step, is told by itself.
+            curves: of these epochs by the record's names, float32 [replica, epoch], not to be changed; none of
+                pre-training's epochs, which count from 1 by themselves.
+        """
+
+
+class Observers:
+    """Several observers as one that never fails: one of them that does is told no more, which one line says."""
+
+    def __init__(self, observers: Sequence[Observer]) -> None:
+        self._observers = list(observers)
+
+    def trained(self, replicas: Sequence[int], epochs: range, curves: Mapping[str, np.ndarray]) -> None:
+        """See `Observer`."""
+        for observer in list(self._observers):
+            try:
+                observer.trained(replicas, epochs, curves)
+            except Exception as error:
+                self._observers.remove(observer)
+                reason = f"{type(observer).__name__}: {type(error).__name__}: {error}"
+                print(f"warning: {' '.join(reason.split())}: left out; the training goes on", file=sys.stderr)
+
+
 class Trainer(Protocol):
     """Trains the replicas of one variant. `layers` is the layer table of its network."""
 
     layers: tuple[Layer, ...]
 
-    def train(self, replicas: Sequence[int], on_epoch: OnEpoch) -> Chunk:
+    def train(self, replicas: Sequence[int], observer: Observer) -> Chunk:
         """Train these replicas, by their numbers.
+
+        Args:
+            observer: is told of epoch 0, and of all others, of each replica in order; by one thread at a time.
 
         Raises:
             UserError: Keras does not know a name in the variant, or the replicas cannot be trained exactly.
@@ -53,6 +86,11 @@ class Trainer(Protocol):
 def curve_names(split: Split) -> list[str]:
     """What is recorded at every epoch: `train_loss`, `train_accuracy`, ..., part by part."""
     return [f"{part}_{what}" for part in split.parts for what in split.task.curves]
+
+
+def main_curves(split: Split) -> list[str]:
+    """Of these what is followed: the loss and the main score, part by part."""
+    return [f"{part}_{what}" for part in split.parts for what in ("loss", split.task.score)]
 
 
 def orders(params: TrainingParams, replicas: Sequence[int], samples: int) -> Iterator[np.ndarray]:

@@ -22,7 +22,8 @@ import numpy as np
 
 from pipeline.diagnosis.causes import NO_CAUSE, outcome_colours
 from pipeline.history.record import PARTS
-from pipeline.tracking.payload import COLOUR, CURVE_EPOCHS, LAYER_SERIES, evenly_spaced, log_spaced
+from pipeline.history.thinning import CURVE_EPOCHS, evenly_spaced, log_spaced
+from pipeline.tracking.payload import COLOUR, LAYER_SERIES
 from pipeline.tracking.tags import DESCRIPTION
 from pipeline.training.fit.guard import Guard
 

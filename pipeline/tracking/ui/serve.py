@@ -18,7 +18,7 @@ from pipeline.foundations.files import root
 from pipeline.params.params import read
 from pipeline.tracking import current, store
 from pipeline.tracking.payload import Parameters, parameters
-from pipeline.tracking.tags import COMPLETE, search_for
+from pipeline.tracking.tags import COMPLETE, LIVE, search_for
 from pipeline.tracking.ui import addresses
 from pipeline.tracking.views import ALL, EVERYTHING, OF_PAIR, PREFIX
 
@@ -71,6 +71,7 @@ def _print_addresses(uri: str, base: str, name: str, wanted: Mapping[str, Parame
         if store.is_own():
             current.arrange(client, number, wanted, pair)
         found = current.runs_of(client, number, wanted)
+        live = store.search(client, number, search_for(LIVE))
     page = addresses.found(base, number, search_for(COMPLETE))
     if PREFIX + ALL in experiment.tags:
         page = addresses.view(base, number, ALL)
@@ -82,6 +83,8 @@ def _print_addresses(uri: str, base: str, name: str, wanted: Mapping[str, Parame
         print(f"{' beside '.join(pair)}, in numbers: {addresses.comparison(base, number, runs)}")
     if PREFIX + EVERYTHING in experiment.tags:
         print(f"experiments and earlier recipes too: {addresses.view(base, number, EVERYTHING)}")
+    if live:
+        print(f"at work now: {addresses.found(base, number, search_for(LIVE))}")
     missing = [variant for variant in wanted if variant not in found]
     if missing:
         print(f"not published as params.yaml says now: {', '.join(missing)}; `make repro` does that")

@@ -1,8 +1,10 @@
-"""Train replicas one by one with the compiled loops, as many at a time as there are threads.
+"""Train replicas with the compiled loops, some epochs of one after some of another, as many at a time as there are
+threads.
 
 Each replica is computed by itself, so none depends on how many there are, or on the chunk, by a bit.
 """
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from threading import Event, Lock
@@ -21,7 +23,7 @@ from pipeline.training.compiled.measures import LayerRecord, Limits
 from pipeline.training.compiled.shapes import Shape
 from pipeline.training.compiled.steps import SLOTS, Optimizer
 from pipeline.training.recorded_epochs import is_recorded, recorded_epochs
-from pipeline.training.trainer import EPOCH_VALUES, Chunk, OnEpoch, curve_names, orders, places
+from pipeline.training.trainer import EPOCH_VALUES, Chunk, Observer, curve_names, orders, places
 
 _HISTOGRAMS = ("gradient_histogram", "weight_histogram")
 
@@ -44,7 +46,7 @@ class DenseTrainer:
         )
         self.layers = stack.layers
 
-    def train(self, replicas: Sequence[int], on_epoch: OnEpoch) -> Chunk:
+    def train(self, replicas: Sequence[int], observer: Observer) -> Chunk:
         """See `training.trainer.Trainer`."""
         stacks = initial.draw(self._stack, self._variant, self._name, self._params.seed, replicas)
         flat = np.concatenate([stacks[path].reshape(len(replicas), -1) for path in self._stack.variables], axis=1)
@@ -52,24 +54,32 @@ class DenseTrainer:
         names = curve_names(self._split)
         curves = np.empty((len(replicas), self._params.epochs + 1, len(names)), np.float32)
         records = self._records(len(replicas))
+        waiting: deque[tuple[int, Iterator[range]]] = deque()
+        for place, replica in enumerate(replicas):
+            record = LayerRecord(*(values[place] for values in records))
+            waiting.append((place, self._trained(replica, weights[place], curves[place], record)))
         telling, ended = Lock(), Event()
 
-        def one(place: int) -> None:
-            record = LayerRecord(*(values[place] for values in records))
-            for trained in self._trained(replicas[place], weights[place], curves[place], record):
-                with telling:
-                    on_epoch(trained)
-                if ended.is_set():
+        def work() -> None:
+            while not ended.is_set():
+                try:
+                    place, training = waiting.popleft()
+                except IndexError:  # as many as are left are in other threads' hands
                     return
+                epochs = next(training, None)
+                if epochs is None:
+                    continue
+                told = curves[place : place + 1, epochs.start : epochs.stop]
+                with telling:
+                    observer.trained([replicas[place]], epochs, {name: told[..., i] for i, name in enumerate(names)})
+                waiting.append((place, training))
 
         with ThreadPoolExecutor(self._threads) as pool:
-            running = [pool.submit(one, place) for place in range(len(replicas))]
+            running = [pool.submit(work) for _ in range(min(self._threads, len(replicas)))]
             try:
                 wait(running, return_when=FIRST_EXCEPTION)
             finally:  # an interrupt or a failure waits for the epochs under way alone
                 ended.set()
-                for each in running:
-                    each.cancel()
             for each in running:
                 each.result()
         return Chunk(
@@ -79,18 +89,20 @@ class DenseTrainer:
             self._predictions(weights),
         )
 
-    def _trained(self, replica: int, weights: np.ndarray, curves: np.ndarray, records: LayerRecord) -> Iterator[int]:
-        """Train one replica in place; yields the number of epochs done, some at a time."""
+    def _trained(self, replica: int, weights: np.ndarray, curves: np.ndarray, records: LayerRecord) -> Iterator[range]:
+        """Train one replica in place; yields the epochs done, some at a time."""
         learner = Learner(weights, np.zeros((SLOTS, len(weights)), np.float32), np.zeros(1, np.int64))
         epochs.start(self._plan, learner, curves[0], records)
-        done, row = 1, 1  # epoch 0 is
+        yield range(1)
+        done, row = 1, 1
         for order in orders(self._params, [replica], len(self._split.train)):
             ahead = slice(done, done + len(order))
             recorded = np.array([is_recorded(epoch, self._params) for epoch in range(ahead.start, ahead.stop)])
             rest = LayerRecord(*(values[row:] for values in records))
             epochs.train(self._plan, order[:, 0], recorded, learner, curves[ahead], rest)
             done, row = ahead.stop, row + int(recorded.sum())
-            yield len(order)
+            del order  # of each replica that waits it would take memory
+            yield range(ahead.start, ahead.stop)
 
     def _records(self, replicas: int) -> LayerRecord:
         """Arrays for what is recorded, with axes for replica and recorded epoch in front."""

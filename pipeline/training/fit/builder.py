@@ -68,24 +68,23 @@ class Network:
         return keras.layers.Activation(self.task.of_kind.activation, name="prediction")(outputs)
 
 
-def build(name: str, recipe: NetworkRecipe, shape: tuple[int, ...], task: Task) -> Network:
+def build(name: str, recipe: NetworkRecipe, shape: tuple[int, ...], task: Task, seed: int | None = None) -> Network:
     """The network as `build` in its file makes it, compiled.
 
     Args:
-        shape: of a row of inputs.
+        shape: of a row of inputs. seed: of all randomness of Python, NumPy and Keras, from here on.
 
     Raises:
         UserError: the file, what it defines or what that gives is not as it must be; or the folder is another one than
             `recipe` was resolved with.
     """
     path = file(name)
-    if not path.is_file():
-        raise UserError(f"{path}: not found: {MUST}")
-    if fingerprint(name) != recipe.source:
+    if not path.is_file() or fingerprint(name) != recipe.source:
         raise UserError(f"{path.parent}: has other files than the training that asks: must be the same everywhere")
-    module = _imported(name)
-    function = _function(module, path)
-    given = _arguments(function, recipe.config, shape, task, name)
+    keras.utils.clear_session()  # names, which Keras counts, are then the same whatever was built before
+    if seed is not None:
+        keras.utils.set_random_seed(seed)  # after the session is cleared, which forgets it
+    function, given = _found(name, recipe.config, shape, task)
     with _faults(path, "build"):
         model = function(*given.args, **given.kwargs)
     if not isinstance(model, keras.Model):
@@ -98,6 +97,20 @@ def build(name: str, recipe: NetworkRecipe, shape: tuple[int, ...], task: Task) 
     _compile(model, recipe, task, path)
     loss, from_logits = loss_of(model)
     return Network(model, task, from_logits and task.is_classification, loss in CATEGORICAL, _own_classes())
+
+
+def expect_build(name: str, recipe: NetworkRecipe, shape: tuple[int, ...], task: Task) -> None:
+    """All that can be said before the data are there.
+
+    Args:
+        shape, task: of whatever data; nothing that is checked depends on them.
+
+    Raises:
+        UserError: the file cannot be imported, it defines no `build`, or that takes other arguments; or Keras does not
+            know the optimizer.
+    """
+    _found(name, recipe.config, shape, task)
+    _optimizer(recipe, file(name))
 
 
 def taking_raw_rows(network: Network, origin: Origin, name: str) -> keras.Model:
@@ -136,6 +149,14 @@ def _compile(model: keras.Model, recipe: NetworkRecipe, task: Task, path: Path) 
 
 def _optimizer(recipe: NetworkRecipe, path: Path) -> keras.optimizers.Optimizer:
     return keras_objects.any_optimizer(recipe.optimizer, f"networks.{path.parent.name}.optimizer")
+
+
+def _found(
+    name: str, config: Mapping[str, Any], shape: tuple[int, ...], task: Task
+) -> tuple[Callable[..., Any], inspect.BoundArguments]:
+    """`build`, and what it is to be called with."""
+    function = _function(_imported(name), file(name))
+    return function, _arguments(function, config, shape, task, name)
 
 
 def _function(module: ModuleType, path: Path) -> Callable[..., Any]:

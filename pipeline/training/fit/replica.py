@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.foundations.tensorflow import keras  # isort: skip  # the door first: the recorder takes Keras as it is
+from pipeline.foundations.tensorflow import keras, tf  # isort: skip  # the door first: the recorder takes Keras as it is
 
 from pipeline.data.samples import Split
 from pipeline.foundations.errors import UserError
@@ -52,9 +52,7 @@ def train_replica(
     Raises:
         UserError: the network cannot be built or trained, or ends its training itself.
     """
-    keras.utils.clear_session()  # so that names, which Keras counts, are those of a process of its own
-    keras.utils.set_random_seed(derived_seed(params.seed, replica, "network"))
-    network = build(name, recipe, split.shape, split.task)
+    network = build(name, recipe, split.shape, split.task, derived_seed(params.seed, replica, "network"))
     with _recording(network, split, params, on_epoch) as recording:
         _fit(name, network, split, params, [recording])
     if recording.watching.epoch != params.epochs:
@@ -67,6 +65,9 @@ def train_replica(
     for each in history.data_vars:
         if history[each].dims == ("replica", "epoch"):
             history[each].attrs["long_name"] = curve_text(str(each), split.task)
+    on = [each.name for each in tf.config.list_logical_devices("GPU")]
+    if on:
+        history.attrs["device"] = ", ".join(on)
     wanted = places(split, params.surface_resolution)
     predicted = {part: predict(network, inputs)[None] for part, inputs in wanted.items()}
     return Trained(

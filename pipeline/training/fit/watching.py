@@ -228,10 +228,11 @@ class Watching:
         if self._probe is None:
             return False
         if not self._is_due:
-            self._before = None
             if self._options.every_curve:
+                self.record_initial()
                 state = self._probe.state()
                 self.recorder.add(self.epoch, self._curves(self._probe, state), {})
+            self._before = None
             return self._options.every_curve
         if self._kept is not None:
             self._initial, self._kept = self._kept.weights, None

@@ -10,7 +10,7 @@ is computed once. The head, an output unit or a decoder, is drawn as output unit
 of the main training starts from its own draw. The optimizer is the variant's, fresh for each layer.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -28,6 +28,7 @@ from pipeline.training.stacked import objectives
 from pipeline.training.stacked.engine import Engine
 from pipeline.training.stacked.forward import Forward, State
 from pipeline.training.stacked.objectives import Objective
+from pipeline.training.trainer import Observer
 
 Stacks = dict[str, np.ndarray]
 Shape = tuple[bool, int, int]  # of a hidden layer: whether it is the first, its inputs, its units
@@ -50,14 +51,12 @@ class Pretraining:
                 self._blocks[shape] = network.build_block(variant, layer, shape[1], self._task, name)
         self._trainees: dict[tuple[Shape, int], _Trainee] = {}
 
-    def run(
-        self, initial: Stacks, replicas: Sequence[int], on_epoch: Callable[[int], None]
-    ) -> tuple[Stacks, xr.Dataset]:
+    def run(self, initial: Stacks, replicas: Sequence[int], observer: Observer) -> tuple[Stacks, xr.Dataset]:
         """The weights that the main training starts from, and the record of the pre-training, see `history.record`.
 
         Args:
             initial: every variable of the variant's network by path, float32 [replica, *shape], as drawn.
-            replicas: their numbers. on_epoch: called after each epoch with how many there are.
+            replicas: their numbers. observer: is told of every epoch, all layers' in one count from 1.
         """
         stacks, losses = dict(initial), []
         inputs = tf.broadcast_to(self._inputs, (len(replicas), *self._inputs.shape))
@@ -67,7 +66,7 @@ class Pretraining:
             own = {path: network.path_in_block(path, layer) for path in stacks if network.is_of_layer(path, layer)}
             start = {inside: stacks[path] for path, inside in own.items()} | heads[layer]
             trainee = self._trainee(layer, start, self._objective(inputs, targets))
-            losses.append(self._train(trainee, layer, replicas, on_epoch))
+            losses.append(self._train(trainee, layer, replicas, observer))
             trained = trainee.engine.stacks(trainee.engine.state)
             stacks |= {path: trained[inside] for path, inside in own.items()}
             inputs = trainee.features(inputs)
@@ -81,16 +80,14 @@ class Pretraining:
             return Objective(inputs, inputs, objectives.mean_squared_error, is_shared=False)
         return Objective(inputs, targets, objectives.LOSSES[self._task.kind], is_shared=False)
 
-    def _train(
-        self, trainee: "_Trainee", layer: int, replicas: Sequence[int], on_epoch: Callable[[int], None]
-    ) -> np.ndarray:
+    def _train(self, trainee: "_Trainee", layer: int, replicas: Sequence[int], observer: Observer) -> np.ndarray:
         """The loss before the first epoch and after each, [epoch, replica]."""
         shuffles = Shuffles(self._params.seed, replicas, len(self._targets), f"shuffle, pre-training of layer {layer}")
-        losses = [trainee.loss()]
-        for _ in range(self._variant.pretraining_epochs):
+        losses, before = [trainee.loss()], (layer - 1) * self._variant.pretraining_epochs
+        for epoch in range(before + 1, before + 1 + self._variant.pretraining_epochs):
             trainee.engine.train_epoch(shuffles.next_epochs(1)[0], record=False)
             losses.append(trainee.loss())
-            on_epoch(len(replicas))
+            observer.trained(replicas, range(epoch, epoch + 1), {})
         return np.stack(losses)
 
     def _trainee(self, layer: int, start: Stacks, objective: Objective) -> "_Trainee":

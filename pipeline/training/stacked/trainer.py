@@ -19,7 +19,7 @@ from pipeline.training.stacked.engine import Engine
 from pipeline.training.stacked.forward import Forward, State
 from pipeline.training.stacked.measuring import Measures
 from pipeline.training.stacked.pretraining import Pretraining
-from pipeline.training.trainer import EPOCH_VALUES, Chunk, OnEpoch, orders, places
+from pipeline.training.trainer import EPOCH_VALUES, Chunk, Observer, orders, places
 
 MEASURED_BEHIND = 2  # states that may wait to be measured while the next epochs train
 
@@ -68,15 +68,15 @@ class StackedTrainer:
 
     @_memory_errors()
     @_no_collection()
-    def train(self, replicas: Sequence[int], on_epoch: OnEpoch) -> Chunk:
+    def train(self, replicas: Sequence[int], observer: Observer) -> Chunk:
         """See `training.trainer.Trainer`."""
         gc.collect()
         initial = initial_weights.draw(self._network, self._params.seed, replicas)
         before = None
         if self._pretraining is not None:
-            initial, before = self._pretraining.run(initial, replicas, on_epoch)
+            initial, before = self._pretraining.run(initial, replicas, observer)
         engine = self._engine(initial, len(replicas))
-        curves, layer_values = self._train(engine, replicas, on_epoch)
+        curves, layer_values = self._train(engine, replicas, observer)
         predictions = {
             name: self._measures.predictions(engine.state, inputs).numpy()
             for name, inputs in places(self._split, self._params.surface_resolution).items()
@@ -93,7 +93,7 @@ class StackedTrainer:
         return self._engines[replicas]
 
     def _train(
-        self, engine: Engine, replicas: Sequence[int], on_epoch: OnEpoch
+        self, engine: Engine, replicas: Sequence[int], observer: Observer
     ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         """Train while a second thread measures the states left behind: training never waits, and is never touched.
 
@@ -113,7 +113,9 @@ class StackedTrainer:
 
         def collect() -> None:
             measured, values = pending.popleft().result()
+            now = len(curves)
             curves.append({key: value.numpy() for key, value in measured.items()})
+            observer.trained(replicas, range(now, now + 1), {key: row[:, None] for key, row in curves[-1].items()})
             if values is not None:
                 layer_values.append({key: np.asarray(value) for key, value in values.items()})
 
@@ -127,7 +129,6 @@ class StackedTrainer:
                 pending.append(measuring.submit(measure, engine.state, recorded if record else None))
                 if len(pending) > MEASURED_BEHIND:
                     collect()
-                on_epoch(len(replicas))
             while pending:
                 collect()
         return _stacked(curves), _stacked(layer_values)

@@ -1,0 +1,151 @@
+"""A network of the user's own in the pipeline, on real DVC, Dask and MLflow; its classes lie in a second file."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_networks import BLOCKS, HEAD, WITH_BLOCKS
+from workspace import Workspace, stage, variants
+
+pytestmark = pytest.mark.slow
+
+OWN = {"config": {}, "epochs": 2, "replicas": 3}
+REACHED = {"fit@own", "evaluate_network@own", "compare", "track"}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A workspace with one described variant and one network, published. Only to look at."""
+    workspace = Workspace.create(tmp_path_factory.mktemp("finished") / "study", "tanh_1")
+    folder = workspace.folder / "networks" / "own"
+    folder.mkdir(parents=True)
+    (folder / "network.py").write_text(HEAD + WITH_BLOCKS)
+    (folder / "blocks.py").write_text(BLOCKS)
+    workspace.edit({"comparison": {}, "networks": {"own": OWN}})
+    workspace.commit()
+    workspace.repro()
+    return workspace
+
+
+@pytest.fixture
+def workspace(finished: Workspace, tmp_path: Path) -> Workspace:
+    """A copy to work in."""
+    return finished.copy(tmp_path / "study")
+
+
+def test_it_stands_beside_the_variants(finished: Workspace) -> None:
+    runs = finished.runs()
+    assert variants(runs) == ["own", "tanh_1"]
+    (own,) = (run for run in runs.values() if run.variant == "own")
+    assert len(own.children) == 3
+    assert own.params["training.epochs"] == "2"
+    assert "source" in own.params
+    assert len(own.models) == 2
+    assert {"learned_rate", "loss/train_median", "gradient_mean_abs/layer_01"} <= set(own.metrics)
+    page = (finished.folder / "reports" / "index.md").read_text(encoding="utf-8")
+    assert "| `own` | `networks/own/network.py` |" in page
+    assert "(`own` 3 times for 2)" in page
+    assert finished.run("dvc", "status").stdout.strip() == "Data and pipelines are up to date."
+
+
+LOADED = """
+import sys
+import mlflow, numpy as np, pandas as pd
+mlflow.set_tracking_uri(sys.argv[1])
+raw = pd.read_csv("raw.csv")
+model = mlflow.pyfunc.load_model(sys.argv[2])
+np.savetxt("predicted.txt", np.asarray(model.predict(raw[["x1", "x2"]])).reshape(-1))
+"""
+
+
+def test_its_model_is_loaded_where_this_project_is_not_and_takes_raw_rows(finished: Workspace, tmp_path: Path) -> None:
+    """With the class that lies in the second file, and the predictions that the pipeline recorded."""
+    (own,) = (run for run in finished.runs().values() if run.variant == "own")
+    with finished.client() as client:
+        (model,) = (found for found in map(client.get_logged_model, own.models) if found.name == "own_median")
+        artifacts = Path(model.artifact_location.removeprefix("file://"))
+    raw = pd.read_csv(finished.folder / "data" / "raw" / "points.csv")
+    raw.to_csv(tmp_path / "raw.csv", index=False)
+    (tmp_path / "load.py").write_text(LOADED)
+    elsewhere = Workspace(tmp_path)
+    elsewhere.run("python3", "load.py", f"sqlite:///{tmp_path}/none.db", str(artifacts))
+    predicted = np.loadtxt(tmp_path / "predicted.txt")
+    code = (
+        "import json; from pipeline.history.files import load_history, load_predictions; "
+        "from pipeline.evaluation.ranking import median_replica; "
+        "r = median_replica(load_history('own'), 'accuracy'); "
+        "print(json.dumps(load_predictions('own').test_prediction.sel(replica=r).values.reshape(-1).tolist()))"
+    )
+    recorded = np.array(json.loads(finished.run("python3", "-c", code).stdout))
+    np.testing.assert_allclose(predicted[-len(recorded) :], recorded, atol=1e-5)
+
+
+def test_another_file_or_config_of_one_network_trains_that_one_alone(workspace: Workspace) -> None:
+    blocks = workspace.folder / "networks" / "own" / "blocks.py"
+    blocks.write_text(BLOCKS + "\n# edited\n")
+    assert stale(workspace) == REACHED
+    blocks.write_text(BLOCKS)
+    assert stale(workspace) == set()
+    workspace.edit({"networks.own.epochs": 3})
+    assert stale(workspace) == REACHED
+    workspace.edit({"networks.own.epochs": 2, "variants.tanh_1.units": 4})
+    assert stale(workspace) == {"train@tanh_1", "evaluate@tanh_1", "compare", "track"}
+
+
+def stale(workspace: Workspace) -> set[str]:
+    """What `dvc repro` would run."""
+    return {
+        line.split("'")[1]
+        for line in workspace.run("dvc", "repro", "--dry", "--force-downstream").stdout.splitlines()
+        if line.startswith("Running stage")
+    }
+
+
+def test_a_kill_costs_the_replicas_under_way_alone(finished: Workspace, workspace: Workspace) -> None:
+    bytes_before = finished.content("runs/own")
+    shutil.rmtree(workspace.folder / "runs" / "own")
+    shutil.rmtree(workspace.folder / "cells")
+
+    def kept() -> dict[Path, int]:
+        return {path: path.stat().st_mtime_ns for path in (workspace.folder / "cells").glob("*/history.nc")}
+
+    workspace.kill_when(lambda: len(kept()) >= 1, *stage("fit", "own"))
+    before = kept()
+    assert 1 <= len(before) < 3
+    assert not (workspace.folder / "runs" / "own").exists()
+    workspace.run(*stage("fit", "own"))
+    assert before.items() <= kept().items()
+    assert workspace.content("runs/own") == bytes_before
+
+
+def test_a_study_changes_a_network(workspace: Workspace) -> None:
+    study = {"base": "own", "replicas": 2, "cells": {"adam": {"optimizer": "adam"}}}
+    workspace.edit({"studies": {"mine": study}})
+    done = workspace.run("dvc", "repro", "studies/dvc.yaml:study@mine")
+    assert done.executed == {"studies/dvc.yaml:study@mine"}
+    cells = pd.read_csv(workspace.folder / "studies" / "mine" / "cells.csv")
+    assert cells.cell.tolist() == ["own", "adam"]
+    assert cells.replicas.tolist() == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (
+            "def build(inputs, task):\n    return nowhere\n",
+            "error: networks/own/network.py, line 2: build fails: NameError",
+        ),
+        ("x = 1\n", "error: networks/own/network.py: defines no build: must define build(inputs, task, **config)"),
+    ],
+)
+def test_a_fault_in_its_file_is_one_line_and_nothing_is_written(workspace: Workspace, code: str, said: str) -> None:
+    shutil.rmtree(workspace.folder / "runs" / "own")
+    (workspace.folder / "networks" / "own" / "network.py").write_text(code)
+    done = workspace.attempt(*stage("fit", "own"))
+    assert done.code == 1
+    assert done.stderr.strip().splitlines()[-1].startswith(said)
+    assert "Traceback" not in done.stderr
+    assert not (workspace.folder / "runs" / "own").exists()

@@ -1,0 +1,395 @@
+"""Networks of the user's own: what may be wrong with their file, and that they train as Keras trains them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from conftest import training
+from imports import ROOT
+
+from pipeline.cells.work import of_replicas
+from pipeline.data.samples import Origin, Samples, Split
+from pipeline.data.tasks import Task
+from pipeline.foundations.errors import UserError
+from pipeline.foundations.seeds import derived_seed
+from pipeline.foundations.tensorflow import keras
+from pipeline.history.record import OPTIONAL, REQUIRED
+from pipeline.params import networks
+from pipeline.params.networks import NetworkParams
+from pipeline.params.training import TrainingParams
+from pipeline.training.fit.builder import build, named_weights, taking_raw_rows
+from pipeline.training.fit.replica import expect_trainable, predict, train_replica
+from pipeline.training.replicas import Trained
+
+BINARY, TEN = Task("binary", ("no", "yes")), Task("multiclass", tuple("abc"))
+HEAD = "import keras\nfrom keras import layers\n"
+SMALL = """
+def build(inputs, task, units=3):
+    hidden = layers.Dense(units, "relu")
+    return keras.Sequential([keras.Input(inputs), hidden, layers.Dense(task.outputs, "sigmoid")])
+"""
+NO_REPLICAS = {"epochs": 3, "batch_size": 16, "replicas": 4}
+SGD = {"optimizer": {"class_name": "SGD", "config": {"learning_rate": 0.1}}}
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder, in which networks lie."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    return tmp_path
+
+
+def network(code: str = SMALL, name: str = "own", **stated: object) -> NetworkParams:
+    """One whose file is this."""
+    networks.file(name).parent.mkdir(parents=True, exist_ok=True)
+    networks.file(name).write_text(HEAD + code)
+    return networks.resolve({name: stated}, SGD, NO_REPLICAS, ("v",))[name]
+
+
+def test_it_inherits_what_it_does_not_say() -> None:
+    made = network(config={"units": 4}, epochs=2)
+    assert (made.config, made.epochs, made.batch_size, made.replicas) == ({"units": 4}, 2, 16, 4)
+    assert made.optimizer.config == {"learning_rate": 0.1}
+    assert not made.replaces_optimizer
+    assert network(optimizer="adam").replaces_optimizer
+    assert made.training(training()).model_dump() == training(epochs=2).model_dump()
+
+
+def test_another_file_is_another_network_and_what_python_leaves_is_none() -> None:
+    before = network().source
+    cache = networks.file("own").parent / "__pycache__"
+    cache.mkdir()
+    (cache / "network.pyc").write_bytes(b"x")
+    assert networks.fingerprint("own") == before
+    (cache.parent / "blocks.py").write_text("")
+    assert networks.fingerprint("own") != before
+
+
+@pytest.mark.parametrize(
+    ("stated", "said"),
+    [
+        ([], "networks: []: must be a map of networks by name, or {}"),
+        ({"a b": {}}, "networks.a b: a network's name must be a text of A-Z a-z 0-9 _ -"),
+        ({"v": {}}, "networks.v: a variant has this name: networks and variants must have different names"),
+        ({"gone": {}}, "networks.gone: networks/gone/network.py: not found: must be there and define build(inputs"),
+        ({"own": {"epoch": 3}}, "networks.own.epoch: unknown key: did you mean epochs?"),
+        ({"own": {"epochs": -1}}, "networks.own.epochs: -1: must be at least 0"),
+        ({"own": {"config": 3}}, "networks.own.config: 3: must be a map"),
+        ({"own": 3}, "networks.own: 3: must be a map"),
+    ],
+    ids=str,
+)
+def test_a_mistake_in_params_is_one_line(stated: object, said: str) -> None:
+    network()
+    with pytest.raises(UserError) as error:
+        networks.resolve(stated, SGD, NO_REPLICAS, ("v",))
+    assert str(error.value).startswith(said)
+
+
+FAULTY = {
+    "syntax": ("def build(inputs, task)\n", "networks/own/network.py, line 3: expected ':': must be valid Python"),
+    "import": ("import nowhere\n", "networks/own/network.py, line 3: the file fails: ModuleNotFoundError: No module"),
+    "no build": ("x = 1\n", "networks/own/network.py: defines no build: must define build(inputs, task, **config)"),
+    "no function": ("build = 3\n", "networks/own/network.py: defines build as a int: must define build(inputs, task"),
+    "arguments": (
+        "def build(inputs): pass\n",
+        "networks.own.config: too many positional arguments: must be arguments of build(inputs) in networks/own/",
+    ),
+    "exception": (
+        "def build(inputs, task):\n    layers.Dense(3)\n    layers.Dense(-3)\n",
+        "networks/own/network.py, line 5: build fails: ValueError: ",
+    ),
+    "exit": ("def build(inputs, task):\n    raise SystemExit(2)\n", "networks/own/network.py, line 4: build fails"),
+    "no model": ("def build(inputs, task):\n    return 3\n", "networks/own/network.py: build gives a int: must give a"),
+    "nothing": ("def build(inputs, task): pass\n", "networks/own/network.py: build gives nothing: must give a Keras"),
+    "shape": (
+        "def build(inputs, task):\n    return keras.Sequential([keras.Input(inputs), layers.Dense(2)])\n",
+        "networks/own/network.py: the model gives outputs of shape (2,) for a row: must be (1,), for the task is 2",
+    ),
+    "two outputs": (
+        "def build(inputs, task):\n    x = keras.Input(inputs)\n    y = layers.Dense(1)(x)\n"
+        "    return keras.Model(x, [y, y])\n",
+        "networks/own/network.py: the model gives outputs of shape (1,) and (1,) for a row: must be (1,)",
+    ),
+    "call": (
+        "class Own(keras.Model):\n    def call(self, x):\n        return x.nonsense\n"
+        "def build(inputs, task):\n    return Own()\n",
+        "networks/own/network.py, line 5: the model's call fails: AttributeError: ",
+    ),
+    "no weights": (
+        "def build(inputs, task):\n    cut = layers.Lambda(lambda x: x[:, :1])\n"
+        "    return keras.Sequential([keras.Input(inputs), cut])\n",
+        "networks/own/network.py: build gives a model without weights that are trained: must have some",
+    ),
+    "no loss": (
+        SMALL.replace("return ", "model = ") + "    model.compile('sgd')\n    return model\n",
+        "networks/own/network.py: the model is compiled without a loss: must be compiled with one, or not at all",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTY)
+def test_a_fault_in_the_file_is_one_line_with_the_users_own(fault: str) -> None:
+    code, said = FAULTY[fault]
+    made = network(code)
+    with pytest.raises(UserError) as error:
+        build("own", made.recipe, (2,), BINARY)
+    assert str(error.value).startswith(said)
+    assert "\n" not in str(error.value)
+    assert "Arguments received" not in str(error.value)
+
+
+def test_a_key_of_config_that_build_does_not_take_is_named() -> None:
+    made = network(config={"unit": 3})
+    with pytest.raises(UserError, match=r"networks.own.config: .*'unit': must be arguments of build\(inputs, task"):
+        build("own", made.recipe, (2,), BINARY)
+
+
+def test_an_unknown_optimizer_is_named() -> None:
+    made = network(optimizer="adamm")
+    with pytest.raises(UserError, match=r"^networks.own.optimizer: adamm: not a Keras optimizer: must be one"):
+        build("own", made.recipe, (2,), BINARY)
+
+
+def test_another_folder_than_the_one_that_asks_is_refused() -> None:
+    made = network()
+    network(SMALL + "\n# edited\n")
+    with pytest.raises(UserError, match=r"^networks/own: has other files than the training that asks: must be"):
+        build("own", made.recipe, (2,), BINARY)
+
+
+UNSAVABLE = """
+class Scale(layers.Layer):
+    def __init__(self, factor):
+        super().__init__()
+        self.factor = factor
+    def call(self, x):
+        return x * self.factor
+def build(inputs, task):
+    return keras.Sequential([keras.Input(inputs), Scale(2.0), layers.Dense(1, "sigmoid")])
+"""
+
+
+def test_a_model_that_cannot_be_saved_is_refused_before_it_trains(circles: Split) -> None:
+    made = network(UNSAVABLE)
+    with pytest.raises(UserError, match=r"^networks/own/network.py.*: saving the model and loading it fails: "):
+        expect_trainable("own", made.recipe, circles)
+
+
+BLOCKS = """
+import keras
+from keras import layers
+class Block(layers.Layer):
+    def __init__(self, units, **options):
+        super().__init__(**options)
+        self.units = units
+        self.dense = layers.Dense(units, "tanh")
+    def build(self, shape):
+        self.dense.build(shape)
+    def call(self, x):
+        return self.dense(x)
+    def get_config(self):
+        return {**super().get_config(), "units": self.units}
+"""
+WITH_BLOCKS = """
+from blocks import Block
+def build(inputs, task):
+    return keras.Sequential([keras.Input(inputs), Block(3), layers.Dense(task.outputs, "sigmoid")])
+"""
+
+
+def test_files_beside_it_are_its_own(circles: Split) -> None:
+    for name, units in (("one", 3), ("other", 4)):
+        folder = networks.file(name).parent
+        folder.mkdir(parents=True)
+        (folder / "blocks.py").write_text(BLOCKS.replace("units)", f"{units})", 1) if name == "other" else BLOCKS)
+    made = {name: network(WITH_BLOCKS, name) for name in ("one", "other")}
+    for name in ("one", "other", "one"):
+        found = build(name, made[name].recipe, (2,), BINARY)
+        assert set(found.classes) == {"Block"}
+        assert f"networks/{name}/blocks.py" in str(sys.modules["blocks"].__file__)
+    expect_trainable("one", made["one"].recipe, circles)
+
+
+@pytest.mark.parametrize(
+    ("output", "compiled", "task", "applied"),
+    [
+        ("sigmoid", "", BINARY, "linear"),
+        ("linear", "model.compile('sgd', keras.losses.BinaryCrossentropy(from_logits=True))", BINARY, "sigmoid"),
+        ("linear", "model.compile('sgd', keras.losses.CategoricalCrossentropy(from_logits=True))", TEN, "softmax"),
+        ("softmax", "model.compile('sgd', 'categorical_crossentropy')", TEN, "linear"),
+        ("softmax", "", TEN, "linear"),
+    ],
+    ids=str,
+)
+def test_losses_take_targets_and_predictions_are_the_tasks(
+    output: str, compiled: str, task: Task, applied: str
+) -> None:
+    code = SMALL.replace("return ", "model = ").replace('"sigmoid"', f'"{output}"')
+    code += f"    {compiled}\n    return model\n"
+    found = build("own", network(code).recipe, (2,), task)
+    inputs, labels = np.random.default_rng(0).normal(size=(9, 2)).astype(np.float32), np.arange(9) % len(task.names)
+    assert np.isfinite(found.model.train_on_batch(inputs, found.targets(labels)))
+    outputs = np.asarray(found.model(inputs))
+    wanted = np.asarray(getattr(keras.activations, applied)(outputs))
+    np.testing.assert_allclose(predict(found, inputs), wanted, rtol=1e-6)
+
+
+def test_a_compiled_models_optimizer_stays_unless_params_yaml_names_one() -> None:
+    code = SMALL.replace("return ", "model = ") + "    model.compile('rmsprop', 'mse')\n    return model\n"
+    assert build("own", network(code).recipe, (2,), BINARY).model.optimizer.__class__ is keras.optimizers.RMSprop
+    assert (
+        build("own", network(code, optimizer="adam").recipe, (2,), BINARY).model.optimizer.__class__
+        is keras.optimizers.Adam
+    )
+    assert build("own", network().recipe, (2,), BINARY).model.optimizer.__class__ is keras.optimizers.SGD
+
+
+@pytest.fixture(scope="module")
+def params() -> TrainingParams:
+    """Values by layer at epochs 0, 2 and 3 of 3."""
+    return training(record_every=2)
+
+
+@pytest.fixture(scope="module")
+def trained(circles: Split, params: TrainingParams, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """Replica 2 of the small network."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("trained"))
+        return train_replica("own", network().recipe, circles, params, 2)
+
+
+@pytest.mark.slow
+def test_it_is_trained_as_keras_trains_it(circles: Split, params: TrainingParams, trained: Trained) -> None:
+    """By the same `fit` without a recorder, from the same seed, to the bit."""
+    found = build("own", network().recipe, (2,), circles.task, derived_seed(params.seed, 2, "network"))
+    inputs, targets = circles.train.inputs.astype(np.float32), found.targets(circles.train.targets)
+    found.model.fit(inputs, targets, batch_size=params.batch_size, epochs=params.epochs, verbose=0)
+    for path, variable in named_weights(found.model).items():
+        np.testing.assert_array_equal(trained.weights[path][0], np.asarray(variable))
+    np.testing.assert_array_equal(
+        trained.predictions.test_prediction.values[0], predict(found, circles.test.inputs.astype(np.float32))
+    )
+    for part, samples in circles.parts.items():
+        loss = found.model.evaluate(samples.inputs.astype(np.float32), found.targets(samples.targets), verbose=0)
+        assert trained.history[f"{part}_loss"].values[0, -1] == pytest.approx(loss, rel=1e-5)
+
+
+@pytest.mark.slow
+def test_the_same_again_is_the_same_to_the_bit_whatever_was_built_before(
+    circles: Split, params: TrainingParams, trained: Trained
+) -> None:
+    build("own", network().recipe, (2,), BINARY)
+    np.random.default_rng().random()
+    again = train_replica("own", network().recipe, circles, params, 2)
+    xr.testing.assert_identical(again.history, trained.history)
+    xr.testing.assert_identical(again.predictions, trained.predictions)
+
+
+@pytest.mark.slow
+def test_its_record_is_what_the_described_ones_is(circles: Split, trained: Trained) -> None:
+    history = trained.history
+    assert history.replica.values.tolist() == [2]
+    assert history.epoch.values.tolist() == [0, 1, 2, 3]
+    assert history.recorded_epoch.values.tolist() == [0, 2, 3]  # by params.yaml, never by the clock
+    assert history.path.values.tolist() == ["sequential/dense", "sequential/dense_1"]
+    assert history.role.values.tolist() == ["hidden", "output"]
+    for name, dims in REQUIRED.items():
+        assert history[name].dims == dims
+    assert {name for name in OPTIONAL if name in history} >= {
+        *(f"{part}_{what}" for part in ("train", "test") for what in circles.task.curves),
+        *("gradient_mean_abs", "probe_gradient_mean_abs", "weight_l1", "gradient_histogram", "saturated_share"),
+    }
+    assert np.isfinite(history.train_loss.values).all()
+    predicted = trained.predictions.test_prediction.values[0]
+    accuracy = circles.task.scores(circles.test.targets, predicted)["accuracy"]
+    assert history.test_accuracy.values[0, -1] == pytest.approx(accuracy)
+
+
+@pytest.mark.slow
+def test_without_epochs_the_untrained_network_is_recorded(circles: Split) -> None:
+    untrained = train_replica("own", network().recipe, circles, training(epochs=0), 2).history
+    assert untrained.epoch.values.tolist() == [0]
+    assert (untrained.probe_gradient_mean_abs.values > 0).all()
+
+
+ENDS_ITSELF = """
+class Stopping(keras.Model):
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+    def call(self, x):
+        return self.inner(x)
+    def train_step(self, data):
+        self.stop_training = True
+        return super().train_step(data)
+    def get_config(self):
+        return {"inner": keras.saving.serialize_keras_object(self.inner)}
+    @classmethod
+    def from_config(cls, config):
+        return cls(keras.saving.deserialize_keras_object(config["inner"]))
+def build(inputs, task):
+    return Stopping(keras.Sequential([keras.Input(inputs), layers.Dense(1, "sigmoid")]))
+"""
+
+
+@pytest.mark.slow
+def test_a_training_that_ends_itself_is_refused(circles: Split) -> None:
+    with pytest.raises(UserError, match=r"the training ended after 1 of 3 epochs: must not stop itself"):
+        train_replica("own", network(ENDS_ITSELF).recipe, circles, training(), 0)
+
+
+def test_raw_rows_give_what_the_network_gives(circles: Split, origin: Origin) -> None:
+    found = build("own", network().recipe, (2,), circles.task)
+    raw = np.random.default_rng(0).normal(size=(5, 2)).astype(np.float32)
+    scaled = np.stack([raw[:, i] * each.factor + each.offset for i, each in enumerate(origin.columns)], axis=1)
+    np.testing.assert_allclose(
+        np.asarray(taking_raw_rows(found, origin, "own")(raw)), predict(found, scaled.astype(np.float32)), rtol=1e-5
+    )
+
+
+def test_a_cell_is_known_by_all_that_its_result_depends_on() -> None:
+    def keys(made: NetworkParams, data: str = "d", **changes: object) -> set[str]:
+        works = of_replicas("w", "own", made.recipe, training(**changes), data)
+        return {each.key for each in works.values()}
+
+    first = keys(network())
+    assert len(first) == 4
+    assert keys(network(), replicas=2) < first  # so that more replicas train none anew
+    assert keys(network(), chunk=1) == first
+    for other in (
+        keys(network(config={"units": 4})),
+        keys(network(optimizer="adam")),
+        keys(network(), data="e"),
+        keys(network(), epochs=2),
+        keys(network(), seed=8),
+        keys(network(SMALL + "\n# edited")),
+    ):
+        assert not other & first
+
+
+DOOR = """
+import pipeline.training.fit.replica
+import os, tensorflow as tf
+assert os.environ["CUDA_VISIBLE_DEVICES"] == "-1"
+assert tf.config.threading.get_intra_op_parallelism_threads() == 1
+"""
+
+
+@pytest.mark.slow
+def test_the_door_to_tensorflow_is_passed_before_the_recorder_imports_keras() -> None:
+    subprocess.run([sys.executable, "-c", DOOR], cwd=ROOT, check=True)
+
+
+def test_images_are_taken_as_they_are() -> None:
+    code = (
+        "def build(inputs, task):\n    assert inputs == (4, 4, 1)\n    return keras.Sequential([keras.Input(inputs), "
+    )
+    code += "layers.Conv2D(2, 3, activation='relu'), layers.Flatten(), layers.Dense(task.outputs, 'softmax')])\n"
+    samples = Samples(np.zeros((6, 4, 4, 1)), np.arange(6) % 3)
+    split = Split(TEN, samples, samples)
+    expect_trainable("own", network(code).recipe, split)
