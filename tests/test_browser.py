@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from browser import Browser, chromium, colours, opened
 from following import FOLLOW, PATHS, TRAIN
-from workspace import ROOT, Workspace, free_port, wait_until
+from workspace import ROOT, WITHOUT_JOBS, Workspace, free_port, wait_until
 
 from pipeline.params.params import read
 from pipeline.tracking.tags import COMPLETE, LIVE, VARIANT, search_for
@@ -62,7 +62,7 @@ def mlflow(pair: Workspace) -> Iterator[str]:
     port = free_port()
     store = ["--backend-store-uri", f"sqlite:///{pair.database}"]
     command = ["mlflow", "server", *store, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    with pair.serving(f"http://127.0.0.1:{port}/health", *command):
+    with pair.serving(f"http://127.0.0.1:{port}/health", *command, **WITHOUT_JOBS):
         yield f"http://127.0.0.1:{port}"
 
 
@@ -205,7 +205,7 @@ def test_a_live_run_grows_before_ones_eyes_and_gives_way_to_the_complete_run(bro
     server = ["mlflow", "server", "--backend-store-uri", f"sqlite:///{tmp_path / 'store.db'}"]
     server += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     with (
-        workspace.serving(f"{address}/health", *server),
+        workspace.serving(f"{address}/health", *server, **WITHOUT_JOBS),
         workspace.running(*TRAIN, **PATHS) as training,
         workspace.running(*FOLLOW, **there),
     ):

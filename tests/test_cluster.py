@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from workspace import VARIANTS, Done, Workspace, free_port, stage, wait_until
+from workspace import Done, Workspace, free_port, stage, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -35,7 +35,12 @@ def untouched(local: Workspace, tmp_path: Path) -> Workspace:
 
 
 def without_cells(local: Workspace, folder: Path) -> Workspace:
-    shutil.copytree(local.folder, folder / "study", ignore=shutil.ignore_patterns(".git", ".dvc", "cells", "depth"))
+    left = [local.folder / name for name in (".git", ".dvc", "cells", "studies/depth")]
+    shutil.copytree(
+        local.folder,
+        folder / "study",
+        ignore=lambda place, names: [name for name in names if Path(place, name) in left],  # not pipeline/cells
+    )
     return Workspace(folder / "study")
 
 
@@ -76,13 +81,6 @@ def study(workspace: Workspace, address: str) -> Done:
     return workspace.attempt(*stage("study", "depth"), DASK_SCHEDULER_ADDRESS=address)
 
 
-def test_a_second_repro_does_nothing_and_the_root_leaves_studies_alone(local: Workspace) -> None:
-    assert local.run("dvc", "repro", "studies/dvc.yaml").executed == set()
-    assert local.attempt("dvc", "repro", "--dry").executed == {f"train@{name}" for name in VARIANTS}
-    text = (local.folder / "studies" / "depth" / "index.md").read_text()
-    assert "The reference, `hidden_layers=2`, learns in" in text
-
-
 def test_a_study_is_a_run_and_its_cells_are_runs_below_it_once(local: Workspace) -> None:
     before = local.runs()
     (run,) = before.values()
@@ -100,17 +98,27 @@ def test_a_study_is_a_run_and_its_cells_are_runs_below_it_once(local: Workspace)
     assert local.runs() == before
 
 
-def test_what_the_study_tried_is_kept_for_the_report_and_that_of_studies_that_are_gone_is_not(local: Workspace) -> None:
+def test_a_second_repro_does_nothing_but_keep_what_studies_tried_and_the_root_leaves_them_alone(
+    local: Workspace,
+) -> None:
+    """By the one command. What was tried is for the report; that of studies that are gone is not kept."""
     assert "remedies" in local.json("studies/tried.json")  # as the repository has it
     assert local.run("python3", "-m", "pipeline.repro", "--studies").executed == set()
     kept = local.json("studies/tried.json")
     assert list(kept) == ["depth"]
     assert kept["depth"]["base"] == "small"
     assert [cell["changes"] for cell in kept["depth"]["cells"]] == [{"hidden_layers": 1}, {}, {"hidden_layers": 3}]
+    rest = {"evaluate@small", "train@tanh_1"}  # the study's base is trained
+    assert local.attempt("dvc", "repro", "--dry").executed == rest
+    text = (local.folder / "studies" / "depth" / "index.md").read_text()
+    assert "The reference, `hidden_layers=2`, learns in" in text
 
 
-def test_two_workers_give_the_local_bytes_though_one_is_killed(local: Workspace, untouched: Workspace) -> None:
-    folder = untouched.folder
+def test_two_workers_give_the_local_bytes_though_one_is_killed_and_so_does_one(
+    local: Workspace, untouched: Workspace, tmp_path: Path
+) -> None:
+    """The one that is left then does all of it once more, for a workspace that has no cell."""
+    folder, again = untouched.folder, without_cells(local, tmp_path / "again")
     with cluster(untouched, folder, folder) as (address, (first, _)):
         command = stage("study", "depth")
         with untouched.running(*command, DASK_SCHEDULER_ADDRESS=address) as process:
@@ -118,13 +126,10 @@ def test_two_workers_give_the_local_bytes_though_one_is_killed(local: Workspace,
             assert process.poll() is None, "it ended before a worker could be killed"
             os.killpg(first.pid, signal.SIGKILL)
             assert process.wait(240) == 0
+        assert study(again, address).code == 0
     assert tables(untouched) == tables(local)
-
-
-def test_one_worker_gives_the_local_bytes(local: Workspace, untouched: Workspace) -> None:
-    with cluster(untouched, untouched.folder) as (address, _):
-        assert study(untouched, address).code == 0
-    assert tables(untouched) == tables(local)
+    assert tables(again) == tables(local)
+    assert len(finished(again)) == 3
 
 
 def test_an_added_cell_trains_alone_and_an_interrupted_study_resumes(untouched: Workspace) -> None:

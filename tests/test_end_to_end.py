@@ -17,8 +17,12 @@ from workspace import (
     REPLICAS,
     SMALL,
     VARIANTS,
+    WITHOUT_JOBS,
+    Alone,
+    Done,
     Logged,
     Workspace,
+    alone,
     answers,
     free_port,
     logged,
@@ -178,28 +182,6 @@ def test_training_twice_gives_the_same_bytes(workspace: Workspace) -> None:
     assert [name for name in before if before[name] != after[name]] == []
 
 
-def test_edited_variant_runs_alone_and_its_revert_trains_nothing(workspace: Workspace) -> None:
-    """An edit adds one run with its replicas; taken back, all is restored, and no run is doubled or lost."""
-    before = workspace.runs()
-    workspace.edit({"variants.small.hidden_layers": 3})
-    assert workspace.repro().executed == {"train@small", "evaluate@small", "compare", "track"}
-    edited = workspace.runs()
-    assert_whole(edited)
-    assert lasting(before).items() < lasting(edited).items()
-    assert current(edited) == {"small": "3", "tanh_1": "1"}
-    assert sorted(run.name for run in edited.values()) == ["small", "small · hidden_layers=2", "tanh_1"]
-    assert variants(edited) == ["small", "small", "tanh_1"]
-    assert sorted(run.params["hidden_layers"] for run in edited.values()) == ["1", "2", "3"]
-
-    workspace.edit({"variants.small.hidden_layers": 2})
-    reverted = workspace.repro()
-    assert reverted.executed == {"track"}
-    assert reverted.restored == {"train@small", "evaluate@small", "compare"}
-    assert lasting(workspace.runs()) == lasting(edited)
-    assert current(workspace.runs()) == {"small": "2", "tanh_1": "1"}
-    assert sorted(run.name for run in workspace.runs().values()) == ["small", "small · hidden_layers=3", "tanh_1"]
-
-
 def test_moved_threshold_evaluates_anew(workspace: Workspace) -> None:
     """Another threshold trains nothing, and its evaluation is in runs of its own; moved back, the first are current."""
     before = workspace.runs()
@@ -221,25 +203,54 @@ def test_moved_threshold_evaluates_anew(workspace: Workspace) -> None:
     assert_evaluated(before, 0.75)
 
 
-def test_added_variant_runs_alone_and_leaves_no_ghost(workspace: Workspace) -> None:
-    """A variant of two lines costs its own stages; taken out, nothing of it is left but runs in MLflow."""
+# The one command
+
+REPRO = ["python3", "-m", "pipeline.repro"]
+TRACKED = re.compile("^track .*", re.MULTILINE)
+
+
+def test_what_is_edited_or_added_runs_alone_and_taken_back_trains_nothing(workspace: Workspace, tmp_path: Path) -> None:
+    """One workspace on its way: a variant edited and one of two lines added, each at the cost of its own stages; the
+    added one taken out, of which nothing is left but runs in MLflow; the edit taken back, and both made again, which
+    trains nothing. No run is doubled or lost. The one command says each thing once on this way: a line of each variant
+    that was published or not, verdicts of two lines at most, no advice that leads nowhere."""
     workspace.commit()
     before = workspace.runs()
-    workspace.edit({"variants.wide": {"hidden_layers": 1, "units": 7}})
-    assert workspace.repro().executed == {"train@wide", "evaluate@wide", "compare", "track"}
+    edits = {"variants.small.hidden_layers": 3, "variants.wide": {"hidden_layers": 1, "units": 7}}
+    workspace.edit(edits)
+    done = workspace.run(*REPRO)
+    assert done.executed == {"train@small", "evaluate@small", "train@wide", "evaluate@wide", "compare", "track"}
+    assert "dvc push" not in done.stdout
+    assert TRACKED.findall(done.stdout) == [
+        "track small: published",
+        "track tanh_1: nothing new",
+        "track wide: published",
+    ]
+    assert all(len(line) <= 160 for line in done.stdout.splitlines())
     more = workspace.runs()
     assert_whole(more)
-    assert before.items() < more.items()
-    assert variants(more) == ["small", "tanh_1", "wide"]
+    assert lasting(before).items() < lasting(more).items()
+    assert {run_id: run for run_id, run in before.items() if run.variant == "tanh_1"}.items() < more.items()
+    assert current(more) == {"small": "3", "tanh_1": "1", "wide": "1"}
+    assert sorted(run.name for run in more.values()) == ["small", "small · hidden_layers=2", "tanh_1", "wide"]
+    assert variants(more) == ["small", "small", "tanh_1", "wide"]
+    assert sorted(run.params["hidden_layers"] for run in more.values()) == ["1", "1", "2", "3"]
     assert set(workspace.json("mlruns/manifest.json")) == VARIANTS | {"wide"}
     assert "wide" in (workspace.folder / "reports" / "index.md").read_text(encoding="utf-8")
 
+    again = workspace.run(*REPRO)
+    assert again.executed == set()
+    assert TRACKED.findall(again.stdout) == [f"track {name}: nothing new" for name in ("small", "tanh_1", "wide")]
+
+    # The added one goes. There is somewhere to push to by now; `--local`, for git to have nothing of it.
+    workspace.run("dvc", "remote", "add", "--local", "--default", "there", str(tmp_path / "remote"))
     workspace.edit({"variants.wide": ...})
-    assert workspace.repro().executed == {"compare", "track"}
+    without = workspace.run(*REPRO)
+    assert without.executed == {"compare", "track"}
+    assert "dvc push" in without.stdout
     for left in ("runs/wide", "evaluations/wide", "metrics/wide.json"):
         assert not (workspace.folder / left).exists()
     assert "wide" not in workspace.run("dvc", "metrics", "show").stdout
-    assert workspace.run("git", "status", "--short").stdout == ""
     assert set(workspace.json("mlruns/manifest.json")) == VARIANTS
     left = workspace.content("reports")
     page = left.pop("index.html")  # in which the letters may stand by chance: it holds pictures
@@ -249,29 +260,25 @@ def test_added_variant_runs_alone_and_leaves_no_ghost(workspace: Workspace) -> N
     assert lasting(workspace.runs()) == lasting(more)
     assert workspace.run("dvc", "status").stdout.strip() == "Data and pipelines are up to date."
 
-    workspace.edit({"variants.wide": {"hidden_layers": 1, "units": 7}})
-    assert workspace.repro().restored == {"train@wide", "evaluate@wide", "compare"}
+    # The edit is taken back.
+    workspace.edit({"variants.small.hidden_layers": 2})
+    reverted = workspace.repro()
+    assert reverted.executed == {"track"}
+    assert reverted.restored == {"train@small", "evaluate@small", "compare"}
+    assert lasting(workspace.runs()) == lasting(more)
+    assert current(workspace.runs()) == {"small": "2", "tanh_1": "1"}
+    assert sorted(run.name for run in workspace.runs().values()) == [
+        "small",
+        "small · hidden_layers=3",
+        "tanh_1",
+        "wide",
+    ]
+    assert workspace.run("git", "status", "--short").stdout == ""
 
-
-# The one command
-
-REPRO = ["python3", "-m", "pipeline.repro"]
-
-
-def test_one_command_says_each_thing_once(workspace: Workspace, tmp_path: Path) -> None:
-    """A line of each variant that was published or not, verdicts of two lines at most, no advice that leads nowhere."""
-    tracked = re.compile("^track .*", re.MULTILINE)
-    workspace.edit({"variants.small.hidden_layers": 3})
-    done = workspace.run(*REPRO)
-    assert "dvc push" not in done.stdout
-    assert tracked.findall(done.stdout) == ["track small: published", "track tanh_1: nothing new"]
-    assert all(len(line) <= 160 for line in done.stdout.splitlines())
-    again = workspace.run(*REPRO)
-    assert again.executed == set()
-    assert tracked.findall(again.stdout) == ["track small: nothing new", "track tanh_1: nothing new"]
-    workspace.run("dvc", "remote", "add", "--default", "there", str(tmp_path / "remote"))
-    workspace.edit({"variants.small.hidden_layers": 4})
-    assert "dvc push" in workspace.run(*REPRO).stdout
+    # And both once more.
+    workspace.edit(edits)
+    restored = {"train@small", "evaluate@small", "train@wide", "evaluate@wide", "compare"}
+    assert workspace.repro().restored == restored
 
 
 def test_an_interruption_says_what_starts_again(workspace: Workspace) -> None:
@@ -294,30 +301,6 @@ def test_an_interruption_says_what_starts_again(workspace: Workspace) -> None:
             last = command.stderr.read().splitlines()[-1]
     assert command.returncode == 130
     assert last == "interrupted in train@small: the same command starts it again; finished stages are kept"
-
-
-@pytest.mark.parametrize(
-    ("edit", "variant", "line"),
-    [
-        (
-            {"variants.small.hidden_layers": 3},
-            "small",
-            "runs/small: trained with other parameters (variant) than params.y",
-        ),
-        (
-            {"data.config.noise": 0.2},
-            "small",
-            "runs/small: trained with other parameters (data) than params.yaml says now",
-        ),
-        ({}, "smal", "variants.smal: not found: must be one of small, tanh_1: did you mean small?"),
-    ],
-)
-def test_what_is_stale_is_not_exported(workspace: Workspace, edit: dict, variant: str, line: str) -> None:
-    workspace.edit(edit)
-    done = workspace.attempt("python3", "-m", "pipeline.export", variant, "best", "best.keras")
-    assert (done.code, done.stdout) == (1, "")
-    assert done.stderr.startswith(f"error: {line}")
-    assert not (workspace.folder / "best.keras").exists()
 
 
 # A file of each package, and the stages that are stale once it is another.
@@ -345,16 +328,21 @@ STALE: dict[str, set[str]] = {
 
 
 def test_a_file_of_each_package_makes_just_its_stages_stale(workspace: Workspace) -> None:
-    """By what DVC itself says of each, one after the other."""
-    for name, stages in STALE.items():
-        path = workspace.folder / name
-        before = path.read_bytes()
-        path.write_bytes(before + b"\n")
+    """By what DVC itself says of each place that changed; at once one file of each package at most, so that it is seen
+    which of them it was."""
+    waiting = list(STALE)
+    while waiting:
+        together = {name.split("/")[1]: name for name in reversed(waiting)}.values()
+        waiting = [name for name in waiting if name not in together]
+        before = {name: (workspace.folder / name).read_bytes() for name in together}
+        for name, content in before.items():
+            (workspace.folder / name).write_bytes(content + b"\n")
         status = json.loads(workspace.run("dvc", "status", "--json").stdout)
         changed = {stage for stage, found in status.items() if any("changed deps" in each for each in found)}
-        of_code = {stage for stage in changed if name.startswith(tuple(code_of(status[stage])))}
-        assert of_code == stages, name
-        path.write_bytes(before)
+        for name, content in before.items():
+            of_code = {stage for stage in changed if name.startswith(tuple(code_of(status[stage])))}
+            assert of_code == STALE[name], name
+            (workspace.folder / name).write_bytes(content)
 
 
 def code_of(found: list[dict]) -> list[str]:
@@ -363,17 +351,6 @@ def code_of(found: list[dict]) -> list[str]:
 
 
 # The store
-
-
-def test_deleted_store_is_filled_again(workspace: Workspace) -> None:
-    """Files are the truth: `dvc repro` notices that the store is gone, and publishes all without training."""
-    before = workspace.runs()
-    workspace.delete_store()
-    assert workspace.repro().executed == {"track"}
-    again = workspace.runs()
-    assert_whole(again)
-    assert sorted(run.fingerprint for run in again.values()) == sorted(run.fingerprint for run in before.values())
-    assert not set(again) & set(before)
 
 
 def test_two_publishers_at_once_make_one_store(workspace: Workspace) -> None:
@@ -388,12 +365,14 @@ def test_two_publishers_at_once_make_one_store(workspace: Workspace) -> None:
     assert sorted(run.fingerprint for run in again.values()) == sorted(run.fingerprint for run in before.values())
 
 
-def test_experiment_in_a_temporary_folder_publishes_into_the_one_store(workspace: Workspace) -> None:
-    """DVC throws the folder away: the run is in the workspace's store, with its files, and tells its experiment."""
+def test_experiments_share_the_one_store(workspace: Workspace) -> None:
+    """DVC's experiments: in a temporary folder, in the workspace, and two of its queue at once."""
+    of_rate, of_depth = "+variants.small.optimizer.config.learning_rate=0.001", "variants.small.hidden_layers=3"
     before = workspace.runs()
     params = (workspace.folder / "params.yaml").read_bytes()
-    learning_rate = "variants.small.optimizer.config.learning_rate"
-    workspace.run("dvc", "exp", "run", "--temp", "--name", "slow", "--set-param", f"+{learning_rate}=0.001")
+
+    # DVC throws the folder away: the run is in the workspace's store, with its files, and tells its experiment.
+    workspace.run("dvc", "exp", "run", "--temp", "--name", "slow", "--set-param", of_rate)
     after = workspace.runs()
     assert_whole(after)
     assert before.items() < after.items()
@@ -407,49 +386,48 @@ def test_experiment_in_a_temporary_folder_publishes_into_the_one_store(workspace
     assert (workspace.folder / "params.yaml").read_bytes() == params
     assert workspace.run("git", "status", "--porcelain").stdout == ""
 
-
-def test_the_ui_compares_what_params_yaml_says(workspace: Workspace) -> None:
-    """An experiment in the workspace, thrown away: its run is the newest of the name, and not what is shown."""
-    workspace.edit({"comparison": {"pair": ["small", "tanh_1"]}})
-    workspace.repro()
-    workspace.commit()
-    workspace.run("dvc", "exp", "run", "--set-param", "variants.small.hidden_layers=3")
+    # In the workspace, and thrown away: its run is the newest of the name, and not what the UI compares.
+    workspace.run("dvc", "exp", "run", "--set-param", of_depth)
     workspace.run("git", "checkout", "--quiet", ".")
     with workspace.ui() as (base, lines):
         assert f"all variants, charts beside them: {base}/#/experiments/1/runs?" in lines[0]
         compared = re.findall(r"\b[0-9a-f]{32}\b", unquote(lines[2]))
         assert [workspace.runs()[run_id].params["hidden_layers"] for run_id in compared] == ["2", "1"]
-    assert sorted(run.name for run in workspace.runs().values()) == ["small", "small · hidden_layers=3", "tanh_1"]
+        assert set(compared) == set(before)
+    names = ["small", "small · hidden_layers=3", "small · learning_rate=0.001", "tanh_1"]
+    assert sorted(run.name for run in workspace.runs().values()) == names
 
     workspace.edit({"variants.small.units": 4})  # and not reproduced
     with workspace.ui() as (_, lines):
         assert lines[-1] == "not published as params.yaml says now: small; `make repro` does that\n"
         assert not any("compare-runs" in line for line in lines)
+    workspace.run("git", "checkout", "--quiet", ".")
 
-
-def test_two_queue_workers_share_one_store(workspace: Workspace) -> None:
-    """Two experiments of DVC's queue succeed on a store that does not exist yet, and double no run."""
+    # Both again, at once, on a store that does not exist yet. DVC has all that training left: they publish at once too.
     workspace.delete_store()
-    for rate in ("0.002", "0.003"):
-        setting = f"+variants.small.optimizer.config.learning_rate={rate}"
+    for setting in (of_rate, of_depth):
         workspace.run("dvc", "exp", "run", "--queue", "--set-param", setting)
 
     def states() -> list[str]:
         listed = workspace.run("dvc", "queue", "status").stdout.splitlines()
         return [line.split()[-1] for line in listed if line.endswith(("Queued", "Running", "Success", "Failed"))]
 
-    workspace.run("dvc", "queue", "start", "--jobs", "2")
     try:
-        wait_until(lambda: not {"Queued", "Running"} & set(states()), seconds=240, every=1)
+        workspace.start_queue(jobs=2)
+        wait_until(lambda: not {"Queued", "Running"} & set(states()), seconds=240, every=3)
         assert states() == ["Success", "Success"]
     finally:
-        workspace.run("dvc", "queue", "stop", "--kill")
+        workspace.end_queue()
     assert workspace.rows("PRAGMA integrity_check") == [("ok",)]
     runs = workspace.runs()
     assert_whole(runs)
     assert variants(runs) == ["small", "small", "tanh_1"]
-    rates = {run.params["optimizer.learning_rate"] for run in runs.values() if run.variant == "small"}
-    assert rates == {"0.002", "0.003"}
+    recipes = {
+        (run.params["optimizer.learning_rate"], run.params["hidden_layers"])
+        for run in runs.values()
+        if run.variant == "small"
+    }
+    assert recipes == {("0.001", "2"), ("0.01", "3")}
 
 
 def test_server_is_published_to_once(workspace: Workspace, tmp_path: Path) -> None:
@@ -459,7 +437,8 @@ def test_server_is_published_to_once(workspace: Workspace, tmp_path: Path) -> No
     own = workspace.rows("SELECT run_uuid FROM runs")
     store = ["--backend-store-uri", f"sqlite:///{tmp_path / 'server.db'}"]
     files = ["--artifacts-destination", str(tmp_path / "server-artifacts")]
-    with workspace.running("mlflow", "server", *store, *files, "--port", str(port), "--workers", "1"):
+    command = ["mlflow", "server", *store, *files, "--port", str(port), "--workers", "1"]
+    with workspace.running(*command, **WITHOUT_JOBS):
         wait_until(lambda: answers(f"{address}/health"), every=0.5)
         workspace.track(MLFLOW_TRACKING_URI=address)
         from mlflow import MlflowClient
@@ -484,8 +463,10 @@ def test_server_is_published_to_once(workspace: Workspace, tmp_path: Path) -> No
 # Killed
 
 
-def test_killed_publishing_is_done_anew(workspace: Workspace) -> None:
-    """What a kill left half-written is deleted: every variant ends with one run, and that is complete."""
+def test_a_store_that_is_gone_is_filled_again_though_that_is_killed_at_first(workspace: Workspace) -> None:
+    """Files are the truth: `dvc repro` notices that the store is gone, and publishes all without training. What a kill
+    left half-written is deleted: every variant ends with one run, and that is complete."""
+    before = workspace.runs()
     workspace.delete_store()
     workspace.kill_when(lambda: len(workspace.rows("SELECT 1 FROM runs")) >= 2, *TRACK)
     parents = set(workspace.rows("SELECT run_uuid FROM tags WHERE key = 'pipeline.fingerprint'"))
@@ -496,6 +477,8 @@ def test_killed_publishing_is_done_anew(workspace: Workspace) -> None:
     runs = workspace.runs()
     assert_whole(runs)
     assert variants(runs) == sorted(VARIANTS)
+    assert sorted(run.fingerprint for run in runs.values()) == sorted(run.fingerprint for run in before.values())
+    assert not set(runs) & set(before)
     deleted = set(workspace.rows("SELECT run_uuid FROM runs WHERE lifecycle_stage = 'deleted'"))
     assert parents - complete <= deleted
     assert {(run_id,) for run_id in runs} >= complete
@@ -606,29 +589,74 @@ MISTAKES: dict[str, tuple[Callable[[Workspace], None], list[str], str]] = {
 }
 
 
+NOWHERE = {
+    "http://127.0.0.1:9": "MLFLOW_TRACKING_URI: http://127.0.0.1:9: no answer",
+    "sqlite:////dev/null/x.db": "MLflow store /dev/null/x.db: ",
+}
+EXPORT = ["python3", "-m", "pipeline.export"]
+NOT_EXPORTED: dict[str, tuple[dict, str, str]] = {
+    "another recipe": (
+        {"variants.small.hidden_layers": 3},
+        "small",
+        "runs/small: trained with other parameters (variant) than params.y",
+    ),
+    "other data": (
+        {"data.config.noise": 0.2},
+        "small",
+        "runs/small: trained with other parameters (data) than params.yaml says now",
+    ),
+    "no such variant": ({}, "smal", "smal: not found: must be one of small, tanh_1: did you mean small?"),
+}
+
+
+@pytest.fixture(scope="module")
+def ended(finished: Workspace, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Done]:
+    """How all of these end, each in a copy of its own."""
+    place = tmp_path_factory.mktemp("mistakes")
+    commands: dict[str, Alone] = {}
+    for number, (mistake, (make, command, _)) in enumerate(MISTAKES.items()):
+        workspace = finished.bare(place / f"mistake_{number}")
+        make(workspace)
+        commands[mistake] = (workspace, command, {})
+    for number, (mistake, (edit, variant, _)) in enumerate(NOT_EXPORTED.items()):
+        workspace = finished.bare(place / f"export_{number}")
+        workspace.edit(edit)
+        commands[mistake] = (workspace, [*EXPORT, variant, "best", "best.keras"], {})
+    for uri in NOWHERE:
+        commands[uri] = (finished, TRACK, {"MLFLOW_TRACKING_URI": uri})
+    done = alone(list(commands.values()), place / "said")
+    assert not list(place.glob("*/best.keras"))
+    return dict(zip(commands, done, strict=True))
+
+
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_mistake_ends_in_one_line(workspace: Workspace, mistake: str) -> None:
+def test_mistake_ends_in_one_line(ended: dict[str, Done], mistake: str) -> None:
     """Exit code 1, and one line that names the place of the mistake."""
-    make, command, place = MISTAKES[mistake]
+    assert_one_line(ended[mistake], MISTAKES[mistake][-1])
+
+
+@pytest.mark.parametrize("mistake", NOT_EXPORTED)
+def test_what_is_stale_is_not_exported(ended: dict[str, Done], mistake: str) -> None:
+    assert_one_line(ended[mistake], NOT_EXPORTED[mistake][-1])
+    assert ended[mistake].stdout == ""
+
+
+def test_a_command_by_itself_ends_as_it_did_here(finished: Workspace, ended: dict[str, Done], tmp_path: Path) -> None:
+    mistake = "truncated metrics"
+    make, command, _ = MISTAKES[mistake]
+    workspace = finished.copy(tmp_path / "study")
     make(workspace)
-    assert_one_line(workspace, command, place)
+    assert workspace.attempt(*command) == ended[mistake]
 
 
-@pytest.mark.parametrize(
-    ("uri", "place"),
-    [
-        ("http://127.0.0.1:9", "MLFLOW_TRACKING_URI: http://127.0.0.1:9: no answer"),
-        ("sqlite:////dev/null/x.db", "MLflow store /dev/null/x.db: "),
-    ],
-)
-def test_store_that_cannot_be_had_ends_in_one_line(finished: Workspace, uri: str, place: str) -> None:
+@pytest.mark.parametrize("uri", NOWHERE)
+def test_store_that_cannot_be_had_ends_in_one_line(ended: dict[str, Done], uri: str) -> None:
     """A server that does not answer, and a database that cannot be written."""
-    assert_one_line(finished, TRACK, place, MLFLOW_TRACKING_URI=uri)
+    assert_one_line(ended[uri], NOWHERE[uri])
 
 
-def assert_one_line(workspace: Workspace, command: list[str], place: str, **environment: str) -> None:
-    """The command fails as a user can understand it."""
-    done = workspace.attempt(*command, **environment)
+def assert_one_line(done: Done, place: str) -> None:
+    """The command failed as a user can understand it."""
     assert done.code == 1
     assert len(done.stderr.splitlines()) == 1, done.stderr
     assert done.stderr.startswith(f"error: {place}")

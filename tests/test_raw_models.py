@@ -1,12 +1,17 @@
 """Exported, packaged and served models take raw rows, text and gaps included, and give what training wrote down."""
 
+import io
 import json
+import os
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Iterator
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -33,9 +38,11 @@ from pipeline.history.files import save_recipe, save_run
 from pipeline.history.recipe import Recipe
 from pipeline.params.data import DataParams
 from pipeline.params.diagnosis import DiagnosisParams
+from pipeline.params.params import Params
 from pipeline.params.split import SplitParams
 from pipeline.params.tracking import TrackingParams
 from pipeline.tracking.best import choose
+from pipeline.tracking.packaging import Packages
 from pipeline.tracking.payload import (
     Parameters,
     ReplicaPayload,
@@ -128,12 +135,6 @@ class Made:
         return found
 
 
-def _ran(command: list[str], folder: Path, **more: Any) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, **more)
-    assert done.returncode == 0, done.stderr
-    return done
-
-
 def make(folder: Path, name: str, table: pd.DataFrame, task: str, validation: int = 0) -> Made:
     """Train on a table, a few epochs; what training leaves goes to the folder."""
     known = task != "regression" or None
@@ -153,6 +154,7 @@ def make(folder: Path, name: str, table: pd.DataFrame, task: str, validation: in
 
 TASKS = ("binary", "multiclass", "regression")
 NAMES = (*TASKS, "plain")
+PUBLISHED = "regression"
 
 
 @pytest.fixture(scope="module")
@@ -168,28 +170,61 @@ def made(folder: Path) -> dict[str, Made]:
     return {**found, "plain": make(folder, "plain", plain(), "multiclass")}
 
 
-EXPORT = """
-from pathlib import Path; from types import SimpleNamespace as Plain; from pipeline.export import export
-params = Plain(evaluation=Plain(learned=None))
-for suffix in ("", "_again"):
-    for name in sys.argv[1:]:
-        export(name, "1", Path(f"{name}{suffix}.keras"), params)
-"""
-
-
 @pytest.fixture(scope="module")
 def exported(folder: Path, made: dict[str, Made]) -> list[str]:
     """Replica 1 of each as a `.keras` file, and once more; the lines that are printed."""
-    return _in_project(folder, EXPORT, *made).stdout.splitlines()
+    from pipeline.export import export
+
+    params = cast(Params, SimpleNamespace(evaluation=SimpleNamespace(learned=None)))
+    with pytest.MonkeyPatch.context() as patched, redirect_stdout(io.StringIO()) as said:
+        patched.chdir(folder)
+        for suffix in ("", "_again"):
+            for name in made:
+                export(name, "1", Path(f"{name}{suffix}.keras"), params)
+    return said.getvalue().splitlines()
 
 
-def _in_project(folder: Path, code: str, *arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
-    return _ran(
-        [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{code}", *arguments], folder, **more
-    )
+@pytest.fixture(scope="module")
+def chosen(made: dict[str, Made]) -> dict[str, int]:
+    """The replica of each that is packaged: 1; of the one that is published the best."""
+    each = made[PUBLISHED]
+    return {**dict.fromkeys(made, 1), PUBLISHED: best_replica(each.trained.history, judge(each).rule.score)}
 
 
-# Keras alone: nothing of this project is there, and a warning is an error.
+@pytest.fixture(scope="module")
+def under_way(folder: Path, made: dict[str, Made], chosen: dict[str, int]) -> Iterator[Packages]:
+    """Packages as publishing makes them, all in one process."""
+    with Packages() as begun:
+        with pytest.MonkeyPatch.context() as patched:
+            patched.chdir(folder)
+            patched.setenv("PYTHONPATH", str(ROOT))
+            begun.begin({name: {"best": replica} for name, replica in chosen.items()})
+        yield begun
+
+
+@pytest.fixture(scope="module")
+def packages(under_way: Packages, made: dict[str, Made]) -> dict[str, Path]:
+    return {name: under_way.folders(name)["best"] for name in made}
+
+
+@pytest.fixture(scope="module")
+def published(folder: Path, made: dict[str, Made], chosen: dict[str, int], under_way: Packages) -> VariantPayload:
+    """One of them in a store of its own; what was published."""
+    from pipeline.tracking.publish import publish
+
+    each = made[PUBLISHED]
+    parameters = {"variant": {"units": 3}, "training": {"seed": 7}}
+    source = Source(PUBLISHED, parameters, {}, VariantFiles([], [], {}, []), each.origin.columns)
+    content = assemble(source, judge(each), {"best": chosen[PUBLISHED]}, TRACKING)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(folder)
+        patched.delenv("MLFLOW_TRACKING_URI", raising=False)
+        assert publish([content], TRACKING, (), data_files(each), under_way) == {PUBLISHED: "published"}
+    return content
+
+
+# One process, for TensorFlow takes seconds to start. First Keras alone: nothing of this project is there, and a warning
+# is an error. Then MLflow, with the packages, and with the model that is registered, by its alias alone.
 LOAD = """
 import json, os, sys, warnings
 warnings.simplefilter("error")
@@ -205,15 +240,42 @@ for task, rows in json.load(open("given.json")).items():
     given = {name: array(values) for name, values in rows.items()} if isinstance(rows, dict) else np.array(rows)
     columns = {name: each[:, None] for name, each in given.items()} if isinstance(given, dict) else given
     found[task] = {"called": model(columns).numpy().tolist(), "predicted": model.predict(given, verbose=0).tolist()}
-print(json.dumps(found))
+json.dump(found, open("loaded.json", "w"))
+
+def predict(place, name, to):
+    model = mlflow.pyfunc.load_model(place)
+    model.predict(pd.read_pickle(f"{name}.table")).to_pickle(f"{to}.predicted")
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import mlflow.pyfunc, pandas as pd
+    predict("models:/m@best", sys.argv[1], "registered")
+for name, place in json.loads(sys.argv[2]).items():
+    predict(place, name, name)
 """
 
 
 @pytest.fixture(scope="module")
-def loaded(folder: Path, made: dict[str, Made], exported: list[str]) -> dict[str, Any]:
-    """What the files give for the raw rows where there is nothing but Keras."""
+def loaded(
+    folder: Path, made: dict[str, Made], exported: list[str], packages: dict[str, Path], published: VariantPayload
+) -> dict[str, Any]:
+    """What the `.keras` files give for the raw rows. What MLflow makes of the raw tables, whose index starts at 100, is
+    in the folder then."""
     (folder / "given.json").write_text(json.dumps({name: each.given for name, each in made.items()}))
-    return json.loads(_ran([sys.executable, "-c", LOAD], folder).stdout)
+    for name, each in made.items():
+        each.table.set_index(pd.RangeIndex(100, 100 + ROWS)).to_pickle(folder / f"{name}.table")
+    places = json.dumps({name: str(place) for name, place in packages.items()})
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environment = {**kept, "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlruns/mlflow.db"}
+    command = [sys.executable, "-c", LOAD, PUBLISHED, places]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads((folder / "loaded.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def predicted(folder: Path, made: dict[str, Made], loaded: dict[str, Any]) -> dict[str, pd.DataFrame]:
+    """What the packages predict, and the registered model."""
+    return {name: pd.read_pickle(folder / f"{name}.predicted") for name in (*made, "registered")}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -262,44 +324,13 @@ def test_a_category_that_training_did_not_know_is_none_or_the_fill(made: dict[st
 # MLflow
 
 
-PACKAGE = "import runpy; runpy.run_module('pipeline.tracking.package_models', run_name='__main__')"
-
-
-@pytest.fixture(scope="module")
-def packages(folder: Path, made: dict[str, Made]) -> dict[str, Path]:
-    """Replica 1 of each, packaged as publishing does it."""
-    found = {name: folder / "packages" / name for name in made}
-    _in_project(folder, PACKAGE, input=json.dumps({name: {str(path): 1} for name, path in found.items()}))
-    return found
-
-
-PREDICT = """
-import os, sys, warnings
-os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="-1")
-sys.modules["pipeline"] = None
-import mlflow.pyfunc, pandas as pd
-warnings.simplefilter("error")
-warnings.simplefilter("ignore", DeprecationWarning)
-for name in sys.argv[1:]:
-    model = mlflow.pyfunc.load_model(f"packages/{name}")
-    model.predict(pd.read_pickle(f"{name}.table")).to_pickle(f"{name}.predicted")
-"""
-
-
-@pytest.fixture(scope="module")
-def predicted(folder: Path, made: dict[str, Made], packages: dict[str, Path]) -> dict[str, pd.DataFrame]:
-    """What MLflow makes of the raw tables, whose index starts at 100."""
-    for name, each in made.items():
-        each.table.set_index(pd.RangeIndex(100, 100 + ROWS)).to_pickle(folder / f"{name}.table")
-    _ran([sys.executable, "-c", PREDICT, *made], folder)
-    return {name: pd.read_pickle(folder / f"{name}.predicted") for name in made}
-
-
 @pytest.mark.parametrize("name", NAMES)
-def test_a_packaged_model_takes_a_table(made: dict[str, Made], predicted: dict[str, pd.DataFrame], name: str) -> None:
+def test_a_packaged_model_takes_a_table(
+    made: dict[str, Made], chosen: dict[str, int], predicted: dict[str, pd.DataFrame], name: str
+) -> None:
     """As pandas has it, whole numbers, truth values and gaps included; the index stays."""
     assert predicted[name].index.equals(pd.RangeIndex(100, 100 + ROWS))
-    made[name].agree(predicted[name].to_numpy())
+    made[name].agree(predicted[name].to_numpy(), chosen[name])
 
 
 def test_a_package_holds_no_pickle_and_says_what_it_takes(packages: dict[str, Path]) -> None:
@@ -326,11 +357,13 @@ def test_a_package_holds_no_pickle_and_says_what_it_takes(packages: dict[str, Pa
 
 
 @pytest.mark.slow
-def test_a_package_is_served(folder: Path, made: dict[str, Made], packages: dict[str, Path]) -> None:
+def test_a_package_is_served(
+    folder: Path, made: dict[str, Made], chosen: dict[str, int], packages: dict[str, Path]
+) -> None:
     """By MLflow's own server, JSON in every form that it takes; what is missing is null, or not there at all."""
-    each, port = made["regression"], free_port()
+    each, best, port = made[PUBLISHED], chosen[PUBLISHED], free_port()
     address = f"http://127.0.0.1:{port}"
-    package = str(packages["regression"])
+    package = str(packages[PUBLISHED])
     command = ["mlflow", "models", "serve", "--env-manager", "local", "--model-uri", package, "--port", str(port)]
     with Workspace(folder).running(*command) as server:
         wait_until(lambda: answers(f"{address}/ping") or server.poll() is not None, every=0.5)
@@ -342,9 +375,9 @@ def test_a_package_is_served(folder: Path, made: dict[str, Made], packages: dict
             {"dataframe_records": [_without_gaps(row) for row in rows]},
             {"inputs": table.to_dict("list")},
         ):
-            each.agree(posted(address, body))
-        each.agree(posted(address, {"dataframe_records": rows[1:2]}), rows=slice(1, 2))
-        each.agree(posted(address, {"dataframe_records": [_without_gaps(rows[2])]}), rows=slice(2, 3))
+            each.agree(posted(address, body), best)
+        each.agree(posted(address, {"dataframe_records": rows[1:2]}), best, rows=slice(1, 2))
+        each.agree(posted(address, {"dataframe_records": [_without_gaps(rows[2])]}), best, rows=slice(2, 3))
 
 
 def _without_gaps(row: dict[str, Any]) -> dict[str, Any]:
@@ -484,28 +517,10 @@ def test_data_sets_of_every_format_say_what_the_profile_says(
     assert said["warnings"] == list(load_profile().warnings)
 
 
-@pytest.mark.slow
-def test_a_registered_model_takes_a_table(folder: Path, made: dict[str, Made], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_registered_model_takes_a_table(
+    made: dict[str, Made], chosen: dict[str, int], predicted: dict[str, pd.DataFrame], published: VariantPayload
+) -> None:
     """Published into a store of its own, and loaded from the alias alone."""
-    from pipeline.tracking.packaging import Packages
-    from pipeline.tracking.publish import publish
-
-    monkeypatch.chdir(folder)
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    each, judged = made["regression"], judge(made["regression"])
-    best = best_replica(each.trained.history, judged.rule.score)
-    parameters = {"variant": {"units": 3}, "training": {"seed": 7}}
-    source = Source("regression", parameters, {}, VariantFiles([], [], {}, []), each.origin.columns)
-    content = assemble(source, judged, {"best": best}, TRACKING)
-    with Packages() as packages:
-        assert publish([content], TRACKING, (), data_files(each), packages) == {"regression": "published"}
-    each.table.to_pickle("registered.table")
-    code = "import mlflow.pyfunc, pandas as pd; model = mlflow.pyfunc.load_model('models:/m@best')\n"
-    code += "model.predict(pd.read_pickle('registered.table')).to_pickle('registered.predicted')"
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlruns/mlflow.db")
-    monkeypatch.delenv("PYTHONPATH")
-    _ran([sys.executable, "-c", code], folder)
-    each.agree(pd.read_pickle("registered.predicted").to_numpy(), best)
-    assert content.use.endswith("encodes and scales. Gives the predicted price, rent, float32 [row, 2].")
-    assert "`income/year` (number), `income_year` (number)" in content.use
+    made[PUBLISHED].agree(predicted["registered"].to_numpy(), chosen[PUBLISHED])
+    assert published.use.endswith("encodes and scales. Gives the predicted price, rent, float32 [row, 2].")
+    assert "`income/year` (number), `income_year` (number)" in published.use

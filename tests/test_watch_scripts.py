@@ -3,9 +3,10 @@
 import json
 import os
 import re
+import runpy
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from imports import ROOT
 from watched_models import dense
 
 import pipeline
+import pipeline.watch.script
 from pipeline import Diagnosis
+from pipeline.watch import __main__ as command
 
 SCRIPT = """
 import sys
@@ -68,83 +71,113 @@ def test_autolog_gives_way_to_an_error_of_the_users(capsys: pytest.CaptureFixtur
     assert "Nothing is recorded" in capsys.readouterr().out
 
 
-def watched(script: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """`python3 -m pipeline.watch` in the script's folder."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "pipeline.watch", *arguments]
-    return subprocess.run(command, cwd=script.parent, env=environment, capture_output=True, text=True, check=False)
+def watch(monkeypatch: pytest.MonkeyPatch, script: Path, *before: str, after: Sequence[str] = ()) -> None:
+    """`python3 -m pipeline.watch` in the script's folder, in this process, for TensorFlow takes seconds to start.
+
+    Args:
+        before, after: what stands before and after the script.
+    """
+    monkeypatch.chdir(script.parent)
+    monkeypatch.setattr(sys, "argv", ["watch", *before, script.name, *after])
+    command.main()
 
 
 @pytest.mark.slow
-def test_a_script_is_watched_with_nothing_changed(tmp_path: Path) -> None:
+def test_a_script_is_watched_with_nothing_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     script = tmp_path / "mine.py"
     script.write_text(SCRIPT.format(seeding=""), encoding="utf-8")
-    done = watched(script, script.name, "one", "--two")
-    assert done.returncode == 0, done.stderr
-    assert re.findall(r"fit \d, small", done.stdout) == ["fit 1, small", "fit 2, small"]
-    assert "arguments ['one', '--two']" in done.stdout
-    none = watched(script, "none.py")
+    watch(monkeypatch, script, after=("one", "--two"))
+    said = capsys.readouterr().out
+    assert re.findall(r"fit \d, small", said) == ["fit 1, small", "fit 2, small"]
+    assert "arguments ['one', '--two']" in said
+
+
+def test_a_script_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    asked = [sys.executable, "-m", "pipeline.watch", "none.py"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    none = subprocess.run(asked, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert (none.returncode, none.stderr) == (1, "error: none.py: not found: must be a Python script\n")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seeding", ["", "keras.utils.set_random_seed(3)"], ids=["free", "sets its seed"])
-def test_a_script_from_several_seeds(tmp_path: Path, seeding: str) -> None:
-    script = tmp_path / "mine.py"
-    script.write_text(SCRIPT.format(seeding=seeding), encoding="utf-8")
-    done = watched(script, "--replicas", "2", script.name)
-    assert done.returncode == 0, done.stderr
-    assert re.search(r"small: \d of 2 replicas learn", done.stdout)
-    assert ("sets its own seed" in done.stdout) == bool(seeding)
-    assert ("start from the same weights" in done.stdout) == bool(seeding)
-    assert "Fit 1: small" in (tmp_path / "why.html").read_text(encoding="utf-8")
-
-
-LIVE = """
-import sys
-sys.path[:0] = [{root!r}, {tests!r}]
-import keras
-import mlflow
-from watched_models import dense
-from pipeline import Diagnosis
-
-class Looks(keras.callbacks.Callback):
-    seen = 0
-    def on_epoch_end(self, epoch, logs=None):
-        runs = mlflow.MlflowClient().search_runs(["0"])
-        if runs and runs[0].data.metrics:
-            Looks.seen += 1
-            assert runs[0].info.status == "RUNNING"
-            if Looks.seen > 2:
-                self.model.stop_training = True
-
-model, inputs, labels = dense()
-diagnosis = Diagnosis(inputs, labels, max_overhead=1000)
-model.fit(inputs, labels, epochs=2000, verbose=0, validation_data=(inputs, labels), callbacks=[diagnosis, Looks()])
-assert Looks.seen > 2
-assert not diagnosis.verdict.notes, diagnosis.verdict.notes
-run, = mlflow.MlflowClient().search_runs(["0"])
-print(*run.data.metrics, run.info.status, run.data.tags["outcome"], run.data.tags["cause"])
-print(*[each.path for each in mlflow.MlflowClient().list_artifacts(run.info.run_id, "diagnosis")])
-print([each.name for each in mlflow.search_logged_models(experiment_ids=["0"], output_format="list")])
-"""
+def from_two_seeds(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], folder: Path, seeding: str = ""
+) -> str:
+    """What is said of a script's two replicas."""
+    (folder / "mine.py").write_text(SCRIPT.format(seeding=seeding), encoding="utf-8")
+    watch(monkeypatch, folder / "mine.py", "--replicas", "2")
+    said = capsys.readouterr().out
+    assert re.search(r"small: \d of 2 replicas learn", said)
+    assert "Fit 1: small" in (folder / "why.html").read_text(encoding="utf-8")
+    return said
 
 
 @pytest.mark.slow
-def test_a_run_in_mlflow_grows_while_it_trains(tmp_path: Path) -> None:
-    code = LIVE.format(root=str(ROOT), tests=str(ROOT / "tests"))
-    environment = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db"}
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    metrics, artifacts, models = done.stdout.splitlines()[-3:]
-    for key in ("loss/train_median", "accuracy/validation_median", "gradient_mean_abs/layer_01", "weight_l1/layer_03"):
-        assert key in metrics.split()
-    assert "gradient_profile/epoch_0000" in metrics.split()
-    assert metrics.split()[-3] == "FINISHED"
-    assert artifacts.split() == ["diagnosis/curves.png", "diagnosis/gradients.png", "diagnosis/why.html"]
-    assert models == "['model']"
+def test_a_script_from_several_seeds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each replica is a process of its own: `python3 -m pipeline.watch`."""
+    said = from_two_seeds(monkeypatch, capsys, tmp_path)
+    assert "sets its own seed" not in said
+    assert "start from the same weights" not in said
+
+
+@pytest.mark.slow
+def test_a_script_from_several_seeds_that_sets_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What each replica's process does is done here, by the same command."""
+
+    def here(asked: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        assert asked[:3] == [sys.executable, "-m", "pipeline.watch"]
+        keras.backend.clear_session()
+        with monkeypatch.context() as patched:
+            patched.setattr(sys, "argv", asked[2:])
+            command.main()
+        capsys.readouterr()
+        return subprocess.CompletedProcess(asked, 0)
+
+    monkeypatch.setattr(pipeline.watch.script.subprocess, "run", here)
+    said = from_two_seeds(monkeypatch, capsys, tmp_path, "keras.utils.set_random_seed(3)")
+    assert "sets its own seed" in said
+    assert "start from the same weights" in said
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # as in a script of the user's own
+def test_a_run_in_mlflow_grows_while_it_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import mlflow
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    client = mlflow.MlflowClient()
+    seen: list[str] = []
+
+    class Looks(keras.callbacks.Callback):
+        """At what is in the store so far; three looks at something are enough."""
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            """As somebody who looks at MLflow's pages."""
+            runs = client.search_runs(["0"])
+            if runs and runs[0].data.metrics:
+                seen.append(runs[0].info.status)
+                self.model.stop_training = len(seen) > 2
+
+    model, inputs, labels = dense()
+    diagnosis = Diagnosis(inputs, labels, max_overhead=1000)
+    model.fit(inputs, labels, epochs=2000, verbose=0, validation_data=(inputs, labels), callbacks=[diagnosis, Looks()])
+    assert seen == ["RUNNING"] * 3
+    assert not diagnosis.verdict.notes
+    (run,) = client.search_runs(["0"])
+    keys = ("loss/train_median", "accuracy/validation_median", "gradient_mean_abs/layer_01", "weight_l1/layer_03")
+    assert {*keys, "gradient_profile/epoch_0000"} <= set(run.data.metrics)
+    assert run.info.status == "FINISHED"
+    assert {"outcome", "cause"} <= set(run.data.tags)
+    artifacts = [each.path for each in client.list_artifacts(run.info.run_id, "diagnosis")]
+    assert artifacts == ["diagnosis/curves.png", "diagnosis/gradients.png", "diagnosis/why.html"]
+    models = mlflow.search_logged_models(experiment_ids=["0"], output_format="list")
+    assert [each.name for each in models] == ["model"]
 
 
 @pytest.mark.slow
@@ -190,11 +223,18 @@ def test_tensorboards_events_are_written_while_it_trains(tmp_path: Path) -> None
     assert {"sequential/dense/kernel", "sequential/dense/kernel/gradient_log10", "accuracy/train"} <= set(tags)
 
 
+def few(source: str, epochs: int) -> str:
+    """An example's source with fewer epochs than its own."""
+    own = f"epochs={epochs}"
+    assert source.count(own) == 1
+    return source.replace(own, "epochs=2")
+
+
 def test_the_notebook_shows_the_verdict(tmp_path: Path) -> None:
     """Its cells as a notebook runs them, and what the last one shows; no kernel is needed for that."""
     notebook = json.loads((ROOT / "examples" / "watch_a_fit.ipynb").read_text(encoding="utf-8"))
     *before, last = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    *lines, shown = last.splitlines()
+    *lines, shown = few(last, epochs=10).splitlines()
     names: dict[str, Any] = {}
     for cell in [*before, "\n".join(lines)]:
         exec(cell, names)
@@ -204,9 +244,12 @@ def test_the_notebook_shows_the_verdict(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_example_says_why(tmp_path: Path) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, str(ROOT / "examples" / "watch_a_fit.py")]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
-    assert "Cause: " in done.stdout
+def test_the_example_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    example = (ROOT / "examples" / "watch_a_fit.py").read_text(encoding="utf-8")
+    (tmp_path / "watch_a_fit.py").write_text(few(example, epochs=20), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path("watch_a_fit.py", run_name="__main__")
+    assert "Cause: " in capsys.readouterr().out
     assert (tmp_path / "why.html").is_file()

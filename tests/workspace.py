@@ -13,8 +13,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +37,31 @@ SMALL = {
     "training.surface_resolution": 5,
     "studies": {},
 }
+# Commands by themselves, one after the other, each in a process forked from one that has imported what they all need:
+# for commands of which the end matters and not the start. What it prints and how it ends is as if it were run alone.
+ALONE = """
+import json, os, runpy, sys
+import mlflow.tracking, pandas, pipeline.stages
+import pipeline.report.content, pipeline.stages.evaluate, pipeline.stages.train, pipeline.tracking.publish
+codes = []
+for number, (folder, module, arguments, environment) in enumerate(json.load(sys.stdin)):
+    child = os.fork()
+    if not child:
+        break
+    codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+else:
+    print(json.dumps(codes))
+    sys.exit()
+for stream, name in ((1, "out"), (2, "err")):
+    os.dup2(os.open(f"{sys.argv[1]}/{number}.{name}", os.O_WRONLY | os.O_CREAT), stream)
+os.chdir(folder)
+os.environ.update(environment)
+sys.argv = [module, *arguments]
+sys.modules.pop(module, None)
+runpy.run_module(module, run_name="__main__", alter_sys=True)
+"""
+# MLflow's server without the helpers that wait for jobs of its own, none of which is asked for here.
+WITHOUT_JOBS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 # What would reach out of the workspace, or into it.
 FOREIGN = ("DVC_", "GIT_", "MLFLOW_", "PYTHONPATH", "PYTHONHOME")
 
@@ -116,6 +141,11 @@ class Workspace:
         workspace.commit()
         return workspace
 
+    def bare(self, folder: Path) -> "Workspace":
+        """A copy without what git, DVC and MLflow alone need, for a stage by itself. Of its store the database."""
+        shutil.copytree(self.folder, folder, ignore=shutil.ignore_patterns(".git", ".dvc", "artifacts", "pipeline"))
+        return Workspace(folder)
+
     def copy(self, folder: Path) -> "Workspace":
         """All of it elsewhere, its store included: MLflow keeps absolute places of artifacts, which move along."""
         copied = Workspace(folder)
@@ -170,6 +200,21 @@ class Workspace:
     def track(self, **environment: str) -> Done:
         """The stage `track` by hand, which is `make publish`."""
         return self.run(*stage("track"), **environment)
+
+    def start_queue(self, jobs: int) -> None:
+        """Workers of DVC's queue. They go on for a while after their last task, and whoever reads what they print would
+        wait for that."""
+        with self.running("dvc", "queue", "start", "--jobs", str(jobs)) as start:
+            assert start.wait(120) == 0
+
+    def end_queue(self) -> None:
+        """No worker is left: also none that has missed its order to stop, as happens when two are told to at once."""
+        self.run("dvc", "queue", "stop", "--kill")
+        for path in (self.folder / ".dvc" / "tmp" / "exps" / "celery").glob("*.pid"):
+            number = path.read_text()
+            if "queue-worker" in self.attempt("ps", "-p", number, "-o", "command=").stdout:
+                with suppress(ProcessLookupError):
+                    os.kill(int(number), signal.SIGKILL)
 
     @contextmanager
     def serving(self, url: str, *command: str, **environment: str) -> Iterator[str]:
@@ -281,6 +326,34 @@ class Workspace:
         """All parent runs that are not deleted, by id."""
         with self.client() as client:
             return logged(client)
+
+
+Alone = tuple[Workspace, list[str], dict[str, str]]  # where, the command, more of its environment
+
+
+def alone(commands: Sequence[Alone], place: Path) -> list[Done]:
+    """Try commands `python3 -m pipeline...`, each where it belongs, at the price of one process; see ALONE.
+
+    Args:
+        place: a folder for what they print.
+    """
+    asked = []
+    for workspace, (_, _, module, *arguments), more in commands:
+        asked.append((str(workspace.folder), module, arguments, more))
+    place.mkdir(exist_ok=True)
+    done = subprocess.run(
+        ["python3", "-W", "ignore", "-c", ALONE, str(place)],
+        cwd=ROOT,
+        env=commands[0][0].environment(),
+        input=json.dumps(asked),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [
+        Done(code, *((place / f"{number}.{name}").read_text(encoding="utf-8") for name in ("out", "err")))
+        for number, code in enumerate(json.loads(done.stdout))
+    ]
 
 
 def stage(name: str, *arguments: str) -> list[str]:
