@@ -20,7 +20,7 @@ from examples import BINARY
 from pipeline.data.samples import Split
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.seeds import Shuffles
-from pipeline.foundations.tensorflow import keras
+from pipeline.foundations.tensorflow import keras, tf
 from pipeline.history import record
 from pipeline.models import initial_weights, network
 from pipeline.models.network import build
@@ -39,39 +39,85 @@ def trained(circles: Split, recipe: VariantParams | None = None, **changes: obje
     return train(made, "v", circles, training(**changes))
 
 
-# Each one's value and slope are held to float64 below, which is quick.
-QUICK_ACTIVATIONS = ("relu", "tanh")
+def sgd(**config: float | bool) -> dict:
+    return {"class_name": "SGD", "config": config}
+
+
+# Each activation, optimizer, size, initialiser and kind of last batch at least once: they do not touch in the loops.
+RECIPES = {
+    "relu, momentum": ({"activation": "relu", "hidden_layers": 3, "optimizer": SMALL_STEPS}, {}),
+    "tanh, Nesterov, wide, one large batch": (
+        {
+            "activation": "tanh",
+            "units": 40,
+            "kernel_initializer": "glorot_uniform",
+            "optimizer": sgd(learning_rate=0.1, momentum=0.9, nesterov=True),
+        },
+        {"batch_size": 100},
+    ),
+    "elu, RMSprop, one layer": (
+        {
+            "activation": "elu",
+            "hidden_layers": 1,
+            "optimizer": {"class_name": "RMSprop", "config": {"learning_rate": 0.01, "rho": 0.8}},
+        },
+        {},
+    ),
+    "sigmoid, Adam, one unit": (
+        {
+            "activation": "sigmoid",
+            "units": 1,
+            "kernel_initializer": "glorot_uniform",
+            "optimizer": {
+                "class_name": "Adam",
+                "config": {"learning_rate": 0.02, "beta_1": 0.8, "beta_2": 0.99, "epsilon": 1e-5},
+            },
+        },
+        {},
+    ),
+    "relu, batches of one": ({"optimizer": sgd(learning_rate=0.01)}, {"batch_size": 1, "epochs": 1}),
+    "selu, plain, orthogonal, no short batch": (
+        {"activation": "selu", "kernel_initializer": "orthogonal", "optimizer": sgd(learning_rate=0.1)},
+        {"batch_size": 13},
+    ),
+    "leaky_relu, RMSprop's defaults, deep": (
+        {"activation": "leaky_relu", "hidden_layers": 9, "units": 4, "optimizer": "rmsprop"},
+        {"epochs": 1},
+    ),
+    "linear, Adam's defaults, one whole batch": ({"activation": "linear", "optimizer": "adam"}, {"batch_size": 52}),
+    "tanh, SGD's defaults": ({"activation": "tanh", "optimizer": "sgd"}, {}),
+}
+OFTEN = (*RECIPES,)[:5]
 
 
 @pytest.mark.parametrize(
-    "activation",
-    [pytest.param(name, marks=[] if name in QUICK_ACTIVATIONS else pytest.mark.slow) for name in ACTIVATIONS],
+    "name", [pytest.param(name, marks=[] if name in OFTEN else pytest.mark.slow) for name in RECIPES]
 )
-def test_every_activation_gives_what_the_general_way_gives(activation: str, circles: Split) -> None:
-    recipe = variant(activation=activation, optimizer=SMALL_STEPS, hidden_layers=3)
-    general = train(recipe, "v", circles, training(), choose=stacked)
-    assert_like(trained(circles, recipe), general)
+def test_all_that_is_recorded_is_what_the_general_way_gives(name: str, circles: Split) -> None:
+    changes, shared = RECIPES[name]
+    recipe = variant(**changes)
+    general = train(recipe, "v", circles, training(**shared), choose=stacked)
+    assert_like(trained(circles, recipe, **shared), general)
 
 
-@pytest.mark.parametrize(
-    ("name", "config"),
-    [
-        pytest.param("SGD", {"learning_rate": 0.1}, marks=pytest.mark.slow),
-        ("SGD", {"learning_rate": 0.1, "momentum": 0.9, "nesterov": True}),
-        pytest.param("sgd", {}, marks=pytest.mark.slow),
-        ("RMSprop", {"learning_rate": 0.01, "rho": 0.8}),
-        pytest.param("rmsprop", {}, marks=pytest.mark.slow),
-        ("Adam", {"learning_rate": 0.02, "beta_1": 0.8, "beta_2": 0.99, "epsilon": 1e-5}),
-        pytest.param("adam", {}, marks=pytest.mark.slow),
-    ],
-    ids=str,
-)
-def test_every_optimizer_gives_what_the_general_way_gives(name: str, config: dict, circles: Split) -> None:
-    recipe = variant(
-        activation="tanh", kernel_initializer="glorot_uniform", optimizer={"class_name": name, "config": config}
-    )
-    general = train(recipe, "v", circles, training(), choose=stacked)
-    assert_like(trained(circles, recipe), general)
+def test_no_activation_and_optimizer_is_left_out() -> None:
+    made = [variant(**changes) for changes, _ in RECIPES.values()]
+    assert {each.activation.class_name for each in made} == set(ACTIVATIONS)
+    assert {each.optimizer.class_name.lower() for each in made} == {name.lower() for name in OPTIMIZERS}
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_every_activation_and_its_slope_are_keras_own(activation: str) -> None:
+    before = np.linspace(-9, 9, 400, dtype=np.float32)  # 0 is not among them
+    after, slope = np.empty_like(before), np.empty_like(before)
+    elementwise.activate(ACTIVATIONS.index(activation), before, after)
+    elementwise.differentiate(ACTIVATIONS.index(activation), before, after, slope)
+    with tf.GradientTape() as tape:
+        inputs = tf.constant(before)
+        tape.watch(inputs)
+        outputs = keras.activations.get(activation)(inputs)
+    np.testing.assert_allclose(after, outputs, **CLOSE)
+    np.testing.assert_allclose(slope, tape.gradient(outputs, inputs), **CLOSE)
 
 
 def test_the_defaults_are_keras_own() -> None:
@@ -90,7 +136,7 @@ def test_an_epoch_is_the_same_steps_by_keras_itself(circles: Split) -> None:
     start = initial_weights.draw(build(recipe, 2, BINARY, "v"), 7, [3])
     for variable in model.variables:
         variable.assign(start[variable.path][0])
-    model.compile(keras.optimizers.SGD(0.05, momentum=0.5), loss="binary_crossentropy")
+    model.compile(keras.optimizers.SGD(0.05, momentum=0.5), loss="binary_crossentropy", run_eagerly=True)
     inputs, labels = circles.train.inputs.astype(np.float32), circles.train.targets[:, None]
     order = Shuffles(7, [3], len(labels)).next_epochs(1)[0, 0]
     for first in range(0, len(labels), 16):
@@ -99,31 +145,6 @@ def test_an_epoch_is_the_same_steps_by_keras_itself(circles: Split) -> None:
     ours = train(recipe, "v", circles, training(epochs=1), replicas=[3])
     for variable in model.variables:
         np.testing.assert_allclose(ours.weights[variable.path][0], np.asarray(variable), **CLOSE)
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"units": 1},
-        {"units": 40},
-        {"hidden_layers": 1},
-        pytest.param({"hidden_layers": 9, "units": 4}, marks=pytest.mark.slow),
-        pytest.param({"kernel_initializer": "orthogonal"}, marks=pytest.mark.slow),
-    ],
-    ids=str,
-)
-def test_any_size_and_initialiser_serves(changes: dict, circles: Split) -> None:
-    recipe = variant(activation="tanh", optimizer=SMALL_STEPS, **changes)
-    assert_like(trained(circles, recipe, epochs=1), train(recipe, "v", circles, training(epochs=1), choose=stacked))
-
-
-@pytest.mark.parametrize(
-    "batch_size", [1, pytest.param(13, marks=pytest.mark.slow), pytest.param(52, marks=pytest.mark.slow), 100]
-)
-def test_any_batch_size_serves(batch_size: int, circles: Split) -> None:
-    recipe = variant(optimizer={"class_name": "SGD", "config": {"learning_rate": 0.01}})
-    params = training(batch_size=batch_size, epochs=1)
-    assert_like(train(recipe, "v", circles, params), train(recipe, "v", circles, params, choose=stacked))
 
 
 def test_a_replica_is_the_same_to_the_bit_alone_or_with_others_in_any_chunk_by_any_number_of_threads(

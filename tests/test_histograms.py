@@ -36,7 +36,8 @@ def choose(request: pytest.FixtureRequest) -> Choose:
 
 @pytest.fixture(scope="module")
 def result(circles: Split, choose: Choose) -> Trained:
-    return trained(circles, choose, epochs=2)
+    """Four replicas, two at a time."""
+    return trained(circles, choose, epochs=2, chunk=2)
 
 
 def gradients(weights: dict[str, np.ndarray], circles: Split) -> dict[str, np.ndarray]:
@@ -107,7 +108,7 @@ def test_a_count_takes_the_smallest_type_that_holds_the_largest_kernel(entries: 
 
 @pytest.mark.slow
 def test_switched_off_nothing_else_changes_by_a_bit(result: Trained, circles: Split, choose: Choose) -> None:
-    without = trained(circles, choose, epochs=2, histograms=False)
+    without = trained(circles, choose, epochs=2, chunk=2, histograms=False)
     assert not set(record.HISTOGRAMS) & set(without.history)
     assert not {"gradient_bin", "weight_bin"} & set(without.history.coords)
     for path, stack in result.weights.items():
@@ -117,18 +118,22 @@ def test_switched_off_nothing_else_changes_by_a_bit(result: Trained, circles: Sp
     xr.testing.assert_identical(result.predictions, without.predictions)
 
 
-@pytest.mark.slow
-def test_chunks_of_replicas_join(circles: Split, result: Trained, choose: Choose) -> None:
-    chunked = trained(circles, choose, epochs=0, replicas=2, chunk=1).history
-    start = result.history.isel(recorded_epoch=[0], replica=slice(2))
+def test_chunks_of_replicas_join(result: Trained, choose: Choose, circles: Split) -> None:
+    """The first and the last of four, which are in chunks of two, are held to NumPy above."""
     for name in record.HISTOGRAMS:
-        assert chunked[name].dtype == np.int8
-        np.testing.assert_array_equal(chunked[name], start[name])
+        assert result.history[name].dtype == np.int8
+        assert result.history[name].sizes["replica"] == 4
+    if choose is trainer_of:
+        whole = trained(circles, choose, epochs=2).history
+        for name in record.HISTOGRAMS:
+            np.testing.assert_array_equal(result.history[name], whole[name])
 
 
 def test_a_training_that_explodes_is_recorded(circles: Split, choose: Choose) -> None:
     recipe = variant(activation="linear", optimizer={"class_name": "SGD", "config": {"learning_rate": 1e30}})
     history = train(recipe, "v", circles, training(), choose=choose).history
+    assert record.diverged(history).all()
+    assert (history.sizes["epoch"], history.sizes["replica"]) == (4, 4)
     for name, (bins, _, _) in record.HISTOGRAMS.items():
         counted = history[name].sum(bins)
         assert (counted.isel(recorded_epoch=0) == [6, 9, 3]).all()

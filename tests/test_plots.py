@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -137,10 +138,16 @@ FIGURES: dict[str, Callable[[], Figure]] = {
 }
 
 
+@cache
+def drawn_once(name: str) -> Figure:
+    """For all that only looks at it."""
+    return FIGURES[name]()
+
+
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_is_drawn_and_its_bytes_are_the_same_again(name: str, tmp_path: Path) -> None:
-    for file in ("first.png", "second.png"):
-        save_figure(FIGURES[name](), tmp_path / file)
+    for file, drawn in (("first.png", drawn_once(name)), ("second.png", FIGURES[name]())):
+        save_figure(drawn, tmp_path / file)
     content = (tmp_path / "first.png").read_bytes()
     assert content == (tmp_path / "second.png").read_bytes()
     assert len(content) > 5_000  # an empty canvas of this size has less
@@ -148,7 +155,7 @@ def test_a_figure_is_drawn_and_its_bytes_are_the_same_again(name: str, tmp_path:
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_axes_are_labelled_and_text_is_readable(name: str) -> None:
-    drawn = FIGURES[name]()
+    drawn = drawn_once(name)
     assert any(axes.get_xlabel() for axes in drawn.axes)
     assert any(axes.get_ylabel() for axes in drawn.axes) or name in ("outcomes", "differences")  # its rows are named
     sizes = [text.get_fontsize() for axes in drawn.axes for text in axes.texts]
@@ -162,7 +169,7 @@ def lines(axes: Axes) -> list[np.ndarray]:
 
 
 def test_the_score_shows_every_replica_in_its_colour_and_the_median() -> None:
-    axes = FIGURES["score"]().axes[1]
+    axes = drawn_once("score").axes[1]
     for replica, outcome in zip(LEARNS.test_accuracy.values, REPLICAS["learns"].outcomes, strict=True):
         colours = [line.get_color() for line in axes.lines if np.array_equal(line.get_ydata(), replica)]
         assert colours == [outcome_colours()[outcome]]
@@ -170,11 +177,11 @@ def test_the_score_shows_every_replica_in_its_colour_and_the_median() -> None:
 
 
 def test_the_score_of_a_regression_is_shown_for_each_part_down_to_a_little_below_guessing() -> None:
-    panels = FIGURES["score, of a regression"]().axes
+    panels = drawn_once("score, of a regression").axes
     assert [axes.get_title(loc="left") for axes in panels] == ["train set", "validation set", "test set"]
     assert panels[0].get_ylabel() == "R² (1 is best)"
     assert {axes.get_ylim() for axes in panels} == {(-0.5, 1.0)}
-    ends = FIGURES["pair, of regressions"]().axes[2]
+    ends = drawn_once("pair, of regressions").axes[2]
     assert ends.get_ylim() == (-0.5, 1.0)
     assert [text.get_text() for text in ends.texts] == ["guessing", "learned: above 0.5"]
 
@@ -185,23 +192,23 @@ def test_every_outcome_has_a_colour_of_its_own() -> None:
 
 
 def test_heat_maps_share_one_scale_and_one_height_for_a_layer() -> None:
-    drawn = FIGURES["gradients of pair"]()
+    drawn = drawn_once("gradients of pair")
     meshes = [mesh for axes in drawn.axes[:2] for mesh in axes.collections if isinstance(mesh, QuadMesh)]
-    alone = [mesh for mesh in FIGURES["gradients"]().axes[0].collections if isinstance(mesh, QuadMesh)]
+    alone = [mesh for mesh in drawn_once("gradients").axes[0].collections if isinstance(mesh, QuadMesh)]
     assert {mesh.norm.vmin for mesh in [*meshes, *alone]} == {GRADIENT_RANGE[0]}
     assert {mesh.norm.vmax for mesh in [*meshes, *alone]} == {GRADIENT_RANGE[1]}
     assert drawn.axes[0].get_ylim() == drawn.axes[1].get_ylim() == (4.5, 0.5)
 
 
 def test_survival_ends_at_the_share_that_lives() -> None:
-    axes = FIGURES["survival"]().axes[0]
+    axes = drawn_once("survival").axes[0]
     assert sorted(line[-1] for line in lines(axes)) == [0, 50]
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
     assert labels == ["a: 1 hidden, 50% left", "b: 2 hidden, 0% left"]
 
 
 def test_bars_fill_the_whole_and_name_their_counts() -> None:
-    axes = bars().axes[0]
+    axes = drawn_once("outcomes").axes[0]
     for row in (0, 1):
         parts = [bar for bar in axes.patches if abs(bar.get_y() + bar.get_height() / 2 - row) < 0.1]
         assert sum(bar.get_width() for bar in parts) == pytest.approx(100)
@@ -216,7 +223,7 @@ def test_profiles_show_the_start_an_early_epoch_and_the_end() -> None:
 
 
 def test_born_dead_is_stacked_on_top_and_theory_bounds_it_from_below() -> None:
-    axes = FIGURES["along a grid"]().axes[0]
+    axes = drawn_once("along a grid").axes[0]
     labels = [area.get_label() for area in axes.collections if area.get_label() and "_" not in area.get_label()]
     assert labels[0] == "learned"
     assert labels[-1] == "born dead"
@@ -227,7 +234,7 @@ def test_born_dead_is_stacked_on_top_and_theory_bounds_it_from_below() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["gradients", "gradients of pair", "weights", "pair", "surfaces by variant"])
 def test_no_title_is_cut(name: str) -> None:
-    drawn = FIGURES[name]()
+    drawn = drawn_once(name)
     canvas = FigureCanvasAgg(drawn)
     canvas.draw()
     title = drawn._suptitle.get_window_extent(canvas.get_renderer())
@@ -237,7 +244,7 @@ def test_no_title_is_cut(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["pair", "profiles", "survival"])
 def test_a_line_of_a_variant_has_the_colour_of_its_place_in_params(name: str) -> None:
-    drawn = FIGURES[name]()
+    drawn = drawn_once(name)
     found = {
         label.get_text().partition(" ")[0].rstrip(":"): line.get_color()
         for legend in [*drawn.legends, *(axes.get_legend() for axes in drawn.axes if axes.get_legend())]
@@ -262,7 +269,7 @@ def test_dvc_draws_variants_in_the_same_colours_and_order() -> None:
 
 
 def test_the_pair_shows_where_every_replica_ended_the_worst_first() -> None:
-    drawn = FIGURES["pair"]()
+    drawn = drawn_once("pair")
     assert drawn._suptitle.get_text() == "a: 2 of 3 learn; b: 0 of 2 learn"
     steps = [patch.get_data() for patch in drawn.axes[2].patches]
     assert [step.values.tolist() for step in steps] == [[0.5, 0.8, 0.9], [0.5, 0.6]]
@@ -315,5 +322,5 @@ def test_no_growth_is_claimed_where_no_replica_lives() -> None:
 
 
 def test_one_replica_learns_and_two_learn() -> None:
-    titles = [axes.get_title(loc="left") for axes in FIGURES["score by variant"]().axes]
+    titles = [axes.get_title(loc="left") for axes in drawn_once("score by variant").axes]
     assert titles[:2] == ["learns: 1 of 2 learns", "dead: 0 of 1 learn"]

@@ -14,10 +14,14 @@ Built = tuple[keras.Model, Any, Any]
 
 @dataclass(frozen=True)
 class Kind:
-    """make: the compiled model, inputs and targets. fit: further arguments. given: whether rows can be given."""
+    """make: the compiled model, inputs and targets. fit: further arguments. watch: of the callback. epochs: how many.
+    validated: whether the training data are validation data too."""
 
     make: Callable[[], Built]
     fit: dict[str, Any] = field(default_factory=dict)
+    watch: dict[str, Any] = field(default_factory=dict)
+    epochs: int = 2
+    validated: bool = True
 
 
 def points(rows: int = 96) -> tuple[np.ndarray, np.ndarray]:
@@ -50,6 +54,12 @@ def dense(last: str = "sigmoid", **more: Any) -> Built:
     hidden = [layers.Dense(8, "relu"), layers.Dropout(0.2), layers.Dense(8, "tanh")]
     model = keras.Sequential([keras.Input((2,)), *hidden, layers.Dense(1, last, dtype="float32")])
     return compiled(model, **more), *points()
+
+
+def tiny() -> Built:
+    """Two layers, and plain steps."""
+    hidden = keras.Sequential([keras.Input((2,)), layers.Dense(4, "relu"), layers.Dense(1, "sigmoid")])
+    return compiled(hidden, optimizer=keras.optimizers.SGD(0.1)), *points()
 
 
 def unbuilt() -> Built:
@@ -131,15 +141,6 @@ def recurrent() -> Built:
     return compiled(model, "mse", metrics=["mae"]), inputs, inputs.sum(axis=(1, 2))
 
 
-def convolved() -> Built:
-    """A small network for images."""
-    hidden = [layers.Conv2D(4, 3), layers.BatchNormalization(), layers.ReLU(), layers.SeparableConv2D(4, 3)]
-    ends = [layers.GlobalAveragePooling2D(), layers.Dense(3, "softmax")]
-    return compiled(
-        keras.Sequential([keras.Input((8, 8, 3)), *hidden, *ends]), "sparse_categorical_crossentropy"
-    ), *images()
-
-
 def transformer() -> Built:
     """One block of attention."""
     start = keras.Input((6,))
@@ -150,10 +151,10 @@ def transformer() -> Built:
 
 
 def u_net() -> Built:
-    """A class for every pixel."""
+    """A class for every pixel; kinds of convolutions, and batch normalisation."""
     start = keras.Input((8, 8, 3))
-    first = layers.Conv2D(4, 3, padding="same", activation="relu")(start)
-    deep = layers.Conv2D(8, 3, padding="same", activation="relu")(layers.MaxPooling2D()(first))
+    first = layers.ReLU()(layers.BatchNormalization()(layers.Conv2D(4, 3, padding="same")(start)))
+    deep = layers.SeparableConv2D(8, 3, padding="same", activation="relu")(layers.MaxPooling2D()(first))
     joined = layers.Concatenate()([first, layers.UpSampling2D()(deep)])
     end = layers.Conv2D(1, 1, activation="sigmoid")(joined)
     inputs, _ = images()
@@ -216,31 +217,35 @@ def streamed() -> tuple[Any, None]:
     return tf.data.Dataset.from_tensor_slices(points()).shuffle(96, seed=3).batch(20), None
 
 
+LOGITS = keras.losses.BinaryCrossentropy(from_logits=True)
+SAMPLE_WEIGHTS = np.linspace(0, 1, 96).astype("float32")
+# What does not touch goes into one training; a name says all that is in it.
 KINDS: dict[str, Kind] = {
     "sequential": Kind(dense),
     "unbuilt": Kind(unbuilt),
     "functional": Kind(residual),
     "nested and shared": Kind(nested),
-    "subclassed": Kind(lambda: (compiled(Subclassed()), *points())),
+    "subclassed, sample weights": Kind(
+        lambda: (compiled(Subclassed()), *points()), {"sample_weight": SAMPLE_WEIGHTS}, validated=False
+    ),
     "own training step": Kind(lambda: (compiled(OwnStep(), metrics=None), *points())),
     "several inputs and outputs": Kind(two_ways),
     "embedding and LSTM": Kind(embedded),
-    "recurrent": Kind(recurrent),
-    "convolutions": Kind(convolved),
-    "attention": Kind(transformer),
+    "recurrent": Kind(recurrent, watch={"histograms": False}, validated=False),
+    "attention": Kind(transformer, watch={"histograms": False}, validated=False),
     "U-Net": Kind(u_net),
-    "mixed precision": Kind(mixed),
+    "mixed precision, class weights": Kind(mixed, {"class_weight": {0: 1.0, 1: 3.0}}, validated=False),
     "XLA": Kind(lambda: dense(jit_compile=True)),
-    "several steps at once": Kind(lambda: dense(steps_per_execution=3)),
+    "several steps at once, clipped, part held back": Kind(
+        lambda: dense(steps_per_execution=3, optimizer=keras.optimizers.SGD(0.1, global_clipnorm=0.1)),
+        {"validation_split": 0.25},
+        validated=False,
+    ),
     "eager": Kind(lambda: dense(run_eagerly=True)),
-    "own loss": Kind(lambda: dense(loss=own_loss)),
-    "from logits": Kind(lambda: dense("linear", loss=keras.losses.BinaryCrossentropy(from_logits=True))),
-    "clipped": Kind(lambda: dense(optimizer=keras.optimizers.SGD(0.1, global_clipnorm=0.1))),
-    "class weights": Kind(dense, {"class_weight": {0: 1.0, 1: 3.0}}),
-    "sample weights": Kind(dense, {"sample_weight": np.linspace(0, 1, 96).astype("float32")}),
-    "data set": Kind(lambda: (dense()[0], *streamed())),
-    "Python's data set": Kind(lambda: (dense()[0], Batches(), None)),
-    "generator": Kind(lambda: (dense()[0], generated(), None), {"steps_per_epoch": 6}),
-    "part held back": Kind(dense, {"validation_split": 0.25}),
-    "MobileNetV2": Kind(mobile_net),
+    "own loss, generator": Kind(
+        lambda: (dense(loss=own_loss)[0], generated(), None), {"steps_per_epoch": 6}, validated=False
+    ),
+    "data set": Kind(lambda: (dense()[0], *streamed()), validated=False),
+    "from logits, Python's data set": Kind(lambda: (dense("linear", loss=LOGITS)[0], Batches(), None), validated=False),
+    "MobileNetV2": Kind(mobile_net, watch={"histograms": False}, epochs=1, validated=False),
 }
