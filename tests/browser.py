@@ -11,6 +11,7 @@ from PIL import Image
 from workspace import ROOT
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser as Chromium
     from playwright.sync_api import Page
 
 SCREENSHOTS = ROOT / "screenshots"  # left after a test run, to be looked at
@@ -68,17 +69,27 @@ class Browser:
 
 
 @contextmanager
-def opened() -> Iterator[Browser]:
-    """The browser with an empty page, until the context ends."""
+def launched() -> Iterator["Chromium"]:
+    """Chromium, until the context ends."""
     from playwright.sync_api import sync_playwright  # here, for `make unit` collects what imports this module
 
     SCREENSHOTS.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
         try:
-            yield Browser(browser.new_page(viewport=SIZE))
+            yield browser
         finally:
             browser.close()
+
+
+@contextmanager
+def opened(chromium: "Chromium") -> Iterator[Browser]:
+    """An empty page, which knows nothing of those before it, until the context ends."""
+    page = chromium.new_page(viewport=SIZE)
+    try:
+        yield Browser(page)
+    finally:
+        page.close()
 
 
 def colours(path: Path) -> int:

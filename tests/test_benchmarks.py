@@ -11,6 +11,7 @@ from string import Formatter
 
 import numpy as np
 import pytest
+from workspace import Workspace
 
 from benchmarks import big_table, keras_fit, numba_floor, ratios, run, table
 from benchmarks.recipe import columns, recipe
@@ -40,6 +41,9 @@ def test_what_a_benchmark_takes_from_the_pipeline_is_there(path: Path) -> None:
 @pytest.mark.parametrize("make", [run.bare, run.trivial])
 def test_the_stages_that_do_nothing_can_be_reproduced(make: Callable[[Path], None], tmp_path: Path) -> None:
     make(tmp_path / "made")
+    if (tmp_path / "made" / "params.yaml").exists():  # two of the variants are enough
+        made = Workspace(tmp_path / "made")
+        made.edit({"variants": {name: made.recipes[name] for name in ("tanh_1", "relu_5")}})
     run.timed(tmp_path / "made", "dvc", "repro", "--quiet")  # raises where it fails
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from browser import Browser, chromium, colours, opened
+from browser import Browser, chromium, colours, launched, opened
 from following import FOLLOW, PATHS, TRAIN
 from workspace import ROOT, WITHOUT_JOBS, Workspace, free_port, wait_until
 
@@ -17,6 +17,7 @@ from pipeline.tracking.tensorboard.serve import HISTOGRAMS
 from pipeline.tracking.ui import addresses
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser as Chromium
     from playwright.sync_api import Locator
 
 pytestmark = [
@@ -25,9 +26,15 @@ pytestmark = [
 ]
 
 
+@pytest.fixture(scope="module")
+def running() -> Iterator["Chromium"]:
+    with launched() as started:
+        yield started
+
+
 @pytest.fixture
-def browser() -> Iterator[Browser]:
-    with opened() as page:
+def browser(running: "Chromium") -> Iterator[Browser]:
+    with opened(running) as page:
         yield page
 
 
@@ -95,8 +102,11 @@ def chart(browser: Browser, section: str, name: str) -> "Locator":
     return card
 
 
-def test_experiment_lists_both_runs_and_lays_their_curves_over_each_other(mlflow: str, browser: Browser) -> None:
-    """The saved view that `make ui` names: shares and accuracy first, then gradients across the layers."""
+def test_experiment_lays_curves_of_both_runs_over_each_other_and_their_figures_side_by_side(
+    mlflow: str, browser: Browser
+) -> None:
+    """The saved view that `make ui` names: shares and accuracy first, then gradients across the layers, then figures,
+    of both in columns."""
     browser.page.goto(addresses.view(mlflow, "1", "pair"))
     browser.shows("Learned and alive")
     browser.shows("relu_15")
@@ -113,10 +123,6 @@ def test_experiment_lists_both_runs_and_lays_their_curves_over_each_other(mlflow
             drawn.get_by_text(variant).first.wait_for()
         browser.shoot(f"mlflow_{name.replace('/', '_')}")
 
-
-def test_image_grid_shows_figures_of_both_in_columns(mlflow: str, browser: Browser) -> None:
-    browser.page.goto(addresses.view(mlflow, "1", "pair"))
-    browser.shows("Learned and alive")
     images = browser.page.locator("img[src*='get-artifact']")
 
     def loaded() -> list[str]:
