@@ -57,10 +57,11 @@ def bare(folder: Path) -> None:
     """The same stages over the same data, of commands that do nothing, without code and parameters."""
     folder.mkdir()
     document = YAML(typ="safe").load(ROOT / "dvc.yaml")
-    names = list(YAML(typ="safe").load(ROOT / "params.yaml")["variants"])
+    params = YAML(typ="safe").load(ROOT / "params.yaml")
+    names = [*params["variants"], *params["networks"]]
     stages = {}
     for stage, content in document["stages"].items():
-        for key in names if "foreach" in content else [""]:
+        for key in params[content["foreach"].strip("${}")] if "foreach" in content else [""]:
             made = json.loads(json.dumps(content.get("do", content)).replace("${key}", key))
             data = [dep for dep in made["deps"] if not dep.startswith("pipeline/")]
             deps = [each for dep in data for each in (BY_VARIANT[dep](names) if dep in BY_VARIANT else [dep])]

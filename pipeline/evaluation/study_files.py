@@ -6,11 +6,11 @@ study would make the root's `dvc repro` run all studies. Each study leaves its o
 
 import json
 from collections.abc import Collection, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from filelock import FileLock
 from pydantic import TypeAdapter
 
 from pipeline.evaluation.tried import TriedStudy
@@ -98,7 +98,7 @@ def renew_tried(study: str) -> None:
     own = load_tried(folder(study) / TRIED.name)
     if study not in own:
         raise UserError(f"{folder(study) / TRIED.name}: nothing of {study}: `make studies` makes it")
-    with FileLock(STUDIES / ".tried.lock"):
+    with _locked_tried():
         _save_tried(load_tried() | own, TRIED)
 
 
@@ -108,7 +108,7 @@ def forget_tried(kept: Collection[str]) -> None:
     Raises:
         UserError: the file is damaged.
     """
-    with FileLock(STUDIES / ".tried.lock"):
+    with _locked_tried():
         known = load_tried()
         if not known.keys() <= set(kept):
             _save_tried({name: known[name] for name in known if name in kept}, TRIED)
@@ -128,6 +128,13 @@ def load_answer(study: str) -> str:
     path = folder(study) / "index.md"
     with reading(path, "Markdown"):
         return path.read_text(encoding="utf-8").partition("\n## ")[0].partition("\n")[2].strip()
+
+
+def _locked_tried() -> AbstractContextManager[object]:
+    """One writer of what was tried at a time."""
+    from filelock import FileLock  # here, for those who read a record do without
+
+    return FileLock(STUDIES / ".tried.lock")
 
 
 def save_study(study: str, tables: Mapping[str, pd.DataFrame], recipes: Mapping[str, object]) -> None:
