@@ -29,6 +29,7 @@ from pipeline.training.compiled import elementwise, epochs
 from pipeline.training.compiled.eligible import ACTIVATIONS, OPTIMIZERS, DenseStack, dense_stack
 from pipeline.training.replicas import Trained, stacked, train
 from pipeline.training.trainer import curve_names
+from pipeline.warm_up import warm_up
 
 SMALL_STEPS = {"class_name": "SGD", "config": {"learning_rate": 0.05, "momentum": 0.5}}
 
@@ -279,6 +280,11 @@ def test_the_variables_are_those_of_keras_model() -> None:
     assert isinstance(stack, DenseStack)
     own = {variable.path: tuple(variable.shape) for variable in network.build(recipe, 2, BINARY, "v").model.variables}
     assert stack.variables == own
+
+
+def test_setting_up_compiles_the_loops() -> None:
+    """Its recipe and budget are those that today's sections allow: a clone that cannot set up can do nothing."""
+    warm_up()
 
 
 WITHOUT_KERAS = """

@@ -14,8 +14,8 @@ MODULES = (
     *("data/samples.py", "data/tasks.py", "history/record.py"),
     *("foundations/errors.py", "foundations/seeds.py", "foundations/tensorflow.py"),
 )
-# Files in those packages that cannot change a result: progress bar, check before training, versions, warm-up.
-APART = tuple(f"training/{name}.py" for name in ("progress", "trainable", "versions", "warm_up"))
+# Files in those packages that cannot change a result: progress bar, check before training, versions.
+APART = tuple(f"training/{name}.py" for name in ("progress", "trainable", "versions"))
 FIT = "training/fit"  # of networks of the user's own alone
 
 

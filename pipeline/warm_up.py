@@ -1,4 +1,4 @@
-"""Compile the loops before the first training: `python3 -m pipeline.training.warm_up`, a part of `make setup`."""
+"""Compile the loops before the first training: `python3 -m pipeline.warm_up`, a part of `make setup`."""
 
 import numpy as np
 
@@ -22,6 +22,7 @@ VARIANT = {
     "pretraining_epochs": 1,
 }
 TRAINING = {
+    "device": "cpu",
     "epochs": 1,
     "batch_size": 1,
     "replicas": 1,
