@@ -1,5 +1,6 @@
 """The forward pass of all replicas at once."""
 
+from threading import Lock
 from typing import NamedTuple
 
 from pipeline.foundations.tensorflow import tf
@@ -39,6 +40,9 @@ class Forward:
         self.network = network
         self.layout = Layout.of(network.taps.trainable_variables, network.kernels)
         self.statistics_layout = Layout.of(network.taps.non_trainable_variables)
+        # Keras keeps in its layers which losses they added in a call. Training and measuring trace in threads of their
+        # own, and one would clear what the other is about to collect. Only tracing comes through here, no step.
+        self._tracing = Lock()
 
     def __call__(self, state: State, inputs: tf.Tensor, training: bool, is_shared: bool = True) -> Signals:
         """For inputs [sample, input] that all replicas share, or [replica, sample, input] where they do not."""
@@ -54,4 +58,5 @@ class Forward:
             return taps[:layers], tf.concat(flat, 0) if flat else tf.zeros((0,)), penalty
 
         elements = (self.layout.variables(state.weights), self.statistics_layout.variables(state.statistics))
-        return Signals(*tf.vectorized_map(one, elements if is_shared else (*elements, inputs)))
+        with self._tracing:
+            return Signals(*tf.vectorized_map(one, elements if is_shared else (*elements, inputs)))
