@@ -50,7 +50,7 @@ def majority_data(repaired: bool) -> Data:
     random = np.random.default_rng(5)
     factor = random.normal(size=(1950, 1))
     x = (0.5 * factor + random.normal(size=(1950, 122))).astype("float32")
-    y = (random.logistic(size=1950) < 0.9 * factor[:, 0] - 2.3).astype("int32")
+    y = (random.logistic(size=1950) < 1.2 * factor[:, 0] - 2.5).astype("int32")
     rows = np.arange(1350)
     if repaired:
         is_rare = y[:1350] == 1

@@ -75,12 +75,13 @@ def so_59078187_model(repaired: bool) -> keras.Model:
 
 
 def so_44758894_data(repaired: bool) -> Data:
-    return two_classes(1000, 7)
+    x, y, _, _ = two_classes(1000, 7)
+    return Data(5 * x, y)
 
 
 def so_44758894_model(repaired: bool) -> keras.Model:
     made = [layers.Dense(16, "relu"), layers.Activation("relu"), layers.Dense(1, "sigmoid" if repaired else "relu")]
-    return compiled(stack(7, *made), optimizers.SGD(0.05), "mse")
+    return compiled(stack(7, *made), "sgd", "mse")
 
 
 def so_48251943_data(repaired: bool) -> Data:
@@ -269,7 +270,7 @@ PROGRAMS = (
         truth=("output_mismatch",),
         also=("born_dead", "died_in_training", "dead_output"),
         learned={"accuracy": 0.9},
-        epochs=40,
+        epochs=15,
         batch_size=10,
         data=so_44758894_data,
         model=so_44758894_model,
@@ -308,7 +309,7 @@ PROGRAMS = (
         truth=("output_mismatch", "born_dead", "died_in_training", "dead_output"),
         also=("learning_rate_too_small", "too_few_epochs"),
         learned={"accuracy": 0.9},
-        epochs=30,
+        epochs=24,
         batch_size=10,
         data=so_69787272_data,
         model=so_69787272_model,
@@ -334,7 +335,7 @@ PROGRAMS = (
         truth=("output_mismatch",),
         also=("learning_rate_too_small", "too_few_epochs"),
         learned={"accuracy": 0.9},
-        epochs=100,
+        epochs=50,
         batch_size=5,
         data=so_59278771_data,
         model=so_59278771_model,
@@ -360,7 +361,7 @@ PROGRAMS = (
         truth=("output_mismatch",),
         also=("saturated", "unscaled_targets"),
         learned={"r2": 0.8},
-        epochs=500,
+        epochs=300,
         batch_size=100,
         data=so_48221692_data,
         model=so_48221692_model,

@@ -61,7 +61,7 @@ def line_of_relus_model(repaired: bool) -> keras.Model:
     return compiled(stack(1, *made, layers.Dense(1, None if repaired else "relu")), optimizers.Adam(0.001), "mse")
 
 
-STEPS_OF_TIME = 100
+STEPS_OF_TIME = 160
 
 
 def lstm_of_relus_data(repaired: bool) -> Data:
@@ -157,7 +157,7 @@ PROGRAMS = (
         truth=("vanishing",),
         also=("learning_rate_too_small", "too_few_epochs"),
         learned={"r2": 0.5},  # the output layer is as narrow as the words, and a few units are off
-        epochs=60,
+        epochs=45,
         batch_size=4,
         data=so_39217567_data,
         model=so_39217567_model,
@@ -178,12 +178,12 @@ PROGRAMS = (
     Program(
         name="lstm_of_relus",
         kind="signals",
-        fault="An LSTM with rectified units, whose state grows over a hundred steps of time.",
+        fault="An LSTM with rectified units, whose state grows over many steps of time.",
         remedy="Hyperbolic tangents.",
         truth=("exploding",),
         also=(),
         learned={"accuracy": 0.8},
-        epochs=8,
+        epochs=7,
         batch_size=32,
         data=lstm_of_relus_data,
         model=lstm_of_relus_model,
@@ -211,7 +211,7 @@ MORE = (
         truth=("vanishing",),
         also=(),
         learned={"accuracy": 0.85},
-        epochs=20,
+        epochs=35,
         batch_size=32,
         data=ten_sigmoid_layers_data,
         model=ten_sigmoid_layers_model,
