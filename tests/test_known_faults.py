@@ -34,6 +34,7 @@ def test_what_is_known_of_it_is_said(program: Program) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings(r"ignore:[\s\S]*softmax over axis:UserWarning")  # Keras knows one of the faults
 @each_program
 @pytest.mark.parametrize("repaired", [False, True], ids=["faulty", "repaired"])
 def test_its_model_takes_its_data(program: Program, repaired: bool) -> None:
