@@ -109,7 +109,7 @@ def so_58572274_model(repaired: bool) -> keras.Model:
 
 
 def so_69787272_data(repaired: bool) -> Data:
-    return two_classes(1000, 31)
+    return two_classes(1000, 31, apart=2.0)
 
 
 def so_69787272_model(repaired: bool) -> keras.Model:
