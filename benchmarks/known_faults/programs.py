@@ -1,0 +1,11 @@
+"""All programs: thirty after reports, and more for kinds of fault that these lack."""
+
+from typing import Final
+
+from benchmarks.known_faults import data, outputs, signals, steps, structure
+from benchmarks.known_faults.program import Program
+
+FAMILIES: Final = (outputs, data, steps, signals, structure)
+REPORTED: Final[tuple[Program, ...]] = tuple(program for family in FAMILIES for program in family.PROGRAMS)
+MORE: Final[tuple[Program, ...]] = tuple(program for family in FAMILIES for program in family.MORE)
+ALL: Final[dict[str, Program]] = {program.name: program for program in (*REPORTED, *MORE)}

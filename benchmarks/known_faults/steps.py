@@ -1,0 +1,155 @@
+"""Steps that are too small, too few or too large."""
+
+import keras
+import numpy as np
+from keras import layers, optimizers
+
+from benchmarks.known_faults.parts import compiled, digits, exclusive_or, one_hot, stack
+from benchmarks.known_faults.program import Data, Program
+
+
+def so_31556268_data(repaired: bool) -> Data:
+    return exclusive_or(25)
+
+
+def so_31556268_model(repaired: bool) -> keras.Model:
+    model = stack(2, layers.Dense(4, "sigmoid"), layers.Dense(1, "sigmoid"))
+    if repaired:
+        return compiled(model, optimizers.Adam(0.05), "mse")
+    return compiled(model, optimizers.SGD(0.05, momentum=0.11), "mae")
+
+
+def so_50306988_data(repaired: bool) -> Data:
+    labels = np.repeat(np.arange(2), 100)
+    x = np.random.default_rng(0).uniform(size=(200, 2)) + 2 * labels[:, None]
+    return Data(x.astype("float32"), one_hot(labels))
+
+
+def so_50306988_model(repaired: bool) -> keras.Model:
+    model = stack(2, layers.Dense(2, "sigmoid"), layers.Dense(2, "softmax"))
+    return compiled(model, optimizers.Adam(0.05 if repaired else 0.001), "categorical_crossentropy")
+
+
+def xor_slow_data(repaired: bool) -> Data:
+    x, y, _, _ = exclusive_or(8)
+    return Data(x, y, x, y)
+
+
+def xor_slow_model(repaired: bool) -> keras.Model:
+    optimizer = optimizers.SGD(1.0, momentum=0.9, nesterov=True) if repaired else optimizers.SGD(0.01)
+    model = stack(2, layers.Dense(4, "sigmoid"), layers.Dense(1, "sigmoid"))
+    return compiled(model, optimizer, "binary_crossentropy")
+
+
+def digits_data(repaired: bool) -> Data:
+    return digits()
+
+
+def digits_by_adam(rate: float) -> keras.Model:
+    """Two rectified layers."""
+    model = stack(64, layers.Dense(64, "relu"), layers.Dense(32, "relu"), layers.Dense(10, "softmax"))
+    return compiled(model, optimizers.Adam(rate), "sparse_categorical_crossentropy")
+
+
+def adam_of_one_model(repaired: bool) -> keras.Model:
+    return digits_by_adam(0.001 if repaired else 1.0)
+
+
+def adam_of_a_millionth_model(repaired: bool) -> keras.Model:
+    return digits_by_adam(0.001 if repaired else 1e-6)
+
+
+def steps_of_thirty_data(repaired: bool) -> Data:
+    random = np.random.default_rng(9)
+    x = random.normal(size=(900, 6)).astype("float32")
+    y = (np.tanh(x[:, :1] - x[:, 1:2]) + 0.5 * x[:, 2:3] + random.normal(0, 0.1, (900, 1))).astype("float32")
+    return Data(x[:700], y[:700], x[700:], y[700:])
+
+
+def steps_of_thirty_model(repaired: bool) -> keras.Model:
+    made = [layers.Dense(32, "tanh"), layers.Dense(16, "tanh"), layers.Dense(1)]
+    return compiled(stack(6, *made), optimizers.SGD(0.05 if repaired else 30.0), "mse")
+
+
+PROGRAMS = (
+    Program(
+        name="so_31556268",
+        kind="step size",
+        fault="Exclusive or by a few sigmoid units, absolute error and a thousand small steps.",
+        remedy="Squared error and Adam with large steps.",
+        truth=("learning_rate_too_small", "too_few_epochs"),
+        also=("saturated", "vanishing"),
+        learned={"accuracy": 0.9},
+        epochs=40,
+        batch_size=4,
+        data=so_31556268_data,
+        model=so_31556268_model,
+    ),
+    Program(
+        name="so_50306988",
+        kind="step size",
+        fault="Two squares that lie apart, and too few small steps to tell them apart.",
+        remedy="Steps fifty times larger.",
+        truth=("learning_rate_too_small", "too_few_epochs"),
+        also=(),
+        learned={"accuracy": 0.9},
+        epochs=60,
+        batch_size=32,
+        data=so_50306988_data,
+        model=so_50306988_model,
+    ),
+    Program(
+        name="xor_slow",
+        kind="step size",
+        fault="Exclusive or by four sigmoid units and five hundred small plain steps: outputs stay near one half.",
+        remedy="Steps a hundred times larger, with momentum.",
+        truth=("learning_rate_too_small", "too_few_epochs"),
+        also=(),
+        learned={"accuracy": 0.99},
+        epochs=62,
+        batch_size=4,
+        data=xor_slow_data,
+        model=xor_slow_model,
+    ),
+)
+MORE = (
+    Program(
+        name="adam_of_one",
+        kind="step size",
+        fault="Adam moves every weight by about 1 in each step.",
+        remedy="A thousandth of it.",
+        truth=("learning_rate_too_large",),
+        also=("died_in_training", "exploding"),
+        learned={"accuracy": 0.85},
+        epochs=15,
+        batch_size=32,
+        data=digits_data,
+        model=adam_of_one_model,
+    ),
+    Program(
+        name="steps_of_thirty",
+        kind="step size",
+        fault="Plain steps of thirty times the gradient.",
+        remedy="Steps of a twentieth.",
+        truth=("learning_rate_too_large",),
+        also=("exploding", "saturated"),
+        learned={"r2": 0.7},
+        epochs=30,
+        batch_size=32,
+        data=steps_of_thirty_data,
+        model=steps_of_thirty_model,
+    ),
+    Program(
+        name="adam_of_a_millionth",
+        kind="step size",
+        fault="Adam moves every weight by at most a millionth in each step.",
+        remedy="A thousand times more.",
+        truth=("learning_rate_too_small",),
+        also=("too_few_epochs",),
+        learned={"accuracy": 0.85},
+        epochs=15,
+        batch_size=32,
+        data=digits_data,
+        model=adam_of_a_millionth_model,
+    ),
+)

@@ -1,0 +1,183 @@
+"""Faults of the model's structure: units that are all alike, frozen layers, moving averages, too many weights."""
+
+import keras
+import numpy as np
+from keras import initializers, layers, optimizers
+from sklearn.datasets import make_circles
+
+from benchmarks.known_faults.parts import compiled, digits, stack
+from benchmarks.known_faults.program import Data, Program
+
+
+def unfreeze_data(repaired: bool) -> Data:
+    x, y = make_circles(900, noise=0.08, factor=0.5, random_state=1)
+    x, y = x.astype("float32"), y.astype("int32")
+    return Data(x[:600], y[:600], x[600:], y[600:])
+
+
+def unfreeze_model(repaired: bool) -> keras.Model:
+    """After a first training of the output layer alone; compiling again is what makes `trainable` count."""
+
+    def compile_it() -> None:
+        compiled(model, optimizers.Adam(0.02), "binary_crossentropy")
+
+    body = stack(2, layers.Dense(16, "tanh"), layers.Dense(2, "tanh"))
+    model = keras.Sequential([body, layers.Dense(1, "sigmoid")])
+    body.trainable = False
+    compile_it()
+    data = unfreeze_data(repaired)
+    model.fit(data.x, data.y, batch_size=32, epochs=1, verbose=0)
+    body.trainable = True
+    if repaired:
+        compile_it()
+    return model
+
+
+def zero_weights_data(repaired: bool) -> Data:
+    return digits()
+
+
+def zero_weights_model(repaired: bool) -> keras.Model:
+    start = initializers.RandomUniform(-0.1, 0.1) if repaired else "zeros"
+    made = [
+        layers.Dense(100, "sigmoid", kernel_initializer=start),
+        layers.Dense(10, "softmax", kernel_initializer=start),
+    ]
+    return compiled(stack(64, *made), optimizers.SGD(0.5), "sparse_categorical_crossentropy")
+
+
+def constant_kernels_data(repaired: bool) -> Data:
+    return digits()
+
+
+def constant_kernels_model(repaired: bool) -> keras.Model:
+    start = "glorot_uniform" if repaired else initializers.Constant(0.05)
+    made = [
+        layers.Dense(32, "relu", kernel_initializer=start),
+        layers.Dense(32, "relu", kernel_initializer=start),
+        layers.Dense(10, "softmax", kernel_initializer=start),
+    ]
+    return compiled(stack(64, *made), optimizers.Adam(0.003), "sparse_categorical_crossentropy")
+
+
+def frozen_body_data(repaired: bool) -> Data:
+    return digits()
+
+
+def frozen_body_model(repaired: bool) -> keras.Model:
+    body = stack(64, layers.Dense(32, "relu"), layers.Dense(4, "tanh"))
+    body.trainable = repaired
+    model = keras.Sequential([body, layers.Dense(10, "softmax")])
+    return compiled(model, optimizers.Adam(0.01), "sparse_categorical_crossentropy")
+
+
+def faint_ink_data(repaired: bool) -> Data:
+    """Digits in faint ink on bright paper."""
+    x, y, x_held_out, y_held_out = digits()
+    return Data(0.9 - 0.1 * x, y, 0.9 - 0.1 * x_held_out, y_held_out)
+
+
+def faint_ink_model(repaired: bool) -> keras.Model:
+    made = [
+        layers.BatchNormalization(momentum=0.9 if repaired else 0.999),
+        layers.Dense(64, "relu"),
+        layers.Dense(10, "softmax"),
+    ]
+    return compiled(stack(64, *made), optimizers.Adam(0.003), "sparse_categorical_crossentropy")
+
+
+def few_rows_data(repaired: bool) -> Data:
+    random = np.random.default_rng(10)
+    x = random.normal(size=(3000, 60)).astype("float32")
+    y = (x[:, 0] + x[:, 1] - x[:, 2] > 0).astype("int32")
+    train = 2000 if repaired else 50
+    return Data(x[:train], y[:train], x[2000:], y[2000:])
+
+
+def few_rows_model(repaired: bool) -> keras.Model:
+    made = [layers.Dense(512, "relu"), layers.Dense(128, "relu"), layers.Dense(1, "sigmoid")]
+    return compiled(stack(60, *made), optimizers.Adam(0.001), "binary_crossentropy")
+
+
+PROGRAMS = (
+    Program(
+        name="unfreeze",
+        kind="frozen layers",
+        fault="Hidden layers that were trained frozen and made trainable without compiling again: they stay frozen.",
+        remedy="Compiling after `trainable` is changed.",
+        truth=("frozen",),
+        also=(),
+        learned={"accuracy": 0.9},
+        epochs=30,
+        batch_size=32,
+        data=unfreeze_data,
+        model=unfreeze_model,
+    ),
+    Program(
+        name="zero_weights",
+        kind="symmetry",
+        fault="All kernels are 0, so the hidden units stay alike for ever.",
+        remedy="Small random kernels.",
+        truth=("symmetric",),
+        also=(),
+        learned={"accuracy": 0.8},
+        epochs=20,
+        batch_size=32,
+        data=zero_weights_data,
+        model=zero_weights_model,
+    ),
+)
+MORE = (
+    Program(
+        name="constant_kernels",
+        kind="symmetry",
+        fault="All weights of all kernels are 0.05.",
+        remedy="Random kernels.",
+        truth=("symmetric",),
+        also=(),
+        learned={"accuracy": 0.85},
+        epochs=15,
+        batch_size=32,
+        data=constant_kernels_data,
+        model=constant_kernels_model,
+    ),
+    Program(
+        name="frozen_body",
+        kind="frozen layers",
+        fault="The hidden layers are random and not trainable, and the last of them is narrow.",
+        remedy="Trainable ones.",
+        truth=("frozen",),
+        also=(),
+        learned={"accuracy": 0.85},
+        epochs=20,
+        batch_size=32,
+        data=frozen_body_data,
+        model=frozen_body_model,
+    ),
+    Program(
+        name="faint_ink",
+        kind="batch statistics",
+        fault="Batch normalisation whose moving averages need a thousand steps, after two hundred.",
+        remedy="Moving averages over ten steps.",
+        truth=("batch_statistics",),
+        also=(),
+        learned={"accuracy": 0.8},
+        epochs=5,
+        batch_size=32,
+        data=faint_ink_data,
+        model=faint_ink_model,
+    ),
+    Program(
+        name="few_rows",
+        kind="overfitting",
+        fault="Fifty rows with many columns that mean nothing, and a wide network that learns them by heart.",
+        remedy="Two thousand rows.",
+        truth=("overfitting",),
+        also=(),
+        learned={"accuracy": 0.8},
+        epochs=20,
+        batch_size=32,
+        data=few_rows_data,
+        model=few_rows_model,
+    ),
+)
