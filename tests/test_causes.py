@@ -68,11 +68,12 @@ def test_built_dead(circles: Split) -> None:
 
 
 def test_dies_in_training(circles: Split) -> None:
-    """One step far too large throws the rectified units off all inputs, none of which is negative."""
+    """One step far too large throws the rectified units off all inputs, none of which is negative: it is the cause."""
     recipe = variant(kernel_initializer=constant(0.5), output_kernel_initializer=constant(1.0), optimizer=sgd(30.0))
     made = history(recipe, relabelled(positive(circles), [0, 0, 0, 1]), record_every=1)
     table = judged(made)
-    assert set(judged(made, 0.999).cause) == {"died_in_training"}
+    assert set(judged(made, 0.999).cause) == {"learning_rate_too_large"}
+    assert set(judged(made, 0.999).symptom) == {"died_in_training"}
     assert (table.died_by - table.died_after == 1).all()
 
 
@@ -112,7 +113,7 @@ def test_merely_slow(circles: Split) -> None:
     recipe = variant(
         hidden_layers=1, units=20, activation="tanh", kernel_initializer="glorot_uniform", optimizer=sgd(0.01)
     )
-    assert causes_of(recipe, sides, epochs=100) == {"slow"}
+    assert causes_of(recipe, sides, epochs=100) == {"too_few_epochs"}
 
 
 def test_a_deep_linear_network_is_alive_and_stuck(circles: Split) -> None:

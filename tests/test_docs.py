@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.diagnosis.causes import cause_names
 from pipeline.params.file import load
 from pipeline.params.params import SECTIONS
 from pipeline.params.studies import StudyParams
@@ -68,6 +69,13 @@ def test_every_target_of_make_exists(page: Path) -> None:
     phony = re.search(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     assert phony is not None
     assert {target for text in code(page) for target in MAKE.findall(text)} <= set(phony[1].split())
+
+
+@pytest.mark.parametrize("cause", cause_names())
+def test_every_cause_is_described(cause: str) -> None:
+    """Its rule in the reference, and what it looks like on the page of causes."""
+    assert f"| `{cause}` |" in (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    assert cause in (ROOT / "docs" / "causes.md").read_text(encoding="utf-8")
 
 
 def test_every_diff_applies() -> None:

@@ -206,9 +206,10 @@ def test_a_regression_that_diverges_is_recorded_and_diagnosed(
     assert record.diverged(history).all()
     rule = rule_for(split.task, None)
     found = summary.evaluate("v", history, made, Premises(), rule, THRESHOLDS)
-    assert set(found.replicas.cause) == {"exploding"}
+    assert set(found.replicas.cause) == {"learning_rate_too_large"}
+    assert set(found.replicas.symptom) == {"exploding"}
     assert found.metrics.diverged == history.sizes["replica"]
-    assert "exploded" in found.diagnosis.verdict
+    assert "steps that are too large" in found.diagnosis.verdict
     files.save_evaluation("v", found)
     assert files.load_evaluation("v").metrics == found.metrics
 

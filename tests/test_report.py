@@ -214,7 +214,7 @@ RESTLESS = Cause(
 
 @pytest.fixture
 def one_more_cause(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In one place; it holds of every replica of a hand-made history, before `slow` and `stuck` do."""
+    """In one place; it holds of every replica of a hand-made history, before `too_few_epochs` and `stuck` do."""
     monkeypatch.setattr(causes, "TABLE", (*causes.TABLE[:-2], RESTLESS, *causes.TABLE[-2:]))
 
 

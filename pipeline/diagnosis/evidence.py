@@ -14,6 +14,7 @@ from scipy.special import stdtr
 from pipeline.history import record
 from pipeline.params.diagnosis import DiagnosisParams
 
+USED_SIDES = ("nonfinite_share", "input_scale", "input_decades", "target_scale", "targets_beyond", "output_misfit")
 COLUMNS = {
     "nonfinite_epoch": "first epoch with a loss, or a gradient or weight by layer, that is infinite or not a number",
     "loss_growth": "greatest training loss over the loss of the best constant prediction",
@@ -23,16 +24,36 @@ COLUMNS = {
     "died_by": "first recorded epoch of the final unbroken dead stretch",
     "saturated_layer": "hidden layer with most saturated (input, unit) pairs, at the start or throughout",
     "saturated_share": "their share, the greater of the two",
+    "saturated_throughout": "greatest share of saturated pairs of a hidden layer, throughout alone",
     "smallest_layer": "hidden layer with the smallest mean |gradient| throughout, of those that no path bypasses",
     "gradient_ratio": "its mean |gradient| over the output layer's",
     "gradient_scale": "largest hidden mean |gradient| throughout, over the loss of the best constant prediction",
     "loss_fall": "relative fall of the training loss over the last epochs, where it is beyond its noise",
+    "fall_before": "the same over as many epochs before those",
+    "first_change": "greatest change of a kernel over its first recorded epoch, over its size before, both as L1 norms",
+    "first_gradient": "largest mean |gradient| before the first step, over the loss of the best constant prediction",
+    "train_fit": "1 - training loss / that of the best constant prediction, at the end",
+    "logged_fit": "the same of the loss that `fit` logged, in training mode",
+    "judged_fit": "as `train_fit`, on the set that decides; no value where that is the training set",
+    "train_learned": "1 if the training set alone passes the rule of learning",
+    "train_gain": "balanced accuracy on the training set, from 0 by chance to 1; of a regression R²",
+    "judged_gain": "the same on the set that decides; no value where that is the training set",
+    "score_gap": "accuracy less balanced accuracy on the training set",
+    "equal_layer": "lowest hidden layer of several units that are all equal, at first and at the end but for rounding",
+    "frozen_layer": "lowest layer with a gradient whose kernel never moved",
+    "dead_output": "1 if every output is off on every training input at the end",
+    **{name: record.SIDES[name] for name in USED_SIDES},
 }
 SIGNIFICANT = 0.01  # of the slope of the loss
+EQUAL, STILL_EQUAL = 1e-3, 0.1  # of `unit_spread`, at first and at the end: rounding alone drives equal units apart
 
 
-def measure(history: xr.Dataset, params: DiagnosisParams) -> pd.DataFrame:
-    """The evidence, one row per replica, with the columns COLUMNS; NaN where a number does not exist."""
+def measure(history: xr.Dataset, params: DiagnosisParams, train_learned: np.ndarray | None = None) -> pd.DataFrame:
+    """The evidence, one row per replica, with the columns COLUMNS; NaN where a number does not exist.
+
+    Args:
+        train_learned: bool [replica], whether the training set alone passes the rule of learning, where one is known.
+    """
     columns: dict[str, np.ndarray] = {"nonfinite_epoch": _first_not_finite(history)}
     columns["loss_growth"] = _finite_max(history.train_loss.values) / _guess(history)
     if record.hidden(history).sizes["layer"]:
@@ -42,8 +63,18 @@ def measure(history: xr.Dataset, params: DiagnosisParams) -> pd.DataFrame:
             columns |= _saturation(record.hidden(history), params.saturated_slope)
         if "probe_gradient_mean_abs" in history:
             columns |= _gradients(history)
-    columns["loss_fall"] = np.array([_fall(loss, params.slow_window) for loss in history.train_loss.values])
-    return pd.DataFrame(columns, columns=list(COLUMNS))
+    losses = history.train_loss.values
+    columns["loss_fall"] = np.array([_fall(loss, params.slow_window) for loss in losses])
+    last = _window(losses.shape[1], params.slow_window) - 1
+    columns["fall_before"] = np.array(
+        [_fall(loss[: len(loss) - last], params.slow_window, last + 1) for loss in losses]
+    )
+    if "weight_change_l1" in history:
+        columns |= _movement(history, params.vanishing_scale)
+    columns |= _fits(history) | _sides(history)
+    if train_learned is not None:
+        columns["train_learned"] = train_learned.astype(float)
+    return pd.DataFrame(columns, columns=list(COLUMNS), index=range(history.sizes["replica"]))
 
 
 def _guess(history: xr.Dataset) -> float:
@@ -92,10 +123,15 @@ def _death(history: xr.Dataset) -> dict[str, np.ndarray]:
 
 def _saturation(hidden: xr.Dataset, slope: float) -> dict[str, np.ndarray]:
     every = np.nan_to_num(saturated_at(hidden, slope))  # a layer without an activation saturates nothing
-    at_slope = np.fmax(every[:, 0], _throughout(every, hidden.recorded_epoch.values))  # [replica, layer]
+    throughout = _throughout(every, hidden.recorded_epoch.values)  # [replica, layer]
+    at_slope = np.fmax(every[:, 0], throughout)
     greatest = at_slope.argmax(axis=1)
     rows = np.arange(len(greatest))
-    return {"saturated_layer": hidden.layer.values[greatest], "saturated_share": at_slope[rows, greatest]}
+    return {
+        "saturated_layer": hidden.layer.values[greatest],
+        "saturated_share": at_slope[rows, greatest],
+        "saturated_throughout": throughout.max(axis=1),
+    }
 
 
 def saturated_at(history: xr.Dataset, slope: float) -> np.ndarray:
@@ -125,6 +161,79 @@ def _gradients(history: xr.Dataset) -> dict[str, np.ndarray]:
     }
 
 
+def _movement(history: xr.Dataset, vanishing: float) -> dict[str, np.ndarray]:
+    """How far the kernels moved, against their sizes and gradients.
+
+    Args:
+        vanishing: a gradient below this part of a constant guess's loss may be too small to move a float32.
+    """
+    change, size = history.weight_change_l1.values, history.weight_l1.values  # [replica, recorded epoch, layer]
+    found: dict[str, np.ndarray] = {}
+    if history.sizes["recorded_epoch"] > 1:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            first = np.where(size[:, 0] > 0, change[:, 1] / size[:, 0], np.nan)
+        broken = ~np.isfinite(size[:, 1]).all(axis=1)
+        greatest = np.nan_to_num(first, nan=0.0, posinf=np.inf).max(axis=1)
+        found["first_change"] = np.where(broken, np.inf, greatest)
+    if "probe_gradient_mean_abs" in history:
+        gradient = history.probe_gradient_mean_abs.values
+        found["first_gradient"] = np.nan_to_num(gradient[:, 0], nan=np.inf).max(axis=1) / _guess(history)
+        moved = np.nan_to_num(change[:, 1:], nan=1.0).max(axis=1, initial=0.0)
+        pushed = np.nan_to_num(gradient, nan=0.0).max(axis=1) > vanishing * _guess(history)
+        judged = np.isin(history.role.values, (record.HIDDEN, record.OUTPUT))
+        still = (moved == 0) & pushed & judged & (change.shape[1] > 1)
+        found["frozen_layer"] = _lowest(still & (moved[:, judged].max(axis=1, initial=0.0) > 0)[:, None], history)
+    return found
+
+
+def _fits(history: xr.Dataset) -> dict[str, np.ndarray]:
+    """How well the parts are fitted at the end, by loss and score."""
+    guess, judged = _guess(history), record.judged_part(history)
+    last = history.isel(epoch=-1)
+    found = {"train_fit": 1 - last.train_loss.values / guess, "train_gain": _gain(last, "train")}
+    if record.LOGGED_LOSS in history:
+        found["logged_fit"] = 1 - last[record.LOGGED_LOSS].values / guess
+    if judged != "train":
+        found["judged_gain"] = _gain(last, judged)
+        constant = history.attrs.get(f"{judged}_constant_loss")
+        if constant:
+            found["judged_fit"] = 1 - last[f"{judged}_loss"].values / constant
+    if "train_balanced_accuracy" in last:
+        found["score_gap"] = last.train_accuracy.values - last.train_balanced_accuracy.values
+    return found
+
+
+def _gain(last: xr.Dataset, part: str) -> np.ndarray:
+    """[replica]; of what a constant prediction reaches 0, of a perfect one 1."""
+    task = record.task_of(last)
+    if task.is_classification and f"{part}_balanced_accuracy" in last:
+        chance = 1 / len(task.names)
+        return (last[f"{part}_balanced_accuracy"].values - chance) / (1 - chance)
+    if f"{part}_r2" in last:
+        return last[f"{part}_r2"].values
+    return np.full(last.sizes["replica"], np.nan)
+
+
+def _sides(history: xr.Dataset) -> dict[str, np.ndarray]:
+    """What the model is given and can give, and layers that cannot tell."""
+    found = {name: history[name].values.astype(float) for name in USED_SIDES if name in history}
+    if record.task_of(history).is_classification:
+        found.pop("target_scale", None)  # labels are no scale
+    if record.UNIT_SPREAD in history:
+        hidden = history.role.values == record.HIDDEN
+        spread = history[record.UNIT_SPREAD].values
+        found["equal_layer"] = _lowest((spread[:, 0] < EQUAL) & (spread[:, -1] < STILL_EQUAL) & hidden, history)
+    outputs = record.output(history)
+    if "dead" in outputs and outputs.sizes["layer"]:
+        found["dead_output"] = (outputs.dead.values[:, -1] == 1).all(axis=1).astype(float)
+    return found
+
+
+def _lowest(holds: np.ndarray, history: xr.Dataset) -> np.ndarray:
+    """The first layer of which bool [replica, layer] holds; NaN where it holds of none."""
+    return np.where(holds.any(axis=1), history.layer.values[holds.argmax(axis=1)].astype(float), np.nan)
+
+
 def _throughout(values: np.ndarray, epochs: np.ndarray) -> np.ndarray:
     """The lower median over time of [replica, recorded epoch, layer]; what is not finite has no weight, and where
     nothing is, it is 0."""
@@ -138,10 +247,18 @@ def _throughout(values: np.ndarray, epochs: np.ndarray) -> np.ndarray:
     return np.where(finite.any(axis=1), found, 0.0)
 
 
-def _fall(loss: np.ndarray, window: float) -> float:
-    """Relative fall of the fitted line over the last part of the epochs, 0 where the slope may be noise."""
-    count = max(3, round(window * (len(loss) - 1)) + 1)
-    last = loss[-count:].astype(float)
+def _window(epochs: int, part: float) -> int:
+    """Epochs in the last part of them, with both ends."""
+    return max(3, round(part * (epochs - 1)) + 1)
+
+
+def _fall(loss: np.ndarray, window: float, count: int | None = None) -> float:
+    """Relative fall of the fitted line over the last part of the epochs, 0 where the slope may be noise.
+
+    Args:
+        count: of the epochs in it, in place of the part `window`.
+    """
+    last = loss[-(count or _window(len(loss), window)) :].astype(float)
     if len(last) < 3 or not np.isfinite(last).all() or last.mean() <= 0:
         return np.nan
     if np.ptp(last) == 0:

@@ -100,6 +100,14 @@ def smaller_steps(recipe: VariantParams, reason: str, source: str) -> Remedy | N
     )
 
 
+def larger_steps(recipe: VariantParams, reason: str, source: str) -> Remedy | None:
+    """Ten times the learning rate; None where the optimizer has none that is a number."""
+    rate = recipe.optimizer.config.get("learning_rate")
+    return (
+        Remedy({"optimizer.config.learning_rate": rate * 10}, reason, source) if isinstance(rate, int | float) else None
+    )
+
+
 def clipped(recipe: VariantParams, reason: str) -> Remedy | None:
     """Gradients of a length of at most 1; None where they are clipped already."""
     if {"clipnorm", "global_clipnorm", "clipvalue"} & recipe.optimizer.config.keys():

@@ -74,9 +74,13 @@ def score_curve(history: xr.Dataset, score: str, part: str | None = None) -> xr.
     return history[f"{part}_{score}"]
 
 
-def learned_at(history: xr.Dataset, rule: Rule) -> xr.DataArray:
-    """bool [replica, epoch]: the score is above the threshold, and the replica never diverged."""
-    return (score_curve(history, rule.score) > rule.threshold) & ~record.diverged(history)
+def learned_at(history: xr.Dataset, rule: Rule, part: str | None = None) -> xr.DataArray:
+    """bool [replica, epoch]: the score is above the threshold, and the replica never diverged.
+
+    Args:
+        part: of the data, by default the one that decides.
+    """
+    return (score_curve(history, rule.score, part) > rule.threshold) & ~record.diverged(history)
 
 
 def epochs_to_learn(learned: np.ndarray) -> np.ndarray:

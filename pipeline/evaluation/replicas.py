@@ -7,13 +7,14 @@ import pandas as pd
 import xarray as xr
 
 from pipeline.data.samples import Split, TargetScaling
+from pipeline.data.tasks import SKILL
 from pipeline.diagnosis import evidence
 from pipeline.diagnosis.causes import diagnose
 from pipeline.evaluation.learned import Rule, epochs_to_learn, learned_at, score_curve
 from pipeline.history import record
 from pipeline.params.diagnosis import DiagnosisParams
 
-OUTCOME = ("replica", "outcome", "cause")
+OUTCOME = ("replica", "outcome", "cause", "symptom")
 COURSE = ("epochs_to_learn", "diverged", "living_at_start", "living_at_end")
 
 
@@ -54,7 +55,9 @@ def evaluate(
     predicted = pd.DataFrame() if predicted is None else predicted
     learned = learned_at(history, rule).values
     living = record.living(history).values
-    found = evidence.measure(history, params)
+    on_train = rule.score == SKILL or f"train_{rule.score}" in history
+    train_learned = learned_at(history, rule, "train").values[:, -1] if on_train else None
+    found = evidence.measure(history, params, train_learned)
     reached = pd.DataFrame(
         {
             "replica": history.replica.values,

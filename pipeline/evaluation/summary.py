@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from pipeline.diagnosis.advice import ADVICE
-from pipeline.diagnosis.causes import LEARNED, cause_names, spelled, suggest
+from pipeline.diagnosis.causes import LEARNED, cause_names, named, spelled, suggest
 from pipeline.diagnosis.evidence import saturated_at
 from pipeline.diagnosis.theory import Premises, born_dead_bound, gradient_band
 from pipeline.diagnosis.verdict import main_cause, outcomes, untrained, verdict
@@ -94,8 +93,8 @@ def diagnosis(
     band = gradient_band(units, loss) if premises.gradients else None
     remedies = suggest(cause, variant, epochs) if cause else []
     sentences = verdict(name, table, counted.learned.interval, loss, bound, band) if epochs else untrained(name, table)
-    if cause is not None and cause in ADVICE and isinstance(variant, NetworkRecipe):
-        sentences += f" What to try: {'; '.join(ADVICE[cause].tries)}."
+    if cause is not None and isinstance(variant, NetworkRecipe):
+        sentences += f" What to try: {'; '.join(named(cause).tries)}."
     if extra:
         sentences += (
             f" Epoch 0 comes after {extra} epochs of pre-training, {extra // len(units)} a layer: extra budget."

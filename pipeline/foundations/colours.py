@@ -9,10 +9,15 @@ from typing import Final
 # Okabe & Ito 2008: what became of a replica, classes, effects.
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 SKY, PURPLE, BLACK, GREY = "#56B4E9", "#CC79A7", "#000000", "#888888"
-YELLOW = "#F0E442"  # no outcome has it yet
+YELLOW = "#F0E442"
+# Of the other causes, a hue a family: browns of data, olives of the model, violets of inference, indigo of steps.
+DARK_BROWN, RUST, BROWN, OCHRE, SAND = "#543005", "#7F3B08", "#A6611A", "#C99A4B", "#DFC27D"
+DARK_OLIVE, OLIVE, KHAKI = "#4D4A00", "#8A8400", "#BDB76B"
+VIOLET, LAVENDER = "#7F3C8D", "#B9A5DD"
+INDIGO, PALE_BLUE = "#3B0F70", "#A8DCF7"
 DARK_GREY = "#555555"  # of notes in a figure: dark enough for text
 
-LIGHT: Final = (ORANGE, PURPLE, SKY, YELLOW)  # on which text is black
+LIGHT: Final = (ORANGE, PURPLE, SKY, YELLOW, OCHRE, SAND, KHAKI, LAVENDER, PALE_BLUE)  # on which text is black
 CLASSES: Final = (BLUE, ORANGE)
 EFFECTS: Final = {"helps": BLUE, "harms": VERMILION, "undecided": GREY, "reference": BLACK}
 

@@ -30,7 +30,34 @@ LAYER_VALUES: Final = {
     "weight_change_l1": "L1 norm of the kernel's change over this epoch",
 }
 SATURATED: Final = "saturated_share"
+LOGGED_LOSS: Final = "log_loss"  # as `fit` logged it, in training mode; of a network of the user's own
+UNIT_SPREAD: Final = "unit_spread"  # of a network of the user's own
+UNIT_SPREAD_TEXT: Final = "greatest difference between two units' weights from one input, over the greatest |weight|"
 SATURATED_TEXT: Final = "share of (input, unit) pairs with |f'| below the fraction of its greatest, units off left out"
+# Of a network of the user's own, by replica: what it is given and what it can give, on the rows of the probe.
+SIDES: Final = {
+    "input_scale": "root mean square of what the first kernel gets before the first step",
+    "input_decades": "decades from the median standard deviation of its columns to the greatest",
+    "nonfinite_share": "share of the training rows with an input or a target that is not a finite number",
+    "target_low": "least training target",
+    "target_high": "greatest training target",
+    "target_scale": "root mean square of the training targets",
+    "output_low": "least output that the model can give, whatever it learns",
+    "output_high": "greatest output that the model can give, whatever it learns",
+    "targets_beyond": "share of the training targets that lie outside these two",
+    "output_misfit": "how the outputs fail to fit loss and targets, by its place in MISFITS",
+}
+MISFITS: Final = (
+    "none",
+    "constant output",
+    "constant loss",
+    "outputs that are no probabilities",
+    "probabilities where the loss takes logits",
+    "outputs that do not sum to 1",
+    "outputs that always sum to 1",
+    "a rectified score",
+    "labels beyond the outputs",
+)
 LAYER_TABLE: Final = {
     "path": "the layer's path in the model",
     "kind": "the layer's class",
@@ -60,6 +87,9 @@ REQUIRED: Final = {"train_loss": ("replica", "epoch"), **dict.fromkeys(LAYER_TAB
 OPTIONAL: Final = {
     **{f"{part}_{name}": ("replica", "epoch") for part in PARTS for name in ("loss", *SCORES)},
     **dict.fromkeys(LAYER_VALUES, BY_LAYER),
+    LOGGED_LOSS: ("replica", "epoch"),
+    UNIT_SPREAD: BY_LAYER,
+    **dict.fromkeys(SIDES, ("replica",)),
     SATURATED: (*BY_LAYER, "slope_fraction"),
     **{name: (*BY_LAYER, bins) for name, (bins, _, _) in HISTOGRAMS.items()},
 }
@@ -86,6 +116,7 @@ def assemble(
     layers: Sequence[Layer],
     task: Task,
     constant_losses: Mapping[str, float],
+    sides: Mapping[str, np.ndarray] | None = None,
 ) -> xr.Dataset:
     """A history from plain arrays.
 
@@ -95,6 +126,7 @@ def assemble(
         layer_values: by names of LAYER_VALUES, [replica, recorded epoch, layer], NaN where there is none;
             `saturated_share` has the axis of SLOPE_FRACTIONS more, those of HISTOGRAMS have the axis of their bins.
         constant_losses: of the best constant prediction, by part: a loss can be compared with it.
+        sides: by names of SIDES, [replica].
 
     Where pre-training came first, the attribute `extra_epochs` says how many epochs it took, over all layers.
     """
@@ -116,6 +148,10 @@ def assemble(
     }
     attributes: dict[str, Any] = {"task": json.dumps(task.plain)}
     attributes |= {f"{part}_constant_loss": float(loss) for part, loss in constant_losses.items()}
+    variables |= {
+        name: (("replica",), np.ascontiguousarray(values, np.float32), {"long_name": SIDES[name]})
+        for name, values in (sides or {}).items()
+    }
     variables |= {**_by_layer(layer_values), **_table(layers)}
     return xr.Dataset(variables, coords=dims, attrs=attributes)
 
@@ -123,7 +159,7 @@ def assemble(
 def _by_layer(layer_values: Mapping[str, np.ndarray]) -> dict[str, Any]:
     """Variables over (replica, recorded epoch, layer), in the types of the file: those that are given."""
     found: dict[str, Any] = {}
-    for name, text in {**LAYER_VALUES, SATURATED: SATURATED_TEXT}.items():
+    for name, text in {**LAYER_VALUES, UNIT_SPREAD: UNIT_SPREAD_TEXT, SATURATED: SATURATED_TEXT}.items():
         if name in layer_values:
             number = np.int8 if name == "dead" else np.float32
             found[name] = (OPTIONAL[name], np.ascontiguousarray(layer_values[name], number), {"long_name": text})

@@ -10,10 +10,21 @@ from pipeline.params.file import Section
 class DiagnosisParams(Section):
     """Thresholds, each with its source in params.yaml."""
 
+    targets_beyond: Annotated[float, Field(ge=0, lt=1)]
+    unscaled: Annotated[float, Field(gt=1, le=1e9)]
+    unscaled_decades: Annotated[float, Field(gt=0, le=30)]
+    imbalance_gap: Annotated[float, Field(gt=0, lt=1)]
+    mode_gap: Annotated[float, Field(gt=0, lt=1)]
+    fitted: Annotated[float, Field(gt=0, lt=1)]
+    chance_margin: Annotated[float, Field(ge=0, lt=1)]
+    large_change: Annotated[float, Field(gt=0, le=1e9)]
+    large_gradient: Annotated[float, Field(gt=0, le=1e9)]
     explosion_growth: Annotated[float, Field(gt=1, le=1e9)]
     saturated_slope: Annotated[float, Field(ge=0.001, le=0.3)]
     saturated_share: Annotated[float, Field(gt=0, lt=1)]
     vanishing_ratio: Annotated[float, Field(gt=0, lt=1)]
     vanishing_scale: Annotated[float, Field(gt=0, lt=1)]
+    plateau_fall: Annotated[float, Field(gt=0, lt=1)]
+    steady_fall: Annotated[float, Field(ge=0, le=1)]
     slow_window: Annotated[float, Field(gt=0, le=1)]
     slow_fall: Annotated[float, Field(gt=0, lt=1)]

@@ -20,6 +20,7 @@ from pipeline.data.tasks import Task
 from pipeline.diagnosis.causes import LEARNED, NO_CAUSE, outcome_colours
 from pipeline.diagnosis.remedies import helps
 from pipeline.evaluation.learned import score_in_words
+from pipeline.evaluation.replicas import OUTCOME
 from pipeline.evaluation.variant import VariantEvaluation
 from pipeline.history.thinning import CURVE_EPOCHS, evenly_spaced, log_spaced
 from pipeline.params.tracking import TrackingParams
@@ -301,14 +302,15 @@ def replica_payload(
 
     All numbers of the row are metrics, the evidence too: box plots and parallel coordinates take nothing else.
     """
-    values = {key: float(value) for key, value in row.items() if key not in ("replica", "outcome", "cause")}
+    values = {key: float(value) for key, value in row.items() if key not in OUTCOME}
     outcome, cause = str(row["outcome"]), str(row["cause"])
     values["learned"] = float(outcome == LEARNED)
+    explained = {} if row["symptom"] == NO_CAUSE else {"symptom": str(row["symptom"])}
     colour = outcome_colours()[outcome if cause == NO_CAUSE else cause]
     return ReplicaPayload(
         name=f"replica {row['replica']:03d}",
         params={**params, "seed": str(seed), "replica": str(row["replica"])},
-        tags={"outcome": outcome, "cause": cause, COLOUR: colour},
+        tags={"outcome": outcome, "cause": cause, **explained, COLOUR: colour},
         points=[Point(key, value) for key, value in values.items() if math.isfinite(value)],
         final=float(row[evaluation.final]),
         score=float(row[evaluation.chosen_by]),

@@ -17,6 +17,7 @@ from pipeline.foundations.errors import UserError
 from pipeline.history import record as history
 from pipeline.params.training import TrainingParams
 from pipeline.params.variants import VariantParams
+from pipeline.training import scales
 from pipeline.training.compiled.eligible import dense_stack
 from pipeline.training.machine import cores, memory
 from pipeline.training.recorded_epochs import recorded_epochs
@@ -144,7 +145,11 @@ def _history(
     chunk: Chunk, replicas: Sequence[int], trainer: Trainer, split: Split, params: TrainingParams
 ) -> xr.Dataset:
     epochs, losses = recorded_epochs(params), split.constant_losses
-    return history.assemble(replicas, epochs, chunk.curves, chunk.layer_values, trainer.layers, split.task, losses)
+    facts = scales.of_inputs(split.train.inputs) | scales.of_targets(split.train.targets)
+    sides = {name: np.full(len(replicas), value) for name, value in facts.items()}
+    return history.assemble(
+        replicas, epochs, chunk.curves, chunk.layer_values, trainer.layers, split.task, losses, sides
+    )
 
 
 def predictions_of(

@@ -9,8 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from pipeline.diagnosis import verdict
-from pipeline.diagnosis.advice import ADVICE
-from pipeline.diagnosis.causes import LEARNED, outcome_names, outcomes, spelled
+from pipeline.diagnosis.causes import LEARNED, named, outcome_names, outcomes, spelled
 from pipeline.evaluation.intervals import wilson
 from pipeline.evaluation.learned import rule_for, spelled_score
 from pipeline.evaluation.replicas import evaluate
@@ -65,7 +64,7 @@ def judged(fits: Sequence[Fit], learned: float | Mapping[str, float] | None) -> 
     loss = float(np.median([fit.history.attrs["train_constant_loss"] for fit in fits]))
     text = verdict.verdict(name, table, interval, loss, None, None)
     cause = verdict.main_cause(verdict.outcomes(table))
-    tries = ADVICE[cause].tries if cause is not None and cause in ADVICE else ()
+    tries = () if cause is None else named(cause).tries
     if tries:
         text += f"\nWhat to try: {'; '.join(tries)}."
     score = f"{record.judged_part(first)}_{rule.score}"

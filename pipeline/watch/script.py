@@ -18,7 +18,7 @@ from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import save_text
 from pipeline.foundations.formats import load_arrays, save_arrays
 from pipeline.history.record import OPTIONAL, REQUIRED
-from pipeline.training.fit.recorder import LOG
+from pipeline.training.fit.recorder import Recorder
 from pipeline.watch.autolog import arrays, watch_every_fit
 from pipeline.watch.callback import Diagnosis
 from pipeline.watch.replicas import Fit, judged, page
@@ -52,9 +52,7 @@ def run_replica(script: Path, arguments: Sequence[str], learned: Any, seed: int,
 
     def keep(diagnosis: Diagnosis) -> None:
         if diagnosis.is_recorded:
-            history = diagnosis.history
-            history = history.drop_vars([name for name in history if str(name).startswith(LOG)])
-            save_arrays(history, folder / f"{len(fits)}.nc")
+            save_arrays(Recorder.without_logs(diagnosis.history), folder / f"{len(fits)}.nc")
             fits.append({"name": diagnosis.model.name, "notes": list(diagnosis.verdict.notes)})
 
     keras.utils.set_random_seed(seed)

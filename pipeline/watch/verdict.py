@@ -8,15 +8,14 @@ import numpy as np
 import xarray as xr
 
 from pipeline.diagnosis import evidence
-from pipeline.diagnosis.advice import ADVICE
-from pipeline.diagnosis.causes import LEARNED, NO_CAUSE, TABLE, alarms, spelled
+from pipeline.diagnosis.causes import LEARNED, NO_CAUSE, TABLE, alarms, named, spelled
 from pipeline.evaluation.learned import Rule, rule_for, score_curve
 from pipeline.evaluation.replicas import evaluate
 from pipeline.foundations.errors import UserError
 from pipeline.history import record
 from pipeline.params.diagnosis import DiagnosisParams
 
-LAYERS_IN_EVIDENCE: Final = ("dead_layer", "saturated_layer", "smallest_layer")
+LAYERS_IN_EVIDENCE: Final = ("dead_layer", "saturated_layer", "smallest_layer", "equal_layer", "frozen_layer")
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,9 @@ def judge(
     cause = None if row.cause == NO_CAUSE else str(row.cause)
     says = f"Cause: {spelled(cause)}. {_says(cause, numbers)}".strip() if cause else ""
     headline = _reached(history, rule, "Did not learn")
-    return Verdict(str(row.outcome), cause, numbers, symptoms, headline, says, _tries([cause or ""])[:4], notes)
+    return Verdict(
+        str(row.outcome), cause, numbers, symptoms, headline, says, _tries([cause] if cause else [])[:4], notes
+    )
 
 
 def _rule(history: xr.Dataset, learned: Mapping[str, float] | None) -> tuple[Rule | None, list[str]]:
@@ -118,7 +119,7 @@ def _plain(found: Mapping[str, Any], history: xr.Dataset) -> dict[str, Any]:
 
 
 def _says(cause: str, numbers: Mapping[str, Any]) -> str:
-    return ADVICE[cause].says(numbers) if cause in ADVICE else ""
+    return named(cause).says(numbers)
 
 
 def _listed(symptoms: Sequence[str], numbers: Mapping[str, Any]) -> str:
@@ -128,4 +129,4 @@ def _listed(symptoms: Sequence[str], numbers: Mapping[str, Any]) -> str:
 
 
 def _tries(causes: Sequence[str]) -> tuple[str, ...]:
-    return tuple(each for cause in causes[:1] if cause in ADVICE for each in ADVICE[cause].tries)
+    return tuple(each for cause in causes[:1] for each in named(cause).tries)

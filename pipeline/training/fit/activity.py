@@ -5,7 +5,7 @@ got. Imports TensorFlow as the user has set it up.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, Final
 
 import keras
@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from pipeline.history.record import SLOPE_FRACTIONS
 from pipeline.training.fit.layers import BESIDE, Row, every_layer
+from pipeline.training.fit.replaced import replaced
 from pipeline.training.fit.structure import graph
 
 # Activations that are layers, or operations in a Functional model's graph, by their classes' names.
@@ -56,18 +57,14 @@ class Activity:
     def watched(self) -> Iterator[None]:
         """One pass of the model; what it counts is added to what was counted since `restart`."""
         self.order, self._last = [], None
-        replaced: list[tuple[Any, str, Any]] = []
-        try:
+        with ExitStack() as stack:
             for layer, row in self._functions:
-                replaced.append(_replace(layer, "activation", self._looking(layer, layer.activation, row)))
+                stack.enter_context(replaced([(layer, "activation", self._looking(layer, layer.activation, row))]))
             for layer in self._calls:
-                replaced.append(_replace(layer, "call", self._looking(layer, layer.call, None)))
+                stack.enter_context(replaced([(layer, "call", self._looking(layer, layer.call, None))]))
             for layer, row in self._owners:
-                replaced.append(_replace(layer, "call", self._marking(layer.call, row)))
+                stack.enter_context(replaced([(layer, "call", self._marking(layer.call, row))]))
             yield
-        finally:
-            for layer, name, before in reversed(replaced):
-                _restore(layer, name, before)
 
     def restart(self) -> None:
         """Begin to count anew."""
@@ -169,20 +166,3 @@ def _elementwise(function: Any) -> bool:
         and bool((together != row).any())
         and np.allclose(together, np.concatenate(halves, axis=1), atol=1e-6)
     )
-
-
-def _replace(layer: Any, name: str, function: Callable) -> tuple[Any, str, Any]:
-    """Past Keras's own bookkeeping of attributes."""
-    before = vars(layer).get(name, _NOTHING)
-    object.__setattr__(layer, name, function)
-    return layer, name, before
-
-
-def _restore(layer: Any, name: str, before: Any) -> None:
-    if before is _NOTHING:
-        object.__delattr__(layer, name)
-    else:
-        object.__setattr__(layer, name, before)
-
-
-_NOTHING = object()

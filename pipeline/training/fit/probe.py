@@ -5,7 +5,7 @@ metric of the user's changes. Imports TensorFlow as the user has set it up.
 """
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from math import ceil, prod
 from typing import Any, Final, NamedTuple
@@ -116,6 +116,15 @@ class Probe:
             outputs.append(given)
         return Seen(losses, _joined(outputs))
 
+    def with_weights(self, weights: Mapping[int, Any], data: Rows) -> Seen:
+        """Loss and outputs as they would be with other weights, by the ids of their variables; not compiled."""
+        state = [
+            tf.broadcast_to(tf.cast(weights[id(each)], each.dtype), each.shape) if id(each) in weights else each.value
+            for each in self._weights
+        ]
+        loss, outputs = self._look_of(state, *data)
+        return Seen(float(loss), keras.tree.map_structure(np.asarray, outputs))
+
     def loss_of(self, data: Rows, outputs: Any) -> float:
         """The loss of other outputs for the same rows, without penalties."""
         mapping = list(zip(self._weights, self.state(), strict=True))  # a regulariser asks the scope for its weights
@@ -191,6 +200,7 @@ class Probe:
     ) -> dict[str, tf.Tensor]:
         flat, slopes = ([tf.reshape(tf.cast(each, tf.float32), [-1]) for each in some] for some in (now, gradients))
         values = {"weight_l1": tf.stack([tf.reduce_sum(tf.abs(each)) for each in flat])}
+        values["unit_spread"] = tf.stack([_unit_spread(tf.cast(each, tf.float32)) for each in now])
         if before:
             changes = [after - earlier for after, earlier in zip(now, before, strict=True)]
             values["weight_change_l1"] = tf.stack([tf.reduce_sum(tf.abs(each)) for each in changes])
@@ -203,6 +213,15 @@ class Probe:
         if self.activity.measured:
             values["dead_unit_share"], values["saturated_share"] = self.activity.read()
         return values
+
+
+def _unit_spread(kernel: tf.Tensor) -> tf.Tensor:
+    """0 where all units are equal, a kernel of zeros among them; NaN of one unit."""
+    if kernel.shape.rank < 2 or kernel.shape[-1] == 1:
+        return tf.constant(np.nan, tf.float32)
+    by_unit = tf.reshape(kernel, [-1, kernel.shape[-1]])
+    greatest = tf.reduce_max(tf.reduce_max(by_unit, axis=1) - tf.reduce_min(by_unit, axis=1))
+    return tf.math.divide_no_nan(greatest, tf.reduce_max(tf.abs(kernel)))
 
 
 def _tensor(leaf: Any) -> Any:

@@ -7,7 +7,16 @@ import numpy as np
 import xarray as xr
 
 from pipeline.data.tasks import Task
-from pipeline.history.record import HISTOGRAMS, LAYER_VALUES, PARTS, SATURATED, Layer, assemble
+from pipeline.history.record import (
+    HISTOGRAMS,
+    LAYER_VALUES,
+    LOGGED_LOSS,
+    PARTS,
+    SATURATED,
+    UNIT_SPREAD,
+    Layer,
+    assemble,
+)
 
 UNKNOWN = Task("regression", ("output",))  # stands where nobody can say what the outputs are to be
 LOG = "log_"
@@ -18,11 +27,12 @@ class Recorder:
     """What was measured at each recorded epoch, and what `fit` logged at every one.
 
     states: by epoch the curves, such as `train_loss`, and the values by layer, if these were measured too. logs: by
-    epoch, as Keras names them.
+    epoch, as Keras names them. sides: by names of SIDES, what the model is given and can give.
     """
 
     states: dict[int, tuple[Mapping[str, float], Mapping[str, np.ndarray]]] = field(default_factory=dict)
     logs: dict[int, Mapping[str, float]] = field(default_factory=dict)
+    sides: dict[str, float] = field(default_factory=dict)
 
     @property
     def last(self) -> int:
@@ -71,10 +81,16 @@ class Recorder:
             layers,
             task or UNKNOWN,
             {part: value for part, value in constant_losses.items() if f"{part}_loss" in curves},
+            {name: np.array([value]) for name, value in self.sides.items()},
         )
         for name in curves:
             made[name].attrs["long_name"] = f"{name.partition('_')[2].replace('_', ' ')}, {said[name]}"
         return self._with_logs(made, count).assign_attrs(probe=probe, task_is_known=int(task is not None))
+
+    @staticmethod
+    def without_logs(history: xr.Dataset) -> xr.Dataset:
+        """As a file holds it: of what `fit` logged the loss alone."""
+        return history.drop_vars([each for each in history if str(each).startswith(LOG) and each != LOGGED_LOSS])
 
     def _between(self, name: str, count: int) -> tuple[np.ndarray, bool]:
         """A curve over all epochs, and whether it is known at each."""
@@ -91,7 +107,7 @@ class Recorder:
     def _layer_values(self, recorded: Sequence[int], layers: int) -> dict[str, np.ndarray]:
         found: dict[str, np.ndarray] = {}
         every = [self.states[epoch][1] for epoch in recorded]
-        for name in (*LAYER_VALUES, SATURATED, *HISTOGRAMS):
+        for name in (*LAYER_VALUES, UNIT_SPREAD, SATURATED, *HISTOGRAMS):
             shown = next((values[name] for values in every if name in values), None)
             if shown is None:
                 continue

@@ -17,13 +17,14 @@ from pipeline.foundations.tensorflow import keras, tf  # isort: skip  # the door
 from pipeline.data.samples import Split
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.seeds import derived_seed
-from pipeline.history.record import curve_text
+from pipeline.history.record import LOGGED_LOSS, curve_text
 from pipeline.params.networks import NetworkRecipe, file
 from pipeline.params.training import TrainingParams
 from pipeline.training.fit.builder import Network, build, faults_of, named_weights
 from pipeline.training.fit.guard import Guard
 from pipeline.training.fit.objective import Objective
 from pipeline.training.fit.probe import Rows
+from pipeline.training.fit.recorder import Recorder
 from pipeline.training.fit.watching import Known, Options, Watching
 from pipeline.training.recorded_epochs import is_recorded
 from pipeline.training.replicas import Trained, predictions_of
@@ -60,10 +61,9 @@ def train_replica(
             f"{file(name)}: the training ended after {recording.watching.epoch} of {params.epochs} epochs: must not "
             "stop itself, for replicas are compared at equal epochs"
         )
-    history = recording.watching.history
-    history = history.drop_vars([each for each in history if str(each).startswith("log_")])
+    history = Recorder.without_logs(recording.watching.history)
     for each in history.data_vars:
-        if history[each].dims == ("replica", "epoch"):
+        if history[each].dims == ("replica", "epoch") and each != LOGGED_LOSS:
             history[each].attrs["long_name"] = curve_text(str(each), split.task)
     on = [each.name for each in tf.config.list_logical_devices("GPU")]
     if on:
@@ -152,7 +152,7 @@ class _Recording(keras.callbacks.Callback):
         self.watching.epoch_begins(epoch, epoch + 1 == self._epochs)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self.watching.epoch_ends(epoch, {})
+        self.watching.epoch_ends(epoch, logs or {})
         if epoch == 0:
             self._on_epoch(0, self.watching.recorder.states[0][0])
         self._on_epoch(epoch + 1, self.watching.recorder.states[epoch + 1][0])

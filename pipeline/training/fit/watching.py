@@ -3,8 +3,8 @@
 Imports TensorFlow as the user has set it up, and sets nothing.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -15,6 +15,7 @@ import numpy as np
 import xarray as xr
 
 from pipeline.history.record import HIDDEN, OUTPUT, Layer
+from pipeline.training.fit import sides
 from pipeline.training.fit.activity import Activity
 from pipeline.training.fit.budget import Budget
 from pipeline.training.fit.capture import CapturedRows, KeptWeights
@@ -24,6 +25,7 @@ from pipeline.training.fit.layers import Row, rows
 from pipeline.training.fit.objective import Objective, objective_of
 from pipeline.training.fit.probe import Probe, Rows, Seen
 from pipeline.training.fit.recorder import Recorder
+from pipeline.training.fit.replaced import replaced
 
 # Training functions that were traced while they were watched, with what they add to: a later `fit` goes on with them.
 _TRACED: WeakKeyDictionary[Any, TakenGradients] = WeakKeyDictionary()
@@ -89,9 +91,11 @@ class Watching:
         self._undo: list[Callable[[], None]] = []
         self._offset: int | None = None
         self._is_due = False
+        self._has_looked_at_sides = False
         self.probed = "no rows"
         if given is not None:
             with guard("the given rows"):
+                self.recorder.sides |= sides.of_rows(*given)
                 self._sample = data = _evenly(*given, options.rows)
                 whole = self._parts.get("train")
                 if whole is None or whole.size == data.size:
@@ -157,11 +161,11 @@ class Watching:
         """Let Keras make its untraced function anew, of a step that keeps its rows."""
         model, kept = self._model, self._captured[part]
         step = getattr(model, f"{name}_step")
-        replaced = partial(_replaced, model, f"{name}_step", kept.keep(step))
-        with replaced():
+        keeping = partial(replaced, [(model, f"{name}_step", kept.keep(step))])
+        with keeping():
             setattr(model, f"{name}_function", None)
             getattr(model, f"make_{name}_function")()
-        self._wrap(name, [replaced])
+        self._wrap(name, [keeping])
 
     def _look_at_gradients(self, is_fresh: bool) -> None:
         model = self._model
@@ -223,7 +227,9 @@ class Watching:
         self.recorder.log(self.epoch, logs)
         kept = self._captured.pop("train", None)
         if kept is not None and kept.data() is not None:
-            self._sample = self._parts["train"] = data = Rows.of(*kept.close())
+            captured = kept.close()
+            self.recorder.sides |= sides.of_rows(*captured[:2])
+            self._sample = self._parts["train"] = data = Rows.of(*captured)
             self.probed = f"{data.size:,} rows of the first batches"
         if self._probe is None:
             return False
@@ -276,7 +282,17 @@ class Watching:
         if "the probe" in self._guard.failed or self._sample is None:
             return {}, {}
         seen, values = probe.measure(state, self._sample, before)
+        if not self._has_looked_at_sides:
+            self._look_at_sides(probe, self._sample)
         return self._curves(probe, state, seen), values
+
+    def _look_at_sides(self, probe: Probe, data: Rows) -> None:
+        """Once, at the first state that is measured."""
+        self._has_looked_at_sides = True
+        with self._guard("the scale of the inputs"):
+            self.recorder.sides |= sides.of_inputs(self._model, self._rows, data)
+        with self._guard("the range of the outputs"):
+            self.recorder.sides |= sides.of_outputs(self._model, self._rows, probe, data)
 
     def _curves(self, probe: Probe, state: list[Any], sampled: Seen | None = None) -> dict[str, float]:
         """Losses and scores of all parts.
@@ -362,21 +378,6 @@ class Watching:
 
 def _with_role(layer: Layer, role: str) -> Layer:
     return Layer(layer.path, layer.kind, role, layer.units, layer.trainable, layer.bypassed, layer.has_activation)
-
-
-@contextmanager
-def _replaced(instance: Any, name: str, value: Any) -> Iterator[None]:
-    """An attribute of the instance, replaced past Keras's own bookkeeping for the length of a context."""
-    own = vars(instance)
-    before = own.get(name)
-    object.__setattr__(instance, name, value)
-    try:
-        yield
-    finally:
-        if before is None:
-            object.__delattr__(instance, name)
-        else:
-            object.__setattr__(instance, name, before)
 
 
 def _evenly(inputs: Any, targets: Any, most: int) -> Rows:

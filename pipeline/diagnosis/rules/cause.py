@@ -1,0 +1,59 @@
+"""What a row of the table of causes is."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pandas as pd
+
+from pipeline.diagnosis.remedies import Remedies
+from pipeline.params.diagnosis import DiagnosisParams
+from pipeline.params.variants import VariantParams
+
+Rule = Callable[[pd.DataFrame, DiagnosisParams], pd.Series]
+Evidence = Mapping[str, Any]  # of `diagnosis.evidence`, for one replica; layers by their paths
+Family = Literal["data", "model", "inference", "optimisation", "signals", "rest"]
+
+
+@dataclass(frozen=True)
+class Cause:
+    """All that is known of a cause.
+
+    name: as tables, tags and metrics have it.
+    rule: takes the evidence (one row per replica) and the thresholds; returns one bool per replica.
+    colour: in every figure and page, and of MLflow's runs; no other outcome's.
+    sentence: takes the evidence of the replicas that have it and the highest share that theory allows to be born dead
+        (None where it says nothing); returns a part of the verdict.
+    remedies: takes the resolved variant and its epochs; returns remedies, the most promising first. None where no
+        parameter of a variant is one.
+    instead: why this is not mainly a vanishing gradient, which everybody suspects first; None for that one itself.
+    family: of `signals` are symptoms too: what the signals do, which a cause of another family may explain.
+    says: takes the evidence of one replica; what was seen, as sentences.
+    tries: what to try in a network of one's own, the most promising first.
+    alarm: wrong in itself, also in a replica that learned in spite of it.
+    alarm_rule: when it is an alarm, where the rule says too much of a replica that learned; the rule by default.
+    at_start: can be told before the first step.
+    """
+
+    name: str
+    rule: Rule
+    colour: str
+    sentence: Callable[[pd.DataFrame, float | None], str]
+    remedies: Callable[[VariantParams, int], Remedies]
+    instead: str | None
+    family: Family = "rest"
+    says: Callable[[Evidence], str] = lambda found: ""
+    tries: tuple[str, ...] = ()
+    alarm: bool = True
+    alarm_rule: Rule | None = None
+    at_start: bool = False
+
+
+def verb(rows: pd.DataFrame, one: str, many: str) -> str:
+    """is / are."""
+    return one if len(rows) == 1 else many
+
+
+def no_parameter(recipe: VariantParams, epochs: int) -> Remedies:
+    """Of a cause that no parameter of a variant can change."""
+    return ()

@@ -1,0 +1,211 @@
+"""Causes that lie in the data: numbers that are none, scales, classes, and labels that do not belong to their rows."""
+
+import pandas as pd
+
+from pipeline.diagnosis import remedies
+from pipeline.diagnosis.remedies import Remedies, Remedy
+from pipeline.diagnosis.rules.cause import Cause, Evidence, no_parameter, verb
+from pipeline.foundations.colours import BROWN, DARK_BROWN, OCHRE, RUST, SAND
+from pipeline.params.diagnosis import DiagnosisParams
+from pipeline.params.variants import VariantParams
+
+LECUN = "LeCun et al. 1998, Efficient BackProp"
+
+
+def _is_broken(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+    return evidence.nonfinite_share > 0
+
+
+def _say_broken(rows: pd.DataFrame, bound: float | None) -> str:
+    return f"{len(rows)} {verb(rows, 'was', 'were')} given numbers that are not finite"
+
+
+def _one_broken(found: Evidence) -> str:
+    return f"{100 * found['nonfinite_share']:.2g}% of the rows hold a number that is infinite or none."
+
+
+NON_FINITE_DATA = Cause(
+    "non_finite_data",
+    _is_broken,
+    DARK_BROWN,
+    _say_broken,
+    no_parameter,
+    instead="the data hold numbers that are none",
+    family="data",
+    says=_one_broken,
+    tries=(
+        "rows with missing or infinite values dropped, or the values filled in (`numpy.isfinite` finds them)",
+        "what computes the columns: a division by 0, or a logarithm of 0",
+    ),
+)
+
+
+# Inputs of one size keep the loss's curvature alike in all directions (LeCun et al. 1998). Known false alarms: counts
+# and pixels up to some hundred, which Adam copes with; that is why a scale is a cause only where nothing was learned.
+def _inputs_are_unscaled(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+    large, small = evidence.input_scale > params.unscaled, evidence.input_scale < 1 / params.unscaled**2
+    return large | small | (evidence.input_decades > params.unscaled_decades)
+
+
+def _say_inputs(rows: pd.DataFrame, bound: float | None) -> str:
+    return (
+        f"{len(rows)} {verb(rows, 'was', 'were')} given inputs that are not scaled (root mean square "
+        f"{rows.input_scale.median():.2g}; the widest column {rows.input_decades.median():.1f} decades above others)"
+    )
+
+
+def _one_of_inputs(found: Evidence) -> str:
+    return (
+        f"What enters the first kernel has a root mean square of {found['input_scale']:.2g}, and its widest column is "
+        f"{found['input_decades']:.1f} decades above the median one; a network wants both near 1."
+    )
+
+
+def _against_unscaled(recipe: VariantParams, epochs: int) -> Remedies:
+    return (
+        Remedy({"split.scale.inputs": "standard"}, "all inputs are of one size", LECUN),
+        remedies.normalised("each layer's signals are brought back to one scale"),
+    )
+
+
+UNSCALED_INPUTS = Cause(
+    "unscaled_inputs",
+    _inputs_are_unscaled,
+    BROWN,
+    _say_inputs,
+    _against_unscaled,
+    instead="the inputs are far from one scale",
+    family="data",
+    says=_one_of_inputs,
+    tries=(
+        "inputs scaled to mean 0 and standard deviation 1: a `Normalization` layer in front, adapted to the data",
+        "pixels divided by 255",
+        "the logarithm of columns that span decades",
+    ),
+    alarm=False,
+    at_start=True,
+)
+
+
+# Under a squared error the first steps are in proportion to the targets.
+def _targets_are_unscaled(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+    return evidence.target_scale > params.unscaled
+
+
+def _say_targets(rows: pd.DataFrame, bound: float | None) -> str:
+    return (
+        f"{len(rows)} {verb(rows, 'was', 'were')} to reach targets that are not scaled (root mean square "
+        f"{rows.target_scale.median():.2g})"
+    )
+
+
+def _one_of_targets(found: Evidence) -> str:
+    return (
+        f"The targets have a root mean square of {found['target_scale']:.2g}; outputs start near 0, and errors of that "
+        "size make steps too large or the way too long."
+    )
+
+
+def _against_unscaled_targets(recipe: VariantParams, epochs: int) -> Remedies:
+    return (Remedy({"split.scale.targets": "standard"}, "errors begin near 1", LECUN),)
+
+
+UNSCALED_TARGETS = Cause(
+    "unscaled_targets",
+    _targets_are_unscaled,
+    RUST,
+    _say_targets,
+    _against_unscaled_targets,
+    instead="the targets are far from 1",
+    family="data",
+    says=_one_of_targets,
+    tries=(
+        "targets scaled to mean 0 and standard deviation 1, and predictions scaled back",
+        "the logarithm of targets that span decades, such as prices",
+        "a smaller learning rate, with gradients clipped (`global_clipnorm=1.0`)",
+    ),
+    alarm=False,
+    at_start=True,
+)
+
+
+# Accuracy less balanced accuracy is 0 where classes are equal or all are told apart; where one class of 80% is all
+# that is ever said, it is .3. A network that is off says one class too. Known false alarm: a rare class that no feature
+# tells.
+def _is_imbalanced(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+    is_on = evidence.nonfinite_epoch.isna() & evidence.dead_layer.isna() & (evidence.dead_output != 1)
+    return (evidence.score_gap > params.imbalance_gap) & is_on
+
+
+def _say_imbalanced(rows: pd.DataFrame, bound: float | None) -> str:
+    gap = 100 * rows.score_gap.median()
+    return f"{len(rows)} {verb(rows, 'says', 'say')} the common class alone (accuracy {gap:.0f} points above balanced)"
+
+
+def _one_imbalanced(found: Evidence) -> str:
+    return (
+        f"Accuracy is {100 * found['score_gap']:.0f} points above balanced accuracy on the training set: the common "
+        "class is predicted, the rare one hardly ever."
+    )
+
+
+IMBALANCED = Cause(
+    "imbalanced",
+    _is_imbalanced,
+    OCHRE,
+    _say_imbalanced,
+    no_parameter,
+    instead="the common class alone is said",
+    family="data",
+    says=_one_imbalanced,
+    tries=(
+        "`class_weight` in `fit`: n / (classes * rows of the class)",
+        "rows of the rare class drawn more often",
+        "balanced accuracy or F1 to judge by, and a threshold below 0.5",
+    ),
+)
+
+
+# Rows that were learned by heart, or nearly so, and nothing that carries over: less than overfitting leaves. Needs rows
+# that were not trained on. Known false alarm: training and test rows from different sources.
+def _labels_are_unrelated(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+    return (
+        (evidence.train_fit > params.fitted)
+        & (evidence.judged_fit <= 0)
+        & (evidence.judged_gain <= params.chance_margin)
+    )
+
+
+def _say_unrelated(rows: pd.DataFrame, bound: float | None) -> str:
+    return (
+        f"{len(rows)} {verb(rows, 'fits', 'fit')} labels that tell nothing of new rows ({_percent(rows.train_gain)} of "
+        f"the way from chance to perfect in training, {_percent(rows.judged_gain)} beyond it)"
+    )
+
+
+def _percent(column: pd.Series) -> str:
+    return f"{100 * column.median():.0f}%"
+
+
+def _one_unrelated(found: Evidence) -> str:
+    return (
+        f"In training the score is {100 * found['train_gain']:.0f}% of the way from chance to perfect, on other rows "
+        f"{100 * found['judged_gain']:.0f}%: what is learned of these rows says nothing of others."
+    )
+
+
+UNRELATED_LABELS = Cause(
+    "unrelated_labels",
+    _labels_are_unrelated,
+    SAND,
+    _say_unrelated,
+    no_parameter,
+    instead="what is learned says nothing of other rows",
+    family="data",
+    says=_one_unrelated,
+    tries=(
+        "whether each label belongs to its row: inputs shuffled without their labels, or read in another order",
+        "whether training and validation rows are made in the same way",
+        "whether labels can be told at all: shuffle them and see whether training differs",
+    ),
+)

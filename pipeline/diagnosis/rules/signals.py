@@ -1,0 +1,253 @@
+"""Causes that lie in the signals on their way through the layers: too large, off, flat or too small."""
+
+import pandas as pd
+
+from pipeline.diagnosis import remedies
+from pipeline.diagnosis.remedies import Remedies
+from pipeline.diagnosis.rules.cause import Cause, Evidence, verb
+from pipeline.diagnosis.theory import is_rectified
+from pipeline.foundations.colours import BLACK, GREEN, ORANGE, PURPLE, VERMILION
+from pipeline.params.diagnosis import DiagnosisParams
+from pipeline.params.variants import VariantParams
+
+
+def _explodes(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+    return evidence.nonfinite_epoch.notna() | (evidence.loss_growth > params.explosion_growth)
+
+
+def _say_exploding(rows: pd.DataFrame, bound: float | None) -> str:
+    broken = rows.nonfinite_epoch.dropna()
+    when = f"not finite from epoch {broken.median():.0f} on (median)" if len(broken) else "finite throughout"
+    growth = rows.loss_growth.max()
+    grown = "" if pd.isna(growth) else f"loss up to {growth:.2g} times a constant guess's; "
+    return f"{len(rows)} exploded ({grown}{when})"
+
+
+def _against_exploding(recipe: VariantParams, epochs: int) -> Remedies:
+    return (
+        remedies.smaller_steps(recipe, "smaller steps do not run away", "Pascanu et al. 2013, arXiv 1211.5063"),
+        remedies.clipped(recipe, "no gradient is longer than 1"),
+        remedies.scaled_kernels("signals keep their scale"),
+        remedies.normalised("each layer's signals are brought back to one scale"),
+    )
+
+
+# Against dead layers the order of remedies is that of what was tried: the study `remedies` of params.yaml, on rectified
+# networks of 20 hidden layers of 5 units, with what did not help there at the end. For the others it is the
+# literature's.
+
+
+def _is_dead(evidence: pd.DataFrame) -> pd.Series:
+    return evidence.dead_layer.notna()
+
+
+def _is_born_dead(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+    return _is_dead(evidence) & (evidence.born_dead == 1)
+
+
+def _say_born_dead(rows: pd.DataFrame, bound: float | None) -> str:
+    layer = rows.dead_layer.median()
+    theory = "" if bound is None else f"; theory allows at most {100 * bound:.0f}% for rectified units"
+    return (
+        f"{len(rows)} {verb(rows, 'was', 'were')} born dead (layer {layer:.0f} in the median: zero on every "
+        f"training input before the first step{theory})"
+    )
+
+
+def _against_born_dead(recipe: VariantParams, epochs: int) -> Remedies:
+    units = min(recipe.widths[1:] or recipe.widths)  # the first layer lives
+    which = "a layer" if len(set(recipe.widths)) == 1 else "the narrowest layer"
+    bounded = f"{which} is born dead with probability of at most 2^-{2 * units}, not 2^-{units}"
+    reason = bounded if is_rectified(recipe) else "all units of a wider layer are seldom dead together"
+    return (
+        remedies.residual(recipe, "a path leads around a dead layer"),
+        remedies.wider(recipe, reason, "Lu et al. 2020, arXiv 1903.06733"),
+        *remedies.never_off(),
+        remedies.asymmetric("one positive entry a unit keeps it on for some input"),
+    )
+
+
+def _died(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+    return _is_dead(evidence) & (evidence.born_dead != 1)
+
+
+def _say_died(rows: pd.DataFrame, bound: float | None) -> str:
+    after, by = (f"{epochs.median():.0f}" for epochs in (rows.died_after, rows.died_by))
+    when = f"at epoch {by}" if after == by else f"between epochs {after} and {by}"
+    return f"{len(rows)} died in training (median: {when})"
+
+
+def _against_dying(recipe: VariantParams, epochs: int) -> Remedies:
+    return (
+        remedies.residual(recipe, "a path leads around a dead layer"),
+        remedies.wider(recipe, "all units of a wider layer seldom die together", "Lu et al. 2020"),
+        *remedies.never_off(),
+        remedies.smaller_steps(recipe, "a step too large can turn off a whole layer", "Lu et al. 2020"),
+    )
+
+
+def _is_saturated(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+    return evidence.saturated_share > params.saturated_share
+
+
+def _stays_saturated(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+    """A network that was saturated at the start alone has found its way out."""
+    return evidence.saturated_throughout > params.saturated_share
+
+
+def _say_saturated(rows: pd.DataFrame, bound: float | None) -> str:
+    layer, share = rows.saturated_layer.median(), 100 * rows.saturated_share.median()
+    return f"{len(rows)} {verb(rows, 'is', 'are')} saturated (layer {layer:.0f}: {share:.0f}% of its units)"
+
+
+def _against_saturation(recipe: VariantParams, epochs: int) -> Remedies:
+    kept = "symmetric kernels of the right scale keep units where they have a slope"
+    return (
+        remedies.scaled_kernels(kept, output_too=True),
+        remedies.rectified("it does not saturate; mind dead layers"),
+        remedies.normalised("units are brought back to where they have a slope"),
+    )
+
+
+def _vanishes(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+    in_a_layer = evidence.gradient_ratio < params.vanishing_ratio
+    in_all = evidence.gradient_scale < params.vanishing_scale
+    return ~_is_dead(evidence) & (evidence.dead_output != 1) & (in_a_layer | in_all)
+
+
+def _say_vanishing(rows: pd.DataFrame, bound: float | None) -> str:
+    ratio, scale = rows.gradient_ratio.median(), rows.gradient_scale.median()
+    return (
+        f"{len(rows)} {verb(rows, 'has', 'have')} a vanishing gradient (median: the smallest hidden layer's "
+        f"is {ratio:.1g} of the output layer's, the largest {scale:.1g} of a constant guess's loss)"
+    )
+
+
+def _against_vanishing(recipe: VariantParams, epochs: int) -> Remedies:
+    doubled = f"{2 * recipe.units} units halve" if isinstance(recipe.units, int) else "twice the units halve"
+    halved = f"gradients spread with depth over width: {doubled} it"
+    return (
+        remedies.rectified("a slope of 1 passes the error on"),
+        remedies.wider(recipe, halved, "Hanin 2018, arXiv 1801.03744"),
+        remedies.adam("its steps do not shrink with the gradient"),
+        remedies.orthogonal("keeps lengths exactly"),
+        remedies.residual(recipe, "an identity path passes the error on undiminished"),
+        remedies.normalised("each layer's signals are brought back to one scale"),
+        remedies.random_walk(recipe, "the gradient's length has no drift"),
+        remedies.pretrained("layer_wise", "each layer learns while it is next to the output"),
+    )
+
+
+def _one_exploding(found: Evidence) -> str:
+    if found["nonfinite_epoch"] is not None:
+        return f"A loss, gradient or weight is not finite from epoch {found['nonfinite_epoch']:.0f} on."
+    return f"The loss rose to {found['loss_growth']:.2g} times that of a constant guess."
+
+
+def _one_born_dead(found: Evidence) -> str:
+    return f"Layer {found['dead_layer']} was off on every row of the probe before the first step, and stayed so."
+
+
+def _one_died(found: Evidence) -> str:
+    after, by = found["died_after"], found["died_by"]
+    when = f"by epoch {by:.0f}" if after is None else f"between epochs {after:.0f} and {by:.0f}"
+    return f"Layer {found['dead_layer']} went off on every row of the probe {when}, and no gradient can revive it."
+
+
+def _one_saturated(found: Evidence) -> str:
+    share = 100 * found["saturated_share"]
+    return f"{share:.0f}% of the outputs of layer {found['saturated_layer']} lie where its activation is flat."
+
+
+def _one_vanishing(found: Evidence) -> str:
+    scale = f"the largest hidden one is {found['gradient_scale']:.1g} of a constant guess's loss."
+    if found["gradient_ratio"] is None:  # the output layer has none either
+        return f"No gradient leaves the output layer; {scale}"
+    ratio = f"{found['gradient_ratio']:.1g} of the output layer's"
+    return f"The gradient of layer {found['smallest_layer']} is {ratio}; {scale}"
+
+
+EXPLODING = Cause(
+    "exploding",
+    _explodes,
+    BLACK,
+    _say_exploding,
+    _against_exploding,
+    instead="it grows without bound",
+    family="signals",
+    says=_one_exploding,
+    tries=(
+        "a tenth of the learning rate",
+        "inputs, and the targets of a regression, scaled to mean 0 and standard deviation 1",
+        "gradients clipped by the optimizer's `global_clipnorm=1.0`",
+        "in recurrent layers tanh, not relu",
+    ),
+)
+BORN_DEAD = Cause(
+    "born_dead",
+    _is_born_dead,
+    VERMILION,  # dead in warm colours
+    _say_born_dead,
+    _against_born_dead,
+    instead="a dead layer passes none at all",
+    family="signals",
+    says=_one_born_dead,
+    tries=(
+        "`leaky_relu` or `elu`, which are never off for good",
+        "more units in the layer: all of them are seldom off together",
+        "a path around the layer (residual), or fewer layers",
+        "inputs scaled around 0, and biases that start at 0",
+    ),
+    at_start=True,
+)
+DIED_IN_TRAINING = Cause(
+    "died_in_training",
+    _died,
+    ORANGE,
+    _say_died,
+    _against_dying,
+    instead="a dead layer passes none at all, however large it is elsewhere",
+    family="signals",
+    says=_one_died,
+    tries=(
+        "a tenth of the learning rate: a step too large can turn off a whole layer",
+        "`leaky_relu` or `elu`, which are never off for good",
+        "more units in the layer, or a path around it (residual)",
+        "no rectifier on an output whose targets may be negative",
+    ),
+)
+SATURATED = Cause(
+    "saturated",
+    _is_saturated,
+    PURPLE,
+    _say_saturated,
+    _against_saturation,
+    instead="units sit where their activation is flat",
+    family="signals",
+    says=_one_saturated,
+    tries=(
+        "inputs scaled to mean 0 and standard deviation 1",
+        "kernels from `glorot_uniform`, which keep units where they have a slope",
+        "batch normalisation before the activation, or `relu` in hidden layers",
+        "a smaller learning rate, where it came in training",
+    ),
+    alarm_rule=_stays_saturated,
+    at_start=True,
+)
+VANISHING = Cause(
+    "vanishing",
+    _vanishes,
+    GREEN,
+    _say_vanishing,
+    _against_vanishing,
+    instead=None,
+    family="signals",
+    says=_one_vanishing,
+    tries=(
+        "`relu` with `he_normal` kernels in hidden layers, not sigmoid or tanh",
+        "batch normalisation, or residual connections",
+        "Adam, whose steps do not shrink with the gradient",
+        "fewer or wider layers",
+    ),
+    at_start=True,
+)
