@@ -24,7 +24,7 @@ from pipeline.diagnosis.theory import Premises
 from pipeline.evaluation import comparison
 from pipeline.evaluation.expectations import Expectation
 from pipeline.evaluation.study import cells_table
-from pipeline.evaluation.tried import TriedCell, TriedStudy, conditions
+from pipeline.evaluation.tried import TriedCell, TriedStudy, conditions, result
 from pipeline.evaluation.variant import VariantEvaluation
 from pipeline.foundations import colours
 from pipeline.params.comparison import ComparisonParams
@@ -344,6 +344,14 @@ def test_a_suggestion_that_a_study_tried_shows_its_result() -> None:
     assert f"| `a` | stuck | `units: {wider['units']}` | {said} |" in text
     assert text.count("tried: ") == 1  # the other variant's recipe is another
     assert re.search(r"\n1 of these \d+ suggestions was tried, in a study", text)
+
+
+def test_a_suggestion_about_the_data_is_none_that_a_cell_could_have_tried() -> None:
+    recipe = recipes(units=9)["a"]
+    studies = tried_on(recipe, changes={"units": 18})
+    under = studies["s"].conditions
+    assert result({"units": 18}, under, studies) is not None
+    assert result({"units": 18, "split.scale.targets": "standard"}, under, studies) is None
 
 
 def test_a_suggestion_that_another_variant_follows_shows_its_result() -> None:

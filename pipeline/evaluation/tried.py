@@ -21,6 +21,7 @@ from pipeline.params.variants import VariantParams, merge
 BUDGET = ("epochs", "batch_size", "seed")  # of the training parameters: those on which the result of a replica depends
 Counted = tuple[int, int]
 TRAINING = "training."  # how a remedy names a training parameter
+DATA = ("data.", "split.")  # and what no variant or cell can change
 
 
 class Record(BaseModel):
@@ -120,8 +121,10 @@ def result(overrides: Mapping[str, Any], under: Conditions, studies: Mapping[str
     Of several the one with the most replicas, then the first study by name.
 
     Args:
-        overrides: a remedy's, by dotted parameter; those of `training` begin with its name.
+        overrides: a remedy's, by dotted parameter; those of `training` and `split` begin with their names.
     """
+    if any(dotted.startswith(DATA) for dotted in overrides):
+        return None  # a cell has its base's data
     wanted = changes(overrides, under)
     matching = [
         cell
