@@ -115,6 +115,11 @@ def _vanishes(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     return ~_is_dead(evidence) & (evidence.dead_output != 1) & (in_a_layer | in_all)
 
 
+def _vanishes_in_a_layer(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+    """All gradients of a network that has learned are small where its loss is."""
+    return _vanishes(evidence, params) & (evidence.gradient_ratio < params.vanishing_ratio)
+
+
 def _say_vanishing(rows: pd.DataFrame, bound: float | None) -> str:
     ratio, scale = rows.gradient_ratio.median(), rows.gradient_scale.median()
     return (
@@ -249,5 +254,6 @@ VANISHING = Cause(
         "Adam, whose steps do not shrink with the gradient",
         "fewer or wider layers",
     ),
+    alarm_rule=_vanishes_in_a_layer,
     at_start=True,
 )

@@ -103,8 +103,10 @@ def _kind(loss: str, targets: np.ndarray, outputs: np.ndarray) -> KindName | Non
     if loss in DISTANCES:
         return "binary" if column and zeros_and_ones else "regression"
     if column:
-        known = loss in (*TWO_CLASSES, *CLASSES) or np.issubdtype(targets.dtype, np.integer)
-        return "binary" if zeros_and_ones and known else None
+        of_classes = loss in (*TWO_CLASSES, *CLASSES)
+        if zeros_and_ones and (of_classes or np.issubdtype(targets.dtype, np.integer)):
+            return "binary"
+        return "regression" if of_classes else None  # labels beyond one output can be judged as numbers alone
     if loss in TWO_CLASSES:
         return None  # several labels a row
     whole = np.issubdtype(targets.dtype, np.integer) and targets.shape != outputs.shape
