@@ -58,7 +58,8 @@ def of_inputs(model: keras.Model, rows: Sequence[Row], data: Rows) -> dict[str, 
         return looked
 
     with replaced([(row.owner, "call", looking(row)) for row in owners.values()]), keras.StatelessScope():
-        model(data.some(0, ROWS).inputs, training=False)
+        mode = {"training": False} if getattr(model, "_call_has_training_arg", True) else {}
+        model(data.some(0, ROWS).inputs, **mode)
     if not entered:
         return {}
     return scales.of_inputs(np.concatenate([each.reshape(-1, each.shape[-1]) for each in entered]))
