@@ -131,6 +131,34 @@ def test_a_study_changes_a_network(workspace: Workspace) -> None:
     assert cells.replicas.tolist() == [2, 2]
 
 
+ZEROS = """
+def build(inputs, task):
+    made = [layers.Dense(4, "tanh", kernel_initializer="zeros"), layers.Dense(1, "sigmoid")]
+    return keras.Sequential([keras.Input(inputs), *made])
+"""
+
+
+def test_a_study_tries_what_its_bases_diagnosis_suggests(workspace: Workspace) -> None:
+    folder = workspace.folder / "networks" / "zeros"
+    folder.mkdir()
+    (folder / "network.py").write_text(HEAD + ZEROS)
+    study = {"base": "zeros", "cells": "suggested"}
+    workspace.edit({"networks": {"own": OWN, "zeros": {"epochs": 2, "replicas": 2}}, "studies": {"mine": study}})
+    workspace.run("dvc", "repro", "studies/dvc.yaml:study@mine")
+    made = workspace.folder / "studies" / "mine"
+    cells = pd.read_csv(made / "cells.csv")
+    assert cells.cell.tolist() == ["zeros", "fresh_kernels"]
+    assert cells.symmetric.tolist() == [2, 0]
+    page = (made / "index.md").read_text(encoding="utf-8")
+    assert 'Change: `kernel_initializer="glorot_uniform"`' in page
+    again = workspace.run(*stage("study", "mine"))
+    assert "study mine: 2 cells" in again.stdout
+    workspace.edit({"studies.mine": {"base": "zeros", "cells": {"none": {"remedy": "leaky_units"}}}})
+    refused = workspace.attempt(*stage("study", "mine"))
+    assert refused.code == 1
+    assert refused.stderr.splitlines()[-1] == "error: no hidden layer is rectified"
+
+
 @pytest.mark.parametrize(
     ("code", "said"),
     [

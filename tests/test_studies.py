@@ -157,7 +157,7 @@ def test_the_table_and_the_page_rank_what_helps_and_what_does_not() -> None:
     assert table.effect.tolist() == ["reference", "helps", "harms", "undecided"]
     assert ranked(table).cell.tolist() == ["good", "same", "v", "bad"]
     assert table.alive_bound.tolist() == pytest.approx([1 - 2**-3] * 4)
-    page = markdown.render(write(StudyFindings("s", "v", table, {"v": "v: 5 of 10 learn. So."}, {}, "abc", {})))
+    page = markdown.render(write(StudyFindings("s", "v", table, {"v": "v: 5 of 10 learn. So."}, {}, "abc", {}, {}, {})))
     said = "`good`: 10 of 10 learn, after 40 extra epochs of pre-training; difference from `v`: +50 points [12, 76]"
     assert said in page
     order = [page.index(text) for text in ("**Helps:**", "`good`", "**Harms:**", "`bad`", "**Undecided", "`same`")]
@@ -177,7 +177,7 @@ def test_a_new_figure_of_a_study_stands_on_its_page(monkeypatch: pytest.MonkeyPa
     outcomes = {name: each.metrics.outcomes for name, each in made.items()}
     pictures = {name: f"{name}.png" for name, _ in plots.figures(plots.StudiedCells("v", table, cells_of, outcomes))}
     assert list(pictures) == ["differences", "outcomes", "dot"]  # no axis of numbers to draw along
-    page = write(StudyFindings("s", "v", table, {"v": "v: 3 of 3 learn. So."}, {}, "abc", pictures))
+    page = write(StudyFindings("s", "v", table, {"v": "v: 3 of 3 learn. So."}, {}, "abc", pictures, {}, {}))
     shown = [block.address for block in page.blocks if isinstance(block, Picture)]
     assert shown == list(pictures.values())
     assert "![A dot, which says nothing](dot.png)" in markdown.render(page)

@@ -123,10 +123,8 @@ def test_a_script_from_several_seeds(
     assert "start from the same weights" not in said
 
 
-@pytest.mark.slow
-def test_a_script_from_several_seeds_that_sets_its_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """What each replica's process does is done here, by the same command."""
 
     def here(asked: list[str], **_: object) -> subprocess.CompletedProcess[str]:
@@ -139,9 +137,48 @@ def test_a_script_from_several_seeds_that_sets_its_own(
         return subprocess.CompletedProcess(asked, 0)
 
     monkeypatch.setattr(pipeline.watch.script.subprocess, "run", here)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("in_this_process")
+def test_a_script_from_several_seeds_that_sets_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     said = from_two_seeds(monkeypatch, capsys, tmp_path, "keras.utils.set_random_seed(3)")
     assert "sets its own seed" in said
     assert "start from the same weights" in said
+
+
+TO_TRY = """
+import keras
+import numpy as np
+random = np.random.default_rng(0)
+inputs = random.normal(size=(300, 2)).astype("float32")
+labels = (inputs.prod(axis=1) > 0).astype("int32")
+first = keras.Sequential([keras.Input((2,)), keras.layers.Dense(8, "relu"), keras.layers.Dense(1, "sigmoid")])
+first.compile(keras.optimizers.Adam(0.1), "binary_crossentropy", metrics=["accuracy"])
+first.fit(inputs, labels, epochs=15, verbose=0)
+layers = [keras.layers.Dense(8, "tanh", kernel_initializer="zeros"), keras.layers.Dense(1, "sigmoid")]
+second = keras.Sequential([keras.Input((2,)), *layers], name="zeros")
+second.compile(keras.optimizers.Adam(0.1), "binary_crossentropy", metrics=["accuracy"])
+second.fit(inputs, labels, validation_data=(inputs[:99], labels[:99]), epochs=15, verbose=0)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("in_this_process")
+def test_remedies_are_tried_on_the_fit_that_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.py").write_text(TO_TRY, encoding="utf-8")
+    watch(monkeypatch, tmp_path / "mine.py", "--try", "--replicas", "2")
+    said = capsys.readouterr().out
+    assert "zeros: 0 of 2 replicas learn" in said
+    assert "Tried on fit 2, 2 replicas each:" in said
+    change = 'Change: `kernel_initializer="glorot_uniform"`, and biases that start at 0, in all layers.'
+    assert re.search(r"helps|undecided: fresh_kernels: [12] of 2 learn, \+(50|100) points", said)
+    assert change in said
+    assert "What was tried:" in (tmp_path / "why.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow

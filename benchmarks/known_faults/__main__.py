@@ -2,7 +2,8 @@
 
 Every program and its twin are trained from seeds 1 to 5, watched by `Diagnosis`. A program's cause is named right if
 most of its failing runs have a cause that is true of it. A program without a failing run counts nowhere. An alarm is a
-symptom in a twin's run that learned.
+symptom in a twin's run that learned. With `--try` the remedies that the diagnosis suggests are tried on the programs as
+they were diagnosed last, each from the seeds that failed; the counts order what the diagnosis suggests from then on.
 
 The programs are re-expressions of reported ones, with substitute data. So a count of them is not one of the same set as
 published counts: of 52 programs, DEFault named the cause of 33, DeepFD of 27, UMLAUT of 14, AutoTrainer of 10 and
@@ -14,16 +15,20 @@ import json
 import multiprocessing
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.known_faults.counts import Counted, Totals
 from benchmarks.known_faults.programs import ALL, MORE, REPORTED
-from benchmarks.known_faults.runs import Run, runs_of
+from benchmarks.known_faults.runs import Run, runs_of, tries_of
+from benchmarks.known_faults.tries import Asked, write_measured
+from benchmarks.known_faults.tries import summary as summary_of_tries
+from benchmarks.known_faults.tries import table as table_of_tries
 
 RESULTS = Path(__file__).with_name("results.json")
 AT_A_TIME = 2
@@ -39,33 +44,32 @@ SAME_SET = (
 )
 
 
-def run_all(names: Sequence[str], seeds: Sequence[int], console: Console) -> dict[str, list[Run]]:
-    """The runs of each program, in processes of their own, which free their memory."""
+def in_processes(what: Callable[..., Any], calls: dict[str, tuple[Any, ...]], console: Console) -> dict[str, Any]:
+    """What is returned for each program, in processes of their own, which free their memory."""
     os.environ.update(ONE_THREAD)  # for the processes to come
     context = multiprocessing.get_context("spawn")
-    found: dict[str, list[Run]] = {}
+    found: dict[str, Any] = {}
     with ProcessPoolExecutor(AT_A_TIME, mp_context=context, max_tasks_per_child=1) as pool:
-        waiting = {pool.submit(runs_of, name, seeds): name for name in names}
+        waiting = {pool.submit(what, name, *arguments): name for name, arguments in calls.items()}
         for done in as_completed(waiting):
-            name = waiting[done]
-            found[name] = done.result()
-            seconds = sum(run["seconds"] for run in found[name])
-            console.print(f"{len(found)} of {len(names)}: {name}, {seconds:.0f} s", highlight=False)
+            found[waiting[done]] = done.result()
+            console.print(f"{len(found)} of {len(calls)}: {waiting[done]}", highlight=False)
     return found
 
 
-def write(found: dict[str, list[Run]]) -> None:
+def write(runs: dict[str, list[Run]], tries: dict[str, Any]) -> None:
     """All at once, or not at all."""
     beside = RESULTS.with_suffix(f".{os.getpid()}.json")
-    beside.write_text(json.dumps({"about": SAME_SET, "runs": found}, indent=1, sort_keys=True) + "\n")
+    content = {"about": SAME_SET, "runs": runs, "tries": tries}
+    beside.write_text(json.dumps(content, sort_keys=True, separators=(",\n", ":")) + "\n")
     beside.replace(RESULTS)
 
 
-def kept() -> dict[str, list[Run]]:
-    """Runs of the last time, of programs that are still there."""
+def kept(what: str) -> dict[str, Any]:
+    """Of the last time, of programs that are still there."""
     if not RESULTS.exists():
         return {}
-    return {name: runs for name, runs in json.loads(RESULTS.read_text())["runs"].items() if name in ALL}
+    return {name: each for name, each in json.loads(RESULTS.read_text()).get(what, {}).items() if name in ALL}
 
 
 def tallied(counts: dict[str, int]) -> str:
@@ -112,25 +116,48 @@ def summary(counted: Sequence[Counted]) -> str:
 
 
 def main() -> None:
-    """Train, write the results, and print both tables."""
+    """Train, write the results, and print the tables."""
     parser = argparse.ArgumentParser(prog="python3 -m benchmarks.known_faults", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument(
         "--only", nargs="+", metavar="NAME", choices=ALL, help="programs; what is known of others stays"
     )
     parser.add_argument("--seeds", type=int, default=5, metavar="N", help="seeds 1 to N (default 5)")
+    parser.add_argument("--try", action="store_true", dest="tries", help="the suggested remedies")
     asked = parser.parse_args()
     names = asked.only or list(ALL)
     console = Console(width=None if os.isatty(1) else 200)
     began = time.perf_counter()
-    found = run_all(names, range(1, asked.seeds + 1), console)
-    write({**(kept() if asked.only else {}), **found})
+    if asked.tries:
+        try_remedies(names, console)
+    else:
+        diagnose(names, range(1, asked.seeds + 1), console)
+    console.print(f"{SAME_SET}\n{time.perf_counter() - began:.0f} s.", highlight=False)
+
+
+def diagnose(names: Sequence[str], seeds: Sequence[int], console: Console) -> None:
+    """All programs and their twins."""
+    found = in_processes(runs_of, {name: (seeds,) for name in names}, console)
+    write({**kept("runs"), **found}, kept("tries"))
     for title, programs in (("Programs after reports", REPORTED), ("More kinds of fault", MORE)):
         counted = [Counted.of(program, found[program.name]) for program in programs if program.name in found]
         if counted:
             console.print(table(title, counted))
             console.print(summary(counted), highlight=False)
-    console.print(f"{SAME_SET}\n{time.perf_counter() - began:.0f} s.", highlight=False)
+
+
+def try_remedies(names: Sequence[str], console: Console) -> None:
+    """On programs that were diagnosed before."""
+    runs = kept("runs")
+    every = [Asked.of(Counted.of(ALL[name], runs[name])) for name in names if name in runs]
+    to_try = {each.name: each for each in every if each is not None}
+    found = in_processes(tries_of, {name: (each.remedies, each.seeds) for name, each in to_try.items()}, console)
+    tries = {name: {"cause": to_try[name].cause, "tries": each} for name, each in found.items()}
+    everything = {**kept("tries"), **tries}
+    write(runs, everything)
+    write_measured(everything.values())
+    console.print(table_of_tries(tries))
+    console.print(summary_of_tries(tries), highlight=False)
 
 
 if __name__ == "__main__":

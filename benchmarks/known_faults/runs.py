@@ -12,6 +12,8 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, r2_score
 from benchmarks.known_faults.program import Data, Program
 from benchmarks.known_faults.programs import ALL
 from pipeline import Diagnosis
+from pipeline.training.fit.rebuilt import InapplicableError
+from pipeline.training.fit.remedied import TRAIN, Trial, apply, remembering_compile
 
 LEARNED, NOT_LEARNED = "learned", "not_learned"
 Run = dict[str, Any]
@@ -22,15 +24,35 @@ def runs_of(name: str, seeds: Iterable[int]) -> list[Run]:
     return [watched(ALL[name], repaired, seed) for repaired in (False, True) for seed in seeds]
 
 
-def watched(program: Program, repaired: bool, seed: int) -> Run:
-    """A training, and what its diagnosis says."""
+def tries_of(name: str, remedies: Iterable[str], seeds: Iterable[int]) -> dict[str, list[Run] | str]:
+    """Of the faulty program with each remedy, one for each seed; or why it cannot be done."""
+    found: dict[str, list[Run] | str] = {}
+    for remedy in remedies:
+        try:
+            runs = [watched(ALL[name], repaired=False, seed=seed, remedy=remedy) for seed in seeds]
+            found[remedy] = [{key: run[key] for key in ("seed", "outcome", "cause", "seconds")} for run in runs]
+        except InapplicableError as error:
+            found[remedy] = str(error)
+    return found
+
+
+def watched(program: Program, repaired: bool, seed: int, remedy: str | None = None) -> Run:
+    """A training, and what its diagnosis says.
+
+    Raises:
+        InapplicableError: the remedy cannot be done.
+    """
     keras.backend.clear_session()
     keras.utils.set_random_seed(seed)
     began = time.perf_counter()
-    data = program.data(repaired)
+    with remembering_compile():
+        trial = trial_of(program, repaired)
+        if remedy is not None:
+            apply(remedy, trial)
+    data = Data(*trial.parts[TRAIN], *trial.parts.get("validation", ()))
     diagnosis = Diagnosis(data.x, data.y, learned=program.learned)
-    model = fitted(program, data, repaired, diagnosis)
-    scores = scores_of(program, model, data)
+    fit(trial.model, data, diagnosis, **trial.arguments)
+    scores = scores_of(program, trial.model, data)
     return {
         "repaired": repaired,
         "seed": seed,
@@ -45,19 +67,20 @@ def watched(program: Program, repaired: bool, seed: int) -> Run:
     }
 
 
-def fitted(program: Program, data: Data, repaired: bool, *callbacks: keras.callbacks.Callback) -> keras.Model:
-    """The model, trained."""
-    model = program.model(repaired)
-    model.fit(
-        data.x,
-        data.y,
-        batch_size=program.batch_size,
-        epochs=program.epochs,
-        validation_data=None if data.x_validation is None else (data.x_validation, data.y_validation),
-        callbacks=list(callbacks),
-        verbose=0,
-    )
-    return model
+def trial_of(program: Program, repaired: bool) -> Trial:
+    """What is to be trained."""
+    data = program.data(repaired)
+    parts = {TRAIN: (data.x, data.y)}
+    if data.x_validation is not None:
+        parts["validation"] = (data.x_validation, data.y_validation)
+    arguments = {"epochs": program.epochs, "batch_size": program.batch_size}
+    return Trial(program.model(repaired), parts, arguments, may_rebuild=True)
+
+
+def fit(model: keras.Model, data: Data, *callbacks: keras.callbacks.Callback, **arguments: Any) -> None:
+    """Train the model."""
+    validation = None if data.x_validation is None else (data.x_validation, data.y_validation)
+    model.fit(data.x, data.y, validation_data=validation, callbacks=list(callbacks), verbose=0, **arguments)
 
 
 def scores_of(program: Program, model: keras.Model, data: Data) -> dict[str, float]:
@@ -82,8 +105,11 @@ def outcome(program: Program, scores: dict[str, float]) -> str:
 
 
 def plain(numbers: dict[str, Any]) -> dict[str, Any]:
-    """As JSON can hold it: what is not finite by its name."""
-    return {
-        name: str(value) if isinstance(value, float) and not math.isfinite(value) else value
-        for name, value in numbers.items()
-    }
+    """As JSON can hold it, in short: what is not finite by its name, and what there is not left out."""
+
+    def short(value: Any) -> Any:
+        if not isinstance(value, float):
+            return value
+        return float(f"{value:.4g}") if math.isfinite(value) else str(value)
+
+    return {name: short(value) for name, value in numbers.items() if value is not None}

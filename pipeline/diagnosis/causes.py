@@ -11,10 +11,10 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from pipeline.diagnosis import remedies
+from pipeline.diagnosis import measured, remedies
 from pipeline.diagnosis.remedies import Remedy
 from pipeline.diagnosis.rules import data, inference, model, optimisation, signals
-from pipeline.diagnosis.rules.cause import Cause
+from pipeline.diagnosis.rules.cause import Cause, Try
 from pipeline.foundations.colours import BLUE
 from pipeline.params.diagnosis import DiagnosisParams
 from pipeline.params.networks import NetworkRecipe
@@ -84,6 +84,35 @@ def suggest(name: str, recipe: VariantParams | NetworkRecipe, epochs: int) -> li
     if isinstance(recipe, NetworkRecipe):
         return []
     return remedies.not_taken(named(name).remedies(recipe, epochs), recipe)
+
+
+def tries(name: str) -> list[str]:
+    """What to try against a cause in a network of one's own, in words: what helped most in our own runs first."""
+    return [_said(name, each) for each in _by_promise(name)]
+
+
+def network_remedies(name: str) -> list[str]:
+    """The names of `training.fit.remedied` that are among it, in the same order."""
+    listed = [remedy for each in _by_promise(name) for remedy in _ordered(name, each)]
+    return list(dict.fromkeys(listed))
+
+
+def _by_promise(name: str) -> list[Try]:
+    def promise(each: Try) -> float:
+        return max((measured.counts(name, remedy).promise for remedy in each.remedies), default=0.5)
+
+    return sorted(named(name).tries, key=promise, reverse=True)
+
+
+def _ordered(name: str, each: Try) -> list[str]:
+    return sorted(each.remedies, key=lambda remedy: measured.counts(name, remedy).promise, reverse=True)
+
+
+def _said(name: str, each: Try) -> str:
+    """With the counts of the best of its remedies."""
+    found = [measured.counts(name, remedy) for remedy in _ordered(name, each)[:1]]
+    known = [f" (it learned in {each.learned} of {each.runs} runs of faulty programs)" for each in found if each.runs]
+    return each.says + "".join(known)
 
 
 def named(name: str) -> Cause:

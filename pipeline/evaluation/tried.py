@@ -16,7 +16,7 @@ from pipeline.evaluation.learned import Rule
 from pipeline.params.params import AnyRecipe
 from pipeline.params.studies import Cell, reference_of
 from pipeline.params.training import TrainingParams
-from pipeline.params.variants import VariantParams, merge
+from pipeline.params.variants import VariantParams, merge, nested
 
 BUDGET = ("epochs", "batch_size", "seed")  # of the training parameters: those on which the result of a replica depends
 Counted = tuple[int, int]
@@ -144,16 +144,10 @@ def changes(overrides: Mapping[str, Any], under: Conditions) -> dict[str, Any]:
         if dotted.startswith(TRAINING):
             budget[dotted.removeprefix(TRAINING)] = value
         else:
-            recipe = merge(recipe, _nested(dotted, value))
+            recipe = merge(recipe, nested(dotted, value))
     before = {**under.recipe, **under.training}
     after = {**VariantParams.model_validate(recipe).model_dump(mode="json"), **budget}
     return {key: value for key, value in after.items() if value != before.get(key)}
-
-
-def _nested(dotted: str, value: Any) -> dict[str, Any]:
-    for key in reversed(dotted.split(".")):
-        value = {key: value}
-    return value
 
 
 def _cell(cell: Cell, row: Any) -> TriedCell:

@@ -6,7 +6,7 @@ Whether network.py can be imported is checked in `fit.builder`, which imports Ke
 import hashlib
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -17,6 +17,30 @@ from pipeline.params.variants import Named
 
 NETWORKS = Path("networks")
 FILE = "network.py"
+# What a cell of a study may do to a network, by the names of `training.fit.remedied`.
+RemedyName = Literal[
+    "smaller_steps",
+    "much_smaller_steps",
+    "larger_steps",
+    "adam",
+    "clipped_gradients",
+    "finite_rows",
+    "scaled_inputs",
+    "scaled_targets",
+    "class_weights",
+    "fitting_output",
+    "fresh_kernels",
+    "trained_layers",
+    "leaky_units",
+    "rectified_units",
+    "bounded_cells",
+    "quicker_statistics",
+    "weight_penalty",
+    "batch_normalization",
+    "residual",
+]
+# And what a remedy is that changes the training alone: so many times the epochs.
+EPOCHS: Mapping[str, float] = {"longer": 4, "shorter": 0.25}
 BUDGET = ("replicas", "epochs", "batch_size")  # of `training`, unless the network says others
 
 
@@ -26,12 +50,14 @@ class NetworkRecipe(Section):
     config: the arguments of `build` after the shape and the task.
     optimizer: of a model that `build` does not compile. replaces_optimizer: and of one that it does; where params.yaml
         gives the network an optimizer of its own.
+    remedy: what is done to the model, or to the data that it gets, before it is trained; only a study's cell says it.
     source: SHA-256 of the files in the network's folder.
     """
 
     config: dict[str, Any]
     optimizer: Named
     replaces_optimizer: bool
+    remedy: RemedyName | None
     source: str
 
 
@@ -97,7 +123,7 @@ def _resolved(
     inherited = {key: training.get(key) for key in BUDGET}
     said = {key: value for key, value in stated.model_dump().items() if value is not None}
     found = {"optimizer": defaults.get("optimizer"), **inherited, **said}
-    found |= {"replaces_optimizer": stated.optimizer is not None, "source": fingerprint(name)}
+    found |= {"replaces_optimizer": stated.optimizer is not None, "remedy": None, "source": fingerprint(name)}
     return check(found, path, NetworkParams)
 
 

@@ -5,31 +5,42 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from pipeline.foundations.errors import UserError
 from pipeline.params.file import NAME, Section, brief, check, one_of, unknown_key
 from pipeline.params.networks import NetworkRecipe
 from pipeline.params.training import TrainingParams
-from pipeline.params.variants import VariantParams, merge, shown
+from pipeline.params.variants import VariantParams, merge, nested, shown
 
 # What a cell may change of `training`; the rest is one for all, so that cells can be compared.
 BUDGET = ("epochs", "batch_size")
-OF_NETWORK = ("config", "optimizer")  # what it may change of a network of the user's own
+OF_NETWORK = ("config", "optimizer", "remedy")  # what it may change of a network of the user's own
+SUGGESTED: Final = "suggested"
 MOST_CELLS = 10_000  # of a grid
 
 CellName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.,=+ -]+$", max_length=100)]
 
 
+def _map_or_word(value: Any) -> Any:
+    """None for SUGGESTED."""
+    if value != SUGGESTED and not isinstance(value, dict):
+        raise ValueError(f"must be a map of cells, or {SUGGESTED}")
+    return None if value == SUGGESTED else value
+
+
 class StudyParams(Section):
-    """A study: every combination of the values in `grid`, then the `cells` by name; keys of `grid` may be dotted."""
+    """A study: every combination of the values in `grid`, then the `cells` by name; keys of `grid` may be dotted.
+
+    `cells` are None where they are SUGGESTED: the remedies that the diagnosis of the base suggests, once it is trained.
+    """
 
     base: str
     replicas: Annotated[int, Field(ge=1, le=100_000)] | None = None  # as in `training` where it is not said
     grid: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(default_factory=dict)
-    cells: dict[CellName, dict[str, Any]] = Field(default_factory=dict)
+    cells: Annotated[dict[CellName, dict[str, Any]] | None, BeforeValidator(_map_or_word)] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -78,6 +89,8 @@ def cells(
 ) -> list[Cell]:
     """The cells of a study: first the base, unless a cell equals it, then the grid's, then those by name.
 
+    Of one whose cells are SUGGESTED the base alone; see `suggested`.
+
     Args:
         recipes: of variants and networks, by name. trainings: gives how one of them is trained.
 
@@ -85,8 +98,10 @@ def cells(
         UserError: a value of a cell is bad.
     """
     path = f"studies.{name}"
-    if not study.grid and not study.cells:
+    if not study.grid and study.cells == {}:
         raise UserError(f"{path}: neither grid nor cells: must have at least one")
+    if study.cells is None and study.grid:
+        raise UserError(f"{path}.grid: must not be there beside cells: {SUGGESTED}")
     if study.base not in recipes:
         raise UserError(f"{path}.base: {study.base}: {one_of(recipes, study.base, 'the variants ')}")
     many = prod(len(values) for values in study.grid.values())
@@ -97,6 +112,8 @@ def cells(
     shared = training.model_copy(update={"replicas": study.replicas or training.replicas, "histograms": False})
     section = "variants" if isinstance(base, VariantParams) else "networks"
     reference = Cell(study.base, study.base, base, shared, {}, {}, f"{section}.{study.base}")
+    if study.cells is None:
+        return [reference]
     found = [
         _cell(each, reference, changes, f"{path}.{where}", place)
         for each, changes, where, place in _stated(study, path)
@@ -108,6 +125,18 @@ def cells(
     if twice is not None:
         raise UserError(f"{path}: two cells are named {twice}: must differ")
     return found
+
+
+def suggested(base: Cell, changes: Mapping[str, dict[str, Any]], name: str) -> list[Cell]:
+    """The base and what is suggested against its causes.
+
+    Args:
+        changes: by the cell's name, of the base's parameters. name: of the study.
+
+    Raises:
+        UserError: a change cannot be made.
+    """
+    return [base, *(_cell(each, base, what, f"studies.{name}.{each}", {}) for each, what in changes.items())]
 
 
 def reference_of(found: Sequence[Cell]) -> Cell:
@@ -132,16 +161,10 @@ def _stated(params: StudyParams, path: str) -> Iterator[tuple[str, dict[str, Any
         place = dict(zip(params.grid, values, strict=True))
         changes: dict[str, Any] = {}
         for key, value in place.items():
-            changes = merge(changes, _nested(key.split("."), value))
+            changes = merge(changes, nested(key, value))
         yield ", ".join(f"{key}={shown(value)}" for key, value in place.items()), changes, "grid", place
-    for name, changes in params.cells.items():
+    for name, changes in (params.cells or {}).items():
         yield name, changes, f"cells.{name}", {}
-
-
-def _nested(keys: list[str], value: Any) -> Any:
-    for key in reversed(keys):
-        value = {key: value}
-    return value
 
 
 def _cell(name: str, base: Cell, changes: dict[str, Any], path: str, place: dict[str, Any]) -> Cell:

@@ -141,6 +141,13 @@ def resolve(defaults: Any, variants: Any) -> dict[str, VariantParams]:
     }
 
 
+def nested(dotted: str, value: Any) -> dict[str, Any]:
+    """{"optimizer": {"config": {"learning_rate": 0.1}}} of a dotted name and a value."""
+    for key in reversed(dotted.split(".")):
+        value = {key: value}
+    return value
+
+
 def merge(inherited: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     """`own` over `inherited`: maps merge deeply, but another `class_name` drops the inherited `config`."""
     merged = dict(inherited)

@@ -24,6 +24,8 @@ class StudyFindings:
 
     cells: the study's table. verdicts: of each cell. training: the parameters that all cells share.
     data: fingerprint of the split. pictures: addresses by name of the figures that were drawn.
+    not_tried: why a suggestion is no cell, by what it is.
+    code: of cells that change a model's code, what to change in it.
     """
 
     name: str
@@ -33,6 +35,8 @@ class StudyFindings:
     training: Mapping[str, Any]
     data: str
     pictures: Mapping[str, str]
+    not_tried: Mapping[str, str]
+    code: Mapping[str, str]
 
 
 def write(findings: StudyFindings) -> Document:
@@ -69,7 +73,15 @@ def _answer(findings: StudyFindings) -> Iterator[Block]:
         rows = list(table[table.effect == effect].itertuples())
         yield Text(f"**{head}:**" + ("" if rows else " none."))
         if rows:
-            yield Bullets([f"{statement(row, base.cell)}." for row in rows])
+            yield Bullets([_effect(row, base.cell, findings.code) for row in rows])
+    if findings.not_tried:
+        yield Text("**Suggested, and not tried:**")
+        yield Bullets([f"`{what}`: {why}." for what, why in findings.not_tried.items()])
+
+
+def _effect(row: Any, reference: str, code: Mapping[str, str]) -> str:
+    change = code.get(row.cell)
+    return f"{statement(row, reference)}." + (f" Change: {change}." if change else "")
 
 
 def _cells(findings: StudyFindings) -> Iterator[Block]:

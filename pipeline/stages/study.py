@@ -1,19 +1,25 @@
 """Stage `study@<name>`: every cell of a study, trained or found finished -> tables, figures and its page."""
 
+from collections.abc import Mapping, Sequence
+
+import xarray as xr
+
 from pipeline.cells import store
 from pipeline.cells.run import run
-from pipeline.cells.work import works
+from pipeline.cells.work import Work, works
 from pipeline.data import split_files as data
 from pipeline.data.samples import Split
 from pipeline.diagnosis import theory
 from pipeline.evaluation import study_files as studies
 from pipeline.evaluation import summary, tried
-from pipeline.evaluation.learned import rule_for
+from pipeline.evaluation.learned import Rule, rule_for
+from pipeline.evaluation.replicas import evaluate
 from pipeline.evaluation.study import cells_table, pretraining_table, stacked
-from pipeline.foundations.errors import one_argument, reported_in_one_line
+from pipeline.evaluation.suggested import suggestions
+from pipeline.foundations.errors import UserError, one_argument, reported_in_one_line
 from pipeline.history.progress import progress_file
-from pipeline.params.params import read
-from pipeline.params.studies import Cell
+from pipeline.params.params import Params, read
+from pipeline.params.studies import Cell, suggested
 from pipeline.params.variants import VariantParams
 from pipeline.report.figures import study as plots
 from pipeline.report.figures.files import save_figure
@@ -28,29 +34,19 @@ from pipeline.training.trainer import Observers
 def main(name: str) -> None:
     """Read `studies`, what its base inherits, and the split; train what is missing, judge and write."""
     params = read()
-    training, thresholds = params.training, params.diagnosis
     study, found = params.study(name)
     split, fingerprint = data.load_split(), data.fingerprint()
     rule = rule_for(split.task, params.evaluation.learned)
-    tasks = {cell.name: works(cell, fingerprint) for cell in found}
-    for cell in found:
-        if not all(store.holds(task.key) for task in tasks[cell.name].values()):
-            _expect_trainable(cell, split)
-    every = {name: task for own in tasks.values() for name, task in own.items()}
-    with cells_bar(name, len(every)) as bar, progress_file(name, "study", 1, len(every), 1, []) as file:
-        observer = Observers([file])
-
-        def on_cell(cell: str) -> None:
-            bar(cell)
-            observer.trained([0], range(1, 2), {})  # to the file a cell is a replica of one epoch
-
-        run(every, split, on_cell)
-    histories = {cell: side_by_side([store.load(task.key) for task in own.values()]) for cell, own in tasks.items()}
+    not_tried: Mapping[str, str] = {}
+    if study.cells is None:
+        found, not_tried = _suggested(name, found[0], params, rule, split, fingerprint)
+    tasks = _tasks(found, fingerprint)
+    histories = _trained(name, tasks, found, split)
     variants = {cell.name: cell.variant for cell in found}
     origin = data.load_origin()
     premises = {cell: theory.premises(variant, origin, split.train.inputs) for cell, variant in variants.items()}
     evaluations = {
-        cell: summary.evaluate(cell, history, variants[cell], premises[cell], rule, thresholds)
+        cell: summary.evaluate(cell, history, variants[cell], premises[cell], rule, params.diagnosis)
         for cell, history in histories.items()
     }
     extra = {cell: int(history.attrs.get("extra_epochs", 0)) for cell, history in histories.items()}
@@ -61,8 +57,10 @@ def main(name: str) -> None:
         save_figure(figure, studies.figure_path(name, title))
         addresses[title] = f"{title}.png"
     verdicts = {cell: each.diagnosis.verdict for cell, each in evaluations.items()}
+    training = params.training
     shared = {"replicas": study.replicas or training.replicas, "seed": training.seed, "epochs": training.epochs}
-    report = write(StudyFindings(name, study.base, table, verdicts, shared, fingerprint, addresses))
+    code = {cell: str(history.attrs["change"]) for cell, history in histories.items() if "change" in history.attrs}
+    report = write(StudyFindings(name, study.base, table, verdicts, shared, fingerprint, addresses, not_tried, code))
     pictures = {address: (studies.folder(name) / address).read_bytes() for address in addresses.values()}
     tables = {
         "cells": table,
@@ -76,6 +74,50 @@ def main(name: str) -> None:
     studies.save_tried_of(name, tried.of_study(study.base, found, table, fingerprint, rule))
     studies.save_page(name, html.render(report, pictures), markdown.render(report))
     print(f"study {name}: {len(found)} cells -> {studies.page(name)}")
+
+
+def _suggested(
+    name: str, base: Cell, params: Params, rule: Rule, split: Split, fingerprint: str
+) -> tuple[list[Cell], Mapping[str, str]]:
+    """The base and the remedies against what it has, which is known when it is trained; and why others are no cells."""
+    history = _trained(name, _tasks([base], fingerprint), [base], split)[base.name]
+    against = suggestions(evaluate(history, rule, params.diagnosis), base.variant, base.training.epochs)
+    not_tried, possible = dict(against.not_tried), []
+    for cell in suggested(base, against.cells, name)[1:]:
+        try:
+            if not _is_finished(works(cell, fingerprint)):
+                _expect_trainable(cell, split)
+            possible.append(cell)
+        except UserError as error:
+            not_tried[cell.name] = str(error)
+    return [base, *possible], not_tried
+
+
+def _tasks(found: Sequence[Cell], fingerprint: str) -> dict[str, Mapping[str, Work]]:
+    return {cell.name: works(cell, fingerprint) for cell in found}
+
+
+def _trained(
+    name: str, tasks: Mapping[str, Mapping[str, Work]], found: Sequence[Cell], split: Split
+) -> dict[str, xr.Dataset]:
+    """The history of each cell, trained where the store does not have it."""
+    for cell in found:
+        if not _is_finished(tasks[cell.name]):
+            _expect_trainable(cell, split)
+    every = {each: task for own in tasks.values() for each, task in own.items()}
+    with cells_bar(name, len(every)) as bar, progress_file(name, "study", 1, len(every), 1, []) as file:
+        observer = Observers([file])
+
+        def on_cell(cell: str) -> None:
+            bar(cell)
+            observer.trained([0], range(1, 2), {})  # to the file a cell is a replica of one epoch
+
+        run(every, split, on_cell)
+    return {cell: side_by_side([store.load(task.key) for task in own.values()]) for cell, own in tasks.items()}
+
+
+def _is_finished(tasks: Mapping[str, Work]) -> bool:
+    return all(store.holds(task.key) for task in tasks.values())
 
 
 def _expect_trainable(cell: Cell, split: Split) -> None:

@@ -2,6 +2,7 @@
 
 python3 -m pipeline.watch my_script.py its arguments
 python3 -m pipeline.watch --replicas 10 my_script.py its arguments
+python3 -m pipeline.watch --try my_script.py its arguments
 """
 
 import argparse
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.foundations.errors import UserError, reported_in_one_line
+
+TRIED_BY = 3  # replicas of each remedy, where nobody says: as many as show one that makes all learn where none did
 
 
 def main() -> None:
@@ -20,10 +23,13 @@ def main() -> None:
     """
     parser = argparse.ArgumentParser(prog="python3 -m pipeline.watch", description=__doc__.splitlines()[0])
     parser.add_argument("--replicas", type=int, help="run it from so many seeds, and give shares and intervals")
-    parser.add_argument("--report", type=Path, default=Path("why.html"), help="the page, with --replicas")
+    parser.add_argument("--try", action="store_true", dest="tries", help="run it again with each suggested remedy")
+    parser.add_argument("--report", type=Path, default=Path("why.html"), help="the page, with --replicas or --try")
     parser.add_argument("--learned", type=_learned, help='as of Diagnosis: 0.9, or {"balanced_accuracy": 0.8}')
     parser.add_argument("--seed", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--into", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--remedy", help=argparse.SUPPRESS)
+    parser.add_argument("--fit", type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument("script", type=Path)
     parser.add_argument("arguments", nargs=argparse.REMAINDER)
     chosen = parser.parse_args()
@@ -32,11 +38,16 @@ def main() -> None:
     from pipeline.watch import script  # here, for Keras takes seconds to import
 
     if chosen.into is not None:
-        script.run_replica(chosen.script, chosen.arguments, chosen.learned, chosen.seed, chosen.into)
+        asked = script.Asked(chosen.script, chosen.arguments, chosen.learned, chosen.remedy, chosen.fit)
+        script.run_replica(asked, chosen.seed, chosen.into)
+    elif chosen.replicas is not None and chosen.replicas < 1:
+        raise UserError(f"--replicas: {chosen.replicas}: must be at least 1")
+    elif chosen.tries:
+        from pipeline.watch.tries import run_tries
+
+        run_tries(chosen.script, chosen.arguments, chosen.learned, chosen.replicas or TRIED_BY, chosen.report)
     elif chosen.replicas is None:
         script.run_once(chosen.script, chosen.arguments, chosen.learned)
-    elif chosen.replicas < 1:
-        raise UserError(f"--replicas: {chosen.replicas}: must be at least 1")
     else:
         script.run_replicas(chosen.script, chosen.arguments, chosen.learned, chosen.replicas, chosen.report)
 

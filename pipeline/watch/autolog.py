@@ -35,11 +35,16 @@ def autolog(disable: bool = False, *, mlflow_runs: int = RUNS, **options: Any) -
         _undo = watch_every_fit(_Each(options, mlflow_runs), lambda diagnosis: print(diagnosis.verdict))
 
 
-def watch_every_fit(make: Callable[[Any, Mapping[str, Any]], Diagnosis], ended: Callable[[Diagnosis], None]) -> Any:
+def watch_every_fit(
+    make: Callable[[Any, Mapping[str, Any]], Diagnosis],
+    ended: Callable[[Diagnosis], None],
+    change: Callable[[Any, dict[str, Any]], None] | None = None,
+) -> Any:
     """Give every `fit` a callback.
 
     Args:
         make: takes the model and the arguments of `fit`. ended: called with the callback, however `fit` ended.
+        change: takes the same before, and may change both, or raise.
 
     Returns:
         A function that undoes it.
@@ -52,8 +57,13 @@ def watch_every_fit(make: Callable[[Any, Mapping[str, Any]], Diagnosis], ended: 
     @wraps(fit)
     def watched(self: Any, *args: Any, **kwargs: Any) -> Any:
         diagnosis = None
+        if change is not None:
+            bound = signature.bind(self, *args, **kwargs)
+            change(self, bound.arguments)
+            args, kwargs = bound.args[1:], bound.kwargs
         with guard("watching this fit"):
-            given = signature.bind(self, *args, **kwargs).arguments
+            bound = signature.bind(self, *args, **kwargs)
+            given = bound.arguments
             callbacks = given.get("callbacks")
             listed = callbacks if isinstance(callbacks, list | tuple) else [callbacks] if callbacks else []
             inner = callbacks.callbacks if isinstance(callbacks, keras.callbacks.CallbackList) else listed
@@ -61,7 +71,6 @@ def watch_every_fit(make: Callable[[Any, Mapping[str, Any]], Diagnosis], ended: 
                 if isinstance(callbacks, keras.callbacks.CallbackList):
                     raise TypeError("its callbacks are a CallbackList")
                 diagnosis = make(self, given)
-                bound = signature.bind(self, *args, **kwargs)
                 bound.arguments["callbacks"] = [*listed, diagnosis]
                 args, kwargs = bound.args[1:], bound.kwargs
         try:

@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from pipeline.diagnosis import verdict
-from pipeline.diagnosis.causes import LEARNED, named, outcome_names, outcomes, spelled
+from pipeline.diagnosis import causes, verdict
+from pipeline.diagnosis.causes import LEARNED, outcome_names, outcomes, spelled
 from pipeline.evaluation.intervals import wilson
 from pipeline.evaluation.learned import rule_for, spelled_score
 from pipeline.evaluation.replicas import evaluate
@@ -64,22 +65,28 @@ def judged(fits: Sequence[Fit], learned: float | Mapping[str, float] | None) -> 
     loss = float(np.median([fit.history.attrs["train_constant_loss"] for fit in fits]))
     text = verdict.verdict(name, table, interval, loss, None, None)
     cause = verdict.main_cause(verdict.outcomes(table))
-    tries = () if cause is None else named(cause).tries
+    tries = [] if cause is None else causes.tries(cause)
     if tries:
         text += f"\nWhat to try: {'; '.join(tries)}."
     score = f"{record.judged_part(first)}_{rule.score}"
     return Judged(name, _with_notes(text, notes), table, score, tries, notes)
 
 
-def page(script: str, fits: Sequence[Judged]) -> str:
-    """All fits of a script, as HTML."""
+def page(script: str, fits: Sequence[Judged], tried: Mapping[int, Sequence[str]] = MappingProxyType({})) -> str:
+    """All fits of a script, as HTML.
+
+    Args:
+        tried: what remedies did to a fit, by its place.
+    """
     answer = [Text(each.text.splitlines()[0].replace("_", r"\_")) for each in fits]
     sections = []
     for number, each in enumerate(fits, start=1):
         blocks: list[Any] = []
         if each.replicas is not None:
             blocks += [_bar(each.replicas), _table(each.replicas, each.score)]
-        if each.tries:
+        if number - 1 in tried:
+            blocks += [Text("What was tried:"), Bullets([line.replace("_", r"\_") for line in tried[number - 1]])]
+        elif each.tries:
             blocks += [Text("What to try:"), Bullets(list(each.tries))]
         if each.notes:
             blocks.append(Bullets([note.replace("_", r"\_") for note in each.notes]))

@@ -6,7 +6,8 @@ import runpy
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,19 +19,33 @@ from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import save_text
 from pipeline.foundations.formats import load_arrays, save_arrays
 from pipeline.history.record import OPTIONAL, REQUIRED
+from pipeline.training.fit.rebuilt import InapplicableError
 from pipeline.training.fit.recorder import Recorder
+from pipeline.training.fit.remedied import remembering_compile
+from pipeline.watch.applied import Applied
 from pipeline.watch.autolog import arrays, watch_every_fit
 from pipeline.watch.callback import Diagnosis
-from pipeline.watch.replicas import Fit, judged, page
+from pipeline.watch.replicas import Fit, Judged, judged, page
+
+Change = Callable[[Any, dict[str, Any]], None]
 
 
-def run(script: Path, arguments: Sequence[str], ended: Callable[[Diagnosis], None], learned: Any = None) -> None:
+def run(
+    script: Path,
+    arguments: Sequence[str],
+    ended: Callable[[Diagnosis], None],
+    learned: Any = None,
+    change: Change | None = None,
+) -> None:
     """The script as `python3 script.py arguments` runs it, each `fit` watched.
+
+    Args:
+        change: takes a model and the arguments of its `fit` before that, and may change both.
 
     Raises:
         Whatever the script does, `SystemExit` among it.
     """
-    undo = watch_every_fit(lambda model, given: Diagnosis(*arrays(given), learned=learned), ended)
+    undo = watch_every_fit(lambda model, given: Diagnosis(*arrays(given), learned=learned), ended, change)
     before, path = sys.argv, sys.path[0]
     sys.argv, sys.path[0] = [str(script), *arguments], str(script.resolve().parent)
     try:
@@ -46,9 +61,30 @@ def run_once(script: Path, arguments: Sequence[str], learned: Any) -> None:
     run(script, arguments, lambda each: print(f"\nfit {next(count)}, {each.model.name}\n{each.verdict}\n"), learned)
 
 
-def run_replica(script: Path, arguments: Sequence[str], learned: Any, seed: int, folder: Path) -> None:
+@dataclass(frozen=True)
+class Asked:
+    """One run of a script. remedy: what is done before its `fit` number `fit`, from 0; None for nothing."""
+
+    script: Path
+    arguments: Sequence[str]
+    learned: Any
+    remedy: str | None = None
+    fit: int = 0
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What came of it. change: what the remedy changed, in words. not_done: why it could not be done."""
+
+    fits: Sequence[Fit]
+    change: str | None
+    not_done: str | None
+
+
+def run_replica(asked: Asked, seed: int, folder: Path) -> None:
     """From a seed, and leave the record of each `fit` in a folder."""
     fits: list[dict[str, Any]] = []
+    remedy = Applied(asked.remedy, asked.fit)
 
     def keep(diagnosis: Diagnosis) -> None:
         if diagnosis.is_recorded:
@@ -56,11 +92,16 @@ def run_replica(script: Path, arguments: Sequence[str], learned: Any, seed: int,
             fits.append({"name": diagnosis.model.name, "notes": list(diagnosis.verdict.notes)})
 
     keras.utils.set_random_seed(seed)
-    with _seeds_noticed() as seeds:
+    with (
+        _seeds_noticed() as seeds,
+        remembering_compile() if asked.remedy else nullcontext(),
+        suppress(InapplicableError),
+    ):
         try:
-            run(script, arguments, keep, learned)
+            run(asked.script, asked.arguments, keep, asked.learned, remedy if asked.remedy else None)
         finally:
-            save_text(json.dumps({"fits": fits, "sets_its_seed": bool(seeds)}), folder / "fits.json")
+            done = {"change": remedy.change, "not_done": remedy.not_done}
+            save_text(json.dumps({"fits": fits, "sets_its_seed": bool(seeds), **done}), folder / "fits.json")
 
 
 def run_replicas(script: Path, arguments: Sequence[str], learned: Any, replicas: int, report: Path) -> None:
@@ -69,36 +110,67 @@ def run_replicas(script: Path, arguments: Sequence[str], learned: Any, replicas:
     Raises:
         UserError: a run failed, or trained nothing.
     """
-    fits: dict[int, list[Fit]] = {}
-    with TemporaryDirectory() as temporary:
-        for seed in range(replicas):
-            folder = Path(temporary, str(seed))
-            folder.mkdir()
-            for number, fit in enumerate(_replica(script, arguments, learned, seed, folder)):
-                fits.setdefault(number, []).append(fit)
-            print(f"replica {seed + 1} of {replicas}", file=sys.stderr)
-        if not fits:
-            raise UserError(f"{script}: no fit in it was recorded")
-        many = [judged(each, learned) for each in fits.values()]
+    many = judged_fits(replicated(Asked(script, arguments, learned), replicas, "replica"), script, learned)
     for each in many:
         print(each.text)
     save_text(page(script.name, many), report)
     print(f"report: {report}")
 
 
-def _replica(script: Path, arguments: Sequence[str], learned: Any, seed: int, folder: Path) -> Iterator[Fit]:
-    command = [sys.executable, "-m", "pipeline.watch", "--seed", str(seed), "--into", str(folder)]
-    command += ["--learned", json.dumps(learned)] if learned is not None else []
+def replicated(asked: Asked, replicas: int, what: str) -> list[Ran]:
+    """From seeds 0, 1, 2, ..., each in a process of its own; a remedy that cannot be done is asked for once.
+
+    Args:
+        what: is done, for the line of progress.
+
+    Raises:
+        UserError: a run failed.
+    """
+    found: list[Ran] = []
+    for seed in range(replicas):
+        found.append(_replica(asked, seed))
+        print(f"{what} {seed + 1} of {replicas}", file=sys.stderr)
+        if found[-1].not_done is not None:
+            break
+    return found
+
+
+def judged_fits(ran: Sequence[Ran], script: Path, learned: Any) -> list[Judged]:
+    """Each `fit` over its replicas.
+
+    Raises:
+        UserError: nothing was trained.
+    """
+    fits: dict[int, list[Fit]] = {}
+    for one in ran:
+        for number, fit in enumerate(one.fits):
+            fits.setdefault(number, []).append(fit)
+    if not fits:
+        raise UserError(f"{script}: no fit in it was recorded")
+    return [judged(each, learned) for each in fits.values()]
+
+
+def _replica(asked: Asked, seed: int) -> Ran:
     here = str(Path(__file__).resolve().parents[2])
     paths = [here, *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONHASHSEED": str(seed)}
-    done = subprocess.run([*command, str(script), *arguments], env=environment, stdout=subprocess.DEVNULL, check=False)
-    if done.returncode:
-        raise UserError(f"{script}: ended with {done.returncode} from seed {seed}")
-    found = json.loads((folder / "fits.json").read_text(encoding="utf-8"))
-    for number, fit in enumerate(found["fits"]):
-        history: xr.Dataset = load_arrays(folder / f"{number}.nc", REQUIRED, OPTIONAL)
-        yield Fit(fit["name"], seed, history, found["sets_its_seed"], tuple(fit["notes"]))
+    with TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        command = [sys.executable, "-m", "pipeline.watch", "--seed", str(seed), "--into", str(folder)]
+        command += ["--learned", json.dumps(asked.learned)] if asked.learned is not None else []
+        command += ["--remedy", asked.remedy, "--fit", str(asked.fit)] if asked.remedy else []
+        done = subprocess.run(
+            [*command, str(asked.script), *asked.arguments], env=environment, stdout=subprocess.DEVNULL, check=False
+        )
+        if done.returncode:
+            with_it = f", {asked.remedy}" if asked.remedy else ""
+            raise UserError(f"{asked.script}: ended with {done.returncode} from seed {seed}{with_it}")
+        found = json.loads((folder / "fits.json").read_text(encoding="utf-8"))
+        fits = []
+        for number, fit in enumerate(found["fits"]):
+            history: xr.Dataset = load_arrays(folder / f"{number}.nc", REQUIRED, OPTIONAL)
+            fits.append(Fit(fit["name"], seed, history, found["sets_its_seed"], tuple(fit["notes"])))
+        return Ran(fits, found["change"], found["not_done"])
 
 
 @contextmanager

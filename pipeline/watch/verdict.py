@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from pipeline.diagnosis import evidence
-from pipeline.diagnosis.causes import LEARNED, NO_CAUSE, TABLE, alarms, named, spelled
+from pipeline.diagnosis.causes import LEARNED, NO_CAUSE, TABLE, alarms, named, spelled, tries
 from pipeline.evaluation.learned import Rule, rule_for, score_curve
 from pipeline.evaluation.replicas import evaluate
 from pipeline.foundations.errors import UserError
@@ -129,4 +129,4 @@ def _listed(symptoms: Sequence[str], numbers: Mapping[str, Any]) -> str:
 
 
 def _tries(causes: Sequence[str]) -> tuple[str, ...]:
-    return tuple(each for cause in causes[:1] for each in named(cause).tries)
+    return tuple(each for cause in causes[:1] for each in tries(cause))

@@ -15,6 +15,17 @@ Evidence = Mapping[str, Any]  # of `diagnosis.evidence`, for one replica; layers
 Family = Literal["data", "model", "inference", "optimisation", "signals", "rest"]
 
 
+class Try:
+    """What to try in a network of one's own.
+
+    says: in words. remedies: the names by which `training.fit.remedied` does it; none where only its owner can.
+    """
+
+    def __init__(self, says: str, *remedies: str) -> None:
+        self.says = says
+        self.remedies = remedies
+
+
 @dataclass(frozen=True)
 class Cause:
     """All that is known of a cause.
@@ -29,7 +40,7 @@ class Cause:
     instead: why this is not mainly a vanishing gradient, which everybody suspects first; None for that one itself.
     family: of `signals` are symptoms too: what the signals do, which a cause of another family may explain.
     says: takes the evidence of one replica; what was seen, as sentences.
-    tries: what to try in a network of one's own, the most promising first.
+    tries: what to try in a network of one's own; the order in which it is said follows `diagnosis.measured`.
     alarm: wrong in itself, also in a replica that learned in spite of it.
     alarm_rule: when it is an alarm, where the rule says too much of a replica that learned; the rule by default.
     at_start: can be told before the first step.
@@ -43,7 +54,7 @@ class Cause:
     instead: str | None
     family: Family = "rest"
     says: Callable[[Evidence], str] = lambda found: ""
-    tries: tuple[str, ...] = ()
+    tries: tuple[Try, ...] = ()
     alarm: bool = True
     alarm_rule: Rule | None = None
     at_start: bool = False

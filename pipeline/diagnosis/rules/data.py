@@ -4,7 +4,7 @@ import pandas as pd
 
 from pipeline.diagnosis import remedies
 from pipeline.diagnosis.remedies import Remedies, Remedy
-from pipeline.diagnosis.rules.cause import Cause, Evidence, no_parameter, verb
+from pipeline.diagnosis.rules.cause import Cause, Evidence, Try, no_parameter, verb
 from pipeline.foundations.colours import BROWN, DARK_BROWN, OCHRE, RUST, SAND
 from pipeline.params.diagnosis import DiagnosisParams
 from pipeline.params.variants import VariantParams
@@ -34,8 +34,11 @@ NON_FINITE_DATA = Cause(
     family="data",
     says=_one_broken,
     tries=(
-        "rows with missing or infinite values dropped, or the values filled in (`numpy.isfinite` finds them)",
-        "what computes the columns: a division by 0, or a logarithm of 0",
+        Try(
+            "rows with missing or infinite values dropped, or the values filled in (`numpy.isfinite` finds them)",
+            "finite_rows",
+        ),
+        Try("what computes the columns: a division by 0, or a logarithm of 0"),
     ),
 )
 
@@ -78,9 +81,12 @@ UNSCALED_INPUTS = Cause(
     family="data",
     says=_one_of_inputs,
     tries=(
-        "inputs scaled to mean 0 and standard deviation 1: a `Normalization` layer in front, adapted to the data",
-        "pixels divided by 255",
-        "the logarithm of columns that span decades",
+        Try(
+            "inputs scaled to mean 0 and standard deviation 1: a `Normalization` layer in front, adapted to the data",
+            "scaled_inputs",
+        ),
+        Try("pixels divided by 255"),
+        Try("the logarithm of columns that span decades"),
     ),
     alarm=False,
     at_start=True,
@@ -120,9 +126,13 @@ UNSCALED_TARGETS = Cause(
     family="data",
     says=_one_of_targets,
     tries=(
-        "targets scaled to mean 0 and standard deviation 1, and predictions scaled back",
-        "the logarithm of targets that span decades, such as prices",
-        "a smaller learning rate, with gradients clipped (`global_clipnorm=1.0`)",
+        Try("targets scaled to mean 0 and standard deviation 1, and predictions scaled back", "scaled_targets"),
+        Try("the logarithm of targets that span decades, such as prices"),
+        Try(
+            "a smaller learning rate, with gradients clipped (`global_clipnorm=1.0`)",
+            "smaller_steps",
+            "clipped_gradients",
+        ),
     ),
     alarm=False,
     at_start=True,
@@ -159,9 +169,9 @@ IMBALANCED = Cause(
     family="data",
     says=_one_imbalanced,
     tries=(
-        "`class_weight` in `fit`: n / (classes * rows of the class)",
-        "rows of the rare class drawn more often",
-        "balanced accuracy or F1 to judge by, and a threshold below 0.5",
+        Try("`class_weight` in `fit`: n / (classes * rows of the class)", "class_weights"),
+        Try("rows of the rare class drawn more often"),
+        Try("balanced accuracy or F1 to judge by, and a threshold below 0.5"),
     ),
 )
 
@@ -204,8 +214,8 @@ UNRELATED_LABELS = Cause(
     family="data",
     says=_one_unrelated,
     tries=(
-        "whether each label belongs to its row: inputs shuffled without their labels, or read in another order",
-        "whether training and validation rows are made in the same way",
-        "whether labels can be told at all: shuffle them and see whether training differs",
+        Try("whether each label belongs to its row: inputs shuffled without their labels, or read in another order"),
+        Try("whether training and validation rows are made in the same way"),
+        Try("whether labels can be told at all: shuffle them and see whether training differs"),
     ),
 )

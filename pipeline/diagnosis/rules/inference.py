@@ -3,7 +3,7 @@
 import pandas as pd
 
 from pipeline.diagnosis.remedies import Remedies, Remedy
-from pipeline.diagnosis.rules.cause import Cause, Evidence, no_parameter, verb
+from pipeline.diagnosis.rules.cause import Cause, Evidence, Try, no_parameter, verb
 from pipeline.foundations.colours import LAVENDER, VIOLET
 from pipeline.params.diagnosis import DiagnosisParams
 from pipeline.params.variants import VariantParams
@@ -37,9 +37,16 @@ BATCH_STATISTICS = Cause(
     family="inference",
     says=_one_lagging,
     tries=(
-        "a smaller `momentum` of batch normalisation (0.9), or more steps: its averages lag behind",
-        "larger batches, or `LayerNormalization`, which needs no averages",
-        "whether a layer is called with `training=True`, or frozen statistics do not belong to these data",
+        Try(
+            "a smaller `momentum` of batch normalisation (0.9), or more steps: its averages lag behind",
+            "quicker_statistics",
+            "longer",
+        ),
+        Try("larger batches, or `LayerNormalization`, which needs no averages"),
+        Try(
+            "whether a layer is called with `training=True`, or frozen statistics do not belong to these data",
+            "trained_layers",
+        ),
     ),
 )
 
@@ -80,6 +87,10 @@ OVERFITTING = Cause(
     instead="the training set is learned",
     family="inference",
     says=_one_overfitting,
-    tries=("more rows, or augmented ones", "dropout, or an L2 penalty", "fewer units, or fewer epochs"),
+    tries=(
+        Try("more rows, or augmented ones"),
+        Try("dropout, or an L2 penalty", "weight_penalty"),
+        Try("fewer units, or fewer epochs", "shorter"),
+    ),
     alarm=False,
 )

@@ -4,7 +4,7 @@ import pandas as pd
 
 from pipeline.diagnosis import remedies
 from pipeline.diagnosis.remedies import Remedies
-from pipeline.diagnosis.rules.cause import Cause, Evidence, no_parameter, verb
+from pipeline.diagnosis.rules.cause import Cause, Evidence, Try, no_parameter, verb
 from pipeline.foundations.colours import DARK_OLIVE, KHAKI, OLIVE, YELLOW
 from pipeline.history.record import MISFITS
 from pipeline.params.diagnosis import DiagnosisParams
@@ -58,9 +58,13 @@ OUTPUT_MISMATCH = Cause(
     family="model",
     says=_one_misfit,
     tries=(
-        "an output that fits the task: `sigmoid` on one unit with `binary_crossentropy` for two classes, `softmax` on "
-        "one unit a class with a categorical cross-entropy for more, no activation with a squared error for numbers",
-        "scaled targets, where a bounded output is wanted",
+        Try(
+            "an output that fits the task: `sigmoid` on one unit with `binary_crossentropy` for two classes, "
+            "`softmax` on one unit a class with a categorical cross-entropy for more, no activation with a squared "
+            "error for numbers",
+            "fitting_output",
+        ),
+        Try("scaled targets, where a bounded output is wanted", "scaled_targets"),
     ),
     at_start=True,
 )
@@ -84,8 +88,8 @@ DEAD_OUTPUT = Cause(
     family="model",
     says=lambda found: "The output layer is off on every row of the probe: it gives 0, and no gradient leaves it.",
     tries=(
-        "no `relu` on the output: none for numbers, `sigmoid` for two classes",
-        "a smaller learning rate, where it died in training",
+        Try("no `relu` on the output: none for numbers, `sigmoid` for two classes", "fitting_output"),
+        Try("a smaller learning rate, where it died in training", "smaller_steps"),
     ),
 )
 
@@ -116,7 +120,9 @@ SYMMETRIC = Cause(
         f"All units of layer {found['equal_layer']} have the same weights, so they get the same gradient and stay "
         "equal: the layer counts as one unit."
     ),
-    tries=("random kernels, such as `glorot_uniform` or `he_normal`; zeros serve for biases alone",),
+    tries=(
+        Try("random kernels, such as `glorot_uniform` or `he_normal`; zeros serve for biases alone", "fresh_kernels"),
+    ),
 )
 
 
@@ -139,8 +145,11 @@ FROZEN = Cause(
     family="model",
     says=lambda found: f"Layer {found['frozen_layer']} has a gradient, and its kernel never moved.",
     tries=(
-        "`compile` again after `trainable` was changed: the training step keeps what it was compiled with",
-        "`trainable = True` for the layers that the task needs, with a smaller learning rate",
+        Try(
+            "`compile` again after `trainable` was changed: the training step keeps what it was compiled with",
+            "trained_layers",
+        ),
+        Try("`trainable = True` for the layers that the task needs, with a smaller learning rate"),
     ),
     alarm=False,
 )

@@ -4,7 +4,7 @@ import pandas as pd
 
 from pipeline.diagnosis import remedies
 from pipeline.diagnosis.remedies import Remedies
-from pipeline.diagnosis.rules.cause import Cause, Evidence, verb
+from pipeline.diagnosis.rules.cause import Cause, Evidence, Try, verb
 from pipeline.foundations.colours import GREY, INDIGO, PALE_BLUE, SKY
 from pipeline.params.diagnosis import DiagnosisParams
 from pipeline.params.variants import VariantParams
@@ -48,9 +48,13 @@ LEARNING_RATE_TOO_LARGE = Cause(
     family="optimisation",
     says=_one_too_large,
     tries=(
-        "a tenth or a hundredth of the learning rate (Adam: 0.001, SGD: 0.01)",
-        "gradients clipped by the optimizer's `global_clipnorm=1.0`",
-        "a learning rate that warms up",
+        Try(
+            "a tenth or a hundredth of the learning rate (Adam: 0.001, SGD: 0.01)",
+            "smaller_steps",
+            "much_smaller_steps",
+        ),
+        Try("gradients clipped by the optimizer's `global_clipnorm=1.0`", "clipped_gradients"),
+        Try("a learning rate that warms up"),
     ),
     alarm=False,
 )
@@ -90,7 +94,11 @@ LEARNING_RATE_TOO_SMALL = Cause(
         f"The loss is near a constant guess's and still falls, by {100 * found['loss_fall']:.2g}% over the last "
         "epochs: a plateau that larger steps would leave."
     ),
-    tries=("a ten times larger learning rate", "Adam, or momentum 0.9", "more epochs"),
+    tries=(
+        Try("a ten times larger learning rate", "larger_steps"),
+        Try("Adam, or momentum 0.9", "adam"),
+        Try("more epochs", "longer"),
+    ),
     alarm=False,
 )
 
@@ -122,7 +130,11 @@ TOO_FEW_EPOCHS = Cause(
     instead="gradients arrive, and the loss still falls",
     family="optimisation",
     says=lambda found: f"The loss still falls at the end, by {100 * found['loss_fall']:.1f}% over the last epochs.",
-    tries=("more epochs", "Adam, or a ten times larger learning rate", "scaled inputs"),
+    tries=(
+        Try("more epochs", "longer"),
+        Try("Adam, or a ten times larger learning rate", "adam", "larger_steps"),
+        Try("scaled inputs", "scaled_inputs"),
+    ),
     alarm=False,  # a loss that still falls is nothing wrong in itself
 )
 
@@ -154,9 +166,9 @@ STUCK = Cause(
     family="rest",
     says=lambda found: "Gradients arrive, no layer is dead or saturated, and the loss does not fall any more.",
     tries=(
-        "whether labels belong to their rows, and whether 32 rows can be learned by heart",
-        "another learning rate, Adam",
-        "more or wider layers",
+        Try("whether labels belong to their rows, and whether 32 rows can be learned by heart"),
+        Try("another learning rate, Adam", "smaller_steps", "larger_steps", "adam"),
+        Try("more or wider layers"),
     ),
     alarm=False,
 )

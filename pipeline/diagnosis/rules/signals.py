@@ -4,7 +4,7 @@ import pandas as pd
 
 from pipeline.diagnosis import remedies
 from pipeline.diagnosis.remedies import Remedies
-from pipeline.diagnosis.rules.cause import Cause, Evidence, verb
+from pipeline.diagnosis.rules.cause import Cause, Evidence, Try, verb
 from pipeline.diagnosis.theory import is_rectified
 from pipeline.foundations.colours import BLACK, GREEN, ORANGE, PURPLE, VERMILION
 from pipeline.params.diagnosis import DiagnosisParams
@@ -182,10 +182,14 @@ EXPLODING = Cause(
     family="signals",
     says=_one_exploding,
     tries=(
-        "a tenth of the learning rate",
-        "inputs, and the targets of a regression, scaled to mean 0 and standard deviation 1",
-        "gradients clipped by the optimizer's `global_clipnorm=1.0`",
-        "in recurrent layers tanh, not relu",
+        Try("a tenth of the learning rate", "smaller_steps"),
+        Try(
+            "inputs, and the targets of a regression, scaled to mean 0 and standard deviation 1",
+            "scaled_inputs",
+            "scaled_targets",
+        ),
+        Try("gradients clipped by the optimizer's `global_clipnorm=1.0`", "clipped_gradients"),
+        Try("in recurrent layers tanh, not relu", "bounded_cells"),
     ),
 )
 BORN_DEAD = Cause(
@@ -198,10 +202,10 @@ BORN_DEAD = Cause(
     family="signals",
     says=_one_born_dead,
     tries=(
-        "`leaky_relu` or `elu`, which are never off for good",
-        "more units in the layer: all of them are seldom off together",
-        "a path around the layer (residual), or fewer layers",
-        "inputs scaled around 0, and biases that start at 0",
+        Try("`leaky_relu` or `elu`, which are never off for good", "leaky_units"),
+        Try("more units in the layer: all of them are seldom off together"),
+        Try("a path around the layer (residual), or fewer layers", "residual"),
+        Try("inputs scaled around 0, and biases that start at 0", "scaled_inputs", "fresh_kernels"),
     ),
     at_start=True,
 )
@@ -215,10 +219,10 @@ DIED_IN_TRAINING = Cause(
     family="signals",
     says=_one_died,
     tries=(
-        "a tenth of the learning rate: a step too large can turn off a whole layer",
-        "`leaky_relu` or `elu`, which are never off for good",
-        "more units in the layer, or a path around it (residual)",
-        "no rectifier on an output whose targets may be negative",
+        Try("a tenth of the learning rate: a step too large can turn off a whole layer", "smaller_steps"),
+        Try("`leaky_relu` or `elu`, which are never off for good", "leaky_units"),
+        Try("more units in the layer, or a path around it (residual)", "residual"),
+        Try("no rectifier on an output whose targets may be negative", "fitting_output"),
     ),
 )
 SATURATED = Cause(
@@ -231,10 +235,14 @@ SATURATED = Cause(
     family="signals",
     says=_one_saturated,
     tries=(
-        "inputs scaled to mean 0 and standard deviation 1",
-        "kernels from `glorot_uniform`, which keep units where they have a slope",
-        "batch normalisation before the activation, or `relu` in hidden layers",
-        "a smaller learning rate, where it came in training",
+        Try("inputs scaled to mean 0 and standard deviation 1", "scaled_inputs"),
+        Try("kernels from `glorot_uniform`, which keep units where they have a slope", "fresh_kernels"),
+        Try(
+            "batch normalisation before the activation, or `relu` in hidden layers",
+            "batch_normalization",
+            "rectified_units",
+        ),
+        Try("a smaller learning rate, where it came in training", "smaller_steps"),
     ),
     alarm_rule=_stays_saturated,
     at_start=True,
@@ -249,10 +257,10 @@ VANISHING = Cause(
     family="signals",
     says=_one_vanishing,
     tries=(
-        "`relu` with `he_normal` kernels in hidden layers, not sigmoid or tanh",
-        "batch normalisation, or residual connections",
-        "Adam, whose steps do not shrink with the gradient",
-        "fewer or wider layers",
+        Try("`relu` with `he_normal` kernels in hidden layers, not sigmoid or tanh", "rectified_units"),
+        Try("batch normalisation, or residual connections", "batch_normalization", "residual"),
+        Try("Adam, whose steps do not shrink with the gradient", "adam"),
+        Try("fewer or wider layers"),
     ),
     alarm_rule=_vanishes_in_a_layer,
     at_start=True,

@@ -95,6 +95,11 @@ def build(name: str, recipe: NetworkRecipe, shape: tuple[int, ...], task: Task, 
     if not model.trainable_weights:
         raise UserError(f"{path}: build gives a model without weights that are trained: must have some")
     _compile(model, recipe, task, path)
+    return compiled(model, task)
+
+
+def compiled(model: keras.Model, task: Task) -> Network:
+    """A compiled model that fits the task."""
     loss, from_logits = loss_of(model)
     return Network(model, task, from_logits and task.is_classification, loss in CATEGORICAL, _own_classes())
 

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,14 @@ import numpy as np
 from pipeline.foundations.tensorflow import keras, tf  # isort: skip  # the door first: the recorder takes Keras as it is
 
 from pipeline.data.samples import Split
+from pipeline.data.tasks import Task
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.seeds import derived_seed
 from pipeline.history.record import LOGGED_LOSS, curve_text
 from pipeline.params.networks import NetworkRecipe, file
 from pipeline.params.training import TrainingParams
-from pipeline.training.fit.builder import Network, build, faults_of, named_weights
+from pipeline.training.fit import remedied
+from pipeline.training.fit.builder import Network, build, compiled, faults_of, named_weights
 from pipeline.training.fit.guard import Guard
 from pipeline.training.fit.objective import Objective
 from pipeline.training.fit.probe import Rows
@@ -34,6 +37,7 @@ PROBE_ROWS = (
     1024  # values by layer are of so many training rows, evenly from first to last; of all where there are less
 )
 ROWS_AT_ONCE = 1024  # of predictions
+WANTED = "wanted "  # before the names of what predictions are kept of, for these go the way of the data
 OnEpoch = Callable[[int, Mapping[str, float]], None]  # the epoch, and its curves
 
 
@@ -53,9 +57,12 @@ def train_replica(
     Raises:
         UserError: the network cannot be built or trained, or ends its training itself.
     """
-    network = build(name, recipe, split.shape, split.task, derived_seed(params.seed, replica, "network"))
-    with _recording(network, split, params, on_epoch) as recording:
-        _fit(name, network, split, params, [recording])
+    prepared = _prepared(
+        name, recipe, split, places(split, params.surface_resolution), derived_seed(params.seed, replica, "network")
+    )
+    network = prepared.network
+    with _recording(prepared, split.task, params, on_epoch) as recording:
+        _fit(name, prepared, params, [recording])
     if recording.watching.epoch != params.epochs:
         raise UserError(
             f"{file(name)}: the training ended after {recording.watching.epoch} of {params.epochs} epochs: must not "
@@ -68,8 +75,9 @@ def train_replica(
     on = [each.name for each in tf.config.list_logical_devices("GPU")]
     if on:
         history.attrs["device"] = ", ".join(on)
-    wanted = places(split, params.surface_resolution)
-    predicted = {part: predict(network, inputs)[None] for part, inputs in wanted.items()}
+    if prepared.change:
+        history.attrs["change"] = prepared.change
+    predicted = {part: predict(network, inputs)[None] for part, inputs in prepared.wanted.items()}
     return Trained(
         history.assign_coords(replica=np.array([replica], np.int32)),
         {path: np.asarray(each)[None] for path, each in named_weights(network.model).items()},
@@ -78,13 +86,53 @@ def train_replica(
     )
 
 
+@dataclass(frozen=True)
+class _Prepared:
+    """A network and all that it is given, a remedy done to both where the recipe asks for one.
+
+    parts: inputs and targets as the loss takes them, by name. wanted: inputs whose predictions are kept, by name.
+    arguments: further ones of `fit`. change: what the remedy changed, in words; "" where there is none.
+    """
+
+    network: Network
+    parts: Mapping[str, tuple[Any, Any]]
+    wanted: Mapping[str, Any]
+    arguments: Mapping[str, Any]
+    change: str
+
+
+def _prepared(
+    name: str, recipe: NetworkRecipe, split: Split, wanted: Mapping[str, np.ndarray], seed: int | None = None
+) -> _Prepared:
+    """Raises: UserError: as `build`; or the remedy cannot be done."""
+    with remedied.remembering_compile():
+        network = build(name, recipe, split.shape, split.task, seed)
+        parts = {
+            part: (each.inputs.astype(np.float32), network.targets(each.targets)) for part, each in split.parts.items()
+        }
+        everything = {**parts, **{f"{WANTED}{part}": (inputs, None) for part, inputs in wanted.items()}}
+        trial = remedied.Trial(network.model, everything, {}, may_rebuild=True)
+        change = ""
+        if recipe.remedy is not None:
+            change = remedied.apply(recipe.remedy, trial)
+            network = compiled(trial.model, split.task)
+    return _Prepared(
+        network,
+        {part: trial.parts[part] for part in parts},
+        {part: trial.parts[f"{WANTED}{part}"][0] for part in wanted},
+        trial.arguments,
+        change,
+    )
+
+
 def expect_trainable(name: str, recipe: NetworkRecipe, split: Split) -> None:
     """Build it, take a step, save and load it: what fails then would fail after an hour, too.
 
     Raises:
         UserError: as `build`; or the model cannot take a step, or be saved and loaded.
+        InapplicableError: the recipe's remedy cannot be done; a UserError, too.
     """
-    network = build(name, recipe, split.shape, split.task)
+    network = _prepared(name, recipe, split, {}).network
     some = {part: type(each)(each.inputs[:8], each.targets[:8]) for part, each in split.parts.items()}
     few = Split(split.task, **some)
     with faults_of(name, "a step of the training"):
@@ -115,16 +163,16 @@ def predict(network: Network, inputs: np.ndarray) -> np.ndarray:
     return np.asarray(network.predicting(np.concatenate(outputs).astype(np.float32)), np.float32)
 
 
-def _fit(name: str, network: Network, split: Split, params: TrainingParams, callbacks: list[Any]) -> None:
+def _fit(name: str, prepared: _Prepared, params: TrainingParams, callbacks: list[Any]) -> None:
     if params.epochs:
         with faults_of(name, "the training"):
-            network.model.fit(
-                split.train.inputs.astype(np.float32),
-                network.targets(split.train.targets),
+            prepared.network.model.fit(
+                *prepared.parts["train"],
                 batch_size=params.batch_size,
                 epochs=params.epochs,
                 verbose=0,
                 callbacks=callbacks,
+                **prepared.arguments,
             )
 
 
@@ -162,22 +210,18 @@ class _Recording(keras.callbacks.Callback):
 
 
 @contextmanager
-def _recording(network: Network, split: Split, params: TrainingParams, on_epoch: OnEpoch) -> Iterator[_Recording]:
-    parts = {
-        part: Rows.of(each.inputs.astype(np.float32), network.targets(each.targets), None)
-        for part, each in split.parts.items()
-    }
+def _recording(prepared: _Prepared, task: Task, params: TrainingParams, on_epoch: OnEpoch) -> Iterator[_Recording]:
+    parts = {part: Rows.of(inputs, targets, None) for part, (inputs, targets) in prepared.parts.items()}
     options = Options(
-        split.task.kind,
+        task.kind,
         lambda epoch, is_last: is_recorded(epoch, params),
         max_overhead=None,
         histograms=params.histograms,
         rows=PROBE_ROWS,
         every_curve=True,
     )
-    given = (split.train.inputs.astype(np.float32), network.targets(split.train.targets))
-    known = Known(parts, Objective(split.task, network.from_logits))
-    watching = Watching(network.model, given, options, _Strict(), known)
+    known = Known(parts, Objective(task, prepared.network.from_logits))
+    watching = Watching(prepared.network.model, prepared.parts["train"], options, _Strict(), known)
     try:
         yield _Recording(watching, params, on_epoch)
         if not params.epochs:

@@ -21,6 +21,11 @@ class Graph:
         """Each once."""
         return list({id(node.operation): node.operation for node in self.nodes}.values())
 
+    @property
+    def ends(self) -> list[Any]:
+        """The operations that give the outputs, each once."""
+        return list({id(node.operation): node.operation for node in self._outputs}.values())
+
     def is_bypassed(self, operation: Any) -> bool:
         """Whether every output is still reached from an input where nothing passes through the operation."""
         for output in self._outputs:

@@ -1,0 +1,300 @@
+"""The remedies of any Keras model: what each changes, what it leaves, and what it says where it cannot be done."""
+
+from collections.abc import Callable
+from typing import Any, get_args
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+from watched_models import compiled, dense, images, points, residual, unbuilt, words
+
+from pipeline.diagnosis import causes, measured
+from pipeline.params.networks import EPOCHS, RemedyName
+from pipeline.training.fit.rebuilt import InapplicableError
+from pipeline.training.fit.remedied import REMEDIES, TRAIN, Trial, apply, remembering_compile
+
+Built = tuple[keras.Model, Any, Any]
+
+
+def trial(made: Built, may_rebuild: bool = True, **arguments: Any) -> Trial:
+    """Of a model and its data."""
+    model, inputs, targets = made
+    return Trial(model, {TRAIN: (inputs, targets)}, {"epochs": 8, **arguments}, may_rebuild)
+
+
+def of(last: layers.Layer, loss: str, targets: np.ndarray, *hidden: layers.Layer, **more: Any) -> Built:
+    """A Sequential model of two inputs."""
+    inputs = np.random.default_rng(0).normal(size=(len(targets), 2)).astype("float32")
+    return compiled(keras.Sequential([keras.Input((2,)), *hidden, last]), loss, **more), inputs, targets
+
+
+def deep(activation: str = "tanh", optimizer: Any = "sgd") -> Built:
+    """Hidden layers of one width."""
+    hidden = [layers.Dense(4, activation, name=f"hidden_{number}") for number in range(3)]
+    return of(layers.Dense(1, "sigmoid"), "binary_crossentropy", points()[1], *hidden, optimizer=optimizer)
+
+
+def recurrent(activation: str) -> Built:
+    """Of words."""
+    inputs, labels = words()
+    cell = [layers.Embedding(20, 4), layers.SimpleRNN(4, activation=activation), layers.Dense(1, "sigmoid")]
+    return compiled(keras.Sequential([keras.Input((6,)), *cell])), inputs, labels
+
+
+def normalised(momentum: float) -> Built:
+    """Batch normalisation behind a dense layer."""
+    hidden = [layers.Dense(4), layers.BatchNormalization(momentum=momentum), layers.Activation("relu")]
+    return of(layers.Dense(1, "sigmoid"), "binary_crossentropy", points()[1], *hidden)
+
+
+NUMBERS = np.random.default_rng(1).normal(5000, 300, (60, 1)).astype("float32")
+
+
+def test_names_are_the_same_everywhere() -> None:
+    assert set(REMEDIES) == set(get_args(RemedyName)) | set(EPOCHS)
+    suggested = {name for each in causes.TABLE for name in causes.network_remedies(each.name)}
+    assert suggested == set(REMEDIES)  # each is against something
+
+
+def rate(made: Trial) -> float:
+    return float(made.model.optimizer.learning_rate)
+
+
+def activations(made: Trial) -> list[str]:
+    return [layer.activation.__name__ for layer in made.model.layers if "activation" in vars(layer)]
+
+
+# What is tried, and what must be so then.
+CHANGES: dict[str, tuple[Callable[[], Built], Callable[[Trial], Any], Any]] = {
+    "smaller_steps": (dense, rate, pytest.approx(0.001)),
+    "much_smaller_steps": (dense, rate, pytest.approx(0.0001)),
+    "larger_steps": (dense, rate, pytest.approx(0.1)),
+    "adam": (
+        lambda: deep(),
+        lambda made: (type(made.model.optimizer).__name__, rate(made)),
+        ("Adam", pytest.approx(0.001)),
+    ),
+    "clipped_gradients": (dense, lambda made: made.model.optimizer.global_clipnorm, 1.0),
+    "longer": (dense, lambda made: made.arguments["epochs"], 32),
+    "shorter": (dense, lambda made: made.arguments["epochs"], 2),
+    "class_weights": (
+        lambda: of(layers.Dense(1, "sigmoid"), "binary_crossentropy", np.array([0] * 75 + [1] * 25)),
+        lambda made: made.arguments["class_weight"],
+        {0: pytest.approx(2 / 3), 1: 2.0},
+    ),
+    "fresh_kernels": (
+        lambda: of(layers.Dense(1, kernel_initializer="zeros", bias_initializer="ones"), "mse", NUMBERS),
+        lambda made: [bool(np.asarray(weight).any()) for weight in made.model.weights],
+        [True, False],
+    ),
+    "leaky_units": (lambda: deep("relu"), activations, ["leaky_relu"] * 3 + ["sigmoid"]),
+    "rectified_units": (deep, activations, ["relu"] * 3 + ["sigmoid"]),
+    "bounded_cells": (
+        lambda: recurrent("relu"),
+        lambda made: made.model.layers[1].cell.activation.__name__,
+        "tanh",
+    ),
+    "quicker_statistics": (lambda: normalised(0.99), lambda made: made.model.layers[1].momentum, 0.9),
+    "weight_penalty": (lambda: deep(), lambda made: len(made.model.losses), 4),
+    "batch_normalization": (
+        deep,
+        lambda made: [type(layer).__name__ for layer in made.model.layers[1:4]],
+        ["Dense", "BatchNormalization", "Activation"],
+    ),
+    "residual": (
+        deep,
+        lambda made: sum(isinstance(layer, layers.Add) for layer in made.model.layers),
+        2,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_remedy_changes_what_it_says_and_the_model_trains(name: str) -> None:
+    make, found, wanted = CHANGES[name]
+    with remembering_compile():
+        made = trial(make())
+        said = apply(name, made)
+    assert found(made) == wanted
+    assert said
+    assert not said.endswith(".")
+    logs = made.model.fit(*made.data, verbose=0, **{**made.arguments, "epochs": 1}).history
+    assert np.isfinite(logs["loss"]).all()
+
+
+def test_compile_is_as_it_was_afterwards() -> None:
+    before = keras.Model.compile
+    with remembering_compile():
+        assert keras.Model.compile is not before
+    assert keras.Model.compile is before
+    assert "compile" not in vars(keras.Model)
+
+
+def test_a_rebuilt_model_has_the_weights_and_the_metrics_of_the_first() -> None:
+    with remembering_compile():
+        made = trial(deep(optimizer=keras.optimizers.SGD(0.25)))
+        before = made.model
+        apply("batch_normalization", made)
+    assert made.model is not before
+    kernels = {layer.name: np.asarray(layer.kernel) for layer in before.layers}
+    for layer in made.model.layers:
+        if isinstance(layer, layers.Dense):
+            np.testing.assert_array_equal(np.asarray(layer.kernel), kernels[layer.name])
+    assert rate(made) == 0.25
+    assert "accuracy" in made.model.fit(*made.data, verbose=0).history
+
+
+def test_inputs_are_standardised_by_what_is_trained_on_alone() -> None:
+    model, inputs, labels = dense()
+    made = Trial(model, {TRAIN: (1000 * inputs + 7, labels), "test": (1000 * inputs[:9] + 7, labels[:9])}, {}, True)
+    apply("scaled_inputs", made)
+    scaled, _ = made.data
+    np.testing.assert_allclose(scaled.mean(axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(scaled.std(axis=0), 1, atol=1e-5)
+    np.testing.assert_array_equal(made.parts["test"][0], scaled[:9])
+
+
+def test_a_column_that_does_not_vary_becomes_0_and_images_go_by_channel() -> None:
+    model, inputs, labels = dense()
+    made = trial((model, np.column_stack([inputs[:, 0], np.full(len(inputs), 3.0)]), labels))
+    apply("scaled_inputs", made)
+    assert not made.data[0][:, 1].any()
+    pictures, classes = images()
+    pictures[..., 1] += 100
+    made = trial((model, pictures, classes))
+    apply("scaled_inputs", made)
+    np.testing.assert_allclose(made.data[0].mean(axis=(0, 1, 2)), 0, atol=1e-4)
+
+
+def test_targets_are_standardised_and_classes_are_not() -> None:
+    made = trial(of(layers.Dense(1), "mse", NUMBERS))
+    apply("scaled_targets", made)
+    assert made.data[1].shape == NUMBERS.shape
+    assert abs(made.data[1].mean()) < 1e-4
+    with pytest.raises(InapplicableError, match="its targets are classes"):
+        apply("scaled_targets", trial(dense()))
+
+
+def test_rows_with_a_hole_are_left_out() -> None:
+    model, inputs, labels = dense()
+    inputs = inputs.copy()
+    inputs[[3, 5], 0] = [np.nan, np.inf]
+    made = trial((model, inputs, labels))
+    apply("finite_rows", made)
+    np.testing.assert_array_equal(made.data[0], np.delete(inputs, [3, 5], axis=0))
+    np.testing.assert_array_equal(made.data[1], np.delete(labels, [3, 5]))
+
+
+TEN = np.arange(60) % 3
+OUTPUTS = {
+    "one softmax unit": (
+        lambda: of(layers.Dense(1, "softmax"), "binary_crossentropy", TEN % 2),
+        ("sigmoid", "binary_crossentropy"),
+    ),
+    "numbers behind relu": (
+        lambda: of(layers.Dense(1, "relu"), "mae", -NUMBERS),
+        ("linear", "mean_squared_error"),
+    ),
+    "classes behind sigmoid": (
+        lambda: of(layers.Dense(3, "sigmoid"), "mse", np.eye(3)[TEN]),
+        ("softmax", "categorical_crossentropy"),
+    ),
+    "labels behind nothing": (
+        lambda: of(layers.Dense(3), "sparse_categorical_crossentropy", TEN),
+        ("softmax", "sparse_categorical_crossentropy"),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", OUTPUTS)
+def test_output_and_loss_are_made_to_fit_the_targets(kind: str) -> None:
+    make, wanted = OUTPUTS[kind]
+    with remembering_compile():
+        made = trial(make())
+        apply("fitting_output", made)
+    assert (activations(made)[-1], made.model.loss) == wanted
+    assert np.isfinite(made.model.fit(*made.data, verbose=0).history["loss"]).all()
+    with pytest.raises(InapplicableError, match="already"):
+        apply("fitting_output", made)
+
+
+def test_a_model_that_fit_would_build_is_built() -> None:
+    with remembering_compile():
+        made = trial(unbuilt())
+        apply("fresh_kernels", made)
+    assert made.model.built
+
+
+def test_layers_that_compile_left_frozen_are_trained() -> None:
+    model, inputs, labels = deep()
+    with remembering_compile():
+        model.trainable = False
+        model.compile("sgd", "binary_crossentropy")
+        model.trainable = True
+        made = trial((model, inputs, labels))
+        before = np.asarray(model.layers[0].kernel)
+        apply("trained_layers", made)
+    model.fit(inputs, labels, verbose=0)
+    assert (np.asarray(model.layers[0].kernel) != before).any()
+
+
+SCHEDULE = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)
+REFUSED: dict[str, tuple[str, Callable[[], Trial], str]] = {
+    "schedule": (
+        "smaller_steps",
+        lambda: trial(deep(optimizer=keras.optimizers.SGD(SCHEDULE))),
+        "the learning rate follows a schedule",
+    ),
+    "adam": ("adam", lambda: trial(deep(optimizer="adam")), "it is trained by Adam at 0.001 already"),
+    "clipped": (
+        "clipped_gradients",
+        lambda: trial(deep(optimizer=keras.optimizers.SGD(clipvalue=1.0))),
+        "its gradients are clipped already",
+    ),
+    "one epoch": ("shorter", lambda: trial(dense(), epochs=1), "it is trained for one epoch"),
+    "no arrays": ("scaled_inputs", lambda: Trial(dense()[0], {}, {}, True), "the training data are no arrays"),
+    "words": ("scaled_inputs", lambda: trial(recurrent("tanh")), "its inputs are places in an embedding's table"),
+    "finite": ("finite_rows", lambda: trial(dense()), "all its numbers are finite"),
+    "weighted": ("finite_rows", lambda: trial(dense(), sample_weight=np.ones(96)), "its rows have weights"),
+    "numbers": (
+        "class_weights",
+        lambda: trial(of(layers.Dense(1), "mse", NUMBERS)),
+        "its targets are no classes",
+    ),
+    "ten classes": (
+        "fitting_output",
+        lambda: trial(of(layers.Dense(1), "mse", TEN)),
+        "its output has 1 unit, and there are 3 classes",
+    ),
+    "an output of a layer without activation": (
+        "fitting_output",
+        lambda: trial(of(layers.Softmax(), "mse", TEN, layers.Dense(1))),
+        "its output is that of a layer Softmax, which has no activation to change",
+    ),
+    "not rectified": ("leaky_units", lambda: trial(deep()), "no hidden layer is rectified"),
+    "recurrent": ("rectified_units", lambda: trial(recurrent("tanh")), "no hidden layer but recurrent ones can"),
+    "bounded": ("bounded_cells", lambda: trial(recurrent("tanh")), "no recurrent layer has an activation without"),
+    "quick": ("quicker_statistics", lambda: trial(normalised(0.9)), "no batch normalisation has a momentum above"),
+    "normalised": ("batch_normalization", lambda: trial(residual()), "it has batch normalisation already"),
+    "shapes": ("residual", lambda: trial(of(layers.Dense(1), "mse", NUMBERS, layers.Dense(4))), "no hidden layer's"),
+    "script": ("residual", lambda: trial(deep(), may_rebuild=False), "a script has its own in its hands"),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_what_cannot_be_done_is_said(kind: str) -> None:
+    name, make, said = REFUSED[kind]
+    with remembering_compile():
+        made = make()
+        with pytest.raises(InapplicableError, match=said):
+            apply(name, made)
+
+
+def test_what_helped_in_our_runs_is_suggested_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measured, "_table", lambda: {"stuck": {"adam": [9, 10], "larger_steps": [1, 10]}})
+    assert causes.network_remedies("stuck") == ["adam", "smaller_steps", "larger_steps"]
+    assert causes.tries("stuck")[0] == "another learning rate, Adam (it learned in 9 of 10 runs of faulty programs)"
+    monkeypatch.setattr(measured, "_table", lambda: {"saturated": {"scaled_inputs": [0, 10]}})
+    assert causes.network_remedies("saturated")[-1] == "scaled_inputs"
+    assert measured.counts("saturated", "scaled_inputs").promise == pytest.approx(1 / 12)

@@ -1,0 +1,91 @@
+"""The cells of a study that the diagnosis of its base suggests."""
+
+from typing import Any
+
+import pandas as pd
+import pytest
+from conftest import training, variant
+
+from pipeline.evaluation.suggested import Suggestions, suggestions
+from pipeline.foundations.errors import UserError
+from pipeline.params import studies
+from pipeline.params.networks import NetworkRecipe
+from pipeline.params.studies import SUGGESTED, Cell, cells, checked, suggested
+from pipeline.params.variants import VariantParams
+
+V = variant(hidden_layers=3, units=4)
+NETWORK = NetworkRecipe(
+    config={}, optimizer={"class_name": "SGD", "config": {}}, replaces_optimizer=False, remedy=None, source="s"
+)
+
+
+def base_of(recipe: VariantParams | NetworkRecipe, **study: Any) -> list[Cell]:
+    """The cells of a study before anything is trained."""
+    made = checked({"s": {"base": "v", "replicas": 2, **study}})["s"]
+    return cells(made, "s", {"v": recipe}, lambda name: training(epochs=8))
+
+
+def against(recipe: VariantParams | NetworkRecipe, *causes: str) -> Suggestions:
+    """What is suggested where replicas have these causes."""
+    return suggestions(pd.DataFrame({"cause": list(causes)}), recipe, epochs=8)
+
+
+def test_before_it_is_trained_there_is_the_base_alone() -> None:
+    assert [cell.name for cell in base_of(V, cells=SUGGESTED)] == ["v"]
+
+
+@pytest.mark.parametrize(
+    ("study", "said"),
+    [
+        ({"cells": SUGGESTED, "grid": {"units": [3]}}, r"studies\.s\.grid: must not be there beside cells: suggested"),
+        ({"cells": "sugested"}, r"studies\.s\.cells: sugested: must be"),
+    ],
+)
+def test_a_mistake_is_one_line(study: dict[str, Any], said: str) -> None:
+    with pytest.raises(UserError, match=f"^{said}.*$"):
+        base_of(V, **study)
+
+
+def test_the_remedies_of_a_variant_become_cells() -> None:
+    found = against(V, "exploding", "none", "exploding", "too_few_epochs")
+    assert found.cells["training.epochs=32"] == {"epochs": 32}
+    assert found.cells["optimizer.config.global_clipnorm=1.0"] == {"optimizer": {"config": {"global_clipnorm": 1.0}}}
+    names = list(found.cells)
+    assert names.index("kernel_initializer=glorot_uniform") < names.index(
+        "training.epochs=32"
+    )  # the most frequent first
+    (base,) = base_of(V, cells=SUGGESTED)
+    made = suggested(base, found.cells, "s")
+    assert [cell.name for cell in made] == ["v", *names]
+    assert all(cell.changes for cell in made[1:])
+    clipped = next(cell.variant for cell in made if "clipnorm" in cell.name)
+    assert isinstance(clipped, VariantParams)
+    assert clipped.optimizer.config["global_clipnorm"] == 1.0
+
+
+def test_what_changes_the_data_is_no_cell() -> None:
+    found = against(V, "unscaled_inputs")
+    assert found.not_tried == {"split.scale.inputs=standard": "every cell has the data of its base"}
+    assert list(found.cells) == ["batch_normalization=true"]
+
+
+def test_where_all_learned_there_is_nothing() -> None:
+    assert against(V, "none", "none") == Suggestions({}, {})
+
+
+def test_the_remedies_of_a_network_are_names() -> None:
+    found = against(NETWORK, "too_few_epochs")
+    assert found.cells["longer"] == {"epochs": 32}
+    assert found.cells["adam"] == {"remedy": "adam"}
+    (base,) = base_of(NETWORK, cells=SUGGESTED)
+    made = {cell.name: cell for cell in suggested(base, found.cells, "s")}
+    assert made["longer"].training.epochs == 32
+    assert isinstance(made["adam"].variant, NetworkRecipe)
+    assert made["adam"].variant.remedy == "adam"
+    assert made["adam"].changes == {"remedy": "adam"}
+
+
+def test_a_remedy_that_there_is_not_is_named() -> None:
+    with pytest.raises(UserError, match=r"studies\.s\.cells\.c\.remedy: adams: must be .*adam"):
+        base_of(NETWORK, cells={"c": {"remedy": "adams"}})
+    assert studies.OF_NETWORK == ("config", "optimizer", "remedy")
