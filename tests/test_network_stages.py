@@ -133,7 +133,8 @@ def test_a_study_changes_a_network(workspace: Workspace) -> None:
 
 ZEROS = """
 def build(inputs, task):
-    made = [layers.Dense(4, "tanh", kernel_initializer="zeros"), layers.Dense(1, "sigmoid")]
+    zeros = {"kernel_initializer": "zeros"}
+    made = [layers.Dense(4, "tanh", **zeros), layers.Dense(1, "sigmoid", **zeros)]
     return keras.Sequential([keras.Input(inputs), *made])
 """
 
