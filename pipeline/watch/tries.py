@@ -1,6 +1,5 @@
 """What each suggested remedy does to a `fit` of a script: `python3 -m pipeline.watch --try script.py`."""
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,11 +55,12 @@ def run_tries(script: Path, arguments: Sequence[str], learned: Any, replicas: in
     if number is None:
         print("Nothing to try: no replica failed with a cause.")
         save_text(page(script.name, many), report)
-        return
-    tried, not_tried = _tried(script, arguments, learned, replicas, many[number], number)
-    lines = list(_said(tried, not_tried))
-    print("\n".join([f"\nTried on fit {number + 1}, {replicas} replicas each:", *lines]))
-    save_text(page(script.name, many, {number: lines}), report)
+    else:
+        tried, not_tried = _tried(script, arguments, learned, replicas, many[number], number)
+        found = ", ".join(map(spelled, _causes(many[number])))
+        lines = list(_said(tried, not_tried)) or [f"nothing that can be done by itself against: {found}."]
+        print("\n".join([f"\nTried on fit {number + 1}, {replicas} replicas each:", *lines]))
+        save_text(page(script.name, many, {number: lines}), report)
     print(f"report: {report}")
 
 
@@ -80,8 +80,6 @@ def _tried(
     names = dict.fromkeys(name for cause in _causes(base) for name in network_remedies(cause))
     found: list[Tried] = []
     not_tried: dict[str, str] = {}
-    if not names:
-        print(f"Nothing to try by itself against: {', '.join(map(spelled, _causes(base)))}.", file=sys.stderr)
     for name in names:
         ran = replicated(Asked(script, arguments, learned, name, number), replicas, name)
         if ran[-1].not_done is not None:
