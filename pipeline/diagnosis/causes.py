@@ -41,9 +41,15 @@ def outcome_colours() -> dict[str, str]:
 
 
 def alarms(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.DataFrame:
-    """Which conditions hold, bool: one row per replica, one column per cause that is an alarm."""
-    rules = {cause.name: cause.alarm_rule or cause.rule for cause in TABLE if cause.alarm}
-    return pd.DataFrame({name: rule(evidence, params) for name, rule in rules.items()})
+    """Which conditions hold, bool: one row per replica, one column per cause that is an alarm.
+
+    A symptom is none where the loss fell all the same: units that are sure of their answer sit where they are flat, and
+    a network that fits has small gradients.
+    """
+    came_through = evidence.train_fit > params.harmless_fit
+    found = {cause.name: cause.rule(evidence, params) for cause in TABLE if cause.alarm}
+    symptoms = {cause.name for cause in TABLE if cause.family == "signals"}
+    return pd.DataFrame({name: holds & ~came_through if name in symptoms else holds for name, holds in found.items()})
 
 
 def diagnose(learned: np.ndarray, evidence: pd.DataFrame, params: DiagnosisParams) -> pd.DataFrame:

@@ -24,7 +24,6 @@ COLUMNS = {
     "died_by": "first recorded epoch of the final unbroken dead stretch",
     "saturated_layer": "hidden layer with most saturated (input, unit) pairs, at the start or throughout",
     "saturated_share": "their share, the greater of the two",
-    "saturated_throughout": "greatest share of saturated pairs of a hidden layer, throughout alone",
     "smallest_layer": "hidden layer with the smallest mean |gradient| throughout, of those that no path bypasses",
     "gradient_ratio": "its mean |gradient| over the output layer's",
     "gradient_scale": "largest hidden mean |gradient| throughout, over the loss of the best constant prediction",
@@ -130,7 +129,6 @@ def _saturation(hidden: xr.Dataset, slope: float) -> dict[str, np.ndarray]:
     return {
         "saturated_layer": hidden.layer.values[greatest],
         "saturated_share": at_slope[rows, greatest],
-        "saturated_throughout": throughout.max(axis=1),
     }
 
 

@@ -57,6 +57,7 @@ MISFITS: Final = (
     "outputs that always sum to 1",
     "a rectified score",
     "labels beyond the outputs",
+    "a loss whose arguments are swapped",
 )
 LAYER_TABLE: Final = {
     "path": "the layer's path in the model",

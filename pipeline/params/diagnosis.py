@@ -24,6 +24,7 @@ class DiagnosisParams(Section):
     saturated_share: Annotated[float, Field(gt=0, lt=1)]
     vanishing_ratio: Annotated[float, Field(gt=0, lt=1)]
     vanishing_scale: Annotated[float, Field(gt=0, lt=1)]
+    harmless_fit: Annotated[float, Field(gt=0, lt=1)]
     plateau_fall: Annotated[float, Field(gt=0, lt=1)]
     steady_fall: Annotated[float, Field(ge=0, le=1)]
     slow_window: Annotated[float, Field(gt=0, le=1)]

@@ -87,7 +87,9 @@ def _rule(history: xr.Dataset, learned: Mapping[str, float] | None) -> tuple[Rul
     try:
         return rule_for(record.task_of(history), learned), []
     except UserError as error:
-        return None, [str(error)]
+        usual = rule_for(record.task_of(history), None)
+        stated = str(error).removeprefix("evaluation.")
+        return usual, [f"{stated}; judged by {usual.name} above {usual.threshold:g} instead"]
 
 
 def _has_scores(history: xr.Dataset) -> bool:

@@ -42,7 +42,6 @@ class Cause:
     says: takes the evidence of one replica; what was seen, as sentences.
     tries: what to try in a network of one's own; the order in which it is said follows `diagnosis.measured`.
     alarm: wrong in itself, also in a replica that learned in spite of it.
-    alarm_rule: when it is an alarm, where the rule says too much of a replica that learned; the rule by default.
     at_start: can be told before the first step.
     """
 
@@ -56,7 +55,6 @@ class Cause:
     says: Callable[[Evidence], str] = lambda found: ""
     tries: tuple[Try, ...] = ()
     alarm: bool = True
-    alarm_rule: Rule | None = None
     at_start: bool = False
 
 

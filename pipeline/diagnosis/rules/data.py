@@ -176,11 +176,13 @@ IMBALANCED = Cause(
 )
 
 
-# Rows that were learned by heart, or nearly so, and nothing that carries over: less than overfitting leaves. Needs rows
-# that were not trained on. Known false alarm: training and test rows from different sources.
+# Rows that were learned by heart, or nearly so, by loss and by score, and nothing that carries over: less than
+# overfitting leaves. Needs rows that were not trained on. Known false alarm: training and test rows from different
+# sources.
 def _labels_are_unrelated(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     return (
         (evidence.train_fit > params.fitted)
+        & (evidence.train_gain > params.fitted)
         & (evidence.judged_fit <= 0)
         & (evidence.judged_gain <= params.chance_margin)
     )

@@ -90,11 +90,6 @@ def _is_saturated(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     return evidence.saturated_share > params.saturated_share
 
 
-def _stays_saturated(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
-    """A network that was saturated at the start alone has found its way out."""
-    return evidence.saturated_throughout > params.saturated_share
-
-
 def _say_saturated(rows: pd.DataFrame, bound: float | None) -> str:
     layer, share = rows.saturated_layer.median(), 100 * rows.saturated_share.median()
     return f"{len(rows)} {verb(rows, 'is', 'are')} saturated (layer {layer:.0f}: {share:.0f}% of its units)"
@@ -113,11 +108,6 @@ def _vanishes(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     in_a_layer = evidence.gradient_ratio < params.vanishing_ratio
     in_all = evidence.gradient_scale < params.vanishing_scale
     return ~_is_dead(evidence) & (evidence.dead_output != 1) & (in_a_layer | in_all)
-
-
-def _vanishes_in_a_layer(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
-    """All gradients of a network that has learned are small where its loss is."""
-    return _vanishes(evidence, params) & (evidence.gradient_ratio < params.vanishing_ratio)
 
 
 def _say_vanishing(rows: pd.DataFrame, bound: float | None) -> str:
@@ -244,7 +234,6 @@ SATURATED = Cause(
         ),
         Try("a smaller learning rate, where it came in training", "smaller_steps"),
     ),
-    alarm_rule=_stays_saturated,
     at_start=True,
 )
 VANISHING = Cause(
@@ -262,6 +251,5 @@ VANISHING = Cause(
         Try("Adam, whose steps do not shrink with the gradient", "adam"),
         Try("fewer or wider layers"),
     ),
-    alarm_rule=_vanishes_in_a_layer,
     at_start=True,
 )

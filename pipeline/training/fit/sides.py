@@ -5,7 +5,9 @@ driven to their limits by the biases of the output layer. Only what a loss takes
 known by the loss's name. Nothing of the model changes: weights are replaced in a `StatelessScope` alone.
 """
 
+import inspect
 from collections.abc import Sequence
+from math import prod
 from typing import Any, Final
 
 import keras
@@ -22,6 +24,9 @@ from pipeline.training.fit.replaced import replaced
 ROWS: Final = 256  # of which the entering signal is measured
 PUSHES: Final = (1e2, 1e4)  # that a float of 16 bits can hold; what the second one still moves far has no limit
 CLOSE: Final = 1e-3
+# Losses that are others when their arguments change places; the second ones need several outputs.
+ORDERED: Final = (keras.losses.binary_crossentropy, keras.losses.mean_absolute_percentage_error, keras.losses.poisson)
+ORDERED_SHARES: Final = (keras.losses.categorical_crossentropy, keras.losses.kl_divergence)
 
 
 def of_rows(inputs: Any, targets: Any) -> dict[str, float]:
@@ -87,12 +92,15 @@ def of_outputs(model: keras.Model, rows: Sequence[Row], probe: Probe, data: Rows
     compared = loss in DISTANCES
     facts["targets_beyond"] = float(((finite < low - margin) | (finite > high + margin)).mean()) if compared else 0.0
     misfit = _misfit(loss, from_logits, outputs, losses, (low, high), targets)
+    if misfit == "none" and _is_swapped(model.loss, targets, outputs.shape[2:]):
+        misfit = "a loss whose arguments are swapped"
     return facts | {"output_misfit": float(MISFITS.index(misfit))}
 
 
 def _pushed(rows: Sequence[Row], probe: Probe, data: Rows) -> tuple[np.ndarray, np.ndarray] | None:
     """Outputs [push, row, ..., unit] and losses [push] with the output layer's biases driven to either side and its
-    kernel at 0; both sides, all units alike and the first against the others."""
+    kernel at 0; both sides, all units alike and the first against the others. Rows whose signals are not finite, which
+    a kernel of 0 does not silence, are left out."""
     last = [row for row in rows if row.role == OUTPUT]
     owner = last[-1].owner if last else None
     bias = getattr(owner, "bias", None)
@@ -110,7 +118,9 @@ def _pushed(rows: Sequence[Row], probe: Probe, data: Rows) -> tuple[np.ndarray, 
                 return None
             outputs.append(np.asarray(given[0], np.float64))
             losses.append(seen.loss)
-    return np.stack(outputs), np.array(losses)
+    pushed = np.stack(outputs)
+    known = ~np.isnan(pushed).any(axis=(0, *range(2, pushed.ndim)))
+    return (pushed[:, known], np.array(losses)) if known.any() else None
 
 
 def _limits(outputs: np.ndarray) -> tuple[float, float]:
@@ -154,6 +164,30 @@ def _misfit(
     if loss in DISTANCES and low == 0 and np.isinf(high) and set(np.unique(targets)) == {0, 1}:
         return "a rectified score"
     return "none"
+
+
+def _is_swapped(loss: Any, targets: np.ndarray, shape: tuple[int, ...]) -> bool:
+    """Whether a function of the user's own gives what one of Keras's losses gives with targets and outputs in each
+    other's place.
+
+    Args:
+        shape: of the outputs for one row.
+    """
+    if not inspect.isroutine(loss) or prod(shape) * len(targets) != targets.size:
+        return False
+    several = shape[-1] > 1
+    some = np.random.default_rng(0).uniform(0.1, 0.9, (len(targets), *shape))
+    given = tf.constant(targets.reshape(some.shape), tf.float32)
+    guessed = tf.constant(some / some.sum(axis=-1, keepdims=True) if several else some, tf.float32)
+    try:
+        found = float(np.mean(loss(given, guessed)))
+    except Exception:  # a function for other numbers than these
+        return False
+    for known in (*ORDERED, *(ORDERED_SHARES if several else ())):
+        right, swapped = float(np.mean(known(given, guessed))), float(np.mean(known(guessed, given)))
+        if np.isclose(found, swapped, rtol=1e-3) and not np.isclose(found, right, rtol=1e-3):
+            return True
+    return False
 
 
 def _sum_to_one(targets: np.ndarray, units: int) -> bool:
