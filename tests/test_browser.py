@@ -3,12 +3,13 @@
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from browser import Browser, chromium, colours, launched, opened
-from following import FOLLOW, PATHS, TRAIN
+from following import FOLLOW, PATHS, TRAIN, WATCHED
 from workspace import ROOT, WITHOUT_JOBS, Workspace, free_port, wait_until
 
 from pipeline.params.params import read
@@ -187,9 +188,9 @@ def test_tensorboard_shows_histograms_of_gradients(pair: Workspace, browser: Bro
         browser.shoot("tensorboard")
 
 
-def vertices(browser: Browser) -> int:
-    """Of the longest line that is drawn in the chart of the training loss."""
-    card = browser.page.locator("[data-testid=experiment-view-compare-runs-card]").filter(has_text=LOSS).first
+def vertices(browser: Browser, name: str) -> int:
+    """Of the longest line that is drawn in the first chart with this name."""
+    card = browser.page.locator("[data-testid=experiment-view-compare-runs-card]").filter(has_text=name).first
     if not card.count():
         return 0
     card.scroll_into_view_if_needed()
@@ -202,21 +203,49 @@ def vertices(browser: Browser) -> int:
 LOSS = "loss/train_median"
 
 
+@contextmanager
+def an_mlflow_server(workspace: Workspace) -> Iterator[str]:
+    """With an empty store in the workspace: its address."""
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    command = ["mlflow", "server", "--backend-store-uri", f"sqlite:///{workspace.folder / 'store.db'}"]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    with workspace.serving(f"{address}/health", *command, **WITHOUT_JOBS):
+        yield address
+
+
+def see_it_grow(browser: Browser, name: str, picture: str) -> None:
+    """The chart with this name gets longer; a picture of it before and after."""
+    wait_until(lambda: vertices(browser, name) >= 2, every=1)
+    browser.shoot(f"{picture}_early")
+    first = vertices(browser, name)
+    wait_until(lambda: vertices(browser, name) >= first + 10, seconds=240, every=1)
+    browser.shoot(f"{picture}_later")
+
+
+def test_the_callbacks_own_run_grows_before_ones_eyes(browser: Browser, tmp_path: Path) -> None:
+    from mlflow import MlflowClient
+
+    workspace = Workspace(tmp_path)
+    with an_mlflow_server(workspace) as address:
+        client = MlflowClient(tracking_uri=address)
+        with workspace.running(*WATCHED, **PATHS, MLFLOW_TRACKING_URI=address):
+            wait_until(lambda: any(run.data.metrics for run in client.search_runs(["0"])), seconds=120)
+            browser.page.goto(addresses.found(address, "0", "attributes.status = 'RUNNING'"))
+            see_it_grow(browser, "accuracy/train_median", "mlflow_callback")
+
+
 def test_a_live_run_grows_before_ones_eyes_and_gives_way_to_the_complete_run(browser: Browser, tmp_path: Path) -> None:
     """On a server, which MLFLOW_TRACKING_URI names."""
-    shutil.copy(ROOT / "params.yaml", tmp_path)
-    workspace, port = Workspace(tmp_path), free_port()
-    address = f"http://127.0.0.1:{port}"
-    there = {**PATHS, "MLFLOW_TRACKING_URI": address}
-    server = ["mlflow", "server", "--backend-store-uri", f"sqlite:///{tmp_path / 'store.db'}"]
-    server += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    with (
-        workspace.serving(f"{address}/health", *server, **WITHOUT_JOBS),
-        workspace.running(*TRAIN, **PATHS) as training,
-        workspace.running(*FOLLOW, **there),
-    ):
-        from mlflow import MlflowClient
+    from mlflow import MlflowClient
 
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    workspace = Workspace(tmp_path)
+    with (
+        an_mlflow_server(workspace) as address,
+        workspace.running(*TRAIN, **PATHS) as training,
+        workspace.running(*FOLLOW, **PATHS, MLFLOW_TRACKING_URI=address),
+    ):
         client = MlflowClient(tracking_uri=address)
         name = read(tmp_path / "params.yaml").tracking.experiment
         wait_until(lambda: client.get_experiment_by_name(name) is not None)
@@ -224,11 +253,7 @@ def test_a_live_run_grows_before_ones_eyes_and_gives_way_to_the_complete_run(bro
         wait_until(lambda: bool(client.search_runs([number])))
         browser.page.goto(addresses.found(address, number, search_for(LIVE)))
         browser.shows("v (live)")
-        wait_until(lambda: vertices(browser) >= 2, every=1)
-        browser.shoot("mlflow_live_early")
-        first = vertices(browser)
-        wait_until(lambda: vertices(browser) >= first + 10, seconds=240, every=1)
-        browser.shoot("mlflow_live_later")
+        see_it_grow(browser, LOSS, "mlflow_live")
         training.terminate()
         run = client.create_run(number, tags={COMPLETE: "true", VARIANT: "v"}, run_name="v")
         client.log_metric(run.info.run_id, LOSS, 0.5)

@@ -95,6 +95,10 @@ def weights_not_finite(made: xr.Dataset) -> None:
     made.weight_l1[0, 3:] = np.inf
 
 
+def no_better_than_a_guess(made: xr.Dataset) -> None:
+    made.train_loss[:] = np.log(2)
+
+
 def saturated(made: xr.Dataset) -> None:
     made.saturated_share[0, :, 2, 4:] = 0.8
 
@@ -293,11 +297,36 @@ def test_sparse_but_living_units_raise_no_alarm() -> None:
     """Nine of ten entries zero, nine of ten units dead, most pairs off: the layer lives, and so does the network."""
 
     def sparse(made: xr.Dataset) -> None:
+        no_better_than_a_guess(made)
         made.gradient_zero_share[:] = 0.9
         made.dead_unit_share[:] = 0.9
 
     found = evidence.measure(changed(sparse), PARAMS)
     assert not causes.alarms(found, PARAMS).to_numpy().any()
+
+
+@pytest.mark.parametrize("symptom", [saturated, vanishing_in_a_layer, vanishing_everywhere, dead(slice(None)), grown])
+def test_a_symptom_is_an_alarm_only_where_the_loss_has_not_fallen(symptom: Callable) -> None:
+    def unharmed(made: xr.Dataset) -> None:
+        symptom(made)
+
+    def harmed(made: xr.Dataset) -> None:
+        no_better_than_a_guess(made)
+        symptom(made)
+
+    raised = [causes.alarms(evidence.measure(changed(change), PARAMS), PARAMS) for change in (unharmed, harmed)]
+    assert [int(each.to_numpy().sum()) for each in raised] == [0, 1]
+
+
+def test_labels_are_unrelated_only_where_the_training_score_is_fitted() -> None:
+    """A loss somewhat below a constant guess's, with a score by chance, was not learned by heart."""
+
+    def lower_loss_alone(made: xr.Dataset) -> None:
+        unrelated(made)
+        made.train_accuracy[:] = made.train_balanced_accuracy[:] = 0.5
+
+    assert cause_of(changed(unrelated)) == "unrelated_labels"
+    assert cause_of(changed(lower_loss_alone)) != "unrelated_labels"
 
 
 def test_a_healthy_network_raises_no_alarm_and_has_no_cause() -> None:

@@ -1,5 +1,6 @@
 """The callback on models of every kind: it changes nothing, it records what the pipeline records, it leaves nothing."""
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -206,6 +207,48 @@ def test_a_network_that_dies_is_said_to_be_dead_and_can_be_stopped() -> None:
     assert diagnosis.evidence["dead_layer"] == "sequential/dense"
     assert diagnosis.history.epoch.values[-1] == 2
     assert "What to try: `leaky_relu`" in str(diagnosis.verdict)
+
+
+def test_a_score_that_is_none_of_the_tasks_is_said_and_the_usual_rule_judges() -> None:
+    """Four labels at one sigmoid unit can be judged as numbers alone."""
+    inputs, _ = points()
+    labels = np.arange(len(inputs)) % 4
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, "sigmoid")])
+    model.compile("sgd", "binary_crossentropy")
+    diagnosis = Diagnosis(inputs, labels, learned={"accuracy": 0.9})
+    model.fit(inputs, labels, epochs=2, verbose=0, callbacks=[diagnosis])
+    assert (diagnosis.outcome, diagnosis.cause) == ("not_learned", "output_mismatch")
+    (note,) = diagnosis.verdict.notes
+    assert note.startswith("learned: accuracy: must be one of r2")
+    assert note.endswith("judged by R² above 0.5 instead")
+
+
+@pytest.mark.parametrize("known", [keras.losses.binary_crossentropy, keras.losses.categorical_crossentropy])
+@pytest.mark.parametrize("swapped", [True, False])
+def test_the_arguments_of_a_loss_of_the_users_own_are_looked_at(known: Callable, swapped: bool) -> None:
+    inputs, labels = points()
+    several = known is keras.losses.categorical_crossentropy
+    targets = np.eye(2)[labels.astype(int).reshape(-1)] if several else labels.reshape(-1, 1).astype("float32")
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, "softmax")])
+    if not several:
+        model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, "sigmoid")])
+    model.compile(keras.optimizers.SGD(1e-6), lambda a, b: known(b, a) if swapped else known(a, b))
+    diagnosis = Diagnosis(inputs, targets, learned=0.999)
+    model.fit(inputs, targets, epochs=2, verbose=0, callbacks=[diagnosis])
+    assert (diagnosis.cause == "output_mismatch") == swapped
+    assert ("arguments are swapped" in str(diagnosis.verdict)) == swapped
+
+
+def test_signals_that_are_not_finite_say_nothing_of_the_output() -> None:
+    """Kernels so large that they overflow before the first step: a sigmoid gives probabilities all the same."""
+    inputs, labels = points()
+    large = keras.initializers.RandomNormal(stddev=1e30)
+    hidden = [keras.layers.Dense(4, kernel_initializer=large) for _ in range(2)]
+    model = keras.Sequential([keras.Input((2,)), *hidden, keras.layers.Dense(1, "sigmoid")])
+    model.compile("sgd", "binary_crossentropy")
+    diagnosis = Diagnosis(inputs, labels)
+    model.fit(inputs, labels, epochs=2, verbose=0, callbacks=[diagnosis])
+    assert diagnosis.cause not in (None, "output_mismatch")
 
 
 def test_a_report_is_one_file(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """Whole scripts and notebooks with every `fit` in them watched, and MLflow and TensorBoard beside them."""
 
-import json
 import os
 import re
 import runpy
@@ -258,6 +257,29 @@ def test_tensorboards_events_are_written_while_it_trains(tmp_path: Path) -> None
     assert {"sequential/dense/kernel", "sequential/dense/kernel/gradient_log10", "accuracy/train"} <= set(tags)
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # as in a script of the user's own
+def test_mlflows_own_autolog_and_it_share_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import mlflow
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    mlflow.tensorflow.autolog(log_models=False)
+    try:
+        model, inputs, labels = dense()
+        diagnosis = Diagnosis(inputs, labels, max_overhead=1000)
+        model.fit(inputs, labels, epochs=3, verbose=0, callbacks=[diagnosis])
+    finally:
+        mlflow.tensorflow.autolog(disable=True)
+    assert diagnosis.outcome is not None
+    assert not diagnosis.verdict.notes
+    (run,) = mlflow.MlflowClient().search_runs(["0"])
+    assert run.info.status == "FINISHED"
+    assert {"loss", "gradient_mean_abs/layer_01"} <= set(run.data.metrics)  # autolog's and ours
+    assert run.data.params["epochs"] == "3"
+    assert "outcome" in run.data.tags
+
+
 def few(source: str, epochs: int) -> str:
     """An example's source with fewer epochs than its own."""
     own = f"epochs={epochs}"
@@ -265,17 +287,21 @@ def few(source: str, epochs: int) -> str:
     return source.replace(own, "epochs=2")
 
 
-def test_the_notebook_shows_the_verdict(tmp_path: Path) -> None:
-    """Its cells as a notebook runs them, and what the last one shows; no kernel is needed for that."""
-    notebook = json.loads((ROOT / "examples" / "watch_a_fit.ipynb").read_text(encoding="utf-8"))
-    *before, last = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    *lines, shown = few(last, epochs=10).splitlines()
-    names: dict[str, Any] = {}
-    for cell in [*before, "\n".join(lines)]:
-        exec(cell, names)
-    html = eval(shown, names)._repr_html_()
-    assert html.count("<img") == 2
-    assert "learned is above" in html
+@pytest.mark.slow
+def test_the_notebook_shows_the_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a real kernel: what its last cell shows."""
+    import nbformat
+    from nbclient import NotebookClient
+
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    notebook = nbformat.read(ROOT / "examples" / "watch_a_fit.ipynb", as_version=4)
+    last = notebook.cells[-1]
+    last.source = few(last.source, epochs=10)
+    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    (shown,) = [each for each in last.outputs if each.output_type == "execute_result"]
+    assert shown.data["text/html"].count("<img") == 2
+    assert "learned is above" in shown.data["text/html"]
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ FITTING = {
     "outputs that do not sum to 1": "`softmax` on the output, for one class a row",
     "outputs that always sum to 1": "no activation on the output instead of `softmax`, for numbers",
     "a rectified score": "`sigmoid` on the output instead of `relu`",
-    "a loss whose arguments are swapped": "a loss that takes the targets first and the outputs second, as Keras gives them",
+    "a loss whose arguments are swapped": "a loss that takes the targets first, then the outputs, as Keras gives them",
     "labels beyond the outputs": "one softmax unit a class, with labels from 0 and a sparse categorical cross-entropy",
 }
 
