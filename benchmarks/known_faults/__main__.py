@@ -29,6 +29,7 @@ from benchmarks.known_faults.runs import Run, runs_of, tries_of
 from benchmarks.known_faults.tries import Asked, write_measured
 from benchmarks.known_faults.tries import summary as summary_of_tries
 from benchmarks.known_faults.tries import table as table_of_tries
+from benchmarks.published_rules import TOOLS
 
 RESULTS = Path(__file__).with_name("results.json")
 AT_A_TIME = 2
@@ -99,6 +100,26 @@ def table(title: str, counted: Iterable[Counted]) -> Table:
     return made
 
 
+def table_of_tools(counted: Sequence[Counted]) -> Table:
+    """A line for each known tool, and one for this."""
+    made = Table(title="Published rules of known tools on the same runs")
+    for heading in ("tool", "something found", "cause named right", "healthy twins with an alarm"):
+        made.add_column(heading)
+    failing = [each for each in counted if each.failing]
+    healthy = [each for each in counted if each.healthy]
+    for tool in TOOLS:
+        found, named = sum(each.found_by(tool) for each in failing), sum(each.named_by(tool) for each in failing)
+        alarmed = sum(each.alarmed_by(tool) for each in healthy)
+        made.add_row(tool, _of(found, failing), _of(named, failing), _of(alarmed, healthy))
+    right, alarmed = sum(bool(each.is_right) for each in failing), sum(bool(each.alarmed) for each in healthy)
+    made.add_row("this", _of(len(failing), failing), _of(right, failing), _of(alarmed, healthy))
+    return made
+
+
+def _of(count: int, every: Sequence[Counted]) -> str:
+    return f"{count} of {len(every)}"
+
+
 def summary(counted: Sequence[Counted]) -> str:
     """The totals, in words."""
     totals = Totals.of(counted)
@@ -144,6 +165,7 @@ def diagnose(names: Sequence[str], seeds: Sequence[int], console: Console) -> No
         if counted:
             console.print(table(title, counted))
             console.print(summary(counted), highlight=False)
+            console.print(table_of_tools(counted))
 
 
 def try_remedies(names: Sequence[str], console: Console) -> None:

@@ -3,9 +3,18 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from benchmarks.known_faults.program import Program
 from benchmarks.known_faults.runs import LEARNED, Run
+from benchmarks.published_rules import DEAD, EXPLODING, SATURATED, VANISHING
+
+AS_CAUSES: Final = {  # what a symptom of a known tool is called here
+    VANISHING: ("vanishing",),
+    EXPLODING: ("exploding",),
+    DEAD: ("born_dead", "died_in_training", "dead_output"),
+    SATURATED: ("saturated",),
+}
 
 
 @dataclass(frozen=True)
@@ -40,6 +49,19 @@ class Counted:
         """Whether the cause of most failing runs is right; None where none failed."""
         return 2 * self.right > len(self.failing) if self.failing else None
 
+    def found_by(self, tool: str) -> bool:
+        """Whether a known tool's rules find something in most failing runs."""
+        return _most(bool(run["tools"][tool]) for run in self.failing)
+
+    def named_by(self, tool: str) -> bool:
+        """Whether one of the symptoms that they find in most failing runs is a cause that is right."""
+        right = {*self.program.truth, *self.program.also}
+        return _most(any(right & {*AS_CAUSES[symptom]} for symptom in run["tools"][tool]) for run in self.failing)
+
+    def alarmed_by(self, tool: str) -> bool:
+        """Whether they find something in a healthy run."""
+        return any(run["tools"][tool] for run in self.healthy)
+
     @property
     def alarmed(self) -> list[Run]:
         """Healthy runs in which something is said to be wrong."""
@@ -54,6 +76,11 @@ class Counted:
     def alarms(self) -> dict[str, int]:
         """What is said of the healthy runs."""
         return dict(Counter(symptom for run in self.healthy for symptom in run["symptoms"]).most_common())
+
+
+def _most(holds: Iterable[bool]) -> bool:
+    every = list(holds)
+    return 2 * sum(every) > len(every)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, r2_score
 
+from benchmarks.known_faults.looks import curves, said_by_tools
 from benchmarks.known_faults.program import Data, Program
 from benchmarks.known_faults.programs import ALL
 from pipeline import Diagnosis
@@ -63,6 +64,8 @@ def watched(program: Program, repaired: bool, seed: int, remedy: str | None = No
         "evidence": plain(diagnosis.evidence),
         "scores": plain(scores),
         "notes": list(diagnosis.verdict.notes),
+        "tools": said_by_tools(trial.model, diagnosis.history, data.x),
+        "curves": curves(diagnosis.history),
         "seconds": round(time.perf_counter() - began, 2),
     }
 
