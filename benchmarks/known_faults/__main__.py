@@ -4,6 +4,7 @@ Every program and its twin are trained from seeds 1 to 5, watched by `Diagnosis`
 most of its failing runs have a cause that is true of it. A program without a failing run counts nowhere. An alarm is a
 symptom in a twin's run that learned. With `--try` the remedies that the diagnosis suggests are tried on the programs as
 they were diagnosed last, each from the seeds that failed; the counts order what the diagnosis suggests from then on.
+With `--figures` the last results are drawn for docs/causes.md.
 
 The programs are re-expressions of reported ones, with substitute data. So a count of them is not one of the same set as
 published counts: of 52 programs, DEFault named the cause of 33, DeepFD of 27, UMLAUT of 14, AutoTrainer of 10 and
@@ -24,6 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.known_faults.counts import Counted, Totals
+from benchmarks.known_faults.figures import draw_all
 from benchmarks.known_faults.programs import ALL, MORE, REPORTED
 from benchmarks.known_faults.runs import Run, runs_of, tries_of
 from benchmarks.known_faults.tries import Asked, write_measured
@@ -145,11 +147,16 @@ def main() -> None:
     )
     parser.add_argument("--seeds", type=int, default=5, metavar="N", help="seeds 1 to N (default 5)")
     parser.add_argument("--try", action="store_true", dest="tries", help="the suggested remedies")
+    parser.add_argument("--figures", action="store_true", help="draw docs/causes/ from the last results")
     asked = parser.parse_args()
     names = asked.only or list(ALL)
     console = Console(width=None if os.isatty(1) else 200)
     began = time.perf_counter()
-    if asked.tries:
+    if asked.figures:
+        runs = kept("runs")
+        made = draw_all([Counted.of(ALL[name], runs[name]) for name in names if name in runs])
+        console.print(f"docs/causes: {', '.join(made)}", highlight=False)
+    elif asked.tries:
         try_remedies(names, console)
     else:
         diagnose(names, range(1, asked.seeds + 1), console)
