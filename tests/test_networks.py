@@ -20,6 +20,7 @@ from pipeline.history.record import OPTIONAL, REQUIRED
 from pipeline.params import networks
 from pipeline.params.networks import NetworkParams
 from pipeline.params.training import TrainingParams
+from pipeline.training.fit import sides
 from pipeline.training.fit.builder import build, named_weights, taking_raw_rows
 from pipeline.training.fit.replica import expect_trainable, predict, train_replica
 from pipeline.training.replicas import Trained
@@ -315,6 +316,47 @@ def test_without_epochs_the_untrained_network_is_recorded(circles: Split) -> Non
     untrained = train_replica("own", network().recipe, circles, training(epochs=0), 2).history
     assert untrained.epoch.values.tolist() == [0]
     assert (untrained.probe_gradient_mean_abs.values > 0).all()
+
+
+WITHOUT_MODES = """
+class Plain(keras.Model):
+    def __init__(self, units):
+        super().__init__()
+        self.units = units
+        self.hidden, self.last = layers.Dense(units, "relu"), layers.Dense(1, "sigmoid")
+    def build(self, shape):
+        self.hidden.build(shape)
+        self.last.build((None, self.units))
+    def call(self, x):
+        return self.last(self.hidden(x))
+    def get_config(self):
+        return {"units": self.units}
+def build(inputs, task):
+    return Plain(3)
+"""
+
+
+@pytest.mark.slow
+def test_a_network_whose_call_takes_no_training_argument(circles: Split) -> None:
+    made = network(WITHOUT_MODES)
+    expect_trainable("own", made.recipe, circles)
+    history = train_replica("own", made.recipe, circles, training(), 0).history
+    assert history.role.values.tolist() == ["hidden", "output"]
+    assert np.isfinite(history.probe_gradient_mean_abs.values).all()
+
+
+@pytest.mark.slow
+def test_what_the_record_can_do_without_ends_no_training(
+    circles: Split, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*arguments: object) -> dict[str, float]:
+        raise ValueError("of another shape")
+
+    monkeypatch.setattr(sides, "of_outputs", broken)
+    history = train_replica("own", network().recipe, circles, training(), 0).history
+    assert "output_misfit" not in history
+    assert "input_scale" in history
+    assert "left out, the range of the outputs: ValueError: of another shape" in caplog.text
 
 
 ENDS_ITSELF = """

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 LOG = logging.getLogger("pipeline.watch")
 
@@ -17,9 +17,13 @@ class Guard:
         self.notes: list[str] = []
         self.failed: set[str] = set()
 
+    def __call__(self, what: str) -> AbstractContextManager[None]:
+        """Around what the record consists of."""
+        return self.beside(what)
+
     @contextmanager
-    def __call__(self, what: str) -> Iterator[None]:
-        """An error ends the context, and names what is left out for it."""
+    def beside(self, what: str) -> Iterator[None]:
+        """Around what the record can do without. An error ends the context, and names what is left out for it."""
         try:
             yield
         except Exception as error:  # whatever it is, the user's training must go on

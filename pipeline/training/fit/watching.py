@@ -289,9 +289,9 @@ class Watching:
     def _look_at_sides(self, probe: Probe, data: Rows) -> None:
         """Once, at the first state that is measured."""
         self._has_looked_at_sides = True
-        with self._guard("the scale of the inputs"):
+        with self._guard.beside("the scale of the inputs"):
             self.recorder.sides |= sides.of_inputs(self._model, self._rows, data)
-        with self._guard("the range of the outputs"):
+        with self._guard.beside("the range of the outputs"):
             self.recorder.sides |= sides.of_outputs(self._model, self._rows, probe, data)
 
     def _curves(self, probe: Probe, state: list[Any], sampled: Seen | None = None) -> dict[str, float]:
