@@ -4,7 +4,7 @@ Every program and its twin are trained from seeds 1 to 5, watched by `Diagnosis`
 most of its failing runs have a cause that is true of it. A program without a failing run counts nowhere. An alarm is a
 symptom in a twin's run that learned. With `--try` the remedies that the diagnosis suggests are tried on the programs as
 they were diagnosed last, each from the seeds that failed; the counts order what the diagnosis suggests from then on.
-With `--figures` the last results are drawn for docs/causes.md.
+With `--figures` the last results are drawn for docs/causes.md; with `--thresholds` the thresholds are moved.
 
 The programs are re-expressions of reported ones, with substitute data. So a count of them is not one of the same set as
 published counts: of 52 programs, DEFault named the cause of 33, DeepFD of 27, UMLAUT of 14, AutoTrainer of 10 and
@@ -28,6 +28,7 @@ from benchmarks.known_faults.counts import Counted, Totals
 from benchmarks.known_faults.figures import draw_all
 from benchmarks.known_faults.programs import ALL, MORE, REPORTED
 from benchmarks.known_faults.runs import Run, runs_of, tries_of
+from benchmarks.known_faults.thresholds import tables
 from benchmarks.known_faults.tries import Asked, write_measured
 from benchmarks.known_faults.tries import summary as summary_of_tries
 from benchmarks.known_faults.tries import table as table_of_tries
@@ -73,6 +74,12 @@ def kept(what: str) -> dict[str, Any]:
     if not RESULTS.exists():
         return {}
     return {name: each for name, each in json.loads(RESULTS.read_text()).get(what, {}).items() if name in ALL}
+
+
+def last(names: Sequence[str]) -> list[Counted]:
+    """What came of these programs the last time."""
+    runs = kept("runs")
+    return [Counted.of(ALL[name], runs[name]) for name in names if name in runs]
 
 
 def tallied(counts: dict[str, int]) -> str:
@@ -148,14 +155,15 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5, metavar="N", help="seeds 1 to N (default 5)")
     parser.add_argument("--try", action="store_true", dest="tries", help="the suggested remedies")
     parser.add_argument("--figures", action="store_true", help="draw docs/causes/ from the last results")
+    parser.add_argument("--thresholds", action="store_true", help="how much the last results owe to them")
     asked = parser.parse_args()
     names = asked.only or list(ALL)
     console = Console(width=None if os.isatty(1) else 200)
     began = time.perf_counter()
     if asked.figures:
-        runs = kept("runs")
-        made = draw_all([Counted.of(ALL[name], runs[name]) for name in names if name in runs])
-        console.print(f"docs/causes: {', '.join(made)}", highlight=False)
+        console.print(f"docs/causes: {', '.join(draw_all(last(names)))}", highlight=False)
+    elif asked.thresholds:
+        console.print(*tables(last(names)), sep="\n")
     elif asked.tries:
         try_remedies(names, console)
     else:
@@ -177,13 +185,12 @@ def diagnose(names: Sequence[str], seeds: Sequence[int], console: Console) -> No
 
 def try_remedies(names: Sequence[str], console: Console) -> None:
     """On programs that were diagnosed before."""
-    runs = kept("runs")
-    every = [Asked.of(Counted.of(ALL[name], runs[name])) for name in names if name in runs]
+    every = [Asked.of(each) for each in last(names)]
     to_try = {each.name: each for each in every if each is not None}
     found = in_processes(tries_of, {name: (each.remedies, each.seeds) for name, each in to_try.items()}, console)
     tries = {name: {"cause": to_try[name].cause, "tries": each} for name, each in found.items()}
     everything = {**kept("tries"), **tries}
-    write(runs, everything)
+    write(kept("runs"), everything)
     write_measured(everything.values())
     console.print(table_of_tries(tries))
     console.print(summary_of_tries(tries), highlight=False)

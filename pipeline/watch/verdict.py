@@ -70,6 +70,7 @@ def judge(
         headline = "Not trained: what follows is of the state before the first step."
         return Verdict(None, None, numbers, symptoms, headline, _listed(symptoms, numbers), (), notes)
     row = evaluate(history, rule, params).iloc[0]
+    numbers = _plain(row[list(evidence.COLUMNS)].to_dict(), history)  # these know the rule
     if row.outcome == LEARNED:
         says = f"Wrong in itself all the same: {', '.join(map(spelled, symptoms))}." if symptoms else ""
         return Verdict(LEARNED, None, numbers, symptoms, _reached(history, rule, "Learned"), says, (), notes)
