@@ -236,6 +236,7 @@ def test_a_new_row_of_the_table_of_causes_is_seen_everywhere(picture: bytes) -> 
     page = html.render(report, dict.fromkeys(PICTURES.values(), picture))
     assert ".restless { background: #F0E442; color: #000; }" in page
     assert '<i class="restless"></i>restless' in page
+    assert '<i class="born_dead">' not in page  # nobody's outcome here
     assert '<span class="restless" style="flex-grow: 10" title="10 restless">10</span>' in page
 
     bars = figures_of_variants.outcome_bars(

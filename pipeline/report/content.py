@@ -108,8 +108,10 @@ def _answer(findings: ReportFindings) -> Iterator[Block]:
 def _asked(findings: ReportFindings) -> Iterator[Block]:
     profile, training, rule = findings.profile, findings.params.training, findings.rule
     began = BEGAN if findings.chosen.claims else ""
+    count = len(findings.evaluations)
+    networks = "One network" if count == 1 else f"{count} networks"
     yield Text(
-        f"Why does a deep network not train? {len(findings.evaluations)} networks on {sum(profile.rows.values())} rows "
+        f"Why does a deep network not train? {networks} on {sum(profile.rows.values())} rows "
         f"of `{profile.source}` ({_listed_rows(profile)}): {profile.task.in_words}. Each was trained "
         f"{training.replicas} times for {training.epochs} epochs{_otherwise(findings)}.{began} One run proves little "
         "here, so:"

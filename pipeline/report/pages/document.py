@@ -32,6 +32,11 @@ class Table:
     columns: Sequence[str]
     rows: Sequence[Sequence[str | Bar]]
 
+    @property
+    def in_bars(self) -> set[str]:
+        """What its bars are made up of: what a legend explains."""
+        return {part for row in self.rows for cell in row if isinstance(cell, Bar) for part in cell.parts}
+
 
 @dataclass(frozen=True)
 class Picture:
