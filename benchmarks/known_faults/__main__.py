@@ -4,7 +4,7 @@ Every program and its twin are trained from seeds 1 to 5, watched by `Diagnosis`
 most of its failing runs have a cause that is true of it. A program without a failing run counts nowhere. An alarm is a
 symptom in a twin's run that learned. With `--try` the remedies that the diagnosis suggests are tried on the programs as
 they were diagnosed last, each from the seeds that failed; the counts order what the diagnosis suggests from then on.
-With `--figures` the last results are drawn for docs/causes.md; with `--thresholds` the thresholds are moved.
+With `--docs` the last results are written and drawn for docs/causes.md; with `--thresholds` the thresholds are moved.
 
 The programs are re-expressions of reported ones, with substitute data. So a count of them is not one of the same set as
 published counts: of 52 programs, DEFault named the cause of 33, DeepFD of 27, UMLAUT of 14, AutoTrainer of 10 and
@@ -26,13 +26,13 @@ from rich.table import Table
 
 from benchmarks.known_faults.counts import Counted, Totals
 from benchmarks.known_faults.figures import draw_all
+from benchmarks.known_faults.page import OF_TOOLS, PAGE, renew, rows_of_tools
 from benchmarks.known_faults.programs import ALL, MORE, REPORTED
 from benchmarks.known_faults.runs import Run, runs_of, tries_of
 from benchmarks.known_faults.thresholds import tables
-from benchmarks.known_faults.tries import Asked, write_measured
+from benchmarks.known_faults.tries import Asked, counts_of, write_measured
 from benchmarks.known_faults.tries import summary as summary_of_tries
 from benchmarks.known_faults.tries import table as table_of_tries
-from benchmarks.published_rules import TOOLS
 
 RESULTS = Path(__file__).with_name("results.json")
 AT_A_TIME = 2
@@ -76,7 +76,7 @@ def kept(what: str) -> dict[str, Any]:
     return {name: each for name, each in json.loads(RESULTS.read_text()).get(what, {}).items() if name in ALL}
 
 
-def last(names: Sequence[str]) -> list[Counted]:
+def last(names: Iterable[str]) -> list[Counted]:
     """What came of these programs the last time."""
     runs = kept("runs")
     return [Counted.of(ALL[name], runs[name]) for name in names if name in runs]
@@ -111,22 +111,10 @@ def table(title: str, counted: Iterable[Counted]) -> Table:
 
 def table_of_tools(counted: Sequence[Counted]) -> Table:
     """A line for each known tool, and one for this."""
-    made = Table(title="Published rules of known tools on the same runs")
-    for heading in ("tool", "something found", "cause named right", "healthy twins with an alarm"):
-        made.add_column(heading)
-    failing = [each for each in counted if each.failing]
-    healthy = [each for each in counted if each.healthy]
-    for tool in TOOLS:
-        found, named = sum(each.found_by(tool) for each in failing), sum(each.named_by(tool) for each in failing)
-        alarmed = sum(each.alarmed_by(tool) for each in healthy)
-        made.add_row(tool, _of(found, failing), _of(named, failing), _of(alarmed, healthy))
-    right, alarmed = sum(bool(each.is_right) for each in failing), sum(bool(each.alarmed) for each in healthy)
-    made.add_row("this", _of(len(failing), failing), _of(right, failing), _of(alarmed, healthy))
+    made = Table(*OF_TOOLS, title="Published rules of known tools on the same runs")
+    for row in rows_of_tools(counted):
+        made.add_row(*row)
     return made
-
-
-def _of(count: int, every: Sequence[Counted]) -> str:
-    return f"{count} of {len(every)}"
 
 
 def summary(counted: Sequence[Counted]) -> str:
@@ -154,14 +142,15 @@ def main() -> None:
     )
     parser.add_argument("--seeds", type=int, default=5, metavar="N", help="seeds 1 to N (default 5)")
     parser.add_argument("--try", action="store_true", dest="tries", help="the suggested remedies")
-    parser.add_argument("--figures", action="store_true", help="draw docs/causes/ from the last results")
+    parser.add_argument("--docs", action="store_true", help="renew tables and figures of docs/causes.md")
     parser.add_argument("--thresholds", action="store_true", help="how much the last results owe to them")
     asked = parser.parse_args()
     names = asked.only or list(ALL)
     console = Console(width=None if os.isatty(1) else 200)
     began = time.perf_counter()
-    if asked.figures:
-        console.print(f"docs/causes: {', '.join(draw_all(last(names)))}", highlight=False)
+    if asked.docs:
+        renew(last(ALL), kept("tries"))
+        console.print(f"{PAGE.name}; figures of {', '.join(draw_all(last(ALL)))}", highlight=False)
     elif asked.thresholds:
         console.print(*tables(last(names)), sep="\n")
     elif asked.tries:
@@ -191,7 +180,7 @@ def try_remedies(names: Sequence[str], console: Console) -> None:
     tries = {name: {"cause": to_try[name].cause, "tries": each} for name, each in found.items()}
     everything = {**kept("tries"), **tries}
     write(kept("runs"), everything)
-    write_measured(everything.values())
+    write_measured(counts_of(everything.values()))
     console.print(table_of_tries(tries))
     console.print(summary_of_tries(tries), highlight=False)
 

@@ -39,6 +39,10 @@ class Counted:
         failing = [run for run in faulty if run["outcome"] != LEARNED]
         return cls(program, faulty, failing, twins, [run for run in twins if run["outcome"] == LEARNED])
 
+    def where(self, key: str) -> "Counted":
+        """Of the runs alone that have this."""
+        return Counted.of(self.program, [run for run in (*self.faulty, *self.twins) if key in run])
+
     @property
     def right(self) -> int:
         """Failing runs whose cause is one of those that are right."""

@@ -65,8 +65,8 @@ def summary(found: Mapping[str, Mapping[str, Any]]) -> str:
     return f"A suggested remedy made most of the failing seeds learn in {count} of {len(found)} programs."
 
 
-def write_measured(found: Iterable[Mapping[str, Any]]) -> None:
-    """What the diagnosis orders its suggestions by: runs that learned, and runs, by cause and remedy."""
+def counts_of(found: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, list[int]]]:
+    """Runs that learned, and runs, by cause and remedy."""
     counts: dict[str, dict[str, list[int]]] = {}
     for each in found:
         for remedy, runs in each["tries"].items():
@@ -74,6 +74,11 @@ def write_measured(found: Iterable[Mapping[str, Any]]) -> None:
                 count = counts.setdefault(each["cause"], {}).setdefault(remedy, [0, 0])
                 count[0] += learned(runs)
                 count[1] += len(runs)
+    return counts
+
+
+def write_measured(counts: Mapping[str, Any]) -> None:
+    """What the diagnosis orders its suggestions by."""
     beside = FILE.with_suffix(f".{os.getpid()}.json")
     lines = [f'"{cause}": {json.dumps(counts[cause], sort_keys=True)}' for cause in sorted(counts)]
     beside.write_text("{\n  " + ",\n  ".join(lines) + "\n}\n", encoding="utf-8")
