@@ -140,7 +140,10 @@ class Probe:
     def _values(
         self, gradients: Sequence[tf.Tensor], now: Sequence[tf.Tensor], before: Sequence[tf.Tensor] | None
     ) -> dict[str, np.ndarray]:
-        found = {name: each.numpy() for name, each in self._summary(gradients, now, before or []).items()}
+        summary = self._summary(gradients, now, now if before is None else before)  # so it is traced but once
+        if before is None:
+            del summary["weight_change_l1"]
+        found = {name: each.numpy() for name, each in summary.items()}
         for name in ("gradient_histogram", "weight_histogram"):
             if name in found:
                 found[name] = found[name].astype(self._count_type)
@@ -201,9 +204,8 @@ class Probe:
         flat, slopes = ([tf.reshape(tf.cast(each, tf.float32), [-1]) for each in some] for some in (now, gradients))
         values = {"weight_l1": tf.stack([tf.reduce_sum(tf.abs(each)) for each in flat])}
         values["unit_spread"] = tf.stack([_unit_spread(tf.cast(each, tf.float32)) for each in now])
-        if before:
-            changes = [after - earlier for after, earlier in zip(now, before, strict=True)]
-            values["weight_change_l1"] = tf.stack([tf.reduce_sum(tf.abs(each)) for each in changes])
+        changes = [after - earlier for after, earlier in zip(now, before, strict=True)]
+        values["weight_change_l1"] = tf.stack([tf.reduce_sum(tf.abs(each)) for each in changes])
         if gradients:
             values["probe_gradient_mean_abs"] = tf.stack([tf.reduce_mean(tf.abs(each)) for each in slopes])
         if self._histograms:
