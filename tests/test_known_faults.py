@@ -1,12 +1,23 @@
 """The faulty programs of the benchmark can be built, faulty and repaired, say what is known of them, and count."""
 
+import json
+
 import numpy as np
 import pytest
+import xarray as xr
 
+from benchmarks.known_faults.__main__ import kept, last
 from benchmarks.known_faults.counts import Counted, Totals
+from benchmarks.known_faults.page import BEGIN, END, PAGE, rendered
 from benchmarks.known_faults.program import CAUSES, Data, Program
 from benchmarks.known_faults.programs import ALL, MORE, REPORTED
 from benchmarks.known_faults.runs import Run, outcome, scores_of
+from benchmarks.known_faults.thresholds import right
+from benchmarks.known_faults.tries import counts_of
+from benchmarks.published_rules import RULES, Activation, Trained
+from pipeline.diagnosis.measured import FILE
+from pipeline.params.diagnosis import DiagnosisParams
+from pipeline.params.shipped import shipped
 
 WHAT_WAS_NAMED = {
     "so_31880720": "output_mismatch",
@@ -83,6 +94,58 @@ def test_each_kind_of_fault_counts_alike() -> None:
     assert (totals.right, totals.programs) == (2, 4)
     assert totals.by_kind == {"output": pytest.approx(1 / 3), "symmetry": 1.0}
     assert totals.mean_over_kinds == pytest.approx(2 / 3)
+
+
+def test_what_a_known_tool_says_is_right_where_its_symptom_is_a_cause_that_is() -> None:
+    program = ALL["depth"]  # vanishing
+    runs = [
+        run(False, "not_learned") | {"tools": {"a": ["vanishing"], "b": ["dead"], "c": []}},
+        run(False, "not_learned") | {"tools": {"a": ["dead", "vanishing"], "b": [], "c": []}},
+        run(False, "not_learned") | {"tools": {"a": [], "b": ["dead"], "c": []}},
+        run(True, "learned") | {"tools": {"a": [], "b": ["exploding"], "c": []}},
+    ]
+    counted = Counted.of(program, runs)
+    assert [counted.found_by(tool) for tool in "abc"] == [True, True, False]
+    assert [counted.named_by(tool) for tool in "abc"] == [True, False, False]
+    assert [counted.alarmed_by(tool) for tool in "abc"] == [False, True, False]
+    assert Counted.of(program, [*runs, run(False, "not_learned")]).where("tools").faulty == runs[:3]
+
+
+def test_the_published_rules_on_numbers_that_are_known() -> None:
+    """Ten tanh units far out, ten relu units that are off, and gradients that shrink to nothing."""
+    flat = Activation("tanh", np.ones((1, 5, 10)), np.full((1, 5, 10), 20.0))
+    off = Activation("relu", np.zeros((1, 5, 10)), np.full((1, 5, 10), -1.0))
+    by_layer = ("replica", "recorded_epoch", "layer")
+    history = xr.Dataset(
+        {
+            "gradient_mean_abs": (by_layer, [[[1e-9, 0.1]]]),
+            "gradient_norm": (by_layer, [[[1e-8, 1.0]]]),
+            "gradient_zero_share": (by_layer, [[[1.0, 0.9]]]),
+            "weight_l1": (by_layer, [[[1.0, 1.0]]]),
+            "train_loss": (("replica", "epoch"), [[0.7]]),
+        }
+    )
+    said = {key for key, rule in RULES.items() if rule(Trained(history, [flat, off]))[0]}
+    assert said == {key for key in RULES if key[1] != "exploding"}
+    quiet = history.map(lambda values: values * 0 + 0.5)
+    live = Activation("relu", np.ones((1, 5, 10)), np.ones((1, 5, 10)))
+    assert not any(rule(Trained(quiet, [live]))[0] for rule in RULES.values())
+
+
+def test_the_committed_results_are_what_the_rules_say_of_their_evidence() -> None:
+    counted = [each.where("curves") for each in last(ALL)]
+    named = right(counted, DiagnosisParams.model_validate(shipped()["diagnosis"]))
+    assert named == {each.program.name: each.is_right for each in counted if each.failing}
+    assert len(named) > 30
+
+
+def test_the_page_has_the_last_results() -> None:
+    between = PAGE.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
+    assert between == rendered(last(ALL), kept("tries"))
+
+
+def test_what_the_diagnosis_orders_its_suggestions_by_is_what_was_tried() -> None:
+    assert json.loads(FILE.read_text()) == counts_of(kept("tries").values())
 
 
 def test_predictions_that_are_no_numbers_have_no_score() -> None:
