@@ -16,7 +16,7 @@ import json
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
@@ -154,7 +154,7 @@ def main() -> None:
     elif asked.thresholds:
         console.print(*tables(last(names)), sep="\n")
     elif asked.tries:
-        try_remedies(names, console)
+        try_remedies(names, range(1, asked.seeds + 1), console)
     else:
         diagnose(names, range(1, asked.seeds + 1), console)
     console.print(f"{SAME_SET}\n{time.perf_counter() - began:.0f} s.", highlight=False)
@@ -172,9 +172,9 @@ def diagnose(names: Sequence[str], seeds: Sequence[int], console: Console) -> No
             console.print(table_of_tools(counted))
 
 
-def try_remedies(names: Sequence[str], console: Console) -> None:
+def try_remedies(names: Sequence[str], seeds: Container[int], console: Console) -> None:
     """On programs that were diagnosed before."""
-    every = [Asked.of(each) for each in last(names)]
+    every = [Asked.of(each, seeds) for each in last(names)]
     to_try = {each.name: each for each in every if each is not None}
     found = in_processes(tries_of, {name: (each.remedies, each.seeds) for name, each in to_try.items()}, console)
     tries = {name: {"cause": to_try[name].cause, "tries": each} for name, each in found.items()}

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,13 +26,17 @@ class Asked:
     seeds: Sequence[int]
 
     @classmethod
-    def of(cls, counted: Counted) -> "Asked | None":
-        """None where no run failed, or no cause was named."""
+    def of(cls, counted: Counted, seeds: Container[int]) -> "Asked | None":
+        """None where no run failed, or no cause was named.
+
+        Args:
+            seeds: of these, those that failed are tried.
+        """
         causes = [cause for cause in counted.causes if cause in {each.name for each in TABLE}]
         if not causes:
             return None
-        seeds = [run["seed"] for run in counted.failing]
-        return cls(counted.program.name, causes[0], network_remedies(causes[0]), seeds)
+        failed = [run["seed"] for run in counted.failing if run["seed"] in seeds]
+        return cls(counted.program.name, causes[0], network_remedies(causes[0]), failed) if failed else None
 
 
 def learned(runs: Sequence[Run]) -> int:
