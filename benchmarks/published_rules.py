@@ -32,7 +32,9 @@ class Trained:
     activations: Sequence[Activation]
 
     def last(self, name: str) -> np.ndarray:
-        """A value by layer at the last recorded epoch, [replica, layer]."""
+        """A value by layer at the last recorded epoch, [replica, layer]; NaN where it was not recorded."""
+        if name not in self.history:
+            return np.full((self.history.sizes["replica"], self.history.sizes["layer"]), np.nan)
         return self.history[name].isel(recorded_epoch=-1).values
 
     def any(self, names: Sequence[str], holds: Callable[[Activation], np.ndarray]) -> np.ndarray:

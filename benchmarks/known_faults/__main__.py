@@ -48,8 +48,14 @@ SAME_SET = (
 )
 
 
-def in_processes(what: Callable[..., Any], calls: dict[str, tuple[Any, ...]], console: Console) -> dict[str, Any]:
-    """What is returned for each program, in processes of their own, which free their memory."""
+def in_processes(
+    what: Callable[..., Any], calls: dict[str, tuple[Any, ...]], keep: Callable[[dict[str, Any]], None]
+) -> dict[str, Any]:
+    """What is returned for each program, in processes of their own, which free their memory.
+
+    Args:
+        keep: called with all that is known after each program.
+    """
     os.environ.update(ONE_THREAD)  # for the processes to come
     context = multiprocessing.get_context("spawn")
     found: dict[str, Any] = {}
@@ -57,7 +63,8 @@ def in_processes(what: Callable[..., Any], calls: dict[str, tuple[Any, ...]], co
         waiting = {pool.submit(what, name, *arguments): name for name, arguments in calls.items()}
         for done in as_completed(waiting):
             found[waiting[done]] = done.result()
-            console.print(f"{len(found)} of {len(calls)}: {waiting[done]}", highlight=False)
+            keep(found)
+            print(f"{len(found)} of {len(calls)}: {waiting[done]}", flush=True)
     return found
 
 
@@ -162,8 +169,11 @@ def main() -> None:
 
 def diagnose(names: Sequence[str], seeds: Sequence[int], console: Console) -> None:
     """All programs and their twins."""
-    found = in_processes(runs_of, {name: (seeds,) for name in names}, console)
-    write({**kept("runs"), **found}, kept("tries"))
+
+    def keep(found: dict[str, Any]) -> None:
+        write({**kept("runs"), **found}, kept("tries"))
+
+    found = in_processes(runs_of, {name: (seeds,) for name in names}, keep)
     for title, programs in (("Programs after reports", REPORTED), ("More kinds of fault", MORE)):
         counted = [Counted.of(program, found[program.name]) for program in programs if program.name in found]
         if counted:
@@ -176,11 +186,16 @@ def try_remedies(names: Sequence[str], seeds: Container[int], console: Console) 
     """On programs that were diagnosed before."""
     every = [Asked.of(each, seeds) for each in last(names)]
     to_try = {each.name: each for each in every if each is not None}
-    found = in_processes(tries_of, {name: (each.remedies, each.seeds) for name, each in to_try.items()}, console)
-    tries = {name: {"cause": to_try[name].cause, "tries": each} for name, each in found.items()}
-    everything = {**kept("tries"), **tries}
-    write(kept("runs"), everything)
-    write_measured(counts_of(everything.values()))
+
+    def with_causes(found: dict[str, Any]) -> dict[str, Any]:
+        return {name: {"cause": to_try[name].cause, "tries": each} for name, each in found.items()}
+
+    def keep(found: dict[str, Any]) -> None:
+        write(kept("runs"), {**kept("tries"), **with_causes(found)})
+        write_measured(counts_of(kept("tries").values()))
+
+    calls = {name: (each.remedies, each.seeds) for name, each in to_try.items()}
+    tries = with_causes(in_processes(tries_of, calls, keep))
     console.print(table_of_tries(tries))
     console.print(summary_of_tries(tries), highlight=False)
 
