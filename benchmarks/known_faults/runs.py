@@ -94,6 +94,8 @@ def scores_of(program: Program, model: keras.Model, data: Data) -> dict[str, flo
         finite = bool(np.isfinite(predicted).all())
         return {"r2": float(r2_score(targets, predicted)) if finite else -math.inf}
     labels = targets.argmax(axis=1) if targets.ndim == 2 and targets.shape[1] > 1 else targets.reshape(-1)
+    if (labels != np.round(labels)).any():  # a remedy has made numbers of them
+        return {"accuracy": 0.0, "balanced_accuracy": 0.0}
     guessed = predicted.argmax(axis=1) if predicted.shape[1] > 1 else (predicted[:, 0] > 0.5).astype(int)
     return {
         "accuracy": float(accuracy_score(labels, guessed)),
