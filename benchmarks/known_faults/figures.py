@@ -30,8 +30,9 @@ def draw_all(counted: Sequence[Counted]) -> list[str]:
     """Write docs/causes/<cause>.png; returns the causes that have one."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     found = []
+    drawable = [each for each in (each.where("curves") for each in counted) if each.faulty and each.twins]
     for cause in CAUSES:
-        example = _example(cause, counted)
+        example = _example(cause, drawable)
         if example is not None:
             picture = Image.open(BytesIO(png(drawn(example)))).convert("RGB").quantize(COLOURS)
             picture.save(FOLDER / f"{cause}.png", optimize=True)
@@ -51,7 +52,7 @@ def drawn(example: Counted) -> Figure:
     made = figure(8.4, 3.3)
     loss, gradient = made.subplots(1, 2, width_ratios=(3, 2))
     for repaired, colour, label, style in DRAWN:
-        runs = [run for run in example.faulty + example.twins if run["repaired"] == repaired and "curves" in run]
+        runs = example.twins if repaired else example.faulty
         for number, run in enumerate(runs):
             seeds = "1 seed" if len(runs) == 1 else f"{len(runs)} seeds"
             named = {"label": f"{label} ({seeds})"} if number == 0 else {}

@@ -28,16 +28,19 @@ def rendered(counted: Sequence[Counted], tried: Mapping[str, Any]) -> str:
     parts = [_table(("programs", "failed", "cause named right", "mean over kinds", OF_TOOLS[-1]), _of_sets(counted))]
     with_tools = [each.where("tools") for each in counted]
     if any(each.faulty for each in with_tools):
-        seeds = max(len(each.faulty) for each in with_tools)
+        numbers = [len(each.faulty) for each in with_tools if each.faulty]
+        low, high = min(numbers), max(numbers)
+        seeds = f"{low} to {high}" if low < high else str(low)
         parts.append(
-            f"\nBeside it, on {seeds} seeds of the same programs, the published rules of four known tools:\n\n"
+            f"\nBeside it, on {len(numbers)} of the programs, {seeds} seeds each, the published rules of four "
+            "known tools:\n\n"
         )
         parts.append(_table(OF_TOOLS, rows_of_tools(with_tools)))
     if tried:
         count = sum(helped(each["tries"]) for each in tried.values())
         parts.append(
-            f"\nThe remedies that are suggested, tried on the seeds that failed: in {count} of {len(tried)} programs "
-            "one of them made most seeds learn.\n\n"
+            f"\nThe suggested remedies were tried on {len(tried)} of the programs, on seeds that failed: in {count} "
+            "of them one made most seeds learn.\n\n"
         )
         parts.append(_table(("cause", "learned, of all runs with the remedy"), _of_remedies(tried.values())))
     return "".join(parts)
