@@ -239,6 +239,17 @@ def test_the_arguments_of_a_loss_of_the_users_own_are_looked_at(known: Callable,
     assert ("arguments are swapped" in str(diagnosis.verdict)) == swapped
 
 
+def test_targets_that_only_fill_a_place_are_no_classes() -> None:
+    """As where a loss of the user's own looks at the outputs alone."""
+    inputs, _ = points()
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd", lambda targets, outputs: keras.ops.square(outputs))
+    nothing = np.zeros((len(inputs), 1), "float32")
+    diagnosis = Diagnosis(inputs, nothing)
+    model.fit(inputs, nothing, epochs=2, verbose=0, callbacks=[diagnosis])
+    assert (diagnosis.outcome, diagnosis.cause) == (None, None)
+
+
 def test_signals_that_are_not_finite_say_nothing_of_the_output() -> None:
     """Kernels so large that they overflow before the first step: a sigmoid gives probabilities all the same."""
     inputs, labels = points()

@@ -46,7 +46,7 @@ class Counted:
     @property
     def right(self) -> int:
         """Failing runs whose cause is one of those that are right."""
-        return sum(run["cause"] in self.program.truth + self.program.also for run in self.failing)
+        return sum(run["cause"] in self.program.right for run in self.failing)
 
     @property
     def is_right(self) -> bool | None:
@@ -59,7 +59,7 @@ class Counted:
 
     def named_by(self, tool: str) -> bool:
         """Whether one of the symptoms that they find in most failing runs is a cause that is right."""
-        right = {*self.program.truth, *self.program.also}
+        right = self.program.right
         return _most(any(right & {*AS_CAUSES[symptom]} for symptom in run["tools"][tool]) for run in self.failing)
 
     def alarmed_by(self, tool: str) -> bool:

@@ -56,3 +56,8 @@ class Program:
     batch_size: int
     data: Callable[[bool], Data]
     model: Callable[[bool], keras.Model]
+
+    @property
+    def right(self) -> set[str]:
+        """All causes that are right."""
+        return {*self.truth, *self.also}

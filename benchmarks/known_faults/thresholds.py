@@ -15,10 +15,10 @@ from pipeline.diagnosis.causes import diagnose
 from pipeline.diagnosis.evidence import COLUMNS
 from pipeline.params.diagnosis import DiagnosisParams
 from pipeline.params.shipped import shipped
+from pipeline.watch.verdict import LAYERS_IN_EVIDENCE
 
 FACTORS: Final = (0.5, 2.0)
 AS_SHIPPED: Final = "as shipped"
-LAYERS: Final = ("dead_layer", "saturated_layer", "smallest_layer", "equal_layer", "frozen_layer")
 
 
 def settings() -> Iterator[tuple[str, DiagnosisParams]]:
@@ -40,8 +40,7 @@ def right(counted: Sequence[Counted], params: DiagnosisParams) -> dict[str, bool
         if each.failing:
             causes = diagnose(np.zeros(len(each.failing), bool), _evidence(each), params).cause
             known = [cause if run["told"] else None for cause, run in zip(causes, each.failing, strict=True)]
-            true = {*each.program.truth, *each.program.also}
-            found[each.program.name] = 2 * sum(cause in true for cause in known) > len(known)
+            found[each.program.name] = 2 * sum(cause in each.program.right for cause in known) > len(known)
     return found
 
 
@@ -52,7 +51,7 @@ def _evidence(counted: Counted) -> pd.DataFrame:
 
 
 def _number(name: str, value: object) -> float:
-    return 1.0 if name in LAYERS else float(value)  # type: ignore[arg-type]
+    return 1.0 if name in LAYERS_IN_EVIDENCE else float(value)  # type: ignore[arg-type]
 
 
 def tables(counted: Sequence[Counted]) -> tuple[Table, Table]:

@@ -99,15 +99,17 @@ def loss_of(model: keras.Model) -> tuple[str, bool]:
 
 def _kind(loss: str, targets: np.ndarray, outputs: np.ndarray) -> KindName | None:
     column = outputs.ndim < 2 or outputs.shape[-1] == 1
-    zeros_and_ones = set(np.unique(targets[:100_000]).tolist()) <= {0, 1}
+    values = set(np.unique(targets[:100_000]).tolist())
+    zeros_and_ones = values <= {0, 1}
     one_hot = zeros_and_ones and targets.shape == outputs.shape and bool((targets.sum(axis=-1) == 1).all())
     if loss in DISTANCES:
         return "binary" if column and zeros_and_ones else "regression"
     if column:
-        if zeros_and_ones:
+        of_classes = loss in (*TWO_CLASSES, *CLASSES)
+        # Under a loss of the user's own, nothing but 0.0 may stand there because Keras wants some target.
+        if zeros_and_ones and (of_classes or np.issubdtype(targets.dtype, np.integer) or len(values) == 2):
             return "binary"
-        # Labels beyond one output can be judged as numbers alone.
-        return "regression" if loss in (*TWO_CLASSES, *CLASSES) else None
+        return "regression" if of_classes else None  # labels beyond one output can be judged as numbers alone
     if loss in TWO_CLASSES:
         return None  # several labels a row
     whole = np.issubdtype(targets.dtype, np.integer) and targets.shape != outputs.shape

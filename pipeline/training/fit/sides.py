@@ -175,7 +175,7 @@ def _is_swapped(loss: Any, targets: np.ndarray, shape: tuple[int, ...]) -> bool:
     """
     if not inspect.isroutine(loss) or prod(shape) * len(targets) != targets.size:
         return False
-    several = shape[-1] > 1
+    several = bool(shape) and shape[-1] > 1
     some = np.random.default_rng(0).uniform(0.1, 0.9, (len(targets), *shape))
     given = tf.constant(targets.reshape(some.shape), tf.float32)
     guessed = tf.constant(some / some.sum(axis=-1, keepdims=True) if several else some, tf.float32)
