@@ -16,6 +16,7 @@ from PIL import Image
 from benchmarks.known_faults.counts import Counted
 from benchmarks.known_faults.program import CAUSES
 from benchmarks.known_faults.runs import Run
+from pipeline.diagnosis.causes import named
 from pipeline.foundations.colours import BLACK, BLUE, VERMILION
 from pipeline.report.figures.style import dress, figure
 from pipeline.watch.figures import png
@@ -31,7 +32,7 @@ def draw_all(counted: Sequence[Counted]) -> list[str]:
     FOLDER.mkdir(parents=True, exist_ok=True)
     found = []
     drawable = [each for each in (each.where("curves") for each in counted) if each.faulty and each.twins]
-    for cause in CAUSES:
+    for cause in (name for name in CAUSES if named(name).family != "inference"):  # of those the training shows nothing
         example = _example(cause, drawable)
         if example is not None:
             picture = Image.open(BytesIO(png(drawn(example)))).convert("RGB").quantize(COLOURS)
