@@ -2,7 +2,8 @@
 
 import gc
 import os
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,14 @@ class Told:
     def epochs(self) -> list[tuple[int, int]]:
         """Of each report: of how many replicas, and the last epoch."""
         return [(len(replicas), epochs[-1]) for replicas, epochs, _ in self.reports]
+
+
+@pytest.fixture(autouse=True)
+def mlflows_default_store() -> Iterator[None]:
+    """As it was: MLflow's own autolog makes the store of its run the default of the whole process."""
+    yield
+    if "mlflow" in sys.modules:
+        sys.modules["mlflow"].set_tracking_uri(None)
 
 
 @pytest.fixture(scope="session")
