@@ -15,7 +15,7 @@ from pipeline.params.variants import VariantParams
 
 V = variant(hidden_layers=3, units=4)
 NETWORK = NetworkRecipe(
-    config={}, optimizer={"class_name": "SGD", "config": {}}, replaces_optimizer=False, remedy=None, source="s"
+    config={}, optimizer={"class_name": "SGD", "config": {}}, replaces_optimizer=False, remedy=(), source="s"
 )
 
 
@@ -27,7 +27,8 @@ def base_of(recipe: VariantParams | NetworkRecipe, **study: Any) -> list[Cell]:
 
 def against(recipe: VariantParams | NetworkRecipe, *causes: str) -> Suggestions:
     """What is suggested where replicas have these causes."""
-    return suggestions(pd.DataFrame({"cause": list(causes)}), recipe, epochs=8)
+    (base,) = base_of(recipe, cells=SUGGESTED)
+    return suggestions(base, pd.DataFrame({"cause": list(causes)}))
 
 
 def test_before_it_is_trained_there_is_the_base_alone() -> None:
@@ -55,9 +56,9 @@ def test_the_remedies_of_a_variant_become_cells() -> None:
         "training.epochs=32"
     )  # the most frequent first
     (base,) = base_of(V, cells=SUGGESTED)
-    made = suggested(base, found.cells, "s")
-    assert [cell.name for cell in made] == ["v", *names]
-    assert all(cell.changes for cell in made[1:])
+    made = suggested([base], found.cells, "s")
+    assert [cell.name for cell in made] == names
+    assert all(cell.changes for cell in made)
     clipped = next(cell.variant for cell in made if "clipnorm" in cell.name)
     assert isinstance(clipped, VariantParams)
     assert clipped.optimizer.config["global_clipnorm"] == 1.0
@@ -76,16 +77,47 @@ def test_where_all_learned_there_is_nothing() -> None:
 def test_the_remedies_of_a_network_are_names() -> None:
     found = against(NETWORK, "too_few_epochs")
     assert found.cells["longer"] == {"epochs": 32}
-    assert found.cells["adam"] == {"remedy": "adam"}
+    assert found.cells["adam"] == {"remedy": ["adam"]}
     (base,) = base_of(NETWORK, cells=SUGGESTED)
-    made = {cell.name: cell for cell in suggested(base, found.cells, "s")}
+    made = {cell.name: cell for cell in suggested([base], found.cells, "s")}
     assert made["longer"].training.epochs == 32
     assert isinstance(made["adam"].variant, NetworkRecipe)
-    assert made["adam"].variant.remedy == "adam"
-    assert made["adam"].changes == {"remedy": "adam"}
+    assert made["adam"].variant.remedy == ("adam",)
+    assert made["adam"].changes == {"remedy": ["adam"]}
+
+
+def added(to: Cell, tried: list[Cell], *causes: str) -> dict[str, Cell]:
+    """The cells that are suggested where replicas of a cell have these causes."""
+    found = suggestions(to, pd.DataFrame({"cause": list(causes)}), tried)
+    return {cell.name: cell for cell in suggested(tried, found.cells, "s")}
+
+
+def test_a_remedy_is_added_to_a_cell_of_a_network() -> None:
+    (base,) = base_of(NETWORK, cells=SUGGESTED)
+    first = added(base, [base], "too_few_epochs")
+    tried = [base, *first.values()]
+    longer = added(first["longer"], tried, "vanishing")["longer + rectified_units"]
+    assert longer.changes == {"remedy": ["rectified_units"], "epochs": 32}
+    more = added(longer, [*tried, longer], "too_few_epochs")
+    assert more["longer + rectified_units + longer"].training.epochs == 128
+    both = more["longer + rectified_units + larger_steps"].variant
+    assert isinstance(both, NetworkRecipe)
+    assert both.remedy == ("rectified_units", "larger_steps")
+
+
+def test_a_remedy_is_added_to_a_cell_of_a_variant_and_none_is_tried_twice() -> None:
+    (base,) = base_of(V, cells=SUGGESTED)
+    first = added(base, [base], "unscaled_inputs")
+    tried = [base, *first.values()]
+    normalised = first["batch_normalization=true"]
+    more = added(normalised, tried, "too_few_epochs")
+    longer = more["batch_normalization=true + training.epochs=32"]
+    assert longer.changes == {"batch_normalization": True, "epochs": 32}
+    again = added(normalised, [*tried, *more.values()], "too_few_epochs")
+    assert again == {}
 
 
 def test_a_remedy_that_there_is_not_is_named() -> None:
-    with pytest.raises(UserError, match=r"studies\.s\.cells\.c\.remedy: adams: must be .*adam"):
+    with pytest.raises(UserError, match=r"studies\.s\.cells\.c\.remedy\S*: adams: must be .*adam"):
         base_of(NETWORK, cells={"c": {"remedy": "adams"}})
     assert studies.OF_NETWORK == ("config", "optimizer", "remedy")

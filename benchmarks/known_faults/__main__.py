@@ -187,15 +187,13 @@ def try_remedies(names: Sequence[str], seeds: Container[int], console: Console) 
     every = [Asked.of(each, seeds) for each in last(names)]
     to_try = {each.name: each for each in every if each is not None}
 
-    def with_causes(found: dict[str, Any]) -> dict[str, Any]:
-        return {name: {"cause": to_try[name].cause, "tries": each} for name, each in found.items()}
-
     def keep(found: dict[str, Any]) -> None:
-        write(kept("runs"), {**kept("tries"), **with_causes(found)})
-        write_measured(counts_of(kept("tries").values()))
+        write(kept("runs"), {**kept("tries"), **found})
 
-    calls = {name: (each.remedies, each.seeds) for name, each in to_try.items()}
-    tries = with_causes(in_processes(tries_of, calls, keep))
+    calls = {name: (each.cause, each.seeds) for name, each in to_try.items()}
+    tries = in_processes(tries_of, calls, keep)
+    # At the end, for what is suggested depends on it.
+    write_measured(counts_of(kept("tries").values()))
     console.print(table_of_tries(tries))
     console.print(summary_of_tries(tries), highlight=False)
 

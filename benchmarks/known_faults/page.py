@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from benchmarks.known_faults.counts import Counted, Totals
 from benchmarks.known_faults.programs import MORE, REPORTED
-from benchmarks.known_faults.tries import counts_of, helped
+from benchmarks.known_faults.runs import Try, learned
+from benchmarks.known_faults.tries import best, counts_of, helped, named
 from benchmarks.published_rules import TOOLS
 from pipeline.diagnosis.causes import TABLE
 
@@ -16,15 +17,15 @@ END: Final = "<!-- /faults -->\n"
 OF_TOOLS: Final = ("tool", "something found", "cause named right", "repaired twins with an alarm")
 
 
-def renew(counted: Sequence[Counted], tried: Mapping[str, Any]) -> None:
+def renew(counted: Sequence[Counted], tried: Mapping[str, Sequence[Try]]) -> None:
     """Write the tables anew."""
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)
     PAGE.write_text(f"{before}{BEGIN}{rendered(counted, tried)}{END}{after}", encoding="utf-8")
 
 
-def rendered(counted: Sequence[Counted], tried: Mapping[str, Any]) -> str:
-    """Three tables in Markdown."""
+def rendered(counted: Sequence[Counted], tried: Mapping[str, Sequence[Try]]) -> str:
+    """Tables in Markdown."""
     parts = [_table(("programs", "failed", "cause named right", "mean over kinds", OF_TOOLS[-1]), _of_sets(counted))]
     with_tools = [each.where("tools") for each in counted]
     if any(each.faulty for each in with_tools):
@@ -37,11 +38,14 @@ def rendered(counted: Sequence[Counted], tried: Mapping[str, Any]) -> str:
         )
         parts.append(_table(OF_TOOLS, rows_of_tools(with_tools)))
     if tried:
-        count = sum(helped(each["tries"]) for each in tried.values())
+        seeds = max(len(each["runs"]) for tries in tried.values() for each in tries)
+        count = sum(map(helped, tried.values()))
         parts.append(
-            f"\nThe suggested remedies were tried on {len(tried)} of the programs, on seeds that failed: in {count} "
-            "of them one made most seeds learn.\n\n"
+            f"\nWhat is suggested was tried on {len(tried)} of the programs, each on up to {seeds} seeds that failed. "
+            f"In {count} of them most seeds learned with it: with one remedy, or with more against what was left.\n\n"
         )
+        parts.append(_table(("program", "cause", "learned with the best"), _of_programs(counted, tried)))
+        parts.append("\nBy cause, each remedy that was added against it:\n\n")
         parts.append(_table(("cause", "learned, of all runs with the remedy"), _of_remedies(tried.values())))
     return "".join(parts)
 
@@ -74,7 +78,17 @@ def _of_sets(counted: Sequence[Counted]) -> Iterable[tuple[str, ...]]:
         )
 
 
-def _of_remedies(tried: Iterable[Mapping[str, Any]]) -> Iterable[tuple[str, ...]]:
+def _of_programs(counted: Sequence[Counted], tried: Mapping[str, Sequence[Try]]) -> Iterable[tuple[str, ...]]:
+    for each in (each for each in counted if each.program.name in tried):
+        found = best(tried[each.program.name])
+        if found is None:
+            said = "nothing can be done by itself"
+        else:
+            said = f"`{named(found)}` {learned(found['runs'])} of {len(found['runs'])}"
+        yield f"`{each.program.name}`", f"`{next(iter(each.causes))}`", said
+
+
+def _of_remedies(tried: Iterable[Sequence[Try]]) -> Iterable[tuple[str, ...]]:
     counts = counts_of(tried)
     for cause in (each.name for each in TABLE if each.name in counts):
         best_first = sorted(counts[cause].items(), key=lambda each: each[1][0] / each[1][1], reverse=True)

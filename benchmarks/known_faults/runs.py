@@ -2,7 +2,8 @@
 
 import math
 import time
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
@@ -13,11 +14,13 @@ from benchmarks.known_faults.looks import curves, said_by_tools
 from benchmarks.known_faults.program import Data, Program
 from benchmarks.known_faults.programs import ALL
 from pipeline import Diagnosis
+from pipeline.diagnosis import combined
 from pipeline.training.fit.rebuilt import InapplicableError
 from pipeline.training.fit.remedied import TRAIN, Trial, apply, remembering_compile
 
 LEARNED, NOT_LEARNED = "learned", "not_learned"
 Run = dict[str, Any]
+Try = dict[str, Any]
 
 
 def runs_of(name: str, seeds: Iterable[int]) -> list[Run]:
@@ -25,31 +28,61 @@ def runs_of(name: str, seeds: Iterable[int]) -> list[Run]:
     return [watched(ALL[name], repaired, seed) for repaired in (False, True) for seed in seeds]
 
 
-def tries_of(name: str, remedies: Iterable[str], seeds: Iterable[int]) -> dict[str, list[Run] | str]:
-    """Of the faulty program with each remedy, one for each seed; or why it cannot be done."""
-    found: dict[str, list[Run] | str] = {}
-    for remedy in remedies:
-        try:
-            runs = [watched(ALL[name], repaired=False, seed=seed, remedy=remedy) for seed in seeds]
-            found[remedy] = [{key: run[key] for key in ("seed", "outcome", "cause", "seconds")} for run in runs]
-        except InapplicableError as error:
-            found[remedy] = str(error)
+def tries_of(name: str, cause: str, seeds: Sequence[int]) -> list[Try]:
+    """Of the faulty program with what is suggested against its cause, as `pipeline.watch --try` goes on from there."""
+    found: list[Try] = []
+    done: combined.Remedies = ()
+    for _ in range(combined.ROUNDS):
+        these = [_tried(ALL[name], more, cause, seeds) for more in combined.further(done, [cause], _done(found))]
+        found += these
+        results = [combined.Result(learned(each["runs"]), len(seeds), _cause(each["runs"])) for each in these]
+        place = combined.to_follow([cause], results)
+        if place is None:
+            break
+        done, cause = tuple(these[place]["remedies"]), str(results[place].cause)
     return found
 
 
-def watched(program: Program, repaired: bool, seed: int, remedy: str | None = None) -> Run:
+def _done(tries: Sequence[Try]) -> list[combined.Remedies]:
+    return [tuple(each["remedies"]) for each in tries]
+
+
+def _tried(program: Program, remedies: combined.Remedies, cause: str, seeds: Sequence[int]) -> Try:
+    """Remedies, the cause that the last of them is against, and a run for each seed; none where it cannot be done."""
+    runs, not_done = [], None
+    try:
+        for seed in seeds:
+            run = watched(program, repaired=False, seed=seed, remedies=remedies)
+            runs.append({key: run[key] for key in ("seed", "outcome", "cause", "seconds")})
+    except InapplicableError as error:
+        not_done = str(error)
+    return {"remedies": list(remedies), "cause": cause, "runs": runs, "not_done": not_done}
+
+
+def learned(runs: Sequence[Run]) -> int:
+    """How many."""
+    return sum(run["outcome"] == LEARNED for run in runs)
+
+
+def _cause(runs: Sequence[Run]) -> str | None:
+    """Of most that did not learn."""
+    causes = Counter(run["cause"] for run in runs if run["outcome"] != LEARNED and run["cause"] is not None)
+    return causes.most_common(1)[0][0] if causes else None
+
+
+def watched(program: Program, repaired: bool, seed: int, remedies: Sequence[str] = ()) -> Run:
     """A training, and what its diagnosis says.
 
     Raises:
-        InapplicableError: the remedy cannot be done.
+        InapplicableError: a remedy cannot be done.
     """
     keras.backend.clear_session()
     keras.utils.set_random_seed(seed)
     began = time.perf_counter()
     with remembering_compile():
         trial = trial_of(program, repaired)
-        if remedy is not None:
-            apply(remedy, trial)
+        if remedies:
+            apply(remedies, trial)
     data = Data(*trial.parts[TRAIN], *trial.parts.get("validation", ()))
     diagnosis = Diagnosis(data.x, data.y, learned=program.learned)
     fit(trial.model, data, diagnosis, **trial.arguments)

@@ -9,11 +9,10 @@ from typing import Any
 from rich.table import Table
 
 from benchmarks.known_faults.counts import Counted
-from benchmarks.known_faults.runs import LEARNED, Run
-from pipeline.diagnosis.causes import TABLE, network_remedies
+from benchmarks.known_faults.runs import Try, learned
+from pipeline.diagnosis import combined
+from pipeline.diagnosis.causes import TABLE
 from pipeline.diagnosis.measured import FILE
-
-Tries = Mapping[str, Any]  # by remedy: runs, or why it cannot be done
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,6 @@ class Asked:
 
     name: str
     cause: str
-    remedies: Sequence[str]
     seeds: Sequence[int]
 
     @classmethod
@@ -33,51 +31,53 @@ class Asked:
             seeds: of these, those that failed are tried.
         """
         causes = [cause for cause in counted.causes if cause in {each.name for each in TABLE}]
-        if not causes:
-            return None
         failed = [run["seed"] for run in counted.failing if run["seed"] in seeds]
-        return cls(counted.program.name, causes[0], network_remedies(causes[0]), failed) if failed else None
+        return cls(counted.program.name, causes[0], failed) if causes and failed else None
 
 
-def learned(runs: Sequence[Run]) -> int:
-    """How many."""
-    return sum(run["outcome"] == LEARNED for run in runs)
+def best(tries: Iterable[Try]) -> Try | None:
+    """With which most runs learned, the first of equals; None where nothing could be done."""
+    return max((each for each in tries if each["runs"]), key=lambda each: learned(each["runs"]), default=None)
 
 
-def helped(tries: Tries) -> bool:
-    """Whether one of the remedies made most of the runs learn."""
-    return any(isinstance(runs, list) and 2 * learned(runs) > len(runs) for runs in tries.values())
+def helped(tries: Iterable[Try]) -> bool:
+    """Whether most of the runs learned with one of them."""
+    found = best(tries)
+    return found is not None and 2 * learned(found["runs"]) > len(found["runs"])
 
 
-def table(found: Mapping[str, Mapping[str, Any]]) -> Table:
+def named(each: Try) -> str:
+    """Its remedies."""
+    return combined.AND.join(each["remedies"])
+
+
+def table(found: Mapping[str, Sequence[Try]]) -> Table:
     """A line for each program."""
     made = Table(title="Suggested remedies, from the seeds that failed")
-    for heading in ("program", "cause", "learned with each remedy", "most learn with one"):
+    for heading in ("program", "cause", "learned with", "most learn with one"):
         made.add_column(heading)
-    for name, each in found.items():
+    for name, tries in found.items():
         said = ", ".join(
-            f"{remedy} {learned(runs)} of {len(runs)}" if isinstance(runs, list) else f"{remedy} not possible"
-            for remedy, runs in each["tries"].items()
+            f"{named(each)} " + (f"{learned(each['runs'])} of {len(each['runs'])}" if each["runs"] else "not possible")
+            for each in tries
         )
-        made.add_row(name, each["cause"], said or "none", "yes" if helped(each["tries"]) else "no")
+        made.add_row(name, tries[0]["cause"] if tries else "", said or "none", "yes" if helped(tries) else "no")
     return made
 
 
-def summary(found: Mapping[str, Mapping[str, Any]]) -> str:
+def summary(found: Mapping[str, Sequence[Try]]) -> str:
     """The total, in words."""
-    count = sum(helped(each["tries"]) for each in found.values())
-    return f"A suggested remedy made most of the failing seeds learn in {count} of {len(found)} programs."
+    count = sum(map(helped, found.values()))
+    return f"What is suggested made most of the failing seeds learn in {count} of {len(found)} programs."
 
 
-def counts_of(found: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, list[int]]]:
-    """Runs that learned, and runs, by cause and remedy."""
+def counts_of(found: Iterable[Sequence[Try]]) -> dict[str, dict[str, list[int]]]:
+    """Runs that learned, and runs, by cause and the remedy that was added against it."""
     counts: dict[str, dict[str, list[int]]] = {}
-    for each in found:
-        for remedy, runs in each["tries"].items():
-            if isinstance(runs, list):
-                count = counts.setdefault(each["cause"], {}).setdefault(remedy, [0, 0])
-                count[0] += learned(runs)
-                count[1] += len(runs)
+    for each in (each for tries in found for each in tries if each["runs"]):
+        count = counts.setdefault(each["cause"], {}).setdefault(each["remedies"][-1], [0, 0])
+        count[0] += learned(each["runs"])
+        count[1] += len(each["runs"])
     return counts
 
 

@@ -30,6 +30,11 @@ def cause_names() -> tuple[str, ...]:
     return tuple(cause.name for cause in TABLE)
 
 
+def symptom_names() -> list[str]:
+    """Of the causes that say what the signals do, by precedence."""
+    return [cause.name for cause in TABLE if cause.family == "signals"]
+
+
 def outcome_names() -> tuple[str, ...]:
     """All that may become of a replica: `learned`, then the causes by precedence."""
     return (LEARNED, *cause_names())
@@ -48,7 +53,7 @@ def alarms(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.DataFrame:
     """
     came_through = evidence.train_fit > params.harmless_fit
     found = {cause.name: cause.rule(evidence, params) for cause in TABLE if cause.alarm}
-    symptoms = {cause.name for cause in TABLE if cause.family == "signals"}
+    symptoms = symptom_names()
     return pd.DataFrame({name: holds & ~came_through if name in symptoms else holds for name, holds in found.items()})
 
 
@@ -59,7 +64,7 @@ def diagnose(learned: np.ndarray, evidence: pd.DataFrame, params: DiagnosisParam
         learned: bool [replica]. evidence: of the same replicas.
     """
     holds = {cause.name: cause.rule(evidence, params).to_numpy(bool) for cause in TABLE}
-    symptoms = [cause.name for cause in TABLE if cause.family == "signals"]
+    symptoms = symptom_names()
     cause = np.select(list(holds.values()), list(holds), default=NO_CAUSE)  # the last one always holds
     symptom = np.select([holds[name] for name in symptoms], symptoms, default=NO_CAUSE)
     differs = ~learned & ~np.isin(cause, symptoms)

@@ -56,7 +56,7 @@ def learn(count: int, total: int, what: str = "") -> str:
 def untrained(name: str, replicas: pd.DataFrame) -> str:
     """What can be said before the first step: there is no outcome yet, and some causes are there already."""
     counts = {each.name: int((replicas.cause == each.name).sum()) for each in causes.TABLE if each.at_start}
-    symptoms = [each.name for each in causes.TABLE if each.family == "signals"]
+    symptoms = causes.symptom_names()
     listed = _listed([f"{count} {spelled(cause)}" for cause, count in counts.items() if count or cause in symptoms])
     return f"{name}: {len(replicas)} replicas, not trained. Before the first step {listed}."
 

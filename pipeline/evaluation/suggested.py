@@ -1,17 +1,19 @@
-"""What the diagnosis of a study's base suggests, as cells: the remedies of every cause that was found, most replicas
-first."""
+"""What the diagnosis of a study's cells suggests, as further cells: the remedies of every cause that its base has, most
+replicas first; and where none of them makes most replicas learn, the most promising cell with one more.
+"""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from pipeline.diagnosis.causes import NO_CAUSE, network_remedies, suggest
+from pipeline.diagnosis import combined
+from pipeline.diagnosis.causes import LEARNED, NO_CAUSE, suggest
 from pipeline.evaluation.tried import DATA, TRAINING
 from pipeline.params.networks import EPOCHS
-from pipeline.params.params import AnyRecipe
+from pipeline.params.studies import Cell
 from pipeline.params.variants import VariantParams, merge, nested
 
 NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_.,=+ -]")
@@ -20,33 +22,53 @@ LONGEST = 100
 
 @dataclass(frozen=True)
 class Suggestions:
-    """cells: what each changes, by its name. not_tried: why something is no cell, by what it is."""
+    """cells: what each changes of the base, by its name. not_tried: why something is no cell, by what it is."""
 
     cells: Mapping[str, dict[str, Any]]
     not_tried: Mapping[str, str]
 
 
-def suggestions(replicas: pd.DataFrame, recipe: AnyRecipe, epochs: int) -> Suggestions:
-    """For the replicas that did not learn.
+def suggestions(cell: Cell, replicas: pd.DataFrame, tried: Sequence[Cell] = ()) -> Suggestions:
+    """For the replicas of a cell that did not learn.
 
     Args:
-        replicas: of the base, with a column `cause`. recipe, epochs: what it was trained by.
+        cell: the base, or what remedies are added to. replicas: its own, with a column `cause`. tried: all cells, till
+            now.
     """
-    causes = replicas.cause[replicas.cause != NO_CAUSE].value_counts().index
+    causes = causes_of(replicas)
+    if isinstance(cell.variant, VariantParams):
+        found = _of_variant(cell.variant, cell.training.epochs, causes)
+    else:
+        found = _of_network(cell, causes, tried)
     cells: dict[str, dict[str, Any]] = {}
     not_tried: dict[str, str] = {}
-    for cause in causes:
-        found = _of_variant if isinstance(recipe, VariantParams) else _of_network
-        for name, changes in found(str(cause), recipe, epochs):
-            if changes is None:
-                not_tried[name] = "every cell has the data of its base"
-            elif changes not in cells.values():
-                cells[name] = changes
+    for remedy, changes in found:
+        name = f"{cell.name}{combined.AND}{remedy}" if cell.changes else remedy
+        if changes is None:
+            not_tried[name] = "every cell has the data of its base"
+            continue
+        whole = merge(cell.changes, changes)
+        if whole not in cells.values():
+            cells[name] = whole
     return Suggestions(cells, not_tried)
 
 
-def _of_variant(cause: str, recipe: Any, epochs: int) -> Iterator[tuple[str, dict[str, Any] | None]]:
-    for remedy in suggest(cause, recipe, epochs):
+def causes_of(replicas: pd.DataFrame) -> list[str]:
+    """Of those that did not learn, the most frequent first."""
+    return [str(cause) for cause in replicas.cause[replicas.cause != NO_CAUSE].value_counts().index]
+
+
+def result(replicas: pd.DataFrame) -> combined.Result:
+    """What came of a cell."""
+    return combined.Result(
+        int((replicas.outcome == LEARNED).sum()), len(replicas), next(iter(causes_of(replicas)), None)
+    )
+
+
+def _of_variant(
+    variant: VariantParams, epochs: int, causes: Sequence[str]
+) -> Iterator[tuple[str, dict[str, Any] | None]]:
+    for remedy in (each for cause in causes for each in suggest(cause, variant, epochs)):
         name = NOT_IN_A_NAME.sub("", remedy.changes.replace(": ", "="))[:LONGEST]
         if any(dotted.startswith(DATA) for dotted in remedy.overrides):
             yield name, None
@@ -57,9 +79,18 @@ def _of_variant(cause: str, recipe: Any, epochs: int) -> Iterator[tuple[str, dic
         yield name, changes
 
 
-def _of_network(cause: str, recipe: Any, epochs: int) -> Iterator[tuple[str, dict[str, Any] | None]]:
-    for remedy in network_remedies(cause):
+def _of_network(
+    cell: Cell, causes: Sequence[str], tried: Sequence[Cell]
+) -> Iterator[tuple[str, dict[str, Any] | None]]:
+    done = _remedies(cell)
+    for remedies in combined.further(done, causes, [_remedies(each) for each in tried]):
+        remedy = remedies[-1]
         if remedy in EPOCHS:
-            yield remedy, {"epochs": max(1, round(EPOCHS[remedy] * epochs))}
+            yield remedy, {"epochs": max(1, round(EPOCHS[remedy] * cell.training.epochs))}
         else:
-            yield remedy, {"remedy": remedy}
+            yield remedy, {"remedy": [*(each for each in done if each not in EPOCHS), remedy]}
+
+
+def _remedies(cell: Cell) -> combined.Remedies:
+    """As its name has them: the recipe does not tell of those that change the epochs."""
+    return tuple(cell.name.split(combined.AND)) if cell.changes else ()

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from pipeline.foundations.errors import UserError
 from pipeline.params.file import NAME, Section, brief, check
@@ -22,6 +22,7 @@ RemedyName = Literal[
     "smaller_steps",
     "much_smaller_steps",
     "larger_steps",
+    "much_larger_steps",
     "adam",
     "clipped_gradients",
     "finite_rows",
@@ -39,9 +40,20 @@ RemedyName = Literal[
     "batch_normalization",
     "residual",
 ]
+# So many times the learning rate.
+STEPS: Mapping[str, float] = {
+    "smaller_steps": 0.1,
+    "much_smaller_steps": 0.01,
+    "larger_steps": 10,
+    "much_larger_steps": 100,
+}
 # And what a remedy is that changes the training alone: so many times the epochs.
 EPOCHS: Mapping[str, float] = {"longer": 4, "shorter": 0.25}
 BUDGET = ("replicas", "epochs", "batch_size")  # of `training`, unless the network says others
+
+
+def _several(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
 
 
 class NetworkRecipe(Section):
@@ -50,14 +62,15 @@ class NetworkRecipe(Section):
     config: the arguments of `build` after the shape and the task.
     optimizer: of a model that `build` does not compile. replaces_optimizer: and of one that it does; where params.yaml
         gives the network an optimizer of its own.
-    remedy: what is done to the model, or to the data that it gets, before it is trained; only a study's cell says it.
+    remedy: what is done to the model, or to the data that it gets, before it is trained, one after the other; only a
+        study's cell says it, a name or several.
     source: SHA-256 of the files in the network's folder.
     """
 
     config: dict[str, Any]
     optimizer: Named
     replaces_optimizer: bool
-    remedy: RemedyName | None
+    remedy: Annotated[tuple[RemedyName, ...], BeforeValidator(_several)]
     source: str
 
 
@@ -123,7 +136,7 @@ def _resolved(
     inherited = {key: training.get(key) for key in BUDGET}
     said = {key: value for key, value in stated.model_dump().items() if value is not None}
     found = {"optimizer": defaults.get("optimizer"), **inherited, **said}
-    found |= {"replaces_optimizer": stated.optimizer is not None, "remedy": None, "source": fingerprint(name)}
+    found |= {"replaces_optimizer": stated.optimizer is not None, "remedy": (), "source": fingerprint(name)}
     return check(found, path, NetworkParams)
 
 

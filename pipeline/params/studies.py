@@ -127,16 +127,17 @@ def cells(
     return found
 
 
-def suggested(base: Cell, changes: Mapping[str, dict[str, Any]], name: str) -> list[Cell]:
-    """The base and what is suggested against its causes.
+def suggested(found: Sequence[Cell], changes: Mapping[str, dict[str, Any]], name: str) -> list[Cell]:
+    """What is suggested, as cells; without those that are among `found` already.
 
     Args:
-        changes: by the cell's name, of the base's parameters. name: of the study.
+        found: the base first. changes: by the cell's name, of the base's parameters. name: of the study.
 
     Raises:
         UserError: a change cannot be made.
     """
-    return [base, *(_cell(each, base, what, f"studies.{name}.{each}", {}) for each, what in changes.items())]
+    made = [_cell(each, found[0], what, f"studies.{name}.{each}", {}) for each, what in changes.items()]
+    return [cell for cell in made if not any(_same(cell, other) for other in found)]
 
 
 def reference_of(found: Sequence[Cell]) -> Cell:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+import pandas as pd
 import xarray as xr
 
 from pipeline.cells import store
@@ -9,13 +10,13 @@ from pipeline.cells.run import run
 from pipeline.cells.work import Work, works
 from pipeline.data import split_files as data
 from pipeline.data.samples import Split
-from pipeline.diagnosis import theory
+from pipeline.diagnosis import combined, theory
 from pipeline.evaluation import study_files as studies
 from pipeline.evaluation import summary, tried
 from pipeline.evaluation.learned import Rule, rule_for
 from pipeline.evaluation.replicas import evaluate
 from pipeline.evaluation.study import cells_table, pretraining_table, stacked
-from pipeline.evaluation.suggested import suggestions
+from pipeline.evaluation.suggested import causes_of, result, suggestions
 from pipeline.foundations.errors import UserError, one_argument, reported_in_one_line
 from pipeline.history.progress import progress_file
 from pipeline.params.params import Params, read
@@ -79,18 +80,36 @@ def main(name: str) -> None:
 def _suggested(
     name: str, base: Cell, params: Params, rule: Rule, split: Split, fingerprint: str
 ) -> tuple[list[Cell], Mapping[str, str]]:
-    """The base and the remedies against what it has, which is known when it is trained; and why others are no cells."""
-    history = _trained(name, _tasks([base], fingerprint), [base], split)[base.name]
-    against = suggestions(evaluate(history, rule, params.diagnosis), base.variant, base.training.epochs)
-    not_tried, possible = dict(against.not_tried), []
-    for cell in suggested(base, against.cells, name)[1:]:
-        try:
-            if not _is_finished(works(cell, fingerprint)):
-                _expect_trainable(cell, split)
-            possible.append(cell)
-        except UserError as error:
-            not_tried[cell.name] = str(error)
-    return [base, *possible], not_tried
+    """The base, the remedies against what it has, which is known when it is trained, and what is added to the most
+    promising of them; and why others are no cells."""
+
+    def judged(cells: Sequence[Cell]) -> list[pd.DataFrame]:
+        histories = _trained(name, _tasks(cells, fingerprint), cells, split)
+        return [evaluate(histories[cell.name], rule, params.diagnosis) for cell in cells]
+
+    found = [base]
+    not_tried: dict[str, str] = {}
+    follow, (replicas,) = base, judged([base])
+    for _ in range(combined.ROUNDS):
+        further = suggestions(follow, replicas, found)
+        not_tried |= further.not_tried
+        newest = []
+        for cell in suggested(found, further.cells, name):
+            try:
+                if not _is_finished(works(cell, fingerprint)):
+                    _expect_trainable(cell, split)
+                newest.append(cell)
+            except UserError as error:
+                not_tried[cell.name] = str(error)
+        if not newest:
+            break
+        found += newest
+        results = judged(newest)
+        place = combined.to_follow(causes_of(replicas), [result(each) for each in results])
+        if place is None:
+            break
+        follow, replicas = newest[place], results[place]
+    return found, not_tried
 
 
 def _tasks(found: Sequence[Cell], fingerprint: str) -> dict[str, Mapping[str, Work]]:

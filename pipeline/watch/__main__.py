@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--learned", type=_learned, help='as of Diagnosis: 0.9, or {"balanced_accuracy": 0.8}')
     parser.add_argument("--seed", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--into", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--remedy", help=argparse.SUPPRESS)
+    parser.add_argument("--remedy", action="append", default=[], help=argparse.SUPPRESS)
     parser.add_argument("--fit", type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument("script", type=Path)
     parser.add_argument("arguments", nargs=argparse.REMAINDER)

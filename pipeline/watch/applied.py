@@ -1,5 +1,6 @@
-"""A remedy done to one `fit` of a script, just before it."""
+"""Remedies done to one `fit` of a script, just before it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -17,24 +18,24 @@ class Applied:
     change: what was changed, in words. not_done: why nothing could be.
     """
 
-    def __init__(self, remedy: str | None, number: int) -> None:
+    def __init__(self, remedies: Sequence[str], number: int) -> None:
         self.change: str | None = None
         self.not_done: str | None = None
-        self._remedy, self._number = remedy, number
+        self._remedies, self._number = remedies, number
         self._fits = 0
 
     def __call__(self, model: keras.Model, given: dict[str, Any]) -> None:
         """Args: `given` are the arguments of `fit`.
 
         Raises:
-            InapplicableError: the remedy cannot be done; the training would say nothing of it.
+            InapplicableError: one of them cannot be done; the training would say nothing of it.
         """
         self._fits += 1
-        if self._remedy is None or self._fits - 1 != self._number:
+        if not self._remedies or self._fits - 1 != self._number:
             return
         trial = Trial(model, _parts(given), given, may_rebuild=False)
         try:
-            self.change = apply(self._remedy, trial)
+            self.change = apply(self._remedies, trial)
         except InapplicableError as error:
             self.not_done = str(error)
             raise

@@ -63,18 +63,18 @@ def run_once(script: Path, arguments: Sequence[str], learned: Any) -> None:
 
 @dataclass(frozen=True)
 class Asked:
-    """One run of a script. remedy: what is done before its `fit` number `fit`, from 0; None for nothing."""
+    """One run of a script. remedies: what is done before its `fit` number `fit`, from 0."""
 
     script: Path
     arguments: Sequence[str]
     learned: Any
-    remedy: str | None = None
+    remedies: Sequence[str] = ()
     fit: int = 0
 
 
 @dataclass(frozen=True)
 class Ran:
-    """What came of it. change: what the remedy changed, in words. not_done: why it could not be done."""
+    """What came of it. change: what the remedies changed, in words. not_done: why one could not be done."""
 
     fits: Sequence[Fit]
     change: str | None
@@ -84,7 +84,7 @@ class Ran:
 def run_replica(asked: Asked, seed: int, folder: Path) -> None:
     """From a seed, and leave the record of each `fit` in a folder."""
     fits: list[dict[str, Any]] = []
-    remedy = Applied(asked.remedy, asked.fit)
+    applied = Applied(asked.remedies, asked.fit)
 
     def keep(diagnosis: Diagnosis) -> None:
         if diagnosis.is_recorded:
@@ -94,13 +94,13 @@ def run_replica(asked: Asked, seed: int, folder: Path) -> None:
     keras.utils.set_random_seed(seed)
     with (
         _seeds_noticed() as seeds,
-        remembering_compile() if asked.remedy else nullcontext(),
+        remembering_compile() if asked.remedies else nullcontext(),
         suppress(InapplicableError),
     ):
         try:
-            run(asked.script, asked.arguments, keep, asked.learned, remedy if asked.remedy else None)
+            run(asked.script, asked.arguments, keep, asked.learned, applied if asked.remedies else None)
         finally:
-            done = {"change": remedy.change, "not_done": remedy.not_done}
+            done = {"change": applied.change, "not_done": applied.not_done}
             save_text(json.dumps({"fits": fits, "sets_its_seed": bool(seeds), **done}), folder / "fits.json")
 
 
@@ -158,12 +158,12 @@ def _replica(asked: Asked, seed: int) -> Ran:
         folder = Path(temporary)
         command = [sys.executable, "-m", "pipeline.watch", "--seed", str(seed), "--into", str(folder)]
         command += ["--learned", json.dumps(asked.learned)] if asked.learned is not None else []
-        command += ["--remedy", asked.remedy, "--fit", str(asked.fit)] if asked.remedy else []
+        command += [part for remedy in asked.remedies for part in ("--remedy", remedy)] + ["--fit", str(asked.fit)]
         done = subprocess.run(
             [*command, str(asked.script), *asked.arguments], env=environment, stdout=subprocess.DEVNULL, check=False
         )
         if done.returncode:
-            with_it = f", {asked.remedy}" if asked.remedy else ""
+            with_it = "".join(f", {remedy}" for remedy in asked.remedies)
             raise UserError(f"{asked.script}: ended with {done.returncode} from seed {seed}{with_it}")
         found = json.loads((folder / "fits.json").read_text(encoding="utf-8"))
         fits = []

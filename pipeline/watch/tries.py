@@ -7,7 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.diagnosis.causes import LEARNED, NO_CAUSE, network_remedies, spelled
+from pipeline.diagnosis import combined
+from pipeline.diagnosis.causes import LEARNED, NO_CAUSE, spelled
 from pipeline.evaluation.effects import HARMS, HELPS, UNDECIDED, effect
 from pipeline.evaluation.intervals import newcombe
 from pipeline.foundations.files import save_text
@@ -19,10 +20,10 @@ ORDER = (HELPS, UNDECIDED, HARMS)
 
 @dataclass(frozen=True)
 class Tried:
-    """A remedy over its replicas. change: what it changed, in words. low, high: of the difference of learned shares,
-    Newcombe's 95% interval."""
+    """Remedies over their replicas. change: what they changed, in words. low, high: of the difference of learned
+    shares, Newcombe's 95% interval."""
 
-    remedy: str
+    remedies: combined.Remedies
     change: str
     learned: int
     replicas: int
@@ -37,8 +38,8 @@ class Tried:
 
     def __str__(self) -> str:
         return (
-            f"{self.remedy}: {self.learned} of {self.replicas} learn, {100 * self.difference:+.0f} points "
-            f"[{100 * self.low:.0f}, {100 * self.high:.0f}]. Change: {self.change}."
+            f"{combined.AND.join(self.remedies)}: {self.learned} of {self.replicas} learn, "
+            f"{100 * self.difference:+.0f} points [{100 * self.low:.0f}, {100 * self.high:.0f}]. Change: {self.change}."
         )
 
 
@@ -75,25 +76,36 @@ def _causes(fit: Judged) -> list[str]:
 def _tried(
     script: Path, arguments: Sequence[str], learned: Any, replicas: int, base: Judged, number: int
 ) -> tuple[list[Tried], Mapping[str, str]]:
+    """Each remedy against the causes, then the most promising with what is suggested against its own."""
     assert base.replicas is not None
     before = _count(base.replicas)
-    names = dict.fromkeys(name for cause in _causes(base) for name in network_remedies(cause))
     found: list[Tried] = []
     not_tried: dict[str, str] = {}
-    for name in names:
-        ran = replicated(Asked(script, arguments, learned, name, number), replicas, name)
-        if ran[-1].not_done is not None:
-            not_tried[name] = ran[-1].not_done
-            continue
-        many = judged_fits(ran, script, learned)
-        table = many[number].replicas if number < len(many) else None
-        if table is None:
-            not_tried[name] = "no rule says whether it has learned then"
-            continue
-        after = _count(table)
-        low, high = newcombe(*after, *before)
-        difference = after[0] / after[1] - before[0] / before[1]
-        found.append(Tried(name, str(ran[0].change), *after, difference, low, high))
+    done: combined.Remedies = ()
+    causes = _causes(base)
+    for _ in range(combined.ROUNDS):
+        these: list[tuple[Tried, list[str]]] = []
+        for remedies in combined.further(done, causes, [each.remedies for each in found]):
+            name = combined.AND.join(remedies)
+            ran = replicated(Asked(script, arguments, learned, remedies, number), replicas, name)
+            if ran[-1].not_done is not None:
+                not_tried[name] = ran[-1].not_done
+                continue
+            many = judged_fits(ran, script, learned)
+            table = many[number].replicas if number < len(many) else None
+            if table is None:
+                not_tried[name] = "no rule says whether it has learned then"
+                continue
+            after = _count(table)
+            low, high = newcombe(*after, *before)
+            difference = after[0] / after[1] - before[0] / before[1]
+            these.append((Tried(remedies, str(ran[0].change), *after, difference, low, high), _causes(many[number])))
+        found += [each for each, _ in these]
+        results = [combined.Result(each.learned, each.replicas, next(iter(left), None)) for each, left in these]
+        place = combined.to_follow(causes, results)
+        if place is None:
+            break
+        done, causes = these[place][0].remedies, these[place][1]
     return sorted(found, key=lambda each: -each.difference), not_tried
 
 

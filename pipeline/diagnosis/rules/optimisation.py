@@ -95,7 +95,7 @@ LEARNING_RATE_TOO_SMALL = Cause(
         "epochs: a plateau that larger steps would leave."
     ),
     tries=(
-        Try("a ten times larger learning rate", "larger_steps"),
+        Try("a ten or a hundred times larger learning rate", "larger_steps", "much_larger_steps"),
         Try("Adam, or momentum 0.9", "adam"),
         Try("more epochs", "longer"),
     ),

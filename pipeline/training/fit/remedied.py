@@ -7,7 +7,7 @@ Imports TensorFlow as the user has set it up, and sets nothing.
 """
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import wraps
@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 import keras
 import numpy as np
 
-from pipeline.params.networks import EPOCHS
+from pipeline.params.networks import EPOCHS, STEPS
 from pipeline.training.fit.layers import every_layer, rows
 from pipeline.training.fit.rebuilt import InapplicableError, with_normalisation, with_paths
 from pipeline.training.fit.structure import graph
@@ -56,19 +56,19 @@ class Trial:
 Remedy = Callable[[Trial], str]  # does it, and says what to change; raises InapplicableError
 
 
-def apply(name: str, trial: Trial) -> str:
-    """Do the remedy of that name.
+def apply(names: Sequence[str], trial: Trial) -> str:
+    """Do the remedies of these names, one after the other.
 
     Returns:
         What to change, for whoever wants to keep it.
 
     Raises:
-        InapplicableError: it cannot be done, or there is nothing to change.
+        InapplicableError: one cannot be done, or there is nothing to change.
     """
     if not trial.model.built and TRAIN in trial.parts:
         with suppress(Exception):  # `fit` says better what is wrong with it
             trial.model(keras.tree.map_structure(lambda leaf: np.asarray(leaf)[:1], trial.parts[TRAIN][0]))
-    said = REMEDIES[name](trial)
+    said = "; ".join([REMEDIES[name](trial) for name in names])
     if getattr(trial.model, "train_function", None) is not None:  # traced before, as it was then
         _compile(trial.model)
     return said
@@ -437,9 +437,7 @@ def _by_rebuilding(rebuild: Callable[[keras.Model], keras.Model], said: str) -> 
 
 
 REMEDIES: Mapping[str, Remedy] = {
-    "smaller_steps": _steps_times(0.1),
-    "much_smaller_steps": _steps_times(0.01),
-    "larger_steps": _steps_times(10),
+    **{name: _steps_times(factor) for name, factor in STEPS.items()},
     "adam": _adam,
     "clipped_gradients": _clipped,
     **{name: _epochs(factor) for name, factor in EPOCHS.items()},

@@ -113,7 +113,7 @@ def _prepared(
         everything = {**parts, **{f"{WANTED}{part}": (inputs, None) for part, inputs in wanted.items()}}
         trial = remedied.Trial(network.model, everything, {}, may_rebuild=True)
         change = ""
-        if recipe.remedy is not None:
+        if recipe.remedy:
             change = remedied.apply(recipe.remedy, trial)
             network = compiled(trial.model, split.task)
     return _Prepared(
