@@ -148,12 +148,15 @@ def test_a_study_tries_what_its_bases_diagnosis_suggests(workspace: Workspace) -
     workspace.run("dvc", "repro", "studies/dvc.yaml:study@mine")
     made = workspace.folder / "studies" / "mine"
     cells = pd.read_csv(made / "cells.csv")
-    assert cells.cell.tolist() == ["zeros", "fresh_kernels"]
-    assert cells.symmetric.tolist() == [2, 0]
+    first, *more = cells.cell[1:]  # two epochs are too few, so more is added
+    assert (cells.cell[0], first) == ("zeros", "fresh_kernels")
+    assert more
+    assert all(name.startswith("fresh_kernels + ") for name in more)
+    assert cells.symmetric.tolist() == [2, *[0] * (len(cells) - 1)]
     page = (made / "index.md").read_text(encoding="utf-8")
     assert 'Change: `kernel_initializer="glorot_uniform"`' in page
     again = workspace.run(*stage("study", "mine"))
-    assert "study mine: 2 cells" in again.stdout
+    assert f"study mine: {len(cells)} cells" in again.stdout
     workspace.edit({"studies.mine": {"base": "zeros", "cells": {"none": {"remedy": "leaky_units"}}}})
     refused = workspace.attempt(*stage("study", "mine"))
     assert refused.code == 1

@@ -103,6 +103,18 @@ CHANGES: dict[str, tuple[Callable[[], Built], Callable[[Trial], Any], Any]] = {
         lambda made: [type(layer).__name__ for layer in made.model.layers[1:4]],
         ["Dense", "BatchNormalization", "Activation"],
     ),
+    "dropout": (
+        deep,
+        lambda made: [type(layer).__name__ for layer in made.model.layers[1:5]],
+        ["Dense", "Dropout", "Dense", "Dropout"],
+    ),
+    "wider_layers": (
+        deep,
+        lambda made: [
+            layer.units / old.units for layer, old in zip(made.model.layers[1:], deep()[0].layers, strict=True)
+        ],
+        [4, 4, 4, 1],
+    ),
     "residual": (
         deep,
         lambda made: sum(isinstance(layer, layers.Add) for layer in made.model.layers),
@@ -294,7 +306,7 @@ def test_what_cannot_be_done_is_said(kind: str) -> None:
 
 def test_what_helped_in_our_runs_is_suggested_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measured, "_table", lambda: {"stuck": {"adam": [9, 10], "larger_steps": [1, 10]}})
-    assert causes.network_remedies("stuck") == ["adam", "smaller_steps", "larger_steps"]
+    assert causes.network_remedies("stuck") == ["adam", "smaller_steps", "larger_steps", "wider_layers"]
     assert causes.tries("stuck")[0] == "another learning rate, Adam (it learned in 9 of 10 runs of faulty programs)"
     monkeypatch.setattr(measured, "_table", lambda: {"saturated": {"scaled_inputs": [0, 10]}})
     assert causes.network_remedies("saturated")[-1] == "scaled_inputs"

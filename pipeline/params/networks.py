@@ -39,6 +39,8 @@ RemedyName = Literal[
     "weight_penalty",
     "batch_normalization",
     "residual",
+    "dropout",
+    "wider_layers",
 ]
 # So many times the learning rate.
 STEPS: Mapping[str, float] = {

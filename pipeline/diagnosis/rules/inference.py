@@ -89,7 +89,7 @@ OVERFITTING = Cause(
     says=_one_overfitting,
     tries=(
         Try("more rows, or augmented ones"),
-        Try("dropout, or an L2 penalty", "weight_penalty"),
+        Try("dropout, or an L2 penalty", "dropout", "weight_penalty"),
         Try("fewer units, or fewer epochs", "shorter"),
     ),
     alarm=False,

@@ -168,7 +168,7 @@ STUCK = Cause(
     tries=(
         Try("whether labels belong to their rows, and whether 32 rows can be learned by heart"),
         Try("another learning rate, Adam", "smaller_steps", "larger_steps", "adam"),
-        Try("more or wider layers"),
+        Try("more or wider layers", "wider_layers"),
     ),
     alarm=False,
 )

@@ -193,7 +193,7 @@ BORN_DEAD = Cause(
     says=_one_born_dead,
     tries=(
         Try("`leaky_relu` or `elu`, which are never off for good", "leaky_units"),
-        Try("more units in the layer: all of them are seldom off together"),
+        Try("more units in the layer: all of them are seldom off together", "wider_layers"),
         Try("a path around the layer (residual), or fewer layers", "residual"),
         Try("inputs scaled around 0, and biases that start at 0", "scaled_inputs", "fresh_kernels"),
     ),
@@ -211,7 +211,7 @@ DIED_IN_TRAINING = Cause(
     tries=(
         Try("a tenth of the learning rate: a step too large can turn off a whole layer", "smaller_steps"),
         Try("`leaky_relu` or `elu`, which are never off for good", "leaky_units"),
-        Try("more units in the layer, or a path around it (residual)", "residual"),
+        Try("more units in the layer, or a path around it (residual)", "wider_layers", "residual"),
         Try("no rectifier on an output whose targets may be negative", "fitting_output"),
     ),
 )

@@ -19,7 +19,15 @@ import numpy as np
 
 from pipeline.params.networks import EPOCHS, STEPS
 from pipeline.training.fit.layers import every_layer, rows
-from pipeline.training.fit.rebuilt import InapplicableError, with_normalisation, with_paths
+from pipeline.training.fit.rebuilt import (
+    DROPPED,
+    WIDER,
+    InapplicableError,
+    widened,
+    with_dropout,
+    with_normalisation,
+    with_paths,
+)
 from pipeline.training.fit.structure import graph
 
 TRAIN: Final = "train"
@@ -459,4 +467,6 @@ REMEDIES: Mapping[str, Remedy] = {
     "residual": _by_rebuilding(
         with_paths, "`x + layer(x)` for hidden layers of one width, with `BatchNormalization()` before the activation"
     ),
+    "dropout": _by_rebuilding(with_dropout, f"a layer `Dropout({DROPPED})` after each hidden layer"),
+    "wider_layers": _by_rebuilding(widened, f"{WIDER} times the `units` or `filters` in hidden layers"),
 }
