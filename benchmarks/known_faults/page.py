@@ -83,6 +83,8 @@ def _of_programs(counted: Sequence[Counted], tried: Mapping[str, Sequence[Try]])
         found = best(tried[each.program.name])
         if found is None:
             said = "nothing can be done by itself"
+        elif not learned(found["runs"]):
+            said = "none"
         else:
             said = f"`{named(found)}` {learned(found['runs'])} of {len(found['runs'])}"
         yield f"`{each.program.name}`", f"`{next(iter(each.causes))}`", said
