@@ -136,6 +136,17 @@ def test_a_remedy_changes_what_it_says_and_the_model_trains(name: str) -> None:
     assert np.isfinite(logs["loss"]).all()
 
 
+def test_wider_layers_do_not_undo_what_was_done_to_kernels() -> None:
+    hidden = [layers.Dense(4, "tanh", kernel_initializer="zeros") for _ in range(2)]
+    with remembering_compile():
+        made = trial(of(layers.Dense(1, "sigmoid"), "binary_crossentropy", points()[1], *hidden))
+        said = apply(["fresh_kernels", "wider_layers"], made)
+    first = made.model.layers[0 if not isinstance(made.model.layers[0], layers.InputLayer) else 1]
+    assert np.asarray(first.kernel).shape == (2, 16)
+    assert np.asarray(first.kernel).std() > 0.1
+    assert "glorot_uniform" in said
+
+
 def test_compile_is_as_it_was_afterwards() -> None:
     before = keras.Model.compile
     with remembering_compile():

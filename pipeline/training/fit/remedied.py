@@ -65,7 +65,7 @@ Remedy = Callable[[Trial], str]  # does it, and says what to change; raises Inap
 
 
 def apply(names: Sequence[str], trial: Trial) -> str:
-    """Do the remedies of these names, one after the other.
+    """Do the remedies of these names, one after the other: first what draws all weights anew, which others change.
 
     Returns:
         What to change, for whoever wants to keep it.
@@ -76,7 +76,8 @@ def apply(names: Sequence[str], trial: Trial) -> str:
     if not trial.model.built and TRAIN in trial.parts:
         with suppress(Exception):  # `fit` says better what is wrong with it
             trial.model(keras.tree.map_structure(lambda leaf: np.asarray(leaf)[:1], trial.parts[TRAIN][0]))
-    said = "; ".join([REMEDIES[name](trial) for name in names])
+    in_order = sorted(names, key=lambda name: name not in DRAWN_ANEW)
+    said = "; ".join([REMEDIES[name](trial) for name in in_order])
     if getattr(trial.model, "train_function", None) is not None:  # traced before, as it was then
         _compile(trial.model)
     return said
@@ -444,6 +445,7 @@ def _by_rebuilding(rebuild: Callable[[keras.Model], keras.Model], said: str) -> 
     return remedy
 
 
+DRAWN_ANEW: Final = ("wider_layers",)
 REMEDIES: Mapping[str, Remedy] = {
     **{name: _steps_times(factor) for name, factor in STEPS.items()},
     "adam": _adam,
