@@ -147,6 +147,13 @@ def test_wider_layers_do_not_undo_what_was_done_to_kernels() -> None:
     assert "glorot_uniform" in said
 
 
+def test_a_penalty_outlives_another_model() -> None:
+    with remembering_compile():
+        made = trial(deep())
+        apply(["weight_penalty", "dropout"], made)
+    assert len(made.model.losses) == 4
+
+
 def test_compile_is_as_it_was_afterwards() -> None:
     before = keras.Model.compile
     with remembering_compile():

@@ -424,12 +424,14 @@ def _quicker_statistics(trial: Trial) -> str:
 
 
 def _penalty(trial: Trial) -> str:
-    kernels = [kernel for layer in every_layer(trial.model) for kernel in _kernels(layer) if kernel.trainable]
-    free = [kernel for kernel in kernels if kernel.regularizer is None]
+    kernels = [(layer, each) for layer in every_layer(trial.model) for each in _kernels(layer) if each.trainable]
+    free = [(layer, kernel) for layer, kernel in kernels if kernel.regularizer is None]
     if not free:
         raise InapplicableError("all its kernels have a penalty already, or there are none before `fit`")
-    for kernel in free:
+    for layer, kernel in free:
         kernel.regularizer = keras.regularizers.L2(0.001)
+        if hasattr(layer, "kernel_regularizer"):
+            layer.kernel_regularizer = kernel.regularizer  # for a remedy that makes another model of its configuration
     return "`kernel_regularizer=keras.regularizers.L2(0.001)` in all layers"
 
 
