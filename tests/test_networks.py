@@ -22,7 +22,7 @@ from pipeline.params.networks import NetworkParams
 from pipeline.params.training import TrainingParams
 from pipeline.training.fit import sides
 from pipeline.training.fit.builder import build, named_weights, taking_raw_rows
-from pipeline.training.fit.replica import expect_trainable, predict, train_replica
+from pipeline.training.fit.replica import batches, expect_trainable, predict, train_replica
 from pipeline.training.replicas import Trained
 
 BINARY, TEN = Task("binary", ("no", "yes")), Task("multiclass", tuple("abc"))
@@ -266,10 +266,11 @@ def trained(circles: Split, params: TrainingParams, tmp_path_factory: pytest.Tem
 
 @pytest.mark.slow
 def test_it_is_trained_as_keras_trains_it(circles: Split, params: TrainingParams, trained: Trained) -> None:
-    """By the same `fit` without a recorder, from the same seed, to the bit."""
+    """By the same `fit` without a recorder, from the same seed, on the same batches, to the bit."""
     found = build("own", network().recipe, (2,), circles.task, derived_seed(params.seed, 2, "network"))
-    inputs, targets = circles.train.inputs.astype(np.float32), found.targets(circles.train.targets)
-    found.model.fit(inputs, targets, batch_size=params.batch_size, epochs=params.epochs, verbose=0)
+    rows = circles.train.inputs.astype(np.float32), found.targets(circles.train.targets)
+    given = batches(rows, params.batch_size, derived_seed(params.seed, 2, "shuffle", "own"))
+    found.model.fit(given, epochs=params.epochs, shuffle=False, verbose=0)
     for path, variable in named_weights(found.model).items():
         np.testing.assert_array_equal(trained.weights[path][0], np.asarray(variable))
     np.testing.assert_array_equal(
@@ -278,6 +279,19 @@ def test_it_is_trained_as_keras_trains_it(circles: Split, params: TrainingParams
     for part, samples in circles.parts.items():
         loss = found.model.evaluate(samples.inputs.astype(np.float32), found.targets(samples.targets), verbose=0)
         assert trained.history[f"{part}_loss"].values[0, -1] == pytest.approx(loss, rel=1e-5)
+
+
+def test_batches_hold_every_row_once_an_epoch_in_an_order_drawn_anew() -> None:
+    rows = np.arange(10, dtype=np.float32)[:, None], np.arange(10)
+    given = batches(rows, 4, seed=3)
+    epochs = [[(x[:, 0].tolist(), y.tolist()) for x, y in given.as_numpy_iterator()] for _ in range(3)]
+    for epoch in epochs:
+        assert [len(targets) for _, targets in epoch] == [4, 4, 2]
+        assert all(inputs == targets for inputs, targets in epoch)
+        assert sorted(row for inputs, _ in epoch for row in inputs) == list(range(10))
+    assert epochs[0] != epochs[1] != epochs[2] != epochs[0]
+    same, other = ([y.tolist() for _, y in batches(rows, 4, seed).as_numpy_iterator()] for seed in (3, 4))
+    assert same == [targets for _, targets in epochs[0]] != other
 
 
 @pytest.mark.slow

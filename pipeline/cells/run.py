@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import Any
 
+import dask
 from distributed import Client, KilledWorker, LocalCluster, as_completed, get_worker
 
 from pipeline.cells import store
@@ -23,6 +24,8 @@ ADDRESS = "DASK_SCHEDULER_ADDRESS"  # Dask's own convention
 ANSWER_WITHIN = 10  # seconds
 TOPIC = "epochs"
 TOLD_EVERY = 0.5  # seconds
+# Dask looks a hundred times a second what each worker does, which nobody here asks; it takes a part of each core.
+UNOBSERVED = {"distributed.worker.profile.enabled": False, "distributed.admin.tick.interval": "1s"}
 OnEpochs = Callable[[str, int, Mapping[str, float]], None]  # the cell's name, the epoch, its curves
 
 
@@ -136,7 +139,11 @@ def _client(workers: int) -> Iterator[Client]:
             yield client
         return
     options = {"n_workers": workers, "threads_per_worker": 1, "processes": True, "dashboard_address": "127.0.0.1:0"}
-    with LocalCluster(**options, memory_limit=0, silence_logs=logging.CRITICAL) as cluster, Client(cluster) as client:
+    with (
+        dask.config.set(UNOBSERVED),
+        LocalCluster(**options, memory_limit=0, silence_logs=logging.CRITICAL) as cluster,
+        Client(cluster) as client,
+    ):
         yield client
 
 

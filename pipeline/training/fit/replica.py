@@ -62,7 +62,7 @@ def train_replica(
     )
     network = prepared.network
     with _recording(prepared, split.task, params, on_epoch) as recording:
-        _fit(name, prepared, params, [recording])
+        _fit(name, prepared, params, derived_seed(params.seed, replica, "shuffle", name), [recording])
     if recording.watching.epoch != params.epochs:
         raise UserError(
             f"{file(name)}: the training ended after {recording.watching.epoch} of {params.epochs} epochs: must not "
@@ -163,17 +163,30 @@ def predict(network: Network, inputs: np.ndarray) -> np.ndarray:
     return np.asarray(network.predicting(np.concatenate(outputs).astype(np.float32)), np.float32)
 
 
-def _fit(name: str, prepared: _Prepared, params: TrainingParams, callbacks: list[Any]) -> None:
+def _fit(name: str, prepared: _Prepared, params: TrainingParams, seed: int, callbacks: list[Any]) -> None:
     if params.epochs:
         with faults_of(name, "the training"):
             prepared.network.model.fit(
-                *prepared.parts["train"],
-                batch_size=params.batch_size,
+                batches(prepared.parts["train"], params.batch_size, seed),
                 epochs=params.epochs,
                 verbose=0,
+                shuffle=False,  # the batches are
                 callbacks=callbacks,
                 **prepared.arguments,
             )
+
+
+def batches(rows: tuple[Any, Any], size: int, seed: int) -> tf.data.Dataset:
+    """Every row once an epoch, in an order drawn anew each time.
+
+    Given arrays and a seed, Keras's `fit` draws one order and keeps it in all epochs; and it makes the batches in several
+    threads, which take from each other and from the replicas in other processes more time than they save.
+    """
+    options = tf.data.Options()
+    options.threading.private_threadpool_size = 1
+    options.autotune.enabled = False
+    every = tf.data.Dataset.from_tensor_slices(rows)
+    return every.shuffle(len(rows[1]), seed=seed).batch(size).with_options(options)
 
 
 class _Strict(Guard):
