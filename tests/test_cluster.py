@@ -61,13 +61,15 @@ def cluster(workspace: Workspace, *sources: Path) -> Iterator[tuple[str, list[su
     with ExitStack() as stack:
         scheduler = ["dask", "scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard"]
         stack.enter_context(workspace.running(*scheduler, PYTHONPATH=str(workspace.folder)))
-        command = ["dask", "worker", address, "--nthreads", "1", "--no-dashboard", "--no-nanny"]
-        places = {"local-directory": str(workspace.folder / "dask")}
-        options = [text for name, value in places.items() for text in (f"--{name}", value)]
-        workers = [
-            stack.enter_context(workspace.running(*command, *options, PYTHONPATH=str(folder))) for folder in sources
-        ]
+        command = worker(workspace, address)
+        workers = [stack.enter_context(workspace.running(*command, PYTHONPATH=str(folder))) for folder in sources]
         yield address, workers
+
+
+def worker(workspace: Workspace, address: str) -> list[str]:
+    """The command that starts one."""
+    options = ["--nthreads", "1", "--no-dashboard", "--no-nanny", "--local-directory", str(workspace.folder / "dask")]
+    return ["dask", "worker", address, *options]
 
 
 def only_line(done: Done) -> str:
@@ -128,6 +130,22 @@ def test_two_workers_give_the_local_bytes_though_one_is_killed_and_so_does_one(
             assert process.wait(240) == 0
         assert study(again, address).code == 0
     assert tables(untouched) == tables(local)
+    assert tables(again) == tables(local)
+    assert len(finished(again)) == 3
+
+
+def test_a_worker_that_comes_after_the_only_one_is_killed_does_the_rest(local: Workspace, tmp_path: Path) -> None:
+    """All that the first one held is lost with it, the data too."""
+    again = without_cells(local, tmp_path / "again")
+    with (
+        cluster(again, again.folder) as (address, (first,)),
+        again.running(*stage("study", "depth"), DASK_SCHEDULER_ADDRESS=address) as process,
+    ):
+        wait_until(lambda: finished(again) or process.poll() is not None, every=0.01)
+        os.killpg(first.pid, signal.SIGKILL)
+        first.wait()
+        with again.running(*worker(again, address), PYTHONPATH=str(again.folder)):
+            assert process.wait(240) == 0
     assert tables(again) == tables(local)
     assert len(finished(again)) == 3
 

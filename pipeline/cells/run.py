@@ -26,6 +26,7 @@ TOPIC = "epochs"
 TOLD_EVERY = 0.5  # seconds
 # Dask looks a hundred times a second what each worker does, which nobody here asks; it takes a part of each core.
 UNOBSERVED = {"distributed.worker.profile.enabled": False, "distributed.admin.tick.interval": "1s"}
+LARGE = {"distributed.admin.large-graph-warning-threshold": "1TB"}  # a table may be; nobody needs to hear of it
 OnEpochs = Callable[[str, int, Mapping[str, float]], None]  # the cell's name, the epoch, its curves
 
 
@@ -80,7 +81,7 @@ def _results(
     named: dict[str, list[str]] = {}
     for name, task in tasks.items():
         named.setdefault(task.key, []).append(name)
-    data = client.scatter(split, broadcast=True)
+    data = client.submit(_same, split)  # a task, not scattered: what a worker that died held of it is made again
     futures = {}
     for key, names in named.items():
         task = tasks[names[0]]
@@ -88,6 +89,10 @@ def _results(
         futures[client.submit(work, task, data, names[0], key=f"cell-{key}", priority=task.size)] = names
     for future in as_completed(list(futures)):
         yield futures.pop(future), future.exception() or future.result()
+
+
+def _same(split: Split) -> Split:
+    return split
 
 
 def work(task: Work, split: Split, name: str) -> dict[str, bytes]:
@@ -135,12 +140,12 @@ def _client(workers: int) -> Iterator[Client]:
                 f"{ADDRESS}: {address}: no answer ({type(error).__name__}): must be the address of a running Dask "
                 "scheduler, or unset for this machine's cores"
             ) from None
-        with client:
+        with dask.config.set(LARGE), client:
             yield client
         return
     options = {"n_workers": workers, "threads_per_worker": 1, "processes": True, "dashboard_address": "127.0.0.1:0"}
     with (
-        dask.config.set(UNOBSERVED),
+        dask.config.set(UNOBSERVED | LARGE),
         LocalCluster(**options, memory_limit=0, silence_logs=logging.CRITICAL) as cluster,
         Client(cluster) as client,
     ):

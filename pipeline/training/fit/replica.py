@@ -179,8 +179,8 @@ def _fit(name: str, prepared: _Prepared, params: TrainingParams, seed: int, call
 def batches(rows: tuple[Any, Any], size: int, seed: int) -> tf.data.Dataset:
     """Every row once an epoch, in an order drawn anew each time.
 
-    Given arrays and a seed, Keras's `fit` draws one order and keeps it in all epochs; and it makes the batches in several
-    threads, which take from each other and from the replicas in other processes more time than they save.
+    Given arrays and a seed, Keras's `fit` draws one order and keeps it in all epochs; and it makes the batches in
+    several threads, which take from each other and from the replicas in other processes more time than they save.
     """
     options = tf.data.Options()
     options.threading.private_threadpool_size = 1
