@@ -322,9 +322,20 @@ def test_what_cannot_be_done_is_said(kind: str) -> None:
             apply([name], made)
 
 
+def test_hidden_layers_without_an_activation_get_one_where_none_has() -> None:
+    made = trial(deep("linear"))
+    apply(["rectified_units"], made)
+    assert activations(made) == ["relu"] * 3 + ["sigmoid"]
+    with_one = trial(of(layers.Dense(1), "mse", NUMBERS, layers.Dense(4), layers.LeakyReLU(), layers.Dense(4)))
+    with pytest.raises(InapplicableError, match="nor are all without an activation"):
+        apply(["rectified_units"], with_one)
+
+
 def test_what_helped_in_our_runs_is_suggested_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measured, "_table", lambda: {"stuck": {"adam": [9, 10], "larger_steps": [1, 10]}})
-    assert causes.network_remedies("stuck") == ["adam", "smaller_steps", "larger_steps", "wider_layers"]
+    assert causes.network_remedies("stuck") == [
+        *("adam", "smaller_steps", "larger_steps", "wider_layers", "rectified_units"),
+    ]
     assert causes.tries("stuck")[0] == "another learning rate, Adam (it learned in 9 of 10 runs of faulty programs)"
     monkeypatch.setattr(measured, "_table", lambda: {"saturated": {"scaled_inputs": [0, 10]}})
     assert causes.network_remedies("saturated")[-1] == "scaled_inputs"

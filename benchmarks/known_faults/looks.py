@@ -53,12 +53,18 @@ def _activations(model: keras.Model, inputs: np.ndarray) -> list[Activation]:
 
 
 def curves(history: xr.Dataset) -> dict[str, list[float]]:
-    """Over the epochs the training loss, and by hidden and output layer the median mean |gradient| of the probe; both
-    over the loss of the best constant prediction."""
+    """Over the epochs the training loss, as `logged` in training mode too, and that of the rows `held_out`; by hidden
+    and output layer the median mean |gradient| of the probe; each over the loss of the best constant prediction."""
     guess = float(history.attrs["train_constant_loss"])
     epochs = evenly_spaced(history.epoch.values, POINTS)
     judged = np.isin(history.role.values, (record.HIDDEN, record.OUTPUT))
     found = {"epoch": epochs.tolist(), "loss": _short(history.train_loss.values[0, epochs] / guess)}
+    if record.LOGGED_LOSS in history:
+        found["logged"] = _short(history[record.LOGGED_LOSS].values[0, epochs] / guess)
+    part = record.judged_part(history)
+    if part != "train":
+        constant = float(history.attrs[f"{part}_constant_loss"])
+        found["held_out"] = _short(history[f"{part}_loss"].values[0, epochs] / constant)
     if "probe_gradient_mean_abs" in history:
         found["gradient"] = _short(np.nanmedian(history.probe_gradient_mean_abs.values[0][:, judged], axis=0) / guess)
     return found

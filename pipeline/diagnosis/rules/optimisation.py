@@ -169,6 +169,10 @@ STUCK = Cause(
         Try("whether labels belong to their rows, and whether 32 rows can be learned by heart"),
         Try("another learning rate, Adam", "smaller_steps", "larger_steps", "adam"),
         Try("more or wider layers", "wider_layers"),
+        Try(
+            "an activation such as `relu` in the hidden layers: without one, all layers together are a linear one",
+            "rectified_units",
+        ),
     ),
     alarm=False,
 )

@@ -32,6 +32,12 @@ from pipeline.training.fit.structure import graph
 
 TRAIN: Final = "train"
 SATURATING = ("sigmoid", "tanh", "hard_sigmoid", "softsign")
+LINEAR = (  # layers that add nothing but what a matrix can, where they have no activation
+    *(keras.layers.InputLayer, keras.layers.Dense, keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D),
+    *(keras.layers.Flatten, keras.layers.Reshape, keras.layers.Rescaling, keras.layers.Normalization),
+    *(keras.layers.BatchNormalization, keras.layers.Dropout, keras.layers.Add, keras.layers.Concatenate),
+    *(keras.layers.AveragePooling1D, keras.layers.AveragePooling2D, keras.layers.GlobalAveragePooling2D),
+)
 # With which arguments each model was compiled, while `remembering_compile` is on.
 _COMPILED: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
 
@@ -356,15 +362,28 @@ def _leaky(trial: Trial) -> str:
 
 def _rectified(trial: Trial) -> str:
     recurrent = {id(cell) for layer in every_layer(trial.model) for cell in _cells(layer)}
-    found = [
-        layer for layer in _hidden(trial.model) if _name(layer.activation) in SATURATING and id(layer) not in recurrent
-    ]
+    hidden = [layer for layer in _hidden(trial.model) if id(layer) not in recurrent]
+    found = [layer for layer in hidden if _name(layer.activation) in SATURATING]
+    if not found and _is_linear(trial.model):
+        found = hidden
     if not found:
-        raise InapplicableError("no hidden layer but recurrent ones can saturate")
+        raise InapplicableError("no hidden layer but recurrent ones can saturate, nor are all without an activation")
     for layer in found:
         layer.activation = keras.activations.relu
         _redraw(layer, keras.initializers.HeNormal)
     return '`activation="relu", kernel_initializer="he_normal"` in hidden layers'
+
+
+def _is_linear(model: keras.Model) -> bool:
+    """Whether all that comes before the output layer is together one linear layer."""
+    last = _last(model)
+    layers = [layer for layer in every_layer(model) if layer is not last and not isinstance(layer, keras.Model)]
+    joined = graph(model)
+    operations = joined.operations if joined is not None else []
+    return all(isinstance(each, keras.layers.Layer) for each in operations) and all(
+        isinstance(layer, LINEAR) and _name(vars(layer).get("activation", keras.activations.linear)) == "linear"
+        for layer in layers
+    )
 
 
 def _cells(layer: Any) -> list[Any]:
