@@ -162,6 +162,20 @@ def unrelated(made: xr.Dataset) -> None:
     made.train_loss[0, -2:] = 0.3
 
 
+def as_shuffled(made: xr.Dataset) -> None:
+    no_better_than_a_guess(made)
+    made.test_balanced_accuracy[:] = 0.5
+    side("targets_told", 0.4)(made)
+
+
+def vectors_not_trained(made: xr.Dataset) -> None:
+    """An embedding's table with the small gradient of one whose words are seldom named."""
+    made["kind"] = made.kind.astype("U9")
+    made["role"] = made.role.astype("U6")
+    made.kind[0], made.role[0], made.trainable[0] = "Embedding", "beside", 0
+    made.weight_change_l1[0, :, 0], made.probe_gradient_mean_abs[0, :, 0] = 0, 1e-6
+
+
 def large_steps(made: xr.Dataset) -> None:
     made.weight_change_l1[0, 1, 3] = 30 * made.weight_l1[0, 0, 3]
 
@@ -183,8 +197,8 @@ CASES = {
     "unscaled_inputs": [side("input_scale", 120), side("input_scale", 1e-4), side("input_decades", 3)],
     "imbalanced": [imbalanced],
     "overfitting": [overfitted],
-    "frozen": [frozen],
-    "unrelated_labels": [unrelated],
+    "frozen": [frozen, vectors_not_trained],
+    "unrelated_labels": [unrelated, as_shuffled],
     "learning_rate_too_large": [large_steps],
     "dead_output": [dead_output],
     "exploding": [grown, not_finite, weights_not_finite],
@@ -337,6 +351,26 @@ def test_a_healthy_network_raises_no_alarm_and_has_no_cause() -> None:
     assert judged.cause.tolist() == ["none"] * 3
 
 
+def test_labels_that_tell_of_other_rows_are_not_unrelated_whatever_rows_are_like() -> None:
+    """As a parity of many columns, which no likeness of rows tells."""
+
+    def told(made: xr.Dataset) -> None:
+        as_shuffled(made)
+        made.test_balanced_accuracy[:] = 0.7
+
+    assert cause_of(changed(told)) != "unrelated_labels"
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 3, 6])
+def test_a_few_epochs_are_too_few_where_the_loss_fell_in_each(epochs: int) -> None:
+    """No slope of so few is significant."""
+    made = healthy(every=1).isel(epoch=slice(epochs + 1), recorded_epoch=slice(epochs + 1))
+    made["train_loss"] = ("replica", "epoch"), 0.69 - 0.3 * np.linspace(0, 1, epochs + 1)[None] ** 0.5
+    assert cause_of(made) == "too_few_epochs"
+    made.train_loss[0, 1] = made.train_loss[0, 0]
+    assert cause_of(made) != "too_few_epochs"
+
+
 def test_a_loss_that_falls_within_its_noise_is_not_slow() -> None:
     def noisy(made: xr.Dataset) -> None:
         made.train_loss[0] = 0.69 + 0.05 * np.random.default_rng(1).normal(size=EPOCHS + 1)
@@ -362,6 +396,7 @@ def test_a_loss_that_falls_within_its_noise_is_not_slow() -> None:
         ({"chance_margin": 0.01}, unrelated, "unrelated_labels", "overfitting"),
         ({"chance_margin": 0.5}, overfitted, "overfitting", "stuck"),
         ({"fitted": 0.9}, unrelated, "unrelated_labels", "stuck"),
+        ({"shuffled": 0.1}, as_shuffled, "unrelated_labels", "stuck"),
         ({"large_change": 40}, large_steps, "learning_rate_too_large", "stuck"),
         ({"large_gradient": 0.01}, large_steps, "learning_rate_too_large", "stuck"),
     ],

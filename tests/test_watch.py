@@ -239,6 +239,71 @@ def test_the_arguments_of_a_loss_of_the_users_own_are_looked_at(known: Callable,
     assert ("arguments are swapped" in str(diagnosis.verdict)) == swapped
 
 
+def half_a_cross_entropy(targets: Any, outputs: Any) -> Any:
+    return -keras.ops.mean(targets * keras.ops.log(outputs + 1e-7), axis=-1)
+
+
+def its_sign_is_wrong(targets: Any, outputs: Any) -> Any:
+    return -keras.ops.mean(keras.ops.square(targets - outputs), axis=-1)
+
+
+def weighted(targets: Any, outputs: Any) -> Any:
+    """Three times the weight where the target is 1."""
+    return keras.losses.binary_crossentropy(targets, outputs) * (1 + 2 * targets[:, 0])
+
+
+def of_logits(targets: Any, outputs: Any) -> Any:
+    return keras.losses.binary_crossentropy(targets, outputs, from_logits=True)
+
+
+@pytest.mark.parametrize(
+    ("loss", "activation", "fits"),
+    [
+        (half_a_cross_entropy, "sigmoid", False),
+        (its_sign_is_wrong, "linear", False),
+        (its_sign_is_wrong, "sigmoid", False),
+        (weighted, "sigmoid", True),
+        (of_logits, "linear", True),
+        (keras.losses.log_cosh, "linear", True),
+        (keras.losses.binary_focal_crossentropy, "sigmoid", True),
+        (keras.losses.dice, "sigmoid", True),
+    ],
+)
+def test_a_loss_of_the_users_own_must_be_least_where_outputs_are_right(
+    loss: Callable, activation: str, fits: bool
+) -> None:
+    inputs, labels = points()
+    targets = labels.reshape(-1, 1).astype("float32")
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, activation)])
+    model.compile(keras.optimizers.SGD(1e-6), lambda given, outputs: loss(given, outputs))
+    diagnosis = Diagnosis(inputs, targets, learned=0.999)
+    model.fit(inputs, targets, epochs=2, verbose=0, callbacks=[diagnosis])
+    assert ("no smaller where outputs are right" in str(diagnosis.verdict)) != fits
+    assert (diagnosis.cause == "output_mismatch") != fits
+
+
+def test_several_labels_a_row_and_a_softmax_do_not_fit() -> None:
+    inputs, labels = points()
+    several = np.stack([labels.reshape(-1), inputs[:, 0] > 0, inputs[:, 1] > 0], axis=1).astype("float32")
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, "softmax")])
+    model.compile("sgd", "categorical_crossentropy")
+    diagnosis = Diagnosis(inputs, several, learned=0.999)
+    model.fit(inputs, several, epochs=2, verbose=0, callbacks=[diagnosis])
+    assert diagnosis.cause == "output_mismatch"
+    assert "several labels a row" in str(diagnosis.verdict)
+
+
+def test_labels_of_other_rows_are_said_to_be_unrelated_without_held_out_rows() -> None:
+    inputs, labels = points(200)
+    random = np.random.default_rng(0)
+    for rows, unrelated in ((np.arange(len(labels)), False), (random.permutation(len(labels)), True)):
+        model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, "sigmoid")])
+        model.compile("sgd", "binary_crossentropy")
+        diagnosis = Diagnosis(inputs, labels[rows], learned=0.999)
+        model.fit(inputs, labels[rows], epochs=2, verbose=0, callbacks=[diagnosis])
+        assert (diagnosis.cause == "unrelated_labels") == unrelated
+
+
 def test_targets_that_only_fill_a_place_are_no_classes() -> None:
     """As where a loss of the user's own looks at the outputs alone."""
     inputs, _ = points()

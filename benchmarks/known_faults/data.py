@@ -103,6 +103,20 @@ def permuted_targets_model(repaired: bool) -> keras.Model:
     return compiled(stack(10, *made), optimizers.Adam(0.003), "mse")
 
 
+def sorted_targets_data(repaired: bool) -> Data:
+    random = np.random.default_rng(13)
+    x = random.uniform(-1, 1, (700, 6))
+    y = x[:, 0] * 1.5 - x[:, 1] + np.sin(2 * x[:, 2]) + 0.5 * x[:, 3] ** 2 + random.normal(0, 0.15, 700)
+    y = standardised(y if repaired else np.sort(y))
+    rows = random.permutation(700)
+    return Data(x[rows].astype("float32"), y[rows, None])
+
+
+def sorted_targets_model(repaired: bool) -> keras.Model:
+    made = [layers.Dense(24, "relu"), layers.Dense(12, "relu"), layers.Dense(1)]
+    return compiled(stack(6, *made), optimizers.Adam(0.003), "mse")
+
+
 PROGRAMS = (
     Program(
         name="so_55328966",
@@ -196,5 +210,18 @@ MORE = (
         batch_size=32,
         data=permuted_targets_data,
         model=permuted_targets_model,
+    ),
+    Program(
+        name="sorted_targets",
+        kind="data",
+        fault="The column of targets was sorted, and the table was not; no rows are held out.",
+        remedy="Targets in their places.",
+        truth=("unrelated_labels",),
+        also=(),
+        learned={"r2": 0.8},
+        epochs=25,
+        batch_size=32,
+        data=sorted_targets_data,
+        model=sorted_targets_model,
     ),
 )

@@ -4,10 +4,12 @@ With one softmax unit every prediction is 1. On TensorFlow, Keras computes a cro
 there the training loss falls all the same.
 """
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import layers, optimizers
-from sklearn.datasets import load_iris, make_regression
+from sklearn.datasets import load_breast_cancer, load_iris, make_regression
 
 from benchmarks.known_faults.parts import compiled, exclusive_or, one_hot, stack, standardised, two_classes
 from benchmarks.known_faults.program import Data, Program
@@ -194,6 +196,43 @@ def softmax_of_one_model(repaired: bool) -> keras.Model:
         made += [layers.Dense(64, "tanh", kernel_initializer="random_uniform"), layers.Dropout(0.5)]
     last = layers.Dense(1, "sigmoid" if repaired else "softmax", kernel_initializer="random_uniform")
     return compiled(stack(2, *made, last), optimizers.SGD(0.1, momentum=0.9, nesterov=True), "mse")
+
+
+def several_tags_data(repaired: bool) -> Data:
+    """Texts of 15 words; each of five tags is there where one of its four words is."""
+    random = np.random.default_rng(8)
+    x = random.integers(20, 60, (1000, 15))
+    y = random.integers(0, 2, (1000, 5))
+    for row, tags in zip(x, y, strict=True):
+        places = random.permutation(15)
+        for tag in np.flatnonzero(tags):
+            row[places[tag]] = 4 * tag + random.integers(4)
+    y = y.astype("float32")
+    return Data(x[:750], y[:750], x[750:], y[750:])
+
+
+def several_tags_model(repaired: bool) -> keras.Model:
+    made = [layers.Embedding(60, 16), layers.GlobalAveragePooling1D(), layers.Dense(32, "relu")]
+    last = layers.Dense(5, "sigmoid" if repaired else "softmax")
+    loss = "binary_crossentropy" if repaired else "categorical_crossentropy"
+    return compiled(stack(15, *made, last), optimizers.Adam(0.01), loss)
+
+
+def half_a_loss_data(repaired: bool) -> Data:
+    x, y = load_breast_cancer(return_X_y=True)
+    order = np.random.default_rng(12).permutation(len(x))
+    x, y = standardised(x[order]), y[order, None].astype("float32")
+    return Data(x[:420], y[:420], x[420:], y[420:])
+
+
+def without_the_part_for_0(targets: Any, outputs: Any) -> Any:
+    """A cross-entropy as for one-hot labels, of one output."""
+    return -keras.ops.mean(targets * keras.ops.log(outputs + 1e-7), axis=-1)
+
+
+def half_a_loss_model(repaired: bool) -> keras.Model:
+    model = stack(30, layers.Dense(16, "relu"), layers.Dense(1, "sigmoid"))
+    return compiled(model, optimizers.Adam(0.005), "binary_crossentropy" if repaired else without_the_part_for_0)
 
 
 PROGRAMS = (
@@ -393,4 +432,31 @@ PROGRAMS = (
         model=softmax_of_one_model,
     ),
 )
-MORE: tuple[Program, ...] = ()
+MORE = (
+    Program(
+        name="several_tags",
+        kind="output",
+        fault="Several tags may hold at once, and a softmax shares one out among them.",
+        remedy="Sigmoid units with binary cross-entropy.",
+        truth=("output_mismatch",),
+        also=("exploding",),
+        learned={"r2": 0.7},
+        epochs=25,
+        batch_size=32,
+        data=several_tags_data,
+        model=several_tags_model,
+    ),
+    Program(
+        name="half_a_loss",
+        kind="output",
+        fault="A cross-entropy of one's own that lacks the part for 0, so that 1 is always best.",
+        remedy="Binary cross-entropy.",
+        truth=("output_mismatch",),
+        also=("saturated",),
+        learned={"balanced_accuracy": 0.85},
+        epochs=25,
+        batch_size=32,
+        data=half_a_loss_data,
+        model=half_a_loss_model,
+    ),
+)

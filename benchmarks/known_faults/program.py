@@ -8,7 +8,8 @@ import keras
 import numpy as np
 
 Kind = Literal[
-    "output", "data", "step size", "signals", "symmetry", "frozen layers", "batch statistics", "overfitting"
+    "output", "data", "step size", "signals", "symmetry", "frozen layers", "no activation", "batch statistics",
+    "overfitting",
 ]  # fmt: skip
 # All that a truth may name.
 CAUSES: Final = (

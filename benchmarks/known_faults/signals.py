@@ -3,8 +3,9 @@
 import keras
 import numpy as np
 from keras import initializers, layers, optimizers
+from sklearn.datasets import load_breast_cancer
 
-from benchmarks.known_faults.parts import compiled, digits, stack, two_classes
+from benchmarks.known_faults.parts import compiled, digits, stack, standardised, two_classes
 from benchmarks.known_faults.program import Data, Program
 
 
@@ -122,6 +123,18 @@ def large_kernels_model(repaired: bool) -> keras.Model:
     return compiled(model, optimizers.SGD(0.1), "sparse_categorical_crossentropy")
 
 
+def steps_that_kill_data(repaired: bool) -> Data:
+    x, y = load_breast_cancer(return_X_y=True)
+    order = np.random.default_rng(14).permutation(len(x))
+    x, y = standardised(x[order]), y[order].astype("int32")
+    return Data(x[:400], y[:400], x[400:], y[400:])
+
+
+def steps_that_kill_model(repaired: bool) -> keras.Model:
+    made = [layers.Dense(16, "relu"), layers.Dense(16, "relu"), layers.Dense(8, "relu"), layers.Dense(1, "sigmoid")]
+    return compiled(stack(30, *made), optimizers.SGD(0.05 if repaired else 3.0, momentum=0.9), "binary_crossentropy")
+
+
 PROGRAMS = (
     Program(
         name="so_56452176",
@@ -228,5 +241,18 @@ MORE = (
         batch_size=32,
         data=large_kernels_data,
         model=large_kernels_model,
+    ),
+    Program(
+        name="steps_that_kill",
+        kind="signals",
+        fault="Large steps with momentum push rectified units below zero for good.",
+        remedy="Steps sixty times smaller.",
+        truth=("died_in_training", "learning_rate_too_large"),
+        also=("exploding",),
+        learned={"accuracy": 0.85},
+        epochs=20,
+        batch_size=32,
+        data=steps_that_kill_data,
+        model=steps_that_kill_model,
     ),
 )

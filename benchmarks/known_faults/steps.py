@@ -3,8 +3,9 @@
 import keras
 import numpy as np
 from keras import layers, optimizers
+from sklearn.datasets import make_friedman1
 
-from benchmarks.known_faults.parts import compiled, digits, exclusive_or, one_hot, stack
+from benchmarks.known_faults.parts import compiled, digits, exclusive_or, one_hot, stack, standardised
 from benchmarks.known_faults.program import Data, Program
 
 
@@ -69,6 +70,17 @@ def steps_of_thirty_data(repaired: bool) -> Data:
 def steps_of_thirty_model(repaired: bool) -> keras.Model:
     made = [layers.Dense(32, "tanh"), layers.Dense(16, "tanh"), layers.Dense(1)]
     return compiled(stack(6, *made), optimizers.SGD(0.05 if repaired else 30.0), "mse")
+
+
+def three_epochs_data(repaired: bool) -> Data:
+    x, y = make_friedman1(800, 10, noise=0.5, random_state=2)
+    x, y = standardised(x), standardised(y[:, None])
+    return Data(x[:600], y[:600], x[600:], y[600:])
+
+
+def three_epochs_model(repaired: bool) -> keras.Model:
+    made = [layers.Dense(64, "relu"), layers.Dense(32, "relu"), layers.Dense(1)]
+    return compiled(stack(10, *made), optimizers.Adam(0.02 if repaired else 0.0003), "mse")
 
 
 PROGRAMS = (
@@ -151,5 +163,18 @@ MORE = (
         batch_size=32,
         data=digits_data,
         model=adam_of_a_millionth_model,
+    ),
+    Program(
+        name="three_epochs",
+        kind="step size",
+        fault="Three epochs of a few small steps each.",
+        remedy="Larger steps.",
+        truth=("too_few_epochs", "learning_rate_too_small"),
+        also=(),
+        learned={"r2": 0.7},
+        epochs=3,
+        batch_size=32,
+        data=three_epochs_data,
+        model=three_epochs_model,
     ),
 )

@@ -99,6 +99,34 @@ def few_rows_model(repaired: bool) -> keras.Model:
     return compiled(stack(60, *made), optimizers.Adam(0.001), "binary_crossentropy")
 
 
+def word_vectors_data(repaired: bool) -> Data:
+    """Texts of four subjects; a tenth of the 200 words belongs to each, the others to none."""
+    random = np.random.default_rng(16)
+    subject = random.integers(0, 4, 1000)
+    own = subject[:, None] * 20 + random.integers(0, 20, (1000, 15))
+    common = random.integers(80, 200, (1000, 15))
+    x = np.where(random.uniform(size=(1000, 15)) < 0.35, own, common).astype("int32")
+    y = subject.astype("int32")
+    return Data(x[:800], y[:800], x[800:], y[800:])
+
+
+def word_vectors_model(repaired: bool) -> keras.Model:
+    made = [layers.GlobalAveragePooling1D(), layers.Dense(16, "relu"), layers.Dense(4, "softmax")]
+    model = stack(15, layers.Embedding(200, 8, trainable=repaired), *made)
+    return compiled(model, optimizers.Adam(0.01), "sparse_categorical_crossentropy")
+
+
+def no_activation_data(repaired: bool) -> Data:
+    x, y = make_circles(900, noise=0.08, factor=0.5, random_state=11)
+    x, y = (x / x.std()).astype("float32"), y.astype("int32")
+    return Data(x[:600], y[:600], x[600:], y[600:])
+
+
+def no_activation_model(repaired: bool) -> keras.Model:
+    hidden = [layers.Dense(16, "relu" if repaired else None) for _ in range(3)]
+    return compiled(stack(2, *hidden, layers.Dense(1, "sigmoid")), optimizers.Adam(0.01), "binary_crossentropy")
+
+
 PROGRAMS = (
     Program(
         name="unfreeze",
@@ -179,5 +207,31 @@ MORE = (
         batch_size=32,
         data=few_rows_data,
         model=few_rows_model,
+    ),
+    Program(
+        name="word_vectors",
+        kind="frozen layers",
+        fault="Word vectors that are not trained, and were never loaded.",
+        remedy="Vectors that are trained.",
+        truth=("frozen",),
+        also=(),
+        learned={"accuracy": 0.85},
+        epochs=15,
+        batch_size=32,
+        data=word_vectors_data,
+        model=word_vectors_model,
+    ),
+    Program(
+        name="no_activation",
+        kind="no activation",
+        fault="Hidden layers without an activation: together they are a linear one, and circles need more.",
+        remedy="Rectified hidden layers.",
+        truth=("stuck",),
+        also=(),
+        learned={"accuracy": 0.9},
+        epochs=20,
+        batch_size=32,
+        data=no_activation_data,
+        model=no_activation_model,
     ),
 )

@@ -14,7 +14,10 @@ from scipy.special import stdtr
 from pipeline.history import record
 from pipeline.params.diagnosis import DiagnosisParams
 
-USED_SIDES = ("nonfinite_share", "input_scale", "input_decades", "target_scale", "targets_beyond", "output_misfit")
+USED_SIDES = (
+    *("nonfinite_share", "input_scale", "input_decades", "target_scale"),
+    *("targets_told", "targets_beyond", "output_misfit"),
+)
 COLUMNS = {
     "nonfinite_epoch": "first epoch with a loss, or a gradient or weight by layer, that is infinite or not a number",
     "loss_growth": "greatest training loss over the loss of the best constant prediction",
@@ -39,11 +42,12 @@ COLUMNS = {
     "judged_gain": "the same on the set that decides; no value where that is the training set",
     "score_gap": "accuracy less balanced accuracy on the training set",
     "equal_layer": "lowest hidden layer of several units that are all equal, at first and at the end but for rounding",
-    "frozen_layer": "lowest layer with a gradient whose kernel never moved",
+    "frozen_layer": "lowest layer with a gradient whose kernel, or embedding's table, never moved",
     "dead_output": "1 if every output is off on every training input at the end",
     **{name: record.SIDES[name] for name in USED_SIDES},
 }
 SIGNIFICANT = 0.01  # of the slope of the loss
+FEW = 6  # epochs, of which no slope is significant: there the loss falls if it fell in each of them
 EQUAL, STILL_EQUAL = 1e-3, 0.1  # of `unit_spread`, at first and at the end: rounding alone drives equal units apart
 
 
@@ -179,7 +183,10 @@ def _movement(history: xr.Dataset, vanishing: float) -> dict[str, np.ndarray]:
         moved = np.nan_to_num(change[:, 1:], nan=1.0).max(axis=1, initial=0.0)
         pushed = np.nan_to_num(gradient, nan=0.0).max(axis=1) > vanishing * _guess(history)
         judged = np.isin(history.role.values, (record.HIDDEN, record.OUTPUT))
-        still = (moved == 0) & pushed & judged & (change.shape[1] > 1)
+        # An embedding's mean gradient is small for the many rows of its table that no input names.
+        table = (history.kind.values == "Embedding") & (history.trainable.values == 0)
+        table = table & (np.nan_to_num(gradient, nan=0.0).max(axis=1) > 0)
+        still = (moved == 0) & (pushed & judged | table) & (change.shape[1] > 1)
         found["frozen_layer"] = _lowest(still & (moved[:, judged].max(axis=1, initial=0.0) > 0)[:, None], history)
     return found
 
@@ -257,6 +264,8 @@ def _fall(loss: np.ndarray, window: float, count: int | None = None) -> float:
         count: of the epochs in it, in place of the part `window`.
     """
     last = loss[-(count or _window(len(loss), window)) :].astype(float)
+    if 2 <= len(loss) <= FEW + 1 and (np.diff(loss) < 0).all():
+        return float((last[0] - last[-1]) / last.mean())
     if len(last) < 3 or not np.isfinite(last).all() or last.mean() <= 0:
         return np.nan
     if np.ptp(last) == 0:

@@ -39,6 +39,7 @@ SIDES: Final = {
     "input_scale": "root mean square of what the first kernel gets before the first step",
     "input_decades": "decades from the median standard deviation of its columns to the greatest",
     "nonfinite_share": "share of the training rows with an input or a target that is not a finite number",
+    "targets_told": "standard deviations by which like rows have more like targets than if targets were shuffled",
     "target_low": "least training target",
     "target_high": "greatest training target",
     "target_scale": "root mean square of the training targets",
@@ -58,6 +59,7 @@ MISFITS: Final = (
     "a rectified score",
     "labels beyond the outputs",
     "a loss whose arguments are swapped",
+    "a loss that is no smaller where outputs are right",
 )
 LAYER_TABLE: Final = {
     "path": "the layer's path in the model",

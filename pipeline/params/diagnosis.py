@@ -17,6 +17,7 @@ class DiagnosisParams(Section):
     mode_gap: Annotated[float, Field(gt=0, lt=1)]
     fitted: Annotated[float, Field(gt=0, lt=1)]
     chance_margin: Annotated[float, Field(ge=0, lt=1)]
+    shuffled: Annotated[float, Field(ge=0, le=100)]
     large_change: Annotated[float, Field(gt=0, le=1e9)]
     large_gradient: Annotated[float, Field(gt=0, le=1e9)]
     explosion_growth: Annotated[float, Field(gt=1, le=1e9)]

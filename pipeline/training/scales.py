@@ -1,6 +1,12 @@
-"""How large inputs and targets are, as `history.record.SIDES` names it."""
+"""How large inputs and targets are, and whether they belong together, as `history.record.SIDES` names it."""
+
+from typing import Final
 
 import numpy as np
+from sklearn.neighbors import NearestNeighbors
+
+LEAST, MOST, NEIGHBOURS, SHUFFLED = 100, 512, 5, 100  # rows that are looked at, their neighbours, and times shuffled
+CLASSES: Final = 20  # so many whole numbers at most are taken for classes
 
 
 def of_inputs(columns: np.ndarray) -> dict[str, float]:
@@ -29,3 +35,39 @@ def of_targets(targets: np.ndarray) -> dict[str, float]:
         return {}
     scale = float(np.sqrt((known**2).mean()))
     return {"target_low": float(known.min()), "target_high": float(known.max()), "target_scale": scale}
+
+
+def of_pairs(inputs: np.ndarray, targets: np.ndarray) -> dict[str, float]:
+    """`targets_told`; nothing of less than LEAST rows, or where all inputs or all targets are equal.
+
+    Schilling's test of nearest neighbours (1986, JASA 81), for numbers as well: the products of each row's targets with
+    its neighbours', held against those of shuffled targets. A network is not asked.
+
+    Args:
+        inputs, targets: float [row, column].
+    """
+    known = np.flatnonzero(np.isfinite(inputs).all(axis=1) & np.isfinite(targets).all(axis=1))
+    if len(known) < LEAST:
+        return {}
+    some = known[np.unique(np.linspace(0, len(known) - 1, MOST).astype(int))]
+    columns, wanted = _standardised(inputs[some]), _standardised(_by_class(targets[some]))
+    if not columns.any() or not wanted.any():
+        return {}
+    neighbours = NearestNeighbors(n_neighbors=NEIGHBOURS + 1).fit(columns).kneighbors(columns)[1][:, 1:]
+    random = np.random.default_rng(0)
+    orders = [np.arange(len(some)), *(random.permutation(len(some)) for _ in range(SHUFFLED))]
+    alike = [float((wanted[order] * wanted[order][neighbours].sum(axis=1)).sum()) for order in orders]
+    return {"targets_told": float((alike[0] - np.mean(alike[1:])) / np.std(alike[1:]))}
+
+
+def _by_class(targets: np.ndarray) -> np.ndarray:
+    """A column for each class, where a single one holds classes."""
+    classes = np.unique(targets)
+    if targets.shape[1] > 1 or len(classes) > CLASSES or (classes != np.round(classes)).any():
+        return targets
+    return (targets == classes).astype(float)
+
+
+def _standardised(values: np.ndarray) -> np.ndarray:
+    spread = values.std(axis=0)
+    return (values - values.mean(axis=0)) / np.where(spread > 0, spread, 1.0)

@@ -177,21 +177,22 @@ IMBALANCED = Cause(
 
 
 # Rows that were learned by heart, or nearly so, by loss and by score, and nothing that carries over: less than
-# overfitting leaves. Needs rows that were not trained on. Known false alarm: training and test rows from different
-# sources.
+# overfitting leaves. Or like rows have no more like targets than if these were shuffled (Schilling 1986), and other
+# rows, where there are some, are told no better than by chance. Known false alarms: training and test rows from different
+# sources; and targets that no likeness of rows tells, as the parity of many columns.
 def _labels_are_unrelated(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
-    return (
-        (evidence.train_fit > params.fitted)
-        & (evidence.train_gain > params.fitted)
-        & (evidence.judged_fit <= 0)
-        & (evidence.judged_gain <= params.chance_margin)
-    )
+    by_heart = (evidence.train_fit > params.fitted) & (evidence.train_gain > params.fitted)
+    nothing_carries_over = (evidence.judged_fit <= 0) & (evidence.judged_gain <= params.chance_margin)
+    as_shuffled = (evidence.targets_told < params.shuffled) & ~(evidence.judged_gain > params.chance_margin)
+    return (by_heart & nothing_carries_over) | as_shuffled
 
 
 def _say_unrelated(rows: pd.DataFrame, bound: float | None) -> str:
+    other = rows.judged_gain.dropna()
+    beyond = f", {_percent(other)} beyond it" if len(other) else ""
     return (
-        f"{len(rows)} {verb(rows, 'fits', 'fit')} labels that tell nothing of new rows ({_percent(rows.train_gain)} of "
-        f"the way from chance to perfect in training, {_percent(rows.judged_gain)} beyond it)"
+        f"{len(rows)} {verb(rows, 'has', 'have')} labels that tell nothing of new rows ({_percent(rows.train_gain)} of "
+        f"the way from chance to perfect in training{beyond})"
     )
 
 
@@ -200,10 +201,15 @@ def _percent(column: pd.Series) -> str:
 
 
 def _one_unrelated(found: Evidence) -> str:
-    return (
-        f"In training the score is {100 * found['train_gain']:.0f}% of the way from chance to perfect, on other rows "
-        f"{100 * found['judged_gain']:.0f}%: what is learned of these rows says nothing of others."
-    )
+    said = [f"In training the score is {100 * found['train_gain']:.0f}% of the way from chance to perfect"]
+    if found["judged_gain"] is not None:
+        said.append(f", on other rows {100 * found['judged_gain']:.0f}%")
+    if found["targets_told"] is not None:
+        said.append(
+            f". Rows that are like each other have targets that are alike by {found['targets_told']:.1f} standard "
+            "deviations more than shuffled ones"
+        )
+    return f"{''.join(said)}."
 
 
 UNRELATED_LABELS = Cause(

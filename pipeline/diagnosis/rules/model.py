@@ -18,9 +18,12 @@ FITTING = {
     "`from_logits=True` on a linear one",
     "probabilities where the loss takes logits": "no activation on the output, or a loss without `from_logits`",
     "outputs that do not sum to 1": "`softmax` on the output, for one class a row",
-    "outputs that always sum to 1": "no activation on the output instead of `softmax`, for numbers",
+    "outputs that always sum to 1": "instead of `softmax`, no activation on the output for numbers, or `sigmoid` "
+    "with `binary_crossentropy` for several labels a row",
     "a rectified score": "`sigmoid` on the output instead of `relu`",
     "a loss whose arguments are swapped": "a loss that takes the targets first, then the outputs, as Keras gives them",
+    "a loss that is no smaller where outputs are right": "a loss of Keras's own, or one that is least where "
+    "the outputs are the targets",
     "labels beyond the outputs": "one softmax unit a class, with labels from 0 and a sparse categorical cross-entropy",
 }
 

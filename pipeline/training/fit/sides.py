@@ -6,7 +6,7 @@ known by the loss's name. Nothing of the model changes: weights are replaced in 
 """
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any, Final
 
@@ -24,23 +24,31 @@ from pipeline.training.fit.replaced import replaced
 ROWS: Final = 256  # of which the entering signal is measured
 PUSHES: Final = (1e2, 1e4)  # that a float of 16 bits can hold; what the second one still moves far has no limit
 CLOSE: Final = 1e-3
+FAR: Final = 1e3  # times the targets' size, where outputs have no limit
 # Losses that are others when their arguments change places; the second ones need several outputs.
 ORDERED: Final = (keras.losses.binary_crossentropy, keras.losses.mean_absolute_percentage_error, keras.losses.poisson)
 ORDERED_SHARES: Final = (keras.losses.categorical_crossentropy, keras.losses.kl_divergence)
 
 
 def of_rows(inputs: Any, targets: Any) -> dict[str, float]:
-    """Of all rows at hand: the share with a number that is not finite.
+    """Of all rows at hand: the share with a number that is not finite, and whether targets belong to inputs.
 
     Args:
         inputs, targets: arrays of [row, ...], or structures of them; None is passed over.
     """
-    leaves = [np.asarray(leaf) for leaf in keras.tree.flatten((inputs, targets)) if leaf is not None]
-    numbers = [leaf.reshape(len(leaf), -1) for leaf in leaves if leaf.ndim and leaf.dtype.kind == "f"]
-    if not numbers:
-        return {"nonfinite_share": 0.0}
-    broken = np.logical_or.reduce([~np.isfinite(leaf).all(axis=1) for leaf in numbers])
-    return {"nonfinite_share": float(broken.mean())}
+    flat = [_flat(given) for given in (inputs, targets)]
+    numbers = [leaf for leaves in flat for leaf in leaves if leaf.dtype.kind == "f"]
+    broken = np.logical_or.reduce([~np.isfinite(leaf).all(axis=1) for leaf in numbers]) if numbers else np.zeros(1)
+    found = {"nonfinite_share": float(broken.mean())}
+    if all(flat) and all(leaf.dtype.kind in "biuf" for leaves in flat for leaf in leaves):
+        return found | scales.of_pairs(*(np.concatenate(leaves, axis=1) for leaves in flat))
+    return found
+
+
+def _flat(given: Any) -> list[np.ndarray]:
+    """Each array as [row, number]."""
+    leaves = [np.asarray(leaf) for leaf in keras.tree.flatten(given) if leaf is not None]
+    return [leaf.reshape(len(leaf), -1) for leaf in leaves if leaf.ndim]
 
 
 def of_inputs(model: keras.Model, rows: Sequence[Row], data: Rows) -> dict[str, float]:
@@ -92,8 +100,8 @@ def of_outputs(model: keras.Model, rows: Sequence[Row], probe: Probe, data: Rows
     compared = loss in DISTANCES
     facts["targets_beyond"] = float(((finite < low - margin) | (finite > high + margin)).mean()) if compared else 0.0
     misfit = _misfit(loss, from_logits, outputs, losses, (low, high), targets)
-    if misfit == "none" and _is_swapped(model.loss, targets, outputs.shape[2:]):
-        misfit = "a loss whose arguments are swapped"
+    if misfit == "none":
+        misfit = _misfit_of_own(model.loss, targets, (low, high), outputs.shape[2:])
     return facts | {"output_misfit": float(MISFITS.index(misfit))}
 
 
@@ -159,35 +167,59 @@ def _misfit(
         return "probabilities where the loss takes logits"
     if loss in CLASSES and not from_logits and units > 1 and not sums_to_one:
         return "outputs that do not sum to 1"
-    if loss in DISTANCES and sums_to_one and not _sum_to_one(targets, units):
+    is_beside = loss in DISTANCES or (loss in CATEGORICAL and targets.ndim > 1 and targets.shape[-1] == units)
+    if is_beside and sums_to_one and not _sum_to_one(targets, units):
         return "outputs that always sum to 1"
     if loss in DISTANCES and low == 0 and np.isinf(high) and set(np.unique(targets)) == {0, 1}:
         return "a rectified score"
     return "none"
 
 
-def _is_swapped(loss: Any, targets: np.ndarray, shape: tuple[int, ...]) -> bool:
-    """Whether a function of the user's own gives what one of Keras's losses gives with targets and outputs in each
-    other's place.
+def _misfit_of_own(loss: Any, targets: np.ndarray, limits: tuple[float, float], shape: tuple[int, ...]) -> str:
+    """A name of MISFITS, for a function of the user's own that takes targets of the outputs' shape.
 
     Args:
-        shape: of the outputs for one row.
+        limits: of the outputs. shape: of the outputs for one row.
     """
     if not inspect.isroutine(loss) or prod(shape) * len(targets) != targets.size:
-        return False
-    several = bool(shape) and shape[-1] > 1
-    some = np.random.default_rng(0).uniform(0.1, 0.9, (len(targets), *shape))
-    given = tf.constant(targets.reshape(some.shape), tf.float32)
-    guessed = tf.constant(some / some.sum(axis=-1, keepdims=True) if several else some, tf.float32)
+        return "none"
+    given = targets.reshape(len(targets), *shape)
+
+    def of(outputs: np.ndarray) -> float:
+        return float(np.mean(loss(tf.constant(given, tf.float32), tf.constant(outputs, tf.float32))))
+
     try:
-        found = float(np.mean(loss(given, guessed)))
+        if _is_swapped(of, given):
+            return "a loss whose arguments are swapped"
+        if _rewards_a_constant(of, given, limits):
+            return "a loss that is no smaller where outputs are right"
     except Exception:  # a function for other numbers than these
-        return False
+        return "none"
+    return "none"
+
+
+def _is_swapped(of: Callable[[np.ndarray], float], targets: np.ndarray) -> bool:
+    """Whether it gives what one of Keras's losses gives with targets and outputs in each other's place."""
+    several = targets.ndim > 1 and targets.shape[-1] > 1
+    some = np.random.default_rng(0).uniform(0.1, 0.9, targets.shape)
+    guessed = (some / some.sum(axis=-1, keepdims=True) if several else some).astype(np.float32)
+    found, given = of(guessed), targets.astype(np.float32)
     for known in (*ORDERED, *(ORDERED_SHARES if several else ())):
         right, swapped = float(np.mean(known(given, guessed))), float(np.mean(known(guessed, given)))
         if np.isclose(found, swapped, rtol=1e-3) and not np.isclose(found, right, rtol=1e-3):
             return True
     return False
+
+
+def _rewards_a_constant(of: Callable[[np.ndarray], float], targets: np.ndarray, limits: tuple[float, float]) -> bool:
+    """Whether one output for all rows, at a limit, costs no more than the targets themselves as outputs do."""
+    if np.ptp(targets, axis=0).max() == 0:
+        return False
+    far = FAR * (1 + float(np.abs(targets).max()))
+    low, high = np.clip(limits, -far, far)
+    right = of(np.clip(targets, low, high))
+    constants = [of(np.full_like(targets, each)) for each in (low, high)]
+    return bool(np.isfinite(right)) and any(each <= right for each in constants if np.isfinite(each))
 
 
 def _sum_to_one(targets: np.ndarray, units: int) -> bool:
