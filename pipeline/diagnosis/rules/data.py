@@ -178,8 +178,8 @@ IMBALANCED = Cause(
 
 # Rows that were learned by heart, or nearly so, by loss and by score, and nothing that carries over: less than
 # overfitting leaves. Or like rows have no more like targets than if these were shuffled (Schilling 1986), and other
-# rows, where there are some, are told no better than by chance. Known false alarms: training and test rows from different
-# sources; and targets that no likeness of rows tells, as the parity of many columns.
+# rows, where there are some, are told no better than by chance. Known false alarms: training and test rows from
+# different sources; and targets that no likeness of rows tells, as the parity of many columns.
 def _labels_are_unrelated(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     by_heart = (evidence.train_fit > params.fitted) & (evidence.train_gain > params.fitted)
     nothing_carries_over = (evidence.judged_fit <= 0) & (evidence.judged_gain <= params.chance_margin)
