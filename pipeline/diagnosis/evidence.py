@@ -264,7 +264,7 @@ def _fall(loss: np.ndarray, window: float, count: int | None = None) -> float:
         count: of the epochs in it, in place of the part `window`.
     """
     last = loss[-(count or _window(len(loss), window)) :].astype(float)
-    if 2 <= len(loss) <= FEW + 1 and (np.diff(loss) < 0).all():
+    if 2 <= len(loss) <= FEW + 1 and np.isfinite(loss).all() and (loss[1:] < loss[:-1]).all():
         return float((last[0] - last[-1]) / last.mean())
     if len(last) < 3 or not np.isfinite(last).all() or last.mean() <= 0:
         return np.nan
