@@ -4,8 +4,9 @@ from typing import Final
 
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
+from sklearn.preprocessing import StandardScaler
 
-LEAST, MOST, NEIGHBOURS, SHUFFLED = 100, 512, 5, 100  # rows that are looked at, their neighbours, and times shuffled
+LEAST, NEIGHBOURS, SHUFFLED = 100, 5, 100  # rows that say something, their neighbours, and times shuffled
 CLASSES: Final = 20  # so many whole numbers at most are taken for classes
 
 
@@ -46,16 +47,15 @@ def of_pairs(inputs: np.ndarray, targets: np.ndarray) -> dict[str, float]:
     Args:
         inputs, targets: float [row, column].
     """
-    known = np.flatnonzero(np.isfinite(inputs).all(axis=1) & np.isfinite(targets).all(axis=1))
-    if len(known) < LEAST:
+    known = np.isfinite(inputs).all(axis=1) & np.isfinite(targets).all(axis=1)
+    if known.sum() < LEAST:
         return {}
-    some = known[np.unique(np.linspace(0, len(known) - 1, MOST).astype(int))]
-    columns, wanted = _standardised(inputs[some]), _standardised(_by_class(targets[some]))
+    columns, wanted = (StandardScaler().fit_transform(each) for each in (inputs[known], _by_class(targets[known])))
     if not columns.any() or not wanted.any():
         return {}
     neighbours = NearestNeighbors(n_neighbors=NEIGHBOURS + 1).fit(columns).kneighbors(columns)[1][:, 1:]
     random = np.random.default_rng(0)
-    orders = [np.arange(len(some)), *(random.permutation(len(some)) for _ in range(SHUFFLED))]
+    orders = [np.arange(len(wanted)), *(random.permutation(len(wanted)) for _ in range(SHUFFLED))]
     alike = [float((wanted[order] * wanted[order][neighbours].sum(axis=1)).sum()) for order in orders]
     return {"targets_told": float((alike[0] - np.mean(alike[1:])) / np.std(alike[1:]))}
 
@@ -66,8 +66,3 @@ def _by_class(targets: np.ndarray) -> np.ndarray:
     if targets.shape[1] > 1 or len(classes) > CLASSES or (classes != np.round(classes)).any():
         return targets
     return (targets == classes).astype(float)
-
-
-def _standardised(values: np.ndarray) -> np.ndarray:
-    spread = values.std(axis=0)
-    return (values - values.mean(axis=0)) / np.where(spread > 0, spread, 1.0)

@@ -21,6 +21,7 @@ from pipeline.training.fit.objective import CATEGORICAL, CLASSES, DISTANCES, TWO
 from pipeline.training.fit.probe import Probe, Rows
 from pipeline.training.fit.replaced import replaced
 
+PAIRS: Final = 512  # of inputs and targets that are held against each other, evenly from first to last
 ROWS: Final = 256  # of which the entering signal is measured
 PUSHES: Final = (1e2, 1e4)  # that a float of 16 bits can hold; what the second one still moves far has no limit
 CLOSE: Final = 1e-3
@@ -41,7 +42,8 @@ def of_rows(inputs: Any, targets: Any) -> dict[str, float]:
     broken = np.logical_or.reduce([~np.isfinite(leaf).all(axis=1) for leaf in numbers]) if numbers else np.zeros(1)
     found = {"nonfinite_share": float(broken.mean())}
     if all(flat) and all(leaf.dtype.kind in "biuf" for leaves in flat for leaf in leaves):
-        return found | scales.of_pairs(*(np.concatenate(leaves, axis=1) for leaves in flat))
+        some = np.unique(np.linspace(0, len(flat[0][0]) - 1, PAIRS).astype(int))
+        return found | scales.of_pairs(*(np.concatenate([leaf[some] for leaf in leaves], axis=1) for leaves in flat))
     return found
 
 
