@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from scipy.stats import fisher_exact
 
 from pipeline.cells import store
-from pipeline.cells.run import run
+from pipeline.cells.run import Workers
 from pipeline.cells.work import of_replicas
 from pipeline.data.sources import load
 from pipeline.data.split import split
@@ -74,7 +74,8 @@ def processes(params: Params, recipe: networks.NetworkRecipe, training: Training
             if len(began) <= workers:  # not all of them trained yet
                 before[name] = epoch
 
-        run(tasks, parts, on_epoch=on_epoch, workers=workers)
+        with Workers(workers) as processes:
+            processes.run(tasks, parts, on_epoch=on_epoch)
         seconds = time.perf_counter() - sorted(began.values())[workers - 1]
         speed[workers] = (REPLICAS * EPOCHS - sum(before.values())) / seconds
         print(f"{workers} processes  {speed[workers]:6.1f} epochs/s", flush=True)
@@ -87,7 +88,8 @@ def shares(params: Params, recipe: networks.NetworkRecipe, training: TrainingPar
     rule = rule_for(parts.task, params.evaluation.learned)
     described = train(params.variant(VARIANT), VARIANT, parts, training).history
     tasks = of_replicas("network", VARIANT, recipe, training, "shares")
-    run(tasks, parts, on_cell=lambda name: print(name, flush=True))
+    with Workers() as processes:
+        processes.run(tasks, parts, on_cell=lambda name: print(name, flush=True))
     own = side_by_side([store.load(task.key) for task in tasks.values()])
     counts = [int(learned_at(history, rule).isel(epoch=-1).sum()) for history in (described, own)]
     total = training.replicas

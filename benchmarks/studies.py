@@ -26,7 +26,7 @@ MEMORY = (30, 100, 300, 1000, 3000)
 def study(workers: int) -> None:
     """Train the cells in this process's folder; the store lies under DVC_ROOT."""
     from pipeline.cells import code_fingerprint
-    from pipeline.cells.run import run
+    from pipeline.cells.run import Workers
     from pipeline.cells.work import VariantWork
     from pipeline.data.sources import load
     from pipeline.data.split import split
@@ -38,7 +38,8 @@ def study(workers: int) -> None:
     changes = {"epochs": EPOCHS, "replicas": REPLICAS, "histograms": False}
     trainings = [params.training.model_copy(update={**changes, "seed": seed}) for seed in range(CELLS)]
     tasks = {str(each.seed): VariantWork(variant, each, "benchmark", code) for each in trainings}
-    run(tasks, parts, workers=workers)
+    with Workers(workers) as processes:
+        processes.run(tasks, parts)
 
 
 def seconds(workers: int, **environment: str) -> float:

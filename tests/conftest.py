@@ -4,7 +4,7 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,11 +30,21 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files of slow tests first: a long one that begins last leaves the other process idle."""
-    slow: dict[Path, list[bool]] = {}
+    """Deal the files to two processes, so that both begin with slow ones and have quick ones left to share at the end.
+
+    xdist gives each process one half of the list, and who has finished takes from the end of the other's.
+    """
+    files: dict[Path, list[pytest.Item]] = {}
     for item in items:
-        slow.setdefault(item.path, []).append(item.get_closest_marker("slow") is not None)
-    items.sort(key=lambda item: -sum(slow[item.path]) / len(slow[item.path]))
+        files.setdefault(item.path, []).append(item)
+
+    def slow(path: Path) -> int:
+        return sum(item.get_closest_marker("slow") is not None for item in files[path])
+
+    halves: tuple[list[pytest.Item], list[pytest.Item]] = ([], [])
+    for path in sorted(files, key=lambda path: slow(path) / len(files[path]), reverse=True):
+        min(halves, key=len).extend(files[path])
+    items[:] = halves[0] + halves[1]
 
 
 def pytest_collection_finish() -> None:
@@ -94,16 +104,53 @@ def mlflows_default_store() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """A workspace in which the pair that params.yaml compares is trained for a few epochs and published. Only to look
-    at, and made once for all test processes."""
-    shared = tmp_path_factory.getbasetemp()
-    folder = (shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared) / "pair"
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder that all test processes of this run have in common."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+def made_once(folder: Path, make: Callable[[Path], None]) -> Path:
+    """Return `folder` once some test process has made it; the others wait for that."""
     with FileLock(f"{folder}.lock"):
-        if not (folder / "finished").exists():
-            Workspace.create(folder / "study", "relu_15", "relu_20").repro()
-            (folder / "finished").touch()
-    return Workspace(folder / "study")
+        if not (mark := folder.with_suffix(".made")).exists():
+            make(folder)
+            mark.touch()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def published(shared: Path) -> Workspace:
+    """Return a workspace in which `dvc repro` has run once from nothing: relu_2 and tanh_1, all in git.
+
+    It is made once for all test processes, and only to look at: a test that changes anything takes `workspace`.
+    """
+
+    def publish(folder: Path) -> None:
+        workspace = Workspace.create(folder)
+        workspace.repro()
+        workspace.commit()
+
+    return Workspace(made_once(shared / "published", publish))
+
+
+@pytest.fixture(scope="session")
+def empty_store(shared: Path) -> Path:
+    """Return a database with MLflow's tables and nothing in them, to be copied: making one takes seconds."""
+
+    def create(folder: Path) -> None:
+        from mlflow import MlflowClient  # here, for importing it takes a second
+
+        folder.mkdir()
+        MlflowClient(tracking_uri=f"sqlite:///{folder / 'mlflow.db'}")
+
+    return made_once(shared / "empty_store", create) / "mlflow.db"
+
+
+@pytest.fixture
+def workspace(published: Workspace, tmp_path: Path) -> Workspace:
+    """Return a copy of the published workspace, to be changed."""
+    return published.copy(tmp_path / "study")
 
 
 CIRCLES = DataParams(source="make_circles", config={"n_samples": 80, "noise": 0.1, "random_state": 1})

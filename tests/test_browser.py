@@ -3,7 +3,6 @@
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,12 +38,14 @@ def browser(running: "Chromium") -> Iterator[Browser]:
         yield page
 
 
-def test_report_shows_its_figures_and_complains_of_nothing(pair: Workspace, browser: Browser, tmp_path: Path) -> None:
-    browser.page.goto((pair.folder / "reports" / "index.html").as_uri())
+def test_report_shows_its_figures_and_complains_of_nothing(
+    published: Workspace, browser: Browser, tmp_path: Path
+) -> None:
+    browser.page.goto((published.folder / "reports" / "index.html").as_uri())
     assert [heading.inner_text() for heading in browser.page.locator("h2").all()] == [
         "What was asked",
         "Which networks learn",
-        "relu_15 against relu_20",
+        "relu_2 against tanh_1",
         "Why",
         "What helps",
         "How it was run",
@@ -65,12 +66,12 @@ def test_report_shows_its_figures_and_complains_of_nothing(pair: Workspace, brow
 
 
 @pytest.fixture(scope="module")
-def mlflow(pair: Workspace) -> Iterator[str]:
+def mlflow(published: Workspace) -> Iterator[str]:
     """A server of the workspace's store; its address."""
     port = free_port()
-    store = ["--backend-store-uri", f"sqlite:///{pair.database}"]
+    store = ["--backend-store-uri", f"sqlite:///{published.database}"]
     command = ["mlflow", "server", *store, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    with pair.serving(f"http://127.0.0.1:{port}/health", *command, **WITHOUT_JOBS):
+    with published.serving(f"http://127.0.0.1:{port}/health", *command, **WITHOUT_JOBS):
         yield f"http://127.0.0.1:{port}"
 
 
@@ -110,8 +111,8 @@ def test_experiment_lays_curves_of_both_runs_over_each_other_and_their_figures_s
     of both in columns."""
     browser.page.goto(addresses.view(mlflow, "1", "pair"))
     browser.shows("Learned and alive")
-    browser.shows("relu_15")
-    browser.shows("relu_20")
+    browser.shows("relu_2")
+    browser.shows("tanh_1")
     first, second = "Learned and alive", "Gradient by layer, log10"
     for section, name in (
         (first, "learned_share"),
@@ -120,7 +121,7 @@ def test_experiment_lays_curves_of_both_runs_over_each_other_and_their_figures_s
         (second, "gradient_profile_log10/epoch_0000"),
     ):
         drawn = chart(browser, section, name)
-        for variant in ("relu_15", "relu_20"):
+        for variant in ("relu_2", "tanh_1"):
             drawn.get_by_text(variant).first.wait_for()
         browser.shoot(f"mlflow_{name.replace('/', '_')}")
 
@@ -144,45 +145,44 @@ def test_experiment_lays_curves_of_both_runs_over_each_other_and_their_figures_s
     assert len({source.partition("run_uuid=")[2][:32] for source in sources}) == 2
 
 
-def test_comparison_names_both_and_has_parallel_coordinates(mlflow: str, pair: Workspace, browser: Browser) -> None:
-    runs = {run.variant: run_id for run_id, run in pair.runs().items()}
-    browser.page.goto(addresses.comparison(mlflow, "1", [runs["relu_15"], runs["relu_20"]]))
+def test_comparison_names_both_and_has_parallel_coordinates(
+    mlflow: str, published: Workspace, browser: Browser
+) -> None:
+    runs = {run.variant: run_id for run_id, run in published.runs().items()}
+    browser.page.goto(addresses.comparison(mlflow, "1", [runs["relu_2"], runs["tanh_1"]]))
     browser.shows("Comparing 2 Runs")
-    for text in ("relu_15", "relu_20", "Parallel Coordinates Plot", "learned_rate"):
+    for text in ("relu_2", "tanh_1", "Parallel Coordinates Plot", "learned_rate"):
         browser.shows(text)
     browser.page.locator("svg.main-svg").first.wait_for()
     browser.shoot("mlflow_comparison")
 
 
-def test_search_of_the_reference_finds_replicas(mlflow: str, pair: Workspace, browser: Browser) -> None:
-    """As a person would type it."""
-    search = "tags.cause = 'born_dead' and params.hidden_layers = '20'"
-    assert search in (pair.folder / "docs" / "reference.md").read_text(encoding="utf-8")
-    expected = [
-        child.name
-        for run in pair.runs().values()
-        for child in run.children.values()
-        if (run.variant, child.tags["cause"]) == ("relu_20", "born_dead")
-    ]
-    assert expected
+def test_search_of_the_reference_finds_replicas(mlflow: str, published: Workspace, browser: Browser) -> None:
+    """As a person would type it, with a cause and a depth that are there."""
+    documented = "tags.cause = 'born_dead' and params.hidden_layers = '20'"
+    assert documented in (published.folder / "docs" / "reference.md").read_text(encoding="utf-8")
+    (run,) = (run for run in published.runs().values() if run.variant == "relu_2")
+    causes = [child.tags["cause"] for child in run.children.values()]
+    search = documented.replace("born_dead", causes[0]).replace("20", "2")
+    expected = causes.count(causes[0])
     from playwright.sync_api import expect  # here, for `make unit` collects this module
 
     browser.page.goto(addresses.found(mlflow, "1", search))
     count = browser.page.get_by_text("matching run").first
-    found = re.compile(rf"^\s*{len(expected) + 1}\b")  # and their variant's run, which they are shown below
+    found = re.compile(rf"^\s*{expected + 1}\b")  # and their variant's run, which they are shown below
     expect(count).to_have_text(found, timeout=120_000)
     browser.shoot("mlflow_search")
 
 
-def test_tensorboard_shows_histograms_of_gradients(pair: Workspace, browser: Browser) -> None:
+def test_tensorboard_shows_histograms_of_gradients(published: Workspace, browser: Browser) -> None:
     """As `make tensorboard` serves them: the tags that the tutorial's reader looks for, and charts that are drawn."""
     port = free_port()
     address = f"http://127.0.0.1:{port}"
-    with pair.serving(address, "python3", "-m", "pipeline.tracking.tensorboard.serve", "--port", str(port)):
+    with published.serving(address, "python3", "-m", "pipeline.tracking.tensorboard.serve", "--port", str(port)):
         browser.page.goto(f"{address}/#{HISTOGRAMS}")
         browser.shows("hidden_01/kernel/gradient_log10")
-        browser.shows("relu_15/median_replica_")
-        browser.shows("relu_20/median_replica_")
+        browser.shows("relu_2/median_replica_")
+        browser.shows("tanh_1/median_replica_")
         lines = browser.page.locator("svg path")
         wait_until(lambda: lines.count() > 40, every=1)  # of several charts, one line an epoch
         browser.shoot("tensorboard")
@@ -200,65 +200,65 @@ def vertices(browser: Browser, name: str) -> int:
     return max(lines, default=0)
 
 
-LOSS = "loss/train_median"
+LOSS, OWN = "loss/train_median", "accuracy/train_median"
 
 
-@contextmanager
-def an_mlflow_server(workspace: Workspace) -> Iterator[str]:
-    """With an empty store in the workspace: its address."""
+@pytest.fixture
+def server(empty_store: Path, tmp_path: Path) -> Iterator[str]:
+    """Run MLflow's server on an empty store; return its address."""
     port = free_port()
+    shutil.copy(empty_store, tmp_path / "store.db")
     address = f"http://127.0.0.1:{port}"
-    command = ["mlflow", "server", "--backend-store-uri", f"sqlite:///{workspace.folder / 'store.db'}"]
+    command = ["mlflow", "server", "--backend-store-uri", f"sqlite:///{tmp_path / 'store.db'}"]
     command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    with workspace.serving(f"{address}/health", *command, **WITHOUT_JOBS):
+    with Workspace(tmp_path).serving(f"{address}/health", *command, **WITHOUT_JOBS):
         yield address
 
 
-def see_it_grow(browser: Browser, name: str, picture: str) -> None:
-    """The chart with this name gets longer; a picture of it before and after."""
-    wait_until(lambda: vertices(browser, name) >= 2, every=1)
-    browser.shoot(f"{picture}_early")
-    first = vertices(browser, name)
-    wait_until(lambda: vertices(browser, name) >= first + 10, seconds=240, every=1)
-    browser.shoot(f"{picture}_later")
+def see_them_grow(charts: dict[str, Browser]) -> None:
+    """Wait until the chart of this name on each page gets longer; a picture of each before and after."""
+    first: dict[str, int] = {}
+    for name, browser in charts.items():
+        wait_until(lambda browser=browser, name=name: vertices(browser, name) >= 2, every=1)
+        browser.shoot(f"mlflow_{name.replace('/', '_')}_early")
+        first[name] = vertices(browser, name)
+    for name, browser in charts.items():
+        longer = first[name] + 10
+        wait_until(
+            lambda browser=browser, name=name, longer=longer: vertices(browser, name) >= longer, seconds=240, every=1
+        )
+        browser.shoot(f"mlflow_{name.replace('/', '_')}_later")
 
 
-def test_the_callbacks_own_run_grows_before_ones_eyes(browser: Browser, tmp_path: Path) -> None:
-    from mlflow import MlflowClient
-
-    workspace = Workspace(tmp_path)
-    with an_mlflow_server(workspace) as address:
-        client = MlflowClient(tracking_uri=address)
-        with workspace.running(*WATCHED, **PATHS, MLFLOW_TRACKING_URI=address):
-            wait_until(lambda: any(run.data.metrics for run in client.search_runs(["0"])), seconds=120)
-            browser.page.goto(addresses.found(address, "0", "attributes.status = 'RUNNING'"))
-            see_it_grow(browser, "accuracy/train_median", "mlflow_callback")
-
-
-def test_a_live_run_grows_before_ones_eyes_and_gives_way_to_the_complete_run(browser: Browser, tmp_path: Path) -> None:
-    """On a server, which MLFLOW_TRACKING_URI names."""
+def test_trainings_grow_before_ones_eyes_and_a_live_run_gives_way_to_the_complete_run(
+    server: str, browser: Browser, running: "Chromium", tmp_path: Path
+) -> None:
+    """On a server, which MLFLOW_TRACKING_URI names: the callback's own run, and a live run of the pipeline."""
     from mlflow import MlflowClient
 
     shutil.copy(ROOT / "params.yaml", tmp_path)
     workspace = Workspace(tmp_path)
+    client = MlflowClient(tracking_uri=server)
     with (
-        an_mlflow_server(workspace) as address,
+        opened(running) as beside,
+        workspace.running(*WATCHED, **PATHS, MLFLOW_TRACKING_URI=server),
         workspace.running(*TRAIN, **PATHS) as training,
-        workspace.running(*FOLLOW, **PATHS, MLFLOW_TRACKING_URI=address),
+        workspace.running(*FOLLOW, **PATHS, MLFLOW_TRACKING_URI=server),
     ):
-        client = MlflowClient(tracking_uri=address)
         name = read(tmp_path / "params.yaml").tracking.experiment
         wait_until(lambda: client.get_experiment_by_name(name) is not None)
         number = client.get_experiment_by_name(name).experiment_id
         wait_until(lambda: bool(client.search_runs([number])))
-        browser.page.goto(addresses.found(address, number, search_for(LIVE)))
+        browser.page.goto(addresses.found(server, number, search_for(LIVE)))
         browser.shows("v (live)")
-        see_it_grow(browser, LOSS, "mlflow_live")
+        wait_until(lambda: any(run.data.metrics for run in client.search_runs(["0"])))
+        beside.page.goto(addresses.found(server, "0", "attributes.status = 'RUNNING'"))
+        see_them_grow({LOSS: browser, OWN: beside})
         training.terminate()
         run = client.create_run(number, tags={COMPLETE: "true", VARIANT: "v"}, run_name="v")
         client.log_metric(run.info.run_id, LOSS, 0.5)
         wait_until(lambda: [each.info.run_name for each in client.search_runs([number])] == ["v"])
-        browser.page.goto(addresses.found(address, number, search_for(COMPLETE)))
+        browser.page.goto(addresses.found(server, number, search_for(COMPLETE)))
         browser.page.get_by_text("v", exact=True).locator("visible=true").first.wait_for()
         assert browser.page.get_by_text("v (live)").count() == 0
         browser.shoot("mlflow_live_complete")

@@ -37,21 +37,6 @@ TRACK = stage("track")
 SHARES = {"median", "q25", "q75"}
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """A workspace in which `dvc repro` has run once from nothing, all in git. Only to look at."""
-    workspace = Workspace.create(tmp_path_factory.mktemp("finished") / "study")
-    workspace.repro()
-    workspace.commit()
-    return workspace
-
-
-@pytest.fixture
-def workspace(finished: Workspace, tmp_path: Path) -> Workspace:
-    """A copy of the finished workspace, to be changed."""
-    return finished.copy(tmp_path / "study")
-
-
 def assert_whole(runs: dict[str, Logged]) -> None:
     """Every parent is finished, complete, the only one of its fingerprint, and has all of its replicas and models."""
     for run in runs.values():
@@ -95,17 +80,17 @@ def assert_evaluated(runs: dict[str, Logged], threshold: float) -> None:
 # From nothing
 
 
-def test_repro_publishes_a_run_for_each_variant_and_replica(finished: Workspace) -> None:
+def test_repro_publishes_a_run_for_each_variant_and_replica(published: Workspace) -> None:
     """Each variant is one complete parent run with its metrics, its curve over all epochs and a child per replica."""
-    runs = finished.runs()
+    runs = published.runs()
     assert set(variants(runs)) == VARIANTS
     assert len(runs) == len(VARIANTS)
     assert_whole(runs)
     assert_evaluated(runs, 0.75)
-    manifest = finished.json("mlruns/manifest.json")
-    with finished.client() as client:
+    manifest = published.json("mlruns/manifest.json")
+    with published.client() as client:
         for run_id, run in runs.items():
-            metrics = finished.json(f"metrics/{run.variant}.json")
+            metrics = published.json(f"metrics/{run.variant}.json")
             assert run.metrics["learned_rate"] == metrics["learned"]["rate"]
             assert run.metrics["test_accuracy_median"] == metrics["test_accuracy"]["median"]
             curve = client.get_metric_history(run_id, "learned_share")
@@ -116,15 +101,15 @@ def test_repro_publishes_a_run_for_each_variant_and_replica(finished: Workspace)
                 "evaluation_hash": run.tags["pipeline.evaluation_hash"],
             }
             for folder, pattern in (("figures", "*.png"), ("tables", "*.csv")):
-                kept = {path.name for path in (finished.folder / "evaluations" / run.variant).glob(pattern)}
+                kept = {path.name for path in (published.folder / "evaluations" / run.variant).glob(pattern)}
                 assert kept
                 assert kept <= {Path(each.path).name for each in client.list_artifacts(run_id, folder)}
 
 
 @pytest.mark.parametrize("variant", sorted(VARIANTS))
-def test_metrics_files_keep_their_contract(finished: Workspace, variant: str) -> None:
+def test_metrics_files_keep_their_contract(published: Workspace, variant: str) -> None:
     """Other tools may rely on the keys of metrics/<variant>.json."""
-    metrics = finished.json(f"metrics/{variant}.json")
+    metrics = published.json(f"metrics/{variant}.json")
     learned = metrics["learned"]
     low, high = learned["interval"]
     assert metrics["replicas"] == REPLICAS
@@ -133,10 +118,10 @@ def test_metrics_files_keep_their_contract(finished: Workspace, variant: str) ->
     for name in ("test_accuracy", "train_accuracy", "epochs_to_learn"):
         assert set(metrics[name]) == SHARES
     assert metrics["test_accuracy"]["q25"] <= metrics["test_accuracy"]["median"] <= metrics["test_accuracy"]["q75"]
-    assert variant in (finished.folder / "reports" / "index.md").read_text(encoding="utf-8")
+    assert variant in (published.folder / "reports" / "index.md").read_text(encoding="utf-8")
 
 
-def test_published_models_predict_what_was_recorded(finished: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_published_models_predict_what_was_recorded(published: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """The Keras models in MLflow are the median and the best replica: of raw points, not scaled ones, they predict what
     training wrote down of the test set."""
     from pipeline.data.raw_files import load_raw
@@ -146,10 +131,10 @@ def test_published_models_predict_what_was_recorded(finished: Workspace, monkeyp
 
     import mlflow.keras  # isort: skip
 
-    monkeypatch.chdir(finished.folder)
+    monkeypatch.chdir(published.folder)
     test = load_raw().features.to_numpy(np.float32)[SMALL["split.train"] :]
-    with finished.client() as client:
-        for run in finished.runs().values():
+    with published.client() as client:
+        for run in published.runs().values():
             history, predictions = load_history(run.variant), load_predictions(run.variant).test_prediction.values
             places = {model.name: model.artifact_location for model in map(client.get_logged_model, run.models)}
             for name, chosen in (("median", median_replica), ("best", best_replica)):
@@ -162,22 +147,22 @@ def test_published_models_predict_what_was_recorded(finished: Workspace, monkeyp
 # What runs again, and what does not
 
 
-def test_second_repro_does_nothing(finished: Workspace) -> None:
+def test_second_repro_does_nothing(workspace: Workspace) -> None:
     """Nothing has changed: no stage runs, status is clean, git has nothing to add, MLflow stays as it is."""
-    before = finished.runs()
-    again = finished.repro()
+    before = workspace.runs()
+    again = workspace.repro()
     assert again.executed == again.restored == set()
-    assert "up to date" in finished.run("dvc", "status").stdout
-    assert finished.run("git", "status", "--porcelain").stdout == ""
-    assert finished.runs() == before
+    assert "up to date" in workspace.run("dvc", "status").stdout
+    assert workspace.run("git", "status", "--porcelain").stdout == ""
+    assert workspace.runs() == before
 
 
 def test_training_twice_gives_the_same_bytes(workspace: Workspace) -> None:
     """Whatever training leaves is made of its inputs alone."""
-    before = workspace.content("runs/small")
+    before = workspace.content("runs/relu_2")
     assert set(before) == {"history.nc", "predictions.nc", "weights.npz", "recipe.json"}
-    workspace.run(*stage("train", "small"))
-    after = workspace.content("runs/small")
+    workspace.run(*stage("train", "relu_2"))
+    after = workspace.content("runs/relu_2")
     assert set(after) == set(before)
     assert [name for name in before if before[name] != after[name]] == []
 
@@ -186,11 +171,11 @@ def test_moved_threshold_evaluates_anew(workspace: Workspace) -> None:
     """Another threshold trains nothing, and its evaluation is in runs of its own; moved back, the first are current."""
     before = workspace.runs()
     workspace.edit({"evaluation.learned.accuracy": 0.45})
-    assert workspace.repro().executed == {"evaluate@small", "evaluate@tanh_1", "compare", "track"}
+    assert workspace.repro().executed == {"evaluate@relu_2", "evaluate@tanh_1", "compare", "track"}
     both = workspace.runs()
     moved = {run_id: run for run_id, run in both.items() if run_id not in before}
     assert variants(moved) == variants(before)
-    assert current(both) == current(moved) == {"small": "2", "tanh_1": "1"}
+    assert current(both) == current(moved) == {"relu_2": "2", "tanh_1": "1"}
     assert_whole(moved)
     assert_evaluated(moved, 0.45)
     assert any(run.metrics["learned_rate"] > 0 for run in moved.values())
@@ -211,18 +196,18 @@ TRACKED = re.compile("^track .*", re.MULTILINE)
 
 def test_what_is_edited_or_added_runs_alone_and_taken_back_trains_nothing(workspace: Workspace, tmp_path: Path) -> None:
     """One workspace on its way: a variant edited and one of two lines added, each at the cost of its own stages; the
-    added one taken out, of which nothing is left but runs in MLflow; the edit taken back, and both made again, which
-    trains nothing. No run is doubled or lost. The one command says each thing once on this way: a line of each variant
-    that was published or not, verdicts of two lines at most, no advice that leads nowhere."""
+    added one taken out, of which nothing is left but runs in MLflow; the edit taken back, which trains nothing. No run
+    is doubled or lost. The one command says each thing once on this way: a line of each variant that was published or
+    not, verdicts of two lines at most, no advice that leads nowhere."""
     workspace.commit()
     before = workspace.runs()
-    edits = {"variants.small.hidden_layers": 3, "variants.wide": {"hidden_layers": 1, "units": 7}}
+    edits = {"variants.relu_2.hidden_layers": 3, "variants.wide": {"hidden_layers": 1, "units": 7}}
     workspace.edit(edits)
     done = workspace.run(*REPRO)
-    assert done.executed == {"train@small", "evaluate@small", "train@wide", "evaluate@wide", "compare", "track"}
+    assert done.executed == {"train@relu_2", "evaluate@relu_2", "train@wide", "evaluate@wide", "compare", "track"}
     assert "dvc push" not in done.stdout
     assert TRACKED.findall(done.stdout) == [
-        "track small: published",
+        "track relu_2: published",
         "track tanh_1: nothing new",
         "track wide: published",
     ]
@@ -231,16 +216,16 @@ def test_what_is_edited_or_added_runs_alone_and_taken_back_trains_nothing(worksp
     assert_whole(more)
     assert lasting(before).items() < lasting(more).items()
     assert {run_id: run for run_id, run in before.items() if run.variant == "tanh_1"}.items() < more.items()
-    assert current(more) == {"small": "3", "tanh_1": "1", "wide": "1"}
-    assert sorted(run.name for run in more.values()) == ["small", "small · hidden_layers=2", "tanh_1", "wide"]
-    assert variants(more) == ["small", "small", "tanh_1", "wide"]
+    assert current(more) == {"relu_2": "3", "tanh_1": "1", "wide": "1"}
+    assert sorted(run.name for run in more.values()) == ["relu_2", "relu_2 · hidden_layers=2", "tanh_1", "wide"]
+    assert variants(more) == ["relu_2", "relu_2", "tanh_1", "wide"]
     assert sorted(run.params["hidden_layers"] for run in more.values()) == ["1", "1", "2", "3"]
     assert set(workspace.json("mlruns/manifest.json")) == VARIANTS | {"wide"}
     assert "wide" in (workspace.folder / "reports" / "index.md").read_text(encoding="utf-8")
 
     again = workspace.run(*REPRO)
     assert again.executed == set()
-    assert TRACKED.findall(again.stdout) == [f"track {name}: nothing new" for name in ("small", "tanh_1", "wide")]
+    assert TRACKED.findall(again.stdout) == [f"track {name}: nothing new" for name in ("relu_2", "tanh_1", "wide")]
 
     # The added one goes. There is somewhere to push to by now; `--local`, for git to have nothing of it.
     workspace.run("dvc", "remote", "add", "--local", "--default", "there", str(tmp_path / "remote"))
@@ -254,35 +239,30 @@ def test_what_is_edited_or_added_runs_alone_and_taken_back_trains_nothing(worksp
     assert set(workspace.json("mlruns/manifest.json")) == VARIANTS
     left = workspace.content("reports")
     page = left.pop("index.html")  # in which the letters may stand by chance: it holds pictures
-    assert b"<code>small</code>" in page
+    assert b"<code>relu_2</code>" in page
     assert b"<code>wide</code>" not in page
     assert not [name for name, content in left.items() if b"wide" in content]
     assert lasting(workspace.runs()) == lasting(more)
     assert workspace.run("dvc", "status").stdout.strip() == "Data and pipelines are up to date."
 
     # The edit is taken back.
-    workspace.edit({"variants.small.hidden_layers": 2})
+    workspace.edit({"variants.relu_2.hidden_layers": 2})
     reverted = workspace.repro()
     assert reverted.executed == {"track"}
-    assert reverted.restored == {"train@small", "evaluate@small", "compare"}
+    assert reverted.restored == {"train@relu_2", "evaluate@relu_2", "compare"}
     assert lasting(workspace.runs()) == lasting(more)
-    assert current(workspace.runs()) == {"small": "2", "tanh_1": "1"}
+    assert current(workspace.runs()) == {"relu_2": "2", "tanh_1": "1"}
     assert sorted(run.name for run in workspace.runs().values()) == [
-        "small",
-        "small · hidden_layers=3",
+        "relu_2",
+        "relu_2 · hidden_layers=3",
         "tanh_1",
         "wide",
     ]
     assert workspace.run("git", "status", "--short").stdout == ""
 
-    # And both once more.
-    workspace.edit(edits)
-    restored = {"train@small", "evaluate@small", "train@wide", "evaluate@wide", "compare"}
-    assert workspace.repro().restored == restored
-
 
 def test_an_interruption_says_what_starts_again(workspace: Workspace) -> None:
-    workspace.edit({"variants.small.hidden_layers": 3, "training.epochs": 100_000})
+    workspace.edit({"variants.relu_2.hidden_layers": 3, "training.epochs": 100_000})
     said = workspace.folder / "said"
     with said.open("wb") as out:
         command = subprocess.Popen(
@@ -295,16 +275,16 @@ def test_an_interruption_says_what_starts_again(workspace: Workspace) -> None:
             start_new_session=True,
         )
         with command:
-            wait_until(lambda: "pipeline.stages.train small" in said.read_text() or command.poll() is not None)
+            wait_until(lambda: "pipeline.stages.train relu_2" in said.read_text() or command.poll() is not None)
             os.killpg(command.pid, signal.SIGINT)
             assert command.stderr is not None
             last = command.stderr.read().splitlines()[-1]
     assert command.returncode == 130
-    assert last == "interrupted in train@small: the same command starts it again; finished stages are kept"
+    assert last == "interrupted in train@relu_2: the same command starts it again; finished stages are kept"
 
 
 # A file of each package, and the stages that are stale once it is another.
-ALL_OF = {stage: {f"{stage}@small", f"{stage}@tanh_1"} for stage in ("train", "evaluate")}
+ALL_OF = {stage: {f"{stage}@relu_2", f"{stage}@tanh_1"} for stage in ("train", "evaluate")}
 EVALUATED = {*ALL_OF["evaluate"], "compare", "track"}
 STALE: dict[str, set[str]] = {
     "pipeline/data/sources.py": {"generate", "compare", "track"},
@@ -367,7 +347,7 @@ def test_two_publishers_at_once_make_one_store(workspace: Workspace) -> None:
 
 def test_experiments_share_the_one_store(workspace: Workspace) -> None:
     """DVC's experiments: in a temporary folder, in the workspace, and two of its queue at once."""
-    of_rate, of_depth = "+variants.small.optimizer.config.learning_rate=0.001", "variants.small.hidden_layers=3"
+    of_rate, of_depth = "+variants.relu_2.optimizer.config.learning_rate=0.001", "variants.relu_2.hidden_layers=3"
     before = workspace.runs()
     params = (workspace.folder / "params.yaml").read_bytes()
 
@@ -377,9 +357,9 @@ def test_experiments_share_the_one_store(workspace: Workspace) -> None:
     assert_whole(after)
     assert before.items() < after.items()
     (added,) = (run for run_id, run in after.items() if run_id not in before)
-    assert (added.variant, added.params["optimizer.learning_rate"]) == ("small", "0.001")
-    assert added.name == "small · learning_rate=0.001"
-    assert current(after) == {"small": "2", "tanh_1": "1"}
+    assert (added.variant, added.params["optimizer.learning_rate"]) == ("relu_2", "0.001")
+    assert added.name == "relu_2 · learning_rate=0.001"
+    assert current(after) == {"relu_2": "2", "tanh_1": "1"}
     assert added.tags["pipeline.dvc_experiment"] == "slow"
     assert not any("pipeline.dvc_experiment" in run.tags for run in before.values())
     assert (workspace.folder / "mlruns" / "artifacts" / added.run_id / "artifacts" / "figures").is_dir()
@@ -394,12 +374,12 @@ def test_experiments_share_the_one_store(workspace: Workspace) -> None:
         compared = re.findall(r"\b[0-9a-f]{32}\b", unquote(lines[2]))
         assert [workspace.runs()[run_id].params["hidden_layers"] for run_id in compared] == ["2", "1"]
         assert set(compared) == set(before)
-    names = ["small", "small · hidden_layers=3", "small · learning_rate=0.001", "tanh_1"]
+    names = ["relu_2", "relu_2 · hidden_layers=3", "relu_2 · learning_rate=0.001", "tanh_1"]
     assert sorted(run.name for run in workspace.runs().values()) == names
 
-    workspace.edit({"variants.small.units": 4})  # and not reproduced
+    workspace.edit({"variants.relu_2.units": 4})  # and not reproduced
     with workspace.ui() as (_, lines):
-        assert lines[-1] == "not published as params.yaml says now: small; `make repro` does that\n"
+        assert lines[-1] == "not published as params.yaml says now: relu_2; `make repro` does that\n"
         assert not any("compare-runs" in line for line in lines)
     workspace.run("git", "checkout", "--quiet", ".")
 
@@ -421,11 +401,11 @@ def test_experiments_share_the_one_store(workspace: Workspace) -> None:
     assert workspace.rows("PRAGMA integrity_check") == [("ok",)]
     runs = workspace.runs()
     assert_whole(runs)
-    assert variants(runs) == ["small", "small", "tanh_1"]
+    assert variants(runs) == ["relu_2", "relu_2", "tanh_1"]
     recipes = {
         (run.params["optimizer.learning_rate"], run.params["hidden_layers"])
         for run in runs.values()
-        if run.variant == "small"
+        if run.variant == "relu_2"
     }
     assert recipes == {("0.001", "2"), ("0.01", "3")}
 
@@ -488,7 +468,7 @@ def test_killed_publishing_of_another_evaluation_leaves_no_mixture(workspace: Wo
     """Killed half-way and then taken back: the runs say what the files say, and nothing of both evaluations."""
     before = workspace.runs()
     workspace.edit({"evaluation.learned.accuracy": 0.0})
-    workspace.run(*stage("evaluate", "small"))
+    workspace.run(*stage("evaluate", "relu_2"))
     workspace.kill_when(lambda: bool(workspace.rows("SELECT 1 FROM tags WHERE value = 'learned'")), *TRACK)
     assert workspace.runs() != before
 
@@ -499,52 +479,52 @@ def test_killed_publishing_of_another_evaluation_leaves_no_mixture(workspace: Wo
 
 def test_killed_training_is_done_anew(workspace: Workspace) -> None:
     """Killed while it wrote its results, training leaves nothing that the next `dvc repro` would take for whole."""
-    names = set(workspace.content("runs/small"))
-    workspace.edit({"variants.small.hidden_layers": 4})
-    first = workspace.folder / "runs" / "small" / "recipe.json"  # written before all others
+    names = set(workspace.content("runs/relu_2"))
+    workspace.edit({"variants.relu_2.hidden_layers": 4})
+    first = workspace.folder / "runs" / "relu_2" / "recipe.json"  # written before all others
     old = first.stat().st_mtime_ns
     workspace.kill_when(lambda: first.exists() and first.stat().st_mtime_ns != old, "dvc", "repro")
-    assert set(workspace.content("runs/small")) != names
+    assert set(workspace.content("runs/relu_2")) != names
 
-    again = workspace.run("dvc", "repro", "evaluate@small")
-    assert again.executed == {"train@small", "evaluate@small"}
-    assert set(workspace.content("runs/small")) == names
-    assert "up to date" in workspace.run("dvc", "status", "evaluate@small").stdout
+    again = workspace.run("dvc", "repro", "evaluate@relu_2")
+    assert again.executed == {"train@relu_2", "evaluate@relu_2"}
+    assert set(workspace.content("runs/relu_2")) == names
+    assert "up to date" in workspace.run("dvc", "status", "evaluate@relu_2").stdout
 
 
 # Mistakes
 
 
 def without_layer_table(workspace: Workspace) -> None:
-    """The history of `small` as earlier versions wrote it."""
+    """The history of `relu_2` as earlier versions wrote it."""
     from pipeline.foundations.formats import save_arrays  # here, as all that is the pipeline's
     from pipeline.history.files import load_history
     from pipeline.history.record import LAYER_TABLE
 
     with pytest.MonkeyPatch.context() as patched:
         patched.chdir(workspace.folder)
-        save_arrays(load_history("small").drop_vars(LAYER_TABLE), Path("runs/small/history.nc"))
+        save_arrays(load_history("relu_2").drop_vars(LAYER_TABLE), Path("runs/relu_2/history.nc"))
 
 
 def without_task(workspace: Workspace) -> None:
-    """The recipe of `small` as earlier versions wrote it."""
-    recipe = workspace.json("runs/small/recipe.json")
+    """The recipe of `relu_2` as earlier versions wrote it."""
+    recipe = workspace.json("runs/relu_2/recipe.json")
     del recipe["task"]
-    (workspace.folder / "runs/small/recipe.json").write_text(json.dumps(recipe))
+    (workspace.folder / "runs/relu_2/recipe.json").write_text(json.dumps(recipe))
 
 
 MISTAKES: dict[str, tuple[Callable[[Workspace], None], list[str], str]] = {
-    "unknown section": (lambda it: it.edit({"trainings": {}}), stage("evaluate", "small"), "trainings: "),
+    "unknown section": (lambda it: it.edit({"trainings": {}}), stage("evaluate", "relu_2"), "trainings: "),
     "unknown key": (lambda it: it.edit({"training.epoch": 3}), TRACK, "training.epoch: "),
     "bad value": (
-        lambda it: it.edit({"variants.small.hidden_layers": -3}),
+        lambda it: it.edit({"variants.relu_2.hidden_layers": -3}),
         TRACK,
-        "variants.small.hidden_layers: -3: must be at least 1",
+        "variants.relu_2.hidden_layers: -3: must be at least 1",
     ),
     "unknown activation": (
-        lambda it: it.edit({"variants.small.activation": "rellu"}),
-        stage("train", "small"),
-        "variants.small.activation: rellu: ",
+        lambda it: it.edit({"variants.relu_2.activation": "rellu"}),
+        stage("train", "relu_2"),
+        "variants.relu_2.activation: rellu: ",
     ),
     "unknown variant": (lambda it: None, stage("train", "large"), "variants.large: not found"),
     "variant that was never trained": (
@@ -560,31 +540,31 @@ MISTAKES: dict[str, tuple[Callable[[Workspace], None], list[str], str]] = {
     "no parameters": (lambda it: (it.folder / "params.yaml").unlink(), stage("split"), "params.yaml: not found"),
     "truncated split": (
         lambda it: it.truncate("data/split/train.csv"),
-        stage("train", "small"),
+        stage("train", "relu_2"),
         "data/split/train.csv: ",
     ),
     "truncated history": (
-        lambda it: it.truncate("runs/small/history.nc"),
-        stage("evaluate", "small"),
-        "runs/small/history.nc: ",
+        lambda it: it.truncate("runs/relu_2/history.nc"),
+        stage("evaluate", "relu_2"),
+        "runs/relu_2/history.nc: ",
     ),
     "history of an earlier version": (
         without_layer_table,
-        stage("evaluate", "small"),
-        "runs/small/history.nc: no variable path: must have it; `dvc repro` makes it anew",
+        stage("evaluate", "relu_2"),
+        "runs/relu_2/history.nc: no variable path: must have it; `dvc repro` makes it anew",
     ),
     "recipe of an earlier version": (
         without_task,
-        stage("evaluate", "small"),
-        "runs/small/recipe.json: damaged (1 validation error for Recipe): must be a recipe as `train` writes it; "
+        stage("evaluate", "relu_2"),
+        "runs/relu_2/recipe.json: damaged (1 validation error for Recipe): must be a recipe as `train` writes it; "
         "`dvc repro` makes it anew",
     ),
     "truncated table": (
-        lambda it: it.truncate("evaluations/small/replicas.csv"),
+        lambda it: it.truncate("evaluations/relu_2/replicas.csv"),
         stage("compare"),
-        "evaluations/small/replicas.csv: ",
+        "evaluations/relu_2/replicas.csv: ",
     ),
-    "truncated metrics": (lambda it: it.truncate("metrics/small.json"), stage("compare"), "metrics/small.json: "),
+    "truncated metrics": (lambda it: it.truncate("metrics/relu_2.json"), stage("compare"), "metrics/relu_2.json: "),
     "truncated store": (lambda it: it.truncate("mlruns/mlflow.db"), TRACK, "MLflow store "),
 }
 
@@ -596,34 +576,34 @@ NOWHERE = {
 EXPORT = ["python3", "-m", "pipeline.export"]
 NOT_EXPORTED: dict[str, tuple[dict, str, str]] = {
     "another recipe": (
-        {"variants.small.hidden_layers": 3},
-        "small",
-        "runs/small: trained with other parameters (variant) than params.y",
+        {"variants.relu_2.hidden_layers": 3},
+        "relu_2",
+        "runs/relu_2: trained with other parameters (variant) than params.y",
     ),
     "other data": (
         {"data.config.noise": 0.2},
-        "small",
-        "runs/small: trained with other parameters (data) than params.yaml says now",
+        "relu_2",
+        "runs/relu_2: trained with other parameters (data) than params.yaml says now",
     ),
-    "no such variant": ({}, "smal", "smal: not found: must be one of small, tanh_1: did you mean small?"),
+    "no such variant": ({}, "smal", "smal: not found: must be one of relu_2, tanh_1: did you mean relu_2?"),
 }
 
 
 @pytest.fixture(scope="module")
-def ended(finished: Workspace, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Done]:
+def ended(published: Workspace, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Done]:
     """How all of these end, each in a copy of its own."""
     place = tmp_path_factory.mktemp("mistakes")
     commands: dict[str, Alone] = {}
     for number, (mistake, (make, command, _)) in enumerate(MISTAKES.items()):
-        workspace = finished.bare(place / f"mistake_{number}")
+        workspace = published.bare(place / f"mistake_{number}")
         make(workspace)
         commands[mistake] = (workspace, command, {})
     for number, (mistake, (edit, variant, _)) in enumerate(NOT_EXPORTED.items()):
-        workspace = finished.bare(place / f"export_{number}")
+        workspace = published.bare(place / f"export_{number}")
         workspace.edit(edit)
         commands[mistake] = (workspace, [*EXPORT, variant, "best", "best.keras"], {})
     for uri in NOWHERE:
-        commands[uri] = (finished, TRACK, {"MLFLOW_TRACKING_URI": uri})
+        commands[uri] = (published, TRACK, {"MLFLOW_TRACKING_URI": uri})
     done = alone(list(commands.values()), place / "said")
     assert not list(place.glob("*/best.keras"))
     return dict(zip(commands, done, strict=True))
@@ -641,10 +621,10 @@ def test_what_is_stale_is_not_exported(ended: dict[str, Done], mistake: str) -> 
     assert ended[mistake].stdout == ""
 
 
-def test_a_command_by_itself_ends_as_it_did_here(finished: Workspace, ended: dict[str, Done], tmp_path: Path) -> None:
+def test_a_command_by_itself_ends_as_it_did_here(published: Workspace, ended: dict[str, Done], tmp_path: Path) -> None:
     mistake = "truncated metrics"
     make, command, _ = MISTAKES[mistake]
-    workspace = finished.copy(tmp_path / "study")
+    workspace = published.copy(tmp_path / "study")
     make(workspace)
     assert workspace.attempt(*command) == ended[mistake]
 

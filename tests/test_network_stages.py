@@ -17,16 +17,16 @@ REACHED = {"fit@own", "evaluate_network@own", "compare", "track"}
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """A workspace with one described variant and one network, published. Only to look at."""
-    workspace = Workspace.create(tmp_path_factory.mktemp("finished") / "study", "tanh_1")
+def finished(published: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """Return the published workspace with a network beside the variants, published too. Only to look at."""
+    workspace = published.copy(tmp_path_factory.mktemp("finished") / "study")
     folder = workspace.folder / "networks" / "own"
     folder.mkdir(parents=True)
     (folder / "network.py").write_text(HEAD + WITH_BLOCKS)
     (folder / "blocks.py").write_text(BLOCKS)
     workspace.edit({"comparison": {}, "networks": {"own": OWN}})
     workspace.commit()
-    workspace.repro()
+    assert workspace.repro().executed == REACHED
     return workspace
 
 
@@ -38,7 +38,7 @@ def workspace(finished: Workspace, tmp_path: Path) -> Workspace:
 
 def test_it_stands_beside_the_variants(finished: Workspace) -> None:
     runs = finished.runs()
-    assert variants(runs) == ["own", "tanh_1"]
+    assert variants(runs) == ["own", "relu_2", "tanh_1"]
     (own,) = (run for run in runs.values() if run.variant == "own")
     assert len(own.children) == 3
     assert own.params["training.epochs"] == "2"
@@ -144,7 +144,7 @@ def test_a_study_tries_what_its_bases_diagnosis_suggests(workspace: Workspace) -
     folder.mkdir()
     (folder / "network.py").write_text(HEAD + ZEROS)
     study = {"base": "zeros", "cells": "suggested"}
-    workspace.edit({"networks": {"own": OWN, "zeros": {"epochs": 2, "replicas": 2}}, "studies": {"mine": study}})
+    workspace.edit({"networks": {"own": OWN, "zeros": {"epochs": 2, "replicas": 1}}, "studies": {"mine": study}})
     workspace.run("dvc", "repro", "studies/dvc.yaml:study@mine")
     made = workspace.folder / "studies" / "mine"
     cells = pd.read_csv(made / "cells.csv")
@@ -152,7 +152,7 @@ def test_a_study_tries_what_its_bases_diagnosis_suggests(workspace: Workspace) -
     assert (cells.cell[0], first) == ("zeros", "fresh_kernels")
     assert more
     assert all(name.startswith("fresh_kernels + ") for name in more)
-    assert cells.symmetric.tolist() == [2, *[0] * (len(cells) - 1)]
+    assert cells.symmetric.tolist() == [1, *[0] * (len(cells) - 1)]
     page = (made / "index.md").read_text(encoding="utf-8")
     assert 'Change: `kernel_initializer="glorot_uniform"`' in page
     again = workspace.run(*stage("study", "mine"))

@@ -26,15 +26,15 @@ print(json.dumps(model.predict(pd.DataFrame(json.load(sys.stdin))).to_numpy().ra
 
 
 @pytest.fixture(scope="module")
-def recorded(pair: Workspace) -> tuple[pd.DataFrame, np.ndarray]:
+def recorded(published: Workspace) -> tuple[pd.DataFrame, np.ndarray]:
     """The raw test points, and the best replica's predictions for them, as training wrote them down."""
     from pipeline.data.raw_files import POINTS
     from pipeline.evaluation.ranking import best_replica, final_scores
     from pipeline.history.files import load_history, load_predictions
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.chdir(pair.folder)
-        histories = {variant: load_history(variant) for variant in pair.recipes}
+        patched.chdir(published.folder)
+        histories = {variant: load_history(variant) for variant in published.recipes}
         variant = max(histories, key=lambda name: final_scores(histories[name], "accuracy").max())
         best = best_replica(histories[variant], "accuracy")
         predictions = load_predictions(variant).test_prediction.values[best, :, 0]
@@ -42,12 +42,12 @@ def recorded(pair: Workspace) -> tuple[pd.DataFrame, np.ndarray]:
         return pd.read_csv(POINTS.with_suffix(".csv")).iloc[SMALL["split.train"] :], predictions
 
 
-def test_the_registered_model_is_served(pair: Workspace, recorded: tuple[pd.DataFrame, np.ndarray]) -> None:
+def test_the_registered_model_is_served(published: Workspace, recorded: tuple[pd.DataFrame, np.ndarray]) -> None:
     """As docs/how-to.md has it, on a free port."""
     port = free_port()
     points, predictions = recorded
     served = ["mlflow", "models", "serve", "--env-manager", "local", "--model-uri", MODEL, "--port", str(port)]
-    with pair.running(*served, MLFLOW_TRACKING_URI=f"sqlite:///{pair.database}") as server:
+    with published.running(*served, MLFLOW_TRACKING_URI=f"sqlite:///{published.database}") as server:
         wait_until(lambda: answers(f"http://127.0.0.1:{port}/ping") or server.poll() is not None, every=0.5)
         request = urllib.request.Request(
             f"http://127.0.0.1:{port}/invocations",
@@ -60,32 +60,32 @@ def test_the_registered_model_is_served(pair: Workspace, recorded: tuple[pd.Data
 
 
 def test_the_registered_model_is_loaded(
-    pair: Workspace, recorded: tuple[pd.DataFrame, np.ndarray], tmp_path: Path
+    published: Workspace, recorded: tuple[pd.DataFrame, np.ndarray], tmp_path: Path
 ) -> None:
     """In a process of its own, from the alias alone."""
     points, predictions = recorded
     (tmp_path / "load.py").write_text(LOAD)
     points.to_json(tmp_path / "points.json", orient="records")
     command = f"python3 {tmp_path / 'load.py'} < {tmp_path / 'points.json'}"
-    done = pair.run("sh", "-c", command, MLFLOW_TRACKING_URI=f"sqlite:///{pair.database}")
+    done = published.run("sh", "-c", command, MLFLOW_TRACKING_URI=f"sqlite:///{published.database}")
     np.testing.assert_allclose(json.loads(done.stdout.splitlines()[-1]), predictions, atol=1e-5)
 
 
-def test_the_ui_says_where_to_look_and_ends_quietly(pair: Workspace) -> None:
+def test_the_ui_says_where_to_look_and_ends_quietly(published: Workspace) -> None:
     """`make ui` without a display: addresses, a server that answers, and after Ctrl-C no word and no process."""
     port = free_port()
     base = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "pipeline.tracking.ui.serve", "--port", str(port)]
-    quiet = {name: value for name, value in pair.environment().items() if "DISPLAY" not in name}
-    with subprocess.Popen(command, cwd=pair.folder, env=quiet, stdout=PIPE, stderr=PIPE, text=True) as ui:
+    quiet = {name: value for name, value in published.environment().items() if "DISPLAY" not in name}
+    with subprocess.Popen(command, cwd=published.folder, env=quiet, stdout=PIPE, stderr=PIPE, text=True) as ui:
         try:
             lines = [next(ui.stdout) for _ in range(6)]
             assert lines[-1] == "ready\n"
             assert f"{base}/#/experiments/1/runs?" in lines[0]
             assert "viewStateShareKey=pair" in lines[1]
-            assert f"relu_15 beside relu_20, in numbers: {base}/#/compare-runs?runs=" in lines[2]
+            assert f"relu_2 beside tanh_1, in numbers: {base}/#/compare-runs?runs=" in lines[2]
             assert answers(f"{base}/health")
-            busy = pair.attempt(*command)
+            busy = published.attempt(*command)
             assert busy.stderr.startswith(f"error: port {port} of 127.0.0.1: ")
         finally:
             ui.send_signal(signal.SIGINT)
@@ -96,8 +96,8 @@ def test_the_ui_says_where_to_look_and_ends_quietly(pair: Workspace) -> None:
         probe.bind(("127.0.0.1", port))  # refused while anything of the server listens
 
 
-def test_the_ui_of_a_store_without_runs_says_how_to_make_some(pair: Workspace, tmp_path: Path) -> None:
+def test_the_ui_of_a_store_without_runs_says_how_to_make_some(published: Workspace, tmp_path: Path) -> None:
     """One line, no server."""
-    done = pair.attempt("python3", "-m", "pipeline.tracking.ui.serve", DVC_ROOT=str(tmp_path))
+    done = published.attempt("python3", "-m", "pipeline.tracking.ui.serve", DVC_ROOT=str(tmp_path))
     assert (done.code, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)
     assert "`make repro` or `make publish` makes it" in done.stderr

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 ROOT = Path(__file__).resolve().parent.parent
-EPOCHS, REPLICAS, VARIANTS = 3, 3, {"small", "tanh_1"}
+EPOCHS, REPLICAS, VARIANTS = 3, 3, {"relu_2", "tanh_1"}
 SMALL = {
     "data.config.n_samples": 140,
     "split.train": 40,
@@ -130,8 +130,8 @@ class Workspace:
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(ROOT / name, folder / name)
         workspace = cls(folder)
-        recipes = {"small": {"hidden_layers": 2}, **workspace.recipes}
-        pair = list(chosen or ("small", "tanh_1"))
+        recipes = {"relu_2": {"hidden_layers": 2}, **workspace.recipes}
+        pair = list(chosen or ("relu_2", "tanh_1"))
         workspace.edit(
             {**SMALL, "comparison": {"pair": pair, "weights": pair}, "variants": {name: recipes[name] for name in pair}}
         )
@@ -147,10 +147,14 @@ class Workspace:
         return Workspace(folder)
 
     def copy(self, folder: Path) -> "Workspace":
-        """All of it elsewhere, its store included: MLflow keeps absolute places of artifacts, which move along."""
+        """Copy the whole workspace, its store included, while a server may be reading that.
+
+        MLflow keeps absolute places of artifacts, so they are changed in the copy.
+        """
         copied = Workspace(folder)
-        shutil.copytree(self.folder, folder, symlinks=True)
-        with closing(sqlite3.connect(copied.database)) as database, database:
+        shutil.copytree(self.folder, folder, symlinks=True, ignore=shutil.ignore_patterns(f"{self.database.name}*"))
+        with closing(sqlite3.connect(self.database)) as store, closing(sqlite3.connect(copied.database)) as database:
+            store.backup(database)
             for table, column in (
                 ("experiments", "artifact_location"),
                 ("runs", "artifact_uri"),
@@ -159,6 +163,7 @@ class Workspace:
             ):
                 places = (self.folder.as_uri(), folder.as_uri())
                 database.execute(f"UPDATE {table} SET {column} = replace({column}, ?, ?)", places)
+            database.commit()
         return copied
 
     # Commands

@@ -7,9 +7,9 @@ cell's time, for Dask gives the cell to another one; what is finished is saved a
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from time import monotonic
-from typing import Any
+from typing import Any, Self
 
 import dask
 from distributed import Client, KilledWorker, LocalCluster, as_completed, get_worker
@@ -30,35 +30,60 @@ LARGE = {"distributed.admin.large-graph-warning-threshold": "1TB"}  # a table ma
 OnEpochs = Callable[[str, int, Mapping[str, float]], None]  # the cell's name, the epoch, its curves
 
 
-def run(
-    tasks: Mapping[str, Work],
-    split: Split,
-    on_cell: Callable[[str], None] = lambda name: None,
-    on_epoch: OnEpochs = lambda name, epoch, curves: None,
-    workers: int | None = None,
-) -> None:
-    """Train and save every cell that the store does not hold.
+class Workers:
+    """The processes that train cells: a cluster's, or this machine's own.
+
+    They start with the first cell that is missing and end with the context, so a study of several rounds imports
+    TensorFlow once in each.
 
     Args:
-        tasks: by the cell's name. on_cell: called with the name of each that is there.
-        on_epoch: called for the epochs of cells under way, as far as they tell of them; another thread calls it.
-        workers: processes on this machine where no cluster is named; its cores by default.
-
-    Raises:
-        UserError: the scheduler does not answer; or cells failed, all of them named, when the others are done.
+        processes: how many on this machine where the environment names no cluster; its cores by default.
     """
-    missing: dict[str, Work] = {}
-    for name, task in tasks.items():
-        if store.holds(task.key):
-            on_cell(name)
-        else:
-            missing[name] = task
-    if not missing:
-        return
-    failed: dict[str, str] = {}
-    with _client(workers or cores()) as client:
-        client.subscribe_topic(TOPIC, lambda event: _tell(event, on_epoch))
-        for names, result in _results(client, missing, split):
+
+    def __init__(self, processes: int | None = None) -> None:
+        self._processes = processes or cores()
+        self._until_the_end = ExitStack()
+        self._client: Client | None = None
+
+    def __enter__(self) -> Self:
+        """Return itself; nothing has started yet."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """End the processes of this machine."""
+        self._until_the_end.close()
+        self._client = None
+
+    def run(
+        self,
+        tasks: Mapping[str, Work],
+        split: Split,
+        on_cell: Callable[[str], None] = lambda name: None,
+        on_epoch: OnEpochs = lambda name, epoch, curves: None,
+    ) -> None:
+        """Train and save every cell that the store does not hold.
+
+        Args:
+            tasks: by the cell's name.
+            on_cell: called with the name of each cell that is in the store.
+            on_epoch: called for the epochs of cells under way, as far as they report them; another thread calls it.
+
+        Raises:
+            UserError: the scheduler does not answer; or cells failed, all of them named, when the others are done.
+        """
+        missing: dict[str, Work] = {}
+        for name, task in tasks.items():
+            if store.holds(task.key):
+                on_cell(name)
+            else:
+                missing[name] = task
+        if not missing:
+            return
+        if self._client is None:
+            self._client = self._until_the_end.enter_context(_client(self._processes))
+        failed: dict[str, str] = {}
+        self._client.subscribe_topic(TOPIC, lambda event: _tell(event, on_epoch))
+        for names, result in _results(self._client, missing, split):
             if isinstance(result, BaseException):
                 failed |= dict.fromkeys(names, _reason(result))
                 continue
@@ -66,12 +91,12 @@ def run(
             store.save(task.key, task.recipe, result)
             for name in names:
                 on_cell(name)
-    if failed:
-        by_reason: dict[str, list[str]] = {}
-        for name, reason in failed.items():
-            by_reason.setdefault(reason, []).append(name)
-        listed = "; ".join(f"{' and '.join(names)}: {reason}" for reason, names in by_reason.items())
-        raise UserError(f"{len(failed)} of {len(tasks)} cells failed, the others are done: {listed}")
+        if failed:
+            by_reason: dict[str, list[str]] = {}
+            for name, reason in failed.items():
+                by_reason.setdefault(reason, []).append(name)
+            listed = "; ".join(f"{' and '.join(names)}: {reason}" for reason, names in by_reason.items())
+            raise UserError(f"{len(failed)} of {len(tasks)} cells failed, the others are done: {listed}")
 
 
 def _results(

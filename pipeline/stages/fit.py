@@ -5,7 +5,7 @@ Its replicas are cells: those that are finished outlive an interrupted stage.
 
 from pipeline.cells import store
 from pipeline.cells.observed import ObservedReplicas
-from pipeline.cells.run import run
+from pipeline.cells.run import Workers
 from pipeline.cells.work import of_replicas
 from pipeline.data.split_files import fingerprint, load_origin, load_split
 from pipeline.foundations.errors import one_argument, reported_in_one_line
@@ -35,9 +35,10 @@ def main(network: str) -> None:
     with (
         epochs_bar("fit", network, training.replicas, training.epochs) as bar,
         progress_file(network, "network", training.epochs, training.replicas, together, curves) as file,
+        Workers() as workers,
     ):
         observed = ObservedReplicas(tasks, Observers([bar, file]))
-        run(tasks, split, observed.on_cell, observed.on_epoch)
+        workers.run(tasks, split, observed.on_cell, observed.on_epoch)
     trained = joined([store.load_replica(task.key) for task in tasks.values()])
     save_recipe(network, Recipe(variant=recipe, training=training, versions=versions(), **dict(load_origin())))
     save_run(network, trained.history, trained.predictions, trained.weights)

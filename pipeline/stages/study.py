@@ -6,7 +6,7 @@ import pandas as pd
 import xarray as xr
 
 from pipeline.cells import store
-from pipeline.cells.run import run
+from pipeline.cells.run import Workers
 from pipeline.cells.work import Work, works
 from pipeline.data import split_files as data
 from pipeline.data.samples import Split
@@ -39,10 +39,11 @@ def main(name: str) -> None:
     split, fingerprint = data.load_split(), data.fingerprint()
     rule = rule_for(split.task, params.evaluation.learned)
     not_tried: Mapping[str, str] = {}
-    if study.cells is None:
-        found, not_tried = _suggested(name, found[0], params, rule, split, fingerprint)
-    tasks = _tasks(found, fingerprint)
-    histories = _trained(name, tasks, found, split)
+    with Workers() as workers:
+        if study.cells is None:
+            found, not_tried = _suggested(name, found[0], params, rule, split, fingerprint, workers)
+        tasks = _tasks(found, fingerprint)
+        histories = _trained(name, tasks, found, split, workers)
     variants = {cell.name: cell.variant for cell in found}
     origin = data.load_origin()
     premises = {cell: theory.premises(variant, origin, split.train.inputs) for cell, variant in variants.items()}
@@ -78,13 +79,13 @@ def main(name: str) -> None:
 
 
 def _suggested(
-    name: str, base: Cell, params: Params, rule: Rule, split: Split, fingerprint: str
+    name: str, base: Cell, params: Params, rule: Rule, split: Split, fingerprint: str, workers: Workers
 ) -> tuple[list[Cell], Mapping[str, str]]:
     """The base, the remedies against what it has, which is known when it is trained, and what is added to the most
     promising of them; and why others are no cells."""
 
     def judged(cells: Sequence[Cell]) -> list[pd.DataFrame]:
-        histories = _trained(name, _tasks(cells, fingerprint), cells, split)
+        histories = _trained(name, _tasks(cells, fingerprint), cells, split, workers)
         return [evaluate(histories[cell.name], rule, params.diagnosis) for cell in cells]
 
     found = [base]
@@ -117,7 +118,7 @@ def _tasks(found: Sequence[Cell], fingerprint: str) -> dict[str, Mapping[str, Wo
 
 
 def _trained(
-    name: str, tasks: Mapping[str, Mapping[str, Work]], found: Sequence[Cell], split: Split
+    name: str, tasks: Mapping[str, Mapping[str, Work]], found: Sequence[Cell], split: Split, workers: Workers
 ) -> dict[str, xr.Dataset]:
     """The history of each cell, trained where the store does not have it."""
     for cell in found:
@@ -131,7 +132,7 @@ def _trained(
             bar(cell)
             observer.trained([0], range(1, 2), {})  # to the file a cell is a replica of one epoch
 
-        run(every, split, on_cell)
+        workers.run(every, split, on_cell)
     return {cell: side_by_side([store.load(task.key) for task in own.values()]) for cell, own in tasks.items()}
 
 
