@@ -4,6 +4,7 @@ import gc
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
+from preloaded import Preloaded
 from workspace import Workspace
 
 from pipeline.data.samples import Origin, Split
@@ -27,6 +29,16 @@ settings.load_profile("shared")
 
 # A shell has what it starts in the background ignore Ctrl-C, and so would all that the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the server of preloaded commands, one for all test processes; the first that is asked lets it import."""
+    if not hasattr(config, "workerinput"):
+        folder = tempfile.TemporaryDirectory(prefix="preloaded-")
+        server = Preloaded(Path(folder.name))
+        server.start()
+        config.add_cleanup(folder.cleanup)
+        config.add_cleanup(server.end)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -128,7 +140,8 @@ def published(shared: Path) -> Workspace:
 
     def publish(folder: Path) -> None:
         workspace = Workspace.create(folder)
-        workspace.repro()
+        done = workspace.attempt_alone("dvc", "repro")
+        assert done.code == 0, done.stderr
         workspace.commit()
 
     return Workspace(made_once(shared / "published", publish))

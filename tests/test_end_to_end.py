@@ -18,11 +18,9 @@ from workspace import (
     SMALL,
     VARIANTS,
     WITHOUT_JOBS,
-    Alone,
     Done,
     Logged,
     Workspace,
-    alone,
     answers,
     free_port,
     logged,
@@ -585,54 +583,41 @@ NOT_EXPORTED: dict[str, tuple[dict, str, str]] = {
         "relu_2",
         "runs/relu_2: trained with other parameters (data) than params.yaml says now",
     ),
-    "no such variant": ({}, "smal", "smal: not found: must be one of relu_2, tanh_1: did you mean relu_2?"),
+    "no such variant": ({}, "relu2", "relu2: not found: must be one of relu_2, tanh_1: did you mean relu_2?"),
 }
 
 
-@pytest.fixture(scope="module")
-def ended(published: Workspace, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Done]:
-    """How all of these end, each in a copy of its own."""
-    place = tmp_path_factory.mktemp("mistakes")
-    commands: dict[str, Alone] = {}
-    for number, (mistake, (make, command, _)) in enumerate(MISTAKES.items()):
-        workspace = published.bare(place / f"mistake_{number}")
-        make(workspace)
-        commands[mistake] = (workspace, command, {})
-    for number, (mistake, (edit, variant, _)) in enumerate(NOT_EXPORTED.items()):
-        workspace = published.bare(place / f"export_{number}")
-        workspace.edit(edit)
-        commands[mistake] = (workspace, [*EXPORT, variant, "best", "best.keras"], {})
-    for uri in NOWHERE:
-        commands[uri] = (published, TRACK, {"MLFLOW_TRACKING_URI": uri})
-    done = alone(list(commands.values()), place / "said")
-    assert not list(place.glob("*/best.keras"))
-    return dict(zip(commands, done, strict=True))
-
-
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_mistake_ends_in_one_line(ended: dict[str, Done], mistake: str) -> None:
+def test_mistake_ends_in_one_line(published: Workspace, tmp_path: Path, mistake: str) -> None:
     """Exit code 1, and one line that names the place of the mistake."""
-    assert_one_line(ended[mistake], MISTAKES[mistake][-1])
+    make, command, said = MISTAKES[mistake]
+    workspace = published.bare(tmp_path / "study")
+    make(workspace)
+    assert_one_line(workspace.attempt(*command), said)
 
 
 @pytest.mark.parametrize("mistake", NOT_EXPORTED)
-def test_what_is_stale_is_not_exported(ended: dict[str, Done], mistake: str) -> None:
-    assert_one_line(ended[mistake], NOT_EXPORTED[mistake][-1])
-    assert ended[mistake].stdout == ""
+def test_what_is_stale_is_not_exported(published: Workspace, tmp_path: Path, mistake: str) -> None:
+    edit, variant, said = NOT_EXPORTED[mistake]
+    workspace = published.bare(tmp_path / "study")
+    workspace.edit(edit)
+    done = workspace.attempt(*EXPORT, variant, "best", "best.keras")
+    assert_one_line(done, said)
+    assert done.stdout == ""
+    assert not (workspace.folder / "best.keras").exists()
 
 
-def test_a_command_by_itself_ends_as_it_did_here(published: Workspace, ended: dict[str, Done], tmp_path: Path) -> None:
-    mistake = "truncated metrics"
-    make, command, _ = MISTAKES[mistake]
+def test_a_command_ends_as_it_does_without_its_imports_done_before(published: Workspace, tmp_path: Path) -> None:
+    make, command, _ = MISTAKES["truncated metrics"]
     workspace = published.copy(tmp_path / "study")
     make(workspace)
-    assert workspace.attempt(*command) == ended[mistake]
+    assert workspace.attempt_alone(*command) == workspace.attempt(*command)
 
 
 @pytest.mark.parametrize("uri", NOWHERE)
-def test_store_that_cannot_be_had_ends_in_one_line(ended: dict[str, Done], uri: str) -> None:
+def test_store_that_cannot_be_had_ends_in_one_line(published: Workspace, uri: str) -> None:
     """A server that does not answer, and a database that cannot be written."""
-    assert_one_line(ended[uri], NOWHERE[uri])
+    assert_one_line(published.attempt(*TRACK, MLFLOW_TRACKING_URI=uri), NOWHERE[uri])
 
 
 def assert_one_line(done: Done, place: str) -> None:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from preloaded import PLACE
 from ruamel.yaml import YAML
 
 if TYPE_CHECKING:
@@ -37,33 +38,10 @@ SMALL = {
     "training.surface_resolution": 5,
     "studies": {},
 }
-# Commands by themselves, one after the other, each in a process forked from one that has imported what they all need:
-# for commands of which the end matters and not the start. What it prints and how it ends is as if it were run alone.
-ALONE = """
-import json, os, runpy, sys
-import mlflow.tracking, pandas, pipeline.stages
-import pipeline.report.content, pipeline.stages.evaluate, pipeline.stages.train, pipeline.tracking.publish
-codes = []
-for number, (folder, module, arguments, environment) in enumerate(json.load(sys.stdin)):
-    child = os.fork()
-    if not child:
-        break
-    codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-else:
-    print(json.dumps(codes))
-    sys.exit()
-for stream, name in ((1, "out"), (2, "err")):
-    os.dup2(os.open(f"{sys.argv[1]}/{number}.{name}", os.O_WRONLY | os.O_CREAT), stream)
-os.chdir(folder)
-os.environ.update(environment)
-sys.argv = [module, *arguments]
-sys.modules.pop(module, None)
-runpy.run_module(module, run_name="__main__", alter_sys=True)
-"""
 # MLflow's server without the helpers that wait for jobs of its own, none of which is asked for here.
 WITHOUT_JOBS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-# What would reach out of the workspace, or into it.
-FOREIGN = ("DVC_", "GIT_", "MLFLOW_", "PYTHONPATH", "PYTHONHOME")
+# What would reach out of the workspace, or into it; and what would have every process compile the sources again.
+FOREIGN = ("DVC_", "GIT_", "MLFLOW_", "PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE")
 
 
 @dataclass(frozen=True)
@@ -186,10 +164,18 @@ class Workspace:
         }
 
     def attempt(self, *command: str, **environment: str) -> Done:
-        """Run a command, whatever comes of it."""
-        done = subprocess.run(
-            command, cwd=self.folder, env=self.environment(**environment), capture_output=True, text=True, check=False
-        )
+        """Run a command, whatever comes of it; its imports are done where `preloaded` has a server."""
+        complete = self.environment(**environment)
+        if PLACE in complete:
+            complete["PATH"] = f"{complete[PLACE]}{os.pathsep}{complete['PATH']}"
+        return self._done(command, complete)
+
+    def attempt_alone(self, *command: str, **environment: str) -> Done:
+        """Run a command as a user does, from its first import on, whatever comes of it."""
+        return self._done(command, self.environment(**environment))
+
+    def _done(self, command: Sequence[str], environment: dict[str, str]) -> Done:
+        done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
         return Done(done.returncode, done.stdout, done.stderr)
 
     def run(self, *command: str, **environment: str) -> Done:
@@ -331,34 +317,6 @@ class Workspace:
         """All parent runs that are not deleted, by id."""
         with self.client() as client:
             return logged(client)
-
-
-Alone = tuple[Workspace, list[str], dict[str, str]]  # where, the command, more of its environment
-
-
-def alone(commands: Sequence[Alone], place: Path) -> list[Done]:
-    """Try commands `python3 -m pipeline...`, each where it belongs, at the price of one process; see ALONE.
-
-    Args:
-        place: a folder for what they print.
-    """
-    asked = []
-    for workspace, (_, _, module, *arguments), more in commands:
-        asked.append((str(workspace.folder), module, arguments, more))
-    place.mkdir(exist_ok=True)
-    done = subprocess.run(
-        ["python3", "-W", "ignore", "-c", ALONE, str(place)],
-        cwd=ROOT,
-        env=commands[0][0].environment(),
-        input=json.dumps(asked),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return [
-        Done(code, *((place / f"{number}.{name}").read_text(encoding="utf-8") for name in ("out", "err")))
-        for number, code in enumerate(json.loads(done.stdout))
-    ]
 
 
 def stage(name: str, *arguments: str) -> list[str]:
