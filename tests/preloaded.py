@@ -7,6 +7,7 @@ never loaded beforehand, because each workspace has its own. Only on Linux, and 
 matters: what is killed or watched at work starts as a user starts it (see `Workspace.running`).
 """
 
+import gc
 import importlib
 import json
 import os
@@ -105,6 +106,8 @@ def load() -> None:
     os.environ.update(BEFORE)
     for library in LIBRARIES:
         importlib.import_module(library)
+    gc.collect()
+    gc.freeze()  # or each forked process looks through all of it at its end, for two seconds
 
 
 def serve(listening: socket.socket) -> Callable[[], object]:
