@@ -15,6 +15,7 @@ import pytest
 from workspace import (
     EPOCHS,
     REPLICAS,
+    ROOT,
     SMALL,
     VARIANTS,
     WITHOUT_JOBS,
@@ -571,6 +572,7 @@ NOWHERE = {
     "http://127.0.0.1:9": "MLFLOW_TRACKING_URI: http://127.0.0.1:9: no answer",
     "sqlite:////dev/null/x.db": "MLflow store /dev/null/x.db: ",
 }
+HERE = {"PYTHONPATH": str(ROOT)}  # for a workspace without sources of its own
 EXPORT = ["python3", "-m", "pipeline.export"]
 NOT_EXPORTED: dict[str, tuple[dict, str, str]] = {
     "another recipe": (
@@ -593,7 +595,7 @@ def test_mistake_ends_in_one_line(published: Workspace, tmp_path: Path, mistake:
     make, command, said = MISTAKES[mistake]
     workspace = published.bare(tmp_path / "study")
     make(workspace)
-    assert_one_line(workspace.attempt(*command), said)
+    assert_one_line(workspace.attempt(*command, **HERE), said)
 
 
 @pytest.mark.parametrize("mistake", NOT_EXPORTED)
@@ -601,7 +603,7 @@ def test_what_is_stale_is_not_exported(published: Workspace, tmp_path: Path, mis
     edit, variant, said = NOT_EXPORTED[mistake]
     workspace = published.bare(tmp_path / "study")
     workspace.edit(edit)
-    done = workspace.attempt(*EXPORT, variant, "best", "best.keras")
+    done = workspace.attempt(*EXPORT, variant, "best", "best.keras", **HERE)
     assert_one_line(done, said)
     assert done.stdout == ""
     assert not (workspace.folder / "best.keras").exists()

@@ -37,7 +37,7 @@ class Workers:
     TensorFlow once in each.
 
     Args:
-        processes: how many on this machine where the environment names no cluster; its cores by default.
+        processes: at most how many on this machine where the environment names no cluster; its cores by default.
     """
 
     def __init__(self, processes: int | None = None) -> None:
@@ -79,8 +79,11 @@ class Workers:
                 missing[name] = task
         if not missing:
             return
+        needed = min(self._processes, len({task.key for task in missing.values()}))
         if self._client is None:
-            self._client = self._until_the_end.enter_context(_client(self._processes))
+            self._client = self._until_the_end.enter_context(_client(needed))
+        elif isinstance(self._client.cluster, LocalCluster) and len(self._client.cluster.workers) < needed:
+            self._client.cluster.scale(needed)
         failed: dict[str, str] = {}
         self._client.subscribe_topic(TOPIC, lambda event: _tell(event, on_epoch))
         for names, result in _results(self._client, missing, split):
