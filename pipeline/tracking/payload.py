@@ -100,11 +100,6 @@ class VariantPayload:
     models: dict[str, int]
 
     @property
-    def best(self) -> ReplicaPayload:
-        """The replica with the highest score, of equals the first."""
-        return max(self.replicas, key=lambda replica: replica.score)
-
-    @property
     def is_validated(self) -> bool:
         """Whether the best is chosen on other data than those on which it is judged."""
         return self.chosen_by != self.final
