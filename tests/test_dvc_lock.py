@@ -216,7 +216,7 @@ def test_repro_goes_on_after_the_lock_was_cut_and_no_stage_is_skipped_wrongly(pa
     for place, is_marked in ((len(whole) // 2 + 1, False), (whole.index(b"  compare:"), True), (end_of_line, True)):
         lock.write_bytes(whole[:place])
         if place == end_of_line:
-            assert "dvc.lock' is invalid" in workspace.attempt("dvc", "status").stderr
+            assert "dvc.lock' validation failed" in workspace.attempt("dvc", "status").stderr
         if is_marked:
             (workspace.folder / MARK).touch()
         done = workspace.run(*repro)
