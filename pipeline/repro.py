@@ -11,7 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from pipeline import check
+from pipeline import check, dvc_lock
 from pipeline.evaluation.study_files import forget_tried
 from pipeline.foundations.errors import reported_in_one_line
 from pipeline.params.params import read
@@ -52,11 +52,16 @@ def repro(*targets: str) -> list[str]:
     """
     ran: list[str] = []
     command = ["dvc", "repro", *targets]
-    with following(), subprocess.Popen(command, stdout=subprocess.PIPE, text=True, bufsize=1) as dvc:
+    with (
+        following(),
+        dvc_lock.kept_whole() as keep,
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True, bufsize=1) as dvc,
+    ):
         try:
             for line in dvc.stdout or ():
-                started = RUNNING.match(line)
-                ran += [started[1]] if started else []
+                if started := RUNNING.match(line):
+                    ran.append(started[1])
+                    keep()
                 if not line.startswith(ADVICE) or _has_remote():
                     print(line, end="", flush=True)
             code = dvc.wait()
@@ -64,8 +69,8 @@ def repro(*targets: str) -> list[str]:
             dvc.wait()
             print(_interrupted(ran), file=sys.stderr)
             sys.exit(130)
-    if code:
-        sys.exit(code)
+        if code:
+            sys.exit(code)
     return ran
 
 

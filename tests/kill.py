@@ -1,5 +1,6 @@
 """Kill `make repro` at random moments, with a network of the user's own in it: `python3 tests/kill.py 20 [--seed 0]`.
 
+With `--lock` the kill comes while DVC writes dvc.lock, after a random stage; a random moment seldom meets that.
 Each time the whole group of processes gets SIGKILL; no process may outlive it for long. The same command again must end
 well, with the bytes of an undisturbed run, every run in MLflow once, and no live run.
 """
@@ -9,11 +10,13 @@ import os
 import random
 import shutil
 import signal
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from ruamel.yaml import YAML
 from workspace import Workspace, wait_until
 
 from pipeline.tracking.tags import LIVE
@@ -51,6 +54,16 @@ def processes_in(folder: Path) -> list[int]:
     return found
 
 
+def wait_for_writing(lock: Path, number: int, command: subprocess.Popen[bytes]) -> None:
+    """Wait until DVC has begun to write the lock for the number-th time, or the command has ended."""
+    begun, last = 0, -1
+    while begun < number and command.poll() is None:
+        size = lock.stat().st_size if lock.exists() else -1
+        begun += size < last or last < 0 <= size  # DVC empties the file first
+        last = size
+        time.sleep(0.0005)
+
+
 def content(workspace: Workspace) -> dict[str, bytes]:
     """Of all that must be the same."""
     return {f"{name}/{path}": data for name in SAME for path, data in workspace.content(name).items()}
@@ -82,6 +95,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python3 tests/kill.py", description=__doc__)
     parser.add_argument("count", type=int)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--lock", action="store_true", help="kill while DVC writes dvc.lock")
     asked = parser.parse_args()
     random.seed(asked.seed)
     with tempfile.TemporaryDirectory() as temporary:
@@ -91,18 +105,23 @@ def main() -> None:
         reference.run(*REPRO)
         seconds = time.monotonic() - began
         expected, names = content(reference), shown(reference)
+        stages = len(YAML(typ="safe").load(reference.folder / "dvc.lock")["stages"])
         print(f"undisturbed: {seconds:.0f} s, {len(expected)} files, {len(names)} runs", flush=True)
         bad = 0
         for number in range(1, asked.count + 1):
             workspace = made(place / f"killed_{number}")
-            moment = random.uniform(0, seconds)
+            moment, writing = random.uniform(0, seconds), random.randint(1, stages)
+            began = time.monotonic()
             with workspace.running(*REPRO) as command:
-                time.sleep(moment)
+                if asked.lock:
+                    wait_for_writing(workspace.folder / "dvc.lock", writing, command)
+                else:
+                    time.sleep(moment)
                 ended = command.poll() is not None
                 if not ended:
                     os.killpg(command.pid, signal.SIGKILL)
                     command.wait()
-            said = []
+            after, said = time.monotonic() - began, []
             try:
                 wait_until(lambda folder=workspace.folder: not processes_in(folder), seconds=60)
             except TimeoutError:
@@ -115,7 +134,7 @@ def main() -> None:
             bad += bool(said)
             shutil.rmtree(workspace.folder)
             how = "had ended" if ended else "killed"
-            print(f"{number}: {how} after {moment:.1f} s: {'; '.join(said) or 'well'}", flush=True)
+            print(f"{number}: {how} after {after:.1f} s: {'; '.join(said) or 'well'}", flush=True)
         print(f"{bad} of {asked.count} go wrong")
 
 

@@ -25,7 +25,7 @@ MODULES = sorted(
 # From the ground up: a package imports only from the packages before its own.
 ORDER = (
     *("foundations", "params", "data", "history", "models", "training", "cells", "diagnosis", "evaluation"),
-    *("report", "export", "tracking", "watch", "stages", "check", "repro", "warm_up", "setup", "api"),
+    *("report", "export", "tracking", "watch", "stages", "check", "dvc_lock", "repro", "warm_up", "setup", "api"),
 )
 WITHOUT_TENSORFLOW = ("data", "diagnosis", "evaluation", "history", "params", "report", "tracking")
 

@@ -140,6 +140,42 @@ def test_the_median_replica_is_the_lower_median_and_ties_go_to_the_lowest_index(
     assert ranking.best_replica(history([[0.5], [0.9], [0.9]]), "accuracy") == 1
 
 
+SCORES = st.lists(st.sampled_from([-np.inf, -1.0, 0.0, 0.5, 0.7, np.inf, np.nan]) | st.floats(width=32), min_size=1)
+
+
+def better(first: float, second: float) -> bool:
+    """The rule in words: any number is better than NaN, a higher one than a lower one."""
+    return not np.isnan(first) and (np.isnan(second) or first > second)
+
+
+@given(SCORES)
+def test_best_and_median_of_any_scores_are_those_of_a_slow_oracle(scores: list[float]) -> None:
+    """NaN never wins while there is a number, and of equals the first is chosen."""
+    order: list[int] = []  # from worst to best, equals in their order: by insertion, one comparison at a time
+    for place, score in enumerate(scores):
+        order.insert(sum(not better(scores[other], score) for other in order), place)
+
+    def first_equal(place: int) -> int:
+        score = scores[place]
+        return next(n for n, each in enumerate(scores) if not better(each, score) and not better(score, each))
+
+    assert ranking.best(scores) == first_equal(order[-1])
+    assert ranking.median(scores) == first_equal(order[(len(order) - 1) // 2])
+    for percent in (0, 10, 50, 90, 100):
+        assert ranking.percentile(scores, percent) == order[(len(order) - 1) * percent // 100]
+    if not np.isnan(scores).all():
+        assert not np.isnan(scores[ranking.best(scores)])
+        assert scores[ranking.best(scores)] == np.nanmax(scores)
+
+
+def test_a_replica_whose_score_is_nan_is_never_the_best() -> None:
+    made = history([[np.nan], [0.5], [0.7], [np.nan]])
+    assert ranking.best_replica(made, "accuracy") == 2
+    assert ranking.median_replica(made, "accuracy") == 0
+    assert ranking.at_percentiles(made, "accuracy", (0, 50, 100))[0] == [0, 3, 2]
+    assert ranking.best_replica(history([[np.nan]] * 3), "accuracy") == 0
+
+
 def test_gradients_are_over_the_living_alone_with_their_number() -> None:
     made = history([[0.5, 0.5]] * 3, dead=[[0, 0], [0, 1], [1, 1]])
     made.probe_gradient_mean_abs[:, :, 0] = [[1.0, 10.0], [2.0, 20.0], [400.0, 400.0]]

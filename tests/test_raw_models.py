@@ -435,6 +435,14 @@ def test_the_best_model_says_on_what_it_was_chosen() -> None:
     assert flattered in judged.model_description
 
 
+def test_a_variant_whose_best_score_is_nan_is_not_registered() -> None:
+    """It stands first in params.yaml, where `max` would keep it."""
+    nan = float("nan")
+    best = choose([payload("a", "test_accuracy", [(nan, nan)]), payload("b", "test_accuracy", [(0.5, 0.5)])])
+    assert best is not None
+    assert best.content.variant == "b"
+
+
 # What is told of predictions
 
 

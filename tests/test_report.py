@@ -15,6 +15,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from examples import BINARY, PROFILE, SHIPPED, accuracy_above, evaluated, evaluations, history, parameters, recipes
+from pipeline.data.profile import ColumnValues
 from pipeline.data.samples import Origin, RawData, Split
 from pipeline.data.split import split
 from pipeline.diagnosis import causes
@@ -120,7 +121,7 @@ def page(report: Document, picture: bytes) -> Page:
 def test_it_says_what_the_numbers_say(report: Document) -> None:
     text = markdown.render(report)
     assert "* **Most replicas learn:** `a` (9 of 10)." in text
-    assert "* **Most do not:** `b` (0 of 10, mainly stuck)." in text
+    assert "* **Most do not:** `b` (0 of 10 learned: mainly stuck)." in text
     assert "| `a` | 9 of 10 | 60 to 98% | 0.800 (0.800 to 0.800) | 9 learned, 1 stuck | 0.300, does not learn |" in text
     assert "* **v: 0 of 10 replicas learn (0 to 28%).** 10 are alive but stuck" in text
     assert "The learned share of `b` minus that of `a` is -90 points (-98 to -49)" in text
@@ -135,9 +136,31 @@ def test_a_difference_that_may_be_none_is_said_to_be_undecided() -> None:
         name: evaluated(history([[0.5, 0.8]] * learned + [[0.5, 0.5]] * 5)) for name, learned in (("a", 5), ("b", 4))
     }
     text = markdown.render(content.write(study(made, parameters(["a", "b"]), units=9)))
-    assert "**Undecided:** `a` (5 of 10, mainly stuck), `b` (4 of 9, mainly stuck)." in text
+    assert "**Undecided:** `a` (5 of 10 learned; the other 5: mainly stuck), `b` (4 of 9 learned; the" in text
     assert "do not tell which of them learns more often" in text
     assert ": undecided |" in text
+
+
+def test_nobody_takes_the_cause_of_the_others_for_that_of_those_that_learned() -> None:
+    made = {"a": evaluated(history([[0.5, 0.8]] * 2 + [[0.5, 0.5]]))}
+    text = markdown.render(content.write(study(made, ComparisonParams())))
+    assert "**Undecided:** `a` (2 of 3 learned; the other one: stuck)." in text
+
+
+def test_text_and_boolean_columns_and_the_number_of_filled_values_are_shown() -> None:
+    columns = (
+        ColumnValues(name="colour", kind="category", distinct=7, shares={"red": 0.53, "blue": 0.2}),
+        ColumnValues(name="bought", kind="boolean", distinct=2, shares={"true": 0.75, "false": 0.25}),
+    )
+    profile = PROFILE.model_copy(update={"values": columns, "filled": {"age": 12, "colour": 2}})
+    findings = replace(study(evaluations(), parameters(["b", "a"]), units=9), profile=profile)
+    text = markdown.render(content.write(findings))
+    assert "| `colour` | text | 7 | `red` 53%, `blue` 20% |" in text
+    assert "| `bought` | true or false | 2 | `true` 75%, `false` 25% |" in text
+    assert "14 missing values were filled in: `age` 12, `colour` 2." in text
+    many = tuple(columns[0].model_copy(update={"name": f"c{number}"}) for number in range(23))
+    text = markdown.render(content.write(replace(findings, profile=profile.model_copy(update={"values": many}))))
+    assert "The other 3 are in `data/split/profile.json`." in text
 
 
 def test_the_order_is_that_in_which_one_asks(report: Document) -> None:

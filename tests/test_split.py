@@ -1,5 +1,6 @@
 """Split, scaling and profile: scikit-learn's own numbers, the shares asked for, every warning by an example."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 
 from pipeline.data import sources, split_files
 from pipeline.data.columns import RawTable, checked
-from pipeline.data.profile import profile
+from pipeline.data.profile import PROFILE, load_profile, profile, save_profile
 from pipeline.data.samples import Origin, RawData, Split
 from pipeline.data.split import split
 from pipeline.foundations.errors import UserError
@@ -249,6 +250,28 @@ def test_the_tutorials_data_have_no_warning_and_its_profile() -> None:
     assert described.shares == {"train": {"0": 0.504, "1": 0.496}, "test": {"0": 0.496, "1": 0.504}}
     assert [each.name for each in described.ranges] == ["x1", "x2"]
     assert described.ranges[0].scaled == pytest.approx((-1, 1))
+
+
+def test_the_profile_has_text_and_boolean_columns_and_how_many_values_were_filled_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ties are by name. Where all are whole numbers the file has neither."""
+    monkeypatch.chdir(tmp_path)
+    colours = np.array(["red"] * 30 + ["blue"] * 14 + ["green"] * 14 + [None, None], dtype=object)
+    bought: list[Any] = [True] * 45 + [False] * 14 + [None]
+    table = pd.DataFrame({"n": INPUTS[:, 0], "colour": colours, "bought": pd.Series(bought, dtype=object)})
+    rows = raw(table, np.tile(["x", "y"], 30), missing="most_frequent")
+    described = profile(rows, *cut(rows, inputs="standard"))
+    colour, flag = described.values
+    assert (colour.name, colour.kind, colour.distinct) == ("colour", "category", 3)
+    assert list(colour.shares.items()) == [("red", round(32 / 60, 6)), ("blue", 0.233333), ("green", 0.233333)]
+    assert (flag.name, flag.kind, flag.shares) == ("bought", "boolean", {"true": 0.766667, "false": 0.233333})
+    assert described.filled == {"colour": 2, "bought": 1}
+    save_profile(described)
+    assert load_profile() == described
+    numbers = raw(INPUTS, np.tile(["x", "y"], 30))
+    save_profile(profile(numbers, *cut(numbers, inputs="standard")))
+    assert {"values", "filled"}.isdisjoint(json.loads(PROFILE.read_text()))
 
 
 @pytest.mark.parametrize("path", params_file.RENAMED)

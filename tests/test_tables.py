@@ -299,6 +299,7 @@ def test_missing_values_become_what_scikit_learn_would_put_there(how: Any) -> No
     assert raw.features["t"].tolist() == ["r", "g", "g", "r", "g"]
     assert raw.features["f"].tolist() == [1, 1, 1, 0, 1]
     assert raw.fills["t"] == "g"
+    assert raw.filled == {"a": 1, "t": 1, "f": 1}
 
 
 def test_yes_and_no_are_categories_and_true_and_false_are_not() -> None:
@@ -447,9 +448,9 @@ def expect_round_trip(raw: RawData) -> None:
     raw_files.save_raw(raw)
     found = raw_files.load_raw()
     expect_equal(Samples(np.asarray(raw.features), raw.targets), Samples(np.asarray(found.features), found.targets))
-    assert (found.task, found.kinds, found.fills, found.target_names) == (
+    assert (found.task, found.kinds, found.fills, found.target_names, found.filled) == (
         *(raw.task, raw.kinds, raw.fills),
-        raw.target_names,
+        *(raw.target_names, raw.filled),
     )
     if isinstance(raw.features, pd.DataFrame):
         assert isinstance(found.features, pd.DataFrame)

@@ -413,7 +413,8 @@ def test_what_is_said_of_a_variant_follows_from_its_task_and_score(
     assert made.use.endswith(f"Gives {gives}.")
     assert f"with a median {score} of 0.550 (quartiles 0.375 to 0.725)" in made.description
     assert [each.score for each in made.replicas] == [0.2, 0.9]
-    assert (made.best.name, made.best.tags["outcome"]) == ("replica 001", "learned")
+    best = made.replicas[made.models["best"]]
+    assert (best.name, best.tags["outcome"]) == ("replica 001", "learned")
     keys = {point.key for point in made.points}
     charts = {f"{rule.score}/test_median", f"{rule.score}/test_q75", f"{rule.score}/train_median", "loss/test_median"}
     assert {f"{final}_median", *charts} <= keys

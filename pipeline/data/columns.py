@@ -59,12 +59,12 @@ def checked(table: RawTable, params: DataParams) -> RawData:
     if not len(targets):
         raise UserError("data: no rows with a target: must have at least one")
     if isinstance(features, pd.DataFrame):
-        features, targets, kinds, fills = _whole(features, targets, params)
+        features, targets, kinds, fills, filled = _whole(features, targets, params)
     else:
-        kinds, fills = {}, {}
+        kinds, fills, filled = {}, {}, {}
         _expect_numbers(features, "x")
     task, values = _task(targets.reset_index(drop=True), table, params)
-    return RawData(features, values, task, kinds, fills, tuple(str(name) for name in targets.columns))
+    return RawData(features, values, task, kinds, fills, tuple(str(name) for name in targets.columns), filled)
 
 
 def expect_printable(text: str, what: str) -> None:
@@ -75,13 +75,14 @@ def expect_printable(text: str, what: str) -> None:
 
 def _whole(
     features: pd.DataFrame, targets: pd.DataFrame, params: DataParams
-) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Kind], dict[str, float | str]]:
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Kind], dict[str, float | str], dict[str, int]]:
     """Every column as numbers or text, nothing missing; rows left out where params.yaml says so."""
     kinds = {str(name): _kind(features[name]) for name in features}
     missing = features.isna()
     counts = missing.sum()
     first = next((name for name in features if counts[name]), None)
     fills: dict[str, float | str] = {}
+    filled: dict[str, int] = {}
     if first is not None and params.missing == "error":
         more = int((counts > 0).sum()) - 1
         also = f" (and {more} more {'column' if more == 1 else 'columns'})" if more else ""
@@ -102,9 +103,10 @@ def _whole(
             raise UserError(f"column {name}: has no values at all: must be left out by data.features")
         if values.isna().any():
             fills[name] = _fill(values, kind, params.missing)
+            filled[name] = int(values.isna().sum())
         fill = fills.get(name)
         made[name] = _texts(values, fill) if kind == "category" else _numbers(values, name, fill, as_type)
-    return pd.DataFrame(made, copy=False), targets, kinds, fills
+    return pd.DataFrame(made, copy=False), targets, kinds, fills, filled
 
 
 def _kind(values: pd.Series) -> Kind:

@@ -1,12 +1,14 @@
 """What the data are, in numbers, and what may be wrong with them: for the report, MLflow and the terminal."""
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
-from pipeline.data.samples import Origin, RawData, Split, Stored
+from pipeline.data.samples import Kind, Origin, RawData, Split, Stored
 from pipeline.data.tasks import Task
 from pipeline.foundations.files import reading, save_text
 
@@ -15,7 +17,8 @@ PROFILE = Path("data/split/profile.json")
 DECADES = 2.0  # between the sizes of two inputs that are not scaled
 WIDE = 100.0  # of an input that is not scaled, or the standard deviation of a regression's targets
 IMBALANCE = 4.0  # training rows of the most frequent class over those of the rarest
-MOST_COLUMNS = 200  # of which ranges are kept
+MOST_COLUMNS = 200  # of which ranges or values are kept
+MOST_VALUES = 5  # of a text column, whose shares are kept
 
 
 class ColumnRange(Stored):
@@ -26,12 +29,22 @@ class ColumnRange(Stored):
     scaled: tuple[float, float]
 
 
+class ColumnValues(Stored):
+    """Of text or a boolean: how many different values, and the shares of the most frequent ones, in all rows."""
+
+    name: str
+    kind: Kind
+    distinct: int
+    shares: dict[str, float]
+
+
 class Profile(Stored):
     """The data in numbers.
 
     rows: of each part. features: raw columns; inputs: numbers that a network takes. shares: of each class, by part;
     empty for a regression. targets: of each target of a regression smallest, mean and greatest raw value.
-    ranges: of the first MOST_COLUMNS numbers. warnings: a sentence each.
+    ranges: of the first MOST_COLUMNS numbers. warnings: a sentence each. values: of the first MOST_COLUMNS columns that
+    are text or boolean. filled: how many missing values were filled in, by column; both are left out where empty.
     """
 
     source: str
@@ -43,6 +56,8 @@ class Profile(Stored):
     targets: dict[str, tuple[float, float, float]]
     ranges: tuple[ColumnRange, ...]
     warnings: tuple[str, ...]
+    values: tuple[ColumnValues, ...] = ()
+    filled: dict[str, int] = Field({})
 
 
 def profile(raw: RawData, split: Split, origin: Origin) -> Profile:
@@ -64,12 +79,14 @@ def profile(raw: RawData, split: Split, origin: Origin) -> Profile:
             *_about_rows(split),
             *_about_leaks(raw),
         ),
+        values=tuple(islice(_values(raw), MOST_COLUMNS)),
+        filled=raw.filled,
     )
 
 
 def save_profile(described: Profile) -> None:
     """As JSON."""
-    save_text(described.model_dump_json(indent=2) + "\n", PROFILE)
+    save_text(described.model_dump_json(indent=2, exclude_defaults=True) + "\n", PROFILE)
 
 
 def load_profile() -> Profile:
@@ -101,6 +118,23 @@ def _ranges(raw: RawData, origin: Origin) -> Iterator[ColumnRange]:
             low, high = float(values.min()), float(values.max())
             scaled = (low * column.factor + column.offset, high * column.factor + column.offset)
             yield ColumnRange(name=column.name, raw=(low, high), scaled=scaled)
+
+
+def _values(raw: RawData) -> Iterator[ColumnValues]:
+    if isinstance(raw.features, np.ndarray):
+        return
+    for name, kind in raw.kinds.items():
+        if kind != "number":
+            values = raw.features[name] if kind == "category" else raw.features[name].map({0: "false", 1: "true"})
+            counts = (
+                values.value_counts()
+                .rename_axis("value")
+                .reset_index()
+                .sort_values(["count", "value"], ascending=[False, True])
+            )
+            most = zip(counts["value"].head(MOST_VALUES), counts["count"].head(MOST_VALUES), strict=True)
+            shares = {str(value): round(count / len(raw), 6) for value, count in most}
+            yield ColumnValues(name=name, kind=kind, distinct=len(counts), shares=shares)
 
 
 def _about_inputs(ranges: list[ColumnRange]) -> Iterator[str]:

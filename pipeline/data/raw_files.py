@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
 from pipeline.data.samples import Kind, RawData, Stored
 from pipeline.data.tasks import Task
@@ -17,19 +18,20 @@ DESCRIBED = RAW / "points.json"
 
 
 class RawFile(Stored):
-    """What DESCRIBED holds. targets: the names of the targets' columns."""
+    """What DESCRIBED holds. targets: the names of the targets' columns. filled: left out where nothing was missing."""
 
     task: Task
     targets: tuple[str, ...]
     kinds: dict[str, Kind]
     fills: dict[str, float | str]
+    filled: dict[str, int] = Field({})
 
 
 def save_raw(raw: RawData) -> None:
     """One row per sample: its features under their names, then its class or target values."""
     save_rows(raw.features, _target_table(raw), POINTS)
-    described = RawFile(task=raw.task, targets=raw.target_names, kinds=raw.kinds, fills=raw.fills)
-    save_text(described.model_dump_json(indent=2) + "\n", DESCRIBED)
+    described = RawFile(task=raw.task, targets=raw.target_names, kinds=raw.kinds, fills=raw.fills, filled=raw.filled)
+    save_text(described.model_dump_json(indent=2, exclude_defaults=True) + "\n", DESCRIBED)
 
 
 def load_raw() -> RawData:
@@ -46,7 +48,7 @@ def load_raw() -> RawData:
             for name, kind in found.kinds.items():
                 if kind != "category":
                     _expect_finite(features[name].to_numpy(), path)
-        return RawData(features, values, found.task, found.kinds, found.fills, found.targets)
+        return RawData(features, values, found.task, found.kinds, found.fills, found.targets, found.filled)
 
 
 def _target_table(raw: RawData) -> pd.DataFrame:

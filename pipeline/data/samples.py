@@ -1,7 +1,7 @@
 """What every data set is here: raw rows with their targets; and rows of numbers, scaled and split for training."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from typing import Literal
 
@@ -26,6 +26,7 @@ class RawData:
         table float32, in which networks take them; see `formats.precision`.
     targets: labels int64 [sample], or values float64 [sample, target].
     fills: what stands in the place of missing values, by column. target_names: what the targets' columns are called.
+    filled: how many values were missing and filled in, by column.
     """
 
     features: pd.DataFrame | np.ndarray
@@ -34,6 +35,7 @@ class RawData:
     kinds: dict[str, Kind]
     fills: dict[str, float | str]
     target_names: tuple[str, ...]
+    filled: dict[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.targets)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pipeline.evaluation import files as evaluations
+from pipeline.foundations.files import replacing
 from pipeline.history import files as runs
 
 LOCK = Path("dvc.lock")
@@ -29,10 +30,12 @@ def prune(variants: Iterable[str]) -> list[str]:
 
 
 def _forget(stages: set[str]) -> None:
-    """DVC itself never takes the stages of a removed variant out of its lock."""
+    """Take stages out of DVC's lock, which DVC itself never does; as a whole, for a kill could cut it."""
     from dvc.utils.serialize import modify_yaml  # here, for it is seldom needed and takes a second to import
 
     if LOCK.is_file():
-        with modify_yaml(LOCK) as document:
-            for stage in stages:
-                document["stages"].pop(stage, None)
+        with replacing(LOCK) as temporary:
+            shutil.copyfile(LOCK, temporary)
+            with modify_yaml(temporary) as document:
+                for stage in stages:
+                    document["stages"].pop(stage, None)

@@ -17,6 +17,7 @@ from pipeline.evaluation.learned import Rule, score_in_words
 from pipeline.evaluation.summary import percent
 from pipeline.evaluation.tried import TriedCell, TriedStudy
 from pipeline.evaluation.variant import Spread, VariantEvaluation
+from pipeline.foundations.literal import as_code, in_markdown
 from pipeline.params.comparison import Claim, ComparisonParams
 from pipeline.params.networks import BUDGET, NetworkParams, file
 from pipeline.params.params import Params
@@ -25,12 +26,13 @@ from pipeline.report.figures.report import Place, at
 from pipeline.report.pages.document import Bar, Block, Bullets, Document, Picture, Section, Table, Text
 
 NOT_TRIED = "not tried"
-MOST_RANGES = 20  # of inputs, in the report
+MOST_RANGES = 20  # columns of each table of the data, in the report
 MOST_LISTED = 5  # classes whose shares are listed one by one
 BEGAN = (
     " The study began as *How to Fix the Vanishing Gradients Problem Using ReLU* (J. Brownlee), which trained each "
     "network once."
 )
+KINDS = {"category": "text", "boolean": "true or false"}  # of columns that are no numbers
 FOR_ALL = ("data", "split", "training", "evaluation", "diagnosis")  # sections of params.yaml that all variants share
 
 
@@ -100,9 +102,19 @@ def _answer(findings: ReportFindings) -> Iterator[Block]:
         verdict = "Most replicas learn:" if row.learned_low > 0.5 else "Most do not:"
         verdict = "Undecided:" if row.learned_low <= 0.5 <= row.learned_high else verdict
         cause = findings.evaluations[row.variant].diagnosis.cause
-        mainly = f", mainly {spelled(cause)}" if cause and verdict != "Most replicas learn:" else ""
-        groups[verdict].append(f"`{row.variant}` ({row.learned} of {row.replicas}{mainly})")
+        counts = f"{row.learned} of {row.replicas}"
+        if cause and verdict != "Most replicas learn:":
+            counts += f" learned{_failed(row.learned, row.replicas, cause)}"
+        groups[verdict].append(f"`{row.variant}` ({counts})")
     yield Bullets([f"**{verdict}** {', '.join(names)}." for verdict, names in groups.items() if names])
+
+
+def _failed(learned: int, count: int, cause: str) -> str:
+    """ "; the other 2: mainly overfitting", so that nobody takes it for the cause of those that learned."""
+    if not learned:
+        return f": mainly {spelled(cause)}"
+    others = count - learned
+    return f"; the other one: {spelled(cause)}" if others == 1 else f"; the other {others}: mainly {spelled(cause)}"
 
 
 def _asked(findings: ReportFindings) -> Iterator[Block]:
@@ -112,9 +124,9 @@ def _asked(findings: ReportFindings) -> Iterator[Block]:
     networks = "One network" if count == 1 else f"{count} networks"
     yield Text(
         f"Why does a deep network not train? {networks} on {sum(profile.rows.values())} rows "
-        f"of `{profile.source}` ({_listed_rows(profile)}): {profile.task.in_words}. Each was trained "
-        f"{training.replicas} times for {training.epochs} epochs{_otherwise(findings)}.{began} One run proves little "
-        "here, so:"
+        f"of {as_code(profile.source)} ({_listed_rows(profile)}): {in_markdown(profile.task.in_words)}. Each was "
+        f"trained {training.replicas} times for {training.epochs} epochs{_otherwise(findings)}.{began} One run proves "
+        "little here, so:"
     )
     yield Bullets(
         [
@@ -155,25 +167,48 @@ def _data(findings: ReportFindings) -> Iterator[Block]:
     if profile.shares:
         said.append(f"Classes: {'; '.join(_shares(part, own) for part, own in profile.shares.items())}.")
     for name, (low, mean, high) in profile.targets.items():
-        said.append(f"`{name}`: {low:.4g} to {high:.4g}, mean {mean:.4g}.")
+        said.append(f"{as_code(name)}: {low:.4g} to {high:.4g}, mean {mean:.4g}.")
     yield Text("**The data.** " + " ".join(said))
     if profile.warnings:
-        yield Bullets([f"**Warning:** {warning}." for warning in profile.warnings])
+        yield Bullets([f"**Warning:** {in_markdown(warning)}." for warning in profile.warnings])
     shown = profile.ranges[:MOST_RANGES]
     if shown and profile.features > 2:
         rows = [
-            [f"`{each.name}`", *(f"{low:.4g} to {high:.4g}" for low, high in (each.raw, each.scaled))] for each in shown
+            [as_code(each.name), *(f"{low:.4g} to {high:.4g}" for low, high in (each.raw, each.scaled))]
+            for each in shown
         ]
         yield Table(["number", "raw", "as networks take it"], rows)
-        if len(profile.ranges) > MOST_RANGES:
-            yield Text(f"The other {len(profile.ranges) - MOST_RANGES} are in `data/split/profile.json`.")
+        yield from _others_in_profile(len(profile.ranges))
+    if profile.values:
+        yield Table(
+            ["column", "kind", "different values", "most frequent"],
+            [
+                [as_code(each.name), KINDS[each.kind], str(each.distinct), _percents(each.shares)]
+                for each in profile.values[:MOST_RANGES]
+            ],
+        )
+        yield from _others_in_profile(len(profile.values))
+    if profile.filled:
+        counts = [f"{as_code(name)} {count}" for name, count in profile.filled.items()]
+        more = f" and {len(counts) - MOST_RANGES} more columns" if len(counts) > MOST_RANGES else ""
+        total = sum(profile.filled.values())
+        yield Text(f"{total} missing values were filled in: {', '.join(counts[:MOST_RANGES])}{more}.")
+
+
+def _others_in_profile(count: int) -> Iterator[Block]:
+    if count > MOST_RANGES:
+        yield Text(f"The other {count - MOST_RANGES} are in `data/split/profile.json`.")
 
 
 def _shares(part: str, shares: Mapping[str, float]) -> str:
     """ "train a 20%, b 80%"; of many classes the least and the most."""
     if len(shares) > MOST_LISTED:
         return f"{part} {100 * min(shares.values()):.0f} to {100 * max(shares.values()):.0f}% each"
-    return f"{part} {', '.join(f'{name} {100 * share:.0f}%' for name, share in shares.items())}"
+    return f"{part} {_percents(shares)}"
+
+
+def _percents(shares: Mapping[str, float]) -> str:
+    return ", ".join(f"{as_code(name)} {100 * share:.0f}%" for name, share in shares.items())
 
 
 def _results(findings: ReportFindings) -> Iterator[Block]:
@@ -295,7 +330,7 @@ def _helps(findings: ReportFindings) -> Iterator[Block]:
         rows = [
             [
                 f"`{row.worse}` to `{row.better}`",
-                f"`{row.change}`",
+                as_code(row.change),
                 f"{row.learned_worse}, {row.learned_better}",
                 _points(row.difference, row.low, row.high) + (f": {UNDECIDED}" if row.low <= 0 <= row.high else ""),
             ]
@@ -360,21 +395,22 @@ def _run(findings: ReportFindings) -> Iterator[Block]:
     recipes = {name: variant.model_dump(mode="json") for name, variant in findings.params.variants.items()}
     yield Table(
         ["variant", *VariantParams.model_fields],
-        [[f"`{name}`", *(f"`{written(value)}`" for value in recipe.values())] for name, recipe in recipes.items()],
+        [[f"`{name}`", *(as_code(written(value)) for value in recipe.values())] for name, recipe in recipes.items()],
     )
     networks = findings.params.networks
     if networks:
         yield Table(
             ["network", "file", "config", "optimizer", "replicas", "epochs", "batch_size"],
             [
-                [f"`{name}`", f"`{file(name)}`", f"`{each.config}`", f"`{_optimizer(each)}`"]
+                [f"`{name}`", f"`{file(name)}`", as_code(str(each.config)), as_code(_optimizer(each))]
                 + [f"`{getattr(each, key)}`" for key in BUDGET]
                 for name, each in networks.items()
             ],
         )
     sections = findings.params.model_dump(mode="json", include=set(FOR_ALL))
     for_all = [
-        [f"`{name}`", ", ".join(f"`{key}: {value}`" for key, value in sections[name].items())] for name in FOR_ALL
+        [f"`{name}`", ", ".join(as_code(f"{key}: {value}") for key, value in sections[name].items())]
+        for name in FOR_ALL
     ]
     yield Table(["for all variants", "parameters"], for_all)
     yield from _pictures(findings, Place.RUN)

@@ -12,6 +12,7 @@ from pipeline.evaluation.effects import HARMS, HELPS, REFERENCE, UNDECIDED
 from pipeline.evaluation.learned import score_in_words
 from pipeline.evaluation.study import ranked, score_column
 from pipeline.evaluation.summary import percent
+from pipeline.foundations.literal import as_code
 from pipeline.report.figures.study import captions
 from pipeline.report.pages.document import Bar, Block, Bullets, Document, Picture, Section, Table, Text
 
@@ -109,7 +110,7 @@ def _row(cell: Any, score: float) -> Sequence[str | Bar]:
     counts = {LEARNED: cell.learned, **{cause: getattr(cell, cause) for cause in cause_names()}}
     return [
         f"`{cell.cell}`",
-        f"`{cell.changes}`" if cell.changes else "the reference",
+        as_code(cell.changes) if cell.changes else "the reference",
         f"{cell.learned} of {cell.replicas}",
         f"{percent(cell.learned_low)} to {percent(cell.learned_high)}%",
         f"{score:.3f}",
@@ -130,5 +131,5 @@ def _run(findings: StudyFindings) -> Iterator[Block]:
         f"{100 * widest:.0f} points wide here. Intervals of shares are Wilson's, those of differences Newcombe's "
         "(unpaired), at 95%, each for its cell alone: of twenty cells that do nothing, one may seem to."
     )
-    parameters = ", ".join(f"`{key}: {value}`" for key, value in findings.training.items())
+    parameters = ", ".join(as_code(f"{key}: {value}") for key, value in findings.training.items())
     yield Text(f"Shared by all cells that do not say otherwise: {parameters}. Data fingerprint `{findings.data}`.")

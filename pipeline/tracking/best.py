@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pipeline.evaluation import ranking
 from pipeline.evaluation.learned import score_in_words
-from pipeline.tracking.payload import VariantPayload
+from pipeline.tracking.payload import ReplicaPayload, VariantPayload
 
-MODEL = "best"  # among a variant's models: of the replica with the highest final score
+MODEL = "best"  # among a variant's models: of the best replica by `ranking`
 FLATTERED = "Choosing on test data flatters: expect less of it on new points."
 UNSEEN = "The test data had no say in that."
 
@@ -25,22 +26,27 @@ def choose(contents: Sequence[VariantPayload]) -> Best | None:
     candidates = [content for content in contents if MODEL in content.models]
     if not candidates:
         return None
-    content = max(candidates, key=lambda candidate: candidate.best.score)  # the first of equals
-    replicas = sum(len(candidate.replicas) for candidate in candidates)
+    content = candidates[ranking.best([_replica(candidate).score for candidate in candidates])]
+    replica, replicas = _replica(content), sum(len(candidate.replicas) for candidate in candidates)
     score = score_in_words(content.chosen_by)
     expected = _expected(content)
     rule = f"the replica with the highest final {score} of all variants; of equals the first in params.yaml"
     return Best(
         content,
-        f"{content.variant}, {content.best.name}: {score} {content.best.score:.3f}, the highest of {replicas} replicas "
+        f"{content.variant}, {replica.name}: {score} {replica.score:.3f}, the highest of {replicas} replicas "
         f"of {', '.join(candidate.variant for candidate in candidates)}. {expected}",
         f"{content.use} The alias `best` stands at {rule}. {FLATTERED if not content.is_validated else UNSEEN} "
         "Earlier versions were the best of other recipes.",
     )
 
 
+def _replica(content: VariantPayload) -> ReplicaPayload:
+    """The one whose model is published, so that score and model are of the same replica."""
+    return content.replicas[content.models[MODEL]]
+
+
 def _expected(content: VariantPayload) -> str:
     """What the model reaches on new rows, as far as the choice lets one know."""
     if not content.is_validated:
         return FLATTERED
-    return f"Its {score_in_words(content.final)} is {content.best.final:.3f}. {UNSEEN}"
+    return f"Its {score_in_words(content.final)} is {_replica(content).final:.3f}. {UNSEEN}"

@@ -22,6 +22,7 @@ from pipeline.diagnosis.remedies import helps
 from pipeline.evaluation.learned import score_in_words
 from pipeline.evaluation.replicas import OUTCOME
 from pipeline.evaluation.variant import VariantEvaluation
+from pipeline.foundations.literal import as_code, in_markdown
 from pipeline.history.thinning import CURVE_EPOCHS, evenly_spaced, log_spaced
 from pipeline.params.tracking import TrackingParams
 
@@ -98,11 +99,6 @@ class VariantPayload:
     artifacts: dict[str, list[Path]]
     images: list[Path]
     models: dict[str, int]
-
-    @property
-    def best(self) -> ReplicaPayload:
-        """The replica with the highest score, of equals the first."""
-        return max(self.replicas, key=lambda replica: replica.score)
 
     @property
     def is_validated(self) -> bool:
@@ -188,12 +184,13 @@ def assemble(
 def use(task: Task, columns: Sequence[InputColumn]) -> str:
     """What a model takes and gives (Markdown)."""
     if is_plain(columns):
-        said, how = ", ".join(f"`{column.name}`" for column in columns), "their scaling is the model's first layer"
+        said, how = ", ".join(as_code(column.name) for column in columns), "their scaling is the model's first layer"
     else:
-        said = ", ".join(column.says(f"`{column.name}`") for column in columns)
+        said = ", ".join(column.says(as_code(column.name)) for column in columns)
         how = "the model itself fills what is missing, encodes and scales"
     return (
-        f"Takes raw rows, a table with the columns {said}: {how}. Gives {task.says()}, float32 [row, {task.outputs}]."
+        f"Takes raw rows, a table with the columns {said}: {how}. Gives {in_markdown(task.says())}, "
+        f"float32 [row, {task.outputs}]."
     )
 
 

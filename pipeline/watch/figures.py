@@ -16,9 +16,10 @@ from pipeline.evaluation.learned import spelled_score
 from pipeline.foundations.colours import BLACK, BLUE, ORANGE, VERMILION
 from pipeline.history import record
 from pipeline.report.figures.gradients import COLOURS, MEANING, NORM, NOTHING
-from pipeline.report.figures.style import dress, figure
+from pipeline.report.figures.style import dress, figure, in_figure, short
 
 NAMED: Final = 32  # layers at most whose paths stand at the axis
+LONGEST: Final = 40  # letters of such a path
 PARTS: Final = {"train": BLUE, "validation": ORANGE, "test": ORANGE}
 
 
@@ -57,7 +58,9 @@ def gradients(history: xr.Dataset) -> Figure:
     axes.set_facecolor(NOTHING)
     axes.set_ylim(layers + 0.5, 0.5)
     if layers <= NAMED:
-        axes.set_yticks(range(1, layers + 1), history.path.values.tolist(), fontsize=8)
+        axes.set_yticks(
+            range(1, layers + 1), [in_figure(short(path, LONGEST)) for path in history.path.values], fontsize=8
+        )
     if name is not None and history.sizes["recorded_epoch"] > 1:
         _map(axes, history, name)
         bar = drawn.colorbar(ScalarMappable(NORM, COLOURS), ax=axes, pad=0.01, extend="both")

@@ -13,6 +13,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import time
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from pipeline.diagnosis.causes import NO_CAUSE, outcome_colours
+from pipeline.foundations.literal import in_markdown
 from pipeline.history.record import PARTS
 from pipeline.history.thinning import CURVE_EPOCHS, evenly_spaced, log_spaced
 from pipeline.tracking.payload import COLOUR, LAYER_SERIES
@@ -141,8 +143,10 @@ class LiveRun:
         from pipeline.watch.page import FIGURES, page
 
         verdict = diagnosis.verdict
+        headline, says, *notes = map(in_markdown, (verdict.headline, verdict.says, *verdict.notes))
+        literal = replace(verdict, headline=headline, says=says, notes=notes)
         cause = verdict.cause or NO_CAUSE
-        tags = {"outcome": str(verdict.outcome).lower(), "cause": cause, DESCRIPTION: str(verdict)}
+        tags = {"outcome": str(verdict.outcome).lower(), "cause": cause, DESCRIPTION: str(literal)}
         colour = outcome_colours().get(verdict.cause or str(verdict.outcome))
         for key, value in (tags | ({COLOUR: colour} if colour else {})).items():
             self._client.set_tag(self._run_id, key, value)

@@ -11,6 +11,7 @@ import xarray as xr
 
 from pipeline.diagnosis.causes import spelled
 from pipeline.foundations.files import save_text
+from pipeline.foundations.literal import as_code, in_markdown
 from pipeline.history import record
 from pipeline.report.pages.document import Block, Bullets, Document, Picture, Section, Table, Text
 from pipeline.report.pages.html import render
@@ -52,7 +53,7 @@ def document(diagnosis: "Diagnosis", history: xr.Dataset) -> Document:
         Section("Evidence", list(_evidence(verdict.evidence, verdict.symptoms, diagnosis.thresholds.model_dump()))),
         Section("How it was watched", list(_how(history, verdict.notes))),
     ]
-    answer: list[Block] = [Text(_plain(part)) for part in (verdict.headline, verdict.says) if part]
+    answer: list[Block] = [Text(in_markdown(part)) for part in (verdict.headline, verdict.says) if part]
     return Document("Does this model train, and if not, why?", answer, [each for each in sections if each.blocks])
 
 
@@ -68,11 +69,6 @@ def fragment(diagnosis: "Diagnosis") -> str:
     return f"<div>{lines}{shown}</div>"
 
 
-def _plain(text: str) -> str:
-    """Paths of layers hold underscores, which Markdown would take for marks."""
-    return text.replace("_", r"\_")
-
-
 def _layers(history: xr.Dataset) -> Iterator[Block]:
     heads = ["layer", "kind", "role", "units", "trained", "a path goes around it", "mean \\|gradient\\|", "dead units"]
     last = history.isel(replica=0, recorded_epoch=-1)
@@ -83,7 +79,7 @@ def _layers(history: xr.Dataset) -> Iterator[Block]:
         dead = f"{100 * float(one.dead_unit_share):.0f}%" if "dead_unit_share" in one and one.has_activation else ""
         rows.append(
             [
-                f"`{one.path.item()}`",
+                as_code(one.path.item()),
                 str(one.kind.item()),
                 str(one.role.item()),
                 str(one.units.item()),
@@ -101,7 +97,7 @@ def _evidence(found: Mapping[str, Any], symptoms: Any, thresholds: Mapping[str, 
     known = {name: value for name, value in found.items() if value is not None}
     yield Table(
         ["number", "value"],
-        [[f"`{name}`", f"`{value}`" if isinstance(value, str) else _number(value)] for name, value in known.items()],
+        [[f"`{name}`", as_code(value) if isinstance(value, str) else _number(value)] for name, value in known.items()],
     )
     yield Text("Conditions that hold: " + (", ".join(map(spelled, symptoms)) or "none") + ".")
     yield Text("Thresholds: " + ", ".join(f"`{name}: {value}`" for name, value in thresholds.items()) + ".")
@@ -116,7 +112,7 @@ def _how(history: xr.Dataset, notes: Any) -> Iterator[Block]:
     kind = record.task_of(history).kind if history.attrs["task_is_known"] else "unknown"
     yield Text(f"The task: {kind}.")
     if notes:
-        yield Bullets([_plain(note) for note in notes])
+        yield Bullets([in_markdown(note) for note in notes])
 
 
 def _number(value: float) -> str:

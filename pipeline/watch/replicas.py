@@ -14,6 +14,7 @@ from pipeline.diagnosis.causes import LEARNED, outcome_names, outcomes, spelled
 from pipeline.evaluation.intervals import wilson
 from pipeline.evaluation.learned import rule_for, spelled_score
 from pipeline.evaluation.replicas import evaluate
+from pipeline.foundations.literal import in_markdown
 from pipeline.history import record
 from pipeline.params.diagnosis import DiagnosisParams
 from pipeline.params.evaluation import EvaluationParams
@@ -78,20 +79,20 @@ def page(script: str, fits: Sequence[Judged], tried: Mapping[int, Sequence[str]]
     Args:
         tried: what remedies did to a fit, by its place.
     """
-    answer = [Text(each.text.splitlines()[0].replace("_", r"\_")) for each in fits]
+    answer = [Text(in_markdown(each.text.splitlines()[0])) for each in fits]
     sections = []
     for number, each in enumerate(fits, start=1):
         blocks: list[Any] = []
         if each.replicas is not None:
             blocks += [_bar(each.replicas), _table(each.replicas, each.score)]
         if number - 1 in tried:
-            blocks += [Text("What was tried:"), Bullets([line.replace("_", r"\_") for line in tried[number - 1]])]
+            blocks += [Text("What was tried:"), Bullets(tried[number - 1])]
         elif each.tries:
             blocks += [Text("What to try:"), Bullets(list(each.tries))]
         if each.notes:
-            blocks.append(Bullets([note.replace("_", r"\_") for note in each.notes]))
-        sections.append(Section(f"Fit {number}: {each.name}".replace("_", r"\_"), blocks))
-    return render(Document(f"Does {script} train, and if not, why?".replace("_", r"\_"), answer, sections), {})
+            blocks.append(Bullets([in_markdown(note) for note in each.notes]))
+        sections.append(Section(f"Fit {number}: {each.name}", blocks))
+    return render(Document(f"Does {script} train, and if not, why?", answer, sections), {})
 
 
 def _bar(table: pd.DataFrame) -> Table:

@@ -11,14 +11,13 @@ from matplotlib.figure import Figure
 
 from pipeline.data.samples import Origin, RawData, Split
 from pipeline.foundations.colours import BLUE, CLASSES, GREY, VARIANTS
-from pipeline.report.figures.style import dress, figure
+from pipeline.report.figures.style import dress, figure, in_figure, short
 
 MARKERS = "o^sDvP*Xp"
 MOST_POINTS = 5000  # that a picture can tell apart; of more rows evenly spaced ones are drawn
 MOST_CLASSES = 10  # with a colour of their own, and in the legend
 MOST_NAMES = 40  # of classes, below their bars
 CROWDED = 2000  # points, from which on they are drawn small and pale
-LONGEST = 20  # letters of a class's name
 
 
 def picture(raw: RawData, split: Split, origin: Origin) -> Figure:
@@ -36,14 +35,14 @@ def picture(raw: RawData, split: Split, origin: Origin) -> Figure:
         places, targets, names = (
             np.asarray(raw.features)[rows],
             raw.targets[rows],
-            [f"input {name}" for name in raw.kinds],
+            [f"input {short(name)}" for name in raw.kinds],
         )
     else:
         places, names = _components(np.concatenate([part.inputs for part in split.parts.values()])[rows])
         # In the order of the parts, which is not that of the raw rows where they were shuffled.
         targets = _raw_targets(np.concatenate([part.targets for part in split.parts.values()])[rows], origin)
     if split.inputs == 1:
-        places, names = _against_target(places[:, 0], targets, raw), [names[0], raw.target_names[0]]
+        places, names = _against_target(places[:, 0], targets, raw), [names[0], short(raw.target_names[0])]
     _scatter(drawn, axes, places, targets, raw)
     some = f"{len(raw):,} rows" if len(rows) == len(raw) else f"{len(rows):,} of {len(raw):,} rows"
     dress(axes, names[0], names[1], f"{some}, {'before scaling' if is_plane(raw) else 'scaled'}")
@@ -66,9 +65,7 @@ def _against_target(inputs: np.ndarray, targets: np.ndarray, raw: RawData) -> np
 
 
 def _short(names: Sequence[str]) -> list[str]:
-    """Shortened in the middle, for long names often differ at their ends."""
-    half = LONGEST // 2
-    return [name if len(name) <= LONGEST else f"{name[:half]}…{name[1 - half :]}" for name in names]
+    return [in_figure(short(name)) for name in names]
 
 
 def _raw_targets(targets: np.ndarray, origin: Origin) -> np.ndarray:
@@ -99,7 +96,7 @@ def _scatter(drawn: Figure, axes: Axes, places: np.ndarray, targets: np.ndarray,
         values = targets[:, 0]
         points = axes.scatter(places[:, 0], places[:, 1], s=size, c=values, cmap="viridis", alpha=alpha, linewidths=0)
         bar = drawn.colorbar(points, ax=axes, pad=0.01)
-        bar.set_label(raw.task.names[0], fontsize=9)
+        bar.set_label(in_figure(short(raw.task.names[0])), fontsize=9)
         bar.ax.tick_params(labelsize=9)
         return
     colours = class_colours(len(raw.task.names))
@@ -145,4 +142,4 @@ def _targets(axes: Axes, raw: RawData) -> None:
         dress(axes, "class", "rows", "Rows of each class")
         return
     axes.hist(raw.targets[:, 0], bins=40, color=BLUE)
-    dress(axes, raw.task.names[0], "rows", "Distribution of the target, before scaling")
+    dress(axes, short(raw.task.names[0]), "rows", "Distribution of the target, before scaling")

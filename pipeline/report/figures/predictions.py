@@ -10,7 +10,7 @@ from matplotlib.image import AxesImage
 
 from pipeline.data.samples import Origin
 from pipeline.foundations.colours import BLACK, BLUE, GREY
-from pipeline.report.figures.style import dress, figure, headed
+from pipeline.report.figures.style import dress, figure, headed, in_figure, short
 
 PERCENTILES = (10, 50, 90)
 NUMBERED = 10  # classes, at most, whose cells hold numbers
@@ -32,7 +32,9 @@ class Predicted(NamedTuple):
 
 def test_predictions(predicted: Predicted, origin: Origin, title: str) -> Figure:
     """A panel for each replica: a confusion matrix by share of the true class, or predicted against true."""
-    drawn = headed(figure(3.5 * len(predicted.numbers) + 0.8, 4.4), title)
+    longest = max(map(len, map(short, origin.task.names))) if origin.task.is_classification else 0
+    height = 4.4 + 0.08 * max(0, longest - 10)  # inches; long names stand below the matrix, turned
+    drawn = headed(figure(3.5 * len(predicted.numbers) + 0.8, height), title)
     panels = drawn.subplots(1, len(predicted.numbers), sharey=True, squeeze=False)[0]
     for place, axes in enumerate(panels):
         score, number = predicted.scores[place], predicted.numbers[place]
@@ -43,7 +45,7 @@ def test_predictions(predicted: Predicted, origin: Origin, title: str) -> Figure
             axes.grid(visible=False)
         else:
             _against_true(axes, predicted, place, origin)
-            name = origin.task.names[0]
+            name = short(origin.task.names[0])
             dress(axes, f"true {name}", f"predicted {name}" if place == 0 else "", label)
     if origin.task.is_classification:
         bar = drawn.colorbar(image, ax=list(panels), pad=0.01)
@@ -68,8 +70,9 @@ def _confusion(axes: Axes, predicted: Predicted, place: int, origin: Origin) -> 
                 colour = "white" if shares[row, column] > 55 else BLACK
                 size = 9 if len(names) <= 5 else 8
                 axes.text(column, row, str(counts[row, column]), ha="center", va="center", fontsize=size, color=colour)
-        axes.set_xticks(range(len(names)), names, rotation=45 if max(map(len, names)) > 2 else 0)
-        axes.set_yticks(range(len(names)), names)
+        labels = [in_figure(short(name)) for name in names]
+        axes.set_xticks(range(len(names)), labels, rotation=45 if max(map(len, names)) > 2 else 0)
+        axes.set_yticks(range(len(names)), labels)
     return image
 
 

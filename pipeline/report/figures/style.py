@@ -8,6 +8,19 @@ from matplotlib.figure import Figure
 PROBABILITY = LinearSegmentedColormap.from_list("probability", ["#6FA9D2", "#F7F7F7", "#F2C14E"])
 # One scale of mean |gradient| for every heat map, so that any two of them can be laid side by side.
 GRADIENT_RANGE = (1e-7, 1.0)
+LONGEST = 20  # letters of a name from data, so that it leaves room for what is drawn
+
+
+def short(name: str, longest: int = LONGEST) -> str:
+    """Return the name, shortened in the middle, for long names often differ at their ends."""
+    half = longest // 2
+    return name if len(name) <= longest else f"{name[:half]}…{name[1 - half :]}"
+
+
+def in_figure(text: str) -> str:
+    """Return text that matplotlib draws as it is: `$` begins no formula, and a legend leaves out no leading `_`."""
+    shown = text.replace("$", r"\$")
+    return f"\u200b{shown}" if shown.startswith("_") else shown
 
 
 def figure(width: float, height: float) -> Figure:
@@ -17,15 +30,15 @@ def figure(width: float, height: float) -> Figure:
 
 def headed(drawn: Figure, title: str) -> Figure:
     """A title over the whole figure, at the left."""
-    drawn.suptitle(title, fontsize=12, x=0.01, ha="left")
+    drawn.suptitle(in_figure(title), fontsize=12, x=0.01, ha="left")
     return drawn
 
 
 def dress(axes: Axes, x: str, y: str, title: str = "") -> None:
-    """Label the axes; thin grid, no box."""
-    axes.set_xlabel(x, fontsize=10)
-    axes.set_ylabel(y, fontsize=10)
-    axes.set_title(title, fontsize=11, loc="left")
+    """Label the axes with literal text; thin grid, no box."""
+    axes.set_xlabel(in_figure(x), fontsize=10)
+    axes.set_ylabel(in_figure(y), fontsize=10)
+    axes.set_title(in_figure(title), fontsize=11, loc="left")
     axes.tick_params(labelsize=9)
     axes.grid(alpha=0.25, linewidth=0.6)
     axes.set_axisbelow(True)

@@ -13,7 +13,7 @@ from pipeline.diagnosis.causes import outcome_colours, spelled
 from pipeline.foundations.colours import LIGHT
 from pipeline.report.pages.document import Bar, Bullets, Document, Picture, Table, Text
 
-INLINE = MarkdownIt("commonmark", {"html": False})
+INLINE = MarkdownIt("commonmark", {"html": False}).disable("image")  # pictures are blocks, and lie in the page
 CSS_PIXELS_PER_METRE = 96 / 0.0254
 
 

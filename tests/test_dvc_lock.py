@@ -1,0 +1,229 @@
+"""dvc.lock after a kill or Ctrl-C while DVC writes it: the part that is left is known for what it is, and replaced."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from workspace import Workspace
+
+from pipeline.dvc_lock import FOLDER, LOCKS, MARK, kept_whole
+from pipeline.evaluation import prune
+
+LOCK = LOCKS[0]
+
+
+def lock_of(*stages: str, content: str = "0f3a") -> str:
+    """A lock as DVC writes it."""
+    entries = [
+        f"  {name}:\n    cmd: python3 -m {name}\n"
+        f"    deps:\n    - path: data/{name}\n      hash: md5\n      md5: {content}\n      size: 120\n"
+        f"    params:\n      params.yaml:\n        {name}.units: 5\n"
+        f"    outs:\n    - path: runs/{name}\n      hash: md5\n      md5: {content}.dir\n      nfiles: 3\n"
+        for name in stages
+    ]
+    return "".join(["schema: '2.0'\nstages:\n", *entries])
+
+
+WHOLE = lock_of("generate", "split", "train@a")
+
+
+class Killed(BaseException):
+    """Nothing after it runs, as after a kill."""
+
+
+def run(*written: str, ends: BaseException | None = None) -> None:
+    """A run, in which DVC leaves the lock like this after each stage."""
+    try:
+        with kept_whole() as keep:
+            for text in written:
+                keep()
+                LOCK.write_text(text)
+            if ends:
+                raise ends
+    except (Killed, SystemExit):
+        pass
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder whose last run ended well."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "studies").mkdir()
+    LOCK.write_text(WHOLE)
+    run()
+    return tmp_path
+
+
+def places() -> list[int]:
+    """Ends of lines before the last stage, and the middles of lines."""
+    ends = [place + 1 for place, letter in enumerate(WHOLE) if letter == "\n" and place < WHOLE.index("  train@a")]
+    return [0, *ends[::3], *range(7, len(WHOLE), 53)]
+
+
+@pytest.mark.parametrize("ends", [Killed(), SystemExit(130)], ids=["killed", "interrupted"])
+def test_a_lock_that_was_cut_anywhere_is_restored_in_one_line(
+    ends: BaseException, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for place in places():
+        run(WHOLE[:place], ends=ends)
+        run()
+        assert LOCK.read_text() == WHOLE, place
+        printed = capsys.readouterr().err
+        assert printed.startswith("dvc.lock: an interruption cut it short: restored"), place
+        assert printed.count("\n") == 1
+        assert (FOLDER / "dvc.cut").read_text() == WHOLE[:place]
+        assert not MARK.exists()
+
+
+def test_what_stages_wrote_before_the_interruption_is_kept() -> None:
+    first = lock_of("generate", "split", "train@a", content="11aa")
+    second = lock_of("generate", "split", "train@a", "train@b")
+    run(first, second, second[:200], ends=Killed())
+    run(ends=Killed())  # and again, before DVC wrote anything
+    assert LOCK.read_text() == second
+    run()
+    assert LOCK.read_text() == second
+
+
+def test_a_first_run_that_was_cut_leaves_no_lock(capsys: pytest.CaptureFixture[str]) -> None:
+    LOCK.unlink()
+    run()
+    run(WHOLE[:70], ends=Killed())
+    run()
+    assert not LOCK.exists()
+    assert "removed, for there was none before" in capsys.readouterr().err
+
+
+def test_a_plain_dvc_repro_that_was_killed_is_helped_where_its_lock_is_invalid() -> None:
+    for place in places():
+        if place and WHOLE[place - 1] != "\n":
+            LOCK.write_text(WHOLE[:place])
+            run()
+            assert LOCK.read_text() == WHOLE, place
+
+
+def without(*stages: str) -> str:
+    return lock_of(*(each for each in ("generate", "split", "train@a") if each not in stages))
+
+
+@pytest.mark.parametrize(
+    ("text", "ends"),
+    [
+        pytest.param(without("train@a"), None, id="last variant taken out"),
+        pytest.param(without("split"), Killed(), id="another taken out, then killed"),
+        pytest.param(lock_of("generate", "split", "train@a", content="77"), Killed(), id="all stages ran, then killed"),
+        pytest.param(lock_of("split", "generate"), Killed(), id="in another order"),
+    ],
+)
+def test_what_was_taken_out_on_purpose_stays_out(text: str, ends: BaseException | None) -> None:
+    run(text, ends=ends)
+    run()
+    assert LOCK.read_text() == text
+
+
+def test_a_lock_that_was_edited_or_removed_between_runs_is_the_users() -> None:
+    edited = lock_of("generate", content="ed17")
+    LOCK.write_text(edited)
+    run()
+    assert LOCK.read_text() == edited
+    run(edited[:70], ends=Killed())
+    LOCK.unlink()
+    run()
+    assert not LOCK.exists()
+    run()
+    assert not LOCK.exists()
+
+
+def git(*arguments: str) -> None:
+    who = ("-c", "user.name=Tester", "-c", "user.email=tester@example.com")
+    subprocess.run(["git", *who, *arguments], check=False, capture_output=True)
+
+
+def checkout() -> None:
+    """Of an earlier state, whose stages are the first of today's."""
+    git("checkout", "--quiet", "HEAD~1", "--", "dvc.lock")
+
+
+def reset() -> None:
+    git("reset", "--quiet", "--hard", "HEAD~1")
+
+
+def conflict() -> None:
+    git("checkout", "--quiet", "--", "dvc.lock")
+    git("checkout", "--quiet", "-b", "other", "HEAD~1")
+    LOCK.write_text(without("train@a", "split"))
+    git("commit", "--quiet", "--all", "--message", "Other")
+    git("merge", "--quiet", "-")
+    assert "<<<<<<<" in LOCK.read_text()
+
+
+@pytest.mark.parametrize("brought", [checkout, reset, conflict])
+def test_what_git_brought_after_an_interruption_stays(brought: Callable[[], None]) -> None:
+    git("init", "--quiet")
+    for text in (without("train@a"), WHOLE):
+        LOCK.write_text(text)
+        git("add", "dvc.lock")
+        git("commit", "--quiet", "--message", "Lock")
+    run()
+    run(WHOLE[:100], ends=Killed())
+    brought()
+    text = LOCK.read_text()
+    run()
+    assert LOCK.read_text() == text
+    run(text[:100], ends=Killed())
+    run()
+    assert LOCK.read_text() == (WHOLE[:100] if "<" in text else text)
+
+
+def test_of_two_runs_at_once_the_first_alone_keeps_and_restores() -> None:
+    with kept_whole() as keep:
+        LOCK.write_text(WHOLE[:50])  # this one's DVC is writing
+        run(ends=SystemExit(1))
+        assert LOCK.read_text() == WHOLE[:50]
+        assert MARK.exists()
+        LOCK.write_text(WHOLE)
+        keep()
+    assert not MARK.exists()
+
+
+def test_the_studies_lock_is_kept_too() -> None:
+    studies = LOCKS[1]
+    studies.write_text(WHOLE)
+    run()
+    studies.write_text(WHOLE[:30])
+    run()
+    assert studies.read_text() == WHOLE
+
+
+def test_taking_a_variant_out_never_leaves_part_of_a_lock() -> None:
+    """The lock is moved into place as a whole, and so is never open for writing."""
+    kept = LOCK.open()  # the file that a kill in the middle would leave
+    prune._forget({"train@a"})
+    assert kept.read() == WHOLE
+    assert LOCK.read_text() == without("train@a")
+
+
+@pytest.mark.slow
+def test_repro_goes_on_after_the_lock_was_cut_and_no_stage_is_skipped_wrongly(pair: Workspace, tmp_path: Path) -> None:
+    """With the real DVC, nothing else stale."""
+    workspace = pair.copy(tmp_path / "cut")
+    repro = ["python3", "-m", "pipeline.repro"]
+    assert workspace.run(*repro).executed == set()
+    lock = workspace.folder / "dvc.lock"
+    whole = lock.read_bytes()
+    end_of_line = whole.index(b"\n", whole.index(b"  track:")) + 1
+    for place, is_marked in ((len(whole) // 2 + 1, False), (whole.index(b"  compare:"), True), (end_of_line, True)):
+        lock.write_bytes(whole[:place])
+        if place == end_of_line:
+            assert "dvc.lock' validation failed" in workspace.attempt("dvc", "status").stderr
+        if is_marked:
+            (workspace.folder / MARK).touch()
+        done = workspace.run(*repro)
+        assert done.executed | done.restored == set()
+        assert "dvc.lock: an interruption cut it short: restored" in done.stderr
+        assert lock.read_bytes() == whole
+    workspace.edit({"variants.relu_20.units": 4})  # an entry that is older than the recipe
+    lock.write_bytes(whole[:200])
+    assert {"train@relu_20", "evaluate@relu_20", "compare", "track"} == workspace.run(*repro).executed
+    assert workspace.run("dvc", "status").stdout.strip() == "Data and pipelines are up to date."
