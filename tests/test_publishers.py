@@ -12,13 +12,13 @@ import threading
 import time
 from base64 import b64decode
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from answering import answering
 from mlflow import MlflowClient
-from mlflow.entities import ViewType
+from mlflow.entities import Run, ViewType
 from mlflow.exceptions import MlflowException
 from test_tracking import TRACKING, NotPackaged, content, empty_store, versions  # noqa: F401 -- empty_store: a fixture
 from workspace import free_port, wait_until
@@ -51,6 +51,14 @@ def shared(tmp_path: Path, empty_store: Path) -> str:  # noqa: F811
     """An empty store that belongs to no clone: its address."""
     shutil.copy(empty_store, tmp_path / "shared.db")
     return f"sqlite:///{tmp_path / 'shared.db'}"
+
+
+@pytest.fixture
+def own(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:  # noqa: F811
+    """The repository's own store, empty."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mlruns").mkdir()
+    return Path(shutil.copy(empty_store, tmp_path / "mlruns" / "mlflow.db"))
 
 
 def publish_from(clone: Path, uri: str | None = None, patience: float = turn.LEASE) -> dict[str, str]:
@@ -102,7 +110,7 @@ def test_two_clones_that_publish_the_same_at_once_end_with_one_of_everything(
 
     processes = [started(work, clone) for clone in ("one", "two")]
     for process in processes:
-        process.join(240)
+        process.join(300)
     assert [process.exitcode for process in processes] == [0, 0]
     expect_one_of_everything(shared)
     client = MlflowClient(tracking_uri=shared)
@@ -139,7 +147,7 @@ def test_it_is_one_publishers_turn_at_a_time(shared: str, tmp_path: Path, monkey
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(120)
+        thread.join(300)
     assert most == [1] * 4
     assert not MlflowClient(tracking_uri=shared).get_experiment("0").tags
 
@@ -160,6 +168,20 @@ def test_what_another_process_has_just_created_is_taken(shared: str, monkeypatch
     assert store.experiment_id(client, "e") == other.get_experiment_by_name("e").experiment_id
 
 
+def test_a_request_that_was_sent_twice_doubles_nothing(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As MLflow's client does where a server answers too late."""
+    real = MlflowClient.create_run
+
+    def twice(*arguments: object, **named: object) -> Run:
+        real(*arguments, **named)
+        return real(*arguments, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(MlflowClient, "create_run", twice)
+        publish_from(own.parent.parent)
+    expect_one_of_everything(f"sqlite:///{own}")
+
+
 # Dead or not
 
 
@@ -174,7 +196,7 @@ def test_what_a_killed_publisher_left_is_taken_over_after_the_lease(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     dead = started(publish_and_die, tmp_path / "one", shared)
-    dead.join(120)
+    dead.join(300)
     assert dead.exitcode == -signal.SIGKILL
     assert publish_from(tmp_path / "two", shared, patience=1) == {"v": "published"}
     assert "waiting for another process that publishes into the same experiment" in capsys.readouterr().err
@@ -188,7 +210,7 @@ def test_the_same_folder_does_not_wait_for_what_was_killed_in_it(
     monkeypatch.chdir(tmp_path)
     uri = f"sqlite:///{tmp_path / 'one' / 'mlruns' / 'mlflow.db'}"
     dead = started(publish_and_die, tmp_path / "one", None)
-    dead.join(120)
+    dead.join(300)
     assert dead.exitcode == -signal.SIGKILL
     assert publish_from(tmp_path / "one") == {"v": "published"}
     assert "waiting" not in capsys.readouterr().err
@@ -257,7 +279,7 @@ def test_a_kill_while_the_store_is_created_leaves_none(tmp_path: Path, monkeypat
     early.kill()
     early.join(60)
     late = started(create, True)
-    late.join(120)
+    late.join(300)
     assert (early.exitcode, late.exitcode) == (-signal.SIGKILL, -signal.SIGKILL)
     assert not path.exists()
     monkeypatch.chdir(tmp_path)
@@ -276,7 +298,7 @@ def test_a_disk_that_is_full_while_the_store_is_created_is_one_line_and_leaves_n
             said.write(str(caught.value))
 
     process = started(create)
-    process.join(120)
+    process.join(300)
     assert process.exitcode == 0
     said = (tmp_path / "said.txt").read_text()
     assert said.startswith(f"MLflow store sqlite:///{path}: ")
@@ -298,14 +320,6 @@ HALF_MADE = {
         "DROP TABLE guardrails",
     ],
 }
-
-
-@pytest.fixture
-def own(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:  # noqa: F811
-    """The repository's own store, empty."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "mlruns").mkdir()
-    return Path(shutil.copy(empty_store, tmp_path / "mlruns" / "mlflow.db"))
 
 
 @pytest.mark.parametrize("how", HALF_MADE)
@@ -385,50 +399,6 @@ def test_an_error_of_the_operating_system_shows_no_password(capsys: pytest.Captu
     with pytest.raises(SystemExit) as caught, reported_in_one_line():
         raise OSError(2, "no way to http://u:s3cret@host")
     assert str(caught.value) == "error: no way to http://***@host"
-
-
-class Answers(BaseHTTPRequestHandler):
-    """A server with one way to answer; it keeps who asked."""
-
-    how = "well"
-    asked: list[str] = []  # noqa: RUF012 -- of the test that makes the class
-    over = threading.Event()
-
-    def do_GET(self) -> None:
-        """MLflow's health, which always is well."""
-        self._answer(200, b"OK") if self.path == "/health" else self.do_POST()
-
-    def do_POST(self) -> None:
-        """Everything else."""
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.asked.append(self.headers.get("Authorization", ""))
-        if self.how == "hangs":
-            self.over.wait(60)
-        else:
-            self._answer(500 if self.how == "fails" else 200, b"{}")
-
-    def _answer(self, code: int, text: bytes) -> None:
-        self.send_response(code)
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
-
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
-
-
-@contextmanager
-def answering(how: str) -> Iterator[tuple[int, list[str]]]:
-    """A server on this machine: its port, and the credentials that it gets."""
-    kind = type("OfThisTest", (Answers,), {"how": how, "asked": [], "over": threading.Event()})
-    with ThreadingHTTPServer(("127.0.0.1", 0), kind) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield server.server_port, kind.asked
-        finally:
-            kind.over.set()
-            server.shutdown()
 
 
 def test_user_and_password_of_an_address_reach_the_server_and_stand_nowhere_else() -> None:

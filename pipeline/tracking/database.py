@@ -2,6 +2,7 @@
 
 import sqlite3
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ FIRST: Final = {"experiments", "runs", "metrics", "params", "tags"}  # MLflow's 
 OF_ALEMBIC: Final = "alembic_version"
 ASIDE: Final = ".half-made"  # the end of the name that a half-made database gets
 CONNECT_WITHIN: Final = 10  # seconds
+CREATED_WITHIN: Final = 120  # seconds for all tables of another database; it takes some 10
 
 
 def is_database(uri: str) -> bool:
@@ -42,19 +44,40 @@ def opened(uri: str) -> MlflowClient:
     url = sqlalchemy.make_url(uri)
     try:
         if url.get_backend_name() != "sqlite":
-            _expect_mlflows(uri, _tables(url))
-        elif url.database and url.database != ":memory:":
+            return _opened_elsewhere(url, uri)
+        if url.database and url.database != ":memory:":
             with _in_one_line(Path(url.database)):
                 _prepare_sqlite(Path(url.database), uri)
-        client = MlflowClient(tracking_uri=uri)
-        client.search_experiments(max_results=1)  # creates the tables of a new database
+        return _client(uri)
     except ModuleNotFoundError as error:
         raise UserError(f"MLflow store {uri}: its driver {error.name} is missing: install it with pip") from None
     except CommandError as error:  # alembic's, which keeps the versions of MLflow's tables
         raise UserError(
             f"MLflow store {uri}: {error}: must be a database of this version of MLflow, or empty"
         ) from None
+
+
+def _client(uri: str) -> MlflowClient:
+    client = MlflowClient(tracking_uri=uri)
+    client.search_experiments(max_results=1)  # creates the tables of a new database
     return client
+
+
+def _opened_elsewhere(url: URL, uri: str) -> MlflowClient:
+    """Where two processes create the tables of an empty database at once, one of them fails: it waits for the other."""
+    tables = _tables(url)
+    _expect_mlflows(uri, tables)
+    try:
+        return _client(uri)
+    except sqlalchemy.exc.SQLAlchemyError:
+        if tables:
+            raise
+        end = time.monotonic() + CREATED_WITHIN
+        while OF_ALEMBIC not in _tables(url):  # there once all tables are
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.5)
+        return _client(uri)
 
 
 def _prepare_sqlite(path: Path, uri: str) -> None:

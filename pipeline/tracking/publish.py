@@ -106,8 +106,7 @@ class Publisher:
         held = {content.variant: self._held(content) for content in contents}
         if None in held.values() or self._leftovers():
             self._turn.take()
-            for run in self._leftovers():
-                self._delete(run)
+            self._sweep()
             held = {content.variant: self._reuse(content) for content in contents}
         run_ids = {variant: run_id for variant, run_id in held.items() if run_id is not None}
         missing = [content for content in contents if content.variant not in run_ids]
@@ -122,6 +121,8 @@ class Publisher:
             run_id, former = run_ids[content.variant], trained[content.variant]
             models = self.log_models(run_id, content, packages) if former is None else self._linked(former)
             self.finish(run_id, content, models)
+        if missing:
+            self._sweep()  # of requests that were sent a second time
         return done, run_ids
 
     def arrange(self, wanted: Mapping[str, Parameters], pair: Sequence[str]) -> None:
@@ -156,6 +157,11 @@ class Publisher:
                 self._delete(run)
         return held
 
+    def _sweep(self) -> None:
+        """Delete what is not whole; nobody else is writing while the turn is this publisher's."""
+        for run in self._leftovers():
+            self._delete(run)
+
     def _leftovers(self) -> list[Run]:
         """What crashes left, of any recipe, or what another publisher is writing."""
         found = self._search("attributes.status = 'RUNNING'")
@@ -170,7 +176,7 @@ class Publisher:
 
     def _is_whole(self, run: Run, content: VariantPayload) -> bool:
         """Whether nobody deleted one of its replicas or models."""
-        replicas = {child.info.run_name for child in self._children(run)}
+        replicas = {child.info.run_name for child in self._children(run.info.run_id)}
         models = {f"{content.variant}_{name}" for name in content.models}
         return {replica.name for replica in content.replicas} <= replicas and models <= self._linked(run).keys()
 
@@ -195,10 +201,14 @@ class Publisher:
         new = NewRun(content.variant, {**tags, **_origin()}, content.parameters.trained, content.points)
         parent = write(self._client, self._experiment_id, new, finished=False)
         self._client.log_inputs(parent, inputs)
+        children = set()
         for each in content.replicas:
             self._turn.expect()
             replica = NewRun(each.name, {MLFLOW_PARENT_RUN_ID: parent, **each.tags}, each.params, each.points)
-            write(self._client, self._experiment_id, replica, finished=True)
+            children.add(write(self._client, self._experiment_id, replica, finished=True))
+        for run in self._children(parent):
+            if run.info.run_id not in children:  # a request whose answer was late was sent a second time
+                self._client.delete_run(run.info.run_id)
         self._log_artifacts(parent, artifacts, content.images)
         return parent
 
@@ -246,7 +256,7 @@ class Publisher:
         own = f"source_run_id = '{parent.info.run_id}'"
         for model in self._client.search_logged_models([self._experiment_id], own):
             self._client.delete_logged_model(model.model_id)
-        for child in self._children(parent):
+        for child in self._children(parent.info.run_id):
             self._client.delete_run(child.info.run_id)
         self._client.delete_run(parent.info.run_id)
 
@@ -259,8 +269,8 @@ class Publisher:
                 found[model.name] = model.model_id
         return found
 
-    def _children(self, parent: Run) -> list[Run]:
-        return self._search(f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{parent.info.run_id}'")
+    def _children(self, run_id: str) -> list[Run]:
+        return self._search(f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{run_id}'")
 
     def _search(self, condition: str) -> list[Run]:
         return store.search(self._client, self._experiment_id, condition)
