@@ -661,12 +661,12 @@ def test_the_pairs_first_charts_are_those_in_which_the_two_differ(client: Mlflow
     assert lines == ["learned_share", "alive_share", *score]
 
 
-def test_a_chart_across_the_layers_says_that_its_step_is_the_layer(client: MlflowClient) -> None:
-    """The UI calls every such axis "Step"."""
+def test_the_charts_across_the_layers_stand_where_the_step_is_said_to_be_the_layer(client: MlflowClient) -> None:
+    """The UI calls the axis of every chart "Step"."""
     published(content())
     for chart in charts(client, "all-variants"):
         across = chart.get("metricKey", "").startswith("gradient_profile")
-        assert chart["displayName"].endswith(" (step = layer)") == across
+        assert chart["metricSectionId"].endswith(" (step = layer)") == across
 
 
 def test_figures_lie_where_the_page_of_comparison_looks_for_them(client: MlflowClient) -> None:

@@ -45,14 +45,14 @@ def _charts(contents: Sequence[VariantPayload]) -> dict[str, Any]:
     keys = {point.key for content in contents for point in content.points}
     figures = sorted({path.stem for content in contents for path in content.images})
     profiles = [sorted(key for key in keys if key.startswith(f"gradient_profile{scale}/")) for scale in ("_log10", "")]
-    lines = {
+    lines = {  # the UI calls the axis of every chart "Step"
         "Learned and alive": [key for key in (*FIRST, *_score_charts(contents)) if key in keys],
-        "Gradient by layer, log10": profiles[0],
-        "Gradient by layer": profiles[1],
+        "Gradient by layer, log10 (step = layer)": profiles[0],
+        "Gradient by layer (step = layer)": profiles[1],
     }
     sections = [_section(name, 2, 330) for name in lines]
     charts = [
-        _chart(section, "LINE", _title(key), metricKey=key, xAxisKey="step", lineSmoothness=0, runsCountToCompare=20)
+        _chart(section, "LINE", key, metricKey=key, xAxisKey="step", lineSmoothness=0, runsCountToCompare=20)
         for section, chosen in zip(sections, lines.values(), strict=True)
         for key in chosen
     ]
@@ -87,11 +87,6 @@ def _distance(contents: Sequence[VariantPayload], key: str) -> float:
             if point.key == key:
                 values[point.step].append(point.value)
     return max((max(each) - min(each) for each in values.values()), default=0.0)
-
-
-def _title(key: str) -> str:
-    """The UI calls the axis of every chart "Step"."""
-    return f"{key} (step = layer)" if key.startswith("gradient_profile") else key
 
 
 def _section(name: str, columns: int, height: int) -> dict[str, Any]:
