@@ -240,7 +240,7 @@ def test_a_server_that_is_healthy_and_answers_nothing_stops_no_training(
     """Nor is a password that stands in its address shown."""
     import mlflow
 
-    for name in ("MLFLOW_TRACKING_URI", servers.USER, servers.PASSWORD):
+    for name in ("MLFLOW_TRACKING_URI", servers.USER, servers.PASSWORD, *servers.impatience(2)):
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
     monkeypatch.setattr(mlflow_run, "PATIENCE", 2)

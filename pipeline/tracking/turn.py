@@ -4,8 +4,8 @@ MLflow has no compare-and-swap. But each publisher can have a tag of the experim
 read, which is enough for Lamport's bakery algorithm (Communications of the ACM 17, 1974): draw a ticket higher than all
 that are there, then wait for every lower one. The order depends on no clock.
 
-A publisher may die with its ticket. So its tag holds a nonce, which it keeps changing; who waits for it calls it dead
-once the nonce has stood for a while by the waiting process's own clock.
+A publisher may die with its ticket. So its tag holds a nonce, which it keeps changing. A publisher that waits counts
+another as dead once that nonce has not changed for a while, by the waiting publisher's own clock.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import root
 from pipeline.tracking.tags import PUBLISHER
 
-LEASE: Final = 60.0  # seconds that a nonce may stand: twice as long as a request to a slow server takes at most
+LEASE: Final = 60.0  # seconds without a new nonce: twice as long as a request to a slow server takes at most
 RENEWALS: Final = 6  # of the nonce in that time
 LOOKS: Final = 30  # of who waits, in that time
 STORE_ERRORS: Final = (MlflowException, SQLAlchemyError)
@@ -51,7 +51,7 @@ class Turn:
     """
 
     def __init__(self, client: MlflowClient, experiment_id: str, patience: float = LEASE, lease: float = LEASE) -> None:
-        """Take the store's file lock first: of this folder no other publisher may be at work.
+        """Hold the file lock of `store.locked` already: no other publisher of this folder is at work.
 
         Args:
             patience: seconds after which another publisher that shows no sign of life counts as dead.
@@ -67,7 +67,7 @@ class Turn:
         self._renewed = 0.0
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
-        self._seen: dict[str, tuple[str, float]] = {}  # of others: the tag's value, and since when it has stood
+        self._seen: dict[str, tuple[str, float]] = {}  # of others: the tag's value, and since when
 
     def __enter__(self) -> Self:
         return self
