@@ -397,8 +397,8 @@ def test_user_and_password_are_masked_and_nothing_else(text: str, shown: str) ->
 
 def test_an_error_of_the_operating_system_shows_no_password(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught, reported_in_one_line():
-        raise OSError(2, "no way to http://u:s3cret@host")
-    assert str(caught.value) == "error: no way to http://***@host"
+        raise OSError("no way to http://u:s3cret@host\n<html>a page</html>")
+    assert str(caught.value) == "error: no way to http://***@host <html>a page</html>"
 
 
 def test_user_and_password_of_an_address_reach_the_server_and_stand_nowhere_else() -> None:

@@ -46,7 +46,8 @@ def reported_in_one_line() -> Iterator[None]:
         sys.exit(f"error: {' '.join(str(error).split())}")
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        sys.exit(masked(f"error: {where}{error.strerror or error}"))
+        reason = " ".join(str(error.strerror or error).split())  # an upload's has the server's whole answer
+        sys.exit(masked(f"error: {where}{reason}"))
     except MemoryError as error:
         found = f" ({' '.join(str(error).split())[:100]})" if str(error) else ""
         sys.exit(
