@@ -113,7 +113,7 @@ def test_experiment_lays_curves_of_both_runs_over_each_other_and_their_figures_s
     browser.shows("Learned and alive")
     browser.shows("relu_2")
     browser.shows("tanh_1")
-    first, second = "Learned and alive", "Gradient by layer, log10"
+    first, second = "Learned and alive", "Gradient by layer, log10 (step = layer)"
     for section, name in (
         (first, "learned_share"),
         (first, "alive_share"),

@@ -47,6 +47,7 @@ from pipeline.tracking.payload import (
     flattened,
     not_published,
 )
+from pipeline.tracking.ui import serve
 from pipeline.tracking.views import views
 
 TRACKING = TrackingParams(experiment="e", registered_model="m", layer_epochs=3, profile_epochs=2)
@@ -637,6 +638,47 @@ def test_views_show_what_there_is(client: MlflowClient) -> None:
         for chart in state["compareRunCharts"]:
             assert chart["metricSectionId"] in places
             assert chart["type"] == "IMAGE" or chart["metricKey"] in parents[0].data.metrics
+
+
+def charts(client: MlflowClient, view: str) -> list[dict[str, str]]:
+    """Of a saved view, in order."""
+    state = json.loads(json.loads(experiment_tags(client)[f"mlflow.sharedViewState.{view}"])["state"])
+    return state["compareRunCharts"]
+
+
+def test_the_pairs_first_charts_are_those_in_which_the_two_differ(client: MlflowClient) -> None:
+    """Here the medians are one line, and the upper quartiles are not."""
+    published(content(), content(variant="w", best=0.95))
+    lines = [chart["metricKey"] for chart in charts(client, "pair") if chart["metricSectionId"] == "Learned and alive"]
+    score = [f"accuracy/test_{quartile}" for quartile in ("q75", "median", "q25")]
+    assert lines == ["learned_share", "alive_share", *score]
+
+
+def test_the_charts_across_the_layers_stand_where_the_step_is_said_to_be_the_layer(client: MlflowClient) -> None:
+    """The UI calls the axis of every chart "Step"."""
+    published(content())
+    for chart in charts(client, "all-variants"):
+        across = chart.get("metricKey", "").startswith("gradient_profile")
+        assert chart["metricSectionId"].endswith(" (step = layer)") == across
+
+
+def test_figures_lie_where_the_page_of_comparison_looks_for_them(client: MlflowClient) -> None:
+    """It sets only files side by side that lie outside of all folders."""
+    published(content())
+    found = client.list_artifacts(runs(client)[0][0].info.run_id)
+    assert [each.path for each in found if not each.is_dir] == ["v.png"]
+
+
+def test_the_address_of_earlier_recipes_is_printed_where_there_are_any(
+    client: MlflowClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    published(content())
+    wanted = {"v": content().parameters}
+    for count, trained in ((0, b"1"), (1, b"2")):
+        published(content(trained=trained))
+        capsys.readouterr()
+        serve._print_addresses(store.tracking_uri(), "http://host", "e", wanted, ())
+        assert capsys.readouterr().out.count("experiments and earlier recipes too: ") == count
 
 
 def test_searches_of_the_description_and_the_reference_work(client: MlflowClient) -> None:

@@ -11,13 +11,16 @@ from typing import Any
 
 import keras
 import pytest
+from answering import answering
 from imports import ROOT
 from watched_models import dense
 
 import pipeline
 import pipeline.watch.script
 from pipeline import Diagnosis
+from pipeline.tracking import servers
 from pipeline.watch import __main__ as command
+from pipeline.watch import mlflow_run
 
 SCRIPT = """
 import sys
@@ -228,6 +231,29 @@ def test_a_server_that_does_not_answer_costs_one_warning(
     model.fit(inputs, labels, epochs=2, verbose=0, callbacks=[diagnosis])
     assert diagnosis.outcome is not None
     assert len([line for line in caplog.messages if "MLflow" in line]) == 1
+
+
+@pytest.mark.slow
+def test_a_server_that_is_healthy_and_answers_nothing_stops_no_training(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Nor is a password that stands in its address shown."""
+    import mlflow
+
+    for name in ("MLFLOW_TRACKING_URI", servers.USER, servers.PASSWORD, *servers.impatience(2)):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(mlflow_run, "PATIENCE", 2)
+    with answering("hangs") as (port, asked):
+        mlflow.set_tracking_uri(f"http://user:s3cret@127.0.0.1:{port}")
+        model, inputs, labels = dense()
+        diagnosis = Diagnosis(inputs, labels)
+        model.fit(inputs, labels, epochs=2, verbose=0, callbacks=[diagnosis])
+        assert mlflow.get_tracking_uri() == f"http://127.0.0.1:{port}"
+    assert len(asked) == 2  # once more, and no third time
+    assert diagnosis.outcome is not None
+    assert len([line for line in caplog.messages if "MLflow" in line]) == 1
+    assert "s3cret" not in " ".join([*caplog.messages, *capfd.readouterr()])
 
 
 def test_tensorboards_events_are_written_while_it_trains(tmp_path: Path) -> None:

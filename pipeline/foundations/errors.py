@@ -1,12 +1,25 @@
 """Errors that a user can mend: one line each, exit code 1, no traceback."""
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
+
+# `user:password@` behind `://`: up to the last @ before a slash; or, where the password has a slash, before a space.
+CREDENTIALS: Final = re.compile(r"(?<=://)(?:[^\s/]*|[^\s/@:]*:(?!\d*(?:[/?#\s]|$))\S*)@")
+
+
+def masked(text: str) -> str:
+    """Return the text with `***` for user and password in every address."""
+    return CREDENTIALS.sub("***@", text)
 
 
 class UserError(Exception):
-    """What was found, where (a file or a dotted parameter), and what is allowed, in one line."""
+    """What was found, where (a file or a dotted parameter), and what is allowed, in one line; passwords are masked."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(masked(message))
 
 
 def one_argument(name: str) -> str:
@@ -33,7 +46,8 @@ def reported_in_one_line() -> Iterator[None]:
         sys.exit(f"error: {' '.join(str(error).split())}")
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        sys.exit(f"error: {where}{error.strerror or error}")
+        reason = " ".join(str(error.strerror or error).split())  # an upload's has the server's whole answer
+        sys.exit(masked(f"error: {where}{reason}"))
     except MemoryError as error:
         found = f" ({' '.join(str(error).split())[:100]})" if str(error) else ""
         sys.exit(

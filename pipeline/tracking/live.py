@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from pipeline.foundations.errors import reported_in_one_line
+from pipeline.foundations.errors import masked, reported_in_one_line
 from pipeline.foundations.files import root
 from pipeline.history import progress
 
@@ -86,7 +86,7 @@ class Follower:
         except Exception as error:
             self._asked_again = time.monotonic() + RETRY
             if not self._has_warned:
-                reason = (str(error).splitlines() or [type(error).__name__])[0]
+                reason = masked((str(error).splitlines() or [type(error).__name__])[0])
                 print(f"warning: live: {reason}; trainings go on, and show once this is mended", file=sys.stderr)
             self._has_warned = True
 

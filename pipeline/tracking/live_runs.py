@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from pipeline.history.progress import Process, Progress
 from pipeline.tracking import store
 from pipeline.tracking.payload import Point
+from pipeline.tracking.servers import is_server
 from pipeline.tracking.tags import COMPLETE, DESCRIPTION, FOLLOWER, LIVE, VARIANT, search_for
 from pipeline.tracking.ui import addresses
 from pipeline.tracking.writing import NewRun, log, write
@@ -90,7 +91,7 @@ class LiveRuns:
         tags = {LIVE: "true", FOLLOWER: self._own.model_dump_json(), DESCRIPTION: _description(training)}
         run_id = write(self._client, experiment_id, NewRun(f"{training.name} (live)", tags, {}, []), finished=False)
         uri = store.tracking_uri()
-        base = uri.rstrip("/") if uri.startswith(("http://", "https://")) else OF_MAKE_UI
+        base = uri.rstrip("/") if is_server(uri) else OF_MAKE_UI
         page = addresses.found(base, experiment_id, search_for(LIVE))
         print(f"live: {training.name} in MLflow: {page}{' (make ui)' * (base == OF_MAKE_UI)}", flush=True)
         return run_id

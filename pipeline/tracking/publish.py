@@ -1,9 +1,10 @@
 """Bring an MLflow store to hold what the files say: idempotent, and correct after a kill at any moment.
 
 A run is found by its fingerprint and its evaluation hash, never by its id. It carries the tag `pipeline.complete` only
-when all of it is written: one without is what a crash left, and is deleted and written anew. Nothing that is written is
-ever changed but tags that say which run is current: another evaluation of the same training is another run, which links
-to the models and the history of the first one.
+when all of it is written. Runs are written and deleted by one publisher at a time, see `turn`: so a run without that
+tag is what a crash left, and is deleted and written again. Nothing that is written is ever changed but tags that say
+which run is current: another evaluation of the same training is another run, which links to the models and the history
+of the first one.
 
 The experiment's description, its views and the best model's registration follow the repository's params.yaml. DVC's
 experiments leave them alone, since several may run at once.
@@ -30,6 +31,7 @@ from pipeline.tracking.guide import STUDIES_GUIDE, guide
 from pipeline.tracking.packaging import Packages
 from pipeline.tracking.payload import HISTORY, Parameters, VariantPayload
 from pipeline.tracking.tags import COMPLETE, DESCRIPTION, EVALUATION_HASH, EXPERIMENT, FINGERPRINT, HISTORY_OF, VARIANT
+from pipeline.tracking.turn import LEASE, Turn
 from pipeline.tracking.views import views
 from pipeline.tracking.writing import NewRun, log, write
 
@@ -40,10 +42,12 @@ def publish(
     pair: Sequence[str],
     datasets: dict[str, Path],
     packages: Packages,
+    patience: float = LEASE,
 ) -> dict[str, str]:
     """Publish what the store does not hold yet.
 
     Args:
+        patience: seconds after which another publisher that shows no sign of life counts as dead.
         packages: of the models; those that nobody began are begun here.
         pair: the two variants that are set side by side, if any are.
         datasets: the files of the parts of the data, by name.
@@ -54,7 +58,7 @@ def publish(
     Raises:
         UserError: the store does not answer or cannot be written.
     """
-    with _publisher(params.experiment) as publisher:
+    with _publisher(params.experiment, patience) as publisher:
         done, run_ids = publisher.bring(contents, datasets, packages)
         publisher.arrange({content.variant: content.parameters for content in contents}, pair)
         if not _in_experiment():
@@ -70,7 +74,7 @@ def publish(
 
 def publish_study(content: VariantPayload, params: TrackingParams, datasets: dict[str, Path]) -> str:
     """Publish a study into an experiment beside the variants'; arguments, result and errors as of `publish`."""
-    with _publisher(f"{params.experiment}-studies") as publisher, Packages() as none:
+    with _publisher(f"{params.experiment}-studies", LEASE) as publisher, Packages() as none:
         done, _ = publisher.bring([content], datasets, none)
         if not _in_experiment():
             publisher.describe({DESCRIPTION: STUDIES_GUIDE})
@@ -78,29 +82,32 @@ def publish_study(content: VariantPayload, params: TrackingParams, datasets: dic
 
 
 @contextmanager
-def _publisher(experiment: str) -> Iterator["Publisher"]:
+def _publisher(experiment: str, patience: float) -> Iterator["Publisher"]:
     uri = store.tracking_uri()
     with store.locked(), store.readable_errors(uri):
         client = store.connect(uri)
         experiment_id = store.experiment_id(client, experiment)
-        publisher = Publisher(client, experiment_id)
-        if store.is_own():
-            publisher.sweep()
-        yield publisher
+        with Turn(client, experiment_id, patience) as turn:
+            yield Publisher(client, experiment_id, turn)
 
 
 class Publisher:
     """Writes variants into one experiment of one store; or a study, as a variant whose replicas are its cells."""
 
-    def __init__(self, client: MlflowClient, experiment_id: str) -> None:
+    def __init__(self, client: MlflowClient, experiment_id: str, turn: Turn) -> None:
         self._client = client
         self._experiment_id = experiment_id
+        self._turn = turn
 
     def bring(
         self, contents: Sequence[VariantPayload], datasets: dict[str, Path], packages: Packages
     ) -> tuple[dict[str, str], dict[str, str]]:
         """Write what is missing; for each variant what was done, and the id of its run."""
-        held = {content.variant: self.reuse(content) for content in contents}
+        held = {content.variant: self._held(content) for content in contents}
+        if None in held.values() or self._leftovers():
+            self._turn.take()
+            self._sweep()
+            held = {content.variant: self._reuse(content) for content in contents}
         run_ids = {variant: run_id for variant, run_id in held.items() if run_id is not None}
         missing = [content for content in contents if content.variant not in run_ids]
         trained = {content.variant: self._whole_run_of(content) for content in missing}
@@ -114,14 +121,9 @@ class Publisher:
             run_id, former = run_ids[content.variant], trained[content.variant]
             models = self.log_models(run_id, content, packages) if former is None else self._linked(former)
             self.finish(run_id, content, models)
+        if missing:
+            self._sweep()  # of requests that were sent a second time
         return done, run_ids
-
-    def sweep(self) -> None:
-        """Delete what crashes left, of any recipe. Only for the repository's own store: on a server, another publisher
-        may be writing a run."""
-        for run in self._search("attributes.status = 'RUNNING'"):
-            if FINGERPRINT in run.data.tags and COMPLETE not in run.data.tags:
-                self._delete(run)
 
     def arrange(self, wanted: Mapping[str, Parameters], pair: Sequence[str]) -> None:
         """Let the runs of what params.yaml says come first; an experiment's parameters are not those."""
@@ -137,20 +139,33 @@ class Publisher:
     def register(self, name: str, best: Best, run_id: str) -> None:
         """The best model, of a run that is whole, in the registry."""
         model_id = self._linked(self._client.get_run(run_id))[f"{best.content.variant}_{MODEL}"]
-        registry.register(self._client, name, best, run_id, model_id)
+        registry.register(self._client, self._turn, name, best, run_id, model_id)
 
-    def reuse(self, content: VariantPayload) -> str | None:
-        """The id of the run that holds this content, if one is whole. What a crash left of it is deleted."""
-        found = self._of_training(content)
-        for run in found:
-            if COMPLETE not in run.data.tags:
+    def _held(self, content: VariantPayload) -> str | None:
+        """The id of the run that holds this content, if one is whole."""
+        found = [run for run in self._of_training(content) if _is_complete(run, content)]
+        return next((run.info.run_id for run in found if self._is_whole(run, content)), None)
+
+    def _reuse(self, content: VariantPayload) -> str | None:
+        """The same, and what a crash left of it is deleted, as is a run of which somebody deleted a part."""
+        held = None
+        for run in self._of_training(content):
+            is_complete = _is_complete(run, content)
+            if is_complete and held is None and self._is_whole(run, content):
+                held = run.info.run_id
+            elif COMPLETE not in run.data.tags or (is_complete and held is None):
                 self._delete(run)
-        for run in found:
-            if COMPLETE in run.data.tags and run.data.tags.get(EVALUATION_HASH) == content.evaluation_hash:
-                if self._is_whole(run, content):
-                    return run.info.run_id
-                self._delete(run)
-        return None
+        return held
+
+    def _sweep(self) -> None:
+        """Delete what is not whole; nobody else is writing while the turn is this publisher's."""
+        for run in self._leftovers():
+            self._delete(run)
+
+    def _leftovers(self) -> list[Run]:
+        """What crashes left, of any recipe, or what another publisher is writing."""
+        found = self._search("attributes.status = 'RUNNING'")
+        return [run for run in found if FINGERPRINT in run.data.tags and COMPLETE not in run.data.tags]
 
     def _of_training(self, content: VariantPayload) -> list[Run]:
         """All runs of this training, however it is judged; the newest first."""
@@ -161,7 +176,7 @@ class Publisher:
 
     def _is_whole(self, run: Run, content: VariantPayload) -> bool:
         """Whether nobody deleted one of its replicas or models."""
-        replicas = {child.info.run_name for child in self._children(run)}
+        replicas = {child.info.run_name for child in self._children(run.info.run_id)}
         models = {f"{content.variant}_{name}" for name in content.models}
         return {replica.name for replica in content.replicas} <= replicas and models <= self._linked(run).keys()
 
@@ -186,19 +201,26 @@ class Publisher:
         new = NewRun(content.variant, {**tags, **_origin()}, content.parameters.trained, content.points)
         parent = write(self._client, self._experiment_id, new, finished=False)
         self._client.log_inputs(parent, inputs)
+        children = set()
         for each in content.replicas:
+            self._turn.expect()
             replica = NewRun(each.name, {MLFLOW_PARENT_RUN_ID: parent, **each.tags}, each.params, each.points)
-            write(self._client, self._experiment_id, replica, finished=True)
+            children.add(write(self._client, self._experiment_id, replica, finished=True))
+        for run in self._children(parent):
+            if run.info.run_id not in children:  # a request whose answer was late was sent a second time
+                self._client.delete_run(run.info.run_id)
         self._log_artifacts(parent, artifacts, content.images)
         return parent
 
     def log_models(self, run_id: str, content: VariantPayload, packages: Packages) -> dict[str, str]:
         """Write the models of a run; their ids by name."""
+        self._turn.expect()
         folders = {f"{content.variant}_{name}": path for name, path in packages.folders(content.variant).items()}
         return {name: self._log_model(run_id, name, path, content) for name, path in folders.items()}
 
     def finish(self, run_id: str, content: VariantPayload, models: Mapping[str, str]) -> None:
         """Link a run to its models, ids by name; only then is it whole."""
+        self._turn.expect()
         if models:
             self._client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0) for model_id in models.values()])
         self._client.set_terminated(run_id)
@@ -208,6 +230,8 @@ class Publisher:
         for folder, paths in artifacts.items():
             for path in paths:
                 self._client.log_artifact(run_id, str(path), folder)
+        for path in figures:  # outside of all folders: the UI's page of comparison sets only such files side by side
+            self._client.log_artifact(run_id, str(path))
         with tempfile.TemporaryDirectory(prefix="images-") as place:
             for path in figures:
                 for name in images.names(path.stem):
@@ -232,7 +256,7 @@ class Publisher:
         own = f"source_run_id = '{parent.info.run_id}'"
         for model in self._client.search_logged_models([self._experiment_id], own):
             self._client.delete_logged_model(model.model_id)
-        for child in self._children(parent):
+        for child in self._children(parent.info.run_id):
             self._client.delete_run(child.info.run_id)
         self._client.delete_run(parent.info.run_id)
 
@@ -245,11 +269,16 @@ class Publisher:
                 found[model.name] = model.model_id
         return found
 
-    def _children(self, parent: Run) -> list[Run]:
-        return self._search(f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{parent.info.run_id}'")
+    def _children(self, run_id: str) -> list[Run]:
+        return self._search(f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{run_id}'")
 
     def _search(self, condition: str) -> list[Run]:
         return store.search(self._client, self._experiment_id, condition)
+
+
+def _is_complete(run: Run, content: VariantPayload) -> bool:
+    tags = run.data.tags
+    return COMPLETE in tags and tags.get(EVALUATION_HASH) == content.evaluation_hash
 
 
 def _in_experiment() -> bool:

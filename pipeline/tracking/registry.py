@@ -10,35 +10,40 @@ from mlflow.exceptions import MlflowException
 
 from pipeline.foundations.errors import UserError
 from pipeline.tracking.best import Best
+from pipeline.tracking.store import EXISTS
 from pipeline.tracking.tags import FINGERPRINT, VARIANT
+from pipeline.tracking.turn import Turn
 
 ALIAS = "best"
 
 
-def register(client: MlflowClient, name: str, best: Best, run_id: str, model_id: str) -> None:
+def register(client: MlflowClient, turn: Turn, name: str, best: Best, run_id: str, model_id: str) -> None:
     """Let the alias point to the best model, as a version of its own.
 
     A version whose model is gone (its run was deleted and written anew) is replaced, last of all: at every moment the
     alias points to a model that exists.
 
     Args:
+        turn: taken before a version is created or deleted, or two publishers would both create it.
         run_id: the variant's run. model_id: its logged model.
 
     Raises:
         UserError: the store has no registry, or it refuses.
     """
     try:
-        _register(client, name, best, run_id, model_id)
+        _register(client, turn, name, best, run_id, model_id)
     except MlflowException as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"MLflow store {client.tracking_uri}: model registry: {reason}") from None
 
 
-def _register(client: MlflowClient, name: str, best: Best, run_id: str, model_id: str) -> None:
+def _register(client: MlflowClient, turn: Turn, name: str, best: Best, run_id: str, model_id: str) -> None:
     model = _registered_model(client, name, best)
-    found = client.search_model_versions(f"name = '{name}'")
-    same = [version for version in found if version.tags.get(FINGERPRINT) == best.content.fingerprint]
     source = f"models:/{model_id}"
+    same = _versions(client, name, best)
+    if [each.source for each in same] != [source]:
+        turn.take()
+        same = _versions(client, name, best)
     version = next((each for each in same if each.source == source), None)
     if version is None:
         tags = {FINGERPRINT: best.content.fingerprint, VARIANT: best.content.variant}
@@ -53,13 +58,24 @@ def _register(client: MlflowClient, name: str, best: Best, run_id: str, model_id
     _delete(client, [each for each in same if each.version != version.version])
 
 
+def _versions(client: MlflowClient, name: str, best: Best) -> list[ModelVersion]:
+    """Return the versions that hold the same training."""
+    found = client.search_model_versions(f"name = '{name}'")
+    return [version for version in found if version.tags.get(FINGERPRINT) == best.content.fingerprint]
+
+
 def _registered_model(client: MlflowClient, name: str, best: Best) -> RegisteredModel:
     try:
         model = client.get_registered_model(name)
     except MlflowException as error:
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise
-        return client.create_registered_model(name, description=best.model_description)
+        try:
+            return client.create_registered_model(name, description=best.model_description)
+        except MlflowException as refusal:
+            if refusal.error_code != EXISTS:
+                raise
+        model = client.get_registered_model(name)
     if model.description != best.model_description:
         client.update_registered_model(name, best.model_description)
     return model

@@ -3,7 +3,6 @@
 import http.client
 import logging
 import os
-import sqlite3
 import sys
 import urllib.error
 import urllib.request
@@ -18,17 +17,29 @@ from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import root
+from pipeline.tracking import database
+from pipeline.tracking.servers import impatience, is_server, without_credentials
 
 STORE = Path("mlruns")
-ANSWER_WITHIN = 10  # seconds for a server's first answer; MLflow's own client would go on trying for minutes
+EXISTS = "RESOURCE_ALREADY_EXISTS"  # MLflow's code where another process has created the same in the meantime
+ANSWER_WITHIN = 10  # seconds for a server's first answer
+PATIENCE = 30  # seconds without an answer, after which a server is given up; MLflow's client would go on for minutes
 
 
 def tracking_uri() -> str:
-    """MLFLOW_TRACKING_URI if set, else SQLite under the repository's root."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root() / STORE / 'mlflow.db'}"
+    """MLFLOW_TRACKING_URI if set, else SQLite under the repository's root.
+
+    User and password of a server leave the address and the variable, so that no message and no command can show them.
+    """
+    uri = os.environ.get("MLFLOW_TRACKING_URI")
+    if not uri:
+        return f"sqlite:///{root() / STORE / 'mlflow.db'}"
+    os.environ["MLFLOW_TRACKING_URI"] = without_credentials(uri)
+    return os.environ["MLFLOW_TRACKING_URI"]
 
 
 def is_own() -> bool:
@@ -47,20 +58,26 @@ def locked() -> Iterator[None]:
         yield
 
 
-def connect(uri: str) -> MlflowClient:
+def connect(uri: str, patience: int = PATIENCE) -> MlflowClient:
     """A client for a store that answers and can be written.
+
+    Args:
+        patience: seconds for each answer of a server, a second try included. MLflow's own variables, where they are
+            set, say otherwise.
 
     Raises:
         UserError: it does not answer, or cannot be written.
     """
     _quieten()
-    if uri.startswith(("http://", "https://")):
+    for name, value in impatience(patience).items():
+        os.environ.setdefault(name, value)
+    if is_server(uri):
         _expect_answer(uri)
-    elif uri.startswith("sqlite:///"):
-        _prepare_sqlite(uri)
     with readable_errors(uri):
+        if database.is_database(uri):
+            return database.opened(uri)
         client = MlflowClient(tracking_uri=uri)
-        client.search_experiments(max_results=1)  # creates the tables of a new database
+        client.search_experiments(max_results=1)
         return client
 
 
@@ -71,12 +88,17 @@ def experiment_id(client: MlflowClient, name: str) -> str:
     server's own choice elsewhere.
     """
     found = client.get_experiment_by_name(name)
-    if found is not None:
-        if found.lifecycle_stage == "deleted":
-            client.restore_experiment(found.experiment_id)
-        return found.experiment_id
-    location = (root() / STORE / "artifacts").as_uri() if is_own() else None
-    return client.create_experiment(name, artifact_location=location)
+    if found is None:
+        location = (root() / STORE / "artifacts").as_uri() if is_own() else None
+        try:
+            return client.create_experiment(name, artifact_location=location)
+        except MlflowException as error:
+            found = client.get_experiment_by_name(name) if error.error_code == EXISTS else None
+            if found is None:
+                raise
+    if found.lifecycle_stage == "deleted":
+        client.restore_experiment(found.experiment_id)
+    return found.experiment_id
 
 
 def search(client: MlflowClient, experiment_id: str, condition: str) -> list[Run]:
@@ -93,11 +115,12 @@ def search(client: MlflowClient, experiment_id: str, condition: str) -> list[Run
 
 @contextmanager
 def readable_errors(uri: str) -> Iterator[None]:
-    """Turn MLflow's exceptions into one line that names the store."""
+    """Turn exceptions of MLflow and of its database into one line that names the store."""
     try:
         yield
-    except MlflowException as error:
-        raise UserError(f"MLflow store {uri}: {str(error).splitlines()[0]}") from None
+    except (MlflowException, SQLAlchemyError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(f"MLflow store {uri}: {reason}") from None
 
 
 def _expect_answer(uri: str) -> None:
@@ -113,19 +136,9 @@ def _expect_answer(uri: str) -> None:
         ) from None
 
 
-def _prepare_sqlite(uri: str) -> None:
-    """Create the database if need be, with a write-ahead log: readers such as the UI do not block the writer."""
-    path = Path(uri.removeprefix("sqlite:///"))
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with sqlite3.connect(path, timeout=60) as database:
-            database.execute("PRAGMA journal_mode=WAL")
-    except (sqlite3.Error, OSError) as error:
-        raise UserError(f"MLflow store {path}: {error}: must be a SQLite database that can be written") from None
-
-
 def _quieten() -> None:
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # two lines for each replica
     if not sys.stderr.isatty():
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")

@@ -12,6 +12,7 @@ PAIR: Final = "pipeline.pair"  # so, and one of the two that are compared
 EXPERIMENT: Final = "pipeline.dvc_experiment"
 LIVE: Final = "pipeline.live"  # it shows a training under way, and goes when the complete run is there
 FOLLOWER: Final = "pipeline.follower"  # the process that keeps a live run
+PUBLISHER: Final = "pipeline.publisher."  # of the experiment: a process that publishes into it, by a random name
 DESCRIPTION: Final = "mlflow.note.content"
 
 

@@ -5,6 +5,7 @@ experiment, written here as the UI of MLflow 3.17 writes it; where another does 
 """
 
 import json
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,10 +22,12 @@ COLUMNS = ("metrics.`learned_rate`", "metrics.`{final}_median`", "params.`hidden
 def views(contents: Sequence[VariantPayload], pair: Sequence[str]) -> dict[str, str]:
     """The tags: views of all variants as params.yaml has them, of the pair alone where there is one, and of every
     recipe, experiments' too."""
-    charts = {**_charts(contents), "selectedColumns": [each.format(final=contents[0].final) for each in COLUMNS]}
+    columns = {"selectedColumns": [each.format(final=contents[0].final) for each in COLUMNS]}
+    charts = {**_charts(contents), **columns}
     made = {ALL: _view("All variants", search_for(CURRENT), charts)}
     if pair:
-        made[OF_PAIR] = _view(" against ".join(pair), search_for(PAIR), charts)
+        both = [content for content in contents if content.variant in pair]
+        made[OF_PAIR] = _view(" against ".join(pair), search_for(PAIR), {**_charts(both), **columns})
     made[EVERYTHING] = _view("Experiments and earlier recipes too", search_for(COMPLETE), charts)
     return {PREFIX + key: value for key, value in made.items()}
 
@@ -42,10 +45,10 @@ def _charts(contents: Sequence[VariantPayload]) -> dict[str, Any]:
     keys = {point.key for content in contents for point in content.points}
     figures = sorted({path.stem for content in contents for path in content.images})
     profiles = [sorted(key for key in keys if key.startswith(f"gradient_profile{scale}/")) for scale in ("_log10", "")]
-    lines = {
-        "Learned and alive": [key for key in (*FIRST, *_score_charts(contents[0])) if key in keys],
-        "Gradient by layer, log10": profiles[0],
-        "Gradient by layer": profiles[1],
+    lines = {  # the UI calls the axis of every chart "Step"
+        "Learned and alive": [key for key in (*FIRST, *_score_charts(contents)) if key in keys],
+        "Gradient by layer, log10 (step = layer)": profiles[0],
+        "Gradient by layer (step = layer)": profiles[1],
     }
     sections = [_section(name, 2, 330) for name in lines]
     charts = [
@@ -68,10 +71,22 @@ def _charts(contents: Sequence[VariantPayload]) -> dict[str, Any]:
     }
 
 
-def _score_charts(content: VariantPayload) -> tuple[str, str]:
-    """Median and upper quartile of the score that decides, as `payload.variant_points` names them."""
-    part, _, score = content.final.partition("_")
-    return f"{score}/{part}_median", f"{score}/{part}_q75"
+def _score_charts(contents: Sequence[VariantPayload]) -> list[str]:
+    """Quartiles of the score that decides, as `payload.variant_points` names them: those in which the variants are
+    furthest apart first. Where half of the replicas learn nothing the medians of all variants are one flat line."""
+    part, _, score = contents[0].final.partition("_")
+    keys = [f"{score}/{part}_{quartile}" for quartile in ("median", "q75", "q25")]
+    return sorted(keys, key=lambda key: -_distance(contents, key))  # of equals in this order
+
+
+def _distance(contents: Sequence[VariantPayload], key: str) -> float:
+    """How far apart the variants' lines are at the step where they are furthest apart."""
+    values: dict[int, list[float]] = defaultdict(list)
+    for content in contents:
+        for point in content.points:
+            if point.key == key:
+                values[point.step].append(point.value)
+    return max((max(each) - min(each) for each in values.values()), default=0.0)
 
 
 def _section(name: str, columns: int, height: int) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,6 +26,7 @@ from pipeline.foundations.literal import in_markdown
 from pipeline.history.record import PARTS
 from pipeline.history.thinning import CURVE_EPOCHS, evenly_spaced, log_spaced
 from pipeline.tracking.payload import COLOUR, LAYER_SERIES
+from pipeline.tracking.servers import impatience, is_server, without_credentials
 from pipeline.tracking.tags import DESCRIPTION
 from pipeline.training.fit.guard import Guard
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 LAYER_EPOCHS: Final = 50  # of a layer's series, at most
 BATCH: Final = 900  # metrics in a request
 ANSWER_WITHIN: Final = 5.0  # seconds, for a server's first answer
+PATIENCE: Final = 30  # seconds, for each answer at the beginning and at the end, where the training waits
 END_WITHIN: Final = 60.0  # seconds, for what is still to be sent at the end
 
 
@@ -62,10 +64,12 @@ class LiveRun:
 
         self._mlflow = mlflow
         self._guard = guard
+        _hide_password()
         _expect_answer(mlflow.get_tracking_uri())
         active = mlflow.active_run()
         self._is_own = active is None
-        run = mlflow.start_run(run_name=diagnosis.model.name) if active is None else active
+        with _impatient():
+            run = mlflow.start_run(run_name=diagnosis.model.name) if active is None else active
         self._run_id = run.info.run_id
         self._client = mlflow.MlflowClient()
         epochs = np.arange(1, max(1, diagnosis.params.get("epochs") or 1) + 1)
@@ -93,15 +97,15 @@ class LiveRun:
         self._thread.join(END_WITHIN)
         if self._thread.is_alive():
             self._guard.say("MLflow does not answer: what is not sent yet is left out")
-            return
-        try:
-            if diagnosis.is_recorded:
-                self._log_verdict(diagnosis)
-                with self._guard("the model in MLflow"):
-                    self._log_model(diagnosis)
-        finally:
-            if self._is_own:
-                self._mlflow.end_run("FINISHED" if finished else "KILLED")
+        with _impatient():
+            try:
+                if diagnosis.is_recorded and not self._thread.is_alive():
+                    self._log_verdict(diagnosis)
+                    with self._guard("the model in MLflow"):
+                        self._log_model(diagnosis)
+            finally:  # or MLflow would end it when the script ends, and try for minutes
+                if self._is_own:
+                    self._mlflow.end_run("FINISHED" if finished else "KILLED")
 
     def _points(self, epoch: int, curves: Mapping[str, float], values: Mapping[str, np.ndarray]) -> Iterator[Any]:
         now = int(time() * 1000)
@@ -186,9 +190,31 @@ class LiveRun:
         mlflow.keras.log_model(diagnosis.model, name="model", pip_requirements=versions)
 
 
+def _hide_password() -> None:
+    """Take user and password out of the server's address, which MLflow prints at the end of a run."""
+    import mlflow
+
+    uri = mlflow.get_tracking_uri()
+    address = without_credentials(uri)
+    if address != uri:
+        mlflow.set_tracking_uri(address)
+
+
+@contextmanager
+def _impatient() -> Iterator[None]:
+    """Let MLflow's client give up soon; what the user has set holds, and holds again after the block."""
+    added = {name: value for name, value in impatience(PATIENCE).items() if name not in os.environ}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            os.environ.pop(name, None)
+
+
 def _expect_answer(uri: str) -> None:
     """Raises: OSError: a server that does not answer; MLflow's own client would go on trying for minutes."""
-    if not uri.startswith(("http://", "https://")):
+    if not is_server(uri):
         return
     with suppress(urllib.error.HTTPError):  # something answers there
         urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=ANSWER_WITHIN).close()

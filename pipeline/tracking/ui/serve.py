@@ -18,6 +18,7 @@ from pipeline.foundations.files import root
 from pipeline.params.params import read
 from pipeline.tracking import current, store
 from pipeline.tracking.payload import Parameters, parameters
+from pipeline.tracking.servers import is_server
 from pipeline.tracking.tags import COMPLETE, LIVE, search_for
 from pipeline.tracking.ui import addresses
 from pipeline.tracking.views import ALL, EVERYTHING, OF_PAIR, PREFIX
@@ -37,7 +38,7 @@ def main(host: str, port: int) -> None:
     name, pair = params.tracking.experiment, params.comparison.pair or ()
     wanted = {variant: parameters(params.trained_with(variant), params.judged_by) for variant in params.recipes}
     uri = store.tracking_uri()
-    remote = uri.startswith(("http://", "https://"))
+    remote = is_server(uri)
     base = uri.rstrip("/") if remote else f"http://{host}:{port}"
     page = _print_addresses(uri, base, name, wanted, pair)
     if remote:
@@ -71,6 +72,7 @@ def _print_addresses(uri: str, base: str, name: str, wanted: Mapping[str, Parame
         if store.is_own():
             current.arrange(client, number, wanted, pair)
         found = current.runs_of(client, number, wanted)
+        complete = {run.info.run_id for run in store.search(client, number, search_for(COMPLETE))}
         live = store.search(client, number, search_for(LIVE))
     page = addresses.found(base, number, search_for(COMPLETE))
     if PREFIX + ALL in experiment.tags:
@@ -81,7 +83,8 @@ def _print_addresses(uri: str, base: str, name: str, wanted: Mapping[str, Parame
     if pair and set(pair) <= found.keys():
         runs = [found[variant].info.run_id for variant in pair]
         print(f"{' beside '.join(pair)}, in numbers: {addresses.comparison(base, number, runs)}")
-    if PREFIX + EVERYTHING in experiment.tags:
+    others = complete - {run.info.run_id for run in found.values()}
+    if others and PREFIX + EVERYTHING in experiment.tags:  # else that page shows what the first one does
         print(f"experiments and earlier recipes too: {addresses.view(base, number, EVERYTHING)}")
     if live:
         print(f"at work now: {addresses.found(base, number, search_for(LIVE))}")
@@ -109,8 +112,9 @@ def _serving(uri: str, host: str, port: int) -> Iterator[subprocess.Popen[bytes]
 
     Ctrl-C reaches only this process, so that they end in order and without a word.
     """
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, "--workers", "1"]
+    command = [sys.executable, "-m", "mlflow", "server", "--workers", "1"]
     environment = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
+    environment["MLFLOW_BACKEND_STORE_URI"] = uri  # not on the command line, where all users of the machine read it
     for name in (signal.SIGTERM, signal.SIGHUP):  # a closed terminal must not leave it behind
         signal.signal(name, signal.default_int_handler)
     with (root() / LOG).open("wb") as log:

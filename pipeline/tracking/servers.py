@@ -1,0 +1,37 @@
+"""An MLflow server: its address without a password, and how long to wait for its answers."""
+
+import os
+from urllib.parse import unquote
+
+USER, PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
+
+
+def is_server(uri: str) -> bool:
+    """Whether the store is a server of MLflow's."""
+    return uri.startswith(("http://", "https://"))
+
+
+def without_credentials(uri: str) -> str:
+    """Return a server's address without user and password, which go to MLflow's own variables for them.
+
+    A database's address stays as it is, for its driver reads them there.
+    """
+    scheme, _, rest = uri.partition("://")
+    authority, slash, path = rest.partition("/")
+    given, at, host = authority.rpartition("@")
+    if not is_server(uri) or not at:
+        return uri
+    user, colon, password = given.partition(":")
+    os.environ[USER] = unquote(user)
+    if colon:
+        os.environ[PASSWORD] = unquote(password)
+    return f"{scheme}://{host}{slash}{path}"
+
+
+def impatience(seconds: int) -> dict[str, str]:
+    """Return MLflow's variables with which its client gives up after so many seconds: two tries and a pause."""
+    return {
+        "MLFLOW_HTTP_REQUEST_TIMEOUT": str(max(1, seconds // 2 - 1)),
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+        "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",
+    }
