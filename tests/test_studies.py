@@ -314,3 +314,12 @@ def test_what_the_repository_says_was_tried_is_whole_and_of_its_own_studies() ->
     kept = studies.load_tried(ROOT / studies.TRIED)
     assert set(kept) <= set(read(ROOT / "params.yaml").studies)
     assert all(sum(not cell.changes for cell in each.cells) == 1 for each in kept.values())
+
+
+def test_a_cluster_whose_certificates_nobody_named_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pipeline.cells.run import ADDRESS, _client
+
+    monkeypatch.setenv(ADDRESS, "tls://127.0.0.1:9")
+    said = r"^DASK_SCHEDULER_ADDRESS: tls://127.0.0.1:9: TLS expects .*: must fit distributed.comm.tls in Dask's"
+    with pytest.raises(UserError, match=said), _client(1):
+        pass
