@@ -81,11 +81,14 @@ def expect_trained(history: xr.Dataset, recipe: Recipe, split: Split, weights: d
         units = [*recipe.variant.widths, recipe.task.outputs]
         if history.units.values.tolist() != units:
             raise ValueError("layers of other units than the recipe beside it says")
-    _expect_weights(history, weights)
+        _expect_weights(history, weights)
 
 
 def _expect_weights(history: xr.Dataset, weights: dict[str, np.ndarray]) -> None:
-    """The norm of each kernel after the last epoch is that of the weights, which no other training has."""
+    """The norm of each kernel after the last epoch is that of the weights, which no other training has.
+
+    Not so of a network of the user's own, whose optimizer may replace its weights by averages when training ends.
+    """
     if "weight_l1" not in history:
         return
     for place, path in enumerate(history.path.values):

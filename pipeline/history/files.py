@@ -124,8 +124,17 @@ def versions(variants: Iterable[str]) -> dict[str, list[str]]:
 
 def load_history(variant: str) -> xr.Dataset:
     """Raises: UserError: missing, damaged, or of another shape."""
-    history = load_arrays(history_path(variant), REQUIRED, OPTIONAL)
-    with reading(history_path(variant), "a history as training writes it"):
+    return load_whole(history_path(variant))
+
+
+def load_whole(path: Path) -> xr.Dataset:
+    """A history as training writes it.
+
+    Raises:
+        UserError: missing, damaged, or of another shape.
+    """
+    history = load_arrays(path, REQUIRED, OPTIONAL)
+    with reading(path, "a history as training writes it"):
         expect_whole(history)
     return history
 

@@ -193,11 +193,7 @@ def _steps_times(factor: float) -> Remedy:
     def remedy(trial: Trial) -> Iterator[str]:
         optimizer = _optimizer(trial)
         schedule = _schedule(optimizer)
-        callbacks = [
-            each
-            for each in keras.tree.flatten(trial.arguments.get("callbacks"))
-            if isinstance(each, keras.callbacks.LearningRateScheduler)
-        ]
+        callbacks = _schedulers(trial)
         before = None if schedule is not None else float(np.asarray(optimizer.learning_rate))
         changes = [
             f"{factor:g} times the learning rates of the {type(each).__name__}"
@@ -212,6 +208,11 @@ def _steps_times(factor: float) -> Remedy:
             each.schedule = _scaled(each.schedule, factor)
 
     return remedy
+
+
+def _schedulers(trial: Trial) -> list[keras.callbacks.LearningRateScheduler]:
+    callbacks = keras.tree.flatten(trial.arguments.get("callbacks"))
+    return [each for each in callbacks if isinstance(each, keras.callbacks.LearningRateScheduler)]
 
 
 @keras.saving.register_keras_serializable("pipeline")
@@ -267,7 +268,8 @@ def _adam(trial: Trial) -> Iterator[str]:
     if type(old) is type(made) and np.allclose(rate, np.asarray(made.learning_rate)):
         raise InapplicableError("it is trained by Adam at 0.001 already")
     scaled = old is not trial.model.optimizer
-    yield '`optimizer="adam"` in `compile`: Adam at a learning rate of 0.001'
+    at = "the learning rates of the LearningRateScheduler" if _schedulers(trial) else "a learning rate of 0.001"
+    yield f'`optimizer="adam"` in `compile`: Adam at {at}'
     trial.model.optimizer = keras.optimizers.LossScaleOptimizer(made) if scaled else made
 
 
