@@ -107,6 +107,7 @@ def main(studies: bool) -> None:
     another store now.
     """
     check.main()
+    check.expect_networks(lambda: repro("split"))
     if studies:
         forget_tried(read().studies)
         repro(STUDIES)

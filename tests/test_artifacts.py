@@ -3,12 +3,14 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pandas as pd
@@ -21,6 +23,9 @@ from pipeline import export
 from pipeline.data import split_files as splits
 from pipeline.data.raw_files import load_raw
 from pipeline.data.samples import Origin, Split
+from pipeline.diagnosis import theory
+from pipeline.evaluation import replicas, summary
+from pipeline.evaluation.learned import rule_for
 from pipeline.evaluation.ranking import best_replica, median_replica
 from pipeline.foundations import files
 from pipeline.foundations import formats as tables
@@ -195,6 +200,104 @@ def test_a_failed_write_leaves_what_was_there() -> None:
         fail_half_way()
     assert Path("t.csv").read_text() == "a\n1\n"
     assert [path.name for path in Path.cwd().iterdir()] == ["t.csv"]
+
+
+@pytest.mark.parametrize("end", [RuntimeError, KeyboardInterrupt, None])
+def test_a_temporary_folder_goes_however_its_use_ends(end: type[BaseException] | None) -> None:
+    """None: by SIGTERM, which Python itself leaves to the system."""
+
+    def use() -> None:
+        with files.temporary_folder("model-", Path.cwd()) as folder:
+            (folder / "large").write_text("x")
+            signal.raise_signal(signal.SIGTERM) if end is None else None
+            raise end or AssertionError
+
+    with pytest.raises(end or SystemExit) as ended:
+        use()
+    assert end or ended.value.code == 128 + signal.SIGTERM
+    assert not list(Path.cwd().iterdir())
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_whoever_handles_sigterm_goes_on_to() -> None:
+    noticed: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: noticed.append(number))
+    try:
+        with files.temporary_folder("model-", Path.cwd()):
+            signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert noticed == [signal.SIGTERM]
+
+
+def damaged(content: bytes, random: Random) -> bytes:
+    """With one byte that is another one."""
+    place = random.randrange(len(content))
+    return content[:place] + bytes([content[place] ^ random.randrange(1, 256)]) + content[place + 1 :]
+
+
+@pytest.mark.filterwarnings("ignore")  # of numbers that are out of every range
+@pytest.mark.parametrize("name", ["history.nc", "predictions.nc", "weights.npz", "recipe.json"])
+def test_a_byte_that_is_another_one_is_said_in_one_line_or_is_a_number(
+    name: str, result: Trained, circles: Split, origin: Origin
+) -> None:
+    """At 30 places: what is read can be evaluated, or is refused by its name."""
+    saved(result, variant(), origin)
+    runs.save_recipe("v", recipe(variant(), origin).model_copy(update={"training": training(epochs=1)}))
+    path = runs.folder("v") / name
+    content, random = path.read_bytes(), Random(name)
+    rule, params = rule_for(circles.task, SHIPPED.evaluation.learned), SHIPPED.diagnosis
+    messages: list[str] = []
+    for _ in range(30):
+        path.write_bytes(damaged(content, random))
+        try:
+            found, history, predictions = runs.load_run("v", circles)
+        except UserError as error:
+            messages.append(str(error))
+            continue
+        predicted = replicas.of_predictions(predictions, circles, found.targets)
+        premises = theory.premises(found.variant, found, circles.train.inputs)
+        summary.evaluate("v", history, found.variant, premises, rule, params, predicted)
+    assert messages
+    assert all(each.startswith("runs/v/") and "\n" not in each for each in messages)
+
+
+def test_a_history_of_another_training_is_not_evaluated(result: Trained, circles: Split, origin: Origin) -> None:
+    """Of another seed, of another variant, of other replicas, and of another number of epochs."""
+    others = {
+        "the weights beside it are of another training": train(variant(), "v", circles, training(epochs=1, seed=8)),
+        "layers of other units than the recipe beside it says": train(
+            variant(hidden_layers=3), "v", circles, training(epochs=1)
+        ),
+        "2 values by replica": train(variant(), "v", circles, training(epochs=1, replicas=2)),
+        "4 values by epoch": train(variant(), "v", circles, training(epochs=3)),
+    }
+    for said, other in others.items():
+        saved(result, variant(), origin)
+        runs.save_recipe("v", recipe(variant(), origin).model_copy(update={"training": training(epochs=1)}))
+        runs.load_run("v", circles)
+        tables.save_arrays(other.history, runs.history_path("v"))
+        with pytest.raises(UserError, match=rf"^runs/v/history.nc: damaged \({said}.*the history of v's training"):
+            runs.load_run("v", circles)
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda history: history.rename(test_loss="tesu_loss"), "tesu_loss is no quantity of a history"),
+        (lambda history: history.assign_coords(epoch=history.epoch + 1), "epoch does not count from 0"),
+        (lambda history: history.assign(dead=history.dead + 2), "dead has a value below 0 or above 1"),
+        (lambda history: history.drop_vars("test_accuracy"), "test_accuracy is missing"),
+        (lambda history: history.assign_attrs(task="{"), "Expecting"),
+        (lambda history: history.assign(train_loss=history.dead.isel(layer=0, recorded_epoch=0)), "train_loss is over"),
+    ],
+)
+def test_a_history_that_is_not_whole_is_named(
+    damage: Callable[[xr.Dataset], xr.Dataset], said: str, result: Trained
+) -> None:
+    tables.save_arrays(damage(result.history), runs.history_path("v"))
+    with pytest.raises(UserError, match=rf"^runs/v/history.nc: .*{said}"):
+        runs.load_history("v")
 
 
 def test_results_are_tied_to_their_recipe(origin: Origin) -> None:

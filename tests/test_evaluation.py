@@ -1,6 +1,8 @@
 """Evaluation: intervals as published, and every definition on hand-made histories."""
 
 import json
+from pathlib import Path
+from random import Random
 
 import numpy as np
 import pandas as pd
@@ -10,11 +12,13 @@ from hypothesis import strategies as st
 from scipy.stats import binom, binomtest, chi2
 
 from examples import BINARY, THRESHOLDS, accuracy_above, evaluated, evaluations, history, parameters, recipes
-from pipeline.evaluation import claims, comparison, effects, expectations, learned, ranking, replicas, summary
+from pipeline.evaluation import claims, comparison, effects, expectations, files, learned, ranking, replicas, summary
 from pipeline.evaluation.intervals import newcombe, wilson
 from pipeline.evaluation.variant import Spread, VariantMetrics
 from pipeline.foundations.errors import UserError
 from pipeline.history import record
+from pipeline.params.tracking import TrackingParams
+from pipeline.tracking import payload
 
 
 @pytest.mark.parametrize(
@@ -273,3 +277,33 @@ def test_quartiles_are_numpys_of_what_is_finite() -> None:
     with pytest.warns(RuntimeWarning, match="All-NaN"):
         expected = np.nanquantile(finite, [0.25, 0.5, 0.75], axis=0)
     np.testing.assert_allclose(np.stack(list(found.values())), expected, rtol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore")  # of numbers that are out of every range
+@pytest.mark.parametrize("name", ["replicas.csv", "curves.csv", "layers.csv", "diagnosis.json", "metrics"])
+def test_a_damaged_file_of_an_evaluation_is_named_or_can_be_published(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With another byte at each of 60 places, ASCII characters so that most still are of the format."""
+    monkeypatch.chdir(tmp_path)
+    files.save_evaluation("v", evaluated(history([[0.5, 0.8, 0.9], [0.5, 0.6, 0.7]])))
+    assert files.load_evaluation("v").metrics.replicas == 2
+    path = files.metrics_path("v") if name == "metrics" else files.folder("v") / name
+    content, random = path.read_bytes(), Random(name)
+    tracking = TrackingParams(experiment="e", registered_model="m", layer_epochs=3, profile_epochs=2)
+    messages: list[str] = []
+    for _ in range(60):
+        place = random.randrange(len(content))
+        path.write_bytes(content[:place] + bytes([random.randrange(32, 127)]) + content[place + 1 :])
+        try:
+            found = files.load_evaluation("v")
+        except UserError as error:
+            messages.append(str(error))
+            continue
+        payload.description("v", found)
+        payload.variant_points(found, tracking)
+        for row in found.replicas.to_dict("records"):
+            payload.replica_payload(row, found, {}, 0)
+        comparison.compare({"v": found}, recipes(), parameters(["v", "w"]).without_claims())
+    assert messages
+    assert all(each.startswith(str(path)) or "replicas.csv" in each for each in messages)

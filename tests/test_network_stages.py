@@ -163,6 +163,16 @@ def test_a_study_tries_what_its_bases_diagnosis_suggests(workspace: Workspace) -
     assert refused.stderr.splitlines()[-1] == "error: no hidden layer is rectified"
 
 
+def test_make_repro_finds_a_fault_in_its_file_before_a_variant_trains(workspace: Workspace) -> None:
+    (workspace.folder / "networks" / "own" / "network.py").write_text("def build(inputs, task):\n    return nowhere\n")
+    workspace.edit({"variants.tanh_1.units": 4})
+    done = workspace.attempt("python3", "-m", "pipeline.repro")
+    assert done.code == 1
+    assert done.executed == set()
+    assert done.stderr.strip().splitlines()[-1].startswith("error: networks/own/network.py, line 2: build fails")
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize(
     ("code", "said"),
     [

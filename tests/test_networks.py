@@ -10,12 +10,17 @@ import xarray as xr
 from conftest import training
 from imports import ROOT
 
+from examples import SHIPPED
+from pipeline import check
 from pipeline.cells.work import of_replicas
+from pipeline.data import split_files as splits
 from pipeline.data.samples import Origin, Samples, Split
 from pipeline.data.tasks import Task
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.seeds import derived_seed
 from pipeline.foundations.tensorflow import keras
+from pipeline.history import files as runs
+from pipeline.history.recipe import Recipe
 from pipeline.history.record import OPTIONAL, REQUIRED
 from pipeline.params import networks
 from pipeline.params.networks import NetworkParams
@@ -179,6 +184,25 @@ def test_a_model_that_cannot_be_saved_is_refused_before_it_trains(circles: Split
     made = network(UNSAVABLE)
     with pytest.raises(UserError, match=r"^networks/own/network.py.*: saving the model and loading it fails: "):
         expect_trainable("own", made.recipe, circles)
+
+
+def test_every_network_that_is_not_trained_as_it_is_is_tried_before_anything_trains(
+    circles: Split, origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    splits.save_split(circles, origin)
+    good = network(name="good")
+    bad = network("def build(inputs, task):\n    return nowhere\n", "bad")
+    params = SHIPPED.model_copy(
+        update={"networks": {"good": good, "bad": bad}, "data": origin.data, "split": origin.split}
+    )
+    monkeypatch.setattr(check, "read", lambda: params)
+    with pytest.raises(UserError, match=r"^networks/bad/network.py, line 4: build fails: NameError: "):
+        check.try_networks()
+    for name, made in params.networks.items():
+        trained_as_it_is = Recipe(variant=made.recipe, training=params.training_of(name), versions={}, **dict(origin))
+        runs.save_recipe(name, trained_as_it_is)
+    check.try_networks()
+    check.expect_networks(lambda: pytest.fail("nothing is to be tried"))
 
 
 BLOCKS = """

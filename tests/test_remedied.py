@@ -12,7 +12,7 @@ from watched_models import compiled, dense, images, points, residual, unbuilt, w
 from pipeline.diagnosis import causes, measured
 from pipeline.params.networks import EPOCHS, RemedyName
 from pipeline.training.fit.rebuilt import InapplicableError
-from pipeline.training.fit.remedied import REMEDIES, TRAIN, Trial, apply, remembering_compile
+from pipeline.training.fit.remedied import REMEDIES, TRAIN, Trial, apply, inapplicable, remembering_compile
 
 Built = tuple[keras.Model, Any, Any]
 
@@ -272,10 +272,10 @@ def test_layers_that_compile_left_frozen_are_trained() -> None:
 
 SCHEDULE = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)
 REFUSED: dict[str, tuple[str, Callable[[], Trial], str]] = {
-    "schedule": (
+    "function": (
         "smaller_steps",
-        lambda: trial(deep(optimizer=keras.optimizers.SGD(SCHEDULE))),
-        "the learning rate follows a schedule",
+        lambda: trial(deep(optimizer=keras.optimizers.SGD(lambda: 0.1))),
+        "Keras cannot copy its schedule of learning rates",
     ),
     "adam": ("adam", lambda: trial(deep(optimizer="adam")), "it is trained by Adam at 0.001 already"),
     "clipped": (
@@ -318,8 +318,85 @@ def test_what_cannot_be_done_is_said(kind: str) -> None:
     name, make, said = REFUSED[kind]
     with remembering_compile():
         made = make()
+        assert said in inapplicable(made, was_traced=False)[name]
         with pytest.raises(InapplicableError, match=said):
             apply([name], made)
+
+
+def test_a_scheduled_learning_rate_is_scaled_at_each_step() -> None:
+    with remembering_compile():
+        made = trial(deep(optimizer=keras.optimizers.SGD(SCHEDULE)))
+        said = apply(["smaller_steps"], made)
+        assert said == "0.1 times the learning rates of the ExponentialDecay"
+        apply(["larger_steps", "trained_layers"], made)  # again, and through a copy of the optimizer
+    optimizer = made.model.optimizer
+    for step in (0, 5, 40):
+        optimizer.iterations.assign(step)
+        assert float(optimizer.learning_rate) == pytest.approx(float(SCHEDULE(step)))
+    assert np.isfinite(made.model.fit(*made.data, verbose=0).history["loss"]).all()
+
+
+@pytest.mark.parametrize("schedule", [lambda epoch: 0.5, lambda epoch, rate: 0.5 * rate])
+def test_a_callback_that_sets_the_learning_rate_sets_the_scaled_one(schedule: Callable[..., float]) -> None:
+    callback = keras.callbacks.LearningRateScheduler(schedule)
+    made = trial(deep(optimizer=keras.optimizers.SGD(1.0)), callbacks=[callback], epochs=1)
+    assert "0.1 times the learning rates of the LearningRateScheduler" in apply(["smaller_steps"], made)
+    assert "Adam at the learning rates of the LearningRateScheduler" in apply(["adam"], made)
+    made.model.fit(*made.data, verbose=0, **made.arguments)
+    assert rate(made) == pytest.approx(0.05 if schedule.__code__.co_argcount == 1 else 0.0005)
+
+
+class OwnCompile(keras.Model):
+    """Compiled by other arguments than Keras's models."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last = layers.Dense(1, "sigmoid")
+
+    def compile(self, temperature: float) -> None:
+        """Its loss and its optimizer are its own."""
+        super().compile("sgd", "binary_crossentropy")
+        self.temperature = temperature
+
+    def call(self, inputs: Any) -> Any:
+        return self.last(inputs / self.temperature)
+
+
+def test_a_model_whose_own_compile_takes_other_arguments_is_left_as_it_is() -> None:
+    with remembering_compile():
+        model = OwnCompile()
+        model.compile(temperature=2.0)
+        made = trial((model, *points()))
+        with pytest.raises(InapplicableError, match=r"own `compile` has other arguments .*temperature"):
+            apply(["trained_layers"], made)
+        assert "own `compile`" in inapplicable(made, was_traced=False)["trained_layers"]
+        assert "smaller_steps" not in inapplicable(made, was_traced=False)
+        assert "own `compile`" in inapplicable(made, was_traced=True)["smaller_steps"]
+    assert model.temperature == 2.0
+
+
+def test_whatever_fails_on_a_model_of_somebody_elses_cannot_be_done() -> None:
+    made = trial(dense())
+    made.model.optimizer = None  # as where the model's own `train_step` has two
+    with pytest.raises(InapplicableError, match=r"fails on this model \(AttributeError"):
+        apply(["smaller_steps"], made)
+
+
+def test_finding_out_what_cannot_be_done_changes_nothing() -> None:
+    with remembering_compile():
+        made = trial(deep(optimizer=keras.optimizers.SGD(SCHEDULE)))
+        before = [np.asarray(weight) for weight in made.model.weights]
+        config, compiled_with = made.model.get_config(), made.model.get_compile_config()
+        arguments, parts = dict(made.arguments), dict(made.parts)
+        reasons = inapplicable(made, was_traced=True)
+    assert "quicker_statistics" in reasons
+    assert not {"fresh_kernels", "larger_steps", "adam", "weight_penalty", "longer"} & set(reasons)
+    for weight, value in zip(made.model.weights, before, strict=True):
+        np.testing.assert_array_equal(np.asarray(weight), value)
+    assert made.model.get_config() == config
+    assert made.model.get_compile_config() == compiled_with
+    assert made.arguments == arguments
+    assert all(made.parts[name] is parts[name] for name in parts)
 
 
 def test_hidden_layers_without_an_activation_get_one_where_none_has() -> None:

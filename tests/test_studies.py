@@ -21,6 +21,7 @@ from pipeline.evaluation.intervals import newcombe
 from pipeline.evaluation.learned import Rule
 from pipeline.evaluation.study import cells_table, pretraining_table, ranked
 from pipeline.foundations.errors import UserError
+from pipeline.foundations.formats import packed
 from pipeline.params.params import read
 from pipeline.params.studies import Cell, cells, checked, numeric_axis, reference_of
 from pipeline.params.variants import resolve
@@ -121,6 +122,14 @@ def test_the_sources_are_what_training_imports_but_for_params() -> None:
 def test_a_worker_of_other_sources_refuses(circles: Any) -> None:
     with pytest.raises(UserError, match="runs other sources than the study"):
         task(found(cells={"a": {"units": 9}})[0], code="other").run(circles)
+
+
+def test_a_damaged_cell_is_as_good_as_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    whole = packed(history([[0.5, 0.9]]))
+    for content, is_whole in ((whole, True), (whole.replace(b"test_loss", b"tesu_loss"), False)):
+        store.save("key", {}, {store.HISTORY: content})
+        assert store.holds("key") is is_whole
 
 
 @pytest.mark.slow
@@ -314,3 +323,12 @@ def test_what_the_repository_says_was_tried_is_whole_and_of_its_own_studies() ->
     kept = studies.load_tried(ROOT / studies.TRIED)
     assert set(kept) <= set(read(ROOT / "params.yaml").studies)
     assert all(sum(not cell.changes for cell in each.cells) == 1 for each in kept.values())
+
+
+def test_a_cluster_whose_certificates_nobody_named_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pipeline.cells.run import ADDRESS, _client
+
+    monkeypatch.setenv(ADDRESS, "tls://127.0.0.1:9")
+    said = r"^DASK_SCHEDULER_ADDRESS: tls://127.0.0.1:9: TLS expects .*: must fit distributed.comm.tls in Dask's"
+    with pytest.raises(UserError, match=said), _client(1):
+        pass

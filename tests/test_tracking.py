@@ -5,7 +5,9 @@ import math
 import os
 import re
 import shutil
+import signal
 import sqlite3
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -19,6 +21,7 @@ from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from PIL import Image
+from workspace import Workspace, stage, wait_until
 
 from examples import PROFILE, THRESHOLDS, evaluated, history, layer_table
 from pipeline.data.profile import save_profile
@@ -823,6 +826,36 @@ def test_an_experiment_of_dvc_leaves_what_stands_above_the_runs_alone(
     monkeypatch.setenv("DVC_EXP_NAME", "tall-oak")
     published(content(trained=b"2", best=0.99))
     assert (versions(client), experiment_tags(client)) == ({"1": "v"}, before)
+
+
+def test_what_packaging_leaves_where_it_is_killed_lies_in_the_folder_that_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with Packages() as packages:
+        packages.prepare()
+        (place,) = tmp_path.glob("packaged-*")
+        (process,) = packages._waiting
+        told = Path(f"/proc/{process.pid}/environ")
+        if told.exists():
+            assert f"TMPDIR={place}".encode() in told.read_bytes().split(b"\0")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, None])
+def test_publishing_leaves_no_temporary_files(pair: Workspace, tmp_path: Path, number: int | None) -> None:
+    """However it ends, models being packaged: the subprocess for them gets a signal too, as from Ctrl-C, or none."""
+    workspace = Workspace(tmp_path / "study")
+    shutil.copytree(pair.folder, workspace.folder, ignore=shutil.ignore_patterns(".git", ".dvc", "mlruns"))
+    place = tmp_path / "temporary"
+    place.mkdir()
+    with workspace.running(*stage("track"), TMPDIR=str(place)) as process:
+        if number is not None:
+            wait_until(lambda: any(place.glob("packaged-*/*/*/*")), seconds=300)
+            (os.killpg if number == signal.SIGINT else os.kill)(process.pid, number)
+        assert process.wait(600) == {signal.SIGINT: 130, signal.SIGTERM: 143, None: 0}[number]
+    assert not list(place.iterdir())
 
 
 @pytest.mark.slow

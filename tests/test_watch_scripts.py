@@ -6,6 +6,8 @@ import runpy
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,8 @@ from watched_models import dense
 import pipeline
 import pipeline.watch.script
 from pipeline import Diagnosis
+from pipeline.diagnosis import combined
+from pipeline.foundations.errors import UserError
 from pipeline.tracking import servers
 from pipeline.watch import __main__ as command
 from pipeline.watch import mlflow_run
@@ -108,7 +112,8 @@ def from_two_seeds(
 ) -> str:
     """What is said of a script's two replicas."""
     (folder / "mine.py").write_text(SCRIPT.format(seeding=seeding), encoding="utf-8")
-    watch(monkeypatch, folder / "mine.py", "--replicas", "2")
+    with pytest.raises(UserError, match="every replica is identical; remove that line") if seeding else nullcontext():
+        watch(monkeypatch, folder / "mine.py", "--replicas", "5" if seeding else "2")
     said = capsys.readouterr().out
     assert re.search(r"small: \d of 2 replicas learn", said)
     assert "Fit 1: small" in (folder / "why.html").read_text(encoding="utf-8")
@@ -147,7 +152,7 @@ def test_a_script_from_several_seeds_that_sets_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     said = from_two_seeds(monkeypatch, capsys, tmp_path, "keras.utils.set_random_seed(3)")
-    assert "sets its own seed" in said
+    assert "your script sets its own seed, so every replica is identical; remove that line." in said
     assert "start from the same weights" in said
 
 
@@ -175,11 +180,90 @@ def test_remedies_are_tried_on_the_fit_that_failed(
     (tmp_path / "mine.py").write_text(TO_TRY, encoding="utf-8")
     watch(monkeypatch, tmp_path / "mine.py", "--try", "--replicas", "2")
     said = capsys.readouterr().out
-    assert "Tried on fit 2, 2 replicas each:" in said
+    assert re.search(r"Tried on fit 2; without a remedy it learned in [01] of 2 runs:", said)
     change = 'Change: `kernel_initializer="glorot_uniform"`, and biases that start at 0, in all layers.'
-    assert re.search(r"(helps|undecided): fresh_kernels: [12] of 2 learn, \+(50|100) points", said)
+    assert re.search(r"(helps|undecided): fresh_kernels: learned in [12] of 2 runs, \+(50|100) points", said)
     assert change in said
     assert "What was tried:" in (tmp_path / "why.html").read_text(encoding="utf-8")
+
+
+OWN_COMPILE = """
+import keras
+import numpy as np
+
+
+class Own(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.hidden = keras.layers.Dense(8, "relu")
+        self.normalised = keras.layers.BatchNormalization(momentum=0.999)
+        self.last = keras.layers.Dense(1)
+
+    def compile(self, rate):
+        super().compile(keras.optimizers.SGD(rate), "mse")
+
+    def call(self, inputs, training=False):
+        return self.last(self.normalised(self.hidden(inputs), training=training))
+
+
+random = np.random.default_rng(0)
+inputs = random.normal(size=(300, 2)).astype("float32")
+model = Own()
+model.compile(rate=0.01)
+model.fit(inputs, inputs.sum(axis=1), validation_data=(inputs, inputs.sum(axis=1)), epochs=12, verbose=0)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("in_this_process")
+def test_what_cannot_be_done_is_known_before_anything_is_trained_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each remedy is suggested here, and those that a model with its own `compile` cannot take cost no run."""
+    suggested = ["fitting_output", "trained_layers", "clipped_gradients", "quicker_statistics", "residual"]
+    monkeypatch.setattr(combined, "network_remedies", lambda cause: suggested)
+    asked: list[str] = []
+    run = pipeline.watch.script.subprocess.run
+
+    def counted(command: list[str], **rest: object) -> object:
+        asked.append(" ".join(each for before, each in pairwise(command) if before == "--remedy"))
+        return run(command, **rest)
+
+    monkeypatch.setattr(pipeline.watch.script.subprocess, "run", counted)
+    (tmp_path / "mine.py").write_text(OWN_COMPILE, encoding="utf-8")
+    watch(monkeypatch, tmp_path / "mine.py", "--try", "--replicas", "1", "--learned", "0.99999")
+    said = capsys.readouterr().out
+    assert "not tried: trained_layers (the model's own `compile` has other arguments" in said
+    assert "not tried: residual (that is another model" in said
+    assert "clipped_gradients: learned in" in said
+    assert not [each for each in asked if re.search("trained_layers|residual", each)]
+    assert asked[:2] == ["", "clipped_gradients"]
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"]])
+def test_the_command_explains_itself(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["watch", *arguments])
+    with pytest.raises(SystemExit):
+        command.main()
+    said = " ".join("".join(capsys.readouterr()).split())
+    assert "python3 -m pipeline.watch --try my_script.py" in said
+    for option in ("--replicas N run the script", "--try run it", "--report FILE where", "--learned SCORE the final"):
+        assert option in said
+
+
+def test_progress_says_what_is_left(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    clock = iter([0.0, 30.0, 60.0, 90.0])
+    monkeypatch.setattr(pipeline.watch.script.time, "monotonic", lambda: next(clock))
+    progress = pipeline.watch.script.Progress(5)
+    progress.finished("run 1 of 3")
+    progress.finished("run 1 of 2 with adam", unneeded=1)
+    progress.finished("run 3 of 3", unneeded=1)
+    assert capsys.readouterr().err.splitlines() == [
+        *("run 1 of 3 is finished; 4 more, about 2 min", "run 1 of 2 with adam is finished; 2 more, about 60 s"),
+        "run 3 of 3 is finished",
+    ]
 
 
 @pytest.mark.slow

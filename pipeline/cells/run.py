@@ -168,6 +168,11 @@ def _client(workers: int) -> Iterator[Client]:
                 f"{ADDRESS}: {address}: no answer ({type(error).__name__}): must be the address of a running Dask "
                 "scheduler, or unset for this machine's cores"
             ) from None
+        except (TypeError, RuntimeError) as error:  # Dask's own, where certificates are missing or asked for
+            found = (str(error).splitlines() or [""])[0]
+            raise UserError(
+                f"{ADDRESS}: {address}: {found}: must fit distributed.comm.tls in Dask's configuration"
+            ) from None
         with dask.config.set(LARGE), client:
             yield client
         return

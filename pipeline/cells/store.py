@@ -13,8 +13,7 @@ import xarray as xr
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import replacing, root, save_json
 from pipeline.foundations.formats import load_arrays, load_npz
-from pipeline.history.files import PREDICTIONS, PRETRAINING
-from pipeline.history.record import OPTIONAL, REQUIRED
+from pipeline.history.files import PREDICTIONS, PRETRAINING, load_whole
 from pipeline.training.replicas import Trained
 
 CELLS = Path("cells")
@@ -53,7 +52,7 @@ def load(key: str) -> xr.Dataset:
     Raises:
         UserError: missing, damaged, or of another shape.
     """
-    return load_arrays(folder(key) / HISTORY, REQUIRED, OPTIONAL)
+    return load_whole(folder(key) / HISTORY)
 
 
 def load_replica(key: str) -> Trained:

@@ -1,12 +1,20 @@
 """What `evaluate` leaves of a variant: tables, figures, the diagnosis and the metrics file."""
 
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from pipeline.data.tasks import Task
+import pandas as pd
+from pydantic import TypeAdapter
+
+from pipeline.data.tasks import SCORES, Task
+from pipeline.diagnosis.causes import LEARNED, NO_CAUSE, NOT_LEARNED, cause_names
+from pipeline.diagnosis.evidence import COLUMNS
 from pipeline.diagnosis.remedies import Remedy
 from pipeline.evaluation.expectations import Expectation
 from pipeline.evaluation.learned import Rule
+from pipeline.evaluation.replicas import COURSE, OUTCOME
+from pipeline.evaluation.summary import QUARTILES
 from pipeline.evaluation.variant import Diagnosis, VariantEvaluation, VariantMetrics
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import load_json, reading, save_json
@@ -14,6 +22,13 @@ from pipeline.foundations.formats import load_table, save_table
 
 EVALUATIONS = Path("evaluations")
 METRICS = Path("metrics")
+GRADIENT = "probe_gradient_mean_abs"  # which each evaluation has
+NAMES: Mapping[Hashable, Callable[[], Collection[str]]] = {
+    "outcome": lambda: (LEARNED, NOT_LEARNED),
+    "cause": lambda: (NO_CAUSE, *cause_names()),
+    "symptom": lambda: (NO_CAUSE, *cause_names()),
+}
+_METRICS, _DIAGNOSIS = TypeAdapter(VariantMetrics), TypeAdapter(Diagnosis)
 
 
 def folder(variant: str) -> Path:
@@ -59,21 +74,53 @@ def save_evaluation(variant: str, evaluation: VariantEvaluation) -> None:
 def load_evaluation(variant: str) -> VariantEvaluation:
     """Raises: UserError: a file is missing, damaged or cut short."""
     with reading(metrics_path(variant), "the metrics of a variant"):
-        metrics = VariantMetrics.of(load_json(metrics_path(variant)))
-    replicas = load_table(folder(variant) / "replicas.csv", ["replica", "outcome", "cause", *metrics.scores])
+        metrics = _METRICS.validate_python(asdict(VariantMetrics.of(load_json(metrics_path(variant)))))
+        _expect_names(metrics.outcomes, (LEARNED, *cause_names()))
+    columns = [*OUTCOME, *metrics.scores, *metrics.predicted, *COURSE, *COLUMNS]
+    replicas = _load_numbers(folder(variant) / "replicas.csv", columns, ["replica"])
     if len(replicas) != metrics.replicas:
         found = f"{len(replicas)} rows: must have {metrics.replicas}, as {metrics_path(variant)} says"
         raise UserError(f"{folder(variant) / 'replicas.csv'}: {found}")
     task, rule, diagnosis = _load_diagnosis(variant)
+    parts = [name.partition("_")[0] for name in metrics.scores]
+    curves = [f"{name}_{each}" for name in (*metrics.scores, *(f"{part}_loss" for part in parts)) for each in QUARTILES]
+    by_layer = [f"{GRADIENT}_{each}" for each in QUARTILES]
     return VariantEvaluation(
         task,
         rule,
         metrics,
         diagnosis,
         replicas,
-        load_table(folder(variant) / "curves.csv", ["epoch", "learned_share", "alive_share"]),
-        load_table(folder(variant) / "layers.csv", ["epoch", "layer", "living"]),
+        _load_numbers(folder(variant) / "curves.csv", ["epoch", "learned_share", "alive_share", *curves], ["epoch"]),
+        _load_numbers(folder(variant) / "layers.csv", ["epoch", "layer", "living", *by_layer], ["epoch", "layer"]),
     )
+
+
+def _load_numbers(path: Path, columns: list[str], keys: list[str]) -> pd.DataFrame:
+    """A table of numbers, but for the names of outcomes and causes.
+
+    Args:
+        keys: the columns that count the rows.
+
+    Raises:
+        UserError: missing, damaged, or without one of `columns`.
+    """
+    table = load_table(path, columns)
+    with reading(path, "a table as `evaluate` writes it"):
+        for name in table:
+            if name in NAMES:
+                _expect_names(table[name], NAMES[name]())
+            elif table[name].dtype.kind not in "iuf" or (name in keys and table[name].dtype.kind == "f"):
+                raise ValueError(f"column {name} has a value that is no {'whole ' if name in keys else ''}number")
+        if not table.set_index(keys).index.is_monotonic_increasing or table.duplicated(keys).any():
+            raise ValueError(f"{' and '.join(keys)} of the rows do not increase")
+    return table
+
+
+def _expect_names(found: Iterable[str], known: Collection[str]) -> None:
+    unknown = [name for name in found if name not in known]
+    if unknown:
+        raise ValueError(f"{unknown[0]} is none of {', '.join(known)}")
 
 
 def _load_diagnosis(variant: str) -> tuple[Task, Rule, Diagnosis]:
@@ -86,4 +133,7 @@ def _load_diagnosis(variant: str) -> tuple[Task, Rule, Diagnosis]:
         )
         ((score, threshold),) = found["rule"].items()
         diagnosis = Diagnosis(found["verdict"], found["cause"], remedies, theory)
+        _expect_names([] if diagnosis.cause is None else [diagnosis.cause], cause_names())
+        _expect_names([score], SCORES)
+        _DIAGNOSIS.validate_python(asdict(diagnosis))
         return Task.of(found["task"]), Rule(score, threshold), diagnosis

@@ -3,7 +3,10 @@
 import json
 import os
 import shutil
+import signal
+import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,32 +21,56 @@ def root() -> Path:
 
 
 @contextmanager
+def temporary_folder(prefix: str, place: Path | None = None) -> Iterator[Path]:
+    """A folder that is removed at the end, also on an error, Ctrl-C or SIGTERM.
+
+    Args:
+        place: where; in the system's folder of temporary files by default.
+    """
+    with _unwinding_on_sigterm():
+        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=place))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _unwinding_on_sigterm() -> Iterator[None]:
+    """SIGTERM raises SystemExit, so that what stands open is cleaned up; where nobody else handles the signal."""
+    is_ours = (
+        threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    )
+    if is_ours:
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        if is_ours:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+@contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside `path`, same suffix, which takes its place at the end and vanishes on any failure."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=".writing-", dir=path.parent))
-    try:
+    with temporary_folder(".writing-", path.parent) as folder:
         temporary = folder / path.name
         yield temporary
         os.replace(temporary, path)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
 def replacing_folder(path: Path) -> Iterator[Path]:
     """As `replacing`, for a folder as a whole: nothing of what it held before is left."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=".writing-", dir=path.parent))
-    try:
+    with temporary_folder(".writing-", path.parent) as folder:
         temporary = folder / path.name
         temporary.mkdir()
         yield temporary
         if path.exists():  # a folder that is not empty cannot be replaced in one step
             os.replace(path, folder / "before")
         os.replace(temporary, path)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

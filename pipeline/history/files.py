@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from pipeline.data.samples import Split
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import reading, save_text
 from pipeline.foundations.formats import load_arrays, load_npz, save_arrays, save_npz
+from pipeline.history.agreement import expect_predictions, expect_trained, expect_whole
 from pipeline.history.recipe import Recipe
 from pipeline.history.record import OPTIONAL, REQUIRED
 from pipeline.params.params import Params
@@ -122,7 +124,37 @@ def versions(variants: Iterable[str]) -> dict[str, list[str]]:
 
 def load_history(variant: str) -> xr.Dataset:
     """Raises: UserError: missing, damaged, or of another shape."""
-    return load_arrays(history_path(variant), REQUIRED, OPTIONAL)
+    return load_whole(history_path(variant))
+
+
+def load_whole(path: Path) -> xr.Dataset:
+    """A history as training writes it.
+
+    Raises:
+        UserError: missing, damaged, or of another shape.
+    """
+    history = load_arrays(path, REQUIRED, OPTIONAL)
+    with reading(path, "a history as training writes it"):
+        expect_whole(history)
+    return history
+
+
+def load_run(variant: str, split: Split) -> tuple[Recipe, xr.Dataset, xr.Dataset]:
+    """Recipe, history and predictions, which belong together.
+
+    Args:
+        split: what it was trained on.
+
+    Raises:
+        UserError: one is missing, damaged, or of another training than those beside it.
+    """
+    recipe, history, predictions = load_recipe(variant), load_history(variant), load_predictions(variant)
+    weights = load_weights(variant)
+    with reading(history_path(variant), f"the history of {variant}'s training"):
+        expect_trained(history, recipe, split, weights)
+    with reading(predictions_path(variant), f"the predictions of {variant}'s replicas"):
+        expect_predictions(predictions, history, split)
+    return recipe, history, predictions
 
 
 def load_pretraining(variant: str) -> xr.Dataset:

@@ -7,7 +7,7 @@ from pipeline.evaluation import ranking, replicas, summary
 from pipeline.evaluation.files import figure_path, save_evaluation
 from pipeline.evaluation.learned import rule_for
 from pipeline.foundations.errors import one_argument, reported_in_one_line
-from pipeline.history.files import load_history, load_predictions, load_recipe
+from pipeline.history.files import load_recipe, load_run
 from pipeline.params.params import read
 from pipeline.report.figures import gradients, scores, surfaces
 from pipeline.report.figures import predictions as test_predictions
@@ -15,29 +15,32 @@ from pipeline.report.figures.files import save_figure
 
 
 def main(variant: str) -> None:
-    """Read the thresholds and the variant's run, write its evaluation."""
+    """Read the thresholds and the variant's run; write its evaluation when all of it is there."""
     params = read()
-    recipe = load_recipe(variant)  # first, for where there is none it says of which variant
-    history, predictions, split = load_history(variant), load_predictions(variant), load_split()
+    load_recipe(variant)  # first, for where there is none it says of which variant
+    split = load_split()
+    recipe, history, predictions = load_run(variant, split)
     rule = rule_for(split.task, params.evaluation.learned)
     premises = theory.premises(recipe.variant, recipe, split.train.inputs)
     predicted = replicas.of_predictions(predictions, split, recipe.targets)
     evaluation = summary.evaluate(variant, history, recipe.variant, premises, rule, params.diagnosis, predicted)
     headline = summary.headline(variant, evaluation.metrics)
     drawn = scores.Replicas(history, list(outcomes(evaluation.replicas)))
-    save_figure(scores.score_over_epochs(drawn, headline, rule), figure_path(variant, rule.score))
-    heat_map = gradients.gradient_by_layer_and_epoch(evaluation.layers, evaluation.metrics.replicas, headline)
-    save_figure(heat_map, figure_path(variant, "gradients"))
+    figures = {
+        rule.score: scores.score_over_epochs(drawn, headline, rule),
+        "gradients": gradients.gradient_by_layer_and_epoch(evaluation.layers, evaluation.metrics.replicas, headline),
+    }
     if "surface" in predictions and split.task.kind == "binary":
         chosen = surfaces.Chosen(predictions, *ranking.at_percentiles(history, rule.score, surfaces.PERCENTILES))
-        save_figure(surfaces.decision_surfaces(chosen, split.test, headline), figure_path(variant, "surfaces"))
+        figures["surfaces"] = surfaces.decision_surfaces(chosen, split.test, headline)
     else:
         positions, scored = ranking.at_percentiles(history, rule.score, test_predictions.PERCENTILES)
         numbers = history.replica.values[positions].tolist()
         outputs = predictions.test_prediction.values[positions]
         predicted = test_predictions.Predicted(numbers, scored, outputs, split.test.targets)
-        figure = test_predictions.test_predictions(predicted, recipe, headline)
-        save_figure(figure, figure_path(variant, "predictions"))
+        figures["predictions"] = test_predictions.test_predictions(predicted, recipe, headline)
+    for name, figure in figures.items():
+        save_figure(figure, figure_path(variant, name))
     save_evaluation(variant, evaluation)
     print(f"evaluate {summary.in_short(variant, evaluation.metrics)}")
 

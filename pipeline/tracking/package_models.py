@@ -3,7 +3,6 @@
 import json
 import os
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -15,6 +14,7 @@ from pipeline.data.samples import InputColumn, Origin, is_plain
 from pipeline.data.sources import is_file
 from pipeline.export import replica_models, save_model
 from pipeline.foundations.errors import reported_in_one_line
+from pipeline.foundations.files import temporary_folder
 from pipeline.foundations.tensorflow import keras
 from pipeline.history.files import load_recipe
 from pipeline.history.recipe import Recipe
@@ -101,8 +101,8 @@ def _package_raw_rows(
         }
         for name, column in names
     ]
-    with tempfile.TemporaryDirectory(prefix="model-") as place:
-        path = Path(place) / "model.keras"
+    with temporary_folder("model-") as place:
+        path = place / "model.keras"
         save_model(model, path)
         mlflow.pyfunc.save_model(
             str(folder),

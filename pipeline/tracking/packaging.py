@@ -4,37 +4,39 @@ and a uuid, so training cannot make it.) The subprocess takes longer than all el
 as early as can be."""
 
 import json
+import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Self
 
 from pipeline.foundations.errors import UserError
+from pipeline.foundations.files import temporary_folder
 
 
 class Packages:
     """Packages of replicas, on their way; a context manager, with which the packages live."""
 
     def __enter__(self) -> Self:
-        self._place = tempfile.TemporaryDirectory(prefix="packaged-")
+        self._open = ExitStack()
+        self._place = self._open.enter_context(temporary_folder("packaged-"))
         self._waiting: list[subprocess.Popen[str]] = []  # one at the most
         self._running: dict[str, subprocess.Popen[str]] = {}  # by variant; several share one
         self._folders: dict[str, dict[str, Path]] = {}
         return self
 
     def __exit__(self, *_: object) -> None:
-        for process in {*self._running.values(), *self._waiting}:
-            process.kill()  # one that has ended takes no harm
-            process.wait()
-        self._place.cleanup()
+        with self._open:
+            for process in {*self._running.values(), *self._waiting}:
+                process.kill()  # one that has ended takes no harm
+                process.wait()
 
     def prepare(self) -> None:
         """Where there is likely something to package: let the subprocess import meanwhile."""
         if not self._waiting:
-            self._waiting.append(_started())
+            self._waiting.append(_started(self._place))
 
     def begin(self, replicas: Mapping[str, Mapping[str, int]]) -> None:
         """Package replicas, given by variant and by the model's name, while the caller goes on; what is begun already
@@ -42,10 +44,10 @@ class Packages:
         jobs: dict[str, dict[str, int]] = {}
         new = {variant: models for variant, models in replicas.items() if variant not in self._folders}
         for variant, models in new.items():
-            self._folders[variant] = {name: Path(self._place.name) / variant / name for name in models}
+            self._folders[variant] = {name: self._place / variant / name for name in models}
             jobs[variant] = {str(self._folders[variant][name]): replica for name, replica in models.items()}
         if any(jobs.values()):
-            process = self._waiting.pop() if self._waiting else _started()
+            process = self._waiting.pop() if self._waiting else _started(self._place)
             self._running |= {variant: process for variant, models in new.items() if models}
             if process.stdin is not None:
                 with suppress(BrokenPipeError), process.stdin as stdin:  # of one that failed: `folders` says why
@@ -66,9 +68,11 @@ class Packages:
         return self._folders[variant]
 
 
-def _started() -> subprocess.Popen[str]:
+def _started(place: Path) -> subprocess.Popen[str]:
+    """Its own temporary files lie in `place`, too: killed, it cannot remove them."""
     return subprocess.Popen(
         [sys.executable, "-m", "pipeline.tracking.package_models"],
+        env={**os.environ, "TMPDIR": str(place)},
         text=True,
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,

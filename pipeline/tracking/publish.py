@@ -13,7 +13,6 @@ experiments leave them alone, since several may run at once.
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,6 +22,7 @@ from mlflow.entities import DatasetInput, LoggedModelOutput, Run
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT, MLFLOW_PARENT_RUN_ID
 
+from pipeline.foundations.files import temporary_folder
 from pipeline.params.tracking import TrackingParams
 from pipeline.tracking import current, images, registry, store
 from pipeline.tracking.best import MODEL, Best, choose
@@ -232,11 +232,11 @@ class Publisher:
                 self._client.log_artifact(run_id, str(path), folder)
         for path in figures:  # outside of all folders: the UI's page of comparison sets only such files side by side
             self._client.log_artifact(run_id, str(path))
-        with tempfile.TemporaryDirectory(prefix="images-") as place:
+        with temporary_folder("images-") as place:
             for path in figures:
                 for name in images.names(path.stem):
-                    shutil.copyfile(path, Path(place) / name)
-            self._client.log_artifacts(run_id, place, images.FOLDER)
+                    shutil.copyfile(path, place / name)
+            self._client.log_artifacts(run_id, str(place), images.FOLDER)
 
     def _log_model(self, run_id: str, name: str, folder: Path, content: VariantPayload) -> str:
         model = self._client.create_logged_model(

@@ -1,4 +1,4 @@
-"""A verdict for each `fit` of a script, with nothing in it changed.
+"""Watch every `fit` of a Python script: print whether it learned and, if not, why. Nothing in the script changes.
 
 python3 -m pipeline.watch my_script.py its arguments
 python3 -m pipeline.watch --replicas 10 my_script.py its arguments
@@ -7,6 +7,7 @@ python3 -m pipeline.watch --try my_script.py its arguments
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,24 +22,55 @@ def main() -> None:
     Raises:
         UserError: there is no such script, or an argument is none.
     """
-    parser = argparse.ArgumentParser(prog="python3 -m pipeline.watch", description=__doc__.splitlines()[0])
-    parser.add_argument("--replicas", type=int, help="run it from so many seeds, and give shares and intervals")
-    parser.add_argument("--try", action="store_true", dest="tries", help="run it again with each suggested remedy")
-    parser.add_argument("--report", type=Path, default=Path("why.html"), help="the page, with --replicas or --try")
-    parser.add_argument("--learned", type=_learned, help='as of Diagnosis: 0.9, or {"balanced_accuracy": 0.8}')
+    what, _, examples = __doc__.partition("\n\n")
+    parser = argparse.ArgumentParser(
+        prog="python3 -m pipeline.watch",
+        description=what,
+        epilog=f"examples:\n{examples}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--replicas", type=int, metavar="N", help="run the script from N seeds; print how many runs learned"
+    )
+    parser.add_argument(
+        "--try",
+        action="store_true",
+        dest="tries",
+        help=f"run it from N seeds ({TRIED_BY} without --replicas), then again with each remedy that the diagnosis "
+        "suggests; print which helped, and what to change",
+    )
+    parser.add_argument(
+        "--report",
+        type=Path,
+        default=Path("why.html"),
+        metavar="FILE",
+        help="where --replicas and --try write their page (why.html)",
+    )
+    parser.add_argument(
+        "--learned",
+        type=_learned,
+        metavar="SCORE",
+        help="the final score above which a run has learned: 0.9, or another score: '{\"balanced_accuracy\": 0.8}'; "
+        "halfway from guessing to perfect by default",
+    )
     parser.add_argument("--seed", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--into", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--remedy", action="append", default=[], help=argparse.SUPPRESS)
     parser.add_argument("--fit", type=int, default=0, help=argparse.SUPPRESS)
-    parser.add_argument("script", type=Path)
-    parser.add_argument("arguments", nargs=argparse.REMAINDER)
+    parser.add_argument("--checks", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("script", type=Path, help="your Python script")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="the script's own arguments")
+    if len(sys.argv) == 1:
+        parser.print_help(sys.stderr)
+        sys.exit(2)
     chosen = parser.parse_args()
     if not chosen.script.is_file():
         raise UserError(f"{chosen.script}: not found: must be a Python script")
     from pipeline.watch import script  # here, for Keras takes seconds to import
 
     if chosen.into is not None:
-        asked = script.Asked(chosen.script, chosen.arguments, chosen.learned, chosen.remedy, chosen.fit)
+        of_remedies = chosen.remedy, chosen.fit, chosen.checks
+        asked = script.Asked(chosen.script, chosen.arguments, chosen.learned, *of_remedies)
         script.run_replica(asked, chosen.seed, chosen.into)
     elif chosen.replicas is not None and chosen.replicas < 1:
         raise UserError(f"--replicas: {chosen.replicas}: must be at least 1")

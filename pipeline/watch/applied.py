@@ -1,13 +1,13 @@
 """Remedies done to one `fit` of a script, just before it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
 from pipeline.training.fit.rebuilt import InapplicableError
-from pipeline.training.fit.remedied import TRAIN, Trial, apply
+from pipeline.training.fit.remedied import TRAIN, Trial, apply, inapplicable, is_traced
 
 VALIDATION = "validation"
 
@@ -16,13 +16,18 @@ class Applied:
     """Takes a model and the arguments of its `fit`, and changes them where the number is right.
 
     change: what was changed, in words. not_done: why nothing could be.
+    number: of the `fit` that began last, from 0; -1 before the first.
+
+    Args:
+        remedies: what to do to the `fit` of this number. checks: whether `reasons` are asked for.
     """
 
-    def __init__(self, remedies: Sequence[str], number: int) -> None:
+    def __init__(self, remedies: Sequence[str], number: int, checks: bool) -> None:
         self.change: str | None = None
         self.not_done: str | None = None
-        self._remedies, self._number = remedies, number
-        self._fits = 0
+        self.number = -1
+        self._remedies, self._changed, self._checks = remedies, number, checks
+        self._last: tuple[Trial, bool] | None = None
 
     def __call__(self, model: keras.Model, given: dict[str, Any]) -> None:
         """Args: `given` are the arguments of `fit`.
@@ -30,10 +35,23 @@ class Applied:
         Raises:
             InapplicableError: one of them cannot be done; the training would say nothing of it.
         """
-        self._fits += 1
-        if not self._remedies or self._fits - 1 != self._number:
-            return
-        trial = Trial(model, _parts(given), given, may_rebuild=False)
+        self.number += 1
+        was_traced = is_traced(model)
+        is_changed = bool(self._remedies) and self.number == self._changed
+        if is_changed or self._checks:
+            trial = Trial(model, _parts(given), given, may_rebuild=False)
+            if is_changed:
+                self._change(trial, given)
+            self._last = Trial(model, trial.parts, dict(given), may_rebuild=False), was_traced
+
+    def reasons(self) -> Mapping[str, str]:
+        """Return why a further remedy cannot be done to the last `fit`, by the remedy's name.
+
+        After that `fit`, for only then every model is built; nothing is changed.
+        """
+        return inapplicable(*self._last) if self._checks and self._last is not None else {}
+
+    def _change(self, trial: Trial, given: dict[str, Any]) -> None:
         try:
             self.change = apply(self._remedies, trial)
         except InapplicableError as error:

@@ -1,7 +1,7 @@
 """One `fit` of a script over several seeds: how many learned, with an interval, and what became of each."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -23,21 +23,37 @@ from pipeline.params.shipped import shipped
 from pipeline.report.pages.document import Bar, Bullets, Document, Section, Table, Text
 from pipeline.report.pages.html import render
 
+IDENTICAL = "your script sets its own seed, so every replica is identical; remove that line"
+
 
 @dataclass(frozen=True)
 class Fit:
-    """One `fit` from one seed."""
+    """One `fit` from one seed.
+
+    number: of all in the script, from 0. reasons: why a further remedy cannot be done to it, by the remedy's name.
+    """
 
     name: str
     seed: int
     history: xr.Dataset
     sets_its_seed: bool
     notes: tuple[str, ...]
+    number: int = 0
+    reasons: Mapping[str, str] = field(default_factory=dict)
+
+
+def are_identical(fits: Sequence[Fit]) -> bool:
+    """Return whether there are several and all have the same weights' norms and training loss at each epoch."""
+    first, *others = (fit.history[["weight_l1", "train_loss"]] for fit in fits)
+    return bool(others) and all(first.equals(other) for other in others)
 
 
 @dataclass(frozen=True)
 class Judged:
-    """text: the share, its interval and the verdict. replicas: one row each; None where no rule applies."""
+    """text: the share, its interval and the verdict. replicas: one row each; None where no rule applies.
+
+    number, reasons: as of `Fit`.
+    """
 
     name: str
     text: str
@@ -45,19 +61,23 @@ class Judged:
     score: str
     tries: Sequence[str]
     notes: Sequence[str]
+    number: int
+    reasons: Mapping[str, str]
 
 
 def judged(fits: Sequence[Fit], learned: float | Mapping[str, float] | None) -> Judged:
     """The same `fit` of several runs."""
     name, first = fits[0].name, fits[0].history
     notes = list(dict.fromkeys(note for fit in fits for note in fit.notes))
-    if any(fit.sets_its_seed for fit in fits):
-        notes.insert(0, "the script sets its own seed: the seeds that were set from outside have no say after that")
+    if are_identical(fits):
+        notes.insert(0, IDENTICAL)
+    elif any(fit.sets_its_seed for fit in fits):
+        notes.insert(0, "your script sets its own seed, so replicas differ less than from different seeds")
     if len(fits) > 1 and len({fit.history.weight_l1.values[0, 0].tobytes() for fit in fits}) == 1:
         notes.insert(0, "all replicas start from the same weights, so they say little more than one does")
     if not all(fit.history.attrs["task_is_known"] for fit in fits):
         text = f"{name}: {len(fits)} replicas; no rule says here whether one has learned."
-        return Judged(name, _with_notes(text, notes), None, "", (), notes)
+        return Judged(name, _with_notes(text, notes), None, "", (), notes, fits[0].number, fits[0].reasons)
     rule = rule_for(record.task_of(first), check({"learned": learned}, "evaluation", EvaluationParams).learned)
     params = check(shipped()["diagnosis"], "diagnosis", DiagnosisParams)
     table = pd.concat([evaluate(fit.history, rule, params) for fit in fits], ignore_index=True)
@@ -70,7 +90,7 @@ def judged(fits: Sequence[Fit], learned: float | Mapping[str, float] | None) -> 
     if tries:
         text += f"\nWhat to try: {'; '.join(tries)}."
     score = f"{record.judged_part(first)}_{rule.score}"
-    return Judged(name, _with_notes(text, notes), table, score, tries, notes)
+    return Judged(name, _with_notes(text, notes), table, score, tries, notes, fits[0].number, fits[0].reasons)
 
 
 def page(script: str, fits: Sequence[Judged], tried: Mapping[int, Sequence[str]] = MappingProxyType({})) -> str:

@@ -5,6 +5,7 @@ import os
 import runpy
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Any
 import keras
 import xarray as xr
 
+from pipeline.diagnosis import combined
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import save_text
 from pipeline.foundations.formats import load_arrays, save_arrays
@@ -25,7 +27,7 @@ from pipeline.training.fit.remedied import remembering_compile
 from pipeline.watch.applied import Applied
 from pipeline.watch.autolog import arrays, watch_every_fit
 from pipeline.watch.callback import Diagnosis
-from pipeline.watch.replicas import Fit, Judged, judged, page
+from pipeline.watch.replicas import IDENTICAL, Fit, Judged, are_identical, judged, page
 
 Change = Callable[[Any, dict[str, Any]], None]
 
@@ -63,42 +65,68 @@ def run_once(script: Path, arguments: Sequence[str], learned: Any) -> None:
 
 @dataclass(frozen=True)
 class Asked:
-    """One run of a script. remedies: what is done before its `fit` number `fit`, from 0."""
+    """One run of a script.
+
+    remedies: what is done before its `fit` number `fit`, from 0.
+    checks: whether to find out, when each `fit` has ended, which further remedies cannot be done to it.
+    """
 
     script: Path
     arguments: Sequence[str]
     learned: Any
     remedies: Sequence[str] = ()
     fit: int = 0
+    checks: bool = False
 
 
 @dataclass(frozen=True)
 class Ran:
-    """What came of it. change: what the remedies changed, in words. not_done: why one could not be done."""
+    """The results of one run.
+
+    change: what the remedies changed, in words. not_done: why one could not be done.
+    """
 
     fits: Sequence[Fit]
     change: str | None
     not_done: str | None
 
 
+class Progress:
+    """Prints a line for each finished run, with the time that is left at the mean time of the runs before."""
+
+    def __init__(self, runs: int) -> None:
+        self._runs, self._finished = runs, 0
+        self._began = time.monotonic()
+
+    def finished(self, run: str, unneeded: int = 0) -> None:
+        """A run is finished, and some others are not needed any more."""
+        self._finished += 1
+        self._runs -= unneeded
+        left = (time.monotonic() - self._began) / self._finished * (self._runs - self._finished)
+        shown = f"{left:.0f} s" if left < 100 else f"{left / 60:.0f} min"
+        more = f"; {self._runs - self._finished} more, about {shown}" if self._finished < self._runs else ""
+        print(f"{run} is finished{more}", file=sys.stderr)
+
+
 def run_replica(asked: Asked, seed: int, folder: Path) -> None:
     """From a seed, and leave the record of each `fit` in a folder."""
     fits: list[dict[str, Any]] = []
-    applied = Applied(asked.remedies, asked.fit)
+    applied = Applied(asked.remedies, asked.fit, asked.checks)
 
     def keep(diagnosis: Diagnosis) -> None:
         if diagnosis.is_recorded:
             save_arrays(Recorder.without_logs(diagnosis.history), folder / f"{len(fits)}.nc")
-            fits.append({"name": diagnosis.model.name, "notes": list(diagnosis.verdict.notes)})
+            told = {"notes": list(diagnosis.verdict.notes), "reasons": dict(applied.reasons())}
+            fits.append({"name": diagnosis.model.name, "number": applied.number, **told})
 
     keras.utils.set_random_seed(seed)
     with (
         _seeds_noticed() as seeds,
-        remembering_compile() if asked.remedies else nullcontext(),
+        remembering_compile() if asked.remedies or asked.checks else nullcontext(),
         suppress(InapplicableError),
     ):
         try:
-            run(asked.script, asked.arguments, keep, asked.learned, applied if asked.remedies else None)
+            run(asked.script, asked.arguments, keep, asked.learned, applied)
         finally:
             done = {"change": applied.change, "not_done": applied.not_done}
             save_text(json.dumps({"fits": fits, "sets_its_seed": bool(seeds), **done}), folder / "fits.json")
@@ -108,31 +136,59 @@ def run_replicas(script: Path, arguments: Sequence[str], learned: Any, replicas:
     """Each in a process of its own, one after the other; shares, intervals and the page of each `fit`.
 
     Raises:
-        UserError: a run failed, or trained nothing.
+        UserError: a run failed, or trained nothing; or all runs are identical.
     """
-    many = judged_fits(replicated(Asked(script, arguments, learned), replicas, "replica"), script, learned)
-    for each in many:
-        print(each.text)
+    many = unchanged(Asked(script, arguments, learned), replicas, report)
     save_text(page(script.name, many), report)
     print(f"report: {report}")
 
 
-def replicated(asked: Asked, replicas: int, what: str) -> list[Ran]:
-    """From seeds 0, 1, 2, ..., each in a process of its own; a remedy that cannot be done is asked for once.
-
-    Args:
-        what: is done, for the line of progress.
+def unchanged(asked: Asked, replicas: int, report: Path) -> list[Judged]:
+    """Run the script without a remedy, and print what became of each `fit`.
 
     Raises:
-        UserError: a run failed.
+        UserError: a run failed, or trained nothing; or all runs are identical, which the report then says.
+    """
+    ran = replicated(asked, replicas, Progress(replicas))
+    many = judged_fits(ran, asked.script, asked.learned)
+    for each in many:
+        print(each.text)
+    if _are_identical(ran):
+        save_text(page(asked.script.name, many), report)
+        raise UserError(f"{asked.script}: {IDENTICAL}")
+    return many
+
+
+def replicated(asked: Asked, replicas: int, progress: Progress) -> list[Ran]:
+    """From seeds 0, 1, 2, ..., each in a process of its own.
+
+    One run is enough where a remedy cannot be done, and two where they are identical.
+
+    Raises:
+        UserError: a run without remedies failed.
     """
     found: list[Ran] = []
+    with_them = f" with {combined.AND.join(asked.remedies)}" if asked.remedies else ""
     for seed in range(replicas):
         found.append(_replica(asked, seed))
-        print(f"{what} {seed + 1} of {replicas}", file=sys.stderr)
-        if found[-1].not_done is not None:
+        is_last = found[-1].not_done is not None or _are_identical(found)
+        progress.finished(f"run {seed + 1} of {replicas}{with_them}", replicas - seed - 1 if is_last else 0)
+        if is_last:
             break
     return found
+
+
+def _are_identical(ran: Sequence[Ran]) -> bool:
+    fits = _by_number(ran).values()
+    return bool(fits) and all(are_identical(each) for each in fits)
+
+
+def _by_number(ran: Sequence[Ran]) -> dict[int, list[Fit]]:
+    fits: dict[int, list[Fit]] = {}
+    for one in ran:
+        for fit in one.fits:
+            fits.setdefault(fit.number, []).append(fit)
+    return fits
 
 
 def judged_fits(ran: Sequence[Ran], script: Path, learned: Any) -> list[Judged]:
@@ -141,10 +197,7 @@ def judged_fits(ran: Sequence[Ran], script: Path, learned: Any) -> list[Judged]:
     Raises:
         UserError: nothing was trained.
     """
-    fits: dict[int, list[Fit]] = {}
-    for one in ran:
-        for number, fit in enumerate(one.fits):
-            fits.setdefault(number, []).append(fit)
+    fits = _by_number(ran)
     if not fits:
         raise UserError(f"{script}: no fit in it was recorded")
     return [judged(each, learned) for each in fits.values()]
@@ -159,17 +212,20 @@ def _replica(asked: Asked, seed: int) -> Ran:
         command = [sys.executable, "-m", "pipeline.watch", "--seed", str(seed), "--into", str(folder)]
         command += ["--learned", json.dumps(asked.learned)] if asked.learned is not None else []
         command += [part for remedy in asked.remedies for part in ("--remedy", remedy)] + ["--fit", str(asked.fit)]
+        command += ["--checks"] if asked.checks and seed == 0 else []  # it is the same from all seeds
         done = subprocess.run(
             [*command, str(asked.script), *asked.arguments], env=environment, stdout=subprocess.DEVNULL, check=False
         )
+        if done.returncode and asked.remedies:
+            return Ran([], None, f"the script fails with it: exit code {done.returncode} from seed {seed}")
         if done.returncode:
-            with_it = "".join(f", {remedy}" for remedy in asked.remedies)
-            raise UserError(f"{asked.script}: ended with {done.returncode} from seed {seed}{with_it}")
+            raise UserError(f"{asked.script}: ended with {done.returncode} from seed {seed}")
         found = json.loads((folder / "fits.json").read_text(encoding="utf-8"))
         fits = []
         for number, fit in enumerate(found["fits"]):
             history: xr.Dataset = load_arrays(folder / f"{number}.nc", REQUIRED, OPTIONAL)
-            fits.append(Fit(fit["name"], seed, history, found["sets_its_seed"], tuple(fit["notes"])))
+            told = found["sets_its_seed"], tuple(fit["notes"]), fit["number"], fit["reasons"]
+            fits.append(Fit(fit["name"], seed, history, *told))
         return Ran(fits, found["change"], found["not_done"])
 
 

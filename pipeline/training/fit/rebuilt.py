@@ -21,6 +21,11 @@ class InapplicableError(UserError):
     """Why a remedy cannot be done here, in one line."""
 
 
+def in_short(error: Exception) -> str:
+    """Return the first line of an error's message, at most 120 characters of it."""
+    return next(iter(str(error).splitlines()), "")[:120]
+
+
 def with_normalisation(model: keras.Model) -> keras.Model:
     """Batch normalisation between each hidden dense or convolutional layer and its activation.
 
@@ -128,5 +133,5 @@ def _rebuilt(
         for layer, copy in copied if with_weights else ():
             copy.set_weights(layer.get_weights())
     except Exception as error:  # of Keras, or of a layer of the user's own
-        raise InapplicableError(f"Keras cannot clone it ({(str(error).splitlines() or [''])[0][:120]})") from None
+        raise InapplicableError(f"Keras cannot clone it ({in_short(error)})") from None
     return made

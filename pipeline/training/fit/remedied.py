@@ -23,6 +23,7 @@ from pipeline.training.fit.rebuilt import (
     DROPPED,
     WIDER,
     InapplicableError,
+    in_short,
     widened,
     with_dropout,
     with_normalisation,
@@ -67,11 +68,13 @@ class Trial:
         return self.parts[TRAIN]
 
 
-Remedy = Callable[[Trial], str]  # does it, and says what to change; raises InapplicableError
+# Up to its `yield` a remedy changes nothing, and raises InapplicableError if it cannot be done. It yields what to
+# change in the code, in words, and changes it when it is asked to go on.
+Remedy = Callable[[Trial], Iterator[str]]
 
 
 def apply(names: Sequence[str], trial: Trial) -> str:
-    """Do the remedies of these names, one after the other: first what draws all weights anew, which others change.
+    """Do the remedies of these names, one after the other: first what draws all weights again, which others change.
 
     Returns:
         What to change, for whoever wants to keep it.
@@ -83,10 +86,45 @@ def apply(names: Sequence[str], trial: Trial) -> str:
         with suppress(Exception):  # `fit` says better what is wrong with it
             trial.model(keras.tree.map_structure(lambda leaf: np.asarray(leaf)[:1], trial.parts[TRAIN][0]))
     in_order = sorted(names, key=lambda name: name not in DRAWN_ANEW)
-    said = "; ".join([REMEDIES[name](trial) for name in in_order])
-    if getattr(trial.model, "train_function", None) is not None:  # traced before, as it was then
-        _compile(trial.model)
+    with _inapplicable_if_it_fails():
+        said = "; ".join(["; ".join(REMEDIES[name](trial)) for name in in_order])
+        if is_traced(trial.model):
+            _compile(trial.model)
     return said
+
+
+def inapplicable(trial: Trial, was_traced: bool) -> dict[str, str]:
+    """Return why a remedy cannot be done, for each remedy that cannot; nothing is changed.
+
+    Args:
+        was_traced: whether the model was trained before, so that each remedy must compile it again.
+    """
+    reasons: dict[str, str] = {}
+    for name, remedy in REMEDIES.items():
+        try:
+            with _inapplicable_if_it_fails():
+                next(remedy(trial))
+                if was_traced:
+                    _compile_arguments(trial.model)
+        except InapplicableError as error:
+            reasons[name] = str(error)
+    return reasons
+
+
+def is_traced(model: keras.Model) -> bool:
+    """Return whether Keras keeps a compiled training step, which does not see later changes of the model."""
+    return getattr(model, "train_function", None) is not None
+
+
+@contextmanager
+def _inapplicable_if_it_fails() -> Iterator[None]:
+    """A model of somebody else's may do anything: no remedy that fails on it ends what others are tried in."""
+    try:
+        yield
+    except InapplicableError:
+        raise
+    except Exception as error:
+        raise InapplicableError(f"it fails on this model ({type(error).__name__}: {in_short(error)})") from error
 
 
 @contextmanager
@@ -115,13 +153,31 @@ def _compile(model: keras.Model, like: keras.Model | None = None, **changes: Any
 
     Args:
         like: the model whose arguments count; itself by default.
+
+    Raises:
+        InapplicableError: as `_compile_arguments`.
+    """
+    model.compile(**{**_compile_arguments(model, like), **changes})
+
+
+def _compile_arguments(model: keras.Model, like: keras.Model | None = None) -> dict[str, Any]:
+    """Return the arguments that compile `model` as `like` is compiled.
+
+    Raises:
+        InapplicableError: the model's own `compile` does not take them, or its optimizer cannot be made again.
     """
     like = like or model
     ways = ("run_eagerly", "jit_compile", "steps_per_execution")
     known = _COMPILED.get(like) or {"loss": like.loss, **{way: getattr(like, way) for way in ways}}
-    # An optimizer that was used knows the variables of then.
-    optimizer = type(like.optimizer).from_config(like.optimizer.get_config())
-    model.compile(**{**known, "optimizer": optimizer, **changes})
+    try:
+        inspect.signature(model.compile).bind(**{"optimizer": None, "loss": None, **known})
+    except TypeError as error:
+        raise InapplicableError(f"the model's own `compile` has other arguments ({error})") from None
+    try:  # an optimizer that was used knows the variables of then
+        optimizer = type(like.optimizer).from_config(like.optimizer.get_config())
+    except Exception as error:
+        raise InapplicableError(f"its optimizer cannot be made again from its config ({in_short(error)})") from None
+    return {**known, "optimizer": optimizer}
 
 
 # Steps
@@ -134,44 +190,105 @@ def _optimizer(trial: Trial) -> Any:
 
 
 def _steps_times(factor: float) -> Remedy:
-    def remedy(trial: Trial) -> str:
+    def remedy(trial: Trial) -> Iterator[str]:
         optimizer = _optimizer(trial)
-        if isinstance(getattr(optimizer, "_learning_rate", None), keras.optimizers.schedules.LearningRateSchedule):
-            raise InapplicableError("the learning rate follows a schedule")
-        before = float(np.asarray(optimizer.learning_rate))
-        optimizer.learning_rate = before * factor
-        return f"`learning_rate={before * factor:.3g}` in the optimizer, not {before:.3g}"
+        schedule = _schedule(optimizer)
+        callbacks = _schedulers(trial)
+        before = None if schedule is not None else float(np.asarray(optimizer.learning_rate))
+        changes = [
+            f"{factor:g} times the learning rates of the {type(each).__name__}"
+            for each in (schedule, *callbacks)
+            if each is not None
+        ]
+        if before is not None and not callbacks:
+            changes = [f"`learning_rate={before * factor:.3g}` in the optimizer, not {before:.3g}"]
+        yield "; ".join(changes)
+        optimizer.learning_rate = ScaledSchedule(schedule, factor) if before is None else before * factor
+        for each in callbacks:
+            each.schedule = _scaled(each.schedule, factor)
 
     return remedy
 
 
-def _adam(trial: Trial) -> str:
+def _schedulers(trial: Trial) -> list[keras.callbacks.LearningRateScheduler]:
+    callbacks = keras.tree.flatten(trial.arguments.get("callbacks"))
+    return [each for each in callbacks if isinstance(each, keras.callbacks.LearningRateScheduler)]
+
+
+@keras.saving.register_keras_serializable("pipeline")
+class ScaledSchedule(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule of learning rates times a factor."""
+
+    def __init__(self, schedule: Callable[[Any], Any], factor: float) -> None:
+        self.schedule, self.factor = schedule, factor
+
+    def __call__(self, step: Any) -> Any:
+        return self.factor * self.schedule(step)
+
+    def get_config(self) -> dict[str, Any]:
+        """As Keras keeps it in a file."""
+        return {"schedule": keras.optimizers.schedules.serialize(self.schedule), "factor": self.factor}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "ScaledSchedule":
+        """As `get_config` gave it."""
+        return cls(keras.optimizers.schedules.deserialize(config["schedule"]), config["factor"])
+
+
+def _schedule(optimizer: keras.optimizers.Optimizer) -> Any:
+    """Return the optimizer's schedule of learning rates, or None where the learning rate is a number.
+
+    Raises:
+        InapplicableError: Keras cannot copy the schedule.
+    """
+    if isinstance(optimizer.learning_rate, keras.Variable):
+        return None
+    try:
+        schedule = keras.optimizers.schedules.deserialize(optimizer.get_config()["learning_rate"])
+    except Exception as error:
+        raise InapplicableError(f"Keras cannot copy its schedule of learning rates ({in_short(error)})") from None
+    if not isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
+        raise InapplicableError("its learning rate is a function, and no schedule of Keras")
+    return schedule
+
+
+def _scaled(schedule: Callable[..., float], factor: float) -> Callable[..., float]:
+    """Return the function of a LearningRateScheduler times a factor; it may take the rate beside the epoch."""
+
+    def scaled(epoch: int, *rate: float) -> float:
+        return factor * schedule(epoch, *(each / factor for each in rate))
+
+    return scaled
+
+
+def _adam(trial: Trial) -> Iterator[str]:
     made = keras.optimizers.Adam()
     old = _optimizer(trial)
     rate = np.asarray(getattr(old, "learning_rate", np.nan))
     if type(old) is type(made) and np.allclose(rate, np.asarray(made.learning_rate)):
         raise InapplicableError("it is trained by Adam at 0.001 already")
     scaled = old is not trial.model.optimizer
+    at = "the learning rates of the LearningRateScheduler" if _schedulers(trial) else "a learning rate of 0.001"
+    yield f'`optimizer="adam"` in `compile`: Adam at {at}'
     trial.model.optimizer = keras.optimizers.LossScaleOptimizer(made) if scaled else made
-    return '`optimizer="adam"` in `compile`: Adam at a learning rate of 0.001'
 
 
-def _clipped(trial: Trial) -> str:
+def _clipped(trial: Trial) -> Iterator[str]:
     optimizer = _optimizer(trial)
     if any(getattr(optimizer, name, None) for name in ("clipnorm", "global_clipnorm", "clipvalue")):
         raise InapplicableError("its gradients are clipped already")
+    yield "`global_clipnorm=1.0` in the optimizer"
     optimizer.global_clipnorm = 1.0
-    return "`global_clipnorm=1.0` in the optimizer"
 
 
 def _epochs(factor: float) -> Remedy:
-    def remedy(trial: Trial) -> str:
+    def remedy(trial: Trial) -> Iterator[str]:
         before = int(trial.arguments.get("epochs", 1))
         after = max(1, round(before * factor))
         if after == before:
             raise InapplicableError("it is trained for one epoch")
+        yield f"`epochs={after}` in `fit`, not {before}"
         trial.arguments["epochs"] = after
-        return f"`epochs={after}` in `fit`, not {before}"
 
     return remedy
 
@@ -192,7 +309,7 @@ def _standardised(values: Any, mean: np.ndarray, spread: np.ndarray) -> np.ndarr
     return scaled.astype(np.float32)
 
 
-def _scaled_inputs(trial: Trial) -> str:
+def _scaled_inputs(trial: Trial) -> Iterator[str]:
     inputs, _ = trial.data
     if any(isinstance(layer, keras.layers.Embedding) for layer in every_layer(trial.model)):
         raise InapplicableError("its inputs are places in an embedding's table")
@@ -203,11 +320,11 @@ def _scaled_inputs(trial: Trial) -> str:
         own = [_standardised(leaf, *scale) for leaf, scale in zip(keras.tree.flatten(values), scales, strict=True)]
         return keras.tree.pack_sequence_as(values, own)
 
+    yield "a layer `keras.layers.Normalization()` in front, after its `adapt(x_train)`"
     trial.parts = {name: (scaled(x), y) for name, (x, y) in trial.parts.items()}
-    return "a layer `keras.layers.Normalization()` in front, after its `adapt(x_train)`"
 
 
-def _scaled_targets(trial: Trial) -> str:
+def _scaled_targets(trial: Trial) -> Iterator[str]:
     _, targets = trial.data
     values = _column(targets)
     if _labels(values) is not None:
@@ -217,11 +334,11 @@ def _scaled_targets(trial: Trial) -> str:
     def scaled(targets: Any) -> Any:
         return None if targets is None else _standardised(targets, mean, spread).reshape(np.shape(targets))
 
+    yield "targets less their mean, divided by their standard deviation; predictions are scaled back"
     trial.parts = {name: (x, scaled(y)) for name, (x, y) in trial.parts.items()}
-    return "targets less their mean, divided by their standard deviation; predictions are scaled back"
 
 
-def _finite_rows(trial: Trial) -> str:
+def _finite_rows(trial: Trial) -> Iterator[str]:
     inputs, targets = trial.data
     if trial.arguments.get("sample_weight") is not None:
         raise InapplicableError("its rows have weights")
@@ -234,11 +351,11 @@ def _finite_rows(trial: Trial) -> str:
         kept = np.logical_and.reduce(fine)
         return keras.tree.pack_sequence_as(part, [leaf[kept] for leaf in leaves])
 
+    yield "rows with a number that is missing or infinite left out: `kept = numpy.isfinite(x).all(axis=1)`"
     trial.parts = {name: finite(part) for name, part in trial.parts.items()}
-    return "rows with a number that is missing or infinite left out: `kept = numpy.isfinite(x).all(axis=1)`"
 
 
-def _class_weights(trial: Trial) -> str:
+def _class_weights(trial: Trial) -> Iterator[str]:
     _, targets = trial.data
     labels = _labels(_column(targets))
     if labels is None:
@@ -249,9 +366,9 @@ def _class_weights(trial: Trial) -> str:
     weights = {
         int(label): len(labels) / (len(classes) * int(count)) for label, count in zip(classes, counts, strict=True)
     }
-    trial.arguments["class_weight"] = weights
     rounded = {label: round(weight, 3) for label, weight in weights.items()}
-    return f"`class_weight={rounded}` in `fit`"
+    yield f"`class_weight={rounded}` in `fit`"
+    trial.arguments["class_weight"] = weights
 
 
 def _column(targets: Any) -> np.ndarray:
@@ -301,7 +418,7 @@ def _last(model: Any) -> Any:
     return ends[0]
 
 
-def _fitting_output(trial: Trial) -> str:
+def _fitting_output(trial: Trial) -> Iterator[str]:
     _, targets = trial.data
     values, layer = _column(targets), _last(trial.model)
     shape = tuple(trial.model.output_shape)
@@ -323,9 +440,10 @@ def _fitting_output(trial: Trial) -> str:
         )
     if _name(layer.activation) == activation and _loss_name(trial.model) == loss:
         raise InapplicableError(f"its output is {activation} with {loss} already")
+    _compile_arguments(trial.model)
+    yield f'`activation="{activation}"` in the output layer, and `loss="{loss}"` in `compile`'
     layer.activation = keras.activations.get(activation)
     _compile(trial.model, loss=loss)
-    return f'`activation="{activation}"` in the output layer, and `loss="{loss}"` in `compile`'
 
 
 def _loss_name(model: keras.Model) -> str:
@@ -348,19 +466,19 @@ def _hidden(model: Any) -> list[Any]:
     return [layer for layer in every_layer(model) if layer is not last and "activation" in vars(layer)]
 
 
-def _leaky(trial: Trial) -> str:
+def _leaky(trial: Trial) -> Iterator[str]:
     found = [layer for layer in _hidden(trial.model) if _name(layer.activation) == "relu"]
     modules = [layer for layer in every_layer(trial.model) if isinstance(layer, keras.layers.ReLU)]
     if not found and not modules:
         raise InapplicableError("no hidden layer is rectified")
+    yield '`activation="leaky_relu"` in hidden layers, not relu'
     for layer in found:
         layer.activation = keras.activations.leaky_relu
     for layer in modules:
         layer.negative_slope = 0.2
-    return '`activation="leaky_relu"` in hidden layers, not relu'
 
 
-def _rectified(trial: Trial) -> str:
+def _rectified(trial: Trial) -> Iterator[str]:
     recurrent = {id(cell) for layer in every_layer(trial.model) for cell in _cells(layer)}
     hidden = [layer for layer in _hidden(trial.model) if id(layer) not in recurrent]
     found = [layer for layer in hidden if _name(layer.activation) in SATURATING]
@@ -368,10 +486,10 @@ def _rectified(trial: Trial) -> str:
         found = hidden
     if not found:
         raise InapplicableError("no hidden layer but recurrent ones can saturate, nor are all without an activation")
+    yield '`activation="relu", kernel_initializer="he_normal"` in hidden layers'
     for layer in found:
         layer.activation = keras.activations.relu
         _redraw(layer, keras.initializers.HeNormal)
-    return '`activation="relu", kernel_initializer="he_normal"` in hidden layers'
 
 
 def _is_linear(model: keras.Model) -> bool:
@@ -393,23 +511,23 @@ def _cells(layer: Any) -> list[Any]:
     return [layer, *(cell.cells if isinstance(cell, keras.layers.StackedRNNCells) else [cell])]
 
 
-def _bounded_cells(trial: Trial) -> str:
+def _bounded_cells(trial: Trial) -> Iterator[str]:
     cells = [cell for layer in every_layer(trial.model) for cell in _cells(layer)[1:]]
     unbounded = [cell for cell in cells if _name(getattr(cell, "activation", None)) not in SATURATING]
     if not unbounded:
         raise InapplicableError("no recurrent layer has an activation without bounds")
+    yield '`activation="tanh"` in recurrent layers'
     for cell in unbounded:
         cell.activation = keras.activations.tanh
-    return '`activation="tanh"` in recurrent layers'
 
 
-def _fresh_kernels(trial: Trial) -> str:
+def _fresh_kernels(trial: Trial) -> Iterator[str]:
     layers = [layer for layer in every_layer(trial.model) if _kernels(layer)]
-    for layer in layers:
-        _redraw(layer, keras.initializers.GlorotUniform)
     if not layers:
         raise InapplicableError("the model is not built before `fit`")
-    return '`kernel_initializer="glorot_uniform"`, and biases that start at 0, in all layers'
+    yield '`kernel_initializer="glorot_uniform"`, and biases that start at 0, in all layers'
+    for layer in layers:
+        _redraw(layer, keras.initializers.GlorotUniform)
 
 
 def _kernels(layer: Any) -> list[Any]:
@@ -425,43 +543,44 @@ def _redraw(layer: Any, initializer: type) -> None:
         bias.assign(keras.ops.zeros_like(bias))
 
 
-def _trained_layers(trial: Trial) -> str:
+def _trained_layers(trial: Trial) -> Iterator[str]:
+    _compile_arguments(trial.model)
+    yield "`trainable = True` for all layers, and `compile` after that"
     for layer in every_layer(trial.model):
         layer.trainable = True
     _compile(trial.model)
-    return "`trainable = True` for all layers, and `compile` after that"
 
 
-def _quicker_statistics(trial: Trial) -> str:
+def _quicker_statistics(trial: Trial) -> Iterator[str]:
     found = [each for each in every_layer(trial.model) if isinstance(each, keras.layers.BatchNormalization)]
     slow = [layer for layer in found if layer.momentum > 0.9]
     if not slow:
         raise InapplicableError("no batch normalisation has a momentum above 0.9")
+    yield "`momentum=0.9` in `BatchNormalization`"
     for layer in slow:
         layer.momentum = 0.9
-    return "`momentum=0.9` in `BatchNormalization`"
 
 
-def _penalty(trial: Trial) -> str:
+def _penalty(trial: Trial) -> Iterator[str]:
     kernels = [(layer, each) for layer in every_layer(trial.model) for each in _kernels(layer) if each.trainable]
     free = [(layer, kernel) for layer, kernel in kernels if kernel.regularizer is None]
     if not free:
         raise InapplicableError("all its kernels have a penalty already, or there are none before `fit`")
+    yield "`kernel_regularizer=keras.regularizers.L2(0.001)` in all layers"
     for layer, kernel in free:
         kernel.regularizer = keras.regularizers.L2(0.001)
         if hasattr(layer, "kernel_regularizer"):
             layer.kernel_regularizer = kernel.regularizer  # for a remedy that makes another model of its configuration
-    return "`kernel_regularizer=keras.regularizers.L2(0.001)` in all layers"
 
 
 def _by_rebuilding(rebuild: Callable[[keras.Model], keras.Model], said: str) -> Remedy:
-    def remedy(trial: Trial) -> str:
+    def remedy(trial: Trial) -> Iterator[str]:
         if not trial.may_rebuild:
             raise InapplicableError("that is another model, and a script has its own in its hands")
         made = rebuild(trial.model)
+        yield said
         _compile(made, like=trial.model)
         trial.model = made
-        return said
 
     return remedy
 

@@ -3,12 +3,9 @@
 Passes the door to TensorFlow: stages alone use this.
 """
 
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +15,7 @@ from pipeline.foundations.tensorflow import keras, tf  # isort: skip  # the door
 from pipeline.data.samples import Split
 from pipeline.data.tasks import Task
 from pipeline.foundations.errors import UserError
+from pipeline.foundations.files import temporary_folder
 from pipeline.foundations.seeds import derived_seed
 from pipeline.history.record import LOGGED_LOSS, curve_text
 from pipeline.params.networks import NetworkRecipe, file
@@ -144,16 +142,12 @@ def expect_savable(name: str, network: Network, inputs: np.ndarray) -> None:
     """Raises: UserError: the model is another one when it is saved and loaded."""
     given = inputs.astype(np.float32)
     before = predict(network, given)
-    folder = Path(tempfile.mkdtemp(prefix="model-"))
-    try:
-        with faults_of(name, "saving the model and loading it"):
-            network.model.save(folder / "model.keras")
-            loaded = keras.saving.load_model(folder / "model.keras", custom_objects=dict(network.classes))
-            after = predict(Network(loaded, network.task, network.from_logits, network.one_hot, {}), given)
-            if not np.allclose(before, after, rtol=1e-4, atol=1e-5, equal_nan=True):
-                raise ValueError("the loaded model predicts something else: get_config or the weights lack a part")
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with temporary_folder("model-") as folder, faults_of(name, "saving the model and loading it"):
+        network.model.save(folder / "model.keras")
+        loaded = keras.saving.load_model(folder / "model.keras", custom_objects=dict(network.classes))
+        after = predict(Network(loaded, network.task, network.from_logits, network.one_hot, {}), given)
+        if not np.allclose(before, after, rtol=1e-4, atol=1e-5, equal_nan=True):
+            raise ValueError("the loaded model predicts something else: get_config or the weights lack a part")
 
 
 def predict(network: Network, inputs: np.ndarray) -> np.ndarray:
