@@ -24,6 +24,7 @@ from pipeline.evaluation.replicas import OUTCOME
 from pipeline.evaluation.variant import VariantEvaluation
 from pipeline.history.thinning import CURVE_EPOCHS, evenly_spaced, log_spaced
 from pipeline.params.tracking import TrackingParams
+from pipeline.tracking.answer import answer
 
 LAYER_SERIES = (
     "gradient_mean_abs",
@@ -192,8 +193,10 @@ def use(task: Task, columns: Sequence[InputColumn]) -> str:
     else:
         said = ", ".join(column.says(f"`{column.name}`") for column in columns)
         how = "the model itself fills what is missing, encodes and scales"
+    columns_out = ", ".join(f"`{name}`" for name in answer(task))
     return (
-        f"Takes raw rows, a table with the columns {said}: {how}. Gives {task.says()}, float32 [row, {task.outputs}]."
+        f"Takes raw rows, a table with the columns {said}: {how}. Answers with the columns {columns_out}. Loaded by "
+        f"`mlflow.keras` it is the Keras model, which gives {task.says()}, float32 [row, {task.outputs}]."
     )
 
 
