@@ -47,7 +47,7 @@ def read_arrays(path: Path, params: DataParams) -> RawTable:
         UserError: missing, not readable, without one of the two, or arrays that do not fit each other.
     """
     try:
-        with np.load(path, allow_pickle=False) as found:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as found:  # closed where the archive is damaged
             arrays = dict(found)
     except Exception as error:  # an object array, a damaged archive, no archive
         raise UserError(f"{path}: {_reason(error)}: must be arrays of numbers as numpy.savez writes them") from None
