@@ -54,6 +54,9 @@ def test_an_example_runs_by_one_command_in_a_folder_of_its_own(name: str, empty_
     runs = Workspace(source / "run").runs()
     assert variants(runs) == sorted(tried)
     assert all(len(run.children) == SMALL["replicas"] for run in runs.values())
+    with Workspace(source / "run").client() as client:
+        (registered,) = client.search_registered_models()
+    assert registered.name == f"{name}-{'regressor' if KINDS[name] == 'regression' else 'classifier'}"
 
 
 def test_every_example_is_in_the_docs_and_tried_here() -> None:

@@ -57,7 +57,7 @@ import mlflow, numpy as np, pandas as pd
 mlflow.set_tracking_uri(sys.argv[1])
 raw = pd.read_csv("raw.csv")
 model = mlflow.pyfunc.load_model(sys.argv[2])
-np.savetxt("predicted.txt", np.asarray(model.predict(raw[["x1", "x2"]])).reshape(-1))
+np.savetxt("predicted.txt", model.predict(raw[["x1", "x2"]])["probability of 1"])
 """
 
 

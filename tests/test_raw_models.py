@@ -330,7 +330,42 @@ def test_a_packaged_model_takes_a_table(
 ) -> None:
     """As pandas has it, whole numbers, truth values and gaps included; the index stays."""
     assert predicted[name].index.equals(pd.RangeIndex(100, 100 + ROWS))
-    made[name].agree(predicted[name].to_numpy(), chosen[name])
+    made[name].agree(probabilities(predicted[name]), chosen[name])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_packaged_model_names_its_answer(
+    made: dict[str, Made], predicted: dict[str, pd.DataFrame], name: str
+) -> None:
+    """The most probable class, and the probability of each; of a regression the targets."""
+    task, answer = made[name].origin.task, predicted[name]
+    if not task.is_classification:
+        assert list(answer) == ["price", "rent"]
+        return
+    assert list(answer) == ["predicted", *(f"probability of {each}" for each in task.names)]
+    shares = answer.drop(columns="predicted").to_numpy()
+    np.testing.assert_allclose(shares.sum(axis=1), 1, atol=1e-5)
+    assert answer["predicted"].tolist() == [task.names[label] for label in shares.argmax(axis=1)]
+    assert answer["predicted"].nunique() > 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_packaged_model_is_a_keras_model_too(
+    folder: Path, made: dict[str, Made], packages: dict[str, Path], name: str
+) -> None:
+    """Loaded by `mlflow.keras`, it is the model of the `.keras` file: raw rows in, and numbers out."""
+    from pipeline.foundations.tensorflow import keras  # noqa: F401 -- before MLflow imports Keras
+
+    import mlflow.keras  # isort: skip
+
+    model = mlflow.keras.load_model(str(packages[name]))
+    assert model.output_shape == (None, made[name].origin.task.outputs)
+
+
+def probabilities(answer: pd.DataFrame) -> np.ndarray:
+    """What the network itself gives, [row, output]: of two classes the probability of the second alone."""
+    numbers = answer.drop(columns="predicted", errors="ignore")
+    return numbers.to_numpy()[:, 1:] if numbers.shape[1] == 2 and "predicted" in answer else numbers.to_numpy()
 
 
 def test_a_package_holds_no_pickle_and_says_what_it_takes(packages: dict[str, Path]) -> None:
@@ -352,7 +387,14 @@ def test_a_package_holds_no_pickle_and_says_what_it_takes(packages: dict[str, Pa
         "member": ("any", False),
         "hidden_01": ("any", False),
     }
-    assert signature.outputs.inputs[0].shape == (-1, 2)
+    gives = {name: mlflow.models.get_model_info(str(folder)).signature.outputs for name, folder in packages.items()}
+    assert {each.name: each.type.name for each in gives["regression"].inputs} == {"price": "float", "rent": "float"}
+    assert {each.name: each.type.name for each in gives["binary"].inputs} == {
+        "predicted": "string",
+        "probability of no": "float",
+        "probability of yes": "float",
+    }
+    assert gives["plain"].input_names()[1:] == [f"probability of {each}" for each in ("ant", "bee", "cat")]
     assert "/tmp" not in (packages["regression"] / "MLmodel").read_text()
 
 
@@ -529,6 +571,7 @@ def test_a_registered_model_takes_a_table(
     made: dict[str, Made], chosen: dict[str, int], predicted: dict[str, pd.DataFrame], published: VariantPayload
 ) -> None:
     """Published into a store of its own, and loaded from the alias alone."""
-    made[PUBLISHED].agree(predicted["registered"].to_numpy(), chosen[PUBLISHED])
-    assert published.use.endswith("encodes and scales. Gives the predicted price, rent, float32 [row, 2].")
+    made[PUBLISHED].agree(probabilities(predicted["registered"]), chosen[PUBLISHED])
+    assert "encodes and scales. Answers with the columns `price`, `rent`. " in published.use
+    assert published.use.endswith("which gives the predicted price, rent, float32 [row, 2].")
     assert "`income/year` (number), `income_year` (number)" in published.use

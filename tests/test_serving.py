@@ -21,7 +21,7 @@ LOAD = f"""
 import json, sys
 import mlflow.pyfunc, pandas as pd
 model = mlflow.pyfunc.load_model({MODEL!r})
-print(json.dumps(model.predict(pd.DataFrame(json.load(sys.stdin))).to_numpy().ravel().tolist()))
+print(json.dumps(model.predict(pd.DataFrame(json.load(sys.stdin)))["probability of 1"].tolist()))
 """
 
 
@@ -56,7 +56,9 @@ def test_the_registered_model_is_served(published: Workspace, recorded: tuple[pd
         )
         with urllib.request.urlopen(request, timeout=60) as answer:
             found = pd.DataFrame(json.load(answer)["predictions"])
-    np.testing.assert_allclose(found.to_numpy().ravel(), predictions, atol=1e-5)
+    assert list(found) == ["predicted", "probability of 0", "probability of 1"]
+    np.testing.assert_allclose(found["probability of 1"], predictions, atol=1e-5)
+    assert (found["predicted"] == np.where(predictions > 0.5, "1", "0")).all()
 
 
 def test_the_registered_model_is_loaded(

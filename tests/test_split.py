@@ -215,6 +215,19 @@ SEVERAL: dict[str, tuple[Any, Any, dict[str, Any], str]] = {
         {},
         "feature c tells the target; leave it out by data.features if it is not known beforehand",
     ),
+    "index": (
+        np.column_stack([INPUTS[:, :2], np.arange(60)]),
+        np.tile(["x", "y"], 30),
+        {"inputs": "standard"},
+        "feature c seems to number the rows, as an index does, and tells nothing of new rows; leave it out by "
+        "data.features",
+    ),
+    "index from 1, with rows left out": (
+        np.column_stack([INPUTS[:, :2], np.delete(np.arange(1, 64), [4, 5, 30])]),
+        np.tile(["x", "y"], 30),
+        {"inputs": "standard"},
+        "feature c seems to number the rows",
+    ),
     "leak of values": (INPUTS, INPUTS[:, 1], {}, "feature b tells the target; leave it out by data.features"),
 }
 
@@ -230,6 +243,14 @@ def test_what_may_be_wrong_is_said_once(name: str) -> None:
         if name == "imbalance" or "imbalanced" not in each
     ]
     assert warning.startswith(line)
+
+
+def test_an_index_that_pandas_wrote_is_named_whatever_it_holds() -> None:
+    """A shuffled one does not count any more."""
+    table = pd.DataFrame({"a": INPUTS[:, 0], "Unnamed: 0": DRAW.permutation(60)})
+    rows = checked(RawTable(table, pd.DataFrame({"label": np.tile(["x", "y"], 30)}), None, None), DATA)
+    (warning,) = profile(rows, *cut(rows, inputs="standard")).warnings
+    assert warning.startswith("feature Unnamed: 0 seems to number the rows")
 
 
 def test_scaled_balanced_rows_have_no_warning() -> None:

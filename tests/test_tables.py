@@ -1,24 +1,33 @@
 """A user's own file: read as it is meant, or refused by one line that names what is wrong."""
 
+import json
+import random
 import re
 from collections.abc import Callable
+from contextlib import suppress
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.impute import SimpleImputer
 
 from pipeline.data import raw_files, sources, split_files
+from pipeline.data.profile import profile
 from pipeline.data.samples import RawData, Samples
 from pipeline.data.split import split
 from pipeline.foundations import formats
 from pipeline.foundations.errors import UserError
 from pipeline.params.data import DataParams
+from pipeline.params.file import check, load
 from pipeline.params.split import SplitParams
 
 PLAIN = "a,b,label\n1,2,yes\n3,4,no\n5,6,yes\n7,8,no\n"
@@ -80,14 +89,48 @@ FAULTS: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
     "semicolons": (
         "a;label\n1;2\n",
         {},
-        "tables/t.csv: its columns are separated by ';': must be separated by commas",
+        'tables/t.csv: its columns are separated by ";": data.delimiter must be ";"',
     ),
     "decimal commas": (
         "a;label\n1,5;2\n",
         {},
-        "tables/t.csv: its columns are separated by ';': must be separated by commas",
+        'tables/t.csv: its columns are separated by ";": data.delimiter must be ";"',
     ),
-    "tabs": ("a\tlabel\n1\t2\n", {}, r"tables/t.csv: its columns are separated by '\t': must be separated by commas"),
+    "tabs": (
+        "a\tlabel\n1\t2\n",
+        {},
+        r'tables/t.csv: its columns are separated by "\t": data.delimiter must be "\t"',
+    ),
+    "commas": (
+        "a,label\n1,2\n",
+        {"delimiter": ";"},
+        'tables/t.csv: its columns are separated by ",": data.delimiter must be ","',
+    ),
+    "ragged with semicolons": (
+        "a;label\n1;2\n1;2;3\n",
+        {"delimiter": ";"},
+        'tables/t.csv: Error tokenizing data. C error: Expected 2 ...: must be a CSV file in UTF-8, with ";"',
+    ),
+    "no such class": (
+        PLAIN,
+        {"positive_class": "yess"},
+        "data.positive_class: yess: must be one of no, yes: did you mean yes?",
+    ),
+    "positive of three": (
+        "a,label\n1,x\n2,y\n3,z\n4,x\n5,y\n6,z\n",
+        {"positive_class": "x"},
+        "data.positive_class: x: must be null for a multiclass task",
+    ),
+    "positive of a softmax": (
+        PLAIN,
+        {"positive_class": "yes", "task": "multiclass"},
+        "data.positive_class: yes: must be null for a multiclass task",
+    ),
+    "positive of a regression": (
+        "a,label\n1,1.5\n2,2.5\n",
+        {"positive_class": 1},
+        "data.positive_class: 1: must be null for a regression",
+    ),
     "encoding": (
         "a,label\né,2\n".encode("latin-1"),
         {},
@@ -254,6 +297,64 @@ FAULTS: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
 }
 
 
+@pytest.mark.parametrize("sign", [";", "\t", "|", ":", " "])
+def test_columns_may_be_separated_by_another_character(sign: str) -> None:
+    """As params.yaml states it, a tab too; the same rows."""
+    Path("params.yaml").write_text(f"delimiter: {json.dumps(sign)}\n")
+    stated = load(Path("params.yaml"))
+    raw, usual = csv(PLAIN.replace(",", sign), **stated), csv(PLAIN)
+    assert isinstance(raw.features, pd.DataFrame)
+    assert isinstance(usual.features, pd.DataFrame)
+    assert raw.features.equals(usual.features)
+    assert (raw.targets == usual.targets).all()
+
+
+@pytest.mark.parametrize("sign", ["", ";;", "a", "1", '"', ".", "§"])
+def test_a_delimiter_that_cannot_be_one_is_one_line(sign: str) -> None:
+    """No letter, no digit, and nothing that a number or a quoted text may hold."""
+    line = f'data.delimiter: {sign}: must be one character, such as ",", ";", "|" or "\\t"'
+    with pytest.raises(UserError, match=f"^{re.escape(line)}$"):
+        check({"source": "tables/t.csv", "delimiter": sign}, "data", DataParams)
+
+
+@pytest.mark.parametrize("source", ["tables/t.parquet", "make_circles"])
+def test_a_delimiter_is_of_a_csv_alone(source: str) -> None:
+    line = "data.delimiter: ';': must be ',' where the source is no CSV file"
+    expect_line(line, lambda: sources.load(DataParams(source=source, config={"random_state": 1}, delimiter=";")))
+
+
+@pytest.mark.parametrize(
+    ("classes", "positive"),
+    [(("no", "yes"), "no"), ((0, 1), 0), ((0, 1), 0.0), ((1.0, 2.5), 1), ((False, True), False), (("a", "b"), "a")],
+)
+def test_the_positive_class_is_the_last(classes: tuple[Any, Any], positive: Any) -> None:
+    """By its name, or as a number or a truth value; the rows keep their classes."""
+    content = "\n".join(["a,label", *(f"{row},{classes[row // 2 % 2]}" for row in range(6)), ""])
+    usual, swapped = csv(content, task="binary"), csv(content, task="binary", positive_class=positive)
+    assert swapped.task.names == usual.task.names[::-1]
+    assert (swapped.targets == 1 - usual.targets).all()
+    stated = csv(content, task="binary", positive_class=classes[1])
+    assert (stated.task, stated.targets.tolist()) == (usual.task, usual.targets.tolist())
+    expect_round_trip(swapped)
+
+
+def test_defaults_that_are_stated_leave_the_bytes_as_they_are() -> None:
+    """Keys that older files lack are not written with their defaults, or everything would be trained anew."""
+    params = SplitParams.model_validate({"train": 0.6, "scale": {"inputs": "minmax"}, "fit_scaler_on": "all"})
+    written = []
+    for stated in ({}, {"positive_class": None, "delimiter": ","}):
+        data = check({"source": "tables/t.csv", **stated}, "data", DataParams)
+        raw = csv(PLAIN, **stated)
+        raw_files.save_raw(raw)
+        split_files.save_split(*split(raw, data, params))
+        written.append({path: path.read_bytes() for path in sorted(Path("data").rglob("*.*"))})
+        assert {"positive_class", "delimiter"}.isdisjoint(data.model_dump())
+    assert written[0] == written[1]
+    other = check({"source": "tables/t.csv", "positive_class": "no", "delimiter": ";"}, "data", DataParams)
+    assert DataParams.model_validate_json(other.model_dump_json()) == other
+    assert other.model_dump() | {"positive_class": "no", "delimiter": ";"} == other.model_dump()
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_of_a_csv_is_one_line(fault: str) -> None:
     """It names the file, column or parameter, says what was found, and what is allowed."""
@@ -318,6 +419,8 @@ KINDS: dict[str, tuple[Any, str, list[Any]]] = {
     "integers as text": (["1", "2", "2", "1"], "category", ["1", "2", "2", "1"]),
     "decimals": ([Decimal("1.5"), Decimal(2), Decimal(3), Decimal(4)], "number", [1.5, 2, 3, 4]),
     "float32": (np.array([0.1, 2, 3, 4], np.float32), "number", np.array([0.1, 2, 3, 4], np.float32).tolist()),
+    "one category": (pd.Categorical(["r"] * 4), "category", ["r"] * 4),
+    "whole categories": (pd.Categorical([1, 2, 1, 2]), "number", [1, 2, 1, 2]),
     "uint8": (np.array([1, 2, 3, 255], np.uint8), "number", [1, 2, 3, 255]),
 }
 
@@ -372,6 +475,103 @@ def test_only_the_columns_that_are_named_are_read() -> None:
         "data.features.0: c: must be one of the columns of tables/t.parquet: a, a.b, d, label",
         lambda: sources.load(DataParams(source="tables/t.parquet", features=("c",))),
     )
+
+
+def dictionary(values: list[Any], codes: list[int | None], ordered: bool = False) -> pa.Array:
+    """What pandas calls categories."""
+    indices = pa.array(np.resize(np.array(codes, object), 12).tolist(), pa.int32())
+    return pa.DictionaryArray.from_arrays(indices, pa.array(values), ordered=ordered)
+
+
+def every(*values: Any, type_: pa.DataType | None = None) -> pa.Array:
+    """Twelve rows of these, again and again."""
+    return pa.array([values[row % len(values)] for row in range(12)], type_)
+
+
+DAY = datetime(2024, 1, 1)
+WORKS, FAILS = "works", "fails"
+# Types of Arrow, and whether a column of theirs can be an input, and a target that is left to `auto`.
+TYPES: dict[str, tuple[pa.Array, str, str]] = {
+    "two categories": (dictionary(["x", "y"], [0, 1]), WORKS, WORKS),
+    "one category": (dictionary(["x"], [0]), WORKS, FAILS),
+    "a category that no row has": (dictionary(["x", "y", "z"], [0, 2]), WORKS, WORKS),
+    "ordered categories": (dictionary(["low", "high"], [0, 1], ordered=True), WORKS, WORKS),
+    "missing categories": (dictionary(["x", "y"], [None, 0, 1]), FAILS, FAILS),
+    "no categories": (dictionary(["x"], [None]), FAILS, FAILS),
+    "categories of numbers": (dictionary([3, 4], [0, 1]), WORKS, WORKS),
+    "categories of truth values": (dictionary([True, False], [0, 1]), WORKS, WORKS),
+    "categories of dates": (dictionary([DAY, DAY + timedelta(1)], [0, 1]), FAILS, FAILS),
+    "lists": (every([1, 2]), FAILS, FAILS),
+    "lists of text": (every(["a"], ["b"]), FAILS, FAILS),
+    "lists of other lengths": (every([1], []), FAILS, FAILS),
+    "lists of one length": (every([1.0, 2.0], type_=pa.list_(pa.float64(), 2)), FAILS, FAILS),
+    "structs": (every({"a": 1, "b": "x"}), FAILS, FAILS),
+    "maps": (every([("a", 1)], type_=pa.map_(pa.string(), pa.int64())), FAILS, FAILS),
+    "decimals": (every(Decimal("1.5"), Decimal(2)), WORKS, WORKS),
+    "long decimals": (every(Decimal("1.5"), Decimal(2), type_=pa.decimal256(50, 3)), WORKS, WORKS),
+    "dates": (every(date(2024, 1, 1), date(2024, 1, 2)), FAILS, FAILS),
+    "times of a day": (every(time(1), time(2)), FAILS, FAILS),
+    "timestamps": (every(DAY, DAY + timedelta(1)), FAILS, FAILS),
+    "timestamps beyond nanoseconds": (every(datetime(9999, 1, 1), DAY, type_=pa.timestamp("s")), FAILS, FAILS),
+    "timestamps with a zone": (every(DAY, type_=pa.timestamp("us", "Europe/Zurich")), FAILS, FAILS),
+    "durations": (every(timedelta(1), timedelta(2)), FAILS, FAILS),
+    "whole numbers": (every(1, 2), WORKS, WORKS),
+    "missing whole numbers": (every(1, 2, None), FAILS, FAILS),
+    "the greatest whole numbers": (every(2**64 - 1, 2**63, type_=pa.uint64()), WORKS, WORKS),
+    "missing truth values": (every(True, False, None), FAILS, FAILS),
+    "half precision": (every(1.5, 2.5, type_=pa.float16()), WORKS, WORKS),
+    "bytes": (every(b"x", b"y"), FAILS, FAILS),
+    "bytes of one length": (every(b"x", b"y", type_=pa.binary(1)), FAILS, FAILS),
+    "long text": (every("x", "y", type_=pa.large_string()), WORKS, WORKS),
+    "views of text": (every("x", "y", type_=pa.string_view()), WORKS, WORKS),
+    "nothing": (pa.nulls(12), FAILS, FAILS),
+    "no whole numbers": (pa.nulls(12, pa.int64()), FAILS, FAILS),
+    "UUIDs": (every(UUID(int=1).bytes, UUID(int=2).bytes, type_=pa.uuid()), FAILS, FAILS),
+}
+
+
+@pytest.mark.parametrize("role", ["input", "target"])
+@pytest.mark.parametrize("name", TYPES)
+def test_every_type_of_arrow_works_or_is_one_line(name: str, role: str) -> None:
+    """By the column's name: as an input, and as a target of any task; whatever is done about missing values."""
+    values, *expected = TYPES[name]
+    others = every("u", "v") if role == "input" else pa.array(np.sqrt(np.arange(12)))
+    both = {"a": values, "label": others} if role == "input" else {"a": others, "label": values}
+    pa.parquet.write_table(pa.table(both), "tables/t.parquet")
+    column = "a" if role == "input" else "label"
+    tried = [("error", "auto"), ("drop", "auto"), ("most_frequent", "auto")]
+    tried += [("error", task) for task in ("binary", "multiclass", "regression") if role == "target"]
+    for missing, task in tried:
+        line = ""
+        try:
+            asked = DataParams.model_validate({"source": "tables/t.parquet", "missing": missing, "task": task})
+            raw = sources.load(asked)
+            if missing == "error":
+                expect_round_trip(raw)
+        except UserError as error:
+            line = str(error)
+        assert "\n" not in line
+        assert re.search(rf"^$|column {column}: |data\.missing: |data: no rows|data\.task: {task}: label", line)
+        if (missing, task) == ("error", "auto"):
+            assert bool(line) == (expected[role == "target"] == FAILS), line
+
+
+def test_ordered_categories_say_the_order_of_the_classes() -> None:
+    """Others are in ascending order, in whichever order the file lists them."""
+    classes, codes = ["low", "mid", "high"], [0, 1, 2, 1]
+    for ordered, names in ((True, ("low", "mid", "high")), (False, ("high", "low", "mid"))):
+        table = pa.table({"a": pa.array(np.sqrt(np.arange(12))), "label": dictionary(classes, codes, ordered)})
+        pa.parquet.write_table(table, "tables/t.parquet")
+        raw = sources.load(DataParams(source="tables/t.parquet"))
+        assert raw.task.names == names
+        assert [names[label] for label in raw.targets[:4]] == [classes[code] for code in codes]
+
+
+def test_an_index_that_has_a_name_is_no_column_either() -> None:
+    """Of a table of pandas: it names the rows."""
+    table = pd.DataFrame({"id": ["p", "q", "r", "s"], "a": [1, 2, 3, 4], "label": LABELS})
+    table.set_index("id").to_parquet("tables/t.parquet")
+    assert list(sources.load(DataParams(source="tables/t.parquet")).kinds) == ["a"]
 
 
 X, Y = np.arange(8.0).reshape(4, 2), np.array([0, 1, 0, 1])
@@ -538,3 +738,98 @@ def test_any_table_is_refused_in_one_line_or_comes_back_to_the_bit(
         line = str(error)
     assert "\n" not in line
     assert not line or "must" in line
+
+
+# A small table and what may be done to it. None of it may end in anything but success or a line.
+BASE = pd.DataFrame(
+    {
+        "n": np.sqrt(np.arange(24)),
+        "whole": np.arange(24) % 7,
+        "text": [("red", "green", "blue")[row % 3] for row in range(24)],
+        "flag": [row % 5 < 2 for row in range(24)],
+        "label": [("yes", "no")[row % 2] for row in range(24)],
+    }
+)
+ODD: tuple[Any, ...] = (None, "", " ", "NA", "x", "1,5", "1e400", -1, 0, 2**70, 0.1, 1e38, float("inf"), float("nan"))
+ODD += (True, "2024-01-01", "a\nb", "é", '"', ";", b"x", [1], {"a": 1}, date(2024, 1, 1), Decimal("0.1"), 1j, ())
+
+
+def mutant(luck: random.Random) -> pd.DataFrame:
+    """The table with one to three changes: of a value, a column, its name, its type, or the rows."""
+    table = BASE.astype(object)
+    for _ in range(luck.choice((1, 1, 2, 3))):
+        name = luck.choice(list(table))
+        rows = luck.sample(range(len(table)), min(len(table), luck.choice((1, 2, 24))))
+        match luck.choice(("value", "value", "column", "name", "type", "rows", "drop", "twice")):
+            case "value":
+                odd = luck.choice(ODD)
+                table[name] = [odd if row in rows else each for row, each in enumerate(table[name])]
+            case "column":
+                table[name] = [luck.choice(ODD) for _ in range(len(table))]
+            case "name":
+                table = table.rename(
+                    columns={name: luck.choice(["", "Unnamed: 0", "label", "a\nb", " ", "=x", "n", "NA"])}
+                )
+            case "type":
+                with suppress(Exception):  # one that cannot be had
+                    table[name] = table[name].astype(
+                        luck.choice(["category", "string", "Int64", "float32", "bool", "str"])
+                    )
+            case "rows":
+                table = table.iloc[: luck.choice((0, 1, 2, 5))]
+            case "drop" if table.shape[1] > 1:
+                table = table.drop(columns=name)
+            case _:
+                table = pd.concat([table, table[[name]]], axis=1)
+        table = table.loc[:, ~table.columns.duplicated()] if luck.random() < 0.8 else table
+        if table.columns.has_duplicates:
+            return table
+    return table
+
+
+def write(table: pd.DataFrame, path: Path, luck: random.Random) -> dict[str, str]:
+    """As its suffix says; sometimes with an index, another encoding, or cut short. What `data` says of it."""
+    stated = {}
+    if path.suffix == ".csv":
+        sign, encoding = luck.choice(",,,;\t|"), luck.choice(("utf-8",) * 8 + ("utf-8-sig", "utf-16"))
+        table.to_csv(path, index=luck.random() < 0.1, sep=sign, encoding=encoding)
+        stated = {"delimiter": sign if luck.random() < 0.8 else ","}
+    elif path.suffix == ".parquet":
+        table.to_parquet(path)
+    else:
+        x, y = table.drop(columns=["label", "text"]).to_numpy(), table["label"].to_numpy()
+        inputs = x.astype(luck.choice((*[np.float64] * 6, np.float16, np.int64, str, object, complex)))
+        targets = y.astype(luck.choice((*[str] * 6, object, "M8[D]")))
+        named = luck.choice([("x", "y")] * 8 + [("x", "z"), ("z", "y")])
+        np.savez(path, **dict(zip(named, (inputs, targets), strict=True)))
+    if luck.random() < 0.1:
+        content = path.read_bytes()
+        path.write_bytes(content[: luck.randrange(len(content) + 1)])
+    return stated
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".npz"])
+def test_a_spoilt_table_is_read_and_split_or_refused_in_one_line(suffix: str) -> None:
+    """A hundred, by seed; those that no writer can write are left out."""
+    path, lines, successes = Path(f"tables/t{suffix}"), [], 0
+    for seed in range(100):
+        luck = random.Random(f"{suffix} {seed}")
+        try:
+            stated = write(mutant(luck), path, luck)
+        except Exception:
+            continue
+        data = {"source": str(path), **stated, "missing": luck.choice(("error", "drop", "mean", "most_frequent"))}
+        data |= luck.choice(({}, {}, {"positive_class": "no"}, {"task": "regression"}, {"task": "multiclass"}))
+        params = SplitParams.model_validate({"train": 0.6, "scale": {"inputs": "standard"}, "fit_scaler_on": "train"})
+        try:
+            asked = check(data, "data", DataParams)
+            raw = sources.load(asked)
+            profile(raw, *split(raw, asked, params))
+            successes += 1
+        except UserError as error:
+            lines.append(str(error))
+        except Exception as error:
+            pytest.fail(f"{suffix} {seed}: {error!r}")
+    assert all("\n" not in line and len(line) < 500 for line in lines)
+    assert successes > 10
+    assert len(lines) > 10

@@ -26,7 +26,7 @@ from workspace import Workspace, stage, wait_until
 from examples import PROFILE, THRESHOLDS, evaluated, history, layer_table
 from pipeline.data.profile import save_profile
 from pipeline.data.samples import InputColumn
-from pipeline.data.tasks import Task
+from pipeline.data.tasks import KindName, Task
 from pipeline.diagnosis.causes import outcome_colours
 from pipeline.diagnosis.theory import Premises
 from pipeline.evaluation import summary
@@ -36,9 +36,10 @@ from pipeline.foundations.errors import UserError
 from pipeline.history import record
 from pipeline.history.progress import Process, Progress
 from pipeline.history.thinning import log_spaced
+from pipeline.params.data import DataParams
 from pipeline.params.tracking import TrackingParams
 from pipeline.tracking import current, images, live_runs, publish, store
-from pipeline.tracking.best import choose
+from pipeline.tracking.best import choose, registered_name
 from pipeline.tracking.guide import guide, searches
 from pipeline.tracking.packaging import Packages
 from pipeline.tracking.payload import (
@@ -414,7 +415,11 @@ def test_what_is_said_of_a_variant_follows_from_its_task_and_score(
     made = of_task(task, rule)
     assert made.final == final
     assert made.use.startswith("Takes raw rows, a table with the columns `a`, `b`: ")
-    assert made.use.endswith(f"Gives {gives}.")
+    assert made.use.endswith(f". Loaded by `mlflow.keras` it is the Keras model, which gives {gives}.")
+    answers = [f"`{name}`" for name in task.names]
+    if task.is_classification:
+        answers = ["`predicted`", *(f"`probability of {name}`" for name in task.names)]
+    assert f". Answers with the columns {', '.join(answers)}. " in made.use
     assert f"with a median {score} of 0.550 (quartiles 0.375 to 0.725)" in made.description
     assert [each.score for each in made.replicas] == [0.2, 0.9]
     best = made.replicas[made.models["best"]]
@@ -785,6 +790,28 @@ def test_a_version_follows_its_run_when_that_is_written_anew(
     before = best(client)
     published(content())
     assert best(client).version == before.version
+
+
+@pytest.mark.parametrize(
+    ("source", "kind", "name"),
+    [
+        ("make_circles", "binary", "circles-classifier"),
+        ("make_s_curve", "regression", "s_curve-regressor"),
+        ("load_diabetes", "regression", "diabetes-regressor"),
+        ("load_digits", "multiclass", "digits-classifier"),
+        ("tables/customers.csv", "binary", "customers-classifier"),
+        ("tables/sub/my data.v2.parquet", "regression", "my data.v2-regressor"),
+        ("tables/Umsätze: 2024.npz", "regression", "Ums_tze_ 2024-regressor"),
+    ],
+)
+def test_a_registered_model_is_named_after_the_data_and_the_task(source: str, kind: KindName, name: str) -> None:
+    """Where params.yaml states no name; a stated one is used as stated."""
+    data, task = DataParams(source=source), Task(kind, ("a", "b"))
+    unstated = TrackingParams(experiment="e", layer_epochs=3, profile_epochs=2).registered_model
+    assert registered_name(unstated, data, task) == name
+    assert registered_name("Mine 1.0", data, task) == "Mine 1.0"
+    stated = {"experiment": "e", "registered_model": name, "layer_epochs": 3, "profile_epochs": 2}
+    assert TrackingParams.model_validate(stated).registered_model == name
 
 
 @pytest.mark.parametrize("step", ["create_model_version", "set_registered_model_alias", "create_registered_model"])

@@ -14,14 +14,15 @@ from pipeline.data.samples import LARGEST, Kind, RawData
 from pipeline.data.tasks import KindName, Task
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.formats import precision
-from pipeline.params.data import DataParams
-from pipeline.params.file import brief
+from pipeline.params.data import DataParams, class_name
+from pipeline.params.file import brief, one_of
 
 MOST_CLASSES: Final = 20  # distinct whole numbers that `auto` takes for classes
 DATES: Final = "dates: must be numbers, such as days since a day, or left out by data.features"
 MOST_CATEGORIES: Final = 100  # of a text column; more are taken for free text
 GROUPED: Final = r"[+-]?(\d{1,3}(,\d{3})+(\.\d*)?|\d+,\d+)"  # "1,234.5" or "1,5"
 PLAIN: Final = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
+_CLASSES: Final = "among others: must be all numbers, all text or true or false"
 # What ends a line or cannot be written as UTF-8: it would break tables, messages and pages.
 UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
@@ -124,7 +125,7 @@ def _kind(values: pd.Series) -> Kind:
     if isinstance(values.dtype, pd.CategoricalDtype) or _are_all(known, str):
         _expect_categories(known.astype(str))
         return "category"
-    if _are_all(known, Real) and not known.map(lambda each: isinstance(each, bool | np.bool_)).any():
+    if _are_all(known, Real) and not any(isinstance(each, bool | np.bool_) for each in known):
         return "number"  # whole numbers beyond 64 bits
     example = next((each for each in known if not isinstance(each, Real) or isinstance(each, bool)), known.iloc[0])
     allowed = "must be all numbers, all text or all true or false"
@@ -132,7 +133,7 @@ def _kind(values: pd.Series) -> Kind:
 
 
 def _are_all(values: pd.Series, kind: Any) -> bool:
-    return bool(values.map(lambda each: isinstance(each, kind)).all())
+    return all(isinstance(each, kind) for each in values)  # not by `map`, which gives categories where it gets them
 
 
 def _expect_no_dates(known: pd.Series) -> None:
@@ -220,6 +221,8 @@ def _task(targets: pd.DataFrame, table: RawTable, params: DataParams) -> tuple[T
             _expect_no_dates(targets[name])
     is_classification = _are_classes(targets, table) if asked == "auto" else asked != "regression"
     if not is_classification:
+        if params.positive_class is not None:
+            raise UserError(f"data.positive_class: {brief(params.positive_class)}: must be null for a regression")
         return Task("regression", names), np.stack([_values(targets[name]) for name in names], axis=1)
     if len(names) > 1:
         raise UserError(f"data.task: {asked}: {len(names)} targets ({', '.join(names)}): must be regression")
@@ -235,7 +238,24 @@ def _task(targets: pd.DataFrame, table: RawTable, params: DataParams) -> tuple[T
         raise UserError(
             f"data.task: {asked}: {names[0]} has {len(classes)} classes: must be {kind}, regression or auto"
         )
-    return Task("multiclass" if asked == "multiclass" else kind, tuple(classes)), labels
+    if asked == "multiclass":
+        kind = "multiclass"
+    if params.positive_class is not None:
+        classes, labels = _with_positive(params.positive_class, classes, labels, kind)
+    return Task(kind, tuple(classes)), labels
+
+
+def _with_positive(name: str, classes: list[str], labels: np.ndarray, kind: KindName) -> tuple[list[str], np.ndarray]:
+    """Return the two classes with the positive one last, and their labels.
+
+    Raises:
+        UserError: the task is not binary, or has no such class.
+    """
+    if kind != "binary":
+        raise UserError(f"data.positive_class: {brief(name)}: must be null for a multiclass task")
+    if name not in classes:
+        raise UserError(f"data.positive_class: {brief(name)}: {one_of(classes, name)}")
+    return (classes, labels) if name == classes[1] else (classes[::-1], 1 - labels)
 
 
 def _are_classes(targets: pd.DataFrame, table: RawTable) -> bool:
@@ -255,31 +275,31 @@ def _are_classes(targets: pd.DataFrame, table: RawTable) -> bool:
 
 
 def _labels(targets: pd.Series, table: RawTable) -> tuple[list[str], np.ndarray]:
-    """The names of the classes that there are, in the order of their labels, and int64 [row]."""
+    """The names of the classes that there are, in the order of their labels, and int64 [row].
+
+    The order is that of the file where it states one, as ordered categories do, and else ascending.
+    """
     if pd.api.types.is_complex_dtype(targets):
         raise UserError(f"column {targets.name}: complex numbers: must be classes")
-    codes, found = pd.factorize(targets)
+    try:
+        codes, found = pd.factorize(targets)
+    except TypeError:  # lists and maps
+        raise UserError(f"column {targets.name}: {brief(repr(targets.iloc[0]))} {_CLASSES}") from None
     values = list(found)
     if pd.api.types.is_float_dtype(targets):
         _expect_numbers(np.asarray(values, np.float64), str(targets.name))
     if not any(all(isinstance(value, kind) for value in values) for kind in (str, (Real, np.bool_))):
-        found = brief(repr(values[0]))
-        raise UserError(f"column {targets.name}: {found} among others: must be all numbers, all text or true or false")
-    order = sorted(range(len(values)), key=values.__getitem__)
+        raise UserError(f"column {targets.name}: {brief(repr(values[0]))} {_CLASSES}")
+    is_ordered = isinstance(targets.dtype, pd.CategoricalDtype) and targets.dtype.ordered
+    rank = targets.cat.categories.get_loc if is_ordered else lambda value: value
+    order = sorted(range(len(values)), key=lambda place: rank(values[place]))
     label_of = np.empty(len(values), np.int64)
     label_of[order] = np.arange(len(values))
     known = table.classes
-    names = [_class_name(values[place]) if known is None else known[int(values[place])] for place in order]
+    names = [class_name(values[place]) if known is None else known[int(values[place])] for place in order]
     for name in names:
         expect_printable(name, f"column {targets.name}")
     return names, label_of[codes]
-
-
-def _class_name(value: Any) -> str:
-    """1 and 1.0 are one class."""
-    if isinstance(value, float | np.floating) and float(value).is_integer() and abs(float(value)) < 2**53:
-        return str(int(value))
-    return str(value)
 
 
 def _values(targets: pd.Series) -> np.ndarray:

@@ -1,5 +1,6 @@
 """What the data are, in numbers, and what may be wrong with them: for the report, MLflow and the terminal."""
 
+import re
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -17,8 +18,10 @@ PROFILE = Path("data/split/profile.json")
 DECADES = 2.0  # between the sizes of two inputs that are not scaled
 WIDE = 100.0  # of an input that is not scaled, or the standard deviation of a regression's targets
 IMBALANCE = 4.0  # training rows of the most frequent class over those of the rarest
+FEWEST_ROWS = 10  # in which a column that counts is taken for an index
 MOST_COLUMNS = 200  # of which ranges or values are kept
 MOST_VALUES = 5  # of a text column, whose shares are kept
+UNNAMED = re.compile(r"Unnamed: \d+")  # as pandas calls an index that a file has without a name
 
 
 class ColumnRange(Stored):
@@ -78,6 +81,7 @@ def profile(raw: RawData, split: Split, origin: Origin) -> Profile:
             *_about_classes(split),
             *_about_rows(split),
             *_about_leaks(raw),
+            *_about_index(raw),
         ),
         values=tuple(islice(_values(raw), MOST_COLUMNS)),
         filled=raw.filled,
@@ -212,3 +216,22 @@ def _about_leaks(raw: RawData) -> Iterator[str]:
             is_target = any(np.array_equal(values.to_numpy(), each) for each in raw.targets.T)
         if is_target:
             yield f"feature {name} tells the target; leave it out by data.features if it is not known beforehand"
+
+
+def _about_index(raw: RawData) -> Iterator[str]:
+    if isinstance(raw.features, np.ndarray):
+        return
+    for name, kind in raw.kinds.items():
+        if UNNAMED.fullmatch(name) or (kind == "number" and _is_count(raw.features[name].to_numpy())):
+            yield (
+                f"feature {name} seems to number the rows, as an index does, and tells nothing of new rows; leave it "
+                "out by data.features"
+            )
+
+
+def _is_count(values: np.ndarray) -> bool:
+    """Whether whole numbers rise with every row, mostly by one: some rows may have been left out."""
+    if len(values) < FEWEST_ROWS or (values[:FEWEST_ROWS] % 1).any():
+        return False
+    steps = np.diff(values)
+    return bool((steps >= 1).all() and np.median(steps) == 1 and (values % 1 == 0).all())

@@ -16,7 +16,7 @@ from pipeline.data import tables
 from pipeline.data.columns import RawTable, checked
 from pipeline.data.samples import RawData
 from pipeline.foundations.errors import UserError
-from pipeline.params.data import DataParams
+from pipeline.params.data import COMMA, DataParams
 from pipeline.params.file import brief, nearest, one_of
 
 TABLES: Final = Path("tables")
@@ -79,6 +79,8 @@ def expect_source(params: DataParams) -> None:
         UserError: the source is neither one of the list nor a file in `tables/`, or draws other rows in every run.
     """
     path = Path(params.source)
+    if params.delimiter != COMMA and path.suffix != ".csv":
+        raise UserError(f"data.delimiter: {params.delimiter!r}: must be {COMMA!r} where the source is no CSV file")
     if params.source in SOURCES:
         if SOURCES[params.source].is_random and params.config.get("random_state") is None:
             raise UserError(

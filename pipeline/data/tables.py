@@ -1,9 +1,10 @@
 """A user's own file: CSV, Parquet, or NumPy's npz; every fault in one line."""
 
+import json
 import re
 import warnings
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
@@ -11,12 +12,15 @@ import pandas as pd
 from pipeline.data.columns import RawTable, expect_printable
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.formats import precision, read_parquet
-from pipeline.params.data import DataParams
+from pipeline.params.data import COMMA, DataParams
 from pipeline.params.file import brief, one_of
+
+if TYPE_CHECKING:
+    import pyarrow
 
 SUFFIXES: Final = (".csv", ".parquet", ".npz")
 INDEX: Final = re.compile("__index_level_[0-9]+__")  # under which pandas keeps rows' names that are no column
-SEPARATORS: Final = (";", "\t", "|")  # that are often meant where a CSV has one column alone
+SEPARATORS: Final = (";", "\t", "|", COMMA)  # that are often meant where a CSV has one column alone
 
 
 def read_table(path: Path, params: DataParams) -> RawTable:
@@ -25,7 +29,7 @@ def read_table(path: Path, params: DataParams) -> RawTable:
     Raises:
         UserError: missing, not readable, empty, without one of the columns, or with two columns of one name.
     """
-    table = _csv(path) if path.suffix == ".csv" else _parquet(path, params)
+    table = _csv(path, params.delimiter) if path.suffix == ".csv" else _parquet(path, params)
     names = list(table.columns)
     if not len(table):
         raise UserError(f"{path}: no rows: must have at least one")
@@ -43,7 +47,7 @@ def read_arrays(path: Path, params: DataParams) -> RawTable:
         UserError: missing, not readable, without one of the two, or arrays that do not fit each other.
     """
     try:
-        with np.load(path, allow_pickle=False) as found:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as found:  # closed where the archive is damaged
             arrays = dict(found)
     except Exception as error:  # an object array, a damaged archive, no archive
         raise UserError(f"{path}: {_reason(error)}: must be arrays of numbers as numpy.savez writes them") from None
@@ -77,16 +81,17 @@ def read_arrays(path: Path, params: DataParams) -> RawTable:
     return RawTable(features, pd.DataFrame(targets, columns=names), None, None)
 
 
-def _csv(path: Path) -> pd.DataFrame:
+def _csv(path: Path, delimiter: str) -> pd.DataFrame:
     try:
-        head = pd.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False)
-        found = next((sign for sign in SEPARATORS if sign in str(head.iloc[0, 0])), None)
+        head = pd.read_csv(path, sep=delimiter, header=None, nrows=1, dtype=str, keep_default_na=False)
+        found = next((sign for sign in SEPARATORS if sign != delimiter and sign in str(head.iloc[0, 0])), None)
         if head.shape[1] == 1 and found:
-            raise UserError(f"{path}: its columns are separated by {found!r}: must be separated by commas")
+            sign = json.dumps(found)  # as YAML takes it, a tab too
+            raise UserError(f"{path}: its columns are separated by {sign}: data.delimiter must be {sign}")
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # of fields that would be lost
             # As a whole, for the type of a column must not depend on where a piece of the file ends.
-            table = pd.read_csv(path, index_col=False, low_memory=False)
+            table = pd.read_csv(path, sep=delimiter, index_col=False, low_memory=False)
     except UserError:
         raise
     except pd.errors.EmptyDataError:
@@ -94,7 +99,8 @@ def _csv(path: Path) -> pd.DataFrame:
     except pd.errors.ParserWarning:
         raise UserError(f"{path}: rows have more fields than its first line has names: must have as many") from None
     except Exception as error:  # pandas has its own for encodings, quotes and lines of other lengths
-        raise UserError(f"{path}: {_reason(error)}: must be a CSV file in UTF-8, with commas") from None
+        between = "commas" if delimiter == COMMA else json.dumps(delimiter)
+        raise UserError(f"{path}: {_reason(error)}: must be a CSV file in UTF-8, with {between}") from None
     names = head.iloc[0].tolist()
     _expect_names(names, path)
     table.columns = pd.Index(names)  # pandas renames columns of one name
@@ -106,10 +112,13 @@ def _parquet(path: Path, params: DataParams) -> pd.DataFrame:
 
     try:
         schema = parquet.read_schema(path)
-        names = [name for name in schema.names if not INDEX.fullmatch(name)]
+        index = (schema.pandas_metadata or {}).get("index_columns", [])
+        names = [name for name in schema.names if name not in index and not INDEX.fullmatch(name)]
         _expect_names(names, path)
         _expect_columns(names, path, params)
         features = [name for name in names if name != params.target] if params.features == "all" else params.features
+        for name in (*features, params.target):
+            _expect_readable(schema.field(name))
         is_large = precision(parquet.read_metadata(path).num_rows, len(features)) == np.float32
         table = read_parquet(path, [*features, params.target], singles=features if is_large else [])
         decimals = [name for name in table if str(schema.field(name).type).startswith("decimal")]
@@ -118,6 +127,17 @@ def _parquet(path: Path, params: DataParams) -> pd.DataFrame:
         raise
     except Exception as error:
         raise UserError(f"{path}: {_reason(error)}: must be a Parquet file") from None
+
+
+def _expect_readable(field: "pyarrow.Field") -> None:
+    """Raises: UserError: an extension type that pandas does not know, such as a UUID."""
+    import pyarrow
+
+    try:
+        if isinstance(field.type, pyarrow.BaseExtensionType):
+            field.type.to_pandas_dtype()
+    except NotImplementedError:
+        raise UserError(f"column {field.name}: {field.type}: must be numbers, text or true or false") from None
 
 
 def _expect_names(names: list[str], path: Path) -> None:

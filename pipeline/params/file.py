@@ -124,7 +124,7 @@ def _expect_plain(value: Any, keys: list[str], count: list[int]) -> None:
             for place, below in enumerate(value):
                 _expect_plain(below, [*keys, str(place)], count)
         case str():
-            if not _is_text(value):
+            if not _is_text(value.replace("\t", " ")):  # a tab may separate columns
                 raise UserError(f"{path}: {brief(value)!r}: must be printable text")
         case int() if abs(value) >= 2**63:
             raise UserError(f"{path}: {brief(value)}: must be a whole number of at most 64 bits")

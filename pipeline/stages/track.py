@@ -10,6 +10,7 @@ from pipeline.history import files as runs
 from pipeline.params.params import Params, read
 from pipeline.params.tracking import TrackingParams
 from pipeline.tracking import manifest
+from pipeline.tracking.best import registered_name
 from pipeline.tracking.packaging import Packages
 from pipeline.tracking.payload import HISTORY, Source, VariantFiles, VariantPayload, assemble, not_published
 
@@ -19,19 +20,20 @@ def main() -> None:
     params = read()
     prune(params.recipes)
     sources = [_source(name, params) for name in params.recipes]
+    tracking = _named(params)
     known = manifest.load_manifest()
     new = not_published(sources, known)
     with Packages() as packages:
         if new:
             packages.prepare()
-        contents = [_content(source, params.tracking) for source in sources]
+        contents = [_content(source, tracking) for source in sources]
         packages.begin({each.variant: each.models for each in contents if each.variant in new})
         # Here, for MLflow takes seconds to import, and packaging goes on meanwhile.
         from pipeline.tracking import publish
 
         manifest.remove_manifest()
         pair = params.comparison.pair or ()
-        done = publish.publish(contents, params.tracking, pair, data.part_files(), packages)
+        done = publish.publish(contents, tracking, pair, data.part_files(), packages)
     manifest.save_manifest({each.variant: each.hashes for each in contents})
     for variant, what in done.items():
         print(f"track {variant}: {what}")
@@ -51,6 +53,13 @@ def _source(name: str, params: Params) -> Source:
         images=evaluations.figures(name),
     )
     return Source(name, params.trained_with(name), params.judged_by, files, runs.load_recipe(name).columns)
+
+
+def _named(params: Params) -> TrackingParams:
+    """Return `tracking` with the name under which the best model of these data is registered."""
+    stated = params.tracking.registered_model
+    name = registered_name(stated, params.data, data.load_origin().task)
+    return params.tracking.model_copy(update={"registered_model": name})
 
 
 def _content(source: Source, params: TrackingParams) -> VariantPayload:

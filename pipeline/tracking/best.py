@@ -1,15 +1,34 @@
 """Which model is registered, and what is said of it: plain values."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from pipeline.data.sources import is_file
+from pipeline.data.tasks import Task
 from pipeline.evaluation import ranking
 from pipeline.evaluation.learned import score_in_words
+from pipeline.params.data import DataParams
+from pipeline.params.tracking import AUTO
 from pipeline.tracking.payload import ReplicaPayload, VariantPayload
 
 MODEL = "best"  # among a variant's models: of the best replica by `ranking`
 FLATTERED = "Choosing on test data flatters: expect less of it on new points."
 UNSEEN = "The test data had no say in that."
+
+
+def registered_name(stated: str, data: DataParams, task: Task) -> str:
+    """Return the name under which the best model is registered: the stated one or, for `auto`, the source's and the
+    task's.
+
+    make_circles becomes `circles-classifier`, load_diabetes `diabetes-regressor`, tables/customers.csv
+    `customers-classifier`. MLflow takes no slash and no colon in it; what a stated name may not have becomes `_`.
+    """
+    if stated != AUTO:
+        return stated
+    source = Path(data.source).stem if is_file(data) else data.source.partition("_")[2]
+    return f"{re.sub('[^A-Za-z0-9_. -]', '_', source)}-{'classifier' if task.is_classification else 'regressor'}"
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.data.samples import InputColumn, Origin, is_plain
+from pipeline.data.samples import InputColumn, Origin
 from pipeline.data.sources import is_file
 from pipeline.export import replica_models, save_model
 from pipeline.foundations.errors import reported_in_one_line
@@ -21,8 +21,8 @@ from pipeline.history.recipe import Recipe
 from pipeline.models.preprocessing import input_names, missing_text
 from pipeline.params.networks import FILE, NetworkRecipe, file
 from pipeline.tracking import store  # noqa: F401 -- sets MLflow's environment before MLflow is imported
+from pipeline.tracking.answer import answer
 
-import mlflow.keras  # isort: skip
 import mlflow.pyfunc  # isort: skip
 from mlflow.models import Model, ModelSignature  # isort: skip
 from mlflow.models.model import MLMODEL_FILE_NAME  # isort: skip
@@ -48,16 +48,12 @@ def package(model: keras.Model, origin: Origin, folder: Path, code: Code | None 
     Args:
         code: of the user's own, where the model has classes of it.
     """
-    gives = Schema([TensorSpec(np.dtype(np.float32), (-1, *model.output_shape[1:]))])
+    gives = Schema([ColSpec(type_, name) for name, type_ in answer(origin.task).items()])
     if len(origin.shape) > 1:
         takes = Schema([TensorSpec(np.dtype(np.float32), (-1, *origin.shape))])
     else:
         takes = Schema([_takes(column, origin) for column in origin.columns])
-    signature = ModelSignature(takes, gives)
-    if is_plain(origin.columns) and code is None:
-        _package_plain(model, signature, folder)
-    else:
-        _package_raw_rows(model, origin, signature, folder, code)
+    _package(model, origin, ModelSignature(takes, gives), folder, code)
 
 
 def code_of(name: str, recipe: Recipe) -> Code | None:
@@ -77,19 +73,13 @@ def code_of(name: str, recipe: Recipe) -> Code | None:
     )
 
 
-def _package_plain(model: keras.Model, signature: ModelSignature, folder: Path) -> None:
-    """`mlflow.keras.save_model` takes no signature with named columns, though the model that it saves takes tables."""
-    mlflow.keras.save_model(model, str(folder), pip_requirements=REQUIREMENTS)
-    saved = Model.load(str(folder))
-    saved.signature = signature
-    saved.save(str(folder / MLMODEL_FILE_NAME))
+def _package(model: keras.Model, origin: Origin, signature: ModelSignature, folder: Path, code: Code | None) -> None:
+    """Write the package as a script between MLflow and the Keras model, with no pickle; and as MLflow's Keras flavor,
+    for who wants the Keras model itself.
 
-
-def _package_raw_rows(
-    model: keras.Model, origin: Origin, signature: ModelSignature, folder: Path, code: Code | None
-) -> None:
-    """MLflow's own code hands a Keras model one array, which is no map of columns, and knows no classes of the user's.
-    No pickle: its code is a script."""
+    MLflow's own code would hand the model one array, which is no map of columns, know no classes of the user's, and
+    answer with numbers that have no name.
+    """
     names = zip(input_names(origin), origin.columns, strict=True)
     columns = [
         {
@@ -108,7 +98,12 @@ def _package_raw_rows(
             str(folder),
             python_model=str(RAW_ROWS),
             artifacts={"model": str(path)},
-            model_config={"columns": columns, "classes": {} if code is None else dict(code.classes)},
+            model_config={
+                "columns": columns,
+                "code": {} if code is None else dict(code.classes),
+                "answer": list(answer(origin.task)),
+                "classes": list(origin.task.names) if origin.task.is_classification else [],
+            },
             code_paths=None if code is None else [str(each) for each in _sources(code.folder)],
             signature=signature,
             pip_requirements=[*REQUIREMENTS, f"pandas=={version('pandas')}"],
@@ -116,6 +111,9 @@ def _package_raw_rows(
     saved = Model.load(str(folder))
     flavor = saved.flavors["python_function"]  # it holds where on this machine the files were, which nobody needs
     flavor["model_code_path"], flavor["artifacts"]["model"]["uri"] = RAW_ROWS.name, path.name
+    kept = Path(flavor["artifacts"]["model"]["path"])
+    versions = {"keras_version": keras.__version__, "keras_backend": keras.backend.backend()}
+    saved.add_flavor("keras", data=str(kept.parent), save_exported_model=False, **versions)
     saved.save(str(folder / MLMODEL_FILE_NAME))
 
 

@@ -25,6 +25,7 @@ from pipeline.evaluation.variant import VariantEvaluation
 from pipeline.foundations.literal import as_code, in_markdown
 from pipeline.history.thinning import CURVE_EPOCHS, evenly_spaced, log_spaced
 from pipeline.params.tracking import TrackingParams
+from pipeline.tracking.answer import answer
 
 LAYER_SERIES = (
     "gradient_mean_abs",
@@ -188,9 +189,10 @@ def use(task: Task, columns: Sequence[InputColumn]) -> str:
     else:
         said = ", ".join(column.says(as_code(column.name)) for column in columns)
         how = "the model itself fills what is missing, encodes and scales"
+    columns_out = ", ".join(as_code(name) for name in answer(task))
     return (
-        f"Takes raw rows, a table with the columns {said}: {how}. Gives {in_markdown(task.says())}, "
-        f"float32 [row, {task.outputs}]."
+        f"Takes raw rows, a table with the columns {said}: {how}. Answers with the columns {columns_out}. Loaded by "
+        f"`mlflow.keras` it is the Keras model, which gives {in_markdown(task.says())}, float32 [row, {task.outputs}]."
     )
 
 

@@ -1,7 +1,7 @@
-"""The code of a packaged model whose columns are not all numbers, or that has classes of its user's own: MLflow takes
-a copy into the package and runs that.
+"""The code of a packaged model: MLflow takes a copy into the package and runs that.
 
-Between MLflow and a Keras model that takes a map of columns; so it needs these packages and nothing of this project.
+It stands between MLflow and a Keras model: raw rows go in as the model takes them, and its numbers come out by name. So
+it needs these packages and nothing of this project.
 """
 
 import importlib
@@ -24,26 +24,39 @@ warnings.filterwarnings("ignore", ".*Add type hints to the `predict` method", Us
 
 
 class RawRows(mlflow.pyfunc.PythonModel):
-    """A table in; a table of what the model gives out, one row for each."""
+    """A table in; a table of answers out, one row for each."""
 
     def load_context(self, context: Any) -> None:
-        """Load the model, and what its columns are."""
+        """Load the model, and what the columns are that it takes and answers with."""
         classes = {
             name: getattr(importlib.import_module(module), name)  # MLflow has the user's files on the path
-            for name, module in context.model_config["classes"].items()
+            for name, module in context.model_config["code"].items()
         }
         self._model = keras.saving.load_model(context.artifacts["model"], custom_objects=classes)
         self._columns = context.model_config["columns"]
+        self._answer = context.model_config["answer"]
+        self._classes = context.model_config["classes"]  # by label; none of a regression
 
     def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
         """A column that is not there is missing in every row."""
         if isinstance(model_input, np.ndarray):
-            return self._predicted({"": model_input})
+            return self._named(self._predicted({"": model_input}), None)
         table = pd.DataFrame(model_input)
         given = {each["input"]: _values(table, each).reshape(-1, 1) for each in self._columns}
         if not isinstance(self._model.input, dict):
             given = {"": np.concatenate(list(given.values()), axis=1).astype(np.float32)}
-        return pd.DataFrame(self._predicted(given), index=table.index)
+        return self._named(self._predicted(given), table.index)
+
+    def _named(self, predictions: np.ndarray, index: pd.Index | None) -> pd.DataFrame:
+        """Name the predictions [row, output]: of classes the most probable one (of equals the first), and each one's
+        probability; of a binary task the output is the probability of the second class."""
+        columns = list(predictions.T)
+        if self._classes:
+            if len(columns) == 1:
+                columns = [1 - columns[0], columns[0]]
+            likeliest = np.nan_to_num(np.stack(columns), nan=-1.0).argmax(axis=0)
+            columns = [np.array(self._classes, object)[likeliest], *columns]
+        return pd.DataFrame(dict(zip(self._answer, columns, strict=True)), index=index)
 
     def _predicted(self, given: dict[str, np.ndarray]) -> np.ndarray:
         """Args: `given` by the model's inputs, or the only one under an empty name."""
