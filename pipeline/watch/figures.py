@@ -34,9 +34,10 @@ def curves(history: xr.Dataset) -> Figure:
                 label = record.PARTS[part]
                 axes.plot(history.epoch.values, values, color=PARTS[part], label=label, linewidth=1.6)
         if what == "loss":
-            level = history.attrs["train_constant_loss"]
+            level = history.attrs.get("train_constant_loss", np.nan)
             label = "constant guess" if history.attrs.get("task_is_known", 1) else "at the start"
-            axes.axhline(level, color=BLACK, linestyle="--", linewidth=0.8, label=label)
+            if np.isfinite(level):
+                axes.axhline(level, color=BLACK, linestyle="--", linewidth=0.8, label=label)
         axes.set_xlim(0, max(1, int(history.epoch[-1])))
         axes.ticklabel_format(axis="y", useOffset=False)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
