@@ -417,7 +417,7 @@ def test_a_loss_that_nobody_saw_is_not_called_infinite() -> None:
 
 def test_a_report_is_one_file(tmp_path: Path) -> None:
     diagnosis = Diagnosis(*points())
-    with pytest.raises(UserError, match="nothing is recorded yet: pass the callback"):
+    with pytest.raises(UserError, match="nothing is recorded yet: no `fit` has begun"):
         diagnosis.report(tmp_path / "why.html")
     assert "Nothing is recorded yet" in diagnosis._repr_html_()
     _, diagnosis = watched("functional", True)

@@ -12,7 +12,7 @@ from pydantic import Field
 from pipeline.foundations.errors import UserError
 from pipeline.params.file import Section, check, unknown_key
 from pipeline.training.fit.guard import LOG, Guard
-from pipeline.watch.arguments import Arguments
+from pipeline.watch.arguments import Arguments, expect_arrays
 from pipeline.watch.callback import Diagnosis
 from pipeline.watch.mlflow_run import is_wanted
 
@@ -139,6 +139,6 @@ def arrays(given: Mapping[str, Any]) -> tuple[Any, Any]:
     if y is None or given.get("validation_split"):
         return None, None
     with suppress(Exception):
-        if all(len(leaf.shape) and int(leaf.shape[0]) for leaf in keras.tree.flatten((x, y))):
-            return x, y
+        expect_arrays(x, y)
+        return x, y
     return None, None

@@ -242,7 +242,7 @@ class Diagnosis(keras.callbacks.Callback):
     def _why_nothing(self) -> str:
         """Why nothing is recorded, in words."""
         if not self._has_begun:
-            return "nothing is recorded yet: pass the callback to `fit` first"
+            return "nothing is recorded yet: no `fit` has begun with this callback (`callbacks=[diagnosis]`)"
         failed = self._guard.failed
         why = failed.get(WATCH) or "; ".join(failed.values()) or "`fit` ended before its first epoch did"
         return f"nothing was recorded: {why}"

@@ -114,10 +114,7 @@ def _say_targets(rows: pd.DataFrame, bound: float | None) -> str:
 
 
 def _one_of_targets(found: Evidence) -> str:
-    return (
-        f"The targets have a root mean square of {found['target_scale']:.2g}; outputs start near 0, and errors of that "
-        "size make steps too large or the way too long."
-    )
+    return f"The targets are large: their root mean square is {found['target_scale']:.2g}; it should be near 1."
 
 
 def _against_unscaled_targets(recipe: VariantParams, epochs: int) -> Remedies:
@@ -162,8 +159,8 @@ def _say_imbalanced(rows: pd.DataFrame, bound: float | None) -> str:
 
 def _one_imbalanced(found: Evidence) -> str:
     return (
-        f"Accuracy is {100 * found['score_gap']:.0f} points above balanced accuracy on the training set: the common "
-        "class is predicted, the rare one hardly ever."
+        f"Accuracy is {100 * found['score_gap']:.0f} points above balanced accuracy on the training set: rows of "
+        "rare classes are seldom classified correctly."
     )
 
 

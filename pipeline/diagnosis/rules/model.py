@@ -150,7 +150,7 @@ FROZEN = Cause(
     no_parameter,
     instead="it reaches a layer that is not trained",
     family="model",
-    says=lambda found: f"Layer {found['frozen_layer']} has a gradient, and its kernel never moved.",
+    says=lambda found: f"Layer {found['frozen_layer']} has a gradient, and its kernel moved in no recorded epoch.",
     tries=(
         Try(
             "`compile` again after `trainable` was changed: the training step keeps what it was compiled with",

@@ -17,7 +17,7 @@ def _explodes(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
 
 def _say_exploding(rows: pd.DataFrame, bound: float | None) -> str:
     broken = rows.nonfinite_epoch.dropna()
-    when = f"not finite from epoch {broken.median():.0f} on (median)" if len(broken) else "finite throughout"
+    when = f"first not finite at epoch {broken.median():.0f} (median)" if len(broken) else "finite throughout"
     growth = rows.loss_growth.max()
     grown = "" if pd.isna(growth) else f"loss up to {growth:.2g} times a constant guess's; "
     return f"{len(rows)} exploded ({grown}{when})"
@@ -146,7 +146,7 @@ def _against_vanishing(recipe: VariantParams, epochs: int) -> Remedies:
 
 def _one_exploding(found: Evidence) -> str:
     if found["nonfinite_epoch"] is not None:
-        return f"A loss, gradient or weight is not finite from epoch {found['nonfinite_epoch']:.0f} on."
+        return f"A loss, gradient or weight was first NaN or infinite at epoch {found['nonfinite_epoch']:.0f}."
     return f"The loss rose to {found['loss_growth']:.2g} times {reference(found)}."
 
 
