@@ -7,14 +7,14 @@ from pathlib import Path
 import pandas as pd
 import xarray as xr
 
-from pipeline.evaluation.learned import rule_for
+from pipeline.evaluation.learned import has_score, rule_for
 from pipeline.evaluation.replicas import evaluate
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.formats import load_arrays
-from pipeline.history.record import OPTIONAL, REQUIRED, task_of
+from pipeline.history.record import OPTIONAL, REQUIRED, judged_part, task_of
 from pipeline.params.diagnosis import DiagnosisParams
 from pipeline.params.evaluation import EvaluationParams
-from pipeline.params.file import check
+from pipeline.params.file import brief, check
 from pipeline.params.shipped import shipped
 
 
@@ -54,9 +54,12 @@ def diagnose(
     Raises:
         UserError: no history, a score that the task has not, or a threshold that is unknown or out of its range.
     """
+    if not isinstance(history, xr.Dataset):
+        raise UserError(f"history: {brief(history)}: must be a history, as read_history gives it")
     missing = [name for name in REQUIRED if name not in history] or {"task"} - {*history.attrs}
     if missing:
         raise UserError(f"history: no {min(missing)}: must be a history, as read_history gives it")
-    stated = learned if learned is None or isinstance(learned, int | float) else dict(learned)
-    rule = rule_for(task_of(history), check({"learned": stated}, "evaluation", EvaluationParams).learned)
+    rule = rule_for(task_of(history), check({"learned": learned}, "", EvaluationParams).learned)
+    if not has_score(history, rule.score):
+        raise UserError(f"history: no {judged_part(history)} {rule.name}: must hold the score that decides")
     return evaluate(history, rule, check(shipped()["diagnosis"] | thresholds, "diagnosis", DiagnosisParams))

@@ -1,6 +1,7 @@
 """Dependencies: what each stage depends on, who may import what, and which parameters a stage is handed."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from imports import EXEMPT, ROOT, external_packages, module_file, project_modules, within
 from ruamel.yaml import YAML
+from workspace import Workspace
 
 from pipeline.report.content import FOR_ALL
 
@@ -135,6 +137,27 @@ def test_no_stage_imports_tensorflow_before_it_must() -> None:
     """For real, by what lies in sys.modules. One process for all: where none of them does, each alone does not."""
     stages = ["generate", "split", "train", "evaluate", "compare", "track", "study"]
     subprocess.run([sys.executable, "-c", IMPORTED, *stages], cwd=ROOT, check=True)
+
+
+TRAINED = """
+import sys
+from pipeline.stages.train import main
+main("relu_15")
+assert "sklearn" not in sys.modules
+"""
+
+
+@pytest.mark.slow
+def test_a_variant_is_trained_without_scikit_learn(pair: Workspace, tmp_path: Path) -> None:
+    """It takes a second to import, for each of many variants."""
+    study = pair.bare(tmp_path / "study")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", TRAINED], cwd=study.folder, env=environment, check=True)
+
+
+def test_importing_the_stage_train_loads_no_scikit_learn() -> None:
+    code = "import sys, pipeline.stages.train; sys.exit('sklearn' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
 def test_the_check_of_the_shipped_file_imports_no_tensorflow() -> None:

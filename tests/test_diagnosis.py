@@ -22,6 +22,7 @@ from pipeline.data.tasks import Task
 from pipeline.diagnosis import causes, evidence, remedies, theory, verdict
 from pipeline.diagnosis.rules.cause import no_parameter
 from pipeline.history import record
+from pipeline.history.record import MISFITS
 from pipeline.params.diagnosis import DiagnosisParams
 from pipeline.params.file import check
 from pipeline.params.shipped import shipped
@@ -453,6 +454,73 @@ def test_the_diagnosis_needs_no_tensorflow_and_reads_no_name() -> None:
         assert not re.search(r"relu|tanh|sigmoid|glorot|he_uniform|activation|initializer", source, re.IGNORECASE), path
 
 
+def test_a_sentence_states_only_numbers_that_exist() -> None:
+    """Whatever is missing of the evidence, no rule and no sentence fails or prints NaN."""
+    random = np.random.default_rng(0)
+    values = [np.nan, 0.0, 1.0, 1e-9, 0.002, 0.02, 0.3, 200.0, -2.0]
+    rows = pd.DataFrame({name: random.choice(values, 5000) for name in evidence.COLUMNS})
+    rows["output_misfit"] = random.choice([np.nan, 0, 3, len(MISFITS) - 1], len(rows))
+    for cause in causes.TABLE:
+        holding = rows[cause.rule(rows, PARAMS)].head(40)
+        assert len(holding) > 5, cause.name
+        assert set(cause.reads) <= {*evidence.COLUMNS}
+        assert bool(cause.reads) == cause.alarm
+        for place in range(len(holding)):
+            one = holding.iloc[place : place + 1]
+            plain = {name: None if np.isnan(value) else value for name, value in one.iloc[0].items()}
+            text = f"{cause.says(plain)} {cause.sentence(one, None)}"
+            assert not re.search(r"\b(nan|None)\b", text), text
+
+
+def test_what_was_not_measured_is_not_ruled_out() -> None:
+    """A layer that is NaN in the evidence is either known not to be there, or nobody looked."""
+    made = healthy()
+    assert evidence.is_measured(made, PARAMS).iloc[0][["dead_layer", "born_dead", "nonfinite_epoch"]].all()
+    unseen = made.assign(has_activation=0 * made.has_activation)
+    for missing in (made.drop_vars("dead"), unseen):
+        assert not evidence.is_measured(missing, PARAMS).iloc[0][["dead_layer", "born_dead"]].any()
+    for broken in (made.drop_vars("probe_gradient_mean_abs"), made.assign(probe_gradient_mean_abs=np.nan * made.dead)):
+        assert not evidence.is_measured(broken, PARAMS).gradient_scale[0]
+        assert not evidence.measure(broken, PARAMS).gradient_scale.notna().any()
+        assert cause_of(broken) != "vanishing"
+
+
+@pytest.mark.parametrize(
+    ("changes", "stated", "absent"),
+    [
+        ({}, ["No rule explains this.", "Gradients arrive: the largest hidden one is"], ["exactly 0"]),
+        ({"gradient_mean_abs": 0.0}, ["The gradients that the optimizer got were exactly 0"], ["Gradients arrive"]),
+        ({"dead": None}, ["Gradients arrive"], ["dead"]),
+        ({"saturated_share": None}, ["Gradients arrive"], ["saturated"]),
+        ({"probe_gradient_mean_abs": None}, ["is dead"], ["Gradients arrive"]),
+    ],
+)
+def test_what_is_stuck_is_described_by_what_was_measured(
+    changes: dict[str, float | None], stated: list[str], absent: list[str]
+) -> None:
+    made = healthy()
+    for name, value in changes.items():
+        made = made.drop_vars(name) if value is None else made.assign({name: value + 0 * made[name]})
+    found = evidence.measure(made, PARAMS).iloc[0]
+    text = causes.named("stuck").says({name: None if np.isnan(value) else value for name, value in found.items()})
+    assert all(each in text for each in stated), text
+    assert not any(each in text for each in absent), text
+
+
+def test_a_layer_that_is_said_to_be_born_dead_was() -> None:
+    """A lower one may have died since."""
+    made = healthy()
+    made.dead[0, :, 1] = 1
+    made.dead[0, -1, 0] = 1
+    found = evidence.measure(made, PARAMS).iloc[0]
+    assert (found.born_dead, found.dead_layer) == (1, 2)
+
+
+def test_nothing_is_said_of_gradients_that_nobody_measured() -> None:
+    table = replicas(stuck=2).assign(gradient_scale=np.nan)
+    assert "vanishing" not in verdict.verdict("v", table, (0.1, 0.4), np.log(2), None, None)
+
+
 def replicas(**counts: int) -> pd.DataFrame:
     """A judged table with so many replicas of each cause; `learned` of them learned."""
     names = [name for name, count in counts.items() for _ in range(count)]
@@ -471,7 +539,7 @@ def test_the_verdict_counts_what_there_is() -> None:
     text = said(learned=3, born_dead=2, died_in_training=4, stuck=1)
     assert text.startswith("v: 3 of 10 replicas learn (10 to 40%). 2 were born dead (layer 2")
     assert "theory allows at most 44%" in text
-    assert "4 died in training (median: between epochs 40 and 50) and 1 is alive but stuck." in text
+    assert "4 died in training (median: between epochs 40 and 50) and 1 is stuck (no rule says why)." in text
     assert "not mainly a vanishing gradient (none of the 7 failures)" in text
 
 

@@ -394,7 +394,7 @@ def test_what_the_record_can_do_without_ends_no_training(
     history = train_replica("own", network().recipe, circles, training(), 0).history
     assert "output_misfit" not in history
     assert "input_scale" in history
-    assert "left out, the range of the outputs: ValueError: of another shape" in caplog.text
+    assert "could not measure the range of the outputs: ValueError: of another shape" in caplog.text
 
 
 ENDS_ITSELF = """

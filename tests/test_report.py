@@ -123,7 +123,7 @@ def test_it_says_what_the_numbers_say(report: Document) -> None:
     assert "* **Most replicas learn:** `a` (9 of 10)." in text
     assert "* **Most do not:** `b` (0 of 10 learned: mainly stuck)." in text
     assert "| `a` | 9 of 10 | 60 to 98% | 0.800 (0.800 to 0.800) | 9 learned, 1 stuck | 0.300, does not learn |" in text
-    assert "* **v: 0 of 10 replicas learn (0 to 28%).** 10 are alive but stuck" in text
+    assert "* **v: 0 of 10 replicas learn (0 to 28%).** 10 are stuck (no rule says why)" in text
     assert "The learned share of `b` minus that of `a` is -90 points (-98 to -49)" in text
     assert "| `b` to `a` | `units: 9 -> 3` | 0 of 10, 9 of 10 | +90 points (+49 to +98) |" in text
     assert "| stuck | `units: 6` | not tried |" in text

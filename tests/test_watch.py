@@ -1,5 +1,10 @@
 """The callback on models of every kind: it changes nothing, it records what the pipeline records, it leaves nothing."""
 
+import copy
+import json
+import pickle
+import re
+import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -8,11 +13,17 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import xarray as xr
 from watched_models import KINDS, Kind, dense, points, tiny
 
-from pipeline import Diagnosis, UserError, diagnose
+from pipeline import Diagnosis, UserError, autolog, diagnose
+from pipeline.data.tasks import Task
+from pipeline.diagnosis import evidence
 from pipeline.history import record
+from pipeline.training.fit.guard import Guard
+from pipeline.watch.page import FIGURES, document
 
+PARTS = ("train", "validation")
 TINY = Kind(tiny, validated=False)
 QUICK = ("sequential", "functional")  # in `make unit`
 # Where the probe is a batch of `fit`: one of each way in which a model gets its rows. Only so: what comes to a probe in
@@ -82,7 +93,7 @@ def test_weights_are_the_same_with_and_without_it(name: str, given: bool) -> Non
     compiles = diagnosis.watching._model.jit_compile
     if given or not compiles:
         assert np.isfinite(history.probe_gradient_mean_abs).all()
-        assert not [note for note in diagnosis.verdict.notes if "left out" in note]
+        assert not [note for note in diagnosis.verdict.notes if "could not" in note]
     else:
         assert [note for note in diagnosis.verdict.notes if "jit_compile" in note]
     model = diagnosis.watching._model
@@ -327,11 +338,88 @@ def test_signals_that_are_not_finite_say_nothing_of_the_output() -> None:
     assert diagnosis.cause not in (None, "output_mismatch")
 
 
+def as_task(history: xr.Dataset, kind: str) -> xr.Dataset:
+    """A record of two classes as one of another task, or of a task that nobody knows."""
+    if kind == "binary":
+        return history
+    classes = kind == "multiclass"
+    task = Task("multiclass", ("0", "1", "2")) if classes else Task("regression", ("target",))
+    scores = {f"{part}_accuracy": f"{part}_r2" for part in ("train", "validation")}
+    other = history if classes else history.rename(scores).drop_vars([f"{part}_balanced_accuracy" for part in PARTS])
+    known = {"task": json.dumps(task.plain), "task_is_known": int(kind != "unknown")}
+    return (other if kind != "unknown" else other.drop_vars(scores.values())).assign_attrs(known)
+
+
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "regression", "unknown"])
+def test_no_record_makes_a_verdict_or_a_page_fail(kind: str) -> None:
+    """Each variable is missing in turn, and each is NaN in turn; what the text says of numbers, are numbers."""
+    whole = as_task(watched("sequential", True)[1].history, kind)
+    optional = [str(name) for name in whole if name not in record.REQUIRED]
+    records = [whole, *(whole.drop_vars(name) for name in optional)]
+    records += [whole.assign({name: whole[name] * np.nan}) for name in optional if whole[name].dtype.kind == "f"]
+    records += [whole.assign_attrs({name: np.nan}) for name in whole.attrs if name.endswith("constant_loss")]
+    records.append(whole.isel(epoch=[0], recorded_epoch=[0]))
+    for place, history in enumerate(records):
+        diagnosis = Diagnosis()
+        diagnosis._record = history
+        text = f"{diagnosis.verdict}"
+        assert not re.search(r"\b(nan|None)\b", text.replace("training loss nan", "")), text
+        assert diagnosis.evidence.keys() == set(evidence.COLUMNS)
+        assert (diagnosis.outcome is None) or kind != "unknown"
+        assert document(diagnosis, history).sections
+        if place == 0 or not place % 9:  # to draw takes longest
+            for draw, _ in FIGURES.values():
+                draw(history)
+
+
+def test_several_labels_a_row_are_no_fault_of_the_callback() -> None:
+    """Nothing says when such a model has learned; labels that are random are a symptom all the same."""
+    inputs, _ = points(200)
+    labels = np.random.default_rng(1).integers(0, 2, (200, 3)).astype("float32")
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, "sigmoid")])
+    model.compile("adam", "binary_crossentropy")
+    diagnosis = Diagnosis(inputs, labels)
+    model.fit(inputs, labels, epochs=2, verbose=0, callbacks=[diagnosis])
+    assert "unrelated_labels" in diagnosis.verdict.symptoms
+    assert "Cannot tell whether this model learned. Symptom: unrelated labels. Rows that are like" in str(
+        diagnosis.verdict
+    )
+
+
+class Silent(keras.Model):
+    """Steps without a loss that Keras or the callback could see, and gradients of exactly 0."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dense = keras.layers.Dense(1)
+
+    def call(self, inputs: Any) -> Any:
+        return self.dense(inputs)
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        self(data[0])
+        self.optimizer.apply([keras.ops.zeros_like(each) for each in self.trainable_variables])
+        return {}
+
+
+def test_a_loss_that_nobody_saw_is_not_called_infinite() -> None:
+    inputs, labels = points()
+    model = Silent()
+    model.compile("sgd")
+    diagnosis = Diagnosis(inputs, labels)
+    model.fit(inputs, labels, epochs=2, verbose=0, callbacks=[diagnosis])
+    text = str(diagnosis.verdict)
+    assert "finite" not in text.replace("non finite data", "")
+    assert "nan" not in text
+    assert "vanishing" in text.partition("Not measured: ")[2]
+    assert diagnosis.evidence["taken_gradient"] == 0
+
+
 def test_a_report_is_one_file(tmp_path: Path) -> None:
     diagnosis = Diagnosis(*points())
-    with pytest.raises(UserError, match="nothing is recorded"):
+    with pytest.raises(UserError, match="nothing is recorded yet: no `fit` has begun"):
         diagnosis.report(tmp_path / "why.html")
-    assert "Nothing is recorded" in diagnosis._repr_html_()
+    assert "Nothing is recorded yet" in diagnosis._repr_html_()
     _, diagnosis = watched("functional", True)
     diagnosis.report(tmp_path / "why.html")
     text = (tmp_path / "why.html").read_text(encoding="utf-8")
@@ -339,6 +427,55 @@ def test_a_report_is_one_file(tmp_path: Path) -> None:
     assert text.count("data:image/png") == 2
     assert "batch_normalization/gamma" in text
     assert diagnosis._repr_html_().count("<img") == 2
+    with pytest.raises(UserError, match="is a folder"):
+        diagnosis.report(tmp_path)
+
+
+def test_why_nothing_was_recorded_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the verdict and wherever the record is asked for."""
+    monkeypatch.setitem(sys.modules, "pipeline.training.fit.watching", None)
+    inputs, labels = points()
+    diagnosis = Diagnosis(inputs, labels)
+    fitted(TINY, diagnosis, epochs=1)
+    assert str(diagnosis.verdict).startswith("Nothing was recorded: could not watch this model: ")
+    with pytest.raises(UserError, match="nothing was recorded: could not watch this model"):
+        diagnosis.report("why.html")
+    monkeypatch.undo()
+    fitted(TINY, diagnosis, epochs=1)
+    assert diagnosis.is_recorded  # one failure does not end it for ever
+    assert np.isfinite(diagnosis.history.gradient_mean_abs.values[0, 1:]).all()
+
+
+def test_a_package_that_is_missing_is_named_as_pip_knows_it() -> None:
+    guard = Guard()
+    with guard("watch this model"):
+        raise ModuleNotFoundError("No module named 'sklearn.neighbors'", name="sklearn.neighbors")
+    assert guard.notes == ["could not watch this model: scikit-learn is missing (pip install scikit-learn)"]
+
+
+def test_without_an_epoch_the_state_before_the_first_step_is_judged() -> None:
+    diagnosis = Diagnosis(*points())
+    fitted(TINY, diagnosis, epochs=0)
+    assert str(diagnosis.verdict).startswith("Not trained: ")
+    assert "Looked for and not found: " in str(diagnosis.verdict)
+    captured = Diagnosis()
+    fitted(TINY, captured, epochs=0)
+    assert "`fit` ended before its first epoch did" in str(captured.verdict)
+
+
+@pytest.mark.parametrize("way", [copy.copy, copy.deepcopy, lambda each: pickle.loads(pickle.dumps(each))])
+def test_a_copy_keeps_the_record_and_can_watch_another_fit(way: Callable[[Diagnosis], Diagnosis]) -> None:
+    unused = way(Diagnosis(*points(), learned=0.9, record_every=2))
+    fitted(TINY, unused, epochs=3)
+    assert unused.history.recorded_epoch.values.tolist() == [0, 1, 2, 3]
+    copied = way(unused)
+    assert copied.history.identical(unused.history)
+    assert str(copied.verdict) == str(unused.verdict)
+    assert copied.evidence == unused.evidence
+    assert copied._repr_html_() == unused._repr_html_()
+    fitted(TINY, copied, epochs=1)
+    assert copied.history.sizes["epoch"] == 2
+    assert unused.history.sizes["epoch"] == 4
 
 
 def test_fewer_epochs_are_recorded_where_there_is_no_time() -> None:
@@ -370,11 +507,58 @@ def test_record_every() -> None:
     ("arguments", "said"),
     [
         ({"task": "ranking"}, "task: ranking: must be one of"),
-        ({"learned": {"beauty": 1}}, "evaluation.learned"),
+        ({"task": ["binary"]}, "task: "),
+        ({"learned": {"beauty": 1}}, "learned: beauty: must be one of"),
+        ({"learned": "x"}, "learned: x: must be a number"),
+        ({"learned": [0.5]}, r"learned: \[0.5\]: must be a number"),
+        ({"learned": {}}, "learned: must be a number"),
+        ({"learned": True}, "learned: True: must be a number"),
+        ({"learned": np.nan}, "learned.score: nan: must be a finite number"),
+        ({"learned": 10**400}, "learned: a number of 401 digits: must be a number"),
+        ({"learned": {"r2": None}}, "learned: must be a number"),
         ({"rows": 0}, "rows: 0: must be"),
+        ({"rows": True}, "rows: True: must be"),
         ({"record_every": 0}, "record_every: 0: must be"),
+        ({"record_every": 1.5}, "record_every: 1.5: must be a whole number"),
+        ({"hopeless_epochs": "5"}, "hopeless_epochs: 5: must be a whole number"),
+        ({"stop_when_hopeless": None}, "stop_when_hopeless: .*must be true or false"),
+        ({"max_overhead": np.nan}, "max_overhead: nan: must be at least 0"),
+        ({"max_overhead": -1}, "max_overhead: -1: must be at least 0"),
+        ({"max_overhead": "x"}, "max_overhead: x: must be a"),
+        ({"mlflow": "yes"}, "mlflow: yes: must be true or false"),
+        ({"histograms": 2}, "histograms: 2: must be true or false"),
+        ({"tensorboard": 5}, "tensorboard: 5: must be the path of a folder"),
+        ({"x": 5}, "x: int 5: must be an array"),
+        ({"x": [[1, 2]], "y": [1]}, "x: int 1: must be an array"),
+        ({"y": np.zeros(3)}, "x: missing"),
+        ({"x": np.zeros((3, 2)), "y": np.zeros(4)}, "x, y: 3 and 4 rows: must be"),
+        ({"x": np.zeros((0, 2)), "y": np.zeros(0)}, "x, y: 0 rows: must be"),
     ],
 )
 def test_a_wrong_argument_is_one_line_before_any_training(arguments: dict[str, Any], said: str) -> None:
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=f"^{said}") as raised:
         Diagnosis(**arguments)
+    assert "\n" not in str(raised.value)
+    if not {"x", "y"} & arguments.keys():
+        with pytest.raises(UserError, match=f"^{said}"):
+            autolog(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"learnt": 0.9}, "learnt: unknown key: did you mean learned?"),
+        ({"x": np.zeros(3)}, "x: unknown key: must be one of learned, "),
+        ({"mlflow_runs": -1}, "mlflow_runs: -1: must be at least 0"),
+        ({"disable": "no"}, "disable: no: must be true or false"),
+    ],
+)
+def test_a_wrong_argument_of_autolog_changes_nothing(arguments: dict[str, Any], said: str) -> None:
+    fit = keras.Model.fit
+    with pytest.raises(UserError, match=f"^{re.escape(said)}"):
+        autolog(**arguments)
+    assert keras.Model.fit is fit
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    Diagnosis(learned=np.float32(0.5), rows=np.int64(5), max_overhead=np.float32(np.inf), histograms=np.bool_(False))

@@ -107,6 +107,25 @@ def test_a_script_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     assert (none.returncode, none.stderr) == (1, "error: none.py: not found: must be a Python script\n")
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--learned", '"x"', "learned: x: must be a number"),
+        ("--learned", "[0.5]", "learned: [0.5]: must be a number"),
+        ("--learned", "NaN", "learned.score: nan: must be a finite number"),
+        ("--learned", '{"beauty": 1}', "learned: beauty: must be one of"),
+        ("--replicas", "0", "--replicas: 0: must be at least 1"),
+        ("--report", ".", "--report: .: is a folder: must be a file"),
+    ],
+)
+def test_a_wrong_option_is_one_line_before_the_script_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str, value: str, said: str
+) -> None:
+    (tmp_path / "mine.py").write_text("raise SystemExit('it ran')", encoding="utf-8")
+    with pytest.raises(pipeline.UserError, match=f"^{re.escape(said)}"):
+        watch(monkeypatch, tmp_path / "mine.py", option, value)
+
+
 def from_two_seeds(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], folder: Path, seeding: str = ""
 ) -> str:

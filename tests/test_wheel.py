@@ -6,12 +6,12 @@ import shutil
 import subprocess
 import sys
 import tomllib
-import venv
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.metadata import Distribution, PathDistribution, distribution, packages_distributions
 from pathlib import Path
 
+import bare as strangers
 import pandas as pd
 import pytest
 import xarray as xr
@@ -32,7 +32,9 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 BASE = [Requirement(text) for text in PROJECT["dependencies"]]
 EXTRAS = [Requirement(text) for texts in PROJECT["optional-dependencies"].values() for text in texts]
 # What no script must install for the public surface. Dask comes with `distributed`.
-HEAVY = ("dask", "distributed", "dvc", "mlflow", "numba", "sklearn", "tensorboard", "tensorflow")
+HEAVY = ("dask", "distributed", "dvc", "mlflow", "numba", "tensorboard", "tensorflow")
+OFFERED = {"mlflow", "tensorboard", "tensorflow"}  # what a script that trains brings along, or does without
+COME_ALONG = {"markupsafe", "ruamel-yaml-clib"}  # with jinja2 and ruamel.yaml
 BUILT_FROM = ("pyproject.toml", "setup.py", "params.yaml", "README.md", "LICENSE")
 PINNED = re.compile(r"^([\w.-]+)==([^\s;\\]+)", re.MULTILINE)
 
@@ -62,11 +64,12 @@ def test_base_dependencies_are_wide() -> None:
         assert all("." not in each.version for each in requirement.specifier if each.operator == "<")
 
 
-def test_the_public_surface_imports_base_dependencies_alone() -> None:
+@pytest.mark.parametrize("module", ["pipeline.api", "pipeline.watch.autolog", "pipeline.watch.__main__"])
+def test_the_public_surface_imports_base_dependencies_alone(module: str) -> None:
     owners = packages_distributions()
-    foreign = external_packages("pipeline.api") - sys.stdlib_module_names
+    foreign = external_packages(module) - sys.stdlib_module_names - OFFERED
     needed = {canonicalize_name(owner) for name in foreign for owner in owners[name]}
-    assert needed - {"ruamel-yaml-clib"} <= {canonicalize_name(requirement.name) for requirement in BASE}
+    assert needed - COME_ALONG <= {canonicalize_name(requirement.name) for requirement in BASE}
 
 
 # Its public surface
@@ -144,6 +147,12 @@ def test_mistakes_are_one_line_and_none_names_a_tool_that_may_not_be_there(made:
         (lambda: pipeline.read_history(other), f"{other}: path is over"),
         (lambda: pipeline.diagnose(made.drop_vars("path")), "history: no path"),
         (lambda: pipeline.diagnose(made.drop_attrs()), "history: no task"),
+        (lambda: pipeline.diagnose("history.nc"), "history: history.nc: must be a history"),  # type: ignore[arg-type]
+        (lambda: pipeline.diagnose(made.drop_vars("test_accuracy"), learned=0.5), "history: no test accuracy: must"),
+        (lambda: pipeline.diagnose(made, learned="x"), "learned: x: must be a number"),  # type: ignore[arg-type]
+        (lambda: pipeline.diagnose(made, learned=[0.5]), "learned: [0.5]: must be"),  # type: ignore[arg-type]
+        (lambda: pipeline.diagnose(made, learned=float("nan")), "learned.score: nan: must be a finite number"),
+        (lambda: pipeline.diagnose(made, slow_fall="x"), "diagnosis.slow_fall: x: must be a"),  # type: ignore[arg-type]
         (lambda: pipeline.diagnose(made, learned=1.5), "1.5: must be less than 1"),
         (lambda: pipeline.diagnose(made, learned={"r2": 0.5}), "r2: must be one of accuracy, balanced_accuracy, skill"),
         (lambda: pipeline.diagnose(made, learned={"acuracy": 0.5}), "did you mean accuracy?"),
@@ -258,6 +267,14 @@ def needed(found: Distribution) -> Iterator[str]:
             yield name
 
 
+def link(names: Iterable[str], folder: Path) -> None:
+    """Link what these distributions consist of into a folder of packages."""
+    for found in map(distribution, names):
+        for top in {Path(file).parts[0] for file in found.files or ()} - {"..", "__pycache__"}:
+            if not (folder / top).is_symlink():  # a namespace, such as `google`, belongs to several
+                (folder / top).symlink_to(Path(str(found.locate_file(top))))
+
+
 @pytest.fixture(scope="module")
 def bare(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Python of a fresh environment that has the wheel and exactly what it requires.
@@ -265,15 +282,11 @@ def bare(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     The requirements are links to those installed here: the locked versions, in seconds and without a network. pip
     installs the wheel itself.
     """
-    folder = tmp_path_factory.mktemp("bare")
-    venv.create(folder, symlinks=os.name != "nt")
-    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    python = strangers.environment(tmp_path_factory.mktemp("bare"))
     ask = [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
     packages = Path(subprocess.check_output(ask, text=True).strip())
-    for name in needed(PathDistribution(zipfile.Path(wheel, f"{'-'.join(wheel.name.split('-')[:2])}.dist-info/"))):
-        found = distribution(name)
-        for top in {Path(file).parts[0] for file in found.files or ()} - {"..", "__pycache__"}:
-            (packages / top).symlink_to(Path(str(found.locate_file(top))))
+    inside = zipfile.Path(wheel, f"{'-'.join(wheel.name.split('-')[:2])}.dist-info/")
+    link(needed(PathDistribution(inside)), packages)
     pip = [sys.executable, "-m", "pip", "--python", str(python), "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, "install", "--no-deps", "--no-index", str(wheel)], check=True)
     subprocess.run([*pip, "check"], check=True)
@@ -282,11 +295,7 @@ def bare(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(python: Path, code: str, folder: Path) -> str:
     """What the code prints, in an environment and a folder of its own."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    command = [str(python), "-W", "error::UserWarning", "-c", code]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+    return strangers.run(python, code, folder, "-W", "error::UserWarning")
 
 
 @pytest.mark.slow
@@ -355,3 +364,15 @@ def test_the_how_tos_script_works_in_the_bare_environment(bare: Path, made: xr.D
     (code,) = (block for block in blocks if "read_history" in block)
     save_arrays(made, tmp_path / "history.nc")
     assert "born_dead" in run(bare, code, tmp_path)
+
+
+@pytest.mark.slow
+def test_a_network_is_watched_in_the_bare_environment_with_tensorflow(bare: Path, tmp_path: Path) -> None:
+    """By the command, `autolog` and `Diagnosis`; TensorFlow and what it requires come after the rest on the path."""
+    beside = tmp_path / "tensorflow"
+    beside.mkdir()
+    link(["tensorflow", *needed(distribution("tensorflow"))], beside)
+    printed = run(bare, f"import sys; sys.path.append({str(beside)!r})\n{strangers.WATCH}", tmp_path)
+    assert printed.count("Learned: training balanced accuracy") == 3
+    assert "Note: " not in printed
+    assert (tmp_path / "why.html").is_file()

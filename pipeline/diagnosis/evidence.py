@@ -21,7 +21,7 @@ USED_SIDES = (
 COLUMNS = {
     "nonfinite_epoch": "first epoch with a loss, or a gradient or weight by layer, that is infinite or not a number",
     "loss_growth": "greatest training loss over the loss of the best constant prediction",
-    "dead_layer": "lowest hidden layer that is dead at the end, of those that no path bypasses",
+    "dead_layer": "lowest hidden layer that is dead at the end and no path bypasses, of those born dead if any",
     "born_dead": "1 if a layer that is dead at the end was dead before the first step",
     "died_after": "last recorded epoch at which no layer of the final dead stretch was dead",
     "died_by": "first recorded epoch of the final unbroken dead stretch",
@@ -30,6 +30,7 @@ COLUMNS = {
     "smallest_layer": "hidden layer with the smallest mean |gradient| throughout, of those that no path bypasses",
     "gradient_ratio": "its mean |gradient| over the output layer's",
     "gradient_scale": "largest hidden mean |gradient| throughout, over the loss of the best constant prediction",
+    "taken_gradient": "largest mean |gradient| that the optimizer got, over the loss of the best constant prediction",
     "loss_fall": "relative fall of the training loss over the last epochs, where it is beyond its noise",
     "fall_before": "the same over as many epochs before those",
     "first_change": "greatest change of a kernel over its first recorded epoch, over its size before, both as L1 norms",
@@ -46,6 +47,7 @@ COLUMNS = {
     "dead_output": "1 if every output is off on every training input at the end",
     **{name: record.SIDES[name] for name in USED_SIDES},
 }
+NO_VALUE_IS_NONE = ("nonfinite_epoch", "dead_layer", "died_after", "died_by", "equal_layer", "frozen_layer")
 SIGNIFICANT = 0.01  # of the slope of the loss
 FEW = 6  # epochs, of which no slope is significant: there the loss falls if it fell in each of them
 EQUAL, STILL_EQUAL = 1e-3, 0.1  # of `unit_spread`, at first and at the end: rounding alone drives equal units apart
@@ -57,27 +59,47 @@ def measure(history: xr.Dataset, params: DiagnosisParams, train_learned: np.ndar
     Args:
         train_learned: bool [replica], whether the training set alone passes the rule of learning, where one is known.
     """
+    columns = _measured(history, params)
+    if train_learned is not None:
+        columns["train_learned"] = train_learned.astype(float)
+    return pd.DataFrame(columns, columns=list(COLUMNS), index=range(history.sizes["replica"]))
+
+
+def is_measured(history: xr.Dataset, params: DiagnosisParams) -> pd.DataFrame:
+    """Return whether each number is known, bool, with the columns COLUMNS.
+
+    An epoch or a layer that is NaN in the evidence is known where the record holds what it is read from: there is none.
+    """
+    columns = _measured(history, params)
+    known = {
+        name: np.full(len(values), True) if name in NO_VALUE_IS_NONE else ~np.isnan(values.astype(float))
+        for name, values in columns.items()
+    }
+    return pd.DataFrame(known, columns=list(COLUMNS), index=range(history.sizes["replica"])).eq(True)
+
+
+def _measured(history: xr.Dataset, params: DiagnosisParams) -> dict[str, np.ndarray]:
+    """The evidence by column, [replica]; a column that the record cannot tell is left out."""
     columns: dict[str, np.ndarray] = {"nonfinite_epoch": _first_not_finite(history)}
     columns["loss_growth"] = _finite_max(history.train_loss.values) / _guess(history)
     if record.hidden(history).sizes["layer"]:
-        if "dead" in history:
+        if "dead" in history and record.has_seen_units(history):
             columns |= _death(history)
-        if record.SATURATED in history:
+        if record.SATURATED in history and record.has_seen_units(history):
             columns |= _saturation(record.hidden(history), params.saturated_slope)
         if "probe_gradient_mean_abs" in history:
             columns |= _gradients(history)
+    if "gradient_mean_abs" in history:
+        columns["taken_gradient"] = _finite_max(history.gradient_mean_abs.values) / _guess(history)
     losses = history.train_loss.values
     columns["loss_fall"] = np.array([_fall(loss, params.slow_window) for loss in losses])
     last = _window(losses.shape[1], params.slow_window) - 1
     columns["fall_before"] = np.array(
         [_fall(loss[: len(loss) - last], params.slow_window, last + 1) for loss in losses]
     )
-    if "weight_change_l1" in history:
+    if "weight_change_l1" in history and "weight_l1" in history:
         columns |= _movement(history, params.vanishing_scale)
-    columns |= _fits(history) | _sides(history)
-    if train_learned is not None:
-        columns["train_learned"] = train_learned.astype(float)
-    return pd.DataFrame(columns, columns=list(COLUMNS), index=range(history.sizes["replica"]))
+    return columns | _fits(history) | _sides(history)
 
 
 def _guess(history: xr.Dataset) -> float:
@@ -85,7 +107,7 @@ def _guess(history: xr.Dataset) -> float:
     random among the classes; of a regression, 1."""
     task = record.task_of(history)
     at_random = float(np.log(len(task.names))) if task.is_classification else 1.0
-    return history.attrs["train_constant_loss"] or at_random
+    return history.attrs.get("train_constant_loss") or at_random
 
 
 def _first_not_finite(history: xr.Dataset) -> np.ndarray:
@@ -101,7 +123,8 @@ def _first_not_finite(history: xr.Dataset) -> np.ndarray:
 
 
 def _finite_max(values: np.ndarray) -> np.ndarray:
-    found = np.where(np.isfinite(values), values, -np.inf).max(axis=1)
+    """The greatest finite value of each replica; NaN where there is none."""
+    found = np.where(np.isfinite(values), values, -np.inf).reshape(len(values), -1).max(axis=1, initial=-np.inf)
     return np.where(np.isfinite(found), found, np.nan)
 
 
@@ -110,7 +133,9 @@ def _death(history: xr.Dataset) -> dict[str, np.ndarray]:
     blocking = record.blocking(history)
     dead = blocking.values  # [replica, recorded epoch, layer]
     at_end = dead[:, -1]
-    layer = np.where(at_end.any(axis=1), blocking.layer.values[at_end.argmax(axis=1)], np.nan)
+    born = dead[:, 0] & at_end
+    named = np.where(born.any(axis=1)[:, None], born, at_end)
+    layer = np.where(named.any(axis=1), blocking.layer.values[named.argmax(axis=1)], np.nan)
     any_dead = blocking.any("layer").values
     stretch = np.logical_and.accumulate(any_dead[:, ::-1], axis=1)[:, ::-1]
     begins = stretch.argmax(axis=1)
@@ -118,7 +143,7 @@ def _death(history: xr.Dataset) -> dict[str, np.ndarray]:
     dying = stretch[:, -1] & (begins > 0)
     return {
         "dead_layer": layer,
-        "born_dead": (dead[:, 0] & at_end).any(axis=1).astype(float),
+        "born_dead": born.any(axis=1).astype(float),
         "died_after": np.where(dying, epochs[np.maximum(begins - 1, 0)], np.nan),
         "died_by": np.where(stretch[:, -1], epochs[begins], np.nan),
     }
@@ -152,14 +177,14 @@ def _gradients(history: xr.Dataset) -> dict[str, np.ndarray]:
         _throughout(part.probe_gradient_mean_abs.values, part.recorded_epoch.values) for part in parts
     )  # [replica, layer] each
     # A layer that a path bypasses, dead ones among them, may have no gradient: it reaches the others all the same.
-    passed = np.where(parts[0].bypassed.values == 1, np.inf, hidden)
-    smallest = passed.argmin(axis=1)
+    passed = np.where((parts[0].bypassed.values == 1) | np.isnan(hidden), np.inf, hidden)
+    smallest, is_one = passed.argmin(axis=1), np.isfinite(passed).any(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = passed[np.arange(len(smallest)), smallest] / outputs.max(axis=1)
+        ratio = passed[np.arange(len(smallest)), smallest] / _finite_max(outputs)
     return {
-        "smallest_layer": parts[0].layer.values[smallest],
-        "gradient_ratio": ratio,
-        "gradient_scale": hidden.max(axis=1) / _guess(history),
+        "smallest_layer": np.where(is_one, parts[0].layer.values[smallest], np.nan),
+        "gradient_ratio": np.where(is_one, ratio, np.nan),
+        "gradient_scale": _finite_max(hidden) / _guess(history),
     }
 
 
@@ -203,7 +228,7 @@ def _fits(history: xr.Dataset) -> dict[str, np.ndarray]:
         constant = history.attrs.get(f"{judged}_constant_loss")
         if constant:
             found["judged_fit"] = 1 - last[f"{judged}_loss"].values / constant
-    if "train_balanced_accuracy" in last:
+    if "train_balanced_accuracy" in last and "train_accuracy" in last:
         found["score_gap"] = last.train_accuracy.values - last.train_balanced_accuracy.values
     return found
 
@@ -241,7 +266,7 @@ def _lowest(holds: np.ndarray, history: xr.Dataset) -> np.ndarray:
 
 def _throughout(values: np.ndarray, epochs: np.ndarray) -> np.ndarray:
     """The lower median over time of [replica, recorded epoch, layer]; what is not finite has no weight, and where
-    nothing is, it is 0."""
+    nothing is finite, it is NaN."""
     edges = np.concatenate([epochs[:1], (epochs[1:] + epochs[:-1]) / 2, epochs[-1:]])
     spans = np.diff(edges) if len(epochs) > 1 else np.ones(1)
     finite = np.isfinite(values)
@@ -249,7 +274,7 @@ def _throughout(values: np.ndarray, epochs: np.ndarray) -> np.ndarray:
     weights = np.take_along_axis(np.where(finite, spans[:, None], 0.0), order, axis=1).cumsum(axis=1)
     middle = (weights >= weights[:, -1:] / 2).argmax(axis=1)[:, None]
     found = np.take_along_axis(np.take_along_axis(values, order, axis=1), middle, axis=1)[:, 0]
-    return np.where(finite.any(axis=1), found, 0.0)
+    return np.where(finite.any(axis=1), found, np.nan)
 
 
 def _window(epochs: int, part: float) -> int:

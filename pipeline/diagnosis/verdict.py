@@ -45,7 +45,7 @@ def verdict(
     said = [each.sentence(replicas[replicas.cause == each.name], bound) for each in causes.TABLE if counts[each.name]]
     if said:
         sentences += [f"{_listed(said)}.", _about_vanishing(counts, replicas, loss, band)]
-    return " ".join(sentences)
+    return " ".join(sentence for sentence in sentences if sentence)
 
 
 def learn(count: int, total: int, what: str = "") -> str:
@@ -63,6 +63,8 @@ def untrained(name: str, replicas: pd.DataFrame) -> str:
 
 def _about_vanishing(counts: Mapping[str, int], replicas: pd.DataFrame, loss: float, band: Band | None) -> str:
     """Whether small gradients are to blame: the question that everybody asks first."""
+    if replicas.gradient_scale.isna().all():  # nothing can be said of gradients that were not measured
+        return ""
     failed = sum(counts[cause] for cause in causes.cause_names())
     chief = main_cause(counts)
     instead = next((each.instead for each in causes.TABLE if each.name == chief), None)

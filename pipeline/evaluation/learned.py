@@ -61,6 +61,14 @@ def score_in_words(column: str) -> str:
     return f"{part} {spelled_score(score)}"
 
 
+def has_score(history: xr.Dataset, score: str, part: str | None = None) -> bool:
+    """Whether the record can tell the score on a part of the data, the judged one by default."""
+    part = part or record.judged_part(history)
+    if score == SKILL:
+        return f"{part}_constant_loss" in history.attrs and f"{part}_loss" in history
+    return f"{part}_{score}" in history
+
+
 def score_curve(history: xr.Dataset, score: str, part: str | None = None) -> xr.DataArray:
     """The score over the epochs on a part of the data, the judged one by default; float [replica, epoch].
 

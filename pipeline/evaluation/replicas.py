@@ -7,10 +7,9 @@ import pandas as pd
 import xarray as xr
 
 from pipeline.data.samples import Split, TargetScaling
-from pipeline.data.tasks import SKILL
 from pipeline.diagnosis import evidence
 from pipeline.diagnosis.causes import diagnose
-from pipeline.evaluation.learned import Rule, epochs_to_learn, learned_at, score_curve
+from pipeline.evaluation.learned import Rule, epochs_to_learn, has_score, learned_at, score_curve
 from pipeline.history import record
 from pipeline.params.diagnosis import DiagnosisParams
 
@@ -22,7 +21,8 @@ def curves(history: xr.Dataset, rule: Rule) -> dict[str, xr.DataArray]:
     """All scores and losses that there are, [replica, epoch], by names such as `train_accuracy`: the score that decides
     comes first, the losses last."""
     parts = record.parts_of(history)
-    found = {f"{part}_{rule.score}": score_curve(history, rule.score, part) for part in parts}
+    scored = [part for part in parts if has_score(history, rule.score, part)]
+    found = {f"{part}_{rule.score}": score_curve(history, rule.score, part) for part in scored}
     names = [f"{part}_{score}" for score in record.task_of(history).of_kind.scores for part in parts]
     found |= {name: history[name] for name in names if name in history}
     return found | {f"{part}_loss": history[f"{part}_loss"] for part in parts}
@@ -55,7 +55,7 @@ def evaluate(
     predicted = pd.DataFrame() if predicted is None else predicted
     learned = learned_at(history, rule).values
     living = record.living(history).values
-    on_train = rule.score == SKILL or f"train_{rule.score}" in history
+    on_train = has_score(history, rule.score, "train")
     train_learned = learned_at(history, rule, "train").values[:, -1] if on_train else None
     found = evidence.measure(history, params, train_learned)
     reached = pd.DataFrame(

@@ -31,6 +31,7 @@ LAYER_VALUES: Final = {
 }
 SATURATED: Final = "saturated_share"
 LOGGED_LOSS: Final = "log_loss"  # as `fit` logged it, in training mode; of a network of the user's own
+LOSS_IS_KNOWN: Final = "loss_is_known"  # an attribute of a record whose training loss may be unknown
 UNIT_SPREAD: Final = "unit_spread"  # of a network of the user's own
 UNIT_SPREAD_TEXT: Final = "greatest difference between two units' weights from one input, over the greatest |weight|"
 SATURATED_TEXT: Final = "share of (input, unit) pairs with |f'| below the fraction of its greatest, units off left out"
@@ -234,6 +235,11 @@ def choosing_part(history: xr.Dataset) -> str:
     return "validation" if "validation" in parts_of(history) else judged_part(history)
 
 
+def is_loss_known(history: xr.Dataset) -> bool:
+    """Whether the training loss was measured or logged; a model of the user's own may give none, and then it is NaN."""
+    return bool(history.attrs.get(LOSS_IS_KNOWN, 1))
+
+
 def diverged(history: xr.Dataset) -> xr.DataArray:
     """bool [replica]: a loss was infinite or not a number at some epoch."""
     return ~finite_losses(history).all("epoch")
@@ -242,6 +248,8 @@ def diverged(history: xr.Dataset) -> xr.DataArray:
 def finite_losses(history: xr.Dataset) -> xr.DataArray:
     """bool [replica, epoch]: the loss is a finite number on every part."""
     finite = [np.isfinite(history[f"{part}_loss"].values) for part in parts_of(history)]
+    if not is_loss_known(history):
+        finite[0] = np.ones_like(finite[0])
     return history.train_loss.copy(data=np.logical_and.reduce(finite))
 
 
@@ -255,11 +263,17 @@ def output(history: xr.Dataset) -> xr.Dataset:
     return history.isel(layer=np.flatnonzero(history.role.values == OUTPUT))
 
 
+def has_seen_units(history: xr.Dataset) -> bool:
+    """Whether the activation of any hidden layer was measured: without one nothing is known of dead units."""
+    return bool((hidden(history).has_activation.values == 1).any())
+
+
 def blocking(history: xr.Dataset) -> xr.DataArray:
     """bool [replica, recorded_epoch, layer], of the hidden layers: dead, and no path bypasses it, so nothing passes."""
     layers = hidden(history)
     if "dead" not in layers:
-        return xr.zeros_like(layers.weight_l1, dtype=bool)
+        sizes = {name: layers.sizes[name] for name in BY_LAYER}
+        return xr.DataArray(np.zeros(tuple(sizes.values()), bool), {name: layers[name] for name in sizes}, tuple(sizes))
     return (layers.dead == 1) & (layers.bypassed == 0)
 
 

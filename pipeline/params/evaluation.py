@@ -1,5 +1,7 @@
 """`evaluation`: what counts as having learned."""
 
+from collections.abc import Mapping
+from numbers import Real
 from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, Field
@@ -7,6 +9,7 @@ from pydantic import BeforeValidator, Field
 from pipeline.params.file import Section, one_of
 
 MAIN_SCORE: Final = "score"  # of whatever task the data have: accuracy, or R²
+RULE: Final = "must be a number, or one score and the number that it must pass, such as {accuracy: 0.75}"
 SCORES: Final = ("accuracy", "balanced_accuracy", "r2", "skill")  # a test compares them with those of `data.tasks`
 
 
@@ -14,16 +17,24 @@ def _rule(value: Any) -> Any:
     """A number is a threshold of the task's main score."""
     if value is None:
         return None
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return {MAIN_SCORE: float(value)}
-    if not isinstance(value, dict) or len(value) != 1:
-        raise ValueError("must be a number, or one score and the number that it must pass, such as {accuracy: 0.75}")
+    if not isinstance(value, Mapping):
+        return {MAIN_SCORE: _number(value)}
+    if len(value) != 1:
+        raise ValueError(RULE)
     ((score, threshold),) = value.items()
     if score not in (*SCORES, MAIN_SCORE):
         raise ValueError(f"{score}: {one_of(SCORES, score)}")
-    if isinstance(threshold, bool) or not isinstance(threshold, int | float):
-        raise ValueError("must be a number, or one score and the number that it must pass, such as {accuracy: 0.75}")
-    return {score: float(threshold)}
+    return {score: _number(threshold)}
+
+
+def _number(threshold: Any) -> float:
+    """A script's number may be one of NumPy's."""
+    if isinstance(threshold, bool) or not isinstance(threshold, Real):
+        raise ValueError(RULE)
+    try:
+        return float(threshold)
+    except OverflowError:
+        raise ValueError(RULE) from None
 
 
 Threshold = Annotated[float, Field(lt=1)]  # the best value of every score is 1

@@ -54,6 +54,9 @@ def load(path: Path = PARAMS_FILE) -> dict[str, Any]:
 def check(value: Any, path: str, model: type[Model]) -> Model:
     """`value` as a `model`; the first fault, if any, is named by its dotted path.
 
+    Args:
+        path: where `value` stands, such as `evaluation`; empty for the arguments of a function.
+
     Raises:
         UserError: `path.key: found: what is allowed`.
     """
@@ -152,7 +155,7 @@ def _first(error: ValidationError, path: str, model: type[BaseModel]) -> str:
 
 def _line(path: str, fault: Any, model: type[BaseModel]) -> str:
     context = fault.get("ctx", {})
-    dotted = ".".join([path, *(str(key) for key in fault["loc"])])
+    dotted = ".".join(filter(None, [path, *(str(key) for key in fault["loc"])]))
     match fault["type"]:
         case "missing":
             return f"{dotted}: missing: must be given"

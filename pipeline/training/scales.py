@@ -3,8 +3,6 @@
 from typing import Final
 
 import numpy as np
-from sklearn.neighbors import NearestNeighbors
-from sklearn.preprocessing import StandardScaler
 
 LEAST, NEIGHBOURS, SHUFFLED = 100, 5, 100  # rows that say something, their neighbours, and times shuffled
 CLASSES: Final = 20  # so many whole numbers at most are taken for classes
@@ -47,6 +45,9 @@ def of_pairs(inputs: np.ndarray, targets: np.ndarray) -> dict[str, float]:
     Args:
         inputs, targets: float [row, column].
     """
+    from sklearn.neighbors import NearestNeighbors  # here, for it takes long to import, and `train` does without
+    from sklearn.preprocessing import StandardScaler
+
     known = np.isfinite(inputs).all(axis=1) & np.isfinite(targets).all(axis=1)
     if known.sum() < LEAST:
         return {}

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.foundations.errors import UserError, reported_in_one_line
+from pipeline.params.evaluation import EvaluationParams
+from pipeline.params.file import check
 
 TRIED_BY = 3  # replicas of each remedy, where nobody says: as many as show one that makes all learn where none did
 
@@ -66,6 +68,9 @@ def main() -> None:
     chosen = parser.parse_args()
     if not chosen.script.is_file():
         raise UserError(f"{chosen.script}: not found: must be a Python script")
+    check({"learned": chosen.learned}, "", EvaluationParams)
+    if chosen.report.is_dir():
+        raise UserError(f"--report: {chosen.report}: is a folder: must be a file")
     from pipeline.watch import script  # here, for Keras takes seconds to import
 
     if chosen.into is not None:

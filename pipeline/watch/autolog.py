@@ -7,13 +7,24 @@ from functools import wraps
 from typing import Any, Final
 
 import keras
+from pydantic import Field
 
+from pipeline.foundations.errors import UserError
+from pipeline.params.file import Section, check, unknown_key
 from pipeline.training.fit.guard import LOG, Guard
+from pipeline.watch.arguments import Arguments, expect_arrays
 from pipeline.watch.callback import Diagnosis
 from pipeline.watch.mlflow_run import is_wanted
 
 RUNS: Final = 50  # that MLflow gets from one script: a tuner's loop would make hundreds
 _undo: Callable[[], None] | None = None
+
+
+class _Own(Section):
+    """The arguments of `autolog` itself."""
+
+    disable: bool
+    mlflow_runs: int = Field(ge=0)
 
 
 def autolog(disable: bool = False, *, mlflow_runs: int = RUNS, **options: Any) -> None:
@@ -25,13 +36,20 @@ def autolog(disable: bool = False, *, mlflow_runs: int = RUNS, **options: Any) -
         disable: watch no more, and leave Keras as it was.
         mlflow_runs: after so many runs of its own MLflow gets no more; verdicts go on.
         options: of `Diagnosis`, all but the data.
+
+    Raises:
+        UserError: an argument is invalid; what was watched before still is.
     """
     global _undo
+    for name in options:
+        if name not in Arguments.model_fields:
+            raise UserError(unknown_key(name, name, Arguments.model_fields))
+    check({"disable": disable, "mlflow_runs": mlflow_runs}, "", _Own)
+    Diagnosis(**options)  # an invalid option is reported now, and not in somebody's training
     if _undo is not None:
         _undo()
         _undo = None
     if not disable:
-        Diagnosis(**options)  # says what is wrong with the options now, and not in somebody's training
         _undo = watch_every_fit(_Each(options, mlflow_runs), lambda diagnosis: print(diagnosis.verdict))
 
 
@@ -61,7 +79,7 @@ def watch_every_fit(
             bound = signature.bind(self, *args, **kwargs)
             change(self, bound.arguments)
             args, kwargs = bound.args[1:], bound.kwargs
-        with guard("watching this fit"):
+        with guard("watch this fit"):
             bound = signature.bind(self, *args, **kwargs)
             given = bound.arguments
             callbacks = given.get("callbacks")
@@ -77,7 +95,7 @@ def watch_every_fit(
             return fit(self, *args, **kwargs)
         finally:
             if diagnosis is not None:
-                with guard("the end of this fit"):
+                with guard("judge this fit"):
                     diagnosis.close()
                     ended(diagnosis)
 
@@ -121,6 +139,6 @@ def arrays(given: Mapping[str, Any]) -> tuple[Any, Any]:
     if y is None or given.get("validation_split"):
         return None, None
     with suppress(Exception):
-        if all(len(leaf.shape) and int(leaf.shape[0]) for leaf in keras.tree.flatten((x, y))):
-            return x, y
+        expect_arrays(x, y)
+        return x, y
     return None, None

@@ -5,32 +5,33 @@ model.fit(x_train, y_train, validation_data=(x_val, y_val), epochs=50, callbacks
 print(diagnosis.verdict)
 """
 
+import copy
 import os
 import sys
 import weakref
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import keras
 import xarray as xr
 
 from pipeline.foundations.errors import UserError
 from pipeline.params.diagnosis import DiagnosisParams
-from pipeline.params.evaluation import EvaluationParams
 from pipeline.params.file import check
 from pipeline.params.shipped import shipped
 from pipeline.training.fit.guard import Guard
+from pipeline.watch.arguments import Arguments, expect_arrays
 from pipeline.watch.verdict import Verdict, judge, nothing
 
-TASKS = ("auto", "binary", "multiclass", "regression")
+WATCH: Final = "watch this model"  # what is guarded where nothing can be recorded without it
 
 
 class Diagnosis(keras.callbacks.Callback):
     """Records the gradients, activations and weights of every layer while `fit` runs, and says what is wrong.
 
     It changes no weight by a bit and raises nothing into the training: what cannot be watched is left out and named
-    once. Needs Keras on TensorFlow.
+    once. Needs Keras on TensorFlow. A copy, also by `pickle`, keeps the arguments and the record, and is of no model.
 
     Args:
         x, y: training data as `fit` takes them, as arrays; at most `rows` of them, evenly from first to last, are the
@@ -50,7 +51,7 @@ class Diagnosis(keras.callbacks.Callback):
             goes around and that is dead at `hopeless_epochs` recorded epochs in a row.
 
     Raises:
-        UserError: an argument that is none.
+        UserError: an argument is invalid.
     """
 
     def __init__(
@@ -70,43 +71,32 @@ class Diagnosis(keras.callbacks.Callback):
         hopeless_epochs: int = 5,
     ) -> None:
         super().__init__()
-        if task not in TASKS:
-            raise UserError(f"task: {task}: must be one of {', '.join(TASKS)}")
-        for name, number in (("record_every", record_every), ("rows", rows), ("hopeless_epochs", hopeless_epochs)):
-            if not isinstance(number, int) or number < 1:
-                raise UserError(f"{name}: {number}: must be a whole number of at least 1")
-        stated = learned if learned is None or isinstance(learned, int | float) else dict(learned)
-        self._learned = check({"learned": stated}, "evaluation", EvaluationParams).learned
+        given = {name: each for name, each in locals().items() if name in Arguments.model_fields}
+        self._arguments = check(given, "", Arguments)
+        expect_arrays(x, y)
         self._thresholds = check(shipped()["diagnosis"], "diagnosis", DiagnosisParams)
-        self._options: dict[str, Any] = {
-            "task": task,
-            "is_due": lambda epoch, is_last: is_last or epoch == 1 or epoch % record_every == 0,
-            "max_overhead": float(max_overhead),
-            "histograms": histograms,
-            "rows": rows,
-        }
         self._given = None if x is None else (x, y)
-        self._mlflow, self._tensorboard = mlflow, tensorboard
-        self._hopeless_after = hopeless_epochs if stop_when_hopeless else None
         self._guard = Guard()
+        self._record: xr.Dataset | None = None  # the record, in a copy
         self._watching: Any = None
         self._watched_model: Any = None
         self._sinks: list[Any] = []
+        self._has_begun = False
         self._fresh = (True, True)
         self._at_exit: weakref.finalize | None = None
         self._judged: tuple[tuple[int, int, int], Verdict] | None = None
 
-    # What came of it
+    # Results
 
     @property
     def verdict(self) -> Verdict:
         """What became of the training, its cause, the evidence and what to try; `print` shows it as text."""
         if not self.is_recorded:
-            return nothing(self._guard.notes)
-        recorder = self._watching.recorder
-        known = (len(recorder.states), recorder.last, len(self._guard.notes))
+            return nothing(self._why_nothing(), self._guard.notes)
+        recorder = None if self._watching is None else self._watching.recorder
+        known = (*((0, 0) if recorder is None else (len(recorder.states), recorder.last)), len(self._guard.notes))
         if self._judged is None or self._judged[0] != known:
-            self._judged = known, judge(self.history, self._learned, self._thresholds, self._guard.notes)
+            self._judged = known, judge(self.history, self._arguments.learned, self._thresholds, self._guard.notes)
         return self._judged[1]
 
     @property
@@ -132,14 +122,16 @@ class Diagnosis(keras.callbacks.Callback):
             UserError: nothing is recorded yet.
         """
         if not self.is_recorded:
-            raise UserError("history: nothing is recorded yet: pass the callback to `fit` first")
+            raise UserError(f"history: {self._why_nothing()}")
+        if self._watching is None and self._record is not None:
+            return self._record
         return self._watching.history
 
     def report(self, path: str | os.PathLike[str]) -> None:
         """Write the page: one HTML file that needs no network.
 
         Raises:
-            UserError: nothing is recorded yet.
+            UserError: nothing is recorded, or `path` is a folder.
         """
         from pipeline.watch.page import write
 
@@ -153,8 +145,10 @@ class Diagnosis(keras.callbacks.Callback):
 
     @property
     def is_recorded(self) -> bool:
-        """Whether there is anything to say."""
-        return self._watching is not None and bool(self._watching.recorder.states)
+        """Whether anything was measured."""
+        if self._watching is None:
+            return self._record is not None
+        return bool(self._watching.recorder.states)
 
     @property
     def watching(self) -> Any:
@@ -183,90 +177,121 @@ class Diagnosis(keras.callbacks.Callback):
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         """Put everything in place."""
         self._close(finished=False)  # what an interrupted `fit` may have left
-        with self._guard("watching this model"):
-            if not self._can_be_watched():
-                return
+        self._has_begun = True
+        with self._guard(WATCH):
+            self._expect_watchable()
             if self._watching is None or self._watched_model is not self.model:
-                from pipeline.training.fit.watching import Options, Watching
-
-                self._watching = Watching(self.model, self._given, Options(**self._options), self._guard)
+                self._watching = self._watch()
                 self._watched_model = self.model
             self._at_exit = _when_fit_ends(self)
             self._watching.begin(*self._fresh)
             self._sinks = self._opened()
-        if "watching this model" in self._guard.failed and self._watching is not None:
+            return
+        if self._watching is not None:  # an error has ended the context
             self._watching.end()
 
     def on_test_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         """The first validation is where its rows are seen."""
         if self._at_exit is not None:
-            with self._guard("rows of the validation data"):
+            with self._guard("keep rows of the validation data"):
                 self._watching.validation_begins()
 
     def on_test_end(self, logs: Mapping[str, Any] | None = None) -> None:
         """They are taken."""
         if self._at_exit is not None:
-            with self._guard("rows of the validation data"):
+            with self._guard("keep rows of the validation data"):
                 self._watching.validation_ends()
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """What the epoch changes is measured from here."""
         if self._at_exit is not None:
-            with self._guard("the record"):
+            with self._guard("record this epoch"):
                 self._watching.epoch_begins(epoch, epoch + 1 == self.params.get("epochs"))
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Measure."""
         if self._at_exit is None:
             return
-        with self._guard("the record"):
+        with self._guard("record this epoch"):
             if self._watching.epoch_ends(epoch, logs or {}):
                 self._show()
-        if self._hopeless_after is not None:
-            with self._guard("whether it is hopeless"):
-                self._stop_if_hopeless(self._hopeless_after)
+        if self._arguments.stop_when_hopeless:
+            with self._guard("decide whether the training is hopeless"):
+                self._stop_if_hopeless(self._arguments.hopeless_epochs)
 
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
         """Everything as it was."""
         self._close(finished=True)
 
-    # Behind them
+    # Copies
 
-    def _can_be_watched(self) -> bool:
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out the model and what watches it, which neither `copy` nor `pickle` can take along."""
+        record = self.history if self.is_recorded else None
+        nothing_watched: dict[str, Any] = {
+            "_model": None,
+            "_watching": None,
+            "_watched_model": None,
+            "_at_exit": None,
+            "_sinks": [],
+        }
+        return {**vars(self), **nothing_watched, "_record": record, "_guard": copy.deepcopy(self._guard)}
+
+    # Internals
+
+    def _why_nothing(self) -> str:
+        """Why nothing is recorded, in words."""
+        if not self._has_begun:
+            return "nothing is recorded yet: no `fit` has begun with this callback (`callbacks=[diagnosis]`)"
+        failed = self._guard.failed
+        why = failed.get(WATCH) or "; ".join(failed.values()) or "`fit` ended before its first epoch did"
+        return f"nothing was recorded: {why}"
+
+    def _watch(self) -> Any:
+        from pipeline.training.fit.watching import Options, Watching
+
+        chosen = self._arguments
+        options = Options(
+            chosen.task,
+            lambda epoch, is_last: is_last or epoch == 1 or epoch % chosen.record_every == 0,
+            chosen.max_overhead,
+            chosen.histograms,
+            chosen.rows,
+        )
+        return Watching(self.model, self._given, options, self._guard)
+
+    def _expect_watchable(self) -> None:
+        """Raises: UserError: the model cannot be watched; the guard notes it."""
         if keras.backend.backend() != "tensorflow":
-            self._guard.say(f"Keras runs on {keras.backend.backend()}: only its TensorFlow backend can be watched")
-            return False
+            raise UserError(f"Keras runs on {keras.backend.backend()}, and only its TensorFlow backend can be watched")
         if self.model.distribute_strategy.num_replicas_in_sync > 1:
-            self._guard.say("trained on several devices by tf.distribute: not watched")
-            return False
+            raise UserError("tf.distribute trains it on several devices")
         if hasattr(self.model.train_function, "diagnosed"):
-            self._guard.say("another Diagnosis watches this fit: this one does not")
-            return False
+            raise UserError("another Diagnosis watches this fit")
         own = {id(each) for each in vars(self.model).values() if isinstance(each, keras.optimizers.Optimizer)}
         if len(own) > 1:
             self._guard.say("several optimizers: only the gradients that `model.optimizer` gets are seen")
         if self.model.jit_compile and self._given is None:
             self._guard.say("jit_compile: no probe without given rows: Diagnosis(x_train, y_train)")
-        return True
 
     def _opened(self) -> list[Any]:
         """Where the record is shown while it grows."""
         sinks: list[Any] = []
-        if self._tensorboard is not None:
-            with self._guard("TensorBoard"):
+        if self._arguments.tensorboard is not None:
+            with self._guard("write to TensorBoard"):
                 from pipeline.watch.tensorboard import Events
 
-                sinks.append(Events(Path(self._tensorboard)))
-        with self._guard("MLflow"):
+                sinks.append(Events(self._arguments.tensorboard))
+        with self._guard("write to MLflow"):
             from pipeline.watch.mlflow_run import LiveRun, is_wanted
 
-            if is_wanted(self._mlflow):
+            if is_wanted(self._arguments.mlflow):
                 sinks.append(LiveRun(self, self._guard))
         return sinks
 
     def _show(self) -> None:
         for sink in self._sinks:
-            with self._guard(sink.name):
+            with self._guard(f"write to {sink.name}"):
                 sink.show(self._watching)
 
     def _stop_if_hopeless(self, epochs: int) -> None:
@@ -283,14 +308,14 @@ class Diagnosis(keras.callbacks.Callback):
             return
         self._at_exit.detach()
         self._at_exit = None
-        with self._guard("what was put in place"):
+        with self._guard("restore the model's functions"):
             self._watching.end()
         if finished:
-            with self._guard("the last epoch"):
+            with self._guard("record the last epoch"):
                 self._watching.finish()
         sinks, self._sinks = self._sinks, []
         for sink in sinks:
-            with self._guard(sink.name):
+            with self._guard(f"write to {sink.name}"):
                 sink.close(self, finished)
 
 

@@ -8,6 +8,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -35,9 +36,10 @@ def curves(history: xr.Dataset) -> Figure:
                 label = record.PARTS[part]
                 axes.plot(history.epoch.values, values, color=PARTS[part], label=label, linewidth=1.6)
         if what == "loss":
-            level = history.attrs["train_constant_loss"]
+            level = history.attrs.get("train_constant_loss", np.nan)
             label = "constant guess" if history.attrs.get("task_is_known", 1) else "at the start"
-            axes.axhline(level, color=BLACK, linestyle="--", linewidth=0.8, label=label)
+            if np.isfinite(level):
+                axes.axhline(level, color=BLACK, linestyle="--", linewidth=0.8, label=label)
         axes.set_xlim(0, max(1, int(history.epoch[-1])))
         axes.ticklabel_format(axis="y", useOffset=False)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -83,7 +85,7 @@ def _title(name: str | None) -> str:
     if name is None:
         return "No gradient was seen"
     whose = "that the optimizer got" if name == "gradient_mean_abs" else "of the probe"
-    return f"Gradient {whose}, by layer (grey: exactly 0; crosses: dead layer)"
+    return f"Gradient {whose}, by layer (grey: exactly 0; white: not known; crosses: dead layer)"
 
 
 def _map(axes: Axes, history: xr.Dataset, name: str) -> None:
@@ -92,7 +94,10 @@ def _map(axes: Axes, history: xr.Dataset, name: str) -> None:
     values = history[name].values[0, begins:].T.astype(float)
     shown = np.ma.masked_invalid(np.ma.masked_less_equal(values, 0))
     edges = np.concatenate([[epochs[0] - 0.5], (epochs[1:] + epochs[:-1]) / 2, [epochs[-1] + 0.5]])
-    axes.pcolormesh(edges, np.arange(0.5, len(values) + 1), shown, norm=NORM, cmap=COLOURS, rasterized=True)
+    rows = np.arange(0.5, len(values) + 1)
+    axes.pcolormesh(edges, rows, shown, norm=NORM, cmap=COLOURS, rasterized=True)
+    unknown = np.ma.masked_array(np.ones_like(values), np.isfinite(values))
+    axes.pcolormesh(edges, rows, unknown, cmap=ListedColormap(["white"]), rasterized=True)
     if "dead" in history:
         layer, epoch = np.nonzero(history.dead.values[0].T == 1)
         axes.plot(history.recorded_epoch.values[epoch], layer + 1, "x", color=VERMILION, markersize=3)

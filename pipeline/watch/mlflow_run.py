@@ -101,7 +101,7 @@ class LiveRun:
             try:
                 if diagnosis.is_recorded and not self._thread.is_alive():
                     self._log_verdict(diagnosis)
-                    with self._guard("the model in MLflow"):
+                    with self._guard("log the model to MLflow"):
                         self._log_model(diagnosis)
             finally:  # or MLflow would end it when the script ends, and try for minutes
                 if self._is_own:
@@ -137,10 +137,10 @@ class LiveRun:
                     self._waiting.put(None)
                     break
                 points = points + more
-            with self._guard("MLflow"):
+            with self._guard("write to MLflow"):
                 for start in range(0, len(points), BATCH):
                     self._client.log_batch(self._run_id, metrics=points[start : start + BATCH])
-            if "MLflow" in self._guard.failed:
+            if "write to MLflow" in self._guard.failed:
                 return
 
     def _log_verdict(self, diagnosis: "Diagnosis") -> None:

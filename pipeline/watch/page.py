@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from pipeline.diagnosis.causes import spelled
+from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import save_text
 from pipeline.foundations.literal import as_code, in_markdown
 from pipeline.history import record
@@ -30,8 +31,10 @@ def write(diagnosis: "Diagnosis", path: Path) -> None:
     """The page.
 
     Raises:
-        UserError: nothing is recorded yet.
+        UserError: nothing is recorded, or `path` is a folder.
     """
+    if path.is_dir():
+        raise UserError(f"{path}: is a folder: must be a file, such as why.html")
     save_text(page(diagnosis), path)
 
 
@@ -76,7 +79,8 @@ def _layers(history: xr.Dataset) -> Iterator[Block]:
     rows = []
     for place in range(history.sizes["layer"]):
         one = last.isel(layer=place)
-        dead = f"{100 * float(one.dead_unit_share):.0f}%" if "dead_unit_share" in one and one.has_activation else ""
+        share = float(one.dead_unit_share) if "dead_unit_share" in one and one.has_activation else np.nan
+        dead = f"{100 * share:.0f}%" if np.isfinite(share) else ""
         rows.append(
             [
                 as_code(one.path.item()),
@@ -106,10 +110,11 @@ def _evidence(found: Mapping[str, Any], symptoms: Any, thresholds: Mapping[str, 
 def _how(history: xr.Dataset, notes: Any) -> Iterator[Block]:
     recorded = history.sizes["recorded_epoch"]
     yield Text(
-        f"{int(history.epoch[-1])} epochs, {recorded} states recorded. The probe is {history.attrs['probe']}, in "
-        "inference mode. Gradients over an epoch are those that the optimizer got."
+        f"{int(history.epoch[-1])} epochs, {recorded} states recorded. The probe is "
+        f"{history.attrs.get('probe', 'not known')}, in inference mode. "
+        + ("Gradients over an epoch are those that the optimizer got." if "gradient_mean_abs" in history else "")
     )
-    kind = record.task_of(history).kind if history.attrs["task_is_known"] else "unknown"
+    kind = record.task_of(history).kind if history.attrs.get("task_is_known") else "unknown"
     yield Text(f"The task: {kind}.")
     if notes:
         yield Bullets([in_markdown(note) for note in notes])

@@ -9,7 +9,8 @@ import xarray as xr
 
 from pipeline.diagnosis import evidence
 from pipeline.diagnosis.causes import LEARNED, NO_CAUSE, TABLE, alarms, named, spelled, tries
-from pipeline.evaluation.learned import Rule, rule_for, score_curve
+from pipeline.diagnosis.rules.cause import REFERENCE, Cause
+from pipeline.evaluation.learned import Rule, has_score, rule_for, score_curve
 from pipeline.evaluation.replicas import evaluate
 from pipeline.foundations.errors import UserError
 from pipeline.history import record
@@ -43,9 +44,14 @@ class Verdict:
         return "\n".join(part for part in parts if part)
 
 
-def nothing(notes: Sequence[str]) -> Verdict:
-    """Before anything was recorded."""
-    return Verdict(None, None, {}, (), "Nothing is recorded yet.", "", (), tuple(notes))
+def nothing(why: str, notes: Sequence[str]) -> Verdict:
+    """Return the verdict where nothing is recorded.
+
+    Args:
+        why: in words; notes that it names already are not listed again.
+    """
+    headline = f"{why[0].upper()}{why[1:]}."
+    return Verdict(None, None, {}, (), headline, "", (), tuple(note for note in notes if note not in why))
 
 
 def judge(
@@ -60,15 +66,19 @@ def judge(
     rule, said = _rule(history, learned)
     found = evidence.measure(history, params)
     numbers = _plain(found.iloc[0].to_dict(), history)
+    if not history.attrs.get("task_is_known"):
+        numbers[REFERENCE] = "the loss at the start" if record.is_loss_known(history) else "1"
     holds = alarms(found, params).iloc[0]
     symptoms = tuple(name for name in holds.index if holds[name])
+    listed = _listed(symptoms, numbers, evidence.is_measured(history, params).iloc[0])
+    numbers.pop(REFERENCE, None)
     notes = (*notes, *said)
-    if rule is None or not _has_scores(history):
-        says = "No rule says here whether it has learned. " + _listed(symptoms, numbers)
-        return Verdict(None, None, numbers, symptoms, _ended(history), says, _tries(symptoms), notes)
     if int(history.epoch[-1]) == 0:
         headline = "Not trained: what follows is of the state before the first step."
-        return Verdict(None, None, numbers, symptoms, headline, _listed(symptoms, numbers), (), notes)
+        return Verdict(None, None, numbers, symptoms, headline, listed, (), notes)
+    if rule is None or not has_score(history, rule.score):
+        says = f"Cannot tell whether this model learned. {listed}"
+        return Verdict(None, None, numbers, symptoms, _ended(history), says, _tries(symptoms), notes)
     row = evaluate(history, rule, params).iloc[0]
     numbers = _plain(row[list(evidence.COLUMNS)].to_dict(), history)  # these know the rule
     if row.outcome == LEARNED:
@@ -83,7 +93,7 @@ def judge(
 
 
 def _rule(history: xr.Dataset, learned: Mapping[str, float] | None) -> tuple[Rule | None, list[str]]:
-    if not history.attrs["task_is_known"]:
+    if not history.attrs.get("task_is_known"):
         return None, []
     try:
         return rule_for(record.task_of(history), learned), []
@@ -93,22 +103,20 @@ def _rule(history: xr.Dataset, learned: Mapping[str, float] | None) -> tuple[Rul
         return usual, [f"{stated}; judged by {usual.name} above {usual.threshold:g} instead"]
 
 
-def _has_scores(history: xr.Dataset) -> bool:
-    task, part = record.task_of(history), record.judged_part(history)
-    return all(f"{part}_{score}" in history for score in task.of_kind.scores)
-
-
 def _reached(history: xr.Dataset, rule: Rule, said: str) -> str:
     part = record.PARTS[record.judged_part(history)]
     score = float(score_curve(history, rule.score)[0, -1])
+    shown = f"{score:.3f}" if np.isfinite(score) else "has no value"
     return (
-        f"{said}: {part} {rule.name} {score:.3f} after {int(history.epoch[-1])} epochs; learned is above "
+        f"{said}: {part} {rule.name} {shown} after {int(history.epoch[-1])} epochs; learned is above "
         f"{rule.threshold:g}."
     )
 
 
 def _ended(history: xr.Dataset) -> str:
-    return f"Watched for {int(history.epoch[-1])} epochs; training loss {float(history.train_loss[0, -1]):.4g}."
+    loss = float(history.train_loss[0, -1])
+    ended = f"; training loss {loss:.4g}" if record.is_loss_known(history) else ""
+    return f"Watched for {int(history.epoch[-1])} epochs{ended}."
 
 
 def _plain(found: Mapping[str, Any], history: xr.Dataset) -> dict[str, Any]:
@@ -125,10 +133,18 @@ def _says(cause: str, numbers: Mapping[str, Any]) -> str:
     return named(cause).says(numbers)
 
 
-def _listed(symptoms: Sequence[str], numbers: Mapping[str, Any]) -> str:
+def _listed(symptoms: Sequence[str], numbers: Mapping[str, Any], is_measured: Mapping[str, bool]) -> str:
+    """Return the symptoms; where there is none, what was looked for."""
     if not symptoms:
-        return f"None of {', '.join(spelled(each.name) for each in TABLE if each.alarm)} is seen."
+        looked_for = [each for each in TABLE if each.alarm and each.reads and all(map(is_measured.get, each.reads))]
+        others = [each for each in TABLE if each.alarm and each not in looked_for]
+        said = [f"Looked for and not found: {_names(looked_for)}."] if looked_for else []
+        return " ".join([*said, *([f"Not measured: {_names(others)}."] if others else [])])
     return " ".join(f"Symptom: {spelled(name)}. {_says(name, numbers)}" for name in symptoms)
+
+
+def _names(causes: Sequence[Cause]) -> str:
+    return ", ".join(spelled(each.name) for each in causes)
 
 
 def _tries(causes: Sequence[str]) -> tuple[str, ...]:

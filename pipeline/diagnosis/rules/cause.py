@@ -1,6 +1,6 @@
 """What a row of the table of causes is."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,7 +11,10 @@ from pipeline.params.diagnosis import DiagnosisParams
 from pipeline.params.variants import VariantParams
 
 Rule = Callable[[pd.DataFrame, DiagnosisParams], pd.Series]
-Evidence = Mapping[str, Any]  # of `diagnosis.evidence`, for one replica; layers by their paths
+# Of `diagnosis.evidence`, for one replica: layers by their paths, None where a number does not exist. A sentence names
+# only what is there.
+Evidence = Mapping[str, Any]
+REFERENCE = "reference"  # in it: the name of the loss that others are compared with, where that is not the baseline
 Family = Literal["data", "model", "inference", "optimisation", "signals", "rest"]
 
 
@@ -43,6 +46,7 @@ class Cause:
     tries: what to try in a network of one's own; the order in which it is said follows `diagnosis.measured`.
     alarm: wrong in itself, also in a replica that learned in spite of it.
     at_start: can be told before the first step.
+    reads: the columns of the evidence without which an alarm cannot be ruled out.
     """
 
     name: str
@@ -56,11 +60,22 @@ class Cause:
     tries: tuple[Try, ...] = ()
     alarm: bool = True
     at_start: bool = False
+    reads: tuple[str, ...] = ()
 
 
 def verb(rows: pd.DataFrame, one: str, many: str) -> str:
     """is / are."""
     return one if len(rows) == 1 else many
+
+
+def reference(found: Evidence) -> str:
+    """Name the loss that others are compared with; the baseline is a constant prediction's."""
+    return str(found.get(REFERENCE, "the baseline loss"))
+
+
+def joined(parts: Iterable[str]) -> str:
+    """Join the parts of a sentence that there are."""
+    return "; ".join(part for part in parts if part)
 
 
 def no_parameter(recipe: VariantParams, epochs: int) -> Remedies:

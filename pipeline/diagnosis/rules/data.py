@@ -4,7 +4,7 @@ import pandas as pd
 
 from pipeline.diagnosis import remedies
 from pipeline.diagnosis.remedies import Remedies, Remedy
-from pipeline.diagnosis.rules.cause import Cause, Evidence, Try, no_parameter, verb
+from pipeline.diagnosis.rules.cause import Cause, Evidence, Try, joined, no_parameter, verb
 from pipeline.foundations.colours import BROWN, DARK_BROWN, OCHRE, RUST, SAND
 from pipeline.params.diagnosis import DiagnosisParams
 from pipeline.params.variants import VariantParams
@@ -33,6 +33,7 @@ NON_FINITE_DATA = Cause(
     instead="the data hold numbers that are none",
     family="data",
     says=_one_broken,
+    reads=("nonfinite_share",),
     tries=(
         Try(
             "rows with missing or infinite values dropped, or the values filled in (`numpy.isfinite` finds them)",
@@ -51,17 +52,24 @@ def _inputs_are_unscaled(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.
 
 
 def _say_inputs(rows: pd.DataFrame, bound: float | None) -> str:
-    return (
-        f"{len(rows)} {verb(rows, 'was', 'were')} given inputs that are not scaled (root mean square "
-        f"{rows.input_scale.median():.2g}; the widest column {rows.input_decades.median():.1f} decades above others)"
+    scale, decades = rows.input_scale.median(), rows.input_decades.median()
+    numbers = joined(
+        [
+            "" if pd.isna(scale) else f"root mean square {scale:.2g}",
+            "" if pd.isna(decades) else f"the widest column {decades:.1f} decades above others",
+        ]
     )
+    return f"{len(rows)} {verb(rows, 'was', 'were')} given inputs that are not scaled ({numbers})"
 
 
 def _one_of_inputs(found: Evidence) -> str:
-    return (
-        f"What enters the first kernel has a root mean square of {found['input_scale']:.2g}, and its widest column is "
-        f"{found['input_decades']:.1f} decades above the median one; a network wants both near 1."
-    )
+    scale, decades = found["input_scale"], found["input_decades"]
+    said = []
+    if scale is not None:
+        said.append(f"What enters the first kernel has a root mean square of {scale:.2g}; it should be near 1.")
+    if decades is not None:
+        said.append(f"Its widest column varies {10**decades:.2g} times as much as the median one.")
+    return " ".join(said)
 
 
 def _against_unscaled(recipe: VariantParams, epochs: int) -> Remedies:
@@ -106,10 +114,7 @@ def _say_targets(rows: pd.DataFrame, bound: float | None) -> str:
 
 
 def _one_of_targets(found: Evidence) -> str:
-    return (
-        f"The targets have a root mean square of {found['target_scale']:.2g}; outputs start near 0, and errors of that "
-        "size make steps too large or the way too long."
-    )
+    return f"The targets are large: their root mean square is {found['target_scale']:.2g}; it should be near 1."
 
 
 def _against_unscaled_targets(recipe: VariantParams, epochs: int) -> Remedies:
@@ -154,8 +159,8 @@ def _say_imbalanced(rows: pd.DataFrame, bound: float | None) -> str:
 
 def _one_imbalanced(found: Evidence) -> str:
     return (
-        f"Accuracy is {100 * found['score_gap']:.0f} points above balanced accuracy on the training set: the common "
-        "class is predicted, the rare one hardly ever."
+        f"Accuracy is {100 * found['score_gap']:.0f} points above balanced accuracy on the training set: rows of "
+        "rare classes are seldom classified correctly."
     )
 
 
@@ -168,6 +173,7 @@ IMBALANCED = Cause(
     instead="the common class alone is said",
     family="data",
     says=_one_imbalanced,
+    reads=("score_gap",),
     tries=(
         Try("`class_weight` in `fit`: n / (classes * rows of the class)", "class_weights"),
         Try("rows of the rare class drawn more often"),
@@ -188,12 +194,14 @@ def _labels_are_unrelated(evidence: pd.DataFrame, params: DiagnosisParams) -> pd
 
 
 def _say_unrelated(rows: pd.DataFrame, bound: float | None) -> str:
-    other = rows.judged_gain.dropna()
-    beyond = f", {_percent(other)} beyond it" if len(other) else ""
-    return (
-        f"{len(rows)} {verb(rows, 'has', 'have')} labels that tell nothing of new rows ({_percent(rows.train_gain)} of "
-        f"the way from chance to perfect in training{beyond})"
-    )
+    trained, other = rows.train_gain.dropna(), rows.judged_gain.dropna()
+    parts = [
+        f"{_percent(trained)} of the way from chance to perfect in training" if len(trained) else "",
+        f"{_percent(other)} beyond it" if len(other) else "",
+    ]
+    numbers = ", ".join(part for part in parts if part)
+    ending = f" ({numbers})" if numbers else ""
+    return f"{len(rows)} {verb(rows, 'has', 'have')} labels that tell nothing of new rows{ending}"
 
 
 def _percent(column: pd.Series) -> str:
@@ -201,15 +209,15 @@ def _percent(column: pd.Series) -> str:
 
 
 def _one_unrelated(found: Evidence) -> str:
-    said = [f"In training the score is {100 * found['train_gain']:.0f}% of the way from chance to perfect"]
-    if found["judged_gain"] is not None:
-        said.append(f", on other rows {100 * found['judged_gain']:.0f}%")
+    scores = [("on training rows", found["train_gain"]), ("on other rows", found["judged_gain"])]
+    known = [f"{100 * gain:.0f}% {where}" for where, gain in scores if gain is not None]
+    said = [f"The score, from 0% by chance to 100%, is {' and '.join(known)}."] if known else []
     if found["targets_told"] is not None:
         said.append(
-            f". Rows that are like each other have targets that are alike by {found['targets_told']:.1f} standard "
-            "deviations more than shuffled ones"
+            f"Rows that are like each other have targets that are alike by {found['targets_told']:.1f} standard "
+            "deviations more than shuffled ones."
         )
-    return f"{''.join(said)}."
+    return " ".join(said)
 
 
 UNRELATED_LABELS = Cause(
@@ -221,6 +229,7 @@ UNRELATED_LABELS = Cause(
     instead="what is learned says nothing of other rows",
     family="data",
     says=_one_unrelated,
+    reads=("targets_told",),
     tries=(
         Try("whether each label belongs to its row: inputs shuffled without their labels, or read in another order"),
         Try("whether training and validation rows are made in the same way"),

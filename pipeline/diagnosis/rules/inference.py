@@ -36,6 +36,7 @@ BATCH_STATISTICS = Cause(
     instead="it fits in training mode, and inference uses other statistics",
     family="inference",
     says=_one_lagging,
+    reads=("logged_fit", "train_fit"),
     tries=(
         Try(
             "a smaller `momentum` of batch normalisation (0.9), or more steps: its averages lag behind",

@@ -61,6 +61,7 @@ OUTPUT_MISMATCH = Cause(
     instead="no gradient can bring the output where the targets are",
     family="model",
     says=_one_misfit,
+    reads=("output_misfit", "targets_beyond"),
     tries=(
         Try(
             "an output that fits the task: `sigmoid` on one unit with `binary_crossentropy` for two classes, "
@@ -91,6 +92,7 @@ DEAD_OUTPUT = Cause(
     instead="a dead output sends none back",
     family="model",
     says=lambda found: "The output layer is off on every row of the probe: it gives 0, and no gradient leaves it.",
+    reads=("dead_output",),
     tries=(
         Try("no `relu` on the output: none for numbers, `sigmoid` for two classes", "fitting_output"),
         Try("a smaller learning rate, where it died in training", "smaller_steps"),
@@ -124,6 +126,7 @@ SYMMETRIC = Cause(
         f"All units of layer {found['equal_layer']} have the same weights, so they get the same gradient and stay "
         "equal: the layer counts as one unit."
     ),
+    reads=("equal_layer",),
     tries=(
         Try("random kernels, such as `glorot_uniform` or `he_normal`; zeros serve for biases alone", "fresh_kernels"),
     ),
@@ -147,7 +150,7 @@ FROZEN = Cause(
     no_parameter,
     instead="it reaches a layer that is not trained",
     family="model",
-    says=lambda found: f"Layer {found['frozen_layer']} has a gradient, and its kernel never moved.",
+    says=lambda found: f"Layer {found['frozen_layer']} has a gradient, and its kernel moved in no recorded epoch.",
     tries=(
         Try(
             "`compile` again after `trainable` was changed: the training step keeps what it was compiled with",

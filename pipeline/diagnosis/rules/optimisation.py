@@ -4,7 +4,7 @@ import pandas as pd
 
 from pipeline.diagnosis import remedies
 from pipeline.diagnosis.remedies import Remedies
-from pipeline.diagnosis.rules.cause import Cause, Evidence, Try, verb
+from pipeline.diagnosis.rules.cause import Cause, Evidence, Try, reference, verb
 from pipeline.foundations.colours import GREY, INDIGO, PALE_BLUE, SKY
 from pipeline.params.diagnosis import DiagnosisParams
 from pipeline.params.variants import VariantParams
@@ -88,11 +88,11 @@ LEARNING_RATE_TOO_SMALL = Cause(
     PALE_BLUE,
     _say_too_small,
     _against_small_steps,
-    instead="gradients arrive, and the steps are too small for them",
+    instead="the loss falls steadily, and the steps are small",
     family="optimisation",
     says=lambda found: (
-        f"The loss is near a constant guess's and still falls, by {100 * found['loss_fall']:.2g}% over the last "
-        "epochs: a plateau that larger steps would leave."
+        f"The loss is {1 - found['train_fit']:.3g} times {reference(found)} and still falls, by "
+        f"{100 * found['loss_fall']:.2g}% over the last epochs: a plateau that larger steps may leave."
     ),
     tries=(
         Try("a ten or a hundred times larger learning rate", "larger_steps", "much_larger_steps"),
@@ -127,7 +127,7 @@ TOO_FEW_EPOCHS = Cause(
     SKY,
     _say_too_few,
     _against_too_few,
-    instead="gradients arrive, and the loss still falls",
+    instead="the loss still falls",
     family="optimisation",
     says=lambda found: f"The loss still falls at the end, by {100 * found['loss_fall']:.1f}% over the last epochs.",
     tries=(
@@ -144,7 +144,26 @@ def _always(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
 
 
 def _say_stuck(rows: pd.DataFrame, bound: float | None) -> str:
-    return f"{len(rows)} {verb(rows, 'is', 'are')} alive but stuck"
+    return f"{len(rows)} {verb(rows, 'is', 'are')} stuck (no rule says why)"
+
+
+def _one_stuck(found: Evidence) -> str:
+    """What was ruled out: of each number that was measured a sentence."""
+    said = ["No rule explains this."]
+    scale, taken = found["gradient_scale"], found["taken_gradient"]
+    if taken == 0:
+        said.append("The gradients that the optimizer got were exactly 0 in every recorded epoch.")
+    elif scale is not None:
+        said.append(f"Gradients arrive: the largest hidden one is {scale:.1g} of {reference(found)}.")
+    if found["born_dead"] is not None and found["dead_layer"] is None:
+        said.append("No layer whose activation was measured is dead.")
+    if found["saturated_share"] is not None:
+        said.append(f"At most {100 * found['saturated_share']:.0f}% of a layer's outputs were saturated.")
+    if found["loss_fall"] is not None:
+        fall = 100 * found["loss_fall"]
+        course = f"falls by {fall:.2g}%" if fall > 0 else f"rises by {-fall:.2g}%" if fall < 0 else "does not fall"
+        said.append(f"The training loss {course} over the last epochs.")
+    return " ".join(said)
 
 
 def _against_being_stuck(recipe: VariantParams, epochs: int) -> Remedies:
@@ -162,9 +181,9 @@ STUCK = Cause(
     GREY,
     _say_stuck,
     _against_being_stuck,
-    instead="gradients arrive, and lead nowhere",
+    instead="no rule explains these failures",
     family="rest",
-    says=lambda found: "Gradients arrive, no layer is dead or saturated, and the loss does not fall any more.",
+    says=_one_stuck,
     tries=(
         Try("whether labels belong to their rows, and whether 32 rows can be learned by heart"),
         Try("another learning rate, Adam", "smaller_steps", "larger_steps", "adam"),

@@ -4,7 +4,7 @@ import pandas as pd
 
 from pipeline.diagnosis import remedies
 from pipeline.diagnosis.remedies import Remedies
-from pipeline.diagnosis.rules.cause import Cause, Evidence, Try, verb
+from pipeline.diagnosis.rules.cause import Cause, Evidence, Try, reference, verb
 from pipeline.diagnosis.theory import is_rectified
 from pipeline.foundations.colours import BLACK, GREEN, ORANGE, PURPLE, VERMILION
 from pipeline.params.diagnosis import DiagnosisParams
@@ -17,7 +17,7 @@ def _explodes(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
 
 def _say_exploding(rows: pd.DataFrame, bound: float | None) -> str:
     broken = rows.nonfinite_epoch.dropna()
-    when = f"not finite from epoch {broken.median():.0f} on (median)" if len(broken) else "finite throughout"
+    when = f"first not finite at epoch {broken.median():.0f} (median)" if len(broken) else "finite throughout"
     growth = rows.loss_growth.max()
     grown = "" if pd.isna(growth) else f"loss up to {growth:.2g} times a constant guess's; "
     return f"{len(rows)} exploded ({grown}{when})"
@@ -72,9 +72,16 @@ def _died(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
 
 
 def _say_died(rows: pd.DataFrame, bound: float | None) -> str:
-    after, by = (f"{epochs.median():.0f}" for epochs in (rows.died_after, rows.died_by))
-    when = f"at epoch {by}" if after == by else f"between epochs {after} and {by}"
-    return f"{len(rows)} died in training (median: {when})"
+    after, by = rows.died_after.median(), rows.died_by.median()
+    when = "" if pd.isna(by) else f" (median: {_when(None if pd.isna(after) else after, by)})"
+    return f"{len(rows)} died in training{when}"
+
+
+def _when(after: float | None, by: float) -> str:
+    if after is None:
+        return f"by epoch {by:.0f}"
+    first, last = f"{after:.0f}", f"{by:.0f}"
+    return f"at epoch {last}" if first == last else f"between epochs {first} and {last}"
 
 
 def _against_dying(recipe: VariantParams, epochs: int) -> Remedies:
@@ -92,7 +99,8 @@ def _is_saturated(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
 
 def _say_saturated(rows: pd.DataFrame, bound: float | None) -> str:
     layer, share = rows.saturated_layer.median(), 100 * rows.saturated_share.median()
-    return f"{len(rows)} {verb(rows, 'is', 'are')} saturated (layer {layer:.0f}: {share:.0f}% of its units)"
+    which = "a layer" if pd.isna(layer) else f"layer {layer:.0f}"
+    return f"{len(rows)} {verb(rows, 'is', 'are')} saturated ({which}: {share:.0f}% of its units)"
 
 
 def _against_saturation(recipe: VariantParams, epochs: int) -> Remedies:
@@ -112,10 +120,13 @@ def _vanishes(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
 
 def _say_vanishing(rows: pd.DataFrame, bound: float | None) -> str:
     ratio, scale = rows.gradient_ratio.median(), rows.gradient_scale.median()
-    return (
-        f"{len(rows)} {verb(rows, 'has', 'have')} a vanishing gradient (median: the smallest hidden layer's "
-        f"is {ratio:.1g} of the output layer's, the largest {scale:.1g} of a constant guess's loss)"
+    numbers = ", ".join(
+        [
+            *([] if pd.isna(ratio) else [f"the smallest hidden layer's is {ratio:.1g} of the output layer's"]),
+            *([] if pd.isna(scale) else [f"the largest {scale:.1g} of a constant guess's loss"]),
+        ]
     )
+    return f"{len(rows)} {verb(rows, 'has', 'have')} a vanishing gradient (median: {numbers})"
 
 
 def _against_vanishing(recipe: VariantParams, epochs: int) -> Remedies:
@@ -135,31 +146,34 @@ def _against_vanishing(recipe: VariantParams, epochs: int) -> Remedies:
 
 def _one_exploding(found: Evidence) -> str:
     if found["nonfinite_epoch"] is not None:
-        return f"A loss, gradient or weight is not finite from epoch {found['nonfinite_epoch']:.0f} on."
-    return f"The loss rose to {found['loss_growth']:.2g} times that of a constant guess."
+        return f"A loss, gradient or weight was first NaN or infinite at epoch {found['nonfinite_epoch']:.0f}."
+    return f"The loss rose to {found['loss_growth']:.2g} times {reference(found)}."
 
 
 def _one_born_dead(found: Evidence) -> str:
-    return f"Layer {found['dead_layer']} was off on every row of the probe before the first step, and stayed so."
+    return f"Layer {found['dead_layer']} was off on every row of the probe before the first step, and is at the end."
 
 
 def _one_died(found: Evidence) -> str:
     after, by = found["died_after"], found["died_by"]
-    when = f"by epoch {by:.0f}" if after is None else f"between epochs {after:.0f} and {by:.0f}"
-    return f"Layer {found['dead_layer']} went off on every row of the probe {when}, and no gradient can revive it."
+    off = f"Layer {found['dead_layer']} is off on every row of the probe at the end, so it gets no gradient from them."
+    return off if by is None else f"{off} The first layer that stayed off went off {_when(after, by)}."
 
 
 def _one_saturated(found: Evidence) -> str:
     share = 100 * found["saturated_share"]
-    return f"{share:.0f}% of the outputs of layer {found['saturated_layer']} lie where its activation is flat."
+    which = "a layer" if found["saturated_layer"] is None else f"layer {found['saturated_layer']}"
+    when = "at the start, or for most of the training"
+    return f"{share:.0f}% of the outputs of {which} lay where its activation is flat, {when}."
 
 
 def _one_vanishing(found: Evidence) -> str:
-    scale = f"the largest hidden one is {found['gradient_scale']:.1g} of a constant guess's loss."
-    if found["gradient_ratio"] is None:  # the output layer has none either
-        return f"No gradient leaves the output layer; {scale}"
-    ratio = f"{found['gradient_ratio']:.1g} of the output layer's"
-    return f"The gradient of layer {found['smallest_layer']} is {ratio}; {scale}"
+    ratio, scale, said = found["gradient_ratio"], found["gradient_scale"], []
+    if ratio is not None and found["smallest_layer"] is not None:
+        said.append(f"The gradient of layer {found['smallest_layer']} is {ratio:.1g} of the output layer's.")
+    if scale is not None:
+        said.append(f"The largest hidden gradient is {scale:.1g} of {reference(found)}.")
+    return " ".join(said)
 
 
 EXPLODING = Cause(
@@ -171,6 +185,7 @@ EXPLODING = Cause(
     instead="it grows without bound",
     family="signals",
     says=_one_exploding,
+    reads=("loss_growth",),
     tries=(
         Try("a tenth of the learning rate", "smaller_steps"),
         Try(
@@ -191,6 +206,7 @@ BORN_DEAD = Cause(
     instead="a dead layer passes none at all",
     family="signals",
     says=_one_born_dead,
+    reads=("born_dead",),
     tries=(
         Try("`leaky_relu` or `elu`, which are never off for good", "leaky_units"),
         Try("more units in the layer: all of them are seldom off together", "wider_layers"),
@@ -208,6 +224,7 @@ DIED_IN_TRAINING = Cause(
     instead="a dead layer passes none at all, however large it is elsewhere",
     family="signals",
     says=_one_died,
+    reads=("born_dead",),
     tries=(
         Try("a tenth of the learning rate: a step too large can turn off a whole layer", "smaller_steps"),
         Try("`leaky_relu` or `elu`, which are never off for good", "leaky_units"),
@@ -224,6 +241,7 @@ SATURATED = Cause(
     instead="units sit where their activation is flat",
     family="signals",
     says=_one_saturated,
+    reads=("saturated_share",),
     tries=(
         Try("inputs scaled to mean 0 and standard deviation 1", "scaled_inputs"),
         Try("kernels from `glorot_uniform`, which keep units where they have a slope", "fresh_kernels"),
@@ -245,6 +263,7 @@ VANISHING = Cause(
     instead=None,
     family="signals",
     says=_one_vanishing,
+    reads=("gradient_scale",),
     tries=(
         Try("`relu` with `he_normal` kernels in hidden layers, not sigmoid or tanh", "rectified_units"),
         Try("batch normalisation, or residual connections", "batch_normalization", "residual"),

@@ -31,7 +31,7 @@ class CapturedRows:
         """A `train_step` or `test_step` that keeps what it is given, and does what it did."""
 
         def kept_step(data: Any, *args: Any, **kwargs: Any) -> Any:
-            with self._guard("rows of fit's own batches"):
+            with self._guard("keep rows of the batches of `fit`"):
                 self._keep(data)
             return step(data, *args, **kwargs)
 

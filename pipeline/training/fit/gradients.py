@@ -66,7 +66,7 @@ class TakenGradients:
             variables = trainable_variables
             if variables is not None:
                 variables = trainable_variables = list(variables)
-            with self._guard("gradients of the training"):
+            with self._guard("record the gradients of the training"):
                 self._add(grads, place._trainable_variables if variables is None else variables)
             return given(grads, trainable_variables)
 

@@ -11,6 +11,7 @@ from pipeline.history.record import (
     HISTOGRAMS,
     LAYER_VALUES,
     LOGGED_LOSS,
+    LOSS_IS_KNOWN,
     PARTS,
     SATURATED,
     UNIT_SPREAD,
@@ -67,7 +68,8 @@ class Recorder:
         for name in names:
             curves[name], is_whole = self._between(name, count)
             said[name] = f"on {probe}; inference mode{'' if is_whole else '; linear between the recorded epochs'}"
-        if "train_loss" not in curves:
+        measured_loss = "train_loss" in curves
+        if not measured_loss:
             curves["train_loss"] = self._logged("loss", count)
             said["train_loss"] = "as fit logged it, a mean over the epoch; epoch 0 is not known and has that of epoch 1"
         for part in PARTS:
@@ -85,7 +87,9 @@ class Recorder:
         )
         for name in curves:
             made[name].attrs["long_name"] = f"{name.partition('_')[2].replace('_', ' ')}, {said[name]}"
-        return self._with_logs(made, count).assign_attrs(probe=probe, task_is_known=int(task is not None))
+        is_loss_known = bool(measured_loss or any("loss" in logs for logs in self.logs.values()))
+        known = {"task_is_known": int(task is not None), LOSS_IS_KNOWN: int(is_loss_known)}
+        return self._with_logs(made, count).assign_attrs(probe=probe, **known)
 
     @staticmethod
     def without_logs(history: xr.Dataset) -> xr.Dataset:

@@ -94,8 +94,8 @@ class Watching:
         self._has_looked_at_sides = False
         self.probed = "no rows"
         if given is not None:
-            with guard("the given rows"):
-                self.recorder.sides |= sides.of_rows(*given)
+            self._look_at_rows(*given)
+            with guard("use the given rows"):
                 self._sample = data = _evenly(*given, options.rows)
                 whole = self._parts.get("train")
                 if whole is None or whole.size == data.size:
@@ -228,7 +228,7 @@ class Watching:
         kept = self._captured.pop("train", None)
         if kept is not None and kept.data() is not None:
             captured = kept.close()
-            self.recorder.sides |= sides.of_rows(*captured[:2])
+            self._look_at_rows(*captured[:2])
             self._sample = self._parts["train"] = data = Rows.of(*captured)
             self.probed = f"{data.size:,} rows of the first batches"
         if self._probe is None:
@@ -249,7 +249,10 @@ class Watching:
         return True
 
     def finish(self) -> None:
-        """Measure the last state, if an epoch that nobody knew to be the last one was not recorded."""
+        """Measure the last state, if an epoch that nobody knew to be the last one was not recorded; of a `fit` without
+        an epoch that is the state before the first step, where there are rows to measure it on."""
+        if not self.epoch and self._sample is not None:
+            self.record_initial()
         is_measured = any(self.recorder.states.get(self.epoch, ({}, {}))[1])
         if self._probe is not None and self.epoch and not is_measured:
             self.record_initial()
@@ -268,7 +271,7 @@ class Watching:
         state = probe.state() if state is None else state
         curves: dict[str, float] = {}
         values: dict[str, np.ndarray] = {}
-        with self._guard("the probe"):
+        with self._guard("measure on the probe"):
             curves, values = self._measured(probe, state, before)
         if not values:
             values = probe.weigh(state, before)
@@ -279,19 +282,23 @@ class Watching:
 
     def _measured(self, probe: Probe, state: list[Any], before: Sequence[Any] | None) -> tuple[dict, dict]:
         """Curves, and values by layer."""
-        if "the probe" in self._guard.failed or self._sample is None:
+        if "measure on the probe" in self._guard.failed or self._sample is None:
             return {}, {}
         seen, values = probe.measure(state, self._sample, before)
         if not self._has_looked_at_sides:
             self._look_at_sides(probe, self._sample)
         return self._curves(probe, state, seen), values
 
+    def _look_at_rows(self, inputs: Any, targets: Any) -> None:
+        with self._guard.beside("compare the targets with the inputs"):
+            self.recorder.sides |= sides.of_rows(inputs, targets)
+
     def _look_at_sides(self, probe: Probe, data: Rows) -> None:
         """Once, at the first state that is measured."""
         self._has_looked_at_sides = True
-        with self._guard.beside("the scale of the inputs"):
+        with self._guard.beside("measure the scale of the inputs"):
             self.recorder.sides |= sides.of_inputs(self._model, self._rows, data)
-        with self._guard.beside("the range of the outputs"):
+        with self._guard.beside("measure the range of the outputs"):
             self.recorder.sides |= sides.of_outputs(self._model, self._rows, probe, data)
 
     def _curves(self, probe: Probe, state: list[Any], sampled: Seen | None = None) -> dict[str, float]:
@@ -325,7 +332,7 @@ class Watching:
         (targets,) = keras.tree.flatten(data.targets)
         values = self._objective.targets(targets, given)
         self._constant[part] = self._objective.task.constant_loss(values)
-        with self._guard("the loss of the best constant prediction"):
+        with self._guard("measure the baseline loss"):
             constant = self._objective.constant_outputs(targets, given)
             self._constant[part] = probe.loss_of(data, keras.tree.pack_sequence_as(outputs, [constant]))
 
