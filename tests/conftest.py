@@ -116,7 +116,7 @@ def mlflows_default_store() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def common_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder that all test processes of this run have in common."""
     folder = tmp_path_factory.getbasetemp()
     return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
@@ -132,7 +132,7 @@ def made_once(folder: Path, make: Callable[[Path], None]) -> Path:
 
 
 @pytest.fixture(scope="session")
-def published(shared: Path) -> Workspace:
+def published(common_folder: Path) -> Workspace:
     """Return a workspace in which `dvc repro` has run once from nothing: relu_2 and tanh_1, all in git.
 
     It is made once for all test processes, and only to look at: a test that changes anything takes `workspace`.
@@ -144,11 +144,11 @@ def published(shared: Path) -> Workspace:
         assert done.code == 0, done.stderr
         workspace.commit()
 
-    return Workspace(made_once(shared / "published", publish))
+    return Workspace(made_once(common_folder / "published", publish))
 
 
 @pytest.fixture(scope="session")
-def empty_store(shared: Path) -> Path:
+def empty_store(common_folder: Path) -> Path:
     """Return a database with MLflow's tables and nothing in them, to be copied: making one takes seconds."""
 
     def create(folder: Path) -> None:
@@ -157,7 +157,7 @@ def empty_store(shared: Path) -> Path:
         folder.mkdir()
         MlflowClient(tracking_uri=f"sqlite:///{folder / 'mlflow.db'}")
 
-    return made_once(shared / "empty_store", create) / "mlflow.db"
+    return made_once(common_folder / "empty_store", create) / "mlflow.db"
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from answering import answering
 from mlflow import MlflowClient
 from mlflow.entities import Run, ViewType
 from mlflow.exceptions import MlflowException
-from test_tracking import TRACKING, NotPackaged, content, empty_store, versions  # noqa: F401 -- empty_store: a fixture
+from test_tracking import TRACKING, NotPackaged, content, versions
 from workspace import free_port, wait_until
 
 from examples import PROFILE
@@ -47,14 +47,14 @@ def surroundings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def shared(tmp_path: Path, empty_store: Path) -> str:  # noqa: F811
+def shared(tmp_path: Path, empty_store: Path) -> str:
     """An empty store that belongs to no clone: its address."""
     shutil.copy(empty_store, tmp_path / "shared.db")
     return f"sqlite:///{tmp_path / 'shared.db'}"
 
 
 @pytest.fixture
-def own(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:  # noqa: F811
+def own(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The repository's own store, empty."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mlruns").mkdir()
