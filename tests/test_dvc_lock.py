@@ -212,18 +212,18 @@ def test_repro_goes_on_after_the_lock_was_cut_and_no_stage_is_skipped_wrongly(pa
     assert workspace.run(*repro).executed == set()
     lock = workspace.folder / "dvc.lock"
     whole = lock.read_bytes()
-    end_of_line = whole.index(b"\n", whole.index(b"  track:")) + 1
-    for place, is_marked in ((len(whole) // 2 + 1, False), (whole.index(b"  compare:"), True), (end_of_line, True)):
-        lock.write_bytes(whole[:place])
-        if place == end_of_line:
-            assert "dvc.lock' validation failed" in workspace.attempt("dvc", "status").stderr
-        if is_marked:
-            (workspace.folder / MARK).touch()
-        done = workspace.run(*repro)
-        assert done.executed | done.restored == set()
-        assert "dvc.lock: an interruption cut it short: restored" in done.stderr
-        assert lock.read_bytes() == whole
-    workspace.edit({"variants.relu_20.units": 4})  # an entry that is older than the recipe
-    lock.write_bytes(whole[:200])
-    assert {"train@relu_20", "evaluate@relu_20", "compare", "track"} == workspace.run(*repro).executed
+
+    lock.write_bytes(whole[: whole.index(b"\n", whole.index(b"  track:")) + 1])
+    assert "dvc.lock' validation failed" in workspace.attempt("dvc", "status").stderr
+    done = workspace.run(*repro)
+    assert done.executed | done.restored == set()
+    assert "dvc.lock: an interruption cut it short: restored" in done.stderr
+    assert lock.read_bytes() == whole
+
+    lock.write_bytes(whole[: whole.index(b"  compare:")])  # which DVC takes for whole
+    (workspace.folder / MARK).touch()
+    workspace.edit({"variants.relu_20.units": 4})  # so that the restored entry is older than the recipe
+    done = workspace.run(*repro)
+    assert "dvc.lock: an interruption cut it short: restored" in done.stderr
+    assert done.executed == {"train@relu_20", "evaluate@relu_20", "compare", "track"}
     assert workspace.run("dvc", "status").stdout.strip() == "Data and pipelines are up to date."
