@@ -7,11 +7,13 @@ import re
 import shutil
 import signal
 import sqlite3
+import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +23,7 @@ from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from PIL import Image
-from workspace import Workspace, stage, wait_until
+from workspace import Workspace, free_port, stage, wait_until
 
 from examples import PROFILE, THRESHOLDS, evaluated, history, layer_table
 from pipeline.data.profile import save_profile
@@ -897,3 +899,29 @@ def test_what_fails_in_packaging_is_said_in_one_line(tmp_path: Path, monkeypatch
             UserError, match=r"^runs/v: not found: `dvc repro` makes it, if params.yaml has a variant v"
         ):
             packages.folders("v")
+
+
+@pytest.fixture
+def signals() -> Iterator[None]:
+    """Put the handlers of signals back."""
+    before = {number: signal.getsignal(number) for number in serve.INTERRUPTIONS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("client", "signals")
+def test_an_interruption_while_the_uis_server_starts_leaves_no_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C comes when the process is there and nobody knows it yet."""
+    started: list[subprocess.Popen] = []
+    start = subprocess.Popen
+
+    def interrupted(command: list[str], **options: Any) -> subprocess.Popen:
+        started.append(start(["sleep", "600"], **options))
+        os.kill(os.getpid(), signal.SIGINT)
+        return started[0]
+
+    monkeypatch.setattr(serve.subprocess, "Popen", interrupted)
+    with pytest.raises(KeyboardInterrupt), serve._serving("sqlite:///none.db", "127.0.0.1", free_port()):
+        pytest.fail("it serves")
+    assert started[0].poll() == -signal.SIGTERM

@@ -27,6 +27,12 @@ STARTS_WITHIN = 180  # seconds; it takes some 20
 ENDS_WITHIN = 3  # seconds, before it is killed: it would wait for open pages
 LOG = store.STORE / "server.log"
 
+INTERRUPTIONS = (
+    signal.SIGINT,
+    signal.SIGTERM,
+    signal.SIGHUP,
+)  # Ctrl-C, a command that ends this one, a closed terminal
+
 
 def main(host: str, port: int) -> None:
     """Print the addresses; serve the repository's own store until interrupted, and open the browser on it.
@@ -115,8 +121,9 @@ def _serving(uri: str, host: str, port: int) -> Iterator[subprocess.Popen[bytes]
     command = [sys.executable, "-m", "mlflow", "server", "--workers", "1"]
     environment = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
     environment["MLFLOW_BACKEND_STORE_URI"] = uri  # not on the command line, where all users of the machine read it
-    for name in (signal.SIGTERM, signal.SIGHUP):  # a closed terminal must not leave it behind
-        signal.signal(name, signal.default_int_handler)
+    came: list[int] = []  # an interruption that would leave a server behind which nobody knows yet
+    for name in INTERRUPTIONS:
+        signal.signal(name, lambda number, frame: came.append(number))
     with (root() / LOG).open("wb") as log:
         server = subprocess.Popen(
             [*command, "--host", host, "--port", str(port)],
@@ -127,6 +134,10 @@ def _serving(uri: str, host: str, port: int) -> Iterator[subprocess.Popen[bytes]
             start_new_session=True,
         )
         try:
+            for name in INTERRUPTIONS:
+                signal.signal(name, signal.default_int_handler)
+            if came:
+                raise KeyboardInterrupt
             yield server
         finally:
             _end(server)
