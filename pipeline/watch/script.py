@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import runpy
 import subprocess
 import sys
@@ -234,7 +235,7 @@ def _replica(asked: Asked, seed: int) -> Ran:
 def _seeds_noticed() -> Iterator[list[str]]:
     """The names of the functions that the script seeds Keras by; they do what they did."""
     noticed: list[str] = []
-    places = [(keras.utils, "set_random_seed")]
+    places = [(keras.utils, "set_random_seed"), (random, "seed")]  # Keras draws its own seeds by the second
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
