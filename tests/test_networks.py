@@ -19,6 +19,7 @@ from pipeline.data.tasks import Task
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.seeds import derived_seed
 from pipeline.foundations.tensorflow import keras
+from pipeline.history import agreement
 from pipeline.history import files as runs
 from pipeline.history.recipe import Recipe
 from pipeline.history.record import OPTIONAL, REQUIRED
@@ -184,6 +185,22 @@ def test_a_model_that_cannot_be_saved_is_refused_before_it_trains(circles: Split
     made = network(UNSAVABLE)
     with pytest.raises(UserError, match=r"^networks/own/network.py.*: saving the model and loading it fails: "):
         expect_trainable("own", made.recipe, circles)
+
+
+def test_the_history_of_layers_that_no_rule_judges_is_whole(circles: Split, origin: Origin) -> None:
+    made = network(
+        """
+def build(inputs, task):
+    hidden = [layers.Dense(3), layers.BatchNormalization(), layers.PReLU(), layers.Dense(3, "relu")]
+    return keras.Sequential([keras.Input(inputs), *hidden, layers.Dense(task.outputs, "sigmoid")])
+"""
+    )
+    trained = train_replica("own", made.recipe, circles, training(epochs=2, replicas=1), 0)
+    assert set(trained.history.role.values) == {"hidden", "output", "beside"}
+    agreement.expect_whole(trained.history)
+    recipe = Recipe(variant=made.recipe, training=training(epochs=2, replicas=1), versions={}, **dict(origin))
+    agreement.expect_trained(trained.history, recipe, circles, trained.weights)
+    agreement.expect_predictions(trained.predictions, trained.history, circles)
 
 
 def test_every_network_that_is_not_trained_as_it_is_is_tried_before_anything_trains(

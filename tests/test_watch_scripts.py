@@ -273,15 +273,18 @@ def test_the_command_explains_itself(
 
 
 def test_progress_says_what_is_left(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    clock = iter([0.0, 30.0, 60.0, 90.0])
+    clock = iter([0.0, 30.0, 60.0, 90.0, 120.0])
     monkeypatch.setattr(pipeline.watch.script.time, "monotonic", lambda: next(clock))
     progress = pipeline.watch.script.Progress(5)
-    progress.finished("run 1 of 3")
-    progress.finished("run 1 of 2 with adam", unneeded=1)
-    progress.finished("run 3 of 3", unneeded=1)
+    progress.finished("run 1 of 2 with adam")
+    progress.finished("run 2 of 2 with adam")
+    progress.finished("run 1 of 3 with longer", unneeded=1)
+    progress.finished("run 2 of 3 with longer")
     assert capsys.readouterr().err.splitlines() == [
-        *("run 1 of 3 is finished; 4 more, about 2 min", "run 1 of 2 with adam is finished; 2 more, about 60 s"),
-        "run 3 of 3 is finished",
+        "run 1 of 2 with adam is finished; 4 runs left, about 2 min",
+        "run 2 of 2 with adam is finished; 3 runs left, about 90 s",
+        "run 1 of 3 with longer is finished; 1 run left, about 30 s",
+        "run 2 of 3 with longer is finished",
     ]
 
 

@@ -73,6 +73,7 @@ LAYER_TABLE: Final = {
 }
 HIDDEN: Final = "hidden"
 OUTPUT: Final = "output"
+BESIDE: Final = "beside"  # an embedding's table, a normalisation's scale: recorded and shown, judged by no rule
 
 # Slopes, relative to the activation's greatest, below which a unit may be called saturated.
 SLOPE_FRACTIONS: Final = (0.001, 0.003, 0.01, 0.03, 0.06, 0.1, 0.3)

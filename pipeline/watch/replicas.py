@@ -43,9 +43,10 @@ class Fit:
 
 
 def are_identical(fits: Sequence[Fit]) -> bool:
-    """Return whether there are several and all have the same weights' norms and training loss at each epoch."""
+    """Return whether there are several, the script seeds each, and all have the same weights' norms and training loss
+    at each epoch. Without a seed of the script's own a training without randomness is the same, too."""
     first, *others = (fit.history[["weight_l1", "train_loss"]] for fit in fits)
-    return bool(others) and all(first.equals(other) for other in others)
+    return bool(others) and all(fit.sets_its_seed for fit in fits) and all(first.equals(other) for other in others)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import runpy
 import subprocess
 import sys
@@ -102,10 +103,11 @@ class Progress:
         """A run is finished, and some others are not needed any more."""
         self._finished += 1
         self._runs -= unneeded
-        left = (time.monotonic() - self._began) / self._finished * (self._runs - self._finished)
-        shown = f"{left:.0f} s" if left < 100 else f"{left / 60:.0f} min"
-        more = f"; {self._runs - self._finished} more, about {shown}" if self._finished < self._runs else ""
-        print(f"{run} is finished{more}", file=sys.stderr)
+        runs = self._runs - self._finished
+        seconds = (time.monotonic() - self._began) / self._finished * runs
+        shown = f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+        left = f"; {runs} run{'s' if runs > 1 else ''} left, about {shown}" if runs else ""
+        print(f"{run} is finished{left}", file=sys.stderr)
 
 
 def run_replica(asked: Asked, seed: int, folder: Path) -> None:
@@ -233,7 +235,7 @@ def _replica(asked: Asked, seed: int) -> Ran:
 def _seeds_noticed() -> Iterator[list[str]]:
     """The names of the functions that the script seeds Keras by; they do what they did."""
     noticed: list[str] = []
-    places = [(keras.utils, "set_random_seed")]
+    places = [(keras.utils, "set_random_seed"), (random, "seed")]  # Keras draws its own seeds by the second
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 

@@ -6,11 +6,10 @@ from typing import Any, Final
 
 import keras
 
-from pipeline.history.record import HIDDEN, OUTPUT, Layer
+from pipeline.history.record import BESIDE, HIDDEN, OUTPUT, Layer
 from pipeline.training.fit.structure import Graph, graph
 
-# Recorded and shown, and judged by no rule: gradients of a scale or of a table have another size than a kernel's.
-BESIDE: Final = "beside"
+# Of what is BESIDE: gradients of a scale or of a table have another size than a kernel's.
 BESIDE_NAMES: Final = ("gamma", "scale", "embeddings", "alpha")
 
 
