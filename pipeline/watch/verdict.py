@@ -40,7 +40,7 @@ class Verdict:
         parts = [self.headline, self.says]
         if self.tries:
             parts.append("What to try: " + "; ".join(self.tries) + ".")
-        parts += [f"Note: {note}." for note in self.notes]
+        parts += [f"Note: {note.rstrip('.')}." for note in self.notes]
         return "\n".join(part for part in parts if part)
 
 
