@@ -1,8 +1,11 @@
 """Errors that a user can mend: one line each, exit code 1, no traceback."""
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # the escape codes by which Keras's errors are bold in a terminal
 
 
 class UserError(Exception):
@@ -18,6 +21,11 @@ def one_argument(name: str) -> str:
     if len(sys.argv) != 2:
         raise UserError(f"{len(sys.argv) - 1} arguments: must be one, the {name}")
     return sys.argv[1]
+
+
+def without_colours(error: BaseException) -> str:
+    """Return the error's text without the escape codes of a terminal."""
+    return COLOURS.sub("", str(error))
 
 
 @contextmanager

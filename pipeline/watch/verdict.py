@@ -9,6 +9,7 @@ import xarray as xr
 
 from pipeline.diagnosis import evidence
 from pipeline.diagnosis.causes import LEARNED, NO_CAUSE, TABLE, alarms, named, spelled, tries
+from pipeline.diagnosis.setting import Setting
 from pipeline.evaluation.learned import Rule, rule_for, score_curve
 from pipeline.evaluation.replicas import evaluate
 from pipeline.foundations.errors import UserError
@@ -65,7 +66,9 @@ def judge(
     notes = (*notes, *said)
     if rule is None or not _has_scores(history):
         says = "No rule says here whether it has learned. " + _listed(symptoms, numbers)
-        return Verdict(None, None, numbers, symptoms, _ended(history), says, _tries(symptoms), notes)
+        return Verdict(
+            None, None, numbers, symptoms, _ended(history), says, _tries(symptoms, Setting.of(history, numbers)), notes
+        )
     if int(history.epoch[-1]) == 0:
         headline = "Not trained: what follows is of the state before the first step."
         return Verdict(None, None, numbers, symptoms, headline, _listed(symptoms, numbers), (), notes)
@@ -77,9 +80,8 @@ def judge(
     cause = None if row.cause == NO_CAUSE else str(row.cause)
     says = f"Cause: {spelled(cause)}. {_says(cause, numbers)}".strip() if cause else ""
     headline = _reached(history, rule, "Did not learn")
-    return Verdict(
-        str(row.outcome), cause, numbers, symptoms, headline, says, _tries([cause] if cause else [])[:4], notes
-    )
+    suggested = _tries([cause] if cause else [], Setting.of(history, numbers))[:4]
+    return Verdict(str(row.outcome), cause, numbers, symptoms, headline, says, suggested, notes)
 
 
 def _rule(history: xr.Dataset, learned: Mapping[str, float] | None) -> tuple[Rule | None, list[str]]:
@@ -131,5 +133,5 @@ def _listed(symptoms: Sequence[str], numbers: Mapping[str, Any]) -> str:
     return " ".join(f"Symptom: {spelled(name)}. {_says(name, numbers)}" for name in symptoms)
 
 
-def _tries(causes: Sequence[str]) -> tuple[str, ...]:
-    return tuple(each for cause in causes[:1] for each in tries(cause))
+def _tries(causes: Sequence[str], setting: Setting) -> tuple[str, ...]:
+    return tuple(each for cause in causes[:1] for each in tries(cause, setting))

@@ -106,7 +106,7 @@ class TakenGradients:
         # Of small kernels all at once: a step of a small network is as long as its number of operations.
         small = [row for row in sorted(found) if self._sizes[row] <= SMALL and isinstance(found[row], tf.Tensor)]
         large = [row for row in sorted(found) if row not in small]
-        raw = [_of_all([found[row] for row in small])] if small else []
+        raw = [_of_all([found[row] for row in small], self._sizes[small])] if small else []
         raw += [tf.stack([tf.stack(self._statistics(found[row], self._sizes[row])) for row in large])] if large else []
         order = [*small, *large]
         # [row, (sum |g|, sum g^2, zeros)], brought to mean |g|, norm and share.
@@ -133,10 +133,16 @@ class TakenGradients:
         return [tf.reduce_sum(tf.abs(gradient)), 2 * tf.nn.l2_loss(gradient), zeros]
 
 
-def _of_all(gradients: Sequence[tf.Tensor]) -> tf.Tensor:
-    """The same of dense gradients, float32 [gradient, statistic]."""
-    flat = [tf.reshape(each, [-1]) for each in gradients]
-    owner = np.repeat(np.arange(len(flat), dtype=np.int32), [each.shape[0] for each in flat])
+def _of_all(gradients: Sequence[tf.Tensor], sizes: np.ndarray) -> tf.Tensor:
+    """Return the same of dense gradients, float32 [gradient, statistic].
+
+    Args:
+        gradients: of any shape, also one that the traced step does not know, as that of a slice of a kernel.
+        sizes: entries of each.
+    """
+    counts = sizes.astype(int).tolist()
+    flat = [tf.reshape(each, [count]) for each, count in zip(gradients, counts, strict=True)]
+    owner = np.repeat(np.arange(len(flat), dtype=np.int32), counts)
     entries = tf.cast(tf.concat(flat, axis=0), tf.float32)
     zeros = tf.cast(tf.equal(entries, 0.0), tf.float32)
     every = tf.stack([tf.abs(entries), tf.square(entries), zeros], axis=1)

@@ -4,6 +4,8 @@ import logging
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
+from pipeline.foundations.errors import without_colours
+
 LOG = logging.getLogger("pipeline.watch")
 
 
@@ -28,7 +30,7 @@ class Guard:
             yield
         except Exception as error:  # whatever it is, the user's training must go on
             self.failed.add(what)
-            reason = " ".join(str(error).split())[:200] or type(error).__name__
+            reason = " ".join(without_colours(error).split())[:200] or type(error).__name__
             self.say(f"left out, {what}: {type(error).__name__}: {reason}", key=what)
 
     def say(self, text: str, key: str | None = None) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from pipeline.foundations.errors import UserError
+from pipeline.foundations.errors import UserError, without_colours
 from pipeline.history.record import HIDDEN
 from pipeline.training.fit.layers import every_layer, rows
 
@@ -128,5 +128,6 @@ def _rebuilt(
         for layer, copy in copied if with_weights else ():
             copy.set_weights(layer.get_weights())
     except Exception as error:  # of Keras, or of a layer of the user's own
-        raise InapplicableError(f"Keras cannot clone it ({(str(error).splitlines() or [''])[0][:120]})") from None
+        said = (without_colours(error).splitlines() or [""])[0][:120]
+        raise InapplicableError(f"Keras cannot clone it ({said})") from None
     return made

@@ -1,0 +1,111 @@
+"""Which rows a training is fed with: their number, their sums and their weights, seen where the training's loss is
+computed. So the loss that `fit` logs is held against the record's only where both are of the same rows.
+
+Imports TensorFlow as the user has set it up.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from pipeline.training.fit.guard import Guard
+from pipeline.training.fit.replaced import replaced
+
+NAMES: Final = ("x", "y", "y_pred", "sample_weight")  # the first arguments of Keras's `compute_loss`
+ROUNDING: Final = 1e-3  # relative, of float32 sums over all batches of an epoch
+ERRORS: Final = 4  # standard errors within which the mean of some rows is that of all
+
+
+class Described(NamedTuple):
+    """Rows as they are known before a training: all that it is to be fed with, or some of them.
+
+    mean, spread: of the sum of each row's inputs, and of its targets, float64 [side] each.
+    """
+
+    rows: int
+    mean: np.ndarray
+    spread: np.ndarray
+    are_all: bool
+
+    @classmethod
+    def of(cls, inputs: Any, targets: Any, are_all: bool) -> "Described":
+        """Of arrays [row, ...], or structures of them."""
+        sums = [_by_row(side) for side in (inputs, targets)]
+        with np.errstate(all="ignore"):  # numbers that are not finite are like no others
+            mean, spread = ([float(function(each)) for each in sums] for function in (np.mean, np.std))
+        return cls(len(sums[0]), np.array(mean), np.array(spread), are_all)
+
+
+class FedRows:
+    """Sums over the batches of an epoch, added up inside the traced training step.
+
+    The sums are a variable of TensorFlow's: of rows, their inputs, their targets, and their weights' distance from 1.
+    """
+
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+        with tf.init_scope():
+            self._sums = tf.Variable(tf.zeros(4), trainable=False)
+
+    @contextmanager
+    def seen(self, model: keras.Model) -> Iterator[None]:
+        """While this lasts, look at what the model computes its loss of."""
+        given = model.compute_loss
+
+        def compute_loss(*args: Any, **kwargs: Any) -> Any:
+            with self._guard.beside("the rows that fit trains on"):
+                self._add(dict(zip(NAMES, args, strict=False)) | kwargs)
+            return given(*args, **kwargs)
+
+        with replaced([(model, "compute_loss", compute_loss)]):
+            yield
+
+    def restart(self) -> None:
+        """Begin a new epoch."""
+        self._sums.assign(tf.zeros(4))
+
+    def are(self, known: Described) -> bool:
+        """Return whether the rows since the last start are those that are described, each with the weight 1.
+
+        Of a training that nobody saw, no.
+        """
+        rows, *sums, unequal = self._sums.numpy().astype(np.float64).tolist()
+        if rows == 0 or unequal > ROUNDING * rows:
+            return False
+        if known.are_all and not np.isclose(rows, known.rows, rtol=ROUNDING):
+            return False
+        error = ROUNDING if known.are_all else ERRORS / np.sqrt(known.rows)
+        close = np.isclose(np.array(sums) / rows, known.mean, rtol=ROUNDING, atol=0)
+        return bool((close | (np.abs(np.array(sums) / rows - known.mean) <= error * known.spread)).all())
+
+    def _add(self, given: dict[str, Any]) -> None:
+        inputs, targets = given.get("x"), given.get("y")
+        weights = given.get("sample_weight")
+        if not _numbers(inputs):
+            return
+        count = tf.cast(tf.shape(_numbers(inputs)[0])[0], tf.float32)
+        unequal = [tf.reduce_sum(tf.abs(tf.cast(each, tf.float32) - 1)) for each in _numbers(weights)]
+        sums = [_total(inputs), _total(targets), tf.add_n(unequal) if unequal else tf.constant(0.0)]
+        self._sums.assign_add(tf.stack([count, *sums]))
+
+
+def _numbers(values: Any) -> list[Any]:
+    """Tensors of numbers among them; others, such as texts, say nothing here."""
+    leaves = [leaf for leaf in keras.tree.flatten(values) if isinstance(leaf, tf.Tensor)]
+    return [leaf for leaf in leaves if leaf.dtype.is_floating or leaf.dtype.is_integer or leaf.dtype.is_bool]
+
+
+def _total(values: Any) -> tf.Tensor:
+    found = [tf.reduce_sum(tf.cast(leaf, tf.float32)) for leaf in _numbers(values)]
+    return tf.add_n(found) if found else tf.constant(0.0)
+
+
+def _by_row(values: Any) -> np.ndarray:
+    """float64 [row], the sum of all numbers of a row."""
+    leaves = [np.asarray(leaf) for leaf in keras.tree.flatten(values) if leaf is not None]
+    sums = [leaf.reshape(len(leaf), -1).sum(axis=1, dtype=np.float64) for leaf in leaves if leaf.dtype.kind in "biuf"]
+    return np.sum(sums, axis=0) if sums else np.zeros(len(leaves[0]) if leaves else 1)
