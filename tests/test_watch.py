@@ -8,10 +8,12 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from watched_models import KINDS, Kind, dense, points, tiny
 
 from pipeline import Diagnosis, UserError, diagnose
 from pipeline.history import record
+from pipeline.training import scales
 from pipeline.training.fit.guard import Guard
 from pipeline.training.fit.layers import has_modes
 from pipeline.training.fit.probe import Rows
@@ -307,6 +309,28 @@ class Squared(keras.Sequential):
         return keras.ops.mean(keras.ops.square(y - y_pred))
 
 
+class OwnStep(keras.Sequential):
+    """With the same loss in a training step of its own; `axis` is what it squeezes of the outputs."""
+
+    axis: int | None = None
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """Of all pairs, unless it squeezes."""
+        inputs, targets = data
+        with tf.GradientTape() as tape:
+            outputs = self(inputs, training=True)
+            loss = tf.reduce_mean((targets - (outputs if self.axis is None else tf.squeeze(outputs, self.axis))) ** 2)
+        variables = self.trainable_variables
+        self.optimizer.apply(tape.gradient(loss, variables), variables)
+        return {"loss": loss}
+
+
+class OwnSqueezingStep(OwnStep):
+    """As it should be."""
+
+    axis = -1
+
+
 class Negated(keras.losses.Loss):
     """With the wrong sign."""
 
@@ -326,6 +350,9 @@ class Negated(keras.losses.Loss):
         (keras.Sequential, Negated(), True, "no smaller where outputs are right"),
         (Squared, None, False, "each output against all targets"),
         (Squared, None, True, ""),
+        (OwnStep, "mse", False, "each output against all targets"),
+        (OwnStep, "mse", True, ""),
+        (OwnSqueezingStep, "mse", False, ""),
     ],
 )
 def test_a_loss_of_any_form_is_looked_at_with_targets_as_they_are_given(
@@ -438,6 +465,9 @@ def test_a_layer_that_works_differently_in_training_mode_is_known(hidden: Callab
     assert has_modes(keras.Sequential([hidden()])) == expected
 
 
+BY_CLASS = tuple(values[np.argsort(points()[1])] for values in points())
+
+
 @pytest.mark.parametrize(
     ("changes", "alike"),
     [
@@ -448,6 +478,8 @@ def test_a_layer_that_works_differently_in_training_mode_is_known(hidden: Callab
         ({"validation_split": 0.25}, 0),
         ({"x": 3 + points()[0]}, 0),
         ({"y": 1 - points()[1]}, 0),
+        ({"x": BY_CLASS[0], "y": BY_CLASS[1]}, 1),
+        ({"x": BY_CLASS[0], "y": BY_CLASS[1], "shuffle": False}, 0),
     ],
 )
 @pytest.mark.parametrize("given", [True, False])
@@ -459,7 +491,7 @@ def test_the_logged_loss_counts_only_of_the_rows_of_the_record_without_weights(
     diagnosis = Diagnosis(inputs, labels) if given else Diagnosis()
     model.fit(**{"x": inputs, "y": labels, "epochs": 1, "verbose": 0, "callbacks": [diagnosis], **changes})
     history = diagnosis.history
-    are_those_of_fit = not given and not {"sample_weight", "class_weight"} & set(changes)
+    are_those_of_fit = not given and not {"sample_weight", "class_weight", "shuffle"} & set(changes)
     assert history.has_modes.item() == 1
     assert history.logged_alike.item() == (1 if are_those_of_fit else alike)
     assert (diagnosis.evidence["logged_fit"] is None) != history.logged_alike.item()
@@ -485,6 +517,14 @@ def test_a_table_with_a_wide_column_is_told_to_scale_it() -> None:
     assert diagnosis.cause == "unscaled_inputs"
     assert diagnosis.verdict.tries[0].startswith("inputs scaled to mean 0")
     assert "pixels" not in str(diagnosis.verdict)
+
+
+@pytest.mark.parametrize("columns", [2, 4])
+def test_of_two_middle_columns_the_narrower_is_typical(columns: int) -> None:
+    """So that a column can be any number of decades wider than a single other one."""
+    wide = np.array([*[1.0] * (columns // 2), *[10**3.5] * (columns // 2)])
+    found = scales.of_inputs(np.random.default_rng(0).normal(size=(900, columns)) * wide)
+    assert found["input_decades"] == pytest.approx(3.5, abs=0.05)
 
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (9, 28, 28))

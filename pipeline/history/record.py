@@ -50,7 +50,7 @@ SIDES: Final = {
     "output_misfit": "how the outputs fail to fit loss and targets, by its place in MISFITS",
     "input_kind": "what the inputs are, by its place in INPUT_KINDS",
     "has_modes": "1 if a layer works differently in training mode, such as dropout or batch normalisation",
-    "logged_alike": "1 if `fit` logs its loss of the rows that the training loss is of, each with the weight 1",
+    "logged_alike": "1 if `fit` logs its loss of the rows of the training loss, shuffled and each with the weight 1",
 }
 INPUT_KINDS: Final = ("other", "table", "pictures", "sequences", "ids")
 MISFITS: Final = (

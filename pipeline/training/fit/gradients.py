@@ -17,6 +17,7 @@ from pipeline.training.fit.guard import Guard
 SMALL: Final = 4096  # entries of a kernel
 DENSE: Final = 2**22  # up to which a sparse gradient is made dense; beyond, only its own rows are looked at
 ROOTS: Final = (1.0, 0.5, 1.0)
+DIFFERENCES: Final = ("Sub", "SquaredDifference")  # operations of TensorFlow, of which the usual losses are made
 NAMES: Final = ("gradient_mean_abs", "gradient_norm", "gradient_zero_share")
 
 
@@ -24,6 +25,8 @@ class TakenGradients:
     """Sums over batches of each kernel's gradient statistics, added up inside the traced training step.
 
     The sums are a variable of TensorFlow's: [row, statistic], with the number of batches as a last column.
+
+    has_all_pairs: whether a step that was traced takes differences (n, n) of numbers (n,) and (n, 1).
     """
 
     def __init__(
@@ -35,6 +38,7 @@ class TakenGradients:
             kernels: gives them. dense: whether sparse gradients are to be made dense, as XLA needs it.
             before: called in each step that is traced, before the weights change in it.
         """
+        self.has_all_pairs = False
         self._before = before
         self._kernels = kernels
         self._dense = dense
@@ -68,6 +72,8 @@ class TakenGradients:
                 variables = trainable_variables = list(variables)
             with self._guard("gradients of the training"):
                 self._add(grads, place._trainable_variables if variables is None else variables)
+            with self._guard.beside("the differences of targets and outputs"):
+                self.has_all_pairs |= not tf.executing_eagerly() and _has_all_pairs(tf.compat.v1.get_default_graph())
             return given(grads, trainable_variables)
 
         object.__setattr__(place, "apply", apply)
@@ -131,6 +137,16 @@ class TakenGradients:
         gradient = tf.cast(gradient, tf.float32)
         zeros = tf.reduce_sum(tf.cast(tf.equal(gradient, 0.0), tf.float32)) + missing
         return [tf.reduce_sum(tf.abs(gradient)), 2 * tf.nn.l2_loss(gradient), zeros]
+
+
+def _has_all_pairs(graph: tf.Graph) -> bool:
+    differences = [each for each in graph.get_operations() if each.type in DIFFERENCES]
+    for one, other in ([each.shape for each in operation.inputs] for operation in differences):
+        if {one.rank, other.rank} == {1, 2}:
+            line, column = sorted((one, other), key=len)
+            if column[1] == 1 and line[0] != 1:
+                return True
+    return False
 
 
 def _of_all(gradients: Sequence[tf.Tensor], sizes: np.ndarray) -> tf.Tensor:

@@ -111,9 +111,15 @@ def _kind_of(values: np.ndarray, layers: Sequence[Any], are_ids: bool) -> str:
     return "table" if values.ndim <= 2 else "other"
 
 
-def of_outputs(model: keras.Model, rows: Sequence[Row], probe: Probe, data: Rows) -> dict[str, float]:
+def of_outputs(
+    model: keras.Model, rows: Sequence[Row], probe: Probe, data: Rows, has_all_pairs: bool = False
+) -> dict[str, float]:
     """The range of the targets and of the outputs, and whether they fit each other and the loss; nothing of a model
-    that has not one output and one target."""
+    that has not one output and one target.
+
+    Args:
+        has_all_pairs: whether the training step takes differences (n, n) of numbers (n,) and (n, 1).
+    """
     found = keras.tree.flatten(data.targets)
     if len(found) != 1 or found[0] is None:
         return {}
@@ -135,6 +141,8 @@ def of_outputs(model: keras.Model, rows: Sequence[Row], probe: Probe, data: Rows
     misfit = _misfit(loss, from_logits, outputs, losses, (low, high), targets)
     if misfit == "none":
         misfit = _misfit_of_own(model, probe, data, (low, high), outputs.shape[2:])
+    if misfit == "none" and has_all_pairs and targets.ndim == 1 and outputs.shape[2:] == (1,):
+        misfit = "a loss that holds each output against all targets"
     return facts | {"output_misfit": float(MISFITS.index(misfit))}
 
 

@@ -309,7 +309,8 @@ class Watching:
         with self._guard.beside("the kind of the inputs"):
             self.recorder.sides |= sides.of_kind(self._model, data)
         with self._guard.beside("the range of the outputs"):
-            self.recorder.sides |= sides.of_outputs(self._model, self._rows, probe, data)
+            has_all_pairs = self._taken is not None and self._taken.has_all_pairs
+            self.recorder.sides |= sides.of_outputs(self._model, self._rows, probe, data, has_all_pairs)
 
     def _look_at_what_is_fed(self) -> None:
         """In the first epoch of each `fit`: whether all of them trained on the rows of the record."""
