@@ -144,7 +144,7 @@ def _has_all_pairs(graph: tf.Graph) -> bool:
     for one, other in ([each.shape for each in operation.inputs] for operation in differences):
         if {one.rank, other.rank} == {1, 2}:
             line, column = sorted((one, other), key=len)
-            if column[1] == 1 and line[0] != 1:
+            if column[1] == 1 and line[0] == column[0] != 1:  # rows of a batch, whose number is mostly not known
                 return True
     return False
 

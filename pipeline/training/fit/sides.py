@@ -118,7 +118,8 @@ def of_outputs(
     that has not one output and one target.
 
     Args:
-        has_all_pairs: whether the training step takes differences (n, n) of numbers (n,) and (n, 1).
+        has_all_pairs: whether the training step takes differences (n, n) of numbers (n,) and (n, 1); it counts where
+            the step is the user's own, whose loss nobody else can call.
     """
     found = keras.tree.flatten(data.targets)
     if len(found) != 1 or found[0] is None:
@@ -141,7 +142,8 @@ def of_outputs(
     misfit = _misfit(loss, from_logits, outputs, losses, (low, high), targets)
     if misfit == "none":
         misfit = _misfit_of_own(model, probe, data, (low, high), outputs.shape[2:])
-    if misfit == "none" and has_all_pairs and targets.ndim == 1 and outputs.shape[2:] == (1,):
+    has_own_step = type(model).train_step is not keras.Model.train_step
+    if misfit == "none" and has_own_step and has_all_pairs and targets.ndim == 1 and outputs.shape[2:] == (1,):
         misfit = "a loss that holds each output against all targets"
     return facts | {"output_misfit": float(MISFITS.index(misfit))}
 
