@@ -21,6 +21,7 @@ from examples import BINARY, layer_table
 from pipeline.data.tasks import Task
 from pipeline.diagnosis import causes, evidence, remedies, theory, verdict
 from pipeline.diagnosis.rules.cause import no_parameter
+from pipeline.diagnosis.setting import Setting
 from pipeline.history import record
 from pipeline.history.record import MISFITS
 from pipeline.params.diagnosis import DiagnosisParams
@@ -137,6 +138,8 @@ def equal_units(made: xr.Dataset) -> None:
 def lagging_statistics(made: xr.Dataset) -> None:
     made.train_loss[0, -1] = 0.69
     made["log_loss"] = made.train_loss.copy(data=np.full(made.train_loss.shape, 0.05))
+    side("has_modes", 1)(made)
+    side("logged_alike", 1)(made)
 
 
 def targets_unscaled(made: xr.Dataset) -> None:
@@ -342,6 +345,16 @@ def test_labels_are_unrelated_only_where_the_training_score_is_fitted() -> None:
 
     assert cause_of(changed(unrelated)) == "unrelated_labels"
     assert cause_of(changed(lower_loss_alone)) != "unrelated_labels"
+
+
+@pytest.mark.parametrize("name", ["has_modes", "logged_alike"])
+def test_batch_statistics_need_a_layer_with_modes_and_a_logged_loss_of_the_same_rows(name: str) -> None:
+    """An earlier record, which does not say so, has no such cause either."""
+    assert cause_of(changed(lagging_statistics)) == "batch_statistics"
+    without = changed(lagging_statistics)
+    side(name, 0)(without)
+    assert cause_of(without) != "batch_statistics"
+    assert cause_of(without.drop_vars(name)) != "batch_statistics"
 
 
 def test_a_healthy_network_raises_no_alarm_and_has_no_cause() -> None:
@@ -595,8 +608,61 @@ def test_every_cause_has_remedies_with_reason_and_source(cause: str) -> None:
     """Of a cause that no parameter of a variant changes, only advice."""
     found = causes.suggest(cause, RECIPE, epochs=500)
     assert bool(found) == (causes.named(cause).remedies is not no_parameter)
-    assert causes.named(cause).tries
+    assert causes.tries(cause, Setting())
     assert all(each.overrides and each.reason and each.source for each in found)
+
+
+def tries(cause: str, inputs: str | None, *kinds: str, **numbers: float) -> list[str]:
+    """What is suggested for such inputs and hidden layers, by their classes."""
+    made = healthy(layers=len(kinds) + 1)
+    made["kind"] = "layer", [*kinds, "Dense"]
+    if inputs:
+        made = made.assign(input_kind=("replica", [float(record.INPUT_KINDS.index(inputs))]))
+    return causes.tries(cause, Setting.of(made, numbers))
+
+
+def test_the_first_advice_fits_the_inputs() -> None:
+    wide = {"input_scale": 4e3, "input_decades": 3.0}
+    table = tries("unscaled_inputs", "table", "Dense", **wide)
+    assert table[0].startswith("inputs scaled to mean 0")
+    assert [each.startswith("the logarithm") for each in table] == [False, True]
+    assert not any("pixels" in each for each in tries("unscaled_inputs", "sequences", "LSTMCell", **wide))
+    pictures = tries("unscaled_inputs", "pictures", "Conv2D", input_scale=140, input_decades=0.2)
+    assert pictures[0].startswith("pixels divided by 255")
+    assert not any("logarithm" in each for each in pictures)
+    assert tries("unscaled_inputs", "pictures", "Conv2D", input_scale=0.002)[0].startswith("one scaling less")
+    assert not any("scaled" in each for cause in ("saturated", "exploding") for each in tries(cause, "ids", "LSTMCell"))
+    assert "pictures" in tries("overfitting", "pictures", "Conv2D")[-1] + tries("overfitting", "pictures", "Conv2D")[0]
+    assert not any("pictures" in each for each in tries("overfitting", "table", "Dense"))
+
+
+@pytest.mark.parametrize("cause", causes.cause_names())
+@pytest.mark.parametrize("cell", ["SimpleRNNCell", "LSTMCell", "GRU"])
+def test_recurrent_layers_get_no_advice_for_dense_ones(cause: str, cell: str) -> None:
+    recurrent = tries(cause, "sequences", cell)
+    assert recurrent
+    assert not any("he_normal" in each or "atch normalisation before" in each for each in recurrent)
+    assert not any("leaky_relu" in each or "`relu` in hidden" in each for each in recurrent)
+    dense = tries(cause, "table", "Dense")
+    assert dense
+    assert not any("recurrent" in each for each in dense)
+
+
+def test_advice_is_for_the_layer_in_question() -> None:
+    both = ("SimpleRNNCell", "Dense")
+    assert tries("vanishing", "sequences", *both, smallest_layer=1)[0].startswith("`LSTM` or `GRU`")
+    assert not any("LSTM" in each for each in tries("vanishing", "sequences", *both, smallest_layer=2))
+    assert {each for each in tries("vanishing", "sequences", *both)} >= {*tries("vanishing", "sequences", "Dense")}
+
+
+def test_a_loss_of_ones_own_is_told_what_fits_it() -> None:
+    name = "a loss that holds each output against all targets"
+    told = tries("output_mismatch", "table", "Dense", output_misfit=record.MISFITS.index(name), targets_beyond=0)
+    assert [each.startswith("targets of the outputs' shape") for each in told] == [True]
+
+
+def test_an_earlier_record_gets_what_fits_any_inputs() -> None:
+    assert tries("unscaled_inputs", None, "Dense")[0].startswith("inputs scaled to mean 0")
 
 
 def test_a_remedy_is_an_override_of_the_recipe_at_hand() -> None:

@@ -10,6 +10,7 @@ from keras import layers
 from watched_models import compiled, dense, images, points, residual, unbuilt, words
 
 from pipeline.diagnosis import causes, measured
+from pipeline.diagnosis.setting import Setting
 from pipeline.params.networks import EPOCHS, RemedyName
 from pipeline.training.fit.rebuilt import InapplicableError
 from pipeline.training.fit.remedied import REMEDIES, TRAIN, Trial, apply, inapplicable, remembering_compile
@@ -134,6 +135,17 @@ def test_a_remedy_changes_what_it_says_and_the_model_trains(name: str) -> None:
     assert not said.endswith(".")
     logs = made.model.fit(*made.data, verbose=0, **{**made.arguments, "epochs": 1}).history
     assert np.isfinite(logs["loss"]).all()
+
+
+def test_fresh_kernels_of_recurrent_layers_are_keras_own() -> None:
+    inputs, labels = words()
+    cell = [layers.Embedding(20, 4), layers.LSTM(4, recurrent_initializer="zeros"), layers.Dense(1, "sigmoid")]
+    made = trial((compiled(keras.Sequential([keras.Input((6,)), *cell])), inputs, labels))
+    apply(["fresh_kernels"], made)
+    drawn = made.model.layers[1].cell
+    recurrent = np.asarray(drawn.recurrent_kernel)
+    np.testing.assert_allclose(recurrent @ recurrent.T, np.eye(4), atol=1e-5)
+    np.testing.assert_array_equal(np.asarray(drawn.bias), np.repeat([0, 1, 0, 0], 4))
 
 
 def test_wider_layers_do_not_undo_what_was_done_to_kernels() -> None:
@@ -413,7 +425,10 @@ def test_what_helped_in_our_runs_is_suggested_first(monkeypatch: pytest.MonkeyPa
     assert causes.network_remedies("stuck") == [
         *("adam", "smaller_steps", "larger_steps", "wider_layers", "rectified_units"),
     ]
-    assert causes.tries("stuck")[0] == "another learning rate, Adam (it learned in 9 of 10 runs of faulty programs)"
+    assert (
+        causes.tries("stuck", Setting())[0]
+        == "another learning rate, Adam (it learned in 9 of 10 runs of faulty programs)"
+    )
     monkeypatch.setattr(measured, "_table", lambda: {"saturated": {"scaled_inputs": [0, 10]}})
     assert causes.network_remedies("saturated")[-1] == "scaled_inputs"
     assert measured.counts("saturated", "scaled_inputs").promise == pytest.approx(1 / 12)

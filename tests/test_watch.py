@@ -13,6 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 import xarray as xr
 from watched_models import KINDS, Kind, dense, points, tiny
 
@@ -20,7 +21,11 @@ from pipeline import Diagnosis, UserError, autolog, diagnose
 from pipeline.data.tasks import Task
 from pipeline.diagnosis import evidence
 from pipeline.history import record
+from pipeline.training import scales
 from pipeline.training.fit.guard import Guard
+from pipeline.training.fit.layers import has_modes
+from pipeline.training.fit.probe import Rows
+from pipeline.training.fit.sides import of_kind
 from pipeline.watch.page import FIGURES, document
 
 PARTS = ("train", "validation")
@@ -99,6 +104,7 @@ def test_weights_are_the_same_with_and_without_it(name: str, given: bool) -> Non
     model = diagnosis.watching._model
     assert "train_step" not in vars(model)
     assert "test_step" not in vars(model)
+    assert "compute_loss" not in vars(model)
     assert not hasattr(model.train_function, "diagnosed")
     assert "apply" not in vars(model.optimizer)
     assert "apply" not in vars(getattr(model.optimizer, "inner_optimizer", model.optimizer))
@@ -291,6 +297,277 @@ def test_a_loss_of_the_users_own_must_be_least_where_outputs_are_right(
     model.fit(inputs, targets, epochs=2, verbose=0, callbacks=[diagnosis])
     assert ("no smaller where outputs are right" in str(diagnosis.verdict)) != fits
     assert (diagnosis.cause == "output_mismatch") != fits
+
+
+class Squares(keras.losses.Loss):
+    """Of the users own; `squeezes` says whether it takes targets without a last dimension."""
+
+    def __init__(self, squeezes: bool) -> None:
+        super().__init__()
+        self.squeezes = squeezes
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Squares of all differences between targets and outputs, unless it squeezes."""
+        return keras.ops.square(y_true - (keras.ops.squeeze(y_pred, -1) if self.squeezes else y_pred))
+
+
+class Squared(keras.Sequential):
+    """With the same loss as a method."""
+
+    def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None, *more: Any, **others: Any) -> Any:
+        """Of all pairs."""
+        return keras.ops.mean(keras.ops.square(y - y_pred))
+
+
+class OwnStep(keras.Sequential):
+    """With the same loss in a training step of its own; `axis` is what it squeezes of the outputs."""
+
+    axis: int | None = None
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """Of all pairs, unless it squeezes."""
+        inputs, targets = data
+        with tf.GradientTape() as tape:
+            outputs = self(inputs, training=True)
+            loss = tf.reduce_mean((targets - (outputs if self.axis is None else tf.squeeze(outputs, self.axis))) ** 2)
+        variables = self.trainable_variables
+        self.optimizer.apply(tape.gradient(loss, variables), variables)
+        return {"loss": loss}
+
+
+class OwnSqueezingStep(OwnStep):
+    """As it should be."""
+
+    axis = -1
+
+
+class RadialStep(OwnSqueezingStep):
+    """With differences (row, center) within."""
+
+    def call(self, inputs: Any, training: Any = None) -> Any:
+        """Of a first input and seven centers."""
+        signal = tf.linspace(-1.0, 1.0, 7) - inputs[:, :1]
+        return super().call(inputs, training=training) + tf.reduce_mean(signal, axis=1, keepdims=True)
+
+
+class Negated(keras.losses.Loss):
+    """With the wrong sign."""
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Greatest where outputs are right."""
+        return -keras.ops.square(y_true - y_pred)
+
+
+@pytest.mark.parametrize(
+    ("kind", "loss", "columns", "said"),
+    [
+        (keras.Sequential, Squares(squeezes=False), False, "each output against all targets"),
+        (keras.Sequential, Squares(squeezes=True), False, ""),
+        (keras.Sequential, Squares(squeezes=False), True, ""),
+        (keras.Sequential, lambda targets, outputs: keras.ops.square(targets - outputs), False, ""),  # Keras adapts it
+        (keras.Sequential, keras.losses.MeanSquaredError(), False, ""),
+        (keras.Sequential, Negated(), True, "no smaller where outputs are right"),
+        (Squared, None, False, "each output against all targets"),
+        (Squared, None, True, ""),
+        (OwnStep, "mse", False, "each output against all targets"),
+        (OwnStep, "mse", True, ""),
+        (OwnSqueezingStep, "mse", False, ""),
+        (RadialStep, "mse", False, ""),
+    ],
+)
+def test_a_loss_of_any_form_is_looked_at_with_targets_as_they_are_given(
+    kind: type[keras.Model], loss: Any, columns: bool, said: str
+) -> None:
+    inputs, _ = points()
+    targets = inputs.sum(axis=1, keepdims=columns)
+    model = kind([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd", loss)
+    diagnosis = Diagnosis(inputs, targets, learned=0.999, task="regression")
+    model.fit(inputs, targets, epochs=1, verbose=0, callbacks=[diagnosis])
+    assert (diagnosis.cause == "output_mismatch") == bool(said)
+    assert said in str(diagnosis.verdict)
+    assert not diagnosis.verdict.notes
+
+
+def stateful(batch: int = 8) -> Kind:
+    """A recurrent layer that carries its states, whose batches have a fixed size."""
+
+    def make() -> tuple[keras.Model, Any, Any]:
+        lstm = keras.layers.LSTM(4, stateful=True)
+        model = keras.Sequential([keras.Input((3, 1), batch_size=batch), lstm, keras.layers.Dense(1, "sigmoid")])
+        model.compile(keras.optimizers.Adam(0.01), "binary_crossentropy")
+        inputs = np.random.default_rng(0).normal(size=(5 * batch, 3, 1)).astype("float32")
+        return model, inputs, (inputs.sum(axis=(1, 2)) > 0).astype("int32")
+
+    # Not validated: Keras's own validation changes the states that the next epoch begins with.
+    return Kind(make, {"batch_size": batch, "shuffle": False}, validated=False)
+
+
+@pytest.mark.parametrize("rows", [1024, 20])
+def test_a_stateful_model_is_probed_by_its_own_batches_on_copies_of_its_states(rows: int) -> None:
+    kind = stateful()
+    _, inputs, targets = kind.make()
+    diagnosis = Diagnosis(inputs, targets, rows=rows, max_overhead=100)
+    found = fitted(kind, diagnosis)
+    assert all(before.tobytes() == after.tobytes() for before, after in zip(fitted(kind), found, strict=True))
+    assert diagnosis.outcome is not None
+    assert not diagnosis.verdict.notes
+    watching = diagnosis.watching
+    lstm = watching._model.layers[0]
+    before = [np.asarray(each) for each in lstm.states]
+    size = min(rows, len(inputs)) // 8 * 8
+    loss = diagnosis.history.train_loss.values[0, -1]
+    assert watching._sample.size == size
+    assert watching._probe.look(watching._probe.state(), watching._sample).loss == pytest.approx(loss)
+    assert all((old == np.asarray(new)).all() for old, new in zip(before, lstm.states, strict=True))
+    lstm.reset_states()
+    outputs = [watching._model(inputs[start : start + 8]) for start in range(0, size, 8)]
+    losses = keras.losses.binary_crossentropy(targets[:size, None], np.concatenate(outputs))
+    assert float(np.mean(losses)) == pytest.approx(loss, rel=1e-5)
+
+
+def test_too_few_rows_for_one_batch_are_said_without_colours(caplog: pytest.LogCaptureFixture) -> None:
+    kind = stateful()
+    _, inputs, targets = kind.make()
+    diagnosis = Diagnosis(inputs[:7], targets[:7])
+    fitted(kind, diagnosis)
+    assert any("7 rows: the model takes batches of 8 rows" in line for line in caplog.messages)
+    guard = Guard()
+    with guard("this"):
+        raise ValueError("\x1b[1mexpected\x1b[0m batch size")
+    assert guard.notes == ["left out, this: ValueError: expected batch size"]
+
+
+def modes(*hidden: keras.layers.Layer) -> keras.Model:
+    """Of two inputs."""
+    model = keras.Sequential([keras.Input((2,)), *hidden, keras.layers.Dense(1, "sigmoid")])
+    model.compile(keras.optimizers.Adam(0.01), "binary_crossentropy")
+    return model
+
+
+class OwnNoise(keras.layers.Layer):
+    """In training mode alone."""
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        """Twice the signal."""
+        return 2 * inputs if training else inputs
+
+
+class HandedOn(keras.layers.Layer):
+    """Hands the mode on to a layer that has none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = keras.layers.Dense(4)
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        """As the layer within."""
+        return self.inner(inputs, training=training)
+
+
+@pytest.mark.parametrize(
+    ("hidden", "expected"),
+    [
+        (lambda: keras.layers.Dense(4, "relu"), False),
+        (lambda: keras.layers.LSTM(4), False),
+        (lambda: keras.layers.Dropout(0.0), False),
+        (HandedOn, False),
+        (lambda: keras.layers.Lambda(lambda signal: 2 * signal), False),
+        (keras.layers.BatchNormalization, True),
+        (lambda: keras.layers.Dropout(0.5), True),
+        (lambda: keras.layers.GaussianNoise(0.1), True),
+        (lambda: keras.layers.LSTM(4, recurrent_dropout=0.1), True),
+        (lambda: keras.layers.RandomFlip(), True),
+        (OwnNoise, True),
+        (lambda: keras.Sequential([keras.layers.Dense(4), keras.layers.Dropout(0.5)]), True),
+    ],
+)
+def test_a_layer_that_works_differently_in_training_mode_is_known(hidden: Callable, expected: bool) -> None:
+    assert has_modes(keras.Sequential([hidden()])) == expected
+
+
+BY_CLASS = tuple(values[np.argsort(points()[1])] for values in points())
+
+
+@pytest.mark.parametrize(
+    ("changes", "alike"),
+    [
+        ({}, 1),
+        ({"sample_weight": np.ones(96)}, 1),
+        ({"sample_weight": np.full(96, 0.1)}, 0),
+        ({"class_weight": {0: 0.1, 1: 0.1}}, 0),
+        ({"validation_split": 0.25}, 0),
+        ({"x": 3 + points()[0]}, 0),
+        ({"y": 1 - points()[1]}, 0),
+        ({"x": BY_CLASS[0], "y": BY_CLASS[1]}, 1),
+        ({"x": BY_CLASS[0], "y": BY_CLASS[1], "shuffle": False}, 0),
+    ],
+)
+@pytest.mark.parametrize("given", [True, False])
+def test_the_logged_loss_counts_only_of_the_rows_of_the_record_without_weights(
+    changes: dict, alike: int, given: bool
+) -> None:
+    inputs, labels = points()
+    model = modes(keras.layers.Dropout(0.5))
+    diagnosis = Diagnosis(inputs, labels) if given else Diagnosis()
+    model.fit(**{"x": inputs, "y": labels, "epochs": 1, "verbose": 0, "callbacks": [diagnosis], **changes})
+    history = diagnosis.history
+    are_those_of_fit = not given and not {"sample_weight", "class_weight", "shuffle"} & set(changes)
+    assert history.has_modes.item() == 1
+    assert history.logged_alike.item() == (1 if are_those_of_fit else alike)
+    assert (diagnosis.evidence["logged_fit"] is None) != history.logged_alike.item()
+
+
+def test_two_dense_layers_with_small_weights_of_rows_have_no_batch_statistics() -> None:
+    inputs, labels = points(400)
+    for weights in ({"sample_weight": np.full(400, 0.1)}, {"class_weight": {0: 0.1, 1: 0.1}}):
+        model = modes(keras.layers.Dense(4, "relu"))
+        diagnosis = Diagnosis(inputs, labels, learned=0.999)
+        model.fit(inputs, labels, epochs=2, verbose=0, callbacks=[diagnosis], **weights)
+        assert diagnosis.cause not in (None, "batch_statistics")
+
+
+def test_a_table_with_a_wide_column_is_told_to_scale_it() -> None:
+    random = np.random.default_rng(0)
+    inputs = (random.normal(size=(120, 5)) * [1, 1, 1, 1, 5000]).astype("float32")
+    labels = (inputs[:, 0] > 0).astype("int32")
+    model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(4, "tanh"), keras.layers.Dense(1, "sigmoid")])
+    model.compile(keras.optimizers.SGD(1e-4), "binary_crossentropy")
+    diagnosis = Diagnosis(inputs, labels, learned=0.999)
+    model.fit(inputs, labels, epochs=1, verbose=0, callbacks=[diagnosis])
+    assert diagnosis.cause == "unscaled_inputs"
+    assert diagnosis.verdict.tries[0].startswith("inputs scaled to mean 0")
+    assert "pixels" not in str(diagnosis.verdict)
+
+
+@pytest.mark.parametrize("columns", [2, 4])
+def test_of_two_middle_columns_the_narrower_is_typical(columns: int) -> None:
+    """So that a column can be any number of decades wider than a single other one."""
+    wide = np.array([*[1.0] * (columns // 2), *[10**3.5] * (columns // 2)])
+    found = scales.of_inputs(np.random.default_rng(0).normal(size=(900, columns)) * wide)
+    assert found["input_decades"] == pytest.approx(3.5, abs=0.05)
+
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (9, 28, 28))
+
+
+@pytest.mark.parametrize(
+    ("kind", "layer", "inputs"),
+    [
+        ("table", keras.layers.Dense(2), points()[0]),
+        ("table", keras.layers.Dense(2), np.random.default_rng(0).poisson(3, (9, 100)).astype("float32")),  # counts
+        ("pictures", keras.layers.Flatten(), PIXELS),
+        ("pictures", keras.layers.Dense(2), PIXELS.reshape(9, -1).astype("float32")),
+        ("pictures", keras.layers.Conv2D(2, 3), PIXELS[..., None] / 255),
+        ("sequences", keras.layers.LSTM(2), PIXELS / 255),
+        ("ids", keras.layers.Embedding(20, 4), np.arange(20).reshape(4, 5)),
+        ("other", keras.layers.Flatten(), PIXELS / 255),
+        ("other", keras.layers.Dense(2), [points()[0], PIXELS]),
+    ],
+)
+def test_the_kind_of_inputs_is_known(kind: str, layer: keras.layers.Layer, inputs: Any) -> None:
+    found = of_kind(keras.Sequential([layer]), Rows(inputs, None, None))
+    assert record.INPUT_KINDS[int(found["input_kind"])] == kind
 
 
 def test_several_labels_a_row_and_a_softmax_do_not_fit() -> None:

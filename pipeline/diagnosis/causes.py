@@ -15,6 +15,7 @@ from pipeline.diagnosis import measured, remedies
 from pipeline.diagnosis.remedies import Remedy
 from pipeline.diagnosis.rules import data, inference, model, optimisation, signals
 from pipeline.diagnosis.rules.cause import Cause, Try
+from pipeline.diagnosis.setting import Setting
 from pipeline.foundations.colours import BLUE
 from pipeline.params.diagnosis import DiagnosisParams
 from pipeline.params.networks import NetworkRecipe
@@ -97,9 +98,11 @@ def suggest(name: str, recipe: VariantParams | NetworkRecipe, epochs: int) -> li
     return remedies.not_taken(named(name).remedies(recipe, epochs), recipe)
 
 
-def tries(name: str) -> list[str]:
-    """What to try against a cause in a network of one's own, in words: what helped most in our own runs first."""
-    return [_said(name, each) for each in _by_promise(name)]
+def tries(name: str, setting: Setting) -> list[str]:
+    """Return what to try against a cause in a network of one's own, in words: only what fits its inputs and layers, and
+    what helped most in our own runs first."""
+    here = setting.at(named(name).layer)
+    return [_said(name, each) for each in _by_promise(name) if each.fits(here)]
 
 
 def network_remedies(name: str) -> list[str]:
@@ -109,10 +112,13 @@ def network_remedies(name: str) -> list[str]:
 
 
 def _by_promise(name: str) -> list[Try]:
-    def promise(each: Try) -> float:
-        return max((measured.counts(name, remedy).promise for remedy in each.remedies), default=0.5)
-
-    return sorted(named(name).tries, key=promise, reverse=True)
+    """What nobody can try by itself stays behind what it is listed behind."""
+    promises: list[float] = []
+    for each in named(name).tries:
+        known = [measured.counts(name, remedy).promise for remedy in each.remedies]
+        promises.append(max(known, default=min(0.5, *promises[-1:], 0.5)))
+    order = sorted(range(len(promises)), key=promises.__getitem__, reverse=True)
+    return [named(name).tries[place] for place in order]
 
 
 def _ordered(name: str, each: Try) -> list[str]:

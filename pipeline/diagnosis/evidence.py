@@ -36,7 +36,7 @@ COLUMNS = {
     "first_change": "greatest change of a kernel over its first recorded epoch, over its size before, both as L1 norms",
     "first_gradient": "largest mean |gradient| before the first step, over the loss of the best constant prediction",
     "train_fit": "1 - training loss / that of the best constant prediction, at the end",
-    "logged_fit": "the same of the loss that `fit` logged, in training mode",
+    "logged_fit": "the same of the loss that `fit` logged, in training mode; only where the mode alone can change it",
     "judged_fit": "as `train_fit`, on the set that decides; no value where that is the training set",
     "train_learned": "1 if the training set alone passes the rule of learning",
     "train_gain": "balanced accuracy on the training set, from 0 by chance to 1; of a regression R²",
@@ -222,7 +222,8 @@ def _fits(history: xr.Dataset) -> dict[str, np.ndarray]:
     last = history.isel(epoch=-1)
     found = {"train_fit": 1 - last.train_loss.values / guess, "train_gain": _gain(last, "train")}
     if record.LOGGED_LOSS in history:
-        found["logged_fit"] = 1 - last[record.LOGGED_LOSS].values / guess
+        logged = 1 - last[record.LOGGED_LOSS].values / guess
+        found["logged_fit"] = np.where(_modes_compare(history), logged, np.nan)
     if judged != "train":
         found["judged_gain"] = _gain(last, judged)
         constant = history.attrs.get(f"{judged}_constant_loss")
@@ -231,6 +232,15 @@ def _fits(history: xr.Dataset) -> dict[str, np.ndarray]:
     if "train_balanced_accuracy" in last and "train_accuracy" in last:
         found["score_gap"] = last.train_accuracy.values - last.train_balanced_accuracy.values
     return found
+
+
+def _modes_compare(history: xr.Dataset) -> np.ndarray:
+    """bool [replica], whether the loss that `fit` logged and the record's can differ by the mode alone.
+
+    A record that does not say so, as an earlier version wrote it, has no such replica.
+    """
+    known = [history[name].values == 1 for name in ("has_modes", "logged_alike") if name in history]
+    return np.logical_and(*known) if len(known) == 2 else np.zeros(history.sizes["replica"], bool)
 
 
 def _gain(last: xr.Dataset, part: str) -> np.ndarray:

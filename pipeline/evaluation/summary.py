@@ -8,6 +8,7 @@ import xarray as xr
 
 from pipeline.diagnosis.causes import LEARNED, cause_names, spelled, suggest, tries
 from pipeline.diagnosis.evidence import saturated_at
+from pipeline.diagnosis.setting import Setting
 from pipeline.diagnosis.theory import Premises, born_dead_bound, gradient_band
 from pipeline.diagnosis.verdict import main_cause, outcomes, untrained, verdict
 from pipeline.evaluation import replicas
@@ -94,7 +95,8 @@ def diagnosis(
     remedies = suggest(cause, variant, epochs) if cause else []
     sentences = verdict(name, table, counted.learned.interval, loss, bound, band) if epochs else untrained(name, table)
     if cause is not None and isinstance(variant, NetworkRecipe):
-        sentences += f" What to try: {'; '.join(tries(cause))}."
+        setting = Setting.of(history, table[table.cause == cause].iloc[0].to_dict())
+        sentences += f" What to try: {'; '.join(tries(cause, setting))}."
     if extra:
         sentences += (
             f" Epoch 0 comes after {extra} epochs of pre-training, {extra // len(units)} a layer: extra budget."

@@ -15,6 +15,9 @@ def masked(text: str) -> str:
     return CREDENTIALS.sub("***@", text)
 
 
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # the escape codes by which Keras's errors are bold in a terminal
+
+
 class UserError(Exception):
     """What was found, where (a file or a dotted parameter), and what is allowed, in one line; passwords are masked."""
 
@@ -31,6 +34,11 @@ def one_argument(name: str) -> str:
     if len(sys.argv) != 2:
         raise UserError(f"{len(sys.argv) - 1} arguments: must be one, the {name}")
     return sys.argv[1]
+
+
+def without_colours(error: BaseException) -> str:
+    """Return the error's text without the escape codes of a terminal."""
+    return COLOURS.sub("", str(error))
 
 
 @contextmanager

@@ -38,7 +38,8 @@ SATURATED_TEXT: Final = "share of (input, unit) pairs with |f'| below the fracti
 # Of a network of the user's own, by replica: what it is given and what it can give, on the rows of the probe.
 SIDES: Final = {
     "input_scale": "root mean square of what the first kernel gets before the first step",
-    "input_decades": "decades from the median standard deviation of its columns to the greatest",
+    "input_decades": "decades from the median standard deviation of its columns, of two middle ones the lower, to the "
+    "greatest",
     "nonfinite_share": "share of the training rows with an input or a target that is not a finite number",
     "targets_told": "standard deviations by which like rows have more like targets than if targets were shuffled",
     "target_low": "least training target",
@@ -48,7 +49,11 @@ SIDES: Final = {
     "output_high": "greatest output that the model can give, whatever it learns",
     "targets_beyond": "share of the training targets that lie outside these two",
     "output_misfit": "how the outputs fail to fit loss and targets, by its place in MISFITS",
+    "input_kind": "what the inputs are, by its place in INPUT_KINDS",
+    "has_modes": "1 if a layer works differently in training mode, such as dropout or batch normalisation",
+    "logged_alike": "1 if `fit` logs its loss of the rows of the training loss, shuffled and each with the weight 1",
 }
+INPUT_KINDS: Final = ("other", "table", "pictures", "sequences", "ids")
 MISFITS: Final = (
     "none",
     "constant output",
@@ -61,6 +66,7 @@ MISFITS: Final = (
     "labels beyond the outputs",
     "a loss whose arguments are swapped",
     "a loss that is no smaller where outputs are right",
+    "a loss that holds each output against all targets",
 )
 LAYER_TABLE: Final = {
     "path": "the layer's path in the model",

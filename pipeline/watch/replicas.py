@@ -11,6 +11,7 @@ import xarray as xr
 
 from pipeline.diagnosis import causes, verdict
 from pipeline.diagnosis.causes import LEARNED, outcome_names, outcomes, spelled
+from pipeline.diagnosis.setting import Setting
 from pipeline.evaluation.intervals import wilson
 from pipeline.evaluation.learned import rule_for, spelled_score
 from pipeline.evaluation.replicas import evaluate
@@ -87,7 +88,8 @@ def judged(fits: Sequence[Fit], learned: float | Mapping[str, float] | None) -> 
     loss = float(np.median([fit.history.attrs["train_constant_loss"] for fit in fits]))
     text = verdict.verdict(name, table, interval, loss, None, None)
     cause = verdict.main_cause(verdict.outcomes(table))
-    tries = [] if cause is None else causes.tries(cause)
+    seen = table[table.cause == cause]
+    tries = [] if cause is None else causes.tries(cause, Setting.of(first, seen.iloc[0].to_dict()))
     if tries:
         text += f"\nWhat to try: {'; '.join(tries)}."
     score = f"{record.judged_part(first)}_{rule.score}"

@@ -10,6 +10,7 @@ import xarray as xr
 from pipeline.diagnosis import evidence
 from pipeline.diagnosis.causes import LEARNED, NO_CAUSE, TABLE, alarms, named, spelled, tries
 from pipeline.diagnosis.rules.cause import REFERENCE, Cause
+from pipeline.diagnosis.setting import Setting
 from pipeline.evaluation.learned import Rule, has_score, rule_for, score_curve
 from pipeline.evaluation.replicas import evaluate
 from pipeline.foundations.errors import UserError
@@ -78,7 +79,8 @@ def judge(
         return Verdict(None, None, numbers, symptoms, headline, listed, (), notes)
     if rule is None or not has_score(history, rule.score):
         says = f"Cannot tell whether this model learned. {listed}"
-        return Verdict(None, None, numbers, symptoms, _ended(history), says, _tries(symptoms), notes)
+        setting = Setting.of(history, numbers)
+        return Verdict(None, None, numbers, symptoms, _ended(history), says, _tries(symptoms, setting), notes)
     row = evaluate(history, rule, params).iloc[0]
     numbers = _plain(row[list(evidence.COLUMNS)].to_dict(), history)  # these know the rule
     if row.outcome == LEARNED:
@@ -87,9 +89,8 @@ def judge(
     cause = None if row.cause == NO_CAUSE else str(row.cause)
     says = f"Cause: {spelled(cause)}. {_says(cause, numbers)}".strip() if cause else ""
     headline = _reached(history, rule, "Did not learn")
-    return Verdict(
-        str(row.outcome), cause, numbers, symptoms, headline, says, _tries([cause] if cause else [])[:4], notes
-    )
+    suggested = _tries([cause] if cause else [], Setting.of(history, numbers))[:4]
+    return Verdict(str(row.outcome), cause, numbers, symptoms, headline, says, suggested, notes)
 
 
 def _rule(history: xr.Dataset, learned: Mapping[str, float] | None) -> tuple[Rule | None, list[str]]:
@@ -147,5 +148,5 @@ def _names(causes: Sequence[Cause]) -> str:
     return ", ".join(spelled(each.name) for each in causes)
 
 
-def _tries(causes: Sequence[str]) -> tuple[str, ...]:
-    return tuple(each for cause in causes[:1] for each in tries(cause))
+def _tries(causes: Sequence[str], setting: Setting) -> tuple[str, ...]:
+    return tuple(each for cause in causes[:1] for each in tries(cause, setting))

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from pipeline.diagnosis.remedies import Remedies
+from pipeline.diagnosis.setting import Setting
 from pipeline.params.diagnosis import DiagnosisParams
 from pipeline.params.variants import VariantParams
 
@@ -22,11 +23,13 @@ class Try:
     """What to try in a network of one's own.
 
     says: in words. remedies: the names by which `training.fit.remedied` does it; none where only its owner can.
+    fits: whether it can help with these inputs and layers.
     """
 
-    def __init__(self, says: str, *remedies: str) -> None:
+    def __init__(self, says: str, *remedies: str, fits: Callable[[Setting], bool] = lambda setting: True) -> None:
         self.says = says
         self.remedies = remedies
+        self.fits = fits
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,8 @@ class Cause:
     instead: why this is not mainly a vanishing gradient, which everybody suspects first; None for that one itself.
     family: of `signals` are symptoms too: what the signals do, which a cause of another family may explain.
     says: takes the evidence of one replica; what was seen, as sentences.
-    tries: what to try in a network of one's own; the order in which it is said follows `diagnosis.measured`.
+    tries: what to try in a network of one's own, the most useful first where `diagnosis.measured` does not know better.
+    layer: the column of the evidence that names the layer in question.
     alarm: wrong in itself, also in a replica that learned in spite of it.
     at_start: can be told before the first step.
     reads: the columns of the evidence without which an alarm cannot be ruled out.
@@ -58,6 +62,7 @@ class Cause:
     family: Family = "rest"
     says: Callable[[Evidence], str] = lambda found: ""
     tries: tuple[Try, ...] = ()
+    layer: str | None = None
     alarm: bool = True
     at_start: bool = False
     reads: tuple[str, ...] = ()

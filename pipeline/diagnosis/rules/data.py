@@ -5,6 +5,7 @@ import pandas as pd
 from pipeline.diagnosis import remedies
 from pipeline.diagnosis.remedies import Remedies, Remedy
 from pipeline.diagnosis.rules.cause import Cause, Evidence, Try, joined, no_parameter, verb
+from pipeline.diagnosis.setting import Setting
 from pipeline.foundations.colours import BROWN, DARK_BROWN, OCHRE, RUST, SAND
 from pipeline.params.diagnosis import DiagnosisParams
 from pipeline.params.variants import VariantParams
@@ -79,6 +80,16 @@ def _against_unscaled(recipe: VariantParams, epochs: int) -> Remedies:
     )
 
 
+def _is_near_0(setting: Setting) -> bool:
+    scale = setting.number("input_scale")
+    return scale is not None and scale < 1 and not _spans_decades(setting)
+
+
+def _spans_decades(setting: Setting) -> bool:
+    """Whether one column is ten times wider than a typical one; pictures have no such columns."""
+    return not setting.has_pictures and (setting.number("input_decades") or 0) > 1
+
+
 UNSCALED_INPUTS = Cause(
     "unscaled_inputs",
     _inputs_are_unscaled,
@@ -89,12 +100,16 @@ UNSCALED_INPUTS = Cause(
     family="data",
     says=_one_of_inputs,
     tries=(
+        Try("one scaling less: pixels that are divided by 255 twice, for example, are near 0", fits=_is_near_0),
+        Try(
+            "pixels divided by 255: `keras.layers.Rescaling(1 / 255)` in front",
+            fits=lambda setting: setting.has_pictures and not _is_near_0(setting),
+        ),
         Try(
             "inputs scaled to mean 0 and standard deviation 1: a `Normalization` layer in front, adapted to the data",
             "scaled_inputs",
         ),
-        Try("pixels divided by 255"),
-        Try("the logarithm of columns that span decades"),
+        Try("the logarithm of columns that span decades", fits=_spans_decades),
     ),
     alarm=False,
     at_start=True,

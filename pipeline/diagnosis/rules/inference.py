@@ -11,6 +11,7 @@ from pipeline.params.variants import VariantParams
 
 # On the same rows: the loss that `fit` logs is of training mode, the record's of inference mode. Dropout makes the
 # first one the greater, so it raises no false alarm; statistics that lag behind the weights make the second one so.
+# Evidence has the first one only where nothing but the mode can make them differ.
 def _statistics_lag(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     return (evidence.logged_fit > params.mode_gap) & (evidence.logged_fit - evidence.train_fit > params.mode_gap)
 
@@ -89,7 +90,11 @@ OVERFITTING = Cause(
     family="inference",
     says=_one_overfitting,
     tries=(
-        Try("more rows, or augmented ones"),
+        Try(
+            "more pictures, or augmented ones: `RandomFlip`, `RandomTranslation`",
+            fits=lambda setting: setting.has_pictures,
+        ),
+        Try("more rows", fits=lambda setting: not setting.has_pictures),
         Try("dropout, or an L2 penalty", "dropout", "weight_penalty"),
         Try("fewer units, or fewer epochs", "shorter"),
     ),

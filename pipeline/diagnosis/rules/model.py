@@ -1,10 +1,13 @@
 """Causes that lie in the model as it is built and compiled: its output, its symmetry, and what of it is trained."""
 
+from functools import partial
+
 import pandas as pd
 
 from pipeline.diagnosis import remedies
 from pipeline.diagnosis.remedies import Remedies
 from pipeline.diagnosis.rules.cause import Cause, Evidence, Try, no_parameter, verb
+from pipeline.diagnosis.setting import Setting
 from pipeline.foundations.colours import DARK_OLIVE, KHAKI, OLIVE, YELLOW
 from pipeline.history.record import MISFITS
 from pipeline.params.diagnosis import DiagnosisParams
@@ -24,8 +27,16 @@ FITTING = {
     "a loss whose arguments are swapped": "a loss that takes the targets first, then the outputs, as Keras gives them",
     "a loss that is no smaller where outputs are right": "a loss of Keras's own, or one that is least where "
     "the outputs are the targets",
+    "a loss that holds each output against all targets": "targets of the outputs' shape, (rows, 1) and not (rows,), or "
+    "`keras.ops.squeeze(outputs, -1)` in the loss: else their difference has the shape (rows, rows)",
     "labels beyond the outputs": "one softmax unit a class, with labels from 0 and a sparse categorical cross-entropy",
 }
+
+OF_OWN_LOSSES = (
+    "a loss whose arguments are swapped",
+    "a loss that is no smaller where outputs are right",
+    "a loss that holds each output against all targets",
+)
 
 
 # Published as the most frequent fault of all (DeepLocalize, UMLAUT, NeuraLint have it as rules on names). Here the
@@ -52,6 +63,10 @@ def _one_misfit(found: Evidence) -> str:
     return " ".join(seen)
 
 
+def _has_misfit(name: str, setting: Setting) -> bool:
+    return setting.number("output_misfit") == MISFITS.index(name)
+
+
 OUTPUT_MISMATCH = Cause(
     "output_mismatch",
     _misfits,
@@ -63,13 +78,19 @@ OUTPUT_MISMATCH = Cause(
     says=_one_misfit,
     reads=("output_misfit", "targets_beyond"),
     tries=(
+        *(Try(FITTING[each], fits=partial(_has_misfit, each)) for each in OF_OWN_LOSSES),
         Try(
             "an output that fits the task: `sigmoid` on one unit with `binary_crossentropy` for two classes, "
             "`softmax` on one unit a class with a categorical cross-entropy for more, no activation with a squared "
             "error for numbers",
             "fitting_output",
+            fits=lambda setting: not any(_has_misfit(each, setting) for each in OF_OWN_LOSSES),
         ),
-        Try("scaled targets, where a bounded output is wanted", "scaled_targets"),
+        Try(
+            "scaled targets, where a bounded output is wanted",
+            "scaled_targets",
+            fits=lambda setting: setting.number("targets_beyond") != 0,
+        ),
     ),
     at_start=True,
 )
@@ -128,7 +149,7 @@ SYMMETRIC = Cause(
     ),
     reads=("equal_layer",),
     tries=(
-        Try("random kernels, such as `glorot_uniform` or `he_normal`; zeros serve for biases alone", "fresh_kernels"),
+        Try("random kernels, such as Keras's own, `glorot_uniform`; zeros serve for biases alone", "fresh_kernels"),
     ),
 )
 

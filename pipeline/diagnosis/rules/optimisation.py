@@ -133,7 +133,7 @@ TOO_FEW_EPOCHS = Cause(
     tries=(
         Try("more epochs", "longer"),
         Try("Adam, or a ten times larger learning rate", "adam", "larger_steps"),
-        Try("scaled inputs", "scaled_inputs"),
+        Try("scaled inputs", "scaled_inputs", fits=lambda setting: setting.has_numbers),
     ),
     alarm=False,  # a loss that still falls is nothing wrong in itself
 )
@@ -191,6 +191,7 @@ STUCK = Cause(
         Try(
             "an activation such as `relu` in the hidden layers: without one, all layers together are a linear one",
             "rectified_units",
+            fits=lambda setting: setting.is_feedforward,
         ),
     ),
     alarm=False,

@@ -5,6 +5,7 @@ import pandas as pd
 from pipeline.diagnosis import remedies
 from pipeline.diagnosis.remedies import Remedies
 from pipeline.diagnosis.rules.cause import Cause, Evidence, Try, reference, verb
+from pipeline.diagnosis.setting import Setting
 from pipeline.diagnosis.theory import is_rectified
 from pipeline.foundations.colours import BLACK, GREEN, ORANGE, PURPLE, VERMILION
 from pipeline.params.diagnosis import DiagnosisParams
@@ -176,6 +177,19 @@ def _one_vanishing(found: Evidence) -> str:
     return " ".join(said)
 
 
+def _numbers(setting: Setting) -> bool:
+    return setting.has_numbers
+
+
+def _feedforward(setting: Setting) -> bool:
+    return setting.is_feedforward
+
+
+def _recurrent(setting: Setting) -> bool:
+    return setting.is_recurrent
+
+
+TANH_CELLS = "`tanh` in recurrent layers, not `relu`: it has bounds, and is never off"
 EXPLODING = Cause(
     "exploding",
     _explodes,
@@ -192,9 +206,10 @@ EXPLODING = Cause(
             "inputs, and the targets of a regression, scaled to mean 0 and standard deviation 1",
             "scaled_inputs",
             "scaled_targets",
+            fits=_numbers,
         ),
         Try("gradients clipped by the optimizer's `global_clipnorm=1.0`", "clipped_gradients"),
-        Try("in recurrent layers tanh, not relu", "bounded_cells"),
+        Try(TANH_CELLS, "bounded_cells", fits=_recurrent),
     ),
 )
 BORN_DEAD = Cause(
@@ -208,11 +223,13 @@ BORN_DEAD = Cause(
     says=_one_born_dead,
     reads=("born_dead",),
     tries=(
-        Try("`leaky_relu` or `elu`, which are never off for good", "leaky_units"),
+        Try("`leaky_relu` or `elu`, which are never off for good", "leaky_units", fits=_feedforward),
+        Try(TANH_CELLS, fits=_recurrent),
         Try("more units in the layer: all of them are seldom off together", "wider_layers"),
-        Try("a path around the layer (residual), or fewer layers", "residual"),
-        Try("inputs scaled around 0, and biases that start at 0", "scaled_inputs", "fresh_kernels"),
+        Try("a path around the layer (residual), or fewer layers", "residual", fits=_feedforward),
+        Try("inputs scaled around 0, and biases that start at 0", "scaled_inputs", "fresh_kernels", fits=_numbers),
     ),
+    layer="dead_layer",
     at_start=True,
 )
 DIED_IN_TRAINING = Cause(
@@ -227,10 +244,12 @@ DIED_IN_TRAINING = Cause(
     reads=("born_dead",),
     tries=(
         Try("a tenth of the learning rate: a step too large can turn off a whole layer", "smaller_steps"),
-        Try("`leaky_relu` or `elu`, which are never off for good", "leaky_units"),
+        Try("`leaky_relu` or `elu`, which are never off for good", "leaky_units", fits=_feedforward),
+        Try(TANH_CELLS, fits=_recurrent),
         Try("more units in the layer, or a path around it (residual)", "wider_layers", "residual"),
         Try("no rectifier on an output whose targets may be negative", "fitting_output"),
     ),
+    layer="dead_layer",
 )
 SATURATED = Cause(
     "saturated",
@@ -243,15 +262,27 @@ SATURATED = Cause(
     says=_one_saturated,
     reads=("saturated_share",),
     tries=(
-        Try("inputs scaled to mean 0 and standard deviation 1", "scaled_inputs"),
-        Try("kernels from `glorot_uniform`, which keep units where they have a slope", "fresh_kernels"),
+        Try("inputs scaled to mean 0 and standard deviation 1", "scaled_inputs", fits=_numbers),
+        Try(
+            "kernels from `glorot_uniform`, which keep units where they have a slope",
+            "fresh_kernels",
+            fits=_feedforward,
+        ),
+        Try(
+            "Keras's own kernels in recurrent layers: `glorot_uniform`, and `orthogonal` for the recurrent ones",
+            "fresh_kernels",
+            fits=lambda setting: not setting.is_feedforward,
+        ),
         Try(
             "batch normalisation before the activation, or `relu` in hidden layers",
             "batch_normalization",
             "rectified_units",
+            fits=_feedforward,
         ),
+        Try("a `LayerNormalization` before or behind a recurrent layer", fits=_recurrent),
         Try("a smaller learning rate, where it came in training", "smaller_steps"),
     ),
+    layer="saturated_layer",
     at_start=True,
 )
 VANISHING = Cause(
@@ -265,10 +296,18 @@ VANISHING = Cause(
     says=_one_vanishing,
     reads=("gradient_scale",),
     tries=(
-        Try("`relu` with `he_normal` kernels in hidden layers, not sigmoid or tanh", "rectified_units"),
-        Try("batch normalisation, or residual connections", "batch_normalization", "residual"),
+        Try("`LSTM` or `GRU` layers instead of `SimpleRNN`, with `orthogonal` recurrent kernels", fits=_recurrent),
+        Try("shorter sequences, or several steps put together as one", fits=_recurrent),
+        Try("a `LayerNormalization` or a path (residual) around each of several recurrent layers", fits=_recurrent),
+        Try(
+            "`relu` with `he_normal` kernels in hidden layers, not sigmoid or tanh",
+            "rectified_units",
+            fits=_feedforward,
+        ),
+        Try("batch normalisation, or residual connections", "batch_normalization", "residual", fits=_feedforward),
         Try("Adam, whose steps do not shrink with the gradient", "adam"),
-        Try("fewer or wider layers"),
+        Try("fewer or wider layers", fits=_feedforward),
     ),
+    layer="smallest_layer",
     at_start=True,
 )

@@ -21,7 +21,7 @@ from pipeline.foundations.tensorflow import keras  # isort: skip  # the door fir
 
 from pipeline.data.samples import Origin
 from pipeline.data.tasks import Task
-from pipeline.foundations.errors import UserError
+from pipeline.foundations.errors import UserError, without_colours
 from pipeline.models import keras_objects
 from pipeline.models.preprocessing import raw_inputs, raw_outputs
 from pipeline.params.networks import NETWORKS, NetworkRecipe, file, fingerprint
@@ -258,7 +258,7 @@ def _faults(path: Path, what: str) -> Iterator[None]:
         folder = str(path.parent.resolve())
         frames = [each for each in traceback.extract_tb(error.__traceback__) if _lies_in(each.filename, folder)]
         where = f"{_relative(Path(frames[-1].filename))}, line {frames[-1].lineno}" if frames else str(path)
-        said = " ".join(_first_lines(str(error)).split())[:300]
+        said = " ".join(_first_lines(without_colours(error)).split())[:300]
         raise UserError(f"{where}: {what} fails: {type(error).__name__}{f': {said}' if said else ''}") from None
 
 

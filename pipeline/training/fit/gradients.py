@@ -17,6 +17,7 @@ from pipeline.training.fit.guard import Guard
 SMALL: Final = 4096  # entries of a kernel
 DENSE: Final = 2**22  # up to which a sparse gradient is made dense; beyond, only its own rows are looked at
 ROOTS: Final = (1.0, 0.5, 1.0)
+DIFFERENCES: Final = ("Sub", "SquaredDifference")  # operations of TensorFlow, of which the usual losses are made
 NAMES: Final = ("gradient_mean_abs", "gradient_norm", "gradient_zero_share")
 
 
@@ -24,6 +25,8 @@ class TakenGradients:
     """Sums over batches of each kernel's gradient statistics, added up inside the traced training step.
 
     The sums are a variable of TensorFlow's: [row, statistic], with the number of batches as a last column.
+
+    has_all_pairs: whether a step that was traced takes differences (n, n) of numbers (n,) and (n, 1).
     """
 
     def __init__(
@@ -35,6 +38,7 @@ class TakenGradients:
             kernels: gives them. dense: whether sparse gradients are to be made dense, as XLA needs it.
             before: called in each step that is traced, before the weights change in it.
         """
+        self.has_all_pairs = False
         self._before = before
         self._kernels = kernels
         self._dense = dense
@@ -68,6 +72,8 @@ class TakenGradients:
                 variables = trainable_variables = list(variables)
             with self._guard("record the gradients of the training"):
                 self._add(grads, place._trainable_variables if variables is None else variables)
+            with self._guard.beside("look at differences of targets and outputs"):
+                self.has_all_pairs |= not tf.executing_eagerly() and _has_all_pairs(tf.compat.v1.get_default_graph())
             return given(grads, trainable_variables)
 
         object.__setattr__(place, "apply", apply)
@@ -106,7 +112,7 @@ class TakenGradients:
         # Of small kernels all at once: a step of a small network is as long as its number of operations.
         small = [row for row in sorted(found) if self._sizes[row] <= SMALL and isinstance(found[row], tf.Tensor)]
         large = [row for row in sorted(found) if row not in small]
-        raw = [_of_all([found[row] for row in small])] if small else []
+        raw = [_of_all([found[row] for row in small], self._sizes[small])] if small else []
         raw += [tf.stack([tf.stack(self._statistics(found[row], self._sizes[row])) for row in large])] if large else []
         order = [*small, *large]
         # [row, (sum |g|, sum g^2, zeros)], brought to mean |g|, norm and share.
@@ -133,10 +139,26 @@ class TakenGradients:
         return [tf.reduce_sum(tf.abs(gradient)), 2 * tf.nn.l2_loss(gradient), zeros]
 
 
-def _of_all(gradients: Sequence[tf.Tensor]) -> tf.Tensor:
-    """The same of dense gradients, float32 [gradient, statistic]."""
-    flat = [tf.reshape(each, [-1]) for each in gradients]
-    owner = np.repeat(np.arange(len(flat), dtype=np.int32), [each.shape[0] for each in flat])
+def _has_all_pairs(graph: tf.Graph) -> bool:
+    differences = [each for each in graph.get_operations() if each.type in DIFFERENCES]
+    for one, other in ([each.shape for each in operation.inputs] for operation in differences):
+        if {one.rank, other.rank} == {1, 2}:
+            line, column = sorted((one, other), key=len)
+            if column[1] == 1 and line[0] == column[0] != 1:  # rows of a batch, whose number is mostly not known
+                return True
+    return False
+
+
+def _of_all(gradients: Sequence[tf.Tensor], sizes: np.ndarray) -> tf.Tensor:
+    """Return the same of dense gradients, float32 [gradient, statistic].
+
+    Args:
+        gradients: of any shape, also one that the traced step does not know, as that of a slice of a kernel.
+        sizes: entries of each.
+    """
+    counts = sizes.astype(int).tolist()
+    flat = [tf.reshape(each, [count]) for each, count in zip(gradients, counts, strict=True)]
+    owner = np.repeat(np.arange(len(flat), dtype=np.int32), counts)
     entries = tf.cast(tf.concat(flat, axis=0), tf.float32)
     zeros = tf.cast(tf.equal(entries, 0.0), tf.float32)
     every = tf.stack([tf.abs(entries), tf.square(entries), zeros], axis=1)

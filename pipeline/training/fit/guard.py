@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Final
 
-from pipeline.foundations.errors import UserError, masked
+from pipeline.foundations.errors import UserError, masked, without_colours
 
 LOG = logging.getLogger("pipeline.watch")
 DISTRIBUTIONS: Final = {"sklearn": "scikit-learn"}  # as pip knows a module, where that is another name
@@ -48,7 +48,7 @@ def _reason(error: Exception) -> str:
         package = error.name.partition(".")[0]
         package = DISTRIBUTIONS.get(package, package)
         return f"{package} is missing (pip install {package})"
-    text = masked(" ".join(str(error).split()))[:200]
+    text = masked(" ".join(without_colours(error).split()))[:200]
     if isinstance(error, UserError):
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -1,5 +1,6 @@
 """The layer table of any Keras model: a row for each kernel, however deep the layer that owns it lies."""
 
+import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -11,6 +12,9 @@ from pipeline.training.fit.structure import Graph, graph
 
 # Of what is BESIDE: gradients of a scale or of a table have another size than a kernel's.
 BESIDE_NAMES: Final = ("gamma", "scale", "embeddings", "alpha")
+# Keras's names for how much a layer drops or adds at random, in training mode alone.
+RANDOM: Final = ("rate", "stddev", "dropout", "recurrent_dropout")
+WITH_STATISTICS: Final = (keras.layers.BatchNormalization, keras.layers.SpectralNormalization)
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,40 @@ def children(layer: Any) -> list[Any]:
 def every_layer(model: keras.Model) -> list[Any]:
     """The model and all layers in it, however deep, each once."""
     return list(_every(model, set()))
+
+
+def has_modes(model: keras.Model) -> bool:
+    """Return whether a layer works differently in training mode, as dropout, noise and batch normalisation do.
+
+    A layer of the user's own counts if its call takes `training` and no layer lies within to which it may hand that on.
+    """
+    return any(map(_has_modes, every_layer(model)))
+
+
+def states(model: keras.Model) -> list[keras.Variable]:
+    """Return the states that stateful layers carry from one batch to the next."""
+    stateful = [layer for layer in every_layer(model) if getattr(layer, "stateful", False)]
+    return [state for layer in stateful for state in keras.tree.flatten(getattr(layer, "states", None) or [])]
+
+
+def batch_size(model: keras.Model) -> int | None:
+    """Return how many rows a built model takes at a time; None where it takes any number."""
+    inputs = getattr(getattr(model, "_functional", None) or model, "inputs", None) or []
+    sizes = [each.shape[0] for each in (*keras.tree.flatten(inputs), *states(model))]
+    return next((int(size) for size in sizes if size is not None), None)
+
+
+def _has_modes(layer: Any) -> bool:
+    if isinstance(layer, WITH_STATISTICS):
+        return True
+    if not type(layer).__module__.startswith("keras."):
+        return bool(getattr(layer, "_call_has_training_arg", False)) and not children(layer)
+    if isinstance(layer, keras.layers.Lambda):
+        return "training" in inspect.signature(layer.function).parameters
+    shares = [each for each in (getattr(layer, name, None) for name in RANDOM) if isinstance(each, int | float)]
+    if shares:
+        return max(shares) > 0
+    return any(isinstance(each, keras.random.SeedGenerator) for each in vars(layer).values())
 
 
 def own_kernels(layer: Any) -> list[keras.Variable]:

@@ -5,7 +5,7 @@ metric of the user's changes. Imports TensorFlow as the user has set it up.
 """
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from math import ceil, prod
 from typing import Any, Final, NamedTuple
@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from pipeline.history.record import GRADIENT_EDGES, SLOPE_FRACTIONS, WEIGHT_EDGES, count_type
 from pipeline.training.fit.activity import Activity
-from pipeline.training.fit.layers import Row
+from pipeline.training.fit.layers import Row, batch_size, states
 from pipeline.training.fit.structure import graph
 
 NUMBERS_AT_ONCE: Final = 2**26  # that a pass may hold, of all layers' outputs: 0.25 GB
@@ -55,6 +55,9 @@ class Seen(NamedTuple):
 class Probe:
     """The compiled measurements of a model. Where the model runs eagerly, so does the probe.
 
+    A model that takes batches of a fixed size gets pieces of that size. Stateful layers begin each measurement with
+    states of 0, which go on from piece to piece as copies: the model's own states stay as they are.
+
     has_loss: whether the loss of `compile` gave one.
     """
 
@@ -63,6 +66,8 @@ class Probe:
         self.has_loss = True
         self._model = model
         self._weights = model.weights
+        self._states = states(model)
+        self._batch = batch_size(model)
         place = {id(variable): number for number, variable in enumerate(self._weights)}
         self._kernels = [place[id(row.variable)] for row in rows]
         self._histograms = histograms
@@ -97,8 +102,7 @@ class Probe:
         """
         gradients: list[tf.Tensor] = []
         losses, outputs, total = 0.0, [], data.size
-        for some in self._pieces(data):
-            loss, given, found = self._pass(state, *some)
+        for some, (loss, given, found) in self._passed(self._pass, state, data):
             outputs.append(given)
             share = some.size / total
             losses += float(loss) * share
@@ -109,12 +113,7 @@ class Probe:
 
     def look(self, state: Sequence[tf.Tensor], data: Rows) -> Seen:
         """Loss and outputs alone."""
-        losses, outputs = 0.0, []
-        for some in self._pieces(data):
-            loss, given = self._look(state, *some)
-            losses += float(loss) * some.size / data.size
-            outputs.append(given)
-        return Seen(losses, _joined(outputs))
+        return self._seen(self._look, state, data)
 
     def with_weights(self, weights: Mapping[int, Any], data: Rows) -> Seen:
         """Loss and outputs as they would be with other weights, by the ids of their variables; not compiled."""
@@ -122,8 +121,7 @@ class Probe:
             tf.broadcast_to(tf.cast(weights[id(each)], each.dtype), each.shape) if id(each) in weights else each.value
             for each in self._weights
         ]
-        loss, outputs = self._look_of(state, *data)
-        return Seen(float(loss), keras.tree.map_structure(np.asarray, outputs))
+        return self._seen(self._look_of, state, data)
 
     def loss_of(self, data: Rows, outputs: Any) -> float:
         """The loss of other outputs for the same rows, without penalties."""
@@ -155,34 +153,63 @@ class Probe:
             dead[row], saturated[row] = found["dead_unit_share"][place], found["saturated_share"][place]
         return found | {"dead": dead == 1, "dead_unit_share": dead, "saturated_share": saturated}
 
-    def _pieces(self, data: Rows) -> list[Rows]:
-        pieces = ceil(data.size / self._at_once)
+    def pieces(self, data: Rows) -> list[Rows]:
+        """Return the rows in pieces that the model takes at a time."""
+        pieces = ceil(data.size / self._at_once) if self._batch is None else data.size // self._batch
         if pieces == 1:
             return [data]
         edges = np.linspace(0, data.size, pieces + 1).round().astype(int).tolist()
         return [data.some(start, stop) for start, stop in pairwise(edges)]
 
-    def _pass_of(self, state: Sequence[tf.Tensor], inputs: Any, targets: Any, weights: Any) -> tuple:
+    def few(self, data: Rows, most: int) -> Rows:
+        """Return the first rows, at most so many; of a model that takes batches of a fixed size at least one batch."""
+        return data.some(0, most if self._batch is None else max(1, most // self._batch) * self._batch)
+
+    def _seen(self, function: Callable[..., tuple], state: Sequence[tf.Tensor], data: Rows) -> Seen:
+        loss, outputs = 0.0, []
+        for some, (piece_loss, given) in self._passed(function, state, data):
+            loss += float(piece_loss) * some.size / data.size
+            outputs.append(given)
+        return Seen(loss, _joined(outputs))
+
+    def _passed(
+        self, function: Callable[..., tuple], state: Sequence[tf.Tensor], data: Rows
+    ) -> Iterator[tuple[Rows, list[Any]]]:
+        """Yield each piece and what the function gives for it; what stateful layers carry is handed on."""
+        carried = [tf.zeros(each.shape, each.dtype) for each in self._states]
+        for some in self.pieces(data):
+            *found, carried = function(state, carried, *some)
+            yield some, found
+
+    def _pass_of(
+        self, state: Sequence[tf.Tensor], carried: Sequence[tf.Tensor], inputs: Any, targets: Any, weights: Any
+    ) -> tuple:
         kernels = self.kernels(state)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(kernels)
             with self.activity.watched():
-                loss, curve, outputs = self._losses(state, inputs, targets, weights)
+                loss, curve, outputs, carried = self._losses(state, carried, inputs, targets, weights)
         if loss is None:
-            return curve, outputs, []
+            return curve, outputs, [], carried
         found = tape.gradient(loss, kernels, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        return curve, outputs, [tf.cast(tf.convert_to_tensor(each), tf.float32) for each in found]
+        return curve, outputs, [tf.cast(tf.convert_to_tensor(each), tf.float32) for each in found], carried
 
-    def _look_of(self, state: Sequence[tf.Tensor], inputs: Any, targets: Any, weights: Any) -> tuple:
-        _, curve, outputs = self._losses(state, inputs, targets, weights)
-        return curve, outputs
+    def _look_of(
+        self, state: Sequence[tf.Tensor], carried: Sequence[tf.Tensor], inputs: Any, targets: Any, weights: Any
+    ) -> tuple:
+        _, curve, outputs, carried = self._losses(state, carried, inputs, targets, weights)
+        return curve, outputs, carried
 
-    def _losses(self, state: Sequence[tf.Tensor], inputs: Any, targets: Any, weights: Any) -> tuple:
-        """The loss that is trained, or None; the same without its penalties; and the outputs."""
+    def _losses(
+        self, state: Sequence[tf.Tensor], carried: Sequence[tf.Tensor], inputs: Any, targets: Any, weights: Any
+    ) -> tuple:
+        """The loss that is trained, or None; the same without its penalties; the outputs; and what stateful layers
+        carry on."""
         mode = {"training": False} if getattr(self._model, "_call_has_training_arg", True) else {}
-        mapping = list(zip(self._weights, state, strict=True))
-        with keras.StatelessScope(state_mapping=mapping, collect_losses=True):
+        mapping = [*zip(self._weights, state, strict=True), *zip(self._states, carried, strict=True)]
+        with keras.StatelessScope(state_mapping=mapping, collect_losses=True) as scope:
             outputs = self._model(inputs, **mode)
+            carried = [tf.convert_to_tensor(scope.get_current_value(each)) for each in self._states]
             loss = None
             if self.has_loss:
                 try:
@@ -191,12 +218,12 @@ class Probe:
                     loss = None
             self.has_loss = loss is not None
             if loss is None:
-                return None, tf.constant(np.nan, tf.float32), outputs
+                return None, tf.constant(np.nan, tf.float32), outputs, carried
             # Where no loss is compiled, what the layers add is the loss.
             added = self._model.losses if getattr(self._model, "loss", None) is not None else []
             penalties = [tf.cast(each, tf.float32) for each in added]
         curve = tf.cast(loss, tf.float32)
-        return loss, curve - tf.add_n(penalties) if penalties else curve, outputs
+        return loss, curve - tf.add_n(penalties) if penalties else curve, outputs, carried
 
     def _summary_of(
         self, gradients: Sequence[tf.Tensor], now: Sequence[tf.Tensor], before: Sequence[tf.Tensor]

@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from pipeline.foundations.errors import UserError
+from pipeline.foundations.errors import UserError, without_colours
 from pipeline.history.record import HIDDEN
 from pipeline.training.fit.layers import every_layer, rows
 
@@ -23,7 +23,7 @@ class InapplicableError(UserError):
 
 def in_short(error: Exception) -> str:
     """Return the first line of an error's message, at most 120 characters of it."""
-    return next(iter(str(error).splitlines()), "")[:120]
+    return next(iter(without_colours(error).splitlines()), "")[:120]
 
 
 def with_normalisation(model: keras.Model) -> keras.Model:

@@ -486,7 +486,8 @@ def _rectified(trial: Trial) -> Iterator[str]:
         found = hidden
     if not found:
         raise InapplicableError("no hidden layer but recurrent ones can saturate, nor are all without an activation")
-    yield '`activation="relu", kernel_initializer="he_normal"` in hidden layers'
+    which = "hidden layers that are not recurrent" if recurrent else "hidden layers"
+    yield f'`activation="relu", kernel_initializer="he_normal"` in {which}'
     for layer in found:
         layer.activation = keras.activations.relu
         _redraw(layer, keras.initializers.HeNormal)
@@ -525,7 +526,7 @@ def _fresh_kernels(trial: Trial) -> Iterator[str]:
     layers = [layer for layer in every_layer(trial.model) if _kernels(layer)]
     if not layers:
         raise InapplicableError("the model is not built before `fit`")
-    yield '`kernel_initializer="glorot_uniform"`, and biases that start at 0, in all layers'
+    yield "Keras's own kernels and biases in all layers: `glorot_uniform` and 0, recurrent ones `orthogonal`"
     for layer in layers:
         _redraw(layer, keras.initializers.GlorotUniform)
 
@@ -536,11 +537,17 @@ def _kernels(layer: Any) -> list[Any]:
 
 
 def _redraw(layer: Any, initializer: type) -> None:
+    """Args: `initializer` is of kernels that are not recurrent; those are orthogonal, and an LSTM forgets nothing at
+    first, as Keras has it."""
     for kernel in _kernels(layer):
-        kernel.assign(initializer()(kernel.shape, dtype=kernel.dtype))
+        made = keras.initializers.Orthogonal if "recurrent" in kernel.name else initializer
+        kernel.assign(made()(kernel.shape, dtype=kernel.dtype))
     bias = getattr(layer, "bias", None)
     if bias is not None:
-        bias.assign(keras.ops.zeros_like(bias))
+        start = np.zeros(bias.shape, np.float32)
+        if getattr(layer, "unit_forget_bias", False):
+            start[layer.units : 2 * layer.units] = 1
+        bias.assign(start)
 
 
 def _trained_layers(trial: Trial) -> Iterator[str]:
@@ -604,7 +611,8 @@ REMEDIES: Mapping[str, Remedy] = {
     "quicker_statistics": _quicker_statistics,
     "weight_penalty": _penalty,
     "batch_normalization": _by_rebuilding(
-        with_normalisation, "a layer `BatchNormalization()` between each hidden layer and its activation"
+        with_normalisation,
+        "a layer `BatchNormalization()` between each hidden dense or convolutional layer and its activation",
     ),
     "residual": _by_rebuilding(
         with_paths, "`x + layer(x)` for hidden layers of one width, with `BatchNormalization()` before the activation"

@@ -14,14 +14,19 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipeline.history.record import MISFITS, OUTPUT
+from pipeline.history.record import INPUT_KINDS, MISFITS, OUTPUT
 from pipeline.training import scales
-from pipeline.training.fit.layers import BESIDE, Row
+from pipeline.training.fit.layers import BESIDE, Row, every_layer
 from pipeline.training.fit.objective import CATEGORICAL, CLASSES, DISTANCES, TWO_CLASSES, loss_of
 from pipeline.training.fit.probe import Probe, Rows
 from pipeline.training.fit.replaced import replaced
 
 PAIRS: Final = 512  # of inputs and targets that are held against each other, evenly from first to last
+# Whole numbers from 0 on whose greatest lies in this range are pixels, where a row has as many as a small picture.
+PIXELS: Final = (128, 255)
+SMALL_PICTURE: Final = 8 * 8
+OF_PICTURES: Final = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.MaxPooling2D)
+OF_SEQUENCES: Final = (keras.layers.RNN, keras.layers.Conv1D, keras.layers.MultiHeadAttention)
 ROWS: Final = 256  # of which the entering signal is measured
 PUSHES: Final = (1e2, 1e4)  # that a float of 16 bits can hold; what the second one still moves far has no limit
 CLOSE: Final = 1e-3
@@ -53,7 +58,7 @@ def _flat(given: Any) -> list[np.ndarray]:
     return [leaf.reshape(len(leaf), -1) for leaf in leaves if leaf.ndim]
 
 
-def of_inputs(model: keras.Model, rows: Sequence[Row], data: Rows) -> dict[str, float]:
+def of_inputs(model: keras.Model, rows: Sequence[Row], probe: Probe, data: Rows) -> dict[str, float]:
     """`input_scale` and `input_decades` of what enters the first kernel; nothing where a layer that learns comes first,
     as an embedding or a normalisation does."""
     entered: list[np.ndarray] = []
@@ -74,15 +79,48 @@ def of_inputs(model: keras.Model, rows: Sequence[Row], data: Rows) -> dict[str, 
 
     with replaced([(row.owner, "call", looking(row)) for row in owners.values()]), keras.StatelessScope():
         mode = {"training": False} if getattr(model, "_call_has_training_arg", True) else {}
-        model(data.some(0, ROWS).inputs, **mode)
+        for some in probe.pieces(probe.few(data, ROWS)):
+            model(some.inputs, **mode)
     if not entered:
         return {}
     return scales.of_inputs(np.concatenate([each.reshape(-1, each.shape[-1]) for each in entered]))
 
 
-def of_outputs(model: keras.Model, rows: Sequence[Row], probe: Probe, data: Rows) -> dict[str, float]:
+def of_kind(model: keras.Model, data: Rows) -> dict[str, float]:
+    """`input_kind`: by the shape and the numbers of the inputs, and the layers that take them."""
+    layers = every_layer(model)
+    are_ids = any(isinstance(layer, keras.layers.Embedding) for layer in layers)
+    kinds = {_kind_of(np.asarray(leaf), layers, are_ids) for leaf in keras.tree.flatten(data.inputs)}
+    return {"input_kind": float(INPUT_KINDS.index(kinds.pop() if len(kinds) == 1 else "other"))}
+
+
+def _kind_of(values: np.ndarray, layers: Sequence[Any], are_ids: bool) -> str:
+    """A name of INPUT_KINDS."""
+    if values.dtype.kind not in "biuf":
+        return "other"
+    are_whole = bool((values == np.round(values)).all())
+    if are_whole and are_ids:
+        return "ids"
+    low, high = PIXELS
+    are_many = prod(values.shape[1:]) >= SMALL_PICTURE
+    are_pixels = are_whole and are_many and values.min() >= 0 and low <= values.max() <= high
+    if are_pixels or any(isinstance(layer, OF_PICTURES) for layer in layers):
+        return "pictures"
+    if any(isinstance(layer, OF_SEQUENCES) for layer in layers):
+        return "sequences"
+    return "table" if values.ndim <= 2 else "other"
+
+
+def of_outputs(
+    model: keras.Model, rows: Sequence[Row], probe: Probe, data: Rows, has_all_pairs: bool = False
+) -> dict[str, float]:
     """The range of the targets and of the outputs, and whether they fit each other and the loss; nothing of a model
-    that has not one output and one target."""
+    that has not one output and one target.
+
+    Args:
+        has_all_pairs: whether the training step takes differences (n, n) of numbers (n,) and (n, 1); it counts where
+            the step is the user's own, whose loss nobody else can call.
+    """
     found = keras.tree.flatten(data.targets)
     if len(found) != 1 or found[0] is None:
         return {}
@@ -103,7 +141,10 @@ def of_outputs(model: keras.Model, rows: Sequence[Row], probe: Probe, data: Rows
     facts["targets_beyond"] = float(((finite < low - margin) | (finite > high + margin)).mean()) if compared else 0.0
     misfit = _misfit(loss, from_logits, outputs, losses, (low, high), targets)
     if misfit == "none":
-        misfit = _misfit_of_own(model.loss, targets, (low, high), outputs.shape[2:])
+        misfit = _misfit_of_own(model, probe, data, (low, high), outputs.shape[2:])
+    has_own_step = type(model).train_step is not keras.Model.train_step
+    if misfit == "none" and has_own_step and has_all_pairs and targets.ndim == 1 and outputs.shape[2:] == (1,):
+        misfit = "a loss that holds each output against all targets"
     return facts | {"output_misfit": float(MISFITS.index(misfit))}
 
 
@@ -118,7 +159,7 @@ def _pushed(rows: Sequence[Row], probe: Probe, data: Rows) -> tuple[np.ndarray, 
         return None
     first = np.zeros(bias.shape, np.float32)
     first.flat[0] = 1.0
-    some = data.some(0, ROWS)
+    some = probe.few(data, ROWS)
     outputs, losses = [], []
     for size in PUSHES:
         for direction in (np.ones_like(first), -np.ones_like(first), 2 * first - 1, 1 - 2 * first):
@@ -177,27 +218,50 @@ def _misfit(
     return "none"
 
 
-def _misfit_of_own(loss: Any, targets: np.ndarray, limits: tuple[float, float], shape: tuple[int, ...]) -> str:
-    """A name of MISFITS, for a function of the user's own that takes targets of the outputs' shape.
+def _misfit_of_own(
+    model: keras.Model, probe: Probe, data: Rows, limits: tuple[float, float], shape: tuple[int, ...]
+) -> str:
+    """A name of MISFITS, for a loss of the user's own that takes targets of the outputs' shape, or of one that lacks a
+    last dimension of 1: a function, a `Loss` or a `compute_loss`.
 
     Args:
         limits: of the outputs. shape: of the outputs for one row.
     """
-    if not inspect.isroutine(loss) or prod(shape) * len(targets) != targets.size:
+    (targets,) = keras.tree.flatten(data.targets)
+    as_given = np.asarray(targets, np.float32)
+    if not _is_own(model) or prod(shape) * len(as_given) != as_given.size:
         return "none"
-    given = targets.reshape(len(targets), *shape)
+    right = as_given.reshape(len(as_given), *shape)
 
-    def of(outputs: np.ndarray) -> float:
-        return float(np.mean(loss(tf.constant(given, tf.float32), tf.constant(outputs, tf.float32))))
+    def of(targets: np.ndarray) -> Callable[[np.ndarray], float]:
+        rows = Rows(data.inputs, keras.tree.pack_sequence_as(data.targets, [tf.constant(targets)]), None)
+        return lambda outputs: probe.loss_of(rows, tf.constant(outputs, tf.float32))
 
     try:
-        if _is_swapped(of, given):
+        if _is_swapped(of(as_given), right):
             return "a loss whose arguments are swapped"
-        if _rewards_a_constant(of, given, limits):
+        # Squares of all differences between n outputs and n targets are least where all outputs are the targets' mean.
+        mean = [np.broadcast_to(right.mean(axis=0), right.shape)]
+        is_spread = as_given.ndim != right.ndim and _rewards_a_constant(of(as_given), right, right, mean)
+        if is_spread and not _rewards_a_constant(of(right), right, right, mean):
+            return "a loss that holds each output against all targets"
+        far = FAR * (1 + float(np.abs(right).max()))
+        low, high = np.clip(limits, -far, far)
+        ends = [np.full_like(right, each) for each in (low, high)]
+        if _rewards_a_constant(of(as_given), right, np.clip(right, low, high), ends):
             return "a loss that is no smaller where outputs are right"
-    except Exception:  # a function for other numbers than these
+    except Exception:  # a loss for other numbers than these
         return "none"
     return "none"
+
+
+def _is_own(model: keras.Model) -> bool:
+    """Whether the loss is none of Keras's: by the module that defines it."""
+    if type(model).compute_loss is not keras.Model.compute_loss:
+        return True
+    loss = model.loss
+    made_by = loss if inspect.isroutine(loss) else type(loss)
+    return callable(loss) and not str(getattr(made_by, "__module__", "")).startswith("keras.")
 
 
 def _is_swapped(of: Callable[[np.ndarray], float], targets: np.ndarray) -> bool:
@@ -213,15 +277,14 @@ def _is_swapped(of: Callable[[np.ndarray], float], targets: np.ndarray) -> bool:
     return False
 
 
-def _rewards_a_constant(of: Callable[[np.ndarray], float], targets: np.ndarray, limits: tuple[float, float]) -> bool:
-    """Whether one output for all rows, at a limit, costs no more than the targets themselves as outputs do."""
+def _rewards_a_constant(
+    of: Callable[[np.ndarray], float], targets: np.ndarray, right: np.ndarray, constants: Sequence[np.ndarray]
+) -> bool:
+    """Whether one output for all rows costs no more than outputs that are right."""
     if np.ptp(targets, axis=0).max() == 0:
         return False
-    far = FAR * (1 + float(np.abs(targets).max()))
-    low, high = np.clip(limits, -far, far)
-    right = of(np.clip(targets, low, high))
-    constants = [of(np.full_like(targets, each)) for each in (low, high)]
-    return bool(np.isfinite(right)) and any(each <= right for each in constants if np.isfinite(each))
+    least, costs = of(right), [of(each) for each in constants]
+    return bool(np.isfinite(least)) and any(each <= least for each in costs if np.isfinite(each))
 
 
 def _sum_to_one(targets: np.ndarray, units: int) -> bool:

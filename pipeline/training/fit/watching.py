@@ -19,16 +19,17 @@ from pipeline.training.fit import sides
 from pipeline.training.fit.activity import Activity
 from pipeline.training.fit.budget import Budget
 from pipeline.training.fit.capture import CapturedRows, KeptWeights
+from pipeline.training.fit.fed import Described, FedRows
 from pipeline.training.fit.gradients import TakenGradients
 from pipeline.training.fit.guard import Guard
-from pipeline.training.fit.layers import Row, rows
+from pipeline.training.fit.layers import Row, batch_size, has_modes, rows, states
 from pipeline.training.fit.objective import Objective, objective_of
 from pipeline.training.fit.probe import Probe, Rows, Seen
 from pipeline.training.fit.recorder import Recorder
 from pipeline.training.fit.replaced import replaced
 
 # Training functions that were traced while they were watched, with what they add to: a later `fit` goes on with them.
-_TRACED: WeakKeyDictionary[Any, TakenGradients] = WeakKeyDictionary()
+_TRACED: WeakKeyDictionary[Any, tuple[TakenGradients, FedRows]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -84,10 +85,14 @@ class Watching:
         self._before: Sequence[Any] | None = None
         self._objective = None if known is None else known.objective
         self._constant: dict[str, float] = {}
-        self._parts = {} if known is None else dict(known.parts)  # curves are of these ...
+        # Curves are of these ...
+        self._parts = {} if known is None else {name: self._in_batches(part) for name, part in known.parts.items()}
         self._sample: Rows | None = None  # ... and values by layer of this
         self._captured: dict[str, CapturedRows] = {}
         self._taken: TakenGradients | None = None
+        self._fed: FedRows | None = None
+        self._described: Described | None = None  # of what the record's training loss is of
+        self._is_first_epoch = False
         self._undo: list[Callable[[], None]] = []
         self._offset: int | None = None
         self._is_due = False
@@ -96,11 +101,13 @@ class Watching:
         if given is not None:
             self._look_at_rows(*given)
             with guard("use the given rows"):
-                self._sample = data = _evenly(*given, options.rows)
+                self._sample = data = self._spread(*given)
                 whole = self._parts.get("train")
                 if whole is None or whole.size == data.size:
                     self._parts["train"] = data
                 self.probed = f"{data.size:,} given rows" if whole is None else "all rows of its part"
+            with guard.beside("find whether `fit` trains on the given rows"):
+                self._described = Described.of(given[0], given[1], are_all=True)
         if model.built:
             self._kernels()
             self._initial = self._probe.state() if self._probe is not None else None
@@ -112,6 +119,7 @@ class Watching:
             if not self._rows:
                 raise ValueError("no layer of the model has a kernel")
             self._probe = Probe(self._model, self._rows, self._options.histograms)
+            self.recorder.sides["has_modes"] = float(has_modes(self._model))
         return [row.variable for row in self._rows]
 
     def _keep_initial(self) -> None:
@@ -150,7 +158,7 @@ class Watching:
         """Take the rows that were kept."""
         kept = self._captured.pop("validation", None)
         if kept is not None and kept.data() is not None:
-            self._parts["validation"] = Rows.of(*kept.close())
+            self._parts["validation"] = self._in_batches(Rows.of(*kept.close()))
 
     def end(self) -> None:
         """Everything as it was."""
@@ -172,7 +180,7 @@ class Watching:
         function = model.train_function
         inner = next((each for each in (function, getattr(function, "diagnosed", None)) if each in _TRACED), None)
         if inner is not None:
-            self._taken = taken = _TRACED[inner]
+            self._taken, self._fed = taken, fed = _TRACED[inner]
         elif not is_fresh:
             self._guard.say("the training step was traced before it was watched: its gradients are not seen")
             return
@@ -180,8 +188,9 @@ class Watching:
             self._taken = taken = TakenGradients(
                 self._kernels, bool(model.jit_compile), self._keep_initial, self._guard
             )
-            _TRACED[getattr(function, "diagnosed", function)] = self._taken
-        self._wrap("train", [lambda: taken.seen(model.optimizer)])
+            self._fed = fed = FedRows(self._guard)
+            _TRACED[getattr(function, "diagnosed", function)] = taken, fed
+        self._wrap("train", [lambda: taken.seen(model.optimizer), lambda: fed.seen(model)])
 
     def _wrap(self, name: str, contexts: Sequence[Callable[[], Any]]) -> None:
         """For the length of each call of Keras's function, and no longer, what looks is in place."""
@@ -207,8 +216,11 @@ class Watching:
 
     def epoch_begins(self, epoch: int, is_last: bool) -> None:
         """Args: `epoch` counts from 0, as Keras's does."""
+        self._is_first_epoch = self._offset is None
         if self._offset is None:
             self._offset = self.epoch - epoch
+            if self._fed is not None:
+                self._fed.restart()
         number = self._offset + epoch + 1
         wanted = self._options.is_due(number, is_last)
         self._is_due = wanted and (is_last or self._budget.is_enough)
@@ -229,8 +241,11 @@ class Watching:
         if kept is not None and kept.data() is not None:
             captured = kept.close()
             self._look_at_rows(*captured[:2])
-            self._sample = self._parts["train"] = data = Rows.of(*captured)
+            self._sample = self._parts["train"] = data = self._in_batches(Rows.of(*captured))
             self.probed = f"{data.size:,} rows of the first batches"
+            self._described = Described.of(captured[0], captured[1], are_all=False)
+        if self._is_first_epoch:
+            self._look_at_what_is_fed()
         if self._probe is None:
             return False
         if not self._is_due:
@@ -297,9 +312,45 @@ class Watching:
         """Once, at the first state that is measured."""
         self._has_looked_at_sides = True
         with self._guard.beside("measure the scale of the inputs"):
-            self.recorder.sides |= sides.of_inputs(self._model, self._rows, data)
+            self.recorder.sides |= sides.of_inputs(self._model, self._rows, probe, data)
+        with self._guard.beside("find the kind of the inputs"):
+            self.recorder.sides |= sides.of_kind(self._model, data)
         with self._guard.beside("measure the range of the outputs"):
-            self.recorder.sides |= sides.of_outputs(self._model, self._rows, probe, data)
+            has_all_pairs = self._taken is not None and self._taken.has_all_pairs
+            self.recorder.sides |= sides.of_outputs(self._model, self._rows, probe, data, has_all_pairs)
+
+    def _look_at_what_is_fed(self) -> None:
+        """In the first epoch of each `fit`: whether all of them trained on the rows of the record."""
+        seen, known = self._fed, self._described
+        are_the_same = seen is not None and known is not None and seen.are(known)
+        self.recorder.sides["logged_alike"] = min(float(are_the_same), self.recorder.sides.get("logged_alike", 1.0))
+
+    def _in_batches(self, data: Rows) -> Rows:
+        """The first rows, in whole batches where the model takes batches of a fixed size.
+
+        Raises:
+            ValueError: there is not one batch.
+        """
+        batch = batch_size(self._model) if self._model.built else None
+        if batch is None:
+            return data
+        if data.size < batch:
+            raise ValueError(f"{data.size} rows: the model takes batches of {batch} rows")
+        return data.some(0, data.size // batch * batch)
+
+    def _spread(self, inputs: Any, targets: Any) -> Rows:
+        """At most so many rows as the options say, evenly from first to last: of rows sorted by their labels each label
+        has its share. Stateful layers need rows that follow each other: the first ones."""
+        count = len(keras.tree.flatten(inputs)[0])
+        most = min(self._options.rows, count)
+        places = np.unique(np.linspace(0, count - 1, most).round().astype(int))
+        if self._model.built and states(self._model):
+            places = np.arange(min(count, max(most, batch_size(self._model) or 1)))
+
+        def some(leaf: Any) -> Any:
+            return None if leaf is None else np.asarray(leaf)[places]
+
+        return self._in_batches(Rows.of(*keras.tree.map_structure(some, (inputs, targets, None))))
 
     def _curves(self, probe: Probe, state: list[Any], sampled: Seen | None = None) -> dict[str, float]:
         """Losses and scores of all parts.
@@ -385,15 +436,3 @@ class Watching:
 
 def _with_role(layer: Layer, role: str) -> Layer:
     return Layer(layer.path, layer.kind, role, layer.units, layer.trainable, layer.bypassed, layer.has_activation)
-
-
-def _evenly(inputs: Any, targets: Any, most: int) -> Rows:
-    """At most so many rows, evenly from first to last: of rows sorted by their labels each label has its share."""
-    leaves = keras.tree.flatten(inputs)
-    count = len(leaves[0])
-    places = np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(int))
-
-    def some(leaf: Any) -> Any:
-        return None if leaf is None else np.asarray(leaf)[places]
-
-    return Rows.of(*keras.tree.map_structure(some, (inputs, targets, None)))
