@@ -435,7 +435,7 @@ def test_too_few_rows_for_one_batch_are_said_without_colours(caplog: pytest.LogC
     guard = Guard()
     with guard("this"):
         raise ValueError("\x1b[1mexpected\x1b[0m batch size")
-    assert guard.notes == ["left out, this: ValueError: expected batch size"]
+    assert guard.notes == ["could not this: ValueError: expected batch size"]
 
 
 def modes(*hidden: keras.layers.Layer) -> keras.Model:
