@@ -88,7 +88,12 @@ def _prepare_sqlite(path: Path, uri: str) -> None:
             if not _is_ready(path, uri):
                 _create(path)
             lock.unlink(missing_ok=True)  # whoever waits for it finds the database ready
-    with closing(sqlite3.connect(path, timeout=60)) as database:  # readers such as the UI do not block the writer
+    _write_ahead(path)
+
+
+def _write_ahead(path: Path) -> None:
+    """Keep a write-ahead log, with which readers such as the UI do not block the writer."""
+    with closing(sqlite3.connect(path, timeout=60)) as database:
         database.execute("PRAGMA journal_mode=WAL")
 
 
@@ -107,6 +112,7 @@ def _create(path: Path) -> None:
         created = whole.with_name("created.db")  # in a folder of its own, which no later database gets again
         MlflowClient(tracking_uri=f"sqlite:///{created}").search_experiments(max_results=1)
         _copy(created, whole)  # MLflow's client goes on holding the one that it created
+        _write_ahead(whole)  # before anybody can read it, who would be in the way
         if path.exists():
             with closing(sqlite3.connect(path, timeout=60)) as database:
                 database.execute("PRAGMA journal_mode=DELETE")  # all of it in one file
