@@ -554,19 +554,23 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (9, 28, 28))
 @pytest.mark.parametrize(
     ("kind", "layer", "inputs"),
     [
-        ("table", keras.layers.Dense(2), points()[0]),
-        ("table", keras.layers.Dense(2), np.random.default_rng(0).poisson(3, (9, 100)).astype("float32")),  # counts
-        ("pictures", keras.layers.Flatten(), PIXELS),
-        ("pictures", keras.layers.Dense(2), PIXELS.reshape(9, -1).astype("float32")),
-        ("pictures", keras.layers.Conv2D(2, 3), PIXELS[..., None] / 255),
-        ("sequences", keras.layers.LSTM(2), PIXELS / 255),
-        ("ids", keras.layers.Embedding(20, 4), np.arange(20).reshape(4, 5)),
-        ("other", keras.layers.Flatten(), PIXELS / 255),
-        ("other", keras.layers.Dense(2), [points()[0], PIXELS]),
+        ("table", lambda: keras.layers.Dense(2), points()[0]),
+        (
+            "table",
+            lambda: keras.layers.Dense(2),
+            np.random.default_rng(0).poisson(3, (9, 100)).astype("float32"),
+        ),  # counts
+        ("pictures", lambda: keras.layers.Flatten(), PIXELS),
+        ("pictures", lambda: keras.layers.Dense(2), PIXELS.reshape(9, -1).astype("float32")),
+        ("pictures", lambda: keras.layers.Conv2D(2, 3), PIXELS[..., None] / 255),
+        ("sequences", lambda: keras.layers.LSTM(2), PIXELS / 255),
+        ("ids", lambda: keras.layers.Embedding(20, 4), np.arange(20).reshape(4, 5)),
+        ("other", lambda: keras.layers.Flatten(), PIXELS / 255),
+        ("other", lambda: keras.layers.Dense(2), [points()[0], PIXELS]),
     ],
 )
-def test_the_kind_of_inputs_is_known(kind: str, layer: keras.layers.Layer, inputs: Any) -> None:
-    found = of_kind(keras.Sequential([layer]), Rows(inputs, None, None))
+def test_the_kind_of_inputs_is_known(kind: str, layer: Callable[[], keras.layers.Layer], inputs: Any) -> None:
+    found = of_kind(keras.Sequential([layer()]), Rows(inputs, None, None))
     assert record.INPUT_KINDS[int(found["input_kind"])] == kind
 
 
