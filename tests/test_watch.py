@@ -548,6 +548,7 @@ def test_of_two_middle_columns_the_narrower_is_typical(columns: int) -> None:
     assert found["input_decades"] == pytest.approx(3.5, abs=0.05)
 
 
+COUNTS = np.random.default_rng(0).poisson(3, (9, 100)).astype("float32")
 PIXELS = np.random.default_rng(0).integers(0, 256, (9, 28, 28))
 
 
