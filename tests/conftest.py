@@ -108,6 +108,16 @@ class Told:
 
 
 @pytest.fixture(autouse=True)
+def handlers_of_signals() -> Iterator[None]:
+    """Put them back: commands that run in this process have their own."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.getsignal(number) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
+
+
+@pytest.fixture(autouse=True)
 def mlflows_default_store() -> Iterator[None]:
     """As it was: MLflow's own autolog makes the store of its run the default of the whole process."""
     yield

@@ -142,15 +142,15 @@ def test_no_stage_imports_tensorflow_before_it_must() -> None:
 TRAINED = """
 import sys
 from pipeline.stages.train import main
-main("relu_15")
+main("relu_2")
 assert "sklearn" not in sys.modules
 """
 
 
 @pytest.mark.slow
-def test_a_variant_is_trained_without_scikit_learn(pair: Workspace, tmp_path: Path) -> None:
+def test_a_variant_is_trained_without_scikit_learn(published: Workspace, tmp_path: Path) -> None:
     """It takes a second to import, for each of many variants."""
-    study = pair.bare(tmp_path / "study")
+    study = published.bare(tmp_path / "study")
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     subprocess.run([sys.executable, "-c", TRAINED], cwd=study.folder, env=environment, check=True)
 

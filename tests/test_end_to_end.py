@@ -619,9 +619,9 @@ def test_a_command_ends_as_it_does_without_its_imports_done_before(published: Wo
 
 
 @pytest.mark.parametrize("uri", NOWHERE)
-def test_store_that_cannot_be_had_ends_in_one_line(published: Workspace, uri: str) -> None:
+def test_store_that_cannot_be_had_ends_in_one_line(workspace: Workspace, uri: str) -> None:
     """A server that does not answer, and a database that cannot be written."""
-    assert_one_line(published.attempt(*TRACK, MLFLOW_TRACKING_URI=uri), NOWHERE[uri])
+    assert_one_line(workspace.attempt(*TRACK, MLFLOW_TRACKING_URI=uri), NOWHERE[uri])
 
 
 def assert_one_line(done: Done, place: str) -> None:

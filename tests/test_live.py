@@ -512,14 +512,20 @@ def test_crashes_and_interrupts_leave_nothing_that_the_next_follower_does_not_cl
     assert files(place) == []
 
 
-# One variant, of which an epoch takes a millisecond.
-SLOW = {"training.batch_size": 1, "training.record_every": 1_000_000, "variants.tanh_1": ..., "comparison": {}}
+# One replica of one variant: it keeps one core busy, for as many epochs as a test needs.
+SLOW = {
+    "training.batch_size": 1,
+    "training.record_every": 1_000_000,
+    "training.replicas": 1,
+    "variants.tanh_1": ...,
+    "comparison": {},
+}
 REPRO = ["python3", "-m", "pipeline.repro"]
 
 
 @pytest.mark.slow
 def test_repro_shows_what_takes_long_and_then_only_what_is_complete(workspace: Workspace) -> None:
-    workspace.edit({**SLOW, "training.epochs": 80_000})
+    workspace.edit({**SLOW, "training.epochs": 200_000})
     workspace.commit()
     before = set(workspace.runs())
     with workspace.running(*REPRO) as command:

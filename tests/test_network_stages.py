@@ -154,7 +154,7 @@ def test_a_study_tries_what_its_bases_diagnosis_suggests(workspace: Workspace) -
     assert all(name.startswith("fresh_kernels + ") for name in more)
     assert cells.symmetric.tolist() == [1, *[0] * (len(cells) - 1)]
     page = (made / "index.md").read_text(encoding="utf-8")
-    assert 'Change: `kernel_initializer="glorot_uniform"`' in page
+    assert "Change: Keras's own kernels and biases in all layers: `glorot_uniform`" in page
     again = workspace.run(*stage("study", "mine"))
     assert f"study mine: {len(cells)} cells" in again.stdout
     workspace.edit({"studies.mine": {"base": "zeros", "cells": {"none": {"remedy": "leaky_units"}}}})

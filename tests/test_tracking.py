@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -873,10 +873,14 @@ def test_what_packaging_leaves_where_it_is_killed_lies_in_the_folder_that_goes(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, None])
-def test_publishing_leaves_no_temporary_files(pair: Workspace, tmp_path: Path, number: int | None) -> None:
+def test_publishing_leaves_no_temporary_files(
+    published: Workspace, empty_store: Path, tmp_path: Path, number: int | None
+) -> None:
     """However it ends, models being packaged: the subprocess for them gets a signal too, as from Ctrl-C, or none."""
     workspace = Workspace(tmp_path / "study")
-    shutil.copytree(pair.folder, workspace.folder, ignore=shutil.ignore_patterns(".git", ".dvc", "mlruns"))
+    shutil.copytree(published.folder, workspace.folder, ignore=shutil.ignore_patterns(".git", ".dvc", "mlruns"))
+    workspace.database.parent.mkdir()
+    shutil.copy(empty_store, workspace.database)
     place = tmp_path / "temporary"
     place.mkdir()
     with workspace.running(*stage("track"), TMPDIR=str(place)) as process:
@@ -901,16 +905,7 @@ def test_what_fails_in_packaging_is_said_in_one_line(tmp_path: Path, monkeypatch
             packages.folders("v")
 
 
-@pytest.fixture
-def signals() -> Iterator[None]:
-    """Put the handlers of signals back."""
-    before = {number: signal.getsignal(number) for number in serve.INTERRUPTIONS}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
-@pytest.mark.usefixtures("client", "signals")
+@pytest.mark.usefixtures("client")
 def test_an_interruption_while_the_uis_server_starts_leaves_no_server(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C comes when the process is there and nobody knows it yet."""
     started: list[subprocess.Popen] = []
