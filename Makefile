@@ -30,7 +30,7 @@ repro: setup
 	@python3 -m pipeline.repro
 
 test: setup
-	@python3 -m pytest -n 2 --dist worksteal
+	@python3 -m pytest -n 3 --dist worksteal
 
 unit: setup
 	@python3 -m pytest -m "not slow" -n 2 --dist worksteal

@@ -236,6 +236,7 @@ def damaged(content: bytes, random: Random) -> bytes:
     return content[:place] + bytes([content[place] ^ random.randrange(1, 256)]) + content[place + 1 :]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of numbers that are out of every range
 @pytest.mark.parametrize("name", ["history.nc", "predictions.nc", "weights.npz", "recipe.json"])
 def test_a_byte_that_is_another_one_is_said_in_one_line_or_is_a_number(

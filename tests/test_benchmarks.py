@@ -55,12 +55,14 @@ def test_the_loops_take_the_engines_steps() -> None:
     np.testing.assert_allclose(numba_floor.train(made), ours, atol=0.004)  # a point or two of 500
 
 
+@pytest.mark.slow
 def test_fit_is_what_a_user_would_write() -> None:
     accuracy = keras_fit.train(recipe("relu_5", epochs=1, replicas=1))
     assert accuracy.shape == (1,)
     assert 0.4 < accuracy[0] < 0.9
 
 
+@pytest.mark.slow
 def test_fit_learns_digits() -> None:
     (accuracy,) = keras_fit.train(recipe("digits", epochs=2, replicas=1))
     assert 0.3 < accuracy <= 1  # of ten classes
@@ -84,6 +86,7 @@ def test_the_recipe_of_the_tutorial_is_that_of_params() -> None:
     assert targets.shape == (500, 1)
 
 
+@pytest.mark.slow
 def test_all_but_jaxs_own_peer_can_be_imported_without_jax() -> None:
     """As where only `make setup` ran."""
     names = "big_table, keras_fit, numba_floor, peers, ratios, recipe, run, table"

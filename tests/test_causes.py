@@ -82,6 +82,7 @@ def test_saturates(circles: Split) -> None:
     assert causes_of(recipe, circles) == {"saturated"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("activation", ["relu", "exponential"])
 def test_explodes(activation: str, circles: Split) -> None:
     recipe = variant(activation=activation, kernel_initializer=normal(30.0), output_kernel_initializer=normal(30.0))

@@ -91,6 +91,7 @@ RECIPES = {
 OFTEN = (*RECIPES,)[:5]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[] if name in OFTEN else pytest.mark.slow) for name in RECIPES]
 )
@@ -352,6 +353,7 @@ print(*l1_norm.inspect_llvm().values())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="one processor is named for x86-64 alone")
 def test_the_loops_are_optimised_for_one_processor_whatever_the_machine(tmp_path: Path) -> None:
     """With it the order of sums, and so the bits. Numba is told of this machine's features, of none, and of few."""

@@ -133,6 +133,7 @@ for stage in sys.argv[1:]:
 """
 
 
+@pytest.mark.slow
 def test_no_stage_imports_tensorflow_before_it_must() -> None:
     """For real, by what lies in sys.modules. One process for all: where none of them does, each alone does not."""
     stages = ["generate", "split", "train", "evaluate", "compare", "track", "study"]
@@ -155,11 +156,13 @@ def test_a_variant_is_trained_without_scikit_learn(published: Workspace, tmp_pat
     subprocess.run([sys.executable, "-c", TRAINED], cwd=study.folder, env=environment, check=True)
 
 
+@pytest.mark.slow
 def test_importing_the_stage_train_loads_no_scikit_learn() -> None:
     code = "import sys, pipeline.stages.train; sys.exit('sklearn' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
+@pytest.mark.slow
 def test_the_check_of_the_shipped_file_imports_no_tensorflow() -> None:
     """All of its variants are plain."""
     code = "import sys; from pipeline.check import main; main(); sys.exit('tensorflow' in sys.modules)"

@@ -457,6 +457,7 @@ def test_a_record_weighs_as_much_as_the_epochs_that_it_stands_for() -> None:
         assert cause_of(made) == cause
 
 
+@pytest.mark.slow
 def test_the_diagnosis_needs_no_tensorflow_and_reads_no_name() -> None:
     code = "import sys, pipeline.diagnosis.verdict; sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

@@ -97,12 +97,14 @@ def test_clipping_is_each_replicas_own(
         assert np.abs(alone["output/kernel"] - unclipped["output/kernel"])[row].max() > 1e-3
 
 
+@pytest.mark.slow
 def test_a_replica_is_the_same_trained_alone_or_with_others(whole: Trained, traced: Traced) -> None:
     alone = traced.train(training(chunk=1), replicas=[3, 0, 4])
     assert_close({path: stack[[3, 0, 4]] for path, stack in whole.weights.items()}, alone.weights)
     xr.testing.assert_allclose(whole.history.isel(replica=[3, 0, 4]), alone.history, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_chunks_change_no_replica_and_progress_is_told_after_every_epoch_of_each(
     whole: Trained, traced: Traced
 ) -> None:
@@ -121,6 +123,7 @@ def test_permuting_the_replicas_permutes_the_results(whole: Trained, traced: Tra
     assert (back.history.replica.values == [2, 0, 1, 4, 3]).all()
 
 
+@pytest.mark.slow
 def test_measuring_changes_no_weight_by_a_bit(whole: Trained, traced: Traced, circles: Split) -> None:
     seldom, always = traced.train(training(replicas=5, chunk=5, record_every=100)), whole
     assert seldom.history.recorded_epoch.values.tolist() == [0, 3]
@@ -148,6 +151,7 @@ def test_more_epochs_begin_with_the_same_ones(whole: Trained, traced: Traced) ->
     np.testing.assert_array_equal(whole.history.train_loss, long.history.train_loss.isel(epoch=slice(4)))
 
 
+@pytest.mark.slow
 def test_gradients_are_those_of_finite_differences_in_float64(circles: Split) -> None:
     """The probe's mean |g| of every kernel, against central differences of a NumPy network."""
     network = build(variant(activation="tanh", kernel_initializer="glorot_uniform"), 2, BINARY, "v")
@@ -179,6 +183,7 @@ def mean_abs_difference(loss: Callable[[], float], kernel: np.ndarray, step: flo
     return float(np.mean(np.abs(slopes)))
 
 
+@pytest.mark.slow
 def test_the_recorded_gradients_are_those_before_each_step(circles: Split) -> None:
     """One batch an epoch, plain SGD: the gradient is the change over the learning rate."""
     optimizer = KerasObject(class_name="SGD", config={"learning_rate": 0.5})
@@ -203,6 +208,7 @@ def test_the_recorded_gradients_are_those_before_each_step(circles: Split) -> No
     np.testing.assert_allclose(first.weight_l1, l1, rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [pytest.param({}, marks=pytest.mark.slow), {"batch_normalization": True, "residual": True}],
@@ -230,6 +236,7 @@ def test_curves_and_predictions_are_keras_own(changes: dict, whole: Trained, cir
         )
 
 
+@pytest.mark.slow
 def test_no_epochs_record_the_untrained_networks(traced: Traced) -> None:
     result = traced.train(training(epochs=0, replicas=5, chunk=5))
     assert (result.history.sizes["epoch"], result.history.sizes["recorded_epoch"]) == (1, 1)
@@ -252,6 +259,7 @@ def test_any_batch_size_serves(batch_size: int, small: tuple, circles: Split) ->
         assert ((before["output/kernel"] != chunk.stacks(chunk.state)["output/kernel"]).any(axis=(1, 2))).all()
 
 
+@pytest.mark.slow
 def test_a_diverged_replica_spoils_no_other(circles: Split) -> None:
     network = build(variant(), 2, BINARY, "v")
     stacks = initial(network, [0, 1, 2])
@@ -272,6 +280,7 @@ def test_a_diverged_replica_spoils_no_other(circles: Split) -> None:
     assert np.isnan(measures.curves(chunk.state)["train_loss"].numpy()).tolist() == [False, True, False]
 
 
+@pytest.mark.slow
 def test_a_dead_layer_is_seen_and_a_tanh_at_zero_is_not_dead(circles: Split) -> None:
     for activation, dead in (("relu", 1), ("tanh", 0)):
         network = build(variant(activation=activation), 2, BINARY, "v")
@@ -305,6 +314,7 @@ def test_batch_normalisation_and_weighted_activations_follow_keras(circles: Spli
     assert measured(network, circles, together)["dead"].tolist() == [[False, False, False]] * 2
 
 
+@pytest.mark.slow
 def test_residual_connections_follow_keras(circles: Split) -> None:
     network = build(variant(residual=True, hidden_layers=3), 2, BINARY, "v")
     stacks = initial(network, [0, 1])
@@ -313,6 +323,7 @@ def test_residual_connections_follow_keras(circles: Split) -> None:
     assert_close(together, keras_steps(network, stacks, keras.optimizers.SGD(0.1, momentum=0.9), circles, orders))
 
 
+@pytest.mark.slow
 def test_a_dead_layer_that_a_path_bypasses_stops_nothing(circles: Split) -> None:
     for residual in (False, True):
         network = build(variant(residual=residual, hidden_layers=3), 2, BINARY, "v")
@@ -325,6 +336,7 @@ def test_a_dead_layer_that_a_path_bypasses_stops_nothing(circles: Split) -> None
         assert values["probe_gradient_mean_abs"][0, 1] == 0
 
 
+@pytest.mark.slow
 def test_probes_update_no_statistics(circles: Split) -> None:
     network = with_batch_normalisation()
     chunk = engine(network, circles, initial(network, [0, 1]), variant().optimizer)
@@ -356,6 +368,7 @@ class Quux(keras.layers.Layer):
         return self._function(signal)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "activation", ["relu", *(pytest.param(name, marks=pytest.mark.slow) for name in ("tanh", "sigmoid", "elu"))]
 )

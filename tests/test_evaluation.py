@@ -279,6 +279,7 @@ def test_quartiles_are_numpys_of_what_is_finite() -> None:
     np.testing.assert_allclose(np.stack(list(found.values())), expected, rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of numbers that are out of every range
 @pytest.mark.parametrize("name", ["replicas.csv", "curves.csv", "layers.csv", "diagnosis.json", "metrics"])
 def test_a_damaged_file_of_an_evaluation_is_named_or_can_be_published(

@@ -19,6 +19,7 @@ def test_the_tiny_file_is_right(tmp_path: Path) -> None:
     assert read(tmp_path / "params.yaml") == parse(tiny())
 
 
+@pytest.mark.slow
 def test_a_mutant_is_read_and_gives_data_or_is_refused_in_a_short_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -54,6 +54,7 @@ def gradients(weights: dict[str, np.ndarray], circles: Split) -> dict[str, np.nd
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("epoch", [0, 2])
 @pytest.mark.parametrize("replica", [0, 3])
 def test_they_are_numpys_histograms_of_each_kernel_and_its_gradient(
@@ -129,6 +130,7 @@ def test_chunks_of_replicas_join(result: Trained, choose: Choose, circles: Split
             np.testing.assert_array_equal(result.history[name], whole[name])
 
 
+@pytest.mark.slow
 def test_a_training_that_explodes_is_recorded(circles: Split, choose: Choose) -> None:
     recipe = variant(activation="linear", optimizer={"class_name": "SGD", "config": {"learning_rate": 1e30}})
     history = train(recipe, "v", circles, training(), choose=choose).history

@@ -45,6 +45,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 # What trainers tell
 
 
+@pytest.mark.slow
 @BOTH
 def test_what_is_told_is_what_is_recorded(choose: Callable, circles: Split) -> None:
     told, params = Told(), training(replicas=3, chunk=2, epochs=60)
@@ -70,6 +71,7 @@ class Fails:
         raise OSError("disk\nfull")
 
 
+@pytest.mark.slow
 @BOTH
 def test_an_observer_that_fails_stops_nothing(
     choose: Callable, circles: Split, capsys: pytest.CaptureFixture[str]
@@ -318,6 +320,7 @@ def complete(client: MlflowClient, name: str, experiment: str | None = None) -> 
     client.create_run(experiment_id, tags={"pipeline.complete": "true", "pipeline.variant": name}, run_name=name)
 
 
+@pytest.mark.slow
 def test_a_live_run_grows_and_gives_way_to_the_complete_one(client: MlflowClient, follower: Follower) -> None:
     complete(client, "v")  # of an earlier training
     training = made(begun=time())

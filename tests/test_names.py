@@ -168,6 +168,7 @@ def expect_literal(pages: Callable[[str], str]) -> str:
     return made
 
 
+@pytest.mark.slow
 def test_the_report_shows_names_as_they_are() -> None:
     png = _png()
     text = expect_literal(lambda name: html.render(content.write(report(name)), dict.fromkeys(PICTURES.values(), png)))
@@ -198,6 +199,7 @@ def diagnosed(name: str) -> Watched:
     return Watched(made, judge(made, None, THRESHOLDS, [f"{name} was not watched"]), THRESHOLDS)
 
 
+@pytest.mark.slow
 def test_the_page_of_a_watched_training_shows_the_names_of_layers_as_they_are() -> None:
     expect_literal(lambda name: watch_page.page(diagnosed(name)))
     expect_literal(lambda name: watch_page.fragment(diagnosed(name)))

@@ -139,6 +139,7 @@ FAULTY = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTY)
 def test_a_fault_in_the_file_is_one_line_with_the_users_own(fault: str) -> None:
     code, said = FAULTY[fault]
@@ -150,12 +151,14 @@ def test_a_fault_in_the_file_is_one_line_with_the_users_own(fault: str) -> None:
     assert "Arguments received" not in str(error.value)
 
 
+@pytest.mark.slow
 def test_a_key_of_config_that_build_does_not_take_is_named() -> None:
     made = network(config={"unit": 3})
     with pytest.raises(UserError, match=r"networks.own.config: .*'unit': must be arguments of build\(inputs, task"):
         build("own", made.recipe, (2,), BINARY)
 
 
+@pytest.mark.slow
 def test_an_unknown_optimizer_is_named() -> None:
     made = network(optimizer="adamm")
     with pytest.raises(UserError, match=r"^networks.own.optimizer: adamm: not a Keras optimizer: must be one"):
@@ -181,12 +184,14 @@ def build(inputs, task):
 """
 
 
+@pytest.mark.slow
 def test_a_model_that_cannot_be_saved_is_refused_before_it_trains(circles: Split) -> None:
     made = network(UNSAVABLE)
     with pytest.raises(UserError, match=r"^networks/own/network.py.*: saving the model and loading it fails: "):
         expect_trainable("own", made.recipe, circles)
 
 
+@pytest.mark.slow
 def test_the_history_of_layers_that_no_rule_judges_is_whole(circles: Split, origin: Origin) -> None:
     made = network(
         """
@@ -203,6 +208,7 @@ def build(inputs, task):
     agreement.expect_predictions(trained.predictions, trained.history, circles)
 
 
+@pytest.mark.slow
 def test_every_network_that_is_not_trained_as_it_is_is_tried_before_anything_trains(
     circles: Split, origin: Origin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -244,6 +250,7 @@ def build(inputs, task):
 """
 
 
+@pytest.mark.slow
 def test_files_beside_it_are_its_own(circles: Split) -> None:
     for name, units in (("one", 3), ("other", 4)):
         folder = networks.file(name).parent
@@ -257,6 +264,7 @@ def test_files_beside_it_are_its_own(circles: Split) -> None:
     expect_trainable("one", made["one"].recipe, circles)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("output", "compiled", "task", "applied"),
     [
@@ -281,6 +289,7 @@ def test_losses_take_targets_and_predictions_are_the_tasks(
     np.testing.assert_allclose(predict(found, inputs), wanted, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_compiled_models_optimizer_stays_unless_params_yaml_names_one() -> None:
     code = SMALL.replace("return ", "model = ") + "    model.compile('rmsprop', 'mse')\n    return model\n"
     assert build("own", network(code).recipe, (2,), BINARY).model.optimizer.__class__ is keras.optimizers.RMSprop
@@ -440,6 +449,7 @@ def test_a_training_that_ends_itself_is_refused(circles: Split) -> None:
         train_replica("own", network(ENDS_ITSELF).recipe, circles, training(), 0)
 
 
+@pytest.mark.slow
 def test_raw_rows_give_what_the_network_gives(circles: Split, origin: Origin) -> None:
     found = build("own", network().recipe, (2,), circles.task)
     raw = np.random.default_rng(0).normal(size=(5, 2)).astype(np.float32)
@@ -482,6 +492,7 @@ def test_the_door_to_tensorflow_is_passed_before_the_recorder_imports_keras() ->
     subprocess.run([sys.executable, "-c", DOOR], cwd=ROOT, check=True)
 
 
+@pytest.mark.slow
 def test_images_are_taken_as_they_are() -> None:
     code = (
         "def build(inputs, task):\n    assert inputs == (4, 4, 1)\n    return keras.Sequential([keras.Input(inputs), "

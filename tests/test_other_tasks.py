@@ -68,6 +68,7 @@ def compiled(name: str) -> Trained:
     return train(RECIPES[name], "v", split, PARAMS)
 
 
+@pytest.mark.slow
 @WHOLE
 def test_two_epochs_are_the_same_steps_by_keras_itself(name: str) -> None:
     split = SPLITS[name]
@@ -80,6 +81,7 @@ def test_two_epochs_are_the_same_steps_by_keras_itself(name: str) -> None:
     assert all((alone[path] != stacks[path]).any() for path in stacks)
 
 
+@pytest.mark.slow
 @WHOLE
 def test_curves_and_predictions_are_keras_own(name: str) -> None:
     split, result = SPLITS[name], two_epochs(name)
@@ -161,6 +163,7 @@ def forward_by_hand(weights: dict[str, np.ndarray], inputs: np.ndarray, softmax:
     return shares / shares.sum(axis=1, keepdims=True)
 
 
+@pytest.mark.slow
 @EITHER
 @pytest.mark.parametrize("name", ["three classes", "two targets"])
 def test_a_validation_part_is_evaluated_at_every_epoch_and_changes_nothing(name: str, trainer: str) -> None:
@@ -193,6 +196,7 @@ def test_a_validation_part_is_evaluated_at_every_epoch_and_changes_nothing(name:
         np.testing.assert_array_equal(values, result.history[name], err_msg=name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("targets", "rate", "trainer"), [(1, 1e30, "compiled"), (2, 1e3, "compiled"), (2, 1e3, "stacked")]
 )
@@ -214,6 +218,7 @@ def test_a_regression_that_diverges_is_recorded_and_diagnosed(
     assert files.load_evaluation("v").metrics == found.metrics
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", [classified(3), regressed(1)], ids=lambda split: split.task.kind)
 def test_what_a_layer_adds_to_the_loss_is_trained_on_as_by_keras(split: Split) -> None:
     made = recipe({"class_name": "ActivityRegularization", "config": {"l1": 0.3, "l2": 0.5}})

@@ -144,6 +144,7 @@ def drawn_once(name: str) -> Figure:
     return FIGURES[name]()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_is_drawn_and_its_bytes_are_the_same_again(name: str, tmp_path: Path) -> None:
     for file, drawn in (("first.png", drawn_once(name)), ("second.png", FIGURES[name]())):

@@ -124,6 +124,7 @@ def test_each_layer_is_trained_as_by_keras_itself(made: VariantParams, circles: 
     np.testing.assert_allclose(result.pretraining.loss, losses, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_layers_below_stay_as_they_are_to_the_bit(layer_wise: Trained, circles: Split) -> None:
     """The pre-training of the third layer leaves the other two as if there were no third."""
     shallow = pretrained(circles, recipe(hidden_layers=2))

@@ -191,6 +191,7 @@ def publish_and_die(clone: Path, uri: str | None) -> None:
     publish_from(clone, uri)
 
 
+@pytest.mark.slow
 def test_what_a_killed_publisher_left_is_taken_over_after_the_lease(
     shared: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -203,6 +204,7 @@ def test_what_a_killed_publisher_left_is_taken_over_after_the_lease(
     expect_one_of_everything(shared)
 
 
+@pytest.mark.slow
 def test_the_same_folder_does_not_wait_for_what_was_killed_in_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -265,6 +267,7 @@ def test_who_was_taken_for_dead_writes_no_more(shared: str, tmp_path: Path, monk
 # A store that is half there
 
 
+@pytest.mark.slow
 def test_a_kill_while_the_store_is_created_leaves_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed as soon as MLflow has begun to create tables; and again when all are there."""
     path = tmp_path / "mlruns" / "mlflow.db"
@@ -322,6 +325,7 @@ HALF_MADE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", HALF_MADE)
 def test_a_half_made_store_of_an_earlier_version_gives_way_to_a_new_one(own: Path, how: str) -> None:
     statements(own, *HALF_MADE[how])
@@ -342,6 +346,7 @@ def test_a_store_that_cannot_be_opened_and_holds_runs_is_left_as_it_is(own: Path
     assert not own.with_name("mlflow.db.half-made").exists()
 
 
+@pytest.mark.slow
 def test_what_lies_beside_a_store_that_was_deleted_spoils_no_new_one(own: Path) -> None:
     """SQLite would read such a file as the new database's."""
     own.unlink()

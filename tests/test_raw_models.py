@@ -278,6 +278,7 @@ def predicted(folder: Path, made: dict[str, Made], loaded: dict[str, Any]) -> di
     return {name: pd.read_pickle(folder / f"{name}.predicted") for name in (*made, "registered")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_an_exported_model_is_stock_keras_and_takes_raw_rows(
     folder: Path, made: dict[str, Made], loaded: dict[str, Any], name: str

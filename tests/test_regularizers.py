@@ -61,6 +61,7 @@ PENALTIES = (  # that of rows has no slope at the output layer's kernel, whose r
 )
 
 
+@pytest.mark.slow
 def test_an_epoch_is_the_same_steps_by_keras_itself(circles: Split) -> None:
     """A kernel for each kind of penalty, each of which moves its kernel."""
     network = build(regularised(hidden_layers=3), 2, BINARY, "v")
@@ -80,10 +81,12 @@ def own_penalty(penalty: dict) -> Any:
     return made
 
 
+@pytest.mark.slow
 def test_the_trainer_takes_the_engines_steps(trained: Trained, circles: Split) -> None:
     assert_close(trained.weights, by_keras(build(regularised(), 2, BINARY, "v"), circles))
 
 
+@pytest.mark.slow
 def test_with_normalisation_and_a_path_too(circles: Split) -> None:
     network = build(regularised(batch_normalization=True, residual=True), 2, BINARY, "v")
     assert_close(by_steps(network, circles), by_keras(network, circles))
@@ -145,6 +148,7 @@ def test_gradients_are_of_what_is_minimised(circles: Split) -> None:
     np.testing.assert_allclose(found["probe_gradient_mean_abs"][:, 1], expected, **CLOSE)
 
 
+@pytest.mark.slow
 def test_the_same_alone_or_with_others(trained: Trained, circles: Split) -> None:
     network = build(regularised(), 2, BINARY, "v")
     alone = stacked_steps(network, initial(network, [1]), variant().optimizer, circles, orders(circles)[1:])

@@ -124,6 +124,7 @@ CHANGES: dict[str, tuple[Callable[[], Built], Callable[[Trial], Any], Any]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_remedy_changes_what_it_says_and_the_model_trains(name: str) -> None:
     make, found, wanted = CHANGES[name]
@@ -174,6 +175,7 @@ def test_compile_is_as_it_was_afterwards() -> None:
     assert "compile" not in vars(keras.Model)
 
 
+@pytest.mark.slow
 def test_a_rebuilt_model_has_the_weights_and_the_metrics_of_the_first() -> None:
     with remembering_compile():
         made = trial(deep(optimizer=keras.optimizers.SGD(0.25)))
@@ -335,6 +337,7 @@ def test_what_cannot_be_done_is_said(kind: str) -> None:
             apply([name], made)
 
 
+@pytest.mark.slow
 def test_a_scheduled_learning_rate_is_scaled_at_each_step() -> None:
     with remembering_compile():
         made = trial(deep(optimizer=keras.optimizers.SGD(SCHEDULE)))
@@ -348,6 +351,7 @@ def test_a_scheduled_learning_rate_is_scaled_at_each_step() -> None:
     assert np.isfinite(made.model.fit(*made.data, verbose=0).history["loss"]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", [lambda epoch: 0.5, lambda epoch, rate: 0.5 * rate])
 def test_a_callback_that_sets_the_learning_rate_sets_the_scaled_one(schedule: Callable[..., float]) -> None:
     callback = keras.callbacks.LearningRateScheduler(schedule)

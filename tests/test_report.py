@@ -311,6 +311,7 @@ def a_dot(compared: listed.Compared) -> Figure:
     return drawn
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", listed.Place)
 def test_a_new_figure_of_the_list_is_drawn_and_stands_on_the_page(
     place: listed.Place, picture: bytes, monkeypatch: pytest.MonkeyPatch

@@ -58,6 +58,7 @@ def test_the_rate_of_every_step_is_keras_own(schedule: dict) -> None:
     assert max(found) > 1.5 * min(found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("schedule", "name", "config"),
     [
@@ -78,6 +79,7 @@ def test_two_epochs_are_the_same_steps_by_keras_itself(schedule: dict, name: str
     assert_close(ours, keras_steps(network, start, optimizer, circles, *orders))
 
 
+@pytest.mark.slow
 def test_each_chunk_begins_with_the_schedule(circles: Split) -> None:
     """By the trainer itself too, whose chunks are the steps that are held to Keras above."""
     recipe = scheduled(SCHEDULES[0])
@@ -98,6 +100,7 @@ def test_each_chunk_begins_with_the_schedule(circles: Split) -> None:
     assert all((runs[0][path] == stack).all() for path, stack in runs[1].items())
 
 
+@pytest.mark.slow
 def test_each_layer_of_a_pre_training_begins_with_the_schedule(circles: Split) -> None:
     """At a rate of 0 from the second step on, a layer moves as far in two epochs as in one."""
     once = named("PiecewiseConstantDecay", boundaries=[0], values=[0.5, 0.0])

@@ -717,6 +717,7 @@ QUICK = settings(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 @pytest.mark.parametrize("cells", [formats.MOST_CELLS, 5])
 @QUICK
@@ -808,6 +809,7 @@ def write(table: pd.DataFrame, path: Path, luck: random.Random) -> dict[str, str
     return stated
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".csv", ".parquet", ".npz"])
 def test_a_spoilt_table_is_read_and_split_or_refused_in_one_line(suffix: str) -> None:
     """A hundred, by seed; those that no writer can write are left out."""

@@ -45,6 +45,7 @@ def regressed(draw: st.DrawFn) -> tuple[Task, np.ndarray, np.ndarray]:
     return task, targets, draw(arrays(np.float32, shape, elements=values))
 
 
+@pytest.mark.slow
 @given(classified())
 def test_accuracies_are_scikit_learns(case: tuple[Task, np.ndarray, np.ndarray]) -> None:
     task, labels, predictions = case

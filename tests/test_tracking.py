@@ -163,6 +163,7 @@ def publishing_crashes(monkeypatch: pytest.MonkeyPatch) -> None:
             published(content())
 
 
+@pytest.mark.slow
 def test_a_parent_for_the_variant_and_a_child_for_each_replica(client: MlflowClient) -> None:
     assert published(content()) == {"v": "published"}
     (parent,), children = runs(client)
@@ -201,6 +202,7 @@ def test_a_parent_for_the_variant_and_a_child_for_each_replica(client: MlflowCli
     assert {run.info.status for run in [parent, *children]} == {"FINISHED"}
 
 
+@pytest.mark.slow
 def test_publishing_again_changes_nothing(client: MlflowClient) -> None:
     published(content())
     before = snapshot(client)
@@ -208,6 +210,7 @@ def test_publishing_again_changes_nothing(client: MlflowClient) -> None:
     assert snapshot(client) == before
 
 
+@pytest.mark.slow
 def test_another_training_is_another_run_and_the_first_stays(client: MlflowClient) -> None:
     published(content())
     before = snapshot(client)
@@ -217,6 +220,7 @@ def test_another_training_is_another_run_and_the_first_stays(client: MlflowClien
     assert {run_id: what for run_id, what in lasting(after).items() if run_id in before} == lasting(before)
 
 
+@pytest.mark.slow
 def test_a_threshold_moved_there_and_back_ends_as_it_began(client: MlflowClient) -> None:
     """Each evaluation is a run of its own, and nothing of the first one is written over."""
     published(content(0.75))
@@ -234,6 +238,7 @@ def test_a_threshold_moved_there_and_back_ends_as_it_began(client: MlflowClient)
     assert len(runs(client)[0]) == 2
 
 
+@pytest.mark.slow
 def test_another_evaluation_links_to_models_and_history_of_the_first(client: MlflowClient) -> None:
     Path("v.nc").write_text("history")
     first, other = (
@@ -251,6 +256,7 @@ def test_another_evaluation_links_to_models_and_history_of_the_first(client: Mlf
     assert stored == [["history/v.nc"], []]
 
 
+@pytest.mark.slow
 def test_a_run_that_a_crash_left_is_deleted_and_written_anew(
     client: MlflowClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -263,6 +269,7 @@ def test_a_run_that_a_crash_left_is_deleted_and_written_anew(
     assert not left.keys() & after.keys()
 
 
+@pytest.mark.slow
 def test_a_live_run_is_nobodys_but_its_followers(client: MlflowClient) -> None:
     """Publishing neither adopts, sweeps, names nor marks it, and no search for complete runs finds it."""
     training = Progress(
@@ -288,6 +295,7 @@ def test_a_live_run_is_nobodys_but_its_followers(client: MlflowClient) -> None:
     assert live.info.run_id not in {run.info.run_id for run in runs(client)[0]}
 
 
+@pytest.mark.slow
 def test_only_what_is_missing_is_published(client: MlflowClient) -> None:
     published(content())
     assert published(content(), content(variant="w")) == {"v": "nothing new", "w": "published"}
@@ -302,6 +310,7 @@ def shown(client: MlflowClient) -> dict[str, tuple[bool, str]]:
     }
 
 
+@pytest.mark.slow
 def test_the_run_of_what_params_yaml_says_is_marked_and_has_the_variants_name(client: MlflowClient) -> None:
     """Edited, and set back: the run that params.yaml is of is the current one, whichever is newer."""
     first, second = colours.VARIANTS[:2]
@@ -320,6 +329,7 @@ def test_the_run_of_what_params_yaml_says_is_marked_and_has_the_variants_name(cl
     assert snapshot(client) == again
 
 
+@pytest.mark.slow
 def test_an_experiment_is_named_by_what_differs_and_marks_nothing(
     client: MlflowClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -336,6 +346,7 @@ def test_an_experiment_is_named_by_what_differs_and_marks_nothing(
     }
 
 
+@pytest.mark.slow
 def test_an_evaluation_of_an_experiment_leaves_that_of_params_yaml(
     client: MlflowClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -461,6 +472,7 @@ def test_models_are_packaged_for_another_training_and_not_for_another_evaluation
     assert not_published([source()], {}) == {"v"}
 
 
+@pytest.mark.slow
 def test_the_fingerprint_is_of_recipe_and_training_and_the_evaluation_hash_of_the_evaluation(
     client: MlflowClient,
 ) -> None:
@@ -472,6 +484,7 @@ def test_the_fingerprint_is_of_recipe_and_training_and_the_evaluation_hash_of_th
     assert content(0.95).fingerprint == first.fingerprint
 
 
+@pytest.mark.slow
 def test_many_points_go_in_batches(client: MlflowClient) -> None:
     many = [Point("m", float(step), step) for step in range(2500)]
     published(replace(content(), points=many))
@@ -479,6 +492,7 @@ def test_many_points_go_in_batches(client: MlflowClient) -> None:
     assert len(client.get_metric_history(parent.info.run_id, "m")) == 2500
 
 
+@pytest.mark.slow
 def test_our_own_store_is_made_under_the_root_with_a_write_ahead_log(repository: Path) -> None:
     published(content())
     with sqlite3.connect(repository / "mlruns/mlflow.db") as database:
@@ -539,6 +553,7 @@ def test_log_spaced_epochs_hold_both_ends_and_no_more_than_asked(count: int, mos
     assert (np.diff(chosen) > 0).all()
 
 
+@pytest.mark.slow
 def test_a_run_of_which_a_replica_was_deleted_is_written_anew(client: MlflowClient) -> None:
     published(content())
     (parent,), children = runs(client)
@@ -549,6 +564,7 @@ def test_a_run_of_which_a_replica_was_deleted_is_written_anew(client: MlflowClie
     assert len(children) == 3
 
 
+@pytest.mark.slow
 def test_what_a_crash_left_goes_also_when_the_recipe_has_changed_since(
     client: MlflowClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -602,6 +618,7 @@ def fixed(name: str) -> str:
     return re.sub(r"timestamp\+\d+\+[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "timestamp+T+U", name)
 
 
+@pytest.mark.slow
 def test_each_evaluation_has_figures_of_its_own(client: MlflowClient) -> None:
     published(content(0.75))
     assert stored_images(client) == ["0.75", "0.75"]
@@ -616,6 +633,7 @@ def experiment_tags(client: MlflowClient) -> dict[str, str]:
     return client.get_experiment_by_name("e").tags
 
 
+@pytest.mark.slow
 def test_the_experiment_says_what_it_holds_and_is_written_once(
     client: MlflowClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -634,6 +652,7 @@ def test_the_experiment_says_what_it_holds_and_is_written_once(
     assert experiment_tags(client) == before
 
 
+@pytest.mark.slow
 def test_views_show_what_there_is(client: MlflowClient) -> None:
     published(content())
     assert "mlflow.sharedViewState.pair" not in experiment_tags(client)
@@ -656,6 +675,7 @@ def charts(client: MlflowClient, view: str) -> list[dict[str, str]]:
     return state["compareRunCharts"]
 
 
+@pytest.mark.slow
 def test_the_pairs_first_charts_are_those_in_which_the_two_differ(client: MlflowClient) -> None:
     """Here the medians are one line, and the upper quartiles are not."""
     published(content(), content(variant="w", best=0.95))
@@ -679,6 +699,7 @@ def test_figures_lie_where_the_page_of_comparison_looks_for_them(client: MlflowC
     assert [each.path for each in found if not each.is_dir] == ["v.png"]
 
 
+@pytest.mark.slow
 def test_the_address_of_earlier_recipes_is_printed_where_there_are_any(
     client: MlflowClient, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -691,6 +712,7 @@ def test_the_address_of_earlier_recipes_is_printed_where_there_are_any(
         assert capsys.readouterr().out.count("experiments and earlier recipes too: ") == count
 
 
+@pytest.mark.slow
 def test_searches_of_the_description_and_the_reference_work(client: MlflowClient) -> None:
     published(content())
     experiment = client.get_experiment_by_name("e").experiment_id
@@ -724,6 +746,7 @@ def best(client: MlflowClient) -> ModelVersion:
     return version
 
 
+@pytest.mark.slow
 def test_the_best_of_all_variants_is_registered_once(client: MlflowClient) -> None:
     both = (content(), content(variant="w", best=0.95))
     published(*both)
@@ -740,11 +763,13 @@ def test_the_best_of_all_variants_is_registered_once(client: MlflowClient) -> No
     assert versions(client) == {"1": "w"}
 
 
+@pytest.mark.slow
 def test_of_equals_the_first_variant_is_the_best(client: MlflowClient) -> None:
     published(content(), content(variant="w"))
     assert best(client).tags["pipeline.variant"] == "v"
 
 
+@pytest.mark.slow
 def test_another_best_is_another_version_and_the_first_is_found_again(client: MlflowClient) -> None:
     published(content())
     first = best(client)
@@ -816,6 +841,7 @@ def test_a_registered_model_is_named_after_the_data_and_the_task(source: str, ki
     assert TrackingParams.model_validate(stated).registered_model == name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["create_model_version", "set_registered_model_alias", "create_registered_model"])
 def test_a_registration_that_was_cut_short_is_finished(
     client: MlflowClient, monkeypatch: pytest.MonkeyPatch, step: str
@@ -847,6 +873,7 @@ def test_a_registry_that_refuses_is_said_in_one_line(client: MlflowClient, monke
     assert runs(client)[0][0].data.tags["pipeline.complete"] == "true"
 
 
+@pytest.mark.slow
 def test_an_experiment_of_dvc_leaves_what_stands_above_the_runs_alone(
     client: MlflowClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

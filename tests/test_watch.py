@@ -86,6 +86,7 @@ def rows_of(kind: Kind) -> tuple[Any, Any]:
     return points() if targets is None else (inputs, targets)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "given"), CASES)
 def test_weights_are_the_same_with_and_without_it(name: str, given: bool) -> None:
     found, diagnosis = watched(name, given)
@@ -139,6 +140,7 @@ def test_every_cell_of_a_recurrent_layer_is_measured_through_time() -> None:
     assert [path.split("/")[-1] for path in measured] == ["gru_cell", "gru_cell", "simple_rnn_cell"]
 
 
+@pytest.mark.slow
 def test_several_fits_continue_one_record() -> None:
     model, inputs, labels = tiny()
     diagnosis = Diagnosis(inputs, labels)
@@ -149,6 +151,7 @@ def test_several_fits_continue_one_record() -> None:
     assert np.isfinite(diagnosis.history.gradient_norm.values[0, 1:]).all()
 
 
+@pytest.mark.slow
 def test_a_model_that_was_trained_before_is_never_traced_anew() -> None:
     model, inputs, labels = tiny()
     model.fit(inputs, labels, epochs=1, verbose=0)
@@ -174,6 +177,7 @@ class Fails(keras.callbacks.Callback):
             raise self._error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("of the user's")], ids=["Ctrl-C", "error"])
 def test_everything_is_restored_however_fit_ends(error: BaseException) -> None:
     model, inputs, labels = tiny()
@@ -189,6 +193,7 @@ def test_everything_is_restored_however_fit_ends(error: BaseException) -> None:
     assert "after 1 epochs" in str(diagnosis.verdict)
 
 
+@pytest.mark.slow
 def test_what_fails_in_the_watching_stays_there(caplog: pytest.LogCaptureFixture) -> None:
     diagnosis = Diagnosis(np.zeros((5, 7), "float32"), np.zeros(5, "int32"))  # rows that do not fit the model
     found = fitted(KINDS["sequential"], diagnosis)
@@ -198,6 +203,7 @@ def test_what_fails_in_the_watching_stays_there(caplog: pytest.LogCaptureFixture
     assert np.isfinite(diagnosis.history.gradient_mean_abs.values[0, 1:]).all()
 
 
+@pytest.mark.slow
 def test_beside_keras_own_callbacks(tmp_path: Path) -> None:
     model, inputs, labels = dense()
     diagnosis = Diagnosis()
@@ -213,6 +219,7 @@ def test_beside_keras_own_callbacks(tmp_path: Path) -> None:
     assert not diagnosis.verdict.notes
 
 
+@pytest.mark.slow
 def test_a_network_that_dies_is_said_to_be_dead_and_can_be_stopped() -> None:
     inputs, labels = points()
     hidden = [keras.layers.Dense(4, "relu", bias_initializer=keras.initializers.Constant(-50)) for _ in range(2)]
@@ -226,6 +233,7 @@ def test_a_network_that_dies_is_said_to_be_dead_and_can_be_stopped() -> None:
     assert "What to try: `leaky_relu`" in str(diagnosis.verdict)
 
 
+@pytest.mark.slow
 def test_a_score_that_is_none_of_the_tasks_is_said_and_the_usual_rule_judges() -> None:
     """Four labels at one sigmoid unit can be judged as numbers alone."""
     inputs, _ = points()
@@ -240,6 +248,7 @@ def test_a_score_that_is_none_of_the_tasks_is_said_and_the_usual_rule_judges() -
     assert note.endswith("judged by R² above 0.5 instead")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("known", [keras.losses.binary_crossentropy, keras.losses.categorical_crossentropy])
 @pytest.mark.parametrize("swapped", [True, False])
 def test_the_arguments_of_a_loss_of_the_users_own_are_looked_at(known: Callable, swapped: bool) -> None:
@@ -273,6 +282,7 @@ def of_logits(targets: Any, outputs: Any) -> Any:
     return keras.losses.binary_crossentropy(targets, outputs, from_logits=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("loss", "activation", "fits"),
     [
@@ -403,6 +413,7 @@ def stateful(batch: int = 8) -> Kind:
     return Kind(make, {"batch_size": batch, "shuffle": False}, validated=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [1024, 20])
 def test_a_stateful_model_is_probed_by_its_own_batches_on_copies_of_its_states(rows: int) -> None:
     kind = stateful()
@@ -426,6 +437,7 @@ def test_a_stateful_model_is_probed_by_its_own_batches_on_copies_of_its_states(r
     assert float(np.mean(losses)) == pytest.approx(loss, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_too_few_rows_for_one_batch_are_said_without_colours(caplog: pytest.LogCaptureFixture) -> None:
     kind = stateful()
     _, inputs, targets = kind.make()
@@ -489,6 +501,7 @@ def test_a_layer_that_works_differently_in_training_mode_is_known(hidden: Callab
 BY_CLASS = tuple(values[np.argsort(points()[1])] for values in points())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "alike"),
     [
@@ -518,6 +531,7 @@ def test_the_logged_loss_counts_only_of_the_rows_of_the_record_without_weights(
     assert (diagnosis.evidence["logged_fit"] is None) != history.logged_alike.item()
 
 
+@pytest.mark.slow
 def test_two_dense_layers_with_small_weights_of_rows_have_no_batch_statistics() -> None:
     inputs, labels = points(400)
     for weights in ({"sample_weight": np.full(400, 0.1)}, {"class_weight": {0: 0.1, 1: 0.1}}):
@@ -527,6 +541,7 @@ def test_two_dense_layers_with_small_weights_of_rows_have_no_batch_statistics() 
         assert diagnosis.cause not in (None, "batch_statistics")
 
 
+@pytest.mark.slow
 def test_a_table_with_a_wide_column_is_told_to_scale_it() -> None:
     random = np.random.default_rng(0)
     inputs = (random.normal(size=(120, 5)) * [1, 1, 1, 1, 5000]).astype("float32")
@@ -575,6 +590,7 @@ def test_the_kind_of_inputs_is_known(kind: str, layer: Callable[[], keras.layers
     assert record.INPUT_KINDS[int(found["input_kind"])] == kind
 
 
+@pytest.mark.slow
 def test_several_labels_a_row_and_a_softmax_do_not_fit() -> None:
     inputs, labels = points()
     several = np.stack([labels.reshape(-1), inputs[:, 0] > 0, inputs[:, 1] > 0], axis=1).astype("float32")
@@ -586,6 +602,7 @@ def test_several_labels_a_row_and_a_softmax_do_not_fit() -> None:
     assert "several labels a row" in str(diagnosis.verdict)
 
 
+@pytest.mark.slow
 def test_labels_of_other_rows_are_said_to_be_unrelated_without_held_out_rows() -> None:
     inputs, labels = points(200)
     random = np.random.default_rng(0)
@@ -608,6 +625,7 @@ def test_targets_that_only_fill_a_place_are_no_classes() -> None:
     assert (diagnosis.outcome, diagnosis.cause) == (None, None)
 
 
+@pytest.mark.slow
 def test_signals_that_are_not_finite_say_nothing_of_the_output() -> None:
     """Kernels so large that they overflow before the first step: a sigmoid gives probabilities all the same."""
     inputs, labels = points()
@@ -632,6 +650,7 @@ def as_task(history: xr.Dataset, kind: str) -> xr.Dataset:
     return (other if kind != "unknown" else other.drop_vars(scores.values())).assign_attrs(known)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["binary", "multiclass", "regression", "unknown"])
 def test_no_record_makes_a_verdict_or_a_page_fail(kind: str) -> None:
     """Each variable is missing in turn, and NaN in turn; the text names no number that is not there."""
@@ -655,6 +674,7 @@ def test_no_record_makes_a_verdict_or_a_page_fail(kind: str) -> None:
                 draw(history)
 
 
+@pytest.mark.slow
 def test_several_labels_a_row_are_no_fault_of_the_callback() -> None:
     """Nothing says when such a model has learned; labels that are random are a symptom all the same."""
     inputs, _ = points(200)
@@ -698,6 +718,7 @@ def test_a_loss_that_nobody_saw_is_not_called_infinite() -> None:
     assert ".." not in str(verdict)
 
 
+@pytest.mark.slow
 def test_a_report_is_one_file(tmp_path: Path) -> None:
     diagnosis = Diagnosis(*points())
     with pytest.raises(UserError, match="nothing is recorded yet: no `fit` has begun"):
@@ -714,6 +735,7 @@ def test_a_report_is_one_file(tmp_path: Path) -> None:
         diagnosis.report(tmp_path)
 
 
+@pytest.mark.slow
 def test_why_nothing_was_recorded_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     """By the verdict and wherever the record is asked for."""
     monkeypatch.setitem(sys.modules, "pipeline.training.fit.watching", None)
@@ -736,6 +758,7 @@ def test_a_package_that_is_missing_is_named_as_pip_knows_it() -> None:
     assert guard.notes == ["could not watch this model: scikit-learn is missing (pip install scikit-learn)"]
 
 
+@pytest.mark.slow
 def test_without_an_epoch_the_state_before_the_first_step_is_judged() -> None:
     diagnosis = Diagnosis(*points())
     fitted(TINY, diagnosis, epochs=0)
@@ -746,6 +769,7 @@ def test_without_an_epoch_the_state_before_the_first_step_is_judged() -> None:
     assert "`fit` ended before its first epoch did" in str(captured.verdict)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", [copy.copy, copy.deepcopy, lambda each: pickle.loads(pickle.dumps(each))])
 def test_a_copy_keeps_the_record_and_can_watch_another_fit(way: Callable[[Diagnosis], Diagnosis]) -> None:
     unused = way(Diagnosis(*points(), learned=0.9, record_every=2))
@@ -761,6 +785,7 @@ def test_a_copy_keeps_the_record_and_can_watch_another_fit(way: Callable[[Diagno
     assert unused.history.sizes["epoch"] == 4
 
 
+@pytest.mark.slow
 def test_fewer_epochs_are_recorded_where_there_is_no_time() -> None:
     diagnosis = Diagnosis(*points(), max_overhead=1e-9)
     fitted(TINY, diagnosis, epochs=9)
@@ -771,6 +796,7 @@ def test_fewer_epochs_are_recorded_where_there_is_no_time() -> None:
     assert len(diagnosis.history.epoch) == 10
 
 
+@pytest.mark.slow
 def test_the_second_of_two_leaves_it_to_the_first() -> None:
     first, second = Diagnosis(*points()), Diagnosis(*points())
     fitted(TINY, first, second)
@@ -780,6 +806,7 @@ def test_the_second_of_two_leaves_it_to_the_first() -> None:
     assert not hasattr(first.model.train_function, "diagnosed")
 
 
+@pytest.mark.slow
 def test_record_every() -> None:
     diagnosis = Diagnosis(*points(), record_every=3, max_overhead=100)
     fitted(TINY, diagnosis, epochs=8)

@@ -50,6 +50,7 @@ def as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     keras.backend.clear_session()
 
 
+@pytest.mark.slow
 def test_autolog_watches_every_fit_and_leaves_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     fit = keras.Model.fit
     pipeline.autolog()
@@ -100,6 +101,7 @@ def test_a_script_is_watched_with_nothing_changed(
     assert "arguments ['one', '--two']" in said
 
 
+@pytest.mark.slow
 def test_a_script_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     asked = [sys.executable, "-m", "pipeline.watch", "none.py"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -364,6 +366,7 @@ def test_a_server_that_is_healthy_and_answers_nothing_stops_no_training(
     assert "s3cret" not in " ".join([*caplog.messages, *capfd.readouterr()])
 
 
+@pytest.mark.slow
 def test_tensorboards_events_are_written_while_it_trains(tmp_path: Path) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 

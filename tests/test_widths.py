@@ -82,6 +82,7 @@ def test_the_network_has_each_layers_width() -> None:
     expect_trainable(of_widths(7, 2, 5, kernel_initializer=walk), 2, BINARY, "variants.v")
 
 
+@pytest.mark.slow
 def test_the_compiled_loops_give_what_the_general_way_gives(circles: Split) -> None:
     """Drawn by Keras; by NumPy in the other tests of the loops."""
     recipe = of_widths(7, 2, 5, activation="tanh", kernel_initializer="orthogonal")
@@ -100,6 +101,7 @@ def test_a_list_of_equal_widths_is_the_same_network_to_the_bit(circles: Split) -
     assert all((listed.weights[path] == stack).all() for path, stack in plain.weights.items())
 
 
+@pytest.mark.slow
 def test_an_epoch_is_the_same_steps_by_keras_itself(circles: Split) -> None:
     recipe = of_widths(4, 6, activation="elu", optimizer={"class_name": "SGD", "config": {"learning_rate": 0.05}})
     network = build(recipe, 2, BINARY, "v")

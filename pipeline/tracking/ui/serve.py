@@ -121,6 +121,7 @@ def _serving(uri: str, host: str, port: int) -> Iterator[subprocess.Popen[bytes]
     command = [sys.executable, "-m", "mlflow", "server", "--workers", "1"]
     environment = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
     environment["MLFLOW_BACKEND_STORE_URI"] = uri  # not on the command line, where all users of the machine read it
+    environment.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")  # ten processes that no page needs
     came: list[int] = []  # an interruption that would leave a server behind which nobody knows yet
     for name in INTERRUPTIONS:
         signal.signal(name, lambda number, frame: came.append(number))
