@@ -3,6 +3,7 @@
 import os
 import re
 import runpy
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,7 @@ import pytest
 from answering import answering
 from imports import ROOT
 from watched_models import dense
+from workspace import wait_until
 
 import pipeline
 import pipeline.watch.script
@@ -448,3 +450,16 @@ def test_the_example_says_why(
     runpy.run_path("watch_a_fit.py", run_name="__main__")
     assert "Cause: " in capsys.readouterr().out
     assert (tmp_path / "why.html").is_file()
+
+
+@pytest.mark.slow
+def test_ctrl_c_says_that_the_command_starts_again(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("import time\nopen('begun', 'w').close()\ntime.sleep(600)\n", encoding="utf-8")
+    command = [sys.executable, "-m", "pipeline.watch", "mine.py"]
+    options: dict[str, Any] = {"cwd": tmp_path, "env": {**os.environ, "PYTHONPATH": str(ROOT)}, "text": True}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, **options) as running:
+        wait_until(lambda: (tmp_path / "begun").exists() or running.poll() is not None)
+        running.send_signal(signal.SIGINT)
+        said = running.communicate()[1]
+    assert running.returncode == 130
+    assert said.splitlines()[-1] == "interrupted: the same command starts again from the beginning"

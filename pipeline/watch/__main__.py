@@ -71,14 +71,14 @@ def main() -> None:
     check({"learned": chosen.learned}, "", EvaluationParams)
     if chosen.report.is_dir():
         raise UserError(f"--report: {chosen.report}: is a folder: must be a file")
+    if chosen.replicas is not None and chosen.replicas < 1:
+        raise UserError(f"--replicas: {chosen.replicas}: must be at least 1")
     from pipeline.watch import script  # here, for Keras takes seconds to import
 
     if chosen.into is not None:
         of_remedies = chosen.remedy, chosen.fit, chosen.checks
         asked = script.Asked(chosen.script, chosen.arguments, chosen.learned, *of_remedies)
         script.run_replica(asked, chosen.seed, chosen.into)
-    elif chosen.replicas is not None and chosen.replicas < 1:
-        raise UserError(f"--replicas: {chosen.replicas}: must be at least 1")
     elif chosen.tries:
         from pipeline.watch.tries import run_tries
 
@@ -98,4 +98,8 @@ def _learned(text: str) -> Any:
 
 if __name__ == "__main__":
     with reported_in_one_line():
-        main()
+        try:
+            main()
+        except KeyboardInterrupt:
+            print("interrupted: the same command starts again from the beginning", file=sys.stderr)
+            sys.exit(130)
