@@ -592,6 +592,7 @@ def test_untrained_networks_are_not_said_to_have_failed() -> None:
     assert text == "v: 5 replicas, not trained. Before the first step 2 born dead, 0 saturated and 0 vanishing."
 
 
+@pytest.mark.slow
 @given(st.lists(st.sampled_from([causes.LEARNED, *causes.cause_names()]), min_size=1, max_size=12))
 def test_every_replica_is_counted_once(names: list[str]) -> None:
     table = pd.DataFrame({"outcome": ["learned" if n == "learned" else "not_learned" for n in names]})

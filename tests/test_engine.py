@@ -82,6 +82,7 @@ def unclipped(small: tuple, circles: Split) -> dict[str, np.ndarray]:
     return keras_steps(network, stacks, keras.optimizers.SGD(0.5), circles, orders)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "option", [{"clipnorm": 0.05}, {"global_clipnorm": 0.05}, pytest.param({"clipvalue": 0.01}, marks=pytest.mark.slow)]
 )

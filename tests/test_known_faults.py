@@ -132,6 +132,7 @@ def test_the_published_rules_on_numbers_that_are_known() -> None:
     assert not any(rule(Trained(quiet, [live]))[0] for rule in RULES.values())
 
 
+@pytest.mark.slow
 def test_the_committed_results_are_what_the_rules_say_of_their_evidence() -> None:
     counted = [each.where("curves") for each in last(ALL)]
     named = right(counted, DiagnosisParams.model_validate(shipped()["diagnosis"]))

@@ -168,6 +168,7 @@ def test_what_another_process_has_just_created_is_taken(shared: str, monkeypatch
     assert store.experiment_id(client, "e") == other.get_experiment_by_name("e").experiment_id
 
 
+@pytest.mark.slow
 def test_a_request_that_was_sent_twice_doubles_nothing(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As MLflow's client does where a server answers too late."""
     real = MlflowClient.create_run

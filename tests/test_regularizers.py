@@ -137,6 +137,7 @@ def test_curves_are_of_the_tasks_loss_alone(trained: Trained, circles: Split) ->
     np.testing.assert_allclose(trained.history.train_loss.isel(epoch=-1), loss, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_gradients_are_of_what_is_minimised(circles: Split) -> None:
     """Where no signal arrives, the penalty's alone is left: 2 l2 w."""
     zeros = regularised(activation="relu", kernel_initializer={"class_name": "Constant", "config": {"value": -1.0}})

@@ -252,6 +252,7 @@ OUTPUTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", OUTPUTS)
 def test_output_and_loss_are_made_to_fit_the_targets(kind: str) -> None:
     make, wanted = OUTPUTS[kind]
@@ -271,6 +272,7 @@ def test_a_model_that_fit_would_build_is_built() -> None:
     assert made.model.built
 
 
+@pytest.mark.slow
 def test_layers_that_compile_left_frozen_are_trained() -> None:
     model, inputs, labels = deep()
     with remembering_compile():
@@ -398,6 +400,7 @@ def test_whatever_fails_on_a_model_of_somebody_elses_cannot_be_done() -> None:
         apply(["smaller_steps"], made)
 
 
+@pytest.mark.slow
 def test_finding_out_what_cannot_be_done_changes_nothing() -> None:
     with remembering_compile():
         made = trial(deep(optimizer=keras.optimizers.SGD(SCHEDULE)))

@@ -63,6 +63,7 @@ def test_accuracies_are_scikit_learns(case: tuple[Task, np.ndarray, np.ndarray])
     assert list(found) == list(task.of_kind.scores)
 
 
+@pytest.mark.slow
 @given(classified())
 def test_the_loss_of_the_best_constant_is_the_log_loss_of_the_shares(case: tuple[Task, np.ndarray, np.ndarray]) -> None:
     task, labels, _ = case

@@ -364,6 +364,7 @@ def test_an_evaluation_of_an_experiment_leaves_that_of_params_yaml(
     assert shown(client)["v"][0]
 
 
+@pytest.mark.slow
 def test_the_name_of_a_dvc_experiment_is_kept(client: MlflowClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DVC_EXP_NAME", "tall-oak")
     published(content())
@@ -503,6 +504,7 @@ def test_our_own_store_is_made_under_the_root_with_a_write_ahead_log(repository:
     assert next((repository / "mlruns/artifacts").rglob("v.csv")).is_file()
 
 
+@pytest.mark.slow
 def test_a_store_that_mlflow_made_gets_a_write_ahead_log_too(client: MlflowClient, tmp_path: Path) -> None:
     published(content())
     with sqlite3.connect(tmp_path / "mlruns/mlflow.db") as database:
@@ -579,6 +581,7 @@ def test_what_a_crash_left_goes_also_when_the_recipe_has_changed_since(
 # Replicas in numbers
 
 
+@pytest.mark.slow
 def test_a_replicas_evidence_is_in_metrics_and_its_recipe_in_parameters(client: MlflowClient) -> None:
     published(content())
     for child in runs(client)[1]:
@@ -598,6 +601,7 @@ def stored_images(client: MlflowClient) -> list[str]:
     return sorted(path.read_text() for place in places for path in place.iterdir())
 
 
+@pytest.mark.slow
 def test_figures_are_named_as_mlflows_own_log_image_names_them(client: MlflowClient) -> None:
     """But for the clock, the random number and the format of the thumbnail."""
     published(content())
@@ -684,6 +688,7 @@ def test_the_pairs_first_charts_are_those_in_which_the_two_differ(client: Mlflow
     assert lines == ["learned_share", "alive_share", *score]
 
 
+@pytest.mark.slow
 def test_the_charts_across_the_layers_stand_where_the_step_is_said_to_be_the_layer(client: MlflowClient) -> None:
     """The UI calls the axis of every chart "Step"."""
     published(content())
@@ -692,6 +697,7 @@ def test_the_charts_across_the_layers_stand_where_the_step_is_said_to_be_the_lay
         assert chart["metricSectionId"].endswith(" (step = layer)") == across
 
 
+@pytest.mark.slow
 def test_figures_lie_where_the_page_of_comparison_looks_for_them(client: MlflowClient) -> None:
     """It sets only files side by side that lie outside of all folders."""
     published(content())

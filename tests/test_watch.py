@@ -113,6 +113,7 @@ def test_weights_are_the_same_with_and_without_it(name: str, given: bool) -> Non
         assert "call" not in vars(layer)
 
 
+@pytest.mark.slow
 def test_a_record_is_the_pipelines_own_and_can_be_diagnosed() -> None:
     _, diagnosis = watched("sequential", True)
     history = diagnosis.history
@@ -125,6 +126,7 @@ def test_a_record_is_the_pipelines_own_and_can_be_diagnosed() -> None:
     assert record.parts_of(history) == ["train", "validation"]
 
 
+@pytest.mark.slow
 def test_what_goes_around_a_layer_is_seen() -> None:
     table = watched("functional", True)[1].history
     found = dict(zip(table.path.values.tolist(), table.bypassed.values.tolist(), strict=True))
@@ -134,6 +136,7 @@ def test_what_goes_around_a_layer_is_seen() -> None:
     assert [*table.role.values] == ["hidden", "hidden", "beside", "hidden", "beside", "output"]
 
 
+@pytest.mark.slow
 def test_every_cell_of_a_recurrent_layer_is_measured_through_time() -> None:
     table = watched("recurrent", True)[1].history
     measured = table.path.values[table.has_activation.values == 1].tolist()
@@ -614,6 +617,7 @@ def test_labels_of_other_rows_are_said_to_be_unrelated_without_held_out_rows() -
         assert (diagnosis.cause == "unrelated_labels") == unrelated
 
 
+@pytest.mark.slow
 def test_targets_that_only_fill_a_place_are_no_classes() -> None:
     """As where a loss of the user's own looks at the outputs alone."""
     inputs, _ = points()

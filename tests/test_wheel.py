@@ -64,6 +64,7 @@ def test_base_dependencies_are_wide() -> None:
         assert all("." not in each.version for each in requirement.specifier if each.operator == "<")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["pipeline.api", "pipeline.watch.autolog", "pipeline.watch.__main__"])
 def test_the_public_surface_imports_base_dependencies_alone(module: str) -> None:
     owners = packages_distributions()
