@@ -43,12 +43,16 @@ class Arguments(EvaluationParams):
     @model_validator(mode="before")
     @classmethod
     def _plain(cls, given: dict[str, Any]) -> dict[str, Any]:
-        """Numbers of NumPy as Python's."""
+        """Convert numbers of NumPy to Python's."""
         return {name: each.item() if isinstance(each, np.generic) else each for name, each in given.items()}
 
 
 def expect_arrays(x: Any, y: Any) -> None:
-    """Raises: UserError: not arrays of equally many rows, or structures of them."""
+    """Check that x and y are arrays of equally many rows, or structures of such arrays.
+
+    Raises:
+        UserError: they are not.
+    """
     if x is None:
         if y is not None:
             raise UserError("x: missing: must be given where y is")

@@ -202,7 +202,7 @@ def _hide_password() -> None:
 
 @contextmanager
 def _impatient() -> Iterator[None]:
-    """Let MLflow's client give up soon; what the user has set holds, and holds again after the block."""
+    """Make MLflow's client give up soon within the block, unless the user set its variables."""
     added = {name: value for name, value in impatience(PATIENCE).items() if name not in os.environ}
     os.environ.update(added)
     try:

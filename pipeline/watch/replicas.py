@@ -44,8 +44,11 @@ class Fit:
 
 
 def are_identical(fits: Sequence[Fit]) -> bool:
-    """Return whether there are several, the script seeds each, and all have the same weights' norms and training loss
-    at each epoch. Without a seed of the script's own a training without randomness is the same, too."""
+    """Return whether the script's own seed made several replicas the same.
+
+    They are the same if weight norms and training loss agree at every epoch. Replicas of a script that sets no seed do
+    not count: a training without randomness is the same each time.
+    """
     first, *others = (fit.history[["weight_l1", "train_loss"]] for fit in fits)
     return bool(others) and all(fit.sets_its_seed for fit in fits) and all(first.equals(other) for other in others)
 

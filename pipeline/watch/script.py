@@ -93,14 +93,14 @@ class Ran:
 
 
 class Progress:
-    """Prints a line for each finished run, with the time that is left at the mean time of the runs before."""
+    """Prints a line for each finished run. The time left is estimated from the mean time of the finished runs."""
 
     def __init__(self, runs: int) -> None:
         self._runs, self._finished = runs, 0
         self._began = time.monotonic()
 
     def finished(self, run: str, unneeded: int = 0) -> None:
-        """A run is finished, and some others are not needed any more."""
+        """Count a finished run, and runs that are no longer needed."""
         self._finished += 1
         self._runs -= unneeded
         runs = self._runs - self._finished
@@ -162,7 +162,7 @@ def unchanged(asked: Asked, replicas: int, report: Path) -> list[Judged]:
 
 
 def replicated(asked: Asked, replicas: int, progress: Progress) -> list[Ran]:
-    """From seeds 0, 1, 2, ..., each in a process of its own.
+    """Run the script from seeds 0, 1, 2, ..., each in a process of its own.
 
     One run is enough where a remedy cannot be done, and two where they are identical.
 

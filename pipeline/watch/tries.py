@@ -20,7 +20,7 @@ ORDER = (HELPS, UNDECIDED, HARMS)
 
 @dataclass(frozen=True)
 class Tried:
-    """Remedies over their replicas.
+    """What remedies achieved: how many replicas learned with them.
 
     change: what they changed, in words. difference: of the learned shares with and without the remedies; low and high
     are Newcombe's 95% interval.
@@ -47,7 +47,7 @@ class Tried:
 
 
 def run_tries(script: Path, arguments: Sequence[str], learned: Any, replicas: int, report: Path) -> None:
-    """The script as it is, then once for each remedy and seed; what helped, and what to change for it.
+    """Run the script without a remedy, then with each suggested one, and print which help and what to change.
 
     Raises:
         UserError: a run of the script as it is failed, or trained nothing; or all of them are identical.
@@ -80,7 +80,7 @@ def _causes(fit: Judged) -> list[str]:
 
 
 def _tried(asked: Asked, replicas: int, base: Judged) -> tuple[list[Tried], Mapping[str, str]]:
-    """Each remedy against the causes, then the most promising with what is suggested against its own.
+    """Try each remedy against the causes, then combine the best one with what its own causes suggest.
 
     Returns:
         What was tried, and by name why something was not.
