@@ -13,6 +13,7 @@ import time
 from base64 import b64decode
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,9 @@ from pipeline.tracking.tags import COMPLETE, PUBLISHER
 from pipeline.tracking.turn import Turn
 from pipeline.tracking.ui import serve
 
-FORK = multiprocessing.get_context("fork")  # a process that has imported MLflow already
+# Each process is forked from one that has imported MLflow and done nothing else: this one has threads of its own.
+FORKED = multiprocessing.get_context("forkserver")
+FORKED.set_forkserver_preload(["mlflow.pyfunc", "mlflow.tracking", "pandas", "xarray"])
 FOREIGN = ("DVC_ROOT", "DVC_EXP_NAME", "MLFLOW_TRACKING_URI", servers.USER, servers.PASSWORD, *servers.impatience(30))
 
 
@@ -74,7 +77,7 @@ def publish_from(clone: Path, uri: str | None = None, patience: float = turn.LEA
 
 def started(work: Callable[..., object], *arguments: object) -> multiprocessing.process.BaseProcess:
     """A process of its own, with clients of its own."""
-    process = FORK.Process(target=work, args=arguments)
+    process = FORKED.Process(target=work, args=arguments)
     process.start()
     return process
 
@@ -96,19 +99,20 @@ def expect_one_of_everything(uri: str) -> None:
 # Together
 
 
+def publish_together(both: Barrier, clone: Path, uri: str) -> None:
+    """Publish as soon as the other process is ready too."""
+    both.wait(60)
+    publish_from(clone, uri)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("attempt", range(3))
 def test_two_clones_that_publish_the_same_at_once_end_with_one_of_everything(
     shared: str, tmp_path: Path, attempt: int
 ) -> None:
     """They meet at the creation of the experiment, of the run, of the registered model and of its version."""
-    both = FORK.Barrier(2)
-
-    def work(clone: str) -> None:
-        both.wait(60)
-        publish_from(tmp_path / clone, shared)
-
-    processes = [started(work, clone) for clone in ("one", "two")]
+    both = FORKED.Barrier(2)
+    processes = [started(publish_together, both, tmp_path / clone, shared) for clone in ("one", "two")]
     for process in processes:
         process.join(300)
     assert [process.exitcode for process in processes] == [0, 0]
@@ -268,21 +272,22 @@ def test_who_was_taken_for_dead_writes_no_more(shared: str, tmp_path: Path, monk
 # A store that is half there
 
 
+def create_and_die(path: Path, last: bool) -> None:
+    """Create a store, killed from outside; or, where it is the last one, when all of it is there."""
+    if last:
+        database._copy = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+    store.connect(f"sqlite:///{path}")
+
+
 @pytest.mark.slow
 def test_a_kill_while_the_store_is_created_leaves_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed as soon as MLflow has begun to create tables; and again when all are there."""
     path = tmp_path / "mlruns" / "mlflow.db"
-
-    def create(last: bool) -> None:
-        if last:
-            database._copy = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-        store.connect(f"sqlite:///{path}")
-
-    early = started(create, False)
+    early = started(create_and_die, path, False)
     wait_until(lambda: any(each.stat().st_size for each in tmp_path.glob("mlruns/.writing-*/created.db")), every=0.001)
     early.kill()
     early.join(60)
-    late = started(create, True)
+    late = started(create_and_die, path, True)
     late.join(300)
     assert (early.exitcode, late.exitcode) == (-signal.SIGKILL, -signal.SIGKILL)
     assert not path.exists()
@@ -290,18 +295,18 @@ def test_a_kill_while_the_store_is_created_leaves_none(tmp_path: Path, monkeypat
     assert publish_from(tmp_path) == {"v": "published"}
 
 
+def create_on_a_full_disk(path: Path, said: Path) -> None:
+    """Try to create a store where no file may grow beyond 200 kB, and write down what is said."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    with pytest.raises(UserError) as caught:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
+        store.connect(f"sqlite:///{path}")
+    said.write_text(str(caught.value))
+
+
 def test_a_disk_that_is_full_while_the_store_is_created_is_one_line_and_leaves_none(tmp_path: Path) -> None:
     path = tmp_path / "mlruns" / "mlflow.db"
-
-    def create() -> None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
-        with Path(tmp_path / "said.txt").open("w") as said, pytest.raises(UserError) as caught:
-            store.connect(f"sqlite:///{path}")
-        with Path(tmp_path / "said.txt").open("w") as said:
-            said.write(str(caught.value))
-
-    process = started(create)
+    process = started(create_on_a_full_disk, path, tmp_path / "said.txt")
     process.join(300)
     assert process.exitcode == 0
     said = (tmp_path / "said.txt").read_text()
@@ -309,6 +314,23 @@ def test_a_disk_that_is_full_while_the_store_is_created_is_one_line_and_leaves_n
     assert "\n" not in said
     assert not path.exists()
     assert not list(path.parent.glob(".writing-*"))
+
+
+def journal(path: Path) -> str:
+    with closing(sqlite3.connect(path)) as opened:
+        return opened.execute("PRAGMA journal_mode").fetchone()[0]
+
+
+def test_a_store_that_somebody_else_is_reading_is_opened_and_gets_its_write_ahead_log_later(shared: str) -> None:
+    path = Path(shared.removeprefix("sqlite:///"))
+    with closing(sqlite3.connect(path)) as reading:
+        reading.execute("PRAGMA journal_mode=DELETE")
+        reading.execute("BEGIN")
+        reading.execute("SELECT * FROM experiments").fetchone()
+        store.connect(shared)
+        assert journal(path) == "delete"
+    store.connect(shared)
+    assert journal(path) == "wal"
 
 
 def statements(path: Path, *commands: str) -> None:

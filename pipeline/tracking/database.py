@@ -92,9 +92,16 @@ def _prepare_sqlite(path: Path, uri: str) -> None:
 
 
 def _write_ahead(path: Path) -> None:
-    """Keep a write-ahead log, with which readers such as the UI do not block the writer."""
-    with closing(sqlite3.connect(path, timeout=60)) as database:
-        database.execute("PRAGMA journal_mode=WAL")
+    """Keep a write-ahead log, with which readers such as the UI do not block the writer.
+
+    SQLite changes it only while nobody else reads or writes. Where somebody does, whoever connects next changes it.
+    """
+    with closing(sqlite3.connect(path, timeout=1)) as database:
+        try:
+            database.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
 
 
 def _is_ready(path: Path, uri: str) -> bool:
@@ -114,7 +121,7 @@ def _create(path: Path) -> None:
         _copy(created, whole)  # MLflow's client goes on holding the one that it created
         _write_ahead(whole)  # before anybody can read it, who would be in the way
         if path.exists():
-            with closing(sqlite3.connect(path, timeout=60)) as database:
+            with closing(sqlite3.connect(path, timeout=1)) as database:
                 database.execute("PRAGMA journal_mode=DELETE")  # all of it in one file
             path.replace(path.with_name(path.name + ASIDE))
         for end in ("-wal", "-shm", "-journal"):  # of a database that is gone: SQLite would read them as the new one's
@@ -134,18 +141,18 @@ def _can_be_opened(path: Path) -> bool:
 
 
 def _copy(path: Path, target: Path) -> None:
-    with closing(sqlite3.connect(path, timeout=60)) as database, closing(sqlite3.connect(target)) as copy:
+    with closing(sqlite3.connect(path, timeout=1)) as database, closing(sqlite3.connect(target)) as copy:
         database.backup(copy)
 
 
 def _holds_runs(path: Path, tables: set[str]) -> bool:
-    with closing(sqlite3.connect(path, timeout=60)) as database:
+    with closing(sqlite3.connect(path, timeout=1)) as database:
         counted = [table for table in ("runs", "registered_models", "trace_info") if table in tables]
         return any(database.execute(f"SELECT EXISTS (SELECT 1 FROM {table})").fetchone()[0] for table in counted)
 
 
 def _sqlite_tables(path: Path) -> set[str]:
-    with closing(sqlite3.connect(path, timeout=60)) as database:
+    with closing(sqlite3.connect(path, timeout=1)) as database:
         return {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
 
 
