@@ -61,7 +61,7 @@ example: setup
 	@python3 -m examples.run $(NAME)
 
 tensorboard: setup
-	@python3 -m pipeline.tracking.tensorboard.serve $(if $(PORT),--port $(PORT))
+	@python3 -m pipeline.tracking.tensorboard.open_tensorboard $(if $(PORT),--port $(PORT))
 
 publish: setup
 	@python3 -m pipeline.stages.track

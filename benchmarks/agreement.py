@@ -7,7 +7,7 @@ import numpy as np
 
 from benchmarks import jax_peer
 from benchmarks.recipe import recipe
-from pipeline.training.replicas import train
+from pipeline.training.common.train_replicas import train
 
 RECIPES, EPOCHS, REPLICAS = ("relu_5", "digits"), 5, 4
 MOST = 1e-4  # apart: less than one sample of accuracy, a hundredth of the gradients' median

@@ -38,7 +38,7 @@ scaler = StandardScaler().fit(inputs[:{TRAIN}])
 train, test = (scaler.transform(part) for part in (inputs[:{TRAIN}], inputs[{TRAIN}:]))
 """
 READING = """
-from pipeline.data.split_files import load_split
+from pipeline.data.split.files import load_split
 load_split()
 """
 COMMANDS = {

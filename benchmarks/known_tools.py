@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.published_rules import DEAD, RULES, SATURATED, VANISHING, Activation, Trained
-from pipeline.data.split_files import load_split
+from pipeline.data.split.files import load_split
 from pipeline.diagnosis.causes import alarms
 from pipeline.evaluation.files import load_evaluation
 from pipeline.history.files import load_history, load_weights

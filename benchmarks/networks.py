@@ -15,16 +15,16 @@ from collections.abc import Mapping
 
 from scipy.stats import fisher_exact
 
-from pipeline.cells import store
-from pipeline.cells.run import Workers
-from pipeline.cells.work import of_replicas
 from pipeline.data.sources import load
-from pipeline.data.split import split
+from pipeline.data.splitting import split
 from pipeline.evaluation.learned import learned_at, rule_for
-from pipeline.params import networks
+from pipeline.params import network_params
 from pipeline.params.params import Params, read
-from pipeline.params.training import TrainingParams
-from pipeline.training.replicas import side_by_side, train
+from pipeline.params.training_params import TrainingParams
+from pipeline.studies import cell_store
+from pipeline.studies.work import of_replicas
+from pipeline.studies.workers import Workers
+from pipeline.training.common.train_replicas import side_by_side, train
 
 VARIANT = "relu_5"
 NETWORK = """import keras
@@ -44,15 +44,15 @@ def main(with_shares: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["DVC_ROOT"] = folder  # the store of cells
         os.chdir(folder)
-        networks.file(VARIANT).parent.mkdir(parents=True)
-        networks.file(VARIANT).write_text(NETWORK)
+        network_params.file(VARIANT).parent.mkdir(parents=True)
+        network_params.file(VARIANT).write_text(NETWORK)
         sparse = {"record_first": 0, "record_every": 10**6, "histograms": False}
         training = params.training.model_copy(update=sparse)
-        found = networks.resolve({VARIANT: {}}, defaults, training.model_dump(), ())[VARIANT]
+        found = network_params.resolve({VARIANT: {}}, defaults, training.model_dump(), ())[VARIANT]
         (shares if with_shares else processes)(params, found.recipe, training)
 
 
-def processes(params: Params, recipe: networks.NetworkRecipe, training: TrainingParams) -> None:
+def processes(params: Params, recipe: network_params.NetworkRecipe, training: TrainingParams) -> None:
     """One against two; `recipe` is the network's."""
     parts, _ = split(load(params.data), params.data, params.split)
     speed = {}
@@ -82,7 +82,7 @@ def processes(params: Params, recipe: networks.NetworkRecipe, training: Training
     print(f"two against one: {speed[2] / speed[1]:.2f} times")
 
 
-def shares(params: Params, recipe: networks.NetworkRecipe, training: TrainingParams) -> None:
+def shares(params: Params, recipe: network_params.NetworkRecipe, training: TrainingParams) -> None:
     """How many learn; `recipe` is the network's."""
     parts, _ = split(load(params.data), params.data, params.split)
     rule = rule_for(parts.task, params.evaluation.learned)
@@ -90,7 +90,7 @@ def shares(params: Params, recipe: networks.NetworkRecipe, training: TrainingPar
     tasks = of_replicas("network", VARIANT, recipe, training, "shares")
     with Workers() as processes:
         processes.run(tasks, parts, on_cell=lambda name: print(name, flush=True))
-    own = side_by_side([store.load(task.key) for task in tasks.values()])
+    own = side_by_side([cell_store.load(task.key) for task in tasks.values()])
     counts = [int(learned_at(history, rule).isel(epoch=-1).sum()) for history in (described, own)]
     total = training.replicas
     table = [[count, total - count] for count in counts]

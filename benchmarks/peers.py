@@ -29,7 +29,7 @@ LEAN = {"histograms": False, "surface_resolution": 2}
 
 def engine(made: Recipe) -> np.ndarray:
     """Final test accuracy of every replica."""
-    from pipeline.training.replicas import train
+    from pipeline.training.common.train_replicas import train
 
     return train(made.variant, made.name, made.parts, made.training).history.test_accuracy.values[:, -1]
 

@@ -14,15 +14,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pipeline.data.samples import Split
 from pipeline.data.sources import load
-from pipeline.data.split import split
+from pipeline.data.split.samples import Split
+from pipeline.data.splitting import split
 from pipeline.foundations.seeds import Shuffles, derived_seed
 from pipeline.models import uniform
 from pipeline.params.file import load as document_of
 from pipeline.params.params import parse
-from pipeline.params.training import TrainingParams
-from pipeline.params.variants import VariantParams
+from pipeline.params.training_params import TrainingParams
+from pipeline.params.variant_params import VariantParams
 from pipeline.training.compiled.eligible import dense_stack
 
 # Sections in the place of params.yaml's; what stands in variants and training is added to what is there.

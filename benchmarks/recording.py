@@ -13,9 +13,9 @@ from collections.abc import Callable
 from statistics import median
 
 from pipeline.data.sources import load
-from pipeline.data.split import split
+from pipeline.data.splitting import split
 from pipeline.params.params import read
-from pipeline.training.replicas import train
+from pipeline.training.common.train_replicas import train
 
 VARIANT, ROUNDS = "relu_20", 5
 CHANGES = {

@@ -5,10 +5,10 @@ With these docs/explanation.md checks the learned shares.
 """
 
 from pipeline.data.sources import load
-from pipeline.data.split import split
+from pipeline.data.splitting import split
 from pipeline.evaluation.learned import learned_at, rule_for
 from pipeline.params.params import read
-from pipeline.training.replicas import train
+from pipeline.training.common.train_replicas import train
 
 REPLICAS, SEEDS = 300, (1, 2, 3)
 

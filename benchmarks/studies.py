@@ -25,12 +25,12 @@ MEMORY = (30, 100, 300, 1000, 3000)
 
 def study(workers: int) -> None:
     """Train the cells in this process's folder; the store lies under DVC_ROOT."""
-    from pipeline.cells import code_fingerprint
-    from pipeline.cells.run import Workers
-    from pipeline.cells.work import VariantWork
     from pipeline.data.sources import load
-    from pipeline.data.split import split
+    from pipeline.data.splitting import split
     from pipeline.params.params import read
+    from pipeline.studies import code_fingerprint
+    from pipeline.studies.work import VariantWork
+    from pipeline.studies.workers import Workers
 
     params = read()
     parts, _ = split(load(params.data), params.data, params.split)
@@ -72,9 +72,9 @@ def cluster(workers: int) -> Iterator[str]:
 def memory(replicas: int) -> None:
     """Print the peak of memory of one training."""
     from pipeline.data.sources import load
-    from pipeline.data.split import split
+    from pipeline.data.splitting import split
     from pipeline.params.params import read
-    from pipeline.training.replicas import train
+    from pipeline.training.common.train_replicas import train
 
     params = read()
     parts, _ = split(load(params.data), params.data, params.split)

@@ -14,7 +14,7 @@ from pathlib import Path
 from pipeline.foundations.errors import UserError, reported_in_one_line
 from pipeline.foundations.files import save_text
 from pipeline.params.file import one_of
-from pipeline.params.networks import NETWORKS
+from pipeline.params.network_params import NETWORKS
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = Path("examples")

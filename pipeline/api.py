@@ -8,12 +8,12 @@ import pandas as pd
 import xarray as xr
 
 from pipeline.evaluation.learned import has_score, rule_for
-from pipeline.evaluation.replicas import evaluate
+from pipeline.evaluation.replica_table import evaluate
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.formats import load_arrays
 from pipeline.history.record import OPTIONAL, REQUIRED, judged_part, task_of
-from pipeline.params.diagnosis import DiagnosisParams
-from pipeline.params.evaluation import EvaluationParams
+from pipeline.params.diagnosis_params import DiagnosisParams
+from pipeline.params.evaluation_params import EvaluationParams
 from pipeline.params.file import brief, check
 from pipeline.params.shipped import shipped
 

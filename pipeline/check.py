@@ -13,12 +13,12 @@ import sys
 from collections.abc import Callable
 
 from pipeline.data.sources import expect_source
-from pipeline.data.split_files import load_split
-from pipeline.data.tasks import Task
+from pipeline.data.split.files import load_split
+from pipeline.data.split.tasks import Task
 from pipeline.foundations.errors import UserError, reported_in_one_line
 from pipeline.history.files import expect_recipe
 from pipeline.params.params import Params, read
-from pipeline.training.trainable import expect_trainable
+from pipeline.training.common.trainable import expect_trainable
 
 # What the data are is not known yet, and nothing that is checked depends on it.
 TASK, INPUTS = Task("binary", ("0", "1")), 2
@@ -35,7 +35,7 @@ def main() -> None:
     for name, variant in params.variants.items():
         expect_trainable(variant, INPUTS, TASK, f"variants.{name}")
     if params.networks:
-        from pipeline.training.fit.builder import expect_build  # here, for TensorFlow takes seconds to import
+        from pipeline.training.networks.builder import expect_build  # here, for TensorFlow takes seconds to import
 
         for name, network in params.networks.items():
             expect_build(name, network.recipe, (INPUTS,), TASK)
@@ -67,7 +67,7 @@ def try_networks() -> None:
     params = read()
     names = _untrained(params)
     if names:
-        from pipeline.training.fit.replica import expect_trainable as expect_network  # here, as above
+        from pipeline.training.networks.replica import expect_trainable as expect_network  # here, as above
 
         rows = load_split()
         for name in names:

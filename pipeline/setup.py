@@ -65,7 +65,7 @@ def main() -> None:
     if subprocess.run(["git", "rev-parse", "--git-dir"], capture_output=True, check=False).returncode:
         subprocess.run([sys.executable, "-m", "dvc", "config", "--local", "core.no_scm", "true"], check=True)
     print("compiling the loops that train, once for this version: some 15 s", flush=True)
-    subprocess.run([sys.executable, "-m", "pipeline.warm_up"], check=True)
+    subprocess.run([sys.executable, "-m", "pipeline.training.common.warm_up"], check=True)
 
 
 if __name__ == "__main__":

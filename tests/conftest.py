@@ -15,13 +15,13 @@ from hypothesis import HealthCheck, settings
 from preloaded import Preloaded
 from workspace import Workspace
 
-from pipeline.data.samples import Origin, Split
 from pipeline.data.sources import load
-from pipeline.data.split import split
-from pipeline.params.data import DataParams
-from pipeline.params.split import SplitParams
-from pipeline.params.training import TrainingParams
-from pipeline.params.variants import VariantParams
+from pipeline.data.split.samples import Origin, Split
+from pipeline.data.splitting import split
+from pipeline.params.data_params import DataParams
+from pipeline.params.split_params import SplitParams
+from pipeline.params.training_params import TrainingParams
+from pipeline.params.variant_params import VariantParams
 
 # The machines are shared: a slow moment is no fault. Derandomised, for what lands must not depend on luck.
 settings.register_profile("shared", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])

@@ -11,17 +11,17 @@ from conftest import variant
 from imports import ROOT
 
 from pipeline.data.profile import Profile
-from pipeline.data.samples import InputColumn, Origin, Samples, Split, TargetScaling
-from pipeline.data.tasks import Task
+from pipeline.data.split.samples import InputColumn, Origin, Samples, Split, TargetScaling
+from pipeline.data.split.tasks import Task
 from pipeline.diagnosis.theory import Premises
 from pipeline.evaluation import summary
 from pipeline.evaluation.learned import Rule
 from pipeline.evaluation.variant import VariantEvaluation
 from pipeline.history import record
 from pipeline.history.record import HIDDEN, OUTPUT, Layer
-from pipeline.params.comparison import ComparisonParams
+from pipeline.params.comparison_params import ComparisonParams
 from pipeline.params.params import read
-from pipeline.params.variants import VariantParams
+from pipeline.params.variant_params import VariantParams
 
 SHIPPED = read(ROOT / "params.yaml")
 THRESHOLDS = SHIPPED.diagnosis

@@ -10,7 +10,7 @@ FOLLOW = [sys.executable, "-m", "pipeline.tracking.live"]
 SCRIPT = """
 import time
 import numpy as np
-from pipeline.history.progress import progress_file
+from pipeline.history.training_progress import progress_file
 with progress_file("v", "variant", 240, 2, 2, ["train_loss"]) as file:
     for epoch in range(241):
         for replica in range(2):

@@ -405,12 +405,12 @@ def _module(name: str) -> str:
 
 def _study_cells(study: str) -> None:
     """What `make studies` does, without a cluster, and without the pages."""
-    from pipeline.cells import code_fingerprint
-    from pipeline.cells.work import VariantWork
-    from pipeline.data.split_files import load_split
+    from pipeline.data.split.files import load_split
     from pipeline.foundations.errors import reported_in_one_line
     from pipeline.params.params import read
-    from pipeline.training.trainable import expect_trainable
+    from pipeline.studies import code_fingerprint
+    from pipeline.studies.work import VariantWork
+    from pipeline.training.common.trainable import expect_trainable
 
     with reported_in_one_line():
         _, found = read().study(study)
@@ -530,8 +530,8 @@ def _import_what_commands_need() -> None:
 
     for name in ("generate", "split", "train", "evaluate", "compare"):
         importlib.import_module(_module(name))
-    importlib.import_module("pipeline.training.compiled.trainer")
-    importlib.import_module("pipeline.cells.work")
+    importlib.import_module("pipeline.training.compiled.dense_trainer")
+    importlib.import_module("pipeline.studies.work")
 
 
 if __name__ == "__main__":

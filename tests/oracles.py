@@ -10,20 +10,20 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from pipeline.data.samples import Samples, Split
-from pipeline.data.tasks import Task
+from pipeline.data.split.samples import Samples, Split
+from pipeline.data.split.tasks import Task
 from pipeline.foundations.tensorflow import keras
 from pipeline.history import record
 from pipeline.models import initial_weights, keras_objects
 from pipeline.models.network import Network
-from pipeline.params.training import TrainingParams
-from pipeline.params.variants import KerasObject, VariantParams
-from pipeline.training.replicas import Trained, train
+from pipeline.params.training_params import TrainingParams
+from pipeline.params.variant_params import KerasObject, VariantParams
+from pipeline.training.common.train_replicas import Trained, train
 from pipeline.training.stacked import objectives
 from pipeline.training.stacked.engine import Engine
 from pipeline.training.stacked.forward import Forward
 from pipeline.training.stacked.measuring import Measures
-from pipeline.training.stacked.trainer import StackedTrainer
+from pipeline.training.stacked.stacked_trainer import StackedTrainer
 
 # Float32 has 1.2e-7; rounding grows over the steps. All that is compared with these is after at most 12 of them.
 CLOSE = {"rtol": 2e-5, "atol": 2e-6}

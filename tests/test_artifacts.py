@@ -20,11 +20,11 @@ from conftest import training, variant
 
 from examples import SHIPPED, classified, origin_of, regressed
 from pipeline import export
-from pipeline.data import split_files as splits
 from pipeline.data.raw_files import load_raw
-from pipeline.data.samples import Origin, Split
+from pipeline.data.split import files as splits
+from pipeline.data.split.samples import Origin, Split
 from pipeline.diagnosis import theory
-from pipeline.evaluation import replicas, summary
+from pipeline.evaluation import replica_table, summary
 from pipeline.evaluation.learned import rule_for
 from pipeline.evaluation.ranking import best_replica, median_replica
 from pipeline.foundations import files
@@ -35,11 +35,11 @@ from pipeline.foundations.tensorflow import keras
 from pipeline.history import files as runs
 from pipeline.history.recipe import Recipe
 from pipeline.history.record import LAYER_TABLE, REQUIRED
-from pipeline.params.evaluation import EvaluationParams
+from pipeline.params.evaluation_params import EvaluationParams
 from pipeline.params.params import Params
-from pipeline.params.variants import VariantParams
+from pipeline.params.variant_params import VariantParams
 from pipeline.tracking.manifest import load_manifest
-from pipeline.training.replicas import Trained, train
+from pipeline.training.common.train_replicas import Trained, train
 
 PACKAGES = {"python": "3.11"}
 
@@ -256,7 +256,7 @@ def test_a_byte_that_is_another_one_is_said_in_one_line_or_is_a_number(
         except UserError as error:
             messages.append(str(error))
             continue
-        predicted = replicas.of_predictions(predictions, circles, found.targets)
+        predicted = replica_table.of_predictions(predictions, circles, found.targets)
         premises = theory.premises(found.variant, found, circles.train.inputs)
         summary.evaluate("v", history, found.variant, premises, rule, params, predicted)
     assert messages

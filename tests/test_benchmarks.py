@@ -16,7 +16,7 @@ from workspace import Workspace
 from benchmarks import big_table, keras_fit, numba_floor, ratios, run, table
 from benchmarks.recipe import columns, recipe
 from pipeline.params.file import load
-from pipeline.training.replicas import train
+from pipeline.training.common.train_replicas import train
 
 
 def test_the_table_of_speed_is_that_of_the_last_results() -> None:

@@ -13,7 +13,7 @@ from workspace import ROOT, WITHOUT_JOBS, Workspace, free_port, wait_until
 
 from pipeline.params.params import read
 from pipeline.tracking.tags import COMPLETE, LIVE, VARIANT, search_for
-from pipeline.tracking.tensorboard.serve import HISTOGRAMS
+from pipeline.tracking.tensorboard.open_tensorboard import HISTOGRAMS
 from pipeline.tracking.ui import addresses
 
 if TYPE_CHECKING:
@@ -178,7 +178,9 @@ def test_tensorboard_shows_histograms_of_gradients(published: Workspace, browser
     """As `make tensorboard` serves them: the tags that the tutorial's reader looks for, and charts that are drawn."""
     port = free_port()
     address = f"http://127.0.0.1:{port}"
-    with published.serving(address, "python3", "-m", "pipeline.tracking.tensorboard.serve", "--port", str(port)):
+    with published.serving(
+        address, "python3", "-m", "pipeline.tracking.tensorboard.open_tensorboard", "--port", str(port)
+    ):
         browser.page.goto(f"{address}/#{HISTOGRAMS}")
         browser.shows("hidden_01/kernel/gradient_log10")
         browser.shows("relu_2/median_replica_")

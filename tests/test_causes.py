@@ -9,11 +9,11 @@ import xarray as xr
 from conftest import training, variant
 
 from examples import THRESHOLDS, accuracy_above
-from pipeline.data.samples import Samples, Split
+from pipeline.data.split.samples import Samples, Split
 from pipeline.diagnosis import causes, evidence
-from pipeline.evaluation import replicas
-from pipeline.params.variants import VariantParams
-from pipeline.training.replicas import train
+from pipeline.evaluation import replica_table
+from pipeline.params.variant_params import VariantParams
+from pipeline.training.common.train_replicas import train
 
 STEPS = {"epochs": 30, "replicas": 3, "chunk": 3, "record_every": 5}
 
@@ -53,7 +53,7 @@ def history(recipe: VariantParams, split: Split, **changes: object) -> xr.Datase
 
 
 def judged(made: xr.Dataset, threshold: float = 0.75) -> pd.DataFrame:
-    return replicas.evaluate(made, accuracy_above(threshold), THRESHOLDS)
+    return replica_table.evaluate(made, accuracy_above(threshold), THRESHOLDS)
 
 
 def causes_of(recipe: VariantParams, split: Split, **changes: object) -> set[str]:

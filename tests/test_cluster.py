@@ -38,7 +38,7 @@ def without_cells(local: Workspace, folder: Path) -> Workspace:
     shutil.copytree(
         local.folder,
         folder / "study",
-        ignore=lambda place, names: [name for name in names if Path(place, name) in left],  # not pipeline/cells
+        ignore=lambda place, names: [name for name in names if Path(place, name) in left],  # not pipeline/studies
     )
     return Workspace(folder / "study")
 

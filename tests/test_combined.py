@@ -2,8 +2,9 @@
 
 import pytest
 
-from pipeline.diagnosis import combined, measured
+from pipeline.diagnosis import combined
 from pipeline.diagnosis.combined import Result, further, to_follow
+from pipeline.remedies import measured
 
 
 @pytest.fixture(autouse=True)

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from pipeline.data.samples import Origin, Split
 from pipeline.data.sources import load
-from pipeline.data.split import split
+from pipeline.data.split.samples import Origin, Split
+from pipeline.data.splitting import split
 from pipeline.foundations.errors import UserError
-from pipeline.params.data import DataParams
-from pipeline.params.split import SplitParams
+from pipeline.params.data_params import DataParams
+from pipeline.params.split_params import SplitParams
 
 CIRCLES = DataParams(source="make_circles", config={"n_samples": 1000, "noise": 0.1, "random_state": 1})
 RAW = load(CIRCLES)

@@ -17,19 +17,19 @@ from oracles import CLOSE, assert_like
 from scipy.special import expit
 
 from examples import BINARY
-from pipeline.data.samples import Split
+from pipeline.data.split.samples import Split
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.seeds import Shuffles
 from pipeline.foundations.tensorflow import keras, tf
 from pipeline.history import record
 from pipeline.models import initial_weights, network
 from pipeline.models.network import build
-from pipeline.params.variants import VariantParams
+from pipeline.params.variant_params import VariantParams
+from pipeline.training.common.train_replicas import Trained, stacked, train
+from pipeline.training.common.trainer import curve_names
+from pipeline.training.common.warm_up import warm_up
 from pipeline.training.compiled import elementwise, epochs
 from pipeline.training.compiled.eligible import ACTIVATIONS, OPTIMIZERS, DenseStack, dense_stack
-from pipeline.training.replicas import Trained, stacked, train
-from pipeline.training.trainer import curve_names
-from pipeline.warm_up import warm_up
 
 SMALL_STEPS = {"class_name": "SGD", "config": {"learning_rate": 0.05, "momentum": 0.5}}
 
@@ -293,9 +293,9 @@ import sys
 sys.path.insert(0, "tests")
 import numpy as np
 from conftest import training, variant
-from pipeline.data.samples import Samples, Split
-from pipeline.data.tasks import Task
-from pipeline.training.replicas import train
+from pipeline.data.split.samples import Samples, Split
+from pipeline.data.split.tasks import Task
+from pipeline.training.common.train_replicas import train
 samples = Samples(np.eye(2), np.array([0, 1]))
 train(variant(), "v", Split(Task("binary", ("0", "1")), samples, samples), training(epochs=1))
 sys.exit(any(name in sys.modules for name in ("tensorflow", "keras")))

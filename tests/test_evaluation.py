@@ -12,12 +12,22 @@ from hypothesis import strategies as st
 from scipy.stats import binom, binomtest, chi2
 
 from examples import BINARY, THRESHOLDS, accuracy_above, evaluated, evaluations, history, parameters, recipes
-from pipeline.evaluation import claims, comparison, effects, expectations, files, learned, ranking, replicas, summary
+from pipeline.evaluation import (
+    claims,
+    comparison,
+    effects,
+    expectations,
+    files,
+    learned,
+    ranking,
+    replica_table,
+    summary,
+)
 from pipeline.evaluation.intervals import newcombe, wilson
 from pipeline.evaluation.variant import Spread, VariantMetrics
 from pipeline.foundations.errors import UserError
 from pipeline.history import record
-from pipeline.params.tracking import TrackingParams
+from pipeline.params.tracking_params import TrackingParams
 from pipeline.tracking import payload
 
 
@@ -60,7 +70,7 @@ def test_epochs_to_learn_is_the_first_from_which_it_stays() -> None:
 def test_outcomes_and_a_diverged_replica_stays_in_the_denominator() -> None:
     made = history([[0.5, 0.8], [0.5, 0.75], [0.9, 0.9]])
     made.train_loss[2, 1] = np.inf
-    table = replicas.evaluate(made, accuracy_above(), THRESHOLDS)
+    table = replica_table.evaluate(made, accuracy_above(), THRESHOLDS)
     assert table.outcome.tolist() == ["learned", "not_learned", "not_learned"]
     assert (table.cause[0], table.cause[2], table.diverged[2]) == ("none", "exploding", 1)
     metrics = summary.metrics(table, ["test_accuracy", "train_accuracy"])
@@ -120,7 +130,7 @@ def test_the_part_that_decides_is_the_test_set_where_there_is_one() -> None:
     for each, part, score in ((made, "test", 0.9), (validated, "validation", 0.9), (alone, "train", 0.6)):
         assert record.judged_part(each) == part
         assert learned.score_curve(each, "accuracy")[0, -1] == pytest.approx(score)
-        table = replicas.evaluate(each, accuracy_above(), THRESHOLDS)
+        table = replica_table.evaluate(each, accuracy_above(), THRESHOLDS)
         assert (table.outcome[0] == "learned") == (score > 0.75)
         assert list(evaluated(each).metrics.scores) == [f"{name}_accuracy" for name in reversed(record.parts_of(each))]
 

@@ -18,7 +18,7 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 from tensorboard.util.tensor_util import make_ndarray
 
 from examples import BINARY, THRESHOLDS, accuracy_above, tutorials_origin
-from pipeline.data.samples import Split
+from pipeline.data.split.samples import Split
 from pipeline.diagnosis.theory import Premises
 from pipeline.evaluation import files as evaluations
 from pipeline.evaluation import summary
@@ -29,14 +29,14 @@ from pipeline.history.recipe import Recipe
 from pipeline.history.record import GRADIENT_EDGES, WEIGHT_EDGES
 from pipeline.models.network import build
 from pipeline.params import params as parameters
-from pipeline.params.variants import VariantParams
+from pipeline.params.variant_params import VariantParams
 from pipeline.tracking.tensorboard import bins
 from pipeline.tracking.tensorboard import files as events
-from pipeline.tracking.tensorboard import serve as tensorboard
-from pipeline.tracking.tensorboard.replicas import chosen
+from pipeline.tracking.tensorboard import open_tensorboard as tensorboard
+from pipeline.tracking.tensorboard.chosen_replicas import chosen
 from pipeline.tracking.tensorboard.summaries import events as events_of
+from pipeline.training.common.train_replicas import Trained, train
 from pipeline.training.compiled.eligible import dense_stack
-from pipeline.training.replicas import Trained, train
 
 
 @pytest.fixture(scope="module")
@@ -309,7 +309,7 @@ def test_it_writes_and_serves_without_tensorflow(workspace: Path) -> None:
     """For real: in a process of its own, asked over HTTP as the page asks, by what lies in sys.modules."""
     code = """
 import json, sys, time, urllib.request
-from pipeline.tracking.tensorboard import serve as tensorboard
+from pipeline.tracking.tensorboard import open_tensorboard as tensorboard
 address = tensorboard.serve("127.0.0.1", None, tensorboard.write())
 base, page = address.split("#")
 tags = {}

@@ -10,7 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 from workspace import ROOT, Workspace, variants
 
-from pipeline.data.tasks import Task
+from pipeline.data.split.tasks import Task
 
 SMALL = {"epochs": 2, "replicas": 2, "chunk": 2, "surface_resolution": 4}
 KINDS = {"customers": "binary", "diabetes": "regression", "digits": "multiclass"}

@@ -7,7 +7,7 @@ import pytest
 from fuzz import mutants, tiny, written
 
 from pipeline.data.sources import load
-from pipeline.data.split import split
+from pipeline.data.splitting import split
 from pipeline.foundations.errors import UserError
 from pipeline.params.params import parse, read
 

@@ -8,14 +8,14 @@ import xarray as xr
 from conftest import training, variant
 
 from examples import BINARY
-from pipeline.data.samples import Split
+from pipeline.data.split.samples import Split
 from pipeline.foundations.tensorflow import tf
 from pipeline.history import record
 from pipeline.models import initial_weights
 from pipeline.models.network import build
-from pipeline.training.probes.histograms import counts
-from pipeline.training.replicas import Trained, stacked, train, trainer_of
-from pipeline.training.trainer import Trainer
+from pipeline.training.common.train_replicas import Trained, stacked, train, trainer_of
+from pipeline.training.common.trainer import Trainer
+from pipeline.training.stacked.quantities import histogram
 
 EDGES = {name: np.array([-np.inf, *edges, np.inf]) for name, (_, edges, _) in record.HISTOGRAMS.items()}
 
@@ -83,9 +83,9 @@ def test_every_entry_is_counted_once(result: Trained) -> None:
 
 def test_the_outermost_bins_are_open_and_what_is_not_a_number_is_in_none() -> None:
     values = np.array([[-np.inf, -9, -1, -0.5, 0, 1, 9, np.inf, np.nan]], np.float32)
-    assert counts([tf.constant(values)], (-1.0, 0.0, 1.0)).numpy().tolist() == [[[2, 2, 1, 3]]]
+    assert histogram([tf.constant(values)], (-1.0, 0.0, 1.0)).numpy().tolist() == [[[2, 2, 1, 3]]]
     broken = np.full((1, 4), np.nan, np.float32)
-    both = counts([tf.constant(broken), tf.constant(values[:, 4:6])], (0.5,)).numpy()
+    both = histogram([tf.constant(broken), tf.constant(values[:, 4:6])], (0.5,)).numpy()
     assert both.tolist() == [[[0, 0], [1, 1]]]
 
 
@@ -103,7 +103,7 @@ def test_edges_are_in_order_and_mirror_images_around_zero() -> None:
 def test_a_count_takes_the_smallest_type_that_holds_the_largest_kernel(entries: int, kind: str) -> None:
     assert np.dtype(record.count_type(entries)) == kind
     if entries <= 32768:  # all entries in one bin, beside a small kernel
-        found = counts([tf.zeros((1, 2)), tf.zeros((1, entries))], (-1.0, 1.0)).numpy()
+        found = histogram([tf.zeros((1, 2)), tf.zeros((1, entries))], (-1.0, 1.0)).numpy()
         assert (found.dtype, found.tolist()) == (kind, [[[0, 2, 0], [0, entries, 0]]])
 
 

@@ -15,9 +15,9 @@ from benchmarks.known_faults.runs import Run, outcome, scores_of
 from benchmarks.known_faults.thresholds import right
 from benchmarks.known_faults.tries import counts_of
 from benchmarks.published_rules import RULES, Activation, Trained
-from pipeline.diagnosis.measured import FILE
-from pipeline.params.diagnosis import DiagnosisParams
+from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.params.shipped import shipped
+from pipeline.remedies.measured import FILE
 
 WHAT_WAS_NAMED = {
     "so_31880720": "output_mismatch",

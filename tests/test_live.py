@@ -19,14 +19,14 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from workspace import ROOT, Workspace, free_port, wait_until
 
-from pipeline.data.samples import Split
-from pipeline.history import progress
-from pipeline.history.progress import Process, Progress, Series, progress_file, read_all
+from pipeline.data.split.samples import Split
+from pipeline.history import training_progress
 from pipeline.history.thinning import CURVE_EPOCHS
+from pipeline.history.training_progress import Process, Progress, Series, progress_file, read_all
 from pipeline.tracking import live, live_runs, store
 from pipeline.tracking.live import Follower
-from pipeline.training.replicas import stacked, train, trainer_of
-from pipeline.training.trainer import curve_names, main_curves
+from pipeline.training.common.train_replicas import stacked, train, trainer_of
+from pipeline.training.common.trainer import curve_names, main_curves
 
 BOTH = pytest.mark.parametrize("choose", [trainer_of, stacked])
 NAMES = ["train_loss", "test_accuracy"]
@@ -102,8 +102,8 @@ def only() -> Progress:
 def test_one_replica_and_one_epoch_at_a_time_come_back_as_they_were_told(
     repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(progress, "EVERY", 0)
-    monkeypatch.setattr(progress, "SHARE", 1e9)
+    monkeypatch.setattr(training_progress, "EVERY", 0)
+    monkeypatch.setattr(training_progress, "SHARE", 1e9)
     with progress_file("v", "network", 4, 2, 2, NAMES) as file:
         assert read_all() == {}
         for epoch, replica in itertools.product(range(3), (3, 0)):
@@ -148,12 +148,12 @@ def test_it_is_written_once_a_second_at_most_and_less_where_writing_takes_long(
 ) -> None:
     now, written = [0.0], []
 
-    def write(file: progress.ProgressFile) -> None:
+    def write(file: training_progress.ProgressFile) -> None:
         written.append(now[0])
         now[0] += takes
 
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(progress.ProgressFile, "_write", write)
+    monkeypatch.setattr(training_progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(training_progress.ProgressFile, "_write", write)
     with progress_file("v", "variant", 100_000, 1, 1, NAMES) as file:
         for epoch in range(1000):
             now[0] += 0.05
@@ -204,7 +204,7 @@ def test_the_loss_and_the_main_score_are_followed(circles: Split) -> None:
 def dead_process() -> Process:
     """One that has been, and was killed."""
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
-        started = progress._started(other.pid)
+        started = training_progress._started(other.pid)
         found = Process(host=Process.own().host, pid=other.pid, started=started)
         assert found.is_alive()
         other.kill()
@@ -437,7 +437,7 @@ def test_a_store_that_does_not_answer_costs_a_line_and_its_later_answer_is_used(
 
 SHORT = """
 import sys, time
-from pipeline.history.progress import progress_file
+from pipeline.history.training_progress import progress_file
 from pipeline.tracking.live import Follower
 with progress_file("v", "variant", 4, 1, 1, []) as file:
     file.trained([0], range(1), {})

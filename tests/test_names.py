@@ -18,14 +18,14 @@ from test_report import PICTURES, Page, study
 
 from examples import PROFILE, SHIPPED, THRESHOLDS, evaluations, history, origin_of, parameters
 from pipeline.data.profile import ColumnRange, ColumnValues, Profile
-from pipeline.data.samples import InputColumn, RawData
-from pipeline.data.split import split
-from pipeline.data.tasks import Task
+from pipeline.data.split.samples import InputColumn, RawData
+from pipeline.data.split.tasks import Task
+from pipeline.data.splitting import split
 from pipeline.foundations.literal import as_code, in_markdown
-from pipeline.params.diagnosis import DiagnosisParams
-from pipeline.params.split import SplitParams
+from pipeline.params.diagnosis_params import DiagnosisParams
+from pipeline.params.split_params import SplitParams
 from pipeline.report import content
-from pipeline.report.figures import data, predictions
+from pipeline.report.figures import data_figures, prediction_figures
 from pipeline.report.figures.files import save_figure
 from pipeline.report.figures.style import in_figure
 from pipeline.report.pages import html, markdown
@@ -61,15 +61,15 @@ def rows_of(task: Task, name: str, columns: int = 2) -> RawData:
 def data_figure(task: Task, name: str, columns: int) -> Figure:
     raw = rows_of(task, name, columns)
     params = SplitParams.model_validate({"train": 30, "scale": {"inputs": "none"}, "fit_scaler_on": "all"})
-    return data.picture(raw, *split(raw, SHIPPED.data, params))
+    return data_figures.picture(raw, *split(raw, SHIPPED.data, params))
 
 
 def predictions_figure(task: Task) -> Figure:
     generator = np.random.default_rng(0)
     targets = np.arange(20) % len(task.names) if task.is_classification else generator.normal(size=(20, 1))
     given_ = generator.uniform(size=(3, 20, task.outputs))
-    predicted = predictions.Predicted([0, 1, 2], [0.1, 0.2, 0.3], given_, targets)
-    return predictions.test_predictions(predicted, origin_of(task, ("x",)), f"title {task.names[0]}")
+    predicted = prediction_figures.Predicted([0, 1, 2], [0.1, 0.2, 0.3], given_, targets)
+    return prediction_figures.test_predictions(predicted, origin_of(task, ("x",)), f"title {task.names[0]}")
 
 
 def watched(name: str) -> xr.Dataset:

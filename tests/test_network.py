@@ -12,7 +12,7 @@ from pipeline.foundations.tensorflow import keras
 from pipeline.models import initial_weights, keras_objects
 from pipeline.models.initializers import RandomizedAsymmetric
 from pipeline.models.network import Network, build
-from pipeline.params.variants import KerasObject
+from pipeline.params.variant_params import KerasObject
 
 
 @pytest.mark.parametrize(

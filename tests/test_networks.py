@@ -12,10 +12,9 @@ from imports import ROOT
 
 from examples import SHIPPED
 from pipeline import check
-from pipeline.cells.work import of_replicas
-from pipeline.data import split_files as splits
-from pipeline.data.samples import Origin, Samples, Split
-from pipeline.data.tasks import Task
+from pipeline.data.split import files as splits
+from pipeline.data.split.samples import Origin, Samples, Split
+from pipeline.data.split.tasks import Task
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.seeds import derived_seed
 from pipeline.foundations.tensorflow import keras
@@ -23,13 +22,14 @@ from pipeline.history import agreement
 from pipeline.history import files as runs
 from pipeline.history.recipe import Recipe
 from pipeline.history.record import OPTIONAL, REQUIRED
-from pipeline.params import networks
-from pipeline.params.networks import NetworkParams
-from pipeline.params.training import TrainingParams
-from pipeline.training.fit import sides
-from pipeline.training.fit.builder import build, named_weights, taking_raw_rows
-from pipeline.training.fit.replica import batches, expect_trainable, predict, train_replica
-from pipeline.training.replicas import Trained
+from pipeline.params import network_params
+from pipeline.params.network_params import NetworkParams
+from pipeline.params.training_params import TrainingParams
+from pipeline.recorder import inputs_and_outputs
+from pipeline.studies.work import of_replicas
+from pipeline.training.common.train_replicas import Trained
+from pipeline.training.networks.builder import build, named_weights, taking_raw_rows
+from pipeline.training.networks.replica import batches, expect_trainable, predict, train_replica
 
 BINARY, TEN = Task("binary", ("no", "yes")), Task("multiclass", tuple("abc"))
 HEAD = "import keras\nfrom keras import layers\n"
@@ -52,9 +52,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def network(code: str = SMALL, name: str = "own", **stated: object) -> NetworkParams:
     """One whose file is this."""
-    networks.file(name).parent.mkdir(parents=True, exist_ok=True)
-    networks.file(name).write_text(HEAD + code)
-    return networks.resolve({name: stated}, SGD, NO_REPLICAS, ("v",))[name]
+    network_params.file(name).parent.mkdir(parents=True, exist_ok=True)
+    network_params.file(name).write_text(HEAD + code)
+    return network_params.resolve({name: stated}, SGD, NO_REPLICAS, ("v",))[name]
 
 
 def test_it_inherits_what_it_does_not_say() -> None:
@@ -68,12 +68,12 @@ def test_it_inherits_what_it_does_not_say() -> None:
 
 def test_another_file_is_another_network_and_what_python_leaves_is_none() -> None:
     before = network().source
-    cache = networks.file("own").parent / "__pycache__"
+    cache = network_params.file("own").parent / "__pycache__"
     cache.mkdir()
     (cache / "network.pyc").write_bytes(b"x")
-    assert networks.fingerprint("own") == before
+    assert network_params.fingerprint("own") == before
     (cache.parent / "blocks.py").write_text("")
-    assert networks.fingerprint("own") != before
+    assert network_params.fingerprint("own") != before
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_another_file_is_another_network_and_what_python_leaves_is_none() -> Non
 def test_a_mistake_in_params_is_one_line(stated: object, said: str) -> None:
     network()
     with pytest.raises(UserError) as error:
-        networks.resolve(stated, SGD, NO_REPLICAS, ("v",))
+        network_params.resolve(stated, SGD, NO_REPLICAS, ("v",))
     assert str(error.value).startswith(said)
 
 
@@ -161,7 +161,7 @@ def test_a_key_of_config_that_build_does_not_take_is_named() -> None:
 @pytest.mark.slow
 def test_an_unknown_optimizer_is_named() -> None:
     made = network(optimizer="adamm")
-    with pytest.raises(UserError, match=r"^networks.own.optimizer: adamm: not a Keras optimizer: must be one"):
+    with pytest.raises(UserError, match=r"^network_params.own.optimizer: adamm: not a Keras optimizer: must be one"):
         build("own", made.recipe, (2,), BINARY)
 
 
@@ -253,7 +253,7 @@ def build(inputs, task):
 @pytest.mark.slow
 def test_files_beside_it_are_its_own(circles: Split) -> None:
     for name, units in (("one", 3), ("other", 4)):
-        folder = networks.file(name).parent
+        folder = network_params.file(name).parent
         folder.mkdir(parents=True)
         (folder / "blocks.py").write_text(BLOCKS.replace("units)", f"{units})", 1) if name == "other" else BLOCKS)
     made = {name: network(WITH_BLOCKS, name) for name in ("one", "other")}
@@ -416,7 +416,7 @@ def test_what_the_record_can_do_without_ends_no_training(
     def broken(*arguments: object) -> dict[str, float]:
         raise ValueError("of another shape")
 
-    monkeypatch.setattr(sides, "of_outputs", broken)
+    monkeypatch.setattr(inputs_and_outputs, "of_outputs", broken)
     history = train_replica("own", network().recipe, circles, training(), 0).history
     assert "output_misfit" not in history
     assert "input_scale" in history
@@ -480,7 +480,7 @@ def test_a_cell_is_known_by_all_that_its_result_depends_on() -> None:
 
 
 DOOR = """
-import pipeline.training.fit.replica
+import pipeline.training.networks.replica
 import os, tensorflow as tf
 assert os.environ["CUDA_VISIBLE_DEVICES"] == "-1"
 assert tf.config.threading.get_intra_op_parallelism_threads() == 1

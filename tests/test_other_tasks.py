@@ -9,7 +9,7 @@ from conftest import training, variant
 from oracles import CLOSE, LOSSES, arrays, assert_close, assert_like, initial, keras_steps
 
 from examples import THRESHOLDS, classified, regressed
-from pipeline.data.samples import Samples, Split
+from pipeline.data.split.samples import Samples, Split
 from pipeline.diagnosis.theory import Premises
 from pipeline.evaluation import files, summary
 from pipeline.evaluation.learned import rule_for
@@ -18,10 +18,10 @@ from pipeline.foundations.tensorflow import keras
 from pipeline.history import record
 from pipeline.models import keras_objects
 from pipeline.models.network import build
-from pipeline.params.variants import VariantParams
+from pipeline.params.variant_params import VariantParams
+from pipeline.training.common.train_replicas import Trained, stacked, train, trainer_of
+from pipeline.training.common.trainer import curve_names
 from pipeline.training.compiled.eligible import dense_stack
-from pipeline.training.replicas import Trained, stacked, train, trainer_of
-from pipeline.training.trainer import curve_names
 
 SPLITS = {
     "three classes": classified(3, validation=60),  # the largest part

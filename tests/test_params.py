@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from examples import BINARY
-from pipeline.data.samples import Split
+from pipeline.data.split.samples import Split
 from pipeline.foundations.errors import UserError, reported_in_one_line
-from pipeline.params.evaluation import SCORES, EvaluationParams
+from pipeline.params.evaluation_params import SCORES, EvaluationParams
 from pipeline.params.file import check
 from pipeline.params.params import parse, read
-from pipeline.params.variants import VariantParams, merge, resolve
-from pipeline.training.replicas import train
-from pipeline.training.trainable import expect_trainable
+from pipeline.params.variant_params import VariantParams, merge, resolve
+from pipeline.training.common.train_replicas import train
+from pipeline.training.common.trainable import expect_trainable
 
 REAL = Path(__file__).parent.parent / "params.yaml"
 scalars = st.one_of(st.integers(), st.text(max_size=5), st.booleans())

@@ -17,21 +17,28 @@ from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
 from examples import BINARY, SHIPPED, THRESHOLDS, accuracy_above, evaluated, history, layer_table
-from pipeline.data.samples import RawData, Samples
-from pipeline.data.split import split
-from pipeline.data.tasks import Task
+from pipeline.data.split.samples import RawData, Samples
+from pipeline.data.split.tasks import Task
+from pipeline.data.splitting import split
 from pipeline.diagnosis.causes import outcome_colours, outcome_names
 from pipeline.diagnosis.theory import Premises
 from pipeline.evaluation import comparison, summary
+from pipeline.evaluation.cells_table import cells_table, ranked
 from pipeline.evaluation.learned import Rule
-from pipeline.evaluation.study import cells_table, ranked
 from pipeline.evaluation.variant import VariantEvaluation
 from pipeline.foundations.colours import VARIANTS, of_variants
 from pipeline.history import record
-from pipeline.report.figures import comparison as compared
-from pipeline.report.figures import data, gradients, scores, study, surfaces, weights
+from pipeline.report.figures import comparison_figures as compared
+from pipeline.report.figures import (
+    data_figures,
+    gradient_figures,
+    score_figures,
+    study_figures,
+    surface_figures,
+    weight_figures,
+)
 from pipeline.report.figures.files import save_figure
-from pipeline.report.figures.scores import Replicas
+from pipeline.report.figures.score_figures import Replicas
 from pipeline.report.figures.style import GRADIENT_RANGE
 
 GENERATOR = np.random.default_rng(0)
@@ -54,7 +61,7 @@ SURFACES = xr.Dataset(
 REPLICAS = {"learns": Replicas(LEARNS, ["learned", "stuck"]), "dead": Replicas(ALL_DEAD, ["born_dead"])}
 COLOURS = of_variants(["x", "b", "a"])  # as in a params.yaml that has them in this order
 FINALS = {"a": np.array([0.9, 0.5, 0.8]), "b": np.array([0.5, 0.6])}
-CHOSEN = surfaces.Chosen(SURFACES, [0, 1, 1], [0.5, 0.8, 0.9])
+CHOSEN = surface_figures.Chosen(SURFACES, [0, 1, 1], [0.5, 0.8, 0.9])
 
 
 def regression() -> xr.Dataset:
@@ -84,7 +91,7 @@ def pair_of_regressions() -> Figure:
 
 
 def gradient_figure(made: xr.Dataset) -> Figure:
-    return gradients.gradient_by_layer_and_epoch(evaluated(made).layers, made.sizes["replica"], "v")
+    return gradient_figures.gradient_by_layer_and_epoch(evaluated(made).layers, made.sizes["replica"], "v")
 
 
 def layers() -> dict[str, pd.DataFrame]:
@@ -110,29 +117,29 @@ def data_figure() -> Figure:
     """Of two classes of points in a plane."""
     features = pd.DataFrame(POINTS.inputs, columns=["x1", "x2"])
     raw = RawData(features, POINTS.targets, BINARY, dict.fromkeys(features, "number"), {}, ("label",))
-    return data.picture(raw, *split(raw, SHIPPED.data, SHIPPED.split.model_copy(update={"train": 20})))
+    return data_figures.picture(raw, *split(raw, SHIPPED.data, SHIPPED.split.model_copy(update={"train": 20})))
 
 
 FIGURES: dict[str, Callable[[], Figure]] = {
     "data": data_figure,
-    "score": lambda: scores.score_over_epochs(REPLICAS["learns"], "v", RULE),
-    "score, untrained": lambda: scores.score_over_epochs(Replicas(UNTRAINED, ["stuck"] * 2), "v", RULE),
-    "score, of a regression": lambda: scores.score_over_epochs(REGRESSION, "v", R2),
-    "score, skill": lambda: scores.score_over_epochs(REGRESSION, "v", Rule("skill", 0.1)),
-    "score by variant, of a regression": lambda: scores.final_score_by_variant({"v": REGRESSION}, R2),
+    "score": lambda: score_figures.score_over_epochs(REPLICAS["learns"], "v", RULE),
+    "score, untrained": lambda: score_figures.score_over_epochs(Replicas(UNTRAINED, ["stuck"] * 2), "v", RULE),
+    "score, of a regression": lambda: score_figures.score_over_epochs(REGRESSION, "v", R2),
+    "score, skill": lambda: score_figures.score_over_epochs(REGRESSION, "v", Rule("skill", 0.1)),
+    "score by variant, of a regression": lambda: score_figures.final_score_by_variant({"v": REGRESSION}, R2),
     "pair, of regressions": pair_of_regressions,
-    "score by variant": lambda: scores.final_score_by_variant(REPLICAS, RULE),
+    "score by variant": lambda: score_figures.final_score_by_variant(REPLICAS, RULE),
     "gradients": lambda: gradient_figure(LEARNS),
     "gradients, untrained": lambda: gradient_figure(UNTRAINED),
     "gradients, all dead": lambda: gradient_figure(ALL_DEAD),
-    "gradients of pair": lambda: gradients.gradients_of_pair(layers(), {"a": 2, "b": 1}, COLOURS),
-    "profiles": lambda: gradients.profiles(layers(), COLOURS),
-    "weights": lambda: weights.weight_norms(layers()),
-    "surfaces": lambda: surfaces.decision_surfaces(CHOSEN, POINTS, "v"),
-    "surfaces by variant": lambda: surfaces.surfaces_by_variant({"a": CHOSEN, "b": CHOSEN}, POINTS),
+    "gradients of pair": lambda: gradient_figures.gradients_of_pair(layers(), {"a": 2, "b": 1}, COLOURS),
+    "profiles": lambda: gradient_figures.profiles(layers(), COLOURS),
+    "weights": lambda: weight_figures.weight_norms(layers()),
+    "surfaces": lambda: surface_figures.decision_surfaces(CHOSEN, POINTS, "v"),
+    "surfaces by variant": lambda: surface_figures.surfaces_by_variant({"a": CHOSEN, "b": CHOSEN}, POINTS),
     "outcomes": bars,
-    "differences": lambda: study.differences(ranked(cells()), "v"),
-    "along a grid": lambda: study.learned_along(cells(), [1, 2], "units", "v"),
+    "differences": lambda: study_figures.differences(ranked(cells()), "v"),
+    "along a grid": lambda: study_figures.learned_along(cells(), [1, 2], "units", "v"),
     "pair": lambda: compared.pair_over_epochs(comparison.long(both()), FINALS, BINARY, RULE, COLOURS),
     "survival": lambda: compared.survival(comparison.long(both()), {"a": 1, "b": 2}, COLOURS),
 }
@@ -219,8 +226,8 @@ def test_bars_fill_the_whole_and_name_their_counts() -> None:
 def test_profiles_show_the_start_an_early_epoch_and_the_end() -> None:
     epochs = np.r_[0:51, 55:501:5]
     table = pd.DataFrame({"epoch": epochs, "layer": 1})
-    assert gradients.early_and_late(table) == [0, 50, 500]
-    assert gradients.early_and_late(table[table.epoch == 0]) == [0]
+    assert gradient_figures.early_and_late(table) == [0, 50, 500]
+    assert gradient_figures.early_and_late(table[table.epoch == 0]) == [0]
 
 
 def test_born_dead_is_stacked_on_top_and_theory_bounds_it_from_below() -> None:
@@ -295,13 +302,13 @@ def with_values(column: str, values: dict[int, dict[int, float]]) -> pd.DataFram
 )
 def test_the_title_says_how_much_gradient_reaches_the_hidden_layers(last: dict[int, float], said: str) -> None:
     table = with_values("gradient_mean_abs_median", {0: dict.fromkeys(last, np.nan), 1: {1: 9, 2: 9}, 7: last})
-    assert gradients.reaching(table, 30) == f"3 of 30 live at the end{said}"
+    assert gradient_figures.reaching(table, 30) == f"3 of 30 live at the end{said}"
 
 
 def test_the_title_of_untrained_networks_claims_no_training() -> None:
     table = with_values("gradient_mean_abs_median", {0: {1: np.nan, 2: np.nan}}).assign(living=1)
-    assert gradients.reaching(table, 4) == "1 of 4 lives before training; not trained"
-    assert weights.growth(with_values("weight_l1_median", {0: {1: 2.0}})) == "not trained"
+    assert gradient_figures.reaching(table, 4) == "1 of 4 lives before training; not trained"
+    assert weight_figures.growth(with_values("weight_l1_median", {0: {1: 2.0}})) == "not trained"
 
 
 @pytest.mark.parametrize(
@@ -314,12 +321,12 @@ def test_the_title_of_untrained_networks_claims_no_training() -> None:
 )
 def test_the_title_says_how_far_the_weights_moved(last: dict[int, float], said: str) -> None:
     table = with_values("weight_l1_median", {0: {1: 1.0, 2: 9.0}, 3: {1: 50.0, 2: 50.0}, 9: last})
-    assert weights.growth(table) == f"the weights' L1 norm {said}"
+    assert weight_figures.growth(table) == f"the weights' L1 norm {said}"
 
 
 def test_no_growth_is_claimed_where_no_replica_lives() -> None:
     table = with_values("weight_l1_median", {0: {1: 1.0, 2: 9.0}, 9: {1: np.nan, 2: np.nan}})
-    assert weights.growth(table) == "no replica lives from start to end"
+    assert weight_figures.growth(table) == "no replica lives from start to end"
 
 
 def test_one_replica_learns_and_two_learn() -> None:

@@ -8,7 +8,7 @@ import xarray as xr
 from conftest import Told, training, variant
 
 from examples import BINARY, THRESHOLDS, accuracy_above, tutorials_origin
-from pipeline.data.samples import Split
+from pipeline.data.split.samples import Split
 from pipeline.diagnosis import theory
 from pipeline.evaluation import summary
 from pipeline.foundations.errors import UserError
@@ -17,8 +17,8 @@ from pipeline.foundations.tensorflow import keras
 from pipeline.history import files as runs
 from pipeline.models import initial_weights
 from pipeline.models.network import build
-from pipeline.params.variants import VariantParams
-from pipeline.training.replicas import Trained, train
+from pipeline.params.variant_params import VariantParams
+from pipeline.training.common.train_replicas import Trained, train
 
 # Float32 has 1.2e-7; rounding grows over the steps, of which there are 8 a layer here, and over the layers.
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}

@@ -298,8 +298,8 @@ def test_a_kill_while_the_store_is_created_leaves_none(tmp_path: Path, monkeypat
 def create_on_a_full_disk(path: Path, said: Path) -> None:
     """Try to create a store where no file may grow beyond 200 kB, and write down what is said."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
     with pytest.raises(UserError) as caught:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
         store.connect(f"sqlite:///{path}")
     said.write_text(str(caught.value))
 

@@ -24,23 +24,23 @@ from workspace import Workspace, answers, free_port, wait_until
 
 from pipeline.data.columns import RawTable, checked
 from pipeline.data.profile import load_profile, profile, save_profile
-from pipeline.data.samples import Origin, RawData, Split, is_plain
-from pipeline.data.split import split
-from pipeline.data.split_files import part_files, save_split
+from pipeline.data.split.files import part_files, save_split
+from pipeline.data.split.samples import Origin, RawData, Split, is_plain
+from pipeline.data.splitting import split
 from pipeline.diagnosis.theory import Premises
 from pipeline.evaluation.learned import rule_for
 from pipeline.evaluation.ranking import at_percentiles, best_replica, median_replica
-from pipeline.evaluation.replicas import of_predictions
+from pipeline.evaluation.replica_table import of_predictions
 from pipeline.evaluation.summary import evaluate
 from pipeline.evaluation.variant import VariantEvaluation, VariantMetrics
 from pipeline.foundations.formats import save_npz
 from pipeline.history.files import save_recipe, save_run
 from pipeline.history.recipe import Recipe
-from pipeline.params.data import DataParams
-from pipeline.params.diagnosis import DiagnosisParams
+from pipeline.params.data_params import DataParams
+from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.params.params import Params
-from pipeline.params.split import SplitParams
-from pipeline.params.tracking import TrackingParams
+from pipeline.params.split_params import SplitParams
+from pipeline.params.tracking_params import TrackingParams
 from pipeline.tracking.best import choose
 from pipeline.tracking.packaging import Packages
 from pipeline.tracking.payload import (
@@ -52,8 +52,8 @@ from pipeline.tracking.payload import (
     assemble,
     variant_points,
 )
-from pipeline.training.replicas import Trained, train
-from pipeline.training.versions import versions
+from pipeline.training.common.train_replicas import Trained, train
+from pipeline.training.common.versions import versions
 
 ROWS, TRAIN = 60, 40
 TRACKING = TrackingParams(experiment="e", registered_model="m", layer_epochs=3, profile_epochs=2)

@@ -9,14 +9,14 @@ from conftest import training, variant
 
 import pipeline
 from examples import BINARY, THRESHOLDS, accuracy_above, classified, evaluated, history, layer_table
-from pipeline.data.tasks import Task
-from pipeline.evaluation import replicas
+from pipeline.data.split.tasks import Task
+from pipeline.evaluation import replica_table
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.formats import packed
 from pipeline.history import files as runs
 from pipeline.history import record
 from pipeline.history.record import HIDDEN, OUTPUT, Layer
-from pipeline.training.replicas import train
+from pipeline.training.common.train_replicas import train
 
 MIXED = (
     Layer("encoder/conv", "Conv2D", HIDDEN, 16, bypassed=True),
@@ -94,7 +94,7 @@ def test_a_history_without_probes_is_loaded_and_diagnosed() -> None:
     loaded = back(made)
     xr.testing.assert_identical(loaded, made)
     assert not {"dead", "saturated_share", "probe_gradient_mean_abs"} & set(loaded)
-    table = replicas.evaluate(loaded, accuracy_above(), THRESHOLDS)
+    table = replica_table.evaluate(loaded, accuracy_above(), THRESHOLDS)
     assert table.cause.tolist() == ["none", "exploding", "stuck"]
     assert table.nonfinite_epoch[1] == 1
     assert table[["dead_layer", "saturated_share", "gradient_ratio"]].isna().all(axis=None)
@@ -108,7 +108,7 @@ def test_a_history_without_probes_is_loaded_and_diagnosed() -> None:
 def test_a_score_that_was_not_recorded_is_left_out() -> None:
     made = few(history([[0.5, 0.9], [0.5, 0.5]]))
     without = made.drop_vars([name for name in made if str(name).endswith("balanced_accuracy")])
-    table, known = (replicas.evaluate(each, accuracy_above(), THRESHOLDS) for each in (without, made))
+    table, known = (replica_table.evaluate(each, accuracy_above(), THRESHOLDS) for each in (without, made))
     left_out = ["train_balanced_accuracy", "test_balanced_accuracy"]
     of_these = ["train_gain", "judged_gain", "score_gap"]
     assert table[of_these].isna().all(axis=None)
@@ -122,7 +122,7 @@ def test_layers_that_no_table_of_kinds_holds_are_diagnosed() -> None:
     made.dead[0, :, 0] = 1  # a path leads around it
     made.dead[1, :, 2] = 1
     made.weight_change_l1[:] = 0.1 * made.weight_l1.values
-    table = replicas.evaluate(back(made), accuracy_above(0.999), THRESHOLDS)
+    table = replica_table.evaluate(back(made), accuracy_above(0.999), THRESHOLDS)
     assert table.cause[1] == "born_dead"
     assert table.dead_layer[1] == 3
     assert np.isnan(table.dead_layer[0])
@@ -138,8 +138,8 @@ def test_values_through_time_come_back() -> None:
     made = made.assign_coords(time=np.arange(5, dtype=np.int32))
     loaded = back(made)
     xr.testing.assert_identical(loaded, made)
-    known = replicas.evaluate(few(mixed()), accuracy_above(), THRESHOLDS)
-    assert replicas.evaluate(loaded, accuracy_above(), THRESHOLDS).equals(known)
+    known = replica_table.evaluate(few(mixed()), accuracy_above(), THRESHOLDS)
+    assert replica_table.evaluate(loaded, accuracy_above(), THRESHOLDS).equals(known)
 
 
 def test_replicas_of_a_file_and_more_of_them_join() -> None:

@@ -10,18 +10,18 @@ from conftest import RECIPE, training, variant
 from oracles import CLOSE, assert_close, initial, keras_steps, measured, stacked_steps
 
 from examples import BINARY, tutorials_origin
-from pipeline.data.samples import Split
+from pipeline.data.split.samples import Split
 from pipeline.diagnosis import theory
 from pipeline.diagnosis.theory import Premises
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.seeds import Shuffles
 from pipeline.foundations.tensorflow import keras
 from pipeline.models.network import Network, build
-from pipeline.params.variants import VariantParams, resolve
+from pipeline.params.variant_params import VariantParams, resolve
 from pipeline.tracking.payload import flattened
+from pipeline.training.common.train_replicas import Trained, train
+from pipeline.training.common.trainable import expect_trainable
 from pipeline.training.compiled.eligible import dense_stack
-from pipeline.training.replicas import Trained, train
-from pipeline.training.trainable import expect_trainable
 
 L2 = {"class_name": "L2", "config": {"l2": 0.1}}
 

@@ -9,11 +9,12 @@ import pytest
 from keras import layers
 from watched_models import compiled, dense, images, points, residual, unbuilt, words
 
-from pipeline.diagnosis import causes, measured
+from pipeline.diagnosis import causes
 from pipeline.diagnosis.setting import Setting
-from pipeline.params.networks import EPOCHS, RemedyName
-from pipeline.training.fit.rebuilt import InapplicableError
-from pipeline.training.fit.remedied import REMEDIES, TRAIN, Trial, apply, inapplicable, remembering_compile
+from pipeline.params.network_params import EPOCHS, RemedyName
+from pipeline.remedies import measured
+from pipeline.remedies.keras_remedies import REMEDIES, TRAIN, Trial, apply, inapplicable, remembering_compile
+from pipeline.remedies.rebuilt import InapplicableError
 
 Built = tuple[keras.Model, Any, Any]
 

@@ -16,26 +16,26 @@ from matplotlib.figure import Figure
 
 from examples import BINARY, PROFILE, SHIPPED, accuracy_above, evaluated, evaluations, history, parameters, recipes
 from pipeline.data.profile import ColumnValues
-from pipeline.data.samples import Origin, RawData, Split
-from pipeline.data.split import split
+from pipeline.data.split.samples import Origin, RawData, Split
+from pipeline.data.splitting import split
 from pipeline.diagnosis import causes
 from pipeline.diagnosis.causes import Cause
-from pipeline.diagnosis.remedies import Remedy
 from pipeline.diagnosis.theory import Premises
 from pipeline.evaluation import comparison
+from pipeline.evaluation.cells_table import cells_table
 from pipeline.evaluation.expectations import Expectation
-from pipeline.evaluation.study import cells_table
 from pipeline.evaluation.tried import TriedCell, TriedStudy, conditions, result
 from pipeline.evaluation.variant import VariantEvaluation
 from pipeline.foundations import colours
-from pipeline.params.comparison import ComparisonParams
+from pipeline.params.comparison_params import ComparisonParams
 from pipeline.params.params import Params
-from pipeline.params.split import SplitParams
-from pipeline.params.variants import VariantParams
+from pipeline.params.split_params import SplitParams
+from pipeline.params.variant_params import VariantParams
+from pipeline.remedies.recipe_remedies import Remedy
 from pipeline.report import content
 from pipeline.report.content import ReportFindings
-from pipeline.report.figures import comparison as figures_of_variants
-from pipeline.report.figures import report as listed
+from pipeline.report.figures import comparison_figures as figures_of_variants
+from pipeline.report.figures import report_figures as listed
 from pipeline.report.figures.files import save_figure
 from pipeline.report.figures.style import figure
 from pipeline.report.pages import html, markdown

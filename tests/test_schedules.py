@@ -8,20 +8,20 @@ from conftest import RECIPE, Told, training, variant
 from oracles import assert_close, engine, initial, keras_steps, stacked_steps
 
 from examples import BINARY
-from pipeline.data.samples import Split
+from pipeline.data.split.samples import Split
 from pipeline.diagnosis import causes
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.seeds import Shuffles
 from pipeline.foundations.tensorflow import keras, tf
 from pipeline.models import keras_objects
 from pipeline.models.network import build
-from pipeline.params.variants import KerasObject, VariantParams, resolve, shown
+from pipeline.params.variant_params import KerasObject, VariantParams, resolve, shown
 from pipeline.tracking.payload import flattened
+from pipeline.training.common.train_replicas import train
+from pipeline.training.common.trainable import expect_trainable
 from pipeline.training.compiled.eligible import dense_stack
-from pipeline.training.replicas import train
 from pipeline.training.stacked import objectives
 from pipeline.training.stacked.pretraining import Pretraining
-from pipeline.training.trainable import expect_trainable
 
 
 def named(class_name: str, **config: Any) -> dict[str, Any]:

@@ -9,9 +9,9 @@ import pytest
 from sklearn import datasets
 
 from pipeline.data import sources
-from pipeline.data.samples import RawData
+from pipeline.data.split.samples import RawData
 from pipeline.foundations.errors import UserError
-from pipeline.params.data import DataParams
+from pipeline.params.data_params import DataParams
 
 SEEDED: dict[str, Any] = {"n_samples": 40, "random_state": 3}
 CONFIGS: dict[str, dict[str, Any]] = {

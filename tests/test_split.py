@@ -10,17 +10,18 @@ import pandas as pd
 import pytest
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 
-from pipeline.data import sources, split_files
+from pipeline.data import sources
 from pipeline.data.columns import RawTable, checked
 from pipeline.data.profile import PROFILE, load_profile, profile, save_profile
-from pipeline.data.samples import Origin, RawData, Split
-from pipeline.data.split import split
+from pipeline.data.split import files
+from pipeline.data.split.samples import Origin, RawData, Split
+from pipeline.data.splitting import split
 from pipeline.foundations.errors import UserError
 from pipeline.params import params as params_file
-from pipeline.params.data import DataParams
+from pipeline.params.data_params import DataParams
 from pipeline.params.file import load
-from pipeline.params.split import SplitParams
-from pipeline.training.trainable import expect_rows_of_numbers
+from pipeline.params.split_params import SplitParams
+from pipeline.training.common.trainable import expect_rows_of_numbers
 
 DATA = DataParams(source="tables/t.csv")
 REAL = Path(__file__).parent.parent / "params.yaml"
@@ -167,8 +168,8 @@ def test_a_target_and_an_input_may_share_a_name(tmp_path: Path, monkeypatch: pyt
     renamed = origin.model_copy(
         update={"targets": tuple(each.model_copy(update={"name": "label"}) for each in origin.targets)}
     )
-    split_files.save_split(parts, renamed)
-    assert (split_files.load_split().train.targets == parts.train.targets).all()
+    files.save_split(parts, renamed)
+    assert (files.load_split().train.targets == parts.train.targets).all()
 
 
 def test_pictures_are_refused_before_anything_trains() -> None:
@@ -186,9 +187,9 @@ def test_a_large_table_is_kept_in_single_precision(tmp_path: Path, monkeypatch: 
     monkeypatch.chdir(tmp_path)
     large = raw(DRAW.normal(size=(350_000, 3)), np.tile(["x", "y"], 175_000))
     parts, origin = cut(large, inputs="standard", train=349_000)
-    split_files.save_split(parts, origin)
-    assert (split_files.part_files()["test"].suffix, split_files.part_files()["train"].suffix) == (".csv", ".parquet")
-    for name, part in split_files.load_split().parts.items():
+    files.save_split(parts, origin)
+    assert (files.part_files()["test"].suffix, files.part_files()["train"].suffix) == (".csv", ".parquet")
+    for name, part in files.load_split().parts.items():
         assert part.inputs.dtype == np.float32
         assert (part.inputs == parts.parts[name].inputs).all()
 

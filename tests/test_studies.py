@@ -11,24 +11,24 @@ from imports import ROOT, module_file, project_modules, within
 from matplotlib.figure import Figure
 
 from examples import accuracy_above, evaluated, history
-from pipeline.cells import code_fingerprint, store
-from pipeline.cells.work import VariantWork
-from pipeline.data.samples import Split
+from pipeline.data.split.samples import Split
 from pipeline.diagnosis.theory import Premises
 from pipeline.evaluation import study_files as studies
 from pipeline.evaluation import tried
+from pipeline.evaluation.cells_table import cells_table, pretraining_table, ranked
 from pipeline.evaluation.intervals import newcombe
 from pipeline.evaluation.learned import Rule
-from pipeline.evaluation.study import cells_table, pretraining_table, ranked
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.formats import packed
 from pipeline.params.params import read
-from pipeline.params.studies import Cell, cells, checked, numeric_axis, reference_of
-from pipeline.params.variants import resolve
-from pipeline.report.figures import study as plots
+from pipeline.params.study_params import Cell, cells, checked, numeric_axis, reference_of
+from pipeline.params.variant_params import resolve
+from pipeline.report.figures import study_figures as plots
 from pipeline.report.pages import markdown
 from pipeline.report.pages.document import Picture
-from pipeline.report.study import StudyFindings, write
+from pipeline.report.study_page import StudyFindings, write
+from pipeline.studies import cell_store, code_fingerprint
+from pipeline.studies.work import VariantWork
 
 
 def found(**study: Any) -> list[Cell]:
@@ -107,16 +107,27 @@ def test_a_cell_is_known_by_all_that_its_result_depends_on_and_by_no_name() -> N
     assert len({each.key for each in [task(first), *others]}) == 6
 
 
-def test_the_sources_are_what_training_imports_but_for_params() -> None:
-    modules = {module_file(name) for name in project_modules("pipeline.training.replicas")}
+@pytest.mark.parametrize(
+    ("trained_by", "packages"),
+    [
+        ("pipeline.training.common.train_replicas", code_fingerprint.OF_VARIANTS),
+        ("pipeline.training.networks.replica", code_fingerprint.OF_REMEDIES),
+    ],
+)
+def test_the_sources_are_what_training_imports_but_for_params(trained_by: str, packages: tuple[str, ...]) -> None:
+    modules = {module_file(name) for name in project_modules(trained_by)}
     imported = {
         file.relative_to(ROOT / "pipeline") for file in modules if not within("pipeline/params", file.relative_to(ROOT))
     }
-    assert imported <= set(code_fingerprint.files())
-    unused = {
-        path for path in set(code_fingerprint.files()) - imported if (code_fingerprint.PACKAGE / path).stat().st_size
-    }
-    assert not unused
+    files = set(code_fingerprint.files(packages))
+    assert imported <= files
+    assert not {path for path in files - imported if (code_fingerprint.PACKAGE / path).stat().st_size}
+
+
+def test_a_changed_remedy_trains_only_networks_with_a_remedy_again() -> None:
+    remedies = {path for path in code_fingerprint.files(code_fingerprint.OF_REMEDIES) if path.parts[0] == "remedies"}
+    assert remedies
+    assert not remedies & set(code_fingerprint.files(code_fingerprint.OF_NETWORKS))
 
 
 def test_a_worker_of_other_sources_refuses(circles: Any) -> None:
@@ -128,8 +139,8 @@ def test_a_damaged_cell_is_as_good_as_none(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     whole = packed(history([[0.5, 0.9]]))
     for content, is_whole in ((whole, True), (whole.replace(b"test_loss", b"tesu_loss"), False)):
-        store.save("key", {}, {store.HISTORY: content})
-        assert store.holds("key") is is_whole
+        cell_store.save("key", {}, {cell_store.HISTORY: content})
+        assert cell_store.holds("key") is is_whole
 
 
 @pytest.mark.slow
@@ -140,10 +151,10 @@ def test_a_cell_keeps_the_history_of_its_pretraining(
     made = found(cells={"pretrained": {"pretraining": "autoencoder"}, "plain": {"units": 4}})[1:]
     tasks = {cell.name: task(cell, code=code_fingerprint.fingerprint()) for cell in made}
     for each in tasks.values():
-        store.save(each.key, {}, each.run(circles))
-    assert store.load_pretraining(tasks["plain"].key) is None
-    kept = store.load_pretraining(tasks["pretrained"].key)
-    assert store.load(tasks["pretrained"].key).attrs["extra_epochs"] == kept.attrs["extra_epochs"] == 4
+        cell_store.save(each.key, {}, each.run(circles))
+    assert cell_store.load_pretraining(tasks["plain"].key) is None
+    kept = cell_store.load_pretraining(tasks["pretrained"].key)
+    assert cell_store.load(tasks["pretrained"].key).attrs["extra_epochs"] == kept.attrs["extra_epochs"] == 4
     table = pretraining_table({"pretrained": kept})
     assert list(table.columns) == ["cell", "layer", "pretraining_epoch", "loss_q25", "loss_median", "loss_q75"]
     assert len(table) == 2 * 3
@@ -326,7 +337,7 @@ def test_what_the_repository_says_was_tried_is_whole_and_of_its_own_studies() ->
 
 
 def test_a_cluster_whose_certificates_nobody_named_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    from pipeline.cells.run import ADDRESS, _client
+    from pipeline.studies.workers import ADDRESS, _client
 
     monkeypatch.setenv(ADDRESS, "tls://127.0.0.1:9")
     said = r"^DASK_SCHEDULER_ADDRESS: tls://127.0.0.1:9: TLS expects .*: must fit distributed.comm.tls in Dask's"

@@ -8,10 +8,10 @@ from conftest import training, variant
 
 from pipeline.evaluation.suggested import Suggestions, suggestions
 from pipeline.foundations.errors import UserError
-from pipeline.params import studies
-from pipeline.params.networks import NetworkRecipe
-from pipeline.params.studies import SUGGESTED, Cell, cells, checked, suggested
-from pipeline.params.variants import VariantParams
+from pipeline.params import study_params
+from pipeline.params.network_params import NetworkRecipe
+from pipeline.params.study_params import SUGGESTED, Cell, cells, checked, suggested
+from pipeline.params.variant_params import VariantParams
 
 V = variant(hidden_layers=3, units=4)
 NETWORK = NetworkRecipe(
@@ -120,4 +120,4 @@ def test_a_remedy_is_added_to_a_cell_of_a_variant_and_none_is_tried_twice() -> N
 def test_a_remedy_that_there_is_not_is_named() -> None:
     with pytest.raises(UserError, match=r"studies\.s\.cells\.c\.remedy\S*: adams: must be .*adam"):
         base_of(NETWORK, cells={"c": {"remedy": "adams"}})
-    assert studies.OF_NETWORK == ("config", "optimizer", "remedy")
+    assert study_params.OF_NETWORK == ("config", "optimizer", "remedy")

@@ -20,15 +20,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.impute import SimpleImputer
 
-from pipeline.data import raw_files, sources, split_files
+from pipeline.data import raw_files, sources
 from pipeline.data.profile import profile
-from pipeline.data.samples import RawData, Samples
-from pipeline.data.split import split
+from pipeline.data.split import files
+from pipeline.data.split.samples import RawData, Samples
+from pipeline.data.splitting import split
 from pipeline.foundations import formats
 from pipeline.foundations.errors import UserError
-from pipeline.params.data import DataParams
+from pipeline.params.data_params import DataParams
 from pipeline.params.file import check, load
-from pipeline.params.split import SplitParams
+from pipeline.params.split_params import SplitParams
 
 PLAIN = "a,b,label\n1,2,yes\n3,4,no\n5,6,yes\n7,8,no\n"
 
@@ -346,7 +347,7 @@ def test_defaults_that_are_stated_leave_the_bytes_as_they_are() -> None:
         data = check({"source": "tables/t.csv", **stated}, "data", DataParams)
         raw = csv(PLAIN, **stated)
         raw_files.save_raw(raw)
-        split_files.save_split(*split(raw, data, params))
+        files.save_split(*split(raw, data, params))
         written.append({path: path.read_bytes() for path in sorted(Path("data").rglob("*.*"))})
         assert {"positive_class", "delimiter"}.isdisjoint(data.model_dump())
     assert written[0] == written[1]
@@ -657,10 +658,10 @@ def expect_round_trip(raw: RawData) -> None:
         assert list(raw.features) == list(found.features)
     params = SplitParams.model_validate({"train": 0.6, "scale": {"inputs": "standard"}, "fit_scaler_on": "train"})
     parts, origin = split(found, DataParams(source="tables/t.csv"), params)
-    split_files.save_split(parts, origin)
-    again = split_files.load_split()
+    files.save_split(parts, origin)
+    again = files.load_split()
     assert (again.task, list(again.parts)) == (parts.task, list(parts.parts))
-    assert split_files.load_origin() == origin
+    assert files.load_origin() == origin
     for name, part in parts.parts.items():
         expect_equal(part, again.parts[name])
 

@@ -14,18 +14,18 @@ import xarray as xr
 from imports import ROOT
 
 from examples import tutorials_origin
-from pipeline.data.samples import Origin, Split
 from pipeline.data.sources import load
-from pipeline.data.split import split
+from pipeline.data.split.samples import Origin, Split
+from pipeline.data.splitting import split
 from pipeline.diagnosis import theory
 from pipeline.diagnosis.theory import Premises
 from pipeline.evaluation.expectations import expectations, median_interval
 from pipeline.foundations.seeds import derived_seed
 from pipeline.history import record
 from pipeline.params.params import read
-from pipeline.params.variants import KerasObject, VariantParams
+from pipeline.params.variant_params import KerasObject, VariantParams
+from pipeline.training.common.train_replicas import train
 from pipeline.training.compiled import initial
-from pipeline.training.replicas import train
 
 NETS = 10_000
 PARAMS = read(ROOT / "params.yaml")

@@ -27,8 +27,8 @@ from workspace import Workspace, free_port, stage, wait_until
 
 from examples import PROFILE, THRESHOLDS, evaluated, history, layer_table
 from pipeline.data.profile import save_profile
-from pipeline.data.samples import InputColumn
-from pipeline.data.tasks import KindName, Task
+from pipeline.data.split.samples import InputColumn
+from pipeline.data.split.tasks import KindName, Task
 from pipeline.diagnosis.causes import outcome_colours
 from pipeline.diagnosis.theory import Premises
 from pipeline.evaluation import summary
@@ -36,10 +36,10 @@ from pipeline.evaluation.learned import Rule
 from pipeline.foundations import colours
 from pipeline.foundations.errors import UserError
 from pipeline.history import record
-from pipeline.history.progress import Process, Progress
 from pipeline.history.thinning import log_spaced
-from pipeline.params.data import DataParams
-from pipeline.params.tracking import TrackingParams
+from pipeline.history.training_progress import Process, Progress
+from pipeline.params.data_params import DataParams
+from pipeline.params.tracking_params import TrackingParams
 from pipeline.tracking import current, images, live_runs, publish, store
 from pipeline.tracking.best import choose, registered_name
 from pipeline.tracking.guide import guide, searches

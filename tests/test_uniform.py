@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.foundations.tensorflow import keras
 from pipeline.models import uniform
-from pipeline.params.variants import KerasObject
+from pipeline.params.variant_params import KerasObject
 
 SEEDS = np.array([[0, 1, 7], [2**31 - 2, 2**31 - 1, 2**32 - 1]])  # Keras wraps the last ones around
 

@@ -18,14 +18,13 @@ import xarray as xr
 from watched_models import KINDS, Kind, dense, points, tiny
 
 from pipeline import Diagnosis, UserError, autolog, diagnose
-from pipeline.data.tasks import Task
+from pipeline.data.split.tasks import Task
 from pipeline.diagnosis import evidence
-from pipeline.history import record
-from pipeline.training import scales
-from pipeline.training.fit.guard import Guard
-from pipeline.training.fit.layers import has_modes
-from pipeline.training.fit.probe import Rows
-from pipeline.training.fit.sides import of_kind
+from pipeline.history import record, scales
+from pipeline.recorder.guard import Guard
+from pipeline.recorder.inputs_and_outputs import of_kind
+from pipeline.recorder.layers import has_modes
+from pipeline.recorder.probe import Rows
 from pipeline.watch.page import FIGURES, document
 
 PARTS = ("train", "validation")
@@ -742,7 +741,7 @@ def test_a_report_is_one_file(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_why_nothing_was_recorded_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     """By the verdict and wherever the record is asked for."""
-    monkeypatch.setitem(sys.modules, "pipeline.training.fit.watching", None)
+    monkeypatch.setitem(sys.modules, "pipeline.recorder.watching", None)
     inputs, labels = points()
     diagnosis = Diagnosis(inputs, labels)
     fitted(TINY, diagnosis, epochs=1)

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipeline.training.fit.gradients import TakenGradients
-from pipeline.training.fit.guard import Guard
+from pipeline.recorder.guard import Guard
+from pipeline.recorder.step_gradients import TakenGradients
 
 SHAPES = ((2, 5), (100, 100), (5, 5), (50, 4))
 

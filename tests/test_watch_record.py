@@ -6,10 +6,10 @@ import pytest
 from conftest import training, variant
 
 from pipeline import Diagnosis
-from pipeline.data.samples import Split
+from pipeline.data.split.samples import Split
 from pipeline.foundations.seeds import Shuffles
 from pipeline.models import initial_weights, network
-from pipeline.training.replicas import stacked, train
+from pipeline.training.common.train_replicas import stacked, train
 
 EPOCHS = 8
 STEPS = {"learning_rate": 0.01, "momentum": 0.9}

@@ -23,7 +23,7 @@ import pipeline
 from examples import history
 from pipeline.diagnosis import evidence
 from pipeline.evaluation.learned import rule_for
-from pipeline.evaluation.replicas import COURSE, OUTCOME, evaluate
+from pipeline.evaluation.replica_table import COURSE, OUTCOME, evaluate
 from pipeline.foundations.formats import save_arrays
 from pipeline.history.record import task_of
 from pipeline.params.params import read

@@ -6,19 +6,19 @@ from conftest import RECIPE, training, variant
 from oracles import assert_close, assert_like, initial, keras_steps, stacked_steps
 
 from examples import BINARY, tutorials_origin
-from pipeline.data.samples import Split
+from pipeline.data.split.samples import Split
 from pipeline.diagnosis import causes, theory
 from pipeline.diagnosis.theory import Premises
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.seeds import Shuffles
 from pipeline.foundations.tensorflow import keras
 from pipeline.models.network import build
-from pipeline.params import studies
-from pipeline.params.variants import VariantParams, resolve
+from pipeline.params import study_params
+from pipeline.params.variant_params import VariantParams, resolve
 from pipeline.tracking.payload import flattened
+from pipeline.training.common.train_replicas import stacked, train
+from pipeline.training.common.trainable import expect_trainable
 from pipeline.training.compiled.eligible import dense_stack
-from pipeline.training.replicas import stacked, train
-from pipeline.training.trainable import expect_trainable
 
 UNSAID = {key: value for key, value in RECIPE.items() if key != "hidden_layers"}
 AROUND_ZERO = np.array([[-1.0, 1.0], [1.0, -1.0]])
@@ -133,15 +133,15 @@ def test_theory_takes_each_layers_width() -> None:
 
 
 def test_a_study_may_try_lists() -> None:
-    made = studies.checked({"s": {"base": "v", "grid": {"units": [[4, 2], [2, 4], 3]}}})["s"]
-    cells = studies.cells(made, "s", {"v": variant()}, lambda name: training())
+    made = study_params.checked({"s": {"base": "v", "grid": {"units": [[4, 2], [2, 4], 3]}}})["s"]
+    cells = study_params.cells(made, "s", {"v": variant()}, lambda name: training())
     assert [cell.name for cell in cells] == ["units=[4, 2]", "units=[2, 4]", "units=3"]
     assert [cell.variant.widths for cell in cells] == [(4, 2), (2, 4), (3, 3)]
     assert cells[0].changes == {"units": [4, 2]}
-    assert studies.numeric_axis(cells) is None
-    wrong = studies.checked({"s": {"base": "v", "cells": {"c": {"units": [4, 2, 2]}}}})["s"]
-    with pytest.raises(UserError, match=r"^studies.s.cells.c.units: \[4, 2, 2\]: must be 2 numbers"):
-        studies.cells(wrong, "s", {"v": variant()}, lambda name: training())
+    assert study_params.numeric_axis(cells) is None
+    wrong = study_params.checked({"s": {"base": "v", "cells": {"c": {"units": [4, 2, 2]}}}})["s"]
+    with pytest.raises(UserError, match=r"^study_params.s.cells.c.units: \[4, 2, 2\]: must be 2 numbers"):
+        study_params.cells(wrong, "s", {"v": variant()}, lambda name: training())
 
 
 def test_it_is_tracked_as_it_is_written() -> None:

@@ -15,8 +15,8 @@ from benchmarks.known_faults.program import Data, Program
 from benchmarks.known_faults.programs import ALL
 from pipeline import Diagnosis
 from pipeline.diagnosis import combined
-from pipeline.training.fit.rebuilt import InapplicableError
-from pipeline.training.fit.remedied import TRAIN, Trial, apply, remembering_compile
+from pipeline.remedies.keras_remedies import TRAIN, Trial, apply, remembering_compile
+from pipeline.remedies.rebuilt import InapplicableError
 
 LEARNED, NOT_LEARNED = "learned", "not_learned"
 Run = dict[str, Any]

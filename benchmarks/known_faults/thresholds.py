@@ -13,7 +13,7 @@ from rich.table import Table
 from benchmarks.known_faults.counts import Counted
 from pipeline.diagnosis.causes import diagnose
 from pipeline.diagnosis.evidence import COLUMNS
-from pipeline.params.diagnosis import DiagnosisParams
+from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.params.shipped import shipped
 from pipeline.watch.verdict import LAYERS_IN_EVIDENCE
 

@@ -12,7 +12,7 @@ from benchmarks.known_faults.counts import Counted
 from benchmarks.known_faults.runs import Try, learned
 from pipeline.diagnosis import combined
 from pipeline.diagnosis.causes import TABLE
-from pipeline.diagnosis.measured import FILE
+from pipeline.remedies.measured import FILE
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from pipeline.data.samples import LARGEST, Kind, RawData
-from pipeline.data.tasks import KindName, Task
+from pipeline.data.split.samples import LARGEST, Kind, RawData
+from pipeline.data.split.tasks import KindName, Task
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.formats import precision
-from pipeline.params.data import DataParams, class_name
+from pipeline.params.data_params import DataParams, class_name
 from pipeline.params.file import brief, one_of
 
 MOST_CLASSES: Final = 20  # distinct whole numbers that `auto` takes for classes

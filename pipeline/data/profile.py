@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from pipeline.data.samples import Kind, Origin, RawData, Split, Stored
-from pipeline.data.tasks import Task
+from pipeline.data.split.samples import Kind, Origin, RawData, Split, Stored
+from pipeline.data.split.tasks import Task
 from pipeline.foundations.files import reading, save_text
 
 PROFILE = Path("data/split/profile.json")

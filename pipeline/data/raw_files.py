@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from pipeline.data.samples import Kind, RawData, Stored
-from pipeline.data.tasks import Task
+from pipeline.data.split.samples import Kind, RawData, Stored
+from pipeline.data.split.tasks import Task
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import reading, save_text
 from pipeline.foundations.formats import load_rows, rows_path, save_rows

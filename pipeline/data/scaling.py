@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from pipeline.data.samples import LARGEST, InputColumn, RawData, Samples, TargetScaling
+from pipeline.data.split.samples import LARGEST, InputColumn, RawData, Samples, TargetScaling
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.formats import precision
-from pipeline.params.split import ScaleParams, Scaler
+from pipeline.params.split_params import ScaleParams, Scaler
 
 
 def fit(

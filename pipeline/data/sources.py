@@ -14,9 +14,9 @@ import pandas as pd
 
 from pipeline.data import tables
 from pipeline.data.columns import RawTable, checked
-from pipeline.data.samples import RawData
+from pipeline.data.split.samples import RawData
 from pipeline.foundations.errors import UserError
-from pipeline.params.data import COMMA, DataParams
+from pipeline.params.data_params import COMMA, DataParams
 from pipeline.params.file import brief, nearest, one_of
 
 TABLES: Final = Path("tables")

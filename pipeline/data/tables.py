@@ -12,7 +12,7 @@ import pandas as pd
 from pipeline.data.columns import RawTable, expect_printable
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.formats import precision, read_parquet
-from pipeline.params.data import COMMA, DataParams
+from pipeline.params.data_params import COMMA, DataParams
 from pipeline.params.file import brief, one_of
 
 if TYPE_CHECKING:

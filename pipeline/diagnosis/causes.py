@@ -11,15 +11,15 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from pipeline.diagnosis import measured, remedies
-from pipeline.diagnosis.remedies import Remedy
-from pipeline.diagnosis.rules import data, inference, model, optimisation, signals
+from pipeline.diagnosis.rules import data_rules, inference_rules, model_rules, optimisation_rules, signal_rules
 from pipeline.diagnosis.rules.cause import Cause, Try
 from pipeline.diagnosis.setting import Setting
 from pipeline.foundations.colours import BLUE
-from pipeline.params.diagnosis import DiagnosisParams
-from pipeline.params.networks import NetworkRecipe
-from pipeline.params.variants import VariantParams
+from pipeline.params.diagnosis_params import DiagnosisParams
+from pipeline.params.network_params import NetworkRecipe
+from pipeline.params.variant_params import VariantParams
+from pipeline.remedies import measured, recipe_remedies
+from pipeline.remedies.recipe_remedies import Remedy
 
 LEARNED: Final = "learned"
 NOT_LEARNED: Final = "not_learned"
@@ -95,7 +95,7 @@ def suggest(name: str, recipe: VariantParams | NetworkRecipe, epochs: int) -> li
     """
     if isinstance(recipe, NetworkRecipe):
         return []
-    return remedies.not_taken(named(name).remedies(recipe, epochs), recipe)
+    return recipe_remedies.not_taken(named(name).remedies(recipe, epochs), recipe)
 
 
 def tries(name: str, setting: Setting) -> list[str]:
@@ -106,7 +106,7 @@ def tries(name: str, setting: Setting) -> list[str]:
 
 
 def network_remedies(name: str) -> list[str]:
-    """The names of `training.fit.remedied` that are among it, in the same order."""
+    """The names of `remedies.keras_remedies` that are among it, in the same order."""
     listed = [remedy for each in _by_promise(name) for remedy in _ordered(name, each)]
     return list(dict.fromkeys(listed))
 
@@ -145,24 +145,24 @@ def spelled(outcome: str) -> str:
 # By precedence: what comes first explains what comes later. A fault of data, model or steps comes before the symptoms
 # that it explains. The last one is what remains, and always holds.
 TABLE: tuple[Cause, ...] = (
-    data.NON_FINITE_DATA,
-    model.OUTPUT_MISMATCH,
-    model.SYMMETRIC,
-    inference.BATCH_STATISTICS,
-    data.UNSCALED_TARGETS,
-    data.UNSCALED_INPUTS,
-    data.IMBALANCED,
-    inference.OVERFITTING,
-    model.FROZEN,
-    data.UNRELATED_LABELS,
-    optimisation.LEARNING_RATE_TOO_LARGE,
-    model.DEAD_OUTPUT,
-    signals.EXPLODING,
-    signals.BORN_DEAD,
-    signals.DIED_IN_TRAINING,
-    signals.SATURATED,
-    signals.VANISHING,
-    optimisation.LEARNING_RATE_TOO_SMALL,
-    optimisation.TOO_FEW_EPOCHS,
-    optimisation.STUCK,
+    data_rules.NON_FINITE_DATA,
+    model_rules.OUTPUT_MISMATCH,
+    model_rules.SYMMETRIC,
+    inference_rules.BATCH_STATISTICS,
+    data_rules.UNSCALED_TARGETS,
+    data_rules.UNSCALED_INPUTS,
+    data_rules.IMBALANCED,
+    inference_rules.OVERFITTING,
+    model_rules.FROZEN,
+    data_rules.UNRELATED_LABELS,
+    optimisation_rules.LEARNING_RATE_TOO_LARGE,
+    model_rules.DEAD_OUTPUT,
+    signal_rules.EXPLODING,
+    signal_rules.BORN_DEAD,
+    signal_rules.DIED_IN_TRAINING,
+    signal_rules.SATURATED,
+    signal_rules.VANISHING,
+    optimisation_rules.LEARNING_RATE_TOO_SMALL,
+    optimisation_rules.TOO_FEW_EPOCHS,
+    optimisation_rules.STUCK,
 )

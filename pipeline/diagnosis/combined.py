@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from pipeline.diagnosis.causes import network_remedies
-from pipeline.params.networks import EPOCHS, STEPS
+from pipeline.params.network_params import EPOCHS, STEPS
 
 ROUNDS: Final = 3  # so many remedies at most are combined
 AND: Final = " + "  # between them, in a name
-Remedies = tuple[str, ...]  # names of `training.fit.remedied`, in the order in which they are done
+Remedies = tuple[str, ...]  # names of `remedies.keras_remedies`, in the order in which they are done
 
 
 class Result(NamedTuple):

@@ -12,7 +12,7 @@ import xarray as xr
 from scipy.special import stdtr
 
 from pipeline.history import record
-from pipeline.params.diagnosis import DiagnosisParams
+from pipeline.params.diagnosis_params import DiagnosisParams
 
 USED_SIDES = (
     *("nonfinite_share", "input_scale", "input_decades", "target_scale"),

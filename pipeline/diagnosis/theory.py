@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pipeline.data.samples import Origin
-from pipeline.params.networks import NetworkRecipe
-from pipeline.params.variants import NONE, KerasObject, VariantParams
+from pipeline.data.split.samples import Origin
+from pipeline.params.network_params import NetworkRecipe
+from pipeline.params.variant_params import NONE, KerasObject, VariantParams
 
 # What makes the tutorial's points, as the shipped params.yaml has it: the measured numbers below are of these alone.
 TUTORIAL: Mapping[str, Any] = {"n_samples": 1000, "noise": 0.1, "random_state": 1}

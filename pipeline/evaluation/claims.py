@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from pipeline.diagnosis.verdict import learn
+from pipeline.diagnosis.variant_verdict import learn
 from pipeline.evaluation.intervals import wilson
 from pipeline.evaluation.summary import percent
 from pipeline.evaluation.variant import VariantEvaluation
-from pipeline.params.comparison import Claim, ComparisonParams, GradientClaim
+from pipeline.params.comparison_params import Claim, ComparisonParams, GradientClaim
 
 COLUMNS = ["about", "tutorial", "measured", "reading"]
 

@@ -9,7 +9,7 @@ import pandas as pd
 from pipeline.evaluation import claims, effects
 from pipeline.evaluation.intervals import newcombe
 from pipeline.evaluation.variant import VariantEvaluation, VariantMetrics
-from pipeline.params.comparison import ComparisonParams
+from pipeline.params.comparison_params import ComparisonParams
 from pipeline.params.params import AnyRecipe
 
 CURVES = ["learned_share", "alive_share", "train_score_median", "test_score_median"]

@@ -9,7 +9,7 @@ import pandas as pd
 from pipeline.evaluation.intervals import newcombe
 from pipeline.evaluation.variant import VariantEvaluation
 from pipeline.params.params import AnyRecipe
-from pipeline.params.variants import VariantParams, shown
+from pipeline.params.variant_params import VariantParams, shown
 
 COLUMNS = ["worse", "better", "respect", "change", "learned_worse", "learned_better", "difference", "low", "high"]
 HELPS, HARMS, UNDECIDED, REFERENCE = "helps", "harms", "undecided", "reference"

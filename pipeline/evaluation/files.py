@@ -7,18 +7,18 @@ from pathlib import Path
 import pandas as pd
 from pydantic import TypeAdapter
 
-from pipeline.data.tasks import SCORES, Task
+from pipeline.data.split.tasks import SCORES, Task
 from pipeline.diagnosis.causes import LEARNED, NO_CAUSE, NOT_LEARNED, cause_names
 from pipeline.diagnosis.evidence import COLUMNS
-from pipeline.diagnosis.remedies import Remedy
 from pipeline.evaluation.expectations import Expectation
 from pipeline.evaluation.learned import Rule
-from pipeline.evaluation.replicas import COURSE, OUTCOME
+from pipeline.evaluation.replica_table import COURSE, OUTCOME
 from pipeline.evaluation.summary import QUARTILES
 from pipeline.evaluation.variant import Diagnosis, VariantEvaluation, VariantMetrics
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import load_json, reading, save_json
 from pipeline.foundations.formats import load_table, save_table
+from pipeline.remedies.recipe_remedies import Remedy
 
 EVALUATIONS = Path("evaluations")
 METRICS = Path("metrics")

@@ -12,9 +12,9 @@ import pandas as pd
 from pipeline.diagnosis import combined
 from pipeline.diagnosis.causes import LEARNED, NO_CAUSE, suggest
 from pipeline.evaluation.tried import DATA, TRAINING
-from pipeline.params.networks import EPOCHS
-from pipeline.params.studies import Cell
-from pipeline.params.variants import VariantParams, merge, nested
+from pipeline.params.network_params import EPOCHS
+from pipeline.params.study_params import Cell
+from pipeline.params.variant_params import VariantParams, merge, nested
 
 NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_.,=+ -]")
 LONGEST = 100

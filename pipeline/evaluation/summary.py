@@ -10,17 +10,17 @@ from pipeline.diagnosis.causes import LEARNED, cause_names, spelled, suggest, tr
 from pipeline.diagnosis.evidence import saturated_at
 from pipeline.diagnosis.setting import Setting
 from pipeline.diagnosis.theory import Premises, born_dead_bound, gradient_band
-from pipeline.diagnosis.verdict import main_cause, outcomes, untrained, verdict
-from pipeline.evaluation import replicas
+from pipeline.diagnosis.variant_verdict import main_cause, outcomes, untrained, verdict
+from pipeline.evaluation import replica_table
 from pipeline.evaluation.expectations import expectations
 from pipeline.evaluation.intervals import Interval, wilson
 from pipeline.evaluation.learned import Rule, learned_at
-from pipeline.evaluation.replicas import rounded, significant
+from pipeline.evaluation.replica_table import rounded, significant
 from pipeline.evaluation.variant import Counted, Diagnosis, Living, Spread, VariantEvaluation, VariantMetrics
 from pipeline.history import record
-from pipeline.params.diagnosis import DiagnosisParams
-from pipeline.params.networks import NetworkRecipe
-from pipeline.params.variants import VariantParams
+from pipeline.params.diagnosis_params import DiagnosisParams
+from pipeline.params.network_params import NetworkRecipe
+from pipeline.params.variant_params import VariantParams
 
 QUARTILES = {"q25": 0.25, "median": 0.5, "q75": 0.75}
 
@@ -39,9 +39,9 @@ def evaluate(
     Args:
         premises: which theoretical statements apply to it, see `theory.premises`.
         rule: when a replica has learned.
-        predicted: what `replicas.of_predictions` tells, where there are predictions.
+        predicted: what `replica_table.of_predictions` tells, where there are predictions.
     """
-    table = replicas.evaluate(history, rule, params, predicted)
+    table = replica_table.evaluate(history, rule, params, predicted)
     scores = [f"{part}_{rule.score}" for part in reversed(record.parts_of(history))]
     counted = metrics(table, scores, [] if predicted is None else [*predicted])
     return VariantEvaluation(
@@ -117,7 +117,7 @@ def curves(history: xr.Dataset, rule: Rule) -> pd.DataFrame:
     table["learned_share"] = rounded(learned_at(history, rule).mean("replica").values)
     alive = record.living(history).mean("replica").to_series()
     table["alive_share"] = rounded(table.epoch.map(alive).values)
-    for name, curve in replicas.curves(history, rule).items():
+    for name, curve in replica_table.curves(history, rule).items():
         for quartile, values in _quartiles(curve.values).items():
             table[f"{name}_{quartile}"] = values
     return table

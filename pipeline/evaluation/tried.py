@@ -14,9 +14,9 @@ from pipeline.evaluation.effects import REFERENCE, effect
 from pipeline.evaluation.intervals import newcombe
 from pipeline.evaluation.learned import Rule
 from pipeline.params.params import AnyRecipe
-from pipeline.params.studies import Cell, reference_of
-from pipeline.params.training import TrainingParams
-from pipeline.params.variants import VariantParams, merge, nested
+from pipeline.params.study_params import Cell, reference_of
+from pipeline.params.training_params import TrainingParams
+from pipeline.params.variant_params import VariantParams, merge, nested
 
 BUDGET = ("epochs", "batch_size", "seed")  # of the training parameters: those on which the result of a replica depends
 Counted = tuple[int, int]

@@ -6,11 +6,11 @@ from typing import Any, Final
 
 import pandas as pd
 
-from pipeline.data.tasks import OF_PREDICTIONS, Task
-from pipeline.diagnosis.remedies import Remedy
+from pipeline.data.split.tasks import OF_PREDICTIONS, Task
 from pipeline.evaluation.expectations import Expectation
 from pipeline.evaluation.intervals import Interval
 from pipeline.evaluation.learned import Rule
+from pipeline.remedies.recipe_remedies import Remedy
 
 
 @dataclass(frozen=True)

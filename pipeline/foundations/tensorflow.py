@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
-# `auto` where a GPU may be taken: see `training.machine.choose_device`.
+# `auto` where a GPU may be taken: see `training.common.machine.choose_device`.
 if os.environ.get("PIPELINE_DEVICE") != "auto":
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # one processor type, one result
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

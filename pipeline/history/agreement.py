@@ -5,10 +5,10 @@ before anything is computed from it.
 import numpy as np
 import xarray as xr
 
-from pipeline.data.samples import Split
+from pipeline.data.split.samples import Split
 from pipeline.history.recipe import Recipe
 from pipeline.history.record import BESIDE, HIDDEN, HISTOGRAMS, OPTIONAL, OUTPUT, REQUIRED, parts_of, task_of
-from pipeline.params.variants import VariantParams
+from pipeline.params.variant_params import VariantParams
 
 TEXTS = ("path", "kind", "role")
 # What holds whole numbers, with the least and the greatest of them.

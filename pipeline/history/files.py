@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from pipeline.data.samples import Split
+from pipeline.data.split.samples import Split
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import reading, save_text
 from pipeline.foundations.formats import load_arrays, load_npz, save_arrays, save_npz

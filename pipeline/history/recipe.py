@@ -2,10 +2,10 @@
 
 from pydantic import ConfigDict
 
-from pipeline.data.samples import Origin
-from pipeline.params.networks import NetworkRecipe
-from pipeline.params.training import TrainingParams
-from pipeline.params.variants import VariantParams
+from pipeline.data.split.samples import Origin
+from pipeline.params.network_params import NetworkRecipe
+from pipeline.params.training_params import TrainingParams
+from pipeline.params.variant_params import VariantParams
 
 
 class Recipe(Origin):

@@ -13,7 +13,7 @@ from pipeline.foundations.errors import UserError
 from pipeline.foundations.tensorflow import keras, tf
 from pipeline.models.initializers import RandomizedAsymmetric, random_walk, randomized_asymmetric
 from pipeline.params.file import brief, check
-from pipeline.params.variants import NONE, KerasObject, shown
+from pipeline.params.variant_params import NONE, KerasObject, shown
 
 # Elementwise, so a step on replicas stacked in one tensor is exactly each replica's own step; a test shows it for each.
 EXACT_OPTIMIZERS = ("SGD", "RMSprop", "Adam", "AdamW", "Adagrad", "Adadelta", "Adamax", "Nadam", "Lion", "Ftrl")

@@ -6,15 +6,15 @@ from itertools import pairwise
 
 import numpy as np
 
-from pipeline.data.samples import Origin
-from pipeline.data.tasks import Task
+from pipeline.data.split.samples import Origin
+from pipeline.data.split.tasks import Task
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.tensorflow import keras
 from pipeline.history.record import HIDDEN, OUTPUT, Layer
 from pipeline.models import keras_objects
 from pipeline.models.initializers import RandomizedAsymmetric
 from pipeline.models.preprocessing import Inputs, raw_inputs, raw_outputs
-from pipeline.params.variants import VariantParams
+from pipeline.params.variant_params import VariantParams
 
 
 @dataclass(frozen=True)

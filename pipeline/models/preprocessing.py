@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from pipeline.data.samples import SINGLE, InputColumn, Origin, is_plain
+from pipeline.data.split.samples import SINGLE, InputColumn, Origin, is_plain
 from pipeline.foundations.tensorflow import keras
 
 Inputs = Any  # a Keras tensor, or a map of them by name

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from pipeline.params.variants import KerasObject
+from pipeline.params.variant_params import KerasObject
 
 Words = np.ndarray | np.uint64
 

@@ -4,19 +4,19 @@ from pathlib import Path
 from typing import Any, cast
 
 from pipeline.foundations.errors import UserError
-from pipeline.params import networks, studies, variants
-from pipeline.params.comparison import ComparisonParams
-from pipeline.params.data import DataParams
-from pipeline.params.diagnosis import DiagnosisParams
-from pipeline.params.evaluation import EvaluationParams
+from pipeline.params import network_params, study_params, variant_params
+from pipeline.params.comparison_params import ComparisonParams
+from pipeline.params.data_params import DataParams
+from pipeline.params.diagnosis_params import DiagnosisParams
+from pipeline.params.evaluation_params import EvaluationParams
 from pipeline.params.file import PARAMS_FILE, Section, check, load, one_of, unknown_key
-from pipeline.params.networks import NetworkParams, NetworkRecipe
-from pipeline.params.split import SplitParams
-from pipeline.params.studies import Cell, StudyParams
-from pipeline.params.tensorboard import TensorBoardParams, expect_replicas
-from pipeline.params.tracking import TrackingParams
-from pipeline.params.training import TrainingParams
-from pipeline.params.variants import VariantParams
+from pipeline.params.network_params import NetworkParams, NetworkRecipe
+from pipeline.params.split_params import SplitParams
+from pipeline.params.study_params import Cell, StudyParams
+from pipeline.params.tensorboard_params import TensorBoardParams, expect_replicas
+from pipeline.params.tracking_params import TrackingParams
+from pipeline.params.training_params import TrainingParams
+from pipeline.params.variant_params import VariantParams
 
 AnyRecipe = VariantParams | NetworkRecipe
 
@@ -89,7 +89,7 @@ class Params(Section):
         """
         if name not in self.studies:
             raise UserError(f"studies.{name}: not found: {one_of(self.studies, name)}")
-        return self.studies[name], studies.cells(self.studies[name], name, self.recipes, self.training_of)
+        return self.studies[name], study_params.cells(self.studies[name], name, self.recipes, self.training_of)
 
 
 # What a key of older files is called now.
@@ -126,12 +126,12 @@ def parse(document: dict[str, Any]) -> Params:
         section, key = path.split(".")
         if isinstance(document[section], dict) and key in document[section]:
             raise UserError(f"{path}: unknown key: must be {now}, as it is called now")
-    resolved = variants.resolve(document["defaults"], document["variants"])
+    resolved = variant_params.resolve(document["defaults"], document["variants"])
     check(document["training"], "training", TrainingParams)  # which networks inherit from
     made: dict[str, Any] = {
         "variants": resolved,
-        "networks": networks.resolve(document["networks"], document["defaults"], document["training"], resolved),
-        "studies": studies.checked(document["studies"]),
+        "networks": network_params.resolve(document["networks"], document["defaults"], document["training"], resolved),
+        "studies": study_params.checked(document["studies"]),
     }
     for name, field in Params.model_fields.items():
         if name not in made:

@@ -7,8 +7,7 @@ import pandas as pd
 
 from pipeline.data.profile import Profile
 from pipeline.diagnosis.causes import outcome_names, spelled
-from pipeline.diagnosis.remedies import Remedy
-from pipeline.diagnosis.verdict import learn
+from pipeline.diagnosis.variant_verdict import learn
 from pipeline.evaluation import tried
 from pipeline.evaluation.comparison import Comparison, score_column
 from pipeline.evaluation.effects import UNDECIDED, written
@@ -18,11 +17,12 @@ from pipeline.evaluation.summary import percent
 from pipeline.evaluation.tried import TriedCell, TriedStudy
 from pipeline.evaluation.variant import Spread, VariantEvaluation
 from pipeline.foundations.literal import as_code, in_markdown
-from pipeline.params.comparison import Claim, ComparisonParams
-from pipeline.params.networks import BUDGET, NetworkParams, file
+from pipeline.params.comparison_params import Claim, ComparisonParams
+from pipeline.params.network_params import BUDGET, NetworkParams, file
 from pipeline.params.params import Params
-from pipeline.params.variants import VariantParams
-from pipeline.report.figures.report import Place, at
+from pipeline.params.variant_params import VariantParams
+from pipeline.remedies.recipe_remedies import Remedy
+from pipeline.report.figures.report_figures import Place, at
 from pipeline.report.pages.document import Bar, Block, Bullets, Document, Picture, Section, Table, Text
 
 NOT_TRIED = "not tried"

@@ -1,8 +1,8 @@
 """Stage `compare`: the evaluations of all variants of params.yaml -> tables, figures and the report."""
 
-from pipeline.data import split_files as data
 from pipeline.data.profile import load_profile
 from pipeline.data.raw_files import load_raw
+from pipeline.data.split import files as data
 from pipeline.diagnosis.theory import is_tutorial
 from pipeline.evaluation import comparison
 from pipeline.evaluation.files import load_evaluation
@@ -16,7 +16,7 @@ from pipeline.report import content
 from pipeline.report import files as comparisons
 from pipeline.report.content import ReportFindings
 from pipeline.report.figures.files import save_figure
-from pipeline.report.figures.report import Compared, figures
+from pipeline.report.figures.report_figures import Compared, figures
 from pipeline.report.pages import html, markdown
 
 

@@ -3,21 +3,21 @@
 Its replicas are cells: those that are finished outlive an interrupted stage.
 """
 
-from pipeline.cells import store
-from pipeline.cells.observed import ObservedReplicas
-from pipeline.cells.run import Workers
-from pipeline.cells.work import of_replicas
-from pipeline.data.split_files import fingerprint, load_origin, load_split
+from pipeline.data.split.files import fingerprint, load_origin, load_split
 from pipeline.foundations.errors import one_argument, reported_in_one_line
 from pipeline.history.files import folder, save_recipe, save_run
-from pipeline.history.progress import progress_file
 from pipeline.history.recipe import Recipe
+from pipeline.history.training_progress import progress_file
 from pipeline.params.params import read
-from pipeline.training.machine import choose_device, cores
-from pipeline.training.progress import epochs_bar
-from pipeline.training.replicas import joined
-from pipeline.training.trainer import Observers, main_curves
-from pipeline.training.versions import versions
+from pipeline.studies import cell_store
+from pipeline.studies.observed_replicas import ObservedReplicas
+from pipeline.studies.work import of_replicas
+from pipeline.studies.workers import Workers
+from pipeline.training.common.machine import choose_device, cores
+from pipeline.training.common.progress_bars import epochs_bar
+from pipeline.training.common.train_replicas import joined
+from pipeline.training.common.trainer import Observers, main_curves
+from pipeline.training.common.versions import versions
 
 
 def main(network: str) -> None:
@@ -26,9 +26,9 @@ def main(network: str) -> None:
     recipe, split = params.network(network).recipe, load_split()
     training = params.network(network).training(params.training)
     tasks = of_replicas(network, network, recipe, training, fingerprint())
-    if not all(store.holds(task.key) for task in tasks.values()):
+    if not all(cell_store.holds(task.key) for task in tasks.values()):
         choose_device(training.device)
-        from pipeline.training.fit.replica import expect_trainable  # here, for TensorFlow takes seconds to import
+        from pipeline.training.networks.replica import expect_trainable  # here, for TensorFlow takes seconds to import
 
         expect_trainable(network, recipe, split)
     together, curves = min(cores(), training.replicas), main_curves(split)
@@ -39,7 +39,7 @@ def main(network: str) -> None:
     ):
         observed = ObservedReplicas(tasks, Observers([bar, file]))
         workers.run(tasks, split, observed.on_cell, observed.on_epoch)
-    trained = joined([store.load_replica(task.key) for task in tasks.values()])
+    trained = joined([cell_store.load_replica(task.key) for task in tasks.values()])
     save_recipe(network, Recipe(variant=recipe, training=training, versions=versions(), **dict(load_origin())))
     save_run(network, trained.history, trained.predictions, trained.weights)
     if "device" in trained.history.attrs:

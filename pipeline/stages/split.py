@@ -2,8 +2,8 @@
 
 from pipeline.data.profile import profile, save_profile
 from pipeline.data.raw_files import load_raw
-from pipeline.data.split import split
-from pipeline.data.split_files import save_split
+from pipeline.data.split.files import save_split
+from pipeline.data.splitting import split
 from pipeline.foundations.errors import reported_in_one_line
 from pipeline.params.params import read
 

@@ -5,31 +5,31 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 import xarray as xr
 
-from pipeline.cells import store
-from pipeline.cells.run import Workers
-from pipeline.cells.work import Work, works
-from pipeline.data import split_files as data
-from pipeline.data.samples import Split
+from pipeline.data.split import files as data
+from pipeline.data.split.samples import Split
 from pipeline.diagnosis import combined, theory
 from pipeline.evaluation import study_files as studies
 from pipeline.evaluation import summary, tried
+from pipeline.evaluation.cells_table import cells_table, pretraining_table, stacked
 from pipeline.evaluation.learned import Rule, rule_for
-from pipeline.evaluation.replicas import evaluate
-from pipeline.evaluation.study import cells_table, pretraining_table, stacked
+from pipeline.evaluation.replica_table import evaluate
 from pipeline.evaluation.suggested import causes_of, result, suggestions
 from pipeline.foundations.errors import UserError, one_argument, reported_in_one_line
-from pipeline.history.progress import progress_file
+from pipeline.history.training_progress import progress_file
 from pipeline.params.params import Params, read
-from pipeline.params.studies import Cell, suggested
-from pipeline.params.variants import VariantParams
-from pipeline.report.figures import study as plots
+from pipeline.params.study_params import Cell, suggested
+from pipeline.params.variant_params import VariantParams
+from pipeline.report.figures import study_figures as plots
 from pipeline.report.figures.files import save_figure
 from pipeline.report.pages import html, markdown
-from pipeline.report.study import StudyFindings, write
-from pipeline.training.progress import cells_bar
-from pipeline.training.replicas import side_by_side
-from pipeline.training.trainable import expect_rows_of_numbers, expect_trainable
-from pipeline.training.trainer import Observers
+from pipeline.report.study_page import StudyFindings, write
+from pipeline.studies import cell_store
+from pipeline.studies.work import Work, works
+from pipeline.studies.workers import Workers
+from pipeline.training.common.progress_bars import cells_bar
+from pipeline.training.common.train_replicas import side_by_side
+from pipeline.training.common.trainable import expect_rows_of_numbers, expect_trainable
+from pipeline.training.common.trainer import Observers
 
 
 def main(name: str) -> None:
@@ -69,7 +69,9 @@ def main(name: str) -> None:
         "replicas": stacked({cell: each.replicas for cell, each in evaluations.items()}),
         "curves": stacked({cell: each.curves for cell, each in evaluations.items()}),
     }
-    pretraining = {cell: [store.load_pretraining(task.key) for task in own.values()] for cell, own in tasks.items()}
+    pretraining = {
+        cell: [cell_store.load_pretraining(task.key) for task in own.values()] for cell, own in tasks.items()
+    }
     before = {cell: history for cell, (history, *_) in pretraining.items() if history is not None}
     tables |= {"pretraining": pretraining_table(before)} if before else {}
     studies.save_study(name, tables, {cell.name: cell.recipe for cell in found})
@@ -133,11 +135,11 @@ def _trained(
             observer.trained([0], range(1, 2), {})  # to the file a cell is a replica of one epoch
 
         workers.run(every, split, on_cell)
-    return {cell: side_by_side([store.load(task.key) for task in own.values()]) for cell, own in tasks.items()}
+    return {cell: side_by_side([cell_store.load(task.key) for task in own.values()]) for cell, own in tasks.items()}
 
 
 def _is_finished(tasks: Mapping[str, Work]) -> bool:
-    return all(store.holds(task.key) for task in tasks.values())
+    return all(cell_store.holds(task.key) for task in tasks.values())
 
 
 def _expect_trainable(cell: Cell, split: Split) -> None:
@@ -150,7 +152,7 @@ def _expect_trainable(cell: Cell, split: Split) -> None:
         expect_rows_of_numbers(split)
         expect_trainable(cell.variant, split.inputs, split.task, cell.path)
         return
-    from pipeline.training.fit.replica import (
+    from pipeline.training.networks.replica import (
         expect_trainable as expect_network,  # here, for TensorFlow takes seconds to import
     )
 

@@ -1,14 +1,14 @@
 """Stage `track`, and `make publish`: files -> MLflow, whatever is not there yet; then the manifest."""
 
-from pipeline.data import split_files as data
 from pipeline.data.profile import PROFILE
+from pipeline.data.split import files as data
 from pipeline.evaluation import files as evaluations
 from pipeline.evaluation.prune import prune
 from pipeline.evaluation.ranking import best_replica, median_replica
 from pipeline.foundations.errors import reported_in_one_line
 from pipeline.history import files as runs
 from pipeline.params.params import Params, read
-from pipeline.params.tracking import TrackingParams
+from pipeline.params.tracking_params import TrackingParams
 from pipeline.tracking import manifest
 from pipeline.tracking.best import registered_name
 from pipeline.tracking.packaging import Packages

@@ -3,7 +3,7 @@
 And what the study has tried -> studies/tried.json, here because DVC never restores this stage from its run cache.
 """
 
-from pipeline.data import split_files as data
+from pipeline.data.split import files as data
 from pipeline.evaluation import study_files as studies
 from pipeline.foundations.errors import one_argument, reported_in_one_line
 from pipeline.params.params import read

@@ -1,16 +1,16 @@
 """Stage `train@<variant>`: all replicas of one variant -> history, final weights, predictions, recipe."""
 
-from pipeline.data.split_files import load_origin, load_split
+from pipeline.data.split.files import load_origin, load_split
 from pipeline.foundations.errors import one_argument, reported_in_one_line
 from pipeline.history.files import folder, save_pretraining, save_recipe, save_run
-from pipeline.history.progress import progress_file
 from pipeline.history.recipe import Recipe
+from pipeline.history.training_progress import progress_file
 from pipeline.params.params import read
-from pipeline.training.progress import epochs_bar
-from pipeline.training.replicas import train
-from pipeline.training.trainable import expect_rows_of_numbers, expect_trainable
-from pipeline.training.trainer import main_curves
-from pipeline.training.versions import versions
+from pipeline.training.common.progress_bars import epochs_bar
+from pipeline.training.common.train_replicas import train
+from pipeline.training.common.trainable import expect_rows_of_numbers, expect_trainable
+from pipeline.training.common.trainer import main_curves
+from pipeline.training.common.versions import versions
 
 
 def main(variant: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from pipeline.data.tasks import Task
+from pipeline.data.split.tasks import Task
 
 PREDICTED: Final = "predicted"  # the class
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.data.sources import is_file
-from pipeline.data.tasks import Task
+from pipeline.data.split.tasks import Task
 from pipeline.evaluation import ranking
 from pipeline.evaluation.learned import score_in_words
-from pipeline.params.data import DataParams
-from pipeline.params.tracking import AUTO
+from pipeline.params.data_params import DataParams
+from pipeline.params.tracking_params import AUTO
 from pipeline.tracking.payload import ReplicaPayload, VariantPayload
 
 MODEL = "best"  # among a variant's models: of the best replica by `ranking`

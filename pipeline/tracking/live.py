@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 
 from pipeline.foundations.errors import masked, reported_in_one_line
 from pipeline.foundations.files import root
-from pipeline.history import progress
+from pipeline.history import training_progress
 
 if TYPE_CHECKING:
     from pipeline.tracking.live_runs import LiveRuns
@@ -35,25 +35,27 @@ class Follower:
 
     def __init__(self) -> None:
         self._runs: LiveRuns | None = None
-        self._left = root() / progress.FOLDER / "live"  # there while the store may hold live runs of a follower
+        self._left = (
+            root() / training_progress.FOLDER / "live"
+        )  # there while the store may hold live runs of a follower
         self._asked_again = 0.0
         self._has_warned = False
 
     def look(self) -> None:
         """At all progress files, once. Whatever the store says, nothing is raised."""
-        found = progress.read_all()
+        found = training_progress.read_all()
         dead = {path: each for path, each in found.items() if not each.process.is_alive()}
         running = [each for path, each in found.items() if path not in dead]
         long = [each for each in running if time.time() > each.begun + LONG]
         if self._runs is None and not long and not self._left.exists():
             for path in dead:
-                progress.remove(path)
+                training_progress.remove(path)
         elif time.monotonic() >= self._asked_again:
             with self._patient():
                 runs = self._connected()
                 for path, each in dead.items():
                     runs.drop(each)
-                    progress.remove(path)
+                    training_progress.remove(path)
                 for each in long:
                     self._left.touch()
                     runs.show(each)
@@ -103,9 +105,9 @@ def main(with_parent: bool) -> None:
     over = threading.Event()
     if with_parent:
         threading.Thread(target=_wait_for_the_end_of_input, args=[over], daemon=True).start()
-    (root() / progress.FOLDER).mkdir(exist_ok=True)
+    (root() / training_progress.FOLDER).mkdir(exist_ok=True)
     try:
-        with FileLock(root() / progress.FOLDER / "follower.lock", timeout=0):
+        with FileLock(root() / training_progress.FOLDER / "follower.lock", timeout=0):
             if not with_parent:
                 print("trainings of this repository are followed in MLflow; stop with Ctrl-C", flush=True)
             _follow(over)

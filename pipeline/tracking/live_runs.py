@@ -12,7 +12,7 @@ from statistics import median
 from mlflow.entities import Run
 from pydantic import ValidationError
 
-from pipeline.history.progress import Process, Progress
+from pipeline.history.training_progress import Process, Progress
 from pipeline.tracking import store
 from pipeline.tracking.payload import Point
 from pipeline.tracking.servers import is_server

@@ -10,18 +10,18 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.data.samples import InputColumn, Origin
 from pipeline.data.sources import is_file
-from pipeline.export import replica_models, save_model
+from pipeline.data.split.samples import InputColumn, Origin
 from pipeline.foundations.errors import reported_in_one_line
 from pipeline.foundations.files import temporary_folder
 from pipeline.foundations.tensorflow import keras
 from pipeline.history.files import load_recipe
 from pipeline.history.recipe import Recipe
 from pipeline.models.preprocessing import input_names, missing_text
-from pipeline.params.networks import FILE, NetworkRecipe, file
+from pipeline.params.network_params import FILE, NetworkRecipe, file
 from pipeline.tracking import store  # noqa: F401 -- sets MLflow's environment before MLflow is imported
 from pipeline.tracking.answer import answer
+from pipeline.training.networks.trained_model import replica_models, save_model
 
 import mlflow.pyfunc  # isort: skip
 from mlflow.models import Model, ModelSignature  # isort: skip
@@ -60,7 +60,7 @@ def code_of(name: str, recipe: Recipe) -> Code | None:
     """What a network of the user's own needs, if it has classes of its own."""
     if not isinstance(recipe.variant, NetworkRecipe):
         return None
-    from pipeline.training.fit.builder import build  # here, for described variants do without
+    from pipeline.training.networks.builder import build  # here, for described variants do without
 
     classes = build(name, recipe.variant, recipe.shape, recipe.task).classes
     own = file(name).parent

@@ -15,16 +15,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.data.samples import InputColumn, is_plain
-from pipeline.data.tasks import Task
+from pipeline.data.split.samples import InputColumn, is_plain
+from pipeline.data.split.tasks import Task
 from pipeline.diagnosis.causes import LEARNED, NO_CAUSE, outcome_colours
-from pipeline.diagnosis.remedies import helps
 from pipeline.evaluation.learned import score_in_words
-from pipeline.evaluation.replicas import OUTCOME
+from pipeline.evaluation.replica_table import OUTCOME
 from pipeline.evaluation.variant import VariantEvaluation
 from pipeline.foundations.literal import as_code, in_markdown
 from pipeline.history.thinning import CURVE_EPOCHS, evenly_spaced, log_spaced
-from pipeline.params.tracking import TrackingParams
+from pipeline.params.tracking_params import TrackingParams
+from pipeline.remedies.recipe_remedies import helps
 from pipeline.tracking.answer import answer
 
 LAYER_SERIES = (

@@ -23,7 +23,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT, MLFLOW_PARENT_RUN_ID
 
 from pipeline.foundations.files import temporary_folder
-from pipeline.params.tracking import TrackingParams
+from pipeline.params.tracking_params import TrackingParams
 from pipeline.tracking import current, images, registry, store
 from pipeline.tracking.best import MODEL, Best, choose
 from pipeline.tracking.datasets import dataset_inputs

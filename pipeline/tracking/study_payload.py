@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.diagnosis.causes import outcome_names
-from pipeline.evaluation.study import score_column
+from pipeline.evaluation.cells_table import score_column
 from pipeline.tracking.payload import Parameters, Point, ReplicaPayload, VariantPayload, digest, flattened
 
 NUMBERS = (

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.foundations.errors import UserError, reported_in_one_line
-from pipeline.params.evaluation import EvaluationParams
+from pipeline.params.evaluation_params import EvaluationParams
 from pipeline.params.file import check
 
 TRIED_BY = 3  # replicas of each remedy, where nobody says: as many as show one that makes all learn where none did

@@ -6,8 +6,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from pipeline.training.fit.rebuilt import InapplicableError
-from pipeline.training.fit.remedied import TRAIN, Trial, apply, inapplicable, is_traced
+from pipeline.remedies.keras_remedies import TRAIN, Trial, apply, inapplicable, is_traced
+from pipeline.remedies.rebuilt import InapplicableError
 
 VALIDATION = "validation"
 

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
 
 from pipeline.foundations.errors import UserError
-from pipeline.params.evaluation import EvaluationParams
+from pipeline.params.evaluation_params import EvaluationParams
 from pipeline.params.file import brief, one_of
 
 TASKS: Final = ("auto", "binary", "multiclass", "regression")

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from pipeline.foundations.errors import UserError
 from pipeline.params.file import Section, check, unknown_key
-from pipeline.training.fit.guard import LOG, Guard
+from pipeline.recorder.guard import LOG, Guard
 from pipeline.watch.arguments import Arguments, expect_arrays
 from pipeline.watch.callback import Diagnosis
 from pipeline.watch.mlflow_run import is_wanted

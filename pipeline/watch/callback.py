@@ -17,10 +17,10 @@ import keras
 import xarray as xr
 
 from pipeline.foundations.errors import UserError
-from pipeline.params.diagnosis import DiagnosisParams
+from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.params.file import check
 from pipeline.params.shipped import shipped
-from pipeline.training.fit.guard import Guard
+from pipeline.recorder.guard import Guard
 from pipeline.watch.arguments import Arguments, expect_arrays
 from pipeline.watch.verdict import Verdict, judge, nothing
 
@@ -248,7 +248,7 @@ class Diagnosis(keras.callbacks.Callback):
         return f"nothing was recorded: {why}"
 
     def _watch(self) -> Any:
-        from pipeline.training.fit.watching import Options, Watching
+        from pipeline.recorder.watching import Options, Watching
 
         chosen = self._arguments
         options = Options(

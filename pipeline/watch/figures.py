@@ -12,11 +12,11 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from pipeline.data.tasks import SCORES
+from pipeline.data.split.tasks import SCORES
 from pipeline.evaluation.learned import spelled_score
 from pipeline.foundations.colours import BLACK, BLUE, ORANGE, VERMILION
 from pipeline.history import record
-from pipeline.report.figures.gradients import COLOURS, MEANING, NORM, NOTHING
+from pipeline.report.figures.gradient_figures import COLOURS, MEANING, NORM, NOTHING
 from pipeline.report.figures.style import dress, figure, in_figure, short
 
 NAMED: Final = 32  # layers at most whose paths stand at the axis

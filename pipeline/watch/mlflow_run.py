@@ -25,13 +25,13 @@ from pipeline.diagnosis.causes import NO_CAUSE, outcome_colours
 from pipeline.foundations.literal import in_markdown
 from pipeline.history.record import PARTS
 from pipeline.history.thinning import CURVE_EPOCHS, evenly_spaced, log_spaced
+from pipeline.recorder.guard import Guard
 from pipeline.tracking.payload import COLOUR, LAYER_SERIES
 from pipeline.tracking.servers import impatience, is_server, without_credentials
 from pipeline.tracking.tags import DESCRIPTION
-from pipeline.training.fit.guard import Guard
 
 if TYPE_CHECKING:
-    from pipeline.training.fit.watching import Watching
+    from pipeline.recorder.watching import Watching
     from pipeline.watch.callback import Diagnosis
 
 LAYER_EPOCHS: Final = 50  # of a layer's series, at most

@@ -22,13 +22,13 @@ from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import save_text
 from pipeline.foundations.formats import load_arrays, save_arrays
 from pipeline.history.record import OPTIONAL, REQUIRED
-from pipeline.training.fit.rebuilt import InapplicableError
-from pipeline.training.fit.recorder import Recorder
-from pipeline.training.fit.remedied import remembering_compile
+from pipeline.recorder.recorder import Recorder
+from pipeline.remedies.keras_remedies import remembering_compile
+from pipeline.remedies.rebuilt import InapplicableError
 from pipeline.watch.applied import Applied
 from pipeline.watch.autolog import arrays, watch_every_fit
 from pipeline.watch.callback import Diagnosis
-from pipeline.watch.replicas import IDENTICAL, Fit, Judged, are_identical, judged, page
+from pipeline.watch.script_replicas import IDENTICAL, Fit, Judged, are_identical, judged, page
 
 Change = Callable[[Any, dict[str, Any]], None]
 

@@ -9,7 +9,7 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 from pipeline.tracking.tensorboard.summaries import events
 
 if TYPE_CHECKING:
-    from pipeline.training.fit.watching import Watching
+    from pipeline.recorder.watching import Watching
     from pipeline.watch.callback import Diagnosis
 
 RUN: Final = "diagnosis"  # beside `train` and `validation`, the runs of Keras's own callback

@@ -12,8 +12,8 @@ from pipeline.diagnosis.causes import LEARNED, NO_CAUSE, spelled
 from pipeline.evaluation.effects import HARMS, HELPS, UNDECIDED, effect
 from pipeline.evaluation.intervals import newcombe
 from pipeline.foundations.files import save_text
-from pipeline.watch.replicas import Judged, page
 from pipeline.watch.script import Asked, Progress, judged_fits, replicated, unchanged
+from pipeline.watch.script_replicas import Judged, page
 
 ORDER = (HELPS, UNDECIDED, HARMS)
 

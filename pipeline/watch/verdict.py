@@ -12,10 +12,10 @@ from pipeline.diagnosis.causes import LEARNED, NO_CAUSE, TABLE, alarms, named, s
 from pipeline.diagnosis.rules.cause import REFERENCE, Cause
 from pipeline.diagnosis.setting import Setting
 from pipeline.evaluation.learned import Rule, has_score, rule_for, score_curve
-from pipeline.evaluation.replicas import evaluate
+from pipeline.evaluation.replica_table import evaluate
 from pipeline.foundations.errors import UserError
 from pipeline.history import record
-from pipeline.params.diagnosis import DiagnosisParams
+from pipeline.params.diagnosis_params import DiagnosisParams
 
 LAYERS_IN_EVIDENCE: Final = ("dead_layer", "saturated_layer", "smallest_layer", "equal_layer", "frozen_layer")
 

@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from pipeline.diagnosis.remedies import Remedies
 from pipeline.diagnosis.setting import Setting
-from pipeline.params.diagnosis import DiagnosisParams
-from pipeline.params.variants import VariantParams
+from pipeline.params.diagnosis_params import DiagnosisParams
+from pipeline.params.variant_params import VariantParams
+from pipeline.remedies.recipe_remedies import Remedies
 
 Rule = Callable[[pd.DataFrame, DiagnosisParams], pd.Series]
 # Of `diagnosis.evidence`, for one replica: layers by their paths, None where a number does not exist. A sentence names
@@ -22,7 +22,7 @@ Family = Literal["data", "model", "inference", "optimisation", "signals", "rest"
 class Try:
     """What to try in a network of one's own.
 
-    says: in words. remedies: the names by which `training.fit.remedied` does it; none where only its owner can.
+    says: in words. remedies: the names by which `remedies.keras_remedies` does it; none where only its owner can.
     fits: whether it can help with these inputs and layers.
     """
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Final
 
-from pipeline.data.tasks import KINDS as TASKS
-from pipeline.data.tasks import Task
+from pipeline.data.split.tasks import KINDS as TASKS
+from pipeline.data.split.tasks import Task
 from pipeline.history.record import HIDDEN, OUTPUT, Layer
-from pipeline.params.variants import NONE, KerasObject, VariantParams
+from pipeline.params.variant_params import NONE, KerasObject, VariantParams
 
 KINDS: Final = tuple(TASKS)  # of tasks; a kernel is told the position
 # The activations of hidden layers, by Keras's names; a kernel is told the position.

@@ -6,7 +6,7 @@ import numpy as np
 
 from pipeline.foundations.seeds import derived_seed
 from pipeline.models import uniform
-from pipeline.params.variants import KerasObject, VariantParams
+from pipeline.params.variant_params import KerasObject, VariantParams
 from pipeline.training.compiled.eligible import DenseStack
 
 

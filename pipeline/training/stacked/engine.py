@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.foundations.tensorflow import keras, tf
 from pipeline.models.keras_objects import Clipping
 from pipeline.models.layout import Layout
-from pipeline.training.probes import gradients, weights
+from pipeline.training.stacked import quantities
 from pipeline.training.stacked.clipping import clip
 from pipeline.training.stacked.forward import Forward, State
 from pipeline.training.stacked.objectives import Objective
@@ -81,8 +81,8 @@ class Engine:
         before = tf.convert_to_tensor(self._weights.value)
         (kept,) = self._steps(order, data, tf.TensorArray(tf.float32, 0, dynamic_size=True, element_shape=before.shape))
         change = tf.convert_to_tensor(self._weights.value) - before
-        values = gradients.batch_statistics(self._layout.kernel_entries(kept.stack()))
-        return {**values, "weight_change_l1": weights.l1_norm(self._layout.kernel_entries(change))}
+        values = quantities.gradient_statistics(self._layout.kernel_entries(kept.stack()))
+        return {**values, "weight_change_l1": quantities.weight_l1(self._layout.kernel_entries(change))}
 
     @tf.function(autograph=False)
     def _plain_epoch(self, order: tf.Tensor, *data: tf.Tensor) -> dict[str, tf.Tensor]:

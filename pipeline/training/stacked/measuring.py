@@ -2,11 +2,10 @@
 
 import numpy as np
 
-from pipeline.data.samples import Split
+from pipeline.data.split.samples import Split
 from pipeline.foundations.tensorflow import keras, tf
 from pipeline.history.record import GRADIENT_EDGES, SLOPE_FRACTIONS, WEIGHT_EDGES
-from pipeline.training.probes import activity, gradients, histograms, weights
-from pipeline.training.stacked import objectives
+from pipeline.training.stacked import objectives, quantities
 from pipeline.training.stacked.forward import Forward, State
 
 SLOPE_SAMPLES = 41  # from -1 to 1, 0 among them
@@ -45,13 +44,13 @@ class Measures:
         gradient = tape.gradient(loss, state.weights)
         kernels, kernel_gradients = map(self._forward.layout.kernel_entries, (state.weights, gradient))
         values = {
-            "probe_gradient_mean_abs": gradients.mean_abs(kernel_gradients),
-            "weight_l1": weights.l1_norm(kernels),
+            "probe_gradient_mean_abs": quantities.gradient_mean_abs(kernel_gradients),
+            "weight_l1": quantities.weight_l1(kernels),
             **self._activity(state, signals.before),
         }
         if self._histograms:
-            values["gradient_histogram"] = histograms.counts(kernel_gradients, GRADIENT_EDGES)
-            values["weight_histogram"] = histograms.counts(kernels, WEIGHT_EDGES)
+            values["gradient_histogram"] = quantities.histogram(kernel_gradients, GRADIENT_EDGES)
+            values["weight_histogram"] = quantities.histogram(kernels, WEIGHT_EDGES)
         if self._forward.statistics_layout.shapes:
             return self._curves(state, self._forward(state, inputs, training=False).outputs), values
         return self._curves(state, signals.outputs), values
@@ -87,8 +86,8 @@ class Measures:
             line = tf.linspace(-1.0, 1.0, SLOPE_SAMPLES)[None, :, None]
             around = tf.broadcast_to(line, (*signal.shape[:1], SLOPE_SAMPLES, *signal.shape[2:]))
             greatest = tf.reduce_max(tf.abs(_with_slope(layer, own, around)[1]), axis=1)
-            dead.append(activity.dead_unit_share(value, slope))
-            saturated.append(activity.saturated_shares(value, slope, greatest))
+            dead.append(quantities.dead_unit_share(value, slope))
+            saturated.append(quantities.saturated_shares(value, slope, greatest))
         share = tf.stack(dead, axis=1)
         return {
             "dead": tf.equal(share, 1.0),

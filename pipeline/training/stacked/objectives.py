@@ -6,8 +6,8 @@ The output layer's activation is left to the loss, which takes pre-activations, 
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from pipeline.data.samples import Samples
-from pipeline.data.tasks import Task
+from pipeline.data.split.samples import Samples
+from pipeline.data.split.tasks import Task
 from pipeline.foundations.tensorflow import tf
 
 Loss = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]

@@ -16,19 +16,19 @@ from itertools import pairwise
 import numpy as np
 import xarray as xr
 
-from pipeline.data.samples import Split
+from pipeline.data.split.samples import Split
 from pipeline.foundations.seeds import Shuffles, derived_seed
 from pipeline.foundations.tensorflow import tf
 from pipeline.history import record as history
 from pipeline.models import keras_objects, network
 from pipeline.models.initial_weights import draw_stack
-from pipeline.params.training import TrainingParams
-from pipeline.params.variants import VariantParams
+from pipeline.params.training_params import TrainingParams
+from pipeline.params.variant_params import VariantParams
+from pipeline.training.common.trainer import Observer
 from pipeline.training.stacked import objectives
 from pipeline.training.stacked.engine import Engine
 from pipeline.training.stacked.forward import Forward, State
 from pipeline.training.stacked.objectives import Objective
-from pipeline.training.trainer import Observer
 
 Stacks = dict[str, np.ndarray]
 Shape = tuple[bool, int, int]  # of a hidden layer: whether it is the first, its inputs, its units

@@ -1,0 +1,95 @@
+"""A study in numbers: its cells beside the reference, which changes nothing."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+import xarray as xr
+
+from pipeline.diagnosis.causes import cause_names
+from pipeline.diagnosis.theory import Premises, born_dead_bound
+from pipeline.evaluation.effects import REFERENCE, effect, written
+from pipeline.evaluation.intervals import newcombe
+from pipeline.evaluation.summary import QUARTILES
+from pipeline.evaluation.variant import VariantEvaluation
+from pipeline.params.params import AnyRecipe
+from pipeline.params.variant_params import VariantParams
+
+
+def cells_table(
+    evaluations: Mapping[str, VariantEvaluation],
+    variants: Mapping[str, AnyRecipe],
+    premises: Mapping[str, Premises],
+    changes: Mapping[str, Mapping[str, Any]],
+    extra_epochs: Mapping[str, int],
+) -> pd.DataFrame:
+    """One row per cell, in the study's order.
+
+    `difference` is its learned share minus the reference's, with Newcombe's 95% interval, unpaired; `effect` says
+    whether that interval leaves a doubt. `alive_bound` is the least share that theory leaves alive before training;
+    empty where it says nothing.
+
+    Args:
+        variants: of each cell. premises: which theoretical statements apply to it.
+        changes: for each cell what it changes, by parameter; nothing for the reference.
+        extra_epochs: of pre-training, on top of the training itself.
+    """
+    reference = next(name for name, changed in changes.items() if not changed)
+    rows = []
+    for name, evaluation in evaluations.items():
+        metrics = evaluation.metrics
+        (count, total), (base_count, base_total) = evaluation.learned, evaluations[reference].learned
+        low, high = newcombe(count, total, base_count, base_total)
+        difference = count / total - base_count / base_total
+        known = {"difference": difference, "difference_low": low, "difference_high": high}
+        rows.append(
+            {
+                "cell": name,
+                "changes": "; ".join(f"{key}: {written(value)}" for key, value in changes[name].items()),
+                "replicas": total,
+                "learned": count,
+                "learned_rate": metrics.learned.rate,
+                "learned_low": metrics.learned.interval.low,
+                "learned_high": metrics.learned.interval.high,
+                **{key: round(value, 6) for key, value in known.items()},
+                "effect": REFERENCE if name == reference else effect(low, high),
+                "extra_epochs": extra_epochs[name],
+                "alive_bound": _alive_bound(variants[name], premises[name]),
+                f"{evaluation.final}_median": metrics.scores[evaluation.final].median,
+                "epochs_to_learn_median": metrics.epochs_to_learn.median,
+                **{cause: metrics.outcomes[cause] for cause in cause_names()},
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _alive_bound(variant: AnyRecipe, premises: Premises) -> float | None:
+    if not premises.born_dead or not isinstance(variant, VariantParams):
+        return None
+    return round(1 - born_dead_bound(variant.widths), 6)
+
+
+def score_column(cells: pd.DataFrame) -> str:
+    """The column of the table of cells with the median of the score that decides."""
+    return next(name for name in cells if name.startswith("test_") and name.endswith("_median"))
+
+
+def ranked(cells: pd.DataFrame) -> pd.DataFrame:
+    """The cells by their difference, the greatest first; ties in the study's order."""
+    return cells.sort_values("difference", ascending=False, kind="stable", ignore_index=True)
+
+
+def pretraining_table(histories: Mapping[str, xr.Dataset]) -> pd.DataFrame:
+    """One row per cell, hidden layer and epoch of pre-training: quartiles over replicas of the layer's loss."""
+    tables = {}
+    for name, history in histories.items():
+        quartiles = history.loss.quantile(list(QUARTILES.values()), "replica")
+        columns = {f"loss_{quartile}": row.to_series() for quartile, row in zip(QUARTILES, quartiles, strict=True)}
+        tables[name] = pd.DataFrame(columns).map(lambda loss: float(f"{loss:.7g}")).reset_index()
+    return stacked(tables)
+
+
+def stacked(parts: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """One tidy table of the tables of all cells, with the cell's name in front."""
+    named = [part.assign(cell=name)[["cell", *part.columns]] for name, part in parts.items()]
+    return pd.concat(named, ignore_index=True)

@@ -1,0 +1,145 @@
+"""The data, seen: as they are where there are two inputs, else by their first two principal components."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from pipeline.data.split.samples import Origin, RawData, Split
+from pipeline.foundations.colours import BLUE, CLASSES, GREY, VARIANTS
+from pipeline.report.figures.style import dress, figure, in_figure, short
+
+MARKERS = "o^sDvP*Xp"
+MOST_POINTS = 5000  # that a picture can tell apart; of more rows evenly spaced ones are drawn
+MOST_CLASSES = 10  # with a colour of their own, and in the legend
+MOST_NAMES = 40  # of classes, below their bars
+CROWDED = 2000  # points, from which on they are drawn small and pale
+
+
+def picture(raw: RawData, split: Split, origin: Origin) -> Figure:
+    """Every row by two coordinates, coloured by its class or target; and the target's histogram where it is no plane
+    of two classes."""
+    if is_plane(raw) and raw.task.kind == "binary":
+        drawn = figure(4.6, 4.3)
+        axes = drawn.subplots()
+    else:
+        drawn = figure(9.2, 4.3)
+        axes, right = drawn.subplots(1, 2)
+        _targets(right, raw)
+    rows = np.unique(np.linspace(0, len(raw) - 1, min(MOST_POINTS, len(raw))).astype(int))
+    if is_plane(raw):
+        places, targets, names = (
+            np.asarray(raw.features)[rows],
+            raw.targets[rows],
+            [f"input {short(name)}" for name in raw.kinds],
+        )
+    else:
+        places, names = _components(np.concatenate([part.inputs for part in split.parts.values()])[rows])
+        # In the order of the parts, which is not that of the raw rows where they were shuffled.
+        targets = _raw_targets(np.concatenate([part.targets for part in split.parts.values()])[rows], origin)
+    if split.inputs == 1:
+        places, names = _against_target(places[:, 0], targets, raw), [names[0], short(raw.target_names[0])]
+    _scatter(drawn, axes, places, targets, raw)
+    some = f"{len(raw):,} rows" if len(rows) == len(raw) else f"{len(rows):,} of {len(raw):,} rows"
+    dress(axes, names[0], names[1], f"{some}, {'before scaling' if is_plane(raw) else 'scaled'}")
+    if split.inputs == 1 and raw.task.is_classification and len(raw.task.names) <= MOST_CLASSES:
+        axes.set_yticks(range(len(raw.task.names)), _short(raw.task.names))
+    return drawn
+
+
+def is_plane(raw: RawData) -> bool:
+    """Whether rows are points of a plane: two numbers."""
+    return isinstance(raw.features, pd.DataFrame) and list(raw.kinds.values()) == ["number", "number"]
+
+
+def _against_target(inputs: np.ndarray, targets: np.ndarray, raw: RawData) -> np.ndarray:
+    """Points [row, 2] of one input: above it the target; of a class a band, in which rows are spread to be seen."""
+    if not raw.task.is_classification:
+        return np.column_stack([inputs, targets[:, 0]])
+    spread = (np.arange(len(inputs)) * 0.618034) % 1 - 0.5  # evenly, and the same in every run
+    return np.column_stack([inputs, targets + 0.7 * spread])
+
+
+def _short(names: Sequence[str]) -> list[str]:
+    return [in_figure(short(name)) for name in names]
+
+
+def _raw_targets(targets: np.ndarray, origin: Origin) -> np.ndarray:
+    """Before scaling."""
+    if origin.task.is_classification:
+        return targets
+    return np.stack([(each - own.offset) / own.factor for each, own in zip(targets.T, origin.targets, strict=True)], 1)
+
+
+def _components(inputs: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """The first two principal components [row, 2], and what the axes are called."""
+    flat = inputs.reshape(len(inputs), -1).astype(np.float64)
+    centred = flat - flat.mean(axis=0)
+    if centred.shape[1] == 1:
+        return flat, ["input", ""]
+    _, sizes, axes = np.linalg.svd(centred, full_matrices=False)
+    shares = 100 * sizes[:2] ** 2 / max(float((sizes**2).sum()), 1e-300)
+    names = [
+        f"principal component {number} ({share:.0f}% of the variance)" for number, share in enumerate(shares, start=1)
+    ]
+    return centred @ axes[:2].T, [*names, ""][:2]
+
+
+def _scatter(drawn: Figure, axes: Axes, places: np.ndarray, targets: np.ndarray, raw: RawData) -> None:
+    is_crowded = len(places) > CROWDED
+    size, alpha = (7, 0.5) if is_crowded else (14, 0.8)
+    if not raw.task.is_classification:
+        values = targets[:, 0]
+        points = axes.scatter(places[:, 0], places[:, 1], s=size, c=values, cmap="viridis", alpha=alpha, linewidths=0)
+        bar = drawn.colorbar(points, ax=axes, pad=0.01)
+        bar.set_label(in_figure(short(raw.task.names[0])), fontsize=9)
+        bar.ax.tick_params(labelsize=9)
+        return
+    colours = class_colours(len(raw.task.names))
+    for label, name in enumerate(raw.task.names):
+        own = places[targets == label]
+        style: dict[str, Any] = {"color": colours[label], "marker": MARKERS[label % len(MARKERS)], "linewidths": 0}
+        axes.scatter(own[:, 0], own[:, 1], s=size, alpha=alpha, label=_short([name])[0], **style)
+    if is_plane(raw):
+        axes.set_aspect("equal", adjustable="datalim")
+    if len(raw.task.names) <= MOST_CLASSES:
+        look: dict[str, Any] = {"title": "class", "fontsize": 9, "title_fontsize": 9, "framealpha": 0.9}
+        if is_plane(raw) and len(raw.task.names) == 2:
+            found = axes.legend(loc="best", **look)
+        else:  # below, where it covers no points
+            longest = max(map(len, _short(raw.task.names)))
+            found = drawn.legend(loc="outside lower left", ncols=100 // (longest + 6), **look)
+        for handle in filter(None, found.legend_handles):
+            handle.set(alpha=1, sizes=[25])
+
+
+def class_colours(classes: int) -> list[str]:
+    """Of every class; two have the colours that decision surfaces have."""
+    if classes <= len(CLASSES):
+        return list(CLASSES)
+    if classes <= len(VARIANTS) + 1:
+        return [*VARIANTS, GREY][:classes]
+    map_ = matplotlib.colormaps["viridis"]
+    return [matplotlib.colors.to_hex(map_(place / (classes - 1))) for place in range(classes)]
+
+
+def _targets(axes: Axes, raw: RawData) -> None:
+    if raw.task.is_classification:
+        counts = np.bincount(raw.targets, minlength=len(raw.task.names))
+        places = np.arange(len(counts))
+        axes.bar(places, counts, color=class_colours(len(counts)))
+        names = _short(raw.task.names) if len(counts) <= MOST_NAMES else []
+        letters = sum(map(len, names)) + len(names)
+        turned: dict[str, Any] = {"rotation": 30, "ha": "right"} if letters > 50 else {}
+        if len(names) > MOST_CLASSES:
+            turned = {"rotation": 90}
+        axes.set_xticks(places if names else [], names, **turned)
+        axes.yaxis.set_major_formatter("{x:,.0f}")
+        dress(axes, "class", "rows", "Rows of each class")
+        return
+    axes.hist(raw.targets[:, 0], bins=40, color=BLUE)
+    dress(axes, short(raw.task.names[0]), "rows", "Distribution of the target, before scaling")

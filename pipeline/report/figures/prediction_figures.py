@@ -1,0 +1,88 @@
+"""What single replicas predict on the test set: confusion matrices, or predicted against true targets."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+
+from pipeline.data.split.samples import Origin
+from pipeline.foundations.colours import BLACK, BLUE, GREY
+from pipeline.report.figures.style import dress, figure, headed, in_figure, short
+
+PERCENTILES = (10, 50, 90)
+NUMBERED = 10  # classes, at most, whose cells hold numbers
+MOST_POINTS = 3000
+
+
+class Predicted(NamedTuple):
+    """Replicas of a variant at PERCENTILES of the final score, on the test set.
+
+    numbers, scores: of the replicas. predictions: [replica, sample, output]. targets: labels [sample] or values
+    [sample, target], as networks are trained on them.
+    """
+
+    numbers: Sequence[int]
+    scores: Sequence[float]
+    predictions: np.ndarray
+    targets: np.ndarray
+
+
+def test_predictions(predicted: Predicted, origin: Origin, title: str) -> Figure:
+    """A panel for each replica: a confusion matrix by share of the true class, or predicted against true."""
+    longest = max(map(len, map(short, origin.task.names))) if origin.task.is_classification else 0
+    height = 4.4 + 0.08 * max(0, longest - 10)  # inches; long names stand below the matrix, turned
+    drawn = headed(figure(3.5 * len(predicted.numbers) + 0.8, height), title)
+    panels = drawn.subplots(1, len(predicted.numbers), sharey=True, squeeze=False)[0]
+    for place, axes in enumerate(panels):
+        score, number = predicted.scores[place], predicted.numbers[place]
+        label = f"{PERCENTILES[place]}th percentile, {score:.2f}\n(replica {number})"
+        if origin.task.is_classification:
+            image = _confusion(axes, predicted, place, origin)
+            dress(axes, "predicted class", "true class" if place == 0 else "", label)
+            axes.grid(visible=False)
+        else:
+            _against_true(axes, predicted, place, origin)
+            name = short(origin.task.names[0])
+            dress(axes, f"true {name}", f"predicted {name}" if place == 0 else "", label)
+    if origin.task.is_classification:
+        bar = drawn.colorbar(image, ax=list(panels), pad=0.01)
+        bar.set_label("share of the true class (%)", fontsize=9)
+        bar.ax.tick_params(labelsize=9)
+    return drawn
+
+
+def confusion(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+    """Counts [true class, predicted class]."""
+    return np.bincount(labels * classes + predicted, minlength=classes**2).reshape(classes, classes)
+
+
+def _confusion(axes: Axes, predicted: Predicted, place: int, origin: Origin) -> AxesImage:
+    names = origin.task.names
+    counts = confusion(predicted.targets, origin.task.predicted_labels(predicted.predictions[place]), len(names))
+    shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=100)
+    if len(names) <= NUMBERED:
+        for row, column in np.ndindex(counts.shape):
+            if counts[row, column]:
+                colour = "white" if shares[row, column] > 55 else BLACK
+                size = 9 if len(names) <= 5 else 8
+                axes.text(column, row, str(counts[row, column]), ha="center", va="center", fontsize=size, color=colour)
+        labels = [in_figure(short(name)) for name in names]
+        axes.set_xticks(range(len(names)), labels, rotation=45 if max(map(len, names)) > 2 else 0)
+        axes.set_yticks(range(len(names)), labels)
+    return image
+
+
+def _against_true(axes: Axes, predicted: Predicted, place: int, origin: Origin) -> None:
+    scaling = origin.targets[0]
+    true, found = (
+        (values - scaling.offset) / scaling.factor
+        for values in (predicted.targets[:, 0], predicted.predictions[place, :, 0])
+    )
+    rows = np.unique(np.linspace(0, len(true) - 1, min(MOST_POINTS, len(true))).astype(int))
+    axes.scatter(true[rows], found[rows], s=8, color=BLUE, alpha=0.5, linewidths=0)
+    ends = [float(true.min()), float(true.max())]
+    axes.plot(ends, ends, color=GREY, linewidth=1, linestyle="--")

@@ -1,0 +1,102 @@
+"""The score that decides over the epochs: every replica faint, in the colour of what became of it."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from pipeline.data.split.tasks import Task
+from pipeline.diagnosis.causes import LEARNED, outcome_colours, outcome_names, spelled
+from pipeline.diagnosis.variant_verdict import learn
+from pipeline.evaluation.learned import Rule, score_curve, spelled_score
+from pipeline.foundations.colours import BLACK
+from pipeline.history import record
+from pipeline.report.figures.style import dress, figure, headed
+
+COLUMNS = 4  # of small multiples
+WIDE = 7.5  # inches, which a title and a legend need
+
+
+class Replicas(NamedTuple):
+    """A variant's history, and what became of each of its replicas."""
+
+    history: xr.Dataset
+    outcomes: Sequence[str]
+
+
+def score_over_epochs(replicas: Replicas, title: str, rule: Rule) -> Figure:
+    """The score of one variant on each part of the data, the median over replicas bold, the threshold of learning
+    dashed."""
+    parts = record.parts_of(replicas.history)
+    drawn = headed(figure(4.8 * len(parts), 4.8), title)
+    for axes, part in zip(drawn.subplots(1, len(parts), sharey=True, squeeze=False)[0], parts, strict=True):
+        _lines(axes, replicas, part, rule)
+        dress(axes, "epoch", axis_label(rule.score) if part == parts[0] else "", f"{part} set")
+    _legend(drawn, [replicas], rule)
+    return drawn
+
+
+def final_score_by_variant(variants: Mapping[str, Replicas], rule: Rule) -> Figure:
+    """The score of every variant on the judged part, a panel each."""
+    columns = min(COLUMNS, len(variants))
+    rows = -(-len(variants) // columns)
+    part = record.judged_part(next(iter(variants.values())).history)
+    title = f"{part.capitalize()} {rule.name} of every replica"
+    drawn = headed(figure(max(WIDE, 2.45 * columns + 0.2), 2.0 * rows + 0.9), title)
+    panels = drawn.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    for number, (name, replicas) in enumerate(variants.items()):
+        axes = panels.flat[number]
+        _lines(axes, replicas, part, rule)
+        learned = sum(outcome == LEARNED for outcome in replicas.outcomes)
+        lowest = number + columns >= len(variants)
+        left = f"{part} {rule.name}" if number % columns == 0 else ""
+        dress(axes, "epoch" if lowest else "", left, f"{name}: {learn(learned, len(replicas.outcomes))}")
+        axes.xaxis.set_tick_params(labelbottom=True)
+    for axes in panels.flat[len(variants) :]:
+        axes.remove()
+    _legend(drawn, list(variants.values()), rule)
+    return drawn
+
+
+def axis_label(score: str) -> str:
+    """With its unit: `accuracy (share correct)`."""
+    unit = " (share correct)" if score == "accuracy" else " (1 is best)"
+    return spelled_score(score) + unit
+
+
+def lowest_shown(task: Task, score: str, values: np.ndarray) -> float:
+    """Where the axis of a score begins: a little below guessing, for what is far below it says no more."""
+    guessing = task.guessing(score)
+    finite = values[np.isfinite(values)]
+    return float(max(guessing - 0.5, min(guessing - 0.1, finite.min() if finite.size else guessing)))
+
+
+def _lines(axes: Axes, replicas: Replicas, part: str, rule: Rule) -> None:
+    history, outcomes = replicas
+    colours = outcome_colours()
+    values, epochs = score_curve(history, rule.score, part).values, history.epoch.values
+    # What is rare is drawn last, or the many would hide it.
+    rarest_last = sorted(range(len(outcomes)), key=lambda row: -list(outcomes).count(outcomes[row]))
+    alpha = max(0.15, min(0.6, 12 / len(outcomes)))
+    for row in rarest_last:
+        axes.plot(epochs, values[row], color=colours[outcomes[row]], alpha=alpha, linewidth=0.7)
+    axes.plot(epochs, np.median(values, axis=0), color=BLACK, linewidth=1.8)
+    axes.axhline(rule.threshold, color=BLACK, linestyle="--", linewidth=0.8)
+    axes.set_ylim(lowest_shown(record.task_of(history), rule.score, values), 1.0)
+    axes.set_xlim(0, max(1, epochs[-1]))
+
+
+def _legend(drawn: Figure, variants: Sequence[Replicas], rule: Rule) -> None:
+    present = {outcome for replicas in variants for outcome in replicas.outcomes}
+    colours = outcome_colours()
+    handles = [Line2D([], [], color=colours[each], label=spelled(each)) for each in outcome_names() if each in present]
+    handles.append(Line2D([], [], color=BLACK, linewidth=1.8, label="median of all"))
+    handles.append(
+        Line2D([], [], color=BLACK, linewidth=0.8, linestyle="--", label=f"learned: above {rule.threshold:g}")
+    )
+    columns = -(-len(handles) // 2) if len(handles) > 5 else len(handles)
+    drawn.legend(handles=handles, fontsize=9, loc="outside lower center", ncols=columns, frameon=False)

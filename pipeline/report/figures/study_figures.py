@@ -1,0 +1,156 @@
+"""The list of a study's figures: what each is called, what it says and what it is drawn of."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from pipeline.diagnosis.causes import LEARNED, cause_names, outcome_colours, spelled
+from pipeline.evaluation.cells_table import ranked
+from pipeline.foundations.colours import BLACK, EFFECTS
+from pipeline.params.study_params import Cell, numeric_axis, reference_of
+from pipeline.report.figures.comparison_figures import outcome_bars
+from pipeline.report.figures.style import dress, figure, headed
+
+BORN_DEAD = "born_dead"
+
+
+@dataclass(frozen=True)
+class StudiedCells:
+    """All that a study's figures are drawn of.
+
+    base: the variant that the cells change. table: the study's, a row for each of `cells`. outcomes: of each cell, how
+    many replicas have each.
+    """
+
+    base: str
+    table: pd.DataFrame
+    cells: Sequence[Cell]
+    outcomes: Mapping[str, Mapping[str, int]]
+
+
+@dataclass(frozen=True)
+class StudyFigure:
+    """An entry of the list: its file's name, what it shows in words, and the figure, None where it does not apply."""
+
+    name: str
+    caption: str
+    draw: Callable[[StudiedCells], Figure | None]
+
+
+def figures(studied: StudiedCells) -> Iterator[tuple[str, Figure]]:
+    """All figures that apply, by name."""
+    for entry in FIGURES:
+        drawn = entry.draw(studied)
+        if drawn is not None:
+            yield entry.name, drawn
+
+
+def captions() -> dict[str, str]:
+    """What each figure shows, by name, in the page's order."""
+    return {entry.name: entry.caption for entry in FIGURES}
+
+
+def _along(studied: StudiedCells) -> Figure | None:
+    """Of a study along one axis of numbers."""
+    cells, axis = studied.cells, numeric_axis(studied.cells)
+    if axis is None:
+        return None
+    rows = sorted((row for row, cell in enumerate(cells) if cell.place), key=lambda row: cells[row].place[axis])
+    values = [cells[row].place[axis] for row in rows]
+    return learned_along(studied.table.iloc[rows], values, axis, f"{studied.base}: what becomes of its replicas")
+
+
+def _differences(studied: StudiedCells) -> Figure:
+    return differences(ranked(studied.table), reference_of(studied.cells).name)
+
+
+def _outcomes(studied: StudiedCells) -> Figure:
+    return outcome_bars(studied.table.rename(columns={"cell": "variant"}), studied.outcomes)
+
+
+def differences(ranked: pd.DataFrame, reference: str) -> Figure:
+    """Learned share of each cell minus the reference's, with its 95% interval, the greatest on top.
+
+    Args:
+        ranked: the study's table, one row per cell.
+    """
+    drawn = headed(figure(8.8, 1.5 + 0.34 * len(ranked)), f"What changes how often {reference} learns?")
+    axes = drawn.subplots()
+    for row, cell in enumerate(ranked.itertuples()):
+        colour = EFFECTS[cell.effect]
+        if cell.effect != "reference":
+            ends = [100 * cell.difference_low, 100 * cell.difference_high]
+            axes.plot(ends, [row, row], color=colour, linewidth=2.2, solid_capstyle="butt")
+        axes.plot(100 * cell.difference, row, "o" if cell.effect != "reference" else "D", color=colour, markersize=6)
+        axes.text(1.01, row, f"{cell.learned} of {cell.replicas}", va="center", transform=axes.get_yaxis_transform())
+    axes.axvline(0, color=BLACK, linewidth=0.8)
+    axes.set_yticks(range(len(ranked)), ranked.cell)
+    axes.invert_yaxis()
+    dress(axes, "difference of learned shares (points), 95% interval", "")
+    for effect in ("helps", "undecided", "harms"):
+        axes.plot([], [], color=EFFECTS[effect], linewidth=2.2, label=effect)
+    drawn.legend(*axes.get_legend_handles_labels(), fontsize=9, loc="outside lower center", ncols=3, frameon=False)
+    return drawn
+
+
+def learned_along(cells: pd.DataFrame, values: Sequence[float], axis: str, title: str) -> Figure:
+    """What becomes of the replicas along one axis of a grid: shares stacked, and the learned one with its interval.
+
+    Args:
+        cells: the study's table, rows in the order of `values`. axis: the parameter's name.
+    """
+    drawn = headed(figure(8.8, 4.8), title)
+    axes = drawn.subplots()
+    # Born dead on top, so that its lower edge can be compared with theory's bound.
+    causes = sorted(cause_names(), key=lambda cause: cause == BORN_DEAD)
+    shares = {LEARNED: cells.learned_rate, **{cause: cells[cause] / cells.replicas for cause in causes}}
+    present = {outcome: 100 * share.to_numpy(float) for outcome, share in shares.items() if share.any()}
+    colours = outcome_colours()
+    axes.stackplot(
+        values,
+        *present.values(),
+        colors=[colours[outcome] for outcome in present],
+        labels=[spelled(outcome) for outcome in present],
+        alpha=0.55,
+        linewidth=0,
+    )
+    rate, low, high = (100 * cells[name].to_numpy(float) for name in ("learned_rate", "learned_low", "learned_high"))
+    ends = [rate - low, high - rate]
+    axes.errorbar(
+        values, rate, yerr=ends, color=BLACK, fmt="o-", markersize=4, capsize=3, label="learned, 95% interval"
+    )
+    if cells.alive_bound.notna().all():
+        bound = 100 * cells.alive_bound.to_numpy(float)
+        axes.plot(values, bound, color=BLACK, linestyle=":", linewidth=1.6, label="theory: born dead only above")
+    margin = 0.02 * (max(values) - min(values))
+    axes.set_xlim(min(values) - margin, max(values) + margin)
+    axes.set_ylim(0, 100)
+    if np.allclose(values, np.round(values)):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    dress(axes, axis, "replicas (%)")
+    drawn.legend(*axes.get_legend_handles_labels(), fontsize=9, loc="outside lower center", ncols=4, frameon=False)
+    return drawn
+
+
+# As the page has them.
+FIGURES: tuple[StudyFigure, ...] = (
+    StudyFigure(
+        "along",
+        "What becomes of the replicas along the grid: learned with its interval, and each cause",
+        _along,
+    ),
+    StudyFigure(
+        "differences",
+        "Difference of the learned share from the reference's with its interval, one row per cell",
+        _differences,
+    ),
+    StudyFigure(
+        "outcomes",
+        "Bars: for each cell the share of replicas that learned and of each cause",
+        _outcomes,
+    ),
+)

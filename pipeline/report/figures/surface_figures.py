@@ -1,0 +1,99 @@
+"""Decision surfaces: what a network has made of the plane."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
+from matplotlib.figure import Figure
+
+from pipeline.data.split.samples import Samples
+from pipeline.foundations.colours import BLACK, CLASSES
+from pipeline.report.figures.style import PROBABILITY, dress, figure, headed
+
+PERCENTILES = (10, 50, 90)
+WIDE = 5.5  # inches, which a title needs
+OUTLINED = 5  # area in square points above which a marker has an outline
+
+
+class Chosen(NamedTuple):
+    """The replicas of a variant at PERCENTILES of the final score.
+
+    predictions: with `surface` over (replica, x2, x1, output). positions: along the replica axis. scores: on the test
+    set.
+    """
+
+    predictions: xr.Dataset
+    positions: Sequence[int]
+    scores: Sequence[float]
+
+
+def decision_surfaces(chosen: Chosen, test: Samples, title: str) -> Figure:
+    """The predicted probability over the plane, with the test points; black: where it is one half. For two classes."""
+    drawn = headed(figure(3.4 * len(chosen.positions) + 0.8, 4.6), title)
+    panels = drawn.subplots(1, len(chosen.positions), sharey=True, squeeze=False)[0]
+    for axes, percentile, position, score in zip(panels, PERCENTILES, *chosen[1:], strict=True):
+        image = _surface(axes, chosen.predictions, position)
+        replica = int(chosen.predictions.replica[position])
+        label = f"{percentile}th percentile, {score:.2f}\n(replica {replica})"
+        _points(axes, test, 11)
+        dress(axes, "x1 (scaled)", "x2 (scaled)" if axes is panels[0] else "", label)
+        _square(axes)
+    panels[0].legend(fontsize=9, loc="center", framealpha=0.9)
+    _colour_bar(drawn, image, list(panels))
+    return drawn
+
+
+def surfaces_by_variant(variants: Mapping[str, Chosen], test: Samples) -> Figure:
+    """Small multiples: one column per variant, one row per percentile, with each replica's score on the test set."""
+    rows = len(PERCENTILES)
+    drawn = headed(
+        figure(max(WIDE, 1.28 * len(variants) + 1.1), 1.42 * rows + 0.9),
+        "What each network predicts, and its test score",
+    )
+    panels = drawn.subplots(rows, len(variants), sharex=True, sharey=True, squeeze=False)
+    for column, (name, chosen) in enumerate(variants.items()):
+        for row, (position, score) in enumerate(zip(*chosen[1:], strict=True)):
+            axes = panels[row, column]
+            image = _surface(axes, chosen.predictions, position)
+            _points(axes, test, 1.5)
+            dress(axes, "", "", f"{name}\n{score:.2f}" if row == 0 else f"{score:.2f}")
+            axes.title.set_fontsize(9)
+            _square(axes)
+            axes.set_xticks([])
+            axes.set_yticks([])
+    for axes in panels[-1]:
+        axes.set_xlabel("x1", fontsize=9)
+    for row, percentile in enumerate(PERCENTILES):
+        panels[row, 0].set_ylabel(f"{percentile}th percentile\nx2", fontsize=9)
+    _colour_bar(drawn, image, list(panels.flat))
+    return drawn
+
+
+def _surface(axes: Axes, predictions: xr.Dataset, position: int) -> QuadMesh:
+    x1, x2 = predictions.x1.values, predictions.x2.values
+    surface = predictions.surface.isel(replica=position, output=0).values
+    image = axes.pcolormesh(x1, x2, surface, cmap=PROBABILITY, vmin=0, vmax=1, shading="nearest", rasterized=True)
+    if surface.min() < 0.5 < surface.max():
+        axes.contour(x1, x2, surface, levels=[0.5], colors=BLACK, linewidths=1.4)
+    return image
+
+
+def _points(axes: Axes, test: Samples, size: float) -> None:
+    for value, marker in ((0, "o"), (1, "^")):
+        rows = test.inputs[test.targets == value]
+        drawn = axes.scatter(rows[:, 0], rows[:, 1], s=size, c=CLASSES[value], marker=marker, label=f"class {value}")
+        drawn.set_edgecolor(BLACK)
+        drawn.set_linewidth(0.3 if size > OUTLINED else 0)
+
+
+def _square(axes: Axes) -> None:
+    axes.grid(visible=False)
+    axes.set_aspect("equal")
+
+
+def _colour_bar(drawn: Figure, image: QuadMesh, panels: list[Axes]) -> None:
+    bar = drawn.colorbar(image, ax=panels, pad=0.01)
+    bar.set_label("predicted probability of class 1", fontsize=9)
+    bar.ax.tick_params(labelsize=9)

@@ -1,0 +1,42 @@
+"""What code a cell's result depends on: the modules that training imports, by their bytes.
+
+But for `params`, which hands values on: these are in a cell's key themselves.
+"""
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent.parent
+# A test compares these with what training really imports.
+OF_VARIANTS = ("models", "training/common", "training/compiled", "training/stacked")
+OF_NETWORKS = (*OF_VARIANTS, "recorder", "training/networks")
+OF_REMEDIES = (*OF_NETWORKS, "remedies")
+MODULES = (
+    *("data/split/samples.py", "data/split/tasks.py", "history/record.py", "history/recorded_epochs.py"),
+    *("history/scales.py", "foundations/errors.py", "foundations/seeds.py", "foundations/tensorflow.py"),
+)
+# Files in those packages that cannot change a result: progress bars, check before training, versions, what is exported.
+APART = (
+    *(f"training/common/{name}.py" for name in ("progress_bars", "trainable", "versions", "warm_up")),
+    "training/networks/trained_model.py",
+)
+
+
+def files(packages: tuple[str, ...] = OF_VARIANTS) -> list[Path]:
+    """Return the files that a result depends on, relative to the package.
+
+    Args:
+        packages: OF_VARIANTS, OF_NETWORKS, or OF_REMEDIES for a network with a remedy.
+    """
+    modules = {path.relative_to(PACKAGE) for name in packages for path in (PACKAGE / name).rglob("*.py")}
+    return sorted({*modules, *map(Path, MODULES)} - {*map(Path, APART)})
+
+
+@cache
+def fingerprint(packages: tuple[str, ...] = OF_VARIANTS) -> str:
+    """Return the SHA-256 of names and bytes of this process's own copy; taken once, because what is imported stays."""
+    total = hashlib.sha256()
+    for path in files(packages):
+        total.update(path.as_posix().encode() + hashlib.sha256((PACKAGE / path).read_bytes()).digest())
+    return total.hexdigest()

@@ -1,0 +1,34 @@
+"""Which replicas of a variant are shown, and the names under which a person finds them."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import xarray as xr
+
+from pipeline.diagnosis.causes import cause_names
+from pipeline.evaluation.ranking import best_replica, median_replica
+from pipeline.params.tensorboard_params import BEST, EACH_CAUSE, MEDIAN
+
+
+def chosen(choices: Sequence[str | int], history: xr.Dataset, table: pd.DataFrame, score: str) -> dict[str, int]:
+    """The position of every chosen replica by its run's name, such as `median_replica_004`.
+
+    A replica that is chosen twice, as the median and for its cause, has two names: it is found under each.
+
+    Args:
+        choices: `tensorboard.replicas`.
+        table: one row per replica with its `cause`, in the history's order.
+        score: by which the median and the best replica are chosen.
+    """
+    named: list[tuple[str, int]] = []
+    for choice in choices:
+        if choice == MEDIAN:
+            named.append(("median_", median_replica(history, score)))
+        elif choice == BEST:
+            named.append(("best_", best_replica(history, score)))
+        elif choice == EACH_CAUSE:
+            causes = table.cause.tolist()
+            named += [(f"{cause}_", causes.index(cause)) for cause in cause_names() if cause in causes]
+        else:
+            named.append(("", history.replica.values.tolist().index(choice)))
+    return {f"{prefix}replica_{history.replica.values[position]:03d}": position for prefix, position in named}

@@ -1,0 +1,95 @@
+"""`make tensorboard`: event files from the histories, and TensorBoard's pages of them on this machine.
+
+Nothing is trained again, and TensorFlow is not imported, neither to write nor to serve.
+"""
+
+import argparse
+import os
+import sys
+import threading
+import webbrowser
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from types import ModuleType
+
+from tensorboard import default, program
+from tensorboard.compat.proto.event_pb2 import Event
+
+from pipeline.evaluation.files import load_evaluation
+from pipeline.foundations.errors import UserError, reported_in_one_line
+from pipeline.history.files import expect_recipe, load_history
+from pipeline.params.params import Params, read
+from pipeline.tracking.tensorboard.chosen_replicas import chosen
+from pipeline.tracking.tensorboard.files import EVENTS, save_events
+from pipeline.tracking.tensorboard.summaries import events
+
+# The pages that show most, by their addresses: a dead, a vanishing and a healthy gradient differ at a glance in log10.
+HISTOGRAMS = "histograms&tagFilter=gradient_log10"
+CURVES = "timeseries"
+
+
+def write() -> str:
+    """Write the events of all variants of params.yaml; returns the page of TensorBoard's that shows most of them.
+
+    Raises:
+        UserError: a variant is not trained or evaluated as params.yaml says, or a chosen replica does not exist.
+    """
+    params = read()
+    training = params.training
+    names = save_events(_runs(params))
+    what = "histograms and curves" if training.histograms else "curves alone, for training.histograms is false"
+    print(f"{len(names)} runs -> {EVENTS}: {what}")
+    return HISTOGRAMS if training.histograms else CURVES
+
+
+def _runs(params: Params) -> Iterator[tuple[str, Iterable[Event]]]:
+    for variant in params.recipes:
+        expect_recipe(variant, params)
+        history, evaluation = load_history(variant), load_evaluation(variant)
+        table, score = evaluation.replicas, evaluation.rule.score
+        if table.replica.tolist() != history.replica.values.tolist():
+            raise UserError(f"{variant}: evaluated with other replicas than it has now: `dvc repro` first")
+        for name, position in chosen(params.tensorboard.replicas, history, table, score).items():
+            yield f"{variant}/{name}", events(history, position)
+
+
+def serve(host: str, port: int | None, page: str) -> str:
+    """Start TensorBoard in this process, beside the main thread; returns the address.
+
+    Args:
+        port: the one to take; TensorBoard's usual, or the next that is free, by default.
+
+    Raises:
+        UserError: the port is taken, or is none.
+    """
+    if port is not None and not 0 <= port <= 65535:
+        raise UserError(f"--port: {port}: must be 0 to 65535, 0 for any that is free")
+    # TensorBoard imports TensorFlow where it finds it, for file systems in the cloud (8 s); this is its switch.
+    sys.modules["tensorboard.compat.notf"] = ModuleType("tensorboard.compat.notf")
+    server = program.TensorBoard(plugins=default.get_plugins())
+    where = ["--host", host, *([] if port is None else ["--port", str(port)])]
+    server.configure(["tensorboard", "--logdir", str(EVENTS), *where])
+    try:
+        address = server.launch()
+    except program.TensorBoardServerException as error:
+        raise UserError(f"{error.msg}: must be a free port of this machine: name another with PORT=") from None
+    return f"{address.rstrip('/')}/#{page}"
+
+
+def main(host: str, port: int | None) -> None:
+    """Write, serve, open a browser where there is a display, and wait for Ctrl-C."""
+    address = serve(host, port, write())
+    print(f"TensorBoard: {address}; stop it with Ctrl-C", flush=True)
+    if sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        webbrowser.open(address)
+    with suppress(KeyboardInterrupt):
+        threading.Event().wait()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Look at gradients and weights in TensorBoard's pages.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=None)
+    arguments = parser.parse_args()
+    with reported_in_one_line():
+        main(arguments.host, arguments.port)

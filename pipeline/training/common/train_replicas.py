@@ -1,0 +1,171 @@
+"""Train all replicas of a variant, chunk by chunk, and record what happened.
+
+There are two trainers, and the variant decides. `compiled` is for plain stacks of dense layers with a common activation
+and optimizer: compiled loops over samples, some seven times faster at five layers of five units. `stacked` trains every
+variant that params.yaml can describe. The tests compare one with the other, and the second with Keras itself.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import xarray as xr
+
+from pipeline.data.split.samples import Split
+from pipeline.foundations.errors import UserError
+from pipeline.history import record as history
+from pipeline.history import scales
+from pipeline.history.recorded_epochs import recorded_epochs
+from pipeline.params.training_params import TrainingParams
+from pipeline.params.variant_params import VariantParams
+from pipeline.training.common.machine import cores, memory
+from pipeline.training.common.trainer import Chunk, Observer, Observers, Trainer, curve_names, has_surface
+from pipeline.training.compiled.eligible import dense_stack
+
+
+@dataclass(frozen=True)
+class Trained:
+    """All replicas of a variant after training.
+
+    history: see `history.record`.
+    weights: every variable by path, float32 [replica, *shape].
+    predictions: `train_prediction` over (replica, train_sample, output), the same of every other part, and where there
+        are two inputs `surface` over the grid (replica, x2, x1, output).
+    pretraining: its history, if there was any; epoch 0 of `history` comes after it.
+    """
+
+    history: xr.Dataset
+    weights: dict[str, np.ndarray]
+    predictions: xr.Dataset
+    pretraining: xr.Dataset | None
+
+
+def trainer_of(variant: VariantParams, name: str, split: Split, params: TrainingParams, threads: int) -> Trainer:
+    """The fastest that trains this variant exactly."""
+    stack = dense_stack(variant, split.inputs, split.task)
+    if stack is not None:
+        from pipeline.training.compiled.dense_trainer import DenseTrainer
+
+        return DenseTrainer(stack, variant, name, split, params, threads)
+    return stacked(variant, name, split, params, threads)
+
+
+def stacked(variant: VariantParams, name: str, split: Split, params: TrainingParams, threads: int) -> Trainer:
+    """The one that trains every variant; its threads are TensorFlow's."""
+    # Here, for TensorFlow takes seconds to import.
+    from pipeline.training.stacked.stacked_trainer import StackedTrainer
+
+    return StackedTrainer(variant, name, split, params)
+
+
+def train(
+    variant: VariantParams,
+    name: str,
+    split: Split,
+    params: TrainingParams,
+    observers: Sequence[Observer] = (),
+    replicas: Sequence[int] | None = None,
+    threads: int | None = None,
+    choose: Callable[[VariantParams, str, Split, TrainingParams, int], Trainer] = trainer_of,
+) -> Trained:
+    """Train the replicas of a variant.
+
+    Args:
+        name: the variant's name, for the model and for error messages.
+        observers: are told of every epoch of every replica; one that fails stops nothing.
+        replicas: which to train; all of them, 0, 1, ..., by default.
+        threads: how many replicas may be trained at a time where they are trained one by one; this process's cores by
+            default. No result depends on it.
+        choose: makes the trainer.
+
+    Raises:
+        UserError: Keras does not know a name in `variant`, it cannot be trained exactly, or what is recorded does not
+            fit into this machine's memory.
+    """
+    indices = list(range(params.replicas)) if replicas is None else list(replicas)
+    _expect_memory(variant, split, params, len(indices))
+    trainer, observer = choose(variant, name, split, params, threads or cores()), Observers(observers)
+    found = []
+    for start in range(0, len(indices), params.chunk):
+        numbers = indices[start : start + params.chunk]
+        chunk = trainer.train(numbers, observer)
+        history = _history(chunk, numbers, trainer, split, params)
+        predictions = predictions_of(chunk.predictions, numbers, split, params.surface_resolution)
+        found.append(Trained(history, chunk.weights, predictions, chunk.pretraining))
+    trained = joined(found)
+    if trained.pretraining is not None:
+        trained.history.attrs["extra_epochs"] = variant.extra_epochs
+    return trained
+
+
+def _expect_memory(variant: VariantParams, split: Split, params: TrainingParams, replicas: int) -> None:
+    """Checked before, for where a system promises more memory than it has, it kills the process without a word.
+
+    Raises:
+        UserError: the record needs more than this machine has.
+    """
+    outputs = split.task.outputs
+    layers, samples = variant.hidden_layers + 1, sum(len(part) for part in split.parts.values())
+    bins = len(history.GRADIENT_EDGES) + len(history.WEIGHT_EDGES) + 2 if params.histograms else 0
+    by_layer = len(history.LAYER_VALUES) + len(history.SLOPE_FRACTIONS)
+    entries = (params.epochs + 1) * len(curve_names(split)) + len(recorded_epochs(params)) * layers * by_layer
+    surface = params.surface_resolution**2 if has_surface(split) else 0
+    weights = sum((below + 1) * units for below, units in pairwise((split.inputs, *variant.widths, outputs)))
+    # Counts of histograms are whole numbers of a byte at least, all else is of four.
+    needed = replicas * (
+        4 * (entries + outputs * (samples + surface) + weights) + len(recorded_epochs(params)) * layers * bins
+    )
+    there = memory()
+    if there is not None and needed > there:
+        raise UserError(
+            f"{replicas} replicas: the record needs {needed / 2**30:,.0f} GiB of memory, and this machine has "
+            f"{there / 2**30:,.0f}: lower training.replicas, epochs, record_first or surface_resolution, raise "
+            "record_every, or set histograms to false"
+        )
+
+
+def joined(parts: Sequence[Trained]) -> Trained:
+    """Of other replicas each, in their order."""
+    before = [each.pretraining for each in parts if each.pretraining is not None]
+    return Trained(
+        side_by_side([each.history for each in parts]),
+        {path: np.concatenate([each.weights[path] for each in parts]) for path in parts[0].weights},
+        side_by_side([each.predictions for each in parts]),
+        side_by_side(before) if before else None,
+    )
+
+
+def side_by_side(parts: Sequence[xr.Dataset]) -> xr.Dataset:
+    """Of other replicas each, in their order."""
+    return xr.concat(parts, "replica", data_vars="minimal") if len(parts) > 1 else parts[0]
+
+
+def _history(
+    chunk: Chunk, replicas: Sequence[int], trainer: Trainer, split: Split, params: TrainingParams
+) -> xr.Dataset:
+    epochs, losses = recorded_epochs(params), split.constant_losses
+    facts = scales.of_inputs(split.train.inputs) | scales.of_targets(split.train.targets)
+    sides = {name: np.full(len(replicas), value) for name, value in facts.items()}
+    return history.assemble(
+        replicas, epochs, chunk.curves, chunk.layer_values, trainer.layers, split.task, losses, sides
+    )
+
+
+def predictions_of(
+    predicted: Mapping[str, np.ndarray], replicas: Sequence[int], split: Split, resolution: int
+) -> xr.Dataset:
+    """As `Trained` has them.
+
+    Args:
+        predicted: at the rows of `trainer.places`, by name, float32 [replica, sample, output].
+    """
+    predictions = xr.Dataset(coords={"replica": np.asarray(replicas, np.int32)})
+    for part in split.parts:
+        predictions[f"{part}_prediction"] = (("replica", f"{part}_sample", "output"), predicted[part])
+    if "surface" in predicted:
+        x1, x2 = split.surface_axes(resolution)
+        predictions = predictions.assign_coords(x1=x1, x2=x2)
+        surface = predicted["surface"].reshape(len(replicas), resolution, resolution, -1)
+        predictions["surface"] = (("replica", "x2", "x1", "output"), surface)
+    return predictions

@@ -1,0 +1,99 @@
+"""Keras models of trained replicas, rebuilt from what training left, and saved with the same bytes every time.
+
+Training leaves weights and recipe, so training need not import Keras. A model takes raw inputs: its first layer scales
+them as they were scaled when the replica was trained.
+"""
+
+import json
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.foundations.errors import UserError
+from pipeline.foundations.files import replacing
+from pipeline.foundations.tensorflow import keras
+from pipeline.history.files import load_recipe, load_weights, weights_path
+from pipeline.history.recipe import Recipe
+from pipeline.models.network import build
+from pipeline.params.variant_params import VariantParams
+from pipeline.training.networks import builder
+
+
+def replica_model(variant: str, replica: int) -> keras.Model:
+    """The network of a trained variant, with the weights of one replica.
+
+    Raises:
+        UserError: the variant is not trained, what training left is damaged, or there is no such replica.
+    """
+    (model,) = replica_models(variant, [replica])
+    return model
+
+
+def replica_models(variant: str, replicas: Sequence[int]) -> Iterator[keras.Model]:
+    """As `replica_model`, for several replicas: one model, built once, that gets the weights of one after the other."""
+    stacks, weights = load_weights(variant), weights_path(variant)
+    recipe = load_recipe(variant)
+    model, variables = _built(variant, recipe)
+    trained = min(len(stack) for stack in stacks.values())
+    for replica in replicas:
+        if not 0 <= replica < trained:
+            raise UserError(f"replica {replica}: {variant} has {trained}: must be 0 to {trained - 1}")
+        assign(variables, {name: stack[replica] for name, stack in stacks.items()}, weights)
+        yield model
+
+
+def _built(name: str, recipe: Recipe) -> tuple[keras.Model, Mapping[str, keras.Variable]]:
+    """A model that takes raw rows, and its variables by the names of the trained weights."""
+    if isinstance(recipe.variant, VariantParams):
+        model = build(recipe.variant, prod(recipe.shape), recipe.task, name, recipe).model
+        return model, {variable.path: variable for variable in model.variables}
+    network = builder.build(name, recipe.variant, recipe.shape, recipe.task)
+    return builder.taking_raw_rows(network, recipe, name), builder.named_weights(network.model)
+
+
+def assign(variables: Mapping[str, keras.Variable], weights: Mapping[str, np.ndarray], path: Path) -> None:
+    """Give every variable the value that `weights`, which came from the file `path`, has for its name.
+
+    Raises:
+        UserError: the weights do not fit the model.
+    """
+    for name, variable in variables.items():
+        value = weights.get(name)
+        if value is None or value.shape != tuple(variable.shape):
+            found = "missing" if value is None else f"of shape {value.shape}"
+            raise UserError(f"{path}: weights of {name} are {found}: must be of shape {tuple(variable.shape)}")
+        variable.assign(value)
+
+
+def save_model(model: keras.Model, path: Path) -> None:
+    """Save a model.
+
+    A `.keras` file holds the time at which it was saved and, as ids of shared objects, addresses in memory: the first
+    is taken out, the others are numbered anew.
+    """
+    with replacing(path) as temporary:
+        model.save(temporary)
+        _make_reproducible(temporary)
+
+
+def _make_reproducible(path: Path) -> None:
+    with zipfile.ZipFile(path) as archive:
+        entries = {name: archive.read(name) for name in archive.namelist()}
+    metadata = json.loads(entries["metadata.json"])
+    metadata.pop("date_saved", None)
+    entries["metadata.json"] = json.dumps(metadata).encode()
+    numbers: dict[int, int] = {}
+
+    def renumbered(item: dict[str, Any]) -> dict[str, Any]:
+        if "shared_object_id" in item:
+            item["shared_object_id"] = numbers.setdefault(item["shared_object_id"], len(numbers) + 1)
+        return item
+
+    entries["config.json"] = json.dumps(json.loads(entries["config.json"], object_hook=renumbered)).encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in entries.items():
+            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content)
