@@ -161,7 +161,7 @@ def test_a_key_of_config_that_build_does_not_take_is_named() -> None:
 @pytest.mark.slow
 def test_an_unknown_optimizer_is_named() -> None:
     made = network(optimizer="adamm")
-    with pytest.raises(UserError, match=r"^network_params.own.optimizer: adamm: not a Keras optimizer: must be one"):
+    with pytest.raises(UserError, match=r"^networks.own.optimizer: adamm: not a Keras optimizer: must be one"):
         build("own", made.recipe, (2,), BINARY)
 
 

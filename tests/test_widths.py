@@ -140,7 +140,7 @@ def test_a_study_may_try_lists() -> None:
     assert cells[0].changes == {"units": [4, 2]}
     assert study_params.numeric_axis(cells) is None
     wrong = study_params.checked({"s": {"base": "v", "cells": {"c": {"units": [4, 2, 2]}}}})["s"]
-    with pytest.raises(UserError, match=r"^study_params.s.cells.c.units: \[4, 2, 2\]: must be 2 numbers"):
+    with pytest.raises(UserError, match=r"^studies.s.cells.c.units: \[4, 2, 2\]: must be 2 numbers"):
         study_params.cells(wrong, "s", {"v": variant()}, lambda name: training())
 
 
