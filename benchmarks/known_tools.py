@@ -1,9 +1,8 @@
-"""The rules of known tools beside ours, on the replicas that `dvc repro` left: right causes, and false alarms.
+"""Compare the rules of known tools with ours on the replicas of the last `dvc repro`: right causes and false alarms.
 
-The right cause is found without our probes or thresholds: a layer is dead if a NumPy forward pass of the final weights
-over all training points is 0 at every unit; a tanh network with kernels from U(0, 1) that did not learn is saturated
-(its own remedy, kernels by Glorot, makes all of them learn); a replica that is neither has no certain cause and is left
-out of that column.
+The right causes do not come from our probes or thresholds. A layer is dead if a NumPy forward pass of the final weights
+over all training points is 0 at every unit. A tanh network with kernels from U(0, 1) that did not learn is saturated:
+with Glorot's kernels all of them learn. A replica that is neither has no certain cause and is left out of that column.
 """
 
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.published_rules import DEAD, RULES, SATURATED, VANISHING, Activation, Trained
+from benchmarks.published_rules import DEAD, RULES, SATURATED, VANISHING, Activation, RuleInputs
 from pipeline.data.split.files import load_split
 from pipeline.diagnosis.causes import alarms
 from pipeline.evaluation.files import load_evaluation
@@ -26,16 +25,19 @@ OURS = {DEAD: ("born_dead", "died_in_training"), SATURATED: (SATURATED,), VANISH
 
 @dataclass(frozen=True)
 class Case:
-    """A variant after training, [replica] each. learned; the right cause, or ""; ours: cause or alarm."""
+    """A variant after training.
 
-    trained: Trained
-    learned: np.ndarray
+    has_learned: bool [replica]. truth: the right cause, or "", [replica]. ours: our cause or alarm, or "", [replica].
+    """
+
+    inputs: RuleInputs
+    has_learned: np.ndarray
     truth: np.ndarray
     ours: np.ndarray
 
 
 def case(name: str) -> Case:
-    """Read a variant's files, and find the right causes."""
+    """Read a variant's files and derive the right causes."""
     recipe = read().variant(name)
     activation = recipe.activation.class_name
     stacks, signal = load_weights(name), load_split().train.inputs[None].astype(np.float32)
@@ -46,35 +48,35 @@ def case(name: str) -> Case:
         signal = FUNCTIONS[activation](before)
         activations.append(Activation(activation, signal, before))
     table = load_evaluation(name).replicas
-    learned = (table.outcome == "learned").to_numpy()
-    dead = np.any([(each.after == 0).all(axis=(1, 2)) for each in activations], axis=0)
-    uniform = recipe.kernel_initializer.class_name == "RandomUniform"
-    truth = np.where(dead, DEAD, np.where(np.full(len(dead), uniform and activation == "tanh"), SATURATED, ""))
-    return Case(Trained(load_history(name), activations), learned, np.where(learned, "", truth), _our_alarms(table))
+    has_learned = (table.outcome == "learned").to_numpy()
+    is_dead = np.any([(each.after == 0).all(axis=(1, 2)) for each in activations], axis=0)
+    is_saturated = activation == "tanh" and recipe.kernel_initializer.class_name == "RandomUniform"
+    truth = np.where(has_learned, "", np.where(is_dead, DEAD, SATURATED if is_saturated else ""))
+    return Case(RuleInputs(load_history(name), activations), has_learned, truth, _our_alarms(table))
 
 
 def _our_alarms(table: pd.DataFrame) -> np.ndarray:
-    """Our cause; for a replica that learned the first alarm that our conditions raise all the same."""
-    raised = alarms(table, read().diagnosis)
-    first = np.select([raised[cause].to_numpy() for cause in raised], list(raised), default="")
+    """Return our cause, or of a replica that learned our first alarm."""
+    by_cause = alarms(table, read().diagnosis)
+    first = np.select([by_cause[cause].to_numpy() for cause in by_cause], list(by_cause), default="")
     return np.where(table.outcome == "learned", first, table.cause)
 
 
 def main() -> None:
     """Print the table."""
     cases = [case(name) for name in read().variants]
-    learned = sum(int(each.learned.sum()) for each in cases)
+    learned = sum(int(each.has_learned.sum()) for each in cases)
     table = Table("tool", "rule", "names the right cause", "alarms on replicas that learned")
-    fired_by = {key: [rule(each.trained) for each in cases] for key, rule in RULES.items()}
-    fired_by |= {("ours", cause): [np.isin(each.ours, names) for each in cases] for cause, names in OURS.items()}
-    for (tool, cause), fired in fired_by.items():
-        wanted = sum(int((each.truth == cause).sum()) for each in cases)
-        right = sum(int((found & (each.truth == cause)).sum()) for found, each in zip(fired, cases, strict=True))
-        false = sum(int((found & each.learned).sum()) for found, each in zip(fired, cases, strict=True))
-        others = [(each.truth != "") & (each.truth != cause) for each in cases]
-        wrong = sum(int((found & other).sum()) for found, other in zip(fired, others, strict=True))
-        named = f"{right} of {wanted}" if wanted else f"no such; {wrong} named so wrongly"
-        table.add_row(tool, cause, named, f"{false} of {learned}")
+    alarms_by_rule = {key: [rule(each.inputs) for each in cases] for key, rule in RULES.items()}
+    alarms_by_rule |= {("ours", cause): [np.isin(each.ours, names) for each in cases] for cause, names in OURS.items()}
+    for (tool, cause), is_raised in alarms_by_rule.items():
+        pairs = list(zip(is_raised, cases, strict=True))
+        total = sum(int((each.truth == cause).sum()) for each in cases)
+        right = sum(int((raised & (each.truth == cause)).sum()) for raised, each in pairs)
+        wrong = sum(int((raised & (each.truth != "") & (each.truth != cause)).sum()) for raised, each in pairs)
+        false_alarms = sum(int((raised & each.has_learned).sum()) for raised, each in pairs)
+        named = f"{right} of {total}" if total else f"no such replica; {wrong} named so wrongly"
+        table.add_row(tool, cause, named, f"{false_alarms} of {learned}")
     Console(width=110).print(table)
 
 

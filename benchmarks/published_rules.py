@@ -1,7 +1,7 @@
-"""The rules of four known tools, written from their published thresholds; a reference, used nowhere in the pipeline.
+"""The rules of four known tools, written from their published thresholds; used in no part of the pipeline.
 
-Each rule is asked at the last recorded epoch, which is kind to it: fewer networks that learned are in a bad moment
-there.
+Each rule is applied at the last recorded epoch. This favours the tools: a network that learned has fewer symptoms there
+than earlier in its training.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,12 +12,16 @@ import numpy as np
 import xarray as xr
 
 VANISHING, EXPLODING, DEAD, SATURATED = "vanishing", "exploding", "dead", "saturated"
-FLAT: Final = {"tanh": (-9.5, 9.5), "sigmoid": (-23.0, 17.0)}  # beyond, in SageMaker Debugger
+# Inputs beyond which a unit is saturated, in SageMaker Debugger.
+FLAT: Final = {"tanh": (-9.5, 9.5), "sigmoid": (-23.0, 17.0)}
 
 
 @dataclass(frozen=True)
 class Activation:
-    """Of a hidden layer: the function's name, its values and what it is given, [replica, sample, unit] each."""
+    """A hidden layer's activation.
+
+    name: the function's name. after, before: its values and its inputs, [replica, sample, unit].
+    """
 
     name: str
     after: np.ndarray
@@ -25,53 +29,57 @@ class Activation:
 
 
 @dataclass(frozen=True)
-class Trained:
-    """What a rule looks at. history: of hidden and output layers, as `history.record` has it."""
+class RuleInputs:
+    """The inputs of a rule.
+
+    history: a record of hidden and output layers, as in `history.record`. activations: those of hidden layers.
+    """
 
     history: xr.Dataset
     activations: Sequence[Activation]
 
     def last(self, name: str) -> np.ndarray:
-        """A value by layer at the last recorded epoch, [replica, layer]; NaN where it was not recorded."""
+        """Return a value by layer at the last recorded epoch, [replica, layer]; NaN where it was not recorded."""
         if name not in self.history:
             return np.full((self.history.sizes["replica"], self.history.sizes["layer"]), np.nan)
         return self.history[name].isel(recorded_epoch=-1).values
 
     def any(self, names: Sequence[str], holds: Callable[[Activation], np.ndarray]) -> np.ndarray:
-        """bool [replica]: it holds of some layer with one of these activations."""
-        found = [holds(each) for each in self.activations if each.name in names]
-        return np.any(found, axis=0) if found else np.zeros(self.history.sizes["replica"], bool)
+        """Return whether a condition holds in any layer with one of these activations, bool [replica]."""
+        results = [holds(each) for each in self.activations if each.name in names]
+        return np.any(results, axis=0) if results else np.zeros(self.history.sizes["replica"], bool)
 
     @property
     def is_broken(self) -> np.ndarray:
-        """bool [replica]: a loss or a weight is not finite at the end."""
-        weights = np.isfinite(self.last("weight_l1")).all(axis=1)
-        return ~(weights & np.isfinite(self.history.train_loss.values[:, -1]))
+        """Whether the final loss or a final weight is NaN or infinite, bool [replica]."""
+        is_finite = np.isfinite(self.last("weight_l1")).all(axis=1)
+        return ~(is_finite & np.isfinite(self.history.train_loss.values[:, -1]))
 
 
 def _most(units: np.ndarray) -> np.ndarray:
-    """bool [replica]: more than half of the units, from bool [replica, unit]."""
+    """Return whether more than half of the units are true, bool [replica], from bool [replica, unit]."""
     return units.mean(axis=1) > 0.5
 
 
 def _is_flat(activation: Activation) -> np.ndarray:
     low, high = FLAT[activation.name]
-    beyond = (activation.before < low) | (activation.before > high)
-    return _most(beyond.mean(axis=1) > 0.5)
+    is_beyond = (activation.before < low) | (activation.before > high)
+    return _most(is_beyond.mean(axis=1) > 0.5)
 
 
-def _first_over_last(trained: Trained) -> tuple[np.ndarray, np.ndarray]:
-    norms = trained.last("gradient_norm")
+def _first_over_last(inputs: RuleInputs) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first layer's gradient norm, and its ratio to the last layer's, [replica]."""
+    norms = inputs.last("gradient_norm")
     with np.errstate(divide="ignore", invalid="ignore"):
         return norms[:, 0], norms[:, 0] / norms[:, -1]
 
 
-def _autotrainer_vanishes(trained: Trained) -> np.ndarray:
-    first, ratio = _first_over_last(trained)
+def _autotrainer_vanishes(inputs: RuleInputs) -> np.ndarray:
+    first, ratio = _first_over_last(inputs)
     return (ratio < 1e-3) & (first < 1e-4)
 
 
-RULES: Final[dict[tuple[str, str], Callable[[Trained], np.ndarray]]] = {
+RULES: Final[dict[tuple[str, str], Callable[[RuleInputs], np.ndarray]]] = {
     ("SageMaker Debugger", VANISHING): lambda t: (t.last("gradient_mean_abs") < 1e-7).any(axis=1),
     ("SageMaker Debugger", EXPLODING): lambda t: t.is_broken,
     ("SageMaker Debugger", DEAD): lambda t: t.any(["relu"], lambda a: _most((a.after > 0).mean(axis=1) < 0.01)),

@@ -1,25 +1,27 @@
-"""The faulty programs of the benchmark can be built, faulty and repaired, say what is known of them, and count."""
+"""The benchmark of faulty programs: each can be built, faulty and repaired; counts, tables and files are right."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
 
-from benchmarks.known_faults.__main__ import kept, last
-from benchmarks.known_faults.counts import Counted, Totals
+from benchmarks.known_faults import files
+from benchmarks.known_faults.counts import FaultCounts, Totals
 from benchmarks.known_faults.page import BEGIN, END, PAGE, rendered
-from benchmarks.known_faults.program import CAUSES, Data, Program
+from benchmarks.known_faults.program import CAUSES, Program, ProgramData
 from benchmarks.known_faults.programs import ALL, MORE, REPORTED
-from benchmarks.known_faults.runs import Run, outcome, scores_of
-from benchmarks.known_faults.thresholds import right
-from benchmarks.known_faults.tries import counts_of
-from benchmarks.published_rules import RULES, Activation, Trained
+from benchmarks.known_faults.runs import Run, TriedRemedies, outcome, scores_of
+from benchmarks.known_faults.thresholds import right_by_program
+from benchmarks.known_faults.tries import cause_and_seeds, remedy_counts
+from benchmarks.published_rules import RULES, TOOLS, Activation, RuleInputs
+from pipeline.diagnosis.evidence import COLUMNS
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.params.shipped import shipped
 from pipeline.remedies.measured import FILE
 
-WHAT_WAS_NAMED = {
+NAMED_CAUSES = {
     "so_31880720": "output_mismatch",
     "so_68751439": "vanishing",
     "so_54738769": None,
@@ -34,7 +36,7 @@ def test_names_are_unique() -> None:
 
 
 @each_program
-def test_what_is_known_of_it_is_said(program: Program) -> None:
+def test_the_truth_about_each_program_is_complete(program: Program) -> None:
     assert program.truth
     assert set(program.truth + program.also) <= set(CAUSES)
     assert not set(program.truth) & set(program.also)
@@ -63,9 +65,29 @@ def test_its_model_takes_its_data(program: Program, repaired: bool) -> None:
             assert outputs.shape[1] in (1, int(targets.max()) + 1)
 
 
-def run(repaired: bool, outcome: str, cause: str | None = None, symptoms: tuple[str, ...] = ()) -> Run:
-    """As the benchmark keeps one."""
-    return {"repaired": repaired, "outcome": outcome, "cause": cause, "symptoms": list(symptoms)}
+def run(
+    repaired: bool,
+    outcome: str,
+    cause: str | None = None,
+    symptoms: tuple[str, ...] = (),
+    tools: dict[str, list[str]] | None = None,
+    seed: int = 1,
+) -> Run:
+    """Return a record as the benchmark keeps it."""
+    return {
+        "repaired": repaired,
+        "seed": seed,
+        "outcome": outcome,
+        "is_judged": True,
+        "cause": cause,
+        "symptoms": list(symptoms),
+        "evidence": {"dead_layer": "body/dense_2", "loss_growth": "inf", "train_fit": 0.25},
+        "scores": {"accuracy": 0.5},
+        "notes": [],
+        "tools": {tool: [] for tool in TOOLS} | (tools or {}),
+        "curves": {},
+        "seconds": 1.0,
+    }
 
 
 def test_the_cause_of_most_failing_runs_counts() -> None:
@@ -76,39 +98,93 @@ def test_the_cause_of_most_failing_runs_counts() -> None:
         run(False, "not_learned", "vanishing"),
         run(False, "learned", symptoms=("vanishing",)),
     ]
-    counted = Counted.of(program, runs)
-    assert (counted.right, counted.is_right) == (2, True)
-    assert Counted.of(program, runs[1:]).is_right is False  # half is not most
-    assert Counted.of(program, runs[3:]).is_right is None
+    counts = FaultCounts.of(program, runs)
+    assert (counts.named_right, counts.is_right) == (2, True)
+    assert FaultCounts.of(program, runs[1:]).is_right is False  # half is not most
+    assert FaultCounts.of(program, runs[3:]).is_right is None
+
+
+def test_most_failing_runs_must_have_a_cause() -> None:
+    program = ALL["depth"]
+    runs = [run(False, "not_learned", cause) for cause in ("vanishing", "saturated", None)]
+    assert FaultCounts.of(program, runs).is_named is True
+    assert FaultCounts.of(program, runs[1:]).is_named is False  # half is not most
 
 
 def test_only_healthy_twins_can_be_alarmed_falsely() -> None:
     symptomatic = [run(True, outcome, symptoms=("vanishing",)) for outcome in ("learned", "not_learned")]
-    counted = Counted.of(ALL["depth"], [*symptomatic, run(True, "learned")])
-    assert (len(counted.alarmed), len(counted.healthy), len(counted.twins)) == (1, 2, 3)
+    counts = FaultCounts.of(ALL["depth"], [*symptomatic, run(True, "learned")])
+    assert (counts.alarmed, counts.healthy, counts.twins) == (1, 2, 3)
+    assert counts.alarms == {"vanishing": 1}
 
 
 def test_each_kind_of_fault_counts_alike() -> None:
-    failed = {name: [run(False, "not_learned", cause)] for name, cause in WHAT_WAS_NAMED.items()}
-    totals = Totals.of(Counted.of(ALL[name], runs) for name, runs in failed.items())
+    runs = {name: [run(False, "not_learned", cause)] for name, cause in NAMED_CAUSES.items()}
+    totals = Totals.of(FaultCounts.of(ALL[name], each) for name, each in runs.items())
     assert (totals.right, totals.programs) == (2, 4)
     assert totals.by_kind == {"output": pytest.approx(1 / 3), "symmetry": 1.0}
     assert totals.mean_over_kinds == pytest.approx(2 / 3)
 
 
-def test_what_a_known_tool_says_is_right_where_its_symptom_is_a_cause_that_is() -> None:
+def test_a_known_tool_is_right_where_its_symptom_is_a_right_cause() -> None:
     program = ALL["depth"]  # vanishing
+    a, b, c = TOOLS[:3]
     runs = [
-        run(False, "not_learned") | {"tools": {"a": ["vanishing"], "b": ["dead"], "c": []}},
-        run(False, "not_learned") | {"tools": {"a": ["dead", "vanishing"], "b": [], "c": []}},
-        run(False, "not_learned") | {"tools": {"a": [], "b": ["dead"], "c": []}},
-        run(True, "learned") | {"tools": {"a": [], "b": ["exploding"], "c": []}},
+        run(False, "not_learned", tools={a: ["vanishing"], b: ["dead"]}),
+        run(False, "not_learned", tools={a: ["dead", "vanishing"]}),
+        run(False, "not_learned", tools={b: ["dead"]}),
+        run(True, "learned", tools={b: ["exploding"]}),
     ]
-    counted = Counted.of(program, runs)
-    assert [counted.found_by(tool) for tool in "abc"] == [True, True, False]
-    assert [counted.named_by(tool) for tool in "abc"] == [True, False, False]
-    assert [counted.alarmed_by(tool) for tool in "abc"] == [False, True, False]
-    assert Counted.of(program, [*runs, run(False, "not_learned")]).where("tools").faulty == runs[:3]
+    counts = FaultCounts.of(program, runs)
+    assert [counts.is_found_by(tool) for tool in (a, b, c)] == [True, True, False]
+    assert [counts.is_named_by(tool) for tool in (a, b, c)] == [True, False, False]
+    assert [counts.is_alarmed_by(tool) for tool in (a, b, c)] == [False, True, False]
+    half = FaultCounts.of(program, [*runs, run(False, "not_learned")])
+    assert [half.is_found_by(tool) for tool in (a, b, c)] == [False, False, False]
+
+
+def test_the_failing_seeds_are_tried_against_the_most_frequent_cause() -> None:
+    causes = ("saturated", "vanishing", "vanishing", None)
+    runs = [run(False, "not_learned", cause, seed=seed) for seed, cause in enumerate(causes, start=1)]
+    counts = FaultCounts.of(ALL["depth"], [*runs, run(False, "learned", seed=5)])
+    assert cause_and_seeds(counts, range(1, 6)) == ("vanishing", [1, 2, 3, 4])
+    assert cause_and_seeds(counts, (2, 5)) == ("vanishing", [2])
+    assert cause_and_seeds(counts, (5,)) is None
+    assert cause_and_seeds(FaultCounts.of(ALL["depth"], runs[3:]), range(1, 6)) is None
+
+
+@pytest.fixture
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The benchmark's files in an empty folder."""
+    for name in ("COUNTS", "TRIES", "EVIDENCE", "RECORDS"):
+        monkeypatch.setattr(files, name, tmp_path / getattr(files, name).name)
+    return tmp_path
+
+
+def test_what_is_written_is_read_again(empty_folder: Path) -> None:
+    runs = [run(False, "not_learned", "vanishing", seed=seed, tools={TOOLS[0]: ["vanishing"]}) for seed in (1, 2)]
+    both = [*runs, run(False, "learned", seed=3), run(True, "learned", symptoms=("saturated",))]
+    for name in ("unfreeze", "depth"):
+        files.save_runs(name, both)
+    files.save_runs("depth", both[1:])  # replaces the former runs of this program alone
+    assert files.load_counts() == [FaultCounts.of(ALL["depth"], both[1:]), FaultCounts.of(ALL["unfreeze"], both)]
+    assert files.load_counts(["unfreeze"]) == [FaultCounts.of(ALL["unfreeze"], both)]
+    assert files.load_records("depth") == both[1:]
+    assert files.load_records("majority") == []
+    evidence = files.load_evidence()
+    assert evidence[["program", "seed"]].values.tolist() == [["depth", 2], ["unfreeze", 1], ["unfreeze", 2]]
+    assert evidence.columns.tolist() == ["program", "seed", "is_judged", *COLUMNS]
+    assert evidence[["dead_layer", "loss_growth", "train_fit"]].iloc[0].tolist() == [1, np.inf, 0.25]
+    tries = [
+        TriedRemedies(("adam",), "vanishing", 1, 2, "saturated"),
+        TriedRemedies(("dropout",), "x", 0, 0, None, "y"),
+    ]
+    files.save_tries("depth", tries)
+    assert files.load_tries() == {"depth": tries}
+
+
+def test_what_is_in_git_is_small() -> None:
+    assert sum(path.stat().st_size for path in (files.COUNTS, files.TRIES, files.EVIDENCE)) < 100_000
 
 
 def test_the_published_rules_on_numbers_that_are_known() -> None:
@@ -125,32 +201,31 @@ def test_the_published_rules_on_numbers_that_are_known() -> None:
             "train_loss": (("replica", "epoch"), [[0.7]]),
         }
     )
-    said = {key for key, rule in RULES.items() if rule(Trained(history, [flat, off]))[0]}
-    assert said == {key for key in RULES if key[1] != "exploding"}
+    reported = {key for key, rule in RULES.items() if rule(RuleInputs(history, [flat, off]))[0]}
+    assert reported == {key for key in RULES if key[1] != "exploding"}
     quiet = history.map(lambda values: values * 0 + 0.5)
     live = Activation("relu", np.ones((1, 5, 10)), np.ones((1, 5, 10)))
-    assert not any(rule(Trained(quiet, [live]))[0] for rule in RULES.values())
+    assert not any(rule(RuleInputs(quiet, [live]))[0] for rule in RULES.values())
 
 
 @pytest.mark.slow
-def test_the_committed_results_are_what_the_rules_say_of_their_evidence() -> None:
-    counted = [each.where("curves") for each in last(ALL)]
-    named = right(counted, DiagnosisParams.model_validate(shipped()["diagnosis"]))
-    assert named == {each.program.name: each.is_right for each in counted if each.failing}
-    assert len(named) > 30
+def test_the_committed_counts_follow_from_the_evidence_and_the_rules() -> None:
+    right = right_by_program(files.load_evidence(), DiagnosisParams.model_validate(shipped()["diagnosis"]))
+    assert right == {each.program.name: each.is_right for each in files.load_counts() if each.failing}
+    assert len(right) > 30
 
 
 def test_the_page_has_the_last_results() -> None:
     between = PAGE.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
-    assert between == rendered(last(ALL), kept("tries"))
+    assert between == rendered(files.load_counts(), files.load_tries())
 
 
-def test_what_the_diagnosis_orders_its_suggestions_by_is_what_was_tried() -> None:
-    assert json.loads(FILE.read_text()) == counts_of(kept("tries").values())
+def test_the_diagnosis_orders_its_suggestions_by_the_last_results() -> None:
+    assert json.loads(FILE.read_text()) == remedy_counts(files.load_tries().values())
 
 
-def test_predictions_that_are_no_numbers_have_no_score() -> None:
-    data = Data(np.zeros((4, 1), "float32"), np.arange(4, dtype="float32")[:, None])
+def test_predictions_that_are_nan_do_not_count_as_learned() -> None:
+    data = ProgramData(np.zeros((4, 1), "float32"), np.arange(4, dtype="float32")[:, None])
 
     class Broken:
         def predict(self, inputs: np.ndarray, verbose: int) -> np.ndarray:

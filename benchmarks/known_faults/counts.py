@@ -1,95 +1,135 @@
-"""What the runs of the programs count for: causes named right, and alarms on healthy twins."""
+"""Counts over the runs of the programs: causes named right, and alarms on healthy twins."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypedDict
 
 from benchmarks.known_faults.program import Program
 from benchmarks.known_faults.runs import LEARNED, Run
-from benchmarks.published_rules import DEAD, EXPLODING, SATURATED, VANISHING
+from benchmarks.published_rules import DEAD, EXPLODING, SATURATED, TOOLS, VANISHING
 
-AS_CAUSES: Final = {  # what a symptom of a known tool is called here
+AS_CAUSES: Final = {  # a known tool's symptom, and the causes that are the same fault here
     VANISHING: ("vanishing",),
     EXPLODING: ("exploding",),
     DEAD: ("born_dead", "died_in_training", "dead_output"),
     SATURATED: ("saturated",),
 }
+NO_CAUSE: Final = "no cause"  # the key of failing runs without a cause
+SEPARATOR: Final = ", "  # between symptoms of one run
+
+
+class SymptomCounts(TypedDict):
+    """Failing and healthy runs in which a known tool reports symptoms, by these symptoms: "vanishing, dead"."""
+
+    failing: dict[str, int]
+    healthy: dict[str, int]
 
 
 @dataclass(frozen=True)
-class Counted:
-    """What came of a program and its twin.
+class FaultCounts:
+    """Counts of the runs of a faulty program and of its repaired twin.
 
-    failing: runs of the faulty program that did not learn. healthy: runs of the twin that learned.
+    faulty, twins: number of runs of each.
+    failing_seeds: seeds of the failing runs: runs of the faulty program that did not learn.
+    causes: failing runs by cause, the most frequent first.
+    healthy: runs of the twin that learned.
+    alarmed: healthy runs with a symptom.
+    alarms: healthy runs by symptom, the most frequent first.
+    tools: what each known tool reports.
     """
 
     program: Program
-    faulty: list[Run]
-    failing: list[Run]
-    twins: list[Run]
-    healthy: list[Run]
+    faulty: int
+    failing_seeds: Sequence[int]
+    causes: Mapping[str, int]
+    twins: int
+    healthy: int
+    alarmed: int
+    alarms: Mapping[str, int]
+    tools: Mapping[str, SymptomCounts]
 
     @classmethod
-    def of(cls, program: Program, runs: Iterable[Run]) -> "Counted":
-        """Sorted from the runs of both."""
-        all_runs = list(runs)
-        faulty = [run for run in all_runs if not run["repaired"]]
-        twins = [run for run in all_runs if run["repaired"]]
+    def of(cls, program: Program, runs: Iterable[Run]) -> "FaultCounts":
+        """Count the runs of a program and its twin."""
+        faulty, twins = split_runs(runs)
         failing = [run for run in faulty if run["outcome"] != LEARNED]
-        return cls(program, faulty, failing, twins, [run for run in twins if run["outcome"] == LEARNED])
-
-    def where(self, key: str) -> "Counted":
-        """Of the runs alone that have this."""
-        return Counted.of(self.program, [run for run in (*self.faulty, *self.twins) if key in run])
+        healthy = [run for run in twins if run["outcome"] == LEARNED]
+        return cls(
+            program=program,
+            faulty=len(faulty),
+            failing_seeds=[run["seed"] for run in failing],
+            causes=_most_common(run["cause"] or NO_CAUSE for run in failing),
+            twins=len(twins),
+            healthy=len(healthy),
+            alarmed=sum(bool(run["symptoms"]) for run in healthy),
+            alarms=_most_common(symptom for run in healthy for symptom in run["symptoms"]),
+            tools={tool: {"failing": _symptoms(failing, tool), "healthy": _symptoms(healthy, tool)} for tool in TOOLS},
+        )
 
     @property
-    def right(self) -> int:
-        """Failing runs whose cause is one of those that are right."""
-        return sum(run["cause"] in self.program.right for run in self.failing)
+    def failing(self) -> int:
+        """Number of failing runs."""
+        return len(self.failing_seeds)
+
+    @property
+    def named_right(self) -> int:
+        """Number of failing runs whose cause is right."""
+        return sum(count for cause, count in self.causes.items() if cause in self.program.right)
+
+    @property
+    def named(self) -> int:
+        """Number of failing runs that have a cause."""
+        return self.failing - self.causes.get(NO_CAUSE, 0)
 
     @property
     def is_right(self) -> bool | None:
-        """Whether the cause of most failing runs is right; None where none failed."""
-        return 2 * self.right > len(self.failing) if self.failing else None
-
-    def found_by(self, tool: str) -> bool:
-        """Whether a known tool's rules find something in most failing runs."""
-        return _most(bool(run["tools"][tool]) for run in self.failing)
-
-    def named_by(self, tool: str) -> bool:
-        """Whether one of the symptoms that they find in most failing runs is a cause that is right."""
-        right = self.program.right
-        return _most(any(right & {*AS_CAUSES[symptom]} for symptom in run["tools"][tool]) for run in self.failing)
-
-    def alarmed_by(self, tool: str) -> bool:
-        """Whether they find something in a healthy run."""
-        return any(run["tools"][tool] for run in self.healthy)
+        """Whether most failing runs have a cause that is right; None where no run failed."""
+        return self._is_most(self.named_right) if self.failing else None
 
     @property
-    def alarmed(self) -> list[Run]:
-        """Healthy runs in which something is said to be wrong."""
-        return [run for run in self.healthy if run["symptoms"]]
+    def is_named(self) -> bool:
+        """Whether most failing runs have a cause."""
+        return self._is_most(self.named)
 
-    @property
-    def causes(self) -> dict[str, int]:
-        """Of the failing runs, the most frequent first."""
-        return dict(Counter(str(run["cause"]) for run in self.failing).most_common())
+    def is_found_by(self, tool: str) -> bool:
+        """Whether a known tool reports a symptom in most failing runs."""
+        return self._is_most(sum(self.tools[tool]["failing"].values()))
 
-    @property
-    def alarms(self) -> dict[str, int]:
-        """What is said of the healthy runs."""
-        return dict(Counter(symptom for run in self.healthy for symptom in run["symptoms"]).most_common())
+    def is_named_by(self, tool: str) -> bool:
+        """Whether a known tool reports, in most failing runs, a symptom that is a right cause."""
+        right = {symptom for symptom, causes in AS_CAUSES.items() if self.program.right & {*causes}}
+        failing = self.tools[tool]["failing"].items()
+        return self._is_most(sum(count for symptoms, count in failing if right & {*symptoms.split(SEPARATOR)}))
+
+    def is_alarmed_by(self, tool: str) -> bool:
+        """Whether a known tool reports a symptom in a healthy run."""
+        return bool(self.tools[tool]["healthy"])
+
+    def _is_most(self, count: int) -> bool:
+        return 2 * count > self.failing
 
 
-def _most(holds: Iterable[bool]) -> bool:
-    every = list(holds)
-    return 2 * sum(every) > len(every)
+def split_runs(runs: Iterable[Run]) -> tuple[list[Run], list[Run]]:
+    """Return the runs of the faulty program and those of its twin."""
+    both = list(runs)
+    return [run for run in both if not run["repaired"]], [run for run in both if run["repaired"]]
+
+
+def _symptoms(runs: Iterable[Run], tool: str) -> dict[str, int]:
+    return _most_common(SEPARATOR.join(run["tools"][tool]) for run in runs if run["tools"][tool])
+
+
+def _most_common(names: Iterable[str]) -> dict[str, int]:
+    return dict(Counter(names).most_common())
 
 
 @dataclass(frozen=True)
 class Totals:
-    """Over programs with a failing run; by_kind: the share that is right, of each kind of fault."""
+    """Totals over programs; a program counts as right or not only where a run failed.
+
+    by_kind: the share of programs named right, by kind of fault.
+    """
 
     right: int
     programs: int
@@ -100,24 +140,24 @@ class Totals:
     healthy_runs: int
 
     @classmethod
-    def of(cls, counted: Iterable[Counted]) -> "Totals":
-        """Of these programs."""
-        every = list(counted)
-        judged = [each for each in every if each.is_right is not None]
+    def of(cls, counts: Iterable[FaultCounts]) -> "Totals":
+        """Sum the counts of programs."""
+        programs = list(counts)
+        judged = [each for each in programs if each.is_right is not None]
         kinds: dict[str, list[bool]] = {}
         for each in judged:
             kinds.setdefault(each.program.kind, []).append(bool(each.is_right))
         return cls(
             right=sum(bool(each.is_right) for each in judged),
             programs=len(judged),
-            by_kind={kind: sum(found) / len(found) for kind, found in sorted(kinds.items())},
-            alarmed_twins=sum(bool(each.alarmed) for each in every),
-            healthy_twins=sum(bool(each.healthy) for each in every),
-            alarmed_runs=sum(len(each.alarmed) for each in every),
-            healthy_runs=sum(len(each.healthy) for each in every),
+            by_kind={kind: sum(rights) / len(rights) for kind, rights in sorted(kinds.items())},
+            alarmed_twins=sum(each.alarmed > 0 for each in programs),
+            healthy_twins=sum(each.healthy > 0 for each in programs),
+            alarmed_runs=sum(each.alarmed for each in programs),
+            healthy_runs=sum(each.healthy for each in programs),
         )
 
     @property
     def mean_over_kinds(self) -> float:
-        """So that no kind counts for more because it has more programs; not a number without programs."""
+        """The mean of `by_kind`, in which a kind with many programs weighs no more; NaN without programs."""
         return sum(self.by_kind.values()) / len(self.by_kind) if self.by_kind else float("nan")

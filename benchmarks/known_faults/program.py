@@ -1,4 +1,4 @@
-"""What a faulty program is: its data and model, faulty and repaired, and what is known of it before any diagnosis."""
+"""A faulty program: its data and model, faulty and repaired, and the truth about its fault, written before any run."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,11 +7,11 @@ from typing import Final, Literal, NamedTuple
 import keras
 import numpy as np
 
-Kind = Literal[
+FaultKind = Literal[
     "output", "data", "step size", "signals", "symmetry", "frozen layers", "no activation", "batch statistics",
     "overfitting",
 ]  # fmt: skip
-# All that a truth may name.
+# All causes that may be true of a program.
 CAUSES: Final = (
     *("non_finite_data", "unscaled_inputs", "unscaled_targets", "imbalanced", "unrelated_labels"),
     *("output_mismatch", "dead_output", "symmetric", "frozen"),
@@ -21,8 +21,8 @@ CAUSES: Final = (
 )
 
 
-class Data(NamedTuple):
-    """What is trained on, and the held-out part where there is one."""
+class ProgramData(NamedTuple):
+    """Training rows, and held-out rows where the program has any."""
 
     x: np.ndarray
     y: np.ndarray
@@ -31,7 +31,7 @@ class Data(NamedTuple):
 
     @property
     def judged(self) -> tuple[np.ndarray, np.ndarray]:
-        """Inputs and targets on which it must have learned: the held-out part, or else the training part."""
+        """Inputs and targets of the rows that decide whether the model learned: held-out rows, else training rows."""
         if self.x_validation is None or self.y_validation is None:
             return self.x, self.y
         return self.x_validation, self.y_validation
@@ -41,13 +41,15 @@ class Data(NamedTuple):
 class Program:
     """A faulty program and its repaired twin.
 
-    truth: the causes that are right. also: those that are right too, for they are a part of the fault or follow from
-    it at once. learned: a score and the number above which it has learned.
-    data, model: take whether to be repaired; the model is compiled.
+    fault, remedy: one sentence each.
+    truth: the causes that are right.
+    also: causes that are right too, as a part of the fault or its immediate consequence.
+    learned: a score, and the number above which the model has learned.
+    data, model: functions of whether to repair; the model is compiled.
     """
 
     name: str
-    kind: Kind
+    kind: FaultKind
     fault: str
     remedy: str
     truth: tuple[str, ...]
@@ -55,7 +57,7 @@ class Program:
     learned: dict[str, float]
     epochs: int
     batch_size: int
-    data: Callable[[bool], Data]
+    data: Callable[[bool], ProgramData]
     model: Callable[[bool], keras.Model]
 
     @property

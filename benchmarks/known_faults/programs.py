@@ -1,4 +1,4 @@
-"""All programs: thirty after reports, and more for kinds of fault that these lack."""
+"""All programs: thirty after reports, and more for kinds of fault that the thirty lack."""
 
 from typing import Final
 

@@ -1,17 +1,18 @@
-"""Trains a program and its repaired twin, watched, and keeps what the diagnosis says."""
+"""Train a program or its repaired twin under `Diagnosis`, and record what the diagnosis reports."""
 
 import math
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypedDict
 
 import keras
 import numpy as np
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, r2_score
 
-from benchmarks.known_faults.looks import curves, said_by_tools
-from benchmarks.known_faults.program import Data, Program
+from benchmarks.known_faults.looks import curves, tool_symptoms
+from benchmarks.known_faults.program import Program, ProgramData
 from benchmarks.known_faults.programs import ALL
 from pipeline import Diagnosis
 from pipeline.diagnosis import combined
@@ -19,131 +20,153 @@ from pipeline.remedies.keras_remedies import TRAIN, Trial, apply, remembering_co
 from pipeline.remedies.rebuilt import InapplicableError
 
 LEARNED, NOT_LEARNED = "learned", "not_learned"
-Run = dict[str, Any]
-Try = dict[str, Any]
+
+
+class Run(TypedDict):
+    """The record of a run.
+
+    is_judged: whether the diagnosis reports an outcome; where it does not, the program's own rule decides.
+    tools: symptoms by known tool. seconds: time of the whole run.
+    """
+
+    repaired: bool
+    seed: int
+    outcome: str
+    is_judged: bool
+    cause: str | None
+    symptoms: list[str]
+    evidence: dict[str, Any]
+    scores: dict[str, Any]
+    notes: list[str]
+    tools: dict[str, list[str]]
+    curves: dict[str, list[Any]]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class TriedRemedies:
+    """A program's failing seeds with one or more remedies.
+
+    cause: the cause that the last remedy is suggested against.
+    learned: how many of the runs learned; 0 of 0 where the remedies cannot be applied.
+    next_cause: the cause of most runs that did not learn.
+    obstacle: why the remedies cannot be applied.
+    """
+
+    remedies: tuple[str, ...]
+    cause: str
+    learned: int
+    runs: int
+    next_cause: str | None = None
+    obstacle: str | None = None
 
 
 def runs_of(name: str, seeds: Iterable[int]) -> list[Run]:
-    """Of the faulty program and its twin, one for each seed."""
-    return [watched(ALL[name], repaired, seed) for repaired in (False, True) for seed in seeds]
+    """Run a faulty program and its twin, once for each seed."""
+    return [watched_run(ALL[name], is_repaired, seed) for is_repaired in (False, True) for seed in seeds]
 
 
-def tries_of(name: str, cause: str, seeds: Sequence[int]) -> list[Try]:
-    """Of the faulty program with what is suggested against its cause, as `pipeline.watch --try` goes on from there."""
-    found: list[Try] = []
-    done: combined.Remedies = ()
+def try_remedies(name: str, cause: str, seeds: Sequence[int]) -> list[TriedRemedies]:
+    """Run a faulty program with the remedies against its cause, and combine them as `pipeline.watch --try` does."""
+    tried: list[TriedRemedies] = []
+    kept: combined.Remedies = ()
     for _ in range(combined.ROUNDS):
-        these = [_tried(ALL[name], more, cause, seeds) for more in combined.further(done, [cause], _done(found))]
-        found += these
-        results = [combined.Result(learned(each["runs"]), len(seeds), _cause(each["runs"])) for each in these]
+        candidates = combined.further(kept, [cause], [each.remedies for each in tried])
+        trials = [_try(ALL[name], remedies, cause, seeds) for remedies in candidates]
+        tried += trials
+        results = [combined.Result(each.learned, len(seeds), each.next_cause) for each in trials]
         place = combined.to_follow([cause], results)
         if place is None:
             break
-        done, cause = tuple(these[place]["remedies"]), str(results[place].cause)
-    return found
+        kept, cause = trials[place].remedies, str(trials[place].next_cause)
+    return tried
 
 
-def _done(tries: Sequence[Try]) -> list[combined.Remedies]:
-    return [tuple(each["remedies"]) for each in tries]
-
-
-def _tried(program: Program, remedies: combined.Remedies, cause: str, seeds: Sequence[int]) -> Try:
-    """Remedies, the cause that the last of them is against, and a run for each seed; none where it cannot be done."""
-    runs, not_done = [], None
+def _try(program: Program, remedies: combined.Remedies, cause: str, seeds: Sequence[int]) -> TriedRemedies:
     try:
-        for seed in seeds:
-            run = watched(program, repaired=False, seed=seed, remedies=remedies)
-            runs.append({key: run[key] for key in ("seed", "outcome", "cause", "seconds")})
+        runs = [watched_run(program, is_repaired=False, seed=seed, remedies=remedies) for seed in seeds]
     except InapplicableError as error:
-        not_done = str(error)
-    return {"remedies": list(remedies), "cause": cause, "runs": runs, "not_done": not_done}
+        return TriedRemedies(remedies, cause, 0, 0, obstacle=str(error))
+    failing = [run for run in runs if run["outcome"] != LEARNED]
+    causes = Counter(run["cause"] for run in failing if run["cause"] is not None)
+    next_cause = causes.most_common(1)[0][0] if causes else None
+    return TriedRemedies(remedies, cause, len(runs) - len(failing), len(runs), next_cause)
 
 
-def learned(runs: Sequence[Run]) -> int:
-    """How many."""
-    return sum(run["outcome"] == LEARNED for run in runs)
-
-
-def _cause(runs: Sequence[Run]) -> str | None:
-    """Of most that did not learn."""
-    causes = Counter(run["cause"] for run in runs if run["outcome"] != LEARNED and run["cause"] is not None)
-    return causes.most_common(1)[0][0] if causes else None
-
-
-def watched(program: Program, repaired: bool, seed: int, remedies: Sequence[str] = ()) -> Run:
-    """A training, and what its diagnosis says.
+def watched_run(program: Program, is_repaired: bool, seed: int, remedies: Sequence[str] = ()) -> Run:
+    """Train once under `Diagnosis`, and return the record.
 
     Raises:
-        InapplicableError: a remedy cannot be done.
+        InapplicableError: a remedy cannot be applied.
     """
     keras.backend.clear_session()
     keras.utils.set_random_seed(seed)
-    began = time.perf_counter()
+    start = time.perf_counter()
     with remembering_compile():
-        trial = trial_of(program, repaired)
+        trial = trial_of(program, is_repaired)
         if remedies:
             apply(remedies, trial)
-    data = Data(*trial.parts[TRAIN], *trial.parts.get("validation", ()))
+    data = ProgramData(*trial.parts[TRAIN], *trial.parts.get("validation", ()))
     diagnosis = Diagnosis(data.x, data.y, learned=program.learned)
     fit(trial.model, data, diagnosis, **trial.arguments)
     scores = scores_of(program, trial.model, data)
     return {
-        "repaired": repaired,
+        "repaired": is_repaired,
         "seed": seed,
         "outcome": diagnosis.outcome or outcome(program, scores),
-        "told": diagnosis.outcome is not None,
+        "is_judged": diagnosis.outcome is not None,
         "cause": diagnosis.cause,
         "symptoms": list(diagnosis.verdict.symptoms),
-        "evidence": plain(diagnosis.evidence),
-        "scores": plain(scores),
+        "evidence": as_json(diagnosis.evidence),
+        "scores": as_json(scores),
         "notes": list(diagnosis.verdict.notes),
-        "tools": said_by_tools(trial.model, diagnosis.history, data.x),
+        "tools": tool_symptoms(trial.model, diagnosis.history, data.x),
         "curves": curves(diagnosis.history),
-        "seconds": round(time.perf_counter() - began, 2),
+        "seconds": round(time.perf_counter() - start, 2),
     }
 
 
-def trial_of(program: Program, repaired: bool) -> Trial:
-    """What is to be trained."""
-    data = program.data(repaired)
+def trial_of(program: Program, is_repaired: bool) -> Trial:
+    """Build the program's model, data and arguments of `fit`, to which remedies can be applied."""
+    data = program.data(is_repaired)
     parts = {TRAIN: (data.x, data.y)}
     if data.x_validation is not None:
         parts["validation"] = (data.x_validation, data.y_validation)
     arguments = {"epochs": program.epochs, "batch_size": program.batch_size}
-    return Trial(program.model(repaired), parts, arguments, may_rebuild=True)
+    return Trial(program.model(is_repaired), parts, arguments, may_rebuild=True)
 
 
-def fit(model: keras.Model, data: Data, *callbacks: keras.callbacks.Callback, **arguments: Any) -> None:
+def fit(model: keras.Model, data: ProgramData, *callbacks: keras.callbacks.Callback, **arguments: Any) -> None:
     """Train the model."""
     validation = None if data.x_validation is None else (data.x_validation, data.y_validation)
     model.fit(data.x, data.y, validation_data=validation, callbacks=list(callbacks), verbose=0, **arguments)
 
 
-def scores_of(program: Program, model: keras.Model, data: Data) -> dict[str, float]:
-    """Of its predictions, on the part of the data that is judged. What is not a number is a wrong answer."""
+def scores_of(program: Program, model: keras.Model, data: ProgramData) -> dict[str, float]:
+    """Return the scores of the model's predictions on the judged rows; a NaN counts as a wrong prediction."""
     inputs, targets = data.judged
-    predicted = np.asarray(model.predict(inputs, verbose=0))
+    predictions = np.asarray(model.predict(inputs, verbose=0))
     if "r2" in program.learned:
-        finite = bool(np.isfinite(predicted).all())
-        return {"r2": float(r2_score(targets, predicted)) if finite else -math.inf}
+        is_finite = bool(np.isfinite(predictions).all())
+        return {"r2": float(r2_score(targets, predictions)) if is_finite else -math.inf}
     labels = targets.argmax(axis=1) if targets.ndim == 2 and targets.shape[1] > 1 else targets.reshape(-1)
-    if (labels != np.round(labels)).any():  # a remedy has made numbers of them
+    if (labels != np.round(labels)).any():  # a remedy has scaled the labels
         return {"accuracy": 0.0, "balanced_accuracy": 0.0}
-    guessed = predicted.argmax(axis=1) if predicted.shape[1] > 1 else (predicted[:, 0] > 0.5).astype(int)
+    classes = predictions.argmax(axis=1) if predictions.shape[1] > 1 else (predictions[:, 0] > 0.5).astype(int)
     return {
-        "accuracy": float(accuracy_score(labels, guessed)),
-        "balanced_accuracy": float(balanced_accuracy_score(labels, guessed)),
+        "accuracy": float(accuracy_score(labels, classes)),
+        "balanced_accuracy": float(balanced_accuracy_score(labels, classes)),
     }
 
 
-def outcome(program: Program, scores: dict[str, float]) -> str:
-    """By the program's own rule."""
+def outcome(program: Program, scores: Mapping[str, float]) -> str:
+    """Return the outcome by the program's own rule."""
     ((score, threshold),) = program.learned.items()
     return LEARNED if scores[score] > threshold else NOT_LEARNED
 
 
-def plain(numbers: dict[str, Any]) -> dict[str, Any]:
-    """As JSON can hold it, in short: what is not finite by its name, and what there is not left out."""
+def as_json(numbers: Mapping[str, Any]) -> dict[str, Any]:
+    """Round numbers to four digits and spell NaN and infinity, which JSON lacks; None is left out."""
 
     def short(value: Any) -> Any:
         if not isinstance(value, float):

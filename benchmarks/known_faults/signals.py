@@ -1,43 +1,43 @@
-"""Signals that end on the way: dead, saturated, vanishing or exploding ones."""
+"""Signals that do not get through the layers: dead, saturated, vanishing or exploding ones."""
 
 import keras
 import numpy as np
 from keras import initializers, layers, optimizers
 from sklearn.datasets import load_breast_cancer
 
-from benchmarks.known_faults.parts import compiled, digits, stack, standardised, two_classes
-from benchmarks.known_faults.program import Data, Program
+from benchmarks.known_faults.parts import compile_model, digits, stack, standardised, two_classes
+from benchmarks.known_faults.program import Program, ProgramData
 
 
-def so_56452176_data(repaired: bool) -> Data:
+def so_56452176_data(repaired: bool) -> ProgramData:
     x = np.array([[2], [4], [6], [8], [10]], "float32")
-    return Data(x, x / 2)
+    return ProgramData(x, x / 2)
 
 
 def so_56452176_model(repaired: bool) -> keras.Model:
     first = [layers.Dense(8), layers.LeakyReLU(negative_slope=0.2)] if repaired else [layers.Dense(1, "relu")]
     last = layers.Dense(1, None if repaired else "relu")
-    return compiled(stack(1, *first, layers.Dense(9, "relu"), last), optimizers.Adam(0.01), "mse")
+    return compile_model(stack(1, *first, layers.Dense(9, "relu"), last), optimizers.Adam(0.01), "mse")
 
 
-def so_57407973_data(repaired: bool) -> Data:
+def so_57407973_data(repaired: bool) -> ProgramData:
     return two_classes(1000, 28)
 
 
 def so_57407973_model(repaired: bool) -> keras.Model:
-    made = []
+    sequence = []
     for units in (28, 200, 300, 300, 150):
-        made += [
+        sequence += [
             layers.Dense(units, "relu" if repaired else "sigmoid", kernel_initializer="random_normal"),
             layers.Dropout(0.2),
         ]
     last = layers.Dense(1, "sigmoid" if repaired else None, kernel_initializer="random_normal")
-    return compiled(stack(28, *made, last), "adam", "binary_crossentropy")
+    return compile_model(stack(28, *sequence, last), "adam", "binary_crossentropy")
 
 
-def so_39217567_data(repaired: bool) -> Data:
+def so_39217567_data(repaired: bool) -> ProgramData:
     words = (np.arange(256)[:, None] >> np.arange(8) & 1).astype("float32")
-    return Data(words, words[:, np.random.default_rng(0).permutation(8)])
+    return ProgramData(words, words[:, np.random.default_rng(0).permutation(8)])
 
 
 def so_39217567_model(repaired: bool) -> keras.Model:
@@ -46,46 +46,48 @@ def so_39217567_model(repaired: bool) -> keras.Model:
     else:
         hidden = [layers.Dense(8, "sigmoid", kernel_initializer="random_normal") for _ in range(2)]
     last = layers.Dense(8, "sigmoid", kernel_initializer="random_normal")
-    return compiled(stack(8, *hidden, last), optimizers.SGD(0.5), "mse")
+    return compile_model(stack(8, *hidden, last), optimizers.SGD(0.5), "mse")
 
 
-def line_of_relus_data(repaired: bool) -> Data:
+def line_of_relus_data(repaired: bool) -> ProgramData:
     x = np.random.default_rng(1).uniform(-1, 5, (384, 1)).astype("float32")
     y = 2 * x - 1
-    return Data(x[:256], y[:256], x[256:], y[256:])
+    return ProgramData(x[:256], y[:256], x[256:], y[256:])
 
 
 def line_of_relus_model(repaired: bool) -> keras.Model:
-    made = []
+    sequence = []
     for units in (4, 2):
-        made += [layers.Dense(units), layers.LeakyReLU(negative_slope=0.2) if repaired else layers.ReLU()]
-    return compiled(stack(1, *made, layers.Dense(1, None if repaired else "relu")), optimizers.Adam(0.001), "mse")
+        sequence += [layers.Dense(units), layers.LeakyReLU(negative_slope=0.2) if repaired else layers.ReLU()]
+    return compile_model(
+        stack(1, *sequence, layers.Dense(1, None if repaired else "relu")), optimizers.Adam(0.001), "mse"
+    )
 
 
-STEPS_OF_TIME = 160
+TIME_STEPS = 160
 
 
-def lstm_of_relus_data(repaired: bool) -> Data:
+def lstm_of_relus_data(repaired: bool) -> ProgramData:
     random = np.random.default_rng(2)
     y = random.integers(0, 2, 600).astype("int32")
-    angles = np.arange(STEPS_OF_TIME) * np.where(y == 1, 0.3, 0.12)[:, None] + random.uniform(0, 6.28, (600, 1))
+    angles = np.arange(TIME_STEPS) * np.where(y == 1, 0.3, 0.12)[:, None] + random.uniform(0, 6.28, (600, 1))
     x = (10 * np.sin(angles) + random.normal(0, 0.5, angles.shape)).astype("float32")[..., None]
-    return Data(x[:450], y[:450], x[450:], y[450:])
+    return ProgramData(x[:450], y[:450], x[450:], y[450:])
 
 
 def lstm_of_relus_model(repaired: bool) -> keras.Model:
     model = keras.Sequential(
         [
-            keras.Input((STEPS_OF_TIME, 1)),
+            keras.Input((TIME_STEPS, 1)),
             layers.Conv1D(16, 5, padding="same", activation="relu"),
             layers.LSTM(32, activation="tanh" if repaired else "relu"),
             layers.Dense(2, "softmax"),
         ]
     )
-    return compiled(model, optimizers.Adam(0.01), "sparse_categorical_crossentropy")
+    return compile_model(model, optimizers.Adam(0.01), "sparse_categorical_crossentropy")
 
 
-def depth_data(repaired: bool) -> Data:
+def depth_data(repaired: bool) -> ProgramData:
     return digits()
 
 
@@ -98,10 +100,10 @@ def depth_model(repaired: bool) -> keras.Model:
         else:
             signal = layers.Dense(64, "relu")(signal)
     model = keras.Model(inputs, layers.Dense(10, "softmax")(signal))
-    return compiled(model, optimizers.SGD(0.01), "sparse_categorical_crossentropy")
+    return compile_model(model, optimizers.SGD(0.01), "sparse_categorical_crossentropy")
 
 
-def ten_sigmoid_layers_data(repaired: bool) -> Data:
+def ten_sigmoid_layers_data(repaired: bool) -> ProgramData:
     return digits()
 
 
@@ -109,10 +111,10 @@ def ten_sigmoid_layers_model(repaired: bool) -> keras.Model:
     activation, start = ("relu", "he_normal") if repaired else ("sigmoid", "glorot_uniform")
     hidden = [layers.Dense(32, activation, kernel_initializer=start) for _ in range(10)]
     model = stack(64, *hidden, layers.Dense(10, "softmax"))
-    return compiled(model, optimizers.SGD(0.05), "sparse_categorical_crossentropy")
+    return compile_model(model, optimizers.SGD(0.05), "sparse_categorical_crossentropy")
 
 
-def large_kernels_data(repaired: bool) -> Data:
+def large_kernels_data(repaired: bool) -> ProgramData:
     return digits()
 
 
@@ -120,27 +122,29 @@ def large_kernels_model(repaired: bool) -> keras.Model:
     start = "glorot_uniform" if repaired else initializers.RandomUniform(0.0, 2.0)
     hidden = [layers.Dense(32, "tanh", kernel_initializer=start) for _ in range(3)]
     model = stack(64, *hidden, layers.Dense(10, "softmax"))
-    return compiled(model, optimizers.SGD(0.1), "sparse_categorical_crossentropy")
+    return compile_model(model, optimizers.SGD(0.1), "sparse_categorical_crossentropy")
 
 
-def steps_that_kill_data(repaired: bool) -> Data:
+def steps_that_kill_data(repaired: bool) -> ProgramData:
     x, y = load_breast_cancer(return_X_y=True)
     order = np.random.default_rng(14).permutation(len(x))
     x, y = standardised(x[order]), y[order].astype("int32")
-    return Data(x[:400], y[:400], x[400:], y[400:])
+    return ProgramData(x[:400], y[:400], x[400:], y[400:])
 
 
 def steps_that_kill_model(repaired: bool) -> keras.Model:
-    made = [layers.Dense(16, "relu"), layers.Dense(16, "relu"), layers.Dense(8, "relu"), layers.Dense(1, "sigmoid")]
-    return compiled(stack(30, *made), optimizers.SGD(0.05 if repaired else 3.0, momentum=0.9), "binary_crossentropy")
+    sequence = [layers.Dense(16, "relu"), layers.Dense(16, "relu"), layers.Dense(8, "relu"), layers.Dense(1, "sigmoid")]
+    return compile_model(
+        stack(30, *sequence), optimizers.SGD(0.05 if repaired else 3.0, momentum=0.9), "binary_crossentropy"
+    )
 
 
 PROGRAMS = (
     Program(
         name="so_56452176",
         kind="signals",
-        fault="Five rows of a line by rectified layers of 1, 9 and 1 units, which are often all off before any step.",
-        remedy="A wider leaky first layer, and a linear output.",
+        fault="ReLU layers of 1, 9 and 1 units for a line: a whole layer is often dead before the first step.",
+        remedy="A wider first layer with leaky ReLU, and a linear output.",
         truth=("born_dead", "died_in_training", "dead_output"),
         also=("output_mismatch",),
         learned={"r2": 0.8},
@@ -152,8 +156,8 @@ PROGRAMS = (
     Program(
         name="so_57407973",
         kind="signals",
-        fault="Five sigmoid layers with small kernels, and a linear output whose loss takes probabilities.",
-        remedy="Rectified layers, and a sigmoid output.",
+        fault="Five sigmoid layers with small kernels, and a linear output with a loss that expects probabilities.",
+        remedy="ReLU layers, and a sigmoid output.",
         truth=("vanishing",),
         also=("output_mismatch",),
         learned={"accuracy": 0.95},
@@ -165,11 +169,11 @@ PROGRAMS = (
     Program(
         name="so_39217567",
         kind="signals",
-        fault="Words of eight bits, to be given in another order, by sigmoid layers with small kernels.",
-        remedy="Rectified hidden layers with kernels of their scale.",
+        fault="Sigmoid layers with small kernels that should reorder eight bits.",
+        remedy="ReLU hidden layers with kernels from `he_normal`.",
         truth=("vanishing",),
         also=("learning_rate_too_small", "too_few_epochs"),
-        learned={"r2": 0.5},  # the output layer is as narrow as the words, and a few units are off
+        learned={"r2": 0.5},  # eight units are narrow, and a few of them are dead
         epochs=45,
         batch_size=4,
         data=so_39217567_data,
@@ -178,8 +182,8 @@ PROGRAMS = (
     Program(
         name="line_of_relus",
         kind="signals",
-        fault="A line by rectified layers of 4, 2 and 1 units.",
-        remedy="Leaky units, and a linear output.",
+        fault="ReLU layers of 4, 2 and 1 units for a line.",
+        remedy="Leaky ReLU, and a linear output.",
         truth=("born_dead", "died_in_training", "dead_output"),
         also=("output_mismatch",),
         learned={"r2": 0.8},
@@ -191,8 +195,8 @@ PROGRAMS = (
     Program(
         name="lstm_of_relus",
         kind="signals",
-        fault="An LSTM with rectified units, whose state grows over many steps of time.",
-        remedy="Hyperbolic tangents.",
+        fault="An LSTM with ReLU units, whose state grows over many time steps.",
+        remedy="Tanh units.",
         truth=("exploding",),
         also=(),
         learned={"accuracy": 0.8},
@@ -204,8 +208,8 @@ PROGRAMS = (
     Program(
         name="depth",
         kind="signals",
-        fault="Sixteen plain rectified layers where one would do.",
-        remedy="Ways around each layer, and batch normalisation.",
+        fault="Sixteen plain ReLU layers where one would do.",
+        remedy="A skip connection around each layer, and batch normalisation.",
         truth=("vanishing",),
         also=("learning_rate_too_small", "too_few_epochs"),
         learned={"accuracy": 0.8},
@@ -219,8 +223,8 @@ MORE = (
     Program(
         name="ten_sigmoid_layers",
         kind="signals",
-        fault="Ten sigmoid layers and plain steps.",
-        remedy="Rectified layers with kernels of their scale.",
+        fault="Ten sigmoid layers and plain SGD.",
+        remedy="ReLU layers with kernels from `he_normal`.",
         truth=("vanishing",),
         also=(),
         learned={"accuracy": 0.85},
@@ -232,8 +236,8 @@ MORE = (
     Program(
         name="large_kernels",
         kind="signals",
-        fault="Three layers of hyperbolic tangents with large positive kernels: every unit gives 1.",
-        remedy="Kernels of both signs and of the layers' scale.",
+        fault="Three tanh layers with large positive kernels: every unit outputs 1.",
+        remedy="Kernels from `glorot_uniform`.",
         truth=("saturated",),
         also=(),
         learned={"accuracy": 0.85},
@@ -245,8 +249,8 @@ MORE = (
     Program(
         name="steps_that_kill",
         kind="signals",
-        fault="Large steps with momentum push rectified units below zero for good.",
-        remedy="Steps sixty times smaller.",
+        fault="A large learning rate with momentum pushes ReLU units below zero for good.",
+        remedy="A learning rate sixty times smaller.",
         truth=("died_in_training", "learning_rate_too_large"),
         also=("exploding",),
         learned={"accuracy": 0.85},

@@ -1,6 +1,6 @@
-"""How much the counts owe to the thresholds: each of them halved and doubled, and one kind of fault left out.
+"""How much the counts depend on the thresholds: each one halved and doubled, and one kind of fault left out.
 
-The evidence is that of the last results; nothing is trained.
+The evidence is that of the last failing runs; nothing is trained.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,71 +10,70 @@ import numpy as np
 import pandas as pd
 from rich.table import Table
 
-from benchmarks.known_faults.counts import Counted
+from benchmarks.known_faults.programs import ALL
 from pipeline.diagnosis.causes import diagnose
 from pipeline.diagnosis.evidence import COLUMNS
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.params.shipped import shipped
-from pipeline.watch.verdict import LAYERS_IN_EVIDENCE
 
 FACTORS: Final = (0.5, 2.0)
 AS_SHIPPED: Final = "as shipped"
 
 
 def settings() -> Iterator[tuple[str, DiagnosisParams]]:
-    """The shipped thresholds, and with each one halved and doubled, where that is allowed."""
-    own = DiagnosisParams.model_validate(shipped()["diagnosis"])
-    yield AS_SHIPPED, own
-    for name, value in own.model_dump().items():
+    """Yield the shipped thresholds, then these with each one halved and doubled, where the value is allowed."""
+    shipped_params = DiagnosisParams.model_validate(shipped()["diagnosis"])
+    values = shipped_params.model_dump()
+    yield AS_SHIPPED, shipped_params
+    for name, value in values.items():
         for factor in FACTORS:
             try:
-                yield f"{name} x {factor:g}", DiagnosisParams.model_validate(own.model_dump() | {name: factor * value})
+                yield f"{name} x {factor:g}", DiagnosisParams.model_validate(values | {name: factor * value})
             except ValueError:
                 continue
 
 
-def right(counted: Sequence[Counted], params: DiagnosisParams) -> dict[str, bool]:
-    """By program with a failing run, whether most of these have a cause that is right."""
-    found = {}
-    for each in counted:
-        if each.failing:
-            causes = diagnose(np.zeros(len(each.failing), bool), _evidence(each), params).cause
-            known = [cause if run["told"] else None for cause, run in zip(causes, each.failing, strict=True)]
-            found[each.program.name] = 2 * sum(cause in each.program.right for cause in known) > len(known)
-    return found
+def right_by_program(evidence: pd.DataFrame, params: DiagnosisParams) -> dict[str, bool]:
+    """Diagnose the failing runs again; return whether most of a program's runs have a cause that is right.
+
+    Args:
+        evidence: as `files.load_evidence` returns it.
+    """
+    causes = diagnose(np.zeros(len(evidence), bool), evidence[list(COLUMNS)].astype(float), params).cause
+    is_right = [
+        is_judged and cause in ALL[name].right
+        for name, is_judged, cause in zip(evidence.program, evidence.is_judged, causes, strict=True)
+    ]
+    shares = pd.Series(is_right, dtype=float).groupby(evidence.program.values).mean()
+    return {str(name): bool(share > 0.5) for name, share in shares.items()}
 
 
-def _evidence(counted: Counted) -> pd.DataFrame:
-    """Of the failing runs; a layer, which a rule asks only whether there is one, as 1."""
-    rows = [{name: _number(name, value) for name, value in run["evidence"].items()} for run in counted.failing]
-    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(float)
+def tables(evidence: pd.DataFrame) -> tuple[Table, Table]:
+    """Return a table of settings that change the count, and a table of kinds of fault that are left out.
 
-
-def _number(name: str, value: object) -> float:
-    return 1.0 if name in LAYERS_IN_EVIDENCE else float(value)  # type: ignore[arg-type]
-
-
-def tables(counted: Sequence[Counted]) -> tuple[Table, Table]:
-    """What each setting costs; and for each kind, what settings that are as good on all others do to it."""
-    found = {name: right(counted, params) for name, params in settings()}
+    The second shows how many programs of a kind are right under the settings that are best on all other kinds.
+    """
+    results = {name: right_by_program(evidence, params) for name, params in settings()}
+    shipped_results = results[AS_SHIPPED]
+    shipped_count = sum(shipped_results.values())
     moved = Table("threshold", "programs named right", title="Thresholds halved and doubled, one at a time")
-    own = sum(found[AS_SHIPPED].values())
-    moved.add_row(AS_SHIPPED, f"{own} of {len(found[AS_SHIPPED])}")
-    for name, each in found.items():
-        if sum(each.values()) != own:
-            moved.add_row(name, str(sum(each.values())))
-    moved.add_row(f"the other {sum(sum(each.values()) == own for each in found.values()) - 1}", str(own))
-    left_out = Table("kind left out", "settings as good on the others", "right of it, least to most, as shipped")
-    kinds = {each.program.name: each.program.kind for each in counted if each.failing}
+    moved.add_row(AS_SHIPPED, f"{shipped_count} of {len(shipped_results)}")
+    for name, result in results.items():
+        if sum(result.values()) != shipped_count:
+            moved.add_row(name, str(sum(result.values())))
+    unchanged = sum(sum(result.values()) == shipped_count for result in results.values()) - 1
+    moved.add_row(f"the other {unchanged}", str(shipped_count))
+    left_out = Table("kind left out", "settings best on the others", "right of it: least to most; as shipped")
+    kinds = {name: ALL[name].kind for name in shipped_results}
     for kind in sorted(set(kinds.values())):
         inside = [name for name in kinds if kinds[name] == kind]
         outside = [name for name in kinds if kinds[name] != kind]
-        best = max(_count(each, outside) for each in found.values())
-        good = [_count(each, inside) for each in found.values() if _count(each, outside) == best]
-        shown = f"{min(good)} to {max(good)} of {len(inside)}; {_count(found[AS_SHIPPED], inside)}"
-        left_out.add_row(kind, f"{len(good)} of {len(found)}", shown)
+        most = max(_count(result, outside) for result in results.values())
+        counts = [_count(result, inside) for result in results.values() if _count(result, outside) == most]
+        shown = f"{min(counts)} to {max(counts)} of {len(inside)}; {_count(shipped_results, inside)}"
+        left_out.add_row(kind, f"{len(counts)} of {len(results)}", shown)
     return moved, left_out
 
 
-def _count(found: Mapping[str, bool], names: Sequence[str]) -> int:
-    return sum(found[name] for name in names)
+def _count(result: Mapping[str, bool], names: Sequence[str]) -> int:
+    return sum(result[name] for name in names)

@@ -1,89 +1,76 @@
-"""What the remedies that the diagnosis suggests do to the faulty programs: each from the seeds that failed."""
+"""The suggested remedies on the faulty programs: what to try, tables of the results, and counts for the diagnosis."""
 
 import json
-import os
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Final
 
 from rich.table import Table
 
-from benchmarks.known_faults.counts import Counted
-from benchmarks.known_faults.runs import Try, learned
+from benchmarks.known_faults.counts import FaultCounts
+from benchmarks.known_faults.runs import TriedRemedies
 from pipeline.diagnosis import combined
 from pipeline.diagnosis.causes import TABLE
+from pipeline.foundations.files import save_text
 from pipeline.remedies.measured import FILE
 
-
-@dataclass(frozen=True)
-class Asked:
-    """What is tried on a program: the remedies against the cause that most of its failing runs have."""
-
-    name: str
-    cause: str
-    seeds: Sequence[int]
-
-    @classmethod
-    def of(cls, counted: Counted, seeds: Container[int]) -> "Asked | None":
-        """None where no run failed, or no cause was named.
-
-        Args:
-            seeds: of these, those that failed are tried.
-        """
-        causes = [cause for cause in counted.causes if cause in {each.name for each in TABLE}]
-        failed = [run["seed"] for run in counted.failing if run["seed"] in seeds]
-        return cls(counted.program.name, causes[0], failed) if causes and failed else None
+CAUSE_NAMES: Final = {cause.name for cause in TABLE}
 
 
-def best(tries: Iterable[Try]) -> Try | None:
-    """With which most runs learned, the first of equals; None where nothing could be done."""
-    return max((each for each in tries if each["runs"]), key=lambda each: learned(each["runs"]), default=None)
+def cause_and_seeds(counts: FaultCounts, seeds: Container[int]) -> tuple[str, list[int]] | None:
+    """Return the most frequent cause and the failing seeds, of `seeds`; None where either is missing."""
+    cause = next((cause for cause in counts.causes if cause in CAUSE_NAMES), None)
+    failing = [seed for seed in counts.failing_seeds if seed in seeds]
+    return (cause, failing) if cause and failing else None
 
 
-def helped(tries: Iterable[Try]) -> bool:
-    """Whether most of the runs learned with one of them."""
-    found = best(tries)
-    return found is not None and 2 * learned(found["runs"]) > len(found["runs"])
+def best(tries: Iterable[TriedRemedies]) -> TriedRemedies | None:
+    """Return the try with which most runs learned, the first of equals; None where no remedy could be applied."""
+    return max((each for each in tries if each.runs), key=lambda each: each.learned, default=None)
 
 
-def named(each: Try) -> str:
-    """Its remedies."""
-    return combined.AND.join(each["remedies"])
+def has_helped(tries: Iterable[TriedRemedies]) -> bool:
+    """Return whether most of the runs learned with one of the tries."""
+    best_try = best(tries)
+    return best_try is not None and 2 * best_try.learned > best_try.runs
 
 
-def table(found: Mapping[str, Sequence[Try]]) -> Table:
-    """A line for each program."""
-    made = Table(title="Suggested remedies, from the seeds that failed")
-    for heading in ("program", "cause", "learned with", "most learn with one"):
-        made.add_column(heading)
-    for name, tries in found.items():
-        said = ", ".join(
-            f"{named(each)} " + (f"{learned(each['runs'])} of {len(each['runs'])}" if each["runs"] else "not possible")
+def remedy_names(one_try: TriedRemedies) -> str:
+    """Return the names of the remedies in one string."""
+    return combined.AND.join(one_try.remedies)
+
+
+def table(tries_by_program: Mapping[str, Sequence[TriedRemedies]]) -> Table:
+    """Return a table with a row for each program."""
+    result = Table(title="Suggested remedies, from the failing seeds")
+    for heading in ("program", "cause", "learned with", "do most learn with one?"):
+        result.add_column(heading)
+    for name, tries in tries_by_program.items():
+        results = ", ".join(
+            f"{remedy_names(each)} " + (f"{each.learned} of {each.runs}" if each.runs else "not possible")
             for each in tries
         )
-        made.add_row(name, tries[0]["cause"] if tries else "", said or "none", "yes" if helped(tries) else "no")
-    return made
+        cause = tries[0].cause if tries else ""
+        result.add_row(name, cause, results or "none", "yes" if has_helped(tries) else "no")
+    return result
 
 
-def summary(found: Mapping[str, Sequence[Try]]) -> str:
-    """The total, in words."""
-    count = sum(map(helped, found.values()))
-    return f"What is suggested made most of the failing seeds learn in {count} of {len(found)} programs."
+def summary(tries_by_program: Mapping[str, Sequence[TriedRemedies]]) -> str:
+    """Return the total in a sentence."""
+    count = sum(map(has_helped, tries_by_program.values()))
+    return f"In {count} of {len(tries_by_program)} programs, most failing seeds learned with the suggested remedies."
 
 
-def counts_of(found: Iterable[Sequence[Try]]) -> dict[str, dict[str, list[int]]]:
-    """Runs that learned, and runs, by cause and the remedy that was added against it."""
+def remedy_counts(tries_by_program: Iterable[Sequence[TriedRemedies]]) -> dict[str, dict[str, list[int]]]:
+    """Return [runs that learned, runs] by cause and by the last remedy, which was added against that cause."""
     counts: dict[str, dict[str, list[int]]] = {}
-    for each in (each for tries in found for each in tries if each["runs"]):
-        count = counts.setdefault(each["cause"], {}).setdefault(each["remedies"][-1], [0, 0])
-        count[0] += learned(each["runs"])
-        count[1] += len(each["runs"])
+    for each in (each for tries in tries_by_program for each in tries if each.runs):
+        count = counts.setdefault(each.cause, {}).setdefault(each.remedies[-1], [0, 0])
+        count[0] += each.learned
+        count[1] += each.runs
     return counts
 
 
-def write_measured(counts: Mapping[str, Any]) -> None:
-    """What the diagnosis orders its suggestions by."""
-    beside = FILE.with_suffix(f".{os.getpid()}.json")
+def save_remedy_counts(counts: Mapping[str, Mapping[str, Sequence[int]]]) -> None:
+    """Write the counts by which the diagnosis orders its suggestions."""
     lines = [f'"{cause}": {json.dumps(counts[cause], sort_keys=True)}' for cause in sorted(counts)]
-    beside.write_text("{\n  " + ",\n  ".join(lines) + "\n}\n", encoding="utf-8")
-    beside.replace(FILE)
+    save_text("{\n  " + ",\n  ".join(lines) + "\n}\n", FILE)
