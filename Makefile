@@ -1,11 +1,11 @@
-# The two commands: `make repro` runs the study, `make test` runs all tests. Each sets up what it needs.
+# The two commands: `make repro` runs the study, `make test` runs all tests. Each sets up .venv where it is missing.
 
 VENV := .venv
 INSTALLED := $(VENV)/.installed
-# The first Python that TensorFlow has wheels for; name another with `make PYTHON=/path/to/python3.12 repro`.
-SERVES := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+# PYTHON is the first Python that TensorFlow has wheels for; choose one with `make PYTHON=/path/to/python3.12 repro`.
+IS_SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 CANDIDATES := python3 python3.13 python3.12 python3.11
-PYTHON ?= $(shell for p in $(CANDIDATES); do $$p -c '$(SERVES)' >/dev/null 2>&1 && echo $$p && break; done)
+PYTHON ?= $(shell for p in $(CANDIDATES); do $$p -c '$(IS_SUPPORTED)' >/dev/null 2>&1 && echo $$p && break; done)
 
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
@@ -15,16 +15,17 @@ unexport PYTHONHOME PYTHONPATH
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make repro    set up, run the whole study, publish it to MLflow, show the result"
-	@echo "make test     set up, run all tests              make unit     the quick ones only"
-	@echo "make studies  grids and remedies, each cell over its replicas: on this machine or a Dask cluster"
+	@echo "make repro    run what is stale of the study, publish it to MLflow, show the result"
+	@echo "make test     run all tests                      make unit     run the quick tests"
+	@echo "make studies  run grids of changes and remedies, on this machine or a Dask cluster"
+	@echo "make example NAME=digits    run one of examples/ in a folder of its own"
+	@echo "make ui       open the runs in MLflow            make publish  publish to MLFLOW_TRACKING_URI"
+	@echo "make tensorboard   open histograms of gradients and weights, and curves, in TensorBoard"
 	@echo "make live     in another terminal: follow the trainings of a \`dvc repro\` in MLflow"
-	@echo "make example NAME=digits    one of examples/, in a folder of its own"
-	@echo "make ui       look at the runs in MLflow         make publish  publish to MLFLOW_TRACKING_URI"
-	@echo "make tensorboard   histograms of gradients and weights, and curves, in TensorBoard"
-	@echo "make check    format, lint, types                make format   mend format and imports"
-	@echo "make bench    speed and memory, as ratios        make figures  renew the docs' figures"
-	@echo "make lock     renew both locks of packages"
+	@echo "make check    check format, lint and types       make format   fix format and imports"
+	@echo "make bench    measure speed and memory           make figures  renew the pictures in docs/"
+	@echo "make setup    install the locked packages        make lock     renew the locks of packages"
+	@echo "docs/commands.md lists all commands."
 
 repro: setup
 	@python3 -m pipeline.repro
@@ -38,16 +39,16 @@ unit: setup
 setup: $(INSTALLED)
 
 $(INSTALLED): requirements.lock
-	@test -n "$(PYTHON)" && $(PYTHON) -c '$(SERVES)' 2>/dev/null || { \
-	  found="$$($(or $(PYTHON),python3) --version 2>/dev/null)"; \
-	  echo "error: found $${found:-no Python}: must be Python 3.11, 3.12 or 3.13, for which TensorFlow exists;" \
+	@test -n "$(PYTHON)" && $(PYTHON) -c '$(IS_SUPPORTED)' 2>/dev/null || { \
+	  version="$$($(or $(PYTHON),python3) --version 2>/dev/null)"; \
+	  echo "error: found $${version:-no Python}: must be Python 3.11, 3.12 or 3.13, for which TensorFlow exists;" \
 	    "name one with make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 	@echo "setting up $(VENV) with $$($(PYTHON) --version), once: two minutes or more"
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(VENV)/bin/python3 -m pipeline.setup
 	@touch $@
 
-# Of the repository's own runs, or of an example's.
+# EXAMPLE=digits opens the runs of an example.
 ui: setup
 	@cd $(if $(EXAMPLE),examples/$(EXAMPLE)/run,.) && python3 -m pipeline.tracking.ui.serve $(if $(PORT),--port $(PORT))
 
@@ -75,15 +76,16 @@ format: setup
 bench: $(VENV)/.bench
 	@python3 -m benchmarks.run
 
-# What only the benchmarks need: the peers.
+# The packages that only the benchmarks need: the peers.
 $(VENV)/.bench: benchmarks/requirements.lock $(INSTALLED)
 	@$(VENV)/bin/python3 -m pip install --quiet --disable-pip-version-check --require-hashes -r benchmarks/requirements.lock
 	@touch $@
 
 figures: setup
-	@mkdir -p docs && rm -f docs/*.png && cp reports/outcomes.png reports/pair_gradients.png reports/survival.png docs/
+	@cp reports/outcomes.png reports/pair_gradients.png reports/survival.png docs/
 	@for study in remedies/differences relu_depth/along; do \
 	  test ! -f studies/$$study.png || cp studies/$$study.png docs/$$(echo $$study | tr / _).png; done
+	@python3 tests/callback_page.py
 
 LOCK := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
   --custom-compile-command "make lock"

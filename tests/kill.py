@@ -11,15 +11,14 @@ import random
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
 from ruamel.yaml import YAML
-from workspace import Workspace, wait_until
-
-from pipeline.tracking.tags import LIVE
+from workspace import ROOT, Workspace, wait_until
 
 REPRO = ["python3", "-m", "pipeline.repro"]
 NETWORK = """
@@ -71,6 +70,8 @@ def content(workspace: Workspace) -> dict[str, bytes]:
 
 def faults(workspace: Workspace, expected: dict[str, bytes], names: list[str]) -> Iterable[str]:
     """What is not as it must be after the run that followed the kill."""
+    from pipeline.tracking.tags import LIVE  # here: only below is the pipeline on Python's path
+
     found = content(workspace)
     differing = [name for name in {*expected, *found} if expected.get(name) != found.get(name)]
     if differing:
@@ -139,4 +140,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
     main()
