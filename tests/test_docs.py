@@ -1,4 +1,4 @@
-"""README.md and docs/: links lead somewhere, every parameter is described, commands exist, diffs apply."""
+"""README.md and docs/: links exist, parameters, commands and packages are complete, diffs apply."""
 
 import re
 import subprocess
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from test_dependencies import ORDER
 
 from pipeline.diagnosis.causes import cause_names
 from pipeline.params.file import load
@@ -20,25 +21,28 @@ FENCED = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 MAKE = re.compile(r"\bmake(?: [A-Z]+=\S*)* ([a-z]+)")
+PYTHON = re.compile(r"\bpython3 (?:-m (?!venv)([\w.]+)|(\w+/\w+\.py))")
 NAMES = ("variants", "studies")  # sections whose keys are names that a user gives
+# Scripts that no user runs: a helper of the tests, and a part of an example.
+INTERNAL = {"tests/preloaded.py", "examples.customers.make_table"}
 
 
 def prose(page: Path) -> str:
-    """The page without its blocks of code."""
+    """Return the page without its blocks of code."""
     return FENCED.sub("", page.read_text(encoding="utf-8"))
 
 
 def code(page: Path) -> Iterator[str]:
-    """What the page shows as code: blocks, and spans within a line."""
+    """Yield the page's code: blocks, and spans within a line."""
     text = page.read_text(encoding="utf-8")
     yield from (block for _, block in FENCED.findall(text))
     yield from re.findall(r"`([^`]+)`", FENCED.sub("", text))
 
 
 def anchors(page: Path) -> set[str]:
-    """The anchors that GitHub makes of the page's headings."""
-    kept = (re.sub(r"[^\w\- ]", "", heading).strip() for heading in HEADING.findall(prose(page)))
-    return {heading.lower().replace(" ", "-") for heading in kept}
+    """Return the anchors that GitHub makes of the page's headings."""
+    headings = (re.sub(r"[^\w\- ]", "", heading).strip() for heading in HEADING.findall(prose(page)))
+    return {heading.lower().replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -58,33 +62,75 @@ def test_the_readme_is_short() -> None:
 
 def test_every_parameter_is_in_the_reference() -> None:
     document = load(ROOT / "params.yaml")
-    named = {*SECTIONS, *VariantParams.model_fields, *StudyParams.model_fields}
-    named |= {key for section in SECTIONS if section not in NAMES for key in document[section]}
+    parameters = {*SECTIONS, *VariantParams.model_fields, *StudyParams.model_fields}
+    parameters |= {key for section in SECTIONS if section not in NAMES for key in document[section]}
     described = set(re.findall(r"`([^`]+)`", prose(ROOT / "docs" / "reference.md")))
-    assert sorted(named - described) == []
+    assert sorted(parameters - described) == []
+
+
+def make_targets() -> set[str]:
+    phony = re.search(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert phony is not None
+    return set(phony[1].split())
+
+
+def python_commands() -> set[str]:
+    """Return what follows `python3` or `python3 -m` for all files of the repository that can be run."""
+    commands = set()
+    for folder in ("pipeline", "benchmarks", "examples", "tests"):
+        for path in (ROOT / folder).rglob("*.py"):
+            name = path.relative_to(ROOT)
+            if path.name.startswith("test_") or "run" in name.parts:  # examples/*/run has copies
+                continue
+            if '__name__ == "__main__"' in path.read_text(encoding="utf-8"):
+                module = ".".join(name.with_suffix("").parts).removesuffix(".__main__")
+                commands.add(str(name) if folder == "tests" else module)
+    return commands - INTERNAL
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_target_of_make_exists(page: Path) -> None:
-    phony = re.search(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
-    assert phony is not None
-    assert {target for text in code(page) for target in MAKE.findall(text)} <= set(phony[1].split())
+def test_every_command_on_a_page_exists(page: Path) -> None:
+    shown = list(code(page))
+    assert {target for text in shown for target in MAKE.findall(text)} <= make_targets()
+    scripts = {module or script for text in shown for module, script in PYTHON.findall(text)}
+    existing = python_commands() | {name for name in scripts if (ROOT / name).is_file()}
+    assert scripts <= existing
+
+
+def test_the_page_of_commands_has_all_of_them() -> None:
+    shown = list(code(ROOT / "docs" / "commands.md"))
+    assert {target for text in shown for target in MAKE.findall(text)} == make_targets()
+    modules = {module or script for text in shown for module, script in PYTHON.findall(text)}
+    assert python_commands() <= modules | set(shown)  # those that other commands start stand alone
+
+
+def test_make_help_has_all_targets() -> None:
+    help_ = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert set(MAKE.findall(help_)) == make_targets() - {"help"}
+
+
+def test_the_table_of_packages_is_the_house() -> None:
+    """All packages, in the order of their imports, the ground at the bottom."""
+    section = (ROOT / "docs" / "explanation.md").read_text(encoding="utf-8").partition("## The packages")[2]
+    packages = re.findall(r"^\| `(\w+)` \|", section.partition("\n## ")[0], re.MULTILINE)
+    assert set(packages) == {path.parent.name for path in (ROOT / "pipeline").glob("*/__init__.py")}
+    assert packages == [name for name in reversed(ORDER) if name in packages]
 
 
 @pytest.mark.parametrize("cause", cause_names())
 def test_every_cause_is_described(cause: str) -> None:
-    """Its rule in the reference, and what it looks like on the page of causes."""
+    """In the reference by its rule, on the page of causes by its symptoms."""
     assert f"| `{cause}` |" in (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
     assert cause in (ROOT / "docs" / "causes.md").read_text(encoding="utf-8")
 
 
 def test_every_diff_applies() -> None:
-    """To the code as it is; each by itself."""
-    found = FENCED.findall((ROOT / "docs" / "extending.md").read_text(encoding="utf-8"))
-    diffs = [block for language, block in found if language == "diff"]
+    """Each diff, by itself, to the code as it is."""
+    blocks = FENCED.findall((ROOT / "docs" / "extending.md").read_text(encoding="utf-8"))
+    diffs = [block for language, block in blocks if language == "diff"]
     assert diffs
     for diff in diffs:
-        done = subprocess.run(
+        result = subprocess.run(
             ["git", "apply", "--check", "-"], input=diff, cwd=ROOT, capture_output=True, text=True, check=False
         )
-        assert not done.returncode, f"{done.stderr}{diff}"
+        assert not result.returncode, f"{result.stderr}{diff}"
