@@ -1,40 +1,40 @@
-"""Whether the engine and JAX take the same steps: `python3 -m benchmarks.agreement` prints how far what both record
-lies apart, over few epochs of each recipe, and fails where it is more than rounding. Over many epochs rounding makes
-other trainings of the deeper one.
+"""Check that the engine and JAX take the same steps: `python3 -m benchmarks.agreement`.
+
+The command trains few epochs of each recipe and prints the largest difference of each value that both record. It fails
+where a difference is more than rounding. Over many epochs even rounding changes the training of the deeper recipe.
 """
 
 import numpy as np
 
 from benchmarks import jax_peer
-from benchmarks.recipe import recipe
+from benchmarks.recipe import load_recipe
 from pipeline.training.common.train_replicas import train
 
 RECIPES, EPOCHS, REPLICAS = ("relu_5", "digits"), 5, 4
-MOST = 1e-4  # apart: less than one sample of accuracy, a hundredth of the gradients' median
+TOLERANCE = 1e-4  # less than one sample of accuracy; a hundredth of the median gradient
 
 
-def distances(name: str) -> dict[str, tuple[float, float]]:
-    """Of each value that both record: the engine's median, and the largest distance from JAX's, both over all
-    replicas, epochs and layers."""
-    made = recipe(name, EPOCHS, REPLICAS)
-    ours = train(made.variant, name, made.parts, made.training).history
-    theirs = jax_peer.train(made)
-    both = {**theirs.curves, "gradient_mean_abs": theirs.gradient_mean_abs}
-    pairs = {what: (ours[what].values[:, 1:], values) for what, values in both.items()}  # epoch 0 has no steps
-    return {what: (float(np.median(own)), float(np.abs(own - other).max())) for what, (own, other) in pairs.items()}
+def differences(name: str) -> dict[str, tuple[float, float]]:
+    """Return the engine's median and the largest difference from JAX by value, over replicas, epochs and layers."""
+    recipe = load_recipe(name, EPOCHS, REPLICAS)
+    history = train(recipe.variant, name, recipe.parts, recipe.training).history
+    record = jax_peer.train(recipe)
+    by_jax = {**record.curves, "gradient_mean_abs": record.gradient_mean_abs}
+    pairs = {value: (history[value].values[:, 1:], jax) for value, jax in by_jax.items()}  # epoch 0 has no steps
+    return {value: (float(np.median(own)), float(np.abs(own - jax).max())) for value, (own, jax) in pairs.items()}
 
 
 def main() -> None:
     """Print a line for each value.
 
     Raises:
-        RuntimeError: they do not take the same steps.
+        RuntimeError: the engine and JAX do not take the same steps.
     """
     for name in RECIPES:
-        for what, (middle, furthest) in distances(name).items():
-            print(f"{name:8} {what:24} {middle:9.3g}, at most {furthest:.1g} apart", flush=True)
-            if not furthest < MOST:
-                raise RuntimeError(f"{name}: {what}: the engine and JAX are {furthest:.1g} apart")
+        for value, (median, largest) in differences(name).items():
+            print(f"{name:8} {value:24} median {median:9.3g}, largest difference {largest:.1g}", flush=True)
+            if not largest < TOLERANCE:
+                raise RuntimeError(f"{name}: {value}: the engine and JAX differ by {largest:.1g}")
 
 
 if __name__ == "__main__":

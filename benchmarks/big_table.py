@@ -1,8 +1,8 @@
-"""A million rows of 20 numbers from Parquet: time and peak memory of `generate` and `split`, beside pandas and
-scikit-learn that read, cut and scale the same file in one script. `python3 -m benchmarks.big_table`
+"""Measure `generate` and `split` of a million rows of 20 numbers: `python3 -m benchmarks.big_table`.
 
-The machine may be shared: read the ratio, not the seconds. Memory is of the whole process, the interpreter and all its
-packages included, in sizes of the table as float32 (80 MB).
+The peer is a script in which pandas and scikit-learn read, split and scale the same Parquet file. On a shared machine
+compare the ratio, not the seconds. Memory is the peak of the whole process, with the interpreter and all packages, in
+sizes of the table as float32 (80 MB).
 """
 
 import os
@@ -21,7 +21,7 @@ ROUNDS = 5
 FLOAT32_TABLE = ROWS * COLUMNS * 4  # bytes
 DATA = {"source": "tables/big.parquet", "task": "auto", "target": "label"}
 SPLIT = {"train": TRAIN, "scale": {"inputs": "standard"}, "fit_scaler_on": "train"}
-# In a process of its own: a child's peak begins with what its parent holds, which is then little.
+# Runs in a process of its own: a child's peak starts at its parent's memory, which so stays small.
 MAKING = f"""
 import numpy as np, pandas as pd
 draw = np.random.default_rng(1)
@@ -45,12 +45,12 @@ COMMANDS = {
     "peer": ["-c", PEER],
     "generate": ["-m", "pipeline.stages.generate"],
     "split": ["-m", "pipeline.stages.split"],
-    "reading": ["-c", READING],  # as `train` does
+    "reading": ["-c", READING],  # what `train` does
 }
 
 
 def lay_out(folder: Path) -> None:
-    """The table, and the repository's params.yaml with it as its data."""
+    """Write the table, and the repository's params.yaml with the table as its data."""
     (folder / "tables").mkdir()
     subprocess.run([sys.executable, "-c", MAKING], cwd=folder, check=True)
     params = YAML(typ="safe").load(ROOT / "params.yaml")
@@ -59,21 +59,21 @@ def lay_out(folder: Path) -> None:
 
 
 def run(command: list[str], folder: Path) -> tuple[float, float]:
-    """Seconds of a process, and its peak memory in tables as float32."""
-    began = time.perf_counter()
+    """Return the seconds of a process, and its peak memory in tables as float32."""
+    start = time.perf_counter()
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen([sys.executable, *command], cwd=folder, env=environment, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise RuntimeError(f"{' '.join(command)[:100]} failed with exit code {process.returncode}")
-    return time.perf_counter() - began, usage.ru_maxrss * 1024 / FLOAT32_TABLE
+    return time.perf_counter() - start, usage.ru_maxrss * 1024 / FLOAT32_TABLE
 
 
 def measure() -> dict[str, float]:
-    """All in turn, in every round; prints and gives the medians."""
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
+    """Run all commands in turn in every round; print and return the medians."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
         lay_out(folder)
         rounds = [{name: run(command, folder) for name, command in COMMANDS.items()} for _ in range(ROUNDS)]
     seconds, memory = ({name: median(each[name][part] for each in rounds) for name in COMMANDS} for part in (0, 1))
@@ -89,10 +89,10 @@ def measure() -> dict[str, float]:
 
 
 def main() -> None:
-    """Measure, and print."""
-    found = measure()
-    print(f"generate and split: {found['table_over_peer']:.2f} times the peer's time, of 3 allowed")
-    print(f"peak memory: {found['table_peak_tables']:.2f} tables, of 6 allowed")
+    """Measure and print."""
+    results = measure()
+    print(f"generate and split: {results['table_over_peer']:.2f} times the peer's time; at most 3 allowed")
+    print(f"peak memory: {results['table_peak_tables']:.2f} tables; at most 6 allowed")
 
 
 if __name__ == "__main__":

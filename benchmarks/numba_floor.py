@@ -1,18 +1,18 @@
-"""relu_5 in loops written by hand for it and for nothing else: what a compiled program need not be slower than.
+"""Train relu_5 by hand-written loops, a speed that any compiled program should reach.
 
-One sample after the other, as one would write it first; rectified units, SGD with momentum, and no more is measured
-than test accuracy and each kernel's mean |gradient|.
+The loops take one sample after the other, as in a first draft: ReLU units, SGD with momentum. They record only test
+accuracy and each kernel's mean |gradient|.
 """
 
 import numba
 import numpy as np
 
-from benchmarks.recipe import Recipe, columns, initial, numbers, orders
+from benchmarks.recipe import PeerRecipe, arrays, initial_kernels, rate_and_momentum, sample_orders
 
 
 @numba.njit(fastmath=True, error_model="numpy")
 def forward(sizes, weights, signals, row):
-    """signals[layer, unit] of one sample; gives the logit."""
+    """Fill signals[layer, unit] from one sample, and return the logit."""
     for i in range(sizes[0]):
         signals[0, i] = row[i]
     at, layers = 0, sizes.size - 1
@@ -29,7 +29,7 @@ def forward(sizes, weights, signals, row):
 
 @numba.njit(fastmath=True, error_model="numpy")
 def add_gradient(sizes, weights, signals, error, below, gradient):
-    """Add one sample's gradient, from the error of its logit."""
+    """Add one sample's gradient, derived from the error of its logit."""
     layers, end = sizes.size - 1, weights.size
     below[0] = error
     for layer in range(layers - 1, -1, -1):
@@ -49,7 +49,7 @@ def add_gradient(sizes, weights, signals, error, below, gradient):
 
 @numba.njit(fastmath=True, error_model="numpy", parallel=True)
 def run(sizes, weights, orders, inputs, labels, test_inputs, test_labels, rate, momentum, batch_size):
-    """Train weights [replica, entry] in place; accuracy and mean |gradient|, [replica, epoch] and [..., layer]."""
+    """Train weights [replica, entry] in place; return accuracy [replica, epoch] and mean |gradient| [..., layer]."""
     epochs, replicas, samples = orders.shape
     accuracy = np.zeros((replicas, epochs), np.float32)
     mean_abs = np.zeros((replicas, epochs, sizes.size - 1), np.float32)
@@ -85,9 +85,9 @@ def run(sizes, weights, orders, inputs, labels, test_inputs, test_labels, rate, 
     return accuracy, mean_abs
 
 
-def train(made: Recipe) -> np.ndarray:
-    """Final test accuracy of every replica."""
-    kernels = initial(made)
+def train(recipe: PeerRecipe) -> np.ndarray:
+    """Return the final test accuracy of every replica."""
+    kernels = initial_kernels(recipe)
     pieces = [
         piece
         for kernel in kernels
@@ -95,6 +95,8 @@ def train(made: Recipe) -> np.ndarray:
     ]
     sizes = np.array([kernels[0].shape[1], *(kernel.shape[2] for kernel in kernels)])
     weights = np.ascontiguousarray(np.concatenate(pieces, axis=1))
-    inputs, labels, test_inputs, test_labels = columns(made)
+    inputs, labels, test_inputs, test_labels = arrays(recipe)
     data = (inputs, np.ascontiguousarray(labels[:, 0]), test_inputs, np.ascontiguousarray(test_labels[:, 0]))
-    return run(sizes, weights, orders(made), *data, *numbers(made), made.training.batch_size)[0][:, -1]
+    return run(sizes, weights, sample_orders(recipe), *data, *rate_and_momentum(recipe), recipe.training.batch_size)[0][
+        :, -1
+    ]

@@ -1,9 +1,9 @@
-"""What watching costs: the same `fit` with and without the callback, in turn.
+"""Measure what the callback costs: the same `fit` with and without it, in turn.
 
-    python3 -m benchmarks.overhead
+    python3 -m benchmarks.overhead [CASE ...]
 
-Medians over whole epochs after the first, which compiles and is stated apart; rows of the probe are given, every epoch
-is recorded with its gradients, and no epoch is left out for want of time.
+Prints medians over whole epochs after the first; the first epoch, which compiles, is printed separately. The callback
+gets the rows of its probe and records every epoch with its gradients, however long that takes.
 """
 
 import sys
@@ -18,11 +18,11 @@ from keras import layers
 from pipeline import Diagnosis
 
 EPOCHS, TURNS = 50, 3
-Data = tuple[np.ndarray, np.ndarray]
+Rows = tuple[np.ndarray, np.ndarray]  # inputs, labels
 
 
-def circles() -> tuple[keras.Model, Data, int]:
-    """The tutorial's: five hidden layers of five units, 500 points, batches of 32."""
+def circles() -> tuple[keras.Model, Rows, int]:
+    """Return the tutorial's: five hidden layers of five units, 500 points, batches of 32."""
     random = np.random.default_rng(0)
     inputs = random.uniform(-1, 1, (500, 2)).astype("float32")
     hidden = [layers.Dense(5, "relu") for _ in range(5)]
@@ -31,27 +31,27 @@ def circles() -> tuple[keras.Model, Data, int]:
     return model, (inputs, ((inputs**2).sum(axis=1) < 0.5).astype("int32")), 32
 
 
-def dense() -> tuple[keras.Model, Data, int]:
-    """64-256-256-10, 10,000 rows, batches of 128."""
+def dense() -> tuple[keras.Model, Rows, int]:
+    """Return 64-256-256-10, 10,000 rows, batches of 128."""
     inputs, labels = _noise((10_000, 64))
     hidden = [layers.Dense(256, "relu") for _ in range(2)]
     return _classifier([keras.Input((64,)), *hidden]), (inputs, labels), 128
 
 
-def convolutions() -> tuple[keras.Model, Data, int]:
-    """Two convolutions on images of 16 by 16, 2,000 of them, batches of 32."""
+def convolutions() -> tuple[keras.Model, Rows, int]:
+    """Return two convolutions on 2,000 images of 16 by 16, batches of 32."""
     inputs, labels = _noise((2_000, 16, 16, 1))
     hidden = [layers.Conv2D(8, 3, activation="relu"), layers.Conv2D(16, 3, activation="relu"), layers.Flatten()]
     return _classifier([keras.Input((16, 16, 1)), *hidden]), (inputs, labels), 32
 
 
-def lstm() -> tuple[keras.Model, Data, int]:
-    """32 units over 40 steps, 4,000 rows, batches of 64."""
+def lstm() -> tuple[keras.Model, Rows, int]:
+    """Return an LSTM of 32 units over 40 time steps, 4,000 rows, batches of 64."""
     inputs, labels = _noise((4_000, 40, 4))
     return _classifier([keras.Input((40, 4)), layers.LSTM(32)]), (inputs, labels), 64
 
 
-CASES: dict[str, Callable[[], tuple[keras.Model, Data, int]]] = {
+CASES: dict[str, Callable[[], tuple[keras.Model, Rows, int]]] = {
     "circles": circles,
     "dense": dense,
     "convolutions": convolutions,
@@ -60,18 +60,18 @@ CASES: dict[str, Callable[[], tuple[keras.Model, Data, int]]] = {
 
 
 class Clock(keras.callbacks.Callback):
-    """When each epoch began; the last of the callbacks, so that an epoch holds what all of them take."""
+    """Record when each epoch starts; as the last callback, so that an epoch includes the time of all callbacks."""
 
     def __init__(self) -> None:
         super().__init__()
         self.times: list[float] = []
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Now."""
+        """Record the time."""
         self.times.append(time.perf_counter())
 
 
-def _noise(shape: tuple[int, ...]) -> Data:
+def _noise(shape: tuple[int, ...]) -> Rows:
     random = np.random.default_rng(0)
     return random.normal(size=shape).astype("float32"), random.integers(0, 10, shape[0])
 
@@ -82,27 +82,27 @@ def _classifier(stack: list[Any]) -> keras.Model:
     return model
 
 
-def measure(make: Callable[[], tuple[keras.Model, Data, int]], epochs: int = EPOCHS, turns: int = TURNS) -> dict:
-    """Seconds of the median epoch, and of the first, plain and watched."""
-    whole: dict[bool, list[float]] = {False: [], True: []}
+def measure(make: Callable[[], tuple[keras.Model, Rows, int]], epochs: int = EPOCHS, turns: int = TURNS) -> dict:
+    """Return milliseconds of the median epoch, plain and watched, and what the first epoch takes more, in seconds."""
+    later: dict[bool, list[float]] = {False: [], True: []}
     first: dict[bool, list[float]] = {False: [], True: []}
     for _ in range(turns):
-        for watched in (False, True):
+        for is_watched in (False, True):
             keras.utils.set_random_seed(1)
             model, (inputs, labels), batch = make()
             clock = Clock()
-            diagnosis = [Diagnosis(inputs, labels, max_overhead=1000, mlflow=False)] if watched else []
+            diagnosis = [Diagnosis(inputs, labels, max_overhead=1000, mlflow=False)] if is_watched else []
             model.fit(inputs, labels, batch_size=batch, epochs=epochs + 2, verbose=0, callbacks=[*diagnosis, clock])
             spans = np.diff(clock.times)
-            first[watched].append(float(spans[0]))
-            whole[watched] += spans[1:].tolist()
-            if watched and diagnosis[0].history.sizes["recorded_epoch"] != epochs + 3:
+            first[is_watched].append(float(spans[0]))
+            later[is_watched] += spans[1:].tolist()
+            if is_watched and diagnosis[0].history.sizes["recorded_epoch"] != epochs + 3:
                 raise RuntimeError("not every epoch was recorded")
-    plain, seen = (float(np.median(whole[watched])) for watched in (False, True))
+    plain, watched = (float(np.median(later[is_watched])) for is_watched in (False, True))
     return {
         "plain_ms": 1e3 * plain,
-        "watched_ms": 1e3 * seen,
-        "overhead": seen / plain - 1,
+        "watched_ms": 1e3 * watched,
+        "overhead": watched / plain - 1,
         "first_epoch_more_s": float(np.median(first[True]) - np.median(first[False])),
     }
 
@@ -110,10 +110,10 @@ def measure(make: Callable[[], tuple[keras.Model, Data, int]], epochs: int = EPO
 def main(names: list[str]) -> None:
     """Print a line for each case."""
     for name in names or CASES:
-        found = measure(CASES[name])
+        result = measure(CASES[name])
         print(
-            f"{name}: epoch {found['plain_ms']:.1f} ms plain, {found['watched_ms']:.1f} ms watched: "
-            f"{100 * found['overhead']:+.0f}%; compiling {found['first_epoch_more_s']:+.1f} s once",
+            f"{name}: epoch {result['plain_ms']:.1f} ms plain, {result['watched_ms']:.1f} ms watched: "
+            f"{100 * result['overhead']:+.0f}%; first epoch {result['first_epoch_more_s']:+.1f} s, once",
             flush=True,
         )
 

@@ -1,16 +1,18 @@
-"""How long a way of training takes for a recipe: `python3 -m benchmarks.peers WAY RECIPE EPOCHS REPLICAS`.
+"""Time one training of a recipe: `python3 -m benchmarks.peers WAY RECIPE EPOCHS REPLICAS`.
 
-    engine       this project's, all it records at every epoch
-    engine_lean  the same without histograms and without the surface of predictions: no setting records less by layer
-                 at every epoch
+Ways:
+    engine       this project's engine, everything recorded at every epoch
+    engine_cold  the same from an empty folder of compiled code
+    engine_lean  the same without histograms and predictions; no setting records less by layer at every epoch
     jax          JAX: `vmap` over replicas, `scan` over steps and epochs, jitted
-    floor        loops written by hand for relu_5 and nothing else, compiled by Numba, replicas over all cores
-    keras        Keras's own `fit`, one replica, the test set validated at every epoch
+    floor        loops written by hand for relu_5 alone, compiled by Numba, replicas over all cores
+    keras        Keras's own `fit`, one replica, the test set evaluated at every epoch
 
-jax records loss and scores of both sets and each kernel's mean |gradient| at every epoch, floor test accuracy and that
-gradient. The recipes are those of `benchmarks.recipe`. Compilation is not counted, but by `engine_cold`, the engine
-from an empty folder of compiled code, and by keras. Prints the seconds, how many replicas end with a test accuracy
-above 0.75, and the median of these accuracies.
+Recipes: relu_5, digits, million (see `benchmarks.recipe`).
+
+At every epoch jax records loss and scores of both sets and each kernel's mean |gradient|; floor records test accuracy
+and the same gradient. Only the times of engine_cold and keras include compilation. The command prints seconds, the
+number of replicas whose final test accuracy is above 0.75, and the median of these accuracies.
 """
 
 import os
@@ -21,46 +23,46 @@ from collections.abc import Callable
 
 import numpy as np
 
-from benchmarks.recipe import Recipe, recipe
+from benchmarks.recipe import PeerRecipe, load_recipe
 
 LEARNED = 0.75
 LEAN = {"histograms": False, "surface_resolution": 2}
 
 
-def engine(made: Recipe) -> np.ndarray:
-    """Final test accuracy of every replica."""
+def engine(recipe: PeerRecipe) -> np.ndarray:
+    """Return the final test accuracy of every replica."""
     from pipeline.training.common.train_replicas import train
 
-    return train(made.variant, made.name, made.parts, made.training).history.test_accuracy.values[:, -1]
+    return train(recipe.variant, recipe.name, recipe.parts, recipe.training).history.test_accuracy.values[:, -1]
 
 
-def engine_lean(made: Recipe) -> np.ndarray:
-    """Final test accuracy of every replica."""
-    return engine(made._replace(training=made.training.model_copy(update=LEAN)))
+def engine_lean(recipe: PeerRecipe) -> np.ndarray:
+    """Return the final test accuracy of every replica."""
+    return engine(recipe._replace(training=recipe.training.model_copy(update=LEAN)))
 
 
-def jax(made: Recipe) -> np.ndarray:
-    """Final test accuracy of every replica."""
+def jax(recipe: PeerRecipe) -> np.ndarray:
+    """Return the final test accuracy of every replica."""
     from benchmarks.jax_peer import train
 
-    return train(made).curves["test_accuracy"][:, -1]
+    return train(recipe).curves["test_accuracy"][:, -1]
 
 
-def floor(made: Recipe) -> np.ndarray:
-    """Final test accuracy of every replica."""
+def floor(recipe: PeerRecipe) -> np.ndarray:
+    """Return the final test accuracy of every replica."""
     from benchmarks.numba_floor import train
 
-    return train(made)
+    return train(recipe)
 
 
-def keras(made: Recipe) -> np.ndarray:
-    """Final test accuracy of the one replica."""
+def keras(recipe: PeerRecipe) -> np.ndarray:
+    """Return the final test accuracy of the one replica."""
     from benchmarks.keras_fit import train
 
-    return train(made)
+    return train(recipe)
 
 
-WAYS: dict[str, Callable[[Recipe], np.ndarray]] = {
+WAYS: dict[str, Callable[[PeerRecipe], np.ndarray]] = {
     "engine": engine,
     "engine_lean": engine_lean,
     "engine_cold": engine,
@@ -68,28 +70,28 @@ WAYS: dict[str, Callable[[Recipe], np.ndarray]] = {
     "floor": floor,
     "keras": keras,
 }
-# What must be compiled first is, by a short training. The engine's loops are the same for every recipe; the others are
-# compiled for their shapes, and a scan for its length.
-WARM_UPS: dict[str, Callable[[str, int, int], Recipe]] = {
-    "engine": lambda name, epochs, replicas: recipe("relu_5", 2, replicas),
-    "engine_lean": lambda name, epochs, replicas: recipe("relu_5", 2, replicas),
-    "jax": recipe,
-    "floor": lambda name, epochs, replicas: recipe(name, 2, replicas),
+# Recipes of a short training that compiles first. The engine's loops serve every recipe; Numba compiles for dtypes, JAX
+# for shapes and the length of a scan.
+WARM_UPS: dict[str, Callable[[str, int, int], PeerRecipe]] = {
+    "engine": lambda name, epochs, replicas: load_recipe("relu_5", 2, replicas),
+    "engine_lean": lambda name, epochs, replicas: load_recipe("relu_5", 2, replicas),
+    "jax": load_recipe,
+    "floor": lambda name, epochs, replicas: load_recipe(name, 2, replicas),
 }
 
 
 def measure(way: str, name: str, epochs: int, replicas: int) -> tuple[float, np.ndarray]:
-    """Seconds of a training, and the final test accuracy of its replicas."""
+    """Return the seconds of a training, and the final test accuracy of its replicas."""
     if way in WARM_UPS:
         WAYS[way](WARM_UPS[way](name, epochs, replicas))
-    made = recipe(name, epochs, replicas)
-    began = time.perf_counter()
-    accuracy = WAYS[way](made)
-    return time.perf_counter() - began, accuracy
+    recipe = load_recipe(name, epochs, replicas)
+    start = time.perf_counter()
+    accuracy = WAYS[way](recipe)
+    return time.perf_counter() - start, accuracy
 
 
 def main(way: str, name: str, epochs: int, replicas: int) -> None:
-    """Print seconds, how many learned, and the median accuracy."""
+    """Print seconds, the number of replicas that learned, and the median accuracy."""
     with tempfile.TemporaryDirectory() as empty:
         if way == "engine_cold":
             os.environ["NUMBA_CACHE_DIR"] = empty

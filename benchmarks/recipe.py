@@ -1,13 +1,13 @@
-"""The recipes that all peers train, each from the engine's own initial weights and in its own orders of the samples.
+"""The recipes that all peers train.
 
-    relu_5   the tutorial's: params.yaml's own data, two inputs, five hidden layers of five units
-    digits   scikit-learn's digits, 1,797 rows of 64 inputs in ten classes; hidden layers of 32 and 32 units, batches
-             of 32
+    relu_5   the tutorial's, with the data of params.yaml: two inputs, five hidden layers of five units
+    digits   scikit-learn's digits: 1,797 rows of 64 inputs in ten classes; hidden layers of 32 and 32 units, batches of
+             32
     million  a million rows of 20 inputs in two classes, 800,000 of which train; three hidden layers of 64 units,
              batches of 256
 
-What a recipe does not say itself, the optimizer too, is params.yaml's. So all of them take the same steps, and the
-accuracies that they print can be compared.
+All other parameters, the optimizer included, are those of params.yaml. Every peer starts from the engine's initial
+weights and takes the samples in the engine's orders. So all peers take the same steps, and their accuracies compare.
 """
 
 from typing import Any, NamedTuple
@@ -25,7 +25,7 @@ from pipeline.params.training_params import TrainingParams
 from pipeline.params.variant_params import VariantParams
 from pipeline.training.compiled.eligible import dense_stack
 
-# Sections in the place of params.yaml's; what stands in variants and training is added to what is there.
+# Sections that replace those of params.yaml; variants and training are merged instead.
 RECIPES: dict[str, dict[str, dict[str, Any]]] = {
     "relu_5": {},
     "digits": {
@@ -53,8 +53,11 @@ RECIPES: dict[str, dict[str, dict[str, Any]]] = {
 }
 
 
-class Recipe(NamedTuple):
-    """name: a key of RECIPES. variant, training: as params.yaml has them. parts: the data."""
+class PeerRecipe(NamedTuple):
+    """A training that all peers can run.
+
+    name: a key of RECIPES. parts: the data.
+    """
 
     name: str
     variant: VariantParams
@@ -62,45 +65,48 @@ class Recipe(NamedTuple):
     parts: Split
 
 
-def recipe(name: str, epochs: int, replicas: int) -> Recipe:
-    """One of RECIPES for so many epochs and replicas, everything recorded at every epoch."""
+def load_recipe(name: str, epochs: int, replicas: int) -> PeerRecipe:
+    """Return one of RECIPES with everything recorded at every epoch."""
     document = document_of()
-    for section, own in RECIPES[name].items():
-        document[section] = {**document[section], **own} if section in ("training", "variants") else own
+    for section, changes in RECIPES[name].items():
+        is_merged = section in ("training", "variants")
+        document[section] = {**document[section], **changes} if is_merged else changes
     document["training"] |= {"epochs": epochs, "replicas": replicas, "record_every": 1}
     params = parse(document)
     parts, _ = split(load(params.data), params.data, params.split)
-    return Recipe(name, params.variant(name), params.training, parts)
+    return PeerRecipe(name, params.variant(name), params.training, parts)
 
 
-def initial(made: Recipe) -> list[np.ndarray]:
-    """Kernels by layer, float32 [replica, input, unit]; biases begin at 0."""
+def initial_kernels(recipe: PeerRecipe) -> list[np.ndarray]:
+    """Return the initial kernels by layer, float32 [replica, input, unit]; biases begin at 0."""
     kernels = []
-    for path, shape in dense_stack(made.variant, made.parts.inputs, made.parts.task).kernels.items():
-        spec = made.variant.output_kernel_initializer if "output" in path else made.variant.kernel_initializer
-        numbers = range(made.training.replicas)
-        seeds = [derived_seed(made.training.seed, replica, "initial weights", path) for replica in numbers]
+    for path, shape in dense_stack(recipe.variant, recipe.parts.inputs, recipe.parts.task).kernels.items():
+        spec = recipe.variant.output_kernel_initializer if "output" in path else recipe.variant.kernel_initializer
+        replicas = range(recipe.training.replicas)
+        seeds = [derived_seed(recipe.training.seed, replica, "initial weights", path) for replica in replicas]
         kernels.append(uniform.draw(uniform.limits(spec, shape), shape, np.array(seeds)))
     return kernels
 
 
-def orders(made: Recipe) -> np.ndarray:
-    """int32 [epoch, replica, sample]."""
-    shuffles = Shuffles(made.training.seed, range(made.training.replicas), len(made.parts.train))
-    return shuffles.next_epochs(made.training.epochs)
+def sample_orders(recipe: PeerRecipe) -> np.ndarray:
+    """Return the samples in the order of training, int32 [epoch, replica, sample]."""
+    shuffles = Shuffles(recipe.training.seed, range(recipe.training.replicas), len(recipe.parts.train))
+    return shuffles.next_epochs(recipe.training.epochs)
 
 
-def numbers(made: Recipe) -> tuple[np.float32, np.float32]:
-    """Learning rate and momentum."""
-    config = made.variant.optimizer.config
+def rate_and_momentum(recipe: PeerRecipe) -> tuple[np.float32, np.float32]:
+    """Return learning rate and momentum."""
+    config = recipe.variant.optimizer.config
     return np.float32(config["learning_rate"]), np.float32(config["momentum"])
 
 
-def columns(made: Recipe) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Training inputs [sample, input] and targets [sample, output], then those of the test set; float32. Targets are
-    what the output layer is to give: of two classes the label, of more one-hot."""
+def arrays(recipe: PeerRecipe) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return training inputs [sample, input] and targets [sample, output], then those of the test set; float32.
+
+    Targets have the form of the outputs: the label of two classes, one-hot rows of more.
+    """
     train, test = (
-        (part.inputs.astype(np.float32), made.parts.task.target_matrix(part.targets))
-        for part in (made.parts.train, made.parts.test)
+        (part.inputs.astype(np.float32), recipe.parts.task.target_matrix(part.targets))
+        for part in (recipe.parts.train, recipe.parts.test)
     )
     return *train, *test

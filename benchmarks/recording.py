@@ -1,11 +1,11 @@
-"""What recording costs: thirty replicas of relu_20, 500 epochs, with more and more recorded, in turn.
+"""Measure what recording costs thirty replicas of relu_20 over 500 epochs: `python3 -m benchmarks.recording`.
 
-curves      loss and accuracy at every epoch, per-layer values at both ends alone
-some        per-layer values at the epochs that params.yaml says, no histograms
-histograms  and those, as params.yaml says
-every       per-layer values at every epoch, and histograms
+    curves      loss and accuracy at every epoch; values by layer only at the first and the last
+    some        values by layer at the epochs of params.yaml, no histograms
+    histograms  the same with histograms, as params.yaml ships
+    every       values by layer and histograms at every epoch
 
-Each is what a compiled training takes, the processor's seconds; on a shared machine read the ratios.
+Prints processor seconds of a compiled training, in turn; on a shared machine compare the ratios.
 """
 
 import time
@@ -27,27 +27,28 @@ CHANGES = {
 
 
 def main() -> None:
-    """Print medians, ratios to the least, and how large the history is in memory (NetCDF 3 compresses nothing)."""
+    """Print medians, ratios to `curves`, and the history's size in memory, which is about that of its file."""
     params = read()
     recipe = params.variant(VARIANT)
     parts, _ = split(load(params.data), params.data, params.split)
     shared = params.training
 
-    def trained(changes: dict[str, object]) -> Callable[[], float]:
+    def training_with(changes: dict[str, object]) -> Callable[[], float]:
+        """Return a function that trains and returns the history's size (MB)."""
         training = shared.model_copy(update=changes)
         return lambda: train(recipe, VARIANT, parts, training).history.nbytes / 1e6
 
-    ways = {name: trained(changes) for name, changes in CHANGES.items()}
-    sizes = {name: way() for name, way in ways.items()}  # compiles, too
+    ways = {name: training_with(changes) for name, changes in CHANGES.items()}
+    sizes = {name: way() for name, way in ways.items()}  # the first training also compiles
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(ROUNDS):
         for name, way in ways.items():
-            began = time.process_time()
+            start = time.process_time()
             way()
-            seconds[name].append(time.process_time() - began)
-    for name, taken in seconds.items():
-        ratio = median(own / least for own, least in zip(taken, seconds["curves"], strict=True))
-        print(f"{name:10} {median(taken):6.2f} s   {ratio:5.3f} times   history {sizes[name]:5.1f} MB", flush=True)
+            seconds[name].append(time.process_time() - start)
+    for name, rounds in seconds.items():
+        ratio = median(own / least for own, least in zip(rounds, seconds["curves"], strict=True))
+        print(f"{name:10} {median(rounds):6.2f} s   {ratio:5.3f} times   history {sizes[name]:5.1f} MB", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
-"""How many replicas of each variant learn, of 300 at each of three seeds.
+"""Count which of 300 replicas of each variant learn, at each of three seeds: `python3 -m benchmarks.shares`.
 
-With these docs/explanation.md checks the learned shares.
-`python3 -m benchmarks.shares` trains 6,300 replicas, by params.yaml but for their number and the seed.
+It trains 6,300 replicas by the recipes of params.yaml. docs/explanation.md shows the result.
 """
 
 from pipeline.data.sources import load
@@ -19,7 +18,7 @@ def main() -> None:
     parts, _ = split(load(params.data), params.data, params.split)
     rule = rule_for(parts.task, params.evaluation.learned)
     shared = params.training
-    # Recorded at both ends alone, which changes no accuracy.
+    # Only the first and the last epoch are recorded by layer, which changes no accuracy.
     sparse = {"replicas": REPLICAS, "record_first": 0, "record_every": 10**6, "histograms": False}
     for name in params.variants:
         counts = []

@@ -1,10 +1,10 @@
-"""How studies scale: replicas trained a second by one and by two processes, on this machine and on a Dask cluster.
+"""Measure how studies scale from one process to two, on this machine and on a Dask cluster.
 
-`python3 -m benchmarks.studies` trains the same forty cells four times, each from an empty store, and prints seconds
-and ratios. Starting the processes is part of it, as it is of a study.
+`python3 -m benchmarks.studies` trains the same forty cells four times, each time without finished cells, and prints
+seconds and ratios. The start of the processes counts, as in a study.
 
-`python3 -m benchmarks.studies memory` trains ever more replicas of relu_20 for a few epochs, in chunks of 100, and
-prints the peak of memory.
+`python3 -m benchmarks.studies memory` trains more and more replicas of relu_20 for a few epochs, in chunks of 100, and
+prints the peak memory.
 """
 
 import os
@@ -20,11 +20,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CELLS, REPLICAS, EPOCHS = 40, 30, 500
-MEMORY = (30, 100, 300, 1000, 3000)
+MEMORY = (30, 100, 300, 1000, 3000)  # replicas
 
 
 def study(workers: int) -> None:
-    """Train the cells in this process's folder; the store lies under DVC_ROOT."""
+    """Train the cells by the params.yaml of this folder; finished cells go below DVC_ROOT."""
     from pipeline.data.sources import load
     from pipeline.data.splitting import split
     from pipeline.params.params import read
@@ -43,17 +43,17 @@ def study(workers: int) -> None:
 
 
 def seconds(workers: int, **environment: str) -> float:
-    """What all cells take from an empty store, in a process of its own."""
+    """Return the seconds of all cells, none finished before, in a process of its own."""
     with tempfile.TemporaryDirectory() as store:
         command = [sys.executable, "-m", "benchmarks.studies", "study", str(workers)]
-        began = time.perf_counter()
+        start = time.perf_counter()
         subprocess.run(command, cwd=ROOT, env={**os.environ, "DVC_ROOT": store, **environment}, check=True)
-        return time.perf_counter() - began
+        return time.perf_counter() - start
 
 
 @contextmanager
 def cluster(workers: int) -> Iterator[str]:
-    """A scheduler and workers of its own on loopback; gives the address."""
+    """Start a scheduler and workers on loopback, and yield the address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
@@ -70,7 +70,7 @@ def cluster(workers: int) -> Iterator[str]:
 
 
 def memory(replicas: int) -> None:
-    """Print the peak of memory of one training."""
+    """Print the peak memory of one training."""
     from pipeline.data.sources import load
     from pipeline.data.splitting import split
     from pipeline.params.params import read
@@ -85,19 +85,19 @@ def memory(replicas: int) -> None:
 
 
 def main() -> None:
-    """Both places, one worker and two."""
+    """Measure one and two workers, here and on a cluster."""
     total = CELLS * REPLICAS
     for place in ("here", "cluster"):
-        taken = {}
+        by_workers = {}
         for workers in (1, 2):
             with ExitStack() as stack:
                 own = {} if place == "here" else {"DASK_SCHEDULER_ADDRESS": stack.enter_context(cluster(workers))}
-                taken[workers] = seconds(workers, **own)
+                by_workers[workers] = duration = seconds(workers, **own)
             print(
-                f"{place:8} {workers} workers  {taken[workers]:6.1f} s  {total / taken[workers]:6.2f} replicas/s",
+                f"{place:8} {workers} workers  {duration:6.1f} s  {total / duration:6.2f} replicas/s",
                 flush=True,
             )
-        print(f"{place:8} two against one: {taken[1] / taken[2]:.2f} times")
+        print(f"{place:8} two workers are {by_workers[1] / by_workers[2]:.2f} times as fast as one")
 
 
 if __name__ == "__main__":

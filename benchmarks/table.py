@@ -7,95 +7,93 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS, PAGE = ROOT / "benchmarks" / "results.json", ROOT / "docs" / "explanation.md"
 BEGIN, END = "<!-- speed: made by `make bench` -->\n", "<!-- /speed -->\n"
-# What is recorded at every epoch; no `|`, which would end a cell of the table.
+# Recorded at every epoch; without `|`, which would end a cell of the table.
 JAX = "JAX records loss, accuracy and balanced accuracy of both sets, and each kernel's mean absolute gradient"
-EVERYTHING = "the engine records these, the eight other values by layer, and histograms"
-LEAST = (
-    "the engine records these and, as no setting leaves them out, the eight other values by layer, but no histograms"
-)
-# What was measured, its goal, and how the results say it.
+EVERYTHING = "the engine also records eight more values by layer, and histograms"
+LEAST = "the engine also records eight more values by layer, which no setting leaves out, but no histograms"
+# Measurement, goal, and a template of the result.
 ROWS = (
     (
-        "thirty replicas of `relu_5` by the engine, against thirty times Keras's own `fit`",
+        "thirty replicas of `relu_5` by the engine, compared with thirty times Keras's own `fit`",
         "1,000 times faster",
-        "{engine_times_faster_than_fit:,.0f} times: {engine_seconds:.2f} s against 30 x "
-        "{keras_fit_seconds_per_replica:.0f} s ({engine_times_faster_than_fit_compiling:,.0f} times where the loops "
-        "must be compiled first, once on a machine)",
+        "{engine_times_faster_than_fit:,.0f} times: {engine_seconds:.2f} s and 30 x "
+        "{keras_fit_seconds_per_replica:.0f} s ({engine_times_faster_than_fit_compiling:,.0f} times with the "
+        "compilation of the loops, which a machine does once)",
     ),
     (
-        f"the same against JAX's `vmap` and `scan`, compiled. {JAX}; {EVERYTHING}",
+        f"the same compared with JAX's `vmap` and `scan`, compiled. {JAX}; {EVERYTHING}",
         "",
         "{engine_times_faster_than_jax:.1f} times faster ({jax_seconds:.2f} s)",
     ),
     (
-        f"the same at equal records, or as nearly as the engine can. {JAX}; {LEAST}",
+        f"the same with as few records as the engine can have. {JAX}; {LEAST}",
         "3 times faster",
-        "{lean_times_faster_than_jax:.1f} times ({lean_seconds:.2f} s against {jax_seconds:.2f} s)",
+        "{lean_times_faster_than_jax:.1f} times ({lean_seconds:.2f} s and {jax_seconds:.2f} s)",
     ),
     (
-        "thirty replicas of `relu_5` by the engine, everything recorded, against plain loops by Numba that record less",
+        "thirty replicas of `relu_5` by the engine with all records, compared with plain Numba loops with fewer",
         "",
         "{engine_times_faster_than_floor:.1f} times faster ({floor_seconds:.2f} s)",
     ),
     (
-        "a replica more (from 30 to 300), against those loops",
+        "each further replica (from 30 to 300), compared with these loops",
         "at most 2 times as long",
         "{marginal_over_floor:.2f} times ({marginal_seconds_per_replica:.3f} s)",
     ),
     (
         "thirty replicas of 64-32-32-10 on the digits, 100 epochs in batches of 32, everything recorded at every "
-        "epoch, against thirty times Keras's own `fit`",
+        "epoch, compared with thirty times Keras's own `fit`",
         "40 times faster",
-        "{digits_engine_times_faster_than_fit:,.0f} times: {digits_engine_seconds:.1f} s against 30 x "
+        "{digits_engine_times_faster_than_fit:,.0f} times: {digits_engine_seconds:.1f} s and 30 x "
         "{digits_keras_fit_seconds_per_replica:.0f} s",
     ),
     (
-        f"the same against JAX. {JAX}; {EVERYTHING}",
+        f"the same compared with JAX. {JAX}; {EVERYTHING}",
         "no slower",
         "{digits_engine_times_faster_than_jax:.2f} times as fast ({digits_jax_seconds:.2f} s)",
     ),
     (
-        f"the same at equal records, or as nearly as the engine can. {JAX}; {LEAST}",
+        f"the same with as few records as the engine can have. {JAX}; {LEAST}",
         "",
-        "{digits_lean_times_faster_than_jax:.2f} times as fast ({digits_lean_seconds:.2f} s against "
+        "{digits_lean_times_faster_than_jax:.2f} times as fast ({digits_lean_seconds:.2f} s and "
         "{digits_jax_seconds:.2f} s)",
     ),
     (
-        "an epoch of one replica of 20-64-64-64-1 on a million rows, of which 800,000 train in batches of 256, the "
-        "others test; everything recorded, on one core, against Keras's `fit` on all",
+        "an epoch of one replica of 20-64-64-64-1 on a million rows, of which 800,000 train in batches of 256; "
+        "everything recorded, on one core, compared with Keras's `fit` on all cores",
         "at most as long",
-        "{million_epoch_over_fit:.2f} times as long ({million_epoch_seconds:.1f} s against "
+        "{million_epoch_over_fit:.2f} times as long ({million_epoch_seconds:.1f} s and "
         "{million_keras_epoch_seconds:.1f} s)",
     ),
     (
-        "`generate` and `split` of a million rows of 20 numbers from Parquet, against pandas and scikit-learn in one "
-        "script",
+        "`generate` and `split` of a million rows of 20 numbers from Parquet, compared with one script of pandas and "
+        "scikit-learn",
         "at most 3 times as long",
-        "{table_over_peer:.2f} times as long ({table_seconds:.1f} s against {table_peer_seconds:.1f} s)",
+        "{table_over_peer:.2f} times as long ({table_seconds:.1f} s and {table_peer_seconds:.1f} s)",
     ),
     (
-        "their peak memory, the whole process, in sizes of that table as float32 (80 MB)",
+        "their peak memory, of the whole process, in sizes of that table as float32 (80 MB)",
         "at most 6",
         "{table_peak_tables:.1f} (the script's: {table_peer_peak_tables:.1f})",
     ),
     (
-        "cold `make repro` after set-up: 7 variants x 30 replicas, evaluated and tracked",
+        "`make repro` of a fresh clone, after set-up: 7 variants x 30 replicas, evaluated and tracked",
         "at most 1.5 `fit`s",
         "{cold_repro_in_fits:.2f} ({cold_repro_seconds:.0f} s)",
     ),
     (
-        "`dvc repro` with nothing to do, more than with the same `dvc.yaml` and commands that do nothing",
+        "`dvc repro` with nothing to do, compared with the same `dvc.yaml` whose commands do nothing",
         "at most 0.3 s",
-        "{noop_repro_more_than_trivial_seconds:.2f} s (of {noop_repro_seconds:.1f} s)",
+        "{noop_repro_more_than_trivial_seconds:.2f} s more (of {noop_repro_seconds:.1f} s)",
     ),
     (
-        "the same, more than with stages that do nothing and depend on neither code nor parameters",
+        "the same, compared with stages that do nothing and depend on no code or parameters",
         "at most 0.3 s",
-        "{noop_repro_more_than_bare_seconds:.2f} s",
+        "{noop_repro_more_than_bare_seconds:.2f} s more",
     ),
     ("`dvc repro` with one variant edited", "at most 20 s", "{edited_repro_seconds:.1f} s"),
     (
-        "publishing to SQLite, points a second over a whole `track`, models included",
+        "publishing to SQLite, metric points a second of a whole `track`, models included",
         "10,000",
         "{published_points_per_second:,.0f}",
     ),
@@ -108,17 +106,17 @@ ROWS = (
 
 
 def rendered(results: dict[str, Any]) -> str:
-    """The table in Markdown, and what it was measured with."""
-    rows = [(what, goal, _said(said, results["measured"])) for what, goal, said in ROWS]
+    """Return the table in Markdown, with processor and versions below."""
+    rows = [(name, goal, _filled(template, results["measured"])) for name, goal, template in ROWS]
     lines = ["| | goal | measured |", "|---|---|---|", *(f"| {' | '.join(row)} |" for row in rows)]
     machine = results["machine"]
-    made_with = ", ".join(f"{name} {value}" for name, value in machine.items() if name not in ("processor", "cores"))
+    versions = ", ".join(f"{name} {value}" for name, value in machine.items() if name not in ("processor", "cores"))
     place = f"{machine['cores']} cores of this processor: {machine['processor']}"
-    return "\n".join([*lines, "", f"Medians of {results['rounds']} rounds in turn on {place}. {made_with}.", ""])
+    return "\n".join([*lines, "", f"Medians of {results['rounds']} rounds in turn on {place}. {versions}.", ""])
 
 
-def _said(template: str, measured: dict[str, float]) -> str:
-    """A row's figures; results from before the row was written have none."""
+def _filled(template: str, measured: dict[str, float]) -> str:
+    """Return a row's result; results from before the row was written lack it."""
     try:
         return template.format(**measured)
     except KeyError:
@@ -126,7 +124,7 @@ def _said(template: str, measured: dict[str, float]) -> str:
 
 
 def renew() -> None:
-    """Put it into the page, between its marks."""
+    """Write the table into the page, between its marks."""
     text = PAGE.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)

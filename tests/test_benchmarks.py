@@ -1,4 +1,4 @@
-"""The benchmarks: peers that take the same steps, and a table that is the one in docs/explanation.md."""
+"""The benchmarks: peers take the same steps, and docs/explanation.md has the table of the last results."""
 
 import ast
 import importlib
@@ -14,7 +14,7 @@ import pytest
 from workspace import Workspace
 
 from benchmarks import big_table, keras_fit, numba_floor, ratios, run, table
-from benchmarks.recipe import columns, recipe
+from benchmarks.recipe import arrays, load_recipe
 from pipeline.params.file import load
 from pipeline.training.common.train_replicas import train
 
@@ -27,8 +27,8 @@ def test_the_table_of_speed_is_that_of_the_last_results() -> None:
 
 
 @pytest.mark.parametrize("path", sorted(Path(table.__file__).parent.glob("*.py")), ids=lambda path: path.stem)
-def test_what_a_benchmark_takes_from_the_pipeline_is_there(path: Path) -> None:
-    """By its import statements, for some need packages that only `make bench` installs."""
+def test_what_a_benchmark_imports_from_the_pipeline_exists(path: Path) -> None:
+    """By its import statements, because some benchmarks need packages that only `make bench` installs."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("pipeline"):
             module = importlib.import_module(node.module)
@@ -40,64 +40,65 @@ def test_what_a_benchmark_takes_from_the_pipeline_is_there(path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("make", [run.bare, run.trivial])
 def test_the_stages_that_do_nothing_can_be_reproduced(make: Callable[[Path], None], tmp_path: Path) -> None:
-    make(tmp_path / "made")
-    if (tmp_path / "made" / "params.yaml").exists():  # two of the variants are enough
-        made = Workspace(tmp_path / "made")
-        made.edit({"variants": {name: made.recipes[name] for name in ("tanh_1", "relu_5")}})
-    run.timed(tmp_path / "made", "dvc", "repro", "--quiet")  # raises where it fails
+    folder = tmp_path / "copy"
+    make(folder)
+    if (folder / "params.yaml").exists():  # two of the variants are enough
+        workspace = Workspace(folder)
+        workspace.edit({"variants": {name: workspace.recipes[name] for name in ("tanh_1", "relu_5")}})
+    run.timed(folder, "dvc", "repro", "--quiet")  # raises where it fails
 
 
 @pytest.mark.slow
 def test_the_loops_take_the_engines_steps() -> None:
-    """After few epochs; over many, rounding makes other trainings of the deeper ones."""
-    made = recipe("relu_5", epochs=5, replicas=8)
-    ours = train(made.variant, "relu_5", made.parts, made.training).history.test_accuracy.values[:, -1]
-    np.testing.assert_allclose(numba_floor.train(made), ours, atol=0.004)  # a point or two of 500
+    """After few epochs; over many, rounding changes the trainings."""
+    recipe = load_recipe("relu_5", epochs=5, replicas=8)
+    ours = train(recipe.variant, "relu_5", recipe.parts, recipe.training).history.test_accuracy.values[:, -1]
+    np.testing.assert_allclose(numba_floor.train(recipe), ours, atol=0.004)  # a point or two of 500
 
 
 @pytest.mark.slow
 def test_fit_is_what_a_user_would_write() -> None:
-    accuracy = keras_fit.train(recipe("relu_5", epochs=1, replicas=1))
+    accuracy = keras_fit.train(load_recipe("relu_5", epochs=1, replicas=1))
     assert accuracy.shape == (1,)
     assert 0.4 < accuracy[0] < 0.9
 
 
 @pytest.mark.slow
 def test_fit_learns_digits() -> None:
-    (accuracy,) = keras_fit.train(recipe("digits", epochs=2, replicas=1))
+    (accuracy,) = keras_fit.train(load_recipe("digits", epochs=2, replicas=1))
     assert 0.3 < accuracy <= 1  # of ten classes
 
 
 def test_the_recipe_of_the_digits() -> None:
-    made = recipe("digits", epochs=3, replicas=2)
-    inputs, targets, test_inputs, test_targets = columns(made)
+    recipe = load_recipe("digits", epochs=3, replicas=2)
+    inputs, targets, test_inputs, test_targets = arrays(recipe)
     assert len(inputs) + len(test_inputs) == 1797
     assert inputs.shape[1] == test_inputs.shape[1] == 64
-    assert targets.shape[1] == test_targets.shape[1] == made.parts.task.outputs == 10
-    assert made.variant.widths == (32, 32)
+    assert targets.shape[1] == test_targets.shape[1] == recipe.parts.task.outputs == 10
+    assert recipe.variant.widths == (32, 32)
     assert (targets.sum(axis=1) == 1).all()
-    assert (made.training.epochs, made.training.replicas, made.training.batch_size) == (3, 2, 32)
-    assert made.variant.optimizer.model_dump() == load()["defaults"]["optimizer"]
+    assert (recipe.training.epochs, recipe.training.replicas, recipe.training.batch_size) == (3, 2, 32)
+    assert recipe.variant.optimizer.model_dump() == load()["defaults"]["optimizer"]
 
 
 def test_the_recipe_of_the_tutorial_is_that_of_params() -> None:
-    inputs, targets, *_ = columns(recipe("relu_5", epochs=1, replicas=1))
+    inputs, targets, *_ = arrays(load_recipe("relu_5", epochs=1, replicas=1))
     assert inputs.shape == (500, 2)
     assert targets.shape == (500, 1)
 
 
 @pytest.mark.slow
 def test_all_but_jaxs_own_peer_can_be_imported_without_jax() -> None:
-    """As where only `make setup` ran."""
+    """`make setup` does not install JAX."""
     names = "big_table, keras_fit, numba_floor, peers, ratios, recipe, run, table"
     command = f"import sys; sys.modules['jax'] = None; from benchmarks import {names}"
     subprocess.run([sys.executable, "-W", "ignore", "-c", command], cwd=run.ROOT, check=True, stderr=subprocess.DEVNULL)
 
 
 def fake_peer(way: str, recipe: str, epochs: int, replicas: int) -> float:
-    """Seconds: each takes as long to start, and then for an epoch of a replica."""
-    start, each = {"keras": (5, 1), "jax": (1, 0.5), "floor": (1, 0.4), "engine_cold": (9, 0.1)}.get(way, (1, 0.1))
-    return start + each * epochs * replicas
+    """Return seconds: of the start, and of each epoch of each replica."""
+    start, epoch = {"keras": (5, 1), "jax": (1, 0.5), "floor": (1, 0.4), "engine_cold": (9, 0.1)}.get(way, (1, 0.1))
+    return start + epoch * epochs * replicas
 
 
 def test_ratios_are_of_the_right_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,8 +116,8 @@ def test_every_figure_of_the_table_is_measured(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(ratios, "peer", fake_peer)
     measured = {**ratios.relu_5(), **ratios.digits(), **ratios.million()}
     others = "".join(Path(module.__file__).read_text(encoding="utf-8") for module in (run, big_table))
-    for _, _, said in table.ROWS:
-        for _, field, _, _ in Formatter().parse(said):
+    for _, _, template in table.ROWS:
+        for _, field, _, _ in Formatter().parse(template):
             assert field is None or field in measured or f'"{field}"' in others
 
 
@@ -126,7 +127,7 @@ def test_every_row_of_the_table_has_three_cells() -> None:
 
 
 @pytest.mark.parametrize(
-    ("described", "name"),
+    ("cpuinfo", "name"),
     [
         (
             "processor\t: 0\ncpu family\t: 25\nmodel\t\t: 1\nmodel name\t: AMD EPYC\n",
@@ -135,9 +136,9 @@ def test_every_row_of_the_table_has_three_cells() -> None:
         ("model name\t: Some Processor: 2 GHz\n", "Some Processor: 2 GHz"),
     ],
 )
-def test_the_processor_is_named_as_linux_says(described: str, name: str) -> None:
-    assert run.processor(described) == name
+def test_the_processor_has_the_name_that_linux_gives(cpuinfo: str, name: str) -> None:
+    assert run.processor(cpuinfo) == name
 
 
-def test_a_processor_that_linux_does_not_describe_has_a_name_too() -> None:
+def test_a_processor_without_cpuinfo_has_a_name_too() -> None:
     assert run.processor("")

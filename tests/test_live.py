@@ -61,7 +61,7 @@ def test_what_is_told_is_what_is_recorded(choose: Callable, circles: Split) -> N
     assert seen == {replica: list(range(61)) for replica in range(3)}
 
 
-class Fails:
+class FailingObserver:
     """An observer that has had enough."""
 
     calls = 0
@@ -76,10 +76,10 @@ class Fails:
 def test_an_observer_that_fails_stops_nothing(
     choose: Callable, circles: Split, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told, fails = Told(), Fails()
+    told, fails = Told(), FailingObserver()
     watched = train(variant(), "v", circles, training(), [fails, told], choose=choose).history
     assert fails.calls == 1
-    assert capsys.readouterr().err == "warning: Fails: OSError: disk full: left out; the training goes on\n"
+    assert capsys.readouterr().err == "warning: FailingObserver: OSError: disk full: left out; the training goes on\n"
     assert sum(len(replicas) * len(epochs) for replicas, epochs, _ in told.reports) == 4 * 4
     assert watched.equals(train(variant(), "v", circles, training(), choose=choose).history)
 

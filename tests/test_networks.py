@@ -231,7 +231,7 @@ def test_every_network_that_is_not_trained_as_it_is_is_tried_before_anything_tra
 BLOCKS = """
 import keras
 from keras import layers
-class Block(layers.Layer):
+class OwnBlock(layers.Layer):
     def __init__(self, units, **options):
         super().__init__(**options)
         self.units = units
@@ -244,9 +244,9 @@ class Block(layers.Layer):
         return {**super().get_config(), "units": self.units}
 """
 WITH_BLOCKS = """
-from blocks import Block
+from blocks import OwnBlock
 def build(inputs, task):
-    return keras.Sequential([keras.Input(inputs), Block(3), layers.Dense(task.outputs, "sigmoid")])
+    return keras.Sequential([keras.Input(inputs), OwnBlock(3), layers.Dense(task.outputs, "sigmoid")])
 """
 
 
@@ -259,7 +259,7 @@ def test_files_beside_it_are_its_own(circles: Split) -> None:
     made = {name: network(WITH_BLOCKS, name) for name in ("one", "other")}
     for name in ("one", "other", "one"):
         found = build(name, made[name].recipe, (2,), BINARY)
-        assert set(found.classes) == {"Block"}
+        assert set(found.classes) == {"OwnBlock"}
         assert f"networks/{name}/blocks.py" in str(sys.modules["blocks"].__file__)
     expect_trainable("one", made["one"].recipe, circles)
 

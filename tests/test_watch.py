@@ -331,7 +331,7 @@ class Squared(keras.Sequential):
         return keras.ops.mean(keras.ops.square(y - y_pred))
 
 
-class OwnStep(keras.Sequential):
+class SequentialWithOwnStep(keras.Sequential):
     """With the same loss in a training step of its own; `axis` is what it squeezes of the outputs."""
 
     axis: int | None = None
@@ -347,7 +347,7 @@ class OwnStep(keras.Sequential):
         return {"loss": loss}
 
 
-class OwnSqueezingStep(OwnStep):
+class OwnSqueezingStep(SequentialWithOwnStep):
     """As it should be."""
 
     axis = -1
@@ -381,8 +381,8 @@ class Negated(keras.losses.Loss):
         (keras.Sequential, Negated(), True, "no smaller where outputs are right"),
         (Squared, None, False, "each output against all targets"),
         (Squared, None, True, ""),
-        (OwnStep, "mse", False, "each output against all targets"),
-        (OwnStep, "mse", True, ""),
+        (SequentialWithOwnStep, "mse", False, "each output against all targets"),
+        (SequentialWithOwnStep, "mse", True, ""),
         (OwnSqueezingStep, "mse", False, ""),
         (RadialStep, "mse", False, ""),
     ],
