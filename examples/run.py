@@ -1,7 +1,7 @@
 """`make example NAME=digits`: run an example in a folder of its own, `examples/<name>/run`.
 
-Nothing of the repository's own is touched: the folder has its own copy of the code, its own params.yaml, DVC cache and
-MLflow store. Where an example has several parameter files, they run one after the other into one store.
+The folder has its own copy of the code, its own params.yaml, DVC cache and MLflow store, so the repository's results
+stay as they are. If an example has several parameter files, they run one after the other and share the store.
 """
 
 import argparse
@@ -19,8 +19,8 @@ from pipeline.params.network_params import NETWORKS
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = Path("examples")
 COPIED = ("pipeline", "dvc.yaml", "studies/dvc.yaml", ".dvcignore")
-# What would make the example write into the repository's own store.
-OWN = ("DVC_ROOT", "DVC_EXP_NAME", "MLFLOW_TRACKING_URI")
+# Environment variables that would make the example write into the repository's own store.
+REMOVED = ("DVC_ROOT", "DVC_EXP_NAME", "MLFLOW_TRACKING_URI")
 
 
 def main(name: str) -> None:
@@ -28,24 +28,24 @@ def main(name: str) -> None:
 
     Raises:
         UserError: there is no such example.
-        SystemExit: a command failed, and has said why.
+        SystemExit: a command failed and reported the reason.
     """
-    known = sorted(path.parent.name for path in (ROOT / EXAMPLES).glob("*/params*.yaml"))
-    if name not in known:
-        raise UserError(f"example {name}: {one_of(dict.fromkeys(known), name)}")
+    names = sorted(path.parent.name for path in (ROOT / EXAMPLES).glob("*/params*.yaml"))
+    if name not in names:
+        raise UserError(f"example {name}: {one_of(dict.fromkeys(names), name)}")
     source, folder = ROOT / EXAMPLES / name, ROOT / EXAMPLES / name / "run"
-    _lay_out(source, folder)
+    _fill(source, folder)
     for params in sorted(source.glob("params*.yaml")):
         print(f"example {name}: {params.relative_to(ROOT)}", flush=True)
         shutil.copy(params, folder / "params.yaml")
         _run([sys.executable, "-m", "pipeline.repro"], folder)
         shutil.copytree(folder / "reports", folder / f"reports_{params.stem}", dirs_exist_ok=True)
     reports = ", ".join(str(path.relative_to(ROOT) / "index.html") for path in sorted(folder.glob("reports_*")))
-    print(f"Reports: {reports}; compare the runs in MLflow: make ui EXAMPLE={name}")
+    print(f"Reports: {reports}. To compare the runs in MLflow: make ui EXAMPLE={name}")
 
 
-def _lay_out(source: Path, folder: Path) -> None:
-    """The code as it is now, the example's tables and networks; results of before stay: only what is stale runs."""
+def _fill(source: Path, folder: Path) -> None:
+    """Copy the current code and make the example's tables and networks; former results stay for DVC to reuse."""
     folder.mkdir(exist_ok=True)
     for name in COPIED:
         target = folder / name
@@ -68,7 +68,7 @@ def _lay_out(source: Path, folder: Path) -> None:
 
 
 def _run(command: list[str], folder: Path) -> None:
-    environment = {key: value for key, value in os.environ.items() if key not in OWN}
+    environment = {key: value for key, value in os.environ.items() if key not in REMOVED}
     code = subprocess.run(command, cwd=folder, env={**environment, "PYTHONPATH": str(folder)}, check=False).returncode
     if code:
         sys.exit(code)

@@ -1,6 +1,6 @@
-"""A model that does not train, and why: the callback on a user's own `fit`.
+"""Find out why a model does not train: give your own `fit` the callback.
 
-python3 examples/watch_a_fit.py             # prints the verdict, writes why.html
+python3 examples/watch_a_fit.py    # prints the verdict, writes why.html
 """
 
 import keras

@@ -1,13 +1,16 @@
-"""A small convolutional network for the digits: the rows of 64 grey values become images of 8 x 8 again."""
+"""A small convolutional network for the digits: it turns rows of 64 grey values back into images of 8 x 8."""
 
 import keras
 from keras import layers
 
 
 def build(inputs, task, filters=8):
-    """Two convolutions and a softmax.
+    """Build two convolutions and a softmax.
 
-    inputs: the shape of a row, [64]. task: its kind, and its number of outputs. filters: of the first convolution.
+    Args:
+        inputs: the shape of a row, (64,).
+        task: `task.outputs` is the number of classes.
+        filters: filters of the first convolution; the second has twice as many.
     """
     return keras.Sequential(
         [
