@@ -69,4 +69,4 @@ def _targets(table: pd.DataFrame, task: Task) -> np.ndarray:
 def _expect_finite(values: np.ndarray, path: Path) -> None:
     broken = np.flatnonzero(~np.isfinite(values))
     if len(broken):
-        raise UserError(f"{path}: line {broken[0] + 2}: every number must be finite; `dvc repro` makes it anew")
+        raise UserError(f"{path}: line {broken[0] + 2}: every number must be finite; `dvc repro` makes it again")
