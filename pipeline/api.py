@@ -14,7 +14,7 @@ from pipeline.foundations.formats import load_arrays
 from pipeline.history.record import OPTIONAL, REQUIRED, judged_part, task_of
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.params.evaluation_params import EvaluationParams
-from pipeline.params.file import brief, check
+from pipeline.params.file import as_map, brief, check
 from pipeline.params.shipped import shipped
 
 
@@ -62,4 +62,8 @@ def diagnose(
     rule = rule_for(task_of(history), check({"learned": learned}, "", EvaluationParams).learned)
     if not has_score(history, rule.score):
         raise UserError(f"history: no {judged_part(history)} {rule.name}: must hold the score that decides")
-    return evaluate(history, rule, check(shipped()["diagnosis"] | thresholds, "diagnosis", DiagnosisParams))
+    return evaluate(
+        history,
+        rule,
+        check({**as_map(shipped()["diagnosis"], "diagnosis"), **thresholds}, "diagnosis", DiagnosisParams),
+    )

@@ -92,7 +92,7 @@ def test_a_first_run_that_was_cut_leaves_no_lock(capsys: pytest.CaptureFixture[s
     run(WHOLE[:70], ends=Killed())
     run()
     assert not LOCK.exists()
-    assert "removed, for there was none before" in capsys.readouterr().err
+    assert "removed, because there was none before" in capsys.readouterr().err
 
 
 def test_a_plain_dvc_repro_that_was_killed_is_helped_where_its_lock_is_invalid() -> None:

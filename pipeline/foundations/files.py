@@ -7,12 +7,15 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from pipeline.foundations.errors import UserError
+
+# What YAML and JSON can hold.
+Plain: TypeAlias = "bool | int | float | str | Sequence[Plain] | Mapping[str, Plain] | None"
 
 
 def root() -> Path:
@@ -52,7 +55,7 @@ def _unwinding_on_sigterm() -> Iterator[None]:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path` with the same name; move it to `path` at the end, or remove it on failure."""
+    """Yield a temporary path with the name of `path`; move it to `path` at the end, or remove it on failure."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with temporary_folder(".writing-", path.parent) as folder:
         temporary = folder / path.name
@@ -95,7 +98,7 @@ def reading(path: Path, what: str) -> Iterator[None]:
         raise UserError(f"{path}: damaged ({detail}): must be {what}; `dvc repro` makes it again") from None
 
 
-def save_json(value: Any, path: Path) -> None:
+def save_json(value: Plain, path: Path) -> None:
     """Write JSON. Keys keep their order.
 
     Raises:

@@ -15,7 +15,8 @@ from typing import Any, Final
 import numpy as np
 import xarray as xr
 
-from pipeline.data.split.tasks import SCORES, Task
+from pipeline.data.split.tasks import Task
+from pipeline.params.evaluation_params import SCORES
 
 PARTS: Final = {"train": "training", "validation": "validation", "test": "test"}
 BY_LAYER: Final = ("replica", "recorded_epoch", "layer")

@@ -1,11 +1,10 @@
 """How large inputs and targets are, and whether they belong together, as `history.record.SIDES` names it."""
 
-from typing import Final
-
 import numpy as np
 
+from pipeline.data.split.tasks import MOST_CLASSES
+
 LEAST, NEIGHBOURS, SHUFFLED = 100, 5, 100  # rows that say something, their neighbours, and times shuffled
-CLASSES: Final = 20  # so many whole numbers at most are taken for classes
 
 
 def of_inputs(columns: np.ndarray) -> dict[str, float]:
@@ -67,6 +66,6 @@ def of_pairs(inputs: np.ndarray, targets: np.ndarray) -> dict[str, float]:
 def _by_class(targets: np.ndarray) -> np.ndarray:
     """A column for each class, where a single one holds classes."""
     classes = np.unique(targets)
-    if targets.shape[1] > 1 or len(classes) > CLASSES or (classes != np.round(classes)).any():
+    if targets.shape[1] > 1 or len(classes) > MOST_CLASSES or (classes != np.round(classes)).any():
         return targets
     return (targets == classes).astype(float)

@@ -10,16 +10,11 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
+from pipeline.params.evaluation_params import SKILL
+
 KindName = Literal["binary", "multiclass", "regression"]
-SKILL: Final = "skill"  # 1 - loss / loss of the best constant prediction: a score that every task has, from its loss
-# Of each score 1 is the best; in words, for figures, pages and descriptions.
-SCORES: Final[Mapping[str, str]] = {
-    "accuracy": "share of the rows that is classified correctly",
-    "balanced_accuracy": "mean over classes of the share of its rows that is classified correctly",
-    "r2": "coefficient of determination, 1 - squared error / squared error of the mean",
-    SKILL: "1 - loss / loss of the best constant prediction",
-}
-# Further scores, of final predictions alone; errors are of targets as raw rows have them.
+MOST_CLASSES: Final = 20  # a target of whole numbers with more distinct values is taken for numbers, not for classes
+# Further scores, only of the final predictions. Errors are in the unit of the raw targets.
 OF_PREDICTIONS: Final[Mapping[str, str]] = {
     "macro_f1": "mean over classes of F1, the harmonic mean of precision and recall",
     "rmse": "root of the mean squared error in the target's own unit; of several targets the mean",
