@@ -54,8 +54,8 @@ def checked(table: RawTable, params: DataParams) -> RawData:
     if is_unlabelled.any() and params.missing != "drop":
         name = str(targets.columns[targets.isna().any().to_numpy().argmax()])
         raise UserError(
-            f"column {name}: {is_unlabelled.sum()} of {len(is_unlabelled)} rows have no target: every row must have one; "
-            "or set data.missing to drop"
+            f"column {name}: {is_unlabelled.sum()} of {len(is_unlabelled)} rows have no target: every row must have "
+            "one, or data.missing must be drop"
         )
     if is_unlabelled.any():
         features, targets = features[~is_unlabelled], targets[~is_unlabelled]
@@ -98,14 +98,15 @@ def _whole(
         more = int((counts > 0).sum()) - 1
         also = f" (and {more} more {'column' if more == 1 else 'columns'})" if more else ""
         raise UserError(
-            f"column {first}: {counts[first]} of {len(features)} values are missing{also}: fill them in, or set "
-            "data.missing to drop, mean, median or most_frequent"
+            f"column {first}: {counts[first]} of {len(features)} values are missing{also}: must be present, or "
+            "data.missing must be drop, mean, median or most_frequent"
         )
     if first is not None and params.missing == "drop":
         is_complete = ~missing.any(axis=1)
         if not is_complete.any():
             raise UserError(
-                "data.missing: drop: leaves no row, because each has a missing value: must be mean, median or most_frequent"
+                "data.missing: drop: leaves no row, because each has a missing value: must be mean, median or "
+                "most_frequent"
             )
         features, targets = features[is_complete], targets[is_complete]
     columns: dict[str, pd.Series | np.ndarray] = {}
@@ -113,7 +114,7 @@ def _whole(
     for name, kind in kinds.items():
         values = features[name]
         if values.isna().all():
-            raise UserError(f"column {name}: all values are missing: leave it out by data.features")
+            raise UserError(f"column {name}: all values are missing: must be left out by data.features")
         if values.isna().any():
             fills[name] = _fill(values, kind, params.missing)
             filled[name] = int(values.isna().sum())
@@ -264,9 +265,7 @@ def _task(targets: pd.DataFrame, table: RawTable, params: DataParams) -> tuple[T
     counts = np.bincount(labels, minlength=len(classes))
     if counts.min() < 2:
         rare = classes[int(counts.argmin())]
-        raise UserError(
-            f"column {names[0]}: class {rare} has one row: must have at least two, one to train and one to test"
-        )
+        raise UserError(f"column {names[0]}: class {rare} has one row: must have at least two, to train and to test")
     kind: KindName = "binary" if len(classes) == 2 else "multiclass"
     if stated not in ("auto", kind) and not (stated == "multiclass" and kind == "binary"):
         raise UserError(
@@ -293,7 +292,7 @@ def _with_positive(name: str, classes: list[str], labels: np.ndarray, kind: Kind
 
 
 def _are_classes(targets: pd.DataFrame, table: RawTable) -> bool:
-    """Whether `auto` takes the targets for classes: text, booleans, and whole numbers of at most MOST_CLASSES values."""
+    """Whether `auto` takes the targets for classes: text, booleans, or at most MOST_CLASSES different whole numbers."""
     if table.is_classification is not None:
         return table.is_classification
     if targets.shape[1] > 1:
