@@ -110,7 +110,8 @@ FAULTS: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
     "ragged with semicolons": (
         "a;label\n1;2\n1;2;3\n",
         {"delimiter": ";"},
-        'tables/t.csv: Error tokenizing data. C error: Expected 2 ...: must be a CSV file in UTF-8 with ";" between the columns',
+        'tables/t.csv: Error tokenizing data. C error: Expected 2 ...: must be a CSV file in UTF-8 with ";" between '
+        "the columns",
     ),
     "no such class": (
         PLAIN,

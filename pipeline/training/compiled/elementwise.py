@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 
+from pipeline.history.record import SLOPE_GRID
 from pipeline.training.compiled.compiling import compiled, inlined
 from pipeline.training.compiled.eligible import ACTIVATIONS
 
@@ -120,7 +121,7 @@ def differentiate(activation: int, before: np.ndarray, after: np.ndarray, slope:
 
 def greatest_slope(activation: int) -> np.float32:
     """The greatest |f'| around 0, as `training.stacked.measuring` looks for it: an exponential has none elsewhere."""
-    before = np.linspace(-1, 1, 41, dtype=np.float32)
+    before = np.array(SLOPE_GRID, np.float32)
     after, slope = np.empty_like(before), np.empty_like(before)
     activate(activation, before, after)
     differentiate(activation, before, after, slope)
