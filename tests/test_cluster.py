@@ -180,7 +180,7 @@ def test_a_worker_with_other_sources_is_refused_in_one_line(untouched: Workspace
         done = study(untouched, address)
     line = only_line(done)
     assert done.code == 1
-    assert "runs other sources than the study" in line
+    assert "runs other source code than the study" in line
     assert finished(untouched) == {}
 
 

@@ -180,7 +180,7 @@ def test_pictures_are_refused_before_anything_trains() -> None:
     """Described networks take rows of numbers."""
     rows = RawTable(np.zeros((60, 5, 5, 1), np.uint8), pd.DataFrame({"label": np.tile(["x", "y"], 30)}), None, None)
     parts, _ = cut(checked(rows, DATA))
-    line = "data.source: gives rows of shape (5, 5, 1): must give rows of numbers, [sample, feature], which is"
+    line = "data.source: rows have the shape (5, 5, 1): must be rows of numbers, [sample, feature], to train "
     with pytest.raises(UserError, match=f"^{re.escape(line)}"):
         expect_rows_of_numbers(parts)
     expect_rows_of_numbers(cut(raw(), shuffle=True)[0])

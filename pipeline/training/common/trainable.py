@@ -18,8 +18,8 @@ def expect_rows_of_numbers(split: Split) -> None:
     """
     if len(split.shape) > 1:
         raise UserError(
-            f"data.source: rows have the shape {split.shape}: must be rows of numbers, [sample, feature], for `variants`; "
-            "other shapes need a model of your own, in `networks`"
+            f"data.source: rows have the shape {split.shape}: must be rows of numbers, [sample, feature], to train "
+            "`variants`; other shapes need a model of your own, in `networks`"
         )
 
 

@@ -65,7 +65,7 @@ class Observers:
                 self._observers.remove(observer)
                 reason = f"{type(observer).__name__}: {type(error).__name__}: {error}"
                 print(
-                    f"warning: {' '.join(reason.split())}: it gets no more epochs; the training goes on",
+                    f"warning: {' '.join(reason.split())}: the training goes on without it",
                     file=sys.stderr,
                 )
 
