@@ -133,18 +133,18 @@ def _kind(values: pd.Series) -> ColumnKind:
         return "boolean"
     if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_complex_dtype(values):
         return "number"
-    name, known = values.name, values.dropna()
-    if not len(known):
+    name, present = values.name, values.dropna()
+    if not len(present):
         return "number"
-    if _are_all(known, bool | np.bool_):
+    if _are_all(present, bool | np.bool_):
         return "boolean"
-    _expect_no_dates(known)
-    if isinstance(values.dtype, pd.CategoricalDtype) or _are_all(known, str):
-        _expect_categories(known.astype(str))
+    _expect_no_dates(present)
+    if isinstance(values.dtype, pd.CategoricalDtype) or _are_all(present, str):
+        _expect_categories(present.astype(str))
         return "category"
-    if _are_all(known, Real) and not any(isinstance(each, bool | np.bool_) for each in known):
+    if _are_all(present, Real) and not any(isinstance(each, bool | np.bool_) for each in present):
         return "number"  # whole numbers beyond 64 bits have the type `object`
-    example = next((each for each in known if not isinstance(each, Real) or isinstance(each, bool)), known.iloc[0])
+    example = next((each for each in present if not isinstance(each, Real) or isinstance(each, bool)), present.iloc[0])
     allowed = "must be all numbers, all text, or all true or false"
     raise UserError(f"column {name}: {brief(repr(example))} beside values of another type: {allowed}")
 
@@ -153,15 +153,15 @@ def _are_all(values: pd.Series, kind: type | UnionType) -> bool:
     return all(isinstance(each, kind) for each in values)  # not by `map`, which keeps categories as they are
 
 
-def _expect_no_dates(known: pd.Series) -> None:
+def _expect_no_dates(present: pd.Series) -> None:
     """Check for dates.
 
     Raises:
         UserError: there are dates or durations, as such or as text.
     """
-    are_times = known.dtype.kind in "mM" or _are_all(known.head(50), date | time | timedelta | pd.Period)
-    if are_times or (_are_all(known, str) and _are_dates(pd.Series(known.unique()[:50], dtype=object))):
-        raise UserError(f"column {known.name}: {DATES}")
+    are_times = present.dtype.kind in "mM" or _are_all(present.head(50), date | time | timedelta | pd.Period)
+    if are_times or (_are_all(present, str) and _are_dates(pd.Series(present.unique()[:50], dtype=object))):
+        raise UserError(f"column {present.name}: {DATES}")
 
 
 def _expect_categories(texts: pd.Series) -> None:
@@ -328,8 +328,8 @@ def _labels(targets: pd.Series, table: RawTable) -> tuple[list[str], np.ndarray]
     order = sorted(range(len(values)), key=lambda place: rank(values[place]))
     label_of = np.empty(len(values), np.int64)
     label_of[order] = np.arange(len(values))
-    known = table.classes
-    names = [class_name(values[place]) if known is None else known[int(values[place])] for place in order]
+    own = table.classes
+    names = [class_name(values[place]) if own is None else own[int(values[place])] for place in order]
     for name in names:
         expect_printable(name, f"column {targets.name}")
     return names, label_of[codes]

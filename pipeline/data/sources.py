@@ -142,10 +142,10 @@ def _of_sklearn(params: DataParams) -> RawTable:
 
 
 def _expect_arguments(function: Callable, params: DataParams) -> None:
-    known = [name for name in inspect.signature(function).parameters if name not in _REJECTED]
+    arguments = [name for name in inspect.signature(function).parameters if name not in _REJECTED]
     for name in params.config:
-        if name not in known:
-            raise UserError(f"data.config.{name}: not an argument of {params.source}: {one_of(known, name)}")
+        if name not in arguments:
+            raise UserError(f"data.config.{name}: not an argument of {params.source}: {one_of(arguments, name)}")
 
 
 def _of_file(params: DataParams) -> RawTable:

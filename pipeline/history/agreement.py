@@ -29,10 +29,10 @@ def expect_whole(history: xr.Dataset) -> None:
     Raises:
         ValueError: one of them is not as `record.assemble` makes it.
     """
-    known = {**REQUIRED, **OPTIONAL}
-    axes = {axis for dims in known.values() for axis in dims}
+    variables = {**REQUIRED, **OPTIONAL}
+    axes = {axis for dims in variables.values() for axis in dims}
     for name, values in history.data_vars.items():
-        if name not in known:
+        if name not in variables:
             if set(values.dims) <= axes:  # a damaged name: variables that a recorder adds have another dimension
                 raise ValueError(f"{name} is not a variable of a history")
             continue

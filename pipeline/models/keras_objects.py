@@ -151,11 +151,11 @@ def optimizer(spec: KerasObject, path: str) -> tuple[keras.optimizers.Optimizer,
     return result, clipping
 
 
-def any_optimizer(spec: KerasObject, path: str, known: Iterable[str] = ()) -> keras.optimizers.Optimizer:
+def any_optimizer(spec: KerasObject, path: str, suggestions: Iterable[str] = ()) -> keras.optimizers.Optimizer:
     """Return a Keras optimizer whose learning rate is a number or a schedule.
 
     Args:
-        known: the names to suggest; all of Keras's by default.
+        suggestions: the names to suggest; all of Keras's by default.
 
     Raises:
         UserError: the class is unknown, or an argument is invalid.
@@ -168,7 +168,7 @@ def any_optimizer(spec: KerasObject, path: str, known: Iterable[str] = ()) -> ke
     if isinstance(rate, dict):
         # All replicas have taken equally many steps at any time, so the stack's rate is that of each replica.
         scheduled = {"learning_rate": _schedule(rate, f"{path}.config.learning_rate")}
-    result, trial = (_instance(classes, spec, path, "optimizer", known, scheduled) for _ in range(2))
+    result, trial = (_instance(classes, spec, path, "optimizer", suggestions, scheduled) for _ in range(2))
     with reported_as_arguments(spec, path, "optimizer"):
         trial.apply([keras.ops.ones((2, 2))], [keras.Variable(keras.ops.zeros((2, 2)))])
     return result
@@ -203,18 +203,18 @@ def _instance(
     spec: KerasObject,
     path: str,
     kind: str,
-    known: Iterable[str] = (),
+    suggestions: Iterable[str] = (),
     instead: Mapping[str, Any] | None = None,
 ) -> Any:
     """Return an object of the class that `spec` names; its type is Keras's.
 
     Args:
-        known: the names to suggest; those of `classes` by default.
+        suggestions: the names to suggest; those of `classes` by default.
         instead: objects that replace arguments.
     """
     if spec.class_name not in classes:
-        near = difflib.get_close_matches(spec.class_name, set(known or classes), n=3, cutoff=0.5)
-        allowed = " or ".join(near) or ", ".join(sorted(known or classes)[:12])
+        near = difflib.get_close_matches(spec.class_name, set(suggestions or classes), n=3, cutoff=0.5)
+        allowed = " or ".join(near) or ", ".join(sorted(suggestions or classes)[:12])
         raise UserError(f"{path}: {spec.class_name}: not a Keras {kind}: must be one, such as {allowed}")
     keras_class: Any = classes[spec.class_name]
     with reported_as_arguments(spec, path, kind):

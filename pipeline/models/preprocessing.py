@@ -109,13 +109,13 @@ class _Column:
             name=self._name("categories"),
         )
         codes = lookup(raw)  # [row, 1 + category]; the first is 1 for a text that is no category
-        known = self._named("known", codes[:, 1:])
+        one_hot = self._named("known", codes[:, 1:])
         if column.fill is None:
-            return known
+            return one_hot
         instead = [float(category == column.fill) for category in column.categories]
         unknown = self._named("unknown", codes[:, :1])
         filled = keras.layers.Rescaling(instead, 0.0, name=self._name("missing"))(unknown)
-        return keras.layers.Add(name=self._name("filled"))([known, filled])
+        return keras.layers.Add(name=self._name("filled"))([one_hot, filled])
 
     def _named(self, part: str, result: keras.KerasTensor) -> keras.KerasTensor:
         result._keras_history.operation.name = self._name(part)

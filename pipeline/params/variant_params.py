@@ -84,16 +84,16 @@ class VariantParams(StrictSection):
 
     @field_validator("units")
     @classmethod
-    def _one_for_each(cls, units: int | tuple[int, ...], known: ValidationInfo) -> int | tuple[int, ...]:
-        layers = known.data.get("hidden_layers")  # missing if it is invalid itself
+    def _one_for_each(cls, units: int | tuple[int, ...], info: ValidationInfo) -> int | tuple[int, ...]:
+        layers = info.data.get("hidden_layers")  # missing if it is invalid itself
         if isinstance(units, tuple) and layers is not None and len(units) != layers:
             raise ValueError(f"must be {layers} numbers, one for each of hidden_layers")
         return units
 
     @field_validator("residual")
     @classmethod
-    def _same_widths(cls, residual: bool, known: ValidationInfo) -> bool:
-        units = known.data.get("units")
+    def _same_widths(cls, residual: bool, info: ValidationInfo) -> bool:
+        units = info.data.get("units")
         if residual and isinstance(units, tuple) and len(set(units)) > 1:
             raise ValueError("must be false if hidden layers differ in width: skip connections add equally wide layers")
         return residual

@@ -79,8 +79,8 @@ def repro(*targets: str) -> list[str]:
 def _interrupted(ran: list[str]) -> str:
     if not ran:
         return "interrupted before any stage: run the same command again"
-    kept = "finished cells and stages are kept" if ran[-1].startswith("study@") else "finished stages are kept"
-    return f"interrupted in {ran[-1]}: {kept}; run the same command again to finish"
+    note = "finished cells and stages are kept" if ran[-1].startswith("study@") else "finished stages are kept"
+    return f"interrupted in {ran[-1]}: {note}; run the same command again to finish"
 
 
 def _has_remote() -> bool:

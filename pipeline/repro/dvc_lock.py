@@ -84,38 +84,38 @@ def _restore(was_interrupted: bool) -> None:
     """Restore each truncated lock, and copy each complete one."""
     for lock in LOCKS:
         copy = FOLDER / lock
-        content, kept = _content(lock), _content(copy)
-        if not _is_cut(content, kept, was_interrupted):
+        content, backup = _content(lock), _content(copy)
+        if not _is_cut(content, backup, was_interrupted):
             _write(content, copy)
-        elif (kept is not None or was_interrupted) and not _is_as_git_has_it(lock):
+        elif (backup is not None or was_interrupted) and not _is_as_git_has_it(lock):
             aside = copy.with_suffix(".cut")
             _write(content, aside)
-            _write(kept, lock)
-            how = "removed, because there was none before" if kept is None else "restored from the last complete copy"
+            _write(backup, lock)
+            how = "removed, because there was none before" if backup is None else "restored from the last complete copy"
             print(f"{lock}: truncated by an interruption: {how}; the truncated file is {aside}", file=sys.stderr)
 
 
 def _keep() -> None:
     """Copy each complete lock."""
     for lock in LOCKS:
-        content, kept = _content(lock), _content(FOLDER / lock)
-        if not _is_cut(content, kept, was_interrupted=True):
+        content, backup = _content(lock), _content(FOLDER / lock)
+        if not _is_cut(content, backup, was_interrupted=True):
             _write(content, FOLDER / lock)
 
 
-def _is_cut(content: bytes | None, kept: bytes | None, was_interrupted: bool) -> bool:
+def _is_cut(content: bytes | None, backup: bytes | None, was_interrupted: bool) -> bool:
     """Whether only the beginning of a lock is left.
 
     Args:
         content: the lock's bytes; None if there is no lock.
-        kept: the bytes of its copy; None if there is no copy.
+        backup: the bytes of its copy; None if there is no copy.
     """
-    if content is None or content == kept:
+    if content is None or content == backup:
         return False
     stages = _stages(content)
     if stages is None:
         return True
-    before = (_stages(kept) if kept else None) or []
+    before = (_stages(backup) if backup else None) or []
     return was_interrupted and len(stages) < len(before) and stages == before[: len(stages)]
 
 
