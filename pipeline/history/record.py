@@ -64,7 +64,7 @@ UNIT_SPREAD: Final = "unit_spread"  # only for users' own networks
 UNIT_SPREAD_TEXT: Final = "greatest difference between two units' weights from one input, over the greatest |weight|"
 SATURATED_TEXT: Final = "share of (input, unit) pairs with |f'| below the fraction of its greatest, units off left out"
 # One value per replica: the scale of inputs, targets and outputs, and whether they fit. Described variants have only
-# the first two and those of the targets.
+# `input_scale`, `input_decades`, `target_low`, `target_high` and `target_scale`.
 REPLICA_VALUES: Final = {
     "input_scale": "root mean square of the first kernel's inputs before the first step",
     "input_decades": "powers of ten between the standard deviation of a typical input column (the median one, of two "

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field
 
 from pipeline.params.file import StrictSection, one_of
 
-MAIN_SCORE: Final = "score"  # the main score of whatever task the data have: accuracy or R²
+MAIN_SCORE: Final = "score"  # the main score of the data's task: accuracy or R²
 RULE: Final = "must be a number, or one score and the number that it must pass, such as {accuracy: 0.75}"
 SKILL: Final = "skill"  # every task has it, because it follows from the loss
 # All scores, each with its definition in words for figures and pages. The best value of each is 1.

@@ -39,7 +39,7 @@ def expect_replicas(params: TensorBoardParams, replicas: int) -> None:
     """Check the chosen numbers.
 
     Raises:
-        UserError: there are not so many replicas.
+        UserError: no replica has that number.
     """
     for place, choice in enumerate(params.replicas):
         if isinstance(choice, int) and choice >= replicas:
