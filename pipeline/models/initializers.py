@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from math import exp, pi, sqrt
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from pipeline.foundations.errors import UserError
+from pipeline.foundations.files import Plain
 from pipeline.foundations.tensorflow import keras
 from pipeline.params.file import brief
 
@@ -16,7 +17,7 @@ GAINS = {
 }
 
 
-def random_walk(config: Mapping[str, Any], path: str, units: int) -> keras.initializers.Initializer:
+def random_walk(config: Mapping[str, Plain], path: str, units: int) -> keras.initializers.Initializer:
     """Return an initialiser that draws kernels from N(0, g^2 / inputs).
 
     The gain g makes the log of the gradient's length an unbiased random walk from layer to layer: g = exp(1 / 2N) for
@@ -60,7 +61,7 @@ class RandomizedAsymmetric:
         return joint[:-1].astype(np.float32), joint[-1].astype(np.float32)
 
 
-def randomized_asymmetric(config: Mapping[str, Any], path: str) -> RandomizedAsymmetric:
+def randomized_asymmetric(config: Mapping[str, Plain], path: str) -> RandomizedAsymmetric:
     """Return the initialiser.
 
     Raises:

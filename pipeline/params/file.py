@@ -69,7 +69,7 @@ def check(value: Any, path: str, model: type[Model]) -> Model:
         raise UserError(_first(error, path, model)) from None
 
 
-def check_partly(value: Any, path: str, model: type[BaseModel]) -> None:
+def check_partly(value: Mapping[str, Plain], path: str, model: type[BaseModel]) -> None:
     """Check the keys that are present; others may be missing, because variants may state them.
 
     Raises:

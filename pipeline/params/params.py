@@ -79,7 +79,7 @@ class Params(StrictSection):
         network = self.networks.get(name)
         return self.training if network is None else network.training(self.training)
 
-    def trained_with(self, variant: str) -> dict[str, Any]:
+    def trained_with(self, variant: str) -> dict[str, dict[str, Plain]]:
         """Return all parameters that a training depends on, as plain values: `variant`, `training`, `data`, `split`.
 
         Args:
@@ -90,7 +90,7 @@ class Params(StrictSection):
         return {name: section.model_dump(mode="json") for name, section in sections.items()}
 
     @property
-    def judged_by(self) -> dict[str, Any]:
+    def judged_by(self) -> dict[str, dict[str, Plain]]:
         """Return all parameters that an evaluation depends on, as plain values: `evaluation`, `diagnosis`."""
         sections = {"evaluation": self.evaluation, "diagnosis": self.diagnosis}
         return {name: section.model_dump(mode="json") for name, section in sections.items()}

@@ -6,12 +6,11 @@ so that DVC's experiments, which run in temporary folders, share it.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import xarray as xr
 
 from pipeline.foundations.errors import UserError
-from pipeline.foundations.files import replacing, root, save_json
+from pipeline.foundations.files import Plain, replacing, root, save_json
 from pipeline.foundations.formats import load_arrays, load_npz
 from pipeline.history.files import PREDICTIONS, PRETRAINING, load_whole
 from pipeline.training.common.train_replicas import Trained
@@ -34,7 +33,7 @@ def holds(key: str) -> bool:
     return True
 
 
-def save(key: str, recipe: dict[str, Any], files: Mapping[str, bytes]) -> None:
+def save(key: str, recipe: Mapping[str, Plain], files: Mapping[str, bytes]) -> None:
     """Write a finished cell.
 
     Args:

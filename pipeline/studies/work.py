@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -41,7 +41,7 @@ class Work(Protocol):
     @property
     def key(self) -> str: ...
     @property
-    def recipe(self) -> dict[str, Any]: ...
+    def recipe(self) -> dict[str, Plain]: ...
     @property
     def size(self) -> float: ...
     def run(self, split: Split, on_epoch: OnEpoch = _nothing) -> dict[str, bytes]:
@@ -71,7 +71,7 @@ class VariantWork:
         return _digest(self.recipe, self.data, self.sources)
 
     @property
-    def recipe(self) -> dict[str, Any]:
+    def recipe(self) -> dict[str, Plain]:
         """See `Work`."""
         return {"variant": self.variant.model_dump(mode="json"), "training": self.training.model_dump(mode="json")}
 
@@ -115,7 +115,7 @@ class ReplicaWork:
         return _digest(self.recipe, self.data, self.sources)
 
     @property
-    def recipe(self) -> dict[str, Any]:
+    def recipe(self) -> dict[str, Plain]:
         """See `Work`."""
         training = self.training.model_dump(mode="json", exclude={"replicas", "chunk"})
         return {"variant": self.network.model_dump(mode="json"), "training": training, "replica": self.replica}

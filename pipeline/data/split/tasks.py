@@ -5,8 +5,8 @@ the loss with respect to the output's pre-activation is (prediction - target), t
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Final, Literal
+from dataclasses import dataclass
+from typing import Final, Literal, TypedDict
 
 import numpy as np
 
@@ -20,6 +20,13 @@ OF_PREDICTIONS: Final[Mapping[str, str]] = {
     "rmse": "root of the mean squared error in the target's own unit; of several targets the mean",
     "mae": "mean absolute error in the target's own unit; of several targets the mean",
 }
+
+
+class PlainTask(TypedDict):
+    """A task as plain values."""
+
+    kind: KindName
+    names: list[str]
 
 
 @dataclass(frozen=True)
@@ -73,7 +80,7 @@ class Task:
     names: tuple[str, ...]
 
     @classmethod
-    def of(cls, plain: Mapping[str, Any]) -> "Task":
+    def of(cls, plain: PlainTask) -> "Task":
         """Return the task of plain values as `plain` returns them.
 
         Raises:
@@ -83,9 +90,9 @@ class Task:
         return cls(plain["kind"], tuple(plain["names"]))
 
     @property
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> PlainTask:
         """Return the task as plain values."""
-        return {**asdict(self), "names": list(self.names)}
+        return {"kind": self.kind, "names": list(self.names)}
 
     @property
     def of_kind(self) -> TaskKind:
