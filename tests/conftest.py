@@ -98,7 +98,7 @@ class Told:
     def __init__(self) -> None:
         self.reports: list[tuple[list[int], range, dict[str, np.ndarray]]] = []
 
-    def trained(self, replicas: Sequence[int], epochs: range, curves: Mapping[str, np.ndarray]) -> None:
+    def on_epochs(self, replicas: Sequence[int], epochs: range, curves: Mapping[str, np.ndarray]) -> None:
         self.reports.append((list(replicas), epochs, {name: np.array(values) for name, values in curves.items()}))
 
     @property

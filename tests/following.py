@@ -14,7 +14,7 @@ from pipeline.history.training_progress import progress_file
 with progress_file("v", "variant", 240, 2, 2, ["train_loss"]) as file:
     for epoch in range(241):
         for replica in range(2):
-            file.trained([replica], range(epoch, epoch + 1), {"train_loss": np.random.rand(1, 1)})
+            file.on_epochs([replica], range(epoch, epoch + 1), {"train_loss": np.random.rand(1, 1)})
         time.sleep(0.5)
     time.sleep(600)
 """

@@ -66,7 +66,7 @@ class Fails:
 
     calls = 0
 
-    def trained(self, replicas: Sequence[int], epochs: range, curves: Mapping[str, np.ndarray]) -> None:
+    def on_epochs(self, replicas: Sequence[int], epochs: range, curves: Mapping[str, np.ndarray]) -> None:
         self.calls += 1
         raise OSError("disk\nfull")
 
@@ -107,7 +107,7 @@ def test_one_replica_and_one_epoch_at_a_time_come_back_as_they_were_told(
     with progress_file("v", "network", 4, 2, 2, NAMES) as file:
         assert read_all() == {}
         for epoch, replica in itertools.product(range(3), (3, 0)):
-            file.trained([replica], range(epoch, epoch + 1), report(range(epoch, epoch + 1), 0.5 + replica))
+            file.on_epochs([replica], range(epoch, epoch + 1), report(range(epoch, epoch + 1), 0.5 + replica))
         found = only()
         assert list(read_all()) == [repository / "progress" / f"v-{os.getpid()}.json"]
         assert (found.name, found.what, found.epochs, found.replicas, found.together) == ("v", "network", 4, 2, 2)
@@ -123,7 +123,7 @@ def test_one_replica_and_one_epoch_at_a_time_come_back_as_they_were_told(
 def test_the_file_vanishes_whatever_ends_the_training(repository: Path, error: type[BaseException]) -> None:
     def fail() -> None:
         with progress_file("v", "variant", 4, 2, 2, NAMES) as file:
-            file.trained([0, 1], range(1), report(range(1), 1, 2))
+            file.on_epochs([0, 1], range(1), report(range(1), 1, 2))
             assert only().done == 0
             raise error
 
@@ -138,7 +138,7 @@ def test_experiments_in_temporary_workspaces_write_under_the_root(
     (repository / "root").mkdir()
     monkeypatch.setenv("DVC_ROOT", str(repository / "root"))
     with progress_file("v", "variant", 4, 2, 2, NAMES) as file:
-        file.trained([0], range(1), report(range(1), 1))
+        file.on_epochs([0], range(1), report(range(1), 1))
         assert [path.parent for path in read_all()] == [repository / "root" / "progress"]
 
 
@@ -157,19 +157,19 @@ def test_it_is_written_once_a_second_at_most_and_less_where_writing_takes_long(
     with progress_file("v", "variant", 100_000, 1, 1, NAMES) as file:
         for epoch in range(1000):
             now[0] += 0.05
-            file.trained([0], range(epoch, epoch + 1), report(range(epoch, epoch + 1), 0))
+            file.on_epochs([0], range(epoch, epoch + 1), report(range(epoch, epoch + 1), 0))
     assert len(written) >= 10
     assert np.diff(written).min() >= least
 
 
 def test_curves_are_thinned_to_epochs_that_are_the_same_for_all(repository: Path) -> None:
     with progress_file("v", "variant", 1000, 2, 2, NAMES) as file:
-        file.trained([0, 1], range(1), report(range(1), 0, 0))
+        file.on_epochs([0, 1], range(1), report(range(1), 0, 0))
         file._next = 0
-        file.trained([0], range(1, 1001), report(range(1, 1001), 0))
+        file.on_epochs([0], range(1, 1001), report(range(1, 1001), 0))
         for epoch in range(1, 1001):
             file._next = 0 if epoch == 1000 else np.inf
-            file.trained([1], range(epoch, epoch + 1), report(range(epoch, epoch + 1), 0))
+            file.on_epochs([1], range(epoch, epoch + 1), report(range(epoch, epoch + 1), 0))
         first, second = only().curves.values()
     assert len(first.epochs) == CURVE_EPOCHS
     assert (first.epochs[0], first.epochs[-1]) == (0, 1000)
@@ -180,13 +180,13 @@ def test_curves_are_thinned_to_epochs_that_are_the_same_for_all(repository: Path
 
 def test_what_is_no_finite_number_has_its_place(repository: Path) -> None:
     with progress_file("v", "variant", 4, 1, 1, ["train_loss"]) as file:
-        file.trained([0], range(3), {"train_loss": np.array([[1, np.nan, np.inf]], np.float32)})
+        file.on_epochs([0], range(3), {"train_loss": np.array([[1, np.nan, np.inf]], np.float32)})
         assert only().curves[0].values == {"train_loss": [1, None, None]}
 
 
 def test_pretraining_counts_and_has_no_curves(repository: Path) -> None:
     with progress_file("v", "variant", 4, 3, 3, NAMES) as file:
-        file.trained([0, 1, 2], range(1, 2), {})
+        file.on_epochs([0, 1, 2], range(1, 2), {})
         assert (only().done, only().curves) == (3, {})
 
 
@@ -440,7 +440,7 @@ import sys, time
 from pipeline.history.training_progress import progress_file
 from pipeline.tracking.live import Follower
 with progress_file("v", "variant", 4, 1, 1, []) as file:
-    file.trained([0], range(1), {})
+    file.on_epochs([0], range(1), {})
     Follower().look()
 assert not {"mlflow", "pandas", "tensorflow"} & set(sys.modules)
 """

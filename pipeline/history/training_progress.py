@@ -91,7 +91,7 @@ class ProgressFile:
         self._shown = {int(epoch) for epoch in evenly_spaced(np.arange(progress.epochs + 1), CURVE_EPOCHS)}
         self._next = -np.inf
 
-    def trained(self, replicas: Sequence[int], epochs: range, curves: Mapping[str, np.ndarray]) -> None:
+    def on_epochs(self, replicas: Sequence[int], epochs: range, curves: Mapping[str, np.ndarray]) -> None:
         """Note finished epochs, and write the file if the last write was long enough ago.
 
         Raises:

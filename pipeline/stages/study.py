@@ -132,7 +132,7 @@ def _trained(
 
         def on_cell(cell: str) -> None:
             bar(cell)
-            observer.trained([0], range(1, 2), {})  # to the file a cell is a replica of one epoch
+            observer.on_epochs([0], range(1, 2), {})  # to the file a cell is a replica of one epoch
 
         workers.run(every, split, on_cell)
     return {cell: side_by_side([cell_store.load(task.key) for task in own.values()]) for cell, own in tasks.items()}

@@ -39,5 +39,5 @@ class ObservedReplicas:
         if len(epochs) > 1 and curves:  # a worker died, and another one started again
             curves = {}
         if len(epochs):
-            self._observer.trained([self._tasks[name].replica], epochs, curves)
+            self._observer.on_epochs([self._tasks[name].replica], epochs, curves)
             self._next[name] = end

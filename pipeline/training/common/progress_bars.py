@@ -15,7 +15,7 @@ class _EpochsBar:
     def __init__(self, bar: tqdm, label: str, replicas: int, epochs: int) -> None:
         self._bar, self._label, self._replicas, self._epochs = bar, label, replicas, epochs
 
-    def trained(self, replicas: Sequence[int], epochs: range, curves: Mapping[str, np.ndarray]) -> None:
+    def on_epochs(self, replicas: Sequence[int], epochs: range, curves: Mapping[str, np.ndarray]) -> None:
         done = len(replicas) * sum(epoch > 0 for epoch in epochs)
         epoch = (self._bar.n + done) // self._replicas
         self._bar.set_description_str(f"{self._label}: epoch {epoch} of {self._epochs}", refresh=False)

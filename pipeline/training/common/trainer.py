@@ -39,7 +39,7 @@ class Chunk:
 class Observer(Protocol):
     """Follows a training while it runs, such as a progress bar or a progress file."""
 
-    def trained(self, replicas: Sequence[int], epochs: range, curves: Mapping[str, np.ndarray]) -> None:
+    def on_epochs(self, replicas: Sequence[int], epochs: range, curves: Mapping[str, np.ndarray]) -> None:
         """Note that replicas have finished epochs.
 
         Args:
@@ -56,11 +56,11 @@ class Observers:
     def __init__(self, observers: Sequence[Observer]) -> None:
         self._observers = list(observers)
 
-    def trained(self, replicas: Sequence[int], epochs: range, curves: Mapping[str, np.ndarray]) -> None:
+    def on_epochs(self, replicas: Sequence[int], epochs: range, curves: Mapping[str, np.ndarray]) -> None:
         """See `Observer`."""
         for observer in list(self._observers):
             try:
-                observer.trained(replicas, epochs, curves)
+                observer.on_epochs(replicas, epochs, curves)
             except Exception as error:
                 self._observers.remove(observer)
                 reason = f"{type(observer).__name__}: {type(error).__name__}: {error}"

@@ -75,7 +75,9 @@ class DenseTrainer:
                     continue
                 latest = curves[place : place + 1, epochs.start : epochs.stop]
                 with observing:
-                    observer.trained([replicas[place]], epochs, {name: latest[..., i] for i, name in enumerate(names)})
+                    observer.on_epochs(
+                        [replicas[place]], epochs, {name: latest[..., i] for i, name in enumerate(names)}
+                    )
                 waiting.append((place, training))
 
         with ThreadPoolExecutor(self._threads) as pool:

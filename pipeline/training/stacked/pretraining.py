@@ -92,7 +92,7 @@ class Pretraining:
         for epoch in range(before + 1, before + 1 + self._variant.pretraining_epochs):
             trainee.engine.train_epoch(shuffles.next_epochs(1)[0], record=False)
             losses.append(trainee.loss())
-            observer.trained(replicas, range(epoch, epoch + 1), {})
+            observer.on_epochs(replicas, range(epoch, epoch + 1), {})
         return np.stack(losses)
 
     def _trainee(self, layer: int, start: Stacks, objective: Objective) -> "_Trainee":

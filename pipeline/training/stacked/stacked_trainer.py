@@ -123,7 +123,9 @@ class StackedTrainer:
             latest, values = pending.popleft().result()
             epoch = len(curves)
             curves.append({key: value.numpy() for key, value in latest.items()})
-            observer.trained(replicas, range(epoch, epoch + 1), {key: row[:, None] for key, row in curves[-1].items()})
+            observer.on_epochs(
+                replicas, range(epoch, epoch + 1), {key: row[:, None] for key, row in curves[-1].items()}
+            )
             if values is not None:
                 layer_values.append({key: np.asarray(value) for key, value in values.items()})
 
