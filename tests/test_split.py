@@ -11,7 +11,7 @@ import pytest
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 
 from pipeline.data import sources
-from pipeline.data.columns import RawTable, checked
+from pipeline.data.columns import RawTable, check_table
 from pipeline.data.profile import PROFILE, load_profile, profile, save_profile
 from pipeline.data.split import files
 from pipeline.data.split.samples import Origin, RawData, Split
@@ -33,7 +33,7 @@ LABELS = np.repeat(["x", "y", "z"], [36, 18, 6])
 def raw(features: Any = INPUTS, target: Any = LABELS, **changes: Any) -> RawData:
     """Checked rows of a table with the target `label`."""
     table = features if isinstance(features, pd.DataFrame) else pd.DataFrame(features, columns=["a", "b", "c"])
-    return checked(RawTable(table, pd.DataFrame({"label": target}), None, None), DATA.model_copy(update=changes))
+    return check_table(RawTable(table, pd.DataFrame({"label": target}), None, None), DATA.model_copy(update=changes))
 
 
 def params(inputs: str = "none", targets: str = "none", bounds: Any = (-1, 1), **changes: Any) -> SplitParams:
@@ -165,7 +165,7 @@ def test_inputs_of_one_name_are_refused() -> None:
 def test_a_target_and_an_input_may_share_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The parts' tables tell them apart."""
     monkeypatch.chdir(tmp_path)
-    table = checked(
+    table = check_table(
         RawTable(pd.DataFrame({"label": INPUTS[:, 0]}), pd.DataFrame({"price": INPUTS[:, 1]}), None, None), DATA
     )
     parts, origin = cut(table)
@@ -179,7 +179,7 @@ def test_a_target_and_an_input_may_share_a_name(tmp_path: Path, monkeypatch: pyt
 def test_pictures_are_refused_before_anything_trains() -> None:
     """Described networks take rows of numbers."""
     rows = RawTable(np.zeros((60, 5, 5, 1), np.uint8), pd.DataFrame({"label": np.tile(["x", "y"], 30)}), None, None)
-    parts, _ = cut(checked(rows, DATA))
+    parts, _ = cut(check_table(rows, DATA))
     line = "data.source: rows have the shape (5, 5, 1): must be rows of numbers, [sample, feature], to train "
     with pytest.raises(UserError, match=f"^{re.escape(line)}"):
         expect_rows_of_numbers(parts)
@@ -252,7 +252,7 @@ def test_what_may_be_wrong_is_said_once(name: str) -> None:
 def test_an_index_that_pandas_wrote_is_named_whatever_it_holds() -> None:
     """A shuffled one does not count any more."""
     table = pd.DataFrame({"a": INPUTS[:, 0], "Unnamed: 0": DRAW.permutation(60)})
-    rows = checked(RawTable(table, pd.DataFrame({"label": np.tile(["x", "y"], 30)}), None, None), DATA)
+    rows = check_table(RawTable(table, pd.DataFrame({"label": np.tile(["x", "y"], 30)}), None, None), DATA)
     (warning,) = profile(rows, *cut(rows, inputs="standard")).warnings
     assert warning.startswith("feature Unnamed: 0 seems to be an index of the rows")
 

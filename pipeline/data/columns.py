@@ -43,7 +43,7 @@ class RawTable:
     classes: Sequence[str] | None
 
 
-def checked(table: RawTable, params: DataParams) -> RawData:
+def check_table(table: RawTable, params: DataParams) -> RawData:
     """Return the rows with labels or values as targets, and missing values filled or dropped.
 
     Raises:

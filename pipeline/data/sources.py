@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.data import tables
-from pipeline.data.columns import RawTable, checked
+from pipeline.data.columns import RawTable, check_table
 from pipeline.data.split.samples import RawData
 from pipeline.foundations.errors import UserError
 from pipeline.params.data_params import COMMA, DataParams
@@ -65,7 +65,7 @@ def load(params: DataParams) -> RawData:
         UserError: there is no such source or file, it does not take an argument, or the data cannot be trained on.
     """
     expect_source(params)
-    return checked(_of_sklearn(params) if params.source in SOURCES else _of_file(params), params)
+    return check_table(_of_sklearn(params) if params.source in SOURCES else _of_file(params), params)
 
 
 def is_file(params: DataParams) -> bool:

@@ -93,7 +93,7 @@ def train(
         history = _history(chunk, numbers, trainer, split, params)
         predictions = predictions_of(chunk.predictions, numbers, split, params.surface_resolution)
         chunks.append(Trained(history, chunk.weights, predictions, chunk.pretraining))
-    trained = joined(chunks)
+    trained = join_replicas(chunks)
     if trained.pretraining is not None:
         trained.history.attrs["extra_epochs"] = variant.extra_epochs
     return trained
@@ -125,18 +125,18 @@ def _expect_memory(variant: VariantParams, split: Split, params: TrainingParams,
         )
 
 
-def joined(parts: Sequence[Trained]) -> Trained:
+def join_replicas(parts: Sequence[Trained]) -> Trained:
     """Join the results of different replicas, in their order."""
     pretrainings = [each.pretraining for each in parts if each.pretraining is not None]
     return Trained(
-        side_by_side([each.history for each in parts]),
+        join_records([each.history for each in parts]),
         {path: np.concatenate([each.weights[path] for each in parts]) for path in parts[0].weights},
-        side_by_side([each.predictions for each in parts]),
-        side_by_side(pretrainings) if pretrainings else None,
+        join_records([each.predictions for each in parts]),
+        join_records(pretrainings) if pretrainings else None,
     )
 
 
-def side_by_side(parts: Sequence[xr.Dataset]) -> xr.Dataset:
+def join_records(parts: Sequence[xr.Dataset]) -> xr.Dataset:
     """Join records of different replicas, in their order."""
     return xr.concat(parts, "replica", data_vars="minimal") if len(parts) > 1 else parts[0]
 
