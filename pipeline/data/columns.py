@@ -19,7 +19,10 @@ from pipeline.params.data_params import DataParams, class_name
 from pipeline.params.file import brief, one_of
 
 DATES: Final = "dates: must be numbers, such as days since some date, or left out by data.features"
-MOST_CATEGORIES: Final = 100  # in a text column; a column with more is free text
+# A text column is categorical with at most 100 different values, each on average in two rows, or with at most 10. These
+# limits are not in params.yaml because they only reject tables: a column beyond them is left out by data.features.
+MOST_CATEGORIES: Final = 100
+FEW_CATEGORIES: Final = 10
 GROUPED: Final = r"[+-]?(\d{1,3}(,\d{3})+(\.\d*)?|\d+,\d+)"  # "1,234.5" or "1,5"
 PLAIN: Final = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
 _CLASSES: Final = "beside values of another type: must be all numbers, all text, or all true or false"
@@ -177,7 +180,7 @@ def _expect_categories(texts: pd.Series) -> None:
     if are_grouped.any() and (are_grouped | are_plain).all():
         example = distinct[are_grouped].iloc[0]
         raise UserError(f"column {texts.name}: {example!r}: must be numbers without commas, such as 1234.5")
-    if len(distinct) <= MOST_CATEGORIES and (len(distinct) <= 10 or len(distinct) <= len(texts) / 2):
+    if len(distinct) <= MOST_CATEGORIES and (len(distinct) <= FEW_CATEGORIES or len(distinct) <= len(texts) / 2):
         return
     if are_plain.all():
         raise UserError(

@@ -13,7 +13,9 @@ import numpy as np
 from pipeline.params.evaluation_params import SKILL
 
 KindName = Literal["binary", "multiclass", "regression"]
-MOST_CLASSES: Final = 20  # a target of whole numbers with more distinct values is taken for numbers, not for classes
+# Whole numbers with more different values are numbers, not classes. It is not in params.yaml because `data.task` there
+# states the task where this guess is wrong.
+MOST_CLASSES: Final = 20
 # Further scores, only of the final predictions. Errors are in the unit of the raw targets.
 OF_PREDICTIONS: Final[Mapping[str, str]] = {
     "macro_f1": "mean over classes of F1, the harmonic mean of precision and recall",
