@@ -60,7 +60,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What the imports made stays to the end. Training collects garbage, and would look at all of it every time."""
+    """Keep what the imports made: garbage collection, which each training calls, need not look at it again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def garbage_of_the_module() -> Iterator[None]:
+    """Collect it, and keep what remains: TensorFlow's graphs make every later collection take seconds."""
+    yield
     gc.collect()
     gc.freeze()
 
