@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
-from preloaded import Preloaded
+from preloaded import PLACE, Preloaded
 from workspace import Workspace
 
 from pipeline.data.sources import load
@@ -131,6 +131,13 @@ def mlflows_default_store() -> Iterator[None]:
     yield
     if "mlflow" in sys.modules:
         sys.modules["mlflow"].set_tracking_uri(None)
+
+
+@pytest.fixture
+def imports_beforehand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the project's modules that a test runs as processes begin where their imports end."""
+    if PLACE in os.environ:
+        monkeypatch.setattr(sys, "executable", f"{os.environ[PLACE]}/python3")
 
 
 @pytest.fixture(scope="session")
