@@ -5,7 +5,7 @@ import json
 import pickle
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,14 @@ CASES = [
     if name in CAPTURED or given
     if name not in ONLY_CAPTURED or not given
 ]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def models_of_this_file() -> Iterator[None]:
+    """Let them go when the last test has ended."""
+    yield
+    for cached in (plain, watched, stateful_plain):
+        cached.cache_clear()
 
 
 @pytest.fixture(autouse=True)
