@@ -285,6 +285,13 @@ class Workspace:
                 place[key] = value
         yaml.dump(document, self.folder / "params.yaml")
 
+    def replace(self, name: str, old: str, new: str) -> None:
+        """Change a place of a source."""
+        path = self.folder / name
+        text = path.read_text(encoding="utf-8")
+        assert text.count(old) == 1, f"{name}: {old}"
+        path.write_text(text.replace(old, new), encoding="utf-8")
+
     def commit(self) -> None:
         """All of it to git."""
         self.run("git", "add", "--all")
