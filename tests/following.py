@@ -1,7 +1,7 @@
 """A follower as a process, and two trainings for it, the second of which the callback watches.
 
-All run in any folder that has a params.yaml. The trainings hurry to epoch 20 and crawl on until the test writes the file
-GO_ON: so a page that opens late, on a crowded machine, still sees them grow. Sixty epochs later they crawl again.
+All run in any folder that has a params.yaml. The trainings hurry to epoch 20, then crawl until the test writes the file
+GO_ON, hurry for 60 epochs, and crawl again: so a page that opens late, on a crowded machine, still sees them grow.
 """
 
 from workspace import ROOT

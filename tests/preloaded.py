@@ -1,10 +1,10 @@
 """Commands that begin where their imports end: each is forked from one process that has the libraries loaded.
 
 Importing TensorFlow, MLflow and matplotlib takes most of a stage's time, and a test run starts some two hundred
-stages. `Preloaded` puts a `python3` and a `dvc` before the real ones on the path: they hand their folder, arguments,
-environment and streams to the server, which forks, and end as the forked process ends. The project's own modules are
-never loaded beforehand, because each workspace has its own. Only on Linux, and only for commands of which the end
-matters: what is killed or watched at work starts as a user starts it (see `Workspace.running`).
+stages. `Preloaded` puts a `python3`, a `dvc` and others before the real ones on the path: they hand their folder,
+arguments, environment and open files to the server, which forks, and end as the forked process ends. The same holds for
+what the forked process starts. The project's own modules are never loaded beforehand, because each workspace has its
+own. Only on Linux, and not for what is killed: that starts as a user starts it (see `Workspace.running_alone`).
 """
 
 import atexit
@@ -37,10 +37,10 @@ BEFORE = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
 LIBRARIES = (
-    *("pandas", "xarray", "scipy.stats", "sklearn.datasets", "sklearn.preprocessing", "matplotlib.pyplot", "rich.table"),
+    *("pandas", "xarray", "scipy.stats", "sklearn.datasets", "sklearn.preprocessing", "matplotlib.pyplot"),
     *("tensorflow", "keras", "numba", "distributed", "mlflow.tracking", "mlflow.keras", "mlflow.pyfunc"),
     *("mlflow.cli", "mlflow.server.handlers", "mlflow.server.jobs.utils", "fastapi", "uvicorn", "dvc.cli", "dvc.repo"),
-    *("dvc.commands.repro", "dask.__main__"),
+    *("dvc.commands.repro", "dask.__main__", "rich.table"),
 )
 # Commands but Python: where each begins.
 COMMANDS = {

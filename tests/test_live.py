@@ -455,7 +455,9 @@ def test_of_two_followers_one_works(repository: Path) -> None:
     (repository / "progress").mkdir()
     with FileLock(repository / "progress" / "follower.lock"):
         environment = {**os.environ, **PATHS}
-        done = subprocess.run([sys.executable, *FOLLOW[1:]], cwd=repository, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, *FOLLOW[1:]], cwd=repository, env=environment, capture_output=True, text=True, check=False
+        )
     assert (done.returncode, done.stdout.count("\n"), done.stderr) == (0, 1, "")
     assert "already" in done.stdout
 
