@@ -218,7 +218,7 @@ def server(empty_store: Path, tmp_path: Path) -> Iterator[str]:
 
 
 def see_them_grow(charts: dict[str, Browser], go_on: Path) -> None:
-    """Wait until the chart of this name on each page gets longer, once the trainings may go on; a picture of each before
+    """Let the trainings go on, and wait until the chart of this name on each page gets longer; a picture of each before
     and after."""
     first: dict[str, int] = {}
     for name, browser in charts.items():
