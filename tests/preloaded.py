@@ -23,6 +23,7 @@ import threading
 import types
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 PLACE = "PRELOADED_COMMANDS"  # the folder of the two commands, in the environment
@@ -146,6 +147,8 @@ def serve(listening: socket.socket) -> Callable[[], object]:
     while True:
         for key, _ in waiting.select():
             if key.data == "end":
+                for number in clients:
+                    _send(number, signal.SIGKILL)
                 sys.exit()
             if key.data == "request":
                 client, _ = listening.accept()
@@ -172,14 +175,21 @@ def serve(listening: socket.socket) -> Callable[[], object]:
                 code = os.waitstatus_to_exitcode(os.waitpid(number, 0)[1])
                 if client := clients.pop(number, None):
                     waiting.unregister(client)
-                    client.send(str(code).encode())
+                    with suppress(BrokenPipeError):  # the command was killed at this moment
+                        client.send(str(code).encode())
                     client.close()
             elif number in clients:
                 sent = clients[number].recv(1)
-                os.killpg(number, sent[0] if sent else signal.SIGKILL)
+                _send(number, sent[0] if sent else signal.SIGKILL)
                 if not sent:  # the command was killed
                     waiting.unregister(clients[number])
                     clients.pop(number).close()
+
+
+def _send(number: int, signal_number: int) -> None:
+    """Send a signal to the forked process and what it has started, as to a command at a terminal."""
+    with suppress(ProcessLookupError):
+        os.killpg(number, signal_number)
 
 
 def _ready(request: list, descriptors: list[int]) -> Callable[[], object]:
