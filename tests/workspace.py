@@ -198,7 +198,7 @@ class Workspace:
     def start_queue(self, jobs: int) -> None:
         """Workers of DVC's queue. They go on for a while after their last task, and whoever reads what they print would
         wait for that."""
-        with self.running("dvc", "queue", "start", "--jobs", str(jobs)) as start:
+        with self.running_alone("dvc", "queue", "start", "--jobs", str(jobs)) as start:
             assert start.wait(120) == 0
 
     def end_queue(self) -> None:
