@@ -165,8 +165,7 @@ def published(common_folder: Path) -> Workspace:
 
     def publish(folder: Path) -> None:
         workspace = Workspace.create(folder)
-        done = workspace.attempt_alone("dvc", "repro")
-        assert done.code == 0, done.stderr
+        workspace.repro()
         workspace.commit()
 
     return Workspace(made_once(common_folder / "published", publish))

@@ -916,7 +916,7 @@ def test_publishing_leaves_no_temporary_files(
     shutil.copy(empty_store, workspace.database)
     place = tmp_path / "temporary"
     place.mkdir()
-    with workspace.running(*stage("track"), TMPDIR=str(place)) as process:
+    with workspace.running_alone(*stage("track"), TMPDIR=str(place)) as process:
         if number is not None:
             wait_until(lambda: any(place.glob("packaged-*/*/*/*")), seconds=300)
             (os.killpg if number == signal.SIGINT else os.kill)(process.pid, number)
