@@ -131,7 +131,7 @@ def test_a_changed_remedy_trains_only_networks_with_a_remedy_again() -> None:
 
 
 def test_a_worker_of_other_sources_refuses(circles: Any) -> None:
-    with pytest.raises(UserError, match="runs other sources than the study"):
+    with pytest.raises(UserError, match="runs other source code than the study"):
         task(found(cells={"a": {"units": 9}})[0], code="other").run(circles)
 
 
