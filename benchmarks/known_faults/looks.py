@@ -12,7 +12,7 @@ from pipeline.history.thinning import evenly_spaced
 
 ROWS: Final = 1024
 POINTS: Final = 25  # of a curve
-# An activation's input, from its value; the rules use no rectifier's input.
+# An activation's input, from its value; the rules ignore the input of ReLU.
 INVERSES: Final = {
     "tanh": np.arctanh,
     "sigmoid": lambda value: np.log(value) - np.log1p(-value),

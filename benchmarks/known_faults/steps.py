@@ -100,7 +100,7 @@ PROGRAMS = (
     Program(
         name="so_50306988",
         kind="step size",
-        fault="Two separate squares of points, and too few small steps to tell them apart.",
+        fault="Two separate squares of points, and too few small steps to separate them.",
         remedy="A learning rate fifty times larger.",
         truth=("learning_rate_too_small", "too_few_epochs"),
         also=(),
