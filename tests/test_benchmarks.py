@@ -26,7 +26,7 @@ def test_the_table_of_speed_is_that_of_the_last_results() -> None:
     assert between == table.rendered(results)
 
 
-@pytest.mark.parametrize("path", sorted(Path(table.__file__).parent.glob("*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(Path(table.__file__).parent.rglob("*.py")), ids=lambda path: path.stem)
 def test_what_a_benchmark_imports_from_the_pipeline_exists(path: Path) -> None:
     """By its import statements, because some benchmarks need packages that only `make bench` installs."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
