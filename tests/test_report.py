@@ -31,7 +31,7 @@ from pipeline.params.comparison_params import ComparisonParams
 from pipeline.params.params import Params
 from pipeline.params.split_params import SplitParams
 from pipeline.params.variant_params import VariantParams
-from pipeline.remedies.recipe_remedies import Remedy
+from pipeline.remedies.recipe_changes import RecipeChange
 from pipeline.report import content
 from pipeline.report.content import ReportFindings
 from pipeline.report.figures import comparison_figures as figures_of_variants
@@ -230,7 +230,7 @@ RESTLESS = Cause(
     lambda evidence, params: evidence.gradient_ratio == 1,
     colours.YELLOW,
     lambda rows, bound: f"{len(rows)} never came to rest",
-    lambda recipe, epochs: [Remedy({"training.batch_size": 64}, "calmer", "a test")],
+    lambda recipe, epochs: [RecipeChange({"training.batch_size": 64}, "calmer", "a test")],
     instead="there is too much of it",
 )
 
