@@ -1,7 +1,8 @@
 """`make example NAME=digits`: run an example in a folder of its own, `examples/<name>/run`.
 
 Nothing of the repository's own is touched: the folder has its own copy of the code, its own params.yaml, DVC cache and
-MLflow store. Where an example has several parameter files, they run one after the other into one store.
+MLflow store. Where an example has several parameter files, they run one after the other into one store. An example's
+file states only what differs from the repository's params.yaml in the sections INHERITED.
 """
 
 import argparse
@@ -9,16 +10,20 @@ import os
 import shutil
 import subprocess
 import sys
+from io import StringIO
 from pathlib import Path
+
+from ruamel.yaml import YAML
 
 from pipeline.foundations.errors import UserError, reported_in_one_line
 from pipeline.foundations.files import save_text
-from pipeline.params.file import one_of
+from pipeline.params.file import PARAMS_FILE, load, one_of
 from pipeline.params.network_params import NETWORKS
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = Path("examples")
 COPIED = ("pipeline", "dvc.yaml", "studies/dvc.yaml", ".dvcignore")
+INHERITED = ("training", "defaults", "tracking", "tensorboard", "diagnosis")
 # What would make the example write into the repository's own store.
 OWN = ("DVC_ROOT", "DVC_EXP_NAME", "MLFLOW_TRACKING_URI")
 
@@ -37,11 +42,19 @@ def main(name: str) -> None:
     _lay_out(source, folder)
     for params in sorted(source.glob("params*.yaml")):
         print(f"example {name}: {params.relative_to(ROOT)}", flush=True)
-        shutil.copy(params, folder / "params.yaml")
+        save_text(_completed(params), folder / PARAMS_FILE)
         _run([sys.executable, "-m", "pipeline.repro"], folder)
         shutil.copytree(folder / "reports", folder / f"reports_{params.stem}", dirs_exist_ok=True)
     reports = ", ".join(str(path.relative_to(ROOT) / "index.html") for path in sorted(folder.glob("reports_*")))
     print(f"Reports: {reports}; compare the runs in MLflow: make ui EXAMPLE={name}")
+
+
+def _completed(params: Path) -> str:
+    """Return an example's parameters with the repository's values for the keys that it leaves out."""
+    own, shipped, text = load(params), load(ROOT / PARAMS_FILE), StringIO()
+    inherited = {section: {**shipped[section], **own.get(section, {})} for section in INHERITED}
+    YAML(typ="safe").dump({**own, **inherited}, text)
+    return text.getvalue()
 
 
 def _lay_out(source: Path, folder: Path) -> None:

@@ -42,8 +42,9 @@ class Cause:
     sentence: takes the evidence of the replicas that have it and the highest share that theory allows to be born dead
         (None where theory does not apply); returns a part of a variant's verdict.
     says: takes the evidence of one replica; returns sentences on what was measured.
-    means: what the cause is. condition: the rule in terms of evidence and thresholds. looks_like: what a user sees
-        first. confused_with: causes that look alike, and what tells them apart. All for the pages, as Markdown.
+    means: what the cause is. measured: how it is measured, as sentences, where that needs explaining. condition: the
+        rule in terms of evidence and thresholds. looks_like: what a user sees first. confused_with: causes that look
+        alike, and what tells them apart. All for the pages, as Markdown.
     remedies: of a described variant, the most promising first; none where no parameter of a variant helps.
     advice: for a network of one's own, the most useful first where no benchmark says better.
     layer: the column of the evidence that names the layer in question.
@@ -64,6 +65,7 @@ class Cause:
     confused_with: str
     advice: tuple[Advice, ...]
     remedies: tuple[Against, ...] = ()
+    measured: str = ""
     layer: str | None = None
     alarm: bool = True
     at_start: bool = False

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from pipeline.diagnosis.constants import SMALL_INPUTS_POWER, WIDE_COLUMN
 from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, joined, number, verb
 from pipeline.diagnosis.setting import Setting
 from pipeline.foundations.colours import BROWN, DARK_BROWN, OCHRE, RUST, SAND
@@ -46,8 +47,9 @@ NON_FINITE_DATA = Cause(
 # Inputs of one size make the loss's curvature alike in all directions (LeCun et al. 1998). Known false alarms: counts
 # and pixels up to some hundred, which Adam copes with; so a scale is a cause only where nothing was learned.
 def _are_inputs_unscaled(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
-    large, small = evidence.input_scale > params.unscaled, evidence.input_scale < 1 / params.unscaled**2
-    return large | small | (evidence.input_decades > params.unscaled_decades)
+    is_large = evidence.input_scale > params.unscaled
+    is_small = evidence.input_scale < 1 / params.unscaled**SMALL_INPUTS_POWER
+    return is_large | is_small | (evidence.input_decades > params.unscaled_decades)
 
 
 def _sentence_on_inputs(rows: pd.DataFrame, bound: float | None) -> str:
@@ -80,7 +82,7 @@ def _is_near_0(setting: Setting) -> bool:
 
 def _spans_decades(setting: Setting) -> bool:
     """Return whether one column varies ten times as much as a typical one; pictures have no such columns."""
-    return not setting.has_pictures and (setting.number("input_decades") or 0) > 1
+    return not setting.has_pictures and (setting.number("input_decades") or 0) > WIDE_COLUMN
 
 
 UNSCALED_INPUTS = Cause(
@@ -90,9 +92,9 @@ UNSCALED_INPUTS = Cause(
     BROWN,
     _sentence_on_inputs,
     _says_inputs,
-    means="the inputs of the first kernel are far from 1, or one column varies far more than the others; measured "
-    "after layers such as `Rescaling` and `Normalization`, and not at all where an embedding or batch normalisation "
-    "comes first",
+    means="the inputs of the first kernel are far from 1, or one column varies far more than the others",
+    measured="It is measured after layers such as `Rescaling` and `Normalization`, and not at all where an embedding "
+    "or batch normalisation comes first.",
     condition="`input_scale` > `unscaled` or < 1 / `unscaled`², or `input_decades` > `unscaled_decades`",
     looks_like="A loss that jumps, units that die or saturate in the first steps, or slow progress with plain SGD.",
     confused_with="`learning_rate_too_large`. Counts up to some hundred are often no trouble with Adam, so this is a "

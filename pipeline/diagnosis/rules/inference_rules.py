@@ -34,10 +34,10 @@ BATCH_STATISTICS = Cause(
     VIOLET,
     _sentence_on_statistics,
     _says_statistics,
-    means="it fits in training mode and not in inference mode, on the same rows. Not checked unless all of these "
-    "hold: some layer works differently in training mode (dropout, noise, batch normalisation, a layer of your own "
-    "that takes `training`); no row has a weight; `fit` shuffles, and trains on exactly the rows that the callback "
-    "was given, which `validation_split` prevents",
+    means="it fits in training mode and not in inference mode, on the same rows",
+    measured="Not checked unless all of these hold: some layer works differently in training mode (dropout, noise, "
+    "batch normalisation, a layer of your own that takes `training`); no row has a weight; `fit` shuffles, and "
+    "trains on exactly the rows that the callback was given, which `validation_split` prevents.",
     condition="`logged_fit` > `mode_gap`, and above `train_fit` by more than that",
     looks_like="A good loss while `fit` runs, and predictions no better than the baseline, on the same rows.",
     confused_with="`overfitting`, which shows only on unseen rows.",

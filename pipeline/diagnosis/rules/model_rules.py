@@ -75,10 +75,11 @@ OUTPUT_MISMATCH = Cause(
     _says_output,
     means="the output layer, the loss and the targets do not fit: a constant output, no probability where the loss "
     "takes one, probabilities where it takes logits, sums that are not 1, labels beyond the outputs, or targets "
-    "outside what the output can give. The output's limits are found through the biases of the output layer, so it "
-    "needs a bias. A loss of your own (a function, a `Loss`, a `compute_loss`) is also checked with outputs that are "
-    "right: swapped arguments, a constant that costs no more, and targets (n,) against outputs (n, 1), whose "
-    "difference is (n, n); the last one also in a `train_step` of your own",
+    "outside what the output can give",
+    measured="The output's limits are found through the biases of the output layer, so it needs a bias. A loss of "
+    "your own (a function, a `Loss`, a `compute_loss`) is also checked with outputs that are right: swapped "
+    "arguments, a constant that costs no more, and targets (n,) against outputs (n, 1), whose difference is (n, n); "
+    "the last one also in a `train_step` of your own.",
     condition="`output_misfit` > 0, or `targets_beyond` > `diagnosis.targets_beyond`",
     looks_like="Every prediction is the same, or never reaches the targets. With one softmax unit the loss may fall "
     "all the same: on TensorFlow, Keras takes the stored logits in its cross-entropies.",
