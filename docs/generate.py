@@ -5,6 +5,7 @@ parameters and metrics. Each stands between two comment lines; the text around t
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -160,13 +161,18 @@ def _cause(cause: Cause) -> str:
     lines = [
         f"### {cause.name}\n",
         *([f"![{title}: a faulty program and its repaired twin]({picture})\n"] if has_picture else []),
-        f"* **Looks like:** {cause.looks_like}",
-        f"* **Means:** {cause.means}.{f' {cause.measured}' if cause.measured else ''}",
-        f"* **Rule:** {cause.condition}.",
-        f"* **Helps:** {helps}.",
-        f"* **Confused with:** {cause.confused_with}\n",
+        _bullet("Looks like", cause.looks_like),
+        _bullet("Means", f"{cause.means}. {cause.measured}".strip()),
+        _bullet("Rule", f"{cause.condition}."),
+        _bullet("Helps", f"{helps}."),
+        f"{_bullet('Confused with', cause.confused_with)}\n",
     ]
     return "\n".join(lines)
+
+
+def _bullet(heading: str, text: str) -> str:
+    sentence = f"* **{heading}:** {text[0].upper()}{text[1:]}"
+    return fill(sentence, 120, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 
 def parameters_of(section: str, document: Mapping[str, Any], comments: Mapping[str, str]) -> str:
@@ -251,7 +257,7 @@ def comments_of(text: str) -> dict[str, str]:
             indent = len(key["indent"])
             above = [*((depth, name) for depth, name in above if depth < indent), (indent, key["key"])]
             comments[".".join(name for _, name in above)] = comment
-        elif comment and not parts["code"].strip() and above:
+        elif comment and above and parts["code"].isspace():
             path = ".".join(name for _, name in above)
             comments[path] = f"{comments[path]} {comment}".strip()
     return comments

@@ -53,7 +53,7 @@ def _completed(params: Path) -> str:
     """Return an example's parameters with the repository's values for the keys that it leaves out."""
     own, shipped, text = load(params), load(ROOT / PARAMS_FILE), StringIO()
     inherited = {section: {**shipped[section], **own.get(section, {})} for section in INHERITED}
-    YAML(typ="safe").dump({**own, **inherited}, text)
+    YAML().dump({**own, **inherited}, text)
     return text.getvalue()
 
 
