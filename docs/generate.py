@@ -3,7 +3,7 @@ parameters and metrics. Each stands between two comment lines; the text around t
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from textwrap import fill
 from typing import Any, Final
@@ -268,11 +268,6 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
 
 
-def main(write: Callable[[Path, str], object] = lambda path, text: path.write_text(text, encoding="utf-8")) -> None:
-    """Write the pages."""
-    for path, text in pages().items():
-        write(path, text)
-
-
 if __name__ == "__main__":
-    main()
+    for page, text in pages().items():
+        page.write_text(text, encoding="utf-8")

@@ -85,10 +85,8 @@ def test_what_the_pages_take_from_the_code_is_as_in_the_code(page: Path) -> None
 
 
 def test_the_comments_of_a_key_stand_behind_it_and_on_the_lines_that_follow() -> None:
-    text = (
-        "# of the file\na:  # of a\n  b: '#'  # first\n        # second\n  c:\n    d: 1  # of d\n# of e alone\ne: 2\n"
-    )
-    assert comments_of(text) == {"a": "of a", "a.b": "first second", "a.c": "", "a.c.d": "of d of e alone", "e": ""}
+    text = "# of all\na:  # of a\n  b: '#'  # first\n        # second\n  c:\n    d: 1  # of d\n# of nothing\ne: 2\n"
+    assert comments_of(text) == {"a": "of a", "a.b": "first second", "a.c": "", "a.c.d": "of d", "e": ""}
 
 
 def test_every_diff_applies() -> None:
