@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from pipeline.diagnosis import evidence
 from pipeline.diagnosis.causes import TABLE, network_remedies, spelled
 from pipeline.diagnosis.rules.cause import Cause
+from pipeline.history import record
 from pipeline.params.file import load
 from pipeline.params.params import Params
 from pipeline.params.variant_params import VariantParams
@@ -84,7 +85,14 @@ def sections() -> dict[Path, dict[str, str]]:
     document = load(PARAMS)
     parameters = {f"parameters of {name}": parameters_of(name, document, comments) for name in DESCRIBED}
     return {
-        REFERENCE: {**parameters, "remedies": remedies(), "causes": causes(), "evidence": evidence_columns()},
+        REFERENCE: {
+            **parameters,
+            "remedies": remedies(),
+            "causes": causes(),
+            "evidence": _meanings("evidence", evidence.COLUMNS),
+            "layer table": _meanings("column", record.LAYER_TABLE),
+            "layer values": _meanings("value", {**record.LAYER_VALUES, record.SATURATED: record.SATURATED_TEXT}),
+        },
         CAUSES: {"causes": "\n".join(_family(name) for name in FAMILIES)},
     }
 
@@ -115,11 +123,6 @@ def causes() -> str:
     """Return the table of causes, by precedence."""
     rows = [(f"`{each.name}`", each.family, each.means, each.condition) for each in TABLE]
     return _table(("cause, by precedence", "family", "what it means", "evidence and rule"), rows)
-
-
-def evidence_columns() -> str:
-    """Return the table of the evidence's columns."""
-    return _table(("evidence", "meaning"), [(f"`{name}`", meaning) for name, meaning in evidence.COLUMNS.items()])
 
 
 def remedies() -> str:
@@ -230,7 +233,7 @@ def _allowed(schema: Mapping[str, Any], path: str) -> str:
 def _number(value: float) -> str:
     if value == 2**32:
         return "2^32"
-    return f"{int(value):,}" if value == int(value) and value < 1e7 else f"{value:g}".replace("e+0", "e")
+    return f"{int(value):,}" if value == int(value) and value < 1e9 else f"{value:g}".replace("e+0", "e")
 
 
 def _written(value: object) -> str:
@@ -261,6 +264,10 @@ def comments_of(text: str) -> dict[str, str]:
             path = ".".join(name for _, name in above)
             comments[path] = f"{comments[path]} {comment}".strip()
     return comments
+
+
+def _meanings(heading: str, meanings: Mapping[str, str]) -> str:
+    return _table((heading, "meaning"), [(f"`{name}`", meaning) for name, meaning in meanings.items()])
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

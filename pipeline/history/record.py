@@ -37,18 +37,18 @@ UNIT_SPREAD_TEXT: Final = "greatest difference between two units' weights from o
 SATURATED_TEXT: Final = "share of (input, unit) pairs with |f'| below the fraction of its greatest, units off left out"
 # Of a network of the user's own, by replica: what it is given and what it can give, on the rows of the probe.
 SIDES: Final = {
-    "input_scale": "root mean square of what the first kernel gets before the first step",
-    "input_decades": "decades from the median standard deviation of its columns, of two middle ones the lower, to the "
-    "greatest",
-    "nonfinite_share": "share of the training rows with an input or a target that is not a finite number",
-    "targets_told": "standard deviations by which like rows have more like targets than if targets were shuffled",
+    "input_scale": "root mean square of the inputs of the first kernel before the first step",
+    "input_decades": "decades from the median standard deviation of these inputs' columns, of two middle ones the lower, "
+    "to the greatest",
+    "nonfinite_share": "share of the training rows with a NaN or infinite input or target",
+    "targets_told": "standard deviations by which similar rows have more similar targets than with shuffled targets",
     "target_low": "least training target",
     "target_high": "greatest training target",
     "target_scale": "root mean square of the training targets",
     "output_low": "least output that the model can give, whatever it learns",
     "output_high": "greatest output that the model can give, whatever it learns",
-    "targets_beyond": "share of the training targets that lie outside these two",
-    "output_misfit": "how the outputs fail to fit loss and targets, by its place in MISFITS",
+    "targets_beyond": "share of the training targets that lie outside what the model can give",
+    "output_misfit": "how the outputs do not fit loss and targets, by its place in MISFITS",
     "input_kind": "what the inputs are, by its place in INPUT_KINDS",
     "has_modes": "1 if a layer works differently in training mode, such as dropout or batch normalisation",
     "logged_alike": "1 if `fit` logs its loss of the rows of the training loss, shuffled and each with the weight 1",
