@@ -120,7 +120,7 @@ def test_the_width_of_each_layer_is_doubled_and_no_path_goes_around_layers_that_
     assert wider.reason == "the narrowest layer is born dead with probability of at most 2^-6, not 2^-3"
     assert not any("residual" in each.overrides for each in dead)
     (halved,) = (each for each in causes.suggest("vanishing", recipe, epochs=1) if "units" in each.overrides)
-    assert halved.reason == "gradients spread with depth over width: twice the units halve it"
+    assert halved.reason == "gradients spread with depth over width: wider layers reduce the spread"
     taken = resolve(UNSAID, {"v": {"units": [16, 6, 10]}})["v"]
     assert {"units": [16, 6, 10]} not in [each.overrides for each in causes.suggest("born_dead", taken, epochs=1)]
 

@@ -38,8 +38,8 @@ SATURATED_TEXT: Final = "share of (input, unit) pairs with |f'| below the fracti
 # Of a network of the user's own, by replica: what it is given and what it can give, on the rows of the probe.
 SIDES: Final = {
     "input_scale": "root mean square of the inputs of the first kernel before the first step",
-    "input_decades": "decades from the median standard deviation of these inputs' columns, of two middle ones the lower, "
-    "to the greatest",
+    "input_decades": "decades from the median standard deviation of these inputs' columns, of two middle ones the "
+    "lower, to the greatest",
     "nonfinite_share": "share of the training rows with a NaN or infinite input or target",
     "targets_told": "standard deviations by which similar rows have more similar targets than with shuffled targets",
     "target_low": "least training target",

@@ -299,10 +299,7 @@ VANISHING = Cause(
     confused_with="dead and saturated layers, which come first, and `learning_rate_too_small`, where gradients arrive.",
     remedies=(
         Against("rectified_units", "a slope of 1 passes the error on"),
-        Against(
-            "wider_layers",
-            f"gradients spread with depth over width, and {WIDER} times the units divide that by {WIDER}",
-        ),
+        Against("wider_layers", "gradients spread with depth over width: wider layers reduce the spread"),
         Against("adam", "its steps do not shrink with the gradient"),
         Against("orthogonal_kernels", "keeps lengths exactly"),
         Against("residual", "a skip connection passes the error on undiminished"),
