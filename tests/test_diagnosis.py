@@ -586,10 +586,10 @@ def test_a_vanishing_gradient_is_held_to_theory_only_where_it_speaks_of_it() -> 
 
 def test_a_wider_layer_is_promised_a_bound_only_where_there_is_one() -> None:
     def reason(recipe: VariantParams) -> str:
-        (found,) = (each for each in causes.suggest("born_dead", recipe, 1) if each.overrides == {"units": 10})
+        (found,) = (each for each in causes.suggest("born_dead", recipe, 1) if each.overrides == {"units": 20})
         return found.reason
 
-    assert "at most 2^-10, not 2^-5" in reason(RECIPE)
+    assert "at most 2^-20, not 2^-5" in reason(RECIPE)
     assert reason(changed_recipe(batch_normalization=True)) == "all units of a wider layer are seldom dead together"
 
 
@@ -678,7 +678,7 @@ def test_a_remedy_is_an_override_of_the_recipe_at_hand() -> None:
     assert last.overrides == {"optimizer.config.learning_rate": 0.001}
     assert str(last).startswith("`optimizer.config.learning_rate: 0.001` (")
     assert causes.suggest("too_few_epochs", RECIPE, epochs=500)[0].overrides == {"training.epochs": 2000}
-    assert {"units": 10} in [each.overrides for each in causes.suggest("born_dead", RECIPE, epochs=500)]
+    assert {"units": 20} in [each.overrides for each in causes.suggest("born_dead", RECIPE, epochs=500)]
 
 
 def test_what_the_variant_has_already_is_not_suggested() -> None:

@@ -59,7 +59,7 @@ COLUMNS = {
     "the end",
     "frozen_layer": "lowest layer with a gradient whose kernel, or embedding's table, never changed",
     "dead_output": "1 if every output is 0 with slope 0 on every training input at the end",
-    **{name: record.SIDES[name] for name in USED_SIDES},
+    **{name: record.REPLICA_VALUES[name] for name in USED_SIDES},
 }
 # Columns whose missing value means that there is no such epoch or layer, if the record could show one.
 NO_VALUE_IS_NONE = ("nonfinite_epoch", "dead_layer", "died_after", "died_by", "equal_layer", "frozen_layer")

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from pipeline.foundations.errors import UserError
-from pipeline.params.file import NAME, Section, brief, check
+from pipeline.params.file import NAME, StrictSection, brief, check
 from pipeline.params.training_params import TrainingParams
 from pipeline.params.variant_params import Named
 
@@ -26,7 +26,7 @@ def _as_tuple(value: Any) -> Any:
     return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
 
 
-class NetworkRecipe(Section):
+class NetworkRecipe(StrictSection):
     """Everything that the training of a network depends on, except `training`.
 
     config: the arguments of `build` after the shape and the task.
@@ -61,7 +61,7 @@ class NetworkParams(NetworkRecipe):
         return shared.model_copy(update={name: getattr(self, name) for name in BUDGET})
 
 
-class _Stated(Section):
+class _Stated(StrictSection):
     """The keys that params.yaml may state of a network."""
 
     config: dict[str, Any] = Field(default_factory=dict)
