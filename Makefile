@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 unexport PYTHONHOME PYTHONPATH
 
-.PHONY: help repro studies live example test unit setup ui tensorboard publish check format bench figures lock
+.PHONY: help repro studies live example test unit setup ui tensorboard publish check format bench figures docs lock
 .DEFAULT_GOAL := help
 
 help:
@@ -24,7 +24,8 @@ help:
 	@echo "make live     in another terminal: follow the trainings of a \`dvc repro\` in MLflow"
 	@echo "make check    check format, lint and types       make format   fix format and imports"
 	@echo "make bench    measure speed and memory           make figures  renew the pictures in docs/"
-	@echo "make setup    install the locked packages        make lock     renew the locks of packages"
+	@echo "make docs     renew the tables of the reference  make lock     renew the locks of packages"
+	@echo "make setup    install the locked packages"
 	@echo "docs/commands.md lists all commands."
 
 repro: setup
@@ -86,6 +87,10 @@ figures: setup
 	@for study in remedies/differences relu_depth/along; do \
 	  test ! -f studies/$$study.png || cp studies/$$study.png docs/$$(echo $$study | tr / _).png; done
 	@python3 tests/callback_page.py
+
+# What the pages take from the code: causes, remedies, parameters and metrics.
+docs: setup
+	@python3 -m docs.generate
 
 LOCK := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
   --custom-compile-command "make lock"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from test_dependencies import ORDER
 
+from docs.generate import CAUSES, REFERENCE, comments_of, pages
 from pipeline.diagnosis.causes import cause_names
 from pipeline.params.file import load
 from pipeline.params.params import SECTIONS
@@ -77,7 +78,7 @@ def make_targets() -> set[str]:
 def python_commands() -> set[str]:
     """Return what follows `python3` or `python3 -m` for all files of the repository that can be run."""
     commands = set()
-    for folder in ("pipeline", "benchmarks", "examples", "tests"):
+    for folder in ("pipeline", "benchmarks", "docs", "examples", "tests"):
         for path in (ROOT / folder).rglob("*.py"):
             name = path.relative_to(ROOT)
             if path.name.startswith("test_") or "run" in name.parts:  # examples/*/run has copies
@@ -122,6 +123,16 @@ def test_every_cause_is_described(cause: str) -> None:
     """In the reference by its rule, on the page of causes by its symptoms."""
     assert f"| `{cause}` |" in (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
     assert cause in (ROOT / "docs" / "causes.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", [REFERENCE, CAUSES], ids=lambda page: page.name)
+def test_what_the_pages_take_from_the_code_is_as_in_the_code(page: Path) -> None:
+    assert page.read_text(encoding="utf-8") == pages()[page], "run `make docs`"
+
+
+def test_the_comments_of_a_key_stand_behind_it_and_on_the_lines_that_follow() -> None:
+    text = "# of all\na:  # of a\n  b: '#'  # first\n        # second\n  c:\n    d: 1  # of d\n# of nothing\ne: 2\n"
+    assert comments_of(text) == {"a": "of a", "a.b": "first second", "a.c": "", "a.c.d": "of d", "e": ""}
 
 
 def test_every_diff_applies() -> None:

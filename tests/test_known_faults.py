@@ -10,12 +10,13 @@ import xarray as xr
 from benchmarks.known_faults import files
 from benchmarks.known_faults.counts import FaultCounts, Totals
 from benchmarks.known_faults.page import BEGIN, END, PAGE, rendered
-from benchmarks.known_faults.program import CAUSES, Program, ProgramData
+from benchmarks.known_faults.program import Program, ProgramData
 from benchmarks.known_faults.programs import ALL, MORE, REPORTED
 from benchmarks.known_faults.runs import Run, TriedRemedies, outcome, scores_of
 from benchmarks.known_faults.thresholds import right_by_program
 from benchmarks.known_faults.tries import cause_and_seeds, remedy_counts
 from benchmarks.published_rules import RULES, TOOLS, Activation, RuleInputs
+from pipeline.diagnosis.causes import cause_names
 from pipeline.diagnosis.evidence import COLUMNS
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.params.shipped import shipped
@@ -38,7 +39,7 @@ def test_names_are_unique() -> None:
 @each_program
 def test_the_truth_about_each_program_is_complete(program: Program) -> None:
     assert program.truth
-    assert set(program.truth + program.also) <= set(CAUSES)
+    assert set(program.truth + program.also) <= set(cause_names())
     assert not set(program.truth) & set(program.also)
     assert len(program.learned) == 1
     assert set(program.learned) <= {"accuracy", "balanced_accuracy", "r2"}

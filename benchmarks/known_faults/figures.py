@@ -14,8 +14,8 @@ from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from benchmarks.known_faults.counts import FaultCounts, split_runs
-from benchmarks.known_faults.program import CAUSES
 from benchmarks.known_faults.runs import Run
+from pipeline.diagnosis.causes import cause_names
 from pipeline.foundations.colours import BLACK, BLUE, VERMILION
 from pipeline.report.figures.style import dress, figure
 from pipeline.watch.figures import png
@@ -39,7 +39,7 @@ def draw_all(counts: Sequence[FaultCounts], records: Mapping[str, Sequence[Run]]
     """
     FOLDER.mkdir(parents=True, exist_ok=True)
     drawn = []
-    for cause in CAUSES:
+    for cause in cause_names():
         example = _example(cause, [each for each in counts if records.get(each.program.name)])
         if example is not None:
             picture = Image.open(BytesIO(png(draw(example, records[example.program.name], cause)))).convert("RGB")

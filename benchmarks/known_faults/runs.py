@@ -15,9 +15,11 @@ from benchmarks.known_faults.looks import curves, tool_symptoms
 from benchmarks.known_faults.program import Program, ProgramData
 from benchmarks.known_faults.programs import ALL
 from pipeline import Diagnosis
-from pipeline.diagnosis import combined
-from pipeline.remedies.keras_remedies import TRAIN, Trial, apply, remembering_compile
-from pipeline.remedies.rebuilt import InapplicableError
+from pipeline.diagnosis.causes import network_remedies
+from pipeline.remedies import combined
+from pipeline.remedies.keras_compile import remembering_compile
+from pipeline.remedies.keras_remedies import apply
+from pipeline.remedies.trial import TRAIN, InapplicableError, Trial
 
 LEARNED, NOT_LEARNED = "learned", "not_learned"
 
@@ -71,7 +73,7 @@ def try_remedies(name: str, cause: str, seeds: Sequence[int]) -> list[TriedRemed
     tried: list[TriedRemedies] = []
     kept: combined.Remedies = ()
     for _ in range(combined.ROUNDS):
-        candidates = combined.further(kept, [cause], [each.remedies for each in tried])
+        candidates = combined.further(kept, network_remedies(cause), [each.remedies for each in tried])
         trials = [_try(ALL[name], remedies, cause, seeds) for remedies in candidates]
         tried += trials
         results = [combined.Result(each.learned, len(seeds), each.next_cause) for each in trials]

@@ -8,9 +8,9 @@ from rich.table import Table
 
 from benchmarks.known_faults.counts import FaultCounts
 from benchmarks.known_faults.runs import TriedRemedies
-from pipeline.diagnosis import combined
 from pipeline.diagnosis.causes import TABLE
 from pipeline.foundations.files import save_text
+from pipeline.remedies import combined
 from pipeline.remedies.measured import FILE
 
 CAUSE_NAMES: Final = {cause.name for cause in TABLE}
