@@ -83,7 +83,8 @@ def denoising_autoencoder(seed: int) -> Prepared:
     )
 
 
-class _Sampling(layers.Layer):
+@keras.saving.register_keras_serializable("known_good")
+class Sampling(layers.Layer):
     """Draw a code from its mean and the logarithm of its variance, and add their divergence to the losses.
 
     Args:
@@ -114,7 +115,7 @@ class VariationalAutoencoder(keras.Model):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.encoder = keras.Sequential([layers.Dense(64, activation="relu"), layers.Dense(64, activation="relu")])
-        self.mean, self.logarithm, self.sampling = layers.Dense(2), layers.Dense(2), _Sampling(0.0)
+        self.mean, self.logarithm, self.sampling = layers.Dense(2), layers.Dense(2), Sampling(0.0)
         self.decoder = keras.Sequential([layers.Dense(64, activation="relu"), layers.Dense(64, activation="relu")])
         self.pixels = layers.Dense(64, activation="sigmoid")
         self.trackers = [keras.metrics.Mean(name=name) for name in ("loss", "reconstruction_loss", "kl_loss")]
@@ -174,7 +175,7 @@ def variational_by_added_loss(seed: int) -> Prepared:
     (train,), (validation,), (test,) = parts(_waves(seed, 4000))
     inputs = keras.Input((32,))
     hidden = layers.Dense(48, activation="relu")(inputs)
-    code = _Sampling(1e-3)((layers.Dense(4)(hidden), layers.Dense(4)(hidden)))
+    code = Sampling(1e-3)((layers.Dense(4)(hidden), layers.Dense(4)(hidden)))
     model = keras.Model(inputs, layers.Dense(32)(layers.Dense(48, activation="relu")(code)))
     model.compile(keras.optimizers.Adam(2e-3), "mse")
     return Prepared(

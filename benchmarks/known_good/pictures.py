@@ -118,25 +118,25 @@ def _shapes(seed: int, count: int) -> Parts:
     radius, widest = np.hypot(x, y), np.maximum(x, y)
     ring = (radius < size) & (radius > size - 1.6)
     masks = [radius < size, widest < size * 0.85, (np.minimum(x, y) < 1) & (widest < size), ring]
-    pictures = np.choose(labels[:, None, None], masks) + random.normal(0, 0.35, (count, 16, 16))
+    pictures = np.choose(labels[:, None, None], masks) + random.normal(0, 0.3, (count, 16, 16))
     return parts(pictures[..., None].astype("float32"), labels)
 
 
 def shapes_normalised(seed: int) -> Prepared:
     """Convolutions with batch normalisation before each activation."""
-    train, validation, test = _shapes(seed, 2500)
+    train, validation, test = _shapes(seed, 3000)
     model = keras.Sequential([keras.Input((16, 16, 1))])
-    for filters in (12, 24):
+    for filters in (12, 24, 48):
         model.add(layers.Conv2D(filters, 3, padding="same", use_bias=False))
         model.add(layers.BatchNormalization(momentum=0.9))
         model.add(layers.Activation("relu"))
         model.add(layers.MaxPooling2D())
-    for layer in (layers.Flatten(), layers.Dense(32, activation="relu"), layers.Dense(4, activation="softmax")):
-        model.add(layer)
-    model.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.add(layers.GlobalAveragePooling2D())
+    model.add(layers.Dense(4, activation="softmax"))
+    model.compile(keras.optimizers.Adam(3e-3), "sparse_categorical_crossentropy", metrics=["accuracy"])
     return Prepared(
         model,
-        {"x": train[0], "y": train[1], "validation_data": validation, "epochs": 12, "batch_size": 32},
+        {"x": train[0], "y": train[1], "validation_data": validation, "epochs": 18, "batch_size": 32},
         lambda: _accuracy(model, test),
         lambda: _support_vectors(train, test),
         train,
@@ -230,7 +230,7 @@ def digits_in_float16(seed: int) -> Prepared:
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     return Prepared(
         model,
-        {"x": train[0], "y": train[1], "validation_data": validation, "epochs": 12, "batch_size": 32},
+        {"x": train[0], "y": train[1], "validation_data": validation, "epochs": 18, "batch_size": 32},
         lambda: _accuracy(model, test),
         lambda: _linear(train, test),
         train,
@@ -389,7 +389,7 @@ PROGRAMS = (
         digits_augmented,
         "pictures",
         "keras.io: image classification from scratch, with augmentation",
-        Expected("accuracy", "logistic regression", 0.0, 0.93),
+        Expected("accuracy", "logistic regression", 0.015, 0.93),
     ),
     GoodProgram(
         shapes_normalised,

@@ -36,16 +36,21 @@ def temperature_next_hour(seed: int) -> Prepared:
             seed=seed,
         )
 
-    model = keras.Sequential([keras.Input((24, 1)), layers.LSTM(24), layers.Dense(1)])
+    model = keras.Sequential([keras.Input((24, 1)), layers.LSTM(16), layers.Dense(1)])
     model.compile(keras.optimizers.Adam(3e-3), "mse", metrics=["mae"])
     stop = keras.callbacks.EarlyStopping(patience=4, restore_best_weights=True)
     inputs = np.lib.stride_tricks.sliding_window_view(series[4000:-1], 24)
     targets = series[4024:]
+
+    def baseline() -> float:
+        before = np.lib.stride_tricks.sliding_window_view(series[:2999], 24)
+        return r2_score(targets, RidgeCV().fit(before, series[24:3000]).predict(inputs))
+
     return Prepared(
         model,
-        {"x": windows(0, 3000, True), "validation_data": windows(3000, 4000), "epochs": 12, "callbacks": [stop]},
+        {"x": windows(0, 3000, True), "validation_data": windows(3000, 4000), "epochs": 8, "callbacks": [stop]},
         lambda: r2_score(targets, predictions(model, inputs[..., None])),
-        lambda: r2_score(targets, inputs[:, -1]),
+        baseline,
     )
 
 
@@ -89,10 +94,10 @@ def _trees(train: tuple[np.ndarray, ...], test: tuple[np.ndarray, ...]) -> float
 
 def motions_by_gru(seed: int) -> Prepared:
     """Five motions from three axes of acceleration, by a GRU in both directions."""
-    train, validation, test = parts(*_motions(seed, 2500, 40))
+    train, validation, test = parts(*_motions(seed, 2400, 32))
     model = keras.Sequential(
         [
-            keras.Input((40, 3)),
+            keras.Input((32, 3)),
             layers.Bidirectional(layers.GRU(32)),
             layers.Dropout(0.2),
             layers.Dense(5, activation="softmax"),
@@ -101,7 +106,7 @@ def motions_by_gru(seed: int) -> Prepared:
     model.compile(keras.optimizers.Adam(3e-3), "sparse_categorical_crossentropy", metrics=["accuracy"])
     return Prepared(
         model,
-        {"x": train[0], "y": train[1], "validation_data": validation, "epochs": 16, "batch_size": 32},
+        {"x": train[0], "y": train[1], "validation_data": validation, "epochs": 10, "batch_size": 32},
         lambda: float((predictions(model, test[0]).argmax(axis=1) == test[1]).mean()),
         lambda: _trees(train, test),
         train,
@@ -174,7 +179,7 @@ PROGRAMS = (
         temperature_next_hour,
         "sequences",
         "keras.io: timeseries forecasting for weather prediction",
-        Expected("R2", "persistence: the last value", 0.0, 0.85),
+        Expected("R2", "ridge regression on the window, near the true process", 0.025, 0.85),
     ),
     GoodProgram(
         twelve_hours_ahead,

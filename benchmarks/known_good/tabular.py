@@ -56,7 +56,7 @@ def census_income(seed: int) -> Prepared:
 
     return Prepared(
         model,
-        {"x": named(train), "y": train[3], "validation_data": (named(validation), validation[3]), "epochs": 30},
+        {"x": named(train), "y": train[3], "validation_data": (named(validation), validation[3]), "epochs": 15},
         lambda: float(roc_auc_score(test[3], predictions(model, named(test)))),
         baseline,
         (named(train), train[3]),
@@ -196,12 +196,12 @@ def fraud_with_class_weights(seed: int) -> Prepared:
 
 
 def focal_loss(seed: int) -> Prepared:
-    """One of ten parts is defective, by a curved border that a linear model misses; focal loss on logits."""
+    """One of seven parts is defective, by a curved border that a linear model misses; focal loss on logits."""
     random = np.random.default_rng(seed)
-    columns = random.normal(size=(12000, 8)).astype("float32")
+    columns = random.normal(size=(20000, 8)).astype("float32")
     logits = 1.6 * (columns[:, 0] ** 2 + columns[:, 1] ** 2 + columns[:, 2] * columns[:, 3]) - 7
     (x, y), (x_val, y_val), (x_test, y_test) = parts(columns, _labels(random, logits))
-    hidden = [layers.Dense(64, activation="relu", kernel_initializer="he_normal") for _ in range(2)]
+    hidden = [layers.Dense(32, activation="relu", kernel_initializer="he_normal") for _ in range(2)]
     model = keras.Sequential([keras.Input((8,)), *hidden, layers.Dense(1)])
     loss = keras.losses.BinaryFocalCrossentropy(gamma=2.0, from_logits=True)
     model.compile(keras.optimizers.Adam(2e-3), loss, metrics=[keras.metrics.AUC(curve="PR", from_logits=True)])
@@ -213,7 +213,7 @@ def focal_loss(seed: int) -> Prepared:
 
     return Prepared(
         model,
-        {"x": x, "y": y, "validation_data": (x_val, y_val), "epochs": 40, "batch_size": 64, "callbacks": [stop]},
+        {"x": x, "y": y, "validation_data": (x_val, y_val), "epochs": 25, "batch_size": 128, "callbacks": [stop]},
         lambda: float(average_precision_score(y_test, predictions(model, x_test))),
         baseline,
         (x, y),
@@ -292,14 +292,14 @@ def iris(seed: int) -> Prepared:
 
 def two_moons(seed: int) -> Prepared:
     """Two interleaved half circles with noise, and two layers of tanh."""
-    points, labels = make_moons(1500, noise=0.25, random_state=seed)
+    points, labels = make_moons(3000, noise=0.25, random_state=seed)
     (x, y), (x_val, y_val), (x_test, y_test) = parts(points.astype("float32"), labels)
-    hidden = [layers.Dense(8, activation="tanh") for _ in range(2)]
+    hidden = [layers.Dense(16, activation="tanh") for _ in range(2)]
     model = keras.Sequential([keras.Input((2,)), *hidden, layers.Dense(1, activation="sigmoid")])
-    model.compile(keras.optimizers.Adam(0.02), "binary_crossentropy", metrics=["accuracy"])
+    model.compile(keras.optimizers.Adam(0.01), "binary_crossentropy", metrics=["accuracy"])
     return Prepared(
         model,
-        {"x": x, "y": y, "validation_data": (x_val, y_val), "epochs": 60, "batch_size": 32},
+        {"x": x, "y": y, "validation_data": (x_val, y_val), "epochs": 40, "batch_size": 32},
         lambda: float(((predictions(model, x_test) > 0.5) == y_test).mean()),
         lambda: float(SVC().fit(x, y).score(x_test, y_test)),
         (x, y),
