@@ -7,7 +7,8 @@ import pytest
 
 from benchmarks.known_good.good_program import Expected, Prepared
 from benchmarks.known_good.programs import MODULES, PROGRAMS
-from benchmarks.known_good.trained import rows, sums, table
+from benchmarks.known_good.trained import RESULTS, rows, sums, table
+from pipeline.foundations.files import load_json
 
 KINDS = {
     "tabular",
@@ -48,6 +49,14 @@ def test_a_program_is_well_formed_and_quick_to_build(name: str) -> None:
     assert 10 <= prepared.fit["epochs"] <= 100
 
 
+def test_the_results_have_two_seeds_of_each_program_and_all_are_good() -> None:
+    results = load_json(RESULTS)
+    assert [(row["name"], row["seed"]) for row in results] == [(name, seed) for name in PROGRAMS for seed in (0, 1)]
+    for row in results:
+        assert PROGRAMS[row["name"]].expected.is_met(row["score"], row["baseline"]), row["name"]
+        assert row["is_good"]
+
+
 def test_what_is_good_is_near_the_baseline_and_above_the_least() -> None:
     expected = Expected("accuracy", "a line", within=0.02, least=0.8)
     assert expected.is_met(0.88, 0.9)
@@ -82,7 +91,7 @@ def test_the_table_and_the_sums_show_each_row() -> None:
 
 
 @pytest.mark.slow
-def test_two_programs_train_under_the_callback_again_and_again() -> None:
+def test_two_programs_train_the_same_with_and_without_the_callback() -> None:
     programs = [PROGRAMS["two_moons"], PROGRAMS["price_and_sale"]]
     results = list(rows(programs, [0]))
     assert [row["name"] for row in results] == ["two_moons", "price_and_sale"]
