@@ -39,6 +39,7 @@ def test_a_program_is_well_formed_and_quick_to_build(name: str) -> None:
         prepared = program.build(0)
     finally:
         keras.config.set_dtype_policy("float32")
+        keras.utils.clear_session()
     assert time.process_time() - began < 10
     assert isinstance(prepared, Prepared)
     assert isinstance(prepared.model, keras.Model)
@@ -46,7 +47,7 @@ def test_a_program_is_well_formed_and_quick_to_build(name: str) -> None:
     assert prepared.model.optimizer.iterations == 0  # nothing is trained yet
     assert len(prepared.rows) in (0, 2)
     assert "x" in prepared.fit
-    assert 10 <= prepared.fit["epochs"] <= 100
+    assert 5 <= prepared.fit["epochs"] <= 100
 
 
 def test_the_results_have_two_seeds_of_each_program_and_all_are_good() -> None:
