@@ -22,7 +22,7 @@ from imports import ROOT
 from ruamel.yaml import YAML
 from workspace import Workspace, answers, free_port, wait_until
 
-from pipeline.data.columns import RawTable, checked
+from pipeline.data.columns import RawTable, check_table
 from pipeline.data.profile import load_profile, profile, save_profile
 from pipeline.data.split.files import part_files, save_split
 from pipeline.data.split.samples import Origin, RawData, Split, is_plain
@@ -139,7 +139,7 @@ def make(folder: Path, name: str, table: pd.DataFrame, task: str, validation: in
     """Train on a table, a few epochs; what training leaves goes to the folder."""
     known = task != "regression" or None
     asked = DataParams(source="tables/mine.csv", missing="most_frequent")
-    raw = checked(RawTable(table, targets(task), known, None), asked)
+    raw = check_table(RawTable(table, targets(task), known, None), asked)
     scale = {"inputs": "standard", "targets": "standard" if task == "regression" else "none"}
     cut = {"train": TRAIN, "validation": validation, "scale": scale, "fit_scaler_on": "train"}
     parts, origin = split(raw, asked, SplitParams.model_validate(cut))
