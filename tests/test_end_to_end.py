@@ -396,7 +396,9 @@ def test_experiments_share_the_one_store(workspace: Workspace) -> None:
 
     try:
         workspace.start_queue(jobs=2)
-        wait_until(lambda: not {"Queued", "Running"} & set(states()), seconds=240, every=3)
+        complete = "SELECT 1 FROM tags WHERE key = 'pipeline.complete'"
+        wait_until(lambda: len(workspace.rows(complete)) >= 3, seconds=240)
+        wait_until(lambda: not {"Queued", "Running"} & set(states()), every=1)
         assert states() == ["Success", "Success"]
     finally:
         workspace.end_queue()

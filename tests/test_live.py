@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from conftest import Told, training, variant
 from filelock import FileLock
-from following import FOLLOW, PATHS, TRAIN
+from following import FOLLOW, GO_ON, PATHS, TRAIN
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from workspace import ROOT, Workspace, free_port, wait_until
@@ -455,7 +455,9 @@ def test_of_two_followers_one_works(repository: Path) -> None:
     (repository / "progress").mkdir()
     with FileLock(repository / "progress" / "follower.lock"):
         environment = {**os.environ, **PATHS}
-        done = subprocess.run(FOLLOW, cwd=repository, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, *FOLLOW[1:]], cwd=repository, env=environment, capture_output=True, text=True, check=False
+        )
     assert (done.returncode, done.stdout.count("\n"), done.stderr) == (0, 1, "")
     assert "already" in done.stdout
 
@@ -464,8 +466,10 @@ def test_of_two_followers_one_works(repository: Path) -> None:
 
 
 @pytest.fixture
-def place(repository: Path) -> Workspace:
-    """A folder with parameters and nothing else, in which commands of this repository run."""
+def place(repository: Path, empty_store: Path) -> Workspace:
+    """A folder with parameters and an empty store, in which commands of this repository run."""
+    (repository / "mlruns").mkdir()
+    shutil.copy(empty_store, repository / "mlruns")
     return Workspace(repository)
 
 
@@ -490,14 +494,14 @@ def files(workspace: Workspace) -> list[str]:
 
 @pytest.mark.slow
 def test_crashes_and_interrupts_leave_nothing_that_the_next_follower_does_not_clear(place: Workspace) -> None:
-    with place.running(*TRAIN, **PATHS) as worker:
+    with place.running_alone(*TRAIN, **PATHS) as worker:
         with place.running(*FOLLOW, **PATHS) as following:
             wait_until(lambda: len(live_ids(place)) == 1)
             following.send_signal(signal.SIGINT)
             assert following.wait(60) == 0
         assert live_ids(place) == []
         assert files(place) == [f"v-{worker.pid}.json"]
-        with place.running(*FOLLOW, **PATHS) as following:
+        with place.running_alone(*FOLLOW, **PATHS) as following:
             wait_until(lambda: len(live_ids(place)) == 1)
             crashed = live_ids(place)
             following.kill()
@@ -515,26 +519,36 @@ def test_crashes_and_interrupts_leave_nothing_that_the_next_follower_does_not_cl
     assert files(place) == []
 
 
-# One replica of one variant: it keeps one core busy, for as many epochs as a test needs.
-SLOW = {
-    "training.batch_size": 1,
-    "training.record_every": 1_000_000,
-    "training.replicas": 1,
-    "variants.tanh_1": ...,
-    "comparison": {},
-}
 REPRO = ["python3", "-m", "pipeline.repro"]
+TRAINED = "        self._progress.done += len(replicas)"
+CRAWLING = f"        time.sleep(2 if epochs.stop > 500 and not (root() / {GO_ON!r}).exists() else 0)\n"
+
+
+@pytest.fixture
+def crawling(workspace: Workspace) -> Workspace:
+    """A workspace whose one training is stale; from epoch 500 on it crawls until there is the file GO_ON.
+
+    Its followers show what has run for half a second.
+    """
+    workspace.replace("pipeline/history/training_progress.py", TRAINED, CRAWLING + TRAINED)
+    workspace.replace("pipeline/tracking/live.py", "LONG = 5.0", "LONG = 0.5")
+    workspace.replace("pipeline/tracking/live.py", "EVERY = 2.0", "EVERY = 0.2")
+    workspace.edit({"training.epochs": 3000, "training.replicas": 1, "variants.tanh_1": ..., "comparison": {}})
+    workspace.edit({"training.record_every": 1_000_000, "data.config.noise": 0.15})
+    workspace.commit()
+    return workspace
 
 
 @pytest.mark.slow
-def test_repro_shows_what_takes_long_and_then_only_what_is_complete(workspace: Workspace) -> None:
-    workspace.edit({**SLOW, "training.epochs": 200_000})
-    workspace.commit()
+def test_repro_shows_what_takes_long_and_then_only_what_is_complete(crawling: Workspace) -> None:
+    """Every stage begins with its imports here, as for a user."""
+    workspace = crawling
     before = set(workspace.runs())
-    with workspace.running(*REPRO) as command:
+    with workspace.running_alone(*REPRO) as command:
         wait_until(lambda: held(workspace) > 0 or command.poll() is not None)
         first = held(workspace)
         wait_until(lambda: held(workspace) > first or command.poll() is not None)
+        (workspace.folder / GO_ON).touch()
         assert command.wait(600) == 0
     assert files(workspace) == []
     (made,) = set(workspace.runs()) - before
@@ -553,16 +567,15 @@ def test_repro_shows_what_takes_long_and_then_only_what_is_complete(workspace: W
 
 
 @pytest.mark.slow
-def test_repro_that_is_interrupted_or_killed_leaves_no_live_run(workspace: Workspace) -> None:
-    workspace.edit({**SLOW, "training.epochs": 1_000_000})
-    workspace.commit()
+def test_repro_that_is_interrupted_or_killed_leaves_no_live_run(crawling: Workspace) -> None:
+    workspace = crawling
     lock = FileLock(workspace.folder / "progress" / "follower.lock")
-    with workspace.running(*REPRO) as command:
+    with workspace.running_alone(*REPRO) as command:
         wait_until(lambda: held(workspace) > 0 or command.poll() is not None)
         os.killpg(command.pid, signal.SIGINT)
         assert command.wait(60) == 130
     assert (live_ids(workspace), files(workspace)) == ([], [])
-    with workspace.running(*REPRO) as command:
+    with workspace.running_alone(*REPRO) as command:
         wait_until(lambda: held(workspace) > 0 or command.poll() is not None)
         command.kill()
         try:

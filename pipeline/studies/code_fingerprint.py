@@ -1,6 +1,7 @@
 """Hash the code that a cell's result depends on: the modules that training imports.
 
-`params` is left out because it only passes values on, and these are in a cell's key.
+`params` is left out because it only passes values on, and these are in a cell's key. Errors and the writing of files
+are left out as in dvc.yaml.
 """
 
 import hashlib
@@ -14,7 +15,7 @@ OF_NETWORKS = (*OF_VARIANTS, "recorder", "training/networks")
 OF_REMEDIES = (*OF_NETWORKS, "remedies")
 MODULES = (
     *("data/split/samples.py", "data/split/tasks.py", "history/record.py", "history/recorded_epochs.py"),
-    *("history/scales.py", "foundations/errors.py", "foundations/seeds.py", "foundations/tensorflow.py"),
+    *("history/scales.py", "foundations/seeds.py", "foundations/tensorflow.py"),
 )
 # Files in those packages that cannot change a result: progress bars, checks before training, versions, export.
 WITHOUT_EFFECT = (
