@@ -17,7 +17,7 @@ from pipeline.history import record
 from pipeline.params.file import load
 from pipeline.params.params import Params
 from pipeline.params.variant_params import VariantParams
-from pipeline.remedies.registry import REMEDIES
+from pipeline.remedies.remedy_registry import REMEDIES
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PARAMS, REFERENCE, CAUSES = ROOT / "params.yaml", ROOT / "docs" / "reference.md", ROOT / "docs" / "causes.md"

@@ -9,7 +9,7 @@ from pipeline.foundations.colours import BLACK, GREEN, ORANGE, PURPLE, VERMILION
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.params.variant_params import VariantParams
 from pipeline.remedies.recipe_changes import Against
-from pipeline.remedies.registry import PASCANU, WIDER
+from pipeline.remedies.remedy_registry import PASCANU, WIDER
 
 LU = "Lu et al. 2020, arXiv 1903.06733"
 TANH_CELLS = "`tanh` in recurrent layers, not `relu`: it is bounded and never dead"
