@@ -17,7 +17,7 @@ from pipeline.history import record
 from pipeline.params.file import load
 from pipeline.params.params import Params
 from pipeline.params.variant_params import VariantParams
-from pipeline.remedies.registry import REMEDIES
+from pipeline.remedies.remedy_registry import REMEDIES
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PARAMS, REFERENCE, CAUSES = ROOT / "params.yaml", ROOT / "docs" / "reference.md", ROOT / "docs" / "causes.md"
@@ -153,29 +153,33 @@ def _example() -> VariantParams:
 
 def _family(family: str) -> str:
     heading, text = FAMILIES[family]
-    parts = [f"## {heading}\n", *([f"{text}\n"] if text else [])]
+    parts = [f"## {heading}\n", *([f"{fill(text, 120)}\n"] if text else [])]
     return "\n".join([*parts, *(_cause(each) for each in TABLE if each.family == family)])
 
 
 def _cause(cause: Cause) -> str:
     title, picture = spelled(cause.name).capitalize(), f"causes/{cause.name}.png"
     has_picture = (ROOT / "docs" / picture).is_file()
-    helps = "; ".join(advice.words for advice in cause.advice)
     lines = [
         f"### {cause.name}\n",
         *([f"![{title}: a faulty program and its repaired twin]({picture})\n"] if has_picture else []),
         _bullet("Looks like", cause.looks_like),
         _bullet("Means", f"{cause.means}. {cause.measured}".strip()),
         _bullet("Rule", f"{cause.condition}."),
-        _bullet("Helps", f"{helps}."),
-        f"{_bullet('Confused with', cause.confused_with)}\n",
+        _bullet("Confused with", cause.confused_with),
+        "* **What to try:**",
+        *(_filled(f"  * {advice.words}", "    ") for advice in cause.advice),
+        "",
     ]
     return "\n".join(lines)
 
 
 def _bullet(heading: str, text: str) -> str:
-    sentence = f"* **{heading}:** {text[0].upper()}{text[1:]}"
-    return fill(sentence, 120, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    return _filled(f"* **{heading}:** {text[0].upper()}{text[1:]}", "  ")
+
+
+def _filled(text: str, indent: str) -> str:
+    return fill(text, 120, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def parameters_of(section: str, document: Mapping[str, Any], comments: Mapping[str, str]) -> str:

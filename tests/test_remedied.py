@@ -12,10 +12,10 @@ from watched_models import compiled, dense, images, points, residual, unbuilt, w
 from pipeline.diagnosis import causes
 from pipeline.diagnosis.setting import Setting
 from pipeline.remedies import measured
-from pipeline.remedies.keras_compile import remembering_compile
-from pipeline.remedies.keras_remedies import KERAS_REMEDIES, apply, inapplicable
-from pipeline.remedies.registry import REMEDIES, WIDER, for_any_model
-from pipeline.remedies.trial import TRAIN, InapplicableError, Trial
+from pipeline.remedies.on_keras.keras_compile import remembering_compile
+from pipeline.remedies.on_keras.keras_remedies import KERAS_REMEDIES, apply, inapplicable
+from pipeline.remedies.on_keras.trial import TRAIN, InapplicableError, Trial
+from pipeline.remedies.remedy_registry import REMEDIES, WIDER, for_any_model
 
 Built = tuple[keras.Model, Any, Any]
 

@@ -32,7 +32,7 @@ from pipeline.params.params import Params
 from pipeline.params.split_params import SplitParams
 from pipeline.params.variant_params import VariantParams
 from pipeline.remedies.recipe_changes import Against
-from pipeline.remedies.registry import REMEDIES, Remedy
+from pipeline.remedies.remedy_registry import REMEDIES, WIDER, Remedy
 from pipeline.report import content
 from pipeline.report.content import ReportFindings
 from pipeline.report.figures import comparison_figures as figures_of_variants
@@ -127,7 +127,7 @@ def test_it_says_what_the_numbers_say(report: Document) -> None:
     assert "* **v: 0 of 10 replicas learn (0 to 28%).** 10 are stuck (no rule says why)" in text
     assert "The learned share of `b` minus that of `a` is -90 points (-98 to -49)" in text
     assert "| `b` to `a` | `units: 9 -> 3` | 0 of 10, 9 of 10 | +90 points (+49 to +98) |" in text
-    assert "| stuck | `units: 6` | not tried |" in text
+    assert "| stuck | `units: 12` | not tried |" in text
     assert re.search(r"\n0 of these \d+ suggestions were tried, in a study", text)
     assert "Trained with keras 3.15" in text
 
@@ -371,7 +371,7 @@ def tried_on(recipe: VariantParams, effect: str = "helps", **cell: object) -> di
 
 def test_a_suggestion_that_a_study_tried_shows_its_result() -> None:
     recipe = recipes(units=9)["a"]
-    wider = {"units": 2 * recipe.units}
+    wider = {"units": WIDER * recipe.units}
     tried = tried_on(recipe, changes=wider)
     text = markdown.render(content.write(study(evaluations(), parameters(["b", "a"]), tried, units=9)))
     said = "tried: 1 of 30 learns, +30 points (+10 to +40): helps"
@@ -389,15 +389,15 @@ def test_a_suggestion_about_the_data_is_none_that_a_cell_could_have_tried() -> N
 
 
 def test_a_suggestion_that_another_variant_follows_shows_its_result() -> None:
-    text = markdown.render(content.write(study(evaluations(), parameters(["b", "a"]), units=6)))
-    assert "| `a` | stuck | `units: 6` | tried: 0 of 10 learn, -90 points (-98 to -49): harms |" in text
+    text = markdown.render(content.write(study(evaluations(), parameters(["b", "a"]), units=12)))
+    assert "| `a` | stuck | `units: 12` | tried: 0 of 10 learn, -90 points (-98 to -49): harms |" in text
     assert text.count("tried: ") == 1
 
 
 def test_each_variant_has_its_suggestions_in_their_order_whatever_was_tried() -> None:
     made = {name: evaluations()["b"] for name in ("a", "b")}
     first, second = (f"`{remedy.changes}`" for remedy in made["a"].diagnosis.remedies[:2])
-    tried = tried_on(recipes()["a"], changes={"units": 6})
+    tried = tried_on(recipes()["a"], changes={"units": 12})
     other = {"class_name": "RMSprop", "config": {}}
     report = content.write(study(made, parameters(["b", "a"]), tried, optimizer=other))
     (table,) = (each for each in report.blocks if isinstance(each, Table) and "because" in each.columns)

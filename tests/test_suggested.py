@@ -12,7 +12,7 @@ from pipeline.params import study_params
 from pipeline.params.network_params import NetworkRecipe
 from pipeline.params.study_params import SUGGESTED, Cell, cells, checked, suggested
 from pipeline.params.variant_params import VariantParams
-from pipeline.remedies.registry import expect_known
+from pipeline.remedies.remedy_registry import expect_known
 
 V = variant(hidden_layers=3, units=4)
 NETWORK = NetworkRecipe(

@@ -17,9 +17,9 @@ from benchmarks.known_faults.programs import ALL
 from pipeline import Diagnosis
 from pipeline.diagnosis.causes import network_remedies
 from pipeline.remedies import combined
-from pipeline.remedies.keras_compile import remembering_compile
-from pipeline.remedies.keras_remedies import apply
-from pipeline.remedies.trial import TRAIN, InapplicableError, Trial
+from pipeline.remedies.on_keras.keras_compile import remembering_compile
+from pipeline.remedies.on_keras.keras_remedies import apply
+from pipeline.remedies.on_keras.trial import TRAIN, InapplicableError, Trial
 
 LEARNED, NOT_LEARNED = "learned", "not_learned"
 

@@ -14,7 +14,7 @@ from pipeline.evaluation.tried import DATA, TRAINING
 from pipeline.params.study_params import Cell
 from pipeline.params.variant_params import VariantParams, merge, nested
 from pipeline.remedies import combined
-from pipeline.remedies.registry import REMEDIES, scaled_epochs
+from pipeline.remedies.remedy_registry import REMEDIES, scaled_epochs
 
 NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_.,=+ -]")
 LONGEST = 100

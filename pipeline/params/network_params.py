@@ -33,7 +33,7 @@ class NetworkRecipe(StrictSection):
     optimizer: of a model that `build` does not compile. replaces_optimizer: whether also of a model that it does,
         because params.yaml states an optimizer for the network.
     remedy: what changes the model, or its data, before it is trained, one after the other; only a study's cell states
-        it, one name or a list. `remedies.registry` knows the names.
+        it, one name or a list. `remedies.remedy_registry` knows the names.
     source: SHA-256 of the files in the network's folder.
     """
 

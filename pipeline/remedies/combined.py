@@ -5,7 +5,7 @@ the most promising remedy and add what its own diagnosis suggests.
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from pipeline.remedies.registry import REMEDIES
+from pipeline.remedies.remedy_registry import REMEDIES
 
 ROUNDS: Final = 3  # at most so many remedies are combined
 AND: Final = " + "  # between them, in a name

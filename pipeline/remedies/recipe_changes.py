@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from pipeline.params.variant_params import VariantParams
-from pipeline.remedies.registry import REMEDIES, Overrides, Value
+from pipeline.remedies.remedy_registry import REMEDIES, Overrides, Value
 
 IN_A_SENTENCE = 4  # changes; tables have all
 

@@ -20,7 +20,7 @@ from pipeline.params.params import Params, read
 from pipeline.params.study_params import Cell, suggested
 from pipeline.params.variant_params import VariantParams
 from pipeline.remedies import combined
-from pipeline.remedies.registry import expect_known
+from pipeline.remedies.remedy_registry import expect_known
 from pipeline.report.figures import study_figures as plots
 from pipeline.report.figures.files import save_figure
 from pipeline.report.pages import html, markdown

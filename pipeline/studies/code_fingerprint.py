@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).resolve().parent.parent
 # A test compares these lists with what training imports.
 OF_VARIANTS = ("models", "training/common", "training/compiled", "training/stacked")
 OF_NETWORKS = (*OF_VARIANTS, "recorder", "training/networks")
-OF_REMEDIES = (*OF_NETWORKS, "remedies")
+OF_REMEDIES = (*OF_NETWORKS, "remedies/on_keras", "remedies/remedy_registry.py")
 MODULES = (
     *("data/split/samples.py", "data/split/tasks.py", "history/record.py", "history/recorded_epochs.py"),
     *("history/scales.py", "foundations/seeds.py", "foundations/tensorflow.py"),
@@ -20,8 +20,7 @@ MODULES = (
 # Files in those packages that cannot change a result: progress bars, checks before training, versions, export.
 WITHOUT_EFFECT = (
     *(f"training/common/{name}.py" for name in ("progress_bars", "trainable", "versions", "warm_up")),
-    *("training/networks/trained_model.py", "remedies/combined.py", "remedies/measured.py"),
-    "remedies/recipe_changes.py",
+    "training/networks/trained_model.py",
 )
 
 
@@ -31,7 +30,8 @@ def files(packages: tuple[str, ...] = OF_VARIANTS) -> list[Path]:
     Args:
         packages: OF_VARIANTS, OF_NETWORKS, or OF_REMEDIES for a network with a remedy.
     """
-    modules = {path.relative_to(PACKAGE) for name in packages for path in (PACKAGE / name).rglob("*.py")}
+    names = {path.relative_to(PACKAGE) for name in packages for path in (PACKAGE / name).rglob("*.py")}
+    modules = names | {Path(name) for name in packages if name.endswith(".py")}
     return sorted({*modules, *map(Path, MODULES)} - {*map(Path, WITHOUT_EFFECT)})
 
 

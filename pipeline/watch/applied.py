@@ -6,9 +6,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from pipeline.remedies.keras_compile import is_traced
-from pipeline.remedies.keras_remedies import apply, inapplicable
-from pipeline.remedies.trial import TRAIN, InapplicableError, Trial
+from pipeline.remedies.on_keras.keras_compile import is_traced
+from pipeline.remedies.on_keras.keras_remedies import apply, inapplicable
+from pipeline.remedies.on_keras.trial import TRAIN, InapplicableError, Trial
 
 VALIDATION = "validation"
 

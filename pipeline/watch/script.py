@@ -23,8 +23,8 @@ from pipeline.foundations.formats import load_arrays, save_arrays
 from pipeline.history.record import OPTIONAL, REQUIRED
 from pipeline.recorder.recorder import Recorder
 from pipeline.remedies import combined
-from pipeline.remedies.keras_compile import remembering_compile
-from pipeline.remedies.trial import InapplicableError
+from pipeline.remedies.on_keras.keras_compile import remembering_compile
+from pipeline.remedies.on_keras.trial import InapplicableError
 from pipeline.watch.applied import Applied
 from pipeline.watch.autolog import arrays, watch_every_fit
 from pipeline.watch.callback import Diagnosis

@@ -85,7 +85,7 @@ OVERFITTING = Cause(
     _says_overfitting,
     means="the training set is learned, and unseen rows are predicted less well, though better than by the baseline",
     condition="`train_learned` is 1, `judged_gain` > `chance_margin`, and below `train_gain` by more than that",
-    looks_like="A training loss that keeps falling while the validation loss stands or rises.",
+    looks_like="A training loss that keeps falling while the validation loss stays or rises.",
     confused_with="`unrelated_labels`, where nothing carries over to unseen rows.",
     remedies=(
         Against("weight_penalty", "smaller weights"),

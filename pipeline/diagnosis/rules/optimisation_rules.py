@@ -128,8 +128,8 @@ TOO_FEW_EPOCHS = Cause(
     SKY,
     _sentence_on_few_epochs,
     _says_few_epochs,
-    means="none of the causes above, and the loss still falls over the last epochs, beyond its noise; of six epochs "
-    "or fewer, in each",
+    means="no rule that comes first holds, and the loss still falls over the last epochs, beyond its noise; of six "
+    "epochs or fewer, in each",
     condition="`loss_fall` > `slow_fall`",
     looks_like="A loss that still falls at the end.",
     confused_with="`learning_rate_too_small`, where it falls along a plateau.",
@@ -181,11 +181,10 @@ STUCK = Cause(
     GREY,
     _sentence_on_the_rest,
     _says_the_rest,
-    means="living, finite, and none of the causes above. The verdict says what was ruled out, as far as it was "
-    "measured",
-    condition="the rest",
-    looks_like="A loss that stands.",
-    confused_with="`learning_rate_too_small`, where the loss falls, if slowly.",
+    means="no other rule holds. The verdict says what was ruled out, as far as it was measured",
+    condition="no other rule holds",
+    looks_like="A flat loss.",
+    confused_with="`learning_rate_too_small`, where the loss falls slowly.",
     remedies=(
         Against("wider_layers", "more ways out, and more to represent"),
         Against("adam", "leaves plateaus sooner"),

@@ -9,7 +9,7 @@ from pipeline.foundations.colours import BLACK, GREEN, ORANGE, PURPLE, VERMILION
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.params.variant_params import VariantParams
 from pipeline.remedies.recipe_changes import Against
-from pipeline.remedies.registry import PASCANU, WIDER
+from pipeline.remedies.remedy_registry import PASCANU, WIDER
 
 LU = "Lu et al. 2020, arXiv 1903.06733"
 TANH_CELLS = "`tanh` in recurrent layers, not `relu`: it is bounded and never dead"
@@ -120,7 +120,7 @@ BORN_DEAD = Cause(
     means="in some hidden layer that no skip connection bypasses, every unit has activation 0 and slope 0 on every "
     "training input, before the first step and at the end",
     condition="`dead_layer` exists, and `born_dead` is 1",
-    looks_like="A loss that stands at the baseline from the first epoch on.",
+    looks_like="A flat loss at the baseline from the first epoch on.",
     confused_with="`vanishing`: a dead layer passes no gradient at all, and larger gradients do not help it.",
     remedies=(
         Against("residual", "a skip connection leads around a dead layer"),
@@ -178,7 +178,7 @@ DIED_IN_TRAINING = Cause(
     means="a hidden layer that no skip connection bypasses is dead at the end, and was not before the first step; "
     "momentum can revive a layer, so the epoch is that of the final dead stretch",
     condition="`dead_layer` exists, and `born_dead` is not 1",
-    looks_like="A loss that jumps to the baseline, or falls and then stands there.",
+    looks_like="A loss that jumps to the baseline and stays there, or falls and then becomes flat.",
     confused_with="`vanishing`, and `dead_output`, which is about the last layer.",
     remedies=(
         Against("residual", "a skip connection leads around a dead layer"),
@@ -295,7 +295,7 @@ VANISHING = Cause(
     _says_vanishing,
     means="nothing is dead, and the gradient of a layer is far below the output layer's, or all hidden ones are small",
     condition="nothing dead, and `gradient_ratio` < `vanishing_ratio` or `gradient_scale` < `vanishing_scale`",
-    looks_like="A loss that stands at the baseline, while only the last layer learns.",
+    looks_like="A flat loss at the baseline, while only the last layer learns.",
     confused_with="dead and saturated layers, which come first, and `learning_rate_too_small`, where gradients arrive.",
     remedies=(
         Against("rectified_units", "a slope of 1 passes the error on"),

@@ -26,9 +26,9 @@ from pipeline.recorder.guard import Guard
 from pipeline.recorder.probe import Rows
 from pipeline.recorder.recorder import Recorder
 from pipeline.recorder.watching import Known, Options, Watching
-from pipeline.remedies import keras_remedies
-from pipeline.remedies.keras_compile import remembering_compile
-from pipeline.remedies.trial import Trial
+from pipeline.remedies.on_keras import keras_remedies
+from pipeline.remedies.on_keras.keras_compile import remembering_compile
+from pipeline.remedies.on_keras.trial import Trial
 from pipeline.training.common.train_replicas import Trained, predictions_of
 from pipeline.training.common.trainer import places
 from pipeline.training.networks.builder import Network, build, compiled, faults_of, named_weights

@@ -1,7 +1,7 @@
 """The registry of remedies: what can be changed about a network that does not learn, by name.
 
-It needs no Keras. How a remedy changes any Keras model stands in the `keras_*.py` files beside this one, under the same
-name; which causes a remedy is suggested against, and why, stands in the causes' rows in `diagnosis/rules/`.
+It needs no Keras. How a remedy changes any Keras model stands in `on_keras/`, under its name; which causes a remedy
+is suggested against, and why, stands in the causes' rows in `diagnosis/rules/`.
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -7,10 +7,10 @@ import numpy as np
 
 from pipeline.recorder.layers import every_layer, rows
 from pipeline.recorder.structure import graph
-from pipeline.remedies.keras_compile import compile_again, compile_arguments
-from pipeline.remedies.keras_data import class_labels, one_array
-from pipeline.remedies.registry import LEAK, MOMENTUM, PENALTY
-from pipeline.remedies.trial import InapplicableError, Trial
+from pipeline.remedies.on_keras.keras_compile import compile_again, compile_arguments
+from pipeline.remedies.on_keras.keras_data import class_labels, one_array
+from pipeline.remedies.on_keras.trial import InapplicableError, Trial
+from pipeline.remedies.remedy_registry import LEAK, MOMENTUM, PENALTY
 
 BOUNDED = ("sigmoid", "tanh", "hard_sigmoid", "softsign")
 LINEAR = (  # layers that only multiply by a matrix, unless they have an activation

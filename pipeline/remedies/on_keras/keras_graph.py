@@ -10,9 +10,9 @@ import keras
 
 from pipeline.history.record import HIDDEN
 from pipeline.recorder.layers import every_layer, rows
-from pipeline.remedies.keras_compile import compile_again
-from pipeline.remedies.registry import DROPPED, WIDER
-from pipeline.remedies.trial import InapplicableError, Trial, in_short
+from pipeline.remedies.on_keras.keras_compile import compile_again
+from pipeline.remedies.on_keras.trial import InapplicableError, Trial, in_short
+from pipeline.remedies.remedy_registry import DROPPED, WIDER
 
 WITH_UNITS = (keras.layers.Dense, keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D)
 

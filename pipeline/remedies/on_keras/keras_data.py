@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from pipeline.recorder.layers import every_layer
-from pipeline.remedies.trial import Arrays, InapplicableError, Part, Trial
+from pipeline.remedies.on_keras.trial import Arrays, InapplicableError, Part, Trial
 
 
 def scaled_inputs(trial: Trial) -> Iterator[str]:

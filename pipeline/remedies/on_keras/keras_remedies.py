@@ -13,10 +13,10 @@ from typing import Final
 import keras
 import numpy as np
 
-from pipeline.remedies import keras_data, keras_graph, keras_layers, keras_steps
-from pipeline.remedies.keras_compile import compile_again, compile_arguments, is_traced
-from pipeline.remedies.registry import REMEDIES
-from pipeline.remedies.trial import TRAIN, InapplicableError, KerasRemedy, Trial, in_short
+from pipeline.remedies.on_keras import keras_data, keras_graph, keras_layers, keras_steps
+from pipeline.remedies.on_keras.keras_compile import compile_again, compile_arguments, is_traced
+from pipeline.remedies.on_keras.trial import TRAIN, InapplicableError, KerasRemedy, Trial, in_short
+from pipeline.remedies.remedy_registry import REMEDIES
 
 # A remedy of the learning rate or the epochs is its factor; of the others, the function of the same name.
 KERAS_REMEDIES: Final[Mapping[str, KerasRemedy]] = {

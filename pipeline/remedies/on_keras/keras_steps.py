@@ -6,8 +6,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from pipeline.remedies.registry import ADAM_RATE, CLIPPED, scaled_epochs
-from pipeline.remedies.trial import InapplicableError, KerasRemedy, Trial, in_short
+from pipeline.remedies.on_keras.trial import InapplicableError, KerasRemedy, Trial, in_short
+from pipeline.remedies.remedy_registry import ADAM_RATE, CLIPPED, scaled_epochs
 
 
 def times_learning_rate(factor: float) -> KerasRemedy:

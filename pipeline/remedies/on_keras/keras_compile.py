@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 import keras
 
-from pipeline.remedies.trial import InapplicableError, in_short
+from pipeline.remedies.on_keras.trial import InapplicableError, in_short
 
 # The arguments with which each model was compiled while `remembering_compile` was on.
 _COMPILED: WeakKeyDictionary[keras.Model, dict[str, Any]] = WeakKeyDictionary()
