@@ -22,7 +22,8 @@ OF_REMEDIES = (*OF_NETWORKS, "remedies/keras_*.py", "remedies/rebuilt.py")
 # Files among them that cannot change a result: progress bars, checks before training, versions, export.
 WITHOUT_EFFECT = (
     *(f"training/common/{name}.py" for name in ("progress_bars", "trainable", "versions", "warm_up")),
-    "training/networks/trained_model.py",
+    *("training/networks/trained_model.py", "remedies/combined.py", "remedies/measured.py"),
+    "remedies/recipe_changes.py",
 )
 
 
