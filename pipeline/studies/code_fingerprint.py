@@ -18,12 +18,11 @@ OF_VARIANTS = (
     *("training/common/*.py", "training/compiled/*.py", "training/stacked/*.py"),
 )
 OF_NETWORKS = (*OF_VARIANTS, "models/*.py", "recorder/*.py", "training/networks/*.py")
-OF_REMEDIES = (*OF_NETWORKS, "remedies/keras_*.py", "remedies/rebuilt.py")
+OF_REMEDIES = (*OF_NETWORKS, "remedies/keras_*.py", "remedies/registry.py", "remedies/trial.py")
 # Files among them that cannot change a result: progress bars, checks before training, versions, export.
 WITHOUT_EFFECT = (
     *(f"training/common/{name}.py" for name in ("progress_bars", "trainable", "versions", "warm_up")),
-    *("training/networks/trained_model.py", "remedies/combined.py", "remedies/measured.py"),
-    "remedies/recipe_changes.py",
+    "training/networks/trained_model.py",
 )
 
 
