@@ -9,36 +9,37 @@ from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent.parent
-# A test compares these lists with what training imports.
-OF_VARIANTS = ("models", "training/common", "training/compiled", "training/stacked")
-OF_NETWORKS = (*OF_VARIANTS, "recorder", "training/networks")
-OF_REMEDIES = (*OF_NETWORKS, "remedies/on_keras", "remedies/remedy_registry.py")
-MODULES = (
-    *("data/split/samples.py", "data/split/tasks.py", "history/record.py", "history/recorded_epochs.py"),
-    *("history/scales.py", "foundations/seeds.py", "foundations/tensorflow.py"),
+# Patterns of files, which a test compares with what training imports.
+OF_VARIANTS = (
+    *("data/split/samples.py", "data/split/tasks.py", "foundations/seeds.py", "foundations/tensorflow.py"),
+    *("history/record.py", "history/recorded_epochs.py", "history/scales.py"),
+    *("models/initial*.py", "models/keras_objects.py", "models/layout.py", "models/network.py"),
+    *("models/preprocessing.py", "models/uniform.py"),
+    *("training/common/*.py", "training/compiled/*.py", "training/stacked/*.py"),
 )
-# Files in those packages that cannot change a result: progress bars, checks before training, versions, export.
+OF_NETWORKS = (*OF_VARIANTS, "models/*.py", "recorder/*.py", "training/networks/*.py")
+OF_REMEDIES = (*OF_NETWORKS, "remedies/on_keras/*.py", "remedies/remedy_registry.py")
+# Files among them that cannot change a result: progress bars, checks before training, versions, export.
 WITHOUT_EFFECT = (
     *(f"training/common/{name}.py" for name in ("progress_bars", "trainable", "versions", "warm_up")),
     "training/networks/trained_model.py",
 )
 
 
-def files(packages: tuple[str, ...] = OF_VARIANTS) -> list[Path]:
+def files(patterns: tuple[str, ...] = OF_VARIANTS) -> list[Path]:
     """Return the files that a result depends on, relative to the package.
 
     Args:
-        packages: OF_VARIANTS, OF_NETWORKS, or OF_REMEDIES for a network with a remedy.
+        patterns: OF_VARIANTS, OF_NETWORKS, or OF_REMEDIES for a network with a remedy.
     """
-    names = {path.relative_to(PACKAGE) for name in packages for path in (PACKAGE / name).rglob("*.py")}
-    modules = names | {Path(name) for name in packages if name.endswith(".py")}
-    return sorted({*modules, *map(Path, MODULES)} - {*map(Path, WITHOUT_EFFECT)})
+    matches = {path.relative_to(PACKAGE) for pattern in patterns for path in PACKAGE.glob(pattern)}
+    return sorted(matches - {*map(Path, WITHOUT_EFFECT)})
 
 
 @cache
-def fingerprint(packages: tuple[str, ...] = OF_VARIANTS) -> str:
+def fingerprint(patterns: tuple[str, ...] = OF_VARIANTS) -> str:
     """Return the SHA-256 of the names and bytes of these files; taken once, because imported code does not change."""
     total = hashlib.sha256()
-    for path in files(packages):
+    for path in files(patterns):
         total.update(path.as_posix().encode() + hashlib.sha256((PACKAGE / path).read_bytes()).digest())
     return total.hexdigest()

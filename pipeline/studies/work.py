@@ -169,8 +169,8 @@ def of_replicas(
 
 def _sources(network: NetworkRecipe) -> str:
     """Return the fingerprint of the code that trains a network; remedies count only if it has one."""
-    packages = code_fingerprint.OF_REMEDIES if network.remedy else code_fingerprint.OF_NETWORKS
-    return code_fingerprint.fingerprint(packages)
+    patterns = code_fingerprint.OF_REMEDIES if network.remedy else code_fingerprint.OF_NETWORKS
+    return code_fingerprint.fingerprint(patterns)
 
 
 def _digest(*parts: Plain) -> str:
