@@ -21,6 +21,11 @@ class Spread:
     median: float | None
     q75: float | None
 
+    @property
+    def known(self) -> dict[str, float]:
+        """The values that exist, by name."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
 
 @dataclass(frozen=True)
 class Counted:
