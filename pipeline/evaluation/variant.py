@@ -102,7 +102,7 @@ class VariantMetrics:
 
 
 @dataclass(frozen=True)
-class Diagnosis:
+class VariantDiagnosis:
     """What a variant suffers from, in words.
 
     cause: of most replicas that did not learn, if any. remedies: for it, the most promising first. theory: numbers
@@ -126,7 +126,7 @@ class VariantEvaluation:
     task: Task
     rule: Rule
     metrics: VariantMetrics
-    diagnosis: Diagnosis
+    diagnosis: VariantDiagnosis
     replicas: pd.DataFrame
     curves: pd.DataFrame
     layers: pd.DataFrame

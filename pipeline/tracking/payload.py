@@ -109,7 +109,7 @@ class VariantFiles:
 
 
 @dataclass(frozen=True)
-class Source:
+class VariantSource:
     """Of what a variant's content is made: enough to tell whether it is published already.
 
     trained: all parameters of the training by section, the resolved `variant` among them. judged: of the evaluation.
@@ -128,14 +128,14 @@ class Source:
         return digest({**self.trained, "variant": {self.variant: self.trained["variant"]}}, self.files.trained)
 
 
-def not_published(sources: Iterable[Source], manifest: Mapping[str, Mapping[str, str]]) -> set[str]:
+def not_published(sources: Iterable[VariantSource], manifest: Mapping[str, Mapping[str, str]]) -> set[str]:
     """The variants whose training MLflow does not hold yet, as far as the manifest can tell. Another evaluation of
     the same training needs no new models."""
     return {each.variant for each in sources if manifest.get(each.variant, {}).get("fingerprint") != each.fingerprint}
 
 
 def assemble(
-    source: Source, evaluation: VariantEvaluation, models: dict[str, int], tracking: TrackingParams
+    source: VariantSource, evaluation: VariantEvaluation, models: dict[str, int], tracking: TrackingParams
 ) -> VariantPayload:
     """All of a variant.
 
@@ -179,7 +179,7 @@ def use(task: Task, columns: Sequence[InputColumn]) -> str:
 
 
 def parameters(trained: Mapping[str, Mapping[str, Any]], judged: Mapping[str, Mapping[str, Any]]) -> Parameters:
-    """As MLflow gets them; arguments as of `Source`."""
+    """As MLflow gets them; arguments as of `VariantSource`."""
     shared = {name: section for name, section in trained.items() if name != "variant"}
     return Parameters({**flattened(trained["variant"]), **flattened(shared)}, flattened(judged))
 

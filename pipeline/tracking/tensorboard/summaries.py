@@ -34,7 +34,7 @@ KERNEL: Final = f"The weights of this layer's kernel; the outermost bins are ope
 
 
 @dataclass(frozen=True)
-class Series:
+class TagSeries:
     """One tag's values by epoch."""
 
     tag: str
@@ -63,7 +63,7 @@ def events(history: xr.Dataset, position: int) -> Iterator[Event]:
         yield Event(step=epoch, wall_time=epoch, summary=Summary(value=values))
 
 
-def _curves(replica: xr.Dataset) -> Iterator[Series]:
+def _curves(replica: xr.Dataset) -> Iterator[TagSeries]:
     task = task_of(replica)
     for part in parts_of(replica):
         for what in task.curves:
@@ -71,14 +71,14 @@ def _curves(replica: xr.Dataset) -> Iterator[Series]:
             yield _scalar(f"{what}/{part}", curve_text(name, task), replica[name])
 
 
-def _layer_scalars(replica: xr.Dataset) -> Iterator[Series]:
+def _layer_scalars(replica: xr.Dataset) -> Iterator[TagSeries]:
     for layer, name in enumerate(replica.path.values.tolist()):
         for value in LAYER_SCALARS:
             if value in replica:
                 yield _scalar(f"{name}/kernel/{value}", LAYER_VALUES[value], replica[value].isel(layer=layer))
 
 
-def _histograms(replica: xr.Dataset) -> Iterator[Series]:
+def _histograms(replica: xr.Dataset) -> Iterator[TagSeries]:
     gradients, weights = replica.gradient_histogram.values, replica.weight_histogram.values  # [epoch, layer, bin]
     gradient_edges, weight_edges = replica.gradient_bin.values[1:], replica.weight_bin.values[1:]
     epochs = replica.recorded_epoch.values.tolist()
@@ -93,20 +93,22 @@ def _histograms(replica: xr.Dataset) -> Iterator[Series]:
         )
 
 
-def _scalar(tag: str, text: str, values: xr.DataArray) -> Series:
+def _scalar(tag: str, text: str, values: xr.DataArray) -> TagSeries:
     """What is missing before the first step is left out; what is not a number later on is shown as such."""
     (epochs,) = values.indexes.values()
     by_epoch = dict(zip(epochs.tolist(), values.values, strict=True))
     known = {epoch: _tensor(value) for epoch, value in by_epoch.items() if epoch > 0 or not np.isnan(value)}
-    return Series(tag, scalar_metadata(None, f"{text[0].upper()}{text[1:]}. {STEP}"), known)
+    return TagSeries(tag, scalar_metadata(None, f"{text[0].upper()}{text[1:]}. {STEP}"), known)
 
 
-def _histogram(tag: str, text: str, epochs: list[int], counts: np.ndarray, edges: np.ndarray, shown: slice) -> Series:
+def _histogram(
+    tag: str, text: str, epochs: list[int], counts: np.ndarray, edges: np.ndarray, shown: slice
+) -> TagSeries:
     """Args: `counts` [epoch, bin], `edges` [bin + 1]. An epoch at which no entry is a number is left out."""
     left, right, counts = edges[:-1][shown], edges[1:][shown], counts[:, shown]
     by_epoch = zip(epochs, counts, strict=True)
     values = {epoch: _tensor(bins.buckets(left, right, row)) for epoch, row in by_epoch if row.any()}
-    return Series(tag, histogram_metadata(None, text), values)
+    return TagSeries(tag, histogram_metadata(None, text), values)
 
 
 def _tensor(values: np.ndarray) -> TensorProto:
