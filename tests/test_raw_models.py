@@ -46,9 +46,9 @@ from pipeline.tracking.packaging import Packages
 from pipeline.tracking.payload import (
     Parameters,
     ReplicaPayload,
-    VariantSource,
     VariantFiles,
     VariantPayload,
+    VariantSource,
     assemble,
     variant_points,
 )

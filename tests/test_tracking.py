@@ -46,9 +46,9 @@ from pipeline.tracking.guide import guide, searches
 from pipeline.tracking.packaging import Packages
 from pipeline.tracking.payload import (
     Point,
-    VariantSource,
     VariantFiles,
     VariantPayload,
+    VariantSource,
     assemble,
     flattened,
     not_published,

@@ -16,7 +16,7 @@ from pipeline.evaluation.expectations import expectations
 from pipeline.evaluation.intervals import Interval, wilson
 from pipeline.evaluation.learned import Rule, learned_at
 from pipeline.evaluation.replica_table import rounded, significant
-from pipeline.evaluation.variant import Counted, VariantDiagnosis, Living, Spread, VariantEvaluation, VariantMetrics
+from pipeline.evaluation.variant import Counted, Living, Spread, VariantDiagnosis, VariantEvaluation, VariantMetrics
 from pipeline.history import record
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.params.network_params import NetworkRecipe

@@ -12,7 +12,7 @@ from pipeline.params.tracking_params import TrackingParams
 from pipeline.tracking import manifest
 from pipeline.tracking.best import registered_name
 from pipeline.tracking.packaging import Packages
-from pipeline.tracking.payload import HISTORY, VariantSource, VariantFiles, VariantPayload, assemble, not_published
+from pipeline.tracking.payload import HISTORY, VariantFiles, VariantPayload, VariantSource, assemble, not_published
 
 
 def main() -> None:
