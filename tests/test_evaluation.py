@@ -314,7 +314,7 @@ def test_a_damaged_file_of_an_evaluation_is_named_or_can_be_published(
         payload.description("v", found)
         payload.variant_points(found, tracking)
         for row in found.replicas.to_dict("records"):
-            payload.replica_payload(row, found, {}, 0)
+            payload.replica_payload(row, found, {})
         comparison.compare({"v": found}, recipes(), parameters(["v", "w"]).without_claims())
     assert messages
     assert all(each.startswith(str(path)) or "replicas.csv" in each for each in messages)

@@ -269,7 +269,7 @@ def test_a_new_row_of_the_table_of_causes_is_seen_everywhere(picture: bytes) -> 
     assert [text.get_text() for text in bars.legends[0].get_texts()] == ["learned", "restless"]
     assert to_hex(bars.axes[0].patches[1].get_facecolor()).upper() == colours.YELLOW
     row = failed.replicas.to_dict("records")[0]
-    assert replica_payload(row, failed, {}, seed=1).tags == {
+    assert replica_payload(row, failed, {}).tags == {
         "outcome": "not_learned",
         "cause": "restless",
         COLOUR: colours.YELLOW,

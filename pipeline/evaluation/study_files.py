@@ -8,10 +8,9 @@ import json
 from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
-from pydantic import TypeAdapter
+from pydantic import JsonValue, TypeAdapter
 
 from pipeline.evaluation.tried import TriedStudy
 from pipeline.foundations.errors import UserError
@@ -57,7 +56,7 @@ def load_cells(study: str) -> pd.DataFrame:
     return load_table(folder(study) / "cells.csv", ["cell", "effect", "learned", "replicas", "difference"])
 
 
-def load_recipes(study: str) -> dict[str, dict[str, Any]]:
+def load_recipes(study: str) -> dict[str, dict[str, dict[str, JsonValue]]]:
     """What each cell was trained with: `variant` and `training`.
 
     Raises:
