@@ -138,7 +138,7 @@ def test_a_difference_that_may_be_none_is_said_to_be_undecided() -> None:
     }
     text = markdown.render(content.write(study(made, parameters(["a", "b"]), units=9)))
     assert "**Undecided:** `a` (5 of 10 learned; the other 5: mainly stuck), `b` (4 of 9 learned; the" in text
-    assert "do not tell which of them learns more often" in text
+    assert "it stays open which of them learns more often" in text
     assert ": undecided |" in text
 
 
@@ -392,7 +392,7 @@ def test_each_variant_has_its_suggestions_in_their_order_whatever_was_tried() ->
     tried = tried_on(recipes()["a"], changes={"units": 6})
     other = {"class_name": "RMSprop", "config": {}}
     report = content.write(study(made, parameters(["b", "a"]), tried, optimizer=other))
-    (table,) = (each for each in report.blocks if isinstance(each, Table) and "because" in each.columns)
+    (table,) = (each for each in report.blocks if isinstance(each, Table) and "reason" in each.columns)
     assert [(row[0], row[2]) for row in table.rows[:3]] == [("`a`", first), ("`b`", first), ("`a`, `b`", second)]
 
 

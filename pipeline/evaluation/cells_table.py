@@ -69,11 +69,6 @@ def _alive_bound(variant: AnyRecipe, premises: Premises) -> float | None:
     return round(1 - born_dead_bound(variant.widths), 6)
 
 
-def score_column(cells: pd.DataFrame) -> str:
-    """The column of the table of cells with the median of the score that decides."""
-    return next(name for name in cells if name.startswith("test_") and name.endswith("_median"))
-
-
 def ranked(cells: pd.DataFrame) -> pd.DataFrame:
     """The cells by their difference, the greatest first; ties in the study's order."""
     return cells.sort_values("difference", ascending=False, kind="stable", ignore_index=True)

@@ -62,11 +62,6 @@ def _row(metrics: VariantMetrics) -> dict[str, float | None]:
     }
 
 
-def score_column(variants: pd.DataFrame) -> str:
-    """The column of the table of variants with the median of the score that decides, on the test set."""
-    return next(name for name in variants if name.startswith("test_") and name.endswith("_median"))
-
-
 def long(evaluations: Mapping[str, VariantEvaluation]) -> pd.DataFrame:
     """One row per variant and epoch, with the columns CURVES, for plots that colour by variant. `train_score` and
     `test_score` are of the score that decides."""

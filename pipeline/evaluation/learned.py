@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from pipeline.data.split.tasks import SKILL, Task
@@ -59,6 +60,11 @@ def score_in_words(column: str) -> str:
     """ "test_accuracy" -> "test accuracy", "test_r2_median" -> "test R²"."""
     part, _, score = column.removesuffix("_median").partition("_")
     return f"{part} {spelled_score(score)}"
+
+
+def score_column(table: pd.DataFrame) -> str:
+    """Return the column with the median of the main score on the test set, in a table of variants or cells."""
+    return next(name for name in table if name.startswith("test_") and name.endswith("_median"))
 
 
 def has_score(history: xr.Dataset, score: str, part: str | None = None) -> bool:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.diagnosis.causes import outcome_names
-from pipeline.evaluation.cells_table import score_column
 from pipeline.evaluation.effects import HARMS, HELPS, UNDECIDED
+from pipeline.evaluation.learned import score_column
 from pipeline.tracking import metric_keys as keys
 from pipeline.tracking.metric_keys import Point
 from pipeline.tracking.payload import Parameters, ReplicaPayload, Sections, VariantPayload, digest, flattened

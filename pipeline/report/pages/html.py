@@ -1,4 +1,4 @@
-"""The report as one HTML file that needs nothing else: pictures lie in it, and it opens from disk."""
+"""The report as one HTML file that holds its pictures and opens from disk."""
 
 import base64
 import struct
@@ -13,15 +13,15 @@ from pipeline.diagnosis.causes import outcome_colours, spelled
 from pipeline.foundations.colours import LIGHT
 from pipeline.report.pages.document import Bar, Bullets, Document, Picture, Table, Text
 
-INLINE = MarkdownIt("commonmark", {"html": False}).disable("image")  # pictures are blocks, and lie in the page
+INLINE = MarkdownIt("commonmark", {"html": False}).disable("image")  # pictures are blocks of their own
 CSS_PIXELS_PER_METRE = 96 / 0.0254
 
 
 def render(document: Document, pictures: Mapping[str, bytes]) -> str:
-    """The whole page.
+    """Return the whole page.
 
     Args:
-        pictures: for the address of every picture its PNG.
+        pictures: the PNG of every picture, by its address.
     """
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"inline": _inline, "spelled": spelled, "anchor": _anchor}
@@ -39,7 +39,7 @@ def render(document: Document, pictures: Mapping[str, bytes]) -> str:
 
 
 def _inline(text: str) -> Markup:
-    return Markup(INLINE.renderInline(text))  # escaped by markdown-it, which lets no HTML pass
+    return Markup(INLINE.renderInline(text))  # markdown-it has escaped all HTML
 
 
 def _anchor(title: str) -> str:
@@ -51,10 +51,10 @@ def _data(png: bytes) -> str:
 
 
 def shown_width(png: bytes) -> int:
-    """Width in CSS pixels at which a point of the figure's text is a point on the page.
+    """Return the width in CSS pixels at which the figure's text has its stated size in points.
 
     Args:
-        png: with its resolution (the chunk pHYs), as matplotlib writes it.
+        png: with its resolution in the chunk pHYs, as matplotlib writes it.
     """
     (width,) = struct.unpack(">I", png[16:20])
     place = png.index(b"pHYs") + 4
