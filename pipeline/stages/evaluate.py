@@ -12,6 +12,7 @@ from pipeline.params.params import read
 from pipeline.report.figures import gradient_figures, score_figures, surface_figures
 from pipeline.report.figures import prediction_figures as test_predictions
 from pipeline.report.figures.files import save_figure
+from pipeline.report.figures.style import PERCENTILES
 
 
 def main(variant: str) -> None:
@@ -33,12 +34,10 @@ def main(variant: str) -> None:
         ),
     }
     if "surface" in predictions and split.task.kind == "binary":
-        chosen = surface_figures.Chosen(
-            predictions, *ranking.at_percentiles(history, rule.score, surface_figures.PERCENTILES)
-        )
+        chosen = surface_figures.Chosen(predictions, *ranking.at_percentiles(history, rule.score, PERCENTILES))
         figures["surfaces"] = surface_figures.decision_surfaces(chosen, split.test, headline)
     else:
-        positions, scored = ranking.at_percentiles(history, rule.score, test_predictions.PERCENTILES)
+        positions, scored = ranking.at_percentiles(history, rule.score, PERCENTILES)
         numbers = history.replica.values[positions].tolist()
         outputs = predictions.test_prediction.values[positions]
         predicted = test_predictions.Predicted(numbers, scored, outputs, split.test.targets)
