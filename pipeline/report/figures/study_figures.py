@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from pipeline.diagnosis.causes import LEARNED, cause_names, outcome_colours, spelled
 from pipeline.evaluation.cells_table import ranked
 from pipeline.evaluation.effects import HARMS, HELPS, REFERENCE, UNDECIDED
+from pipeline.evaluation.evaluated_cells import EvaluatedCells
 from pipeline.foundations.colours import BLACK, EFFECTS
 from pipeline.params.study_params import Cell, numeric_axis, reference_of
 from pipeline.report.figures.comparison_figures import outcome_bars
@@ -31,6 +33,12 @@ class StudiedCells:
     table: pd.DataFrame
     cells: Sequence[Cell]
     outcomes: Mapping[str, Mapping[str, int]]
+
+    @classmethod
+    def of(cls, base: str, cells: Sequence[Cell], evaluated: EvaluatedCells) -> Self:
+        """Return the inputs for a study's figures from its evaluation."""
+        outcomes = {name: each.metrics.outcomes for name, each in evaluated.evaluations.items()}
+        return cls(base, evaluated.table, cells, outcomes)
 
 
 @dataclass(frozen=True)
