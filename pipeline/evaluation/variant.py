@@ -15,7 +15,7 @@ from pipeline.remedies.recipe_remedies import Remedy
 
 @dataclass(frozen=True)
 class Spread:
-    """Median and quartiles over replicas; None where there is no value."""
+    """Median and quartiles over replicas; None if no replica has a value."""
 
     q25: float | None
     median: float | None
@@ -29,7 +29,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Counted:
-    """How many replicas, as a share, with its Wilson 95% interval."""
+    """A number of replicas, and the share of all with Wilson's 95% interval."""
 
     count: int
     rate: float
@@ -38,7 +38,7 @@ class Counted:
 
 @dataclass(frozen=True)
 class Living:
-    """How many replicas have no dead layer that no path bypasses, before the first step and at the end."""
+    """The number of replicas without a dead layer (unless a path bypasses it), before training and at the end."""
 
     at_start: int
     at_end: int
@@ -51,9 +51,9 @@ _BESIDE_SCORES: Final = ("replicas", "learned", "epochs_to_learn", "outcomes", "
 class VariantMetrics:
     """A variant in numbers.
 
-    scores: of the score that the rule of learning looks at, by names such as `test_accuracy`, the judged part first.
-    outcomes: how many replicas learned, and how many have each cause, by name.
-    predicted: of final predictions, by names such as `test_macro_f1`; nothing where those are not kept.
+    scores: of the main score, by names such as `test_accuracy`, the judged part first.
+    outcomes: the number of replicas that learned, and that have each cause, by name.
+    predicted: of final predictions, by names such as `test_macro_f1`; empty if predictions are not kept.
     """
 
     replicas: int
@@ -67,7 +67,7 @@ class VariantMetrics:
 
     @property
     def plain(self) -> dict[str, Any]:
-        """As the metrics file has it: every score stands beside the other numbers."""
+        """The content of the metrics file: every score stands beside the other numbers."""
         return {
             "replicas": self.replicas,
             "learned": {**asdict(self.learned), "interval": list(self.learned.interval)},
@@ -81,10 +81,10 @@ class VariantMetrics:
 
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> "VariantMetrics":
-        """From what the metrics file has.
+        """Return the metrics from the content of a metrics file.
 
         Raises:
-            KeyError, TypeError: something else.
+            KeyError, TypeError: it has other content.
         """
         learned = plain["learned"]
         spreads = {name: Spread(**spread) for name, spread in plain.items() if name not in _BESIDE_SCORES}
@@ -103,10 +103,10 @@ class VariantMetrics:
 
 @dataclass(frozen=True)
 class VariantDiagnosis:
-    """What a variant suffers from, in words.
+    """A variant's diagnosis.
 
-    cause: of most replicas that did not learn, if any. remedies: for it, the most promising first. theory: numbers
-    known of such networks, beside the measured ones.
+    cause: the most frequent cause, if any replica failed. remedies: those for it, most promising first.
+    theory: numbers that theory fixes, beside the measured ones.
     """
 
     verdict: str
@@ -117,7 +117,7 @@ class VariantDiagnosis:
 
 @dataclass(frozen=True)
 class VariantEvaluation:
-    """All numbers of a variant, and what they say.
+    """All numbers of a variant, and its diagnosis.
 
     rule: when a replica has learned.
     replicas: one row per replica; curves: one row per epoch; layers: one row per recorded epoch and layer.
@@ -133,15 +133,15 @@ class VariantEvaluation:
 
     @property
     def final(self) -> str:
-        """The column of `replicas` with the score that decides: `test_accuracy`."""
+        """The column of `replicas` with the main score: `test_accuracy`."""
         return next(iter(self.metrics.scores))
 
     @property
     def chosen_by(self) -> str:
-        """The column of `replicas` by which the best one is chosen: `validation_accuracy`, where there is one."""
+        """The column of `replicas` by which the best one is chosen: `validation_accuracy` if there is one."""
         return next((name for name in self.metrics.scores if name.startswith("validation_")), self.final)
 
     @property
     def learned(self) -> tuple[int, int]:
-        """How many replicas learned, and of how many."""
+        """The number of replicas that learned, and of all replicas."""
         return self.metrics.learned.count, self.metrics.replicas
