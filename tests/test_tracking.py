@@ -447,7 +447,7 @@ def test_what_is_said_of_a_variant_follows_from_its_task_and_score(
     assert f"the replica with the highest final {score} of all variants" in chosen.model_description
     said = guide(["v"], (), "m", made.final)
     assert f"if its final {score} is above the threshold" in said
-    assert f"| `{rule.score}`, `loss` |" in said
+    assert f"| `{rule.score}/<part>_<quartile>`, `loss/<part>_<quartile>` |" in said
     (view,) = (json.loads(text)["state"] for key, text in views([made], ()).items() if key.endswith("all-variants"))
     state = json.loads(view)
     assert f"metrics.`{final}_median`" in state["selectedColumns"]
