@@ -225,7 +225,7 @@ def test_a_threshold_moved_there_and_back_ends_as_it_began(client: MlflowClient)
     """Each evaluation is a run of its own, and nothing of the first one is written over."""
     published(content(0.75))
     before = snapshot(client)
-    assert published(content(0.95)) == {"v": "evaluated anew"}
+    assert published(content(0.95)) == {"v": "evaluated again"}
     assert sorted(shown(client)) == ["v", "v · evaluation.learned.accuracy=0.75"]
     moved = next(run for run in runs(client)[0] if run.info.run_name == "v")
     assert moved.data.metrics["learned_rate"] == 0
@@ -278,7 +278,7 @@ def test_a_live_run_is_nobodys_but_its_followers(client: MlflowClient) -> None:
     following = live_runs.LiveRuns("e")
     following.show(training)
     (live,) = runs(client)[0]
-    for made, done in ((content(), "published"), (content(), "nothing new"), (content(0.95), "evaluated anew")):
+    for made, done in ((content(), "published"), (content(), "nothing new"), (content(0.95), "evaluated again")):
         assert published(made) == {"v": done}
     after = client.get_run(live.info.run_id)
     assert (after.info.run_name, after.info.status, after.info.lifecycle_stage) == ("v (live)", "RUNNING", "active")
@@ -355,7 +355,7 @@ def test_an_evaluation_of_an_experiment_leaves_that_of_params_yaml(
     before = snapshot(client)
     with monkeypatch.context() as patched:
         patched.setenv("DVC_EXP_NAME", "tall-oak")
-        assert published(content(threshold=0.6)) == {"v": "evaluated anew"}
+        assert published(content(threshold=0.6)) == {"v": "evaluated again"}
         assert published(content(threshold=0.6)) == {"v": "nothing new"}
     assert {run_id: what for run_id, what in snapshot(client).items() if run_id in before} == before
     assert sorted(shown(client)) == ["v", "v · evaluation.learned.accuracy=0.6"]

@@ -18,7 +18,7 @@ from pipeline.report.figures.style import PERCENTILES
 def main(variant: str) -> None:
     """Read the thresholds and the variant's run; write its evaluation when all of it is there."""
     params = read()
-    load_recipe(variant)  # first, for where there is none it says of which variant
+    load_recipe(variant)  # first, because its error names the variant
     split = load_split()
     recipe, history, predictions = load_run(variant, split)
     rule = rule_for(split.task, params.evaluation.learned)

@@ -1,4 +1,4 @@
-"""Stage `track`, and `make publish`: files -> MLflow, whatever is not there yet; then the manifest."""
+"""Stage `track`, and `make publish`: publish all that MLflow does not hold yet; write the manifest."""
 
 from pipeline.data.profile import PROFILE
 from pipeline.data.split import files as data
@@ -16,7 +16,7 @@ from pipeline.tracking.payload import HISTORY, VariantFiles, VariantPayload, Var
 
 
 def main() -> None:
-    """Read everything, publish what is new, leave the manifest."""
+    """Read all files, publish what is new, write the manifest."""
     params = read()
     prune(params.recipes)
     sources = [_source(name, params) for name in params.recipes]
@@ -28,7 +28,7 @@ def main() -> None:
             packages.prepare()
         contents = [_content(source, tracking) for source in sources]
         packages.begin({each.variant: each.models for each in contents if each.variant in new})
-        # Here, for MLflow takes seconds to import, and packaging goes on meanwhile.
+        # Here, because MLflow takes seconds to import while packaging is under way.
         from pipeline.tracking import publish
 
         manifest.remove_manifest()

@@ -58,9 +58,7 @@ def _schema(path: Path) -> Mapping[str, Plain]:
 
 def _profile(part: str, profile: Profile) -> Mapping[str, Plain]:
     """Return the profile of a part; MLflow's pages show the number of rows under the name `num_rows`."""
-    of_targets: Mapping[str, Plain] = (
-        {"classes": profile.shares[part]} if profile.shares else {"targets": profile.targets}
-    )
+    targets: Mapping[str, Plain] = profile.shares[part] if profile.shares else profile.targets
     return {
         "num_rows": profile.rows[part],
         "features": profile.features,
