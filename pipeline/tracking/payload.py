@@ -16,6 +16,7 @@ from pipeline.data.split.tasks import Task
 from pipeline.diagnosis.causes import LEARNED, NO_CAUSE, outcome_colours
 from pipeline.evaluation.learned import score_in_words
 from pipeline.evaluation.replica_table import OUTCOME
+from pipeline.evaluation.summary import QUARTILES
 from pipeline.evaluation.variant import VariantEvaluation
 from pipeline.foundations.literal import as_code, in_markdown
 from pipeline.history.thinning import CURVE_EPOCHS, evenly_spaced, log_spaced
@@ -255,7 +256,7 @@ def variant_points(evaluation: VariantEvaluation, params: TrackingParams) -> lis
     for score in metrics.scores:
         part, _, kind = score.partition("_")
         for name in (kind, "loss"):
-            for quartile in ("median", "q25", "q75"):
+            for quartile in QUARTILES:
                 key = keys.CURVE.of(curve=name, part=part, quartile=quartile)
                 points += _series(curves, f"{part}_{name}_{quartile}", key)
     recorded = np.unique(layers.epoch)

@@ -25,6 +25,7 @@ from pipeline.diagnosis.causes import NO_CAUSE, outcome_colours
 from pipeline.foundations.literal import in_markdown
 from pipeline.history.record import PARTS
 from pipeline.history.thinning import CURVE_EPOCHS, evenly_spaced, log_spaced
+from pipeline.params.shipped import shipped
 from pipeline.recorder.guard import Guard
 from pipeline.tracking import metric_keys as keys
 from pipeline.tracking.servers import impatience, is_server, without_credentials
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from pipeline.recorder.watching import Watching
     from pipeline.watch.callback import Diagnosis
 
-LAYER_EPOCHS: Final = 50  # of a layer's series, at most
 BATCH: Final = 900  # metrics in a request
 ANSWER_WITHIN: Final = 5.0  # seconds, for a server's first answer
 PATIENCE: Final = 30  # seconds, for each answer at the beginning and at the end, where the training waits
@@ -74,7 +74,8 @@ class LiveRun:
         self._client = mlflow.MlflowClient()
         epochs = np.arange(1, max(1, diagnosis.params.get("epochs") or 1) + 1)
         self._curves = {0, *evenly_spaced(epochs, CURVE_EPOCHS - 1).tolist()}
-        self._layers = {0, *log_spaced(epochs, LAYER_EPOCHS - 1).tolist()}
+        layer_epochs = shipped()["tracking"]["layer_epochs"]
+        self._layers = {0, *log_spaced(epochs, layer_epochs - 1).tolist()}
         self._sent: set[int] = set()
         self._waiting: queue.SimpleQueue[list[Any] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._send, name="pipeline.watch", daemon=True)

@@ -10,12 +10,12 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from pipeline.foundations.colours import BLUE, DARK_GREY
+from pipeline.foundations.colours import BLUE, DARK_GREY, LIGHT_GREY
 from pipeline.report.figures.style import GRADIENT_RANGE, dress, figure, headed
 
 NORM = LogNorm(*GRADIENT_RANGE, clip=False)
 COLOURS = "viridis"
-NOTHING = "#BBBBBB"  # the background, visible where there is no number
+NOTHING = LIGHT_GREY
 MEANING = "mean |gradient| of the kernel (log; no unit)"
 LAYERS = "layer (1 = first, last = output)"
 

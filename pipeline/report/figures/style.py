@@ -4,8 +4,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-# From class 0 through undecided to class 1: the classes' colours, paler, so that points stand out.
-PROBABILITY = LinearSegmentedColormap.from_list("probability", ["#6FA9D2", "#F7F7F7", "#F2C14E"])
+from pipeline.foundations.colours import PROBABILITIES
+
+PROBABILITY = LinearSegmentedColormap.from_list("probability", PROBABILITIES)
 # One scale of mean |gradient| for all heat maps, so that any two can be compared.
 GRADIENT_RANGE = (1e-7, 1.0)
 PERCENTILES = (10, 50, 90)  # of the final score: the replicas that stand for a variant in a figure
