@@ -6,7 +6,7 @@ import pandas as pd
 
 from pipeline.diagnosis.variant_verdict import learn
 from pipeline.evaluation.intervals import wilson
-from pipeline.evaluation.summary import percent
+from pipeline.evaluation.summary import percent, quartiles
 from pipeline.evaluation.variant import VariantEvaluation
 from pipeline.params.comparison_params import Claim, ComparisonParams, GradientClaim
 
@@ -53,8 +53,8 @@ def _learns(name: str, learns: bool, evaluation: VariantEvaluation) -> tuple[str
 def _accuracy(name: str, part: str, stated: float, evaluation: VariantEvaluation) -> tuple[str, str, str, str]:
     values = evaluation.replicas[f"{part}_accuracy"]
     low, high = values.min(), values.max()
-    q25, median, q75 = (round(float(values.quantile(share)), 6) for share in (0.25, 0.5, 0.75))
-    measured = f"median {median:.3f}, quartiles {q25:.3f} to {q75:.3f}"
+    spread = quartiles(values)
+    measured = f"median {spread.median:.3f}, quartiles {spread.q25:.3f} to {spread.q75:.3f}"
     inside = "within" if low <= stated <= high else "outside"
     return (
         f"{name}: {part} accuracy",

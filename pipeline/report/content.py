@@ -219,13 +219,14 @@ def _results(findings: ReportFindings) -> Iterator[Block]:
     for name, each in findings.evaluations.items():
         low, high = each.metrics.learned.interval
         count, total = each.learned
+        present = [outcome for outcome in outcome_names() if each.metrics.outcomes[outcome]]
         rows.append(
             [
                 f"`{name}`",
                 f"{count} of {total}",
                 f"{percent(low)} to {percent(high)}%",
                 _spread(each.metrics.scores[each.final]),
-                _bar(each.metrics.outcomes),
+                Bar({outcome: each.metrics.outcomes[outcome] for outcome in present}),
                 *([_claimed(claims.get(name))] if claims else []),
             ]
         )
@@ -243,10 +244,6 @@ def _spread(spread: Spread) -> str:
     if spread.median is None or spread.q25 is None or spread.q75 is None:
         return ""
     return f"{spread.median:.3f} ({spread.q25:.3f} to {spread.q75:.3f})"
-
-
-def _bar(counts: Mapping[str, int]) -> Bar:
-    return Bar({outcome: counts[outcome] for outcome in outcome_names() if counts[outcome]})
 
 
 def _claimed(claim: Claim | None) -> str:
@@ -286,7 +283,8 @@ def _why(findings: ReportFindings) -> Iterator[Block]:
     if len(findings.comparison.claims):
         yield Text("**The tutorial's claims beside our measurements.** The tutorial trained every network once.")
         heads = {"about": "claim", "tutorial": "the tutorial says", "measured": "we measure"}
-        yield _table(findings.comparison.claims.rename(columns=heads))
+        claims = findings.comparison.claims.rename(columns=heads)
+        yield Table(list(claims.columns), claims.astype(str).to_numpy().tolist())
 
 
 def _theory(findings: ReportFindings) -> Iterator[Block]:
@@ -423,7 +421,3 @@ def _optimizer(network: NetworkParams) -> str:
 def _pictures(findings: ReportFindings, place: Place) -> Iterator[Block]:
     for each in at(place, findings.pictures):
         yield Picture(findings.pictures[each.name], each.caption)
-
-
-def _table(table: pd.DataFrame) -> Table:
-    return Table(list(table.columns), table.astype(str).to_numpy().tolist())

@@ -47,7 +47,7 @@ def write(findings: StudyFindings) -> Document:
         list(_answer(findings)),
         [
             Section("All cells", list(_cells(findings))),
-            Section("Why", list(_why(findings))),
+            Section("Why", [verdicts(findings.verdicts.values())]),
             Section("How it was run", list(_run(findings))),
         ],
     )
@@ -118,10 +118,6 @@ def _row(cell: Row, score: str) -> Sequence[str | Bar]:
         "" if pd.isna(epochs) else f"{epochs:.0f}",
         Bar({outcome: int(cell[outcome]) for outcome in outcome_names() if cell[outcome]}),
     ]
-
-
-def _why(findings: StudyFindings) -> Iterator[Block]:
-    yield verdicts(findings.verdicts.values())
 
 
 def _run(findings: StudyFindings) -> Iterator[Block]:

@@ -55,7 +55,8 @@ def _register(client: MlflowClient, turn: Turn, name: str, best: Best, run_id: s
         client.update_model_version(name, version.version, best.description)
     if str(model.aliases.get(ALIAS)) != str(version.version):
         client.set_registered_model_alias(name, ALIAS, version.version)
-    _delete(client, [each for each in same if each.version != version.version])
+    for other in (each for each in same if each.version != version.version):
+        client.delete_model_version(other.name, other.version)
 
 
 def _versions(client: MlflowClient, name: str, best: Best) -> list[ModelVersion]:
@@ -92,8 +93,3 @@ def _as_default(uri: str) -> Iterator[None]:
         del os.environ["MLFLOW_TRACKING_URI"]
         if before is not None:
             os.environ["MLFLOW_TRACKING_URI"] = before
-
-
-def _delete(client: MlflowClient, versions: list[ModelVersion]) -> None:
-    for version in versions:
-        client.delete_model_version(version.name, version.version)

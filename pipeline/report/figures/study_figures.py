@@ -73,14 +73,6 @@ def _along(studied: StudiedCells) -> Figure | None:
     return learned_along(studied.table.iloc[rows], values, axis, f"{studied.base}: outcomes of its replicas")
 
 
-def _differences(studied: StudiedCells) -> Figure:
-    return differences(ranked(studied.table), reference_of(studied.cells).name)
-
-
-def _outcomes(studied: StudiedCells) -> Figure:
-    return outcome_bars(studied.table.rename(columns={"cell": "variant"}), studied.outcomes)
-
-
 def differences(ranked: pd.DataFrame, reference: str) -> Figure:
     """Return the learned share of each cell minus the reference's, with its 95% interval.
 
@@ -157,11 +149,11 @@ FIGURES: tuple[StudyFigure, ...] = (
     StudyFigure(
         "differences",
         "A row for each cell: the difference of its learned share from the reference's, with its interval",
-        _differences,
+        lambda studied: differences(ranked(studied.table), reference_of(studied.cells).name),
     ),
     StudyFigure(
         "outcomes",
         "Bars: for each cell the share of replicas that learned and of each cause",
-        _outcomes,
+        lambda studied: outcome_bars(studied.table.rename(columns={"cell": "variant"}), studied.outcomes),
     ),
 )

@@ -26,8 +26,9 @@ def growth(layers: pd.DataFrame) -> str:
     Args:
         layers: the evaluation's table.
     """
-    first, last = (layers[layers.epoch == epoch].set_index("layer").weight_l1_median for epoch in _ends(layers))
-    if layers.epoch.max() == 0:
+    ends = layers.epoch.min(), layers.epoch.max()
+    first, last = (layers[layers.epoch == epoch].set_index("layer").weight_l1_median for epoch in ends)
+    if ends[1] == 0:
         return "not trained"
     if first.isna().any() or last.isna().any():
         return "no replica is living from start to end"
@@ -64,10 +65,6 @@ def weight_norms(layers: Mapping[str, pd.DataFrame]) -> Figure:
     bar.set_label(LAYERS, fontsize=9)
     bar.ax.tick_params(labelsize=9, length=0)
     return drawn
-
-
-def _ends(layers: pd.DataFrame) -> tuple[int, int]:
-    return int(layers.epoch.min()), int(layers.epoch.max())
 
 
 def _changes(part: float) -> str:

@@ -24,30 +24,25 @@ def render(document: Document, pictures: Mapping[str, bytes]) -> str:
         pictures: the PNG of every picture, by its address.
     """
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"inline": _inline, "spelled": spelled, "anchor": _anchor}
+    environment.filters |= {
+        "inline": lambda text: Markup(INLINE.renderInline(text)),  # markdown-it has escaped all HTML
+        "spelled": spelled,
+        "anchor": _anchor,
+    }
     environment.tests |= {
         kind.__name__.lower(): lambda value, kind=kind: isinstance(value, kind)
         for kind in (Text, Bullets, Table, Picture, Bar)
     }
     template = environment.from_string(files("pipeline.report.pages").joinpath("page.html").read_text(encoding="utf-8"))
     shown = {
-        block.address: {"data": _data(pictures[block.address]), "width": shown_width(pictures[block.address])}
-        for block in document.blocks
-        if isinstance(block, Picture)
+        address: {"data": f"data:image/png;base64,{base64.b64encode(png).decode()}", "width": shown_width(png)}
+        for address, png in pictures.items()
     }
     return template.render(document=document, pictures=shown, colours=outcome_colours(), light=LIGHT)
 
 
-def _inline(text: str) -> Markup:
-    return Markup(INLINE.renderInline(text))  # markdown-it has escaped all HTML
-
-
 def _anchor(title: str) -> str:
     return "-".join("".join(letter if letter.isalnum() else " " for letter in title.lower()).split())
-
-
-def _data(png: bytes) -> str:
-    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
 
 def shown_width(png: bytes) -> int:
