@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 import pandas as pd
+from pydantic import JsonValue
 
 from pipeline.data.split.tasks import OF_PREDICTIONS, Task
 from pipeline.evaluation.expectations import Expectation
@@ -66,7 +67,7 @@ class VariantMetrics:
     predicted: Mapping[str, Spread] = field(default_factory=dict)
 
     @property
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> dict[str, JsonValue]:
         """The content of the metrics file: every score stands beside the other numbers."""
         return {
             "replicas": self.replicas,

@@ -7,7 +7,6 @@ imports nothing from this project, so a package needs only the packages below.
 import importlib
 import os
 import warnings
-from typing import Any
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # the only backend with text as an input
 
@@ -26,7 +25,7 @@ warnings.filterwarnings("ignore", ".*Add type hints to the `predict` method", Us
 class RawRows(mlflow.pyfunc.PythonModel):
     """A model that takes a table and returns a table of answers, one row for each row."""
 
-    def load_context(self, context: Any) -> None:
+    def load_context(self, context: mlflow.pyfunc.PythonModelContext) -> None:
         """Load the model, and the columns that it takes and answers with."""
         classes = {
             name: getattr(importlib.import_module(module), name)  # MLflow has the user's files on the path
@@ -70,7 +69,7 @@ class RawRows(mlflow.pyfunc.PythonModel):
         return np.concatenate(parts)
 
 
-def _values(table: pd.DataFrame, column: dict[str, Any]) -> np.ndarray:
+def _values(table: pd.DataFrame, column: dict[str, str | bool]) -> np.ndarray:
     """Return text, or numbers with NaN for missing values, [row].
 
     Raises:
