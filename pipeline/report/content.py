@@ -171,11 +171,11 @@ def _data(findings: ReportFindings) -> Iterator[Block]:
     yield Text("**The data.** " + " ".join(sentences))
     if profile.warnings:
         yield Bullets([f"**Warning:** {in_markdown(warning)}." for warning in profile.warnings])
-    shown = profile.ranges[:MOST_RANGES]
-    if shown and profile.features > 2:
+    ranges = profile.ranges[:MOST_RANGES]
+    if ranges and profile.features > 2:
         rows = [
             [as_code(each.name), *(f"{low:.4g} to {high:.4g}" for low, high in (each.raw, each.scaled))]
-            for each in shown
+            for each in ranges
         ]
         yield Table(["column", "raw", "as the network gets it"], rows)
         yield from _others_in_profile(len(profile.ranges))
@@ -414,8 +414,8 @@ def _run(findings: ReportFindings) -> Iterator[Block]:
 
 
 def _optimizer(network: NetworkParams) -> str:
-    shown = written(network.optimizer.model_dump())
-    return shown if network.replaces_optimizer else f"the model's own, else {shown}"
+    fallback = written(network.optimizer.model_dump())
+    return fallback if network.replaces_optimizer else f"the model's own, else {fallback}"
 
 
 def _pictures(findings: ReportFindings, place: Place) -> Iterator[Block]:

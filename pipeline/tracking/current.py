@@ -23,24 +23,29 @@ LISTED = 3  # differences in a name, at most
 CLEAR = ("training.", "optimizer.")  # prefixes that a name leaves out: `seed=2`, `learning_rate=0.001`
 
 
-def runs_of(client: MlflowClient, experiment_id: str, wanted: Mapping[str, Parameters]) -> dict[str, Run]:
+def runs_of(client: MlflowClient, experiment_id: str, by_variant: Mapping[str, Parameters]) -> dict[str, Run]:
     """Return for each variant the newest complete run with its parameters, if there is one."""
-    return _of_parameters(search(client, experiment_id, search_for(COMPLETE)), wanted)
+    return _of_parameters(search(client, experiment_id, search_for(COMPLETE)), by_variant)
 
 
 def arrange(
-    client: MlflowClient, experiment_id: str, wanted: Mapping[str, Parameters], pair: Sequence[str], mark: bool = True
+    client: MlflowClient,
+    experiment_id: str,
+    by_variant: Mapping[str, Parameters],
+    pair: Sequence[str],
+    mark: bool = True,
 ) -> None:
     """Mark, name and colour all complete runs; write only what differs.
 
     Args:
-        wanted: the parameters of each variant, in the order of params.yaml. pair: the two variants to compare, if any.
-        mark: whether `wanted` comes from the repository's params.yaml. In a DVC experiment it does not: marks stay.
+        by_variant: the parameters of each variant, in the order of params.yaml.
+        pair: the two variants to compare, if any.
+        mark: whether `by_variant` comes from the repository's params.yaml. In a DVC experiment it does not: marks stay.
     """
     runs = search(client, experiment_id, search_for(COMPLETE))
     marked = {_variant(run): run for run in runs if CURRENT in run.data.tags}
-    chosen = _of_parameters(runs, wanted) if mark else marked
-    palette, others = colours.of_variants(list(wanted)), Counter[str]()
+    chosen = _of_parameters(runs, by_variant) if mark else marked
+    palette, others = colours.of_variants(list(by_variant)), Counter[str]()
     for run in reversed(runs):  # the oldest first, so that each keeps its shade
         variant, colour = _variant(run), palette.get(_variant(run), colours.GREY)
         reference = chosen.get(variant)
@@ -74,12 +79,12 @@ def run_name(variant: str, run: Run, current: Run | None) -> str:
     return f"{variant} · {', '.join([*differences[:LISTED], *more])}"
 
 
-def _of_parameters(runs: Sequence[Run], wanted: Mapping[str, Parameters]) -> dict[str, Run]:
+def _of_parameters(runs: Sequence[Run], by_variant: Mapping[str, Parameters]) -> dict[str, Run]:
     """Return for each variant the first run with its parameters; `runs` are sorted, newest first."""
     return {
         _variant(run): run
         for run in reversed(runs)
-        if _variant(run) in wanted and parameters(run) == wanted[_variant(run)]
+        if _variant(run) in by_variant and parameters(run) == by_variant[_variant(run)]
     }
 
 

@@ -92,7 +92,7 @@ class LiveRuns:
         run_id = write(self._client, experiment_id, NewRun(f"{training.name} (live)", tags, {}, []), finished=False)
         uri = store.tracking_uri()
         base = uri.rstrip("/") if is_server(uri) else OF_MAKE_UI
-        page = addresses.found(base, experiment_id, search_for(LIVE))
+        page = addresses.search_results(base, experiment_id, search_for(LIVE))
         print(f"live: {training.name} in MLflow: {page}{' (make ui)' * (base == OF_MAKE_UI)}", flush=True)
         return run_id
 

@@ -63,14 +63,10 @@ def code_of(name: str, recipe: Recipe) -> Code | None:
     from pipeline.training.networks.builder import build  # here, because described variants do not need it
 
     classes = build(name, recipe.variant, recipe.shape, recipe.task).classes
-    own = file(name).parent
-    modules = {each: found.__module__ for each, found in classes.items()}
-    main = f"network_{name}"  # as the builder calls the file itself
-    return (
-        Code(own, {each: FILE[:-3] if module == main else module for each, module in modules.items()})
-        if modules
-        else None
-    )
+    main = f"network_{name}"  # the builder's name for the network's own file
+    modules = {each: class_.__module__ for each, class_ in classes.items()}
+    modules = {each: FILE[:-3] if module == main else module for each, module in modules.items()}
+    return Code(file(name).parent, modules) if modules else None
 
 
 def _package(model: keras.Model, origin: Origin, signature: ModelSignature, folder: Path, code: Code | None) -> None:

@@ -124,9 +124,9 @@ class Publisher:
             self._sweep()  # runs of requests that were sent twice
         return done, run_ids
 
-    def arrange(self, wanted: Mapping[str, Parameters], pair: Sequence[str]) -> None:
+    def arrange(self, by_variant: Mapping[str, Parameters], pair: Sequence[str]) -> None:
         """Mark the runs that belong to params.yaml, unless this is a DVC experiment, which has other parameters."""
-        current.arrange(self._client, self._experiment_id, wanted, pair, mark=not _in_experiment())
+        current.arrange(self._client, self._experiment_id, by_variant, pair, mark=not _in_experiment())
 
     def describe(self, tags: dict[str, str]) -> None:
         """Write the experiment's tags, as far as they differ."""

@@ -21,8 +21,8 @@ def short(name: str, longest: int = LONGEST) -> str:
 
 def in_figure(text: str) -> str:
     """Return text that matplotlib draws as it is: `$` begins no formula, and a legend leaves out no leading `_`."""
-    shown = text.replace("$", r"\$")
-    return f"\u200b{shown}" if shown.startswith("_") else shown
+    escaped = text.replace("$", r"\$")
+    return f"\u200b{escaped}" if escaped.startswith("_") else escaped
 
 
 def figure(width: float, height: float) -> Figure:

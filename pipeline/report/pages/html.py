@@ -34,11 +34,11 @@ def render(document: Document, pictures: Mapping[str, bytes]) -> str:
         for kind in (Text, Bullets, Table, Picture, Bar)
     }
     template = environment.from_string(files("pipeline.report.pages").joinpath("page.html").read_text(encoding="utf-8"))
-    shown = {
+    images = {
         address: {"data": f"data:image/png;base64,{base64.b64encode(png).decode()}", "width": shown_width(png)}
         for address, png in pictures.items()
     }
-    return template.render(document=document, pictures=shown, colours=outcome_colours(), light=LIGHT)
+    return template.render(document=document, pictures=images, colours=outcome_colours(), light=LIGHT)
 
 
 def _anchor(title: str) -> str:

@@ -82,19 +82,19 @@ def _histograms(replica: xr.Dataset) -> Iterator[TagSeries]:
     gradients, weights = replica.gradient_histogram.values, replica.weight_histogram.values  # [epoch, layer, bin]
     gradient_edges, weight_edges = replica.gradient_bin.values[1:], replica.weight_bin.values[1:]
     epochs = replica.recorded_epoch.values.tolist()
-    raw, shown = bins.closed_by_ratio(gradient_edges), bins.symmetric(gradients, gradient_edges)
+    raw, visible = bins.closed_by_ratio(gradient_edges), bins.symmetric(gradients, gradient_edges)
     decades, linear = bins.decades(gradient_edges), bins.closed_by_step(weight_edges)
     for layer, name in enumerate(replica.path.values.tolist()):
         tag, gradient, kernel = f"{name}/kernel", gradients[:, layer], weights[:, layer]
         yield _histogram(tag, KERNEL, epochs, kernel, linear, bins.occupied(kernel))
-        yield _histogram(f"{tag}/gradient", GRADIENT, epochs, gradient, raw, shown)
+        yield _histogram(f"{tag}/gradient", GRADIENT, epochs, gradient, raw, visible)
         yield _histogram(
             f"{tag}/gradient_log10", GRADIENT_LOG10, epochs, bins.magnitudes(gradient), decades, slice(None)
         )
 
 
 def _scalar(tag: str, text: str, values: xr.DataArray) -> TagSeries:
-    """Return a curve without a NaN before the first step, which means missing; a later NaN is shown as NaN."""
+    """Return a curve without a NaN before the first step, which means missing; a later NaN is visible as NaN."""
     (epochs,) = values.indexes.values()
     by_epoch = dict(zip(epochs.tolist(), values.values, strict=True))
     known = {epoch: value for epoch, value in by_epoch.items() if epoch > 0 or not np.isnan(value)}
@@ -102,10 +102,10 @@ def _scalar(tag: str, text: str, values: xr.DataArray) -> TagSeries:
 
 
 def _histogram(
-    tag: str, text: str, epochs: list[int], counts: np.ndarray, edges: np.ndarray, shown: slice
+    tag: str, text: str, epochs: list[int], counts: np.ndarray, edges: np.ndarray, visible: slice
 ) -> TagSeries:
     """Return the buckets of `counts` [epoch, bin] on `edges` [bin + 1], without epochs whose entries are all NaN."""
-    left, right, counts = edges[:-1][shown], edges[1:][shown], counts[:, shown]
+    left, right, counts = edges[:-1][visible], edges[1:][visible], counts[:, visible]
     by_epoch = zip(epochs, counts, strict=True)
     values = {epoch: bins.buckets(left, right, row) for epoch, row in by_epoch if row.any()}
     return TagSeries(tag, histogram_metadata(None, text), values)

@@ -12,7 +12,7 @@ def view(base: str, experiment_id: str, key: str) -> str:
     return f"{base}/#/experiments/{experiment_id}/runs?compareRunsMode=CHART&{MODE}&viewStateShareKey={key}"
 
 
-def found(base: str, experiment_id: str, search: str) -> str:
+def search_results(base: str, experiment_id: str, search: str) -> str:
     """Return the address of the runs that a search finds, with their charts beside them."""
     return f"{base}/#/experiments/{experiment_id}/runs?compareRunsMode=CHART&{MODE}&searchFilter={quote(search)}"
 

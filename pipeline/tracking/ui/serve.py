@@ -42,11 +42,11 @@ def main(host: str, port: int) -> None:
     """
     params = read()
     name, pair = params.tracking.experiment, params.comparison.pair or ()
-    wanted = {variant: parameters(params.trained_with(variant), params.judged_by) for variant in params.recipes}
+    by_variant = {variant: parameters(params.trained_with(variant), params.judged_by) for variant in params.recipes}
     uri = store.tracking_uri()
     remote = is_server(uri)
     base = uri.rstrip("/") if remote else f"http://{host}:{port}"
-    page = _print_addresses(uri, base, name, wanted, pair)
+    page = _print_addresses(uri, base, name, by_variant, pair)
     if remote:
         _open(page)
         return
@@ -63,7 +63,7 @@ def main(host: str, port: int) -> None:
     raise UserError(f"MLflow's server has ended: see {LOG} for the reason")
 
 
-def _print_addresses(uri: str, base: str, name: str, wanted: Mapping[str, Parameters], pair: Sequence[str]) -> str:
+def _print_addresses(uri: str, base: str, name: str, by_variant: Mapping[str, Parameters], pair: Sequence[str]) -> str:
     """Print the addresses of all pages; return the one to begin with, of all variants as in params.yaml now.
 
     In this repository's own store the runs that belong to params.yaml are marked again, because it may have been
@@ -76,11 +76,11 @@ def _print_addresses(uri: str, base: str, name: str, wanted: Mapping[str, Parame
             raise UserError(f"MLflow store {uri}: no experiment {name}: run `make repro` or `make publish` first")
         number = experiment.experiment_id
         if store.is_own():
-            current.arrange(client, number, wanted, pair)
-        runs = current.runs_of(client, number, wanted)
+            current.arrange(client, number, by_variant, pair)
+        runs = current.runs_of(client, number, by_variant)
         complete = {run.info.run_id for run in store.search(client, number, search_for(COMPLETE))}
         live = store.search(client, number, search_for(LIVE))
-    page = addresses.found(base, number, search_for(COMPLETE))
+    page = addresses.search_results(base, number, search_for(COMPLETE))
     if PREFIX + ALL in experiment.tags:
         page = addresses.view(base, number, ALL)
     print(f"all variants, charts beside them: {page}")
@@ -90,10 +90,10 @@ def _print_addresses(uri: str, base: str, name: str, wanted: Mapping[str, Parame
         ids = [runs[variant].info.run_id for variant in pair]
         print(f"{' beside '.join(pair)}, in numbers: {addresses.comparison(base, number, ids)}")
     if complete - {run.info.run_id for run in runs.values()}:  # else that page would show the same as the first one
-        print(f"experiments and earlier recipes too: {addresses.found(base, number, search_for(COMPLETE))}")
+        print(f"experiments and earlier recipes too: {addresses.search_results(base, number, search_for(COMPLETE))}")
     if live:
-        print(f"training now: {addresses.found(base, number, search_for(LIVE))}")
-    missing = [variant for variant in wanted if variant not in runs]
+        print(f"training now: {addresses.search_results(base, number, search_for(LIVE))}")
+    missing = [variant for variant in by_variant if variant not in runs]
     if missing:
         print(f"not published as in params.yaml now: {', '.join(missing)}; run `make repro`")
     sys.stdout.flush()
