@@ -1,6 +1,6 @@
-"""Why a deep network does not train: the public names, described in docs/reference.md.
+"""Find out why a deep network does not train: the public names, which docs/reference.md describes.
 
-Every stage imports this package first and needs none of them, so each name is imported at its first use.
+Each name is imported at its first use, because every stage imports this package but needs none of its names.
 """
 
 from importlib import import_module
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pipeline.foundations.namesakes import warn_of_namesakes
 
 __version__ = "0.1.0"
-# A new public name is added here, to the imports for type checkers and to _MODULES.
+# A new public name must be added to this list, to the imports for type checkers, and to _MODULES.
 __all__ = ["Diagnosis", "UserError", "__version__", "autolog", "diagnose", "read_history"]
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pipeline.foundations.errors import UserError
     from pipeline.watch.autolog import autolog
     from pipeline.watch.callback import Diagnosis
-else:  # hidden from type checkers, which would accept any name as public
+else:  # hidden from type checkers, which would otherwise accept any name
     _MODULES = {
         "Diagnosis": "pipeline.watch.callback",
         "UserError": "pipeline.foundations.errors",
@@ -34,7 +34,7 @@ else:  # hidden from type checkers, which would accept any name as public
         return value
 
     def __dir__() -> list[str]:
-        """Return all public names, imported already or not."""
+        """Return the public names, imported or not."""
         return sorted(__all__)
 
 

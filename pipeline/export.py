@@ -1,6 +1,6 @@
-"""Write one trained replica as a `.keras` file: `python3 -m pipeline.export relu_15 7 replica.keras`.
+"""Write one trained replica as a `.keras` file; the same replica gives the same bytes:
 
-The same replica always gives the same bytes.
+python3 -m pipeline.export relu_15 7 replica.keras
 """
 
 import argparse
@@ -19,10 +19,10 @@ CHOSEN = {"median": median_replica, "best": best_replica}
 
 
 def export(variant: str, replica: str, target: Path, params: Params) -> None:
-    """Write a replica as a `.keras` file; it is given by its number, or as `median` or `best` by `ranking`.
+    """Write a replica as a `.keras` file, chosen by its number or as `median` or `best` (see `evaluation.ranking`).
 
     Raises:
-        UserError: the variant is not trained, there is no such replica, or `target` is not a `.keras` name.
+        UserError: the variant is not trained, there is no such replica, or `target` does not end in `.keras`.
     """
     if target.suffix != ".keras":
         raise UserError(f"{target}: must end in .keras")
@@ -36,13 +36,13 @@ def export(variant: str, replica: str, target: Path, params: Params) -> None:
 
 
 def main(variant: str, replica: str, target: Path) -> None:
-    """Export a replica of a variant of the present params.yaml.
+    """Export a replica of a variant that was trained with today's params.yaml.
 
     Raises:
-        UserError: there is no such variant, it was trained with other parameters, or `export` fails.
+        UserError: there is no such variant, it was trained with other parameters, or as `export`.
     """
     params = read()
-    params.recipe(variant)  # its error suggests the nearest name
+    params.recipe(variant)  # for its message, which names the nearest variant
     expect_recipe(variant, params)
     export(variant, replica, target, params)
 
@@ -50,8 +50,8 @@ def main(variant: str, replica: str, target: Path) -> None:
 def _takes(origin: Origin) -> str:
     if is_plain(origin.columns):
         return f"raw rows ({', '.join(each.name for each in origin.columns)})"
-    columns = (column.says(name) for name, column in zip(input_names(origin), origin.columns, strict=True))
-    return f"raw rows, a map of columns: {', '.join(columns)}"
+    named = (column.says(name) for name, column in zip(input_names(origin), origin.columns, strict=True))
+    return f"raw rows, a map of columns: {', '.join(named)}"
 
 
 if __name__ == "__main__":
@@ -59,7 +59,7 @@ if __name__ == "__main__":
     parser.add_argument("variant", help="a variant of params.yaml that `dvc repro` has trained")
     parser.add_argument(
         "replica",
-        help="its number from 0, or median or best by the score on validation data (without any, on test data)",
+        help="its number, from 0; or median or best: on the validation set or, which flatters the best, the test set",
     )
     parser.add_argument("target", type=Path, help="the file to write, NAME.keras")
     arguments = parser.parse_args()

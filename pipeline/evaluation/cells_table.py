@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 import pandas as pd
 import xarray as xr
-from pydantic import JsonValue
 
 from pipeline.diagnosis.causes import cause_names
 from pipeline.diagnosis.theory import Premises, born_dead_bound
@@ -12,6 +11,7 @@ from pipeline.evaluation.effects import REFERENCE, effect, written
 from pipeline.evaluation.intervals import newcombe
 from pipeline.evaluation.summary import QUARTILES
 from pipeline.evaluation.variant import VariantEvaluation
+from pipeline.foundations.files import Plain
 from pipeline.params.params import AnyRecipe
 from pipeline.params.variant_params import VariantParams
 
@@ -20,7 +20,7 @@ def cells_table(
     evaluations: Mapping[str, VariantEvaluation],
     variants: Mapping[str, AnyRecipe],
     premises: Mapping[str, Premises],
-    changes: Mapping[str, Mapping[str, JsonValue]],
+    changes: Mapping[str, Mapping[str, Plain]],
     extra_epochs: Mapping[str, int],
 ) -> pd.DataFrame:
     """Return a table with one row per cell, in the study's order.

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from itertools import combinations
 
 import pandas as pd
-from pydantic import JsonValue
 
 from pipeline.evaluation.intervals import newcombe
 from pipeline.evaluation.variant import VariantEvaluation
+from pipeline.foundations.files import Plain
 from pipeline.params.params import AnyRecipe
 from pipeline.params.variant_params import VariantParams, shown
 
@@ -57,18 +57,18 @@ def effect(low: float, high: float) -> str:
     return HELPS if low > 0 else HARMS if high < 0 else UNDECIDED
 
 
-def written(value: JsonValue) -> str:
+def written(value: Plain) -> str:
     """Return the value as params.yaml would have it, in short."""
     return str(value).lower() if isinstance(value, bool) else shown(value)
 
 
-def _differing(one: Mapping[str, JsonValue], other: Mapping[str, JsonValue]) -> list[str]:
+def _differing(one: Mapping[str, Plain], other: Mapping[str, Plain]) -> list[str]:
     """Return the respects in which two recipes differ; a parameter that is in no listed respect is one by itself."""
     of = {key: respect for respect, keys in RESPECTS.items() for key in keys}
     keys = [key for key in {**one, **other} if one.get(key) != other.get(key)]
     return list(dict.fromkeys(of.get(key, key) for key in keys))
 
 
-def _change(one: Mapping[str, JsonValue], other: Mapping[str, JsonValue], respect: str) -> str:
+def _change(one: Mapping[str, Plain], other: Mapping[str, Plain], respect: str) -> str:
     keys = [key for key in RESPECTS.get(respect, (respect,)) if one.get(key) != other.get(key)]
     return "; ".join(f"{key}: {written(one.get(key))} -> {written(other.get(key))}" for key in keys)

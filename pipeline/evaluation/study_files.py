@@ -11,11 +11,11 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pandas as pd
-from pydantic import JsonValue, TypeAdapter
+from pydantic import TypeAdapter
 
 from pipeline.evaluation.tried import TriedStudy
 from pipeline.foundations.errors import UserError
-from pipeline.foundations.files import load_json, reading, save_json, save_text
+from pipeline.foundations.files import Plain, load_json, reading, save_json, save_text
 from pipeline.foundations.formats import load_table, save_table
 
 STUDIES = Path("studies")
@@ -57,7 +57,7 @@ def load_cells(study: str) -> pd.DataFrame:
     return load_table(folder(study) / "cells.csv", ["cell", "effect", "learned", "replicas", "difference"])
 
 
-def load_recipes(study: str) -> dict[str, dict[str, dict[str, JsonValue]]]:
+def load_recipes(study: str) -> dict[str, dict[str, dict[str, Plain]]]:
     """Return what each cell was trained with: `variant` and `training`.
 
     Raises:
@@ -140,7 +140,7 @@ def _locked_tried() -> AbstractContextManager[object]:
     return FileLock(STUDIES / ".tried.lock")
 
 
-def save_study(study: str, tables: Mapping[str, pd.DataFrame], recipes: Mapping[str, object]) -> None:
+def save_study(study: str, tables: Mapping[str, pd.DataFrame], recipes: Mapping[str, Plain]) -> None:
     """Write tables by name, and what each cell was trained with."""
     for name, table in tables.items():
         save_table(table, folder(study) / f"{name}.csv")

@@ -9,19 +9,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
-from pydantic import JsonValue
 
 from pipeline.diagnosis import combined
 from pipeline.diagnosis.causes import LEARNED, NO_CAUSE, suggest
 from pipeline.evaluation.tried import DATA, TRAINING
 from pipeline.foundations.errors import UserError
+from pipeline.foundations.files import Plain
 from pipeline.params.network_params import EPOCHS
 from pipeline.params.study_params import Cell, suggested
 from pipeline.params.variant_params import VariantParams, merge, nested
 
 NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_.,=+ -]")
 LONGEST = 100  # letters of a cell's name
-Changes = dict[str, JsonValue]  # of the base, by parameter
+Changes = dict[str, Plain]  # of the base, by parameter
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 from pipeline.evaluation.effects import REFERENCE, effect
 from pipeline.evaluation.intervals import newcombe
 from pipeline.evaluation.learned import Rule
+from pipeline.foundations.files import Plain
 from pipeline.params.params import AnyRecipe
 from pipeline.params.study_params import Cell, reference_of
 from pipeline.params.training_params import TrainingParams
@@ -127,9 +128,7 @@ def of_variant(
     return TriedStudy(base=name, conditions=under, cells=cells)
 
 
-def result(
-    overrides: Mapping[str, JsonValue], under: Conditions, studies: Mapping[str, TriedStudy]
-) -> TriedCell | None:
+def result(overrides: Mapping[str, Plain], under: Conditions, studies: Mapping[str, TriedStudy]) -> TriedCell | None:
     """Return the cell that changes exactly this under exactly these conditions; None if none was tried.
 
     Of several cells it is the one with the most replicas, then that of the first study by name.
@@ -150,10 +149,10 @@ def result(
     return max(matching, key=lambda cell: cell.replicas, default=None)
 
 
-def changes(overrides: Mapping[str, JsonValue], under: Conditions) -> dict[str, JsonValue]:
+def changes(overrides: Mapping[str, Plain], under: Conditions) -> dict[str, Plain]:
     """Return the changed top-level parameters of a variant, resolved, for overrides by dotted parameter."""
-    recipe = under.recipe
-    budget: dict[str, JsonValue] = dict(under.training)
+    recipe: dict[str, Plain] = dict(under.recipe)
+    budget: dict[str, Plain] = dict(under.training)
     for dotted, value in overrides.items():
         if dotted.startswith(TRAINING):
             budget[dotted.removeprefix(TRAINING)] = value

@@ -5,12 +5,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 import pandas as pd
-from pydantic import JsonValue
 
 from pipeline.data.split.tasks import OF_PREDICTIONS, Task
 from pipeline.evaluation.expectations import Expectation
 from pipeline.evaluation.intervals import Interval
 from pipeline.evaluation.learned import Rule
+from pipeline.foundations.files import Plain
 from pipeline.remedies.recipe_remedies import Remedy
 
 
@@ -67,7 +67,7 @@ class VariantMetrics:
     predicted: Mapping[str, Spread] = field(default_factory=dict)
 
     @property
-    def plain(self) -> dict[str, JsonValue]:
+    def plain(self) -> dict[str, Plain]:
         """The content of the metrics file: every score stands beside the other numbers."""
         return {
             "replicas": self.replicas,

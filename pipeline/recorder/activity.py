@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipeline.history.record import SLOPE_FRACTIONS
+from pipeline.history.record import SLOPE_FRACTIONS, SLOPE_GRID
 from pipeline.recorder.layers import BESIDE, Row, every_layer
 from pipeline.recorder.replaced_attributes import replaced
 from pipeline.recorder.structure import graph
@@ -21,7 +21,7 @@ from pipeline.recorder.structure import graph
 LAYERS: Final = ("ReLU", "LeakyReLU", "PReLU", "ELU")
 OPERATIONS: Final = ("Relu", "Relu6", "LeakyRelu", "Elu", "Selu", "Celu", "Gelu", "Silu", "Sigmoid", "HardSigmoid")
 MORE_OPERATIONS: Final = ("HardSilu", "HardTanh", "Softplus", "Softsign", "Mish", "Tanh", "TanhShrink")
-LINE: Final = np.linspace(-1.0, 1.0, 41, dtype=np.float32)  # as the pipeline's own probe: where its slope is greatest
+LINE: Final = np.array(SLOPE_GRID, np.float32)
 
 
 class Activity:

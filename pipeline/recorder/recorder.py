@@ -28,7 +28,7 @@ class Recorder:
     """What was measured at each recorded epoch, and what `fit` logged at every one.
 
     states: by epoch the curves, such as `train_loss`, and the values by layer, if these were measured too. logs: by
-    epoch, as Keras names them. sides: by names of SIDES, what the model is given and can give.
+    epoch, as Keras names them. sides: by names of REPLICA_VALUES, what the model is given and can give.
     """
 
     states: dict[int, tuple[Mapping[str, float], Mapping[str, np.ndarray]]] = field(default_factory=dict)

@@ -17,7 +17,7 @@ from pipeline.evaluation.summary import percent
 from pipeline.evaluation.tried import TriedStudy
 from pipeline.evaluation.variant import Spread, VariantEvaluation
 from pipeline.foundations.literal import as_code, in_markdown
-from pipeline.params.comparison_params import Claim, ComparisonParams
+from pipeline.params.comparison_params import ComparisonParams, TutorialClaim
 from pipeline.params.network_params import BUDGET, NetworkParams, file
 from pipeline.params.params import Params
 from pipeline.params.variant_params import VariantParams
@@ -246,7 +246,7 @@ def _spread(spread: Spread) -> str:
     return f"{spread.median:.3f} ({spread.q25:.3f} to {spread.q75:.3f})"
 
 
-def _claimed(claim: Claim | None) -> str:
+def _claimed(claim: TutorialClaim | None) -> str:
     """Return "0.816 / 0.816, learns" for train and test accuracy, as far as the tutorial states them."""
     if claim is None:
         return ""

@@ -18,6 +18,7 @@ from pipeline.evaluation.learned import score_in_words
 from pipeline.evaluation.replica_table import OUTCOME
 from pipeline.evaluation.summary import QUARTILES
 from pipeline.evaluation.variant import VariantEvaluation
+from pipeline.foundations.files import Plain
 from pipeline.foundations.literal import as_code, in_markdown
 from pipeline.history.thinning import CURVE_EPOCHS, evenly_spaced, log_spaced
 from pipeline.params.tracking_params import TrackingParams
@@ -27,7 +28,6 @@ from pipeline.tracking.answer import answer
 from pipeline.tracking.metric_keys import Point
 from pipeline.tracking.tags import COLOUR
 
-Plain: TypeAlias = "str | int | float | Sequence[Plain] | Mapping[str, Plain] | None"  # what JSON and YAML hold
 Sections: TypeAlias = Mapping[str, Mapping[str, Plain]]  # of params.yaml
 JUDGED_BY = ("evaluation", "diagnosis")  # sections of params.yaml with the thresholds
 HISTORY = "history"  # the folder of artifacts that depends on the training alone

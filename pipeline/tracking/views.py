@@ -8,9 +8,10 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+from pipeline.foundations.files import Plain
 from pipeline.tracking import images
 from pipeline.tracking import metric_keys as keys
-from pipeline.tracking.payload import Plain, VariantPayload
+from pipeline.tracking.payload import VariantPayload
 from pipeline.tracking.tags import CURRENT, PAIR, search_for
 
 PREFIX = "mlflow.sharedViewState."

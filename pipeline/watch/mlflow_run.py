@@ -25,7 +25,9 @@ from pipeline.diagnosis.causes import NO_CAUSE, outcome_colours
 from pipeline.foundations.literal import in_markdown
 from pipeline.history.record import PARTS
 from pipeline.history.thinning import CURVE_EPOCHS, evenly_spaced, log_spaced
+from pipeline.params.file import check
 from pipeline.params.shipped import shipped
+from pipeline.params.tracking_params import TrackingParams
 from pipeline.recorder.guard import Guard
 from pipeline.tracking import metric_keys as keys
 from pipeline.tracking.servers import impatience, is_server, without_credentials
@@ -74,7 +76,7 @@ class LiveRun:
         self._client = mlflow.MlflowClient()
         epochs = np.arange(1, max(1, diagnosis.params.get("epochs") or 1) + 1)
         self._curves = {0, *evenly_spaced(epochs, CURVE_EPOCHS - 1).tolist()}
-        layer_epochs = shipped()["tracking"]["layer_epochs"]
+        layer_epochs = check(shipped()["tracking"], "tracking", TrackingParams).layer_epochs
         self._layers = {0, *log_spaced(epochs, layer_epochs - 1).tolist()}
         self._sent: set[int] = set()
         self._waiting: queue.SimpleQueue[list[Any] | None] = queue.SimpleQueue()
