@@ -230,7 +230,7 @@ def test_claims_stand_beside_what_is_measured() -> None:
     assert table.loc["a learns", "measured"] == "9 of 10 replicas learn (60 to 98%)"
     assert table.loc["a learns", "reading"].endswith("1 of 10 single runs would have shown the tutorial's result")
     assert "outside the range" in table.loc["a: test accuracy", "reading"]
-    assert table.loc["a converges", "reading"].startswith("9 of 9")
+    assert table.loc["a converges", "reading"].startswith("9 of the 9 replicas that learned stayed above the threshold")
     assert not any("gone" in about for about in table.index)
 
 
