@@ -758,7 +758,7 @@ def test_the_best_of_all_variants_is_registered_once(client: MlflowClient) -> No
     published(*both)
     version = best(client)
     assert version.tags["pipeline.variant"] == "w"
-    for said in ("w, replica 000", "0.950", "of 6 replicas", "test data flatters"):
+    for said in ("w, replica 000", "0.950", "of 6 replicas", "It was chosen by its test score"):
         assert said in version.description
     model = client.get_registered_model("m")
     assert "highest final test accuracy" in model.description
