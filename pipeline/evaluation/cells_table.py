@@ -11,7 +11,7 @@ from pipeline.evaluation.effects import REFERENCE, effect, written
 from pipeline.evaluation.intervals import newcombe
 from pipeline.evaluation.summary import QUARTILES
 from pipeline.evaluation.variant import VariantEvaluation
-from pipeline.foundations.files import Plain
+from pipeline.params.file import Plain
 from pipeline.params.params import AnyRecipe
 from pipeline.params.variant_params import VariantParams
 

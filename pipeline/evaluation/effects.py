@@ -7,7 +7,7 @@ import pandas as pd
 
 from pipeline.evaluation.intervals import newcombe
 from pipeline.evaluation.variant import VariantEvaluation
-from pipeline.foundations.files import Plain
+from pipeline.params.file import Plain
 from pipeline.params.params import AnyRecipe
 from pipeline.params.variant_params import VariantParams, shown
 

@@ -19,7 +19,7 @@ from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import load_json, reading, save_json
 from pipeline.foundations.formats import load_table, save_table
 from pipeline.params.evaluation_params import SCORES
-from pipeline.remedies.recipe_remedies import Remedy
+from pipeline.remedies.recipe_changes import RecipeChange
 
 EVALUATIONS = Path("evaluations")
 METRICS = Path("metrics")
@@ -130,7 +130,7 @@ def _load_diagnosis(variant: str) -> tuple[Task, Rule, VariantDiagnosis]:
     path = diagnosis_path(variant)
     with reading(path, "task, rule, verdict, cause, remedies and theory"):
         plain = load_json(path)
-        remedies = [Remedy(**each) for each in plain["remedies"]]
+        remedies = [RecipeChange(**each) for each in plain["remedies"]]
         theory = [Expectation(**each) for each in plain["theory"]]
         ((score, threshold),) = plain["rule"].items()
         diagnosis = VariantDiagnosis(plain["verdict"], plain["cause"], remedies, theory)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 from pipeline.evaluation.effects import REFERENCE, effect
 from pipeline.evaluation.intervals import newcombe
 from pipeline.evaluation.learned import Rule
-from pipeline.foundations.files import Plain
+from pipeline.params.file import Plain
 from pipeline.params.params import AnyRecipe
 from pipeline.params.study_params import Cell, reference_of
 from pipeline.params.training_params import TrainingParams

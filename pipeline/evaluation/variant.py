@@ -10,8 +10,8 @@ from pipeline.data.split.tasks import OF_PREDICTIONS, Task
 from pipeline.evaluation.expectations import Expectation
 from pipeline.evaluation.intervals import Interval
 from pipeline.evaluation.learned import Rule
-from pipeline.foundations.files import Plain
-from pipeline.remedies.recipe_remedies import Remedy
+from pipeline.params.file import Plain
+from pipeline.remedies.recipe_changes import RecipeChange
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class VariantDiagnosis:
 
     verdict: str
     cause: str | None
-    remedies: Sequence[Remedy]
+    remedies: Sequence[RecipeChange]
     theory: Sequence[Expectation]
 
 

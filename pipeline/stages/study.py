@@ -14,6 +14,7 @@ from pipeline.evaluation.suggested import with_suggestions
 from pipeline.foundations.errors import one_argument, reported_in_one_line
 from pipeline.params.params import read
 from pipeline.params.study_params import Cell
+from pipeline.remedies.registry import expect_known
 from pipeline.report.figures import study_figures
 from pipeline.report.figures.files import save_figure
 from pipeline.report.pages import html, markdown
@@ -26,6 +27,7 @@ def main(name: str) -> None:
     """Read `studies`, what its base inherits, and the split; train what is missing, judge and write."""
     params = read()
     study, cells = params.study(name)
+    expect_known(cells)
     split, origin, fingerprint = data.load_split(), data.load_origin(), data.fingerprint()
     rule = rule_for(split.task, params.evaluation.learned)
     not_tried: dict[str, str] = {}

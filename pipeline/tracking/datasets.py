@@ -11,8 +11,8 @@ from mlflow.types import ColSpec, Schema, TensorSpec
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 
 from pipeline.data.profile import Profile, load_profile
-from pipeline.foundations.files import Plain
 from pipeline.foundations.formats import load_npz
+from pipeline.params.file import Plain
 
 CONTEXTS = {"train": "training", "validation": "validation", "test": "testing"}  # MLflow's names
 LONGEST_SCHEMA = 1_000_000  # characters; MLflow rejects longer ones, for tables with 20,000 columns or more

@@ -18,11 +18,11 @@ from pipeline.evaluation.learned import score_in_words
 from pipeline.evaluation.replica_table import OUTCOME
 from pipeline.evaluation.summary import QUARTILES
 from pipeline.evaluation.variant import VariantEvaluation
-from pipeline.foundations.files import Plain
 from pipeline.foundations.literal import as_code, in_markdown
 from pipeline.history.thinning import CURVE_EPOCHS, evenly_spaced, log_spaced
+from pipeline.params.file import Plain
 from pipeline.params.tracking_params import TrackingParams
-from pipeline.remedies.recipe_remedies import helps
+from pipeline.remedies.recipe_changes import helps
 from pipeline.tracking import metric_keys as keys
 from pipeline.tracking.answer import answer
 from pipeline.tracking.metric_keys import Point

@@ -8,7 +8,7 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from pipeline.foundations.files import Plain
+from pipeline.params.file import Plain
 from pipeline.tracking import images
 from pipeline.tracking import metric_keys as keys
 from pipeline.tracking.payload import VariantPayload

@@ -6,8 +6,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from pipeline.remedies.keras_remedies import TRAIN, Trial, apply, inapplicable, is_traced
-from pipeline.remedies.rebuilt import InapplicableError
+from pipeline.remedies.keras_compile import is_traced
+from pipeline.remedies.keras_remedies import apply, inapplicable
+from pipeline.remedies.trial import TRAIN, InapplicableError, Trial
 
 VALIDATION = "validation"
 

@@ -17,14 +17,14 @@ from typing import Any
 import keras
 import xarray as xr
 
-from pipeline.diagnosis import combined
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import save_text
 from pipeline.foundations.formats import load_arrays, save_arrays
 from pipeline.history.record import OPTIONAL, REQUIRED
 from pipeline.recorder.recorder import Recorder
-from pipeline.remedies.keras_remedies import remembering_compile
-from pipeline.remedies.rebuilt import InapplicableError
+from pipeline.remedies import combined
+from pipeline.remedies.keras_compile import remembering_compile
+from pipeline.remedies.trial import InapplicableError
 from pipeline.watch.applied import Applied
 from pipeline.watch.autolog import arrays, watch_every_fit
 from pipeline.watch.callback import Diagnosis

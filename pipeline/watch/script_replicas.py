@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -88,8 +87,7 @@ def judged(fits: Sequence[Fit], learned: float | Mapping[str, float] | None) -> 
     table = pd.concat([evaluate(fit.history, rule, params) for fit in fits], ignore_index=True)
     table["replica"] = [fit.seed for fit in fits]
     interval = wilson(int((table.outcome == LEARNED).sum()), len(table))
-    loss = float(np.median([fit.history.attrs["train_constant_loss"] for fit in fits]))
-    text = variant_verdict.verdict(name, table, interval, loss, None, None)
+    text = variant_verdict.verdict(name, table, interval, bound=None)
     cause = variant_verdict.main_cause(variant_verdict.outcomes(table))
     seen = table[table.cause == cause]
     tries = [] if cause is None else causes.tries(cause, Setting.of(first, seen.iloc[0].to_dict()))

@@ -7,11 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.diagnosis import combined
-from pipeline.diagnosis.causes import LEARNED, NO_CAUSE, spelled
+from pipeline.diagnosis.causes import LEARNED, NO_CAUSE, network_remedies, spelled
 from pipeline.evaluation.effects import HARMS, HELPS, UNDECIDED, effect
 from pipeline.evaluation.intervals import newcombe
 from pipeline.foundations.files import save_text
+from pipeline.remedies import combined
 from pipeline.watch.script import Asked, Progress, judged_fits, replicated, unchanged
 from pipeline.watch.script_replicas import Judged, page
 
@@ -93,7 +93,7 @@ def _tried(asked: Asked, replicas: int, base: Judged) -> tuple[list[Tried], Mapp
     causes, reasons = _causes(base), base.reasons
     for _ in range(combined.ROUNDS):
         these: list[tuple[Tried, Judged]] = []
-        further = combined.further(done, causes, [each.remedies for each in found])
+        further = combined.further(done, network_remedies(*causes), [each.remedies for each in found])
         not_tried |= {combined.AND.join(each): reasons[each[-1]] for each in further if each[-1] in reasons}
         possible = [each for each in further if each[-1] not in reasons]
         progress = Progress(replicas * len(possible))

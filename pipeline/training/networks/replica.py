@@ -27,6 +27,8 @@ from pipeline.recorder.probe import Rows
 from pipeline.recorder.recorder import Recorder
 from pipeline.recorder.watching import Known, Options, Watching
 from pipeline.remedies import keras_remedies
+from pipeline.remedies.keras_compile import remembering_compile
+from pipeline.remedies.trial import Trial
 from pipeline.training.common.train_replicas import Trained, predictions_of
 from pipeline.training.common.trainer import places
 from pipeline.training.networks.builder import Network, build, compiled, faults_of, named_weights
@@ -103,13 +105,13 @@ def _prepared(
     name: str, recipe: NetworkRecipe, split: Split, wanted: Mapping[str, np.ndarray], seed: int | None = None
 ) -> _Prepared:
     """Raises: UserError: as `build`; or the remedy cannot be done."""
-    with keras_remedies.remembering_compile():
+    with remembering_compile():
         network = build(name, recipe, split.shape, split.task, seed)
         parts = {
             part: (each.inputs.astype(np.float32), network.targets(each.targets)) for part, each in split.parts.items()
         }
         everything = {**parts, **{f"{WANTED}{part}": (inputs, None) for part, inputs in wanted.items()}}
-        trial = keras_remedies.Trial(network.model, everything, {}, may_rebuild=True)
+        trial = Trial(network.model, everything, {}, may_rebuild=True)
         change = ""
         if recipe.remedy:
             change = keras_remedies.apply(recipe.remedy, trial)
