@@ -111,7 +111,10 @@ FAULTY = {
         "networks/own/network.py, line 5: build fails: ValueError: ",
     ),
     "exit": ("def build(inputs, task):\n    raise SystemExit(2)\n", "networks/own/network.py, line 4: build fails"),
-    "no model": ("def build(inputs, task):\n    return 3\n", "networks/own/network.py: build gives an int: must give a"),
+    "no model": (
+        "def build(inputs, task):\n    return 3\n",
+        "networks/own/network.py: build gives an int: must give a",
+    ),
     "nothing": ("def build(inputs, task): pass\n", "networks/own/network.py: build gives nothing: must give a Keras"),
     "shape": (
         "def build(inputs, task):\n    return keras.Sequential([keras.Input(inputs), layers.Dense(2)])\n",

@@ -5,10 +5,10 @@ from collections.abc import Collection, Sequence
 from pipeline.history.record import HIDDEN, OUTPUT, Layer
 from pipeline.recorder.activity import Activity
 from pipeline.recorder.layers import Row
-from pipeline.recorder.recorder import State
+from pipeline.recorder.recorder import MeasuredState
 
 
-def layer_table(rows: Sequence[Row], activity: Activity, states: Collection[State]) -> list[Layer]:
+def layer_table(rows: Sequence[Row], activity: Activity, states: Collection[MeasuredState]) -> list[Layer]:
     """Return a layer for each row; where Keras has no graph, the layer that was called last is the output."""
     judged = [number for number in activity.order if rows[number].role in (HIDDEN, OUTPUT)]
     output = rows[judged[-1]].owner if judged else None
@@ -23,7 +23,7 @@ def layer_table(rows: Sequence[Row], activity: Activity, states: Collection[Stat
     return layers
 
 
-def _is_passed_by(number: int, order: Sequence[int], states: Collection[State]) -> bool:
+def _is_passed_by(number: int, order: Sequence[int], states: Collection[MeasuredState]) -> bool:
     """Return whether, at some epoch at which all of the layer is dead, gradient still arrives below it."""
     if number not in order:
         return False

@@ -25,7 +25,7 @@ UNKNOWN = Task("regression", ("output",))  # a record needs some task, also wher
 LOG = "log_"
 
 
-class State(NamedTuple):
+class MeasuredState(NamedTuple):
     """What was measured of a model at one epoch.
 
     curves: losses and scores by name, such as `train_loss`. values: by layer, by names of LAYER_VALUES; empty where
@@ -43,7 +43,7 @@ class Recorder:
     states: by epoch. logs: by epoch, as Keras names them. sides: by names of SIDES, what the model gets and can give.
     """
 
-    states: dict[int, State] = field(default_factory=dict)
+    states: dict[int, MeasuredState] = field(default_factory=dict)
     logs: dict[int, Mapping[str, float]] = field(default_factory=dict)
     sides: dict[str, float] = field(default_factory=dict)
 
@@ -54,7 +54,7 @@ class Recorder:
 
     def add(self, epoch: int, curves: Mapping[str, float], values: Mapping[str, Array]) -> None:
         """Add a measured state, or replace that of the same epoch."""
-        self.states[epoch] = State(dict(curves), dict(values))
+        self.states[epoch] = MeasuredState(dict(curves), dict(values))
 
     def log(self, epoch: int, logs: Logs) -> None:
         """Add the numbers that `fit` logged for an epoch."""

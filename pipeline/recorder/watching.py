@@ -13,7 +13,6 @@ import xarray as xr
 
 from pipeline.history.record import Layer
 from pipeline.models.untyped import Array, Batch, Logs
-from pipeline.recorder import input_facts, output_facts
 from pipeline.recorder.budget import Budget
 from pipeline.recorder.captured_rows import KeptWeights
 from pipeline.recorder.curves import Curves, KnownData
@@ -25,6 +24,7 @@ from pipeline.recorder.layers import Row, has_modes, rows
 from pipeline.recorder.probe import Probe, Rows, Tensors
 from pipeline.recorder.probe_rows import in_batches, spread
 from pipeline.recorder.recorder import Recorder
+from pipeline.recorder.side_facts import SideFacts
 
 MEASURE = "measure on the probe"  # guarded; after one failure only the kernels are measured
 
@@ -74,6 +74,7 @@ class Watching:
         self._guard = guard
         self._budget = Budget(options.max_overhead)
         self._hooks = FitHooks(model, options.rows, self._kernels, self._keep_initial, guard)
+        self._facts = SideFacts(model, self.recorder.sides, guard)
         self._curves = Curves(model, options.task, guard, None if known is None else known.scorer)
         self._rows: list[Row] = []
         self._probe: Probe | None = None
@@ -85,7 +86,6 @@ class Watching:
         self._offset: int | None = None  # from Keras's number of an epoch to the record's; None before a fit's first
         self._is_first_epoch = False  # of this `fit`
         self._is_due = False
-        self._has_model_facts = False
         if known is not None:
             self._curves.parts |= {name: in_batches(model, part) for name, part in known.parts.items()}
         if data is not None:
@@ -147,7 +147,7 @@ class Watching:
         self.recorder.log(self.epoch, logs)
         self._use_captured_rows()
         if self._is_first_epoch:
-            self._compare_fed_rows()
+            self._facts.compare_logged(self._hooks.is_fed_with(self._statistics))
         if self._probe is None:
             return False
         if not self._is_due:
@@ -240,7 +240,7 @@ class Watching:
 
     def _use_rows(self, inputs: Batch, targets: Batch) -> None:
         """Take the probe from the user's rows; curves are of the probe, too, where no whole part is known."""
-        self._add_facts_of_rows(inputs, targets)
+        self._facts.measure_rows(inputs, targets)
         with self._guard("use the given rows"):
             self._sample = data = spread(self._model, inputs, targets, self._options.rows)
             whole = self._curves.parts.get("train")
@@ -256,7 +256,7 @@ class Watching:
         if captured is None:
             return
         inputs, targets, _ = captured
-        self._add_facts_of_rows(inputs, targets)
+        self._facts.measure_rows(inputs, targets)
         self._sample = self._curves.parts["train"] = data = in_batches(self._model, Rows.of(*captured))
         self.probed = f"{data.size:,} rows of the first batches"
         self._statistics = RowStatistics.of(inputs, targets, are_all=False)
@@ -288,27 +288,5 @@ class Watching:
         if MEASURE in self._guard.failed or self._sample is None:
             return {}, {}
         forward, values = probe.measure(state, self._sample, before)
-        self._add_facts_of_model(probe, self._sample)
+        self._facts.measure_model(self._rows, probe, self._sample, self._hooks)
         return self._curves.measure(probe, state, (self._sample, forward)), values
-
-    def _add_facts_of_rows(self, inputs: Batch, targets: Batch) -> None:
-        with self._guard.optional("compare the targets with the inputs"):
-            self.recorder.sides |= input_facts.of_rows(inputs, targets)
-
-    def _add_facts_of_model(self, probe: Probe, data: Rows) -> None:
-        """Measure inputs and outputs once, at the first state that is measured."""
-        if self._has_model_facts:
-            return
-        self._has_model_facts = True
-        model, layer_rows, sides = self._model, self._rows, self.recorder.sides
-        with self._guard.optional("measure the scale of the inputs"):
-            sides |= input_facts.of_signal(model, layer_rows, probe, data)
-        with self._guard.optional("find the kind of the inputs"):
-            sides |= input_facts.of_kind(model, data)
-        with self._guard.optional("measure the range of the outputs"):
-            sides |= output_facts.of_outputs(model, layer_rows, probe, data, self._hooks.has_all_pairs)
-
-    def _compare_fed_rows(self) -> None:
-        """Note whether the first epoch of each `fit` so far trained on the rows of the record."""
-        is_alike = float(self._hooks.is_fed_with(self._statistics))
-        self.recorder.sides["logged_alike"] = min(is_alike, self.recorder.sides.get("logged_alike", 1.0))

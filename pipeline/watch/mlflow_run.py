@@ -34,7 +34,7 @@ from pipeline.watch.verdict import Verdict
 from pipeline.watch.watched_fit import WatchedFit
 
 if TYPE_CHECKING:
-    from pipeline.recorder.recorder import State
+    from pipeline.recorder.recorder import MeasuredState
     from pipeline.recorder.watching import Watching
 
 LAYER_EPOCHS: Final = 50  # of a layer's series, at most
@@ -110,7 +110,7 @@ class LiveRun:
                 if self._is_own:
                     self._mlflow.end_run("FINISHED" if is_finished else "KILLED")
 
-    def _points(self, epoch: int, state: "State") -> Iterator[Point]:
+    def _points(self, epoch: int, state: "MeasuredState") -> Iterator[Point]:
         if epoch in self._curve_epochs:
             for name, value in state.curves.items():
                 part, _, curve = name.partition("_")
