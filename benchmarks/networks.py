@@ -24,7 +24,7 @@ from pipeline.params.training_params import TrainingParams
 from pipeline.studies import cell_store
 from pipeline.studies.work import of_replicas
 from pipeline.studies.workers import Workers
-from pipeline.training.common.train_replicas import side_by_side, train
+from pipeline.training.common.train_replicas import join_records, train
 
 VARIANT = "relu_5"
 NETWORK = """import keras
@@ -90,7 +90,7 @@ def shares(params: Params, recipe: network_params.NetworkRecipe, training: Train
     tasks = of_replicas("network", VARIANT, recipe, training, "shares")
     with Workers() as processes:
         processes.run(tasks, parts, on_cell=lambda name: print(name, flush=True))
-    own = side_by_side([cell_store.load(task.key) for task in tasks.values()])
+    own = join_records([cell_store.load(task.key) for task in tasks.values()])
     counts = [int(learned_at(history, rule).isel(epoch=-1).sum()) for history in (described, own)]
     total = training.replicas
     table = [[count, total - count] for count in counts]

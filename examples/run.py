@@ -1,7 +1,10 @@
-"""`make example NAME=digits`: run an example in a folder of its own, `examples/<name>/run`.
+"""`make example NAME=digits`: run an example in its own folder, `examples/<name>/run`.
 
-Nothing of the repository's own is touched: the folder has its own copy of the code, its own params.yaml, DVC cache and
-MLflow store. Where an example has several parameter files, they run one after the other into one store.
+Nothing else in the repository changes: the folder has its own copy of the code, params.yaml, DVC cache and MLflow
+store. If an example has several parameter files, they run one after the other into one store.
+
+An example's parameter file states only what differs from the repository's params.yaml in the sections INHERITED; the
+folder's params.yaml has both, because DVC reads all sections from one file.
 """
 
 import argparse
@@ -11,15 +14,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+from ruamel.yaml import YAML
+
 from pipeline.foundations.errors import UserError, reported_in_one_line
-from pipeline.foundations.files import save_text
-from pipeline.params.file import one_of
+from pipeline.foundations.files import Plain, save_text
+from pipeline.params.file import PARAMS_FILE, as_map, load, one_of
 from pipeline.params.network_params import NETWORKS
+from pipeline.params.variant_params import merge
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = Path("examples")
 COPIED = ("pipeline", "dvc.yaml", "studies/dvc.yaml", ".dvcignore")
-# What would make the example write into the repository's own store.
+INHERITED = ("training", "defaults", "tracking", "tensorboard", "diagnosis")
+# Environment variables that would make the example write into the repository's own store.
 OWN = ("DVC_ROOT", "DVC_EXP_NAME", "MLFLOW_TRACKING_URI")
 
 
@@ -28,7 +35,7 @@ def main(name: str) -> None:
 
     Raises:
         UserError: there is no such example.
-        SystemExit: a command failed, and has said why.
+        SystemExit: a command failed and has printed the reason.
     """
     known = sorted(path.parent.name for path in (ROOT / EXAMPLES).glob("*/params*.yaml"))
     if name not in known:
@@ -37,15 +44,23 @@ def main(name: str) -> None:
     _lay_out(source, folder)
     for params in sorted(source.glob("params*.yaml")):
         print(f"example {name}: {params.relative_to(ROOT)}", flush=True)
-        shutil.copy(params, folder / "params.yaml")
+        with (folder / "params.yaml").open("w", encoding="utf-8") as file:
+            YAML().dump(with_inherited(load(params)), file)
         _run([sys.executable, "-m", "pipeline.repro"], folder)
         shutil.copytree(folder / "reports", folder / f"reports_{params.stem}", dirs_exist_ok=True)
     reports = ", ".join(str(path.relative_to(ROOT) / "index.html") for path in sorted(folder.glob("reports_*")))
     print(f"Reports: {reports}; compare the runs in MLflow: make ui EXAMPLE={name}")
 
 
+def with_inherited(own: dict[str, Plain]) -> dict[str, Plain]:
+    """Return an example's parameters with all that they inherit from the repository's params.yaml."""
+    shared = load(ROOT / PARAMS_FILE)
+    inherited = {name: merge(as_map(shared[name], name), as_map(own.get(name), name)) for name in INHERITED}
+    return {**own, **inherited}
+
+
 def _lay_out(source: Path, folder: Path) -> None:
-    """The code as it is now, the example's tables and networks; results of before stay: only what is stale runs."""
+    """Copy the present code and the example's networks, and make its tables. Earlier results stay."""
     folder.mkdir(exist_ok=True)
     for name in COPIED:
         target = folder / name
@@ -75,7 +90,7 @@ def _run(command: list[str], folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Run an example in a folder of its own.")
+    parser = argparse.ArgumentParser(description="Run an example in its own folder.")
     parser.add_argument("name", help="a folder of examples/")
     arguments = parser.parse_args()
     with reported_in_one_line():

@@ -1,6 +1,6 @@
-"""Why a deep network does not train: the public surface, which docs/reference.md describes.
+"""Find out why a deep network does not train: the public names, which docs/reference.md describes.
 
-Every stage imports this package first and needs nothing of it, so each name is imported where it is first asked for.
+Each name is imported at its first use, because every stage imports this package but needs none of its names.
 """
 
 from importlib import import_module
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pipeline.foundations.namesakes import warn_of_namesakes
 
 __version__ = "0.1.0"
-# A new public name stands here, in the imports for type checkers and in _MODULES: then it is imported like the others.
+# A new public name must be added to this list, to the imports for type checkers, and to _MODULES.
 __all__ = ["Diagnosis", "UserError", "__version__", "autolog", "diagnose", "read_history"]
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pipeline.foundations.errors import UserError
     from pipeline.watch.autolog import autolog
     from pipeline.watch.callback import Diagnosis
-else:  # hidden from type checkers, which would take any name for a public one
+else:  # hidden from type checkers, which would otherwise accept any name
     _MODULES = {
         "Diagnosis": "pipeline.watch.callback",
         "UserError": "pipeline.foundations.errors",
@@ -27,14 +27,14 @@ else:  # hidden from type checkers, which would take any name for a public one
     }
 
     def __getattr__(name: str) -> object:
-        """A public name, at its first use (PEP 562)."""
+        """Import a public name at its first use (PEP 562)."""
         if name not in _MODULES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        globals()[name] = found = getattr(import_module(_MODULES[name]), name)
-        return found
+        globals()[name] = value = getattr(import_module(_MODULES[name]), name)
+        return value
 
     def __dir__() -> list[str]:
-        """What is public, asked for already or not."""
+        """Return the public names, imported or not."""
         return sorted(__all__)
 
 

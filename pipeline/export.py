@@ -1,4 +1,4 @@
-"""Write one trained replica as a `.keras` file, whose bytes depend on nothing else:
+"""Write one trained replica as a `.keras` file; the same replica gives the same bytes:
 
 python3 -m pipeline.export relu_15 7 replica.keras
 """
@@ -19,10 +19,10 @@ CHOSEN = {"median": median_replica, "best": best_replica}
 
 
 def export(variant: str, replica: str, target: Path, params: Params) -> None:
-    """Write a replica, by its number or as `median` or `best` by `ranking`, as a `.keras` file.
+    """Write a replica as a `.keras` file, chosen by its number or as `median` or `best` (see `evaluation.ranking`).
 
     Raises:
-        UserError: the variant is not trained, there is no such replica, or `target` is not a `.keras` name.
+        UserError: the variant is not trained, there is no such replica, or `target` does not end in `.keras`.
     """
     if target.suffix != ".keras":
         raise UserError(f"{target}: must end in .keras")
@@ -36,13 +36,13 @@ def export(variant: str, replica: str, target: Path, params: Params) -> None:
 
 
 def main(variant: str, replica: str, target: Path) -> None:
-    """Export a replica of a variant of params.yaml, as it says now.
+    """Export a replica of a variant that was trained with today's params.yaml.
 
     Raises:
-        UserError: there is no such variant, or it was trained with other parameters; and as `export`.
+        UserError: there is no such variant, it was trained with other parameters, or as `export`.
     """
     params = read()
-    params.recipe(variant)  # which names the nearest where there is no such one
+    params.recipe(variant)  # for its message, which names the nearest variant
     expect_recipe(variant, params)
     export(variant, replica, target, params)
 

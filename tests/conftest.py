@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
-from preloaded import Preloaded
+from preloaded import PLACE, Preloaded
 from workspace import Workspace
 
 from pipeline.data.sources import load
@@ -60,7 +60,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What the imports made stays to the end. Training collects garbage, and would look at all of it every time."""
+    """Keep what the imports made: garbage collection, which each training calls, need not look at it again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def garbage_of_the_module() -> Iterator[None]:
+    """Collect it, and keep what remains: TensorFlow's graphs make every later collection take seconds."""
+    yield
     gc.collect()
     gc.freeze()
 
@@ -98,7 +106,7 @@ class Told:
     def __init__(self) -> None:
         self.reports: list[tuple[list[int], range, dict[str, np.ndarray]]] = []
 
-    def trained(self, replicas: Sequence[int], epochs: range, curves: Mapping[str, np.ndarray]) -> None:
+    def on_epochs(self, replicas: Sequence[int], epochs: range, curves: Mapping[str, np.ndarray]) -> None:
         self.reports.append((list(replicas), epochs, {name: np.array(values) for name, values in curves.items()}))
 
     @property
@@ -123,6 +131,13 @@ def mlflows_default_store() -> Iterator[None]:
     yield
     if "mlflow" in sys.modules:
         sys.modules["mlflow"].set_tracking_uri(None)
+
+
+@pytest.fixture
+def imports_beforehand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the project's modules that a test runs as processes begin where their imports end."""
+    if PLACE in os.environ:
+        monkeypatch.setattr(sys, "executable", f"{os.environ[PLACE]}/python3")
 
 
 @pytest.fixture(scope="session")
@@ -150,8 +165,7 @@ def published(common_folder: Path) -> Workspace:
 
     def publish(folder: Path) -> None:
         workspace = Workspace.create(folder)
-        done = workspace.attempt_alone("dvc", "repro")
-        assert done.code == 0, done.stderr
+        workspace.repro()
         workspace.commit()
 
     return Workspace(made_once(common_folder / "published", publish))

@@ -112,7 +112,7 @@ def main() -> None:
             workspace = made(place / f"killed_{number}")
             moment, writing = random.uniform(0, seconds), random.randint(1, stages)
             began = time.monotonic()
-            with workspace.running(*REPRO) as command:
+            with workspace.running_alone(*REPRO) as command:
                 if asked.lock:
                     wait_for_writing(workspace.folder / "dvc.lock", writing, command)
                 else:

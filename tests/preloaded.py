@@ -1,26 +1,34 @@
 """Commands that begin where their imports end: each is forked from one process that has the libraries loaded.
 
 Importing TensorFlow, MLflow and matplotlib takes most of a stage's time, and a test run starts some two hundred
-stages. `Preloaded` puts a `python3` and a `dvc` before the real ones on the path: they hand their folder, arguments,
-environment and streams to the server, which forks, and end as the forked process ends. The project's own modules are
-never loaded beforehand, because each workspace has its own. Only on Linux, and only for commands of which the end
-matters: what is killed or watched at work starts as a user starts it (see `Workspace.running`).
+stages. `Preloaded` puts a `python3`, a `dvc` and others before the real ones on the path: they hand their folder,
+arguments, environment and open files to the server, which forks, and end as the forked process ends. The same holds for
+what the forked process starts. The project's own modules are never loaded beforehand, because each workspace has its
+own. Only on Linux, and not for what is killed: that starts as a user starts it (see `Workspace.running_alone`).
 """
 
+import atexit
+import fcntl
 import gc
 import importlib
 import json
 import os
+import runpy
 import selectors
 import signal
 import socket
 import subprocess
 import sys
+import threading
+import types
+import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 PLACE = "PRELOADED_COMMANDS"  # the folder of the two commands, in the environment
 LARGEST = 1_000_000  # bytes of a request
+DESCRIPTORS = 250  # that a command may have inherited
 # What the project's one door to TensorFlow sets before the import, and its store before that of MLflow.
 BEFORE = {
     "KERAS_BACKEND": "tensorflow",
@@ -30,33 +38,45 @@ BEFORE = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
 LIBRARIES = (
-    *(
-        "pandas",
-        "xarray",
-        "scipy.stats",
-        "sklearn.datasets",
-        "sklearn.preprocessing",
-        "matplotlib.pyplot",
-        "rich.table",
-    ),
+    *("pandas", "xarray", "scipy.stats", "sklearn.datasets", "sklearn.preprocessing", "matplotlib.pyplot"),
     *("tensorflow", "keras", "numba", "distributed", "mlflow.tracking", "mlflow.keras", "mlflow.pyfunc"),
-    *("dvc.cli", "dvc.repo", "dvc.commands.repro"),
+    *("mlflow.cli", "mlflow.server.handlers", "mlflow.server.jobs.utils", "fastapi", "uvicorn", "dvc.cli", "dvc.repo"),
+    *("dvc.commands.repro", "dask.__main__", "rich.table"),
 )
+# Commands but Python: where each begins.
+COMMANDS = {
+    "dvc": ("dvc.cli", "main"),
+    "mlflow": ("mlflow.cli", "cli"),
+    "uvicorn": ("uvicorn.main", "main"),
+    "dask": ("dask.__main__", "main"),
+}
+# `python3` itself runs what is not among MODULES: pip, say. The client gives every descriptor that it has inherited.
+MODULES = ("examples", "mlflow", "pipeline", "uvicorn")
 CLIENT = """#!{python} -ISs
 import json, os, signal, socket, sys
-called = os.path.basename(sys.argv[0])
-if called == "python3" and not (sys.argv[1:2] == ["-m"] and sys.argv[2].startswith("pipeline.")):
-    os.execv({python!r}, [{python!r}, *sys.argv[1:]])
+called, arguments = os.path.basename(sys.argv[0]), sys.argv[1:]
+if called == "python3" and arguments[:1] == ["-B"]:  # which a process that forbids bytecode gives what it starts
+    del arguments[0]
+first = arguments[0] if arguments else ""
+is_module = first == "-m" and arguments[1].split(".")[0] in {modules!r}
+if called == "python3" and not (is_module or first == "-c" or first.endswith(".py")):
+    os.execv({python!r}, [{python!r}, *arguments])
+def is_inherited(number):
+    try:
+        return os.get_inheritable(number)
+    except OSError:
+        return False
+numbers = [number for number in map(int, os.listdir("/proc/self/fd")) if is_inherited(number)]
 server = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 server.connect({address!r})
-module, *arguments = ["dvc", *sys.argv[1:]] if called == "dvc" else sys.argv[2:]
-request = json.dumps([os.getcwd(), module, arguments, dict(os.environ)]).encode()
-socket.send_fds(server, [request], [0, 1, 2])
+request = json.dumps([os.getcwd(), [called, *arguments], dict(os.environ), numbers]).encode()
+socket.send_fds(server, [request], numbers)
 for number in (signal.SIGINT, signal.SIGTERM):
     signal.signal(number, lambda number, frame: server.send(bytes([number])))
 code = int(server.recv(16))
 if code < 0:
-    signal.signal(-code, signal.SIG_DFL)
+    if code != -signal.SIGKILL:
+        signal.signal(-code, signal.SIG_DFL)
     os.kill(os.getpid(), -code)
 sys.exit(code)
 """
@@ -81,11 +101,12 @@ class Preloaded:
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         listening.bind(address)
         listening.listen()
-        for name in ("python3", "dvc"):
+        text = CLIENT.format(python=sys.executable, modules=MODULES, address=address)
+        for name in ("python3", *COMMANDS):
             path = self._folder / name
-            path.write_text(CLIENT.format(python=sys.executable, address=address))
+            path.write_text(text)
             path.chmod(0o755)
-        command = [sys.executable, "-W", "ignore", __file__, str(listening.fileno())]
+        command = [sys.executable, __file__, str(listening.fileno())]
         with (self._folder / "stderr").open("wb") as stderr:  # what TensorFlow says at its import, and of nobody here
             self._server = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stderr=stderr, pass_fds=[listening.fileno()]
@@ -104,8 +125,10 @@ class Preloaded:
 def load() -> None:
     """Import what the project's stages and DVC import."""
     os.environ.update(BEFORE)
-    for library in LIBRARIES:
-        importlib.import_module(library)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for library in LIBRARIES:
+            importlib.import_module(library)
     gc.collect()
     gc.freeze()  # or each forked process looks through all of it at its end, for two seconds
 
@@ -124,17 +147,22 @@ def serve(listening: socket.socket) -> Callable[[], object]:
     while True:
         for key, _ in waiting.select():
             if key.data == "end":
+                for number in clients:
+                    _send(number, signal.SIGKILL)
                 sys.exit()
             if key.data == "request":
                 client, _ = listening.accept()
-                request, streams, _, _ = socket.recv_fds(client, LARGEST, 3)
+                request, streams, _, _ = socket.recv_fds(client, LARGEST, DESCRIPTORS)
                 if not loaded:
                     load()
                     loaded = True
                 number = os.fork()
                 if not number:
-                    client.close()
-                    return _ready(listening, json.loads(request), streams)
+                    for other in (listening, client, *clients.values()):
+                        other.close()
+                    waiting.close()
+                    return _ready(json.loads(request), streams)
+                os.setpgid(number, number)
                 for stream in streams:
                     os.close(stream)
                 clients[number] = client
@@ -147,40 +175,75 @@ def serve(listening: socket.socket) -> Callable[[], object]:
                 code = os.waitstatus_to_exitcode(os.waitpid(number, 0)[1])
                 if client := clients.pop(number, None):
                     waiting.unregister(client)
-                    client.send(str(code).encode())
+                    with suppress(BrokenPipeError):  # the command was killed at this moment
+                        client.send(str(code).encode())
                     client.close()
             elif number in clients:
                 sent = clients[number].recv(1)
-                os.kill(number, sent[0] if sent else signal.SIGKILL)
+                _send(number, sent[0] if sent else signal.SIGKILL)
                 if not sent:  # the command was killed
                     waiting.unregister(clients[number])
                     clients.pop(number).close()
 
 
-def _ready(listening: socket.socket, request: list, streams: list[int]) -> Callable[[], object]:
+def _send(number: int, signal_number: int) -> None:
+    """Send a signal to the forked process and what it has started, as to a command at a terminal."""
+    with suppress(ProcessLookupError):
+        os.killpg(number, signal_number)
+
+
+def _ready(request: list, descriptors: list[int]) -> Callable[[], object]:
     """Make the forked process as the command would be, and return what it runs."""
     import random
-    import runpy
+    from multiprocessing import spawn
 
-    listening.close()
-    for place, stream in enumerate(streams):
-        os.dup2(stream, place)
-        os.close(stream)
-    folder, module, arguments, environment = request
+    folder, command, environment, numbers = request
+    apart = [fcntl.fcntl(each, fcntl.F_DUPFD, max(numbers) + 1) for each in descriptors]
+    for number, descriptor in zip(numbers, apart, strict=True):
+        os.dup2(descriptor, number)
+    for descriptor in {*apart, *descriptors} - {*numbers}:
+        os.close(descriptor)
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
     random.seed()
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    sys.argv = [module, *arguments]
     sys.executable = f"{environment[PLACE]}/python3"  # so that modules which it starts are forked too
-    if module == "dvc":
-        from dvc.cli import main
+    spawn.set_executable(sys.executable)
+    path = [*filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))]
+    match command:
+        case ["python3", "-m", module, *arguments]:
+            sys.argv, sys.path[:1] = [module, *arguments], [folder, *path]
+            return lambda: runpy.run_module(module, run_name="__main__", alter_sys=True)
+        case ["python3", "-c", code, *arguments]:
+            sys.argv, sys.path[:1] = ["-c", *arguments], ["", *path]
+            sys.modules["__main__"] = main = types.ModuleType("__main__")
+            return lambda: exec(code, vars(main))
+        case ["python3", script, *arguments]:
+            sys.argv, sys.path[:1] = [script, *arguments], [str(Path(script).parent), *path]
+            return lambda: runpy.run_path(script, run_name="__main__")
+    sys.argv, sys.path[:1] = command, path
+    module, name = COMMANDS[command[0]]
+    return lambda: sys.exit(getattr(importlib.import_module(module), name)())
 
-        return lambda: sys.exit(main())
-    sys.path[:1] = [folder, *filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))]
-    return lambda: runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+def _end_after(run: Callable[[], object]) -> None:
+    """Run it and end as Python does, but for the clearing of all modules, which takes a third of a second."""
+    code: object = None
+    try:
+        run()
+    except SystemExit as error:
+        code = error.code
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    if not isinstance(code, int | None):
+        print(code, file=sys.stderr)
+        code = 1
+    for stream in (sys.stdout, sys.stderr):
+        if not stream.closed:
+            stream.flush()
+    os._exit((code or 0) & 0xFF)
 
 
 if __name__ == "__main__":
-    serve(socket.socket(fileno=int(sys.argv[1])))()
+    _end_after(serve(socket.socket(fileno=int(sys.argv[1]))))

@@ -266,12 +266,12 @@ def test_a_byte_that_is_another_one_is_said_in_one_line_or_is_a_number(
 def test_a_history_of_another_training_is_not_evaluated(result: Trained, circles: Split, origin: Origin) -> None:
     """Of another seed, of another variant, of other replicas, and of another number of epochs."""
     others = {
-        "the weights beside it are of another training": train(variant(), "v", circles, training(epochs=1, seed=8)),
-        "layers of other units than the recipe beside it says": train(
+        "the weights beside it belong to another training": train(variant(), "v", circles, training(epochs=1, seed=8)),
+        "the units of the layers differ from those of the recipe beside it": train(
             variant(hidden_layers=3), "v", circles, training(epochs=1)
         ),
-        "2 values by replica": train(variant(), "v", circles, training(epochs=1, replicas=2)),
-        "4 values by epoch": train(variant(), "v", circles, training(epochs=3)),
+        "2 values along replica": train(variant(), "v", circles, training(epochs=1, replicas=2)),
+        "4 values along epoch": train(variant(), "v", circles, training(epochs=3)),
     }
     for said, other in others.items():
         saved(result, variant(), origin)
@@ -285,7 +285,7 @@ def test_a_history_of_another_training_is_not_evaluated(result: Trained, circles
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (lambda history: history.rename(test_loss="tesu_loss"), "tesu_loss is no quantity of a history"),
+        (lambda history: history.rename(test_loss="tesu_loss"), "tesu_loss is not a variable of a history"),
         (lambda history: history.assign_coords(epoch=history.epoch + 1), "epoch does not count from 0"),
         (lambda history: history.assign(dead=history.dead + 2), "dead has a value below 0 or above 1"),
         (lambda history: history.drop_vars("test_accuracy"), "test_accuracy is missing"),
@@ -310,7 +310,7 @@ def test_results_are_tied_to_their_recipe(origin: Origin) -> None:
         ("training", same.model_copy(update={"training": training(epochs=9)})),
         ("data, split", same.model_copy(update={"data": SHIPPED.data, "split": SHIPPED.split})),
     ):
-        line = f"runs/v: trained with other parameters ({others}) than params.yaml says now: `dvc repro` first"
+        line = f"runs/v: trained with other parameters ({others}) than params.yaml says now: run `dvc repro` first"
         with pytest.raises(UserError, match=f"^{re.escape(line)}$"):
             runs.expect_recipe("v", changed)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from browser import Browser, chromium, colours, launched, opened
-from following import FOLLOW, PATHS, TRAIN, WATCHED
+from browser import HASTY, Browser, chromium, colours, launched, opened
+from following import FOLLOW, GO_ON, PATHS, TRAIN, WATCHED
 from workspace import ROOT, WITHOUT_JOBS, Workspace, free_port, wait_until
 
 from pipeline.params.params import read
@@ -217,13 +217,15 @@ def server(empty_store: Path, tmp_path: Path) -> Iterator[str]:
         yield address
 
 
-def see_them_grow(charts: dict[str, Browser]) -> None:
-    """Wait until the chart of this name on each page gets longer; a picture of each before and after."""
+def see_them_grow(charts: dict[str, Browser], go_on: Path) -> None:
+    """Let the trainings go on, and wait until the chart of this name on each page gets longer; a picture of each before
+    and after."""
     first: dict[str, int] = {}
     for name, browser in charts.items():
         wait_until(lambda browser=browser, name=name: vertices(browser, name) >= 2, every=1)
         browser.shoot(f"mlflow_{name.replace('/', '_')}_early")
         first[name] = vertices(browser, name)
+    go_on.touch()
     for name, browser in charts.items():
         longer = first[name] + 10
         wait_until(
@@ -247,6 +249,8 @@ def test_trainings_grow_before_ones_eyes_and_a_live_run_gives_way_to_the_complet
         workspace.running(*TRAIN, **PATHS) as training,
         workspace.running(*FOLLOW, **PATHS, MLFLOW_TRACKING_URI=server),
     ):
+        for each in (browser, beside):
+            each.page.add_init_script(HASTY)
         name = read(tmp_path / "params.yaml").tracking.experiment
         wait_until(lambda: client.get_experiment_by_name(name) is not None)
         number = client.get_experiment_by_name(name).experiment_id
@@ -255,7 +259,7 @@ def test_trainings_grow_before_ones_eyes_and_a_live_run_gives_way_to_the_complet
         browser.shows("v (live)")
         wait_until(lambda: any(run.data.metrics for run in client.search_runs(["0"])))
         beside.page.goto(addresses.found(server, "0", "attributes.status = 'RUNNING'"))
-        see_them_grow({LOSS: browser, OWN: beside})
+        see_them_grow({LOSS: browser, OWN: beside}, tmp_path / GO_ON)
         training.terminate()
         run = client.create_run(number, tags={COMPLETE: "true", VARIANT: "v"}, run_name="v")
         client.log_metric(run.info.run_id, LOSS, 0.5)

@@ -53,16 +53,19 @@ def finished(workspace: Workspace) -> dict[Path, int]:
 
 
 @contextmanager
-def cluster(workspace: Workspace, *sources: Path) -> Iterator[tuple[str, list[subprocess.Popen]]]:
-    """A scheduler, and a worker for each folder with the project's sources."""
+def cluster(workspace: Workspace, *sources: Path) -> Iterator[tuple[str, subprocess.Popen]]:
+    """A scheduler, and a worker for each folder with the project's sources; the first of them is to be killed."""
     address = f"tcp://127.0.0.1:{free_port()}"
     port = address.rpartition(":")[2]
     with ExitStack() as stack:
         scheduler = ["dask", "scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard"]
         stack.enter_context(workspace.running(*scheduler, PYTHONPATH=str(workspace.folder)))
         command = worker(workspace, address)
-        workers = [stack.enter_context(workspace.running(*command, PYTHONPATH=str(folder))) for folder in sources]
-        yield address, workers
+        first, *more = sources
+        killed = stack.enter_context(workspace.running_alone(*command, PYTHONPATH=str(first)))
+        for folder in more:
+            stack.enter_context(workspace.running(*command, PYTHONPATH=str(folder)))
+        yield address, killed
 
 
 def worker(workspace: Workspace, address: str) -> list[str]:
@@ -119,7 +122,7 @@ def test_two_workers_give_the_local_bytes_though_one_is_killed_and_so_does_one(
 ) -> None:
     """The one that is left then does all of it once more, for a workspace that has no cell."""
     folder, again = untouched.folder, without_cells(local, tmp_path / "again")
-    with cluster(untouched, folder, folder) as (address, (first, _)):
+    with cluster(untouched, folder, folder) as (address, first):
         command = stage("study", "depth")
         with untouched.running(*command, DASK_SCHEDULER_ADDRESS=address) as process:
             wait_until(lambda: finished(untouched) or process.poll() is not None, every=0.01)
@@ -136,7 +139,7 @@ def test_a_worker_that_comes_after_the_only_one_is_killed_does_the_rest(local: W
     """All that the first one held is lost with it, the data too."""
     again = without_cells(local, tmp_path / "again")
     with (
-        cluster(again, again.folder) as (address, (first,)),
+        cluster(again, again.folder) as (address, first),
         again.running(*stage("study", "depth"), DASK_SCHEDULER_ADDRESS=address) as process,
     ):
         wait_until(lambda: finished(again) or process.poll() is not None, every=0.01)
@@ -149,7 +152,7 @@ def test_a_worker_that_comes_after_the_only_one_is_killed_does_the_rest(local: W
 
 
 def test_an_added_cell_trains_alone_and_an_interrupted_study_resumes(untouched: Workspace) -> None:
-    with untouched.running(*stage("study", "depth")) as process:
+    with untouched.running_alone(*stage("study", "depth")) as process:
         wait_until(lambda: finished(untouched) or process.poll() is not None, every=0.01)
         assert process.poll() is None, "it ended before it could be killed"
     before = finished(untouched)
@@ -180,11 +183,12 @@ def test_a_worker_with_other_sources_is_refused_in_one_line(untouched: Workspace
         done = study(untouched, address)
     line = only_line(done)
     assert done.code == 1
-    assert "runs other sources than the study" in line
+    assert "runs other source code than the study" in line
     assert finished(untouched) == {}
 
 
 def test_a_scheduler_that_does_not_answer_is_one_line(untouched: Workspace) -> None:
+    untouched.replace("pipeline/studies/workers.py", "ANSWER_WITHIN = 10 ", "ANSWER_WITHIN = 1 ")
     done = study(untouched, f"tcp://127.0.0.1:{free_port()}")
     line = only_line(done)
     assert done.code == 1

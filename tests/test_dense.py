@@ -310,11 +310,23 @@ def test_neither_tensorflow_nor_keras_is_imported() -> None:
     assert done.returncode == 0
 
 
-SUM = """
-import numpy as np
-from pipeline.training.compiled.measures import l1_norm
-assert l1_norm(np.array([1, -2], np.float32)) == 3
-print(sum(l1_norm.stats.cache_hits.values()))
+SUMS = """
+import os, sys
+import numba, numpy as np  # once for the processes below, for it takes longer than all else
+
+for folder, changed in zip(sys.argv[1::2], sys.argv[2::2]):
+    if process := os.fork():
+        assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0
+        continue
+    with open(f"{folder}/pipeline/training/compiled/steps.py", "a") as file:
+        file.write(changed)
+    os.chdir(folder)
+    sys.path[0] = folder
+    from pipeline.training.compiled.measures import l1_norm
+    assert l1_norm.py_func.__code__.co_filename.startswith(folder)
+    assert l1_norm(np.array([1, -2], np.float32)) == 3
+    print(sum(l1_norm.stats.cache_hits.values()), flush=True)
+    os._exit(0)
 """
 
 
@@ -324,17 +336,14 @@ def test_compiled_code_is_found_by_the_sources_wherever_they_lie(tmp_path: Path,
     """A clone and a temporary workspace of DVC compile nothing; one changed module, and nothing old is used. Where the
     user's folder cannot be written, the code lies beside the sources."""
 
-    def hits(name: str, changed: str = "") -> int:
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(ROOT / "pipeline", tmp_path / name / "pipeline", ignore=ignored, dirs_exist_ok=True)
-        with (tmp_path / name / "pipeline" / "training" / "compiled" / "steps.py").open("a") as file:
-            file.write(changed)
-        kept = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "kept") if writable else os.devnull}
-        return int(subprocess.check_output([sys.executable, "-c", SUM], cwd=tmp_path / name, env=kept))
-
-    assert hits("clone") == 0
-    assert hits("other" if writable else "clone") == 1
-    assert hits("clone", "# changed\n") == 0
+    clone, other = str(tmp_path / "clone"), str(tmp_path / "other")
+    for folder in (clone, other):
+        shutil.copytree(ROOT / "pipeline", f"{folder}/pipeline", ignore=shutil.ignore_patterns("__pycache__"))
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "kept") if writable else os.devnull}
+    processes = [clone, "", other if writable else clone, "", clone, "# changed\n"]
+    command = [sys.executable, "-c", SUMS, *processes]
+    hits = subprocess.check_output(command, cwd=tmp_path, env=environment, text=True).split()
+    assert hits == ["0", "1", "0"]
 
 
 REDUCTION = """

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from conftest import Told, training, variant
 from filelock import FileLock
-from following import FOLLOW, PATHS, TRAIN
+from following import FOLLOW, GO_ON, PATHS, TRAIN
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from workspace import ROOT, Workspace, free_port, wait_until
@@ -22,7 +22,7 @@ from workspace import ROOT, Workspace, free_port, wait_until
 from pipeline.data.split.samples import Split
 from pipeline.history import training_progress
 from pipeline.history.thinning import CURVE_EPOCHS
-from pipeline.history.training_progress import Process, Progress, Series, progress_file, read_all
+from pipeline.history.training_progress import Process, Progress, ReplicaCurves, progress_file, read_all
 from pipeline.tracking import live, live_runs, store
 from pipeline.tracking.live import Follower
 from pipeline.training.common.train_replicas import stacked, train, trainer_of
@@ -66,7 +66,7 @@ class Fails:
 
     calls = 0
 
-    def trained(self, replicas: Sequence[int], epochs: range, curves: Mapping[str, np.ndarray]) -> None:
+    def on_epochs(self, replicas: Sequence[int], epochs: range, curves: Mapping[str, np.ndarray]) -> None:
         self.calls += 1
         raise OSError("disk\nfull")
 
@@ -79,7 +79,7 @@ def test_an_observer_that_fails_stops_nothing(
     told, fails = Told(), Fails()
     watched = train(variant(), "v", circles, training(), [fails, told], choose=choose).history
     assert fails.calls == 1
-    assert capsys.readouterr().err == "warning: Fails: OSError: disk full: left out; the training goes on\n"
+    assert capsys.readouterr().err == "warning: Fails: OSError: disk full: the training goes on without it\n"
     assert sum(len(replicas) * len(epochs) for replicas, epochs, _ in told.reports) == 4 * 4
     assert watched.equals(train(variant(), "v", circles, training(), choose=choose).history)
 
@@ -107,7 +107,7 @@ def test_one_replica_and_one_epoch_at_a_time_come_back_as_they_were_told(
     with progress_file("v", "network", 4, 2, 2, NAMES) as file:
         assert read_all() == {}
         for epoch, replica in itertools.product(range(3), (3, 0)):
-            file.trained([replica], range(epoch, epoch + 1), report(range(epoch, epoch + 1), 0.5 + replica))
+            file.on_epochs([replica], range(epoch, epoch + 1), report(range(epoch, epoch + 1), 0.5 + replica))
         found = only()
         assert list(read_all()) == [repository / "progress" / f"v-{os.getpid()}.json"]
         assert (found.name, found.what, found.epochs, found.replicas, found.together) == ("v", "network", 4, 2, 2)
@@ -123,7 +123,7 @@ def test_one_replica_and_one_epoch_at_a_time_come_back_as_they_were_told(
 def test_the_file_vanishes_whatever_ends_the_training(repository: Path, error: type[BaseException]) -> None:
     def fail() -> None:
         with progress_file("v", "variant", 4, 2, 2, NAMES) as file:
-            file.trained([0, 1], range(1), report(range(1), 1, 2))
+            file.on_epochs([0, 1], range(1), report(range(1), 1, 2))
             assert only().done == 0
             raise error
 
@@ -138,7 +138,7 @@ def test_experiments_in_temporary_workspaces_write_under_the_root(
     (repository / "root").mkdir()
     monkeypatch.setenv("DVC_ROOT", str(repository / "root"))
     with progress_file("v", "variant", 4, 2, 2, NAMES) as file:
-        file.trained([0], range(1), report(range(1), 1))
+        file.on_epochs([0], range(1), report(range(1), 1))
         assert [path.parent for path in read_all()] == [repository / "root" / "progress"]
 
 
@@ -157,19 +157,19 @@ def test_it_is_written_once_a_second_at_most_and_less_where_writing_takes_long(
     with progress_file("v", "variant", 100_000, 1, 1, NAMES) as file:
         for epoch in range(1000):
             now[0] += 0.05
-            file.trained([0], range(epoch, epoch + 1), report(range(epoch, epoch + 1), 0))
+            file.on_epochs([0], range(epoch, epoch + 1), report(range(epoch, epoch + 1), 0))
     assert len(written) >= 10
     assert np.diff(written).min() >= least
 
 
 def test_curves_are_thinned_to_epochs_that_are_the_same_for_all(repository: Path) -> None:
     with progress_file("v", "variant", 1000, 2, 2, NAMES) as file:
-        file.trained([0, 1], range(1), report(range(1), 0, 0))
+        file.on_epochs([0, 1], range(1), report(range(1), 0, 0))
         file._next = 0
-        file.trained([0], range(1, 1001), report(range(1, 1001), 0))
+        file.on_epochs([0], range(1, 1001), report(range(1, 1001), 0))
         for epoch in range(1, 1001):
             file._next = 0 if epoch == 1000 else np.inf
-            file.trained([1], range(epoch, epoch + 1), report(range(epoch, epoch + 1), 0))
+            file.on_epochs([1], range(epoch, epoch + 1), report(range(epoch, epoch + 1), 0))
         first, second = only().curves.values()
     assert len(first.epochs) == CURVE_EPOCHS
     assert (first.epochs[0], first.epochs[-1]) == (0, 1000)
@@ -180,13 +180,13 @@ def test_curves_are_thinned_to_epochs_that_are_the_same_for_all(repository: Path
 
 def test_what_is_no_finite_number_has_its_place(repository: Path) -> None:
     with progress_file("v", "variant", 4, 1, 1, ["train_loss"]) as file:
-        file.trained([0], range(3), {"train_loss": np.array([[1, np.nan, np.inf]], np.float32)})
+        file.on_epochs([0], range(3), {"train_loss": np.array([[1, np.nan, np.inf]], np.float32)})
         assert only().curves[0].values == {"train_loss": [1, None, None]}
 
 
 def test_pretraining_counts_and_has_no_curves(repository: Path) -> None:
     with progress_file("v", "variant", 4, 3, 3, NAMES) as file:
-        file.trained([0, 1, 2], range(1, 2), {})
+        file.on_epochs([0, 1, 2], range(1, 2), {})
         assert (only().done, only().curves) == (3, {})
 
 
@@ -260,7 +260,7 @@ def test_medians_have_the_keys_of_complete_runs_and_few_replicas_have_curves_of_
 def test_a_median_waits_for_all_that_train_together_and_is_over_finite_values() -> None:
     training = made(replicas=30, together=3)
     assert points(training) == {}
-    training.curves[7] = Series(epochs=[0, 1], values={"train_loss": [9.0, None], "test_accuracy": [0.7, 0.7]})
+    training.curves[7] = ReplicaCurves(epochs=[0, 1], values={"train_loss": [9.0, None], "test_accuracy": [0.7, 0.7]})
     assert points(training) == {
         ("loss/train_median", 0): 1,
         ("loss/train_median", 1): 1.5,
@@ -440,7 +440,7 @@ import sys, time
 from pipeline.history.training_progress import progress_file
 from pipeline.tracking.live import Follower
 with progress_file("v", "variant", 4, 1, 1, []) as file:
-    file.trained([0], range(1), {})
+    file.on_epochs([0], range(1), {})
     Follower().look()
 assert not {"mlflow", "pandas", "tensorflow"} & set(sys.modules)
 """
@@ -455,7 +455,9 @@ def test_of_two_followers_one_works(repository: Path) -> None:
     (repository / "progress").mkdir()
     with FileLock(repository / "progress" / "follower.lock"):
         environment = {**os.environ, **PATHS}
-        done = subprocess.run(FOLLOW, cwd=repository, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, *FOLLOW[1:]], cwd=repository, env=environment, capture_output=True, text=True, check=False
+        )
     assert (done.returncode, done.stdout.count("\n"), done.stderr) == (0, 1, "")
     assert "already" in done.stdout
 
@@ -464,8 +466,10 @@ def test_of_two_followers_one_works(repository: Path) -> None:
 
 
 @pytest.fixture
-def place(repository: Path) -> Workspace:
-    """A folder with parameters and nothing else, in which commands of this repository run."""
+def place(repository: Path, empty_store: Path) -> Workspace:
+    """A folder with parameters and an empty store, in which commands of this repository run."""
+    (repository / "mlruns").mkdir()
+    shutil.copy(empty_store, repository / "mlruns")
     return Workspace(repository)
 
 
@@ -490,14 +494,14 @@ def files(workspace: Workspace) -> list[str]:
 
 @pytest.mark.slow
 def test_crashes_and_interrupts_leave_nothing_that_the_next_follower_does_not_clear(place: Workspace) -> None:
-    with place.running(*TRAIN, **PATHS) as worker:
+    with place.running_alone(*TRAIN, **PATHS) as worker:
         with place.running(*FOLLOW, **PATHS) as following:
             wait_until(lambda: len(live_ids(place)) == 1)
             following.send_signal(signal.SIGINT)
             assert following.wait(60) == 0
         assert live_ids(place) == []
         assert files(place) == [f"v-{worker.pid}.json"]
-        with place.running(*FOLLOW, **PATHS) as following:
+        with place.running_alone(*FOLLOW, **PATHS) as following:
             wait_until(lambda: len(live_ids(place)) == 1)
             crashed = live_ids(place)
             following.kill()
@@ -515,26 +519,36 @@ def test_crashes_and_interrupts_leave_nothing_that_the_next_follower_does_not_cl
     assert files(place) == []
 
 
-# One replica of one variant: it keeps one core busy, for as many epochs as a test needs.
-SLOW = {
-    "training.batch_size": 1,
-    "training.record_every": 1_000_000,
-    "training.replicas": 1,
-    "variants.tanh_1": ...,
-    "comparison": {},
-}
 REPRO = ["python3", "-m", "pipeline.repro"]
+TRAINED = "        self._progress.done += len(replicas)"
+CRAWLING = f"        time.sleep(2 if epochs.stop > 500 and not (root() / {GO_ON!r}).exists() else 0)\n"
+
+
+@pytest.fixture
+def crawling(workspace: Workspace) -> Workspace:
+    """A workspace whose one training is stale; from epoch 500 on it crawls until there is the file GO_ON.
+
+    Its followers show what has run for half a second.
+    """
+    workspace.replace("pipeline/history/training_progress.py", TRAINED, CRAWLING + TRAINED)
+    workspace.replace("pipeline/tracking/live.py", "LONG = 5.0", "LONG = 0.5")
+    workspace.replace("pipeline/tracking/live.py", "EVERY = 2.0", "EVERY = 0.2")
+    workspace.edit({"training.epochs": 3000, "training.replicas": 1, "variants.tanh_1": ..., "comparison": {}})
+    workspace.edit({"training.record_every": 1_000_000, "data.config.noise": 0.15})
+    workspace.commit()
+    return workspace
 
 
 @pytest.mark.slow
-def test_repro_shows_what_takes_long_and_then_only_what_is_complete(workspace: Workspace) -> None:
-    workspace.edit({**SLOW, "training.epochs": 200_000})
-    workspace.commit()
+def test_repro_shows_what_takes_long_and_then_only_what_is_complete(crawling: Workspace) -> None:
+    """Every stage begins with its imports here, as for a user."""
+    workspace = crawling
     before = set(workspace.runs())
-    with workspace.running(*REPRO) as command:
+    with workspace.running_alone(*REPRO) as command:
         wait_until(lambda: held(workspace) > 0 or command.poll() is not None)
         first = held(workspace)
         wait_until(lambda: held(workspace) > first or command.poll() is not None)
+        (workspace.folder / GO_ON).touch()
         assert command.wait(600) == 0
     assert files(workspace) == []
     (made,) = set(workspace.runs()) - before
@@ -553,16 +567,15 @@ def test_repro_shows_what_takes_long_and_then_only_what_is_complete(workspace: W
 
 
 @pytest.mark.slow
-def test_repro_that_is_interrupted_or_killed_leaves_no_live_run(workspace: Workspace) -> None:
-    workspace.edit({**SLOW, "training.epochs": 1_000_000})
-    workspace.commit()
+def test_repro_that_is_interrupted_or_killed_leaves_no_live_run(crawling: Workspace) -> None:
+    workspace = crawling
     lock = FileLock(workspace.folder / "progress" / "follower.lock")
-    with workspace.running(*REPRO) as command:
+    with workspace.running_alone(*REPRO) as command:
         wait_until(lambda: held(workspace) > 0 or command.poll() is not None)
         os.killpg(command.pid, signal.SIGINT)
         assert command.wait(60) == 130
     assert (live_ids(workspace), files(workspace)) == ([], [])
-    with workspace.running(*REPRO) as command:
+    with workspace.running_alone(*REPRO) as command:
         wait_until(lambda: held(workspace) > 0 or command.poll() is not None)
         command.kill()
         try:

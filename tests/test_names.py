@@ -136,7 +136,7 @@ def profile_of(name: str) -> Profile:
         ranges=(ColumnRange(name=name, raw=(0, 1), scaled=(0, 1)),),
         values=(ColumnValues(name=name, kind="category", distinct=2, shares={name: 0.5, "b": 0.5}),),
         filled={name: 3},
-        warnings=(f"feature {name} tells the target",),
+        warnings=(f"feature {name} determines the target",),
     )
 
 

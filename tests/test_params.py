@@ -124,7 +124,7 @@ MISTAKES = {
     "units: [25], ": ("units: [100000], ", "studies.breadth.grid.units: 100000: must be at most 10,000"),
     "    hidden_layers: 15": (
         "    hidden_layers: 1000\n    units: 10000",
-        "variants.relu_15: 1000 hidden layers of 10000 units have 99,909,990,000 weights between them: must be at most "
+        "variants.relu_15: 1000 hidden layers of 10000 units have 99,909,990,000 weights: must be at most "
         "100,000,000 in a replica",
     ),
     "  seed: 1                      # the root": (

@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
@@ -19,10 +18,11 @@ import pytest
 import xarray as xr
 from conftest import training, variant
 from imports import ROOT
+from preloaded import PLACE
 from ruamel.yaml import YAML
 from workspace import Workspace, answers, free_port, wait_until
 
-from pipeline.data.columns import RawTable, checked
+from pipeline.data.columns import RawTable, check_table
 from pipeline.data.profile import load_profile, profile, save_profile
 from pipeline.data.split.files import part_files, save_split
 from pipeline.data.split.samples import Origin, RawData, Split, is_plain
@@ -139,7 +139,7 @@ def make(folder: Path, name: str, table: pd.DataFrame, task: str, validation: in
     """Train on a table, a few epochs; what training leaves goes to the folder."""
     known = task != "regression" or None
     asked = DataParams(source="tables/mine.csv", missing="most_frequent")
-    raw = checked(RawTable(table, targets(task), known, None), asked)
+    raw = check_table(RawTable(table, targets(task), known, None), asked)
     scale = {"inputs": "standard", "targets": "standard" if task == "regression" else "none"}
     cut = {"train": TRAIN, "validation": validation, "scale": scale, "fit_scaler_on": "train"}
     parts, origin = split(raw, asked, SplitParams.model_validate(cut))
@@ -198,6 +198,8 @@ def under_way(folder: Path, made: dict[str, Made], chosen: dict[str, int]) -> It
         with pytest.MonkeyPatch.context() as patched:
             patched.chdir(folder)
             patched.setenv("PYTHONPATH", str(ROOT))
+            if PLACE in os.environ:
+                patched.setattr(sys, "executable", f"{os.environ[PLACE]}/python3")
             begun.begin({name: {"best": replica} for name, replica in chosen.items()})
         yield begun
 
@@ -264,11 +266,8 @@ def loaded(
     for name, each in made.items():
         each.table.set_index(pd.RangeIndex(100, 100 + ROWS)).to_pickle(folder / f"{name}.table")
     places = json.dumps({name: str(place) for name, place in packages.items()})
-    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    environment = {**kept, "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlruns/mlflow.db"}
-    command = [sys.executable, "-c", LOAD, PUBLISHED, places]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    uri = f"sqlite:///{folder}/mlruns/mlflow.db"
+    Workspace(folder).run("python3", "-c", LOAD, PUBLISHED, places, MLFLOW_TRACKING_URI=uri)
     return json.loads((folder / "loaded.json").read_text())
 
 
@@ -409,7 +408,7 @@ def test_a_package_is_served(
     package = str(packages[PUBLISHED])
     command = ["mlflow", "models", "serve", "--env-manager", "local", "--model-uri", package, "--port", str(port)]
     with Workspace(folder).running(*command) as server:
-        wait_until(lambda: answers(f"{address}/ping") or server.poll() is not None, every=0.5)
+        wait_until(lambda: answers(f"{address}/ping") or server.poll() is not None)
         table = each.table.astype(object).where(each.table.notna(), None)
         rows = table.to_dict("records")
         for body in (

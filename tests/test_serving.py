@@ -48,7 +48,7 @@ def test_the_registered_model_is_served(published: Workspace, recorded: tuple[pd
     points, predictions = recorded
     served = ["mlflow", "models", "serve", "--env-manager", "local", "--model-uri", MODEL, "--port", str(port)]
     with published.running(*served, MLFLOW_TRACKING_URI=f"sqlite:///{published.database}") as server:
-        wait_until(lambda: answers(f"http://127.0.0.1:{port}/ping") or server.poll() is not None, every=0.5)
+        wait_until(lambda: answers(f"http://127.0.0.1:{port}/ping") or server.poll() is not None)
         request = urllib.request.Request(
             f"http://127.0.0.1:{port}/invocations",
             json.dumps({"dataframe_split": points[["x1", "x2"]].to_dict("split", index=False)}).encode(),
@@ -87,7 +87,7 @@ def test_the_ui_says_where_to_look_and_ends_quietly(published: Workspace) -> Non
             assert "viewStateShareKey=pair" in lines[1]
             assert f"relu_2 beside tanh_1, in numbers: {base}/#/compare-runs?runs=" in lines[2]
             assert answers(f"{base}/health")
-            busy = published.attempt(*command)
+            busy = published.attempt("python3", *command[1:])
             assert busy.stderr.startswith(f"error: port {port} of 127.0.0.1: ")
         finally:
             ui.send_signal(signal.SIGINT)

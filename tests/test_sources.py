@@ -128,22 +128,22 @@ def test_a_task_that_the_targets_do_not_fit_is_refused(source: str, task: Any, l
 @pytest.mark.parametrize(
     ("source", "config", "line"),
     [
-        ("make_circles", {}, "data.config.random_state: missing: must be a whole number, or every run would draw"),
-        ("make_circles", {"random_state": None}, "data.config.random_state: missing: must be a whole number, or"),
+        ("make_circles", {}, "data.config.random_state: missing: must be a whole number; without one every run would"),
+        ("make_circles", {"random_state": None}, "data.config.random_state: missing: must be a whole number;"),
         (
             "make_circles",
             {"random_state": 1, "nois": 0.1},
-            "data.config.nois: no argument of make_circles here: must be one of n_samples, shuffle, noise, "
+            "data.config.nois: not an argument of make_circles: must be one of n_samples, shuffle, noise, "
             "random_state, factor: did you mean noise?",
         ),
         (
             "make_regression",
             {"random_state": 1, "coef": True},
-            "data.config.coef: no argument of make_regression here: must be one of n_samples, n_features,",
+            "data.config.coef: not an argument of make_regression: must be one of n_samples, n_features,",
         ),
-        ("make_blobs", {"random_state": 1, "return_centers": True}, "data.config.return_centers: no argument of"),
-        ("load_iris", {"as_frame": True}, "data.config.as_frame: no argument of load_iris here: must be one of (none)"),
-        ("load_iris", {"return_X_y": True}, "data.config.return_X_y: no argument of load_iris here: must be one of"),
+        ("make_blobs", {"random_state": 1, "return_centers": True}, "data.config.return_centers: not an argument of"),
+        ("load_iris", {"as_frame": True}, "data.config.as_frame: not an argument of load_iris: must be one of (none)"),
+        ("load_iris", {"return_X_y": True}, "data.config.return_X_y: not an argument of load_iris: must be one of"),
         (
             "make_moons",
             {"n_samples": "many", "random_state": 1},
@@ -159,16 +159,20 @@ def test_a_task_that_the_targets_do_not_fit_is_refused(source: str, task: Any, l
             "column label: class 0 has one row: must have at least two",
         ),
         ("make_moons", {"noise": 1e300, "random_state": 1}, "column x1: "),
-        ("make_friedman1", {"n_samples": 1, "random_state": 1}, "column target: constant, "),
+        ("make_friedman1", {"n_samples": 1, "random_state": 1}, "column target: all values are "),
         (
             "make_circle",
             {},
             "data.source: make_circle: must be a source, or a file such as tables/mine.csv: did you mean make_circles?",
         ),
         ("mine", {}, "data.source: mine: must be one of make_circles, make_moons, make_blobs, "),
-        ("mine.csv", {}, "data.source: mine.csv: must lie in the folder tables/, such as tables/mine.csv"),
-        ("tables/../x.csv", {}, "data.source: tables/../x.csv: must lie in the folder tables/, such as tables/x.csv"),
-        ("tables/x.csv", {"n_samples": 3}, "data.config: {'n_samples': 3}: must be {} or left out where the source is"),
+        ("mine.csv", {}, "data.source: mine.csv: must be in the folder tables/, such as tables/mine.csv"),
+        ("tables/../x.csv", {}, "data.source: tables/../x.csv: must be in the folder tables/, such as tables/x.csv"),
+        (
+            "tables/x.csv",
+            {"n_samples": 3},
+            "data.config: {'n_samples': 3}: must be {} or left out, because the source is",
+        ),
         ("tables/x.xlsx", {}, "data.source: tables/x.xlsx: must be one of make_circles, "),
     ],
 )

@@ -11,7 +11,7 @@ import pytest
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 
 from pipeline.data import sources
-from pipeline.data.columns import RawTable, checked
+from pipeline.data.columns import RawTable, check_table
 from pipeline.data.profile import PROFILE, load_profile, profile, save_profile
 from pipeline.data.split import files
 from pipeline.data.split.samples import Origin, RawData, Split
@@ -33,7 +33,7 @@ LABELS = np.repeat(["x", "y", "z"], [36, 18, 6])
 def raw(features: Any = INPUTS, target: Any = LABELS, **changes: Any) -> RawData:
     """Checked rows of a table with the target `label`."""
     table = features if isinstance(features, pd.DataFrame) else pd.DataFrame(features, columns=["a", "b", "c"])
-    return checked(RawTable(table, pd.DataFrame({"label": target}), None, None), DATA.model_copy(update=changes))
+    return check_table(RawTable(table, pd.DataFrame({"label": target}), None, None), DATA.model_copy(update=changes))
 
 
 def params(inputs: str = "none", targets: str = "none", bounds: Any = (-1, 1), **changes: Any) -> SplitParams:
@@ -117,14 +117,18 @@ def test_categories_are_encoded_as_scikit_learn_encodes_them() -> None:
         (LABELS, {"train": 0}, "split.train: 0: must be at least one row"),
         (LABELS, {"train": 0.001}, "split.train: 0.001: must be at least one row"),
         (LABELS, {"validation": 20}, "split.validation: 20: 40 of 60 rows train: must leave at least one to test"),
-        (LABELS, {"stratify": True}, "split.stratify: true: must be false where split.shuffle is false"),
+        (LABELS, {"stratify": True}, "split.stratify: true: must be false if split.shuffle is false"),
         (
             INPUTS[:, 0],
             {"stratify": True, "shuffle": True},
             "split.stratify: true: must be false for a regression, which has no classes",
         ),
         (LABELS, {"stratify": True, "shuffle": True, "train": 59}, "split.stratify: true: The test_size = 1 should be"),
-        (LABELS, {"train": 36}, "split.train: 36: these rows are all of class x: must have several; set split.shuffle"),
+        (
+            LABELS,
+            {"train": 36},
+            "split.train: 36: these rows all have the class x: must have several classes; set split.shuffle",
+        ),
         (np.repeat([0.5, 1.5], 30), {"train": 30}, "split.train: 30: these rows have equal targets: must vary, to be"),
     ],
 )
@@ -147,21 +151,21 @@ def test_a_row_far_from_those_that_scale_is_refused() -> None:
     inputs = INPUTS.copy()
     inputs[:, 1] = np.arange(60) * 1e-20
     inputs[59, 1] = 1e25
-    with pytest.raises(UserError, match=r"^column b: beyond 1e\+37 once it is scaled: must be at most that large; "):
+    with pytest.raises(UserError, match=r"^column b: beyond 1e\+37 after scaling: must be at most that large; "):
         cut(raw(inputs), inputs="standard", fit_scaler_on="train")
 
 
 def test_inputs_of_one_name_are_refused() -> None:
     """Two columns can be encoded to the same name."""
     table = pd.DataFrame({"a": ["b=c", "d"] * 30, "a=b": ["c", "d"] * 30})
-    with pytest.raises(UserError, match=r"^column a: two inputs would be a=b=c: must be named otherwise$"):
+    with pytest.raises(UserError, match=r"^column a: two inputs would be called a=b=c: must have another name$"):
         cut(raw(table))
 
 
 def test_a_target_and_an_input_may_share_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The parts' tables tell them apart."""
     monkeypatch.chdir(tmp_path)
-    table = checked(
+    table = check_table(
         RawTable(pd.DataFrame({"label": INPUTS[:, 0]}), pd.DataFrame({"price": INPUTS[:, 1]}), None, None), DATA
     )
     parts, origin = cut(table)
@@ -175,8 +179,8 @@ def test_a_target_and_an_input_may_share_a_name(tmp_path: Path, monkeypatch: pyt
 def test_pictures_are_refused_before_anything_trains() -> None:
     """Described networks take rows of numbers."""
     rows = RawTable(np.zeros((60, 5, 5, 1), np.uint8), pd.DataFrame({"label": np.tile(["x", "y"], 30)}), None, None)
-    parts, _ = cut(checked(rows, DATA))
-    line = "data.source: gives rows of shape (5, 5, 1): must give rows of numbers, [sample, feature], which is"
+    parts, _ = cut(check_table(rows, DATA))
+    line = "data.source: rows have the shape (5, 5, 1): must be rows of numbers, [sample, feature], to train "
     with pytest.raises(UserError, match=f"^{re.escape(line)}"):
         expect_rows_of_numbers(parts)
     expect_rows_of_numbers(cut(raw(), shuffle=True)[0])
@@ -199,7 +203,7 @@ SEVERAL: dict[str, tuple[Any, Any, dict[str, Any], str]] = {
         INPUTS * [1, 1e4, 1],
         LABELS,
         {"shuffle": True, "stratify": True},
-        "inputs are not scaled: b goes to ",
+        "inputs are not scaled: b reaches ",
     ),
     "targets": (INPUTS, INPUTS[:, 0] * 1e4 + INPUTS[:, 1], {}, "targets are not scaled: label has a standard "),
     "imbalance": (INPUTS, LABELS, {"shuffle": True, "stratify": True}, "classes are imbalanced: 24 training rows of x"),
@@ -214,22 +218,21 @@ SEVERAL: dict[str, tuple[Any, Any, dict[str, Any], str]] = {
         np.column_stack([INPUTS[:, :2], np.arange(60) % 2 * 3.5]),
         np.tile(["x", "y"], 30),
         {},
-        "feature c tells the target; leave it out by data.features if it is not known beforehand",
+        "feature c determines the target; leave it out by data.features if new rows will not have it",
     ),
     "index": (
         np.column_stack([INPUTS[:, :2], np.arange(60)]),
         np.tile(["x", "y"], 30),
         {"inputs": "standard"},
-        "feature c seems to number the rows, as an index does, and tells nothing of new rows; leave it out by "
-        "data.features",
+        "feature c seems to be an index of the rows, which says nothing about new rows; leave it out by data.features",
     ),
     "index from 1, with rows left out": (
         np.column_stack([INPUTS[:, :2], np.delete(np.arange(1, 64), [4, 5, 30])]),
         np.tile(["x", "y"], 30),
         {"inputs": "standard"},
-        "feature c seems to number the rows",
+        "feature c seems to be an index of the rows",
     ),
-    "leak of values": (INPUTS, INPUTS[:, 1], {}, "feature b tells the target; leave it out by data.features"),
+    "leak of values": (INPUTS, INPUTS[:, 1], {}, "feature b determines the target; leave it out by data.features"),
 }
 
 
@@ -249,9 +252,9 @@ def test_what_may_be_wrong_is_said_once(name: str) -> None:
 def test_an_index_that_pandas_wrote_is_named_whatever_it_holds() -> None:
     """A shuffled one does not count any more."""
     table = pd.DataFrame({"a": INPUTS[:, 0], "Unnamed: 0": DRAW.permutation(60)})
-    rows = checked(RawTable(table, pd.DataFrame({"label": np.tile(["x", "y"], 30)}), None, None), DATA)
+    rows = check_table(RawTable(table, pd.DataFrame({"label": np.tile(["x", "y"], 30)}), None, None), DATA)
     (warning,) = profile(rows, *cut(rows, inputs="standard")).warnings
-    assert warning.startswith("feature Unnamed: 0 seems to number the rows")
+    assert warning.startswith("feature Unnamed: 0 seems to be an index of the rows")
 
 
 def test_scaled_balanced_rows_have_no_warning() -> None:
@@ -302,6 +305,6 @@ def test_a_key_of_an_older_file_is_named_with_the_new_one(path: str) -> None:
     document = load(REAL)
     section, key = path.split(".")
     document[section] = {key: 1}
-    line = f"{path}: unknown key: must be {params_file.RENAMED[path]}, as it is called now"
+    line = f"{path}: unknown key: it is now called {params_file.RENAMED[path]}"
     with pytest.raises(UserError, match=f"^{re.escape(line)}$"):
         params_file.parse(document)

@@ -84,8 +84,8 @@ def test_a_csv_is_numbers_text_and_a_target() -> None:
 
 
 FAULTS: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
-    "empty": ("", {}, "tables/t.csv: empty: must be a table with a line of column names"),
-    "blank": ("\n\n", {}, "tables/t.csv: empty: must be a table with a line of column names"),
+    "empty": ("", {}, "tables/t.csv: empty: must be a table whose first line has the names of the columns"),
+    "blank": ("\n\n", {}, "tables/t.csv: empty: must be a table whose first line has the names of the columns"),
     "header only": ("a,label\n", {}, "tables/t.csv: no rows: must have at least one"),
     "semicolons": (
         "a;label\n1;2\n",
@@ -110,7 +110,8 @@ FAULTS: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
     "ragged with semicolons": (
         "a;label\n1;2\n1;2;3\n",
         {"delimiter": ";"},
-        'tables/t.csv: Error tokenizing data. C error: Expected 2 ...: must be a CSV file in UTF-8, with ";"',
+        'tables/t.csv: Error tokenizing data. C error: Expected 2 ...: must be a CSV file in UTF-8 with ";" between '
+        "the columns",
     ),
     "no such class": (
         PLAIN,
@@ -135,12 +136,14 @@ FAULTS: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
     "encoding": (
         "a,label\né,2\n".encode("latin-1"),
         {},
-        "tables/t.csv: 'utf-8' codec can't decode byte 0xe9 ...: must be a CSV file in UTF-8, with commas",
+        "tables/t.csv: 'utf-8' codec can't decode byte 0xe9 ...: must be a CSV file in UTF-8 with commas between the "
+        "columns",
     ),
     "other encoding": (
         "a,label\n1,2\n".encode("utf-16"),
         {},
-        "tables/t.csv: 'utf-8' codec can't decode byte 0xff ...: must be a CSV file in UTF-8, with commas",
+        "tables/t.csv: 'utf-8' codec can't decode byte 0xff ...: must be a CSV file in UTF-8 with commas between the "
+        "columns",
     ),
     "ragged": (
         "a,label\n1,2\n1,2,3\n",
@@ -150,20 +153,24 @@ FAULTS: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
     "longer rows": (
         "a,label\n1,2,3\n4,5,6\n",
         {},
-        "tables/t.csv: rows have more fields than its first line has names: must have as many",
+        "tables/t.csv: rows have more fields than the first line has names: must have as many",
     ),
-    "open quote": ('a,label\n"1,2\n', {}, "tables/t.csv: Error tokenizing data. ...: must be a CSV file in UTF-8, ..."),
+    "open quote": (
+        'a,label\n"1,2\n',
+        {},
+        "tables/t.csv: Error tokenizing data. ...: must be a CSV file in UTF-8 with ...",
+    ),
     "index": (
         ",a,label\n0,1,2\n",
         {},
-        "tables/t.csv: column 1 has no name: must have one (pandas writes its index so, but for index=False)",
+        "tables/t.csv: column 1 has no name: must have one (pandas writes its index so; use index=False)",
     ),
     "line in a name": (
         '"a\nb",label\n1,2\n',
         {},
         r"tables/t.csv: the name of column 1: 'a\nb': must be text without line breaks and control characters",
     ),
-    "twice": ("a,a,label\n1,2,3\n", {}, "tables/t.csv: two columns are named a: must differ"),
+    "twice": ("a,a,label\n1,2,3\n", {}, "tables/t.csv: two columns are called a: names must differ"),
     "no target": (
         "a,lable\n1,2\n",
         {},
@@ -177,34 +184,34 @@ FAULTS: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
     "target as feature": (
         PLAIN,
         {"features": ["label"]},
-        "data.features.0: label: must be another column than the target",
+        "data.features.0: label: must not be the target",
     ),
     "feature twice": (PLAIN, {"features": ["a", "a"]}, "data.features.1: a: must be named once"),
     "one column": (
         "label\n1\n2\n",
         {},
-        "tables/t.csv: no column beside label: must have at least one to predict it from",
+        "tables/t.csv: no column but label: must have at least one more, to predict it from",
     ),
     "missing": (
         "a,b,label\n1,,x\n,,y\n3,4,x\n4,5,y\n",
         {},
-        "column a: 1 of 4 values are missing (and 1 more column): must be there, or data.missing must be drop, mean, "
+        "column a: 1 of 4 values are missing (and 1 more column): must be present, or data.missing must be drop, mean, "
         "median or most_frequent",
     ),
     "nothing in a column": (
         "a,b,label\n,1,x\n,2,y\n,3,x\n,4,y\n",
         {"missing": "mean"},
-        "column a: has no values at all: must be left out by data.features",
+        "column a: all values are missing: must be left out by data.features",
     ),
     "nothing left": (
         "a,b,label\n,1,x\n2,,y\n,3,x\n",
         {"missing": "drop"},
-        "data.missing: drop: leaves no row, for every one has a missing value: must be another",
+        "data.missing: drop: leaves no row, because each has a missing value: must be mean, median or most_frequent",
     ),
     "no targets": (
         "a,label\n1,x\n2,\n3,y\n",
         {"missing": "mean"},
-        "column label: 1 of 3 rows have no target: must be there in every row, or data.missing must be drop",
+        "column label: 1 of 3 rows have no target: every row must have one, or data.missing must be drop",
     ),
     "no target anywhere": (
         "a,label\n1,\n2,\n",
@@ -225,7 +232,7 @@ FAULTS: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
     "constant target": (
         "a,label\n1,7\n2,7\n",
         {"task": "regression"},
-        "column label: constant, 7: must vary, to be predicted",
+        "column label: all values are 7: must vary, to be predicted",
     ),
     "infinite target": (
         "a,label\n1,7\n2,inf\n",
@@ -237,8 +244,8 @@ FAULTS: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
         {"task": "binary"},
         "column label: 1 of 2 values are infinite: must be finite numbers",
     ),
-    "one class": ("a,label\n1,x\n2,x\n", {}, "column label: one class alone, x: must have at least two"),
-    "one row": ("a,label\n1,x\n", {}, "column label: one class alone, x: must have at least two"),
+    "one class": ("a,label\n1,x\n2,x\n", {}, "column label: only one class, x: must have at least two"),
+    "one row": ("a,label\n1,x\n", {}, "column label: only one class, x: must have at least two"),
     "rare class": (
         "a,label\n1,x\n2,x\n3,y\n",
         {},
@@ -247,33 +254,33 @@ FAULTS: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
     "text as a value": (
         PLAIN,
         {"task": "regression"},
-        "column label: 'yes': must be numbers, for the target of a regression",
+        "column label: 'yes': the target of a regression must be numbers",
     ),
     "dates": (
         with_column(["2024-01-01", "2024-01-02", "2024-02-01"]),
         {},
-        "column a: dates: must be numbers, such as days since a day, or left out by data.features",
+        "column a: dates: must be numbers, such as days since some date, or left out by data.features",
     ),
     "many equal dates": (
         with_column(["2024-01-01"] * 60 + ["2024-01-02"] * 60 + ["2024-01-03"]),
         {},
-        "column a: dates: must be numbers, such as days since a day, or left out by data.features",
+        "column a: dates: must be numbers, such as days since some date, or left out by data.features",
     ),
     "target of dates": (
         "a,label\n1,1/2/2020\n2,1/3/2020\n3,1/4/2020\n",
         {},
-        "column label: dates: must be numbers, such as days since a day, or left out by data.features",
+        "column label: dates: must be numbers, such as days since some date, or left out by data.features",
     ),
     "free text": (
         with_column([f"word {number}" for number in range(12)]),
         {},
-        "column a: free text (12 different values in 12 rows): must have at most 100 that come again, or be left out "
-        "by data.features",
+        "column a: free text (12 different values in 12 rows): must have at most 100 different values that "
+        "repeat, or be left out by data.features",
     ),
     "text among numbers": (
         with_column([*range(20), "?"]),
         {},
-        "column a: '?' among numbers: must be a number, or nothing where the value is missing",
+        "column a: '?' among numbers: must be a number, or empty if the value is missing",
     ),
     "thousands": (
         with_column(['"1,234"', '"12,345.5"', "7"]),
@@ -320,7 +327,7 @@ def test_a_delimiter_that_cannot_be_one_is_one_line(sign: str) -> None:
 
 @pytest.mark.parametrize("source", ["tables/t.parquet", "make_circles"])
 def test_a_delimiter_is_of_a_csv_alone(source: str) -> None:
-    line = "data.delimiter: ';': must be ',' where the source is no CSV file"
+    line = "data.delimiter: ';': must be ',' because the source is not a CSV file"
     expect_line(line, lambda: sources.load(DataParams(source=source, config={"random_state": 1}, delimiter=";")))
 
 
@@ -453,8 +460,14 @@ def test_missing_values_of_every_type_are_filled(kind: str) -> None:
         (pd.date_range("2024-01-01", periods=4), "column a: dates: must be numbers, ..."),
         (pd.date_range("2024-01-01", periods=4).date, "column a: dates: must be numbers, ..."),
         (pd.to_timedelta([1, 2, 3, 4], "h"), "column a: dates: must be numbers, ..."),
-        ([b"x", b"y", b"x", b"y"], "column a: b'x' among other values: must be all numbers, all text or ..."),
-        ([[1], [2], [3], [4]], "column a: array([1]) among other values: must be all numbers, all text or ..."),
+        (
+            [b"x", b"y", b"x", b"y"],
+            "column a: b'x' beside values of another type: must be all numbers, all text, or ...",
+        ),
+        (
+            [[1], [2], [3], [4]],
+            "column a: array([1]) beside values of another type: must be all numbers, all text, or ...",
+        ),
         ([str(number) for number in range(20)], "column a: numbers as text, such as '0': must be stored as numbers"),
     ],
 )
@@ -625,16 +638,20 @@ def test_arrays_are_read_and_come_back(x: np.ndarray, y: np.ndarray, kind: str) 
             {},
             "tables/t.npz: x is of shape (0, 2), y of (0,): must have at least one sample...",
         ),
-        ({"x": X, "y": Y}, {"target": "x2"}, "data.target: x2: must be another name, for tables/t.npz has an input x2"),
+        (
+            {"x": X, "y": Y},
+            {"target": "x2"},
+            "data.target: x2: must be another name, because tables/t.npz has an input x2",
+        ),
         (
             {"x": X, "y": Y},
             {"features": ["x1"]},
-            "data.features: ['x1']: must be all, for tables/t.npz names no columns",
+            "data.features: ['x1']: must be all, because tables/t.npz names no columns",
         ),
         (
             {"x": np.full((4, 2, 2), np.nan), "y": Y},
             {},
-            "column x: 16 of 16 values are not a number: must be finite numbers",
+            "column x: 16 of 16 values are NaN: must be finite numbers",
         ),
         ({"x": X, "y": X}, {"task": "binary"}, "data.task: binary: 2 targets (label1, label2): must be regression"),
     ],

@@ -916,7 +916,7 @@ def test_publishing_leaves_no_temporary_files(
     shutil.copy(empty_store, workspace.database)
     place = tmp_path / "temporary"
     place.mkdir()
-    with workspace.running(*stage("track"), TMPDIR=str(place)) as process:
+    with workspace.running_alone(*stage("track"), TMPDIR=str(place)) as process:
         if number is not None:
             wait_until(lambda: any(place.glob("packaged-*/*/*/*")), seconds=300)
             (os.killpg if number == signal.SIGINT else os.kill)(process.pid, number)
@@ -925,6 +925,7 @@ def test_publishing_leaves_no_temporary_files(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("imports_beforehand")
 def test_what_fails_in_packaging_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent.parent))
     monkeypatch.chdir(tmp_path)

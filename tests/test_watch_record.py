@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from conftest import training, variant
+from oracles import assert_like
 
 from pipeline import Diagnosis
 from pipeline.data.split.samples import Split
@@ -29,10 +30,15 @@ VARIANTS = {
 @pytest.mark.slow
 @pytest.mark.parametrize("name", VARIANTS)
 def test_as_the_stacked_trainer(name: str, circles: Split) -> None:
-    """Tolerance: float32 sums in another order, carried through the epochs."""
+    """All three engines on the same network: `fit` under the callback and the compiled loops give what the stack gives.
+
+    Tolerance: float32 sums in another order, carried through the epochs.
+    """
     recipe, params, replica = variant(**VARIANTS[name]), training(epochs=EPOCHS, replicas=1), 0
     recipe = recipe.model_copy(update={"optimizer": recipe.optimizer.model_copy(update={"config": STEPS})})
-    expected = train(recipe, name, circles, params, choose=stacked).history
+    general = train(recipe, name, circles, params, choose=stacked)
+    assert_like(train(recipe, name, circles, params), general)
+    expected = general.history
     built = network.build(recipe, circles.inputs, circles.task, name)
     initial = initial_weights.draw(built, params.seed, [replica])
     for variable in built.model.weights:

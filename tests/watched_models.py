@@ -10,6 +10,7 @@ import tensorflow as tf
 from keras import layers
 
 Built = tuple[keras.Model, Any, Any]
+LOGITS = keras.losses.BinaryCrossentropy(from_logits=True)
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,10 @@ def compiled(model: keras.Model, loss: Any = "binary_crossentropy", **more: Any)
     return model
 
 
-def dense(last: str = "sigmoid", **more: Any) -> Built:
+def dense(**more: Any) -> Built:
     """Two hidden layers, with dropout between."""
     hidden = [layers.Dense(8, "relu"), layers.Dropout(0.2), layers.Dense(8, "tanh")]
-    model = keras.Sequential([keras.Input((2,)), *hidden, layers.Dense(1, last, dtype="float32")])
+    model = keras.Sequential([keras.Input((2,)), *hidden, layers.Dense(1, "sigmoid", dtype="float32")])
     return compiled(model, **more), *points()
 
 
@@ -62,9 +63,15 @@ def tiny() -> Built:
     return compiled(hidden, optimizer=keras.optimizers.SGD(0.1)), *points()
 
 
-def unbuilt() -> Built:
+def unbuilt(last: str = "sigmoid", loss: Any = "binary_crossentropy") -> Built:
     """Without a known input until it sees one."""
-    return compiled(keras.Sequential([layers.Dense(8, "relu"), layers.Dense(1, "sigmoid")])), *points()
+    return compiled(keras.Sequential([layers.Dense(8, "relu"), layers.Dense(1, last)]), loss), *points()
+
+
+def compiled_by_xla() -> keras.Model:
+    """One hidden layer, for XLA takes long."""
+    hidden = [layers.Dense(4, "relu"), layers.Dropout(0.2)]
+    return compiled(keras.Sequential([keras.Input((2,)), *hidden, layers.Dense(1, "sigmoid")]), jit_compile=True)
 
 
 def residual() -> Built:
@@ -134,10 +141,10 @@ def embedded() -> Built:
 
 
 def recurrent() -> Built:
-    """Both ways, and a plain cell."""
+    """A plain cell both ways, and a gated one."""
     inputs = np.random.default_rng(0).normal(size=(48, 7, 2)).astype("float32")
-    back = layers.Bidirectional(layers.GRU(4, return_sequences=True))
-    model = keras.Sequential([keras.Input((7, 2)), back, layers.SimpleRNN(4, "relu"), layers.Dense(1)])
+    back = layers.Bidirectional(layers.SimpleRNN(4, "relu", return_sequences=True))
+    model = keras.Sequential([keras.Input((7, 2)), back, layers.GRU(4), layers.Dense(1)])
     return compiled(model, "mse", metrics=["mae"]), inputs, inputs.sum(axis=(1, 2))
 
 
@@ -162,10 +169,10 @@ def u_net() -> Built:
 
 
 def mobile_net() -> Built:
-    """MobileNetV2 up to its first two sums, on small images: each kind of its blocks; the rest repeats them."""
+    """MobileNetV2 up to its first sum, on small images: each kind of its blocks; the rest repeats them."""
     inputs, labels = images(16, 32)
     body = keras.applications.MobileNetV2(input_shape=(32, 32, 3), weights=None, include_top=False)
-    signal = layers.GlobalAveragePooling2D()(body.get_layer("block_4_add").output)
+    signal = layers.GlobalAveragePooling2D()(body.get_layer("block_2_add").output)
     model = keras.Model(body.input, layers.Dense(3, "softmax")(signal))
     return compiled(model, "sparse_categorical_crossentropy"), inputs, labels
 
@@ -219,35 +226,35 @@ def streamed() -> tuple[Any, None]:
     return tf.data.Dataset.from_tensor_slices(points()).shuffle(96, seed=3).batch(20), None
 
 
-LOGITS = keras.losses.BinaryCrossentropy(from_logits=True)
 SAMPLE_WEIGHTS = np.linspace(0, 1, 96).astype("float32")
 # What does not touch goes into one training; a name says all that is in it.
 KINDS: dict[str, Kind] = {
     "sequential": Kind(dense),
-    "unbuilt": Kind(unbuilt),
-    "functional": Kind(residual),
-    "nested and shared": Kind(nested),
-    "subclassed, sample weights": Kind(
-        lambda: (compiled(Subclassed()), *points()), {"sample_weight": SAMPLE_WEIGHTS}, validated=False
+    "unbuilt, from logits, Python's data set": Kind(
+        lambda: (unbuilt("linear", LOGITS)[0], Batches(), None), {"validation_data": points()}, validated=False
     ),
-    "own training step": Kind(lambda: (compiled(OwnStep(), metrics=None), *points())),
+    "functional": Kind(residual),
+    "nested and shared, generator": Kind(
+        lambda: (nested()[0], generated(), None), {"steps_per_epoch": 6, "validation_data": points()}, validated=False
+    ),
+    "subclassed, own loss, sample weights": Kind(
+        lambda: (compiled(Subclassed(), own_loss), *points()), {"sample_weight": SAMPLE_WEIGHTS}, validated=False
+    ),
+    "own training step, data set": Kind(
+        lambda: (compiled(OwnStep(), metrics=None), *streamed()), {"validation_data": points()}, validated=False
+    ),
     "several inputs and outputs": Kind(two_ways),
     "embedding and LSTM": Kind(embedded),
     "recurrent": Kind(recurrent, watch={"histograms": False}, validated=False),
     "attention": Kind(transformer, watch={"histograms": False}, validated=False),
     "U-Net": Kind(u_net),
     "mixed precision, class weights": Kind(mixed, {"class_weight": {0: 1.0, 1: 3.0}}, validated=False),
-    "XLA": Kind(lambda: dense(jit_compile=True)),
+    "XLA": Kind(lambda: (compiled_by_xla(), *points())),
     "several steps at once, clipped, part held back": Kind(
         lambda: dense(steps_per_execution=3, optimizer=keras.optimizers.SGD(0.1, global_clipnorm=0.1)),
         {"validation_split": 0.25},
         validated=False,
     ),
     "eager": Kind(lambda: dense(run_eagerly=True)),
-    "own loss, generator": Kind(
-        lambda: (dense(loss=own_loss)[0], generated(), None), {"steps_per_epoch": 6}, validated=False
-    ),
-    "data set": Kind(lambda: (dense()[0], *streamed()), validated=False),
-    "from logits, Python's data set": Kind(lambda: (dense("linear", loss=LOGITS)[0], Batches(), None), validated=False),
     "MobileNetV2": Kind(mobile_net, watch={"histograms": False}, epochs=1, validated=False),
 }

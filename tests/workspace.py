@@ -165,14 +165,17 @@ class Workspace:
 
     def attempt(self, *command: str, **environment: str) -> Done:
         """Run a command, whatever comes of it; its imports are done where `preloaded` has a server."""
-        complete = self.environment(**environment)
-        if PLACE in complete:
-            complete["PATH"] = f"{complete[PLACE]}{os.pathsep}{complete['PATH']}"
-        return self._done(command, complete)
+        return self._done(command, self._preloaded(environment))
 
     def attempt_alone(self, *command: str, **environment: str) -> Done:
         """Run a command as a user does, from its first import on, whatever comes of it."""
         return self._done(command, self.environment(**environment))
+
+    def _preloaded(self, environment: dict[str, str]) -> dict[str, str]:
+        complete = self.environment(**environment)
+        if PLACE in complete:
+            complete["PATH"] = f"{complete[PLACE]}{os.pathsep}{complete['PATH']}"
+        return complete
 
     def _done(self, command: Sequence[str], environment: dict[str, str]) -> Done:
         done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
@@ -195,7 +198,7 @@ class Workspace:
     def start_queue(self, jobs: int) -> None:
         """Workers of DVC's queue. They go on for a while after their last task, and whoever reads what they print would
         wait for that."""
-        with self.running("dvc", "queue", "start", "--jobs", str(jobs)) as start:
+        with self.running_alone("dvc", "queue", "start", "--jobs", str(jobs)) as start:
             assert start.wait(120) == 0
 
     def end_queue(self) -> None:
@@ -210,15 +213,27 @@ class Workspace:
     @contextmanager
     def serving(self, url: str, *command: str, **environment: str) -> Iterator[str]:
         """A server at work, once it answers at `url`."""
-        with self.running(*command, **environment):
-            wait_until(lambda: answers(url), every=0.5)
+        with self.running(*command, **environment) as process:
+            wait_until(lambda: answers(url) or process.poll() is not None)
+            assert process.poll() is None, "it ended before it answered"
             yield url
 
     @contextmanager
     def running(self, *command: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
-        """A command at work; at the end it and all of its processes are killed."""
+        """A command at work, its imports done; at the end it and all of its processes are killed."""
+        with self._started(command, self._preloaded(environment)) as process:
+            yield process
+
+    @contextmanager
+    def running_alone(self, *command: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+        """A command at work as a user starts it, from its first import on: for what is killed."""
+        with self._started(command, self.environment(**environment)) as process:
+            yield process
+
+    @contextmanager
+    def _started(self, command: Sequence[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
         nowhere = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
-        with subprocess.Popen(command, cwd=self.folder, env=self.environment(**environment), **nowhere) as process:
+        with subprocess.Popen(command, cwd=self.folder, env=environment, **nowhere) as process:
             try:
                 yield process
             finally:
@@ -227,7 +242,7 @@ class Workspace:
 
     def kill_when(self, condition: Callable[[], bool], *command: str) -> None:
         """Start a command, and kill it and all of its processes as soon as the condition holds."""
-        with self.running(*command) as process:
+        with self.running_alone(*command) as process:
             wait_until(lambda: condition() or process.poll() is not None, every=0.005)
         assert process.returncode == -signal.SIGKILL, "it ended before it could be killed"
 
@@ -235,8 +250,8 @@ class Workspace:
     def ui(self) -> Iterator[tuple[str, list[str]]]:
         """`make ui` without a display: its address, and the lines that it prints before the server starts."""
         port = free_port()
-        quiet = {name: value for name, value in self.environment().items() if "DISPLAY" not in name}
-        command = [sys.executable, "-m", "pipeline.tracking.ui.serve", "--port", str(port)]
+        quiet = {name: value for name, value in self._preloaded({}).items() if "DISPLAY" not in name}
+        command = ["python3", "-m", "pipeline.tracking.ui.serve", "--port", str(port)]
         with subprocess.Popen(command, cwd=self.folder, env=quiet, stdout=subprocess.PIPE, text=True) as process:
             try:
                 lines: list[str] = []
@@ -269,6 +284,13 @@ class Workspace:
             else:
                 place[key] = value
         yaml.dump(document, self.folder / "params.yaml")
+
+    def replace(self, name: str, old: str, new: str) -> None:
+        """Change a place of a source."""
+        path = self.folder / name
+        text = path.read_text(encoding="utf-8")
+        assert text.count(old) == 1, f"{name}: {old}"
+        path.write_text(text.replace(old, new), encoding="utf-8")
 
     def commit(self) -> None:
         """All of it to git."""

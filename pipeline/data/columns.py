@@ -1,38 +1,43 @@
-"""From a table to rows that can be trained on: the task, the kind of each column, missing values, and all faults."""
+"""Turn a table into rows to train on: find the task and the kinds of columns, fill missing values, report faults."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 from numbers import Real
-from typing import Any, Final
+from types import UnionType
+from typing import Final
 
 import numpy as np
 import pandas as pd
 
-from pipeline.data.split.samples import LARGEST, Kind, RawData
-from pipeline.data.split.tasks import KindName, Task
+from pipeline.data.split.samples import LARGEST, ColumnKind, RawData
+from pipeline.data.split.tasks import MOST_CLASSES, KindName, Task
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.formats import precision
 from pipeline.params.data_params import DataParams, class_name
 from pipeline.params.file import brief, one_of
 
-MOST_CLASSES: Final = 20  # distinct whole numbers that `auto` takes for classes
-DATES: Final = "dates: must be numbers, such as days since a day, or left out by data.features"
-MOST_CATEGORIES: Final = 100  # of a text column; more are taken for free text
+DATES: Final = "dates: must be numbers, such as days since some date, or left out by data.features"
+# A text column is categorical with at most 100 different values, each on average in two rows, or with at most 10. These
+# limits are not in params.yaml because they only reject tables: a column beyond them is left out by data.features.
+MOST_CATEGORIES: Final = 100
+FEW_CATEGORIES: Final = 10
 GROUPED: Final = r"[+-]?(\d{1,3}(,\d{3})+(\.\d*)?|\d+,\d+)"  # "1,234.5" or "1,5"
 PLAIN: Final = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
-_CLASSES: Final = "among others: must be all numbers, all text or true or false"
-# What ends a line or cannot be written as UTF-8: it would break tables, messages and pages.
+_CLASSES: Final = "beside values of another type: must be all numbers, all text, or all true or false"
+# Characters that end a line or that UTF-8 cannot encode: they would break tables, messages and pages.
 UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
 class RawTable:
-    """What a source gives.
+    """The rows of a source.
 
-    features: a table, or an array with more dimensions. targets: a table; labels 0, 1, ... where there are `classes`.
-    is_classification: where the source knows. classes: their names in the order of the labels, where the source knows.
+    features: a table, or an array with more than two dimensions.
+    targets: a table; labels 0, 1, ... if there are `classes`.
+    is_classification: whether the targets are classes; None if the source does not know.
+    classes: the names of the classes in the order of the labels; None if the source does not know.
     """
 
     features: pd.DataFrame | np.ndarray
@@ -41,22 +46,22 @@ class RawTable:
     classes: Sequence[str] | None
 
 
-def checked(table: RawTable, params: DataParams) -> RawData:
-    """The rows with labels or values as targets, missing values dealt with.
+def check_table(table: RawTable, params: DataParams) -> RawData:
+    """Return the rows with labels or values as targets, and missing values filled or dropped.
 
     Raises:
-        UserError: what cannot be trained on, by the column's name.
+        UserError: the data cannot be trained on; the message names the column.
     """
     features, targets = table.features, table.targets
-    lost = targets.isna().any(axis=1).to_numpy()
-    if lost.any() and params.missing != "drop":
+    is_unlabelled = targets.isna().any(axis=1).to_numpy()
+    if is_unlabelled.any() and params.missing != "drop":
         name = str(targets.columns[targets.isna().any().to_numpy().argmax()])
         raise UserError(
-            f"column {name}: {lost.sum()} of {len(lost)} rows have no target: must be there in every row, or "
-            "data.missing must be drop"
+            f"column {name}: {is_unlabelled.sum()} of {len(is_unlabelled)} rows have no target: every row must have "
+            "one, or data.missing must be drop"
         )
-    if lost.any():
-        features, targets = features[~lost], targets[~lost]
+    if is_unlabelled.any():
+        features, targets = features[~is_unlabelled], targets[~is_unlabelled]
     if not len(targets):
         raise UserError("data: no rows with a target: must have at least one")
     if isinstance(features, pd.DataFrame):
@@ -69,15 +74,23 @@ def checked(table: RawTable, params: DataParams) -> RawData:
 
 
 def expect_printable(text: str, what: str) -> None:
-    """Raises: UserError: text that has line breaks or other control characters, or that UTF-8 cannot write."""
+    """Check a name.
+
+    Raises:
+        UserError: it has line breaks or other control characters, or characters that UTF-8 cannot encode.
+    """
     if UNPRINTABLE.search(text):
         raise UserError(f"{what}: {brief(repr(text))}: must be text without line breaks and control characters")
 
 
 def _whole(
     features: pd.DataFrame, targets: pd.DataFrame, params: DataParams
-) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Kind], dict[str, float | str], dict[str, int]]:
-    """Every column as numbers or text, nothing missing; rows left out where params.yaml says so."""
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, ColumnKind], dict[str, float | str], dict[str, int]]:
+    """Return every column as numbers or text without missing values; rows are dropped if params.yaml says so.
+
+    Returns:
+        Features, targets, the kind of each column, and for columns with missing values: the fill and their number.
+    """
     kinds = {str(name): _kind(features[name]) for name in features}
     missing = features.isna()
     counts = missing.sum()
@@ -88,98 +101,113 @@ def _whole(
         more = int((counts > 0).sum()) - 1
         also = f" (and {more} more {'column' if more == 1 else 'columns'})" if more else ""
         raise UserError(
-            f"column {first}: {counts[first]} of {len(features)} values are missing{also}: must be there, or "
+            f"column {first}: {counts[first]} of {len(features)} values are missing{also}: must be present, or "
             "data.missing must be drop, mean, median or most_frequent"
         )
     if first is not None and params.missing == "drop":
-        kept = ~missing.any(axis=1)
-        if not kept.any():
-            raise UserError("data.missing: drop: leaves no row, for every one has a missing value: must be another")
-        features, targets = features[kept], targets[kept]
-    made: dict[str, Any] = {}
+        is_complete = ~missing.any(axis=1)
+        if not is_complete.any():
+            raise UserError(
+                "data.missing: drop: leaves no row, because each has a missing value: must be mean, median or "
+                "most_frequent"
+            )
+        features, targets = features[is_complete], targets[is_complete]
+    columns: dict[str, pd.Series | np.ndarray] = {}
     as_type = precision(*features.shape)
     for name, kind in kinds.items():
         values = features[name]
         if values.isna().all():
-            raise UserError(f"column {name}: has no values at all: must be left out by data.features")
+            raise UserError(f"column {name}: all values are missing: must be left out by data.features")
         if values.isna().any():
             fills[name] = _fill(values, kind, params.missing)
             filled[name] = int(values.isna().sum())
         fill = fills.get(name)
-        made[name] = _texts(values, fill) if kind == "category" else _numbers(values, name, fill, as_type)
-    return pd.DataFrame(made, copy=False), targets, kinds, fills, filled
+        columns[name] = _texts(values, fill) if kind == "category" else _numbers(values, name, fill, as_type)
+    return pd.DataFrame(columns, copy=False), targets, kinds, fills, filled
 
 
-def _kind(values: pd.Series) -> Kind:
-    """Raises: UserError: dates, free text, or something else that is no number, boolean or category."""
+def _kind(values: pd.Series) -> ColumnKind:
+    """Return the kind of a column.
+
+    Raises:
+        UserError: it has dates, free text, or anything else but numbers, booleans and categories.
+    """
     if pd.api.types.is_bool_dtype(values) and not isinstance(values.dtype, pd.CategoricalDtype):
         return "boolean"
     if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_complex_dtype(values):
         return "number"
-    name, known = values.name, values.dropna()
-    if not len(known):
+    name, present = values.name, values.dropna()
+    if not len(present):
         return "number"
-    if _are_all(known, bool | np.bool_):
+    if _are_all(present, bool | np.bool_):
         return "boolean"
-    _expect_no_dates(known)
-    if isinstance(values.dtype, pd.CategoricalDtype) or _are_all(known, str):
-        _expect_categories(known.astype(str))
+    _expect_no_dates(present)
+    if isinstance(values.dtype, pd.CategoricalDtype) or _are_all(present, str):
+        _expect_categories(present.astype(str))
         return "category"
-    if _are_all(known, Real) and not any(isinstance(each, bool | np.bool_) for each in known):
-        return "number"  # whole numbers beyond 64 bits
-    example = next((each for each in known if not isinstance(each, Real) or isinstance(each, bool)), known.iloc[0])
-    allowed = "must be all numbers, all text or all true or false"
-    raise UserError(f"column {name}: {brief(repr(example))} among other values: {allowed}")
+    if _are_all(present, Real) and not any(isinstance(each, bool | np.bool_) for each in present):
+        return "number"  # whole numbers beyond 64 bits have the type `object`
+    example = next((each for each in present if not isinstance(each, Real) or isinstance(each, bool)), present.iloc[0])
+    allowed = "must be all numbers, all text, or all true or false"
+    raise UserError(f"column {name}: {brief(repr(example))} beside values of another type: {allowed}")
 
 
-def _are_all(values: pd.Series, kind: Any) -> bool:
-    return all(isinstance(each, kind) for each in values)  # not by `map`, which gives categories where it gets them
+def _are_all(values: pd.Series, kind: type | UnionType) -> bool:
+    return all(isinstance(each, kind) for each in values)  # not by `map`, which keeps categories as they are
 
 
-def _expect_no_dates(known: pd.Series) -> None:
-    """Raises: UserError: dates or spans of time, as such or as text."""
-    are_times = known.dtype.kind in "mM" or _are_all(known.head(50), date | time | timedelta | pd.Period)
-    if are_times or (_are_all(known, str) and _are_dates(pd.Series(known.unique()[:50], dtype=object))):
-        raise UserError(f"column {known.name}: {DATES}")
+def _expect_no_dates(present: pd.Series) -> None:
+    """Check for dates.
+
+    Raises:
+        UserError: there are dates or durations, as such or as text.
+    """
+    are_times = present.dtype.kind in "mM" or _are_all(present.head(50), date | time | timedelta | pd.Period)
+    if are_times or (_are_all(present, str) and _are_dates(pd.Series(present.unique()[:50], dtype=object))):
+        raise UserError(f"column {present.name}: {DATES}")
 
 
 def _expect_categories(texts: pd.Series) -> None:
-    """Raises: UserError: numbers that are written otherwise, or free text."""
+    """Check that text columns are categories.
+
+    Raises:
+        UserError: the text is numbers with commas, numbers as text, or free text.
+    """
     distinct = pd.Series(texts.unique(), dtype=str)
     for text in distinct:
         expect_printable(text, f"column {texts.name}")
     are_grouped, are_plain = distinct.str.fullmatch(GROUPED), distinct.str.fullmatch(PLAIN)
     if are_grouped.any() and (are_grouped | are_plain).all():
-        found = distinct[are_grouped].iloc[0]
-        raise UserError(f"column {texts.name}: {found!r}: must be numbers without commas, such as 1234.5")
-    if len(distinct) <= MOST_CATEGORIES and (len(distinct) <= 10 or len(distinct) <= len(texts) / 2):
+        example = distinct[are_grouped].iloc[0]
+        raise UserError(f"column {texts.name}: {example!r}: must be numbers without commas, such as 1234.5")
+    if len(distinct) <= MOST_CATEGORIES and (len(distinct) <= FEW_CATEGORIES or len(distinct) <= len(texts) / 2):
         return
     if are_plain.all():
         raise UserError(
             f"column {texts.name}: numbers as text, such as {distinct.iloc[0]!r}: must be stored as numbers"
         )
     if are_plain.mean() > 0.5:
-        found = brief(repr(distinct[~are_plain].iloc[0]))
+        example = brief(repr(distinct[~are_plain].iloc[0]))
         raise UserError(
-            f"column {texts.name}: {found} among numbers: must be a number, or nothing where the value is missing"
+            f"column {texts.name}: {example} among numbers: must be a number, or empty if the value is missing"
         )
     raise UserError(
         f"column {texts.name}: free text ({len(distinct)} different values in {len(texts)} rows): must have at most "
-        f"{MOST_CATEGORIES} that come again, or be left out by data.features"
+        f"{MOST_CATEGORIES} different values that repeat, or be left out by data.features"
     )
 
 
 def _are_dates(texts: pd.Series) -> bool:
-    """Of different ones; two may well be classes."""
+    """Whether distinct texts are dates; two of them may well be classes."""
     if len(texts) < 3 or not texts.str.contains(r"^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}").all():
         return False
     return bool(pd.to_datetime(texts, errors="coerce", format="mixed", utc=True).notna().all())
 
 
-def _fill(values: pd.Series, kind: Kind, how: str) -> float | str:
+def _fill(values: pd.Series, kind: ColumnKind, how: str) -> float | str:
     if how == "most_frequent" or kind != "number":
-        most = values.mode().iloc[0]  # of equals the least
-        return str(most) if kind == "category" else float(most)
+        mode = values.mode().iloc[0]  # the least of equally frequent values
+        return str(mode) if kind == "category" else float(mode)
     return float(values.mean() if how == "mean" else values.median())
 
 
@@ -188,57 +216,65 @@ def _texts(values: pd.Series, fill: float | str | None) -> pd.Series:
 
 
 def _numbers(values: pd.Series, name: str, fill: float | str | None, as_type: type) -> np.ndarray:
-    """float32 or float64 [row], infinite ones refused."""
+    """Return float32 or float64 [row].
+
+    Raises:
+        UserError: a number is infinite, or too large for float32.
+    """
     try:
-        with np.errstate(over="ignore"):  # what is too large becomes infinite
-            found = values.to_numpy(as_type, na_value=np.nan)
+        with np.errstate(over="ignore"):  # numbers beyond the type become infinite
+            numbers = values.to_numpy(as_type, na_value=np.nan)
     except OverflowError:
         raise UserError(f"column {name}: a number beyond {LARGEST:g}: must be at most that large") from None
     if fill is not None:
-        found = np.where(np.isnan(found), found.dtype.type(fill), found)
-    _expect_numbers(found, name)
-    return found
+        numbers = np.where(np.isnan(numbers), numbers.dtype.type(fill), numbers)
+    _expect_numbers(numbers, name)
+    return numbers
 
 
 def _expect_numbers(values: np.ndarray, name: str) -> None:
-    """Raises: UserError: a number is missing, infinite, or so large that single precision does not hold it."""
-    largest = max(abs(float(values.max(initial=0))), abs(float(values.min(initial=0))))  # NaN where one is
+    """Check numbers.
+
+    Raises:
+        UserError: a number is NaN, infinite, or too large for float32.
+    """
+    largest = max(abs(float(values.max(initial=0))), abs(float(values.min(initial=0))))  # NaN if any is NaN
     if largest <= LARGEST:
         return
     broken = ~np.isfinite(values)
     if not broken.any():
         raise UserError(f"column {name}: {largest:g}: must be at most {LARGEST:g} in size")
-    what = "not a number" if np.isnan(values).any() else "infinite"
+    what = "NaN" if np.isnan(values).any() else "infinite"
     raise UserError(f"column {name}: {broken.sum()} of {values.size} values are {what}: must be finite numbers")
 
 
 def _task(targets: pd.DataFrame, table: RawTable, params: DataParams) -> tuple[Task, np.ndarray]:
-    """And labels int64 [row], or values float64 [row, target]."""
+    """Return the task, and labels int64 [row] or values float64 [row, target]."""
     names = tuple(str(name) for name in targets.columns)
-    asked = params.task
+    stated = params.task
     for name in names:
         if not pd.api.types.is_numeric_dtype(targets[name]):
             _expect_no_dates(targets[name])
-    is_classification = _are_classes(targets, table) if asked == "auto" else asked != "regression"
+    is_classification = _are_classes(targets, table) if stated == "auto" else stated != "regression"
     if not is_classification:
         if params.positive_class is not None:
             raise UserError(f"data.positive_class: {brief(params.positive_class)}: must be null for a regression")
         return Task("regression", names), np.stack([_values(targets[name]) for name in names], axis=1)
     if len(names) > 1:
-        raise UserError(f"data.task: {asked}: {len(names)} targets ({', '.join(names)}): must be regression")
+        raise UserError(f"data.task: {stated}: {len(names)} targets ({', '.join(names)}): must be regression")
     classes, labels = _labels(targets[names[0]], table)
     if len(classes) < 2:
-        raise UserError(f"column {names[0]}: one class alone, {classes[0]}: must have at least two")
+        raise UserError(f"column {names[0]}: only one class, {classes[0]}: must have at least two")
     counts = np.bincount(labels, minlength=len(classes))
     if counts.min() < 2:
         rare = classes[int(counts.argmin())]
         raise UserError(f"column {names[0]}: class {rare} has one row: must have at least two, to train and to test")
     kind: KindName = "binary" if len(classes) == 2 else "multiclass"
-    if asked not in ("auto", kind) and not (asked == "multiclass" and kind == "binary"):
+    if stated not in ("auto", kind) and not (stated == "multiclass" and kind == "binary"):
         raise UserError(
-            f"data.task: {asked}: {names[0]} has {len(classes)} classes: must be {kind}, regression or auto"
+            f"data.task: {stated}: {names[0]} has {len(classes)} classes: must be {kind}, regression or auto"
         )
-    if asked == "multiclass":
+    if stated == "multiclass":
         kind = "multiclass"
     if params.positive_class is not None:
         classes, labels = _with_positive(params.positive_class, classes, labels, kind)
@@ -249,7 +285,7 @@ def _with_positive(name: str, classes: list[str], labels: np.ndarray, kind: Kind
     """Return the two classes with the positive one last, and their labels.
 
     Raises:
-        UserError: the task is not binary, or has no such class.
+        UserError: the task is not binary, or it has no such class.
     """
     if kind != "binary":
         raise UserError(f"data.positive_class: {brief(name)}: must be null for a multiclass task")
@@ -259,7 +295,7 @@ def _with_positive(name: str, classes: list[str], labels: np.ndarray, kind: Kind
 
 
 def _are_classes(targets: pd.DataFrame, table: RawTable) -> bool:
-    """What `auto` decides: text, booleans and few different whole numbers are classes."""
+    """Whether `auto` takes the targets for classes: text, booleans, or at most MOST_CLASSES different whole numbers."""
     if table.is_classification is not None:
         return table.is_classification
     if targets.shape[1] > 1:
@@ -275,17 +311,17 @@ def _are_classes(targets: pd.DataFrame, table: RawTable) -> bool:
 
 
 def _labels(targets: pd.Series, table: RawTable) -> tuple[list[str], np.ndarray]:
-    """The names of the classes that there are, in the order of their labels, and int64 [row].
+    """Return the names of the classes that occur, in the order of their labels, and the labels int64 [row].
 
-    The order is that of the file where it states one, as ordered categories do, and else ascending.
+    The order is that of ordered categories if the file has them, and otherwise ascending.
     """
     if pd.api.types.is_complex_dtype(targets):
         raise UserError(f"column {targets.name}: complex numbers: must be classes")
     try:
-        codes, found = pd.factorize(targets)
+        codes, distinct = pd.factorize(targets)
     except TypeError:  # lists and maps
         raise UserError(f"column {targets.name}: {brief(repr(targets.iloc[0]))} {_CLASSES}") from None
-    values = list(found)
+    values = list(distinct)
     if pd.api.types.is_float_dtype(targets):
         _expect_numbers(np.asarray(values, np.float64), str(targets.name))
     if not any(all(isinstance(value, kind) for value in values) for kind in (str, (Real, np.bool_))):
@@ -295,26 +331,24 @@ def _labels(targets: pd.Series, table: RawTable) -> tuple[list[str], np.ndarray]
     order = sorted(range(len(values)), key=lambda place: rank(values[place]))
     label_of = np.empty(len(values), np.int64)
     label_of[order] = np.arange(len(values))
-    known = table.classes
-    names = [class_name(values[place]) if known is None else known[int(values[place])] for place in order]
+    own = table.classes
+    names = [class_name(values[place]) if own is None else own[int(values[place])] for place in order]
     for name in names:
         expect_printable(name, f"column {targets.name}")
     return names, label_of[codes]
 
 
 def _values(targets: pd.Series) -> np.ndarray:
-    """float64 [row] of a regression's target.
+    """Return a regression's target, float64 [row].
 
     Raises:
-        UserError: no numbers, one that is not finite, or all the same.
+        UserError: a value is not a finite number, or all are equal.
     """
     name = str(targets.name)
     if not pd.api.types.is_numeric_dtype(targets) or pd.api.types.is_complex_dtype(targets):
-        raise UserError(
-            f"column {name}: {brief(repr(targets.iloc[0]))}: must be numbers, for the target of a regression"
-        )
+        raise UserError(f"column {name}: {brief(repr(targets.iloc[0]))}: the target of a regression must be numbers")
     numbers = targets.to_numpy(np.float64)
     _expect_numbers(numbers, name)
     if np.ptp(numbers) == 0:
-        raise UserError(f"column {name}: constant, {brief(targets.iloc[0])}: must vary, to be predicted")
+        raise UserError(f"column {name}: all values are {brief(targets.iloc[0])}: must vary, to be predicted")
     return numbers

@@ -1,4 +1,4 @@
-"""What the data are, in numbers, and what may be wrong with them: for the report, MLflow and the terminal."""
+"""Describe the data in numbers, with warnings about likely faults, for the report, MLflow and the terminal."""
 
 import re
 from collections.abc import Iterator
@@ -9,23 +9,23 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from pipeline.data.split.samples import Kind, Origin, RawData, Split, Stored
+from pipeline.data.split.samples import ColumnKind, Origin, RawData, Split, Stored
 from pipeline.data.split.tasks import Task
 from pipeline.foundations.files import reading, save_text
 
 PROFILE = Path("data/split/profile.json")
-# When a warning is given; none of them changes a result.
-DECADES = 2.0  # between the sizes of two inputs that are not scaled
-WIDE = 100.0  # of an input that is not scaled, or the standard deviation of a regression's targets
-IMBALANCE = 4.0  # training rows of the most frequent class over those of the rarest
-FEWEST_ROWS = 10  # in which a column that counts is taken for an index
-MOST_COLUMNS = 200  # of which ranges or values are kept
-MOST_VALUES = 5  # of a text column, whose shares are kept
-UNNAMED = re.compile(r"Unnamed: \d+")  # as pandas calls an index that a file has without a name
+# Limits for warnings. They are here and not in params.yaml because they change no result.
+DECADES = 2.0  # warn of unscaled inputs whose sizes differ by more than this many powers of ten
+WIDE = 100.0  # warn of an unscaled input beyond this, or of targets with a larger standard deviation
+IMBALANCE = 4.0  # warn if the most frequent class has more than this many times the rows of the rarest
+FEWEST_ROWS = 10  # a column that counts the rows is taken for an index from this many rows on
+MOST_COLUMNS = 200  # at most so many columns get a range or values
+MOST_VALUES = 5  # at most so many values of a text column get a share
+UNNAMED = re.compile(r"Unnamed: \d+")  # the name that pandas gives to a file's unnamed index
 
 
 class ColumnRange(Stored):
-    """Of a number: smallest and greatest value, raw and as a network takes it."""
+    """The smallest and the greatest value of a number column, raw and as a network gets it."""
 
     name: str
     raw: tuple[float, float]
@@ -33,10 +33,10 @@ class ColumnRange(Stored):
 
 
 class ColumnValues(Stored):
-    """Of text or a boolean: how many different values, and the shares of the most frequent ones, in all rows."""
+    """The number of different values of a text or boolean column, and the shares of the most frequent ones."""
 
     name: str
-    kind: Kind
+    kind: ColumnKind
     distinct: int
     shares: dict[str, float]
 
@@ -44,10 +44,15 @@ class ColumnValues(Stored):
 class Profile(Stored):
     """The data in numbers.
 
-    rows: of each part. features: raw columns; inputs: numbers that a network takes. shares: of each class, by part;
-    empty for a regression. targets: of each target of a regression smallest, mean and greatest raw value.
-    ranges: of the first MOST_COLUMNS numbers. warnings: a sentence each. values: of the first MOST_COLUMNS columns that
-    are text or boolean. filled: how many missing values were filled in, by column; both are left out where empty.
+    rows: the number of rows of each part.
+    features: the number of raw columns.
+    inputs: how many numbers a network takes per row.
+    shares: for each part the share of each class; empty for a regression.
+    targets: for each target of a regression the smallest, mean and greatest raw value; empty for classes.
+    ranges: of the first MOST_COLUMNS number columns.
+    warnings: one sentence each.
+    values: of the first MOST_COLUMNS text or boolean columns.
+    filled: how many missing values were filled in, by column.
     """
 
     source: str
@@ -64,7 +69,7 @@ class Profile(Stored):
 
 
 def profile(raw: RawData, split: Split, origin: Origin) -> Profile:
-    """Of all rows, and of each part."""
+    """Return the profile of raw rows and of their split."""
     ranges = list(_ranges(raw, origin))
     return Profile(
         source=origin.data.source,
@@ -89,12 +94,16 @@ def profile(raw: RawData, split: Split, origin: Origin) -> Profile:
 
 
 def save_profile(described: Profile) -> None:
-    """As JSON."""
+    """Write the profile as JSON."""
     save_text(described.model_dump_json(indent=2, exclude_defaults=True) + "\n", PROFILE)
 
 
 def load_profile() -> Profile:
-    """Raises: UserError: missing or damaged."""
+    """Read the profile.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
     with reading(PROFILE, "what `split` writes"):
         return Profile.model_validate_json(PROFILE.read_bytes())
 
@@ -136,8 +145,8 @@ def _values(raw: RawData) -> Iterator[ColumnValues]:
                 .reset_index()
                 .sort_values(["count", "value"], ascending=[False, True])
             )
-            most = zip(counts["value"].head(MOST_VALUES), counts["count"].head(MOST_VALUES), strict=True)
-            shares = {str(value): round(count / len(raw), 6) for value, count in most}
+            frequent = zip(counts["value"].head(MOST_VALUES), counts["count"].head(MOST_VALUES), strict=True)
+            shares = {str(value): round(count / len(raw), 6) for value, count in frequent}
             yield ColumnValues(name=name, kind=kind, distinct=len(counts), shares=shares)
 
 
@@ -149,7 +158,7 @@ def _about_inputs(ranges: list[ColumnRange]) -> Iterator[str]:
     small, large = min(sizes, key=sizes.__getitem__), max(sizes, key=sizes.__getitem__)
     if sizes[large] > WIDE or np.log10(sizes[large] / sizes[small]) > DECADES:
         yield (
-            f"inputs are not scaled: {large} goes to {sizes[large]:.3g}, {small} to {sizes[small]:.3g}; set "
+            f"inputs are not scaled: {large} reaches {sizes[large]:.3g}, {small} only {sizes[small]:.3g}; set "
             "split.scale.inputs to standard or minmax"
         )
 
@@ -177,25 +186,25 @@ def _about_classes(split: Split) -> Iterator[str]:
         most, least = names[int(counts.argmax())], names[int(counts.argmin())]
         yield (
             f"classes are imbalanced: {counts.max()} training rows of {most}, {counts.min()} of {least}; a network "
-            "that always says the first has a high accuracy, so judge by balanced_accuracy"
+            f"that always predicts {most} has a high accuracy, so judge by balanced_accuracy"
         )
 
 
 def _about_rows(split: Split) -> Iterator[str]:
     train, test = (_hashes(part.inputs) for part in (split.train, split.test))
-    train.sort()  # in place, and cheaper than numpy.isin
-    twice = int((train[np.searchsorted(train, test).clip(max=len(train) - 1)] == test).sum())
-    if twice:
-        yield f"{twice} of {len(test)} test rows have the same inputs as a training row"
+    train.sort()  # in place; faster than numpy.isin
+    shared = int((train[np.searchsorted(train, test).clip(max=len(train) - 1)] == test).sum())
+    if shared:
+        yield f"{shared} of {len(test)} test rows have the same inputs as a training row"
 
 
 def _hashes(inputs: np.ndarray) -> np.ndarray:
-    """One number per row, equal for equal rows: uint64 [row]."""
+    """Return a hash of each row, equal for equal rows: uint64 [row]."""
     total = np.zeros(len(inputs), np.uint64)
     for column in inputs.reshape(len(inputs), -1).T:
         total ^= total >> np.uint64(29)
         total *= np.uint64(0x9E3779B97F4A7C15)
-        positive = np.ascontiguousarray(column) + 0.0  # -0.0 equals 0.0, and has other bits
+        positive = np.ascontiguousarray(column) + 0.0  # -0.0 equals 0.0 but has other bits
         total += positive.view(np.uint32 if column.dtype == np.float32 else np.uint64)
     return total
 
@@ -208,14 +217,14 @@ def _about_leaks(raw: RawData) -> Iterator[str]:
         if raw.task.is_classification:
             classes = len(raw.task.names)
             if values.head(1000).nunique() > classes:
-                continue  # quickly, for a feature that equals the target has no other values
+                continue  # a quick check: a feature that equals the target has only as many values
             codes, distinct = pd.factorize(values)
             pairs = np.unique(codes * classes + raw.targets)
             is_target = len(distinct) == len(pairs) == classes
         else:
             is_target = any(np.array_equal(values.to_numpy(), each) for each in raw.targets.T)
         if is_target:
-            yield f"feature {name} tells the target; leave it out by data.features if it is not known beforehand"
+            yield f"feature {name} determines the target; leave it out by data.features if new rows will not have it"
 
 
 def _about_index(raw: RawData) -> Iterator[str]:
@@ -224,13 +233,13 @@ def _about_index(raw: RawData) -> Iterator[str]:
     for name, kind in raw.kinds.items():
         if UNNAMED.fullmatch(name) or (kind == "number" and _is_count(raw.features[name].to_numpy())):
             yield (
-                f"feature {name} seems to number the rows, as an index does, and tells nothing of new rows; leave it "
-                "out by data.features"
+                f"feature {name} seems to be an index of the rows, which says nothing about new rows; leave it out by "
+                "data.features"
             )
 
 
 def _is_count(values: np.ndarray) -> bool:
-    """Whether whole numbers rise with every row, mostly by one: some rows may have been left out."""
+    """Whether whole numbers rise with every row, mostly by one; rows may be missing between them."""
     if len(values) < FEWEST_ROWS or (values[:FEWEST_ROWS] % 1).any():
         return False
     steps = np.diff(values)

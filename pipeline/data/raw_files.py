@@ -1,4 +1,4 @@
-"""What `generate` leaves: the raw rows, and what they are."""
+"""Write and read the output of the stage `generate`: the raw rows and their description."""
 
 from pathlib import Path
 
@@ -6,49 +6,65 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from pipeline.data.split.samples import Kind, RawData, Stored
+from pipeline.data.split.samples import ColumnKind, RawData, Stored
 from pipeline.data.split.tasks import Task
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import reading, save_text
 from pipeline.foundations.formats import load_rows, rows_path, save_rows
 
 RAW = Path("data/raw")
-POINTS = RAW / "points"  # with the suffix of how they are kept
+POINTS = RAW / "points"  # the suffix depends on the format
 DESCRIBED = RAW / "points.json"
 
 
 class RawFile(Stored):
-    """What DESCRIBED holds. targets: the names of the targets' columns. filled: left out where nothing was missing."""
+    """The content of the file DESCRIBED.
+
+    targets: the names of the target columns.
+    filled: left out of the file if nothing was missing.
+    """
 
     task: Task
     targets: tuple[str, ...]
-    kinds: dict[str, Kind]
+    kinds: dict[str, ColumnKind]
     fills: dict[str, float | str]
     filled: dict[str, int] = Field({})
 
 
 def save_raw(raw: RawData) -> None:
-    """One row per sample: its features under their names, then its class or target values."""
+    """Write one row per sample, its features and then its class or target values; and their description."""
     save_rows(raw.features, _target_table(raw), POINTS)
     described = RawFile(task=raw.task, targets=raw.target_names, kinds=raw.kinds, fills=raw.fills, filled=raw.filled)
     save_text(described.model_dump_json(indent=2, exclude_defaults=True) + "\n", DESCRIBED)
 
 
 def load_raw() -> RawData:
-    """Raises: UserError: missing, damaged, or not what `generate` writes."""
+    """Read the raw rows.
+
+    Raises:
+        UserError: a file is missing, damaged, or not as `generate` writes it.
+    """
     with reading(DESCRIBED, "what `generate` writes"):
-        found = RawFile.model_validate_json(DESCRIBED.read_bytes())
-    texts = [name for name, kind in found.kinds.items() if kind == "category"]
-    labels = [*found.targets] if found.task.is_classification else []
-    features, targets = load_rows(POINTS, [*found.targets], [*texts, *labels])
+        described = RawFile.model_validate_json(DESCRIBED.read_bytes())
+    texts = [name for name, kind in described.kinds.items() if kind == "category"]
+    labels = [*described.targets] if described.task.is_classification else []
+    features, targets = load_rows(POINTS, [*described.targets], [*texts, *labels])
     path = rows_path(POINTS)
     with reading(path, "numbers and classes as `generate` writes them"):
-        values = _targets(targets, found.task)
+        values = _targets(targets, described.task)
         if isinstance(features, pd.DataFrame):
-            for name, kind in found.kinds.items():
+            for name, kind in described.kinds.items():
                 if kind != "category":
                     _expect_finite(features[name].to_numpy(), path)
-        return RawData(features, values, found.task, found.kinds, found.fills, found.targets, found.filled)
+        return RawData(
+            features,
+            values,
+            described.task,
+            described.kinds,
+            described.fills,
+            described.targets,
+            described.filled,
+        )
 
 
 def _target_table(raw: RawData) -> pd.DataFrame:
@@ -69,4 +85,4 @@ def _targets(table: pd.DataFrame, task: Task) -> np.ndarray:
 def _expect_finite(values: np.ndarray, path: Path) -> None:
     broken = np.flatnonzero(~np.isfinite(values))
     if len(broken):
-        raise UserError(f"{path}: line {broken[0] + 2}: every number must be finite; `dvc repro` makes it anew")
+        raise UserError(f"{path}: line {broken[0] + 2}: every number must be finite; `dvc repro` makes it again")

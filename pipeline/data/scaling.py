@@ -1,7 +1,7 @@
-"""From raw rows to numbers that a network takes: categories one-hot, numbers and a regression's targets scaled."""
+"""Turn raw rows into a network's inputs: encode categories one-hot, scale numbers and the targets of a regression."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
@@ -12,13 +12,18 @@ from pipeline.foundations.formats import precision
 from pipeline.params.split_params import ScaleParams, Scaler
 
 
+class _Linear(TypedDict):
+    offset: float
+    factor: float
+
+
 def fit(
     raw: RawData, rows: np.ndarray, params: ScaleParams
 ) -> tuple[tuple[InputColumn, ...], tuple[TargetScaling, ...]]:
-    """What is made of every column, and of a regression's targets.
+    """Fit the scaling of every column and of a regression's targets.
 
     Args:
-        rows: the numbers of those rows that scalers are fitted on.
+        rows: the indices of the rows to fit on.
     """
     columns = tuple(_columns(raw, rows, params))
     if raw.task.is_classification:
@@ -33,20 +38,20 @@ def fit(
 def apply(
     raw: RawData, rows: np.ndarray, columns: tuple[InputColumn, ...], targets: tuple[TargetScaling, ...]
 ) -> Samples:
-    """Rows as inputs and targets; float32 where there are many in all.
+    """Return rows as scaled inputs and targets; inputs of a large data set are float32.
 
     Args:
-        rows: their numbers.
+        rows: the indices of the rows.
 
     Raises:
-        UserError: a number is too large once it is scaled, which rows that scalers are not fitted on can become.
+        UserError: a scaled number is too large, as can happen to rows that the scalers were not fitted on.
     """
     if isinstance(raw.features, np.ndarray):
         offset, factor = (np.array([getattr(each, name) for each in columns]) for name in ("offset", "factor"))
         inputs = (raw.features[rows] * factor + offset).astype(np.float32)
     else:
         many = sum(len(column.inputs) for column in columns)
-        # Column by column, each in one piece: no second copy of a large table, here or when it is written.
+        # Column by column in Fortran order: no second copy of a large table, neither here nor when it is written.
         inputs = np.empty((len(rows), many), precision(len(raw), many), order="F")
         place = 0
         for column in columns:
@@ -66,13 +71,13 @@ def apply(
 def _expect_small(values: np.ndarray, name: str) -> None:
     if len(values) and not max(abs(float(values.max())), abs(float(values.min()))) <= LARGEST:
         raise UserError(
-            f"column {name}: beyond {LARGEST:g} once it is scaled: must be at most that large; the rows that "
-            "split.fit_scaler_on names hardly vary in it"
+            f"column {name}: beyond {LARGEST:g} after scaling: must be at most that large; the column hardly varies in "
+            "the rows that split.fit_scaler_on names"
         )
 
 
 def _columns(raw: RawData, rows: np.ndarray, params: ScaleParams) -> Iterator[InputColumn]:
-    if isinstance(raw.features, np.ndarray):  # by channel, or by feature of every step
+    if isinstance(raw.features, np.ndarray):  # for each channel, or each feature of the steps
         for place in range(raw.features.shape[-1]):
             values = raw.features[rows, ..., place].reshape(-1)
             yield InputColumn(name=f"x{place + 1}", **_fitted(values, params.inputs, params))
@@ -88,8 +93,8 @@ def _columns(raw: RawData, rows: np.ndarray, params: ScaleParams) -> Iterator[In
             yield InputColumn(name=name, kind=kind, fill=fill, categories=tuple(sorted(values.unique())))
 
 
-def _fitted(values: np.ndarray, how: Scaler, params: ScaleParams) -> dict[str, Any]:
-    """Offset and factor of one column, as scikit-learn finds them."""
+def _fitted(values: np.ndarray, how: Scaler, params: ScaleParams) -> _Linear:
+    """Return a column's offset and factor, from scikit-learn's scalers."""
     if how == "none":
         return {"offset": 0.0, "factor": 1.0}
     column = values.reshape(-1, 1).astype(np.float64)

@@ -1,4 +1,4 @@
-"""Where data come from: scikit-learn's generators and bundled data sets by name, or a file in `tables/`.
+"""Load the data: from scikit-learn's generators and bundled data sets by name, or from a file in `tables/`.
 
 A new source is an entry of SOURCES.
 """
@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.data import tables
-from pipeline.data.columns import RawTable, checked
+from pipeline.data.columns import RawTable, check_table
 from pipeline.data.split.samples import RawData
 from pipeline.foundations.errors import UserError
 from pipeline.params.data_params import COMMA, DataParams
@@ -23,48 +23,49 @@ TABLES: Final = Path("tables")
 
 
 @dataclass(frozen=True)
-class Source:
-    """A function of `sklearn.datasets` that gives inputs and targets.
+class SklearnSource:
+    """A function of `sklearn.datasets` that returns inputs and targets.
 
-    is_classification: whether the targets are classes. is_random: whether it draws, and so needs a `random_state`.
+    is_classification: whether the targets are classes.
+    is_random: whether it draws random rows, and so needs a `random_state`.
     """
 
     is_classification: bool
     is_random: bool = True
 
 
-SOURCES: Final[Mapping[str, Source]] = {
-    "make_circles": Source(True),
-    "make_moons": Source(True),
-    "make_blobs": Source(True),
-    "make_classification": Source(True),
-    "make_gaussian_quantiles": Source(True),
-    "make_hastie_10_2": Source(True),
-    "make_regression": Source(False),
-    "make_friedman1": Source(False),
-    "make_friedman2": Source(False),
-    "make_friedman3": Source(False),
-    "make_sparse_uncorrelated": Source(False),
-    "make_swiss_roll": Source(False),
-    "make_s_curve": Source(False),
-    "load_digits": Source(True, is_random=False),
-    "load_wine": Source(True, is_random=False),
-    "load_breast_cancer": Source(True, is_random=False),
-    "load_iris": Source(True, is_random=False),
-    "load_diabetes": Source(False, is_random=False),
+SOURCES: Final[Mapping[str, SklearnSource]] = {
+    "make_circles": SklearnSource(True),
+    "make_moons": SklearnSource(True),
+    "make_blobs": SklearnSource(True),
+    "make_classification": SklearnSource(True),
+    "make_gaussian_quantiles": SklearnSource(True),
+    "make_hastie_10_2": SklearnSource(True),
+    "make_regression": SklearnSource(False),
+    "make_friedman1": SklearnSource(False),
+    "make_friedman2": SklearnSource(False),
+    "make_friedman3": SklearnSource(False),
+    "make_sparse_uncorrelated": SklearnSource(False),
+    "make_swiss_roll": SklearnSource(False),
+    "make_s_curve": SklearnSource(False),
+    "load_digits": SklearnSource(True, is_random=False),
+    "load_wine": SklearnSource(True, is_random=False),
+    "load_breast_cancer": SklearnSource(True, is_random=False),
+    "load_iris": SklearnSource(True, is_random=False),
+    "load_diabetes": SklearnSource(False, is_random=False),
 }
-# What changes the kind of result, not the data.
-_REFUSED: Final = ("return_X_y", "as_frame", "return_distributions", "return_centers", "coef")
+# Arguments that change the type of the result, not the data.
+_REJECTED: Final = ("return_X_y", "as_frame", "return_distributions", "return_centers", "coef")
 
 
 def load(params: DataParams) -> RawData:
-    """All rows, checked.
+    """Load and check all rows.
 
     Raises:
-        UserError: no such source or file, arguments that it does not take, or data that cannot be trained on.
+        UserError: there is no such source or file, it does not take an argument, or the data cannot be trained on.
     """
     expect_source(params)
-    return checked(_of_sklearn(params) if params.source in SOURCES else _of_file(params), params)
+    return check_table(_of_sklearn(params) if params.source in SOURCES else _of_file(params), params)
 
 
 def is_file(params: DataParams) -> bool:
@@ -73,58 +74,60 @@ def is_file(params: DataParams) -> bool:
 
 
 def expect_source(params: DataParams) -> None:
-    """What is known before scikit-learn is imported or a file is opened.
+    """Check the source without importing scikit-learn or opening a file.
 
     Raises:
-        UserError: the source is neither one of the list nor a file in `tables/`, or draws other rows in every run.
+        UserError: the source is neither in SOURCES nor a file in `tables/`, or it would draw other rows in every run.
     """
     path = Path(params.source)
     if params.delimiter != COMMA and path.suffix != ".csv":
-        raise UserError(f"data.delimiter: {params.delimiter!r}: must be {COMMA!r} where the source is no CSV file")
+        raise UserError(f"data.delimiter: {params.delimiter!r}: must be {COMMA!r} because the source is not a CSV file")
     if params.source in SOURCES:
         if SOURCES[params.source].is_random and params.config.get("random_state") is None:
             raise UserError(
-                "data.config.random_state: missing: must be a whole number, or every run would draw other rows"
+                "data.config.random_state: missing: must be a whole number; without one every run would draw other rows"
             )
         return
     if path.suffix in tables.SUFFIXES:
         if path.parts[:1] != TABLES.parts or ".." in path.parts:
             raise UserError(
-                f"data.source: {brief(params.source)}: must lie in the folder {TABLES}/, such as {TABLES}/{path.name}"
+                f"data.source: {brief(params.source)}: must be in the folder {TABLES}/, such as {TABLES}/{path.name}"
             )
         if params.config:
-            raise UserError(f"data.config: {brief(params.config)}: must be {{}} or left out where the source is a file")
+            raise UserError(
+                f"data.config: {brief(params.config)}: must be {{}} or left out, because the source is a file"
+            )
         tables.expect_file(path)
         return
     near = nearest(params.source, SOURCES)
-    allowed, meant = ("a source", f": did you mean {near}?") if near else (f"one of {', '.join(SOURCES)}", "")
+    allowed, hint = ("a source", f": did you mean {near}?") if near else (f"one of {', '.join(SOURCES)}", "")
     raise UserError(
-        f"data.source: {brief(params.source)}: must be {allowed}, or a file such as {TABLES}/mine.csv{meant}"
+        f"data.source: {brief(params.source)}: must be {allowed}, or a file such as {TABLES}/mine.csv{hint}"
     )
 
 
 def _of_sklearn(params: DataParams) -> RawTable:
-    from sklearn import datasets  # here, for it takes a second to import
+    from sklearn import datasets  # imported late: it takes a second
 
     source, function = SOURCES[params.source], getattr(datasets, params.source)
     _expect_arguments(function, params)
-    # YAML has no tuples, which some arguments must be.
+    # Some arguments must be tuples, which YAML does not have.
     config = {name: tuple(value) if isinstance(value, list) else value for name, value in params.config.items()}
     try:
-        found = function(**config) if source.is_random else function(**config, return_X_y=False)
-    except Exception as error:  # scikit-learn checks its arguments in many ways
+        result = function(**config) if source.is_random else function(**config, return_X_y=False)
+    except Exception as error:  # scikit-learn rejects arguments with many types of exceptions
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(
             f"data.config: {brief(params.config)}: must be arguments of scikit-learn's {params.source} "
             f"({brief(reason, 200)})"
         ) from None
     if source.is_random:
-        inputs, targets = found[0], found[1]
+        inputs, targets = result[0], result[1]
         names, classes = [f"x{number}" for number in range(1, inputs.shape[1] + 1)], None
     else:
-        inputs, targets = found.data, found.target
-        names = [str(name) for name in found.feature_names]
-        classes = [str(name) for name in found.target_names] if source.is_classification else None
+        inputs, targets = result.data, result.target
+        names = [str(name) for name in result.feature_names]
+        classes = [str(name) for name in result.target_names] if source.is_classification else None
     target = "label" if source.is_classification else "target"
     if not len(targets):
         raise UserError(f"data.config: {brief(params.config)}: no rows: must give at least one")
@@ -139,10 +142,10 @@ def _of_sklearn(params: DataParams) -> RawTable:
 
 
 def _expect_arguments(function: Callable, params: DataParams) -> None:
-    known = [name for name in inspect.signature(function).parameters if name not in _REFUSED]
+    arguments = [name for name in inspect.signature(function).parameters if name not in _REJECTED]
     for name in params.config:
-        if name not in known:
-            raise UserError(f"data.config.{name}: no argument of {params.source} here: {one_of(known, name)}")
+        if name not in arguments:
+            raise UserError(f"data.config.{name}: not an argument of {params.source}: {one_of(arguments, name)}")
 
 
 def _of_file(params: DataParams) -> RawTable:

@@ -1,4 +1,4 @@
-"""Which rows train, validate and test."""
+"""Split the rows into those for training, validation and test, and scale them."""
 
 import numpy as np
 
@@ -10,10 +10,10 @@ from pipeline.params.split_params import SplitParams
 
 
 def split(raw: RawData, data: DataParams, params: SplitParams) -> tuple[Split, Origin]:
-    """Scale all rows and cut them: the first `train` rows train, the next `validation` rows validate, the rest test.
+    """Scale all rows and split them, in this order, into those for training, validation and test.
 
     Raises:
-        UserError: no row would be left to test on, or the training rows cannot be learned from.
+        UserError: no row would be left for the test, or nothing can be learned from the training rows.
     """
     train, validation = _counts(len(raw), params)
     order = _order(raw, params, train, validation)
@@ -47,10 +47,10 @@ def _counts(rows: int, params: SplitParams) -> tuple[int, int]:
 
 
 def _order(raw: RawData, params: SplitParams, train: int, validation: int) -> np.ndarray:
-    """The numbers of the rows: those that train, then those that validate, then those that test."""
+    """Return the indices of the rows for training, then for validation, then for the test."""
     rows = np.arange(len(raw))
     if params.stratify and not params.shuffle:
-        raise UserError("split.stratify: true: must be false where split.shuffle is false")
+        raise UserError("split.stratify: true: must be false if split.shuffle is false")
     if params.stratify and not raw.task.is_classification:
         raise UserError("split.stratify: true: must be false for a regression, which has no classes")
     if not params.shuffle:
@@ -64,20 +64,24 @@ def _order(raw: RawData, params: SplitParams, train: int, validation: int) -> np
 
 
 def _stratified(rows: np.ndarray, labels: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    from sklearn.model_selection import train_test_split  # here, for it takes long to import
+    from sklearn.model_selection import train_test_split  # imported late: it is slow
 
     try:
         first, rest = train_test_split(rows, train_size=count, random_state=seed, stratify=labels)
     except ValueError as error:
-        raise UserError(f"split.stratify: true: {str(error).splitlines()[0]}: must be false for so few rows") from None
+        raise UserError(f"split.stratify: true: {str(error).splitlines()[0]}: must be false with so few rows") from None
     return first, rest
 
 
 def _expect_different(inputs: tuple[str, ...]) -> None:
-    """Raises: UserError: two inputs of one name, as column `a` of category `b=c` and column `a=b` of `c` give."""
+    """Check that inputs have different names.
+
+    Raises:
+        UserError: two are equal, such as category `b=c` of column `a` and category `c` of column `a=b`.
+    """
     if len(set(inputs)) < len(inputs):
-        twice = next(name for place, name in enumerate(inputs) if name in inputs[:place])
-        raise UserError(f"column {twice.partition('=')[0]}: two inputs would be {twice}: must be named otherwise")
+        name = next(name for place, name in enumerate(inputs) if name in inputs[:place])
+        raise UserError(f"column {name.partition('=')[0]}: two inputs would be called {name}: must have another name")
 
 
 def _expect_learnable(train: Samples, raw: RawData, params: SplitParams) -> None:
@@ -85,8 +89,8 @@ def _expect_learnable(train: Samples, raw: RawData, params: SplitParams) -> None
         labels = np.unique(train.targets)
         if len(labels) == 1:
             raise UserError(
-                f"split.train: {params.train}: these rows are all of class {raw.task.names[labels[0]]}: must have "
-                "several; set split.shuffle to true"
+                f"split.train: {params.train}: these rows all have the class {raw.task.names[labels[0]]}: must have "
+                "several classes; set split.shuffle to true"
             )
     elif (np.ptp(train.targets, axis=0) == 0).any():
         raise UserError(f"split.train: {params.train}: these rows have equal targets: must vary, to be learned")

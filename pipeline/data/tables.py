@@ -1,4 +1,4 @@
-"""A user's own file: CSV, Parquet, or NumPy's npz; every fault in one line."""
+"""Read a user's own file: CSV, Parquet, or NumPy's npz. Each fault is reported in one line."""
 
 import json
 import re
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     import pyarrow
 
 SUFFIXES: Final = (".csv", ".parquet", ".npz")
-INDEX: Final = re.compile("__index_level_[0-9]+__")  # under which pandas keeps rows' names that are no column
-SEPARATORS: Final = (";", "\t", "|", COMMA)  # that are often meant where a CSV has one column alone
+INDEX: Final = re.compile("__index_level_[0-9]+__")  # the names under which pandas stores an index
+SEPARATORS: Final = (";", "\t", "|", COMMA)  # likely delimiters if a CSV seems to have only one column
 
 
 def read_table(path: Path, params: DataParams) -> RawTable:
-    """The columns that params.yaml names, and the target.
+    """Read the columns that params.yaml names, and the target.
 
     Raises:
-        UserError: missing, not readable, empty, without one of the columns, or with two columns of one name.
+        UserError: the file is missing, unreadable or empty, or a column is missing or occurs twice.
     """
     table = _csv(path, params.delimiter) if path.suffix == ".csv" else _parquet(path, params)
     names = list(table.columns)
@@ -36,27 +36,27 @@ def read_table(path: Path, params: DataParams) -> RawTable:
     _expect_columns(names, path, params)
     features = [name for name in names if name != params.target] if params.features == "all" else [*params.features]
     if not features:
-        raise UserError(f"{path}: no column beside {params.target}: must have at least one to predict it from")
+        raise UserError(f"{path}: no column but {params.target}: must have at least one more, to predict it from")
     return RawTable(table[features], table[[params.target]], None, None)
 
 
 def read_arrays(path: Path, params: DataParams) -> RawTable:
-    """`x` [sample, feature] or with more dimensions, and `y` [sample] or [sample, target].
+    """Read the arrays `x`, [sample, feature] or with more dimensions, and `y`, [sample] or [sample, target].
 
     Raises:
-        UserError: missing, not readable, without one of the two, or arrays that do not fit each other.
+        UserError: the file is missing or unreadable, an array is missing, or the two do not fit each other.
     """
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as found:  # closed where the archive is damaged
-            arrays = dict(found)
-    except Exception as error:  # an object array, a damaged archive, no archive
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:  # `open`, to close a damaged one
+            arrays = dict(archive)
+    except Exception as error:  # an array of objects, a damaged archive, another format
         raise UserError(f"{path}: {_reason(error)}: must be arrays of numbers as numpy.savez writes them") from None
     for name in ("x", "y"):
         if name not in arrays:
             raise UserError(f"{path}: no array {name}: must hold x and y; found {', '.join(arrays) or 'none'}")
     x, y = arrays["x"], arrays["y"]
     if params.features != "all":
-        raise UserError(f"data.features: {brief(list(params.features))}: must be all, for {path} names no columns")
+        raise UserError(f"data.features: {brief(list(params.features))}: must be all, because {path} names no columns")
     if x.ndim not in (2, 3, 4) or not np.issubdtype(x.dtype, np.number) or np.iscomplexobj(x):
         raise UserError(
             f"{path}: x is {x.dtype} of shape {x.shape}: must be numbers [sample, feature], [sample, step, feature] or "
@@ -68,15 +68,15 @@ def read_arrays(path: Path, params: DataParams) -> RawTable:
         raise UserError(f"{path}: y is of shape {y.shape}: must be [sample] or [sample, target], {len(x)} samples as x")
     if not x.size or not y.size:
         raise UserError(
-            f"{path}: x is of shape {x.shape}, y of {y.shape}: must have at least one sample, and in each at least one "
-            "number and one target"
+            f"{path}: x is of shape {x.shape}, y of {y.shape}: must have at least one sample, with at least one number "
+            "and one target each"
         )
     targets = y.reshape(len(y), -1)
     names = [params.target] if targets.shape[1] == 1 else [f"{params.target}{n + 1}" for n in range(targets.shape[1])]
     inputs = [f"x{number}" for number in range(1, x.shape[-1] + 1)]
     both = sorted({*inputs} & {*names})
     if both:
-        raise UserError(f"data.target: {params.target}: must be another name, for {path} has an input {both[0]}")
+        raise UserError(f"data.target: {params.target}: must be another name, because {path} has an input {both[0]}")
     features = x if x.ndim > 2 else pd.DataFrame(x, columns=inputs)
     return RawTable(features, pd.DataFrame(targets, columns=names), None, None)
 
@@ -84,31 +84,33 @@ def read_arrays(path: Path, params: DataParams) -> RawTable:
 def _csv(path: Path, delimiter: str) -> pd.DataFrame:
     try:
         head = pd.read_csv(path, sep=delimiter, header=None, nrows=1, dtype=str, keep_default_na=False)
-        found = next((sign for sign in SEPARATORS if sign != delimiter and sign in str(head.iloc[0, 0])), None)
-        if head.shape[1] == 1 and found:
-            sign = json.dumps(found)  # as YAML takes it, a tab too
-            raise UserError(f"{path}: its columns are separated by {sign}: data.delimiter must be {sign}")
+        separator = next((each for each in SEPARATORS if each != delimiter and each in str(head.iloc[0, 0])), None)
+        if head.shape[1] == 1 and separator:
+            quoted = json.dumps(separator)  # as in YAML, also for a tab
+            raise UserError(f"{path}: its columns are separated by {quoted}: data.delimiter must be {quoted}")
         with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)  # of fields that would be lost
-            # As a whole, for the type of a column must not depend on where a piece of the file ends.
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # pandas would drop fields
+            # Not in chunks: the type of a column must not depend on where a chunk ends.
             table = pd.read_csv(path, sep=delimiter, index_col=False, low_memory=False)
     except UserError:
         raise
     except pd.errors.EmptyDataError:
-        raise UserError(f"{path}: empty: must be a table with a line of column names") from None
+        raise UserError(f"{path}: empty: must be a table whose first line has the names of the columns") from None
     except pd.errors.ParserWarning:
-        raise UserError(f"{path}: rows have more fields than its first line has names: must have as many") from None
-    except Exception as error:  # pandas has its own for encodings, quotes and lines of other lengths
-        between = "commas" if delimiter == COMMA else json.dumps(delimiter)
-        raise UserError(f"{path}: {_reason(error)}: must be a CSV file in UTF-8, with {between}") from None
+        raise UserError(f"{path}: rows have more fields than the first line has names: must have as many") from None
+    except Exception as error:  # pandas raises many types, about encodings, quotes and lines of other lengths
+        separator = "commas" if delimiter == COMMA else json.dumps(delimiter)
+        raise UserError(
+            f"{path}: {_reason(error)}: must be a CSV file in UTF-8 with {separator} between the columns"
+        ) from None
     names = head.iloc[0].tolist()
     _expect_names(names, path)
-    table.columns = pd.Index(names)  # pandas renames columns of one name
+    table.columns = pd.Index(names)  # pandas has renamed equal ones
     return table
 
 
 def _parquet(path: Path, params: DataParams) -> pd.DataFrame:
-    import pyarrow.parquet as parquet  # here, for it takes long to import
+    import pyarrow.parquet as parquet  # imported late: it is slow
 
     try:
         schema = parquet.read_schema(path)
@@ -130,26 +132,34 @@ def _parquet(path: Path, params: DataParams) -> pd.DataFrame:
 
 
 def _expect_readable(field: "pyarrow.Field") -> None:
-    """Raises: UserError: an extension type that pandas does not know, such as a UUID."""
+    """Check the type of a column.
+
+    Raises:
+        UserError: it is an extension type that pandas does not know, such as a UUID.
+    """
     import pyarrow
 
     try:
         if isinstance(field.type, pyarrow.BaseExtensionType):
             field.type.to_pandas_dtype()
     except NotImplementedError:
-        raise UserError(f"column {field.name}: {field.type}: must be numbers, text or true or false") from None
+        raise UserError(f"column {field.name}: {field.type}: must be numbers, text, or true or false") from None
 
 
 def _expect_names(names: list[str], path: Path) -> None:
-    """Raises: UserError: a column has no name, one that no table or message can hold, or that of another."""
+    """Check the names of columns.
+
+    Raises:
+        UserError: a name is empty, occurs twice, or cannot be shown in a table or message.
+    """
     for place, name in enumerate(names, start=1):
         if not name.strip():
             raise UserError(
-                f"{path}: column {place} has no name: must have one (pandas writes its index so, but for index=False)"
+                f"{path}: column {place} has no name: must have one (pandas writes its index so; use index=False)"
             )
         expect_printable(name, f"{path}: the name of column {place}")
         if name in names[: place - 1]:
-            raise UserError(f"{path}: two columns are named {name}: must differ")
+            raise UserError(f"{path}: two columns are called {name}: names must differ")
 
 
 def _expect_columns(names: list[str], path: Path, params: DataParams) -> None:
@@ -162,11 +172,15 @@ def _expect_columns(names: list[str], path: Path, params: DataParams) -> None:
             if name in params.features[:place]:
                 raise UserError(f"data.features.{place}: {name}: must be named once")
             if name == params.target:
-                raise UserError(f"data.features.{place}: {name}: must be another column than the target")
+                raise UserError(f"data.features.{place}: {name}: must not be the target")
 
 
 def expect_file(path: Path) -> None:
-    """Raises: UserError: there is no such file."""
+    """Check that the file exists.
+
+    Raises:
+        UserError: it does not.
+    """
     if not path.is_file():
         there = sorted(each.name for each in path.parent.glob("*") if each.suffix in SUFFIXES)
         raise UserError(f"data.source: {path}: not found: {one_of(there, path.name, f'the files in {path.parent}/: ')}")

@@ -45,7 +45,7 @@ COLUMNS = {
     "equal_layer": "lowest hidden layer of several units that are all equal, at first and at the end but for rounding",
     "frozen_layer": "lowest layer with a gradient whose kernel, or embedding's table, never moved",
     "dead_output": "1 if every output is off on every training input at the end",
-    **{name: record.SIDES[name] for name in USED_SIDES},
+    **{name: record.REPLICA_VALUES[name] for name in USED_SIDES},
 }
 NO_VALUE_IS_NONE = ("nonfinite_epoch", "dead_layer", "died_after", "died_by", "equal_layer", "frozen_layer")
 SIGNIFICANT = 0.01  # of the slope of the loss

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 from pydantic import TypeAdapter
 
-from pipeline.data.split.tasks import SCORES, Task
+from pipeline.data.split.tasks import Task
 from pipeline.diagnosis.causes import LEARNED, NO_CAUSE, NOT_LEARNED, cause_names
 from pipeline.diagnosis.evidence import COLUMNS
 from pipeline.evaluation.expectations import Expectation
@@ -18,6 +18,7 @@ from pipeline.evaluation.variant import Diagnosis, VariantEvaluation, VariantMet
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import load_json, reading, save_json
 from pipeline.foundations.formats import load_table, save_table
+from pipeline.params.evaluation_params import SCORES
 from pipeline.remedies.recipe_remedies import Remedy
 
 EVALUATIONS = Path("evaluations")

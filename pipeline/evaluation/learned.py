@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from pipeline.data.split.tasks import SKILL, Task
+from pipeline.data.split.tasks import Task
 from pipeline.foundations.errors import UserError
 from pipeline.history import record
-from pipeline.params.evaluation_params import MAIN_SCORE
+from pipeline.params.evaluation_params import MAIN_SCORE, SKILL
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 
 from pipeline.evaluation.tried import TriedStudy
 from pipeline.foundations.errors import UserError
-from pipeline.foundations.files import load_json, reading, save_json, save_text
+from pipeline.foundations.files import Plain, load_json, reading, save_json, save_text
 from pipeline.foundations.formats import load_table, save_table
 
 STUDIES = Path("studies")
@@ -137,7 +137,7 @@ def _locked_tried() -> AbstractContextManager[object]:
     return FileLock(STUDIES / ".tried.lock")
 
 
-def save_study(study: str, tables: Mapping[str, pd.DataFrame], recipes: Mapping[str, object]) -> None:
+def save_study(study: str, tables: Mapping[str, pd.DataFrame], recipes: Mapping[str, Plain]) -> None:
     """Tables by name, and what each cell was trained with."""
     for name, table in tables.items():
         save_table(table, folder(study) / f"{name}.csv")

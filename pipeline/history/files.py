@@ -1,4 +1,4 @@
-"""What `train` leaves of a variant: history, all final weights, all predictions, and the recipe."""
+"""Write and read what `train` leaves of a variant: history, final weights, predictions and recipe."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,56 +21,56 @@ PREDICTIONS = {f"{part}_prediction": ("replica", f"{part}_sample", "output") for
 
 
 def folder(variant: str) -> Path:
-    """All that training leaves of a variant."""
+    """Return the folder of all that training leaves of a variant."""
     return RUNS / variant
 
 
 def history_path(variant: str) -> Path:
-    """The history (NetCDF)."""
+    """Return the file of the history (NetCDF)."""
     return folder(variant) / "history.nc"
 
 
 def pretraining_path(variant: str) -> Path:
-    """The history of the pre-training, where there was any (NetCDF)."""
+    """Return the file of the pre-training's history (NetCDF), which exists if there was any."""
     return folder(variant) / "pretraining.nc"
 
 
 def predictions_path(variant: str) -> Path:
-    """The predictions (NetCDF)."""
+    """Return the file of the predictions (NetCDF)."""
     return folder(variant) / "predictions.nc"
 
 
 def weights_path(variant: str) -> Path:
-    """The final weights of all replicas (NumPy's npz)."""
+    """Return the file of all replicas' final weights (npz)."""
     return folder(variant) / "weights.npz"
 
 
 def recipe_path(variant: str) -> Path:
-    """What the variant was trained with (JSON)."""
+    """Return the file of the recipe, what the variant was trained with (JSON)."""
     return folder(variant) / "recipe.json"
 
 
 def files(variant: str) -> list[Path]:
-    """All files that training leaves of the variant.
+    """Return all files that training left of the variant.
 
     Raises:
         UserError: there are none.
     """
-    found = sorted(folder(variant).glob("*.*"))
-    if not found:
+    paths = sorted(folder(variant).glob("*.*"))
+    if not paths:
         raise UserError(f"{folder(variant)}: not found: `dvc repro` makes it")
-    return found
+    return paths
 
 
 def save_run(variant: str, history: xr.Dataset, predictions: xr.Dataset, weights: dict[str, np.ndarray]) -> None:
-    """History, predictions and weights of all replicas."""
+    """Write the history, predictions and weights of all replicas."""
     save_arrays(history, history_path(variant))
     save_arrays(predictions, predictions_path(variant))
     save_npz(weights, weights_path(variant))
 
 
 def save_pretraining(variant: str, pretraining: xr.Dataset | None) -> None:
-    """Its history; where there was none, none is left of another training."""
+    """Write the pre-training's history; without one, remove that of an earlier training."""
     if pretraining is None:
         pretraining_path(variant).unlink(missing_ok=True)
     else:
@@ -78,15 +78,15 @@ def save_pretraining(variant: str, pretraining: xr.Dataset | None) -> None:
 
 
 def save_recipe(variant: str, recipe: Recipe) -> None:
-    """As JSON."""
+    """Write the recipe as JSON."""
     save_text(recipe.model_dump_json(indent=2) + "\n", recipe_path(variant))
 
 
 def load_recipe(variant: str) -> Recipe:
-    """What the variant was trained with.
+    """Read what the variant was trained with.
 
     Raises:
-        UserError: missing, damaged or of an earlier version.
+        UserError: the file is missing, damaged or of an earlier version.
     """
     if not folder(variant).is_dir():
         raise UserError(f"{folder(variant)}: not found: `dvc repro` makes it, if params.yaml has a variant {variant}")
@@ -95,43 +95,46 @@ def load_recipe(variant: str) -> Recipe:
 
 
 def expect_recipe(variant: str, params: Params) -> None:
-    """Raises: UserError: the variant was trained with something else, so its results are not this recipe's.
+    """Check that the variant was trained with today's parameters.
 
     Args:
         params: params.yaml as it is now.
+
+    Raises:
+        UserError: it was trained with others.
     """
     trained = load_recipe(variant).model_dump(mode="json")
-    others = [key for key, value in params.trained_with(variant).items() if trained[key] != value]
-    if others:
+    changed = [key for key, value in params.trained_with(variant).items() if trained[key] != value]
+    if changed:
         raise UserError(
-            f"{folder(variant)}: trained with other parameters ({', '.join(others)}) than params.yaml says now: "
+            f"{folder(variant)}: trained with other parameters ({', '.join(changed)}) than params.yaml says now: run "
             "`dvc repro` first"
         )
 
 
 def versions(variants: Iterable[str]) -> dict[str, list[str]]:
-    """Of what the variants were trained with: for each package all that occur.
+    """Return for each package all versions that the variants were trained with.
 
     Raises:
         UserError: a recipe is missing or damaged.
     """
-    found: dict[str, set[str]] = {}
+    by_package: dict[str, set[str]] = {}
     for variant in variants:
         for name, version in load_recipe(variant).versions.items():
-            found.setdefault(name, set()).add(version)
-    return {name: sorted(each) for name, each in found.items()}
+            by_package.setdefault(name, set()).add(version)
+    return {name: sorted(each) for name, each in by_package.items()}
 
 
 def load_history(variant: str) -> xr.Dataset:
-    """Raises: UserError: missing, damaged, or of another shape."""
+    """Read and check a variant's history; see `load_whole`."""
     return load_whole(history_path(variant))
 
 
 def load_whole(path: Path) -> xr.Dataset:
-    """A history as training writes it.
+    """Read and check a history.
 
     Raises:
-        UserError: missing, damaged, or of another shape.
+        UserError: the file is missing, damaged, or not a history as training writes it.
     """
     history = load_arrays(path, REQUIRED, OPTIONAL)
     with reading(path, "a history as training writes it"):
@@ -140,13 +143,13 @@ def load_whole(path: Path) -> xr.Dataset:
 
 
 def load_run(variant: str, split: Split) -> tuple[Recipe, xr.Dataset, xr.Dataset]:
-    """Recipe, history and predictions, which belong together.
+    """Read a variant's recipe, history and predictions, and check that they belong together.
 
     Args:
-        split: what it was trained on.
+        split: the data that it was trained on.
 
     Raises:
-        UserError: one is missing, damaged, or of another training than those beside it.
+        UserError: a file is missing or damaged, or belongs to another training.
     """
     recipe, history, predictions = load_recipe(variant), load_history(variant), load_predictions(variant)
     weights = load_weights(variant)
@@ -158,19 +161,27 @@ def load_run(variant: str, split: Split) -> tuple[Recipe, xr.Dataset, xr.Dataset
 
 
 def load_pretraining(variant: str) -> xr.Dataset:
-    """Raises: UserError: missing, damaged, or of another shape."""
+    """Read the pre-training's history.
+
+    Raises:
+        UserError: the file is missing, damaged, or has other dimensions.
+    """
     return load_arrays(pretraining_path(variant), PRETRAINING)
 
 
 def load_predictions(variant: str) -> xr.Dataset:
-    """Raises: UserError: missing, damaged, or of another shape."""
+    """Read the predictions.
+
+    Raises:
+        UserError: the file is missing, damaged, or has other dimensions.
+    """
     return load_arrays(predictions_path(variant), PREDICTIONS)
 
 
 def load_weights(variant: str) -> dict[str, np.ndarray]:
-    """Every variable by path, float32 [replica, *shape].
+    """Read every variable by path, float32 [replica, *shape].
 
     Raises:
-        UserError: missing or damaged.
+        UserError: the file is missing or damaged.
     """
     return load_npz(weights_path(variant), "the weights of all replicas")

@@ -1,4 +1,4 @@
-"""What a variant was trained with: with the weights all that a replica's model follows from."""
+"""What a variant was trained with. Recipe and weights together determine a replica's model."""
 
 from pydantic import ConfigDict
 
@@ -9,7 +9,7 @@ from pipeline.params.variant_params import VariantParams
 
 
 class Recipe(Origin):
-    """The variant, or the network of the user's own, as it was resolved, and all that it was trained on and with.
+    """A variant or a user's network with all that it inherits, its data, and the settings of its training.
 
     versions: of Python, the processor and the packages that the numbers depend on.
     """

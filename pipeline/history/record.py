@@ -1,24 +1,52 @@
 """The record of a network's trainings: labelled arrays over replica, epoch and layer.
 
-Epoch e is the state after e epochs; 0 is before the first step. Curves (loss and scores) are over every `epoch`, values
-by layer over every `recorded_epoch`. A layer is what has a kernel; the layer table says what it is, and nothing assumes
-that layers are equal, dense, or that the last one is the output. Which curves and values there are may differ: what a
-trainer cannot measure is left out. Values through time, of recurrent layers, have a dimension `time` after `layer`.
-Readable without TensorFlow.
+Epoch e is the state after e epochs; epoch 0 is before the first step. Curves (loss and scores) have a value for every
+`epoch`, layer values for every `recorded_epoch`. A layer is anything with a kernel; the layer table describes it.
+Nothing assumes that layers are equal or dense, or that the last one is the output. A trainer leaves out what it cannot
+measure. Values of recurrent layers through time have a dimension `time` after `layer`. Reading a record needs no
+TensorFlow.
 """
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import xarray as xr
 
-from pipeline.data.split.tasks import SCORES, Task
+from pipeline.data.split.tasks import Task
+from pipeline.params.evaluation_params import SCORES
+
+_Variable = tuple[tuple[str, ...], np.ndarray, dict[str, str]]  # dimensions, values, attributes
 
 PARTS: Final = {"train": "training", "validation": "validation", "test": "test"}
 BY_LAYER: Final = ("replica", "recorded_epoch", "layer")
+# The quantities of a layer, defined here once. Three engines compute them: the compiled loops
+# (training/compiled/measures.py), the stacked engine (training/stacked/quantities.py) and the recorder of `fit`
+# (recorder/activity.py, probe.py, step_gradients.py). tests/test_watch_record.py compares all three on one network.
+#
+# Let W be a layer's kernel with N entries, g_b the gradient of batch b's mean loss with respect to W, taken before the
+# step on b, and B the number of batches of the epoch:
+#
+#   gradient_mean_abs        1/B sum_b 1/N sum |g_b|
+#   gradient_norm            1/B sum_b sqrt(sum g_b^2)
+#   gradient_zero_share      1/B sum_b (number of entries of g_b that are exactly 0) / N
+#   probe_gradient_mean_abs  1/N sum |g|, with g the gradient of the mean loss on the whole training set at this state
+#   weight_l1                sum |W|
+#   weight_change_l1         sum |W - W before the epoch|
+#
+# Let f be the layer's elementwise activation and z a unit's pre-activation for one input. The unit is *off* for the
+# input if f(z) = 0 and f'(z) = 0. Value and slope decide, never the activation's name: tanh at z = 0 has slope 1 and is
+# not off; a ReLU with z < 0 is off.
+#
+#   dead_unit_share          (units that are off for every training input) / units
+#   dead                     1 if dead_unit_share = 1
+#   saturated_share          for each fraction q of SLOPE_FRACTIONS: the share of all pairs (input, unit) that are not
+#                            off and have |f'(z)| < q max |f'|, the maximum taken over SLOPE_GRID
+#
+# How to read them: a mean |g| that falls layer by layer toward the input is a vanishing gradient. If it is exactly 0 in
+# all layers, and only the output's bias gets a gradient, a layer is dead and the gradient is blocked, not vanishing.
 LAYER_VALUES: Final = {
     "gradient_mean_abs": "mean over the epoch's batches of the kernel gradient's mean |g|, before each step",
     "gradient_norm": "mean over the epoch's batches of the kernel gradient's L2 norm, before each step",
@@ -30,28 +58,29 @@ LAYER_VALUES: Final = {
     "weight_change_l1": "L1 norm of the kernel's change over this epoch",
 }
 SATURATED: Final = "saturated_share"
-LOGGED_LOSS: Final = "log_loss"  # as `fit` logged it, in training mode; of a network of the user's own
-LOSS_IS_KNOWN: Final = "loss_is_known"  # an attribute of a record whose training loss may be unknown
-UNIT_SPREAD: Final = "unit_spread"  # of a network of the user's own
+LOGGED_LOSS: Final = "log_loss"  # the loss as `fit` logged it in training mode; only for users' own networks
+LOSS_IS_KNOWN: Final = "loss_is_known"  # an attribute; 0 if the training loss of a user's own network is unknown
+UNIT_SPREAD: Final = "unit_spread"  # only for users' own networks
 UNIT_SPREAD_TEXT: Final = "greatest difference between two units' weights from one input, over the greatest |weight|"
 SATURATED_TEXT: Final = "share of (input, unit) pairs with |f'| below the fraction of its greatest, units off left out"
-# Of a network of the user's own, by replica: what it is given and what it can give, on the rows of the probe.
-SIDES: Final = {
-    "input_scale": "root mean square of what the first kernel gets before the first step",
-    "input_decades": "decades from the median standard deviation of its columns, of two middle ones the lower, to the "
-    "greatest",
-    "nonfinite_share": "share of the training rows with an input or a target that is not a finite number",
-    "targets_told": "standard deviations by which like rows have more like targets than if targets were shuffled",
-    "target_low": "least training target",
+# One value per replica: the scale of inputs, targets and outputs, and whether they fit. Described variants have only
+# `input_scale`, `input_decades`, `target_low`, `target_high` and `target_scale`.
+REPLICA_VALUES: Final = {
+    "input_scale": "root mean square of the first kernel's inputs before the first step",
+    "input_decades": "powers of ten between the standard deviation of a typical input column (the median one, of two "
+    "middle ones the lower) and the greatest",
+    "nonfinite_share": "share of the training rows with a NaN or infinite input or target",
+    "targets_told": "how much more alike the targets of similar rows are than shuffled targets, in standard deviations",
+    "target_low": "smallest training target",
     "target_high": "greatest training target",
     "target_scale": "root mean square of the training targets",
-    "output_low": "least output that the model can give, whatever it learns",
-    "output_high": "greatest output that the model can give, whatever it learns",
-    "targets_beyond": "share of the training targets that lie outside these two",
+    "output_low": "smallest output that the model can give, with any weights",
+    "output_high": "greatest output that the model can give, with any weights",
+    "targets_beyond": "share of the training targets outside the range of possible outputs",
     "output_misfit": "how the outputs fail to fit loss and targets, by its place in MISFITS",
-    "input_kind": "what the inputs are, by its place in INPUT_KINDS",
+    "input_kind": "kind of the inputs, by its place in INPUT_KINDS",
     "has_modes": "1 if a layer works differently in training mode, such as dropout or batch normalisation",
-    "logged_alike": "1 if `fit` logs its loss of the rows of the training loss, shuffled and each with the weight 1",
+    "logged_alike": "1 if `fit` logs the loss of the same rows as the training loss, shuffled and each with weight 1",
 }
 INPUT_KINDS: Final = ("other", "table", "pictures", "sequences", "ids")
 MISFITS: Final = (
@@ -74,18 +103,21 @@ LAYER_TABLE: Final = {
     "role": "hidden or output",
     "units": "units of the layer",
     "trainable": "1 if its kernel is trained",
-    "bypassed": "1 if a path from the inputs to the output goes around the layer",
+    "bypassed": "1 if a skip connection leads around the layer",
     "has_activation": "1 if an elementwise activation follows, of which value and slope are measured",
 }
 HIDDEN: Final = "hidden"
 OUTPUT: Final = "output"
-BESIDE: Final = "beside"  # an embedding's table, a normalisation's scale: recorded and shown, judged by no rule
+BESIDE: Final = "beside"  # such as an embedding's table or a normalisation's scale: recorded, but judged by no rule
 
-# Slopes, relative to the activation's greatest, below which a unit may be called saturated.
+# `saturated_share` is recorded for each of these limits of |f'| / max |f'|, so that the threshold can move afterwards.
 SLOPE_FRACTIONS: Final = (0.001, 0.003, 0.01, 0.03, 0.06, 0.1, 0.3)
+# Pre-activations at which the greatest |f'| is searched: around 0, where initialisers put units, because an exponential
+# has no greatest slope elsewhere. 0 is one of them.
+SLOPE_GRID: Final = tuple(np.linspace(-1, 1, 41).tolist())
 
-# Edges between the bins of the histograms; the first and the last bin are open. A gradient's entries span decades on
-# both sides of zero: two bins to a decade from 1e-12 to 100, and one between for what is zero, or as good as that.
+# Edges between the bins of the histograms; the first and the last bin are open. Gradient entries span many powers of
+# ten on both sides of zero: two bins per power from 1e-12 to 100, and one bin around zero.
 _MAGNITUDES = [float(np.float32(10 ** (half / 2))) for half in range(-24, 5)]
 GRADIENT_EDGES: Final = (*(-magnitude for magnitude in reversed(_MAGNITUDES)), *_MAGNITUDES)
 WEIGHT_EDGES: Final = tuple(quarter / 4 for quarter in range(-24, 25))
@@ -93,14 +125,14 @@ HISTOGRAMS: Final = {
     "gradient_histogram": ("gradient_bin", GRADIENT_EDGES, "entries of the probe gradient of the kernel in each bin"),
     "weight_histogram": ("weight_bin", WEIGHT_EDGES, "entries of the kernel in each bin"),
 }
-# What a history file must hold, and over which dimensions; and over which what it may hold besides.
+# The variables that a history file must hold and those that it may hold, each with its dimensions.
 REQUIRED: Final = {"train_loss": ("replica", "epoch"), **dict.fromkeys(LAYER_TABLE, ("layer",))}
 OPTIONAL: Final = {
     **{f"{part}_{name}": ("replica", "epoch") for part in PARTS for name in ("loss", *SCORES)},
     **dict.fromkeys(LAYER_VALUES, BY_LAYER),
     LOGGED_LOSS: ("replica", "epoch"),
     UNIT_SPREAD: BY_LAYER,
-    **dict.fromkeys(SIDES, ("replica",)),
+    **dict.fromkeys(REPLICA_VALUES, ("replica",)),
     SATURATED: (*BY_LAYER, "slope_fraction"),
     **{name: (*BY_LAYER, bins) for name, (bins, _, _) in HISTOGRAMS.items()},
 }
@@ -108,7 +140,7 @@ OPTIONAL: Final = {
 
 @dataclass(frozen=True)
 class Layer:
-    """A row of the layer table, see LAYER_TABLE."""
+    """A row of the layer table; see LAYER_TABLE."""
 
     path: str
     kind: str
@@ -127,133 +159,138 @@ def assemble(
     layers: Sequence[Layer],
     task: Task,
     constant_losses: Mapping[str, float],
-    sides: Mapping[str, np.ndarray] | None = None,
+    replica_values: Mapping[str, np.ndarray] | None = None,
 ) -> xr.Dataset:
-    """A history from plain arrays.
+    """Make a history of plain arrays.
 
     Args:
-        curves: [replica, epoch], by names such as `train_loss` and `test_accuracy`: a part of PARTS, and the loss or a
+        curves: [replica, epoch], by names such as `train_loss` and `test_accuracy`: a part of PARTS, then the loss or a
             score of the task.
-        layer_values: by names of LAYER_VALUES, [replica, recorded epoch, layer], NaN where there is none;
-            `saturated_share` has the axis of SLOPE_FRACTIONS more, those of HISTOGRAMS have the axis of their bins.
-        constant_losses: of the best constant prediction, by part: a loss can be compared with it.
-        sides: by names of SIDES, [replica].
+        layer_values: [replica, recorded epoch, layer], by the names of LAYER_VALUES; NaN where there is no value.
+            `saturated_share` has the further axis SLOPE_FRACTIONS, those of HISTOGRAMS that of their bins.
+        constant_losses: the baseline loss of each part, that of the best constant prediction.
+        replica_values: [replica], by the names of REPLICA_VALUES.
 
-    Where pre-training came first, the attribute `extra_epochs` says how many epochs it took, over all layers.
+    If there was pre-training, the attribute `extra_epochs` is its number of epochs, over all layers.
     """
-    dims: dict[str, Any] = {
+    coordinates: dict[str, np.ndarray | xr.Variable] = {
         "replica": np.asarray(replicas, np.int32),
         "epoch": np.arange(curves["train_loss"].shape[1], dtype=np.int32),
         "recorded_epoch": np.asarray(recorded_epochs, np.int32),
         "layer": np.arange(1, len(layers) + 1, dtype=np.int32),
     }
     if SATURATED in layer_values:
-        dims["slope_fraction"] = np.asarray(SLOPE_FRACTIONS, np.float32)
+        coordinates["slope_fraction"] = np.asarray(SLOPE_FRACTIONS, np.float32)
     for name in (name for name in HISTOGRAMS if name in layer_values):
         bins, edges, _ = HISTOGRAMS[name]
         lower = np.asarray([-np.inf, *edges], np.float32)
-        dims[bins] = xr.Variable(bins, lower, {"long_name": "where the bin begins; it ends where the next one does"})
-    variables: dict[str, Any] = {
+        coordinates[bins] = xr.Variable(bins, lower, {"long_name": "lower edge of the bin"})
+    variables: dict[str, _Variable] = {
         name: (("replica", "epoch"), np.ascontiguousarray(values, np.float32), {"long_name": curve_text(name, task)})
         for name, values in curves.items()
     }
-    attributes: dict[str, Any] = {"task": json.dumps(task.plain)}
+    attributes: dict[str, str | float] = {"task": json.dumps(task.plain)}
     attributes |= {f"{part}_constant_loss": float(loss) for part, loss in constant_losses.items()}
     variables |= {
-        name: (("replica",), np.ascontiguousarray(values, np.float32), {"long_name": SIDES[name]})
-        for name, values in (sides or {}).items()
+        name: (("replica",), np.ascontiguousarray(values, np.float32), {"long_name": REPLICA_VALUES[name]})
+        for name, values in (replica_values or {}).items()
     }
     variables |= {**_by_layer(layer_values), **_table(layers)}
-    return xr.Dataset(variables, coords=dims, attrs=attributes)
+    return xr.Dataset(variables, coords=coordinates, attrs=attributes)
 
 
-def _by_layer(layer_values: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """Variables over (replica, recorded epoch, layer), in the types of the file: those that are given."""
-    found: dict[str, Any] = {}
+def _by_layer(layer_values: Mapping[str, np.ndarray]) -> dict[str, _Variable]:
+    """Return the layer values as variables, in the types of the file."""
+    variables: dict[str, _Variable] = {}
     for name, text in {**LAYER_VALUES, UNIT_SPREAD: UNIT_SPREAD_TEXT, SATURATED: SATURATED_TEXT}.items():
         if name in layer_values:
             number = np.int8 if name == "dead" else np.float32
-            found[name] = (OPTIONAL[name], np.ascontiguousarray(layer_values[name], number), {"long_name": text})
+            values = np.ascontiguousarray(layer_values[name], number)
+            variables[name] = (OPTIONAL[name], values, {"long_name": text})
     for name, (_, _, text) in HISTOGRAMS.items():
         if name in layer_values:
-            found[name] = (OPTIONAL[name], np.ascontiguousarray(layer_values[name]), {"long_name": text})
-    return found
+            variables[name] = (OPTIONAL[name], np.ascontiguousarray(layer_values[name]), {"long_name": text})
+    return variables
 
 
-def _table(layers: Sequence[Layer]) -> dict[str, Any]:
-    """The layer table's columns as variables over the layers."""
-    found = {}
+def _table(layers: Sequence[Layer]) -> dict[str, _Variable]:
+    """Return the columns of the layer table as variables."""
+    variables: dict[str, _Variable] = {}
     for name, text in LAYER_TABLE.items():
         column = np.asarray([getattr(layer, name) for layer in layers])
         if column.dtype.kind in "bi":
             column = column.astype(np.int8 if column.dtype.kind == "b" else np.int32)
-        found[name] = (("layer",), column, {"long_name": text})
-    return found
+        variables[name] = (("layer",), column, {"long_name": text})
+    return variables
 
 
 def curve_text(name: str, task: Task) -> str:
-    """What a curve is, in words: of `train_loss`, `test_accuracy` and their like."""
+    """Return a curve such as `train_loss` or `test_accuracy` in words."""
     part, _, what = name.partition("_")
-    said = task.of_kind.loss_name if what == "loss" else SCORES[what]
-    return f"{said}; on the whole {PARTS[part]} set, inference mode"
+    text = task.of_kind.loss_name if what == "loss" else SCORES[what]
+    return f"{text}; on the whole {PARTS[part]} set, inference mode"
 
 
 def count_type(entries: int) -> type[np.signedinteger]:
-    """The smallest whole number of NetCDF 3 that holds a histogram's count: at most a kernel's number of entries."""
+    """Return the smallest integer type of NetCDF 3 that holds the counts of a histogram over so many entries."""
     return next(kind for kind in (np.int8, np.int16, np.int32) if entries <= np.iinfo(kind).max)
 
 
 def assemble_pretraining(replicas: Sequence[int], what: str, kind: str, loss: np.ndarray) -> xr.Dataset:
-    """The record of a greedy pre-training, in which the hidden layers are trained one by one.
+    """Make the record of a greedy pre-training, in which the hidden layers are trained one by one.
 
     Args:
-        what: the loss, in words. kind: `layer_wise` or `autoencoder`.
+        what: the loss in words.
+        kind: `layer_wise` or `autoencoder`.
         loss: [replica, layer, epoch] on the whole training set, inference mode; epoch 0 is before the layer's first.
     """
     _, layers, epochs = loss.shape
-    dims = {
+    coordinates = {
         "replica": np.asarray(replicas, np.int32),
         "layer": np.arange(1, layers + 1, dtype=np.int32),
         "pretraining_epoch": np.arange(epochs, dtype=np.int32),
     }
-    named = {"long_name": f"{what} of the layer and its head on the whole training set, inference mode"}
+    text = {"long_name": f"{what} of the layer and its head on the whole training set, inference mode"}
     attributes = {"pretraining": kind, "extra_epochs": layers * (epochs - 1)}
-    return xr.Dataset({"loss": (tuple(dims), loss.astype(np.float32), named)}, coords=dims, attrs=attributes)
+    variables = {"loss": (tuple(coordinates), loss.astype(np.float32), text)}
+    return xr.Dataset(variables, coords=coordinates, attrs=attributes)
 
 
 def task_of(history: xr.Dataset) -> Task:
-    """What the network was to do."""
+    """Return the task of a history."""
     return Task.of(json.loads(history.attrs["task"]))
 
 
 def parts_of(history: xr.Dataset) -> list[str]:
-    """The parts of the data of which there are curves, in the order of PARTS."""
+    """Return the parts of the data that have curves, in the order of PARTS."""
     return [part for part in PARTS if f"{part}_loss" in history]
 
 
 def judged_part(history: xr.Dataset) -> str:
-    """The part on which a replica is judged: the test set; without one the validation set, else the training set."""
+    """Return the part that judges replicas: the test set, without one the validation set, else the training set."""
     return parts_of(history)[-1]
 
 
 def choosing_part(history: xr.Dataset) -> str:
-    """The part on which replicas are chosen: the validation set, for the judged one must not see a choice; where there
-    is none, the judged one all the same."""
+    """Return the part by which replicas are chosen: the validation set or, without one, the part that judges them.
+
+    The validation set comes first because a test on which replicas were chosen flatters them.
+    """
     return "validation" if "validation" in parts_of(history) else judged_part(history)
 
 
 def is_loss_known(history: xr.Dataset) -> bool:
-    """Whether the training loss was measured or logged; a model of the user's own may give none, and then it is NaN."""
+    """Whether the training loss was measured or logged. A user's own model may give none; then the curve is NaN."""
     return bool(history.attrs.get(LOSS_IS_KNOWN, 1))
 
 
 def diverged(history: xr.Dataset) -> xr.DataArray:
-    """bool [replica]: a loss was infinite or not a number at some epoch."""
+    """Return bool [replica]: whether a loss was NaN or infinite at some epoch."""
     return ~finite_losses(history).all("epoch")
 
 
 def finite_losses(history: xr.Dataset) -> xr.DataArray:
-    """bool [replica, epoch]: the loss is a finite number on every part."""
+    """Return bool [replica, epoch]: whether the loss is finite on every part."""
     finite = [np.isfinite(history[f"{part}_loss"].values) for part in parts_of(history)]
     if not is_loss_known(history):
         finite[0] = np.ones_like(finite[0])
@@ -261,22 +298,22 @@ def finite_losses(history: xr.Dataset) -> xr.DataArray:
 
 
 def hidden(history: xr.Dataset) -> xr.Dataset:
-    """The hidden layers alone: an output's activation of exactly 0 is a certain answer and stops no gradient."""
+    """Return the history of the hidden layers alone: an output of exactly 0 blocks no gradient."""
     return history.isel(layer=np.flatnonzero(history.role.values == HIDDEN))
 
 
 def output(history: xr.Dataset) -> xr.Dataset:
-    """The output layers alone."""
+    """Return the history of the output layers alone."""
     return history.isel(layer=np.flatnonzero(history.role.values == OUTPUT))
 
 
 def has_seen_units(history: xr.Dataset) -> bool:
-    """Whether the activation of any hidden layer was measured: without one nothing is known of dead units."""
+    """Whether the activation of any hidden layer was measured; otherwise nothing is known about dead units."""
     return bool((hidden(history).has_activation.values == 1).any())
 
 
 def blocking(history: xr.Dataset) -> xr.DataArray:
-    """bool [replica, recorded_epoch, layer], of the hidden layers: dead, and no path bypasses it, so nothing passes."""
+    """Return bool [replica, recorded_epoch, layer], of the hidden layers: dead without a skip connection around it."""
     layers = hidden(history)
     if "dead" not in layers:
         sizes = {name: layers.sizes[name] for name in BY_LAYER}
@@ -285,5 +322,5 @@ def blocking(history: xr.Dataset) -> xr.DataArray:
 
 
 def living(history: xr.Dataset) -> xr.DataArray:
-    """bool [replica, recorded_epoch]: no hidden layer is dead, but for those that a path bypasses."""
+    """Return bool [replica, recorded_epoch]: whether no hidden layer is blocking."""
     return ~blocking(history).any("layer")

@@ -1,72 +1,74 @@
-"""How large inputs and targets are, and whether they belong together, as `history.record.SIDES` names it."""
-
-from typing import Final
+"""Measure the scale of inputs and targets, and whether targets depend on inputs; see `record.REPLICA_VALUES`."""
 
 import numpy as np
 
-LEAST, NEIGHBOURS, SHUFFLED = 100, 5, 100  # rows that say something, their neighbours, and times shuffled
-CLASSES: Final = 20  # so many whole numbers at most are taken for classes
+from pipeline.data.split.tasks import MOST_CLASSES
+
+# Settings of the nearest-neighbour test. They define the measurement, so that values of different data sets compare;
+# how large a value must be is a threshold in params.yaml, `diagnosis.shuffled`.
+MIN_ROWS, NEIGHBOURS, SHUFFLES = 100, 5, 100
 
 
 def of_inputs(columns: np.ndarray) -> dict[str, float]:
-    """`input_scale` and `input_decades`; nothing where no row is finite.
+    """Return `input_scale` and `input_decades`; empty if no row is finite.
 
-    The typical column is the one with the median standard deviation, of two middle ones the lower: the mean of two
-    columns would be as wide as the wider one.
+    The typical column is the one with the median standard deviation. Of two middle ones the lower counts, because the
+    mean of two columns would be as wide as the wider one.
 
     Args:
         columns: float [row, column].
     """
-    known = columns[np.isfinite(columns).all(axis=1)]
-    if not known.size:
+    finite = columns[np.isfinite(columns).all(axis=1)]
+    if not finite.size:
         return {}
-    spread = known.std(axis=0)
-    varied = spread[spread > 0]
-    decades = float(np.log10(varied.max() / np.quantile(varied, 0.5, method="lower"))) if len(varied) else 0.0
-    return {"input_scale": float(np.sqrt((known**2).mean())), "input_decades": decades}
+    deviations = finite.std(axis=0)
+    positive = deviations[deviations > 0]
+    decades = float(np.log10(positive.max() / np.quantile(positive, 0.5, method="lower"))) if len(positive) else 0.0
+    return {"input_scale": float(np.sqrt((finite**2).mean())), "input_decades": decades}
 
 
 def of_targets(targets: np.ndarray) -> dict[str, float]:
-    """`target_low`, `target_high` and `target_scale`, of those that are finite; nothing where none is.
+    """Return `target_low`, `target_high` and `target_scale` of the finite targets; empty if there are none.
 
     Args:
         targets: float, of any shape.
     """
-    known = targets[np.isfinite(targets)].astype(np.float64)
-    if not known.size:
+    finite = targets[np.isfinite(targets)].astype(np.float64)
+    if not finite.size:
         return {}
-    scale = float(np.sqrt((known**2).mean()))
-    return {"target_low": float(known.min()), "target_high": float(known.max()), "target_scale": scale}
+    scale = float(np.sqrt((finite**2).mean()))
+    return {"target_low": float(finite.min()), "target_high": float(finite.max()), "target_scale": scale}
 
 
 def of_pairs(inputs: np.ndarray, targets: np.ndarray) -> dict[str, float]:
-    """`targets_told`; nothing of less than LEAST rows, or where all inputs or all targets are equal.
+    """Return `targets_told`; empty for fewer than MIN_ROWS rows, or if all inputs or all targets are equal.
 
-    Schilling's test of nearest neighbours (1986, JASA 81), for numbers as well: the products of each row's targets with
-    its neighbours', held against those of shuffled targets. A network is not asked.
+    This is Schilling's test of nearest neighbours (1986, JASA 81), extended to numbers: the products of each row's
+    targets with those of its neighbours, compared with the same for shuffled targets. No network is involved.
 
     Args:
         inputs, targets: float [row, column].
     """
-    from sklearn.neighbors import NearestNeighbors  # here, for it takes long to import, and `train` does without
+    from sklearn.neighbors import NearestNeighbors  # imported late: it is slow, and `train` does not need it
     from sklearn.preprocessing import StandardScaler
 
-    known = np.isfinite(inputs).all(axis=1) & np.isfinite(targets).all(axis=1)
-    if known.sum() < LEAST:
+    is_finite = np.isfinite(inputs).all(axis=1) & np.isfinite(targets).all(axis=1)
+    if is_finite.sum() < MIN_ROWS:
         return {}
-    columns, wanted = (StandardScaler().fit_transform(each) for each in (inputs[known], _by_class(targets[known])))
-    if not columns.any() or not wanted.any():
+    finite = (inputs[is_finite], _by_class(targets[is_finite]))
+    columns, values = (StandardScaler().fit_transform(each) for each in finite)
+    if not columns.any() or not values.any():
         return {}
     neighbours = NearestNeighbors(n_neighbors=NEIGHBOURS + 1).fit(columns).kneighbors(columns)[1][:, 1:]
     random = np.random.default_rng(0)
-    orders = [np.arange(len(wanted)), *(random.permutation(len(wanted)) for _ in range(SHUFFLED))]
-    alike = [float((wanted[order] * wanted[order][neighbours].sum(axis=1)).sum()) for order in orders]
-    return {"targets_told": float((alike[0] - np.mean(alike[1:])) / np.std(alike[1:]))}
+    orders = [np.arange(len(values)), *(random.permutation(len(values)) for _ in range(SHUFFLES))]
+    products = [float((values[order] * values[order][neighbours].sum(axis=1)).sum()) for order in orders]
+    return {"targets_told": float((products[0] - np.mean(products[1:])) / np.std(products[1:]))}
 
 
 def _by_class(targets: np.ndarray) -> np.ndarray:
-    """A column for each class, where a single one holds classes."""
+    """Return one 0/1 column per class if the only column holds classes, and otherwise the targets as they are."""
     classes = np.unique(targets)
-    if targets.shape[1] > 1 or len(classes) > CLASSES or (classes != np.round(classes)).any():
+    if targets.shape[1] > 1 or len(classes) > MOST_CLASSES or (classes != np.round(classes)).any():
         return targets
     return (targets == classes).astype(float)

@@ -1,7 +1,8 @@
-"""What a training that is under way has behind it, in a small file that others may read: `progress/<name>-<pid>.json`.
+"""Keep a small file with the progress of a running training, which others may read: `progress/<name>-<pid>.json`.
 
-Outside DVC's outputs, for DVC removes these before a stage runs, and under the repository's root, where the temporary
-workspaces of DVC's experiments do not reach. The file vanishes at the end. What a crash left is known by its process.
+The file is not an output of DVC, because DVC removes outputs before a stage runs. It lies under the repository's root,
+outside the temporary workspaces of DVC's experiments. It is removed at the end; one that a crash left is recognised by
+its process, which no longer runs.
 """
 
 import os
@@ -21,12 +22,15 @@ from pipeline.history.thinning import CURVE_EPOCHS, evenly_spaced
 
 What = Literal["variant", "network", "study"]
 FOLDER: Final = Path("progress")
-EVERY: Final = 1.0  # seconds between two writings, at least
-SHARE: Final = 0.02  # of the training's time that writing may take
+EVERY: Final = 1.0  # at least this many seconds between two writes
+SHARE: Final = 0.02  # at most this share of the training's time may go to writing
 
 
 class Process(BaseModel):
-    """A process among all that ever were: `started` is when it began, as its system tells it."""
+    """A process, identified even if its pid is used again.
+
+    started: the time when it started, as its operating system reports it.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -36,16 +40,16 @@ class Process(BaseModel):
 
     @classmethod
     def own(cls) -> "Process":
-        """The one that asks."""
+        """Return the current process."""
         return cls(host=socket.gethostname(), pid=os.getpid(), started=_started(os.getpid()))
 
     def is_alive(self) -> bool:
-        """Whether it still runs. Of another host nobody here can tell: yes."""
+        """Whether the process still runs; True for one of another host, which cannot be checked."""
         return self.host != socket.gethostname() or self.started == _started(self.pid)
 
 
-class Series(BaseModel):
-    """Curves of one replica so far: at `epochs`, in order, a value of each; null where it is no finite number."""
+class ReplicaCurves(BaseModel):
+    """The curves of one replica so far: one value of each per entry of `epochs`; null if it is NaN or infinite."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -54,12 +58,15 @@ class Series(BaseModel):
 
 
 class Progress(BaseModel):
-    """What the file says.
+    """The content of the file.
 
-    name: of the variant, network or study. begun: seconds since 1970. epochs: that each replica is to train.
-    replicas: how many there are to be. together: how many of them advance at a time.
-    done: epochs trained, summed over replicas, pre-training's too; of a study, its finished cells.
-    curves: by the replica's number, at CURVE_EPOCHS epochs at most, for all replicas the same ones.
+    name: the name of the variant, network or study.
+    begun: the start, in seconds since 1970.
+    epochs: how many epochs each replica will train.
+    replicas: how many replicas there will be.
+    together: how many of them are trained at a time.
+    done: finished epochs, summed over replicas and including pre-training; for a study, finished cells.
+    curves: by the replica's number, at CURVE_EPOCHS epochs at most, the same ones for all replicas.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -72,11 +79,11 @@ class Progress(BaseModel):
     replicas: int
     together: int
     done: int = 0
-    curves: dict[int, Series] = {}
+    curves: dict[int, ReplicaCurves] = {}
 
 
 class ProgressFile:
-    """Writes the file while a training runs; see `training.common.trainer.Observer`. At most once a second."""
+    """Writes the file while a training runs, at most once a second; see `training.common.trainer.Observer`."""
 
     def __init__(self, progress: Progress, curves: Collection[str]) -> None:
         self.path = root() / FOLDER / f"{progress.name}-{progress.process.pid}.json"
@@ -84,8 +91,8 @@ class ProgressFile:
         self._shown = {int(epoch) for epoch in evenly_spaced(np.arange(progress.epochs + 1), CURVE_EPOCHS)}
         self._next = -np.inf
 
-    def trained(self, replicas: Sequence[int], epochs: range, curves: Mapping[str, np.ndarray]) -> None:
-        """Note it, and write if there was no writing for a while.
+    def on_epochs(self, replicas: Sequence[int], epochs: range, curves: Mapping[str, np.ndarray]) -> None:
+        """Note finished epochs, and write the file if the last write was long enough ago.
 
         Raises:
             OSError: the file cannot be written.
@@ -94,7 +101,7 @@ class ProgressFile:
         places = [place for place, epoch in enumerate(epochs) if epoch in self._shown]
         if curves and places:
             for row, replica in enumerate(replicas):
-                series = self._progress.curves.setdefault(replica, Series(epochs=[], values={}))
+                series = self._progress.curves.setdefault(replica, ReplicaCurves(epochs=[], values={}))
                 series.epochs += [epochs[place] for place in places]
                 for name in self._names:
                     series.values.setdefault(name, []).extend(_plain(curves[name][row, places]))
@@ -115,11 +122,13 @@ class ProgressFile:
 def progress_file(
     name: str, what: What, epochs: int, replicas: int, together: int, curves: Collection[str]
 ) -> Iterator[ProgressFile]:
-    """An observer that keeps the file of a training, which begins now and ends with the context.
+    """Yield an observer that writes the file of a training, which starts now and ends with the context.
 
     Args:
-        epochs: of each replica, without pre-training's. replicas: how many there are to be.
-        together: how many of them advance at a time. curves: which are kept, by the record's names.
+        epochs: how many epochs each replica will train, without pre-training.
+        replicas: how many replicas there will be.
+        together: how many of them are trained at a time.
+        curves: the curves to keep, by their names in the record.
     """
     progress = Progress(
         name=name,
@@ -138,16 +147,16 @@ def progress_file(
 
 
 def read_all() -> dict[Path, Progress]:
-    """All files that there are, by path, those of dead processes too; what is no such file is left out."""
-    found = {}
+    """Read all progress files, by path, including those of dead processes; skip any other file."""
+    read: dict[Path, Progress] = {}
     for path in sorted((root() / FOLDER).glob("*.json")):
-        with suppress(OSError, ValidationError):  # it has just vanished, or an earlier version wrote it
-            found[path] = Progress.model_validate_json(path.read_bytes())
-    return found
+        with suppress(OSError, ValidationError):  # it has just been removed, or an earlier version wrote it
+            read[path] = Progress.model_validate_json(path.read_bytes())
+    return read
 
 
 def remove(path: Path) -> None:
-    """The file, and what a crash left beside it; nothing where that is not possible."""
+    """Remove the file and an unfinished one beside it, if possible."""
     for each in (path, _beside(path)):
         with suppress(OSError):
             each.unlink()
@@ -158,13 +167,13 @@ def _beside(path: Path) -> Path:
 
 
 def _plain(values: np.ndarray) -> list[float | None]:
-    """Without digits that a float32 does not have, as the tables have them."""
+    """Return the values rounded to the digits of float32, as in the tables; None if NaN or infinite."""
     rounded = np.round(values.astype(np.float64), 7)
     return [value if np.isfinite(value) else None for value in rounded.tolist()]
 
 
 def _started(pid: int) -> str:
-    """When the process began, in whatever unit; empty where there is none, or it has ended and nobody has noticed."""
+    """Return when the process started, in any unit; empty if there is none or it is a zombie."""
     if Path("/proc/self/stat").exists():
         try:
             state, *_, started = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:20]
@@ -172,6 +181,6 @@ def _started(pid: int) -> str:
             return ""
         return "" if state in "ZX" else started
     with suppress(OSError):
-        told = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
-        return told.stdout.strip()
+        listing = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
+        return listing.stdout.strip()
     return ""

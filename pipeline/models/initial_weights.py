@@ -1,8 +1,8 @@
-"""Every replica's weights at epoch 0, drawn from seeds of their own.
+"""Draw every replica's weights at epoch 0, each from its own seed.
 
-A variable of a replica is what the Keras initialiser with `seed=derived_seed(seed, replica, "initial weights", path)`
-gives; a kernel and a bias that are drawn together take the kernel's path. All replicas and all layers of one shape are
-drawn in one graph, since 600 eager calls take longer than the compilation of a training.
+A variable of a replica is what its Keras initialiser returns with `seed=derived_seed(seed, replica, "initial weights",
+path)`. A kernel and a bias that are drawn together use the kernel's path. All replicas and all layers of one shape are
+drawn in one graph, because 600 eager calls take longer than compiling a training.
 """
 
 from collections import defaultdict
@@ -17,7 +17,7 @@ from pipeline.models.network import Network
 
 
 def draw(network: Network, seed: int, replicas: Sequence[int]) -> dict[str, np.ndarray]:
-    """The initial weights of `replicas`.
+    """Draw the initial weights of replicas.
 
     Returns:
         For the path of every variable of the network, float32 [replica, *shape].
@@ -32,7 +32,7 @@ def draw(network: Network, seed: int, replicas: Sequence[int]) -> dict[str, np.n
             if variable.path in drawn:
                 continue
             initializer = getattr(layer, f"{variable.name}_initializer", None)
-            if initializer is None:  # state that a layer fills itself
+            if initializer is None:  # a state that the layer fills itself
                 template = np.asarray(keras.ops.convert_to_numpy(variable))
                 drawn[variable.path] = np.repeat(template[None], len(replicas), axis=0)
             else:
@@ -49,15 +49,15 @@ def draw(network: Network, seed: int, replicas: Sequence[int]) -> dict[str, np.n
 def _draw_jointly(
     layer: keras.layers.Dense, initializer: RandomizedAsymmetric, seed: int, replicas: Sequence[int]
 ) -> dict[str, np.ndarray]:
-    """A dense layer's kernel and bias, by path."""
+    """Draw a dense layer's kernel and bias together; by path."""
     path, (inputs, units) = layer.kernel.path, layer.kernel.shape
     seeds = [derived_seed(seed, replica, "initial weights", path) for replica in replicas]
     kernels, biases = zip(*(initializer.draw(inputs, units, each) for each in seeds), strict=True)
     return {path: np.stack(kernels), layer.bias.path: np.stack(biases)}
 
 
-class _GivenSeed(keras.random.SeedGenerator):
-    """The seed that Keras makes of an integer, as a tensor, so that one graph serves all seeds."""
+class _TensorSeed(keras.random.SeedGenerator):
+    """The seed that Keras makes of an integer, as a tensor: one graph serves all seeds."""
 
     def __init__(self, seed: tf.Tensor) -> None:
         self._seed = seed
@@ -67,16 +67,16 @@ class _GivenSeed(keras.random.SeedGenerator):
 
 
 def draw_stack(initializer: keras.initializers.Initializer, shape: tuple[int, ...], seeds: np.ndarray) -> np.ndarray:
-    """float32 [variable, replica, *shape] for seeds [variable, replica]."""
+    """Draw float32 [variable, replica, *shape] for seeds [variable, replica]."""
     if not hasattr(initializer, "seed"):
         value = np.asarray(keras.ops.convert_to_numpy(initializer(shape)))
         return np.broadcast_to(value, (*seeds.shape, *shape))
 
     @tf.function
     def draws(flat_seeds: tf.Tensor) -> tf.Tensor:
-        def one(given: tf.Tensor) -> tf.Tensor:
+        def one(seed: tf.Tensor) -> tf.Tensor:
             seeded = type(initializer).from_config({**_without_seed(initializer), "seed": 0})
-            seeded.seed = _GivenSeed(given)
+            seeded.seed = _TensorSeed(seed)
             return seeded(shape)
 
         return tf.map_fn(one, flat_seeds, fn_output_signature=tf.TensorSpec(shape, tf.float32))

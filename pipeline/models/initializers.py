@@ -1,12 +1,13 @@
-"""Initialisers that Keras does not have: random walk, and randomized asymmetric."""
+"""Initialisers that Keras does not have: random walk and randomized asymmetric."""
 
 from collections.abc import Mapping
 from math import exp, pi, sqrt
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from pipeline.foundations.errors import UserError
+from pipeline.foundations.files import Plain
 from pipeline.foundations.tensorflow import keras
 from pipeline.params.file import brief
 
@@ -16,18 +17,19 @@ GAINS = {
 }
 
 
-def random_walk(config: Mapping[str, Any], path: str, units: int) -> keras.initializers.Initializer:
-    """Kernels of N(0, g^2 / inputs), g such that the log of the gradient's length walks from layer to layer unbiased.
+def random_walk(config: Mapping[str, Plain], path: str, units: int) -> keras.initializers.Initializer:
+    """Return an initialiser that draws kernels from N(0, g^2 / inputs).
 
-    g = exp(1 / 2N) for linear layers, sqrt(2) exp(1.2 / (max(N, 6) - 2.4)) for rectified ones, N being the layer's
-    units; for tanh, which is linear around 0, there is no formula: a little above 1. Sussillo & Abbott 2014 (arXiv
-    1412.6558), for layers of equal width; where the width changes, its 1 / N is taken to be 1 / inputs, as He's.
+    The gain g makes the log of the gradient's length an unbiased random walk from layer to layer: g = exp(1 / 2N) for
+    linear layers and sqrt(2) exp(1.2 / (max(N, 6) - 2.4)) for rectified ones, where N is the layer's number of units.
+    There is no formula for tanh, which is linear around 0: a little above 1. Source: Sussillo & Abbott 2014 (arXiv
+    1412.6558), for layers of equal width. If the width changes, the paper's 1 / N is taken as 1 / inputs, as in He's.
 
     Args:
         config: `gain`: linear, relu, or g itself.
 
     Raises:
-        UserError: another gain, or none.
+        UserError: the gain is missing or invalid.
     """
     gain = config.get("gain")
     if isinstance(gain, str) and gain in GAINS:
@@ -40,26 +42,31 @@ def random_walk(config: Mapping[str, Any], path: str, units: int) -> keras.initi
 
 
 class RandomizedAsymmetric:
-    """Kernel and bias drawn together, so that a rectified unit is seldom off for all inputs (and a layer hardly ever).
+    """Draws kernel and bias together, so that a rectified unit is seldom dead, and a layer hardly ever.
 
-    Of each unit's inputs + 1 entries, its kernel's and its bias, one at random is from Beta(2, 1), which is positive,
-    the others from N(0, sigma^2 / inputs); all inputs of a hidden layer above the first are at least 0. sigma solves
-    sigma^2 / 2 + E[u] sqrt(2 / pi) sigma + E[u^2] = 1 for u from Beta(2, 1): the second moment of the activations does
-    not grow with depth. Lu, Shin, Su, Karniadakis 2020 (arXiv 1903.06733), section 4: sigma = 0.6007.
+    Each unit has inputs + 1 entries: its column of the kernel and its bias. One of them, chosen at random, comes from
+    Beta(2, 1), which is positive; the others come from N(0, sigma^2 / inputs). Inputs of a hidden layer above the first
+    are never negative. sigma solves sigma^2 / 2 + E[u] sqrt(2 / pi) sigma + E[u^2] = 1 for u from Beta(2, 1), so that
+    the second moment of the activations does not grow with depth. Source: Lu, Shin, Su, Karniadakis 2020 (arXiv
+    1903.06733), section 4: sigma = 0.6007.
     """
 
     sigma: Final = sqrt(1 + 8 / (9 * pi)) - sqrt(8 / (9 * pi))
 
     def draw(self, inputs: int, units: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """Kernel [input, unit] and bias [unit], float32."""
+        """Draw a kernel [input, unit] and a bias [unit], float32."""
         generator = np.random.Generator(np.random.PCG64(seed))
         joint = generator.normal(0, self.sigma / sqrt(inputs), (inputs + 1, units))
         joint[generator.integers(inputs + 1, size=units), np.arange(units)] = generator.beta(2, 1, units)
         return joint[:-1].astype(np.float32), joint[-1].astype(np.float32)
 
 
-def randomized_asymmetric(config: Mapping[str, Any], path: str) -> RandomizedAsymmetric:
-    """Raises: UserError: it has arguments, which the paper derives."""
+def randomized_asymmetric(config: Mapping[str, Plain], path: str) -> RandomizedAsymmetric:
+    """Return the initialiser.
+
+    Raises:
+        UserError: it is given arguments; the paper derives them.
+    """
     if config:
         raise UserError(
             f"{path}.config: {brief(dict(config))}: must be left out: randomized_asymmetric has no arguments"

@@ -1,47 +1,50 @@
-"""Initialisers, regularisers, activations and optimizers from parameters, refused in one line where they do not fit."""
+"""Make initialisers, regularisers, activations and optimizers of parameters; an invalid one is reported in one line."""
 
 import copy
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from pipeline.foundations.errors import UserError
+from pipeline.foundations.files import Plain
 from pipeline.foundations.tensorflow import keras, tf
 from pipeline.models.initializers import RandomizedAsymmetric, random_walk, randomized_asymmetric
 from pipeline.params.file import brief, check
 from pipeline.params.variant_params import NONE, KerasObject, shown
 
-# Elementwise, so a step on replicas stacked in one tensor is exactly each replica's own step; a test shows it for each.
+# Elementwise optimizers: a step on replicas stacked in one tensor is exactly each replica's own step. A test shows it
+# for each.
 EXACT_OPTIMIZERS = ("SGD", "RMSprop", "Adam", "AdamW", "Adagrad", "Adadelta", "Adamax", "Nadam", "Lion", "Ftrl")
-# They act outside the step itself, where a stack of replicas does not follow Keras.
-REFUSED_OPTIONS = ("use_ema", "gradient_accumulation_steps", "loss_scale_factor")
-# Written as Keras's: in either way.
+# Options that act outside the step itself, where a stack of replicas would differ from Keras.
+REJECTED_OPTIONS = ("use_ema", "gradient_accumulation_steps", "loss_scale_factor")
+# As for Keras's own, both spellings are accepted.
 RANDOM_WALK = ("random_walk", "RandomWalk")
 RANDOMIZED_ASYMMETRIC = ("randomized_asymmetric", "RandomizedAsymmetric")
 
 
 @dataclass(frozen=True)
 class Clipping:
-    """Norm clipping, done per replica by the engine; at most one is set, as in Keras."""
+    """Clipping by norm, which the engine does per replica; at most one is set, as in Keras."""
 
     clipnorm: float | None = None
     global_clipnorm: float | None = None
 
 
-# Of a kernel that is drawn to see whether the arguments will do: two, since one may suit a list of numbers by chance.
+# Shapes of kernels that are drawn to test the arguments: two, because a list of numbers may fit one by chance.
 SHAPES = ((3, 2), (5, 4))
 
 
 @contextmanager
-def told_in_one_line(spec: KerasObject, path: str, kind: str) -> Iterator[None]:
-    """Whatever Keras or TensorFlow say where an object is made, or first used, as a fault of its arguments.
+def reported_as_arguments(spec: KerasObject, path: str, kind: str) -> Iterator[None]:
+    """Report whatever Keras or TensorFlow raise while an object is made or first used as a fault of its arguments.
 
     Raises:
-        UserError: they said something.
+        UserError: they raised an error.
     """
     try:
         yield
@@ -49,74 +52,73 @@ def told_in_one_line(spec: KerasObject, path: str, kind: str) -> Iterator[None]:
         raise
     except tf.errors.ResourceExhaustedError as error:
         raise MemoryError(str(error)) from None
-    except Exception as error:  # both fail in many ways, deep in their own code
-        said = [line.strip() for line in str(error).splitlines() if line.strip()]
-        reason = said[-1] if said else type(error).__name__
-        found = f"{path}.config: {brief(spec.config)}" if spec.config else f"{path}: {spec.class_name}"
+    except Exception as error:  # both raise many types, deep in their own code
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        reason = lines[-1] if lines else type(error).__name__
+        value = f"{path}.config: {brief(spec.config)}" if spec.config else f"{path}: {spec.class_name}"
         allowed = f"must be arguments of Keras's {kind} {spec.class_name}" if spec.config else f"must serve as {kind}"
-        raise UserError(f"{found}: {allowed} ({brief(reason, 200)})") from None
+        raise UserError(f"{value}: {allowed} ({brief(reason, 200)})") from None
 
 
 def initializer(spec: KerasObject, path: str, units: int) -> keras.initializers.Initializer | RandomizedAsymmetric:
-    """A Keras initialiser, or one that draws a layer's kernel and bias together.
+    """Return a Keras initialiser, or one that draws a layer's kernel and bias together.
 
     Args:
-        units: of the layer.
+        units: the number of units of the layer.
 
     Raises:
-        UserError: unknown class, an argument with which nothing can be drawn, or a seed of its own (seeds are derived
-            per replica).
+        UserError: the class is unknown, an argument is invalid, or a seed is stated (seeds are derived per replica).
     """
     if spec.config.get("seed") is not None:
         raise UserError(
-            f"{path}.config.seed: {brief(spec.config['seed'])}: must be left out: seeds derive from training.seed"
+            f"{path}.config.seed: {brief(spec.config['seed'])}: must be left out: seeds are derived from training.seed"
         )
-    classes = _classes(keras.initializers, keras.initializers.Initializer)  # HeUniform and he_uniform alike
+    classes = _classes(keras.initializers, keras.initializers.Initializer)  # also as he_uniform
     if spec.class_name in RANDOM_WALK:
         return random_walk(spec.config, path, units)
     if spec.class_name in RANDOMIZED_ASYMMETRIC:
         return randomized_asymmetric(spec.config, path)
-    made = _made(classes, spec, path, "initializer", [*classes, *RANDOM_WALK, *RANDOMIZED_ASYMMETRIC])
-    with told_in_one_line(spec, path, "initializer"):
+    result = _instance(classes, spec, path, "initializer", [*classes, *RANDOM_WALK, *RANDOMIZED_ASYMMETRIC])
+    with reported_as_arguments(spec, path, "initializer"):
         for shape in SHAPES:
-            drawn = type(made).from_config(made.get_config())(shape)
-            if tuple(drawn.shape) != shape or keras.backend.standardize_dtype(drawn.dtype) != "float32":
+            kernel = type(result).from_config(result.get_config())(shape)
+            if tuple(kernel.shape) != shape or keras.backend.standardize_dtype(kernel.dtype) != "float32":
                 raise UserError(f"{path}: {spec.class_name}: must draw a kernel [input, unit] of numbers")
-    return made
+    return result
 
 
 def regularizer(
     spec: KerasObject, path: str, shapes: Iterable[tuple[int, ...]]
 ) -> keras.regularizers.Regularizer | None:
-    """A Keras regulariser of kernels; None where there is to be none.
+    """Return a Keras regulariser of kernels; None if the class name is NONE.
 
     Args:
-        shapes: of the kernels that it is for, [input, unit] each.
+        shapes: the shapes [input, unit] of the kernels that it is for.
 
     Raises:
-        UserError: unknown class, or an argument with which some kernel has no finite penalty.
+        UserError: the class is unknown, or an argument gives a kernel no finite penalty.
     """
     if spec.class_name == NONE:
         return None
     classes = _classes(keras.regularizers, keras.regularizers.Regularizer)
-    made = _made(classes, spec, path, "regularizer", [*classes, NONE])
+    result = _instance(classes, spec, path, "regularizer", [*classes, NONE])
     for shape in shapes:
-        with told_in_one_line(spec, path, "regularizer"):
-            penalty = np.asarray(made(keras.ops.ones(shape)))
+        with reported_as_arguments(spec, path, "regularizer"):
+            penalty = np.asarray(result(keras.ops.ones(shape)))
         if penalty.shape != () or not np.isfinite(penalty):
             raise UserError(f"{path}: {shown(spec.model_dump())}: must give a kernel of {shape} a finite penalty")
-    return made
+    return result
 
 
 def activation(spec: KerasObject, path: str, name: str) -> keras.layers.Layer:
-    """An activation as a layer: a function by its name, or an activation layer by its class and arguments.
+    """Return an activation as a layer: a function by its name, or an activation layer by its class and arguments.
 
     Raises:
-        UserError: unknown name or class, or bad argument.
+        UserError: the name or class is unknown, or an argument is invalid.
     """
     functions = {key: value for key, value in _public(keras.activations).items() if callable(value)}
     if not spec.config and spec.class_name in functions:
-        with told_in_one_line(spec, path, "activation"):
+        with reported_as_arguments(spec, path, "activation"):
             return keras.layers.Activation(spec.class_name, name=name)
     if spec.class_name in functions:
         raise UserError(
@@ -124,101 +126,107 @@ def activation(spec: KerasObject, path: str, name: str) -> keras.layers.Layer:
         )
     layers = _classes(keras.layers, keras.layers.Layer)
     kind = "activation or activation layer"
-    layer = _made(layers, spec, path, kind, [*functions, *layers])
-    with told_in_one_line(spec, path, kind):
+    layer = _instance(layers, spec, path, kind, [*functions, *layers])
+    with reported_as_arguments(spec, path, kind):
         return type(layer).from_config({**layer.get_config(), "name": name})
 
 
 def optimizer(spec: KerasObject, path: str) -> tuple[keras.optimizers.Optimizer, Clipping]:
-    """A Keras optimizer for stacked replicas, without its norm clipping, and that clipping.
+    """Return a Keras optimizer for stacked replicas, without its clipping by norm, and that clipping.
 
     Raises:
-        UserError: as `any_optimizer`, or one that is not exact on stacked replicas.
+        UserError: as `any_optimizer`; or the optimizer is not exact on stacked replicas.
     """
-    for option in REFUSED_OPTIONS:
+    for option in REJECTED_OPTIONS:
         if spec.config.get(option):
             value = brief(spec.config[option])
             raise UserError(f"{path}.config.{option}: {value}: must be left out: not exact on stacked replicas")
-    found = _optimizers().get(spec.class_name.lower())
-    if found is not None and found.__name__ not in EXACT_OPTIMIZERS:
+    optimizer_class = _optimizers().get(spec.class_name.lower())
+    if optimizer_class is not None and optimizer_class.__name__ not in EXACT_OPTIMIZERS:
         allowed = ", ".join(EXACT_OPTIMIZERS)
         raise UserError(f"{path}: {spec.class_name}: not exact on stacked replicas: must be one of {allowed}")
-    made = any_optimizer(spec, path, EXACT_OPTIMIZERS)
-    clipping = Clipping(made.clipnorm, made.global_clipnorm)
-    made.clipnorm = made.global_clipnorm = None
-    return made, clipping
+    result = any_optimizer(spec, path, EXACT_OPTIMIZERS)
+    clipping = Clipping(result.clipnorm, result.global_clipnorm)
+    result.clipnorm = result.global_clipnorm = None
+    return result, clipping
 
 
-def any_optimizer(spec: KerasObject, path: str, known: Iterable[str] = ()) -> keras.optimizers.Optimizer:
-    """A Keras optimizer. Its learning rate is a number or a schedule.
+def any_optimizer(spec: KerasObject, path: str, suggestions: Iterable[str] = ()) -> keras.optimizers.Optimizer:
+    """Return a Keras optimizer whose learning rate is a number or a schedule.
 
     Args:
-        known: the names to suggest, if not all of Keras's.
+        suggestions: the names to suggest; all of Keras's by default.
 
     Raises:
-        UserError: unknown class, or an argument with which it cannot step.
+        UserError: the class is unknown, or an argument is invalid.
     """
-    by_lower = _optimizers()  # Keras's own names of optimizers are so
+    by_lower = _optimizers()  # Keras accepts the names of optimizers in lower case
     classes = _classes(keras.optimizers, keras.optimizers.Optimizer)
     if spec.class_name.lower() in by_lower:
         classes[spec.class_name] = by_lower[spec.class_name.lower()]
     rate, scheduled = spec.config.get("learning_rate"), {}
     if isinstance(rate, dict):
-        # All replicas have taken equally many steps at any time, so that the rate of the stack is that of each.
+        # All replicas have taken equally many steps at any time, so the stack's rate is that of each replica.
         scheduled = {"learning_rate": _schedule(rate, f"{path}.config.learning_rate")}
-    made, tried = (_made(classes, spec, path, "optimizer", known, scheduled) for _ in range(2))
-    with told_in_one_line(spec, path, "optimizer"):
-        tried.apply([keras.ops.ones((2, 2))], [keras.Variable(keras.ops.zeros((2, 2)))])
-    return made
+    result, trial = (_instance(classes, spec, path, "optimizer", suggestions, scheduled) for _ in range(2))
+    with reported_as_arguments(spec, path, "optimizer"):
+        trial.apply([keras.ops.ones((2, 2))], [keras.Variable(keras.ops.zeros((2, 2)))])
+    return result
 
 
 def _optimizers() -> dict[str, type]:
-    """By their names in lower case."""
-    found = _classes(keras.optimizers, keras.optimizers.Optimizer)
-    return {name.lower(): each for name, each in found.items()}
+    """Return Keras's optimizers by their names in lower case."""
+    classes = _classes(keras.optimizers, keras.optimizers.Optimizer)
+    return {name.lower(): each for name, each in classes.items()}
 
 
-def _schedule(given: dict[str, Any], path: str) -> keras.optimizers.schedules.LearningRateSchedule:
-    """Raises: UserError: unknown class, or an argument with which it gives no finite rate."""
-    spec = check(given, path, KerasObject)
+def _schedule(stated: Plain, path: str) -> keras.optimizers.schedules.LearningRateSchedule:
+    """Return a learning-rate schedule.
+
+    Raises:
+        UserError: the class is unknown, or an argument gives no finite rate.
+    """
+    spec = check(stated, path, KerasObject)
     kind = "learning-rate schedule"
     base = keras.optimizers.schedules.LearningRateSchedule
-    made = _made(_classes(keras.optimizers.schedules, base), spec, path, kind)
+    result = _instance(_classes(keras.optimizers.schedules, base), spec, path, kind)
     for step in (0, 1):
-        with told_in_one_line(spec, path, kind):
-            rate = np.asarray(made(keras.ops.convert_to_tensor(step)), np.float32)
+        with reported_as_arguments(spec, path, kind):
+            rate = np.asarray(result(keras.ops.convert_to_tensor(step)), np.float32)
         if rate.shape != () or not np.isfinite(rate):
             raise UserError(f"{path}: {shown(spec.model_dump())}: must give a finite rate at step {step}")
-    return made
+    return result
 
 
-def _made(
-    classes: dict[str, Any],
+def _instance(
+    classes: dict[str, type],
     spec: KerasObject,
     path: str,
     kind: str,
-    known: Iterable[str] = (),
+    suggestions: Iterable[str] = (),
     instead: Mapping[str, Any] | None = None,
 ) -> Any:
-    """An object of the class that `spec` names.
+    """Return an object of the class that `spec` names; its type is Keras's.
 
     Args:
-        known: the names to suggest, if not those of `classes`. instead: objects in the place of arguments.
+        suggestions: the names to suggest; those of `classes` by default.
+        instead: objects that replace arguments.
     """
     if spec.class_name not in classes:
-        near = difflib.get_close_matches(spec.class_name, set(known or classes), n=3, cutoff=0.5)
-        allowed = " or ".join(near) or ", ".join(sorted(known or classes)[:12])
+        near = difflib.get_close_matches(spec.class_name, set(suggestions or classes), n=3, cutoff=0.5)
+        allowed = " or ".join(near) or ", ".join(sorted(suggestions or classes)[:12])
         raise UserError(f"{path}: {spec.class_name}: not a Keras {kind}: must be one, such as {allowed}")
-    with told_in_one_line(spec, path, kind):
-        return classes[spec.class_name].from_config({**copy.deepcopy(spec.config), **(instead or {})})
+    keras_class: Any = classes[spec.class_name]
+    with reported_as_arguments(spec, path, kind):
+        return keras_class.from_config({**copy.deepcopy(spec.config), **(instead or {})})
 
 
-def _classes(module: Any, base: type) -> dict[str, type]:
+def _classes(module: ModuleType, base: type) -> dict[str, type]:
     public = _public(module).items()
     return {
         name: each for name, each in public if isinstance(each, type) and issubclass(each, base) and each is not base
     }
 
 
-def _public(module: Any) -> dict[str, Any]:
+def _public(module: ModuleType) -> dict[str, Any]:
     return {name: getattr(module, name) for name in dir(module) if not name.startswith("_")}

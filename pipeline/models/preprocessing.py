@@ -1,40 +1,41 @@
-"""Keras's own layers around a network, so that a model takes raw rows and gives raw targets.
+"""Put Keras's own layers around a network, so that a model takes raw rows and returns raw targets.
 
-A table of numbers is one input [row, column]. A table with categories, booleans or missing values, or with numbers that
-need double precision, is a map of inputs [row, 1] by the columns' names: text for a category, a number for all else,
-NaN or an empty text where it is missing.
+A table of plain numbers is one input [row, column]. A table with categories, booleans, missing values, or numbers that
+need float64 is a map of inputs [row, 1] by column name: text for a category, a number for anything else. A missing
+value is NaN, or an empty text for a category.
 """
 
 import re
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final, TypeAlias
 
 import numpy as np
 
 from pipeline.data.split.samples import SINGLE, InputColumn, Origin, is_plain
 from pipeline.foundations.tensorflow import keras
 
-Inputs = Any  # a Keras tensor, or a map of them by name
-# The names of a model's other layers: all must differ.
+Inputs: TypeAlias = "keras.KerasTensor | dict[str, keras.KerasTensor]"  # one input, or inputs by name
+# The names of a model's other layers; names of inputs must differ from them.
 _TAKEN: Final = re.compile(r"(hidden|column|output|encoded|unscaling)(_.*)?")
 
 
 def raw_inputs(origin: Origin) -> tuple[Inputs, keras.KerasTensor]:
-    """What a model takes, and what a network gets of it, [row, input] or with more dimensions."""
+    """Return a model's inputs, and the network's input made of them, [row, input] or with more dimensions."""
     if is_plain(origin.columns):
-        given = keras.Input(origin.shape, name="inputs")
+        inputs = keras.Input(origin.shape, name="inputs")
         factors, offsets = ([getattr(each, name) for each in origin.columns] for name in ("factor", "offset"))
-        return given, keras.layers.Rescaling(factors, offsets, name="scaling")(given)
-    given = {name: _input(column, name) for name, column in zip(input_names(origin), origin.columns, strict=True)}
+        return inputs, keras.layers.Rescaling(factors, offsets, name="scaling")(inputs)
+    columns = dict(zip(input_names(origin), origin.columns, strict=True))
+    by_name = {name: _input(column, name) for name, column in columns.items()}
     encoded = [
-        _Column(each, number).encoded(given[name]) for number, (name, each) in enumerate(_named(origin), start=1)
+        _Column(column, number).encoded(by_name[name]) for number, (name, column) in enumerate(columns.items(), start=1)
     ]
     joined = keras.layers.Concatenate(name="encoded")(encoded) if len(encoded) > 1 else encoded[0]
-    return given, joined
+    return by_name, joined
 
 
 def raw_outputs(origin: Origin, predictions: keras.KerasTensor) -> keras.KerasTensor:
-    """The targets as the raw rows have them, of a regression whose targets were scaled."""
+    """Return predictions in the unit of the raw targets, which a regression may have scaled."""
     if all((each.offset, each.factor) == (0.0, 1.0) for each in origin.targets):
         return predictions
     factors = [1 / each.factor for each in origin.targets]
@@ -43,7 +44,7 @@ def raw_outputs(origin: Origin, predictions: keras.KerasTensor) -> keras.KerasTe
 
 
 def input_names(origin: Origin) -> list[str]:
-    """The columns' names; another where Keras takes none such: with a slash, empty, or the name of a layer."""
+    """Return the columns' names, changed where Keras does not accept them: empty, with a slash, or a layer's name."""
     names: list[str] = []
     for column in origin.columns:
         name = column.name.replace("/", "_") or "unnamed"
@@ -54,15 +55,11 @@ def input_names(origin: Origin) -> list[str]:
 
 
 def missing_text(column: InputColumn) -> str:
-    """What stands for a category that is missing, and is none itself."""
+    """Return the text that stands for a missing category: one that is not a category itself."""
     text = ""
     while text in column.categories:
         text += "?"
     return text
-
-
-def _named(origin: Origin) -> list[tuple[str, InputColumn]]:
-    return list(zip(input_names(origin), origin.columns, strict=True))
 
 
 def _input(column: InputColumn, name: str) -> keras.KerasTensor:
@@ -71,38 +68,38 @@ def _input(column: InputColumn, name: str) -> keras.KerasTensor:
 
 @dataclass(frozen=True)
 class _Column:
-    """What makes inputs of a column.
+    """The layers that turn a column into inputs.
 
-    Every layer and every operation has a name of its own. Keras would number those without one as they come, so that a
-    file would depend on what was built before.
+    Every layer and operation gets a name. Keras would number unnamed ones across models, so that a saved file would
+    depend on what was built before.
     """
 
     column: InputColumn
     number: int
 
-    def encoded(self, given: keras.KerasTensor) -> keras.KerasTensor:
-        """Of [row, 1], [row, 1] or [row, category]."""
+    def encoded(self, raw: keras.KerasTensor) -> keras.KerasTensor:
+        """Return the inputs, [row, 1] or [row, category], of a raw column [row, 1]."""
         column = self.column
         if column.kind == "category":
-            return self._one_hot(given)
+            return self._one_hot(raw)
         if column.fill is not None:
-            is_missing = self._called("is_missing", keras.ops.isnan(given))
-            given = self._called("filled", keras.ops.where(is_missing, float(column.fill), given))
-        return self._scaled(given)
+            is_missing = self._named("is_missing", keras.ops.isnan(raw))
+            raw = self._named("filled", keras.ops.where(is_missing, float(column.fill), raw))
+        return self._scaled(raw)
 
-    def _scaled(self, given: keras.KerasTensor) -> keras.KerasTensor:
-        """Around a number near the mean, in double precision: 100000001 and 100000002 are one in single precision.
+    def _scaled(self, raw: keras.KerasTensor) -> keras.KerasTensor:
+        """Subtract a number near the mean in float64, then scale: 100000001 and 100000002 are equal in float32.
 
-        Keras takes a layer's factor and offset in single precision all the same, so that number is one of those.
+        Keras converts a layer's factor and offset to float32 nevertheless, so the number is one that float32 has.
         """
         column = self.column
         centre = float(np.float32(-column.offset / column.factor)) if abs(column.offset) >= SINGLE else 0.0
         if centre:
-            given = keras.layers.Rescaling(1.0, -centre, name=self._name("centring"), dtype="float64")(given)
+            raw = keras.layers.Rescaling(1.0, -centre, name=self._name("centring"), dtype="float64")(raw)
         offset = column.offset + column.factor * centre
-        return keras.layers.Rescaling(column.factor, offset, name=self._name("scaling"), dtype="float64")(given)
+        return keras.layers.Rescaling(column.factor, offset, name=self._name("scaling"), dtype="float64")(raw)
 
-    def _one_hot(self, given: keras.KerasTensor) -> keras.KerasTensor:
+    def _one_hot(self, raw: keras.KerasTensor) -> keras.KerasTensor:
         column = self.column
         lookup = keras.layers.StringLookup(
             vocabulary=list(column.categories),
@@ -111,18 +108,18 @@ class _Column:
             output_mode="one_hot",
             name=self._name("categories"),
         )
-        codes = lookup(given)  # [row, 1 + category]: the first says that it is none of them
-        known = self._called("known", codes[:, 1:])
+        codes = lookup(raw)  # [row, 1 + category]; the first is 1 for a text that is no category
+        one_hot = self._named("known", codes[:, 1:])
         if column.fill is None:
-            return known
+            return one_hot
         instead = [float(category == column.fill) for category in column.categories]
-        unknown = self._called("unknown", codes[:, :1])
+        unknown = self._named("unknown", codes[:, :1])
         filled = keras.layers.Rescaling(instead, 0.0, name=self._name("missing"))(unknown)
-        return keras.layers.Add(name=self._name("filled"))([known, filled])
+        return keras.layers.Add(name=self._name("filled"))([one_hot, filled])
 
-    def _called(self, part: str, made: keras.KerasTensor) -> keras.KerasTensor:
-        made._keras_history.operation.name = self._name(part)
-        return made
+    def _named(self, part: str, result: keras.KerasTensor) -> keras.KerasTensor:
+        result._keras_history.operation.name = self._name(part)
+        return result
 
     def _name(self, part: str) -> str:
         return f"column_{self.number:02d}_{part}"

@@ -1,7 +1,7 @@
-"""What Keras's uniform initialisers draw on TensorFlow, to the bit, without importing either: that takes seconds.
+"""Draw what Keras's uniform initialisers draw on TensorFlow, to the bit, without importing either (that takes seconds).
 
-TensorFlow's stateless numbers are Philox 4x32-10 (Salmon, Moraes, Dror, Shaw 2011, "Parallel random numbers: as easy as
-1, 2, 3"), whose key and counter a first application makes of the seed. The tests hold every entry to Keras's own.
+TensorFlow's stateless random numbers are Philox 4x32-10 (Salmon, Moraes, Dror, Shaw 2011, "Parallel random numbers: as
+easy as 1, 2, 3"); a first application turns the seed into key and counter. Tests compare every entry with Keras's own.
 """
 
 from collections.abc import Callable
@@ -18,10 +18,10 @@ _MULTIPLIERS = (np.uint64(0xD2511F53), np.uint64(0xCD9E8D57))
 _KEY_STEPS = (np.uint64(0x9E3779B9), np.uint64(0xBB67AE85))
 _SEEDING_KEY = (np.uint64(0x3EC8F720), np.uint64(0x02461E29))
 _LOW, _HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
-_SEEDS = 2**31 - 2  # Keras takes a seed modulo this
+_SEEDS = 2**31 - 2  # Keras reduces a seed modulo this
 _ROUNDS = 10
 
-# Variance times 3 is the limit squared: of kernels [input, unit], by Keras's names.
+# The variances of kernels [input, unit], by Keras's names; a uniform distribution's limit squared is 3 variances.
 _VARIANCES: Final[dict[str, Callable[[int, int], float]]] = {
     "heuniform": lambda inputs, units: 2 / inputs,
     "lecununiform": lambda inputs, units: 1 / inputs,
@@ -30,7 +30,7 @@ _VARIANCES: Final[dict[str, Callable[[int, int], float]]] = {
 
 
 def limits(spec: KerasObject, shape: tuple[int, int]) -> tuple[float, float] | None:
-    """Between what the initialiser draws a kernel [input, unit]; None where it is not known here to be uniform."""
+    """Return the bounds of what an initialiser draws for a kernel [input, unit]; None if not known to be uniform."""
     name, config = spec.class_name.replace("_", "").lower(), spec.config
     if name in _VARIANCES and not config:
         limit = sqrt(3 * _VARIANCES[name](*shape))
@@ -42,26 +42,26 @@ def limits(spec: KerasObject, shape: tuple[int, int]) -> tuple[float, float] | N
     return None
 
 
-def draw(between: tuple[float, float], shape: tuple[int, ...], seeds: np.ndarray) -> np.ndarray:
-    """float32 [variable, replica, *shape] for seeds [variable, replica], as Keras draws from each."""
-    low, high = (np.float32(limit) for limit in between)
+def draw(bounds: tuple[float, float], shape: tuple[int, ...], seeds: np.ndarray) -> np.ndarray:
+    """Draw float32 [variable, replica, *shape] within bounds for seeds [variable, replica], as Keras does."""
+    low, high = (np.float32(bound) for bound in bounds)
     return (_unit(seeds.reshape(-1), prod(shape)) * (high - low) + low).reshape(*seeds.shape, *shape)
 
 
 def _unit(seeds: np.ndarray, size: int) -> np.ndarray:
-    """float32 [seed, size] from [0, 1)."""
+    """Draw float32 [seed, size] from [0, 1)."""
     seed = (seeds % _SEEDS).astype(np.uint64)[:, None]
     zero = np.zeros_like(seed)
     start = _philox((seed, zero, zero, zero), _SEEDING_KEY)
     counter = np.broadcast_to(np.arange(-(-size // 4), dtype=np.uint64), (len(seed), -(-size // 4)))
     numbers = _philox((counter, zero, start[2], start[3]), (start[0], start[1]))
     bits = np.stack(numbers, axis=-1).reshape(len(seed), -1)[:, :size].astype(np.uint32)
-    # 23 random bits as the fraction of a float from [1, 2).
+    # 23 random bits are the fraction of a float in [1, 2).
     return ((bits & np.uint32(0x7FFFFF)) | np.uint32(127 << 23)).view(np.float32) - np.float32(1)
 
 
 def _philox(counter: tuple[Words, ...], key: tuple[Words, ...]) -> tuple[Words, ...]:
-    """Four 32-bit words for a counter of four and a key of two; each held in 64 bits, and broadcast."""
+    """Return four 32-bit words for a counter of four words and a key of two, each in 64 bits and broadcast."""
     a, b, c, d = counter
     first, second = key
     for _ in range(_ROUNDS):

@@ -1,4 +1,4 @@
-"""`comparison`: which two variants are set against each other, and what the tutorial says of its one run each."""
+"""`comparison`: the variants that the report compares, and what the tutorial claims about one run of each."""
 
 from collections.abc import Iterator, Sequence
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from pipeline.foundations.errors import UserError
-from pipeline.params.file import Section, one_of
+from pipeline.params.file import StrictSection, one_of
 
 
 def _two(pair: tuple[str, str]) -> tuple[str, str]:
@@ -19,8 +19,8 @@ Pair = Annotated[tuple[str, str], Field(strict=False), AfterValidator(_two)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class Claim(Section):
-    """What the tutorial reports of a variant; what it does not say is left out."""
+class TutorialClaim(StrictSection):
+    """What the tutorial reports about a variant; None where it reports nothing."""
 
     train_accuracy: Share | None = None
     test_accuracy: Share | None = None
@@ -28,33 +28,41 @@ class Claim(Section):
     converged_by_epoch: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
 
 
-class GradientClaim(Section):
-    """The tutorial's "more gradient flows back": more in the first layer of `more` than of `less`."""
+class GradientClaim(StrictSection):
+    """The tutorial's claim "more gradient flows back": the first layer of `more` gets more than that of `less`."""
 
     more: str
     less: str
 
 
-class ComparisonParams(Section):
-    """Every key is optional; what would show it is left out with it. All names are names of variants."""
+class ComparisonParams(StrictSection):
+    """Every key is optional; without one, the report has no part about it. All names are those of variants.
+
+    pair: the two variants that are compared in detail.
+    weights: the two variants whose weights are compared by layer.
+    """
 
     pair: Pair | None = None
     weights: Pair | None = None
-    claims: dict[str, Claim] = Field(default_factory=dict)
+    claims: dict[str, TutorialClaim] = Field(default_factory=dict)
     gradient_claim: GradientClaim | None = None
 
     def without_claims(self) -> "ComparisonParams":
-        """For data that are not the tutorial's, of which it says nothing."""
+        """Return the section without the claims, for data other than the tutorial's."""
         return self.model_copy(update={"claims": {}, "gradient_claim": None})
 
     def expect_variants(self, variants: Sequence[str]) -> None:
-        """Raises: UserError: a name is no variant's."""
+        """Check that every name is that of a variant.
+
+        Raises:
+            UserError: a name is not.
+        """
         for path, name in self._names():
             if name not in variants:
                 raise UserError(f"comparison.{path}: {name}: {one_of(variants, name, 'the variants ')}")
 
     def _names(self) -> Iterator[tuple[str, str]]:
-        """For every name: where it stands in the section, and the name."""
+        """Yield each name with its path in the section."""
         for key, pair in (("pair", self.pair), ("weights", self.weights)):
             yield from ((f"{key}.{place}", name) for place, name in enumerate(pair or ()))
         yield from (("claims", name) for name in self.claims)

@@ -1,29 +1,34 @@
-"""`data`: where the rows come from, and what is to be learned of them; before any scaling."""
+"""`data`: where the rows come from, and what a network is to learn from them; before any scaling."""
 
 from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from pipeline.params.file import Section
+from pipeline.foundations.files import Plain
+from pipeline.params.file import StrictSection
 
 COMMA: Final = ","
 
 
 def class_name(value: object) -> str:
-    """Return what a class is called: 1 and 1.0 are one class."""
+    """Return the name of a class: 1 and 1.0 are the same class."""
     if isinstance(value, float | np.floating) and float(value).is_integer() and abs(float(value)) < 2**53:
         return str(int(value))
     return str(value)
 
 
-def _named(value: object) -> object:
-    """Return a number, true or false by the name of its class, and all else unchanged."""
+def _named(value: Plain) -> Plain:
+    """Return a number or boolean as the name of its class, and any other value unchanged."""
     return class_name(value) if isinstance(value, bool | int | float) else value
 
 
 def _delimiter(value: str) -> str:
-    """Raises: ValueError: no single character that can stand between numbers and text."""
+    """Check a delimiter.
+
+    Raises:
+        ValueError: it is not one character that can separate numbers and text.
+    """
     if len(value) != 1 or not value.isascii() or value.isalnum() or value in '"\r\n.+-':
         raise ValueError('must be one character, such as ",", ";", "|" or "\\t"')
     return value
@@ -32,16 +37,18 @@ def _delimiter(value: str) -> str:
 Column = Annotated[str, Field(min_length=1, max_length=200)]
 
 
-class DataParams(Section):
-    """One of the sources that `data.sources` lists, with its arguments; or a file in `tables/`.
+class DataParams(StrictSection):
+    """A source that `data.sources` lists, with its arguments, or a file in `tables/`.
 
-    task: `auto` decides by the target, and says what it decided. target: the column of a file that is predicted;
-    features: those that it is predicted from, all others by default. missing: what is done about missing values.
-    positive_class: of a binary task the class whose probability a model gives; the last one by default.
-    delimiter: what separates the columns of a CSV.
+    task: `auto` decides by the target and reports its decision.
+    target: the column of a file to predict.
+    features: the columns to predict it from; all others by default.
+    missing: what to do about missing values.
+    positive_class: the class of a binary task whose probability a model gives; the last one by default.
+    delimiter: the character between the columns of a CSV.
 
-    `positive_class` and `delimiter` are not written where they have their defaults: files from before they existed stay
-    the same, byte by byte.
+    `positive_class` and `delimiter` are not written to files if they have their defaults, so files of versions without
+    these keys stay the same, byte by byte.
     """
 
     source: Annotated[str, Field(min_length=1, max_length=200)]

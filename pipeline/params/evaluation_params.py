@@ -1,4 +1,4 @@
-"""`evaluation`: what counts as having learned."""
+"""`evaluation`: the score that a replica must pass to count as learned."""
 
 from collections.abc import Mapping
 from numbers import Real
@@ -6,20 +6,26 @@ from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, Field
 
-from pipeline.params.file import Section, one_of
+from pipeline.params.file import StrictSection, one_of
 
-MAIN_SCORE: Final = "score"  # of whatever task the data have: accuracy, or R²
+MAIN_SCORE: Final = "score"  # the main score of the data's task: accuracy or R²
 RULE: Final = "must be a number, or one score and the number that it must pass, such as {accuracy: 0.75}"
-SCORES: Final = (
-    "accuracy",
-    "balanced_accuracy",
-    "r2",
-    "skill",
-)  # a test compares them with those of `data.split.tasks`
+SKILL: Final = "skill"  # every task has it, because it follows from the loss
+# All scores, each with its definition in words for figures and pages. The best value of each is 1.
+SCORES: Final[Mapping[str, str]] = {
+    "accuracy": "share of the rows that is classified correctly",
+    "balanced_accuracy": "mean over classes of the share of its rows that is classified correctly",
+    "r2": "coefficient of determination, 1 - squared error / squared error of the mean",
+    SKILL: "1 - loss / loss of the best constant prediction",
+}
 
 
-def _rule(value: Any) -> Any:
-    """A number is a threshold of the task's main score."""
+def _rule(value: Any) -> dict[str, float] | None:
+    """Take a bare number as the threshold of the task's main score.
+
+    Args:
+        value: from params.yaml, or what a script passes as `learned`.
+    """
     if value is None:
         return None
     if not isinstance(value, Mapping):
@@ -33,7 +39,7 @@ def _rule(value: Any) -> Any:
 
 
 def _number(threshold: Any) -> float:
-    """A script's number may be one of NumPy's."""
+    """Return the number as a float; scripts may pass NumPy numbers."""
     if isinstance(threshold, bool) or not isinstance(threshold, Real):
         raise ValueError(RULE)
     try:
@@ -42,13 +48,13 @@ def _number(threshold: Any) -> float:
         raise ValueError(RULE) from None
 
 
-Threshold = Annotated[float, Field(lt=1)]  # the best value of every score is 1
+Threshold = Annotated[float, Field(lt=1)]  # the best value of each score is 1
 
 
-class EvaluationParams(Section):
-    """Thresholds of the evaluation; moving one retrains nothing.
+class EvaluationParams(StrictSection):
+    """Thresholds of the evaluation; a change retrains nothing.
 
-    learned: a score and the number that it must pass at the end; where it is left out, the task's usual one.
+    learned: a score and the number that it must exceed after the last epoch; without it, the task's usual threshold.
     """
 
     learned: Annotated[dict[str, Threshold] | None, BeforeValidator(_rule)] = None

@@ -1,49 +1,51 @@
-"""params.yaml as a document of plain values, and how a part of it is checked: every fault is one line."""
+"""Read params.yaml as plain values, and check parts of it: each fault is reported in one line."""
 
 import difflib
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 
 from pipeline.foundations.errors import UserError
+from pipeline.foundations.files import Plain
 
 PARAMS_FILE = Path("params.yaml")
 NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
-# Limits far above any real file. They end a recursion without end, such as on a list that contains itself.
-DEEPEST, MOST = 20, 100_000
+# Far above any real file. They stop infinite recursion, such as on a list that contains itself.
+MAX_DEPTH, MAX_VALUES = 20, 100_000
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
-class Section(BaseModel):
-    """A frozen, strict group of parameters: no unknown keys, no silent conversion."""
+class StrictSection(BaseModel):
+    """A frozen, strict group of parameters: no unknown keys, no silent conversion, no NaN."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
-def load(path: Path = PARAMS_FILE) -> dict[str, Any]:
-    """The parsed file, read as DVC reads it (YAML 1.2: `1e-3` is a number).
+def load(path: Path = PARAMS_FILE) -> dict[str, Plain]:
+    """Read the file as DVC does (YAML 1.2, in which `1e-3` is a number).
 
     Raises:
-        UserError: the file is missing or not YAML, a key stands twice, or it is no map of plain values.
+        UserError: the file is missing or not YAML, a key occurs twice, or the document is not a map of plain values.
     """
     try:
         document = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UserError(f"{path}: not found in {Path.cwd()}: run from the folder that holds it") from None
+        raise UserError(f"{path}: not found in {Path.cwd()}: run this in the folder that has it") from None
     except OSError:
         raise
     except MarkedYAMLError as error:
         line = f" line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise UserError(f"{path}:{line}: {error.problem}: must be valid YAML with every key once") from None
-    except Exception as error:  # YAML tags trigger conversions, each with its own kind of exception
+        raise UserError(f"{path}:{line}: {error.problem}: must be valid YAML, and no key may occur twice") from None
+    except Exception as error:  # YAML tags call converters, which raise many types
         raise UserError(f"{path}: not valid YAML: {error}") from None
     if not isinstance(document, dict):
         raise UserError(f"{path}: must be a map of sections")
@@ -52,13 +54,14 @@ def load(path: Path = PARAMS_FILE) -> dict[str, Any]:
 
 
 def check(value: Any, path: str, model: type[Model]) -> Model:
-    """`value` as a `model`; the first fault, if any, is named by its dotted path.
+    """Return `value` as a `model`.
 
     Args:
-        path: where `value` stands, such as `evaluation`; empty for the arguments of a function.
+        value: a part of params.yaml, or arguments that a user passes to a function.
+        path: the dotted path of `value`, such as `evaluation`; empty for arguments of a function.
 
     Raises:
-        UserError: `path.key: found: what is allowed`.
+        UserError: the first fault, as `path.key: value: what is allowed`.
     """
     try:
         return model.model_validate(value)
@@ -66,8 +69,8 @@ def check(value: Any, path: str, model: type[Model]) -> Model:
         raise UserError(_first(error, path, model)) from None
 
 
-def check_partly(value: Any, path: str, model: type[BaseModel]) -> None:
-    """As `check`, of what is there; what is missing may be said elsewhere.
+def check_partly(value: Mapping[str, Plain], path: str, model: type[BaseModel]) -> None:
+    """Check the keys that are present; others may be missing, because variants may state them.
 
     Raises:
         UserError: as `check`.
@@ -79,21 +82,38 @@ def check_partly(value: Any, path: str, model: type[BaseModel]) -> None:
             raise UserError(_first(error, path, model)) from None
 
 
-def one_of(allowed: Iterable[str], name: Any = None, what: str = "") -> str:
-    """ "must be one of a, b, c", and which of them `name` may mean."""
+def as_map(value: Plain, path: str) -> Mapping[str, Plain]:
+    """Return a section that must be a map; empty if nothing is stated.
+
+    Raises:
+        UserError: it is something else.
+    """
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise UserError(f"{path}: {brief(value)}: must be a map")
+    return value
+
+
+def one_of(allowed: Iterable[str], name: str = "", what: str = "") -> str:
+    """Return "must be one of a, b, c", and the nearest to `name` if one is near.
+
+    Args:
+        what: stands before the names, such as "the variants ".
+    """
     names = list(allowed)
     near = nearest(name, names)
     return f"must be one of {what}{', '.join(names) or '(none)'}" + (f": did you mean {near}?" if near else "")
 
 
-def nearest(name: Any, allowed: Iterable[str]) -> str | None:
-    """The allowed name that is written most like `name`, if one is."""
-    near = difflib.get_close_matches(str(name), list(allowed), n=1, cutoff=0.7)
+def nearest(name: str, allowed: Iterable[str]) -> str | None:
+    """Return the allowed name that is spelled most like `name`; None if none is close."""
+    near = difflib.get_close_matches(name, list(allowed), n=1, cutoff=0.7)
     return near[0] if near else None
 
 
-def unknown_key(path: str, key: Any, allowed: Iterable[str]) -> str:
-    """What is said of a key that nobody knows."""
+def unknown_key(path: str, key: str, allowed: Iterable[str]) -> str:
+    """Return the message about an unknown key."""
     names = list(allowed)
     near = nearest(key, names)
     if not names:
@@ -102,7 +122,7 @@ def unknown_key(path: str, key: Any, allowed: Iterable[str]) -> str:
 
 
 def brief(value: Any, most: int = 60) -> str:
-    """A value in a message: at most so many characters, whatever it is."""
+    """Return any value as text for a message, of at most `most` characters."""
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 2**200:
         return f"a number of {math.ceil(value.bit_length() * math.log10(2))} digits"
     text = "(empty)" if value is None else str(value)
@@ -110,24 +130,33 @@ def brief(value: Any, most: int = 60) -> str:
 
 
 def _expect_plain(value: Any, keys: list[str], count: list[int]) -> None:
-    """Raises: UserError: what params.yaml cannot mean: a date, a set, a number beyond 64 bits, a map in itself."""
+    """Check that a parsed document holds plain values alone.
+
+    Args:
+        value: whatever the YAML parser returned.
+        keys: the dotted path of `value`.
+        count: one number, the values seen so far.
+
+    Raises:
+        UserError: a value is a date, a set, a number beyond 64 bits, unprintable text, or a map that contains itself.
+    """
     path = ".".join(keys) or str(PARAMS_FILE)
     count[0] += 1
-    if len(keys) > DEEPEST or count[0] > MOST:
-        raise UserError(f"{path[:100]}: must be at most {DEEPEST} levels deep, and {MOST} values in all")
+    if len(keys) > MAX_DEPTH or count[0] > MAX_VALUES:
+        raise UserError(f"{path[:100]}: must be at most {MAX_DEPTH} levels deep, and {MAX_VALUES} values in all")
     match value:
         case None | bool():
             return
         case dict():
             for key, below in value.items():
                 if not isinstance(key, str) or not _is_text(key):
-                    raise UserError(f"{path}: {brief(key)!r}: must be a text, to be a key")
+                    raise UserError(f"{path}: {brief(key)!r}: every key must be printable text")
                 _expect_plain(below, [*keys, key], count)
         case list():
             for place, below in enumerate(value):
                 _expect_plain(below, [*keys, str(place)], count)
         case str():
-            if not _is_text(value.replace("\t", " ")):  # a tab may separate columns
+            if not _is_text(value.replace("\t", " ")):  # a tab is a possible delimiter of a CSV
                 raise UserError(f"{path}: {brief(value)!r}: must be printable text")
         case int() if abs(value) >= 2**63:
             raise UserError(f"{path}: {brief(value)}: must be a whole number of at most 64 bits")
@@ -140,12 +169,12 @@ def _expect_plain(value: Any, keys: list[str], count: list[int]) -> None:
 
 
 def _is_text(value: str) -> bool:
-    """No control characters, no halves of characters that UTF-8 cannot write."""
+    """Whether the text has no control characters and no surrogates, which UTF-8 cannot encode."""
     return all(letter.isprintable() or letter == "\n" for letter in value)
 
 
 def _first(error: ValidationError, path: str, model: type[BaseModel]) -> str:
-    """The line of the first fault. Unknown keys come first: one is often a missing key, misspelled."""
+    """Return the message of the first fault. Unknown keys come first: one is often a misspelled missing key."""
     faults = error.errors(include_url=False)
     order = {"extra_forbidden": 0, "missing": 2}
     faults.sort(key=lambda fault: order.get(fault["type"], 1))
@@ -153,14 +182,14 @@ def _first(error: ValidationError, path: str, model: type[BaseModel]) -> str:
     return _line(path, faults[0], model) + more
 
 
-def _line(path: str, fault: Any, model: type[BaseModel]) -> str:
+def _line(path: str, fault: ErrorDetails, model: type[BaseModel]) -> str:
     context = fault.get("ctx", {})
     dotted = ".".join(filter(None, [path, *(str(key) for key in fault["loc"])]))
     match fault["type"]:
         case "missing":
             return f"{dotted}: missing: must be given"
         case "extra_forbidden":
-            return unknown_key(dotted, fault["loc"][-1], _fields_at(model, fault["loc"][:-1]))
+            return unknown_key(dotted, str(fault["loc"][-1]), _fields_at(model, fault["loc"][:-1]))
         case "greater_than_equal":
             allowed = f"at least {context['ge']}"
         case "greater_than":
@@ -185,7 +214,7 @@ def _line(path: str, fault: Any, model: type[BaseModel]) -> str:
             allowed = "a list"
         case "string_too_long":
             allowed = f"at most {context['max_length']} characters"
-        case "value_error" if isinstance(fault["input"], dict):  # of several values together
+        case "value_error" if isinstance(fault["input"], dict):  # about several values together
             return f"{dotted}: {context['error']}"
         case "value_error":
             return f"{dotted}: {brief(fault['input'])}: {context['error']}"
@@ -198,14 +227,18 @@ def _grouped(number: float) -> str:
     return f"{number:,}" if isinstance(number, int) else str(number)
 
 
-def _fields_at(model: Any, keys: Iterable[Any]) -> list[str]:
-    """The fields of the model that stands at the end of `keys`; none where it is no model."""
+def _fields_at(model: Any, keys: Iterable[int | str]) -> list[str]:
+    """Return the fields of the model at the path `keys` inside `model`; empty if no model is there.
+
+    Args:
+        model: a model, or any other annotation of a type.
+    """
     for key in keys:
         if isinstance(model, type) and issubclass(model, BaseModel):
             field = model.model_fields.get(str(key))
             model = field.annotation if field else None
         elif get_origin(model) is dict:
             model = get_args(model)[1]
-        if get_origin(model) in (Union, UnionType):  # what may be left out
+        if get_origin(model) in (Union, UnionType):  # an optional one
             model = get_args(model)[0]
     return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []

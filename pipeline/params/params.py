@@ -1,15 +1,17 @@
-"""All of params.yaml in one frozen, strict model: read once, checked as a whole, so that no mistake waits."""
+"""All of params.yaml in one frozen, strict model, read once and checked as a whole before anything runs."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
 from pipeline.foundations.errors import UserError
+from pipeline.foundations.files import Plain
 from pipeline.params import network_params, study_params, variant_params
 from pipeline.params.comparison_params import ComparisonParams
 from pipeline.params.data_params import DataParams
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.params.evaluation_params import EvaluationParams
-from pipeline.params.file import PARAMS_FILE, Section, check, load, one_of, unknown_key
+from pipeline.params.file import PARAMS_FILE, StrictSection, as_map, check, load, one_of, unknown_key
 from pipeline.params.network_params import NetworkParams, NetworkRecipe
 from pipeline.params.split_params import SplitParams
 from pipeline.params.study_params import Cell, StudyParams
@@ -21,8 +23,8 @@ from pipeline.params.variant_params import VariantParams
 AnyRecipe = VariantParams | NetworkRecipe
 
 
-class Params(Section):
-    """params.yaml. `variants` have what they inherit from `defaults`, which is a section of the file alone."""
+class Params(StrictSection):
+    """params.yaml. `variants` include what they inherit from the file's section `defaults`."""
 
     data: DataParams
     split: SplitParams
@@ -37,36 +39,48 @@ class Params(Section):
     studies: dict[str, StudyParams]
 
     def variant(self, name: str) -> VariantParams:
-        """Raises: UserError: there is no such variant."""
+        """Return a variant.
+
+        Raises:
+            UserError: there is no such variant.
+        """
         if name not in self.variants:
             raise UserError(f"variants.{name}: not found: {one_of(self.variants, name)}")
         return self.variants[name]
 
     def network(self, name: str) -> NetworkParams:
-        """Raises: UserError: there is no such network."""
+        """Return a network.
+
+        Raises:
+            UserError: there is no such network.
+        """
         if name not in self.networks:
             raise UserError(f"networks.{name}: not found: {one_of(self.networks, name)}")
         return self.networks[name]
 
     @property
     def recipes(self) -> dict[str, AnyRecipe]:
-        """All that is trained, by name: the variants, then the networks."""
+        """Return all that is trained, by name: the variants, then the networks."""
         return {**self.variants, **{name: network.recipe for name, network in self.networks.items()}}
 
     def recipe(self, name: str) -> AnyRecipe:
-        """Raises: UserError: there is no such variant, and no such network."""
-        found = self.recipes
-        if name not in found:
-            raise UserError(f"{name}: not found: {one_of(found, name)}")
-        return found[name]
+        """Return a variant, or the recipe of a network.
+
+        Raises:
+            UserError: there is neither a variant nor a network of this name.
+        """
+        recipes = self.recipes
+        if name not in recipes:
+            raise UserError(f"{name}: not found: {one_of(recipes, name)}")
+        return recipes[name]
 
     def training_of(self, name: str) -> TrainingParams:
-        """How a variant or a network is trained: `training`, but for what a network says itself."""
+        """Return how a variant or a network is trained: the section `training`, except what a network states itself."""
         network = self.networks.get(name)
         return self.training if network is None else network.training(self.training)
 
-    def trained_with(self, variant: str) -> dict[str, Any]:
-        """All parameters that a training depends on, as plain values: `variant`, `training`, `data`, `split`.
+    def trained_with(self, variant: str) -> dict[str, dict[str, Plain]]:
+        """Return all parameters that a training depends on, as plain values: `variant`, `training`, `data`, `split`.
 
         Args:
             variant: the name of a variant or of a network.
@@ -76,13 +90,13 @@ class Params(Section):
         return {name: section.model_dump(mode="json") for name, section in sections.items()}
 
     @property
-    def judged_by(self) -> dict[str, Any]:
-        """All parameters that an evaluation depends on, as plain values: `evaluation`, `diagnosis`."""
+    def judged_by(self) -> dict[str, dict[str, Plain]]:
+        """Return all parameters that an evaluation depends on, as plain values: `evaluation`, `diagnosis`."""
         sections = {"evaluation": self.evaluation, "diagnosis": self.diagnosis}
         return {name: section.model_dump(mode="json") for name, section in sections.items()}
 
     def study(self, name: str) -> tuple[StudyParams, list[Cell]]:
-        """A study and its cells.
+        """Return a study and its cells.
 
         Raises:
             UserError: there is no such study.
@@ -92,7 +106,7 @@ class Params(Section):
         return self.studies[name], study_params.cells(self.studies[name], name, self.recipes, self.training_of)
 
 
-# What a key of older files is called now.
+# The new names of keys that older files have.
 RENAMED = {
     "data.generator": "data.source",
     "data.samples": "data.config.n_samples",
@@ -106,16 +120,16 @@ SECTIONS = (*Params.model_fields, "defaults")
 
 
 def read(path: Path = PARAMS_FILE) -> Params:
-    """The file, all of it checked.
+    """Read and check the whole file.
 
     Raises:
-        UserError: the first fault, wherever it is.
+        UserError: the first fault.
     """
     return parse(load(path))
 
 
-def parse(document: dict[str, Any]) -> Params:
-    """As `read`, of a document."""
+def parse(document: Mapping[str, Plain]) -> Params:
+    """Check a whole document; see `read`."""
     for name in document:
         if name not in SECTIONS:
             raise UserError(unknown_key(name, name, SECTIONS).replace("unknown key", "unknown section"))
@@ -123,26 +137,32 @@ def parse(document: dict[str, Any]) -> Params:
         if name not in document:
             raise UserError(f"{name}: missing from {PARAMS_FILE}: must be there")
     for path, now in RENAMED.items():
-        section, key = path.split(".")
-        if isinstance(document[section], dict) and key in document[section]:
-            raise UserError(f"{path}: unknown key: must be {now}, as it is called now")
-    resolved = variant_params.resolve(document["defaults"], document["variants"])
-    check(document["training"], "training", TrainingParams)  # which networks inherit from
-    made: dict[str, Any] = {
-        "variants": resolved,
-        "networks": network_params.resolve(document["networks"], document["defaults"], document["training"], resolved),
+        name, key = path.split(".")
+        section = document[name]
+        if isinstance(section, dict) and key in section:
+            raise UserError(f"{path}: unknown key: it is now called {now}")
+    variants = variant_params.resolve(document["defaults"], document["variants"])
+    check(document["training"], "training", TrainingParams)  # before the networks, which inherit from it
+    defaults, training = (as_map(document[name], name) for name in ("defaults", "training"))
+    sections: dict[str, Any] = {
+        "variants": variants,
+        "networks": network_params.resolve(document["networks"], defaults, training, variants),
         "studies": study_params.checked(document["studies"]),
     }
     for name, field in Params.model_fields.items():
-        if name not in made:
-            made[name] = check(document[name], name, cast(type[Section], field.annotation))
-    params = Params(**made)
+        if name not in sections:
+            sections[name] = check(document[name], name, cast(type[StrictSection], field.annotation))
+    params = Params(**sections)
     _expect_agreement(params)
     return params
 
 
 def _expect_agreement(params: Params) -> None:
-    """Raises: UserError: sections that contradict each other."""
+    """Check that sections agree with each other.
+
+    Raises:
+        UserError: two sections contradict each other.
+    """
     params.comparison.expect_variants(list(params.recipes))
     expect_replicas(params.tensorboard, min(params.training_of(name).replicas for name in params.recipes))
     for name in params.studies:

@@ -1,16 +1,16 @@
-"""The params.yaml that came with the code: the one home of every threshold, in a script as in the repository."""
+"""Read the params.yaml that comes with the code: the thresholds hold in scripts as in the repository."""
 
 from pathlib import Path
-from typing import Any
 
+from pipeline.foundations.files import Plain
 from pipeline.params.file import load
 
 FOLDER = Path(__file__).parent
 IN_WHEEL, IN_REPOSITORY = (folder / "params.yaml" for folder in (FOLDER, FOLDER.parents[1]))
 
 
-def shipped() -> dict[str, Any]:
-    """Its document.
+def shipped() -> dict[str, Plain]:
+    """Return the shipped file's document.
 
     Raises:
         UserError: as `file.load`.

@@ -1,35 +1,36 @@
-"""`split`: which rows train, validate and test, and how inputs and targets are scaled."""
+"""`split`: which rows are for training, validation and test, and how inputs and targets are scaled."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
-from pipeline.params.file import Section
+from pipeline.foundations.files import Plain
+from pipeline.params.file import StrictSection
 
 Bound = Annotated[float, Field(ge=-1000, le=1000)]
-NARROWEST = 0.001  # of a range of inputs
+NARROWEST = 0.001  # the smallest width of the range of inputs
+ROWS = "must be a number of rows, or a share of them below 1"
 Scaler = Literal["minmax", "standard", "none"]
 
 
-def _rows(value: Any) -> Any:
-    """A whole number is a number of rows, a number below 1 a share of them."""
+def _rows(value: Plain) -> int | float:
+    """Accept a whole number of rows, or a share of them as a float below 1."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("must be a number of rows, or a share of them below 1")
-    if isinstance(value, float) and not 0 <= value < 1:
-        raise ValueError("must be a number of rows, or a share of them below 1")
-    if value < 0 or value >= 1_000_000_000:
-        raise ValueError("must be a number of rows, or a share of them below 1")
+        raise ValueError(ROWS)
+    if not 0 <= value < (1 if isinstance(value, float) else 1_000_000_000):
+        raise ValueError(ROWS)
     return value
 
 
 Rows = Annotated[int | float, BeforeValidator(_rows)]
 
 
-class ScaleParams(Section):
-    """How numbers are scaled: to a range, to mean 0 and deviation 1, or not at all.
+class ScaleParams(StrictSection):
+    """How numbers are scaled: to a range (minmax), to mean 0 and standard deviation 1 (standard), or not at all (none).
 
-    inputs: the number columns, each by itself; what is encoded as 0 and 1 stays so. range: of `minmax`.
-    targets: of a regression.
+    inputs: for the number columns, each by itself. Inputs encoded as 0 and 1 are never scaled.
+    range: of inputs and targets after `minmax`.
+    targets: for the targets of a regression.
     """
 
     inputs: Scaler
@@ -46,10 +47,11 @@ class ScaleParams(Section):
         return bounds
 
 
-class SplitParams(Section):
-    """The first `train` rows train, the next `validation` rows validate, the rest tests and is watched at every epoch.
+class SplitParams(StrictSection):
+    """The first `train` rows are for training, the next `validation` rows for validation, all others for the test.
 
-    shuffle: the rows beforehand, by `seed`. stratify: so that each part has as large a share of each class.
+    shuffle: whether to shuffle the rows first, by `seed`.
+    stratify: whether each part gets the same share of each class.
     """
 
     train: Rows

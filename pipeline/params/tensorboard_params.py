@@ -1,11 +1,12 @@
 """`tensorboard`: which replicas of each variant `make tensorboard` shows."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from pydantic import Field, PlainValidator, field_validator
 
 from pipeline.foundations.errors import UserError
-from pipeline.params.file import Section
+from pipeline.foundations.files import Plain
+from pipeline.params.file import StrictSection
 
 MEDIAN: Final = "median"
 BEST: Final = "best"
@@ -13,14 +14,16 @@ EACH_CAUSE: Final = "each_cause"
 WORDS: Final = (MEDIAN, BEST, EACH_CAUSE)
 
 
-def _choice(value: Any) -> str | int:
-    if value in WORDS or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
+def _choice(value: Plain) -> str | int:
+    if isinstance(value, str) and value in WORDS:
+        return value
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value
     raise ValueError(f"must be {', '.join(WORDS)} or a replica's number, from 0")
 
 
-class TensorBoardParams(Section):
-    """`median` and `best` by final test accuracy, `each_cause` the first of each cause that occurs, or numbers."""
+class TensorBoardParams(StrictSection):
+    """Replicas to show: `median` and `best` by final test score, `each_cause` (the first of each cause), or numbers."""
 
     replicas: Annotated[tuple[Annotated[str | int, PlainValidator(_choice)], ...], Field(strict=False)]
 
@@ -33,8 +36,12 @@ class TensorBoardParams(Section):
 
 
 def expect_replicas(params: TensorBoardParams, replicas: int) -> None:
-    """Raises: UserError: a number is chosen that none of so many replicas has."""
+    """Check the chosen numbers.
+
+    Raises:
+        UserError: no replica has that number.
+    """
     for place, choice in enumerate(params.replicas):
         if isinstance(choice, int) and choice >= replicas:
-            allowed = f"{', '.join(WORDS)} or 0 to {replicas - 1}, for `training.replicas` is {replicas}"
+            allowed = f"{', '.join(WORDS)} or 0 to {replicas - 1}, because `training.replicas` is {replicas}"
             raise UserError(f"tensorboard.replicas.{place}: {choice}: must be {allowed}")

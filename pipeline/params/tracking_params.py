@@ -1,18 +1,20 @@
-"""`tracking`: the names in MLflow, and how much of a history it gets; everything is in the history file."""
+"""`tracking`: the names in MLflow, and how much of each history MLflow gets; the history file has all of it."""
 
 from typing import Annotated, Final
 
 from pydantic import Field
 
-from pipeline.params.file import Section
+from pipeline.params.file import StrictSection
 
 AUTO: Final = "auto"
 
 
-class TrackingParams(Section):
-    """The experiment's and the registered model's names, and how many epochs of per-layer values are published.
+class TrackingParams(StrictSection):
+    """The names of the experiment and the registered model, and how many epochs of layer values MLflow gets.
 
     registered_model: `auto` names it after the data's source and the task.
+    layer_epochs: the number of epochs in a series of a layer's values.
+    profile_epochs: the number of epochs that get a profile across the layers.
     """
 
     experiment: Annotated[str, Field(min_length=1, max_length=200)]

@@ -1,14 +1,14 @@
-"""`training`: what all variants share, so that they can be compared."""
+"""`training`: the settings that all variants share, so that they can be compared."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pipeline.params.file import Section
+from pipeline.params.file import StrictSection
 
 
-class TrainingParams(Section):
-    """The budget, the seed, and how densely a training is recorded."""
+class TrainingParams(StrictSection):
+    """The budget, the seed, and how densely a training is recorded; params.yaml explains each key."""
 
     epochs: Annotated[int, Field(ge=0, le=1_000_000)]
     batch_size: Annotated[int, Field(ge=1, le=10_000_000)]

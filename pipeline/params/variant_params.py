@@ -1,35 +1,38 @@
-"""`defaults` and `variants`: an architecture and a training recipe under a name; a variant states only its difference.
+"""`defaults` and `variants`: named architectures with their training recipes; a variant states only what differs.
 
-Whether Keras has a class of that name is checked in `models`, which imports Keras; this module needs no TensorFlow.
+`models` checks whether Keras has a class of a given name, because it imports Keras; this module needs no TensorFlow.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from pipeline.foundations.errors import UserError
-from pipeline.params.file import NAME, Section, brief, check, check_partly
+from pipeline.foundations.files import Plain
+from pipeline.params.file import NAME, StrictSection, as_map, brief, check, check_partly
 
-NONE = "none"  # in place of a Keras object that a variant need not have
-MOST_UNITS = 10_000  # of a layer
-MOST_WEIGHTS = 100_000_000  # of a replica: 0.4 GB, and its optimizer needs as much again, or twice
+NONE = "none"  # stated in place of an optional Keras object
+MOST_UNITS = 10_000  # in a layer
+MOST_WEIGHTS = 100_000_000  # in a replica: 0.4 GB, and its optimizer needs once or twice as much again
 
 
-class KerasObject(Section):
+class KerasObject(StrictSection):
     """A Keras object, such as an initialiser or an optimizer: a name, or a class name and its arguments."""
 
     class_name: Annotated[str, Field(min_length=1, max_length=100)]
     config: dict[str, Any] = Field(default_factory=dict)
 
 
-def _named(value: Any) -> Any:
+def _named(value: Plain) -> Plain:
     return {"class_name": value} if isinstance(value, str) else value
 
 
-def _expect_named(value: Any) -> Any:
-    if not isinstance(value, str | dict | KerasObject):
+def _expect_named(value: "Plain | KerasObject") -> "Plain | KerasObject":
+    if isinstance(value, KerasObject):
+        return value
+    if not isinstance(value, str | dict):
         raise ValueError("must be a name, or a class_name and its config")
     return _named(value)
 
@@ -37,11 +40,11 @@ def _expect_named(value: Any) -> Any:
 Named = Annotated[KerasObject, BeforeValidator(_expect_named)]
 
 
-def _expect_units(value: Any) -> Any:
-    """One width for all hidden layers, or a list of one for each."""
-    for width in (value or [None]) if isinstance(value, list | tuple) else [value]:
+def _expect_units(value: Plain) -> Plain:
+    widths: Sequence[Plain] = (value or [None]) if isinstance(value, list | tuple) else [value]
+    for width in widths:
         if isinstance(width, bool) or not isinstance(width, int):
-            raise ValueError("must be a whole number, or a list of one for each hidden layer")
+            raise ValueError("must be a whole number, or a list with one for each hidden layer")
         if not 1 <= width <= MOST_UNITS:
             raise ValueError("must be at least 1" if width < 1 else f"must be at most {MOST_UNITS:,}")
     return value
@@ -50,12 +53,12 @@ def _expect_units(value: Any) -> Any:
 Units = Annotated[int | Annotated[tuple[int, ...], Field(strict=False)], BeforeValidator(_expect_units)]
 
 
-class VariantParams(Section):
-    """One fully resolved variant: `hidden_layers` dense layers, and the output layer that the task asks for.
+class VariantParams(StrictSection):
+    """A variant with all that it inherits: `hidden_layers` dense layers and the output layer of the task.
 
-    units: of all hidden layers, or of each; `widths` has them one by one. Where they are a list, `hidden_layers` may be
-        left out.
-    kernel_regularizer: of the class NONE where there is none.
+    units: the width of all hidden layers, or a list with one for each (then `hidden_layers` may be left out). `widths`
+        lists them all.
+    kernel_regularizer: has the class name NONE if there is no regulariser.
     """
 
     hidden_layers: Annotated[int, Field(ge=1, le=1_000)]
@@ -72,25 +75,27 @@ class VariantParams(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _count_layers(cls, values: Any) -> Any:
-        """A list of units says how many hidden layers there are."""
-        units = values.get("units") if isinstance(values, dict) else None
+    def _count_layers(cls, values: Plain) -> Plain:
+        """Take the number of hidden layers from a list of units."""
+        if not isinstance(values, dict):
+            return values
+        units = values.get("units")
         return {"hidden_layers": len(units), **values} if isinstance(units, list) and units else values
 
     @field_validator("units")
     @classmethod
-    def _one_for_each(cls, units: int | tuple[int, ...], known: ValidationInfo) -> int | tuple[int, ...]:
-        layers = known.data.get("hidden_layers")  # none where it is wrong itself
+    def _one_for_each(cls, units: int | tuple[int, ...], info: ValidationInfo) -> int | tuple[int, ...]:
+        layers = info.data.get("hidden_layers")  # missing if it is invalid itself
         if isinstance(units, tuple) and layers is not None and len(units) != layers:
             raise ValueError(f"must be {layers} numbers, one for each of hidden_layers")
         return units
 
     @field_validator("residual")
     @classmethod
-    def _same_widths(cls, residual: bool, known: ValidationInfo) -> bool:
-        units = known.data.get("units")
+    def _same_widths(cls, residual: bool, info: ValidationInfo) -> bool:
+        units = info.data.get("units")
         if residual and isinstance(units, tuple) and len(set(units)) > 1:
-            raise ValueError("must be false where hidden layers differ in width: what is added must be as wide")
+            raise ValueError("must be false if hidden layers differ in width: skip connections add equally wide layers")
         return residual
 
     @field_validator("kernel_regularizer")
@@ -106,29 +111,29 @@ class VariantParams(Section):
         if weights > MOST_WEIGHTS:
             units = brief(shown(self.units))
             raise ValueError(
-                f"{self.hidden_layers} hidden layers of {units} units have {weights:,} weights between them: "
+                f"{self.hidden_layers} hidden layers of {units} units have {weights:,} weights: "
                 f"must be at most {MOST_WEIGHTS:,} in a replica"
             )
         return self
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """Units of each hidden layer, from the first."""
+        """Return the units of each hidden layer, from the first."""
         return self.units if isinstance(self.units, tuple) else (self.units,) * self.hidden_layers
 
     @property
     def extra_epochs(self) -> int:
-        """Epochs of pre-training before the main training's, over all layers."""
+        """Return the number of epochs of pre-training, over all layers."""
         return 0 if self.pretraining == "none" else self.hidden_layers * self.pretraining_epochs
 
 
-def resolve(defaults: Any, variants: Any) -> dict[str, VariantParams]:
-    """All variants by name, each with what it inherits from `defaults`, in the file's order.
+def resolve(defaults: Plain, variants: Plain) -> dict[str, VariantParams]:
+    """Return all variants by name, in the file's order, each with what it inherits from `defaults`.
 
     Raises:
-        UserError: there is none, a name cannot be a folder's, or a value is bad.
+        UserError: there is no variant, a name cannot be that of a folder, or a value is invalid.
     """
-    inherited = _as_map(defaults, "defaults")
+    inherited = as_map(defaults, "defaults")
     check_partly(inherited, "defaults", VariantParams)
     if not isinstance(variants, dict) or not variants:
         raise UserError(f"variants: {brief(variants)}: must be a map with at least one variant")
@@ -136,20 +141,19 @@ def resolve(defaults: Any, variants: Any) -> dict[str, VariantParams]:
         if not NAME.fullmatch(name):
             raise UserError(f"variants.{name}: a variant's name must be a text of A-Z a-z 0-9 _ -")
     return {
-        name: check(merge(inherited, _as_map(own, f"variants.{name}")), f"variants.{name}", VariantParams)
+        name: check(merge(inherited, as_map(own, f"variants.{name}")), f"variants.{name}", VariantParams)
         for name, own in variants.items()
     }
 
 
-def nested(dotted: str, value: Any) -> dict[str, Any]:
-    """{"optimizer": {"config": {"learning_rate": 0.1}}} of a dotted name and a value."""
-    for key in reversed(dotted.split(".")):
-        value = {key: value}
-    return value
+def nested(dotted: str, value: Plain) -> dict[str, Plain]:
+    """Return {"optimizer": {"config": {"learning_rate": 0.1}}} for "optimizer.config.learning_rate" and 0.1."""
+    first, _, rest = dotted.partition(".")
+    return {first: nested(rest, value) if rest else value}
 
 
-def merge(inherited: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """`own` over `inherited`: maps merge deeply, but another `class_name` drops the inherited `config`."""
+def merge(inherited: Mapping[str, Plain], own: Mapping[str, Plain]) -> dict[str, Plain]:
+    """Return `own` over `inherited`: maps merge deeply, but another `class_name` drops the inherited `config`."""
     merged = dict(inherited)
     for key, value in own.items():
         below, above = inherited.get(key), value
@@ -163,17 +167,10 @@ def merge(inherited: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any
     return merged
 
 
-def _as_map(value: Any, path: str) -> Mapping[str, Any]:
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise UserError(f"{path}: {brief(value)}: must be a map")
-    return value
-
-
-def shown(value: Any) -> str:
-    """A parameter as one would write it: `SGD(learning_rate=0.01, momentum=0.9)`, `[64, 32]`, or the plain value."""
+def shown(value: Plain) -> str:
+    """Return a parameter as one would write it: `SGD(learning_rate=0.01, momentum=0.9)`, `[64, 32]`, `0.1`."""
     if not isinstance(value, Mapping) or "class_name" not in value:
         return str(list(value) if isinstance(value, tuple) else value)
-    config = ", ".join(f"{key}={shown(each)}" for key, each in value.get("config", {}).items())
+    arguments = as_map(value.get("config"), "config").items()
+    config = ", ".join(f"{key}={shown(argument)}" for key, argument in arguments)
     return f"{value['class_name']}({config})" if config else str(value["class_name"])

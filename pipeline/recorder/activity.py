@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipeline.history.record import SLOPE_FRACTIONS
+from pipeline.history.record import SLOPE_FRACTIONS, SLOPE_GRID
 from pipeline.recorder.layers import BESIDE, Row, every_layer
 from pipeline.recorder.replaced_attributes import replaced
 from pipeline.recorder.structure import graph
@@ -23,8 +23,7 @@ OPERATIONS: Final = (
     *("Relu", "Relu6", "LeakyRelu", "Elu", "Selu", "Celu", "Gelu", "Silu", "Sigmoid", "HardSigmoid"),
     *("HardSilu", "HardTanh", "Softplus", "Softsign", "Mish", "Tanh", "TanhShrink"),
 )
-# Inputs among which an activation's slope is greatest, as in the pipeline's own probe.
-LINE: Final = np.linspace(-1.0, 1.0, 41, dtype=np.float32)
+LINE: Final = np.array(SLOPE_GRID, np.float32)
 P = ParamSpec("P")
 R = TypeVar("R")
 Elementwise = Callable[[tf.Tensor], tf.Tensor]

@@ -40,7 +40,8 @@ class MeasuredState(NamedTuple):
 class Recorder:
     """What was measured at each recorded epoch, and what `fit` logged at every epoch.
 
-    states: by epoch. logs: by epoch, as Keras names them. sides: by names of SIDES, what the model gets and can give.
+    states: by epoch. logs: by epoch, as Keras names them. sides: what the model gets and can give, by names of
+    REPLICA_VALUES.
     """
 
     states: dict[int, MeasuredState] = field(default_factory=dict)

@@ -15,7 +15,7 @@ from pipeline.recorder.probe import Probe, Rows
 class SideFacts:
     """Measures the facts of one model.
 
-    sides: by names of SIDES in `history.record`.
+    sides: by names of REPLICA_VALUES in `history.record`.
     """
 
     def __init__(self, model: keras.Model, sides: dict[str, float], guard: Guard) -> None:

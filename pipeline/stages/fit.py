@@ -15,7 +15,7 @@ from pipeline.studies.work import of_replicas
 from pipeline.studies.workers import Workers
 from pipeline.training.common.machine import choose_device, cores
 from pipeline.training.common.progress_bars import epochs_bar
-from pipeline.training.common.train_replicas import joined
+from pipeline.training.common.train_replicas import join_replicas
 from pipeline.training.common.trainer import Observers, main_curves
 from pipeline.training.common.versions import versions
 
@@ -39,7 +39,7 @@ def main(network: str) -> None:
     ):
         observed = ObservedReplicas(tasks, Observers([bar, file]))
         workers.run(tasks, split, observed.on_cell, observed.on_epoch)
-    trained = joined([cell_store.load_replica(task.key) for task in tasks.values()])
+    trained = join_replicas([cell_store.load_replica(task.key) for task in tasks.values()])
     save_recipe(network, Recipe(variant=recipe, training=training, versions=versions(), **dict(load_origin())))
     save_run(network, trained.history, trained.predictions, trained.weights)
     if "device" in trained.history.attrs:

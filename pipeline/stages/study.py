@@ -27,7 +27,7 @@ from pipeline.studies import cell_store
 from pipeline.studies.work import Work, works
 from pipeline.studies.workers import Workers
 from pipeline.training.common.progress_bars import cells_bar
-from pipeline.training.common.train_replicas import side_by_side
+from pipeline.training.common.train_replicas import join_records
 from pipeline.training.common.trainable import expect_rows_of_numbers, expect_trainable
 from pipeline.training.common.trainer import Observers
 
@@ -132,10 +132,10 @@ def _trained(
 
         def on_cell(cell: str) -> None:
             bar(cell)
-            observer.trained([0], range(1, 2), {})  # to the file a cell is a replica of one epoch
+            observer.on_epochs([0], range(1, 2), {})  # to the file a cell is a replica of one epoch
 
         workers.run(every, split, on_cell)
-    return {cell: side_by_side([cell_store.load(task.key) for task in own.values()]) for cell, own in tasks.items()}
+    return {cell: join_records([cell_store.load(task.key) for task in own.values()]) for cell, own in tasks.items()}
 
 
 def _is_finished(tasks: Mapping[str, Work]) -> bool:

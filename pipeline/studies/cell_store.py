@@ -1,17 +1,16 @@
-"""The store of finished cells of studies: a folder a cell, by the hash of all that its result depends on.
+"""The store of finished cells of studies: one folder per cell, named by the hash of all that its result depends on.
 
-Not an output of a stage, for DVC deletes those before the stage runs; under the repository's root, so that DVC's
-experiments, which run in temporary folders, share it.
+It is not an output of a stage, because DVC deletes outputs before the stage runs. It lies under the repository's root,
+so that DVC's experiments, which run in temporary folders, share it.
 """
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import xarray as xr
 
 from pipeline.foundations.errors import UserError
-from pipeline.foundations.files import replacing, root, save_json
+from pipeline.foundations.files import Plain, replacing, root, save_json
 from pipeline.foundations.formats import load_arrays, load_npz
 from pipeline.history.files import PREDICTIONS, PRETRAINING, load_whole
 from pipeline.training.common.train_replicas import Trained
@@ -21,12 +20,12 @@ HISTORY = "history.nc"
 
 
 def folder(key: str) -> Path:
-    """Where the cell lies, finished or not."""
+    """Return the folder of a cell, finished or not."""
     return root() / CELLS / key[:16]
 
 
 def holds(key: str) -> bool:
-    """Whether the cell is finished and whole; a damaged one is as good as none."""
+    """Whether the cell is finished and can be read; a damaged one counts as missing."""
     try:
         load(key)
     except UserError:
@@ -34,11 +33,12 @@ def holds(key: str) -> bool:
     return True
 
 
-def save(key: str, recipe: dict[str, Any], files: Mapping[str, bytes]) -> None:
-    """A finished cell; `recipe` is for people, who would see no name otherwise.
+def save(key: str, recipe: Mapping[str, Plain], files: Mapping[str, bytes]) -> None:
+    """Write a finished cell.
 
     Args:
-        files: by name; the history comes last and makes the cell a finished one.
+        recipe: what the cell is, for people: its folder has only a hash for a name.
+        files: contents by name. The history is written last; with it the cell is finished.
     """
     save_json(recipe, folder(key) / "recipe.json")
     for name in sorted(files, key=lambda name: name == HISTORY):
@@ -47,19 +47,19 @@ def save(key: str, recipe: dict[str, Any], files: Mapping[str, bytes]) -> None:
 
 
 def load(key: str) -> xr.Dataset:
-    """A finished cell's history.
+    """Read a finished cell's history.
 
     Raises:
-        UserError: missing, damaged, or of another shape.
+        UserError: the file is missing, damaged, or has other dimensions.
     """
     return load_whole(folder(key) / HISTORY)
 
 
 def load_replica(key: str) -> Trained:
-    """A finished replica of a network.
+    """Read a finished replica of a network.
 
     Raises:
-        UserError: missing, damaged, or of another shape.
+        UserError: a file is missing, damaged, or has other dimensions.
     """
     predictions = load_arrays(folder(key) / "predictions.nc", PREDICTIONS)
     weights = load_npz(folder(key) / "weights.npz", "the weights of a replica")
@@ -67,10 +67,10 @@ def load_replica(key: str) -> Trained:
 
 
 def load_pretraining(key: str) -> xr.Dataset | None:
-    """The history of a finished cell's pre-training, if there was any.
+    """Read the history of a finished cell's pre-training; None if there was none.
 
     Raises:
-        UserError: damaged, or of another shape.
+        UserError: the file is damaged or has other dimensions.
     """
     path = folder(key) / "pretraining.nc"
     return load_arrays(path, PRETRAINING) if path.exists() else None

@@ -1,18 +1,19 @@
-"""One cell's training, for a worker on this machine or another: parameters in, bytes out.
+"""Train one cell in a worker, on this machine or another: parameters in, bytes out.
 
-A cell is a variant with all its replicas, or one replica of a network of the user's own, which takes long enough.
+A cell is a variant with all its replicas, or one replica of a user's own network, which takes long enough by itself.
 """
 
 import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from pipeline.data.split.samples import Split
 from pipeline.foundations.errors import UserError
+from pipeline.foundations.files import Plain
 from pipeline.foundations.formats import packed, packed_npz
 from pipeline.params.network_params import NetworkRecipe
 from pipeline.params.study_params import Cell
@@ -21,38 +22,43 @@ from pipeline.params.variant_params import VariantParams
 from pipeline.studies import code_fingerprint, training_process
 from pipeline.training.common.machine import choose_device
 
-CELL = "cell"  # what the model is called: not by the cell's name, on which no result depends
-OnEpoch = Callable[[int, Mapping[str, float]], None]  # the epoch, and its curves
+CELL = "cell"  # the model's name; the name of the cell is not used, because no result may depend on it
+OnEpoch = Callable[[int, Mapping[str, float]], None]  # takes the epoch and its curves
 
 
 def _nothing(epoch: int, curves: Mapping[str, float]) -> None:
-    """Where nobody listens."""
+    """Ignore an epoch."""
 
 
 class Work(Protocol):
     """All that a cell's result depends on, and how it is trained.
 
-    key: SHA-256 of all of it: cells that say the same are one, in whatever study and under whatever name.
-    recipe: of it as plain values, for people. size: how long it takes beside others.
+    key: the SHA-256 of all of it; equal cells share a result, in whatever study and under whatever name.
+    recipe: the parameters as plain values.
+    size: the expected training time relative to other cells.
     """
 
     @property
     def key(self) -> str: ...
     @property
-    def recipe(self) -> dict[str, Any]: ...
+    def recipe(self) -> dict[str, Plain]: ...
     @property
     def size(self) -> float: ...
     def run(self, split: Split, on_epoch: OnEpoch = _nothing) -> dict[str, bytes]:
-        """Train it; the files of its result by name.
+        """Train the cell; return the files of its result by name.
 
         Raises:
-            UserError: this process runs other sources than the one that asks, or the cell cannot be trained.
+            UserError: this worker runs other source code than the study, or the cell cannot be trained.
         """
 
 
 @dataclass(frozen=True)
 class VariantWork:
-    """A described variant. data: fingerprint of the split. sources: of the code that trains."""
+    """A described variant.
+
+    data: the fingerprint of the split.
+    sources: the fingerprint of the code that trains.
+    """
 
     variant: VariantParams
     training: TrainingParams
@@ -65,7 +71,7 @@ class VariantWork:
         return _digest(self.recipe, self.data, self.sources)
 
     @property
-    def recipe(self) -> dict[str, Any]:
+    def recipe(self) -> dict[str, Plain]:
         """See `Work`."""
         return {"variant": self.variant.model_dump(mode="json"), "training": self.training.model_dump(mode="json")}
 
@@ -75,9 +81,9 @@ class VariantWork:
         return self.training.epochs * self.training.replicas * self.variant.hidden_layers
 
     def run(self, split: Split, on_epoch: OnEpoch = _nothing) -> dict[str, bytes]:
-        """See `Work`: `history.nc`, and `pretraining.nc` where there was any."""
+        """Return `history.nc`, and `pretraining.nc` if there was any; see `Work`."""
         _expect_sources(self.sources, code_fingerprint.fingerprint())
-        # Here, for only a worker trains.
+        # Imported late: only a worker trains.
         from pipeline.training.common.train_replicas import train
 
         try:
@@ -90,8 +96,11 @@ class VariantWork:
 
 @dataclass(frozen=True)
 class ReplicaWork:
-    """One replica of a network. data: fingerprint of the split. sources: of the code that trains; the network's own
-    is in its recipe."""
+    """One replica of a network.
+
+    data: the fingerprint of the split.
+    sources: the fingerprint of the code that trains; that of the network's own files is in its recipe.
+    """
 
     name: str
     network: NetworkRecipe
@@ -102,11 +111,11 @@ class ReplicaWork:
 
     @property
     def key(self) -> str:
-        """See `Work`: not of the network's name, nor of how many replicas there are."""
+        """See `Work`; the network's name and the number of replicas do not count."""
         return _digest(self.recipe, self.data, self.sources)
 
     @property
-    def recipe(self) -> dict[str, Any]:
+    def recipe(self) -> dict[str, Plain]:
         """See `Work`."""
         training = self.training.model_dump(mode="json", exclude={"replicas", "chunk"})
         return {"variant": self.network.model_dump(mode="json"), "training": training, "replica": self.replica}
@@ -117,14 +126,14 @@ class ReplicaWork:
         return self.training.epochs
 
     def run(self, split: Split, on_epoch: OnEpoch = _nothing) -> dict[str, bytes]:
-        """See `Work`: `history.nc`, `predictions.nc` and `weights.npz`."""
+        """Return `history.nc`, `predictions.nc` and `weights.npz`; see `Work`."""
         _expect_sources(self.sources, _sources(self.network))
         choose_device(self.training.device)
         return training_process.train(self, split, on_epoch)
 
     def train(self, split: Split, on_epoch: OnEpoch) -> dict[str, bytes]:
-        """What `run` does, in a process that does nothing else."""
-        # Here, for only a worker trains.
+        """Train the replica; `run` calls this in a process that does nothing else."""
+        # Imported late: only a worker trains.
         from pipeline.training.networks.replica import train_replica
 
         trained = train_replica(self.name, self.network, split, self.training, self.replica, on_epoch)
@@ -137,10 +146,10 @@ class ReplicaWork:
 
 
 def works(cell: Cell, data: str) -> Mapping[str, Work]:
-    """What a study's cell is trained by, under names for people: a variant at once, a network by its replicas.
+    """Return the work of a study's cell by name: a variant as a whole, a network replica by replica.
 
     Args:
-        data: fingerprint of the split.
+        data: the fingerprint of the split.
     """
     if isinstance(cell.variant, VariantParams):
         return {cell.name: VariantWork(cell.variant, cell.training, data, code_fingerprint.fingerprint())}
@@ -150,7 +159,7 @@ def works(cell: Cell, data: str) -> Mapping[str, Work]:
 def of_replicas(
     what: str, name: str, network: NetworkRecipe, training: TrainingParams, data: str
 ) -> dict[str, ReplicaWork]:
-    """All replicas of a network, under names for people."""
+    """Return the work of all replicas of a network, by names that begin with `what`."""
     sources = _sources(network)
     return {
         f"{what}, replica {replica}": ReplicaWork(name, network, training, replica, data, sources)
@@ -159,18 +168,18 @@ def of_replicas(
 
 
 def _sources(network: NetworkRecipe) -> str:
-    """Return the fingerprint of the code that trains it: a changed remedy changes the networks with a remedy alone."""
-    remedied = code_fingerprint.OF_REMEDIES if network.remedy else code_fingerprint.OF_NETWORKS
-    return code_fingerprint.fingerprint(remedied)
+    """Return the fingerprint of the code that trains a network; remedies count only if it has one."""
+    packages = code_fingerprint.OF_REMEDIES if network.remedy else code_fingerprint.OF_NETWORKS
+    return code_fingerprint.fingerprint(packages)
 
 
-def _digest(*everything: Any) -> str:
-    return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()
+def _digest(*parts: Plain) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def _expect_sources(sources: str, own: str) -> None:
     if own != sources:
         raise UserError(
-            f"worker in {code_fingerprint.PACKAGE.parent}: runs other sources than the study "
-            f"({own[:12]}, not {sources[:12]}): must be of the same commit, and started anew"
+            f"worker in {code_fingerprint.PACKAGE.parent}: runs other source code than the study "
+            f"({own[:12]}, not {sources[:12]}): must be at the same commit, and be restarted"
         )

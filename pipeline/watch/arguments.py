@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from pipeline.foundations.errors import UserError
 from pipeline.models.untyped import Batch, Unchecked
 from pipeline.params.evaluation_params import EvaluationParams
-from pipeline.params.file import Section, brief, one_of
+from pipeline.params.file import StrictSection, brief, one_of
 
 Learned: TypeAlias = float | Mapping[str, float] | None  # see `Diagnosis`
 TASKS: Final = ("auto", "binary", "multiclass", "regression")
@@ -65,7 +65,7 @@ class Arguments(EvaluationParams):
         return {name: each.item() if isinstance(each, np.generic) else each for name, each in arguments.items()}
 
 
-class AutologArguments(Section):
+class AutologArguments(StrictSection):
     """The arguments of `autolog` itself."""
 
     disable: bool

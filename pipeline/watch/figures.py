@@ -12,10 +12,10 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from pipeline.data.split.tasks import SCORES
 from pipeline.evaluation.learned import spelled_score
 from pipeline.foundations.colours import BLACK, BLUE, ORANGE, VERMILION
 from pipeline.history import record
+from pipeline.params.evaluation_params import SCORES
 from pipeline.report.figures.gradient_figures import COLOURS, MEANING, NORM, NOTHING
 from pipeline.report.figures.style import dress, figure, in_figure, short
 

@@ -1,4 +1,4 @@
-"""What `split` leaves: the scaled parts, and how they were made."""
+"""Write and read the output of the stage `split`: the scaled parts, and how they were made."""
 
 import hashlib
 from collections.abc import Iterable
@@ -15,17 +15,20 @@ from pipeline.foundations.formats import load_rows, precision, rows_path, save_r
 PARTS = Path("data/split")
 DESCRIBED = PARTS / "split.json"
 LABEL = "label"
-RENEW = "`dvc repro` makes it anew"
+RENEW = "`dvc repro` makes it again"
 
 
 class SplitFile(Origin):
-    """What DESCRIBED holds: where the parts come from, and how many rows each has."""
+    """The content of the file DESCRIBED: the origin of the parts, and the number of rows of each."""
 
     rows: dict[str, int]
 
     @property
     def target_columns(self) -> list[str]:
-        """Of the parts' tables: the names of a regression's targets, or `label`; not those of inputs."""
+        """Return the names of the target columns in the files: those of a regression's targets, or `label`.
+
+        A name that an input has gets a suffix.
+        """
         names = [each.name for each in self.targets] or [LABEL]
         while set(names) & set(self.inputs):
             names = [f"{name} (target)" for name in names]
@@ -33,7 +36,7 @@ class SplitFile(Origin):
 
 
 def save_split(split: Split, origin: Origin) -> None:
-    """Every part as a table of inputs and targets; where they come from and how many rows each has, as JSON."""
+    """Write every part as a table of inputs and targets, and their description as JSON."""
     described = SplitFile(rows={name: len(part) for name, part in split.parts.items()}, **dict(origin))
     for name, part in split.parts.items():
         inputs = (
@@ -45,33 +48,36 @@ def save_split(split: Split, origin: Origin) -> None:
 
 
 def load_origin() -> Origin:
-    """Where the rows of a training come from.
+    """Read where the rows of a training come from.
 
     Raises:
-        UserError: missing, damaged or of another version.
+        UserError: the file is missing, damaged or of another version.
     """
-    found = dict(_load())
-    del found["rows"]
-    return Origin(**found)
+    return Origin(**{name: value for name, value in _load() if name != "rows"})
 
 
 def load_split() -> Split:
-    """Raises: UserError: a part is missing, damaged, or has not as many rows as it was written with."""
-    found = _load()
-    return Split(found.task, **{name: _part(PARTS / name, rows, found) for name, rows in found.rows.items()})
+    """Read all parts.
+
+    Raises:
+        UserError: a part is missing or damaged, or does not have the number of rows that it was written with.
+    """
+    described = _load()
+    parts = {name: _part(PARTS / name, rows, described) for name, rows in described.rows.items()}
+    return Split(described.task, **parts)
 
 
 def part_files() -> dict[str, Path]:
-    """The file of each part, by name.
+    """Return the file of each part, by name.
 
     Raises:
-        UserError: one is missing.
+        UserError: a file is missing.
     """
     return {name: rows_path(PARTS / name) for name in _load().rows}
 
 
 def fingerprint() -> str:
-    """Of all parts, their names left out: the first digits of a SHA-256.
+    """Return the first digits of a SHA-256 of all parts, without their names.
 
     Raises:
         UserError: a part is missing.
@@ -97,14 +103,14 @@ def _part(stem: Path, rows: int, described: SplitFile) -> Samples:
     features, table = load_rows(stem, described.target_columns, [])
     path = rows_path(stem)
     if isinstance(features, pd.DataFrame):
-        gone = next((name for name in described.inputs if name not in features), None)
-        if gone is not None:
-            raise UserError(f"{path}: no column {gone}: must have {', '.join(described.inputs)}")
+        missing = next((name for name in described.inputs if name not in features), None)
+        if missing is not None:
+            raise UserError(f"{path}: no column {missing}: must have {', '.join(described.inputs)}")
         features = features[list(described.inputs)]
     with reading(path, "a table of numbers"):
         targets = table.to_numpy(np.float64)
         inputs = np.asarray(features)
-        if inputs.ndim == 2:  # a CSV does not say in which precision they were written
+        if inputs.ndim == 2:  # a CSV does not say whether they were float32
             inputs = inputs.astype(precision(sum(described.rows.values()), inputs.shape[1]), copy=False)
     if len(targets) != rows:
         raise UserError(f"{path}: {len(targets)} rows: must have {rows}, as {DESCRIBED} says; {RENEW}")

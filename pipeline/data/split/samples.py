@@ -1,4 +1,4 @@
-"""What every data set is here: raw rows with their targets; and rows of numbers, scaled and split for training."""
+"""The two forms of every data set: raw rows with their targets; and rows of numbers, scaled and split for training."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,26 +13,28 @@ from pipeline.data.split.tasks import Task
 from pipeline.params.data_params import DataParams
 from pipeline.params.split_params import SplitParams
 
-Kind = Literal["number", "boolean", "category"]
-LARGEST = 1e37  # a number: single precision, in which networks compute, holds it with room to spare
+ColumnKind = Literal["number", "boolean", "category"]
+LARGEST = 1e37  # the largest number accepted: float32, in which networks compute, holds some 3e38
 
 
 @dataclass(frozen=True)
 class RawData:
-    """Rows before they are scaled and split, whole and checked.
+    """Complete and checked rows before they are scaled and split.
 
-    features: one column per feature: numbers, booleans as 0 and 1, categories as text; or, of an array with more
-        dimensions, float [sample, step, feature] or [sample, height, width, channel]. Numbers are float64, of a large
-        table float32, in which networks take them; see `formats.precision`.
+    features: a table with a column per feature (numbers, booleans as 0 and 1, categories as text), or an array
+        float [sample, step, feature] or [sample, height, width, channel]. Numbers are float64, or float32 in a large
+        table; see `formats.precision`.
     targets: labels int64 [sample], or values float64 [sample, target].
-    fills: what stands in the place of missing values, by column. target_names: what the targets' columns are called.
-    filled: how many values were missing and filled in, by column.
+    kinds: the kind of each column of a table.
+    fills: the value that replaces missing ones, by column.
+    target_names: the names of the target columns.
+    filled: how many missing values were filled in, by column.
     """
 
     features: pd.DataFrame | np.ndarray
     targets: np.ndarray
     task: Task
-    kinds: dict[str, Kind]
+    kinds: dict[str, ColumnKind]
     fills: dict[str, float | str]
     target_names: tuple[str, ...]
     filled: dict[str, int] = field(default_factory=dict)
@@ -42,20 +44,20 @@ class RawData:
 
 
 class Stored(BaseModel):
-    """Frozen and strict, for it is read back from a file."""
+    """A frozen, strict model that is stored in a file and read back."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class InputColumn(Stored):
-    """A raw column and what is made of it.
+    """A raw column and how it becomes inputs.
 
-    A number becomes `offset + factor * raw`; a category as many inputs as there are categories, 1 for its own and 0
-    for the others. fill: what stands in the place of a missing value; without one there must be none.
+    A number becomes `offset + factor * raw`; a category one input per category, 1 for its own and 0 for the others.
+    fill: the value that replaces missing ones; without it no value may be missing.
     """
 
     name: str
-    kind: Kind = "number"
+    kind: ColumnKind = "number"
     offset: float = 0.0
     factor: float = 1.0
     categories: tuple[str, ...] = ()
@@ -63,29 +65,29 @@ class InputColumn(Stored):
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """The names of the inputs that it becomes."""
+        """Return the names of the inputs that the column becomes."""
         return tuple(f"{self.name}={category}" for category in self.categories) or (self.name,)
 
     def says(self, name: str | None = None) -> str:
-        """What a raw row has in it, in words: "age (number, may be missing)".
+        """Return the column in words: "age (number, may be missing)".
 
         Args:
-            name: what to call it by, where that is not its own name.
+            name: another name for the column.
         """
         kind = {"number": "number", "boolean": "true or false", "category": "text"}[self.kind]
         return f"{name or self.name} ({kind}{'' if self.fill is None else ', may be missing'})"
 
 
-SINGLE = 1000.0  # the greatest offset at which a number can be scaled in single precision: 4 digits are left of 7
+SINGLE = 1000.0  # beyond this offset float32 does not do: of its 7 digits fewer than 4 would be left after scaling
 
 
 def is_plain(columns: Sequence[InputColumn]) -> bool:
-    """Whether raw rows are an array of numbers in single precision, nothing missing."""
+    """Whether raw rows can be one float32 array: numbers alone, without missing values or large offsets."""
     return all(each.kind == "number" and each.fill is None and abs(each.offset) < SINGLE for each in columns)
 
 
 class TargetScaling(Stored):
-    """Of one target of a regression: networks are trained on `offset + factor * raw`."""
+    """The scaling of one target of a regression: networks are trained on `offset + factor * raw`."""
 
     name: str
     offset: float = 0.0
@@ -93,10 +95,12 @@ class TargetScaling(Stored):
 
 
 class Origin(Stored):
-    """Where the rows of a training come from, and how they were made of raw ones.
+    """Where the rows of a training come from, and how raw rows became them.
 
-    columns: in order; of an array with more dimensions those of its last one. shape: of what a network takes, without
-    the samples. targets: of a regression, else empty. data, split: what params.yaml said then.
+    columns: in order; for an array with more than two dimensions, those of its last dimension.
+    shape: the shape of one sample of a network's input.
+    targets: the scaling of a regression's targets; empty for classes.
+    data, split: the sections of params.yaml at that time.
     """
 
     task: Task
@@ -108,7 +112,7 @@ class Origin(Stored):
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """The names of a network's inputs, in order."""
+        """Return the names of a network's inputs, in order."""
         return tuple(name for column in self.columns for name in column.inputs)
 
 
@@ -116,8 +120,8 @@ class Origin(Stored):
 class Samples:
     """Rows in order.
 
-    inputs: float [sample, input], or with more dimensions. targets: labels int64 [sample], or scaled values
-    float64 [sample, target].
+    inputs: float [sample, input], or with more dimensions.
+    targets: labels int64 [sample], or scaled values float64 [sample, target].
     """
 
     inputs: np.ndarray
@@ -129,7 +133,7 @@ class Samples:
 
 @dataclass(frozen=True)
 class Split:
-    """Scaled rows: those that train, those that test, and those that validate, if there are any."""
+    """The scaled rows for training, for the test, and for validation if there are any."""
 
     task: Task
     train: Samples
@@ -138,29 +142,29 @@ class Split:
 
     @property
     def parts(self) -> dict[str, Samples]:
-        """By name, in the order in which everything lists them."""
-        between = {} if self.validation is None else {"validation": self.validation}
-        return {"train": self.train, **between, "test": self.test}
+        """Return the parts by name, in the order in which every list has them."""
+        validation = {} if self.validation is None else {"validation": self.validation}
+        return {"train": self.train, **validation, "test": self.test}
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of what a network takes, without the samples."""
+        """Return the shape of one sample of a network's input."""
         return self.train.inputs.shape[1:]
 
     @property
     def inputs(self) -> int:
-        """How many numbers a network takes."""
+        """Return how many numbers a network takes per sample."""
         return prod(self.shape)
 
     @property
     def constant_losses(self) -> dict[str, float]:
-        """Of each part, the loss of the best constant prediction."""
+        """Return for each part the baseline loss: that of the best constant prediction."""
         return {name: self.task.constant_loss(part.targets) for name, part in self.parts.items()}
 
     def surface_axes(self, resolution: int) -> tuple[np.ndarray, np.ndarray]:
-        """Both axes of a square grid over all rows and 5% beyond, float32 [resolution] each; for two inputs."""
-        every = np.concatenate([part.inputs for part in self.parts.values()])
-        low, high = every.min(axis=0), every.max(axis=0)
+        """Return both axes of a grid over all rows and 5% beyond, float32 [resolution] each; only for two inputs."""
+        rows = np.concatenate([part.inputs for part in self.parts.values()])
+        low, high = rows.min(axis=0), rows.max(axis=0)
         margin = 0.05 * (high - low)
         first, second = np.linspace(low - margin, high + margin, resolution, dtype=np.float32).T
         return first, second

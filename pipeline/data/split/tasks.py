@@ -1,25 +1,22 @@
-"""What a network is to do: binary classification, multi-class classification or regression, and all that differs.
+"""The three kinds of tasks (binary classification, multi-class classification, regression) and all that differs.
 
-A kind of task is one entry of KINDS; output layer, loss, scores and words follow from it. In all three the gradient of
-the loss at the output's pre-activation is the prediction minus the target, times a constant over the number of samples.
+A kind is one entry of KINDS; the output layer, loss, scores and words follow from it. For all three, the gradient of
+the loss with respect to the output's pre-activation is (prediction - target), times a constant over the sample count.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Final, Literal
+from dataclasses import dataclass
+from typing import Final, Literal, TypedDict
 
 import numpy as np
 
+from pipeline.params.evaluation_params import SKILL
+
 KindName = Literal["binary", "multiclass", "regression"]
-SKILL: Final = "skill"  # 1 - loss / loss of the best constant prediction: a score that every task has, from its loss
-# Of each score 1 is the best; in words, for figures, pages and descriptions.
-SCORES: Final[Mapping[str, str]] = {
-    "accuracy": "share of the rows that is classified correctly",
-    "balanced_accuracy": "mean over classes of the share of its rows that is classified correctly",
-    "r2": "coefficient of determination, 1 - squared error / squared error of the mean",
-    SKILL: "1 - loss / loss of the best constant prediction",
-}
-# Further scores, of final predictions alone; errors are of targets as raw rows have them.
+# Whole numbers with more different values are numbers, not classes. It is not in params.yaml because `data.task` there
+# states the task where this guess is wrong.
+MOST_CLASSES: Final = 20
+# Further scores, only of the final predictions. Errors are in the unit of the raw targets.
 OF_PREDICTIONS: Final[Mapping[str, str]] = {
     "macro_f1": "mean over classes of F1, the harmonic mean of precision and recall",
     "rmse": "root of the mean squared error in the target's own unit; of several targets the mean",
@@ -27,13 +24,22 @@ OF_PREDICTIONS: Final[Mapping[str, str]] = {
 }
 
 
+class PlainTask(TypedDict):
+    """A task as plain values."""
+
+    kind: KindName
+    names: list[str]
+
+
 @dataclass(frozen=True)
-class Kind:
+class TaskKind:
     """What all tasks of a kind have in common.
 
-    activation: of the output layer, and loss, both by Keras's names. loss_name: in words, with its unit.
-    scores: what is recorded of predictions beside the loss, the main one first.
-    prediction: what a model gives for a row, in words; takes the task's names.
+    activation: Keras's name of the output layer's activation.
+    loss: Keras's name of the loss.
+    loss_name: the loss in words, with its unit.
+    scores: the scores of predictions that are recorded beside the loss, the main one first.
+    prediction: what a model returns for a row, in words; a function of the task's names.
     """
 
     activation: str
@@ -43,22 +49,22 @@ class Kind:
     prediction: Callable[[tuple[str, ...]], str]
 
 
-KINDS: Final[Mapping[str, Kind]] = {
-    "binary": Kind(
+KINDS: Final[Mapping[str, TaskKind]] = {
+    "binary": TaskKind(
         "sigmoid",
         "binary_crossentropy",
         "binary cross-entropy (nat)",
         ("accuracy", "balanced_accuracy"),
         lambda names: f"the probability of class {names[1]}",
     ),
-    "multiclass": Kind(
+    "multiclass": TaskKind(
         "softmax",
         "categorical_crossentropy",
         "categorical cross-entropy (nat)",
         ("accuracy", "balanced_accuracy"),
         lambda names: f"the probabilities of the classes {', '.join(names)}",
     ),
-    "regression": Kind(
+    "regression": TaskKind(
         "linear",
         "mean_squared_error",
         "mean squared error (of targets as they are trained on)",
@@ -76,23 +82,23 @@ class Task:
     names: tuple[str, ...]
 
     @classmethod
-    def of(cls, plain: Mapping[str, Any]) -> "Task":
-        """From plain values, as `plain` gives them.
+    def of(cls, plain: PlainTask) -> "Task":
+        """Return the task of plain values as `plain` returns them.
 
         Raises:
-            KeyError: something else.
+            KeyError: the values are not those of a task.
         """
         KINDS[plain["kind"]]
         return cls(plain["kind"], tuple(plain["names"]))
 
     @property
-    def plain(self) -> dict[str, Any]:
-        """As plain values."""
-        return {**asdict(self), "names": list(self.names)}
+    def plain(self) -> PlainTask:
+        """Return the task as plain values."""
+        return {"kind": self.kind, "names": list(self.names)}
 
     @property
-    def of_kind(self) -> Kind:
-        """What it has in common with all tasks of its kind."""
+    def of_kind(self) -> TaskKind:
+        """Return what all tasks of this kind have in common."""
         return KINDS[self.kind]
 
     @property
@@ -102,21 +108,21 @@ class Task:
 
     @property
     def outputs(self) -> int:
-        """Units of the output layer: one for two classes, one for each of more, one for each target."""
+        """Return the units of the output layer: one for two classes, one per class for more, one per target."""
         return 1 if self.kind == "binary" else len(self.names)
 
     @property
     def score(self) -> str:
-        """The main score, a key of SCORES."""
+        """Return the main score, a key of `evaluation_params.SCORES`."""
         return self.of_kind.scores[0]
 
     @property
     def curves(self) -> tuple[str, ...]:
-        """What is recorded of every part of the data at every epoch: the loss, then the scores."""
+        """Return what is recorded for every part of the data at every epoch: the loss, then the scores."""
         return ("loss", *self.of_kind.scores)
 
     def target_matrix(self, targets: np.ndarray) -> np.ndarray:
-        """float32 [sample, output], what the output layer is to give: labels of two classes as they are, more one-hot.
+        """Return the targets of the output layer, float32 [sample, output]; labels of more than two classes one-hot.
 
         Args:
             targets: labels int [sample], or values [sample, target].
@@ -126,18 +132,21 @@ class Task:
         return np.asarray(targets, np.float32).reshape(len(targets), self.outputs)
 
     def constant_loss(self, targets: np.ndarray) -> float:
-        """The loss of the best constant prediction: the entropy of the labels (nat), or the targets' mean variance."""
+        """Return the baseline loss (that of the best constant prediction): the labels' entropy in nat, or the variance.
+
+        The variance is the mean over the targets.
+        """
         if not self.is_classification:
             return float(np.var(np.asarray(targets, np.float64), axis=0).mean())
         shares = np.bincount(targets, minlength=len(self.names)) / len(targets)
         return float(-sum(share * np.log(share) for share in shares if share > 0))
 
     def scores(self, targets: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
-        """Every score of predictions [sample, output], as the trainers record them.
+        """Return every score of predictions [sample, output], as the trainers record them.
 
-        A probability of exactly one half, or not a number, predicts class 0, as in Keras; of equal probabilities the
-        first class counts. Classes that do not occur are left out of the balanced accuracy; R2 is the mean over
-        targets, and not a number where a target is constant.
+        A probability of exactly one half, or NaN, predicts class 0, as in Keras; of equal probabilities the first class
+        is predicted. Balanced accuracy leaves out classes that do not occur. R² is the mean over targets, and NaN if a
+        target is constant.
         """
         if not self.is_classification:
             values = np.asarray(targets, np.float64).reshape(predictions.shape)
@@ -149,13 +158,13 @@ class Task:
         return {"accuracy": float(hits.mean()), "balanced_accuracy": float(np.mean(recalls))}
 
     def of_predictions(self, targets: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
-        """Those of OF_PREDICTIONS that the task has.
+        """Return the scores of OF_PREDICTIONS that the task has.
 
-        F1 is 2 hits / (rows of the class + rows predicted as it); classes without any of both are left out.
+        F1 is 2 hits / (rows of the class + rows predicted as the class); classes without any such rows are left out.
 
         Args:
-            targets: labels int [sample], or values [sample, target] in their own units. predictions: [sample, output],
-                in the same units.
+            targets: labels int [sample], or values [sample, target] in their own units.
+            predictions: [sample, output], in the same units.
         """
         if not self.is_classification:
             errors = np.asarray(predictions, np.float64) - targets
@@ -169,30 +178,32 @@ class Task:
         return {"macro_f1": float((2 * hits[rows > 0] / rows[rows > 0]).mean())}
 
     def predicted_labels(self, predictions: np.ndarray) -> np.ndarray:
-        """Labels int [...] from probabilities [..., output]."""
+        """Return labels int [...] of probabilities [..., output]."""
         if self.kind == "binary":
             return (predictions[..., 0] > 0.5).astype(np.int64)
         return np.nan_to_num(predictions, nan=-1.0).argmax(axis=-1)
 
     def guessing(self, score: str) -> float:
-        """What a guess reaches that knows nothing of the inputs: any class at random, or the mean of the targets."""
+        """Return the score of guessing without the inputs: a random class, or the mean of the targets."""
         return 1 / len(self.names) if self.is_classification and score != SKILL else 0.0
 
     @property
     def usual_threshold(self) -> tuple[str, float]:
-        """Score and threshold of having learned where nobody says another: halfway from guessing to the best that can
-        be. A network that always says the most frequent class has then not learned."""
+        """Return the score and the threshold of "learned" where params.yaml states none: halfway from guessing to 1.
+
+        A network that always predicts the majority class has then not learned.
+        """
         score = "balanced_accuracy" if self.is_classification else "r2"
         return score, (1 + self.guessing(score)) / 2
 
     @property
     def in_words(self) -> str:
-        """ "2 classes (0, 1)", "10 classes", "regression of price"."""
+        """Return the task in words: "2 classes (0, 1)", "10 classes", "regression of price"."""
         if not self.is_classification:
             return f"regression of {', '.join(self.names)}"
         few = f" ({', '.join(self.names)})" if len(self.names) <= 5 else ""
         return f"{len(self.names)} classes{few}"
 
     def says(self) -> str:
-        """What a model gives for a row, in words."""
+        """Return in words what a model returns for a row."""
         return self.of_kind.prediction(self.names)

@@ -1,4 +1,4 @@
-"""A bar for a person at a terminal, and nothing in a log."""
+"""Progress bars for a terminal; nothing is written to a log."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,28 +10,25 @@ from pipeline.training.common.trainer import Observer
 
 
 class _EpochsBar:
-    """Advances with the epochs that replicas have done, pre-training's too.
+    """Advances with the finished epochs of replicas, pre-training included; see `training.common.trainer.Observer`."""
 
-    See `training.common.trainer.Observer`.
-    """
+    def __init__(self, bar: tqdm, label: str, replicas: int, epochs: int) -> None:
+        self._bar, self._label, self._replicas, self._epochs = bar, label, replicas, epochs
 
-    def __init__(self, bar: tqdm, said: str, replicas: int, epochs: int) -> None:
-        self._bar, self._said, self._replicas, self._epochs = bar, said, replicas, epochs
-
-    def trained(self, replicas: Sequence[int], epochs: range, curves: Mapping[str, np.ndarray]) -> None:
+    def on_epochs(self, replicas: Sequence[int], epochs: range, curves: Mapping[str, np.ndarray]) -> None:
         done = len(replicas) * sum(epoch > 0 for epoch in epochs)
         epoch = (self._bar.n + done) // self._replicas
-        self._bar.set_description_str(f"{self._said}: epoch {epoch} of {self._epochs}", refresh=False)
+        self._bar.set_description_str(f"{self._label}: epoch {epoch} of {self._epochs}", refresh=False)
         self._bar.update(done)
 
 
 @contextmanager
 def epochs_bar(stage: str, variant: str, replicas: int, epochs: int) -> Iterator[Observer]:
-    """Shows epochs done and the time left.
+    """Yield an observer that shows the finished epochs and the time left.
 
     Args:
-        stage: what it is called that trains.
-        epochs: of each replica, pre-training's too.
+        stage: the name to show before that of the variant.
+        epochs: how many epochs each replica will train, pre-training included.
     """
     form = "{desc} {percentage:3.0f}% |{bar:30}| {elapsed}, {remaining} left"
     with tqdm(
@@ -42,7 +39,7 @@ def epochs_bar(stage: str, variant: str, replicas: int, epochs: int) -> Iterator
 
 @contextmanager
 def cells_bar(study: str, cells: int) -> Iterator[Callable[[str], None]]:
-    """Yields the callback: `done(name)` after each cell. Shows cells done and the time left."""
+    """Show the finished cells and the time left; yield a function to call with the name of each finished cell."""
     form = "{desc} {percentage:3.0f}% |{bar:30}| {n_fmt} of {total_fmt} cells, {elapsed}, {remaining} left"
     with tqdm(total=cells, desc=f"study {study}", bar_format=form, disable=None, leave=False) as bar:
 

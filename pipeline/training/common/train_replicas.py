@@ -1,8 +1,8 @@
-"""Train all replicas of a variant, chunk by chunk, and record what happened.
+"""Train all replicas of a variant, chunk by chunk, and record the trainings.
 
-There are two trainers, and the variant decides. `compiled` is for plain stacks of dense layers with a common activation
-and optimizer: compiled loops over samples, some seven times faster at five layers of five units. `stacked` trains every
-variant that params.yaml can describe. The tests compare one with the other, and the second with Keras itself.
+There are two trainers. `compiled` is for plain stacks of dense layers with a common activation and optimizer: compiled
+loops over samples, some seven times faster at five layers of five units. `stacked` trains every variant that
+params.yaml can describe. The tests compare the first with the second, and the second with Keras itself.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -30,9 +30,9 @@ class Trained:
 
     history: see `history.record`.
     weights: every variable by path, float32 [replica, *shape].
-    predictions: `train_prediction` over (replica, train_sample, output), the same of every other part, and where there
-        are two inputs `surface` over the grid (replica, x2, x1, output).
-    pretraining: its history, if there was any; epoch 0 of `history` comes after it.
+    predictions: `train_prediction` over (replica, train_sample, output), likewise for every other part, and with two
+        inputs `surface` over the grid (replica, x2, x1, output).
+    pretraining: the history of the pre-training, if there was any; epoch 0 of `history` comes after it.
     """
 
     history: xr.Dataset
@@ -42,7 +42,7 @@ class Trained:
 
 
 def trainer_of(variant: VariantParams, name: str, split: Split, params: TrainingParams, threads: int) -> Trainer:
-    """The fastest that trains this variant exactly."""
+    """Return the fastest trainer that trains this variant exactly."""
     stack = dense_stack(variant, split.inputs, split.task)
     if stack is not None:
         from pipeline.training.compiled.dense_trainer import DenseTrainer
@@ -52,8 +52,8 @@ def trainer_of(variant: VariantParams, name: str, split: Split, params: Training
 
 
 def stacked(variant: VariantParams, name: str, split: Split, params: TrainingParams, threads: int) -> Trainer:
-    """The one that trains every variant; its threads are TensorFlow's."""
-    # Here, for TensorFlow takes seconds to import.
+    """Return the trainer that trains every variant; TensorFlow decides about its threads."""
+    # Imported late: TensorFlow takes seconds.
     from pipeline.training.stacked.stacked_trainer import StackedTrainer
 
     return StackedTrainer(variant, name, split, params)
@@ -73,34 +73,34 @@ def train(
 
     Args:
         name: the variant's name, for the model and for error messages.
-        observers: are told of every epoch of every replica; one that fails stops nothing.
-        replicas: which to train; all of them, 0, 1, ..., by default.
-        threads: how many replicas may be trained at a time where they are trained one by one; this process's cores by
-            default. No result depends on it.
-        choose: makes the trainer.
+        observers: follow every epoch of every replica; one that fails does not stop the training.
+        replicas: the numbers of the replicas to train; all of them, 0, 1, ..., by default.
+        threads: how many replicas the compiled loops may train at a time; this process's cores by default. No result
+            depends on it.
+        choose: returns the trainer.
 
     Raises:
-        UserError: Keras does not know a name in `variant`, it cannot be trained exactly, or what is recorded does not
-            fit into this machine's memory.
+        UserError: Keras does not know a name in `variant`, the variant cannot be trained exactly, or the record does
+            not fit into this machine's memory.
     """
     indices = list(range(params.replicas)) if replicas is None else list(replicas)
     _expect_memory(variant, split, params, len(indices))
     trainer, observer = choose(variant, name, split, params, threads or cores()), Observers(observers)
-    found = []
+    chunks = []
     for start in range(0, len(indices), params.chunk):
         numbers = indices[start : start + params.chunk]
         chunk = trainer.train(numbers, observer)
         history = _history(chunk, numbers, trainer, split, params)
         predictions = predictions_of(chunk.predictions, numbers, split, params.surface_resolution)
-        found.append(Trained(history, chunk.weights, predictions, chunk.pretraining))
-    trained = joined(found)
+        chunks.append(Trained(history, chunk.weights, predictions, chunk.pretraining))
+    trained = join_replicas(chunks)
     if trained.pretraining is not None:
         trained.history.attrs["extra_epochs"] = variant.extra_epochs
     return trained
 
 
 def _expect_memory(variant: VariantParams, split: Split, params: TrainingParams, replicas: int) -> None:
-    """Checked before, for where a system promises more memory than it has, it kills the process without a word.
+    """Check the memory that the record needs: a system that runs out of memory kills the process without a message.
 
     Raises:
         UserError: the record needs more than this machine has.
@@ -112,32 +112,32 @@ def _expect_memory(variant: VariantParams, split: Split, params: TrainingParams,
     entries = (params.epochs + 1) * len(curve_names(split)) + len(recorded_epochs(params)) * layers * by_layer
     surface = params.surface_resolution**2 if has_surface(split) else 0
     weights = sum((below + 1) * units for below, units in pairwise((split.inputs, *variant.widths, outputs)))
-    # Counts of histograms are whole numbers of a byte at least, all else is of four.
+    # Counts of histograms take at least one byte each, all other numbers four.
     needed = replicas * (
         4 * (entries + outputs * (samples + surface) + weights) + len(recorded_epochs(params)) * layers * bins
     )
-    there = memory()
-    if there is not None and needed > there:
+    available = memory()
+    if available is not None and needed > available:
         raise UserError(
             f"{replicas} replicas: the record needs {needed / 2**30:,.0f} GiB of memory, and this machine has "
-            f"{there / 2**30:,.0f}: lower training.replicas, epochs, record_first or surface_resolution, raise "
+            f"{available / 2**30:,.0f}: lower training.replicas, epochs, record_first or surface_resolution, raise "
             "record_every, or set histograms to false"
         )
 
 
-def joined(parts: Sequence[Trained]) -> Trained:
-    """Of other replicas each, in their order."""
-    before = [each.pretraining for each in parts if each.pretraining is not None]
+def join_replicas(parts: Sequence[Trained]) -> Trained:
+    """Join the results of different replicas, in their order."""
+    pretrainings = [each.pretraining for each in parts if each.pretraining is not None]
     return Trained(
-        side_by_side([each.history for each in parts]),
+        join_records([each.history for each in parts]),
         {path: np.concatenate([each.weights[path] for each in parts]) for path in parts[0].weights},
-        side_by_side([each.predictions for each in parts]),
-        side_by_side(before) if before else None,
+        join_records([each.predictions for each in parts]),
+        join_records(pretrainings) if pretrainings else None,
     )
 
 
-def side_by_side(parts: Sequence[xr.Dataset]) -> xr.Dataset:
-    """Of other replicas each, in their order."""
+def join_records(parts: Sequence[xr.Dataset]) -> xr.Dataset:
+    """Join records of different replicas, in their order."""
     return xr.concat(parts, "replica", data_vars="minimal") if len(parts) > 1 else parts[0]
 
 
@@ -145,20 +145,20 @@ def _history(
     chunk: Chunk, replicas: Sequence[int], trainer: Trainer, split: Split, params: TrainingParams
 ) -> xr.Dataset:
     epochs, losses = recorded_epochs(params), split.constant_losses
-    facts = scales.of_inputs(split.train.inputs) | scales.of_targets(split.train.targets)
-    sides = {name: np.full(len(replicas), value) for name, value in facts.items()}
+    scale = scales.of_inputs(split.train.inputs) | scales.of_targets(split.train.targets)
+    replica_values = {name: np.full(len(replicas), value) for name, value in scale.items()}
     return history.assemble(
-        replicas, epochs, chunk.curves, chunk.layer_values, trainer.layers, split.task, losses, sides
+        replicas, epochs, chunk.curves, chunk.layer_values, trainer.layers, split.task, losses, replica_values
     )
 
 
 def predictions_of(
     predicted: Mapping[str, np.ndarray], replicas: Sequence[int], split: Split, resolution: int
 ) -> xr.Dataset:
-    """As `Trained` has them.
+    """Return predictions as `Trained` has them.
 
     Args:
-        predicted: at the rows of `trainer.places`, by name, float32 [replica, sample, output].
+        predicted: the predictions for the rows of `trainer.places`, by name, float32 [replica, sample, output].
     """
     predictions = xr.Dataset(coords={"replica": np.asarray(replicas, np.int32)})
     for part in split.parts:

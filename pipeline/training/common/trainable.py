@@ -1,4 +1,4 @@
-"""Whether a variant can be trained, known before any is: Keras's objects are made, and draw or step once."""
+"""Check before any training that a variant can be trained: make its Keras objects, and draw or step once with each."""
 
 from pipeline.data.split.samples import Split
 from pipeline.data.split.tasks import Task
@@ -7,32 +7,37 @@ from pipeline.models import uniform
 from pipeline.params.variant_params import VariantParams
 from pipeline.training.compiled.eligible import dense_stack
 
-SMALL = {"hidden_layers": 2, "units": 4}  # enough for every object to be used, and quick whatever the variant's size
+SMALL = {"hidden_layers": 2, "units": 4}  # uses every object, and is quick whatever the variant's size
 
 
 def expect_rows_of_numbers(split: Split) -> None:
-    """Raises: UserError: rows are arrays with dimensions of their own, such as pictures."""
+    """Check that rows are plain vectors of numbers.
+
+    Raises:
+        UserError: rows have more dimensions, such as pictures.
+    """
     if len(split.shape) > 1:
         raise UserError(
-            f"data.source: gives rows of shape {split.shape}: must give rows of numbers, [sample, feature], which is "
-            "what described networks take"
+            f"data.source: rows have the shape {split.shape}: must be rows of numbers, [sample, feature], to train "
+            "`variants`; other shapes need a model of your own, in `networks`"
         )
 
 
 def expect_trainable(variant: VariantParams, inputs: int, task: Task, path: str) -> None:
-    """Costs nothing where the compiled loops train the variant and its weights are drawn without Keras: every name is
-    then known.
+    """Check that a variant can be trained.
+
+    It takes no time if the compiled loops train the variant and its weights are drawn without Keras.
 
     Args:
-        inputs: number of inputs.
-        path: of the variant in params.yaml, for messages.
+        inputs: the number of inputs.
+        path: the variant's path in params.yaml, for messages.
 
     Raises:
         UserError: Keras does not know a name or an argument, or the variant cannot be trained exactly.
     """
     if _is_plain(variant, inputs, task):
         return
-    # Here, for TensorFlow takes seconds to import.
+    # Imported late: TensorFlow takes seconds.
     from pipeline.models import keras_objects, network
 
     try:
@@ -44,5 +49,5 @@ def expect_trainable(variant: VariantParams, inputs: int, task: Task, path: str)
 
 def _is_plain(variant: VariantParams, inputs: int, task: Task) -> bool:
     specs = (variant.kernel_initializer, variant.output_kernel_initializer)
-    drawn = all(uniform.limits(spec, (inputs, variant.widths[0])) is not None for spec in specs)
-    return drawn and dense_stack(variant, inputs, task) is not None
+    is_uniform = all(uniform.limits(spec, (inputs, variant.widths[0])) is not None for spec in specs)
+    return is_uniform and dense_stack(variant, inputs, task) is not None

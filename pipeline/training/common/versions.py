@@ -1,4 +1,4 @@
-"""What a result was made with, as far as it is not in params.yaml."""
+"""The versions that a result depends on beside params.yaml."""
 
 import platform
 from importlib.metadata import version
@@ -7,6 +7,9 @@ PACKAGES = ("tensorflow", "keras", "numba", "numpy")
 
 
 def versions() -> dict[str, str]:
-    """Of Python, the type of processor, and the packages that the numbers depend on. No clock, no name of a machine."""
+    """Return the versions of Python and the packages that results depend on, and the type of processor.
+
+    They hold no date and no name of a machine, so that the same setup gives the same bytes.
+    """
     python = ".".join(platform.python_version_tuple()[:2])
     return {"python": python, "processor": platform.machine(), **{name: version(name) for name in PACKAGES}}

@@ -1,4 +1,4 @@
-"""Compile the loops before the first training, as a part of `make setup`."""
+"""Compile the training loops before the first training, as a part of `make setup`."""
 
 import numpy as np
 
@@ -36,7 +36,7 @@ TRAINING = {
 
 
 def warm_up() -> None:
-    """Train the smallest network on two points: the loops are the same for every variant."""
+    """Train the smallest network on two points; the compiled loops are the same for every variant."""
     points = Samples(np.eye(2), np.array([0, 1]))
     variant, training = VariantParams.model_validate(VARIANT), TrainingParams.model_validate(TRAINING)
     train(variant, "smallest", Split(Task("binary", ("0", "1")), points, points), training)

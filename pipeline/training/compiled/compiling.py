@@ -1,15 +1,15 @@
-"""How the kernels of this package are compiled: by Numba, to machine code that is kept for the next process.
+"""Compile the functions of this package with Numba, to machine code that is kept for the next process.
 
-`fastmath` lets a sum over samples be taken in the order that suits the processor's vectors. Nothing else is given
-up: infinities and what is not a number stay what they are, for a diverged replica must be seen.
+`fastmath` allows sums over samples in the order that suits the processor's vectors. Nothing else is relaxed: NaN and
+infinite values stay what they are, because a diverged replica must be recognised.
 
 On x86-64 the loops are optimised for one processor, whichever they run on. LLVM chooses the width of vectors by the
-processor, and with it the order of sums: two machines would give different bits, and a network that one of them trains
-would fail on the other. Instructions are then chosen for the processor at hand, so a machine without 512-bit vectors
-takes two of 256 bits for each.
+processor, and with it the order of sums: two machines would give different bits, and a network that trains on one of
+them could fail on the other. Only the instructions are chosen for the actual processor: a machine without 512-bit
+vectors uses two of 256 bits.
 
-Compiling takes some ten seconds, once for each state of these sources on a machine. The code lies in the user's cache
-folder, or under NUMBA_CACHE_DIR where that is set, and is found there by these sources' bytes: clones and DVC's
+Compiling takes some ten seconds, once per machine for each state of these sources. The code is kept in the user's cache
+folder, or under NUMBA_CACHE_DIR if that is set, in a folder named by a hash of these sources: clones and DVC's
 temporary workspaces share it.
 """
 
@@ -28,50 +28,53 @@ from platformdirs import user_cache_path
 
 PACKAGE = Path(__file__).resolve().parent
 SOURCES = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(PACKAGE.glob("*.py")))).hexdigest()
-# What the optimizer believes the processor to be: LLVM's name and features. Both count; with them it takes 16 samples
-# at a time where there are many, and 8 in a batch of 32.
+# The processor that LLVM optimises for: its name and features; both matter. With these it takes 16 samples at a time if
+# there are many, and 8 in a batch of 32.
 CPU = "haswell"
 FEATURES = "+avx2,+fma,+bmi,+bmi2,+f16c,+lzcnt,+popcnt,+avx512f,+avx512bw,+avx512dq,+avx512vl"
-KEPT = Path(numba.config.CACHE_DIR or user_cache_path("why-deep-networks-fail-to-train"))
+CACHE = Path(numba.config.CACHE_DIR or user_cache_path("why-deep-networks-fail-to-train"))
 
 
 @cache
 def folder() -> Path | None:
-    """Where the code of these sources is kept: beside them where nothing can be written elsewhere."""
-    for parent in (KEPT, PACKAGE / "__pycache__"):
-        found = parent / f"compiled-{SOURCES[:16]}"
+    """Return the folder of the compiled code; None if no folder can be written to."""
+    for parent in (CACHE, PACKAGE / "__pycache__"):
+        path = parent / f"compiled-{SOURCES[:16]}"
         try:
-            found.mkdir(parents=True, exist_ok=True)
-            tempfile.TemporaryFile(dir=found).close()
+            path.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=path).close()
         except OSError:
             continue
-        return found
+        return path
     return None
 
 
 class ByContent(UserWideCacheLocator):
-    """Where Numba keeps the code of this package.
+    """Tells Numba where to keep the code of this package.
 
-    Numba's own locators tell the same module in two folders apart, and notice a changed module by itself alone, while
-    kernels here contain those of other modules.
+    Numba's own locators keep the same module in two folders apart, and recompile a function only if its own module has
+    changed, although functions here contain inlined ones of other modules.
     """
 
     @classmethod
     def from_function(cls, py_func: Any, py_file: str) -> Self | None:
-        """None for code of others, and where nothing can be written: Numba then asks its next locator."""
+        """Return a locator for functions of this package; None lets Numba ask its next locator."""
         return cls(py_func, py_file) if Path(py_file).resolve().parent == PACKAGE and folder() else None
 
     def get_cache_path(self) -> str:
-        """The folder."""
+        """Return the folder of the compiled code."""
         return str(folder())
 
     def get_source_stamp(self) -> str:
-        """What must be equal for kept code to be used."""
+        """Return what must be equal for kept code to be used."""
         return SOURCES
 
 
-def _optimise_alike_everywhere() -> None:
-    """Numba has one description of the processor for both steps, and no public way to tell them apart."""
+def _optimise_for_one_processor() -> None:
+    """Optimise for CPU, whatever the processor.
+
+    Numba has no public way to optimise for one processor and choose instructions for another.
+    """
     numba.config.CPU_NAME = CPU
     codegen = cpu_target.target_context.codegen()
     machine = llvm.Target.from_triple(llvm.get_process_triple())
@@ -79,7 +82,7 @@ def _optimise_alike_everywhere() -> None:
 
 
 if platform.machine() in ("x86_64", "AMD64") and numba.config.CPU_NAME is None:
-    _optimise_alike_everywhere()
+    _optimise_for_one_processor()
 others = numba.config.CACHE_LOCATOR_CLASSES or ",".join(each.__name__ for each in CacheImpl._locator_classes)
 numba.config.CACHE_LOCATOR_CLASSES = f"{__name__}.{ByContent.__name__},{others}"
 compiled = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz", "arcp"})

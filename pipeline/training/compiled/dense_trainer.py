@@ -1,7 +1,6 @@
-"""Train replicas with the compiled loops, some epochs of one after some of another, as many at a time as there are
-threads.
+"""Train replicas with the compiled loops, several at a time in threads; each thread takes some epochs of each in turn.
 
-Each replica is computed by itself, so none depends on how many there are, or on the chunk, by a bit.
+Each replica is computed by itself, so not a bit of it depends on the other replicas or the chunk.
 """
 
 from collections import deque
@@ -19,8 +18,8 @@ from pipeline.params.variant_params import VariantParams
 from pipeline.training.common.trainer import EPOCH_VALUES, Chunk, Observer, curve_names, orders, places
 from pipeline.training.compiled import epochs, initial
 from pipeline.training.compiled.elementwise import greatest_slope
-from pipeline.training.compiled.eligible import ACTIVATIONS, KINDS, OPTIMIZERS, DenseStack
-from pipeline.training.compiled.epochs import Data, Learner, Plan
+from pipeline.training.compiled.eligible import ACTIVATIONS, OPTIMIZERS, TASK_KINDS, DenseStack
+from pipeline.training.compiled.epochs import DataParts, Learner, Plan
 from pipeline.training.compiled.measures import LayerRecord, Limits
 from pipeline.training.compiled.shapes import Shape
 from pipeline.training.compiled.steps import SLOTS, Optimizer
@@ -34,11 +33,16 @@ class DenseTrainer:
     def __init__(
         self, stack: DenseStack, variant: VariantParams, name: str, split: Split, params: TrainingParams, threads: int
     ) -> None:
-        """Args: `name` is the variant's, for error messages; `threads` how many replicas are trained at a time."""
+        """Prepare the training.
+
+        Args:
+            name: the variant's name, for error messages.
+            threads: how many replicas are trained at a time.
+        """
         self._stack, self._variant, self._name = stack, variant, name
         self._split, self._params, self._threads = split, params, threads
         self._plan = Plan(
-            Shape(np.array(stack.sizes), ACTIVATIONS.index(stack.activation), KINDS.index(stack.task.kind)),
+            Shape(np.array(stack.sizes), ACTIVATIONS.index(stack.activation), TASK_KINDS.index(stack.task.kind)),
             Optimizer(list(OPTIMIZERS).index(stack.optimizer), np.array(stack.numbers)),
             _limits(stack),
             _data(split),
@@ -57,29 +61,31 @@ class DenseTrainer:
         waiting: deque[tuple[int, Iterator[range]]] = deque()
         for place, replica in enumerate(replicas):
             record = LayerRecord(*(values[place] for values in records))
-            waiting.append((place, self._trained(replica, weights[place], curves[place], record)))
-        telling, ended = Lock(), Event()
+            waiting.append((place, self._epochs(replica, weights[place], curves[place], record)))
+        observing, has_ended = Lock(), Event()
 
         def work() -> None:
-            while not ended.is_set():
+            while not has_ended.is_set():
                 try:
                     place, training = waiting.popleft()
-                except IndexError:  # as many as are left are in other threads' hands
+                except IndexError:  # other threads have all that is left
                     return
                 epochs = next(training, None)
                 if epochs is None:
                     continue
-                told = curves[place : place + 1, epochs.start : epochs.stop]
-                with telling:
-                    observer.trained([replicas[place]], epochs, {name: told[..., i] for i, name in enumerate(names)})
+                latest = curves[place : place + 1, epochs.start : epochs.stop]
+                with observing:
+                    observer.on_epochs(
+                        [replicas[place]], epochs, {name: latest[..., i] for i, name in enumerate(names)}
+                    )
                 waiting.append((place, training))
 
         with ThreadPoolExecutor(self._threads) as pool:
             running = [pool.submit(work) for _ in range(min(self._threads, len(replicas)))]
             try:
                 wait(running, return_when=FIRST_EXCEPTION)
-            finally:  # an interrupt or a failure waits for the epochs under way alone
-                ended.set()
+            finally:  # after an interrupt or a failure only the running epochs are finished
+                has_ended.set()
             for each in running:
                 each.result()
         return Chunk(
@@ -89,8 +95,8 @@ class DenseTrainer:
             self._predictions(weights),
         )
 
-    def _trained(self, replica: int, weights: np.ndarray, curves: np.ndarray, records: LayerRecord) -> Iterator[range]:
-        """Train one replica in place; yields the epochs done, some at a time."""
+    def _epochs(self, replica: int, weights: np.ndarray, curves: np.ndarray, records: LayerRecord) -> Iterator[range]:
+        """Train one replica in place; yield the finished epochs, some at a time."""
         learner = Learner(weights, np.zeros((SLOTS, len(weights)), np.float32), np.zeros(1, np.int64))
         epochs.start(self._plan, learner, curves[0], records)
         yield range(1)
@@ -101,17 +107,17 @@ class DenseTrainer:
             rest = LayerRecord(*(values[row:] for values in records))
             epochs.train(self._plan, order[:, 0], recorded, learner, curves[ahead], rest)
             done, row = ahead.stop, row + int(recorded.sum())
-            del order  # of each replica that waits it would take memory
+            del order  # to free its memory while the replica waits
             yield range(ahead.start, ahead.stop)
 
     def _records(self, replicas: int) -> LayerRecord:
-        """Arrays for what is recorded, with axes for replica and recorded epoch in front."""
+        """Return empty records, with the axes replica and recorded epoch first."""
         rows = (replicas, len(recorded_epochs(self._params)), len(self.layers))
-        wanted = self._params.histograms
+        has_histograms = self._params.histograms
         further = {
             "saturated_share": np.zeros((*rows, len(SLOPE_FRACTIONS)), np.float32),
-            "gradient_histogram": np.zeros((*rows, len(GRADIENT_EDGES) + 1 if wanted else 0), np.int32),
-            "weight_histogram": np.zeros((*rows, len(WEIGHT_EDGES) + 1 if wanted else 0), np.int32),
+            "gradient_histogram": np.zeros((*rows, len(GRADIENT_EDGES) + 1 if has_histograms else 0), np.int32),
+            "weight_histogram": np.zeros((*rows, len(WEIGHT_EDGES) + 1 if has_histograms else 0), np.int32),
         }
         plain = [name for name in LayerRecord._fields if name not in further]
         return LayerRecord(**{name: np.zeros(rows, np.float32) for name in plain}, **further)
@@ -134,25 +140,25 @@ class DenseTrainer:
         return {path: piece.reshape(-1, *shape) for (path, shape), piece in zip(shapes.items(), pieces, strict=True)}
 
     def _predictions(self, weights: np.ndarray) -> dict[str, np.ndarray]:
-        found = {}
+        predictions = {}
         for name, inputs in places(self._split, self._params.surface_resolution).items():
             columns = np.ascontiguousarray(inputs.T)
-            found[name] = np.stack([epochs.predict(self._plan.shape, own, columns).T for own in weights])
-        return found
+            predictions[name] = np.stack([epochs.predict(self._plan.shape, own, columns).T for own in weights])
+        return predictions
 
 
-def _data(split: Split) -> Data:
-    """All parts side by side."""
+def _data(split: Split) -> DataParts:
+    """Return all parts side by side, with samples as the last axis."""
     parts = split.parts.values()
     inputs = np.concatenate([part.inputs for part in parts])
     targets = np.concatenate([split.task.target_matrix(part.targets) for part in parts])
     ends = np.cumsum([len(part) for part in parts])
-    return Data(np.ascontiguousarray(inputs.T, np.float32), np.ascontiguousarray(targets.T, np.float32), ends)
+    return DataParts(np.ascontiguousarray(inputs.T, np.float32), np.ascontiguousarray(targets.T, np.float32), ends)
 
 
 def _limits(stack: DenseStack) -> Limits:
     fractions = np.array(SLOPE_FRACTIONS, np.float32)
-    # A softmax has no slope by unit; its row is there and nobody looks at it.
+    # A unit of a softmax has no slope of its own; its row is not used.
     last = "sigmoid" if stack.task.kind == "binary" else "linear"
     slopes = np.stack([fractions * greatest_slope(ACTIVATIONS.index(name)) for name in (stack.activation, last)])
     return Limits(slopes, np.array(GRADIENT_EDGES, np.float32), np.array(WEIGHT_EDGES, np.float32))

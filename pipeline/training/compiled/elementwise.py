@@ -1,31 +1,34 @@
-"""Activations and their derivatives, in float32, written so that the compiler makes vector instructions of them.
+"""Activations and their derivatives in float32, written so that the compiler vectorises them.
 
-Each is held to TensorFlow's in the tests, and to float64: the relative error is below 3e-7.
+Tests compare each with TensorFlow's and with float64: the relative error is below 3e-7.
 """
 
 import math
 
 import numpy as np
 
+from pipeline.history.record import SLOPE_GRID
 from pipeline.training.compiled.compiling import compiled, inlined
 from pipeline.training.compiled.eligible import ACTIVATIONS
 
-_LINEAR, _RELU, _LEAKY_RELU, _ELU, _SELU, _TANH, _SIGMOID = range(len(ACTIVATIONS))
+_RELU, _LEAKY_RELU, _ELU, _SELU, _TANH, _SIGMOID = (
+    ACTIVATIONS.index(name) for name in ("relu", "leaky_relu", "elu", "selu", "tanh", "sigmoid")
+)  # any other is linear
 
 _f = np.float32
 _ZERO, _HALF, _ONE, _TWO = _f(0), _f(0.5), _f(1), _f(2)
-_LEAK = _f(0.2)  # Keras's
+_LEAK = _f(0.2)  # Keras's default
 _SELU_SCALE, _SELU_SCALE_ALPHA = _f(1.0507009873554805), _f(1.7580993408473766)  # Klambauer et al. 2017
-# ln 2 in two parts, the first with few bits, so that a whole multiple of it is exact (Cody & Waite 1980).
+# ln 2 in two parts; the first has few bits, so that its integer multiples are exact (Cody & Waite 1980).
 _PER_LN2, _LN2, _LN2_REST = _f(1.4426950408889634), _f(0.693359375), _f(-2.12194440e-4)
-_SMALLEST, _LARGEST = _f(-87.0), _f(88.0)  # exponents within float32's
-_SHIFT, _SHIFTED = _f(12582912.0), np.int32(0x4B400000 - 127)  # 1.5 * 2^23: its low bits are a whole number
+_SMALLEST, _LARGEST = _f(-87.0), _f(88.0)  # exponentials of these are within float32
+_SHIFT, _SHIFTED = _f(12582912.0), np.int32(0x4B400000 - 127)  # adding 1.5 * 2^23 leaves an integer in the low bits
 _C2, _C3, _C4, _C5, _C6, _C7 = (_f(1 / math.factorial(n)) for n in range(2, 8))
 
 
 @inlined
 def _exponential_parts(x: np.float32) -> tuple[np.float32, np.float32]:
-    """2^k and expm1(r) for x = k ln 2 + r: r is at most ln 2 / 2, where the Taylor series is exact to float32."""
+    """Return 2^k and expm1(r) for x = k ln 2 + r, |r| <= ln 2 / 2, where the Taylor series is exact to float32."""
     x = _SMALLEST if x < _SMALLEST else x
     x = _LARGEST if x > _LARGEST else x
     k = np.floor(x * _PER_LN2 + _HALF)
@@ -36,21 +39,21 @@ def _exponential_parts(x: np.float32) -> tuple[np.float32, np.float32]:
 
 @inlined
 def exponential(x: np.float32) -> np.float32:
-    """e^x."""
+    """Return e^x."""
     power, rest = _exponential_parts(x)
     return power + power * rest
 
 
 @inlined
 def expm1(x: np.float32) -> np.float32:
-    """e^x - 1, also where x is small."""
+    """Return e^x - 1, exact also for small x."""
     power, rest = _exponential_parts(x)
     return power * rest + (power - _ONE)
 
 
 @inlined
 def sigmoid(x: np.float32) -> np.float32:
-    """1 / (1 + e^-x)."""
+    """Return 1 / (1 + e^-x)."""
     power, rest = _exponential_parts(-abs(x))
     tail = power + power * rest
     return _ONE / (_ONE + tail) if x >= _ZERO else tail / (_ONE + tail)
@@ -58,7 +61,7 @@ def sigmoid(x: np.float32) -> np.float32:
 
 @inlined
 def tanh(x: np.float32) -> np.float32:
-    """By expm1, so that it is exact around 0 too."""
+    """Return tanh(x), by expm1 so that it is exact also around 0."""
     tail = expm1(-_TWO * abs(x))
     size = -tail / (tail + _TWO)
     return size if x >= _ZERO else -size
@@ -66,7 +69,7 @@ def tanh(x: np.float32) -> np.float32:
 
 @compiled
 def activate(activation: int, before: np.ndarray, after: np.ndarray) -> None:
-    """after[sample] of one unit from before[sample]. What is not a number stays so."""
+    """Fill after[sample], one unit's activation of before[sample]. NaN stays NaN."""
     samples = before.size
     if activation == _RELU:
         for s in range(samples):
@@ -93,7 +96,7 @@ def activate(activation: int, before: np.ndarray, after: np.ndarray) -> None:
 
 @compiled
 def differentiate(activation: int, before: np.ndarray, after: np.ndarray, slope: np.ndarray) -> None:
-    """slope[sample], the derivative of one unit's activation, from its value before and after."""
+    """Fill slope[sample], the derivative of one unit's activation, from its pre-activation and activation."""
     samples = before.size
     if activation == _RELU:
         for s in range(samples):
@@ -106,7 +109,7 @@ def differentiate(activation: int, before: np.ndarray, after: np.ndarray, slope:
             slope[s] = _ONE if before[s] > _ZERO else after[s] + _ONE
     elif activation == _SELU:
         for s in range(samples):
-            slope[s] = _SELU_SCALE if before[s] >= _ZERO else after[s] + _SELU_SCALE_ALPHA  # as TensorFlow at 0
+            slope[s] = _SELU_SCALE if before[s] >= _ZERO else after[s] + _SELU_SCALE_ALPHA  # TensorFlow's value at 0
     elif activation == _TANH:
         for s in range(samples):
             slope[s] = _ONE - after[s] * after[s]
@@ -119,8 +122,8 @@ def differentiate(activation: int, before: np.ndarray, after: np.ndarray, slope:
 
 
 def greatest_slope(activation: int) -> np.float32:
-    """The greatest |f'| around 0, as `training.stacked.measuring` looks for it: an exponential has none elsewhere."""
-    before = np.linspace(-1, 1, 41, dtype=np.float32)
+    """Return the greatest |f'| on `record.SLOPE_GRID`."""
+    before = np.array(SLOPE_GRID, np.float32)
     after, slope = np.empty_like(before), np.empty_like(before)
     activate(activation, before, after)
     differentiate(activation, before, after, slope)

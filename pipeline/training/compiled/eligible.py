@@ -1,19 +1,18 @@
-"""Which variants the compiled loops can train, and what they need to know of them: plain values, nothing compiled."""
+"""Decide which variants the compiled loops can train, and describe them by plain values. Nothing here is compiled."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any, Final
+from typing import Final
 
-from pipeline.data.split.tasks import KINDS as TASKS
-from pipeline.data.split.tasks import Task
+from pipeline.data.split.tasks import KINDS, Task
 from pipeline.history.record import HIDDEN, OUTPUT, Layer
 from pipeline.params.variant_params import NONE, KerasObject, VariantParams
 
-KINDS: Final = tuple(TASKS)  # of tasks; a kernel is told the position
-# The activations of hidden layers, by Keras's names; a kernel is told the position.
+# Compiled functions take a kind of task, an activation or an optimizer as its position in these three.
+TASK_KINDS: Final = tuple(KINDS)
+# The activations of hidden layers, by Keras's names.
 ACTIVATIONS: Final = ("linear", "relu", "leaky_relu", "elu", "selu", "tanh", "sigmoid")
-# The optimizers, by Keras's names, with the numbers that a kernel is told in this order, and Keras's defaults.
+# The optimizers, by Keras's names, with their numbers in the order that `steps.step` takes them, and Keras's defaults.
 OPTIMIZERS: Final[dict[str, dict[str, float | bool]]] = {
     "SGD": {"learning_rate": 0.01, "momentum": 0.0, "nesterov": False},
     "RMSprop": {"learning_rate": 0.001, "rho": 0.9, "epsilon": 1e-7},
@@ -24,11 +23,13 @@ _SHARES = ("momentum", "rho", "beta_1", "beta_2")  # between 0 and 1
 
 @dataclass(frozen=True)
 class DenseStack:
-    """Dense layers on one another, and how they are trained.
+    """A stack of dense layers and its optimizer.
 
-    task: what the output layer is for. sizes: of the inputs and then of each layer.
-    activation: of the hidden layers, a name in ACTIVATIONS.
-    optimizer: a name in OPTIMIZERS; numbers: its numbers in their order there.
+    task: the task of the output layer.
+    sizes: the number of inputs, then the units of each layer.
+    activation: that of the hidden layers, a name in ACTIVATIONS.
+    optimizer: a name in OPTIMIZERS.
+    numbers: the optimizer's numbers, in the order of OPTIMIZERS.
     """
 
     task: Task
@@ -39,7 +40,7 @@ class DenseStack:
 
     @property
     def layers(self) -> tuple[Layer, ...]:
-        """The layer table, as of Keras's model."""
+        """Return the layer table, the same as that of Keras's model."""
         last = len(self.sizes) - 2
         return tuple(
             Layer(
@@ -54,14 +55,14 @@ class DenseStack:
 
     @property
     def kernels(self) -> dict[str, tuple[int, int]]:
-        """Shape of every kernel [input, unit] by the path that it has in Keras's model."""
+        """Return the shape [input, unit] of every kernel by its path in Keras's model."""
         hidden = [f"{HIDDEN}_{number:02d}" for number in range(1, len(self.sizes) - 1)]
         shapes = zip(self.sizes[:-1], self.sizes[1:], strict=True)
         return {f"{part}/kernel": shape for part, shape in zip([*hidden, OUTPUT], shapes, strict=True)}
 
     @property
     def variables(self) -> dict[str, tuple[int, ...]]:
-        """Shape of every variable by the path that it has in Keras's model, in the order of the flat weights."""
+        """Return the shape of every variable by its path in Keras's model, in the order of the flat weights."""
         shapes: dict[str, tuple[int, ...]] = {}
         for path, shape in self.kernels.items():
             shapes |= {path: shape, path.replace("kernel", "bias"): shape[1:]}
@@ -69,28 +70,29 @@ class DenseStack:
 
 
 def dense_stack(variant: VariantParams, inputs: int, task: Task) -> DenseStack | None:
-    """The variant as such a stack; None where it is more than that, or something is said that is not known here.
+    """Return the variant as a dense stack; None if it is anything else.
 
-    What cannot be right, a name that nobody knows or a momentum above 1, is none either: Keras then says why.
+    It is None also for a variant with a mistake, such as an unknown name or a momentum above 1: Keras then reports it.
     """
     numbers = _numbers(variant.optimizer)
-    more = variant.batch_normalization or variant.residual or variant.pretraining != "none"
-    more = more or variant.kernel_regularizer.class_name != NONE
+    has_more = variant.batch_normalization or variant.residual or variant.pretraining != "none"
+    has_more = has_more or variant.kernel_regularizer.class_name != NONE
     activation = variant.activation
-    if more or numbers is None or activation.config or activation.class_name not in ACTIVATIONS:
+    if has_more or numbers is None or activation.config or activation.class_name not in ACTIVATIONS:
         return None
     sizes = (inputs, *variant.widths, task.outputs)
     return DenseStack(task, sizes, activation.class_name, _name(variant.optimizer), numbers)
 
 
 def _name(optimizer: KerasObject) -> str:
-    """As in OPTIMIZERS; Keras's own names of optimizers go by their small letters too."""
+    """Return the name in OPTIMIZERS, or an empty text; Keras accepts names of optimizers in lower case too."""
     by_lower = {name.lower(): name for name in OPTIMIZERS}
     return by_lower.get(optimizer.class_name.lower(), "")
 
 
 def _numbers(optimizer: KerasObject) -> tuple[float, ...] | None:
-    defaults: Mapping[str, Any] = OPTIMIZERS.get(_name(optimizer), {})
+    """Return the numbers of an optimizer in the order of OPTIMIZERS; None if it is unknown or an argument is."""
+    defaults = OPTIMIZERS.get(_name(optimizer), {})
     config = optimizer.config
     if not defaults or not config.keys() <= defaults.keys():
         return None

@@ -1,4 +1,4 @@
-"""The loop over epochs and batches of one replica."""
+"""Train one replica: the loop over epochs and batches."""
 
 from typing import NamedTuple
 
@@ -7,15 +7,17 @@ import numpy as np
 from pipeline.training.compiled import outputs
 from pipeline.training.compiled.compiling import compiled
 from pipeline.training.compiled.measures import LayerRecord, Limits, add_batch, average, probe
-from pipeline.training.compiled.passes import backward, forward, show
-from pipeline.training.compiled.shapes import Shape, Signals, buffers
+from pipeline.training.compiled.passes import backward, forward, load_inputs
+from pipeline.training.compiled.shapes import Buffers, Shape, buffers
 from pipeline.training.compiled.steps import Optimizer, step
 
 
-class Data(NamedTuple):
-    """All parts of the data, the training set first.
+class DataParts(NamedTuple):
+    """All parts of the data side by side, the training set first.
 
-    inputs: float32 [input, sample]. targets: float32 [output, sample]. ends: int64 [part], where each part ends.
+    inputs: float32 [input, sample].
+    targets: float32 [output, sample].
+    ends: the end of each part, int64 [part].
     """
 
     inputs: np.ndarray
@@ -24,19 +26,21 @@ class Data(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What all replicas share."""
+    """What all replicas of a variant share."""
 
     shape: Shape
     optimizer: Optimizer
     limits: Limits
-    data: Data
+    data: DataParts
     batch_size: int
 
 
 class Learner(NamedTuple):
-    """One replica in the middle of its training, changed in place.
+    """The state of one replica in training, changed in place.
 
-    weights: float32 [entry]. slots: the optimizer's, float32 [slot, entry]. steps: int64 [1], taken so far.
+    weights: float32 [entry].
+    slots: the optimizer's state, float32 [slot, entry].
+    steps: the number of steps so far, int64 [1].
     """
 
     weights: np.ndarray
@@ -45,7 +49,7 @@ class Learner(NamedTuple):
 
 
 def start(plan: Plan, learner: Learner, curves: np.ndarray, records: LayerRecord) -> None:
-    """Measure the state before the first step: fills curves [curve] and the first row of `records`."""
+    """Measure the state before the first step: fill curves [curve] and the first row of `records`."""
     data = plan.data
     buffer = buffers(plan.shape, largest_part(data))
     gradient, record = np.empty_like(learner.weights), row_of(records, 0)
@@ -54,18 +58,18 @@ def start(plan: Plan, learner: Learner, curves: np.ndarray, records: LayerRecord
 
 
 def predict(shape: Shape, weights: np.ndarray, inputs: np.ndarray) -> np.ndarray:
-    """Predictions [output, sample] for inputs [input, sample]."""
+    """Return predictions [output, sample] for inputs [input, sample]."""
     samples = inputs.shape[1]
     buffer = buffers(shape, samples)
-    show(buffer, inputs, 0, samples)
+    load_inputs(buffer, inputs, 0, samples)
     forward(shape, weights, buffer, samples)
     outputs.predict(shape, buffer, samples)
     return buffer.after[-1, : shape.sizes[-1]]
 
 
 @compiled
-def largest_part(data: Data) -> int:
-    """Samples of the largest part."""
+def largest_part(data: DataParts) -> int:
+    """Return the number of samples of the largest part."""
     largest, first = 0, 0
     for end in data.ends:
         largest, first = max(largest, end - first), end
@@ -81,19 +85,20 @@ def train(
     curves: np.ndarray,
     records: LayerRecord,
 ) -> None:
-    """Some epochs.
+    """Train some epochs.
 
     Args:
-        orders: int32 [epoch, sample], of the training samples. is_recorded: bool [epoch].
-        curves: float32 [epoch, curve], filled: part by part the loss and the scores after each epoch.
-        records: with an axis more in front, filled: a row for each recorded epoch; zero before.
+        orders: the order of the training samples, int32 [epoch, sample].
+        is_recorded: whether layer values are recorded after each epoch, bool [epoch].
+        curves: float32 [epoch, curve], to be filled: part by part the loss and the scores after each epoch.
+        records: to be filled, one row per recorded epoch on a first axis; zero before.
     """
     data, weights = plan.data, learner.weights
     batch = buffers(plan.shape, plan.batch_size)
     whole = buffers(plan.shape, largest_part(data))
     gradient, change, row = np.empty_like(weights), np.empty_like(weights), 0
     for epoch in range(orders.shape[0]):
-        # After the last recorded epoch: some row, which nobody fills.
+        # After the last recorded epoch the row does not matter: nothing writes to it.
         record = row_of(records, min(row, records.weight_l1.shape[0] - 1))
         for e in range(weights.size):
             change[e] = -weights[e]
@@ -113,11 +118,11 @@ def train_epoch(
     order: np.ndarray,
     is_recorded: bool,
     learner: Learner,
-    buffer: Signals,
+    buffer: Buffers,
     gradient: np.ndarray,
     record: LayerRecord,
 ) -> None:
-    """All batches of an epoch, the short last one too; adds what is recorded of their gradients."""
+    """Train all batches of an epoch, including a short last one; add the statistics of their gradients."""
     data = plan.data
     targets = np.empty((data.targets.shape[0], plan.batch_size), np.float32)
     for first in range(0, order.size, plan.batch_size):
@@ -137,14 +142,14 @@ def train_epoch(
 
 
 @compiled
-def measure(plan: Plan, weights: np.ndarray, buffer: Signals, is_probed: bool, curves: np.ndarray) -> None:
-    """Loss and scores on every part; where the state was just probed, the training set's pre-activations are there."""
+def measure(plan: Plan, weights: np.ndarray, buffer: Buffers, is_probed: bool, curves: np.ndarray) -> None:
+    """Fill the loss and scores of every part. After a probe, the pre-activations of the training set are reused."""
     data, first = plan.data, 0
     count = curves.size // data.ends.size
     for part in range(data.ends.size):
         samples = data.ends[part] - first
         if part > 0 or not is_probed:
-            show(buffer, data.inputs, first, samples)
+            load_inputs(buffer, data.inputs, first, samples)
             forward(plan.shape, weights, buffer, samples)
         own = curves[part * count : (part + 1) * count]
         outputs.loss_and_scores(plan.shape, buffer, data.targets, first, samples, own)
@@ -153,7 +158,7 @@ def measure(plan: Plan, weights: np.ndarray, buffer: Signals, is_probed: bool, c
 
 @compiled
 def row_of(records: LayerRecord, row: int) -> LayerRecord:
-    """One recorded epoch's part."""
+    """Return the row of one recorded epoch."""
     return LayerRecord(
         records.gradient_mean_abs[row],
         records.gradient_norm[row],

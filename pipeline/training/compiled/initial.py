@@ -1,4 +1,4 @@
-"""The weights that a dense stack starts from: what Keras draws from the seeds of `models.initial_weights`."""
+"""Draw the initial weights of a dense stack: the same as Keras draws with the seeds of `models.initial_weights`."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from pipeline.training.compiled.eligible import DenseStack
 def draw(
     stack: DenseStack, variant: VariantParams, name: str, seed: int, replicas: Sequence[int]
 ) -> dict[str, np.ndarray]:
-    """Every variable by path, float32 [replica, *shape]: without Keras where both initialisers are uniform.
+    """Draw every variable by path, float32 [replica, *shape]; without Keras if both initialisers are uniform.
 
     Args:
         name: the variant's name, for error messages.
@@ -23,11 +23,11 @@ def draw(
     """
     drawn = {path: np.zeros((len(replicas), *shape), np.float32) for path, shape in stack.variables.items()}
     for path, shape in stack.kernels.items():
-        between = uniform.limits(_initializer(variant, path), shape)
-        if between is None:
+        bounds = uniform.limits(_initializer(variant, path), shape)
+        if bounds is None:
             return _by_keras(stack, variant, name, seed, replicas)
         seeds = np.array([derived_seed(seed, replica, "initial weights", path) for replica in replicas])
-        drawn[path] = uniform.draw(between, shape, seeds)
+        drawn[path] = uniform.draw(bounds, shape, seeds)
     return drawn
 
 
@@ -38,7 +38,7 @@ def _initializer(variant: VariantParams, path: str) -> KerasObject:
 def _by_keras(
     stack: DenseStack, variant: VariantParams, name: str, seed: int, replicas: Sequence[int]
 ) -> dict[str, np.ndarray]:
-    # Here, for TensorFlow takes seconds to import.
+    # Imported late: TensorFlow takes seconds.
     from pipeline.models import initial_weights, network
 
     return initial_weights.draw(network.build(variant, stack.sizes[0], stack.task, name), seed, replicas)

@@ -1,6 +1,6 @@
-"""What is recorded of one replica: the same values as `stacked.measuring` and `probes` take of stacked ones.
+"""Compute the values of layers for one replica, as `history.record` defines them above LAYER_VALUES.
 
-The two are written apart, and the tests compare them.
+`stacked.quantities` computes the same for stacked replicas, independently; the tests compare the two.
 """
 
 from typing import NamedTuple
@@ -9,19 +9,19 @@ import numpy as np
 
 from pipeline.training.compiled.compiling import compiled
 from pipeline.training.compiled.elementwise import differentiate, sigmoid
-from pipeline.training.compiled.eligible import KINDS
-from pipeline.training.compiled.passes import backward, forward, show
-from pipeline.training.compiled.shapes import Shape, Signals
+from pipeline.training.compiled.eligible import TASK_KINDS
+from pipeline.training.compiled.passes import backward, forward, load_inputs
+from pipeline.training.compiled.shapes import Buffers, Shape
 
 _ZERO, _ONE = np.float32(0), np.float32(1)
-_BINARY, _MULTICLASS, _REGRESSION = range(len(KINDS))
+_BINARY, _MULTICLASS = TASK_KINDS.index("binary"), TASK_KINDS.index("multiclass")
 
 
 class Limits(NamedTuple):
-    """What the measurements compare with; float32 each.
+    """The limits of the measurements, float32.
 
-    slopes: of the activation's |f'|, below which a unit counts as saturated, one for each fraction; row 0 those of the
-        hidden layers, row 1 of the output layer. gradient_edges, weight_edges: between the histograms' bins.
+    slopes: |f'| below which a unit is saturated, [2, fraction]: row 0 for hidden layers, row 1 for the output layer.
+    gradient_edges, weight_edges: the edges between the histograms' bins.
     """
 
     slopes: np.ndarray
@@ -30,9 +30,10 @@ class Limits(NamedTuple):
 
 
 class LayerRecord(NamedTuple):
-    """One recorded epoch by layer; float32 [layer] each but where it is said.
+    """The values of one recorded epoch, float32 [layer] if not stated otherwise.
 
-    saturated_share: [layer, fraction]. The histograms: int32 [layer, bin], of no bins where none are wanted.
+    saturated_share: [layer, fraction].
+    gradient_histogram, weight_histogram: int32 [layer, bin]; without histograms there are no bins.
     """
 
     gradient_mean_abs: np.ndarray
@@ -52,16 +53,19 @@ def probe(
     shape: Shape,
     limits: Limits,
     weights: np.ndarray,
-    buffer: Signals,
+    buffer: Buffers,
     gradient: np.ndarray,
     inputs: np.ndarray,
     targets: np.ndarray,
     samples: int,
     record: LayerRecord,
 ) -> None:
-    """Fill those fields of `record` that describe a state, from a pass over the training set: the first `samples` of
-    inputs [input, sample] and targets [output, sample]. Its pre-activations stay in `buffer`."""
-    show(buffer, inputs, 0, samples)
+    """Fill the fields of `record` that describe a state, by a pass over the training set.
+
+    The training set is the first `samples` of inputs [input, sample] and targets [output, sample]. Its pre-activations
+    stay in `buffer`.
+    """
+    load_inputs(buffer, inputs, 0, samples)
     forward(shape, weights, buffer, samples)
     backward(shape, weights, buffer, targets, gradient, samples)
     kernel = 0
@@ -77,8 +81,8 @@ def probe(
 
 
 @compiled
-def activity(shape: Shape, limits: Limits, buffer: Signals, layer: int, samples: int, record: LayerRecord) -> None:
-    """How many units of the layer are dead, and how many (input, unit) pairs saturated; see `probes.activity`."""
+def activity(shape: Shape, limits: Limits, buffer: Buffers, layer: int, samples: int, record: LayerRecord) -> None:
+    """Fill `dead_unit_share` and `saturated_share` of a layer."""
     last = layer == shape.sizes.size - 2
     if last and shape.kind == _MULTICLASS:  # a unit has no slope of its own
         record.saturated_share[layer, :] = np.nan
@@ -117,13 +121,13 @@ def activity(shape: Shape, limits: Limits, buffer: Signals, layer: int, samples:
 
 @compiled
 def count(entries: np.ndarray, edges: np.ndarray, bins: np.ndarray) -> None:
-    """Entries in each bin, as `probes.histograms` counts them; what is not a number is in none."""
+    """Count the entries in each bin: bin b holds edges[b - 1] <= x < edges[b]. NaN is in no bin."""
     if bins.size:
         for b in range(bins.size):
             bins[b] = 0
         for e in range(entries.size):
             entry = entries[e]
-            if entry == entry:
+            if entry == entry:  # not NaN
                 low, high = 0, edges.size
                 while low < high:
                     middle = (low + high) // 2
@@ -136,7 +140,7 @@ def count(entries: np.ndarray, edges: np.ndarray, bins: np.ndarray) -> None:
 
 @compiled
 def l1_norm(entries: np.ndarray) -> np.float32:
-    """Sum of |x|."""
+    """Return the sum of |x|."""
     total = _ZERO
     for e in range(entries.size):
         total += abs(entries[e])
@@ -145,7 +149,7 @@ def l1_norm(entries: np.ndarray) -> np.float32:
 
 @compiled
 def add_batch(shape: Shape, gradient: np.ndarray, record: LayerRecord) -> None:
-    """Add a batch's gradient to the sums that `average` turns into means."""
+    """Add the statistics of a batch's gradient to the sums that `average` turns into means."""
     kernel = 0
     for layer in range(shape.sizes.size - 1):
         size = shape.sizes[layer] * shape.sizes[layer + 1]
@@ -163,7 +167,11 @@ def add_batch(shape: Shape, gradient: np.ndarray, record: LayerRecord) -> None:
 
 @compiled
 def average(shape: Shape, batches: int, change: np.ndarray, record: LayerRecord) -> None:
-    """End an epoch: means over its batches, and how far each kernel went; change[entry]."""
+    """Turn an epoch's sums into means over its batches, and fill the norms of the kernels' changes.
+
+    Args:
+        change: the weights' change over the epoch, [entry].
+    """
     kernel = 0
     for layer in range(shape.sizes.size - 1):
         size = shape.sizes[layer] * shape.sizes[layer + 1]

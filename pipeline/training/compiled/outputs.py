@@ -1,6 +1,6 @@
-"""The output layer by kind of task: what it predicts, the error that goes back from it, its loss and scores.
+"""The output layer of each kind of task: predictions, gradient of the loss, loss and scores.
 
-Layouts as in `passes`; targets are [output, sample].
+Layouts are those of `passes`; targets are [output, sample].
 """
 
 import math
@@ -9,17 +9,17 @@ import numpy as np
 
 from pipeline.training.compiled.compiling import compiled
 from pipeline.training.compiled.elementwise import expm1, exponential, sigmoid
-from pipeline.training.compiled.eligible import KINDS
-from pipeline.training.compiled.shapes import Shape, Signals
+from pipeline.training.compiled.eligible import TASK_KINDS
+from pipeline.training.compiled.shapes import Buffers, Shape
 
-_BINARY, _MULTICLASS, _REGRESSION = range(len(KINDS))
+_BINARY, _MULTICLASS = TASK_KINDS.index("binary"), TASK_KINDS.index("multiclass")
 _ZERO, _HALF, _ONE, _TWO = np.float32(0), np.float32(0.5), np.float32(1), np.float32(2)
 _ODD = tuple(np.float32(2 / n) for n in range(1, 16, 2))
 
 
 @compiled
-def predict(shape: Shape, buffer: Signals, samples: int) -> None:
-    """The predictions, `buffer.after[-1]`, from the output layer's pre-activations; overwrites `buffer.error[1]`."""
+def predict(shape: Shape, buffer: Buffers, samples: int) -> None:
+    """Fill `buffer.after[-1]` with the predictions, from the output's pre-activations; overwrites `buffer.error[1]`."""
     layers = shape.sizes.size - 1
     outputs, before, after = shape.sizes[layers], buffer.before[layers - 1], buffer.after[layers]
     if shape.kind == _BINARY:
@@ -46,8 +46,8 @@ def predict(shape: Shape, buffer: Signals, samples: int) -> None:
 
 
 @compiled
-def output_error(shape: Shape, buffer: Signals, targets: np.ndarray, samples: int) -> None:
-    """Fill `buffer.error[0]`: the gradient of the mean loss at the output layer's pre-activations."""
+def output_error(shape: Shape, buffer: Buffers, targets: np.ndarray, samples: int) -> None:
+    """Fill `buffer.error[0]` with the gradient of the mean loss with respect to the output's pre-activations."""
     layers = shape.sizes.size - 1
     outputs, before, error = shape.sizes[layers], buffer.before[layers - 1], buffer.error[0]
     if shape.kind == _BINARY:
@@ -63,10 +63,14 @@ def output_error(shape: Shape, buffer: Signals, targets: np.ndarray, samples: in
 
 @compiled
 def loss_and_scores(
-    shape: Shape, buffer: Signals, targets: np.ndarray, first: int, samples: int, curves: np.ndarray
+    shape: Shape, buffer: Buffers, targets: np.ndarray, first: int, samples: int, curves: np.ndarray
 ) -> None:
-    """Fill curves [1 + scores] with the mean loss and the scores of `Task.scores` of samples that were just passed
-    forward; they are those of `targets` from the one numbered `first`."""
+    """Fill curves [1 + scores] with the mean loss and the scores (see `Task.scores`) of the last forward pass.
+
+    Args:
+        targets: [output, sample], of all parts.
+        first: the position of the pass's first sample in `targets`.
+    """
     layers = shape.sizes.size - 1
     outputs, before = shape.sizes[layers], buffer.before[layers - 1]
     if shape.kind == _BINARY:
@@ -77,18 +81,18 @@ def loss_and_scores(
         loss, hits = 0.0, 0
         rows, right = np.zeros(outputs, np.int64), np.zeros(outputs, np.int64)
         for s in range(samples):
-            label, found, greatest, total = 0, 0, before[0, s], 0.0
+            label, predicted, greatest, total = 0, 0, before[0, s], 0.0
             for k in range(outputs):
                 if targets[k, first + s] > _HALF:
                     label = k
                 if before[k, s] > greatest:
-                    found, greatest = k, before[k, s]
+                    predicted, greatest = k, before[k, s]
             for k in range(outputs):
                 total += exponential(before[k, s] - greatest)
             loss += math.log(total) + greatest - before[label, s]
-            hits += found == label
+            hits += predicted == label
             rows[label] += 1
-            right[label] += found == label
+            right[label] += predicted == label
         recall, present = 0.0, 0
         for k in range(outputs):
             if rows[k]:
@@ -112,13 +116,15 @@ def loss_and_scores(
 
 @compiled
 def loss_and_accuracy(logits: np.ndarray, labels: np.ndarray) -> tuple[np.float32, np.float32]:
-    """Mean binary cross-entropy (nat), and the share that is classified right; a probability of exactly one half, or
-    not a number, predicts label 0, as in Keras."""
+    """Return the mean binary cross-entropy (nat) and the accuracy.
+
+    A probability of exactly one half, or NaN, predicts label 0, as in Keras.
+    """
     samples, loss, hits = logits.size, _ZERO, 0
     for s in range(samples):
         x = logits[s]
         tail = expm1(-abs(x)) + _ONE
-        # log(1 + tail) = 2 artanh(u), whose series is exact to float32 for u up to a third.
+        # log(1 + e^-|x|) = 2 artanh(u), whose series is exact to float32 for u up to 1/3.
         u = tail / (tail + _TWO)
         v = u * u
         o = _ODD
@@ -131,7 +137,7 @@ def loss_and_accuracy(logits: np.ndarray, labels: np.ndarray) -> tuple[np.float3
 
 @compiled
 def balanced_accuracy(logits: np.ndarray, labels: np.ndarray) -> np.float32:
-    """Of two classes; of the one that is there, where the other one is not."""
+    """Return the balanced accuracy of two classes; if only one occurs, its accuracy."""
     samples, positives, true_positives, true_negatives = logits.size, 0, 0, 0
     for s in range(samples):
         predicted, label = sigmoid(logits[s]) > _HALF, labels[s] > _HALF

@@ -1,11 +1,11 @@
-"""Forward and backward through a stack of dense layers, one replica, samples innermost.
+"""The forward and backward pass of one replica through a stack of dense layers, with samples as the innermost loop.
 
-Every array of signals is [layer, unit, sample]: a unit's samples lie side by side, so that each inner loop is over
-samples and becomes vector instructions, however narrow the layers are. Weights are flat, as in `models.layout`: of each
-layer the kernel [input, unit] and then the bias.
+Arrays of signals are [layer, unit, sample]: a unit's samples lie side by side, so each inner loop is over samples and
+is vectorised, however narrow the layers are. Weights are flat, as in `models.layout`: for each layer the kernel [input,
+unit], then the bias.
 
-Wide layers are not what this is for: an epoch of thirty replicas with layers of 50, 100 and 200 units took 2.5, 1.8 and
-1.4 times less than as a stack.
+The advantage shrinks with the width: with layers of 50, 100 and 200 units, an epoch of thirty replicas was 2.5, 1.8 and
+1.4 times as fast as in the stacked engine.
 """
 
 import numpy as np
@@ -13,14 +13,14 @@ import numpy as np
 from pipeline.training.compiled.compiling import compiled
 from pipeline.training.compiled.elementwise import activate, differentiate
 from pipeline.training.compiled.outputs import output_error
-from pipeline.training.compiled.shapes import Shape, Signals
+from pipeline.training.compiled.shapes import Buffers, Shape
 
 _ZERO = np.float32(0)
 
 
 @compiled
-def show(buffer: Signals, inputs: np.ndarray, first: int, samples: int) -> None:
-    """Lay so many of inputs [input, sample], from the one numbered `first`, where `forward` looks for them."""
+def load_inputs(buffer: Buffers, inputs: np.ndarray, first: int, samples: int) -> None:
+    """Copy `samples` of inputs [input, sample], from `first` on, to where `forward` reads them."""
     for source in range(inputs.shape[0]):
         for s in range(samples):
             buffer.after[0, source, s] = inputs[source, first + s]
@@ -28,9 +28,9 @@ def show(buffer: Signals, inputs: np.ndarray, first: int, samples: int) -> None:
 
 @compiled
 def add_weighted(rows: np.ndarray, weights: np.ndarray, first: int, stride: int, count: int, total: np.ndarray) -> None:
-    """total[sample] += sum over k < count of weights[first + k stride] rows[k, sample].
+    """Add to total[sample] the sum over k < count of weights[first + k stride] rows[k, sample].
 
-    Four rows at a time: each sample of `total` is then read and written a quarter as often.
+    It takes four rows at a time, so that each sample of `total` is read and written a quarter as often.
     """
     samples, fours = total.size, count - count % 4
     for k in range(0, fours, 4):
@@ -48,7 +48,7 @@ def add_weighted(rows: np.ndarray, weights: np.ndarray, first: int, stride: int,
 def dot_products(
     rows: np.ndarray, column: np.ndarray, count: int, first: int, stride: int, products: np.ndarray
 ) -> None:
-    """products[first + k stride] = sum over samples of rows[k, sample] column[sample], k < count; four at a time."""
+    """Set products[first + k stride] to the sum over samples of rows[k, sample] column[sample], for k < count."""
     samples, fours = column.size, count - count % 4
     for k in range(0, fours, 4):
         a, b, c, d = _ZERO, _ZERO, _ZERO, _ZERO
@@ -68,8 +68,8 @@ def dot_products(
 
 
 @compiled
-def forward(shape: Shape, weights: np.ndarray, buffer: Signals, samples: int) -> None:
-    """From `buffer.after[0]` to the output layer's pre-activations, `buffer.before[-1]`."""
+def forward(shape: Shape, weights: np.ndarray, buffer: Buffers, samples: int) -> None:
+    """Run the forward pass from the inputs `buffer.after[0]` to the output's pre-activations `buffer.before[-1]`."""
     layers, kernel = shape.sizes.size - 1, 0
     for layer in range(layers):
         inputs, units = shape.sizes[layer], shape.sizes[layer + 1]
@@ -86,29 +86,29 @@ def forward(shape: Shape, weights: np.ndarray, buffer: Signals, samples: int) ->
 
 @compiled
 def backward(
-    shape: Shape, weights: np.ndarray, buffer: Signals, targets: np.ndarray, gradient: np.ndarray, samples: int
+    shape: Shape, weights: np.ndarray, buffer: Buffers, targets: np.ndarray, gradient: np.ndarray, samples: int
 ) -> None:
-    """gradient[entry] of the mean loss of targets [output, sample], after `forward` over the same samples."""
+    """Fill gradient[entry] of the mean loss for targets [output, sample], after `forward` over the same samples."""
     layers = shape.sizes.size - 1
-    bias, now = weights.size - shape.sizes[layers], 0
+    bias, current = weights.size - shape.sizes[layers], 0
     output_error(shape, buffer, targets, samples)
     for layer in range(layers - 1, -1, -1):
         inputs, units = shape.sizes[layer], shape.sizes[layer + 1]
         kernel = bias - inputs * units
         for unit in range(units):
-            error, total = buffer.error[now, unit, :samples], _ZERO
+            error, total = buffer.error[current, unit, :samples], _ZERO
             for s in range(samples):
                 total += error[s]
             gradient[bias + unit] = total
             dot_products(buffer.after[layer], error, inputs, kernel + unit, units, gradient)
         if layer > 0:
             for source in range(inputs):
-                value, slope = buffer.error[1 - now, source, :samples], buffer.slope[:samples]
+                value, slope = buffer.error[1 - current, source, :samples], buffer.slope[:samples]
                 for s in range(samples):
                     value[s] = _ZERO
-                add_weighted(buffer.error[now], weights, kernel + source * units, 1, units, value)
+                add_weighted(buffer.error[current], weights, kernel + source * units, 1, units, value)
                 before, after = buffer.before[layer - 1, source, :samples], buffer.after[layer, source, :samples]
                 differentiate(shape.activation, before, after, slope)
                 for s in range(samples):
                     value[s] *= slope[s]
-        now, bias = 1 - now, kernel - inputs
+        current, bias = 1 - current, kernel - inputs

@@ -1,4 +1,4 @@
-"""Clipping by norm for stacked replicas: each replica by its own norm, which one optimizer on the stack cannot do."""
+"""Clip the gradients of stacked replicas, each by its own norm, which an optimizer on the whole stack cannot do."""
 
 from pipeline.foundations.tensorflow import tf
 from pipeline.models.keras_objects import Clipping
@@ -6,7 +6,7 @@ from pipeline.models.layout import Layout
 
 
 def clip(gradient: tf.Tensor, layout: Layout, clipping: Clipping) -> tf.Tensor:
-    """The gradient [replica, entry], clipped as Keras clips one network's (Pascanu et al. 2013, arXiv 1211.5063)."""
+    """Return the gradient [replica, entry], clipped as Keras does (Pascanu et al. 2013, arXiv 1211.5063)."""
     if clipping.global_clipnorm is not None:
         return tf.clip_by_norm(gradient, clipping.global_clipnorm, axes=[1])
     if clipping.clipnorm is not None:

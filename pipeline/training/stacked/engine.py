@@ -1,8 +1,8 @@
-"""All replicas of a variant in one graph: a replica axis, not a loop over replicas.
+"""Train all replicas of a variant in one graph, with a replica axis instead of a loop over replicas.
 
-Every weight of every replica lies in one flat variable [replica, entry]. Keras's own layers run on it through
-`stateless_call` under `vectorized_map`, and a Keras optimizer that is elementwise steps all replicas at once: the
-gradient of the summed losses with respect to the stack is every replica's own gradient.
+All weights of all replicas are one flat variable [replica, entry]. Keras's own layers run on it by `stateless_call`
+under `vectorized_map`. The gradient of the summed losses with respect to the stack is every replica's own gradient, so
+an elementwise Keras optimizer steps all replicas at once.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ from pipeline.training.stacked.objectives import Objective
 
 
 class Engine:
-    """One chunk of replicas, and the compiled steps that train it."""
+    """The weights of one chunk of replicas, and the graphs that train them."""
 
     def __init__(
         self,
@@ -28,7 +28,11 @@ class Engine:
         initial: dict[str, np.ndarray],
         batch_size: int,
     ) -> None:
-        """Args: `initial` holds every variable's stack by path, float32 [replica, *shape]."""
+        """Set the initial weights.
+
+        Args:
+            initial: every variable's stack by path, float32 [replica, *shape].
+        """
         self._forward = forward
         self._layout, self._statistics_layout = forward.layout, forward.statistics_layout
         self._clipping = clipping
@@ -42,7 +46,7 @@ class Engine:
         self._fresh_optimizer = [np.asarray(variable) for variable in optimizer.variables]
 
     def restart(self, initial: dict[str, np.ndarray], objective: Objective) -> None:
-        """Begin anew with other replicas, without compiling anew; there must be as many as before, and like data."""
+        """Start again with other replicas without retracing; their number and the data's shape must be the same."""
         self._objective = objective
         self._weights.assign(self._flat(self._layout, initial))
         self._statistics.assign(self._flat(self._statistics_layout, initial))
@@ -51,27 +55,27 @@ class Engine:
 
     @property
     def state(self) -> State:
-        """The present state: a snapshot, which later steps do not touch."""
+        """Return a snapshot of the present state, which later steps do not change."""
         return State(tf.convert_to_tensor(self._weights.value), tf.convert_to_tensor(self._statistics))
 
     def stacks(self, state: State) -> dict[str, np.ndarray]:
-        """Every variable of the network by path, float32 [replica, *shape]."""
-        both = ((self._layout, state.weights), (self._statistics_layout, state.statistics))
+        """Return every variable of the network by path, float32 [replica, *shape]."""
+        layouts = ((self._layout, state.weights), (self._statistics_layout, state.statistics))
         return {
             path: stack.numpy()
-            for layout, flat in both
+            for layout, flat in layouts
             for path, stack in zip(layout.paths, layout.variables(flat), strict=True)
         }
 
     def train_epoch(self, order: np.ndarray, record: bool) -> dict[str, tf.Tensor]:
-        """One epoch of every replica.
+        """Train one epoch of every replica.
 
         Args:
-            order: int32 [replica, sample], each replica's order of the training samples.
+            order: each replica's order of the training samples, int32 [replica, sample].
             record: whether to keep and summarise the gradients.
 
         Returns:
-            Where recorded: gradient statistics and `weight_change_l1`, [replica, layer] each; else nothing.
+            If recorded: gradient statistics and `weight_change_l1`, [replica, layer] each; otherwise nothing.
         """
         epoch = self._recorded_epoch if record else self._plain_epoch
         return epoch(order, self._objective.inputs, self._objective.targets)
@@ -79,9 +83,11 @@ class Engine:
     @tf.function(autograph=False)
     def _recorded_epoch(self, order: tf.Tensor, *data: tf.Tensor) -> dict[str, tf.Tensor]:
         before = tf.convert_to_tensor(self._weights.value)
-        (kept,) = self._steps(order, data, tf.TensorArray(tf.float32, 0, dynamic_size=True, element_shape=before.shape))
+        (gradients,) = self._steps(
+            order, data, tf.TensorArray(tf.float32, 0, dynamic_size=True, element_shape=before.shape)
+        )
         change = tf.convert_to_tensor(self._weights.value) - before
-        values = quantities.gradient_statistics(self._layout.kernel_entries(kept.stack()))
+        values = quantities.gradient_statistics(self._layout.kernel_entries(gradients.stack()))
         return {**values, "weight_change_l1": quantities.weight_l1(self._layout.kernel_entries(change))}
 
     @tf.function(autograph=False)
@@ -90,46 +96,47 @@ class Engine:
         return {}
 
     def _steps(
-        self, order: tf.Tensor, data: tuple[tf.Tensor, ...], *kept: tf.TensorArray
+        self, order: tf.Tensor, data: tuple[tf.Tensor, ...], *gradients: tf.TensorArray
     ) -> tuple[tf.TensorArray, ...]:
-        """All batches of an epoch; `kept`, none or one array, takes their gradients.
+        """Take the steps of all batches of an epoch.
 
-        A graph loop over the full batches (unrolling them makes tracing 5 to 20 times slower), and a step of its own
-        for the short last batch (padding would change batch normalisation).
+        Full batches are a graph loop (unrolled, tracing is 5 to 20 times slower). A short last batch is a separate step
+        (padding would change batch normalisation).
+
+        Args:
+            gradients: no or one array, which takes the batches' gradients.
         """
         size = self._batch_size
         full, rest = divmod(order.shape[1], size)
         batches = tf.transpose(tf.reshape(order[:, : full * size], (self._replicas, full, size)), (1, 0, 2))
         inputs, targets = (self._samples(whole, batches) for whole in data)  # [batch, replica, sample, ...]
 
-        def full_batch(batch: tf.Tensor, *kept: tf.TensorArray) -> tuple:
+        def full_batch(batch: tf.Tensor, *arrays: tf.TensorArray) -> tuple:
             gradient = self._step(inputs[batch], targets[batch])
-            return (batch + 1, *(array.write(batch, gradient) for array in kept))
+            return (batch + 1, *(array.write(batch, gradient) for array in arrays))
 
         if full:
-            _, *arrays = tf.while_loop(lambda batch, *_: batch < full, full_batch, (tf.constant(0), *kept))
-            kept = tuple(arrays)
+            _, *arrays = tf.while_loop(lambda batch, *_: batch < full, full_batch, (tf.constant(0), *gradients))
+            gradients = tuple(arrays)
         if rest:
             gradient = self._step(*(self._samples(whole, order[None, :, -rest:])[0] for whole in data))
-            kept = tuple(array.write(full, gradient) for array in kept)
-        return kept
+            gradients = tuple(array.write(full, gradient) for array in gradients)
+        return gradients
 
     def _samples(self, whole: tf.Tensor, batches: tf.Tensor) -> tf.Tensor:
-        """The samples [batch, replica, sample, ...] of those that all share, or of each replica's own."""
+        """Return the samples [batch, replica, sample, ...] from shared data, or from each replica's own data."""
         if self._objective.is_shared:
             return tf.gather(whole, batches)
         own = tf.gather(whole, tf.transpose(batches, (1, 0, 2)), axis=1, batch_dims=1)
         return tf.transpose(own, (1, 0, *range(2, len(own.shape))))
 
     def _step(self, inputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
-        """One step of every replica on its own batch; returns the gradient before it, [replica, entry]."""
+        """Take one step of every replica on its own batch; return the gradient before it, [replica, entry]."""
         stack = tf.convert_to_tensor(self._weights.value)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(stack)
             state = State(stack, tf.convert_to_tensor(self._statistics))
-            signals = self._forward(
-                state, inputs, training=True, is_shared=False
-            )  # each replica has a batch of its own
+            signals = self._forward(state, inputs, training=True, is_shared=False)
             loss = tf.reduce_sum(self._objective.loss(targets, signals.outputs) + signals.penalties)
         gradient = tape.gradient(loss, stack)
         self._optimizer.apply([clip(gradient, self._layout, self._clipping)], [self._weights])

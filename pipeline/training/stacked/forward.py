@@ -1,4 +1,4 @@
-"""The forward pass of all replicas at once."""
+"""Run the forward pass of all replicas at once."""
 
 from threading import Lock
 from typing import NamedTuple
@@ -9,18 +9,22 @@ from pipeline.models.network import Network
 
 
 class State(NamedTuple):
-    """A chunk at one moment. `weights`: trainable, `statistics`: not trainable; float32 [replica, entry] each."""
+    """The state of a chunk.
+
+    weights: trainable variables, float32 [replica, entry].
+    statistics: variables that are not trainable, float32 [replica, entry].
+    """
 
     weights: tf.Tensor
     statistics: tf.Tensor
 
 
 class Signals(NamedTuple):
-    """What a forward pass gives.
+    """The results of a forward pass.
 
-    before: of each layer the pre-activation, [replica, sample, unit]; the output layer's comes last.
-    statistics: as training mode leaves them, [replica, entry].
-    penalties: what the layers add to the loss by themselves, such as regularisation, [replica].
+    before: the pre-activations of each layer, [replica, sample, unit]; the output layer's come last.
+    statistics: the statistics after the pass, [replica, entry]; training mode updates them.
+    penalties: the losses that layers add, such as regularisation, [replica].
     """
 
     before: list[tf.Tensor]
@@ -29,23 +33,27 @@ class Signals(NamedTuple):
 
     @property
     def outputs(self) -> tf.Tensor:
-        """The output layer's pre-activations, [replica, sample, output]."""
+        """Return the output layer's pre-activations, [replica, sample, output]."""
         return self.before[-1]
 
 
 class Forward:
-    """Keras's own layers on stacked weights: `stateless_call` under `vectorized_map`."""
+    """Runs Keras's own layers on stacked weights, by `stateless_call` under `vectorized_map`."""
 
     def __init__(self, network: Network) -> None:
         self.network = network
         self.layout = Layout.of(network.taps.trainable_variables, network.kernels)
         self.statistics_layout = Layout.of(network.taps.non_trainable_variables)
-        # Keras keeps in its layers which losses they added in a call. Training and measuring trace in threads of their
-        # own, and one would clear what the other is about to collect. Only tracing comes through here, no step.
+        # Keras stores the losses of a call in its layers. Training and measuring trace in different threads, and one
+        # would clear what the other is about to collect. Only tracing takes this lock, no step does.
         self._tracing = Lock()
 
     def __call__(self, state: State, inputs: tf.Tensor, training: bool, is_shared: bool = True) -> Signals:
-        """For inputs [sample, input] that all replicas share, or [replica, sample, input] where they do not."""
+        """Run the pass on inputs [sample, input] that all replicas share, or on [replica, sample, input].
+
+        Args:
+            is_shared: whether all replicas share the inputs.
+        """
         layers = self.network.layers
 
         def one(elements: tuple) -> tuple[list[tf.Tensor], tf.Tensor, tf.Tensor]:

@@ -1,21 +1,23 @@
-"""Measure a state: pure functions of a snapshot, which touch nothing and may run beside the training that goes on."""
+"""Measure a state by pure functions of a snapshot, which may run while the training goes on."""
 
 import numpy as np
 
 from pipeline.data.split.samples import Split
 from pipeline.foundations.tensorflow import keras, tf
-from pipeline.history.record import GRADIENT_EDGES, SLOPE_FRACTIONS, WEIGHT_EDGES
+from pipeline.history.record import GRADIENT_EDGES, SLOPE_FRACTIONS, SLOPE_GRID, WEIGHT_EDGES
 from pipeline.training.stacked import objectives, quantities
 from pipeline.training.stacked.forward import Forward, State
 
-SLOPE_SAMPLES = 41  # from -1 to 1, 0 among them
-
 
 class Measures:
-    """The compiled measurements of one chunk of replicas."""
+    """The graphs that measure a chunk of replicas."""
 
     def __init__(self, forward: Forward, split: Split, histograms: bool) -> None:
-        """Args: `histograms` says whether the probes count the kernels' and gradients' entries."""
+        """Prepare the measurements.
+
+        Args:
+            histograms: whether to count the entries of kernels and gradients.
+        """
         self.network = forward.network
         self._forward = forward
         self._task = split.task
@@ -24,17 +26,19 @@ class Measures:
 
     @tf.function(autograph=False)
     def curves(self, state: State) -> dict[str, tf.Tensor]:
-        """Loss and scores on every part of the data as a whole in inference mode, [replica] each."""
+        """Return loss and scores on the whole of every part, in inference mode, [replica] each."""
         return self._curves(state, self._forward(state, self._parts["train"][0], training=False).outputs)
 
     @tf.function(autograph=False)
     def all(self, state: State) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
-        """The curves, and what the probes see on the full training set.
+        """Return the curves, and the layer values of a probe: a pass over the whole training set.
 
-        The latter is [replica, layer], with an axis more for `saturated_share` (fraction) and the histograms (bin).
+        Layer values are [replica, layer]; `saturated_share` has a further axis (fraction), and so have the histograms
+        (bin).
 
-        The probes run in training mode, so that batch normalisation uses this set's own statistics: in inference mode
-        an untrained one is nearly the identity. Where there are no statistics both modes are one, and so is the pass.
+        The probe runs in training mode, so that batch normalisation uses this set's own statistics: in inference mode
+        an untrained one is nearly the identity. Without batch normalisation both modes are the same, and one pass gives
+        curves and layer values.
         """
         inputs, targets = self._parts["train"]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -57,7 +61,7 @@ class Measures:
 
     @tf.function(autograph=False)
     def predictions(self, state: State, inputs: tf.Tensor) -> tf.Tensor:
-        """Predictions in inference mode, [replica, sample, output], for inputs [sample, input]."""
+        """Return predictions in inference mode, [replica, sample, output], for inputs [sample, input]."""
         return objectives.predictions(self._task, self._forward(state, inputs, training=False).outputs)
 
     def _curves(self, state: State, train_outputs: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -71,7 +75,7 @@ class Measures:
         return values
 
     def _activity(self, state: State, before: list[tf.Tensor]) -> dict[str, tf.Tensor]:
-        """What the units of each layer do."""
+        """Return `dead`, `dead_unit_share` and `saturated_share` of each layer."""
         position = {path: index for index, path in enumerate(self._forward.layout.paths)}
         variables = self._forward.layout.variables(state.weights)
         dead, saturated = [], []
@@ -82,10 +86,9 @@ class Measures:
                 continue
             own = tuple(variables[position[variable.path]] for variable in layer.trainable_variables)
             value, slope = _with_slope(layer, own, signal)
-            # Around 0, where initialisations put a unit: an exponential has no greatest slope anywhere else.
-            line = tf.linspace(-1.0, 1.0, SLOPE_SAMPLES)[None, :, None]
-            around = tf.broadcast_to(line, (*signal.shape[:1], SLOPE_SAMPLES, *signal.shape[2:]))
-            greatest = tf.reduce_max(tf.abs(_with_slope(layer, own, around)[1]), axis=1)
+            grid = tf.constant(SLOPE_GRID, tf.float32)[None, :, None]
+            around_0 = tf.broadcast_to(grid, (*signal.shape[:1], len(SLOPE_GRID), *signal.shape[2:]))
+            greatest = tf.reduce_max(tf.abs(_with_slope(layer, own, around_0)[1]), axis=1)
             dead.append(quantities.dead_unit_share(value, slope))
             saturated.append(quantities.saturated_shares(value, slope, greatest))
         share = tf.stack(dead, axis=1)
@@ -99,10 +102,10 @@ class Measures:
 def _with_slope(
     layer: keras.layers.Layer, own: tuple[tf.Tensor, ...], before: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """An elementwise activation's value and derivative at `before` [replica, sample, unit].
+    """Return an elementwise activation's value and derivative at `before` [replica, sample, unit].
 
     Args:
-        own: the layer's own weights, if it has any, [replica, *shape] each.
+        own: the activation layer's weights, if it has any, [replica, *shape] each.
     """
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(before)

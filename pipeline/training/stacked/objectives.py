@@ -1,6 +1,6 @@
-"""What a stack of replicas minimises, and how its predictions are scored, by kind of task.
+"""The losses that stacked replicas minimise, and the scores of their predictions, for each kind of task.
 
-The output layer's activation is left to the loss, which takes pre-activations, as Keras's compiled graph does.
+The losses take the output layer's pre-activations (logits), as Keras's compiled graph does.
 """
 
 from collections.abc import Callable
@@ -14,11 +14,11 @@ Loss = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 class Objective(NamedTuple):
-    """What is to be learned, and from what.
+    """The data and the loss of a training.
 
-    inputs, targets: [sample, input] and [sample, output], or with a replica axis before both where `is_shared` is
-        false and each replica has its own.
-    loss: of targets and of the output layer's pre-activations [replica, sample, output]; gives [replica].
+    inputs, targets: [sample, input] and [sample, output]; with a replica axis first if each replica has its own.
+    loss: a function of targets and the output layer's pre-activations [replica, sample, output]; returns [replica].
+    is_shared: whether all replicas share inputs and targets.
     """
 
     inputs: tf.Tensor
@@ -28,29 +28,29 @@ class Objective(NamedTuple):
 
 
 def of_task(task: Task, samples: Samples) -> Objective:
-    """To predict the targets, for all replicas the same rows."""
+    """Return the objective of a task: predict the targets, from the same rows for all replicas."""
     return Objective(*tensors(task, samples), LOSSES[task.kind])
 
 
 def tensors(task: Task, samples: Samples) -> tuple[tf.Tensor, tf.Tensor]:
-    """Inputs and target matrix, float32."""
+    """Return the inputs and the target matrix, float32."""
     return tf.constant(samples.inputs, tf.float32), tf.constant(task.target_matrix(samples.targets))
 
 
 def binary_cross_entropy(targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
-    """Mean over samples (nat), [replica]."""
-    every = tf.broadcast_to(targets, tf.shape(outputs))
-    return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(every, outputs), axis=(1, 2))
+    """Return the mean over samples (nat), [replica]."""
+    repeated = tf.broadcast_to(targets, tf.shape(outputs))
+    return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(repeated, outputs), axis=(1, 2))
 
 
 def categorical_cross_entropy(targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
-    """Mean over samples (nat), [replica]."""
-    every = tf.broadcast_to(targets, tf.shape(outputs))
-    return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(every, outputs), axis=1)
+    """Return the mean over samples (nat), [replica]."""
+    repeated = tf.broadcast_to(targets, tf.shape(outputs))
+    return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(repeated, outputs), axis=1)
 
 
 def mean_squared_error(targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
-    """Mean over samples and outputs, [replica]."""
+    """Return the mean over samples and outputs, [replica]."""
     return tf.reduce_mean(tf.square(targets - outputs), axis=(1, 2))
 
 
@@ -62,16 +62,17 @@ LOSSES: Final[dict[str, Loss]] = {
 
 
 def predictions(task: Task, outputs: tf.Tensor) -> tf.Tensor:
-    """What the output layer makes of its pre-activations [replica, sample, output]."""
+    """Return the predictions of the output layer's pre-activations [replica, sample, output]."""
     activations = {"binary": tf.sigmoid, "multiclass": tf.nn.softmax, "regression": tf.identity}
     return activations[task.kind](outputs)
 
 
 def scores(task: Task, targets: tf.Tensor, outputs: tf.Tensor) -> dict[str, tf.Tensor]:
-    """The scores of the task, [replica] each, as `Task.scores` defines them.
+    """Return the scores of the task, [replica] each, as `Task.scores` defines them.
 
     Args:
-        targets: [sample, output]. outputs: pre-activations, [replica, sample, output].
+        targets: [sample, output].
+        outputs: pre-activations, [replica, sample, output].
     """
     if not task.is_classification:
         squares = tf.reduce_sum(tf.square(targets - outputs), axis=1)

@@ -1,13 +1,13 @@
-"""Greedy pre-training: the hidden layers one by one, from the inputs, before all are trained together.
+"""Greedy pre-training: train the hidden layers one by one, from the inputs on, before all are trained together.
 
-layer_wise: the layer is the hidden layer of a network with one, which learns the targets from what the layers below
-    make of the inputs (Bengio, Lamblin, Popovici, Larochelle 2007, "Greedy layer-wise training of deep networks").
-autoencoder: the layer learns to reconstruct its own inputs through a linear decoder by mean squared error, and no
-    target is seen (Hinton, Osindero, Teh 2006; Bengio et al. 2007).
+layer_wise: each layer is trained as the only hidden layer of a network that learns the targets from the outputs of the
+    layers below (Bengio, Lamblin, Popovici, Larochelle 2007, "Greedy layer-wise training of deep networks").
+autoencoder: each layer learns to reconstruct its own inputs through a linear decoder by mean squared error, without the
+    targets (Hinton, Osindero, Teh 2006; Bengio et al. 2007).
 
-Layers below are fixed meanwhile: not a bit of them changes, and what they make of the training set, in inference mode,
-is computed once. The head, an output unit or a decoder, is drawn as output units are and thrown away; the output layer
-of the main training starts from its own draw. The optimizer is the variant's, fresh for each layer.
+The layers below are fixed meanwhile, to the bit, and their outputs for the training set, in inference mode, are
+computed once. The head (an output layer or a decoder) is initialised like output layers and then discarded; the output
+layer of the main training has its own initial weights. Each layer gets a new optimizer of the variant's kind.
 """
 
 from collections.abc import Sequence
@@ -31,32 +31,37 @@ from pipeline.training.stacked.forward import Forward, State
 from pipeline.training.stacked.objectives import Objective
 
 Stacks = dict[str, np.ndarray]
-Shape = tuple[bool, int, int]  # of a hidden layer: whether it is the first, its inputs, its units
+LayerShape = tuple[bool, int, int]  # a hidden layer: whether it is the first, its inputs, its units
 
 
 class Pretraining:
     """The pre-training of a variant, chunk by chunk."""
 
     def __init__(self, variant: VariantParams, name: str, split: Split, params: TrainingParams) -> None:
-        """Args: `name` is the variant's, for error messages."""
+        """Build the blocks.
+
+        Args:
+            name: the variant's name, for error messages.
+        """
         self._variant, self._name, self._params = variant, name, params
         self._inputs, self._targets = objectives.tensors(split.task, split.train)
         self._task = None if variant.pretraining == "autoencoder" else split.task
-        # Layers of one shape share a block, and so what is compiled of it; the first has no path around it.
+        # Layers of one shape share a block and its graphs; the first has no skip connection.
         sizes = enumerate(pairwise((split.inputs, *variant.widths)), start=1)
         self._shapes = {layer: (layer == 1, *shape) for layer, shape in sizes}
-        self._blocks: dict[Shape, network.Block] = {}
+        self._blocks: dict[LayerShape, network.Block] = {}
         for layer, shape in self._shapes.items():
             if shape not in self._blocks:
                 self._blocks[shape] = network.build_block(variant, layer, shape[1], self._task, name)
-        self._trainees: dict[tuple[Shape, int], _Trainee] = {}
+        self._trainees: dict[tuple[LayerShape, int], _Trainee] = {}
 
     def run(self, initial: Stacks, replicas: Sequence[int], observer: Observer) -> tuple[Stacks, xr.Dataset]:
-        """The weights that the main training starts from, and the record of the pre-training, see `history.record`.
+        """Return the initial weights of the main training, and the record of the pre-training (see `history.record`).
 
         Args:
-            initial: every variable of the variant's network by path, float32 [replica, *shape], as drawn.
-            replicas: their numbers. observer: is told of every epoch, all layers' in one count from 1.
+            initial: the initial value of every variable of the network by path, float32 [replica, *shape].
+            replicas: the numbers of the replicas.
+            observer: gets every epoch, counted from 1 over all layers.
         """
         stacks, losses = dict(initial), []
         inputs = tf.broadcast_to(self._inputs, (len(replicas), *self._inputs.shape))
@@ -75,23 +80,23 @@ class Pretraining:
         return stacks, history.assemble_pretraining(replicas, what, self._variant.pretraining, loss)
 
     def _objective(self, inputs: tf.Tensor, targets: tf.Tensor) -> Objective:
-        """Each replica's own: what its layers below make of the inputs."""
+        """Return the objective of a block; each replica has its own inputs, the outputs of its layers below."""
         if self._task is None:
             return Objective(inputs, inputs, objectives.mean_squared_error, is_shared=False)
         return Objective(inputs, targets, objectives.LOSSES[self._task.kind], is_shared=False)
 
     def _train(self, trainee: "_Trainee", layer: int, replicas: Sequence[int], observer: Observer) -> np.ndarray:
-        """The loss before the first epoch and after each, [epoch, replica]."""
+        """Train a block; return the loss before the first epoch and after each, [epoch, replica]."""
         shuffles = Shuffles(self._params.seed, replicas, len(self._targets), f"shuffle, pre-training of layer {layer}")
         losses, before = [trainee.loss()], (layer - 1) * self._variant.pretraining_epochs
         for epoch in range(before + 1, before + 1 + self._variant.pretraining_epochs):
             trainee.engine.train_epoch(shuffles.next_epochs(1)[0], record=False)
             losses.append(trainee.loss())
-            observer.trained(replicas, range(epoch, epoch + 1), {})
+            observer.on_epochs(replicas, range(epoch, epoch + 1), {})
         return np.stack(losses)
 
     def _trainee(self, layer: int, start: Stacks, objective: Objective) -> "_Trainee":
-        """Of the layer's shape and as many replicas: what is compiled is shared."""
+        """Return a block ready to train; layers of one shape share its graphs."""
         key = (self._shapes[layer], len(start["hidden/kernel"]))
         if key in self._trainees:
             self._trainees[key].restart(start, objective)
@@ -104,7 +109,7 @@ class Pretraining:
         return self._trainees[key]
 
     def _heads(self, replicas: Sequence[int]) -> dict[int, Stacks]:
-        """Of each layer the head's variables as drawn."""
+        """Draw the initial variables of each layer's head."""
         kernels: dict[int, np.ndarray] = {}
         for shape, block in self._blocks.items():
             head = block.network.model.get_layer("head")
@@ -122,23 +127,23 @@ class Pretraining:
 
 
 class _Trainee:
-    """A block at work, and what is compiled for it."""
+    """A block in training, with its graphs."""
 
     def __init__(self, block: network.Block, forward: Forward, engine: Engine, objective: Objective) -> None:
         self.engine = engine
         self._block, self._forward, self._objective = block, forward, objective
 
     def restart(self, start: Stacks, objective: Objective) -> None:
-        """With another layer's weights and data."""
+        """Start again with another layer's weights and data."""
         self.engine.restart(start, objective)
         self._objective = objective
 
     def loss(self) -> np.ndarray:
-        """On the whole training set in inference mode, [replica]."""
+        """Return the loss on the whole training set in inference mode, [replica]."""
         return self._loss(self.engine.state, self._objective.inputs, self._objective.targets).numpy()
 
     def features(self, inputs: tf.Tensor) -> tf.Tensor:
-        """What the layer makes of inputs [replica, sample, input], in inference mode: [replica, sample, unit]."""
+        """Return the layer's outputs [replica, sample, unit] for inputs [replica, sample, input], in inference mode."""
         stacks, model = self.engine.stacks(self.engine.state), self._block.features
         trainable = tuple(tf.constant(stacks[variable.path]) for variable in model.trainable_variables)
         other = tuple(tf.constant(stacks[variable.path]) for variable in model.non_trainable_variables)

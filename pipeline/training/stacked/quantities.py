@@ -1,11 +1,6 @@
-"""The quantities by layer that the stacked engine records, as `history.record` defines them.
+"""Compute the values of layers for stacked replicas, as `history.record` defines them above LAYER_VALUES.
 
-Units are judged by the activation's value and derivative, and never by its name: a tanh unit at 0 has derivative 1 and
-lives, a ReLU that is off for every input is dead, because no gradient will ever reach its weights.
-
-How to read the gradients: a mean |g| that falls layer by layer toward the input says that the error signal vanishes.
-One that is zero in every layer but the output's bias says that nothing passes at all: a dead layer, and no vanishing
-gradient. In a histogram a vanishing gradient moves layer by layer toward the bin around zero.
+`compiled.measures` computes the same for one replica, independently; the tests compare the two.
 """
 
 from collections.abc import Sequence
@@ -17,31 +12,30 @@ from pipeline.history.record import SLOPE_FRACTIONS, count_type
 
 
 def off(value: tf.Tensor, slope: tf.Tensor) -> tf.Tensor:
-    """Where a unit is off for an input: its activation and its derivative are 0; bool [replica, sample, unit]."""
+    """Return whether a unit is off for an input, bool [replica, sample, unit]."""
     return tf.logical_and(tf.equal(value, 0.0), tf.equal(slope, 0.0))
 
 
 def dead_unit_share(value: tf.Tensor, slope: tf.Tensor) -> tf.Tensor:
-    """Share of the layer's units that are dead: off for every input; [replica]. The layer is dead where it is 1.
+    """Return `dead_unit_share`, [replica].
 
     Args:
-        value, slope: activation and its derivative, [replica, sample, unit].
+        value, slope: the activation and its derivative, [replica, sample, unit].
 
-    Source: keras-contrib's DeadReluDetector takes the whole training set too; the derivative makes it general.
+    Source: keras-contrib's DeadReluDetector, which also takes the whole training set; the derivative makes it general.
     """
     return tf.reduce_mean(tf.cast(tf.reduce_all(off(value, slope), axis=1), tf.float32), axis=1)
 
 
 def saturated_shares(value: tf.Tensor, slope: tf.Tensor, greatest: tf.Tensor) -> tf.Tensor:
-    """Share of (input, unit) pairs that are saturated, for each of SLOPE_FRACTIONS; [replica, fraction].
+    """Return `saturated_share`, [replica, fraction].
 
-    A pair is saturated where |f'(z)| is below that fraction of the activation's greatest |f'| and the unit is not off:
-    a ReLU that is off for half of the inputs is doing its work. All shares are kept, so that the fraction that counts
-    may be chosen afterwards; for tanh |a| > 0.97 is a slope below 0.06.
+    Pairs that are off do not count: a ReLU that is off for half of the inputs is doing its work. For tanh, a fraction
+    of 0.06 means |f(z)| > 0.97.
 
     Args:
-        value, slope: activation and its derivative, [replica, sample, unit].
-        greatest: its greatest |f'|, [replica, unit].
+        value, slope: the activation and its derivative, [replica, sample, unit].
+        greatest: the greatest |f'| on `record.SLOPE_GRID`, [replica, unit].
     """
     relative = tf.where(off(value, slope), tf.ones_like(slope), tf.abs(slope) / greatest[:, None])
     shares = [tf.reduce_mean(tf.cast(relative < fraction, tf.float32), axis=(1, 2)) for fraction in SLOPE_FRACTIONS]
@@ -49,14 +43,10 @@ def saturated_shares(value: tf.Tensor, slope: tf.Tensor, greatest: tf.Tensor) ->
 
 
 def gradient_statistics(gradients: Sequence[tf.Tensor]) -> dict[str, tf.Tensor]:
-    """Statistics of an epoch's gradients, each taken before its step.
+    """Return `gradient_mean_abs`, `gradient_norm` and `gradient_zero_share` of an epoch, float32 [replica, layer] each.
 
     Args:
-        gradients: for each layer, [batch, replica, entry].
-
-    Returns:
-        Float32 [replica, layer] each: `gradient_mean_abs`, the mean over batches of the mean |g|; `gradient_norm`, the
-        mean over batches of the L2 norm; `gradient_zero_share`, the share of entries that are exactly 0 in a batch.
+        gradients: for each layer the gradients of the batches, [batch, replica, entry].
     """
     return {
         "gradient_mean_abs": tf.stack([tf.reduce_mean(tf.abs(g), axis=(0, 2)) for g in gradients], axis=1),
@@ -68,27 +58,27 @@ def gradient_statistics(gradients: Sequence[tf.Tensor]) -> dict[str, tf.Tensor]:
 
 
 def gradient_mean_abs(gradients: Sequence[tf.Tensor]) -> tf.Tensor:
-    """Mean |g| of each layer's kernel: [replica, layer] from [replica, entry] for each layer."""
+    """Return the mean |g| of each kernel, [replica, layer], from [replica, entry] for each layer."""
     return tf.stack([tf.reduce_mean(tf.abs(g), axis=1) for g in gradients], axis=1)
 
 
 def weight_l1(kernels: Sequence[tf.Tensor]) -> tf.Tensor:
-    """Sum of |w| of each layer's kernel: [replica, layer] from [replica, entry] for each layer."""
+    """Return the sum of |w| of each kernel, [replica, layer], from [replica, entry] for each layer."""
     return tf.stack([tf.reduce_sum(tf.abs(kernel), axis=1) for kernel in kernels], axis=1)
 
 
 def histogram(kernels: Sequence[tf.Tensor], edges: Sequence[float]) -> tf.Tensor:
-    """Entries in each bin: [replica, layer, bin] from [replica, entry] for each layer.
+    """Return the number of entries in each bin, [replica, layer, bin], from [replica, entry] for each layer.
 
-    Bin b holds edges[b - 1] <= x < edges[b]; the first and the last are open, so infinity has its place there. What is
-    not a number is in no bin: the counts sum to the kernel's entries that are numbers.
+    Bin b holds edges[b - 1] <= x < edges[b]. The first and the last bin are open and hold infinite values. NaN is in no
+    bin, so the counts sum to the number of other entries.
     """
     replicas, layers, bins = kernels[0].shape[0], len(kernels), len(edges) + 1
     sizes = [kernel.shape[1] for kernel in kernels]
     entries = tf.concat(kernels, axis=1)
-    # All replicas and layers in one sum: where each entry's bins begin, [replica, entry].
+    # One sum for all replicas and layers; `begin` is the place of each entry's first bin, [replica, entry].
     begin = bins * (layers * np.arange(replicas)[:, None] + np.repeat(np.arange(layers), sizes))
     place = begin.astype(np.int32) + tf.raw_ops.Bucketize(input=entries, boundaries=list(edges))
-    place = tf.where(tf.math.is_nan(entries), -1, place)  # a negative place is left out of the sum
+    place = tf.where(tf.math.is_nan(entries), -1, place)  # the sum ignores negative places
     total = tf.math.unsorted_segment_sum(tf.ones_like(place), place, replicas * layers * bins)
     return tf.cast(tf.reshape(total, (replicas, layers, bins)), count_type(max(sizes)))

@@ -1,4 +1,4 @@
-"""Train a chunk of replicas as one stack, whatever Keras layers the variant has."""
+"""Train a chunk of replicas as one stack, with any Keras layers that a variant may have."""
 
 import gc
 from collections import deque
@@ -21,16 +21,17 @@ from pipeline.training.stacked.forward import Forward, State
 from pipeline.training.stacked.measuring import Measures
 from pipeline.training.stacked.pretraining import Pretraining
 
-MEASURED_BEHIND = 2  # states that may wait to be measured while the next epochs train
+Values = dict[str, tf.Tensor]
+MAX_PENDING = 2  # states that may wait to be measured while the next epochs train
 
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """No garbage collection but where it is asked for.
+    """Switch off automatic garbage collection, which can deadlock with tracing.
 
-    A graph of TensorFlow's locks itself while the collector visits it, and while it is traced; a collection in one
-    thread while another one traces can therefore stop both for ever. Measuring traces in a thread of its own, and in a
-    worker of a cluster there are others.
+    A TensorFlow graph is locked while it is traced and while the collector visits it, so a collection in one thread and
+    tracing in another can block each other for ever. Measuring traces in another thread, and workers of a cluster have
+    further threads.
     """
     enabled = gc.isenabled()
     gc.disable()
@@ -43,7 +44,7 @@ def _no_collection() -> Iterator[None]:
 
 @contextmanager
 def _memory_errors() -> Iterator[None]:
-    """TensorFlow's word for too little memory as Python's."""
+    """Turn TensorFlow's error for too little memory into Python's MemoryError."""
     try:
         yield
     except tf.errors.ResourceExhaustedError as error:
@@ -51,21 +52,25 @@ def _memory_errors() -> Iterator[None]:
 
 
 class StackedTrainer:
-    """A variant's replicas in one graph, compiled once for all chunks of one size.
+    """Trains a variant's replicas in one graph, traced once for all chunks of one size.
 
     See `training.common.trainer.Trainer`.
     """
 
     def __init__(self, variant: VariantParams, name: str, split: Split, params: TrainingParams) -> None:
-        """Args: `name` is the variant's, for the model and for error messages."""
+        """Build the network and its graphs.
+
+        Args:
+            name: the variant's name, for the model and for error messages.
+        """
         self._variant, self._name, self._split, self._params = variant, name, split, params
         with _no_collection():
             self._network = network.build(variant, split.inputs, split.task, name)
             self._forward = Forward(self._network)
             self._measures = Measures(self._forward, split, params.histograms)
             self._objective = objectives.of_task(split.task, split.train)
-            pretrained = variant.pretraining != "none"
-            self._pretraining = Pretraining(variant, name, split, params) if pretrained else None
+            has_pretraining = variant.pretraining != "none"
+            self._pretraining = Pretraining(variant, name, split, params) if has_pretraining else None
         self._engines: dict[int, Engine] = {}
         self.layers = self._network.table
 
@@ -75,16 +80,16 @@ class StackedTrainer:
         """See `training.common.trainer.Trainer`."""
         gc.collect()
         initial = initial_weights.draw(self._network, self._params.seed, replicas)
-        before = None
+        pretraining = None
         if self._pretraining is not None:
-            initial, before = self._pretraining.run(initial, replicas, observer)
+            initial, pretraining = self._pretraining.run(initial, replicas, observer)
         engine = self._engine(initial, len(replicas))
         curves, layer_values = self._train(engine, replicas, observer)
         predictions = {
             name: self._measures.predictions(engine.state, inputs).numpy()
             for name, inputs in places(self._split, self._params.surface_resolution).items()
         }
-        return Chunk(curves, layer_values, engine.stacks(engine.state), predictions, before)
+        return Chunk(curves, layer_values, engine.stacks(engine.state), predictions, pretraining)
 
     def _engine(self, initial: dict[str, np.ndarray], replicas: int) -> Engine:
         if replicas in self._engines:
@@ -98,39 +103,41 @@ class StackedTrainer:
     def _train(
         self, engine: Engine, replicas: Sequence[int], observer: Observer
     ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """Train while a second thread measures the states left behind: training never waits, and is never touched.
+        """Train while a second thread measures earlier states, so that training hardly waits and is not affected.
 
         Returns:
-            The curves and the values by layer, as a `Chunk` holds them.
+            Curves and layer values, as a `Chunk` holds them.
         """
         measures, params = self._measures, self._params
         curves: list[dict[str, np.ndarray]] = []
         layer_values: list[dict[str, np.ndarray]] = []
-        pending: deque[Future] = deque()
+        pending: deque[Future[tuple[Values, Values | None]]] = deque()
 
-        def measure(state: State, recorded: dict | None) -> tuple[dict, dict | None]:
-            if recorded is None:
+        def measure(state: State, epoch_values: Values | None) -> tuple[Values, Values | None]:
+            if epoch_values is None:
                 return measures.curves(state), None
-            now, values = measures.all(state)
-            return now, {**values, **recorded}
+            state_curves, state_values = measures.all(state)
+            return state_curves, {**state_values, **epoch_values}
 
         def collect() -> None:
-            measured, values = pending.popleft().result()
-            now = len(curves)
-            curves.append({key: value.numpy() for key, value in measured.items()})
-            observer.trained(replicas, range(now, now + 1), {key: row[:, None] for key, row in curves[-1].items()})
+            latest, values = pending.popleft().result()
+            epoch = len(curves)
+            curves.append({key: value.numpy() for key, value in latest.items()})
+            observer.on_epochs(
+                replicas, range(epoch, epoch + 1), {key: row[:, None] for key, row in curves[-1].items()}
+            )
             if values is not None:
                 layer_values.append({key: np.asarray(value) for key, value in values.items()})
 
         unknown = np.full((len(replicas), self._network.layers), np.nan, np.float32)
         with ThreadPoolExecutor(max_workers=1) as measuring:
             pending.append(measuring.submit(measure, engine.state, dict.fromkeys(EPOCH_VALUES, unknown)))
-            every = (order for some in orders(params, replicas, len(self._split.train)) for order in some)
-            for epoch, order in enumerate(every, start=1):
+            all_orders = (order for some in orders(params, replicas, len(self._split.train)) for order in some)
+            for epoch, order in enumerate(all_orders, start=1):
                 record = is_recorded(epoch, params)
-                recorded = engine.train_epoch(order, record)
-                pending.append(measuring.submit(measure, engine.state, recorded if record else None))
-                if len(pending) > MEASURED_BEHIND:
+                epoch_values = engine.train_epoch(order, record)
+                pending.append(measuring.submit(measure, engine.state, epoch_values if record else None))
+                if len(pending) > MAX_PENDING:
                     collect()
             while pending:
                 collect()
@@ -138,5 +145,5 @@ class StackedTrainer:
 
 
 def _stacked(rows: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """[replica, epoch, ...] from [replica, ...] for each epoch."""
+    """Stack [replica, ...] of each epoch into [replica, epoch, ...]."""
     return {key: np.stack([row[key] for row in rows], axis=1) for key in rows[0]}
