@@ -171,7 +171,9 @@ def test_an_unknown_optimizer_is_named() -> None:
 def test_another_folder_than_the_one_that_asks_is_refused() -> None:
     made = network()
     network(SMALL + "\n# edited\n")
-    with pytest.raises(UserError, match=r"^networks/own: differs from what the training began with: must be"):
+    with pytest.raises(
+        UserError, match=r"^networks/own: differs from the folder that the training began with: must be"
+    ):
         build("own", made.recipe, (2,), BINARY)
 
 
