@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 unexport PYTHONHOME PYTHONPATH
 
-.PHONY: help repro studies live example test unit setup ui tensorboard publish check format bench figures lock
+.PHONY: help repro studies live example test unit setup ui tensorboard publish check format bench figures docs lock
 .DEFAULT_GOAL := help
 
 help:
@@ -24,7 +24,7 @@ help:
 	@echo "make tensorboard   histograms of gradients and weights, and curves, in TensorBoard"
 	@echo "make check    format, lint, types                make format   mend format and imports"
 	@echo "make bench    speed and memory, as ratios        make figures  renew the docs' figures"
-	@echo "make lock     renew both locks of packages"
+	@echo "make docs     renew the pages' tables            make lock     renew both locks of packages"
 
 repro: setup
 	@python3 -m pipeline.repro
@@ -84,6 +84,10 @@ figures: setup
 	@mkdir -p docs && rm -f docs/*.png && cp reports/outcomes.png reports/pair_gradients.png reports/survival.png docs/
 	@for study in remedies/differences relu_depth/along; do \
 	  test ! -f studies/$$study.png || cp studies/$$study.png docs/$$(echo $$study | tr / _).png; done
+
+# What the pages take from the code: causes, remedies, parameters and metrics.
+docs: setup
+	@python3 -m docs.generate
 
 LOCK := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
   --custom-compile-command "make lock"

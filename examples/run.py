@@ -17,8 +17,8 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from pipeline.foundations.errors import UserError, reported_in_one_line
-from pipeline.foundations.files import Plain, save_text
-from pipeline.params.file import PARAMS_FILE, as_map, load, one_of
+from pipeline.foundations.files import save_text
+from pipeline.params.file import PARAMS_FILE, Plain, as_map, load, one_of
 from pipeline.params.network_params import NETWORKS
 from pipeline.params.variant_params import merge
 

@@ -18,6 +18,7 @@ from pipeline.data.split.tasks import Task
 from pipeline.foundations.errors import UserError, reported_in_one_line
 from pipeline.history.files import expect_recipe
 from pipeline.params.params import Params, read
+from pipeline.remedies.registry import expect_known
 from pipeline.training.common.trainable import expect_trainable
 
 # The data have not been read yet. No check depends on them, so any task and number of inputs will do.
@@ -32,6 +33,8 @@ def main() -> None:
     """
     params = read()
     expect_source(params.data)
+    for name in params.studies:
+        expect_known(params.study(name)[1])
     for name, variant in params.variants.items():
         expect_trainable(variant, INPUTS, TASK, f"variants.{name}")
     if params.networks:

@@ -1,10 +1,10 @@
-"""Remedies that are combined: which result is gone on with, what is added to it, and when it ends."""
+"""Combining remedies: which result gets another remedy, which one, and when it ends."""
 
 import pytest
 
-from pipeline.diagnosis import combined
-from pipeline.diagnosis.combined import Result, further, to_follow
-from pipeline.remedies import measured
+from pipeline.diagnosis.causes import network_remedies
+from pipeline.remedies import combined, measured
+from pipeline.remedies.combined import Result, further, to_follow
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +30,7 @@ def test_the_most_promising_result_is_gone_on_with(results: list[Result], place:
 
 
 def test_the_first_remedies_are_those_of_every_cause() -> None:
-    found = further((), ["too_few_epochs", "learning_rate_too_small"], [])
+    found = further((), network_remedies("too_few_epochs", "learning_rate_too_small"), [])
     assert found == [
         ("longer",),
         ("adam",),
@@ -42,12 +42,12 @@ def test_the_first_remedies_are_those_of_every_cause() -> None:
 
 def test_what_comes_to_the_same_is_tried_once() -> None:
     tried = [("larger_steps",), ("much_larger_steps",), ("adam",), ("longer",)]
-    found = further(("larger_steps",), ["learning_rate_too_small"], tried)
+    found = further(("larger_steps",), network_remedies("learning_rate_too_small"), tried)
     assert ("larger_steps", "much_larger_steps") in found
     assert ("larger_steps", "longer") in found
     assert ("larger_steps", "larger_steps") not in found  # a hundred times, as one that was tried
     assert ("larger_steps", "adam") not in found  # Adam has a learning rate of its own
-    assert further(("larger_steps",), ["learning_rate_too_large"], tried) == [
+    assert further(("larger_steps",), network_remedies("learning_rate_too_large"), tried) == [
         ("larger_steps", "much_smaller_steps"),
         ("larger_steps", "clipped_gradients"),
     ]  # a tenth of ten times is the base
@@ -55,10 +55,9 @@ def test_what_comes_to_the_same_is_tried_once() -> None:
 
 def test_the_others_are_done_once() -> None:
     tried = [("fitting_output",), ("scaled_targets",)]
-    assert further(("fitting_output",), ["output_mismatch"], tried) == [("fitting_output", "scaled_targets")]
-    assert (
-        further(("fitting_output", "scaled_targets"), ["output_mismatch"], [*tried, tuple(tried[0] + tried[1])]) == []
-    )
+    suggested = network_remedies("output_mismatch")
+    assert further(("fitting_output",), suggested, tried) == [("fitting_output", "scaled_targets")]
+    assert further(("fitting_output", "scaled_targets"), suggested, [*tried, tuple(tried[0] + tried[1])]) == []
 
 
 def test_so_many_are_combined_at_most() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from docs.generate import CAUSES, REFERENCE, comments_of, pages
 from pipeline.diagnosis.causes import cause_names
 from pipeline.params.file import load
 from pipeline.params.params import SECTIONS
@@ -76,6 +77,16 @@ def test_every_cause_is_described(cause: str) -> None:
     """Its rule in the reference, and what it looks like on the page of causes."""
     assert f"| `{cause}` |" in (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
     assert cause in (ROOT / "docs" / "causes.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", [REFERENCE, CAUSES], ids=lambda page: page.name)
+def test_what_the_pages_take_from_the_code_is_as_in_the_code(page: Path) -> None:
+    assert page.read_text(encoding="utf-8") == pages()[page], "run `make docs`"
+
+
+def test_the_comments_of_a_key_stand_behind_it_and_on_the_lines_that_follow() -> None:
+    text = "# of all\na:  # of a\n  b: '#'  # first\n        # second\n  c:\n    d: 1  # of d\n# of nothing\ne: 2\n"
+    assert comments_of(text) == {"a": "of a", "a.b": "first second", "a.c": "", "a.c.d": "of d", "e": ""}
 
 
 def test_every_diff_applies() -> None:

@@ -296,7 +296,7 @@ STALE: dict[str, set[str]] = {
     "pipeline/training/networks/builder.py": {"track"},
     "pipeline/watch/callback.py": set(),
     "pipeline/training/compiled/passes.py": ALL_OF["train"],
-    "pipeline/remedies/recipe_remedies.py": EVALUATED,
+    "pipeline/remedies/recipe_changes.py": EVALUATED,
     "pipeline/evaluation/intervals.py": EVALUATED,
     "pipeline/report/figures/score_figures.py": ALL_OF["evaluate"] | {"compare"},
     "pipeline/report/pages/page.html": {"compare"},

@@ -9,12 +9,13 @@ import xarray as xr
 from benchmarks.known_faults.__main__ import kept, last
 from benchmarks.known_faults.counts import Counted, Totals
 from benchmarks.known_faults.page import BEGIN, END, PAGE, rendered
-from benchmarks.known_faults.program import CAUSES, Data, Program
+from benchmarks.known_faults.program import Data, Program
 from benchmarks.known_faults.programs import ALL, MORE, REPORTED
 from benchmarks.known_faults.runs import Run, outcome, scores_of
 from benchmarks.known_faults.thresholds import right
 from benchmarks.known_faults.tries import counts_of
 from benchmarks.published_rules import RULES, Activation, Trained
+from pipeline.diagnosis.causes import cause_names
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.params.shipped import shipped
 from pipeline.remedies.measured import FILE
@@ -36,7 +37,7 @@ def test_names_are_unique() -> None:
 @each_program
 def test_what_is_known_of_it_is_said(program: Program) -> None:
     assert program.truth
-    assert set(program.truth + program.also) <= set(CAUSES)
+    assert set(program.truth + program.also) <= set(cause_names())
     assert not set(program.truth) & set(program.also)
     assert len(program.learned) == 1
     assert set(program.learned) <= {"accuracy", "balanced_accuracy", "r2"}

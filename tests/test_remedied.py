@@ -1,7 +1,7 @@
 """The remedies of any Keras model: what each changes, what it leaves, and what it says where it cannot be done."""
 
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,10 +11,11 @@ from watched_models import compiled, dense, images, points, residual, unbuilt, w
 
 from pipeline.diagnosis import causes
 from pipeline.diagnosis.setting import Setting
-from pipeline.params.network_params import EPOCHS, RemedyName
 from pipeline.remedies import measured
-from pipeline.remedies.keras_remedies import REMEDIES, TRAIN, Trial, apply, inapplicable, remembering_compile
-from pipeline.remedies.rebuilt import InapplicableError
+from pipeline.remedies.keras_compile import remembering_compile
+from pipeline.remedies.keras_remedies import KERAS_REMEDIES, apply, inapplicable
+from pipeline.remedies.registry import REMEDIES, WIDER, for_any_model
+from pipeline.remedies.trial import TRAIN, InapplicableError, Trial
 
 Built = tuple[keras.Model, Any, Any]
 
@@ -53,10 +54,19 @@ def normalised(momentum: float) -> Built:
 NUMBERS = np.random.default_rng(1).normal(5000, 300, (60, 1)).astype("float32")
 
 
-def test_names_are_the_same_everywhere() -> None:
-    assert set(REMEDIES) == set(get_args(RemedyName)) | set(EPOCHS)
-    suggested = {name for each in causes.TABLE for name in causes.network_remedies(each.name)}
-    assert suggested == set(REMEDIES)  # each is against something
+def test_every_remedy_can_be_done_and_is_suggested_against_something() -> None:
+    assert set(KERAS_REMEDIES) == set(for_any_model())
+    assert set(causes.network_remedies(*causes.cause_names())) == set(for_any_model())
+    of_variants = {each.remedy for cause in causes.TABLE for each in cause.remedies}
+    assert all(REMEDIES[name].overrides is not None for name in of_variants)
+    assert of_variants | set(for_any_model()) == set(REMEDIES)
+
+
+def test_what_replaces_the_model_says_so() -> None:
+    with remembering_compile():
+        reasons = inapplicable(trial(deep(), may_rebuild=False), was_traced=False)
+    replacing = {name for name in for_any_model() if not REMEDIES[name].in_place}
+    assert {name for name, reason in reasons.items() if "another model" in reason} == replacing
 
 
 def rate(made: Trial) -> float:
@@ -115,7 +125,7 @@ CHANGES: dict[str, tuple[Callable[[], Built], Callable[[Trial], Any], Any]] = {
         lambda made: [
             layer.units / old.units for layer, old in zip(made.model.layers[1:], deep()[0].layers, strict=True)
         ],
-        [4, 4, 4, 1],
+        [WIDER, WIDER, WIDER, 1],
     ),
     "residual": (
         deep,
@@ -156,7 +166,7 @@ def test_wider_layers_do_not_undo_what_was_done_to_kernels() -> None:
         made = trial(of(layers.Dense(1, "sigmoid"), "binary_crossentropy", points()[1], *hidden))
         said = apply(["fresh_kernels", "wider_layers"], made)
     kernel = np.asarray(made.model.layers[1].kernel)
-    assert kernel.shape == (2, 16)
+    assert kernel.shape == (2, 4 * WIDER)
     assert kernel.std() > 0.1
     assert "glorot_uniform" in said
 
@@ -302,7 +312,7 @@ REFUSED: dict[str, tuple[str, Callable[[], Trial], str]] = {
     ),
     "one epoch": ("shorter", lambda: trial(dense(), epochs=1), "it is trained for one epoch"),
     "no arrays": ("scaled_inputs", lambda: Trial(dense()[0], {}, {}, True), "the training data are no arrays"),
-    "words": ("scaled_inputs", lambda: trial(recurrent("tanh")), "its inputs are places in an embedding's table"),
+    "words": ("scaled_inputs", lambda: trial(recurrent("tanh")), "its inputs are ids, which an embedding looks up"),
     "finite": ("finite_rows", lambda: trial(dense()), "all its numbers are finite"),
     "weighted": ("finite_rows", lambda: trial(dense(), sample_weight=np.ones(96)), "its rows have weights"),
     "numbers": (
@@ -326,7 +336,7 @@ REFUSED: dict[str, tuple[str, Callable[[], Trial], str]] = {
     "quick": ("quicker_statistics", lambda: trial(normalised(0.9)), "no batch normalisation has a momentum above"),
     "normalised": ("batch_normalization", lambda: trial(residual()), "it has batch normalisation already"),
     "shapes": ("residual", lambda: trial(of(layers.Dense(1), "mse", NUMBERS, layers.Dense(4))), "no hidden layer's"),
-    "script": ("residual", lambda: trial(deep(), may_rebuild=False), "a script has its own in its hands"),
+    "script": ("residual", lambda: trial(deep(), may_rebuild=False), "the script keeps using its own"),
 }
 
 
@@ -435,7 +445,7 @@ def test_what_helped_in_our_runs_is_suggested_first(monkeypatch: pytest.MonkeyPa
     ]
     assert (
         causes.tries("stuck", Setting())[0]
-        == "another learning rate, Adam (it learned in 9 of 10 runs of faulty programs)"
+        == "another learning rate, or Adam (fixed 9 of 10 failing runs in our benchmark)"
     )
     monkeypatch.setattr(measured, "_table", lambda: {"saturated": {"scaled_inputs": [0, 10]}})
     assert causes.network_remedies("saturated")[-1] == "scaled_inputs"

@@ -31,7 +31,8 @@ from pipeline.params.comparison_params import ComparisonParams
 from pipeline.params.params import Params
 from pipeline.params.split_params import SplitParams
 from pipeline.params.variant_params import VariantParams
-from pipeline.remedies.recipe_remedies import Remedy
+from pipeline.remedies.recipe_changes import Against
+from pipeline.remedies.registry import REMEDIES, Remedy
 from pipeline.report import content
 from pipeline.report.content import ReportFindings
 from pipeline.report.figures import comparison_figures as figures_of_variants
@@ -227,18 +228,26 @@ def test_a_bar_has_one_part_for_each_outcome_that_occurs(report: Document) -> No
 
 RESTLESS = Cause(
     "restless",
+    "rest",
     lambda evidence, params: evidence.gradient_ratio == 1,
     colours.YELLOW,
     lambda rows, bound: f"{len(rows)} never came to rest",
-    lambda recipe, epochs: [Remedy({"training.batch_size": 64}, "calmer", "a test")],
-    instead="there is too much of it",
+    lambda evidence: "It never came to rest.",
+    means="there is too much of it",
+    condition="`gradient_ratio` is 1",
+    looks_like="A loss that never rests.",
+    confused_with="Nothing.",
+    advice=(),
+    remedies=(Against("larger_batches", "calmer"),),
 )
+LARGER_BATCHES = Remedy("", lambda variant, epochs: {"training.batch_size": 64}, "a test")
 
 
 @pytest.fixture
 def one_more_cause(monkeypatch: pytest.MonkeyPatch) -> None:
     """In one place; it holds of every replica of a hand-made history, before `too_few_epochs` and `stuck` do."""
     monkeypatch.setattr(causes, "TABLE", (*causes.TABLE[:-2], RESTLESS, *causes.TABLE[-2:]))
+    monkeypatch.setitem(REMEDIES, "larger_batches", LARGER_BATCHES)
 
 
 @pytest.mark.usefixtures("one_more_cause")
@@ -248,7 +257,7 @@ def test_a_new_row_of_the_table_of_causes_is_seen_everywhere(picture: bytes) -> 
     assert failed.metrics.outcomes["restless"] == 10
     assert list(failed.metrics.outcomes) == list(causes.outcome_names())
     assert failed.diagnosis.cause == "restless"
-    said = "10 never came to rest. This is not mainly a vanishing gradient (none of the 10 failures): there is too much"
+    said = "10 never came to rest. Vanishing gradients explain none of the 10 failures."
     assert said in failed.diagnosis.verdict
     assert [remedy.changes for remedy in failed.diagnosis.remedies] == ["training.batch_size: 64"]
 

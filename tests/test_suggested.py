@@ -12,6 +12,7 @@ from pipeline.params import study_params
 from pipeline.params.network_params import NetworkRecipe
 from pipeline.params.study_params import SUGGESTED, Cell, cells, checked, suggested
 from pipeline.params.variant_params import VariantParams
+from pipeline.remedies.registry import expect_known
 
 V = variant(hidden_layers=3, units=4)
 NETWORK = NetworkRecipe(
@@ -38,7 +39,7 @@ def test_before_it_is_trained_there_is_the_base_alone() -> None:
 @pytest.mark.parametrize(
     ("study", "said"),
     [
-        ({"cells": SUGGESTED, "grid": {"units": [3]}}, r"studies\.s\.grid: must not be there beside cells: suggested"),
+        ({"cells": SUGGESTED, "grid": {"units": [3]}}, r"studies\.s\.grid: must be left out with cells: suggested"),
         ({"cells": "sugested"}, r"studies\.s\.cells: sugested: must be"),
     ],
 )
@@ -118,6 +119,10 @@ def test_a_remedy_is_added_to_a_cell_of_a_variant_and_none_is_tried_twice() -> N
 
 
 def test_a_remedy_that_there_is_not_is_named() -> None:
-    with pytest.raises(UserError, match=r"studies\.s\.cells\.c\.remedy\S*: adams: must be .*adam"):
-        base_of(NETWORK, cells={"c": {"remedy": "adams"}})
+    with pytest.raises(UserError, match=r"^studies\.s\.cells\.c\.remedy: adams: must be .*did you mean adam\?$"):
+        expect_known(base_of(NETWORK, cells={"c": {"remedy": "adams"}}))
+    for not_of_a_cell in ("longer", "elu_units"):  # epochs are `epochs` in a cell, and ELU is only of variants
+        with pytest.raises(UserError, match="must be one of"):
+            expect_known(base_of(NETWORK, cells={"c": {"remedy": ["adam", not_of_a_cell]}}))
+    expect_known(base_of(NETWORK, cells={"c": {"remedy": ["adam", "wider_layers"]}}))
     assert study_params.OF_NETWORK == ("config", "optimizer", "remedy")

@@ -23,11 +23,11 @@ import pipeline
 import pipeline.watch.run_progress
 import pipeline.watch.script
 from pipeline import Diagnosis
-from pipeline.diagnosis import combined
 from pipeline.foundations.errors import UserError
 from pipeline.tracking import servers
 from pipeline.watch import __main__ as command
 from pipeline.watch import mlflow_run
+from pipeline.watch import tries as watch_tries
 
 SCRIPT = """
 import sys
@@ -248,7 +248,7 @@ def test_what_cannot_be_done_is_known_before_anything_is_trained_for_it(
 ) -> None:
     """Those that a model with its own `compile` cannot take cost no run."""
     suggested = ["fitting_output", "trained_layers", "clipped_gradients", "residual"]
-    monkeypatch.setattr(combined, "network_remedies", lambda cause: suggested)
+    monkeypatch.setattr(watch_tries, "network_remedies", lambda *causes: suggested)
     asked: list[str] = []
     run = pipeline.watch.script.subprocess.run
 
@@ -261,7 +261,7 @@ def test_what_cannot_be_done_is_known_before_anything_is_trained_for_it(
     watch(monkeypatch, tmp_path / "mine.py", "--try", "--replicas", "1", "--learned", "0.99999")
     said = capsys.readouterr().out
     assert "not tried: trained_layers (the model's own `compile` has other arguments" in said
-    assert "not tried: residual (that is another model" in said
+    assert "not tried: residual (that needs another model" in said
     assert "clipped_gradients: learned in" in said
     assert not [each for each in asked if re.search("trained_layers|residual", each)]
     assert asked[:2] == ["", "clipped_gradients"]

@@ -111,18 +111,18 @@ def test_an_epoch_is_the_same_steps_by_keras_itself(circles: Split) -> None:
     assert_close(ours, keras_steps(network, start, keras.optimizers.SGD(0.05), circles, order))
 
 
-def test_the_width_of_each_layer_is_doubled_and_no_path_goes_around_layers_that_differ() -> None:
+def test_the_width_of_each_layer_is_multiplied_and_no_path_goes_around_layers_that_differ() -> None:
     recipe = of_widths(8, 3, 5)
     dead = causes.suggest("born_dead", recipe, epochs=1)
     (wider,) = (each for each in dead if "units" in each.overrides)
-    assert wider.overrides == {"units": [16, 6, 10]}
-    assert wider.changes == "units: [16, 6, 10]"
-    assert wider.reason == "the narrowest layer is born dead with probability of at most 2^-6, not 2^-3"
+    assert wider.overrides == {"units": [32, 12, 20]}
+    assert wider.changes == "units: [32, 12, 20]"
+    assert wider.reason == "the narrowest layer is born dead with probability of at most 2^-12, not 2^-3"
     assert not any("residual" in each.overrides for each in dead)
     (halved,) = (each for each in causes.suggest("vanishing", recipe, epochs=1) if "units" in each.overrides)
-    assert halved.reason == "gradients spread with depth over width: twice the units halve it"
-    taken = resolve(UNSAID, {"v": {"units": [16, 6, 10]}})["v"]
-    assert {"units": [16, 6, 10]} not in [each.overrides for each in causes.suggest("born_dead", taken, epochs=1)]
+    assert halved.reason == "gradients spread with depth over width: wider layers reduce the spread"
+    taken = resolve(UNSAID, {"v": {"units": [32, 12, 20]}})["v"]
+    assert {"units": [32, 12, 20]} not in [each.overrides for each in causes.suggest("born_dead", taken, epochs=1)]
 
 
 def test_theory_takes_each_layers_width() -> None:

@@ -14,8 +14,8 @@ from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from benchmarks.known_faults.counts import Counted
-from benchmarks.known_faults.program import CAUSES
 from benchmarks.known_faults.runs import Run
+from pipeline.diagnosis.causes import cause_names
 from pipeline.foundations.colours import BLACK, BLUE, VERMILION
 from pipeline.report.figures.style import dress, figure
 from pipeline.watch.figures import png
@@ -37,7 +37,7 @@ def draw_all(counted: Sequence[Counted]) -> list[str]:
     FOLDER.mkdir(parents=True, exist_ok=True)
     found = []
     drawable = [each for each in (each.where("curves") for each in counted) if each.faulty and each.twins]
-    for cause in CAUSES:
+    for cause in cause_names():
         example = _example(cause, drawable)
         if example is not None:
             picture = Image.open(BytesIO(png(drawn(example, cause)))).convert("RGB").quantize(COLOURS)

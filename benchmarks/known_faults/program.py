@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import keras
 import numpy as np
@@ -11,14 +11,6 @@ Kind = Literal[
     "output", "data", "step size", "signals", "symmetry", "frozen layers", "no activation", "batch statistics",
     "overfitting",
 ]  # fmt: skip
-# All that a truth may name.
-CAUSES: Final = (
-    *("non_finite_data", "unscaled_inputs", "unscaled_targets", "imbalanced", "unrelated_labels"),
-    *("output_mismatch", "dead_output", "symmetric", "frozen"),
-    *("learning_rate_too_large", "learning_rate_too_small", "too_few_epochs"),
-    *("exploding", "born_dead", "died_in_training", "saturated", "vanishing"),
-    *("batch_statistics", "overfitting", "stuck"),
-)
 
 
 class Data(NamedTuple):

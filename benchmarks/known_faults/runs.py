@@ -14,9 +14,11 @@ from benchmarks.known_faults.looks import curves, said_by_tools
 from benchmarks.known_faults.program import Data, Program
 from benchmarks.known_faults.programs import ALL
 from pipeline import Diagnosis
-from pipeline.diagnosis import combined
-from pipeline.remedies.keras_remedies import TRAIN, Trial, apply, remembering_compile
-from pipeline.remedies.rebuilt import InapplicableError
+from pipeline.diagnosis.causes import network_remedies
+from pipeline.remedies import combined
+from pipeline.remedies.keras_compile import remembering_compile
+from pipeline.remedies.keras_remedies import apply
+from pipeline.remedies.trial import TRAIN, InapplicableError, Trial
 
 LEARNED, NOT_LEARNED = "learned", "not_learned"
 Run = dict[str, Any]
@@ -33,7 +35,8 @@ def tries_of(name: str, cause: str, seeds: Sequence[int]) -> list[Try]:
     found: list[Try] = []
     done: combined.Remedies = ()
     for _ in range(combined.ROUNDS):
-        these = [_tried(ALL[name], more, cause, seeds) for more in combined.further(done, [cause], _done(found))]
+        further = combined.further(done, network_remedies(cause), _done(found))
+        these = [_tried(ALL[name], more, cause, seeds) for more in further]
         found += these
         results = [combined.Result(learned(each["runs"]), len(seeds), _cause(each["runs"])) for each in these]
         place = combined.to_follow([cause], results)

@@ -10,8 +10,8 @@ from rich.table import Table
 
 from benchmarks.known_faults.counts import Counted
 from benchmarks.known_faults.runs import Try, learned
-from pipeline.diagnosis import combined
 from pipeline.diagnosis.causes import TABLE
+from pipeline.remedies import combined
 from pipeline.remedies.measured import FILE
 
 

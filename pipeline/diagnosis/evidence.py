@@ -1,9 +1,9 @@
-"""What a history says of each replica, as numbers that are compared with the thresholds.
+"""Measure a history: numbers of each replica, which the rules compare with thresholds.
 
-It reads values and derivatives alone, no name of a variant, an activation or an initialiser, and works on any history;
-what was not recorded gives no evidence.
-"Throughout" below is the median over time, each recorded epoch weighing as much as the epochs that it stands for: what
-a layer was like for most of the training.
+Only values and derivatives are read, no name of a variant, an activation or an initialiser, so any history will do;
+what was not recorded gives no evidence. "Throughout" is the median over time, in which each recorded epoch weighs as
+much as the epochs that it stands for: what a layer was like for most of the training. The baseline is the best constant
+prediction, and its loss on the training set the baseline loss.
 """
 
 import numpy as np
@@ -11,6 +11,13 @@ import pandas as pd
 import xarray as xr
 from scipy.special import stdtr
 
+from pipeline.diagnosis.constants import (
+    EQUAL_AT_END,
+    EQUAL_AT_START,
+    FEW_EPOCHS,
+    FEWEST_EPOCHS,
+    SIGNIFICANT,
+)
 from pipeline.history import record
 from pipeline.params.diagnosis_params import DiagnosisParams
 
@@ -19,45 +26,50 @@ USED_SIDES = (
     *("targets_told", "targets_beyond", "output_misfit"),
 )
 COLUMNS = {
-    "nonfinite_epoch": "first epoch with a loss, or a gradient or weight by layer, that is infinite or not a number",
-    "loss_growth": "greatest training loss over the loss of the best constant prediction",
-    "dead_layer": "lowest hidden layer that is dead at the end and no path bypasses, of those born dead if any",
+    "nonfinite_epoch": "first epoch with a loss, or a layer's gradient or weights, that is NaN or infinite",
+    "loss_growth": "greatest training loss / baseline loss",
+    "dead_layer": "lowest hidden layer that is dead at the end and no skip connection bypasses; one born dead first",
     "born_dead": "1 if a layer that is dead at the end was dead before the first step",
-    "died_after": "last recorded epoch at which no layer of the final dead stretch was dead",
-    "died_by": "first recorded epoch of the final unbroken dead stretch",
-    "saturated_layer": "hidden layer with most saturated (input, unit) pairs, at the start or throughout",
-    "saturated_share": "their share, the greater of the two",
-    "smallest_layer": "hidden layer with the smallest mean |gradient| throughout, of those that no path bypasses",
-    "gradient_ratio": "its mean |gradient| over the output layer's",
-    "gradient_scale": "largest hidden mean |gradient| throughout, over the loss of the best constant prediction",
-    "taken_gradient": "largest mean |gradient| that the optimizer got, over the loss of the best constant prediction",
-    "loss_fall": "relative fall of the training loss over the last epochs, where it is beyond its noise",
-    "fall_before": "the same over as many epochs before those",
-    "first_change": "greatest change of a kernel over its first recorded epoch, over its size before, both as L1 norms",
-    "first_gradient": "largest mean |gradient| before the first step, over the loss of the best constant prediction",
-    "train_fit": "1 - training loss / that of the best constant prediction, at the end",
-    "logged_fit": "the same of the loss that `fit` logged, in training mode; only where the mode alone can change it",
-    "judged_fit": "as `train_fit`, on the set that decides; no value where that is the training set",
+    "died_after": "last recorded epoch before the final dead stretch",
+    "died_by": "first recorded epoch of the final dead stretch, in which some layer is always dead",
+    "saturated_layer": "hidden layer with the largest `saturated_share`",
+    "saturated_share": "share of a layer's (input, unit) pairs that are saturated: at the start or throughout, if "
+    "larger",
+    "smallest_layer": "hidden layer with the smallest mean |gradient| throughout, without those that a skip connection "
+    "bypasses",
+    "gradient_ratio": "mean |gradient| of `smallest_layer` / that of the output layer, throughout",
+    "gradient_scale": "largest mean |gradient| of a hidden layer throughout / baseline loss",
+    "taken_gradient": "largest mean |gradient| that the optimizer got / baseline loss",
+    "loss_fall": "relative fall of the training loss over the last epochs, 0 within its noise; with few epochs, where "
+    "every epoch lowered it",
+    "fall_before": "`loss_fall` over as many epochs before those",
+    "first_change": "greatest change of a kernel over the first recorded epoch / its size before, both as L1 norms",
+    "first_gradient": "largest mean |gradient| before the first step / baseline loss",
+    "train_fit": "1 - training loss / baseline loss, at the end",
+    "logged_fit": "`train_fit` of the loss that `fit` logged, in training mode; only where nothing but the mode can "
+    "make the two differ: a layer has modes (`has_modes` of the record), and the logged loss is of the same rows "
+    "without weights (`logged_alike`)",
+    "judged_fit": "`train_fit` on the rows that decide; no value where these are the training rows",
     "train_learned": "1 if the training set alone passes the rule of learning",
-    "train_gain": "balanced accuracy on the training set, from 0 by chance to 1; of a regression R²",
-    "judged_gain": "the same on the set that decides; no value where that is the training set",
-    "score_gap": "accuracy less balanced accuracy on the training set",
-    "equal_layer": "lowest hidden layer of several units that are all equal, at first and at the end but for rounding",
-    "frozen_layer": "lowest layer with a gradient whose kernel, or embedding's table, never moved",
-    "dead_output": "1 if every output is off on every training input at the end",
+    "train_gain": "balanced accuracy on the training set, rescaled so that chance is 0 and perfect 1; of a regression "
+    "R²",
+    "judged_gain": "`train_gain` on the rows that decide; no value where these are the training rows",
+    "score_gap": "accuracy - balanced accuracy on the training set",
+    "equal_layer": "lowest hidden layer whose units, more than one, are all equal, at first and but for rounding at "
+    "the end",
+    "frozen_layer": "lowest layer with a gradient whose kernel, or embedding's table, never changed",
+    "dead_output": "1 if every output is 0 with slope 0 on every training input at the end",
     **{name: record.REPLICA_VALUES[name] for name in USED_SIDES},
 }
+# Columns whose missing value means that there is no such epoch or layer, if the record could show one.
 NO_VALUE_IS_NONE = ("nonfinite_epoch", "dead_layer", "died_after", "died_by", "equal_layer", "frozen_layer")
-SIGNIFICANT = 0.01  # of the slope of the loss
-FEW = 6  # epochs, of which no slope is significant: there the loss falls if it fell in each of them
-EQUAL, STILL_EQUAL = 1e-3, 0.1  # of `unit_spread`, at first and at the end: rounding alone drives equal units apart
 
 
 def measure(history: xr.Dataset, params: DiagnosisParams, train_learned: np.ndarray | None = None) -> pd.DataFrame:
-    """The evidence, one row per replica, with the columns COLUMNS; NaN where a number does not exist.
+    """Return the evidence, one row per replica, with the columns COLUMNS; NaN where a number does not exist.
 
     Args:
-        train_learned: bool [replica], whether the training set alone passes the rule of learning, where one is known.
+        train_learned: bool [replica], whether the training set alone passes the rule of learning; None without a rule.
     """
     columns = _measured(history, params)
     if train_learned is not None:
@@ -68,7 +80,7 @@ def measure(history: xr.Dataset, params: DiagnosisParams, train_learned: np.ndar
 def is_measured(history: xr.Dataset, params: DiagnosisParams) -> pd.DataFrame:
     """Return whether each number is known, bool, with the columns COLUMNS.
 
-    An epoch or a layer that is NaN in the evidence is known where the record holds what it is read from: there is none.
+    An epoch or a layer that is NaN in the evidence is known not to exist where the record holds what shows it.
     """
     columns = _measured(history, params)
     known = {
@@ -79,9 +91,9 @@ def is_measured(history: xr.Dataset, params: DiagnosisParams) -> pd.DataFrame:
 
 
 def _measured(history: xr.Dataset, params: DiagnosisParams) -> dict[str, np.ndarray]:
-    """The evidence by column, [replica]; a column that the record cannot tell is left out."""
+    """Return the evidence by column, [replica], without the columns that the record does not show."""
     columns: dict[str, np.ndarray] = {"nonfinite_epoch": _first_not_finite(history)}
-    columns["loss_growth"] = _finite_max(history.train_loss.values) / _guess(history)
+    columns["loss_growth"] = _finite_max(history.train_loss.values) / _baseline(history)
     if record.hidden(history).sizes["layer"]:
         if "dead" in history and record.has_seen_units(history):
             columns |= _death(history)
@@ -90,7 +102,7 @@ def _measured(history: xr.Dataset, params: DiagnosisParams) -> dict[str, np.ndar
         if "probe_gradient_mean_abs" in history:
             columns |= _gradients(history)
     if "gradient_mean_abs" in history:
-        columns["taken_gradient"] = _finite_max(history.gradient_mean_abs.values) / _guess(history)
+        columns["taken_gradient"] = _finite_max(history.gradient_mean_abs.values) / _baseline(history)
     losses = history.train_loss.values
     columns["loss_fall"] = np.array([_fall(loss, params.slow_window) for loss in losses])
     last = _window(losses.shape[1], params.slow_window) - 1
@@ -102,34 +114,34 @@ def _measured(history: xr.Dataset, params: DiagnosisParams) -> dict[str, np.ndar
     return columns | _fits(history) | _sides(history)
 
 
-def _guess(history: xr.Dataset) -> float:
-    """The reference loss: the best constant prediction's. Where all targets are equal and it is 0, that of a guess at
-    random among the classes; of a regression, 1."""
+def _baseline(history: xr.Dataset) -> float:
+    """Return the baseline loss. Where it is 0, because all targets are equal: the loss of a random guess among the
+    classes, or 1 for a regression."""
     task = record.task_of(history)
     at_random = float(np.log(len(task.names))) if task.is_classification else 1.0
     return history.attrs.get("train_constant_loss") or at_random
 
 
 def _first_not_finite(history: xr.Dataset) -> np.ndarray:
-    curves = ~record.finite_losses(history).values
-    found = np.where(curves.any(axis=1), curves.argmax(axis=1).astype(float), np.inf)
+    is_broken = ~record.finite_losses(history).values
+    first = np.where(is_broken.any(axis=1), is_broken.argmax(axis=1).astype(float), np.inf)
     for name in ("probe_gradient_mean_abs", "weight_l1"):
         if name not in history:
             continue
-        broken = ~np.isfinite(history[name].values).all(axis=2)
-        epochs = history.recorded_epoch.values[broken.argmax(axis=1)].astype(float)
-        found = np.minimum(found, np.where(broken.any(axis=1), epochs, np.inf))
-    return np.where(np.isinf(found), np.nan, found)
+        is_broken = ~np.isfinite(history[name].values).all(axis=2)
+        epochs = history.recorded_epoch.values[is_broken.argmax(axis=1)].astype(float)
+        first = np.minimum(first, np.where(is_broken.any(axis=1), epochs, np.inf))
+    return np.where(np.isinf(first), np.nan, first)
 
 
 def _finite_max(values: np.ndarray) -> np.ndarray:
-    """The greatest finite value of each replica; NaN where there is none."""
-    found = np.where(np.isfinite(values), values, -np.inf).reshape(len(values), -1).max(axis=1, initial=-np.inf)
-    return np.where(np.isfinite(found), found, np.nan)
+    """Return the greatest finite value of each replica; NaN where there is none."""
+    greatest = np.where(np.isfinite(values), values, -np.inf).reshape(len(values), -1).max(axis=1, initial=-np.inf)
+    return np.where(np.isfinite(greatest), greatest, np.nan)
 
 
 def _death(history: xr.Dataset) -> dict[str, np.ndarray]:
-    """The final unbroken stretch in which some layer is dead; momentum may have revived it before."""
+    """Return the columns on death; the final stretch counts, because momentum may have revived a layer before."""
     blocking = record.blocking(history)
     dead = blocking.values  # [replica, recorded epoch, layer]
     at_end = dead[:, -1]
@@ -150,9 +162,9 @@ def _death(history: xr.Dataset) -> dict[str, np.ndarray]:
 
 
 def _saturation(hidden: xr.Dataset, slope: float) -> dict[str, np.ndarray]:
-    every = np.nan_to_num(saturated_at(hidden, slope))  # a layer without an activation saturates nothing
-    throughout = _throughout(every, hidden.recorded_epoch.values)  # [replica, layer]
-    at_slope = np.fmax(every[:, 0], throughout)
+    shares = np.nan_to_num(saturated_at(hidden, slope))  # a layer without an activation never saturates
+    throughout = _throughout(shares, hidden.recorded_epoch.values)  # [replica, layer]
+    at_slope = np.fmax(shares[:, 0], throughout)
     greatest = at_slope.argmax(axis=1)
     rows = np.arange(len(greatest))
     return {
@@ -162,8 +174,10 @@ def _saturation(hidden: xr.Dataset, slope: float) -> dict[str, np.ndarray]:
 
 
 def saturated_at(history: xr.Dataset, slope: float) -> np.ndarray:
-    """Share of saturated (input, unit) pairs at a slope, [replica, recorded epoch, layer]; between two recorded
-    fractions linear in the fraction's logarithm."""
+    """Return the share of (input, unit) pairs below a slope, [replica, recorded epoch, layer].
+
+    Between two recorded fractions it is linear in the fraction's logarithm.
+    """
     fractions = np.log(history.slope_fraction.values.astype(float))
     shares = history.saturated_share.values
     above = int(np.clip(np.searchsorted(fractions, np.log(slope)), 1, len(fractions) - 1))
@@ -176,7 +190,7 @@ def _gradients(history: xr.Dataset) -> dict[str, np.ndarray]:
     hidden, outputs = (
         _throughout(part.probe_gradient_mean_abs.values, part.recorded_epoch.values) for part in parts
     )  # [replica, layer] each
-    # A layer that a path bypasses, dead ones among them, may have no gradient: it reaches the others all the same.
+    # A layer that a skip connection bypasses may have no gradient: the other layers get theirs all the same.
     passed = np.where((parts[0].bypassed.values == 1) | np.isnan(hidden), np.inf, hidden)
     smallest, is_one = passed.argmin(axis=1), np.isfinite(passed).any(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -184,67 +198,68 @@ def _gradients(history: xr.Dataset) -> dict[str, np.ndarray]:
     return {
         "smallest_layer": np.where(is_one, parts[0].layer.values[smallest], np.nan),
         "gradient_ratio": np.where(is_one, ratio, np.nan),
-        "gradient_scale": _finite_max(hidden) / _guess(history),
+        "gradient_scale": _finite_max(hidden) / _baseline(history),
     }
 
 
 def _movement(history: xr.Dataset, vanishing: float) -> dict[str, np.ndarray]:
-    """How far the kernels moved, against their sizes and gradients.
+    """Return how far the kernels moved, compared with their sizes and gradients.
 
     Args:
-        vanishing: a gradient below this part of a constant guess's loss may be too small to move a float32.
+        vanishing: a gradient below this part of the baseline loss may be too small to change a float32.
     """
     change, size = history.weight_change_l1.values, history.weight_l1.values  # [replica, recorded epoch, layer]
-    found: dict[str, np.ndarray] = {}
+    columns: dict[str, np.ndarray] = {}
     if history.sizes["recorded_epoch"] > 1:
         with np.errstate(divide="ignore", invalid="ignore"):
             first = np.where(size[:, 0] > 0, change[:, 1] / size[:, 0], np.nan)
-        broken = ~np.isfinite(size[:, 1]).all(axis=1)
+        is_broken = ~np.isfinite(size[:, 1]).all(axis=1)
         greatest = np.nan_to_num(first, nan=0.0, posinf=np.inf).max(axis=1)
-        found["first_change"] = np.where(broken, np.inf, greatest)
+        columns["first_change"] = np.where(is_broken, np.inf, greatest)
     if "probe_gradient_mean_abs" in history:
         gradient = history.probe_gradient_mean_abs.values
-        found["first_gradient"] = np.nan_to_num(gradient[:, 0], nan=np.inf).max(axis=1) / _guess(history)
-        moved = np.nan_to_num(change[:, 1:], nan=1.0).max(axis=1, initial=0.0)
-        pushed = np.nan_to_num(gradient, nan=0.0).max(axis=1) > vanishing * _guess(history)
-        judged = np.isin(history.role.values, (record.HIDDEN, record.OUTPUT))
+        columns["first_gradient"] = np.nan_to_num(gradient[:, 0], nan=np.inf).max(axis=1) / _baseline(history)
+        movement = np.nan_to_num(change[:, 1:], nan=1.0).max(axis=1, initial=0.0)
+        is_pushed = np.nan_to_num(gradient, nan=0.0).max(axis=1) > vanishing * _baseline(history)
+        is_judged = np.isin(history.role.values, (record.HIDDEN, record.OUTPUT))
         # An embedding's mean gradient is small for the many rows of its table that no input names.
-        table = (history.kind.values == "Embedding") & (history.trainable.values == 0)
-        table = table & (np.nan_to_num(gradient, nan=0.0).max(axis=1) > 0)
-        still = (moved == 0) & (pushed & judged | table) & (change.shape[1] > 1)
-        found["frozen_layer"] = _lowest(still & (moved[:, judged].max(axis=1, initial=0.0) > 0)[:, None], history)
-    return found
+        is_table = (history.kind.values == "Embedding") & (history.trainable.values == 0)
+        is_table = is_table & (np.nan_to_num(gradient, nan=0.0).max(axis=1) > 0)
+        is_still = (movement == 0) & (is_pushed & is_judged | is_table) & (change.shape[1] > 1)
+        others_move = (movement[:, is_judged].max(axis=1, initial=0.0) > 0)[:, None]
+        columns["frozen_layer"] = _lowest(is_still & others_move, history)
+    return columns
 
 
 def _fits(history: xr.Dataset) -> dict[str, np.ndarray]:
-    """How well the parts are fitted at the end, by loss and score."""
-    guess, judged = _guess(history), record.judged_part(history)
+    """Return how well each part of the data is fitted at the end, by loss and score."""
+    baseline, judged = _baseline(history), record.judged_part(history)
     last = history.isel(epoch=-1)
-    found = {"train_fit": 1 - last.train_loss.values / guess, "train_gain": _gain(last, "train")}
+    columns = {"train_fit": 1 - last.train_loss.values / baseline, "train_gain": _gain(last, "train")}
     if record.LOGGED_LOSS in history:
-        logged = 1 - last[record.LOGGED_LOSS].values / guess
-        found["logged_fit"] = np.where(_modes_compare(history), logged, np.nan)
+        logged = 1 - last[record.LOGGED_LOSS].values / baseline
+        columns["logged_fit"] = np.where(_are_modes_comparable(history), logged, np.nan)
     if judged != "train":
-        found["judged_gain"] = _gain(last, judged)
+        columns["judged_gain"] = _gain(last, judged)
         constant = history.attrs.get(f"{judged}_constant_loss")
         if constant:
-            found["judged_fit"] = 1 - last[f"{judged}_loss"].values / constant
+            columns["judged_fit"] = 1 - last[f"{judged}_loss"].values / constant
     if "train_balanced_accuracy" in last and "train_accuracy" in last:
-        found["score_gap"] = last.train_accuracy.values - last.train_balanced_accuracy.values
-    return found
+        columns["score_gap"] = last.train_accuracy.values - last.train_balanced_accuracy.values
+    return columns
 
 
-def _modes_compare(history: xr.Dataset) -> np.ndarray:
-    """bool [replica], whether the loss that `fit` logged and the record's can differ by the mode alone.
+def _are_modes_comparable(history: xr.Dataset) -> np.ndarray:
+    """Return bool [replica]: nothing but the mode can make the logged loss and the record's loss differ.
 
-    A record that does not say so, as an earlier version wrote it, has no such replica.
+    False for a record of an earlier version, which does not say so.
     """
     known = [history[name].values == 1 for name in ("has_modes", "logged_alike") if name in history]
     return np.logical_and(*known) if len(known) == 2 else np.zeros(history.sizes["replica"], bool)
 
 
 def _gain(last: xr.Dataset, part: str) -> np.ndarray:
-    """[replica]; of what a constant prediction reaches 0, of a perfect one 1."""
+    """Return the score, [replica], rescaled so that a constant prediction has 0 and a perfect one 1."""
     task = record.task_of(last)
     if task.is_classification and f"{part}_balanced_accuracy" in last:
         chance = 1 / len(task.names)
@@ -255,53 +270,54 @@ def _gain(last: xr.Dataset, part: str) -> np.ndarray:
 
 
 def _sides(history: xr.Dataset) -> dict[str, np.ndarray]:
-    """What the model is given and can give, and layers that cannot tell."""
-    found = {name: history[name].values.astype(float) for name in USED_SIDES if name in history}
+    """Return inputs, targets and limits of the output, equal units, and whether the output is dead."""
+    columns = {name: history[name].values.astype(float) for name in USED_SIDES if name in history}
     if record.task_of(history).is_classification:
-        found.pop("target_scale", None)  # labels are no scale
+        columns.pop("target_scale", None)  # labels have no scale
     if record.UNIT_SPREAD in history:
         hidden = history.role.values == record.HIDDEN
         spread = history[record.UNIT_SPREAD].values
-        found["equal_layer"] = _lowest((spread[:, 0] < EQUAL) & (spread[:, -1] < STILL_EQUAL) & hidden, history)
+        are_equal = (spread[:, 0] < EQUAL_AT_START) & (spread[:, -1] < EQUAL_AT_END)
+        columns["equal_layer"] = _lowest(are_equal & hidden, history)
     outputs = record.output(history)
     if "dead" in outputs and outputs.sizes["layer"]:
-        found["dead_output"] = (outputs.dead.values[:, -1] == 1).all(axis=1).astype(float)
-    return found
+        columns["dead_output"] = (outputs.dead.values[:, -1] == 1).all(axis=1).astype(float)
+    return columns
 
 
 def _lowest(holds: np.ndarray, history: xr.Dataset) -> np.ndarray:
-    """The first layer of which bool [replica, layer] holds; NaN where it holds of none."""
+    """Return the first layer for which bool [replica, layer] holds; NaN where it holds for none."""
     return np.where(holds.any(axis=1), history.layer.values[holds.argmax(axis=1)].astype(float), np.nan)
 
 
 def _throughout(values: np.ndarray, epochs: np.ndarray) -> np.ndarray:
-    """The lower median over time of [replica, recorded epoch, layer]; what is not finite has no weight, and where
-    nothing is finite, it is NaN."""
+    """Return the lower median over time of [replica, recorded epoch, layer], without NaN and infinite values; NaN where
+    no value is finite."""
     edges = np.concatenate([epochs[:1], (epochs[1:] + epochs[:-1]) / 2, epochs[-1:]])
     spans = np.diff(edges) if len(epochs) > 1 else np.ones(1)
     finite = np.isfinite(values)
     order = np.where(finite, values, np.inf).argsort(axis=1)
     weights = np.take_along_axis(np.where(finite, spans[:, None], 0.0), order, axis=1).cumsum(axis=1)
     middle = (weights >= weights[:, -1:] / 2).argmax(axis=1)[:, None]
-    found = np.take_along_axis(np.take_along_axis(values, order, axis=1), middle, axis=1)[:, 0]
-    return np.where(finite.any(axis=1), found, np.nan)
+    median = np.take_along_axis(np.take_along_axis(values, order, axis=1), middle, axis=1)[:, 0]
+    return np.where(finite.any(axis=1), median, np.nan)
 
 
 def _window(epochs: int, part: float) -> int:
-    """Epochs in the last part of them, with both ends."""
-    return max(3, round(part * (epochs - 1)) + 1)
+    """Return the number of epochs in the last part of them, with both ends."""
+    return max(FEWEST_EPOCHS, round(part * (epochs - 1)) + 1)
 
 
 def _fall(loss: np.ndarray, window: float, count: int | None = None) -> float:
-    """Relative fall of the fitted line over the last part of the epochs, 0 where the slope may be noise.
+    """Return the relative fall of the fitted line over the last part of the epochs, 0 where the slope may be noise.
 
     Args:
-        count: of the epochs in it, in place of the part `window`.
+        window: the last part. count: number of epochs in it, instead of `window`.
     """
     last = loss[-(count or _window(len(loss), window)) :].astype(float)
-    if 2 <= len(loss) <= FEW + 1 and np.isfinite(loss).all() and (loss[1:] < loss[:-1]).all():
+    if 2 <= len(loss) <= FEW_EPOCHS + 1 and np.isfinite(loss).all() and (loss[1:] < loss[:-1]).all():
         return float((last[0] - last[-1]) / last.mean())
-    if len(last) < 3 or not np.isfinite(last).all() or last.mean() <= 0:
+    if len(last) < FEWEST_EPOCHS or not np.isfinite(last).all() or last.mean() <= 0:
         return np.nan
     if np.ptp(last) == 0:
         return 0.0
@@ -310,7 +326,7 @@ def _fall(loss: np.ndarray, window: float, count: int | None = None) -> float:
 
 
 def _slope(values: np.ndarray) -> tuple[float, float]:
-    """Slope of the least-squares line over equal steps, and its p-value (Student's t, null hypothesis: slope 0)."""
+    """Return the slope of the least-squares line over equal steps, and its p-value (Student's t; null: slope 0)."""
     steps = np.arange(len(values)) - (len(values) - 1) / 2
     slope = (steps @ values) / (steps @ steps)
     noise = values - values.mean() - slope * steps

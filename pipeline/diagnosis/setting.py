@@ -1,8 +1,8 @@
-"""What a network is given and built of, as far as its record says so: what is suggested must fit it."""
+"""The inputs and layers of a network, as far as its record says: what is suggested must fit them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Final
 
 import xarray as xr
 
@@ -15,33 +15,34 @@ RECURRENT: Final = "recurrent"
 
 @dataclass(frozen=True)
 class Setting:
-    """inputs: a name of INPUT_KINDS, or None where the record does not say.
+    """Inputs and layers of a network.
 
-    layers: the kinds of the hidden layers, by path and by number; none where they are not known.
-    evidence: of one replica, or none.
+    inputs: a name of INPUT_KINDS, or None where the record does not say.
+    layers: the kinds of the hidden layers, by path and by number; empty where they are not known.
+    evidence: of one replica, or empty.
     """
 
     inputs: str | None = None
-    layers: Mapping[object, str] = field(default_factory=dict)
-    evidence: Mapping[str, Any] = field(default_factory=dict)
+    layers: Mapping[float | str, str] = field(default_factory=dict)
+    evidence: Mapping[str, float | str | None] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, history: xr.Dataset, evidence: Mapping[str, Any]) -> "Setting":
+    def of(cls, history: xr.Dataset, evidence: Mapping[str, float | str | None]) -> "Setting":
         """Read it from a record.
 
         Args:
             evidence: of `diagnosis.evidence`, for one replica; layers by path or number.
         """
-        known = int(history.input_kind.values[0]) if "input_kind" in history else 0
+        kind = int(history.input_kind.values[0]) if "input_kind" in history else 0
         hidden = history.isel(layer=(history.role.values == HIDDEN).nonzero()[0])
         kinds = [_kind(str(each)) for each in hidden.kind.values]
         layers = [dict(zip(each.values.tolist(), kinds, strict=True)) for each in (hidden.path, hidden.layer)]
-        return cls(INPUT_KINDS[known] if known else None, layers[0] | layers[1], evidence)
+        return cls(INPUT_KINDS[kind] if kind else None, layers[0] | layers[1], evidence)
 
     def at(self, column: str | None) -> "Setting":
-        """Return the setting of one layer: the one that the evidence names in this column, if it names any."""
-        named = self.evidence.get(column) if column else None
-        return replace(self, layers={named: self.layers[named]}) if named in self.layers else self
+        """Return the setting of the one layer that the evidence names in a column, if it names one."""
+        layer = self.evidence.get(column) if column else None
+        return replace(self, layers={layer: self.layers[layer]}) if layer is not None and layer in self.layers else self
 
     @property
     def is_recurrent(self) -> bool:
@@ -55,7 +56,7 @@ class Setting:
 
     @property
     def has_numbers(self) -> bool:
-        """Whether the inputs are numbers, for which a scale can be right or wrong; ids have none."""
+        """Whether the inputs are numbers, which have a scale; ids have none."""
         return self.inputs != "ids"
 
     @property
@@ -70,7 +71,7 @@ class Setting:
 
 
 def _kind(layer: str) -> str:
-    """Of a layer's class."""
+    """Return the kind of a layer by its class name."""
     if any(part in layer for part in ("LSTM", "GRU", "RNN")):
         return RECURRENT
     return CONVOLUTION if "Conv" in layer else DENSE

@@ -1,4 +1,4 @@
-"""What theory fixes, as numbers to hold measurements against; and for which networks it says anything at all."""
+"""What theory predicts, as numbers to compare measurements with, and for which networks it applies."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ from pipeline.data.split.samples import Origin
 from pipeline.params.network_params import NetworkRecipe
 from pipeline.params.variant_params import NONE, KerasObject, VariantParams
 
-# What makes the tutorial's points, as the shipped params.yaml has it: the measured numbers below are of these alone.
-TUTORIAL: Mapping[str, Any] = {"n_samples": 1000, "noise": 0.1, "random_state": 1}
-TUTORIALS_WIDTH = 5  # units in each hidden layer, of the same numbers
-# Initialisers whose weights are as likely w as -w, whatever their arguments; by Keras's names without their "_".
-SYMMETRIC = {
+# The arguments of the tutorial's points: the Monte Carlo numbers below hold for these points only, and for this width.
+TUTORIAL: Mapping[str, float] = {"n_samples": 1000, "noise": 0.1, "random_state": 1}
+TUTORIALS_WIDTH = 5  # units in each hidden layer
+# Initialisers that draw w and -w equally often, whatever their arguments; Keras's names without "_".
+SYMMETRIC_INITIALIZERS = {
     *(f"{author}{kind}" for author in ("glorot", "he", "lecun") for kind in ("normal", "uniform")),
     *("orthogonal", "orthogonalinitializer", "randomwalk", "variancescaling"),
 }
@@ -23,9 +23,9 @@ SYMMETRIC = {
 
 @dataclass(frozen=True)
 class Premises:
-    """Which of theory's statements hold for a network on its points, before the first step.
+    """Which statements of theory apply to a network and its data, before the first step.
 
-    born_dead: `born_dead_bound`. gradients: `gradient_band` and the spread. saturation: SATURATED_TANH.
+    born_dead: `born_dead_bound`. gradients: `gradient_band` and its spread. saturation: SATURATED_TANH.
     """
 
     born_dead: bool = False
@@ -34,12 +34,12 @@ class Premises:
 
 
 def premises(recipe: VariantParams | NetworkRecipe, origin: Origin, inputs: np.ndarray) -> Premises:
-    """What may be said of a variant. Biases start at zero in every recipe but that of randomized_asymmetric kernels,
-    which are not symmetric either.
+    """Return which statements apply to a variant.
+
+    Biases start at zero with all kernels but randomized_asymmetric ones, which are not symmetric either.
 
     Args:
-        recipe: the resolved variant, or a network, of which theory says nothing. origin: of the rows that it is
-            trained on.
+        recipe: the resolved variant; to a network's own recipe nothing applies. origin: of its training rows.
         inputs: of the training set, float [sample, input].
     """
     if isinstance(recipe, NetworkRecipe):
@@ -58,18 +58,18 @@ def premises(recipe: VariantParams | NetworkRecipe, origin: Origin, inputs: np.n
 
 
 def is_rectified(recipe: VariantParams) -> bool:
-    """Whether it is a plain stack of rectified units with symmetric weights: all that the bound asks of a recipe."""
+    """Return whether the variant is a plain stack of rectified units with symmetric weights, as the bound assumes."""
     return _is_plain(recipe) and _named(recipe.activation) == ("relu", {}) and _is_symmetric(recipe)
 
 
 def is_around_zero(inputs: np.ndarray) -> bool:
-    """Whether every input has values of both signs: the first layer, which the bound takes to live, is then hardly ever
-    off for all of them."""
+    """Return whether every input has values of both signs: then the first layer is hardly ever dead, as the bound
+    assumes."""
     return bool(((inputs > 0).any(axis=0) & (inputs < 0).any(axis=0)).all())
 
 
 def _is_plain(recipe: VariantParams) -> bool:
-    """No normalisation, no path around a layer, and weights that are as they were drawn."""
+    """Return whether there is no normalisation, no skip connection and no pre-training."""
     return not recipe.batch_normalization and not recipe.residual and recipe.pretraining == "none"
 
 
@@ -79,16 +79,16 @@ def _is_symmetric(recipe: VariantParams) -> bool:
         return bool(config.get("mean", 0) == 0)
     if name == "randomuniform":
         return bool(config.get("minval", -0.05) == -config.get("maxval", 0.05))  # Keras's defaults
-    return name in SYMMETRIC
+    return name in SYMMETRIC_INITIALIZERS
 
 
 def _named(described: KerasObject) -> tuple[str, Mapping[str, Any]]:
-    """Keras takes HeUniform and he_uniform for one name."""
+    """Return the name without case and "_", as HeUniform and he_uniform are one to Keras, and the arguments."""
     return described.class_name.replace("_", "").lower(), described.config
 
 
 def is_tutorial(origin: Origin) -> bool:
-    """Whether these are the tutorial's points, split and scaled as it does."""
+    """Return whether these are the tutorial's points, with its split and scaling."""
     data, split = origin.data, origin.split
     points = data.source == "make_circles" and data.config == TUTORIAL and data.features == "all"
     rows = split.train == 500 and not split.shuffle and split.fit_scaler_on == "all"
@@ -96,7 +96,7 @@ def is_tutorial(origin: Origin) -> bool:
 
 
 class Band(NamedTuple):
-    """A median, and the range that holds 90% of the draws."""
+    """A median, and the range of 90% of the draws."""
 
     low: float
     median: float
@@ -104,22 +104,22 @@ class Band(NamedTuple):
 
 
 def born_dead_bound(units: Sequence[int], bypassed: Sequence[int] | None = None) -> float:
-    """The most that P(some layer is dead before the first step) can be, for rectified units.
+    """Return the upper bound of P(some layer is dead before the first step), for rectified units.
 
-    1 - prod over layers 2.. of (1 - 2^-N): a layer of N units dies with probability at most 2^-N where the one below
-    lives, weights being symmetric and biases zero, whatever the weights' scale; the first layer sees inputs all around
-    0 and lives. Lu, Shin, Su, Karniadakis 2020 (arXiv 1903.06733); Rister & Rubin 2020 (arXiv 2007.06192).
+    It is 1 - prod over layers 2.. of (1 - 2^-N). With symmetric weights of any scale and zero biases, a layer of N
+    units is dead with probability at most 2^-N if the layer below lives; the first layer lives, because its inputs have
+    both signs. Lu, Shin, Su, Karniadakis 2020 (arXiv 1903.06733); Rister & Rubin 2020 (arXiv 2007.06192).
 
     Args:
         units: of each hidden layer, from the first.
-        bypassed: 1 for each that a path bypasses, whose death stops nothing; none is by default.
+        bypassed: 1 for each hidden layer that a skip connection bypasses, whose death blocks nothing; none by default.
     """
     around = bypassed if bypassed is not None else [0] * len(units)
     return 1 - prod(1 - 2.0**-width for width, free in zip(units[1:], around[1:], strict=True) if not free)
 
 
 def beta(units: Sequence[int]) -> float:
-    """Hanin's beta, the sum over hidden layers of 1 / width: the variance of gradients is exponential in it
+    """Return Hanin's beta, the sum over hidden layers of 1 / width: the variance of gradients is exponential in it
     (Hanin 2018, arXiv 1801.03744)."""
     return sum(1 / width for width in units)
 
@@ -129,7 +129,7 @@ def beta(units: Sequence[int]) -> float:
 # beta, from the spreads 2.30, 4.07, 4.52 at beta 1, 3, 4.
 FALL = -5 * log10(0.732)
 HALF_SPREAD = 1.15
-# Mean |g| of a hidden kernel over the loss, where nothing is lost on the way: from .00278 at beta 1.
+# Mean |g| of a hidden kernel / loss, extrapolated to beta 0, where layers do not shrink it: from .00278 at beta 1.
 UNDIMINISHED = 0.00278 / 0.693 * 10**FALL
 
 # Mean share of units with |a| > 0.97 before training, tanh with kernels from U(0, 1), five hidden layers of five, the
@@ -138,8 +138,8 @@ SATURATED_TANH = (0.0, 0.005, 0.199, 0.465, 0.600)
 
 
 def gradient_band(units: Sequence[int], loss: float) -> Band:
-    """Mean |gradient| of a hidden kernel before training, as depth and width predict it for rectified units with He's
-    kernels.
+    """Return the mean |gradient| of a hidden kernel before training that depth and width predict, for rectified units
+    with He's kernels.
 
     Args:
         units: of each hidden layer. loss: before training (nat).

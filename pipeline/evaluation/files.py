@@ -19,7 +19,7 @@ from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import load_json, reading, save_json
 from pipeline.foundations.formats import load_table, save_table
 from pipeline.params.evaluation_params import SCORES
-from pipeline.remedies.recipe_remedies import Remedy
+from pipeline.remedies.recipe_changes import RecipeChange
 
 EVALUATIONS = Path("evaluations")
 METRICS = Path("metrics")
@@ -129,7 +129,7 @@ def _load_diagnosis(variant: str) -> tuple[Task, Rule, Diagnosis]:
     with reading(path, "task, rule, verdict, cause, remedies and theory"):
         found = load_json(path)
         remedies, theory = (
-            [Remedy(**each) for each in found["remedies"]],
+            [RecipeChange(**each) for each in found["remedies"]],
             [Expectation(**each) for each in found["theory"]],
         )
         ((score, threshold),) = found["rule"].items()

@@ -15,8 +15,9 @@ from pydantic import TypeAdapter
 
 from pipeline.evaluation.tried import TriedStudy
 from pipeline.foundations.errors import UserError
-from pipeline.foundations.files import Plain, load_json, reading, save_json, save_text
+from pipeline.foundations.files import load_json, reading, save_json, save_text
 from pipeline.foundations.formats import load_table, save_table
+from pipeline.params.file import Plain
 
 STUDIES = Path("studies")
 TRIED = STUDIES / "tried.json"

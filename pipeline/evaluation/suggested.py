@@ -9,12 +9,12 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.diagnosis import combined
-from pipeline.diagnosis.causes import LEARNED, NO_CAUSE, suggest
+from pipeline.diagnosis.causes import LEARNED, NO_CAUSE, network_remedies, suggest
 from pipeline.evaluation.tried import DATA, TRAINING
-from pipeline.params.network_params import EPOCHS
 from pipeline.params.study_params import Cell
 from pipeline.params.variant_params import VariantParams, merge, nested
+from pipeline.remedies import combined
+from pipeline.remedies.registry import REMEDIES, scaled_epochs
 
 NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_.,=+ -]")
 LONGEST = 100
@@ -83,12 +83,13 @@ def _of_network(
     cell: Cell, causes: Sequence[str], tried: Sequence[Cell]
 ) -> Iterator[tuple[str, dict[str, Any] | None]]:
     done = _remedies(cell)
-    for remedies in combined.further(done, causes, [_remedies(each) for each in tried]):
+    for remedies in combined.further(done, network_remedies(*causes), [_remedies(each) for each in tried]):
         remedy = remedies[-1]
-        if remedy in EPOCHS:
-            yield remedy, {"epochs": max(1, round(EPOCHS[remedy] * cell.training.epochs))}
+        factor = REMEDIES[remedy].epochs
+        if factor != 1:
+            yield remedy, {"epochs": scaled_epochs(cell.training.epochs, factor)}
         else:
-            yield remedy, {"remedy": [*(each for each in done if each not in EPOCHS), remedy]}
+            yield remedy, {"remedy": [each for each in remedies if REMEDIES[each].epochs == 1]}
 
 
 def _remedies(cell: Cell) -> combined.Remedies:

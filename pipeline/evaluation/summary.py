@@ -10,7 +10,7 @@ from pipeline.diagnosis.causes import LEARNED, cause_names, spelled, suggest, tr
 from pipeline.diagnosis.evidence import saturated_at
 from pipeline.diagnosis.setting import Setting
 from pipeline.diagnosis.theory import Premises, born_dead_bound, gradient_band
-from pipeline.diagnosis.variant_verdict import main_cause, outcomes, untrained, verdict
+from pipeline.diagnosis.variant_verdict import about_vanishing, main_cause, outcomes, untrained, verdict
 from pipeline.evaluation import replica_table
 from pipeline.evaluation.expectations import expectations
 from pipeline.evaluation.intervals import Interval, wilson
@@ -93,7 +93,9 @@ def diagnosis(
     bound = born_dead_bound(units, hidden.bypassed.values) if premises.born_dead else None
     band = gradient_band(units, loss) if premises.gradients else None
     remedies = suggest(cause, variant, epochs) if cause else []
-    sentences = verdict(name, table, counted.learned.interval, loss, bound, band) if epochs else untrained(name, table)
+    sentences = verdict(name, table, counted.learned.interval, bound) if epochs else untrained(name, table)
+    if cause is not None and isinstance(variant, VariantParams):
+        sentences = f"{sentences} {about_vanishing(table, loss, band)}".rstrip()
     if cause is not None and isinstance(variant, NetworkRecipe):
         setting = Setting.of(history, table[table.cause == cause].iloc[0].to_dict())
         sentences += f" What to try: {'; '.join(tries(cause, setting))}."

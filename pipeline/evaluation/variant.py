@@ -10,7 +10,7 @@ from pipeline.data.split.tasks import OF_PREDICTIONS, Task
 from pipeline.evaluation.expectations import Expectation
 from pipeline.evaluation.intervals import Interval
 from pipeline.evaluation.learned import Rule
-from pipeline.remedies.recipe_remedies import Remedy
+from pipeline.remedies.recipe_changes import RecipeChange
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class Diagnosis:
 
     verdict: str
     cause: str | None
-    remedies: Sequence[Remedy]
+    remedies: Sequence[RecipeChange]
     theory: Sequence[Expectation]
 
 

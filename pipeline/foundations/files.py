@@ -7,15 +7,12 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from pipeline.foundations.errors import UserError
-
-# What YAML and JSON can hold.
-Plain: TypeAlias = "bool | int | float | str | Sequence[Plain] | Mapping[str, Plain] | None"
 
 
 def root() -> Path:
@@ -98,7 +95,7 @@ def reading(path: Path, what: str) -> Iterator[None]:
         raise UserError(f"{path}: damaged ({detail}): must be {what}; `dvc repro` makes it again") from None
 
 
-def save_json(value: Plain, path: Path) -> None:
+def save_json(value: Any, path: Path) -> None:
     """Write JSON. Keys keep their order.
 
     Raises:

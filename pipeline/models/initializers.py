@@ -7,9 +7,8 @@ from typing import Final
 import numpy as np
 
 from pipeline.foundations.errors import UserError
-from pipeline.foundations.files import Plain
 from pipeline.foundations.tensorflow import keras
-from pipeline.params.file import brief
+from pipeline.params.file import Plain, brief
 
 GAINS = {
     "linear": lambda units: exp(1 / (2 * units)),

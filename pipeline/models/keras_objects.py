@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 
 from pipeline.foundations.errors import UserError
-from pipeline.foundations.files import Plain
 from pipeline.foundations.tensorflow import keras, tf
 from pipeline.models.initializers import RandomizedAsymmetric, random_walk, randomized_asymmetric
-from pipeline.params.file import brief, check
+from pipeline.params.file import Plain, brief, check
 from pipeline.params.variant_params import NONE, KerasObject, shown
 
 # Elementwise optimizers: a step on replicas stacked in one tensor is exactly each replica's own step. A test shows it

@@ -5,8 +5,7 @@ from typing import Annotated, Any, Final, Literal
 import numpy as np
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from pipeline.foundations.files import Plain
-from pipeline.params.file import StrictSection
+from pipeline.params.file import Plain, StrictSection
 
 COMMA: Final = ","
 

@@ -1,4 +1,4 @@
-"""`diagnosis`: where evidence becomes a cause; moving a threshold re-judges and retrains nothing."""
+"""`diagnosis`: the thresholds of the rules; moving one judges all replicas again and retrains nothing."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from pipeline.params.file import StrictSection
 
 
 class DiagnosisParams(StrictSection):
-    """Thresholds, each with its source in params.yaml."""
+    """Thresholds and their limits; params.yaml has their values, meanings and sources."""
 
     targets_beyond: Annotated[float, Field(ge=0, lt=1)]
     unscaled: Annotated[float, Field(gt=1, le=1e9)]

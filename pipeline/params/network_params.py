@@ -1,12 +1,13 @@
 """`networks`: Keras models of the user's own, each in a folder networks/<name>/, and how they are trained.
 
-Whether network.py can be imported is checked in `fit.builder`, which imports Keras; this module needs no TensorFlow.
+`training.networks.builder`, which imports Keras, checks whether network.py can be imported; this module needs no
+TensorFlow.
 """
 
 import hashlib
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
@@ -17,67 +18,34 @@ from pipeline.params.variant_params import Named
 
 NETWORKS = Path("networks")
 FILE = "network.py"
-# What a cell of a study may do to a network, by the names of `remedies.keras_remedies`.
-RemedyName = Literal[
-    "smaller_steps",
-    "much_smaller_steps",
-    "larger_steps",
-    "much_larger_steps",
-    "adam",
-    "clipped_gradients",
-    "finite_rows",
-    "scaled_inputs",
-    "scaled_targets",
-    "class_weights",
-    "fitting_output",
-    "fresh_kernels",
-    "trained_layers",
-    "leaky_units",
-    "rectified_units",
-    "bounded_cells",
-    "quicker_statistics",
-    "weight_penalty",
-    "batch_normalization",
-    "residual",
-    "dropout",
-    "wider_layers",
-]
-# So many times the learning rate.
-STEPS: Mapping[str, float] = {
-    "smaller_steps": 0.1,
-    "much_smaller_steps": 0.01,
-    "larger_steps": 10,
-    "much_larger_steps": 100,
-}
-# And what a remedy is that changes the training alone: so many times the epochs.
-EPOCHS: Mapping[str, float] = {"longer": 4, "shorter": 0.25}
-BUDGET = ("replicas", "epochs", "batch_size")  # of `training`, unless the network says others
+BUDGET = ("replicas", "epochs", "batch_size")  # as in `training`, unless the network states its own
+RemedyName = Annotated[str, Field(pattern=r"^[a-z_]+$", max_length=100)]
 
 
-def _several(value: Any) -> Any:
+def _as_tuple(value: Any) -> Any:
     return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
 
 
 class NetworkRecipe(StrictSection):
-    """All of a network that its training depends on, beside `training`.
+    """Everything that the training of a network depends on, except `training`.
 
     config: the arguments of `build` after the shape and the task.
-    optimizer: of a model that `build` does not compile. replaces_optimizer: and of one that it does; where params.yaml
-        gives the network an optimizer of its own.
-    remedy: what is done to the model, or to the data that it gets, before it is trained, one after the other; only a
-        study's cell says it, a name or several.
+    optimizer: of a model that `build` does not compile. replaces_optimizer: whether also of a model that it does,
+        because params.yaml states an optimizer for the network.
+    remedy: what changes the model, or its data, before it is trained, one after the other; only a study's cell states
+        it, one name or a list. `remedies.registry` knows the names.
     source: SHA-256 of the files in the network's folder.
     """
 
     config: dict[str, Any]
     optimizer: Named
     replaces_optimizer: bool
-    remedy: Annotated[tuple[RemedyName, ...], BeforeValidator(_several)]
+    remedy: Annotated[tuple[RemedyName, ...], BeforeValidator(_as_tuple)]
     source: str
 
 
 class NetworkParams(NetworkRecipe):
-    """One fully resolved network, and what it says of `training`."""
+    """One fully resolved network, with its own values of `training`."""
 
     replicas: Annotated[int, Field(ge=1, le=100_000)]
     epochs: Annotated[int, Field(ge=0, le=1_000_000)]
@@ -85,16 +53,16 @@ class NetworkParams(NetworkRecipe):
 
     @property
     def recipe(self) -> NetworkRecipe:
-        """Without what belongs to `training`."""
+        """The network without what belongs to `training`."""
         return NetworkRecipe(**{name: getattr(self, name) for name in NetworkRecipe.model_fields})
 
     def training(self, shared: TrainingParams) -> TrainingParams:
-        """As the network is trained: `training`, but for what it says itself."""
+        """Return `training` with the network's own values."""
         return shared.model_copy(update={name: getattr(self, name) for name in BUDGET})
 
 
 class _Stated(StrictSection):
-    """What params.yaml may say of a network."""
+    """The keys that params.yaml may state of a network."""
 
     config: dict[str, Any] = Field(default_factory=dict)
     optimizer: Named | None = None
@@ -104,20 +72,20 @@ class _Stated(StrictSection):
 
 
 def file(name: str) -> Path:
-    """The file that must define `build`."""
+    """Return the file that must define `build`."""
     return NETWORKS / name / FILE
 
 
 def resolve(
     networks: Any, defaults: Mapping[str, Any], training: Mapping[str, Any], variants: Collection[str]
 ) -> dict[str, NetworkParams]:
-    """All networks by name, each with what it inherits from `training` and `defaults`, in the file's order.
+    """Return all networks by name, with what they inherit from `training` and `defaults`, in the file's order.
 
     Args:
         defaults, training: as params.yaml has them. variants: their names.
 
     Raises:
-        UserError: a name cannot be a folder's or is a variant's, a file is missing, or a value is bad.
+        UserError: a name is no folder name or is a variant's, a file is missing, or a value is invalid.
     """
     if networks is not None and not isinstance(networks, dict):
         raise UserError(f"networks: {brief(networks)}: must be a map of networks by name, or {{}}")
@@ -136,16 +104,16 @@ def _resolved(
     if not file(name).is_file():
         raise UserError(f"{path}: {file(name)}: not found: must be there and define build(inputs, task, **config)")
     inherited = {key: training.get(key) for key in BUDGET}
-    said = {key: value for key, value in stated.model_dump().items() if value is not None}
-    found = {"optimizer": defaults.get("optimizer"), **inherited, **said}
-    found |= {"replaces_optimizer": stated.optimizer is not None, "remedy": (), "source": fingerprint(name)}
-    return check(found, path, NetworkParams)
+    own_values = {key: value for key, value in stated.model_dump().items() if value is not None}
+    values = {"optimizer": defaults.get("optimizer"), **inherited, **own_values}
+    values |= {"replaces_optimizer": stated.optimizer is not None, "remedy": (), "source": fingerprint(name)}
+    return check(values, path, NetworkParams)
 
 
 def fingerprint(name: str) -> str:
-    """SHA-256 of names and bytes of all files in the network's folder, but for what Python leaves there."""
-    folder, total = NETWORKS / name, hashlib.sha256()
+    """Return the SHA-256 of names and bytes of all files in the network's folder, without Python's caches."""
+    folder, digest = NETWORKS / name, hashlib.sha256()
     for each in sorted(folder.rglob("*")):
         if each.is_file() and "__pycache__" not in each.parts:
-            total.update(each.relative_to(folder).as_posix().encode() + hashlib.sha256(each.read_bytes()).digest())
-    return total.hexdigest()
+            digest.update(each.relative_to(folder).as_posix().encode() + hashlib.sha256(each.read_bytes()).digest())
+    return digest.hexdigest()

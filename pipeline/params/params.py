@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import Any, cast
 
 from pipeline.foundations.errors import UserError
-from pipeline.foundations.files import Plain
 from pipeline.params import network_params, study_params, variant_params
 from pipeline.params.comparison_params import ComparisonParams
 from pipeline.params.data_params import DataParams
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.params.evaluation_params import EvaluationParams
-from pipeline.params.file import PARAMS_FILE, StrictSection, as_map, check, load, one_of, unknown_key
+from pipeline.params.file import PARAMS_FILE, Plain, StrictSection, as_map, check, load, one_of, unknown_key
 from pipeline.params.network_params import NetworkParams, NetworkRecipe
 from pipeline.params.split_params import SplitParams
 from pipeline.params.study_params import Cell, StudyParams

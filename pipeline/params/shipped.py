@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from pipeline.foundations.files import Plain
-from pipeline.params.file import load
+from pipeline.params.file import Plain, load
 
 FOLDER = Path(__file__).parent
 IN_WHEEL, IN_REPOSITORY = (folder / "params.yaml" for folder in (FOLDER, FOLDER.parents[1]))

@@ -4,8 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
-from pipeline.foundations.files import Plain
-from pipeline.params.file import StrictSection
+from pipeline.params.file import Plain, StrictSection
 
 Bound = Annotated[float, Field(ge=-1000, le=1000)]
 NARROWEST = 0.001  # the smallest width of the range of inputs

@@ -1,4 +1,4 @@
-"""`studies`: what is changed about a variant, cell by cell, to see how often it learns then."""
+"""`studies`: changes of a variant or network, cell by cell, to see how often it then learns."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,17 +15,17 @@ from pipeline.params.network_params import NetworkRecipe
 from pipeline.params.training_params import TrainingParams
 from pipeline.params.variant_params import VariantParams, merge, nested, shown
 
-# What a cell may change of `training`; the rest is one for all, so that cells can be compared.
+# The keys of `training` that a cell may change; all others are the same for all cells, so that they can be compared.
 BUDGET = ("epochs", "batch_size")
-OF_NETWORK = ("config", "optimizer", "remedy")  # what it may change of a network of the user's own
+OF_NETWORK = ("config", "optimizer", "remedy")  # the keys of a network that a cell may change
 SUGGESTED: Final = "suggested"
-MOST_CELLS = 10_000  # of a grid
+MOST_CELLS = 10_000  # in a grid
 
 CellName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.,=+ -]+$", max_length=100)]
 
 
 def _map_or_word(value: Any) -> Any:
-    """None for SUGGESTED."""
+    """Return the map of cells; None for SUGGESTED."""
     if value != SUGGESTED and not isinstance(value, dict):
         raise ValueError(f"must be a map of cells, or {SUGGESTED}")
     return None if value == SUGGESTED else value
@@ -34,23 +34,23 @@ def _map_or_word(value: Any) -> Any:
 class StudyParams(StrictSection):
     """A study: every combination of the values in `grid`, then the `cells` by name; keys of `grid` may be dotted.
 
-    `cells` are None where they are SUGGESTED: the remedies that the diagnosis of the base suggests, once it is trained.
+    `cells` is None where params.yaml has SUGGESTED: the remedies that the diagnosis suggests once the base is trained.
     """
 
     base: str
-    replicas: Annotated[int, Field(ge=1, le=100_000)] | None = None  # as in `training` where it is not said
+    replicas: Annotated[int, Field(ge=1, le=100_000)] | None = None  # as in `training` if left out
     grid: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(default_factory=dict)
     cells: Annotated[dict[CellName, dict[str, Any]] | None, BeforeValidator(_map_or_word)] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A variant, or a network of the user's own, inside a study.
+    """A variant or network inside a study.
 
-    base: the name of what it changes.
-    changes: what it changes of it, by dotted parameter; none for the base itself.
-    place: its values along the axes of the grid, where it belongs to one.
-    path: where it stands in params.yaml, for messages.
+    base: the name of the variant or network that it changes.
+    changes: of the base, by dotted parameter; empty for the base itself.
+    place: its values along the axes of the grid; empty outside a grid.
+    path: its place in params.yaml, for messages.
     """
 
     name: str
@@ -63,15 +63,15 @@ class Cell:
 
     @property
     def recipe(self) -> dict[str, Any]:
-        """Variant and training as plain values."""
+        """The variant and its training as plain values."""
         return {"variant": self.variant.model_dump(mode="json"), "training": self.training.model_dump(mode="json")}
 
 
 def checked(studies: Any) -> dict[str, StudyParams]:
-    """All studies by name, in the file's order; their cells are not looked at.
+    """Return all studies by name, in the file's order, without checking their cells.
 
     Raises:
-        UserError: `studies` is no map, a name cannot be a folder's, or a value is bad.
+        UserError: `studies` is no map, a name is no folder name, or a value is invalid.
     """
     if not isinstance(studies or {}, dict):
         raise UserError(f"studies: {brief(studies)}: must be a map of studies by name, or {{}}")
@@ -87,26 +87,26 @@ def cells(
     recipes: Mapping[str, VariantParams | NetworkRecipe],
     trainings: Callable[[str], TrainingParams],
 ) -> list[Cell]:
-    """The cells of a study: first the base, unless a cell equals it, then the grid's, then those by name.
+    """Return the cells of a study: first the base, unless a cell equals it, then the grid's, then those by name.
 
-    Of one whose cells are SUGGESTED the base alone; see `suggested`.
+    If the cells are SUGGESTED, only the base; see `suggested`.
 
     Args:
-        recipes: of variants and networks, by name. trainings: gives how one of them is trained.
+        recipes: of variants and networks, by name. trainings: takes such a name; returns its training.
 
     Raises:
-        UserError: a value of a cell is bad.
+        UserError: a value of a cell is invalid.
     """
     path = f"studies.{name}"
     if not study.grid and study.cells == {}:
         raise UserError(f"{path}: neither grid nor cells: must have at least one")
     if study.cells is None and study.grid:
-        raise UserError(f"{path}.grid: must not be there beside cells: {SUGGESTED}")
+        raise UserError(f"{path}.grid: must be left out with cells: {SUGGESTED}")
     if study.base not in recipes:
         raise UserError(f"{path}.base: {study.base}: {one_of(recipes, study.base, 'the variants ')}")
-    many = prod(len(values) for values in study.grid.values())
-    if many > MOST_CELLS:
-        raise UserError(f"{path}.grid: {many:,} combinations: must be at most {MOST_CELLS:,}")
+    count = prod(len(values) for values in study.grid.values())
+    if count > MOST_CELLS:
+        raise UserError(f"{path}.grid: {count:,} combinations: must be at most {MOST_CELLS:,}")
     # Histograms are for `make tensorboard`, which shows the variants.
     training, base = trainings(study.base), recipes[study.base]
     shared = training.model_copy(update={"replicas": study.replicas or training.replicas, "histograms": False})
@@ -114,41 +114,40 @@ def cells(
     reference = Cell(study.base, study.base, base, shared, {}, {}, f"{section}.{study.base}")
     if study.cells is None:
         return [reference]
-    found = [
-        _cell(each, reference, changes, f"{path}.{where}", place)
-        for each, changes, where, place in _stated(study, path)
+    stated = [
+        _cell(each, reference, changes, f"{path}.{where}", place) for each, changes, where, place in _stated(study)
     ]
-    if not any(_same(cell, reference) for cell in found):
-        found.insert(0, reference)
-    names = Counter(cell.name for cell in found)
+    if not any(_are_same(cell, reference) for cell in stated):
+        stated.insert(0, reference)
+    names = Counter(cell.name for cell in stated)
     twice = next((each for each, count in names.items() if count > 1), None)
     if twice is not None:
         raise UserError(f"{path}: two cells are named {twice}: must differ")
-    return found
+    return stated
 
 
-def suggested(found: Sequence[Cell], changes: Mapping[str, dict[str, Any]], name: str) -> list[Cell]:
-    """What is suggested, as cells; without those that are among `found` already.
+def suggested(known: Sequence[Cell], changes: Mapping[str, dict[str, Any]], name: str) -> list[Cell]:
+    """Return suggested changes as cells, without those that equal a known cell.
 
     Args:
-        found: the base first. changes: by the cell's name, of the base's parameters. name: of the study.
+        known: the base first. changes: of the base's parameters, by the cell's name. name: of the study.
 
     Raises:
-        UserError: a change cannot be made.
+        UserError: a change is invalid.
     """
-    made = [_cell(each, found[0], what, f"studies.{name}.{each}", {}) for each, what in changes.items()]
-    return [cell for cell in made if not any(_same(cell, other) for other in found)]
+    new = [_cell(each, known[0], change, f"studies.{name}.{each}", {}) for each, change in changes.items()]
+    return [cell for cell in new if not any(_are_same(cell, other) for other in known)]
 
 
-def reference_of(found: Sequence[Cell]) -> Cell:
-    """The cell that changes nothing: in a grid the one that says what the base says."""
-    return next(cell for cell in found if not cell.changes)
+def reference_of(cells: Sequence[Cell]) -> Cell:
+    """Return the cell that changes nothing: in a grid the one with the base's values."""
+    return next(cell for cell in cells if not cell.changes)
 
 
-def numeric_axis(found: Sequence[Cell]) -> str | None:
-    """The one axis of the grid that has several values, if these are numbers: along it results make a curve."""
+def numeric_axis(cells: Sequence[Cell]) -> str | None:
+    """Return the one axis of the grid that has several values, if these are numbers: along it results make a curve."""
     values: dict[str, list[Any]] = {}
-    for cell in found:
+    for cell in cells:
         for key, value in cell.place.items():
             if value not in values.setdefault(key, []):
                 values[key].append(value)
@@ -157,7 +156,8 @@ def numeric_axis(found: Sequence[Cell]) -> str | None:
     return axes[0] if plain else None
 
 
-def _stated(params: StudyParams, path: str) -> Iterator[tuple[str, dict[str, Any], str, dict[str, Any]]]:
+def _stated(params: StudyParams) -> Iterator[tuple[str, dict[str, Any], str, dict[str, Any]]]:
+    """Yield name, changes, place in params.yaml and place in the grid of each cell."""
     for values in product(*params.grid.values()) if params.grid else ():
         place = dict(zip(params.grid, values, strict=True))
         changes: dict[str, Any] = {}
@@ -186,5 +186,5 @@ def _cell(name: str, base: Cell, changes: dict[str, Any], path: str, place: dict
     return Cell(name, base.base, variant, training, differing, place, path)
 
 
-def _same(one: Cell, other: Cell) -> bool:
+def _are_same(one: Cell, other: Cell) -> bool:
     return (one.variant, one.training) == (other.variant, other.training)

@@ -5,8 +5,7 @@ from typing import Annotated, Final
 from pydantic import Field, PlainValidator, field_validator
 
 from pipeline.foundations.errors import UserError
-from pipeline.foundations.files import Plain
-from pipeline.params.file import StrictSection
+from pipeline.params.file import Plain, StrictSection
 
 MEDIAN: Final = "median"
 BEST: Final = "best"

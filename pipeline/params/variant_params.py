@@ -10,8 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from pipeline.foundations.errors import UserError
-from pipeline.foundations.files import Plain
-from pipeline.params.file import NAME, StrictSection, as_map, brief, check, check_partly
+from pipeline.params.file import NAME, Plain, StrictSection, as_map, brief, check, check_partly
 
 NONE = "none"  # stated in place of an optional Keras object
 MOST_UNITS = 10_000  # in a layer

@@ -21,7 +21,7 @@ from pipeline.params.comparison_params import ComparisonParams, TutorialClaim
 from pipeline.params.network_params import BUDGET, NetworkParams, file
 from pipeline.params.params import Params
 from pipeline.params.variant_params import VariantParams
-from pipeline.remedies.recipe_remedies import Remedy
+from pipeline.remedies.recipe_changes import RecipeChange
 from pipeline.report.figures.report_figures import Place, at
 from pipeline.report.pages.document import Bar, Block, Bullets, Document, Picture, Section, Table, Text
 
@@ -371,7 +371,7 @@ def _suggested(findings: ReportFindings) -> list[list[str]]:
     ]
 
 
-def _tried(findings: ReportFindings, name: str, remedy: Remedy) -> str:
+def _tried(findings: ReportFindings, name: str, remedy: RecipeChange) -> str:
     """ "tried: 30 of 30 learn, +93 points (+79 to +98): helps", of what changes this variant so."""
     variants = findings.params.variants
     under = tried.conditions(variants[name], findings.params.training, findings.data, findings.rule)

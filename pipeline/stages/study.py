@@ -7,7 +7,7 @@ import xarray as xr
 
 from pipeline.data.split import files as data
 from pipeline.data.split.samples import Split
-from pipeline.diagnosis import combined, theory
+from pipeline.diagnosis import theory
 from pipeline.evaluation import study_files as studies
 from pipeline.evaluation import summary, tried
 from pipeline.evaluation.cells_table import cells_table, pretraining_table, stacked
@@ -19,6 +19,8 @@ from pipeline.history.training_progress import progress_file
 from pipeline.params.params import Params, read
 from pipeline.params.study_params import Cell, suggested
 from pipeline.params.variant_params import VariantParams
+from pipeline.remedies import combined
+from pipeline.remedies.registry import expect_known
 from pipeline.report.figures import study_figures as plots
 from pipeline.report.figures.files import save_figure
 from pipeline.report.pages import html, markdown
@@ -36,6 +38,7 @@ def main(name: str) -> None:
     """Read `studies`, what its base inherits, and the split; train what is missing, judge and write."""
     params = read()
     study, found = params.study(name)
+    expect_known(found)
     split, fingerprint = data.load_split(), data.fingerprint()
     rule = rule_for(split.task, params.evaluation.learned)
     not_tried: Mapping[str, str] = {}

@@ -10,9 +10,10 @@ from pathlib import Path
 import xarray as xr
 
 from pipeline.foundations.errors import UserError
-from pipeline.foundations.files import Plain, replacing, root, save_json
+from pipeline.foundations.files import replacing, root, save_json
 from pipeline.foundations.formats import load_arrays, load_npz
 from pipeline.history.files import PREDICTIONS, PRETRAINING, load_whole
+from pipeline.params.file import Plain
 from pipeline.training.common.train_replicas import Trained
 
 CELLS = Path("cells")

@@ -20,7 +20,8 @@ MODULES = (
 # Files in those packages that cannot change a result: progress bars, checks before training, versions, export.
 WITHOUT_EFFECT = (
     *(f"training/common/{name}.py" for name in ("progress_bars", "trainable", "versions", "warm_up")),
-    "training/networks/trained_model.py",
+    *("training/networks/trained_model.py", "remedies/combined.py", "remedies/measured.py"),
+    "remedies/recipe_changes.py",
 )
 
 

@@ -24,13 +24,13 @@ _process: subprocess.Popen[bytes] | None = None  # this worker's
 _in_use = threading.Lock()
 
 
-class Task(Protocol):
+class Trainable(Protocol):
     """What the process trains; it must be picklable."""
 
     def train(self, split: Split, on_epoch: OnEpoch) -> dict[str, bytes]: ...
 
 
-def train(task: Task, split: Split, on_epoch: OnEpoch) -> dict[str, bytes]:
+def train(task: Trainable, split: Split, on_epoch: OnEpoch) -> dict[str, bytes]:
     """Run `task.train(split, on_epoch)` in the process.
 
     Raises:
@@ -78,7 +78,7 @@ def _environment() -> dict[str, str]:
 
 def _serve(requests: IO[bytes], answers: IO[bytes]) -> None:
     """Train the tasks that the worker sends, until its end."""
-    waiting: queue.SimpleQueue[tuple[Task, Split]] = queue.SimpleQueue()
+    waiting: queue.SimpleQueue[tuple[Trainable, Split]] = queue.SimpleQueue()
 
     def listen() -> None:
         with suppress(EOFError, pickle.UnpicklingError):

@@ -13,8 +13,8 @@ import numpy as np
 
 from pipeline.data.split.samples import Split
 from pipeline.foundations.errors import UserError
-from pipeline.foundations.files import Plain
 from pipeline.foundations.formats import packed, packed_npz
+from pipeline.params.file import Plain
 from pipeline.params.network_params import NetworkRecipe
 from pipeline.params.study_params import Cell
 from pipeline.params.training_params import TrainingParams

@@ -24,7 +24,7 @@ from pipeline.evaluation.variant import VariantEvaluation
 from pipeline.foundations.literal import as_code, in_markdown
 from pipeline.history.thinning import CURVE_EPOCHS, evenly_spaced, log_spaced
 from pipeline.params.tracking_params import TrackingParams
-from pipeline.remedies.recipe_remedies import helps
+from pipeline.remedies.recipe_changes import helps
 from pipeline.tracking.answer import answer
 
 LAYER_SERIES = (

@@ -25,7 +25,7 @@ from pipeline.recorder.guard import Guard
 from pipeline.watch.arguments import Arguments, Learned, expect_arrays
 from pipeline.watch.hopeless import why_hopeless
 from pipeline.watch.sinks import Sink, open_sinks
-from pipeline.watch.verdict import Evidence, Verdict, epochs_in_words, judge, nothing
+from pipeline.watch.verdict import Verdict, epochs_in_words, judge, nothing
 from pipeline.watch.watchable import expect_watchable, when_fit_ends
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class Diagnosis(keras.callbacks.Callback):
         return self.verdict.cause
 
     @property
-    def evidence(self) -> Evidence:
+    def evidence(self) -> dict[str, float | str | None]:
         """The numbers behind the cause, by name; layers by their paths, None for NaN."""
         return dict(self.verdict.evidence)
 

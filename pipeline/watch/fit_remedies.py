@@ -6,8 +6,9 @@ import keras
 import numpy as np
 
 from pipeline.models.untyped import Batch, FitArguments
-from pipeline.remedies.keras_remedies import TRAIN, Trial, apply, inapplicable, is_traced
-from pipeline.remedies.rebuilt import InapplicableError
+from pipeline.remedies.keras_compile import is_traced
+from pipeline.remedies.keras_remedies import apply, inapplicable
+from pipeline.remedies.trial import TRAIN, InapplicableError, Trial
 
 VALIDATION = "validation"
 

@@ -16,15 +16,15 @@ from typing import ParamSpec, TypeVar
 import keras
 from pydantic import TypeAdapter
 
-from pipeline.diagnosis import combined
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import save_text
 from pipeline.foundations.formats import load_arrays, save_arrays
 from pipeline.history.record import OPTIONAL, REQUIRED
 from pipeline.models.untyped import FitArguments
 from pipeline.recorder.recorder import Recorder
-from pipeline.remedies.keras_remedies import remembering_compile
-from pipeline.remedies.rebuilt import InapplicableError
+from pipeline.remedies import combined
+from pipeline.remedies.keras_compile import remembering_compile
+from pipeline.remedies.trial import InapplicableError
 from pipeline.watch.arguments import Learned
 from pipeline.watch.autolog import arrays, watch_every_fit
 from pipeline.watch.callback import Diagnosis

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -84,8 +83,7 @@ def summary(fits: Sequence[FitRecord], learned: Learned) -> FitSummary:
     table = pd.concat([evaluate(fit.history, rule, params) for fit in fits], ignore_index=True)
     table["replica"] = [fit.seed for fit in fits]
     interval = wilson(int((table.outcome == LEARNED).sum()), len(table))
-    loss = float(np.median([fit.history.attrs["train_constant_loss"] for fit in fits]))
-    text = variant_verdict.verdict(name, table, interval, loss, None, None)
+    text = variant_verdict.verdict(name, table, interval, bound=None)
     cause = variant_verdict.main_cause(variant_verdict.outcomes(table))
     failed = table[table.cause == cause]
     tries = [] if cause is None else causes.tries(cause, Setting.of(first, failed.iloc[0].to_dict()))

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.diagnosis import combined
-from pipeline.diagnosis.causes import LEARNED, NO_CAUSE, spelled
+from pipeline.diagnosis.causes import LEARNED, NO_CAUSE, network_remedies, spelled
 from pipeline.evaluation.effects import HARMS, HELPS, UNDECIDED, effect
 from pipeline.evaluation.intervals import newcombe
 from pipeline.foundations.files import save_text
+from pipeline.remedies import combined
 from pipeline.watch.arguments import Learned
 from pipeline.watch.run_progress import RunProgress
 from pipeline.watch.script import RunRequest, replicated, summaries_of, unchanged
@@ -121,7 +121,7 @@ class _Search:
 
     def _round(self, best: combined.Remedies, causes: Sequence[str], reasons: Mapping[str, str]) -> list[Attempt]:
         """Try each combination of the best remedies so far with one more."""
-        further = combined.further(best, causes, [each.remedies for each in self.attempts])
+        further = combined.further(best, network_remedies(*causes), [each.remedies for each in self.attempts])
         self.not_tried |= {combined.AND.join(each): reasons[each[-1]] for each in further if each[-1] in reasons}
         possible = [each for each in further if each[-1] not in reasons]
         progress = RunProgress(self._replicas * len(possible))

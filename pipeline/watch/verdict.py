@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
 import xarray as xr
 
 from pipeline.diagnosis import evidence
 from pipeline.diagnosis.causes import LEARNED, NO_CAUSE, TABLE, alarms, named, spelled, tries
-from pipeline.diagnosis.rules.cause import REFERENCE, Cause
+from pipeline.diagnosis.rules.cause import REFERENCE, Cause, Evidence
 from pipeline.diagnosis.setting import Setting
 from pipeline.evaluation.learned import Rule, has_score, rule_for, score_curve
 from pipeline.evaluation.replica_table import evaluate
@@ -17,8 +17,6 @@ from pipeline.foundations.errors import UserError
 from pipeline.history import record
 from pipeline.params.diagnosis_params import DiagnosisParams
 
-# Numbers by name, None for NaN; layers by their paths.
-Evidence: TypeAlias = dict[str, float | str | None]
 LAYERS_IN_EVIDENCE: Final = ("dead_layer", "saturated_layer", "smallest_layer", "equal_layer", "frozen_layer")
 
 
@@ -114,7 +112,7 @@ def _symptoms(history: xr.Dataset, params: DiagnosisParams) -> tuple[Evidence, t
     symptoms = tuple(name for name in holds.index if holds[name])
     if not symptoms:
         return numbers, symptoms, _looked_for(evidence.is_measured(history, params).iloc[0])
-    shown = dict(numbers)
+    shown = {**numbers}
     if not history.attrs.get("task_is_known"):
         shown[REFERENCE] = "the loss at the start" if record.is_loss_known(history) else "1"
     return numbers, symptoms, " ".join(f"Symptom: {spelled(name)}. {_sentence(name, shown)}" for name in symptoms)
@@ -144,7 +142,9 @@ def _watched(history: xr.Dataset) -> str:
 
 
 def _plain(numbers: Mapping[str, float], history: xr.Dataset) -> Evidence:
-    plain: Evidence = {name: None if np.isnan(value) else float(value) for name, value in numbers.items()}
+    plain: dict[str, float | str | None] = {
+        name: None if np.isnan(value) else float(value) for name, value in numbers.items()
+    }
     paths = dict(zip(history.layer.values.tolist(), history.path.values.tolist(), strict=True))
     for name in LAYERS_IN_EVIDENCE:
         if plain[name] is not None:

@@ -1,83 +1,78 @@
-"""Causes that lie in the data: numbers that are none, scales, classes, and labels that do not belong to their rows."""
+"""Causes in the data: NaN and infinite numbers, scales, class sizes, and labels that do not belong to their rows."""
 
 import pandas as pd
 
-from pipeline.diagnosis.rules.cause import Cause, Evidence, Try, joined, no_parameter, verb
+from pipeline.diagnosis.constants import SMALL_INPUTS_POWER, WIDE_COLUMN
+from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, joined, number, verb
 from pipeline.diagnosis.setting import Setting
 from pipeline.foundations.colours import BROWN, DARK_BROWN, OCHRE, RUST, SAND
 from pipeline.params.diagnosis_params import DiagnosisParams
-from pipeline.params.variant_params import VariantParams
-from pipeline.remedies import recipe_remedies
-from pipeline.remedies.recipe_remedies import Remedies, Remedy
-
-LECUN = "LeCun et al. 1998, Efficient BackProp"
+from pipeline.remedies.recipe_changes import Against
 
 
-def _is_broken(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+def _has_nonfinite_rows(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     return evidence.nonfinite_share > 0
 
 
-def _say_broken(rows: pd.DataFrame, bound: float | None) -> str:
-    return f"{len(rows)} {verb(rows, 'was', 'were')} given numbers that are not finite"
+def _sentence_on_nonfinite(rows: pd.DataFrame, bound: float | None) -> str:
+    return f"{len(rows)} {verb(rows, 'was', 'were')} trained on NaN or infinite numbers"
 
 
-def _one_broken(found: Evidence) -> str:
-    return f"{100 * found['nonfinite_share']:.2g}% of the rows hold a number that is infinite or none."
+def _says_nonfinite(evidence: Evidence) -> str:
+    return f"{100 * number(evidence, 'nonfinite_share'):.2g}% of the rows hold a number that is NaN or infinite."
 
 
 NON_FINITE_DATA = Cause(
     "non_finite_data",
-    _is_broken,
+    "data",
+    _has_nonfinite_rows,
     DARK_BROWN,
-    _say_broken,
-    no_parameter,
-    instead="the data hold numbers that are none",
-    family="data",
-    says=_one_broken,
-    reads=("nonfinite_share",),
-    tries=(
-        Try(
-            "rows with missing or infinite values dropped, or the values filled in (`numpy.isfinite` finds them)",
+    _sentence_on_nonfinite,
+    _says_nonfinite,
+    means="an input or a target of a training row is NaN or infinite; all rows are checked",
+    condition="`nonfinite_share` > 0",
+    looks_like="The loss is NaN from the first epoch on, at any learning rate.",
+    confused_with="`exploding`, which has the same loss curve.",
+    advice=(
+        Advice(
+            "drop rows with NaN or infinite values, or fill the values in (`numpy.isfinite` finds them)",
             "finite_rows",
         ),
-        Try("what computes the columns: a division by 0, or a logarithm of 0"),
+        Advice("look for a division by 0 or a logarithm of 0 where the columns are computed"),
     ),
+    reads=("nonfinite_share",),
 )
 
 
-# Inputs of one size keep the loss's curvature alike in all directions (LeCun et al. 1998). Known false alarms: counts
-# and pixels up to some hundred, which Adam copes with; that is why a scale is a cause only where nothing was learned.
-def _inputs_are_unscaled(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
-    large, small = evidence.input_scale > params.unscaled, evidence.input_scale < 1 / params.unscaled**2
-    return large | small | (evidence.input_decades > params.unscaled_decades)
+# Inputs of one size make the loss's curvature alike in all directions (LeCun et al. 1998). Known false alarms: counts
+# and pixels up to some hundred, which Adam copes with; so a scale is a cause only where nothing was learned.
+def _are_inputs_unscaled(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+    is_large = evidence.input_scale > params.unscaled
+    is_small = evidence.input_scale < 1 / params.unscaled**SMALL_INPUTS_POWER
+    return is_large | is_small | (evidence.input_decades > params.unscaled_decades)
 
 
-def _say_inputs(rows: pd.DataFrame, bound: float | None) -> str:
+def _sentence_on_inputs(rows: pd.DataFrame, bound: float | None) -> str:
     scale, decades = rows.input_scale.median(), rows.input_decades.median()
     numbers = joined(
         [
-            "" if pd.isna(scale) else f"root mean square {scale:.2g}",
-            "" if pd.isna(decades) else f"the widest column {decades:.1f} decades above others",
+            "" if pd.isna(scale) else f"RMS {scale:.2g}; should be near 1",
+            "" if pd.isna(decades) else f"one column varies {10**decades:.2g} times as much as a typical one",
         ]
     )
-    return f"{len(rows)} {verb(rows, 'was', 'were')} given inputs that are not scaled ({numbers})"
+    return f"{len(rows)} {verb(rows, 'has', 'have')} unscaled inputs ({numbers})"
 
 
-def _one_of_inputs(found: Evidence) -> str:
-    scale, decades = found["input_scale"], found["input_decades"]
-    said = []
-    if scale is not None:
-        said.append(f"What enters the first kernel has a root mean square of {scale:.2g}; it should be near 1.")
-    if decades is not None:
-        said.append(f"Its widest column varies {10**decades:.2g} times as much as the median one.")
-    return " ".join(said)
-
-
-def _against_unscaled(recipe: VariantParams, epochs: int) -> Remedies:
-    return (
-        Remedy({"split.scale.inputs": "standard"}, "all inputs are of one size", LECUN),
-        recipe_remedies.normalised("each layer's signals are brought back to one scale"),
-    )
+def _says_inputs(evidence: Evidence) -> str:
+    sentences = []
+    if evidence["input_scale"] is not None:
+        scale = number(evidence, "input_scale")
+        size = "large" if scale > 1 else "small"
+        sentences.append(f"The inputs of the first kernel are {size} (RMS {scale:.2g}; should be near 1).")
+    if evidence["input_decades"] is not None:
+        factor = 10 ** number(evidence, "input_decades")
+        sentences.append(f"One input column varies {factor:.2g} times as much as a typical one.")
+    return " ".join(sentences)
 
 
 def _is_near_0(setting: Setting) -> bool:
@@ -86,69 +81,75 @@ def _is_near_0(setting: Setting) -> bool:
 
 
 def _spans_decades(setting: Setting) -> bool:
-    """Whether one column is ten times wider than a typical one; pictures have no such columns."""
-    return not setting.has_pictures and (setting.number("input_decades") or 0) > 1
+    """Return whether one column varies ten times as much as a typical one; pictures have no such columns."""
+    return not setting.has_pictures and (setting.number("input_decades") or 0) > WIDE_COLUMN
 
 
 UNSCALED_INPUTS = Cause(
     "unscaled_inputs",
-    _inputs_are_unscaled,
+    "data",
+    _are_inputs_unscaled,
     BROWN,
-    _say_inputs,
-    _against_unscaled,
-    instead="the inputs are far from one scale",
-    family="data",
-    says=_one_of_inputs,
-    tries=(
-        Try("one scaling less: pixels that are divided by 255 twice, for example, are near 0", fits=_is_near_0),
-        Try(
-            "pixels divided by 255: `keras.layers.Rescaling(1 / 255)` in front",
+    _sentence_on_inputs,
+    _says_inputs,
+    means="the inputs of the first kernel are far from 1, or one column varies far more than the others",
+    measured="It is measured after layers such as `Rescaling` and `Normalization`, and not at all where an embedding "
+    "or batch normalisation comes first.",
+    condition="`input_scale` > `unscaled` or < 1 / `unscaled`², or `input_decades` > `unscaled_decades`",
+    looks_like="A loss that jumps, units that die or saturate in the first steps, or slow progress with plain SGD.",
+    confused_with="`learning_rate_too_large`. Counts up to some hundred are often no trouble with Adam, so this is a "
+    "cause only where nothing was learned, and never an alarm.",
+    remedies=(
+        Against("scaled_inputs", "all inputs are of one size"),
+        Against("batch_normalization", "each layer's signals are brought back to one scale"),
+    ),
+    advice=(
+        Advice("scale once only: pixels that are divided by 255 twice, for example, are near 0", fits=_is_near_0),
+        Advice(
+            "divide pixels by 255: `keras.layers.Rescaling(1 / 255)` in front",
             fits=lambda setting: setting.has_pictures and not _is_near_0(setting),
         ),
-        Try(
-            "inputs scaled to mean 0 and standard deviation 1: a `Normalization` layer in front, adapted to the data",
+        Advice(
+            "scale inputs to mean 0 and standard deviation 1: a `Normalization` layer in front, adapted to the data",
             "scaled_inputs",
         ),
-        Try("the logarithm of columns that span decades", fits=_spans_decades),
+        Advice("take the logarithm of columns that span decades", fits=_spans_decades),
     ),
     alarm=False,
     at_start=True,
 )
 
 
-# Under a squared error the first steps are in proportion to the targets.
-def _targets_are_unscaled(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+# With a squared error the first steps are proportional to the targets.
+def _are_targets_unscaled(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     return evidence.target_scale > params.unscaled
 
 
-def _say_targets(rows: pd.DataFrame, bound: float | None) -> str:
-    return (
-        f"{len(rows)} {verb(rows, 'was', 'were')} to reach targets that are not scaled (root mean square "
-        f"{rows.target_scale.median():.2g})"
-    )
+def _sentence_on_targets(rows: pd.DataFrame, bound: float | None) -> str:
+    scale = rows.target_scale.median()
+    return f"{len(rows)} {verb(rows, 'has', 'have')} unscaled targets (RMS {scale:.2g}; should be near 1)"
 
 
-def _one_of_targets(found: Evidence) -> str:
-    return f"The targets are large: their root mean square is {found['target_scale']:.2g}; it should be near 1."
-
-
-def _against_unscaled_targets(recipe: VariantParams, epochs: int) -> Remedies:
-    return (Remedy({"split.scale.targets": "standard"}, "errors begin near 1", LECUN),)
+def _says_targets(evidence: Evidence) -> str:
+    return f"The targets are large (RMS {number(evidence, 'target_scale'):.2g}; should be near 1)."
 
 
 UNSCALED_TARGETS = Cause(
     "unscaled_targets",
-    _targets_are_unscaled,
+    "data",
+    _are_targets_unscaled,
     RUST,
-    _say_targets,
-    _against_unscaled_targets,
-    instead="the targets are far from 1",
-    family="data",
-    says=_one_of_targets,
-    tries=(
-        Try("targets scaled to mean 0 and standard deviation 1, and predictions scaled back", "scaled_targets"),
-        Try("the logarithm of targets that span decades, such as prices"),
-        Try(
+    _sentence_on_targets,
+    _says_targets,
+    means="the targets of a regression are far from 1",
+    condition="`target_scale` > `unscaled`",
+    looks_like="A regression whose loss is huge, NaN after the first steps, or never near 0.",
+    confused_with="`exploding`, its symptom.",
+    remedies=(Against("scaled_targets", "errors begin near 1"),),
+    advice=(
+        Advice("scale targets to mean 0 and standard deviation 1, and scale predictions back", "scaled_targets"),
+        Advice("take the logarithm of targets that span decades, such as prices"),
+        Advice(
             "a smaller learning rate, with gradients clipped (`global_clipnorm=1.0`)",
             "smaller_steps",
             "clipped_gradients",
@@ -159,95 +160,104 @@ UNSCALED_TARGETS = Cause(
 )
 
 
-# Accuracy less balanced accuracy is 0 where classes are equal or all are told apart; where one class of 80% is all
-# that is ever said, it is .3. A network that is off says one class too. Known false alarm: a rare class that no feature
-# tells.
+# Accuracy less balanced accuracy is 0 where classes are of one size or all are told apart; it is 0.3 where only a class
+# of 80% is predicted. A dead network predicts one class too. Known false alarm: a rare class that no feature predicts.
 def _is_imbalanced(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     is_on = evidence.nonfinite_epoch.isna() & evidence.dead_layer.isna() & (evidence.dead_output != 1)
     return (evidence.score_gap > params.imbalance_gap) & is_on
 
 
-def _say_imbalanced(rows: pd.DataFrame, bound: float | None) -> str:
+def _sentence_on_imbalance(rows: pd.DataFrame, bound: float | None) -> str:
     gap = 100 * rows.score_gap.median()
-    return f"{len(rows)} {verb(rows, 'says', 'say')} the common class alone (accuracy {gap:.0f} points above balanced)"
+    predict = verb(rows, "predicts", "predict")
+    return f"{len(rows)} always {predict} the majority class (accuracy {gap:.0f} points above balanced accuracy)"
 
 
-def _one_imbalanced(found: Evidence) -> str:
+def _says_imbalance(evidence: Evidence) -> str:
     return (
-        f"Accuracy is {100 * found['score_gap']:.0f} points above balanced accuracy on the training set: rows of "
-        "rare classes are seldom classified correctly."
+        f"Accuracy is {100 * number(evidence, 'score_gap'):.0f} points above balanced accuracy on the training set: "
+        "rows of rare classes are seldom classified correctly."
     )
 
 
 IMBALANCED = Cause(
     "imbalanced",
+    "data",
     _is_imbalanced,
     OCHRE,
-    _say_imbalanced,
-    no_parameter,
-    instead="the common class alone is said",
-    family="data",
-    says=_one_imbalanced,
-    reads=("score_gap",),
-    tries=(
-        Try("`class_weight` in `fit`: n / (classes * rows of the class)", "class_weights"),
-        Try("rows of the rare class drawn more often"),
-        Try("balanced accuracy or F1 to judge by, and a threshold below 0.5"),
+    _sentence_on_imbalance,
+    _says_imbalance,
+    means="only the majority class is predicted, though no layer is dead",
+    condition="`score_gap` > `imbalance_gap`, no dead layer, and all losses finite",
+    looks_like="A high accuracy from the first epoch on that never moves; the rare class is never predicted.",
+    confused_with="A dead network, which predicts one class too: that is checked first.",
+    advice=(
+        Advice("`class_weight` in `fit`: n / (classes * rows of the class)", "class_weights"),
+        Advice("draw rows of the rare class more often"),
+        Advice("judge by balanced accuracy or F1, with a threshold below 0.5"),
     ),
+    reads=("score_gap",),
 )
 
 
-# Rows that were learned by heart, or nearly so, by loss and by score, and nothing that carries over: less than
-# overfitting leaves. Or like rows have no more like targets than if these were shuffled (Schilling 1986), and other
-# rows, where there are some, are told no better than by chance. Known false alarms: training and test rows from
-# different sources; and targets that no likeness of rows tells, as the parity of many columns.
-def _labels_are_unrelated(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
-    by_heart = (evidence.train_fit > params.fitted) & (evidence.train_gain > params.fitted)
+# The training rows were memorised, or nearly so, by loss and by score, and nothing carries over: less than overfitting
+# leaves. Or similar rows have targets no more alike than shuffled ones (Schilling 1986), and unseen rows, where there
+# are some, are predicted no better than by chance. Known false alarms: training and unseen rows from different sources;
+# and targets that similar rows do not share, such as a parity of many columns.
+def _are_labels_unrelated(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+    is_memorised = (evidence.train_fit > params.fitted) & (evidence.train_gain > params.fitted)
     nothing_carries_over = (evidence.judged_fit <= 0) & (evidence.judged_gain <= params.chance_margin)
-    as_shuffled = (evidence.targets_told < params.shuffled) & ~(evidence.judged_gain > params.chance_margin)
-    return (by_heart & nothing_carries_over) | as_shuffled
+    as_if_shuffled = (evidence.targets_told < params.shuffled) & ~(evidence.judged_gain > params.chance_margin)
+    return (is_memorised & nothing_carries_over) | as_if_shuffled
 
 
-def _say_unrelated(rows: pd.DataFrame, bound: float | None) -> str:
+def _sentence_on_labels(rows: pd.DataFrame, bound: float | None) -> str:
     trained, other = rows.train_gain.dropna(), rows.judged_gain.dropna()
-    parts = [
-        f"{_percent(trained)} of the way from chance to perfect in training" if len(trained) else "",
-        f"{_percent(other)} beyond it" if len(other) else "",
-    ]
-    numbers = ", ".join(part for part in parts if part)
-    ending = f" ({numbers})" if numbers else ""
-    return f"{len(rows)} {verb(rows, 'has', 'have')} labels that tell nothing of new rows{ending}"
+    parts = [f"{_percent(trained)} on training rows"] if len(trained) else []
+    parts += [f"{_percent(other)} on unseen rows"] if len(other) else []
+    ending = f" (of the possible improvement over chance: {', '.join(parts)})" if parts else ""
+    return f"{len(rows)} {verb(rows, 'has', 'have')} labels that do not follow from the inputs{ending}"
 
 
 def _percent(column: pd.Series) -> str:
     return f"{100 * column.median():.0f}%"
 
 
-def _one_unrelated(found: Evidence) -> str:
-    scores = [("on training rows", found["train_gain"]), ("on other rows", found["judged_gain"])]
-    known = [f"{100 * gain:.0f}% {where}" for where, gain in scores if gain is not None]
-    said = [f"The score, from 0% by chance to 100%, is {' and '.join(known)}."] if known else []
-    if found["targets_told"] is not None:
-        said.append(
-            f"Rows that are like each other have targets that are alike by {found['targets_told']:.1f} standard "
-            "deviations more than shuffled ones."
+def _says_labels(evidence: Evidence) -> str:
+    places = {"train_gain": "on training rows", "judged_gain": "on unseen rows"}
+    gains = [
+        f"{100 * number(evidence, name):.0f}% {where}" for name, where in places.items() if evidence[name] is not None
+    ]
+    sentences = [f"Of the possible improvement over chance it reaches {' and '.join(gains)}."] if gains else []
+    if evidence["targets_told"] is not None:
+        sentences.append(
+            f"Similar rows have similar targets by only {number(evidence, 'targets_told'):.1f} standard deviations "
+            "more than with shuffled targets."
         )
-    return " ".join(said)
+    return " ".join(sentences)
 
 
 UNRELATED_LABELS = Cause(
     "unrelated_labels",
-    _labels_are_unrelated,
+    "data",
+    _are_labels_unrelated,
     SAND,
-    _say_unrelated,
-    no_parameter,
-    instead="what is learned says nothing of other rows",
-    family="data",
-    says=_one_unrelated,
-    reads=("targets_told",),
-    tries=(
-        Try("whether each label belongs to its row: inputs shuffled without their labels, or read in another order"),
-        Try("whether training and validation rows are made in the same way"),
-        Try("whether labels can be told at all: shuffle them and see whether training differs"),
+    _sentence_on_labels,
+    _says_labels,
+    means="the training rows are fitted, and unseen rows are predicted no better than by the baseline; or similar "
+    "rows have targets no more alike than shuffled ones (a nearest-neighbour test, Schilling 1986; from 100 rows on)",
+    condition="`train_fit` and `train_gain` > `fitted`, `judged_fit` <= 0, `judged_gain` <= `chance_margin`; or "
+    "`targets_told` < `shuffled`, and `judged_gain` not above `chance_margin`",
+    looks_like="Training improves, and unseen rows are predicted no better than by the baseline. Or nothing improves.",
+    confused_with="`overfitting`, where unseen rows are predicted better than by chance: with few rows the two look "
+    "alike. Targets that similar rows do not share, such as a parity of many columns, are a false alarm where "
+    "nothing is learned.",
+    advice=(
+        Advice(
+            "check whether each label belongs to its row: inputs may be shuffled without labels, or in another order",
+        ),
+        Advice("check whether training and validation rows are made in the same way"),
+        Advice("check whether labels can be predicted at all: shuffle them and see whether training differs"),
     ),
+    reads=("targets_told",),
 )

@@ -1,55 +1,59 @@
-"""Causes that show only where the network is used: in inference mode, or on rows that it was not trained on."""
+"""Causes that show only where the network is used: in inference mode, or on unseen rows."""
 
 import pandas as pd
 
-from pipeline.diagnosis.rules.cause import Cause, Evidence, Try, no_parameter, verb
+from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, number, verb
 from pipeline.foundations.colours import LAVENDER, VIOLET
 from pipeline.params.diagnosis_params import DiagnosisParams
-from pipeline.params.variant_params import VariantParams
-from pipeline.remedies.recipe_remedies import Remedies, Remedy
+from pipeline.remedies.recipe_changes import Against
 
 
-# On the same rows: the loss that `fit` logs is of training mode, the record's of inference mode. Dropout makes the
-# first one the greater, so it raises no false alarm; statistics that lag behind the weights make the second one so.
-# Evidence has the first one only where nothing but the mode can make them differ.
-def _statistics_lag(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+# On the same rows: `fit` logs its loss in training mode, the record has the loss in inference mode. Dropout makes the
+# logged loss the greater one, so it raises no false alarm; statistics that lag behind the weights make the other one
+# greater. The evidence has the logged loss only where nothing but the mode can make them differ.
+def _do_statistics_lag(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     return (evidence.logged_fit > params.mode_gap) & (evidence.logged_fit - evidence.train_fit > params.mode_gap)
 
 
-def _say_lagging(rows: pd.DataFrame, bound: float | None) -> str:
-    return f"{len(rows)} {verb(rows, 'fits', 'fit')} in training mode alone, not in inference mode"
+def _sentence_on_statistics(rows: pd.DataFrame, bound: float | None) -> str:
+    return f"{len(rows)} {verb(rows, 'fits', 'fit')} the data in training mode only, not in inference mode"
 
 
-def _one_lagging(found: Evidence) -> str:
+def _says_statistics(evidence: Evidence) -> str:
     return (
-        f"In training mode the loss is {100 * (1 - found['logged_fit']):.0f}% of a constant guess's, in inference mode "
-        f"{100 * (1 - found['train_fit']):.0f}% on rows of the same training set: the statistics that inference uses "
-        "are not those of the data."
+        f"On the same rows the loss is {100 * (1 - number(evidence, 'logged_fit')):.0f}% of the baseline loss in "
+        f"training mode and {100 * (1 - number(evidence, 'train_fit')):.0f}% in inference mode: the statistics that "
+        "inference uses are not those of the data."
     )
 
 
 BATCH_STATISTICS = Cause(
     "batch_statistics",
-    _statistics_lag,
+    "inference",
+    _do_statistics_lag,
     VIOLET,
-    _say_lagging,
-    no_parameter,
-    instead="it fits in training mode, and inference uses other statistics",
-    family="inference",
-    says=_one_lagging,
-    reads=("logged_fit", "train_fit"),
-    tries=(
-        Try(
+    _sentence_on_statistics,
+    _says_statistics,
+    means="it fits in training mode and not in inference mode, on the same rows",
+    measured="Not checked unless all of these hold: some layer works differently in training mode (dropout, noise, "
+    "batch normalisation, a layer of your own that takes `training`); no row has a weight; `fit` shuffles, and "
+    "trains on exactly the rows that the callback was given, which `validation_split` prevents.",
+    condition="`logged_fit` > `mode_gap`, and above `train_fit` by more than that",
+    looks_like="A good loss while `fit` runs, and predictions no better than the baseline, on the same rows.",
+    confused_with="`overfitting`, which shows only on unseen rows.",
+    advice=(
+        Advice(
             "a smaller `momentum` of batch normalisation (0.9), or more steps: its averages lag behind",
             "quicker_statistics",
             "longer",
         ),
-        Try("larger batches, or `LayerNormalization`, which needs no averages"),
-        Try(
-            "whether a layer is called with `training=True`, or frozen statistics do not belong to these data",
+        Advice("larger batches, or `LayerNormalization`, which needs no averages"),
+        Advice(
+            "check whether a layer is called with `training=True`, or frozen statistics come from other data",
             "trained_layers",
         ),
     ),
+    reads=("logged_fit", "train_fit"),
 )
 
 
@@ -58,45 +62,43 @@ def _overfits(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     return (evidence.train_learned == 1) & falls_short & (evidence.judged_gain > params.chance_margin)
 
 
-def _say_overfitting(rows: pd.DataFrame, bound: float | None) -> str:
+def _sentence_on_overfitting(rows: pd.DataFrame, bound: float | None) -> str:
     return (
-        f"{len(rows)} {verb(rows, 'overfits', 'overfit')} (learned on the training set; on the other "
-        f"{100 * rows.judged_gain.median():.0f}% of the way from chance to perfect)"
+        f"{len(rows)} {verb(rows, 'overfits', 'overfit')} (learned the training set; on unseen rows only "
+        f"{100 * rows.judged_gain.median():.0f}% of the possible improvement over chance)"
     )
 
 
-def _one_overfitting(found: Evidence) -> str:
+def _says_overfitting(evidence: Evidence) -> str:
     return (
-        f"The training set is learned ({100 * found['train_gain']:.0f}% of the way from chance to perfect), the other "
-        f"less well ({100 * found['judged_gain']:.0f}%)."
-    )
-
-
-def _against_overfitting(recipe: VariantParams, epochs: int) -> Remedies:
-    penalty = {"kernel_regularizer": {"class_name": "L2", "config": {"l2": 0.001}}}
-    return (
-        Remedy(penalty, "smaller weights", "Krogh & Hertz 1992"),
-        Remedy({"training.epochs": max(1, epochs // 4)}, "stops before rows are learned by heart", "Prechelt 1998"),
+        f"It learned the training set ({100 * number(evidence, 'train_gain'):.0f}% of the possible improvement over "
+        f"chance), but reaches only {100 * number(evidence, 'judged_gain'):.0f}% on unseen rows."
     )
 
 
 OVERFITTING = Cause(
     "overfitting",
+    "inference",
     _overfits,
     LAVENDER,
-    _say_overfitting,
-    _against_overfitting,
-    instead="the training set is learned",
-    family="inference",
-    says=_one_overfitting,
-    tries=(
-        Try(
+    _sentence_on_overfitting,
+    _says_overfitting,
+    means="the training set is learned, and unseen rows are predicted less well, though better than by the baseline",
+    condition="`train_learned` is 1, `judged_gain` > `chance_margin`, and below `train_gain` by more than that",
+    looks_like="A training loss that keeps falling while the validation loss stands or rises.",
+    confused_with="`unrelated_labels`, where nothing carries over to unseen rows.",
+    remedies=(
+        Against("weight_penalty", "smaller weights"),
+        Against("shorter", "stops before rows are memorised"),
+    ),
+    advice=(
+        Advice(
             "more pictures, or augmented ones: `RandomFlip`, `RandomTranslation`",
             fits=lambda setting: setting.has_pictures,
         ),
-        Try("more rows", fits=lambda setting: not setting.has_pictures),
-        Try("dropout, or an L2 penalty", "dropout", "weight_penalty"),
-        Try("fewer units, or fewer epochs", "shorter"),
+        Advice("more rows", fits=lambda setting: not setting.has_pictures),
+        Advice("dropout, or an L2 penalty", "dropout", "weight_penalty"),
+        Advice("fewer units, or fewer epochs", "shorter"),
     ),
     alarm=False,
 )

@@ -1,21 +1,19 @@
-"""Causes that lie in the model as it is built and compiled: its output, its symmetry, and what of it is trained."""
+"""Causes in the model as it is built and compiled: its output, equal units, and layers that are not trained."""
 
 from functools import partial
 
 import pandas as pd
 
-from pipeline.diagnosis.rules.cause import Cause, Evidence, Try, no_parameter, verb
+from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, number, verb
 from pipeline.diagnosis.setting import Setting
 from pipeline.foundations.colours import DARK_OLIVE, KHAKI, OLIVE, YELLOW
 from pipeline.history.record import MISFITS
 from pipeline.params.diagnosis_params import DiagnosisParams
-from pipeline.params.variant_params import VariantParams
-from pipeline.remedies import recipe_remedies
-from pipeline.remedies.recipe_remedies import Remedies
+from pipeline.remedies.recipe_changes import Against
 
-# What to do against each of MISFITS, by its name.
+# The repair of each of MISFITS, by its name.
 FITTING = {
-    "constant output": "`sigmoid` instead of `softmax` on one output unit (classes), or none (numbers)",
+    "constant output": "`sigmoid` instead of `softmax` on one output unit for classes, or no activation for numbers",
     "constant loss": "one output unit with `sigmoid` and `binary_crossentropy`, or one unit a class with `softmax`",
     "outputs that are no probabilities": "`sigmoid` (two classes) or `softmax` (more) on the output, or a loss with "
     "`from_logits=True` on a linear one",
@@ -25,10 +23,10 @@ FITTING = {
     "with `binary_crossentropy` for several labels a row",
     "a rectified score": "`sigmoid` on the output instead of `relu`",
     "a loss whose arguments are swapped": "a loss that takes the targets first, then the outputs, as Keras gives them",
-    "a loss that is no smaller where outputs are right": "a loss of Keras's own, or one that is least where "
-    "the outputs are the targets",
+    "a loss that is no smaller where outputs are right": "a loss of Keras's own, or one that is smallest where "
+    "outputs equal targets",
     "a loss that holds each output against all targets": "targets of the outputs' shape, (rows, 1) and not (rows,), or "
-    "`keras.ops.squeeze(outputs, -1)` in the loss: else their difference has the shape (rows, rows)",
+    "`keras.ops.squeeze(outputs, -1)` in the loss: otherwise their difference has the shape (rows, rows)",
     "labels beyond the outputs": "one softmax unit a class, with labels from 0 and a sparse categorical cross-entropy",
 }
 
@@ -39,28 +37,29 @@ OF_OWN_LOSSES = (
 )
 
 
-# Published as the most frequent fault of all (DeepLocalize, UMLAUT, NeuraLint have it as rules on names). Here the
-# outputs are measured at their limits, and held against loss and targets. A linear output with a squared error on
-# classes is let pass, for it can learn.
+# Published as the most frequent fault of all (DeepLocalize, UMLAUT and NeuraLint have rules on names for it). Here the
+# outputs are measured at their limits, and compared with loss and targets. A linear output with a squared error on
+# classes is accepted, because it can learn.
 def _misfits(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     return (evidence.output_misfit > 0) | (evidence.targets_beyond > params.targets_beyond)
 
 
-def _say_misfit(rows: pd.DataFrame, bound: float | None) -> str:
-    known = rows.output_misfit.dropna()
-    what = MISFITS[int(known.mode().iloc[0])] if (known > 0).any() else "targets beyond the output's range"
-    return f"{len(rows)} {verb(rows, 'has', 'have')} an output that does not fit loss and targets ({what})"
+def _sentence_on_output(rows: pd.DataFrame, bound: float | None) -> str:
+    misfits = rows.output_misfit.dropna()
+    has_misfit = bool((misfits > 0).any())
+    misfit = MISFITS[int(misfits.mode().iloc[0])] if has_misfit else "targets outside the output's range"
+    return f"{len(rows)} {verb(rows, 'has', 'have')} an output that does not fit loss and targets ({misfit})"
 
 
-def _one_misfit(found: Evidence) -> str:
-    beyond = found["targets_beyond"] or 0
-    seen = []
-    if found["output_misfit"]:
-        misfit = MISFITS[int(found["output_misfit"])]
-        seen.append(f"The output does not fit loss and targets: {misfit}. What fits: {FITTING[misfit]}.")
-    if beyond:
-        seen.append(f"{100 * beyond:.0f}% of the targets lie outside what the output can give.")
-    return " ".join(seen)
+def _says_output(evidence: Evidence) -> str:
+    sentences = []
+    if evidence["output_misfit"]:
+        misfit = MISFITS[int(number(evidence, "output_misfit"))]
+        sentences.append(f"The output does not fit loss and targets: {misfit}. What fits: {FITTING[misfit]}.")
+    if evidence["targets_beyond"]:
+        share = 100 * number(evidence, "targets_beyond")
+        sentences.append(f"{share:.0f}% of the targets lie outside what the output can give.")
+    return " ".join(sentences)
 
 
 def _has_misfit(name: str, setting: Setting) -> bool:
@@ -69,55 +68,66 @@ def _has_misfit(name: str, setting: Setting) -> bool:
 
 OUTPUT_MISMATCH = Cause(
     "output_mismatch",
+    "model",
     _misfits,
     YELLOW,
-    _say_misfit,
-    no_parameter,
-    instead="no gradient can bring the output where the targets are",
-    family="model",
-    says=_one_misfit,
-    reads=("output_misfit", "targets_beyond"),
-    tries=(
-        *(Try(FITTING[each], fits=partial(_has_misfit, each)) for each in OF_OWN_LOSSES),
-        Try(
+    _sentence_on_output,
+    _says_output,
+    means="the output layer, the loss and the targets do not fit: a constant output, no probability where the loss "
+    "takes one, probabilities where it takes logits, sums that are not 1, labels beyond the outputs, or targets "
+    "outside what the output can give",
+    measured="The output's limits are found through the biases of the output layer, so it needs a bias. A loss of "
+    "your own (a function, a `Loss`, a `compute_loss`) is also checked with outputs that are right: swapped "
+    "arguments, a constant that costs no more, and targets (n,) against outputs (n, 1), whose difference is (n, n); "
+    "the last one also in a `train_step` of your own.",
+    condition="`output_misfit` > 0, or `targets_beyond` > `diagnosis.targets_beyond`",
+    looks_like="Every prediction is the same, or never reaches the targets. With one softmax unit the loss may fall "
+    "all the same: on TensorFlow, Keras takes the stored logits in its cross-entropies.",
+    confused_with="`vanishing` and `dead_output`, its symptoms.",
+    advice=(
+        *(Advice(FITTING[each], fits=partial(_has_misfit, each)) for each in OF_OWN_LOSSES),
+        Advice(
             "an output that fits the task: `sigmoid` on one unit with `binary_crossentropy` for two classes, "
             "`softmax` on one unit a class with a categorical cross-entropy for more, no activation with a squared "
             "error for numbers",
             "fitting_output",
             fits=lambda setting: not any(_has_misfit(each, setting) for each in OF_OWN_LOSSES),
         ),
-        Try(
-            "scaled targets, where a bounded output is wanted",
+        Advice(
+            "scaled targets, if you want a bounded output",
             "scaled_targets",
             fits=lambda setting: setting.number("targets_beyond") != 0,
         ),
     ),
     at_start=True,
+    reads=("output_misfit", "targets_beyond"),
 )
 
 
-def _output_is_dead(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+def _is_output_dead(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     return evidence.dead_output == 1
 
 
-def _say_dead_output(rows: pd.DataFrame, bound: float | None) -> str:
-    return f"{len(rows)} {verb(rows, 'has', 'have')} a dead output: 0 on every training input, without a slope"
+def _sentence_on_dead_output(rows: pd.DataFrame, bound: float | None) -> str:
+    return f"{len(rows)} {verb(rows, 'has', 'have')} a dead output: 0 with slope 0 on every training input"
 
 
 DEAD_OUTPUT = Cause(
     "dead_output",
-    _output_is_dead,
+    "model",
+    _is_output_dead,
     OLIVE,
-    _say_dead_output,
-    no_parameter,
-    instead="a dead output sends none back",
-    family="model",
-    says=lambda found: "The output layer is off on every row of the probe: it gives 0, and no gradient leaves it.",
-    reads=("dead_output",),
-    tries=(
-        Try("no `relu` on the output: none for numbers, `sigmoid` for two classes", "fitting_output"),
-        Try("a smaller learning rate, where it died in training", "smaller_steps"),
+    _sentence_on_dead_output,
+    lambda evidence: "The output layer is dead on every row of the probe: it gives 0, and passes no gradient back.",
+    means="the output is 0 with slope 0 on every training input",
+    condition="`dead_output` is 1",
+    looks_like="Every prediction is exactly 0.",
+    confused_with="`born_dead`, which is about hidden layers.",
+    advice=(
+        Advice("no `relu` on the output: no activation for numbers, `sigmoid` for two classes", "fitting_output"),
+        Advice("a smaller learning rate, if it died in training", "smaller_steps"),
     ),
+    reads=("dead_output",),
 )
 
 
@@ -126,58 +136,60 @@ def _is_symmetric(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     return evidence.equal_layer.notna()
 
 
-def _say_symmetric(rows: pd.DataFrame, bound: float | None) -> str:
+def _sentence_on_symmetry(rows: pd.DataFrame, bound: float | None) -> str:
     layer = rows.equal_layer.median()
-    return f"{len(rows)} {verb(rows, 'has', 'have')} a layer of equal units (layer {layer:.0f}): it counts as one unit"
-
-
-def _against_symmetry(recipe: VariantParams, epochs: int) -> Remedies:
-    return (recipe_remedies.scaled_kernels("random kernels make units differ", output_too=True),)
+    return f"{len(rows)} {verb(rows, 'has', 'have')} a layer of equal units (layer {layer:.0f}): it works like one unit"
 
 
 SYMMETRIC = Cause(
     "symmetric",
+    "model",
     _is_symmetric,
     KHAKI,
-    _say_symmetric,
-    _against_symmetry,
-    instead="all units of a layer get the same one",
-    family="model",
-    says=lambda found: (
-        f"All units of layer {found['equal_layer']} have the same weights, so they get the same gradient and stay "
-        "equal: the layer counts as one unit."
+    _sentence_on_symmetry,
+    lambda evidence: (
+        f"All units of layer {evidence['equal_layer']} have the same weights, so they get the same gradient and stay "
+        "equal: the layer works like one unit."
+    ),
+    means="all units of a hidden layer begin equal and stay equal but for rounding",
+    condition="`equal_layer` exists",
+    looks_like="A network with hidden layers that fits no better than one with a single unit.",
+    confused_with="`too_few_epochs` and `stuck`. Dropout makes units differ, so equal units are then no fault.",
+    remedies=(Against("fresh_kernels", "random kernels make units differ"),),
+    advice=(
+        Advice("random kernels, such as Keras's default `glorot_uniform`; zeros only for biases", "fresh_kernels"),
     ),
     reads=("equal_layer",),
-    tries=(
-        Try("random kernels, such as Keras's own, `glorot_uniform`; zeros serve for biases alone", "fresh_kernels"),
-    ),
 )
 
 
-# A body that is frozen on purpose is no fault where the network learns, so this is no alarm.
+# Layers that are frozen on purpose are no fault where the network learns, so this is no alarm.
 def _is_frozen(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     return evidence.frozen_layer.notna()
 
 
-def _say_frozen(rows: pd.DataFrame, bound: float | None) -> str:
-    return f"{len(rows)} {verb(rows, 'has', 'have')} a frozen layer ({rows.frozen_layer.median():.0f}): it never moved"
+def _sentence_on_frozen(rows: pd.DataFrame, bound: float | None) -> str:
+    layer = rows.frozen_layer.median()
+    return f"{len(rows)} {verb(rows, 'has', 'have')} a frozen layer (layer {layer:.0f}): its weights never changed"
 
 
 FROZEN = Cause(
     "frozen",
+    "model",
     _is_frozen,
     DARK_OLIVE,
-    _say_frozen,
-    no_parameter,
-    instead="it reaches a layer that is not trained",
-    family="model",
-    says=lambda found: f"Layer {found['frozen_layer']} has a gradient, and its kernel moved in no recorded epoch.",
-    tries=(
-        Try(
-            "`compile` again after `trainable` was changed: the training step keeps what it was compiled with",
+    _sentence_on_frozen,
+    lambda evidence: f"Layer {evidence['frozen_layer']} has a gradient, but its weights changed in no recorded epoch.",
+    means="a kernel, or an embedding's table, has a gradient and never changes, while others do",
+    condition="`frozen_layer` exists",
+    looks_like="Only the last layers learn, and the loss stops early.",
+    confused_with="`vanishing`. Layers frozen on purpose are no fault where the network learns, so this is no alarm.",
+    advice=(
+        Advice(
+            "`compile` again after you change `trainable`: the compiled training step does not see the change",
             "trained_layers",
         ),
-        Try("`trainable = True` for the layers that the task needs, with a smaller learning rate"),
+        Advice("`trainable = True` for the layers that the task needs, with a smaller learning rate"),
     ),
     alarm=False,
 )

@@ -28,7 +28,9 @@ from pipeline.recorder.guard import Guard
 from pipeline.recorder.probe import Rows
 from pipeline.recorder.recorder import Recorder
 from pipeline.recorder.watching import Options, Watching
-from pipeline.remedies import keras_remedies
+from pipeline.remedies.keras_compile import remembering_compile
+from pipeline.remedies.keras_remedies import apply
+from pipeline.remedies.trial import Trial
 from pipeline.training.common.train_replicas import Trained, predictions_of
 from pipeline.training.common.trainer import places
 from pipeline.training.networks.builder import OwnNetwork, build, compiled, faults_of, named_weights
@@ -127,16 +129,16 @@ def _prepared(
     name: str, recipe: NetworkRecipe, split: Split, predicted: Mapping[str, Array], seed: int | None = None
 ) -> _Prepared:
     """Raises: UserError: as `build`; or the remedy cannot be applied."""
-    with keras_remedies.remembering_compile():
+    with remembering_compile():
         network = build(name, recipe, split.shape, split.task, seed)
         parts = {
             part: (each.inputs.astype(np.float32), network.targets(each.targets)) for part, each in split.parts.items()
         }
         everything = {**parts, **{f"{PREDICTED}{part}": (inputs, None) for part, inputs in predicted.items()}}
-        trial = keras_remedies.Trial(network.model, everything, {}, may_rebuild=True)
+        trial = Trial(network.model, everything, {}, may_rebuild=True)
         change = ""
         if recipe.remedy:
-            change = keras_remedies.apply(recipe.remedy, trial)
+            change = apply(recipe.remedy, trial)
             network = compiled(trial.model, split.task)
     return _Prepared(
         network,

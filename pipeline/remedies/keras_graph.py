@@ -1,0 +1,147 @@
+"""Remedies of a Functional or Sequential model that need another graph: something between its layers, or wider layers.
+
+By Keras's `clone_model`, which needs every layer's `get_config`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import keras
+
+from pipeline.history.record import HIDDEN
+from pipeline.recorder.layers import every_layer, rows
+from pipeline.remedies.keras_compile import compile_again
+from pipeline.remedies.registry import DROPPED, WIDER
+from pipeline.remedies.trial import InapplicableError, Trial, in_short
+
+WITH_UNITS = (keras.layers.Dense, keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D)
+
+
+def batch_normalization(trial: Trial) -> Iterator[str]:
+    """Batch normalisation between each hidden dense or convolutional layer and its activation."""
+    model = _normalised(_rebuildable(trial), lambda inputs, outputs: outputs)
+    yield "a layer `BatchNormalization()` between each hidden dense or convolutional layer and its activation"
+    _replace(trial, model)
+
+
+def residual(trial: Trial) -> Iterator[str]:
+    """Batch normalisation, and skip connections around hidden layers whose input and output have one shape."""
+    has_skip = False
+
+    def skip(inputs: keras.KerasTensor, outputs: keras.KerasTensor) -> keras.KerasTensor:
+        nonlocal has_skip
+        if inputs.shape != outputs.shape:
+            return outputs
+        has_skip = True
+        return keras.layers.Add()([inputs, outputs])
+
+    model = _normalised(_rebuildable(trial), skip)
+    if not has_skip:
+        raise InapplicableError("no hidden layer's output has the shape of its input")
+    yield "`x + layer(x)` for hidden layers of one width, with `BatchNormalization()` before the activation"
+    _replace(trial, model)
+
+
+def dropout(trial: Trial) -> Iterator[str]:
+    """Dropout after each hidden dense or convolutional layer."""
+    before = _rebuildable(trial)
+    if any(isinstance(layer, keras.layers.Dropout) for layer in every_layer(before)):
+        raise InapplicableError("it has dropout already")
+    model = _rebuilt(before, {}, lambda layer, inputs, outputs: keras.layers.Dropout(DROPPED)(outputs))
+    yield f"a layer `Dropout({DROPPED})` after each hidden layer"
+    _replace(trial, model)
+
+
+def wider_layers(trial: Trial) -> Iterator[str]:
+    """More units in hidden dense and convolutional layers, with all weights drawn again."""
+    before = _rebuildable(trial)
+    configs = {layer.name: layer.get_config() for layer in _hidden(before)}
+    wider = {
+        name: {size: WIDER * config[size] for size in ("units", "filters") if size in config}
+        for name, config in configs.items()
+    }
+    model = _rebuilt(before, wider, with_weights=False)
+    yield f"{WIDER} times the `units` or `filters` in hidden layers"
+    _replace(trial, model)
+
+
+def _rebuildable(trial: Trial) -> keras.Model:
+    """Return the model.
+
+    Raises:
+        InapplicableError: no other model may replace it.
+    """
+    if not trial.may_rebuild:
+        raise InapplicableError("that needs another model, and the script keeps using its own")
+    return trial.model
+
+
+def _replace(trial: Trial, model: keras.Model) -> None:
+    compile_again(model, like=trial.model)
+    trial.model = model
+
+
+def _normalised(
+    model: keras.Model, around: Callable[[keras.KerasTensor, keras.KerasTensor], keras.KerasTensor]
+) -> keras.Model:
+    """Return the model with batch normalisation before hidden activations.
+
+    Args:
+        around: takes a hidden layer's inputs and what follows its activation; returns the new outputs.
+    """
+    if any(isinstance(layer, keras.layers.BatchNormalization) for layer in every_layer(model)):
+        raise InapplicableError("it has batch normalisation already")
+    activations = {layer.name: layer.activation for layer in _hidden(model)}
+
+    def after(layer: keras.layers.Layer, inputs: keras.KerasTensor, outputs: keras.KerasTensor) -> keras.KerasTensor:
+        normalised = keras.layers.BatchNormalization()(outputs)
+        return around(inputs, keras.layers.Activation(activations[layer.name])(normalised))
+
+    return _rebuilt(model, {name: {"activation": "linear"} for name in activations}, after)
+
+
+def _hidden(model: keras.Model) -> list[keras.layers.Layer]:
+    layers = [row.owner for row in rows(model) if row.role == HIDDEN and isinstance(row.owner, WITH_UNITS)]
+    if not layers:
+        raise InapplicableError("it has no hidden dense or convolutional layer")
+    return layers
+
+
+def _rebuilt(
+    model: keras.Model,
+    changes: Mapping[str, Mapping[str, Any]],
+    after: Callable[
+        [keras.layers.Layer, keras.KerasTensor, keras.KerasTensor], keras.KerasTensor
+    ] = lambda layer, inputs, outputs: outputs,
+    with_weights: bool = True,
+) -> keras.Model:
+    """Return another model of the same layers.
+
+    Args:
+        changes: of the layers' configs, by the layers' names.
+        after: takes a hidden layer, its inputs and its outputs; returns the new outputs.
+        with_weights: with the weights of now; otherwise drawn again.
+
+    Raises:
+        InapplicableError: it has no hidden layer with units, or Keras cannot clone it.
+    """
+    hidden = {layer.name for layer in _hidden(model)}
+    copies = []
+
+    def cloned(layer: keras.layers.Layer) -> keras.layers.Layer:
+        copy = type(layer).from_config({**layer.get_config(), **changes.get(layer.name, {})})
+        copies.append((layer, copy))
+        return copy
+
+    def called(layer: keras.layers.Layer, *args: Any, **kwargs: Any) -> keras.KerasTensor:
+        outputs = layer(*args, **kwargs)
+        return after(layer, args[0], outputs) if layer.name in hidden else outputs
+
+    try:
+        functional = keras.Model(model.inputs, model.outputs, name=model.name)
+        rebuilt = keras.models.clone_model(functional, clone_function=cloned, call_function=called, recursive=True)
+        for layer, copy in copies if with_weights else ():
+            copy.set_weights(layer.get_weights())
+    except Exception as error:  # from Keras, or from a layer of the user's own
+        raise InapplicableError(f"Keras cannot clone it ({in_short(error)})") from None
+    return rebuilt

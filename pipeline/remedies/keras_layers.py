@@ -1,0 +1,217 @@
+"""Remedies of any Keras model that change its layers in place: activations, kernels, what is trained, penalties."""
+
+from collections.abc import Iterator
+
+import keras
+import numpy as np
+
+from pipeline.recorder.layers import every_layer, rows
+from pipeline.recorder.structure import graph
+from pipeline.remedies.keras_compile import compile_again, compile_arguments
+from pipeline.remedies.keras_data import class_labels, one_array
+from pipeline.remedies.registry import LEAK, MOMENTUM, PENALTY
+from pipeline.remedies.trial import InapplicableError, Trial
+
+BOUNDED = ("sigmoid", "tanh", "hard_sigmoid", "softsign")
+LINEAR = (  # layers that only multiply by a matrix, unless they have an activation
+    *(keras.layers.InputLayer, keras.layers.Dense, keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D),
+    *(keras.layers.Flatten, keras.layers.Reshape, keras.layers.Rescaling, keras.layers.Normalization),
+    *(keras.layers.BatchNormalization, keras.layers.Dropout, keras.layers.Add, keras.layers.Concatenate),
+    *(keras.layers.AveragePooling1D, keras.layers.AveragePooling2D, keras.layers.GlobalAveragePooling2D),
+)
+
+
+def fitting_output(trial: Trial) -> Iterator[str]:
+    """An output activation and a loss that fit the targets."""
+    _, targets = trial.data
+    values, layer = one_array(targets), _last(trial.model)
+    activation, loss = _fitting(values, tuple(trial.model.output_shape)[-1])
+    if _name(layer.activation) == activation and _loss_name(trial.model) == loss:
+        raise InapplicableError(f"its output is {activation} with {loss} already")
+    compile_arguments(trial.model)
+    yield f'`activation="{activation}"` in the output layer, and `loss="{loss}"` in `compile`'
+    layer.activation = keras.activations.get(activation)
+    compile_again(trial.model, loss=loss)
+
+
+def leaky_units(trial: Trial) -> Iterator[str]:
+    """Leaky ReLU instead of ReLU in hidden layers."""
+    rectified = [layer for layer in _hidden(trial.model) if _name(layer.activation) == "relu"]
+    modules = [layer for layer in every_layer(trial.model) if isinstance(layer, keras.layers.ReLU)]
+    if not rectified and not modules:
+        raise InapplicableError("no hidden layer is rectified")
+    yield '`activation="leaky_relu"` in hidden layers, not relu'
+    for layer in rectified:
+        layer.activation = keras.activations.leaky_relu
+    for layer in modules:
+        layer.negative_slope = LEAK
+
+
+def rectified_units(trial: Trial) -> Iterator[str]:
+    """ReLU with He's kernels instead of sigmoid, tanh, or no activation in any hidden layer."""
+    recurrent = {id(cell) for layer in every_layer(trial.model) for cell in _cells(layer)}
+    hidden = [layer for layer in _hidden(trial.model) if id(layer) not in recurrent]
+    changed = [layer for layer in hidden if _name(layer.activation) in BOUNDED]
+    if not changed and _is_linear(trial.model):
+        changed = hidden
+    if not changed:
+        raise InapplicableError("no hidden layer but recurrent ones can saturate, nor are all without an activation")
+    which = "hidden layers that are not recurrent" if recurrent else "hidden layers"
+    yield f'`activation="relu", kernel_initializer="he_normal"` in {which}'
+    for layer in changed:
+        layer.activation = keras.activations.relu
+        _redraw(layer, keras.initializers.HeNormal)
+
+
+def bounded_cells(trial: Trial) -> Iterator[str]:
+    """Tanh in recurrent layers whose activation is unbounded."""
+    cells = [cell for layer in every_layer(trial.model) for cell in _cells(layer)[1:]]
+    unbounded = [cell for cell in cells if _name(getattr(cell, "activation", None)) not in BOUNDED]
+    if not unbounded:
+        raise InapplicableError("no recurrent layer has an activation without bounds")
+    yield '`activation="tanh"` in recurrent layers'
+    for cell in unbounded:
+        cell.activation = keras.activations.tanh
+
+
+def fresh_kernels(trial: Trial) -> Iterator[str]:
+    """Keras's default kernels and biases in all layers."""
+    layers = [layer for layer in every_layer(trial.model) if _kernels(layer)]
+    if not layers:
+        raise InapplicableError("the model is not built before `fit`")
+    yield "Keras's own kernels and biases in all layers: `glorot_uniform` and 0, recurrent ones `orthogonal`"
+    for layer in layers:
+        _redraw(layer, keras.initializers.GlorotUniform)
+
+
+def trained_layers(trial: Trial) -> Iterator[str]:
+    """All layers trainable, and the model compiled after that."""
+    compile_arguments(trial.model)
+    yield "`trainable = True` for all layers, and `compile` after that"
+    for layer in every_layer(trial.model):
+        layer.trainable = True
+    compile_again(trial.model)
+
+
+def quicker_statistics(trial: Trial) -> Iterator[str]:
+    """A smaller momentum of the averages in batch normalisation."""
+    layers = [each for each in every_layer(trial.model) if isinstance(each, keras.layers.BatchNormalization)]
+    slow = [layer for layer in layers if layer.momentum > MOMENTUM]
+    if not slow:
+        raise InapplicableError(f"no batch normalisation has a momentum above {MOMENTUM}")
+    yield f"`momentum={MOMENTUM}` in `BatchNormalization`"
+    for layer in slow:
+        layer.momentum = MOMENTUM
+
+
+def weight_penalty(trial: Trial) -> Iterator[str]:
+    """An L2 penalty on the kernels that have none."""
+    kernels = [(layer, each) for layer in every_layer(trial.model) for each in _kernels(layer) if each.trainable]
+    free = [(layer, kernel) for layer, kernel in kernels if kernel.regularizer is None]
+    if not free:
+        raise InapplicableError("all its kernels have a penalty already, or there are none before `fit`")
+    yield f"`kernel_regularizer=keras.regularizers.L2({PENALTY})` in all layers"
+    for layer, kernel in free:
+        kernel.regularizer = keras.regularizers.L2(PENALTY)
+        if hasattr(layer, "kernel_regularizer"):
+            layer.kernel_regularizer = kernel.regularizer  # for a remedy that makes another model from its config
+
+
+def _fitting(targets: np.ndarray, units: int) -> tuple[str, str]:
+    """Return the activation and the loss by the targets.
+
+    Raises:
+        InapplicableError: the output has too few units for the classes.
+    """
+    labels, has_columns = class_labels(targets), targets.ndim == 2 and targets.shape[1] > 1
+    if labels is None:
+        has_several_labels = has_columns and set(np.unique(targets).tolist()) <= {0, 1}
+        return ("sigmoid", "binary_crossentropy") if has_several_labels else ("linear", "mean_squared_error")
+    if has_columns:
+        return "softmax", "categorical_crossentropy"
+    if units == 1 and labels.max() <= 1:
+        return "sigmoid", "binary_crossentropy"
+    if units > labels.max():
+        return "softmax", "sparse_categorical_crossentropy"
+    raise InapplicableError(
+        f"its output has {units} unit{'s' if units > 1 else ''}, and there are {labels.max() + 1} classes"
+    )
+
+
+def _last(model: keras.Model) -> keras.layers.Layer:
+    """Return the layer that gives the output.
+
+    Raises:
+        InapplicableError: the output is not that of one layer with an activation.
+    """
+    joined = graph(model)
+    if joined is None:
+        raise InapplicableError("only the model's own call knows its output layer")
+    ends = joined.ends
+    if len(ends) != 1:
+        raise InapplicableError(f"the model has {len(ends)} outputs")
+    if isinstance(ends[0], keras.Model):
+        return _last(ends[0])
+    if "activation" not in vars(ends[0]):
+        raise InapplicableError(
+            f"its output is that of a layer {type(ends[0]).__name__}, which has no activation to change"
+        )
+    return ends[0]
+
+
+def _hidden(model: keras.Model) -> list[keras.layers.Layer]:
+    """Return all layers but the output that have an activation to change."""
+    try:
+        last = _last(model)
+    except InapplicableError:
+        owners = [row.owner for row in rows(model)]
+        last = owners[-1] if owners else None
+    return [layer for layer in every_layer(model) if layer is not last and "activation" in vars(layer)]
+
+
+def _is_linear(model: keras.Model) -> bool:
+    """Return whether all that comes before the output layer amounts to one linear layer."""
+    last = _last(model)
+    layers = [layer for layer in every_layer(model) if layer is not last and not isinstance(layer, keras.Model)]
+    joined = graph(model)
+    operations = joined.operations if joined is not None else []
+    return all(isinstance(each, keras.layers.Layer) for each in operations) and all(
+        isinstance(layer, LINEAR) and _name(vars(layer).get("activation", keras.activations.linear)) == "linear"
+        for layer in layers
+    )
+
+
+def _cells(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
+    """Return a recurrent layer and its cells; nothing for other layers."""
+    if not isinstance(layer, keras.layers.RNN):
+        return []
+    cell = layer.cell
+    return [layer, *(cell.cells if isinstance(cell, keras.layers.StackedRNNCells) else [cell])]
+
+
+def _kernels(layer: keras.layers.Layer) -> list[keras.Variable]:
+    own = [*getattr(layer, "_trainable_variables", []), *getattr(layer, "_non_trainable_variables", [])]
+    return [each for each in own if "kernel" in each.name and len(each.shape) > 1]
+
+
+def _redraw(layer: keras.layers.Layer, initializer: type[keras.initializers.Initializer]) -> None:
+    """Draw kernels, and reset biases as Keras has it: recurrent kernels are orthogonal, an LSTM's forget bias is 1."""
+    for kernel in _kernels(layer):
+        drawn_by = keras.initializers.Orthogonal if "recurrent" in kernel.name else initializer
+        kernel.assign(drawn_by()(kernel.shape, dtype=kernel.dtype))
+    bias = getattr(layer, "bias", None)
+    if bias is not None:
+        start = np.zeros(bias.shape, np.float32)
+        if getattr(layer, "unit_forget_bias", False):
+            start[layer.units : 2 * layer.units] = 1
+        bias.assign(start)
+
+
+def _loss_name(model: keras.Model) -> str:
+    loss = model.loss
+    name = loss if isinstance(loss, str) else getattr(loss, "name", "")
+    return {"mse": "mean_squared_error"}.get(name, name)
+
+
+def _name(activation: object) -> str:
+    return str(getattr(activation, "__name__", None) or type(activation).__name__)
