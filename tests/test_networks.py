@@ -25,7 +25,7 @@ from pipeline.history.record import OPTIONAL, REQUIRED
 from pipeline.params import network_params
 from pipeline.params.network_params import NetworkParams
 from pipeline.params.training_params import TrainingParams
-from pipeline.recorder import inputs_and_outputs
+from pipeline.recorder import output_facts
 from pipeline.studies.work import of_replicas
 from pipeline.training.common.train_replicas import Trained
 from pipeline.training.networks.builder import build, named_weights, taking_raw_rows
@@ -101,7 +101,7 @@ FAULTY = {
     "syntax": ("def build(inputs, task)\n", "networks/own/network.py, line 3: expected ':': must be valid Python"),
     "import": ("import nowhere\n", "networks/own/network.py, line 3: the file fails: ModuleNotFoundError: No module"),
     "no build": ("x = 1\n", "networks/own/network.py: defines no build: must define build(inputs, task, **config)"),
-    "no function": ("build = 3\n", "networks/own/network.py: defines build as a int: must define build(inputs, task"),
+    "no function": ("build = 3\n", "networks/own/network.py: defines build as an int: must define build(inputs, task"),
     "arguments": (
         "def build(inputs): pass\n",
         "networks.own.config: too many positional arguments: must be arguments of build(inputs) in networks/own/",
@@ -111,7 +111,10 @@ FAULTY = {
         "networks/own/network.py, line 5: build fails: ValueError: ",
     ),
     "exit": ("def build(inputs, task):\n    raise SystemExit(2)\n", "networks/own/network.py, line 4: build fails"),
-    "no model": ("def build(inputs, task):\n    return 3\n", "networks/own/network.py: build gives a int: must give a"),
+    "no model": (
+        "def build(inputs, task):\n    return 3\n",
+        "networks/own/network.py: build gives an int: must give a",
+    ),
     "nothing": ("def build(inputs, task): pass\n", "networks/own/network.py: build gives nothing: must give a Keras"),
     "shape": (
         "def build(inputs, task):\n    return keras.Sequential([keras.Input(inputs), layers.Dense(2)])\n",
@@ -168,7 +171,9 @@ def test_an_unknown_optimizer_is_named() -> None:
 def test_another_folder_than_the_one_that_asks_is_refused() -> None:
     made = network()
     network(SMALL + "\n# edited\n")
-    with pytest.raises(UserError, match=r"^networks/own: has other files than the training that asks: must be"):
+    with pytest.raises(
+        UserError, match=r"^networks/own: differs from the folder that the training began with: must be"
+    ):
         build("own", made.recipe, (2,), BINARY)
 
 
@@ -416,7 +421,7 @@ def test_what_the_record_can_do_without_ends_no_training(
     def broken(*arguments: object) -> dict[str, float]:
         raise ValueError("of another shape")
 
-    monkeypatch.setattr(inputs_and_outputs, "of_outputs", broken)
+    monkeypatch.setattr(output_facts, "of_outputs", broken)
     history = train_replica("own", network().recipe, circles, training(), 0).history
     assert "output_misfit" not in history
     assert "input_scale" in history

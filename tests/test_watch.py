@@ -22,7 +22,7 @@ from pipeline.data.split.tasks import Task
 from pipeline.diagnosis import evidence
 from pipeline.history import record, scales
 from pipeline.recorder.guard import Guard
-from pipeline.recorder.inputs_and_outputs import of_kind
+from pipeline.recorder.input_facts import of_kind
 from pipeline.recorder.layers import has_modes
 from pipeline.recorder.probe import Rows
 from pipeline.watch.page import FIGURES, document
@@ -171,7 +171,7 @@ def test_a_model_that_was_trained_before_is_never_traced_anew() -> None:
     assert model.train_function is function
     assert "gradient_mean_abs" not in diagnosis.history
     assert np.isfinite(diagnosis.history.probe_gradient_mean_abs).all()
-    assert any("traced before" in note for note in diagnosis.verdict.notes)
+    assert any("trained before without Diagnosis" in note for note in diagnosis.verdict.notes)
 
 
 class Fails(keras.callbacks.Callback):
@@ -200,7 +200,7 @@ def test_everything_is_restored_however_fit_ends(error: BaseException) -> None:
     assert not hasattr(model.train_function, "diagnosed")
     assert "apply" not in vars(model.optimizer)
     assert diagnosis.history.epoch.values.tolist() == [0, 1]
-    assert "after 1 epochs" in str(diagnosis.verdict)
+    assert "after 1 epoch (" in str(diagnosis.verdict)
 
 
 @pytest.mark.slow
@@ -445,7 +445,7 @@ def test_a_stateful_model_is_probed_by_its_own_batches_on_copies_of_its_states(r
     size = min(rows, len(inputs)) // 8 * 8
     loss = diagnosis.history.train_loss.values[0, -1]
     assert watching._sample.size == size
-    assert watching._probe.look(watching._probe.state(), watching._sample).loss == pytest.approx(loss)
+    assert watching._probe.evaluate(watching._probe.state(), watching._sample).loss == pytest.approx(loss)
     assert all((old == np.asarray(new)).all() for old, new in zip(before, lstm.states, strict=True))
     lstm.reset_states()
     outputs = [watching._model(inputs[start : start + 8]) for start in range(0, size, 8)]

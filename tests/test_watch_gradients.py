@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from pipeline.recorder.guard import Guard
-from pipeline.recorder.step_gradients import TakenGradients
+from pipeline.recorder.step_gradients import StepGradients
 
 SHAPES = ((2, 5), (100, 100), (5, 5), (50, 4))
 
@@ -14,7 +14,7 @@ SHAPES = ((2, 5), (100, 100), (5, 5), (50, 4))
 @pytest.mark.parametrize("compiled", [False, True], ids=["graph", "XLA"])
 def test_as_numpy(compiled: bool) -> None:
     kernels = [keras.Variable(np.zeros(shape, "float32")) for shape in SHAPES]
-    taken, random = TakenGradients(lambda: kernels, compiled, lambda: None, Guard()), np.random.default_rng(0)
+    taken, random = StepGradients(lambda: kernels, compiled, lambda: None, Guard()), np.random.default_rng(0)
     gradients = [random.normal(size=shape).astype("float32") for shape in SHAPES[:3]]
     gradients[0][0, 0] = 0
     rows = random.normal(size=(3, 4)).astype("float32")

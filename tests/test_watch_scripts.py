@@ -20,6 +20,7 @@ from watched_models import dense
 from workspace import wait_until
 
 import pipeline
+import pipeline.watch.run_progress
 import pipeline.watch.script
 from pipeline import Diagnosis
 from pipeline.foundations.errors import UserError
@@ -62,7 +63,7 @@ def test_autolog_watches_every_fit_and_leaves_nothing(capsys: pytest.CaptureFixt
     assert "balanced accuracy" not in capsys.readouterr().out
     model.fit(inputs, labels, epochs=1, verbose=0)
     assert "accuracy" in (said := capsys.readouterr().out)
-    assert "after 3 epochs; learned is above 0.99" in said
+    assert "after 3 epochs (learned means above 0.99)" in said
     own = Diagnosis()
     model.fit(inputs, labels, epochs=1, verbose=0, callbacks=[own])
     assert capsys.readouterr().out == ""
@@ -281,8 +282,8 @@ def test_the_command_explains_itself(
 
 def test_progress_says_what_is_left(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     clock = iter([0.0, 30.0, 60.0, 90.0, 120.0])
-    monkeypatch.setattr(pipeline.watch.script.time, "monotonic", lambda: next(clock))
-    progress = pipeline.watch.script.Progress(5)
+    monkeypatch.setattr(pipeline.watch.run_progress.time, "monotonic", lambda: next(clock))
+    progress = pipeline.watch.run_progress.RunProgress(5)
     progress.finished("run 1 of 2 with adam")
     progress.finished("run 2 of 2 with adam")
     progress.finished("run 1 of 3 with longer", unneeded=1)
@@ -438,7 +439,7 @@ def test_the_notebook_shows_the_verdict(tmp_path: Path, monkeypatch: pytest.Monk
     NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
     (shown,) = [each for each in last.outputs if each.output_type == "execute_result"]
     assert shown.data["text/html"].count("<img") == 2
-    assert "learned is above" in shown.data["text/html"]
+    assert "learned means above" in shown.data["text/html"]
 
 
 @pytest.mark.slow

@@ -1,12 +1,12 @@
-"""What the units of each layer do: value and slope of every activation, seen while the model's own call runs.
+"""What the units of each layer do: value and slope of every activation, measured while the model's own call runs.
 
-Nothing is rebuilt: for the length of one pass the activations are replaced by functions that look and give on what they
-got. Imports TensorFlow as the user has set it up.
+Nothing is rebuilt: for the length of one pass the activations are replaced by functions that measure their inputs and
+return the same values. Imports TensorFlow as the user has set it up.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any, Final
+from typing import Concatenate, Final, ParamSpec, TypeVar
 
 import keras
 import numpy as np
@@ -19,15 +19,20 @@ from pipeline.recorder.structure import graph
 
 # Activations that are layers, or operations in a Functional model's graph, by their classes' names.
 LAYERS: Final = ("ReLU", "LeakyReLU", "PReLU", "ELU")
-OPERATIONS: Final = ("Relu", "Relu6", "LeakyRelu", "Elu", "Selu", "Celu", "Gelu", "Silu", "Sigmoid", "HardSigmoid")
-MORE_OPERATIONS: Final = ("HardSilu", "HardTanh", "Softplus", "Softsign", "Mish", "Tanh", "TanhShrink")
+OPERATIONS: Final = (
+    *("Relu", "Relu6", "LeakyRelu", "Elu", "Selu", "Celu", "Gelu", "Silu", "Sigmoid", "HardSigmoid"),
+    *("HardSilu", "HardTanh", "Softplus", "Softsign", "Mish", "Tanh", "TanhShrink"),
+)
 LINE: Final = np.array(SLOPE_GRID, np.float32)
+P = ParamSpec("P")
+R = TypeVar("R")
+Elementwise = Callable[[tf.Tensor], tf.Tensor]
 
 
 class Activity:
-    """Counts of dead and saturated units by row, as `history.record` defines them.
+    """Counts dead and saturated units by row of the layer table, as `history.record` defines them.
 
-    The counts are variables of TensorFlow's, so that an activation within a loop over time is counted at every step.
+    The counts are variables of TensorFlow, so that an activation within a loop over time is counted at every step.
 
     order: the rows in the order in which their layers were called.
     """
@@ -35,18 +40,22 @@ class Activity:
     def __init__(self, model: keras.Model, rows: Sequence[Row]) -> None:
         self.order: list[int] = []
         self._counts: dict[int, _Counts] = {}
-        self._sources: dict[int, Any] = {}
+        self._sources: dict[int, keras.Operation] = {}
         self._last: int | None = None
         own = {id(row.owner): number for number, row in reversed(list(enumerate(rows))) if row.role != BESIDE}
         layers = every_layer(model)
         self._owners = [(layer, own[id(layer)]) for layer in layers if id(layer) in own]
         self._functions = [
-            (layer, own.get(id(layer))) for layer in layers if _elementwise(vars(layer).get("activation"))
+            (layer, own.get(id(layer))) for layer in layers if _is_elementwise(vars(layer).get("activation"))
         ]
-        graphs = [found for found in map(graph, layers) if found is not None]
-        operations = [each for found in graphs for each in found.operations if not isinstance(each, keras.layers.Layer)]
-        named = [each for each in operations if type(each).__name__ in (*OPERATIONS, *MORE_OPERATIONS)]
-        self._calls = [*(layer for layer in layers if type(layer).__name__ in LAYERS), *named]
+        graphs = [joined for joined in map(graph, layers) if joined is not None]
+        operations = [
+            each for joined in graphs for each in joined.operations if not isinstance(each, keras.layers.Layer)
+        ]
+        self._calls = [
+            *(layer for layer in layers if type(layer).__name__ in LAYERS),
+            *(operation for operation in operations if type(operation).__name__ in OPERATIONS),
+        ]
 
     @property
     def measured(self) -> list[int]:
@@ -54,33 +63,31 @@ class Activity:
         return sorted(self._counts)
 
     @contextmanager
-    def watched(self) -> Iterator[None]:
-        """One pass of the model; what it counts is added to what was counted since `restart`."""
+    def watching(self) -> Iterator[None]:
+        """Count the activations of one pass of the model, in addition to those since the last `read`."""
         self.order, self._last = [], None
         with ExitStack() as stack:
             for layer, row in self._functions:
-                stack.enter_context(replaced([(layer, "activation", self._looking(layer, layer.activation, row))]))
+                stack.enter_context(replaced([(layer, "activation", self._measuring(layer, layer.activation, row))]))
             for layer in self._calls:
-                stack.enter_context(replaced([(layer, "call", self._looking(layer, layer.call, None))]))
+                stack.enter_context(replaced([(layer, "call", self._measuring(layer, layer.call, None))]))
             for layer, row in self._owners:
                 stack.enter_context(replaced([(layer, "call", self._marking(layer.call, row))]))
             yield
 
-    def restart(self) -> None:
-        """Begin to count anew."""
-        for counts in self._counts.values():
-            counts.restart()
-
     def read(self) -> tuple[tf.Tensor, tf.Tensor]:
-        """The shares of dead units [measured row], and the saturated shares [measured row, fraction]; counts anew."""
+        """Return the shares of dead units [measured row] and of saturated units [measured row, fraction]; restart."""
         dead, saturated = zip(*(self._counts[row].shares() for row in self.measured), strict=True)
-        found = tf.stack(dead), tf.stack(saturated)
-        with tf.control_dependencies(found):
-            self.restart()
-        return found
+        shares = tf.stack(dead), tf.stack(saturated)
+        with tf.control_dependencies(shares):
+            for counts in self._counts.values():
+                counts.restart()
+        return shares
 
-    def _marking(self, call: Callable, row: int) -> Callable:
-        def marked(*args: Any, **kwargs: Any) -> Any:
+    def _marking(self, call: Callable[P, R], row: int) -> Callable[P, R]:
+        """Return the call of a layer with a kernel, which also notes that its row was called last."""
+
+        def marking_call(*args: P.args, **kwargs: P.kwargs) -> R:
             self._last = row
             if row not in self.order:
                 self.order.append(row)
@@ -88,78 +95,85 @@ class Activity:
             self._last = row
             return result
 
-        return marked
+        return marking_call
 
-    def _looking(self, layer: Any, function: Callable, row: int | None) -> Callable:
-        def looked(signal: Any, *args: Any, **kwargs: Any) -> Any:
+    def _measuring(
+        self,
+        operation: keras.Operation,
+        function: Callable[Concatenate[tf.Tensor, P], tf.Tensor],
+        row: int | None,
+    ) -> Callable[Concatenate[tf.Tensor, P], tf.Tensor]:
+        """Return the activation, which also counts; `row` is None where it follows whatever row was called last."""
+
+        def measuring_function(signal: tf.Tensor, *args: P.args, **kwargs: P.kwargs) -> tf.Tensor:
             value = function(signal, *args, **kwargs)
             place = self._last if row is None else row
-            if place is not None and self._sources.setdefault(place, layer) is layer and signal.shape.rank:
-                self._count(place, layer, lambda each: function(each, *args, **kwargs), signal)
+            if place is not None and self._sources.setdefault(place, operation) is operation and signal.shape.rank:
+                self._count(place, operation, lambda each: function(each, *args, **kwargs), signal)
             return value
 
-        return looked
+        return measuring_function
 
-    def _count(self, row: int, layer: Any, function: Callable, signal: Any) -> None:
-        axis = 1 if getattr(layer, "data_format", None) == "channels_first" else len(signal.shape) - 1
+    def _count(self, row: int, operation: keras.Operation, function: Elementwise, signal: tf.Tensor) -> None:
+        axis = 1 if getattr(operation, "data_format", None) == "channels_first" else len(signal.shape) - 1
         value, slope = _with_slope(function, tf.stop_gradient(signal))
         others = [each for each in range(len(signal.shape)) if each != axis]
-        if type(layer).__name__ == "PReLU":  # its slope differs from unit to unit
+        if type(operation).__name__ == "PReLU":  # its slope differs from unit to unit
             line = tf.reshape(LINE, (-1, *[1] * (len(signal.shape) - 1)))
             around = tf.broadcast_to(tf.cast(line, signal.dtype), (len(LINE), *signal.shape[1:]))
             greatest = tf.reduce_max(tf.abs(_with_slope(function, around)[1]), axis=0)
         else:
             greatest = tf.reduce_max(tf.abs(_with_slope(function, tf.cast(LINE, signal.dtype))[1]))
-        off = tf.logical_and(tf.equal(value, 0.0), tf.equal(slope, 0.0))
-        relative = tf.where(off, tf.ones_like(slope), tf.abs(slope) / greatest)
+        is_off = tf.logical_and(tf.equal(value, 0.0), tf.equal(slope, 0.0))
+        relative = tf.where(is_off, tf.ones_like(slope), tf.abs(slope) / greatest)
         below = [tf.reduce_sum(tf.cast(relative < fraction, tf.float32)) for fraction in SLOPE_FRACTIONS]
         if row not in self._counts:
             with tf.init_scope():
                 self._counts[row] = _Counts(int(signal.shape[axis]))
-        on = tf.reduce_any(tf.logical_not(off), axis=others)
-        self._counts[row].add(on, tf.stack(below), tf.cast(tf.size(signal), tf.float32))
+        is_on = tf.reduce_any(tf.logical_not(is_off), axis=others)
+        self._counts[row].add(is_on, tf.stack(below), tf.cast(tf.size(signal), tf.float32))
 
 
 class _Counts:
-    """Of one row's activation, over all rows of data, places and steps in time."""
+    """Counts of one row's activation, over all rows of data, places and steps in time."""
 
     def __init__(self, units: int) -> None:
-        self._on = tf.Variable(tf.zeros(units, tf.bool), trainable=False)
+        self._is_on = tf.Variable(tf.zeros(units, tf.bool), trainable=False)
         self._below = tf.Variable(tf.zeros(len(SLOPE_FRACTIONS)), trainable=False)
         self._pairs = tf.Variable(0.0, trainable=False)
 
     def restart(self) -> None:
-        self._on.assign(tf.zeros_like(self._on))
+        self._is_on.assign(tf.zeros_like(self._is_on))
         self._below.assign(tf.zeros_like(self._below))
         self._pairs.assign(0.0)
 
-    def add(self, on: tf.Tensor, below: tf.Tensor, pairs: tf.Tensor) -> None:
-        self._on.assign(tf.logical_or(self._on, on))
+    def add(self, is_on: tf.Tensor, below: tf.Tensor, pairs: tf.Tensor) -> None:
+        self._is_on.assign(tf.logical_or(self._is_on, is_on))
         self._below.assign_add(below)
         self._pairs.assign_add(pairs)
 
     def shares(self) -> tuple[tf.Tensor, tf.Tensor]:
-        dead = tf.reduce_mean(tf.cast(tf.logical_not(self._on), tf.float32))
+        dead = tf.reduce_mean(tf.cast(tf.logical_not(self._is_on), tf.float32))
         return dead, self._below / self._pairs
 
 
-def _with_slope(function: Callable, before: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def _with_slope(function: Elementwise, inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch(before)
-        value = function(before)
-    slope = tape.gradient(value, before, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        tape.watch(inputs)
+        value = function(inputs)
+    slope = tape.gradient(value, inputs, unconnected_gradients=tf.UnconnectedGradients.ZERO)
     return value, slope
 
 
-def _elementwise(function: Any) -> bool:
-    """Whether a function gives for each number what it gives for that number alone, and not the number itself."""
+def _is_elementwise(function: Elementwise | None) -> bool:
+    """Return whether each number alone decides its value, and not always by staying the same."""
     if not callable(function):
         return False
     try:
         row = np.array([[-2.0, -0.3, 0.4, 3.0]], np.float32)
         together = np.asarray(function(tf.constant(row)))
         halves = [np.asarray(function(tf.constant(half))) for half in np.split(row, 2, axis=1)]
-    except Exception:  # a layer for one shape alone, or what is no function of a tensor
+    except Exception:  # a layer for one shape alone, or a function of something else than a tensor
         return False
     return (
         together.shape == row.shape

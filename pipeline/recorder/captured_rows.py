@@ -1,109 +1,109 @@
-"""Rows of a training's own batches, kept where nobody gave any, and the weights before its first step.
+"""Rows of a training's own batches, kept where the user gave none, and the weights before its first step.
 
 Imports TensorFlow as the user has set it up.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Concatenate, ParamSpec, TypeVar
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from pipeline.models.untyped import Batch
 from pipeline.recorder.guard import Guard
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class CapturedRows:
-    """Keeps (inputs, targets, sample weights) of the first batches, inside the traced step.
+    """Keeps inputs, targets and sample weights of the first batches, inside the traced step.
 
-    Batches are put together where all but their first dimension is known; else the first one alone is kept. Not under
-    XLA, which has no variables of free shape.
+    Batches are joined where all but their first dimension is known; else only the first one is kept. Does not work
+    under XLA, which has no variables of free shape.
     """
 
     def __init__(self, most: int, guard: Guard) -> None:
+        """Args: most: rows to keep."""
         self._most = most
         self._guard = guard
-        self._kept: list[tf.Variable] | None = None
-        self._structure: Any = None
+        self._variables: list[tf.Variable] | None = None
+        self._structure: Batch = None
         self._rows = tf.Variable(0, trainable=False)
 
-    def keep(self, step: Any) -> Any:
-        """A `train_step` or `test_step` that keeps what it is given, and does what it did."""
+    def capturing(self, step: Callable[Concatenate[Batch, P], R]) -> Callable[Concatenate[Batch, P], R]:
+        """Return a `train_step` or `test_step` that also keeps its batch."""
 
-        def kept_step(data: Any, *args: Any, **kwargs: Any) -> Any:
+        def capturing_step(data: Batch, *args: P.args, **kwargs: P.kwargs) -> R:
             with self._guard("keep rows of the batches of `fit`"):
-                self._keep(data)
+                self._add(data)
             return step(data, *args, **kwargs)
 
-        return kept_step
+        return capturing_step
 
-    def _keep(self, data: Any) -> None:
-        batch = keras.utils.unpack_x_y_sample_weight(data)
-        leaves = keras.tree.flatten(batch)
-        leaves = [leaf for leaf in leaves if leaf is not None]
-        if not leaves or not all(isinstance(leaf, tf.Tensor) and leaf.shape.rank for leaf in leaves):
-            raise TypeError("batches are not plain tensors")
-        if self._kept is None:
-            self._structure = keras.tree.map_structure(lambda leaf: leaf is not None, batch)
-            with tf.init_scope():
-                self._kept = [
-                    tf.Variable(
-                        tf.zeros((0, *(size or 0 for size in leaf.shape[1:])), leaf.dtype),
-                        shape=tf.TensorShape(None),
-                        validate_shape=False,
-                        trainable=False,
-                    )
-                    for leaf in leaves
-                ]
-        kept = self._kept
-        if len(kept) != len(leaves):
-            return
-        grows = all(size is not None for leaf in leaves for size in leaf.shape[1:])
-        most = self._most if grows else 1
-
-        def add() -> tf.Tensor:
-            for variable, leaf in zip(kept, leaves, strict=True):
-                whole = leaf
-                if grows:
-                    before = tf.ensure_shape(variable, (None, *leaf.shape[1:]))
-                    whole = tf.concat([before, leaf], axis=0)
-                variable.assign(whole)
-            return self._rows.assign_add(tf.shape(leaves[0])[0])
-
-        tf.cond(self._rows < most, add, lambda: tf.identity(self._rows))
-
-    def data(self) -> Any:
-        """(inputs, targets, sample weights) of at most so many rows, as NumPy; None where nothing was kept."""
-        if self._kept is None or not int(self._rows.numpy()):
-            return None
-        values = iter([np.asarray(variable.numpy())[: self._most] for variable in self._kept])
-        flat = [next(values) if is_there else None for is_there in keras.tree.flatten(self._structure)]
-        return keras.tree.pack_sequence_as(self._structure, flat)
-
-    def close(self) -> Any:
-        """The same, and nothing more is kept."""
-        kept = self.data()
+    def rows(self) -> tuple[Batch, Batch, Batch] | None:
+        """Return inputs, targets and sample weights as NumPy's arrays and keep no more; None where none were kept."""
+        kept = None
+        if self._variables is not None and int(self._rows.numpy()):
+            values = iter([np.asarray(variable.numpy())[: self._most] for variable in self._variables])
+            flat = [next(values) if is_there else None for is_there in keras.tree.flatten(self._structure)]
+            kept = keras.tree.pack_sequence_as(self._structure, flat)
         self._rows.assign(np.iinfo(np.int32).max)
         return kept
 
+    def _add(self, data: Batch) -> None:
+        batch = keras.utils.unpack_x_y_sample_weight(data)
+        leaves = [leaf for leaf in keras.tree.flatten(batch) if leaf is not None]
+        if not leaves or not all(isinstance(leaf, tf.Tensor) and leaf.shape.rank for leaf in leaves):
+            raise TypeError("batches are not plain tensors")
+        if self._variables is None:
+            self._structure = keras.tree.map_structure(lambda leaf: leaf is not None, batch)
+            with tf.init_scope():
+                self._variables = [_empty(leaf) for leaf in leaves]
+        variables = self._variables
+        if len(variables) != len(leaves):
+            return
+        can_join = all(size is not None for leaf in leaves for size in leaf.shape[1:])
+
+        def add() -> tf.Tensor:
+            for variable, leaf in zip(variables, leaves, strict=True):
+                if can_join:
+                    before = tf.ensure_shape(variable, (None, *leaf.shape[1:]))
+                    variable.assign(tf.concat([before, leaf], axis=0))
+                else:
+                    variable.assign(leaf)
+            return self._rows.assign_add(tf.shape(leaves[0])[0])
+
+        tf.cond(self._rows < (self._most if can_join else 1), add, lambda: tf.identity(self._rows))
+
+
+def _empty(leaf: tf.Tensor) -> tf.Variable:
+    return tf.Variable(
+        tf.zeros((0, *(size or 0 for size in leaf.shape[1:])), leaf.dtype),
+        shape=tf.TensorShape(None),
+        validate_shape=False,
+        trainable=False,
+    )
+
 
 class KeptWeights:
-    """The weights before the first step, kept inside it: of a model that its first batch builds.
+    """The weights before the first step of a model that its first batch builds, kept inside that step.
 
-    A statistic of that batch, as of batch normalisation, is in them already.
+    Statistics of that batch, such as those of batch normalisation, are in them already.
     """
 
     def __init__(self, weights: Sequence[keras.Variable]) -> None:
-        self._from = list(weights)
+        self._sources = list(weights)
         with tf.init_scope():
             self._kept = [tf.Variable(tf.zeros(each.shape, each.dtype), trainable=False) for each in weights]
             self._is_kept = tf.Variable(False, trainable=False)
 
     def keep(self) -> None:
-        """In a step, before the weights change; once."""
+        """Keep the weights, once; call it in each step before they change."""
 
         def keep() -> tf.Tensor:
-            for kept, variable in zip(self._kept, self._from, strict=True):
+            for kept, variable in zip(self._kept, self._sources, strict=True):
                 kept.assign(variable.value)
             return tf.identity(self._is_kept.assign(True))
 
@@ -111,5 +111,5 @@ class KeptWeights:
 
     @property
     def weights(self) -> list[tf.Tensor]:
-        """As they were."""
+        """The kept weights."""
         return [tf.identity(each) for each in self._kept]

@@ -1,4 +1,4 @@
-"""An error of the watching stays there: it is logged once, in one line, and the user's training goes on."""
+"""Keeps every error of the recorder out of the user's training: it is logged once, in one line, and `fit` goes on."""
 
 import logging
 from collections.abc import Iterator
@@ -8,13 +8,15 @@ from typing import Final
 from pipeline.foundations.errors import UserError, masked, without_colours
 
 LOG = logging.getLogger("pipeline.watch")
-DISTRIBUTIONS: Final = {"sklearn": "scikit-learn"}  # as pip knows a module, where that is another name
+DISTRIBUTIONS: Final = {"sklearn": "scikit-learn"}  # pip's names of modules, where they differ
+LONGEST: Final = 200  # letters of an error's text
 
 
 class Guard:
-    """Called with what is being done, such as "watch this model", it is a context that lets no error out.
+    """Gives contexts that let no error out: `with guard("watch this model"): ...`.
 
-    notes: all lines, in order; a report has them too. failed: the line by what could not be done.
+    notes: every line that was logged, in order; a report shows them too. failed: the line of each failure, by what was
+    being done.
     """
 
     def __init__(self) -> None:
@@ -22,33 +24,33 @@ class Guard:
         self.failed: dict[str, str] = {}
 
     def __call__(self, what: str) -> AbstractContextManager[None]:
-        """Guard what the record consists of."""
-        return self.beside(what)
+        """Return a context for what the record needs; in the pipeline, where each record must be whole, errors pass."""
+        return self.optional(what)
 
     @contextmanager
-    def beside(self, what: str) -> Iterator[None]:
-        """Guard what the record can do without. An error ends the context, and is noted once for each `what`."""
+    def optional(self, what: str) -> Iterator[None]:
+        """Return a context for what the record can do without. An error ends it, and is noted once for each `what`."""
         try:
             yield
         except Exception as error:  # whatever it is, the user's training must go on
             if what not in self.failed:
                 self.failed[what] = f"could not {what}: {_reason(error)}"
-                self.say(self.failed[what])
+                self.note(self.failed[what])
 
-    def say(self, text: str) -> None:
-        """Note a line, once. Not by `warnings`, which may be errors."""
+    def note(self, text: str) -> None:
+        """Log and keep a line, once. Not with `warnings`: a user's script may turn these into errors."""
         if text not in self.notes:
             self.notes.append(text)
             LOG.warning("pipeline.watch: %s", text)
 
 
 def _reason(error: Exception) -> str:
-    """In one line, and what to install where a package is missing."""
+    """Return one line: the package to install where one is missing, else the error's own text."""
     if isinstance(error, ModuleNotFoundError) and error.name:
         package = error.name.partition(".")[0]
         package = DISTRIBUTIONS.get(package, package)
         return f"{package} is missing (pip install {package})"
-    text = masked(" ".join(without_colours(error).split()))[:200]
+    text = masked(" ".join(without_colours(error).split()))[:LONGEST]
     if isinstance(error, UserError):
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

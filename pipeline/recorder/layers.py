@@ -1,16 +1,16 @@
-"""The layer table of any Keras model: a row for each kernel, however deep the layer that owns it lies."""
+"""The kernels of any Keras model, each with the layer that owns it, however deep that lies."""
 
 import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import keras
 
 from pipeline.history.record import BESIDE, HIDDEN, OUTPUT, Layer
 from pipeline.recorder.structure import Graph, graph
 
-# Of what is BESIDE: gradients of a scale or of a table have another size than a kernel's.
+# Names of weights whose role is BESIDE: gradients of a scale or of an embedding have another size than a kernel's.
 BESIDE_NAMES: Final = ("gamma", "scale", "embeddings", "alpha")
 # Keras's names for how much a layer drops or adds at random, in training mode alone.
 RANDOM: Final = ("rate", "stddev", "dropout", "recurrent_dropout")
@@ -19,55 +19,52 @@ WITH_STATISTICS: Final = (keras.layers.BatchNormalization, keras.layers.Spectral
 
 @dataclass(frozen=True)
 class Row:
-    """A kernel: a recurrent one, an embedding's table and a normalisation's scale are rows too.
+    """A row of the layer table: a kernel, a recurrent kernel, an embedding or the scale of a normalisation.
 
-    path: the kernel's path in the model, without its last part where that says no more than `kernel`.
-    owner: the layer that has it. structured: whether Keras's graph says what goes around it.
+    path: the kernel's path in the model, without a last part `kernel`.
+    owner: the layer that has it. is_structured: whether Keras's graph tells what bypasses it.
     """
 
     variable: keras.Variable
     owner: keras.layers.Layer
     path: str
     role: str
-    bypassed: bool
-    structured: bool
+    is_bypassed: bool
+    is_structured: bool
 
     @property
     def units(self) -> int:
-        """Of the layer, or the last dimension of its kernel."""
+        """The layer's units, else the last dimension of its kernel."""
         for name in ("units", "filters"):
             if isinstance(getattr(self.owner, name, None), int):
                 return int(getattr(self.owner, name))
         return int(self.variable.shape[-1])
 
-    def described(self, has_activation: bool, bypassed: bool) -> Layer:
-        """As the record has it."""
+    def described(self, role: str, is_bypassed: bool, has_activation: bool) -> Layer:
+        """Return the row as the record has it."""
         kind = type(self.owner).__name__
-        trained = bool(self.variable.trainable)
-        return Layer(self.path, kind, self.role, self.units, trained, bypassed, has_activation)
+        return Layer(self.path, kind, role, self.units, bool(self.variable.trainable), is_bypassed, has_activation)
 
 
 def rows(model: keras.Model) -> list[Row]:
-    """All kernels of a built model, in the order in which its layers are listed."""
-    found: list[Row] = []
-    _walk(model, bypassed=False, is_last=True, structured=True, seen=set(), found=found)
-    return found
+    """Return all kernels of a built model, in the order in which its layers are listed."""
+    return list(_rows(model, is_bypassed=False, is_last=True, is_structured=True, visited=set()))
 
 
-def children(layer: Any) -> list[Any]:
-    """The layers directly within a layer or a model, in order."""
+def children(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
+    """Return the layers directly within a layer or a model, in order."""
     return list(layer.layers if isinstance(layer, keras.Model) else layer._layers)
 
 
-def every_layer(model: keras.Model) -> list[Any]:
-    """The model and all layers in it, however deep, each once."""
+def every_layer(model: keras.Model) -> list[keras.layers.Layer]:
+    """Return the model and all layers in it, however deep, each once."""
     return list(_every(model, set()))
 
 
 def has_modes(model: keras.Model) -> bool:
     """Return whether a layer works differently in training mode, as dropout, noise and batch normalisation do.
 
-    A layer of the user's own counts if its call takes `training` and no layer lies within to which it may hand that on.
+    A user's own layer counts if its call takes `training` and it contains no layer to which it may hand that on.
     """
     return any(map(_has_modes, every_layer(model)))
 
@@ -85,7 +82,18 @@ def batch_size(model: keras.Model) -> int | None:
     return next((int(size) for size in sizes if size is not None), None)
 
 
-def _has_modes(layer: Any) -> bool:
+def inference_mode(model: keras.Model) -> dict[str, bool]:
+    """Return the arguments by which the model's call runs in inference mode; none where its call knows no modes."""
+    return {"training": False} if getattr(model, "_call_has_training_arg", True) else {}
+
+
+def own_kernels(layer: keras.layers.Layer) -> list[keras.Variable]:
+    """Return the layer's own kernels: weights of two dimensions or more, and the scale of a normalisation."""
+    own = [each for each in getattr(layer, "_trainable_variables", []) if each.name != "bias"]
+    return [each for each in own if len(each.shape) > 1 or each.name in ("gamma", "scale")]
+
+
+def _has_modes(layer: keras.layers.Layer) -> bool:
     if isinstance(layer, WITH_STATISTICS):
         return True
     if not type(layer).__module__.startswith("keras."):
@@ -98,48 +106,40 @@ def _has_modes(layer: Any) -> bool:
     return any(isinstance(each, keras.random.SeedGenerator) for each in vars(layer).values())
 
 
-def own_kernels(layer: Any) -> list[keras.Variable]:
-    """What counts as a kernel of the layer itself: weights of two dimensions or more, and a normalisation's scale."""
-    own = [each for each in getattr(layer, "_trainable_variables", []) if each.name != "bias"]
-    return [each for each in own if len(each.shape) > 1 or each.name in ("gamma", "scale")]
-
-
-def _every(layer: Any, seen: set[int]) -> Iterator[Any]:
-    if id(layer) in seen:
+def _every(layer: keras.layers.Layer, visited: set[int]) -> Iterator[keras.layers.Layer]:
+    if id(layer) in visited:
         return
-    seen.add(id(layer))
+    visited.add(id(layer))
     yield layer
     for child in children(layer):
-        yield from _every(child, seen)
+        yield from _every(child, visited)
 
 
-def _judged(layer: Any) -> bool:
-    """Whether it has a kernel, or one of the layers in it has, that is judged."""
-    return any(v.name not in BESIDE_NAMES for each in _every(layer, set()) for v in own_kernels(each))
+def _is_judged(layer: keras.layers.Layer) -> bool:
+    """Return whether the layer, or one within it, has a kernel that rules judge."""
+    return any(kernel.name not in BESIDE_NAMES for each in _every(layer, set()) for kernel in own_kernels(each))
 
 
-def _walk(layer: Any, bypassed: bool, is_last: bool, structured: bool, seen: set[int], found: list[Row]) -> None:
-    if id(layer) in seen:
+def _rows(
+    layer: keras.layers.Layer, is_bypassed: bool, is_last: bool, is_structured: bool, visited: set[int]
+) -> Iterator[Row]:
+    if id(layer) in visited:
         return
-    seen.add(id(layer))
+    visited.add(id(layer))
     for variable in own_kernels(layer):
         role = BESIDE if variable.name in BESIDE_NAMES else OUTPUT if is_last else HIDDEN
-        found.append(Row(variable, layer, _short(variable.path), role, bypassed, structured))
+        yield Row(variable, layer, variable.path.removesuffix("/kernel"), role, is_bypassed, is_structured)
     inner = children(layer)
     joined = graph(layer)
     last = _last(inner, joined)
+    # What is in a layer that is no model, such as a cell, lies on the layer's own path.
+    is_known = is_structured and (joined is not None or not isinstance(layer, keras.Model))
     for child in inner:
-        around = bypassed or (joined is not None and joined.is_bypassed(child))
-        # What is in a layer that is no model, such as a cell, lies on the layer's own path.
-        known = structured and (joined is not None or not isinstance(layer, keras.Model))
-        _walk(child, around, is_last and id(child) in last, known, seen, found)
+        around = is_bypassed or (joined is not None and joined.is_bypassed(child))
+        yield from _rows(child, around, is_last and id(child) in last, is_known, visited)
 
 
-def _last(inner: list[Any], joined: Graph | None) -> set[int]:
+def _last(inner: list[keras.layers.Layer], joined: Graph | None) -> set[int]:
     if joined is not None:
-        return joined.last(lambda operation: isinstance(operation, keras.layers.Layer) and _judged(operation))
-    return {id(child) for child in [child for child in inner if _judged(child)][-1:]}
-
-
-def _short(path: str) -> str:
-    return path.removesuffix("/kernel")
+        return joined.last(lambda operation: isinstance(operation, keras.layers.Layer) and _is_judged(operation))
+    return {id(child) for child in [child for child in inner if _is_judged(child)][-1:]}

@@ -1,55 +1,63 @@
-"""The probe: gradient, activity, loss and predictions of fixed rows at a state of the model, in inference mode.
+"""The probe: gradient, activity, loss and outputs for fixed rows at a state of the model, in inference mode.
 
-A pure function of weights and rows: Keras's variables are read through a `StatelessScope`, so no statistic, seed or
-metric of the user's changes. Imports TensorFlow as the user has set it up.
+A pure function of weights and rows: Keras's variables are read through a `StatelessScope`, so none of the model's
+statistics, seeds and metrics changes. Imports TensorFlow as the user has set it up.
 """
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from math import ceil, prod
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from pipeline.history.record import GRADIENT_EDGES, SLOPE_FRACTIONS, WEIGHT_EDGES, count_type
+from pipeline.models.untyped import Array, Batch
 from pipeline.recorder.activity import Activity
-from pipeline.recorder.layers import Row, batch_size, states
+from pipeline.recorder.layers import Row, batch_size, inference_mode, states
 from pipeline.recorder.structure import graph
 
-NUMBERS_AT_ONCE: Final = 2**26  # that a pass may hold, of all layers' outputs: 0.25 GB
-ROWS_AT_ONCE: Final = 256  # where the model does not say how much a row needs
+NUMBERS_AT_ONCE: Final = 2**26  # that all layers' outputs may have in one pass: 0.25 GB
+ROWS_AT_ONCE: Final = 256  # where the model's graph does not tell how many numbers a row needs
+Tensors: TypeAlias = Sequence[tf.Tensor]
+# Loss without penalties, outputs, gradients by row, and the states that stateful layers carry on.
+Piece: TypeAlias = tuple[tf.Tensor, Batch, Tensors, Tensors]
 
 
 class Rows(NamedTuple):
     """Inputs, targets and sample weights, as the model takes them; the last two may be None."""
 
-    inputs: Any
-    targets: Any
-    weights: Any
+    inputs: Batch
+    targets: Batch
+    weights: Batch
 
     @classmethod
-    def of(cls, inputs: Any, targets: Any, weights: Any) -> "Rows":
-        """As tensors; numbers of double precision become Keras's float type, as `fit` makes them."""
+    def of(cls, inputs: Batch, targets: Batch, weights: Batch) -> "Rows":
+        """Return the rows as tensors; double precision becomes Keras's float type, as in `fit`."""
         return cls(*keras.tree.map_structure(_tensor, (inputs, targets, weights)))
 
     @property
     def size(self) -> int:
-        """Rows of it."""
+        """The number of rows."""
         return int(keras.tree.flatten(self.inputs)[0].shape[0])
 
     def some(self, start: int, stop: int) -> "Rows":
-        """Those between."""
+        """Return the rows from `start` up to, but without, `stop`."""
         return Rows(*keras.tree.map_structure(lambda leaf: None if leaf is None else leaf[start:stop], tuple(self)))
 
 
-class Seen(NamedTuple):
-    """What a pass gives: the mean loss without penalties, NaN where there is none, and the model's outputs."""
+# Takes all weights, the states that stateful layers carried on, and some rows.
+Pass: TypeAlias = Callable[[Tensors, Tensors, Rows], Piece]
+
+
+class ForwardPass(NamedTuple):
+    """The mean loss without penalties, NaN where the model gives none, and the outputs."""
 
     loss: float
-    outputs: Any
+    outputs: Batch
 
 
 class Probe:
@@ -58,7 +66,7 @@ class Probe:
     A model that takes batches of a fixed size gets pieces of that size. Stateful layers begin each measurement with
     states of 0, which go on from piece to piece as copies: the model's own states stay as they are.
 
-    has_loss: whether the loss of `compile` gave one.
+    has_loss: whether `compute_loss` gives a loss.
     """
 
     def __init__(self, model: keras.Model, rows: Sequence[Row], histograms: bool) -> None:
@@ -75,83 +83,63 @@ class Probe:
         self._at_once = _rows_at_once(model)
         parameters = inspect.signature(model.compute_loss).parameters
         takes_mode = "training" in parameters or any(each.kind is each.VAR_KEYWORD for each in parameters.values())
-        self._mode = {"training": False} if takes_mode else {}
+        self._loss_mode = {"training": False} if takes_mode else {}
         compiled = (lambda function: function) if model.run_eagerly else tf.function(autograph=False)
-        self._pass, self._look, self._summary = (
-            compiled(each) for each in (self._pass_of, self._look_of, self._summary_of)
-        )
+        self._compiled_backward: Pass = compiled(self._backward)
+        self._compiled_forward: Pass = compiled(self._forward)
+        self._compiled_summary: Callable[[Tensors, Tensors, Tensors], dict[str, tf.Tensor]] = compiled(self._summary)
 
     def state(self) -> list[tf.Tensor]:
-        """All weights as they are: a snapshot, which later steps do not touch."""
+        """Return a snapshot of all weights, which later steps do not change."""
         return [tf.identity(variable.value) for variable in self._weights]
 
-    def kernels(self, state: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-        """The kernels among them, by row."""
+    def kernels(self, state: Tensors) -> list[tf.Tensor]:
+        """Return the kernels among all weights, by row."""
         return [state[place] for place in self._kernels]
 
-    def measure(
-        self, state: Sequence[tf.Tensor], data: Rows, before: Sequence[tf.Tensor] | None
-    ) -> tuple[Seen, dict[str, np.ndarray]]:
-        """A pass with gradients and activity over all rows.
+    def measure(self, state: Tensors, data: Rows, before: Tensors | None) -> tuple[ForwardPass, dict[str, Array]]:
+        """Pass all rows with gradients and activity.
 
         Args:
-            before: the kernels one epoch ago, if there were any.
+            before: the kernels one epoch ago; None where they are unknown.
 
         Returns:
-            What was seen, and by names of the record a value for each row; without a loss no gradients.
+            The pass, and a value for each row of the layer table by names of the record; without a loss no gradients.
         """
         gradients: list[tf.Tensor] = []
         losses, outputs, total = 0.0, [], data.size
-        for some, (loss, given, found) in self._passed(self._pass, state, data):
-            outputs.append(given)
+        for some, (loss, output, slopes) in self._passed(self._compiled_backward, state, data):
+            outputs.append(output)
             share = some.size / total
             losses += float(loss) * share
             if share < 1:
-                found = [each * share for each in found]
-            gradients = [a + b for a, b in zip(gradients, found, strict=True)] if gradients else list(found)
-        return Seen(losses, _joined(outputs)), self._values(gradients, self.kernels(state), before)
+                slopes = [each * share for each in slopes]
+            gradients = [a + b for a, b in zip(gradients, slopes, strict=True)] if gradients else list(slopes)
+        return ForwardPass(losses, _joined(outputs)), self._values(gradients, self.kernels(state), before)
 
-    def look(self, state: Sequence[tf.Tensor], data: Rows) -> Seen:
-        """Loss and outputs alone."""
-        return self._seen(self._look, state, data)
+    def evaluate(self, state: Tensors, data: Rows) -> ForwardPass:
+        """Return loss and outputs alone."""
+        return self._evaluated(self._compiled_forward, state, data)
 
-    def with_weights(self, weights: Mapping[int, Any], data: Rows) -> Seen:
-        """Loss and outputs as they would be with other weights, by the ids of their variables; not compiled."""
+    def with_weights(self, weights: Mapping[int, Array | float], data: Rows) -> ForwardPass:
+        """Return loss and outputs with other weights, by the ids of their variables; not compiled."""
         state = [
             tf.broadcast_to(tf.cast(weights[id(each)], each.dtype), each.shape) if id(each) in weights else each.value
             for each in self._weights
         ]
-        return self._seen(self._look_of, state, data)
+        return self._evaluated(self._forward, state, data)
 
-    def loss_of(self, data: Rows, outputs: Any) -> float:
-        """The loss of other outputs for the same rows, without penalties."""
+    def loss_of(self, data: Rows, outputs: Batch) -> float:
+        """Return the loss, without penalties, that other outputs would have for the rows."""
         mapping = list(zip(self._weights, self.state(), strict=True))  # a regulariser asks the scope for its weights
         with keras.StatelessScope(state_mapping=mapping, collect_losses=True):
-            loss = self._model.compute_loss(data.inputs, data.targets, outputs, data.weights, **self._mode)
+            loss = self._model.compute_loss(data.inputs, data.targets, outputs, data.weights, **self._loss_mode)
             penalties = self._model.losses
         return float(loss) - float(sum(float(each) for each in penalties))
 
-    def weigh(self, state: Sequence[tf.Tensor], before: Sequence[tf.Tensor] | None) -> dict[str, np.ndarray]:
-        """What is known of the kernels themselves, with no rows to pass."""
+    def weigh(self, state: Tensors, before: Tensors | None) -> dict[str, Array]:
+        """Return what the kernels alone tell, without rows to pass."""
         return self._values([], self.kernels(state), before)
-
-    def _values(
-        self, gradients: Sequence[tf.Tensor], now: Sequence[tf.Tensor], before: Sequence[tf.Tensor] | None
-    ) -> dict[str, np.ndarray]:
-        summary = self._summary(gradients, now, now if before is None else before)  # so it is traced but once
-        if before is None:
-            del summary["weight_change_l1"]
-        found = {name: each.numpy() for name, each in summary.items()}
-        for name in ("gradient_histogram", "weight_histogram"):
-            if name in found:
-                found[name] = found[name].astype(self._count_type)
-        if not self.activity.measured:
-            return found
-        dead = np.zeros(len(now), np.float32)
-        saturated = np.full((len(now), len(SLOPE_FRACTIONS)), np.nan, np.float32)
-        for place, row in enumerate(self.activity.measured):
-            dead[row], saturated[row] = found["dead_unit_share"][place], found["saturated_share"][place]
-        return found | {"dead": dead == 1, "dead_unit_share": dead, "saturated_share": saturated}
 
     def pieces(self, data: Rows) -> list[Rows]:
         """Return the rows in pieces that the model takes at a time."""
@@ -162,72 +150,81 @@ class Probe:
         return [data.some(start, stop) for start, stop in pairwise(edges)]
 
     def few(self, data: Rows, most: int) -> Rows:
-        """Return the first rows, at most so many; of a model that takes batches of a fixed size at least one batch."""
+        """Return the first rows, at most so many; of a model with batches of a fixed size at least one batch."""
         return data.some(0, most if self._batch is None else max(1, most // self._batch) * self._batch)
 
-    def _seen(self, function: Callable[..., tuple], state: Sequence[tf.Tensor], data: Rows) -> Seen:
+    def _values(self, gradients: Tensors, now: Tensors, before: Tensors | None) -> dict[str, Array]:
+        # Without earlier kernels the present ones are passed, so that the summary is traced only once.
+        summary = self._compiled_summary(gradients, now, now if before is None else before)
+        if before is None:
+            del summary["weight_change_l1"]
+        values = {name: each.numpy() for name, each in summary.items()}
+        for name in ("gradient_histogram", "weight_histogram"):
+            if name in values:
+                values[name] = values[name].astype(self._count_type)
+        if not self.activity.measured:
+            return values
+        dead = np.zeros(len(now), np.float32)
+        saturated = np.full((len(now), len(SLOPE_FRACTIONS)), np.nan, np.float32)
+        for place, row in enumerate(self.activity.measured):
+            dead[row], saturated[row] = values["dead_unit_share"][place], values["saturated_share"][place]
+        return values | {"dead": dead == 1, "dead_unit_share": dead, "saturated_share": saturated}
+
+    def _evaluated(self, function: Pass, state: Tensors, data: Rows) -> ForwardPass:
         loss, outputs = 0.0, []
-        for some, (piece_loss, given) in self._passed(function, state, data):
+        for some, (piece_loss, output, _) in self._passed(function, state, data):
             loss += float(piece_loss) * some.size / data.size
-            outputs.append(given)
-        return Seen(loss, _joined(outputs))
+            outputs.append(output)
+        return ForwardPass(loss, _joined(outputs))
 
     def _passed(
-        self, function: Callable[..., tuple], state: Sequence[tf.Tensor], data: Rows
-    ) -> Iterator[tuple[Rows, list[Any]]]:
-        """Yield each piece and what the function gives for it; what stateful layers carry is handed on."""
-        carried = [tf.zeros(each.shape, each.dtype) for each in self._states]
+        self, function: Pass, state: Tensors, data: Rows
+    ) -> Iterator[tuple[Rows, tuple[tf.Tensor, Batch, Tensors]]]:
+        """Yield each piece of rows and what the function gives for it; stateful layers go on from piece to piece."""
+        carried: Tensors = [tf.zeros(each.shape, each.dtype) for each in self._states]
         for some in self.pieces(data):
-            *found, carried = function(state, carried, *some)
-            yield some, found
+            loss, outputs, gradients, carried = function(state, carried, some)
+            yield some, (loss, outputs, gradients)
 
-    def _pass_of(
-        self, state: Sequence[tf.Tensor], carried: Sequence[tf.Tensor], inputs: Any, targets: Any, weights: Any
-    ) -> tuple:
+    def _backward(self, state: Tensors, carried: Tensors, data: Rows) -> Piece:
         kernels = self.kernels(state)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(kernels)
-            with self.activity.watched():
-                loss, curve, outputs, carried = self._losses(state, carried, inputs, targets, weights)
+            with self.activity.watching():
+                loss, curve, outputs, carried = self._losses(state, carried, data)
         if loss is None:
             return curve, outputs, [], carried
-        found = tape.gradient(loss, kernels, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        return curve, outputs, [tf.cast(tf.convert_to_tensor(each), tf.float32) for each in found], carried
+        gradients = tape.gradient(loss, kernels, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        return curve, outputs, [tf.cast(tf.convert_to_tensor(each), tf.float32) for each in gradients], carried
 
-    def _look_of(
-        self, state: Sequence[tf.Tensor], carried: Sequence[tf.Tensor], inputs: Any, targets: Any, weights: Any
-    ) -> tuple:
-        _, curve, outputs, carried = self._losses(state, carried, inputs, targets, weights)
-        return curve, outputs, carried
+    def _forward(self, state: Tensors, carried: Tensors, data: Rows) -> Piece:
+        _, curve, outputs, carried = self._losses(state, carried, data)
+        return curve, outputs, [], carried
 
     def _losses(
-        self, state: Sequence[tf.Tensor], carried: Sequence[tf.Tensor], inputs: Any, targets: Any, weights: Any
-    ) -> tuple:
-        """The loss that is trained, or None; the same without its penalties; the outputs; and what stateful layers
-        carry on."""
-        mode = {"training": False} if getattr(self._model, "_call_has_training_arg", True) else {}
+        self, state: Tensors, carried: Tensors, data: Rows
+    ) -> tuple[tf.Tensor | None, tf.Tensor, Batch, Tensors]:
+        """Return the loss that is trained, or None; the same without penalties; outputs; states to carry on."""
         mapping = [*zip(self._weights, state, strict=True), *zip(self._states, carried, strict=True)]
         with keras.StatelessScope(state_mapping=mapping, collect_losses=True) as scope:
-            outputs = self._model(inputs, **mode)
+            outputs = self._model(data.inputs, **inference_mode(self._model))
             carried = [tf.convert_to_tensor(scope.get_current_value(each)) for each in self._states]
             loss = None
             if self.has_loss:
                 try:
-                    loss = self._model.compute_loss(inputs, targets, outputs, weights, **self._mode)
-                except Exception:  # none was given to `compile`: the model's own training step has another
+                    loss = self._model.compute_loss(data.inputs, data.targets, outputs, data.weights, **self._loss_mode)
+                except Exception:  # no loss was given to `compile`: the model's own training step has another
                     loss = None
             self.has_loss = loss is not None
             if loss is None:
                 return None, tf.constant(np.nan, tf.float32), outputs, carried
-            # Where no loss is compiled, what the layers add is the loss.
+            # Where no loss is compiled, the losses that layers add are the loss, and no penalties.
             added = self._model.losses if getattr(self._model, "loss", None) is not None else []
             penalties = [tf.cast(each, tf.float32) for each in added]
         curve = tf.cast(loss, tf.float32)
         return loss, curve - tf.add_n(penalties) if penalties else curve, outputs, carried
 
-    def _summary_of(
-        self, gradients: Sequence[tf.Tensor], now: Sequence[tf.Tensor], before: Sequence[tf.Tensor]
-    ) -> dict[str, tf.Tensor]:
+    def _summary(self, gradients: Tensors, now: Tensors, before: Tensors) -> dict[str, tf.Tensor]:
         flat, slopes = ([tf.reshape(tf.cast(each, tf.float32), [-1]) for each in some] for some in (now, gradients))
         values = {"weight_l1": tf.stack([tf.reduce_sum(tf.abs(each)) for each in flat])}
         values["unit_spread"] = tf.stack([_unit_spread(tf.cast(each, tf.float32)) for each in now])
@@ -245,7 +242,7 @@ class Probe:
 
 
 def _unit_spread(kernel: tf.Tensor) -> tf.Tensor:
-    """0 where all units are equal, a kernel of zeros among them; NaN of one unit."""
+    """Return 0 where all units are equal, also in a kernel of zeros; NaN for a single unit."""
     if kernel.shape.rank < 2 or kernel.shape[-1] == 1:
         return tf.constant(np.nan, tf.float32)
     by_unit = tf.reshape(kernel, [-1, kernel.shape[-1]])
@@ -253,7 +250,7 @@ def _unit_spread(kernel: tf.Tensor) -> tf.Tensor:
     return tf.math.divide_no_nan(greatest, tf.reduce_max(tf.abs(kernel)))
 
 
-def _tensor(leaf: Any) -> Any:
+def _tensor(leaf: Batch) -> tf.Tensor | None:
     if leaf is None:
         return None
     array = np.asarray(leaf)
@@ -261,13 +258,13 @@ def _tensor(leaf: Any) -> Any:
 
 
 def _counts(flat: tf.Tensor, edges: Sequence[float]) -> tf.Tensor:
-    """Entries in each bin, edges[b - 1] <= x < edges[b]; what is not a number is in none."""
+    """Return the entries in each bin b, edges[b - 1] <= x < edges[b]; NaN is in no bin."""
     place = tf.raw_ops.Bucketize(input=flat, boundaries=list(edges))
     place = tf.where(tf.math.is_nan(flat), -1, place)
     return tf.math.unsorted_segment_sum(tf.ones_like(place), place, len(edges) + 1)
 
 
-def _joined(outputs: list[Any]) -> Any:
+def _joined(outputs: list[Batch]) -> Batch:
     arrays = [keras.tree.map_structure(np.asarray, each) for each in outputs]
     if len(arrays) == 1:
         return arrays[0]

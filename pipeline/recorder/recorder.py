@@ -1,7 +1,8 @@
-"""The record of a watched training as it grows, and as `history.record` has it: one replica, by epoch and layer."""
+"""The record of a watched training as it grows, and as `history.record` holds it: one replica, by epoch and layer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -18,20 +19,32 @@ from pipeline.history.record import (
     Layer,
     assemble,
 )
+from pipeline.models.untyped import Array, Logs
 
-UNKNOWN = Task("regression", ("output",))  # stands where nobody can say what the outputs are to be
+UNKNOWN = Task("regression", ("output",))  # a record needs some task, also where nobody knows the model's
 LOG = "log_"
+
+
+class MeasuredState(NamedTuple):
+    """What was measured of a model at one epoch.
+
+    curves: losses and scores by name, such as `train_loss`. values: by layer, by names of LAYER_VALUES; empty where
+    they were not measured.
+    """
+
+    curves: Mapping[str, float]
+    values: Mapping[str, Array]
 
 
 @dataclass
 class Recorder:
-    """What was measured at each recorded epoch, and what `fit` logged at every one.
+    """What was measured at each recorded epoch, and what `fit` logged at every epoch.
 
-    states: by epoch the curves, such as `train_loss`, and the values by layer, if these were measured too. logs: by
-    epoch, as Keras names them. sides: by names of REPLICA_VALUES, what the model is given and can give.
+    states: by epoch. logs: by epoch, as Keras names them. sides: what the model gets and can give, by names of
+    REPLICA_VALUES.
     """
 
-    states: dict[int, tuple[Mapping[str, float], Mapping[str, np.ndarray]]] = field(default_factory=dict)
+    states: dict[int, MeasuredState] = field(default_factory=dict)
     logs: dict[int, Mapping[str, float]] = field(default_factory=dict)
     sides: dict[str, float] = field(default_factory=dict)
 
@@ -40,97 +53,103 @@ class Recorder:
         """The last epoch of which anything is known."""
         return max([*self.states, *self.logs], default=0)
 
-    def add(self, epoch: int, curves: Mapping[str, float], values: Mapping[str, np.ndarray]) -> None:
-        """A measured state; the same epoch again replaces it."""
-        self.states[epoch] = (dict(curves), dict(values))
+    def add(self, epoch: int, curves: Mapping[str, float], values: Mapping[str, Array]) -> None:
+        """Add a measured state, or replace that of the same epoch."""
+        self.states[epoch] = MeasuredState(dict(curves), dict(values))
 
-    def log(self, epoch: int, logs: Mapping[str, object]) -> None:
-        """What `fit` says of an epoch."""
+    def log(self, epoch: int, logs: Logs) -> None:
+        """Add the numbers that `fit` logged for an epoch."""
         self.logs[epoch] = {name: float(value) for name, value in logs.items() if isinstance(value, int | float)}
 
     def history(
         self, layers: Sequence[Layer], task: Task | None, constant_losses: Mapping[str, float], probe: str
     ) -> xr.Dataset:
-        """All of it.
+        """Return the record so far.
 
         Args:
-            task: None where no rule applies. probe: of which rows the probe's values are, in words.
+            task: None where no task of the pipeline fits the model. constant_losses: the baseline loss of each part.
+            probe: in words, which rows the probe's values are of.
 
         Raises:
-            ValueError: nothing was measured.
+            ValueError: no state with values by layer was measured.
         """
-        recorded = sorted(epoch for epoch, (_, values) in self.states.items() if values)
+        recorded = sorted(epoch for epoch, state in self.states.items() if state.values)
         if not recorded:
             raise ValueError("no state was recorded")
-        count = self.last + 1
-        curves, said = {}, {}
-        names = sorted({name for curves_of, _ in self.states.values() for name in curves_of})
-        for name in names:
-            curves[name], is_whole = self._between(name, count)
-            said[name] = f"on {probe}; inference mode{'' if is_whole else '; linear between the recorded epochs'}"
-        measured_loss = "train_loss" in curves
-        if not measured_loss:
-            curves["train_loss"] = self._logged("loss", count)
-            said["train_loss"] = "as fit logged it, a mean over the epoch; epoch 0 is not known and has that of epoch 1"
-        for part in PARTS:
-            if f"{part}_loss" in curves and not all(f"{part}_{score}" in curves for score in _scores(task)):
-                curves = {name: each for name, each in curves.items() if name == "train_loss" or part not in name}
-        made = assemble(
+        curves, meanings = self._curves(task, probe)
+        is_measured = any("train_loss" in state.curves for state in self.states.values())
+        history = assemble(
             [0],
             recorded,
-            {name: each[None] for name, each in curves.items()},
-            self._layer_values(recorded, len(layers)),
+            {name: curve[None] for name, curve in curves.items()},
+            self._layer_values(recorded),
             layers,
             task or UNKNOWN,
             {part: value for part, value in constant_losses.items() if f"{part}_loss" in curves},
             {name: np.array([value]) for name, value in self.sides.items()},
         )
         for name in curves:
-            made[name].attrs["long_name"] = f"{name.partition('_')[2].replace('_', ' ')}, {said[name]}"
-        is_loss_known = bool(measured_loss or any("loss" in logs for logs in self.logs.values()))
+            history[name].attrs["long_name"] = f"{name.partition('_')[2].replace('_', ' ')}, {meanings[name]}"
+        is_loss_known = is_measured or any("loss" in logs for logs in self.logs.values())
         known = {"task_is_known": int(task is not None), LOSS_IS_KNOWN: int(is_loss_known)}
-        return self._with_logs(made, count).assign_attrs(probe=probe, **known)
+        return self._with_logs(history).assign_attrs(probe=probe, **known)
 
     @staticmethod
     def without_logs(history: xr.Dataset) -> xr.Dataset:
-        """As a file holds it: of what `fit` logged the loss alone."""
+        """Return the history as a file holds it: of what `fit` logged, only the loss."""
         return history.drop_vars([each for each in history if str(each).startswith(LOG) and each != LOGGED_LOSS])
 
-    def _between(self, name: str, count: int) -> tuple[np.ndarray, bool]:
-        """A curve over all epochs, and whether it is known at each."""
-        known = [(epoch, curves[name]) for epoch, (curves, _) in sorted(self.states.items()) if name in curves]
+    def _curves(self, task: Task | None, probe: str) -> tuple[dict[str, Array], dict[str, str]]:
+        """Return the curves over all epochs and how each was measured, by name.
+
+        A part of the data without all scores of the task keeps no curve but the training loss.
+        """
+        curves, meanings = {}, {}
+        for name in sorted({name for state in self.states.values() for name in state.curves}):
+            curves[name], is_whole = self._interpolated(name)
+            meanings[name] = f"on {probe}; inference mode{'' if is_whole else '; linear between the recorded epochs'}"
+        if "train_loss" not in curves:
+            curves["train_loss"] = _repeated_at_start(self._logged("loss"))
+            meanings["train_loss"] = "mean over the epoch, as fit logged it; epoch 0 is unknown and repeats epoch 1"
+        scores = task.of_kind.scores if task else ()
+        for part in PARTS:
+            if f"{part}_loss" in curves and not all(f"{part}_{score}" in curves for score in scores):
+                curves = {name: each for name, each in curves.items() if name == "train_loss" or part not in name}
+        return curves, meanings
+
+    def _interpolated(self, name: str) -> tuple[Array, bool]:
+        """Return a curve over all epochs, and whether it was measured at each of them."""
+        known = [(epoch, state.curves[name]) for epoch, state in sorted(self.states.items()) if name in state.curves]
         epochs, values = (np.array(each, np.float64) for each in zip(*known, strict=True))
-        return np.interp(np.arange(count), epochs, values).astype(np.float32), len(known) == count
+        every = np.interp(np.arange(self.last + 1), epochs, values).astype(np.float32)
+        return every, len(known) == self.last + 1
 
-    def _logged(self, name: str, count: int) -> np.ndarray:
-        values = np.array([self.logs.get(epoch, {}).get(name, np.nan) for epoch in range(count)], np.float32)
-        if count > 1:
-            values[0] = values[1]
-        return values
+    def _logged(self, name: str) -> Array:
+        return np.array([self.logs.get(epoch, {}).get(name, np.nan) for epoch in range(self.last + 1)], np.float32)
 
-    def _layer_values(self, recorded: Sequence[int], layers: int) -> dict[str, np.ndarray]:
-        found: dict[str, np.ndarray] = {}
-        every = [self.states[epoch][1] for epoch in recorded]
+    def _layer_values(self, recorded: Iterable[int]) -> dict[str, Array]:
+        layer_values: dict[str, Array] = {}
+        states = [self.states[epoch].values for epoch in recorded]
         for name in (*LAYER_VALUES, UNIT_SPREAD, SATURATED, *HISTOGRAMS):
-            shown = next((values[name] for values in every if name in values), None)
-            if shown is None:
+            example = next((values[name] for values in states if name in values), None)
+            if example is None:
                 continue
-            # What counts has none where nothing was counted; all else is not known there.
-            missing = np.zeros_like(shown) if shown.dtype.kind in "bi" else np.full_like(shown, np.nan)
-            found[name] = np.stack([values.get(name, missing) for values in every])[None]
-        return found
+            # An epoch without the value has counts of 0, and NaN for anything else.
+            missing = np.zeros_like(example) if example.dtype.kind in "bi" else np.full_like(example, np.nan)
+            layer_values[name] = np.stack([values.get(name, missing) for values in states])[None]
+        return layer_values
 
-    def _with_logs(self, made: xr.Dataset, count: int) -> xr.Dataset:
-        names = sorted({name for logs in self.logs.values() for name in logs})
-        for name in names:
-            values = [self.logs.get(epoch, {}).get(name, np.nan) for epoch in range(count)]
-            made[f"{LOG}{name}"] = (
+    def _with_logs(self, history: xr.Dataset) -> xr.Dataset:
+        for name in sorted({name for logs in self.logs.values() for name in logs}):
+            history[f"{LOG}{name}"] = (
                 ("replica", "epoch"),
-                np.array([values], np.float32),
+                self._logged(name)[None],
                 {"long_name": f"{name}, as fit logged it; no value at epoch 0"},
             )
-        return made
+        return history
 
 
-def _scores(task: Task | None) -> tuple[str, ...]:
-    return task.of_kind.scores if task else ()
+def _repeated_at_start(curve: Array) -> Array:
+    if len(curve) > 1:
+        curve[0] = curve[1]
+    return curve

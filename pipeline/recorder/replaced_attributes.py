@@ -1,28 +1,25 @@
-"""Attributes of a user's objects, replaced for the length of a context and no longer."""
+"""Attributes of a user's model and layers, replaced for the length of a context and no longer."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 
-_NOTHING: Final = object()
+import keras
 
 
 @contextmanager
-def replaced(changes: Sequence[tuple[Any, str, Any]]) -> Iterator[None]:
-    """Past Keras's own bookkeeping of attributes, and put back in the opposite order, also after an error.
+def replaced(changes: Sequence[tuple[keras.Operation, str, Callable]]) -> Iterator[None]:
+    """Replace attributes of instances within the context, without Keras's bookkeeping of attributes.
+
+    They are restored in the opposite order, also after an error.
 
     Args:
-        changes: instance, attribute and value; the same attribute may come again.
+        changes: instance, attribute and function; the same attribute may come again.
     """
-    undo: list[tuple[Any, str, Any]] = []
-    try:
-        for instance, name, value in changes:
-            undo.append((instance, name, vars(instance).get(name, _NOTHING)))
-            object.__setattr__(instance, name, value)
-        yield
-    finally:
-        for instance, name, before in reversed(undo):
-            if before is _NOTHING:
-                object.__delattr__(instance, name)
+    with ExitStack() as restore:
+        for instance, name, function in changes:
+            if name in vars(instance):
+                restore.callback(object.__setattr__, instance, name, vars(instance)[name])
             else:
-                object.__setattr__(instance, name, before)
+                restore.callback(object.__delattr__, instance, name)
+            object.__setattr__(instance, name, function)
+        yield

@@ -9,21 +9,51 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pipeline.foundations.errors import UserError, reported_in_one_line
 from pipeline.params.evaluation_params import EvaluationParams
 from pipeline.params.file import check
 
-TRIED_BY = 3  # replicas of each remedy, where nobody says: as many as show one that makes all learn where none did
+if TYPE_CHECKING:
+    from pipeline.watch.arguments import Learned
+
+TRIED_BY = 3  # replicas of each remedy without --replicas: the fewest whose interval shows that 0 of N became N of N
 
 
 def main() -> None:
-    """Read the arguments; what stands behind the script is its own.
+    """Read the options, and run the script; whatever follows its name are its own arguments.
 
     Raises:
-        UserError: there is no such script, or an argument is none.
+        UserError: there is no such script, or an option is invalid.
     """
+    parser = _parser()
+    if len(sys.argv) == 1:
+        parser.print_help(sys.stderr)
+        sys.exit(2)
+    options = parser.parse_args()
+    _expect_valid(options)
+    script: tuple[Path, list[str], Learned] = options.script, options.arguments, options.learned
+    # Imported here, for Keras takes seconds to import.
+    if options.into is not None:
+        from pipeline.watch.script import RunRequest, run_replica
+
+        run_replica(RunRequest(*script, options.remedy, options.fit, options.checks), options.seed, options.into)
+    elif options.tries:
+        from pipeline.watch.tries import run_tries
+
+        run_tries(*script, options.replicas or TRIED_BY, options.report)
+    elif options.replicas is not None:
+        from pipeline.watch.script import run_replicas
+
+        run_replicas(*script, options.replicas, options.report)
+    else:
+        from pipeline.watch.script import run_once
+
+        run_once(*script)
+
+
+def _parser() -> argparse.ArgumentParser:
     what, _, examples = __doc__.partition("\n\n")
     parser = argparse.ArgumentParser(
         prog="python3 -m pipeline.watch",
@@ -53,8 +83,9 @@ def main() -> None:
         type=_learned,
         metavar="SCORE",
         help="the final score above which a run has learned: 0.9, or another score: '{\"balanced_accuracy\": 0.8}'; "
-        "halfway from guessing to perfect by default",
+        "by default halfway from guessing to perfect",
     )
+    # For the processes that this command starts.
     parser.add_argument("--seed", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--into", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--remedy", action="append", default=[], help=argparse.SUPPRESS)
@@ -62,34 +93,21 @@ def main() -> None:
     parser.add_argument("--checks", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("script", type=Path, help="your Python script")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="the script's own arguments")
-    if len(sys.argv) == 1:
-        parser.print_help(sys.stderr)
-        sys.exit(2)
-    chosen = parser.parse_args()
-    if not chosen.script.is_file():
-        raise UserError(f"{chosen.script}: not found: must be a Python script")
-    check({"learned": chosen.learned}, "", EvaluationParams)
-    if chosen.report.is_dir():
-        raise UserError(f"--report: {chosen.report}: is a folder: must be a file")
-    if chosen.replicas is not None and chosen.replicas < 1:
-        raise UserError(f"--replicas: {chosen.replicas}: must be at least 1")
-    from pipeline.watch import script  # here, for Keras takes seconds to import
-
-    if chosen.into is not None:
-        of_remedies = chosen.remedy, chosen.fit, chosen.checks
-        asked = script.Asked(chosen.script, chosen.arguments, chosen.learned, *of_remedies)
-        script.run_replica(asked, chosen.seed, chosen.into)
-    elif chosen.tries:
-        from pipeline.watch.tries import run_tries
-
-        run_tries(chosen.script, chosen.arguments, chosen.learned, chosen.replicas or TRIED_BY, chosen.report)
-    elif chosen.replicas is None:
-        script.run_once(chosen.script, chosen.arguments, chosen.learned)
-    else:
-        script.run_replicas(chosen.script, chosen.arguments, chosen.learned, chosen.replicas, chosen.report)
+    return parser
 
 
-def _learned(text: str) -> Any:
+def _expect_valid(options: argparse.Namespace) -> None:
+    """Raises: UserError: there is no such script, or an option is invalid."""
+    if not options.script.is_file():
+        raise UserError(f"{options.script}: not found: must be a Python script")
+    check({"learned": options.learned}, "", EvaluationParams)
+    if options.report.is_dir():
+        raise UserError(f"--report: {options.report}: is a folder: must be a file")
+    if options.replicas is not None and options.replicas < 1:
+        raise UserError(f"--replicas: {options.replicas}: must be at least 1")
+
+
+def _learned(text: str) -> "Learned":
     try:
         return json.loads(text)
     except ValueError:

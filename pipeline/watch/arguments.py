@@ -1,40 +1,58 @@
-"""What `Diagnosis` takes, checked before any training: a wrong argument is one line."""
+"""The arguments of `Diagnosis`, checked before any training: a wrong one is reported in one line."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final, TypeAlias, TypedDict
 
 import keras
 import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
 
 from pipeline.foundations.errors import UserError
+from pipeline.models.untyped import Batch, Unchecked
 from pipeline.params.evaluation_params import EvaluationParams
-from pipeline.params.file import brief, one_of
+from pipeline.params.file import StrictSection, brief, one_of
 
+Learned: TypeAlias = float | Mapping[str, float] | None  # see `Diagnosis`
 TASKS: Final = ("auto", "binary", "multiclass", "regression")
 
 
-def _task(given: Any) -> str:
-    if not isinstance(given, str) or given not in TASKS:
-        raise ValueError(one_of(TASKS, given))
-    return given
+class DiagnosisOptions(TypedDict, total=False):
+    """The arguments of `Diagnosis` beside the data, as `autolog` takes them."""
+
+    learned: Learned
+    task: str
+    mlflow: bool | None
+    tensorboard: str | os.PathLike[str] | None
+    record_every: int
+    max_overhead: float
+    histograms: bool
+    rows: int
+    stop_when_hopeless: bool
+    hopeless_epochs: int
 
 
-def _folder(given: Any) -> Path | None:
-    if given is None or isinstance(given, str | os.PathLike):
-        return None if given is None else Path(given)
+def _task(task: Unchecked) -> str:
+    if not isinstance(task, str) or task not in TASKS:
+        raise ValueError(one_of(TASKS, task))
+    return task
+
+
+def _folder(folder: Unchecked) -> Path | None:
+    if folder is None or isinstance(folder, str | os.PathLike):
+        return None if folder is None else Path(folder)
     raise ValueError("must be the path of a folder")
 
 
 class Arguments(EvaluationParams):
-    """The arguments of `Diagnosis`, which documents them; `learned` is that of `evaluation`."""
+    """The checked arguments of `Diagnosis`, which documents them; `learned` is that of `evaluation`."""
 
     task: Annotated[str, BeforeValidator(_task)]
     mlflow: bool | None
     tensorboard: Annotated[Path | None, BeforeValidator(_folder)]
     record_every: int = Field(ge=1)
-    max_overhead: float = Field(ge=0, allow_inf_nan=True)  # infinite: measure whatever it takes; NaN is not at least 0
+    max_overhead: float = Field(ge=0, allow_inf_nan=True)  # infinite: no limit; NaN fails, because it is not >= 0
     histograms: bool
     rows: int = Field(ge=1)
     stop_when_hopeless: bool
@@ -42,13 +60,20 @@ class Arguments(EvaluationParams):
 
     @model_validator(mode="before")
     @classmethod
-    def _plain(cls, given: dict[str, Any]) -> dict[str, Any]:
-        """Convert numbers of NumPy to Python's."""
-        return {name: each.item() if isinstance(each, np.generic) else each for name, each in given.items()}
+    def _plain(cls, arguments: dict[str, Unchecked]) -> dict[str, Unchecked]:
+        """Convert NumPy's numbers to Python's."""
+        return {name: each.item() if isinstance(each, np.generic) else each for name, each in arguments.items()}
 
 
-def expect_arrays(x: Any, y: Any) -> None:
-    """Check that x and y are arrays of equally many rows, or structures of such arrays.
+class AutologArguments(StrictSection):
+    """The arguments of `autolog` itself."""
+
+    disable: bool
+    mlflow_runs: int = Field(ge=0)
+
+
+def expect_arrays(x: Batch, y: Batch) -> None:
+    """Check that x and y are arrays with equally many rows, or structures of such arrays; both may be None.
 
     Raises:
         UserError: they are not.
@@ -58,17 +83,17 @@ def expect_arrays(x: Any, y: Any) -> None:
             raise UserError("x: missing: must be given where y is")
         return
     counts = []
-    for name, given in (("x", x), ("y", y)):
-        for leaf in keras.tree.flatten(given):
+    for name, values in (("x", x), ("y", y)):
+        for leaf in keras.tree.flatten(values):
             if leaf is None:
                 continue
             shape = getattr(leaf, "shape", None)
             if shape is None or not len(shape) or shape[0] is None:
                 raise UserError(
                     f"{name}: {type(leaf).__name__} {brief(' '.join(str(leaf).split()))}: must be an array, or a list "
-                    "or map of arrays; without x and y the first batches of `fit` are taken"
+                    "or map of arrays; without x and y, Diagnosis uses the first batches of `fit`"
                 )
             counts.append(int(shape[0]))
     if len(set(counts)) != 1 or not counts[0]:
-        found = " and ".join(f"{count:,}" for count in dict.fromkeys(counts)) or "no"
-        raise UserError(f"x, y: {found} rows: must be equally many in all arrays, and at least 1")
+        rows = " and ".join(f"{count:,}" for count in dict.fromkeys(counts)) or "no"
+        raise UserError(f"x, y: {rows} rows: must be equally many in all arrays, and at least 1")

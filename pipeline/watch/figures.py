@@ -19,25 +19,26 @@ from pipeline.params.evaluation_params import SCORES
 from pipeline.report.figures.gradient_figures import COLOURS, MEANING, NORM, NOTHING
 from pipeline.report.figures.style import dress, figure, in_figure, short
 
-NAMED: Final = 32  # layers at most whose paths stand at the axis
-LONGEST: Final = 40  # letters of such a path
+NAMED: Final = 32  # layers up to which their paths stand at the axis
+LONGEST: Final = 40  # letters of a path at the axis
 PARTS: Final = {"train": BLUE, "validation": ORANGE, "test": ORANGE}
 
 
 def curves(history: xr.Dataset) -> Figure:
-    """Loss, and the first score that was recorded, over the epochs: each part of the data a line."""
-    score = next((each for each in reversed(list(SCORES)) if f"{_parts(history)[0]}_{each}" in history), None)
+    """Draw the loss, and the first recorded score, over the epochs: each part of the data is a line."""
+    parts = record.parts_of(history)
+    score = next((each for each in reversed(list(SCORES)) if f"{parts[0]}_{each}" in history), None)
     drawn = figure(4.2 * (2 if score else 1), 3.2)
     panels = drawn.subplots(1, 2 if score else 1, squeeze=False)[0]
     for axes, what in zip(panels, ["loss", *([score] if score else [])], strict=True):
-        for part in _parts(history):
+        for part in parts:
             if f"{part}_{what}" in history:
                 values = history[f"{part}_{what}"].values[0]
                 label = record.PARTS[part]
                 axes.plot(history.epoch.values, values, color=PARTS[part], label=label, linewidth=1.6)
         if what == "loss":
             level = history.attrs.get("train_constant_loss", np.nan)
-            label = "constant guess" if history.attrs.get("task_is_known", 1) else "at the start"
+            label = "baseline" if history.attrs.get("task_is_known", 1) else "at the start"
             if np.isfinite(level):
                 axes.axhline(level, color=BLACK, linestyle="--", linewidth=0.8, label=label)
         axes.set_xlim(0, max(1, int(history.epoch[-1])))
@@ -49,8 +50,10 @@ def curves(history: xr.Dataset) -> Figure:
 
 
 def gradients(history: xr.Dataset) -> Figure:
-    """Mean |gradient| of each kernel by epoch, and where a layer is dead: the gradient that the optimizer got, or where
-    it was not seen the probe's."""
+    """Draw the mean |gradient| of each kernel by epoch, and crosses where a layer is dead.
+
+    The gradient is what the optimizer got or, where that was not recorded, the probe's.
+    """
     name = next((each for each in ("gradient_mean_abs", "probe_gradient_mean_abs") if each in history), None)
     layers = history.sizes["layer"]
     drawn = figure(8.4, 1.7 + 0.24 * min(layers, NAMED))
@@ -71,21 +74,17 @@ def gradients(history: xr.Dataset) -> Figure:
 
 
 def png(drawn: Figure) -> bytes:
-    """Its bytes, the same for the same figure."""
+    """Return the figure as PNG, the same bytes for the same figure."""
     buffer = BytesIO()
     FigureCanvasAgg(drawn).print_png(buffer, metadata={"Software": None})
     return buffer.getvalue()
 
 
-def _parts(history: xr.Dataset) -> list[str]:
-    return record.parts_of(history)
-
-
 def _title(name: str | None) -> str:
     if name is None:
-        return "No gradient was seen"
+        return "No gradient was recorded"
     whose = "that the optimizer got" if name == "gradient_mean_abs" else "of the probe"
-    return f"Gradient {whose}, by layer (grey: exactly 0; white: not known; crosses: dead layer)"
+    return f"Gradient {whose}, by layer (grey: exactly 0; white: unknown; crosses: dead layer)"
 
 
 def _map(axes: Axes, history: xr.Dataset, name: str) -> None:

@@ -1,29 +1,32 @@
-"""Whether the failure of a training is certain."""
+"""Whether the failure of a training is certain, so that it may as well stop."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipeline.history.record import HIDDEN
 
+if TYPE_CHECKING:
+    from pipeline.recorder.watching import Watching
 
-def why(watching: Any, epochs: int) -> str | None:
-    """A reason to stop, or None.
+
+def why_hopeless(watching: "Watching", epochs: int) -> str | None:
+    """Return the reason to stop, or None.
 
     Args:
-        epochs: at so many recorded epochs in a row a layer must be dead.
+        epochs: recorded epochs in a row at which a layer must be dead.
     """
     states = watching.recorder.states
     if not states:
         return None
     loss = watching.recorder.logs.get(watching.epoch, {}).get("loss", 0.0)
-    curves, _ = states[max(states)]
-    if not np.isfinite([loss, curves.get("train_loss", 0.0)]).all():
-        return "the loss is not finite"
-    last = [values.get("dead") for epoch, (_, values) in sorted(states.items()) if epoch][-epochs:]
-    if len(last) < epochs or any(each is None for each in last):
+    if not np.isfinite([loss, states[max(states)].curves.get("train_loss", 0.0)]).all():
+        return "the loss is NaN or infinite"
+    last = [states[epoch].values.get("dead") for epoch in sorted(states) if epoch][-epochs:]
+    known = [dead for dead in last if dead is not None]
+    if len(known) < epochs:
         return None
-    for layer, dead in zip(watching.table, np.logical_and.reduce(last).tolist(), strict=True):
-        if dead and layer.role == HIDDEN and not layer.bypassed:
-            return f"layer {layer.path} is dead for {epochs} recorded epochs, and no path goes around it"
+    for layer, is_dead in zip(watching.table, np.logical_and.reduce(known).tolist(), strict=True):
+        if is_dead and layer.role == HIDDEN and not layer.bypassed:
+            return f"layer {layer.path} is dead for {epochs} recorded epochs, and no skip connection bypasses it"
     return None

@@ -1,7 +1,7 @@
-"""A run in MLflow that grows while the model trains, with the pipeline's own keys.
+"""A run in MLflow that grows while the model trains, with the pipeline's own metric keys.
 
-What is sent goes through a thread of its own: a store that is slow, or does not answer, stops no training. MLflow is
-imported as the user has set it up.
+A thread of its own sends the metrics: a store that is slow or does not answer stops no training. MLflow is imported as
+the user has set it up.
 """
 
 import math
@@ -11,15 +11,16 @@ import sys
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import xarray as xr
 
 from pipeline.diagnosis.causes import NO_CAUSE, outcome_colours
 from pipeline.foundations.literal import in_markdown
@@ -29,24 +30,38 @@ from pipeline.params.file import check
 from pipeline.params.shipped import shipped
 from pipeline.params.tracking_params import TrackingParams
 from pipeline.recorder.guard import Guard
+<<<<<<< HEAD
 from pipeline.tracking import metric_keys as keys
 from pipeline.tracking.servers import impatience, is_server, without_credentials
 from pipeline.tracking.tags import COLOUR, DESCRIPTION
+=======
+from pipeline.tracking.payload import COLOUR, LAYER_SERIES, Point
+from pipeline.tracking.servers import impatience, is_server, without_credentials
+from pipeline.tracking.tags import DESCRIPTION
+from pipeline.watch.verdict import Verdict
+from pipeline.watch.watched_fit import WatchedFit
+>>>>>>> recorder
 
 if TYPE_CHECKING:
+    from pipeline.recorder.recorder import MeasuredState
     from pipeline.recorder.watching import Watching
-    from pipeline.watch.callback import Diagnosis
 
+<<<<<<< HEAD
 BATCH: Final = 900  # metrics in a request
+=======
+LAYER_EPOCHS: Final = 50  # of a layer's series, at most
+BATCH: Final = 900  # metrics in a request; MLflow takes 1,000
+>>>>>>> recorder
 ANSWER_WITHIN: Final = 5.0  # seconds, for a server's first answer
 PATIENCE: Final = 30  # seconds, for each answer at the beginning and at the end, where the training waits
-END_WITHIN: Final = 60.0  # seconds, for what is still to be sent at the end
+END_WITHIN: Final = 60.0  # seconds, for metrics that are not sent yet at the end
+SEND: Final = "write to MLflow"  # guarded; after one failure nothing more is sent
 
 
-def is_wanted(asked: bool | None) -> bool:
-    """Whether a run is to be written: as asked, or where one is active or MLFLOW_TRACKING_URI is set."""
-    if asked is not None:
-        return asked
+def is_wanted(mlflow: bool | None) -> bool:
+    """Return whether to write a run: as stated, or if a run is active or MLFLOW_TRACKING_URI is set."""
+    if mlflow is not None:
+        return mlflow
     if os.environ.get("MLFLOW_TRACKING_URI"):
         return True
     return "mlflow" in sys.modules and sys.modules["mlflow"].active_run() is not None
@@ -56,12 +71,13 @@ class LiveRun:
     """The active run, or one of its own.
 
     Raises:
-        Exception: MLflow's own, or that its server does not answer.
+        OSError: the server does not answer. MLflow's own errors pass, too.
     """
 
     name = "MLflow"
 
-    def __init__(self, diagnosis: "Diagnosis", guard: Guard) -> None:
+    def __init__(self, model: str, epochs: int, guard: Guard) -> None:
+        """Args: model: its name. epochs: that `fit` may take."""
         import mlflow
 
         self._mlflow = mlflow
@@ -71,9 +87,10 @@ class LiveRun:
         active = mlflow.active_run()
         self._is_own = active is None
         with _impatient():
-            run = mlflow.start_run(run_name=diagnosis.model.name) if active is None else active
-        self._run_id = run.info.run_id
+            run = mlflow.start_run(run_name=model) if active is None else active
+        self._run_id: str = run.info.run_id
         self._client = mlflow.MlflowClient()
+<<<<<<< HEAD
         epochs = np.arange(1, max(1, diagnosis.params.get("epochs") or 1) + 1)
         self._curves = {0, *evenly_spaced(epochs, CURVE_EPOCHS - 1).tolist()}
         layer_epochs = check(shipped()["tracking"], "tracking", TrackingParams).layer_epochs
@@ -81,46 +98,47 @@ class LiveRun:
         self._sent: set[int] = set()
         self._waiting: queue.SimpleQueue[list[Any] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._send, name="pipeline.watch", daemon=True)
+=======
+        every = np.arange(1, max(1, epochs) + 1)
+        self._curve_epochs = {0, *evenly_spaced(every, CURVE_EPOCHS - 1).tolist()}
+        self._layer_epochs = {0, *log_spaced(every, LAYER_EPOCHS - 1).tolist()}
+        self._shown: set[int] = set()
+        self._waiting: queue.SimpleQueue[list[Point] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._send_waiting, name="pipeline.watch", daemon=True)
+>>>>>>> recorder
         self._thread.start()
 
     def show(self, watching: "Watching") -> None:
-        """What was recorded since."""
+        """Hand the epochs that were recorded since the last call to the thread that sends them."""
         states = watching.recorder.states
-        for epoch in sorted(set(states) - self._sent):
-            self._sent.add(epoch)
-            points = list(self._points(epoch, *states[epoch]))
+        for epoch in sorted(set(states) - self._shown):
+            self._shown.add(epoch)
+            points = _finite(self._points(epoch, states[epoch]))
             if points:
                 self._waiting.put(points)
 
-    def close(self, diagnosis: "Diagnosis", finished: bool) -> None:
-        """Verdict, cause, figures, page and model; then the run ends, if it is its own."""
-        if diagnosis.is_recorded:
-            self.show(diagnosis.watching)
+    def close(self, fit: WatchedFit, is_finished: bool) -> None:
+        """Write verdict, cause, figures, page and model; then end the run if it is this one's own."""
         self._waiting.put(None)
         self._thread.join(END_WITHIN)
         if self._thread.is_alive():
-            self._guard.say("MLflow does not answer: what is not sent yet is left out")
+            self._guard.note("MLflow does not answer: metrics that were not sent yet are missing there")
         with _impatient():
             try:
-                if diagnosis.is_recorded and not self._thread.is_alive():
-                    self._log_verdict(diagnosis)
+                if fit.is_recorded and not self._thread.is_alive():
+                    self._log_results(fit)
                     with self._guard("log the model to MLflow"):
-                        self._log_model(diagnosis)
+                        self._log_model(fit)
             finally:  # or MLflow would end it when the script ends, and try for minutes
                 if self._is_own:
-                    self._mlflow.end_run("FINISHED" if finished else "KILLED")
+                    self._mlflow.end_run("FINISHED" if is_finished else "KILLED")
 
-    def _points(self, epoch: int, curves: Mapping[str, float], values: Mapping[str, np.ndarray]) -> Iterator[Any]:
-        now = int(time() * 1000)
-
-        def point(key: str, value: float, step: int = epoch) -> Iterator[Any]:
-            if math.isfinite(value):
-                yield self._mlflow.entities.Metric(key, float(value), now, step)
-
-        if epoch in self._curves:
-            for name, value in curves.items():
-                part, _, what = name.partition("_")
+    def _points(self, epoch: int, state: "MeasuredState") -> Iterator[Point]:
+        if epoch in self._curve_epochs:
+            for name, value in state.curves.items():
+                part, _, curve = name.partition("_")
                 if part in PARTS:
+<<<<<<< HEAD
                     yield from point(keys.CURVE.of(curve=what, part=part, quartile="median"), value)
         if epoch in self._layers:
             for name in keys.LAYER_SERIES:
@@ -128,45 +146,49 @@ class LiveRun:
                 if found is not None and found.ndim == 1:
                     for layer, value in enumerate(found, start=1):
                         yield from point(keys.LAYER.of(value=name, layer=layer), float(value))
+=======
+                    yield Point(f"{curve}/{part}_median", value, epoch)
+        if epoch in self._layer_epochs:
+            for name in LAYER_SERIES:
+                values = state.values.get(name)
+                if values is not None and values.ndim == 1:
+                    for layer, value in enumerate(values.tolist(), start=1):
+                        yield Point(f"{name}/layer_{layer:02d}", value, epoch)
+>>>>>>> recorder
 
-    def _send(self) -> None:
-        while True:
-            points = self._waiting.get()
-            if points is None:
-                return
+    def _send_waiting(self) -> None:
+        while (points := self._waiting.get()) is not None:
             while not self._waiting.empty() and len(points) < BATCH:  # fewer requests, where they come fast
                 more = self._waiting.get()
                 if more is None:
                     self._waiting.put(None)
                     break
                 points = points + more
-            with self._guard("write to MLflow"):
-                for start in range(0, len(points), BATCH):
-                    self._client.log_batch(self._run_id, metrics=points[start : start + BATCH])
-            if "write to MLflow" in self._guard.failed:
+            with self._guard(SEND):
+                self._send(points)
+            if SEND in self._guard.failed:
                 return
 
-    def _log_verdict(self, diagnosis: "Diagnosis") -> None:
-        from pipeline.watch.page import FIGURES, page
+    def _send(self, points: Iterable[Point]) -> None:
+        now = int(time() * 1000)
+        metrics = [self._mlflow.entities.Metric(each.key, each.value, now, each.step) for each in points]
+        for start in range(0, len(metrics), BATCH):
+            self._client.log_batch(self._run_id, metrics=metrics[start : start + BATCH])
 
-        verdict = diagnosis.verdict
-        headline, says, *notes = map(in_markdown, (verdict.headline, verdict.says, *verdict.notes))
-        literal = replace(verdict, headline=headline, says=says, notes=notes)
-        cause = verdict.cause or NO_CAUSE
-        tags = {"outcome": str(verdict.outcome).lower(), "cause": cause, DESCRIPTION: str(literal)}
-        colour = outcome_colours().get(verdict.cause or str(verdict.outcome))
-        for key, value in (tags | ({COLOUR: colour} if colour else {})).items():
+    def _log_results(self, fit: WatchedFit) -> None:
+        from pipeline.watch.page import FIGURES, page  # here, for matplotlib takes a while to import
+
+        history = fit.history
+        for key, value in _tags(fit.verdict).items():
             self._client.set_tag(self._run_id, key, value)
-        history = diagnosis.history
         with TemporaryDirectory() as folder:
-            Path(folder, "why.html").write_text(page(diagnosis), encoding="utf-8")
+            Path(folder, "why.html").write_text(page(fit), encoding="utf-8")
             self._client.log_artifacts(self._run_id, folder, "diagnosis")
         for name, (draw, _) in FIGURES.items():
             self._client.log_figure(self._run_id, draw(history), f"diagnosis/{name}.png")
-        profiles = list(self._profile(history))
-        for start in range(0, len(profiles), BATCH):
-            self._client.log_batch(self._run_id, metrics=profiles[start : start + BATCH])
+        self._send(_profiles(history))
 
+<<<<<<< HEAD
     def _profile(self, history: Any) -> Iterator[Any]:
         """Across the layers at the first and the last state: the layer is the step."""
         if "probe_gradient_mean_abs" not in history:
@@ -178,15 +200,46 @@ class LiveRun:
                 yield self._mlflow.entities.Metric(point.key, point.value, now, point.step)
 
     def _log_model(self, diagnosis: "Diagnosis") -> None:
+=======
+    def _log_model(self, fit: WatchedFit) -> None:
+>>>>>>> recorder
         import keras
 
-        versions = [f"keras=={keras.__version__}"]
-        # Without its requirements MLflow would spend seconds to find them out.
-        if self._mlflow.active_run() is None or self._mlflow.active_run().info.run_id != self._run_id:
-            return  # somebody else has ended it
+        active = self._mlflow.active_run()
+        if active is None or active.info.run_id != self._run_id:
+            return  # somebody else has ended the run
         import mlflow.keras
 
-        mlflow.keras.log_model(diagnosis.model, name="model", pip_requirements=versions)
+        # Without requirements MLflow would spend seconds to find them out.
+        mlflow.keras.log_model(fit.model, name="model", pip_requirements=[f"keras=={keras.__version__}"])
+
+
+def _tags(verdict: Verdict) -> dict[str, str]:
+    headline, says, *notes = map(in_markdown, (verdict.headline, verdict.says, *verdict.notes))
+    description = str(replace(verdict, headline=headline, says=says, notes=notes))
+    outcome = str(verdict.outcome).lower()
+    tags = {"outcome": outcome, "cause": verdict.cause or NO_CAUSE, DESCRIPTION: description}
+    colour = outcome_colours().get(verdict.cause or str(verdict.outcome))
+    return tags | ({COLOUR: colour} if colour else {})
+
+
+def _profiles(history: xr.Dataset) -> list[Point]:
+    """Return the gradient across the layers at the first and the last recorded epoch; the layer is the step."""
+    points: list[Point] = []
+    if "probe_gradient_mean_abs" in history:
+        for place in sorted({0, history.sizes["recorded_epoch"] - 1}):
+            values = history.probe_gradient_mean_abs.values[0, place].tolist()
+            epoch = int(history.recorded_epoch[place])
+            for layer, value in enumerate(values, start=1):
+                points.append(Point(f"gradient_profile/epoch_{epoch:04d}", value, layer))
+                if value > 0:
+                    points.append(Point(f"gradient_profile_log10/epoch_{epoch:04d}", math.log10(value), layer))
+    return _finite(points)
+
+
+def _finite(points: Iterable[Point]) -> list[Point]:
+    """Return the points whose value is a finite number: MLflow would store infinity as a huge number."""
+    return [point for point in points if math.isfinite(point.value)]
 
 
 def _hide_password() -> None:
@@ -201,7 +254,7 @@ def _hide_password() -> None:
 
 @contextmanager
 def _impatient() -> Iterator[None]:
-    """Make MLflow's client give up soon within the block, unless the user set its variables."""
+    """Make MLflow's client give up soon within the context, unless the user set its variables."""
     added = {name: value for name, value in impatience(PATIENCE).items() if name not in os.environ}
     os.environ.update(added)
     try:
@@ -212,8 +265,12 @@ def _impatient() -> Iterator[None]:
 
 
 def _expect_answer(uri: str) -> None:
-    """Raises: OSError: a server that does not answer; MLflow's own client would go on trying for minutes."""
+    """Check that a server answers; MLflow's own client would go on trying for minutes.
+
+    Raises:
+        OSError: the server does not answer.
+    """
     if not is_server(uri):
         return
-    with suppress(urllib.error.HTTPError):  # something answers there
+    with suppress(urllib.error.HTTPError):  # an error of HTTP is an answer
         urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=ANSWER_WITHIN).close()

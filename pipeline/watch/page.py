@@ -1,10 +1,9 @@
-"""What a person sees of a watched training: a page of one file, and what a notebook shows."""
+"""The page of a watched training, one HTML file, and what a notebook shows of it."""
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -17,9 +16,8 @@ from pipeline.history import record
 from pipeline.report.pages.document import Block, Bullets, Document, Picture, Section, Table, Text
 from pipeline.report.pages.html import render
 from pipeline.watch import figures
-
-if TYPE_CHECKING:
-    from pipeline.watch.callback import Diagnosis
+from pipeline.watch.verdict import Verdict, epochs_in_words
+from pipeline.watch.watched_fit import WatchedFit
 
 FIGURES = {
     "curves": (figures.curves, "Loss and score over the epochs, a line for each part of the data"),
@@ -27,92 +25,90 @@ FIGURES = {
 }
 
 
-def write(diagnosis: "Diagnosis", path: Path) -> None:
-    """The page.
+def write(fit: WatchedFit, path: Path) -> None:
+    """Write the page.
 
     Raises:
         UserError: nothing is recorded, or `path` is a folder.
     """
     if path.is_dir():
         raise UserError(f"{path}: is a folder: must be a file, such as why.html")
-    save_text(page(diagnosis), path)
+    save_text(page(fit), path)
 
 
-def page(diagnosis: "Diagnosis") -> str:
-    """Its HTML."""
-    history = diagnosis.history
+def page(fit: WatchedFit) -> str:
+    """Return the page as HTML."""
+    history = fit.history
     pictures = {name: figures.png(draw(history)) for name, (draw, _) in FIGURES.items()}
-    return render(document(diagnosis, history), pictures)
+    return render(document(fit, history), pictures)
 
 
-def document(diagnosis: "Diagnosis", history: xr.Dataset) -> Document:
-    """Its content."""
-    verdict = diagnosis.verdict
+def document(fit: WatchedFit, history: xr.Dataset) -> Document:
+    """Return the page's content."""
+    verdict = fit.verdict
     sections = [
         Section("What to try", [Bullets(list(verdict.tries))] if verdict.tries else []),
         Section("Over the epochs", [Picture("curves", FIGURES["curves"][1])]),
         Section("Gradients", [Picture("gradients", FIGURES["gradients"][1])]),
         Section("Layers", list(_layers(history))),
-        Section("Evidence", list(_evidence(verdict.evidence, verdict.symptoms, diagnosis.thresholds.model_dump()))),
+        Section("Evidence", list(_evidence(verdict, fit.thresholds.model_dump()))),
         Section("How it was watched", list(_how(history, verdict.notes))),
     ]
     answer: list[Block] = [Text(in_markdown(part)) for part in (verdict.headline, verdict.says) if part]
     return Document("Does this model train, and if not, why?", answer, [each for each in sections if each.blocks])
 
 
-def fragment(diagnosis: "Diagnosis") -> str:
-    """For a notebook: text and two small pictures."""
-    lines = "".join(f"<p>{escape(line)}</p>" for line in str(diagnosis.verdict).splitlines())
-    if diagnosis.verdict.headline and not diagnosis.is_recorded:
-        return f"<div>{lines}</div>"
-    shown = ""
-    for draw, says in FIGURES.values():
-        data = base64.b64encode(figures.png(draw(diagnosis.history))).decode()
-        shown += f'<p><img style="max-width: 640px" alt="{escape(says)}" src="data:image/png;base64,{data}"></p>'
-    return f"<div>{lines}{shown}</div>"
+def fragment(fit: WatchedFit) -> str:
+    """Return what a notebook shows, as HTML: the verdict and, where anything is recorded, two small figures."""
+    parts = [f"<p>{escape(line)}</p>" for line in str(fit.verdict).splitlines()]
+    if fit.is_recorded:
+        for draw, caption in FIGURES.values():
+            data = base64.b64encode(figures.png(draw(fit.history))).decode()
+            source = f"data:image/png;base64,{data}"
+            parts.append(f'<p><img style="max-width: 640px" alt="{escape(caption)}" src="{source}"></p>')
+    return f"<div>{''.join(parts)}</div>"
 
 
 def _layers(history: xr.Dataset) -> Iterator[Block]:
-    heads = ["layer", "kind", "role", "units", "trained", "a path goes around it", "mean \\|gradient\\|", "dead units"]
+    heads = ["layer", "kind", "role", "units", "trained", "bypassed", "mean \\|gradient\\|", "dead units"]
     last = history.isel(replica=0, recorded_epoch=-1)
     gradient = next((each for each in ("gradient_mean_abs", "probe_gradient_mean_abs") if each in history), None)
     rows = []
     for place in range(history.sizes["layer"]):
-        one = last.isel(layer=place)
-        share = float(one.dead_unit_share) if "dead_unit_share" in one and one.has_activation else np.nan
-        dead = f"{100 * share:.0f}%" if np.isfinite(share) else ""
+        layer = last.isel(layer=place)
+        share = float(layer.dead_unit_share) if "dead_unit_share" in layer and layer.has_activation else np.nan
         rows.append(
             [
-                as_code(one.path.item()),
-                str(one.kind.item()),
-                str(one.role.item()),
-                str(one.units.item()),
-                "yes" if one.trainable else "no",
-                "yes" if one.bypassed else "no",
-                _number(float(one[gradient])) if gradient else "",
-                dead,
+                as_code(layer.path.item()),
+                str(layer.kind.item()),
+                str(layer.role.item()),
+                str(layer.units.item()),
+                "yes" if layer.trainable else "no",
+                "yes" if layer.bypassed else "no",
+                _number(float(layer[gradient])) if gradient else "",
+                f"{100 * share:.0f}%" if np.isfinite(share) else "",
             ]
         )
     yield Table(heads, rows)
-    yield Text(f"As they are at the last recorded epoch, {int(last.recorded_epoch)}.")
+    yield Text(f"At the last recorded epoch, {int(last.recorded_epoch)}. Bypassed: a skip connection goes around it.")
 
 
-def _evidence(found: Mapping[str, Any], symptoms: Any, thresholds: Mapping[str, float]) -> Iterator[Block]:
-    known = {name: value for name, value in found.items() if value is not None}
+def _evidence(verdict: Verdict, thresholds: Mapping[str, float]) -> Iterator[Block]:
+    known = {name: value for name, value in verdict.evidence.items() if value is not None}
     yield Table(
         ["number", "value"],
         [[f"`{name}`", as_code(value) if isinstance(value, str) else _number(value)] for name, value in known.items()],
     )
-    yield Text("Conditions that hold: " + (", ".join(map(spelled, symptoms)) or "none") + ".")
+    yield Text("Conditions that hold: " + (", ".join(map(spelled, verdict.symptoms)) or "none") + ".")
     yield Text("Thresholds: " + ", ".join(f"`{name}: {value}`" for name, value in thresholds.items()) + ".")
 
 
-def _how(history: xr.Dataset, notes: Any) -> Iterator[Block]:
-    recorded = history.sizes["recorded_epoch"]
+def _how(history: xr.Dataset, notes: Sequence[str]) -> Iterator[Block]:
+    epochs = epochs_in_words(int(history.epoch[-1]))
+    gradients = " Gradients over an epoch are those that the optimizer got." if "gradient_mean_abs" in history else ""
     yield Text(
-        f"{int(history.epoch[-1])} epochs, {recorded} states recorded. The probe is "
-        f"{history.attrs.get('probe', 'not known')}, in inference mode. "
-        + ("Gradients over an epoch are those that the optimizer got." if "gradient_mean_abs" in history else "")
+        f"{epochs} of training; layers were measured at {history.sizes['recorded_epoch']} states, epoch 0 included. "
+        f"The probe is {history.attrs.get('probe', 'not known')}, in inference mode.{gradients}"
     )
     kind = record.task_of(history).kind if history.attrs.get("task_is_known") else "unknown"
     yield Text(f"The task: {kind}.")

@@ -1,4 +1,4 @@
-"""A script run with every `fit` in it watched: once, or several times from seeds that are set from outside."""
+"""Run a script with every `fit` in it watched: once in this process, or from several seeds in other processes."""
 
 import json
 import os
@@ -6,49 +6,104 @@ import random
 import runpy
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import ParamSpec, TypeVar
 
 import keras
-import xarray as xr
+from pydantic import TypeAdapter
 
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import save_text
 from pipeline.foundations.formats import load_arrays, save_arrays
 from pipeline.history.record import OPTIONAL, REQUIRED
+from pipeline.models.untyped import FitArguments
 from pipeline.recorder.recorder import Recorder
 from pipeline.remedies import combined
 from pipeline.remedies.on_keras.keras_compile import remembering_compile
 from pipeline.remedies.on_keras.trial import InapplicableError
-from pipeline.watch.applied import Applied
+from pipeline.watch.arguments import Learned
 from pipeline.watch.autolog import arrays, watch_every_fit
 from pipeline.watch.callback import Diagnosis
-from pipeline.watch.script_replicas import IDENTICAL, Fit, Judged, are_identical, judged, page
+from pipeline.watch.fit_remedies import FitRemedies
+from pipeline.watch.run_progress import RunProgress
+from pipeline.watch.script_replicas import IDENTICAL, FitRecord, FitSummary, are_identical, page, summary
 
-Change = Callable[[Any, dict[str, Any]], None]
+P = ParamSpec("P")
+R = TypeVar("R")
+FILE = "fits.json"  # what a run leaves beside its records
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """One run of a script.
+
+    remedies: what is applied before its `fit` number `fit`, from 0.
+    has_checks: whether to find out, when each `fit` has ended, which further remedies cannot be applied to it.
+    """
+
+    script: Path
+    arguments: Sequence[str]
+    learned: Learned
+    remedies: Sequence[str] = ()
+    fit: int = 0
+    has_checks: bool = False
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """The results of one run.
+
+    change: what the remedies changed, in words. not_done: why one could not be applied.
+    """
+
+    fits: Sequence[FitRecord]
+    change: str | None
+    not_done: str | None
+
+
+@dataclass(frozen=True)
+class _FitEntry:
+    """A `fit` in the file of a run; its record is `<place>.nc` beside that."""
+
+    name: str
+    number: int
+    notes: Sequence[str]
+    reasons: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class _RunEntry:
+    """The file of a run."""
+
+    fits: Sequence[_FitEntry]
+    sets_its_seed: bool
+    change: str | None
+    not_done: str | None
+
+
+_RUN_FILE = TypeAdapter(_RunEntry)
 
 
 def run(
     script: Path,
     arguments: Sequence[str],
     ended: Callable[[Diagnosis], None],
-    learned: Any = None,
-    change: Change | None = None,
+    learned: Learned = None,
+    change: Callable[[keras.Model, FitArguments], None] | None = None,
 ) -> None:
-    """The script as `python3 script.py arguments` runs it, each `fit` watched.
+    """Run the script as `python3 script.py arguments` does, each `fit` watched.
 
     Args:
-        change: takes a model and the arguments of its `fit` before that, and may change both.
+        change: takes a model and the arguments of its `fit` first, and may change both.
 
     Raises:
-        Whatever the script does, `SystemExit` among it.
+        Whatever the script raises, `SystemExit` too.
     """
-    undo = watch_every_fit(lambda model, given: Diagnosis(*arrays(given), learned=learned), ended, change)
+    undo = watch_every_fit(lambda model, arguments: Diagnosis(*arrays(arguments), learned=learned), ended, change)
     before, path = sys.argv, sys.path[0]
     sys.argv, sys.path[0] = [str(script), *arguments], str(script.resolve().parent)
     try:
@@ -58,201 +113,161 @@ def run(
         undo()
 
 
-def run_once(script: Path, arguments: Sequence[str], learned: Any) -> None:
-    """And print a verdict for each `fit`."""
+def run_once(script: Path, arguments: Sequence[str], learned: Learned) -> None:
+    """Run the script, and print a verdict for each `fit`."""
     count = iter(range(1, sys.maxsize))
     run(script, arguments, lambda each: print(f"\nfit {next(count)}, {each.model.name}\n{each.verdict}\n"), learned)
 
 
-@dataclass(frozen=True)
-class Asked:
-    """One run of a script.
-
-    remedies: what is done before its `fit` number `fit`, from 0.
-    checks: whether to find out, when each `fit` has ended, which further remedies cannot be done to it.
-    """
-
-    script: Path
-    arguments: Sequence[str]
-    learned: Any
-    remedies: Sequence[str] = ()
-    fit: int = 0
-    checks: bool = False
-
-
-@dataclass(frozen=True)
-class Ran:
-    """The results of one run.
-
-    change: what the remedies changed, in words. not_done: why one could not be done.
-    """
-
-    fits: Sequence[Fit]
-    change: str | None
-    not_done: str | None
-
-
-class Progress:
-    """Prints a line for each finished run. The time left is estimated from the mean time of the finished runs."""
-
-    def __init__(self, runs: int) -> None:
-        self._runs, self._finished = runs, 0
-        self._began = time.monotonic()
-
-    def finished(self, run: str, unneeded: int = 0) -> None:
-        """Count a finished run, and runs that are no longer needed."""
-        self._finished += 1
-        self._runs -= unneeded
-        runs = self._runs - self._finished
-        seconds = (time.monotonic() - self._began) / self._finished * runs
-        shown = f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
-        left = f"; {runs} run{'s' if runs > 1 else ''} left, about {shown}" if runs else ""
-        print(f"{run} is finished{left}", file=sys.stderr)
-
-
-def run_replica(asked: Asked, seed: int, folder: Path) -> None:
-    """From a seed, and leave the record of each `fit` in a folder."""
-    fits: list[dict[str, Any]] = []
-    applied = Applied(asked.remedies, asked.fit, asked.checks)
+def run_replica(request: RunRequest, seed: int, folder: Path) -> None:
+    """Run the script from a seed, and leave the record of each `fit` in a folder."""
+    fits: list[_FitEntry] = []
+    remedies = FitRemedies(request.remedies, request.fit, request.has_checks)
 
     def keep(diagnosis: Diagnosis) -> None:
         if diagnosis.is_recorded:
             save_arrays(Recorder.without_logs(diagnosis.history), folder / f"{len(fits)}.nc")
-            told = {"notes": list(diagnosis.verdict.notes), "reasons": dict(applied.reasons())}
-            fits.append({"name": diagnosis.model.name, "number": applied.number, **told})
+            notes, reasons = list(diagnosis.verdict.notes), dict(remedies.reasons())
+            fits.append(_FitEntry(diagnosis.model.name, remedies.number, notes, reasons))
 
     keras.utils.set_random_seed(seed)
     with (
-        _seeds_noticed() as seeds,
-        remembering_compile() if asked.remedies or asked.checks else nullcontext(),
+        _seed_calls() as seed_calls,
+        remembering_compile() if request.remedies or request.has_checks else nullcontext(),
         suppress(InapplicableError),
     ):
         try:
-            run(asked.script, asked.arguments, keep, asked.learned, applied)
+            run(request.script, request.arguments, keep, request.learned, remedies)
         finally:
-            done = {"change": applied.change, "not_done": applied.not_done}
-            save_text(json.dumps({"fits": fits, "sets_its_seed": bool(seeds), **done}), folder / "fits.json")
+            entry = _RunEntry(fits, bool(seed_calls), remedies.change, remedies.not_done)
+            save_text(_RUN_FILE.dump_json(entry).decode(), folder / FILE)
 
 
-def run_replicas(script: Path, arguments: Sequence[str], learned: Any, replicas: int, report: Path) -> None:
-    """Each in a process of its own, one after the other; shares, intervals and the page of each `fit`.
+def run_replicas(script: Path, arguments: Sequence[str], learned: Learned, replicas: int, report: Path) -> None:
+    """Run the script from several seeds, print what became of each `fit`, and write the page.
 
     Raises:
         UserError: a run failed, or trained nothing; or all runs are identical.
     """
-    many = unchanged(Asked(script, arguments, learned), replicas, report)
-    save_text(page(script.name, many), report)
+    summaries = unchanged(RunRequest(script, arguments, learned), replicas, report)
+    save_text(page(script.name, summaries), report)
     print(f"report: {report}")
 
 
-def unchanged(asked: Asked, replicas: int, report: Path) -> list[Judged]:
+def unchanged(request: RunRequest, replicas: int, report: Path) -> list[FitSummary]:
     """Run the script without a remedy, and print what became of each `fit`.
 
     Raises:
         UserError: a run failed, or trained nothing; or all runs are identical, which the report then says.
     """
-    ran = replicated(asked, replicas, Progress(replicas))
-    many = judged_fits(ran, asked.script, asked.learned)
-    for each in many:
+    results = replicated(request, replicas, RunProgress(replicas))
+    summaries = summaries_of(results, request.script, request.learned)
+    for each in summaries:
         print(each.text)
-    if _are_identical(ran):
-        save_text(page(asked.script.name, many), report)
-        raise UserError(f"{asked.script}: {IDENTICAL}")
-    return many
+    if _are_all_identical(results):
+        save_text(page(request.script.name, summaries), report)
+        raise UserError(f"{request.script}: {IDENTICAL}")
+    return summaries
 
 
-def replicated(asked: Asked, replicas: int, progress: Progress) -> list[Ran]:
+def replicated(request: RunRequest, replicas: int, progress: RunProgress) -> list[RunResult]:
     """Run the script from seeds 0, 1, 2, ..., each in a process of its own.
 
-    One run is enough where a remedy cannot be done, and two where they are identical.
+    One run is enough where a remedy cannot be applied, and two where they are identical.
 
     Raises:
         UserError: a run without remedies failed.
     """
-    found: list[Ran] = []
-    with_them = f" with {combined.AND.join(asked.remedies)}" if asked.remedies else ""
+    results: list[RunResult] = []
+    remedies = f" with {combined.AND.join(request.remedies)}" if request.remedies else ""
     for seed in range(replicas):
-        found.append(_replica(asked, seed))
-        is_last = found[-1].not_done is not None or _are_identical(found)
-        progress.finished(f"run {seed + 1} of {replicas}{with_them}", replicas - seed - 1 if is_last else 0)
+        results.append(_replica(request, seed))
+        is_last = results[-1].not_done is not None or _are_all_identical(results)
+        progress.finished(f"run {seed + 1} of {replicas}{remedies}", replicas - seed - 1 if is_last else 0)
         if is_last:
             break
-    return found
+    return results
 
 
-def _are_identical(ran: Sequence[Ran]) -> bool:
-    fits = _by_number(ran).values()
-    return bool(fits) and all(are_identical(each) for each in fits)
-
-
-def _by_number(ran: Sequence[Ran]) -> dict[int, list[Fit]]:
-    fits: dict[int, list[Fit]] = {}
-    for one in ran:
-        for fit in one.fits:
-            fits.setdefault(fit.number, []).append(fit)
-    return fits
-
-
-def judged_fits(ran: Sequence[Ran], script: Path, learned: Any) -> list[Judged]:
-    """Each `fit` over its replicas.
+def summaries_of(results: Sequence[RunResult], script: Path, learned: Learned) -> list[FitSummary]:
+    """Summarise each `fit` over its replicas.
 
     Raises:
         UserError: nothing was trained.
     """
-    fits = _by_number(ran)
+    fits = _by_number(results)
     if not fits:
-        raise UserError(f"{script}: no fit in it was recorded")
-    return [judged(each, learned) for each in fits.values()]
+        raise UserError(f"{script}: no fit was recorded: must train a Keras model with `fit`")
+    return [summary(each, learned) for each in fits.values()]
 
 
-def _replica(asked: Asked, seed: int) -> Ran:
+def _are_all_identical(results: Sequence[RunResult]) -> bool:
+    fits = _by_number(results).values()
+    return bool(fits) and all(are_identical(each) for each in fits)
+
+
+def _by_number(results: Sequence[RunResult]) -> dict[int, list[FitRecord]]:
+    fits: dict[int, list[FitRecord]] = {}
+    for result in results:
+        for fit in result.fits:
+            fits.setdefault(fit.number, []).append(fit)
+    return fits
+
+
+def _replica(request: RunRequest, seed: int) -> RunResult:
     here = str(Path(__file__).resolve().parents[2])
     paths = [here, *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONHASHSEED": str(seed)}
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
         command = [sys.executable, "-m", "pipeline.watch", "--seed", str(seed), "--into", str(folder)]
-        command += ["--learned", json.dumps(asked.learned)] if asked.learned is not None else []
-        command += [part for remedy in asked.remedies for part in ("--remedy", remedy)] + ["--fit", str(asked.fit)]
-        command += ["--checks"] if asked.checks and seed == 0 else []  # it is the same from all seeds
-        done = subprocess.run(
-            [*command, str(asked.script), *asked.arguments], env=environment, stdout=subprocess.DEVNULL, check=False
-        )
-        if done.returncode and asked.remedies:
-            return Ran([], None, f"the script fails with it: exit code {done.returncode} from seed {seed}")
-        if done.returncode:
-            raise UserError(f"{asked.script}: ended with {done.returncode} from seed {seed}")
-        found = json.loads((folder / "fits.json").read_text(encoding="utf-8"))
-        fits = []
-        for number, fit in enumerate(found["fits"]):
-            history: xr.Dataset = load_arrays(folder / f"{number}.nc", REQUIRED, OPTIONAL)
-            told = found["sets_its_seed"], tuple(fit["notes"]), fit["number"], fit["reasons"]
-            fits.append(Fit(fit["name"], seed, history, *told))
-        return Ran(fits, found["change"], found["not_done"])
+        command += ["--learned", json.dumps(request.learned)] if request.learned is not None else []
+        command += [part for name in request.remedies for part in ("--remedy", name)] + ["--fit", str(request.fit)]
+        command += ["--checks"] if request.has_checks and seed == 0 else []  # the result is the same from all seeds
+        command += [str(request.script), *request.arguments]
+        returncode = subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False).returncode
+        if returncode and request.remedies:
+            return RunResult([], None, f"the script fails with it: exit code {returncode} from seed {seed}")
+        if returncode:
+            raise UserError(f"{request.script}: failed from seed {seed}: exit code {returncode}")
+        entry = _RUN_FILE.validate_json((folder / FILE).read_bytes())
+        fits = [
+            FitRecord(
+                name=fit.name,
+                seed=seed,
+                history=load_arrays(folder / f"{place}.nc", REQUIRED, OPTIONAL),
+                sets_its_seed=entry.sets_its_seed,
+                notes=tuple(fit.notes),
+                number=fit.number,
+                reasons=fit.reasons,
+            )
+            for place, fit in enumerate(entry.fits)
+        ]
+        return RunResult(fits, entry.change, entry.not_done)
 
 
 @contextmanager
-def _seeds_noticed() -> Iterator[list[str]]:
-    """The names of the functions that the script seeds Keras by; they do what they did."""
-    noticed: list[str] = []
+def _seed_calls() -> Iterator[list[str]]:
+    """Give a list that gets the name of each function by which the script sets a seed within the context."""
+    calls: list[str] = []
     places = [(keras.utils, "set_random_seed"), (random, "seed")]  # Keras draws its own seeds by the second
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
         places.append((tf.random, "set_seed"))
-    before = [getattr(module, name) for module, name in places]
+    originals = [getattr(module, name) for module, name in places]
 
-    def noticing(name: str, function: Callable) -> Callable:
-        def noticed_call(*args: Any, **kwargs: Any) -> Any:
-            noticed.append(name)
+    def noting(name: str, function: Callable[P, R]) -> Callable[P, R]:
+        def noting_call(*args: P.args, **kwargs: P.kwargs) -> R:
+            calls.append(name)
             return function(*args, **kwargs)
 
-        return noticed_call
+        return noting_call
 
-    for (module, name), function in zip(places, before, strict=True):
-        setattr(module, name, noticing(name, function))
+    for (module, name), function in zip(places, originals, strict=True):
+        setattr(module, name, noting(name, function))
     try:
-        yield noticed
+        yield calls
     finally:
-        for (module, name), function in zip(places, before, strict=True):
+        for (module, name), function in zip(places, originals, strict=True):
             setattr(module, name, function)

@@ -1,9 +1,8 @@
-"""One `fit` of a script over several seeds: how many learned, with an interval, and what became of each."""
+"""One `fit` of a script over several seeds: how many replicas learned, with an interval, and what became of each."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
 
 import pandas as pd
 import xarray as xr
@@ -20,17 +19,20 @@ from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.params.evaluation_params import EvaluationParams
 from pipeline.params.file import check
 from pipeline.params.shipped import shipped
-from pipeline.report.pages.document import Bar, Bullets, Document, Section, Table, Text
+from pipeline.report.pages.document import Bar, Block, Bullets, Document, Section, Table, Text
 from pipeline.report.pages.html import render
+from pipeline.watch.arguments import Learned
 
 IDENTICAL = "your script sets its own seed, so every replica is identical; remove that line"
+PARTLY_SEEDED = "your script sets its own seed, so replicas differ less than with seeds of their own"
+SAME_START = "all replicas start from the same weights, so they tell little more than one does"
 
 
 @dataclass(frozen=True)
-class Fit:
+class FitRecord:
     """One `fit` from one seed.
 
-    number: of all in the script, from 0. reasons: why a further remedy cannot be done to it, by the remedy's name.
+    number: of all in the script, from 0. reasons: why a further remedy cannot be applied to it, by the remedy's name.
     """
 
     name: str
@@ -42,21 +44,12 @@ class Fit:
     reasons: Mapping[str, str] = field(default_factory=dict)
 
 
-def are_identical(fits: Sequence[Fit]) -> bool:
-    """Return whether the script's own seed made several replicas the same.
-
-    They are the same if weight norms and training loss agree at every epoch. Replicas of a script that sets no seed do
-    not count: a training without randomness is the same each time.
-    """
-    first, *others = (fit.history[["weight_l1", "train_loss"]] for fit in fits)
-    return bool(others) and all(fit.sets_its_seed for fit in fits) and all(first.equals(other) for other in others)
-
-
 @dataclass(frozen=True)
-class Judged:
-    """text: the share, its interval and the verdict. replicas: one row each; None where no rule applies.
+class FitSummary:
+    """One `fit` over its replicas.
 
-    number, reasons: as of `Fit`.
+    text: share of learned replicas, interval and verdict. replicas: one row each; None where no rule applies.
+    score: a column of `replicas`. number, reasons: as of `FitRecord`.
     """
 
     name: str
@@ -69,19 +62,22 @@ class Judged:
     reasons: Mapping[str, str]
 
 
-def judged(fits: Sequence[Fit], learned: float | Mapping[str, float] | None) -> Judged:
-    """The same `fit` of several runs."""
-    name, first = fits[0].name, fits[0].history
-    notes = list(dict.fromkeys(note for fit in fits for note in fit.notes))
-    if are_identical(fits):
-        notes.insert(0, IDENTICAL)
-    elif any(fit.sets_its_seed for fit in fits):
-        notes.insert(0, "your script sets its own seed, so replicas differ less than from different seeds")
-    if len(fits) > 1 and len({fit.history.weight_l1.values[0, 0].tobytes() for fit in fits}) == 1:
-        notes.insert(0, "all replicas start from the same weights, so they say little more than one does")
+def are_identical(fits: Sequence[FitRecord]) -> bool:
+    """Return whether the script's own seed made several replicas the same.
+
+    They are the same if weight norms and training loss agree at every epoch. Replicas of a script that sets no seed do
+    not count: a training without randomness is the same each time.
+    """
+    first, *others = (fit.history[["weight_l1", "train_loss"]] for fit in fits)
+    return bool(others) and all(fit.sets_its_seed for fit in fits) and all(first.equals(other) for other in others)
+
+
+def summary(fits: Sequence[FitRecord], learned: Learned) -> FitSummary:
+    """Summarise the same `fit` of several runs."""
+    name, first, notes = fits[0].name, fits[0].history, _notes(fits)
     if not all(fit.history.attrs["task_is_known"] for fit in fits):
-        text = f"{name}: {len(fits)} replicas; no rule says here whether one has learned."
-        return Judged(name, _with_notes(text, notes), None, "", (), notes, fits[0].number, fits[0].reasons)
+        text = f"{name}: {len(fits)} replicas; cannot tell whether they learned, because no rule fits the model's task."
+        return FitSummary(name, _with_notes(text, notes), None, "", (), notes, fits[0].number, fits[0].reasons)
     rule = rule_for(record.task_of(first), check({"learned": learned}, "evaluation", EvaluationParams).learned)
     params = check(shipped()["diagnosis"], "diagnosis", DiagnosisParams)
     table = pd.concat([evaluate(fit.history, rule, params) for fit in fits], ignore_index=True)
@@ -89,40 +85,52 @@ def judged(fits: Sequence[Fit], learned: float | Mapping[str, float] | None) -> 
     interval = wilson(int((table.outcome == LEARNED).sum()), len(table))
     text = variant_verdict.verdict(name, table, interval, bound=None)
     cause = variant_verdict.main_cause(variant_verdict.outcomes(table))
-    seen = table[table.cause == cause]
-    tries = [] if cause is None else causes.tries(cause, Setting.of(first, seen.iloc[0].to_dict()))
+    failed = table[table.cause == cause]
+    tries = [] if cause is None else causes.tries(cause, Setting.of(first, failed.iloc[0].to_dict()))
     if tries:
         text += f"\nWhat to try: {'; '.join(tries)}."
     score = f"{record.judged_part(first)}_{rule.score}"
-    return Judged(name, _with_notes(text, notes), table, score, tries, notes, fits[0].number, fits[0].reasons)
+    return FitSummary(name, _with_notes(text, notes), table, score, tries, notes, fits[0].number, fits[0].reasons)
 
 
-def page(script: str, fits: Sequence[Judged], tried: Mapping[int, Sequence[str]] = MappingProxyType({})) -> str:
-    """All fits of a script, as HTML.
+def page(script: str, fits: Sequence[FitSummary], attempts: Mapping[int, Sequence[str]] = MappingProxyType({})) -> str:
+    """Return the page of all fits of a script, as HTML.
 
     Args:
-        tried: what remedies did to a fit, by its place.
+        attempts: by a fit's place, a line for each remedy that was tried on it.
     """
     answer = [Text(in_markdown(each.text.splitlines()[0])) for each in fits]
     sections = []
-    for number, each in enumerate(fits, start=1):
-        blocks: list[Any] = []
+    for place, each in enumerate(fits):
+        blocks: list[Block] = []
         if each.replicas is not None:
             blocks += [_bar(each.replicas), _table(each.replicas, each.score)]
-        if number - 1 in tried:
-            blocks += [Text("What was tried:"), Bullets(tried[number - 1])]
+        if place in attempts:
+            blocks += [Text("What was tried:"), Bullets(attempts[place])]
         elif each.tries:
             blocks += [Text("What to try:"), Bullets(list(each.tries))]
         if each.notes:
             blocks.append(Bullets([in_markdown(note) for note in each.notes]))
-        sections.append(Section(f"Fit {number}: {each.name}", blocks))
+        sections.append(Section(f"Fit {place + 1}: {each.name}", blocks))
     return render(Document(f"Does {script} train, and if not, why?", answer, sections), {})
+
+
+def _notes(fits: Sequence[FitRecord]) -> list[str]:
+    """Return the notes of all replicas, each once, after those on what the replicas have in common."""
+    notes = list(dict.fromkeys(note for fit in fits for note in fit.notes))
+    if are_identical(fits):
+        notes.insert(0, IDENTICAL)
+    elif any(fit.sets_its_seed for fit in fits):
+        notes.insert(0, PARTLY_SEEDED)
+    if len(fits) > 1 and len({fit.history.weight_l1.values[0, 0].tobytes() for fit in fits}) == 1:
+        notes.insert(0, SAME_START)
+    return notes
 
 
 def _bar(table: pd.DataFrame) -> Table:
     counts = outcomes(table).value_counts()
     parts = {name: int(counts[name]) for name in outcome_names() if name in counts}
-    return Table(["replicas", "what became of them"], [[str(len(table)), Bar(parts)]])
+    return Table(["replicas", "outcomes"], [[str(len(table)), Bar(parts)]])
 
 
 def _table(table: pd.DataFrame, score: str) -> Table:

@@ -1,9 +1,8 @@
-"""What each suggested remedy does to a `fit` of a script: `python3 -m pipeline.watch --try script.py`."""
+"""Try each suggested remedy on a `fit` of a script: `python3 -m pipeline.watch --try script.py`."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -12,18 +11,21 @@ from pipeline.evaluation.effects import HARMS, HELPS, UNDECIDED, effect
 from pipeline.evaluation.intervals import newcombe
 from pipeline.foundations.files import save_text
 from pipeline.remedies import combined
-from pipeline.watch.script import Asked, Progress, judged_fits, replicated, unchanged
-from pipeline.watch.script_replicas import Judged, page
+from pipeline.watch.arguments import Learned
+from pipeline.watch.run_progress import RunProgress
+from pipeline.watch.script import RunRequest, replicated, summaries_of, unchanged
+from pipeline.watch.script_replicas import FitSummary, page
 
 ORDER = (HELPS, UNDECIDED, HARMS)
 
 
 @dataclass(frozen=True)
-class Tried:
+class Attempt:
     """What remedies achieved: how many replicas learned with them.
 
     change: what they changed, in words. difference: of the learned shares with and without the remedies; low and high
-    are Newcombe's 95% interval.
+    are Newcombe's 95% interval. causes: of the replicas that still failed, the most frequent first.
+    reasons: as of `FitSummary`.
     """
 
     remedies: combined.Remedies
@@ -33,6 +35,8 @@ class Tried:
     difference: float
     low: float
     high: float
+    causes: Sequence[str]
+    reasons: Mapping[str, str]
 
     @property
     def effect(self) -> str:
@@ -46,91 +50,109 @@ class Tried:
         )
 
 
-def run_tries(script: Path, arguments: Sequence[str], learned: Any, replicas: int, report: Path) -> None:
+def run_tries(script: Path, arguments: Sequence[str], learned: Learned, replicas: int, report: Path) -> None:
     """Run the script without a remedy, then with each suggested one, and print which help and what to change.
 
     Raises:
         UserError: a run of the script as it is failed, or trained nothing; or all of them are identical.
     """
-    asked = Asked(script, arguments, learned, checks=True)
-    many = unchanged(asked, replicas, report)
-    place = next((place for place, each in enumerate(many) if _causes(each)), None)
-    if place is None:
-        print("Nothing to try: no replica failed with a cause.")
-        save_text(page(script.name, many), report)
+    request = RunRequest(script, arguments, learned, has_checks=True)
+    summaries = unchanged(request, replicas, report)
+    for place, base in enumerate(summaries):
+        if base.replicas is not None and _causes(base.replicas):
+            lines = _try_on(replace(request, fit=base.number), replicas, base, base.replicas)
+            save_text(page(script.name, summaries, {place: lines}), report)
+            break
     else:
-        base = many[place]
-        assert base.replicas is not None
-        tried, not_tried = _tried(replace(asked, fit=base.number), replicas, base)
-        found = ", ".join(map(spelled, _causes(base)))
-        lines = list(_said(tried, not_tried)) or [f"nothing that can be done by itself against: {found}."]
-        learned_before, runs = _count(base.replicas)
-        without = f"without a remedy it learned in {learned_before} of {runs} runs"
-        print("\n".join([f"\nTried on fit {base.number + 1}; {without}:", *lines]))
-        save_text(page(script.name, many, {place: lines}), report)
+        print("Nothing to try: no replica failed with a cause.")
+        save_text(page(script.name, summaries), report)
     print(f"report: {report}")
 
 
-def _causes(fit: Judged) -> list[str]:
-    """Of the replicas that did not learn, the most frequent first."""
-    if fit.replicas is None:
-        return []
-    found = fit.replicas.cause[fit.replicas.cause != NO_CAUSE]
-    return [str(cause) for cause in found.value_counts().index]
+def _try_on(request: RunRequest, replicas: int, base: FitSummary, table: pd.DataFrame) -> list[str]:
+    """Try remedies on one `fit`; print and return a line for each."""
+    search = _Search(request, replicas, _count(table))
+    search.run(_causes(table), base.reasons)
+    lines = list(search.lines())
+    if not lines:
+        against = ", ".join(map(spelled, _causes(table)))
+        lines = [f"no remedy can be applied automatically against: {against}."]
+    learned, runs = _count(table)
+    print(f"\nTried on fit {base.number + 1}; without a remedy it learned in {learned} of {runs} runs:")
+    print("\n".join(lines))
+    return lines
 
 
-def _tried(asked: Asked, replicas: int, base: Judged) -> tuple[list[Tried], Mapping[str, str]]:
-    """Try each remedy against the causes, then combine the best one with what its own causes suggest.
+class _Search:
+    """Tries remedies on one `fit`, and combines the best one with what its own causes suggest.
 
-    Returns:
-        What was tried, and by name why something was not.
+    attempts: in the order in which they were made. not_tried: why remedies were not tried, by name.
     """
-    assert base.replicas is not None
-    before = _count(base.replicas)
-    found: list[Tried] = []
-    not_tried: dict[str, str] = {}
-    done: combined.Remedies = ()
-    causes, reasons = _causes(base), base.reasons
-    for _ in range(combined.ROUNDS):
-        these: list[tuple[Tried, Judged]] = []
-        further = combined.further(done, network_remedies(*causes), [each.remedies for each in found])
-        not_tried |= {combined.AND.join(each): reasons[each[-1]] for each in further if each[-1] in reasons}
+
+    def __init__(self, request: RunRequest, replicas: int, before: tuple[int, int]) -> None:
+        """Args: before: how many replicas learned without a remedy, and of how many."""
+        self.attempts: list[Attempt] = []
+        self.not_tried: dict[str, str] = {}
+        self._request = request
+        self._replicas = replicas
+        self._before = before
+
+    def run(self, causes: Sequence[str], reasons: Mapping[str, str]) -> None:
+        """Try remedies against the causes, for so many rounds as there may be remedies in a combination.
+
+        Args:
+            causes: of the replicas that failed, the most frequent first. reasons: as of `FitSummary`.
+        """
+        best: combined.Remedies = ()
+        for _ in range(combined.ROUNDS):
+            attempts = self._round(best, causes, reasons)
+            results = [combined.Result(each.learned, each.replicas, next(iter(each.causes), None)) for each in attempts]
+            place = combined.to_follow(causes, results)
+            if place is None:
+                break
+            best, causes, reasons = attempts[place].remedies, attempts[place].causes, attempts[place].reasons
+
+    def lines(self) -> Iterator[str]:
+        """Yield a line for each attempt, the helpful ones first, and for each remedy that was not tried."""
+        in_order = sorted(self.attempts, key=lambda each: -each.difference)
+        for kind in ORDER:
+            yield from (f"{kind}: {each}" for each in in_order if each.effect == kind)
+        yield from (f"not tried: {name} ({why})." for name, why in self.not_tried.items())
+
+    def _round(self, best: combined.Remedies, causes: Sequence[str], reasons: Mapping[str, str]) -> list[Attempt]:
+        """Try each combination of the best remedies so far with one more."""
+        further = combined.further(best, network_remedies(*causes), [each.remedies for each in self.attempts])
+        self.not_tried |= {combined.AND.join(each): reasons[each[-1]] for each in further if each[-1] in reasons}
         possible = [each for each in further if each[-1] not in reasons]
-        progress = Progress(replicas * len(possible))
-        for remedies in possible:
-            name = combined.AND.join(remedies)
-            ran = replicated(replace(asked, remedies=remedies), replicas, progress)
-            if ran[-1].not_done is not None:
-                not_tried[name] = ran[-1].not_done
-                continue
-            many = judged_fits(ran, asked.script, asked.learned)
-            fit = next((each for each in many if each.number == asked.fit), None)
-            if fit is None or fit.replicas is None:
-                not_tried[name] = "no rule says whether it has learned then"
-                continue
-            after = _count(fit.replicas)
-            low, high = newcombe(*after, *before)
-            difference = after[0] / after[1] - before[0] / before[1]
-            these.append((Tried(remedies, str(ran[0].change), *after, difference, low, high), fit))
-        found += [each for each, _ in these]
-        results = [combined.Result(each.learned, each.replicas, next(iter(_causes(fit)), None)) for each, fit in these]
-        place = combined.to_follow(causes, results)
-        if place is None:
-            break
-        done, fit = these[place][0].remedies, these[place][1]
-        causes, reasons = _causes(fit), fit.reasons
-    return sorted(found, key=lambda each: -each.difference), not_tried
+        progress = RunProgress(self._replicas * len(possible))
+        attempts = [each for each in (self._attempt(remedies, progress) for remedies in possible) if each is not None]
+        self.attempts += attempts
+        return attempts
+
+    def _attempt(self, remedies: combined.Remedies, progress: RunProgress) -> Attempt | None:
+        """Return what the remedies achieved; None, with a reason in `not_tried`, where that cannot be known."""
+        request, name = self._request, combined.AND.join(remedies)
+        results = replicated(replace(request, remedies=remedies), self._replicas, progress)
+        if results[-1].not_done is not None:
+            self.not_tried[name] = results[-1].not_done
+            return None
+        summaries = summaries_of(results, request.script, request.learned)
+        fit = next((each for each in summaries if each.number == request.fit), None)
+        if fit is None or fit.replicas is None:
+            self.not_tried[name] = "cannot tell whether the model learned with it"
+            return None
+        after, before = _count(fit.replicas), self._before
+        low, high = newcombe(*after, *before)
+        difference = after[0] / after[1] - before[0] / before[1]
+        change = str(results[0].change)
+        return Attempt(remedies, change, *after, difference, low, high, _causes(fit.replicas), fit.reasons)
+
+
+def _causes(table: pd.DataFrame) -> list[str]:
+    """Return the causes of the replicas that did not learn, the most frequent first."""
+    return [str(cause) for cause in table.cause[table.cause != NO_CAUSE].value_counts().index]
 
 
 def _count(table: pd.DataFrame) -> tuple[int, int]:
-    """How many learned, and of how many."""
+    """Return how many replicas learned, and of how many."""
     return int((table.outcome == LEARNED).sum()), len(table)
-
-
-def _said(tried: Sequence[Tried], not_tried: Mapping[str, str]) -> Iterator[str]:
-    for kind in ORDER:
-        for each in tried:
-            if each.effect == kind:
-                yield f"{kind}: {each}"
-    for name, why in not_tried.items():
-        yield f"not tried: {name} ({why})."

@@ -1,15 +1,15 @@
-"""What became of a watched training, why, and what to try: from its record alone, by the pipeline's own rules."""
+"""Whether a watched training learned, why not, and what to try: from its record alone, by the pipeline's own rules."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import xarray as xr
 
 from pipeline.diagnosis import evidence
 from pipeline.diagnosis.causes import LEARNED, NO_CAUSE, TABLE, alarms, named, spelled, tries
-from pipeline.diagnosis.rules.cause import REFERENCE, Cause
+from pipeline.diagnosis.rules.cause import REFERENCE, Cause, Evidence
 from pipeline.diagnosis.setting import Setting
 from pipeline.evaluation.learned import Rule, has_score, rule_for, score_curve
 from pipeline.evaluation.replica_table import evaluate
@@ -22,15 +22,16 @@ LAYERS_IN_EVIDENCE: Final = ("dead_layer", "saturated_layer", "smallest_layer", 
 
 @dataclass(frozen=True)
 class Verdict:
-    """outcome: `learned`, `not_learned` or None. cause: its name, or None. evidence: numbers by name, layers by path.
+    """What `Diagnosis` concludes; `print` shows it as text.
 
-    symptoms: the conditions that hold, whether they are the cause or not. tries: what to try. notes: what was not
-    watched.
+    outcome: `learned`, `not_learned`, or None where no rule applies. cause: its name, or None.
+    symptoms: the conditions that hold, whether they are the cause or not. headline: outcome and score. says: cause or
+    symptoms, in sentences. tries: what to try, the most promising first. notes: what could not be watched.
     """
 
     outcome: str | None
     cause: str | None
-    evidence: Mapping[str, Any]
+    evidence: Evidence
     symptoms: Sequence[str]
     headline: str
     says: str
@@ -49,51 +50,50 @@ def nothing(why: str, notes: Sequence[str]) -> Verdict:
     """Return the verdict where nothing is recorded.
 
     Args:
-        why: in words; notes that it names already are not listed again.
+        why: in words; notes that it contains are not listed again.
     """
     headline = f"{why[0].upper()}{why[1:]}."
     return Verdict(None, None, {}, (), headline, "", (), tuple(note for note in notes if note not in why))
 
 
+def epochs_in_words(count: int) -> str:
+    """Return "1 epoch", "2 epochs", ..."""
+    return f"{count} epoch{'' if count == 1 else 's'}"
+
+
 def judge(
     history: xr.Dataset, learned: Mapping[str, float] | None, params: DiagnosisParams, notes: Sequence[str]
 ) -> Verdict:
-    """The verdict.
+    """Return the verdict on a record.
 
     Args:
         history: as the recorder gives it. learned: as `evaluation.learned`, or None for the task's usual rule.
-        params: thresholds. notes: what was not watched.
+        params: thresholds. notes: what could not be watched.
     """
-    rule, said = _rule(history, learned)
-    found = evidence.measure(history, params)
-    numbers = _plain(found.iloc[0].to_dict(), history)
-    if not history.attrs.get("task_is_known"):
-        numbers[REFERENCE] = "the loss at the start" if record.is_loss_known(history) else "1"
-    holds = alarms(found, params).iloc[0]
-    symptoms = tuple(name for name in holds.index if holds[name])
-    listed = _listed(symptoms, numbers, evidence.is_measured(history, params).iloc[0])
-    numbers.pop(REFERENCE, None)
-    notes = (*notes, *said)
+    rule, rule_notes = _rule(history, learned)
+    notes = (*notes, *rule_notes)
+    numbers, symptoms, sentences = _symptoms(history, params)
     if int(history.epoch[-1]) == 0:
-        headline = "Not trained: what follows is of the state before the first step."
-        return Verdict(None, None, numbers, symptoms, headline, listed, (), notes)
+        headline = "Not trained: everything here was measured before the first step."
+        return Verdict(None, None, numbers, symptoms, headline, sentences, (), notes)
     if rule is None or not has_score(history, rule.score):
-        says = f"Cannot tell whether this model learned. {listed}"
-        setting = Setting.of(history, numbers)
-        return Verdict(None, None, numbers, symptoms, _ended(history), says, _tries(symptoms, setting), notes)
+        says = f"Cannot tell whether this model learned. {sentences}"
+        suggested = _tries(symptoms, Setting.of(history, numbers))
+        return Verdict(None, None, numbers, symptoms, _watched(history), says, suggested, notes)
     row = evaluate(history, rule, params).iloc[0]
     numbers = _plain(row[list(evidence.COLUMNS)].to_dict(), history)  # these know the rule
     if row.outcome == LEARNED:
-        says = f"Wrong in itself all the same: {', '.join(map(spelled, symptoms))}." if symptoms else ""
+        says = f"It learned in spite of: {', '.join(map(spelled, symptoms))}." if symptoms else ""
         return Verdict(LEARNED, None, numbers, symptoms, _reached(history, rule, "Learned"), says, (), notes)
     cause = None if row.cause == NO_CAUSE else str(row.cause)
-    says = f"Cause: {spelled(cause)}. {_says(cause, numbers)}".strip() if cause else ""
-    headline = _reached(history, rule, "Did not learn")
+    says = f"Cause: {spelled(cause)}. {_sentence(cause, numbers)}".strip() if cause else ""
     suggested = _tries([cause] if cause else [], Setting.of(history, numbers))[:4]
+    headline = _reached(history, rule, "Did not learn")
     return Verdict(str(row.outcome), cause, numbers, symptoms, headline, says, suggested, notes)
 
 
 def _rule(history: xr.Dataset, learned: Mapping[str, float] | None) -> tuple[Rule | None, list[str]]:
+    """Return the rule, None for an unknown task, and a note where the stated score does not fit the task."""
     if not history.attrs.get("task_is_known"):
         return None, []
     try:
@@ -104,44 +104,56 @@ def _rule(history: xr.Dataset, learned: Mapping[str, float] | None) -> tuple[Rul
         return usual, [f"{stated}; judged by {usual.name} above {usual.threshold:g} instead"]
 
 
-def _reached(history: xr.Dataset, rule: Rule, said: str) -> str:
+def _symptoms(history: xr.Dataset, params: DiagnosisParams) -> tuple[Evidence, tuple[str, ...], str]:
+    """Return the evidence, the symptoms by name, and sentences about them or about what was looked for."""
+    table = evidence.measure(history, params)
+    numbers = _plain(table.iloc[0].to_dict(), history)
+    holds = alarms(table, params).iloc[0]
+    symptoms = tuple(name for name in holds.index if holds[name])
+    if not symptoms:
+        return numbers, symptoms, _looked_for(evidence.is_measured(history, params).iloc[0])
+    shown = {**numbers}
+    if not history.attrs.get("task_is_known"):
+        shown[REFERENCE] = "the loss at the start" if record.is_loss_known(history) else "1"
+    return numbers, symptoms, " ".join(f"Symptom: {spelled(name)}. {_sentence(name, shown)}" for name in symptoms)
+
+
+def _looked_for(is_measured: Mapping[str, bool]) -> str:
+    """Return which symptoms were ruled out, and which could not be measured."""
+    ruled_out = [each for each in TABLE if each.alarm and each.reads and all(map(is_measured.get, each.reads))]
+    others = [each for each in TABLE if each.alarm and each not in ruled_out]
+    sentences = [f"Looked for and not found: {_names(ruled_out)}."] if ruled_out else []
+    return " ".join([*sentences, *([f"Not measured: {_names(others)}."] if others else [])])
+
+
+def _reached(history: xr.Dataset, rule: Rule, outcome: str) -> str:
     part = record.PARTS[record.judged_part(history)]
     score = float(score_curve(history, rule.score)[0, -1])
-    shown = f"{score:.3f}" if np.isfinite(score) else "has no value"
+    shown = f"{score:.3f}" if np.isfinite(score) else "is NaN"
     return (
-        f"{said}: {part} {rule.name} {shown} after {int(history.epoch[-1])} epochs; learned is above "
-        f"{rule.threshold:g}."
+        f"{outcome}: {rule.name} {shown} on {part} data after {epochs_in_words(int(history.epoch[-1]))} "
+        f"(learned means above {rule.threshold:g})."
     )
 
 
-def _ended(history: xr.Dataset) -> str:
-    loss = float(history.train_loss[0, -1])
-    ended = f"; training loss {loss:.4g}" if record.is_loss_known(history) else ""
-    return f"Watched for {int(history.epoch[-1])} epochs{ended}."
+def _watched(history: xr.Dataset) -> str:
+    loss = f"; training loss {float(history.train_loss[0, -1]):.4g}" if record.is_loss_known(history) else ""
+    return f"Watched for {epochs_in_words(int(history.epoch[-1]))}{loss}."
 
 
-def _plain(found: Mapping[str, Any], history: xr.Dataset) -> dict[str, Any]:
-    """NaN as None; a layer by its path."""
-    numbers: dict[str, Any] = {name: None if np.isnan(value) else float(value) for name, value in found.items()}
+def _plain(numbers: Mapping[str, float], history: xr.Dataset) -> Evidence:
+    plain: dict[str, float | str | None] = {
+        name: None if np.isnan(value) else float(value) for name, value in numbers.items()
+    }
     paths = dict(zip(history.layer.values.tolist(), history.path.values.tolist(), strict=True))
     for name in LAYERS_IN_EVIDENCE:
-        if numbers[name] is not None:
-            numbers[name] = paths[int(numbers[name])]
-    return numbers
+        if plain[name] is not None:
+            plain[name] = paths[int(numbers[name])]
+    return plain
 
 
-def _says(cause: str, numbers: Mapping[str, Any]) -> str:
+def _sentence(cause: str, numbers: Evidence) -> str:
     return named(cause).says(numbers)
-
-
-def _listed(symptoms: Sequence[str], numbers: Mapping[str, Any], is_measured: Mapping[str, bool]) -> str:
-    """Return the symptoms; where there is none, what was looked for."""
-    if not symptoms:
-        looked_for = [each for each in TABLE if each.alarm and each.reads and all(map(is_measured.get, each.reads))]
-        others = [each for each in TABLE if each.alarm and each not in looked_for]
-        said = [f"Looked for and not found: {_names(looked_for)}."] if looked_for else []
-        return " ".join([*said, *([f"Not measured: {_names(others)}."] if others else [])])
-    return " ".join(f"Symptom: {spelled(name)}. {_says(name, numbers)}" for name in symptoms)
 
 
 def _names(causes: Sequence[Cause]) -> str:
@@ -149,4 +161,5 @@ def _names(causes: Sequence[Cause]) -> str:
 
 
 def _tries(causes: Sequence[str], setting: Setting) -> tuple[str, ...]:
+    """Return what to try against the first cause."""
     return tuple(each for cause in causes[:1] for each in tries(cause, setting))

@@ -1,6 +1,7 @@
-"""A Keras model of the user's own: networks/<name>/network.py, its `build`, and everything that may be wrong with them.
+"""A user's own Keras model: networks/<name>/network.py, its `build`, and everything that may be wrong with them.
 
-Each fault is one line that names the user's own file and line. Passes the door to TensorFlow: stages alone use this.
+Each fault is reported in one line that names the user's file and line. Passes the door to TensorFlow: only stages use
+this.
 """
 
 import importlib.util
@@ -11,9 +12,10 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 
@@ -23,12 +25,15 @@ from pipeline.data.split.samples import Origin
 from pipeline.data.split.tasks import Task
 from pipeline.foundations.errors import UserError, without_colours
 from pipeline.models import keras_objects
-from pipeline.models.objective import CATEGORICAL, loss_of
 from pipeline.models.preprocessing import raw_inputs, raw_outputs
+from pipeline.models.scorer import CATEGORICAL, loss_of
+from pipeline.models.untyped import Array, Batch, Unchecked
 from pipeline.params.network_params import NETWORKS, NetworkRecipe, file, fingerprint
 
 MUST = "must define build(inputs, task, **config) that gives a Keras model"
-ROWS = 2  # of zeros, on which a model is tried
+ROWS = 2  # rows of zeros, on which a model is tried
+LONGEST = 300  # letters of an error's text
+Build: TypeAlias = Callable[[], Unchecked]  # a user's `build` with its arguments: must return a model
 LOSSES: Mapping[str, str] = {
     "binary": "binary_crossentropy",
     "multiclass": "sparse_categorical_crossentropy",
@@ -37,12 +42,12 @@ LOSSES: Mapping[str, str] = {
 
 
 @dataclass(frozen=True)
-class Network:
-    """A compiled model, and how its arrays become the task's.
+class OwnNetwork:
+    """A user's compiled model, and how its arrays become the task's.
 
     from_logits: whether the loss takes logits, so that predictions are a sigmoid or a softmax of the outputs.
-    one_hot: whether it takes labels one-hot.
-    classes: those of Keras that network.py itself defines, by name: a saved model is loaded with them.
+    one_hot: whether the loss takes one-hot labels.
+    classes: the layers and models that network.py defines, by name, with which a saved model is loaded.
     """
 
     model: keras.Model
@@ -51,8 +56,8 @@ class Network:
     one_hot: bool
     classes: Mapping[str, type]
 
-    def targets(self, targets: np.ndarray) -> np.ndarray:
-        """As the loss takes them: labels int [sample], or float32 [sample, output].
+    def targets(self, targets: Array) -> Array:
+        """Return targets as the loss takes them: labels int [sample], or float32 [sample, output].
 
         Args:
             targets: labels int [sample], or values [sample, target].
@@ -61,32 +66,33 @@ class Network:
             return targets
         return self.task.target_matrix(targets)
 
-    def predicting(self, outputs: Any) -> Any:
-        """Predictions as the task has them, of the model's outputs."""
+    def predicting(self, outputs: Batch) -> Batch:
+        """Return the task's predictions for the model's outputs."""
         if not self.from_logits:
             return outputs
         return keras.layers.Activation(self.task.of_kind.activation, name="prediction")(outputs)
 
 
-def build(name: str, recipe: NetworkRecipe, shape: tuple[int, ...], task: Task, seed: int | None = None) -> Network:
-    """The network as `build` in its file makes it, compiled.
+def build(name: str, recipe: NetworkRecipe, shape: tuple[int, ...], task: Task, seed: int | None = None) -> OwnNetwork:
+    """Return the network that `build` in its file makes, compiled.
 
     Args:
         shape: of a row of inputs. seed: of all randomness of Python, NumPy and Keras, from here on.
 
     Raises:
-        UserError: the file, what it defines or what that gives is not as it must be; or the folder is another one than
-            `recipe` was resolved with.
+        UserError: the file, its `build` or the model is invalid; or the folder has changed since `recipe` was resolved.
     """
     path = file(name)
     if not path.is_file() or fingerprint(name) != recipe.source:
-        raise UserError(f"{path.parent}: has other files than the training that asks: must be the same everywhere")
-    keras.utils.clear_session()  # names, which Keras counts, are then the same whatever was built before
+        raise UserError(
+            f"{path.parent}: differs from the folder that the training began with: must be the same everywhere"
+        )
+    keras.utils.clear_session()  # Keras numbers its names: so they do not depend on what was built before
     if seed is not None:
-        keras.utils.set_random_seed(seed)  # after the session is cleared, which forgets it
-    function, given = _found(name, recipe.config, shape, task)
+        keras.utils.set_random_seed(seed)  # after clear_session, which forgets the seed
+    call = _bound_build(name, recipe.config, shape, task)
     with _faults(path, "build"):
-        model = function(*given.args, **given.kwargs)
+        model = call()
     if not isinstance(model, keras.Model):
         raise UserError(f"{path}: build gives {_a(model)}: must give a Keras model")
     with _faults(path, "the model's call"):
@@ -98,47 +104,46 @@ def build(name: str, recipe: NetworkRecipe, shape: tuple[int, ...], task: Task, 
     return compiled(model, task)
 
 
-def compiled(model: keras.Model, task: Task) -> Network:
-    """A compiled model that fits the task."""
+def compiled(model: keras.Model, task: Task) -> OwnNetwork:
+    """Return a compiled model that fits the task, with what its loss takes."""
     loss, from_logits = loss_of(model)
-    return Network(model, task, from_logits and task.is_classification, loss in CATEGORICAL, _own_classes())
+    return OwnNetwork(model, task, from_logits and task.is_classification, loss in CATEGORICAL, _own_classes())
 
 
 def expect_build(name: str, recipe: NetworkRecipe, shape: tuple[int, ...], task: Task) -> None:
-    """All that can be said before the data are there.
+    """Check all that can be checked before there are data.
 
     Args:
-        shape, task: of whatever data; nothing that is checked depends on them.
+        shape, task: of any data; nothing that is checked depends on them.
 
     Raises:
         UserError: the file cannot be imported, it defines no `build`, or that takes other arguments; or Keras does not
             know the optimizer.
     """
-    _found(name, recipe.config, shape, task)
+    _bound_build(name, recipe.config, shape, task)
     _optimizer(recipe, file(name))
 
 
-def taking_raw_rows(network: Network, origin: Origin, name: str) -> keras.Model:
-    """The network between layers that make its inputs of raw rows, and raw targets of its outputs; it shares the
-    network's weights."""
-    given, inputs = raw_inputs(origin)
-    return keras.Model(given, raw_outputs(origin, network.predicting(network.model(inputs))), name=name)
+def taking_raw_rows(network: OwnNetwork, origin: Origin, name: str) -> keras.Model:
+    """Return a model that takes raw rows and gives raw targets, around the network and with its weights."""
+    raw, inputs = raw_inputs(origin)
+    return keras.Model(raw, raw_outputs(origin, network.predicting(network.model(inputs))), name=name)
 
 
 def named_weights(model: keras.Model) -> dict[str, keras.Variable]:
-    """The weights by their paths; where two have one path, the second has a number more."""
-    found: dict[str, keras.Variable] = {}
+    """Return the weights by their paths; a path that comes again gets a number."""
+    weights: dict[str, keras.Variable] = {}
     for variable in model.weights:
         path, number = variable.path, 1
-        while path in found:
+        while path in weights:
             number += 1
             path = f"{variable.path}_{number}"
-        found[path] = variable
-    return found
+        weights[path] = variable
+    return weights
 
 
 def _compile(model: keras.Model, recipe: NetworkRecipe, task: Task, path: Path) -> None:
-    """As the user left it, where it is compiled; else with the task's loss.
+    """Compile the model with the task's loss, unless the user has compiled it.
 
     Raises:
         UserError: compiled without a loss; or Keras does not know the optimizer.
@@ -156,54 +161,47 @@ def _optimizer(recipe: NetworkRecipe, path: Path) -> keras.optimizers.Optimizer:
     return keras_objects.any_optimizer(recipe.optimizer, f"networks.{path.parent.name}.optimizer")
 
 
-def _found(
-    name: str, config: Mapping[str, Any], shape: tuple[int, ...], task: Task
-) -> tuple[Callable[..., Any], inspect.BoundArguments]:
-    """`build`, and what it is to be called with."""
-    function = _function(_imported(name), file(name))
-    return function, _arguments(function, config, shape, task, name)
+def _bound_build(name: str, config: Mapping[str, Unchecked], shape: tuple[int, ...], task: Task) -> Build:
+    """Import the user's file, and return its `build` with the arguments that it is to be called with.
 
-
-def _function(module: ModuleType, path: Path) -> Callable[..., Any]:
-    function = getattr(module, "build", None)
+    Raises:
+        UserError: the file cannot be imported, defines no `build`, or that takes other arguments.
+    """
+    path = file(name)
+    function = getattr(_imported(name), "build", None)
     if not callable(function):
         raise UserError(f"{path}: defines {'no build' if function is None else f'build as {_a(function)}'}: {MUST}")
-    return function
-
-
-def _arguments(
-    function: Callable[..., Any], config: Mapping[str, Any], shape: tuple[int, ...], task: Task, name: str
-) -> inspect.BoundArguments:
     signature = inspect.signature(function)
     try:
-        return signature.bind(shape, task, **config)
+        signature.bind(shape, task, **config)
     except TypeError as error:
         raise UserError(
-            f"networks.{name}.config: {error}: must be arguments of build{signature} in {file(name)}, after the shape "
+            f"networks.{name}.config: {error}: must be arguments of build{signature} in {path}, after the shape "
             "of a row and the task"
         ) from None
+    return partial(function, shape, task, **config)
 
 
-def _expect_outputs(outputs: Any, task: Task, path: Path) -> None:
+def _expect_outputs(outputs: Batch, task: Task, path: Path) -> None:
     shapes = [tuple(each.shape) for each in keras.tree.flatten(outputs)]
-    wanted = (ROWS, task.outputs)
-    if shapes != [wanted]:
-        found = " and ".join(str(each[1:]) for each in shapes)
+    expected = (ROWS, task.outputs)
+    if shapes != [expected]:
+        actual = " and ".join(str(each[1:]) for each in shapes)
         raise UserError(
-            f"{path}: the model gives outputs of shape {found or 'none'} for a row: must be {wanted[1:]}, "
+            f"{path}: the model gives outputs of shape {actual or 'none'} for a row: must be {expected[1:]}, "
             f"for the task is {task.in_words}"
         )
 
 
 def _own_classes() -> dict[str, type]:
-    """The classes of layers and models that the files of the network define, by name."""
-    found = [value for module in _own_modules().values() for value in vars(module).values()]
-    layers = [each for each in found if isinstance(each, type) and issubclass(each, keras.layers.Layer)]
+    """Return the classes of layers and models that the network's files define, by name."""
+    values = [value for module in _own_modules().values() for value in vars(module).values()]
+    layers = [each for each in values if isinstance(each, type) and issubclass(each, keras.layers.Layer)]
     return {each.__name__: each for each in layers if each.__module__ in _own_modules()}
 
 
 def _own_modules() -> dict[str, ModuleType]:
-    """Those that lie below NETWORKS: of the network that was imported last."""
+    """Return the modules below NETWORKS, which are those of the network that was imported last."""
     everywhere = f"{NETWORKS.resolve()}{os.sep}"
     return {
         name: module
@@ -213,9 +211,9 @@ def _own_modules() -> dict[str, ModuleType]:
 
 
 def _imported(name: str) -> ModuleType:
-    """The user's file as a module; the folder is on the path, for what it imports of it.
+    """Import the user's file, with its folder on the path for what it imports.
 
-    Anew each time, and nothing is left of another network: it may have files of the same names.
+    It is imported again each time, and modules of other networks are dropped: they may have the same names.
     """
     path, everywhere = file(name), f"{NETWORKS.resolve()}{os.sep}"
     for known in _own_modules():
@@ -233,13 +231,13 @@ def _imported(name: str) -> ModuleType:
 
 @contextmanager
 def faults_of(name: str, what: str) -> Iterator[None]:
-    """Whatever goes wrong in the context is said in one line, with the user's own line where there is one.
+    """Report any error in the context in one line, with the user's own line where there is one.
 
     Args:
         name: of the network. what: is being done, for the message.
 
     Raises:
-        UserError: it did.
+        UserError: something failed.
     """
     with _faults(file(name), what):
         yield
@@ -258,12 +256,12 @@ def _faults(path: Path, what: str) -> Iterator[None]:
         folder = str(path.parent.resolve())
         frames = [each for each in traceback.extract_tb(error.__traceback__) if _lies_in(each.filename, folder)]
         where = f"{_relative(Path(frames[-1].filename))}, line {frames[-1].lineno}" if frames else str(path)
-        said = " ".join(_first_lines(without_colours(error)).split())[:300]
-        raise UserError(f"{where}: {what} fails: {type(error).__name__}{f': {said}' if said else ''}") from None
+        text = " ".join(_first_lines(without_colours(error)).split())[:LONGEST]
+        raise UserError(f"{where}: {what} fails: {type(error).__name__}{f': {text}' if text else ''}") from None
 
 
 def _first_lines(text: str) -> str:
-    """Without the list of arguments that Keras adds to what a layer's call raises."""
+    """Return an error's text without the list of arguments that Keras adds to errors of a layer's call."""
     return text.split("Arguments received by", 1)[0]
 
 
@@ -276,5 +274,6 @@ def _relative(path: Path) -> Path:
     return resolved.relative_to(Path.cwd()) if resolved.is_relative_to(Path.cwd()) else path
 
 
-def _a(value: Any) -> str:
-    return "nothing" if value is None else f"a {type(value).__name__}"
+def _a(value: Unchecked) -> str:
+    kind = type(value).__name__
+    return "nothing" if value is None else f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"

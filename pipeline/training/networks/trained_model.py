@@ -1,7 +1,7 @@
-"""Keras models of trained replicas, rebuilt from what training left, and saved with the same bytes every time.
+"""Keras models of trained replicas, rebuilt from the files of the training, and saved with the same bytes every time.
 
-Training leaves weights and recipe, so training need not import Keras. A model takes raw inputs: its first layer scales
-them as they were scaled when the replica was trained.
+Training saves weights and recipe, so it need not import Keras. A model takes raw inputs: its first layer scales them
+as they were scaled for the training.
 """
 
 import json
@@ -9,9 +9,6 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from math import prod
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import replacing
@@ -19,22 +16,23 @@ from pipeline.foundations.tensorflow import keras
 from pipeline.history.files import load_recipe, load_weights, weights_path
 from pipeline.history.recipe import Recipe
 from pipeline.models.network import build
+from pipeline.models.untyped import Array, Attributes
 from pipeline.params.variant_params import VariantParams
 from pipeline.training.networks import builder
 
 
 def replica_model(variant: str, replica: int) -> keras.Model:
-    """The network of a trained variant, with the weights of one replica.
+    """Return the network of a trained variant, with the weights of one replica.
 
     Raises:
-        UserError: the variant is not trained, what training left is damaged, or there is no such replica.
+        UserError: the variant is not trained, its files are damaged, or there is no such replica.
     """
     (model,) = replica_models(variant, [replica])
     return model
 
 
 def replica_models(variant: str, replicas: Sequence[int]) -> Iterator[keras.Model]:
-    """As `replica_model`, for several replicas: one model, built once, that gets the weights of one after the other."""
+    """Yield, as `replica_model`, one model that gets the weights of one replica after the other."""
     stacks, weights = load_weights(variant), weights_path(variant)
     recipe = load_recipe(variant)
     model, variables = _built(variant, recipe)
@@ -47,7 +45,7 @@ def replica_models(variant: str, replicas: Sequence[int]) -> Iterator[keras.Mode
 
 
 def _built(name: str, recipe: Recipe) -> tuple[keras.Model, Mapping[str, keras.Variable]]:
-    """A model that takes raw rows, and its variables by the names of the trained weights."""
+    """Return a model that takes raw rows, and its variables by the names of the trained weights."""
     if isinstance(recipe.variant, VariantParams):
         model = build(recipe.variant, prod(recipe.shape), recipe.task, name, recipe).model
         return model, {variable.path: variable for variable in model.variables}
@@ -55,8 +53,11 @@ def _built(name: str, recipe: Recipe) -> tuple[keras.Model, Mapping[str, keras.V
     return builder.taking_raw_rows(network, recipe, name), builder.named_weights(network.model)
 
 
-def assign(variables: Mapping[str, keras.Variable], weights: Mapping[str, np.ndarray], path: Path) -> None:
-    """Give every variable the value that `weights`, which came from the file `path`, has for its name.
+def assign(variables: Mapping[str, keras.Variable], weights: Mapping[str, Array], path: Path) -> None:
+    """Assign its weights to every variable, by name.
+
+    Args:
+        path: of the file of the weights, for messages.
 
     Raises:
         UserError: the weights do not fit the model.
@@ -64,16 +65,16 @@ def assign(variables: Mapping[str, keras.Variable], weights: Mapping[str, np.nda
     for name, variable in variables.items():
         value = weights.get(name)
         if value is None or value.shape != tuple(variable.shape):
-            found = "missing" if value is None else f"of shape {value.shape}"
-            raise UserError(f"{path}: weights of {name} are {found}: must be of shape {tuple(variable.shape)}")
+            actual = "missing" if value is None else f"of shape {value.shape}"
+            raise UserError(f"{path}: weights of {name} are {actual}: must be of shape {tuple(variable.shape)}")
         variable.assign(value)
 
 
 def save_model(model: keras.Model, path: Path) -> None:
-    """Save a model.
+    """Save a model, with the same bytes every time.
 
-    A `.keras` file holds the time at which it was saved and, as ids of shared objects, addresses in memory: the first
-    is taken out, the others are numbered anew.
+    A `.keras` file holds the time at which it was saved and, as ids of shared objects, addresses in memory: the time is
+    taken out, and the ids are numbered from 1.
     """
     with replacing(path) as temporary:
         model.save(temporary)
@@ -88,7 +89,7 @@ def _make_reproducible(path: Path) -> None:
     entries["metadata.json"] = json.dumps(metadata).encode()
     numbers: dict[int, int] = {}
 
-    def renumbered(item: dict[str, Any]) -> dict[str, Any]:
+    def renumbered(item: Attributes) -> Attributes:
         if "shared_object_id" in item:
             item["shared_object_id"] = numbers.setdefault(item["shared_object_id"], len(numbers) + 1)
         return item

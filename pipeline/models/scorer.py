@@ -1,0 +1,139 @@
+"""What a user's model is to do, read from its compiled loss and its targets, and how its predictions are scored."""
+
+import inspect
+from dataclasses import dataclass
+from typing import Final, cast
+
+import keras
+import numpy as np
+
+from pipeline.data.split.tasks import KINDS, KindName, Task
+from pipeline.models.untyped import Array, Batch
+
+AUTO: Final = "auto"
+# Keras's names of losses, in lower case and without "_".
+TWO_CLASSES: Final = ("binarycrossentropy", "binaryfocalcrossentropy")
+CATEGORICAL: Final = ("categoricalcrossentropy", "categoricalfocalcrossentropy")  # of one-hot labels
+CLASSES: Final = (*CATEGORICAL, "sparsecategoricalcrossentropy")
+DISTANCES: Final = (
+    *("mse", "meansquarederror", "mae", "meanabsoluteerror", "huber", "logcosh"),
+    *("mape", "meanabsolutepercentageerror", "msle", "meansquaredlogarithmicerror"),
+)
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Scores the outputs of a model with one output.
+
+    from_logits: whether the loss takes logits.
+    """
+
+    task: Task
+    from_logits: bool
+
+    def targets(self, targets: Batch, outputs: Array) -> Array:
+        """Return labels int [sample], or values [sample, target]; each place of an image or a sequence is a sample."""
+        values = np.asarray(targets)
+        if self.task.kind == "multiclass" and values.shape == outputs.shape:
+            values = values.argmax(axis=-1)
+        if self.task.is_classification:
+            return values.reshape(-1).astype(np.int64)
+        return values.reshape(-1, self.task.outputs).astype(np.float64)
+
+    def predictions(self, outputs: Array) -> Array:
+        """Return the predictions of the same samples, [sample, output]."""
+        flat = np.asarray(outputs, np.float32).reshape(-1, self.task.outputs)
+        if self.task.kind == "binary" and self.from_logits:
+            return (flat > 0).astype(np.float32)  # scores need the predicted class alone
+        return flat
+
+    def scores(self, targets: Batch, outputs: Batch) -> dict[str, float]:
+        """Return all scores of the task, by name."""
+        (target,), (output,) = keras.tree.flatten(targets), keras.tree.flatten(outputs)
+        with np.errstate(all="ignore"):
+            return self.task.scores(self.targets(target, output), self.predictions(output))
+
+    def constant_outputs(self, targets: Batch, outputs: Array) -> Array:
+        """Return the best constant outputs under a cross-entropy or a squared error, in the shape of `outputs`."""
+        values = self.targets(targets, outputs)
+        if self.task.kind == "regression":
+            best = values.mean(axis=0)
+        else:
+            best = np.bincount(values, minlength=max(2, self.task.outputs)) / len(values)
+            best = best[1:] if self.task.kind == "binary" else best
+            if self.from_logits:
+                best = np.clip(best, 1e-7, 1 - 1e-7)  # Keras's epsilon: the logits of a missing class stay finite
+                best = np.log(best / (1 - best)) if self.task.kind == "binary" else np.log(best)
+        return np.broadcast_to(best, (outputs.size // len(best), len(best))).reshape(outputs.shape).astype(np.float32)
+
+
+def scorer_of(model: keras.Model, targets: Batch, outputs: Batch, kind: str) -> Scorer | None:
+    """Return the scorer of a compiled model, or None where no task of the pipeline fits.
+
+    None fits a model with several outputs, several labels a row, or a loss and targets that leave the task open.
+
+    Args:
+        targets, outputs: some rows of them, as the model takes and gives them.
+        kind: of task; AUTO reads it from the loss and the targets.
+    """
+    flat_targets, flat_outputs = keras.tree.flatten(targets), keras.tree.flatten(outputs)
+    if len(flat_targets) != 1 or len(flat_outputs) != 1 or flat_targets[0] is None:
+        return None
+    values, out = np.asarray(flat_targets[0]), np.asarray(flat_outputs[0])
+    name, from_logits = loss_of(model)
+    known = cast(KindName, kind) if kind in KINDS else _kind(name, values, out)
+    if known is None or not _fits(known, values, out):
+        return None
+    return Scorer(_task(known, out, values), from_logits)
+
+
+def loss_of(model: keras.Model) -> tuple[str, bool]:
+    """Return the name of the compiled loss and whether it takes logits; "" where there is not exactly one loss.
+
+    The name is in lower case and without "_", as in TWO_CLASSES.
+    """
+    losses = [each for each in keras.tree.flatten(getattr(model, "loss", None)) if each is not None]
+    if len(losses) != 1:
+        return "", False
+    (loss,) = losses
+    name = loss if isinstance(loss, str) else getattr(loss, "name", None) or getattr(loss, "__name__", "")
+    logits = getattr(loss, "from_logits", None)
+    if logits is None and inspect.isroutine(loss):
+        logits = False
+    return str(name).lower().replace("_", ""), bool(logits)
+
+
+def _kind(loss: str, targets: Array, outputs: Array) -> KindName | None:
+    is_column = outputs.ndim < 2 or outputs.shape[-1] == 1
+    values = set(np.unique(targets[:100_000]).tolist())
+    are_zeros_and_ones = values <= {0, 1}
+    are_one_hot = are_zeros_and_ones and targets.shape == outputs.shape and bool((targets.sum(axis=-1) == 1).all())
+    if loss in DISTANCES:
+        return "binary" if is_column and are_zeros_and_ones else "regression"
+    if is_column:
+        is_of_classes = loss in (*TWO_CLASSES, *CLASSES)
+        # Under a user's own loss, targets may all be 0.0, only because Keras wants some.
+        if are_zeros_and_ones and (is_of_classes or np.issubdtype(targets.dtype, np.integer) or len(values) == 2):
+            return "binary"
+        return "regression" if is_of_classes else None  # more than two labels at one output are judged as numbers
+    if loss in TWO_CLASSES:
+        return None  # several labels a row
+    are_labels = np.issubdtype(targets.dtype, np.integer) and targets.shape != outputs.shape
+    return "multiclass" if loss in CLASSES or are_labels or are_one_hot else None
+
+
+def _fits(kind: str, targets: Array, outputs: Array) -> bool:
+    if kind == "binary":
+        return targets.size == outputs.size
+    if kind == "multiclass":
+        return outputs.ndim > 1 and targets.size in (outputs.size, outputs.size // outputs.shape[-1])
+    return targets.size == outputs.size
+
+
+def _task(kind: KindName, outputs: Array, targets: Array) -> Task:
+    if kind == "binary":
+        return Task(kind, ("0", "1"))
+    if kind == "multiclass":
+        return Task(kind, tuple(map(str, range(outputs.shape[-1]))))
+    count = outputs.shape[1] if outputs.ndim == 2 else 1
+    return Task(kind, ("target",) if count == 1 else tuple(f"target_{each}" for each in range(1, count + 1)))

@@ -1,0 +1,79 @@
+"""Losses and scores of a model on each part of the data, and the baseline loss that they are compared with."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+from pipeline.data.split.tasks import Task
+from pipeline.models.scorer import Scorer, scorer_of
+from pipeline.models.untyped import Batch
+from pipeline.recorder.guard import Guard
+from pipeline.recorder.probe import ForwardPass, Probe, Rows, Tensors
+
+
+class KnownData(NamedTuple):
+    """What a caller knows that trains the model itself: all rows of each part of the data, and how they are scored."""
+
+    parts: Mapping[str, Rows]
+    scorer: Scorer
+
+
+class Curves:
+    """Measures losses and scores.
+
+    parts: the rows by name, such as `train` and `validation`. baselines: the loss of the best constant outputs on each
+    part, once it was measured; NaN where no task fits.
+    """
+
+    def __init__(self, model: keras.Model, kind: str, guard: Guard, scorer: Scorer | None) -> None:
+        """Args: kind: of task, as of `scorer_of`, which finds the scorer where none is given."""
+        self.parts: dict[str, Rows] = {}
+        self.baselines: dict[str, float] = {}
+        self._model = model
+        self._kind = kind
+        self._guard = guard
+        self._scorer = scorer
+
+    @property
+    def task(self) -> Task | None:
+        """The model's task; None before the first measurement and where no task fits."""
+        return None if self._scorer is None else self._scorer.task
+
+    def measure(self, probe: Probe, state: Tensors, passed: tuple[Rows, ForwardPass] | None = None) -> dict[str, float]:
+        """Return losses and scores of all parts, by names such as `train_loss`.
+
+        Args:
+            passed: rows that passed the model in this state already; a part that is the same rows needs no other pass.
+        """
+        curves: dict[str, float] = {}
+        for part, data in self.parts.items():
+            is_passed = passed is not None and data is passed[0]
+            forward = passed[1] if passed is not None and is_passed else probe.evaluate(state, data)
+            if part not in self.baselines:
+                self._measure_baseline(probe, part, data, forward.outputs)
+            if probe.has_loss:
+                curves[f"{part}_loss"] = forward.loss
+            if self._scorer is not None:
+                scores = self._scorer.scores(data.targets, forward.outputs)
+                curves |= {f"{part}_{name}": value for name, value in scores.items()}
+        if not probe.has_loss:
+            self._guard.note(
+                "the model's `compute_loss` gives no loss: the probe has no gradients, and the loss is that of `fit`"
+            )
+        return curves
+
+    def _measure_baseline(self, probe: Probe, part: str, data: Rows, outputs: Batch) -> None:
+        if self._scorer is None:
+            self._scorer = scorer_of(self._model, data.targets, outputs, self._kind)
+        self.baselines[part] = np.nan
+        if self._scorer is None:
+            return
+        (output,) = keras.tree.flatten(outputs)
+        (target,) = keras.tree.flatten(data.targets)
+        # Where the model's own loss cannot be asked, that of the task's usual loss stands.
+        self.baselines[part] = self._scorer.task.constant_loss(self._scorer.targets(target, output))
+        with self._guard("measure the baseline loss"):
+            constant = self._scorer.constant_outputs(target, output)
+            self.baselines[part] = probe.loss_of(data, keras.tree.pack_sequence_as(outputs, [constant]))

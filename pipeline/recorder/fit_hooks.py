@@ -1,0 +1,161 @@
+"""What is installed around Keras's functions while `fit` runs: it measures gradients, and keeps rows of batches.
+
+Keras compiles the training step once and does not trace it again. So a step is measured only if it was traced under
+these hooks; a later `fit` of the same model goes on with what its first one traced.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from functools import partial
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
+
+import keras
+
+from pipeline.models.untyped import Array, Batch, Logs
+from pipeline.recorder.captured_rows import CapturedRows
+from pipeline.recorder.fed_rows import FedRows, RowStatistics
+from pipeline.recorder.guard import Guard
+from pipeline.recorder.replaced_attributes import replaced
+from pipeline.recorder.step_gradients import StepGradients
+
+KerasFunction = Callable[[Iterator[Batch]], Logs]  # a `train_function` or a `test_function`: one epoch's next step
+HOOKED = "diagnosed"  # an attribute of a hooked function: the function of Keras's within
+
+
+class _TracedSums(NamedTuple):
+    """What a traced training step adds to."""
+
+    gradients: StepGradients
+    rows: FedRows
+
+
+_TRACED: WeakKeyDictionary[KerasFunction, _TracedSums] = WeakKeyDictionary()
+
+
+def is_hooked(model: keras.Model) -> bool:
+    """Return whether hooks are installed in the model."""
+    return hasattr(model.train_function, HOOKED)
+
+
+class FitHooks:
+    """The hooks in one model."""
+
+    def __init__(
+        self,
+        model: keras.Model,
+        most: int,
+        kernels: Callable[[], Sequence[keras.Variable]],
+        before_step: Callable[[], None],
+        guard: Guard,
+    ) -> None:
+        """Args: most: rows to keep of batches. kernels, before_step: as of `StepGradients`."""
+        self._model = model
+        self._most = most
+        self._kernels = kernels
+        self._before_step = before_step
+        self._guard = guard
+        self._sums: _TracedSums | None = None
+        self._captured: dict[str, CapturedRows] = {}
+        self._undo: list[Callable[[], None]] = []
+
+    def install(self, captured: Collection[str], is_fresh: bool) -> None:
+        """Install the hooks, before the first step.
+
+        Args:
+            captured: parts of the data of which rows are kept: `train`, `validation`. Their functions must be fresh.
+            is_fresh: whether the training function was never traced.
+        """
+        model = self._model
+        self._captured.pop("validation", None)  # what an interrupted `fit` left; its rows may be of other data
+        self._captured |= {part: CapturedRows(self._most, self._guard) for part in captured}
+        if "train" in captured:
+            self._capture("train", "train")
+        if model.train_function is not None:
+            self._watch_steps(is_fresh or model.run_eagerly)
+
+    def validation_begins(self) -> None:
+        """Capture the rows of the first validation; Keras has just made its function."""
+        if "validation" in self._captured:
+            self._capture("test", "validation")
+
+    def captured(self, part: str) -> tuple[Batch, Batch, Batch] | None:
+        """Return the kept inputs, targets and weights, once; None where none were kept."""
+        rows = self._captured.pop(part, None)
+        return None if rows is None else rows.rows()
+
+    def remove(self) -> None:
+        """Remove the hooks and restore the model's functions."""
+        while self._undo:
+            self._undo.pop()()
+
+    # What the hooks measured
+
+    def restart_gradients(self) -> None:
+        """Set the sums of gradients to 0, for a new epoch."""
+        if self._sums is not None:
+            self._sums.gradients.restart()
+
+    def restart_rows(self) -> None:
+        """Set the sums of rows to 0, for a new `fit`."""
+        if self._sums is not None:
+            self._sums.rows.restart()
+
+    def gradients(self) -> dict[str, Array]:
+        """Return the epoch's gradients, as `StepGradients.read`; none where the step is not measured."""
+        return {} if self._sums is None else self._sums.gradients.read()
+
+    @property
+    def has_all_pairs(self) -> bool:
+        """Whether the training step subtracts all targets from all outputs, see `StepGradients`."""
+        return self._sums is not None and self._sums.gradients.has_all_pairs
+
+    def is_fed_with(self, statistics: RowStatistics | None) -> bool:
+        """Return whether the epoch's rows are the known ones, see `FedRows.match`."""
+        return self._sums is not None and statistics is not None and self._sums.rows.match(statistics)
+
+    # How they are installed
+
+    def _capture(self, name: str, part: str) -> None:
+        """Let Keras make its untraced train or test function again, of a step that keeps its rows."""
+        model, step = self._model, f"{name}_step"
+        capturing = partial(replaced, [(model, step, self._captured[part].capturing(getattr(model, step)))])
+        with capturing():
+            setattr(model, f"{name}_function", None)
+            getattr(model, f"make_{name}_function")()
+        self._wrap(name, [capturing])
+
+    def _watch_steps(self, is_fresh: bool) -> None:
+        model = self._model
+        traced = getattr(model.train_function, HOOKED, model.train_function)
+        if traced not in _TRACED and not is_fresh:
+            self._guard.note(
+                "the model was trained before without Diagnosis: gradients of the training are missing, because Keras "
+                "does not re-trace a compiled step"
+            )
+            return
+        if traced not in _TRACED:
+            is_dense = bool(model.jit_compile)
+            gradients = StepGradients(self._kernels, is_dense, self._before_step, self._guard)
+            _TRACED[traced] = _TracedSums(gradients, FedRows(self._guard))
+        self._sums = sums = _TRACED[traced]
+        self._wrap("train", [lambda: sums.gradients.watching(model.optimizer), lambda: sums.rows.watching(model)])
+
+    def _wrap(self, name: str, contexts: Sequence[Callable[[], AbstractContextManager[None]]]) -> None:
+        """Enter the contexts for the length of each call of Keras's function, and no longer."""
+        model, attribute = self._model, f"{name}_function"
+        function: KerasFunction = getattr(model, attribute)
+
+        def hooked(iterator: Iterator[Batch]) -> Logs:
+            with ExitStack() as stack:
+                for context in contexts:
+                    stack.enter_context(context())
+                return function(iterator)
+
+        def undo() -> None:
+            if getattr(model, attribute) is hooked:
+                setattr(model, attribute, function)
+
+        setattr(hooked, HOOKED, getattr(function, HOOKED, function))
+        setattr(model, attribute, hooked)
+        self._undo.append(undo)

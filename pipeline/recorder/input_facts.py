@@ -1,0 +1,104 @@
+"""What a model is given: the scale and the kind of its inputs, and whether its targets belong to them.
+
+Measured on rows and on the signal that enters the first kernel, not read from names. Nothing of the model changes.
+"""
+
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import Concatenate, Final, ParamSpec, TypeVar
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from pipeline.history import scales
+from pipeline.history.record import INPUT_KINDS
+from pipeline.models.untyped import Array, Batch
+from pipeline.recorder.layers import BESIDE, Row, every_layer, inference_mode
+from pipeline.recorder.probe import Probe, Rows
+from pipeline.recorder.replaced_attributes import replaced
+
+PAIRS: Final = 512  # inputs and targets that are compared with each other, evenly from first to last
+ROWS: Final = 256  # rows on which signals and outputs are measured
+# Whole numbers from 0 up to a greatest in this range are pixels, where a row has as many as a small picture.
+PIXELS: Final = (128, 255)
+SMALL_PICTURE: Final = 8 * 8
+OF_PICTURES: Final = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.MaxPooling2D)
+OF_SEQUENCES: Final = (keras.layers.RNN, keras.layers.Conv1D, keras.layers.MultiHeadAttention)
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def of_rows(inputs: Batch, targets: Batch) -> dict[str, float]:
+    """Return the share of rows with NaN or infinity, and how far like rows have like targets.
+
+    Args:
+        inputs, targets: arrays [row, ...], or structures of such arrays; None is left out.
+    """
+    sides = [_flat(inputs), _flat(targets)]
+    floats = [leaf for leaves in sides for leaf in leaves if leaf.dtype.kind == "f"]
+    is_broken = np.logical_or.reduce([~np.isfinite(leaf).all(axis=1) for leaf in floats]) if floats else np.zeros(1)
+    facts = {"nonfinite_share": float(is_broken.mean())}
+    if all(sides) and all(leaf.dtype.kind in "biuf" for leaves in sides for leaf in leaves):
+        some = np.unique(np.linspace(0, len(sides[0][0]) - 1, PAIRS).astype(int))
+        facts |= scales.of_pairs(*(np.concatenate([leaf[some] for leaf in leaves], axis=1) for leaves in sides))
+    return facts
+
+
+def of_signal(model: keras.Model, rows: Sequence[Row], probe: Probe, data: Rows) -> dict[str, float]:
+    """Return `input_scale` and `input_decades` of the signal that enters the first kernel.
+
+    Nothing where a layer that learns comes before it, as an embedding or a normalisation.
+    """
+    signals: list[Array] = []
+    first: list[Row] = []
+    owners = {id(row.owner): row for row in rows}
+
+    def measuring(row: Row, call: Callable[Concatenate[tf.Tensor, P], R]) -> Callable[Concatenate[tf.Tensor, P], R]:
+        def measuring_call(signal: tf.Tensor, *args: P.args, **kwargs: P.kwargs) -> R:
+            if not first:
+                first.append(row)
+            if first[0] is row and row.role != BESIDE and tf.is_tensor(signal) and signal.dtype.is_floating:
+                signals.append(np.asarray(signal, np.float64))
+            return call(signal, *args, **kwargs)
+
+        return measuring_call
+
+    changes = [(row.owner, "call", measuring(row, row.owner.call)) for row in owners.values()]
+    with replaced(changes), keras.StatelessScope():
+        for some in probe.pieces(probe.few(data, ROWS)):
+            model(some.inputs, **inference_mode(model))
+    if not signals:
+        return {}
+    return scales.of_inputs(np.concatenate([each.reshape(-1, each.shape[-1]) for each in signals]))
+
+
+def of_kind(model: keras.Model, data: Rows) -> dict[str, float]:
+    """Return `input_kind`, by shape and numbers of the inputs and by the layers that take them."""
+    layers = every_layer(model)
+    are_ids = any(isinstance(layer, keras.layers.Embedding) for layer in layers)
+    kinds = {_kind_of(np.asarray(leaf), layers, are_ids) for leaf in keras.tree.flatten(data.inputs)}
+    return {"input_kind": float(INPUT_KINDS.index(kinds.pop() if len(kinds) == 1 else "other"))}
+
+
+def _flat(values: Batch) -> list[Array]:
+    """Return each array as [row, number]."""
+    leaves = [np.asarray(leaf) for leaf in keras.tree.flatten(values) if leaf is not None]
+    return [leaf.reshape(len(leaf), -1) for leaf in leaves if leaf.ndim]
+
+
+def _kind_of(values: Array, layers: Sequence[keras.layers.Layer], are_ids: bool) -> str:
+    """Return a name of INPUT_KINDS."""
+    if values.dtype.kind not in "biuf":
+        return "other"
+    are_whole = bool((values == np.round(values)).all())
+    if are_whole and are_ids:
+        return "ids"
+    low, high = PIXELS
+    are_many = prod(values.shape[1:]) >= SMALL_PICTURE
+    are_pixels = are_whole and are_many and values.min() >= 0 and low <= values.max() <= high
+    if are_pixels or any(isinstance(layer, OF_PICTURES) for layer in layers):
+        return "pictures"
+    if any(isinstance(layer, OF_SEQUENCES) for layer in layers):
+        return "sequences"
+    return "table" if values.ndim <= 2 else "other"

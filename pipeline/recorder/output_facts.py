@@ -1,0 +1,133 @@
+"""What a model can give: the range of its outputs and targets, and whether these fit each other and the loss.
+
+The outputs are driven to their limits by the biases of the output layer, with other weights in a `StatelessScope`, so
+nothing of the model changes. Only the loss's name tells whether it takes labels, probabilities or logits.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import keras
+import numpy as np
+
+from pipeline.history import scales
+from pipeline.history.record import MISFITS, OUTPUT
+from pipeline.models.scorer import CATEGORICAL, CLASSES, DISTANCES, TWO_CLASSES, loss_of
+from pipeline.models.untyped import Array
+from pipeline.recorder.input_facts import ROWS
+from pipeline.recorder.layers import Row
+from pipeline.recorder.own_loss import misfit_of_own_loss
+from pipeline.recorder.probe import Probe, Rows
+
+# Sizes of biases. A float of 16 bits holds both; an output that the second one moves in proportion has no limit.
+PUSHES: Final = (1e2, 1e4)
+CLOSE: Final = 1e-3  # relative to 1 + |target|: far above the rounding of float32, far below any useful error
+ALL_PAIRS: Final = "a loss that holds each output against all targets"
+
+
+def of_outputs(
+    model: keras.Model, rows: Sequence[Row], probe: Probe, data: Rows, has_all_pairs: bool = False
+) -> dict[str, float]:
+    """Return range and misfit of outputs and targets; nothing for a model without exactly one of each.
+
+    Args:
+        has_all_pairs: whether the training step subtracts numbers (n, 1) from numbers (n,). It counts where the step is
+            the user's own, whose loss nobody else can call.
+    """
+    leaves = keras.tree.flatten(data.targets)
+    if len(leaves) != 1 or leaves[0] is None:
+        return {}
+    targets = np.asarray(leaves[0], np.float64)
+    facts = scales.of_targets(targets)
+    if not facts:
+        return {}
+    pushed = _pushed(rows, probe, data)
+    if pushed is None:
+        return facts
+    outputs, losses = pushed
+    low, high = _limits(outputs)
+    loss, from_logits = loss_of(model)
+    facts |= {"output_low": low, "output_high": high, "targets_beyond": 0.0}
+    if loss in DISTANCES:
+        finite = targets[np.isfinite(targets)]
+        margin = CLOSE * (1 + np.abs(finite))
+        facts["targets_beyond"] = float(((finite < low - margin) | (finite > high + margin)).mean())
+    misfit = _misfit(loss, from_logits, outputs, losses, (low, high), targets)
+    if misfit == "none":
+        misfit = misfit_of_own_loss(model, probe, data, (low, high), outputs.shape[2:])
+    has_own_step = type(model).train_step is not keras.Model.train_step
+    if misfit == "none" and has_own_step and has_all_pairs and targets.ndim == 1 and outputs.shape[2:] == (1,):
+        misfit = ALL_PAIRS
+    return facts | {"output_misfit": float(MISFITS.index(misfit))}
+
+
+def _pushed(rows: Sequence[Row], probe: Probe, data: Rows) -> tuple[Array, Array] | None:
+    """Return outputs [push, row, ..., unit] and losses [push] under extreme biases of the output layer.
+
+    The layer's kernel is 0, and its biases are driven to both sides: all units alike, and the first against the others.
+    Rows with NaN signals are left out, because a kernel of 0 does not silence them. None where the output layer has no
+    bias, or where there are several outputs.
+    """
+    last = [row for row in rows if row.role == OUTPUT]
+    owner = last[-1].owner if last else None
+    bias = getattr(owner, "bias", None)
+    if bias is None or len({id(row.owner) for row in last}) != 1:
+        return None
+    first = np.zeros(bias.shape, np.float32)
+    first.flat[0] = 1.0
+    some = probe.few(data, ROWS)
+    outputs, losses = [], []
+    for size in PUSHES:
+        for direction in (np.ones_like(first), -np.ones_like(first), 2 * first - 1, 1 - 2 * first):
+            forward = probe.with_weights({id(bias): size * direction, id(last[-1].variable): 0.0}, some)
+            leaves = keras.tree.flatten(forward.outputs)
+            if len(leaves) != 1:
+                return None
+            outputs.append(np.asarray(leaves[0], np.float64))
+            losses.append(forward.loss)
+    pushed = np.stack(outputs)
+    is_known = ~np.isnan(pushed).any(axis=(0, *range(2, pushed.ndim)))
+    return (pushed[:, is_known], np.array(losses)) if is_known.any() else None
+
+
+def _limits(outputs: Array) -> tuple[float, float]:
+    """Return the least and the greatest output; infinite where the stronger push moves it in proportion."""
+    weak, strong = np.split(outputs, 2)
+    low, high = float(strong.min()), float(strong.max())
+    ratio = PUSHES[1] / PUSHES[0] / 10
+    low = -np.inf if low < 0 and low < ratio * min(weak.min(), -CLOSE) else low
+    return low, np.inf if high > 0 and high > ratio * max(weak.max(), CLOSE) else high
+
+
+def _misfit(
+    loss: str, from_logits: bool, outputs: Array, losses: Array, limits: tuple[float, float], targets: Array
+) -> str:
+    """Return a name of MISFITS, for a loss of Keras's."""
+    low, high = limits
+    units = outputs.shape[-1]
+    takes_probabilities = loss in (*TWO_CLASSES, *CLASSES)
+    are_probabilities = low >= -CLOSE and high <= 1 + CLOSE
+    sums_to_one = units > 1 and bool(np.allclose(outputs.sum(axis=-1), 1, atol=CLOSE))
+    if high - low < CLOSE:
+        return "constant output"
+    if takes_probabilities and np.isfinite(losses).all() and np.ptp(losses) == 0:
+        return "constant loss"
+    most = 1 if loss in (*TWO_CLASSES, *CATEGORICAL) else units - 1
+    if takes_probabilities and (targets.max() > most or targets.min() < 0):
+        return "labels beyond the outputs"
+    if takes_probabilities and not from_logits and not are_probabilities:
+        return "outputs that are no probabilities"
+    if takes_probabilities and from_logits and are_probabilities:
+        return "probabilities where the loss takes logits"
+    if loss in CLASSES and not from_logits and units > 1 and not sums_to_one:
+        return "outputs that do not sum to 1"
+    compares_each_unit = loss in DISTANCES or (loss in CATEGORICAL and targets.ndim > 1 and targets.shape[-1] == units)
+    if compares_each_unit and sums_to_one and not _sum_to_one(targets, units):
+        return "outputs that always sum to 1"
+    if loss in DISTANCES and low == 0 and np.isinf(high) and set(np.unique(targets)) == {0, 1}:
+        return "a rectified score"
+    return "none"
+
+
+def _sum_to_one(targets: Array, units: int) -> bool:
+    return targets.ndim > 1 and targets.shape[-1] == units and bool(np.allclose(targets.sum(axis=-1), 1, atol=CLOSE))
