@@ -4,7 +4,6 @@ A thread of its own sends the metrics: a store that is slow or does not answer s
 the user has set it up.
 """
 
-import math
 import os
 import queue
 import sys
@@ -30,28 +29,18 @@ from pipeline.params.file import check
 from pipeline.params.shipped import shipped
 from pipeline.params.tracking_params import TrackingParams
 from pipeline.recorder.guard import Guard
-<<<<<<< HEAD
 from pipeline.tracking import metric_keys as keys
+from pipeline.tracking.metric_keys import Point
 from pipeline.tracking.servers import impatience, is_server, without_credentials
 from pipeline.tracking.tags import COLOUR, DESCRIPTION
-=======
-from pipeline.tracking.payload import COLOUR, LAYER_SERIES, Point
-from pipeline.tracking.servers import impatience, is_server, without_credentials
-from pipeline.tracking.tags import DESCRIPTION
 from pipeline.watch.verdict import Verdict
 from pipeline.watch.watched_fit import WatchedFit
->>>>>>> recorder
 
 if TYPE_CHECKING:
     from pipeline.recorder.recorder import MeasuredState
     from pipeline.recorder.watching import Watching
 
-<<<<<<< HEAD
-BATCH: Final = 900  # metrics in a request
-=======
-LAYER_EPOCHS: Final = 50  # of a layer's series, at most
 BATCH: Final = 900  # metrics in a request; MLflow takes 1,000
->>>>>>> recorder
 ANSWER_WITHIN: Final = 5.0  # seconds, for a server's first answer
 PATIENCE: Final = 30  # seconds, for each answer at the beginning and at the end, where the training waits
 END_WITHIN: Final = 60.0  # seconds, for metrics that are not sent yet at the end
@@ -90,22 +79,13 @@ class LiveRun:
             run = mlflow.start_run(run_name=model) if active is None else active
         self._run_id: str = run.info.run_id
         self._client = mlflow.MlflowClient()
-<<<<<<< HEAD
-        epochs = np.arange(1, max(1, diagnosis.params.get("epochs") or 1) + 1)
-        self._curves = {0, *evenly_spaced(epochs, CURVE_EPOCHS - 1).tolist()}
-        layer_epochs = check(shipped()["tracking"], "tracking", TrackingParams).layer_epochs
-        self._layers = {0, *log_spaced(epochs, layer_epochs - 1).tolist()}
-        self._sent: set[int] = set()
-        self._waiting: queue.SimpleQueue[list[Any] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._send, name="pipeline.watch", daemon=True)
-=======
         every = np.arange(1, max(1, epochs) + 1)
         self._curve_epochs = {0, *evenly_spaced(every, CURVE_EPOCHS - 1).tolist()}
-        self._layer_epochs = {0, *log_spaced(every, LAYER_EPOCHS - 1).tolist()}
+        layer_epochs = check(shipped()["tracking"], "tracking", TrackingParams).layer_epochs
+        self._layer_epochs = {0, *log_spaced(every, layer_epochs - 1).tolist()}
         self._shown: set[int] = set()
         self._waiting: queue.SimpleQueue[list[Point] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._send_waiting, name="pipeline.watch", daemon=True)
->>>>>>> recorder
         self._thread.start()
 
     def show(self, watching: "Watching") -> None:
@@ -113,7 +93,7 @@ class LiveRun:
         states = watching.recorder.states
         for epoch in sorted(set(states) - self._shown):
             self._shown.add(epoch)
-            points = _finite(self._points(epoch, states[epoch]))
+            points = keys.finite(self._points(epoch, states[epoch]))
             if points:
                 self._waiting.put(points)
 
@@ -138,23 +118,13 @@ class LiveRun:
             for name, value in state.curves.items():
                 part, _, curve = name.partition("_")
                 if part in PARTS:
-<<<<<<< HEAD
-                    yield from point(keys.CURVE.of(curve=what, part=part, quartile="median"), value)
-        if epoch in self._layers:
-            for name in keys.LAYER_SERIES:
-                found = values.get(name)
-                if found is not None and found.ndim == 1:
-                    for layer, value in enumerate(found, start=1):
-                        yield from point(keys.LAYER.of(value=name, layer=layer), float(value))
-=======
-                    yield Point(f"{curve}/{part}_median", value, epoch)
+                    yield Point(keys.CURVE.of(curve=curve, part=part, quartile="median"), value, epoch)
         if epoch in self._layer_epochs:
-            for name in LAYER_SERIES:
+            for name in keys.LAYER_SERIES:
                 values = state.values.get(name)
                 if values is not None and values.ndim == 1:
                     for layer, value in enumerate(values.tolist(), start=1):
-                        yield Point(f"{name}/layer_{layer:02d}", value, epoch)
->>>>>>> recorder
+                        yield Point(keys.LAYER.of(value=name, layer=layer), value, epoch)
 
     def _send_waiting(self) -> None:
         while (points := self._waiting.get()) is not None:
@@ -188,21 +158,7 @@ class LiveRun:
             self._client.log_figure(self._run_id, draw(history), f"diagnosis/{name}.png")
         self._send(_profiles(history))
 
-<<<<<<< HEAD
-    def _profile(self, history: Any) -> Iterator[Any]:
-        """Across the layers at the first and the last state: the layer is the step."""
-        if "probe_gradient_mean_abs" not in history:
-            return
-        now = int(time() * 1000)
-        for place in sorted({0, history.sizes["recorded_epoch"] - 1}):
-            epoch = int(history.recorded_epoch[place])
-            for point in keys.finite(keys.profile(epoch, history.probe_gradient_mean_abs.values[0, place])):
-                yield self._mlflow.entities.Metric(point.key, point.value, now, point.step)
-
-    def _log_model(self, diagnosis: "Diagnosis") -> None:
-=======
     def _log_model(self, fit: WatchedFit) -> None:
->>>>>>> recorder
         import keras
 
         active = self._mlflow.active_run()
@@ -229,17 +185,8 @@ def _profiles(history: xr.Dataset) -> list[Point]:
     if "probe_gradient_mean_abs" in history:
         for place in sorted({0, history.sizes["recorded_epoch"] - 1}):
             values = history.probe_gradient_mean_abs.values[0, place].tolist()
-            epoch = int(history.recorded_epoch[place])
-            for layer, value in enumerate(values, start=1):
-                points.append(Point(f"gradient_profile/epoch_{epoch:04d}", value, layer))
-                if value > 0:
-                    points.append(Point(f"gradient_profile_log10/epoch_{epoch:04d}", math.log10(value), layer))
-    return _finite(points)
-
-
-def _finite(points: Iterable[Point]) -> list[Point]:
-    """Return the points whose value is a finite number: MLflow would store infinity as a huge number."""
-    return [point for point in points if math.isfinite(point.value)]
+            points += keys.profile(int(history.recorded_epoch[place]), values)
+    return keys.finite(points)
 
 
 def _hide_password() -> None:
