@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipeline.models.untyped import Batch
+from pipeline.foundations.untyped import Batch
 from pipeline.recorder.guard import Guard
 
 P = ParamSpec("P")

@@ -7,10 +7,10 @@ import keras
 import numpy as np
 
 from pipeline.data.split.tasks import Task
-from pipeline.models.scorer import Scorer, scorer_of
-from pipeline.models.untyped import Batch
+from pipeline.foundations.untyped import Batch
 from pipeline.recorder.guard import Guard
 from pipeline.recorder.probe import ForwardPass, Probe, Rows, Tensors
+from pipeline.recorder.scorer import Scorer, scorer_of
 
 
 class KnownData(NamedTuple):

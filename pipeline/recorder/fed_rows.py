@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipeline.models.untyped import Array, Batch
+from pipeline.foundations.untyped import Array, Batch
 from pipeline.recorder.guard import Guard
 from pipeline.recorder.replaced_attributes import replaced
 

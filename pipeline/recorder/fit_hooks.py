@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 import keras
 
-from pipeline.models.untyped import Array, Batch, Logs
+from pipeline.foundations.untyped import Array, Batch, Logs
 from pipeline.recorder.captured_rows import CapturedRows
 from pipeline.recorder.fed_rows import FedRows, RowStatistics
 from pipeline.recorder.guard import Guard

@@ -11,9 +11,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from pipeline.foundations.untyped import Array, Batch
 from pipeline.history import scales
 from pipeline.history.record import INPUT_KINDS
-from pipeline.models.untyped import Array, Batch
 from pipeline.recorder.layers import BESIDE, Row, every_layer, inference_mode
 from pipeline.recorder.probe import Probe, Rows
 from pipeline.recorder.replaced_attributes import replaced

@@ -10,10 +10,10 @@ from typing import Final
 import keras
 import numpy as np
 
+from pipeline.foundations.untyped import Array
 from pipeline.history import scales
 from pipeline.history.record import MISFITS, OUTPUT
-from pipeline.models.scorer import CATEGORICAL, CLASSES, DISTANCES, TWO_CLASSES, loss_of
-from pipeline.models.untyped import Array
+from pipeline.models.loss_names import CATEGORICAL, CLASSES, DISTANCES, TWO_CLASSES, loss_of
 from pipeline.recorder.input_facts import ROWS
 from pipeline.recorder.layers import Row
 from pipeline.recorder.own_loss import misfit_of_own_loss

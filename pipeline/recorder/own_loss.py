@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipeline.models.untyped import Array
+from pipeline.foundations.untyped import Array
 from pipeline.recorder.probe import Probe, Rows
 
 FAR: Final = 1e3  # times the targets' size, where outputs have no limit

@@ -14,8 +14,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from pipeline.foundations.untyped import Array, Batch
 from pipeline.history.record import GRADIENT_EDGES, SLOPE_FRACTIONS, WEIGHT_EDGES, count_type
-from pipeline.models.untyped import Array, Batch
 from pipeline.recorder.activity import Activity
 from pipeline.recorder.layers import Row, batch_size, inference_mode, states
 from pipeline.recorder.structure import graph

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from pipeline.models.untyped import Batch
+from pipeline.foundations.untyped import Batch
 from pipeline.recorder.layers import batch_size, states
 from pipeline.recorder.probe import Rows
 

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from pipeline.data.split.tasks import Task
+from pipeline.foundations.untyped import Array, Logs
 from pipeline.history.record import (
     HISTOGRAMS,
     LAYER_VALUES,
@@ -19,7 +20,6 @@ from pipeline.history.record import (
     Layer,
     assemble,
 )
-from pipeline.models.untyped import Array, Logs
 
 UNKNOWN = Task("regression", ("output",))  # a record needs some task, also where nobody knows the model's
 LOG = "log_"

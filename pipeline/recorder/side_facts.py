@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import keras
 
-from pipeline.models.untyped import Batch
+from pipeline.foundations.untyped import Batch
 from pipeline.recorder import input_facts, output_facts
 from pipeline.recorder.fit_hooks import FitHooks
 from pipeline.recorder.guard import Guard

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipeline.models.untyped import Array
+from pipeline.foundations.untyped import Array
 from pipeline.recorder.guard import Guard
 
 Gradient: TypeAlias = "tf.Tensor | tf.IndexedSlices | None"  # None for a weight without a gradient

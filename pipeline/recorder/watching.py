@@ -11,8 +11,8 @@ import keras
 import numpy as np
 import xarray as xr
 
+from pipeline.foundations.untyped import Array, Batch, Logs
 from pipeline.history.record import Layer
-from pipeline.models.untyped import Array, Batch, Logs
 from pipeline.recorder.budget import Budget
 from pipeline.recorder.captured_rows import KeptWeights
 from pipeline.recorder.curves import Curves, KnownData

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
 
 from pipeline.foundations.errors import UserError
-from pipeline.models.untyped import Batch, Unchecked
+from pipeline.foundations.untyped import Batch, Unchecked
 from pipeline.params.evaluation_params import EvaluationParams
 from pipeline.params.file import StrictSection, brief, one_of
 

@@ -9,7 +9,7 @@ from typing import Final, Unpack
 import keras
 
 from pipeline.foundations.errors import UserError
-from pipeline.models.untyped import Batch, FitArguments, Unchecked
+from pipeline.foundations.untyped import Batch, FitArguments, Unchecked
 from pipeline.params.file import check, unknown_key
 from pipeline.recorder.guard import LOG, Guard
 from pipeline.watch.arguments import Arguments, AutologArguments, DiagnosisOptions, expect_arrays

@@ -16,8 +16,8 @@ import keras
 import xarray as xr
 
 from pipeline.foundations.errors import UserError
+from pipeline.foundations.untyped import Attributes, Batch, Logs
 from pipeline.history.recorded_epochs import is_due
-from pipeline.models.untyped import Attributes, Batch, Logs
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.params.file import check
 from pipeline.params.shipped import shipped

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import keras
 import numpy as np
 
-from pipeline.models.untyped import Batch, FitArguments
+from pipeline.foundations.untyped import Batch, FitArguments
 from pipeline.remedies.on_keras.keras_compile import is_traced
 from pipeline.remedies.on_keras.keras_remedies import apply, inapplicable
 from pipeline.remedies.on_keras.trial import TRAIN, InapplicableError, Trial

@@ -19,8 +19,8 @@ from pydantic import TypeAdapter
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import save_text
 from pipeline.foundations.formats import load_arrays, save_arrays
+from pipeline.foundations.untyped import FitArguments
 from pipeline.history.record import OPTIONAL, REQUIRED
-from pipeline.models.untyped import FitArguments
 from pipeline.recorder.recorder import Recorder
 from pipeline.remedies import combined
 from pipeline.remedies.on_keras.keras_compile import remembering_compile

@@ -24,10 +24,10 @@ from pipeline.foundations.tensorflow import keras  # isort: skip  # the door fir
 from pipeline.data.split.samples import Origin
 from pipeline.data.split.tasks import Task
 from pipeline.foundations.errors import UserError, without_colours
+from pipeline.foundations.untyped import Array, Batch, Unchecked
 from pipeline.models import keras_objects
+from pipeline.models.loss_names import CATEGORICAL, loss_of
 from pipeline.models.preprocessing import raw_inputs, raw_outputs
-from pipeline.models.scorer import CATEGORICAL, loss_of
-from pipeline.models.untyped import Array, Batch, Unchecked
 from pipeline.params.network_params import NETWORKS, NetworkRecipe, file, fingerprint
 
 MUST = "must define build(inputs, task, **config) that gives a Keras model"

@@ -17,16 +17,16 @@ from pipeline.data.split.tasks import Task
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import temporary_folder
 from pipeline.foundations.seeds import derived_seed
+from pipeline.foundations.untyped import Array, Batch, FitArguments, Logs
 from pipeline.history.record import LOGGED_LOSS, curve_text
 from pipeline.history.recorded_epochs import is_recorded
-from pipeline.models.scorer import Scorer
-from pipeline.models.untyped import Array, Batch, FitArguments, Logs
 from pipeline.params.network_params import NetworkRecipe, file
 from pipeline.params.training_params import TrainingParams
 from pipeline.recorder.curves import KnownData
 from pipeline.recorder.guard import Guard
 from pipeline.recorder.probe import Rows
 from pipeline.recorder.recorder import Recorder
+from pipeline.recorder.scorer import Scorer
 from pipeline.recorder.watching import Options, Watching
 from pipeline.remedies.on_keras.keras_compile import remembering_compile
 from pipeline.remedies.on_keras.keras_remedies import apply

@@ -13,10 +13,10 @@ from pathlib import Path
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import replacing
 from pipeline.foundations.tensorflow import keras
+from pipeline.foundations.untyped import Array, Attributes
 from pipeline.history.files import load_recipe, load_weights, weights_path
 from pipeline.history.recipe import Recipe
 from pipeline.models.network import build
-from pipeline.models.untyped import Array, Attributes
 from pipeline.params.variant_params import VariantParams
 from pipeline.training.networks import builder
 

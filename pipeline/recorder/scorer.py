@@ -1,6 +1,5 @@
 """What a user's model is to do, read from its compiled loss and its targets, and how its predictions are scored."""
 
-import inspect
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -8,17 +7,10 @@ import keras
 import numpy as np
 
 from pipeline.data.split.tasks import KINDS, KindName, Task
-from pipeline.models.untyped import Array, Batch
+from pipeline.foundations.untyped import Array, Batch
+from pipeline.models.loss_names import CLASSES, DISTANCES, TWO_CLASSES, loss_of
 
 AUTO: Final = "auto"
-# Keras's names of losses, in lower case and without "_".
-TWO_CLASSES: Final = ("binarycrossentropy", "binaryfocalcrossentropy")
-CATEGORICAL: Final = ("categoricalcrossentropy", "categoricalfocalcrossentropy")  # of one-hot labels
-CLASSES: Final = (*CATEGORICAL, "sparsecategoricalcrossentropy")
-DISTANCES: Final = (
-    *("mse", "meansquarederror", "mae", "meanabsoluteerror", "huber", "logcosh"),
-    *("mape", "meanabsolutepercentageerror", "msle", "meansquaredlogarithmicerror"),
-)
 
 
 @dataclass(frozen=True)
@@ -85,22 +77,6 @@ def scorer_of(model: keras.Model, targets: Batch, outputs: Batch, kind: str) -> 
     if known is None or not _fits(known, values, out):
         return None
     return Scorer(_task(known, out, values), from_logits)
-
-
-def loss_of(model: keras.Model) -> tuple[str, bool]:
-    """Return the name of the compiled loss and whether it takes logits; "" where there is not exactly one loss.
-
-    The name is in lower case and without "_", as in TWO_CLASSES.
-    """
-    losses = [each for each in keras.tree.flatten(getattr(model, "loss", None)) if each is not None]
-    if len(losses) != 1:
-        return "", False
-    (loss,) = losses
-    name = loss if isinstance(loss, str) else getattr(loss, "name", None) or getattr(loss, "__name__", "")
-    logits = getattr(loss, "from_logits", None)
-    if logits is None and inspect.isroutine(loss):
-        logits = False
-    return str(name).lower().replace("_", ""), bool(logits)
 
 
 def _kind(loss: str, targets: Array, outputs: Array) -> KindName | None:
