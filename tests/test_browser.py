@@ -167,7 +167,7 @@ def test_search_of_the_reference_finds_replicas(mlflow: str, published: Workspac
     expected = causes.count(causes[0])
     from playwright.sync_api import expect  # here, for `make unit` collects this module
 
-    browser.page.goto(addresses.found(mlflow, "1", search))
+    browser.page.goto(addresses.search_results(mlflow, "1", search))
     count = browser.page.get_by_text("matching run").first
     found = re.compile(rf"^\s*{expected + 1}\b")  # and their variant's run, which they are shown below
     expect(count).to_have_text(found, timeout=120_000)
@@ -255,16 +255,16 @@ def test_trainings_grow_before_ones_eyes_and_a_live_run_gives_way_to_the_complet
         wait_until(lambda: client.get_experiment_by_name(name) is not None)
         number = client.get_experiment_by_name(name).experiment_id
         wait_until(lambda: bool(client.search_runs([number])))
-        browser.page.goto(addresses.found(server, number, search_for(LIVE)))
+        browser.page.goto(addresses.search_results(server, number, search_for(LIVE)))
         browser.shows("v (live)")
         wait_until(lambda: any(run.data.metrics for run in client.search_runs(["0"])))
-        beside.page.goto(addresses.found(server, "0", "attributes.status = 'RUNNING'"))
+        beside.page.goto(addresses.search_results(server, "0", "attributes.status = 'RUNNING'"))
         see_them_grow({LOSS: browser, OWN: beside}, tmp_path / GO_ON)
         training.terminate()
         run = client.create_run(number, tags={COMPLETE: "true", VARIANT: "v"}, run_name="v")
         client.log_metric(run.info.run_id, LOSS, 0.5)
         wait_until(lambda: [each.info.run_name for each in client.search_runs([number])] == ["v"])
-        browser.page.goto(addresses.found(server, number, search_for(COMPLETE)))
+        browser.page.goto(addresses.search_results(server, number, search_for(COMPLETE)))
         browser.page.get_by_text("v", exact=True).locator("visible=true").first.wait_for()
         assert browser.page.get_by_text("v (live)").count() == 0
         browser.shoot("mlflow_live_complete")

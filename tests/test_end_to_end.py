@@ -381,7 +381,7 @@ def test_experiments_share_the_one_store(workspace: Workspace) -> None:
 
     workspace.edit({"variants.relu_2.units": 4})  # and not reproduced
     with workspace.ui() as (_, lines):
-        assert lines[-1] == "not published as params.yaml says now: relu_2; `make repro` does that\n"
+        assert lines[-1] == "not published as in params.yaml now: relu_2; run `make repro`\n"
         assert not any("compare-runs" in line for line in lines)
     workspace.run("git", "checkout", "--quiet", ".")
 

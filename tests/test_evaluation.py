@@ -230,7 +230,7 @@ def test_claims_stand_beside_what_is_measured() -> None:
     assert table.loc["a learns", "measured"] == "9 of 10 replicas learn (60 to 98%)"
     assert table.loc["a learns", "reading"].endswith("1 of 10 single runs would have shown the tutorial's result")
     assert "outside the range" in table.loc["a: test accuracy", "reading"]
-    assert table.loc["a converges", "reading"].startswith("9 of 9")
+    assert table.loc["a converges", "reading"].startswith("9 of the 9 replicas that learned stayed above the threshold")
     assert not any("gone" in about for about in table.index)
 
 
@@ -314,7 +314,7 @@ def test_a_damaged_file_of_an_evaluation_is_named_or_can_be_published(
         payload.description("v", found)
         payload.variant_points(found, tracking)
         for row in found.replicas.to_dict("records"):
-            payload.replica_payload(row, found, {}, 0)
+            payload.replica_payload(row, found, {})
         comparison.compare({"v": found}, recipes(), parameters(["v", "w"]).without_claims())
     assert messages
     assert all(each.startswith(str(path)) or "replicas.csv" in each for each in messages)

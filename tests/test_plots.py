@@ -212,7 +212,7 @@ def test_survival_ends_at_the_share_that_lives() -> None:
     axes = drawn_once("survival").axes[0]
     assert sorted(line[-1] for line in lines(axes)) == [0, 50]
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
-    assert labels == ["a: 1 hidden, 50% left", "b: 2 hidden, 0% left"]
+    assert labels == ["a: 1 hidden, 50% living at the end", "b: 2 hidden, 0% living at the end"]
 
 
 def test_bars_fill_the_whole_and_name_their_counts() -> None:
@@ -302,12 +302,12 @@ def with_values(column: str, values: dict[int, dict[int, float]]) -> pd.DataFram
 )
 def test_the_title_says_how_much_gradient_reaches_the_hidden_layers(last: dict[int, float], said: str) -> None:
     table = with_values("gradient_mean_abs_median", {0: dict.fromkeys(last, np.nan), 1: {1: 9, 2: 9}, 7: last})
-    assert gradient_figures.reaching(table, 30) == f"3 of 30 live at the end{said}"
+    assert gradient_figures.reaching(table, 30) == f"3 of 30 living at the end{said}"
 
 
 def test_the_title_of_untrained_networks_claims_no_training() -> None:
     table = with_values("gradient_mean_abs_median", {0: {1: np.nan, 2: np.nan}}).assign(living=1)
-    assert gradient_figures.reaching(table, 4) == "1 of 4 lives before training; not trained"
+    assert gradient_figures.reaching(table, 4) == "1 of 4 living before training; not trained"
     assert weight_figures.growth(with_values("weight_l1_median", {0: {1: 2.0}})) == "not trained"
 
 
@@ -326,7 +326,7 @@ def test_the_title_says_how_far_the_weights_moved(last: dict[int, float], said: 
 
 def test_no_growth_is_claimed_where_no_replica_lives() -> None:
     table = with_values("weight_l1_median", {0: {1: 1.0, 2: 9.0}, 9: {1: np.nan, 2: np.nan}})
-    assert weight_figures.growth(table) == "no replica lives from start to end"
+    assert weight_figures.growth(table) == "no replica is living from start to end"
 
 
 def test_one_replica_learns_and_two_learn() -> None:

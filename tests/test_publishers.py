@@ -391,7 +391,7 @@ def test_the_database_of_another_program_is_left_alone(tmp_path: Path) -> None:
 def test_a_store_of_an_unknown_version_is_one_line(own: Path) -> None:
     statements(own, "UPDATE alembic_version SET version_num = 'feedbeef'", "DROP TABLE guardrails")
     statements(own, "INSERT INTO runs (run_uuid, experiment_id) VALUES ('r', 0)")
-    with pytest.raises(UserError, match=r"must be a database of this version of MLflow, or empty$"):
+    with pytest.raises(UserError, match=r"must be empty, or a database of this version of MLflow$"):
         store.connect(f"sqlite:///{own}")
 
 

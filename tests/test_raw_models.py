@@ -46,9 +46,9 @@ from pipeline.tracking.packaging import Packages
 from pipeline.tracking.payload import (
     Parameters,
     ReplicaPayload,
-    Source,
     VariantFiles,
     VariantPayload,
+    VariantSource,
     assemble,
     variant_points,
 )
@@ -216,7 +216,7 @@ def published(folder: Path, made: dict[str, Made], chosen: dict[str, int], under
 
     each = made[PUBLISHED]
     parameters = {"variant": {"units": 3}, "training": {"seed": 7}}
-    source = Source(PUBLISHED, parameters, {}, VariantFiles([], [], {}, []), each.origin.columns)
+    source = VariantSource(PUBLISHED, parameters, {}, VariantFiles([], [], {}, []), each.origin.columns)
     content = assemble(source, judge(each), {"best": chosen[PUBLISHED]}, TRACKING)
     with pytest.MonkeyPatch.context() as patched:
         patched.chdir(folder)
@@ -466,13 +466,13 @@ def test_the_best_model_says_on_what_it_was_chosen() -> None:
     assert best is not None
     assert best.description == (
         "b, replica 000: validation accuracy 0.800, the highest of 2 replicas of a, b. Its test accuracy is 0.700. "
-        "The test data had no say in that."
+        "The test data played no part in the choice."
     )
     assert "the highest final validation accuracy of all variants" in best.model_description
-    assert "flatters" not in best.description + best.model_description
+    assert "too good" not in best.description + best.model_description
     judged = choose([payload("a", "test_accuracy", [(0.9, 0.9), (0.7, 0.7)])])
     assert judged is not None
-    flattered = "Choosing on test data flatters: expect less of it on new points."
+    flattered = "It was chosen by its test score, which is therefore too good: expect less on new rows."
     assert judged.description == f"a, replica 000: test accuracy 0.900, the highest of 2 replicas of a. {flattered}"
     assert flattered in judged.model_description
 

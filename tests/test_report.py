@@ -41,7 +41,8 @@ from pipeline.report.figures.files import save_figure
 from pipeline.report.figures.style import figure
 from pipeline.report.pages import html, markdown
 from pipeline.report.pages.document import Bar, Document, Picture, Section, Table, Text
-from pipeline.tracking.payload import COLOUR, replica_payload
+from pipeline.tracking.payload import replica_payload
+from pipeline.tracking.tags import COLOUR
 
 STUDIES = "../studies"
 PICTURES = {"data": "data.png", "outcomes": "outcomes.png"}
@@ -138,7 +139,7 @@ def test_a_difference_that_may_be_none_is_said_to_be_undecided() -> None:
     }
     text = markdown.render(content.write(study(made, parameters(["a", "b"]), units=9)))
     assert "**Undecided:** `a` (5 of 10 learned; the other 5: mainly stuck), `b` (4 of 9 learned; the" in text
-    assert "do not tell which of them learns more often" in text
+    assert "it stays open which of them learns more often" in text
     assert ": undecided |" in text
 
 
@@ -277,7 +278,7 @@ def test_a_new_row_of_the_table_of_causes_is_seen_everywhere(picture: bytes) -> 
     assert [text.get_text() for text in bars.legends[0].get_texts()] == ["learned", "restless"]
     assert to_hex(bars.axes[0].patches[1].get_facecolor()).upper() == colours.YELLOW
     row = failed.replicas.to_dict("records")[0]
-    assert replica_payload(row, failed, {}, seed=1).tags == {
+    assert replica_payload(row, failed, {}).tags == {
         "outcome": "not_learned",
         "cause": "restless",
         COLOUR: colours.YELLOW,
@@ -400,7 +401,7 @@ def test_each_variant_has_its_suggestions_in_their_order_whatever_was_tried() ->
     tried = tried_on(recipes()["a"], changes={"units": 12})
     other = {"class_name": "RMSprop", "config": {}}
     report = content.write(study(made, parameters(["b", "a"]), tried, optimizer=other))
-    (table,) = (each for each in report.blocks if isinstance(each, Table) and "because" in each.columns)
+    (table,) = (each for each in report.blocks if isinstance(each, Table) and "reason" in each.columns)
     assert [(row[0], row[2]) for row in table.rows[:3]] == [("`a`", first), ("`b`", first), ("`a`, `b`", second)]
 
 

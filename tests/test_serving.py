@@ -102,4 +102,4 @@ def test_the_ui_of_a_store_without_runs_says_how_to_make_some(published: Workspa
     """One line, no server."""
     done = published.attempt("python3", "-m", "pipeline.tracking.ui.serve", DVC_ROOT=str(tmp_path))
     assert (done.code, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)
-    assert "`make repro` or `make publish` makes it" in done.stderr
+    assert "run `make repro` or `make publish` first" in done.stderr

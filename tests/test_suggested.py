@@ -1,12 +1,13 @@
 """The cells of a study that the diagnosis of its base suggests."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 import pytest
 from conftest import training, variant
 
-from pipeline.evaluation.suggested import Suggestions, suggestions
+from pipeline.evaluation.suggested import Suggestions, suggestions, with_suggestions
 from pipeline.foundations.errors import UserError
 from pipeline.params import study_params
 from pipeline.params.network_params import NetworkRecipe
@@ -126,3 +127,30 @@ def test_a_remedy_that_there_is_not_is_named() -> None:
             expect_known(base_of(NETWORK, cells={"c": {"remedy": ["adam", not_of_a_cell]}}))
     expect_known(base_of(NETWORK, cells={"c": {"remedy": ["adam", "wider_layers"]}}))
     assert study_params.OF_NETWORK == ("config", "optimizer", "remedy")
+
+
+def test_the_most_promising_cell_gets_one_more_remedy_and_what_cannot_be_trained_is_reported() -> None:
+    (base,) = base_of(NETWORK, cells=SUGGESTED)
+    batches: list[list[str]] = []
+
+    def judged(some: Sequence[Cell]) -> list[pd.DataFrame]:
+        """Half of the replicas of `adam` learn, and no others."""
+        batches.append([cell.name for cell in some])
+        learned = {cell.name: int(cell.name == "adam") for cell in some}
+        outcomes = {name: ["learned"] * count + ["not_learned"] * (2 - count) for name, count in learned.items()}
+        return [
+            pd.DataFrame({"outcome": each, "cause": ["none" if one == "learned" else "vanishing" for one in each]})
+            for each in outcomes.values()
+        ]
+
+    def expect_trainable(cell: Cell) -> None:
+        if "residual" in cell.name:
+            raise UserError(f"{cell.name}: impossible")
+
+    found, not_tried = with_suggestions("s", base, judged, expect_trainable)
+    assert batches[0] == ["v"]
+    assert "adam" in batches[1]
+    assert all(name.startswith("adam + ") for name in batches[2])
+    assert [cell.name for cell in found] == [name for batch in batches for name in batch]
+    assert not_tried
+    assert {reason for name, reason in not_tried.items()} == {f"{name}: impossible" for name in not_tried}

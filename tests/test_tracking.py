@@ -46,9 +46,9 @@ from pipeline.tracking.guide import guide, searches
 from pipeline.tracking.packaging import Packages
 from pipeline.tracking.payload import (
     Point,
-    Source,
     VariantFiles,
     VariantPayload,
+    VariantSource,
     assemble,
     flattened,
     not_published,
@@ -74,7 +74,7 @@ def content(
     figure.write_bytes(f"{threshold}".encode())
     files = VariantFiles([outputs], [table], {"tables": [table]}, [figure])
     recipe, judged = {**RECIPE, "hidden_layers": layers}, {"evaluation": {"learned": {"accuracy": threshold}}}
-    source = Source(variant, {"variant": recipe, "training": {"seed": 4}}, judged, files, COLUMNS)
+    source = VariantSource(variant, {"variant": recipe, "training": {"seed": 4}}, judged, files, COLUMNS)
     return assemble(source, evaluation, {"best": 0}, TRACKING)
 
 
@@ -225,7 +225,7 @@ def test_a_threshold_moved_there_and_back_ends_as_it_began(client: MlflowClient)
     """Each evaluation is a run of its own, and nothing of the first one is written over."""
     published(content(0.75))
     before = snapshot(client)
-    assert published(content(0.95)) == {"v": "evaluated anew"}
+    assert published(content(0.95)) == {"v": "evaluated again"}
     assert sorted(shown(client)) == ["v", "v · evaluation.learned.accuracy=0.75"]
     moved = next(run for run in runs(client)[0] if run.info.run_name == "v")
     assert moved.data.metrics["learned_rate"] == 0
@@ -278,7 +278,7 @@ def test_a_live_run_is_nobodys_but_its_followers(client: MlflowClient) -> None:
     following = live_runs.LiveRuns("e")
     following.show(training)
     (live,) = runs(client)[0]
-    for made, done in ((content(), "published"), (content(), "nothing new"), (content(0.95), "evaluated anew")):
+    for made, done in ((content(), "published"), (content(), "nothing new"), (content(0.95), "evaluated again")):
         assert published(made) == {"v": done}
     after = client.get_run(live.info.run_id)
     assert (after.info.run_name, after.info.status, after.info.lifecycle_stage) == ("v (live)", "RUNNING", "active")
@@ -355,7 +355,7 @@ def test_an_evaluation_of_an_experiment_leaves_that_of_params_yaml(
     before = snapshot(client)
     with monkeypatch.context() as patched:
         patched.setenv("DVC_EXP_NAME", "tall-oak")
-        assert published(content(threshold=0.6)) == {"v": "evaluated anew"}
+        assert published(content(threshold=0.6)) == {"v": "evaluated again"}
         assert published(content(threshold=0.6)) == {"v": "nothing new"}
     assert {run_id: what for run_id, what in snapshot(client).items() if run_id in before} == before
     assert sorted(shown(client)) == ["v", "v · evaluation.learned.accuracy=0.6"]
@@ -375,7 +375,7 @@ def test_values_that_are_not_finite_are_left_out(client: MlflowClient) -> None:
     made = history(ACCURACIES)
     made.test_loss[0, 2] = np.inf
     files = VariantFiles([], [], {}, [])
-    source = Source("v", {"variant": RECIPE, "training": {"seed": 4}}, {}, files, COLUMNS)
+    source = VariantSource("v", {"variant": RECIPE, "training": {"seed": 4}}, {}, files, COLUMNS)
     points = assemble(source, evaluated(made), {}, TRACKING)
     tags = {"outcome": "not_learned", "cause": "exploding", "mlflow.runColor": outcome_colours()["exploding"]}
     assert points.replicas[0].tags == tags
@@ -391,7 +391,7 @@ def of_task(task: Task, rule: Rule) -> VariantPayload:
     values = {name: np.ones((2, 2, 2)) for name in ("gradient_mean_abs", "probe_gradient_mean_abs", "weight_l1")}
     made = record.assemble(range(2), range(2), curves, values, layers, task, dict.fromkeys(PARTS, 1.0))
     evaluation = summary.evaluate("v", made, small_variant(), Premises(), rule, THRESHOLDS)
-    source = Source(
+    source = VariantSource(
         "v", {"variant": RECIPE, "training": {"seed": 4}}, {}, VariantFiles([], [], {}, []), columns("a", "b")
     )
     return assemble(source, evaluation, {"best": 1}, TRACKING)
@@ -447,7 +447,7 @@ def test_what_is_said_of_a_variant_follows_from_its_task_and_score(
     assert f"the replica with the highest final {score} of all variants" in chosen.model_description
     said = guide(["v"], (), "m", made.final)
     assert f"if its final {score} is above the threshold" in said
-    assert f"| `{rule.score}`, `loss` |" in said
+    assert f"| `{rule.score}/<part>_<quartile>`, `loss/<part>_<quartile>` |" in said
     (view,) = (json.loads(text)["state"] for key, text in views([made], ()).items() if key.endswith("all-variants"))
     state = json.loads(view)
     assert f"metrics.`{final}_median`" in state["selectedColumns"]
@@ -461,9 +461,9 @@ def test_models_are_packaged_for_another_training_and_not_for_another_evaluation
     outputs.write_bytes(b"1")
     judged.write_bytes(b"1")
 
-    def source() -> Source:
+    def source() -> VariantSource:
         files = VariantFiles([outputs], [judged], {}, [])
-        return Source("v", {"variant": RECIPE, "training": {"seed": 4}}, {}, files, COLUMNS)
+        return VariantSource("v", {"variant": RECIPE, "training": {"seed": 4}}, {}, files, COLUMNS)
 
     manifest = {"v": {"fingerprint": source().fingerprint, "evaluation_hash": "1"}}
     judged.write_bytes(b"2")
@@ -758,7 +758,7 @@ def test_the_best_of_all_variants_is_registered_once(client: MlflowClient) -> No
     published(*both)
     version = best(client)
     assert version.tags["pipeline.variant"] == "w"
-    for said in ("w, replica 000", "0.950", "of 6 replicas", "test data flatters"):
+    for said in ("w, replica 000", "0.950", "of 6 replicas", "It was chosen by its test score"):
         assert said in version.description
     model = client.get_registered_model("m")
     assert "highest final test accuracy" in model.description

@@ -1,7 +1,6 @@
-"""A study in numbers: its cells beside the reference, which changes nothing."""
+"""The tables of a study: its cells beside the reference, which changes nothing."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import pandas as pd
 import xarray as xr
@@ -12,6 +11,7 @@ from pipeline.evaluation.effects import REFERENCE, effect, written
 from pipeline.evaluation.intervals import newcombe
 from pipeline.evaluation.summary import QUARTILES
 from pipeline.evaluation.variant import VariantEvaluation
+from pipeline.params.file import Plain
 from pipeline.params.params import AnyRecipe
 from pipeline.params.variant_params import VariantParams
 
@@ -20,19 +20,18 @@ def cells_table(
     evaluations: Mapping[str, VariantEvaluation],
     variants: Mapping[str, AnyRecipe],
     premises: Mapping[str, Premises],
-    changes: Mapping[str, Mapping[str, Any]],
+    changes: Mapping[str, Mapping[str, Plain]],
     extra_epochs: Mapping[str, int],
 ) -> pd.DataFrame:
-    """One row per cell, in the study's order.
+    """Return a table with one row per cell, in the study's order.
 
-    `difference` is its learned share minus the reference's, with Newcombe's 95% interval, unpaired; `effect` says
-    whether that interval leaves a doubt. `alive_bound` is the least share that theory leaves alive before training;
-    empty where it says nothing.
+    `difference` is the cell's learned share minus the reference's, with Newcombe's 95% interval (unpaired); `effect` is
+    what that interval says. `alive_bound` is theory's lower bound of the share alive before training, or empty.
 
     Args:
-        variants: of each cell. premises: which theoretical statements apply to it.
-        changes: for each cell what it changes, by parameter; nothing for the reference.
-        extra_epochs: of pre-training, on top of the training itself.
+        variants: the recipe of each cell. premises: which theoretical statements apply to each.
+        changes: what each cell changes, by parameter; nothing for the reference.
+        extra_epochs: epochs of pre-training, beside those of the training.
     """
     reference = next(name for name, changed in changes.items() if not changed)
     rows = []
@@ -41,7 +40,7 @@ def cells_table(
         (count, total), (base_count, base_total) = evaluation.learned, evaluations[reference].learned
         low, high = newcombe(count, total, base_count, base_total)
         difference = count / total - base_count / base_total
-        known = {"difference": difference, "difference_low": low, "difference_high": high}
+        differences = {"difference": difference, "difference_low": low, "difference_high": high}
         rows.append(
             {
                 "cell": name,
@@ -51,7 +50,7 @@ def cells_table(
                 "learned_rate": metrics.learned.rate,
                 "learned_low": metrics.learned.interval.low,
                 "learned_high": metrics.learned.interval.high,
-                **{key: round(value, 6) for key, value in known.items()},
+                **{key: round(value, 6) for key, value in differences.items()},
                 "effect": REFERENCE if name == reference else effect(low, high),
                 "extra_epochs": extra_epochs[name],
                 "alive_bound": _alive_bound(variants[name], premises[name]),
@@ -69,18 +68,13 @@ def _alive_bound(variant: AnyRecipe, premises: Premises) -> float | None:
     return round(1 - born_dead_bound(variant.widths), 6)
 
 
-def score_column(cells: pd.DataFrame) -> str:
-    """The column of the table of cells with the median of the score that decides."""
-    return next(name for name in cells if name.startswith("test_") and name.endswith("_median"))
-
-
 def ranked(cells: pd.DataFrame) -> pd.DataFrame:
-    """The cells by their difference, the greatest first; ties in the study's order."""
+    """Return the cells by their difference, greatest first; ties in the study's order."""
     return cells.sort_values("difference", ascending=False, kind="stable", ignore_index=True)
 
 
 def pretraining_table(histories: Mapping[str, xr.Dataset]) -> pd.DataFrame:
-    """One row per cell, hidden layer and epoch of pre-training: quartiles over replicas of the layer's loss."""
+    """Return quartiles over replicas of each layer's loss, one row per cell, hidden layer and epoch of pre-training."""
     tables = {}
     for name, history in histories.items():
         quartiles = history.loss.quantile(list(QUARTILES.values()), "replica")
@@ -90,6 +84,6 @@ def pretraining_table(histories: Mapping[str, xr.Dataset]) -> pd.DataFrame:
 
 
 def stacked(parts: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """One tidy table of the tables of all cells, with the cell's name in front."""
+    """Return one tidy table from the tables of all cells, with the cell's name as first column."""
     named = [part.assign(cell=name)[["cell", *part.columns]] for name, part in parts.items()]
     return pd.concat(named, ignore_index=True)

@@ -1,4 +1,4 @@
-"""What the tutorial says beside what is measured. It ran each network once; here every number is of many replicas."""
+"""The tutorial's claims beside our measurements: it trained each network once, we measure many replicas."""
 
 from collections.abc import Iterator, Mapping
 
@@ -6,7 +6,7 @@ import pandas as pd
 
 from pipeline.diagnosis.variant_verdict import learn
 from pipeline.evaluation.intervals import wilson
-from pipeline.evaluation.summary import percent
+from pipeline.evaluation.summary import percent, quartiles
 from pipeline.evaluation.variant import VariantEvaluation
 from pipeline.params.comparison_params import ComparisonParams, GradientClaim, TutorialClaim
 
@@ -14,7 +14,7 @@ COLUMNS = ["about", "tutorial", "measured", "reading"]
 
 
 def table(params: ComparisonParams, evaluations: Mapping[str, VariantEvaluation]) -> pd.DataFrame:
-    """One row per claim, with the columns COLUMNS."""
+    """Return a table with one row per claim and the columns COLUMNS."""
     rows: list[tuple[str, str, str, str]] = []
     for name, claim in params.claims.items():
         rows.extend(_about_variant(name, claim, evaluations[name]))
@@ -45,7 +45,7 @@ def _learns(name: str, learns: bool, evaluation: VariantEvaluation) -> tuple[str
         if low > 0.5
         else "most replicas do not"
         if high < 0.5
-        else "these replicas do not tell whether most do"
+        else "open whether most replicas learn"
     )
     agree = total - count if not learns else count
     reading = f"{usual}; {agree} of {total} single runs would have shown the tutorial's result"
@@ -55,8 +55,8 @@ def _learns(name: str, learns: bool, evaluation: VariantEvaluation) -> tuple[str
 def _accuracy(name: str, part: str, stated: float, evaluation: VariantEvaluation) -> tuple[str, str, str, str]:
     values = evaluation.replicas[f"{part}_accuracy"]
     low, high = values.min(), values.max()
-    q25, median, q75 = (round(float(values.quantile(share)), 6) for share in (0.25, 0.5, 0.75))
-    measured = f"median {median:.3f}, quartiles {q25:.3f} to {q75:.3f}"
+    spread = quartiles(values)
+    measured = f"median {spread.median:.3f}, quartiles {spread.q25:.3f} to {spread.q75:.3f}"
     inside = "within" if low <= stated <= high else "outside"
     return (
         f"{name}: {part} accuracy",
@@ -70,18 +70,18 @@ def _convergence(name: str, epoch: int, evaluation: VariantEvaluation) -> tuple[
     accuracy = evaluation.curves.set_index("epoch").test_accuracy_median
     stated, last = f"by about epoch {epoch}", int(accuracy.index[-1])
     if epoch > last:
-        return f"{name} converges", stated, f"trained for {last} epochs", "cannot be said"
+        return f"{name} converges", stated, f"trained for {last} epochs", "cannot be told"
     learned = evaluation.replicas.epochs_to_learn.dropna()
     by_then = int((learned <= epoch).sum())
     measured = f"median test accuracy {accuracy[epoch]:.3f} at epoch {epoch}, {accuracy[last]:.3f} at epoch {last}"
-    reading = f"{by_then} of {len(learned)} that learned stayed above the threshold from epoch {epoch} on"
+    reading = f"{by_then} of the {len(learned)} replicas that learned stayed above the threshold from epoch {epoch} on"
     return f"{name} converges", stated, measured, reading
 
 
 def _about_gradients(
     claim: GradientClaim, evaluations: Mapping[str, VariantEvaluation]
 ) -> Iterator[tuple[str, str, str, str]]:
-    """Medians over living replicas in the first layer: before training, then at the last epoch."""
+    """Yield a row for the first layer before training and one at the last epoch, from medians over living replicas."""
     about = f"the first layer of {claim.more} gets more gradient than that of {claim.less}"
     for column, last, when in (
         ("probe_gradient_mean_abs_median", False, "at epoch 0, full training set"),

@@ -1,4 +1,4 @@
-"""Variants side by side."""
+"""The tables of a comparison: variants side by side."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -17,7 +17,7 @@ CURVES = ["learned_share", "alive_share", "train_score_median", "test_score_medi
 
 @dataclass(frozen=True)
 class Comparison:
-    """The tables of a comparison, see the functions that make them."""
+    """The tables of a comparison; the functions below describe them."""
 
     variants: pd.DataFrame
     curves: pd.DataFrame
@@ -29,7 +29,7 @@ class Comparison:
 def compare(
     evaluations: Mapping[str, VariantEvaluation], recipes: Mapping[str, AnyRecipe], params: ComparisonParams
 ) -> Comparison:
-    """All tables. `recipes` are the resolved variants and networks."""
+    """Return all tables; `recipes` are the resolved variants and networks."""
     return Comparison(
         variants=wide(evaluations),
         curves=long(evaluations),
@@ -40,7 +40,7 @@ def compare(
 
 
 def wide(evaluations: Mapping[str, VariantEvaluation]) -> pd.DataFrame:
-    """One row per variant."""
+    """Return a table with one row per variant."""
     return pd.DataFrame([{"variant": name, **_row(evaluation.metrics)} for name, evaluation in evaluations.items()])
 
 
@@ -62,14 +62,11 @@ def _row(metrics: VariantMetrics) -> dict[str, float | None]:
     }
 
 
-def score_column(variants: pd.DataFrame) -> str:
-    """The column of the table of variants with the median of the score that decides, on the test set."""
-    return next(name for name in variants if name.startswith("test_") and name.endswith("_median"))
-
-
 def long(evaluations: Mapping[str, VariantEvaluation]) -> pd.DataFrame:
-    """One row per variant and epoch, with the columns CURVES, for plots that colour by variant. `train_score` and
-    `test_score` are of the score that decides."""
+    """Return a table with one row per variant and epoch, with the columns CURVES, for plots coloured by variant.
+
+    `train_score` and `test_score` are those of the main score.
+    """
     parts = []
     for name, evaluation in evaluations.items():
         score = evaluation.rule.score
@@ -80,9 +77,9 @@ def long(evaluations: Mapping[str, VariantEvaluation]) -> pd.DataFrame:
 
 
 def differences(evaluations: Mapping[str, VariantEvaluation]) -> pd.DataFrame:
-    """For any two variants the difference of their learned shares, first minus second, with Newcombe's 95% interval.
+    """Return the difference of learned shares of any two variants, first minus second, with Newcombe's 95% interval.
 
-    The columns are there also where there is one variant alone, and so no row.
+    With a single variant the table has its columns and no row.
     """
     rows = []
     for first, second in combinations(evaluations, 2):

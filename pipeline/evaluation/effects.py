@@ -1,19 +1,19 @@
-"""What one change did, measured: pairs of variants whose recipes differ in a single respect."""
+"""The measured effect of one change: pairs of variants whose recipes differ in a single respect."""
 
 from collections.abc import Mapping
 from itertools import combinations
-from typing import Any
 
 import pandas as pd
 
 from pipeline.evaluation.intervals import newcombe
 from pipeline.evaluation.variant import VariantEvaluation
+from pipeline.params.file import Plain
 from pipeline.params.params import AnyRecipe
 from pipeline.params.variant_params import VariantParams, shown
 
 COLUMNS = ["worse", "better", "respect", "change", "learned_worse", "learned_better", "difference", "low", "high"]
 HELPS, HARMS, UNDECIDED, REFERENCE = "helps", "harms", "undecided", "reference"
-# The parameters that make up a respect: both initialisers are one choice.
+# The parameters of each respect; both initialisers together are one choice.
 RESPECTS = {
     "depth": ("hidden_layers",),
     "width": ("units",),
@@ -25,18 +25,19 @@ RESPECTS = {
 
 
 def table(evaluations: Mapping[str, VariantEvaluation], recipes: Mapping[str, AnyRecipe]) -> pd.DataFrame:
-    """One row per pair that differs in one respect, from the variant that learns less often to the other; the greatest
-    difference first. The interval is Newcombe's at 95%, unpaired.
+    """Return a table with one row per pair that differs in one respect, greatest difference first.
+
+    A row goes from the variant that learns less often to the other one. The interval is Newcombe's at 95%, unpaired.
 
     Args:
-        recipes: the resolved variants; networks of the user's own, which differ in their code, are in no pair.
+        recipes: the resolved variants. A user's own networks differ in their code, so they are in no pair.
     """
     rows = []
     described = {name: each for name, each in recipes.items() if isinstance(each, VariantParams)}
     plain = {name: recipe.model_dump(mode="json") for name, recipe in described.items()}
     for pair in combinations((name for name in evaluations if name in plain), 2):
         counts = {name: evaluations[name].metrics.learned.count for name in pair}
-        worse, better = sorted(pair, key=counts.__getitem__)  # of equals the first is the worse
+        worse, better = sorted(pair, key=counts.__getitem__)  # if both learn equally often, the first counts as worse
         respects = _differing(plain[worse], plain[better])
         if len(respects) != 1:
             continue
@@ -47,27 +48,27 @@ def table(evaluations: Mapping[str, VariantEvaluation], recipes: Mapping[str, An
         change = _change(plain[worse], plain[better], respects[0])
         numbers = [round(value, 6) for value in (difference, low, high)]
         rows.append([worse, better, respects[0], change, *learned, *numbers])
-    found = pd.DataFrame(rows, columns=COLUMNS)
-    return found.sort_values("difference", ascending=False, kind="stable", ignore_index=True)
+    effects = pd.DataFrame(rows, columns=COLUMNS)
+    return effects.sort_values("difference", ascending=False, kind="stable", ignore_index=True)
 
 
 def effect(low: float, high: float) -> str:
-    """What the interval of a difference of learned shares says of a change."""
+    """Return the effect of a change, from the interval of its difference of learned shares."""
     return HELPS if low > 0 else HARMS if high < 0 else UNDECIDED
 
 
-def written(value: Any) -> str:
-    """As one would write it in params.yaml, in short."""
+def written(value: Plain) -> str:
+    """Return the value as params.yaml would have it, in short."""
     return str(value).lower() if isinstance(value, bool) else shown(value)
 
 
-def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    """A parameter that belongs to no respect listed is one by itself."""
+def _differing(one: Mapping[str, Plain], other: Mapping[str, Plain]) -> list[str]:
+    """Return the respects in which two recipes differ; a parameter that is in no listed respect is one by itself."""
     of = {key: respect for respect, keys in RESPECTS.items() for key in keys}
     keys = [key for key in {**one, **other} if one.get(key) != other.get(key)]
     return list(dict.fromkeys(of.get(key, key) for key in keys))
 
 
-def _change(one: Mapping[str, Any], other: Mapping[str, Any], respect: str) -> str:
+def _change(one: Mapping[str, Plain], other: Mapping[str, Plain], respect: str) -> str:
     keys = [key for key in RESPECTS.get(respect, (respect,)) if one.get(key) != other.get(key)]
     return "; ".join(f"{key}: {written(one.get(key))} -> {written(other.get(key))}" for key in keys)

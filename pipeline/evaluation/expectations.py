@@ -1,4 +1,4 @@
-"""Theory beside measurement: what is known of networks of a variant's kind before training, and what is measured."""
+"""Theory beside measurement: numbers that theory fixes before training, and the measured ones."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Expectation:
 
 
 def expectations(history: xr.Dataset, premises: Premises) -> list[Expectation]:
-    """All that apply to the variant.
+    """Return all expectations that apply to a variant.
 
     Args:
         premises: which theoretical statements apply to it.
@@ -49,7 +49,7 @@ def _expectations(start: xr.Dataset, premises: Premises) -> Iterator[Expectation
     if premises.gradients:
         living = start.isel(replica=record.living(start.expand_dims(recorded_epoch=1, axis=1)).values[:, 0])
         first = living.probe_gradient_mean_abs.isel(layer=0).values
-        # One replica has no spread; and no value may be 0 where logarithms are taken.
+        # One replica has no spread, and the logarithm needs values above 0.
         if len(first) > 1 and bool((np.isfinite(first) & (first > 0)).all()):
             units = record.hidden(start).units.values.tolist()
             yield _gradient(living, units)
@@ -78,7 +78,7 @@ def _gradient(living: xr.Dataset, units: list[int]) -> Expectation:
 
 
 def _spread(living: xr.Dataset, units: list[int]) -> Expectation:
-    """Of the first layer's gradient, in decades; the interval by the chi-squared of a log-normal's variance."""
+    """Check the spread of the first layer's gradient in decades, with the chi-squared interval of a variance."""
     decades = np.log10(living.probe_gradient_mean_abs.isel(layer=0).values)
     expected = 2 * HALF_SPREAD * np.sqrt(beta(units))
     ninety = 2 * 1.6449 * decades.std(ddof=1)
@@ -104,7 +104,7 @@ def _saturation(start: xr.Dataset) -> Iterator[Expectation]:
 
 
 def median_interval(values: np.ndarray) -> Interval:
-    """Distribution-free 95% interval of a median, from order statistics; the whole range where there are few."""
+    """Return the distribution-free 95% interval of a median, from order statistics; of few values the whole range."""
     ordered, count = np.sort(values), len(values)
     rank = int(np.ceil(bdtrik((1 - CONFIDENCE) / 2, count, 0.5)))  # the binomial distribution's quantile
     return Interval(float(ordered[max(0, rank - 1)]), float(ordered[min(count - 1, count - rank)]))

@@ -1,4 +1,4 @@
-"""What `evaluate` leaves of a variant: tables, figures, the diagnosis and the metrics file."""
+"""The files of a variant's evaluation: tables, figures, the diagnosis and the metrics file."""
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from dataclasses import asdict
@@ -14,7 +14,7 @@ from pipeline.evaluation.expectations import Expectation
 from pipeline.evaluation.learned import Rule
 from pipeline.evaluation.replica_table import COURSE, OUTCOME
 from pipeline.evaluation.summary import QUARTILES
-from pipeline.evaluation.variant import Diagnosis, VariantEvaluation, VariantMetrics
+from pipeline.evaluation.variant import VariantDiagnosis, VariantEvaluation, VariantMetrics
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import load_json, reading, save_json
 from pipeline.foundations.formats import load_table, save_table
@@ -23,52 +23,52 @@ from pipeline.remedies.recipe_changes import RecipeChange
 
 EVALUATIONS = Path("evaluations")
 METRICS = Path("metrics")
-GRADIENT = "probe_gradient_mean_abs"  # which each evaluation has
+GRADIENT = "probe_gradient_mean_abs"  # every evaluation has it
 NAMES: Mapping[Hashable, Callable[[], Collection[str]]] = {
     "outcome": lambda: (LEARNED, NOT_LEARNED),
     "cause": lambda: (NO_CAUSE, *cause_names()),
     "symptom": lambda: (NO_CAUSE, *cause_names()),
 }
-_METRICS, _DIAGNOSIS = TypeAdapter(VariantMetrics), TypeAdapter(Diagnosis)
+_METRICS, _DIAGNOSIS = TypeAdapter(VariantMetrics), TypeAdapter(VariantDiagnosis)
 
 
 def folder(variant: str) -> Path:
-    """All that the evaluation leaves of a variant, but for the metrics file."""
+    """Return the folder of a variant's evaluation; only the metrics file lies elsewhere."""
     return EVALUATIONS / variant
 
 
 def metrics_path(variant: str) -> Path:
-    """The metrics file, which git keeps."""
+    """Return the path of the metrics file, which is in git."""
     return METRICS / f"{variant}.json"
 
 
 def diagnosis_path(variant: str) -> Path:
-    """The task, the rule of learning, the verdict, remedies and theory (JSON)."""
+    """Return the path of the file with task, rule of learning, verdict, remedies and theory (JSON)."""
     return folder(variant) / "diagnosis.json"
 
 
 def figure_path(variant: str, name: str) -> Path:
-    """A figure of the variant."""
+    """Return the path of a variant's figure."""
     return folder(variant) / f"{name}.png"
 
 
 def figures(variant: str) -> list[Path]:
-    """All figures of the variant, by name."""
+    """Return the paths of all figures of a variant, by name."""
     return sorted(folder(variant).glob("*.png"))
 
 
 def tables(variant: str) -> list[Path]:
-    """All tables of the variant, its diagnosis and its metrics file."""
+    """Return the paths of all tables of a variant, its diagnosis and its metrics file."""
     return [*sorted(folder(variant).glob("*.csv")), diagnosis_path(variant), metrics_path(variant)]
 
 
 def save_evaluation(variant: str, evaluation: VariantEvaluation) -> None:
-    """Tables, diagnosis and metrics; figures are saved one by one."""
+    """Write tables, diagnosis and metrics; figures are saved one by one."""
     save_table(evaluation.replicas, folder(variant) / "replicas.csv")
     save_table(evaluation.curves, folder(variant) / "curves.csv")
     save_table(evaluation.layers, folder(variant) / "layers.csv")
-    judged = {"task": evaluation.task.plain, "rule": evaluation.rule.plain, **asdict(evaluation.diagnosis)}
-    save_json(judged, diagnosis_path(variant))
+    diagnosis = {"task": evaluation.task.plain, "rule": evaluation.rule.plain, **asdict(evaluation.diagnosis)}
+    save_json(diagnosis, diagnosis_path(variant))
     save_json(evaluation.metrics.plain, metrics_path(variant))
 
 
@@ -80,8 +80,10 @@ def load_evaluation(variant: str) -> VariantEvaluation:
     columns = [*OUTCOME, *metrics.scores, *metrics.predicted, *COURSE, *COLUMNS]
     replicas = _load_numbers(folder(variant) / "replicas.csv", columns, ["replica"])
     if len(replicas) != metrics.replicas:
-        found = f"{len(replicas)} rows: must have {metrics.replicas}, as {metrics_path(variant)} says"
-        raise UserError(f"{folder(variant) / 'replicas.csv'}: {found}")
+        raise UserError(
+            f"{folder(variant) / 'replicas.csv'}: {len(replicas)} rows: must have {metrics.replicas}, as in "
+            f"{metrics_path(variant)}"
+        )
     task, rule, diagnosis = _load_diagnosis(variant)
     parts = [name.partition("_")[0] for name in metrics.scores]
     curves = [f"{name}_{each}" for name in (*metrics.scores, *(f"{part}_loss" for part in parts)) for each in QUARTILES]
@@ -98,13 +100,13 @@ def load_evaluation(variant: str) -> VariantEvaluation:
 
 
 def _load_numbers(path: Path, columns: list[str], keys: list[str]) -> pd.DataFrame:
-    """A table of numbers, but for the names of outcomes and causes.
+    """Return a table whose columns are numbers, except the names of outcomes and causes.
 
     Args:
-        keys: the columns that count the rows.
+        keys: the columns that number the rows.
 
     Raises:
-        UserError: missing, damaged, or without one of `columns`.
+        UserError: the table is missing, damaged, or lacks one of `columns`.
     """
     table = load_table(path, columns)
     with reading(path, "a table as `evaluate` writes it"):
@@ -112,29 +114,27 @@ def _load_numbers(path: Path, columns: list[str], keys: list[str]) -> pd.DataFra
             if name in NAMES:
                 _expect_names(table[name], NAMES[name]())
             elif table[name].dtype.kind not in "iuf" or (name in keys and table[name].dtype.kind == "f"):
-                raise ValueError(f"column {name} has a value that is no {'whole ' if name in keys else ''}number")
+                raise ValueError(f"column {name} has a value that is not a {'whole ' if name in keys else ''}number")
         if not table.set_index(keys).index.is_monotonic_increasing or table.duplicated(keys).any():
             raise ValueError(f"{' and '.join(keys)} of the rows do not increase")
     return table
 
 
-def _expect_names(found: Iterable[str], known: Collection[str]) -> None:
-    unknown = [name for name in found if name not in known]
+def _expect_names(names: Iterable[str], known: Collection[str]) -> None:
+    unknown = [name for name in names if name not in known]
     if unknown:
-        raise ValueError(f"{unknown[0]} is none of {', '.join(known)}")
+        raise ValueError(f"{unknown[0]} is not one of {', '.join(known)}")
 
 
-def _load_diagnosis(variant: str) -> tuple[Task, Rule, Diagnosis]:
+def _load_diagnosis(variant: str) -> tuple[Task, Rule, VariantDiagnosis]:
     path = diagnosis_path(variant)
     with reading(path, "task, rule, verdict, cause, remedies and theory"):
-        found = load_json(path)
-        remedies, theory = (
-            [RecipeChange(**each) for each in found["remedies"]],
-            [Expectation(**each) for each in found["theory"]],
-        )
-        ((score, threshold),) = found["rule"].items()
-        diagnosis = Diagnosis(found["verdict"], found["cause"], remedies, theory)
+        plain = load_json(path)
+        remedies = [RecipeChange(**each) for each in plain["remedies"]]
+        theory = [Expectation(**each) for each in plain["theory"]]
+        ((score, threshold),) = plain["rule"].items()
+        diagnosis = VariantDiagnosis(plain["verdict"], plain["cause"], remedies, theory)
         _expect_names([] if diagnosis.cause is None else [diagnosis.cause], cause_names())
         _expect_names([score], SCORES)
         _DIAGNOSIS.validate_python(asdict(diagnosis))
-        return Task.of(found["task"]), Rule(score, threshold), diagnosis
+        return Task.of(plain["task"]), Rule(score, threshold), diagnosis

@@ -3,21 +3,21 @@
 from math import hypot, sqrt
 from typing import NamedTuple
 
-from scipy.special import ndtri  # scipy.stats says the same by name, and takes 0.6 s to import in every stage
+from scipy.special import ndtri  # scipy.stats has it by name, but takes 0.6 s to import in every stage
 
 CONFIDENCE = 0.95
 _DEVIATIONS = float(ndtri((1 + CONFIDENCE) / 2))  # of a normal distribution to each side
 
 
 class Interval(NamedTuple):
-    """Both ends, of a share or of a difference of shares."""
+    """Both ends of an interval, for a share or a difference of shares."""
 
     low: float
     high: float
 
 
 def wilson(count: int, total: int) -> Interval:
-    """Wilson's score interval for a share (Wilson 1927), which holds at 0 and at `total` too.
+    """Return Wilson's score interval for a share (Wilson 1927), which is valid at 0 and at `total` too.
 
     (p + z^2 / 2n +- z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n), for the share p of n and z deviations.
     """
@@ -30,9 +30,9 @@ def wilson(count: int, total: int) -> Interval:
 
 
 def newcombe(count: int, total: int, other_count: int, other_total: int) -> Interval:
-    """Newcombe's interval for the difference of two independent shares (Newcombe 1998, method 10).
+    """Return Newcombe's interval for the difference of two independent shares (Newcombe 1998, method 10).
 
-    Unpaired: replicas of two variants are taken as independent, also where they share initial draws.
+    It is unpaired: replicas of two variants count as independent even if they share initial draws.
     """
     share, other = count / total, other_count / other_total
     low, high = wilson(count, total)

@@ -1,9 +1,10 @@
-"""When a replica has learned: the rule, and what follows from it."""
+"""The rule by which a replica has learned, and the scores that it can use."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from pipeline.data.split.tasks import Task
@@ -21,7 +22,7 @@ class Rule:
 
     @property
     def plain(self) -> dict[str, float]:
-        """As params.yaml has it."""
+        """The rule as in params.yaml: `{accuracy: 0.75}`."""
         return {self.score: self.threshold}
 
     @property
@@ -31,13 +32,13 @@ class Rule:
 
 
 def rule_for(task: Task, learned: Mapping[str, float] | None) -> Rule:
-    """The rule that params.yaml states, or the usual one of the task.
+    """Return the rule that params.yaml states, or the task's usual one.
 
     Args:
-        learned: `evaluation.learned`.
+        learned: `evaluation.learned` of params.yaml.
 
     Raises:
-        UserError: the score is none of this task.
+        UserError: the task does not have this score.
     """
     if learned is None:
         return Rule(*task.usual_threshold)
@@ -51,18 +52,23 @@ def rule_for(task: Task, learned: Mapping[str, float] | None) -> Rule:
 
 
 def spelled_score(score: str) -> str:
-    """ "balanced_accuracy" -> "balanced accuracy", "r2" -> "R²"."""
+    """Return the score in words: "balanced_accuracy" becomes "balanced accuracy", "r2" becomes "R²"."""
     return "R²" if score == "r2" else score.replace("_", " ")
 
 
 def score_in_words(column: str) -> str:
-    """ "test_accuracy" -> "test accuracy", "test_r2_median" -> "test R²"."""
+    """Return a column of a score in words: "test_r2_median" becomes "test R²"."""
     part, _, score = column.removesuffix("_median").partition("_")
     return f"{part} {spelled_score(score)}"
 
 
+def score_column(table: pd.DataFrame) -> str:
+    """Return the column with the median of the main score on the test set, in a table of variants or cells."""
+    return next(name for name in table if name.startswith("test_") and name.endswith("_median"))
+
+
 def has_score(history: xr.Dataset, score: str, part: str | None = None) -> bool:
-    """Whether the record can tell the score on a part of the data, the judged one by default."""
+    """Whether the record holds the score on a part of the data, by default the judged one."""
     part = part or record.judged_part(history)
     if score == SKILL:
         return f"{part}_constant_loss" in history.attrs and f"{part}_loss" in history
@@ -70,9 +76,9 @@ def has_score(history: xr.Dataset, score: str, part: str | None = None) -> bool:
 
 
 def score_curve(history: xr.Dataset, score: str, part: str | None = None) -> xr.DataArray:
-    """The score over the epochs on a part of the data, the judged one by default; float [replica, epoch].
+    """Return the score over the epochs, float [replica, epoch], on a part of the data, by default the judged one.
 
-    Where a constant makes no mistake, on a part with one class alone, nothing has skill.
+    On a part with a single class a constant makes no mistake, so no prediction has skill there.
     """
     part = part or record.judged_part(history)
     if score == SKILL:
@@ -83,15 +89,15 @@ def score_curve(history: xr.Dataset, score: str, part: str | None = None) -> xr.
 
 
 def learned_at(history: xr.Dataset, rule: Rule, part: str | None = None) -> xr.DataArray:
-    """bool [replica, epoch]: the score is above the threshold, and the replica never diverged.
+    """Return bool [replica, epoch]: whether the score is above the threshold and the replica never diverged.
 
     Args:
-        part: of the data, by default the one that decides.
+        part: of the data, by default the judged one.
     """
     return (score_curve(history, rule.score, part) > rule.threshold) & ~record.diverged(history)
 
 
 def epochs_to_learn(learned: np.ndarray) -> np.ndarray:
-    """The first epoch from which each row of bool [replica, epoch] stays true; NaN where the last is false."""
+    """Return the first epoch from which each row of bool [replica, epoch] stays true; NaN if it ends false."""
     still_true = np.logical_and.accumulate(learned[:, ::-1], axis=1)[:, ::-1]
     return np.where(still_true[:, -1], still_true.argmax(axis=1), np.nan)

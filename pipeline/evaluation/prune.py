@@ -1,4 +1,4 @@
-"""Remove the outputs of what params.yaml no longer has, so that none of them passes for a result."""
+"""Remove the outputs of variants that params.yaml no longer has, so that nobody takes them for results."""
 
 import shutil
 from collections.abc import Iterable
@@ -12,14 +12,14 @@ LOCK = Path("dvc.lock")
 
 
 def prune(variants: Iterable[str]) -> list[str]:
-    """Remove the outputs of all other variants, and what DVC's lock says of them; DVC's cache keeps the outputs.
+    """Remove the outputs of all other variants and their entries in dvc.lock; DVC's cache keeps the outputs.
 
     Returns:
-        The names of those that were removed.
+        The names of the removed variants.
     """
     folders = (*runs.RUNS.glob("*/"), *evaluations.EVALUATIONS.glob("*/"))
-    found = {*(path.name for path in folders), *(path.stem for path in evaluations.METRICS.glob("*.json"))}
-    gone = sorted(found - set(variants))
+    names = {*(path.name for path in folders), *(path.stem for path in evaluations.METRICS.glob("*.json"))}
+    gone = sorted(names - set(variants))
     for name in gone:
         for folder in (runs.folder(name), evaluations.folder(name)):
             shutil.rmtree(folder, ignore_errors=True)
@@ -30,8 +30,8 @@ def prune(variants: Iterable[str]) -> list[str]:
 
 
 def _forget(stages: set[str]) -> None:
-    """Take stages out of DVC's lock, which DVC itself never does; as a whole, for a kill could cut it."""
-    from dvc.utils.serialize import modify_yaml  # here, for it is seldom needed and takes a second to import
+    """Remove stages from dvc.lock, which DVC never does itself; the file is replaced whole, in case of a kill."""
+    from dvc.utils.serialize import modify_yaml  # here, because it is rarely needed and takes a second to import
 
     if LOCK.is_file():
         with replacing(LOCK) as temporary:

@@ -1,4 +1,4 @@
-"""What became of each replica."""
+"""The table of replicas: outcome, cause, final scores, course and evidence of each."""
 
 from collections.abc import Sequence
 
@@ -14,51 +14,62 @@ from pipeline.history import record
 from pipeline.params.diagnosis_params import DiagnosisParams
 
 OUTCOME = ("replica", "outcome", "cause", "symptom")
-COURSE = ("epochs_to_learn", "diverged", "living_at_start", "living_at_end")
+COURSE = {
+    "epochs_to_learn": "first epoch from which the replica stays above the threshold",
+    "diverged": "1 if its loss became NaN or infinite, else 0",
+    "living_at_start": "1 if no layer was dead before training, else 0",
+    "living_at_end": "1 if no layer is dead at the end, else 0",
+}
 
 
 def curves(history: xr.Dataset, rule: Rule) -> dict[str, xr.DataArray]:
-    """All scores and losses that there are, [replica, epoch], by names such as `train_accuracy`: the score that decides
-    comes first, the losses last."""
+    """Return all recorded scores and losses, [replica, epoch], by names such as `train_accuracy`.
+
+    The main score comes first, the losses last.
+    """
     parts = record.parts_of(history)
     scored = [part for part in parts if has_score(history, rule.score, part)]
-    found = {f"{part}_{rule.score}": score_curve(history, rule.score, part) for part in scored}
+    scores = {f"{part}_{rule.score}": score_curve(history, rule.score, part) for part in scored}
     names = [f"{part}_{score}" for score in record.task_of(history).of_kind.scores for part in parts]
-    found |= {name: history[name] for name in names if name in history}
-    return found | {f"{part}_loss": history[f"{part}_loss"] for part in parts}
+    scores |= {name: history[name] for name in names if name in history}
+    return scores | {f"{part}_loss": history[f"{part}_loss"] for part in parts}
 
 
 def of_predictions(predictions: xr.Dataset, split: Split, targets: Sequence[TargetScaling]) -> pd.DataFrame:
-    """One row per replica: of its final predictions for every part what `Task.of_predictions` tells, by names such as
-    `test_macro_f1`; the judged part first.
+    """Return the scores of each replica's final predictions, one row per replica, by names such as `test_macro_f1`.
+
+    The scores are those of `Task.of_predictions` on every part of the data, the judged part first.
 
     Args:
-        targets: how those of a regression were scaled.
+        targets: the scaling of a regression's targets.
     """
     offset, factor = (np.array([getattr(each, name) for each in targets]) for name in ("offset", "factor"))
-    found: dict[str, np.ndarray] = {}
+    scores: dict[str, np.ndarray] = {}
     for part, samples in reversed(split.parts.items()):
-        true, given = samples.targets, predictions[f"{part}_prediction"].values
+        true, predicted = samples.targets, predictions[f"{part}_prediction"].values
         if targets:
-            true, given = (true - offset) / factor, (given - offset) / factor
-        rows = pd.DataFrame([split.task.of_predictions(true, each) for each in given])
-        known = rows.where(np.isfinite(rows))  # of one that diverged there is none
-        found |= {f"{part}_{name}": significant(known[name].to_numpy()) for name in known}
-    return pd.DataFrame(found)
+            true, predicted = (true - offset) / factor, (predicted - offset) / factor
+        rows = pd.DataFrame([split.task.of_predictions(true, each) for each in predicted])
+        finite = rows.where(np.isfinite(rows))  # a diverged replica has no score
+        scores |= {f"{part}_{name}": significant(finite[name].to_numpy()) for name in finite}
+    return pd.DataFrame(scores)
 
 
 def evaluate(
     history: xr.Dataset, rule: Rule, params: DiagnosisParams, predicted: pd.DataFrame | None = None
 ) -> pd.DataFrame:
-    """One row per replica: its outcome and cause, the final value of every curve, the scores of its predictions if
-    they are given, its course, and the evidence."""
+    """Return one row per replica: outcome, cause, final value of every curve, course and evidence.
+
+    Args:
+        predicted: the scores of final predictions, one row per replica, if there are any.
+    """
     predicted = pd.DataFrame() if predicted is None else predicted
     learned = learned_at(history, rule).values
     living = record.living(history).values
     on_train = has_score(history, rule.score, "train")
     train_learned = learned_at(history, rule, "train").values[:, -1] if on_train else None
-    found = evidence.measure(history, params, train_learned)
-    reached = pd.DataFrame(
+    measured = evidence.measure(history, params, train_learned)
+    course = pd.DataFrame(
         {
             "replica": history.replica.values,
             **{name: rounded(values.isel(epoch=-1).values) for name, values in curves(history, rule).items()},
@@ -68,18 +79,18 @@ def evaluate(
             "living_at_end": living[:, -1].astype(int),
         }
     )
-    judged = diagnose(learned[:, -1], found, params)
+    judged = diagnose(learned[:, -1], measured, params)
     columns = [*OUTCOME, *curves(history, rule), *predicted, *COURSE, *evidence.COLUMNS]
-    return pd.concat([reached, judged, predicted, found.apply(significant)], axis=1)[columns]
+    return pd.concat([course, judged, predicted, measured.apply(significant)], axis=1)[columns]
 
 
 def rounded(values: np.ndarray) -> np.ndarray:
-    """Float32 without the digits that it does not have: 0.84, not 0.8399999738."""
+    """Return float32 values without digits beyond their precision: 0.84 instead of 0.8399999738."""
     return np.round(np.asarray(values, np.float64), 7)
 
 
 def significant(values: np.ndarray, digits: int = 7) -> np.ndarray:
-    """Rounded to as many significant digits as a float32 has."""
+    """Return values rounded to as many significant digits as a float32 has."""
     known = np.asarray(values, np.float64)
     scale = 10.0 ** (digits - 1 - np.floor(np.log10(np.abs(np.where((known == 0) | ~np.isfinite(known), 1.0, known)))))
     return np.round(known * scale) / scale

@@ -1,14 +1,14 @@
-"""What a study leaves: tables, figures, and its page as HTML and Markdown; and what all studies have tried.
+"""The files of a study: tables, figures, and its page as HTML and Markdown; and the results of all studies.
 
-`studies/tried.json` is in git and is no output of a stage, for `compare` reads it: a dependency on the output of a
-study would make the root's `dvc repro` run all studies. Each study leaves its own part as an output, which is copied.
+`studies/tried.json` holds the results of all studies. It is in git and is not an output of a stage: `compare` reads it,
+and a dependency on a study's output would make the root's `dvc repro` run all studies. Each study has its own part as
+an output, which is copied into it.
 """
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from pydantic import TypeAdapter
@@ -25,32 +25,32 @@ _TRIED = TypeAdapter(dict[str, TriedStudy])
 
 
 def folder(study: str) -> Path:
-    """All that the study leaves."""
+    """Return the folder of a study's outputs."""
     return STUDIES / study
 
 
 def page(study: str) -> Path:
-    """Its page."""
+    """Return the path of a study's page."""
     return folder(study) / "index.html"
 
 
 def figure_path(study: str, name: str) -> Path:
-    """One of its figures."""
+    """Return the path of a study's figure."""
     return folder(study) / f"{name}.png"
 
 
 def figures(study: str) -> list[Path]:
-    """All of its figures, by name."""
+    """Return the paths of all figures of a study, by name."""
     return sorted(folder(study).glob("*.png"))
 
 
 def tables(study: str) -> list[Path]:
-    """All of its tables, by name."""
+    """Return the paths of all tables of a study, by name."""
     return sorted(folder(study).glob("*.csv"))
 
 
 def load_cells(study: str) -> pd.DataFrame:
-    """The table of cells.
+    """Return the table of cells.
 
     Raises:
         UserError: missing or damaged.
@@ -58,8 +58,8 @@ def load_cells(study: str) -> pd.DataFrame:
     return load_table(folder(study) / "cells.csv", ["cell", "effect", "learned", "replicas", "difference"])
 
 
-def load_recipes(study: str) -> dict[str, dict[str, Any]]:
-    """What each cell was trained with: `variant` and `training`.
+def load_recipes(study: str) -> dict[str, dict[str, dict[str, Plain]]]:
+    """Return what each cell was trained with: `variant` and `training`.
 
     Raises:
         UserError: missing or damaged.
@@ -68,15 +68,15 @@ def load_recipes(study: str) -> dict[str, dict[str, Any]]:
 
 
 def save_tried_of(study: str, tried: TriedStudy) -> None:
-    """What the study has tried, among its outputs."""
+    """Write a study's results, as one of its outputs."""
     _save_tried({study: tried}, folder(study) / TRIED.name)
 
 
 def load_tried(path: Path = TRIED) -> dict[str, TriedStudy]:
-    """What was tried, by study; nothing where the file is missing.
+    """Return the results by study; an empty map if the file is missing.
 
     Raises:
-        UserError: damaged.
+        UserError: the file is damaged.
     """
     if not path.exists():
         return {}
@@ -84,27 +84,30 @@ def load_tried(path: Path = TRIED) -> dict[str, TriedStudy]:
         return _TRIED.validate_json(path.read_bytes())
     except ValueError as error:  # pydantic's too
         raise UserError(
-            f"{path}: damaged ({str(error).splitlines()[0]}): must be as `make studies` leaves it, or {{}}"
+            f"{path}: damaged ({str(error).splitlines()[0]}): must be as `make studies` writes it, or {{}}"
         ) from None
 
 
 def renew_tried(study: str) -> None:
-    """Copy what the study has tried into the file of all studies, in place of what was there of it.
+    """Copy a study's results into the file of all studies, in place of its former ones.
 
-    Studies finish side by side, so it happens under a lock. The bytes depend on the content alone.
+    Studies finish side by side, so this happens under a lock. The bytes depend on the content alone.
 
     Raises:
-        UserError: one of both files is damaged, or the study's own is missing.
+        UserError: one of the two files is damaged, or the study's own is missing.
     """
     own = load_tried(folder(study) / TRIED.name)
     if study not in own:
-        raise UserError(f"{folder(study) / TRIED.name}: nothing of {study}: `make studies` makes it")
+        raise UserError(f"{folder(study) / TRIED.name}: no results of {study}: `make studies` makes them")
     with _locked_tried():
         _save_tried(load_tried() | own, TRIED)
 
 
 def forget_tried(kept: Collection[str]) -> None:
-    """Drop what studies had tried that are not among these, which params.yaml has.
+    """Remove the results of all other studies from the file of all studies.
+
+    Args:
+        kept: the studies of params.yaml.
 
     Raises:
         UserError: the file is damaged.
@@ -121,10 +124,10 @@ def _save_tried(tried: Mapping[str, TriedStudy], path: Path) -> None:
 
 
 def load_answer(study: str) -> str:
-    """The page in Markdown, up to its first section: which cells help, which harm, which are undecided.
+    """Return the page in Markdown up to its first section: which cells help, harm or stay undecided.
 
     Raises:
-        UserError: missing.
+        UserError: the page is missing.
     """
     path = folder(study) / "index.md"
     with reading(path, "Markdown"):
@@ -132,20 +135,25 @@ def load_answer(study: str) -> str:
 
 
 def _locked_tried() -> AbstractContextManager[object]:
-    """One writer of what was tried at a time."""
-    from filelock import FileLock  # here, for those who read a record do without
+    """Return a lock that lets one writer at a time change the file of all studies."""
+    from filelock import FileLock  # here, because readers need no lock
 
     return FileLock(STUDIES / ".tried.lock")
 
 
 def save_study(study: str, tables: Mapping[str, pd.DataFrame], recipes: Mapping[str, Plain]) -> None:
-    """Tables by name, and what each cell was trained with."""
+    """Write tables by name, and what each cell was trained with."""
     for name, table in tables.items():
         save_table(table, folder(study) / f"{name}.csv")
     save_json(recipes, folder(study) / "recipes.json")
 
 
 def save_page(study: str, html: str, markdown: str) -> None:
-    """Both pages."""
+    """Write both pages."""
     save_text(html, page(study))
     save_text(markdown, folder(study) / "index.md")
+
+
+def pictures(study: str, addresses: Iterable[str]) -> dict[str, bytes]:
+    """Return the bytes of the figures at these addresses, relative to the study's page."""
+    return {each: (folder(study) / each).read_bytes() for each in addresses}

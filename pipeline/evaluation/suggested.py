@@ -1,48 +1,88 @@
-"""What the diagnosis of a study's cells suggests, as further cells: the remedies of every cause that its base has, most
-replicas first; and where none of them makes most replicas learn, the most promising cell with one more.
+"""The cells that a diagnosis suggests for a study.
+
+Against every cause of the base, most frequent first, each remedy becomes a cell. If none of them makes most replicas
+learn, the most promising cell gets one more remedy.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
 from pipeline.diagnosis.causes import LEARNED, NO_CAUSE, network_remedies, suggest
 from pipeline.evaluation.tried import DATA, TRAINING
-from pipeline.params.study_params import Cell
+from pipeline.foundations.errors import UserError
+from pipeline.params.file import Plain
+from pipeline.params.study_params import Cell, suggested
 from pipeline.params.variant_params import VariantParams, merge, nested
 from pipeline.remedies import combined
 from pipeline.remedies.remedy_registry import REMEDIES, scaled_epochs
 
 NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_.,=+ -]")
-LONGEST = 100
+LONGEST = 100  # letters of a cell's name
+Changes = dict[str, Plain]  # of the base, by parameter
 
 
 @dataclass(frozen=True)
 class Suggestions:
-    """cells: what each changes of the base, by its name. not_tried: why something is no cell, by what it is."""
+    """cells: the changes of each suggested cell, by its name. not_tried: why another remedy is no cell, by its name."""
 
-    cells: Mapping[str, dict[str, Any]]
+    cells: Mapping[str, Changes]
     not_tried: Mapping[str, str]
 
 
-def suggestions(cell: Cell, replicas: pd.DataFrame, tried: Sequence[Cell] = ()) -> Suggestions:
-    """For the replicas of a cell that did not learn.
+def with_suggestions(
+    study: str,
+    base: Cell,
+    judged: Callable[[Sequence[Cell]], list[pd.DataFrame]],
+    expect_trainable: Callable[[Cell], None],
+) -> tuple[list[Cell], dict[str, str]]:
+    """Return the base with all suggested cells, and why other remedies are no cells.
 
     Args:
-        cell: the base, or what remedies are added to. replicas: its own, with a column `cause`. tried: all cells, till
-            now.
+        judged: trains cells and returns the table of replicas of each.
+        expect_trainable: raises UserError for a cell that cannot be trained.
+    """
+    cells = [base]
+    not_tried: dict[str, str] = {}
+    follow, (replicas,) = base, judged([base])
+    for _ in range(combined.ROUNDS):
+        further = suggestions(follow, replicas, cells)
+        not_tried |= further.not_tried
+        newest = []
+        for cell in suggested(cells, further.cells, study):
+            try:
+                expect_trainable(cell)
+                newest.append(cell)
+            except UserError as error:
+                not_tried[cell.name] = str(error)
+        if not newest:
+            break
+        cells += newest
+        tables = judged(newest)
+        place = combined.to_follow(causes_of(replicas), [result(each) for each in tables])
+        if place is None:
+            break
+        follow, replicas = newest[place], tables[place]
+    return cells, not_tried
+
+
+def suggestions(cell: Cell, replicas: pd.DataFrame, tried: Sequence[Cell] = ()) -> Suggestions:
+    """Return the suggested cells against the causes of a cell's replicas.
+
+    Args:
+        cell: the base, or the cell that gets another remedy. replicas: its table, with a column `cause`.
+        tried: all cells so far.
     """
     causes = causes_of(replicas)
     if isinstance(cell.variant, VariantParams):
-        found = _of_variant(cell.variant, cell.training.epochs, causes)
+        remedies = _of_variant(cell.variant, cell.training.epochs, causes)
     else:
-        found = _of_network(cell, causes, tried)
-    cells: dict[str, dict[str, Any]] = {}
+        remedies = _of_network(cell, causes, tried)
+    cells: dict[str, Changes] = {}
     not_tried: dict[str, str] = {}
-    for remedy, changes in found:
+    for remedy, changes in remedies:
         name = f"{cell.name}{combined.AND}{remedy}" if cell.changes else remedy
         if changes is None:
             not_tried[name] = "every cell has the data of its base"
@@ -54,34 +94,30 @@ def suggestions(cell: Cell, replicas: pd.DataFrame, tried: Sequence[Cell] = ()) 
 
 
 def causes_of(replicas: pd.DataFrame) -> list[str]:
-    """Of those that did not learn, the most frequent first."""
+    """Return the causes of the replicas that did not learn, most frequent first."""
     return [str(cause) for cause in replicas.cause[replicas.cause != NO_CAUSE].value_counts().index]
 
 
 def result(replicas: pd.DataFrame) -> combined.Result:
-    """What came of a cell."""
+    """Return how many replicas of a cell learned, and the main cause of the others."""
     return combined.Result(
         int((replicas.outcome == LEARNED).sum()), len(replicas), next(iter(causes_of(replicas)), None)
     )
 
 
-def _of_variant(
-    variant: VariantParams, epochs: int, causes: Sequence[str]
-) -> Iterator[tuple[str, dict[str, Any] | None]]:
+def _of_variant(variant: VariantParams, epochs: int, causes: Sequence[str]) -> Iterator[tuple[str, Changes | None]]:
     for remedy in (each for cause in causes for each in suggest(cause, variant, epochs)):
         name = NOT_IN_A_NAME.sub("", remedy.changes.replace(": ", "="))[:LONGEST]
         if any(dotted.startswith(DATA) for dotted in remedy.overrides):
             yield name, None
             continue
-        changes: dict[str, Any] = {}
+        changes: Changes = {}
         for dotted, value in remedy.overrides.items():
             changes = merge(changes, nested(dotted.removeprefix(TRAINING), value))
         yield name, changes
 
 
-def _of_network(
-    cell: Cell, causes: Sequence[str], tried: Sequence[Cell]
-) -> Iterator[tuple[str, dict[str, Any] | None]]:
+def _of_network(cell: Cell, causes: Sequence[str], tried: Sequence[Cell]) -> Iterator[tuple[str, Changes | None]]:
     done = _remedies(cell)
     for remedies in combined.further(done, network_remedies(*causes), [_remedies(each) for each in tried]):
         remedy = remedies[-1]
@@ -93,5 +129,5 @@ def _of_network(
 
 
 def _remedies(cell: Cell) -> combined.Remedies:
-    """As its name has them: the recipe does not tell of those that change the epochs."""
+    """Return the remedies in a cell's name; its recipe does not show those that change the epochs."""
     return tuple(cell.name.split(combined.AND)) if cell.changes else ()

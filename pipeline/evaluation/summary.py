@@ -16,7 +16,7 @@ from pipeline.evaluation.expectations import expectations
 from pipeline.evaluation.intervals import Interval, wilson
 from pipeline.evaluation.learned import Rule, learned_at
 from pipeline.evaluation.replica_table import rounded, significant
-from pipeline.evaluation.variant import Counted, Diagnosis, Living, Spread, VariantEvaluation, VariantMetrics
+from pipeline.evaluation.variant import Counted, Living, Spread, VariantDiagnosis, VariantEvaluation, VariantMetrics
 from pipeline.history import record
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.params.network_params import NetworkRecipe
@@ -34,12 +34,12 @@ def evaluate(
     params: DiagnosisParams,
     predicted: pd.DataFrame | None = None,
 ) -> VariantEvaluation:
-    """Everything about a variant.
+    """Return a variant's evaluation.
 
     Args:
         premises: which theoretical statements apply to it, see `theory.premises`.
         rule: when a replica has learned.
-        predicted: what `replica_table.of_predictions` tells, where there are predictions.
+        predicted: the result of `replica_table.of_predictions`, if there are predictions.
     """
     table = replica_table.evaluate(history, rule, params, predicted)
     scores = [f"{part}_{rule.score}" for part in reversed(record.parts_of(history))]
@@ -56,10 +56,10 @@ def evaluate(
 
 
 def metrics(table: pd.DataFrame, scores: Sequence[str], predicted: Sequence[str] = ()) -> VariantMetrics:
-    """Counts, shares with Wilson 95% intervals and quartiles, from the table of replicas.
+    """Return counts, shares with Wilson's 95% intervals and quartiles, from the table of replicas.
 
     Args:
-        scores: the columns of the score that decides, the judged part's first.
+        scores: the columns of the main score, the judged part's first.
         predicted: the columns of the scores of final predictions.
     """
     total = len(table)
@@ -84,8 +84,8 @@ def diagnosis(
     history: xr.Dataset,
     variant: VariantParams | NetworkRecipe,
     premises: Premises,
-) -> Diagnosis:
-    """What the numbers say."""
+) -> VariantDiagnosis:
+    """Return the verdict, the main cause, its remedies and the checks of theory."""
     epochs, extra = int(history.epoch[-1]), int(history.attrs.get("extra_epochs", 0))
     cause = main_cause(counted.outcomes) if epochs else None
     hidden, loss = record.hidden(history), history.attrs["train_constant_loss"]
@@ -100,21 +100,20 @@ def diagnosis(
         setting = Setting.of(history, table[table.cause == cause].iloc[0].to_dict())
         sentences += f" What to try: {'; '.join(tries(cause, setting))}."
     if extra:
-        sentences += (
-            f" Epoch 0 comes after {extra} epochs of pre-training, {extra // len(units)} a layer: extra budget."
-        )
-    return Diagnosis(sentences, cause, remedies, expectations(history, premises))
+        sentences += f" Epoch 0 is after {extra} extra epochs of pre-training, {extra // len(units)} for each layer."
+    return VariantDiagnosis(sentences, cause, remedies, expectations(history, premises))
 
 
 def quartiles(values: pd.Series) -> Spread:
-    """Median and quartiles of the finite values: R² of what diverged may be minus infinity."""
-    known = values[np.isfinite(values)]
-    found = {name: round(float(known.quantile(share)), 6) if len(known) else None for name, share in QUARTILES.items()}
-    return Spread(**found)
+    """Return median and quartiles of the finite values: the R² of a diverged replica can be minus infinity."""
+    finite = values[np.isfinite(values)]
+    return Spread(
+        **{name: round(float(finite.quantile(share)), 6) if len(finite) else None for name, share in QUARTILES.items()}
+    )
 
 
 def curves(history: xr.Dataset, rule: Rule) -> pd.DataFrame:
-    """One row per epoch: `learned_share`, `alive_share` where recorded, and quartiles of every curve over replicas."""
+    """Return one row per epoch: `learned_share`, `alive_share` where recorded, quartiles of every curve."""
     table = pd.DataFrame({"epoch": history.epoch.values})
     table["learned_share"] = rounded(learned_at(history, rule).mean("replica").values)
     alive = record.living(history).mean("replica").to_series()
@@ -126,10 +125,10 @@ def curves(history: xr.Dataset, rule: Rule) -> pd.DataFrame:
 
 
 def layers(history: xr.Dataset, slope: float) -> pd.DataFrame:
-    """One row per recorded epoch and layer: quartiles of every per-layer value over the replicas living at that epoch.
+    """Return one row per recorded epoch and layer: quartiles of every value over the replicas living at that epoch.
 
-    `living` is their number; where it is 0, or the value does not exist at epoch 0, the fields are empty.
-    `saturated_share` is taken at `slope`.
+    `living` is their number. Where it is 0, or the value does not exist at epoch 0, the fields are empty.
+    `saturated_share` is the share at `slope`.
     """
     living = record.living(history)
     index = pd.MultiIndex.from_product([history.recorded_epoch.values, history.layer.values], names=["epoch", "layer"])
@@ -140,44 +139,45 @@ def layers(history: xr.Dataset, slope: float) -> pd.DataFrame:
     if record.SATURATED in history:
         values[record.SATURATED] = history.weight_l1.copy(data=saturated_at(history, slope))
     for name, each in values.items():
-        for quartile, found in _quartiles(each.where(living).values).items():
-            table[f"{name}_{quartile}"] = found.reshape(-1)
+        for quartile, by_layer in _quartiles(each.where(living).values).items():
+            table[f"{name}_{quartile}"] = by_layer.reshape(-1)
     return table
 
 
 def _quartiles(values: np.ndarray) -> dict[str, np.ndarray]:
-    """Over axis 0, of finite values only; NaN where there is none.
+    """Return quartiles over axis 0 of the finite values; NaN where there is none.
 
-    As NumPy's `nanquantile`, which goes through the columns one by one: that is most of what an evaluation takes.
+    NumPy's `nanquantile` gives the same, but goes through the columns one by one, which would take most of the time of
+    an evaluation.
     """
     finite = np.isfinite(values)
     counts = finite.sum(axis=0)
     ordered = np.sort(np.where(finite, values, np.inf).astype(np.float64), axis=0)
-    found = {}
+    quartiles = {}
     for name, share in QUARTILES.items():
         place = np.maximum(counts - 1, 0) * share
         below = np.floor(place).astype(int)
         above = np.minimum(below + 1, np.maximum(counts - 1, 0))
         low, high = (np.take_along_axis(ordered, each[None], axis=0)[0] for each in (below, above))
-        with np.errstate(invalid="ignore"):  # infinity where there is none
-            found[name] = np.where(counts > 0, significant(low + (high - low) * (place - below)), np.nan)
-    return found
+        with np.errstate(invalid="ignore"):  # without a finite value both are infinite
+            quartiles[name] = np.where(counts > 0, significant(low + (high - low) * (place - below)), np.nan)
+    return quartiles
 
 
 def headline(variant: str, counted: VariantMetrics) -> str:
-    """ "relu_15: 11 of 30 replicas learned (22 to 54%)", the interval Wilson's at 95%."""
+    """Return "relu_15: 11 of 30 replicas learned (22 to 54%)", with Wilson's 95% interval."""
     low, high = counted.learned.interval
     share = f"{percent(low)} to {percent(high)}%"
     return f"{variant}: {counted.learned.count} of {counted.replicas} replicas learned ({share})"
 
 
 def in_short(variant: str, counted: VariantMetrics) -> str:
-    """The headline and how many replicas have each cause, the most frequent first: for a line or two of a terminal."""
+    """Return the headline and the number of replicas with each cause, most frequent first, for a terminal."""
     counts = {cause: counted.outcomes[cause] for cause in cause_names() if counted.outcomes[cause]}
     listed = ", ".join(f"{counts[cause]} {spelled(cause)}" for cause in sorted(counts, key=lambda each: -counts[each]))
     return headline(variant, counted) + (f": {listed}" if listed else "")
 
 
 def percent(share: float) -> str:
-    """A share as whole percents."""
+    """Return a share in whole percents."""
     return f"{100 * share:.0f}"

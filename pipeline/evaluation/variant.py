@@ -10,21 +10,27 @@ from pipeline.data.split.tasks import OF_PREDICTIONS, Task
 from pipeline.evaluation.expectations import Expectation
 from pipeline.evaluation.intervals import Interval
 from pipeline.evaluation.learned import Rule
+from pipeline.params.file import Plain
 from pipeline.remedies.recipe_changes import RecipeChange
 
 
 @dataclass(frozen=True)
 class Spread:
-    """Median and quartiles over replicas; None where there is no value."""
+    """Median and quartiles over replicas; None if no replica has a value."""
 
     q25: float | None
     median: float | None
     q75: float | None
 
+    @property
+    def known(self) -> dict[str, float]:
+        """The values that exist, by name."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
 
 @dataclass(frozen=True)
 class Counted:
-    """How many replicas, as a share, with its Wilson 95% interval."""
+    """A number of replicas, and the share of all with Wilson's 95% interval."""
 
     count: int
     rate: float
@@ -33,7 +39,7 @@ class Counted:
 
 @dataclass(frozen=True)
 class Living:
-    """How many replicas have no dead layer that no path bypasses, before the first step and at the end."""
+    """The number of replicas without a dead layer (unless a path bypasses it), before training and at the end."""
 
     at_start: int
     at_end: int
@@ -46,9 +52,9 @@ _BESIDE_SCORES: Final = ("replicas", "learned", "epochs_to_learn", "outcomes", "
 class VariantMetrics:
     """A variant in numbers.
 
-    scores: of the score that the rule of learning looks at, by names such as `test_accuracy`, the judged part first.
-    outcomes: how many replicas learned, and how many have each cause, by name.
-    predicted: of final predictions, by names such as `test_macro_f1`; nothing where those are not kept.
+    scores: of the main score, by names such as `test_accuracy`, the judged part first.
+    outcomes: the number of replicas that learned, and that have each cause, by name.
+    predicted: of final predictions, by names such as `test_macro_f1`; empty if predictions are not kept.
     """
 
     replicas: int
@@ -61,8 +67,8 @@ class VariantMetrics:
     predicted: Mapping[str, Spread] = field(default_factory=dict)
 
     @property
-    def plain(self) -> dict[str, Any]:
-        """As the metrics file has it: every score stands beside the other numbers."""
+    def plain(self) -> dict[str, Plain]:
+        """The content of the metrics file: every score stands beside the other numbers."""
         return {
             "replicas": self.replicas,
             "learned": {**asdict(self.learned), "interval": list(self.learned.interval)},
@@ -76,10 +82,10 @@ class VariantMetrics:
 
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> "VariantMetrics":
-        """From what the metrics file has.
+        """Return the metrics from the content of a metrics file.
 
         Raises:
-            KeyError, TypeError: something else.
+            KeyError, TypeError: it has other content.
         """
         learned = plain["learned"]
         spreads = {name: Spread(**spread) for name, spread in plain.items() if name not in _BESIDE_SCORES}
@@ -97,11 +103,11 @@ class VariantMetrics:
 
 
 @dataclass(frozen=True)
-class Diagnosis:
-    """What a variant suffers from, in words.
+class VariantDiagnosis:
+    """A variant's diagnosis.
 
-    cause: of most replicas that did not learn, if any. remedies: for it, the most promising first. theory: numbers
-    known of such networks, beside the measured ones.
+    cause: the most frequent cause, if any replica failed. remedies: those for it, most promising first.
+    theory: numbers that theory fixes, beside the measured ones.
     """
 
     verdict: str
@@ -112,7 +118,7 @@ class Diagnosis:
 
 @dataclass(frozen=True)
 class VariantEvaluation:
-    """All numbers of a variant, and what they say.
+    """All numbers of a variant, and its diagnosis.
 
     rule: when a replica has learned.
     replicas: one row per replica; curves: one row per epoch; layers: one row per recorded epoch and layer.
@@ -121,22 +127,22 @@ class VariantEvaluation:
     task: Task
     rule: Rule
     metrics: VariantMetrics
-    diagnosis: Diagnosis
+    diagnosis: VariantDiagnosis
     replicas: pd.DataFrame
     curves: pd.DataFrame
     layers: pd.DataFrame
 
     @property
     def final(self) -> str:
-        """The column of `replicas` with the score that decides: `test_accuracy`."""
+        """The column of `replicas` with the main score: `test_accuracy`."""
         return next(iter(self.metrics.scores))
 
     @property
     def chosen_by(self) -> str:
-        """The column of `replicas` by which the best one is chosen: `validation_accuracy`, where there is one."""
+        """The column of `replicas` by which the best one is chosen: `validation_accuracy` if there is one."""
         return next((name for name in self.metrics.scores if name.startswith("validation_")), self.final)
 
     @property
     def learned(self) -> tuple[int, int]:
-        """How many replicas learned, and of how many."""
+        """The number of replicas that learned, and of all replicas."""
         return self.metrics.learned.count, self.metrics.replicas

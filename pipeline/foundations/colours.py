@@ -16,6 +16,9 @@ DARK_OLIVE, OLIVE, KHAKI = "#4D4A00", "#8A8400", "#BDB76B"
 VIOLET, LAVENDER = "#7F3C8D", "#B9A5DD"
 INDIGO, PALE_BLUE = "#3B0F70", "#A8DCF7"
 DARK_GREY = "#555555"  # for notes in a figure: dark enough for text
+LIGHT_GREY = "#BBBBBB"  # the background of a heat map, visible where there is no number
+# From class 0 through undecided to class 1: the classes' colours, paler, so that points stand out.
+PROBABILITIES: Final = ("#6FA9D2", "#F7F7F7", "#F2C14E")
 
 LIGHT: Final = (ORANGE, PURPLE, SKY, YELLOW, OCHRE, SAND, KHAKI, LAVENDER, PALE_BLUE)  # text on these is black
 CLASSES: Final = (BLUE, ORANGE)

@@ -1,4 +1,4 @@
-"""What the report says: which networks learn, the chosen pair, why, what helps, and how it was run."""
+"""The report's content: which networks learn, the chosen pair, why, what helps, and how it was run."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from pipeline.data.profile import Profile
 from pipeline.diagnosis.causes import outcome_names, spelled
 from pipeline.diagnosis.variant_verdict import learn
 from pipeline.evaluation import tried
-from pipeline.evaluation.comparison import Comparison, score_column
+from pipeline.evaluation.comparison import Comparison
 from pipeline.evaluation.effects import UNDECIDED, written
 from pipeline.evaluation.expectations import Expectation
-from pipeline.evaluation.learned import Rule, score_in_words
+from pipeline.evaluation.learned import Rule, score_column, score_in_words
 from pipeline.evaluation.summary import percent
-from pipeline.evaluation.tried import TriedCell, TriedStudy
+from pipeline.evaluation.tried import TriedStudy
 from pipeline.evaluation.variant import Spread, VariantEvaluation
 from pipeline.foundations.literal import as_code, in_markdown
 from pipeline.params.comparison_params import ComparisonParams, TutorialClaim
@@ -23,7 +23,7 @@ from pipeline.params.params import Params
 from pipeline.params.variant_params import VariantParams
 from pipeline.remedies.recipe_changes import RecipeChange
 from pipeline.report.figures.report_figures import Place, at
-from pipeline.report.pages.document import Bar, Block, Bullets, Document, Picture, Section, Table, Text
+from pipeline.report.pages.document import Bar, Block, Bullets, Document, Picture, Section, Table, Text, verdicts
 
 NOT_TRIED = "not tried"
 MOST_RANGES = 20  # columns of each table of the data, in the report
@@ -32,19 +32,19 @@ BEGAN = (
     " The study began as *How to Fix the Vanishing Gradients Problem Using ReLU* (J. Brownlee), which trained each "
     "network once."
 )
-KINDS = {"category": "text", "boolean": "true or false"}  # of columns that are no numbers
-FOR_ALL = ("data", "split", "training", "evaluation", "diagnosis")  # sections of params.yaml that all variants share
+KINDS = {"category": "text", "boolean": "true or false"}  # of columns without numbers
+FOR_ALL = ("data", "split", "training", "evaluation", "diagnosis")  # sections of params.yaml shared by all variants
 
 
 @dataclass(frozen=True)
 class ReportFindings:
-    """All that the report is made of.
+    """The inputs of the report.
 
-    evaluations, variants: by name. params: params.yaml. chosen: what of it is compared, without the tutorial's
-    claims where the data are not the tutorial's. profile: of the data. rule: when a replica has learned.
-    data: the fingerprint of the split. versions: by package, of what trained.
-    pictures: addresses relative to the page, by the figures' names; one that does not apply is not among them.
-    tried: what each study gave. studies: the address of the folder in which every study leaves its page.
+    evaluations: by variant. params: all of params.yaml. chosen: its section `comparison`, without the tutorial's claims
+        unless the data are the tutorial's.
+    profile: of the data. data: the fingerprint of the split. rule: when a replica has learned.
+    versions: of the packages that trained. pictures: addresses relative to the page, by the name of each drawn figure.
+    tried: the results of each study. studies: the address of the folder with the studies' pages.
     """
 
     comparison: Comparison
@@ -61,7 +61,7 @@ class ReportFindings:
 
 
 def write(findings: ReportFindings) -> Document:
-    """The report."""
+    """Return the report."""
     sections = [
         Section("What was asked", list(_asked(findings))),
         Section("Which networks learn", list(_results(findings))),
@@ -78,7 +78,7 @@ def write(findings: ReportFindings) -> Document:
 
 
 def results(wide: pd.DataFrame) -> pd.DataFrame:
-    """The short table of results, as text, one row per variant."""
+    """Return the short table of results as text, one row per variant."""
     score = score_column(wide).removesuffix("_median")
     rows = [
         {
@@ -96,7 +96,7 @@ def results(wide: pd.DataFrame) -> pd.DataFrame:
 
 
 def _answer(findings: ReportFindings) -> Iterator[Block]:
-    """Which variants usually learn and which do not, where the interval leaves no doubt."""
+    """List which variants usually learn and which do not, where the interval leaves no doubt."""
     groups: dict[str, list[str]] = {"Most replicas learn:": [], "Most do not:": [], "Undecided:": []}
     for row in findings.comparison.variants.itertuples():
         verdict = "Most replicas learn:" if row.learned_low > 0.5 else "Most do not:"
@@ -110,7 +110,7 @@ def _answer(findings: ReportFindings) -> Iterator[Block]:
 
 
 def _failed(learned: int, count: int, cause: str) -> str:
-    """ "; the other 2: mainly overfitting", so that nobody takes it for the cause of those that learned."""
+    """Return "; the other 2: mainly overfitting": the cause is that of the replicas that failed."""
     if not learned:
         return f": mainly {spelled(cause)}"
     others = count - learned
@@ -131,10 +131,10 @@ def _asked(findings: ReportFindings) -> Iterator[Block]:
     yield Bullets(
         [
             "A **variant** is one architecture and training recipe, a **replica** one training of it from one seed.",
-            f"A replica has **learned** if its final test {rule.name} is above {rule.threshold:g}. Intervals are "
-            "Wilson's at 95%.",
-            "A layer is **dead** if each of its units is off, in value and slope, on every training input; a replica "
-            "is **living** if no hidden layer is dead. Gradient statistics are over living replicas.",
+            f"A replica has **learned** if its final test {rule.name} is above {rule.threshold:g}. Intervals of shares "
+            "are Wilson's 95% intervals.",
+            "A layer is **dead** if all of its units have value 0 and slope 0 on every training input. A replica is "
+            "**living** if none of its hidden layers is dead. Gradient statistics are over living replicas.",
             "Every replica that did not learn has exactly one **cause**.",
         ]
     )
@@ -143,41 +143,41 @@ def _asked(findings: ReportFindings) -> Iterator[Block]:
 
 
 def _otherwise(findings: ReportFindings) -> str:
-    """Which networks are trained for another number of epochs, or of times."""
+    """Return the networks with another number of replicas or epochs."""
     params = findings.params
-    found = {name: params.training_of(name) for name in params.networks}
-    said = [
+    trainings = {name: params.training_of(name) for name in params.networks}
+    others = [
         f"`{name}` {each.replicas} times for {each.epochs}"
-        for name, each in found.items()
+        for name, each in trainings.items()
         if (each.replicas, each.epochs) != (params.training.replicas, params.training.epochs)
     ]
-    return f" ({', '.join(said)})" if said else ""
+    return f" ({', '.join(others)})" if others else ""
 
 
 def _listed_rows(profile: Profile) -> str:
-    """ "500 train, 500 test"."""
+    """Return "500 train, 500 test"."""
     return ", ".join(f"{count} {part}" for part, count in profile.rows.items())
 
 
 def _data(findings: ReportFindings) -> Iterator[Block]:
-    """What the data are, and what may be wrong with them."""
+    """Describe the data, with warnings of what may be wrong with them."""
     profile = findings.profile
     encoded = "" if profile.inputs == profile.features else f", {profile.inputs} inputs when encoded"
-    said = [f"{profile.features} feature{'s' if profile.features > 1 else ''}{encoded}."]
+    sentences = [f"{profile.features} feature{'s' if profile.features > 1 else ''}{encoded}."]
     if profile.shares:
-        said.append(f"Classes: {'; '.join(_shares(part, own) for part, own in profile.shares.items())}.")
+        sentences.append(f"Classes: {'; '.join(_shares(part, own) for part, own in profile.shares.items())}.")
     for name, (low, mean, high) in profile.targets.items():
-        said.append(f"{as_code(name)}: {low:.4g} to {high:.4g}, mean {mean:.4g}.")
-    yield Text("**The data.** " + " ".join(said))
+        sentences.append(f"{as_code(name)}: {low:.4g} to {high:.4g}, mean {mean:.4g}.")
+    yield Text("**The data.** " + " ".join(sentences))
     if profile.warnings:
         yield Bullets([f"**Warning:** {in_markdown(warning)}." for warning in profile.warnings])
-    shown = profile.ranges[:MOST_RANGES]
-    if shown and profile.features > 2:
+    ranges = profile.ranges[:MOST_RANGES]
+    if ranges and profile.features > 2:
         rows = [
             [as_code(each.name), *(f"{low:.4g} to {high:.4g}" for low, high in (each.raw, each.scaled))]
-            for each in shown
+            for each in ranges
         ]
-        yield Table(["number", "raw", "as networks take it"], rows)
+        yield Table(["column", "raw", "as the network gets it"], rows)
         yield from _others_in_profile(len(profile.ranges))
     if profile.values:
         yield Table(
@@ -201,7 +201,7 @@ def _others_in_profile(count: int) -> Iterator[Block]:
 
 
 def _shares(part: str, shares: Mapping[str, float]) -> str:
-    """ "train a 20%, b 80%"; of many classes the least and the most."""
+    """Return "train a 20%, b 80%"; with many classes the least and the greatest share."""
     if len(shares) > MOST_LISTED:
         return f"{part} {100 * min(shares.values()):.0f} to {100 * max(shares.values()):.0f}% each"
     return f"{part} {_percents(shares)}"
@@ -214,18 +214,19 @@ def _percents(shares: Mapping[str, float]) -> str:
 def _results(findings: ReportFindings) -> Iterator[Block]:
     claims = findings.chosen.claims
     score = f"test {findings.rule.name}: median (quartiles)"
-    columns = ["variant", "learned", "95% interval", score, "what became of the replicas"]
+    columns = ["variant", "learned", "95% interval", score, "outcomes of the replicas"]
     rows: list[list[str | Bar]] = []
     for name, each in findings.evaluations.items():
         low, high = each.metrics.learned.interval
         count, total = each.learned
+        present = [outcome for outcome in outcome_names() if each.metrics.outcomes[outcome]]
         rows.append(
             [
                 f"`{name}`",
                 f"{count} of {total}",
                 f"{percent(low)} to {percent(high)}%",
                 _spread(each.metrics.scores[each.final]),
-                _bar(each.metrics.outcomes),
+                Bar({outcome: each.metrics.outcomes[outcome] for outcome in present}),
                 *([_claimed(claims.get(name))] if claims else []),
             ]
         )
@@ -234,23 +235,19 @@ def _results(findings: ReportFindings) -> Iterator[Block]:
     diverged = {name: count for name, count in counts.items() if count}
     if diverged:
         named = ", ".join(f"{count} of `{name}`" for name, count in diverged.items())
-        yield Text(f"Diverged (a loss that is infinite or not a number), counted as not learned: {named}.")
+        yield Text(f"Diverged (the loss became NaN or infinite) and counted as not learned: {named}.")
     yield from _pictures(findings, Place.RESULTS)
 
 
 def _spread(spread: Spread) -> str:
-    """ "0.840 (0.830 to 0.844)", median and quartiles."""
+    """Return "0.840 (0.830 to 0.844)", median and quartiles."""
     if spread.median is None or spread.q25 is None or spread.q75 is None:
         return ""
     return f"{spread.median:.3f} ({spread.q25:.3f} to {spread.q75:.3f})"
 
 
-def _bar(counts: Mapping[str, int]) -> Bar:
-    return Bar({outcome: counts[outcome] for outcome in outcome_names() if counts[outcome]})
-
-
 def _claimed(claim: TutorialClaim | None) -> str:
-    """ "0.816 / 0.816, learns" of train and test accuracy, what is not said left out."""
+    """Return "0.816 / 0.816, learns" for train and test accuracy, as far as the tutorial states them."""
     if claim is None:
         return ""
     numbers = [f"{value:.3f}" for value in (claim.train_accuracy, claim.test_accuracy) if value is not None]
@@ -269,7 +266,7 @@ def _pair(findings: ReportFindings) -> Iterator[Block]:
             yield Text(
                 f"The learned share of `{first}` minus that of `{second}` is "
                 f"{_points(sign * row.difference, low, high)} (Newcombe's 95% interval, unpaired)."
-                + (" So this many replicas do not tell which of them learns more often." if low <= 0 <= high else "")
+                + (" So it stays open which of them learns more often." if low <= 0 <= high else "")
             )
     yield from _pictures(findings, Place.PAIR)
 
@@ -279,15 +276,15 @@ def _points(difference: float, low: float, high: float) -> str:
 
 
 def _why(findings: ReportFindings) -> Iterator[Block]:
-    verdicts = [each.diagnosis.verdict.partition(". ") for each in findings.evaluations.values()]
-    yield Bullets([f"**{first.rstrip('.')}.** {rest}".strip() for first, _, rest in verdicts])
+    yield verdicts(each.diagnosis.verdict for each in findings.evaluations.values())
     yield Text("Cause and evidence of each replica: `evaluations/<variant>/replicas.csv`.")
     yield from _pictures(findings, Place.WHY)
     yield from _theory(findings)
     if len(findings.comparison.claims):
-        yield Text("**The tutorial says, we measure.** The tutorial ran every network once.")
+        yield Text("**The tutorial's claims beside our measurements.** The tutorial trained every network once.")
         heads = {"about": "claim", "tutorial": "the tutorial says", "measured": "we measure"}
-        yield _table(findings.comparison.claims.rename(columns=heads))
+        claims = findings.comparison.claims.rename(columns=heads)
+        yield Table(list(claims.columns), claims.astype(str).to_numpy().tolist())
 
 
 def _theory(findings: ReportFindings) -> Iterator[Block]:
@@ -314,8 +311,10 @@ def _theory(findings: ReportFindings) -> Iterator[Block]:
 
 
 def _drawn_by(variant: VariantParams) -> str:
-    """What fixes a variant's initial weights, which is all but the optimizer: variants that share it are one check of
-    theory and not two."""
+    """Return what fixes a variant's initial weights: everything but the optimizer.
+
+    Variants that share it have the same initial weights, so they are one check of theory and not two.
+    """
     return variant.model_dump_json(exclude={"optimizer"})
 
 
@@ -323,9 +322,9 @@ def _helps(findings: ReportFindings) -> Iterator[Block]:
     effects = findings.comparison.effects
     if len(effects):
         yield Text(
-            "**Measured here.** Variants that differ in one respect alone, from the one that learns less often to the "
-            "other; the difference of their learned shares with Newcombe's 95% interval, unpaired. An interval that "
-            "holds 0 decides nothing."
+            "**Measured here.** Pairs of variants that differ in one respect only, from the one that learns less often "
+            "to the other. The difference of their learned shares has Newcombe's 95% interval (unpaired); if the "
+            "interval holds 0, it stays undecided."
         )
         rows = [
             [
@@ -339,31 +338,31 @@ def _helps(findings: ReportFindings) -> Iterator[Block]:
         yield Table(["from, to", "change", "learned", "difference"], rows)
     suggested = _suggested(findings)
     if suggested:
-        yield Text("**Suggested**, for the main cause of each variant, the most promising first.")
-        yield Table(["variant", "main cause", "in `params.yaml`", "result", "because", "source"], suggested)
+        yield Text("**Suggested** for the main cause of each variant, the most promising first.")
+        yield Table(["variant", "main cause", "in `params.yaml`", "result", "reason", "source"], suggested)
         count = sum(result != NOT_TRIED for _, _, _, result, _, _ in suggested)
         yield Text(
             f"{count} of these {len(suggested)} suggestions {'was' if count == 1 else 'were'} tried, in a study or "
-            "as another variant: this change and no other, with the same data, seed and epochs. The points are the "
+            "as another variant, with this change only and the same data, seed and epochs. The points are the "
             "difference of the learned share from the variant's, with Newcombe's 95% interval."
         )
     yield Text(
-        "`make studies` tries each change over its replicas. Then every study of `params.yaml` has its page in "
+        "`make studies` tries changes over many replicas. Every study of `params.yaml` then has a page in "
         f"[`studies/`]({findings.studies})."
     )
     yield from _pictures(findings, Place.HELPS)
 
 
 def _suggested(findings: ReportFindings) -> list[list[str]]:
-    """One row for each remedy and its result. Variants with identical text share a row.
+    """Return one row for each remedy and its result; variants with identical text share a row.
 
     Rows of the same remedy are adjacent, so that each variant's remedies stay in order.
     """
     rows: dict[tuple[str, str, str, str], dict[str, list[str]]] = {}
     for name, evaluation in findings.evaluations.items():
         for remedy in evaluation.diagnosis.remedies:
-            said = (spelled(str(evaluation.diagnosis.cause)), f"`{remedy.changes}`", remedy.reason, remedy.source)
-            rows.setdefault(said, {}).setdefault(_tried(findings, name, remedy), []).append(f"`{name}`")
+            row = (spelled(str(evaluation.diagnosis.cause)), f"`{remedy.changes}`", remedy.reason, remedy.source)
+            rows.setdefault(row, {}).setdefault(_tried(findings, name, remedy), []).append(f"`{name}`")
     return [
         [", ".join(names), cause, changes, result, reason, source]
         for (cause, changes, reason, source), results in rows.items()
@@ -372,16 +371,14 @@ def _suggested(findings: ReportFindings) -> list[list[str]]:
 
 
 def _tried(findings: ReportFindings, name: str, remedy: RecipeChange) -> str:
-    """ "tried: 30 of 30 learn, +93 points (+79 to +98): helps", of what changes this variant so."""
+    """Return the result of a remedy for a variant: "tried: 30 of 30 learn, +93 points (+79 to +98): helps"."""
     variants = findings.params.variants
     under = tried.conditions(variants[name], findings.params.training, findings.data, findings.rule)
     learned = {each: evaluation.learned for each, evaluation in findings.evaluations.items()}
     beside = {f"variant {name}": tried.of_variant(name, under, variants, learned)}
     cell = tried.result(remedy.overrides, under, {**findings.tried, **beside})
-    return NOT_TRIED if cell is None else _said_of(cell)
-
-
-def _said_of(cell: TriedCell) -> str:
+    if cell is None:
+        return NOT_TRIED
     points = _points(cell.difference, cell.low, cell.high)
     return f"tried: {learn(cell.learned, cell.replicas)}, {points}: {cell.effect}"
 
@@ -389,8 +386,8 @@ def _said_of(cell: TriedCell) -> str:
 def _run(findings: ReportFindings) -> Iterator[Block]:
     versions = ", ".join(f"{name} {' and '.join(each)}" for name, each in findings.versions.items())
     yield Text(
-        f"Data fingerprint `{findings.data}` (SHA-256 of both parts of the split). Trained with {versions}. The same "
-        "parameters give the same bytes on one type of processor. Wall times, and every run: `make ui`."
+        f"Data fingerprint `{findings.data}` (SHA-256 of all parts of the split). Trained with {versions}. The same "
+        "parameters give the same bytes on one type of processor. `make ui` shows every run and its wall time."
     )
     recipes = {name: variant.model_dump(mode="json") for name, variant in findings.params.variants.items()}
     yield Table(
@@ -417,14 +414,10 @@ def _run(findings: ReportFindings) -> Iterator[Block]:
 
 
 def _optimizer(network: NetworkParams) -> str:
-    shown = written(network.optimizer.model_dump())
-    return shown if network.replaces_optimizer else f"the model's own, else {shown}"
+    fallback = written(network.optimizer.model_dump())
+    return fallback if network.replaces_optimizer else f"the model's own, else {fallback}"
 
 
 def _pictures(findings: ReportFindings, place: Place) -> Iterator[Block]:
     for each in at(place, findings.pictures):
         yield Picture(findings.pictures[each.name], each.caption)
-
-
-def _table(table: pd.DataFrame) -> Table:
-    return Table(list(table.columns), table.astype(str).to_numpy().tolist())

@@ -1,4 +1,4 @@
-"""What `compare` leaves: tables for people and for DVC's plots, figures, and the report as HTML and Markdown."""
+"""The files of a comparison: tables for people and for DVC's plots, figures, and the report as HTML and Markdown."""
 
 import os
 from collections.abc import Iterable
@@ -18,36 +18,36 @@ VARIANTS = REPORTS / "variants.csv"
 
 
 def figure_path(name: str) -> Path:
-    """A figure of the report."""
+    """Return the path of a figure of the report."""
     return REPORTS / f"{name}.png"
 
 
 def address(path: Path) -> str:
-    """Of a file, as the pages have it."""
+    """Return the address of a file, relative to the pages."""
     return os.path.relpath(path, REPORTS)
 
 
 def pictures(addresses: Iterable[str]) -> dict[str, bytes]:
-    """The files at these addresses."""
+    """Return the bytes of the files at these addresses."""
     return {each: (REPORTS / each).read_bytes() for each in addresses}
 
 
 def save_comparison(comparison: Comparison) -> None:
-    """All tables."""
+    """Write all tables."""
     for field in fields(comparison):
         save_table(getattr(comparison, field.name), REPORTS / f"{field.name}.csv")
 
 
 def save_report(html: str, markdown: str) -> None:
-    """Both pages."""
+    """Write both pages."""
     save_text(html, PAGE)
     save_text(markdown, MARKDOWN)
 
 
 def load_variants() -> pd.DataFrame:
-    """The table of results, one row per variant.
+    """Return the table of results, one row per variant.
 
     Raises:
-        UserError: missing or damaged.
+        UserError: the file is missing or damaged.
     """
     return load_table(VARIANTS, ["variant", "replicas", "learned"])

@@ -24,8 +24,8 @@ def main() -> None:
     """Read the parameters and the evaluations, write the comparison."""
     params = read()
     for name in prune(params.recipes):
-        print(f"{name}: not in params.yaml any more: its outputs are removed, DVC's cache keeps them")
-    # By the file's keys, not by what lies on disk: a variant that was removed leaves its folder behind.
+        print(f"{name}: no longer in params.yaml: its outputs are removed; DVC's cache keeps them")
+    # By the keys of params.yaml, not by folders: a removed variant leaves its folder behind.
     evaluations = {name: load_evaluation(name) for name in params.recipes}
     split, origin = data.load_split(), data.load_origin()
     chosen = params.comparison if is_tutorial(origin) else params.comparison.without_claims()

@@ -1,6 +1,6 @@
-"""Stage `fit@<network>`: all replicas of one network of the user's own -> history, final weights, predictions, recipe.
+"""Stage `fit@<network>`: all replicas of a user's own network -> history, final weights, predictions, recipe.
 
-Its replicas are cells: those that are finished outlive an interrupted stage.
+Its replicas are cells: finished ones survive an interruption of the stage.
 """
 
 from pipeline.data.split.files import fingerprint, load_origin, load_split
@@ -28,7 +28,9 @@ def main(network: str) -> None:
     tasks = of_replicas(network, network, recipe, training, fingerprint())
     if not all(cell_store.holds(task.key) for task in tasks.values()):
         choose_device(training.device)
-        from pipeline.training.networks.replica import expect_trainable  # here, for TensorFlow takes seconds to import
+        from pipeline.training.networks.replica import (
+            expect_trainable,
+        )  # here: importing TensorFlow takes seconds
 
         expect_trainable(network, recipe, split)
     together, curves = min(cores(), training.replicas), main_curves(split)
@@ -43,7 +45,7 @@ def main(network: str) -> None:
     save_recipe(network, Recipe(variant=recipe, training=training, versions=versions(), **dict(load_origin())))
     save_run(network, trained.history, trained.predictions, trained.weights)
     if "device" in trained.history.attrs:
-        print(f"fit {network}: on {trained.history.attrs['device']}: the same bytes are not promised")
+        print(f"fit {network}: on {trained.history.attrs['device']}: another run may give other bytes")
     print(f"fit {network}: {training.replicas} replicas, {training.epochs} epochs -> {folder(network)}")
 
 

@@ -12,7 +12,7 @@ def main() -> None:
     data = read().data
     raw = sources.load(data)
     save_raw(raw)
-    decided = " (by the target, for data.task is auto)" if data.task == "auto" and sources.is_file(data) else ""
+    decided = " (from the target, because data.task is auto)" if data.task == "auto" and sources.is_file(data) else ""
     print(f"generate: {len(raw)} rows, {raw.task.in_words}{decided} -> {rows_path(POINTS)}")
 
 

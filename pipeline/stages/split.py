@@ -9,12 +9,12 @@ from pipeline.params.params import read
 
 
 def main() -> None:
-    """Read `split` and the rows, write all parts, what they were made with, and what they are."""
+    """Read `split` and the rows; write all parts, how they were made, and their profile."""
     params = read()
     raw = load_raw()
     parts, origin = split(raw, params.data, params.split)
     described = profile(raw, parts, origin)
-    del raw  # a large table need not be in memory three times
+    del raw  # frees memory: a large table would be there three times
     save_split(parts, origin)
     save_profile(described)
     rows = ", ".join(f"{len(part)} {name}" for name, part in parts.parts.items())

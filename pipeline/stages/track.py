@@ -1,4 +1,4 @@
-"""Stage `track`, and `make publish`: files -> MLflow, whatever is not there yet; then the manifest."""
+"""Stage `track`, and `make publish`: publish all that MLflow does not hold yet; write the manifest."""
 
 from pipeline.data.profile import PROFILE
 from pipeline.data.split import files as data
@@ -12,11 +12,11 @@ from pipeline.params.tracking_params import TrackingParams
 from pipeline.tracking import manifest
 from pipeline.tracking.best import registered_name
 from pipeline.tracking.packaging import Packages
-from pipeline.tracking.payload import HISTORY, Source, VariantFiles, VariantPayload, assemble, not_published
+from pipeline.tracking.payload import HISTORY, VariantFiles, VariantPayload, VariantSource, assemble, not_published
 
 
 def main() -> None:
-    """Read everything, publish what is new, leave the manifest."""
+    """Read all files, publish what is new, write the manifest."""
     params = read()
     prune(params.recipes)
     sources = [_source(name, params) for name in params.recipes]
@@ -28,7 +28,7 @@ def main() -> None:
             packages.prepare()
         contents = [_content(source, tracking) for source in sources]
         packages.begin({each.variant: each.models for each in contents if each.variant in new})
-        # Here, for MLflow takes seconds to import, and packaging goes on meanwhile.
+        # Here, because MLflow takes seconds to import while packaging is under way.
         from pipeline.tracking import publish
 
         manifest.remove_manifest()
@@ -39,7 +39,7 @@ def main() -> None:
         print(f"track {variant}: {what}")
 
 
-def _source(name: str, params: Params) -> Source:
+def _source(name: str, params: Params) -> VariantSource:
     runs.expect_recipe(name, params)
     before = [path for path in [runs.pretraining_path(name)] if path.is_file()]
     files = VariantFiles(
@@ -52,7 +52,7 @@ def _source(name: str, params: Params) -> Source:
         },
         images=evaluations.figures(name),
     )
-    return Source(name, params.trained_with(name), params.judged_by, files, runs.load_recipe(name).columns)
+    return VariantSource(name, params.trained_with(name), params.judged_by, files, runs.load_recipe(name).columns)
 
 
 def _named(params: Params) -> TrackingParams:
@@ -62,7 +62,7 @@ def _named(params: Params) -> TrackingParams:
     return params.tracking.model_copy(update={"registered_model": name})
 
 
-def _content(source: Source, params: TrackingParams) -> VariantPayload:
+def _content(source: VariantSource, params: TrackingParams) -> VariantPayload:
     history = runs.load_history(source.variant)
     evaluation = evaluations.load_evaluation(source.variant)
     score = evaluation.rule.score

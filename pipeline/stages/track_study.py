@@ -1,6 +1,6 @@
-"""Stage `track_study@<name>`: a study -> MLflow, where it is not there yet; then its manifest.
+"""Stage `track_study@<name>`: publish a study unless MLflow holds it; write its manifest.
 
-And what the study has tried -> studies/tried.json, here because DVC never restores this stage from its run cache.
+It also copies the study's results to studies/tried.json: here, because DVC never restores this stage from its cache.
 """
 
 from pipeline.data.split import files as data
@@ -12,7 +12,7 @@ from pipeline.tracking.study_payload import assemble_study
 
 
 def main(name: str) -> None:
-    """Read `tracking` and what the study left, publish it if it is new, leave the manifest."""
+    """Read `tracking` and the study's files, publish the study if it is new, write the manifest."""
     params = read()
     studies.renew_tried(name)
     content = assemble_study(

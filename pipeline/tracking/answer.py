@@ -1,4 +1,4 @@
-"""What a packaged model answers for each row, by column."""
+"""The columns of a packaged model's answer."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -1,4 +1,4 @@
-"""Which model is registered, and what is said of it: plain values."""
+"""The choice of the registered model, and its descriptions, as plain values."""
 
 import re
 from collections.abc import Sequence
@@ -13,17 +13,16 @@ from pipeline.params.data_params import DataParams
 from pipeline.params.tracking_params import AUTO
 from pipeline.tracking.payload import ReplicaPayload, VariantPayload
 
-MODEL = "best"  # among a variant's models: of the best replica by `ranking`
-FLATTERED = "Choosing on test data flatters: expect less of it on new points."
-UNSEEN = "The test data had no say in that."
+MODEL = "best"  # the name of the best replica's model among a variant's models
+FLATTERED = "It was chosen by its test score, which is therefore too good: expect less on new rows."
+UNSEEN = "The test data played no part in the choice."
 
 
 def registered_name(stated: str, data: DataParams, task: Task) -> str:
-    """Return the name under which the best model is registered: the stated one or, for `auto`, the source's and the
-    task's.
+    """Return the name of the registered model: the stated one or, for `auto`, one made from source and task.
 
     make_circles becomes `circles-classifier`, load_diabetes `diabetes-regressor`, tables/customers.csv
-    `customers-classifier`. MLflow takes no slash and no colon in it; what a stated name may not have becomes `_`.
+    `customers-classifier`. Letters that MLflow does not take, such as a slash, become `_`.
     """
     if stated != AUTO:
         return stated
@@ -33,7 +32,7 @@ def registered_name(stated: str, data: DataParams, task: Task) -> str:
 
 @dataclass(frozen=True)
 class Best:
-    """The chosen model's variant, and why it is that one."""
+    """The variant of the best model, with the descriptions of the version and of the registered model."""
 
     content: VariantPayload
     description: str
@@ -41,31 +40,28 @@ class Best:
 
 
 def choose(contents: Sequence[VariantPayload]) -> Best | None:
-    """The best of all variants, given in the order of params.yaml; None where no variant has a model."""
+    """Return the best of all variants, or None if no variant has a model.
+
+    Args:
+        contents: in the order of params.yaml.
+    """
     candidates = [content for content in contents if MODEL in content.models]
     if not candidates:
         return None
     content = candidates[ranking.best([_replica(candidate).score for candidate in candidates])]
     replica, replicas = _replica(content), sum(len(candidate.replicas) for candidate in candidates)
     score = score_in_words(content.chosen_by)
-    expected = _expected(content)
-    rule = f"the replica with the highest final {score} of all variants; of equals the first in params.yaml"
+    choice = UNSEEN if content.is_validated else FLATTERED
+    final = f"Its {score_in_words(content.final)} is {replica.final:.3f}. " if content.is_validated else ""
+    rule = f"the replica with the highest final {score} of all variants; of equal ones the first in params.yaml"
     return Best(
         content,
         f"{content.variant}, {replica.name}: {score} {replica.score:.3f}, the highest of {replicas} replicas "
-        f"of {', '.join(candidate.variant for candidate in candidates)}. {expected}",
-        f"{content.use} The alias `best` stands at {rule}. {FLATTERED if not content.is_validated else UNSEEN} "
-        "Earlier versions were the best of other recipes.",
+        f"of {', '.join(candidate.variant for candidate in candidates)}. {final}{choice}",
+        f"{content.use} The alias `best` marks {rule}. {choice} Earlier versions were the best of other recipes.",
     )
 
 
 def _replica(content: VariantPayload) -> ReplicaPayload:
-    """The one whose model is published, so that score and model are of the same replica."""
+    """Return the replica whose model is published, so that score and model belong together."""
     return content.replicas[content.models[MODEL]]
-
-
-def _expected(content: VariantPayload) -> str:
-    """What the model reaches on new rows, as far as the choice lets one know."""
-    if not content.is_validated:
-        return FLATTERED
-    return f"Its {score_in_words(content.final)} is {_replica(content).final:.3f}. {UNSEEN}"

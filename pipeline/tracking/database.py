@@ -1,4 +1,4 @@
-"""The database of an MLflow store: created whole or not at all, and never in another program's database."""
+"""The database of an MLflow store: created completely or not at all, and never in another program's database."""
 
 import sqlite3
 import tempfile
@@ -18,28 +18,28 @@ from sqlalchemy.engine import URL
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import replacing
 
-KINDS: Final = ("sqlite", "postgresql", "mysql", "mssql")  # that MLflow knows
-FIRST: Final = {"experiments", "runs", "metrics", "params", "tags"}  # MLflow's oldest tables, which it creates first
+KINDS: Final = ("sqlite", "postgresql", "mysql", "mssql")  # of databases that MLflow supports
+FIRST: Final = {"experiments", "runs", "metrics", "params", "tags"}  # the tables that MLflow creates first
 OF_ALEMBIC: Final = "alembic_version"
-ASIDE: Final = ".half-made"  # the end of the name that a half-made database gets
+ASIDE: Final = ".half-made"  # the suffix under which an incomplete database is kept
 CONNECT_WITHIN: Final = 10  # seconds
-CREATED_WITHIN: Final = 120  # seconds for all tables of another database; it takes some 10
+CREATED_WITHIN: Final = 120  # seconds for another process to create all tables; it takes some 10
 
 
 def is_database(uri: str) -> bool:
-    """Whether the store is a database that is reached without a server of MLflow's."""
+    """Whether the store is a database that is reached without an MLflow server."""
     return uri.partition(":")[0].partition("+")[0] in KINDS
 
 
 def opened(uri: str) -> MlflowClient:
-    """Return a client of a database; a missing SQLite one is created.
+    """Return a client of a database; create a missing SQLite database.
 
-    MLflow opens a database by creating whatever tables it lacks, in any database, and a kill in between leaves one that
-    it can never open again. So a new SQLite database is created under another name and moved into place.
+    MLflow creates missing tables in any database that it opens, and a kill in between leaves a database that it can
+    never open again. So a new SQLite database is created under another name and moved into place.
 
     Raises:
-        UserError: it is another program's, cannot be read or written, or its driver is missing.
-        MlflowException, SQLAlchemyError: it does not answer, or MLflow refuses it.
+        UserError: the database is another program's, cannot be read or written, or its driver is missing.
+        MlflowException, SQLAlchemyError: it does not answer, or MLflow rejects it.
     """
     url = sqlalchemy.make_url(uri)
     try:
@@ -50,10 +50,10 @@ def opened(uri: str) -> MlflowClient:
                 _prepare_sqlite(Path(url.database), uri)
         return _client(uri)
     except ModuleNotFoundError as error:
-        raise UserError(f"MLflow store {uri}: its driver {error.name} is missing: install it with pip") from None
-    except CommandError as error:  # alembic's, which keeps the versions of MLflow's tables
+        raise UserError(f"MLflow store {uri}: its driver is missing (pip install {error.name})") from None
+    except CommandError as error:  # of alembic, which manages the versions of MLflow's tables
         raise UserError(
-            f"MLflow store {uri}: {error}: must be a database of this version of MLflow, or empty"
+            f"MLflow store {uri}: {error}: must be empty, or a database of this version of MLflow"
         ) from None
 
 
@@ -64,7 +64,7 @@ def _client(uri: str) -> MlflowClient:
 
 
 def _opened_elsewhere(url: URL, uri: str) -> MlflowClient:
-    """Where two processes create the tables of an empty database at once, one of them fails: it waits for the other."""
+    """Return a client; if another process creates the tables of an empty database at the same time, wait for it."""
     tables = _tables(url)
     _expect_mlflows(uri, tables)
     try:
@@ -73,7 +73,7 @@ def _opened_elsewhere(url: URL, uri: str) -> MlflowClient:
         if tables:
             raise
         end = time.monotonic() + CREATED_WITHIN
-        while OF_ALEMBIC not in _tables(url):  # there once all tables are
+        while OF_ALEMBIC not in _tables(url):  # the last table to be created
             if time.monotonic() > end:
                 raise
             time.sleep(0.5)
@@ -87,14 +87,14 @@ def _prepare_sqlite(path: Path, uri: str) -> None:
         with FileLock(lock):
             if not _is_ready(path, uri):
                 _create(path)
-            lock.unlink(missing_ok=True)  # whoever waits for it finds the database ready
+            lock.unlink(missing_ok=True)  # a waiting process finds the database ready
     _write_ahead(path)
 
 
 def _write_ahead(path: Path) -> None:
-    """Keep a write-ahead log, with which readers such as the UI do not block the writer.
+    """Turn on the write-ahead log, with which readers such as the UI do not block the writer.
 
-    SQLite changes it only while nobody else reads or writes. Where somebody does, whoever connects next changes it.
+    SQLite changes the mode only while nobody else reads or writes; otherwise the next process to connect does it.
     """
     with closing(sqlite3.connect(path, timeout=1)) as database:
         try:
@@ -105,7 +105,7 @@ def _write_ahead(path: Path) -> None:
 
 
 def _is_ready(path: Path, uri: str) -> bool:
-    """Whether MLflow can open it as it is. A half-made one without runs is not ready."""
+    """Whether MLflow can open the database as it is; an incomplete one without runs is not ready."""
     if not path.exists():
         return False
     tables = _sqlite_tables(path)
@@ -114,22 +114,26 @@ def _is_ready(path: Path, uri: str) -> bool:
 
 
 def _create(path: Path) -> None:
-    """Create a database, and keep a half-made one that stands in its place under another name."""
+    """Create a database; keep an incomplete one in its place under another name."""
     with replacing(path) as whole:
-        created = whole.with_name("created.db")  # in a folder of its own, which no later database gets again
+        created = whole.with_name("created.db")  # in a folder of its own that no later database reuses
         MlflowClient(tracking_uri=f"sqlite:///{created}").search_experiments(max_results=1)
-        _copy(created, whole)  # MLflow's client goes on holding the one that it created
-        _write_ahead(whole)  # before anybody can read it, who would be in the way
+        _copy(created, whole)  # MLflow's client keeps the created one open
+        _write_ahead(whole)  # before a reader can block it
         if path.exists():
             with closing(sqlite3.connect(path, timeout=1)) as database:
                 database.execute("PRAGMA journal_mode=DELETE")  # all of it in one file
             path.replace(path.with_name(path.name + ASIDE))
-        for end in ("-wal", "-shm", "-journal"):  # of a database that is gone: SQLite would read them as the new one's
+        for end in (
+            "-wal",
+            "-shm",
+            "-journal",
+        ):  # of the former database; SQLite would use them for the new one
             path.with_name(path.name + end).unlink(missing_ok=True)
 
 
 def _can_be_opened(path: Path) -> bool:
-    """Try it on a copy: MLflow's client would keep the database open, and change it."""
+    """Whether MLflow can open a copy: its client would keep the database itself open, and change it."""
     with tempfile.TemporaryDirectory(prefix=".writing-", dir=path.parent) as folder:
         copy = Path(folder) / "copy.db"
         _copy(path, copy)
@@ -163,7 +167,7 @@ def _tables(url: URL) -> set[str]:
 
 
 def _expect_mlflows(uri: str, tables: set[str]) -> None:
-    """Raises: UserError: there are tables, and none of them is MLflow's."""
+    """Raises: UserError: there are tables, but none of MLflow's."""
     others = sorted(tables - {OF_ALEMBIC})
     if others and not FIRST & tables:
         raise UserError(

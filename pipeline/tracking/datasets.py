@@ -1,10 +1,9 @@
-"""The parts of the data as MLflow's data sets, with what the profile says of them."""
+"""The parts of the data as MLflow data sets, each with its profile."""
 
 import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from mlflow.entities import Dataset, DatasetInput, InputTag
@@ -13,13 +12,14 @@ from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 
 from pipeline.data.profile import Profile, load_profile
 from pipeline.foundations.formats import load_npz
+from pipeline.params.file import Plain
 
 CONTEXTS = {"train": "training", "validation": "validation", "test": "testing"}  # MLflow's names
-LONGEST_SCHEMA = 1_000_000  # characters; MLflow refuses longer ones, of tables with 20,000 columns and more
+LONGEST_SCHEMA = 1_000_000  # characters; MLflow rejects longer ones, for tables with 20,000 columns or more
 
 
 def dataset_inputs(parts: Mapping[str, Path]) -> list[DatasetInput]:
-    """Built by hand: MLflow's own `from_pandas` guesses the source, and warns of whole numbers.
+    """Return the data sets. MLflow's own `from_pandas` would guess the source and warn about whole numbers.
 
     Args:
         parts: the files of the parts of the data, by name.
@@ -27,11 +27,11 @@ def dataset_inputs(parts: Mapping[str, Path]) -> list[DatasetInput]:
     Raises:
         UserError: the profile is missing or damaged.
     """
-    found = load_profile()
-    return [_dataset_input(part, path, found) for part, path in parts.items()]
+    profile = load_profile()
+    return [_dataset_input(part, path, profile) for part, path in parts.items()]
 
 
-def _dataset_input(part: str, path: Path, found: Profile) -> DatasetInput:
+def _dataset_input(part: str, path: Path, profile: Profile) -> DatasetInput:
     schema = json.dumps(_schema(path))
     dataset = Dataset(
         name=path.stem,
@@ -39,13 +39,13 @@ def _dataset_input(part: str, path: Path, found: Profile) -> DatasetInput:
         source_type="local",
         source=json.dumps({"uri": str(path)}),
         schema=schema if len(schema) <= LONGEST_SCHEMA else None,
-        profile=json.dumps(_profile(part, found)),
+        profile=json.dumps(_profile(part, profile)),
     )
     return DatasetInput(dataset, [InputTag(MLFLOW_DATASET_CONTEXT, CONTEXTS[part])])
 
 
-def _schema(path: Path) -> dict[str, Any]:
-    """As MLflow writes it of tables, or of arrays."""
+def _schema(path: Path) -> Mapping[str, Plain]:
+    """Return the schema of a table or of arrays, in MLflow's format."""
     if path.suffix == ".npz":
         arrays = load_npz(path, "arrays of features and targets")
         specs = {name: TensorSpec(array.dtype, (-1, *array.shape[1:]), name) for name, array in arrays.items()}
@@ -56,14 +56,14 @@ def _schema(path: Path) -> dict[str, Any]:
     return {"mlflow_colspec": Schema(columns).to_dict()}
 
 
-def _profile(part: str, found: Profile) -> dict[str, Any]:
-    """What there is to know of a part; its rows under the name by which MLflow's pages show them."""
-    of_targets = {"classes": found.shares[part]} if found.shares else {"targets": found.targets}
+def _profile(part: str, profile: Profile) -> Mapping[str, Plain]:
+    """Return the profile of a part; MLflow's pages show the number of rows under the name `num_rows`."""
+    targets: Mapping[str, Plain] = profile.shares[part] if profile.shares else profile.targets
     return {
-        "num_rows": found.rows[part],
-        "features": found.features,
-        "inputs": found.inputs,
-        "task": found.task.in_words,
-        **of_targets,
-        "warnings": list(found.warnings),
+        "num_rows": profile.rows[part],
+        "features": profile.features,
+        "inputs": profile.inputs,
+        "task": profile.task.in_words,
+        "classes" if profile.shares else "targets": targets,
+        "warnings": profile.warnings,
     }

@@ -1,57 +1,43 @@
-"""The experiment's description in MLflow: what it holds, and how to read it (Markdown)."""
+"""The experiment's description in MLflow: its content, and how to read it (Markdown)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from pipeline.evaluation.learned import score_in_words
+from pipeline.tracking import metric_keys as keys
 from pipeline.tracking.tags import COMPLETE, CURRENT, search_for
 
-CHARTS = """\
-| charts | what they show |
-|---|---|
-| `learned_share`, `alive_share` (in *Learned and alive*, else in *Model metrics*) | share of the replicas that have \
-learned, and that live, over the epochs |
-| `{score}`, `loss` | medians and quartiles over the replicas, over the epochs |
-| `gradient_mean_abs`, `gradient_norm`, `gradient_zero_share`, `probe_gradient_mean_abs` | a chart for each layer: \
-medians over the replicas that live at that epoch |
-| `gradient_profile`, `gradient_profile_log10` | the same gradient across the layers: **the step is the layer**, from \
-the input on; log10 leaves out zeros |
-| `saturated_share`, `weight_l1`, `weight_change_l1` | a chart for each layer, of living replicas |
-| `outcomes` | how many replicas learned, and how many failed for each cause |
-| *Figures side by side*, `figures` | the figures of the selected runs in columns |"""
-
-
 STUDIES_GUIDE = """\
-**What changes how often a network learns?** A run for each study, whose description ranks its cells; below it a run \
-for each cell, with its recipe as parameters, what it changes of the reference (`changes`, `effect`) as tags, and as \
-metrics the learned share with its interval, the difference from the reference's with its own, and how many replicas \
-failed for each cause. The replicas are in the table `replicas.csv`. Select cells and press *Compare*, or search \
-`tags.effect = 'helps'`."""
+**What changes how often a network learns?** There is a run for each study; its description ranks the study's cells. \
+Below it is a run for each cell. Its parameters are the cell's recipe; its tags `changes` and `effect` say what it \
+changes of the reference and with which effect. Its metrics are the learned share, the difference from the \
+reference's, both with intervals, and the number of replicas that failed for each cause. The replicas are in the table \
+`replicas.csv`. Select cells and press *Compare*, or search `tags.effect = 'helps'`."""
 
 
 def guide(variants: Sequence[str], pair: Sequence[str], registered_model: str, final: str) -> str:
-    """The description.
+    """Return the description.
 
     Args:
-        variants: all of params.yaml. pair: the two that are set side by side, if any.
-        final: the score that decides, such as `test_accuracy`.
+        variants: all of params.yaml. pair: the two variants to compare, if any.
+        final: the column of the main score, such as `test_accuracy`.
     """
     first, second = pair or (variants[0], variants[-1])
     parts = [
         "**Why does my deep network not train, and what fixes it?** Every variant (an architecture and its training "
         "recipe) is trained many times, each *replica* from a seed of its own.",
-        "**What is here:** a run for each variant, which says in its description how many replicas learned and why the "
-        "others did not; below it (+, where no search is set) a run for each replica. Runs that are called by a "
-        "variant's name alone are of what `params.yaml` says now. Any other, of an experiment or of before an edit, is "
-        "called by what differs from that: `relu_20 · seed=2`.",
-        f"**How to compare:** the button *Views* above has *All variants*{', the chosen pair' if pair else ''} and "
-        "*Experiments and earlier recipes too*, with what matters most first. To choose others, search "
-        f"`{search_for(CURRENT)}` for the variants alone and leave the eye open at, say, `{first}` and `{second}`: the "
-        "charts lay one over the other. Or tick both and press *Compare*.",
-        CHARTS.format(score=final.partition("_")[2]),
-        f"A replica *learned* if its final {score_in_words(final)} is above the threshold. It *lives* as long as "
-        "no layer is dead, that is, zero on every training input: through a dead layer no gradient passes, so "
-        "gradients are those of living replicas, and a line ends where none lives.",
-        "**Replicas** have what they reached and the evidence as metrics, the recipe and the seed as parameters, "
+        "**Runs:** there is a run for each variant; its description says how many replicas learned and why the others "
+        "failed. Below it (press + while no search is set) is a run for each replica. A run with a variant's plain "
+        "name belongs to the present `params.yaml`. Any other run, of an experiment or from before an edit, is named "
+        "by what differs: `relu_20 · seed=2`.",
+        f"**How to compare:** the button *Views* above has *All variants*{' and the chosen pair' if pair else ''}, "
+        "with the most important charts first. To compare others, search "
+        f"`{search_for(CURRENT)}` and hide all runs but, say, `{first}` and `{second}` with the eye: the charts then "
+        "show both lines. Or tick both and press *Compare*.",
+        "\n".join(("| chart | meaning |", "|---|---|", *_charts(final.partition("_")[2]))),
+        f"A replica *learned* if its final {score_in_words(final)} is above the threshold. It is *living* while it has "
+        "no dead layer, that is, no layer that is zero on every training input. No gradient passes a dead layer. So "
+        "gradients are those of living replicas, and a line ends when no replica is living.",
+        "**Runs of replicas** have their results and the evidence as metrics, the recipe and the seed as parameters, "
         "`outcome` and `cause` as tags. Select some and press *Compare* for parallel coordinates (`hidden_layers`, "
         f"`{final}`, `learned`), scatter and box plots. Searches:",
         "\n".join(f"* {what}: `{search}`" for what, search in searches(first).items()),
@@ -60,11 +46,20 @@ def guide(variants: Sequence[str], pair: Sequence[str], registered_model: str, f
     return "\n\n".join(parts)
 
 
+def _charts(score: str) -> Iterator[str]:
+    """Yield a row of the table for each group of metrics."""
+    for key in keys.OF_VARIANT:
+        curves = (score, "loss") if "<curve>" in key.pattern else ("",)
+        names = [f"`{key.pattern.replace('<curve>', curve)}`" for curve in curves]
+        yield f"| {', '.join(names)} | {key.meaning} |"
+    yield "| *Figures side by side*, `figures` | the figures of the selected runs in columns |"
+
+
 def searches(variant: str) -> dict[str, str]:
-    """Searches that work, by what they find."""
+    """Return searches for the UI, by what they find."""
     return {
         "the variants": search_for(CURRENT),
-        "the same, of experiments and of before edits too": search_for(COMPLETE),
+        "the variants, with experiments and runs from before edits": search_for(COMPLETE),
         f"all recipes of {variant}": f"tags.\"pipeline.variant\" = '{variant}'",
         f"the replicas of {variant}": f"params.variant = '{variant}'",
         "replicas with a dead layer from the start": "tags.cause = 'born_dead' and params.hidden_layers = '20'",

@@ -1,7 +1,7 @@
 """`make live`: follow trainings in MLflow while they run. `make repro` and `make studies` start it by themselves.
 
-A process of its own, which reads the progress files. A training that is soon over costs nothing: MLflow is imported
-when one has run for some seconds. Nothing that goes wrong here reaches a training.
+It is a process of its own that reads the progress files, so none of its failures reaches a training. MLflow is imported
+only once a training has run for some seconds: short trainings cost nothing.
 """
 
 import argparse
@@ -23,56 +23,54 @@ from pipeline.history import training_progress
 if TYPE_CHECKING:
     from pipeline.tracking.live_runs import LiveRuns
 
-LONG = 5.0  # seconds; a training that has run for less is not shown
-EVERY = 2.0  # seconds between two looks
-RETRY = 5.0  # seconds before a store that did not answer is asked again
-# MLflow's client would go on trying for minutes.
+LONG = 5.0  # seconds; shorter trainings are not shown
+EVERY = 2.0  # seconds between two looks at the progress files
+RETRY = 5.0  # seconds before the next request to a store that did not answer
+# By default MLflow's client would try for minutes.
 IMPATIENT = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 
 
 class Follower:
-    """Keeps a live run for each training that takes long, and clears what crashes left."""
+    """Keeps a live run for each long training, and removes the runs that a crash left behind."""
 
     def __init__(self) -> None:
         self._runs: LiveRuns | None = None
-        self._left = (
-            root() / training_progress.FOLDER / "live"
-        )  # there while the store may hold live runs of a follower
-        self._asked_again = 0.0
+        self._mark = root() / training_progress.FOLDER / "live"  # exists while the store may hold live runs
+        self._retry_at = 0.0
         self._has_warned = False
 
     def look(self) -> None:
-        """At all progress files, once. Whatever the store says, nothing is raised."""
-        found = training_progress.read_all()
-        dead = {path: each for path, each in found.items() if not each.process.is_alive()}
-        running = [each for path, each in found.items() if path not in dead]
+        """Bring the store up to date with all progress files, once; errors of the store are never raised."""
+        trainings = training_progress.read_all()
+        dead = {path: each for path, each in trainings.items() if not each.process.is_alive()}
+        running = [each for path, each in trainings.items() if path not in dead]
         long = [each for each in running if time.time() > each.begun + LONG]
-        if self._runs is None and not long and not self._left.exists():
+        if self._runs is None and not long and not self._mark.exists():
             for path in dead:
                 training_progress.remove(path)
-        elif time.monotonic() >= self._asked_again:
+        elif time.monotonic() >= self._retry_at:
             with self._patient():
                 runs = self._connected()
                 for path, each in dead.items():
                     runs.drop(each)
                     training_progress.remove(path)
                 for each in long:
-                    self._left.touch()
+                    self._mark.touch()
                     runs.show(each)
                 runs.settle(running)
 
     def end(self) -> None:
-        """Remove the live runs; where the store does not answer, the next follower does."""
+        """Remove the live runs; if the store does not answer, the next follower removes them."""
         if self._runs is not None:
             with self._patient():
                 self._runs.end()
-                self._left.unlink(missing_ok=True)
+                self._mark.unlink(missing_ok=True)
 
     def _connected(self) -> "LiveRuns":
         if self._runs is None:
             for name, value in IMPATIENT.items():
                 os.environ.setdefault(name, value)
-            # Here, for they take seconds to import.
+            # Here, because they take seconds to import.
             from pipeline.params.params import read
             from pipeline.tracking.live_runs import LiveRuns
 
@@ -81,25 +79,28 @@ class Follower:
 
     @contextmanager
     def _patient(self) -> Iterator[None]:
-        """One line for as long as the store does not answer, or refuses; it is asked again after a while."""
+        """Report that the store does not answer, or rejects a request, once until it answers again."""
         try:
             yield
             self._has_warned = False
         except Exception as error:
-            self._asked_again = time.monotonic() + RETRY
+            self._retry_at = time.monotonic() + RETRY
             if not self._has_warned:
                 reason = masked((str(error).splitlines() or [type(error).__name__])[0])
-                print(f"warning: live: {reason}; trainings go on, and show once this is mended", file=sys.stderr)
+                print(
+                    f"warning: live: {reason}; trainings continue, and appear once it answers",
+                    file=sys.stderr,
+                )
             self._has_warned = True
 
 
 def main(with_parent: bool) -> None:
-    """Follow until interrupted, or until the parent is gone; then leave nothing.
+    """Follow until interrupted or until the parent has ended; then remove all live runs.
 
     Args:
-        with_parent: whether to end when the standard input does, which the parent holds.
+        with_parent: whether to end with the standard input, which the parent holds open.
     """
-    # A terminal that is closed, or a command that ends this one, must not leave its runs behind.
+    # A closed terminal, or a command that ends this process, must not leave live runs behind.
     for name in {"SIGTERM", "SIGHUP"} & set(signal.Signals.__members__):
         signal.signal(signal.Signals[name], signal.default_int_handler)
     over = threading.Event()
@@ -109,10 +110,10 @@ def main(with_parent: bool) -> None:
     try:
         with FileLock(root() / training_progress.FOLDER / "follower.lock", timeout=0):
             if not with_parent:
-                print("trainings of this repository are followed in MLflow; stop with Ctrl-C", flush=True)
+                print("following this repository's trainings in MLflow; stop with Ctrl-C", flush=True)
             _follow(over)
     except Timeout:
-        print("live: another process follows the trainings here already", flush=True)
+        print("live: another process is already following the trainings of this repository", flush=True)
 
 
 def _follow(over: threading.Event) -> None:
@@ -135,7 +136,7 @@ def _wait_for_the_end_of_input(over: threading.Event) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Follow trainings in MLflow while they run; ends with Ctrl-C.")
-    parser.add_argument("--with-parent", action="store_true", help="end when the standard input does")
+    parser.add_argument("--with-parent", action="store_true", help="end when the standard input ends")
     arguments = parser.parse_args()
     with reported_in_one_line():
         main(arguments.with_parent)

@@ -1,7 +1,6 @@
-"""The temporary runs of MLflow that show trainings which are under way.
+"""The temporary runs in MLflow that show trainings under way.
 
-They belong to the follower that begins them, by a tag, and to nobody else. None has a mark by which complete runs are
-found.
+A tag says to which follower each belongs. They lack the tag by which complete runs are found.
 """
 
 from collections import defaultdict
@@ -13,20 +12,21 @@ from mlflow.entities import Run
 from pydantic import ValidationError
 
 from pipeline.history.training_progress import Process, Progress
+from pipeline.tracking import metric_keys as keys
 from pipeline.tracking import store
-from pipeline.tracking.payload import Point
+from pipeline.tracking.metric_keys import Point
 from pipeline.tracking.servers import is_server
 from pipeline.tracking.tags import COMPLETE, DESCRIPTION, FOLLOWER, LIVE, VARIANT, search_for
 from pipeline.tracking.ui import addresses
 from pipeline.tracking.writing import NewRun, log, write
 
-SINGLE = 10  # replicas, at most, that get curves of their own
+SINGLE = 10  # replicas at most that get curves of their own
 OF_MAKE_UI = "http://127.0.0.1:5000"
 
 
 @dataclass
 class _Live:
-    """A run, and what it holds. done: of the training, when it was written last."""
+    """A run and its content. done: the training's progress when the run was last written."""
 
     run_id: str
     training: Progress
@@ -35,13 +35,13 @@ class _Live:
 
 
 class LiveRuns:
-    """Those of this process, in one store. Every method raises MLflow's errors, and may be called again."""
+    """The live runs of this process in one store. A method that raised an error of MLflow may be called again."""
 
     def __init__(self, experiment: str) -> None:
-        """Connect, and remove what dead followers have left.
+        """Connect, and remove the live runs of dead followers.
 
         Args:
-            experiment: where the complete runs are; those of studies are in one beside it.
+            experiment: the one of the complete runs; studies have one beside it.
 
         Raises:
             UserError: the store does not answer, or cannot be written.
@@ -54,7 +54,7 @@ class LiveRuns:
         self._remove(lambda follower: not follower.is_alive())
 
     def show(self, training: Progress) -> None:
-        """Bring the training's run up to date, and begin it if there is none. One that somebody deleted stays so."""
+        """Bring the training's run up to date, or begin it; a run that somebody deleted stays deleted."""
         if _key(training) not in self._live:
             self._live[_key(training)] = _Live(self._begin(training), training)
         live = self._live[_key(training)]
@@ -66,7 +66,7 @@ class LiveRuns:
         live.done = training.done
 
     def drop(self, training: Progress) -> None:
-        """Its run, if there is one."""
+        """Delete the training's run, if there is one."""
         live = self._live.get(_key(training))
         if live is not None:
             if self._is_there(live):
@@ -74,14 +74,14 @@ class LiveRuns:
             del self._live[_key(training)]
 
     def settle(self, running: Collection[Progress]) -> None:
-        """Drop what is over: the training has ended, and its complete run is there, or it has begun again."""
+        """Delete the runs of trainings that have ended, once the complete run exists or the training began again."""
         keys, names = {_key(each) for each in running}, {(each.what, each.name) for each in running}
         for live in [each for key, each in self._live.items() if key not in keys]:
             if (live.training.what, live.training.name) in names or self._is_complete(live.training):
                 self.drop(live.training)
 
     def end(self) -> None:
-        """Remove all of them."""
+        """Delete all live runs of this process."""
         self._remove(lambda follower: follower == self._own)
         self._live.clear()
 
@@ -92,7 +92,7 @@ class LiveRuns:
         run_id = write(self._client, experiment_id, NewRun(f"{training.name} (live)", tags, {}, []), finished=False)
         uri = store.tracking_uri()
         base = uri.rstrip("/") if is_server(uri) else OF_MAKE_UI
-        page = addresses.found(base, experiment_id, search_for(LIVE))
+        page = addresses.search_results(base, experiment_id, search_for(LIVE))
         print(f"live: {training.name} in MLflow: {page}{' (make ui)' * (base == OF_MAKE_UI)}", flush=True)
         return run_id
 
@@ -100,7 +100,7 @@ class LiveRuns:
         return self._client.get_run(live.run_id).info.lifecycle_stage == "active"
 
     def _is_complete(self, training: Progress) -> bool:
-        """Whether the complete run is there, begun after the training."""
+        """Whether the training's complete run exists, that is, one that began after the training."""
         since = f"attributes.start_time > {int(training.begun * 1000)}"
         mark = f"{search_for(COMPLETE)} and tags.`{VARIANT}` = '{training.name}'"
         return bool(self._search(self._experiments[training.what], f"{mark} and {since}"))
@@ -113,30 +113,30 @@ class LiveRuns:
                     self._client.delete_run(run.info.run_id)
 
     def _search(self, experiment: str, condition: str) -> list[Run]:
-        found = self._client.get_experiment_by_name(experiment)
-        return store.search(self._client, found.experiment_id, condition) if found is not None else []
+        existing = self._client.get_experiment_by_name(experiment)
+        return [] if existing is None else store.search(self._client, existing.experiment_id, condition)
 
 
 def points(training: Progress) -> Iterator[Point]:
-    """All that its run is to hold by now, under the keys of complete runs.
+    """Yield the present content of a training's run, under the keys of complete runs.
 
-    The median at an epoch is over the replicas that have it, once as many have it as train together: it is written
-    once, and does not change when others follow.
+    The median at an epoch is over the replicas that have reached it, once as many have reached it as train together. It
+    is written once and does not change when other replicas follow.
     """
     if training.what == "study":
-        yield Point("cells/done", training.done, training.done)
-    found: dict[tuple[str, int], list[float | None]] = defaultdict(list)
+        yield Point(keys.CELLS_DONE.of(), training.done, training.done)
+    values_at: dict[tuple[str, int], list[float | None]] = defaultdict(list)
     for replica, series in training.curves.items():
         for name, values in series.values.items():
             for epoch, value in zip(series.epochs, values, strict=True):
-                found[name, epoch].append(value)
+                values_at[name, epoch].append(value)
                 if value is not None and training.replicas <= SINGLE:
-                    yield Point(f"{name}/replica_{replica:03d}", value, epoch)
-    for (name, epoch), all_values in found.items():
+                    yield Point(keys.REPLICA_CURVE.of(curve=name, replica=replica), value, epoch)
+    for (name, epoch), all_values in values_at.items():
         part, _, what = name.partition("_")
         finite = [value for value in all_values if value is not None]
         if finite and len(all_values) >= training.together:
-            yield Point(f"{what}/{part}_median", median(finite), epoch)
+            yield Point(keys.CURVE.of(curve=what, part=part, quartile="median"), median(finite), epoch)
 
 
 def _key(training: Progress) -> tuple[Process, float]:
@@ -146,7 +146,7 @@ def _key(training: Progress) -> tuple[Process, float]:
 def _follower(run: Run) -> Process | None:
     try:
         return Process.model_validate_json(run.data.tags.get(FOLLOWER, ""))
-    except ValidationError:  # of another version: nobody can tell
+    except ValidationError:  # written by another version, so nobody knows
         return None
 
 
@@ -155,6 +155,6 @@ def _description(training: Progress) -> str:
     if training.what != "study":
         size = (
             f"{training.replicas} replicas, {training.epochs} epochs. A median is over the first "
-            f"{training.together} replicas or more that have the epoch, and stays when others follow"
+            f"{training.together} or more replicas that reach the epoch, and does not change afterwards"
         )
-    return f"The {training.what} {training.name}, at work: {size}. This run goes when the complete one is there."
+    return f"The {training.what} {training.name} while it trains: {size}. The complete run will replace this one."

@@ -1,4 +1,4 @@
-"""What `track` leaves: which fingerprints the store holds. Beside the store, so that it goes where the store goes."""
+"""The manifest of `track`: the fingerprints that the store holds. It lies beside the store and is moved with it."""
 
 from pathlib import Path
 
@@ -9,25 +9,25 @@ MANIFEST = Path("mlruns/manifest.json")
 
 
 def of_study(study: str) -> Path:
-    """A study's own manifest."""
+    """Return the path of a study's manifest."""
     return Path("mlruns/studies") / f"{study}.json"
 
 
 def load_manifest(path: Path = MANIFEST) -> dict[str, dict[str, str]]:
-    """What was published last, as `save_manifest` takes it; nothing where that is not known."""
+    """Return the last published hashes, as `save_manifest` takes them; an empty map if they are unknown."""
     try:
-        found = load_json(path)
+        manifest = load_json(path)
     except UserError:
         return {}
-    whole = isinstance(found, dict) and all(isinstance(each, dict) for each in found.values())
-    return found if whole else {}
+    is_whole = isinstance(manifest, dict) and all(isinstance(each, dict) for each in manifest.values())
+    return manifest if is_whole else {}
 
 
 def remove_manifest(path: Path = MANIFEST) -> None:
-    """Before anything is published: if that is cut short, `dvc repro` finds no manifest and publishes again."""
+    """Delete the manifest before publishing: after an interruption `dvc repro` then publishes again."""
     path.unlink(missing_ok=True)
 
 
 def save_manifest(published: dict[str, dict[str, str]], path: Path = MANIFEST) -> None:
-    """For each variant its fingerprint and its evaluation hash; nothing that varies from machine to machine."""
+    """Write the fingerprint and the evaluation hash of each variant; nothing here differs between machines."""
     save_json(published, path)

@@ -1,4 +1,4 @@
-"""The subprocess that packages Keras models: its stdin is {variant: {folder: replica, ...}, ...} in JSON."""
+"""The subprocess that packages Keras models; it reads {variant: {folder: replica, ...}, ...} as JSON from stdin."""
 
 import json
 import os
@@ -29,24 +29,24 @@ from mlflow.models.model import MLMODEL_FILE_NAME  # isort: skip
 from mlflow.types import ColSpec, Schema, TensorSpec  # isort: skip
 from mlflow.types.schema import AnyType  # isort: skip
 
-# Named, or MLflow spends 9 s a model on guessing them.
+# Stated here, or MLflow takes 9 s for each model to guess them.
 REQUIREMENTS = [f"{package}=={version(package)}" for package in ("tensorflow", "keras", "numpy")]
 RAW_ROWS = Path(__file__).with_name("raw_rows.py")
 
 
 @dataclass(frozen=True)
 class Code:
-    """The user's own, that a model needs: the folder it lies in, and in which of its modules each class is."""
+    """The user's own code that a model needs: its folder, and the module of each class."""
 
     folder: Path
     classes: Mapping[str, str]
 
 
 def package(model: keras.Model, origin: Origin, folder: Path, code: Code | None = None) -> None:
-    """One model, with the signature of what it takes, raw rows, and of what it gives.
+    """Package a model with the signature of its inputs, which are raw rows, and of its answer.
 
     Args:
-        code: of the user's own, where the model has classes of it.
+        code: the user's own code, if the model has classes from it.
     """
     gives = Schema([ColSpec(type_, name) for name, type_ in answer(origin.task).items()])
     if len(origin.shape) > 1:
@@ -57,28 +57,24 @@ def package(model: keras.Model, origin: Origin, folder: Path, code: Code | None 
 
 
 def code_of(name: str, recipe: Recipe) -> Code | None:
-    """What a network of the user's own needs, if it has classes of its own."""
+    """Return the code that a user's own network needs, if it has classes of its own."""
     if not isinstance(recipe.variant, NetworkRecipe):
         return None
-    from pipeline.training.networks.builder import build  # here, for described variants do without
+    from pipeline.training.networks.builder import build  # here, because described variants do not need it
 
     classes = build(name, recipe.variant, recipe.shape, recipe.task).classes
-    own = file(name).parent
-    modules = {each: found.__module__ for each, found in classes.items()}
-    main = f"network_{name}"  # as the builder calls the file itself
-    return (
-        Code(own, {each: FILE[:-3] if module == main else module for each, module in modules.items()})
-        if modules
-        else None
-    )
+    main = f"network_{name}"  # the builder's name for the network's own file
+    modules = {each: class_.__module__ for each, class_ in classes.items()}
+    modules = {each: FILE[:-3] if module == main else module for each, module in modules.items()}
+    return Code(file(name).parent, modules) if modules else None
 
 
 def _package(model: keras.Model, origin: Origin, signature: ModelSignature, folder: Path, code: Code | None) -> None:
-    """Write the package as a script between MLflow and the Keras model, with no pickle; and as MLflow's Keras flavor,
-    for who wants the Keras model itself.
+    """Write the package as a script between MLflow and the Keras model, and as MLflow's Keras flavor.
 
-    MLflow's own code would hand the model one array, which is no map of columns, know no classes of the user's, and
-    answer with numbers that have no name.
+    The flavor is for users who want the Keras model itself. The script is needed because MLflow's own code would give
+    the model one array instead of a map of columns, would not know the user's classes, and would answer with numbers
+    without names. Neither contains a pickle.
     """
     names = zip(input_names(origin), origin.columns, strict=True)
     columns = [
@@ -109,7 +105,7 @@ def _package(model: keras.Model, origin: Origin, signature: ModelSignature, fold
             pip_requirements=[*REQUIREMENTS, f"pandas=={version('pandas')}"],
         )
     saved = Model.load(str(folder))
-    flavor = saved.flavors["python_function"]  # it holds where on this machine the files were, which nobody needs
+    flavor = saved.flavors["python_function"]  # it contains paths of this machine, which nobody needs
     flavor["model_code_path"], flavor["artifacts"]["model"]["uri"] = RAW_ROWS.name, path.name
     kept = Path(flavor["artifacts"]["model"]["path"])
     versions = {"keras_version": keras.__version__, "keras_backend": keras.backend.backend()}
@@ -122,8 +118,10 @@ def _sources(folder: Path) -> list[Path]:
 
 
 def _takes(column: InputColumn, origin: Origin) -> ColSpec:
-    """What MLflow is to check of a column. Not where it would spoil or refuse what is right: it takes whole numbers for
-    no doubles, though a file may well have them, and a missing truth value for false."""
+    """Return the type that MLflow checks for a column, or AnyType where its check would reject or change valid values.
+
+    MLflow rejects whole numbers as doubles, although a file may contain them, and reads a missing boolean as false.
+    """
     optional = column.fill is not None
     if column.kind == "category":
         return ColSpec("string", column.name, required=not optional)
@@ -139,4 +137,4 @@ if __name__ == "__main__":
             code = code_of(variant, recipe)
             for folder, model in zip(replicas, replica_models(variant, list(replicas.values())), strict=True):
                 package(model, recipe, Path(folder), code)
-    os._exit(0)  # TensorFlow takes more than a second to take itself down, and somebody waits
+    os._exit(0)  # TensorFlow would take more than a second to shut down while the publisher waits

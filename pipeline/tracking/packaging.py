@@ -1,7 +1,8 @@
-"""Keras models in MLflow's model format, made in a subprocess: TensorFlow stays out of the publishing process, and is
-imported only when there is something new to publish, as far as the manifest can tell. (An `MLmodel` file holds a clock
-and a uuid, so training cannot make it.) The subprocess takes longer than all else that publishing does, so it is begun
-as early as can be."""
+"""Package Keras models in MLflow's format, in a subprocess, so that publishing itself never imports TensorFlow.
+
+The subprocess starts only if, by the manifest, there is something new to publish. It takes longer than all other steps,
+so it starts as early as possible. Training cannot make the packages: an `MLmodel` file holds a clock and a uuid.
+"""
 
 import json
 import os
@@ -17,12 +18,12 @@ from pipeline.foundations.files import temporary_folder
 
 
 class Packages:
-    """Packages of replicas, on their way; a context manager, with which the packages live."""
+    """Packages of replicas, some of them under way; a context manager that deletes them at its end."""
 
     def __enter__(self) -> Self:
         self._open = ExitStack()
         self._place = self._open.enter_context(temporary_folder("packaged-"))
-        self._waiting: list[subprocess.Popen[str]] = []  # one at the most
+        self._waiting: list[subprocess.Popen[str]] = []  # at most one
         self._running: dict[str, subprocess.Popen[str]] = {}  # by variant; several share one
         self._folders: dict[str, dict[str, Path]] = {}
         return self
@@ -30,17 +31,16 @@ class Packages:
     def __exit__(self, *_: object) -> None:
         with self._open:
             for process in {*self._running.values(), *self._waiting}:
-                process.kill()  # one that has ended takes no harm
+                process.kill()  # without effect on one that has ended
                 process.wait()
 
     def prepare(self) -> None:
-        """Where there is likely something to package: let the subprocess import meanwhile."""
+        """Start the subprocess, which imports TensorFlow meanwhile, if there is probably something to package."""
         if not self._waiting:
             self._waiting.append(_started(self._place))
 
     def begin(self, replicas: Mapping[str, Mapping[str, int]]) -> None:
-        """Package replicas, given by variant and by the model's name, while the caller goes on; what is begun already
-        is left out."""
+        """Start to package replicas, given by variant and model name, unless they are begun already."""
         jobs: dict[str, dict[str, int]] = {}
         new = {variant: models for variant, models in replicas.items() if variant not in self._folders}
         for variant, models in new.items():
@@ -50,15 +50,15 @@ class Packages:
             process = self._waiting.pop() if self._waiting else _started(self._place)
             self._running |= {variant: process for variant, models in new.items() if models}
             if process.stdin is not None:
-                with suppress(BrokenPipeError), process.stdin as stdin:  # of one that failed: `folders` says why
+                with suppress(BrokenPipeError), process.stdin as stdin:  # it failed; `folders` reports why
                     json.dump(jobs, stdin)
-                process.stdin = None  # it is closed
+                process.stdin = None  # closed
 
     def folders(self, variant: str) -> Mapping[str, Path]:
-        """The variant's packages by the models' names, as soon as they are there.
+        """Wait for the variant's packages, and return their folders by model name.
 
         Raises:
-            UserError: what training left of a replica is missing or damaged.
+            UserError: a file that training wrote is missing or damaged.
         """
         process = self._running.get(variant)
         if process is not None:
@@ -69,7 +69,7 @@ class Packages:
 
 
 def _started(place: Path) -> subprocess.Popen[str]:
-    """Its own temporary files lie in `place`, too: killed, it cannot remove them."""
+    """Start the subprocess, with its temporary files in `place`: if killed, it cannot remove them."""
     return subprocess.Popen(
         [sys.executable, "-m", "pipeline.tracking.package_models"],
         env={**os.environ, "TMPDIR": str(place)},

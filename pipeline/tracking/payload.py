@@ -1,16 +1,12 @@
-"""What MLflow is to hold of a variant, as plain values: MLflow itself is not needed here.
-
-Metric names group by what stands before the last slash: the UI makes a section of charts of each group.
-"""
+"""The content of a variant's runs in MLflow, as plain values. MLflow itself is not imported here."""
 
 import hashlib
 import json
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -20,42 +16,28 @@ from pipeline.data.split.tasks import Task
 from pipeline.diagnosis.causes import LEARNED, NO_CAUSE, outcome_colours
 from pipeline.evaluation.learned import score_in_words
 from pipeline.evaluation.replica_table import OUTCOME
+from pipeline.evaluation.summary import QUARTILES
 from pipeline.evaluation.variant import VariantEvaluation
 from pipeline.foundations.literal import as_code, in_markdown
 from pipeline.history.thinning import CURVE_EPOCHS, evenly_spaced, log_spaced
+from pipeline.params.file import Plain
 from pipeline.params.tracking_params import TrackingParams
 from pipeline.remedies.recipe_changes import helps
+from pipeline.tracking import metric_keys as keys
 from pipeline.tracking.answer import answer
+from pipeline.tracking.metric_keys import Point
+from pipeline.tracking.tags import COLOUR
 
-LAYER_SERIES = (
-    "gradient_mean_abs",
-    "gradient_norm",
-    "gradient_zero_share",
-    "probe_gradient_mean_abs",
-    "weight_l1",
-    "weight_change_l1",
-    "saturated_share",
-)
-JUDGED_BY = ("evaluation", "diagnosis")  # sections of params.yaml that say how a training is judged
-COLOUR = "mlflow.runColor"
-HISTORY = "history"  # the folder of artifacts that is of the training alone
-PROFILE = "probe_gradient_mean_abs_median"
-
-
-@dataclass(frozen=True)
-class Point:
-    """One value of a metric; `step` is the epoch, or the layer in a profile across layers."""
-
-    key: str
-    value: float
-    step: int = 0
+Sections: TypeAlias = Mapping[str, Mapping[str, Plain]]  # of params.yaml
+JUDGED_BY = ("evaluation", "diagnosis")  # sections of params.yaml with the thresholds
+HISTORY = "history"  # the folder of artifacts that depends on the training alone
 
 
 @dataclass(frozen=True)
 class Parameters:
     """All parameters of a variant, by dotted name.
 
-    trained: what it was trained with, MLflow's parameters. judged: the thresholds; tags, for they may move.
+    trained: what it was trained with; MLflow's parameters. judged: the thresholds; tags, because they may change later.
     """
 
     trained: dict[str, str]
@@ -64,8 +46,11 @@ class Parameters:
 
 @dataclass(frozen=True)
 class ReplicaPayload:
-    """A child run. final: the final value of the score that decides, on the judged part; score: the same, on that part
-    on which the best is chosen."""
+    """The child run of a replica.
+
+    final: the main score at the end, on the part of the data that judges. score: the same, on the part on which the
+    best replica is chosen.
+    """
 
     name: str
     params: dict[str, str]
@@ -77,14 +62,15 @@ class ReplicaPayload:
 
 @dataclass(frozen=True)
 class VariantPayload:
-    """A parent run, and its replicas.
+    """The parent run of a variant, and its replicas.
 
-    fingerprint: of what was trained and what came of it; another one is another run.
-    evaluation_hash: of what the evaluation says of it; another one is another run too.
-    final: what the replicas' score is called, such as `test_accuracy`. chosen_by: what that is called by which the best
-        is chosen, `validation_accuracy` where there is one. use: what a model of it takes and gives.
-    images: the figures that the UI is to set beside those of other runs. models: which replicas MLflow gets as Keras
-        models, by name.
+    fingerprint: of the training's parameters and outputs. evaluation_hash: of the evaluation's. If either differs, it
+        is another run.
+    final: the column of the main score, such as `test_accuracy`. chosen_by: the column by which the best replica is
+        chosen: `validation_accuracy` where there is validation data, else the same.
+    use: what a model of the variant takes and gives. models: the replicas that are published as Keras models, by the
+        model's name.
+    images: the figures that the UI can show beside those of other runs.
     """
 
     variant: str
@@ -103,21 +89,22 @@ class VariantPayload:
 
     @property
     def is_validated(self) -> bool:
-        """Whether the best is chosen on other data than those on which it is judged."""
+        """Whether the best replica is chosen on other data than those that judge it."""
         return self.chosen_by != self.final
 
     @property
     def hashes(self) -> dict[str, str]:
-        """What the manifest says of it."""
+        """The variant's entry in the manifest."""
         return {"fingerprint": self.fingerprint, "evaluation_hash": self.evaluation_hash}
 
 
 @dataclass(frozen=True)
 class VariantFiles:
-    """What the stages left of a variant.
+    """The files of a variant.
 
-    trained: all outputs of training, and the data that it used. judged: all outputs of the evaluation.
-    artifacts: which of them MLflow gets, by folder. images: which figures the UI is to set beside those of other runs.
+    trained: all outputs of its training, and the data. judged: all outputs of its evaluation.
+    artifacts: the files that MLflow gets, by folder. images: the figures that the UI can show beside those of other
+        runs.
     """
 
     trained: list[Path]
@@ -127,41 +114,43 @@ class VariantFiles:
 
 
 @dataclass(frozen=True)
-class Source:
-    """Of what a variant's content is made: enough to tell whether it is published already.
+class VariantSource:
+    """A variant's parameters and files: enough to tell whether it is already published.
 
-    trained: all parameters of the training by section, the resolved `variant` among them. judged: of the evaluation.
-    columns: that a model takes.
+    trained: all parameters of the training by section, with the resolved `variant`. judged: those of the evaluation.
+    columns: the columns that a model takes.
     """
 
     variant: str
-    trained: Mapping[str, Mapping[str, Any]]
-    judged: Mapping[str, Mapping[str, Any]]
+    trained: Sections
+    judged: Sections
     files: VariantFiles
     columns: tuple[InputColumn, ...]
 
     @cached_property
     def fingerprint(self) -> str:
-        """Of what was trained and what came of it."""
+        """The hash of the training's parameters and outputs."""
         return digest({**self.trained, "variant": {self.variant: self.trained["variant"]}}, self.files.trained)
 
 
-def not_published(sources: Iterable[Source], manifest: Mapping[str, Mapping[str, str]]) -> set[str]:
-    """The variants whose training MLflow does not hold yet, as far as the manifest can tell. Another evaluation of
-    the same training needs no new models."""
+def not_published(sources: Iterable[VariantSource], manifest: Mapping[str, Mapping[str, str]]) -> set[str]:
+    """Return the variants whose training is not in MLflow yet, judging by the manifest.
+
+    Another evaluation of the same training needs no new models.
+    """
     return {each.variant for each in sources if manifest.get(each.variant, {}).get("fingerprint") != each.fingerprint}
 
 
 def assemble(
-    source: Source, evaluation: VariantEvaluation, models: dict[str, int], tracking: TrackingParams
+    source: VariantSource, evaluation: VariantEvaluation, models: dict[str, int], tracking: TrackingParams
 ) -> VariantPayload:
-    """All of a variant.
+    """Return the content of a variant's runs.
 
     Args:
-        models: which replicas MLflow gets as Keras models, by name.
+        models: the replicas to publish as Keras models, by the model's name.
     """
     variant, own, files = source.variant, flattened(source.trained["variant"]), source.files
-    seed = source.trained["training"]["seed"]
+    params = {"variant": variant, **own, "seed": str(source.trained["training"]["seed"])}
     return VariantPayload(
         variant=variant,
         fingerprint=source.fingerprint,
@@ -172,10 +161,7 @@ def assemble(
         parameters=parameters(source.trained, source.judged),
         description=description(variant, evaluation),
         points=variant_points(evaluation, tracking),
-        replicas=[
-            replica_payload(row, evaluation, {"variant": variant, **own}, seed)
-            for row in evaluation.replicas.to_dict("records")
-        ],
+        replicas=[replica_payload(row, evaluation, params) for row in evaluation.replicas.to_dict("records")],
         artifacts=files.artifacts,
         images=files.images,
         models=models,
@@ -183,40 +169,42 @@ def assemble(
 
 
 def use(task: Task, columns: Sequence[InputColumn]) -> str:
-    """What a model takes and gives (Markdown)."""
+    """Return what a model takes and gives (Markdown)."""
     if is_plain(columns):
-        said, how = ", ".join(as_code(column.name) for column in columns), "their scaling is the model's first layer"
+        listed, how = ", ".join(as_code(column.name) for column in columns), "the model's first layer scales them"
     else:
-        said = ", ".join(column.says(as_code(column.name)) for column in columns)
-        how = "the model itself fills what is missing, encodes and scales"
+        listed = ", ".join(column.says(as_code(column.name)) for column in columns)
+        how = "the model itself fills missing values, encodes and scales"
     columns_out = ", ".join(as_code(name) for name in answer(task))
     return (
-        f"Takes raw rows, a table with the columns {said}: {how}. Answers with the columns {columns_out}. Loaded by "
+        f"Takes raw rows, a table with the columns {listed}: {how}. Answers with the columns {columns_out}. Loaded by "
         f"`mlflow.keras` it is the Keras model, which gives {in_markdown(task.says())}, float32 [row, {task.outputs}]."
     )
 
 
-def parameters(trained: Mapping[str, Mapping[str, Any]], judged: Mapping[str, Mapping[str, Any]]) -> Parameters:
-    """As MLflow gets them; arguments as of `Source`."""
+def parameters(trained: Sections, judged: Sections) -> Parameters:
+    """Return the parameters as MLflow gets them; arguments as in `VariantSource`."""
     shared = {name: section for name, section in trained.items() if name != "variant"}
     return Parameters({**flattened(trained["variant"]), **flattened(shared)}, flattened(judged))
 
 
-def digest(values: Any, files: Iterable[Path]) -> str:
-    """SHA-256 of values (as JSON) and of files (names and bytes)."""
+def digest(values: Mapping[str, Plain], files: Iterable[Path]) -> str:
+    """Return the SHA-256 of values (as JSON) and of files (names and bytes)."""
     total = hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode())
     for path in sorted(files):
         total.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
     return total.hexdigest()
 
 
-def flattened(sections: Mapping[str, Any]) -> dict[str, str]:
-    """Nested parameters under dotted names; `{class_name: SGD, config: {momentum: 0.9}}` reads as optimizer = SGD,
-    optimizer.momentum = 0.9."""
+def flattened(sections: Mapping[str, Plain]) -> dict[str, str]:
+    """Return nested parameters under dotted names.
+
+    `optimizer: {class_name: SGD, config: {momentum: 0.9}}` becomes optimizer = SGD, optimizer.momentum = 0.9.
+    """
     return dict(_flat(sections, ()))
 
 
-def _flat(value: Any, path: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+def _flat(value: Plain, path: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     if isinstance(value, Mapping) and "class_name" in value:
         yield ".".join(path), str(value["class_name"])
         yield from _flat(value.get("config", {}), path)
@@ -228,7 +216,7 @@ def _flat(value: Any, path: tuple[str, ...]) -> Iterator[tuple[str, str]]:
 
 
 def description(variant: str, evaluation: VariantEvaluation) -> str:
-    """The verdict, and the result in two sentences (Markdown)."""
+    """Return the result in one sentence, the verdict, and the replicas without a dead layer (Markdown)."""
     metrics, diagnosis = evaluation.metrics, evaluation.diagnosis
     (count, total), score, living = evaluation.learned, metrics.scores[evaluation.final], metrics.living
     low, high = (100 * end for end in metrics.learned.interval)
@@ -243,39 +231,41 @@ def description(variant: str, evaluation: VariantEvaluation) -> str:
     return (
         f"**{variant}: {count} of {total} replicas learned** (95% interval {low:.0f} to {high:.0f}%){reached}.\n\n"
         f"{diagnosis.verdict}{helps(diagnosis.remedies)}\n\n"
-        f"{living.at_start} of them had no dead layer before training and {living.at_end} at its end; "
-        "gradient statistics are medians over those living at each epoch, whose share is `alive_share`."
+        f"{living.at_start} of {total} replicas had no dead layer before training and {living.at_end} at its end. "
+        "Gradient statistics are medians over the replicas without a dead layer at that epoch; `alive_share` is their "
+        "share."
     )
 
 
 def variant_points(evaluation: VariantEvaluation, params: TrackingParams) -> list[Point]:
-    """All metrics of a parent run. Values that are missing or not finite are left out: MLflow would store inf as a
-    huge number."""
+    """Return all metrics of a parent run, without values that are missing, NaN or infinite."""
     metrics, curves, layers = evaluation.metrics, evaluation.curves, evaluation.layers
     points = [
-        Point("learned_rate", metrics.learned.rate),
-        Point("learned_rate_low", metrics.learned.interval.low),
-        Point("learned_rate_high", metrics.learned.interval.high),
-        Point("diverged", metrics.diverged),
+        Point(keys.LEARNED_RATE.of(), metrics.learned.rate),
+        Point(keys.LEARNED_RATE_LOW.of(), metrics.learned.interval.low),
+        Point(keys.LEARNED_RATE_HIGH.of(), metrics.learned.interval.high),
+        Point(keys.DIVERGED.of(), metrics.diverged),
     ]
-    spreads = {**metrics.scores, "epochs_to_learn": metrics.epochs_to_learn, **metrics.predicted}
-    for name, spread in spreads.items():
-        points += [Point(f"{name}_{key}", value) for key, value in asdict(spread).items() if value is not None]
-    points += [Point(f"outcomes/{cause}", count) for cause, count in metrics.outcomes.items()]
-    points += _series(curves, "learned_share", "learned_share")
-    points += _series(curves, "alive_share", "alive_share")
+    for score, spread in {**metrics.scores, **metrics.predicted}.items():
+        points += [Point(keys.SCORE.of(score=score, quartile=name), value) for name, value in spread.known.items()]
+    for name, value in metrics.epochs_to_learn.known.items():
+        points.append(Point(keys.EPOCHS_TO_LEARN.of(quartile=name), value))
+    points += [Point(keys.OUTCOMES.of(outcome=name), count) for name, count in metrics.outcomes.items()]
+    points += _series(curves, "learned_share", keys.LEARNED_SHARE.of())
+    points += _series(curves, "alive_share", keys.ALIVE_SHARE.of())
     for score in metrics.scores:
         part, _, kind = score.partition("_")
         for name in (kind, "loss"):
-            for quartile in ("median", "q25", "q75"):
-                points += _series(curves, f"{part}_{name}_{quartile}", f"{name}/{part}_{quartile}")
+            for quartile in QUARTILES:
+                key = keys.CURVE.of(curve=name, part=part, quartile=quartile)
+                points += _series(curves, f"{part}_{name}_{quartile}", key)
     recorded = np.unique(layers.epoch)
     for layer, rows in layers[layers.epoch.isin(log_spaced(recorded, params.layer_epochs))].groupby("layer"):
-        for name in (name for name in LAYER_SERIES if f"{name}_median" in rows):
-            points += _series(rows, f"{name}_median", f"{name}/layer_{layer:02d}")
+        for name in (name for name in keys.LAYER_SERIES if f"{name}_median" in rows):
+            points += _series(rows, f"{name}_median", keys.LAYER.of(value=name, layer=layer))
     for epoch in log_spaced(recorded, params.profile_epochs):
-        points += _profile(layers[layers.epoch == epoch], int(epoch))
-    return [point for point in points if math.isfinite(point.value)]
+        points += keys.profile(int(epoch), layers[layers.epoch == epoch].probe_gradient_mean_abs_median)
+    return keys.finite(points)
 
 
 def _series(table: pd.DataFrame, column: str, key: str) -> list[Point]:
@@ -284,33 +274,23 @@ def _series(table: pd.DataFrame, column: str, key: str) -> list[Point]:
     return [Point(key, float(value), int(epoch)) for epoch, value in zip(chosen.epoch, chosen[column], strict=True)]
 
 
-def _profile(rows: pd.DataFrame, epoch: int) -> list[Point]:
-    """Across the layers, one line a run: the layer is the step. Twice, for the UI's axis is linear."""
-    points = []
-    for layer, value in zip(rows.layer, rows[PROFILE], strict=True):
-        points.append(Point(f"gradient_profile/epoch_{epoch:04d}", float(value), int(layer)))
-        if value > 0:
-            points.append(Point(f"gradient_profile_log10/epoch_{epoch:04d}", math.log10(value), int(layer)))
-    return points
-
-
 def replica_payload(
-    row: Mapping[str, Any], evaluation: VariantEvaluation, params: Mapping[str, str], seed: int
+    row: Mapping[Hashable, str | float], evaluation: VariantEvaluation, params: Mapping[str, str]
 ) -> ReplicaPayload:
-    """A replica's run, from its row of the evaluation's table and its variant's parameters.
+    """Return a replica's run, from its row of the evaluation's table and its variant's parameters.
 
-    All numbers of the row are metrics, the evidence too: box plots and parallel coordinates take nothing else.
+    All numbers of the row become metrics, evidence included: box plots and parallel coordinates take only metrics.
     """
-    values = {key: float(value) for key, value in row.items() if key not in OUTCOME}
+    values = {str(key): float(value) for key, value in row.items() if key not in OUTCOME}
     outcome, cause = str(row["outcome"]), str(row["cause"])
-    values["learned"] = float(outcome == LEARNED)
+    values[keys.LEARNED.of()] = float(outcome == LEARNED)
     explained = {} if row["symptom"] == NO_CAUSE else {"symptom": str(row["symptom"])}
     colour = outcome_colours()[outcome if cause == NO_CAUSE else cause]
     return ReplicaPayload(
         name=f"replica {row['replica']:03d}",
-        params={**params, "seed": str(seed), "replica": str(row["replica"])},
+        params={**params, "replica": str(row["replica"])},
         tags={"outcome": outcome, "cause": cause, **explained, COLOUR: colour},
-        points=[Point(key, value) for key, value in values.items() if math.isfinite(value)],
+        points=keys.finite(Point(key, value) for key, value in values.items()),
         final=float(row[evaluation.final]),
         score=float(row[evaluation.chosen_by]),
     )

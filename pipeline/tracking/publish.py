@@ -1,13 +1,12 @@
-"""Bring an MLflow store to hold what the files say: idempotent, and correct after a kill at any moment.
+"""Publish the files of all stages to an MLflow store: idempotent, and correct after a kill at any moment.
 
-A run is found by its fingerprint and its evaluation hash, never by its id. It carries the tag `pipeline.complete` only
-when all of it is written. Runs are written and deleted by one publisher at a time, see `turn`: so a run without that
-tag is what a crash left, and is deleted and written again. Nothing that is written is ever changed but tags that say
-which run is current: another evaluation of the same training is another run, which links to the models and the history
-of the first one.
+A run is found by its fingerprint and its evaluation hash, never by its id. It gets the tag `pipeline.complete` once it
+is written completely. One publisher at a time writes and deletes runs (see `turn`), so a run without that tag was left
+by a crash; it is deleted and written again. A written run never changes, except its tags that say which run is current.
+Another evaluation of the same training is another run, which links to the models and the history of the first one.
 
 The experiment's description, its views and the best model's registration follow the repository's params.yaml. DVC's
-experiments leave them alone, since several may run at once.
+experiments leave them alone, because several may run at once.
 """
 
 import os
@@ -47,13 +46,13 @@ def publish(
     """Publish what the store does not hold yet.
 
     Args:
-        patience: seconds after which another publisher that shows no sign of life counts as dead.
-        packages: of the models; those that nobody began are begun here.
-        pair: the two variants that are set side by side, if any are.
+        pair: the two variants to compare, if any.
         datasets: the files of the parts of the data, by name.
+        packages: of the models; packages that are not begun yet are begun here.
+        patience: seconds without a sign of life after which another publisher counts as dead.
 
     Returns:
-        For each variant what was done: published, evaluated anew, or nothing new.
+        What was done for each variant: published, evaluated again, or nothing new.
 
     Raises:
         UserError: the store does not answer or cannot be written.
@@ -73,7 +72,7 @@ def publish(
 
 
 def publish_study(content: VariantPayload, params: TrackingParams, datasets: dict[str, Path]) -> str:
-    """Publish a study into an experiment beside the variants'; arguments, result and errors as of `publish`."""
+    """Publish a study into the experiment of studies; arguments, result and errors as in `publish`."""
     with _publisher(f"{params.experiment}-studies", LEASE) as publisher, Packages() as none:
         done, _ = publisher.bring([content], datasets, none)
         if not _in_experiment():
@@ -92,7 +91,7 @@ def _publisher(experiment: str, patience: float) -> Iterator["Publisher"]:
 
 
 class Publisher:
-    """Writes variants into one experiment of one store; or a study, as a variant whose replicas are its cells."""
+    """Writes variants into an experiment of a store; a study counts as a variant whose replicas are its cells."""
 
     def __init__(self, client: MlflowClient, experiment_id: str, turn: Turn) -> None:
         self._client = client
@@ -102,7 +101,7 @@ class Publisher:
     def bring(
         self, contents: Sequence[VariantPayload], datasets: dict[str, Path], packages: Packages
     ) -> tuple[dict[str, str], dict[str, str]]:
-        """Write what is missing; for each variant what was done, and the id of its run."""
+        """Write what is missing; return what was done for each variant, and the id of its run."""
         held = {content.variant: self._held(content) for content in contents}
         if None in held.values() or self._leftovers():
             self._turn.take()
@@ -112,7 +111,7 @@ class Publisher:
         missing = [content for content in contents if content.variant not in run_ids]
         trained = {content.variant: self._whole_run_of(content) for content in missing}
         done = dict.fromkeys((content.variant for content in contents), "nothing new")
-        done |= {variant: "published" if run is None else "evaluated anew" for variant, run in trained.items()}
+        done |= {variant: "published" if run is None else "evaluated again" for variant, run in trained.items()}
         inputs = dataset_inputs(datasets) if missing else []
         packages.begin({each.variant: each.models for each in missing if trained[each.variant] is None})
         for content in missing:
@@ -122,32 +121,32 @@ class Publisher:
             models = self.log_models(run_id, content, packages) if former is None else self._linked(former)
             self.finish(run_id, content, models)
         if missing:
-            self._sweep()  # of requests that were sent a second time
+            self._sweep()  # runs of requests that were sent twice
         return done, run_ids
 
-    def arrange(self, wanted: Mapping[str, Parameters], pair: Sequence[str]) -> None:
-        """Let the runs of what params.yaml says come first; an experiment's parameters are not those."""
-        current.arrange(self._client, self._experiment_id, wanted, pair, mark=not _in_experiment())
+    def arrange(self, by_variant: Mapping[str, Parameters], pair: Sequence[str]) -> None:
+        """Mark the runs that belong to params.yaml, unless this is a DVC experiment, which has other parameters."""
+        current.arrange(self._client, self._experiment_id, by_variant, pair, mark=not _in_experiment())
 
     def describe(self, tags: dict[str, str]) -> None:
-        """The experiment's own tags, written only where they are others."""
-        found = self._client.get_experiment(self._experiment_id).tags
+        """Write the experiment's tags, as far as they differ."""
+        present = self._client.get_experiment(self._experiment_id).tags
         for key, value in tags.items():
-            if found.get(key) != value:
+            if present.get(key) != value:
                 self._client.set_experiment_tag(self._experiment_id, key, value)
 
     def register(self, name: str, best: Best, run_id: str) -> None:
-        """The best model, of a run that is whole, in the registry."""
+        """Register the best model, which belongs to a complete run."""
         model_id = self._linked(self._client.get_run(run_id))[f"{best.content.variant}_{MODEL}"]
         registry.register(self._client, self._turn, name, best, run_id, model_id)
 
     def _held(self, content: VariantPayload) -> str | None:
-        """The id of the run that holds this content, if one is whole."""
-        found = [run for run in self._of_training(content) if _is_complete(run, content)]
-        return next((run.info.run_id for run in found if self._is_whole(run, content)), None)
+        """Return the id of the run that holds this content, if there is a whole one."""
+        complete = [run for run in self._of_training(content) if _is_complete(run, content)]
+        return next((run.info.run_id for run in complete if self._is_whole(run, content)), None)
 
     def _reuse(self, content: VariantPayload) -> str | None:
-        """The same, and what a crash left of it is deleted, as is a run of which somebody deleted a part."""
+        """Return the same, after deleting runs that a crash left, or of which somebody deleted a part."""
         held = None
         for run in self._of_training(content):
             is_complete = _is_complete(run, content)
@@ -158,38 +157,38 @@ class Publisher:
         return held
 
     def _sweep(self) -> None:
-        """Delete what is not whole; nobody else is writing while the turn is this publisher's."""
+        """Delete all unfinished runs; nobody else writes during this publisher's turn."""
         for run in self._leftovers():
             self._delete(run)
 
     def _leftovers(self) -> list[Run]:
-        """What crashes left, of any recipe, or what another publisher is writing."""
-        found = self._search("attributes.status = 'RUNNING'")
-        return [run for run in found if FINGERPRINT in run.data.tags and COMPLETE not in run.data.tags]
+        """Return the unfinished runs of any recipe: left by a crash, or under way in another publisher."""
+        running = self._search("attributes.status = 'RUNNING'")
+        return [run for run in running if FINGERPRINT in run.data.tags and COMPLETE not in run.data.tags]
 
     def _of_training(self, content: VariantPayload) -> list[Run]:
-        """All runs of this training, however it is judged; the newest first."""
-        found = self._search(
+        """Return all runs of this training, under any evaluation, newest first."""
+        runs = self._search(
             f"tags.`{FINGERPRINT}` = '{content.fingerprint}' and tags.`{VARIANT}` = '{content.variant}'"
         )
-        return [run for run in found if MLFLOW_PARENT_RUN_ID not in run.data.tags]
+        return [run for run in runs if MLFLOW_PARENT_RUN_ID not in run.data.tags]
 
     def _is_whole(self, run: Run, content: VariantPayload) -> bool:
-        """Whether nobody deleted one of its replicas or models."""
+        """Whether the run still has all replicas and models."""
         replicas = {child.info.run_name for child in self._children(run.info.run_id)}
         models = {f"{content.variant}_{name}" for name in content.models}
         return {replica.name for replica in content.replicas} <= replicas and models <= self._linked(run).keys()
 
     def _whole_run_of(self, content: VariantPayload) -> Run | None:
-        """A whole run of the same training, under whatever evaluation."""
+        """Return a complete and whole run of the same training, under any evaluation."""
         complete = [run for run in self._of_training(content) if COMPLETE in run.data.tags]
         return next((run for run in complete if self._is_whole(run, content)), None)
 
     def begin(self, content: VariantPayload, inputs: list[DatasetInput], trained: Run | None) -> str:
-        """Write a run and its replicas, all but its models, and give its id.
+        """Write a run and its replicas, without models, and return its id.
 
         Args:
-            trained: a run of the same training that has its history, if there is one.
+            trained: another run of the same training, which has the history, if there is one.
         """
         tags = {VARIANT: content.variant, FINGERPRINT: content.fingerprint, DESCRIPTION: content.description}
         tags |= content.parameters.judged | (images.TAGS if content.images else {})
@@ -207,19 +206,19 @@ class Publisher:
             replica = NewRun(each.name, {MLFLOW_PARENT_RUN_ID: parent, **each.tags}, each.params, each.points)
             children.add(write(self._client, self._experiment_id, replica, finished=True))
         for run in self._children(parent):
-            if run.info.run_id not in children:  # a request whose answer was late was sent a second time
+            if run.info.run_id not in children:  # a request without a timely answer was sent twice
                 self._client.delete_run(run.info.run_id)
         self._log_artifacts(parent, artifacts, content.images)
         return parent
 
     def log_models(self, run_id: str, content: VariantPayload, packages: Packages) -> dict[str, str]:
-        """Write the models of a run; their ids by name."""
+        """Write the models of a run; return their ids by name."""
         self._turn.expect()
         folders = {f"{content.variant}_{name}": path for name, path in packages.folders(content.variant).items()}
         return {name: self._log_model(run_id, name, path, content) for name, path in folders.items()}
 
     def finish(self, run_id: str, content: VariantPayload, models: Mapping[str, str]) -> None:
-        """Link a run to its models, ids by name; only then is it whole."""
+        """Link a run to its models, given by name, and mark it as complete."""
         self._turn.expect()
         if models:
             self._client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0) for model_id in models.values()])
@@ -230,7 +229,7 @@ class Publisher:
         for folder, paths in artifacts.items():
             for path in paths:
                 self._client.log_artifact(run_id, str(path), folder)
-        for path in figures:  # outside of all folders: the UI's page of comparison sets only such files side by side
+        for path in figures:  # outside of all folders: the UI's comparison page shows only such files side by side
             self._client.log_artifact(run_id, str(path))
         with temporary_folder("images-") as place:
             for path in figures:
@@ -252,7 +251,7 @@ class Publisher:
         return model.model_id
 
     def _delete(self, parent: Run) -> None:
-        """What a crash left: models and children first, so that a second crash finds the parent again."""
+        """Delete a run: models and children first, so that after a crash the parent is found again."""
         own = f"source_run_id = '{parent.info.run_id}'"
         for model in self._client.search_logged_models([self._experiment_id], own):
             self._client.delete_logged_model(model.model_id)
@@ -261,13 +260,13 @@ class Publisher:
         self._client.delete_run(parent.info.run_id)
 
     def _linked(self, run: Run | None) -> dict[str, str]:
-        """The ids of the models that a run links to and that are still there, by name."""
-        found = {}
+        """Return the ids of a run's models that still exist, by name."""
+        models = {}
         for output in run.outputs.model_outputs if run is not None and run.outputs else []:
             with suppress(MlflowException):  # deleted
                 model = self._client.get_logged_model(output.model_id)
-                found[model.name] = model.model_id
-        return found
+                models[model.name] = model.model_id
+        return models
 
     def _children(self, run_id: str) -> list[Run]:
         return self._search(f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{run_id}'")
@@ -282,12 +281,12 @@ def _is_complete(run: Run, content: VariantPayload) -> bool:
 
 
 def _in_experiment() -> bool:
-    """Whether this runs inside a DVC experiment, whose params.yaml may differ from the repository's."""
+    """Whether this process belongs to a DVC experiment, whose params.yaml may differ from the repository's."""
     return "DVC_EXP_NAME" in os.environ
 
 
 def _origin() -> dict[str, str]:
-    """The git commit, and the DVC experiment's name, where there are any."""
+    """Return tags with the git commit and the DVC experiment's name, if there are any."""
     tags = {EXPERIMENT: os.environ["DVC_EXP_NAME"]} if os.environ.get("DVC_EXP_NAME") else {}
-    asked = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-    return {**tags, MLFLOW_GIT_COMMIT: asked.stdout.strip()} if asked.returncode == 0 else tags
+    head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    return {**tags, MLFLOW_GIT_COMMIT: head.stdout.strip()} if head.returncode == 0 else tags

@@ -1,4 +1,4 @@
-"""The best model in MLflow's registry, under an alias: registered once, and found again by its fingerprint."""
+"""The best model in MLflow's registry, under an alias: registered once, then found by its fingerprint."""
 
 import os
 from collections.abc import Iterator
@@ -18,17 +18,17 @@ ALIAS = "best"
 
 
 def register(client: MlflowClient, turn: Turn, name: str, best: Best, run_id: str, model_id: str) -> None:
-    """Let the alias point to the best model, as a version of its own.
+    """Register the best model as a version, and let the alias point to it.
 
-    A version whose model is gone (its run was deleted and written anew) is replaced, last of all: at every moment the
-    alias points to a model that exists.
+    A version whose model is gone (its run was deleted and written again) is deleted last: the alias always points to a
+    model that exists.
 
     Args:
         turn: taken before a version is created or deleted, or two publishers would both create it.
         run_id: the variant's run. model_id: its logged model.
 
     Raises:
-        UserError: the store has no registry, or it refuses.
+        UserError: the store has no registry, or reports an error.
     """
     try:
         _register(client, turn, name, best, run_id, model_id)
@@ -55,13 +55,14 @@ def _register(client: MlflowClient, turn: Turn, name: str, best: Best, run_id: s
         client.update_model_version(name, version.version, best.description)
     if str(model.aliases.get(ALIAS)) != str(version.version):
         client.set_registered_model_alias(name, ALIAS, version.version)
-    _delete(client, [each for each in same if each.version != version.version])
+    for other in (each for each in same if each.version != version.version):
+        client.delete_model_version(other.name, other.version)
 
 
 def _versions(client: MlflowClient, name: str, best: Best) -> list[ModelVersion]:
     """Return the versions that hold the same training."""
-    found = client.search_model_versions(f"name = '{name}'")
-    return [version for version in found if version.tags.get(FINGERPRINT) == best.content.fingerprint]
+    versions = client.search_model_versions(f"name = '{name}'")
+    return [version for version in versions if version.tags.get(FINGERPRINT) == best.content.fingerprint]
 
 
 def _registered_model(client: MlflowClient, name: str, best: Best) -> RegisteredModel:
@@ -83,7 +84,7 @@ def _registered_model(client: MlflowClient, name: str, best: Best) -> Registered
 
 @contextmanager
 def _as_default(uri: str) -> Iterator[None]:
-    """The store as MLflow's default: a SQL registry looks models up there, whatever store its client is of."""
+    """Make the store MLflow's default within the block: a SQL registry looks models up there, not in its client's."""
     before = os.environ.get("MLFLOW_TRACKING_URI")
     os.environ["MLFLOW_TRACKING_URI"] = uri
     try:
@@ -92,8 +93,3 @@ def _as_default(uri: str) -> Iterator[None]:
         del os.environ["MLFLOW_TRACKING_URI"]
         if before is not None:
             os.environ["MLFLOW_TRACKING_URI"] = before
-
-
-def _delete(client: MlflowClient, versions: list[ModelVersion]) -> None:
-    for version in versions:
-        client.delete_model_version(version.name, version.version)

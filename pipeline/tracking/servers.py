@@ -7,21 +7,21 @@ USER, PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
 
 
 def is_server(uri: str) -> bool:
-    """Whether the store is a server of MLflow's."""
+    """Whether the store is an MLflow server."""
     return uri.startswith(("http://", "https://"))
 
 
 def without_credentials(uri: str) -> str:
-    """Return a server's address without user and password, which go to MLflow's own variables for them.
+    """Return a server's address without user and password, which move to MLflow's environment variables.
 
-    A database's address stays as it is, for its driver reads them there.
+    A database's address stays as it is, because its driver reads them there.
     """
     scheme, _, rest = uri.partition("://")
     authority, slash, path = rest.partition("/")
-    given, at, host = authority.rpartition("@")
+    credentials, at, host = authority.rpartition("@")
     if not is_server(uri) or not at:
         return uri
-    user, colon, password = given.partition(":")
+    user, colon, password = credentials.partition(":")
     os.environ[USER] = unquote(user)
     if colon:
         os.environ[PASSWORD] = unquote(password)
@@ -29,7 +29,7 @@ def without_credentials(uri: str) -> str:
 
 
 def impatience(seconds: int) -> dict[str, str]:
-    """Return MLflow's variables with which its client gives up after so many seconds: two tries and a pause."""
+    """Return environment variables with which MLflow's client gives up after these seconds: two tries and a pause."""
     return {
         "MLFLOW_HTTP_REQUEST_TIMEOUT": str(max(1, seconds // 2 - 1)),
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",

@@ -1,4 +1,4 @@
-"""Which MLflow store, and its creation."""
+"""The MLflow store: its address, connecting to it, and searching it."""
 
 import http.client
 import logging
@@ -25,15 +25,15 @@ from pipeline.tracking import database
 from pipeline.tracking.servers import impatience, is_server, without_credentials
 
 STORE = Path("mlruns")
-EXISTS = "RESOURCE_ALREADY_EXISTS"  # MLflow's code where another process has created the same in the meantime
+EXISTS = "RESOURCE_ALREADY_EXISTS"  # MLflow's error code if another process has just created the same
 ANSWER_WITHIN = 10  # seconds for a server's first answer
-PATIENCE = 30  # seconds without an answer, after which a server is given up; MLflow's client would go on for minutes
+PATIENCE = 30  # seconds for each answer of a server; MLflow's own client would wait for minutes
 
 
 def tracking_uri() -> str:
-    """MLFLOW_TRACKING_URI if set, else SQLite under the repository's root.
+    """Return MLFLOW_TRACKING_URI if set, else SQLite under the repository's root.
 
-    User and password of a server leave the address and the variable, so that no message and no command can show them.
+    User and password of a server are removed from the address and the variable, so that no message can show them.
     """
     uri = os.environ.get("MLFLOW_TRACKING_URI")
     if not uri:
@@ -43,15 +43,16 @@ def tracking_uri() -> str:
 
 
 def is_own() -> bool:
-    """Whether the store is this repository's, which no other publishes into."""
+    """Whether the store is this repository's own, into which no other repository publishes."""
     return not os.environ.get("MLFLOW_TRACKING_URI")
 
 
 @contextmanager
 def locked() -> Iterator[None]:
-    """One publisher of this repository at a time.
+    """Let one publisher of this repository work at a time.
 
-    Two that create a missing SQLite store at once corrupt it, and two that find a run missing would both write it.
+    Two that created a missing SQLite store at once would corrupt it, and two that found a run missing would both write
+    it.
     """
     (root() / STORE).mkdir(parents=True, exist_ok=True)
     with FileLock(root() / STORE / "publish.lock"):
@@ -59,14 +60,14 @@ def locked() -> Iterator[None]:
 
 
 def connect(uri: str, patience: int = PATIENCE) -> MlflowClient:
-    """A client for a store that answers and can be written.
+    """Return a client for a store that answers and can be written.
 
     Args:
-        patience: seconds for each answer of a server, a second try included. MLflow's own variables, where they are
-            set, say otherwise.
+        patience: seconds for each answer of a server, a second try included. MLflow's own environment variables take
+            precedence.
 
     Raises:
-        UserError: it does not answer, or cannot be written.
+        UserError: the store does not answer, or cannot be written.
     """
     _quieten()
     for name, value in impatience(patience).items():
@@ -82,27 +83,27 @@ def connect(uri: str, patience: int = PATIENCE) -> MlflowClient:
 
 
 def experiment_id(client: MlflowClient, name: str) -> str:
-    """The experiment of that name, created if need be.
+    """Return the id of the experiment of that name, created if it does not exist.
 
-    The artifact location of an experiment is fixed at its creation: absolute under the root for our own store, the
-    server's own choice elsewhere.
+    An experiment's artifact location is fixed when it is created: absolute under the root in our own store, the
+    server's choice elsewhere.
     """
-    found = client.get_experiment_by_name(name)
-    if found is None:
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
         location = (root() / STORE / "artifacts").as_uri() if is_own() else None
         try:
             return client.create_experiment(name, artifact_location=location)
         except MlflowException as error:
-            found = client.get_experiment_by_name(name) if error.error_code == EXISTS else None
-            if found is None:
+            experiment = client.get_experiment_by_name(name) if error.error_code == EXISTS else None
+            if experiment is None:
                 raise
-    if found.lifecycle_stage == "deleted":
-        client.restore_experiment(found.experiment_id)
-    return found.experiment_id
+    if experiment.lifecycle_stage == "deleted":
+        client.restore_experiment(experiment.experiment_id)
+    return experiment.experiment_id
 
 
 def search(client: MlflowClient, experiment_id: str, condition: str) -> list[Run]:
-    """All matching runs, newest first."""
+    """Return all matching runs, newest first."""
     runs: list[Run] = []
     token = None
     while True:
@@ -127,12 +128,12 @@ def _expect_answer(uri: str) -> None:
     try:
         urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=ANSWER_WITHIN).close()
     except urllib.error.HTTPError:
-        pass  # something answers there; what it refuses, MLflow's client will say
+        pass  # something answers; MLflow's client reports what it rejects
     except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         raise UserError(
             f"MLFLOW_TRACKING_URI: {uri}: no answer ({reason}): must be the address of a running MLflow server, "
-            "or unset for the store in this repository"
+            "or unset to use the store in this repository"
         ) from None
 
 

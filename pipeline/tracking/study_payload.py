@@ -1,74 +1,65 @@
-"""What MLflow is to hold of a study, as plain values: a run for it, and a run for each cell below."""
+"""The content of a study's runs in MLflow, as plain values: one run for the study, one for each cell below it."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from pipeline.diagnosis.causes import outcome_names
-from pipeline.evaluation.cells_table import score_column
-from pipeline.tracking.payload import Parameters, Point, ReplicaPayload, VariantPayload, digest, flattened
-
-NUMBERS = (
-    "replicas",
-    "learned_rate",
-    "learned_low",
-    "learned_high",
-    "difference",
-    "difference_low",
-    "difference_high",
-    "extra_epochs",
-    "epochs_to_learn_median",
-)
+from pipeline.evaluation.effects import HARMS, HELPS, UNDECIDED
+from pipeline.evaluation.learned import score_column
+from pipeline.tracking import metric_keys as keys
+from pipeline.tracking.metric_keys import Point
+from pipeline.tracking.payload import Parameters, ReplicaPayload, Sections, VariantPayload, digest, flattened
 
 
 def assemble_study(
     name: str,
     cells: pd.DataFrame,
-    recipes: Mapping[str, Mapping[str, Any]],
+    recipes: Mapping[str, Sections],
     answer: str,
     data: Sequence[Path],
     artifacts: Mapping[str, Sequence[Path]],
 ) -> VariantPayload:
-    """All of a study.
+    """Return the content of a study's runs.
 
     Args:
-        cells: its table. recipes: `variant` and `training` of each cell. answer: its page's first part (Markdown).
-        data: both parts of the split. artifacts: what MLflow gets, by folder; `figures` stand side by side in the UI.
+        cells: the study's table. recipes: `variant` and `training` of each cell.
+        answer: the first part of the study's page (Markdown). data: the files of all parts of the split.
+        artifacts: the files that MLflow gets, by folder; the UI can show `figures` side by side.
     """
-    counts = {effect: int((cells.effect == effect).sum()) for effect in ("helps", "harms", "undecided")}
+    score = score_column(cells)
+    counts = {effect: int((cells.effect == effect).sum()) for effect in (HELPS, HARMS, UNDECIDED)}
     return VariantPayload(
         variant=name,
         fingerprint=digest({"study": name, "cells": recipes}, data),
         evaluation_hash=digest({}, [path for paths in artifacts.values() for path in paths]),
-        final=score_column(cells).removesuffix("_median"),
-        chosen_by=score_column(cells).removesuffix("_median"),
+        final=score.removesuffix("_median"),
+        chosen_by=score.removesuffix("_median"),
         use="",
         parameters=Parameters({"study": name, "cells": str(len(cells))}, {}),
         description=answer,
-        points=[Point(f"cells/{effect}", count) for effect, count in counts.items()],
-        replicas=[_cell(row, score_column(cells), recipes[row["cell"]], name) for row in cells.to_dict("records")],
+        points=[Point(keys.CELLS.of(effect=effect), count) for effect, count in counts.items()],
+        replicas=[_cell(row, score, recipes[row["cell"]], name) for row in cells.to_dict("records")],
         artifacts={folder: list(paths) for folder, paths in artifacts.items()},
         images=list(artifacts["figures"]),
         models={},
     )
 
 
-def _cell(row: Mapping[str, Any], score: str, recipe: Mapping[str, Any], study: str) -> ReplicaPayload:
-    values = {name: float(row[name]) for name in (*NUMBERS, score)}
-    values |= {f"outcomes/{outcome}": float(row[outcome]) for outcome in outcome_names()}
+def _cell(row: Mapping[Hashable, str | float], score: str, recipe: Sections, study: str) -> ReplicaPayload:
+    values = {name: float(row[name]) for name in (*(key.of() for key in keys.OF_CELL), score)}
+    values |= {keys.OUTCOMES.of(outcome=outcome): float(row[outcome]) for outcome in outcome_names()}
     tags = {"effect": str(row["effect"]), "changes": "" if pd.isna(row["changes"]) else str(row["changes"])}
     return ReplicaPayload(
         name=str(row["cell"]),
-        params={"study": study, "cell": str(row["cell"]), **flattened(recipe["variant"]), **_budget(recipe)},
+        params={
+            **{"study": study, "cell": str(row["cell"])},
+            **flattened(recipe["variant"]),
+            **flattened({"training": recipe["training"]}),
+        },
         tags=tags,
-        points=[Point(key, value) for key, value in values.items() if math.isfinite(value)],
+        points=keys.finite(Point(key, value) for key, value in values.items()),
         final=float(row[score]),
         score=float(row[score]),
     )
-
-
-def _budget(recipe: Mapping[str, Any]) -> dict[str, str]:
-    return flattened({"training": recipe["training"]})

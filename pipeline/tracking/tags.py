@@ -1,21 +1,22 @@
-"""The tags by which runs are found, and the searches for them."""
+"""The tags of runs and experiments, and the searches for them."""
 
 from typing import Final
 
 VARIANT: Final = "pipeline.variant"
-FINGERPRINT: Final = "pipeline.fingerprint"  # of what was trained and what came of it
-EVALUATION_HASH: Final = "pipeline.evaluation_hash"  # of what the evaluation says of it
-COMPLETE: Final = "pipeline.complete"  # all of the run is written
-HISTORY_OF: Final = "pipeline.history_of"  # the run that has the history of the same training
-CURRENT: Final = "pipeline.current"  # it is what params.yaml says now
-PAIR: Final = "pipeline.pair"  # so, and one of the two that are compared
+FINGERPRINT: Final = "pipeline.fingerprint"  # hash of the training's parameters and outputs
+EVALUATION_HASH: Final = "pipeline.evaluation_hash"  # hash of the evaluation's parameters and outputs
+COMPLETE: Final = "pipeline.complete"  # the run is written completely
+HISTORY_OF: Final = "pipeline.history_of"  # the run that holds the history of the same training
+CURRENT: Final = "pipeline.current"  # the run belongs to the present params.yaml
+PAIR: Final = "pipeline.pair"  # the same, and the variant is one of the pair
 EXPERIMENT: Final = "pipeline.dvc_experiment"
-LIVE: Final = "pipeline.live"  # it shows a training under way, and goes when the complete run is there
+LIVE: Final = "pipeline.live"  # the run shows a training under way; the complete run replaces it
 FOLLOWER: Final = "pipeline.follower"  # the process that keeps a live run
-PUBLISHER: Final = "pipeline.publisher."  # of the experiment: a process that publishes into it, by a random name
+PUBLISHER: Final = "pipeline.publisher."  # of an experiment: a process that publishes into it, with a random suffix
 DESCRIPTION: Final = "mlflow.note.content"
+COLOUR: Final = "mlflow.runColor"
 
 
 def search_for(tag: str) -> str:
-    """All runs with the mark COMPLETE, CURRENT, PAIR or LIVE, without their replicas."""
+    """Return the search for all runs with the tag COMPLETE, CURRENT, PAIR or LIVE, without runs of replicas."""
     return f"tags.\"{tag}\" = 'true'"

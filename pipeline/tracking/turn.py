@@ -1,6 +1,6 @@
 """One publisher at a time in an experiment, whatever machine or clone of the repository it runs in.
 
-MLflow has no compare-and-swap. But each publisher can have a tag of the experiment that it alone writes and all others
+MLflow has no compare-and-swap. But each publisher can have a tag of the experiment that only it writes and all others
 read, which is enough for Lamport's bakery algorithm (Communications of the ACM 17, 1974): draw a ticket higher than all
 that are there, then wait for every lower one. The order depends on no clock.
 
@@ -27,15 +27,15 @@ from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import root
 from pipeline.tracking.tags import PUBLISHER
 
-LEASE: Final = 60.0  # seconds without a new nonce: twice as long as a request to a slow server takes at most
-RENEWALS: Final = 6  # of the nonce in that time
-LOOKS: Final = 30  # of who waits, in that time
+LEASE: Final = 60.0  # seconds without a new nonce; twice the longest request to a slow server
+RENEWALS: Final = 6  # of the nonce within LEASE
+LOOKS: Final = 30  # of a waiting publisher within LEASE
 STORE_ERRORS: Final = (MlflowException, SQLAlchemyError)
-CHOOSING: Final = 0  # the ticket of who has not drawn one yet
+CHOOSING: Final = 0  # the ticket of a publisher that has not drawn one yet
 
 
-class Claim(BaseModel):
-    """What a publisher's tag says. place: the folder from which it publishes, as a hash that tells nothing else."""
+class TurnClaim(BaseModel):
+    """The content of a publisher's tag. place: a hash of the folder from which it publishes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -45,17 +45,17 @@ class Claim(BaseModel):
 
 
 class Turn:
-    """This publisher's turn in an experiment; a context manager, which gives it back.
+    """This publisher's turn in an experiment; a context manager that ends it.
 
-    Nothing is written until the turn is taken, so a publisher that finds nothing to do asks nobody.
+    Nothing is written until the turn is taken, so a publisher with nothing to do waits for nobody.
     """
 
     def __init__(self, client: MlflowClient, experiment_id: str, patience: float = LEASE, lease: float = LEASE) -> None:
-        """Hold the file lock of `store.locked` already: no other publisher of this folder is at work.
+        """Prepare a turn. The caller holds the file lock of `store.locked`: it is the only publisher of this folder.
 
         Args:
-            patience: seconds after which another publisher that shows no sign of life counts as dead.
-            lease: seconds in which this one shows several.
+            patience: seconds without a new nonce after which another publisher counts as dead.
+            lease: seconds in which this publisher renews its own nonce several times.
         """
         self._client, self._experiment_id = client, experiment_id
         self._patience, self._lease = patience, lease
@@ -67,14 +67,14 @@ class Turn:
         self._renewed = 0.0
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
-        self._seen: dict[str, tuple[str, float]] = {}  # of others: the tag's value, and since when
+        self._seen: dict[str, tuple[str, float]] = {}  # of other publishers: the tag's value, and since when
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         self._over.set()
-        # A store that has just failed is not asked again: the next publisher waits for the lease instead.
+        # A store that has just failed gets no further request: the next publisher waits for the lease instead.
         has_failed = isinstance(error, STORE_ERRORS) or (error and isinstance(error.__context__, STORE_ERRORS))
         if self._thread is not None and not has_failed:
             with self._writing, suppress(*STORE_ERRORS):
@@ -84,7 +84,7 @@ class Turn:
         """Wait until no other publisher is at work in this experiment.
 
         Raises:
-            UserError: another publisher has taken this one for dead.
+            UserError: another publisher counted this one as dead.
         """
         if self._is_taken:
             self.expect()
@@ -94,37 +94,37 @@ class Turn:
         self._thread.start()
         self._ticket = 1 + max((_ticket(value) for value in self._others().values()), default=CHOOSING)
         self._write()
-        has_said = False
+        is_reported = False
         while self._has_others_before():
-            if not has_said:
+            if not is_reported:
                 print("waiting for another process that publishes into the same experiment", file=sys.stderr)
-            has_said = True
+            is_reported = True
             self._over.wait(self._patience / LOOKS)
         self._is_taken = True
 
     def expect(self) -> None:
-        """Check before each writing that the turn is still this publisher's; asks the store nothing.
+        """Check before each write that the turn is still this publisher's, without a request to the store.
 
         Raises:
-            UserError: another publisher has taken this one for dead, or soon may.
+            UserError: another publisher counted this one as dead, or soon may.
         """
         if self._thread is not None and time.monotonic() > self._renewed + self._lease * 0.75:
             raise UserError(
-                f"MLflow store {self._client.tracking_uri}: it took no sign of life from this process for "
-                f"{self._lease * 0.75:.0f} s, so another one may publish now: run the same command again"
+                f"MLflow store {self._client.tracking_uri}: did not answer this process for "
+                f"{self._lease * 0.75:.0f} s, so another process may be publishing now: run the same command again"
             )
 
     def _write(self) -> None:
         began = time.monotonic()
         with self._writing:
             if not self._over.is_set():
-                claim = Claim(ticket=self._ticket, nonce=uuid.uuid4().hex, place=self._place)
+                claim = TurnClaim(ticket=self._ticket, nonce=uuid.uuid4().hex, place=self._place)
                 self._client.set_experiment_tag(self._experiment_id, self._key, claim.model_dump_json())
         self._renewed = began
 
     def _keep_renewing(self) -> None:
         while not self._over.wait(self._lease / RENEWALS):
-            with suppress(*STORE_ERRORS):  # tried again; `expect` says when that took too long
+            with suppress(*STORE_ERRORS):  # tried again; `expect` reports when that takes too long
                 if self._key not in self._tags():
                     self._renewed = -self._lease  # another publisher has removed it
                     return
@@ -159,9 +159,9 @@ class Turn:
         return tags
 
 
-def _claim(value: str) -> Claim | None:
+def _claim(value: str) -> TurnClaim | None:
     try:
-        return Claim.model_validate_json(value)
+        return TurnClaim.model_validate_json(value)
     except ValidationError:  # of another version
         return None
 
@@ -172,7 +172,7 @@ def _ticket(value: str) -> int:
 
 
 def _place() -> str:
-    """This folder on this machine, told from a copy of it elsewhere."""
-    found = os.stat(root())
-    parts = (socket.gethostname(), uuid.getnode(), root(), found.st_dev, found.st_ino)
+    """Return a hash of this folder on this machine, different for any copy of it elsewhere."""
+    stat = os.stat(root())
+    parts = (socket.gethostname(), uuid.getnode(), root(), stat.st_dev, stat.st_ino)
     return hashlib.sha256(repr(parts).encode()).hexdigest()

@@ -1,70 +1,66 @@
-"""Saved views of the UI: on the experiment's page, what is compared first stands first.
+"""Saved views of MLflow's page of an experiment: the charts that matter most come first.
 
-Left alone, the UI sorts some two hundred charts by name, and the learned shares come last. A saved view is a tag of the
-experiment, written here as the UI of MLflow 3.17 writes it; where another does not understand it, it shows all charts.
+Without a view the UI sorts some two hundred charts by name, and the learned shares come last. A view is a tag of the
+experiment in the format of MLflow 3.17; a UI that does not understand it shows all charts.
 """
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
+from pipeline.params.file import Plain
 from pipeline.tracking import images
+from pipeline.tracking import metric_keys as keys
 from pipeline.tracking.payload import VariantPayload
-from pipeline.tracking.tags import COMPLETE, CURRENT, PAIR, search_for
+from pipeline.tracking.tags import CURRENT, PAIR, search_for
 
 PREFIX = "mlflow.sharedViewState."
-ALL, OF_PAIR, EVERYTHING = "all-variants", "pair", "everything"  # the keys by which addresses name them
-FIRST = ("learned_share", "alive_share")
-COLUMNS = ("metrics.`learned_rate`", "metrics.`{final}_median`", "params.`hidden_layers`", "params.`activation`")
+ALL, OF_PAIR = "all-variants", "pair"  # the views' names in addresses
+State = Mapping[str, Plain]
 
 
 def views(contents: Sequence[VariantPayload], pair: Sequence[str]) -> dict[str, str]:
-    """The tags: views of all variants as params.yaml has them, of the pair alone where there is one, and of every
-    recipe, experiments' too."""
-    columns = {"selectedColumns": [each.format(final=contents[0].final) for each in COLUMNS]}
-    charts = {**_charts(contents), **columns}
-    made = {ALL: _view("All variants", search_for(CURRENT), charts)}
+    """Return the tags: a view of all variants of params.yaml, and one of the pair if there is one."""
+    tags = {PREFIX + ALL: _view("All variants", CURRENT, contents)}
     if pair:
         both = [content for content in contents if content.variant in pair]
-        made[OF_PAIR] = _view(" against ".join(pair), search_for(PAIR), {**_charts(both), **columns})
-    made[EVERYTHING] = _view("Experiments and earlier recipes too", search_for(COMPLETE), charts)
-    return {PREFIX + key: value for key, value in made.items()}
+        tags[PREFIX + OF_PAIR] = _view(" against ".join(pair), PAIR, both)
+    return tags
 
 
-def _view(name: str, search: str, charts: dict[str, Any]) -> str:
-    # What is current first; beyond ten the UI would hide runs.
-    first = {"orderByKey": f"tags.`{CURRENT}`", "orderByAsc": False, "runsHiddenMode": "FIRST_20_RUNS"}
-    state = {"searchFilter": search, **first, **charts}
+def _view(name: str, tag: str, contents: Sequence[VariantPayload]) -> str:
+    """Return a view of the runs with a tag."""
+    metrics = (keys.LEARNED_RATE.of(), f"{contents[0].final}_median")
+    columns = [*(f"metrics.`{each}`" for each in metrics), "params.`hidden_layers`", "params.`activation`"]
+    # The UI would hide all runs but the first ten.
+    rows = {"orderByKey": f"tags.`{CURRENT}`", "orderByAsc": False, "runsHiddenMode": "FIRST_20_RUNS"}
+    state = {"searchFilter": search_for(tag), **rows, **_charts(contents), "selectedColumns": columns}
     # A view carries its times: fixed, so that writing it again changes nothing.
     return json.dumps({"name": name, "createdAt": 1, "updatedAt": 1, "state": json.dumps(state)})
 
 
-def _charts(contents: Sequence[VariantPayload]) -> dict[str, Any]:
-    """The first sections; the UI adds all other charts after them."""
-    keys = {point.key for content in contents for point in content.points}
-    figures = sorted({path.stem for content in contents for path in content.images})
-    profiles = [sorted(key for key in keys if key.startswith(f"gradient_profile{scale}/")) for scale in ("_log10", "")]
+def _charts(contents: Sequence[VariantPayload]) -> State:
+    """Return the first sections and their charts; the UI adds all other charts after them."""
+    known = {point.key for content in contents for point in content.points}
+    profile, log10 = (
+        sorted(key for key in known if key.startswith(each.group)) for each in (keys.PROFILE, keys.PROFILE_LOG10)
+    )
+    first = (keys.LEARNED_SHARE.of(), keys.ALIVE_SHARE.of(), *_score_charts(contents))
     lines = {  # the UI calls the axis of every chart "Step"
-        "Learned and alive": [key for key in (*FIRST, *_score_charts(contents)) if key in keys],
-        "Gradient by layer, log10 (step = layer)": profiles[0],
-        "Gradient by layer (step = layer)": profiles[1],
+        "Learned and alive": [key for key in first if key in known],
+        "Gradient by layer, log10 (step = layer)": log10,
+        "Gradient by layer (step = layer)": profile,
     }
-    sections = [_section(name, 2, 330) for name in lines]
-    charts = [
-        _chart(section, "LINE", key, metricKey=key, xAxisKey="step", lineSmoothness=0, runsCountToCompare=20)
-        for section, chosen in zip(sections, lines.values(), strict=True)
-        for key in chosen
-    ]
-    grid = _section("Figures side by side", 1, 900)
-    if figures:  # of several images the UI makes a table, one column per run; of a single one a pile
-        keys_of_images = [images.key(figure) for figure in figures]
-        charts.append(_chart(grid, "IMAGE", "figures", imageKeys=keys_of_images, step=images.STEP, showRunParams=False))
-    shown = [
-        section for section in [*sections, grid] if any(chart["metricSectionId"] == section["uuid"] for chart in charts)
-    ]
+    line: State = {"type": "LINE", "xAxisKey": "step", "lineSmoothness": 0, "runsCountToCompare": 20}
+    charts = [_chart(section, key, {**line, "metricKey": key}) for section, some in lines.items() for key in some]
+    sections = [_section(name, 2, 330) for name, some in lines.items() if some]
+    figures = sorted({path.stem for content in contents for path in content.images})
+    if figures:  # the UI shows several images as a table with a column per run, and a single one as a pile
+        grid: State = {"type": "IMAGE", "imageKeys": [images.key(figure) for figure in figures], "step": images.STEP}
+        charts.append(_chart("Figures side by side", "figures", {**grid, "showRunParams": False}))
+        sections.append(_section("Figures side by side", 1, 900))
     return {
-        "compareRunSections": shown,
+        "compareRunSections": sections,
         "compareRunCharts": charts,
         "isAccordionReordered": True,
         "globalLineChartConfig": {"xAxisKey": "step", "lineSmoothness": 0, "selectedXAxisMetricKey": ""},
@@ -72,15 +68,17 @@ def _charts(contents: Sequence[VariantPayload]) -> dict[str, Any]:
 
 
 def _score_charts(contents: Sequence[VariantPayload]) -> list[str]:
-    """Quartiles of the score that decides, as `payload.variant_points` names them: those in which the variants are
-    furthest apart first. Where half of the replicas learn nothing the medians of all variants are one flat line."""
+    """Return the quartiles of the main score, first those in which the variants are furthest apart.
+
+    Where half of the replicas learn nothing, the medians of all variants are one flat line.
+    """
     part, _, score = contents[0].final.partition("_")
-    keys = [f"{score}/{part}_{quartile}" for quartile in ("median", "q75", "q25")]
-    return sorted(keys, key=lambda key: -_distance(contents, key))  # of equals in this order
+    curves = [keys.CURVE.of(curve=score, part=part, quartile=quartile) for quartile in ("median", "q75", "q25")]
+    return sorted(curves, key=lambda key: -_distance(contents, key))  # stable: ties keep this order
 
 
 def _distance(contents: Sequence[VariantPayload], key: str) -> float:
-    """How far apart the variants' lines are at the step where they are furthest apart."""
+    """Return the distance between the variants' lines at the step where they are furthest apart."""
     values: dict[int, list[float]] = defaultdict(list)
     for content in contents:
         for point in content.points:
@@ -89,11 +87,11 @@ def _distance(contents: Sequence[VariantPayload], key: str) -> float:
     return max((max(each) - min(each) for each in values.values()), default=0.0)
 
 
-def _section(name: str, columns: int, height: int) -> dict[str, Any]:
+def _section(name: str, columns: int, height: int) -> State:
     fixed = {"display": True, "isReordered": True, "deleted": False, "isGenerated": False}
     return {"uuid": name, "name": name, "columns": columns, "cardHeight": height, **fixed}
 
 
-def _chart(section: dict[str, Any], kind: str, name: str, **more: Any) -> dict[str, Any]:
-    place = {"uuid": f"{section['uuid']}: {name}", "metricSectionId": section["uuid"], "displayName": name}
-    return {**place, "type": kind, "deleted": False, "isGenerated": False, **more}
+def _chart(section: str, name: str, content: State) -> State:
+    place = {"uuid": f"{section}: {name}", "metricSectionId": section, "displayName": name}
+    return {**place, "deleted": False, "isGenerated": False, **content}

@@ -15,19 +15,19 @@ from pipeline.foundations.colours import BLACK, DARK_GREY, GREY, LIGHT, VARIANTS
 from pipeline.report.figures.score_figures import axis_label, lowest_shown
 from pipeline.report.figures.style import dress, figure, headed
 
-NARROW = 0.03  # of all replicas: a narrower part of a bar holds no number
+NARROW = 0.03  # share of all replicas; a narrower part of a bar has no room for its number
 PAIR_STYLES = ("-", "--")
-BELOW = 0.22  # where in the bar the interval lies, so that it crosses no number
+BELOW = 0.22  # distance of the interval from the middle of its bar, where it crosses no number
 
 
 def outcome_bars(wide: pd.DataFrame, outcomes: Mapping[str, Mapping[str, int]]) -> Figure:
-    """What became of the replicas, one bar per variant: learned, with its Wilson 95% interval, then each cause.
+    """Return stacked bars of outcomes, one per variant: learned, with its Wilson 95% interval, then each cause.
 
     Args:
         wide: the comparison's table, one row per variant.
-        outcomes: for each variant how many replicas have each outcome.
+        outcomes: the number of replicas with each outcome, by variant.
     """
-    drawn = headed(figure(9.4, 1.7 + 0.46 * len(wide)), "How often does each network learn, and why does it not?")
+    drawn = headed(figure(9.4, 1.7 + 0.46 * len(wide)), "How often does each network learn, and why do replicas fail?")
     axes = drawn.subplots()
     colours = outcome_colours()
     present = [outcome for outcome in outcome_names() if any(counts[outcome] for counts in outcomes.values())]
@@ -40,7 +40,7 @@ def outcome_bars(wide: pd.DataFrame, outcomes: Mapping[str, Mapping[str, int]]) 
                 _number(axes, 100 * (left + share / 2), row, outcomes[each.variant][outcome], colours[outcome])
             left += share
         ends = [[100 * (each.learned_rate - each.learned_low)], [100 * (each.learned_high - each.learned_rate)]]
-        for colour, width in (("white", 3.6), (BLACK, 1.6)):  # with a rim, for parts of a bar are black too
+        for colour, width in (("white", 3.6), (BLACK, 1.6)):  # with a white rim, because parts of a bar can be black
             axes.errorbar(
                 100 * each.learned_rate,
                 row + BELOW,
@@ -71,13 +71,13 @@ def _number(axes: Axes, x: float, row: int, count: int, ground: str) -> None:
 def pair_over_epochs(
     curves: pd.DataFrame, finals: Mapping[str, np.ndarray], task: Task, rule: Rule, colours: Mapping[str, str]
 ) -> Figure:
-    """Two variants: the learned and the living share over the epochs, and where every replica ended.
+    """Return two variants' learned and living shares over the epochs, and the final score of every replica.
 
-    The median score would hide the last: where most replicas guess, it says nothing of those that do not.
+    The median score would not do: where most replicas guess, it says nothing about those that learn.
 
     Args:
         curves: the comparison's long table, one row per variant and epoch.
-        finals: the final score of every replica of each of the two, [replica]. rule: when one has learned.
+        finals: the final scores [replica] of each of the two variants. rule: when a replica has learned.
     """
     at_end = curves.groupby("variant").learned_share.last()
     learned = [f"{name}: {learn(round(at_end[name] * len(each)), len(each))}" for name, each in finals.items()]
@@ -100,7 +100,7 @@ def pair_over_epochs(
 def _sorted_ends(
     axes: Axes, finals: Mapping[str, np.ndarray], task: Task, rule: Rule, colours: Mapping[str, str]
 ) -> None:
-    """One step per replica, the worst first: the width of a plateau is the share of replicas that ended there."""
+    """Draw a step per replica, the worst first: the width of a plateau is the share of replicas with that score."""
     for (name, values), style in zip(finals.items(), PAIR_STYLES, strict=True):
         edges = np.linspace(0, 100, len(values) + 1)
         axes.stairs(np.sort(values), edges, baseline=None, color=colours[name], linestyle=style, linewidth=1.8)
@@ -112,13 +112,13 @@ def _sorted_ends(
         axes.text(1, value + 0.01, text, color=DARK_GREY, fontsize=9, va="bottom")
     axes.set_xlim(0, 100)
     axes.set_ylim(lowest_shown(task, rule.score, np.concatenate(list(finals.values()))), 1)
-    dress(axes, "replicas (%), the worst first", axis_label(rule.score), f"final test {rule.name}, sorted")
+    dress(axes, "replicas (%), worst first", axis_label(rule.score), f"final test {rule.name}, sorted")
 
 
 def survival(curves: pd.DataFrame, depths: Mapping[str, int], colours: Mapping[str, str]) -> Figure:
-    """When replicas die: the share without a dead layer over the epochs, a line for each variant that loses any.
+    """Return the share of replicas without a dead layer over the epochs, a line for each variant that loses any.
 
-    The epochs are on a scale that is logarithmic beyond the first, for most layers die early.
+    The epochs are logarithmic beyond the first, because most layers die early.
 
     Args:
         curves: the comparison's long table. depths: hidden layers of each variant. colours: of all variants, in order.
@@ -129,13 +129,13 @@ def survival(curves: pd.DataFrame, depths: Mapping[str, int], colours: Mapping[s
     mortal = [name for name in depths if (known[known.variant == name].alive_share < 1).any()]
     for name in sorted(mortal, key=lambda name: depths[name]):
         line = known[known.variant == name]
-        # Beyond the palette's end colours come again.
+        # Where variants repeat a colour of the palette, they differ in style.
         style = ("-", "--", "-.", ":")[list(colours).index(name) // len(VARIANTS) % 4]
-        label = f"{name}: {depths[name]} hidden, {100 * line.alive_share.iloc[-1]:.0f}% left"
+        label = f"{name}: {depths[name]} hidden, {100 * line.alive_share.iloc[-1]:.0f}% living at the end"
         axes.step(line.epoch, 100 * line.alive_share, where="post", color=colours[name], linestyle=style, label=label)
     rest = [name for name in depths if name not in mortal]
     if rest:
-        axes.axhline(100, color=GREY, linewidth=2.5, label=f"all alive throughout: {', '.join(rest)}")
+        axes.axhline(100, color=GREY, linewidth=2.5, label=f"all living throughout: {', '.join(rest)}")
     last = max(1, int(curves.epoch.max()))
     axes.set_xscale("symlog", linthresh=1, linscale=0.4)
     axes.set_xlim(0, last)

@@ -1,7 +1,6 @@
-"""The data, seen: as they are where there are two inputs, else by their first two principal components."""
+"""A picture of the data: by their two inputs, or by their first two principal components."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import matplotlib
 import numpy as np
@@ -11,18 +10,21 @@ from matplotlib.figure import Figure
 
 from pipeline.data.split.samples import Origin, RawData, Split
 from pipeline.foundations.colours import BLUE, CLASSES, GREY, VARIANTS
+from pipeline.history.thinning import evenly_spaced
 from pipeline.report.figures.style import dress, figure, in_figure, short
 
 MARKERS = "o^sDvP*Xp"
-MOST_POINTS = 5000  # that a picture can tell apart; of more rows evenly spaced ones are drawn
+MOST_POINTS = 5000  # that a reader can tell apart; of more rows, evenly spaced ones are drawn
 MOST_CLASSES = 10  # with a colour of their own, and in the legend
-MOST_NAMES = 40  # of classes, below their bars
-CROWDED = 2000  # points, from which on they are drawn small and pale
+MOST_NAMES = 40  # of classes that fit below their bars
+CROWDED = 2000  # points; more are drawn smaller and paler
 
 
 def picture(raw: RawData, split: Split, origin: Origin) -> Figure:
-    """Every row by two coordinates, coloured by its class or target; and the target's histogram where it is no plane
-    of two classes."""
+    """Return all rows by two coordinates, coloured by class or target.
+
+    A histogram of the target stands beside them, unless the rows are points of a plane in two classes.
+    """
     if is_plane(raw) and raw.task.kind == "binary":
         drawn = figure(4.6, 4.3)
         axes = drawn.subplots()
@@ -30,7 +32,7 @@ def picture(raw: RawData, split: Split, origin: Origin) -> Figure:
         drawn = figure(9.2, 4.3)
         axes, right = drawn.subplots(1, 2)
         _targets(right, raw)
-    rows = np.unique(np.linspace(0, len(raw) - 1, min(MOST_POINTS, len(raw))).astype(int))
+    rows = evenly_spaced(np.arange(len(raw)), MOST_POINTS)
     if is_plane(raw):
         places, targets, names = (
             np.asarray(raw.features)[rows],
@@ -39,28 +41,28 @@ def picture(raw: RawData, split: Split, origin: Origin) -> Figure:
         )
     else:
         places, names = _components(np.concatenate([part.inputs for part in split.parts.values()])[rows])
-        # In the order of the parts, which is not that of the raw rows where they were shuffled.
+        # In the order of the parts: the split may have shuffled the raw rows.
         targets = _raw_targets(np.concatenate([part.targets for part in split.parts.values()])[rows], origin)
     if split.inputs == 1:
         places, names = _against_target(places[:, 0], targets, raw), [names[0], short(raw.target_names[0])]
     _scatter(drawn, axes, places, targets, raw)
-    some = f"{len(raw):,} rows" if len(rows) == len(raw) else f"{len(rows):,} of {len(raw):,} rows"
-    dress(axes, names[0], names[1], f"{some}, {'before scaling' if is_plane(raw) else 'scaled'}")
+    count = f"{len(raw):,} rows" if len(rows) == len(raw) else f"{len(rows):,} of {len(raw):,} rows"
+    dress(axes, names[0], names[1], f"{count}, {'before scaling' if is_plane(raw) else 'scaled'}")
     if split.inputs == 1 and raw.task.is_classification and len(raw.task.names) <= MOST_CLASSES:
         axes.set_yticks(range(len(raw.task.names)), _short(raw.task.names))
     return drawn
 
 
 def is_plane(raw: RawData) -> bool:
-    """Whether rows are points of a plane: two numbers."""
+    """Whether the rows are points of a plane: two numbers each."""
     return isinstance(raw.features, pd.DataFrame) and list(raw.kinds.values()) == ["number", "number"]
 
 
 def _against_target(inputs: np.ndarray, targets: np.ndarray, raw: RawData) -> np.ndarray:
-    """Points [row, 2] of one input: above it the target; of a class a band, in which rows are spread to be seen."""
+    """Return points [row, 2]: the input and the target, or the input and a band for each class."""
     if not raw.task.is_classification:
         return np.column_stack([inputs, targets[:, 0]])
-    spread = (np.arange(len(inputs)) * 0.618034) % 1 - 0.5  # evenly, and the same in every run
+    spread = (np.arange(len(inputs)) * 0.618034) % 1 - 0.5  # within the band: evenly, and the same in every run
     return np.column_stack([inputs, targets + 0.7 * spread])
 
 
@@ -69,14 +71,14 @@ def _short(names: Sequence[str]) -> list[str]:
 
 
 def _raw_targets(targets: np.ndarray, origin: Origin) -> np.ndarray:
-    """Before scaling."""
+    """Return the targets before scaling."""
     if origin.task.is_classification:
         return targets
     return np.stack([(each - own.offset) / own.factor for each, own in zip(targets.T, origin.targets, strict=True)], 1)
 
 
 def _components(inputs: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """The first two principal components [row, 2], and what the axes are called."""
+    """Return the first two principal components [row, 2], and the names of the axes."""
     flat = inputs.reshape(len(inputs), -1).astype(np.float64)
     centred = flat - flat.mean(axis=0)
     if centred.shape[1] == 1:
@@ -102,23 +104,25 @@ def _scatter(drawn: Figure, axes: Axes, places: np.ndarray, targets: np.ndarray,
     colours = class_colours(len(raw.task.names))
     for label, name in enumerate(raw.task.names):
         own = places[targets == label]
-        style: dict[str, Any] = {"color": colours[label], "marker": MARKERS[label % len(MARKERS)], "linewidths": 0}
-        axes.scatter(own[:, 0], own[:, 1], s=size, alpha=alpha, label=_short([name])[0], **style)
+        marker, text = MARKERS[label % len(MARKERS)], _short([name])[0]
+        axes.scatter(
+            own[:, 0], own[:, 1], s=size, color=colours[label], marker=marker, alpha=alpha, linewidths=0, label=text
+        )
     if is_plane(raw):
         axes.set_aspect("equal", adjustable="datalim")
     if len(raw.task.names) <= MOST_CLASSES:
-        look: dict[str, Any] = {"title": "class", "fontsize": 9, "title_fontsize": 9, "framealpha": 0.9}
+        fonts = {"fontsize": 9, "title_fontsize": 9}
         if is_plane(raw) and len(raw.task.names) == 2:
-            found = axes.legend(loc="best", **look)
-        else:  # below, where it covers no points
-            longest = max(map(len, _short(raw.task.names)))
-            found = drawn.legend(loc="outside lower left", ncols=100 // (longest + 6), **look)
-        for handle in filter(None, found.legend_handles):
+            legend = axes.legend(loc="best", title="class", framealpha=0.9, **fonts)
+        else:  # below the panel, where it covers no points
+            columns = 100 // (max(map(len, _short(raw.task.names))) + 6)
+            legend = drawn.legend(loc="outside lower left", ncols=columns, title="class", framealpha=0.9, **fonts)
+        for handle in filter(None, legend.legend_handles):
             handle.set(alpha=1, sizes=[25])
 
 
 def class_colours(classes: int) -> list[str]:
-    """Of every class; two have the colours that decision surfaces have."""
+    """Return a colour for every class; two classes have those of the decision surfaces."""
     if classes <= len(CLASSES):
         return list(CLASSES)
     if classes <= len(VARIANTS) + 1:
@@ -134,10 +138,8 @@ def _targets(axes: Axes, raw: RawData) -> None:
         axes.bar(places, counts, color=class_colours(len(counts)))
         names = _short(raw.task.names) if len(counts) <= MOST_NAMES else []
         letters = sum(map(len, names)) + len(names)
-        turned: dict[str, Any] = {"rotation": 30, "ha": "right"} if letters > 50 else {}
-        if len(names) > MOST_CLASSES:
-            turned = {"rotation": 90}
-        axes.set_xticks(places if names else [], names, **turned)
+        rotation = 90 if len(names) > MOST_CLASSES else 30 if letters > 50 else 0
+        axes.set_xticks(places if names else [], names, rotation=rotation, ha="right" if rotation == 30 else "center")
         axes.yaxis.set_major_formatter("{x:,.0f}")
         dress(axes, "class", "rows", "Rows of each class")
         return

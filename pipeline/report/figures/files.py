@@ -1,4 +1,4 @@
-"""Figures as PNG, the same bytes for the same figure."""
+"""Figures as PNG files: the same figure gives the same bytes."""
 
 from pathlib import Path
 
@@ -11,8 +11,11 @@ DOTS_PER_INCH = 120
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Laid out once and drawn once, where `Figure.savefig` does each twice; without the name and version of the
-    program, which would change the bytes."""
+    """Write a figure.
+
+    It is laid out and drawn once, where `Figure.savefig` does both twice. The PNG does not name matplotlib's version,
+    which would change the bytes.
+    """
     canvas = FigureCanvasAgg(figure)
     figure.dpi = DOTS_PER_INCH
     engine = figure.get_layout_engine()

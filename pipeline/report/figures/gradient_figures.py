@@ -1,4 +1,4 @@
-"""Gradients by layer and epoch. Every heat map has one and the same colour scale, so any two can be compared."""
+"""Gradients by layer and epoch. All heat maps share one colour scale, so any two can be compared."""
 
 from collections.abc import Mapping
 
@@ -10,26 +10,27 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from pipeline.foundations.colours import BLUE, DARK_GREY
+from pipeline.foundations.colours import BLUE, DARK_GREY, LIGHT_GREY
 from pipeline.report.figures.style import GRADIENT_RANGE, dress, figure, headed
 
 NORM = LogNorm(*GRADIENT_RANGE, clip=False)
 COLOURS = "viridis"
-NOTHING = "#BBBBBB"  # the ground, seen where there is no number
+NOTHING = LIGHT_GREY
 MEANING = "mean |gradient| of the kernel (log; no unit)"
+LAYERS = "layer (1 = first, last = output)"
 
 
 def gradient_by_layer_and_epoch(layers: pd.DataFrame, replicas: int, title: str) -> Figure:
-    """Median mean |g| of each layer's kernel over the living replicas, on a log colour scale; their number below.
+    """Return a heat map of mean |g| by layer and epoch (median over living replicas), above the number of living ones.
 
-    Grey: no replica is living there, or every gradient is exactly zero.
+    Grey means that no replica is living there, or that all gradients are exactly zero.
 
     Args:
-        layers: the evaluation's table, one row per recorded epoch and layer. title: what is below it says what to see.
+        layers: the evaluation's table, one row per recorded epoch and layer. title: the first line of the heading.
     """
     drawn = headed(figure(8.2, 5.0), f"{title}\n{reaching(layers, replicas)}")
     upper, lower = drawn.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    _heat_map(upper, layers, "median over living replicas; grey: none is living")
+    _heat_map(upper, layers, "median over living replicas; grey: no living replica")
     _colour_bar(drawn, [upper])
     _living(lower, layers, replicas, BLUE)
     dress(lower, "epoch", "living\nreplicas", f"replicas without a dead layer, of {replicas}")
@@ -37,16 +38,16 @@ def gradient_by_layer_and_epoch(layers: pd.DataFrame, replicas: int, title: str)
 
 
 def reaching(layers: pd.DataFrame, replicas: int) -> str:
-    """How much gradient reaches the hidden layers at the last epoch, in a sentence.
+    """Return a sentence on how much gradient reaches the hidden layers at the last epoch.
 
-    The median over hidden layers of their median over living replicas, as a part of the output layer's median.
+    It compares the median over hidden layers of their medians over living replicas with the output layer's median.
 
     Args:
-        layers: the evaluation's table. replicas: of the variant.
+        layers: the evaluation's table. replicas: the variant's number of replicas.
     """
     last = layers[layers.epoch == layers.epoch.max()]
     count = int(last.living.max())
-    living = f"{count} of {replicas} {'lives' if count == 1 else 'live'}"
+    living = f"{count} of {replicas} living"
     if layers.epoch.max() == 0:
         return f"{living} before training; not trained"
     output = last.gradient_mean_abs_median[last.layer == last.layer.max()].iloc[0]
@@ -60,13 +61,13 @@ def reaching(layers: pd.DataFrame, replicas: int) -> str:
 def gradients_of_pair(
     layers: Mapping[str, pd.DataFrame], replicas: Mapping[str, int], colours: Mapping[str, str]
 ) -> Figure:
-    """The same for two variants side by side, layers of one number at one height.
+    """Return heat maps of two variants side by side, with equal layers at equal heights.
 
     Args:
-        layers: of each variant the evaluation's table. replicas: of each variant their number.
+        layers: the evaluation's table, by variant. replicas: the number of replicas, by variant.
     """
-    says = [f"{name}: {reaching(table, replicas[name])}" for name, table in layers.items()]
-    drawn = headed(figure(9.6, 5.6), "\n".join(says))
+    headings = [f"{name}: {reaching(table, replicas[name])}" for name, table in layers.items()]
+    drawn = headed(figure(9.6, 5.6), "\n".join(headings))
     deepest = max(int(table.layer.max()) for table in layers.values())
     panels = drawn.subplots(2, 2, sharex=True, sharey="row", height_ratios=(3, 1))
     for column, (name, table) in enumerate(layers.items()):
@@ -77,7 +78,7 @@ def gradients_of_pair(
             ends = (table.layer.max() + 0.5, deepest + 0.5)
             upper.axhspan(*ends, color="white")
             text = {"ha": "center", "va": "center", "fontsize": 9, "color": DARK_GREY}
-            upper.text(0.5, sum(ends) / 2, "no such layers", **text, transform=upper.get_yaxis_transform())
+            upper.text(0.5, sum(ends) / 2, "no layers here", **text, transform=upper.get_yaxis_transform())
         upper.set_ylim(deepest + 0.5, 0.5)
         dress(
             lower, "epoch", "" if column else "living\nreplicas", f"replicas without a dead layer, of {replicas[name]}"
@@ -89,10 +90,10 @@ def gradients_of_pair(
 
 
 def profiles(layers: Mapping[str, pd.DataFrame], colours: Mapping[str, str]) -> Figure:
-    """Gradient across the layers before, early in and at the end of training: a panel per epoch, a line per variant,
-    the quartiles over living replicas as a band.
+    """Return the gradient across the layers before, early in and at the end of training.
 
-    The gradient of the full training set at that epoch, which is the one that theory speaks of.
+    There is a panel per epoch and a line per variant, with the quartiles over living replicas as a band. The gradient
+    is that of the full training set, which theory is about.
     """
     drawn = headed(figure(9.6, 3.9), "Gradient across the layers, median and quartiles over living replicas")
     epochs = early_and_late(next(iter(layers.values())))
@@ -108,20 +109,20 @@ def profiles(layers: Mapping[str, pd.DataFrame], colours: Mapping[str, str]) -> 
         axes.set_ylim(*GRADIENT_RANGE)
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.legend(fontsize=9, frameon=False, loc="upper left")
-        dress(axes, "layer (1 = first, last = output)", "", f"epoch {epoch}")
-    drawn.axes[0].set_ylabel("mean |gradient| of the kernel\n(log; no unit)", fontsize=10)
+        dress(axes, LAYERS, "", f"epoch {epoch}")
+    drawn.axes[0].set_ylabel(MEANING.replace(" (", "\n("), fontsize=10)
     return drawn
 
 
 def early_and_late(layers: pd.DataFrame) -> list[int]:
-    """Epoch 0, the recorded one nearest to a tenth of the training, and the last; each once."""
+    """Return epoch 0, the recorded epoch nearest to a tenth of the training, and the last, each once."""
     recorded = np.unique(layers.epoch)
     early = recorded[np.abs(recorded - recorded[-1] / 10).argmin()]
     return sorted({0, int(early), int(recorded[-1])})
 
 
 def _heat_map(axes: Axes, layers: pd.DataFrame, title: str) -> None:
-    dress(axes, "", "layer (1 = first, last = output)", title)
+    dress(axes, "", LAYERS, title)
     axes.grid(visible=False)
     axes.set_facecolor(NOTHING)
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))

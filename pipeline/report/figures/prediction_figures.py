@@ -1,4 +1,4 @@
-"""What single replicas predict on the test set: confusion matrices, or predicted against true targets."""
+"""Predictions of single replicas on the test set: confusion matrices, or predicted against true targets."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,18 +10,18 @@ from matplotlib.image import AxesImage
 
 from pipeline.data.split.samples import Origin
 from pipeline.foundations.colours import BLACK, BLUE, GREY
-from pipeline.report.figures.style import dress, figure, headed, in_figure, short
+from pipeline.history.thinning import evenly_spaced
+from pipeline.report.figures.style import PERCENTILES, dress, figure, headed, in_figure, short
 
-PERCENTILES = (10, 50, 90)
-NUMBERED = 10  # classes, at most, whose cells hold numbers
+NUMBERED = 10  # classes at most, for which the matrix shows numbers
 MOST_POINTS = 3000
 
 
 class Predicted(NamedTuple):
     """Replicas of a variant at PERCENTILES of the final score, on the test set.
 
-    numbers, scores: of the replicas. predictions: [replica, sample, output]. targets: labels [sample] or values
-    [sample, target], as networks are trained on them.
+    numbers, scores: of the replicas. predictions: [replica, sample, output].
+    targets: labels [sample], or scaled values [sample, target].
     """
 
     numbers: Sequence[int]
@@ -31,9 +31,9 @@ class Predicted(NamedTuple):
 
 
 def test_predictions(predicted: Predicted, origin: Origin, title: str) -> Figure:
-    """A panel for each replica: a confusion matrix by share of the true class, or predicted against true."""
+    """Return a panel for each replica: a confusion matrix by share of the true class, or predicted against true."""
     longest = max(map(len, map(short, origin.task.names))) if origin.task.is_classification else 0
-    height = 4.4 + 0.08 * max(0, longest - 10)  # inches; long names stand below the matrix, turned
+    height = 4.4 + 0.08 * max(0, longest - 10)  # inches; long names below the matrix are rotated
     drawn = headed(figure(3.5 * len(predicted.numbers) + 0.8, height), title)
     panels = drawn.subplots(1, len(predicted.numbers), sharey=True, squeeze=False)[0]
     for place, axes in enumerate(panels):
@@ -55,7 +55,7 @@ def test_predictions(predicted: Predicted, origin: Origin, title: str) -> Figure
 
 
 def confusion(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
-    """Counts [true class, predicted class]."""
+    """Return counts [true class, predicted class]."""
     return np.bincount(labels * classes + predicted, minlength=classes**2).reshape(classes, classes)
 
 
@@ -78,11 +78,11 @@ def _confusion(axes: Axes, predicted: Predicted, place: int, origin: Origin) -> 
 
 def _against_true(axes: Axes, predicted: Predicted, place: int, origin: Origin) -> None:
     scaling = origin.targets[0]
-    true, found = (
+    true, predictions = (
         (values - scaling.offset) / scaling.factor
         for values in (predicted.targets[:, 0], predicted.predictions[place, :, 0])
     )
-    rows = np.unique(np.linspace(0, len(true) - 1, min(MOST_POINTS, len(true))).astype(int))
-    axes.scatter(true[rows], found[rows], s=8, color=BLUE, alpha=0.5, linewidths=0)
+    rows = evenly_spaced(np.arange(len(true)), MOST_POINTS)
+    axes.scatter(true[rows], predictions[rows], s=8, color=BLUE, alpha=0.5, linewidths=0)
     ends = [float(true.min()), float(true.max())]
     axes.plot(ends, ends, color=GREY, linewidth=1, linestyle="--")

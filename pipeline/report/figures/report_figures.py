@@ -1,6 +1,6 @@
-"""The list of the report's figures: what each is called, where it stands, what it says and what it is drawn of.
+"""The list of the report's figures: the name, place, caption and drawing function of each.
 
-A new figure is an entry of FIGURES, and a function that draws it: whatever is drawn is shown.
+A new figure is an entry of FIGURES and a function that draws it; the pages then show it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -26,10 +26,11 @@ from pipeline.report.figures import (
     surface_figures,
     weight_figures,
 )
+from pipeline.report.figures.style import PERCENTILES
 
 
 class Place(Enum):
-    """The sections of the report. PAIR is there only where params.yaml names a pair, and so are its figures."""
+    """The sections of the report. PAIR and its figures exist only if params.yaml names a pair."""
 
     ASKED = auto()
     RESULTS = auto()
@@ -41,10 +42,9 @@ class Place(Enum):
 
 @dataclass(frozen=True)
 class Compared:
-    """All variants side by side; the maps hold the same variants in the same order.
+    """The inputs of all figures; the maps hold the same variants in the same order.
 
-    tables: of the comparison. chosen: what params.yaml wants compared.
-    rule: when a replica has learned.
+    tables: of the comparison. chosen: the section `comparison` of params.yaml. rule: when a replica has learned.
     """
 
     tables: Comparison
@@ -60,17 +60,16 @@ class Compared:
 
     @property
     def colours(self) -> dict[str, str]:
-        """Of each variant, by its place in params.yaml."""
+        """The colour of each variant, by its place in params.yaml."""
         return of_variants(list(self.evaluations))
 
 
 @dataclass(frozen=True)
 class ReportFigure:
-    """An entry of the list.
+    """A figure of the report.
 
-    name: of the file. place: the section in which it stands, after those of the same section that come before it.
-    caption: what it shows, in words, for those who cannot see it.
-    draw: the figure, or None where it does not apply.
+    name: of its file. place: its section; figures of one section stand in the list's order.
+    caption: a description for readers who cannot see it. draw: returns the figure, or None where it does not apply.
     """
 
     name: str
@@ -80,7 +79,7 @@ class ReportFigure:
 
 
 def figures(compared: Compared) -> Iterator[tuple[str, Figure]]:
-    """All figures that apply, by name; what params.yaml does not compare is left out."""
+    """Yield the name of every figure that applies, and the figure."""
     for entry in FIGURES:
         if entry.place is Place.PAIR and compared.chosen.pair is None:
             continue
@@ -90,14 +89,14 @@ def figures(compared: Compared) -> Iterator[tuple[str, Figure]]:
 
 
 def at(place: Place, names: Iterable[str]) -> list[ReportFigure]:
-    """Those of these names that stand in a section, in the list's order.
+    """Return the figures of these names that stand in a section, in the list's order.
 
     Raises:
-        KeyError: one of the names is not in the list, so it would be shown nowhere.
+        KeyError: a name is not in the list, so no page would show the figure.
     """
     listed = {entry.name: entry for entry in FIGURES}
-    wanted = {name: listed[name] for name in names}
-    return [entry for name, entry in listed.items() if name in wanted and entry.place is place]
+    named = [listed[name] for name in names]
+    return [entry for entry in FIGURES if entry in named and entry.place is place]
 
 
 def _data(compared: Compared) -> Figure:
@@ -118,12 +117,12 @@ def _scores(compared: Compared) -> Figure:
 
 
 def _surfaces(compared: Compared) -> Figure | None:
-    """Only for two classes of points in a plane."""
+    """Return the surfaces, for two classes of points in a plane only."""
     if compared.split.task.kind != "binary" or not all("surface" in each for each in compared.predictions.values()):
         return None
     chosen = {
         name: surface_figures.Chosen(
-            each, *ranking.at_percentiles(compared.histories[name], compared.rule.score, surface_figures.PERCENTILES)
+            each, *ranking.at_percentiles(compared.histories[name], compared.rule.score, PERCENTILES)
         )
         for name, each in compared.predictions.items()
     }
@@ -176,43 +175,43 @@ FIGURES: tuple[ReportFigure, ...] = (
     ReportFigure(
         "scores",
         Place.RESULTS,
-        "Small multiples: the test score of every replica over the epochs, coloured by what became of it",
+        "A panel for each variant: the test score of every replica over the epochs, coloured by its outcome",
         _scores,
     ),
     ReportFigure(
         "surfaces",
         Place.RESULTS,
-        "Small multiples: decision surfaces of a bad, the median and a good replica of each variant",
+        "A column for each variant: decision surfaces of a bad, the median and a good replica",
         _surfaces,
     ),
     ReportFigure(
         "pair",
         Place.PAIR,
-        "Learned and living share of both over the epochs, and the final score of every replica, sorted",
+        "Lines: learned and living shares of both variants over the epochs, and the sorted final scores of replicas",
         _pair,
     ),
     ReportFigure(
         "pair_gradients",
         Place.PAIR,
-        "Heat maps of the gradient by layer and epoch of both, on one colour scale",
+        "Heat maps: the gradient by layer and epoch of both variants, on one colour scale",
         _pair_gradients,
     ),
     ReportFigure(
         "pair_profiles",
         Place.PAIR,
-        "Gradient across the layers of both, before, early in and at the end of training",
+        "Lines: the gradient across the layers of both variants, before, early in and at the end of training",
         _pair_profiles,
     ),
     ReportFigure(
         "survival",
         Place.WHY,
-        "The share of replicas without a dead layer over the epochs, by depth",
+        "Lines: the share of replicas without a dead layer over the epochs, for each depth",
         _survival,
     ),
     ReportFigure(
         "weights",
         Place.WHY,
-        "The weights' L1 norm by layer and its change over the epochs, of two variants",
+        "Lines: the L1 norm of each layer's weights and its change over the epochs, for two variants",
         _weights,
     ),
 )

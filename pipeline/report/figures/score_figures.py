@@ -1,4 +1,4 @@
-"""The score that decides over the epochs: every replica faint, in the colour of what became of it."""
+"""The main score over the epochs: a faint line for every replica, in the colour of its outcome."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -18,19 +18,18 @@ from pipeline.history import record
 from pipeline.report.figures.style import dress, figure, headed
 
 COLUMNS = 4  # of small multiples
-WIDE = 7.5  # inches, which a title and a legend need
+WIDE = 7.5  # inches that a title and a legend need
 
 
 class Replicas(NamedTuple):
-    """A variant's history, and what became of each of its replicas."""
+    """A variant's history, and the outcome of each of its replicas."""
 
     history: xr.Dataset
     outcomes: Sequence[str]
 
 
 def score_over_epochs(replicas: Replicas, title: str, rule: Rule) -> Figure:
-    """The score of one variant on each part of the data, the median over replicas bold, the threshold of learning
-    dashed."""
+    """Return a variant's score on each part of the data, with the median over replicas and the rule's threshold."""
     parts = record.parts_of(replicas.history)
     drawn = headed(figure(4.8 * len(parts), 4.8), title)
     for axes, part in zip(drawn.subplots(1, len(parts), sharey=True, squeeze=False)[0], parts, strict=True):
@@ -41,7 +40,7 @@ def score_over_epochs(replicas: Replicas, title: str, rule: Rule) -> Figure:
 
 
 def final_score_by_variant(variants: Mapping[str, Replicas], rule: Rule) -> Figure:
-    """The score of every variant on the judged part, a panel each."""
+    """Return the score of every variant on the judged part, a panel for each variant."""
     columns = min(COLUMNS, len(variants))
     rows = -(-len(variants) // columns)
     part = record.judged_part(next(iter(variants.values())).history)
@@ -63,13 +62,13 @@ def final_score_by_variant(variants: Mapping[str, Replicas], rule: Rule) -> Figu
 
 
 def axis_label(score: str) -> str:
-    """With its unit: `accuracy (share correct)`."""
+    """Return the score with its unit: `accuracy (share correct)`."""
     unit = " (share correct)" if score == "accuracy" else " (1 is best)"
     return spelled_score(score) + unit
 
 
 def lowest_shown(task: Task, score: str, values: np.ndarray) -> float:
-    """Where the axis of a score begins: a little below guessing, for what is far below it says no more."""
+    """Return the lower end of a score's axis: slightly below guessing, because lower scores tell nothing more."""
     guessing = task.guessing(score)
     finite = values[np.isfinite(values)]
     return float(max(guessing - 0.5, min(guessing - 0.1, finite.min() if finite.size else guessing)))
@@ -79,7 +78,7 @@ def _lines(axes: Axes, replicas: Replicas, part: str, rule: Rule) -> None:
     history, outcomes = replicas
     colours = outcome_colours()
     values, epochs = score_curve(history, rule.score, part).values, history.epoch.values
-    # What is rare is drawn last, or the many would hide it.
+    # Rare outcomes are drawn last, or the frequent ones would hide them.
     rarest_last = sorted(range(len(outcomes)), key=lambda row: -list(outcomes).count(outcomes[row]))
     alpha = max(0.15, min(0.6, 12 / len(outcomes)))
     for row in rarest_last:
@@ -94,7 +93,7 @@ def _legend(drawn: Figure, variants: Sequence[Replicas], rule: Rule) -> None:
     present = {outcome for replicas in variants for outcome in replicas.outcomes}
     colours = outcome_colours()
     handles = [Line2D([], [], color=colours[each], label=spelled(each)) for each in outcome_names() if each in present]
-    handles.append(Line2D([], [], color=BLACK, linewidth=1.8, label="median of all"))
+    handles.append(Line2D([], [], color=BLACK, linewidth=1.8, label="median over replicas"))
     handles.append(
         Line2D([], [], color=BLACK, linewidth=0.8, linestyle="--", label=f"learned: above {rule.threshold:g}")
     )

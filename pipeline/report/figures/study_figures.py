@@ -1,7 +1,8 @@
-"""The list of a study's figures: what each is called, what it says and what it is drawn of."""
+"""The list of a study's figures: the name, caption and drawing function of each."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,8 @@ from matplotlib.ticker import MaxNLocator
 
 from pipeline.diagnosis.causes import LEARNED, cause_names, outcome_colours, spelled
 from pipeline.evaluation.cells_table import ranked
+from pipeline.evaluation.effects import HARMS, HELPS, REFERENCE, UNDECIDED
+from pipeline.evaluation.evaluated_cells import EvaluatedCells
 from pipeline.foundations.colours import BLACK, EFFECTS
 from pipeline.params.study_params import Cell, numeric_axis, reference_of
 from pipeline.report.figures.comparison_figures import outcome_bars
@@ -20,10 +23,10 @@ BORN_DEAD = "born_dead"
 
 @dataclass(frozen=True)
 class StudiedCells:
-    """All that a study's figures are drawn of.
+    """The inputs of a study's figures.
 
-    base: the variant that the cells change. table: the study's, a row for each of `cells`. outcomes: of each cell, how
-    many replicas have each.
+    base: the variant that the cells change. table: the study's table, a row for each of `cells`.
+    outcomes: the number of replicas with each outcome, by cell.
     """
 
     base: str
@@ -31,10 +34,16 @@ class StudiedCells:
     cells: Sequence[Cell]
     outcomes: Mapping[str, Mapping[str, int]]
 
+    @classmethod
+    def of(cls, base: str, cells: Sequence[Cell], evaluated: EvaluatedCells) -> Self:
+        """Return the inputs for a study's figures from its evaluation."""
+        outcomes = {name: each.metrics.outcomes for name, each in evaluated.evaluations.items()}
+        return cls(base, evaluated.table, cells, outcomes)
+
 
 @dataclass(frozen=True)
 class StudyFigure:
-    """An entry of the list: its file's name, what it shows in words, and the figure, None where it does not apply."""
+    """A figure of a study: its file's name, its caption, and a function that returns it, or None."""
 
     name: str
     caption: str
@@ -42,7 +51,7 @@ class StudyFigure:
 
 
 def figures(studied: StudiedCells) -> Iterator[tuple[str, Figure]]:
-    """All figures that apply, by name."""
+    """Yield the name of every figure that applies, and the figure."""
     for entry in FIGURES:
         drawn = entry.draw(studied)
         if drawn is not None:
@@ -50,62 +59,54 @@ def figures(studied: StudiedCells) -> Iterator[tuple[str, Figure]]:
 
 
 def captions() -> dict[str, str]:
-    """What each figure shows, by name, in the page's order."""
+    """Return the caption of each figure by name, in the page's order."""
     return {entry.name: entry.caption for entry in FIGURES}
 
 
 def _along(studied: StudiedCells) -> Figure | None:
-    """Of a study along one axis of numbers."""
+    """Return the outcomes along the axis of a study with one axis of numbers."""
     cells, axis = studied.cells, numeric_axis(studied.cells)
     if axis is None:
         return None
     rows = sorted((row for row, cell in enumerate(cells) if cell.place), key=lambda row: cells[row].place[axis])
     values = [cells[row].place[axis] for row in rows]
-    return learned_along(studied.table.iloc[rows], values, axis, f"{studied.base}: what becomes of its replicas")
-
-
-def _differences(studied: StudiedCells) -> Figure:
-    return differences(ranked(studied.table), reference_of(studied.cells).name)
-
-
-def _outcomes(studied: StudiedCells) -> Figure:
-    return outcome_bars(studied.table.rename(columns={"cell": "variant"}), studied.outcomes)
+    return learned_along(studied.table.iloc[rows], values, axis, f"{studied.base}: outcomes of its replicas")
 
 
 def differences(ranked: pd.DataFrame, reference: str) -> Figure:
-    """Learned share of each cell minus the reference's, with its 95% interval, the greatest on top.
+    """Return the learned share of each cell minus the reference's, with its 95% interval.
 
     Args:
-        ranked: the study's table, one row per cell.
+        ranked: the study's table, one row per cell, the greatest difference first.
     """
     drawn = headed(figure(8.8, 1.5 + 0.34 * len(ranked)), f"What changes how often {reference} learns?")
     axes = drawn.subplots()
     for row, cell in enumerate(ranked.itertuples()):
-        colour = EFFECTS[cell.effect]
-        if cell.effect != "reference":
+        colour, is_reference = EFFECTS[cell.effect], cell.effect == REFERENCE
+        if not is_reference:
             ends = [100 * cell.difference_low, 100 * cell.difference_high]
             axes.plot(ends, [row, row], color=colour, linewidth=2.2, solid_capstyle="butt")
-        axes.plot(100 * cell.difference, row, "o" if cell.effect != "reference" else "D", color=colour, markersize=6)
+        axes.plot(100 * cell.difference, row, "D" if is_reference else "o", color=colour, markersize=6)
         axes.text(1.01, row, f"{cell.learned} of {cell.replicas}", va="center", transform=axes.get_yaxis_transform())
     axes.axvline(0, color=BLACK, linewidth=0.8)
     axes.set_yticks(range(len(ranked)), ranked.cell)
     axes.invert_yaxis()
     dress(axes, "difference of learned shares (points), 95% interval", "")
-    for effect in ("helps", "undecided", "harms"):
+    for effect in (HELPS, UNDECIDED, HARMS):
         axes.plot([], [], color=EFFECTS[effect], linewidth=2.2, label=effect)
     drawn.legend(*axes.get_legend_handles_labels(), fontsize=9, loc="outside lower center", ncols=3, frameon=False)
     return drawn
 
 
 def learned_along(cells: pd.DataFrame, values: Sequence[float], axis: str, title: str) -> Figure:
-    """What becomes of the replicas along one axis of a grid: shares stacked, and the learned one with its interval.
+    """Return the stacked shares of all outcomes along one axis of a grid, and the learned share with its interval.
 
     Args:
         cells: the study's table, rows in the order of `values`. axis: the parameter's name.
     """
     drawn = headed(figure(8.8, 4.8), title)
     axes = drawn.subplots()
-    # Born dead on top, so that its lower edge can be compared with theory's bound.
+    # Born dead on top: its lower edge can then be compared with theory's bound.
     causes = sorted(cause_names(), key=lambda cause: cause == BORN_DEAD)
     shares = {LEARNED: cells.learned_rate, **{cause: cells[cause] / cells.replicas for cause in causes}}
     present = {outcome: 100 * share.to_numpy(float) for outcome, share in shares.items() if share.any()}
@@ -125,7 +126,9 @@ def learned_along(cells: pd.DataFrame, values: Sequence[float], axis: str, title
     )
     if cells.alive_bound.notna().all():
         bound = 100 * cells.alive_bound.to_numpy(float)
-        axes.plot(values, bound, color=BLACK, linestyle=":", linewidth=1.6, label="theory: born dead only above")
+        axes.plot(
+            values, bound, color=BLACK, linestyle=":", linewidth=1.6, label="theory: born dead only above this line"
+        )
     margin = 0.02 * (max(values) - min(values))
     axes.set_xlim(min(values) - margin, max(values) + margin)
     axes.set_ylim(0, 100)
@@ -136,21 +139,21 @@ def learned_along(cells: pd.DataFrame, values: Sequence[float], axis: str, title
     return drawn
 
 
-# As the page has them.
+# In the order of the page.
 FIGURES: tuple[StudyFigure, ...] = (
     StudyFigure(
         "along",
-        "What becomes of the replicas along the grid: learned with its interval, and each cause",
+        "Areas: the share of replicas that learned, with its interval, and of each cause, along the grid",
         _along,
     ),
     StudyFigure(
         "differences",
-        "Difference of the learned share from the reference's with its interval, one row per cell",
-        _differences,
+        "A row for each cell: the difference of its learned share from the reference's, with its interval",
+        lambda studied: differences(ranked(studied.table), reference_of(studied.cells).name),
     ),
     StudyFigure(
         "outcomes",
         "Bars: for each cell the share of replicas that learned and of each cause",
-        _outcomes,
+        lambda studied: outcome_bars(studied.table.rename(columns={"cell": "variant"}), studied.outcomes),
     ),
 )

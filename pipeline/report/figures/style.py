@@ -4,38 +4,40 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-# From class 0 through "cannot say" to class 1: the classes' colours, paled so that points stand out.
-PROBABILITY = LinearSegmentedColormap.from_list("probability", ["#6FA9D2", "#F7F7F7", "#F2C14E"])
-# One scale of mean |gradient| for every heat map, so that any two of them can be laid side by side.
+from pipeline.foundations.colours import PROBABILITIES
+
+PROBABILITY = LinearSegmentedColormap.from_list("probability", PROBABILITIES)
+# One scale of mean |gradient| for all heat maps, so that any two can be compared.
 GRADIENT_RANGE = (1e-7, 1.0)
-LONGEST = 20  # letters of a name from data, so that it leaves room for what is drawn
+PERCENTILES = (10, 50, 90)  # of the final score: the replicas that stand for a variant in a figure
+LONGEST = 20  # letters of a name from data, so that it leaves room for the panel
 
 
 def short(name: str, longest: int = LONGEST) -> str:
-    """Return the name, shortened in the middle, for long names often differ at their ends."""
+    """Return the name, shortened in its middle: long names often differ at their ends."""
     half = longest // 2
     return name if len(name) <= longest else f"{name[:half]}…{name[1 - half :]}"
 
 
 def in_figure(text: str) -> str:
     """Return text that matplotlib draws as it is: `$` begins no formula, and a legend leaves out no leading `_`."""
-    shown = text.replace("$", r"\$")
-    return f"\u200b{shown}" if shown.startswith("_") else shown
+    escaped = text.replace("$", r"\$")
+    return f"\u200b{escaped}" if escaped.startswith("_") else escaped
 
 
 def figure(width: float, height: float) -> Figure:
-    """An empty figure of width x height inches, laid out so that no label is cut."""
+    """Return an empty figure of width x height inches, laid out so that no label is cut."""
     return Figure(figsize=(width, height), layout="constrained", dpi=120)
 
 
 def headed(drawn: Figure, title: str) -> Figure:
-    """A title over the whole figure, at the left."""
+    """Put a title over the whole figure, at the left."""
     drawn.suptitle(in_figure(title), fontsize=12, x=0.01, ha="left")
     return drawn
 
 
 def dress(axes: Axes, x: str, y: str, title: str = "") -> None:
-    """Label the axes with literal text; thin grid, no box."""
+    """Label the axes with literal text; draw a thin grid and no box."""
     axes.set_xlabel(in_figure(x), fontsize=10)
     axes.set_ylabel(in_figure(y), fontsize=10)
     axes.set_title(in_figure(title), fontsize=11, loc="left")

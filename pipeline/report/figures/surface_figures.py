@@ -1,4 +1,4 @@
-"""Decision surfaces: what a network has made of the plane."""
+"""Decision surfaces: what a network predicts at each point of the plane."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -10,18 +10,17 @@ from matplotlib.figure import Figure
 
 from pipeline.data.split.samples import Samples
 from pipeline.foundations.colours import BLACK, CLASSES
-from pipeline.report.figures.style import PROBABILITY, dress, figure, headed
+from pipeline.report.figures.style import PERCENTILES, PROBABILITY, dress, figure, headed
 
-PERCENTILES = (10, 50, 90)
-WIDE = 5.5  # inches, which a title needs
+WIDE = 5.5  # inches that a title needs
 OUTLINED = 5  # area in square points above which a marker has an outline
 
 
 class Chosen(NamedTuple):
     """The replicas of a variant at PERCENTILES of the final score.
 
-    predictions: with `surface` over (replica, x2, x1, output). positions: along the replica axis. scores: on the test
-    set.
+    predictions: with `surface` over (replica, x2, x1, output). positions: along the replica axis.
+    scores: on the test set.
     """
 
     predictions: xr.Dataset
@@ -30,7 +29,7 @@ class Chosen(NamedTuple):
 
 
 def decision_surfaces(chosen: Chosen, test: Samples, title: str) -> Figure:
-    """The predicted probability over the plane, with the test points; black: where it is one half. For two classes."""
+    """Return the predicted probability over the plane with the test points, for two classes; black: 0.5."""
     drawn = headed(figure(3.4 * len(chosen.positions) + 0.8, 4.6), title)
     panels = drawn.subplots(1, len(chosen.positions), sharey=True, squeeze=False)[0]
     for axes, percentile, position, score in zip(panels, PERCENTILES, *chosen[1:], strict=True):
@@ -46,7 +45,7 @@ def decision_surfaces(chosen: Chosen, test: Samples, title: str) -> Figure:
 
 
 def surfaces_by_variant(variants: Mapping[str, Chosen], test: Samples) -> Figure:
-    """Small multiples: one column per variant, one row per percentile, with each replica's score on the test set."""
+    """Return a column of surfaces per variant, a row per percentile, with each replica's score on the test set."""
     rows = len(PERCENTILES)
     drawn = headed(
         figure(max(WIDE, 1.28 * len(variants) + 1.1), 1.42 * rows + 0.9),

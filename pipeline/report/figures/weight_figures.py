@@ -8,28 +8,30 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
 
+from pipeline.report.figures.gradient_figures import LAYERS
 from pipeline.report.figures.style import dress, figure, headed
 
 PANELS = {
     "weight_l1": "L1 norm of the kernel\n(sum of |weights|; no unit)",
     "weight_change_l1": "L1 norm of its change\nin an epoch (log; no unit)",
 }
-FADING = 0.85  # of the colour map: its last colours are too pale for a line
+FADING = 0.85  # share of the colour map that is used: its last colours are too pale for a line
 
 
 def growth(layers: pd.DataFrame) -> str:
-    """By how much the L1 norm of all kernels changes over the training, and of which layer's the most, in a sentence.
+    """Return a sentence on how the L1 norm of all kernels changes over the training, and in which layer most.
 
     Norms are medians over living replicas.
 
     Args:
-        layers: a variant's table.
+        layers: the evaluation's table.
     """
-    first, last = (layers[layers.epoch == epoch].set_index("layer").weight_l1_median for epoch in _ends(layers))
-    if layers.epoch.max() == 0:
+    ends = layers.epoch.min(), layers.epoch.max()
+    first, last = (layers[layers.epoch == epoch].set_index("layer").weight_l1_median for epoch in ends)
+    if ends[1] == 0:
         return "not trained"
     if first.isna().any() or last.isna().any():
-        return "no replica lives from start to end"
+        return "no replica is living from start to end"
     whole, each = last.sum() / first.sum() - 1, last / first - 1
     most = each.abs().idxmax()
     moved = f"layer {most} changes most ({100 * each[most]:+.0f}%)"
@@ -37,11 +39,12 @@ def growth(layers: pd.DataFrame) -> str:
 
 
 def weight_norms(layers: Mapping[str, pd.DataFrame]) -> Figure:
-    """The kernel's L1 norm, and its change over each epoch: one column per variant, one line per layer (median over
-    living replicas).
+    """Return the kernels' L1 norms and their change over each epoch.
+
+    There is a column per variant and a line per layer, the median over living replicas.
 
     Args:
-        layers: of each variant the evaluation's table.
+        layers: the evaluation's table, by variant.
     """
     drawn = headed(figure(9.4, 6.0), "\n".join(f"{name}: {growth(table)}" for name, table in layers.items()))
     deepest = max(int(table.layer.max()) for table in layers.values())
@@ -59,13 +62,9 @@ def weight_norms(layers: Mapping[str, pd.DataFrame]) -> Figure:
             dress(axes, "epoch" if lowest else "", "" if column else label, "" if lowest else name)
     norm = BoundaryNorm([0.5 + layer for layer in range(deepest + 1)], deepest)
     bar = drawn.colorbar(ScalarMappable(norm, colours), ax=panels, pad=0.01, ticks=range(1, deepest + 1))
-    bar.set_label("layer (1 = first, last = output)", fontsize=9)
+    bar.set_label(LAYERS, fontsize=9)
     bar.ax.tick_params(labelsize=9, length=0)
     return drawn
-
-
-def _ends(layers: pd.DataFrame) -> tuple[int, int]:
-    return int(layers.epoch.min()), int(layers.epoch.max())
 
 
 def _changes(part: float) -> str:

@@ -1,6 +1,6 @@
-"""A report as content, before it is a page: sections of text, tables and pictures. Text is Markdown, of one line."""
+"""A report's content before it is a page: sections of text, tables and pictures. Text is one line of Markdown."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -20,7 +20,7 @@ class Bullets:
 
 @dataclass(frozen=True)
 class Bar:
-    """A table's cell that shows how a whole is made up: replicas by outcome, those with none left out."""
+    """A table's cell with the number of replicas by outcome, without outcomes that no replica has."""
 
     parts: Mapping[str, int]
 
@@ -34,13 +34,13 @@ class Table:
 
     @property
     def in_bars(self) -> set[str]:
-        """What its bars are made up of: what a legend explains."""
+        """The outcomes in its bars, which a legend explains."""
         return {part for row in self.rows for cell in row if isinstance(cell, Bar) for part in cell.parts}
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure by its address relative to the page, and what it says, for those who cannot see it."""
+    """A figure: its address relative to the page, and its description for readers who cannot see it."""
 
     address: str
     says: str
@@ -51,7 +51,7 @@ Block = Text | Bullets | Table | Picture
 
 @dataclass(frozen=True)
 class Section:
-    """A heading and what stands below it."""
+    """A heading and the blocks below it."""
 
     title: str
     blocks: Sequence[Block]
@@ -59,7 +59,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Document:
-    """A title, the answer in short, and the sections."""
+    """A title, the short answer, and the sections."""
 
     title: str
     answer: Sequence[Block]
@@ -69,3 +69,9 @@ class Document:
     def blocks(self) -> list[Block]:
         """All blocks in order."""
         return [*self.answer, *(block for section in self.sections for block in section.blocks)]
+
+
+def verdicts(texts: Iterable[str]) -> Bullets:
+    """Return a list of verdicts, each with its first sentence in bold."""
+    parts = [text.partition(". ") for text in texts]
+    return Bullets([f"**{first.rstrip('.')}.** {rest}".strip() for first, _, rest in parts])

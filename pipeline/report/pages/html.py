@@ -1,4 +1,4 @@
-"""The report as one HTML file that needs nothing else: pictures lie in it, and it opens from disk."""
+"""The report as one HTML file that holds its pictures and opens from disk."""
 
 import base64
 import struct
@@ -13,48 +13,43 @@ from pipeline.diagnosis.causes import outcome_colours, spelled
 from pipeline.foundations.colours import LIGHT
 from pipeline.report.pages.document import Bar, Bullets, Document, Picture, Table, Text
 
-INLINE = MarkdownIt("commonmark", {"html": False}).disable("image")  # pictures are blocks, and lie in the page
+INLINE = MarkdownIt("commonmark", {"html": False}).disable("image")  # pictures are blocks of their own
 CSS_PIXELS_PER_METRE = 96 / 0.0254
 
 
 def render(document: Document, pictures: Mapping[str, bytes]) -> str:
-    """The whole page.
+    """Return the whole page.
 
     Args:
-        pictures: for the address of every picture its PNG.
+        pictures: the PNG of every picture, by its address.
     """
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"inline": _inline, "spelled": spelled, "anchor": _anchor}
+    environment.filters |= {
+        "inline": lambda text: Markup(INLINE.renderInline(text)),  # markdown-it has escaped all HTML
+        "spelled": spelled,
+        "anchor": _anchor,
+    }
     environment.tests |= {
         kind.__name__.lower(): lambda value, kind=kind: isinstance(value, kind)
         for kind in (Text, Bullets, Table, Picture, Bar)
     }
     template = environment.from_string(files("pipeline.report.pages").joinpath("page.html").read_text(encoding="utf-8"))
-    shown = {
-        block.address: {"data": _data(pictures[block.address]), "width": shown_width(pictures[block.address])}
-        for block in document.blocks
-        if isinstance(block, Picture)
+    images = {
+        address: {"data": f"data:image/png;base64,{base64.b64encode(png).decode()}", "width": shown_width(png)}
+        for address, png in pictures.items()
     }
-    return template.render(document=document, pictures=shown, colours=outcome_colours(), light=LIGHT)
-
-
-def _inline(text: str) -> Markup:
-    return Markup(INLINE.renderInline(text))  # escaped by markdown-it, which lets no HTML pass
+    return template.render(document=document, pictures=images, colours=outcome_colours(), light=LIGHT)
 
 
 def _anchor(title: str) -> str:
     return "-".join("".join(letter if letter.isalnum() else " " for letter in title.lower()).split())
 
 
-def _data(png: bytes) -> str:
-    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
-
-
 def shown_width(png: bytes) -> int:
-    """Width in CSS pixels at which a point of the figure's text is a point on the page.
+    """Return the width in CSS pixels at which the figure's text has its stated size in points.
 
     Args:
-        png: with its resolution (the chunk pHYs), as matplotlib writes it.
+        png: with its resolution in the chunk pHYs, as matplotlib writes it.
     """
     (width,) = struct.unpack(">I", png[16:20])
     place = png.index(b"pHYs") + 4

@@ -5,7 +5,7 @@ from pipeline.report.pages.document import Bar, Block, Bullets, Document, Pictur
 
 
 def render(document: Document) -> str:
-    """The whole page, pictures by their addresses."""
+    """Return the whole page, with pictures by their addresses."""
     parts = [f"# {document.title}", *map(_block, document.answer)]
     for section in document.sections:
         parts += [f"## {section.title}", *map(_block, section.blocks)]

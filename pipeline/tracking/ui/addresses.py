@@ -1,23 +1,23 @@
-"""The addresses of the UI's pages on which runs are compared."""
+"""The addresses of the UI's pages that compare runs."""
 
 import json
 from collections.abc import Sequence
 from urllib.parse import quote
 
-MODE = "workflowType=machine_learning"  # the UI would open in its mode for language models, without charts
+MODE = "workflowType=machine_learning"  # or the UI opens in its mode for language models, without charts
 
 
 def view(base: str, experiment_id: str, key: str) -> str:
-    """A saved view: runs in a list, their charts beside it."""
+    """Return the address of a saved view: a list of runs, with their charts beside it."""
     return f"{base}/#/experiments/{experiment_id}/runs?compareRunsMode=CHART&{MODE}&viewStateShareKey={key}"
 
 
-def found(base: str, experiment_id: str, search: str) -> str:
-    """The runs that a search finds, their charts beside them."""
+def search_results(base: str, experiment_id: str, search: str) -> str:
+    """Return the address of the runs that a search finds, with their charts beside them."""
     return f"{base}/#/experiments/{experiment_id}/runs?compareRunsMode=CHART&{MODE}&searchFilter={quote(search)}"
 
 
 def comparison(base: str, experiment_id: str, run_ids: Sequence[str]) -> str:
-    """Runs side by side: parameters, metrics, parallel coordinates, scatter and box plots."""
+    """Return the address of runs side by side: parameters, metrics, parallel coordinates, scatter and box plots."""
     runs, experiments = (quote(json.dumps(ids, separators=(",", ":"))) for ids in (list(run_ids), [experiment_id]))
     return f"{base}/#/compare-runs?runs={runs}&experiments={experiments}&{MODE}"

@@ -1,4 +1,4 @@
-"""`make ui`: MLflow's pages on this machine, opened where the runs stand side by side."""
+"""`make ui`: serve MLflow's pages on this machine, and open the one that compares the variants."""
 
 import argparse
 import os
@@ -21,10 +21,10 @@ from pipeline.tracking.payload import Parameters, parameters
 from pipeline.tracking.servers import is_server
 from pipeline.tracking.tags import COMPLETE, LIVE, search_for
 from pipeline.tracking.ui import addresses
-from pipeline.tracking.views import ALL, EVERYTHING, OF_PAIR, PREFIX
+from pipeline.tracking.views import ALL, OF_PAIR, PREFIX
 
 STARTS_WITHIN = 180  # seconds; it takes some 20
-ENDS_WITHIN = 3  # seconds, before it is killed: it would wait for open pages
+ENDS_WITHIN = 3  # seconds; after that it is killed, or it would wait for open pages to close
 LOG = store.STORE / "server.log"
 
 INTERRUPTIONS = (
@@ -35,18 +35,18 @@ INTERRUPTIONS = (
 
 
 def main(host: str, port: int) -> None:
-    """Print the addresses; serve the repository's own store until interrupted, and open the browser on it.
+    """Print the addresses, serve the repository's own store until interrupted, and open the browser.
 
     Raises:
-        UserError: nothing has been published yet, or the store does not answer, or the server cannot start.
+        UserError: nothing has been published yet, the store does not answer, or the server cannot start.
     """
     params = read()
     name, pair = params.tracking.experiment, params.comparison.pair or ()
-    wanted = {variant: parameters(params.trained_with(variant), params.judged_by) for variant in params.recipes}
+    by_variant = {variant: parameters(params.trained_with(variant), params.judged_by) for variant in params.recipes}
     uri = store.tracking_uri()
     remote = is_server(uri)
     base = uri.rstrip("/") if remote else f"http://{host}:{port}"
-    page = _print_addresses(uri, base, name, wanted, pair)
+    page = _print_addresses(uri, base, name, by_variant, pair)
     if remote:
         _open(page)
         return
@@ -60,71 +60,70 @@ def main(host: str, port: int) -> None:
             server.wait()
     except KeyboardInterrupt:
         return
-    raise UserError(f"MLflow's server has ended: {LOG} says why")
+    raise UserError(f"MLflow's server has ended: see {LOG} for the reason")
 
 
-def _print_addresses(uri: str, base: str, name: str, wanted: Mapping[str, Parameters], pair: Sequence[str]) -> str:
-    """Say where to look; the page of all variants, as params.yaml has them now, is the one to begin with.
+def _print_addresses(uri: str, base: str, name: str, by_variant: Mapping[str, Parameters], pair: Sequence[str]) -> str:
+    """Print the addresses of all pages; return the one to begin with, of all variants as in params.yaml now.
 
-    In the store of this repository the runs of what params.yaml says are marked anew: it may have been edited, or an
-    edit taken back, since they were published. On a server that is left to whoever publishes.
+    In this repository's own store the runs that belong to params.yaml are marked again, because it may have been
+    edited since they were published. On a server only publishers do that.
     """
     with store.readable_errors(uri), store.locked():
         client = store.connect(uri)
         experiment = client.get_experiment_by_name(name)
         if experiment is None:
-            raise UserError(f"MLflow store {uri}: no experiment {name}: `make repro` or `make publish` makes it")
+            raise UserError(f"MLflow store {uri}: no experiment {name}: run `make repro` or `make publish` first")
         number = experiment.experiment_id
         if store.is_own():
-            current.arrange(client, number, wanted, pair)
-        found = current.runs_of(client, number, wanted)
+            current.arrange(client, number, by_variant, pair)
+        runs = current.runs_of(client, number, by_variant)
         complete = {run.info.run_id for run in store.search(client, number, search_for(COMPLETE))}
         live = store.search(client, number, search_for(LIVE))
-    page = addresses.found(base, number, search_for(COMPLETE))
+    page = addresses.search_results(base, number, search_for(COMPLETE))
     if PREFIX + ALL in experiment.tags:
         page = addresses.view(base, number, ALL)
     print(f"all variants, charts beside them: {page}")
     if pair and PREFIX + OF_PAIR in experiment.tags:
         print(f"{' over '.join(pair)}, chart by chart: {addresses.view(base, number, OF_PAIR)}")
-    if pair and set(pair) <= found.keys():
-        runs = [found[variant].info.run_id for variant in pair]
-        print(f"{' beside '.join(pair)}, in numbers: {addresses.comparison(base, number, runs)}")
-    others = complete - {run.info.run_id for run in found.values()}
-    if others and PREFIX + EVERYTHING in experiment.tags:  # else that page shows what the first one does
-        print(f"experiments and earlier recipes too: {addresses.view(base, number, EVERYTHING)}")
+    if pair and set(pair) <= runs.keys():
+        ids = [runs[variant].info.run_id for variant in pair]
+        print(f"{' beside '.join(pair)}, in numbers: {addresses.comparison(base, number, ids)}")
+    if complete - {run.info.run_id for run in runs.values()}:  # else that page would show the same as the first one
+        print(f"experiments and earlier recipes too: {addresses.search_results(base, number, search_for(COMPLETE))}")
     if live:
-        print(f"at work now: {addresses.found(base, number, search_for(LIVE))}")
-    missing = [variant for variant in wanted if variant not in found]
+        print(f"training now: {addresses.search_results(base, number, search_for(LIVE))}")
+    missing = [variant for variant in by_variant if variant not in runs]
     if missing:
-        print(f"not published as params.yaml says now: {', '.join(missing)}; `make repro` does that")
+        print(f"not published as in params.yaml now: {', '.join(missing)}; run `make repro`")
     sys.stdout.flush()
     return page
 
 
 def _expect_free(host: str, port: int) -> None:
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a server that has just ended is no hindrance
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # of a server that has just ended
         try:
             probe.bind((host, port))
         except OSError as error:
             raise UserError(
-                f"port {port} of {host}: {error.strerror}: must be free; name another with `make ui PORT=5001`"
+                f"port {port} of {host}: {error.strerror}: must be free; choose another with `make ui PORT=5001`"
             ) from None
 
 
 @contextmanager
 def _serving(uri: str, host: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """The server and its helper processes: a group of their own, which ends with this block.
+    """Run the server and its helper processes, in a process group that ends with this block.
 
-    Ctrl-C reaches only this process, so that they end in order and without a word.
+    Ctrl-C reaches only this process, so that they end in order and print nothing.
     """
     command = [sys.executable, "-m", "mlflow", "server", "--workers", "1"]
     environment = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
-    environment["MLFLOW_BACKEND_STORE_URI"] = uri  # not on the command line, where all users of the machine read it
+    environment["MLFLOW_BACKEND_STORE_URI"] = uri  # not on the command line, which all users of the machine can read
     environment.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")  # ten processes that no page needs
-    came: list[int] = []  # an interruption that would leave a server behind which nobody knows yet
+    early: list[int] = []  # interruptions while the server starts, which would leave it behind
     for name in INTERRUPTIONS:
-        signal.signal(name, lambda number, frame: came.append(number))
+        signal.signal(name, lambda number, frame: early.append(number))
     with (root() / LOG).open("wb") as log:
         server = subprocess.Popen(
             [*command, "--host", host, "--port", str(port)],
@@ -137,7 +136,7 @@ def _serving(uri: str, host: str, port: int) -> Iterator[subprocess.Popen[bytes]
         try:
             for name in INTERRUPTIONS:
                 signal.signal(name, signal.default_int_handler)
-            if came:
+            if early:
                 raise KeyboardInterrupt
             yield server
         finally:
@@ -160,13 +159,13 @@ def _wait_until_it_answers(server: subprocess.Popen[bytes], address: str) -> Non
             return
         except (urllib.error.URLError, OSError):
             time.sleep(0.3)
-    raise UserError(f"MLflow's server does not answer at {address}: {LOG} says why")
+    raise UserError(f"MLflow's server does not answer at {address}: see {LOG} for the reason")
 
 
 def _open(page: str) -> None:
-    """In the web browser, where there is one to be seen."""
-    seen = sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-    if seen and not os.environ.get("CI"):
+    """Open the page in a web browser, if there is a display."""
+    has_display = sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    if has_display and not os.environ.get("CI"):
         webbrowser.open(page)
 
 

@@ -1,0 +1,63 @@
+"""The cells of a study, evaluated: an evaluation of each, and all of them in one table."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from pipeline.data.split.samples import Origin
+from pipeline.diagnosis import theory
+from pipeline.evaluation import summary
+from pipeline.evaluation.cells_table import cells_table, pretraining_table, stacked
+from pipeline.evaluation.learned import Rule
+from pipeline.evaluation.variant import VariantEvaluation
+from pipeline.params.diagnosis_params import DiagnosisParams
+from pipeline.params.study_params import Cell
+
+
+@dataclass(frozen=True)
+class EvaluatedCells:
+    """The evaluation of each cell by name, and the study's table, one row per cell."""
+
+    evaluations: Mapping[str, VariantEvaluation]
+    table: pd.DataFrame
+
+    def tables(self, pretraining: Mapping[str, xr.Dataset]) -> dict[str, pd.DataFrame]:
+        """Return all tables of the study by name.
+
+        Args:
+            pretraining: the history of each pre-trained cell's pre-training.
+        """
+        evaluations = self.evaluations.items()
+        tables = {
+            "cells": self.table,
+            "replicas": stacked({cell: each.replicas for cell, each in evaluations}),
+            "curves": stacked({cell: each.curves for cell, each in evaluations}),
+        }
+        return tables | ({"pretraining": pretraining_table(pretraining)} if pretraining else {})
+
+
+def evaluate_cells(
+    cells: Sequence[Cell],
+    histories: Mapping[str, xr.Dataset],
+    origin: Origin,
+    inputs: np.ndarray,
+    rule: Rule,
+    params: DiagnosisParams,
+) -> EvaluatedCells:
+    """Evaluate all cells of a study.
+
+    Args:
+        histories: of each cell, by name. inputs: the training inputs, scaled. rule: when a replica has learned.
+    """
+    variants = {cell.name: cell.variant for cell in cells}
+    premises = {name: theory.premises(variant, origin, inputs) for name, variant in variants.items()}
+    evaluations = {
+        name: summary.evaluate(name, history, variants[name], premises[name], rule, params)
+        for name, history in histories.items()
+    }
+    extra = {name: int(history.attrs.get("extra_epochs", 0)) for name, history in histories.items()}
+    changes = {cell.name: cell.changes for cell in cells}
+    return EvaluatedCells(evaluations, cells_table(evaluations, variants, premises, changes, extra))
