@@ -18,6 +18,7 @@ from pipeline.params.file import load
 from pipeline.params.params import Params
 from pipeline.params.variant_params import VariantParams
 from pipeline.remedies.remedy_registry import REMEDIES
+from pipeline.tracking.metric_keys import GROUPS
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PARAMS, REFERENCE, CAUSES = ROOT / "params.yaml", ROOT / "docs" / "reference.md", ROOT / "docs" / "causes.md"
@@ -90,6 +91,7 @@ def sections() -> dict[Path, dict[str, str]]:
             "remedies": remedies(),
             "causes": causes(),
             "evidence": _meanings("evidence", evidence.COLUMNS),
+            "metrics": metrics(),
             "layer table": _meanings("column", record.LAYER_TABLE),
             "layer values": _meanings("value", {**record.LAYER_VALUES, record.SATURATED: record.SATURATED_TEXT}),
         },
@@ -123,6 +125,17 @@ def causes() -> str:
     """Return the table of causes, by precedence."""
     rows = [(f"`{each.name}`", each.family, each.means, each.condition) for each in TABLE]
     return _table(("cause, by precedence", "family", "what it means", "evidence and rule"), rows)
+
+
+def metrics() -> str:
+    """Return a table of MLflow's metrics for each kind of run."""
+    tables = []
+    for kind, keys in GROUPS.items():
+        rows = [(f"`{key.pattern}`", key.meaning) for key in keys if key.template not in evidence.COLUMNS]
+        if len(rows) < len(keys):
+            rows.append(("each number of the [evidence](#causes)", "where it exists"))
+        tables.append(_table((kind, "meaning"), rows))
+    return "\n".join(tables)
 
 
 def remedies() -> str:

@@ -10,7 +10,7 @@ from pipeline.remedies.on_keras.trial import Arrays, InapplicableError, Part, Tr
 
 
 def scaled_inputs(trial: Trial) -> Iterator[str]:
-    """Inputs of mean 0 and standard deviation 1 over the training rows."""
+    """Scale inputs to mean 0 and standard deviation 1 over the training rows."""
     inputs, _ = trial.data
     if any(isinstance(layer, keras.layers.Embedding) for layer in every_layer(trial.model)):
         raise InapplicableError("its inputs are ids, which an embedding looks up")
@@ -25,7 +25,7 @@ def scaled_inputs(trial: Trial) -> Iterator[str]:
 
 
 def scaled_targets(trial: Trial) -> Iterator[str]:
-    """Targets of mean 0 and standard deviation 1 over the training rows."""
+    """Scale targets to mean 0 and standard deviation 1 over the training rows."""
     _, targets = trial.data
     values = one_array(targets)
     if class_labels(values) is not None:
@@ -40,7 +40,7 @@ def scaled_targets(trial: Trial) -> Iterator[str]:
 
 
 def finite_rows(trial: Trial) -> Iterator[str]:
-    """Only rows in which all inputs and targets are finite."""
+    """Drop rows with a NaN or infinite input or target."""
     inputs, targets = trial.data
     if trial.arguments.get("sample_weight") is not None:
         raise InapplicableError("its rows have weights")
@@ -58,7 +58,7 @@ def finite_rows(trial: Trial) -> Iterator[str]:
 
 
 def class_weights(trial: Trial) -> Iterator[str]:
-    """A weight for each class, in inverse proportion to its rows."""
+    """Weight each class in inverse proportion to its rows."""
     _, targets = trial.data
     labels = class_labels(one_array(targets))
     if labels is None:

@@ -18,14 +18,14 @@ WITH_UNITS = (keras.layers.Dense, keras.layers.Conv1D, keras.layers.Conv2D, kera
 
 
 def batch_normalization(trial: Trial) -> Iterator[str]:
-    """Batch normalisation between each hidden dense or convolutional layer and its activation."""
+    """Add batch normalisation between each hidden dense or convolutional layer and its activation."""
     model = _normalised(_rebuildable(trial), lambda inputs, outputs: outputs)
     yield "a layer `BatchNormalization()` between each hidden dense or convolutional layer and its activation"
     _replace(trial, model)
 
 
 def residual(trial: Trial) -> Iterator[str]:
-    """Batch normalisation, and skip connections around hidden layers whose input and output have one shape."""
+    """Add batch normalisation, and skip connections around hidden layers whose input and output have one shape."""
     has_skip = False
 
     def skip(inputs: keras.KerasTensor, outputs: keras.KerasTensor) -> keras.KerasTensor:
@@ -43,7 +43,7 @@ def residual(trial: Trial) -> Iterator[str]:
 
 
 def dropout(trial: Trial) -> Iterator[str]:
-    """Dropout after each hidden dense or convolutional layer."""
+    """Add dropout after each hidden dense or convolutional layer."""
     before = _rebuildable(trial)
     if any(isinstance(layer, keras.layers.Dropout) for layer in every_layer(before)):
         raise InapplicableError("it has dropout already")
@@ -53,7 +53,7 @@ def dropout(trial: Trial) -> Iterator[str]:
 
 
 def wider_layers(trial: Trial) -> Iterator[str]:
-    """More units in hidden dense and convolutional layers, with all weights drawn again."""
+    """Widen hidden dense and convolutional layers, and draw all weights again."""
     before = _rebuildable(trial)
     configs = {layer.name: layer.get_config() for layer in _hidden(before)}
     wider = {

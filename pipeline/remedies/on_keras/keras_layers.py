@@ -22,7 +22,7 @@ LINEAR = (  # layers that only multiply by a matrix, unless they have an activat
 
 
 def fitting_output(trial: Trial) -> Iterator[str]:
-    """An output activation and a loss that fit the targets."""
+    """Change output activation and loss to those that fit the targets."""
     _, targets = trial.data
     values, layer = one_array(targets), _last(trial.model)
     activation, loss = _fitting(values, tuple(trial.model.output_shape)[-1])
@@ -35,7 +35,7 @@ def fitting_output(trial: Trial) -> Iterator[str]:
 
 
 def leaky_units(trial: Trial) -> Iterator[str]:
-    """Leaky ReLU instead of ReLU in hidden layers."""
+    """Replace ReLU by leaky ReLU in hidden layers."""
     rectified = [layer for layer in _hidden(trial.model) if _name(layer.activation) == "relu"]
     modules = [layer for layer in every_layer(trial.model) if isinstance(layer, keras.layers.ReLU)]
     if not rectified and not modules:
@@ -48,7 +48,7 @@ def leaky_units(trial: Trial) -> Iterator[str]:
 
 
 def rectified_units(trial: Trial) -> Iterator[str]:
-    """ReLU with He's kernels instead of sigmoid, tanh, or no activation in any hidden layer."""
+    """Give hidden layers with sigmoid or tanh, or all if none has an activation, ReLU and He's kernels."""
     recurrent = {id(cell) for layer in every_layer(trial.model) for cell in _cells(layer)}
     hidden = [layer for layer in _hidden(trial.model) if id(layer) not in recurrent]
     changed = [layer for layer in hidden if _name(layer.activation) in BOUNDED]
@@ -64,7 +64,7 @@ def rectified_units(trial: Trial) -> Iterator[str]:
 
 
 def bounded_cells(trial: Trial) -> Iterator[str]:
-    """Tanh in recurrent layers whose activation is unbounded."""
+    """Replace unbounded activations of recurrent layers by tanh."""
     cells = [cell for layer in every_layer(trial.model) for cell in _cells(layer)[1:]]
     unbounded = [cell for cell in cells if _name(getattr(cell, "activation", None)) not in BOUNDED]
     if not unbounded:
@@ -75,7 +75,7 @@ def bounded_cells(trial: Trial) -> Iterator[str]:
 
 
 def fresh_kernels(trial: Trial) -> Iterator[str]:
-    """Keras's default kernels and biases in all layers."""
+    """Draw kernels and biases of all layers again, as Keras does by default."""
     layers = [layer for layer in every_layer(trial.model) if _kernels(layer)]
     if not layers:
         raise InapplicableError("the model is not built before `fit`")
@@ -85,7 +85,7 @@ def fresh_kernels(trial: Trial) -> Iterator[str]:
 
 
 def trained_layers(trial: Trial) -> Iterator[str]:
-    """All layers trainable, and the model compiled after that."""
+    """Make all layers trainable, and compile the model after that."""
     compile_arguments(trial.model)
     yield "`trainable = True` for all layers, and `compile` after that"
     for layer in every_layer(trial.model):
@@ -94,7 +94,7 @@ def trained_layers(trial: Trial) -> Iterator[str]:
 
 
 def quicker_statistics(trial: Trial) -> Iterator[str]:
-    """A smaller momentum of the averages in batch normalisation."""
+    """Reduce the momentum of the averages in batch normalisation."""
     layers = [each for each in every_layer(trial.model) if isinstance(each, keras.layers.BatchNormalization)]
     slow = [layer for layer in layers if layer.momentum > MOMENTUM]
     if not slow:
@@ -105,7 +105,7 @@ def quicker_statistics(trial: Trial) -> Iterator[str]:
 
 
 def weight_penalty(trial: Trial) -> Iterator[str]:
-    """An L2 penalty on the kernels that have none."""
+    """Add an L2 penalty to the kernels that have none."""
     kernels = [(layer, each) for layer in every_layer(trial.model) for each in _kernels(layer) if each.trainable]
     free = [(layer, kernel) for layer, kernel in kernels if kernel.regularizer is None]
     if not free:

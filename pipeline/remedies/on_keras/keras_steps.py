@@ -48,7 +48,7 @@ def times_epochs(factor: float) -> KerasRemedy:
 
 
 def adam(trial: Trial) -> Iterator[str]:
-    """Adam instead of the optimizer, with its loss scaling where mixed precision put one."""
+    """Replace the optimizer by Adam, keeping the loss scaling of mixed precision."""
     new, old = keras.optimizers.Adam(ADAM_RATE), _optimizer(trial)
     rate = np.asarray(getattr(old, "learning_rate", np.nan))
     if type(old) is type(new) and np.allclose(rate, np.asarray(new.learning_rate)):
@@ -61,7 +61,7 @@ def adam(trial: Trial) -> Iterator[str]:
 
 
 def clipped_gradients(trial: Trial) -> Iterator[str]:
-    """A bound on the global norm of the gradient."""
+    """Clip the global norm of the gradient."""
     optimizer = _optimizer(trial)
     if any(getattr(optimizer, name, None) for name in ("clipnorm", "global_clipnorm", "clipvalue")):
         raise InapplicableError("its gradients are clipped already")
