@@ -12,7 +12,7 @@ from following import FOLLOW, GO_ON, PATHS, TRAIN, WATCHED
 from workspace import ROOT, WITHOUT_JOBS, Workspace, free_port, wait_until
 
 from pipeline.params.params import read
-from pipeline.tracking.tags import COMPLETE, LIVE, VARIANT, search_for
+from pipeline.tracking.tags import COMPLETE, LIVE, PAIR, VARIANT, search_for
 from pipeline.tracking.tensorboard.open_tensorboard import HISTOGRAMS
 from pipeline.tracking.ui import addresses
 
@@ -75,69 +75,34 @@ def mlflow(published: Workspace) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
 
 
-def looking_below(browser: Browser, heading: str) -> Iterator[None]:
-    """To the heading, a little below it, and back again: what stands below it is made when it comes into sight, and is
-    taken away when it leaves it."""
-    while True:
-        browser.page.get_by_text(heading, exact=True).first.scroll_into_view_if_needed()
-        yield
-        browser.page.mouse.move(900, 800)
-        browser.page.mouse.wheel(0, 300)
-        yield
-
-
-def chart(browser: Browser, section: str, name: str) -> "Locator":
-    """A chart of the runs' page by its title, once the lines of two runs are drawn. Charts out of sight are not, and
-    those above push it out of sight again while they are: so it is scrolled to until it is drawn."""
-    card = browser.page.locator("[data-testid=experiment-view-compare-runs-card]").filter(has_text=name).first
-    traces = card.locator("svg.main-svg .scatterlayer .trace")
-    steps = looking_below(browser, section)
-
-    def drawn() -> bool:
-        if card.count():
-            card.scroll_into_view_if_needed()
-        else:
-            next(steps)
-        return traces.count() >= 2
-
-    wait_until(drawn, every=0.5)
-    return card
+def search_charts(browser: Browser, name: str) -> "Locator":
+    """Show the charts of this name alone, in the runs' page; return the first of them."""
+    browser.page.get_by_placeholder("Search metric charts").fill(name)
+    return browser.page.locator("[data-testid=experiment-view-compare-runs-card]").filter(has_text=name).first
 
 
 def test_experiment_lays_curves_of_both_runs_over_each_other_and_their_figures_side_by_side(
     mlflow: str, browser: Browser
 ) -> None:
-    """The saved view that `make ui` names: shares and accuracy first, then gradients across the layers, then figures,
-    of both in columns."""
-    browser.page.goto(addresses.view(mlflow, "1", "pair"))
-    browser.shows("Learned and alive")
+    """On the page of the pair, whose address `make ui` prints."""
+    browser.page.goto(addresses.search_results(mlflow, "1", search_for(PAIR)))
     browser.shows("relu_2")
     browser.shows("tanh_1")
-    first, second = "Learned and alive", "Gradient by layer, log10 (step = layer)"
-    for section, name in (
-        (first, "learned_share"),
-        (first, "alive_share"),
-        (first, "accuracy/test_median"),
-        (second, "gradient_profile_log10/epoch_0000"),
-    ):
-        drawn = chart(browser, section, name)
+    for name in ("learned_share", "alive_share", "accuracy/test_median", "gradient_profile_log10/epoch_0000"):
+        card = search_charts(browser, name)
+        lines = card.locator("svg.main-svg .scatterlayer .trace")
+        wait_until(lambda lines=lines: lines.count() >= 2, every=0.5)
         for variant in ("relu_2", "tanh_1"):
-            drawn.get_by_text(variant).first.wait_for()
+            card.get_by_text(variant).first.wait_for()
         browser.shoot(f"mlflow_{name.replace('/', '_')}")
-
+    search_charts(browser, "figures/")
     images = browser.page.locator("img[src*='get-artifact']")
 
     def loaded() -> list[str]:
-        """Where the images come from that have arrived."""
+        """Return the addresses of the images that have arrived."""
         return images.evaluate_all("all => all.filter(each => each.naturalWidth > 400).map(each => each.src)")
 
-    steps = looking_below(browser, "Figures side by side")  # again and again, for charts above push them out of sight
-
-    def shown() -> bool:
-        next(steps)
-        return len(loaded()) >= 4
-
-    wait_until(shown, every=0.5)
+    wait_until(lambda: len(loaded()) >= 4, every=0.5)
     browser.shoot("mlflow_images")
     sources = loaded()
     assert any("accuracy" in source for source in sources)

@@ -300,7 +300,7 @@ STALE: dict[str, set[str]] = {
     "pipeline/evaluation/intervals.py": EVALUATED,
     "pipeline/report/figures/score_figures.py": ALL_OF["evaluate"] | {"compare"},
     "pipeline/report/pages/page.html": {"compare"},
-    "pipeline/tracking/views.py": {"track"},
+    "pipeline/tracking/guide.py": {"track"},
     "pipeline/export.py": set(),
     "pipeline/studies/workers.py": set(),
     "pipeline/params/training_params.py": set(),

@@ -84,7 +84,8 @@ def test_the_ui_says_where_to_look_and_ends_quietly(published: Workspace) -> Non
             lines = [next(ui.stdout) for _ in range(5)]  # the fourth page is there once another run is
             assert lines[-1] == "ready\n"
             assert f"{base}/#/experiments/1/runs?" in lines[0]
-            assert "viewStateShareKey=pair" in lines[1]
+            assert "relu_2 over tanh_1, chart by chart: " in lines[1]
+            assert "pipeline.pair" in lines[1]
             assert f"relu_2 beside tanh_1, in numbers: {base}/#/compare-runs?runs=" in lines[2]
             assert answers(f"{base}/health")
             busy = published.attempt("python3", *command[1:])

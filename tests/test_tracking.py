@@ -1,6 +1,5 @@
 """Tracking on a real SQLite store: what is published, and that publishing again changes nothing."""
 
-import json
 import math
 import os
 import re
@@ -14,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -53,8 +53,8 @@ from pipeline.tracking.payload import (
     flattened,
     not_published,
 )
+from pipeline.tracking.tags import COMPLETE, CURRENT, PAIR, search_for
 from pipeline.tracking.ui import serve
-from pipeline.tracking.views import views
 
 TRACKING = TrackingParams(experiment="e", registered_model="m", layer_epochs=3, profile_epochs=2)
 RECIPE = {"hidden_layers": 1, "optimizer": {"class_name": "SGD", "config": {"momentum": 0.9}}}
@@ -286,10 +286,7 @@ def test_a_live_run_is_nobodys_but_its_followers(client: MlflowClient) -> None:
     assert not {"pipeline.variant", "pipeline.fingerprint", "pipeline.complete"} & set(after.data.tags)
     experiment = live.info.experiment_id
     assert current.runs_of(client, experiment, {"v": content(0.95).parameters})["v"].info.run_id != live.info.run_id
-    searches_of_views = {
-        json.loads(json.loads(view)["state"])["searchFilter"] for view in views([content()], ("v", "w")).values()
-    }
-    for search in searches_of_views:
+    for search in map(search_for, (COMPLETE, CURRENT, PAIR)):
         assert live.info.run_id not in {run.info.run_id for run in store.search(client, experiment, search)}
     following.settle([])
     assert live.info.run_id not in {run.info.run_id for run in runs(client)[0]}
@@ -448,12 +445,6 @@ def test_what_is_said_of_a_variant_follows_from_its_task_and_score(
     said = guide(["v"], (), "m", made.final)
     assert f"if its final {score} is above the threshold" in said
     assert f"| `{rule.score}/<part>_<quartile>`, `loss/<part>_<quartile>` |" in said
-    (view,) = (json.loads(text)["state"] for key, text in views([made], ()).items() if key.endswith("all-variants"))
-    state = json.loads(view)
-    assert f"metrics.`{final}_median`" in state["selectedColumns"]
-    assert {f"{rule.score}/test_median", f"{rule.score}/test_q75"} <= {
-        chart.get("metricKey") for chart in state["compareRunCharts"]
-    }
 
 
 def test_models_are_packaged_for_another_training_and_not_for_another_evaluation(tmp_path: Path) -> None:
@@ -657,44 +648,23 @@ def test_the_experiment_says_what_it_holds_and_is_written_once(
 
 
 @pytest.mark.slow
-def test_views_show_what_there_is(client: MlflowClient) -> None:
-    published(content())
-    assert "mlflow.sharedViewState.pair" not in experiment_tags(client)
-    published(content(), content(variant="w"))
-    tags = experiment_tags(client)
-    parents, _ = runs(client)
-    for key, expected in (("all-variants", parents), ("pair", parents)):
-        state = json.loads(json.loads(tags[f"mlflow.sharedViewState.{key}"])["state"])
-        found = client.search_runs([client.get_experiment_by_name("e").experiment_id], state["searchFilter"])
-        assert {run.info.run_id for run in found} == {run.info.run_id for run in expected}
-        places = {section["uuid"] for section in state["compareRunSections"]}
-        for chart in state["compareRunCharts"]:
-            assert chart["metricSectionId"] in places
-            assert chart["type"] == "IMAGE" or chart["metricKey"] in parents[0].data.metrics
-
-
-def charts(client: MlflowClient, view: str) -> list[dict[str, str]]:
-    """Of a saved view, in order."""
-    state = json.loads(json.loads(experiment_tags(client)[f"mlflow.sharedViewState.{view}"])["state"])
-    return state["compareRunCharts"]
-
-
-@pytest.mark.slow
-def test_the_pairs_first_charts_are_those_in_which_the_two_differ(client: MlflowClient) -> None:
-    """Here the medians are one line, and the upper quartiles are not."""
-    published(content(), content(variant="w", best=0.95))
-    lines = [chart["metricKey"] for chart in charts(client, "pair") if chart["metricSectionId"] == "Learned and alive"]
-    score = [f"accuracy/test_{quartile}" for quartile in ("q75", "median", "q25")]
-    assert lines == ["learned_share", "alive_share", *score]
-
-
-@pytest.mark.slow
-def test_the_charts_across_the_layers_stand_where_the_step_is_said_to_be_the_layer(client: MlflowClient) -> None:
-    """The UI calls the axis of every chart "Step"."""
-    published(content())
-    for chart in charts(client, "all-variants"):
-        across = chart.get("metricKey", "").startswith("gradient_profile")
-        assert chart["metricSectionId"].endswith(" (step = layer)") == across
+def test_the_addresses_of_the_ui_find_all_variants_and_the_pair(
+    client: MlflowClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    both = (content(), content(variant="w"))
+    published(*both)
+    parents = {run.info.run_id for run in runs(client)[0]}
+    capsys.readouterr()
+    params = {each.variant: each.parameters for each in both}
+    page = serve._print_addresses(store.tracking_uri(), "http://host", "e", params, ("v", "w"))
+    first, second, third, *_ = capsys.readouterr().out.splitlines()
+    assert first == f"all variants, charts beside them: {page}"
+    assert second.startswith("v over w, chart by chart: http://host/#/experiments/")
+    assert third.startswith("v beside w, in numbers: http://host/#/compare-runs?runs=")
+    experiment = client.get_experiment_by_name("e").experiment_id
+    for line in (first, second):
+        search = unquote(line.partition("searchFilter=")[2])
+        assert {run.info.run_id for run in store.search(client, experiment, search)} == parents
 
 
 @pytest.mark.slow

@@ -29,10 +29,9 @@ def guide(variants: Sequence[str], pair: Sequence[str], registered_model: str, f
         "failed. Below it (press + while no search is set) is a run for each replica. A run with a variant's plain "
         "name belongs to the present `params.yaml`. Any other run, of an experiment or from before an edit, is named "
         "by what differs: `relu_20 · seed=2`.",
-        f"**How to compare:** the button *Views* above has *All variants*{' and the chosen pair' if pair else ''}, "
-        "with the most important charts first. To compare others, search "
-        f"`{search_for(CURRENT)}` and hide all runs but, say, `{first}` and `{second}` with the eye: the charts then "
-        "show both lines. Or tick both and press *Compare*.",
+        f"**How to compare:** search `{search_for(CURRENT)}` and hide all runs but, say, `{first}` and `{second}` with "
+        "the eye: the charts then show both lines. Or tick both and press *Compare*. *Search metric charts* finds a "
+        "chart by its name.",
         "\n".join(("| chart | meaning |", "|---|---|", *_charts(final.partition("_")[2]))),
         f"A replica *learned* if its final {score_in_words(final)} is above the threshold. It is *living* while it has "
         "no dead layer, that is, no layer that is zero on every training input. No gradient passes a dead layer. So "
@@ -52,7 +51,7 @@ def _charts(score: str) -> Iterator[str]:
         curves = (score, "loss") if "<curve>" in key.pattern else ("",)
         names = [f"`{key.pattern.replace('<curve>', curve)}`" for curve in curves]
         yield f"| {', '.join(names)} | {key.meaning} |"
-    yield "| *Figures side by side*, `figures` | the figures of the selected runs in columns |"
+    yield "| `figures` | the figures of the runs side by side |"
 
 
 def searches(variant: str) -> dict[str, str]:

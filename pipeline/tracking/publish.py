@@ -31,7 +31,6 @@ from pipeline.tracking.packaging import Packages
 from pipeline.tracking.payload import HISTORY, Parameters, VariantPayload
 from pipeline.tracking.tags import COMPLETE, DESCRIPTION, EVALUATION_HASH, EXPERIMENT, FINGERPRINT, HISTORY_OF, VARIANT
 from pipeline.tracking.turn import LEASE, Turn
-from pipeline.tracking.views import views
 from pipeline.tracking.writing import NewRun, log, write
 
 
@@ -64,7 +63,7 @@ def publish(
             description = guide(
                 [content.variant for content in contents], pair, params.registered_model, contents[0].final
             )
-            publisher.describe({DESCRIPTION: description, **views(contents, pair)})
+            publisher.describe(description)
             best = choose(contents)
             if best is not None:
                 publisher.register(params.registered_model, best, run_ids[best.content.variant])
@@ -76,7 +75,7 @@ def publish_study(content: VariantPayload, params: TrackingParams, datasets: dic
     with _publisher(f"{params.experiment}-studies", LEASE) as publisher, Packages() as none:
         done, _ = publisher.bring([content], datasets, none)
         if not _in_experiment():
-            publisher.describe({DESCRIPTION: STUDIES_GUIDE})
+            publisher.describe(STUDIES_GUIDE)
         return done[content.variant]
 
 
@@ -128,12 +127,10 @@ class Publisher:
         """Mark the runs that belong to params.yaml, unless this is a DVC experiment, which has other parameters."""
         current.arrange(self._client, self._experiment_id, by_variant, pair, mark=not _in_experiment())
 
-    def describe(self, tags: dict[str, str]) -> None:
-        """Write the experiment's tags, as far as they differ."""
-        present = self._client.get_experiment(self._experiment_id).tags
-        for key, value in tags.items():
-            if present.get(key) != value:
-                self._client.set_experiment_tag(self._experiment_id, key, value)
+    def describe(self, description: str) -> None:
+        """Write the experiment's description, if it differs."""
+        if self._client.get_experiment(self._experiment_id).tags.get(DESCRIPTION) != description:
+            self._client.set_experiment_tag(self._experiment_id, DESCRIPTION, description)
 
     def register(self, name: str, best: Best, run_id: str) -> None:
         """Register the best model, which belongs to a complete run."""

@@ -7,11 +7,6 @@ from urllib.parse import quote
 MODE = "workflowType=machine_learning"  # or the UI opens in its mode for language models, without charts
 
 
-def view(base: str, experiment_id: str, key: str) -> str:
-    """Return the address of a saved view: a list of runs, with their charts beside it."""
-    return f"{base}/#/experiments/{experiment_id}/runs?compareRunsMode=CHART&{MODE}&viewStateShareKey={key}"
-
-
 def search_results(base: str, experiment_id: str, search: str) -> str:
     """Return the address of the runs that a search finds, with their charts beside them."""
     return f"{base}/#/experiments/{experiment_id}/runs?compareRunsMode=CHART&{MODE}&searchFilter={quote(search)}"

@@ -19,9 +19,8 @@ from pipeline.params.params import read
 from pipeline.tracking import current, store
 from pipeline.tracking.payload import Parameters, parameters
 from pipeline.tracking.servers import is_server
-from pipeline.tracking.tags import COMPLETE, LIVE, search_for
+from pipeline.tracking.tags import COMPLETE, CURRENT, LIVE, PAIR, search_for
 from pipeline.tracking.ui import addresses
-from pipeline.tracking.views import ALL, OF_PAIR, PREFIX
 
 STARTS_WITHIN = 180  # seconds; it takes some 20
 ENDS_WITHIN = 3  # seconds; after that it is killed, or it would wait for open pages to close
@@ -80,13 +79,10 @@ def _print_addresses(uri: str, base: str, name: str, by_variant: Mapping[str, Pa
         runs = current.runs_of(client, number, by_variant)
         complete = {run.info.run_id for run in store.search(client, number, search_for(COMPLETE))}
         live = store.search(client, number, search_for(LIVE))
-    page = addresses.search_results(base, number, search_for(COMPLETE))
-    if PREFIX + ALL in experiment.tags:
-        page = addresses.view(base, number, ALL)
+    page = addresses.search_results(base, number, search_for(CURRENT if runs else COMPLETE))
     print(f"all variants, charts beside them: {page}")
-    if pair and PREFIX + OF_PAIR in experiment.tags:
-        print(f"{' over '.join(pair)}, chart by chart: {addresses.view(base, number, OF_PAIR)}")
     if pair and set(pair) <= runs.keys():
+        print(f"{' over '.join(pair)}, chart by chart: {addresses.search_results(base, number, search_for(PAIR))}")
         ids = [runs[variant].info.run_id for variant in pair]
         print(f"{' beside '.join(pair)}, in numbers: {addresses.comparison(base, number, ids)}")
     if complete - {run.info.run_id for run in runs.values()}:  # else that page would show the same as the first one
