@@ -33,7 +33,7 @@ def read_history(path: str | os.PathLike[str]) -> xr.Dataset:
     try:
         return load_arrays(Path(path), REQUIRED, OPTIONAL)
     except UserError as error:  # outside the repository there may be no DVC to make it anew
-        raise UserError(str(error).removesuffix("; `dvc repro` makes it anew")) from None
+        raise UserError(str(error).removesuffix("; `dvc repro` makes it again")) from None
 
 
 def diagnose(

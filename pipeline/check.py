@@ -1,10 +1,10 @@
-"""All of params.yaml, checked before anything runs: a mistake in a late section should not wait for an hour.
+"""Check all of params.yaml before anything runs, so that no mistake is reported only after an hour of training.
 
-Names and arguments of Keras's objects too, of the variants, and the files of networks; what a study's cells say is
-checked before its first one trains. TensorFlow is imported only where a variant is not plain, or there is a network.
+This includes the names and arguments of the Keras objects in variants, and the files of networks. The cells of a study
+are checked before its first cell trains. TensorFlow is imported only if a variant or a network needs it.
 
-With `--networks` each network that is not trained as it is now is also built for the rows that it will get, and takes a
-step: a fault in its file should not wait until the variants have trained.
+`--networks` also builds each network whose results are missing or outdated and takes one training step: a fault in its
+file should not be reported only after all variants have trained.
 """
 
 import argparse
@@ -20,12 +20,12 @@ from pipeline.history.files import expect_recipe
 from pipeline.params.params import Params, read
 from pipeline.training.common.trainable import expect_trainable
 
-# What the data are is not known yet, and nothing that is checked depends on it.
+# The data have not been read yet. No check depends on them, so any task and number of inputs will do.
 TASK, INPUTS = Task("binary", ("0", "1")), 2
 
 
 def main() -> None:
-    """Check everything.
+    """Check all of params.yaml.
 
     Raises:
         UserError: the first fault.
@@ -35,20 +35,20 @@ def main() -> None:
     for name, variant in params.variants.items():
         expect_trainable(variant, INPUTS, TASK, f"variants.{name}")
     if params.networks:
-        from pipeline.training.networks.builder import expect_build  # here, for TensorFlow takes seconds to import
+        from pipeline.training.networks.builder import expect_build  # imported late: TensorFlow takes seconds
 
         for name, network in params.networks.items():
             expect_build(name, network.recipe, (INPUTS,), TASK)
 
 
 def expect_networks(split: Callable[[], object]) -> None:
-    """Try each network that is not trained as it is now, in a process of its own: TensorFlow may take a whole GPU.
+    """Try each network whose results are missing or outdated, in another process: TensorFlow may take a whole GPU.
 
     Args:
-        split: makes the rows that networks get; called only where a network is to be tried.
+        split: makes the rows that networks get; called only if there is a network to try.
 
     Raises:
-        SystemExit: a network cannot be trained; its process has printed why.
+        SystemExit: a network cannot be trained; its process has printed the reason.
     """
     if not _untrained(read()):
         return
@@ -59,7 +59,7 @@ def expect_networks(split: Callable[[], object]) -> None:
 
 
 def try_networks() -> None:
-    """Build each network that is not trained as it is now, and take a step.
+    """Build each network whose results are missing or outdated, and take one training step.
 
     Raises:
         UserError: a network cannot be built or trained, or saved and loaded.
@@ -67,7 +67,7 @@ def try_networks() -> None:
     params = read()
     names = _untrained(params)
     if names:
-        from pipeline.training.networks.replica import expect_trainable as expect_network  # here, as above
+        from pipeline.training.networks.replica import expect_trainable as expect_network  # imported late, as above
 
         rows = load_split()
         for name in names:
@@ -75,7 +75,7 @@ def try_networks() -> None:
 
 
 def _untrained(params: Params) -> list[str]:
-    """The networks whose results are missing, or of another file or other parameters."""
+    """Return the networks whose results are missing, or were made by another file or with other parameters."""
 
     def is_trained(name: str) -> bool:
         try:
@@ -89,7 +89,7 @@ def _untrained(params: Params) -> list[str]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python3 -m pipeline.check", description="Check all of params.yaml.")
-    parser.add_argument("--networks", action="store_true", help="also build each network that is not trained yet")
+    parser.add_argument("--networks", action="store_true", help="also build each network whose results are missing or outdated, and take one step")
     with_networks = parser.parse_args().networks
     with reported_in_one_line():
         main()

@@ -1,6 +1,6 @@
-"""Install the locked packages into the environment that runs this, showing how far it is: `make setup`.
+"""Install the locked packages into the current environment and show the progress: `make setup`.
 
-Only the standard library: nothing else is there yet.
+It uses only the standard library, because nothing else is installed yet.
 """
 
 import subprocess
@@ -9,18 +9,18 @@ import time
 from pathlib import Path
 
 LOCK = Path("requirements.lock")
-EVERY = 30  # without a terminal, one line for this many packages
+EVERY = 30  # packages per line of output where there is no terminal
 
 
 class Status:
-    """One line that changes in a terminal; in a log a line now and then."""
+    """Progress: in a terminal one line that changes, in a log a line now and then."""
 
     def __init__(self) -> None:
         self._terminal = sys.stdout.isatty()
         self._begun = time.monotonic()
 
-    def say(self, text: str, log: bool) -> None:
-        """Show `text`; where there is no terminal only if `log`."""
+    def show(self, text: str, log: bool) -> None:
+        """Show `text`; where there is no terminal, only if `log` is true."""
         line = f"  {text}, {time.monotonic() - self._begun:.0f} s"
         if self._terminal:
             print(f"\r\033[K{line[:78]}", end="", flush=True)
@@ -28,43 +28,43 @@ class Status:
             print(line, flush=True)
 
     def end(self) -> None:
-        """Leave the line as it is."""
+        """Finish the line."""
         if self._terminal:
             print(flush=True)
 
 
 def install(lock: Path = LOCK) -> None:
-    """Install what the lock names, every file by its hash.
+    """Install the packages of the lock, every file checked by its hash.
 
     Raises:
-        SystemExit: pip failed; what it said is shown.
+        SystemExit: pip failed; the message ends with pip's last lines.
     """
     packages = sum(1 for line in lock.read_text(encoding="utf-8").splitlines() if "==" in line.split("#")[0])
     print(f"installing {packages} packages, 3 GB, into {sys.prefix}", flush=True)
     pip = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--require-hashes", "-r", str(lock)]
-    said, status, collected = [], Status(), 0
+    output, status, collected = [], Status(), 0
     with subprocess.Popen(pip, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         for line in process.stdout or ():
-            said.append(line)
-            if line.startswith(("Collecting ", "Processing ")):  # the second of files at hand
+            output.append(line)
+            if line.startswith(("Collecting ", "Processing ")):  # pip says "Processing" of local files
                 collected += 1
                 name = line.split()[1].partition("==")[0]
-                status.say(f"{collected} of {packages} collected: {name}", log=collected % EVERY == 0)
+                status.show(f"{collected} of {packages} collected: {name}", log=collected % EVERY == 0)
             elif line.startswith("Installing collected packages"):
-                status.say("all collected; unpacking, which takes a minute", log=True)
+                status.show("all collected; unpacking, which takes a minute", log=True)
         code = process.wait()
-    status.say("installed" if code == 0 else "pip failed", log=True)
+    status.show("installed" if code == 0 else "pip failed", log=True)
     status.end()
     if code:
-        sys.exit("".join(said[-20:]) + f"error: pip: exit code {code}: the packages of {lock} could not be installed")
+        sys.exit("".join(output[-20:]) + f"error: pip: exit code {code}: the packages of {lock} could not be installed")
 
 
 def main() -> None:
-    """Packages, DVC's configuration outside git, and the compiled loops."""
+    """Install the packages, configure DVC outside git, and compile the training loops."""
     install()
     if subprocess.run(["git", "rev-parse", "--git-dir"], capture_output=True, check=False).returncode:
         subprocess.run([sys.executable, "-m", "dvc", "config", "--local", "core.no_scm", "true"], check=True)
-    print("compiling the loops that train, once for this version: some 15 s", flush=True)
+    print("compiling the training loops, once for this version: some 15 s", flush=True)
     subprocess.run([sys.executable, "-m", "pipeline.training.common.warm_up"], check=True)
 
 
@@ -72,4 +72,4 @@ if __name__ == "__main__":
     try:
         main()
     except KeyboardInterrupt:
-        sys.exit("\ninterrupted: the same command sets up anew")
+        sys.exit("\ninterrupted: run the same command again")

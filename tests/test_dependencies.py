@@ -27,7 +27,7 @@ MODULES = sorted(
 # From the ground up: a package imports only from the packages before its own.
 ORDER = (
     *("foundations", "params", "data", "history", "models", "recorder", "remedies", "training", "studies"),
-    *("diagnosis", "evaluation", "report", "export", "tracking", "watch", "stages", "check", "dvc_lock", "repro"),
+    *("diagnosis", "evaluation", "report", "export", "tracking", "watch", "stages", "check", "repro"),
     *("setup", "api"),
 )
 WITHOUT_TENSORFLOW = ("data", "diagnosis", "evaluation", "history", "params", "report", "tracking")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from workspace import Workspace
 
-from pipeline.dvc_lock import FOLDER, LOCKS, MARK, kept_whole
 from pipeline.evaluation import prune
+from pipeline.repro.dvc_lock import FOLDER, LOCKS, MARK, kept_whole
 
 LOCK = LOCKS[0]
 
@@ -70,7 +70,7 @@ def test_a_lock_that_was_cut_anywhere_is_restored_in_one_line(
         run()
         assert LOCK.read_text() == WHOLE, place
         printed = capsys.readouterr().err
-        assert printed.startswith("dvc.lock: an interruption cut it short: restored"), place
+        assert printed.startswith("dvc.lock: truncated by an interruption: restored"), place
         assert printed.count("\n") == 1
         assert (FOLDER / "dvc.cut").read_text() == WHOLE[:place]
         assert not MARK.exists()
@@ -216,13 +216,13 @@ def test_repro_goes_on_after_the_lock_was_cut_and_no_stage_is_skipped_wrongly(wo
     assert "dvc.lock' validation failed" in workspace.attempt("dvc", "status").stderr
     done = workspace.run(*repro)
     assert done.executed | done.restored == set()
-    assert "dvc.lock: an interruption cut it short: restored" in done.stderr
+    assert "dvc.lock: truncated by an interruption: restored" in done.stderr
     assert lock.read_bytes() == whole
 
     lock.write_bytes(whole[: whole.index(b"  compare:")])  # which DVC takes for whole
     (workspace.folder / MARK).touch()
     workspace.edit({"variants.relu_2.units": 4})  # so that the restored entry is older than the recipe
     done = workspace.run(*repro)
-    assert "dvc.lock: an interruption cut it short: restored" in done.stderr
+    assert "dvc.lock: truncated by an interruption: restored" in done.stderr
     assert done.executed == {"train@relu_2", "evaluate@relu_2", "compare", "track"}
     assert workspace.run("dvc", "status").stdout.strip() == "Data and pipelines are up to date."

@@ -279,7 +279,7 @@ def test_an_interruption_says_what_starts_again(workspace: Workspace) -> None:
             assert command.stderr is not None
             last = command.stderr.read().splitlines()[-1]
     assert command.returncode == 130
-    assert last == "interrupted in train@relu_2: the same command starts it again; finished stages are kept"
+    assert last == "interrupted in train@relu_2: finished stages are kept; run the same command again to finish"
 
 
 # A file of each package, and the stages that are stale once it is another.
@@ -555,13 +555,13 @@ MISTAKES: dict[str, tuple[Callable[[Workspace], None], list[str], str]] = {
     "history of an earlier version": (
         without_layer_table,
         stage("evaluate", "relu_2"),
-        "runs/relu_2/history.nc: no variable path: must have it; `dvc repro` makes it anew",
+        "runs/relu_2/history.nc: no variable path: must have it; `dvc repro` makes it again",
     ),
     "recipe of an earlier version": (
         without_task,
         stage("evaluate", "relu_2"),
         "runs/relu_2/recipe.json: damaged (1 validation error for Recipe): must be a recipe as `train` writes it; "
-        "`dvc repro` makes it anew",
+        "`dvc repro` makes it again",
     ),
     "truncated table": (
         lambda it: it.truncate("evaluations/relu_2/replicas.csv"),

@@ -22,7 +22,7 @@ from workspace import ROOT, Workspace, free_port, wait_until
 from pipeline.data.split.samples import Split
 from pipeline.history import training_progress
 from pipeline.history.thinning import CURVE_EPOCHS
-from pipeline.history.training_progress import Process, Progress, Series, progress_file, read_all
+from pipeline.history.training_progress import Process, Progress, ReplicaCurves, progress_file, read_all
 from pipeline.tracking import live, live_runs, store
 from pipeline.tracking.live import Follower
 from pipeline.training.common.train_replicas import stacked, train, trainer_of
@@ -260,7 +260,7 @@ def test_medians_have_the_keys_of_complete_runs_and_few_replicas_have_curves_of_
 def test_a_median_waits_for_all_that_train_together_and_is_over_finite_values() -> None:
     training = made(replicas=30, together=3)
     assert points(training) == {}
-    training.curves[7] = Series(epochs=[0, 1], values={"train_loss": [9.0, None], "test_accuracy": [0.7, 0.7]})
+    training.curves[7] = ReplicaCurves(epochs=[0, 1], values={"train_loss": [9.0, None], "test_accuracy": [0.7, 0.7]})
     assert points(training) == {
         ("loss/train_median", 0): 1,
         ("loss/train_median", 1): 1.5,

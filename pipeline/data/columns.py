@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from pipeline.data.split.samples import LARGEST, Kind, RawData
+from pipeline.data.split.samples import LARGEST, ColumnKind, RawData
 from pipeline.data.split.tasks import KindName, Task
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.formats import precision
@@ -76,7 +76,7 @@ def expect_printable(text: str, what: str) -> None:
 
 def _whole(
     features: pd.DataFrame, targets: pd.DataFrame, params: DataParams
-) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Kind], dict[str, float | str], dict[str, int]]:
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, ColumnKind], dict[str, float | str], dict[str, int]]:
     """Every column as numbers or text, nothing missing; rows left out where params.yaml says so."""
     kinds = {str(name): _kind(features[name]) for name in features}
     missing = features.isna()
@@ -110,7 +110,7 @@ def _whole(
     return pd.DataFrame(made, copy=False), targets, kinds, fills, filled
 
 
-def _kind(values: pd.Series) -> Kind:
+def _kind(values: pd.Series) -> ColumnKind:
     """Raises: UserError: dates, free text, or something else that is no number, boolean or category."""
     if pd.api.types.is_bool_dtype(values) and not isinstance(values.dtype, pd.CategoricalDtype):
         return "boolean"
@@ -176,7 +176,7 @@ def _are_dates(texts: pd.Series) -> bool:
     return bool(pd.to_datetime(texts, errors="coerce", format="mixed", utc=True).notna().all())
 
 
-def _fill(values: pd.Series, kind: Kind, how: str) -> float | str:
+def _fill(values: pd.Series, kind: ColumnKind, how: str) -> float | str:
     if how == "most_frequent" or kind != "number":
         most = values.mode().iloc[0]  # of equals the least
         return str(most) if kind == "category" else float(most)

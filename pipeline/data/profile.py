@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from pipeline.data.split.samples import Kind, Origin, RawData, Split, Stored
+from pipeline.data.split.samples import ColumnKind, Origin, RawData, Split, Stored
 from pipeline.data.split.tasks import Task
 from pipeline.foundations.files import reading, save_text
 
@@ -36,7 +36,7 @@ class ColumnValues(Stored):
     """Of text or a boolean: how many different values, and the shares of the most frequent ones, in all rows."""
 
     name: str
-    kind: Kind
+    kind: ColumnKind
     distinct: int
     shares: dict[str, float]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from pipeline.data.split.samples import Kind, RawData, Stored
+from pipeline.data.split.samples import ColumnKind, RawData, Stored
 from pipeline.data.split.tasks import Task
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import reading, save_text
@@ -22,7 +22,7 @@ class RawFile(Stored):
 
     task: Task
     targets: tuple[str, ...]
-    kinds: dict[str, Kind]
+    kinds: dict[str, ColumnKind]
     fills: dict[str, float | str]
     filled: dict[str, int] = Field({})
 
@@ -69,4 +69,4 @@ def _targets(table: pd.DataFrame, task: Task) -> np.ndarray:
 def _expect_finite(values: np.ndarray, path: Path) -> None:
     broken = np.flatnonzero(~np.isfinite(values))
     if len(broken):
-        raise UserError(f"{path}: line {broken[0] + 2}: every number must be finite; `dvc repro` makes it anew")
+        raise UserError(f"{path}: line {broken[0] + 2}: every number must be finite; `dvc repro` makes it again")

@@ -23,7 +23,7 @@ TABLES: Final = Path("tables")
 
 
 @dataclass(frozen=True)
-class Source:
+class SklearnSource:
     """A function of `sklearn.datasets` that gives inputs and targets.
 
     is_classification: whether the targets are classes. is_random: whether it draws, and so needs a `random_state`.
@@ -33,25 +33,25 @@ class Source:
     is_random: bool = True
 
 
-SOURCES: Final[Mapping[str, Source]] = {
-    "make_circles": Source(True),
-    "make_moons": Source(True),
-    "make_blobs": Source(True),
-    "make_classification": Source(True),
-    "make_gaussian_quantiles": Source(True),
-    "make_hastie_10_2": Source(True),
-    "make_regression": Source(False),
-    "make_friedman1": Source(False),
-    "make_friedman2": Source(False),
-    "make_friedman3": Source(False),
-    "make_sparse_uncorrelated": Source(False),
-    "make_swiss_roll": Source(False),
-    "make_s_curve": Source(False),
-    "load_digits": Source(True, is_random=False),
-    "load_wine": Source(True, is_random=False),
-    "load_breast_cancer": Source(True, is_random=False),
-    "load_iris": Source(True, is_random=False),
-    "load_diabetes": Source(False, is_random=False),
+SOURCES: Final[Mapping[str, SklearnSource]] = {
+    "make_circles": SklearnSource(True),
+    "make_moons": SklearnSource(True),
+    "make_blobs": SklearnSource(True),
+    "make_classification": SklearnSource(True),
+    "make_gaussian_quantiles": SklearnSource(True),
+    "make_hastie_10_2": SklearnSource(True),
+    "make_regression": SklearnSource(False),
+    "make_friedman1": SklearnSource(False),
+    "make_friedman2": SklearnSource(False),
+    "make_friedman3": SklearnSource(False),
+    "make_sparse_uncorrelated": SklearnSource(False),
+    "make_swiss_roll": SklearnSource(False),
+    "make_s_curve": SklearnSource(False),
+    "load_digits": SklearnSource(True, is_random=False),
+    "load_wine": SklearnSource(True, is_random=False),
+    "load_breast_cancer": SklearnSource(True, is_random=False),
+    "load_iris": SklearnSource(True, is_random=False),
+    "load_diabetes": SklearnSource(False, is_random=False),
 }
 # What changes the kind of result, not the data.
 _REFUSED: Final = ("return_X_y", "as_frame", "return_distributions", "return_centers", "coef")

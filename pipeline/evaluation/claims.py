@@ -8,7 +8,7 @@ from pipeline.diagnosis.variant_verdict import learn
 from pipeline.evaluation.intervals import wilson
 from pipeline.evaluation.summary import percent
 from pipeline.evaluation.variant import VariantEvaluation
-from pipeline.params.comparison_params import Claim, ComparisonParams, GradientClaim
+from pipeline.params.comparison_params import ComparisonParams, GradientClaim, TutorialClaim
 
 COLUMNS = ["about", "tutorial", "measured", "reading"]
 
@@ -23,7 +23,9 @@ def table(params: ComparisonParams, evaluations: Mapping[str, VariantEvaluation]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _about_variant(name: str, claim: Claim, evaluation: VariantEvaluation) -> Iterator[tuple[str, str, str, str]]:
+def _about_variant(
+    name: str, claim: TutorialClaim, evaluation: VariantEvaluation
+) -> Iterator[tuple[str, str, str, str]]:
     if claim.learns is not None:
         yield _learns(name, claim.learns, evaluation)
     for part in ("train", "test"):

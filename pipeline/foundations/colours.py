@@ -1,27 +1,27 @@
-"""The palettes, so that one thing has one colour in all figures, pages and MLflow's charts.
+"""The palettes: the same thing has the same colour in all figures, pages and MLflow's charts.
 
-Which colour an outcome has, the table of causes says. All palettes can be told apart by the colour-blind.
+The table of causes (diagnosis/causes.py) says which colour an outcome has. All palettes suit colour-blind readers.
 """
 
 from collections.abc import Sequence
 from typing import Final
 
-# Okabe & Ito 2008: what became of a replica, classes, effects.
+# Okabe & Ito 2008: outcomes of replicas, classes, effects.
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 SKY, PURPLE, BLACK, GREY = "#56B4E9", "#CC79A7", "#000000", "#888888"
 YELLOW = "#F0E442"
-# Of the other causes, a hue a family: browns of data, olives of the model, violets of inference, indigo of steps.
+# Other causes, one hue per family: browns for data, olives for the model, violets for inference, indigo for steps.
 DARK_BROWN, RUST, BROWN, OCHRE, SAND = "#543005", "#7F3B08", "#A6611A", "#C99A4B", "#DFC27D"
 DARK_OLIVE, OLIVE, KHAKI = "#4D4A00", "#8A8400", "#BDB76B"
 VIOLET, LAVENDER = "#7F3C8D", "#B9A5DD"
 INDIGO, PALE_BLUE = "#3B0F70", "#A8DCF7"
-DARK_GREY = "#555555"  # of notes in a figure: dark enough for text
+DARK_GREY = "#555555"  # for notes in a figure: dark enough for text
 
-LIGHT: Final = (ORANGE, PURPLE, SKY, YELLOW, OCHRE, SAND, KHAKI, LAVENDER, PALE_BLUE)  # on which text is black
+LIGHT: Final = (ORANGE, PURPLE, SKY, YELLOW, OCHRE, SAND, KHAKI, LAVENDER, PALE_BLUE)  # text on these is black
 CLASSES: Final = (BLUE, ORANGE)
 EFFECTS: Final = {"helps": BLUE, "harms": VERMILION, "undecided": GREY, "reference": BLACK}
 
-# Paul Tol's "muted" (2021), for variants: no colour of an outcome among them.
+# Paul Tol's "muted" (2021), for variants: it shares no colour with the outcomes.
 VARIANTS: Final = (
     *("#332288", "#CC6677", "#117733", "#DDCC77", "#88CCEE", "#882255", "#44AA99"),
     *("#999933", "#AA4499"),
@@ -29,12 +29,12 @@ VARIANTS: Final = (
 
 
 def of_variants(names: Sequence[str]) -> dict[str, str]:
-    """A colour for each variant, by its place in params.yaml; with more than nine they come again."""
+    """Return a colour for each variant, by its place in params.yaml; from the tenth on the colours repeat."""
     return {name: VARIANTS[place % len(VARIANTS)] for place, name in enumerate(names)}
 
 
 def shade(colour: str, number: int) -> str:
-    """The same hue for another run of a variant: lighter, darker and far lighter in turn, by its number from 0."""
+    """Return the hue for run `number` (from 0) of a variant: in turn lighter, darker and far lighter than `colour`."""
     toward, part = ((255, 0.45), (0, 0.4), (255, 0.7))[number % 3]
     parts = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
     return "#" + "".join(f"{round(each + part * (toward - each)):02X}" for each in parts)

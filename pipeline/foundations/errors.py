@@ -1,4 +1,4 @@
-"""Errors that a user can mend: one line each, exit code 1, no traceback."""
+"""Errors that a user can fix: one line each, exit code 1, no traceback."""
 
 import re
 import sys
@@ -6,30 +6,30 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-# `user:password@` behind `://`: up to the last @ before a slash; or, where the password has a slash, before a space.
+# `user:password@` after `://`: up to the last @ before a slash or, if the password contains a slash, before a space.
 CREDENTIALS: Final = re.compile(r"(?<=://)(?:[^\s/]*|[^\s/@:]*:(?!\d*(?:[/?#\s]|$))\S*)@")
 
 
 def masked(text: str) -> str:
-    """Return the text with `***` for user and password in every address."""
+    """Return the text with `***` in place of user and password in every address."""
     return CREDENTIALS.sub("***@", text)
 
 
-COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # the escape codes by which Keras's errors are bold in a terminal
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # escape codes: Keras prints its errors in bold
 
 
 class UserError(Exception):
-    """What was found, where (a file or a dotted parameter), and what is allowed, in one line; passwords are masked."""
+    """One line: where (a file or a dotted parameter), the value there, and what is allowed. Passwords are masked."""
 
     def __init__(self, message: str) -> None:
         super().__init__(masked(message))
 
 
 def one_argument(name: str) -> str:
-    """The command's only argument.
+    """Return the command's only argument.
 
     Raises:
-        UserError: there is none, or more than one.
+        UserError: there is no argument, or more than one.
     """
     if len(sys.argv) != 2:
         raise UserError(f"{len(sys.argv) - 1} arguments: must be one, the {name}")
@@ -37,16 +37,16 @@ def one_argument(name: str) -> str:
 
 
 def without_colours(error: BaseException) -> str:
-    """Return the error's text without the escape codes of a terminal."""
+    """Return the error's text without a terminal's escape codes."""
     return COLOURS.sub("", str(error))
 
 
 @contextmanager
 def reported_in_one_line() -> Iterator[None]:
-    """End the process with one line on stderr for every failure that is not a fault of this program.
+    """End the process with one line on stderr for each failure that is not a bug of this program.
 
     Raises:
-        SystemExit: 1 for a `UserError`, an operating system error or too little memory, 130 when interrupted.
+        SystemExit: 1 for a `UserError`, an error of the operating system or too little memory; 130 if interrupted.
     """
     try:
         yield
@@ -54,12 +54,12 @@ def reported_in_one_line() -> Iterator[None]:
         sys.exit(f"error: {' '.join(str(error).split())}")
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        reason = " ".join(str(error.strerror or error).split())  # an upload's has the server's whole answer
+        reason = " ".join(str(error.strerror or error).split())  # after a failed upload this is the server's whole answer
         sys.exit(masked(f"error: {where}{reason}"))
     except MemoryError as error:
-        found = f" ({' '.join(str(error).split())[:100]})" if str(error) else ""
+        detail = f" ({' '.join(str(error).split())[:100]})" if str(error) else ""
         sys.exit(
-            f"error: out of memory{found}: lower samples, units, hidden_layers, replicas, chunk, epochs or "
+            f"error: out of memory{detail}: lower samples, units, hidden_layers, replicas, chunk, epochs or "
             "surface_resolution in params.yaml"
         )
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""What all artifacts share: written under another name and moved into place, read with one line for every fault."""
+"""Write files atomically (under another name, then moved into place), and report each unreadable file in one line."""
 
 import json
 import os
@@ -16,16 +16,16 @@ from pipeline.foundations.errors import UserError
 
 
 def root() -> Path:
-    """The repository's root: DVC's experiments run in temporary workspaces and name their parent in DVC_ROOT."""
+    """Return the repository's root. DVC's experiments run in temporary workspaces and name the root in DVC_ROOT."""
     return Path(os.environ.get("DVC_ROOT") or ".").resolve()
 
 
 @contextmanager
 def temporary_folder(prefix: str, place: Path | None = None) -> Iterator[Path]:
-    """A folder that is removed at the end, also on an error, Ctrl-C or SIGTERM.
+    """Yield a new folder and remove it at the end, also after an error, Ctrl-C or SIGTERM.
 
     Args:
-        place: where; in the system's folder of temporary files by default.
+        place: the parent folder; the system's folder for temporary files by default.
     """
     with _unwinding_on_sigterm():
         folder = Path(tempfile.mkdtemp(prefix=prefix, dir=place))
@@ -37,7 +37,7 @@ def temporary_folder(prefix: str, place: Path | None = None) -> Iterator[Path]:
 
 @contextmanager
 def _unwinding_on_sigterm() -> Iterator[None]:
-    """SIGTERM raises SystemExit, so that what stands open is cleaned up; where nobody else handles the signal."""
+    """Let SIGTERM raise SystemExit, so that open contexts clean up; unless another handler is installed."""
     is_ours = (
         threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     )
@@ -52,7 +52,7 @@ def _unwinding_on_sigterm() -> Iterator[None]:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`, same suffix, which takes its place at the end and vanishes on any failure."""
+    """Yield a temporary path beside `path` with the same name; move it to `path` at the end, or remove it on failure."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with temporary_folder(".writing-", path.parent) as folder:
         temporary = folder / path.name
@@ -62,26 +62,26 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def replacing_folder(path: Path) -> Iterator[Path]:
-    """As `replacing`, for a folder as a whole: nothing of what it held before is left."""
+    """Yield a new folder that replaces the folder `path`, with all that it held, at the end; see `replacing`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with temporary_folder(".writing-", path.parent) as folder:
         temporary = folder / path.name
         temporary.mkdir()
         yield temporary
-        if path.exists():  # a folder that is not empty cannot be replaced in one step
+        if path.exists():  # `os.replace` cannot overwrite a folder that is not empty
             os.replace(path, folder / "before")
         os.replace(temporary, path)
 
 
 @contextmanager
 def reading(path: Path, what: str) -> Iterator[None]:
-    """Turn every way in which reading `path` can fail into one line.
+    """Report any failure to read `path` as a `UserError`.
 
     Args:
         what: what the file must hold, for the message.
 
     Raises:
-        UserError: the file is missing, truncated or not of the format.
+        UserError: the file is missing, truncated or of another format.
     """
     if not path.is_file():
         raise UserError(f"{path}: not found: `dvc repro` makes it")
@@ -89,25 +89,33 @@ def reading(path: Path, what: str) -> Iterator[None]:
         yield
     except UserError:
         raise
-    except Exception as error:  # the readers of three libraries fail in their own ways on damaged bytes
+    except Exception as error:  # three libraries read these files, and each fails in its own ways
         reason = str(error).strip().splitlines()
-        found = reason[0] if reason else type(error).__name__
-        raise UserError(f"{path}: damaged ({found}): must be {what}; `dvc repro` makes it anew") from None
+        detail = reason[0] if reason else type(error).__name__
+        raise UserError(f"{path}: damaged ({detail}): must be {what}; `dvc repro` makes it again") from None
 
 
 def save_json(value: Any, path: Path) -> None:
-    """Keys keep the order of `value`. NaN is refused, for JSON has none."""
+    """Write JSON. Keys keep their order.
+
+    Raises:
+        ValueError: a number is NaN or infinite, which JSON does not have.
+    """
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def load_json(path: Path) -> Any:
-    """Raises: UserError: missing or damaged."""
+    """Read JSON.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
     with reading(path, "JSON"):
         return json.loads(path.read_text(encoding="utf-8"))
 
 
 def save_text(text: str, path: Path) -> None:
-    """UTF-8."""
+    """Write text as UTF-8."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")

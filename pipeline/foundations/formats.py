@@ -1,5 +1,6 @@
-"""Files of numbers, the same bytes for the same content: labelled arrays as NetCDF 3, plain ones as npz, tables as CSV;
-and rows of samples, in whichever suits them.
+"""Read and write numbers, the same content as the same bytes: NetCDF 3 for labelled arrays, npz for plain ones, CSV.
+
+Rows of samples are written as CSV, Parquet or npz, by their size and shape.
 """
 
 import zipfile
@@ -16,22 +17,22 @@ from xarray.backends import ScipyDataStore
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import reading, replacing
 
-MOST_CELLS = 1_000_000  # of rows in a CSV, which a person may want to read; more are kept as Parquet, in float32
+# A table of up to this many numbers is a CSV in float64, which a person can read; a larger one is Parquet in float32.
+MOST_CELLS = 1_000_000
 ROWS_SUFFIXES = (".csv", ".parquet", ".npz")
 
 
 def packed(dataset: xr.Dataset) -> bytes:
-    """The bytes of its file; not by `to_netcdf`, which imports Dask's client and takes longer for that than for the
-    bytes."""
+    """Return the data set as the bytes of a NetCDF file. `to_netcdf` is slower: it imports Dask's client."""
     buffer = BytesIO()
     store = ScipyDataStore(buffer, mode="w", format="NETCDF3_64BIT")
     dataset.dump_to_store(store)
-    store.close()  # writes
+    store.close()  # this writes
     return buffer.getvalue()
 
 
 def save_arrays(dataset: xr.Dataset, path: Path) -> None:
-    """Write its file."""
+    """Write a data set as NetCDF."""
     with replacing(path) as temporary:
         temporary.write_bytes(packed(dataset))
 
@@ -39,16 +40,20 @@ def save_arrays(dataset: xr.Dataset, path: Path) -> None:
 def load_arrays(
     path: Path, variables: Mapping[str, tuple[str, ...]], optional: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 ) -> xr.Dataset:
-    """Read a file that must have `variables` over the given dimensions, and may have `optional` ones over theirs.
+    """Read a NetCDF file.
+
+    Args:
+        variables: the variables that the file must have, each with its dimensions.
+        optional: the variables that it may have, each with its dimensions.
 
     Raises:
-        UserError: missing, damaged, or of another shape.
+        UserError: the file is missing or damaged, or a variable is missing or has other dimensions.
     """
-    with reading(path, "a NetCDF file"):  # from memory: a damaged file that is mapped cannot be closed again
+    with reading(path, "a NetCDF file"):  # from memory: a damaged file that is memory-mapped cannot be closed
         dataset = xr.load_dataset(BytesIO(path.read_bytes()), engine="scipy")
     for name in variables:
         if name not in dataset:
-            raise UserError(f"{path}: no variable {name}: must have it; `dvc repro` makes it anew")
+            raise UserError(f"{path}: no variable {name}: must have it; `dvc repro` makes it again")
     for name, dims in {**variables, **optional}.items():
         if name in dataset and dataset[name].dims != dims:
             raise UserError(f"{path}: {name} is over {dataset[name].dims}: must be over {dims}")
@@ -56,20 +61,24 @@ def load_arrays(
 
 
 def save_table(table: pd.DataFrame, path: Path) -> None:
-    """Without the index; a missing value is an empty field."""
+    """Write a CSV without the index; a missing value is an empty field."""
     with replacing(path) as temporary:
         table.to_csv(temporary, index=False, lineterminator="\n")
 
 
 def load_table(path: Path, columns: list[str], texts: Sequence[str] = ()) -> pd.DataFrame:
-    """Read a table that must have `columns`; those of `texts` hold text, whatever it looks like.
+    """Read a CSV.
+
+    Args:
+        columns: the columns that it must have.
+        texts: the columns to read as text, even if they look like numbers.
 
     Raises:
-        UserError: missing, damaged, or without one of `columns`.
+        UserError: the file is missing or damaged, or a column is missing.
     """
     with reading(path, f"a table with the columns {', '.join(columns)}"):
-        kept = dict.fromkeys(texts, str)
-        table = pd.read_csv(path, dtype=kept, keep_default_na=not texts, na_values=[""] if texts else None)
+        types = dict.fromkeys(texts, str)
+        table = pd.read_csv(path, dtype=types, keep_default_na=not texts, na_values=[""] if texts else None)
         if texts:
             table = table.fillna(dict.fromkeys(texts, ""))
         missing = [column for column in columns if column not in table]
@@ -79,7 +88,7 @@ def load_table(path: Path, columns: list[str], texts: Sequence[str] = ()) -> pd.
 
 
 def packed_npz(arrays: Mapping[str, np.ndarray]) -> bytes:
-    """As `np.savez` does, whose bytes depend on the clock."""
+    """Return arrays as the bytes of an npz file. Those of `np.savez` depend on the time."""
     buffer = BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, array in arrays.items():
@@ -90,44 +99,57 @@ def packed_npz(arrays: Mapping[str, np.ndarray]) -> bytes:
 
 
 def save_npz(arrays: Mapping[str, np.ndarray], path: Path) -> None:
-    """Write its file."""
+    """Write arrays as npz."""
     with replacing(path) as temporary:
         temporary.write_bytes(packed_npz(arrays))
 
 
 def load_npz(path: Path, what: str) -> dict[str, np.ndarray]:
-    """Raises: UserError: missing or damaged; `what` it must be, for the message."""
+    """Read an npz file.
+
+    Args:
+        what: what the file must hold, for the message.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
     with reading(path, what):
         return dict(np.load(BytesIO(path.read_bytes()), allow_pickle=False))
 
 
 def precision(rows: int, columns: int) -> type:
-    """In which a table of so many numbers is kept: networks compute in float32, a person may want to read float64."""
+    """Return the type in which a table of this size is kept: float64 to be read by people, float32 if it is large."""
     return np.float32 if rows * columns > MOST_CELLS else np.float64
 
 
 def read_parquet(path: Path, columns: Sequence[str] | None = None, singles: Sequence[str] = ()) -> pd.DataFrame:
-    """The columns, all by default; those of `singles` as float32 where they are float64.
+    """Read columns of a Parquet file, one by one so that memory never holds the table twice.
 
-    One column after the other, so that memory never holds the table twice.
+    Args:
+        columns: which columns; all by default.
+        singles: the columns to convert from float64 to float32.
     """
-    import pyarrow.parquet as parquet  # here, for it takes long to import
+    import pyarrow.parquet as parquet  # imported late: it is slow
 
     with parquet.ParquetFile(path, pre_buffer=False) as file:
         names = list(columns if columns is not None else file.schema_arrow.names)
-        found = []
+        parts = []
         for name in names:
-            # `select`, for a column `a` comes with one that is named `a.b`.
+            # `select`, because reading a column `a` also gives one that is named `a.b`.
             column = file.read([name]).select([name]).to_pandas(split_blocks=True, self_destruct=True)
             if column[name].dtype == np.float64 and name in singles:
-                with np.errstate(over="ignore"):  # what is too large becomes infinite
+                with np.errstate(over="ignore"):  # numbers beyond float32 become infinite
                     column = column.astype(np.float32)
-            found.append(column.reset_index(drop=True))
-    return pd.concat(found, axis=1)
+            parts.append(column.reset_index(drop=True))
+    return pd.concat(parts, axis=1)
 
 
 def save_rows(features: pd.DataFrame | np.ndarray, targets: pd.DataFrame, stem: Path) -> Path:
-    """One row per sample: its features, then its targets; in place of what was there under the stem."""
+    """Write samples, one per row with features before targets, and remove older files of the same stem.
+
+    Returns:
+        The file: npz for arrays, CSV for tables, Parquet for large tables.
+    """
     if isinstance(features, np.ndarray):
         path = stem.with_suffix(".npz")
         values = targets.to_numpy()
@@ -137,11 +159,11 @@ def save_rows(features: pd.DataFrame | np.ndarray, targets: pd.DataFrame, stem: 
         path = stem.with_suffix(".csv" if table.size <= MOST_CELLS else ".parquet")
         if path.suffix == ".csv":
             singles = [name for name in table if table[name].dtype == np.float32]
-            # In double precision, which is how a CSV is read: 0.1 in single precision is another number.
+            # As float64, because a CSV is read as float64: 0.1 in float32 is another number.
             save_table(table.astype(dict.fromkeys(singles, np.float64)), path)
         else:
             with replacing(path) as temporary:
-                # Plain: numbers hardly shrink, and looking for those that come again takes far longer than writing.
+                # Without compression: numbers hardly shrink, and a dictionary of them takes far longer than writing.
                 texts = [name for name in table if table[name].dtype != np.float32]
                 table.to_parquet(temporary, index=False, compression=None, use_dictionary=texts, write_statistics=False)
     for other in ROWS_SUFFIXES:
@@ -151,13 +173,14 @@ def save_rows(features: pd.DataFrame | np.ndarray, targets: pd.DataFrame, stem: 
 
 
 def load_rows(stem: Path, targets: list[str], texts: list[str]) -> tuple[pd.DataFrame | np.ndarray, pd.DataFrame]:
-    """Features and targets.
+    """Read the features and targets that `save_rows` wrote.
 
     Args:
-        targets: the names of the targets' columns. texts: of the columns that hold text.
+        targets: the names of the target columns.
+        texts: the names of the columns that hold text.
 
     Raises:
-        UserError: missing, damaged or without one of the targets.
+        UserError: the file is missing or damaged, or a target column is missing.
     """
     path = rows_path(stem)
     if path.suffix == ".npz":
@@ -173,12 +196,12 @@ def load_rows(stem: Path, targets: list[str], texts: list[str]) -> tuple[pd.Data
 
 
 def rows_path(stem: Path) -> Path:
-    """The file that is there under the stem.
+    """Return the file that `save_rows` wrote under this stem.
 
     Raises:
-        UserError: there is none.
+        UserError: there is no such file.
     """
-    found = next((stem.with_suffix(suffix) for suffix in ROWS_SUFFIXES if stem.with_suffix(suffix).is_file()), None)
-    if found is None:
+    path = next((stem.with_suffix(suffix) for suffix in ROWS_SUFFIXES if stem.with_suffix(suffix).is_file()), None)
+    if path is None:
         raise UserError(f"{stem}.csv: not found: `dvc repro` makes it")
-    return found
+    return path

@@ -1,7 +1,7 @@
-"""Names from data (classes, columns, layers) in Markdown, whatever marks are in them.
+"""Show names from data (classes, columns, layers) literally in Markdown, whatever characters they contain.
 
-In figures `report.figures.style.in_figure` does the same. HTML needs no function: the pages' template escapes all text,
-and the parser that makes HTML of Markdown lets no HTML through.
+`report.figures.style.in_figure` does the same for figures. HTML needs no function: the template of the pages escapes
+all text, and the Markdown parser passes no HTML through.
 """
 
 import re
@@ -11,16 +11,16 @@ MARKS: Final = re.compile(r"[\\`*_\[\]<>&~$]|:(?=//)")
 
 
 def in_markdown(text: str) -> str:
-    """Return Markdown that shows the text: no emphasis, link, picture, formula or HTML comes of it."""
+    """Return Markdown that shows the text as it is: no emphasis, link, picture, formula or HTML."""
     return MARKS.sub(r"\\\g<0>", " ".join(text.splitlines()))
 
 
 def as_code(text: str) -> str:
-    """Return a code span of Markdown with the text in it, backticks included."""
+    """Return a Markdown code span that shows the text, backticks included."""
     line = " ".join(text.splitlines())
     longest = max(map(len, re.findall("`+", line)), default=0)
     fence = "`" * (longest + 1)
-    # Markdown takes away a space at each end, where there are two and something between them.
+    # Markdown removes one space at each end if both ends have one and the text is not blank.
     is_stripped = line.startswith(" ") and line.endswith(" ") and line.strip(" ")
     if is_stripped or line.startswith("`") or line.endswith("`"):
         line = f" {line} "

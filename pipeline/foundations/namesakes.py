@@ -1,8 +1,8 @@
-"""Another `pipeline` beside this one: it is a common name for a folder of one's own, and only one can be imported.
+"""Warn of another module named `pipeline`: users often have a folder of this name, and Python imports only one.
 
-Python takes a package or a module before a folder without `__init__.py`, wherever they stand on its path, and of equals
-the first. So the user's own may be hidden by this one, which is said here, in one line. Where it is the other way round
-nothing of this package runs; Python's ImportError then names the user's file.
+Python prefers a package or a module to a folder without `__init__.py`, and otherwise the first on its path. If this
+package hides the user's, a warning says so. If the user's hides this one, nothing here runs, and Python's ImportError
+names the user's file.
 """
 
 import os
@@ -15,31 +15,31 @@ OWN = os.path.join("diagnosis", "causes.py")  # only a copy of this package has 
 
 
 def warn_of_namesakes() -> None:
-    """Warn, where this package was imported, of what would have been if it were not there."""
-    other = next((place for folder in sys.path if isinstance(folder, str) for place in _namesakes(folder)), None)
+    """Warn, at the line that imported this package, of the module that would be imported without it."""
+    other = next((path for folder in sys.path if isinstance(folder, str) for path in _namesakes(folder)), None)
     if other:
         warnings.warn(
-            f"`import {NAME}` takes {PACKAGE}, not {os.path.abspath(other)}: rename the latter to import both",
-            stacklevel=3,  # this function, the package, and then who imports it
+            f"`import {NAME}` imports {PACKAGE}, not {os.path.abspath(other)}: rename the latter to import both",
+            stacklevel=3,  # past this function and the package, to the importing line
         )
 
 
 def _namesakes(folder: str) -> list[str]:
-    """Of a folder on Python's path: a module, and a folder with modules that is no copy of this package."""
+    """Return the namesakes in a folder of Python's path: a module, and a folder of modules other than this package."""
     module, package = (os.path.join(folder, name) for name in (f"{NAME}.py", NAME))
-    found = [module] if os.path.isfile(module) else []
+    namesakes = [module] if os.path.isfile(module) else []
     if os.path.isdir(package) and not os.path.isfile(os.path.join(package, OWN)) and _has_modules(package):
-        found.append(package)
-    return found
+        namesakes.append(package)
+    return namesakes
 
 
 def _has_modules(folder: str, deeper: bool = True) -> bool:
-    """In the folder or in one of its own: without modules nobody imports anything of it."""
+    """Whether the folder, or one directly in it, has modules: without any, nobody imports from it."""
     try:
         with os.scandir(folder) as entries:
             return any(
                 entry.name.endswith(".py") or (deeper and entry.is_dir() and _has_modules(entry.path, deeper=False))
                 for entry in entries
             )
-    except OSError:  # nobody can import from it either
+    except OSError:  # unreadable, so nobody can import from it
         return False

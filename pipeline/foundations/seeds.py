@@ -1,7 +1,7 @@
-"""Randomness derived from (seed, replica, purpose, name) alone, never from a position in a list.
+"""Derive all randomness from (seed, replica, purpose, name) alone, never from a position in a list.
 
-So adding a variant or a replica changes no other result, and variants of one shape start from the same draws and see
-the same batches: they can be compared in pairs.
+So adding a variant or a replica changes no other result. Variants of one shape start from the same draws and get the
+same batches, so they can be compared in pairs.
 """
 
 import zlib
@@ -11,20 +11,20 @@ import numpy as np
 
 
 def derived_seed(seed: int, replica: int, purpose: str, name: str = "") -> int:
-    """A 32-bit seed, through NumPy's SeedSequence (a hash with full avalanche)."""
+    """Return a 32-bit seed, by NumPy's SeedSequence (a hash with full avalanche)."""
     return int(_sequence(seed, replica, purpose, name).generate_state(1)[0])
 
 
 def generator(seed: int, replica: int, purpose: str) -> np.random.Generator:
-    """A stream of its own for a replica and a purpose."""
+    """Return the random stream of a replica and a purpose."""
     return np.random.Generator(np.random.PCG64(_sequence(seed, replica, purpose, "")))
 
 
 class Shuffles:
     """The order of the training samples in every epoch, for some replicas.
 
-    Each replica draws from its own stream, an epoch after the other, so its order in epoch e does not depend on how
-    many epochs follow, nor on which replicas are trained beside it.
+    Each replica draws from its own stream, epoch by epoch. Its order in epoch e therefore depends neither on how many
+    epochs follow nor on which other replicas are trained.
     """
 
     def __init__(self, seed: int, replicas: Sequence[int], samples: int, purpose: str = "shuffle") -> None:
@@ -32,7 +32,7 @@ class Shuffles:
         self._samples = samples
 
     def next_epochs(self, epochs: int) -> np.ndarray:
-        """The next `epochs` orders: int32 [epoch, replica, sample], each row a permutation."""
+        """Return the orders of the next epochs: int32 [epoch, replica, sample], each row a permutation."""
         rows = np.broadcast_to(np.arange(self._samples, dtype=np.int32), (epochs, self._samples))
         return np.stack([stream.permuted(rows, axis=1) for stream in self._streams], axis=1)
 

@@ -44,7 +44,7 @@ class Process(BaseModel):
         return self.host != socket.gethostname() or self.started == _started(self.pid)
 
 
-class Series(BaseModel):
+class ReplicaCurves(BaseModel):
     """Curves of one replica so far: at `epochs`, in order, a value of each; null where it is no finite number."""
 
     model_config = ConfigDict(extra="forbid")
@@ -72,7 +72,7 @@ class Progress(BaseModel):
     replicas: int
     together: int
     done: int = 0
-    curves: dict[int, Series] = {}
+    curves: dict[int, ReplicaCurves] = {}
 
 
 class ProgressFile:
@@ -94,7 +94,7 @@ class ProgressFile:
         places = [place for place, epoch in enumerate(epochs) if epoch in self._shown]
         if curves and places:
             for row, replica in enumerate(replicas):
-                series = self._progress.curves.setdefault(replica, Series(epochs=[], values={}))
+                series = self._progress.curves.setdefault(replica, ReplicaCurves(epochs=[], values={}))
                 series.epochs += [epochs[place] for place in places]
                 for name in self._names:
                     series.values.setdefault(name, []).extend(_plain(curves[name][row, places]))

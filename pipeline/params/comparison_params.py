@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from pipeline.foundations.errors import UserError
-from pipeline.params.file import Section, one_of
+from pipeline.params.file import StrictSection, one_of
 
 
 def _two(pair: tuple[str, str]) -> tuple[str, str]:
@@ -19,7 +19,7 @@ Pair = Annotated[tuple[str, str], Field(strict=False), AfterValidator(_two)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class Claim(Section):
+class TutorialClaim(StrictSection):
     """What the tutorial reports of a variant; what it does not say is left out."""
 
     train_accuracy: Share | None = None
@@ -28,19 +28,19 @@ class Claim(Section):
     converged_by_epoch: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
 
 
-class GradientClaim(Section):
+class GradientClaim(StrictSection):
     """The tutorial's "more gradient flows back": more in the first layer of `more` than of `less`."""
 
     more: str
     less: str
 
 
-class ComparisonParams(Section):
+class ComparisonParams(StrictSection):
     """Every key is optional; what would show it is left out with it. All names are names of variants."""
 
     pair: Pair | None = None
     weights: Pair | None = None
-    claims: dict[str, Claim] = Field(default_factory=dict)
+    claims: dict[str, TutorialClaim] = Field(default_factory=dict)
     gradient_claim: GradientClaim | None = None
 
     def without_claims(self) -> "ComparisonParams":

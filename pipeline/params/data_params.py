@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, Literal
 import numpy as np
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from pipeline.params.file import Section
+from pipeline.params.file import StrictSection
 
 COMMA: Final = ","
 
@@ -32,7 +32,7 @@ def _delimiter(value: str) -> str:
 Column = Annotated[str, Field(min_length=1, max_length=200)]
 
 
-class DataParams(Section):
+class DataParams(StrictSection):
     """One of the sources that `data.sources` lists, with its arguments; or a file in `tables/`.
 
     task: `auto` decides by the target, and says what it decided. target: the column of a file that is predicted;

@@ -4,10 +4,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from pipeline.params.file import Section
+from pipeline.params.file import StrictSection
 
 
-class DiagnosisParams(Section):
+class DiagnosisParams(StrictSection):
     """Thresholds, each with its source in params.yaml."""
 
     targets_beyond: Annotated[float, Field(ge=0, lt=1)]

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, Field
 
-from pipeline.params.file import Section, one_of
+from pipeline.params.file import StrictSection, one_of
 
 MAIN_SCORE: Final = "score"  # of whatever task the data have: accuracy, or R²
 RULE: Final = "must be a number, or one score and the number that it must pass, such as {accuracy: 0.75}"
@@ -45,7 +45,7 @@ def _number(threshold: Any) -> float:
 Threshold = Annotated[float, Field(lt=1)]  # the best value of every score is 1
 
 
-class EvaluationParams(Section):
+class EvaluationParams(StrictSection):
     """Thresholds of the evaluation; moving one retrains nothing.
 
     learned: a score and the number that it must pass at the end; where it is left out, the task's usual one.

@@ -22,7 +22,7 @@ DEEPEST, MOST = 20, 100_000
 Model = TypeVar("Model", bound=BaseModel)
 
 
-class Section(BaseModel):
+class StrictSection(BaseModel):
     """A frozen, strict group of parameters: no unknown keys, no silent conversion."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from pipeline.foundations.errors import UserError
-from pipeline.params.file import NAME, Section, brief, check
+from pipeline.params.file import NAME, StrictSection, brief, check
 from pipeline.params.training_params import TrainingParams
 from pipeline.params.variant_params import Named
 
@@ -58,7 +58,7 @@ def _several(value: Any) -> Any:
     return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
 
 
-class NetworkRecipe(Section):
+class NetworkRecipe(StrictSection):
     """All of a network that its training depends on, beside `training`.
 
     config: the arguments of `build` after the shape and the task.
@@ -93,7 +93,7 @@ class NetworkParams(NetworkRecipe):
         return shared.model_copy(update={name: getattr(self, name) for name in BUDGET})
 
 
-class _Stated(Section):
+class _Stated(StrictSection):
     """What params.yaml may say of a network."""
 
     config: dict[str, Any] = Field(default_factory=dict)

@@ -9,7 +9,7 @@ from pipeline.params.comparison_params import ComparisonParams
 from pipeline.params.data_params import DataParams
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.params.evaluation_params import EvaluationParams
-from pipeline.params.file import PARAMS_FILE, Section, check, load, one_of, unknown_key
+from pipeline.params.file import PARAMS_FILE, StrictSection, check, load, one_of, unknown_key
 from pipeline.params.network_params import NetworkParams, NetworkRecipe
 from pipeline.params.split_params import SplitParams
 from pipeline.params.study_params import Cell, StudyParams
@@ -21,7 +21,7 @@ from pipeline.params.variant_params import VariantParams
 AnyRecipe = VariantParams | NetworkRecipe
 
 
-class Params(Section):
+class Params(StrictSection):
     """params.yaml. `variants` have what they inherit from `defaults`, which is a section of the file alone."""
 
     data: DataParams
@@ -135,7 +135,7 @@ def parse(document: dict[str, Any]) -> Params:
     }
     for name, field in Params.model_fields.items():
         if name not in made:
-            made[name] = check(document[name], name, cast(type[Section], field.annotation))
+            made[name] = check(document[name], name, cast(type[StrictSection], field.annotation))
     params = Params(**made)
     _expect_agreement(params)
     return params

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
-from pipeline.params.file import Section
+from pipeline.params.file import StrictSection
 
 Bound = Annotated[float, Field(ge=-1000, le=1000)]
 NARROWEST = 0.001  # of a range of inputs
@@ -25,7 +25,7 @@ def _rows(value: Any) -> Any:
 Rows = Annotated[int | float, BeforeValidator(_rows)]
 
 
-class ScaleParams(Section):
+class ScaleParams(StrictSection):
     """How numbers are scaled: to a range, to mean 0 and deviation 1, or not at all.
 
     inputs: the number columns, each by itself; what is encoded as 0 and 1 stays so. range: of `minmax`.
@@ -46,7 +46,7 @@ class ScaleParams(Section):
         return bounds
 
 
-class SplitParams(Section):
+class SplitParams(StrictSection):
     """The first `train` rows train, the next `validation` rows validate, the rest tests and is watched at every epoch.
 
     shuffle: the rows beforehand, by `seed`. stratify: so that each part has as large a share of each class.

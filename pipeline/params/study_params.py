@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 from pydantic import BeforeValidator, Field
 
 from pipeline.foundations.errors import UserError
-from pipeline.params.file import NAME, Section, brief, check, one_of, unknown_key
+from pipeline.params.file import NAME, StrictSection, brief, check, one_of, unknown_key
 from pipeline.params.network_params import NetworkRecipe
 from pipeline.params.training_params import TrainingParams
 from pipeline.params.variant_params import VariantParams, merge, nested, shown
@@ -31,7 +31,7 @@ def _map_or_word(value: Any) -> Any:
     return None if value == SUGGESTED else value
 
 
-class StudyParams(Section):
+class StudyParams(StrictSection):
     """A study: every combination of the values in `grid`, then the `cells` by name; keys of `grid` may be dotted.
 
     `cells` are None where they are SUGGESTED: the remedies that the diagnosis of the base suggests, once it is trained.

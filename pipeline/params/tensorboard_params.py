@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 from pydantic import Field, PlainValidator, field_validator
 
 from pipeline.foundations.errors import UserError
-from pipeline.params.file import Section
+from pipeline.params.file import StrictSection
 
 MEDIAN: Final = "median"
 BEST: Final = "best"
@@ -19,7 +19,7 @@ def _choice(value: Any) -> str | int:
     raise ValueError(f"must be {', '.join(WORDS)} or a replica's number, from 0")
 
 
-class TensorBoardParams(Section):
+class TensorBoardParams(StrictSection):
     """`median` and `best` by final test accuracy, `each_cause` the first of each cause that occurs, or numbers."""
 
     replicas: Annotated[tuple[Annotated[str | int, PlainValidator(_choice)], ...], Field(strict=False)]

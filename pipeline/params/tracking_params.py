@@ -4,12 +4,12 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from pipeline.params.file import Section
+from pipeline.params.file import StrictSection
 
 AUTO: Final = "auto"
 
 
-class TrackingParams(Section):
+class TrackingParams(StrictSection):
     """The experiment's and the registered model's names, and how many epochs of per-layer values are published.
 
     registered_model: `auto` names it after the data's source and the task.

@@ -4,10 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pipeline.params.file import Section
+from pipeline.params.file import StrictSection
 
 
-class TrainingParams(Section):
+class TrainingParams(StrictSection):
     """The budget, the seed, and how densely a training is recorded."""
 
     epochs: Annotated[int, Field(ge=0, le=1_000_000)]

@@ -10,14 +10,14 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from pipeline.foundations.errors import UserError
-from pipeline.params.file import NAME, Section, brief, check, check_partly
+from pipeline.params.file import NAME, StrictSection, brief, check, check_partly
 
 NONE = "none"  # in place of a Keras object that a variant need not have
 MOST_UNITS = 10_000  # of a layer
 MOST_WEIGHTS = 100_000_000  # of a replica: 0.4 GB, and its optimizer needs as much again, or twice
 
 
-class KerasObject(Section):
+class KerasObject(StrictSection):
     """A Keras object, such as an initialiser or an optimizer: a name, or a class name and its arguments."""
 
     class_name: Annotated[str, Field(min_length=1, max_length=100)]
@@ -50,7 +50,7 @@ def _expect_units(value: Any) -> Any:
 Units = Annotated[int | Annotated[tuple[int, ...], Field(strict=False)], BeforeValidator(_expect_units)]
 
 
-class VariantParams(Section):
+class VariantParams(StrictSection):
     """One fully resolved variant: `hidden_layers` dense layers, and the output layer that the task asks for.
 
     units: of all hidden layers, or of each; `widths` has them one by one. Where they are a list, `hidden_layers` may be

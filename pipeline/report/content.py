@@ -17,7 +17,7 @@ from pipeline.evaluation.summary import percent
 from pipeline.evaluation.tried import TriedCell, TriedStudy
 from pipeline.evaluation.variant import Spread, VariantEvaluation
 from pipeline.foundations.literal import as_code, in_markdown
-from pipeline.params.comparison_params import Claim, ComparisonParams
+from pipeline.params.comparison_params import ComparisonParams, TutorialClaim
 from pipeline.params.network_params import BUDGET, NetworkParams, file
 from pipeline.params.params import Params
 from pipeline.params.variant_params import VariantParams
@@ -249,7 +249,7 @@ def _bar(counts: Mapping[str, int]) -> Bar:
     return Bar({outcome: counts[outcome] for outcome in outcome_names() if counts[outcome]})
 
 
-def _claimed(claim: Claim | None) -> str:
+def _claimed(claim: TutorialClaim | None) -> str:
     """ "0.816 / 0.816, learns" of train and test accuracy, what is not said left out."""
     if claim is None:
         return ""

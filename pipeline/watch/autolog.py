@@ -10,7 +10,7 @@ import keras
 from pydantic import Field
 
 from pipeline.foundations.errors import UserError
-from pipeline.params.file import Section, check, unknown_key
+from pipeline.params.file import StrictSection, check, unknown_key
 from pipeline.recorder.guard import LOG, Guard
 from pipeline.watch.arguments import Arguments, expect_arrays
 from pipeline.watch.callback import Diagnosis
@@ -20,7 +20,7 @@ RUNS: Final = 50  # that MLflow gets from one script: a tuner's loop would make 
 _undo: Callable[[], None] | None = None
 
 
-class _Own(Section):
+class _Own(StrictSection):
     """The arguments of `autolog` itself."""
 
     disable: bool

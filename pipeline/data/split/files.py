@@ -15,7 +15,7 @@ from pipeline.foundations.formats import load_rows, precision, rows_path, save_r
 PARTS = Path("data/split")
 DESCRIBED = PARTS / "split.json"
 LABEL = "label"
-RENEW = "`dvc repro` makes it anew"
+RENEW = "`dvc repro` makes it again"
 
 
 class SplitFile(Origin):

@@ -13,7 +13,7 @@ from pipeline.data.split.tasks import Task
 from pipeline.params.data_params import DataParams
 from pipeline.params.split_params import SplitParams
 
-Kind = Literal["number", "boolean", "category"]
+ColumnKind = Literal["number", "boolean", "category"]
 LARGEST = 1e37  # a number: single precision, in which networks compute, holds it with room to spare
 
 
@@ -32,7 +32,7 @@ class RawData:
     features: pd.DataFrame | np.ndarray
     targets: np.ndarray
     task: Task
-    kinds: dict[str, Kind]
+    kinds: dict[str, ColumnKind]
     fills: dict[str, float | str]
     target_names: tuple[str, ...]
     filled: dict[str, int] = field(default_factory=dict)
@@ -55,7 +55,7 @@ class InputColumn(Stored):
     """
 
     name: str
-    kind: Kind = "number"
+    kind: ColumnKind = "number"
     offset: float = 0.0
     factor: float = 1.0
     categories: tuple[str, ...] = ()

@@ -28,7 +28,7 @@ OF_PREDICTIONS: Final[Mapping[str, str]] = {
 
 
 @dataclass(frozen=True)
-class Kind:
+class TaskKind:
     """What all tasks of a kind have in common.
 
     activation: of the output layer, and loss, both by Keras's names. loss_name: in words, with its unit.
@@ -43,22 +43,22 @@ class Kind:
     prediction: Callable[[tuple[str, ...]], str]
 
 
-KINDS: Final[Mapping[str, Kind]] = {
-    "binary": Kind(
+KINDS: Final[Mapping[str, TaskKind]] = {
+    "binary": TaskKind(
         "sigmoid",
         "binary_crossentropy",
         "binary cross-entropy (nat)",
         ("accuracy", "balanced_accuracy"),
         lambda names: f"the probability of class {names[1]}",
     ),
-    "multiclass": Kind(
+    "multiclass": TaskKind(
         "softmax",
         "categorical_crossentropy",
         "categorical cross-entropy (nat)",
         ("accuracy", "balanced_accuracy"),
         lambda names: f"the probabilities of the classes {', '.join(names)}",
     ),
-    "regression": Kind(
+    "regression": TaskKind(
         "linear",
         "mean_squared_error",
         "mean squared error (of targets as they are trained on)",
@@ -91,7 +91,7 @@ class Task:
         return {**asdict(self), "names": list(self.names)}
 
     @property
-    def of_kind(self) -> Kind:
+    def of_kind(self) -> TaskKind:
         """What it has in common with all tasks of its kind."""
         return KINDS[self.kind]
 

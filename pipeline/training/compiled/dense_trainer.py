@@ -20,7 +20,7 @@ from pipeline.training.common.trainer import EPOCH_VALUES, Chunk, Observer, curv
 from pipeline.training.compiled import epochs, initial
 from pipeline.training.compiled.elementwise import greatest_slope
 from pipeline.training.compiled.eligible import ACTIVATIONS, KINDS, OPTIMIZERS, DenseStack
-from pipeline.training.compiled.epochs import Data, Learner, Plan
+from pipeline.training.compiled.epochs import DataParts, Learner, Plan
 from pipeline.training.compiled.measures import LayerRecord, Limits
 from pipeline.training.compiled.shapes import Shape
 from pipeline.training.compiled.steps import SLOTS, Optimizer
@@ -141,13 +141,13 @@ class DenseTrainer:
         return found
 
 
-def _data(split: Split) -> Data:
+def _data(split: Split) -> DataParts:
     """All parts side by side."""
     parts = split.parts.values()
     inputs = np.concatenate([part.inputs for part in parts])
     targets = np.concatenate([split.task.target_matrix(part.targets) for part in parts])
     ends = np.cumsum([len(part) for part in parts])
-    return Data(np.ascontiguousarray(inputs.T, np.float32), np.ascontiguousarray(targets.T, np.float32), ends)
+    return DataParts(np.ascontiguousarray(inputs.T, np.float32), np.ascontiguousarray(targets.T, np.float32), ends)
 
 
 def _limits(stack: DenseStack) -> Limits:

@@ -8,11 +8,11 @@ from pipeline.training.compiled import outputs
 from pipeline.training.compiled.compiling import compiled
 from pipeline.training.compiled.measures import LayerRecord, Limits, add_batch, average, probe
 from pipeline.training.compiled.passes import backward, forward, show
-from pipeline.training.compiled.shapes import Shape, Signals, buffers
+from pipeline.training.compiled.shapes import Buffers, Shape, buffers
 from pipeline.training.compiled.steps import Optimizer, step
 
 
-class Data(NamedTuple):
+class DataParts(NamedTuple):
     """All parts of the data, the training set first.
 
     inputs: float32 [input, sample]. targets: float32 [output, sample]. ends: int64 [part], where each part ends.
@@ -29,7 +29,7 @@ class Plan(NamedTuple):
     shape: Shape
     optimizer: Optimizer
     limits: Limits
-    data: Data
+    data: DataParts
     batch_size: int
 
 
@@ -64,7 +64,7 @@ def predict(shape: Shape, weights: np.ndarray, inputs: np.ndarray) -> np.ndarray
 
 
 @compiled
-def largest_part(data: Data) -> int:
+def largest_part(data: DataParts) -> int:
     """Samples of the largest part."""
     largest, first = 0, 0
     for end in data.ends:
@@ -113,7 +113,7 @@ def train_epoch(
     order: np.ndarray,
     is_recorded: bool,
     learner: Learner,
-    buffer: Signals,
+    buffer: Buffers,
     gradient: np.ndarray,
     record: LayerRecord,
 ) -> None:
@@ -137,7 +137,7 @@ def train_epoch(
 
 
 @compiled
-def measure(plan: Plan, weights: np.ndarray, buffer: Signals, is_probed: bool, curves: np.ndarray) -> None:
+def measure(plan: Plan, weights: np.ndarray, buffer: Buffers, is_probed: bool, curves: np.ndarray) -> None:
     """Loss and scores on every part; where the state was just probed, the training set's pre-activations are there."""
     data, first = plan.data, 0
     count = curves.size // data.ends.size

@@ -11,7 +11,7 @@ from pipeline.training.compiled.compiling import compiled
 from pipeline.training.compiled.elementwise import differentiate, sigmoid
 from pipeline.training.compiled.eligible import KINDS
 from pipeline.training.compiled.passes import backward, forward, show
-from pipeline.training.compiled.shapes import Shape, Signals
+from pipeline.training.compiled.shapes import Buffers, Shape
 
 _ZERO, _ONE = np.float32(0), np.float32(1)
 _BINARY, _MULTICLASS, _REGRESSION = range(len(KINDS))
@@ -52,7 +52,7 @@ def probe(
     shape: Shape,
     limits: Limits,
     weights: np.ndarray,
-    buffer: Signals,
+    buffer: Buffers,
     gradient: np.ndarray,
     inputs: np.ndarray,
     targets: np.ndarray,
@@ -77,7 +77,7 @@ def probe(
 
 
 @compiled
-def activity(shape: Shape, limits: Limits, buffer: Signals, layer: int, samples: int, record: LayerRecord) -> None:
+def activity(shape: Shape, limits: Limits, buffer: Buffers, layer: int, samples: int, record: LayerRecord) -> None:
     """How many units of the layer are dead, and how many (input, unit) pairs saturated; see `probes.activity`."""
     last = layer == shape.sizes.size - 2
     if last and shape.kind == _MULTICLASS:  # a unit has no slope of its own

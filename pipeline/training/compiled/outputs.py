@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.training.compiled.compiling import compiled
 from pipeline.training.compiled.elementwise import expm1, exponential, sigmoid
 from pipeline.training.compiled.eligible import KINDS
-from pipeline.training.compiled.shapes import Shape, Signals
+from pipeline.training.compiled.shapes import Buffers, Shape
 
 _BINARY, _MULTICLASS, _REGRESSION = range(len(KINDS))
 _ZERO, _HALF, _ONE, _TWO = np.float32(0), np.float32(0.5), np.float32(1), np.float32(2)
@@ -18,7 +18,7 @@ _ODD = tuple(np.float32(2 / n) for n in range(1, 16, 2))
 
 
 @compiled
-def predict(shape: Shape, buffer: Signals, samples: int) -> None:
+def predict(shape: Shape, buffer: Buffers, samples: int) -> None:
     """The predictions, `buffer.after[-1]`, from the output layer's pre-activations; overwrites `buffer.error[1]`."""
     layers = shape.sizes.size - 1
     outputs, before, after = shape.sizes[layers], buffer.before[layers - 1], buffer.after[layers]
@@ -46,7 +46,7 @@ def predict(shape: Shape, buffer: Signals, samples: int) -> None:
 
 
 @compiled
-def output_error(shape: Shape, buffer: Signals, targets: np.ndarray, samples: int) -> None:
+def output_error(shape: Shape, buffer: Buffers, targets: np.ndarray, samples: int) -> None:
     """Fill `buffer.error[0]`: the gradient of the mean loss at the output layer's pre-activations."""
     layers = shape.sizes.size - 1
     outputs, before, error = shape.sizes[layers], buffer.before[layers - 1], buffer.error[0]
@@ -63,7 +63,7 @@ def output_error(shape: Shape, buffer: Signals, targets: np.ndarray, samples: in
 
 @compiled
 def loss_and_scores(
-    shape: Shape, buffer: Signals, targets: np.ndarray, first: int, samples: int, curves: np.ndarray
+    shape: Shape, buffer: Buffers, targets: np.ndarray, first: int, samples: int, curves: np.ndarray
 ) -> None:
     """Fill curves [1 + scores] with the mean loss and the scores of `Task.scores` of samples that were just passed
     forward; they are those of `targets` from the one numbered `first`."""

@@ -13,13 +13,13 @@ import numpy as np
 from pipeline.training.compiled.compiling import compiled
 from pipeline.training.compiled.elementwise import activate, differentiate
 from pipeline.training.compiled.outputs import output_error
-from pipeline.training.compiled.shapes import Shape, Signals
+from pipeline.training.compiled.shapes import Buffers, Shape
 
 _ZERO = np.float32(0)
 
 
 @compiled
-def show(buffer: Signals, inputs: np.ndarray, first: int, samples: int) -> None:
+def show(buffer: Buffers, inputs: np.ndarray, first: int, samples: int) -> None:
     """Lay so many of inputs [input, sample], from the one numbered `first`, where `forward` looks for them."""
     for source in range(inputs.shape[0]):
         for s in range(samples):
@@ -68,7 +68,7 @@ def dot_products(
 
 
 @compiled
-def forward(shape: Shape, weights: np.ndarray, buffer: Signals, samples: int) -> None:
+def forward(shape: Shape, weights: np.ndarray, buffer: Buffers, samples: int) -> None:
     """From `buffer.after[0]` to the output layer's pre-activations, `buffer.before[-1]`."""
     layers, kernel = shape.sizes.size - 1, 0
     for layer in range(layers):
@@ -86,7 +86,7 @@ def forward(shape: Shape, weights: np.ndarray, buffer: Signals, samples: int) ->
 
 @compiled
 def backward(
-    shape: Shape, weights: np.ndarray, buffer: Signals, targets: np.ndarray, gradient: np.ndarray, samples: int
+    shape: Shape, weights: np.ndarray, buffer: Buffers, targets: np.ndarray, gradient: np.ndarray, samples: int
 ) -> None:
     """gradient[entry] of the mean loss of targets [output, sample], after `forward` over the same samples."""
     layers = shape.sizes.size - 1

@@ -16,7 +16,7 @@ class Shape(NamedTuple):
     kind: int
 
 
-class Signals(NamedTuple):
+class Buffers(NamedTuple):
     """Buffers for one pass over at most so many samples.
 
     before: pre-activations [layer, unit, sample], the output layer's last. after: [layer, unit, sample], the inputs
@@ -30,12 +30,12 @@ class Signals(NamedTuple):
 
 
 @compiled
-def buffers(shape: Shape, samples: int) -> Signals:
+def buffers(shape: Shape, samples: int) -> Buffers:
     """Buffers for so many samples."""
     layers, units = shape.sizes.size - 1, 1
     for size in shape.sizes:
         units = max(units, size)
-    return Signals(
+    return Buffers(
         np.empty((layers, units, samples), np.float32),
         np.empty((layers + 1, units, samples), np.float32),
         np.empty((2, units, samples), np.float32),

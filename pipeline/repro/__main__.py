@@ -1,4 +1,4 @@
-"""`make repro` and `make studies`: check params.yaml, let DVC run what is stale, publish, show the result."""
+"""Run `make repro` and `make studies`: check params.yaml, let DVC run stale stages, publish, show the results."""
 
 import argparse
 import re
@@ -11,24 +11,26 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from pipeline import check, dvc_lock
+from pipeline import check
 from pipeline.evaluation.study_files import forget_tried
 from pipeline.foundations.errors import reported_in_one_line
 from pipeline.params.params import read
 from pipeline.report.content import results
 from pipeline.report.files import PAGE, load_variants
+from pipeline.repro import dvc_lock
 
 STUDIES = "studies/dvc.yaml"
 RUNNING = re.compile(r"Running stage '(.+)':")
 ADVICE = "Use `dvc push`"
-ENDS_WITHIN = 20  # seconds that the follower has to remove its runs from a store that is slow
+ENDS_WITHIN = 20  # seconds: enough for the follower to remove its runs from a slow store
 
 
 @contextmanager
 def following() -> Iterator[None]:
-    """Beside the context, trainings that take long can be followed in MLflow; see `tracking.live`.
+    """Run the follower, which shows long trainings in MLflow while they run; see `tracking.live`.
 
-    Ctrl-C does not reach the follower. It ends with its input, and so also where this process is killed.
+    The follower ends when its standard input closes, so it also ends when this process is killed. Ctrl-C does not reach
+    it.
     """
     command = [sys.executable, "-m", "pipeline.tracking.live", "--with-parent"]
     follower = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
@@ -45,10 +47,10 @@ def following() -> Iterator[None]:
 
 
 def repro(*targets: str) -> list[str]:
-    """`dvc repro`, and the stages that it ran. Its advice to push is left out where there is nowhere to push to.
+    """Run `dvc repro` and return the stages that it ran, without its advice to push where there is no remote.
 
     Raises:
-        SystemExit: interrupted; or a stage or DVC failed, which has said why.
+        SystemExit: it was interrupted, or it failed and has printed the reason.
     """
     ran: list[str] = []
     command = ["dvc", "repro", *targets]
@@ -65,7 +67,7 @@ def repro(*targets: str) -> list[str]:
                 if not line.startswith(ADVICE) or _has_remote():
                     print(line, end="", flush=True)
             code = dvc.wait()
-        except KeyboardInterrupt:  # DVC and its stage get it too, and say so
+        except KeyboardInterrupt:  # DVC and its stage are interrupted as well, and report it
             dvc.wait()
             print(_interrupted(ran), file=sys.stderr)
             sys.exit(130)
@@ -75,11 +77,10 @@ def repro(*targets: str) -> list[str]:
 
 
 def _interrupted(ran: list[str]) -> str:
-    """What is lost, and what is not."""
     if not ran:
-        return "interrupted before any stage: the same command starts anew"
+        return "interrupted before any stage: run the same command again"
     kept = "finished cells and stages are kept" if ran[-1].startswith("study@") else "finished stages are kept"
-    return f"interrupted in {ran[-1]}: the same command starts it again; {kept}"
+    return f"interrupted in {ran[-1]}: {kept}; run the same command again to finish"
 
 
 def _has_remote() -> bool:
@@ -87,13 +88,13 @@ def _has_remote() -> bool:
 
 
 def show() -> None:
-    """The result in a terminal, and the commands that show more."""
-    found = results(load_variants()).drop(columns="quartiles")  # eighty columns hold no more
+    """Print the table of results and the commands that show more."""
+    rows = results(load_variants()).drop(columns="quartiles")  # a terminal of 80 columns has no room for them
     table = Table(box=box.SIMPLE, padding=(0, 1))
-    for column in found:
-        longest = max(len(text) for text in found[column])
+    for column in rows:
+        longest = max(len(text) for text in rows[column])
         table.add_column(column, min_width=longest)  # a header may wrap, a value may not
-    for row in found.itertuples(index=False):
+    for row in rows.itertuples(index=False):
         table.add_row(*row)
     console = Console()
     console.print(table)
@@ -101,28 +102,30 @@ def show() -> None:
 
 
 def main(studies: bool) -> None:
-    """Check, reproduce, publish, show.
+    """Check params.yaml, run the stale stages, publish to MLflow, show the results.
 
-    Publishing is asked for again where DVC had nothing to publish: it cannot know that MLFLOW_TRACKING_URI names
-    another store now.
+    Publishing runs even where DVC finds nothing stale, because DVC does not know that MLFLOW_TRACKING_URI may now name
+    another store.
     """
     check.main()
     check.expect_networks(lambda: repro("split"))
     if studies:
         forget_tried(read().studies)
         repro(STUDIES)
-        print("the report shows what was tried after `make repro`")
+        print("run `make repro` to add the results of the studies to the report")
         return
     if "track" not in repro():
-        from pipeline.stages import track  # here, for it takes a second to import
+        from pipeline.stages import track  # imported late: it takes a second
 
         track.main()
     show()
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Run what is stale, publish it to MLflow, show the result.")
-    parser.add_argument("--studies", action="store_true", help="the studies in place of the variants")
+    parser = argparse.ArgumentParser(
+        prog="python3 -m pipeline.repro", description="Run what is stale, publish it to MLflow, show the results."
+    )
+    parser.add_argument("--studies", action="store_true", help="run the studies instead of the variants")
     arguments = parser.parse_args()
     with reported_in_one_line():
         main(arguments.studies)

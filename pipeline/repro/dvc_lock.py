@@ -1,18 +1,23 @@
-"""Keep the last whole dvc.lock, and restore it where a kill or Ctrl-C cut the file while DVC wrote it.
+"""Keep the last complete dvc.lock, and restore it if a kill or Ctrl-C truncated the file while DVC wrote it.
 
-DVC writes its lock in place after each stage, so an interruption leaves the beginning of the file. DVC rejects some of
-these beginnings, and takes others for whole, without the stages that were cut off. `make repro` and `make studies` copy
-each lock to FOLDER: when they start, whenever a stage begins, and when DVC has ended well. They restore the copy where
+DVC overwrites its lock after each stage, so an interruption can leave only the beginning of the file. DVC rejects some
+of these beginnings and accepts others as complete, without the missing stages. So `make repro` and `make studies` copy
+each lock to FOLDER: when they start, whenever a stage begins, and when DVC has succeeded. They restore the copy if
 
 * DVC would reject the lock, or
-* the last run was interrupted (the file MARK is there) and the lock has only the first of the copy's stages.
+* the last run was interrupted (the file MARK exists) and the lock has only the first of the copy's stages.
 
-The user's own locks stay: one that is as git has it, one in a merge conflict, one that was removed, and one from which
-a variant was taken on purpose. The replaced file stays beside the copy. Of two runs at once, only the first does this.
+They leave the user's own changes alone: a lock as it is in git, a lock in a merge conflict, a removed lock, and a lock
+from which the user took a variant. The truncated file is kept beside the copy. Of two runs at once only the first keeps
+locks.
 
-**A restored lock never makes DVC skip a stage wrongly.** Each entry of a lock is one finished run of a stage: hashes of
-its command, parameters, dependencies and outputs. DVC skips the stage only if all of them are those of today's files.
-So an entry that is too old costs a rerun or a restore from DVC's cache. DVC ignores the entry of a stage that is gone.
+**A restored lock never makes DVC skip a stage wrongly.** An entry of a lock describes one finished run of a stage by
+the hashes of its command, parameters, dependencies and outputs. DVC skips the stage only if all hashes match today's
+files. An outdated entry therefore costs a rerun or a restore from DVC's cache, and DVC ignores entries of stages that
+no longer exist.
+
+This module stands beside its only user, not in `foundations/`: several stages depend on all of `foundations/`, so an
+edit would make them stale.
 """
 
 import subprocess
@@ -31,11 +36,11 @@ from pipeline.foundations.files import replacing
 
 LOCKS: Final = (Path("dvc.lock"), Path("studies/dvc.lock"))
 FOLDER: Final = Path(".dvc/tmp/whole_locks")
-MARK: Final = FOLDER / "running"  # there while DVC runs, and after a run that was killed
+MARK: Final = FOLDER / "running"  # exists while DVC runs, and after a run that was killed
 
 
 class _Stage(BaseModel):
-    """What DVC wants of a stage, and what it writes of each file."""
+    """A stage's entry in a lock, as far as DVC validates it."""
 
     cmd: str | list[str]
     deps: list[dict[str, str | int | bool]] = []
@@ -50,19 +55,19 @@ class _Lock(BaseModel):
 
 @contextmanager
 def kept_whole() -> Iterator[Callable[[], None]]:
-    """Restore what an interruption cut, before the context and after it. DVC may run within.
+    """Restore truncated locks, before the context and after it; run DVC within.
 
     Yields:
-        A function that copies the locks. Call it while DVC writes neither, as when a stage has just begun.
+        A function that copies the locks. Call it while DVC writes none, such as when a stage has just begun.
     """
     FOLDER.mkdir(parents=True, exist_ok=True)
-    only = FileLock(FOLDER / "one_run.lock")
+    one_run = FileLock(FOLDER / "one_run.lock")
     try:
-        only.acquire(blocking=False)
-    except Timeout:  # the other run sees to it
+        one_run.acquire(blocking=False)
+    except Timeout:  # another run keeps the locks
         yield lambda: None
         return
-    with only:
+    with one_run:
         _restore(was_interrupted=MARK.exists())
         MARK.touch()
         try:
@@ -76,7 +81,7 @@ def kept_whole() -> Iterator[Callable[[], None]]:
 
 
 def _restore(was_interrupted: bool) -> None:
-    """Restore each lock that was cut, and copy each that is whole."""
+    """Restore each truncated lock, and copy each complete one."""
     for lock in LOCKS:
         copy = FOLDER / lock
         content, kept = _content(lock), _content(copy)
@@ -86,12 +91,12 @@ def _restore(was_interrupted: bool) -> None:
             aside = copy.with_suffix(".cut")
             _write(content, aside)
             _write(kept, lock)
-            how = "removed, for there was none before" if kept is None else "restored as it was before"
-            print(f"{lock}: an interruption cut it short: {how}; the cut file is {aside}", file=sys.stderr)
+            how = "removed, because there was none before" if kept is None else "restored from the last complete copy"
+            print(f"{lock}: truncated by an interruption: {how}; the truncated file is {aside}", file=sys.stderr)
 
 
 def _keep() -> None:
-    """Copy each lock that is whole."""
+    """Copy each complete lock."""
     for lock in LOCKS:
         content, kept = _content(lock), _content(FOLDER / lock)
         if not _is_cut(content, kept, was_interrupted=True):
@@ -102,7 +107,8 @@ def _is_cut(content: bytes | None, kept: bytes | None, was_interrupted: bool) ->
     """Whether only the beginning of a lock is left.
 
     Args:
-        content: of the lock, None where there is none. kept: of its copy.
+        content: the lock's bytes; None if there is no lock.
+        kept: the bytes of its copy; None if there is no copy.
     """
     if content is None or content == kept:
         return False
@@ -114,7 +120,7 @@ def _is_cut(content: bytes | None, kept: bytes | None, was_interrupted: bool) ->
 
 
 def _stages(content: bytes) -> list[str] | None:
-    """Return the names of a lock's stages in order. None where DVC rejects it, it is empty or its last line is cut."""
+    """Return the names of a lock's stages in order; None if DVC rejects it, it is empty or its last line is cut off."""
     if not content.endswith(b"\n"):
         return None
     try:
@@ -136,7 +142,7 @@ def _write(content: bytes | None, path: Path) -> None:
 
 
 def _is_as_git_has_it(lock: Path) -> bool:
-    """Whether the lock is git's own version, as after a checkout, or in a merge conflict. False outside git."""
+    """Whether the lock is as in git (such as after a checkout) or in a merge conflict; False outside git."""
     try:
         status = subprocess.run(
             ["git", "status", "--porcelain", "--", lock], capture_output=True, text=True, check=True
