@@ -241,7 +241,7 @@ def test_without_histograms_there_are_curves(workspace: Path, result: Trained, c
     names = [name for name in result.history if str(name).endswith("_histogram")]
     put(result.history.drop_vars([*names, "gradient_bin", "weight_bin"]), result, histograms=False)
     assert tensorboard.write() == "timeseries"
-    assert "curves alone, for training.histograms is false" in capsys.readouterr().out
+    assert "curves only, because training.histograms is false" in capsys.readouterr().out
     tags = read("v/replica_002").Tags()["tensors"]
     assert {"accuracy/test", "output/kernel/gradient_mean_abs"} <= set(tags)
     assert not [tag for tag in tags if tag.endswith(("/kernel", "/gradient", "/gradient_log10"))]
@@ -295,7 +295,9 @@ def test_results_of_other_parameters_are_refused(workspace: Path) -> None:
 
 def test_an_evaluation_of_other_replicas_is_refused(workspace: Path, result: Trained) -> None:
     runs.save_run("v", result.history.isel(replica=slice(3)), result.predictions, result.weights)
-    with pytest.raises(UserError, match=r"^v: evaluated with other replicas than it has now: `dvc repro` first"):
+    with pytest.raises(
+        UserError, match=r"^v: its evaluation has other replicas than its history: run `dvc repro` first"
+    ):
         tensorboard.write()
 
 
@@ -335,5 +337,5 @@ sys.exit(any(name in sys.modules for name in ("tensorflow", "keras")))
     assert page == tensorboard.HISTOGRAMS
     assert tags[:3] == ["hidden_01/kernel", "hidden_01/kernel/gradient", "hidden_01/kernel/gradient_log10"]
     assert steps == [0, 2, 3]
-    assert line.endswith("already in use: must be a free port of this machine: name another with PORT=")
+    assert line.endswith("already in use: must be a free port of this machine; choose another with PORT=")
     assert "\n" not in line

@@ -46,9 +46,9 @@ from pipeline.tracking.packaging import Packages
 from pipeline.tracking.payload import (
     Parameters,
     ReplicaPayload,
-    Source,
     VariantFiles,
     VariantPayload,
+    VariantSource,
     assemble,
     variant_points,
 )
@@ -214,7 +214,7 @@ def published(folder: Path, made: dict[str, Made], chosen: dict[str, int], under
 
     each = made[PUBLISHED]
     parameters = {"variant": {"units": 3}, "training": {"seed": 7}}
-    source = Source(PUBLISHED, parameters, {}, VariantFiles([], [], {}, []), each.origin.columns)
+    source = VariantSource(PUBLISHED, parameters, {}, VariantFiles([], [], {}, []), each.origin.columns)
     content = assemble(source, judge(each), {"best": chosen[PUBLISHED]}, TRACKING)
     with pytest.MonkeyPatch.context() as patched:
         patched.chdir(folder)

@@ -40,7 +40,8 @@ from pipeline.report.figures.files import save_figure
 from pipeline.report.figures.style import figure
 from pipeline.report.pages import html, markdown
 from pipeline.report.pages.document import Bar, Document, Picture, Section, Table, Text
-from pipeline.tracking.payload import COLOUR, replica_payload
+from pipeline.tracking.payload import replica_payload
+from pipeline.tracking.tags import COLOUR
 
 STUDIES = "../studies"
 PICTURES = {"data": "data.png", "outcomes": "outcomes.png"}

@@ -46,9 +46,9 @@ from pipeline.tracking.guide import guide, searches
 from pipeline.tracking.packaging import Packages
 from pipeline.tracking.payload import (
     Point,
-    Source,
     VariantFiles,
     VariantPayload,
+    VariantSource,
     assemble,
     flattened,
     not_published,
@@ -74,7 +74,7 @@ def content(
     figure.write_bytes(f"{threshold}".encode())
     files = VariantFiles([outputs], [table], {"tables": [table]}, [figure])
     recipe, judged = {**RECIPE, "hidden_layers": layers}, {"evaluation": {"learned": {"accuracy": threshold}}}
-    source = Source(variant, {"variant": recipe, "training": {"seed": 4}}, judged, files, COLUMNS)
+    source = VariantSource(variant, {"variant": recipe, "training": {"seed": 4}}, judged, files, COLUMNS)
     return assemble(source, evaluation, {"best": 0}, TRACKING)
 
 
@@ -375,7 +375,7 @@ def test_values_that_are_not_finite_are_left_out(client: MlflowClient) -> None:
     made = history(ACCURACIES)
     made.test_loss[0, 2] = np.inf
     files = VariantFiles([], [], {}, [])
-    source = Source("v", {"variant": RECIPE, "training": {"seed": 4}}, {}, files, COLUMNS)
+    source = VariantSource("v", {"variant": RECIPE, "training": {"seed": 4}}, {}, files, COLUMNS)
     points = assemble(source, evaluated(made), {}, TRACKING)
     tags = {"outcome": "not_learned", "cause": "exploding", "mlflow.runColor": outcome_colours()["exploding"]}
     assert points.replicas[0].tags == tags
@@ -391,7 +391,7 @@ def of_task(task: Task, rule: Rule) -> VariantPayload:
     values = {name: np.ones((2, 2, 2)) for name in ("gradient_mean_abs", "probe_gradient_mean_abs", "weight_l1")}
     made = record.assemble(range(2), range(2), curves, values, layers, task, dict.fromkeys(PARTS, 1.0))
     evaluation = summary.evaluate("v", made, small_variant(), Premises(), rule, THRESHOLDS)
-    source = Source(
+    source = VariantSource(
         "v", {"variant": RECIPE, "training": {"seed": 4}}, {}, VariantFiles([], [], {}, []), columns("a", "b")
     )
     return assemble(source, evaluation, {"best": 1}, TRACKING)
@@ -461,9 +461,9 @@ def test_models_are_packaged_for_another_training_and_not_for_another_evaluation
     outputs.write_bytes(b"1")
     judged.write_bytes(b"1")
 
-    def source() -> Source:
+    def source() -> VariantSource:
         files = VariantFiles([outputs], [judged], {}, [])
-        return Source("v", {"variant": RECIPE, "training": {"seed": 4}}, {}, files, COLUMNS)
+        return VariantSource("v", {"variant": RECIPE, "training": {"seed": 4}}, {}, files, COLUMNS)
 
     manifest = {"v": {"fingerprint": source().fingerprint, "evaluation_hash": "1"}}
     judged.write_bytes(b"2")

@@ -14,7 +14,7 @@ from pipeline.evaluation.expectations import Expectation
 from pipeline.evaluation.learned import Rule
 from pipeline.evaluation.replica_table import COURSE, OUTCOME
 from pipeline.evaluation.summary import QUARTILES
-from pipeline.evaluation.variant import Diagnosis, VariantEvaluation, VariantMetrics
+from pipeline.evaluation.variant import VariantDiagnosis, VariantEvaluation, VariantMetrics
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import load_json, reading, save_json
 from pipeline.foundations.formats import load_table, save_table
@@ -28,7 +28,7 @@ NAMES: Mapping[Hashable, Callable[[], Collection[str]]] = {
     "cause": lambda: (NO_CAUSE, *cause_names()),
     "symptom": lambda: (NO_CAUSE, *cause_names()),
 }
-_METRICS, _DIAGNOSIS = TypeAdapter(VariantMetrics), TypeAdapter(Diagnosis)
+_METRICS, _DIAGNOSIS = TypeAdapter(VariantMetrics), TypeAdapter(VariantDiagnosis)
 
 
 def folder(variant: str) -> Path:
@@ -123,7 +123,7 @@ def _expect_names(found: Iterable[str], known: Collection[str]) -> None:
         raise ValueError(f"{unknown[0]} is none of {', '.join(known)}")
 
 
-def _load_diagnosis(variant: str) -> tuple[Task, Rule, Diagnosis]:
+def _load_diagnosis(variant: str) -> tuple[Task, Rule, VariantDiagnosis]:
     path = diagnosis_path(variant)
     with reading(path, "task, rule, verdict, cause, remedies and theory"):
         found = load_json(path)
@@ -132,7 +132,7 @@ def _load_diagnosis(variant: str) -> tuple[Task, Rule, Diagnosis]:
             [Expectation(**each) for each in found["theory"]],
         )
         ((score, threshold),) = found["rule"].items()
-        diagnosis = Diagnosis(found["verdict"], found["cause"], remedies, theory)
+        diagnosis = VariantDiagnosis(found["verdict"], found["cause"], remedies, theory)
         _expect_names([] if diagnosis.cause is None else [diagnosis.cause], cause_names())
         _expect_names([score], SCORES)
         _DIAGNOSIS.validate_python(asdict(diagnosis))

@@ -14,7 +14,12 @@ from pipeline.history import record
 from pipeline.params.diagnosis_params import DiagnosisParams
 
 OUTCOME = ("replica", "outcome", "cause", "symptom")
-COURSE = ("epochs_to_learn", "diverged", "living_at_start", "living_at_end")
+COURSE = {
+    "epochs_to_learn": "first epoch from which the replica stays above the threshold",
+    "diverged": "1 if its loss became NaN or infinite, else 0",
+    "living_at_start": "1 if no layer was dead before training, else 0",
+    "living_at_end": "1 if no layer is dead at the end, else 0",
+}
 
 
 def curves(history: xr.Dataset, rule: Rule) -> dict[str, xr.DataArray]:

@@ -16,7 +16,7 @@ from pipeline.evaluation.expectations import expectations
 from pipeline.evaluation.intervals import Interval, wilson
 from pipeline.evaluation.learned import Rule, learned_at
 from pipeline.evaluation.replica_table import rounded, significant
-from pipeline.evaluation.variant import Counted, Diagnosis, Living, Spread, VariantEvaluation, VariantMetrics
+from pipeline.evaluation.variant import Counted, Living, Spread, VariantDiagnosis, VariantEvaluation, VariantMetrics
 from pipeline.history import record
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.params.network_params import NetworkRecipe
@@ -84,7 +84,7 @@ def diagnosis(
     history: xr.Dataset,
     variant: VariantParams | NetworkRecipe,
     premises: Premises,
-) -> Diagnosis:
+) -> VariantDiagnosis:
     """What the numbers say."""
     epochs, extra = int(history.epoch[-1]), int(history.attrs.get("extra_epochs", 0))
     cause = main_cause(counted.outcomes) if epochs else None
@@ -101,7 +101,7 @@ def diagnosis(
         sentences += (
             f" Epoch 0 comes after {extra} epochs of pre-training, {extra // len(units)} a layer: extra budget."
         )
-    return Diagnosis(sentences, cause, remedies, expectations(history, premises))
+    return VariantDiagnosis(sentences, cause, remedies, expectations(history, premises))
 
 
 def quartiles(values: pd.Series) -> Spread:

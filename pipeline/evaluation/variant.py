@@ -21,6 +21,11 @@ class Spread:
     median: float | None
     q75: float | None
 
+    @property
+    def known(self) -> dict[str, float]:
+        """The values that exist, by name."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
 
 @dataclass(frozen=True)
 class Counted:
@@ -97,7 +102,7 @@ class VariantMetrics:
 
 
 @dataclass(frozen=True)
-class Diagnosis:
+class VariantDiagnosis:
     """What a variant suffers from, in words.
 
     cause: of most replicas that did not learn, if any. remedies: for it, the most promising first. theory: numbers
@@ -121,7 +126,7 @@ class VariantEvaluation:
     task: Task
     rule: Rule
     metrics: VariantMetrics
-    diagnosis: Diagnosis
+    diagnosis: VariantDiagnosis
     replicas: pd.DataFrame
     curves: pd.DataFrame
     layers: pd.DataFrame

@@ -12,7 +12,7 @@ from pipeline.params.tracking_params import TrackingParams
 from pipeline.tracking import manifest
 from pipeline.tracking.best import registered_name
 from pipeline.tracking.packaging import Packages
-from pipeline.tracking.payload import HISTORY, Source, VariantFiles, VariantPayload, assemble, not_published
+from pipeline.tracking.payload import HISTORY, VariantFiles, VariantPayload, VariantSource, assemble, not_published
 
 
 def main() -> None:
@@ -39,7 +39,7 @@ def main() -> None:
         print(f"track {variant}: {what}")
 
 
-def _source(name: str, params: Params) -> Source:
+def _source(name: str, params: Params) -> VariantSource:
     runs.expect_recipe(name, params)
     before = [path for path in [runs.pretraining_path(name)] if path.is_file()]
     files = VariantFiles(
@@ -52,7 +52,7 @@ def _source(name: str, params: Params) -> Source:
         },
         images=evaluations.figures(name),
     )
-    return Source(name, params.trained_with(name), params.judged_by, files, runs.load_recipe(name).columns)
+    return VariantSource(name, params.trained_with(name), params.judged_by, files, runs.load_recipe(name).columns)
 
 
 def _named(params: Params) -> TrackingParams:
@@ -62,7 +62,7 @@ def _named(params: Params) -> TrackingParams:
     return params.tracking.model_copy(update={"registered_model": name})
 
 
-def _content(source: Source, params: TrackingParams) -> VariantPayload:
+def _content(source: VariantSource, params: TrackingParams) -> VariantPayload:
     history = runs.load_history(source.variant)
     evaluation = evaluations.load_evaluation(source.variant)
     score = evaluation.rule.score

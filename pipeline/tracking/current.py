@@ -14,9 +14,9 @@ from mlflow.entities import Run
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 
 from pipeline.foundations import colours
-from pipeline.tracking.payload import COLOUR, JUDGED_BY, Parameters
+from pipeline.tracking.payload import JUDGED_BY, Parameters
 from pipeline.tracking.store import search
-from pipeline.tracking.tags import COMPLETE, CURRENT, PAIR, VARIANT, search_for
+from pipeline.tracking.tags import COLOUR, COMPLETE, CURRENT, PAIR, VARIANT, search_for
 from pipeline.tracking.writing import log
 
 SAID = 3  # differences in a name

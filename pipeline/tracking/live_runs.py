@@ -13,8 +13,9 @@ from mlflow.entities import Run
 from pydantic import ValidationError
 
 from pipeline.history.training_progress import Process, Progress
+from pipeline.tracking import metric_keys as keys
 from pipeline.tracking import store
-from pipeline.tracking.payload import Point
+from pipeline.tracking.metric_keys import Point
 from pipeline.tracking.servers import is_server
 from pipeline.tracking.tags import COMPLETE, DESCRIPTION, FOLLOWER, LIVE, VARIANT, search_for
 from pipeline.tracking.ui import addresses
@@ -124,19 +125,19 @@ def points(training: Progress) -> Iterator[Point]:
     once, and does not change when others follow.
     """
     if training.what == "study":
-        yield Point("cells/done", training.done, training.done)
+        yield Point(keys.CELLS_DONE.of(), training.done, training.done)
     found: dict[tuple[str, int], list[float | None]] = defaultdict(list)
     for replica, series in training.curves.items():
         for name, values in series.values.items():
             for epoch, value in zip(series.epochs, values, strict=True):
                 found[name, epoch].append(value)
                 if value is not None and training.replicas <= SINGLE:
-                    yield Point(f"{name}/replica_{replica:03d}", value, epoch)
+                    yield Point(keys.REPLICA_CURVE.of(curve=name, replica=replica), value, epoch)
     for (name, epoch), all_values in found.items():
         part, _, what = name.partition("_")
         finite = [value for value in all_values if value is not None]
         if finite and len(all_values) >= training.together:
-            yield Point(f"{what}/{part}_median", median(finite), epoch)
+            yield Point(keys.CURVE.of(curve=what, part=part, quartile="median"), median(finite), epoch)
 
 
 def _key(training: Progress) -> tuple[Process, float]:

@@ -5,9 +5,8 @@ Metric names group by what stands before the last slash: the UI makes a section 
 
 import hashlib
 import json
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -25,30 +24,13 @@ from pipeline.foundations.literal import as_code, in_markdown
 from pipeline.history.thinning import CURVE_EPOCHS, evenly_spaced, log_spaced
 from pipeline.params.tracking_params import TrackingParams
 from pipeline.remedies.recipe_remedies import helps
+from pipeline.tracking import metric_keys as keys
 from pipeline.tracking.answer import answer
+from pipeline.tracking.metric_keys import Point
+from pipeline.tracking.tags import COLOUR
 
-LAYER_SERIES = (
-    "gradient_mean_abs",
-    "gradient_norm",
-    "gradient_zero_share",
-    "probe_gradient_mean_abs",
-    "weight_l1",
-    "weight_change_l1",
-    "saturated_share",
-)
 JUDGED_BY = ("evaluation", "diagnosis")  # sections of params.yaml that say how a training is judged
-COLOUR = "mlflow.runColor"
 HISTORY = "history"  # the folder of artifacts that is of the training alone
-PROFILE = "probe_gradient_mean_abs_median"
-
-
-@dataclass(frozen=True)
-class Point:
-    """One value of a metric; `step` is the epoch, or the layer in a profile across layers."""
-
-    key: str
-    value: float
-    step: int = 0
 
 
 @dataclass(frozen=True)
@@ -127,7 +109,7 @@ class VariantFiles:
 
 
 @dataclass(frozen=True)
-class Source:
+class VariantSource:
     """Of what a variant's content is made: enough to tell whether it is published already.
 
     trained: all parameters of the training by section, the resolved `variant` among them. judged: of the evaluation.
@@ -146,14 +128,14 @@ class Source:
         return digest({**self.trained, "variant": {self.variant: self.trained["variant"]}}, self.files.trained)
 
 
-def not_published(sources: Iterable[Source], manifest: Mapping[str, Mapping[str, str]]) -> set[str]:
+def not_published(sources: Iterable[VariantSource], manifest: Mapping[str, Mapping[str, str]]) -> set[str]:
     """The variants whose training MLflow does not hold yet, as far as the manifest can tell. Another evaluation of
     the same training needs no new models."""
     return {each.variant for each in sources if manifest.get(each.variant, {}).get("fingerprint") != each.fingerprint}
 
 
 def assemble(
-    source: Source, evaluation: VariantEvaluation, models: dict[str, int], tracking: TrackingParams
+    source: VariantSource, evaluation: VariantEvaluation, models: dict[str, int], tracking: TrackingParams
 ) -> VariantPayload:
     """All of a variant.
 
@@ -197,7 +179,7 @@ def use(task: Task, columns: Sequence[InputColumn]) -> str:
 
 
 def parameters(trained: Mapping[str, Mapping[str, Any]], judged: Mapping[str, Mapping[str, Any]]) -> Parameters:
-    """As MLflow gets them; arguments as of `Source`."""
+    """As MLflow gets them; arguments as of `VariantSource`."""
     shared = {name: section for name, section in trained.items() if name != "variant"}
     return Parameters({**flattened(trained["variant"]), **flattened(shared)}, flattened(judged))
 
@@ -253,45 +235,37 @@ def variant_points(evaluation: VariantEvaluation, params: TrackingParams) -> lis
     huge number."""
     metrics, curves, layers = evaluation.metrics, evaluation.curves, evaluation.layers
     points = [
-        Point("learned_rate", metrics.learned.rate),
-        Point("learned_rate_low", metrics.learned.interval.low),
-        Point("learned_rate_high", metrics.learned.interval.high),
-        Point("diverged", metrics.diverged),
+        Point(keys.LEARNED_RATE.of(), metrics.learned.rate),
+        Point(keys.LEARNED_RATE_LOW.of(), metrics.learned.interval.low),
+        Point(keys.LEARNED_RATE_HIGH.of(), metrics.learned.interval.high),
+        Point(keys.DIVERGED.of(), metrics.diverged),
     ]
-    spreads = {**metrics.scores, "epochs_to_learn": metrics.epochs_to_learn, **metrics.predicted}
-    for name, spread in spreads.items():
-        points += [Point(f"{name}_{key}", value) for key, value in asdict(spread).items() if value is not None]
-    points += [Point(f"outcomes/{cause}", count) for cause, count in metrics.outcomes.items()]
-    points += _series(curves, "learned_share", "learned_share")
-    points += _series(curves, "alive_share", "alive_share")
+    for score, spread in {**metrics.scores, **metrics.predicted}.items():
+        points += [Point(keys.SCORE.of(score=score, quartile=name), value) for name, value in spread.known.items()]
+    for name, value in metrics.epochs_to_learn.known.items():
+        points.append(Point(keys.EPOCHS_TO_LEARN.of(quartile=name), value))
+    points += [Point(keys.OUTCOMES.of(outcome=name), count) for name, count in metrics.outcomes.items()]
+    points += _series(curves, "learned_share", keys.LEARNED_SHARE.of())
+    points += _series(curves, "alive_share", keys.ALIVE_SHARE.of())
     for score in metrics.scores:
         part, _, kind = score.partition("_")
         for name in (kind, "loss"):
             for quartile in ("median", "q25", "q75"):
-                points += _series(curves, f"{part}_{name}_{quartile}", f"{name}/{part}_{quartile}")
+                key = keys.CURVE.of(curve=name, part=part, quartile=quartile)
+                points += _series(curves, f"{part}_{name}_{quartile}", key)
     recorded = np.unique(layers.epoch)
     for layer, rows in layers[layers.epoch.isin(log_spaced(recorded, params.layer_epochs))].groupby("layer"):
-        for name in (name for name in LAYER_SERIES if f"{name}_median" in rows):
-            points += _series(rows, f"{name}_median", f"{name}/layer_{layer:02d}")
+        for name in (name for name in keys.LAYER_SERIES if f"{name}_median" in rows):
+            points += _series(rows, f"{name}_median", keys.LAYER.of(value=name, layer=layer))
     for epoch in log_spaced(recorded, params.profile_epochs):
-        points += _profile(layers[layers.epoch == epoch], int(epoch))
-    return [point for point in points if math.isfinite(point.value)]
+        points += keys.profile(int(epoch), layers[layers.epoch == epoch].probe_gradient_mean_abs_median)
+    return keys.finite(points)
 
 
 def _series(table: pd.DataFrame, column: str, key: str) -> list[Point]:
     known = table[["epoch", column]].dropna()
     chosen = known[known.epoch.isin(evenly_spaced(known.epoch.to_numpy(), CURVE_EPOCHS))]
     return [Point(key, float(value), int(epoch)) for epoch, value in zip(chosen.epoch, chosen[column], strict=True)]
-
-
-def _profile(rows: pd.DataFrame, epoch: int) -> list[Point]:
-    """Across the layers, one line a run: the layer is the step. Twice, for the UI's axis is linear."""
-    points = []
-    for layer, value in zip(rows.layer, rows[PROFILE], strict=True):
-        points.append(Point(f"gradient_profile/epoch_{epoch:04d}", float(value), int(layer)))
-        if value > 0:
-            points.append(Point(f"gradient_profile_log10/epoch_{epoch:04d}", math.log10(value), int(layer)))
-    return points
 
 
 def replica_payload(
@@ -303,14 +277,14 @@ def replica_payload(
     """
     values = {key: float(value) for key, value in row.items() if key not in OUTCOME}
     outcome, cause = str(row["outcome"]), str(row["cause"])
-    values["learned"] = float(outcome == LEARNED)
+    values[keys.LEARNED.of()] = float(outcome == LEARNED)
     explained = {} if row["symptom"] == NO_CAUSE else {"symptom": str(row["symptom"])}
     colour = outcome_colours()[outcome if cause == NO_CAUSE else cause]
     return ReplicaPayload(
         name=f"replica {row['replica']:03d}",
         params={**params, "seed": str(seed), "replica": str(row["replica"])},
         tags={"outcome": outcome, "cause": cause, **explained, COLOUR: colour},
-        points=[Point(key, value) for key, value in values.items() if math.isfinite(value)],
+        points=keys.finite(Point(key, value) for key, value in values.items()),
         final=float(row[evaluation.final]),
         score=float(row[evaluation.chosen_by]),
     )

@@ -1,6 +1,5 @@
 """What MLflow is to hold of a study, as plain values: a run for it, and a run for each cell below."""
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,19 +8,9 @@ import pandas as pd
 
 from pipeline.diagnosis.causes import outcome_names
 from pipeline.evaluation.cells_table import score_column
-from pipeline.tracking.payload import Parameters, Point, ReplicaPayload, VariantPayload, digest, flattened
-
-NUMBERS = (
-    "replicas",
-    "learned_rate",
-    "learned_low",
-    "learned_high",
-    "difference",
-    "difference_low",
-    "difference_high",
-    "extra_epochs",
-    "epochs_to_learn_median",
-)
+from pipeline.tracking import metric_keys as keys
+from pipeline.tracking.metric_keys import Point
+from pipeline.tracking.payload import Parameters, ReplicaPayload, VariantPayload, digest, flattened
 
 
 def assemble_study(
@@ -48,7 +37,7 @@ def assemble_study(
         use="",
         parameters=Parameters({"study": name, "cells": str(len(cells))}, {}),
         description=answer,
-        points=[Point(f"cells/{effect}", count) for effect, count in counts.items()],
+        points=[Point(keys.CELLS.of(effect=effect), count) for effect, count in counts.items()],
         replicas=[_cell(row, score_column(cells), recipes[row["cell"]], name) for row in cells.to_dict("records")],
         artifacts={folder: list(paths) for folder, paths in artifacts.items()},
         images=list(artifacts["figures"]),
@@ -57,14 +46,14 @@ def assemble_study(
 
 
 def _cell(row: Mapping[str, Any], score: str, recipe: Mapping[str, Any], study: str) -> ReplicaPayload:
-    values = {name: float(row[name]) for name in (*NUMBERS, score)}
-    values |= {f"outcomes/{outcome}": float(row[outcome]) for outcome in outcome_names()}
+    values = {name: float(row[name]) for name in (*(key.of() for key in keys.OF_CELL), score)}
+    values |= {keys.OUTCOMES.of(outcome=outcome): float(row[outcome]) for outcome in outcome_names()}
     tags = {"effect": str(row["effect"]), "changes": "" if pd.isna(row["changes"]) else str(row["changes"])}
     return ReplicaPayload(
         name=str(row["cell"]),
         params={"study": study, "cell": str(row["cell"]), **flattened(recipe["variant"]), **_budget(recipe)},
         tags=tags,
-        points=[Point(key, value) for key, value in values.items() if math.isfinite(value)],
+        points=keys.finite(Point(key, value) for key, value in values.items()),
         final=float(row[score]),
         score=float(row[score]),
     )

@@ -14,6 +14,7 @@ LIVE: Final = "pipeline.live"  # it shows a training under way, and goes when th
 FOLLOWER: Final = "pipeline.follower"  # the process that keeps a live run
 PUBLISHER: Final = "pipeline.publisher."  # of the experiment: a process that publishes into it, by a random name
 DESCRIPTION: Final = "mlflow.note.content"
+COLOUR: Final = "mlflow.runColor"
 
 
 def search_for(tag: str) -> str:

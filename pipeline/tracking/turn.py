@@ -34,7 +34,7 @@ STORE_ERRORS: Final = (MlflowException, SQLAlchemyError)
 CHOOSING: Final = 0  # the ticket of who has not drawn one yet
 
 
-class Claim(BaseModel):
+class TurnClaim(BaseModel):
     """What a publisher's tag says. place: the folder from which it publishes, as a hash that tells nothing else."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -118,7 +118,7 @@ class Turn:
         began = time.monotonic()
         with self._writing:
             if not self._over.is_set():
-                claim = Claim(ticket=self._ticket, nonce=uuid.uuid4().hex, place=self._place)
+                claim = TurnClaim(ticket=self._ticket, nonce=uuid.uuid4().hex, place=self._place)
                 self._client.set_experiment_tag(self._experiment_id, self._key, claim.model_dump_json())
         self._renewed = began
 
@@ -159,9 +159,9 @@ class Turn:
         return tags
 
 
-def _claim(value: str) -> Claim | None:
+def _claim(value: str) -> TurnClaim | None:
     try:
-        return Claim.model_validate_json(value)
+        return TurnClaim.model_validate_json(value)
     except ValidationError:  # of another version
         return None
 

@@ -10,13 +10,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipeline.tracking import images
+from pipeline.tracking import metric_keys as keys
 from pipeline.tracking.payload import VariantPayload
 from pipeline.tracking.tags import COMPLETE, CURRENT, PAIR, search_for
 
 PREFIX = "mlflow.sharedViewState."
 ALL, OF_PAIR, EVERYTHING = "all-variants", "pair", "everything"  # the keys by which addresses name them
-FIRST = ("learned_share", "alive_share")
-COLUMNS = ("metrics.`learned_rate`", "metrics.`{final}_median`", "params.`hidden_layers`", "params.`activation`")
+FIRST = (keys.LEARNED_SHARE.of(), keys.ALIVE_SHARE.of())
+COLUMNS = (
+    f"metrics.`{keys.LEARNED_RATE.of()}`",
+    "metrics.`{final}_median`",
+    "params.`hidden_layers`",
+    "params.`activation`",
+)
 
 
 def views(contents: Sequence[VariantPayload], pair: Sequence[str]) -> dict[str, str]:
@@ -42,11 +48,13 @@ def _view(name: str, search: str, charts: dict[str, Any]) -> str:
 
 def _charts(contents: Sequence[VariantPayload]) -> dict[str, Any]:
     """The first sections; the UI adds all other charts after them."""
-    keys = {point.key for content in contents for point in content.points}
+    known = {point.key for content in contents for point in content.points}
     figures = sorted({path.stem for content in contents for path in content.images})
-    profiles = [sorted(key for key in keys if key.startswith(f"gradient_profile{scale}/")) for scale in ("_log10", "")]
+    profiles = [
+        sorted(key for key in known if key.startswith(each.group)) for each in (keys.PROFILE_LOG10, keys.PROFILE)
+    ]
     lines = {  # the UI calls the axis of every chart "Step"
-        "Learned and alive": [key for key in (*FIRST, *_score_charts(contents)) if key in keys],
+        "Learned and alive": [key for key in (*FIRST, *_score_charts(contents)) if key in known],
         "Gradient by layer, log10 (step = layer)": profiles[0],
         "Gradient by layer (step = layer)": profiles[1],
     }
@@ -75,8 +83,8 @@ def _score_charts(contents: Sequence[VariantPayload]) -> list[str]:
     """Quartiles of the score that decides, as `payload.variant_points` names them: those in which the variants are
     furthest apart first. Where half of the replicas learn nothing the medians of all variants are one flat line."""
     part, _, score = contents[0].final.partition("_")
-    keys = [f"{score}/{part}_{quartile}" for quartile in ("median", "q75", "q25")]
-    return sorted(keys, key=lambda key: -_distance(contents, key))  # of equals in this order
+    curves = [keys.CURVE.of(curve=score, part=part, quartile=quartile) for quartile in ("median", "q75", "q25")]
+    return sorted(curves, key=lambda key: -_distance(contents, key))  # of equals in this order
 
 
 def _distance(contents: Sequence[VariantPayload], key: str) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 
-from pipeline.tracking.payload import Point
+from pipeline.tracking.metric_keys import Point
 
 BATCH = 1000  # the most that one request takes
 

@@ -26,9 +26,9 @@ from pipeline.foundations.literal import in_markdown
 from pipeline.history.record import PARTS
 from pipeline.history.thinning import CURVE_EPOCHS, evenly_spaced, log_spaced
 from pipeline.recorder.guard import Guard
-from pipeline.tracking.payload import COLOUR, LAYER_SERIES
+from pipeline.tracking import metric_keys as keys
 from pipeline.tracking.servers import impatience, is_server, without_credentials
-from pipeline.tracking.tags import DESCRIPTION
+from pipeline.tracking.tags import COLOUR, DESCRIPTION
 
 if TYPE_CHECKING:
     from pipeline.recorder.watching import Watching
@@ -118,13 +118,13 @@ class LiveRun:
             for name, value in curves.items():
                 part, _, what = name.partition("_")
                 if part in PARTS:
-                    yield from point(f"{what}/{part}_median", value)
+                    yield from point(keys.CURVE.of(curve=what, part=part, quartile="median"), value)
         if epoch in self._layers:
-            for name in LAYER_SERIES:
+            for name in keys.LAYER_SERIES:
                 found = values.get(name)
                 if found is not None and found.ndim == 1:
                     for layer, value in enumerate(found, start=1):
-                        yield from point(f"{name}/layer_{layer:02d}", float(value))
+                        yield from point(keys.LAYER.of(value=name, layer=layer), float(value))
 
     def _send(self) -> None:
         while True:
@@ -171,12 +171,8 @@ class LiveRun:
         now = int(time() * 1000)
         for place in sorted({0, history.sizes["recorded_epoch"] - 1}):
             epoch = int(history.recorded_epoch[place])
-            for layer, value in enumerate(history.probe_gradient_mean_abs.values[0, place].tolist(), start=1):
-                if math.isfinite(value):
-                    metric = self._mlflow.entities.Metric
-                    yield metric(f"gradient_profile/epoch_{epoch:04d}", value, now, layer)
-                    if value > 0:
-                        yield metric(f"gradient_profile_log10/epoch_{epoch:04d}", math.log10(value), now, layer)
+            for point in keys.finite(keys.profile(epoch, history.probe_gradient_mean_abs.values[0, place])):
+                yield self._mlflow.entities.Metric(point.key, point.value, now, point.step)
 
     def _log_model(self, diagnosis: "Diagnosis") -> None:
         import keras

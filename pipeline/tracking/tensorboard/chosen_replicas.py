@@ -1,4 +1,4 @@
-"""Which replicas of a variant are shown, and the names under which a person finds them."""
+"""Which replicas of a variant TensorBoard shows, and under which names."""
 
 from collections.abc import Sequence
 
@@ -11,14 +11,14 @@ from pipeline.params.tensorboard_params import BEST, EACH_CAUSE, MEDIAN
 
 
 def chosen(choices: Sequence[str | int], history: xr.Dataset, table: pd.DataFrame, score: str) -> dict[str, int]:
-    """The position of every chosen replica by its run's name, such as `median_replica_004`.
+    """Return the position of every chosen replica by its run's name, such as `median_replica_004`.
 
-    A replica that is chosen twice, as the median and for its cause, has two names: it is found under each.
+    A replica that is chosen twice, as the median and for its cause, has two names.
 
     Args:
-        choices: `tensorboard.replicas`.
+        choices: `tensorboard.replicas` of params.yaml.
         table: one row per replica with its `cause`, in the history's order.
-        score: by which the median and the best replica are chosen.
+        score: the score by which the median and the best replica are chosen.
     """
     named: list[tuple[str, int]] = []
     for choice in choices:

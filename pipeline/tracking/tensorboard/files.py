@@ -1,4 +1,4 @@
-"""The event files that TensorBoard reads: a folder a run, its path the run's name."""
+"""The event files that TensorBoard reads: one folder for each run, whose path is the run's name."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,12 +9,12 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 from pipeline.foundations.files import replacing_folder
 
 EVENTS = Path("events")
-# TensorBoard's own writer puts clock, host and process into the name; it reads any that holds `tfevents`.
+# TensorBoard's own writer puts clock, host and process into the name; its reader takes any name with `tfevents`.
 FILE = "events.out.tfevents.0"
 
 
 def save_events(runs: Iterable[tuple[str, Iterable[Event]]]) -> list[str]:
-    """All runs by name; what the folder held before is gone. Returns the names."""
+    """Write all runs by name, in place of what the folder held before; return the names."""
     names = []
     with replacing_folder(EVENTS) as folder:
         for name, events in runs:

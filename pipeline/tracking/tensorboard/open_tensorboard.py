@@ -1,6 +1,6 @@
-"""`make tensorboard`: event files from the histories, and TensorBoard's pages of them on this machine.
+"""`make tensorboard`: write event files from the histories, and serve TensorBoard's pages of them on this machine.
 
-Nothing is trained again, and TensorFlow is not imported, neither to write nor to serve.
+Nothing is trained again, and TensorFlow is never imported.
 """
 
 import argparse
@@ -23,13 +23,13 @@ from pipeline.tracking.tensorboard.chosen_replicas import chosen
 from pipeline.tracking.tensorboard.files import EVENTS, save_events
 from pipeline.tracking.tensorboard.summaries import events
 
-# The pages that show most, by their addresses: a dead, a vanishing and a healthy gradient differ at a glance in log10.
+# The most telling pages, by their addresses: in log10 one sees at a glance which gradients vanish or are zero.
 HISTOGRAMS = "histograms&tagFilter=gradient_log10"
 CURVES = "timeseries"
 
 
 def write() -> str:
-    """Write the events of all variants of params.yaml; returns the page of TensorBoard's that shows most of them.
+    """Write the events of all variants of params.yaml; return the most telling page of TensorBoard for them.
 
     Raises:
         UserError: a variant is not trained or evaluated as params.yaml says, or a chosen replica does not exist.
@@ -37,7 +37,7 @@ def write() -> str:
     params = read()
     training = params.training
     names = save_events(_runs(params))
-    what = "histograms and curves" if training.histograms else "curves alone, for training.histograms is false"
+    what = "histograms and curves" if training.histograms else "curves only, because training.histograms is false"
     print(f"{len(names)} runs -> {EVENTS}: {what}")
     return HISTOGRAMS if training.histograms else CURVES
 
@@ -48,23 +48,23 @@ def _runs(params: Params) -> Iterator[tuple[str, Iterable[Event]]]:
         history, evaluation = load_history(variant), load_evaluation(variant)
         table, score = evaluation.replicas, evaluation.rule.score
         if table.replica.tolist() != history.replica.values.tolist():
-            raise UserError(f"{variant}: evaluated with other replicas than it has now: `dvc repro` first")
+            raise UserError(f"{variant}: its evaluation has other replicas than its history: run `dvc repro` first")
         for name, position in chosen(params.tensorboard.replicas, history, table, score).items():
             yield f"{variant}/{name}", events(history, position)
 
 
 def serve(host: str, port: int | None, page: str) -> str:
-    """Start TensorBoard in this process, beside the main thread; returns the address.
+    """Start TensorBoard in a thread of this process; return its address.
 
     Args:
-        port: the one to take; TensorBoard's usual, or the next that is free, by default.
+        port: by default TensorBoard's usual port, or the next one that is free.
 
     Raises:
-        UserError: the port is taken, or is none.
+        UserError: the port is taken or is not a port.
     """
     if port is not None and not 0 <= port <= 65535:
-        raise UserError(f"--port: {port}: must be 0 to 65535, 0 for any that is free")
-    # TensorBoard imports TensorFlow where it finds it, for file systems in the cloud (8 s); this is its switch.
+        raise UserError(f"--port: {port}: must be 0 to 65535; 0 takes any free port")
+    # TensorBoard would import TensorFlow for cloud file systems, which takes 8 s; this module's presence prevents it.
     sys.modules["tensorboard.compat.notf"] = ModuleType("tensorboard.compat.notf")
     server = program.TensorBoard(plugins=default.get_plugins())
     where = ["--host", host, *([] if port is None else ["--port", str(port)])]
@@ -72,12 +72,12 @@ def serve(host: str, port: int | None, page: str) -> str:
     try:
         address = server.launch()
     except program.TensorBoardServerException as error:
-        raise UserError(f"{error.msg}: must be a free port of this machine: name another with PORT=") from None
+        raise UserError(f"{error.msg}: must be a free port of this machine; choose another with PORT=") from None
     return f"{address.rstrip('/')}/#{page}"
 
 
 def main(host: str, port: int | None) -> None:
-    """Write, serve, open a browser where there is a display, and wait for Ctrl-C."""
+    """Write the events, serve them, open a browser where there is a display, and wait for Ctrl-C."""
     address = serve(host, port, write())
     print(f"TensorBoard: {address}; stop it with Ctrl-C", flush=True)
     if sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):

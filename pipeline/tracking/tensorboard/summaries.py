@@ -1,6 +1,6 @@
 """A replica's history as TensorBoard's events: curves and histograms, the epoch as the step.
 
-TensorBoard's own messages, without TensorFlow. Nothing here is a clock: an event's wall time is its epoch in seconds,
+It uses TensorBoard's own messages and no TensorFlow. An event's wall time is its epoch in seconds instead of a clock,
 so the same history gives the same bytes.
 """
 
@@ -12,40 +12,39 @@ import numpy as np
 import xarray as xr
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
-from tensorboard.compat.proto.tensor_pb2 import TensorProto
-from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
-from tensorboard.compat.proto.types_pb2 import DT_FLOAT
 from tensorboard.plugins.histogram.metadata import create_summary_metadata as histogram_metadata
 from tensorboard.plugins.scalar.metadata import create_summary_metadata as scalar_metadata
+from tensorboard.util.tensor_util import make_tensor_proto
 
 from pipeline.history.record import LAYER_VALUES, curve_text, parts_of, task_of
 from pipeline.tracking.tensorboard import bins
 
-FILE_VERSION: Final = "brain.Event:2"  # without it TensorBoard takes the file for one of another kind
+FILE_VERSION: Final = "brain.Event:2"  # without it TensorBoard takes the file for another format
 LAYER_SCALARS: Final = ("gradient_mean_abs", "probe_gradient_mean_abs")
 STEP: Final = "The step is the epoch: 0 is before training."
-GRADIENT: Final = f"""The gradient of this kernel on the full training set, entry by entry, in the loss's own unit.
-All layers of a run have one axis, so one that is a mere spike at 0 gets little beside the others; how little,
-`gradient_log10` shows. {STEP}"""
-GRADIENT_LOG10: Final = f"""How large the entries of this kernel's gradient are: **x = log10 |g|**, so -2 is 0.01 and
-each step to the left ten times less. All charts have one axis. A *vanishing* gradient lies farther left the nearer
-its layer is to the input; the leftmost bin, below -12, is **zero**: nothing arrives, as below a *dead* layer. {STEP}"""
-KERNEL: Final = f"The weights of this layer's kernel; the outermost bins are open. {STEP}"
+GRADIENT: Final = f"""All entries of this kernel's gradient on the full training set, in the unit of the loss. All
+layers of a run share one axis, so a layer that is only a spike at 0 gets far smaller gradients than the others;
+`gradient_log10` shows how much smaller. {STEP}"""
+GRADIENT_LOG10: Final = f"""The size of the entries of this kernel's gradient: **x = log10 |g|**, so -2 means 0.01
+and -3 means 0.001. All charts share one axis. A *vanishing* gradient lies farther left in layers nearer to the
+input. The leftmost bin, below -12, is **zero**: no gradient arrives, as below a *dead* layer. {STEP}"""
+KERNEL: Final = f"The weights of this layer's kernel. The two outermost bins are open. {STEP}"
 
 
 @dataclass(frozen=True)
-class Series:
-    """One tag's values by epoch."""
+class TagSeries:
+    """The values of one tag by epoch: a number for a curve, [bucket, (left, right, count)] for a histogram."""
 
     tag: str
     metadata: SummaryMetadata
-    values: dict[int, TensorProto]
+    values: dict[int, np.ndarray]
 
 
 def events(history: xr.Dataset, position: int) -> Iterator[Event]:
-    """All events of the replica at `position`, in the order of the epochs; without histograms where none are recorded.
+    """Yield all events of the replica at `position`, in the order of the epochs.
 
-    Tags group by layer: `hidden_01/kernel`, `hidden_01/kernel/gradient`, ..., `accuracy/test`, `loss/train`.
+    Histograms are left out where none are recorded. Tags group by layer:
+    `hidden_01/kernel`, `hidden_01/kernel/gradient`, ..., `accuracy/test`, `loss/train`.
     """
     replica = history.isel(replica=position)
     series = [*_curves(replica), *_layer_scalars(replica)]
@@ -58,12 +57,13 @@ def events(history: xr.Dataset, position: int) -> Iterator[Event]:
         for each in series:
             if epoch in each.values:
                 metadata = None if each.tag in described else each.metadata  # TensorBoard keeps a tag's first
-                values.append(Summary.Value(tag=each.tag, metadata=metadata, tensor=each.values[epoch]))
+                tensor = make_tensor_proto(np.asarray(each.values[epoch], np.float32))
+                values.append(Summary.Value(tag=each.tag, metadata=metadata, tensor=tensor))
                 described.add(each.tag)
         yield Event(step=epoch, wall_time=epoch, summary=Summary(value=values))
 
 
-def _curves(replica: xr.Dataset) -> Iterator[Series]:
+def _curves(replica: xr.Dataset) -> Iterator[TagSeries]:
     task = task_of(replica)
     for part in parts_of(replica):
         for what in task.curves:
@@ -71,14 +71,14 @@ def _curves(replica: xr.Dataset) -> Iterator[Series]:
             yield _scalar(f"{what}/{part}", curve_text(name, task), replica[name])
 
 
-def _layer_scalars(replica: xr.Dataset) -> Iterator[Series]:
+def _layer_scalars(replica: xr.Dataset) -> Iterator[TagSeries]:
     for layer, name in enumerate(replica.path.values.tolist()):
         for value in LAYER_SCALARS:
             if value in replica:
                 yield _scalar(f"{name}/kernel/{value}", LAYER_VALUES[value], replica[value].isel(layer=layer))
 
 
-def _histograms(replica: xr.Dataset) -> Iterator[Series]:
+def _histograms(replica: xr.Dataset) -> Iterator[TagSeries]:
     gradients, weights = replica.gradient_histogram.values, replica.weight_histogram.values  # [epoch, layer, bin]
     gradient_edges, weight_edges = replica.gradient_bin.values[1:], replica.weight_bin.values[1:]
     epochs = replica.recorded_epoch.values.tolist()
@@ -93,22 +93,19 @@ def _histograms(replica: xr.Dataset) -> Iterator[Series]:
         )
 
 
-def _scalar(tag: str, text: str, values: xr.DataArray) -> Series:
-    """What is missing before the first step is left out; what is not a number later on is shown as such."""
+def _scalar(tag: str, text: str, values: xr.DataArray) -> TagSeries:
+    """Return a curve without a NaN before the first step, which means missing; a later NaN is shown as NaN."""
     (epochs,) = values.indexes.values()
     by_epoch = dict(zip(epochs.tolist(), values.values, strict=True))
-    known = {epoch: _tensor(value) for epoch, value in by_epoch.items() if epoch > 0 or not np.isnan(value)}
-    return Series(tag, scalar_metadata(None, f"{text[0].upper()}{text[1:]}. {STEP}"), known)
+    known = {epoch: value for epoch, value in by_epoch.items() if epoch > 0 or not np.isnan(value)}
+    return TagSeries(tag, scalar_metadata(None, f"{text[0].upper()}{text[1:]}. {STEP}"), known)
 
 
-def _histogram(tag: str, text: str, epochs: list[int], counts: np.ndarray, edges: np.ndarray, shown: slice) -> Series:
-    """Args: `counts` [epoch, bin], `edges` [bin + 1]. An epoch at which no entry is a number is left out."""
+def _histogram(
+    tag: str, text: str, epochs: list[int], counts: np.ndarray, edges: np.ndarray, shown: slice
+) -> TagSeries:
+    """Return the buckets of `counts` [epoch, bin] on `edges` [bin + 1], without epochs whose entries are all NaN."""
     left, right, counts = edges[:-1][shown], edges[1:][shown], counts[:, shown]
     by_epoch = zip(epochs, counts, strict=True)
-    values = {epoch: _tensor(bins.buckets(left, right, row)) for epoch, row in by_epoch if row.any()}
-    return Series(tag, histogram_metadata(None, text), values)
-
-
-def _tensor(values: np.ndarray) -> TensorProto:
-    shape = TensorShapeProto(dim=[TensorShapeProto.Dim(size=size) for size in np.shape(values)])
-    return TensorProto(dtype=DT_FLOAT, tensor_shape=shape, tensor_content=np.asarray(values, "<f4").tobytes())
+    values = {epoch: bins.buckets(left, right, row) for epoch, row in by_epoch if row.any()}
+    return TagSeries(tag, histogram_metadata(None, text), values)

@@ -1,0 +1,140 @@
+"""The keys of all metrics in MLflow, each with its meaning, and the metrics that several writers share.
+
+Keys group by what stands before the last slash: MLflow's UI makes a section of charts of each group. To add a metric,
+add its key to a group below, and its value where that group is filled: `payload`, `study_payload`, `live_runs` or
+`watch/mlflow_run`. The metrics of a replica are the numbers of `evaluation/replica_table`.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from pipeline.diagnosis import evidence
+from pipeline.evaluation.replica_table import COURSE
+from pipeline.history.record import LAYER_VALUES, SATURATED, SATURATED_TEXT
+
+
+@dataclass(frozen=True)
+class Point:
+    """One value of a metric; `step` is the epoch, or the layer in a profile across layers."""
+
+    key: str
+    value: float
+    step: int = 0
+
+
+@dataclass(frozen=True)
+class MetricKey:
+    """A key, or a family of keys whose parts stand in braces: `loss/{part}_{quartile}`."""
+
+    template: str
+    meaning: str
+
+    def of(self, **parts: str | int) -> str:
+        """Return the key with its parts filled in."""
+        return self.template.format(**parts)
+
+    @property
+    def group(self) -> str:
+        """The group of charts, with its slash: `loss/`; nothing for a key without a slash."""
+        return "".join(self.template.rpartition("/")[:2])
+
+    @property
+    def pattern(self) -> str:
+        """The key as a page shows it: `loss/<part>_<quartile>`."""
+        return re.sub(r"{(\w+)[^}]*}", r"<\1>", self.template)
+
+
+LEARNED_RATE: Final = MetricKey("learned_rate", "share of the replicas that learned")
+LEARNED_RATE_LOW: Final = MetricKey("learned_rate_low", "lower end of its 95% interval (Wilson)")
+LEARNED_RATE_HIGH: Final = MetricKey("learned_rate_high", "upper end of its 95% interval (Wilson)")
+DIVERGED: Final = MetricKey("diverged", "number of replicas whose loss became NaN or infinite")
+SCORE: Final = MetricKey(
+    "{score}_{quartile}",
+    "median and quartiles (`q25`, `median`, `q75`) over the replicas of a score at the end: `test_accuracy_median`",
+)
+EPOCHS_TO_LEARN: Final = MetricKey(
+    "epochs_to_learn_{quartile}", "the same of the first epoch from which a replica stays above the threshold"
+)
+OUTCOMES: Final = MetricKey("outcomes/{outcome}", "number of replicas that learned, and that failed for each cause")
+LEARNED_SHARE: Final = MetricKey("learned_share", "share of the replicas that have learned, over the epochs")
+ALIVE_SHARE: Final = MetricKey("alive_share", "share of the replicas without a dead layer, over the epochs")
+CURVE: Final = MetricKey(
+    "{curve}/{part}_{quartile}", "median and quartiles over the replicas of the loss or the main score, over the epochs"
+)
+LAYER: Final = MetricKey(
+    "{value}/layer_{layer:02d}", "a value of one layer over the epochs, median over living replicas"
+)
+PROFILE: Final = MetricKey(
+    "gradient_profile/epoch_{epoch:04d}",
+    "`probe_gradient_mean_abs` across the layers at one epoch: **the step is the layer**, from the input on",
+)
+PROFILE_LOG10: Final = MetricKey(
+    "gradient_profile_log10/epoch_{epoch:04d}", "its logarithm, because the UI's axis is linear; zeros are left out"
+)
+REPLICA_CURVE: Final = MetricKey(
+    "{curve}/replica_{replica:03d}", "of a live run of few replicas: the loss or the score of one replica"
+)
+CELLS_DONE: Final = MetricKey("cells/done", "of the live run of a study: number of finished cells")
+CELLS: Final = MetricKey("cells/{effect}", "number of cells that help, that harm, and that leave it undecided")
+LEARNED: Final = MetricKey("learned", "1 if the replica learned, else 0")
+
+# The values of a layer that become series, with their meanings.
+LAYER_SERIES: Final = {
+    name: {**LAYER_VALUES, SATURATED: SATURATED_TEXT}[name]
+    for name in (
+        *("gradient_mean_abs", "gradient_norm", "gradient_zero_share", "probe_gradient_mean_abs"),
+        *("weight_l1", "weight_change_l1", SATURATED),
+    )
+}
+OF_VARIANT: Final = (
+    *(LEARNED_RATE, LEARNED_RATE_LOW, LEARNED_RATE_HIGH, DIVERGED, SCORE, EPOCHS_TO_LEARN, OUTCOMES),
+    *(LEARNED_SHARE, ALIVE_SHARE, CURVE),
+    *(MetricKey(LAYER.template.replace("{value}", name), meaning) for name, meaning in LAYER_SERIES.items()),
+    *(PROFILE, PROFILE_LOG10),
+)
+OF_REPLICA: Final = (
+    MetricKey("{part}_{score}", "the loss and every score at the end, on each part of the data: `test_accuracy`"),
+    LEARNED,
+    *(MetricKey(name, meaning) for name, meaning in {**COURSE, **evidence.COLUMNS}.items()),
+)
+OF_STUDY: Final = (CELLS,)
+OF_CELL: Final = (
+    MetricKey("replicas", "number of replicas"),
+    LEARNED_RATE,
+    MetricKey("learned_low", LEARNED_RATE_LOW.meaning),
+    MetricKey("learned_high", LEARNED_RATE_HIGH.meaning),
+    MetricKey("difference", "learned share minus that of the study's reference"),
+    MetricKey("difference_low", "lower end of its 95% interval (Newcombe, unpaired)"),
+    MetricKey("difference_high", "upper end of its 95% interval (Newcombe, unpaired)"),
+    MetricKey("extra_epochs", "epochs of pre-training, beside those of the training"),
+    MetricKey("epochs_to_learn_median", "median of the first epoch from which a replica stays above the threshold"),
+)
+OF_LIVE_RUN: Final = (CURVE, REPLICA_CURVE, CELLS_DONE)
+# By the heading of its table in docs/reference.md.
+GROUPS: Final = {
+    "run of a variant": OF_VARIANT,
+    "run of a replica": OF_REPLICA,
+    "run of a study": OF_STUDY,
+    "run of a cell": (*OF_CELL, SCORE, OUTCOMES),
+    "live run": OF_LIVE_RUN,
+}
+
+
+def finite(points: Iterable[Point]) -> list[Point]:
+    """Return the points whose value is a finite number: MLflow would store inf as a huge number."""
+    return [point for point in points if math.isfinite(point.value)]
+
+
+def profile(epoch: int, values: Iterable[float]) -> Iterator[Point]:
+    """Return the gradient's profile across the layers at an epoch, plain and as a logarithm.
+
+    Args:
+        values: `probe_gradient_mean_abs` of each layer, from the input on.
+    """
+    for layer, value in enumerate(values, start=1):
+        yield Point(PROFILE.of(epoch=epoch), float(value), layer)
+        if value > 0:
+            yield Point(PROFILE_LOG10.of(epoch=epoch), math.log10(value), layer)
