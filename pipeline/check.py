@@ -89,7 +89,11 @@ def _untrained(params: Params) -> list[str]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python3 -m pipeline.check", description="Check all of params.yaml.")
-    parser.add_argument("--networks", action="store_true", help="also build each network whose results are missing or outdated, and take one step")
+    parser.add_argument(
+        "--networks",
+        action="store_true",
+        help="also build each network whose results are missing or outdated, and take one step",
+    )
     with_networks = parser.parse_args().networks
     with reported_in_one_line():
         main()

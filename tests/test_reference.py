@@ -1,5 +1,7 @@
 """The reference: quick models on rows that they were not fitted on, and the bar that follows from them."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from sklearn import datasets
@@ -8,6 +10,8 @@ from pipeline.data import reference
 from pipeline.data.reference import Reference
 from pipeline.data.split.samples import Samples, Split
 from pipeline.data.split.tasks import SKILL, Task
+from pipeline.evaluation.learned import reference_in_words, rule_for
+from pipeline.foundations.errors import UserError
 
 BINARY = Task("binary", ("no", "yes"))
 TEN = Task("multiclass", tuple("0123456789"))
@@ -41,7 +45,7 @@ def test_a_linear_model_guesses_on_two_circles_and_trees_do_not(circles: Referen
 
 def test_the_bar_is_halfway_from_guessing_to_the_better_model(circles: Reference) -> None:
     expected = (0.5 + circles.scores["trees"]["balanced_accuracy"]) / 2
-    assert circles.bar(BINARY, "balanced_accuracy", 0.75) == expected
+    assert circles.bar(BINARY, "balanced_accuracy", 0.75) == round(expected, 3)
     assert circles.bar(BINARY, "balanced_accuracy", 0.6) == 0.6  # never above the usual one
 
 
@@ -163,6 +167,34 @@ def test_where_there_is_none_the_reason_is_said(
     assert (result.skipped, result.scores) == (reason, {})
     assert result.best("accuracy") is None
     assert result.bar(BINARY, "balanced_accuracy", 0.75) == 0.75
+
+
+def test_a_rule_takes_the_bar_and_a_stated_threshold_stays(circles: Reference) -> None:
+    usual = rule_for(BINARY, None, circles)
+    assert (usual.score, usual.threshold) == ("balanced_accuracy", circles.bar(BINARY, "balanced_accuracy", 0.75))
+    assert usual.threshold < 0.75
+    assert rule_for(BINARY, {"accuracy": 0.75}, circles).threshold == 0.75
+    assert rule_for(BINARY, None).threshold == 0.75
+
+
+def test_the_reference_is_said_in_one_sentence(circles: Reference) -> None:
+    linear, trees = (circles.scores[name]["accuracy"] for name in ("linear", "trees"))
+    assert reference_in_words(rule_for(BINARY, {"accuracy": 0.75}, circles)) == (
+        f"For comparison, a linear model reaches {linear:.2f} and a forest of 100 random trees reaches {trees:.2f} "
+        "(accuracy on the test rows)."
+    )
+    skipped = reference.Reference(skipped="fewer than 20 rows")
+    assert reference_in_words(rule_for(BINARY, None, skipped)) == "No reference was fitted: fewer than 20 rows."
+    assert reference_in_words(rule_for(BINARY, None)) == ""
+
+
+def test_it_is_kept_in_a_file(circles: Reference, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    reference.save_reference(circles)
+    assert reference.load_reference() == circles
+    reference.REFERENCE.write_text('{"scores": {"linear": {"accuracy": "high"}}}')
+    with pytest.raises(UserError, match=r"^data/reference/reference\.json: "):
+        reference.load_reference()
 
 
 def test_of_a_split_the_rows_judge_that_judge_the_networks() -> None:

@@ -8,6 +8,7 @@ picture, defeats both models and no good network.
 
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
@@ -15,7 +16,9 @@ from pydantic import Field
 
 from pipeline.data.split.samples import Samples, Split, Stored
 from pipeline.data.split.tasks import SKILL, Task
+from pipeline.foundations.files import reading, save_text
 
+REFERENCE: Final = Path("data/reference/reference.json")
 ROWS: Final = 2000  # at most so many rows are fitted, and as many judged
 ENTRIES: Final = 2_000_000  # rows x columns of a fit, some two seconds; above it there is no reference
 COMMON_IDS: Final = 1000  # the most frequent ids that are counted as columns
@@ -28,6 +31,7 @@ QUANTILE: Final = 1.96  # of the normal distribution, for an upper 95% bound
 RIDGES: Final = (1e-2, 1e-1, 1.0, 1e1, 1e2, 1e3, 1e4)  # penalties of the linear regression; rows choose
 
 ModelName = Literal["linear", "trees"]
+MODELS: Final[dict[ModelName, str]] = {"linear": "a linear model", "trees": f"a forest of {TREES} random trees"}
 Inputs = Literal["columns", "ids", "array"]
 
 
@@ -48,9 +52,13 @@ class Reference(Stored):
     bound: dict[str, float] = Field(default_factory=dict)
     skipped: str = ""
 
+    def by_model(self, score: str) -> dict[ModelName, float]:
+        """Return the score of each model that has it."""
+        return {name: scores[score] for name, scores in self.scores.items() if score in scores}
+
     def best(self, score: str) -> tuple[ModelName, float] | None:
         """Return the model with the best score, and the score; None where no model has it."""
-        values = {name: scores[score] for name, scores in self.scores.items() if np.isfinite(scores.get(score, np.nan))}
+        values = self.by_model(score)
         name = max(values, key=values.__getitem__, default=None)
         return None if name is None else (name, values[name])
 
@@ -64,7 +72,22 @@ class Reference(Stored):
         if best is None or self.inputs != "columns":
             return usual
         guess = task.guessing(score)
-        return min(usual, max((guess + best[1]) / 2, self.bound[score]))
+        return min(usual, round(max((guess + best[1]) / 2, self.bound[score]), 3))
+
+
+def save_reference(reference: Reference) -> None:
+    """Write the reference as JSON."""
+    save_text(reference.model_dump_json(indent=2) + "\n", REFERENCE)
+
+
+def load_reference() -> Reference:
+    """Return the reference that the stage of this name has left.
+
+    Raises:
+        UserError: it is missing, damaged or of another version.
+    """
+    with reading(REFERENCE, "a reference as the stage `reference` writes it"):
+        return Reference.model_validate_json(REFERENCE.read_text(encoding="utf-8"))
 
 
 def of_split(split: Split) -> Reference:
@@ -92,9 +115,9 @@ def fit(task: Task, train: Samples, judge: Samples | None, part: str, inputs: In
         size = f"{len(columns):,} rows of {columns.shape[1]:,} columns"
         return Reference(inputs=inputs, skipped=f"{size} take too long")
     pairs = list(_pairs(task, columns, rows.targets, other, others))
-    scores: dict[ModelName, dict[str, float]] = {name: _scores(task, name, pairs) for name in ("linear", "trees")}
+    scores: dict[ModelName, dict[str, float]] = {name: _scores(task, name, pairs) for name in MODELS}
     judged = np.concatenate([targets for _, _, _, targets in pairs])
-    bound = {score: guessing_bound(task, score, judged) for score in scores["linear"]}
+    bound = {score: guessing_bound(task, score, judged) for score in scores["trees"]}
     part = "folds" if others is None else part
     return Reference(scores=scores, inputs=inputs, fitted=len(rows), judged=len(judged), part=part, bound=bound)
 
@@ -208,7 +231,8 @@ def _scores(task: Task, name: ModelName, pairs: list[Pair]) -> dict[str, float]:
     predictions = np.concatenate(
         [_predictions(task, name, columns, known, other) for columns, known, other, _ in pairs]
     )
-    return {**task.scores(targets, predictions), SKILL: _skill(task, targets, predictions)}
+    scores = {**task.scores(targets, predictions), SKILL: _skill(task, targets, predictions)}
+    return {score: value for score, value in scores.items() if np.isfinite(value)}
 
 
 def _skill(task: Task, targets: np.ndarray, predictions: np.ndarray) -> float:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 from pydantic import TypeAdapter
 
+from pipeline.data.reference import Reference
 from pipeline.data.split.tasks import SCORES, Task
 from pipeline.diagnosis.causes import LEARNED, NO_CAUSE, NOT_LEARNED, cause_names
 from pipeline.diagnosis.evidence import COLUMNS
@@ -66,7 +67,13 @@ def save_evaluation(variant: str, evaluation: VariantEvaluation) -> None:
     save_table(evaluation.replicas, folder(variant) / "replicas.csv")
     save_table(evaluation.curves, folder(variant) / "curves.csv")
     save_table(evaluation.layers, folder(variant) / "layers.csv")
-    judged = {"task": evaluation.task.plain, "rule": evaluation.rule.plain, **asdict(evaluation.diagnosis)}
+    rule, reference = evaluation.rule, evaluation.rule.reference
+    judged = {
+        "task": evaluation.task.plain,
+        "rule": rule.plain,
+        "reference": None if reference is None else reference.model_dump(mode="json"),
+        **asdict(evaluation.diagnosis),
+    }
     save_json(judged, diagnosis_path(variant))
     save_json(evaluation.metrics.plain, metrics_path(variant))
 
@@ -136,4 +143,5 @@ def _load_diagnosis(variant: str) -> tuple[Task, Rule, VariantDiagnosis]:
         _expect_names([] if diagnosis.cause is None else [diagnosis.cause], cause_names())
         _expect_names([score], SCORES)
         _DIAGNOSIS.validate_python(asdict(diagnosis))
-        return Task.of(found["task"]), Rule(score, threshold), diagnosis
+        reference = None if found["reference"] is None else Reference.model_validate(found["reference"])
+        return Task.of(found["task"]), Rule(score, threshold, reference), diagnosis

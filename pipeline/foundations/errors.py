@@ -54,7 +54,9 @@ def reported_in_one_line() -> Iterator[None]:
         sys.exit(f"error: {' '.join(str(error).split())}")
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        reason = " ".join(str(error.strerror or error).split())  # after a failed upload this is the server's whole answer
+        reason = " ".join(
+            str(error.strerror or error).split()
+        )  # after a failed upload this is the server's whole answer
         sys.exit(masked(f"error: {where}{reason}"))
     except MemoryError as error:
         detail = f" ({' '.join(str(error).split())[:100]})" if str(error) else ""

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 import xarray as xr
 
+from pipeline.data.reference import load_reference
 from pipeline.data.split import files as data
 from pipeline.data.split.samples import Split
 from pipeline.diagnosis import combined, theory
@@ -37,7 +38,7 @@ def main(name: str) -> None:
     params = read()
     study, found = params.study(name)
     split, fingerprint = data.load_split(), data.fingerprint()
-    rule = rule_for(split.task, params.evaluation.learned)
+    rule = rule_for(split.task, params.evaluation.learned, load_reference())
     not_tried: Mapping[str, str] = {}
     with Workers() as workers:
         if study.cells is None:
