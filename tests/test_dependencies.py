@@ -53,7 +53,7 @@ HANDED = {"compare": "pipeline.report.content"}
 
 
 def sections(stage: str) -> set[str]:
-    return {name.split(".")[0] for name in STAGES[stage]["params"]}
+    return {name.split(".")[0] for name in STAGES[stage].get("params", ())}
 
 
 def code(stage: str) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 from pydantic import TypeAdapter
 
+from pipeline.data.reference import Reference
 from pipeline.data.split.tasks import Task
 from pipeline.diagnosis.causes import LEARNED, NO_CAUSE, NOT_LEARNED, cause_names
 from pipeline.diagnosis.evidence import COLUMNS
@@ -67,7 +68,13 @@ def save_evaluation(variant: str, evaluation: VariantEvaluation) -> None:
     save_table(evaluation.replicas, folder(variant) / "replicas.csv")
     save_table(evaluation.curves, folder(variant) / "curves.csv")
     save_table(evaluation.layers, folder(variant) / "layers.csv")
-    diagnosis = {"task": evaluation.task.plain, "rule": evaluation.rule.plain, **asdict(evaluation.diagnosis)}
+    rule, reference = evaluation.rule, evaluation.rule.reference
+    diagnosis = {
+        "task": evaluation.task.plain,
+        "rule": rule.plain,
+        "reference": None if reference is None else reference.model_dump(mode="json"),
+        **asdict(evaluation.diagnosis),
+    }
     save_json(diagnosis, diagnosis_path(variant))
     save_json(evaluation.metrics.plain, metrics_path(variant))
 
@@ -137,4 +144,5 @@ def _load_diagnosis(variant: str) -> tuple[Task, Rule, VariantDiagnosis]:
         _expect_names([] if diagnosis.cause is None else [diagnosis.cause], cause_names())
         _expect_names([score], SCORES)
         _DIAGNOSIS.validate_python(asdict(diagnosis))
-        return Task.of(plain["task"]), Rule(score, threshold), diagnosis
+        reference = None if plain["reference"] is None else Reference.model_validate(plain["reference"])
+        return Task.of(plain["task"]), Rule(score, threshold, reference), diagnosis

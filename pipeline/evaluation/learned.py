@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from pipeline.data.reference import MODELS, ModelName, Reference
 from pipeline.data.split.tasks import Task
 from pipeline.foundations.errors import UserError
 from pipeline.history import record
@@ -15,10 +16,14 @@ from pipeline.params.evaluation_params import MAIN_SCORE, SKILL
 
 @dataclass(frozen=True)
 class Rule:
-    """A replica has learned if its final `score` on the judged part of the data is above `threshold`."""
+    """A replica has learned if its final `score` on the judged part of the data is above `threshold`.
+
+    reference: what quick models reach on the same rows; None where none was fitted.
+    """
 
     score: str
     threshold: float
+    reference: Reference | None = None
 
     @property
     def plain(self) -> dict[str, float]:
@@ -26,29 +31,53 @@ class Rule:
         return {self.score: self.threshold}
 
     @property
+    def references(self) -> dict[ModelName, float]:
+        """The score of each quick model on the same rows."""
+        return {} if self.reference is None else self.reference.by_model(self.score)
+
+    @property
     def name(self) -> str:
         """The score in words: `balanced accuracy`."""
         return spelled_score(self.score)
 
 
-def rule_for(task: Task, learned: Mapping[str, float] | None) -> Rule:
-    """Return the rule that params.yaml states, or the task's usual one.
+def rule_for(task: Task, learned: Mapping[str, float] | None, reference: Reference | None = None) -> Rule:
+    """Return the rule that params.yaml states, or the task's usual one, lowered to what the rows allow.
 
     Args:
         learned: `evaluation.learned` of params.yaml.
+        reference: what quick models reach on the same rows. It never changes a stated threshold.
 
     Raises:
         UserError: the task does not have this score.
     """
     if learned is None:
-        return Rule(*task.usual_threshold)
+        score, usual = task.usual_threshold
+        return Rule(score, usual if reference is None else reference.bar(task, score, usual), reference)
     ((score, threshold),) = learned.items()
     known = (*task.of_kind.scores, SKILL)
     if score == MAIN_SCORE:
-        return Rule(task.score, threshold)
+        return Rule(task.score, threshold, reference)
     if score not in known:
         raise UserError(f"evaluation.learned: {score}: must be one of {', '.join(known)} for a {task.kind} task")
-    return Rule(score, threshold)
+    return Rule(score, threshold, reference)
+
+
+def reference_in_words(rule: Rule) -> str:
+    """Return a sentence on what the reference reaches, or on why there is none; "" where nobody asked for one."""
+    if rule.reference is None:
+        return ""
+    if rule.reference.skipped:
+        return f"No reference was fitted: {rule.reference.skipped}."
+    if not rule.references:
+        return f"The reference has no {rule.name}."
+    reached = " and ".join(f"{MODELS[name]} reaches {value:.2f}" for name, value in rule.references.items())
+    rows = (
+        "in three folds of the training rows"
+        if rule.reference.part == "folds"
+        else f"on the {rule.reference.part} rows"
+    )
+    return f"For comparison, {reached} ({rule.name} {rows})."
 
 
 def spelled_score(score: str) -> str:

@@ -12,7 +12,7 @@ from pipeline.evaluation import tried
 from pipeline.evaluation.comparison import Comparison
 from pipeline.evaluation.effects import UNDECIDED, written
 from pipeline.evaluation.expectations import Expectation
-from pipeline.evaluation.learned import Rule, score_column, score_in_words
+from pipeline.evaluation.learned import Rule, reference_in_words, score_column, score_in_words
 from pipeline.evaluation.summary import percent
 from pipeline.evaluation.tried import TriedStudy
 from pipeline.evaluation.variant import Spread, VariantEvaluation
@@ -169,6 +169,8 @@ def _data(findings: ReportFindings) -> Iterator[Block]:
     for name, (low, mean, high) in profile.targets.items():
         sentences.append(f"{as_code(name)}: {low:.4g} to {high:.4g}, mean {mean:.4g}.")
     yield Text("**The data.** " + " ".join(sentences))
+    if words := reference_in_words(findings.rule):
+        yield Text(f"**The reference.** {words}")
     if profile.warnings:
         yield Bullets([f"**Warning:** {in_markdown(warning)}." for warning in profile.warnings])
     ranges = profile.ranges[:MOST_RANGES]

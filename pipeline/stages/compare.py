@@ -2,6 +2,7 @@
 
 from pipeline.data.profile import load_profile
 from pipeline.data.raw_files import load_raw
+from pipeline.data.reference import load_reference
 from pipeline.data.split import files as data
 from pipeline.diagnosis.theory import is_tutorial
 from pipeline.evaluation import comparison
@@ -31,7 +32,7 @@ def main() -> None:
     chosen = params.comparison if is_tutorial(origin) else params.comparison.without_claims()
     tables = comparison.compare(evaluations, params.recipes, chosen)
     pictures: dict[str, str] = {}
-    rule = rule_for(split.task, params.evaluation.learned)
+    rule = rule_for(split.task, params.evaluation.learned, load_reference())
     compared = Compared(
         tables,
         chosen,

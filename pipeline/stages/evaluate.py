@@ -1,5 +1,6 @@
 """Stage `evaluate@<variant>`: one variant's run -> its metrics, diagnosis, tables and figures."""
 
+from pipeline.data.reference import load_reference
 from pipeline.data.split.files import load_split
 from pipeline.diagnosis import theory
 from pipeline.evaluation import replica_table, summary
@@ -18,7 +19,7 @@ def main(variant: str) -> None:
     load_recipe(variant)  # first, because its error names the variant
     split = load_split()
     recipe, history, predictions = load_run(variant, split)
-    rule = rule_for(split.task, params.evaluation.learned)
+    rule = rule_for(split.task, params.evaluation.learned, load_reference())
     premises = theory.premises(recipe.variant, recipe, split.train.inputs)
     predicted = replica_table.of_predictions(predictions, split, recipe.targets)
     evaluation = summary.evaluate(variant, history, recipe.variant, premises, rule, params.diagnosis, predicted)

@@ -58,6 +58,11 @@ SCORE: Final = MetricKey(
 EPOCHS_TO_LEARN: Final = MetricKey(
     "epochs_to_learn_{quartile}", "the same of the first epoch from which a replica stays above the threshold"
 )
+REFERENCE: Final = MetricKey(
+    "reference/{model}",
+    "what a linear model (`linear`) and a forest of random trees (`trees`) reach on the same rows, by the score that "
+    "decides",
+)
 OUTCOMES: Final = MetricKey("outcomes/{outcome}", "number of replicas that learned, and that failed for each cause")
 LEARNED_SHARE: Final = MetricKey("learned_share", "share of the replicas that have learned, over the epochs")
 ALIVE_SHARE: Final = MetricKey("alive_share", "share of the replicas without a dead layer, over the epochs")
@@ -94,6 +99,7 @@ OF_VARIANT: Final = (
     *(LEARNED_SHARE, ALIVE_SHARE, CURVE),
     *(MetricKey(LAYER.template.replace("{value}", name), meaning) for name, meaning in LAYER_SERIES.items()),
     *(PROFILE, PROFILE_LOG10),
+    REFERENCE,
 )
 OF_REPLICA: Final = (
     MetricKey("{part}_{score}", "the loss and every score at the end, on each part of the data: `test_accuracy`"),

@@ -250,6 +250,8 @@ def variant_points(evaluation: VariantEvaluation, params: TrackingParams) -> lis
         points += [Point(keys.SCORE.of(score=score, quartile=name), value) for name, value in spread.known.items()]
     for name, value in metrics.epochs_to_learn.known.items():
         points.append(Point(keys.EPOCHS_TO_LEARN.of(quartile=name), value))
+    for model, value in evaluation.rule.references.items():
+        points.append(Point(keys.REFERENCE.of(model=model), value))
     points += [Point(keys.OUTCOMES.of(outcome=name), count) for name, count in metrics.outcomes.items()]
     points += _series(curves, "learned_share", keys.LEARNED_SHARE.of())
     points += _series(curves, "alive_share", keys.ALIVE_SHARE.of())

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from pipeline.data.reference import MODELS
 from pipeline.data.split.tasks import Task
 from pipeline.diagnosis.causes import LEARNED, outcome_colours, outcome_names, spelled
 from pipeline.diagnosis.variant_verdict import learn
@@ -85,6 +86,8 @@ def _lines(axes: Axes, replicas: Replicas, part: str, rule: Rule) -> None:
         axes.plot(epochs, values[row], color=colours[outcomes[row]], alpha=alpha, linewidth=0.7)
     axes.plot(epochs, np.median(values, axis=0), color=BLACK, linewidth=1.8)
     axes.axhline(rule.threshold, color=BLACK, linestyle="--", linewidth=0.8)
+    if rule.references and part == record.judged_part(history):
+        axes.axhline(max(rule.references.values()), color=BLACK, linestyle=":", linewidth=1.2)
     axes.set_ylim(lowest_shown(record.task_of(history), rule.score, values), 1.0)
     axes.set_xlim(0, max(1, epochs[-1]))
 
@@ -97,5 +100,9 @@ def _legend(drawn: Figure, variants: Sequence[Replicas], rule: Rule) -> None:
     handles.append(
         Line2D([], [], color=BLACK, linewidth=0.8, linestyle="--", label=f"learned: above {rule.threshold:g}")
     )
+    if rule.references:
+        model, value = max(rule.references.items(), key=lambda item: item[1])
+        label = f"reference: {MODELS[model]}, {value:.2f}"
+        handles.append(Line2D([], [], color=BLACK, linewidth=1.2, linestyle=":", label=label))
     columns = -(-len(handles) // 2) if len(handles) > 5 else len(handles)
     drawn.legend(handles=handles, fontsize=9, loc="outside lower center", ncols=columns, frameon=False)

@@ -1,0 +1,20 @@
+"""Stage `reference`: the split -> what scikit-learn's quick models reach on it."""
+
+from pipeline.data.reference import of_split, save_reference
+from pipeline.data.split.files import load_split
+from pipeline.foundations.errors import reported_in_one_line
+
+
+def main() -> None:
+    """Read the split, fit and judge the models, write their scores."""
+    split = load_split()
+    reference = of_split(split)
+    save_reference(reference)
+    score = split.task.score
+    reached = ", ".join(f"{name} {scores[score]:.3f}" for name, scores in reference.scores.items())
+    print(f"reference: {reached or f'none: {reference.skipped}'} ({score}, {reference.judged} {reference.part} rows)")
+
+
+if __name__ == "__main__":
+    with reported_in_one_line():
+        main()
