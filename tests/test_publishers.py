@@ -266,7 +266,7 @@ def test_who_was_taken_for_dead_writes_no_more(shared: str, tmp_path: Path, monk
         first.expect()
         monkeypatch.setattr(first._client, "set_experiment_tag", silent)
         second.take()
-        wait_until(lambda: "another one may publish now: run the same command again" in reason())
+        wait_until(lambda: "another process may be publishing now: run the same command again" in reason())
     assert not MlflowClient(tracking_uri=shared).get_experiment("0").tags
 
 
