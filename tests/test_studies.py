@@ -1,6 +1,8 @@
 """Studies: which cells a grid has, what their results depend on, and that it does not matter where they run."""
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +29,9 @@ from pipeline.report.figures import study_figures as plots
 from pipeline.report.pages import markdown
 from pipeline.report.pages.document import Picture
 from pipeline.report.study_page import StudyFindings, write
-from pipeline.studies import cell_store, code_fingerprint
+from pipeline.studies import cell_store, code_fingerprint, training_process
 from pipeline.studies.work import VariantWork
+from pipeline.training.common.trainer import OnEpoch
 
 
 def found(**study: Any) -> list[Cell]:
@@ -344,3 +347,27 @@ def test_a_cluster_whose_certificates_nobody_named_is_one_line(monkeypatch: pyte
     said = r"^DASK_SCHEDULER_ADDRESS: tls://127.0.0.1:9: TLS expects .*: must fit distributed.comm.tls in Dask's"
     with pytest.raises(UserError, match=said), _client(1):
         pass
+
+
+@dataclass(frozen=True)
+class ThreeEpochs:
+    """A task that takes no time; `name` is in each of its messages."""
+
+    name: str
+
+    def train(self, split: Split, on_epoch: OnEpoch) -> dict[str, bytes]:
+        for epoch in range(3):
+            on_epoch(epoch, {self.name: 1.0})
+        return {self.name: b""}
+
+
+@pytest.mark.parametrize("error", [UserError("stop"), RuntimeError("stop"), OSError("stop"), BrokenPipeError("stop")])
+def test_after_an_error_of_on_epoch_the_next_task_reads_only_its_own_messages(error: Exception, circles: Split) -> None:
+    def fail(epoch: int, curves: Mapping[str, float]) -> None:
+        raise error
+
+    with pytest.raises(type(error), match="stop"):
+        training_process.train(ThreeEpochs("first"), circles, fail)
+    curves: list[str] = []
+    files = training_process.train(ThreeEpochs("second"), circles, lambda epoch, values: curves.extend(values))
+    assert (list(files), curves) == (["second"], ["second"] * 3)
