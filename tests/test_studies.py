@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 from conftest import RECIPE, training, variant
 from imports import EXEMPT, ROOT, module_file, project_modules, within
 from matplotlib.figure import Figure
+from three_epochs import ThreeEpochs
 
 from examples import accuracy_above, evaluated, history
 from pipeline.data.split.samples import Split
@@ -31,7 +31,6 @@ from pipeline.report.pages.document import Picture
 from pipeline.report.study_page import StudyFindings, write
 from pipeline.studies import cell_store, code_fingerprint, training_process
 from pipeline.studies.work import VariantWork
-from pipeline.training.common.trainer import OnEpoch
 
 
 def found(**study: Any) -> list[Cell]:
@@ -347,18 +346,6 @@ def test_a_cluster_whose_certificates_nobody_named_is_one_line(monkeypatch: pyte
     said = r"^DASK_SCHEDULER_ADDRESS: tls://127.0.0.1:9: TLS expects .*: must fit distributed.comm.tls in Dask's"
     with pytest.raises(UserError, match=said), _client(1):
         pass
-
-
-@dataclass(frozen=True)
-class ThreeEpochs:
-    """A task that takes no time; `name` is in each of its messages."""
-
-    name: str
-
-    def train(self, split: Split, on_epoch: OnEpoch) -> dict[str, bytes]:
-        for epoch in range(3):
-            on_epoch(epoch, {self.name: 1.0})
-        return {self.name: b""}
 
 
 @pytest.mark.parametrize("error", [UserError("stop"), RuntimeError("stop"), OSError("stop"), BrokenPipeError("stop")])

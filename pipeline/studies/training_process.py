@@ -12,8 +12,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import IO, Protocol
 
 from pipeline.data.split.samples import Split
@@ -40,25 +40,33 @@ def train(task: Trainable, split: Split, on_epoch: OnEpoch) -> dict[str, bytes]:
     with _lock:
         process = _ensure_process()
         try:
-            assert process.stdin is not None
-            assert process.stdout is not None
-            pickle.dump((task, split), process.stdin)
-            process.stdin.flush()
+            with _report_death(process):
+                assert process.stdin is not None
+                pickle.dump((task, split), process.stdin)
+                process.stdin.flush()
             while True:
-                kind, content = pickle.load(process.stdout)
+                with _report_death(process):
+                    assert process.stdout is not None
+                    kind, content = pickle.load(process.stdout)
                 if kind != "epoch":
                     break
                 on_epoch(*content)
-        except (EOFError, BrokenPipeError, pickle.UnpicklingError):
-            code = process.wait()
-            raise RuntimeError(f"the training process died (exit code {code}): out of memory?") from None
         except BaseException:  # the process keeps sending messages about this task; the next task would read them
-            process.kill()
-            process.wait()
+            with suppress(BrokenPipeError), process:  # closes its pipes
+                process.kill()
             raise
         if kind == "done":
             return content
         raise UserError(content) if kind == "user error" else RuntimeError(content)
+
+
+@contextmanager
+def _report_death(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    try:
+        yield
+    except (EOFError, BrokenPipeError, pickle.UnpicklingError):
+        code = process.wait()
+        raise RuntimeError(f"the training process died (exit code {code}): out of memory?") from None
 
 
 def _ensure_process() -> subprocess.Popen[bytes]:
