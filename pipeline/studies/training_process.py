@@ -51,7 +51,7 @@ def train(task: Trainable, split: Split, on_epoch: OnEpoch) -> dict[str, bytes]:
                 if kind != "epoch":
                     break
                 on_epoch(*content)
-        except BaseException:  # the process keeps sending messages about this task; the next task would read them
+        except BaseException:  # otherwise the process keeps sending messages, and the next task would read them
             with suppress(BrokenPipeError), process:  # closes its pipes
                 process.kill()
             raise

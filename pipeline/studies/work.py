@@ -1,6 +1,6 @@
 """Train one cell in a worker, on this machine or another: parameters in, bytes out.
 
-A cell is a variant with all its replicas, or a single replica of a user's own network, because that takes longer.
+A cell is a variant with all its replicas, or a single replica of a user's own network, because it trains for long.
 """
 
 import hashlib

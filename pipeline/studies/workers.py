@@ -116,9 +116,8 @@ def _results(
     names_by_key: dict[str, list[str]] = {}
     for name, task in tasks.items():
         names_by_key.setdefault(task.key, []).append(name)
-    data = client.submit(
-        _return_split, split
-    )  # a task, not scattered data: Dask repeats it if the worker that holds it dies
+    # A task, not scattered data: Dask repeats the task if the worker that holds the data dies.
+    data = client.submit(_return_split, split)
     futures = {}
     for key, names in names_by_key.items():
         task = tasks[names[0]]
@@ -202,5 +201,5 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, ModuleNotFoundError) or "deserialization" in str(error):
         return "the cluster cannot import pipeline: start scheduler and workers in its folder with PYTHONPATH=."
     if isinstance(error, KilledWorker):
-        return "every worker that trained it died, perhaps out of memory: lower training.chunk"
+        return "every worker that trained this cell died, perhaps out of memory: lower training.chunk"
     return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"

@@ -35,7 +35,8 @@ def replica_models(variant: str, replicas: Sequence[int]) -> Iterator[keras.Mode
     """Yield the same model for each replica, with that replica's weights.
 
     Raises:
-        UserError: see `replica_model`."""
+        UserError: see `replica_model`.
+    """
     stacks, weights = load_weights(variant), weights_path(variant)
     recipe = load_recipe(variant)
     model, variables = _build(variant, recipe)
