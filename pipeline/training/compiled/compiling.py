@@ -8,9 +8,9 @@ vectors, and thereby the order of sums, for each processor: two machines would g
 trains on one machine could fail on the other. Only the instructions are chosen for the actual processor: a machine
 without 512-bit vectors uses two vectors of 256 bits.
 
-Compiling takes some ten seconds, once per machine for each state of these sources. The code is kept in a
-folder named by a hash of these sources, in the user's cache folder or, if set, in NUMBA_CACHE_DIR: clones and DVC's
-temporary workspaces share it.
+Compiling takes some ten seconds, once per machine for each state of these sources. The code is kept in a folder named
+by a hash of these sources, in the user's cache folder or, if set, in NUMBA_CACHE_DIR: clones and DVC's temporary
+workspaces share it.
 """
 
 import hashlib

@@ -146,7 +146,8 @@ def measure(plan: Plan, weights: np.ndarray, buffer: Buffers, is_probed: bool, c
     """Set `curves` to the loss and scores of every part.
 
     Args:
-        is_probed: whether `buffer` holds the pre-activations of the training set, from a probe of the same weights."""
+        is_probed: whether `buffer` holds the pre-activations of the training set, from a probe of the same weights.
+    """
     data, first = plan.data, 0
     curves_per_part = curves.size // data.ends.size
     for part in range(data.ends.size):

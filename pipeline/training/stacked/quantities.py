@@ -64,7 +64,8 @@ def gradient_mean_abs(gradients: Sequence[tf.Tensor]) -> tf.Tensor:
     """Return the mean |g| of each kernel, [replica, layer].
 
     Args:
-        gradients: for each layer the gradient, [replica, entry]."""
+        gradients: for each layer the gradient, [replica, entry].
+    """
     return tf.stack([tf.reduce_mean(tf.abs(g), axis=1) for g in gradients], axis=1)
 
 
@@ -72,7 +73,8 @@ def weight_l1(kernels: Sequence[tf.Tensor]) -> tf.Tensor:
     """Return the sum of |w| of each kernel, [replica, layer].
 
     Args:
-        kernels: for each layer the kernel, [replica, entry]."""
+        kernels: for each layer the kernel, [replica, entry].
+    """
     return tf.stack([tf.reduce_sum(tf.abs(kernel), axis=1) for kernel in kernels], axis=1)
 
 
