@@ -22,7 +22,7 @@ from pipeline.params import network_params
 from pipeline.params.params import Params, read
 from pipeline.params.training_params import TrainingParams
 from pipeline.studies import cell_store
-from pipeline.studies.work import of_replicas
+from pipeline.studies.work import replica_works
 from pipeline.studies.workers import Workers
 from pipeline.training.common.train_replicas import join_records, train
 
@@ -58,7 +58,7 @@ def processes(params: Params, recipe: network_params.NetworkRecipe, training: Tr
     speed = {}
     for workers in (1, 2):
         short = training.model_copy(update={"replicas": REPLICAS, "epochs": EPOCHS})
-        tasks = of_replicas("network", VARIANT, recipe, short, f"{workers} processes")
+        tasks = replica_works("network", VARIANT, recipe, short, f"{workers} processes")
         starts: dict[str, float] = {}
         warm_ups: dict[str, int] = {}  # epochs before all processes train, which do not count
 
@@ -87,7 +87,7 @@ def shares(params: Params, recipe: network_params.NetworkRecipe, training: Train
     parts, _ = split(load(params.data), params.data, params.split)
     rule = rule_for(parts.task, params.evaluation.learned)
     variant_history = train(params.variant(VARIANT), VARIANT, parts, training).history
-    tasks = of_replicas("network", VARIANT, recipe, training, "shares")
+    tasks = replica_works("network", VARIANT, recipe, training, "shares")
     with Workers() as processes:
         processes.run(tasks, parts, on_cell=lambda name: print(name, flush=True))
     network_history = join_records([cell_store.load(task.key) for task in tasks.values()])

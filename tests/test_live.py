@@ -79,7 +79,10 @@ def test_an_observer_that_fails_stops_nothing(
     told, fails = Told(), FailingObserver()
     watched = train(variant(), "v", circles, training(), [fails, told], choose=choose).history
     assert fails.calls == 1
-    assert capsys.readouterr().err == "warning: FailingObserver: OSError: disk full: the training goes on without it\n"
+    assert (
+        capsys.readouterr().err
+        == "warning: FailingObserver failed (OSError: disk full): the training goes on without it\n"
+    )
     assert sum(len(replicas) * len(epochs) for replicas, epochs, _ in told.reports) == 4 * 4
     assert watched.equals(train(variant(), "v", circles, training(), choose=choose).history)
 

@@ -26,9 +26,9 @@ from pipeline.params import network_params
 from pipeline.params.network_params import NetworkParams
 from pipeline.params.training_params import TrainingParams
 from pipeline.recorder import output_facts
-from pipeline.studies.work import of_replicas
+from pipeline.studies.work import replica_works
 from pipeline.training.common.train_replicas import Trained
-from pipeline.training.networks.builder import build, named_weights, taking_raw_rows
+from pipeline.training.networks.builder import build, build_raw_model, named_weights
 from pipeline.training.networks.replica import batches, expect_trainable, predict, train_replica
 
 BINARY, TEN = Task("binary", ("no", "yes")), Task("multiclass", tuple("abc"))
@@ -113,12 +113,15 @@ FAULTY = {
     "exit": ("def build(inputs, task):\n    raise SystemExit(2)\n", "networks/own/network.py, line 4: build fails"),
     "no model": (
         "def build(inputs, task):\n    return 3\n",
-        "networks/own/network.py: build gives an int: must give a",
+        "networks/own/network.py: build returns an int: must return a",
     ),
-    "nothing": ("def build(inputs, task): pass\n", "networks/own/network.py: build gives nothing: must give a Keras"),
+    "nothing": (
+        "def build(inputs, task): pass\n",
+        "networks/own/network.py: build returns nothing: must return a Keras",
+    ),
     "shape": (
         "def build(inputs, task):\n    return keras.Sequential([keras.Input(inputs), layers.Dense(2)])\n",
-        "networks/own/network.py: the model gives outputs of shape (2,) for a row: must be (1,), for the task is 2",
+        "networks/own/network.py: the model gives outputs of shape (2,) for a row: must be (1,), because the task is 2",
     ),
     "two outputs": (
         "def build(inputs, task):\n    x = keras.Input(inputs)\n    y = layers.Dense(1)(x)\n"
@@ -133,11 +136,11 @@ FAULTY = {
     "no weights": (
         "def build(inputs, task):\n    cut = layers.Lambda(lambda x: x[:, :1])\n"
         "    return keras.Sequential([keras.Input(inputs), cut])\n",
-        "networks/own/network.py: build gives a model without weights that are trained: must have some",
+        "networks/own/network.py: build returns a model without trainable weights: add a layer with weights, or set",
     ),
     "no loss": (
         SMALL.replace("return ", "model = ") + "    model.compile('sgd')\n    return model\n",
-        "networks/own/network.py: the model is compiled without a loss: must be compiled with one, or not at all",
+        "networks/own/network.py: the model is compiled without a loss: give `compile` a loss, or do not call it",
     ),
 }
 
@@ -450,7 +453,9 @@ def build(inputs, task):
 
 @pytest.mark.slow
 def test_a_training_that_ends_itself_is_refused(circles: Split) -> None:
-    with pytest.raises(UserError, match=r"the training ended after 1 of 3 epochs: must not stop itself"):
+    with pytest.raises(
+        UserError, match=r"the training ended after 1 of 3 epochs: remove EarlyStopping or `stop_training`"
+    ):
         train_replica("own", network(ENDS_ITSELF).recipe, circles, training(), 0)
 
 
@@ -460,13 +465,13 @@ def test_raw_rows_give_what_the_network_gives(circles: Split, origin: Origin) ->
     raw = np.random.default_rng(0).normal(size=(5, 2)).astype(np.float32)
     scaled = np.stack([raw[:, i] * each.factor + each.offset for i, each in enumerate(origin.columns)], axis=1)
     np.testing.assert_allclose(
-        np.asarray(taking_raw_rows(found, origin, "own")(raw)), predict(found, scaled.astype(np.float32)), rtol=1e-5
+        np.asarray(build_raw_model(found, origin, "own")(raw)), predict(found, scaled.astype(np.float32)), rtol=1e-5
     )
 
 
 def test_a_cell_is_known_by_all_that_its_result_depends_on() -> None:
     def keys(made: NetworkParams, data: str = "d", **changes: object) -> set[str]:
-        works = of_replicas("w", "own", made.recipe, training(**changes), data)
+        works = replica_works("w", "own", made.recipe, training(**changes), data)
         return {each.key for each in works.values()}
 
     first = keys(network())

@@ -1,5 +1,6 @@
 """Studies: which cells a grid has, what their results depend on, and that it does not matter where they run."""
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from conftest import RECIPE, training, variant
 from imports import EXEMPT, ROOT, module_file, project_modules, within
 from matplotlib.figure import Figure
+from three_epochs import ThreeEpochs
 
 from examples import accuracy_above, evaluated, history
 from pipeline.data.split.samples import Split
@@ -27,7 +29,7 @@ from pipeline.report.figures import study_figures as plots
 from pipeline.report.pages import markdown
 from pipeline.report.pages.document import Picture
 from pipeline.report.study_page import StudyFindings, write
-from pipeline.studies import cell_store, code_fingerprint
+from pipeline.studies import cell_store, code_fingerprint, training_process
 from pipeline.studies.work import VariantWork
 
 
@@ -344,3 +346,15 @@ def test_a_cluster_whose_certificates_nobody_named_is_one_line(monkeypatch: pyte
     said = r"^DASK_SCHEDULER_ADDRESS: tls://127.0.0.1:9: TLS expects .*: must fit distributed.comm.tls in Dask's"
     with pytest.raises(UserError, match=said), _client(1):
         pass
+
+
+@pytest.mark.parametrize("error", [UserError("stop"), RuntimeError("stop"), OSError("stop"), BrokenPipeError("stop")])
+def test_after_an_error_of_on_epoch_the_next_task_reads_only_its_own_messages(error: Exception, circles: Split) -> None:
+    def fail(epoch: int, curves: Mapping[str, float]) -> None:
+        raise error
+
+    with pytest.raises(type(error), match="stop"):
+        training_process.train(ThreeEpochs("first"), circles, fail)
+    curves: list[str] = []
+    files = training_process.train(ThreeEpochs("second"), circles, lambda epoch, values: curves.extend(values))
+    assert (list(files), curves) == (["second"], ["second"] * 3)

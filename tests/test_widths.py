@@ -88,7 +88,7 @@ def test_the_compiled_loops_give_what_the_general_way_gives(circles: Split) -> N
     recipe = of_widths(7, 2, 5, activation="tanh", kernel_initializer="orthogonal")
     stack = dense_stack(recipe, 2, BINARY)
     assert stack is not None
-    assert stack.sizes == (2, 7, 2, 5, 1)
+    assert stack.widths == (2, 7, 2, 5, 1)
     params = training(epochs=2)
     compiled, general = train(recipe, "v", circles, params), train(recipe, "v", circles, params, choose=stacked)
     assert compiled.history.units.values.tolist() == [7, 2, 5, 1]

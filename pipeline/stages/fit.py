@@ -11,7 +11,7 @@ from pipeline.history.training_progress import progress_file
 from pipeline.params.params import read
 from pipeline.studies import cell_store
 from pipeline.studies.observed_replicas import ObservedReplicas
-from pipeline.studies.work import of_replicas
+from pipeline.studies.work import replica_works
 from pipeline.studies.workers import Workers
 from pipeline.training.common.machine import choose_device, cores
 from pipeline.training.common.progress_bars import epochs_bar
@@ -25,7 +25,7 @@ def main(network: str) -> None:
     params = read()
     recipe, split = params.network(network).recipe, load_split()
     training = params.network(network).training(params.training)
-    tasks = of_replicas(network, network, recipe, training, fingerprint())
+    tasks = replica_works(network, network, recipe, training, fingerprint())
     if not all(cell_store.holds(task.key) for task in tasks.values()):
         choose_device(training.device)
         from pipeline.training.networks.replica import (

@@ -1,7 +1,7 @@
-"""The store of finished cells of studies: one folder per cell, named by the hash of all that its result depends on.
+"""Store the finished cells of studies: one folder per cell, named by a hash of everything that its result depends on.
 
-It is not an output of a stage, because DVC deletes outputs before the stage runs. It lies under the repository's root,
-so that DVC's experiments, which run in temporary folders, share it.
+The store is not an output of a stage, because DVC deletes outputs before the stage runs. It is under the repository's
+root, so that DVC's experiments, which run in temporary folders, share it.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ def folder(key: str) -> Path:
 
 
 def holds(key: str) -> bool:
-    """Whether the cell is finished and can be read; a damaged one counts as missing."""
+    """Return whether the cell is finished and can be read; a damaged cell counts as missing."""
     try:
         load(key)
     except UserError:
@@ -38,8 +38,8 @@ def save(key: str, recipe: Mapping[str, Plain], files: Mapping[str, bytes]) -> N
     """Write a finished cell.
 
     Args:
-        recipe: what the cell is, for people: its folder has only a hash for a name.
-        files: contents by name. The history is written last; with it the cell is finished.
+        recipe: the cell's parameters, for readers: the folder's name is only a hash.
+        files: the content of each file, by file name. The history is written last and marks the cell as finished.
     """
     save_json(recipe, folder(key) / "recipe.json")
     for name in sorted(files, key=lambda name: name == HISTORY):

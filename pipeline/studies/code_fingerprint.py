@@ -1,7 +1,7 @@
 """Hash the code that a cell's result depends on: the modules that training imports.
 
-`params` is left out because it only passes values on, and these are in a cell's key. Errors and the writing of files
-are left out as in dvc.yaml.
+`params` is left out because it only passes on values, which a cell's key contains. The modules for errors and for
+writing files are left out as in dvc.yaml.
 """
 
 import hashlib
@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent.parent
-# Patterns of files, which a test compares with what training imports.
+# Patterns of files; a test compares them with the modules that training imports.
 OF_VARIANTS = (
     *("data/split/samples.py", "data/split/tasks.py", "foundations/seeds.py", "foundations/tensorflow.py"),
     *("history/record.py", "history/recorded_epochs.py", "history/scales.py"),
@@ -19,7 +19,7 @@ OF_VARIANTS = (
 )
 OF_NETWORKS = (*OF_VARIANTS, "foundations/untyped.py", "models/*.py", "recorder/*.py", "training/networks/*.py")
 OF_REMEDIES = (*OF_NETWORKS, "remedies/on_keras/*.py", "remedies/remedy_registry.py")
-# Files among them that cannot change a result: progress bars, checks before training, versions, export.
+# Files of these patterns that cannot change a result: progress bars, checks before training, versions, export.
 WITHOUT_EFFECT = (
     *(f"training/common/{name}.py" for name in ("progress_bars", "trainable", "versions", "warm_up")),
     "training/networks/trained_model.py",
@@ -38,8 +38,8 @@ def files(patterns: tuple[str, ...] = OF_VARIANTS) -> list[Path]:
 
 @cache
 def fingerprint(patterns: tuple[str, ...] = OF_VARIANTS) -> str:
-    """Return the SHA-256 of the names and bytes of these files; taken once, because imported code does not change."""
-    total = hashlib.sha256()
+    """Return the SHA-256 of the files' names and bytes; computed once, because imported code does not change."""
+    digest = hashlib.sha256()
     for path in files(patterns):
-        total.update(path.as_posix().encode() + hashlib.sha256((PACKAGE / path).read_bytes()).digest())
-    return total.hexdigest()
+        digest.update(path.as_posix().encode() + hashlib.sha256((PACKAGE / path).read_bytes()).digest())
+    return digest.hexdigest()

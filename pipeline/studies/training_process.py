@@ -1,8 +1,8 @@
-"""Train in a process beside the worker, because the worker's threads use Python's and NumPy's global random generators.
+"""Train replicas in a second process, because a worker's threads use Python's and NumPy's global random generators.
 
-Keras and a user's code use these generators too, so with other threads beside them a seed would guarantee nothing. The
-process trains one replica after the other, so that TensorFlow is imported once. It ends when its worker ends, because a
-thread waits for the end of its standard input.
+Keras and a user's code use these generators too: with other threads in the same process, a seed would guarantee
+nothing. The process trains its worker's replicas one after the other, so that TensorFlow is imported once. One of its
+threads waits for the end of standard input, and so ends the process when the worker ends.
 """
 
 import os
@@ -12,58 +12,65 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import IO, Protocol
 
 from pipeline.data.split.samples import Split
 from pipeline.foundations.errors import UserError
+from pipeline.training.common.trainer import OnEpoch
 
-OnEpoch = Callable[[int, Mapping[str, float]], None]
-_process: subprocess.Popen[bytes] | None = None  # this worker's
-_in_use = threading.Lock()
+_process: subprocess.Popen[bytes] | None = None  # the training process of this worker
+_lock = threading.Lock()
 
 
 class Trainable(Protocol):
-    """What the process trains; it must be picklable."""
+    """A task that the process can train; must be picklable."""
 
     def train(self, split: Split, on_epoch: OnEpoch) -> dict[str, bytes]: ...
 
 
 def train(task: Trainable, split: Split, on_epoch: OnEpoch) -> dict[str, bytes]:
-    """Run `task.train(split, on_epoch)` in the process.
+    """Run `task.train(split, on_epoch)` in the training process; return its files by name.
 
     Raises:
-        UserError: as `task.train`.
+        UserError: `task.train` raised it.
         RuntimeError: `task.train` raised another error, or the process died.
     """
-    with _in_use:
-        process = _running()
+    with _lock:
+        process = _ensure_process()
         try:
-            assert process.stdin is not None
-            assert process.stdout is not None
-            pickle.dump((task, split), process.stdin)
-            process.stdin.flush()
+            with _report_death(process):
+                assert process.stdin is not None
+                pickle.dump((task, split), process.stdin)
+                process.stdin.flush()
             while True:
-                kind, content = pickle.load(process.stdout)
-                if kind == "epoch":
-                    on_epoch(*content)
-                elif kind == "done":
-                    return content
-                elif kind == "user error":
-                    raise UserError(content)
-                else:
-                    raise RuntimeError(content)
-        except (EOFError, BrokenPipeError, pickle.UnpicklingError):
-            code = process.wait()
-            raise RuntimeError(f"the process that trained it died (exit code {code}): out of memory?") from None
-        except BaseException as error:
-            if not isinstance(error, UserError | RuntimeError):  # its next messages would be about this task
+                with _report_death(process):
+                    assert process.stdout is not None
+                    kind, content = pickle.load(process.stdout)
+                if kind != "epoch":
+                    break
+                on_epoch(*content)
+        except BaseException:  # otherwise the process keeps sending messages, and the next task would read them
+            with suppress(BrokenPipeError), process:  # closes its pipes
                 process.kill()
             raise
+        if kind == "done":
+            return content
+        raise UserError(content) if kind == "user error" else RuntimeError(content)
 
 
-def _running() -> subprocess.Popen[bytes]:
+@contextmanager
+def _report_death(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    try:
+        yield
+    except (EOFError, BrokenPipeError, pickle.UnpicklingError):
+        code = process.wait()
+        raise RuntimeError(f"the training process died (exit code {code}): out of memory?") from None
+
+
+def _ensure_process() -> subprocess.Popen[bytes]:
+    """Return the training process; start it if it does not run."""
     global _process
     if _process is None or _process.poll() is not None:
         command = [sys.executable, "-m", "pipeline.studies.training_process"]
@@ -73,24 +80,24 @@ def _running() -> subprocess.Popen[bytes]:
 
 def _environment() -> dict[str, str]:
     """Return the environment with this process's import path, because a worker may run in any folder."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(each or os.getcwd() for each in sys.path)}
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(folder or os.getcwd() for folder in sys.path)}
 
 
 def _serve(requests: IO[bytes], answers: IO[bytes]) -> None:
-    """Train the tasks that the worker sends, until its end."""
-    waiting: queue.SimpleQueue[tuple[Trainable, Split]] = queue.SimpleQueue()
+    """Train the tasks that the worker sends, until the worker ends."""
+    tasks: queue.SimpleQueue[tuple[Trainable, Split]] = queue.SimpleQueue()
 
     def listen() -> None:
         with suppress(EOFError, pickle.UnpicklingError):
             while True:
-                waiting.put(pickle.load(requests))
+                tasks.put(pickle.load(requests))
         os._exit(0)
 
     threading.Thread(target=listen, daemon=True).start()
     while True:
-        task, split = waiting.get()
+        task, split = tasks.get()
         try:
-            files = task.train(split, lambda epoch, curves: _send(answers, epoch, curves))
+            files = task.train(split, lambda epoch, curves: _send_epoch(answers, epoch, curves))
             answer: tuple[str, dict[str, bytes] | str] = "done", files
         except UserError as error:
             answer = "user error", str(error)
@@ -100,13 +107,13 @@ def _serve(requests: IO[bytes], answers: IO[bytes]) -> None:
         answers.flush()
 
 
-def _send(answers: IO[bytes], epoch: int, curves: Mapping[str, float]) -> None:
+def _send_epoch(answers: IO[bytes], epoch: int, curves: Mapping[str, float]) -> None:
     pickle.dump(("epoch", (epoch, dict(curves))), answers)
     answers.flush()
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends with the worker instead
-    to_worker = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # a user's code may print, which must not mix with the answers
-    _serve(sys.stdin.buffer, to_worker)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt ends the worker, and with it this process
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # text that a user's code prints must not mix with the answers
+    _serve(sys.stdin.buffer, answers)

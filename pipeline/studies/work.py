@@ -1,11 +1,11 @@
 """Train one cell in a worker, on this machine or another: parameters in, bytes out.
 
-A cell is a variant with all its replicas, or one replica of a user's own network, which takes long enough by itself.
+A cell is a variant with all its replicas, or a single replica of a user's own network, because it trains for long.
 """
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,19 +21,20 @@ from pipeline.params.training_params import TrainingParams
 from pipeline.params.variant_params import VariantParams
 from pipeline.studies import code_fingerprint, training_process
 from pipeline.training.common.machine import choose_device
+from pipeline.training.common.trainer import OnEpoch
 
 CELL = "cell"  # the model's name; the name of the cell is not used, because no result may depend on it
-OnEpoch = Callable[[int, Mapping[str, float]], None]  # takes the epoch and its curves
 
 
-def _nothing(epoch: int, curves: Mapping[str, float]) -> None:
-    """Ignore an epoch."""
+def _ignore_epoch(epoch: int, curves: Mapping[str, float]) -> None:
+    """Do nothing."""
 
 
 class Work(Protocol):
-    """All that a cell's result depends on, and how it is trained.
+    """A cell to train: everything that its result depends on.
 
-    key: the SHA-256 of all of it; equal cells share a result, in whatever study and under whatever name.
+    key: the SHA-256 of everything that the result depends on; cells with equal keys share a result, whatever their
+        study and name.
     recipe: the parameters as plain values.
     size: the expected training time relative to other cells.
     """
@@ -44,7 +45,7 @@ class Work(Protocol):
     def recipe(self) -> dict[str, Plain]: ...
     @property
     def size(self) -> float: ...
-    def run(self, split: Split, on_epoch: OnEpoch = _nothing) -> dict[str, bytes]:
+    def run(self, split: Split, on_epoch: OnEpoch = _ignore_epoch) -> dict[str, bytes]:
         """Train the cell; return the files of its result by name.
 
         Raises:
@@ -54,7 +55,7 @@ class Work(Protocol):
 
 @dataclass(frozen=True)
 class VariantWork:
-    """A described variant.
+    """A variant of params.yaml with all its replicas.
 
     data: the fingerprint of the split.
     sources: the fingerprint of the code that trains.
@@ -80,7 +81,7 @@ class VariantWork:
         """See `Work`."""
         return self.training.epochs * self.training.replicas * self.variant.hidden_layers
 
-    def run(self, split: Split, on_epoch: OnEpoch = _nothing) -> dict[str, bytes]:
+    def run(self, split: Split, on_epoch: OnEpoch = _ignore_epoch) -> dict[str, bytes]:
         """Return `history.nc`, and `pretraining.nc` if there was any; see `Work`."""
         _expect_sources(self.sources, code_fingerprint.fingerprint())
         # Imported late: only a worker trains.
@@ -99,7 +100,7 @@ class ReplicaWork:
     """One replica of a network.
 
     data: the fingerprint of the split.
-    sources: the fingerprint of the code that trains; that of the network's own files is in its recipe.
+    sources: the fingerprint of the code that trains; the fingerprint of the network's own files is in `network`.
     """
 
     name: str
@@ -111,7 +112,7 @@ class ReplicaWork:
 
     @property
     def key(self) -> str:
-        """See `Work`; the network's name and the number of replicas do not count."""
+        """See `Work`; the network's name and the number of replicas have no effect."""
         return _digest(self.recipe, self.data, self.sources)
 
     @property
@@ -125,7 +126,7 @@ class ReplicaWork:
         """See `Work`."""
         return self.training.epochs
 
-    def run(self, split: Split, on_epoch: OnEpoch = _nothing) -> dict[str, bytes]:
+    def run(self, split: Split, on_epoch: OnEpoch = _ignore_epoch) -> dict[str, bytes]:
         """Return `history.nc`, `predictions.nc` and `weights.npz`; see `Work`."""
         _expect_sources(self.sources, _sources(self.network))
         choose_device(self.training.device)
@@ -145,30 +146,30 @@ class ReplicaWork:
         }
 
 
-def works(cell: Cell, data: str) -> Mapping[str, Work]:
-    """Return the work of a study's cell by name: a variant as a whole, a network replica by replica.
+def cell_works(cell: Cell, data: str) -> Mapping[str, Work]:
+    """Return the work of a study's cell, by task name: one task for a variant, one task per replica for a network.
 
     Args:
         data: the fingerprint of the split.
     """
     if isinstance(cell.variant, VariantParams):
         return {cell.name: VariantWork(cell.variant, cell.training, data, code_fingerprint.fingerprint())}
-    return of_replicas(cell.name, cell.base, cell.variant, cell.training, data)
+    return replica_works(cell.name, cell.base, cell.variant, cell.training, data)
 
 
-def of_replicas(
-    what: str, name: str, network: NetworkRecipe, training: TrainingParams, data: str
+def replica_works(
+    prefix: str, name: str, network: NetworkRecipe, training: TrainingParams, data: str
 ) -> dict[str, ReplicaWork]:
-    """Return the work of all replicas of a network, by names that begin with `what`."""
+    """Return the work of all replicas of a network, by task names that begin with `prefix`."""
     sources = _sources(network)
     return {
-        f"{what}, replica {replica}": ReplicaWork(name, network, training, replica, data, sources)
+        f"{prefix}, replica {replica}": ReplicaWork(name, network, training, replica, data, sources)
         for replica in range(training.replicas)
     }
 
 
 def _sources(network: NetworkRecipe) -> str:
-    """Return the fingerprint of the code that trains a network; remedies count only if it has one."""
+    """Return the fingerprint of the code that trains a network; includes remedies only if the network has one."""
     patterns = code_fingerprint.OF_REMEDIES if network.remedy else code_fingerprint.OF_NETWORKS
     return code_fingerprint.fingerprint(patterns)
 
@@ -177,9 +178,9 @@ def _digest(*parts: Plain) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def _expect_sources(sources: str, own: str) -> None:
-    if own != sources:
+def _expect_sources(sources: str, worker_sources: str) -> None:
+    if worker_sources != sources:
         raise UserError(
             f"worker in {code_fingerprint.PACKAGE.parent}: runs other source code than the study "
-            f"({own[:12]}, not {sources[:12]}): must be at the same commit, and be restarted"
+            f"({worker_sources[:12]}, not {sources[:12]}): update it to the study's commit, then restart it"
         )

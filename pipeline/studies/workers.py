@@ -1,7 +1,7 @@
 """Train missing cells on this machine's cores, or on the Dask cluster that the environment names.
 
-Both use Dask's futures; without another cluster a local one is started. If a worker dies, only its cell's time is lost,
-because Dask gives the cell to another worker. Finished cells are saved at once.
+Both use Dask's futures; if the environment names no cluster, a local one is started. If a worker dies, only the time of
+its cell is lost, because Dask gives the cell to another worker. Finished cells are saved at once.
 """
 
 import logging
@@ -23,10 +23,10 @@ from pipeline.training.common.machine import cores
 ADDRESS = "DASK_SCHEDULER_ADDRESS"  # Dask's own convention
 TIMEOUT = 10  # seconds to wait for the scheduler
 TOPIC = "epochs"
-REPORT_EVERY = 0.5  # seconds
-# Dask's profiler samples each worker a hundred times a second, which takes part of a core. It is not needed here.
+REPORT_EVERY = 0.5  # seconds between two reports
+# Dask's profiler samples each worker a hundred times a second, which takes part of a core.
 NO_PROFILER = {"distributed.worker.profile.enabled": False, "distributed.admin.tick.interval": "1s"}
-NO_SIZE_WARNING = {"distributed.admin.large-graph-warning-threshold": "1TB"}  # a large table is no mistake
+NO_SIZE_WARNING = {"distributed.admin.large-graph-warning-threshold": "1TB"}  # the data may be large
 OnEpochs = Callable[[str, int, Mapping[str, float]], None]  # takes the cell's name, the epoch and its curves
 
 
@@ -44,7 +44,7 @@ class Workers:
     TensorFlow only once per process.
 
     Args:
-        processes: the most processes to start on this machine if there is no cluster; its cores by default.
+        processes: the largest number of processes on this machine if there is no cluster; None for its number of cores.
     """
 
     def __init__(self, processes: int | None = None) -> None:
@@ -53,7 +53,7 @@ class Workers:
         self._client: Client | None = None
 
     def __enter__(self) -> Self:
-        """Return itself; nothing is started yet."""
+        """Return these workers; nothing is started yet."""
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -76,7 +76,7 @@ class Workers:
             on_epoch: called, from another thread, for epochs that running cells report.
 
         Raises:
-            UserError: the scheduler does not answer; or cells failed, which is reported when the others are done.
+            UserError: the scheduler does not answer; or cells failed, which is reported after all others are trained.
         """
         missing: dict[str, Work] = {}
         for name, task in tasks.items():
@@ -86,11 +86,11 @@ class Workers:
                 missing[name] = task
         if not missing:
             return
-        needed = min(self._processes, len({task.key for task in missing.values()}))
+        processes = min(self._processes, len({task.key for task in missing.values()}))
         if self._client is None:
-            self._client = self._open.enter_context(_client(needed))
-        elif isinstance(self._client.cluster, LocalCluster) and len(self._client.cluster.workers) < needed:
-            self._client.cluster.scale(needed)
+            self._client = self._open.enter_context(_client(processes))
+        elif isinstance(self._client.cluster, LocalCluster) and len(self._client.cluster.workers) < processes:
+            self._client.cluster.scale(processes)
         failures: dict[str, str] = {}
         self._client.subscribe_topic(TOPIC, lambda event: _report(event, on_epoch))
         for names, result in _results(self._client, missing, split):
@@ -105,53 +105,54 @@ class Workers:
             by_reason: dict[str, list[str]] = {}
             for name, reason in failures.items():
                 by_reason.setdefault(reason, []).append(name)
-            listed = "; ".join(f"{' and '.join(names)}: {reason}" for reason, names in by_reason.items())
-            raise UserError(f"{len(failures)} of {len(tasks)} cells failed; the others are done: {listed}")
+            reasons = "; ".join(f"{' and '.join(names)}: {reason}" for reason, names in by_reason.items())
+            raise UserError(f"{len(failures)} of {len(tasks)} cells failed; the others are done: {reasons}")
 
 
 def _results(
     client: Client, tasks: Mapping[str, Work], split: Split
 ) -> Iterator[tuple[list[str], dict[str, bytes] | BaseException]]:
-    """Yield the names of each distinct cell with its bytes or the error, as they are finished."""
+    """Yield each distinct cell when it is finished: its names, and its files or the error."""
     names_by_key: dict[str, list[str]] = {}
     for name, task in tasks.items():
         names_by_key.setdefault(task.key, []).append(name)
-    data = client.submit(_same, split)  # a task, not scattered data: Dask repeats it if the worker that holds it dies
+    # A task, not scattered data: Dask repeats the task if the worker that holds the data dies.
+    data = client.submit(_return_split, split)
     futures = {}
     for key, names in names_by_key.items():
         task = tasks[names[0]]
-        # The longest first, so that the other cores need not wait for it at the end.
+        # The longest cells come first, so that no core trains a long cell at the end while the others are idle.
         futures[client.submit(work, task, data, names[0], key=f"cell-{key}", priority=task.size)] = names
     for future in as_completed(list(futures)):
         yield futures.pop(future), future.exception() or future.result()
 
 
-def _same(split: Split) -> Split:
+def _return_split(split: Split) -> Split:
     return split
 
 
 def work(task: Work, split: Split, name: str) -> dict[str, bytes]:
-    """Train a cell in a worker, and report its epochs now and then.
+    """Train a cell in a worker, and report its epochs every REPORT_EVERY seconds.
 
     Raises:
-        UserError: as `Work.run`.
+        UserError: see `Work.run`.
     """
-    waiting: list[tuple[int, dict[str, float]]] = []
-    reported = monotonic()
+    unreported: list[tuple[int, dict[str, float]]] = []
+    last_report = monotonic()
 
     def on_epoch(epoch: int, curves: Mapping[str, float]) -> None:
-        nonlocal reported
-        waiting.append((epoch, dict(curves)))
-        if monotonic() - reported >= REPORT_EVERY:
-            get_worker().log_event(TOPIC, {"name": name, "epochs": list(waiting)})
-            waiting.clear()
-            reported = monotonic()
+        nonlocal last_report
+        unreported.append((epoch, dict(curves)))
+        if monotonic() - last_report >= REPORT_EVERY:
+            get_worker().log_event(TOPIC, {"name": name, "epochs": list(unreported)})
+            unreported.clear()
+            last_report = monotonic()
 
     return task.run(split, on_epoch)
 
 
 def _report(event: tuple[float, _Epochs], on_epoch: OnEpochs) -> None:
-    """Pass the epochs of one of Dask's events (its time and its content) on."""
+    """Pass on the epochs of one Dask event, which consists of its time and its content."""
     _, content = event
     for epoch, curves in content["epochs"]:
         on_epoch(content["name"], epoch, curves)
@@ -159,14 +160,14 @@ def _report(event: tuple[float, _Epochs], on_epoch: OnEpochs) -> None:
 
 @contextmanager
 def _client(workers: int) -> Iterator[Client]:
-    """Yield a client of the cluster that the environment names, or of a local one that ends with the context.
+    """Yield a client of the cluster that the environment names, or of a local cluster that ends with the context.
 
     Raises:
         UserError: the named scheduler does not answer.
     """
     for name in list(logging.root.manager.loggerDict):
         if name.startswith(("distributed", "tornado", "asyncio")):
-            logging.getLogger(name).setLevel(logging.CRITICAL)  # failures are reported by cell, in one line
+            logging.getLogger(name).setLevel(logging.CRITICAL)  # `Workers.run` reports failures in one line
     address = os.environ.get(ADDRESS)
     if address:
         try:
@@ -200,5 +201,5 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, ModuleNotFoundError) or "deserialization" in str(error):
         return "the cluster cannot import pipeline: start scheduler and workers in its folder with PYTHONPATH=."
     if isinstance(error, KilledWorker):
-        return "every worker that tried it died, perhaps out of memory: lower training.chunk"
+        return "every worker that trained this cell died, perhaps out of memory: lower training.chunk"
     return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"

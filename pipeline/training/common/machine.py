@@ -1,13 +1,13 @@
-"""The processors, memory and devices that this process may use."""
+"""Report the processors and the memory that this process may use, and choose its devices."""
 
 import os
 from contextlib import suppress
 
 
 def choose_device(device: str) -> None:
-    """Let TensorFlow use a GPU if there is one (`auto`), or hide all (`cpu`).
+    """Let TensorFlow use a GPU if there is one (`auto`), or hide all GPUs (`cpu`).
 
-    It must be called before TensorFlow is imported; processes that this one starts inherit the choice.
+    Must be called before TensorFlow is imported. Child processes inherit the choice.
     """
     os.environ["PIPELINE_DEVICE"] = device
 

@@ -1,8 +1,8 @@
 """Train all replicas of a variant, chunk by chunk, and record the trainings.
 
-There are two trainers. `compiled` is for plain stacks of dense layers with a common activation and optimizer: compiled
-loops over samples, some seven times faster at five layers of five units. `stacked` trains every variant that
-params.yaml can describe. The tests compare the first with the second, and the second with Keras itself.
+There are two trainers. `compiled` trains plain stacks of dense layers with a common activation and optimizer. It uses
+compiled loops over samples, which are some seven times faster for five layers of five units. `stacked` trains every
+variant that params.yaml can describe. The tests compare `compiled` with `stacked`, and `stacked` with Keras.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -30,9 +30,9 @@ class Trained:
 
     history: see `history.record`.
     weights: every variable by path, float32 [replica, *shape].
-    predictions: `train_prediction` over (replica, train_sample, output), likewise for every other part, and with two
-        inputs `surface` over the grid (replica, x2, x1, output).
-    pretraining: the history of the pre-training, if there was any; epoch 0 of `history` comes after it.
+    predictions: `train_prediction` (replica, train_sample, output), the same for every other part, and for two inputs
+        also `surface` (replica, x2, x1, output) on a grid.
+    pretraining: the history of the pre-training, which ends before epoch 0 of `history`; None without pre-training.
     """
 
     history: xr.Dataset
@@ -52,7 +52,7 @@ def trainer_of(variant: VariantParams, name: str, split: Split, params: Training
 
 
 def stacked(variant: VariantParams, name: str, split: Split, params: TrainingParams, threads: int) -> Trainer:
-    """Return the trainer that trains every variant; TensorFlow decides about its threads."""
+    """Return the trainer that trains every variant; `threads` has no effect, because TensorFlow has its own."""
     # Imported late: TensorFlow takes seconds.
     from pipeline.training.stacked.stacked_trainer import StackedTrainer
 
@@ -73,22 +73,22 @@ def train(
 
     Args:
         name: the variant's name, for the model and for error messages.
-        observers: follow every epoch of every replica; one that fails does not stop the training.
-        replicas: the numbers of the replicas to train; all of them, 0, 1, ..., by default.
-        threads: how many replicas the compiled loops may train at a time; this process's cores by default. No result
-            depends on it.
-        choose: returns the trainer.
+        observers: called after each epoch of each replica; an observer that fails does not stop the training.
+        replicas: the numbers of the replicas to train; None for all.
+        threads: the number of replicas that the compiled loops train at the same time; None for this process's
+            number of cores. It does not affect the results.
+        choose: the function that returns the trainer.
 
     Raises:
         UserError: Keras does not know a name in `variant`, the variant cannot be trained exactly, or the record does
             not fit into this machine's memory.
     """
-    indices = list(range(params.replicas)) if replicas is None else list(replicas)
-    _expect_memory(variant, split, params, len(indices))
+    all_numbers = list(range(params.replicas)) if replicas is None else list(replicas)
+    _expect_memory(variant, split, params, len(all_numbers))
     trainer, observer = choose(variant, name, split, params, threads or cores()), Observers(observers)
     chunks = []
-    for start in range(0, len(indices), params.chunk):
-        numbers = indices[start : start + params.chunk]
+    for start in range(0, len(all_numbers), params.chunk):
+        numbers = all_numbers[start : start + params.chunk]
         chunk = trainer.train(numbers, observer)
         history = _history(chunk, numbers, trainer, split, params)
         predictions = predictions_of(chunk.predictions, numbers, split, params.surface_resolution)
@@ -100,16 +100,16 @@ def train(
 
 
 def _expect_memory(variant: VariantParams, split: Split, params: TrainingParams, replicas: int) -> None:
-    """Check the memory that the record needs: a system that runs out of memory kills the process without a message.
+    """Check that the record fits into memory: a system without free memory kills the process without a message.
 
     Raises:
-        UserError: the record needs more than this machine has.
+        UserError: the record needs more memory than this machine has.
     """
     outputs = split.task.outputs
     layers, samples = variant.hidden_layers + 1, sum(len(part) for part in split.parts.values())
     bins = len(history.GRADIENT_EDGES) + len(history.WEIGHT_EDGES) + 2 if params.histograms else 0
-    by_layer = len(history.LAYER_VALUES) + len(history.SLOPE_FRACTIONS)
-    entries = (params.epochs + 1) * len(curve_names(split)) + len(recorded_epochs(params)) * layers * by_layer
+    values_per_layer = len(history.LAYER_VALUES) + len(history.SLOPE_FRACTIONS)
+    entries = (params.epochs + 1) * len(curve_names(split)) + len(recorded_epochs(params)) * layers * values_per_layer
     surface = params.surface_resolution**2 if has_surface(split) else 0
     weights = sum((below + 1) * units for below, units in pairwise((split.inputs, *variant.widths, outputs)))
     # Counts of histograms take at least one byte each, all other numbers four.
@@ -126,7 +126,7 @@ def _expect_memory(variant: VariantParams, split: Split, params: TrainingParams,
 
 
 def join_replicas(parts: Sequence[Trained]) -> Trained:
-    """Join the results of different replicas, in their order."""
+    """Join the results of different replicas, in the given order."""
     pretrainings = [each.pretraining for each in parts if each.pretraining is not None]
     return Trained(
         join_records([each.history for each in parts]),
@@ -137,7 +137,7 @@ def join_replicas(parts: Sequence[Trained]) -> Trained:
 
 
 def join_records(parts: Sequence[xr.Dataset]) -> xr.Dataset:
-    """Join records of different replicas, in their order."""
+    """Join records of different replicas, in the given order."""
     return xr.concat(parts, "replica", data_vars="minimal") if len(parts) > 1 else parts[0]
 
 
@@ -145,8 +145,8 @@ def _history(
     chunk: Chunk, replicas: Sequence[int], trainer: Trainer, split: Split, params: TrainingParams
 ) -> xr.Dataset:
     epochs, losses = recorded_epochs(params), split.constant_losses
-    scale = scales.of_inputs(split.train.inputs) | scales.of_targets(split.train.targets)
-    replica_values = {name: np.full(len(replicas), value) for name, value in scale.items()}
+    input_scales = scales.of_inputs(split.train.inputs) | scales.of_targets(split.train.targets)
+    replica_values = {name: np.full(len(replicas), value) for name, value in input_scales.items()}
     return history.assemble(
         replicas, epochs, chunk.curves, chunk.layer_values, trainer.layers, split.task, losses, replica_values
     )
@@ -155,10 +155,10 @@ def _history(
 def predictions_of(
     predicted: Mapping[str, np.ndarray], replicas: Sequence[int], split: Split, resolution: int
 ) -> xr.Dataset:
-    """Return predictions as `Trained` has them.
+    """Return predictions as a dataset with the layout of `Trained.predictions`.
 
     Args:
-        predicted: the predictions for the rows of `trainer.places`, by name, float32 [replica, sample, output].
+        predicted: the predictions for the rows of `prediction_inputs`, by name, float32 [replica, sample, output].
     """
     predictions = xr.Dataset(coords={"replica": np.asarray(replicas, np.int32)})
     for part in split.parts:

@@ -1,4 +1,4 @@
-"""Check before any training that a variant can be trained: make its Keras objects, and draw or step once with each."""
+"""Check before any training that a variant can be trained: create its Keras objects, and use each of them once."""
 
 from pipeline.data.split.samples import Split
 from pipeline.data.split.tasks import Task
@@ -7,14 +7,14 @@ from pipeline.models import uniform
 from pipeline.params.variant_params import VariantParams
 from pipeline.training.compiled.eligible import dense_stack
 
-SMALL = {"hidden_layers": 2, "units": 4}  # uses every object, and is quick whatever the variant's size
+SMALL = {"hidden_layers": 2, "units": 4}  # has every Keras object, and is built quickly whatever the variant's size
 
 
 def expect_rows_of_numbers(split: Split) -> None:
-    """Check that rows are plain vectors of numbers.
+    """Check that each row is a vector of numbers.
 
     Raises:
-        UserError: rows have more dimensions, such as pictures.
+        UserError: a row has more than one dimension, such as a picture.
     """
     if len(split.shape) > 1:
         raise UserError(
@@ -26,7 +26,7 @@ def expect_rows_of_numbers(split: Split) -> None:
 def expect_trainable(variant: VariantParams, inputs: int, task: Task, path: str) -> None:
     """Check that a variant can be trained.
 
-    It takes no time if the compiled loops train the variant and its weights are drawn without Keras.
+    The check takes no time if neither training nor drawing the initial weights needs Keras.
 
     Args:
         inputs: the number of inputs.
@@ -35,7 +35,7 @@ def expect_trainable(variant: VariantParams, inputs: int, task: Task, path: str)
     Raises:
         UserError: Keras does not know a name or an argument, or the variant cannot be trained exactly.
     """
-    if _is_plain(variant, inputs, task):
+    if _needs_no_keras(variant, inputs, task):
         return
     # Imported late: TensorFlow takes seconds.
     from pipeline.models import keras_objects, network
@@ -47,7 +47,7 @@ def expect_trainable(variant: VariantParams, inputs: int, task: Task, path: str)
         raise UserError(f"{path}{str(error).removeprefix('variants.small')}") from None
 
 
-def _is_plain(variant: VariantParams, inputs: int, task: Task) -> bool:
+def _needs_no_keras(variant: VariantParams, inputs: int, task: Task) -> bool:
     specs = (variant.kernel_initializer, variant.output_kernel_initializer)
     is_uniform = all(uniform.limits(spec, (inputs, variant.widths[0])) is not None for spec in specs)
     return is_uniform and dense_stack(variant, inputs, task) is not None

@@ -1,7 +1,7 @@
-"""The interface of the trainers: what they take and what they return."""
+"""Define the interface of the trainers: their arguments, results and observers."""
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -13,20 +13,22 @@ from pipeline.foundations.seeds import Shuffles
 from pipeline.history.record import Layer
 from pipeline.params.training_params import TrainingParams
 
-SHUFFLED_AHEAD = 50  # epochs whose orders are drawn at once; this limits their memory
-# Values of an epoch's steps, not of a state: epoch 0 has none.
+OnEpoch = Callable[[int, Mapping[str, float]], None]  # called with the number of an epoch and its curves
+EPOCHS_PER_SHUFFLE = 50  # epochs whose sample orders are drawn at once; limits the memory that orders take
+# These values describe the steps of an epoch, so epoch 0, which has no steps, has no values.
 EPOCH_VALUES = ("gradient_mean_abs", "gradient_norm", "gradient_zero_share", "weight_change_l1")
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some replicas after training.
+    """Several replicas after training.
 
     curves: float32 [replica, epoch], by their names in the record.
-    layer_values: [replica, recorded epoch, layer], some with a further axis, by their names in the record.
+    layer_values: [replica, recorded epoch, layer] or [replica, recorded epoch, layer, entry], by their names in the
+        record.
     weights: every variable by path, float32 [replica, *shape].
-    predictions: for the rows of `places`, by name, float32 [replica, sample, output].
-    pretraining: the history of the pre-training, if there was any.
+    predictions: float32 [replica, sample, output] for the rows of `prediction_inputs`, by their names there.
+    pretraining: the history of the pre-training; None without pre-training.
     """
 
     curves: dict[str, np.ndarray]
@@ -40,18 +42,18 @@ class Observer(Protocol):
     """Follows a training while it runs, such as a progress bar or a progress file."""
 
     def on_epochs(self, replicas: Sequence[int], epochs: range, curves: Mapping[str, np.ndarray]) -> None:
-        """Note that replicas have finished epochs.
+        """Receive the epochs that replicas have just finished.
 
         Args:
             replicas: the numbers of the replicas.
-            epochs: the next epochs of each. Epoch 0, before the first step, is reported alone.
-            curves: the curves of these epochs, float32 [replica, epoch], by the record's names; read only. They are
-                empty for epochs of pre-training, which are counted from 1 on their own.
+            epochs: the numbers of these epochs. Epoch 0, before the first step, is reported alone.
+            curves: the curves of these epochs, float32 [replica, epoch], by their names in the record; read only. Empty
+                for epochs of pre-training, which have their own numbers from 1.
         """
 
 
 class Observers:
-    """Several observers as one that never fails: one that raises an error is reported and then left out."""
+    """Passes epochs to several observers; an observer that raises an error is reported and removed."""
 
     def __init__(self, observers: Sequence[Observer]) -> None:
         self._observers = list(observers)
@@ -63,9 +65,9 @@ class Observers:
                 observer.on_epochs(replicas, epochs, curves)
             except Exception as error:
                 self._observers.remove(observer)
-                reason = f"{type(observer).__name__}: {type(error).__name__}: {error}"
+                reason = " ".join(f"{type(error).__name__}: {error}".split())
                 print(
-                    f"warning: {' '.join(reason.split())}: the training goes on without it",
+                    f"warning: {type(observer).__name__} failed ({reason}): the training goes on without it",
                     file=sys.stderr,
                 )
 
@@ -73,7 +75,7 @@ class Observers:
 class Trainer(Protocol):
     """Trains the replicas of one variant.
 
-    layers: the layer table of its network.
+    layers: the layer table of the variant's network.
     """
 
     layers: tuple[Layer, ...]
@@ -83,7 +85,7 @@ class Trainer(Protocol):
 
         Args:
             replicas: the numbers of the replicas.
-            observer: gets all epochs of each replica in order, from epoch 0 on, from one thread at a time.
+            observer: called with all epochs of each replica in order, from epoch 0 on, by one thread at a time.
 
         Raises:
             UserError: Keras does not know a name in the variant, or the replicas cannot be trained exactly.
@@ -91,26 +93,26 @@ class Trainer(Protocol):
 
 
 def curve_names(split: Split) -> list[str]:
-    """Return the curves that are recorded: `train_loss`, `train_accuracy`, ..., part by part."""
+    """Return the names of the recorded curves: `train_loss`, `train_accuracy`, ..., part by part."""
     return [f"{part}_{what}" for part in split.parts for what in split.task.curves]
 
 
 def main_curves(split: Split) -> list[str]:
-    """Return the curves to show while a training runs: the loss and the main score, part by part."""
+    """Return the names of the curves to show while a training runs: the loss and the main score, part by part."""
     return [f"{part}_{what}" for part in split.parts for what in ("loss", split.task.score)]
 
 
-def orders(params: TrainingParams, replicas: Sequence[int], samples: int) -> Iterator[np.ndarray]:
-    """Yield the order of the samples in every epoch, some epochs at a time: int32 [epoch, replica, sample]."""
+def draw_orders(params: TrainingParams, replicas: Sequence[int], samples: int) -> Iterator[np.ndarray]:
+    """Yield the order of the training samples in each epoch, in blocks of epochs: int32 [epoch, replica, sample]."""
     shuffles = Shuffles(params.seed, replicas, samples)
-    for start in range(0, params.epochs, SHUFFLED_AHEAD):
-        yield shuffles.next_epochs(min(SHUFFLED_AHEAD, params.epochs - start))
+    for start in range(0, params.epochs, EPOCHS_PER_SHUFFLE):
+        yield shuffles.next_epochs(min(EPOCHS_PER_SHUFFLE, params.epochs - start))
 
 
-def places(split: Split, resolution: int) -> dict[str, np.ndarray]:
+def prediction_inputs(split: Split, resolution: int) -> dict[str, np.ndarray]:
     """Return the inputs to predict for, by name, float32 [sample, input].
 
-    They are the rows of each part and, if a decision surface can be drawn, its grid.
+    These are the rows of each part and, if a decision surface can be drawn, the surface's grid.
     """
     inputs = {name: part.inputs for name, part in split.parts.items()}
     if has_surface(split):
@@ -119,5 +121,5 @@ def places(split: Split, resolution: int) -> dict[str, np.ndarray]:
 
 
 def has_surface(split: Split) -> bool:
-    """Whether a decision surface can be drawn: there are two inputs."""
+    """Return whether a decision surface can be drawn, which needs two inputs."""
     return split.inputs == 2

@@ -1,4 +1,4 @@
-"""The versions that a result depends on beside params.yaml."""
+"""List the software versions that a result depends on, in addition to params.yaml."""
 
 import platform
 from importlib.metadata import version
@@ -9,7 +9,7 @@ PACKAGES = ("tensorflow", "keras", "numba", "numpy")
 def versions() -> dict[str, str]:
     """Return the versions of Python and the packages that results depend on, and the type of processor.
 
-    They hold no date and no name of a machine, so that the same setup gives the same bytes.
+    The result has no date and no machine name, so that the same setup gives the same bytes.
     """
     python = ".".join(platform.python_version_tuple()[:2])
     return {"python": python, "processor": platform.machine(), **{name: version(name) for name in PACKAGES}}

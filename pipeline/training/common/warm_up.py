@@ -1,4 +1,4 @@
-"""Compile the training loops before the first training, as a part of `make setup`."""
+"""Compile the training loops before the first training, as part of `make setup`."""
 
 import numpy as np
 

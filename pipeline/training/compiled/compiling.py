@@ -1,16 +1,16 @@
-"""Compile the functions of this package with Numba, to machine code that is kept for the next process.
+"""Compile the functions of this package with Numba, and keep the machine code for the next process.
 
 `fastmath` allows sums over samples in the order that suits the processor's vectors. Nothing else is relaxed: NaN and
-infinite values stay what they are, because a diverged replica must be recognised.
+infinite values keep their meaning, because a diverged replica must be recognised.
 
-On x86-64 the loops are optimised for one processor, whichever they run on. LLVM chooses the width of vectors by the
-processor, and with it the order of sums: two machines would give different bits, and a network that trains on one of
-them could fail on the other. Only the instructions are chosen for the actual processor: a machine without 512-bit
-vectors uses two of 256 bits.
+On x86-64 the loops are optimised for the same processor type on every machine. Otherwise LLVM would choose the width of
+vectors, and thereby the order of sums, for each processor: two machines would give different bits, and a network that
+trains on one machine could fail on the other. Only the instructions are chosen for the actual processor: a machine
+without 512-bit vectors uses two vectors of 256 bits.
 
-Compiling takes some ten seconds, once per machine for each state of these sources. The code is kept in the user's cache
-folder, or under NUMBA_CACHE_DIR if that is set, in a folder named by a hash of these sources: clones and DVC's
-temporary workspaces share it.
+Compiling takes some ten seconds, once per machine for each state of these sources. The code is kept in a folder named
+by a hash of these sources, in the user's cache folder or, if set, in NUMBA_CACHE_DIR: clones and DVC's temporary
+workspaces share it.
 """
 
 import hashlib
@@ -28,8 +28,8 @@ from platformdirs import user_cache_path
 
 PACKAGE = Path(__file__).resolve().parent
 SOURCES = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(PACKAGE.glob("*.py")))).hexdigest()
-# The processor that LLVM optimises for: its name and features; both matter. With these it takes 16 samples at a time if
-# there are many, and 8 in a batch of 32.
+# The name and the features of the processor that LLVM optimises for; both change the results. With these, LLVM takes 16
+# samples at a time if there are many, and 8 in a batch of 32.
 CPU = "haswell"
 FEATURES = "+avx2,+fma,+bmi,+bmi2,+f16c,+lzcnt,+popcnt,+avx512f,+avx512bw,+avx512dq,+avx512vl"
 CACHE = Path(numba.config.CACHE_DIR or user_cache_path("why-deep-networks-fail-to-train"))
@@ -37,7 +37,7 @@ CACHE = Path(numba.config.CACHE_DIR or user_cache_path("why-deep-networks-fail-t
 
 @cache
 def folder() -> Path | None:
-    """Return the folder of the compiled code; None if no folder can be written to."""
+    """Return the folder of the compiled code; None if no folder is writable."""
     for parent in (CACHE, PACKAGE / "__pycache__"):
         path = parent / f"compiled-{SOURCES[:16]}"
         try:
@@ -50,10 +50,10 @@ def folder() -> Path | None:
 
 
 class ByContent(UserWideCacheLocator):
-    """Tells Numba where to keep the code of this package.
+    """Tells Numba in which folder to keep the compiled code of this package.
 
-    Numba's own locators keep the same module in two folders apart, and recompile a function only if its own module has
-    changed, although functions here contain inlined ones of other modules.
+    Numba's own locators compile each copy of a module separately, and compile a function again only if its own module
+    changes; but functions here contain inlined functions of other modules.
     """
 
     @classmethod
@@ -66,12 +66,12 @@ class ByContent(UserWideCacheLocator):
         return str(folder())
 
     def get_source_stamp(self) -> str:
-        """Return what must be equal for kept code to be used."""
+        """Return the hash of the sources; Numba uses the kept code only if it is equal."""
         return SOURCES
 
 
 def _optimise_for_one_processor() -> None:
-    """Optimise for CPU, whatever the processor.
+    """Optimise for CPU on every processor.
 
     Numba has no public way to optimise for one processor and choose instructions for another.
     """
@@ -83,7 +83,7 @@ def _optimise_for_one_processor() -> None:
 
 if platform.machine() in ("x86_64", "AMD64") and numba.config.CPU_NAME is None:
     _optimise_for_one_processor()
-others = numba.config.CACHE_LOCATOR_CLASSES or ",".join(each.__name__ for each in CacheImpl._locator_classes)
-numba.config.CACHE_LOCATOR_CLASSES = f"{__name__}.{ByContent.__name__},{others}"
+other_locators = numba.config.CACHE_LOCATOR_CLASSES or ",".join(each.__name__ for each in CacheImpl._locator_classes)
+numba.config.CACHE_LOCATOR_CLASSES = f"{__name__}.{ByContent.__name__},{other_locators}"
 compiled = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz", "arcp"})
 inlined = numba.njit(inline="always", error_model="numpy", fastmath={"reassoc", "contract", "nsz", "arcp"})

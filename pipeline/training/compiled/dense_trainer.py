@@ -1,6 +1,6 @@
-"""Train replicas with the compiled loops, several at a time in threads; each thread takes some epochs of each in turn.
+"""Train replicas with the compiled loops in several threads, which train blocks of epochs of all replicas in turn.
 
-Each replica is computed by itself, so not a bit of it depends on the other replicas or the chunk.
+Each replica is computed separately, so its results do not depend, to the bit, on the other replicas or the chunk.
 """
 
 from collections import deque
@@ -15,7 +15,7 @@ from pipeline.history.record import GRADIENT_EDGES, SLOPE_FRACTIONS, WEIGHT_EDGE
 from pipeline.history.recorded_epochs import is_recorded, recorded_epochs
 from pipeline.params.training_params import TrainingParams
 from pipeline.params.variant_params import VariantParams
-from pipeline.training.common.trainer import EPOCH_VALUES, Chunk, Observer, curve_names, orders, places
+from pipeline.training.common.trainer import EPOCH_VALUES, Chunk, Observer, curve_names, draw_orders, prediction_inputs
 from pipeline.training.compiled import epochs, initial
 from pipeline.training.compiled.elementwise import greatest_slope
 from pipeline.training.compiled.eligible import ACTIVATIONS, OPTIMIZERS, TASK_KINDS, DenseStack
@@ -28,7 +28,7 @@ _HISTOGRAMS = ("gradient_histogram", "weight_histogram")
 
 
 class DenseTrainer:
-    """A dense stack's replicas; see `training.common.trainer.Trainer`."""
+    """Trains the replicas of a dense stack; see `training.common.trainer.Trainer`."""
 
     def __init__(
         self, stack: DenseStack, variant: VariantParams, name: str, split: Split, params: TrainingParams, threads: int
@@ -37,13 +37,13 @@ class DenseTrainer:
 
         Args:
             name: the variant's name, for error messages.
-            threads: how many replicas are trained at a time.
+            threads: the number of replicas that are trained at the same time.
         """
         self._stack, self._variant, self._name = stack, variant, name
         self._split, self._params, self._threads = split, params, threads
         self._plan = Plan(
-            Shape(np.array(stack.sizes), ACTIVATIONS.index(stack.activation), TASK_KINDS.index(stack.task.kind)),
-            Optimizer(list(OPTIMIZERS).index(stack.optimizer), np.array(stack.numbers)),
+            Shape(np.array(stack.widths), ACTIVATIONS.index(stack.activation), TASK_KINDS.index(stack.task.kind)),
+            Optimizer(list(OPTIMIZERS).index(stack.optimizer), np.array(stack.hyperparameters)),
             _limits(stack),
             _data(split),
             params.batch_size,
@@ -58,79 +58,77 @@ class DenseTrainer:
         names = curve_names(self._split)
         curves = np.empty((len(replicas), self._params.epochs + 1, len(names)), np.float32)
         records = self._records(len(replicas))
-        waiting: deque[tuple[int, Iterator[range]]] = deque()
-        for place, replica in enumerate(replicas):
-            record = LayerRecord(*(values[place] for values in records))
-            waiting.append((place, self._epochs(replica, weights[place], curves[place], record)))
-        observing, has_ended = Lock(), Event()
+        trainings: deque[tuple[int, Iterator[range]]] = deque()
+        for row, replica in enumerate(replicas):
+            record = LayerRecord(*(values[row] for values in records))
+            trainings.append((row, self._epochs(replica, weights[row], curves[row], record)))
+        observer_lock, should_stop = Lock(), Event()
 
-        def work() -> None:
-            while not has_ended.is_set():
+        def train_in_turn() -> None:
+            while not should_stop.is_set():
                 try:
-                    place, training = waiting.popleft()
-                except IndexError:  # other threads have all that is left
+                    row, training = trainings.popleft()
+                except IndexError:  # other threads train the remaining replicas
                     return
                 epochs = next(training, None)
                 if epochs is None:
                     continue
-                latest = curves[place : place + 1, epochs.start : epochs.stop]
-                with observing:
-                    observer.on_epochs(
-                        [replicas[place]], epochs, {name: latest[..., i] for i, name in enumerate(names)}
-                    )
-                waiting.append((place, training))
+                latest = curves[row : row + 1, epochs.start : epochs.stop]
+                with observer_lock:
+                    observer.on_epochs([replicas[row]], epochs, {name: latest[..., i] for i, name in enumerate(names)})
+                trainings.append((row, training))
 
         with ThreadPoolExecutor(self._threads) as pool:
-            running = [pool.submit(work) for _ in range(min(self._threads, len(replicas)))]
+            futures = [pool.submit(train_in_turn) for _ in range(min(self._threads, len(replicas)))]
             try:
-                wait(running, return_when=FIRST_EXCEPTION)
-            finally:  # after an interrupt or a failure only the running epochs are finished
-                has_ended.set()
-            for each in running:
-                each.result()
+                wait(futures, return_when=FIRST_EXCEPTION)
+            finally:  # after an interrupt or an error, each thread still finishes its block of epochs
+                should_stop.set()
+            for future in futures:
+                future.result()
         return Chunk(
-            {name: curves[:, :, place] for place, name in enumerate(names)},
+            {name: curves[:, :, i] for i, name in enumerate(names)},
             self._layer_values(records),
             self._stacks(weights),
             self._predictions(weights),
         )
 
     def _epochs(self, replica: int, weights: np.ndarray, curves: np.ndarray, records: LayerRecord) -> Iterator[range]:
-        """Train one replica in place; yield the finished epochs, some at a time."""
+        """Train one replica; yield each finished block of epochs, with its weights, curves and records set in place."""
         learner = Learner(weights, np.zeros((SLOTS, len(weights)), np.float32), np.zeros(1, np.int64))
         epochs.start(self._plan, learner, curves[0], records)
         yield range(1)
-        done, row = 1, 1
-        for order in orders(self._params, [replica], len(self._split.train)):
-            ahead = slice(done, done + len(order))
-            recorded = np.array([is_recorded(epoch, self._params) for epoch in range(ahead.start, ahead.stop)])
-            rest = LayerRecord(*(values[row:] for values in records))
-            epochs.train(self._plan, order[:, 0], recorded, learner, curves[ahead], rest)
-            done, row = ahead.stop, row + int(recorded.sum())
+        start, row = 1, 1
+        for order in draw_orders(self._params, [replica], len(self._split.train)):
+            block = slice(start, start + len(order))
+            recorded = np.array([is_recorded(epoch, self._params) for epoch in range(block.start, block.stop)])
+            remaining = LayerRecord(*(values[row:] for values in records))
+            epochs.train(self._plan, order[:, 0], recorded, learner, curves[block], remaining)
+            start, row = block.stop, row + int(recorded.sum())
             del order  # to free its memory while the replica waits
-            yield range(ahead.start, ahead.stop)
+            yield range(block.start, block.stop)
 
     def _records(self, replicas: int) -> LayerRecord:
-        """Return empty records, with the axes replica and recorded epoch first."""
+        """Return records of zeros; the first axes are replica and recorded epoch."""
         rows = (replicas, len(recorded_epochs(self._params)), len(self.layers))
         has_histograms = self._params.histograms
-        further = {
+        with_more_axes = {
             "saturated_share": np.zeros((*rows, len(SLOPE_FRACTIONS)), np.float32),
             "gradient_histogram": np.zeros((*rows, len(GRADIENT_EDGES) + 1 if has_histograms else 0), np.int32),
             "weight_histogram": np.zeros((*rows, len(WEIGHT_EDGES) + 1 if has_histograms else 0), np.int32),
         }
-        plain = [name for name in LayerRecord._fields if name not in further]
-        return LayerRecord(**{name: np.zeros(rows, np.float32) for name in plain}, **further)
+        by_layer = [name for name in LayerRecord._fields if name not in with_more_axes]
+        return LayerRecord(**{name: np.zeros(rows, np.float32) for name in by_layer}, **with_more_axes)
 
     def _layer_values(self, records: LayerRecord) -> dict[str, np.ndarray]:
         values = records._asdict()
         for name in EPOCH_VALUES:
             values[name][:, 0] = np.nan
-        largest = max(inputs * units for inputs, units in self._stack.kernels.values())
+        largest_kernel = max(inputs * units for inputs, units in self._stack.kernels.values())
         for name in _HISTOGRAMS:
             counts = values.pop(name)
             if self._params.histograms:
-                values[name] = counts.astype(count_type(largest))
+                values[name] = counts.astype(count_type(largest_kernel))
         return {**values, "dead": values["dead_unit_share"] == 1}
 
     def _stacks(self, weights: np.ndarray) -> dict[str, np.ndarray]:
@@ -141,14 +139,16 @@ class DenseTrainer:
 
     def _predictions(self, weights: np.ndarray) -> dict[str, np.ndarray]:
         predictions = {}
-        for name, inputs in places(self._split, self._params.surface_resolution).items():
+        for name, inputs in prediction_inputs(self._split, self._params.surface_resolution).items():
             columns = np.ascontiguousarray(inputs.T)
-            predictions[name] = np.stack([epochs.predict(self._plan.shape, own, columns).T for own in weights])
+            predictions[name] = np.stack(
+                [epochs.predict(self._plan.shape, replica_weights, columns).T for replica_weights in weights]
+            )
         return predictions
 
 
 def _data(split: Split) -> DataParts:
-    """Return all parts side by side, with samples as the last axis."""
+    """Return all parts of the data, joined along the samples, which are the last axis."""
     parts = split.parts.values()
     inputs = np.concatenate([part.inputs for part in parts])
     targets = np.concatenate([split.task.target_matrix(part.targets) for part in parts])
@@ -158,7 +158,7 @@ def _data(split: Split) -> DataParts:
 
 def _limits(stack: DenseStack) -> Limits:
     fractions = np.array(SLOPE_FRACTIONS, np.float32)
-    # A unit of a softmax has no slope of its own; its row is not used.
+    # A unit of a softmax has no slope of its own; for multiclass tasks this row is not used.
     last = "sigmoid" if stack.task.kind == "binary" else "linear"
     slopes = np.stack([fractions * greatest_slope(ACTIVATIONS.index(name)) for name in (stack.activation, last)])
     return Limits(slopes, np.array(GRADIENT_EDGES, np.float32), np.array(WEIGHT_EDGES, np.float32))

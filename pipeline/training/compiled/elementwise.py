@@ -1,6 +1,6 @@
-"""Activations and their derivatives in float32, written so that the compiler vectorises them.
+"""Compute activations and their derivatives in float32, in a form that the compiler vectorises.
 
-Tests compare each with TensorFlow's and with float64: the relative error is below 3e-7.
+Tests compare each function with TensorFlow's and with float64: the relative error is below 3e-7.
 """
 
 import math
@@ -13,7 +13,7 @@ from pipeline.training.compiled.eligible import ACTIVATIONS
 
 _RELU, _LEAKY_RELU, _ELU, _SELU, _TANH, _SIGMOID = (
     ACTIVATIONS.index(name) for name in ("relu", "leaky_relu", "elu", "selu", "tanh", "sigmoid")
-)  # any other is linear
+)  # every other activation is linear
 
 _f = np.float32
 _ZERO, _HALF, _ONE, _TWO = _f(0), _f(0.5), _f(1), _f(2)
@@ -21,7 +21,7 @@ _LEAK = _f(0.2)  # Keras's default
 _SELU_SCALE, _SELU_SCALE_ALPHA = _f(1.0507009873554805), _f(1.7580993408473766)  # Klambauer et al. 2017
 # ln 2 in two parts; the first has few bits, so that its integer multiples are exact (Cody & Waite 1980).
 _PER_LN2, _LN2, _LN2_REST = _f(1.4426950408889634), _f(0.693359375), _f(-2.12194440e-4)
-_SMALLEST, _LARGEST = _f(-87.0), _f(88.0)  # exponentials of these are within float32
+_SMALLEST, _LARGEST = _f(-87.0), _f(88.0)  # float32 can hold the exponentials of these
 _SHIFT, _SHIFTED = _f(12582912.0), np.int32(0x4B400000 - 127)  # adding 1.5 * 2^23 leaves an integer in the low bits
 _C2, _C3, _C4, _C5, _C6, _C7 = (_f(1 / math.factorial(n)) for n in range(2, 8))
 
@@ -46,7 +46,7 @@ def exponential(x: np.float32) -> np.float32:
 
 @inlined
 def expm1(x: np.float32) -> np.float32:
-    """Return e^x - 1, exact also for small x."""
+    """Return e^x - 1; also exact for small x."""
     power, rest = _exponential_parts(x)
     return power * rest + (power - _ONE)
 
@@ -61,7 +61,7 @@ def sigmoid(x: np.float32) -> np.float32:
 
 @inlined
 def tanh(x: np.float32) -> np.float32:
-    """Return tanh(x), by expm1 so that it is exact also around 0."""
+    """Return tanh(x); computed by expm1, so that it is also exact around 0."""
     tail = expm1(-_TWO * abs(x))
     size = -tail / (tail + _TWO)
     return size if x >= _ZERO else -size
@@ -69,7 +69,7 @@ def tanh(x: np.float32) -> np.float32:
 
 @compiled
 def activate(activation: int, before: np.ndarray, after: np.ndarray) -> None:
-    """Fill after[sample], one unit's activation of before[sample]. NaN stays NaN."""
+    """Set after[sample] to one unit's activation of before[sample]; NaN stays NaN."""
     samples = before.size
     if activation == _RELU:
         for s in range(samples):
@@ -96,7 +96,7 @@ def activate(activation: int, before: np.ndarray, after: np.ndarray) -> None:
 
 @compiled
 def differentiate(activation: int, before: np.ndarray, after: np.ndarray, slope: np.ndarray) -> None:
-    """Fill slope[sample], the derivative of one unit's activation, from its pre-activation and activation."""
+    """Set slope[sample] to the derivative of one unit's activation, from its pre-activation and activation."""
     samples = before.size
     if activation == _RELU:
         for s in range(samples):

@@ -8,17 +8,17 @@ from pipeline.data.split.tasks import KINDS, Task
 from pipeline.history.record import HIDDEN, OUTPUT, Layer
 from pipeline.params.variant_params import NONE, KerasObject, VariantParams
 
-# Compiled functions take a kind of task, an activation or an optimizer as its position in these three.
+# Compiled functions take a kind of task, an activation or an optimizer as its position in the next three constants.
 TASK_KINDS: Final = tuple(KINDS)
 # The activations of hidden layers, by Keras's names.
 ACTIVATIONS: Final = ("linear", "relu", "leaky_relu", "elu", "selu", "tanh", "sigmoid")
-# The optimizers, by Keras's names, with their numbers in the order that `steps.step` takes them, and Keras's defaults.
+# The optimizers, by Keras's names, with their hyperparameters in the order of `steps.step`, and Keras's defaults.
 OPTIMIZERS: Final[dict[str, dict[str, float | bool]]] = {
     "SGD": {"learning_rate": 0.01, "momentum": 0.0, "nesterov": False},
     "RMSprop": {"learning_rate": 0.001, "rho": 0.9, "epsilon": 1e-7},
     "Adam": {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7},
 }
-_SHARES = ("momentum", "rho", "beta_1", "beta_2")  # between 0 and 1
+_FRACTIONS = ("momentum", "rho", "beta_1", "beta_2")  # must be between 0 and 1
 
 
 @dataclass(frozen=True)
@@ -26,22 +26,22 @@ class DenseStack:
     """A stack of dense layers and its optimizer.
 
     task: the task of the output layer.
-    sizes: the number of inputs, then the units of each layer.
-    activation: that of the hidden layers, a name in ACTIVATIONS.
+    widths: the number of inputs, then the number of units of each layer.
+    activation: the activation of the hidden layers, a name in ACTIVATIONS.
     optimizer: a name in OPTIMIZERS.
-    numbers: the optimizer's numbers, in the order of OPTIMIZERS.
+    hyperparameters: the optimizer's hyperparameters, in the order of OPTIMIZERS.
     """
 
     task: Task
-    sizes: tuple[int, ...]
+    widths: tuple[int, ...]
     activation: str
     optimizer: str
-    numbers: tuple[float, ...]
+    hyperparameters: tuple[float, ...]
 
     @property
     def layers(self) -> tuple[Layer, ...]:
-        """Return the layer table, the same as that of Keras's model."""
-        last = len(self.sizes) - 2
+        """Return the layer table, which equals the table of Keras's model."""
+        last = len(self.widths) - 2
         return tuple(
             Layer(
                 path=path.removesuffix("/kernel"),
@@ -56,8 +56,8 @@ class DenseStack:
     @property
     def kernels(self) -> dict[str, tuple[int, int]]:
         """Return the shape [input, unit] of every kernel by its path in Keras's model."""
-        hidden = [f"{HIDDEN}_{number:02d}" for number in range(1, len(self.sizes) - 1)]
-        shapes = zip(self.sizes[:-1], self.sizes[1:], strict=True)
+        hidden = [f"{HIDDEN}_{number:02d}" for number in range(1, len(self.widths) - 1)]
+        shapes = zip(self.widths[:-1], self.widths[1:], strict=True)
         return {f"{part}/kernel": shape for part, shape in zip([*hidden, OUTPUT], shapes, strict=True)}
 
     @property
@@ -70,28 +70,28 @@ class DenseStack:
 
 
 def dense_stack(variant: VariantParams, inputs: int, task: Task) -> DenseStack | None:
-    """Return the variant as a dense stack; None if it is anything else.
+    """Return the variant as a dense stack; None if it has other parts.
 
-    It is None also for a variant with a mistake, such as an unknown name or a momentum above 1: Keras then reports it.
+    Also None if the variant has a mistake, such as an unknown name or a momentum above 1: Keras reports the mistake.
     """
-    numbers = _numbers(variant.optimizer)
-    has_more = variant.batch_normalization or variant.residual or variant.pretraining != "none"
-    has_more = has_more or variant.kernel_regularizer.class_name != NONE
+    hyperparameters = _hyperparameters(variant.optimizer)
+    has_other_parts = variant.batch_normalization or variant.residual or variant.pretraining != "none"
+    has_other_parts = has_other_parts or variant.kernel_regularizer.class_name != NONE
     activation = variant.activation
-    if has_more or numbers is None or activation.config or activation.class_name not in ACTIVATIONS:
+    if has_other_parts or hyperparameters is None or activation.config or activation.class_name not in ACTIVATIONS:
         return None
-    sizes = (inputs, *variant.widths, task.outputs)
-    return DenseStack(task, sizes, activation.class_name, _name(variant.optimizer), numbers)
+    widths = (inputs, *variant.widths, task.outputs)
+    return DenseStack(task, widths, activation.class_name, _name(variant.optimizer), hyperparameters)
 
 
 def _name(optimizer: KerasObject) -> str:
-    """Return the name in OPTIMIZERS, or an empty text; Keras accepts names of optimizers in lower case too."""
+    """Return the optimizer's name in OPTIMIZERS, or ""; Keras accepts names in lower case, too."""
     by_lower = {name.lower(): name for name in OPTIMIZERS}
     return by_lower.get(optimizer.class_name.lower(), "")
 
 
-def _numbers(optimizer: KerasObject) -> tuple[float, ...] | None:
-    """Return the numbers of an optimizer in the order of OPTIMIZERS; None if it is unknown or an argument is."""
+def _hyperparameters(optimizer: KerasObject) -> tuple[float, ...] | None:
+    """Return the hyperparameters in the order of OPTIMIZERS; None if the optimizer or an argument is invalid."""
     defaults = OPTIMIZERS.get(_name(optimizer), {})
     config = optimizer.config
     if not defaults or not config.keys() <= defaults.keys():
@@ -100,6 +100,6 @@ def _numbers(optimizer: KerasObject) -> tuple[float, ...] | None:
         return None
     if any(not isinstance(value, int | float) or not isfinite(value) or value < 0 for value in config.values()):
         return None
-    if any(config.get(share, 0) > 1 for share in _SHARES):
+    if any(config.get(name, 0) > 1 for name in _FRACTIONS):
         return None
     return tuple(float(value) for value in {**defaults, **config}.values())

@@ -13,11 +13,11 @@ from pipeline.training.compiled.steps import Optimizer, step
 
 
 class DataParts(NamedTuple):
-    """All parts of the data side by side, the training set first.
+    """All parts of the data, joined along the samples, the training set first.
 
     inputs: float32 [input, sample].
     targets: float32 [output, sample].
-    ends: the end of each part, int64 [part].
+    ends: the position after each part's last sample, int64 [part].
     """
 
     inputs: np.ndarray
@@ -26,7 +26,7 @@ class DataParts(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What all replicas of a variant share."""
+    """The settings and the data that all replicas of a variant share."""
 
     shape: Shape
     optimizer: Optimizer
@@ -49,7 +49,7 @@ class Learner(NamedTuple):
 
 
 def start(plan: Plan, learner: Learner, curves: np.ndarray, records: LayerRecord) -> None:
-    """Measure the state before the first step: fill curves [curve] and the first row of `records`."""
+    """Measure the state before the first step; store it in curves [curve] and in the first row of `records`."""
     data = plan.data
     buffer = buffers(plan.shape, largest_part(data))
     gradient, record = np.empty_like(learner.weights), row_of(records, 0)
@@ -64,7 +64,7 @@ def predict(shape: Shape, weights: np.ndarray, inputs: np.ndarray) -> np.ndarray
     load_inputs(buffer, inputs, 0, samples)
     forward(shape, weights, buffer, samples)
     outputs.predict(shape, buffer, samples)
-    return buffer.after[-1, : shape.sizes[-1]]
+    return buffer.after[-1, : shape.widths[-1]]
 
 
 @compiled
@@ -85,20 +85,20 @@ def train(
     curves: np.ndarray,
     records: LayerRecord,
 ) -> None:
-    """Train some epochs.
+    """Train one replica for some epochs.
 
     Args:
         orders: the order of the training samples, int32 [epoch, sample].
         is_recorded: whether layer values are recorded after each epoch, bool [epoch].
-        curves: float32 [epoch, curve], to be filled: part by part the loss and the scores after each epoch.
-        records: to be filled, one row per recorded epoch on a first axis; zero before.
+        curves: float32 [epoch, curve], set to the loss and the scores of each part after each epoch.
+        records: set to the values of the recorded epochs, [recorded epoch, ...]; must be zero before.
     """
     data, weights = plan.data, learner.weights
     batch = buffers(plan.shape, plan.batch_size)
     whole = buffers(plan.shape, largest_part(data))
     gradient, change, row = np.empty_like(weights), np.empty_like(weights), 0
     for epoch in range(orders.shape[0]):
-        # After the last recorded epoch the row does not matter: nothing writes to it.
+        # After the last recorded epoch the choice of the row has no effect: nothing writes to it.
         record = row_of(records, min(row, records.weight_l1.shape[0] - 1))
         for e in range(weights.size):
             change[e] = -weights[e]
@@ -122,7 +122,7 @@ def train_epoch(
     gradient: np.ndarray,
     record: LayerRecord,
 ) -> None:
-    """Train all batches of an epoch, including a short last one; add the statistics of their gradients."""
+    """Train all batches of an epoch, also a short last batch; add the statistics of their gradients to `record`."""
     data = plan.data
     targets = np.empty((data.targets.shape[0], plan.batch_size), np.float32)
     for first in range(0, order.size, plan.batch_size):
@@ -143,16 +143,20 @@ def train_epoch(
 
 @compiled
 def measure(plan: Plan, weights: np.ndarray, buffer: Buffers, is_probed: bool, curves: np.ndarray) -> None:
-    """Fill the loss and scores of every part. After a probe, the pre-activations of the training set are reused."""
+    """Set `curves` to the loss and scores of every part.
+
+    Args:
+        is_probed: whether `buffer` holds the pre-activations of the training set, from a probe of the same weights.
+    """
     data, first = plan.data, 0
-    count = curves.size // data.ends.size
+    curves_per_part = curves.size // data.ends.size
     for part in range(data.ends.size):
         samples = data.ends[part] - first
         if part > 0 or not is_probed:
             load_inputs(buffer, data.inputs, first, samples)
             forward(plan.shape, weights, buffer, samples)
-        own = curves[part * count : (part + 1) * count]
-        outputs.loss_and_scores(plan.shape, buffer, data.targets, first, samples, own)
+        part_curves = curves[part * curves_per_part : (part + 1) * curves_per_part]
+        outputs.loss_and_scores(plan.shape, buffer, data.targets, first, samples, part_curves)
         first = data.ends[part]
 
 

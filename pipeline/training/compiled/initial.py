@@ -1,4 +1,4 @@
-"""Draw the initial weights of a dense stack: the same as Keras draws with the seeds of `models.initial_weights`."""
+"""Draw the initial weights of a dense stack, as Keras draws them with the seeds of `models.initial_weights`."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,9 @@ from pipeline.training.compiled.eligible import DenseStack
 def draw(
     stack: DenseStack, variant: VariantParams, name: str, seed: int, replicas: Sequence[int]
 ) -> dict[str, np.ndarray]:
-    """Draw every variable by path, float32 [replica, *shape]; without Keras if both initialisers are uniform.
+    """Return the initial value of every variable by path, float32 [replica, *shape].
+
+    Keras is not imported if both initialisers are uniform.
 
     Args:
         name: the variant's name, for error messages.
@@ -21,14 +23,14 @@ def draw(
     Raises:
         UserError: Keras does not know an initialiser.
     """
-    drawn = {path: np.zeros((len(replicas), *shape), np.float32) for path, shape in stack.variables.items()}
+    values = {path: np.zeros((len(replicas), *shape), np.float32) for path, shape in stack.variables.items()}
     for path, shape in stack.kernels.items():
         bounds = uniform.limits(_initializer(variant, path), shape)
         if bounds is None:
             return _by_keras(stack, variant, name, seed, replicas)
         seeds = np.array([derived_seed(seed, replica, "initial weights", path) for replica in replicas])
-        drawn[path] = uniform.draw(bounds, shape, seeds)
-    return drawn
+        values[path] = uniform.draw(bounds, shape, seeds)
+    return values
 
 
 def _initializer(variant: VariantParams, path: str) -> KerasObject:
@@ -41,4 +43,4 @@ def _by_keras(
     # Imported late: TensorFlow takes seconds.
     from pipeline.models import initial_weights, network
 
-    return initial_weights.draw(network.build(variant, stack.sizes[0], stack.task, name), seed, replicas)
+    return initial_weights.draw(network.build(variant, stack.widths[0], stack.task, name), seed, replicas)

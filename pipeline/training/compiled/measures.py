@@ -1,6 +1,6 @@
-"""Compute the values of layers for one replica, as `history.record` defines them above LAYER_VALUES.
+"""Compute the layer values of one replica, as `history.record` defines them above LAYER_VALUES.
 
-`stacked.quantities` computes the same for stacked replicas, independently; the tests compare the two.
+`stacked.quantities` computes the same values for stacked replicas, independently; the tests compare the two.
 """
 
 from typing import NamedTuple
@@ -18,7 +18,7 @@ _BINARY, _MULTICLASS = TASK_KINDS.index("binary"), TASK_KINDS.index("multiclass"
 
 
 class Limits(NamedTuple):
-    """The limits of the measurements, float32.
+    """The thresholds and the bin edges of the measurements, float32.
 
     slopes: |f'| below which a unit is saturated, [2, fraction]: row 0 for hidden layers, row 1 for the output layer.
     gradient_edges, weight_edges: the edges between the histograms' bins.
@@ -60,7 +60,7 @@ def probe(
     samples: int,
     record: LayerRecord,
 ) -> None:
-    """Fill the fields of `record` that describe a state, by a pass over the training set.
+    """Set the fields of `record` that describe a state, by a forward and a backward pass over the training set.
 
     The training set is the first `samples` of inputs [input, sample] and targets [output, sample]. Its pre-activations
     stay in `buffer`.
@@ -69,54 +69,56 @@ def probe(
     forward(shape, weights, buffer, samples)
     backward(shape, weights, buffer, targets, gradient, samples)
     kernel = 0
-    for layer in range(shape.sizes.size - 1):
-        units = shape.sizes[layer + 1]
-        end = kernel + shape.sizes[layer] * units
+    for layer in range(shape.widths.size - 1):
+        units = shape.widths[layer + 1]
+        end = kernel + shape.widths[layer] * units
         record.probe_gradient_mean_abs[layer] = l1_norm(gradient[kernel:end]) / np.float32(end - kernel)
         record.weight_l1[layer] = l1_norm(weights[kernel:end])
         count(gradient[kernel:end], limits.gradient_edges, record.gradient_histogram[layer])
         count(weights[kernel:end], limits.weight_edges, record.weight_histogram[layer])
-        activity(shape, limits, buffer, layer, samples, record)
+        measure_activity(shape, limits, buffer, layer, samples, record)
         kernel = end + units
 
 
 @compiled
-def activity(shape: Shape, limits: Limits, buffer: Buffers, layer: int, samples: int, record: LayerRecord) -> None:
-    """Fill `dead_unit_share` and `saturated_share` of a layer."""
-    last = layer == shape.sizes.size - 2
-    if last and shape.kind == _MULTICLASS:  # a unit has no slope of its own
+def measure_activity(
+    shape: Shape, limits: Limits, buffer: Buffers, layer: int, samples: int, record: LayerRecord
+) -> None:
+    """Set `dead_unit_share` and `saturated_share` of a layer."""
+    is_last = layer == shape.widths.size - 2
+    if is_last and shape.kind == _MULTICLASS:  # a unit of a softmax has no slope of its own
         record.saturated_share[layer, :] = np.nan
         record.dead_unit_share[layer] = _ZERO
         return
-    units, limit = shape.sizes[layer + 1], limits.slopes[1 if last else 0]
+    units, limit = shape.widths[layer + 1], limits.slopes[1 if is_last else 0]
     slope, value = buffer.slope[:samples], buffer.error[0, 0, :samples]
-    saturated, dead = record.saturated_share[layer], 0
+    saturated, dead_count = record.saturated_share[layer], 0
     for fraction in range(limit.size):
         saturated[fraction] = _ZERO
     for unit in range(units):
         before = buffer.before[layer, unit, :samples]
-        if last and shape.kind == _BINARY:
+        if is_last and shape.kind == _BINARY:
             for s in range(samples):
                 value[s] = sigmoid(before[s])
                 slope[s] = value[s] * (_ONE - value[s])
-        elif last:
+        elif is_last:
             for s in range(samples):
                 value[s], slope[s] = before[s], _ONE
         else:
             value = buffer.after[layer + 1, unit, :samples]
             differentiate(shape.activation, before, value, slope)
-        off = 0
+        off_count = 0
         for s in range(samples):
-            off += value[s] == _ZERO and slope[s] == _ZERO
-        dead += off == samples
+            off_count += value[s] == _ZERO and slope[s] == _ZERO
+        dead_count += off_count == samples
         for fraction in range(limit.size):
-            below = 0
+            below_count = 0
             for s in range(samples):
-                below += abs(slope[s]) < limit[fraction] and not (value[s] == _ZERO and slope[s] == _ZERO)
-            saturated[fraction] += np.float32(below)
+                below_count += abs(slope[s]) < limit[fraction] and not (value[s] == _ZERO and slope[s] == _ZERO)
+            saturated[fraction] += np.float32(below_count)
     for fraction in range(limit.size):
         saturated[fraction] /= np.float32(samples * units)
-    record.dead_unit_share[layer] = np.float32(dead) / np.float32(units)
+    record.dead_unit_share[layer] = np.float32(dead_count) / np.float32(units)
 
 
 @compiled
@@ -151,8 +153,8 @@ def l1_norm(entries: np.ndarray) -> np.float32:
 def add_batch(shape: Shape, gradient: np.ndarray, record: LayerRecord) -> None:
     """Add the statistics of a batch's gradient to the sums that `average` turns into means."""
     kernel = 0
-    for layer in range(shape.sizes.size - 1):
-        size = shape.sizes[layer] * shape.sizes[layer + 1]
+    for layer in range(shape.widths.size - 1):
+        size = shape.widths[layer] * shape.widths[layer + 1]
         entries = gradient[kernel : kernel + size]
         total, squares, zeros = _ZERO, _ZERO, 0
         for e in range(size):
@@ -162,21 +164,21 @@ def add_batch(shape: Shape, gradient: np.ndarray, record: LayerRecord) -> None:
         record.gradient_mean_abs[layer] += total / np.float32(size)
         record.gradient_norm[layer] += np.sqrt(squares)
         record.gradient_zero_share[layer] += np.float32(zeros) / np.float32(size)
-        kernel += size + shape.sizes[layer + 1]
+        kernel += size + shape.widths[layer + 1]
 
 
 @compiled
 def average(shape: Shape, batches: int, change: np.ndarray, record: LayerRecord) -> None:
-    """Turn an epoch's sums into means over its batches, and fill the norms of the kernels' changes.
+    """Turn an epoch's sums into means over its batches, and set the L1 norms of the kernels' changes.
 
     Args:
-        change: the weights' change over the epoch, [entry].
+        change: the change of the weights over the epoch, [entry].
     """
     kernel = 0
-    for layer in range(shape.sizes.size - 1):
-        size = shape.sizes[layer] * shape.sizes[layer + 1]
+    for layer in range(shape.widths.size - 1):
+        size = shape.widths[layer] * shape.widths[layer + 1]
         record.gradient_mean_abs[layer] /= np.float32(batches)
         record.gradient_norm[layer] /= np.float32(batches)
         record.gradient_zero_share[layer] /= np.float32(batches)
         record.weight_change_l1[layer] = l1_norm(change[kernel : kernel + size])
-        kernel += size + shape.sizes[layer + 1]
+        kernel += size + shape.widths[layer + 1]

@@ -1,6 +1,6 @@
-"""The output layer of each kind of task: predictions, gradient of the loss, loss and scores.
+"""Compute the output layer of each kind of task: predictions, gradient of the loss, loss and scores.
 
-Layouts are those of `passes`; targets are [output, sample].
+Arrays have the layouts of `passes`; targets are [output, sample].
 """
 
 import math
@@ -14,14 +14,14 @@ from pipeline.training.compiled.shapes import Buffers, Shape
 
 _BINARY, _MULTICLASS = TASK_KINDS.index("binary"), TASK_KINDS.index("multiclass")
 _ZERO, _HALF, _ONE, _TWO = np.float32(0), np.float32(0.5), np.float32(1), np.float32(2)
-_ODD = tuple(np.float32(2 / n) for n in range(1, 16, 2))
+_ARTANH_SERIES = tuple(np.float32(2 / n) for n in range(1, 16, 2))
 
 
 @compiled
 def predict(shape: Shape, buffer: Buffers, samples: int) -> None:
-    """Fill `buffer.after[-1]` with the predictions, from the output's pre-activations; overwrites `buffer.error[1]`."""
-    layers = shape.sizes.size - 1
-    outputs, before, after = shape.sizes[layers], buffer.before[layers - 1], buffer.after[layers]
+    """Set `buffer.after[-1]` to the predictions for the output's pre-activations; overwrites `buffer.error[1]`."""
+    layer_count = shape.widths.size - 1
+    outputs, before, after = shape.widths[layer_count], buffer.before[layer_count - 1], buffer.after[layer_count]
     if shape.kind == _BINARY:
         for s in range(samples):
             after[0, s] = sigmoid(before[0, s])
@@ -47,9 +47,9 @@ def predict(shape: Shape, buffer: Buffers, samples: int) -> None:
 
 @compiled
 def output_error(shape: Shape, buffer: Buffers, targets: np.ndarray, samples: int) -> None:
-    """Fill `buffer.error[0]` with the gradient of the mean loss with respect to the output's pre-activations."""
-    layers = shape.sizes.size - 1
-    outputs, before, error = shape.sizes[layers], buffer.before[layers - 1], buffer.error[0]
+    """Set `buffer.error[0]` to the gradient of the mean loss with respect to the output's pre-activations."""
+    layer_count = shape.widths.size - 1
+    outputs, before, error = shape.widths[layer_count], buffer.before[layer_count - 1], buffer.error[0]
     if shape.kind == _BINARY:
         for s in range(samples):
             error[0, s] = (sigmoid(before[0, s]) - targets[0, s]) / np.float32(samples)
@@ -58,28 +58,28 @@ def output_error(shape: Shape, buffer: Buffers, targets: np.ndarray, samples: in
     divisor = np.float32(samples) if shape.kind == _MULTICLASS else np.float32(samples * outputs) / _TWO
     for k in range(outputs):
         for s in range(samples):
-            error[k, s] = (buffer.after[layers, k, s] - targets[k, s]) / divisor
+            error[k, s] = (buffer.after[layer_count, k, s] - targets[k, s]) / divisor
 
 
 @compiled
 def loss_and_scores(
     shape: Shape, buffer: Buffers, targets: np.ndarray, first: int, samples: int, curves: np.ndarray
 ) -> None:
-    """Fill curves [1 + scores] with the mean loss and the scores (see `Task.scores`) of the last forward pass.
+    """Set curves [1 + scores] to the mean loss and the scores (see `Task.scores`) of the last forward pass.
 
     Args:
-        targets: [output, sample], of all parts.
+        targets: the targets of all parts, [output, sample].
         first: the position of the pass's first sample in `targets`.
     """
-    layers = shape.sizes.size - 1
-    outputs, before = shape.sizes[layers], buffer.before[layers - 1]
+    layer_count = shape.widths.size - 1
+    outputs, before = shape.widths[layer_count], buffer.before[layer_count - 1]
     if shape.kind == _BINARY:
         labels = targets[0, first : first + samples]
         curves[0], curves[1] = loss_and_accuracy(before[0, :samples], labels)
         curves[2] = balanced_accuracy(before[0, :samples], labels)
     elif shape.kind == _MULTICLASS:
         loss, hits = 0.0, 0
-        rows, right = np.zeros(outputs, np.int64), np.zeros(outputs, np.int64)
+        class_samples, class_hits = np.zeros(outputs, np.int64), np.zeros(outputs, np.int64)
         for s in range(samples):
             label, predicted, greatest, total = 0, 0, before[0, s], 0.0
             for k in range(outputs):
@@ -91,27 +91,27 @@ def loss_and_scores(
                 total += exponential(before[k, s] - greatest)
             loss += math.log(total) + greatest - before[label, s]
             hits += predicted == label
-            rows[label] += 1
-            right[label] += predicted == label
-        recall, present = 0.0, 0
+            class_samples[label] += 1
+            class_hits[label] += predicted == label
+        recall_sum, class_count = 0.0, 0
         for k in range(outputs):
-            if rows[k]:
-                recall += right[k] / rows[k]
-                present += 1
-        curves[0], curves[1], curves[2] = loss / samples, hits / samples, recall / present
+            if class_samples[k]:
+                recall_sum += class_hits[k] / class_samples[k]
+                class_count += 1
+        curves[0], curves[1], curves[2] = loss / samples, hits / samples, recall_sum / class_count
     else:
-        squares, determined = 0.0, 0.0
+        squares, r2_sum = 0.0, 0.0
         for k in range(outputs):
-            mean, own, total = 0.0, 0.0, 0.0
+            mean, residual, total = 0.0, 0.0, 0.0
             for s in range(samples):
                 mean += targets[k, first + s]
             mean /= samples
             for s in range(samples):
-                own += (targets[k, first + s] - before[k, s]) ** 2
+                residual += (targets[k, first + s] - before[k, s]) ** 2
                 total += (targets[k, first + s] - mean) ** 2
-            squares += own
-            determined += 1 - own / total
-        curves[0], curves[1] = squares / (samples * outputs), determined / outputs
+            squares += residual
+            r2_sum += 1 - residual / total
+        curves[0], curves[1] = squares / (samples * outputs), r2_sum / outputs
 
 
 @compiled
@@ -127,7 +127,7 @@ def loss_and_accuracy(logits: np.ndarray, labels: np.ndarray) -> tuple[np.float3
         # log(1 + e^-|x|) = 2 artanh(u), whose series is exact to float32 for u up to 1/3.
         u = tail / (tail + _TWO)
         v = u * u
-        o = _ODD
+        o = _ARTANH_SERIES
         series = o[0] + v * (o[1] + v * (o[2] + v * (o[3] + v * (o[4] + v * (o[5] + v * (o[6] + v * o[7]))))))
         positive = _ZERO if x <= _ZERO else x
         loss += positive - x * labels[s] + u * series
@@ -137,7 +137,7 @@ def loss_and_accuracy(logits: np.ndarray, labels: np.ndarray) -> tuple[np.float3
 
 @compiled
 def balanced_accuracy(logits: np.ndarray, labels: np.ndarray) -> np.float32:
-    """Return the balanced accuracy of two classes; if only one occurs, its accuracy."""
+    """Return the balanced accuracy of two classes; if only one class occurs, the accuracy."""
     samples, positives, true_positives, true_negatives = logits.size, 0, 0, 0
     for s in range(samples):
         predicted, label = sigmoid(logits[s]) > _HALF, labels[s] > _HALF

@@ -4,8 +4,8 @@ Arrays of signals are [layer, unit, sample]: a unit's samples lie side by side, 
 is vectorised, however narrow the layers are. Weights are flat, as in `models.layout`: for each layer the kernel [input,
 unit], then the bias.
 
-The advantage shrinks with the width: with layers of 50, 100 and 200 units, an epoch of thirty replicas was 2.5, 1.8 and
-1.4 times as fast as in the stacked engine.
+The advantage over the stacked engine shrinks with the width of the layers: an epoch of thirty replicas was 2.5, 1.8 and
+1.4 times as fast with 50, 100 and 200 units.
 """
 
 import numpy as np
@@ -20,7 +20,7 @@ _ZERO = np.float32(0)
 
 @compiled
 def load_inputs(buffer: Buffers, inputs: np.ndarray, first: int, samples: int) -> None:
-    """Copy `samples` of inputs [input, sample], from `first` on, to where `forward` reads them."""
+    """Copy inputs[:, first : first + samples] to `buffer.after[0]`, which `forward` reads; inputs [input, sample]."""
     for source in range(inputs.shape[0]):
         for s in range(samples):
             buffer.after[0, source, s] = inputs[source, first + s]
@@ -28,17 +28,17 @@ def load_inputs(buffer: Buffers, inputs: np.ndarray, first: int, samples: int) -
 
 @compiled
 def add_weighted(rows: np.ndarray, weights: np.ndarray, first: int, stride: int, count: int, total: np.ndarray) -> None:
-    """Add to total[sample] the sum over k < count of weights[first + k stride] rows[k, sample].
+    """Add a weighted sum of rows: total[sample] += sum over k < count of weights[first + k * stride] * rows[k, sample].
 
-    It takes four rows at a time, so that each sample of `total` is read and written a quarter as often.
+    Four rows are added at a time, so that each entry of `total` is read and written a quarter as often.
     """
-    samples, fours = total.size, count - count % 4
-    for k in range(0, fours, 4):
-        place = first + k * stride
-        a, b, c, d = weights[place], weights[place + stride], weights[place + 2 * stride], weights[place + 3 * stride]
+    samples, multiple_of_4 = total.size, count - count % 4
+    for k in range(0, multiple_of_4, 4):
+        index = first + k * stride
+        a, b, c, d = weights[index], weights[index + stride], weights[index + 2 * stride], weights[index + 3 * stride]
         for s in range(samples):
             total[s] += a * rows[k, s] + b * rows[k + 1, s] + c * rows[k + 2, s] + d * rows[k + 3, s]
-    for k in range(fours, count):
+    for k in range(multiple_of_4, count):
         a = weights[first + k * stride]
         for s in range(samples):
             total[s] += a * rows[k, s]
@@ -48,19 +48,19 @@ def add_weighted(rows: np.ndarray, weights: np.ndarray, first: int, stride: int,
 def dot_products(
     rows: np.ndarray, column: np.ndarray, count: int, first: int, stride: int, products: np.ndarray
 ) -> None:
-    """Set products[first + k stride] to the sum over samples of rows[k, sample] column[sample], for k < count."""
-    samples, fours = column.size, count - count % 4
-    for k in range(0, fours, 4):
+    """Set products[first + k * stride] to the dot product of rows[k] and column over samples, for each k < count."""
+    samples, multiple_of_4 = column.size, count - count % 4
+    for k in range(0, multiple_of_4, 4):
         a, b, c, d = _ZERO, _ZERO, _ZERO, _ZERO
         for s in range(samples):
             a += rows[k, s] * column[s]
             b += rows[k + 1, s] * column[s]
             c += rows[k + 2, s] * column[s]
             d += rows[k + 3, s] * column[s]
-        place = first + k * stride
-        products[place], products[place + stride] = a, b
-        products[place + 2 * stride], products[place + 3 * stride] = c, d
-    for k in range(fours, count):
+        index = first + k * stride
+        products[index], products[index + stride] = a, b
+        products[index + 2 * stride], products[index + 3 * stride] = c, d
+    for k in range(multiple_of_4, count):
         a = _ZERO
         for s in range(samples):
             a += rows[k, s] * column[s]
@@ -70,16 +70,16 @@ def dot_products(
 @compiled
 def forward(shape: Shape, weights: np.ndarray, buffer: Buffers, samples: int) -> None:
     """Run the forward pass from the inputs `buffer.after[0]` to the output's pre-activations `buffer.before[-1]`."""
-    layers, kernel = shape.sizes.size - 1, 0
-    for layer in range(layers):
-        inputs, units = shape.sizes[layer], shape.sizes[layer + 1]
+    layer_count, kernel = shape.widths.size - 1, 0
+    for layer in range(layer_count):
+        inputs, units = shape.widths[layer], shape.widths[layer + 1]
         bias = kernel + inputs * units
         for unit in range(units):
             value = buffer.before[layer, unit, :samples]
             for s in range(samples):
                 value[s] = weights[bias + unit]
             add_weighted(buffer.after[layer], weights, kernel + unit, units, inputs, value)
-            if layer < layers - 1:
+            if layer < layer_count - 1:
                 activate(shape.activation, value, buffer.after[layer + 1, unit, :samples])
         kernel = bias + units
 
@@ -88,12 +88,16 @@ def forward(shape: Shape, weights: np.ndarray, buffer: Buffers, samples: int) ->
 def backward(
     shape: Shape, weights: np.ndarray, buffer: Buffers, targets: np.ndarray, gradient: np.ndarray, samples: int
 ) -> None:
-    """Fill gradient[entry] of the mean loss for targets [output, sample], after `forward` over the same samples."""
-    layers = shape.sizes.size - 1
-    bias, current = weights.size - shape.sizes[layers], 0
+    """Set `gradient` [entry] to the gradient of the mean loss; call `forward` on the same samples first.
+
+    Args:
+        targets: [output, sample].
+    """
+    layer_count = shape.widths.size - 1
+    bias, current = weights.size - shape.widths[layer_count], 0
     output_error(shape, buffer, targets, samples)
-    for layer in range(layers - 1, -1, -1):
-        inputs, units = shape.sizes[layer], shape.sizes[layer + 1]
+    for layer in range(layer_count - 1, -1, -1):
+        inputs, units = shape.widths[layer], shape.widths[layer + 1]
         kernel = bias - inputs * units
         for unit in range(units):
             error, total = buffer.error[current, unit, :samples], _ZERO

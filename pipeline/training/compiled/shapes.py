@@ -10,12 +10,12 @@ from pipeline.training.compiled.compiling import compiled
 class Shape(NamedTuple):
     """The shape of a network.
 
-    sizes: int64, the number of inputs, then the units of each layer.
-    activation: that of the hidden layers, a position in `eligible.ACTIVATIONS`.
-    kind: the kind of task, a position in `eligible.TASK_KINDS`.
+    widths: int64, the number of inputs, then the number of units of each layer.
+    activation: the activation of the hidden layers, as a position in `eligible.ACTIVATIONS`.
+    kind: the kind of task, as a position in `eligible.TASK_KINDS`.
     """
 
-    sizes: np.ndarray
+    widths: np.ndarray
     activation: int
     kind: int
 
@@ -25,7 +25,7 @@ class Buffers(NamedTuple):
 
     before: pre-activations [layer, unit, sample]; the output layer's come last.
     after: activations [layer, unit, sample]; the inputs come first.
-    error: gradients of the loss with respect to pre-activations, [2, unit, sample], for two layers in turn.
+    error: gradients of the loss with respect to the pre-activations of two successive layers, [2, unit, sample].
     slope: derivatives of one unit's activation, [sample].
     """
 
@@ -37,13 +37,13 @@ class Buffers(NamedTuple):
 
 @compiled
 def buffers(shape: Shape, samples: int) -> Buffers:
-    """Return buffers for at most so many samples."""
-    layers, units = shape.sizes.size - 1, 1
-    for size in shape.sizes:
-        units = max(units, size)
+    """Return buffers for at most `samples` samples."""
+    layer_count, units = shape.widths.size - 1, 1
+    for width in shape.widths:
+        units = max(units, width)
     return Buffers(
-        np.empty((layers, units, samples), np.float32),
-        np.empty((layers + 1, units, samples), np.float32),
+        np.empty((layer_count, units, samples), np.float32),
+        np.empty((layer_count + 1, units, samples), np.float32),
         np.empty((2, units, samples), np.float32),
         np.empty(samples, np.float32),
     )

@@ -1,7 +1,7 @@
-"""A user's own Keras model: networks/<name>/network.py, its `build`, and everything that may be wrong with them.
+"""Build a user's own Keras model by `build` in networks/<name>/network.py, and check the file and the model.
 
-Each fault is reported in one line that names the user's file and line. Passes the door to TensorFlow: only stages use
-this.
+Each fault is reported in one line that names the user's file and line. Imports TensorFlow with the settings of
+`foundations.tensorflow`: only stages may import this.
 """
 
 import importlib.util
@@ -19,7 +19,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from pipeline.foundations.tensorflow import keras  # isort: skip  # the door first: the recorder takes Keras as it is
+from pipeline.foundations.tensorflow import keras  # isort: skip  # its settings must come before Keras
 
 from pipeline.data.split.samples import Origin
 from pipeline.data.split.tasks import Task
@@ -30,9 +30,9 @@ from pipeline.models.loss_names import CATEGORICAL, loss_of
 from pipeline.models.preprocessing import raw_inputs, raw_outputs
 from pipeline.params.network_params import NETWORKS, NetworkRecipe, file, fingerprint
 
-MUST = "must define build(inputs, task, **config) that gives a Keras model"
-ROWS = 2  # rows of zeros, on which a model is tried
-LONGEST = 300  # letters of an error's text
+BUILD_RULE = "must define build(inputs, task, **config) that returns a Keras model"
+ROWS = 2  # rows of zeros, on which a model is tested
+MAX_LETTERS = 300  # of an error's text
 Build: TypeAlias = Callable[[], Unchecked]  # a user's `build` with its arguments: must return a model
 LOSSES: Mapping[str, str] = {
     "binary": "binary_crossentropy",
@@ -43,7 +43,7 @@ LOSSES: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class OwnNetwork:
-    """A user's compiled model, and how its arrays become the task's.
+    """A user's compiled model, with the form of its targets and outputs.
 
     from_logits: whether the loss takes logits, so that predictions are a sigmoid or a softmax of the outputs.
     one_hot: whether the loss takes one-hot labels.
@@ -57,7 +57,7 @@ class OwnNetwork:
     classes: Mapping[str, type]
 
     def targets(self, targets: Array) -> Array:
-        """Return targets as the loss takes them: labels int [sample], or float32 [sample, output].
+        """Return the targets for the loss: labels int [sample], or float32 [sample, output].
 
         Args:
             targets: labels int [sample], or values [sample, target].
@@ -66,7 +66,7 @@ class OwnNetwork:
             return targets
         return self.task.target_matrix(targets)
 
-    def predicting(self, outputs: Batch) -> Batch:
+    def predictions(self, outputs: Batch) -> Batch:
         """Return the task's predictions for the model's outputs."""
         if not self.from_logits:
             return outputs
@@ -74,10 +74,11 @@ class OwnNetwork:
 
 
 def build(name: str, recipe: NetworkRecipe, shape: tuple[int, ...], task: Task, seed: int | None = None) -> OwnNetwork:
-    """Return the network that `build` in its file makes, compiled.
+    """Return the compiled model that `build` in the network's file returns.
 
     Args:
-        shape: of a row of inputs. seed: of all randomness of Python, NumPy and Keras, from here on.
+        shape: the shape of a row of inputs.
+        seed: the seed of Python's, NumPy's and Keras's random generators from now on; None keeps their state.
 
     Raises:
         UserError: the file, its `build` or the model is invalid; or the folder has changed since `recipe` was resolved.
@@ -85,53 +86,57 @@ def build(name: str, recipe: NetworkRecipe, shape: tuple[int, ...], task: Task, 
     path = file(name)
     if not path.is_file() or fingerprint(name) != recipe.source:
         raise UserError(
-            f"{path.parent}: differs from the folder that the training began with: must be the same everywhere"
+            f"{path.parent}: differs from the folder that the training began with: must be the same on all machines "
+            "until the training ends"
         )
-    keras.utils.clear_session()  # Keras numbers its names: so they do not depend on what was built before
+    keras.utils.clear_session()  # restarts Keras's numbering of names, so that earlier models have no effect
     if seed is not None:
         keras.utils.set_random_seed(seed)  # after clear_session, which forgets the seed
-    call = _bound_build(name, recipe.config, shape, task)
-    with _faults(path, "build"):
-        model = call()
+    call_build = _bind_build(name, recipe.config, shape, task)
+    with _report_faults(path, "build"):
+        model = call_build()
     if not isinstance(model, keras.Model):
-        raise UserError(f"{path}: build gives {_a(model)}: must give a Keras model")
-    with _faults(path, "the model's call"):
+        raise UserError(f"{path}: build returns {_describe(model)}: must return a Keras model")
+    with _report_faults(path, "the model's call"):
         outputs = model(np.zeros((ROWS, *shape), np.float32))
     _expect_outputs(outputs, task, path)
     if not model.trainable_weights:
-        raise UserError(f"{path}: build gives a model without weights that are trained: must have some")
+        raise UserError(
+            f"{path}: build returns a model without trainable weights: add a layer with weights, or set trainable=True"
+        )
     _compile(model, recipe, task, path)
-    return compiled(model, task)
+    return own_network(model, task)
 
 
-def compiled(model: keras.Model, task: Task) -> OwnNetwork:
-    """Return a compiled model that fits the task, with what its loss takes."""
+def own_network(model: keras.Model, task: Task) -> OwnNetwork:
+    """Return a compiled model as an OwnNetwork; the model must fit the task."""
     loss, from_logits = loss_of(model)
     return OwnNetwork(model, task, from_logits and task.is_classification, loss in CATEGORICAL, _own_classes())
 
 
 def expect_build(name: str, recipe: NetworkRecipe, shape: tuple[int, ...], task: Task) -> None:
-    """Check all that can be checked before there are data.
+    """Check the file, the arguments of its `build`, and the optimizer, without data.
 
     Args:
-        shape, task: of any data; nothing that is checked depends on them.
+        shape: any shape of a row; the checks do not depend on it.
+        task: any task; the checks do not depend on it.
 
     Raises:
-        UserError: the file cannot be imported, it defines no `build`, or that takes other arguments; or Keras does not
-            know the optimizer.
+        UserError: the file cannot be imported, it defines no `build`, or `build` takes other arguments; or Keras does
+            not know the optimizer.
     """
-    _bound_build(name, recipe.config, shape, task)
+    _bind_build(name, recipe.config, shape, task)
     _optimizer(recipe, file(name))
 
 
-def taking_raw_rows(network: OwnNetwork, origin: Origin, name: str) -> keras.Model:
-    """Return a model that takes raw rows and gives raw targets, around the network and with its weights."""
+def build_raw_model(network: OwnNetwork, origin: Origin, name: str) -> keras.Model:
+    """Return a model of raw rows and raw targets: the network, sharing its weights, between layers that scale."""
     raw, inputs = raw_inputs(origin)
-    return keras.Model(raw, raw_outputs(origin, network.predicting(network.model(inputs))), name=name)
+    return keras.Model(raw, raw_outputs(origin, network.predictions(network.model(inputs))), name=name)
 
 
 def named_weights(model: keras.Model) -> dict[str, keras.Variable]:
-    """Return the weights by their paths; a path that comes again gets a number."""
+    """Return the weights by path; if several weights have the same path, a number is appended to it."""
     weights: dict[str, keras.Variable] = {}
     for variable in model.weights:
         path, number = variable.path, 1
@@ -146,13 +151,13 @@ def _compile(model: keras.Model, recipe: NetworkRecipe, task: Task, path: Path) 
     """Compile the model with the task's loss, unless the user has compiled it.
 
     Raises:
-        UserError: compiled without a loss; or Keras does not know the optimizer.
+        UserError: the user compiled the model without a loss; or Keras does not know the optimizer.
     """
     if not model.compiled:
         model.compile(_optimizer(recipe, path), LOSSES[task.kind])
         return
     if model.loss is None:
-        raise UserError(f"{path}: the model is compiled without a loss: must be compiled with one, or not at all")
+        raise UserError(f"{path}: the model is compiled without a loss: give `compile` a loss, or do not call it")
     if recipe.replaces_optimizer:
         model.optimizer = _optimizer(recipe, path)
 
@@ -161,16 +166,18 @@ def _optimizer(recipe: NetworkRecipe, path: Path) -> keras.optimizers.Optimizer:
     return keras_objects.any_optimizer(recipe.optimizer, f"networks.{path.parent.name}.optimizer")
 
 
-def _bound_build(name: str, config: Mapping[str, Unchecked], shape: tuple[int, ...], task: Task) -> Build:
-    """Import the user's file, and return its `build` with the arguments that it is to be called with.
+def _bind_build(name: str, config: Mapping[str, Unchecked], shape: tuple[int, ...], task: Task) -> Build:
+    """Import the user's file, and return its `build` bound to its arguments.
 
     Raises:
-        UserError: the file cannot be imported, defines no `build`, or that takes other arguments.
+        UserError: the file cannot be imported, defines no `build`, or `build` takes other arguments.
     """
     path = file(name)
-    function = getattr(_imported(name), "build", None)
+    function = getattr(_import_file(name), "build", None)
     if not callable(function):
-        raise UserError(f"{path}: defines {'no build' if function is None else f'build as {_a(function)}'}: {MUST}")
+        raise UserError(
+            f"{path}: defines {'no build' if function is None else f'build as {_describe(function)}'}: {BUILD_RULE}"
+        )
     signature = inspect.signature(function)
     try:
         signature.bind(shape, task, **config)
@@ -189,7 +196,7 @@ def _expect_outputs(outputs: Batch, task: Task, path: Path) -> None:
         actual = " and ".join(str(each[1:]) for each in shapes)
         raise UserError(
             f"{path}: the model gives outputs of shape {actual or 'none'} for a row: must be {expected[1:]}, "
-            f"for the task is {task.in_words}"
+            f"because the task is {task.in_words}"
         )
 
 
@@ -201,50 +208,51 @@ def _own_classes() -> dict[str, type]:
 
 
 def _own_modules() -> dict[str, ModuleType]:
-    """Return the modules below NETWORKS, which are those of the network that was imported last."""
-    everywhere = f"{NETWORKS.resolve()}{os.sep}"
+    """Return the modules of files below NETWORKS; only the last imported network has any."""
+    networks_folder = f"{NETWORKS.resolve()}{os.sep}"
     return {
         name: module
         for name, module in list(sys.modules.items())
-        if (getattr(module, "__file__", None) or "").startswith(everywhere)
+        if (getattr(module, "__file__", None) or "").startswith(networks_folder)
     }
 
 
-def _imported(name: str) -> ModuleType:
-    """Import the user's file, with its folder on the path for what it imports.
+def _import_file(name: str) -> ModuleType:
+    """Import the user's file, with its folder on Python's import path.
 
-    It is imported again each time, and modules of other networks are dropped: they may have the same names.
+    The file is imported again each time. Modules of other networks are removed, because they may have the same names.
     """
-    path, everywhere = file(name), f"{NETWORKS.resolve()}{os.sep}"
-    for known in _own_modules():
-        del sys.modules[known]
-    sys.path[:] = [str(path.parent.resolve()), *(each for each in sys.path if not each.startswith(everywhere))]
+    path, networks_folder = file(name), f"{NETWORKS.resolve()}{os.sep}"
+    for module_name in _own_modules():
+        del sys.modules[module_name]
+    sys.path[:] = [str(path.parent.resolve()), *(each for each in sys.path if not each.startswith(networks_folder))]
     spec = importlib.util.spec_from_file_location(f"network_{name}", path.resolve())
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[module.__name__] = module
-    with _faults(path, "the file"):
+    with _report_faults(path, "the file"):
         spec.loader.exec_module(module)
     return module
 
 
 @contextmanager
-def faults_of(name: str, what: str) -> Iterator[None]:
-    """Report any error in the context in one line, with the user's own line where there is one.
+def report_faults(name: str, action: str) -> Iterator[None]:
+    """Report any error in the context in one line, with the line of the user's file that caused it.
 
     Args:
-        name: of the network. what: is being done, for the message.
+        name: the network's name.
+        action: the action in the context, for the message.
 
     Raises:
-        UserError: something failed.
+        UserError: the context raised an error.
     """
-    with _faults(file(name), what):
+    with _report_faults(file(name), action):
         yield
 
 
 @contextmanager
-def _faults(path: Path, what: str) -> Iterator[None]:
+def _report_faults(path: Path, action: str) -> Iterator[None]:
     try:
         yield
     except UserError:
@@ -256,8 +264,8 @@ def _faults(path: Path, what: str) -> Iterator[None]:
         folder = str(path.parent.resolve())
         frames = [each for each in traceback.extract_tb(error.__traceback__) if _lies_in(each.filename, folder)]
         where = f"{_relative(Path(frames[-1].filename))}, line {frames[-1].lineno}" if frames else str(path)
-        text = " ".join(_first_lines(without_colours(error)).split())[:LONGEST]
-        raise UserError(f"{where}: {what} fails: {type(error).__name__}{f': {text}' if text else ''}") from None
+        text = " ".join(_first_lines(without_colours(error)).split())[:MAX_LETTERS]
+        raise UserError(f"{where}: {action} fails: {type(error).__name__}{f': {text}' if text else ''}") from None
 
 
 def _first_lines(text: str) -> str:
@@ -274,6 +282,6 @@ def _relative(path: Path) -> Path:
     return resolved.relative_to(Path.cwd()) if resolved.is_relative_to(Path.cwd()) else path
 
 
-def _a(value: Unchecked) -> str:
+def _describe(value: Unchecked) -> str:
     kind = type(value).__name__
     return "nothing" if value is None else f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"

@@ -1,16 +1,16 @@
-"""One replica of a user's own network: trained by Keras's own `fit` from a derived seed, and recorded.
+"""Train one replica of a user's own network by Keras's own `fit` from a derived seed, and record the training.
 
-Passes the door to TensorFlow: only stages use this.
+Imports TensorFlow with the settings of `foundations.tensorflow`: only stages may import this.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
 
-from pipeline.foundations.tensorflow import keras, tf  # isort: skip  # the door first: the recorder takes Keras as it is
+from pipeline.foundations.tensorflow import keras, tf  # isort: skip  # its settings must come before Keras
 
 from pipeline.data.split.samples import Split
 from pipeline.data.split.tasks import Task
@@ -32,13 +32,12 @@ from pipeline.remedies.on_keras.keras_compile import remembering_compile
 from pipeline.remedies.on_keras.keras_remedies import apply
 from pipeline.remedies.on_keras.trial import Trial
 from pipeline.training.common.train_replicas import Trained, predictions_of
-from pipeline.training.common.trainer import places
-from pipeline.training.networks.builder import OwnNetwork, build, compiled, faults_of, named_weights
+from pipeline.training.common.trainer import OnEpoch, prediction_inputs
+from pipeline.training.networks.builder import OwnNetwork, build, named_weights, own_network, report_faults
 
-PROBE_ROWS = 1024  # training rows on which layers are measured, evenly from first to last; all where there are fewer
-ROWS_AT_ONCE = 1024  # of predictions
-PREDICTED = "predicted "  # before the names of what is predicted, where it stands among the parts of the data
-OnEpoch = Callable[[int, Mapping[str, float]], None]  # takes the epoch and its curves
+PROBE_ROWS = 1024  # training rows on which layers are measured, evenly spaced; all rows if there are fewer
+ROWS_AT_ONCE = 1024  # rows to predict in one call
+PREDICTED = "predicted "  # prefix that tells the rows to predict from the parts of the data in one mapping
 
 
 def train_replica(
@@ -52,19 +51,19 @@ def train_replica(
     """Train a replica.
 
     Args:
-        on_epoch: called after each epoch, 0 included.
+        on_epoch: called after each epoch, including epoch 0.
 
     Raises:
-        UserError: the network cannot be built or trained, or ends its training itself.
+        UserError: the network cannot be built or trained, or its training stops early.
     """
     seed = derived_seed(params.seed, replica, "network")
-    prepared = _prepared(name, recipe, split, places(split, params.surface_resolution), seed)
+    prepared = _prepare(name, recipe, split, prediction_inputs(split, params.surface_resolution), seed)
     with _recording(prepared, split.task, params, on_epoch) as recording:
         _fit(name, prepared, params, derived_seed(params.seed, replica, "shuffle", name), recording)
     if recording.watching.epoch != params.epochs:
         raise UserError(
-            f"{file(name)}: the training ended after {recording.watching.epoch} of {params.epochs} epochs: must not "
-            "stop itself, for replicas are compared at equal epochs"
+            f"{file(name)}: the training ended after {recording.watching.epoch} of {params.epochs} epochs: "
+            "remove EarlyStopping or `stop_training`: replicas are compared at equal epochs"
         )
     predictions = {part: predict(prepared.network, inputs)[None] for part, inputs in prepared.predicted.items()}
     return Trained(
@@ -76,46 +75,48 @@ def train_replica(
 
 
 def expect_trainable(name: str, recipe: NetworkRecipe, split: Split) -> None:
-    """Build the network, take a step, save and load it: a fault is found now, and not after an hour.
+    """Check that a network can be built, take a step, and be saved and loaded, before any long training.
 
     Raises:
-        UserError: as `build`; or the model cannot take a step, or be saved and loaded.
-        InapplicableError: the recipe's remedy cannot be applied; a UserError, too.
+        UserError: see `build`; or the model cannot take a step, or be saved and loaded.
+        InapplicableError: the recipe's remedy cannot be applied; this is a UserError, too.
     """
-    network = _prepared(name, recipe, split, {}).network
-    some = {part: type(each)(each.inputs[:8], each.targets[:8]) for part, each in split.parts.items()}
-    few = Split(split.task, **some)
-    with faults_of(name, "a step of the training"):
-        network.model.train_on_batch(few.train.inputs.astype(np.float32), network.targets(few.train.targets))
-    _expect_savable(name, network, few.train.inputs)
+    network = _prepare(name, recipe, split, {}).network
+    first_rows = {part: type(each)(each.inputs[:8], each.targets[:8]) for part, each in split.parts.items()}
+    small = Split(split.task, **first_rows)
+    with report_faults(name, "a step of the training"):
+        network.model.train_on_batch(small.train.inputs.astype(np.float32), network.targets(small.train.targets))
+    _expect_savable(name, network, small.train.inputs)
 
 
 def predict(network: OwnNetwork, inputs: Array) -> Array:
-    """Return predictions as the task has them, float32 [row, output]."""
+    """Return the task's predictions (probabilities or values), float32 [row, output]."""
     starts = range(0, len(inputs), ROWS_AT_ONCE)
     outputs = [np.asarray(network.model(inputs[start : start + ROWS_AT_ONCE], training=False)) for start in starts]
-    return np.asarray(network.predicting(np.concatenate(outputs).astype(np.float32)), np.float32)
+    return np.asarray(network.predictions(np.concatenate(outputs).astype(np.float32)), np.float32)
 
 
 def batches(rows: tuple[Batch, Batch], size: int, seed: int) -> tf.data.Dataset:
-    """Return batches in which every row comes once an epoch, in an order that is drawn for each epoch.
+    """Return batches that contain every row once per epoch, in a new order in each epoch.
 
-    Given arrays and a seed, Keras's `fit` draws one order and keeps it in all epochs. And it makes the batches in
-    several threads, which take more time from each other and from other processes' replicas than they save.
+    With arrays and a seed, Keras's `fit` would draw one order and keep it in all epochs. It would also make the batches
+    in several threads, which slow down each other and other processes' replicas by more time than they save.
     """
     options = tf.data.Options()
     options.threading.private_threadpool_size = 1
     options.autotune.enabled = False
-    every = tf.data.Dataset.from_tensor_slices(rows)
-    return every.shuffle(len(rows[1]), seed=seed).batch(size).with_options(options)
+    dataset = tf.data.Dataset.from_tensor_slices(rows)
+    return dataset.shuffle(len(rows[1]), seed=seed).batch(size).with_options(options)
 
 
 @dataclass(frozen=True)
 class _Prepared:
-    """A network and all that it gets; both changed by the recipe's remedy, if it has one.
+    """A network with its data and arguments, after the recipe's remedy is applied.
 
-    parts: inputs and targets as the loss takes them, by name. predicted: inputs whose predictions are kept, by name.
-    arguments: further ones of `fit`. change: what the remedy changed, in words; "" without a remedy.
+    parts: the inputs and the loss's targets of each part of the data, by part name.
+    predicted: the inputs to predict, by name.
+    arguments: further arguments of `fit`.
+    change: a description of the remedy's changes; "" without a remedy.
     """
 
     network: OwnNetwork
@@ -125,21 +126,28 @@ class _Prepared:
     change: str
 
 
-def _prepared(
+def _prepare(
     name: str, recipe: NetworkRecipe, split: Split, predicted: Mapping[str, Array], seed: int | None = None
 ) -> _Prepared:
-    """Raises: UserError: as `build`; or the remedy cannot be applied."""
+    """Build the network and its data, and apply the recipe's remedy.
+
+    Args:
+        predicted: the inputs to predict, by name.
+
+    Raises:
+        UserError: see `build`; or the remedy cannot be applied.
+    """
     with remembering_compile():
         network = build(name, recipe, split.shape, split.task, seed)
         parts = {
             part: (each.inputs.astype(np.float32), network.targets(each.targets)) for part, each in split.parts.items()
         }
-        everything = {**parts, **{f"{PREDICTED}{part}": (inputs, None) for part, inputs in predicted.items()}}
-        trial = Trial(network.model, everything, {}, may_rebuild=True)
+        arrays = {**parts, **{f"{PREDICTED}{part}": (inputs, None) for part, inputs in predicted.items()}}
+        trial = Trial(network.model, arrays, {}, may_rebuild=True)
         change = ""
         if recipe.remedy:
             change = apply(recipe.remedy, trial)
-            network = compiled(trial.model, split.task)
+            network = own_network(trial.model, split.task)
     return _Prepared(
         network,
         {part: trial.parts[part] for part in parts},
@@ -150,20 +158,27 @@ def _prepared(
 
 
 def _expect_savable(name: str, network: OwnNetwork, inputs: Array) -> None:
-    """Raises: UserError: the model predicts something else after it is saved and loaded."""
+    """Check that a model gives the same predictions after it is saved and loaded.
+
+    Raises:
+        UserError: the predictions differ, or saving or loading fails.
+    """
     rows = inputs.astype(np.float32)
     before = predict(network, rows)
-    with temporary_folder("model-") as folder, faults_of(name, "saving the model and loading it"):
+    with temporary_folder("model-") as folder, report_faults(name, "saving the model and loading it"):
         network.model.save(folder / "model.keras")
         loaded = keras.saving.load_model(folder / "model.keras", custom_objects=dict(network.classes))
         after = predict(OwnNetwork(loaded, network.task, network.from_logits, network.one_hot, {}), rows)
         if not np.allclose(before, after, rtol=1e-4, atol=1e-5, equal_nan=True):
-            raise ValueError("the loaded model predicts something else: get_config or the weights lack a part")
+            raise ValueError(
+                "the loaded model gives other predictions: get_config must return all arguments, and saving must "
+                "include all weights"
+            )
 
 
 def _fit(name: str, prepared: _Prepared, params: TrainingParams, seed: int, recording: "_Recording") -> None:
     if params.epochs:
-        with faults_of(name, "the training"):
+        with report_faults(name, "the training"):
             prepared.network.model.fit(
                 batches(prepared.parts["train"], params.batch_size, seed),
                 epochs=params.epochs,
@@ -175,7 +190,7 @@ def _fit(name: str, prepared: _Prepared, params: TrainingParams, seed: int, reco
 
 
 def _history(watching: Watching, task: Task, change: str) -> xr.Dataset:
-    """Return the record as a file holds it: of curves, what they mean in the pipeline."""
+    """Return the record of a finished training, with the pipeline's description of each curve."""
     history = Recorder.without_logs(watching.history)
     for each in history.data_vars:
         if history[each].dims == ("replica", "epoch") and each != LOGGED_LOSS:
@@ -189,15 +204,15 @@ def _history(watching: Watching, task: Task, change: str) -> xr.Dataset:
 
 
 class _StrictGuard(Guard):
-    """Lets errors out, because the pipeline needs whole records."""
+    """Raises errors instead of logging them, because the pipeline needs complete records."""
 
     def __call__(self, what: str) -> AbstractContextManager[None]:
-        """Return a context that does nothing."""
+        """Return a context that does not catch errors."""
         return nullcontext()
 
 
 class _Recording(keras.callbacks.Callback):
-    """Records curves at each epoch, and values by layer at those of params.yaml: never by the clock."""
+    """Records curves at each epoch, and layer values at the epochs that params.yaml selects; no time budget applies."""
 
     def __init__(self, watching: Watching, params: TrainingParams, on_epoch: OnEpoch) -> None:
         super().__init__()
@@ -214,7 +229,7 @@ class _Recording(keras.callbacks.Callback):
         self.watching.epoch_begins(epoch, epoch + 1 == self._epochs)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Measure, and report the curves."""
+        """Measure the model, and report the curves."""
         self.watching.epoch_ends(epoch, logs or {})
         if epoch == 0:
             self._on_epoch(0, self.watching.recorder.states[0].curves)

@@ -1,7 +1,7 @@
-"""Keras models of trained replicas, rebuilt from the files of the training, and saved with the same bytes every time.
+"""Rebuild Keras models of trained replicas from the training's files, and save them with the same bytes every time.
 
-Training saves weights and recipe, so it need not import Keras. A model takes raw inputs: its first layer scales them
-as they were scaled for the training.
+Training saves only weights and a recipe, so that it need not import Keras. A rebuilt model takes raw inputs: its first
+layer applies the scaling of the training.
 """
 
 import json
@@ -32,35 +32,39 @@ def replica_model(variant: str, replica: int) -> keras.Model:
 
 
 def replica_models(variant: str, replicas: Sequence[int]) -> Iterator[keras.Model]:
-    """Yield, as `replica_model`, one model that gets the weights of one replica after the other."""
+    """Yield the same model for each replica, with that replica's weights.
+
+    Raises:
+        UserError: see `replica_model`.
+    """
     stacks, weights = load_weights(variant), weights_path(variant)
     recipe = load_recipe(variant)
-    model, variables = _built(variant, recipe)
+    model, variables = _build(variant, recipe)
     trained = min(len(stack) for stack in stacks.values())
     for replica in replicas:
         if not 0 <= replica < trained:
-            raise UserError(f"replica {replica}: {variant} has {trained}: must be 0 to {trained - 1}")
+            raise UserError(f"replica {replica}: {variant} has {trained} replicas: must be 0 to {trained - 1}")
         assign(variables, {name: stack[replica] for name, stack in stacks.items()}, weights)
         yield model
 
 
-def _built(name: str, recipe: Recipe) -> tuple[keras.Model, Mapping[str, keras.Variable]]:
+def _build(name: str, recipe: Recipe) -> tuple[keras.Model, Mapping[str, keras.Variable]]:
     """Return a model that takes raw rows, and its variables by the names of the trained weights."""
     if isinstance(recipe.variant, VariantParams):
         model = build(recipe.variant, prod(recipe.shape), recipe.task, name, recipe).model
         return model, {variable.path: variable for variable in model.variables}
     network = builder.build(name, recipe.variant, recipe.shape, recipe.task)
-    return builder.taking_raw_rows(network, recipe, name), builder.named_weights(network.model)
+    return builder.build_raw_model(network, recipe, name), builder.named_weights(network.model)
 
 
 def assign(variables: Mapping[str, keras.Variable], weights: Mapping[str, Array], path: Path) -> None:
-    """Assign its weights to every variable, by name.
+    """Assign weights to variables by name.
 
     Args:
-        path: of the file of the weights, for messages.
+        path: the weights' file, for messages.
 
     Raises:
-        UserError: the weights do not fit the model.
+        UserError: the weights of a variable are missing or have another shape.
     """
     for name, variable in variables.items():
         value = weights.get(name)
@@ -73,8 +77,8 @@ def assign(variables: Mapping[str, keras.Variable], weights: Mapping[str, Array]
 def save_model(model: keras.Model, path: Path) -> None:
     """Save a model, with the same bytes every time.
 
-    A `.keras` file holds the time at which it was saved and, as ids of shared objects, addresses in memory: the time is
-    taken out, and the ids are numbered from 1.
+    A `.keras` file contains the time of saving, and memory addresses as ids of shared objects. The time is removed, and
+    the ids are numbered from 1.
     """
     with replacing(path) as temporary:
         model.save(temporary)
@@ -89,12 +93,12 @@ def _make_reproducible(path: Path) -> None:
     entries["metadata.json"] = json.dumps(metadata).encode()
     numbers: dict[int, int] = {}
 
-    def renumbered(item: Attributes) -> Attributes:
+    def renumber(item: Attributes) -> Attributes:
         if "shared_object_id" in item:
             item["shared_object_id"] = numbers.setdefault(item["shared_object_id"], len(numbers) + 1)
         return item
 
-    entries["config.json"] = json.dumps(json.loads(entries["config.json"], object_hook=renumbered)).encode()
+    entries["config.json"] = json.dumps(json.loads(entries["config.json"], object_hook=renumber)).encode()
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in entries.items():
             archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content)

@@ -1,4 +1,4 @@
-"""Clip the gradients of stacked replicas, each by its own norm, which an optimizer on the whole stack cannot do."""
+"""Clip the gradients of stacked replicas, each by its own norm; an optimizer would use the whole stack's norm."""
 
 from pipeline.foundations.tensorflow import tf
 from pipeline.models.keras_objects import Clipping

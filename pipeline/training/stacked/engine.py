@@ -1,8 +1,8 @@
 """Train all replicas of a variant in one graph, with a replica axis instead of a loop over replicas.
 
-All weights of all replicas are one flat variable [replica, entry]. Keras's own layers run on it by `stateless_call`
-under `vectorized_map`. The gradient of the summed losses with respect to the stack is every replica's own gradient, so
-an elementwise Keras optimizer steps all replicas at once.
+All weights of all replicas are one flat variable [replica, entry]. Keras's own layers use it through `stateless_call`
+under `vectorized_map`. The gradient of the summed losses with respect to the stack contains each replica's own
+gradient, so an elementwise Keras optimizer steps all replicas at once.
 """
 
 import numpy as np
@@ -31,7 +31,7 @@ class Engine:
         """Set the initial weights.
 
         Args:
-            initial: every variable's stack by path, float32 [replica, *shape].
+            initial: the initial value of every variable by path, float32 [replica, *shape].
         """
         self._forward = forward
         self._layout, self._statistics_layout = forward.layout, forward.statistics_layout
@@ -43,19 +43,19 @@ class Engine:
         self._weights = keras.Variable(self._flat(self._layout, initial), name="weights")
         self._statistics = tf.Variable(self._flat(self._statistics_layout, initial))
         optimizer.build([self._weights])
-        self._fresh_optimizer = [np.asarray(variable) for variable in optimizer.variables]
+        self._initial_slots = [np.asarray(variable) for variable in optimizer.variables]
 
     def restart(self, initial: dict[str, np.ndarray], objective: Objective) -> None:
-        """Start again with other replicas without retracing; their number and the data's shape must be the same."""
+        """Start again with other replicas, without retracing; their number and the data's shape must not change."""
         self._objective = objective
         self._weights.assign(self._flat(self._layout, initial))
         self._statistics.assign(self._flat(self._statistics_layout, initial))
-        for variable, value in zip(self._optimizer.variables, self._fresh_optimizer, strict=True):
+        for variable, value in zip(self._optimizer.variables, self._initial_slots, strict=True):
             variable.assign(value)
 
     @property
     def state(self) -> State:
-        """Return a snapshot of the present state, which later steps do not change."""
+        """Return a snapshot of the current state, which later steps do not change."""
         return State(tf.convert_to_tensor(self._weights.value), tf.convert_to_tensor(self._statistics))
 
     def stacks(self, state: State) -> dict[str, np.ndarray]:
@@ -68,14 +68,14 @@ class Engine:
         }
 
     def train_epoch(self, order: np.ndarray, record: bool) -> dict[str, tf.Tensor]:
-        """Train one epoch of every replica.
+        """Train every replica for one epoch.
 
         Args:
             order: each replica's order of the training samples, int32 [replica, sample].
-            record: whether to keep and summarise the gradients.
+            record: whether to record the gradients of the epoch.
 
         Returns:
-            If recorded: gradient statistics and `weight_change_l1`, [replica, layer] each; otherwise nothing.
+            If `record`: gradient statistics and `weight_change_l1`, [replica, layer] each; otherwise an empty dict.
         """
         epoch = self._recorded_epoch if record else self._plain_epoch
         return epoch(order, self._objective.inputs, self._objective.targets)
@@ -100,38 +100,38 @@ class Engine:
     ) -> tuple[tf.TensorArray, ...]:
         """Take the steps of all batches of an epoch.
 
-        Full batches are a graph loop (unrolled, tracing is 5 to 20 times slower). A short last batch is a separate step
-        (padding would change batch normalisation).
+        Full batches run in a graph loop, because tracing an unrolled loop takes 5 to 20 times as long. A short last
+        batch is a separate step, because padding would change batch normalisation.
 
         Args:
-            gradients: no or one array, which takes the batches' gradients.
+            gradients: at most one array, to which each batch's gradient is written.
         """
         size = self._batch_size
         full, rest = divmod(order.shape[1], size)
         batches = tf.transpose(tf.reshape(order[:, : full * size], (self._replicas, full, size)), (1, 0, 2))
-        inputs, targets = (self._samples(whole, batches) for whole in data)  # [batch, replica, sample, ...]
+        inputs, targets = (self._samples(part, batches) for part in data)  # [batch, replica, sample, ...]
 
-        def full_batch(batch: tf.Tensor, *arrays: tf.TensorArray) -> tuple:
+        def step_full_batch(batch: tf.Tensor, *arrays: tf.TensorArray) -> tuple:
             gradient = self._step(inputs[batch], targets[batch])
             return (batch + 1, *(array.write(batch, gradient) for array in arrays))
 
         if full:
-            _, *arrays = tf.while_loop(lambda batch, *_: batch < full, full_batch, (tf.constant(0), *gradients))
+            _, *arrays = tf.while_loop(lambda batch, *_: batch < full, step_full_batch, (tf.constant(0), *gradients))
             gradients = tuple(arrays)
         if rest:
-            gradient = self._step(*(self._samples(whole, order[None, :, -rest:])[0] for whole in data))
+            gradient = self._step(*(self._samples(part, order[None, :, -rest:])[0] for part in data))
             gradients = tuple(array.write(full, gradient) for array in gradients)
         return gradients
 
-    def _samples(self, whole: tf.Tensor, batches: tf.Tensor) -> tf.Tensor:
-        """Return the samples [batch, replica, sample, ...] from shared data, or from each replica's own data."""
+    def _samples(self, data: tf.Tensor, batches: tf.Tensor) -> tf.Tensor:
+        """Return the samples [batch, replica, sample, ...] of batches, from shared data or from each replica's own."""
         if self._objective.is_shared:
-            return tf.gather(whole, batches)
-        own = tf.gather(whole, tf.transpose(batches, (1, 0, 2)), axis=1, batch_dims=1)
-        return tf.transpose(own, (1, 0, *range(2, len(own.shape))))
+            return tf.gather(data, batches)
+        samples = tf.gather(data, tf.transpose(batches, (1, 0, 2)), axis=1, batch_dims=1)
+        return tf.transpose(samples, (1, 0, *range(2, len(samples.shape))))
 
     def _step(self, inputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
-        """Take one step of every replica on its own batch; return the gradient before it, [replica, entry]."""
+        """Take one step of every replica on its own batch; return the gradient before clipping, [replica, entry]."""
         stack = tf.convert_to_tensor(self._weights.value)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(stack)

@@ -9,10 +9,10 @@ from pipeline.models.network import Network
 
 
 class State(NamedTuple):
-    """The state of a chunk.
+    """The state of a chunk of replicas.
 
     weights: trainable variables, float32 [replica, entry].
-    statistics: variables that are not trainable, float32 [replica, entry].
+    statistics: non-trainable variables, such as moving averages, float32 [replica, entry].
     """
 
     weights: tf.Tensor
@@ -38,28 +38,28 @@ class Signals(NamedTuple):
 
 
 class Forward:
-    """Runs Keras's own layers on stacked weights, by `stateless_call` under `vectorized_map`."""
+    """Runs Keras's own layers on stacked weights, through `stateless_call` under `vectorized_map`."""
 
     def __init__(self, network: Network) -> None:
         self.network = network
         self.layout = Layout.of(network.taps.trainable_variables, network.kernels)
         self.statistics_layout = Layout.of(network.taps.non_trainable_variables)
-        # Keras stores the losses of a call in its layers. Training and measuring trace in different threads, and one
-        # would clear what the other is about to collect. Only tracing takes this lock, no step does.
+        # Keras stores the losses of a call in its layers. Training and measuring trace in different threads, and
+        # one thread could clear the losses that the other is about to collect. Steps do not take this lock.
         self._tracing = Lock()
 
     def __call__(self, state: State, inputs: tf.Tensor, training: bool, is_shared: bool = True) -> Signals:
-        """Run the pass on inputs [sample, input] that all replicas share, or on [replica, sample, input].
+        """Run the pass on shared inputs [sample, input], or on separate inputs [replica, sample, input].
 
         Args:
             is_shared: whether all replicas share the inputs.
         """
         layers = self.network.layers
 
-        def one(elements: tuple) -> tuple[list[tf.Tensor], tf.Tensor, tf.Tensor]:
-            trainable, other, rows = (*elements, inputs) if is_shared else elements
+        def run_replica(elements: tuple) -> tuple[list[tf.Tensor], tf.Tensor, tf.Tensor]:
+            trainable, non_trainable, rows = (*elements, inputs) if is_shared else elements
             taps, updated, losses = self.network.taps.stateless_call(
-                list(trainable), list(other), rows, training=training, return_losses=True
+                list(trainable), list(non_trainable), rows, training=training, return_losses=True
             )
             flat = [tf.reshape(value, (-1,)) for value in updated]
             penalty = tf.add_n(losses) if losses else tf.zeros(())
@@ -67,4 +67,4 @@ class Forward:
 
         elements = (self.layout.variables(state.weights), self.statistics_layout.variables(state.statistics))
         with self._tracing:
-            return Signals(*tf.vectorized_map(one, elements if is_shared else (*elements, inputs)))
+            return Signals(*tf.vectorized_map(run_replica, elements if is_shared else (*elements, inputs)))

@@ -1,4 +1,4 @@
-"""Measure a state by pure functions of a snapshot, which may run while the training goes on."""
+"""Measure a state by pure functions of a snapshot; they may run during the training."""
 
 import numpy as np
 
@@ -10,13 +10,13 @@ from pipeline.training.stacked.forward import Forward, State
 
 
 class Measures:
-    """The graphs that measure a chunk of replicas."""
+    """Measures a chunk of replicas by traced graphs."""
 
     def __init__(self, forward: Forward, split: Split, histograms: bool) -> None:
         """Prepare the measurements.
 
         Args:
-            histograms: whether to count the entries of kernels and gradients.
+            histograms: whether to compute histograms of kernels and gradients.
         """
         self.network = forward.network
         self._forward = forward
@@ -26,19 +26,19 @@ class Measures:
 
     @tf.function(autograph=False)
     def curves(self, state: State) -> dict[str, tf.Tensor]:
-        """Return loss and scores on the whole of every part, in inference mode, [replica] each."""
+        """Return loss and scores on all rows of every part, in inference mode, [replica] each."""
         return self._curves(state, self._forward(state, self._parts["train"][0], training=False).outputs)
 
     @tf.function(autograph=False)
     def all(self, state: State) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
         """Return the curves, and the layer values of a probe: a pass over the whole training set.
 
-        Layer values are [replica, layer]; `saturated_share` has a further axis (fraction), and so have the histograms
-        (bin).
+        Layer values are [replica, layer], but `saturated_share` is [replica, layer, fraction], and histograms are
+        [replica, layer, bin].
 
-        The probe runs in training mode, so that batch normalisation uses this set's own statistics: in inference mode
-        an untrained one is nearly the identity. Without batch normalisation both modes are the same, and one pass gives
-        curves and layer values.
+        The probe runs in training mode, so that batch normalisation uses this set's own statistics: in inference mode,
+        untrained batch normalisation is nearly the identity. Without batch normalisation both modes are equal, and
+        one pass gives curves and layer values.
         """
         inputs, targets = self._parts["train"]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -50,7 +50,7 @@ class Measures:
         values = {
             "probe_gradient_mean_abs": quantities.gradient_mean_abs(kernel_gradients),
             "weight_l1": quantities.weight_l1(kernels),
-            **self._activity(state, signals.before),
+            **self._measure_activity(state, signals.before),
         }
         if self._histograms:
             values["gradient_histogram"] = quantities.histogram(kernel_gradients, GRADIENT_EDGES)
@@ -74,7 +74,7 @@ class Measures:
             values |= {f"{name}_{what}": value for what, value in measured.items()}
         return values
 
-    def _activity(self, state: State, before: list[tf.Tensor]) -> dict[str, tf.Tensor]:
+    def _measure_activity(self, state: State, before: list[tf.Tensor]) -> dict[str, tf.Tensor]:
         """Return `dead`, `dead_unit_share` and `saturated_share` of each layer."""
         position = {path: index for index, path in enumerate(self._forward.layout.paths)}
         variables = self._forward.layout.variables(state.weights)
@@ -84,11 +84,11 @@ class Measures:
                 dead.append(tf.zeros(signal.shape[:1]))
                 saturated.append(tf.fill((signal.shape[0], len(SLOPE_FRACTIONS)), np.float32(np.nan)))
                 continue
-            own = tuple(variables[position[variable.path]] for variable in layer.trainable_variables)
-            value, slope = _with_slope(layer, own, signal)
+            layer_weights = tuple(variables[position[variable.path]] for variable in layer.trainable_variables)
+            value, slope = _with_slope(layer, layer_weights, signal)
             grid = tf.constant(SLOPE_GRID, tf.float32)[None, :, None]
-            around_0 = tf.broadcast_to(grid, (*signal.shape[:1], len(SLOPE_GRID), *signal.shape[2:]))
-            greatest = tf.reduce_max(tf.abs(_with_slope(layer, own, around_0)[1]), axis=1)
+            grid_signal = tf.broadcast_to(grid, (*signal.shape[:1], len(SLOPE_GRID), *signal.shape[2:]))
+            greatest = tf.reduce_max(tf.abs(_with_slope(layer, layer_weights, grid_signal)[1]), axis=1)
             dead.append(quantities.dead_unit_share(value, slope))
             saturated.append(quantities.saturated_shares(value, slope, greatest))
         share = tf.stack(dead, axis=1)
@@ -100,17 +100,19 @@ class Measures:
 
 
 def _with_slope(
-    layer: keras.layers.Layer, own: tuple[tf.Tensor, ...], before: tf.Tensor
+    layer: keras.layers.Layer, layer_weights: tuple[tf.Tensor, ...], before: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Return an elementwise activation's value and derivative at `before` [replica, sample, unit].
 
     Args:
-        own: the activation layer's weights, if it has any, [replica, *shape] each.
+        layer_weights: the activation layer's weights, if it has any, [replica, *shape] each.
     """
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(before)
-        if own:
-            value = tf.vectorized_map(lambda each: layer.stateless_call(list(each[0]), [], each[1])[0], (own, before))
+        if layer_weights:
+            value = tf.vectorized_map(
+                lambda each: layer.stateless_call(list(each[0]), [], each[1])[0], (layer_weights, before)
+            )
         else:
             value = layer(before)
     return value, tape.gradient(value, before)

@@ -1,13 +1,13 @@
-"""Greedy pre-training: train the hidden layers one by one, from the inputs on, before all are trained together.
+"""Pre-train a network greedily: train the hidden layers one by one, first to last, before training all together.
 
 layer_wise: each layer is trained as the only hidden layer of a network that learns the targets from the outputs of the
     layers below (Bengio, Lamblin, Popovici, Larochelle 2007, "Greedy layer-wise training of deep networks").
 autoencoder: each layer learns to reconstruct its own inputs through a linear decoder by mean squared error, without the
     targets (Hinton, Osindero, Teh 2006; Bengio et al. 2007).
 
-The layers below are fixed meanwhile, to the bit, and their outputs for the training set, in inference mode, are
-computed once. The head (an output layer or a decoder) is initialised like output layers and then discarded; the output
-layer of the main training has its own initial weights. Each layer gets a new optimizer of the variant's kind.
+While a layer is trained, the layers below do not change at all; their outputs for the training set are computed once,
+in inference mode. The head (an output layer or a decoder) is initialised like output layers and then discarded; the
+output layer of the main training has its own initial weights. Each layer gets a new optimizer of the variant's kind.
 """
 
 from collections.abc import Sequence
@@ -31,14 +31,14 @@ from pipeline.training.stacked.forward import Forward, State
 from pipeline.training.stacked.objectives import Objective
 
 Stacks = dict[str, np.ndarray]
-LayerShape = tuple[bool, int, int]  # a hidden layer: whether it is the first, its inputs, its units
+LayerShape = tuple[bool, int, int]  # of a hidden layer: whether it is the first, its inputs, its units
 
 
 class Pretraining:
     """The pre-training of a variant, chunk by chunk."""
 
     def __init__(self, variant: VariantParams, name: str, split: Split, params: TrainingParams) -> None:
-        """Build the blocks.
+        """Build one block for each shape of a layer.
 
         Args:
             name: the variant's name, for error messages.
@@ -46,9 +46,9 @@ class Pretraining:
         self._variant, self._name, self._params = variant, name, params
         self._inputs, self._targets = objectives.tensors(split.task, split.train)
         self._task = None if variant.pretraining == "autoencoder" else split.task
-        # Layers of one shape share a block and its graphs; the first has no skip connection.
-        sizes = enumerate(pairwise((split.inputs, *variant.widths)), start=1)
-        self._shapes = {layer: (layer == 1, *shape) for layer, shape in sizes}
+        # Layers of one shape share a block and its graphs; the first layer has no skip connection.
+        shapes = enumerate(pairwise((split.inputs, *variant.widths)), start=1)
+        self._shapes = {layer: (layer == 1, *shape) for layer, shape in shapes}
         self._blocks: dict[LayerShape, network.Block] = {}
         for layer, shape in self._shapes.items():
             if shape not in self._blocks:
@@ -56,31 +56,33 @@ class Pretraining:
         self._trainees: dict[tuple[LayerShape, int], _Trainee] = {}
 
     def run(self, initial: Stacks, replicas: Sequence[int], observer: Observer) -> tuple[Stacks, xr.Dataset]:
-        """Return the initial weights of the main training, and the record of the pre-training (see `history.record`).
+        """Run the pre-training; return the main training's initial weights, and the record (see `history.record`).
 
         Args:
             initial: the initial value of every variable of the network by path, float32 [replica, *shape].
             replicas: the numbers of the replicas.
-            observer: gets every epoch, counted from 1 over all layers.
+            observer: called after every epoch; epochs are counted from 1 over all layers.
         """
         stacks, losses = dict(initial), []
         inputs = tf.broadcast_to(self._inputs, (len(replicas), *self._inputs.shape))
         targets = tf.broadcast_to(self._targets, (len(replicas), *self._targets.shape))
         heads = self._heads(replicas)
         for layer in range(1, self._variant.hidden_layers + 1):
-            own = {path: network.path_in_block(path, layer) for path in stacks if network.is_of_layer(path, layer)}
-            start = {inside: stacks[path] for path, inside in own.items()} | heads[layer]
+            block_paths = {
+                path: network.path_in_block(path, layer) for path in stacks if network.is_of_layer(path, layer)
+            }
+            start = {inside: stacks[path] for path, inside in block_paths.items()} | heads[layer]
             trainee = self._trainee(layer, start, self._objective(inputs, targets))
             losses.append(self._train(trainee, layer, replicas, observer))
             trained = trainee.engine.stacks(trainee.engine.state)
-            stacks |= {path: trained[inside] for path, inside in own.items()}
+            stacks |= {path: trained[inside] for path, inside in block_paths.items()}
             inputs = trainee.features(inputs)
         loss = np.stack(losses).transpose(2, 0, 1)
-        what = self._task.of_kind.loss_name if self._task else "mean squared error of the layer's inputs"
-        return stacks, history.assemble_pretraining(replicas, what, self._variant.pretraining, loss)
+        loss_name = self._task.of_kind.loss_name if self._task else "mean squared error of the layer's inputs"
+        return stacks, history.assemble_pretraining(replicas, loss_name, self._variant.pretraining, loss)
 
     def _objective(self, inputs: tf.Tensor, targets: tf.Tensor) -> Objective:
-        """Return the objective of a block; each replica has its own inputs, the outputs of its layers below."""
+        """Return the objective of a block; each replica's inputs are the outputs of its own layers below."""
         if self._task is None:
             return Objective(inputs, inputs, objectives.mean_squared_error, is_shared=False)
         return Objective(inputs, targets, objectives.LOSSES[self._task.kind], is_shared=False)
@@ -88,15 +90,15 @@ class Pretraining:
     def _train(self, trainee: "_Trainee", layer: int, replicas: Sequence[int], observer: Observer) -> np.ndarray:
         """Train a block; return the loss before the first epoch and after each, [epoch, replica]."""
         shuffles = Shuffles(self._params.seed, replicas, len(self._targets), f"shuffle, pre-training of layer {layer}")
-        losses, before = [trainee.loss()], (layer - 1) * self._variant.pretraining_epochs
-        for epoch in range(before + 1, before + 1 + self._variant.pretraining_epochs):
+        losses, earlier = [trainee.loss()], (layer - 1) * self._variant.pretraining_epochs
+        for epoch in range(earlier + 1, earlier + 1 + self._variant.pretraining_epochs):
             trainee.engine.train_epoch(shuffles.next_epochs(1)[0], record=False)
             losses.append(trainee.loss())
             observer.on_epochs(replicas, range(epoch, epoch + 1), {})
         return np.stack(losses)
 
     def _trainee(self, layer: int, start: Stacks, objective: Objective) -> "_Trainee":
-        """Return a block ready to train; layers of one shape share its graphs."""
+        """Return a block that is ready to train; layers of one shape share its graphs."""
         key = (self._shapes[layer], len(start["hidden/kernel"]))
         if key in self._trainees:
             self._trainees[key].restart(start, objective)
@@ -113,13 +115,13 @@ class Pretraining:
         kernels: dict[int, np.ndarray] = {}
         for shape, block in self._blocks.items():
             head = block.network.model.get_layer("head")
-            layers = [layer for layer, own in self._shapes.items() if own == shape]
+            layers = [layer for layer, layer_shape in self._shapes.items() if layer_shape == shape]
             names = [f"pre-training of layer {layer}" for layer in layers]
             seeds = [
                 [derived_seed(self._params.seed, each, name, "head/kernel") for each in replicas] for name in names
             ]
-            drawn = draw_stack(head.kernel_initializer, tuple(head.kernel.shape), np.array(seeds))
-            kernels |= dict(zip(layers, drawn, strict=True))
+            head_kernels = draw_stack(head.kernel_initializer, tuple(head.kernel.shape), np.array(seeds))
+            kernels |= dict(zip(layers, head_kernels, strict=True))
         return {
             layer: {"head/kernel": each, "head/bias": np.zeros((len(replicas), each.shape[-1]))}
             for layer, each in kernels.items()
@@ -127,7 +129,7 @@ class Pretraining:
 
 
 class _Trainee:
-    """A block in training, with its graphs."""
+    """A block with the graphs that train it."""
 
     def __init__(self, block: network.Block, forward: Forward, engine: Engine, objective: Objective) -> None:
         self.engine = engine
@@ -146,17 +148,17 @@ class _Trainee:
         """Return the layer's outputs [replica, sample, unit] for inputs [replica, sample, input], in inference mode."""
         stacks, model = self.engine.stacks(self.engine.state), self._block.features
         trainable = tuple(tf.constant(stacks[variable.path]) for variable in model.trainable_variables)
-        other = tuple(tf.constant(stacks[variable.path]) for variable in model.non_trainable_variables)
-        return self._features(trainable, other, inputs)
+        non_trainable = tuple(tf.constant(stacks[variable.path]) for variable in model.non_trainable_variables)
+        return self._features(trainable, non_trainable, inputs)
 
     @tf.function(autograph=False)
     def _loss(self, state: State, inputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
         return self._objective.loss(targets, self._forward(state, inputs, training=False, is_shared=False).outputs)
 
     @tf.function(autograph=False)
-    def _features(self, trainable: tuple, other: tuple, inputs: tf.Tensor) -> tf.Tensor:
-        def one(elements: tuple) -> tf.Tensor:
+    def _features(self, trainable: tuple, non_trainable: tuple, inputs: tf.Tensor) -> tf.Tensor:
+        def run_replica(elements: tuple) -> tf.Tensor:
             weights, statistics, rows = elements
             return self._block.features.stateless_call(list(weights), list(statistics), rows, training=False)[0]
 
-        return tf.vectorized_map(one, (trainable, other, inputs))
+        return tf.vectorized_map(run_replica, (trainable, non_trainable, inputs))

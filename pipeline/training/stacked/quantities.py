@@ -1,6 +1,6 @@
-"""Compute the values of layers for stacked replicas, as `history.record` defines them above LAYER_VALUES.
+"""Compute the layer values of stacked replicas, as `history.record` defines them above LAYER_VALUES.
 
-`compiled.measures` computes the same for one replica, independently; the tests compare the two.
+`compiled.measures` computes the same values for one replica, independently; the tests compare the two.
 """
 
 from collections.abc import Sequence
@@ -11,8 +11,8 @@ from pipeline.foundations.tensorflow import tf
 from pipeline.history.record import SLOPE_FRACTIONS, count_type
 
 
-def off(value: tf.Tensor, slope: tf.Tensor) -> tf.Tensor:
-    """Return whether a unit is off for an input, bool [replica, sample, unit]."""
+def is_off(value: tf.Tensor, slope: tf.Tensor) -> tf.Tensor:
+    """Return whether each unit is off for each sample, bool [replica, sample, unit]."""
     return tf.logical_and(tf.equal(value, 0.0), tf.equal(slope, 0.0))
 
 
@@ -20,24 +20,27 @@ def dead_unit_share(value: tf.Tensor, slope: tf.Tensor) -> tf.Tensor:
     """Return `dead_unit_share`, [replica].
 
     Args:
-        value, slope: the activation and its derivative, [replica, sample, unit].
+        value: the activation, [replica, sample, unit].
+        slope: the derivative of the activation, [replica, sample, unit].
 
-    Source: keras-contrib's DeadReluDetector, which also takes the whole training set; the derivative makes it general.
+    Source: keras-contrib's DeadReluDetector, which also uses the whole training set. The derivative extends its rule to
+    other activations.
     """
-    return tf.reduce_mean(tf.cast(tf.reduce_all(off(value, slope), axis=1), tf.float32), axis=1)
+    return tf.reduce_mean(tf.cast(tf.reduce_all(is_off(value, slope), axis=1), tf.float32), axis=1)
 
 
 def saturated_shares(value: tf.Tensor, slope: tf.Tensor, greatest: tf.Tensor) -> tf.Tensor:
     """Return `saturated_share`, [replica, fraction].
 
-    Pairs that are off do not count: a ReLU that is off for half of the inputs is doing its work. For tanh, a fraction
-    of 0.06 means |f(z)| > 0.97.
+    Pairs of unit and sample that are off do not count as saturated: a good ReLU is off for half of its inputs. For
+    tanh, a fraction of 0.06 means |f(z)| > 0.97.
 
     Args:
-        value, slope: the activation and its derivative, [replica, sample, unit].
+        value: the activation, [replica, sample, unit].
+        slope: the derivative of the activation, [replica, sample, unit].
         greatest: the greatest |f'| on `record.SLOPE_GRID`, [replica, unit].
     """
-    relative = tf.where(off(value, slope), tf.ones_like(slope), tf.abs(slope) / greatest[:, None])
+    relative = tf.where(is_off(value, slope), tf.ones_like(slope), tf.abs(slope) / greatest[:, None])
     shares = [tf.reduce_mean(tf.cast(relative < fraction, tf.float32), axis=(1, 2)) for fraction in SLOPE_FRACTIONS]
     return tf.stack(shares, axis=1)
 
@@ -58,27 +61,39 @@ def gradient_statistics(gradients: Sequence[tf.Tensor]) -> dict[str, tf.Tensor]:
 
 
 def gradient_mean_abs(gradients: Sequence[tf.Tensor]) -> tf.Tensor:
-    """Return the mean |g| of each kernel, [replica, layer], from [replica, entry] for each layer."""
+    """Return the mean |g| of each kernel, [replica, layer].
+
+    Args:
+        gradients: for each layer the gradient, [replica, entry].
+    """
     return tf.stack([tf.reduce_mean(tf.abs(g), axis=1) for g in gradients], axis=1)
 
 
 def weight_l1(kernels: Sequence[tf.Tensor]) -> tf.Tensor:
-    """Return the sum of |w| of each kernel, [replica, layer], from [replica, entry] for each layer."""
+    """Return the sum of |w| of each kernel, [replica, layer].
+
+    Args:
+        kernels: for each layer the kernel, [replica, entry].
+    """
     return tf.stack([tf.reduce_sum(tf.abs(kernel), axis=1) for kernel in kernels], axis=1)
 
 
 def histogram(kernels: Sequence[tf.Tensor], edges: Sequence[float]) -> tf.Tensor:
-    """Return the number of entries in each bin, [replica, layer, bin], from [replica, entry] for each layer.
+    """Return the number of entries in each bin, [replica, layer, bin].
 
     Bin b holds edges[b - 1] <= x < edges[b]. The first and the last bin are open and hold infinite values. NaN is in no
-    bin, so the counts sum to the number of other entries.
+    bin, so the counts sum to the number of entries that are not NaN.
+
+    Args:
+        kernels: for each layer the entries, [replica, entry].
+        edges: the edges between the bins.
     """
     replicas, layers, bins = kernels[0].shape[0], len(kernels), len(edges) + 1
     sizes = [kernel.shape[1] for kernel in kernels]
     entries = tf.concat(kernels, axis=1)
-    # One sum for all replicas and layers; `begin` is the place of each entry's first bin, [replica, entry].
-    begin = bins * (layers * np.arange(replicas)[:, None] + np.repeat(np.arange(layers), sizes))
-    place = begin.astype(np.int32) + tf.raw_ops.Bucketize(input=entries, boundaries=list(edges))
-    place = tf.where(tf.math.is_nan(entries), -1, place)  # the sum ignores negative places
-    total = tf.math.unsorted_segment_sum(tf.ones_like(place), place, replicas * layers * bins)
+    # One sum for all replicas and layers. `first_bin` is the index of the first bin of an entry's replica and layer.
+    first_bin = bins * (layers * np.arange(replicas)[:, None] + np.repeat(np.arange(layers), sizes))
+    index = first_bin.astype(np.int32) + tf.raw_ops.Bucketize(input=entries, boundaries=list(edges))
+    index = tf.where(tf.math.is_nan(entries), -1, index)  # the sum ignores negative indices
+    total = tf.math.unsorted_segment_sum(tf.ones_like(index), index, replicas * layers * bins)
     return tf.cast(tf.reshape(total, (replicas, layers, bins)), count_type(max(sizes)))

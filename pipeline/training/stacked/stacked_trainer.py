@@ -1,4 +1,4 @@
-"""Train a chunk of replicas as one stack, with any Keras layers that a variant may have."""
+"""Train a chunk of replicas as one stack, with all Keras layers that a variant may have."""
 
 import gc
 from collections import deque
@@ -14,7 +14,7 @@ from pipeline.history.recorded_epochs import is_recorded
 from pipeline.models import initial_weights, keras_objects, network
 from pipeline.params.training_params import TrainingParams
 from pipeline.params.variant_params import VariantParams
-from pipeline.training.common.trainer import EPOCH_VALUES, Chunk, Observer, orders, places
+from pipeline.training.common.trainer import EPOCH_VALUES, Chunk, Observer, draw_orders, prediction_inputs
 from pipeline.training.stacked import objectives
 from pipeline.training.stacked.engine import Engine
 from pipeline.training.stacked.forward import Forward, State
@@ -22,29 +22,28 @@ from pipeline.training.stacked.measuring import Measures
 from pipeline.training.stacked.pretraining import Pretraining
 
 Values = dict[str, tf.Tensor]
-MAX_PENDING = 2  # states that may wait to be measured while the next epochs train
+MAX_PENDING = 2  # states that may wait for their measurement while the training goes on
 
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
     """Switch off automatic garbage collection, which can deadlock with tracing.
 
-    A TensorFlow graph is locked while it is traced and while the collector visits it, so a collection in one thread and
-    tracing in another can block each other for ever. Measuring traces in another thread, and workers of a cluster have
-    further threads.
+    Tracing and collecting both lock a TensorFlow graph, so tracing in one thread and a collection in another can block
+    each other for ever. Measuring traces in another thread, and workers of a cluster have further threads.
     """
-    enabled = gc.isenabled()
+    was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if enabled:
+        if was_enabled:
             gc.enable()
 
 
 @contextmanager
 def _memory_errors() -> Iterator[None]:
-    """Turn TensorFlow's error for too little memory into Python's MemoryError."""
+    """Replace TensorFlow's error for too little memory by Python's MemoryError."""
     try:
         yield
     except tf.errors.ResourceExhaustedError as error:
@@ -87,7 +86,7 @@ class StackedTrainer:
         curves, layer_values = self._train(engine, replicas, observer)
         predictions = {
             name: self._measures.predictions(engine.state, inputs).numpy()
-            for name, inputs in places(self._split, self._params.surface_resolution).items()
+            for name, inputs in prediction_inputs(self._split, self._params.surface_resolution).items()
         }
         return Chunk(curves, layer_values, engine.stacks(engine.state), predictions, pretraining)
 
@@ -103,7 +102,7 @@ class StackedTrainer:
     def _train(
         self, engine: Engine, replicas: Sequence[int], observer: Observer
     ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """Train while a second thread measures earlier states, so that training hardly waits and is not affected.
+        """Train while a second thread measures earlier states, so that the training hardly waits.
 
         Returns:
             Curves and layer values, as a `Chunk` holds them.
@@ -129,21 +128,21 @@ class StackedTrainer:
             if values is not None:
                 layer_values.append({key: np.asarray(value) for key, value in values.items()})
 
-        unknown = np.full((len(replicas), self._network.layers), np.nan, np.float32)
+        no_values = np.full((len(replicas), self._network.layers), np.nan, np.float32)
         with ThreadPoolExecutor(max_workers=1) as measuring:
-            pending.append(measuring.submit(measure, engine.state, dict.fromkeys(EPOCH_VALUES, unknown)))
-            all_orders = (order for some in orders(params, replicas, len(self._split.train)) for order in some)
+            pending.append(measuring.submit(measure, engine.state, dict.fromkeys(EPOCH_VALUES, no_values)))
+            all_orders = (order for block in draw_orders(params, replicas, len(self._split.train)) for order in block)
             for epoch, order in enumerate(all_orders, start=1):
-                record = is_recorded(epoch, params)
-                epoch_values = engine.train_epoch(order, record)
-                pending.append(measuring.submit(measure, engine.state, epoch_values if record else None))
+                should_record = is_recorded(epoch, params)
+                epoch_values = engine.train_epoch(order, should_record)
+                pending.append(measuring.submit(measure, engine.state, epoch_values if should_record else None))
                 if len(pending) > MAX_PENDING:
                     collect()
             while pending:
                 collect()
-        return _stacked(curves), _stacked(layer_values)
+        return _stack_epochs(curves), _stack_epochs(layer_values)
 
 
-def _stacked(rows: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """Stack [replica, ...] of each epoch into [replica, epoch, ...]."""
+def _stack_epochs(rows: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Stack the epochs' arrays [replica, ...] into [replica, epoch, ...]."""
     return {key: np.stack([row[key] for row in rows], axis=1) for key in rows[0]}
