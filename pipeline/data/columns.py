@@ -198,7 +198,7 @@ def _expect_categories(texts: pd.Series) -> None:
 
 
 def _are_dates(texts: pd.Series) -> bool:
-    """Whether distinct texts are dates; two of them may well be classes."""
+    """Return whether distinct texts are dates; two of them may well be classes."""
     if len(texts) < 3 or not texts.str.contains(r"^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}").all():
         return False
     return bool(pd.to_datetime(texts, errors="coerce", format="mixed", utc=True).notna().all())
@@ -295,7 +295,7 @@ def _with_positive(name: str, classes: list[str], labels: np.ndarray, kind: Kind
 
 
 def _are_classes(targets: pd.DataFrame, table: RawTable) -> bool:
-    """Whether `auto` takes the targets for classes: text, booleans, or at most MOST_CLASSES different whole numbers."""
+    """Return whether `auto` takes the targets for classes: text, booleans, or at most MOST_CLASSES different whole numbers."""
     if table.is_classification is not None:
         return table.is_classification
     if targets.shape[1] > 1:

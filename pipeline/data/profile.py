@@ -239,7 +239,7 @@ def _about_index(raw: RawData) -> Iterator[str]:
 
 
 def _is_count(values: np.ndarray) -> bool:
-    """Whether whole numbers rise with every row, mostly by one; rows may be missing between them."""
+    """Return whether whole numbers rise with every row, mostly by one; rows may be missing between them."""
     if len(values) < FEWEST_ROWS or (values[:FEWEST_ROWS] % 1).any():
         return False
     steps = np.diff(values)

@@ -69,7 +69,7 @@ def load(params: DataParams) -> RawData:
 
 
 def is_file(params: DataParams) -> bool:
-    """Whether the source is a file."""
+    """Return whether the source is a file."""
     return params.source not in SOURCES
 
 

@@ -34,7 +34,7 @@ def _namesakes(folder: str) -> list[str]:
 
 
 def _has_modules(folder: str, deeper: bool = True) -> bool:
-    """Whether the folder, or one directly in it, has modules: without any, nobody imports from it."""
+    """Return whether the folder, or one directly in it, has modules: without any, nobody imports from it."""
     try:
         with os.scandir(folder) as entries:
             return any(

@@ -280,7 +280,7 @@ def choosing_part(history: xr.Dataset) -> str:
 
 
 def is_loss_known(history: xr.Dataset) -> bool:
-    """Whether the training loss was measured or logged. A user's own model may give none; then the curve is NaN."""
+    """Return whether the training loss was measured or logged. A user's own model may give none; then the curve is NaN."""
     return bool(history.attrs.get(LOSS_IS_KNOWN, 1))
 
 
@@ -308,7 +308,7 @@ def output(history: xr.Dataset) -> xr.Dataset:
 
 
 def has_seen_units(history: xr.Dataset) -> bool:
-    """Whether the activation of any hidden layer was measured; otherwise nothing is known about dead units."""
+    """Return whether the activation of any hidden layer was measured; otherwise nothing is known about dead units."""
     return bool((hidden(history).has_activation.values == 1).any())
 
 

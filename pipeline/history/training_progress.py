@@ -44,7 +44,7 @@ class Process(BaseModel):
         return cls(host=socket.gethostname(), pid=os.getpid(), started=_started(os.getpid()))
 
     def is_alive(self) -> bool:
-        """Whether the process still runs; True for one of another host, which cannot be checked."""
+        """Return whether the process still runs; True for one of another host, which cannot be checked."""
         return self.host != socket.gethostname() or self.started == _started(self.pid)
 
 

@@ -170,7 +170,7 @@ def _expect_plain(value: Any, keys: list[str], count: list[int]) -> None:
 
 
 def _is_text(value: str) -> bool:
-    """Whether the text has no control characters and no surrogates, which UTF-8 cannot encode."""
+    """Return whether the text has no control characters and no surrogates, which UTF-8 cannot encode."""
     return all(letter.isprintable() or letter == "\n" for letter in value)
 
 

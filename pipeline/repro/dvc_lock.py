@@ -104,7 +104,7 @@ def _keep() -> None:
 
 
 def _is_cut(content: bytes | None, backup: bytes | None, was_interrupted: bool) -> bool:
-    """Whether only the beginning of a lock is left.
+    """Return whether only the beginning of a lock is left.
 
     Args:
         content: the lock's bytes; None if there is no lock.
@@ -142,7 +142,7 @@ def _write(content: bytes | None, path: Path) -> None:
 
 
 def _is_as_git_has_it(lock: Path) -> bool:
-    """Whether the lock is as in git (such as after a checkout) or in a merge conflict; False outside git."""
+    """Return whether the lock is as in git (such as after a checkout) or in a merge conflict; False outside git."""
     try:
         status = subprocess.run(
             ["git", "status", "--porcelain", "--", lock], capture_output=True, text=True, check=True

@@ -82,7 +82,7 @@ SINGLE = 1000.0  # beyond this offset float32 does not do: of its 7 digits fewer
 
 
 def is_plain(columns: Sequence[InputColumn]) -> bool:
-    """Whether raw rows can be one float32 array: numbers alone, without missing values or large offsets."""
+    """Return whether raw rows can be one float32 array: numbers alone, without missing values or large offsets."""
     return all(each.kind == "number" and each.fill is None and abs(each.offset) < SINGLE for each in columns)
 
 

@@ -103,7 +103,7 @@ class Task:
 
     @property
     def is_classification(self) -> bool:
-        """Whether targets are labels of classes."""
+        """Return whether targets are labels of classes."""
         return self.kind != "regression"
 
     @property
