@@ -11,7 +11,7 @@ from typing import Final
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 SKY, PURPLE, BLACK, GREY = "#56B4E9", "#CC79A7", "#000000", "#888888"
 YELLOW = "#F0E442"
-# Other causes, one hue per family: browns for data, olives for the model, violets for inference, indigo for optimisation.
+# Other causes, a hue for each family: brown for data, olive for model, violet for inference, indigo for optimisation.
 DARK_BROWN, RUST, BROWN, OCHRE, SAND = "#543005", "#7F3B08", "#A6611A", "#C99A4B", "#DFC27D"
 DARK_OLIVE, OLIVE, KHAKI = "#4D4A00", "#8A8400", "#BDB76B"
 VIOLET, LAVENDER = "#7F3C8D", "#B9A5DD"

@@ -1,7 +1,7 @@
 """Draw every replica's weights at epoch 0, each from its own seed.
 
-The Keras initialiser of a variable gets `seed=derived_seed(seed, replica, "initial weights", path)`. A kernel and a bias
-that are drawn together use the kernel's path. One graph draws all variables of one shape and initialiser for all
+Each variable's initialiser gets `seed=derived_seed(seed, replica, "initial weights", path)`. A kernel and a bias that
+are drawn together use the kernel's path. One graph draws all variables of one shape and initialiser, for all
 replicas, because 600 eager calls take longer than compiling a training.
 """
 

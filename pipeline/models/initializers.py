@@ -22,7 +22,7 @@ def random_walk(config: Mapping[str, Plain], path: str, units: int) -> keras.ini
     The gain g makes the log of the gradient's length an unbiased random walk from layer to layer: g = exp(1 / 2N) for
     linear layers and sqrt(2) exp(1.2 / (max(N, 6) - 2.4)) for rectified ones, where N is the layer's number of units.
     There is no formula for tanh; take a little above 1, because tanh is linear around 0. Source: Sussillo & Abbott 2014
-    (arXiv 1412.6558), for layers of equal width; its variance g^2 / N becomes g^2 / inputs here, as in He's initialiser.
+    (arXiv 1412.6558), for layers of equal width; the paper's variance g^2 / N becomes g^2 / inputs here, as in He's.
 
     Args:
         config: its only key is `gain`: linear, relu, or g itself.

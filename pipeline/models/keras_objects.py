@@ -100,7 +100,7 @@ def regularizer(
         shapes: the shapes [input, unit] of the kernels that it will regularise.
 
     Raises:
-        UserError: the class is unknown, or the penalty of a kernel is NaN or infinite.
+        UserError: the class is unknown, or the penalty of a kernel is not a finite number.
     """
     if spec.class_name == NONE:
         return None
@@ -188,7 +188,7 @@ def _schedule(value: Plain, path: str) -> keras.optimizers.schedules.LearningRat
     """Return a learning-rate schedule.
 
     Raises:
-        UserError: the class is unknown, or a learning rate is NaN or infinite.
+        UserError: the class is unknown, or a learning rate is not a finite number.
     """
     spec = check(value, path, KerasObject)
     kind = "learning-rate schedule"

@@ -244,7 +244,7 @@ def _initializer(
 
 
 def _regularizer(variant: VariantParams, path: str, widths: list[int]) -> keras.regularizers.Regularizer | None:
-    """Return the regulariser of the kernels between layers of these widths; the first width is that of the inputs."""
+    """Return the regulariser of the kernels between layers of these widths, from the inputs on."""
     return keras_objects.regularizer(variant.kernel_regularizer, f"{path}.kernel_regularizer", set(pairwise(widths)))
 
 
@@ -276,8 +276,8 @@ def _expect_replicable(activation: keras.layers.Layer, variant: VariantParams, p
         UserError: the activation draws random numbers, keeps a state, or is not elementwise.
     """
     kind = type(activation).__name__
-    # Reject activations that draw random numbers, such as dropout: Keras counts a layer's draws in one integer variable,
-    # but each replica would need its own count and seed, so that no draw depends on the other replicas.
+    # Reject activations that draw random numbers, such as dropout: Keras keeps one count of draws for a layer, but each
+    # replica would need its own count and seed, so that no draw depends on the other replicas.
     if any("seed" in variable.name for variable in activation.variables):
         raise UserError(f"{path}: {kind}: draws random numbers in training: must be an activation without")
     if activation.non_trainable_variables:

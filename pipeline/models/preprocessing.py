@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
-from pipeline.data.split.samples import SINGLE, InputColumn, Origin, is_plain
+from pipeline.data.split.samples import LARGEST_OFFSET, InputColumn, Origin, is_plain
 from pipeline.foundations.tensorflow import keras
 
 Inputs: TypeAlias = "keras.KerasTensor | dict[str, keras.KerasTensor]"  # one input, or inputs by name
@@ -20,7 +20,7 @@ _RESERVED: Final = re.compile(r"(hidden|column|output|encoded|unscaling)(_.*)?")
 
 
 def raw_inputs(origin: Origin) -> tuple[Inputs, keras.KerasTensor]:
-    """Return a model's inputs, and the encoded and scaled rows that the network takes, [row, input] or [row, ..., input]."""
+    """Return a model's inputs, and the encoded and scaled rows for its network, [row, input] or [row, ..., input]."""
     if is_plain(origin.columns):
         inputs = keras.Input(origin.shape, name="inputs")
         factors, offsets = ([getattr(each, name) for each in origin.columns] for name in ("factor", "offset"))
@@ -94,7 +94,7 @@ class _Column:
         layer as float32, so float32 must be able to hold the subtracted number exactly.
         """
         column = self.column
-        centre = float(np.float32(-column.offset / column.factor)) if abs(column.offset) >= SINGLE else 0.0
+        centre = float(np.float32(-column.offset / column.factor)) if abs(column.offset) >= LARGEST_OFFSET else 0.0
         if centre:
             raw = keras.layers.Rescaling(1.0, -centre, name=self._name("centring"), dtype="float64")(raw)
         offset = column.offset + column.factor * centre
