@@ -137,7 +137,7 @@ def guessing_bound(task: Task, score: str, targets: np.ndarray) -> float:
     * Balanced accuracy is a mean of recalls, each binomial; it varies most for the shares of `_widest_shares`.
     * R² is at most the squared correlation of predictions and targets: chi-squared / rows.
     * The skill of a cross-entropy is the likelihood ratio of one parameter: chi-squared / (2 x rows x entropy).
-    * Any other score of a classification counts as accuracy: that of always predicting the majority class, binomial.
+    * Any other score of a classification counts as accuracy: always predicting the majority class is binomial.
     """
     rows = len(targets)
     if score == SKILL or not task.is_classification:

@@ -63,9 +63,8 @@ def _expect_curves(history: xr.Dataset) -> None:
         missing = [name for name in task.of_kind.scores if f"{part}_{name}" not in history]
         if missing:
             raise ValueError(f"{part}_{missing[0]} is missing")
-        float(
-            history.attrs[f"{part}_constant_loss"]
-        )  # raises if it is no number; NaN if a user's own loss has no baseline
+        # Raises if the baseline loss is not a number; it is NaN if a user's own loss has none.
+        float(history.attrs[f"{part}_constant_loss"])
 
 
 def expect_trained(history: xr.Dataset, recipe: Recipe, split: Split, weights: dict[str, np.ndarray]) -> None:
@@ -80,14 +79,14 @@ def expect_trained(history: xr.Dataset, recipe: Recipe, split: Split, weights: d
             raise ValueError(f"{history.sizes[axis]} values along {axis}, but the recipe beside it has {size}")
     for task, owner in ((recipe.task, "the recipe beside it"), (split.task, "the data")):
         if task_of(history) != task:
-            raise ValueError(f"the task differs from that of {owner}")
+            raise ValueError(f"the task differs from the task of {owner}")
     missing = [part for part in split.parts if part not in parts_of(history)]
     if missing:
         raise ValueError(f"no curves of the {missing[0]} set")
     if isinstance(recipe.variant, VariantParams):
         units = [*recipe.variant.widths, recipe.task.outputs]
         if history.units.values.tolist() != units:
-            raise ValueError("the units of the layers differ from those of the recipe beside it")
+            raise ValueError("the units of the layers differ from the recipe beside it")
         _expect_weights(history, weights)
 
 
@@ -118,7 +117,7 @@ def expect_predictions(predictions: xr.Dataset, history: xr.Dataset, split: Spli
         ValueError: a prediction is missing, or the predictions have another shape or type.
     """
     if not np.array_equal(predictions.replica.values, history.replica.values):
-        raise ValueError("the replicas differ from those of the history beside it")
+        raise ValueError("the replicas differ from the replicas of the history beside it")
     for part, samples in split.parts.items():
         values = predictions[f"{part}_prediction"]
         shape = (history.sizes["replica"], len(samples), split.task.outputs)

@@ -159,7 +159,7 @@ def any_optimizer(spec: KerasObject, path: str, suggestions: Iterable[str] = ())
     """Return a Keras optimizer whose learning rate is a number or a schedule.
 
     Args:
-        suggestions: the names to suggest if the class is unknown; by default those of all Keras optimizers.
+        suggestions: the names to suggest if the class is unknown; by default all optimizers of Keras.
 
     Raises:
         UserError: the class is unknown, or an argument is invalid.
@@ -213,7 +213,7 @@ def _instance(
     """Return an object of the class that `spec` names; its type is Keras's.
 
     Args:
-        suggestions: the names to suggest if the class is unknown; by default those of `classes`.
+        suggestions: the names to suggest if the class is unknown; by default all names in `classes`.
         replacements: objects that replace arguments, by the argument's name.
     """
     if spec.class_name not in classes:

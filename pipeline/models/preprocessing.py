@@ -35,7 +35,7 @@ def raw_inputs(origin: Origin) -> tuple[Inputs, keras.KerasTensor]:
 
 
 def raw_outputs(origin: Origin, predictions: keras.KerasTensor) -> keras.KerasTensor:
-    """Return predictions in the unit of the raw targets; those of a regression may be scaled."""
+    """Undo the scaling of a regression's targets: return predictions in the unit of the raw targets."""
     if all((each.offset, each.factor) == (0.0, 1.0) for each in origin.targets):
         return predictions
     factors = [1 / each.factor for each in origin.targets]

@@ -31,8 +31,8 @@ class NetworkRecipe(StrictSection):
 
     config: the arguments of `build` after the shape and the task.
     optimizer: the optimizer of a model that `build` does not compile.
-    replaces_optimizer: whether `optimizer` also replaces that of a compiled model, because params.yaml has an optimizer
-        for the network itself.
+    replaces_optimizer: whether `optimizer` also replaces the one that `build` compiled, because params.yaml has an
+        optimizer for the network itself.
     remedy: the remedies that change the model or its data before training, in this order, by their names in
         `remedies.remedy_registry`. Only the cell of a study has any.
     source: the SHA-256 of the files in the network's folder.

@@ -137,7 +137,7 @@ class Task:
         return np.asarray(targets, np.float32).reshape(len(targets), self.outputs)
 
     def constant_loss(self, targets: np.ndarray) -> float:
-        """Return the baseline loss, which is that of the best constant prediction.
+        """Return the baseline loss: the loss of the best constant prediction.
 
         For classes this is the entropy of the labels in nat, for a regression the variance, averaged over the targets.
         """
