@@ -133,7 +133,11 @@ def test_categories_are_encoded_as_scikit_learn_encodes_them() -> None:
             {"train": 36},
             "split.train: 36: these rows all have the class x: must have several classes; set split.shuffle",
         ),
-        (np.repeat([0.5, 1.5], 30), {"train": 30}, "split.train: 30: these rows have equal targets: must have at least two"),
+        (
+            np.repeat([0.5, 1.5], 30),
+            {"train": 30},
+            "split.train: 30: these rows have equal targets: must have at least two",
+        ),
     ],
 )
 def test_a_split_that_cannot_be_is_one_line(target: Any, changes: dict[str, Any], line: str) -> None:
