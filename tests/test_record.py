@@ -156,10 +156,9 @@ def test_a_history_of_the_first_edition_is_refused_with_what_renews_it() -> None
     with pytest.raises(UserError) as caught:
         back(old)
     assert (
-        str(caught.value)
-        == "runs/v/history.nc: no variable path: must have this variable; `dvc repro` makes the file again"
+        str(caught.value) == "runs/v/history.nc: no variable path: must have this variable; `dvc repro` makes it again"
     )
-    with pytest.raises(UserError, match=r"^runs/v/history.nc: no variable path: must have it$"):
+    with pytest.raises(UserError, match=r"^runs/v/history.nc: no variable path: must have this variable$"):
         pipeline.read_history(runs.history_path("v"))
 
 

@@ -53,7 +53,7 @@ def load_arrays(
         dataset = xr.load_dataset(BytesIO(path.read_bytes()), engine="scipy")
     for name in variables:
         if name not in dataset:
-            raise UserError(f"{path}: no variable {name}: must have this variable; `dvc repro` makes the file again")
+            raise UserError(f"{path}: no variable {name}: must have this variable; `dvc repro` makes it again")
     for name, dims in {**variables, **optional}.items():
         if name in dataset and dataset[name].dims != dims:
             raise UserError(f"{path}: {name} is over {dataset[name].dims}: must be over {dims}")
