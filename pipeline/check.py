@@ -3,8 +3,8 @@
 This includes the names and arguments of the Keras objects in variants, and the files of networks. The cells of a study
 are checked before its first cell trains. TensorFlow is imported only if a variant or a network needs it.
 
-`--networks` also builds each network whose results are missing or outdated and takes one training step: a fault in its
-file should not be reported only after all variants have trained.
+`--networks` also builds each network whose results are missing or outdated, and takes one training step. Otherwise a
+fault in its file would be reported only after all variants have trained.
 """
 
 import argparse
@@ -45,10 +45,10 @@ def main() -> None:
 
 
 def expect_networks(split: Callable[[], object]) -> None:
-    """Try each network whose results are missing or outdated, in another process: TensorFlow may take a whole GPU.
+    """Try each network with missing or outdated results, in another process, because TensorFlow may take a whole GPU.
 
     Args:
-        split: makes the rows that networks get; called only if there is a network to try.
+        split: runs the stage that makes the networks' rows; called only if there is a network to try.
 
     Raises:
         SystemExit: a network cannot be trained; its process has printed the reason.
@@ -78,7 +78,7 @@ def try_networks() -> None:
 
 
 def _untrained(params: Params) -> list[str]:
-    """Return the networks whose results are missing, or were made by another file or with other parameters."""
+    """Return the networks whose results are missing, or come from another file or from other parameters."""
 
     def is_trained(name: str) -> bool:
         try:

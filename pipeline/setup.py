@@ -1,6 +1,6 @@
-"""Install the locked packages into the current environment and show the progress: `make setup`.
+"""Run `make setup`: install the locked packages into the current environment, and show the progress.
 
-It uses only the standard library, because nothing else is installed yet.
+This module uses only the standard library, because nothing else is installed yet.
 """
 
 import subprocess
@@ -9,19 +9,19 @@ import time
 from pathlib import Path
 
 LOCK = Path("requirements.lock")
-EVERY = 30  # packages per line of output where there is no terminal
+EVERY = 30  # packages per line of output if there is no terminal
 
 
 class Status:
-    """Progress: in a terminal one line that changes, in a log a line now and then."""
+    """Shows progress: in a terminal one line that changes, in a log a new line now and then."""
 
     def __init__(self) -> None:
         self._terminal = sys.stdout.isatty()
-        self._begun = time.monotonic()
+        self._start = time.monotonic()
 
     def show(self, text: str, log: bool) -> None:
-        """Show `text`; where there is no terminal, only if `log` is true."""
-        line = f"  {text}, {time.monotonic() - self._begun:.0f} s"
+        """Show `text`; without a terminal, show it only if `log` is true."""
+        line = f"  {text}, {time.monotonic() - self._start:.0f} s"
         if self._terminal:
             print(f"\r\033[K{line[:78]}", end="", flush=True)
         elif log:
@@ -34,7 +34,7 @@ class Status:
 
 
 def install(lock: Path = LOCK) -> None:
-    """Install the packages of the lock, every file checked by its hash.
+    """Install the packages of the lock, and check every file by its hash.
 
     Raises:
         SystemExit: pip failed; the message ends with pip's last lines.
@@ -42,14 +42,14 @@ def install(lock: Path = LOCK) -> None:
     packages = sum(1 for line in lock.read_text(encoding="utf-8").splitlines() if "==" in line.split("#")[0])
     print(f"installing {packages} packages, 3 GB, into {sys.prefix}", flush=True)
     pip = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--require-hashes", "-r", str(lock)]
-    output, status, collected = [], Status(), 0
+    output, status, count = [], Status(), 0
     with subprocess.Popen(pip, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         for line in process.stdout or ():
             output.append(line)
-            if line.startswith(("Collecting ", "Processing ")):  # pip says "Processing" of local files
-                collected += 1
+            if line.startswith(("Collecting ", "Processing ")):  # pip prints "Processing" for local files
+                count += 1
                 name = line.split()[1].partition("==")[0]
-                status.show(f"{collected} of {packages} collected: {name}", log=collected % EVERY == 0)
+                status.show(f"{count} of {packages} collected: {name}", log=count % EVERY == 0)
             elif line.startswith("Installing collected packages"):
                 status.show("all collected; unpacking, which takes a minute", log=True)
         code = process.wait()

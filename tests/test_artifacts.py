@@ -267,7 +267,7 @@ def test_a_history_of_another_training_is_not_evaluated(result: Trained, circles
     """Of another seed, of another variant, of other replicas, and of another number of epochs."""
     others = {
         "the weights beside it belong to another training": train(variant(), "v", circles, training(epochs=1, seed=8)),
-        "the units of the layers differ from those of the recipe beside it": train(
+        "the units of the layers differ from the recipe beside it": train(
             variant(hidden_layers=3), "v", circles, training(epochs=1)
         ),
         "2 values along replica": train(variant(), "v", circles, training(epochs=1, replicas=2)),

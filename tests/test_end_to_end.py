@@ -558,7 +558,7 @@ MISTAKES: dict[str, tuple[Callable[[Workspace], None], list[str], str]] = {
     "history of an earlier version": (
         without_layer_table,
         stage("evaluate", "relu_2"),
-        "runs/relu_2/history.nc: no variable path: must have it; `dvc repro` makes it again",
+        "runs/relu_2/history.nc: no variable path: must have this variable; `dvc repro` makes it again",
     ),
     "recipe of an earlier version": (
         without_task,

@@ -23,10 +23,10 @@ from pipeline.params.variant_params import KerasObject
 def test_exact_parameter_counts(hidden_layers: int, parameters: int) -> None:
     network = build(variant(hidden_layers=hidden_layers, units=5), 2, BINARY, "v")
     assert network.model.count_params() == parameters
-    assert network.layers == hidden_layers + 1
+    assert network.layer_count == hidden_layers + 1
     assert network.kernels[0] == "hidden_01/kernel"
     assert network.kernels[-1] == "output/kernel"
-    assert len(network.taps.outputs) == 2 * network.layers
+    assert len(network.taps.outputs) == 2 * network.layer_count
 
 
 def test_batch_normalisation_stands_before_each_hidden_activation_and_is_no_layer_of_its_own() -> None:
@@ -59,7 +59,7 @@ def test_the_taps_are_the_models_own_signals() -> None:
     network = build(variant(activation="tanh"), 2, BINARY, "v")
     inputs = np.random.default_rng(0).normal(size=(5, 2)).astype(np.float32)
     taps = [np.asarray(tap) for tap in network.taps(inputs)]
-    before, behind = taps[: network.layers], taps[network.layers :]
+    before, behind = taps[: network.layer_count], taps[network.layer_count :]
     assert behind[0] == pytest.approx(np.tanh(before[0]), abs=1e-6)
     assert behind[-1] == pytest.approx(np.asarray(network.model(inputs)), abs=1e-6)
 

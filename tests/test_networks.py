@@ -82,7 +82,7 @@ def test_another_file_is_another_network_and_what_python_leaves_is_none() -> Non
         ([], "networks: []: must be a map of networks by name, or {}"),
         ({"a b": {}}, "networks.a b: a network's name must be a text of A-Z a-z 0-9 _ -"),
         ({"v": {}}, "networks.v: a variant has this name: networks and variants must have different names"),
-        ({"gone": {}}, "networks.gone: networks/gone/network.py: not found: must be there and define build(inputs"),
+        ({"gone": {}}, "networks.gone: networks/gone/network.py: not found: must exist and define build(inputs"),
         ({"own": {"epoch": 3}}, "networks.own.epoch: unknown key: did you mean epochs?"),
         ({"own": {"epochs": -1}}, "networks.own.epochs: -1: must be at least 0"),
         ({"own": {"config": 3}}, "networks.own.config: 3: must be a map"),

@@ -113,8 +113,11 @@ MISTAKES = {
         "comparison.claims.relu_20.lerns: unknown key: did you mean learns?",
     ),
     "{more: relu_5, ": ("{more: 5, ", "comparison.gradient_claim.more: 5: must be a text"),
-    "train: 500": ("train: 1.5", "split.train: 1.5: must be a number of rows, or a share of them below 1"),
-    "validation: 0 ": ("validation: -1 ", "split.validation: -1: must be a number of rows, or a share of them below 1"),
+    "train: 500": ("train: 1.5", "split.train: 1.5: must be a number of rows, or a share of the rows below 1"),
+    "validation: 0 ": (
+        "validation: -1 ",
+        "split.validation: -1: must be a number of rows, or a share of the rows below 1",
+    ),
     "inputs: minmax": ("inputs: max", "split.scale.inputs: max: must be 'minmax', 'standard' or 'none'"),
     "task: auto": ("task: ranking", "data.task: ranking: must be 'auto', 'binary', 'multiclass' or 'regression'"),
     "  - median\n  - each_cause": (
@@ -246,7 +249,7 @@ def test_a_missing_file_is_said_in_one_line(tmp_path: Path) -> None:
 
 
 def test_every_section_must_be_there() -> None:
-    with pytest.raises(UserError, match=r"^data: missing from params.yaml: must be there"):
+    with pytest.raises(UserError, match=r"^data: missing from params.yaml: must have this section"):
         parse({})
 
 

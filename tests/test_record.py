@@ -155,8 +155,10 @@ def test_a_history_of_the_first_edition_is_refused_with_what_renews_it() -> None
     old.attrs = {"constant_loss": float(np.log(2))}
     with pytest.raises(UserError) as caught:
         back(old)
-    assert str(caught.value) == "runs/v/history.nc: no variable path: must have it; `dvc repro` makes it again"
-    with pytest.raises(UserError, match=r"^runs/v/history.nc: no variable path: must have it$"):
+    assert (
+        str(caught.value) == "runs/v/history.nc: no variable path: must have this variable; `dvc repro` makes it again"
+    )
+    with pytest.raises(UserError, match=r"^runs/v/history.nc: no variable path: must have this variable$"):
         pipeline.read_history(runs.history_path("v"))
 
 

@@ -132,7 +132,7 @@ def test_counts_are_those_of_each_id() -> None:
 
 def test_of_many_rows_some_are_drawn_with_the_shares_of_the_classes() -> None:
     labels = np.repeat([0, 1, 2], [9000, 900, 100])
-    drawn = reference._some(Task("multiclass", ("a", "b", "c")), Samples(np.arange(10000)[:, None], labels))
+    drawn = reference._sample(Task("multiclass", ("a", "b", "c")), Samples(np.arange(10000)[:, None], labels))
     assert len(drawn) == reference.ROWS
     assert np.bincount(drawn.targets).tolist() == pytest.approx([1800, 180, 20], abs=1)
     assert (labels[drawn.inputs[:, 0]] == drawn.targets).all()

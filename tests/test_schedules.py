@@ -137,7 +137,8 @@ DECAY = {"initial_learning_rate": 0.1, "decay_steps": 2, "decay_rate": 0.5}
         (named("ExponentialDecay", **DECAY | {"decay_steps": 0}), ".config: {'initial_learning_rate': 0.1, "),
         (
             named("InverseTimeDecay", initial_learning_rate=0.1, decay_steps=1, decay_rate=-1.0),
-            ": InverseTimeDecay(initial_learning_rate=0.1, decay_steps=1, decay_rate=-1.0): must give a finite rate at",
+            ": InverseTimeDecay(initial_learning_rate=0.1, decay_steps=1, decay_rate=-1.0): must give a finite "
+            "learning rate at",
         ),
         (
             named("PiecewiseConstantDecay", boundaries=[1], values=[1.0]),

@@ -116,7 +116,11 @@ def test_categories_are_encoded_as_scikit_learn_encodes_them() -> None:
         (LABELS, {"train": 60}, "split.train: 60: must be less than the number of rows, 60"),
         (LABELS, {"train": 0}, "split.train: 0: must be at least one row"),
         (LABELS, {"train": 0.001}, "split.train: 0.001: must be at least one row"),
-        (LABELS, {"validation": 20}, "split.validation: 20: 40 of 60 rows train: must leave at least one to test"),
+        (
+            LABELS,
+            {"validation": 20},
+            "split.validation: 20: 40 of 60 rows are for training: must leave at least one for the test",
+        ),
         (LABELS, {"stratify": True}, "split.stratify: true: must be false if split.shuffle is false"),
         (
             INPUTS[:, 0],
@@ -129,7 +133,11 @@ def test_categories_are_encoded_as_scikit_learn_encodes_them() -> None:
             {"train": 36},
             "split.train: 36: these rows all have the class x: must have several classes; set split.shuffle",
         ),
-        (np.repeat([0.5, 1.5], 30), {"train": 30}, "split.train: 30: these rows have equal targets: must vary, to be"),
+        (
+            np.repeat([0.5, 1.5], 30),
+            {"train": 30},
+            "split.train: 30: these rows have equal targets: must have at least two",
+        ),
     ],
 )
 def test_a_split_that_cannot_be_is_one_line(target: Any, changes: dict[str, Any], line: str) -> None:
@@ -142,7 +150,7 @@ def test_a_split_that_cannot_be_is_one_line(target: Any, changes: dict[str, Any]
 @pytest.mark.parametrize("value", [-1, 1.0, 1.5, True, "half", 10**12])
 def test_rows_are_a_number_or_a_share(value: Any) -> None:
     """Nothing else."""
-    with pytest.raises(ValueError, match="must be a number of rows, or a share of them below 1"):
+    with pytest.raises(ValueError, match="must be a number of rows, or a share of the rows below 1"):
         params(train=value)
 
 
@@ -151,7 +159,7 @@ def test_a_row_far_from_those_that_scale_is_refused() -> None:
     inputs = INPUTS.copy()
     inputs[:, 1] = np.arange(60) * 1e-20
     inputs[59, 1] = 1e25
-    with pytest.raises(UserError, match=r"^column b: beyond 1e\+37 after scaling: must be at most that large; "):
+    with pytest.raises(UserError, match=r"^column b: above 1e\+37 after scaling: must vary more in the rows that "):
         cut(raw(inputs), inputs="standard", fit_scaler_on="train")
 
 

@@ -81,7 +81,7 @@ def test_a_curve_is_drawn_along_the_one_axis_of_numbers() -> None:
         ({"cells": {"c": {"seed": 1}}}, "studies.s.cells.c.seed: unknown key: must be one of hidden_layers, units"),
         ({"cells": {"c": {"epochs": -1}}}, "studies.s.cells.c.epochs: -1: must be at least 0"),
         ({"grid": {"units": ["x"]}}, "studies.s.grid.units: x: must be a whole number"),
-        ({"cells": {"v": {"units": 9}}}, "studies.s: two cells are named v: must differ"),
+        ({"cells": {"v": {"units": 9}}}, "studies.s: two cells are named v: names must differ"),
         ({"replicas": 0, "grid": {"units": [1]}}, "studies.s.replicas: 0: must be at least 1"),
         ({"cels": {}}, "studies.s.cels: unknown key: did you mean cells?"),
     ],

@@ -163,7 +163,7 @@ FAULTS: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
     "index": (
         ",a,label\n0,1,2\n",
         {},
-        "tables/t.csv: column 1 has no name: must have one (pandas writes its index so; use index=False)",
+        "tables/t.csv: column 1 has no name: must have one (leave out an index of pandas by index=False)",
     ),
     "line in a name": (
         '"a\nb",label\n1,2\n',
@@ -190,7 +190,7 @@ FAULTS: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
     "one column": (
         "label\n1\n2\n",
         {},
-        "tables/t.csv: no column but label: must have at least one more, to predict it from",
+        "tables/t.csv: no column but label: must have at least one input column",
     ),
     "missing": (
         "a,b,label\n1,,x\n,,y\n3,4,x\n4,5,y\n",
@@ -227,12 +227,12 @@ FAULTS: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
     "too many digits": (
         f"a,label\n{'1' * 400},x\n2,y\n3,x\n4,y\n",
         {},
-        "column a: a number beyond 1e+37: must be at most that large",
+        "column a: a number is too large: must be at most 1e+37",
     ),
     "constant target": (
         "a,label\n1,7\n2,7\n",
         {"task": "regression"},
-        "column label: all values are 7: must vary, to be predicted",
+        "column label: all values are 7: must have at least two different values",
     ),
     "infinite target": (
         "a,label\n1,7\n2,inf\n",
@@ -629,7 +629,7 @@ def test_arrays_are_read_and_come_back(x: np.ndarray, y: np.ndarray, kind: str) 
         (
             {"x": X, "y": Y[:3]},
             {},
-            "tables/t.npz: y is of shape (3,): must be [sample] or [sample, target], 4 samples as x",
+            "tables/t.npz: y is of shape (3,): must be [sample] or [sample, target], with 4 samples like x",
         ),
         ({"x": X, "y": Y * 1j}, {}, "tables/t.npz: y is complex128: must be numbers, true or false, or text"),
         ({"x": X, "y": Y.astype("M8[D]")}, {}, "tables/t.npz: y is datetime64[D]: must be numbers, true or false, ..."),

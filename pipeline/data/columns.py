@@ -1,4 +1,4 @@
-"""Turn a table into rows to train on: find the task and the kinds of columns, fill missing values, report faults."""
+"""Turn a table into rows for training: find the task and the kinds of columns, fill missing values, report faults."""
 
 import re
 from collections.abc import Sequence
@@ -19,8 +19,9 @@ from pipeline.params.data_params import DataParams, class_name
 from pipeline.params.file import brief, one_of
 
 DATES: Final = "dates: must be numbers, such as days since some date, or left out by data.features"
-# A text column is categorical with at most 100 different values, each on average in two rows, or with at most 10. These
-# limits are not in params.yaml because they only reject tables: a column beyond them is left out by data.features.
+# A text column is categorical if it has at most 100 different values and on average at least two rows for each, or at
+# most 10 different values. These limits are not in params.yaml: they only reject tables, and `data.features` can leave
+# out a column that exceeds them.
 MOST_CATEGORIES: Final = 100
 FEW_CATEGORIES: Final = 10
 GROUPED: Final = r"[+-]?(\d{1,3}(,\d{3})+(\.\d*)?|\d+,\d+)"  # "1,234.5" or "1,5"
@@ -47,10 +48,10 @@ class RawTable:
 
 
 def check_table(table: RawTable, params: DataParams) -> RawData:
-    """Return the rows with labels or values as targets, and missing values filled or dropped.
+    """Return the rows without missing values (filled, or their rows dropped), with labels or values as targets.
 
     Raises:
-        UserError: the data cannot be trained on; the message names the column.
+        UserError: no network can be trained on the data; the message names the column.
     """
     features, targets = table.features, table.targets
     is_unlabelled = targets.isna().any(axis=1).to_numpy()
@@ -65,7 +66,7 @@ def check_table(table: RawTable, params: DataParams) -> RawData:
     if not len(targets):
         raise UserError("data: no rows with a target: must have at least one")
     if isinstance(features, pd.DataFrame):
-        features, targets, kinds, fills, filled = _whole(features, targets, params)
+        features, targets, kinds, fills, filled = _complete(features, targets, params)
     else:
         kinds, fills, filled = {}, {}, {}
         _expect_numbers(features, "x")
@@ -74,22 +75,26 @@ def check_table(table: RawTable, params: DataParams) -> RawData:
 
 
 def expect_printable(text: str, what: str) -> None:
-    """Check a name.
+    """Check that a name can be printed.
+
+    Args:
+        what: the subject of the message, such as "column a".
 
     Raises:
-        UserError: it has line breaks or other control characters, or characters that UTF-8 cannot encode.
+        UserError: the text has line breaks or other control characters, or characters that UTF-8 cannot encode.
     """
     if UNPRINTABLE.search(text):
         raise UserError(f"{what}: {brief(repr(text))}: must be text without line breaks and control characters")
 
 
-def _whole(
+def _complete(
     features: pd.DataFrame, targets: pd.DataFrame, params: DataParams
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, ColumnKind], dict[str, float | str], dict[str, int]]:
-    """Return every column as numbers or text without missing values; rows are dropped if params.yaml says so.
+    """Convert every column to numbers or text; fill missing values or drop their rows, as params.yaml says.
 
     Returns:
-        Features, targets, the kind of each column, and for columns with missing values: the fill and their number.
+        Features, targets, the kind of each column; then, for each column with missing values, the value that replaces
+        them, and their number.
     """
     kinds = {str(name): _kind(features[name]) for name in features}
     missing = features.isna()
@@ -130,7 +135,7 @@ def _kind(values: pd.Series) -> ColumnKind:
     """Return the kind of a column.
 
     Raises:
-        UserError: it has dates, free text, or anything else but numbers, booleans and categories.
+        UserError: the column has dates, free text, or anything else but numbers, booleans and categories.
     """
     if pd.api.types.is_bool_dtype(values) and not isinstance(values.dtype, pd.CategoricalDtype):
         return "boolean"
@@ -153,14 +158,14 @@ def _kind(values: pd.Series) -> ColumnKind:
 
 
 def _are_all(values: pd.Series, kind: type | UnionType) -> bool:
-    return all(isinstance(each, kind) for each in values)  # not by `map`, which keeps categories as they are
+    return all(isinstance(each, kind) for each in values)  # not by `values.map`, whose result would be categories
 
 
 def _expect_no_dates(present: pd.Series) -> None:
-    """Check for dates.
+    """Check that a column has no dates.
 
     Raises:
-        UserError: there are dates or durations, as such or as text.
+        UserError: there are dates or durations, also as text.
     """
     are_times = present.dtype.kind in "mM" or _are_all(present.head(50), date | time | timedelta | pd.Period)
     if are_times or (_are_all(present, str) and _are_dates(pd.Series(present.unique()[:50], dtype=object))):
@@ -171,7 +176,7 @@ def _expect_categories(texts: pd.Series) -> None:
     """Check that text columns are categories.
 
     Raises:
-        UserError: the text is numbers with commas, numbers as text, or free text.
+        UserError: the texts are numbers with commas, numbers stored as text, or free text.
     """
     distinct = pd.Series(texts.unique(), dtype=str)
     for text in distinct:
@@ -198,7 +203,7 @@ def _expect_categories(texts: pd.Series) -> None:
 
 
 def _are_dates(texts: pd.Series) -> bool:
-    """Whether distinct texts are dates; two of them may well be classes."""
+    """Return whether distinct texts are dates; fewer than three may well be classes."""
     if len(texts) < 3 or not texts.str.contains(r"^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}").all():
         return False
     return bool(pd.to_datetime(texts, errors="coerce", format="mixed", utc=True).notna().all())
@@ -206,7 +211,7 @@ def _are_dates(texts: pd.Series) -> bool:
 
 def _fill(values: pd.Series, kind: ColumnKind, how: str) -> float | str:
     if how == "most_frequent" or kind != "number":
-        mode = values.mode().iloc[0]  # the least of equally frequent values
+        mode = values.mode().iloc[0]  # of equally frequent values, the smallest
         return str(mode) if kind == "category" else float(mode)
     return float(values.mean() if how == "mean" else values.median())
 
@@ -225,7 +230,7 @@ def _numbers(values: pd.Series, name: str, fill: float | str | None, as_type: ty
         with np.errstate(over="ignore"):  # numbers beyond the type become infinite
             numbers = values.to_numpy(as_type, na_value=np.nan)
     except OverflowError:
-        raise UserError(f"column {name}: a number beyond {LARGEST:g}: must be at most that large") from None
+        raise UserError(f"column {name}: a number is too large: must be at most {LARGEST:g}") from None
     if fill is not None:
         numbers = np.where(np.isnan(numbers), numbers.dtype.type(fill), numbers)
     _expect_numbers(numbers, name)
@@ -233,7 +238,7 @@ def _numbers(values: pd.Series, name: str, fill: float | str | None, as_type: ty
 
 
 def _expect_numbers(values: np.ndarray, name: str) -> None:
-    """Check numbers.
+    """Check that numbers are finite and not too large.
 
     Raises:
         UserError: a number is NaN, infinite, or too large for float32.
@@ -251,17 +256,17 @@ def _expect_numbers(values: np.ndarray, name: str) -> None:
 def _task(targets: pd.DataFrame, table: RawTable, params: DataParams) -> tuple[Task, np.ndarray]:
     """Return the task, and labels int64 [row] or values float64 [row, target]."""
     names = tuple(str(name) for name in targets.columns)
-    stated = params.task
+    task_name = params.task
     for name in names:
         if not pd.api.types.is_numeric_dtype(targets[name]):
             _expect_no_dates(targets[name])
-    is_classification = _are_classes(targets, table) if stated == "auto" else stated != "regression"
+    is_classification = _are_classes(targets, table) if task_name == "auto" else task_name != "regression"
     if not is_classification:
         if params.positive_class is not None:
             raise UserError(f"data.positive_class: {brief(params.positive_class)}: must be null for a regression")
         return Task("regression", names), np.stack([_values(targets[name]) for name in names], axis=1)
     if len(names) > 1:
-        raise UserError(f"data.task: {stated}: {len(names)} targets ({', '.join(names)}): must be regression")
+        raise UserError(f"data.task: {task_name}: {len(names)} targets ({', '.join(names)}): must be regression")
     classes, labels = _labels(targets[names[0]], table)
     if len(classes) < 2:
         raise UserError(f"column {names[0]}: only one class, {classes[0]}: must have at least two")
@@ -270,11 +275,11 @@ def _task(targets: pd.DataFrame, table: RawTable, params: DataParams) -> tuple[T
         rare = classes[int(counts.argmin())]
         raise UserError(f"column {names[0]}: class {rare} has one row: must have at least two, to train and to test")
     kind: KindName = "binary" if len(classes) == 2 else "multiclass"
-    if stated not in ("auto", kind) and not (stated == "multiclass" and kind == "binary"):
+    if task_name not in ("auto", kind) and not (task_name == "multiclass" and kind == "binary"):
         raise UserError(
-            f"data.task: {stated}: {names[0]} has {len(classes)} classes: must be {kind}, regression or auto"
+            f"data.task: {task_name}: {names[0]} has {len(classes)} classes: must be {kind}, regression or auto"
         )
-    if stated == "multiclass":
+    if task_name == "multiclass":
         kind = "multiclass"
     if params.positive_class is not None:
         classes, labels = _with_positive(params.positive_class, classes, labels, kind)
@@ -285,7 +290,7 @@ def _with_positive(name: str, classes: list[str], labels: np.ndarray, kind: Kind
     """Return the two classes with the positive one last, and their labels.
 
     Raises:
-        UserError: the task is not binary, or it has no such class.
+        UserError: the task is not binary, or has no class of this name.
     """
     if kind != "binary":
         raise UserError(f"data.positive_class: {brief(name)}: must be null for a multiclass task")
@@ -295,7 +300,10 @@ def _with_positive(name: str, classes: list[str], labels: np.ndarray, kind: Kind
 
 
 def _are_classes(targets: pd.DataFrame, table: RawTable) -> bool:
-    """Whether `auto` takes the targets for classes: text, booleans, or at most MOST_CLASSES different whole numbers."""
+    """Return whether the targets are classes, for `data.task: auto`.
+
+    Classes are text, booleans, or at most MOST_CLASSES different whole numbers.
+    """
     if table.is_classification is not None:
         return table.is_classification
     if targets.shape[1] > 1:
@@ -313,13 +321,13 @@ def _are_classes(targets: pd.DataFrame, table: RawTable) -> bool:
 def _labels(targets: pd.Series, table: RawTable) -> tuple[list[str], np.ndarray]:
     """Return the names of the classes that occur, in the order of their labels, and the labels int64 [row].
 
-    The order is that of ordered categories if the file has them, and otherwise ascending.
+    Labels follow the order of the file's categories if these are ordered, and otherwise ascending names or numbers.
     """
     if pd.api.types.is_complex_dtype(targets):
         raise UserError(f"column {targets.name}: complex numbers: must be classes")
     try:
         codes, distinct = pd.factorize(targets)
-    except TypeError:  # lists and maps
+    except TypeError:  # lists and maps, which cannot be hashed
         raise UserError(f"column {targets.name}: {brief(repr(targets.iloc[0]))} {_CLASSES}") from None
     values = list(distinct)
     if pd.api.types.is_float_dtype(targets):
@@ -331,8 +339,8 @@ def _labels(targets: pd.Series, table: RawTable) -> tuple[list[str], np.ndarray]
     order = sorted(range(len(values)), key=lambda place: rank(values[place]))
     label_of = np.empty(len(values), np.int64)
     label_of[order] = np.arange(len(values))
-    own = table.classes
-    names = [class_name(values[place]) if own is None else own[int(values[place])] for place in order]
+    classes = table.classes
+    names = [class_name(values[place]) if classes is None else classes[int(values[place])] for place in order]
     for name in names:
         expect_printable(name, f"column {targets.name}")
     return names, label_of[codes]
@@ -342,7 +350,7 @@ def _values(targets: pd.Series) -> np.ndarray:
     """Return a regression's target, float64 [row].
 
     Raises:
-        UserError: a value is not a finite number, or all are equal.
+        UserError: a value is not a finite number, or all values are equal.
     """
     name = str(targets.name)
     if not pd.api.types.is_numeric_dtype(targets) or pd.api.types.is_complex_dtype(targets):
@@ -350,5 +358,7 @@ def _values(targets: pd.Series) -> np.ndarray:
     numbers = targets.to_numpy(np.float64)
     _expect_numbers(numbers, name)
     if np.ptp(numbers) == 0:
-        raise UserError(f"column {name}: all values are {brief(targets.iloc[0])}: must vary, to be predicted")
+        raise UserError(
+            f"column {name}: all values are {brief(targets.iloc[0])}: must have at least two different values"
+        )
     return numbers

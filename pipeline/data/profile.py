@@ -18,14 +18,14 @@ PROFILE = Path("data/split/profile.json")
 DECADES = 2.0  # warn of unscaled inputs whose sizes differ by more than this many powers of ten
 WIDE = 100.0  # warn of an unscaled input beyond this, or of targets with a larger standard deviation
 IMBALANCE = 4.0  # warn if the most frequent class has more than this many times the rows of the rarest
-FEWEST_ROWS = 10  # a column that counts the rows is taken for an index from this many rows on
+FEWEST_ROWS = 10  # with fewer rows, no column is taken for an index of the rows
 MOST_COLUMNS = 200  # at most so many columns get a range or values
 MOST_VALUES = 5  # at most so many values of a text column get a share
 UNNAMED = re.compile(r"Unnamed: \d+")  # the name that pandas gives to a file's unnamed index
 
 
 class ColumnRange(Stored):
-    """The smallest and the greatest value of a number column, raw and as a network gets it."""
+    """The smallest and the greatest value of a number column, raw and after scaling."""
 
     name: str
     raw: tuple[float, float]
@@ -33,7 +33,7 @@ class ColumnRange(Stored):
 
 
 class ColumnValues(Stored):
-    """The number of different values of a text or boolean column, and the shares of the most frequent ones."""
+    """The number of different values of a text or boolean column, and the shares of its most frequent values."""
 
     name: str
     kind: ColumnKind
@@ -49,10 +49,10 @@ class Profile(Stored):
     inputs: how many numbers a network takes per row.
     shares: for each part the share of each class; empty for a regression.
     targets: for each target of a regression the smallest, mean and greatest raw value; empty for classes.
-    ranges: of the first MOST_COLUMNS number columns.
-    warnings: one sentence each.
-    values: of the first MOST_COLUMNS text or boolean columns.
-    filled: how many missing values were filled in, by column.
+    ranges: the ranges of the first MOST_COLUMNS number columns.
+    warnings: sentences about likely faults.
+    values: the values of the first MOST_COLUMNS text or boolean columns.
+    filled: the number of missing values that were replaced, by column.
     """
 
     source: str
@@ -69,7 +69,7 @@ class Profile(Stored):
 
 
 def profile(raw: RawData, split: Split, origin: Origin) -> Profile:
-    """Return the profile of raw rows and of their split."""
+    """Describe the raw rows and their split."""
     ranges = list(_ranges(raw, origin))
     return Profile(
         source=origin.data.source,
@@ -93,9 +93,9 @@ def profile(raw: RawData, split: Split, origin: Origin) -> Profile:
     )
 
 
-def save_profile(described: Profile) -> None:
+def save_profile(data_profile: Profile) -> None:
     """Write the profile as JSON."""
-    save_text(described.model_dump_json(indent=2, exclude_defaults=True) + "\n", PROFILE)
+    save_text(data_profile.model_dump_json(indent=2, exclude_defaults=True) + "\n", PROFILE)
 
 
 def load_profile() -> Profile:
@@ -104,7 +104,7 @@ def load_profile() -> Profile:
     Raises:
         UserError: the file is missing or damaged.
     """
-    with reading(PROFILE, "what `split` writes"):
+    with reading(PROFILE, "a profile as `split` writes it"):
         return Profile.model_validate_json(PROFILE.read_bytes())
 
 
@@ -217,7 +217,7 @@ def _about_leaks(raw: RawData) -> Iterator[str]:
         if raw.task.is_classification:
             classes = len(raw.task.names)
             if values.head(1000).nunique() > classes:
-                continue  # a quick check: a feature that equals the target has only as many values
+                continue  # a quick check: a feature that determines the target has one value per class
             codes, distinct = pd.factorize(values)
             pairs = np.unique(codes * classes + raw.targets)
             is_target = len(distinct) == len(pairs) == classes
@@ -239,7 +239,7 @@ def _about_index(raw: RawData) -> Iterator[str]:
 
 
 def _is_count(values: np.ndarray) -> bool:
-    """Whether whole numbers rise with every row, mostly by one; rows may be missing between them."""
+    """Return whether whole numbers rise with every row, mostly by one: some rows of the index may be missing."""
     if len(values) < FEWEST_ROWS or (values[:FEWEST_ROWS] % 1).any():
         return False
     steps = np.diff(values)

@@ -14,14 +14,14 @@ from pipeline.foundations.formats import load_rows, rows_path, save_rows
 
 RAW = Path("data/raw")
 POINTS = RAW / "points"  # the suffix depends on the format
-DESCRIBED = RAW / "points.json"
+DESCRIPTION = RAW / "points.json"
 
 
 class RawFile(Stored):
-    """The content of the file DESCRIBED.
+    """The content of the file DESCRIPTION.
 
     targets: the names of the target columns.
-    filled: left out of the file if nothing was missing.
+    kinds, fills, filled: as in `RawData`; `filled` is left out of the file if no value was missing.
     """
 
     task: Task
@@ -32,10 +32,10 @@ class RawFile(Stored):
 
 
 def save_raw(raw: RawData) -> None:
-    """Write one row per sample, its features and then its class or target values; and their description."""
+    """Write the raw rows (one per sample, features before targets) and their description."""
     save_rows(raw.features, _target_table(raw), POINTS)
-    described = RawFile(task=raw.task, targets=raw.target_names, kinds=raw.kinds, fills=raw.fills, filled=raw.filled)
-    save_text(described.model_dump_json(indent=2, exclude_defaults=True) + "\n", DESCRIBED)
+    description = RawFile(task=raw.task, targets=raw.target_names, kinds=raw.kinds, fills=raw.fills, filled=raw.filled)
+    save_text(description.model_dump_json(indent=2, exclude_defaults=True) + "\n", DESCRIPTION)
 
 
 def load_raw() -> RawData:
@@ -44,26 +44,26 @@ def load_raw() -> RawData:
     Raises:
         UserError: a file is missing, damaged, or not as `generate` writes it.
     """
-    with reading(DESCRIBED, "what `generate` writes"):
-        described = RawFile.model_validate_json(DESCRIBED.read_bytes())
-    texts = [name for name, kind in described.kinds.items() if kind == "category"]
-    labels = [*described.targets] if described.task.is_classification else []
-    features, targets = load_rows(POINTS, [*described.targets], [*texts, *labels])
+    with reading(DESCRIPTION, "a description of rows as `generate` writes it"):
+        description = RawFile.model_validate_json(DESCRIPTION.read_bytes())
+    texts = [name for name, kind in description.kinds.items() if kind == "category"]
+    labels = [*description.targets] if description.task.is_classification else []
+    features, targets = load_rows(POINTS, [*description.targets], [*texts, *labels])
     path = rows_path(POINTS)
     with reading(path, "numbers and classes as `generate` writes them"):
-        values = _targets(targets, described.task)
+        values = _targets(targets, description.task)
         if isinstance(features, pd.DataFrame):
-            for name, kind in described.kinds.items():
+            for name, kind in description.kinds.items():
                 if kind != "category":
                     _expect_finite(features[name].to_numpy(), path)
         return RawData(
             features,
             values,
-            described.task,
-            described.kinds,
-            described.fills,
-            described.targets,
-            described.filled,
+            description.task,
+            description.kinds,
+            description.fills,
+            description.targets,
+            description.filled,
         )
 
 

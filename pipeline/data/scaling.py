@@ -28,11 +28,11 @@ def fit(
     columns = tuple(_columns(raw, rows, params))
     if raw.task.is_classification:
         return columns, ()
-    scaled = (
-        TargetScaling(name=name, **_fitted(raw.targets[rows, place], params.targets, params))
+    target_scalings = (
+        TargetScaling(name=name, **_fit_column(raw.targets[rows, place], params.targets, params))
         for place, name in enumerate(raw.task.names)
     )
-    return columns, tuple(scaled)
+    return columns, tuple(target_scalings)
 
 
 def apply(
@@ -44,21 +44,21 @@ def apply(
         rows: the indices of the rows.
 
     Raises:
-        UserError: a scaled number is too large, as can happen to rows that the scalers were not fitted on.
+        UserError: a scaled number is too large, which can happen in rows that the scaling was not fitted on.
     """
     if isinstance(raw.features, np.ndarray):
         offset, factor = (np.array([getattr(each, name) for each in columns]) for name in ("offset", "factor"))
         inputs = (raw.features[rows] * factor + offset).astype(np.float32)
     else:
-        many = sum(len(column.inputs) for column in columns)
+        count = sum(len(column.inputs) for column in columns)
         # Column by column in Fortran order: no second copy of a large table, neither here nor when it is written.
-        inputs = np.empty((len(rows), many), precision(len(raw), many), order="F")
+        inputs = np.empty((len(rows), count), precision(len(raw), count), order="F")
         place = 0
         for column in columns:
             values = raw.features[column.name].to_numpy()[rows]
-            for encoded in _encoded(values, column):
-                _expect_small(encoded, column.name)
-                inputs[:, place] = encoded
+            for numbers in _encode(values, column):
+                _expect_small(numbers, column.name)
+                inputs[:, place] = numbers
                 place += 1
     if not targets:
         return Samples(inputs, raw.targets[rows])
@@ -71,30 +71,29 @@ def apply(
 def _expect_small(values: np.ndarray, name: str) -> None:
     if len(values) and not max(abs(float(values.max())), abs(float(values.min()))) <= LARGEST:
         raise UserError(
-            f"column {name}: beyond {LARGEST:g} after scaling: must be at most that large; the column hardly varies in "
-            "the rows that split.fit_scaler_on names"
+            f"column {name}: above {LARGEST:g} after scaling: must vary more in the rows that split.fit_scaler_on names"
         )
 
 
 def _columns(raw: RawData, rows: np.ndarray, params: ScaleParams) -> Iterator[InputColumn]:
-    if isinstance(raw.features, np.ndarray):  # for each channel, or each feature of the steps
+    if isinstance(raw.features, np.ndarray):  # scaled by channel, or by feature of the steps
         for place in range(raw.features.shape[-1]):
             values = raw.features[rows, ..., place].reshape(-1)
-            yield InputColumn(name=f"x{place + 1}", **_fitted(values, params.inputs, params))
+            yield InputColumn(name=f"x{place + 1}", **_fit_column(values, params.inputs, params))
         return
     for name, kind in raw.kinds.items():
         values, fill = raw.features[name], raw.fills.get(name)
         if kind == "number":
-            fitted = _fitted(values.to_numpy()[rows], params.inputs, params)
-            yield InputColumn(name=name, kind=kind, fill=fill, **fitted)
+            linear = _fit_column(values.to_numpy()[rows], params.inputs, params)
+            yield InputColumn(name=name, kind=kind, fill=fill, **linear)
         elif kind == "boolean":
             yield InputColumn(name=name, kind=kind, fill=fill)
         else:
             yield InputColumn(name=name, kind=kind, fill=fill, categories=tuple(sorted(values.unique())))
 
 
-def _fitted(values: np.ndarray, how: Scaler, params: ScaleParams) -> _Linear:
-    """Return a column's offset and factor, from scikit-learn's scalers."""
+def _fit_column(values: np.ndarray, how: Scaler, params: ScaleParams) -> _Linear:
+    """Fit one of scikit-learn's scalers, and return its offset and factor."""
     if how == "none":
         return {"offset": 0.0, "factor": 1.0}
     column = values.reshape(-1, 1).astype(np.float64)
@@ -106,7 +105,7 @@ def _fitted(values: np.ndarray, how: Scaler, params: ScaleParams) -> _Linear:
     return {"offset": -float(standard.mean_[0]) * factor, "factor": factor}
 
 
-def _encoded(values: np.ndarray, column: InputColumn) -> Iterator[np.ndarray]:
+def _encode(values: np.ndarray, column: InputColumn) -> Iterator[np.ndarray]:
     if column.kind == "category":
         yield from (values == category for category in column.categories)
     else:

@@ -27,7 +27,7 @@ class SklearnSource:
     """A function of `sklearn.datasets` that returns inputs and targets.
 
     is_classification: whether the targets are classes.
-    is_random: whether it draws random rows, and so needs a `random_state`.
+    is_random: whether the function draws random rows, and so needs a `random_state`.
     """
 
     is_classification: bool
@@ -62,14 +62,15 @@ def load(params: DataParams) -> RawData:
     """Load and check all rows.
 
     Raises:
-        UserError: there is no such source or file, it does not take an argument, or the data cannot be trained on.
+        UserError: the source or file does not exist, the source has no such argument, or no network can be trained on
+            the data.
     """
     expect_source(params)
-    return check_table(_of_sklearn(params) if params.source in SOURCES else _of_file(params), params)
+    return check_table(_load_sklearn(params) if params.source in SOURCES else _load_file(params), params)
 
 
 def is_file(params: DataParams) -> bool:
-    """Whether the source is a file."""
+    """Return whether the source is a file."""
     return params.source not in SOURCES
 
 
@@ -77,7 +78,7 @@ def expect_source(params: DataParams) -> None:
     """Check the source without importing scikit-learn or opening a file.
 
     Raises:
-        UserError: the source is neither in SOURCES nor a file in `tables/`, or it would draw other rows in every run.
+        UserError: the source is neither in SOURCES nor a file in `tables/`, or is random without a `random_state`.
     """
     path = Path(params.source)
     if params.delimiter != COMMA and path.suffix != ".csv":
@@ -106,7 +107,7 @@ def expect_source(params: DataParams) -> None:
     )
 
 
-def _of_sklearn(params: DataParams) -> RawTable:
+def _load_sklearn(params: DataParams) -> RawTable:
     from sklearn import datasets  # imported late: it takes a second
 
     source, function = SOURCES[params.source], getattr(datasets, params.source)
@@ -148,7 +149,7 @@ def _expect_arguments(function: Callable, params: DataParams) -> None:
             raise UserError(f"data.config.{name}: not an argument of {params.source}: {one_of(arguments, name)}")
 
 
-def _of_file(params: DataParams) -> RawTable:
+def _load_file(params: DataParams) -> RawTable:
     path = Path(params.source)
     if path.suffix == ".npz":
         return tables.read_arrays(path, params)

@@ -1,4 +1,4 @@
-"""Split the rows into those for training, validation and test, and scale them."""
+"""Split the rows into training, validation and test rows, and scale them."""
 
 import numpy as np
 
@@ -10,10 +10,10 @@ from pipeline.params.split_params import SplitParams
 
 
 def split(raw: RawData, data: DataParams, params: SplitParams) -> tuple[Split, Origin]:
-    """Scale all rows and split them, in this order, into those for training, validation and test.
+    """Scale all rows, and split them into training rows, then validation rows, then test rows.
 
     Raises:
-        UserError: no row would be left for the test, or nothing can be learned from the training rows.
+        UserError: no row would be left for the test, the training rows have equal targets, or `stratify` is impossible.
     """
     train, validation = _counts(len(raw), params)
     order = _order(raw, params, train, validation)
@@ -41,7 +41,8 @@ def _counts(rows: int, params: SplitParams) -> tuple[int, int]:
         raise UserError(f"split.train: {params.train}: {allowed}")
     if train + validation >= rows:
         raise UserError(
-            f"split.validation: {params.validation}: {train} of {rows} rows train: must leave at least one to test"
+            f"split.validation: {params.validation}: {train} of {rows} rows are for training: must leave at least one "
+            "for the test"
         )
     return train, validation
 
@@ -77,7 +78,7 @@ def _expect_different(inputs: tuple[str, ...]) -> None:
     """Check that inputs have different names.
 
     Raises:
-        UserError: two are equal, such as category `b=c` of column `a` and category `c` of column `a=b`.
+        UserError: two names are equal, such as category `b=c` of column `a` and category `c` of column `a=b`.
     """
     if len(set(inputs)) < len(inputs):
         name = next(name for place, name in enumerate(inputs) if name in inputs[:place])
@@ -93,4 +94,6 @@ def _expect_learnable(train: Samples, raw: RawData, params: SplitParams) -> None
                 "several classes; set split.shuffle to true"
             )
     elif (np.ptp(train.targets, axis=0) == 0).any():
-        raise UserError(f"split.train: {params.train}: these rows have equal targets: must vary, to be learned")
+        raise UserError(
+            f"split.train: {params.train}: these rows have equal targets: must have at least two different targets"
+        )

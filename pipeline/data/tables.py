@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 SUFFIXES: Final = (".csv", ".parquet", ".npz")
-INDEX: Final = re.compile("__index_level_[0-9]+__")  # the names under which pandas stores an index
+INDEX: Final = re.compile("__index_level_[0-9]+__")  # the name under which pandas stores an unnamed index
 SEPARATORS: Final = (";", "\t", "|", COMMA)  # likely delimiters if a CSV seems to have only one column
 
 
@@ -36,7 +36,7 @@ def read_table(path: Path, params: DataParams) -> RawTable:
     _expect_columns(names, path, params)
     features = [name for name in names if name != params.target] if params.features == "all" else [*params.features]
     if not features:
-        raise UserError(f"{path}: no column but {params.target}: must have at least one more, to predict it from")
+        raise UserError(f"{path}: no column but {params.target}: must have at least one input column")
     return RawTable(table[features], table[[params.target]], None, None)
 
 
@@ -44,10 +44,13 @@ def read_arrays(path: Path, params: DataParams) -> RawTable:
     """Read the arrays `x`, [sample, feature] or with more dimensions, and `y`, [sample] or [sample, target].
 
     Raises:
-        UserError: the file is missing or unreadable, an array is missing, or the two do not fit each other.
+        UserError: the file is missing or unreadable, an array is missing, or x and y do not fit each other.
     """
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:  # `open`, to close a damaged one
+        with (
+            path.open("rb") as file,
+            np.load(file, allow_pickle=False) as archive,
+        ):  # `open` closes the file even if NumPy fails
             arrays = dict(archive)
     except Exception as error:  # an array of objects, a damaged archive, another format
         raise UserError(f"{path}: {_reason(error)}: must be arrays of numbers as numpy.savez writes them") from None
@@ -65,7 +68,9 @@ def read_arrays(path: Path, params: DataParams) -> RawTable:
     if not (np.issubdtype(y.dtype, np.number) or y.dtype.kind in "bU") or np.iscomplexobj(y):
         raise UserError(f"{path}: y is {y.dtype}: must be numbers, true or false, or text")
     if y.ndim not in (1, 2) or len(y) != len(x):
-        raise UserError(f"{path}: y is of shape {y.shape}: must be [sample] or [sample, target], {len(x)} samples as x")
+        raise UserError(
+            f"{path}: y is of shape {y.shape}: must be [sample] or [sample, target], with {len(x)} samples like x"
+        )
     if not x.size or not y.size:
         raise UserError(
             f"{path}: x is of shape {x.shape}, y of {y.shape}: must have at least one sample, with at least one number "
@@ -74,9 +79,9 @@ def read_arrays(path: Path, params: DataParams) -> RawTable:
     targets = y.reshape(len(y), -1)
     names = [params.target] if targets.shape[1] == 1 else [f"{params.target}{n + 1}" for n in range(targets.shape[1])]
     inputs = [f"x{number}" for number in range(1, x.shape[-1] + 1)]
-    both = sorted({*inputs} & {*names})
-    if both:
-        raise UserError(f"data.target: {params.target}: must be another name, because {path} has an input {both[0]}")
+    shared = sorted({*inputs} & {*names})
+    if shared:
+        raise UserError(f"data.target: {params.target}: must be another name, because {path} has an input {shared[0]}")
     features = x if x.ndim > 2 else pd.DataFrame(x, columns=inputs)
     return RawTable(features, pd.DataFrame(targets, columns=names), None, None)
 
@@ -98,14 +103,14 @@ def _csv(path: Path, delimiter: str) -> pd.DataFrame:
         raise UserError(f"{path}: empty: must be a table whose first line has the names of the columns") from None
     except pd.errors.ParserWarning:
         raise UserError(f"{path}: rows have more fields than the first line has names: must have as many") from None
-    except Exception as error:  # pandas raises many types, about encodings, quotes and lines of other lengths
+    except Exception as error:  # pandas raises many types: for encodings, for quotes, for lines with more fields
         separator = "commas" if delimiter == COMMA else json.dumps(delimiter)
         raise UserError(
             f"{path}: {_reason(error)}: must be a CSV file in UTF-8 with {separator} between the columns"
         ) from None
     names = head.iloc[0].tolist()
     _expect_names(names, path)
-    table.columns = pd.Index(names)  # pandas has renamed equal ones
+    table.columns = pd.Index(names)  # pandas has renamed equal names, as in a, a.1
     return table
 
 
@@ -135,7 +140,7 @@ def _expect_readable(field: "pyarrow.Field") -> None:
     """Check the type of a column.
 
     Raises:
-        UserError: it is an extension type that pandas does not know, such as a UUID.
+        UserError: the column has an extension type that pandas does not know, such as a UUID.
     """
     import pyarrow
 
@@ -155,7 +160,7 @@ def _expect_names(names: list[str], path: Path) -> None:
     for place, name in enumerate(names, start=1):
         if not name.strip():
             raise UserError(
-                f"{path}: column {place} has no name: must have one (pandas writes its index so; use index=False)"
+                f"{path}: column {place} has no name: must have one (leave out an index of pandas by index=False)"
             )
         expect_printable(name, f"{path}: the name of column {place}")
         if name in names[: place - 1]:
@@ -179,11 +184,11 @@ def expect_file(path: Path) -> None:
     """Check that the file exists.
 
     Raises:
-        UserError: it does not.
+        UserError: the file does not exist.
     """
     if not path.is_file():
-        there = sorted(each.name for each in path.parent.glob("*") if each.suffix in SUFFIXES)
-        raise UserError(f"data.source: {path}: not found: {one_of(there, path.name, f'the files in {path.parent}/: ')}")
+        names = sorted(each.name for each in path.parent.glob("*") if each.suffix in SUFFIXES)
+        raise UserError(f"data.source: {path}: not found: {one_of(names, path.name, f'the files in {path.parent}/: ')}")
 
 
 def _reason(error: Exception) -> str:

@@ -1,6 +1,7 @@
-"""The palettes: the same thing has the same colour in all figures, pages and MLflow's charts.
+"""Define the palettes: the same thing has the same colour in all figures, pages and MLflow's charts.
 
-The table of causes (diagnosis/causes.py) says which colour an outcome has. All palettes suit colour-blind readers.
+The colour of a cause stands in its row in `diagnosis/rules/`, the colours of other outcomes in `diagnosis/causes.py`.
+All palettes suit colour-blind readers.
 """
 
 from collections.abc import Sequence
@@ -10,13 +11,13 @@ from typing import Final
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 SKY, PURPLE, BLACK, GREY = "#56B4E9", "#CC79A7", "#000000", "#888888"
 YELLOW = "#F0E442"
-# Other causes, one hue per family: browns for data, olives for the model, violets for inference, indigo for steps.
+# Other causes, a hue for each family: brown for data, olive for model, violet for inference, indigo for optimisation.
 DARK_BROWN, RUST, BROWN, OCHRE, SAND = "#543005", "#7F3B08", "#A6611A", "#C99A4B", "#DFC27D"
 DARK_OLIVE, OLIVE, KHAKI = "#4D4A00", "#8A8400", "#BDB76B"
 VIOLET, LAVENDER = "#7F3C8D", "#B9A5DD"
 INDIGO, PALE_BLUE = "#3B0F70", "#A8DCF7"
 DARK_GREY = "#555555"  # for notes in a figure: dark enough for text
-LIGHT_GREY = "#BBBBBB"  # the background of a heat map, visible where there is no number
+LIGHT_GREY = "#BBBBBB"  # the background of a heat map: visible in cells without a value
 # From class 0 through undecided to class 1: the classes' colours, paler, so that points stand out.
 PROBABILITIES: Final = ("#6FA9D2", "#F7F7F7", "#F2C14E")
 
@@ -32,12 +33,12 @@ VARIANTS: Final = (
 
 
 def of_variants(names: Sequence[str]) -> dict[str, str]:
-    """Return a colour for each variant, by its place in params.yaml; from the tenth on the colours repeat."""
+    """Return a colour for each variant, by its place among `names`; from the tenth variant on, colours repeat."""
     return {name: VARIANTS[place % len(VARIANTS)] for place, name in enumerate(names)}
 
 
 def shade(colour: str, number: int) -> str:
-    """Return the hue for run `number` (from 0) of a variant: in turn lighter, darker and far lighter than `colour`."""
-    toward, part = ((255, 0.45), (0, 0.4), (255, 0.7))[number % 3]
-    parts = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
-    return "#" + "".join(f"{round(each + part * (toward - each)):02X}" for each in parts)
+    """Return a shade of `colour` for run `number` (from 0) of a variant: in turn lighter, darker and far lighter."""
+    target, weight = ((255, 0.45), (0, 0.4), (255, 0.7))[number % 3]
+    channels = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    return "#" + "".join(f"{round(each + weight * (target - each)):02X}" for each in channels)

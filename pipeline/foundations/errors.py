@@ -11,7 +11,7 @@ CREDENTIALS: Final = re.compile(r"(?<=://)(?:[^\s/]*|[^\s/@:]*:(?!\d*(?:[/?#\s]|
 
 
 def masked(text: str) -> str:
-    """Return the text with `***` in place of user and password in every address."""
+    """Replace user and password by `***` in every address of the text."""
     return CREDENTIALS.sub("***@", text)
 
 
@@ -28,6 +28,9 @@ class UserError(Exception):
 def one_argument(name: str) -> str:
     """Return the command's only argument.
 
+    Args:
+        name: the meaning of the argument, for the message.
+
     Raises:
         UserError: there is no argument, or more than one.
     """
@@ -43,10 +46,10 @@ def without_colours(error: BaseException) -> str:
 
 @contextmanager
 def reported_in_one_line() -> Iterator[None]:
-    """End the process with one line on stderr for each failure that is not a bug of this program.
+    """Report a failure that is not a bug of this program in one line on stderr, and end the process.
 
     Raises:
-        SystemExit: 1 for a `UserError`, an error of the operating system or too little memory; 130 if interrupted.
+        SystemExit: 1 after a `UserError`, an error of the operating system or too little memory; 130 after Ctrl-C.
     """
     try:
         yield

@@ -16,7 +16,7 @@ from pipeline.foundations.errors import UserError
 
 
 def root() -> Path:
-    """Return the repository's root. DVC's experiments run in temporary workspaces and name the root in DVC_ROOT."""
+    """Return the repository's root: DVC_ROOT in DVC's experiments, which run in temporary workspaces."""
     return Path(os.environ.get("DVC_ROOT") or ".").resolve()
 
 
@@ -37,22 +37,22 @@ def temporary_folder(prefix: str, place: Path | None = None) -> Iterator[Path]:
 
 @contextmanager
 def _unwinding_on_sigterm() -> Iterator[None]:
-    """Let SIGTERM raise SystemExit, so that open contexts clean up; unless another handler is installed."""
-    is_ours = (
+    """Let SIGTERM raise SystemExit, so that open contexts clean up. A handler that is already installed stays."""
+    is_default = (
         threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     )
-    if is_ours:
+    if is_default:
         signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         yield
     finally:
-        if is_ours:
+        if is_default:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path with the name of `path`; move it to `path` at the end, or remove it on failure."""
+    """Yield a temporary path; at the end move the file there to `path`, or remove it after an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with temporary_folder(".writing-", path.parent) as folder:
         temporary = folder / path.name
@@ -62,7 +62,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def replacing_folder(path: Path) -> Iterator[Path]:
-    """Yield a new folder that replaces the folder `path`, with all that it held, at the end; see `replacing`."""
+    """Yield a new folder; at the end move it to `path`, and remove the folder that was there. See `replacing`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with temporary_folder(".writing-", path.parent) as folder:
         temporary = folder / path.name
@@ -89,14 +89,14 @@ def reading(path: Path, what: str) -> Iterator[None]:
         yield
     except UserError:
         raise
-    except Exception as error:  # three libraries read these files, and each fails in its own ways
+    except Exception as error:  # three libraries read these files, and each raises types of its own
         reason = str(error).strip().splitlines()
         detail = reason[0] if reason else type(error).__name__
         raise UserError(f"{path}: damaged ({detail}): must be {what}; `dvc repro` makes it again") from None
 
 
 def save_json(value: Any, path: Path) -> None:
-    """Write JSON. Keys keep their order.
+    """Write a value as JSON. Keys keep their order.
 
     Raises:
         ValueError: a number is NaN or infinite, which JSON does not have.
@@ -106,7 +106,7 @@ def save_json(value: Any, path: Path) -> None:
 
 
 def load_json(path: Path) -> Any:
-    """Read JSON.
+    """Read a JSON file.
 
     Raises:
         UserError: the file is missing or damaged.

@@ -1,6 +1,6 @@
-"""Read and write numbers, the same content as the same bytes: NetCDF 3 for labelled arrays, npz for plain ones, CSV.
+"""Read and write numbers: NetCDF 3 for labelled arrays, npz for plain arrays, CSV for tables.
 
-Rows of samples are written as CSV, Parquet or npz, by their size and shape.
+The same content always gives the same bytes. Rows of samples are CSV, Parquet or npz, by their size and shape.
 """
 
 import zipfile
@@ -27,7 +27,7 @@ def packed(dataset: xr.Dataset) -> bytes:
     buffer = BytesIO()
     store = ScipyDataStore(buffer, mode="w", format="NETCDF3_64BIT")
     dataset.dump_to_store(store)
-    store.close()  # this writes
+    store.close()  # closing the store writes the bytes
     return buffer.getvalue()
 
 
@@ -44,16 +44,16 @@ def load_arrays(
 
     Args:
         variables: the variables that the file must have, each with its dimensions.
-        optional: the variables that it may have, each with its dimensions.
+        optional: the variables that the file may have, each with its dimensions.
 
     Raises:
         UserError: the file is missing or damaged, or a variable is missing or has other dimensions.
     """
-    with reading(path, "a NetCDF file"):  # from memory: a damaged file that is memory-mapped cannot be closed
+    with reading(path, "a NetCDF file"):  # from memory: xarray could not close a damaged file
         dataset = xr.load_dataset(BytesIO(path.read_bytes()), engine="scipy")
     for name in variables:
         if name not in dataset:
-            raise UserError(f"{path}: no variable {name}: must have it; `dvc repro` makes it again")
+            raise UserError(f"{path}: no variable {name}: must have this variable; `dvc repro` makes it again")
     for name, dims in {**variables, **optional}.items():
         if name in dataset and dataset[name].dims != dims:
             raise UserError(f"{path}: {name} is over {dataset[name].dims}: must be over {dims}")
@@ -70,7 +70,7 @@ def load_table(path: Path, columns: list[str], texts: Sequence[str] = ()) -> pd.
     """Read a CSV.
 
     Args:
-        columns: the columns that it must have.
+        columns: the columns that the table must have.
         texts: the columns to read as text, even if they look like numbers.
 
     Raises:
@@ -88,7 +88,7 @@ def load_table(path: Path, columns: list[str], texts: Sequence[str] = ()) -> pd.
 
 
 def packed_npz(arrays: Mapping[str, np.ndarray]) -> bytes:
-    """Return arrays as the bytes of an npz file. Those of `np.savez` depend on the time."""
+    """Return arrays as the bytes of an npz file; `np.savez` would also write the time."""
     buffer = BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, array in arrays.items():
@@ -118,7 +118,7 @@ def load_npz(path: Path, what: str) -> dict[str, np.ndarray]:
 
 
 def precision(rows: int, columns: int) -> type:
-    """Return the type in which a table of this size is kept: float64 to be read by people, float32 if it is large."""
+    """Return the type for a table of this size: float32 above MOST_CELLS numbers, else float64."""
     return np.float32 if rows * columns > MOST_CELLS else np.float64
 
 
@@ -126,7 +126,7 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None, singles: Sequ
     """Read columns of a Parquet file, one by one so that memory never holds the table twice.
 
     Args:
-        columns: which columns; all by default.
+        columns: the columns to read; all by default.
         singles: the columns to convert from float64 to float32.
     """
     import pyarrow.parquet as parquet  # imported late: it is slow
@@ -159,7 +159,7 @@ def save_rows(features: pd.DataFrame | np.ndarray, targets: pd.DataFrame, stem: 
         path = stem.with_suffix(".csv" if table.size <= MOST_CELLS else ".parquet")
         if path.suffix == ".csv":
             singles = [name for name in table if table[name].dtype == np.float32]
-            # As float64, because a CSV is read as float64: 0.1 in float32 is another number.
+            # Written as float64, because a CSV is read as float64: 0.1 in float32 is another number.
             save_table(table.astype(dict.fromkeys(singles, np.float64)), path)
         else:
             with replacing(path) as temporary:

@@ -1,4 +1,4 @@
-"""Show names from data (classes, columns, layers) literally in Markdown, whatever characters they contain.
+"""Show names from data (classes, columns, layers) literally in Markdown, even with special characters.
 
 `report.figures.style.in_figure` does the same for figures. HTML needs no function: the template of the pages escapes
 all text, and the Markdown parser passes no HTML through.
@@ -11,7 +11,7 @@ MARKS: Final = re.compile(r"[\\`*_\[\]<>&~$]|:(?=//)")
 
 
 def in_markdown(text: str) -> str:
-    """Return Markdown that shows the text as it is: no emphasis, link, picture, formula or HTML."""
+    """Escape the text, so that Markdown shows it without emphasis, links, pictures, formulas or HTML."""
     return MARKS.sub(r"\\\g<0>", " ".join(text.splitlines()))
 
 

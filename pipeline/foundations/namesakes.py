@@ -1,8 +1,8 @@
 """Warn of another module named `pipeline`: users often have a folder of this name, and Python imports only one.
 
 Python prefers a package or a module to a folder without `__init__.py`, and otherwise the first on its path. If this
-package hides the user's, a warning says so. If the user's hides this one, nothing here runs, and Python's ImportError
-names the user's file.
+package hides the user's module, a warning says so. If the user's module hides this package, no code here runs, and
+Python's ImportError names the user's file.
 """
 
 import os
@@ -15,7 +15,7 @@ OWN = os.path.join("diagnosis", "causes.py")  # only a copy of this package has 
 
 
 def warn_of_namesakes() -> None:
-    """Warn, at the line that imported this package, of the module that would be imported without it."""
+    """Warn of the module that Python would import without this package; the warning names the importing line."""
     other = next((path for folder in sys.path if isinstance(folder, str) for path in _namesakes(folder)), None)
     if other:
         warnings.warn(
@@ -25,7 +25,7 @@ def warn_of_namesakes() -> None:
 
 
 def _namesakes(folder: str) -> list[str]:
-    """Return the namesakes in a folder of Python's path: a module, and a folder of modules other than this package."""
+    """Return the modules and folders of modules with this package's name in a folder of Python's path."""
     module, package = (os.path.join(folder, name) for name in (f"{NAME}.py", NAME))
     namesakes = [module] if os.path.isfile(module) else []
     if os.path.isdir(package) and not os.path.isfile(os.path.join(package, OWN)) and _has_modules(package):
@@ -34,7 +34,7 @@ def _namesakes(folder: str) -> list[str]:
 
 
 def _has_modules(folder: str, deeper: bool = True) -> bool:
-    """Whether the folder, or one directly in it, has modules: without any, nobody imports from it."""
+    """Return whether the folder, or a folder directly in it, has modules; otherwise nobody imports from it."""
     try:
         with os.scandir(folder) as entries:
             return any(

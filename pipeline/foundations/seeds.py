@@ -1,7 +1,7 @@
 """Derive all randomness from (seed, replica, purpose, name) alone, never from a position in a list.
 
-So adding a variant or a replica changes no other result. Variants of one shape start from the same draws and get the
-same batches, so they can be compared in pairs.
+Adding a variant or a replica therefore changes no other result. Variants of one shape start from the same draws and get
+the same batches, so they can be compared in pairs.
 """
 
 import zlib
@@ -16,7 +16,7 @@ def derived_seed(seed: int, replica: int, purpose: str, name: str = "") -> int:
 
 
 def generator(seed: int, replica: int, purpose: str) -> np.random.Generator:
-    """Return the random stream of a replica and a purpose."""
+    """Return the random generator of a replica for a purpose."""
     return np.random.Generator(np.random.PCG64(_sequence(seed, replica, purpose, "")))
 
 

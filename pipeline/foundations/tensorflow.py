@@ -1,7 +1,7 @@
-"""Import TensorFlow and Keras with the settings that must come first. Stages import both only from here.
+"""Import TensorFlow and Keras after the settings that must precede them. Stages import both only from here.
 
-The settings are made in Python, not in the Makefile, so that `dvc repro` typed by hand gives the same bytes. Operations
-with one thread and without oneDNN are also the fastest for networks this small (oneDNN's batched matrix product takes 3
+The settings are made in Python, not in the Makefile, so that `dvc repro` typed by hand gives the same bytes. One thread
+for each operation, without oneDNN, is also fastest for networks this small (oneDNN's batched matrix product takes 3
 times as long at 5 x 5). Two operations may run at once, so that measuring overlaps with training.
 """
 
@@ -34,7 +34,7 @@ def _silent_libraries() -> Iterator[None]:
 
 @contextmanager
 def _hidden(*packages: str) -> Iterator[None]:
-    """Make packages that are not imported yet look as if they were not installed."""
+    """Let imports of these packages fail, unless they are imported already."""
     hidden = [package for package in packages if package not in sys.modules]
     for package in hidden:
         sys.modules[package] = None  # type: ignore[assignment]  # None in sys.modules makes an import fail
@@ -45,7 +45,7 @@ def _hidden(*packages: str) -> Iterator[None]:
             del sys.modules[package]
 
 
-# Optional imports of Keras and TensorFlow, for helpers that are not used here: they take a third of the import time.
+# Keras and TensorFlow import these packages for helpers that are not used here, which takes a third of the time.
 with _silent_libraries(), _hidden("sklearn", "matplotlib", "jax"):
     import keras
     import tensorflow as tf
@@ -57,6 +57,6 @@ with _silent_libraries(), _hidden("sklearn", "matplotlib", "jax"):
     tf.config.list_logical_devices()  # starts the runtime, with these settings
 
 tf.get_logger().setLevel("ERROR")  # otherwise it warns of retracing, which another variant requires
-keras.config.set_floatx("float32")  # whatever a user's keras.json says
+keras.config.set_floatx("float32")  # overrides a user's keras.json
 
 __all__ = ["keras", "tf"]

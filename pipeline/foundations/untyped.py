@@ -1,4 +1,4 @@
-"""Types of what Keras, TensorFlow and a user's script hand over untyped: recorder and callback have no other `Any`.
+"""Name the untyped values of Keras, TensorFlow and a user's script: recorder and callback use no other `Any`.
 
 Layers, models, variables and tensors are named by their own classes.
 """
@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array: TypeAlias = NDArray[np.number]  # of any shape
-# Inputs, targets, sample weights or outputs, as a model takes and gives them: an array, a tensor, or a list or map of
-# these; None where there are none.
+# Inputs, targets, sample weights or outputs, as a model takes or returns them: an array, a tensor, or a list or map of
+# arrays or tensors; None if there are none.
 Batch: TypeAlias = Any
 FitArguments: TypeAlias = dict[str, Any]  # the arguments of `fit`, by name
-Logs: TypeAlias = Mapping[str, Any]  # what Keras hands to a callback's hooks: mostly numbers, by name
-Attributes: TypeAlias = dict[str, Any]  # of an object, by name
+Logs: TypeAlias = Mapping[str, Any]  # the `logs` of a callback's hooks: mostly numbers, by name
+Attributes: TypeAlias = dict[str, Any]  # the attributes of an object, by name
 Unchecked: TypeAlias = Any  # an argument as a script passes it, before it is checked

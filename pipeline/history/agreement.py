@@ -1,6 +1,6 @@
 """Check that a history is complete and that the files of a training belong together.
 
-So a damaged or misplaced file is found before anything is computed from it.
+This finds a damaged or misplaced file before anything is computed from it.
 """
 
 import numpy as np
@@ -13,43 +13,45 @@ from pipeline.params.variant_params import VariantParams
 
 TEXTS = ("path", "kind", "role")
 # The variables of whole numbers, each with its smallest and largest possible value.
-COUNTS = {
+WHOLE_NUMBERS = {
     "units": (1, np.inf),
     **dict.fromkeys(("trainable", "bypassed", "has_activation", "dead"), (0, 1)),
     **dict.fromkeys(HISTOGRAMS, (0, np.inf)),
 }
-FIRST = {"epoch": 0, "layer": 1}  # where the axes start to count
-# Relative tolerance between a kernel's L1 norm as training summed it in float32 and as it is summed here.
-ROUNDED = 1e-3
+FIRST_VALUES = {"epoch": 0, "layer": 1}  # of the axes that count
+# The relative tolerance between a kernel's L1 norm in the history (summed in float32) and the sum here (in float64).
+ROUNDING = 1e-3
 
 
 def expect_whole(history: xr.Dataset) -> None:
     """Check the names, types, coordinates, layer table and task of a history.
 
     Raises:
-        ValueError: one of them is not as `record.assemble` makes it.
+        ValueError: one of these is not as in a history of `record.assemble`.
     """
     variables = {**REQUIRED, **OPTIONAL}
     axes = {axis for dims in variables.values() for axis in dims}
     for name, values in history.data_vars.items():
         if name not in variables:
-            if set(values.dims) <= axes:  # a damaged name: variables that a recorder adds have another dimension
+            if set(values.dims) <= axes:  # a damaged name: a recorder's own variables have a dimension of their own
                 raise ValueError(f"{name} is not a variable of a history")
             continue
-        kinds = "OUS" if name in TEXTS else "iu" if name in COUNTS else "f"
+        kinds = "OUS" if name in TEXTS else "iu" if name in WHOLE_NUMBERS else "f"
         if values.dtype.kind not in kinds:
             raise ValueError(f"{name} has the type {values.dtype}")
     for axis, size in history.sizes.items():
         places = history[axis].values
         if not size or not (np.diff(places) > 0).all():
             raise ValueError(f"{axis} does not increase")
-        if axis in FIRST and not np.array_equal(places, np.arange(FIRST[axis], FIRST[axis] + size)):
-            raise ValueError(f"{axis} does not count from {FIRST[axis]}")
+        if axis in FIRST_VALUES and not np.array_equal(
+            places, np.arange(FIRST_VALUES[axis], FIRST_VALUES[axis] + size)
+        ):
+            raise ValueError(f"{axis} does not count from {FIRST_VALUES[axis]}")
     if not np.isin(history.recorded_epoch.values, history.epoch.values).all():
         raise ValueError("a recorded epoch is not among the epochs")
     if not set(history.role.values) <= {HIDDEN, OUTPUT, BESIDE}:
-        raise ValueError(f"the role of a layer is none of {HIDDEN}, {OUTPUT}, {BESIDE}")
-    for name, (smallest, largest) in COUNTS.items():
+        raise ValueError(f"the role of a layer is not one of {HIDDEN}, {OUTPUT}, {BESIDE}")
+    for name, (smallest, largest) in WHOLE_NUMBERS.items():
         if name in history and not ((history[name] >= smallest) & (history[name] <= largest)).all():
             raise ValueError(f"{name} has a value below {smallest} or above {largest}")
     _expect_curves(history)
@@ -61,7 +63,8 @@ def _expect_curves(history: xr.Dataset) -> None:
         missing = [name for name in task.of_kind.scores if f"{part}_{name}" not in history]
         if missing:
             raise ValueError(f"{part}_{missing[0]} is missing")
-        float(history.attrs[f"{part}_constant_loss"])  # must be a number; NaN if a user's own loss has no baseline
+        # Raises if the baseline loss is not a number; it is NaN if a user's own loss has none.
+        float(history.attrs[f"{part}_constant_loss"])
 
 
 def expect_trained(history: xr.Dataset, recipe: Recipe, split: Split, weights: dict[str, np.ndarray]) -> None:
@@ -73,24 +76,24 @@ def expect_trained(history: xr.Dataset, recipe: Recipe, split: Split, weights: d
     sizes = {"replica": recipe.training.replicas, "epoch": recipe.training.epochs + 1}
     for axis, size in sizes.items():
         if history.sizes[axis] != size:
-            raise ValueError(f"{history.sizes[axis]} values along {axis}, but the recipe beside it says {size}")
-    for task, of in ((recipe.task, "the recipe beside it"), (split.task, "the data")):
+            raise ValueError(f"{history.sizes[axis]} values along {axis}, but the recipe beside it has {size}")
+    for task, owner in ((recipe.task, "the recipe beside it"), (split.task, "the data")):
         if task_of(history) != task:
-            raise ValueError(f"the task differs from that of {of}")
+            raise ValueError(f"the task differs from the task of {owner}")
     missing = [part for part in split.parts if part not in parts_of(history)]
     if missing:
         raise ValueError(f"no curves of the {missing[0]} set")
     if isinstance(recipe.variant, VariantParams):
         units = [*recipe.variant.widths, recipe.task.outputs]
         if history.units.values.tolist() != units:
-            raise ValueError("the units of the layers differ from those of the recipe beside it")
+            raise ValueError("the units of the layers differ from the recipe beside it")
         _expect_weights(history, weights)
 
 
 def _expect_weights(history: xr.Dataset, weights: dict[str, np.ndarray]) -> None:
-    """Check that the recorded norm of each kernel after the last epoch is that of the weights.
+    """Check that the weights have the norms that the history recorded after the last epoch, kernel by kernel.
 
-    It is not checked for users' own networks, whose optimizers may replace the weights by averages at the end.
+    Do not call it for users' own networks: their optimizers may replace the weights by averages at the end.
     """
     if "weight_l1" not in history:
         return
@@ -101,9 +104,9 @@ def _expect_weights(history: xr.Dataset, weights: dict[str, np.ndarray]) -> None
         norms = np.abs(kernels.reshape(len(kernels), -1).astype(np.float64)).sum(axis=1)
         recorded = history.weight_l1.values[:, -1, place].astype(np.float64)
         if norms.shape != recorded.shape:
-            raise ValueError(f"the weights beside it are those of {len(norms)} replicas")
-        both = np.isfinite(norms) & np.isfinite(recorded)
-        if not np.allclose(norms[both], recorded[both], rtol=ROUNDED, atol=1e-30):
+            raise ValueError(f"the weights beside it have {len(norms)} replicas, not {len(recorded)}")
+        is_finite = np.isfinite(norms) & np.isfinite(recorded)
+        if not np.allclose(norms[is_finite], recorded[is_finite], rtol=ROUNDING, atol=1e-30):
             raise ValueError(f"the weights beside it belong to another training: the norms of layer {path} differ")
 
 
@@ -111,10 +114,10 @@ def expect_predictions(predictions: xr.Dataset, history: xr.Dataset, split: Spli
     """Check that each replica has a prediction for each row.
 
     Raises:
-        ValueError: a prediction is missing.
+        ValueError: a prediction is missing, or the predictions have another shape or type.
     """
     if not np.array_equal(predictions.replica.values, history.replica.values):
-        raise ValueError("the replicas differ from those of the history beside it")
+        raise ValueError("the replicas differ from the replicas of the history beside it")
     for part, samples in split.parts.items():
         values = predictions[f"{part}_prediction"]
         shape = (history.sizes["replica"], len(samples), split.task.outputs)

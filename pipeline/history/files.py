@@ -1,4 +1,4 @@
-"""Write and read what `train` leaves of a variant: history, final weights, predictions and recipe."""
+"""Write and read the files of a variant's training: history, final weights, predictions and recipe."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,7 +21,7 @@ PREDICTIONS = {f"{part}_prediction": ("replica", f"{part}_sample", "output") for
 
 
 def folder(variant: str) -> Path:
-    """Return the folder of all that training leaves of a variant."""
+    """Return the folder of a variant's training."""
     return RUNS / variant
 
 
@@ -31,7 +31,7 @@ def history_path(variant: str) -> Path:
 
 
 def pretraining_path(variant: str) -> Path:
-    """Return the file of the pre-training's history (NetCDF), which exists if there was any."""
+    """Return the file of the pre-training's history (NetCDF), which exists only if there was pre-training."""
     return folder(variant) / "pretraining.nc"
 
 
@@ -46,15 +46,15 @@ def weights_path(variant: str) -> Path:
 
 
 def recipe_path(variant: str) -> Path:
-    """Return the file of the recipe, what the variant was trained with (JSON)."""
+    """Return the file of the recipe (JSON)."""
     return folder(variant) / "recipe.json"
 
 
 def files(variant: str) -> list[Path]:
-    """Return all files that training left of the variant.
+    """Return all files of the variant's training.
 
     Raises:
-        UserError: there are none.
+        UserError: there are no files.
     """
     paths = sorted(folder(variant).glob("*.*"))
     if not paths:
@@ -70,7 +70,7 @@ def save_run(variant: str, history: xr.Dataset, predictions: xr.Dataset, weights
 
 
 def save_pretraining(variant: str, pretraining: xr.Dataset | None) -> None:
-    """Write the pre-training's history; without one, remove that of an earlier training."""
+    """Write the pre-training's history; if there is none, remove the file of an earlier training."""
     if pretraining is None:
         pretraining_path(variant).unlink(missing_ok=True)
     else:
@@ -83,7 +83,7 @@ def save_recipe(variant: str, recipe: Recipe) -> None:
 
 
 def load_recipe(variant: str) -> Recipe:
-    """Read what the variant was trained with.
+    """Read the recipe of the variant's training.
 
     Raises:
         UserError: the file is missing, damaged or of an earlier version.
@@ -101,10 +101,10 @@ def expect_recipe(variant: str, params: Params) -> None:
         params: params.yaml as it is now.
 
     Raises:
-        UserError: it was trained with others.
+        UserError: the variant was trained with other parameters.
     """
-    trained = load_recipe(variant).model_dump(mode="json")
-    changed = [key for key, value in params.trained_with(variant).items() if trained[key] != value]
+    recipe = load_recipe(variant).model_dump(mode="json")
+    changed = [key for key, value in params.trained_with(variant).items() if recipe[key] != value]
     if changed:
         raise UserError(
             f"{folder(variant)}: trained with other parameters ({', '.join(changed)}) than params.yaml says now: run "
@@ -113,7 +113,7 @@ def expect_recipe(variant: str, params: Params) -> None:
 
 
 def versions(variants: Iterable[str]) -> dict[str, list[str]]:
-    """Return for each package all versions that the variants were trained with.
+    """Return all versions of each package with which the variants were trained.
 
     Raises:
         UserError: a recipe is missing or damaged.
@@ -146,7 +146,7 @@ def load_run(variant: str, split: Split) -> tuple[Recipe, xr.Dataset, xr.Dataset
     """Read a variant's recipe, history and predictions, and check that they belong together.
 
     Args:
-        split: the data that it was trained on.
+        split: the data of the training.
 
     Raises:
         UserError: a file is missing or damaged, or belongs to another training.
@@ -179,7 +179,7 @@ def load_predictions(variant: str) -> xr.Dataset:
 
 
 def load_weights(variant: str) -> dict[str, np.ndarray]:
-    """Read every variable by path, float32 [replica, *shape].
+    """Read the final weights: every variable by path, float32 [replica, *shape].
 
     Raises:
         UserError: the file is missing or damaged.

@@ -1,4 +1,4 @@
-"""What a variant was trained with. Recipe and weights together determine a replica's model."""
+"""Define the recipe of a training. Recipe and weights together determine a replica's model."""
 
 from pydantic import ConfigDict
 
@@ -9,9 +9,9 @@ from pipeline.params.variant_params import VariantParams
 
 
 class Recipe(Origin):
-    """A variant or a user's network with all that it inherits, its data, and the settings of its training.
+    """A variant or a user's network, with all inherited values, its data, and the settings of its training.
 
-    versions: of Python, the processor and the packages that the numbers depend on.
+    versions: what the numbers depend on: the versions of Python and of packages, and the processor.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)

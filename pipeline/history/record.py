@@ -2,9 +2,9 @@
 
 Epoch e is the state after e epochs; epoch 0 is before the first step. Curves (loss and scores) have a value for every
 `epoch`, layer values for every `recorded_epoch`. A layer is anything with a kernel; the layer table describes it.
-Nothing assumes that layers are equal or dense, or that the last one is the output. A trainer leaves out what it cannot
-measure. Values of recurrent layers through time have a dimension `time` after `layer`. Reading a record needs no
-TensorFlow.
+Layers need be neither equal nor dense, and the last layer need not be the output. A trainer leaves out the values that
+it cannot measure. Values of recurrent layers through time have a dimension `time` after `layer`. Reading a record needs
+no TensorFlow.
 """
 
 import json
@@ -22,7 +22,7 @@ _Variable = tuple[tuple[str, ...], np.ndarray, dict[str, str]]  # dimensions, va
 
 PARTS: Final = {"train": "training", "validation": "validation", "test": "test"}
 BY_LAYER: Final = ("replica", "recorded_epoch", "layer")
-# The quantities of a layer, defined here once. Three engines compute them: the compiled loops
+# This is the only definition of the quantities of a layer. Three engines compute them: the compiled loops
 # (training/compiled/measures.py), the stacked engine (training/stacked/quantities.py) and the recorder of `fit`
 # (recorder/activity.py, probe.py, step_gradients.py). tests/test_watch_record.py compares all three on one network.
 #
@@ -63,8 +63,8 @@ LOSS_IS_KNOWN: Final = "loss_is_known"  # an attribute; 0 if the training loss o
 UNIT_SPREAD: Final = "unit_spread"  # only for users' own networks
 UNIT_SPREAD_TEXT: Final = "greatest difference between two units' weights from one input, over the greatest |weight|"
 SATURATED_TEXT: Final = "share of (input, unit) pairs with |f'| below the fraction of its greatest, units off left out"
-# One value per replica: the scale of inputs, targets and outputs, and whether they fit. Described variants have only
-# `input_scale`, `input_decades`, `target_low`, `target_high` and `target_scale`.
+# One value per replica: the scale of inputs, targets and outputs, and whether these fit together. Variants of
+# params.yaml have only `input_scale`, `input_decades`, `target_low`, `target_high` and `target_scale`.
 REPLICA_VALUES: Final = {
     "input_scale": "root mean square of the first kernel's inputs before the first step",
     "input_decades": "powers of ten between the standard deviation of a typical input column (the median one, of two "
@@ -108,16 +108,16 @@ LAYER_TABLE: Final = {
 }
 HIDDEN: Final = "hidden"
 OUTPUT: Final = "output"
-BESIDE: Final = "beside"  # such as an embedding's table or a normalisation's scale: recorded, but judged by no rule
+BESIDE: Final = "beside"  # an embedding's table, a normalisation's scale and the like: recorded, but no rule reads them
 
-# `saturated_share` is recorded for each of these limits of |f'| / max |f'|, so that the threshold can move afterwards.
+# `saturated_share` is recorded for each of these limits of |f'| / max |f'|, so that a new threshold needs no training.
 SLOPE_FRACTIONS: Final = (0.001, 0.003, 0.01, 0.03, 0.06, 0.1, 0.3)
-# Pre-activations at which the greatest |f'| is searched: around 0, where initialisers put units, because an exponential
-# has no greatest slope elsewhere. 0 is one of them.
+# The search for max |f'| tries these pre-activations, which include 0. They lie around 0, where initialisers put units,
+# because the slope of an exponential has no maximum.
 SLOPE_GRID: Final = tuple(np.linspace(-1, 1, 41).tolist())
 
-# Edges between the bins of the histograms; the first and the last bin are open. Gradient entries span many powers of
-# ten on both sides of zero: two bins per power from 1e-12 to 100, and one bin around zero.
+# The edges between the bins of the histograms; the first and the last bin are open-ended. Gradient entries span many
+# powers of ten on both sides of zero: two bins per power from 1e-12 to 100, and one bin around zero.
 _MAGNITUDES = [float(np.float32(10 ** (half / 2))) for half in range(-24, 5)]
 GRADIENT_EDGES: Final = (*(-magnitude for magnitude in reversed(_MAGNITUDES)), *_MAGNITUDES)
 WEIGHT_EDGES: Final = tuple(quarter / 4 for quarter in range(-24, 25))
@@ -125,7 +125,7 @@ HISTOGRAMS: Final = {
     "gradient_histogram": ("gradient_bin", GRADIENT_EDGES, "entries of the probe gradient of the kernel in each bin"),
     "weight_histogram": ("weight_bin", WEIGHT_EDGES, "entries of the kernel in each bin"),
 }
-# The variables that a history file must hold and those that it may hold, each with its dimensions.
+# The variables that a history file must have, and the variables that it may have, each with its dimensions.
 REQUIRED: Final = {"train_loss": ("replica", "epoch"), **dict.fromkeys(LAYER_TABLE, ("layer",))}
 OPTIONAL: Final = {
     **{f"{part}_{name}": ("replica", "epoch") for part in PARTS for name in ("loss", *SCORES)},
@@ -161,17 +161,20 @@ def assemble(
     constant_losses: Mapping[str, float],
     replica_values: Mapping[str, np.ndarray] | None = None,
 ) -> xr.Dataset:
-    """Make a history of plain arrays.
+    """Make a history from plain arrays.
+
+    A training with pre-training adds the attribute `extra_epochs`: its epochs of pre-training, over all layers.
 
     Args:
+        replicas: the numbers of the replicas.
+        recorded_epochs: the epochs that have layer values.
         curves: [replica, epoch], by names such as `train_loss` and `test_accuracy`: a part of PARTS, then the loss or a
             score of the task.
         layer_values: [replica, recorded epoch, layer], by the names of LAYER_VALUES; NaN where there is no value.
-            `saturated_share` has the further axis SLOPE_FRACTIONS, those of HISTOGRAMS that of their bins.
-        constant_losses: the baseline loss of each part, that of the best constant prediction.
+            `saturated_share` has a further axis over SLOPE_FRACTIONS, each of HISTOGRAMS one over its bins.
+        layers: the rows of the layer table.
+        constant_losses: the baseline loss of each part: the loss of the best constant prediction.
         replica_values: [replica], by the names of REPLICA_VALUES.
-
-    If there was pre-training, the attribute `extra_epochs` is its number of epochs, over all layers.
     """
     coordinates: dict[str, np.ndarray | xr.Variable] = {
         "replica": np.asarray(replicas, np.int32),
@@ -225,24 +228,24 @@ def _table(layers: Sequence[Layer]) -> dict[str, _Variable]:
 
 
 def curve_text(name: str, task: Task) -> str:
-    """Return a curve such as `train_loss` or `test_accuracy` in words."""
-    part, _, what = name.partition("_")
-    text = task.of_kind.loss_name if what == "loss" else SCORES[what]
+    """Describe a curve, such as `train_loss` or `test_accuracy`, in words."""
+    part, _, quantity = name.partition("_")
+    text = task.of_kind.loss_name if quantity == "loss" else SCORES[quantity]
     return f"{text}; on the whole {PARTS[part]} set, inference mode"
 
 
 def count_type(entries: int) -> type[np.signedinteger]:
-    """Return the smallest integer type of NetCDF 3 that holds the counts of a histogram over so many entries."""
+    """Return the smallest integer type of NetCDF 3 for the counts of a histogram of `entries` numbers."""
     return next(kind for kind in (np.int8, np.int16, np.int32) if entries <= np.iinfo(kind).max)
 
 
-def assemble_pretraining(replicas: Sequence[int], what: str, kind: str, loss: np.ndarray) -> xr.Dataset:
+def assemble_pretraining(replicas: Sequence[int], loss_name: str, kind: str, loss: np.ndarray) -> xr.Dataset:
     """Make the record of a greedy pre-training, in which the hidden layers are trained one by one.
 
     Args:
-        what: the loss in words.
+        loss_name: the loss in words.
         kind: `layer_wise` or `autoencoder`.
-        loss: [replica, layer, epoch] on the whole training set, inference mode; epoch 0 is before the layer's first.
+        loss: [replica, layer, epoch] on the whole training set, inference mode; epoch 0 is before the first step.
     """
     _, layers, epochs = loss.shape
     coordinates = {
@@ -250,7 +253,7 @@ def assemble_pretraining(replicas: Sequence[int], what: str, kind: str, loss: np
         "layer": np.arange(1, layers + 1, dtype=np.int32),
         "pretraining_epoch": np.arange(epochs, dtype=np.int32),
     }
-    text = {"long_name": f"{what} of the layer and its head on the whole training set, inference mode"}
+    text = {"long_name": f"{loss_name} of the layer and its head on the whole training set, inference mode"}
     attributes = {"pretraining": kind, "extra_epochs": layers * (epochs - 1)}
     variables = {"loss": (tuple(coordinates), loss.astype(np.float32), text)}
     return xr.Dataset(variables, coords=coordinates, attrs=attributes)
@@ -267,20 +270,20 @@ def parts_of(history: xr.Dataset) -> list[str]:
 
 
 def judged_part(history: xr.Dataset) -> str:
-    """Return the part that judges replicas: the test set, without one the validation set, else the training set."""
+    """Return the part that judges replicas: the test set if it has curves, else the validation set or training set."""
     return parts_of(history)[-1]
 
 
 def choosing_part(history: xr.Dataset) -> str:
-    """Return the part by which replicas are chosen: the validation set or, without one, the part that judges them.
+    """Return the part by which the best replica is chosen: the validation set, or else the part that judges replicas.
 
-    The validation set comes first because a test on which replicas were chosen flatters them.
+    The validation set comes first, because replicas chosen by their test score look better than they are.
     """
     return "validation" if "validation" in parts_of(history) else judged_part(history)
 
 
 def is_loss_known(history: xr.Dataset) -> bool:
-    """Whether the training loss was measured or logged. A user's own model may give none; then the curve is NaN."""
+    """Return whether the training loss was measured or logged; if not (a user's own model), its curve is NaN."""
     return bool(history.attrs.get(LOSS_IS_KNOWN, 1))
 
 
@@ -290,7 +293,7 @@ def diverged(history: xr.Dataset) -> xr.DataArray:
 
 
 def finite_losses(history: xr.Dataset) -> xr.DataArray:
-    """Return bool [replica, epoch]: whether the loss is finite on every part."""
+    """Return bool [replica, epoch]: whether the loss is finite on every part where it is known."""
     finite = [np.isfinite(history[f"{part}_loss"].values) for part in parts_of(history)]
     if not is_loss_known(history):
         finite[0] = np.ones_like(finite[0])
@@ -298,22 +301,22 @@ def finite_losses(history: xr.Dataset) -> xr.DataArray:
 
 
 def hidden(history: xr.Dataset) -> xr.Dataset:
-    """Return the history of the hidden layers alone: an output of exactly 0 blocks no gradient."""
+    """Return the history of the hidden layers alone, because an output of exactly 0 blocks no gradient."""
     return history.isel(layer=np.flatnonzero(history.role.values == HIDDEN))
 
 
 def output(history: xr.Dataset) -> xr.Dataset:
-    """Return the history of the output layers alone."""
+    """Return the history of the output layers."""
     return history.isel(layer=np.flatnonzero(history.role.values == OUTPUT))
 
 
 def has_seen_units(history: xr.Dataset) -> bool:
-    """Whether the activation of any hidden layer was measured; otherwise nothing is known about dead units."""
+    """Return whether the activation of any hidden layer was measured; otherwise nothing is known about dead units."""
     return bool((hidden(history).has_activation.values == 1).any())
 
 
 def blocking(history: xr.Dataset) -> xr.DataArray:
-    """Return bool [replica, recorded_epoch, layer], of the hidden layers: dead without a skip connection around it."""
+    """Return bool [replica, recorded_epoch, layer]: whether a hidden layer is dead and has no skip connection."""
     layers = hidden(history)
     if "dead" not in layers:
         sizes = {name: layers.sizes[name] for name in BY_LAYER}
@@ -322,5 +325,5 @@ def blocking(history: xr.Dataset) -> xr.DataArray:
 
 
 def living(history: xr.Dataset) -> xr.DataArray:
-    """Return bool [replica, recorded_epoch]: whether no hidden layer is blocking."""
+    """Return bool [replica, recorded_epoch]: whether no hidden layer blocks the gradient; see `blocking`."""
     return ~blocking(history).any("layer")

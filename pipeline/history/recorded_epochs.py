@@ -1,18 +1,18 @@
-"""At which epochs values by layer are recorded, by the pipeline and by the callback.
+"""Decide after which epochs the values of layers are recorded, in the pipeline and in the callback.
 
-The callback skips more epochs where measuring would take too much of the training's time: `recorder/budget.py`.
+The callback skips further epochs if measuring takes too much of the training's time; see `recorder/budget.py`.
 """
 
 from pipeline.params.training_params import TrainingParams
 
 
 def is_due(epoch: int, is_last: bool, first: int, every: int) -> bool:
-    """Return whether values by layer are recorded after an epoch: 0 and the `first` ones, every `every`th, the last."""
+    """Return whether layers are recorded after `epoch`: the epochs 0 to `first`, every `every`th, and the last."""
     return epoch <= first or epoch % every == 0 or is_last
 
 
 def is_recorded(epoch: int, params: TrainingParams) -> bool:
-    """Return whether the pipeline records values by layer after an epoch."""
+    """Return whether the pipeline records the values of layers after an epoch."""
     return is_due(epoch, epoch == params.epochs, params.record_first, params.record_every)
 
 

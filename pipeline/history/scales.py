@@ -12,8 +12,8 @@ MIN_ROWS, NEIGHBOURS, SHUFFLES = 100, 5, 100
 def of_inputs(columns: np.ndarray) -> dict[str, float]:
     """Return `input_scale` and `input_decades`; empty if no row is finite.
 
-    The typical column is the one with the median standard deviation. Of two middle ones the lower counts, because the
-    mean of two columns would be as wide as the wider one.
+    The typical column is the one with the median standard deviation. Of two middle columns, the one with the lower
+    deviation counts, because the mean of both would be about as great as the greater one.
 
     Args:
         columns: float [row, column].
@@ -44,10 +44,12 @@ def of_pairs(inputs: np.ndarray, targets: np.ndarray) -> dict[str, float]:
     """Return `targets_told`; empty for fewer than MIN_ROWS rows, or if all inputs or all targets are equal.
 
     This is Schilling's test of nearest neighbours (1986, JASA 81), extended to numbers: the products of each row's
-    targets with those of its neighbours, compared with the same for shuffled targets. No network is involved.
+    targets with the targets of its neighbours, compared with the same products for shuffled targets. No network is
+    involved.
 
     Args:
-        inputs, targets: float [row, column].
+        inputs: float [row, column].
+        targets: float [row, column].
     """
     from sklearn.neighbors import NearestNeighbors  # imported late: it is slow, and `train` does not need it
     from sklearn.preprocessing import StandardScaler
@@ -67,7 +69,7 @@ def of_pairs(inputs: np.ndarray, targets: np.ndarray) -> dict[str, float]:
 
 
 def _by_class(targets: np.ndarray) -> np.ndarray:
-    """Return one 0/1 column per class if the only column holds classes, and otherwise the targets as they are."""
+    """Return one 0/1 column per class if the targets are a column of classes, and otherwise the unchanged targets."""
     classes = np.unique(targets)
     if targets.shape[1] > 1 or len(classes) > MOST_CLASSES or (classes != np.round(classes)).any():
         return targets

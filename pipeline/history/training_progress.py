@@ -1,8 +1,8 @@
-"""Keep a small file with the progress of a running training, which others may read: `progress/<name>-<pid>.json`.
+"""Write the progress of a running training to a file that other processes read: `progress/<name>-<pid>.json`.
 
 The file is not an output of DVC, because DVC removes outputs before a stage runs. It lies under the repository's root,
-outside the temporary workspaces of DVC's experiments. It is removed at the end; one that a crash left is recognised by
-its process, which no longer runs.
+outside the temporary workspaces of DVC's experiments. It is removed at the end. If a crash left it, its process no
+longer runs; see `Process.is_alive`.
 """
 
 import os
@@ -27,9 +27,9 @@ SHARE: Final = 0.02  # at most this share of the training's time may go to writi
 
 
 class Process(BaseModel):
-    """A process, identified even if its pid is used again.
+    """A process. Its start time distinguishes it from a later process with the same pid.
 
-    started: the time when it started, as its operating system reports it.
+    started: the start time, as the operating system reports it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -44,12 +44,15 @@ class Process(BaseModel):
         return cls(host=socket.gethostname(), pid=os.getpid(), started=_started(os.getpid()))
 
     def is_alive(self) -> bool:
-        """Whether the process still runs; True for one of another host, which cannot be checked."""
+        """Return whether the process still runs; True on another host, where this cannot be checked."""
         return self.host != socket.gethostname() or self.started == _started(self.pid)
 
 
 class ReplicaCurves(BaseModel):
-    """The curves of one replica so far: one value of each per entry of `epochs`; null if it is NaN or infinite."""
+    """The curves of one replica so far.
+
+    values: for each curve, one value per entry of `epochs`; None if it is NaN or infinite.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -62,11 +65,11 @@ class Progress(BaseModel):
 
     name: the name of the variant, network or study.
     begun: the start, in seconds since 1970.
-    epochs: how many epochs each replica will train.
-    replicas: how many replicas there will be.
-    together: how many of them are trained at a time.
-    done: finished epochs, summed over replicas and including pre-training; for a study, finished cells.
-    curves: by the replica's number, at CURVE_EPOCHS epochs at most, the same ones for all replicas.
+    epochs: the number of epochs of each replica.
+    replicas: the number of replicas.
+    together: the number of replicas that train at a time.
+    done: the number of finished epochs, over all replicas and including pre-training; for a study, of finished cells.
+    curves: the curves of each replica, by its number, at the same epochs for all replicas, at most CURVE_EPOCHS.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -87,32 +90,32 @@ class ProgressFile:
 
     def __init__(self, progress: Progress, curves: Collection[str]) -> None:
         self.path = root() / FOLDER / f"{progress.name}-{progress.process.pid}.json"
-        self._progress, self._names = progress, curves
-        self._shown = {int(epoch) for epoch in evenly_spaced(np.arange(progress.epochs + 1), CURVE_EPOCHS)}
+        self._progress, self._curve_names = progress, curves
+        self._curve_epochs = {int(epoch) for epoch in evenly_spaced(np.arange(progress.epochs + 1), CURVE_EPOCHS)}
         self._next = -np.inf
 
     def on_epochs(self, replicas: Sequence[int], epochs: range, curves: Mapping[str, np.ndarray]) -> None:
-        """Note finished epochs, and write the file if the last write was long enough ago.
+        """Add finished epochs, and write the file if the last write was long enough ago.
 
         Raises:
             OSError: the file cannot be written.
         """
         self._progress.done += len(replicas) * sum(epoch > 0 for epoch in epochs)
-        places = [place for place, epoch in enumerate(epochs) if epoch in self._shown]
+        places = [place for place, epoch in enumerate(epochs) if epoch in self._curve_epochs]
         if curves and places:
             for row, replica in enumerate(replicas):
                 series = self._progress.curves.setdefault(replica, ReplicaCurves(epochs=[], values={}))
                 series.epochs += [epochs[place] for place in places]
-                for name in self._names:
+                for name in self._curve_names:
                     series.values.setdefault(name, []).extend(_plain(curves[name][row, places]))
-        began = time.monotonic()
-        if began >= self._next:
+        start = time.monotonic()
+        if start >= self._next:
             self._write()
-            ended = time.monotonic()
-            self._next = ended + max(EVERY, (ended - began) / SHARE)
+            end = time.monotonic()
+            self._next = end + max(EVERY, (end - start) / SHARE)
 
     def _write(self) -> None:
-        temporary = _beside(self.path)
+        temporary = _temporary_path(self.path)
         temporary.parent.mkdir(exist_ok=True)
         temporary.write_text(self._progress.model_dump_json(), encoding="utf-8")
         os.replace(temporary, self.path)
@@ -122,13 +125,13 @@ class ProgressFile:
 def progress_file(
     name: str, what: What, epochs: int, replicas: int, together: int, curves: Collection[str]
 ) -> Iterator[ProgressFile]:
-    """Yield an observer that writes the file of a training, which starts now and ends with the context.
+    """Yield an observer that writes the file of a training; the training starts now and ends with the context.
 
     Args:
-        epochs: how many epochs each replica will train, without pre-training.
-        replicas: how many replicas there will be.
-        together: how many of them are trained at a time.
-        curves: the curves to keep, by their names in the record.
+        epochs: the number of epochs of each replica, without pre-training.
+        replicas: the number of replicas.
+        together: the number of replicas that train at a time.
+        curves: the names of the curves to write, as in the record.
     """
     progress = Progress(
         name=name,
@@ -148,32 +151,32 @@ def progress_file(
 
 def read_all() -> dict[Path, Progress]:
     """Read all progress files, by path, including those of dead processes; skip any other file."""
-    read: dict[Path, Progress] = {}
+    files: dict[Path, Progress] = {}
     for path in sorted((root() / FOLDER).glob("*.json")):
-        with suppress(OSError, ValidationError):  # it has just been removed, or an earlier version wrote it
-            read[path] = Progress.model_validate_json(path.read_bytes())
-    return read
+        with suppress(OSError, ValidationError):  # the file has just been removed, or an earlier version wrote it
+            files[path] = Progress.model_validate_json(path.read_bytes())
+    return files
 
 
 def remove(path: Path) -> None:
-    """Remove the file and an unfinished one beside it, if possible."""
-    for each in (path, _beside(path)):
+    """Remove the file, and its unfinished successor if there is one; ignore errors."""
+    for each in (path, _temporary_path(path)):
         with suppress(OSError):
             each.unlink()
 
 
-def _beside(path: Path) -> Path:
+def _temporary_path(path: Path) -> Path:
     return path.with_suffix(".writing")
 
 
 def _plain(values: np.ndarray) -> list[float | None]:
-    """Return the values rounded to the digits of float32, as in the tables; None if NaN or infinite."""
+    """Round the values to the digits of float32, as in the tables; None stands for NaN and infinite."""
     rounded = np.round(values.astype(np.float64), 7)
     return [value if np.isfinite(value) else None for value in rounded.tolist()]
 
 
 def _started(pid: int) -> str:
-    """Return when the process started, in any unit; empty if there is none or it is a zombie."""
+    """Return the start time of a process, in any unit; empty if there is no such process, or only a zombie."""
     if Path("/proc/self/stat").exists():
         try:
             state, *_, started = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:20]

@@ -1,8 +1,8 @@
 """Draw every replica's weights at epoch 0, each from its own seed.
 
-A variable of a replica is what its Keras initialiser returns with `seed=derived_seed(seed, replica, "initial weights",
-path)`. A kernel and a bias that are drawn together use the kernel's path. All replicas and all layers of one shape are
-drawn in one graph, because 600 eager calls take longer than compiling a training.
+Each variable's initialiser gets `seed=derived_seed(seed, replica, "initial weights", path)`. A kernel and a bias that
+are drawn together use the kernel's path. One graph draws all variables of one shape and initialiser, for all
+replicas, because 600 eager calls take longer than compiling a training.
 """
 
 from collections import defaultdict
@@ -20,21 +20,21 @@ def draw(network: Network, seed: int, replicas: Sequence[int]) -> dict[str, np.n
     """Draw the initial weights of replicas.
 
     Returns:
-        For the path of every variable of the network, float32 [replica, *shape].
+        Every variable of the network by its path, float32 [replica, *shape].
     """
     groups: dict[tuple[str, tuple[int, ...]], list[str]] = defaultdict(list)
     initializers: dict[str, keras.initializers.Initializer] = {}
-    drawn: dict[str, np.ndarray] = {}
+    weights: dict[str, np.ndarray] = {}
     for layer in network.model.layers:
-        if layer.name in network.jointly:
-            drawn |= _draw_jointly(layer, network.jointly[layer.name], seed, replicas)
+        if layer.name in network.joint_initializers:
+            weights |= _draw_kernel_and_bias(layer, network.joint_initializers[layer.name], seed, replicas)
         for variable in layer.variables:
-            if variable.path in drawn:
+            if variable.path in weights:
                 continue
             initializer = getattr(layer, f"{variable.name}_initializer", None)
-            if initializer is None:  # a state that the layer fills itself
+            if initializer is None:  # a state, such as moving averages, which the layer fills itself
                 template = np.asarray(keras.ops.convert_to_numpy(variable))
-                drawn[variable.path] = np.repeat(template[None], len(replicas), axis=0)
+                weights[variable.path] = np.repeat(template[None], len(replicas), axis=0)
             else:
                 key = repr((type(initializer).__name__, _without_seed(initializer)))
                 groups[key, tuple(variable.shape)].append(variable.path)
@@ -42,14 +42,14 @@ def draw(network: Network, seed: int, replicas: Sequence[int]) -> dict[str, np.n
     for (_, shape), paths in groups.items():
         seeds = [[derived_seed(seed, replica, "initial weights", path) for replica in replicas] for path in paths]
         stacks = draw_stack(initializers[paths[0]], shape, np.array(seeds))
-        drawn.update(zip(paths, stacks, strict=True))
-    return drawn
+        weights.update(zip(paths, stacks, strict=True))
+    return weights
 
 
-def _draw_jointly(
+def _draw_kernel_and_bias(
     layer: keras.layers.Dense, initializer: RandomizedAsymmetric, seed: int, replicas: Sequence[int]
 ) -> dict[str, np.ndarray]:
-    """Draw a dense layer's kernel and bias together; by path."""
+    """Return a dense layer's kernel and bias, drawn together, by path."""
     path, (inputs, units) = layer.kernel.path, layer.kernel.shape
     seeds = [derived_seed(seed, replica, "initial weights", path) for replica in replicas]
     kernels, biases = zip(*(initializer.draw(inputs, units, each) for each in seeds), strict=True)
@@ -57,7 +57,7 @@ def _draw_jointly(
 
 
 class _TensorSeed(keras.random.SeedGenerator):
-    """The seed that Keras makes of an integer, as a tensor: one graph serves all seeds."""
+    """Keras's seed of an integer, but as a tensor, so that one graph serves all seeds."""
 
     def __init__(self, seed: tf.Tensor) -> None:
         self._seed = seed
@@ -73,15 +73,15 @@ def draw_stack(initializer: keras.initializers.Initializer, shape: tuple[int, ..
         return np.broadcast_to(value, (*seeds.shape, *shape))
 
     @tf.function
-    def draws(flat_seeds: tf.Tensor) -> tf.Tensor:
-        def one(seed: tf.Tensor) -> tf.Tensor:
+    def draw_all(flat_seeds: tf.Tensor) -> tf.Tensor:
+        def draw_one(seed: tf.Tensor) -> tf.Tensor:
             seeded = type(initializer).from_config({**_without_seed(initializer), "seed": 0})
             seeded.seed = _TensorSeed(seed)
             return seeded(shape)
 
-        return tf.map_fn(one, flat_seeds, fn_output_signature=tf.TensorSpec(shape, tf.float32))
+        return tf.map_fn(draw_one, flat_seeds, fn_output_signature=tf.TensorSpec(shape, tf.float32))
 
-    flat = draws(tf.constant(seeds.reshape(-1), tf.uint32)).numpy()
+    flat = draw_all(tf.constant(seeds.reshape(-1), tf.uint32)).numpy()
     return flat.reshape(*seeds.shape, *shape)
 
 

@@ -21,11 +21,13 @@ def random_walk(config: Mapping[str, Plain], path: str, units: int) -> keras.ini
 
     The gain g makes the log of the gradient's length an unbiased random walk from layer to layer: g = exp(1 / 2N) for
     linear layers and sqrt(2) exp(1.2 / (max(N, 6) - 2.4)) for rectified ones, where N is the layer's number of units.
-    There is no formula for tanh, which is linear around 0: a little above 1. Source: Sussillo & Abbott 2014 (arXiv
-    1412.6558), for layers of equal width. If the width changes, the paper's 1 / N is taken as 1 / inputs, as in He's.
+    There is no formula for tanh; take a little above 1, because tanh is linear around 0. Source: Sussillo & Abbott 2014
+    (arXiv 1412.6558), for layers of equal width; the paper's variance g^2 / N becomes g^2 / inputs here, as in He's.
 
     Args:
-        config: `gain`: linear, relu, or g itself.
+        config: its only key is `gain`: linear, relu, or g itself.
+        path: the place in params.yaml, for the message.
+        units: the number of units of the layer.
 
     Raises:
         UserError: the gain is missing or invalid.
@@ -61,10 +63,10 @@ class RandomizedAsymmetric:
 
 
 def randomized_asymmetric(config: Mapping[str, Plain], path: str) -> RandomizedAsymmetric:
-    """Return the initialiser.
+    """Return the initialiser, which has no arguments: the paper derives all numbers.
 
     Raises:
-        UserError: it is given arguments; the paper derives them.
+        UserError: `config` has arguments.
     """
     if config:
         raise UserError(

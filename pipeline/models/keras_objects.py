@@ -1,4 +1,7 @@
-"""Make initialisers, regularisers, activations and optimizers of parameters; an invalid one is reported in one line."""
+"""Make the Keras objects that params.yaml names: initialisers, regularisers, activations and optimizers.
+
+Each fault is reported in one line.
+"""
 
 import copy
 import difflib
@@ -16,19 +19,19 @@ from pipeline.models.initializers import RandomizedAsymmetric, random_walk, rand
 from pipeline.params.file import Plain, brief, check
 from pipeline.params.variant_params import NONE, KerasObject, shown
 
-# Elementwise optimizers: a step on replicas stacked in one tensor is exactly each replica's own step. A test shows it
-# for each.
+# Elementwise optimizers: a step on replicas stacked in one tensor is exactly each replica's own step. A test checks
+# this for every optimizer of the list.
 EXACT_OPTIMIZERS = ("SGD", "RMSprop", "Adam", "AdamW", "Adagrad", "Adadelta", "Adamax", "Nadam", "Lion", "Ftrl")
-# Options that act outside the step itself, where a stack of replicas would differ from Keras.
+# Options that act outside the step itself; there, a stack of replicas would differ from Keras.
 REJECTED_OPTIONS = ("use_ema", "gradient_accumulation_steps", "loss_scale_factor")
-# As for Keras's own, both spellings are accepted.
+# Both spellings are accepted, as Keras does for its own initialisers.
 RANDOM_WALK = ("random_walk", "RandomWalk")
 RANDOMIZED_ASYMMETRIC = ("randomized_asymmetric", "RandomizedAsymmetric")
 
 
 @dataclass(frozen=True)
 class Clipping:
-    """Clipping by norm, which the engine does per replica; at most one is set, as in Keras."""
+    """Clipping by norm, which the engine does for each replica; at most one field is set, as in Keras."""
 
     clipnorm: float | None = None
     global_clipnorm: float | None = None
@@ -40,10 +43,12 @@ SHAPES = ((3, 2), (5, 4))
 
 @contextmanager
 def reported_as_arguments(spec: KerasObject, path: str, kind: str) -> Iterator[None]:
-    """Report whatever Keras or TensorFlow raise while an object is made or first used as a fault of its arguments.
+    """Report any error of Keras or TensorFlow within the context as a fault of the arguments in `spec`.
+
+    Use it where an object is made or used for the first time.
 
     Raises:
-        UserError: they raised an error.
+        UserError: Keras or TensorFlow raised an error.
     """
     try:
         yield
@@ -51,7 +56,7 @@ def reported_as_arguments(spec: KerasObject, path: str, kind: str) -> Iterator[N
         raise
     except tf.errors.ResourceExhaustedError as error:
         raise MemoryError(str(error)) from None
-    except Exception as error:  # both raise many types, deep in their own code
+    except Exception as error:  # Keras and TensorFlow raise many types, deep in their code
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         reason = lines[-1] if lines else type(error).__name__
         value = f"{path}.config: {brief(spec.config)}" if spec.config else f"{path}: {spec.class_name}"
@@ -66,7 +71,7 @@ def initializer(spec: KerasObject, path: str, units: int) -> keras.initializers.
         units: the number of units of the layer.
 
     Raises:
-        UserError: the class is unknown, an argument is invalid, or a seed is stated (seeds are derived per replica).
+        UserError: the class is unknown, an argument is invalid, or there is a seed (each replica derives its own).
     """
     if spec.config.get("seed") is not None:
         raise UserError(
@@ -92,10 +97,10 @@ def regularizer(
     """Return a Keras regulariser of kernels; None if the class name is NONE.
 
     Args:
-        shapes: the shapes [input, unit] of the kernels that it is for.
+        shapes: the shapes [input, unit] of the kernels that it will regularise.
 
     Raises:
-        UserError: the class is unknown, or an argument gives a kernel no finite penalty.
+        UserError: the class is unknown, or the penalty of a kernel is not a finite number.
     """
     if spec.class_name == NONE:
         return None
@@ -131,15 +136,15 @@ def activation(spec: KerasObject, path: str, name: str) -> keras.layers.Layer:
 
 
 def optimizer(spec: KerasObject, path: str) -> tuple[keras.optimizers.Optimizer, Clipping]:
-    """Return a Keras optimizer for stacked replicas, without its clipping by norm, and that clipping.
+    """Return a Keras optimizer for stacked replicas, with its clipping by norm removed, and the clipping by itself.
 
     Raises:
-        UserError: as `any_optimizer`; or the optimizer is not exact on stacked replicas.
+        UserError: as in `any_optimizer`, or the optimizer is not exact on stacked replicas.
     """
     for option in REJECTED_OPTIONS:
         if spec.config.get(option):
             value = brief(spec.config[option])
-            raise UserError(f"{path}.config.{option}: {value}: must be left out: not exact on stacked replicas")
+            raise UserError(f"{path}.config.{option}: {value}: must be left out: it is not exact on stacked replicas")
     optimizer_class = _optimizers().get(spec.class_name.lower())
     if optimizer_class is not None and optimizer_class.__name__ not in EXACT_OPTIMIZERS:
         allowed = ", ".join(EXACT_OPTIMIZERS)
@@ -154,7 +159,7 @@ def any_optimizer(spec: KerasObject, path: str, suggestions: Iterable[str] = ())
     """Return a Keras optimizer whose learning rate is a number or a schedule.
 
     Args:
-        suggestions: the names to suggest; all of Keras's by default.
+        suggestions: the names to suggest if the class is unknown; by default all optimizers of Keras.
 
     Raises:
         UserError: the class is unknown, or an argument is invalid.
@@ -163,11 +168,11 @@ def any_optimizer(spec: KerasObject, path: str, suggestions: Iterable[str] = ())
     classes = _classes(keras.optimizers, keras.optimizers.Optimizer)
     if spec.class_name.lower() in by_lower:
         classes[spec.class_name] = by_lower[spec.class_name.lower()]
-    rate, scheduled = spec.config.get("learning_rate"), {}
+    rate, replacements = spec.config.get("learning_rate"), {}
     if isinstance(rate, dict):
-        # All replicas have taken equally many steps at any time, so the stack's rate is that of each replica.
-        scheduled = {"learning_rate": _schedule(rate, f"{path}.config.learning_rate")}
-    result, trial = (_instance(classes, spec, path, "optimizer", suggestions, scheduled) for _ in range(2))
+        # At any time all replicas have taken the same number of steps, so one learning rate serves all.
+        replacements = {"learning_rate": _schedule(rate, f"{path}.config.learning_rate")}
+    result, trial = (_instance(classes, spec, path, "optimizer", suggestions, replacements) for _ in range(2))
     with reported_as_arguments(spec, path, "optimizer"):
         trial.apply([keras.ops.ones((2, 2))], [keras.Variable(keras.ops.zeros((2, 2)))])
     return result
@@ -179,13 +184,13 @@ def _optimizers() -> dict[str, type]:
     return {name.lower(): each for name, each in classes.items()}
 
 
-def _schedule(stated: Plain, path: str) -> keras.optimizers.schedules.LearningRateSchedule:
+def _schedule(value: Plain, path: str) -> keras.optimizers.schedules.LearningRateSchedule:
     """Return a learning-rate schedule.
 
     Raises:
-        UserError: the class is unknown, or an argument gives no finite rate.
+        UserError: the class is unknown, or a learning rate is not a finite number.
     """
-    spec = check(stated, path, KerasObject)
+    spec = check(value, path, KerasObject)
     kind = "learning-rate schedule"
     base = keras.optimizers.schedules.LearningRateSchedule
     result = _instance(_classes(keras.optimizers.schedules, base), spec, path, kind)
@@ -193,7 +198,7 @@ def _schedule(stated: Plain, path: str) -> keras.optimizers.schedules.LearningRa
         with reported_as_arguments(spec, path, kind):
             rate = np.asarray(result(keras.ops.convert_to_tensor(step)), np.float32)
         if rate.shape != () or not np.isfinite(rate):
-            raise UserError(f"{path}: {shown(spec.model_dump())}: must give a finite rate at step {step}")
+            raise UserError(f"{path}: {shown(spec.model_dump())}: must give a finite learning rate at step {step}")
     return result
 
 
@@ -203,13 +208,13 @@ def _instance(
     path: str,
     kind: str,
     suggestions: Iterable[str] = (),
-    instead: Mapping[str, Any] | None = None,
+    replacements: Mapping[str, Any] | None = None,
 ) -> Any:
     """Return an object of the class that `spec` names; its type is Keras's.
 
     Args:
-        suggestions: the names to suggest; those of `classes` by default.
-        instead: objects that replace arguments.
+        suggestions: the names to suggest if the class is unknown; by default all names in `classes`.
+        replacements: objects that replace arguments, by the argument's name.
     """
     if spec.class_name not in classes:
         near = difflib.get_close_matches(spec.class_name, set(suggestions or classes), n=3, cutoff=0.5)
@@ -217,7 +222,7 @@ def _instance(
         raise UserError(f"{path}: {spec.class_name}: not a Keras {kind}: must be one, such as {allowed}")
     keras_class: Any = classes[spec.class_name]
     with reported_as_arguments(spec, path, kind):
-        return keras_class.from_config({**copy.deepcopy(spec.config), **(instead or {})})
+        return keras_class.from_config({**copy.deepcopy(spec.config), **(replacements or {})})
 
 
 def _classes(module: ModuleType, base: type) -> dict[str, type]:

@@ -1,4 +1,4 @@
-"""Lay out all weights of a network in one flat vector: optimizer and statistics become a few large operations."""
+"""Lay out all weights of a network in one flat vector, so that optimizer and statistics need few, large operations."""
 
 from dataclasses import dataclass
 from math import prod
@@ -8,9 +8,10 @@ from pipeline.foundations.tensorflow import keras, tf
 
 @dataclass(frozen=True)
 class Layout:
-    """Where each variable lies in the flat vector.
+    """The place of each variable in the flat vector.
 
-    paths, shapes: of the variables, in order.
+    paths: the path of each variable, in order.
+    shapes: the shape of each variable, in order.
     kernels: for each layer the position of its kernel among the variables.
     """
 
@@ -30,17 +31,17 @@ class Layout:
         return [prod(shape) for shape in self.shapes]
 
     def pieces(self, flat: tf.Tensor) -> list[tf.Tensor]:
-        """Split [..., entry] into each variable's entries, [..., size]."""
+        """Split `flat`, [..., entry], into the entries of each variable, [..., size]."""
         return tf.split(flat, self.sizes, axis=-1)
 
     def variables(self, flat: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        """Split [replica, entry] into each variable's stack, [replica, *shape]."""
+        """Split `flat`, [replica, entry], into the variables of all replicas, [replica, *shape]."""
         if not self.shapes:
             return ()
         pieces = self.pieces(flat)
         return tuple(tf.reshape(piece, (-1, *shape)) for piece, shape in zip(pieces, self.shapes, strict=True))
 
     def kernel_entries(self, flat: tf.Tensor) -> list[tf.Tensor]:
-        """Return the kernel entries of each layer, [..., size], of [..., entry]."""
+        """Return from `flat`, [..., entry], the kernel entries of each layer, [..., size]."""
         pieces = self.pieces(flat)
         return [pieces[index] for index in self.kernels]

@@ -1,4 +1,4 @@
-"""Losses by Keras's names: what each takes, and which one a model was compiled with."""
+"""Group Keras's losses by the targets that they take, and find the loss of a compiled model."""
 
 import inspect
 from typing import Final
@@ -7,7 +7,7 @@ import keras
 
 # Keras's names of losses, in lower case and without "_".
 TWO_CLASSES: Final = ("binarycrossentropy", "binaryfocalcrossentropy")
-CATEGORICAL: Final = ("categoricalcrossentropy", "categoricalfocalcrossentropy")  # of one-hot labels
+CATEGORICAL: Final = ("categoricalcrossentropy", "categoricalfocalcrossentropy")  # take one-hot labels
 CLASSES: Final = (*CATEGORICAL, "sparsecategoricalcrossentropy")
 DISTANCES: Final = (
     *("mse", "meansquarederror", "mae", "meanabsoluteerror", "huber", "logcosh"),
@@ -16,7 +16,7 @@ DISTANCES: Final = (
 
 
 def loss_of(model: keras.Model) -> tuple[str, bool]:
-    """Return the name of the compiled loss and whether it takes logits; "" where there is not exactly one loss.
+    """Return the name of the model's loss, and whether it takes logits; "" and False unless there is exactly one loss.
 
     The name is in lower case and without "_", as in TWO_CLASSES.
     """

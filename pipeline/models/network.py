@@ -19,16 +19,16 @@ from pipeline.params.variant_params import VariantParams
 
 @dataclass(frozen=True)
 class Network:
-    """One architecture. Its weights are only a template: the engine keeps those of every replica.
+    """One architecture. Its weights are only a template: the engine keeps the weights of every replica.
 
     model: inputs [sample, input] -> predictions [sample, output].
-    taps: the same layers; returns the list of all pre-activations (after the normalisation, if there is one), followed
-        by the list of all activations.
+    taps: the same layers, with two values of each as outputs: first the pre-activations of all layers (after the
+        normalisation, if there is one), then the activations of all layers.
     activations: the activation layer of each kernel layer, in the order of the taps.
     kernels: the paths of the kernels of layers 1, 2, ..., from the input.
     table: the layer table, in the same order.
-    jointly: by the name of a dense layer, what draws its kernel and bias together. The model holds a standard
-        initialiser in its place, which is never used, so that a saved model needs nothing of this project.
+    joint_initializers: the initialisers that draw kernel and bias together, by the name of the dense layer. The model
+        itself has a standard initialiser there, never used, so that a saved model does not need this project.
     """
 
     model: keras.Model
@@ -36,10 +36,10 @@ class Network:
     activations: tuple[keras.layers.Layer, ...]
     kernels: tuple[str, ...]
     table: tuple[Layer, ...]
-    jointly: Mapping[str, RandomizedAsymmetric]
+    joint_initializers: Mapping[str, RandomizedAsymmetric]
 
     @property
-    def layers(self) -> int:
+    def layer_count(self) -> int:
         """Return the number of layers with a kernel, the output layer included."""
         return len(self.kernels)
 
@@ -57,7 +57,7 @@ def build(variant: VariantParams, inputs: int, task: Task, name: str, origin: Or
     1502.03167). The dense layer keeps its bias, although the normalisation cancels it, so that the initial weights are
     the same as without normalisation.
 
-    With residual connections, a skip connection around each hidden layer from the second on is added to the activation:
+    With `residual`, from the second hidden layer on, a skip connection adds the layer's inputs to its activations:
     h + act(Wh + b), or h + act(normalised(Wh + b)). The first layer has none, because it maps inputs to units.
 
     hidden_layers 1:  h1 = act(dense(inputs))                       - head(h1)
@@ -69,27 +69,28 @@ def build(variant: VariantParams, inputs: int, task: Task, name: str, origin: Or
     He's kernels the square of the signals at least doubles at each sum, so many layers also need normalisation, or far
     smaller kernels.
 
-    A regulariser applies to the kernels of all layers, the output layer's too.
+    A regulariser applies to the kernels of all layers, including the output layer.
 
     Args:
         inputs: the number of inputs.
         task: the task of the output layer.
         name: the variant's name, for the model and for error messages.
-        origin: how raw rows become inputs and outputs become raw targets; with it the model takes raw rows and returns
-            raw targets. Training needs none, because it gets scaled rows.
+        origin: the scaling of rows and targets. With it, the model takes raw rows and returns raw targets; training
+            needs none, because its rows are already scaled.
 
     Raises:
-        UserError: Keras does not know an activation, initialiser or regulariser, or the engine cannot replicate it.
+        UserError: Keras does not know an activation, initialiser or regulariser, or the engine cannot replicate the
+            activation.
     """
     path = f"variants.{name}"
     source, signal = raw_inputs(origin) if origin else (keras.Input((inputs,), name="inputs"),) * 2
     stack = _Stack(source, signal)
-    kernels = {units: _initializer(variant, path, units) for units in variant.widths}
+    initializers = {units: _initializer(variant, path, units) for units in variant.widths}
     penalty = _regularizer(variant, path, [inputs, *variant.widths, task.outputs])
     output_kernel = _output_initializer(variant, f"{path}.output_kernel_initializer", task.outputs)
     for number, units in enumerate(variant.widths, start=1):
-        shortcut = variant.residual and number > 1
-        _add_hidden(stack, variant, path, _part(number), units, kernels[units], penalty, shortcut)
+        has_skip = variant.residual and number > 1
+        _add_hidden(stack, variant, path, _part(number), units, initializers[units], penalty, has_skip)
     output = keras.layers.Dense(task.outputs, kernel_initializer=output_kernel, kernel_regularizer=penalty, name=OUTPUT)
     stack.add([output, keras.layers.Activation(task.of_kind.activation, name=f"{OUTPUT}_activation")], OUTPUT)
     if origin is not None:
@@ -100,51 +101,53 @@ def build(variant: VariantParams, inputs: int, task: Task, name: str, origin: Or
 
 
 @dataclass(frozen=True)
-class Block:
+class PretrainingBlock:
     """One hidden layer with a temporary head, as greedy pre-training trains it.
 
     network: inputs -> predictions of the head.
-    features: inputs -> inputs of the layer above, [sample, unit].
+    features: inputs -> the inputs of the next layer, [sample, unit].
     """
 
     network: Network
     features: keras.Model
 
 
-def build_block(variant: VariantParams, layer: int, inputs: int, task: Task | None, name: str) -> Block:
-    """Build the block of a hidden layer of a variant, numbered from 1.
+def build_block(variant: VariantParams, layer: int, inputs: int, task: Task | None, name: str) -> PretrainingBlock:
+    """Build the block that pre-trains one hidden layer of a variant.
 
-    to predict:     inputs - dense - activation (+ inputs, if it is residual) - the task's output layer
+    to predict:     inputs - dense - activation (+ inputs, if there is a skip connection) - the task's output layer
     to reconstruct: inputs - dense - activation - dense(inputs); a skip connection would leave nothing to learn
 
-    Its parts are named `hidden`, `hidden_...` and `head`, whatever the layer's number.
+    The parts of the block are named `hidden`, `hidden_...` and `head`, whatever the layer's number.
 
     Args:
+        layer: the number of the hidden layer, from 1.
         inputs: the number of inputs; from the second layer on, the number of units of the layer below.
-        task: the task of the head; without one it reconstructs the inputs.
+        task: the task that the head predicts; None if the head reconstructs the inputs.
+        name: the variant's name, for the model and for error messages.
     """
     path = f"variants.{name}"
     source = keras.Input((inputs,), name="inputs")
     stack = _Stack(source, source)
     units = variant.widths[layer - 1]
-    outputs, last = (task.outputs, task.of_kind.activation) if task else (inputs, "linear")
+    outputs, head_activation = (task.outputs, task.of_kind.activation) if task else (inputs, "linear")
     kernel, penalty = _initializer(variant, path, units), _regularizer(variant, path, [inputs, units, outputs])
-    _add_hidden(stack, variant, path, HIDDEN, units, kernel, penalty, shortcut=variant.residual and layer > 1)
+    _add_hidden(stack, variant, path, HIDDEN, units, kernel, penalty, has_skip=variant.residual and layer > 1)
     features = keras.Model(stack.source, stack.signal, name=f"{name}_features")
-    stack.signal = stack.signal if task else stack.after[-1]
+    stack.signal = stack.signal if task else stack.outputs[-1]
     head_kernel = _output_initializer(variant, f"{path}.output_kernel_initializer", outputs)
     head = keras.layers.Dense(outputs, kernel_initializer=head_kernel, kernel_regularizer=penalty, name="head")
-    stack.add([head, keras.layers.Activation(last, name="head_activation")], OUTPUT)
-    return Block(stack.network(f"{name}_block"), features)
+    stack.add([head, keras.layers.Activation(head_activation, name="head_activation")], OUTPUT)
+    return PretrainingBlock(stack.network(f"{name}_block"), features)
 
 
 def is_of_layer(path: str, layer: int) -> bool:
-    """Whether the variable belongs to that hidden layer, including its normalisation and activation."""
+    """Return whether the variable at `path` belongs to a hidden layer, its normalisation or its activation."""
     return path.split("/")[0].split("_")[:2] == _part(layer).split("_")
 
 
 def path_in_block(path: str, layer: int) -> str:
-    """Return the path of a hidden layer's variable in its block, without the layer's number.
+    """Return the path that a hidden layer's variable has in the layer's block: without the layer's number.
 
     For example, `hidden_07_normalisation/gamma` becomes `hidden_normalisation/gamma`.
     """
@@ -157,50 +160,59 @@ def _part(layer: int) -> str:
 
 @dataclass
 class _Stack:
-    """Layers stacked on one another, and what a network keeps of those with a kernel."""
+    """The layers of a network while it is built, from the inputs up.
+
+    source: the model's inputs.
+    signal: the output of the last layer, which the next layer takes.
+    dense_layers, activations, table: the layers and rows of the layer table so far, as in `Network`.
+    pre_activations, outputs: the values before and after each activation.
+    """
 
     source: Inputs
     signal: keras.KerasTensor
-    dense: list[keras.layers.Dense] = field(default_factory=list)
+    dense_layers: list[keras.layers.Dense] = field(default_factory=list)
     activations: list[keras.layers.Layer] = field(default_factory=list)
-    before: list[keras.KerasTensor] = field(default_factory=list)
-    after: list[keras.KerasTensor] = field(default_factory=list)
+    pre_activations: list[keras.KerasTensor] = field(default_factory=list)
+    outputs: list[keras.KerasTensor] = field(default_factory=list)
     table: list[Layer] = field(default_factory=list)
-    jointly: dict[str, RandomizedAsymmetric] = field(default_factory=dict)
+    joint_initializers: dict[str, RandomizedAsymmetric] = field(default_factory=dict)
 
-    def add(self, layers: list[keras.layers.Layer], role: str, shortcut: str = "") -> None:
+    def add(self, layers: list[keras.layers.Layer], role: str, sum_name: str = "") -> None:
         """Add a dense layer, a normalisation if there is one, and an activation.
 
         Args:
-            shortcut: the name of the sum with a skip connection; empty for none.
+            layers: these layers, in this order.
+            role: `hidden` or `output`.
+            sum_name: the name of the layer that adds a skip connection; empty for no skip connection.
         """
-        *below, activation = layers
-        value = self.signal
-        for layer in below:
+        *linear_layers, activation = layers
+        dense = linear_layers[0]
+        inputs = value = self.signal
+        for layer in linear_layers:
             value = layer(value)
-        self.dense.append(below[0])
+        self.dense_layers.append(dense)
         self.activations.append(activation)
-        self.before.append(value)
-        self.after.append(activation(value))
+        self.pre_activations.append(value)
+        self.outputs.append(activation(value))
         self.table.append(
             Layer(
-                path=below[0].name,
-                kind=type(below[0]).__name__,
+                path=dense.name,
+                kind=type(dense).__name__,
                 role=role,
-                units=below[0].units,
-                bypassed=bool(shortcut),
+                units=dense.units,
+                bypassed=bool(sum_name),
                 has_activation=not _is_softmax(activation),
             )
         )
-        skipped = self.signal
-        self.signal = keras.layers.Add(name=shortcut)([skipped, self.after[-1]]) if shortcut else self.after[-1]
+        output = self.outputs[-1]
+        self.signal = keras.layers.Add(name=sum_name)([inputs, output]) if sum_name else output
 
     def network(self, name: str) -> Network:
-        """Return the network of all layers so far."""
+        """Return the network of the layers that were added."""
         model = keras.Model(self.source, self.signal, name=name)
-        taps = keras.Model(self.source, self.before + self.after, name=f"{name}_taps")
-        kernels = tuple(layer.kernel.path for layer in self.dense)
-        return Network(model, taps, tuple(self.activations), kernels, tuple(self.table), self.jointly)
+        taps = keras.Model(self.source, self.pre_activations + self.outputs, name=f"{name}_taps")
+        kernels = tuple(layer.kernel.path for layer in self.dense_layers)
+        return Network(model, taps, tuple(self.activations), kernels, tuple(self.table), self.joint_initializers)
 
 
 def _add_hidden(
@@ -209,20 +221,20 @@ def _add_hidden(
     path: str,
     part: str,
     units: int,
-    kernel: keras.initializers.Initializer | RandomizedAsymmetric,
+    initializer: keras.initializers.Initializer | RandomizedAsymmetric,
     penalty: keras.regularizers.Regularizer | None,
-    shortcut: bool,
+    has_skip: bool,
 ) -> None:
-    """Add a hidden layer whose parts are named after `part`."""
-    if isinstance(kernel, RandomizedAsymmetric):
-        stack.jointly[part] = kernel
-        kernel = keras.initializers.HeNormal()  # the standard initialiser that is most like it
-    layers = [keras.layers.Dense(units, kernel_initializer=_copy(kernel), kernel_regularizer=penalty, name=part)]
+    """Add a hidden layer; `part` is the beginning of the names of its parts."""
+    if isinstance(initializer, RandomizedAsymmetric):
+        stack.joint_initializers[part] = initializer
+        initializer = keras.initializers.HeNormal()  # the most similar standard initialiser
+    layers = [keras.layers.Dense(units, kernel_initializer=_copy(initializer), kernel_regularizer=penalty, name=part)]
     if variant.batch_normalization:
         layers.append(keras.layers.BatchNormalization(name=f"{part}_normalisation"))
     layers.append(keras_objects.activation(variant.activation, f"{path}.activation", f"{part}_activation"))
     with keras_objects.reported_as_arguments(variant.activation, f"{path}.activation", "activation"):
-        stack.add(layers, HIDDEN, shortcut=f"{part}_sum" if shortcut else "")
+        stack.add(layers, HIDDEN, sum_name=f"{part}_sum" if has_skip else "")
 
 
 def _initializer(
@@ -231,21 +243,23 @@ def _initializer(
     return keras_objects.initializer(variant.kernel_initializer, f"{path}.kernel_initializer", units)
 
 
-def _regularizer(variant: VariantParams, path: str, sizes: list[int]) -> keras.regularizers.Regularizer | None:
-    """Return the regulariser of the kernels between layers of these sizes, the inputs first."""
-    return keras_objects.regularizer(variant.kernel_regularizer, f"{path}.kernel_regularizer", set(pairwise(sizes)))
+def _regularizer(variant: VariantParams, path: str, widths: list[int]) -> keras.regularizers.Regularizer | None:
+    """Return the regulariser of the kernels between layers of these widths, from the inputs on."""
+    return keras_objects.regularizer(variant.kernel_regularizer, f"{path}.kernel_regularizer", set(pairwise(widths)))
 
 
 def _output_initializer(variant: VariantParams, path: str, units: int) -> keras.initializers.Initializer:
     initializer = keras_objects.initializer(variant.output_kernel_initializer, path, units)
     if isinstance(initializer, RandomizedAsymmetric):
         name = variant.output_kernel_initializer.class_name
-        raise UserError(f"{path}: {name}: must be another: it is for rectified units, which only hidden layers have")
+        raise UserError(
+            f"{path}: {name}: must be another initialiser: it needs rectified units, which the output layer lacks"
+        )
     return initializer
 
 
 def _is_softmax(activation: keras.layers.Layer) -> bool:
-    """Whether a unit's value depends on the other units of the layer, so that it has no slope of its own."""
+    """Return whether it is a softmax: each value depends on all units, so that no unit has a slope of its own."""
     is_function = isinstance(activation, keras.layers.Activation)
     return isinstance(activation, keras.layers.Softmax) or (is_function and activation.activation.__name__ == "softmax")
 
@@ -259,21 +273,21 @@ def _expect_replicable(activation: keras.layers.Layer, variant: VariantParams, p
     """Check that the engine can train replicas of the activation.
 
     Raises:
-        UserError: it draws random numbers, keeps a state, or is not elementwise.
+        UserError: the activation draws random numbers, keeps a state, or is not elementwise.
     """
     kind = type(activation).__name__
-    # Such as dropout. Keras counts a layer's draws in one integer variable; each replica would need its own count and
-    # seed, so that no draw depends on the other replicas.
+    # Reject activations that draw random numbers, such as dropout: Keras keeps one count of draws for a layer, but each
+    # replica would need its own count and seed, so that no draw depends on the other replicas.
     if any("seed" in variable.name for variable in activation.variables):
-        raise UserError(f"{path}: {kind}: draws random numbers in training, which the engine cannot replicate yet")
+        raise UserError(f"{path}: {kind}: draws random numbers in training: must be an activation without")
     if activation.non_trainable_variables:
-        raise UserError(f"{path}: {kind}: keeps a state beside its weights: must be an activation without one")
+        raise UserError(f"{path}: {kind}: keeps a state besides its weights: must be an activation without")
     units = activation.input.shape[-1]
-    # An activation without weights is measured on all replicas at once, hence the second shape.
+    # The second shape: an activation without weights is measured on all replicas at once.
     shapes = [(2, units)] if activation.variables else [(2, units), (2, 3, units)]
     for shape in shapes:
         with keras_objects.reported_as_arguments(variant.activation, path, "activation"):
             value = activation(np.zeros(shape, np.float32))
         if hasattr(activation, "kernel") or tuple(value.shape) != shape or value.dtype != np.float32:
-            fitting = "no kernel, and as many outputs as inputs, in float32"
-            raise UserError(f"{path}: {kind}: must be an activation: {fitting}")
+            fault = "has a kernel, or its outputs differ from its inputs in shape or type"
+            raise UserError(f"{path}: {kind}: must be an activation, such as relu: it {fault}")

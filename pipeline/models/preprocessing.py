@@ -11,16 +11,16 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
-from pipeline.data.split.samples import SINGLE, InputColumn, Origin, is_plain
+from pipeline.data.split.samples import LARGEST_OFFSET, InputColumn, Origin, is_plain
 from pipeline.foundations.tensorflow import keras
 
 Inputs: TypeAlias = "keras.KerasTensor | dict[str, keras.KerasTensor]"  # one input, or inputs by name
-# The names of a model's other layers; names of inputs must differ from them.
-_TAKEN: Final = re.compile(r"(hidden|column|output|encoded|unscaling)(_.*)?")
+# The names of a model's other layers. The name of an input must not be one of these.
+_RESERVED: Final = re.compile(r"(hidden|column|output|encoded|unscaling)(_.*)?")
 
 
 def raw_inputs(origin: Origin) -> tuple[Inputs, keras.KerasTensor]:
-    """Return a model's inputs, and the network's input made of them, [row, input] or with more dimensions."""
+    """Return a model's inputs, and the encoded and scaled rows for its network, [row, input] or [row, ..., input]."""
     if is_plain(origin.columns):
         inputs = keras.Input(origin.shape, name="inputs")
         factors, offsets = ([getattr(each, name) for each in origin.columns] for name in ("factor", "offset"))
@@ -35,7 +35,7 @@ def raw_inputs(origin: Origin) -> tuple[Inputs, keras.KerasTensor]:
 
 
 def raw_outputs(origin: Origin, predictions: keras.KerasTensor) -> keras.KerasTensor:
-    """Return predictions in the unit of the raw targets, which a regression may have scaled."""
+    """Undo the scaling of a regression's targets: return predictions in the unit of the raw targets."""
     if all((each.offset, each.factor) == (0.0, 1.0) for each in origin.targets):
         return predictions
     factors = [1 / each.factor for each in origin.targets]
@@ -44,18 +44,18 @@ def raw_outputs(origin: Origin, predictions: keras.KerasTensor) -> keras.KerasTe
 
 
 def input_names(origin: Origin) -> list[str]:
-    """Return the columns' names, changed where Keras does not accept them: empty, with a slash, or a layer's name."""
+    """Return the columns' names, changed if Keras rejects them: if empty, with a slash, or a layer's name."""
     names: list[str] = []
     for column in origin.columns:
         name = column.name.replace("/", "_") or "unnamed"
-        while name in names or _TAKEN.fullmatch(name):
+        while name in names or _RESERVED.fullmatch(name):
             name = f"_{name}"
         names.append(name)
     return names
 
 
 def missing_text(column: InputColumn) -> str:
-    """Return the text that stands for a missing category: one that is not a category itself."""
+    """Return the text of a missing value: a text that is no category."""
     text = ""
     while text in column.categories:
         text += "?"
@@ -70,15 +70,15 @@ def _input(column: InputColumn, name: str) -> keras.KerasTensor:
 class _Column:
     """The layers that turn a column into inputs.
 
-    Every layer and operation gets a name. Keras would number unnamed ones across models, so that a saved file would
-    depend on what was built before.
+    Every layer and operation gets a name. Without names, Keras would number them across models, and a saved file would
+    depend on the models that were built before.
     """
 
     column: InputColumn
     number: int
 
     def encoded(self, raw: keras.KerasTensor) -> keras.KerasTensor:
-        """Return the inputs, [row, 1] or [row, category], of a raw column [row, 1]."""
+        """Return the inputs, [row, 1] or [row, category], from the raw column, [row, 1]."""
         column = self.column
         if column.kind == "category":
             return self._one_hot(raw)
@@ -88,12 +88,13 @@ class _Column:
         return self._scaled(raw)
 
     def _scaled(self, raw: keras.KerasTensor) -> keras.KerasTensor:
-        """Subtract a number near the mean in float64, then scale: 100000001 and 100000002 are equal in float32.
+        """Return the scaled column; if its offset is large, first subtract a number near the mean, in float64.
 
-        Keras converts a layer's factor and offset to float32 nevertheless, so the number is one that float32 has.
+        Otherwise 100000001 and 100000002 would become equal, as in float32. Keras stores the factor and offset of a
+        layer as float32, so float32 must be able to hold the subtracted number exactly.
         """
         column = self.column
-        centre = float(np.float32(-column.offset / column.factor)) if abs(column.offset) >= SINGLE else 0.0
+        centre = float(np.float32(-column.offset / column.factor)) if abs(column.offset) >= LARGEST_OFFSET else 0.0
         if centre:
             raw = keras.layers.Rescaling(1.0, -centre, name=self._name("centring"), dtype="float64")(raw)
         offset = column.offset + column.factor * centre
@@ -108,16 +109,17 @@ class _Column:
             output_mode="one_hot",
             name=self._name("categories"),
         )
-        codes = lookup(raw)  # [row, 1 + category]; the first is 1 for a text that is no category
+        codes = lookup(raw)  # [row, 1 + category]; the first column is 1 if the text is no category
         one_hot = self._named("known", codes[:, 1:])
         if column.fill is None:
             return one_hot
-        instead = [float(category == column.fill) for category in column.categories]
+        fill = [float(category == column.fill) for category in column.categories]
         unknown = self._named("unknown", codes[:, :1])
-        filled = keras.layers.Rescaling(instead, 0.0, name=self._name("missing"))(unknown)
+        filled = keras.layers.Rescaling(fill, 0.0, name=self._name("missing"))(unknown)
         return keras.layers.Add(name=self._name("filled"))([one_hot, filled])
 
     def _named(self, part: str, result: keras.KerasTensor) -> keras.KerasTensor:
+        """Name the operation that made `result`, and return `result`."""
         result._keras_history.operation.name = self._name(part)
         return result
 

@@ -1,7 +1,7 @@
-"""Draw what Keras's uniform initialisers draw on TensorFlow, to the bit, without importing either (that takes seconds).
+"""Draw the same numbers as Keras's uniform initialisers on TensorFlow, to the bit, without their slow import.
 
 TensorFlow's stateless random numbers are Philox 4x32-10 (Salmon, Moraes, Dror, Shaw 2011, "Parallel random numbers: as
-easy as 1, 2, 3"); a first application turns the seed into key and counter. Tests compare every entry with Keras's own.
+easy as 1, 2, 3"). Philox first turns the seed into a key and a counter. Tests compare every entry with Keras's.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ _LOW, _HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
 _SEEDS = 2**31 - 2  # Keras reduces a seed modulo this
 _ROUNDS = 10
 
-# The variances of kernels [input, unit], by Keras's names; a uniform distribution's limit squared is 3 variances.
+# The variances of kernels [input, unit], by Keras's names. The limit of a uniform distribution is sqrt(3 variance).
 _VARIANCES: Final[dict[str, Callable[[int, int], float]]] = {
     "heuniform": lambda inputs, units: 2 / inputs,
     "lecununiform": lambda inputs, units: 1 / inputs,
@@ -30,7 +30,7 @@ _VARIANCES: Final[dict[str, Callable[[int, int], float]]] = {
 
 
 def limits(spec: KerasObject, shape: tuple[int, int]) -> tuple[float, float] | None:
-    """Return the bounds of what an initialiser draws for a kernel [input, unit]; None if not known to be uniform."""
+    """Return the bounds between which an initialiser draws a kernel [input, unit]; None if it may not be uniform."""
     name, config = spec.class_name.replace("_", "").lower(), spec.config
     if name in _VARIANCES and not config:
         limit = sqrt(3 * _VARIANCES[name](*shape))
@@ -43,13 +43,13 @@ def limits(spec: KerasObject, shape: tuple[int, int]) -> tuple[float, float] | N
 
 
 def draw(bounds: tuple[float, float], shape: tuple[int, ...], seeds: np.ndarray) -> np.ndarray:
-    """Draw float32 [variable, replica, *shape] within bounds for seeds [variable, replica], as Keras does."""
+    """Draw float32 [variable, replica, *shape] between the bounds, as Keras does from seeds [variable, replica]."""
     low, high = (np.float32(bound) for bound in bounds)
     return (_unit(seeds.reshape(-1), prod(shape)) * (high - low) + low).reshape(*seeds.shape, *shape)
 
 
 def _unit(seeds: np.ndarray, size: int) -> np.ndarray:
-    """Draw float32 [seed, size] from [0, 1)."""
+    """Draw float32 [seed, size] between 0 and 1 (excluded)."""
     seed = (seeds % _SEEDS).astype(np.uint64)[:, None]
     zero = np.zeros_like(seed)
     start = _philox((seed, zero, zero, zero), _SEEDING_KEY)
@@ -61,7 +61,7 @@ def _unit(seeds: np.ndarray, size: int) -> np.ndarray:
 
 
 def _philox(counter: tuple[Words, ...], key: tuple[Words, ...]) -> tuple[Words, ...]:
-    """Return four 32-bit words for a counter of four words and a key of two, each in 64 bits and broadcast."""
+    """Return the four 32-bit words of a counter (four words) and a key (two words), all stored as uint64."""
     a, b, c, d = counter
     first, second = key
     for _ in range(_ROUNDS):

@@ -1,4 +1,4 @@
-"""`comparison`: the variants that the report compares, and what the tutorial claims about one run of each."""
+"""`comparison`: the variants that the report compares, and the tutorial's claims about one run of each variant."""
 
 from collections.abc import Iterator, Sequence
 from typing import Annotated
@@ -9,18 +9,18 @@ from pipeline.foundations.errors import UserError
 from pipeline.params.file import StrictSection, one_of
 
 
-def _two(pair: tuple[str, str]) -> tuple[str, str]:
+def _expect_different(pair: tuple[str, str]) -> tuple[str, str]:
     if pair[0] == pair[1]:
         raise ValueError("must be two different variants")
     return pair
 
 
-Pair = Annotated[tuple[str, str], Field(strict=False), AfterValidator(_two)]
+Pair = Annotated[tuple[str, str], Field(strict=False), AfterValidator(_expect_different)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class TutorialClaim(StrictSection):
-    """What the tutorial reports about a variant; None where it reports nothing."""
+    """The tutorial's report on a variant; None for a value that it does not report."""
 
     train_accuracy: Share | None = None
     test_accuracy: Share | None = None
@@ -29,17 +29,18 @@ class TutorialClaim(StrictSection):
 
 
 class GradientClaim(StrictSection):
-    """The tutorial's claim "more gradient flows back": the first layer of `more` gets more than that of `less`."""
+    """The tutorial's claim "more gradient flows back": more reaches layer 1 in variant `more` than in `less`."""
 
     more: str
     less: str
 
 
 class ComparisonParams(StrictSection):
-    """Every key is optional; without one, the report has no part about it. All names are those of variants.
+    """Every key is optional: if it is missing, the report leaves out its part. All names are those of variants.
 
     pair: the two variants that are compared in detail.
     weights: the two variants whose weights are compared by layer.
+    claims: the tutorial's claims, by variant.
     """
 
     pair: Pair | None = None
@@ -55,7 +56,7 @@ class ComparisonParams(StrictSection):
         """Check that every name is that of a variant.
 
         Raises:
-            UserError: a name is not.
+            UserError: a name is not that of a variant.
         """
         for path, name in self._names():
             if name not in variants:

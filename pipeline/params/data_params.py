@@ -1,4 +1,4 @@
-"""`data`: where the rows come from, and what a network is to learn from them; before any scaling."""
+"""`data`: the source of the rows, and what a network is to learn from them; before any scaling."""
 
 from typing import Annotated, Any, Final, Literal
 
@@ -17,16 +17,16 @@ def class_name(value: object) -> str:
     return str(value)
 
 
-def _named(value: Plain) -> Plain:
-    """Return a number or boolean as the name of its class, and any other value unchanged."""
+def _with_class_name(value: Plain) -> Plain:
+    """Convert a number or boolean to the name of its class; return any other value unchanged."""
     return class_name(value) if isinstance(value, bool | int | float) else value
 
 
-def _delimiter(value: str) -> str:
-    """Check a delimiter.
+def _expect_delimiter(value: str) -> str:
+    """Check that a delimiter can separate numbers and text.
 
     Raises:
-        ValueError: it is not one character that can separate numbers and text.
+        ValueError: the delimiter is not one character that can.
     """
     if len(value) != 1 or not value.isascii() or value.isalnum() or value in '"\r\n.+-':
         raise ValueError('must be one character, such as ",", ";", "|" or "\\t"')
@@ -39,14 +39,14 @@ Column = Annotated[str, Field(min_length=1, max_length=200)]
 class DataParams(StrictSection):
     """A source that `data.sources` lists, with its arguments, or a file in `tables/`.
 
-    task: `auto` decides by the target and reports its decision.
+    task: `auto` chooses the task by the target, and reports its choice.
     target: the column of a file to predict.
-    features: the columns to predict it from; all others by default.
-    missing: what to do about missing values.
-    positive_class: the class of a binary task whose probability a model gives; the last one by default.
+    features: the columns from which to predict the target; all other columns by default.
+    missing: what to do with missing values.
+    positive_class: the class of a binary task whose probability a model returns; the last class by default.
     delimiter: the character between the columns of a CSV.
 
-    `positive_class` and `delimiter` are not written to files if they have their defaults, so files of versions without
+    Files do not store `positive_class` and `delimiter` if they have their defaults, so that files of versions without
     these keys stay the same, byte by byte.
     """
 
@@ -54,7 +54,9 @@ class DataParams(StrictSection):
     config: dict[str, Any] = Field(default_factory=dict)
     task: Literal["auto", "binary", "multiclass", "regression"] = "auto"
     target: Column = "label"
-    positive_class: Annotated[str, BeforeValidator(_named)] | None = Field(None, exclude_if=lambda value: value is None)
+    positive_class: Annotated[str, BeforeValidator(_with_class_name)] | None = Field(
+        None, exclude_if=lambda value: value is None
+    )
     features: Literal["all"] | Annotated[tuple[Column, ...], Field(strict=False, min_length=1)] = "all"
     missing: Literal["error", "drop", "mean", "median", "most_frequent"] = "error"
-    delimiter: Annotated[str, AfterValidator(_delimiter)] = Field(COMMA, exclude_if=lambda value: value == COMMA)
+    delimiter: Annotated[str, AfterValidator(_expect_delimiter)] = Field(COMMA, exclude_if=lambda value: value == COMMA)

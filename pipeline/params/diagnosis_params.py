@@ -1,4 +1,4 @@
-"""`diagnosis`: the thresholds of the rules; moving one judges all replicas again and retrains nothing."""
+"""`diagnosis`: the thresholds of the rules. After a change all replicas are judged again, and none is trained again."""
 
 from typing import Annotated
 

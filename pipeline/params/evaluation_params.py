@@ -24,7 +24,7 @@ def _rule(value: Any) -> dict[str, float] | None:
     """Take a bare number as the threshold of the task's main score.
 
     Args:
-        value: from params.yaml, or what a script passes as `learned`.
+        value: the value in params.yaml, or the argument `learned` of a script.
     """
     if value is None:
         return None
@@ -39,7 +39,11 @@ def _rule(value: Any) -> dict[str, float] | None:
 
 
 def _number(threshold: Any) -> float:
-    """Return the number as a float; scripts may pass NumPy numbers."""
+    """Return the number as a float; scripts may pass NumPy numbers.
+
+    Raises:
+        ValueError: the threshold is not a number.
+    """
     if isinstance(threshold, bool) or not isinstance(threshold, Real):
         raise ValueError(RULE)
     try:
@@ -52,9 +56,9 @@ Threshold = Annotated[float, Field(lt=1)]  # the best value of each score is 1
 
 
 class EvaluationParams(StrictSection):
-    """Thresholds of the evaluation; a change retrains nothing.
+    """The threshold of the evaluation; after a change nothing is trained again.
 
-    learned: a score and the number that it must exceed after the last epoch; without it, the task's usual threshold.
+    learned: a score, and the number that it must exceed after the last epoch; None for the task's usual threshold.
     """
 
     learned: Annotated[dict[str, Threshold] | None, BeforeValidator(_rule)] = None

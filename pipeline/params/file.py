@@ -16,10 +16,10 @@ from pipeline.foundations.errors import UserError
 
 PARAMS_FILE = Path("params.yaml")
 NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
-# What YAML and JSON can hold.
+# The values that YAML and JSON can hold.
 Plain: TypeAlias = "bool | int | float | str | Sequence[Plain] | Mapping[str, Plain] | None"
-Fault: TypeAlias = Mapping[str, Any]  # one of pydantic's `ValidationError.errors()`
-# Far above any real file. They stop infinite recursion, such as on a list that contains itself.
+Fault: TypeAlias = Mapping[str, Any]  # an entry of pydantic's `ValidationError.errors()`
+# Limits far above any real file. They stop infinite recursion, such as on a list that contains itself.
 MAX_DEPTH, MAX_VALUES = 20, 100_000
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -67,27 +67,27 @@ def check(value: Any, path: str, model: type[Model]) -> Model:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        raise UserError(_first(error, path, model)) from None
+        raise UserError(_first_message(error, path, model)) from None
 
 
 def check_partly(value: Mapping[str, Plain], path: str, model: type[BaseModel]) -> None:
-    """Check the keys that are present; others may be missing, because variants may state them.
+    """Check the keys that are present; other keys may be missing, because each variant may have them.
 
     Raises:
-        UserError: as `check`.
+        UserError: as in `check`.
     """
     try:
         model.model_validate(value)
     except ValidationError as error:
         if any(fault["type"] != "missing" for fault in error.errors(include_url=False)):
-            raise UserError(_first(error, path, model)) from None
+            raise UserError(_first_message(error, path, model)) from None
 
 
 def as_map(value: Plain, path: str) -> Mapping[str, Plain]:
-    """Return a section that must be a map; empty if nothing is stated.
+    """Return a section that must be a map; an empty map if the section is empty.
 
     Raises:
-        UserError: it is something else.
+        UserError: the section is something else.
     """
     if value is None:
         return {}
@@ -97,10 +97,10 @@ def as_map(value: Plain, path: str) -> Mapping[str, Plain]:
 
 
 def one_of(allowed: Iterable[str], name: str = "", what: str = "") -> str:
-    """Return "must be one of a, b, c", and the nearest to `name` if one is near.
+    """Return "must be one of a, b, c", and the name that is spelled most like `name` if one is close.
 
     Args:
-        what: stands before the names, such as "the variants ".
+        what: words in front of the names, such as "the variants ".
     """
     names = list(allowed)
     near = nearest(name, names)
@@ -131,12 +131,12 @@ def brief(value: Any, most: int = 60) -> str:
 
 
 def _expect_plain(value: Any, keys: list[str], count: list[int]) -> None:
-    """Check that a parsed document holds plain values alone.
+    """Check that a parsed document holds only plain values.
 
     Args:
-        value: whatever the YAML parser returned.
-        keys: the dotted path of `value`.
-        count: one number, the values seen so far.
+        value: a value from the YAML parser.
+        keys: the path of `value` in the document.
+        count: a list of one number, the count of values so far.
 
     Raises:
         UserError: a value is a date, a set, a number beyond 64 bits, unprintable text, or a map that contains itself.
@@ -149,13 +149,13 @@ def _expect_plain(value: Any, keys: list[str], count: list[int]) -> None:
         case None | bool():
             return
         case dict():
-            for key, below in value.items():
+            for key, inner in value.items():
                 if not isinstance(key, str) or not _is_text(key):
                     raise UserError(f"{path}: {brief(key)!r}: every key must be printable text")
-                _expect_plain(below, [*keys, key], count)
+                _expect_plain(inner, [*keys, key], count)
         case list():
-            for place, below in enumerate(value):
-                _expect_plain(below, [*keys, str(place)], count)
+            for place, inner in enumerate(value):
+                _expect_plain(inner, [*keys, str(place)], count)
         case str():
             if not _is_text(value.replace("\t", " ")):  # a tab is a possible delimiter of a CSV
                 raise UserError(f"{path}: {brief(value)!r}: must be printable text")
@@ -170,20 +170,20 @@ def _expect_plain(value: Any, keys: list[str], count: list[int]) -> None:
 
 
 def _is_text(value: str) -> bool:
-    """Whether the text has no control characters and no surrogates, which UTF-8 cannot encode."""
+    """Return whether the text has no control characters and no surrogates, which UTF-8 cannot encode."""
     return all(letter.isprintable() or letter == "\n" for letter in value)
 
 
-def _first(error: ValidationError, path: str, model: type[BaseModel]) -> str:
-    """Return the message of the first fault. Unknown keys come first: one is often a misspelled missing key."""
+def _first_message(error: ValidationError, path: str, model: type[BaseModel]) -> str:
+    """Return the message of the first fault. Unknown keys come first, because many are misspelled missing keys."""
     faults = error.errors(include_url=False)
     order = {"extra_forbidden": 0, "missing": 2}
     faults.sort(key=lambda fault: order.get(fault["type"], 1))
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-    return _line(path, faults[0], model) + more
+    return _message(path, faults[0], model) + more
 
 
-def _line(path: str, fault: Fault, model: type[BaseModel]) -> str:
+def _message(path: str, fault: Fault, model: type[BaseModel]) -> str:
     context = fault.get("ctx", {})
     dotted = ".".join(filter(None, [path, *(str(key) for key in fault["loc"])]))
     match fault["type"]:
@@ -196,7 +196,7 @@ def _line(path: str, fault: Fault, model: type[BaseModel]) -> str:
         case "greater_than":
             allowed = f"greater than {context['gt']}"
         case "less_than_equal":
-            allowed = f"at most {_grouped(context['le'])}"
+            allowed = f"at most {_with_commas(context['le'])}"
         case "less_than":
             allowed = f"less than {context['lt']}"
         case "int_type" | "int_parsing" | "int_from_float":
@@ -215,7 +215,7 @@ def _line(path: str, fault: Fault, model: type[BaseModel]) -> str:
             allowed = "a list"
         case "string_too_long":
             allowed = f"at most {context['max_length']} characters"
-        case "value_error" if isinstance(fault["input"], dict):  # about several values together
+        case "value_error" if isinstance(fault["input"], dict):  # a fault of several values together
             return f"{dotted}: {context['error']}"
         case "value_error":
             return f"{dotted}: {brief(fault['input'])}: {context['error']}"
@@ -224,7 +224,7 @@ def _line(path: str, fault: Fault, model: type[BaseModel]) -> str:
     return f"{dotted}: {brief(fault['input'])}: must be {allowed}"
 
 
-def _grouped(number: float) -> str:
+def _with_commas(number: float) -> str:
     return f"{number:,}" if isinstance(number, int) else str(number)
 
 
@@ -232,7 +232,7 @@ def _fields_at(model: Any, keys: Iterable[int | str]) -> list[str]:
     """Return the fields of the model at the path `keys` inside `model`; empty if no model is there.
 
     Args:
-        model: a model, or any other annotation of a type.
+        model: a model, or any other type annotation.
     """
     for key in keys:
         if isinstance(model, type) and issubclass(model, BaseModel):
@@ -240,6 +240,6 @@ def _fields_at(model: Any, keys: Iterable[int | str]) -> list[str]:
             model = field.annotation if field else None
         elif get_origin(model) is dict:
             model = get_args(model)[1]
-        if get_origin(model) in (Union, UnionType):  # an optional one
+        if get_origin(model) in (Union, UnionType):  # an optional value
             model = get_args(model)[0]
     return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []

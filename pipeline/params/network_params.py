@@ -1,7 +1,7 @@
 """`networks`: Keras models of the user's own, each in a folder networks/<name>/, and how they are trained.
 
-`training.networks.builder`, which imports Keras, checks whether network.py can be imported; this module needs no
-TensorFlow.
+This module needs no TensorFlow; `training.networks.builder`, which imports Keras, checks whether network.py can be
+imported.
 """
 
 import hashlib
@@ -30,11 +30,12 @@ class NetworkRecipe(StrictSection):
     """Everything that the training of a network depends on, except `training`.
 
     config: the arguments of `build` after the shape and the task.
-    optimizer: of a model that `build` does not compile. replaces_optimizer: whether also of a model that it does,
-        because params.yaml states an optimizer for the network.
-    remedy: what changes the model, or its data, before it is trained, one after the other; only a study's cell states
-        it, one name or a list. `remedies.remedy_registry` knows the names.
-    source: SHA-256 of the files in the network's folder.
+    optimizer: the optimizer of a model that `build` does not compile.
+    replaces_optimizer: whether `optimizer` also replaces the one that `build` compiled, because params.yaml has an
+        optimizer for the network itself.
+    remedy: the remedies that change the model or its data before training, in this order, by their names in
+        `remedies.remedy_registry`. Only the cell of a study has any.
+    source: the SHA-256 of the files in the network's folder.
     """
 
     config: dict[str, Any]
@@ -53,7 +54,7 @@ class NetworkParams(NetworkRecipe):
 
     @property
     def recipe(self) -> NetworkRecipe:
-        """The network without what belongs to `training`."""
+        """Return the network without its own values of `training`."""
         return NetworkRecipe(**{name: getattr(self, name) for name in NetworkRecipe.model_fields})
 
     def training(self, shared: TrainingParams) -> TrainingParams:
@@ -61,8 +62,8 @@ class NetworkParams(NetworkRecipe):
         return shared.model_copy(update={name: getattr(self, name) for name in BUDGET})
 
 
-class _Stated(StrictSection):
-    """The keys that params.yaml may state of a network."""
+class _OwnParams(StrictSection):
+    """The keys of a network in params.yaml."""
 
     config: dict[str, Any] = Field(default_factory=dict)
     optimizer: Named | None = None
@@ -72,20 +73,23 @@ class _Stated(StrictSection):
 
 
 def file(name: str) -> Path:
-    """Return the file that must define `build`."""
+    """Return the path of the file that must define `build`."""
     return NETWORKS / name / FILE
 
 
 def resolve(
     networks: Any, defaults: Mapping[str, Any], training: Mapping[str, Any], variants: Collection[str]
 ) -> dict[str, NetworkParams]:
-    """Return all networks by name, with what they inherit from `training` and `defaults`, in the file's order.
+    """Return all networks by name, in the file's order, with the values that they inherit.
 
     Args:
-        defaults, training: as params.yaml has them. variants: their names.
+        networks: the section `networks` of params.yaml.
+        defaults: the section `defaults`, for the optimizer.
+        training: the section `training`, for the keys of BUDGET.
+        variants: the names of the variants.
 
     Raises:
-        UserError: a name is no folder name or is a variant's, a file is missing, or a value is invalid.
+        UserError: a name is not a valid folder name or is that of a variant, a file is missing, or a value is invalid.
     """
     if networks is not None and not isinstance(networks, dict):
         raise UserError(f"networks: {brief(networks)}: must be a map of networks by name, or {{}}")
@@ -100,18 +104,18 @@ def _resolved(
         raise UserError(f"{path}: a network's name must be a text of A-Z a-z 0-9 _ -")
     if name in variants:
         raise UserError(f"{path}: a variant has this name: networks and variants must have different names")
-    stated = check({} if own is None else own, path, _Stated)
+    own_params = check({} if own is None else own, path, _OwnParams)
     if not file(name).is_file():
-        raise UserError(f"{path}: {file(name)}: not found: must be there and define build(inputs, task, **config)")
+        raise UserError(f"{path}: {file(name)}: not found: must exist and define build(inputs, task, **config)")
     inherited = {key: training.get(key) for key in BUDGET}
-    own_values = {key: value for key, value in stated.model_dump().items() if value is not None}
+    own_values = {key: value for key, value in own_params.model_dump().items() if value is not None}
     values = {"optimizer": defaults.get("optimizer"), **inherited, **own_values}
-    values |= {"replaces_optimizer": stated.optimizer is not None, "remedy": (), "source": fingerprint(name)}
+    values |= {"replaces_optimizer": own_params.optimizer is not None, "remedy": (), "source": fingerprint(name)}
     return check(values, path, NetworkParams)
 
 
 def fingerprint(name: str) -> str:
-    """Return the SHA-256 of names and bytes of all files in the network's folder, without Python's caches."""
+    """Return the SHA-256 of the names and bytes of all files in the network's folder, without Python's caches."""
     folder, digest = NETWORKS / name, hashlib.sha256()
     for each in sorted(folder.rglob("*")):
         if each.is_file() and "__pycache__" not in each.parts:

@@ -1,4 +1,4 @@
-"""All of params.yaml in one frozen, strict model, read once and checked as a whole before anything runs."""
+"""Read all of params.yaml into one frozen, strict model, and check it as a whole before anything runs."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,7 +23,7 @@ AnyRecipe = VariantParams | NetworkRecipe
 
 
 class Params(StrictSection):
-    """params.yaml. `variants` include what they inherit from the file's section `defaults`."""
+    """The sections of params.yaml. `variants` include the values that they inherit from the section `defaults`."""
 
     data: DataParams
     split: SplitParams
@@ -59,7 +59,7 @@ class Params(StrictSection):
 
     @property
     def recipes(self) -> dict[str, AnyRecipe]:
-        """Return all that is trained, by name: the variants, then the networks."""
+        """Return the recipes of all trainings by name: the variants, then the networks."""
         return {**self.variants, **{name: network.recipe for name, network in self.networks.items()}}
 
     def recipe(self, name: str) -> AnyRecipe:
@@ -74,7 +74,7 @@ class Params(StrictSection):
         return recipes[name]
 
     def training_of(self, name: str) -> TrainingParams:
-        """Return how a variant or a network is trained: the section `training`, except what a network states itself."""
+        """Return the section `training`, with the own values of a network if `name` is a network."""
         network = self.networks.get(name)
         return self.training if network is None else network.training(self.training)
 
@@ -105,7 +105,7 @@ class Params(StrictSection):
         return self.studies[name], study_params.cells(self.studies[name], name, self.recipes, self.training_of)
 
 
-# The new names of keys that older files have.
+# The keys of older files, with their new names.
 RENAMED = {
     "data.generator": "data.source",
     "data.samples": "data.config.n_samples",
@@ -134,12 +134,12 @@ def parse(document: Mapping[str, Plain]) -> Params:
             raise UserError(unknown_key(name, name, SECTIONS).replace("unknown key", "unknown section"))
     for name in SECTIONS:
         if name not in document:
-            raise UserError(f"{name}: missing from {PARAMS_FILE}: must be there")
-    for path, now in RENAMED.items():
+            raise UserError(f"{name}: missing from {PARAMS_FILE}: must have this section")
+    for path, new_path in RENAMED.items():
         name, key = path.split(".")
         section = document[name]
         if isinstance(section, dict) and key in section:
-            raise UserError(f"{path}: unknown key: it is now called {now}")
+            raise UserError(f"{path}: unknown key: it is now called {new_path}")
     variants = variant_params.resolve(document["defaults"], document["variants"])
     check(document["training"], "training", TrainingParams)  # before the networks, which inherit from it
     defaults, training = (as_map(document[name], name) for name in ("defaults", "training"))
@@ -160,7 +160,7 @@ def _expect_agreement(params: Params) -> None:
     """Check that sections agree with each other.
 
     Raises:
-        UserError: two sections contradict each other.
+        UserError: two sections contradict each other, or a cell of a study is invalid.
     """
     params.comparison.expect_variants(list(params.recipes))
     expect_replicas(params.tensorboard, min(params.training_of(name).replicas for name in params.recipes))

@@ -1,4 +1,4 @@
-"""Read the params.yaml that comes with the code: the thresholds hold in scripts as in the repository."""
+"""Read the params.yaml that comes with the code: scripts use the same thresholds as the repository."""
 
 from pathlib import Path
 
@@ -9,9 +9,9 @@ IN_WHEEL, IN_REPOSITORY = (folder / "params.yaml" for folder in (FOLDER, FOLDER.
 
 
 def shipped() -> dict[str, Plain]:
-    """Return the shipped file's document.
+    """Return the document of the shipped params.yaml.
 
     Raises:
-        UserError: as `file.load`.
+        UserError: as in `file.load`.
     """
     return load(IN_WHEEL if IN_WHEEL.is_file() else IN_REPOSITORY)

@@ -8,28 +8,28 @@ from pipeline.params.file import Plain, StrictSection
 
 Bound = Annotated[float, Field(ge=-1000, le=1000)]
 NARROWEST = 0.001  # the smallest width of the range of inputs
-ROWS = "must be a number of rows, or a share of them below 1"
+ROWS_RULE = "must be a number of rows, or a share of the rows below 1"
 Scaler = Literal["minmax", "standard", "none"]
 
 
-def _rows(value: Plain) -> int | float:
-    """Accept a whole number of rows, or a share of them as a float below 1."""
+def _expect_rows(value: Plain) -> int | float:
+    """Accept a whole number of rows, or a share of the rows as a float below 1."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(ROWS)
+        raise ValueError(ROWS_RULE)
     if not 0 <= value < (1 if isinstance(value, float) else 1_000_000_000):
-        raise ValueError(ROWS)
+        raise ValueError(ROWS_RULE)
     return value
 
 
-Rows = Annotated[int | float, BeforeValidator(_rows)]
+Rows = Annotated[int | float, BeforeValidator(_expect_rows)]
 
 
 class ScaleParams(StrictSection):
-    """How numbers are scaled: to a range (minmax), to mean 0 and standard deviation 1 (standard), or not at all (none).
+    """The scaling of numbers: to a range (minmax), to mean 0 and standard deviation 1 (standard), or not at all (none).
 
-    inputs: for the number columns, each by itself. Inputs encoded as 0 and 1 are never scaled.
-    range: of inputs and targets after `minmax`.
-    targets: for the targets of a regression.
+    inputs: the scaling of number columns, each by itself. Inputs encoded as 0 and 1 are never scaled.
+    range: the range of inputs and targets after `minmax`.
+    targets: the scaling of a regression's targets.
     """
 
     inputs: Scaler
@@ -38,7 +38,7 @@ class ScaleParams(StrictSection):
 
     @field_validator("range")
     @classmethod
-    def _increasing(cls, bounds: tuple[float, float]) -> tuple[float, float]:
+    def _expect_increasing(cls, bounds: tuple[float, float]) -> tuple[float, float]:
         if not bounds[0] < bounds[1]:
             raise ValueError("must be [lower, upper] with lower < upper")
         if bounds[1] - bounds[0] < NARROWEST:
@@ -51,6 +51,7 @@ class SplitParams(StrictSection):
 
     shuffle: whether to shuffle the rows first, by `seed`.
     stratify: whether each part gets the same share of each class.
+    fit_scaler_on: the rows that determine the scaling.
     """
 
     train: Rows

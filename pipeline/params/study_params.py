@@ -1,4 +1,4 @@
-"""`studies`: changes of a variant or network, cell by cell, to see how often it then learns."""
+"""`studies`: changes of a variant or network, cell by cell, to see how often each cell learns."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,7 +34,8 @@ def _map_or_word(value: Any) -> Any:
 class StudyParams(StrictSection):
     """A study: every combination of the values in `grid`, then the `cells` by name; keys of `grid` may be dotted.
 
-    `cells` is None where params.yaml has SUGGESTED: the remedies that the diagnosis suggests once the base is trained.
+    `cells` is None if params.yaml has SUGGESTED: once the base is trained, its diagnosis suggests the remedies that
+    become the cells.
     """
 
     base: str
@@ -47,10 +48,10 @@ class StudyParams(StrictSection):
 class Cell:
     """A variant or network inside a study.
 
-    base: the name of the variant or network that it changes.
-    changes: of the base, by dotted parameter; empty for the base itself.
-    place: its values along the axes of the grid; empty outside a grid.
-    path: its place in params.yaml, for messages.
+    base: the name of the variant or network that the cell changes.
+    changes: the changed parameters of the base, by name; empty for the base itself.
+    place: the cell's values along the axes of the grid; empty outside a grid.
+    path: the cell's place in params.yaml, for messages.
     """
 
     name: str
@@ -63,7 +64,7 @@ class Cell:
 
     @property
     def recipe(self) -> dict[str, Any]:
-        """The variant and its training as plain values."""
+        """Return the variant and its training as plain values."""
         return {"variant": self.variant.model_dump(mode="json"), "training": self.training.model_dump(mode="json")}
 
 
@@ -71,7 +72,7 @@ def checked(studies: Any) -> dict[str, StudyParams]:
     """Return all studies by name, in the file's order, without checking their cells.
 
     Raises:
-        UserError: `studies` is no map, a name is no folder name, or a value is invalid.
+        UserError: `studies` is not a map, a name is not a valid folder name, or a value is invalid.
     """
     if not isinstance(studies or {}, dict):
         raise UserError(f"studies: {brief(studies)}: must be a map of studies by name, or {{}}")
@@ -87,12 +88,15 @@ def cells(
     recipes: Mapping[str, VariantParams | NetworkRecipe],
     trainings: Callable[[str], TrainingParams],
 ) -> list[Cell]:
-    """Return the cells of a study: first the base, unless a cell equals it, then the grid's, then those by name.
+    """Return the cells of a study: the base (unless a cell equals it), the cells of the grid, then the named cells.
 
-    If the cells are SUGGESTED, only the base; see `suggested`.
+    If the cells are SUGGESTED, return only the base; see `suggested`.
 
     Args:
-        recipes: of variants and networks, by name. trainings: takes such a name; returns its training.
+        study: the study.
+        name: the name of the study.
+        recipes: the variants, and the recipes of the networks, by name.
+        trainings: takes a name of `recipes`; returns its training.
 
     Raises:
         UserError: a value of a cell is invalid.
@@ -114,23 +118,25 @@ def cells(
     reference = Cell(study.base, study.base, base, shared, {}, {}, f"{section}.{study.base}")
     if study.cells is None:
         return [reference]
-    stated = [
-        _cell(each, reference, changes, f"{path}.{where}", place) for each, changes, where, place in _stated(study)
+    result = [
+        _cell(each, reference, changes, f"{path}.{where}", place) for each, changes, where, place in _changes(study)
     ]
-    if not any(_are_same(cell, reference) for cell in stated):
-        stated.insert(0, reference)
-    names = Counter(cell.name for cell in stated)
-    twice = next((each for each, count in names.items() if count > 1), None)
-    if twice is not None:
-        raise UserError(f"{path}: two cells are named {twice}: must differ")
-    return stated
+    if not any(_are_same(cell, reference) for cell in result):
+        result.insert(0, reference)
+    names = Counter(cell.name for cell in result)
+    repeated = next((each for each, count in names.items() if count > 1), None)
+    if repeated is not None:
+        raise UserError(f"{path}: two cells are named {repeated}: names must differ")
+    return result
 
 
 def suggested(known: Sequence[Cell], changes: Mapping[str, dict[str, Any]], name: str) -> list[Cell]:
-    """Return suggested changes as cells, without those that equal a known cell.
+    """Return suggested changes as cells, except cells that equal a known cell.
 
     Args:
-        known: the base first. changes: of the base's parameters, by the cell's name. name: of the study.
+        known: the cells that the study has already, the base first.
+        changes: the suggested changes of the base's parameters, by the name of the cell.
+        name: the name of the study.
 
     Raises:
         UserError: a change is invalid.
@@ -140,23 +146,23 @@ def suggested(known: Sequence[Cell], changes: Mapping[str, dict[str, Any]], name
 
 
 def reference_of(cells: Sequence[Cell]) -> Cell:
-    """Return the cell that changes nothing: in a grid the one with the base's values."""
+    """Return the cell that changes nothing; in a grid, it is the cell with the base's values."""
     return next(cell for cell in cells if not cell.changes)
 
 
 def numeric_axis(cells: Sequence[Cell]) -> str | None:
-    """Return the one axis of the grid that has several values, if these are numbers: along it results make a curve."""
+    """Return the grid's only axis with several values if these are numbers, so that results make a curve; else None."""
     values: dict[str, list[Any]] = {}
     for cell in cells:
         for key, value in cell.place.items():
             if value not in values.setdefault(key, []):
                 values[key].append(value)
     axes = [key for key, each in values.items() if len(each) > 1]
-    plain = len(axes) == 1 and all(isinstance(value, int | float) for value in values[axes[0]])
-    return axes[0] if plain else None
+    is_numeric = len(axes) == 1 and all(isinstance(value, int | float) for value in values[axes[0]])
+    return axes[0] if is_numeric else None
 
 
-def _stated(params: StudyParams) -> Iterator[tuple[str, dict[str, Any], str, dict[str, Any]]]:
+def _changes(params: StudyParams) -> Iterator[tuple[str, dict[str, Any], str, dict[str, Any]]]:
     """Yield name, changes, place in params.yaml and place in the grid of each cell."""
     for values in product(*params.grid.values()) if params.grid else ():
         place = dict(zip(params.grid, values, strict=True))
@@ -169,15 +175,15 @@ def _stated(params: StudyParams) -> Iterator[tuple[str, dict[str, Any], str, dic
 
 
 def _cell(name: str, base: Cell, changes: dict[str, Any], path: str, place: dict[str, Any]) -> Cell:
-    of_network = isinstance(base.variant, NetworkRecipe)
-    allowed = (*(OF_NETWORK if of_network else VariantParams.model_fields), *BUDGET)
+    is_network = isinstance(base.variant, NetworkRecipe)
+    allowed = (*(OF_NETWORK if is_network else VariantParams.model_fields), *BUDGET)
     for key in changes:
         if key not in allowed:
             raise UserError(unknown_key(f"{path}.{key}", key, allowed))
     budget = {key: changes[key] for key in BUDGET if key in changes}
     rest = {key: value for key, value in changes.items() if key not in budget}
     recipe, shared = base.variant.model_dump(mode="json"), base.training.model_dump()
-    if of_network and "optimizer" in rest:
+    if is_network and "optimizer" in rest:
         recipe["replaces_optimizer"] = True
     variant = check(merge(recipe, rest), path, type(base.variant))
     training = check({**shared, **budget}, path, TrainingParams)

@@ -13,7 +13,7 @@ EACH_CAUSE: Final = "each_cause"
 WORDS: Final = (MEDIAN, BEST, EACH_CAUSE)
 
 
-def _choice(value: Plain) -> str | int:
+def _expect_choice(value: Plain) -> str | int:
     if isinstance(value, str) and value in WORDS:
         return value
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
@@ -24,21 +24,24 @@ def _choice(value: Plain) -> str | int:
 class TensorBoardParams(StrictSection):
     """Replicas to show: `median` and `best` by final test score, `each_cause` (the first of each cause), or numbers."""
 
-    replicas: Annotated[tuple[Annotated[str | int, PlainValidator(_choice)], ...], Field(strict=False)]
+    replicas: Annotated[tuple[Annotated[str | int, PlainValidator(_expect_choice)], ...], Field(strict=False)]
 
     @field_validator("replicas")
     @classmethod
-    def _some(cls, replicas: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    def _expect_any(cls, replicas: tuple[str | int, ...]) -> tuple[str | int, ...]:
         if not replicas:
             raise ValueError(f"must name at least one of {', '.join(WORDS)} or a replica's number")
         return replicas
 
 
 def expect_replicas(params: TensorBoardParams, replicas: int) -> None:
-    """Check the chosen numbers.
+    """Check that every chosen replica exists.
+
+    Args:
+        replicas: the number of replicas.
 
     Raises:
-        UserError: no replica has that number.
+        UserError: there is no replica of a chosen number.
     """
     for place, choice in enumerate(params.replicas):
         if isinstance(choice, int) and choice >= replicas:

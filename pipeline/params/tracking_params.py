@@ -1,4 +1,4 @@
-"""`tracking`: the names in MLflow, and how much of each history MLflow gets; the history file has all of it."""
+"""`tracking`: the names in MLflow, and the part of each history that MLflow gets."""
 
 from typing import Annotated, Final
 
@@ -12,7 +12,7 @@ AUTO: Final = "auto"
 class TrackingParams(StrictSection):
     """The names of the experiment and the registered model, and how many epochs of layer values MLflow gets.
 
-    registered_model: `auto` names it after the data's source and the task.
+    registered_model: `auto` names the model after the data's source and the task.
     layer_epochs: the number of epochs in a series of a layer's values.
     profile_epochs: the number of epochs that get a profile across the layers.
     """

@@ -1,6 +1,6 @@
 """`defaults` and `variants`: named architectures with their training recipes; a variant states only what differs.
 
-`models` checks whether Keras has a class of a given name, because it imports Keras; this module needs no TensorFlow.
+This module needs no TensorFlow; `models`, which imports Keras, checks whether Keras has a class of a given name.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, mo
 from pipeline.foundations.errors import UserError
 from pipeline.params.file import NAME, Plain, StrictSection, as_map, brief, check, check_partly
 
-NONE = "none"  # stated in place of an optional Keras object
+NONE = "none"  # the name that stands for no Keras object
 MOST_UNITS = 10_000  # in a layer
 MOST_WEIGHTS = 100_000_000  # in a replica: 0.4 GB, and its optimizer needs once or twice as much again
 
@@ -24,7 +24,7 @@ class KerasObject(StrictSection):
     config: dict[str, Any] = Field(default_factory=dict)
 
 
-def _named(value: Plain) -> Plain:
+def _with_class_name(value: Plain) -> Plain:
     return {"class_name": value} if isinstance(value, str) else value
 
 
@@ -33,7 +33,7 @@ def _expect_named(value: "Plain | KerasObject") -> "Plain | KerasObject":
         return value
     if not isinstance(value, str | dict):
         raise ValueError("must be a name, or a class_name and its config")
-    return _named(value)
+    return _with_class_name(value)
 
 
 Named = Annotated[KerasObject, BeforeValidator(_expect_named)]
@@ -53,11 +53,11 @@ Units = Annotated[int | Annotated[tuple[int, ...], Field(strict=False)], BeforeV
 
 
 class VariantParams(StrictSection):
-    """A variant with all that it inherits: `hidden_layers` dense layers and the output layer of the task.
+    """A variant with all inherited values: `hidden_layers` dense layers and the output layer of the task.
 
-    units: the width of all hidden layers, or a list with one for each (then `hidden_layers` may be left out). `widths`
-        lists them all.
-    kernel_regularizer: has the class name NONE if there is no regulariser.
+    units: the width of all hidden layers, or a list with the width of each (then `hidden_layers` may be left out).
+        `widths` always lists the width of each.
+    kernel_regularizer: if there is none, its class name is NONE.
     """
 
     hidden_layers: Annotated[int, Field(ge=1, le=1_000)]
@@ -83,15 +83,15 @@ class VariantParams(StrictSection):
 
     @field_validator("units")
     @classmethod
-    def _one_for_each(cls, units: int | tuple[int, ...], info: ValidationInfo) -> int | tuple[int, ...]:
-        layers = info.data.get("hidden_layers")  # missing if it is invalid itself
-        if isinstance(units, tuple) and layers is not None and len(units) != layers:
-            raise ValueError(f"must be {layers} numbers, one for each of hidden_layers")
+    def _expect_units_for_each(cls, units: int | tuple[int, ...], info: ValidationInfo) -> int | tuple[int, ...]:
+        count = info.data.get("hidden_layers")  # missing if invalid
+        if isinstance(units, tuple) and count is not None and len(units) != count:
+            raise ValueError(f"must be {count} numbers, one for each of hidden_layers")
         return units
 
     @field_validator("residual")
     @classmethod
-    def _same_widths(cls, residual: bool, info: ValidationInfo) -> bool:
+    def _expect_equal_widths(cls, residual: bool, info: ValidationInfo) -> bool:
         units = info.data.get("units")
         if residual and isinstance(units, tuple) and len(set(units)) > 1:
             raise ValueError("must be false if hidden layers differ in width: skip connections add equally wide layers")
@@ -99,13 +99,13 @@ class VariantParams(StrictSection):
 
     @field_validator("kernel_regularizer")
     @classmethod
-    def _nothing_of_none(cls, regularizer: KerasObject) -> KerasObject:
+    def _expect_no_config_of_none(cls, regularizer: KerasObject) -> KerasObject:
         if regularizer.class_name == NONE and regularizer.config:
             raise ValueError(f"{NONE}, with config {brief(regularizer.config)}: must have a class_name, or no config")
         return regularizer
 
     @model_validator(mode="after")
-    def _fits(self) -> "VariantParams":
+    def _expect_few_weights(self) -> "VariantParams":
         weights = sum((inputs + 1) * units for inputs, units in pairwise(self.widths))
         if weights > MOST_WEIGHTS:
             units = brief(shown(self.units))
@@ -127,10 +127,10 @@ class VariantParams(StrictSection):
 
 
 def resolve(defaults: Plain, variants: Plain) -> dict[str, VariantParams]:
-    """Return all variants by name, in the file's order, each with what it inherits from `defaults`.
+    """Return all variants by name, in the file's order, each with the values that it inherits from `defaults`.
 
     Raises:
-        UserError: there is no variant, a name cannot be that of a folder, or a value is invalid.
+        UserError: there is no variant, a name is not a valid folder name, or a value is invalid.
     """
     inherited = as_map(defaults, "defaults")
     check_partly(inherited, "defaults", VariantParams)
@@ -152,22 +152,22 @@ def nested(dotted: str, value: Plain) -> dict[str, Plain]:
 
 
 def merge(inherited: Mapping[str, Plain], own: Mapping[str, Plain]) -> dict[str, Plain]:
-    """Return `own` over `inherited`: maps merge deeply, but another `class_name` drops the inherited `config`."""
+    """Return `inherited` overridden by `own`: maps merge deeply, but a new `class_name` drops the old `config`."""
     merged = dict(inherited)
     for key, value in own.items():
-        below, above = inherited.get(key), value
-        if isinstance(below, Mapping) != isinstance(above, Mapping):
-            below, above = _named(below), _named(above)
+        old, new = inherited.get(key), value
+        if isinstance(old, Mapping) != isinstance(new, Mapping):
+            old, new = _with_class_name(old), _with_class_name(new)
         merged[key] = value
-        if isinstance(below, Mapping) and isinstance(above, Mapping):
-            name = below.get("class_name")
-            if above.get("class_name", name) == name:
-                merged[key] = merge(below, above)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            name = old.get("class_name")
+            if new.get("class_name", name) == name:
+                merged[key] = merge(old, new)
     return merged
 
 
 def shown(value: Plain) -> str:
-    """Return a parameter as one would write it: `SGD(learning_rate=0.01, momentum=0.9)`, `[64, 32]`, `0.1`."""
+    """Format a parameter for people: `SGD(learning_rate=0.01, momentum=0.9)`, `[64, 32]`, `0.1`."""
     if not isinstance(value, Mapping) or "class_name" not in value:
         return str(list(value) if isinstance(value, tuple) else value)
     arguments = as_map(value.get("config"), "config").items()

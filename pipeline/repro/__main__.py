@@ -1,4 +1,4 @@
-"""Run `make repro` and `make studies`: check params.yaml, let DVC run stale stages, publish, show the results."""
+"""Run `make repro` and `make studies`: check params.yaml, run stale stages by DVC, publish, show the results."""
 
 import argparse
 import re
@@ -22,7 +22,7 @@ from pipeline.repro import dvc_lock
 STUDIES = "studies/dvc.yaml"
 RUNNING = re.compile(r"Running stage '(.+)':")
 ADVICE = "Use `dvc push`"
-ENDS_WITHIN = 20  # seconds: enough for the follower to remove its runs from a slow store
+ENDS_WITHIN = 20  # seconds for the follower to end: it removes its runs, perhaps from a slow store
 
 
 @contextmanager
@@ -47,12 +47,14 @@ def following() -> Iterator[None]:
 
 
 def repro(*targets: str) -> list[str]:
-    """Run `dvc repro` and return the stages that it ran, without its advice to push where there is no remote.
+    """Run `dvc repro`, and return the stages that it ran.
+
+    DVC's advice to push is not printed if there is no remote.
 
     Raises:
-        SystemExit: it was interrupted, or it failed and has printed the reason.
+        SystemExit: DVC was interrupted, or failed and has printed the reason.
     """
-    ran: list[str] = []
+    stages: list[str] = []
     command = ["dvc", "repro", *targets]
     with (
         following(),
@@ -61,26 +63,26 @@ def repro(*targets: str) -> list[str]:
     ):
         try:
             for line in dvc.stdout or ():
-                if started := RUNNING.match(line):
-                    ran.append(started[1])
+                if stage := RUNNING.match(line):
+                    stages.append(stage[1])
                     keep()
                 if not line.startswith(ADVICE) or _has_remote():
                     print(line, end="", flush=True)
             code = dvc.wait()
         except KeyboardInterrupt:  # DVC and its stage are interrupted as well, and report it
             dvc.wait()
-            print(_interrupted(ran), file=sys.stderr)
+            print(_interruption(stages), file=sys.stderr)
             sys.exit(130)
         if code:
             sys.exit(code)
-    return ran
+    return stages
 
 
-def _interrupted(ran: list[str]) -> str:
-    if not ran:
+def _interruption(stages: list[str]) -> str:
+    if not stages:
         return "interrupted before any stage: run the same command again"
-    note = "finished cells and stages are kept" if ran[-1].startswith("study@") else "finished stages are kept"
-    return f"interrupted in {ran[-1]}: {note}; run the same command again to finish"
+    note = "finished cells and stages are kept" if stages[-1].startswith("study@") else "finished stages are kept"
+    return f"interrupted in {stages[-1]}: {note}; run the same command again to finish"
 
 
 def _has_remote() -> bool:
@@ -88,7 +90,7 @@ def _has_remote() -> bool:
 
 
 def show() -> None:
-    """Print the table of results and the commands that show more."""
+    """Print the table of results, the path of the report and the command for MLflow."""
     rows = results(load_variants()).drop(columns="quartiles")  # a terminal of 80 columns has no room for them
     table = Table(box=box.SIMPLE, padding=(0, 1))
     for column in rows:
@@ -104,8 +106,11 @@ def show() -> None:
 def main(studies: bool) -> None:
     """Check params.yaml, run the stale stages, publish to MLflow, show the results.
 
-    Publishing runs even where DVC finds nothing stale, because DVC does not know that MLFLOW_TRACKING_URI may now name
-    another store.
+    Publishing runs even if DVC finds nothing stale: MLFLOW_TRACKING_URI may name another store than before, which DVC
+    does not notice.
+
+    Args:
+        studies: whether to run the studies instead of the variants.
     """
     check.main()
     check.expect_networks(lambda: repro("split"))

@@ -8,8 +8,8 @@ each lock to FOLDER: when they start, whenever a stage begins, and when DVC has 
 * the last run was interrupted (the file MARK exists) and the lock has only the first of the copy's stages.
 
 They leave the user's own changes alone: a lock as it is in git, a lock in a merge conflict, a removed lock, and a lock
-from which the user took a variant. The truncated file is kept beside the copy. Of two runs at once only the first keeps
-locks.
+from which the user took a variant. The truncated file is kept beside the copy. If two runs overlap, only the first
+copies and restores locks.
 
 **A restored lock never makes DVC skip a stage wrongly.** An entry of a lock describes one finished run of a stage by
 the hashes of its command, parameters, dependencies and outputs. DVC skips the stage only if all hashes match today's
@@ -40,7 +40,7 @@ MARK: Final = FOLDER / "running"  # exists while DVC runs, and after a run that 
 
 
 class _Stage(BaseModel):
-    """A stage's entry in a lock, as far as DVC validates it."""
+    """A stage's entry in a lock: the parts that DVC validates."""
 
     cmd: str | list[str]
     deps: list[dict[str, str | int | bool]] = []
@@ -55,10 +55,10 @@ class _Lock(BaseModel):
 
 @contextmanager
 def kept_whole() -> Iterator[Callable[[], None]]:
-    """Restore truncated locks, before the context and after it; run DVC within.
+    """Restore truncated locks before and after the context, in which DVC runs.
 
     Yields:
-        A function that copies the locks. Call it while DVC writes none, such as when a stage has just begun.
+        A function that copies the locks. Call it while DVC writes no lock, such as when a stage has just begun.
     """
     FOLDER.mkdir(parents=True, exist_ok=True)
     one_run = FileLock(FOLDER / "one_run.lock")
@@ -71,7 +71,7 @@ def kept_whole() -> Iterator[Callable[[], None]]:
         _restore(was_interrupted=MARK.exists())
         MARK.touch()
         try:
-            yield _keep
+            yield _copy_locks
         except SystemExit:  # DVC has ended, by Ctrl-C or with an error
             _restore(was_interrupted=True)
             MARK.unlink()
@@ -85,26 +85,26 @@ def _restore(was_interrupted: bool) -> None:
     for lock in LOCKS:
         copy = FOLDER / lock
         content, backup = _content(lock), _content(copy)
-        if not _is_cut(content, backup, was_interrupted):
+        if not _is_truncated(content, backup, was_interrupted):
             _write(content, copy)
         elif (backup is not None or was_interrupted) and not _is_as_git_has_it(lock):
-            aside = copy.with_suffix(".cut")
-            _write(content, aside)
+            truncated = copy.with_suffix(".cut")
+            _write(content, truncated)
             _write(backup, lock)
             how = "removed, because there was none before" if backup is None else "restored from the last complete copy"
-            print(f"{lock}: truncated by an interruption: {how}; the truncated file is {aside}", file=sys.stderr)
+            print(f"{lock}: truncated by an interruption: {how}; the truncated file is {truncated}", file=sys.stderr)
 
 
-def _keep() -> None:
+def _copy_locks() -> None:
     """Copy each complete lock."""
     for lock in LOCKS:
         content, backup = _content(lock), _content(FOLDER / lock)
-        if not _is_cut(content, backup, was_interrupted=True):
+        if not _is_truncated(content, backup, was_interrupted=True):
             _write(content, FOLDER / lock)
 
 
-def _is_cut(content: bytes | None, backup: bytes | None, was_interrupted: bool) -> bool:
-    """Whether only the beginning of a lock is left.
+def _is_truncated(content: bytes | None, backup: bytes | None, was_interrupted: bool) -> bool:
+    """Return whether only the beginning of a lock is left.
 
     Args:
         content: the lock's bytes; None if there is no lock.
@@ -120,7 +120,7 @@ def _is_cut(content: bytes | None, backup: bytes | None, was_interrupted: bool) 
 
 
 def _stages(content: bytes) -> list[str] | None:
-    """Return the names of a lock's stages in order; None if DVC rejects it, it is empty or its last line is cut off."""
+    """Return the stages of a lock, in order; None if DVC would reject it, or its last line is cut off or missing."""
     if not content.endswith(b"\n"):
         return None
     try:
@@ -142,7 +142,7 @@ def _write(content: bytes | None, path: Path) -> None:
 
 
 def _is_as_git_has_it(lock: Path) -> bool:
-    """Whether the lock is as in git (such as after a checkout) or in a merge conflict; False outside git."""
+    """Return whether the lock equals the one in git, or is in a merge conflict; False outside git."""
     try:
         status = subprocess.run(
             ["git", "status", "--porcelain", "--", lock], capture_output=True, text=True, check=True

@@ -1,4 +1,4 @@
-"""Write and read the output of the stage `split`: the scaled parts, and how they were made."""
+"""Write and read the output of the stage `split`: the scaled parts, and their description."""
 
 import hashlib
 from collections.abc import Iterable
@@ -13,21 +13,21 @@ from pipeline.foundations.files import reading, save_text
 from pipeline.foundations.formats import load_rows, precision, rows_path, save_rows
 
 PARTS = Path("data/split")
-DESCRIBED = PARTS / "split.json"
+DESCRIPTION = PARTS / "split.json"
 LABEL = "label"
 RENEW = "`dvc repro` makes it again"
 
 
 class SplitFile(Origin):
-    """The content of the file DESCRIBED: the origin of the parts, and the number of rows of each."""
+    """The content of the file DESCRIPTION: the origin of the parts, and the number of rows of each."""
 
     rows: dict[str, int]
 
     @property
     def target_columns(self) -> list[str]:
-        """Return the names of the target columns in the files: those of a regression's targets, or `label`.
+        """Return the names of the target columns in the files: a regression's targets, or `label`.
 
-        A name that an input has gets a suffix.
+        The names get a suffix if an input has one of them.
         """
         names = [each.name for each in self.targets] or [LABEL]
         while set(names) & set(self.inputs):
@@ -36,19 +36,19 @@ class SplitFile(Origin):
 
 
 def save_split(split: Split, origin: Origin) -> None:
-    """Write every part as a table of inputs and targets, and their description as JSON."""
-    described = SplitFile(rows={name: len(part) for name, part in split.parts.items()}, **dict(origin))
+    """Write every part as a table of inputs and targets, and one description of all parts as JSON."""
+    description = SplitFile(rows={name: len(part) for name, part in split.parts.items()}, **dict(origin))
     for name, part in split.parts.items():
         inputs = (
             part.inputs if part.inputs.ndim > 2 else pd.DataFrame(part.inputs, columns=list(origin.inputs), copy=False)
         )
-        targets = pd.DataFrame(part.targets.reshape(len(part), -1), columns=described.target_columns)
+        targets = pd.DataFrame(part.targets.reshape(len(part), -1), columns=description.target_columns)
         save_rows(inputs, targets, PARTS / name)
-    save_text(described.model_dump_json(indent=2) + "\n", DESCRIBED)
+    save_text(description.model_dump_json(indent=2) + "\n", DESCRIPTION)
 
 
 def load_origin() -> Origin:
-    """Read where the rows of a training come from.
+    """Read the origin of a training's rows.
 
     Raises:
         UserError: the file is missing, damaged or of another version.
@@ -60,11 +60,11 @@ def load_split() -> Split:
     """Read all parts.
 
     Raises:
-        UserError: a part is missing or damaged, or does not have the number of rows that it was written with.
+        UserError: a part is missing or damaged, or has another number of rows than its description.
     """
-    described = _load()
-    parts = {name: _part(PARTS / name, rows, described) for name, rows in described.rows.items()}
-    return Split(described.task, **parts)
+    description = _load()
+    parts = {name: _part(PARTS / name, rows, description) for name, rows in description.rows.items()}
+    return Split(description.task, **parts)
 
 
 def part_files() -> dict[str, Path]:
@@ -77,15 +77,15 @@ def part_files() -> dict[str, Path]:
 
 
 def fingerprint() -> str:
-    """Return the first digits of a SHA-256 of all parts, without their names.
+    """Return the first 12 digits of the SHA-256 of all parts, without their names.
 
     Raises:
         UserError: a part is missing.
     """
-    total = hashlib.sha256()
+    digest = hashlib.sha256()
     for content in _contents(part_files().values()):
-        total.update(content)
-    return total.hexdigest()[:12]
+        digest.update(content)
+    return digest.hexdigest()[:12]
 
 
 def _contents(paths: Iterable[Path]) -> Iterable[bytes]:
@@ -95,34 +95,36 @@ def _contents(paths: Iterable[Path]) -> Iterable[bytes]:
 
 
 def _load() -> SplitFile:
-    with reading(DESCRIBED, "what `split` writes"):
-        return SplitFile.model_validate_json(DESCRIBED.read_bytes())
+    with reading(DESCRIPTION, "a description of parts as `split` writes it"):
+        return SplitFile.model_validate_json(DESCRIPTION.read_bytes())
 
 
-def _part(stem: Path, rows: int, described: SplitFile) -> Samples:
-    features, table = load_rows(stem, described.target_columns, [])
+def _part(stem: Path, rows: int, description: SplitFile) -> Samples:
+    features, table = load_rows(stem, description.target_columns, [])
     path = rows_path(stem)
     if isinstance(features, pd.DataFrame):
-        missing = next((name for name in described.inputs if name not in features), None)
+        missing = next((name for name in description.inputs if name not in features), None)
         if missing is not None:
-            raise UserError(f"{path}: no column {missing}: must have {', '.join(described.inputs)}")
-        features = features[list(described.inputs)]
+            raise UserError(f"{path}: no column {missing}: must have {', '.join(description.inputs)}")
+        features = features[list(description.inputs)]
     with reading(path, "a table of numbers"):
         targets = table.to_numpy(np.float64)
         inputs = np.asarray(features)
-        if inputs.ndim == 2:  # a CSV does not say whether they were float32
-            inputs = inputs.astype(precision(sum(described.rows.values()), inputs.shape[1]), copy=False)
+        if inputs.ndim == 2:  # a CSV does not store whether its numbers were float32
+            inputs = inputs.astype(precision(sum(description.rows.values()), inputs.shape[1]), copy=False)
     if len(targets) != rows:
-        raise UserError(f"{path}: {len(targets)} rows: must have {rows}, as {DESCRIBED} says; {RENEW}")
-    if inputs.shape[1:] != described.shape:
-        raise UserError(f"{path}: rows of shape {inputs.shape[1:]}: must be {described.shape}; {RENEW}")
-    broken = np.flatnonzero(~np.isfinite(inputs.reshape(len(inputs), -1)).all(axis=1) | ~_are_valid(targets, described))
+        raise UserError(f"{path}: {len(targets)} rows: must have {rows}, as {DESCRIPTION} says; {RENEW}")
+    if inputs.shape[1:] != description.shape:
+        raise UserError(f"{path}: rows of shape {inputs.shape[1:]}: must be {description.shape}; {RENEW}")
+    broken = np.flatnonzero(
+        ~np.isfinite(inputs.reshape(len(inputs), -1)).all(axis=1) | ~_are_valid(targets, description)
+    )
     if len(broken):
         raise UserError(f"{path}: line {broken[0] + 2}: every input must be a finite number, and the target valid")
-    return Samples(inputs, targets[:, 0].astype(np.int64) if described.task.is_classification else targets)
+    return Samples(inputs, targets[:, 0].astype(np.int64) if description.task.is_classification else targets)
 
 
-def _are_valid(targets: np.ndarray, described: SplitFile) -> np.ndarray:
-    if described.task.is_classification:
-        return np.isin(targets[:, 0], np.arange(len(described.task.names)))
+def _are_valid(targets: np.ndarray, description: SplitFile) -> np.ndarray:
+    if description.task.is_classification:
+        return np.isin(targets[:, 0], np.arange(len(description.task.names)))
     return np.isfinite(targets).all(axis=1)

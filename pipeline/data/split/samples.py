@@ -1,4 +1,4 @@
-"""The two forms of every data set: raw rows with their targets; and rows of numbers, scaled and split for training."""
+"""Define the two forms of a data set: raw rows, and rows of numbers that are scaled and split for training."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from pipeline.params.data_params import DataParams
 from pipeline.params.split_params import SplitParams
 
 ColumnKind = Literal["number", "boolean", "category"]
-LARGEST = 1e37  # the largest number accepted: float32, in which networks compute, holds some 3e38
+LARGEST = 1e37  # the largest number in data: networks compute in float32, which ends at some 3e38
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class RawData:
         table; see `formats.precision`.
     targets: labels int64 [sample], or values float64 [sample, target].
     kinds: the kind of each column of a table.
-    fills: the value that replaces missing ones, by column.
+    fills: the value that replaces missing values, by column.
     target_names: the names of the target columns.
-    filled: how many missing values were filled in, by column.
+    filled: the number of missing values that were replaced, by column.
     """
 
     features: pd.DataFrame | np.ndarray
@@ -50,10 +50,11 @@ class Stored(BaseModel):
 
 
 class InputColumn(Stored):
-    """A raw column and how it becomes inputs.
+    """A raw column, and its encoding as inputs.
 
-    A number becomes `offset + factor * raw`; a category one input per category, 1 for its own and 0 for the others.
-    fill: the value that replaces missing ones; without it no value may be missing.
+    A number becomes `offset + factor * raw`. A column of categories becomes one input per category: 1 if the row has
+    this category, else 0.
+    fill: the value that replaces missing values; None if no value may be missing.
     """
 
     name: str
@@ -65,25 +66,26 @@ class InputColumn(Stored):
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Return the names of the inputs that the column becomes."""
+        """Return the names of the column's inputs."""
         return tuple(f"{self.name}={category}" for category in self.categories) or (self.name,)
 
     def says(self, name: str | None = None) -> str:
-        """Return the column in words: "age (number, may be missing)".
+        """Describe the column in words: "age (number, may be missing)".
 
         Args:
-            name: another name for the column.
+            name: a name to use instead of the column's own.
         """
         kind = {"number": "number", "boolean": "true or false", "category": "text"}[self.kind]
         return f"{name or self.name} ({kind}{'' if self.fill is None else ', may be missing'})"
 
 
-SINGLE = 1000.0  # beyond this offset float32 does not do: of its 7 digits fewer than 4 would be left after scaling
+# A greater offset needs float64: scaling would leave fewer than 4 of the 7 digits of float32.
+LARGEST_OFFSET = 1000.0
 
 
 def is_plain(columns: Sequence[InputColumn]) -> bool:
-    """Whether raw rows can be one float32 array: numbers alone, without missing values or large offsets."""
-    return all(each.kind == "number" and each.fill is None and abs(each.offset) < SINGLE for each in columns)
+    """Return whether raw rows can be one float32 array: only numbers, without missing values or large offsets."""
+    return all(each.kind == "number" and each.fill is None and abs(each.offset) < LARGEST_OFFSET for each in columns)
 
 
 class TargetScaling(Stored):
@@ -95,12 +97,13 @@ class TargetScaling(Stored):
 
 
 class Origin(Stored):
-    """Where the rows of a training come from, and how raw rows became them.
+    """The source of a training's rows, and the scaling that made them from raw rows.
 
-    columns: in order; for an array with more than two dimensions, those of its last dimension.
+    columns: the raw columns, in order; for an array with more than two dimensions, the entries of the last dimension.
     shape: the shape of one sample of a network's input.
     targets: the scaling of a regression's targets; empty for classes.
-    data, split: the sections of params.yaml at that time.
+    data: the section `data` of params.yaml when the rows were loaded.
+    split: the section `split` of params.yaml when the rows were split.
     """
 
     task: Task
@@ -142,7 +145,7 @@ class Split:
 
     @property
     def parts(self) -> dict[str, Samples]:
-        """Return the parts by name, in the order in which every list has them."""
+        """Return the parts by name, in the order train, validation, test."""
         validation = {} if self.validation is None else {"validation": self.validation}
         return {"train": self.train, **validation, "test": self.test}
 
@@ -158,11 +161,11 @@ class Split:
 
     @property
     def constant_losses(self) -> dict[str, float]:
-        """Return for each part the baseline loss: that of the best constant prediction."""
+        """Return the baseline loss of each part: the loss of the best constant prediction."""
         return {name: self.task.constant_loss(part.targets) for name, part in self.parts.items()}
 
     def surface_axes(self, resolution: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return both axes of a grid over all rows and 5% beyond, float32 [resolution] each; only for two inputs."""
+        """Return both axes of a grid over all rows and a margin of 5%, float32 [resolution] each; needs two inputs."""
         rows = np.concatenate([part.inputs for part in self.parts.values()])
         low, high = rows.min(axis=0), rows.max(axis=0)
         margin = 0.05 * (high - low)

@@ -1,7 +1,12 @@
-"""The three kinds of tasks (binary classification, multi-class classification, regression) and all that differs.
+"""Define the three kinds of tasks: binary classification, multi-class classification and regression.
 
-A kind is one entry of KINDS; the output layer, loss, scores and words follow from it. For all three, the gradient of
-the loss with respect to the output's pre-activation is (prediction - target), times a constant over the sample count.
+A kind is one entry of KINDS; the output layer and all words follow from it. Loss and scores are only named there: both
+engines compute them by hand (training/compiled/outputs.py and training/stacked/objectives.py), and so does
+`Task.scores`. `Task.guessing` and `guessing_bound` (data/reference.py) treat every new score of a classification as
+accuracy. A new score therefore changes these five places.
+
+For all three kinds, the gradient of the loss with respect to the output's pre-activation is (prediction - target) times
+a constant / the number of samples.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,10 +18,10 @@ import numpy as np
 from pipeline.params.evaluation_params import SKILL
 
 KindName = Literal["binary", "multiclass", "regression"]
-# Whole numbers with more different values are numbers, not classes. It is not in params.yaml because `data.task` there
-# states the task where this guess is wrong.
+# A target of whole numbers with more different values is a regression, not classes. This limit is not in params.yaml,
+# because `data.task` there can state the task if the guess is wrong.
 MOST_CLASSES: Final = 20
-# Further scores, only of the final predictions. Errors are in the unit of the raw targets.
+# Further scores, computed only for the final predictions. Errors are in the unit of the raw targets.
 OF_PREDICTIONS: Final[Mapping[str, str]] = {
     "macro_f1": "mean over classes of F1, the harmonic mean of precision and recall",
     "rmse": "root of the mean squared error in the target's own unit; of several targets the mean",
@@ -33,13 +38,13 @@ class PlainTask(TypedDict):
 
 @dataclass(frozen=True)
 class TaskKind:
-    """What all tasks of a kind have in common.
+    """The properties that all tasks of a kind share.
 
     activation: Keras's name of the output layer's activation.
     loss: Keras's name of the loss.
     loss_name: the loss in words, with its unit.
-    scores: the scores of predictions that are recorded beside the loss, the main one first.
-    prediction: what a model returns for a row, in words; a function of the task's names.
+    scores: the names of the scores that are recorded beside the loss, the main score first.
+    prediction: takes the task's names; returns in words what a model predicts for a row.
     """
 
     activation: str
@@ -76,17 +81,17 @@ KINDS: Final[Mapping[str, TaskKind]] = {
 
 @dataclass(frozen=True)
 class Task:
-    """A task: its kind, and the names of the classes in the order of their labels 0, 1, ..., or of the targets."""
+    """A task: its kind, and the names of its classes (in the order of the labels 0, 1, ...) or of its targets."""
 
     kind: KindName
     names: tuple[str, ...]
 
     @classmethod
     def of(cls, plain: PlainTask) -> "Task":
-        """Return the task of plain values as `plain` returns them.
+        """Return the task that the plain values describe; see `plain`.
 
         Raises:
-            KeyError: the values are not those of a task.
+            KeyError: the values do not describe a task.
         """
         KINDS[plain["kind"]]
         return cls(plain["kind"], tuple(plain["names"]))
@@ -98,17 +103,17 @@ class Task:
 
     @property
     def of_kind(self) -> TaskKind:
-        """Return what all tasks of this kind have in common."""
+        """Return the properties that all tasks of this kind share."""
         return KINDS[self.kind]
 
     @property
     def is_classification(self) -> bool:
-        """Whether targets are labels of classes."""
+        """Return whether targets are labels of classes."""
         return self.kind != "regression"
 
     @property
     def outputs(self) -> int:
-        """Return the units of the output layer: one for two classes, one per class for more, one per target."""
+        """Return the number of output units: one for two classes, one per class for more classes, one per target."""
         return 1 if self.kind == "binary" else len(self.names)
 
     @property
@@ -118,11 +123,11 @@ class Task:
 
     @property
     def curves(self) -> tuple[str, ...]:
-        """Return what is recorded for every part of the data at every epoch: the loss, then the scores."""
+        """Return the names of the curves of every part of the data: the loss, then the scores."""
         return ("loss", *self.of_kind.scores)
 
     def target_matrix(self, targets: np.ndarray) -> np.ndarray:
-        """Return the targets of the output layer, float32 [sample, output]; labels of more than two classes one-hot.
+        """Return the targets of the output layer, float32 [sample, output]; more than two classes become one-hot.
 
         Args:
             targets: labels int [sample], or values [sample, target].
@@ -132,9 +137,9 @@ class Task:
         return np.asarray(targets, np.float32).reshape(len(targets), self.outputs)
 
     def constant_loss(self, targets: np.ndarray) -> float:
-        """Return the baseline loss (that of the best constant prediction): the labels' entropy in nat, or the variance.
+        """Return the baseline loss: the loss of the best constant prediction.
 
-        The variance is the mean over the targets.
+        For classes this is the entropy of the labels in nat, for a regression the variance, averaged over the targets.
         """
         if not self.is_classification:
             return float(np.var(np.asarray(targets, np.float64), axis=0).mean())
@@ -144,9 +149,9 @@ class Task:
     def scores(self, targets: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
         """Return every score of predictions [sample, output], as the trainers record them.
 
-        A probability of exactly one half, or NaN, predicts class 0, as in Keras; of equal probabilities the first class
-        is predicted. Balanced accuracy leaves out classes that do not occur. R² is the mean over targets, and NaN if a
-        target is constant.
+        As in Keras, a probability of exactly one half or NaN predicts class 0, and of classes with equal probabilities
+        the first is predicted. Balanced accuracy leaves out classes that do not occur. R² is the mean over the targets,
+        and NaN if a target is constant.
         """
         if not self.is_classification:
             values = np.asarray(targets, np.float64).reshape(predictions.shape)
@@ -160,11 +165,11 @@ class Task:
     def of_predictions(self, targets: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
         """Return the scores of OF_PREDICTIONS that the task has.
 
-        F1 is 2 hits / (rows of the class + rows predicted as the class); classes without any such rows are left out.
+        The F1 of a class is 2 hits / (its rows + rows predicted as the class); a class without any is left out.
 
         Args:
-            targets: labels int [sample], or values [sample, target] in their own units.
-            predictions: [sample, output], in the same units.
+            targets: labels int [sample], or raw values [sample, target].
+            predictions: [sample, output], in the unit of the targets.
         """
         if not self.is_classification:
             errors = np.asarray(predictions, np.float64) - targets
@@ -184,14 +189,17 @@ class Task:
         return np.nan_to_num(predictions, nan=-1.0).argmax(axis=-1)
 
     def guessing(self, score: str) -> float:
-        """Return the score of guessing without the inputs: a random class, or the mean of the targets."""
+        """Return the score of guessing without the inputs: a random class, or the mean of the targets.
+
+        Every score of a classification except `skill` counts as an accuracy: 1 / the number of classes.
+        """
         return 1 / len(self.names) if self.is_classification and score != SKILL else 0.0
 
     @property
     def usual_threshold(self) -> tuple[str, float]:
-        """Return the score and the threshold of "learned" where params.yaml states none: halfway from guessing to 1.
+        """Return the score and threshold of "learned" for a params.yaml without one: halfway from guessing to 1.
 
-        A network that always predicts the majority class has then not learned.
+        The score of classes is balanced accuracy, so a network that always predicts the majority class has not learned.
         """
         score = "balanced_accuracy" if self.is_classification else "r2"
         return score, (1 + self.guessing(score)) / 2
@@ -201,9 +209,9 @@ class Task:
         """Return the task in words: "2 classes (0, 1)", "10 classes", "regression of price"."""
         if not self.is_classification:
             return f"regression of {', '.join(self.names)}"
-        few = f" ({', '.join(self.names)})" if len(self.names) <= 5 else ""
-        return f"{len(self.names)} classes{few}"
+        class_list = f" ({', '.join(self.names)})" if len(self.names) <= 5 else ""
+        return f"{len(self.names)} classes{class_list}"
 
     def says(self) -> str:
-        """Return in words what a model returns for a row."""
+        """Return in words what a model predicts for a row."""
         return self.of_kind.prediction(self.names)

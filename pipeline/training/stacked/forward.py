@@ -54,7 +54,7 @@ class Forward:
         Args:
             is_shared: whether all replicas share the inputs.
         """
-        layers = self.network.layers
+        layer_count = self.network.layer_count
 
         def run_replica(elements: tuple) -> tuple[list[tf.Tensor], tf.Tensor, tf.Tensor]:
             trainable, non_trainable, rows = (*elements, inputs) if is_shared else elements
@@ -63,7 +63,7 @@ class Forward:
             )
             flat = [tf.reshape(value, (-1,)) for value in updated]
             penalty = tf.add_n(losses) if losses else tf.zeros(())
-            return taps[:layers], tf.concat(flat, 0) if flat else tf.zeros((0,)), penalty
+            return taps[:layer_count], tf.concat(flat, 0) if flat else tf.zeros((0,)), penalty
 
         elements = (self.layout.variables(state.weights), self.statistics_layout.variables(state.statistics))
         with self._tracing:

@@ -49,7 +49,7 @@ class Pretraining:
         # Layers of one shape share a block and its graphs; the first layer has no skip connection.
         shapes = enumerate(pairwise((split.inputs, *variant.widths)), start=1)
         self._shapes = {layer: (layer == 1, *shape) for layer, shape in shapes}
-        self._blocks: dict[LayerShape, network.Block] = {}
+        self._blocks: dict[LayerShape, network.PretrainingBlock] = {}
         for layer, shape in self._shapes.items():
             if shape not in self._blocks:
                 self._blocks[shape] = network.build_block(variant, layer, shape[1], self._task, name)
@@ -131,7 +131,7 @@ class Pretraining:
 class _Trainee:
     """A block with the graphs that train it."""
 
-    def __init__(self, block: network.Block, forward: Forward, engine: Engine, objective: Objective) -> None:
+    def __init__(self, block: network.PretrainingBlock, forward: Forward, engine: Engine, objective: Objective) -> None:
         self.engine = engine
         self._block, self._forward, self._objective = block, forward, objective
 

@@ -128,7 +128,7 @@ class StackedTrainer:
             if values is not None:
                 layer_values.append({key: np.asarray(value) for key, value in values.items()})
 
-        no_values = np.full((len(replicas), self._network.layers), np.nan, np.float32)
+        no_values = np.full((len(replicas), self._network.layer_count), np.nan, np.float32)
         with ThreadPoolExecutor(max_workers=1) as measuring:
             pending.append(measuring.submit(measure, engine.state, dict.fromkeys(EPOCH_VALUES, no_values)))
             all_orders = (order for block in draw_orders(params, replicas, len(self._split.train)) for order in block)
