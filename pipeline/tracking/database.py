@@ -176,8 +176,8 @@ def _expect_own_tables(uri: str, tables: set[str]) -> None:
     others = sorted(tables - {LAST_TABLE})
     if others and not FIRST_TABLES & tables:
         raise UserError(
-            f"MLflow store {uri}: another program's database (it has a table {others[0]}): must be a database of MLflow, "
-            "or empty"
+            f"MLflow store {uri}: another program's database (it has a table {others[0]}): must be empty, or "
+            "a database of MLflow"
         )
 
 

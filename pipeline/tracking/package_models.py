@@ -123,7 +123,7 @@ def _sources(folder: Path) -> list[Path]:
 def _input_type(column: InputColumn, origin: Origin) -> ColSpec:
     """Return the type of a column that MLflow checks, or AnyType if the check would reject or change valid values.
 
-    MLflow rejects whole numbers in a column of doubles, although files contain them, and reads missing booleans as false.
+    MLflow rejects whole numbers in a column of doubles, although files have them, and reads missing booleans as false.
     """
     optional = column.fill is not None
     if column.kind == "category":

@@ -68,7 +68,7 @@ class VariantPayload:
     fingerprint: the hash of the training's parameters and outputs.
     evaluation_hash: the hash of the evaluation's parameters and outputs. If either hash differs, it is another run.
     final: the column of the main score, such as `test_accuracy`.
-    chosen_by: the column that chooses the best replica: `validation_accuracy` if there is validation data, else `final`.
+    chosen_by: the column that chooses the best replica: with validation data `validation_accuracy`, else `final`.
     use: the inputs and the answer of the variant's models (Markdown).
     images: the figures that the UI can show beside figures of other runs.
     models: the replicas that are published as Keras models, by the model's name.
@@ -181,8 +181,9 @@ def use(task: Task, columns: Sequence[InputColumn]) -> str:
         treatment = "the model itself fills missing values, encodes and scales"
     answers = ", ".join(as_code(name) for name in answer(task))
     return (
-        f"Takes raw rows, a table with the columns {listed}: {treatment}. Answers with the columns {answers}. If loaded by "
-        f"`mlflow.keras`, it is the Keras model, which gives {in_markdown(task.says())}, float32 [row, {task.outputs}]."
+        f"Takes raw rows, a table with the columns {listed}: {treatment}. Answers with the columns {answers}. "
+        f"Loaded by `mlflow.keras` it is the Keras model, which gives {in_markdown(task.says())}, "
+        f"float32 [row, {task.outputs}]."
     )
 
 

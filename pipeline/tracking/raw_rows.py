@@ -49,8 +49,8 @@ class RawRows(mlflow.pyfunc.PythonModel):
     def _with_names(self, predictions: np.ndarray, index: pd.Index | None) -> pd.DataFrame:
         """Return the answers' columns from predictions [row, output].
 
-        For a classification these are the most probable class (of equal classes the first) and each class's probability.
-        The single output of a binary task is the probability of the second class.
+        For a classification these are the most probable class (of equals the first) and each class's probability. The
+        single output of a binary task is the probability of the second class.
         """
         columns = list(predictions.T)
         if self._classes:

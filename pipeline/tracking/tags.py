@@ -12,13 +12,11 @@ PAIR: Final = "pipeline.pair"  # the run belongs to the present params.yaml, and
 EXPERIMENT: Final = "pipeline.dvc_experiment"
 LIVE: Final = "pipeline.live"  # the run shows a training that is not finished; the complete run replaces it
 FOLLOWER: Final = "pipeline.follower"  # the process that writes a live run
-PUBLISHER: Final = (
-    "pipeline.publisher."  # tag of an experiment for each process that publishes into it; a random id follows
-)
+PUBLISHER: Final = "pipeline.publisher."  # prefix of an experiment's tags: one for each publishing process
 DESCRIPTION: Final = "mlflow.note.content"
 COLOUR: Final = "mlflow.runColor"
 
 
 def search_for(tag: str) -> str:
-    """Return the search for all runs with the tag COMPLETE, CURRENT, PAIR or LIVE. Runs of replicas have none of these."""
+    """Return the search for all runs with the tag COMPLETE, CURRENT, PAIR or LIVE. Runs of replicas have none."""
     return f"tags.\"{tag}\" = 'true'"

@@ -1,4 +1,4 @@
-"""Gradients by layer and epoch. All heat maps share one colour scale, so any two can be compared."""
+"""Figures of gradients by layer and epoch. All heat maps share one colour scale, so that any two can be compared."""
 
 from collections.abc import Mapping
 
@@ -15,18 +15,20 @@ from pipeline.report.figures.style import GRADIENT_RANGE, dress, figure, headed
 
 NORM = LogNorm(*GRADIENT_RANGE, clip=False)
 COLOURS = "viridis"
-NOTHING = LIGHT_GREY
+NO_GRADIENT = LIGHT_GREY
 MEANING = "mean |gradient| of the kernel (log; no unit)"
 LAYERS = "layer (1 = first, last = output)"
 
 
 def gradient_by_layer_and_epoch(layers: pd.DataFrame, replicas: int, title: str) -> Figure:
-    """Return a heat map of mean |g| by layer and epoch (median over living replicas), above the number of living ones.
+    """Return a heat map of mean |g| by layer and epoch (median over living replicas), above the count of living replicas.
 
-    Grey means that no replica is living there, or that all gradients are exactly zero.
+    Grey means that no replica is living at that epoch, or that all gradients are exactly zero.
 
     Args:
-        layers: the evaluation's table, one row per recorded epoch and layer. title: the first line of the heading.
+        layers: the evaluation's table, one row per recorded epoch and layer.
+        replicas: the variant's number of replicas.
+        title: the first line of the heading.
     """
     drawn = headed(figure(8.2, 5.0), f"{title}\n{reaching(layers, replicas)}")
     upper, lower = drawn.subplots(2, 1, sharex=True, height_ratios=(3, 1))
@@ -40,10 +42,12 @@ def gradient_by_layer_and_epoch(layers: pd.DataFrame, replicas: int, title: str)
 def reaching(layers: pd.DataFrame, replicas: int) -> str:
     """Return a sentence on how much gradient reaches the hidden layers at the last epoch.
 
-    It compares the median over hidden layers of their medians over living replicas with the output layer's median.
+    It takes the median over living replicas for each layer, then compares the median of the hidden layers with the
+    output layer.
 
     Args:
-        layers: the evaluation's table. replicas: the variant's number of replicas.
+        layers: the evaluation's table, one row per recorded epoch and layer.
+        replicas: the variant's number of replicas.
     """
     last = layers[layers.epoch == layers.epoch.max()]
     count = int(last.living.max())
@@ -54,8 +58,8 @@ def reaching(layers: pd.DataFrame, replicas: int) -> str:
     part = last.gradient_mean_abs_median[last.layer < last.layer.max()].median() / output if output > 0 else np.nan
     if not np.isfinite(part):
         return f"{living} at the end"
-    much = f"{part:.1f} times" if part >= 1 else f"{100 * part:.2g}% of"
-    return f"{living} at the end; the median hidden layer gets {much} the output layer's gradient"
+    amount = f"{part:.1f} times" if part >= 1 else f"{100 * part:.2g}% of"
+    return f"{living} at the end; the median hidden layer gets {amount} the output layer's gradient"
 
 
 def gradients_of_pair(
@@ -64,7 +68,9 @@ def gradients_of_pair(
     """Return heat maps of two variants side by side, with equal layers at equal heights.
 
     Args:
-        layers: the evaluation's table, by variant. replicas: the number of replicas, by variant.
+        layers: the evaluation's table of each variant.
+        replicas: the number of replicas of each variant.
+        colours: the colour of each variant.
     """
     headings = [f"{name}: {reaching(table, replicas[name])}" for name, table in layers.items()]
     drawn = headed(figure(9.6, 5.6), "\n".join(headings))
@@ -90,10 +96,10 @@ def gradients_of_pair(
 
 
 def profiles(layers: Mapping[str, pd.DataFrame], colours: Mapping[str, str]) -> Figure:
-    """Return the gradient across the layers before, early in and at the end of training.
+    """Return the gradient across the layers before training, early in training and at its end.
 
     There is a panel per epoch and a line per variant, with the quartiles over living replicas as a band. The gradient
-    is that of the full training set, which theory is about.
+    is computed on the full training set, as theory assumes.
     """
     drawn = headed(figure(9.6, 3.9), "Gradient across the layers, median and quartiles over living replicas")
     epochs = early_and_late(next(iter(layers.values())))
@@ -115,7 +121,7 @@ def profiles(layers: Mapping[str, pd.DataFrame], colours: Mapping[str, str]) -> 
 
 
 def early_and_late(layers: pd.DataFrame) -> list[int]:
-    """Return epoch 0, the recorded epoch nearest to a tenth of the training, and the last, each once."""
+    """Return epoch 0, the recorded epoch nearest to a tenth of the training, and the last epoch, without duplicates."""
     recorded = np.unique(layers.epoch)
     early = recorded[np.abs(recorded - recorded[-1] / 10).argmin()]
     return sorted({0, int(early), int(recorded[-1])})
@@ -124,7 +130,7 @@ def early_and_late(layers: pd.DataFrame) -> list[int]:
 def _heat_map(axes: Axes, layers: pd.DataFrame, title: str) -> None:
     dress(axes, "", LAYERS, title)
     axes.grid(visible=False)
-    axes.set_facecolor(NOTHING)
+    axes.set_facecolor(NO_GRADIENT)
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     table = layers[layers.epoch > 0].pivot(index="layer", columns="epoch", values="gradient_mean_abs_median")
     values = np.ma.masked_invalid(np.ma.masked_less_equal(table.to_numpy(float), 0))
