@@ -15,13 +15,13 @@ from pipeline.report.figures.style import GRADIENT_RANGE, dress, figure, headed
 
 NORM = LogNorm(*GRADIENT_RANGE, clip=False)
 COLOURS = "viridis"
-NO_GRADIENT = LIGHT_GREY
+NOTHING = LIGHT_GREY
 MEANING = "mean |gradient| of the kernel (log; no unit)"
 LAYERS = "layer (1 = first, last = output)"
 
 
 def gradient_by_layer_and_epoch(layers: pd.DataFrame, replicas: int, title: str) -> Figure:
-    """Return a heat map of mean |g| by layer and epoch (median over living replicas), above the count of living replicas.
+    """Return a heat map of mean |g| by layer and epoch (median over living replicas), above their number.
 
     Grey means that no replica is living at that epoch, or that all gradients are exactly zero.
 
@@ -130,7 +130,7 @@ def early_and_late(layers: pd.DataFrame) -> list[int]:
 def _heat_map(axes: Axes, layers: pd.DataFrame, title: str) -> None:
     dress(axes, "", LAYERS, title)
     axes.grid(visible=False)
-    axes.set_facecolor(NO_GRADIENT)
+    axes.set_facecolor(NOTHING)
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     table = layers[layers.epoch > 0].pivot(index="layer", columns="epoch", values="gradient_mean_abs_median")
     values = np.ma.masked_invalid(np.ma.masked_less_equal(table.to_numpy(float), 0))

@@ -33,7 +33,7 @@ class Predicted(NamedTuple):
 
 
 def test_predictions(predicted: Predicted, origin: Origin, title: str) -> Figure:
-    """Return a panel for each replica: a confusion matrix (share of the true class), or predicted against true values."""
+    """Return a panel for each replica: a confusion matrix, or predicted against true targets."""
     longest = max(map(len, map(short, origin.task.names))) if origin.task.is_classification else 0
     height = 4.4 + 0.08 * max(0, longest - 10)  # inches; long names below a matrix are rotated
     drawn = headed(figure(3.5 * len(predicted.numbers) + 0.8, height), title)
