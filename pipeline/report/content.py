@@ -330,9 +330,9 @@ def _helps(findings: ReportFindings) -> Iterator[Block]:
     effects = findings.comparison.effects
     if len(effects):
         yield Text(
-            "**Measured here.** Each pair of variants differs in one respect only; the first variant learns less "
-            "often. The difference of the learned shares has Newcombe's 95% interval (unpaired). If the interval contains "
-            "0, the effect is undecided."
+            "**Measured here.** Each pair of variants differs in one respect only; the first learns less often. "
+            "The difference of the learned shares has Newcombe's 95% interval (unpaired). If the interval contains 0, "
+            "the effect is undecided."
         )
         rows = [
             [
