@@ -23,7 +23,8 @@ LAYERS = "layer (1 = first, last = output)"
 def gradient_by_layer_and_epoch(layers: pd.DataFrame, replicas: int, title: str) -> Figure:
     """Return a heat map of mean |g| by layer and epoch, above a curve of the number of living replicas.
 
-    Each value is the median over living replicas. Grey means that no replica is living at that epoch, or that all gradients are exactly zero.
+    Each value is the median over living replicas. Grey means that no replica is living at that
+    epoch, or that all gradients are exactly zero.
 
     Args:
         layers: the evaluation's table, one row per recorded epoch and layer.
