@@ -296,7 +296,7 @@ def test_results_of_other_parameters_are_refused(workspace: Path) -> None:
 def test_an_evaluation_of_other_replicas_is_refused(workspace: Path, result: Trained) -> None:
     runs.save_run("v", result.history.isel(replica=slice(3)), result.predictions, result.weights)
     with pytest.raises(
-        UserError, match=r"^v: its evaluation has other replicas than its history: run `dvc repro` first"
+        UserError, match=r"^v: its evaluation and its history have different replicas: run `dvc repro` first"
     ):
         tensorboard.write()
 
