@@ -1,4 +1,4 @@
-"""The functions for scripts and notebooks: read a history, and diagnose its replicas."""
+"""Functions for scripts and notebooks: read a history, and diagnose its replicas."""
 
 import os
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ def read_history(path: str | os.PathLike[str]) -> xr.Dataset:
 
     Returns:
         Curves over replica and epoch, and values of each layer over replica, recorded epoch and layer. The attribute
-        `long_name` of each says what it is.
+        `long_name` of each explains it.
 
     Raises:
         UserError: the file is missing, damaged, or not a history.
@@ -32,27 +32,28 @@ def read_history(path: str | os.PathLike[str]) -> xr.Dataset:
         raise UserError(f"{path}: not found: must be a history, such as runs/<variant>/history.nc")
     try:
         return load_arrays(Path(path), REQUIRED, OPTIONAL)
-    except UserError as error:  # outside the repository DVC cannot make it again
+    except UserError as error:  # outside the repository `dvc repro` cannot help
         raise UserError(str(error).removesuffix("; `dvc repro` makes it again")) from None
 
 
 def diagnose(
     history: xr.Dataset, learned: float | Mapping[str, float] | None = None, **thresholds: float
 ) -> pd.DataFrame:
-    """Return for each replica whether it learned, the cause if it did not, and the evidence.
+    """Return a table with each replica's outcome (learned or not), the cause if it did not learn, and the evidence.
 
     Args:
         history: a history from `read_history`.
-        learned: a replica has learned if its final score is above this: a number for the task's main score, or another
-            score with its number, such as `{"balanced_accuracy": 0.8}`. By default halfway from guessing to perfect.
-        thresholds: values that replace those of the section `diagnosis` in params.yaml, by its keys.
+        learned: the threshold that a replica's final score must exceed: a number for the task's main score, or another
+            score and its number, such as `{"balanced_accuracy": 0.8}`. By default halfway from guessing to perfect.
+        thresholds: new values for keys of the section `diagnosis` in params.yaml.
 
     Returns:
         One row per replica, with the columns of `evaluations/<variant>/replicas.csv`, except those that need
         predictions, such as `test_macro_f1`.
 
     Raises:
-        UserError: this is not a history, the task does not have the score, or a threshold is unknown or out of range.
+        UserError: `history` is not a history, the task does not have the score, or a threshold is unknown or out of
+            range.
     """
     if not isinstance(history, xr.Dataset):
         raise UserError(f"history: {brief(history)}: must be a history, as read_history returns it")
@@ -61,7 +62,7 @@ def diagnose(
         raise UserError(f"history: no {min(missing)}: must be a history, as read_history returns it")
     rule = rule_for(task_of(history), check({"learned": learned}, "", EvaluationParams).learned)
     if not has_score(history, rule.score):
-        raise UserError(f"history: no {judged_part(history)} {rule.name}: must have the score that decides")
+        raise UserError(f"history: no {judged_part(history)} {rule.name}: `learned` needs this score")
     return evaluate(
         history,
         rule,

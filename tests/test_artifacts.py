@@ -349,7 +349,7 @@ def test_any_replica_can_be_exported(result: Trained, circles: Split, origin: Or
             export.export("v", replica, Path("four.keras"), params)
     with pytest.raises(UserError, match="replica worst: must be a number, median or best"):
         export.export("v", "worst", Path("worst.keras"), params)
-    with pytest.raises(UserError, match=r"three.h5: must end in .keras"):
+    with pytest.raises(UserError, match=r"three.h5: the file name must end in .keras"):
         export.export("v", "3", Path("three.h5"), params)
 
 

@@ -12,7 +12,7 @@ from imports import EXEMPT, ROOT, external_packages, module_file, project_module
 from ruamel.yaml import YAML
 from workspace import Workspace
 
-from pipeline.report.content import FOR_ALL
+from pipeline.report.content import SHARED
 
 STAGES = {
     name: stage.get("do", stage)
@@ -43,7 +43,7 @@ MADE_OF = {
     "training_of": ("networks", "training"),
     "study": ("studies", "training"),  # and its base, by the recipe of its run
     "trained_with": ("data", "defaults", "networks", "split", "training", "variants"),
-    "model_dump": FOR_ALL,  # of the report's page, which names them
+    "model_dump": SHARED,  # of the report's page, which names them
     "judged_by": ("diagnosis", "evaluation"),
 }
 

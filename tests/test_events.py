@@ -156,11 +156,11 @@ def test_a_gradient_of_zero_is_a_spike_and_not_a_plain() -> None:
     counts = np.zeros((3, 2, len(GRADIENT_EDGES) + 1), np.int8)
     counts[..., 29] = 25
     edges = np.array(GRADIENT_EDGES)
-    shown, closed = bins.symmetric(counts, edges), bins.closed_by_ratio(edges)
-    buckets = bins.buckets(closed[:-1][shown], closed[1:][shown], counts[0, 0, shown])
+    shown, closed = bins.symmetric_range(counts, edges), bins.close_logarithmic_bins(edges)
+    buckets = bins.to_buckets(closed[:-1][shown], closed[1:][shown], counts[0, 0, shown])
     np.testing.assert_allclose(buckets, [[-1e-3, -1e-12, 0], [-1e-12, 1e-12, 25], [1e-12, 1e-3, 0]], rtol=1e-6)
     counts[2, 1, -1] = 1  # an infinite one widens the axis of all layers
-    assert bins.symmetric(counts, edges) == slice(0, 59)
+    assert bins.symmetric_range(counts, edges) == slice(0, 59)
 
 
 def test_a_tag_says_how_to_read_it(workspace: Path) -> None:
@@ -296,7 +296,7 @@ def test_results_of_other_parameters_are_refused(workspace: Path) -> None:
 def test_an_evaluation_of_other_replicas_is_refused(workspace: Path, result: Trained) -> None:
     runs.save_run("v", result.history.isel(replica=slice(3)), result.predictions, result.weights)
     with pytest.raises(
-        UserError, match=r"^v: its evaluation has other replicas than its history: run `dvc repro` first"
+        UserError, match=r"^v: its evaluation and its history have different replicas: run `dvc repro` first"
     ):
         tensorboard.write()
 

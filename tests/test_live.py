@@ -535,7 +535,7 @@ def crawling(workspace: Workspace) -> Workspace:
     """
     workspace.replace("pipeline/history/training_progress.py", TRAINED, CRAWLING + TRAINED)
     workspace.replace("pipeline/tracking/live.py", "LONG = 5.0", "LONG = 0.5")
-    workspace.replace("pipeline/tracking/live.py", "EVERY = 2.0", "EVERY = 0.2")
+    workspace.replace("pipeline/tracking/live.py", "INTERVAL = 2.0", "INTERVAL = 0.2")
     workspace.edit({"training.epochs": 3000, "training.replicas": 1, "variants.tanh_1": ..., "comparison": {}})
     workspace.edit({"training.record_every": 1_000_000, "data.config.noise": 0.15})
     workspace.commit()

@@ -101,7 +101,7 @@ def expect_one_of_everything(uri: str) -> None:
 
 def publish_together(both: Barrier, clone: Path, uri: str) -> None:
     """Publish as soon as the other process is ready too."""
-    turn.LOOKS = 600  # ten a second
+    turn.CHECKS = 600  # ten a second
     both.wait(60)
     publish_from(clone, uri)
 
@@ -148,7 +148,7 @@ def test_it_is_one_publishers_turn_at_a_time(shared: str, tmp_path: Path, monkey
             at_work.pop()
 
     threads = [threading.Thread(target=work, args=[each]) for each in turns(monkeypatch, tmp_path, shared, 4)]
-    monkeypatch.setattr(turn, "LOOKS", 6000)  # a look every 10 ms
+    monkeypatch.setattr(turn, "CHECKS", 6000)  # a check every 10 ms
     for thread in threads:
         thread.start()
     for thread in threads:

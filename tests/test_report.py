@@ -139,7 +139,7 @@ def test_a_difference_that_may_be_none_is_said_to_be_undecided() -> None:
     }
     text = markdown.render(content.write(study(made, parameters(["a", "b"]), units=9)))
     assert "**Undecided:** `a` (5 of 10 learned; the other 5: mainly stuck), `b` (4 of 9 learned; the" in text
-    assert "it stays open which of them learns more often" in text
+    assert "it is undecided which of the two learns more often" in text
     assert ": undecided |" in text
 
 

@@ -1,4 +1,4 @@
-"""The report's content: which networks learn, the chosen pair, why, what helps, and how it was run."""
+"""Write the report: which networks learn, the pair, the causes, the remedies, and the parameters."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,25 +26,31 @@ from pipeline.report.figures.report_figures import Place, at
 from pipeline.report.pages.document import Bar, Block, Bullets, Document, Picture, Section, Table, Text, verdicts
 
 NOT_TRIED = "not tried"
-MOST_RANGES = 20  # columns of each table of the data, in the report
+MOST_COLUMNS = 20  # columns of the data in each table
 MOST_LISTED = 5  # classes whose shares are listed one by one
-BEGAN = (
+ORIGIN = (
     " The study began as *How to Fix the Vanishing Gradients Problem Using ReLU* (J. Brownlee), which trained each "
     "network once."
 )
-KINDS = {"category": "text", "boolean": "true or false"}  # of columns without numbers
-FOR_ALL = ("data", "split", "training", "evaluation", "diagnosis")  # sections of params.yaml shared by all variants
+KINDS = {"category": "text", "boolean": "true or false"}  # kinds of columns without numbers, in words
+SHARED = ("data", "split", "training", "evaluation", "diagnosis")  # sections of params.yaml shared by all variants
 
 
 @dataclass(frozen=True)
 class ReportFindings:
     """The inputs of the report.
 
-    evaluations: by variant. params: all of params.yaml. chosen: its section `comparison`, without the tutorial's claims
-        unless the data are the tutorial's.
-    profile: of the data. data: the fingerprint of the split. rule: when a replica has learned.
-    versions: of the packages that trained. pictures: addresses relative to the page, by the name of each drawn figure.
-    tried: the results of each study. studies: the address of the folder with the studies' pages.
+    comparison: the tables that compare the variants.
+    params: all of params.yaml.
+    chosen: its section `comparison`; without the tutorial's claims if the data are not the tutorial's.
+    profile: the profile of the data.
+    rule: when a replica has learned.
+    evaluations: the evaluation of each variant, by name.
+    data: the fingerprint of the split.
+    versions: the versions of each package that trained, by package.
+    pictures: the address of each figure relative to the page, by the figure's name.
+    tried: the results of each study, by name.
+    studies: the address of the folder with the studies' pages.
     """
 
     comparison: Comparison
@@ -96,7 +102,7 @@ def results(wide: pd.DataFrame) -> pd.DataFrame:
 
 
 def _answer(findings: ReportFindings) -> Iterator[Block]:
-    """List which variants usually learn and which do not, where the interval leaves no doubt."""
+    """List the variants in three groups: most replicas learn, most do not, or it is undecided."""
     groups: dict[str, list[str]] = {"Most replicas learn:": [], "Most do not:": [], "Undecided:": []}
     for row in findings.comparison.variants.itertuples():
         verdict = "Most replicas learn:" if row.learned_low > 0.5 else "Most do not:"
@@ -110,7 +116,7 @@ def _answer(findings: ReportFindings) -> Iterator[Block]:
 
 
 def _failed(learned: int, count: int, cause: str) -> str:
-    """Return "; the other 2: mainly overfitting": the cause is that of the replicas that failed."""
+    """Return "; the other 2: mainly overfitting", where the cause is the main cause of the failed replicas."""
     if not learned:
         return f": mainly {spelled(cause)}"
     others = count - learned
@@ -119,14 +125,14 @@ def _failed(learned: int, count: int, cause: str) -> str:
 
 def _asked(findings: ReportFindings) -> Iterator[Block]:
     profile, training, rule = findings.profile, findings.params.training, findings.rule
-    began = BEGAN if findings.chosen.claims else ""
+    origin = ORIGIN if findings.chosen.claims else ""
     count = len(findings.evaluations)
     networks = "One network" if count == 1 else f"{count} networks"
     yield Text(
         f"Why does a deep network not train? {networks} on {sum(profile.rows.values())} rows "
         f"of {as_code(profile.source)} ({_listed_rows(profile)}): {in_markdown(profile.task.in_words)}. Each was "
-        f"trained {training.replicas} times for {training.epochs} epochs{_otherwise(findings)}.{began} One run proves "
-        "little here, so:"
+        f"trained {training.replicas} times for {training.epochs} epochs{_other_budgets(findings)}.{origin} One run "
+        "proves little here, so:"
     )
     yield Bullets(
         [
@@ -142,8 +148,8 @@ def _asked(findings: ReportFindings) -> Iterator[Block]:
     yield from _pictures(findings, Place.ASKED)
 
 
-def _otherwise(findings: ReportFindings) -> str:
-    """Return the networks with another number of replicas or epochs."""
+def _other_budgets(findings: ReportFindings) -> str:
+    """Return " (`name` 3 times for 20)": the networks whose numbers of replicas or epochs differ."""
     params = findings.params
     trainings = {name: params.training_of(name) for name in params.networks}
     others = [
@@ -155,12 +161,12 @@ def _otherwise(findings: ReportFindings) -> str:
 
 
 def _listed_rows(profile: Profile) -> str:
-    """Return "500 train, 500 test"."""
+    """Return the number of rows of each part: "500 train, 500 test"."""
     return ", ".join(f"{count} {part}" for part, count in profile.rows.items())
 
 
 def _data(findings: ReportFindings) -> Iterator[Block]:
-    """Describe the data, with warnings of what may be wrong with them."""
+    """Describe the data, and warn of possible faults."""
     profile = findings.profile
     encoded = "" if profile.inputs == profile.features else f", {profile.inputs} inputs when encoded"
     sentences = [f"{profile.features} feature{'s' if profile.features > 1 else ''}{encoded}."]
@@ -173,37 +179,37 @@ def _data(findings: ReportFindings) -> Iterator[Block]:
         yield Text(f"**The reference.** {words}")
     if profile.warnings:
         yield Bullets([f"**Warning:** {in_markdown(warning)}." for warning in profile.warnings])
-    ranges = profile.ranges[:MOST_RANGES]
+    ranges = profile.ranges[:MOST_COLUMNS]
     if ranges and profile.features > 2:
         rows = [
             [as_code(each.name), *(f"{low:.4g} to {high:.4g}" for low, high in (each.raw, each.scaled))]
             for each in ranges
         ]
         yield Table(["column", "raw", "as the network gets it"], rows)
-        yield from _others_in_profile(len(profile.ranges))
+        yield from _other_columns(len(profile.ranges))
     if profile.values:
         yield Table(
             ["column", "kind", "different values", "most frequent"],
             [
                 [as_code(each.name), KINDS[each.kind], str(each.distinct), _percents(each.shares)]
-                for each in profile.values[:MOST_RANGES]
+                for each in profile.values[:MOST_COLUMNS]
             ],
         )
-        yield from _others_in_profile(len(profile.values))
+        yield from _other_columns(len(profile.values))
     if profile.filled:
         counts = [f"{as_code(name)} {count}" for name, count in profile.filled.items()]
-        more = f" and {len(counts) - MOST_RANGES} more columns" if len(counts) > MOST_RANGES else ""
+        more = f" and {len(counts) - MOST_COLUMNS} more columns" if len(counts) > MOST_COLUMNS else ""
         total = sum(profile.filled.values())
-        yield Text(f"{total} missing values were filled in: {', '.join(counts[:MOST_RANGES])}{more}.")
+        yield Text(f"{total} missing values were filled in: {', '.join(counts[:MOST_COLUMNS])}{more}.")
 
 
-def _others_in_profile(count: int) -> Iterator[Block]:
-    if count > MOST_RANGES:
-        yield Text(f"The other {count - MOST_RANGES} are in `data/split/profile.json`.")
+def _other_columns(count: int) -> Iterator[Block]:
+    if count > MOST_COLUMNS:
+        yield Text(f"The other {count - MOST_COLUMNS} are in `data/split/profile.json`.")
 
 
 def _shares(part: str, shares: Mapping[str, float]) -> str:
-    """Return "train a 20%, b 80%"; with many classes the least and the greatest share."""
+    """Return "train a 20%, b 80%"; with many classes only the smallest and the largest share."""
     if len(shares) > MOST_LISTED:
         return f"{part} {100 * min(shares.values()):.0f} to {100 * max(shares.values()):.0f}% each"
     return f"{part} {_percents(shares)}"
@@ -229,7 +235,7 @@ def _results(findings: ReportFindings) -> Iterator[Block]:
                 f"{percent(low)} to {percent(high)}%",
                 _spread(each.metrics.scores[each.final]),
                 Bar({outcome: each.metrics.outcomes[outcome] for outcome in present}),
-                *([_claimed(claims.get(name))] if claims else []),
+                *([_claim(claims.get(name))] if claims else []),
             ]
         )
     yield Table([*columns, *(["the tutorial's one run"] if claims else [])], rows)
@@ -248,8 +254,8 @@ def _spread(spread: Spread) -> str:
     return f"{spread.median:.3f} ({spread.q25:.3f} to {spread.q75:.3f})"
 
 
-def _claimed(claim: TutorialClaim | None) -> str:
-    """Return "0.816 / 0.816, learns" for train and test accuracy, as far as the tutorial states them."""
+def _claim(claim: TutorialClaim | None) -> str:
+    """Return the tutorial's train and test accuracy and its verdict, if it states them: "0.816 / 0.816, learns"."""
     if claim is None:
         return ""
     numbers = [f"{value:.3f}" for value in (claim.train_accuracy, claim.test_accuracy) if value is not None]
@@ -268,7 +274,7 @@ def _pair(findings: ReportFindings) -> Iterator[Block]:
             yield Text(
                 f"The learned share of `{first}` minus that of `{second}` is "
                 f"{_points(sign * row.difference, low, high)} (Newcombe's 95% interval, unpaired)."
-                + (" So it stays open which of them learns more often." if low <= 0 <= high else "")
+                + (" So it is undecided which of the two learns more often." if low <= 0 <= high else "")
             )
     yield from _pictures(findings, Place.PAIR)
 
@@ -284,8 +290,8 @@ def _why(findings: ReportFindings) -> Iterator[Block]:
     yield from _theory(findings)
     if len(findings.comparison.claims):
         yield Text("**The tutorial's claims beside our measurements.** The tutorial trained every network once.")
-        heads = {"about": "claim", "tutorial": "the tutorial says", "measured": "we measure"}
-        claims = findings.comparison.claims.rename(columns=heads)
+        headings = {"about": "claim", "tutorial": "the tutorial says", "measured": "we measure"}
+        claims = findings.comparison.claims.rename(columns=headings)
         yield Table(list(claims.columns), claims.astype(str).to_numpy().tolist())
 
 
@@ -293,7 +299,7 @@ def _theory(findings: ReportFindings) -> Iterator[Block]:
     checks: dict[tuple[Expectation, str], list[str]] = {}
     for name, evaluation in findings.evaluations.items():
         for each in evaluation.diagnosis.theory:
-            checks.setdefault((each, _drawn_by(findings.params.variants[name])), []).append(f"`{name}`")
+            checks.setdefault((each, _initial_weights_key(findings.params.variants[name])), []).append(f"`{name}`")
     rows = [
         [
             ", ".join(names) + (" (same initial weights)" if len(names) > 1 else ""),
@@ -312,10 +318,10 @@ def _theory(findings: ReportFindings) -> Iterator[Block]:
         yield Table(["variant", "fact", "theory", "measured", "agrees", "source"], rows)
 
 
-def _drawn_by(variant: VariantParams) -> str:
-    """Return what fixes a variant's initial weights: everything but the optimizer.
+def _initial_weights_key(variant: VariantParams) -> str:
+    """Return the parameters that determine a variant's initial weights: all except the optimizer.
 
-    Variants that share it have the same initial weights, so they are one check of theory and not two.
+    Variants with the same result have the same initial weights, so together they are one check of the theory.
     """
     return variant.model_dump_json(exclude={"optimizer"})
 
@@ -324,9 +330,9 @@ def _helps(findings: ReportFindings) -> Iterator[Block]:
     effects = findings.comparison.effects
     if len(effects):
         yield Text(
-            "**Measured here.** Pairs of variants that differ in one respect only, from the one that learns less often "
-            "to the other. The difference of their learned shares has Newcombe's 95% interval (unpaired); if the "
-            "interval holds 0, it stays undecided."
+            "**Measured here.** Each pair of variants differs in one respect only; the first learns less often. "
+            "The difference of the learned shares has Newcombe's 95% interval (unpaired). If the interval contains 0, "
+            "the effect is undecided."
         )
         rows = [
             [
@@ -356,7 +362,7 @@ def _helps(findings: ReportFindings) -> Iterator[Block]:
 
 
 def _suggested(findings: ReportFindings) -> list[list[str]]:
-    """Return one row for each remedy and its result; variants with identical text share a row.
+    """Return a table row for each remedy and its result; variants whose rows would have the same text share a row.
 
     Rows of the same remedy are adjacent, so that each variant's remedies stay in order.
     """
@@ -375,10 +381,10 @@ def _suggested(findings: ReportFindings) -> list[list[str]]:
 def _tried(findings: ReportFindings, name: str, remedy: RecipeChange) -> str:
     """Return the result of a remedy for a variant: "tried: 30 of 30 learn, +93 points (+79 to +98): helps"."""
     variants = findings.params.variants
-    under = tried.conditions(variants[name], findings.params.training, findings.data, findings.rule)
+    conditions = tried.conditions(variants[name], findings.params.training, findings.data, findings.rule)
     learned = {each: evaluation.learned for each, evaluation in findings.evaluations.items()}
-    beside = {f"variant {name}": tried.of_variant(name, under, variants, learned)}
-    cell = tried.result(remedy.overrides, under, {**findings.tried, **beside})
+    from_variants = {f"variant {name}": tried.of_variant(name, conditions, variants, learned)}
+    cell = tried.result(remedy.overrides, conditions, {**findings.tried, **from_variants})
     if cell is None:
         return NOT_TRIED
     points = _points(cell.difference, cell.low, cell.high)
@@ -406,18 +412,17 @@ def _run(findings: ReportFindings) -> Iterator[Block]:
                 for name, each in networks.items()
             ],
         )
-    sections = findings.params.model_dump(mode="json", include=set(FOR_ALL))
-    for_all = [
-        [f"`{name}`", ", ".join(as_code(f"{key}: {value}") for key, value in sections[name].items())]
-        for name in FOR_ALL
+    sections = findings.params.model_dump(mode="json", include=set(SHARED))
+    shared = [
+        [f"`{name}`", ", ".join(as_code(f"{key}: {value}") for key, value in sections[name].items())] for name in SHARED
     ]
-    yield Table(["for all variants", "parameters"], for_all)
+    yield Table(["for all variants", "parameters"], shared)
     yield from _pictures(findings, Place.RUN)
 
 
 def _optimizer(network: NetworkParams) -> str:
-    fallback = written(network.optimizer.model_dump())
-    return fallback if network.replaces_optimizer else f"the model's own, else {fallback}"
+    replacement = written(network.optimizer.model_dump())
+    return replacement if network.replaces_optimizer else f"the model's own, else {replacement}"
 
 
 def _pictures(findings: ReportFindings, place: Place) -> Iterator[Block]:

@@ -1,4 +1,4 @@
-"""The files of a comparison: tables for people and for DVC's plots, figures, and the report as HTML and Markdown."""
+"""The files of a comparison: its tables, its figures, and the report as HTML and Markdown."""
 
 import os
 from collections.abc import Iterable
@@ -23,29 +23,29 @@ def figure_path(name: str) -> Path:
 
 
 def address(path: Path) -> str:
-    """Return the address of a file, relative to the pages."""
+    """Return the address of a file relative to the report's pages."""
     return os.path.relpath(path, REPORTS)
 
 
 def pictures(addresses: Iterable[str]) -> dict[str, bytes]:
-    """Return the bytes of the files at these addresses."""
+    """Return the bytes of each picture by its address."""
     return {each: (REPORTS / each).read_bytes() for each in addresses}
 
 
 def save_comparison(comparison: Comparison) -> None:
-    """Write all tables."""
+    """Write all tables of the comparison."""
     for field in fields(comparison):
         save_table(getattr(comparison, field.name), REPORTS / f"{field.name}.csv")
 
 
 def save_report(html: str, markdown: str) -> None:
-    """Write both pages."""
+    """Write the report's two pages."""
     save_text(html, PAGE)
     save_text(markdown, MARKDOWN)
 
 
 def load_variants() -> pd.DataFrame:
-    """Return the table of results, one row per variant.
+    """Load the table of results, one row per variant.
 
     Raises:
         UserError: the file is missing or damaged.

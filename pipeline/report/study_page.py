@@ -1,4 +1,4 @@
-"""The page of a study: its changes ranked by their effect, with useless ones as prominent as useful ones."""
+"""The page of a study: all changes ranked by their effect. Harmful changes are as prominent as helpful ones."""
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,17 +16,20 @@ from pipeline.report.figures.study_figures import captions
 from pipeline.report.pages.document import Bar, Block, Bullets, Document, Picture, Section, Table, Text, verdicts
 
 Row = Mapping[Hashable, str | float]  # of the table of cells, by column
-HEADS = {HELPS: "Helps", HARMS: "Harms", UNDECIDED: "Undecided with this many replicas"}
+HEADINGS = {HELPS: "Helps", HARMS: "Harms", UNDECIDED: "Undecided with this many replicas"}
 
 
 @dataclass(frozen=True)
 class StudyFindings:
     """The inputs of a study's page.
 
-    cells: the study's table. verdicts: by cell. training: the parameters that all cells share.
-    data: the fingerprint of the split. pictures: the address of each figure that was drawn, by its name.
-    not_tried: the suggestions without a cell, each with the reason.
-    code: the change to make in a model's code, for cells that stand for such a change.
+    cells: the study's table.
+    verdicts: the verdict of each cell, by cell name.
+    training: the parameters that all cells share.
+    data: the fingerprint of the split.
+    pictures: the address of each figure, by the figure's name.
+    not_tried: the reason why a suggestion has no cell, by the suggestion.
+    code: the change to make in the code of a model, by the name of a cell that needs such a change.
     """
 
     name: str
@@ -41,7 +44,7 @@ class StudyFindings:
 
 
 def write(findings: StudyFindings) -> Document:
-    """Return the page."""
+    """Return a study's page."""
     return Document(
         f"Study {findings.name}: what changes how often {findings.base} learns?",
         list(_answer(findings)),
@@ -68,12 +71,12 @@ def _answer(findings: StudyFindings) -> Iterator[Block]:
     (base,) = table[table.effect == REFERENCE].itertuples()
     yield Text(
         f"The reference, `{base.cell}`, learns in {base.learned} of {base.replicas} replicas "
-        f"({percent(base.learned_low)} to {percent(base.learned_high)}%). Each cell differs from it only in its listed "
-        "changes."
+        f"({percent(base.learned_low)} to {percent(base.learned_high)}%). Each cell differs from the "
+        "reference only in the listed changes."
     )
-    for effect, head in HEADS.items():
+    for effect, heading in HEADINGS.items():
         rows = table[table.effect == effect].to_dict("records")
-        yield Text(f"**{head}:**" + ("" if rows else " none."))
+        yield Text(f"**{heading}:**" + ("" if rows else " none."))
         if rows:
             yield Bullets([_effect(row, base.cell, findings.code) for row in rows])
     if findings.not_tried:
@@ -103,8 +106,8 @@ def _cells(findings: StudyFindings) -> Iterator[Block]:
         ],
         [_row(row, score) for row in findings.cells.to_dict("records")],
     )
-    before = ", `pretraining.csv` (each layer's loss in pre-training)" if findings.cells.extra_epochs.any() else ""
-    yield Text(f"As tables, beside this page: `cells.csv`, `replicas.csv`, `curves.csv`{before}.")
+    pretraining = ", `pretraining.csv` (each layer's loss in pre-training)" if findings.cells.extra_epochs.any() else ""
+    yield Text(f"As tables, beside this page: `cells.csv`, `replicas.csv`, `curves.csv`{pretraining}.")
 
 
 def _row(cell: Row, score: str) -> Sequence[str | Bar]:
@@ -125,7 +128,7 @@ def _run(findings: StudyFindings) -> Iterator[Block]:
     yield Text(
         f"With {findings.cells.replicas.min()} replicas per cell the interval of a learned share is up to "
         f"{100 * widest:.0f} points wide. Shares have Wilson's 95% intervals, differences Newcombe's (unpaired). Each "
-        "interval is for its cell alone: of twenty cells without any effect, about one will seem to have one."
+        "interval is for its cell alone: of twenty cells without any effect, about one will seem to have an effect."
     )
     parameters = ", ".join(as_code(f"{key}: {value}") for key, value in findings.training.items())
     yield Text(f"Shared by all cells unless a cell changes them: {parameters}. Data fingerprint `{findings.data}`.")

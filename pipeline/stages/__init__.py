@@ -1,4 +1,4 @@
-"""The stages that dvc.yaml runs, each a process of the project's own environment."""
+"""The stages that dvc.yaml runs. Each stage is a separate process in the project's own environment."""
 
 import atexit
 import gc
@@ -11,7 +11,7 @@ if any(find_spec(package) is None for package in ("pydantic", "ruamel", "xarray"
         "run `make setup` once, then `. .venv/bin/activate` in this shell, and try again"
     )
 
-# Collecting cyclic garbage after every few hundred new objects, and again at exit, takes a seventh of the time of a
-# stage that draws figures, and frees little memory.
+# By default Python collects cyclic garbage after every few hundred new objects and again at exit. This takes a seventh
+# of the time of a stage that draws figures, and frees little memory.
 gc.set_threshold(200_000)
 atexit.register(gc.freeze)

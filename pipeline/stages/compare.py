@@ -22,11 +22,11 @@ from pipeline.report.pages import html, markdown
 
 
 def main() -> None:
-    """Read the parameters and the evaluations, write the comparison."""
+    """Read the parameters and the evaluations; write the comparison."""
     params = read()
     for name in prune(params.recipes):
         print(f"{name}: no longer in params.yaml: its outputs are removed; DVC's cache keeps them")
-    # By the keys of params.yaml, not by folders: a removed variant leaves its folder behind.
+    # The names are from params.yaml, not from folders, because a removed variant may leave its folder behind.
     evaluations = {name: load_evaluation(name) for name in params.recipes}
     split, origin = data.load_split(), data.load_origin()
     chosen = params.comparison if is_tutorial(origin) else params.comparison.without_claims()

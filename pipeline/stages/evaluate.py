@@ -14,7 +14,7 @@ from pipeline.report.figures.variant_figures import figures
 
 
 def main(variant: str) -> None:
-    """Read the thresholds and the variant's run; write its evaluation once all of it is computed."""
+    """Read the thresholds and the variant's run; compute its whole evaluation, then write it."""
     params = read()
     load_recipe(variant)  # first, because its error names the variant
     split = load_split()

@@ -1,6 +1,6 @@
 """Stage `fit@<network>`: all replicas of a user's own network -> history, final weights, predictions, recipe.
 
-Its replicas are cells: finished ones survive an interruption of the stage.
+Each replica is stored as a cell, so finished replicas survive an interruption of the stage.
 """
 
 from pipeline.data.split.files import fingerprint, load_origin, load_split
@@ -21,16 +21,15 @@ from pipeline.training.common.versions import versions
 
 
 def main(network: str) -> None:
-    """Read `training`, the network and the split; train what is missing, gather and write."""
+    """Read `training`, the network and the split; train the missing replicas, join all replicas and write them."""
     params = read()
     recipe, split = params.network(network).recipe, load_split()
     training = params.network(network).training(params.training)
     tasks = replica_works(network, network, recipe, training, fingerprint())
     if not all(cell_store.holds(task.key) for task in tasks.values()):
         choose_device(training.device)
-        from pipeline.training.networks.replica import (
-            expect_trainable,
-        )  # here: importing TensorFlow takes seconds
+        # Here, because importing TensorFlow takes seconds.
+        from pipeline.training.networks.replica import expect_trainable
 
         expect_trainable(network, recipe, split)
     together, curves = min(cores(), training.replicas), main_curves(split)
@@ -45,7 +44,7 @@ def main(network: str) -> None:
     save_recipe(network, Recipe(variant=recipe, training=training, versions=versions(), **dict(load_origin())))
     save_run(network, trained.history, trained.predictions, trained.weights)
     if "device" in trained.history.attrs:
-        print(f"fit {network}: on {trained.history.attrs['device']}: another run may give other bytes")
+        print(f"fit {network}: on {trained.history.attrs['device']}: another run may not give the same bytes")
     print(f"fit {network}: {training.replicas} replicas, {training.epochs} epochs -> {folder(network)}")
 
 

@@ -8,12 +8,12 @@ from pipeline.params.params import read
 
 
 def main() -> None:
-    """Read `data` and its source, write the rows."""
+    """Read `data` and its source; write the rows."""
     data = read().data
     raw = sources.load(data)
     save_raw(raw)
-    decided = " (from the target, because data.task is auto)" if data.task == "auto" and sources.is_file(data) else ""
-    print(f"generate: {len(raw)} rows, {raw.task.in_words}{decided} -> {rows_path(POINTS)}")
+    reason = " (from the target, because data.task is auto)" if data.task == "auto" and sources.is_file(data) else ""
+    print(f"generate: {len(raw)} rows, {raw.task.in_words}{reason} -> {rows_path(POINTS)}")
 
 
 if __name__ == "__main__":

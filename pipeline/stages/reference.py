@@ -1,4 +1,4 @@
-"""Stage `reference`: the split -> what scikit-learn's quick models reach on it."""
+"""Stage `reference`: the split -> the scores of scikit-learn's quick models on it."""
 
 from pipeline.data.reference import of_split, save_reference
 from pipeline.data.split.files import load_split
@@ -6,13 +6,13 @@ from pipeline.foundations.errors import reported_in_one_line
 
 
 def main() -> None:
-    """Read the split, fit and judge the models, write their scores."""
+    """Read the split; fit and judge the models; write their scores."""
     split = load_split()
     reference = of_split(split)
     save_reference(reference)
     score = split.task.score
-    reached = ", ".join(f"{name} {scores[score]:.3f}" for name, scores in reference.scores.items())
-    print(f"reference: {reached or f'none: {reference.skipped}'} ({score}, {reference.judged} {reference.part} rows)")
+    models = ", ".join(f"{name} {scores[score]:.3f}" for name, scores in reference.scores.items())
+    print(f"reference: {models or f'none: {reference.skipped}'} ({score}, {reference.judged} {reference.part} rows)")
 
 
 if __name__ == "__main__":

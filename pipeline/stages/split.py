@@ -1,4 +1,4 @@
-"""Stage `split`: raw rows -> scaled parts, how they were made, and the data's profile."""
+"""Stage `split`: raw rows -> scaled parts, the scaling of the columns, and the data's profile."""
 
 from pipeline.data.profile import profile, save_profile
 from pipeline.data.raw_files import load_raw
@@ -9,17 +9,17 @@ from pipeline.params.params import read
 
 
 def main() -> None:
-    """Read `split` and the rows; write all parts, how they were made, and their profile."""
+    """Read `split` and the rows; write the parts, the scaling and the profile."""
     params = read()
     raw = load_raw()
     parts, origin = split(raw, params.data, params.split)
-    described = profile(raw, parts, origin)
-    del raw  # frees memory: a large table would be there three times
+    data_profile = profile(raw, parts, origin)
+    del raw  # frees memory, which would hold a large table three times
     save_split(parts, origin)
-    save_profile(described)
+    save_profile(data_profile)
     rows = ", ".join(f"{len(part)} {name}" for name, part in parts.parts.items())
     print(f"split: {rows} rows; scaled on {params.split.fit_scaler_on}")
-    for warning in described.warnings:
+    for warning in data_profile.warnings:
         print(f"warning: {warning}")
 
 

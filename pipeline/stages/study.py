@@ -1,4 +1,4 @@
-"""Stage `study@<name>`: every cell of a study, trained or found finished -> tables, figures and its page."""
+"""Stage `study@<name>`: all cells of a study, trained unless already finished -> tables, figures and a page."""
 
 from collections.abc import Sequence
 
@@ -24,7 +24,7 @@ from pipeline.studies.workers import Workers
 
 
 def main(name: str) -> None:
-    """Read `studies`, what its base inherits, and the split; train what is missing, judge and write."""
+    """Read the study, its base and the split; train the missing cells; write tables, figures and the page."""
     params = read()
     study, cells = params.study(name)
     expect_known(cells)
@@ -33,13 +33,13 @@ def main(name: str) -> None:
     not_tried: dict[str, str] = {}
     with Workers() as workers:
 
-        def judged(some: Sequence[Cell]) -> list[pd.DataFrame]:
-            histories = train_cells.histories(name, some, split, fingerprint, workers)
-            return [evaluate(histories[cell.name], rule, params.diagnosis) for cell in some]
+        def evaluate_each(cells: Sequence[Cell]) -> list[pd.DataFrame]:
+            histories = train_cells.histories(name, cells, split, fingerprint, workers)
+            return [evaluate(histories[cell.name], rule, params.diagnosis) for cell in cells]
 
         if study.cells is None:
             cells, not_tried = with_suggestions(
-                name, cells[0], judged, lambda cell: train_cells.expect_cell(cell, split, fingerprint)
+                name, cells[0], evaluate_each, lambda cell: train_cells.expect_cell(cell, split, fingerprint)
             )
         histories = train_cells.histories(name, cells, split, fingerprint, workers)
     evaluated = evaluate_cells(cells, histories, origin, split.train.inputs, rule, params.diagnosis)

@@ -1,4 +1,4 @@
-"""Stage `track`, and `make publish`: publish all that MLflow does not hold yet; write the manifest."""
+"""Stage `track`, and `make publish`: publish the runs that MLflow does not have yet; write the manifest."""
 
 from pipeline.data.profile import PROFILE
 from pipeline.data.split import files as data
@@ -16,11 +16,11 @@ from pipeline.tracking.payload import HISTORY, VariantFiles, VariantPayload, Var
 
 
 def main() -> None:
-    """Read all files, publish what is new, write the manifest."""
+    """Read all files; publish the new runs; write the manifest."""
     params = read()
     prune(params.recipes)
     sources = [_source(name, params) for name in params.recipes]
-    tracking = _named(params)
+    tracking = _with_model_name(params)
     known = manifest.load_manifest()
     new = not_published(sources, known)
     with Packages() as packages:
@@ -28,37 +28,36 @@ def main() -> None:
             packages.prepare()
         contents = [_content(source, tracking) for source in sources]
         packages.begin({each.variant: each.models for each in contents if each.variant in new})
-        # Here, because MLflow takes seconds to import while packaging is under way.
+        # Here, because importing MLflow takes seconds, which the packaging can use.
         from pipeline.tracking import publish
 
         manifest.remove_manifest()
         pair = params.comparison.pair or ()
         done = publish.publish(contents, tracking, pair, data.part_files(), packages)
     manifest.save_manifest({each.variant: each.hashes for each in contents})
-    for variant, what in done.items():
-        print(f"track {variant}: {what}")
+    for variant, action in done.items():
+        print(f"track {variant}: {action}")
 
 
 def _source(name: str, params: Params) -> VariantSource:
     runs.expect_recipe(name, params)
-    before = [path for path in [runs.pretraining_path(name)] if path.is_file()]
+    pretraining = [path for path in [runs.pretraining_path(name)] if path.is_file()]
     files = VariantFiles(
         trained=[*runs.files(name), *data.part_files().values()],
         judged=[*evaluations.tables(name), *evaluations.figures(name)],
         artifacts={
             "figures": evaluations.figures(name),
             "tables": [*evaluations.tables(name), PROFILE],
-            HISTORY: [runs.history_path(name), *before],
+            HISTORY: [runs.history_path(name), *pretraining],
         },
         images=evaluations.figures(name),
     )
     return VariantSource(name, params.trained_with(name), params.judged_by, files, runs.load_recipe(name).columns)
 
 
-def _named(params: Params) -> TrackingParams:
-    """Return `tracking` with the name under which the best model of these data is registered."""
-    stated = params.tracking.registered_model
-    name = registered_name(stated, params.data, data.load_origin().task)
+def _with_model_name(params: Params) -> TrackingParams:
+    """Return `tracking` with the name of the registered model instead of `auto`."""
+    name = registered_name(params.tracking.registered_model, params.data, data.load_origin().task)
     return params.tracking.model_copy(update={"registered_model": name})
 
 

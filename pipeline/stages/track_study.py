@@ -1,6 +1,7 @@
-"""Stage `track_study@<name>`: publish a study unless MLflow holds it; write its manifest.
+"""Stage `track_study@<name>`: publish a study unless MLflow already has it; write its manifest.
 
-It also copies the study's results to studies/tried.json: here, because DVC never restores this stage from its cache.
+This stage also copies the study's results to studies/tried.json, because DVC never restores this
+stage from its cache.
 """
 
 from pipeline.data.split import files as data
@@ -12,7 +13,7 @@ from pipeline.tracking.study_payload import assemble_study
 
 
 def main(name: str) -> None:
-    """Read `tracking` and the study's files, publish the study if it is new, write the manifest."""
+    """Read `tracking` and the study's files; publish the study if it is new; write the manifest."""
     params = read()
     studies.renew_tried(name)
     content = assemble_study(

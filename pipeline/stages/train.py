@@ -14,19 +14,19 @@ from pipeline.training.common.versions import versions
 
 
 def main(variant: str) -> None:
-    """Read `training`, the variant and the split; train and write."""
+    """Read `training`, the variant and the split; train all replicas and write them."""
     params = read()
-    described, training, split = params.variant(variant), params.training, load_split()
+    recipe, training, split = params.variant(variant), params.training, load_split()
     expect_rows_of_numbers(split)
-    expect_trainable(described, split.inputs, split.task, f"variants.{variant}")
+    expect_trainable(recipe, split.inputs, split.task, f"variants.{variant}")
     replicas, epochs = training.replicas, training.epochs
     together, curves = min(replicas, training.chunk), main_curves(split)
     with (
-        epochs_bar("train", variant, replicas, described.extra_epochs + epochs) as bar,
+        epochs_bar("train", variant, replicas, recipe.extra_epochs + epochs) as bar,
         progress_file(variant, "variant", epochs, replicas, together, curves) as file,
     ):
-        trained = train(described, variant, split, training, [bar, file])
-    save_recipe(variant, Recipe(variant=described, training=training, versions=versions(), **dict(load_origin())))
+        trained = train(recipe, variant, split, training, [bar, file])
+    save_recipe(variant, Recipe(variant=recipe, training=training, versions=versions(), **dict(load_origin())))
     save_run(variant, trained.history, trained.predictions, trained.weights)
     save_pretraining(variant, trained.pretraining)
     print(f"train {variant}: {replicas} replicas, {epochs} epochs -> {folder(variant)}")

@@ -1,18 +1,18 @@
-"""The columns of a packaged model's answer."""
+"""The columns of the table that a packaged model returns."""
 
 from collections.abc import Mapping
 from typing import Final
 
 from pipeline.data.split.tasks import Task
 
-PREDICTED: Final = "predicted"  # the class
+PREDICTED: Final = "predicted"  # the column with the most probable class
 
 
 def answer(task: Task) -> Mapping[str, str]:
-    """Return the answer's columns in order, each with MLflow's name of its type.
+    """Return the columns of a packaged model's answer in order, each with MLflow's name of its type.
 
-    A classification answers with the most probable class, and with the probability of each class in the order of their
-    labels; a regression with its targets, by name.
+    For a classification they are the most probable class and the probability of each class, in the order of the labels;
+    for a regression they are the targets, by name.
     """
     if not task.is_classification:
         return dict.fromkeys(task.names, "float")

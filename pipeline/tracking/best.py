@@ -1,4 +1,7 @@
-"""The choice of the registered model, and its descriptions, as plain values."""
+"""Which model is registered, and how MLflow describes it, as plain values.
+
+The rule for the best is in `evaluation/ranking.py`; it is applied here to the variants that have a model.
+"""
 
 import re
 from collections.abc import Sequence
@@ -19,10 +22,10 @@ UNSEEN = "The test data played no part in the choice."
 
 
 def registered_name(stated: str, data: DataParams, task: Task) -> str:
-    """Return the name of the registered model: the stated one or, for `auto`, one made from source and task.
+    """Return the name of the registered model: `stated`, or for `auto` a name made from source and task.
 
     make_circles becomes `circles-classifier`, load_diabetes `diabetes-regressor`, tables/customers.csv
-    `customers-classifier`. Letters that MLflow does not take, such as a slash, become `_`.
+    `customers-classifier`. Characters that MLflow rejects, such as a slash, become `_`.
     """
     if stated != AUTO:
         return stated
@@ -40,10 +43,10 @@ class Best:
 
 
 def choose(contents: Sequence[VariantPayload]) -> Best | None:
-    """Return the best of all variants, or None if no variant has a model.
+    """Return the variant with the best model, by the rule of `evaluation/ranking.py`, or None if none has a model.
 
     Args:
-        contents: in the order of params.yaml.
+        contents: the variants in the order of params.yaml.
     """
     candidates = [content for content in contents if MODEL in content.models]
     if not candidates:
@@ -53,7 +56,7 @@ def choose(contents: Sequence[VariantPayload]) -> Best | None:
     score = score_in_words(content.chosen_by)
     choice = UNSEEN if content.is_validated else FLATTERED
     final = f"Its {score_in_words(content.final)} is {replica.final:.3f}. " if content.is_validated else ""
-    rule = f"the replica with the highest final {score} of all variants; of equal ones the first in params.yaml"
+    rule = f"the replica with the highest final {score} of all variants; of equal scores the first in params.yaml"
     return Best(
         content,
         f"{content.variant}, {replica.name}: {score} {replica.score:.3f}, the highest of {replicas} replicas "
@@ -63,5 +66,5 @@ def choose(contents: Sequence[VariantPayload]) -> Best | None:
 
 
 def _replica(content: VariantPayload) -> ReplicaPayload:
-    """Return the replica whose model is published, so that score and model belong together."""
+    """Return the replica whose model is published, so that its score is that of the model."""
     return content.replicas[content.models[MODEL]]

@@ -1,6 +1,6 @@
-"""Mark, name and colour the runs that belong to the present params.yaml, so that the UI shows them first.
+"""Mark, name and colour the runs in MLflow, so that the UI shows the runs of the present params.yaml first.
 
-A run is current if its parameters are those of params.yaml. Its name is then the variant's name. Any other run of that
+A run is current if its parameters are those of params.yaml; its name is then the variant's name. Any other run of the
 variant is named by its differences (`relu_20 · seed=2`) and has a shade of the variant's colour. Only tags and names
 change; the recorded training and its results stay as they are.
 """
@@ -19,12 +19,12 @@ from pipeline.tracking.store import search
 from pipeline.tracking.tags import COLOUR, COMPLETE, CURRENT, PAIR, VARIANT, search_for
 from pipeline.tracking.writing import log
 
-LISTED = 3  # differences in a name, at most
-CLEAR = ("training.", "optimizer.")  # prefixes that a name leaves out: `seed=2`, `learning_rate=0.001`
+MOST_LISTED = 3  # differences in a run's name
+OMITTED = ("training.", "optimizer.")  # prefixes without which a name lists parameters: `seed=2`, `learning_rate=0.1`
 
 
 def runs_of(client: MlflowClient, experiment_id: str, by_variant: Mapping[str, Parameters]) -> dict[str, Run]:
-    """Return for each variant the newest complete run with its parameters, if there is one."""
+    """Return the newest complete run with the parameters of each variant, without variants that have no such run."""
     return _of_parameters(search(client, experiment_id, search_for(COMPLETE)), by_variant)
 
 
@@ -35,28 +35,29 @@ def arrange(
     pair: Sequence[str],
     mark: bool = True,
 ) -> None:
-    """Mark, name and colour all complete runs; write only what differs.
+    """Mark, name and colour all complete runs; write only tags that change.
 
     Args:
         by_variant: the parameters of each variant, in the order of params.yaml.
         pair: the two variants to compare, if any.
-        mark: whether `by_variant` comes from the repository's params.yaml. In a DVC experiment it does not: marks stay.
+        mark: whether `by_variant` comes from the repository's params.yaml. In a DVC experiment it does not, and the
+            marks stay as they are.
     """
     runs = search(client, experiment_id, search_for(COMPLETE))
     marked = {_variant(run): run for run in runs if CURRENT in run.data.tags}
-    chosen = _of_parameters(runs, by_variant) if mark else marked
-    palette, others = colours.of_variants(list(by_variant)), Counter[str]()
-    for run in reversed(runs):  # the oldest first, so that each keeps its shade
+    current_runs = _of_parameters(runs, by_variant) if mark else marked
+    palette, shades = colours.of_variants(list(by_variant)), Counter[str]()
+    for run in reversed(runs):  # the oldest first, so that a new run does not change the shades of older runs
         variant, colour = _variant(run), palette.get(_variant(run), colours.GREY)
-        reference = chosen.get(variant)
+        reference = current_runs.get(variant)
         tags: dict[str, str | None] = {MLFLOW_RUN_NAME: run_name(variant, run, reference), COLOUR: colour}
-        is_chosen = _same(run, reference)
-        if not is_chosen:
-            tags[COLOUR] = colours.shade(colour, others[variant])
-            others[variant] += 1
+        is_current = _is_same(run, reference)
+        if not is_current:
+            tags[COLOUR] = colours.shade(colour, shades[variant])
+            shades[variant] += 1
         if mark:
-            tags[CURRENT] = "true" if is_chosen else None
-            tags[PAIR] = "true" if is_chosen and variant in pair else None
+            tags[CURRENT] = "true" if is_current else None
+            tags[PAIR] = "true" if is_current and variant in pair else None
         _write(client, run, tags)
 
 
@@ -67,20 +68,20 @@ def parameters(run: Run) -> Parameters:
 
 
 def run_name(variant: str, run: Run, current: Run | None) -> str:
-    """Return the variant's name; for a run that is not current, with its differences from the current one."""
-    if current is None or _same(run, current):
+    """Return the variant's name, followed by the differences from the current run if this run is not current."""
+    if current is None or _is_same(run, current):
         return variant
-    own, others = ({**each.trained, **each.judged} for each in (parameters(run), parameters(current)))
-    differing = [key for key in sorted({*own, *others}) if own.get(key) != others.get(key)]
-    differences = [f"{_clear(key)}={own.get(key, 'none')}" for key in differing]
-    if not differences:  # other versions of the software, or another type of processor
+    own, reference = ({**each.trained, **each.judged} for each in (parameters(run), parameters(current)))
+    keys = [key for key in sorted({*own, *reference}) if own.get(key) != reference.get(key)]
+    differences = [f"{_short(key)}={own.get(key, 'none')}" for key in keys]
+    if not differences:  # only the software's versions or the type of processor differ
         differences = [f"{datetime.fromtimestamp(run.info.start_time / 1000, UTC):%Y-%m-%d %H:%M}"]
-    more = [f"and {len(differences) - LISTED} more"] if len(differences) > LISTED else []
-    return f"{variant} · {', '.join([*differences[:LISTED], *more])}"
+    more = [f"and {len(differences) - MOST_LISTED} more"] if len(differences) > MOST_LISTED else []
+    return f"{variant} · {', '.join([*differences[:MOST_LISTED], *more])}"
 
 
 def _of_parameters(runs: Sequence[Run], by_variant: Mapping[str, Parameters]) -> dict[str, Run]:
-    """Return for each variant the first run with its parameters; `runs` are sorted, newest first."""
+    """Return the newest run with the parameters of each variant, from `runs` sorted newest first."""
     return {
         _variant(run): run
         for run in reversed(runs)
@@ -92,11 +93,11 @@ def _variant(run: Run) -> str:
     return run.data.tags.get(VARIANT, "")
 
 
-def _clear(key: str) -> str:
-    return next((key.removeprefix(start) for start in CLEAR if key.startswith(start)), key)
+def _short(key: str) -> str:
+    return next((key.removeprefix(start) for start in OMITTED if key.startswith(start)), key)
 
 
-def _same(run: Run, other: Run | None) -> bool:
+def _is_same(run: Run, other: Run | None) -> bool:
     return other is not None and run.info.run_id == other.info.run_id
 
 

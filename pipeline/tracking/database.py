@@ -1,4 +1,7 @@
-"""The database of an MLflow store: created completely or not at all, and never in another program's database."""
+"""Open the database of an MLflow store. A new database is created completely or not at all.
+
+A database of another program is rejected.
+"""
 
 import sqlite3
 import tempfile
@@ -19,27 +22,28 @@ from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import replacing
 
 KINDS: Final = ("sqlite", "postgresql", "mysql", "mssql")  # of databases that MLflow supports
-FIRST: Final = {"experiments", "runs", "metrics", "params", "tags"}  # the tables that MLflow creates first
-OF_ALEMBIC: Final = "alembic_version"
-ASIDE: Final = ".half-made"  # the suffix under which an incomplete database is kept
+FIRST_TABLES: Final = {"experiments", "runs", "metrics", "params", "tags"}  # that MLflow creates
+LAST_TABLE: Final = "alembic_version"  # created last; alembic keeps the version of MLflow's tables here
+INCOMPLETE: Final = ".half-made"  # the suffix of an incomplete database, which is kept
 CONNECT_WITHIN: Final = 10  # seconds
 CREATED_WITHIN: Final = 120  # seconds for another process to create all tables; it takes some 10
 
 
 def is_database(uri: str) -> bool:
-    """Whether the store is a database that is reached without an MLflow server."""
+    """Return whether the store is a database that this process opens itself, without an MLflow server."""
     return uri.partition(":")[0].partition("+")[0] in KINDS
 
 
 def opened(uri: str) -> MlflowClient:
-    """Return a client of a database; create a missing SQLite database.
+    """Return a client for a database; create a missing SQLite database.
 
-    MLflow creates missing tables in any database that it opens, and a kill in between leaves a database that it can
-    never open again. So a new SQLite database is created under another name and moved into place.
+    MLflow creates missing tables in any database that it opens. If it is killed meanwhile, it can never open the
+    database again. So a new SQLite database is created under another name and moved into place.
 
     Raises:
-        UserError: the database is another program's, cannot be read or written, or its driver is missing.
-        MlflowException, SQLAlchemyError: it does not answer, or MLflow rejects it.
+        UserError: the database belongs to another program, cannot be read or written, or its driver is missing.
+        MlflowException: MLflow rejects the database.
+        SQLAlchemyError: the database does not answer.
     """
     url = sqlalchemy.make_url(uri)
     try:
@@ -51,7 +55,7 @@ def opened(uri: str) -> MlflowClient:
         return _client(uri)
     except ModuleNotFoundError as error:
         raise UserError(f"MLflow store {uri}: its driver is missing (pip install {error.name})") from None
-    except CommandError as error:  # of alembic, which manages the versions of MLflow's tables
+    except CommandError as error:  # from alembic, which manages the versions of MLflow's tables
         raise UserError(
             f"MLflow store {uri}: {error}: must be empty, or a database of this version of MLflow"
         ) from None
@@ -64,16 +68,16 @@ def _client(uri: str) -> MlflowClient:
 
 
 def _opened_elsewhere(url: URL, uri: str) -> MlflowClient:
-    """Return a client; if another process creates the tables of an empty database at the same time, wait for it."""
+    """Return a client. If another process is creating the tables of an empty database, wait for that process."""
     tables = _tables(url)
-    _expect_mlflows(uri, tables)
+    _expect_own_tables(uri, tables)
     try:
         return _client(uri)
     except sqlalchemy.exc.SQLAlchemyError:
         if tables:
             raise
         end = time.monotonic() + CREATED_WITHIN
-        while OF_ALEMBIC not in _tables(url):  # the last table to be created
+        while LAST_TABLE not in _tables(url):
             if time.monotonic() > end:
                 raise
             time.sleep(0.5)
@@ -105,35 +109,32 @@ def _write_ahead(path: Path) -> None:
 
 
 def _is_ready(path: Path, uri: str) -> bool:
-    """Whether MLflow can open the database as it is; an incomplete one without runs is not ready."""
+    """Return whether MLflow can open the database as it is. An incomplete database without runs is not ready."""
     if not path.exists():
         return False
     tables = _sqlite_tables(path)
-    _expect_mlflows(uri, tables)
+    _expect_own_tables(uri, tables)
     return bool(tables) and (_holds_runs(path, tables) or _can_be_opened(path))
 
 
 def _create(path: Path) -> None:
-    """Create a database; keep an incomplete one in its place under another name."""
+    """Create a database; an incomplete database that was in its place gets another name."""
     with replacing(path) as whole:
-        created = whole.with_name("created.db")  # in a folder of its own that no later database reuses
+        created = whole.with_name("created.db")  # MLflow's client keeps it open: never reuse its path
         MlflowClient(tracking_uri=f"sqlite:///{created}").search_experiments(max_results=1)
-        _copy(created, whole)  # MLflow's client keeps the created one open
+        _copy(created, whole)
         _write_ahead(whole)  # before a reader can block it
         if path.exists():
             with closing(sqlite3.connect(path, timeout=1)) as database:
-                database.execute("PRAGMA journal_mode=DELETE")  # all of it in one file
-            path.replace(path.with_name(path.name + ASIDE))
-        for end in (
-            "-wal",
-            "-shm",
-            "-journal",
-        ):  # of the former database; SQLite would use them for the new one
-            path.with_name(path.name + end).unlink(missing_ok=True)
+                database.execute("PRAGMA journal_mode=DELETE")  # moves the write-ahead log into the file
+            path.replace(path.with_name(path.name + INCOMPLETE))
+        # SQLite would read these files of the former database as if they belonged to the new one.
+        for suffix in ("-wal", "-shm", "-journal"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
 def _can_be_opened(path: Path) -> bool:
-    """Whether MLflow can open a copy: its client would keep the database itself open, and change it."""
+    """Return whether MLflow can open a copy of the database; MLflow would change the original and keep it open."""
     with tempfile.TemporaryDirectory(prefix=".writing-", dir=path.parent) as folder:
         copy = Path(folder) / "copy.db"
         _copy(path, copy)
@@ -151,8 +152,8 @@ def _copy(path: Path, target: Path) -> None:
 
 def _holds_runs(path: Path, tables: set[str]) -> bool:
     with closing(sqlite3.connect(path, timeout=1)) as database:
-        counted = [table for table in ("runs", "registered_models", "trace_info") if table in tables]
-        return any(database.execute(f"SELECT EXISTS (SELECT 1 FROM {table})").fetchone()[0] for table in counted)
+        present = [table for table in ("runs", "registered_models", "trace_info") if table in tables]
+        return any(database.execute(f"SELECT EXISTS (SELECT 1 FROM {table})").fetchone()[0] for table in present)
 
 
 def _sqlite_tables(path: Path) -> set[str]:
@@ -166,12 +167,17 @@ def _tables(url: URL) -> set[str]:
     return set(sqlalchemy.inspect(engine).get_table_names())
 
 
-def _expect_mlflows(uri: str, tables: set[str]) -> None:
-    """Raises: UserError: there are tables, but none of MLflow's."""
-    others = sorted(tables - {OF_ALEMBIC})
-    if others and not FIRST & tables:
+def _expect_own_tables(uri: str, tables: set[str]) -> None:
+    """Check that the tables are MLflow's, or that there are none.
+
+    Raises:
+        UserError: there are tables, but none of them is MLflow's.
+    """
+    others = sorted(tables - {LAST_TABLE})
+    if others and not FIRST_TABLES & tables:
         raise UserError(
-            f"MLflow store {uri}: another program's database (it has a table {others[0]}): must be MLflow's, or empty"
+            f"MLflow store {uri}: another program's database (it has a table {others[0]}): must be empty, or "
+            "a database of MLflow"
         )
 
 

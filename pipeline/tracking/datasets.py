@@ -15,14 +15,16 @@ from pipeline.foundations.formats import load_npz
 from pipeline.params.file import Plain
 
 CONTEXTS = {"train": "training", "validation": "validation", "test": "testing"}  # MLflow's names
-LONGEST_SCHEMA = 1_000_000  # characters; MLflow rejects longer ones, for tables with 20,000 columns or more
+LONGEST_SCHEMA = 1_000_000  # characters; MLflow rejects a longer schema, as of a table with 20,000 columns
 
 
 def dataset_inputs(parts: Mapping[str, Path]) -> list[DatasetInput]:
-    """Return the data sets. MLflow's own `from_pandas` would guess the source and warn about whole numbers.
+    """Return the parts of the data as MLflow data sets.
+
+    MLflow's own `from_pandas` is not used: it would guess the source and warn about whole numbers.
 
     Args:
-        parts: the files of the parts of the data, by name.
+        parts: the file of each part of the data, by the part's name.
 
     Raises:
         UserError: the profile is missing or damaged.

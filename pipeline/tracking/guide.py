@@ -1,4 +1,4 @@
-"""The experiment's description in MLflow: its content, and how to read it (Markdown)."""
+"""The description of the experiment that MLflow shows (Markdown): what it contains and how to read it."""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,9 +8,9 @@ from pipeline.tracking.tags import COMPLETE, CURRENT, search_for
 
 STUDIES_GUIDE = """\
 **What changes how often a network learns?** There is a run for each study; its description ranks the study's cells. \
-Below it is a run for each cell. Its parameters are the cell's recipe; its tags `changes` and `effect` say what it \
-changes of the reference and with which effect. Its metrics are the learned share, the difference from the \
-reference's, both with intervals, and the number of replicas that failed for each cause. The replicas are in the table \
+Below it is a run for each cell. The cell's recipe is in the run's parameters, its changes to the reference in the \
+tag `changes`, and their effect in the tag `effect`. The metrics are the learned share and its difference from the \
+reference, both with intervals, and the number of replicas that failed for each cause. The replicas are in the table \
 `replicas.csv`. Select cells and press *Compare*, or search `tags.effect = 'helps'`."""
 
 
@@ -18,7 +18,9 @@ def guide(variants: Sequence[str], pair: Sequence[str], registered_model: str, f
     """Return the description.
 
     Args:
-        variants: all of params.yaml. pair: the two variants to compare, if any.
+        variants: all variants of params.yaml.
+        pair: the two variants to compare, if any.
+        registered_model: the name of the registered model.
         final: the column of the main score, such as `test_accuracy`.
     """
     first, second = pair or (variants[0], variants[-1])
@@ -27,19 +29,19 @@ def guide(variants: Sequence[str], pair: Sequence[str], registered_model: str, f
         "recipe) is trained many times, each *replica* from a seed of its own.",
         "**Runs:** there is a run for each variant; its description says how many replicas learned and why the others "
         "failed. Below it (press + while no search is set) is a run for each replica. A run with a variant's plain "
-        "name belongs to the present `params.yaml`. Any other run, of an experiment or from before an edit, is named "
-        "by what differs: `relu_20 · seed=2`.",
-        f"**How to compare:** search `{search_for(CURRENT)}` and hide all runs but, say, `{first}` and `{second}` with "
-        "the eye: the charts then show both lines. Or tick both and press *Compare*. *Search metric charts* finds a "
-        "chart by its name.",
+        "name belongs to the present `params.yaml`. The name of any other run (of an experiment, or from before an "
+        "edit) lists its differences: `relu_20 · seed=2`.",
+        f"**How to compare:** search `{search_for(CURRENT)}` and hide all runs except, for example, `{first}` and "
+        f"`{second}` with the eye: the charts then show both lines. Or tick both and press *Compare*. *Search "
+        "metric charts* finds a chart by its name.",
         "\n".join(("| chart | meaning |", "|---|---|", *_charts(final.partition("_")[2]))),
         f"A replica *learned* if its final {score_in_words(final)} is above the threshold. It is *living* while it has "
         "no dead layer, that is, no layer that is zero on every training input. No gradient passes a dead layer. So "
-        "gradients are those of living replicas, and a line ends when no replica is living.",
-        "**Runs of replicas** have their results and the evidence as metrics, the recipe and the seed as parameters, "
-        "`outcome` and `cause` as tags. Select some and press *Compare* for parallel coordinates (`hidden_layers`, "
-        f"`{final}`, `learned`), scatter and box plots. Searches:",
-        "\n".join(f"* {what}: `{search}`" for what, search in searches(first).items()),
+        "gradients are medians over living replicas, and a line ends when no replica is living.",
+        "**Runs of replicas** have the results and the evidence as metrics, the recipe and the seed as parameters, "
+        "`outcome` and `cause` as tags. Select several runs and press *Compare* for parallel coordinates "
+        f"(`hidden_layers`, `{final}`, `learned`), scatter and box plots. Searches:",
+        "\n".join(f"* {runs}: `{search}`" for runs, search in searches(first).items()),
         f"**The best model** is registered as `{registered_model}` with the alias `best`.",
     ]
     return "\n\n".join(parts)
@@ -55,7 +57,7 @@ def _charts(score: str) -> Iterator[str]:
 
 
 def searches(variant: str) -> dict[str, str]:
-    """Return searches for the UI, by what they find."""
+    """Return examples of searches for the UI, by a description of the runs that each finds."""
     return {
         "the variants": search_for(CURRENT),
         "the variants, with experiments and runs from before edits": search_for(COMPLETE),

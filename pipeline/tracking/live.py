@@ -1,7 +1,7 @@
-"""`make live`: follow trainings in MLflow while they run. `make repro` and `make studies` start it by themselves.
+"""`make live`: show trainings in MLflow while they run. `make repro` and `make studies` start it automatically.
 
-It is a process of its own that reads the progress files, so none of its failures reaches a training. MLflow is imported
-only once a training has run for some seconds: short trainings cost nothing.
+This separate process reads the progress files, so its failures do not affect the trainings. It imports MLflow only once
+a training has run for some seconds, so short trainings cost nothing.
 """
 
 import argparse
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from pipeline.tracking.live_runs import LiveRuns
 
 LONG = 5.0  # seconds; shorter trainings are not shown
-EVERY = 2.0  # seconds between two looks at the progress files
+INTERVAL = 2.0  # seconds between two readings of the progress files
 RETRY = 5.0  # seconds before the next request to a store that did not answer
-# By default MLflow's client would try for minutes.
-IMPATIENT = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
+# By default MLflow's client would wait for minutes.
+SHORT_WAIT = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 
 
 class Follower:
-    """Keeps a live run for each long training, and removes the runs that a crash left behind."""
+    """Shows each long training as a live run, and removes the live runs that a crash left behind."""
 
     def __init__(self) -> None:
         self._runs: LiveRuns | None = None
@@ -40,7 +40,7 @@ class Follower:
         self._has_warned = False
 
     def look(self) -> None:
-        """Bring the store up to date with all progress files, once; errors of the store are never raised."""
+        """Update the live runs once from all progress files; errors of the store are printed, not raised."""
         trainings = training_progress.read_all()
         dead = {path: each for path, each in trainings.items() if not each.process.is_alive()}
         running = [each for path, each in trainings.items() if path not in dead]
@@ -49,7 +49,7 @@ class Follower:
             for path in dead:
                 training_progress.remove(path)
         elif time.monotonic() >= self._retry_at:
-            with self._patient():
+            with self._errors_printed():
                 runs = self._connected()
                 for path, each in dead.items():
                     runs.drop(each)
@@ -62,13 +62,13 @@ class Follower:
     def end(self) -> None:
         """Remove the live runs; if the store does not answer, the next follower removes them."""
         if self._runs is not None:
-            with self._patient():
+            with self._errors_printed():
                 self._runs.end()
                 self._mark.unlink(missing_ok=True)
 
     def _connected(self) -> "LiveRuns":
         if self._runs is None:
-            for name, value in IMPATIENT.items():
+            for name, value in SHORT_WAIT.items():
                 os.environ.setdefault(name, value)
             # Here, because they take seconds to import.
             from pipeline.params.params import read
@@ -78,8 +78,8 @@ class Follower:
         return self._runs
 
     @contextmanager
-    def _patient(self) -> Iterator[None]:
-        """Report that the store does not answer, or rejects a request, once until it answers again."""
+    def _errors_printed(self) -> Iterator[None]:
+        """Print an error of the store instead of raising it, and only once until the store answers again."""
         try:
             yield
             self._has_warned = False
@@ -88,19 +88,19 @@ class Follower:
             if not self._has_warned:
                 reason = masked((str(error).splitlines() or [type(error).__name__])[0])
                 print(
-                    f"warning: live: {reason}; trainings continue, and appear once it answers",
+                    f"warning: live: {reason}; trainings continue, and appear in MLflow once it answers",
                     file=sys.stderr,
                 )
             self._has_warned = True
 
 
 def main(with_parent: bool) -> None:
-    """Follow until interrupted or until the parent has ended; then remove all live runs.
+    """Show trainings until interrupted or until the parent process ends; then remove all live runs.
 
     Args:
-        with_parent: whether to end with the standard input, which the parent holds open.
+        with_parent: whether to end when the standard input ends, which the parent process holds open.
     """
-    # A closed terminal, or a command that ends this process, must not leave live runs behind.
+    # Remove the live runs also when the terminal closes or another command ends this process.
     for name in {"SIGTERM", "SIGHUP"} & set(signal.Signals.__members__):
         signal.signal(signal.Signals[name], signal.default_int_handler)
     over = threading.Event()
@@ -110,10 +110,10 @@ def main(with_parent: bool) -> None:
     try:
         with FileLock(root() / training_progress.FOLDER / "follower.lock", timeout=0):
             if not with_parent:
-                print("following this repository's trainings in MLflow; stop with Ctrl-C", flush=True)
+                print("showing this repository's trainings in MLflow; stop with Ctrl-C", flush=True)
             _follow(over)
     except Timeout:
-        print("live: another process is already following the trainings of this repository", flush=True)
+        print("live: another process already shows the trainings of this repository", flush=True)
 
 
 def _follow(over: threading.Event) -> None:
@@ -121,7 +121,7 @@ def _follow(over: threading.Event) -> None:
     try:
         while not over.is_set():
             follower.look()
-            over.wait(EVERY)
+            over.wait(INTERVAL)
     except KeyboardInterrupt:
         pass
     finally:
@@ -135,7 +135,7 @@ def _wait_for_the_end_of_input(over: threading.Event) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Follow trainings in MLflow while they run; ends with Ctrl-C.")
+    parser = argparse.ArgumentParser(description="Show trainings in MLflow while they run; stop with Ctrl-C.")
     parser.add_argument("--with-parent", action="store_true", help="end when the standard input ends")
     arguments = parser.parse_args()
     with reported_in_one_line():

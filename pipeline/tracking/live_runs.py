@@ -1,6 +1,6 @@
-"""The temporary runs in MLflow that show trainings under way.
+"""The live runs in MLflow: temporary runs that show trainings while they run.
 
-A tag says to which follower each belongs. They lack the tag by which complete runs are found.
+Each has a tag with the process that writes it (the follower). Searches for complete runs do not find live runs.
 """
 
 from collections import defaultdict
@@ -20,13 +20,17 @@ from pipeline.tracking.tags import COMPLETE, DESCRIPTION, FOLLOWER, LIVE, VARIAN
 from pipeline.tracking.ui import addresses
 from pipeline.tracking.writing import NewRun, log, write
 
-SINGLE = 10  # replicas at most that get curves of their own
-OF_MAKE_UI = "http://127.0.0.1:5000"
+MOST_SINGLE = 10  # replicas in a training whose replicas each have curves
+MAKE_UI = "http://127.0.0.1:5000"
 
 
 @dataclass
 class _Live:
-    """A run and its content. done: the training's progress when the run was last written."""
+    """A live run and what was written to it.
+
+    done: the training's progress at the last writing.
+    sent: key and step of each point that the store has.
+    """
 
     run_id: str
     training: Progress
@@ -35,13 +39,13 @@ class _Live:
 
 
 class LiveRuns:
-    """The live runs of this process in one store. A method that raised an error of MLflow may be called again."""
+    """The live runs that this process writes to a store. After an error of MLflow a method may be called again."""
 
     def __init__(self, experiment: str) -> None:
         """Connect, and remove the live runs of dead followers.
 
         Args:
-            experiment: the one of the complete runs; studies have one beside it.
+            experiment: the experiment of the complete runs; live runs of studies go to `<experiment>-studies`.
 
         Raises:
             UserError: the store does not answer, or cannot be written.
@@ -54,11 +58,11 @@ class LiveRuns:
         self._remove(lambda follower: not follower.is_alive())
 
     def show(self, training: Progress) -> None:
-        """Bring the training's run up to date, or begin it; a run that somebody deleted stays deleted."""
+        """Create or update the training's live run; a run that somebody deleted is not created again."""
         if _key(training) not in self._live:
             self._live[_key(training)] = _Live(self._begin(training), training)
         live = self._live[_key(training)]
-        if live.done == training.done or not self._is_there(live):
+        if live.done == training.done or not self._exists(live):
             return
         new = [point for point in points(training) if (point.key, point.step) not in live.sent]
         log(self._client, live.run_id, new)
@@ -66,15 +70,18 @@ class LiveRuns:
         live.done = training.done
 
     def drop(self, training: Progress) -> None:
-        """Delete the training's run, if there is one."""
+        """Delete the training's live run, if there is one."""
         live = self._live.get(_key(training))
         if live is not None:
-            if self._is_there(live):
+            if self._exists(live):
                 self._client.delete_run(live.run_id)
             del self._live[_key(training)]
 
     def settle(self, running: Collection[Progress]) -> None:
-        """Delete the runs of trainings that have ended, once the complete run exists or the training began again."""
+        """Delete the live run of each ended training whose complete run exists or that was started again.
+
+        Args:
+            running: the trainings that have not ended."""
         keys, names = {_key(each) for each in running}, {(each.what, each.name) for each in running}
         for live in [each for key, each in self._live.items() if key not in keys]:
             if (live.training.what, live.training.name) in names or self._is_complete(live.training):
@@ -91,25 +98,26 @@ class LiveRuns:
         tags = {LIVE: "true", FOLLOWER: self._own.model_dump_json(), DESCRIPTION: _description(training)}
         run_id = write(self._client, experiment_id, NewRun(f"{training.name} (live)", tags, {}, []), finished=False)
         uri = store.tracking_uri()
-        base = uri.rstrip("/") if is_server(uri) else OF_MAKE_UI
+        base = uri.rstrip("/") if is_server(uri) else MAKE_UI
         page = addresses.search_results(base, experiment_id, search_for(LIVE))
-        print(f"live: {training.name} in MLflow: {page}{' (make ui)' * (base == OF_MAKE_UI)}", flush=True)
+        print(f"live: {training.name} in MLflow: {page}{' (make ui)' * (base == MAKE_UI)}", flush=True)
         return run_id
 
-    def _is_there(self, live: _Live) -> bool:
+    def _exists(self, live: _Live) -> bool:
         return self._client.get_run(live.run_id).info.lifecycle_stage == "active"
 
     def _is_complete(self, training: Progress) -> bool:
-        """Whether the training's complete run exists, that is, one that began after the training."""
+        """Return whether a complete run of the training exists that began after the training."""
         since = f"attributes.start_time > {int(training.begun * 1000)}"
-        mark = f"{search_for(COMPLETE)} and tags.`{VARIANT}` = '{training.name}'"
-        return bool(self._search(self._experiments[training.what], f"{mark} and {since}"))
+        complete = f"{search_for(COMPLETE)} and tags.`{VARIANT}` = '{training.name}'"
+        return bool(self._search(self._experiments[training.what], f"{complete} and {since}"))
 
-    def _remove(self, concerns: Callable[[Process], bool]) -> None:
+    def _remove(self, is_to_go: Callable[[Process], bool]) -> None:
+        """Delete the live runs whose follower fulfils `is_to_go`."""
         for experiment in set(self._experiments.values()):
             for run in self._search(experiment, search_for(LIVE)):
                 follower = _follower(run)
-                if follower is not None and concerns(follower):
+                if follower is not None and is_to_go(follower):
                     self._client.delete_run(run.info.run_id)
 
     def _search(self, experiment: str, condition: str) -> list[Run]:
@@ -118,10 +126,10 @@ class LiveRuns:
 
 
 def points(training: Progress) -> Iterator[Point]:
-    """Yield the present content of a training's run, under the keys of complete runs.
+    """Yield all points of a training's live run, under the keys of complete runs.
 
-    The median at an epoch is over the replicas that have reached it, once as many have reached it as train together. It
-    is written once and does not change when other replicas follow.
+    The median at an epoch is written when as many replicas have reached the epoch as train together. It is the median
+    over these replicas and does not change when further replicas reach the epoch.
     """
     if training.what == "study":
         yield Point(keys.CELLS_DONE.of(), training.done, training.done)
@@ -130,13 +138,13 @@ def points(training: Progress) -> Iterator[Point]:
         for name, values in series.values.items():
             for epoch, value in zip(series.epochs, values, strict=True):
                 values_at[name, epoch].append(value)
-                if value is not None and training.replicas <= SINGLE:
+                if value is not None and training.replicas <= MOST_SINGLE:
                     yield Point(keys.REPLICA_CURVE.of(curve=name, replica=replica), value, epoch)
     for (name, epoch), all_values in values_at.items():
-        part, _, what = name.partition("_")
+        part, _, curve = name.partition("_")
         finite = [value for value in all_values if value is not None]
         if finite and len(all_values) >= training.together:
-            yield Point(keys.CURVE.of(curve=what, part=part, quartile="median"), median(finite), epoch)
+            yield Point(keys.CURVE.of(curve=curve, part=part, quartile="median"), median(finite), epoch)
 
 
 def _key(training: Progress) -> tuple[Process, float]:
@@ -146,7 +154,7 @@ def _key(training: Progress) -> tuple[Process, float]:
 def _follower(run: Run) -> Process | None:
     try:
         return Process.model_validate_json(run.data.tags.get(FOLLOWER, ""))
-    except ValidationError:  # written by another version, so nobody knows
+    except ValidationError:  # written by another version of this program
         return None
 
 

@@ -1,4 +1,4 @@
-"""The manifest of `track`: the fingerprints that the store holds. It lies beside the store and is moved with it."""
+"""The manifest of `track`: the hashes of the runs in the store. The file is beside the store and moves with it."""
 
 from pathlib import Path
 
@@ -14,20 +14,20 @@ def of_study(study: str) -> Path:
 
 
 def load_manifest(path: Path = MANIFEST) -> dict[str, dict[str, str]]:
-    """Return the last published hashes, as `save_manifest` takes them; an empty map if they are unknown."""
+    """Return the last published hashes as `save_manifest` wrote them, or an empty map without a readable manifest."""
     try:
         manifest = load_json(path)
     except UserError:
         return {}
-    is_whole = isinstance(manifest, dict) and all(isinstance(each, dict) for each in manifest.values())
-    return manifest if is_whole else {}
+    is_valid = isinstance(manifest, dict) and all(isinstance(each, dict) for each in manifest.values())
+    return manifest if is_valid else {}
 
 
 def remove_manifest(path: Path = MANIFEST) -> None:
-    """Delete the manifest before publishing: after an interruption `dvc repro` then publishes again."""
+    """Delete the manifest before publishing, so that `dvc repro` publishes again after an interruption."""
     path.unlink(missing_ok=True)
 
 
 def save_manifest(published: dict[str, dict[str, str]], path: Path = MANIFEST) -> None:
-    """Write the fingerprint and the evaluation hash of each variant; nothing here differs between machines."""
+    """Write the fingerprint and the evaluation hash of each variant; the file is the same on every machine."""
     save_json(published, path)

@@ -1,8 +1,8 @@
-"""The keys of all metrics in MLflow, each with its meaning, and the metrics that several writers share.
+"""The keys of all metrics in MLflow with their meanings, and the points that several modules write.
 
-Keys group by what stands before the last slash: MLflow's UI makes a section of charts of each group. To add a metric,
-add its key to a group below, and its value where that group is filled: `payload`, `study_payload`, `live_runs` or
-`watch/mlflow_run`. The metrics of a replica are the numbers of `evaluation/replica_table`.
+The part before the last slash is the key's group: MLflow's UI shows a section of charts for each group. To add a
+metric, add its key to a tuple below, and its value in the module that writes the run: `payload`, `study_payload`,
+`live_runs` or `watch/mlflow_run`. The metrics of a replica are the numbers of `evaluation/replica_table`.
 """
 
 import math
@@ -18,7 +18,9 @@ from pipeline.history.record import LAYER_VALUES, SATURATED, SATURATED_TEXT
 
 @dataclass(frozen=True)
 class Point:
-    """One value of a metric; `step` is the epoch, or the layer in a profile across layers."""
+    """One value of a metric.
+
+    step: the epoch, or in a profile across the layers the layer."""
 
     key: str
     value: float
@@ -27,18 +29,18 @@ class Point:
 
 @dataclass(frozen=True)
 class MetricKey:
-    """A key, or a family of keys whose parts stand in braces: `loss/{part}_{quartile}`."""
+    """A key, or a family of keys whose variable parts are in braces: `loss/{part}_{quartile}`."""
 
     template: str
     meaning: str
 
     def of(self, **parts: str | int) -> str:
-        """Return the key with its parts filled in."""
+        """Return the key with these values of its variable parts."""
         return self.template.format(**parts)
 
     @property
     def group(self) -> str:
-        """The group of charts, with its slash: `loss/`; nothing for a key without a slash."""
+        """The key's group of charts with the slash: `loss/`; empty for a key without a slash."""
         return "".join(self.template.rpartition("/")[:2])
 
     @property
@@ -48,20 +50,21 @@ class MetricKey:
 
 
 LEARNED_RATE: Final = MetricKey("learned_rate", "share of the replicas that learned")
-LEARNED_RATE_LOW: Final = MetricKey("learned_rate_low", "lower end of its 95% interval (Wilson)")
-LEARNED_RATE_HIGH: Final = MetricKey("learned_rate_high", "upper end of its 95% interval (Wilson)")
+LEARNED_RATE_LOW: Final = MetricKey("learned_rate_low", "lower end of the learned share's 95% interval (Wilson)")
+LEARNED_RATE_HIGH: Final = MetricKey("learned_rate_high", "upper end of the learned share's 95% interval (Wilson)")
 DIVERGED: Final = MetricKey("diverged", "number of replicas whose loss became NaN or infinite")
 SCORE: Final = MetricKey(
     "{score}_{quartile}",
     "median and quartiles (`q25`, `median`, `q75`) over the replicas of a score at the end: `test_accuracy_median`",
 )
 EPOCHS_TO_LEARN: Final = MetricKey(
-    "epochs_to_learn_{quartile}", "the same of the first epoch from which a replica stays above the threshold"
+    "epochs_to_learn_{quartile}",
+    "median and quartiles over the replicas of the first epoch from which a replica stays above the threshold",
 )
 REFERENCE: Final = MetricKey(
     "reference/{model}",
-    "what a linear model (`linear`) and a forest of random trees (`trees`) reach on the same rows, by the score that "
-    "decides",
+    "score of a linear model (`linear`) and of a forest of random trees (`trees`) on the same rows: the score that "
+    "decides whether a replica has learned",
 )
 OUTCOMES: Final = MetricKey("outcomes/{outcome}", "number of replicas that learned, and that failed for each cause")
 LEARNED_SHARE: Final = MetricKey("learned_share", "share of the replicas that have learned, over the epochs")
@@ -77,16 +80,17 @@ PROFILE: Final = MetricKey(
     "`probe_gradient_mean_abs` across the layers at one epoch: **the step is the layer**, from the input on",
 )
 PROFILE_LOG10: Final = MetricKey(
-    "gradient_profile_log10/epoch_{epoch:04d}", "its logarithm, because the UI's axis is linear; zeros are left out"
+    "gradient_profile_log10/epoch_{epoch:04d}",
+    "log10 of the gradient profile, because the UI's axis is linear; without zeros",
 )
 REPLICA_CURVE: Final = MetricKey(
-    "{curve}/replica_{replica:03d}", "of a live run of few replicas: the loss or the score of one replica"
+    "{curve}/replica_{replica:03d}", "loss or score of one replica, if the live run has few replicas"
 )
-CELLS_DONE: Final = MetricKey("cells/done", "of the live run of a study: number of finished cells")
+CELLS_DONE: Final = MetricKey("cells/done", "number of finished cells, in the live run of a study")
 CELLS: Final = MetricKey("cells/{effect}", "number of cells that help, that harm, and that leave it undecided")
 LEARNED: Final = MetricKey("learned", "1 if the replica learned, else 0")
 
-# The values of a layer that become series, with their meanings.
+# The values of a layer that are written over the epochs, with their meanings.
 LAYER_SERIES: Final = {
     name: {**LAYER_VALUES, SATURATED: SATURATED_TEXT}[name]
     for name in (
@@ -112,14 +116,14 @@ OF_CELL: Final = (
     LEARNED_RATE,
     MetricKey("learned_low", LEARNED_RATE_LOW.meaning),
     MetricKey("learned_high", LEARNED_RATE_HIGH.meaning),
-    MetricKey("difference", "learned share minus that of the study's reference"),
-    MetricKey("difference_low", "lower end of its 95% interval (Newcombe, unpaired)"),
-    MetricKey("difference_high", "upper end of its 95% interval (Newcombe, unpaired)"),
-    MetricKey("extra_epochs", "epochs of pre-training, beside those of the training"),
+    MetricKey("difference", "learned share minus the learned share of the study's reference"),
+    MetricKey("difference_low", "lower end of the difference's 95% interval (Newcombe, unpaired)"),
+    MetricKey("difference_high", "upper end of the difference's 95% interval (Newcombe, unpaired)"),
+    MetricKey("extra_epochs", "epochs of pre-training, in addition to the epochs of the training"),
     MetricKey("epochs_to_learn_median", "median of the first epoch from which a replica stays above the threshold"),
 )
 OF_LIVE_RUN: Final = (CURVE, REPLICA_CURVE, CELLS_DONE)
-# By the heading of its table in docs/reference.md.
+# The keys of each kind of run, by the heading of their table in docs/reference.md.
 GROUPS: Final = {
     "run of a variant": OF_VARIANT,
     "run of a replica": OF_REPLICA,
@@ -135,7 +139,7 @@ def finite(points: Iterable[Point]) -> list[Point]:
 
 
 def profile(epoch: int, values: Iterable[float]) -> Iterator[Point]:
-    """Return the gradient's profile across the layers at an epoch, plain and as a logarithm.
+    """Yield the gradient's profile across the layers at an epoch: each layer's value and its logarithm.
 
     Args:
         values: `probe_gradient_mean_abs` of each layer, from the input on.

@@ -1,4 +1,4 @@
-"""The subprocess that packages Keras models; it reads {variant: {folder: replica, ...}, ...} as JSON from stdin."""
+"""Package Keras models in a subprocess, which reads {variant: {folder: replica, ...}, ...} as JSON from stdin."""
 
 import json
 import os
@@ -29,38 +29,41 @@ from mlflow.models.model import MLMODEL_FILE_NAME  # isort: skip
 from mlflow.types import ColSpec, Schema, TensorSpec  # isort: skip
 from mlflow.types.schema import AnyType  # isort: skip
 
-# Stated here, or MLflow takes 9 s for each model to guess them.
+# Stated here, because MLflow would need 9 s for each model to infer them.
 REQUIREMENTS = [f"{package}=={version(package)}" for package in ("tensorflow", "keras", "numpy")]
 RAW_ROWS = Path(__file__).with_name("raw_rows.py")
 
 
 @dataclass(frozen=True)
 class Code:
-    """The user's own code that a model needs: its folder, and the module of each class."""
+    """A user's own code that a model needs.
+
+    folder: contains the code.
+    classes: the module of each class, by the class's name."""
 
     folder: Path
     classes: Mapping[str, str]
 
 
 def package(model: keras.Model, origin: Origin, folder: Path, code: Code | None = None) -> None:
-    """Package a model with the signature of its inputs, which are raw rows, and of its answer.
+    """Package a model, with a signature that describes its inputs (raw rows) and its answer.
 
     Args:
-        code: the user's own code, if the model has classes from it.
+        code: the user's own code, or None if the model has no classes from it.
     """
-    gives = Schema([ColSpec(type_, name) for name, type_ in answer(origin.task).items()])
+    outputs = Schema([ColSpec(type_, name) for name, type_ in answer(origin.task).items()])
     if len(origin.shape) > 1:
-        takes = Schema([TensorSpec(np.dtype(np.float32), (-1, *origin.shape))])
+        inputs = Schema([TensorSpec(np.dtype(np.float32), (-1, *origin.shape))])
     else:
-        takes = Schema([_takes(column, origin) for column in origin.columns])
-    _package(model, origin, ModelSignature(takes, gives), folder, code)
+        inputs = Schema([_input_type(column, origin) for column in origin.columns])
+    _package(model, origin, ModelSignature(inputs, outputs), folder, code)
 
 
 def code_of(name: str, recipe: Recipe) -> Code | None:
-    """Return the code that a user's own network needs, if it has classes of its own."""
+    """Return the code that a user's own network needs, or None if the network uses no classes of the user."""
     if not isinstance(recipe.variant, NetworkRecipe):
         return None
-    from pipeline.training.networks.builder import build  # here, because described variants do not need it
+    from pipeline.training.networks.builder import build  # here, because variants of params.yaml do not need it
 
     classes = build(name, recipe.variant, recipe.shape, recipe.task).classes
     main = f"network_{name}"  # the builder's name for the network's own file
@@ -70,11 +73,11 @@ def code_of(name: str, recipe: Recipe) -> Code | None:
 
 
 def _package(model: keras.Model, origin: Origin, signature: ModelSignature, folder: Path, code: Code | None) -> None:
-    """Write the package as a script between MLflow and the Keras model, and as MLflow's Keras flavor.
+    """Write a package that contains `raw_rows.py` as its script and the Keras model as MLflow's Keras flavor.
 
-    The flavor is for users who want the Keras model itself. The script is needed because MLflow's own code would give
-    the model one array instead of a map of columns, would not know the user's classes, and would answer with numbers
-    without names. Neither contains a pickle.
+    The flavor is for users who want the Keras model itself. The script is needed because MLflow's own code would pass
+    one array to the model instead of a map of columns, would not know the user's classes, and would return numbers
+    without names. The package contains no pickle.
     """
     names = zip(input_names(origin), origin.columns, strict=True)
     columns = [
@@ -87,8 +90,8 @@ def _package(model: keras.Model, origin: Origin, signature: ModelSignature, fold
         }
         for name, column in names
     ]
-    with temporary_folder("model-") as place:
-        path = place / "model.keras"
+    with temporary_folder("model-") as temporary:
+        path = temporary / "model.keras"
         save_model(model, path)
         mlflow.pyfunc.save_model(
             str(folder),
@@ -105,11 +108,11 @@ def _package(model: keras.Model, origin: Origin, signature: ModelSignature, fold
             pip_requirements=[*REQUIREMENTS, f"pandas=={version('pandas')}"],
         )
     saved = Model.load(str(folder))
-    flavor = saved.flavors["python_function"]  # it contains paths of this machine, which nobody needs
+    flavor = saved.flavors["python_function"]  # without the paths of this machine
     flavor["model_code_path"], flavor["artifacts"]["model"]["uri"] = RAW_ROWS.name, path.name
-    kept = Path(flavor["artifacts"]["model"]["path"])
+    packaged = Path(flavor["artifacts"]["model"]["path"])
     versions = {"keras_version": keras.__version__, "keras_backend": keras.backend.backend()}
-    saved.add_flavor("keras", data=str(kept.parent), save_exported_model=False, **versions)
+    saved.add_flavor("keras", data=str(packaged.parent), save_exported_model=False, **versions)
     saved.save(str(folder / MLMODEL_FILE_NAME))
 
 
@@ -117,10 +120,10 @@ def _sources(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.name != "__pycache__")
 
 
-def _takes(column: InputColumn, origin: Origin) -> ColSpec:
-    """Return the type that MLflow checks for a column, or AnyType where its check would reject or change valid values.
+def _input_type(column: InputColumn, origin: Origin) -> ColSpec:
+    """Return the type of a column that MLflow checks, or AnyType if the check would reject or change valid values.
 
-    MLflow rejects whole numbers as doubles, although a file may contain them, and reads a missing boolean as false.
+    MLflow rejects whole numbers in a column of doubles, although files have them, and reads missing booleans as false.
     """
     optional = column.fill is not None
     if column.kind == "category":

@@ -1,7 +1,8 @@
 """Package Keras models in MLflow's format, in a subprocess, so that publishing itself never imports TensorFlow.
 
-The subprocess starts only if, by the manifest, there is something new to publish. It takes longer than all other steps,
-so it starts as early as possible. Training cannot make the packages: an `MLmodel` file holds a clock and a uuid.
+The subprocess starts only if the manifest shows that there is something new to publish. Packaging takes longer than all
+other steps, so it starts as early as possible. Training cannot write the packages, because an `MLmodel` file contains
+the time and a random id, and so differs in every run.
 """
 
 import json
@@ -18,41 +19,44 @@ from pipeline.foundations.files import temporary_folder
 
 
 class Packages:
-    """Packages of replicas, some of them under way; a context manager that deletes them at its end."""
+    """Packages of replicas, some perhaps still being written; a context manager that deletes them when it exits."""
 
     def __enter__(self) -> Self:
         self._open = ExitStack()
-        self._place = self._open.enter_context(temporary_folder("packaged-"))
-        self._waiting: list[subprocess.Popen[str]] = []  # at most one
-        self._running: dict[str, subprocess.Popen[str]] = {}  # by variant; several share one
+        self._folder = self._open.enter_context(temporary_folder("packaged-"))
+        self._idle: list[subprocess.Popen[str]] = []  # started, without a task yet; at most one
+        self._processes: dict[str, subprocess.Popen[str]] = {}  # by variant; several variants share a process
         self._folders: dict[str, dict[str, Path]] = {}
         return self
 
     def __exit__(self, *_: object) -> None:
         with self._open:
-            for process in {*self._running.values(), *self._waiting}:
-                process.kill()  # without effect on one that has ended
+            for process in {*self._processes.values(), *self._idle}:
+                process.kill()  # no effect if it has ended
                 process.wait()
 
     def prepare(self) -> None:
-        """Start the subprocess, which imports TensorFlow meanwhile, if there is probably something to package."""
-        if not self._waiting:
-            self._waiting.append(_started(self._place))
+        """Start the subprocess early, because it takes seconds to import TensorFlow."""
+        if not self._idle:
+            self._idle.append(_start(self._folder))
 
     def begin(self, replicas: Mapping[str, Mapping[str, int]]) -> None:
-        """Start to package replicas, given by variant and model name, unless they are begun already."""
+        """Start to package replicas, without variants that are already started.
+
+        Args:
+            replicas: the replica of each model, by variant and model name."""
         jobs: dict[str, dict[str, int]] = {}
         new = {variant: models for variant, models in replicas.items() if variant not in self._folders}
         for variant, models in new.items():
-            self._folders[variant] = {name: self._place / variant / name for name in models}
+            self._folders[variant] = {name: self._folder / variant / name for name in models}
             jobs[variant] = {str(self._folders[variant][name]): replica for name, replica in models.items()}
         if any(jobs.values()):
-            process = self._waiting.pop() if self._waiting else _started(self._place)
-            self._running |= {variant: process for variant, models in new.items() if models}
+            process = self._idle.pop() if self._idle else _start(self._folder)
+            self._processes |= {variant: process for variant, models in new.items() if models}
             if process.stdin is not None:
-                with suppress(BrokenPipeError), process.stdin as stdin:  # it failed; `folders` reports why
+                with suppress(BrokenPipeError), process.stdin as stdin:  # the subprocess failed; `folders` reports why
                     json.dump(jobs, stdin)
-                process.stdin = None  # closed
+                process.stdin = None  # it is closed; `communicate` must not use it
 
     def folders(self, variant: str) -> Mapping[str, Path]:
         """Wait for the variant's packages, and return their folders by model name.
@@ -60,19 +64,19 @@ class Packages:
         Raises:
             UserError: a file that training wrote is missing or damaged.
         """
-        process = self._running.get(variant)
+        process = self._processes.get(variant)
         if process is not None:
             _, errors = process.communicate()
-            self._running = {each: other for each, other in self._running.items() if other is not process}
+            self._processes = {each: other for each, other in self._processes.items() if other is not process}
             _expect_success(process.returncode, errors)
         return self._folders[variant]
 
 
-def _started(place: Path) -> subprocess.Popen[str]:
-    """Start the subprocess, with its temporary files in `place`: if killed, it cannot remove them."""
+def _start(folder: Path) -> subprocess.Popen[str]:
+    """Start the subprocess with its temporary files in `folder`, because it cannot remove them if it is killed."""
     return subprocess.Popen(
         [sys.executable, "-m", "pipeline.tracking.package_models"],
-        env={**os.environ, "TMPDIR": str(place)},
+        env={**os.environ, "TMPDIR": str(folder)},
         text=True,
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""The content of a variant's runs in MLflow, as plain values. MLflow itself is not imported here."""
+"""The content of a variant's runs in MLflow, as plain values. This module does not import MLflow."""
 
 import hashlib
 import json
@@ -29,15 +29,16 @@ from pipeline.tracking.metric_keys import Point
 from pipeline.tracking.tags import COLOUR
 
 Sections: TypeAlias = Mapping[str, Mapping[str, Plain]]  # of params.yaml
-JUDGED_BY = ("evaluation", "diagnosis")  # sections of params.yaml with the thresholds
-HISTORY = "history"  # the folder of artifacts that depends on the training alone
+JUDGED_BY = ("evaluation", "diagnosis")  # the sections of params.yaml with the thresholds
+HISTORY = "history"  # the folder of the artifacts that depend only on the training
 
 
 @dataclass(frozen=True)
 class Parameters:
     """All parameters of a variant, by dotted name.
 
-    trained: what it was trained with; MLflow's parameters. judged: the thresholds; tags, because they may change later.
+    trained: the parameters of the training; MLflow's parameters.
+    judged: the thresholds; tags in MLflow, because they may change later.
     """
 
     trained: dict[str, str]
@@ -48,8 +49,8 @@ class Parameters:
 class ReplicaPayload:
     """The child run of a replica.
 
-    final: the main score at the end, on the part of the data that judges. score: the same, on the part on which the
-    best replica is chosen.
+    final: the final main score on the judged part of the data.
+    score: the final main score on the part that chooses the best replica.
     """
 
     name: str
@@ -64,13 +65,13 @@ class ReplicaPayload:
 class VariantPayload:
     """The parent run of a variant, and its replicas.
 
-    fingerprint: of the training's parameters and outputs. evaluation_hash: of the evaluation's. If either differs, it
-        is another run.
-    final: the column of the main score, such as `test_accuracy`. chosen_by: the column by which the best replica is
-        chosen: `validation_accuracy` where there is validation data, else the same.
-    use: what a model of the variant takes and gives. models: the replicas that are published as Keras models, by the
-        model's name.
-    images: the figures that the UI can show beside those of other runs.
+    fingerprint: the hash of the training's parameters and outputs.
+    evaluation_hash: the hash of the evaluation's parameters and outputs. If either hash differs, it is another run.
+    final: the column of the main score, such as `test_accuracy`.
+    chosen_by: the column that chooses the best replica: with validation data `validation_accuracy`, else `final`.
+    use: the inputs and the answer of the variant's models (Markdown).
+    images: the figures that the UI can show beside figures of other runs.
+    models: the replicas that are published as Keras models, by the model's name.
     """
 
     variant: str
@@ -89,7 +90,7 @@ class VariantPayload:
 
     @property
     def is_validated(self) -> bool:
-        """Whether the best replica is chosen on other data than those that judge it."""
+        """Whether the best replica is chosen and judged on different parts of the data."""
         return self.chosen_by != self.final
 
     @property
@@ -102,9 +103,10 @@ class VariantPayload:
 class VariantFiles:
     """The files of a variant.
 
-    trained: all outputs of its training, and the data. judged: all outputs of its evaluation.
-    artifacts: the files that MLflow gets, by folder. images: the figures that the UI can show beside those of other
-        runs.
+    trained: all outputs of the training, and the data.
+    judged: all outputs of the evaluation.
+    artifacts: the files that MLflow gets, by folder.
+    images: the figures that the UI can show beside figures of other runs.
     """
 
     trained: list[Path]
@@ -115,10 +117,11 @@ class VariantFiles:
 
 @dataclass(frozen=True)
 class VariantSource:
-    """A variant's parameters and files: enough to tell whether it is already published.
+    """A variant's parameters and files, which show whether it is already published.
 
-    trained: all parameters of the training by section, with the resolved `variant`. judged: those of the evaluation.
-    columns: the columns that a model takes.
+    trained: all parameters of the training by section, with the resolved `variant`.
+    judged: all parameters of the evaluation by section.
+    columns: the input columns of a model.
     """
 
     variant: str
@@ -134,9 +137,9 @@ class VariantSource:
 
 
 def not_published(sources: Iterable[VariantSource], manifest: Mapping[str, Mapping[str, str]]) -> set[str]:
-    """Return the variants whose training is not in MLflow yet, judging by the manifest.
+    """Return the variants whose training, by the manifest, is not in MLflow yet.
 
-    Another evaluation of the same training needs no new models.
+    A variant that was only evaluated again is not among them, because it needs no new models.
     """
     return {each.variant for each in sources if manifest.get(each.variant, {}).get("fingerprint") != each.fingerprint}
 
@@ -148,6 +151,7 @@ def assemble(
 
     Args:
         models: the replicas to publish as Keras models, by the model's name.
+        tracking: the section `tracking` of params.yaml.
     """
     variant, own, files = source.variant, flattened(source.trained["variant"]), source.files
     params = {"variant": variant, **own, "seed": str(source.trained["training"]["seed"])}
@@ -169,37 +173,38 @@ def assemble(
 
 
 def use(task: Task, columns: Sequence[InputColumn]) -> str:
-    """Return what a model takes and gives (Markdown)."""
+    """Describe the inputs and the answer of a model (Markdown)."""
     if is_plain(columns):
-        listed, how = ", ".join(as_code(column.name) for column in columns), "the model's first layer scales them"
+        listed, treatment = ", ".join(as_code(column.name) for column in columns), "the model's first layer scales them"
     else:
         listed = ", ".join(column.says(as_code(column.name)) for column in columns)
-        how = "the model itself fills missing values, encodes and scales"
-    columns_out = ", ".join(as_code(name) for name in answer(task))
+        treatment = "the model itself fills missing values, encodes and scales"
+    answers = ", ".join(as_code(name) for name in answer(task))
     return (
-        f"Takes raw rows, a table with the columns {listed}: {how}. Answers with the columns {columns_out}. Loaded by "
-        f"`mlflow.keras` it is the Keras model, which gives {in_markdown(task.says())}, float32 [row, {task.outputs}]."
+        f"Takes raw rows, a table with the columns {listed}: {treatment}. Answers with the columns {answers}. "
+        f"Loaded by `mlflow.keras` it is the Keras model, which gives {in_markdown(task.says())}, "
+        f"float32 [row, {task.outputs}]."
     )
 
 
 def parameters(trained: Sections, judged: Sections) -> Parameters:
-    """Return the parameters as MLflow gets them; arguments as in `VariantSource`."""
+    """Return the parameters in MLflow's form; the arguments are those of `VariantSource`."""
     shared = {name: section for name, section in trained.items() if name != "variant"}
     return Parameters({**flattened(trained["variant"]), **flattened(shared)}, flattened(judged))
 
 
 def digest(values: Mapping[str, Plain], files: Iterable[Path]) -> str:
     """Return the SHA-256 of values (as JSON) and of files (names and bytes)."""
-    total = hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode())
+    hash_ = hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode())
     for path in sorted(files):
-        total.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
-    return total.hexdigest()
+        hash_.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
+    return hash_.hexdigest()
 
 
 def flattened(sections: Mapping[str, Plain]) -> dict[str, str]:
     """Return nested parameters under dotted names.
 
-    `optimizer: {class_name: SGD, config: {momentum: 0.9}}` becomes optimizer = SGD, optimizer.momentum = 0.9.
+    `optimizer: {class_name: SGD, config: {momentum: 0.9}}` becomes `optimizer: SGD` and `optimizer.momentum: 0.9`.
     """
     return dict(_flat(sections, ()))
 
@@ -216,7 +221,7 @@ def _flat(value: Plain, path: tuple[str, ...]) -> Iterator[tuple[str, str]]:
 
 
 def description(variant: str, evaluation: VariantEvaluation) -> str:
-    """Return the result in one sentence, the verdict, and the replicas without a dead layer (Markdown)."""
+    """Return the result in one sentence, the verdict, and the number of replicas without a dead layer (Markdown)."""
     metrics, diagnosis = evaluation.metrics, evaluation.diagnosis
     (count, total), score, living = evaluation.learned, metrics.scores[evaluation.final], metrics.living
     low, high = (100 * end for end in metrics.learned.interval)
@@ -232,13 +237,13 @@ def description(variant: str, evaluation: VariantEvaluation) -> str:
         f"**{variant}: {count} of {total} replicas learned** (95% interval {low:.0f} to {high:.0f}%){reached}.\n\n"
         f"{diagnosis.verdict}{helps(diagnosis.remedies)}\n\n"
         f"{living.at_start} of {total} replicas had no dead layer before training and {living.at_end} at its end. "
-        "Gradient statistics are medians over the replicas without a dead layer at that epoch; `alive_share` is their "
-        "share."
+        "Gradient statistics are medians over the replicas without a dead layer at that epoch; `alive_share` is the "
+        "share of these replicas."
     )
 
 
 def variant_points(evaluation: VariantEvaluation, params: TrackingParams) -> list[Point]:
-    """Return all metrics of a parent run, without values that are missing, NaN or infinite."""
+    """Return all metrics of a variant's run, without values that are missing, NaN or infinite."""
     metrics, curves, layers = evaluation.metrics, evaluation.curves, evaluation.layers
     points = [
         Point(keys.LEARNED_RATE.of(), metrics.learned.rate),
@@ -279,19 +284,20 @@ def _series(table: pd.DataFrame, column: str, key: str) -> list[Point]:
 def replica_payload(
     row: Mapping[Hashable, str | float], evaluation: VariantEvaluation, params: Mapping[str, str]
 ) -> ReplicaPayload:
-    """Return a replica's run, from its row of the evaluation's table and its variant's parameters.
+    """Return the content of a replica's run, from its row in the evaluation's table and its variant's parameters.
 
-    All numbers of the row become metrics, evidence included: box plots and parallel coordinates take only metrics.
+    All numbers of the row, including the evidence, become metrics, because box plots and parallel coordinates show only
+    metrics.
     """
     values = {str(key): float(value) for key, value in row.items() if key not in OUTCOME}
     outcome, cause = str(row["outcome"]), str(row["cause"])
     values[keys.LEARNED.of()] = float(outcome == LEARNED)
-    explained = {} if row["symptom"] == NO_CAUSE else {"symptom": str(row["symptom"])}
+    symptom = {} if row["symptom"] == NO_CAUSE else {"symptom": str(row["symptom"])}
     colour = outcome_colours()[outcome if cause == NO_CAUSE else cause]
     return ReplicaPayload(
         name=f"replica {row['replica']:03d}",
         params={**params, "replica": str(row["replica"])},
-        tags={"outcome": outcome, "cause": cause, **explained, COLOUR: colour},
+        tags={"outcome": outcome, "cause": cause, **symptom, COLOUR: colour},
         points=keys.finite(Point(key, value) for key, value in values.items()),
         final=float(row[evaluation.final]),
         score=float(row[evaluation.chosen_by]),

@@ -1,12 +1,12 @@
-"""Publish the files of all stages to an MLflow store: idempotent, and correct after a kill at any moment.
+"""Publish the files of all stages to an MLflow store. This is idempotent, and correct after a kill at any moment.
 
 A run is found by its fingerprint and its evaluation hash, never by its id. It gets the tag `pipeline.complete` once it
-is written completely. One publisher at a time writes and deletes runs (see `turn`), so a run without that tag was left
-by a crash; it is deleted and written again. A written run never changes, except its tags that say which run is current.
-Another evaluation of the same training is another run, which links to the models and the history of the first one.
+is written completely. Only one publisher at a time writes and deletes runs (see `turn`), so a run without that tag was
+left by a crash; it is deleted and written again. A complete run never changes, except the tags that mark current runs.
+A new evaluation of the same training is another run, which links to the models and history of the first run.
 
-The experiment's description, its views and the best model's registration follow the repository's params.yaml. DVC's
-experiments leave them alone, because several may run at once.
+The experiment's description and the registered model follow the repository's params.yaml. DVC experiments do not change
+them, because several may run at once.
 """
 
 import os
@@ -45,13 +45,15 @@ def publish(
     """Publish what the store does not hold yet.
 
     Args:
+        contents: the variants in the order of params.yaml.
+        params: the section `tracking` of params.yaml.
         pair: the two variants to compare, if any.
-        datasets: the files of the parts of the data, by name.
-        packages: of the models; packages that are not begun yet are begun here.
-        patience: seconds without a sign of life after which another publisher counts as dead.
+        datasets: the file of each part of the data, by the part's name.
+        packages: the models' packages; those not yet started are started here.
+        patience: seconds without a new nonce after which another publisher counts as dead.
 
     Returns:
-        What was done for each variant: published, evaluated again, or nothing new.
+        For each variant "published", "evaluated again" or "nothing new".
 
     Raises:
         UserError: the store does not answer or cannot be written.
@@ -71,9 +73,9 @@ def publish(
 
 
 def publish_study(content: VariantPayload, params: TrackingParams, datasets: dict[str, Path]) -> str:
-    """Publish a study into the experiment of studies; arguments, result and errors as in `publish`."""
-    with _publisher(f"{params.experiment}-studies", LEASE) as publisher, Packages() as none:
-        done, _ = publisher.bring([content], datasets, none)
+    """Publish a study into the experiment of studies; arguments, result and errors are those of `publish`."""
+    with _publisher(f"{params.experiment}-studies", LEASE) as publisher, Packages() as no_packages:
+        done, _ = publisher.bring([content], datasets, no_packages)
         if not _in_experiment():
             publisher.describe(STUDIES_GUIDE)
         return done[content.variant]
@@ -90,7 +92,7 @@ def _publisher(experiment: str, patience: float) -> Iterator["Publisher"]:
 
 
 class Publisher:
-    """Writes variants into an experiment of a store; a study counts as a variant whose replicas are its cells."""
+    """Writes variants into an experiment of a store. A study is written like a variant whose replicas are the cells."""
 
     def __init__(self, client: MlflowClient, experiment_id: str, turn: Turn) -> None:
         self._client = client
@@ -100,7 +102,7 @@ class Publisher:
     def bring(
         self, contents: Sequence[VariantPayload], datasets: dict[str, Path], packages: Packages
     ) -> tuple[dict[str, str], dict[str, str]]:
-        """Write what is missing; return what was done for each variant, and the id of its run."""
+        """Write the missing runs; return for each variant what was done, and for each variant the id of the run."""
         held = {content.variant: self._held(content) for content in contents}
         if None in held.values() or self._leftovers():
             self._turn.take()
@@ -120,30 +122,30 @@ class Publisher:
             models = self.log_models(run_id, content, packages) if former is None else self._linked(former)
             self.finish(run_id, content, models)
         if missing:
-            self._sweep()  # runs of requests that were sent twice
+            self._sweep()  # duplicates, from requests that were sent twice
         return done, run_ids
 
     def arrange(self, by_variant: Mapping[str, Parameters], pair: Sequence[str]) -> None:
-        """Mark the runs that belong to params.yaml, unless this is a DVC experiment, which has other parameters."""
+        """Name and colour the runs; mark the runs of params.yaml, unless this is a DVC experiment."""
         current.arrange(self._client, self._experiment_id, by_variant, pair, mark=not _in_experiment())
 
     def describe(self, description: str) -> None:
-        """Write the experiment's description, if it differs."""
+        """Write the experiment's description unless the store already has it."""
         if self._client.get_experiment(self._experiment_id).tags.get(DESCRIPTION) != description:
             self._client.set_experiment_tag(self._experiment_id, DESCRIPTION, description)
 
     def register(self, name: str, best: Best, run_id: str) -> None:
-        """Register the best model, which belongs to a complete run."""
+        """Register the best model, given with its variant's complete run."""
         model_id = self._linked(self._client.get_run(run_id))[f"{best.content.variant}_{MODEL}"]
         registry.register(self._client, self._turn, name, best, run_id, model_id)
 
     def _held(self, content: VariantPayload) -> str | None:
-        """Return the id of the run that holds this content, if there is a whole one."""
+        """Return the id of a complete run of this content that still has all replicas and models, or None."""
         complete = [run for run in self._of_training(content) if _is_complete(run, content)]
         return next((run.info.run_id for run in complete if self._is_whole(run, content)), None)
 
     def _reuse(self, content: VariantPayload) -> str | None:
-        """Return the same, after deleting runs that a crash left, or of which somebody deleted a part."""
+        """Return the id as `_held` does, after deleting runs that a crash left unfinished or that have lost a part."""
         held = None
         for run in self._of_training(content):
             is_complete = _is_complete(run, content)
@@ -154,45 +156,46 @@ class Publisher:
         return held
 
     def _sweep(self) -> None:
-        """Delete all unfinished runs; nobody else writes during this publisher's turn."""
+        """Delete all unfinished runs; during this publisher's turn no other publisher is writing them."""
         for run in self._leftovers():
             self._delete(run)
 
     def _leftovers(self) -> list[Run]:
-        """Return the unfinished runs of any recipe: left by a crash, or under way in another publisher."""
+        """Return the unfinished runs of any recipe, which a crash left or another publisher is writing."""
         running = self._search("attributes.status = 'RUNNING'")
         return [run for run in running if FINGERPRINT in run.data.tags and COMPLETE not in run.data.tags]
 
     def _of_training(self, content: VariantPayload) -> list[Run]:
-        """Return all runs of this training, under any evaluation, newest first."""
+        """Return all runs of this training, whatever their evaluation, newest first."""
         runs = self._search(
             f"tags.`{FINGERPRINT}` = '{content.fingerprint}' and tags.`{VARIANT}` = '{content.variant}'"
         )
         return [run for run in runs if MLFLOW_PARENT_RUN_ID not in run.data.tags]
 
     def _is_whole(self, run: Run, content: VariantPayload) -> bool:
-        """Whether the run still has all replicas and models."""
+        """Return whether the run still has all replicas and models."""
         replicas = {child.info.run_name for child in self._children(run.info.run_id)}
         models = {f"{content.variant}_{name}" for name in content.models}
         return {replica.name for replica in content.replicas} <= replicas and models <= self._linked(run).keys()
 
     def _whole_run_of(self, content: VariantPayload) -> Run | None:
-        """Return a complete and whole run of the same training, under any evaluation."""
+        """Return a complete run of the same training, whatever its evaluation, that lacks no replica or model."""
         complete = [run for run in self._of_training(content) if COMPLETE in run.data.tags]
         return next((run for run in complete if self._is_whole(run, content)), None)
 
     def begin(self, content: VariantPayload, inputs: list[DatasetInput], trained: Run | None) -> str:
-        """Write a run and its replicas, without models, and return its id.
+        """Write a run and its replicas, but no models; return the run's id.
 
         Args:
-            trained: another run of the same training, which has the history, if there is one.
+            inputs: the data sets.
+            trained: another run of the same training, if there is one; the new run links to its history.
         """
         tags = {VARIANT: content.variant, FINGERPRINT: content.fingerprint, DESCRIPTION: content.description}
         tags |= content.parameters.judged | (images.TAGS if content.images else {})
         artifacts = content.artifacts
         if trained is not None:
-            where = trained.data.tags.get(HISTORY_OF, trained.info.run_id)
-            tags[HISTORY_OF] = where
+            history_run = trained.data.tags.get(HISTORY_OF, trained.info.run_id)
+            tags[HISTORY_OF] = history_run
             artifacts = {folder: paths for folder, paths in artifacts.items() if folder != HISTORY}
         new = NewRun(content.variant, {**tags, **_origin()}, content.parameters.trained, content.points)
         parent = write(self._client, self._experiment_id, new, finished=False)
@@ -203,19 +206,22 @@ class Publisher:
             replica = NewRun(each.name, {MLFLOW_PARENT_RUN_ID: parent, **each.tags}, each.params, each.points)
             children.add(write(self._client, self._experiment_id, replica, finished=True))
         for run in self._children(parent):
-            if run.info.run_id not in children:  # a request without a timely answer was sent twice
+            if run.info.run_id not in children:  # a duplicate, from a request that was sent twice
                 self._client.delete_run(run.info.run_id)
         self._log_artifacts(parent, artifacts, content.images)
         return parent
 
     def log_models(self, run_id: str, content: VariantPayload, packages: Packages) -> dict[str, str]:
-        """Write the models of a run; return their ids by name."""
+        """Write the models of a run; return the model ids by name."""
         self._turn.expect()
         folders = {f"{content.variant}_{name}": path for name, path in packages.folders(content.variant).items()}
         return {name: self._log_model(run_id, name, path, content) for name, path in folders.items()}
 
     def finish(self, run_id: str, content: VariantPayload, models: Mapping[str, str]) -> None:
-        """Link a run to its models, given by name, and mark it as complete."""
+        """Link a run to its models and mark the run as complete.
+
+        Args:
+            models: the model ids by name."""
         self._turn.expect()
         if models:
             self._client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0) for model_id in models.values()])
@@ -226,13 +232,13 @@ class Publisher:
         for folder, paths in artifacts.items():
             for path in paths:
                 self._client.log_artifact(run_id, str(path), folder)
-        for path in figures:  # outside of all folders: the UI's comparison page shows only such files side by side
+        for path in figures:  # also in no folder, because the UI's comparison page shows only such files side by side
             self._client.log_artifact(run_id, str(path))
-        with temporary_folder("images-") as place:
+        with temporary_folder("images-") as temporary:
             for path in figures:
                 for name in images.names(path.stem):
-                    shutil.copyfile(path, place / name)
-            self._client.log_artifacts(run_id, str(place), images.FOLDER)
+                    shutil.copyfile(path, temporary / name)
+            self._client.log_artifacts(run_id, str(temporary), images.FOLDER)
 
     def _log_model(self, run_id: str, name: str, folder: Path, content: VariantPayload) -> str:
         model = self._client.create_logged_model(
@@ -248,9 +254,9 @@ class Publisher:
         return model.model_id
 
     def _delete(self, parent: Run) -> None:
-        """Delete a run: models and children first, so that after a crash the parent is found again."""
-        own = f"source_run_id = '{parent.info.run_id}'"
-        for model in self._client.search_logged_models([self._experiment_id], own):
+        """Delete a run: models and children first, so that after a crash the run is found and deleted again."""
+        from_parent = f"source_run_id = '{parent.info.run_id}'"
+        for model in self._client.search_logged_models([self._experiment_id], from_parent):
             self._client.delete_logged_model(model.model_id)
         for child in self._children(parent.info.run_id):
             self._client.delete_run(child.info.run_id)
@@ -260,7 +266,7 @@ class Publisher:
         """Return the ids of a run's models that still exist, by name."""
         models = {}
         for output in run.outputs.model_outputs if run is not None and run.outputs else []:
-            with suppress(MlflowException):  # deleted
+            with suppress(MlflowException):  # the model was deleted
                 model = self._client.get_logged_model(output.model_id)
                 models[model.name] = model.model_id
         return models
@@ -278,7 +284,7 @@ def _is_complete(run: Run, content: VariantPayload) -> bool:
 
 
 def _in_experiment() -> bool:
-    """Whether this process belongs to a DVC experiment, whose params.yaml may differ from the repository's."""
+    """Return whether this process is part of a DVC experiment, whose params.yaml may differ from the repository's."""
     return "DVC_EXP_NAME" in os.environ
 
 

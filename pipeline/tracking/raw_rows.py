@@ -1,34 +1,34 @@
-"""The code of a packaged model, which MLflow copies into the package and runs.
+"""The code of a packaged model: MLflow copies this file into the package and runs it.
 
-It stands between MLflow and a Keras model: it passes raw rows to the model and names the numbers of its answer. It
-imports nothing from this project, so a package needs only the packages below.
+It passes raw rows from MLflow to the Keras model and names the numbers that the model returns. It imports nothing from
+this project, so a packaged model needs only the libraries imported below.
 """
 
 import importlib
 import os
 import warnings
 
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # the only backend with text as an input
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # the only backend that accepts text as an input
 
 import keras
 import mlflow
 import numpy as np
 import pandas as pd
 
-ROWS = 10_000  # in a batch
+BATCH_ROWS = 10_000
 
 
-# MLflow asks for type hints, but the signature already says everything.
+# MLflow asks for type hints, but the signature already states the types.
 warnings.filterwarnings("ignore", ".*Add type hints to the `predict` method", UserWarning)
 
 
 class RawRows(mlflow.pyfunc.PythonModel):
-    """A model that takes a table and returns a table of answers, one row for each row."""
+    """A model that takes a table and returns a table with an answer for each row."""
 
     def load_context(self, context: mlflow.pyfunc.PythonModelContext) -> None:
-        """Load the model, and the columns that it takes and answers with."""
+        """Load the model and the names of its input and answer columns."""
         classes = {
-            name: getattr(importlib.import_module(module), name)  # MLflow has the user's files on the path
+            name: getattr(importlib.import_module(module), name)  # MLflow has put the user's files on the path
             for name, module in context.model_config["code"].items()
         }
         self._model = keras.saving.load_model(context.artifacts["model"], custom_objects=classes)
@@ -37,40 +37,40 @@ class RawRows(mlflow.pyfunc.PythonModel):
         self._classes = context.model_config["classes"]  # by label; empty for a regression
 
     def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
-        """Return the answers; an absent column counts as missing in every row."""
+        """Return the answers; in an absent column every value counts as missing."""
         if isinstance(model_input, np.ndarray):
-            return self._named(self._predicted({"": model_input}), None)
+            return self._with_names(self._predict({"": model_input}), None)
         table = pd.DataFrame(model_input)
         inputs = {each["input"]: _values(table, each).reshape(-1, 1) for each in self._columns}
         if not isinstance(self._model.input, dict):
             inputs = {"": np.concatenate(list(inputs.values()), axis=1).astype(np.float32)}
-        return self._named(self._predicted(inputs), table.index)
+        return self._with_names(self._predict(inputs), table.index)
 
-    def _named(self, predictions: np.ndarray, index: pd.Index | None) -> pd.DataFrame:
-        """Return predictions [row, output] with names.
+    def _with_names(self, predictions: np.ndarray, index: pd.Index | None) -> pd.DataFrame:
+        """Return the answers' columns from predictions [row, output].
 
-        Of a classification these are the most probable class (of equal ones the first) and each class's probability.
-        The single output of a binary task is the probability of the second class.
+        For a classification these are the most probable class (of equals the first) and each class's probability. The
+        single output of a binary task is the probability of the second class.
         """
         columns = list(predictions.T)
         if self._classes:
             if len(columns) == 1:
                 columns = [1 - columns[0], columns[0]]
-            likeliest = np.nan_to_num(np.stack(columns), nan=-1.0).argmax(axis=0)
-            columns = [np.array(self._classes, object)[likeliest], *columns]
+            labels = np.nan_to_num(np.stack(columns), nan=-1.0).argmax(axis=0)
+            columns = [np.array(self._classes, object)[labels], *columns]
         return pd.DataFrame(dict(zip(self._answer, columns, strict=True)), index=index)
 
-    def _predicted(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
-        """Return predictions [row, output]; `inputs` are by the model's names, or a single one under an empty name."""
-        parts = []
-        for start in range(0, max(len(next(iter(inputs.values()))), 1), ROWS):
-            some = {name: column[start : start + ROWS] for name, column in inputs.items()}
-            parts.append(keras.ops.convert_to_numpy(self._model(some.get("", some))))
-        return np.concatenate(parts)
+    def _predict(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
+        """Return predictions [row, output] from the model's inputs by name; the name of a single input is empty."""
+        predictions = []
+        for start in range(0, max(len(next(iter(inputs.values()))), 1), BATCH_ROWS):
+            batch = {name: column[start : start + BATCH_ROWS] for name, column in inputs.items()}
+            predictions.append(keras.ops.convert_to_numpy(self._model(batch.get("", batch))))
+        return np.concatenate(predictions)
 
 
 def _values(table: pd.DataFrame, column: dict[str, str | bool]) -> np.ndarray:
-    """Return text, or numbers with NaN for missing values, [row].
+    """Return a column's values [row]: text, or numbers with NaN for missing values.
 
     Raises:
         ValueError: a required value is missing, or a value is not a number.
@@ -79,13 +79,15 @@ def _values(table: pd.DataFrame, column: dict[str, str | bool]) -> np.ndarray:
     values = table[name].astype(object) if name in table else pd.Series(None, table.index, object)
     missing = values.isna()
     if missing.any() and not column["optional"]:
-        raise ValueError(f"column {name}: {missing.sum()} of {len(values)} values are missing: must be there")
+        raise ValueError(
+            f"column {name}: {missing.sum()} of {len(values)} values are missing: give a value in every row"
+        )
     if column["kind"] == "category":
         return values.map(str).mask(missing, column["missing"]).to_numpy(object)
     try:
         return values.mask(missing, np.nan).to_numpy(np.float64)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"column {name}: {error}: must be numbers") from None
+        raise ValueError(f"column {name}: {error}: all values must be numbers") from None
 
 
 mlflow.models.set_model(RawRows())

@@ -1,4 +1,4 @@
-"""The best model in MLflow's registry, under an alias: registered once, then found by its fingerprint."""
+"""Register the best model in MLflow's registry once; later publishes find its version by the fingerprint."""
 
 import os
 from collections.abc import Iterator
@@ -20,12 +20,15 @@ ALIAS = "best"
 def register(client: MlflowClient, turn: Turn, name: str, best: Best, run_id: str, model_id: str) -> None:
     """Register the best model as a version, and let the alias point to it.
 
-    A version whose model is gone (its run was deleted and written again) is deleted last: the alias always points to a
-    model that exists.
+    If the variant's run was deleted and written again, its former version has no model. That version is deleted last,
+    so the alias always points to a model that exists.
 
     Args:
-        turn: taken before a version is created or deleted, or two publishers would both create it.
-        run_id: the variant's run. model_id: its logged model.
+        turn: this publisher's turn. It is taken before a version is created or deleted, or two publishers would create
+            the same version.
+        name: the name of the registered model.
+        run_id: the id of the variant's run.
+        model_id: the id of the run's logged model.
 
     Raises:
         UserError: the store has no registry, or reports an error.
@@ -40,14 +43,14 @@ def register(client: MlflowClient, turn: Turn, name: str, best: Best, run_id: st
 def _register(client: MlflowClient, turn: Turn, name: str, best: Best, run_id: str, model_id: str) -> None:
     model = _registered_model(client, name, best)
     source = f"models:/{model_id}"
-    same = _versions(client, name, best)
-    if [each.source for each in same] != [source]:
+    versions = _versions(client, name, best)
+    if [each.source for each in versions] != [source]:
         turn.take()
-        same = _versions(client, name, best)
-    version = next((each for each in same if each.source == source), None)
+        versions = _versions(client, name, best)
+    version = next((each for each in versions if each.source == source), None)
     if version is None:
         tags = {FINGERPRINT: best.content.fingerprint, VARIANT: best.content.variant}
-        with _as_default(client.tracking_uri):
+        with _default_store(client.tracking_uri):
             version = client.create_model_version(
                 name, source, run_id, tags=tags, description=best.description, model_id=model_id
             )
@@ -55,17 +58,18 @@ def _register(client: MlflowClient, turn: Turn, name: str, best: Best, run_id: s
         client.update_model_version(name, version.version, best.description)
     if str(model.aliases.get(ALIAS)) != str(version.version):
         client.set_registered_model_alias(name, ALIAS, version.version)
-    for other in (each for each in same if each.version != version.version):
-        client.delete_model_version(other.name, other.version)
+    for former in (each for each in versions if each.version != version.version):
+        client.delete_model_version(former.name, former.version)
 
 
 def _versions(client: MlflowClient, name: str, best: Best) -> list[ModelVersion]:
-    """Return the versions that hold the same training."""
+    """Return the registered versions of this training, found by its fingerprint."""
     versions = client.search_model_versions(f"name = '{name}'")
     return [version for version in versions if version.tags.get(FINGERPRINT) == best.content.fingerprint]
 
 
 def _registered_model(client: MlflowClient, name: str, best: Best) -> RegisteredModel:
+    """Return the registered model of this name; create it or update its description if necessary."""
     try:
         model = client.get_registered_model(name)
     except MlflowException as error:
@@ -73,18 +77,18 @@ def _registered_model(client: MlflowClient, name: str, best: Best) -> Registered
             raise
         try:
             return client.create_registered_model(name, description=best.model_description)
-        except MlflowException as refusal:
-            if refusal.error_code != EXISTS:
+        except MlflowException as conflict:
+            if conflict.error_code != EXISTS:
                 raise
-        model = client.get_registered_model(name)
+        model = client.get_registered_model(name)  # another publisher has just created it
     if model.description != best.model_description:
         client.update_registered_model(name, best.model_description)
     return model
 
 
 @contextmanager
-def _as_default(uri: str) -> Iterator[None]:
-    """Make the store MLflow's default within the block: a SQL registry looks models up there, not in its client's."""
+def _default_store(uri: str) -> Iterator[None]:
+    """Make the store MLflow's default within the block, because a SQL registry looks models up in the default store."""
     before = os.environ.get("MLFLOW_TRACKING_URI")
     os.environ["MLFLOW_TRACKING_URI"] = uri
     try:

@@ -1,4 +1,4 @@
-"""An MLflow server: its address without a password, and how long to wait for its answers."""
+"""The address of an MLflow server without its password, and the time to wait for the server's answers."""
 
 import os
 from urllib.parse import unquote
@@ -7,14 +7,14 @@ USER, PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
 
 
 def is_server(uri: str) -> bool:
-    """Whether the store is an MLflow server."""
+    """Return whether the store is an MLflow server."""
     return uri.startswith(("http://", "https://"))
 
 
 def without_credentials(uri: str) -> str:
-    """Return a server's address without user and password, which move to MLflow's environment variables.
+    """Return a server's address without user and password; move these to MLflow's environment variables.
 
-    A database's address stays as it is, because its driver reads them there.
+    The address of a database is not changed, because the driver reads user and password from it.
     """
     scheme, _, rest = uri.partition("://")
     authority, slash, path = rest.partition("/")
@@ -29,7 +29,7 @@ def without_credentials(uri: str) -> str:
 
 
 def impatience(seconds: int) -> dict[str, str]:
-    """Return environment variables with which MLflow's client gives up after these seconds: two tries and a pause."""
+    """Return environment variables with which MLflow's client gives up after `seconds`: two tries and a pause."""
     return {
         "MLFLOW_HTTP_REQUEST_TIMEOUT": str(max(1, seconds // 2 - 1)),
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",

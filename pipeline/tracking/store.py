@@ -1,4 +1,4 @@
-"""The MLflow store: its address, connecting to it, and searching it."""
+"""The MLflow store: find its address, connect to it, and search its runs."""
 
 import http.client
 import logging
@@ -25,15 +25,15 @@ from pipeline.tracking import database
 from pipeline.tracking.servers import impatience, is_server, without_credentials
 
 STORE = Path("mlruns")
-EXISTS = "RESOURCE_ALREADY_EXISTS"  # MLflow's error code if another process has just created the same
-ANSWER_WITHIN = 10  # seconds for a server's first answer
-PATIENCE = 30  # seconds for each answer of a server; MLflow's own client would wait for minutes
+EXISTS = "RESOURCE_ALREADY_EXISTS"  # MLflow's error code if another process has just created the object
+FIRST_ANSWER_WITHIN = 10  # seconds; for a server
+PATIENCE = 30  # seconds for each answer of a server; by default MLflow's client would wait for minutes
 
 
 def tracking_uri() -> str:
-    """Return MLFLOW_TRACKING_URI if set, else SQLite under the repository's root.
+    """Return MLFLOW_TRACKING_URI if it is set, else the address of the SQLite database under the repository's root.
 
-    User and password of a server are removed from the address and the variable, so that no message can show them.
+    The user and password of a server are removed from the address and the variable, so that no message shows them.
     """
     uri = os.environ.get("MLFLOW_TRACKING_URI")
     if not uri:
@@ -43,16 +43,15 @@ def tracking_uri() -> str:
 
 
 def is_own() -> bool:
-    """Whether the store is this repository's own, into which no other repository publishes."""
+    """Return whether the store is this repository's own, into which no other repository publishes."""
     return not os.environ.get("MLFLOW_TRACKING_URI")
 
 
 @contextmanager
 def locked() -> Iterator[None]:
-    """Let one publisher of this repository work at a time.
+    """Lock the store against other publishers of this repository.
 
-    Two that created a missing SQLite store at once would corrupt it, and two that found a run missing would both write
-    it.
+    Without the lock, two publishers could create the SQLite store at once and corrupt it, or write the same run twice.
     """
     (root() / STORE).mkdir(parents=True, exist_ok=True)
     with FileLock(root() / STORE / "publish.lock"):
@@ -60,10 +59,10 @@ def locked() -> Iterator[None]:
 
 
 def connect(uri: str, patience: int = PATIENCE) -> MlflowClient:
-    """Return a client for a store that answers and can be written.
+    """Return a client for the store after checking that the store answers.
 
     Args:
-        patience: seconds for each answer of a server, a second try included. MLflow's own environment variables take
+        patience: seconds for each answer of a server, including a second try. MLflow's own environment variables take
             precedence.
 
     Raises:
@@ -83,10 +82,10 @@ def connect(uri: str, patience: int = PATIENCE) -> MlflowClient:
 
 
 def experiment_id(client: MlflowClient, name: str) -> str:
-    """Return the id of the experiment of that name, created if it does not exist.
+    """Return the id of the experiment of this name; create a missing experiment and restore a deleted one.
 
-    An experiment's artifact location is fixed when it is created: absolute under the root in our own store, the
-    server's choice elsewhere.
+    The location of the artifacts is fixed when the experiment is created: in our own store a folder under the root, in
+    other stores the store's default.
     """
     experiment = client.get_experiment_by_name(name)
     if experiment is None:
@@ -103,7 +102,7 @@ def experiment_id(client: MlflowClient, name: str) -> str:
 
 
 def search(client: MlflowClient, experiment_id: str, condition: str) -> list[Run]:
-    """Return all matching runs, newest first."""
+    """Return all runs that match the condition, newest first."""
     runs: list[Run] = []
     token = None
     while True:
@@ -116,7 +115,7 @@ def search(client: MlflowClient, experiment_id: str, condition: str) -> list[Run
 
 @contextmanager
 def readable_errors(uri: str) -> Iterator[None]:
-    """Turn exceptions of MLflow and of its database into one line that names the store."""
+    """Replace errors of MLflow and of its database by a one-line error that names the store."""
     try:
         yield
     except (MlflowException, SQLAlchemyError) as error:
@@ -126,9 +125,9 @@ def readable_errors(uri: str) -> Iterator[None]:
 
 def _expect_answer(uri: str) -> None:
     try:
-        urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=ANSWER_WITHIN).close()
+        urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=FIRST_ANSWER_WITHIN).close()
     except urllib.error.HTTPError:
-        pass  # something answers; MLflow's client reports what it rejects
+        pass  # a server answers; MLflow's client will report the error
     except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         raise UserError(
@@ -140,6 +139,6 @@ def _expect_answer(uri: str) -> None:
 def _quieten() -> None:
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # two lines for each replica
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # otherwise two lines for each replica
     if not sys.stderr.isatty():
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")

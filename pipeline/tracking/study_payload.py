@@ -1,4 +1,4 @@
-"""The content of a study's runs in MLflow, as plain values: one run for the study, one for each cell below it."""
+"""The content of a study's runs in MLflow, as plain values: a run for the study, and a child run for each cell."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
@@ -24,9 +24,12 @@ def assemble_study(
     """Return the content of a study's runs.
 
     Args:
-        cells: the study's table. recipes: `variant` and `training` of each cell.
-        answer: the first part of the study's page (Markdown). data: the files of all parts of the split.
-        artifacts: the files that MLflow gets, by folder; the UI can show `figures` side by side.
+        name: the study's name.
+        cells: the study's table.
+        recipes: the sections `variant` and `training` of each cell, by its name.
+        answer: the first part of the study's page (Markdown).
+        data: the files of all parts of the split.
+        artifacts: the files that MLflow gets, by folder; the UI can show those of `figures` side by side.
     """
     score = score_column(cells)
     counts = {effect: int((cells.effect == effect).sum()) for effect in (HELPS, HARMS, UNDECIDED)}

@@ -1,11 +1,11 @@
-"""One publisher at a time in an experiment, whatever machine or clone of the repository it runs in.
+"""Let one publisher at a time write to an experiment, even if publishers run on several machines or clones.
 
-MLflow has no compare-and-swap. But each publisher can have a tag of the experiment that only it writes and all others
-read, which is enough for Lamport's bakery algorithm (Communications of the ACM 17, 1974): draw a ticket higher than all
-that are there, then wait for every lower one. The order depends on no clock.
+MLflow has no compare-and-swap. But an experiment can have a tag for each publisher that only this publisher writes and
+all others read. This is enough for Lamport's bakery algorithm (Communications of the ACM 17, 1974): draw a ticket
+higher than all present tickets, then wait until no publisher has a lower ticket. The order depends on no clock.
 
-A publisher may die with its ticket. So its tag holds a nonce, which it keeps changing. A publisher that waits counts
-another as dead once that nonce has not changed for a while, by the waiting publisher's own clock.
+A publisher may die and leave its ticket. So each tag also holds a nonce, which a living publisher keeps changing. A
+waiting publisher counts another as dead once its nonce has not changed for a while by the waiting publisher's clock.
 """
 
 import hashlib
@@ -27,15 +27,19 @@ from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import root
 from pipeline.tracking.tags import PUBLISHER
 
-LEASE: Final = 60.0  # seconds without a new nonce; twice the longest request to a slow server
-RENEWALS: Final = 6  # of the nonce within LEASE
-LOOKS: Final = 30  # of a waiting publisher within LEASE
+LEASE: Final = 60.0  # seconds a publisher may go without a new nonce; twice the longest request to a slow server
+RENEWALS: Final = 6  # new nonces within LEASE
+CHECKS: Final = 30  # how often a waiting publisher reads the tags within LEASE
 STORE_ERRORS: Final = (MlflowException, SQLAlchemyError)
 CHOOSING: Final = 0  # the ticket of a publisher that has not drawn one yet
 
 
 class TurnClaim(BaseModel):
-    """The content of a publisher's tag. place: a hash of the folder from which it publishes."""
+    """The content of a publisher's tag.
+
+    ticket: its place in the order.
+    nonce: a random value that changes while the publisher lives.
+    place: a hash of the folder from which it publishes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -45,17 +49,17 @@ class TurnClaim(BaseModel):
 
 
 class Turn:
-    """This publisher's turn in an experiment; a context manager that ends it.
+    """This publisher's turn in an experiment; a context manager that ends the turn when it exits.
 
-    Nothing is written until the turn is taken, so a publisher with nothing to do waits for nobody.
+    The turn writes nothing before `take`, so a publisher that has nothing to write does not wait.
     """
 
     def __init__(self, client: MlflowClient, experiment_id: str, patience: float = LEASE, lease: float = LEASE) -> None:
-        """Prepare a turn. The caller holds the file lock of `store.locked`: it is the only publisher of this folder.
+        """Prepare a turn. The caller must hold the file lock of `store.locked`, and so is this folder's only publisher.
 
         Args:
             patience: seconds without a new nonce after which another publisher counts as dead.
-            lease: seconds in which this publisher renews its own nonce several times.
+            lease: seconds within which this publisher must renew its own nonce.
         """
         self._client, self._experiment_id = client, experiment_id
         self._patience, self._lease = patience, lease
@@ -67,21 +71,23 @@ class Turn:
         self._renewed = 0.0
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
-        self._seen: dict[str, tuple[str, float]] = {}  # of other publishers: the tag's value, and since when
+        self._seen: dict[
+            str, tuple[str, float]
+        ] = {}  # other publishers' tags: the value, and since when it is unchanged
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         self._over.set()
-        # A store that has just failed gets no further request: the next publisher waits for the lease instead.
+        # After an error of the store the tag is not deleted: the next publisher waits until the lease is over.
         has_failed = isinstance(error, STORE_ERRORS) or (error and isinstance(error.__context__, STORE_ERRORS))
         if self._thread is not None and not has_failed:
             with self._writing, suppress(*STORE_ERRORS):
                 self._client.delete_experiment_tag(self._experiment_id, self._key)
 
     def take(self) -> None:
-        """Wait until no other publisher is at work in this experiment.
+        """Wait until no other publisher is writing to this experiment.
 
         Raises:
             UserError: another publisher counted this one as dead.
@@ -99,7 +105,7 @@ class Turn:
             if not is_reported:
                 print("waiting for another process that publishes into the same experiment", file=sys.stderr)
             is_reported = True
-            self._over.wait(self._patience / LOOKS)
+            self._over.wait(self._patience / CHECKS)
         self._is_taken = True
 
     def expect(self) -> None:
@@ -124,31 +130,33 @@ class Turn:
 
     def _keep_renewing(self) -> None:
         while not self._over.wait(self._lease / RENEWALS):
-            with suppress(*STORE_ERRORS):  # tried again; `expect` reports when that takes too long
+            with suppress(*STORE_ERRORS):  # the next renewal tries again; `expect` reports a delay that is too long
                 if self._key not in self._tags():
-                    self._renewed = -self._lease  # another publisher has removed it
+                    self._renewed = -self._lease  # another publisher has removed the tag
                     return
                 self._write()
 
     def _has_others_before(self) -> bool:
         self.expect()
         now = time.monotonic()
-        before = False
+        has_others = False
         for key, value in self._others().items():
             ticket = _ticket(value)
             if ticket == CHOOSING or (ticket, key) < (self._ticket, self._key):
                 if self._seen.get(key, ("", now))[0] != value:
                     self._seen[key] = (value, now)
                 if self._is_dead(key, value, now):
-                    with suppress(*STORE_ERRORS):  # somebody else has removed it
+                    with suppress(*STORE_ERRORS):  # another publisher has removed the tag
                         self._client.delete_experiment_tag(self._experiment_id, key)
                 else:
-                    before = True
-        return before
+                    has_others = True
+        return has_others
 
     def _is_dead(self, key: str, value: str, now: float) -> bool:
         claim = _claim(value)
-        is_of_this_folder = claim is not None and claim.place == self._place  # whose lock this process holds
+        is_of_this_folder = (
+            claim is not None and claim.place == self._place
+        )  # this process holds the folder's lock, so the other is dead
         return is_of_this_folder or now > self._seen[key][1] + self._patience
 
     def _others(self) -> dict[str, str]:
@@ -162,7 +170,7 @@ class Turn:
 def _claim(value: str) -> TurnClaim | None:
     try:
         return TurnClaim.model_validate_json(value)
-    except ValidationError:  # of another version
+    except ValidationError:  # written by another version of this program
         return None
 
 
@@ -172,7 +180,7 @@ def _ticket(value: str) -> int:
 
 
 def _place() -> str:
-    """Return a hash of this folder on this machine, different for any copy of it elsewhere."""
+    """Return a hash of this folder on this machine; any copy of the folder has a different hash."""
     stat = os.stat(root())
     parts = (socket.gethostname(), uuid.getnode(), root(), stat.st_dev, stat.st_ino)
     return hashlib.sha256(repr(parts).encode()).hexdigest()

@@ -14,7 +14,9 @@ BATCH = 1000  # entries that MLflow takes in one request
 
 @dataclass(frozen=True)
 class NewRun:
-    """A run that the store does not hold yet. Its name is not among its tags."""
+    """A run that is not in the store yet.
+
+    tags: without the name of the run, which MLflow adds as a tag."""
 
     name: str
     tags: Mapping[str, str]
@@ -23,10 +25,10 @@ class NewRun:
 
 
 def write(client: MlflowClient, experiment_id: str, run: NewRun, finished: bool) -> str:
-    """Write a run and return its id; with few points it takes at most three requests.
+    """Write a run and return its id. With few points this takes at most three requests.
 
     Args:
-        finished: whether its status becomes FINISHED, or stays RUNNING.
+        finished: whether to set the run's status to FINISHED; otherwise it stays RUNNING.
     """
     new = client.create_run(experiment_id, tags=dict(run.tags), run_name=run.name)
     log(client, new.info.run_id, run.points, params=run.params)
@@ -42,16 +44,14 @@ def log(
     params: Mapping[str, str] | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> None:
-    """Add to a run, in as few requests as possible."""
+    """Add points, parameters and tags to a run, in as few requests as possible."""
     now = int(time.time() * 1000)
     metrics = [Metric(point.key, point.value, now, point.step) for point in points]
-    first = (
-        [Param(key, value) for key, value in (params or {}).items()],
-        [RunTag(key, value) for key, value in (tags or {}).items()],
-    )
+    new_params = [Param(key, value) for key, value in (params or {}).items()]
+    new_tags = [RunTag(key, value) for key, value in (tags or {}).items()]
     # Parameters and tags count among the entries of a request.
-    left = BATCH - len(first[0]) - len(first[1])
-    if any(first) or metrics:
-        client.log_batch(run_id, metrics=metrics[:left], params=first[0], tags=first[1])
-    for start in range(left, len(metrics), BATCH):
+    room = BATCH - len(new_params) - len(new_tags)
+    if new_params or new_tags or metrics:
+        client.log_batch(run_id, metrics=metrics[:room], params=new_params, tags=new_tags)
+    for start in range(room, len(metrics), BATCH):
         client.log_batch(run_id, metrics=metrics[start : start + BATCH])

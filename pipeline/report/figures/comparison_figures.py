@@ -1,4 +1,4 @@
-"""Variants side by side."""
+"""Figures that show variants side by side."""
 
 from collections.abc import Mapping
 
@@ -17,11 +17,11 @@ from pipeline.report.figures.style import dress, figure, headed
 
 NARROW = 0.03  # share of all replicas; a narrower part of a bar has no room for its number
 PAIR_STYLES = ("-", "--")
-BELOW = 0.22  # distance of the interval from the middle of its bar, where it crosses no number
+BELOW = 0.22  # distance of an interval from the middle of its bar, so that it crosses no number
 
 
 def outcome_bars(wide: pd.DataFrame, outcomes: Mapping[str, Mapping[str, int]]) -> Figure:
-    """Return stacked bars of outcomes, one per variant: learned, with its Wilson 95% interval, then each cause.
+    """Return a stacked bar for each variant: the learned share with its Wilson 95% interval, then each cause.
 
     Args:
         wide: the comparison's table, one row per variant.
@@ -40,7 +40,7 @@ def outcome_bars(wide: pd.DataFrame, outcomes: Mapping[str, Mapping[str, int]]) 
                 _number(axes, 100 * (left + share / 2), row, outcomes[each.variant][outcome], colours[outcome])
             left += share
         ends = [[100 * (each.learned_rate - each.learned_low)], [100 * (each.learned_high - each.learned_rate)]]
-        for colour, width in (("white", 3.6), (BLACK, 1.6)):  # with a white rim, because parts of a bar can be black
+        for colour, width in (("white", 3.6), (BLACK, 1.6)):  # a white rim, because parts of a bar can be black
             axes.errorbar(
                 100 * each.learned_rate,
                 row + BELOW,
@@ -73,16 +73,17 @@ def pair_over_epochs(
 ) -> Figure:
     """Return two variants' learned and living shares over the epochs, and the final score of every replica.
 
-    The median score would not do: where most replicas guess, it says nothing about those that learn.
+    The median score is not enough: if most replicas guess, it does not show the replicas that learn.
 
     Args:
         curves: the comparison's long table, one row per variant and epoch.
-        finals: the final scores [replica] of each of the two variants. rule: when a replica has learned.
+        finals: the final scores [replica] of each of the two variants, by name.
+        rule: when a replica has learned.
     """
     at_end = curves.groupby("variant").learned_share.last()
     learned = [f"{name}: {learn(round(at_end[name] * len(each)), len(each))}" for name, each in finals.items()]
     drawn = headed(figure(9.6, 3.9), "; ".join(learned))
-    *over_epochs, ends = drawn.subplots(1, 3)
+    *over_epochs, final = drawn.subplots(1, 3)
     panels = {"learned_share": "learned", "alive_share": "living (no dead layer)"}
     for axes, (column, title) in zip(over_epochs, panels.items(), strict=True):
         for name, style in zip(finals, PAIR_STYLES, strict=True):
@@ -91,16 +92,16 @@ def pair_over_epochs(
             axes.plot(line.epoch, shares, color=colours[name], linestyle=style, linewidth=1.8, label=name)
         axes.set_ylim(0, 102)
         dress(axes, "epoch", "replicas (%)", title)
-    _sorted_ends(ends, finals, task, rule, colours)
+    _sorted_finals(final, finals, task, rule, colours)
     handles = over_epochs[0].get_legend_handles_labels()
     drawn.legend(*handles, fontsize=10, loc="outside lower center", ncols=2, frameon=False)
     return drawn
 
 
-def _sorted_ends(
+def _sorted_finals(
     axes: Axes, finals: Mapping[str, np.ndarray], task: Task, rule: Rule, colours: Mapping[str, str]
 ) -> None:
-    """Draw a step per replica, the worst first: the width of a plateau is the share of replicas with that score."""
+    """Draw a step for each replica, the worst first. A plateau is as wide as the share of replicas with its score."""
     for (name, values), style in zip(finals.items(), PAIR_STYLES, strict=True):
         edges = np.linspace(0, 100, len(values) + 1)
         axes.stairs(np.sort(values), edges, baseline=None, color=colours[name], linestyle=style, linewidth=1.8)
@@ -116,12 +117,14 @@ def _sorted_ends(
 
 
 def survival(curves: pd.DataFrame, depths: Mapping[str, int], colours: Mapping[str, str]) -> Figure:
-    """Return the share of replicas without a dead layer over the epochs, a line for each variant that loses any.
+    """Return the share of living replicas over the epochs, with a line for each variant in which replicas die.
 
-    The epochs are logarithmic beyond the first, because most layers die early.
+    The axis of the epochs is logarithmic beyond epoch 1, because most layers die early.
 
     Args:
-        curves: the comparison's long table. depths: hidden layers of each variant. colours: of all variants, in order.
+        curves: the comparison's long table, one row per variant and epoch.
+        depths: the number of hidden layers of each variant.
+        colours: the colour of each variant, in the order of params.yaml.
     """
     drawn = figure(8.6, 4.2)
     axes = drawn.subplots()
@@ -129,7 +132,7 @@ def survival(curves: pd.DataFrame, depths: Mapping[str, int], colours: Mapping[s
     mortal = [name for name in depths if (known[known.variant == name].alive_share < 1).any()]
     for name in sorted(mortal, key=lambda name: depths[name]):
         line = known[known.variant == name]
-        # Where variants repeat a colour of the palette, they differ in style.
+        # Variants with the same colour of the palette differ in line style.
         style = ("-", "--", "-.", ":")[list(colours).index(name) // len(VARIANTS) % 4]
         label = f"{name}: {depths[name]} hidden, {100 * line.alive_share.iloc[-1]:.0f}% living at the end"
         axes.step(line.epoch, 100 * line.alive_share, where="post", color=colours[name], linestyle=style, label=label)

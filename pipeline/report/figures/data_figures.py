@@ -1,4 +1,4 @@
-"""A picture of the data: by their two inputs, or by their first two principal components."""
+"""A figure of the data: the rows by two inputs, or by their first two principal components."""
 
 from collections.abc import Sequence
 
@@ -14,16 +14,16 @@ from pipeline.history.thinning import evenly_spaced
 from pipeline.report.figures.style import dress, figure, in_figure, short
 
 MARKERS = "o^sDvP*Xp"
-MOST_POINTS = 5000  # that a reader can tell apart; of more rows, evenly spaced ones are drawn
-MOST_CLASSES = 10  # with a colour of their own, and in the legend
-MOST_NAMES = 40  # of classes that fit below their bars
-CROWDED = 2000  # points; more are drawn smaller and paler
+MOST_POINTS = 5000  # that a reader can distinguish; of more rows an evenly spaced part is drawn
+MOST_CLASSES = 10  # with different colours, and listed in the legend
+MOST_NAMES = 40  # names of classes that fit below the bars
+CROWDED = 2000  # points; if there are more, they are drawn smaller and paler
 
 
 def picture(raw: RawData, split: Split, origin: Origin) -> Figure:
-    """Return all rows by two coordinates, coloured by class or target.
+    """Return all rows as points with two coordinates, coloured by class or target.
 
-    A histogram of the target stands beside them, unless the rows are points of a plane in two classes.
+    A histogram of the target is beside the points, unless the rows are points of a plane in two classes.
     """
     if is_plane(raw) and raw.task.kind == "binary":
         drawn = figure(4.6, 4.3)
@@ -54,7 +54,7 @@ def picture(raw: RawData, split: Split, origin: Origin) -> Figure:
 
 
 def is_plane(raw: RawData) -> bool:
-    """Whether the rows are points of a plane: two numbers each."""
+    """Return whether the rows are points of a plane, that is, two numbers each."""
     return isinstance(raw.features, pd.DataFrame) and list(raw.kinds.values()) == ["number", "number"]
 
 
@@ -62,8 +62,10 @@ def _against_target(inputs: np.ndarray, targets: np.ndarray, raw: RawData) -> np
     """Return points [row, 2]: the input and the target, or the input and a band for each class."""
     if not raw.task.is_classification:
         return np.column_stack([inputs, targets[:, 0]])
-    spread = (np.arange(len(inputs)) * 0.618034) % 1 - 0.5  # within the band: evenly, and the same in every run
-    return np.column_stack([inputs, targets + 0.7 * spread])
+    offset = (
+        np.arange(len(inputs)) * 0.618034
+    ) % 1 - 0.5  # spreads the points evenly over the band, the same in every run
+    return np.column_stack([inputs, targets + 0.7 * offset])
 
 
 def _short(names: Sequence[str]) -> list[str]:
@@ -122,7 +124,7 @@ def _scatter(drawn: Figure, axes: Axes, places: np.ndarray, targets: np.ndarray,
 
 
 def class_colours(classes: int) -> list[str]:
-    """Return a colour for every class; two classes have those of the decision surfaces."""
+    """Return a colour for every class; two classes have the colours of the decision surfaces."""
     if classes <= len(CLASSES):
         return list(CLASSES)
     if classes <= len(VARIANTS) + 1:

@@ -1,4 +1,4 @@
-"""Figures as PNG files: the same figure gives the same bytes."""
+"""Write figures as PNG files; the same figure gives the same bytes."""
 
 from pathlib import Path
 
@@ -13,8 +13,8 @@ DOTS_PER_INCH = 120
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure.
 
-    It is laid out and drawn once, where `Figure.savefig` does both twice. The PNG does not name matplotlib's version,
-    which would change the bytes.
+    The figure is laid out and drawn once; `Figure.savefig` does both twice. The PNG does not contain matplotlib's
+    version, which would change the bytes.
     """
     canvas = FigureCanvasAgg(figure)
     figure.dpi = DOTS_PER_INCH

@@ -1,4 +1,4 @@
-"""Gradients by layer and epoch. All heat maps share one colour scale, so any two can be compared."""
+"""Figures of gradients by layer and epoch. All heat maps share one colour scale, so that any two can be compared."""
 
 from collections.abc import Mapping
 
@@ -21,12 +21,15 @@ LAYERS = "layer (1 = first, last = output)"
 
 
 def gradient_by_layer_and_epoch(layers: pd.DataFrame, replicas: int, title: str) -> Figure:
-    """Return a heat map of mean |g| by layer and epoch (median over living replicas), above the number of living ones.
+    """Return a heat map of mean |g| by layer and epoch, above a curve of the number of living replicas.
 
-    Grey means that no replica is living there, or that all gradients are exactly zero.
+    Each value is the median over living replicas. Grey means that no replica is living at that
+    epoch, or that all gradients are exactly zero.
 
     Args:
-        layers: the evaluation's table, one row per recorded epoch and layer. title: the first line of the heading.
+        layers: the evaluation's table, one row per recorded epoch and layer.
+        replicas: the variant's number of replicas.
+        title: the first line of the heading.
     """
     drawn = headed(figure(8.2, 5.0), f"{title}\n{reaching(layers, replicas)}")
     upper, lower = drawn.subplots(2, 1, sharex=True, height_ratios=(3, 1))
@@ -40,10 +43,12 @@ def gradient_by_layer_and_epoch(layers: pd.DataFrame, replicas: int, title: str)
 def reaching(layers: pd.DataFrame, replicas: int) -> str:
     """Return a sentence on how much gradient reaches the hidden layers at the last epoch.
 
-    It compares the median over hidden layers of their medians over living replicas with the output layer's median.
+    It takes the median over living replicas for each layer, then compares the median of the hidden layers with the
+    output layer.
 
     Args:
-        layers: the evaluation's table. replicas: the variant's number of replicas.
+        layers: the evaluation's table, one row per recorded epoch and layer.
+        replicas: the variant's number of replicas.
     """
     last = layers[layers.epoch == layers.epoch.max()]
     count = int(last.living.max())
@@ -54,8 +59,8 @@ def reaching(layers: pd.DataFrame, replicas: int) -> str:
     part = last.gradient_mean_abs_median[last.layer < last.layer.max()].median() / output if output > 0 else np.nan
     if not np.isfinite(part):
         return f"{living} at the end"
-    much = f"{part:.1f} times" if part >= 1 else f"{100 * part:.2g}% of"
-    return f"{living} at the end; the median hidden layer gets {much} the output layer's gradient"
+    amount = f"{part:.1f} times" if part >= 1 else f"{100 * part:.2g}% of"
+    return f"{living} at the end; the median hidden layer gets {amount} the output layer's gradient"
 
 
 def gradients_of_pair(
@@ -64,7 +69,9 @@ def gradients_of_pair(
     """Return heat maps of two variants side by side, with equal layers at equal heights.
 
     Args:
-        layers: the evaluation's table, by variant. replicas: the number of replicas, by variant.
+        layers: the evaluation's table of each variant.
+        replicas: the number of replicas of each variant.
+        colours: the colour of each variant.
     """
     headings = [f"{name}: {reaching(table, replicas[name])}" for name, table in layers.items()]
     drawn = headed(figure(9.6, 5.6), "\n".join(headings))
@@ -90,10 +97,10 @@ def gradients_of_pair(
 
 
 def profiles(layers: Mapping[str, pd.DataFrame], colours: Mapping[str, str]) -> Figure:
-    """Return the gradient across the layers before, early in and at the end of training.
+    """Return the gradient across the layers before training, early in training and at its end.
 
     There is a panel per epoch and a line per variant, with the quartiles over living replicas as a band. The gradient
-    is that of the full training set, which theory is about.
+    is computed on the full training set, as theory assumes.
     """
     drawn = headed(figure(9.6, 3.9), "Gradient across the layers, median and quartiles over living replicas")
     epochs = early_and_late(next(iter(layers.values())))
@@ -115,7 +122,7 @@ def profiles(layers: Mapping[str, pd.DataFrame], colours: Mapping[str, str]) -> 
 
 
 def early_and_late(layers: pd.DataFrame) -> list[int]:
-    """Return epoch 0, the recorded epoch nearest to a tenth of the training, and the last, each once."""
+    """Return epoch 0, the recorded epoch nearest to a tenth of the training, and the last epoch, without duplicates."""
     recorded = np.unique(layers.epoch)
     early = recorded[np.abs(recorded - recorded[-1] / 10).argmin()]
     return sorted({0, int(early), int(recorded[-1])})

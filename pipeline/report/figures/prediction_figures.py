@@ -1,4 +1,4 @@
-"""Predictions of single replicas on the test set: confusion matrices, or predicted against true targets."""
+"""Figures of what single replicas predict on the test set: confusion matrices, or predicted against true targets."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,14 +13,16 @@ from pipeline.foundations.colours import BLACK, BLUE, GREY
 from pipeline.history.thinning import evenly_spaced
 from pipeline.report.figures.style import PERCENTILES, dress, figure, headed, in_figure, short
 
-NUMBERED = 10  # classes at most, for which the matrix shows numbers
+MOST_NUMBERED = 10  # classes in a matrix that shows numbers
 MOST_POINTS = 3000
 
 
 class Predicted(NamedTuple):
-    """Replicas of a variant at PERCENTILES of the final score, on the test set.
+    """The predictions on the test set of the replicas at PERCENTILES of the final score.
 
-    numbers, scores: of the replicas. predictions: [replica, sample, output].
+    numbers: the number of each replica.
+    scores: the final score of each replica.
+    predictions: [replica, sample, output].
     targets: labels [sample], or scaled values [sample, target].
     """
 
@@ -31,22 +33,22 @@ class Predicted(NamedTuple):
 
 
 def test_predictions(predicted: Predicted, origin: Origin, title: str) -> Figure:
-    """Return a panel for each replica: a confusion matrix by share of the true class, or predicted against true."""
+    """Return a panel for each replica: a confusion matrix, or predicted against true targets."""
     longest = max(map(len, map(short, origin.task.names))) if origin.task.is_classification else 0
-    height = 4.4 + 0.08 * max(0, longest - 10)  # inches; long names below the matrix are rotated
+    height = 4.4 + 0.08 * max(0, longest - 10)  # inches; long names below a matrix are rotated
     drawn = headed(figure(3.5 * len(predicted.numbers) + 0.8, height), title)
     panels = drawn.subplots(1, len(predicted.numbers), sharey=True, squeeze=False)[0]
-    for place, axes in enumerate(panels):
-        score, number = predicted.scores[place], predicted.numbers[place]
-        label = f"{PERCENTILES[place]}th percentile, {score:.2f}\n(replica {number})"
+    for position, axes in enumerate(panels):
+        score, number = predicted.scores[position], predicted.numbers[position]
+        label = f"{PERCENTILES[position]}th percentile, {score:.2f}\n(replica {number})"
         if origin.task.is_classification:
-            image = _confusion(axes, predicted, place, origin)
-            dress(axes, "predicted class", "true class" if place == 0 else "", label)
+            image = _confusion(axes, predicted, position, origin)
+            dress(axes, "predicted class", "true class" if position == 0 else "", label)
             axes.grid(visible=False)
         else:
-            _against_true(axes, predicted, place, origin)
+            _against_true(axes, predicted, position, origin)
             name = short(origin.task.names[0])
-            dress(axes, f"true {name}", f"predicted {name}" if place == 0 else "", label)
+            dress(axes, f"true {name}", f"predicted {name}" if position == 0 else "", label)
     if origin.task.is_classification:
         bar = drawn.colorbar(image, ax=list(panels), pad=0.01)
         bar.set_label("share of the true class (%)", fontsize=9)
@@ -59,12 +61,12 @@ def confusion(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.nda
     return np.bincount(labels * classes + predicted, minlength=classes**2).reshape(classes, classes)
 
 
-def _confusion(axes: Axes, predicted: Predicted, place: int, origin: Origin) -> AxesImage:
+def _confusion(axes: Axes, predicted: Predicted, position: int, origin: Origin) -> AxesImage:
     names = origin.task.names
-    counts = confusion(predicted.targets, origin.task.predicted_labels(predicted.predictions[place]), len(names))
+    counts = confusion(predicted.targets, origin.task.predicted_labels(predicted.predictions[position]), len(names))
     shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=100)
-    if len(names) <= NUMBERED:
+    if len(names) <= MOST_NUMBERED:
         for row, column in np.ndindex(counts.shape):
             if counts[row, column]:
                 colour = "white" if shares[row, column] > 55 else BLACK
@@ -76,11 +78,11 @@ def _confusion(axes: Axes, predicted: Predicted, place: int, origin: Origin) -> 
     return image
 
 
-def _against_true(axes: Axes, predicted: Predicted, place: int, origin: Origin) -> None:
+def _against_true(axes: Axes, predicted: Predicted, position: int, origin: Origin) -> None:
     scaling = origin.targets[0]
     true, predictions = (
         (values - scaling.offset) / scaling.factor
-        for values in (predicted.targets[:, 0], predicted.predictions[place, :, 0])
+        for values in (predicted.targets[:, 0], predicted.predictions[position, :, 0])
     )
     rows = evenly_spaced(np.arange(len(true)), MOST_POINTS)
     axes.scatter(true[rows], predictions[rows], s=8, color=BLUE, alpha=0.5, linewidths=0)

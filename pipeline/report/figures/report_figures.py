@@ -1,6 +1,6 @@
 """The list of the report's figures: the name, place, caption and drawing function of each.
 
-A new figure is an entry of FIGURES and a function that draws it; the pages then show it.
+To add a figure, add an entry to FIGURES and a function that draws the figure; the pages then show it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -44,7 +44,9 @@ class Place(Enum):
 class Compared:
     """The inputs of all figures; the maps hold the same variants in the same order.
 
-    tables: of the comparison. chosen: the section `comparison` of params.yaml. rule: when a replica has learned.
+    tables: the tables of the comparison.
+    chosen: the section `comparison` of params.yaml.
+    rule: when a replica has learned.
     """
 
     tables: Comparison
@@ -60,7 +62,7 @@ class Compared:
 
     @property
     def colours(self) -> dict[str, str]:
-        """The colour of each variant, by its place in params.yaml."""
+        """The colour of each variant, from its position in params.yaml."""
         return of_variants(list(self.evaluations))
 
 
@@ -68,8 +70,10 @@ class Compared:
 class ReportFigure:
     """A figure of the report.
 
-    name: of its file. place: its section; figures of one section stand in the list's order.
-    caption: a description for readers who cannot see it. draw: returns the figure, or None where it does not apply.
+    name: the name of its file.
+    place: its section; the figures of a section are in the order of FIGURES.
+    caption: a description for readers who cannot see the figure.
+    draw: returns the figure, or None if it does not apply.
     """
 
     name: str
@@ -89,10 +93,10 @@ def figures(compared: Compared) -> Iterator[tuple[str, Figure]]:
 
 
 def at(place: Place, names: Iterable[str]) -> list[ReportFigure]:
-    """Return the figures of these names that stand in a section, in the list's order.
+    """Return the figures of these names that belong to a section, in the order of FIGURES.
 
     Raises:
-        KeyError: a name is not in the list, so no page would show the figure.
+        KeyError: a name is not in FIGURES, so no page would show the figure.
     """
     listed = {entry.name: entry for entry in FIGURES}
     named = [listed[name] for name in names]
@@ -117,7 +121,7 @@ def _scores(compared: Compared) -> Figure:
 
 
 def _surfaces(compared: Compared) -> Figure | None:
-    """Return the surfaces, for two classes of points in a plane only."""
+    """Return the decision surfaces if the data are two classes of points in a plane, else None."""
     if compared.split.task.kind != "binary" or not all("surface" in each for each in compared.predictions.values()):
         return None
     chosen = {

@@ -1,4 +1,4 @@
-"""The main score over the epochs: a faint line for every replica, in the colour of its outcome."""
+"""Figures of the main score over the epochs, with a faint line for every replica in the colour of its outcome."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -18,8 +18,8 @@ from pipeline.foundations.colours import BLACK
 from pipeline.history import record
 from pipeline.report.figures.style import dress, figure, headed
 
-COLUMNS = 4  # of small multiples
-WIDE = 7.5  # inches that a title and a legend need
+MOST_COLUMNS = 4  # of panels
+LEAST_WIDTH = 7.5  # inches that a title and a legend need
 
 
 class Replicas(NamedTuple):
@@ -42,11 +42,11 @@ def score_over_epochs(replicas: Replicas, title: str, rule: Rule) -> Figure:
 
 def final_score_by_variant(variants: Mapping[str, Replicas], rule: Rule) -> Figure:
     """Return the score of every variant on the judged part, a panel for each variant."""
-    columns = min(COLUMNS, len(variants))
+    columns = min(MOST_COLUMNS, len(variants))
     rows = -(-len(variants) // columns)
     part = record.judged_part(next(iter(variants.values())).history)
     title = f"{part.capitalize()} {rule.name} of every replica"
-    drawn = headed(figure(max(WIDE, 2.45 * columns + 0.2), 2.0 * rows + 0.9), title)
+    drawn = headed(figure(max(LEAST_WIDTH, 2.45 * columns + 0.2), 2.0 * rows + 0.9), title)
     panels = drawn.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for number, (name, replicas) in enumerate(variants.items()):
         axes = panels.flat[number]
@@ -69,7 +69,7 @@ def axis_label(score: str) -> str:
 
 
 def lowest_shown(task: Task, score: str, values: np.ndarray) -> float:
-    """Return the lower end of a score's axis: slightly below guessing, because lower scores tell nothing more."""
+    """Return the lower end of a score's axis: slightly below guessing, because lower scores add no information."""
     guessing = task.guessing(score)
     finite = values[np.isfinite(values)]
     return float(max(guessing - 0.5, min(guessing - 0.1, finite.min() if finite.size else guessing)))
@@ -79,7 +79,7 @@ def _lines(axes: Axes, replicas: Replicas, part: str, rule: Rule) -> None:
     history, outcomes = replicas
     colours = outcome_colours()
     values, epochs = score_curve(history, rule.score, part).values, history.epoch.values
-    # Rare outcomes are drawn last, or the frequent ones would hide them.
+    # Rare outcomes are drawn last, because frequent outcomes would hide them.
     rarest_last = sorted(range(len(outcomes)), key=lambda row: -list(outcomes).count(outcomes[row]))
     alpha = max(0.15, min(0.6, 12 / len(outcomes)))
     for row in rarest_last:

@@ -25,7 +25,8 @@ BORN_DEAD = "born_dead"
 class StudiedCells:
     """The inputs of a study's figures.
 
-    base: the variant that the cells change. table: the study's table, a row for each of `cells`.
+    base: the variant that the cells change.
+    table: the study's table, a row for each of `cells`.
     outcomes: the number of replicas with each outcome, by cell.
     """
 
@@ -43,7 +44,11 @@ class StudiedCells:
 
 @dataclass(frozen=True)
 class StudyFigure:
-    """A figure of a study: its file's name, its caption, and a function that returns it, or None."""
+    """A figure of a study.
+
+    name: the name of its file.
+    caption: a description for readers who cannot see the figure.
+    draw: returns the figure, or None if it does not apply."""
 
     name: str
     caption: str
@@ -64,7 +69,7 @@ def captions() -> dict[str, str]:
 
 
 def _along(studied: StudiedCells) -> Figure | None:
-    """Return the outcomes along the axis of a study with one axis of numbers."""
+    """Return the outcomes along the study's axis if it has exactly one axis of numbers, else None."""
     cells, axis = studied.cells, numeric_axis(studied.cells)
     if axis is None:
         return None
@@ -102,11 +107,13 @@ def learned_along(cells: pd.DataFrame, values: Sequence[float], axis: str, title
     """Return the stacked shares of all outcomes along one axis of a grid, and the learned share with its interval.
 
     Args:
-        cells: the study's table, rows in the order of `values`. axis: the parameter's name.
+        cells: the study's table, with its rows in the order of `values`.
+        values: the parameter's value of each cell.
+        axis: the parameter's name.
     """
     drawn = headed(figure(8.8, 4.8), title)
     axes = drawn.subplots()
-    # Born dead on top: its lower edge can then be compared with theory's bound.
+    # Born dead is on top, so that its lower edge can be compared with the bound from theory.
     causes = sorted(cause_names(), key=lambda cause: cause == BORN_DEAD)
     shares = {LEARNED: cells.learned_rate, **{cause: cells[cause] / cells.replicas for cause in causes}}
     present = {outcome: 100 * share.to_numpy(float) for outcome, share in shares.items() if share.any()}

@@ -1,4 +1,4 @@
-"""One look for all figures: text of at least 8 pt, no global state."""
+"""The common style of all figures: text of at least 8 pt, and no global state."""
 
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
@@ -9,8 +9,8 @@ from pipeline.foundations.colours import PROBABILITIES
 PROBABILITY = LinearSegmentedColormap.from_list("probability", PROBABILITIES)
 # One scale of mean |gradient| for all heat maps, so that any two can be compared.
 GRADIENT_RANGE = (1e-7, 1.0)
-PERCENTILES = (10, 50, 90)  # of the final score: the replicas that stand for a variant in a figure
-LONGEST = 20  # letters of a name from data, so that it leaves room for the panel
+PERCENTILES = (10, 50, 90)  # of the final score: the replicas at these percentiles represent a variant in a figure
+LONGEST = 20  # letters of a name from the data; longer names would leave no room for the panel
 
 
 def short(name: str, longest: int = LONGEST) -> str:
@@ -20,7 +20,7 @@ def short(name: str, longest: int = LONGEST) -> str:
 
 
 def in_figure(text: str) -> str:
-    """Return text that matplotlib draws as it is: `$` begins no formula, and a legend leaves out no leading `_`."""
+    """Return text that matplotlib draws literally: `$` begins no formula, and a legend shows a leading `_`."""
     escaped = text.replace("$", r"\$")
     return f"\u200b{escaped}" if escaped.startswith("_") else escaped
 
@@ -37,7 +37,7 @@ def headed(drawn: Figure, title: str) -> Figure:
 
 
 def dress(axes: Axes, x: str, y: str, title: str = "") -> None:
-    """Label the axes with literal text; draw a thin grid and no box."""
+    """Label the axes with literal text, draw a thin grid, and remove the box."""
     axes.set_xlabel(in_figure(x), fontsize=10)
     axes.set_ylabel(in_figure(y), fontsize=10)
     axes.set_title(in_figure(title), fontsize=11, loc="left")

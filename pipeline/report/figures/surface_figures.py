@@ -1,4 +1,4 @@
-"""Decision surfaces: what a network predicts at each point of the plane."""
+"""Figures of decision surfaces: what a network predicts at each point of the plane."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -12,15 +12,16 @@ from pipeline.data.split.samples import Samples
 from pipeline.foundations.colours import BLACK, CLASSES
 from pipeline.report.figures.style import PERCENTILES, PROBABILITY, dress, figure, headed
 
-WIDE = 5.5  # inches that a title needs
+LEAST_WIDTH = 5.5  # inches that a title needs
 OUTLINED = 5  # area in square points above which a marker has an outline
 
 
 class Chosen(NamedTuple):
     """The replicas of a variant at PERCENTILES of the final score.
 
-    predictions: with `surface` over (replica, x2, x1, output). positions: along the replica axis.
-    scores: on the test set.
+    predictions: with `surface` over (replica, x2, x1, output).
+    positions: the position of each replica along the replica axis.
+    scores: the test score of each replica.
     """
 
     predictions: xr.Dataset
@@ -48,7 +49,7 @@ def surfaces_by_variant(variants: Mapping[str, Chosen], test: Samples) -> Figure
     """Return a column of surfaces per variant, a row per percentile, with each replica's score on the test set."""
     rows = len(PERCENTILES)
     drawn = headed(
-        figure(max(WIDE, 1.28 * len(variants) + 1.1), 1.42 * rows + 0.9),
+        figure(max(LEAST_WIDTH, 1.28 * len(variants) + 1.1), 1.42 * rows + 0.9),
         "What each network predicts, and its test score",
     )
     panels = drawn.subplots(rows, len(variants), sharex=True, sharey=True, squeeze=False)

@@ -1,4 +1,4 @@
-"""The figures of one variant: its scores, its gradients, and what some of its replicas predict."""
+"""The figures of one variant: its scores, its gradients, and the predictions of some replicas."""
 
 from collections.abc import Iterator
 
@@ -25,8 +25,8 @@ def figures(
     """Yield the name of each figure, and the figure.
 
     Args:
-        predictions: of all replicas; with `surface` if the inputs are a plane.
-        origin: how the data were scaled.
+        predictions: the predictions of all replicas; with `surface` if the inputs are a plane.
+        origin: the scaling of the data.
     """
     title, rule = headline(variant, evaluation.metrics), evaluation.rule
     replicas = score_figures.Replicas(history, list(outcomes(evaluation.replicas)))

@@ -1,4 +1,4 @@
-"""Weights by layer and epoch: the tutorial's third extension."""
+"""Figures of weights by layer and epoch: the tutorial's third extension."""
 
 from collections.abc import Mapping
 
@@ -15,7 +15,7 @@ PANELS = {
     "weight_l1": "L1 norm of the kernel\n(sum of |weights|; no unit)",
     "weight_change_l1": "L1 norm of its change\nin an epoch (log; no unit)",
 }
-FADING = 0.85  # share of the colour map that is used: its last colours are too pale for a line
+COLOUR_SHARE = 0.85  # of the colour map; its last colours are too pale for a line
 
 
 def growth(layers: pd.DataFrame) -> str:
@@ -24,7 +24,7 @@ def growth(layers: pd.DataFrame) -> str:
     Norms are medians over living replicas.
 
     Args:
-        layers: the evaluation's table.
+        layers: the evaluation's table, one row per recorded epoch and layer.
     """
     ends = layers.epoch.min(), layers.epoch.max()
     first, last = (layers[layers.epoch == epoch].set_index("layer").weight_l1_median for epoch in ends)
@@ -32,10 +32,10 @@ def growth(layers: pd.DataFrame) -> str:
         return "not trained"
     if first.isna().any() or last.isna().any():
         return "no replica is living from start to end"
-    whole, each = last.sum() / first.sum() - 1, last / first - 1
-    most = each.abs().idxmax()
-    moved = f"layer {most} changes most ({100 * each[most]:+.0f}%)"
-    return f"the weights' L1 norm {_changes(whole)} over the training; {moved}"
+    total, by_layer = last.sum() / first.sum() - 1, last / first - 1
+    most = by_layer.abs().idxmax()
+    largest = f"layer {most} changes most ({100 * by_layer[most]:+.0f}%)"
+    return f"the weights' L1 norm {_change_in_words(total)} over the training; {largest}"
 
 
 def weight_norms(layers: Mapping[str, pd.DataFrame]) -> Figure:
@@ -44,11 +44,13 @@ def weight_norms(layers: Mapping[str, pd.DataFrame]) -> Figure:
     There is a column per variant and a line per layer, the median over living replicas.
 
     Args:
-        layers: the evaluation's table, by variant.
+        layers: the evaluation's table of each variant.
     """
     drawn = headed(figure(9.4, 6.0), "\n".join(f"{name}: {growth(table)}" for name, table in layers.items()))
     deepest = max(int(table.layer.max()) for table in layers.values())
-    colours = ListedColormap(matplotlib.colormaps["plasma"]([FADING * k / max(1, deepest - 1) for k in range(deepest)]))
+    colours = ListedColormap(
+        matplotlib.colormaps["plasma"]([COLOUR_SHARE * k / max(1, deepest - 1) for k in range(deepest)])
+    )
     panels = drawn.subplots(len(PANELS), len(layers), sharex=True, sharey="row", squeeze=False)
     for column, (name, table) in enumerate(layers.items()):
         for axes, (value, label) in zip(panels[:, column], PANELS.items(), strict=True):
@@ -67,6 +69,6 @@ def weight_norms(layers: Mapping[str, pd.DataFrame]) -> Figure:
     return drawn
 
 
-def _changes(part: float) -> str:
+def _change_in_words(part: float) -> str:
     percent = round(100 * abs(part))
     return f"{'grows' if part > 0 else 'shrinks'} by {percent}%" if percent else "changes by less than 1%"

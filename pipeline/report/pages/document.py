@@ -1,4 +1,6 @@
-"""A report's content before it is a page: sections of text, tables and pictures. Text is one line of Markdown."""
+"""A report's content, from which the pages are written: sections of text, tables and pictures.
+
+Each text is one line of Markdown."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,30 +22,35 @@ class Bullets:
 
 @dataclass(frozen=True)
 class Bar:
-    """A table's cell with the number of replicas by outcome, without outcomes that no replica has."""
+    """A table's cell that is drawn as a bar.
+
+    parts: the number of replicas with each outcome, without outcomes that no replica has."""
 
     parts: Mapping[str, int]
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of cells under column heads."""
+    """Rows of cells under the headings of the columns."""
 
     columns: Sequence[str]
     rows: Sequence[Sequence[str | Bar]]
 
     @property
-    def in_bars(self) -> set[str]:
-        """The outcomes in its bars, which a legend explains."""
+    def outcomes(self) -> set[str]:
+        """The outcomes in the table's bars, which a legend explains."""
         return {part for row in self.rows for cell in row if isinstance(cell, Bar) for part in cell.parts}
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure: its address relative to the page, and its description for readers who cannot see it."""
+    """A figure.
+
+    address: relative to the page.
+    description: for readers who cannot see the figure."""
 
     address: str
-    says: str
+    description: str
 
 
 Block = Text | Bullets | Table | Picture

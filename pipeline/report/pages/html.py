@@ -1,4 +1,4 @@
-"""The report as one HTML file that holds its pictures and opens from disk."""
+"""Write a report as one HTML file, which contains its pictures and can be opened from disk."""
 
 import base64
 import struct
@@ -13,7 +13,7 @@ from pipeline.diagnosis.causes import outcome_colours, spelled
 from pipeline.foundations.colours import LIGHT
 from pipeline.report.pages.document import Bar, Bullets, Document, Picture, Table, Text
 
-INLINE = MarkdownIt("commonmark", {"html": False}).disable("image")  # pictures are blocks of their own
+INLINE = MarkdownIt("commonmark", {"html": False}).disable("image")  # a picture is a separate block
 CSS_PIXELS_PER_METRE = 96 / 0.0254
 
 
@@ -46,12 +46,12 @@ def _anchor(title: str) -> str:
 
 
 def shown_width(png: bytes) -> int:
-    """Return the width in CSS pixels at which the figure's text has its stated size in points.
+    """Return the width in CSS pixels at which the text of a figure has its size in points.
 
     Args:
-        png: with its resolution in the chunk pHYs, as matplotlib writes it.
+        png: the file's bytes; its chunk pHYs must state the resolution, as in matplotlib's files.
     """
     (width,) = struct.unpack(">I", png[16:20])
-    place = png.index(b"pHYs") + 4
-    (per_metre,) = struct.unpack(">I", png[place : place + 4])
-    return round(width / per_metre * CSS_PIXELS_PER_METRE)
+    start = png.index(b"pHYs") + 4
+    (pixels_per_metre,) = struct.unpack(">I", png[start : start + 4])
+    return round(width / pixels_per_metre * CSS_PIXELS_PER_METRE)

@@ -1,11 +1,11 @@
-"""The report as Markdown, for a terminal or a code review."""
+"""Write a report as Markdown, for a terminal or a code review."""
 
 from pipeline.diagnosis.causes import spelled
 from pipeline.report.pages.document import Bar, Block, Bullets, Document, Picture, Table, Text
 
 
 def render(document: Document) -> str:
-    """Return the whole page, with pictures by their addresses."""
+    """Return the whole page, which links to its pictures."""
     parts = [f"# {document.title}", *map(_block, document.answer)]
     for section in document.sections:
         parts += [f"## {section.title}", *map(_block, section.blocks)]
@@ -18,8 +18,8 @@ def _block(block: Block) -> str:
             return markdown
         case Bullets(items):
             return "\n".join(f"* {item}" for item in items)
-        case Picture(address, says):
-            return f"![{says}]({address})"
+        case Picture(address, description):
+            return f"![{description}]({address})"
         case Table(columns, rows):
             lines = [columns, ["---"] * len(columns), *([_cell(cell) for cell in row] for row in rows)]
             return "\n".join("| " + " | ".join(line) + " |" for line in lines)

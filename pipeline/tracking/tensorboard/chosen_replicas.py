@@ -1,4 +1,4 @@
-"""Which replicas of a variant TensorBoard shows, and under which names."""
+"""Choose the replicas of a variant that TensorBoard shows, and name their runs."""
 
 from collections.abc import Sequence
 
@@ -11,13 +11,13 @@ from pipeline.params.tensorboard_params import BEST, EACH_CAUSE, MEDIAN
 
 
 def chosen(choices: Sequence[str | int], history: xr.Dataset, table: pd.DataFrame, score: str) -> dict[str, int]:
-    """Return the position of every chosen replica by its run's name, such as `median_replica_004`.
+    """Return the position of each chosen replica, by the name of its run, such as `median_replica_004`.
 
-    A replica that is chosen twice, as the median and for its cause, has two names.
+    A replica that is chosen twice, as the median and for its cause, has two runs.
 
     Args:
         choices: `tensorboard.replicas` of params.yaml.
-        table: one row per replica with its `cause`, in the history's order.
+        table: one row per replica in the history's order, with the column `cause`.
         score: the score by which the median and the best replica are chosen.
     """
     named: list[tuple[str, int]] = []

@@ -1,4 +1,4 @@
-"""The event files that TensorBoard reads: one folder for each run, whose path is the run's name."""
+"""Write the event files that TensorBoard reads: a folder for each run; the folder's path is the run's name."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,12 +9,12 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 from pipeline.foundations.files import replacing_folder
 
 EVENTS = Path("events")
-# TensorBoard's own writer puts clock, host and process into the name; its reader takes any name with `tfevents`.
+# TensorBoard's own writer puts time, host and process into the name; its reader accepts any name with `tfevents`.
 FILE = "events.out.tfevents.0"
 
 
 def save_events(runs: Iterable[tuple[str, Iterable[Event]]]) -> list[str]:
-    """Write all runs by name, in place of what the folder held before; return the names."""
+    """Replace the folder of events by these runs, given with their names; return the names."""
     names = []
     with replacing_folder(EVENTS) as folder:
         for name, events in runs:

@@ -1,6 +1,6 @@
-"""`make tensorboard`: write event files from the histories, and serve TensorBoard's pages of them on this machine.
+"""`make tensorboard`: write event files from the histories, and serve them in TensorBoard on this machine.
 
-Nothing is trained again, and TensorFlow is never imported.
+This trains nothing and does not import TensorFlow.
 """
 
 import argparse
@@ -23,13 +23,13 @@ from pipeline.tracking.tensorboard.chosen_replicas import chosen
 from pipeline.tracking.tensorboard.files import EVENTS, save_events
 from pipeline.tracking.tensorboard.summaries import events
 
-# The most telling pages, by their addresses: in log10 one sees at a glance which gradients vanish or are zero.
+# Addresses of the pages to open first. Histograms of log10 |g| show at a glance which gradients vanish or are zero.
 HISTOGRAMS = "histograms&tagFilter=gradient_log10"
 CURVES = "timeseries"
 
 
 def write() -> str:
-    """Write the events of all variants of params.yaml; return the most telling page of TensorBoard for them.
+    """Write the events of all variants of params.yaml; return TensorBoard's page to open first.
 
     Raises:
         UserError: a variant is not trained or evaluated as params.yaml says, or a chosen replica does not exist.
@@ -37,8 +37,8 @@ def write() -> str:
     params = read()
     training = params.training
     names = save_events(_runs(params))
-    what = "histograms and curves" if training.histograms else "curves only, because training.histograms is false"
-    print(f"{len(names)} runs -> {EVENTS}: {what}")
+    content = "histograms and curves" if training.histograms else "curves only, because training.histograms is false"
+    print(f"{len(names)} runs -> {EVENTS}: {content}")
     return HISTOGRAMS if training.histograms else CURVES
 
 
@@ -48,7 +48,7 @@ def _runs(params: Params) -> Iterator[tuple[str, Iterable[Event]]]:
         history, evaluation = load_history(variant), load_evaluation(variant)
         table, score = evaluation.replicas, evaluation.rule.score
         if table.replica.tolist() != history.replica.values.tolist():
-            raise UserError(f"{variant}: its evaluation has other replicas than its history: run `dvc repro` first")
+            raise UserError(f"{variant}: its evaluation and its history have different replicas: run `dvc repro` first")
         for name, position in chosen(params.tensorboard.replicas, history, table, score).items():
             yield f"{variant}/{name}", events(history, position)
 
@@ -57,7 +57,7 @@ def serve(host: str, port: int | None, page: str) -> str:
     """Start TensorBoard in a thread of this process; return its address.
 
     Args:
-        port: by default TensorBoard's usual port, or the next one that is free.
+        port: None for TensorBoard's default port or, if that is taken, the next free port.
 
     Raises:
         UserError: the port is taken or is not a port.
@@ -67,8 +67,8 @@ def serve(host: str, port: int | None, page: str) -> str:
     # TensorBoard would import TensorFlow for cloud file systems, which takes 8 s; this module's presence prevents it.
     sys.modules["tensorboard.compat.notf"] = ModuleType("tensorboard.compat.notf")
     server = program.TensorBoard(plugins=default.get_plugins())
-    where = ["--host", host, *([] if port is None else ["--port", str(port)])]
-    server.configure(["tensorboard", "--logdir", str(EVENTS), *where])
+    options = ["--host", host, *([] if port is None else ["--port", str(port)])]
+    server.configure(["tensorboard", "--logdir", str(EVENTS), *options])
     try:
         address = server.launch()
     except program.TensorBoardServerException as error:
@@ -77,7 +77,7 @@ def serve(host: str, port: int | None, page: str) -> str:
 
 
 def main(host: str, port: int | None) -> None:
-    """Write the events, serve them, open a browser where there is a display, and wait for Ctrl-C."""
+    """Write the events, serve them, open a browser if there is a display, and wait for Ctrl-C."""
     address = serve(host, port, write())
     print(f"TensorBoard: {address}; stop it with Ctrl-C", flush=True)
     if sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):

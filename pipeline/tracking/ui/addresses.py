@@ -1,18 +1,18 @@
-"""The addresses of the UI's pages that compare runs."""
+"""The addresses of the pages of MLflow's UI that compare runs."""
 
 import json
 from collections.abc import Sequence
 from urllib.parse import quote
 
-MODE = "workflowType=machine_learning"  # or the UI opens in its mode for language models, without charts
+MODE = "workflowType=machine_learning"  # otherwise the UI opens in its mode for language models, without charts
 
 
 def search_results(base: str, experiment_id: str, search: str) -> str:
-    """Return the address of the runs that a search finds, with their charts beside them."""
+    """Return the address of a page with the runs that a search finds and their charts."""
     return f"{base}/#/experiments/{experiment_id}/runs?compareRunsMode=CHART&{MODE}&searchFilter={quote(search)}"
 
 
 def comparison(base: str, experiment_id: str, run_ids: Sequence[str]) -> str:
-    """Return the address of runs side by side: parameters, metrics, parallel coordinates, scatter and box plots."""
+    """Return the address of a page with runs side by side: parameters, metrics, and plots that compare them."""
     runs, experiments = (quote(json.dumps(ids, separators=(",", ":"))) for ids in (list(run_ids), [experiment_id]))
     return f"{base}/#/compare-runs?runs={runs}&experiments={experiments}&{MODE}"

@@ -1,4 +1,4 @@
-"""`make ui`: serve MLflow's pages on this machine, and open the one that compares the variants."""
+"""`make ui`: serve MLflow's UI on this machine, and open the page that compares the variants."""
 
 import argparse
 import os
@@ -22,15 +22,12 @@ from pipeline.tracking.servers import is_server
 from pipeline.tracking.tags import COMPLETE, CURRENT, LIVE, PAIR, search_for
 from pipeline.tracking.ui import addresses
 
-STARTS_WITHIN = 180  # seconds; it takes some 20
-ENDS_WITHIN = 3  # seconds; after that it is killed, or it would wait for open pages to close
+STARTS_WITHIN = 180  # seconds; usually 20
+ENDS_WITHIN = 3  # seconds; then the server is killed, because it would wait until open pages are closed
 LOG = store.STORE / "server.log"
 
-INTERRUPTIONS = (
-    signal.SIGINT,
-    signal.SIGTERM,
-    signal.SIGHUP,
-)  # Ctrl-C, a command that ends this one, a closed terminal
+# Ctrl-C, a command that ends this process, a closed terminal
+INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main(host: str, port: int) -> None:
@@ -63,32 +60,35 @@ def main(host: str, port: int) -> None:
 
 
 def _print_addresses(uri: str, base: str, name: str, by_variant: Mapping[str, Parameters], pair: Sequence[str]) -> str:
-    """Print the addresses of all pages; return the one to begin with, of all variants as in params.yaml now.
+    """Print the addresses of all pages; return the address of the page to open, with the present variants.
 
-    In this repository's own store the runs that belong to params.yaml are marked again, because it may have been
-    edited since they were published. On a server only publishers do that.
+    In this repository's own store the runs of params.yaml are marked again, because params.yaml may have been edited
+    since they were published. On a server only publishers mark runs.
     """
     with store.readable_errors(uri), store.locked():
         client = store.connect(uri)
         experiment = client.get_experiment_by_name(name)
         if experiment is None:
             raise UserError(f"MLflow store {uri}: no experiment {name}: run `make repro` or `make publish` first")
-        number = experiment.experiment_id
+        experiment_id = experiment.experiment_id
         if store.is_own():
-            current.arrange(client, number, by_variant, pair)
-        runs = current.runs_of(client, number, by_variant)
-        complete = {run.info.run_id for run in store.search(client, number, search_for(COMPLETE))}
-        live = store.search(client, number, search_for(LIVE))
-    page = addresses.search_results(base, number, search_for(CURRENT if runs else COMPLETE))
+            current.arrange(client, experiment_id, by_variant, pair)
+        runs = current.runs_of(client, experiment_id, by_variant)
+        complete = {run.info.run_id for run in store.search(client, experiment_id, search_for(COMPLETE))}
+        live = store.search(client, experiment_id, search_for(LIVE))
+    page = addresses.search_results(base, experiment_id, search_for(CURRENT if runs else COMPLETE))
     print(f"all variants, charts beside them: {page}")
     if pair and set(pair) <= runs.keys():
-        print(f"{' over '.join(pair)}, chart by chart: {addresses.search_results(base, number, search_for(PAIR))}")
+        print(
+            f"{' over '.join(pair)}, chart by chart: {addresses.search_results(base, experiment_id, search_for(PAIR))}"
+        )
         ids = [runs[variant].info.run_id for variant in pair]
-        print(f"{' beside '.join(pair)}, in numbers: {addresses.comparison(base, number, ids)}")
-    if complete - {run.info.run_id for run in runs.values()}:  # else that page would show the same as the first one
-        print(f"experiments and earlier recipes too: {addresses.search_results(base, number, search_for(COMPLETE))}")
+        print(f"{' beside '.join(pair)}, in numbers: {addresses.comparison(base, experiment_id, ids)}")
+    if complete - {run.info.run_id for run in runs.values()}:  # otherwise this page would equal the first page
+        page_of_all = addresses.search_results(base, experiment_id, search_for(COMPLETE))
+        print(f"experiments and earlier recipes too: {page_of_all}")
     if live:
-        print(f"training now: {addresses.search_results(base, number, search_for(LIVE))}")
+        print(f"training now: {addresses.search_results(base, experiment_id, search_for(LIVE))}")
     missing = [variant for variant in by_variant if variant not in runs]
     if missing:
         print(f"not published as in params.yaml now: {', '.join(missing)}; run `make repro`")
@@ -98,7 +98,9 @@ def _print_addresses(uri: str, base: str, name: str, by_variant: Mapping[str, Pa
 
 def _expect_free(host: str, port: int) -> None:
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # of a server that has just ended
+        probe.setsockopt(
+            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+        )  # a server that has just ended may still hold the port
         try:
             probe.bind((host, port))
         except OSError as error:
@@ -109,15 +111,17 @@ def _expect_free(host: str, port: int) -> None:
 
 @contextmanager
 def _serving(uri: str, host: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the server and its helper processes, in a process group that ends with this block.
+    """Run the server and its helper processes in a process group that ends with this block.
 
-    Ctrl-C reaches only this process, so that they end in order and print nothing.
+    Ctrl-C reaches only this process, so that the server's processes end in order and print nothing.
     """
     command = [sys.executable, "-m", "mlflow", "server", "--workers", "1"]
     environment = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
-    environment["MLFLOW_BACKEND_STORE_URI"] = uri  # not on the command line, which all users of the machine can read
-    environment.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")  # ten processes that no page needs
-    early: list[int] = []  # interruptions while the server starts, which would leave it behind
+    environment["MLFLOW_BACKEND_STORE_URI"] = uri  # because all users of the machine can read the command line
+    environment.setdefault(
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false"
+    )  # would start ten processes that no page needs
+    early: list[int] = []  # interruptions during the start; raised at once they would leave the server running
     for name in INTERRUPTIONS:
         signal.signal(name, lambda number, frame: early.append(number))
     with (root() / LOG).open("wb") as log:
