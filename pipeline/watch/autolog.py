@@ -143,7 +143,7 @@ class _CallbackMaker:
         if is_wanted(options.get("mlflow")):
             if self._runs_left == 0:
                 LOG.warning(
-                    "pipeline.watch: no more runs in MLflow after the first ones: raise autolog(mlflow_runs=...) to write more"
+                    "pipeline.watch: this `fit` is not written to MLflow: raise autolog(mlflow_runs=...) for more runs"
                 )
             if self._runs_left <= 0:
                 options["mlflow"] = False
