@@ -58,8 +58,8 @@ class Activity:
         ]
 
     @property
-    def measured(self) -> list[int]:
-        """The rows whose layer is followed by an activation."""
+    def measured_rows(self) -> list[int]:
+        """The rows whose layer is followed by a measured activation."""
         return sorted(self._counts)
 
     @contextmanager
@@ -77,7 +77,7 @@ class Activity:
 
     def read(self) -> tuple[tf.Tensor, tf.Tensor]:
         """Return the shares of dead units [measured row] and saturated units [measured row, fraction], and restart."""
-        dead, saturated = zip(*(self._counts[row].shares() for row in self.measured), strict=True)
+        dead, saturated = zip(*(self._counts[row].shares() for row in self.measured_rows), strict=True)
         shares = tf.stack(dead), tf.stack(saturated)
         with tf.control_dependencies(shares):
             for counts in self._counts.values():

@@ -37,7 +37,7 @@ class Budget:
 
     @contextmanager
     def measuring(self, is_whole: bool = True) -> Iterator[None]:
-        """Count the seconds of the context as measuring; use no context around the first call of a compiled function.
+        """Count the seconds of the context as measuring; not for a context in which TensorFlow compiles.
 
         Args:
             is_whole: whether the context is a whole measurement; False for a part of a measurement.

@@ -19,7 +19,7 @@ from pipeline.recorder.replaced_attributes import replaced
 
 NAMES: Final = ("x", "y", "y_pred", "sample_weight")  # the first arguments of Keras's `compute_loss`
 ROUNDING: Final = 1e-3  # relative error of float32 sums over all batches of an epoch
-ERRORS: Final = 4  # standard errors; a mean of some rows within them agrees with the mean of all rows
+ERRORS: Final = 4  # a mean of some rows may differ from that of all rows by so many standard errors
 # Rows count as ordered if the variance of batch means exceeds that of shuffled rows by this factor; with three batches,
 # 1 of 400 shuffles does.
 ORDERED: Final = 4

@@ -19,9 +19,8 @@ from pipeline.recorder.guard import Guard
 from pipeline.recorder.replaced_attributes import replaced
 from pipeline.recorder.step_gradients import StepGradients
 
-KerasFunction = Callable[
-    [Iterator[Batch]], Logs
-]  # a `train_function` or `test_function`, which runs the next step of an epoch
+# A `train_function` or `test_function`, which runs the next step of an epoch.
+KerasFunction = Callable[[Iterator[Batch]], Logs]
 HOOKED = "diagnosed"  # an attribute of a hooked function: Keras's own function
 
 

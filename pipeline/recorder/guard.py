@@ -8,7 +8,7 @@ from typing import Final
 from pipeline.foundations.errors import UserError, masked, without_colours
 
 LOG = logging.getLogger("pipeline.watch")
-DISTRIBUTIONS: Final = {"sklearn": "scikit-learn"}  # pip's names of modules that have another name
+DISTRIBUTIONS: Final = {"sklearn": "scikit-learn"}  # pip's name of a package whose module has another name
 LONGEST: Final = 200  # letters of an error's text
 
 
@@ -24,7 +24,7 @@ class Guard:
         self.failed: dict[str, str] = {}
 
     def __call__(self, action: str) -> AbstractContextManager[None]:
-        """Return a context for an action that the record needs; the pipeline's own subclass raises its errors."""
+        """Return a context for an action that the record needs; a subclass in the pipeline raises its errors."""
         return self.optional(action)
 
     @contextmanager

@@ -19,7 +19,7 @@ def layer_table(rows: Sequence[Row], activity: Activity, states: Collection[Meas
             is_bypassed = is_bypassed or _is_dead_but_bypassed(number, activity.order, states)
             if role in (HIDDEN, OUTPUT) and output is not None:
                 role = OUTPUT if row.owner is output else HIDDEN
-        layers.append(row.as_layer(role, is_bypassed, has_activation=number in activity.measured))
+        layers.append(row.as_layer(role, is_bypassed, has_activation=number in activity.measured_rows))
     return layers
 
 

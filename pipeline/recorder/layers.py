@@ -12,7 +12,7 @@ from pipeline.recorder.structure import Graph, graph
 
 # Weights with these names have the role BESIDE: a scale's or an embedding's gradient differs in size from a kernel's.
 BESIDE_NAMES: Final = ("gamma", "scale", "embeddings", "alpha")
-# Keras's attributes of layers that drop or add at random, in training mode only: how much.
+# Attributes of Keras's layers: the strength of dropout or noise, which act only in training mode.
 RANDOM: Final = ("rate", "stddev", "dropout", "recurrent_dropout")
 WITH_STATISTICS: Final = (keras.layers.BatchNormalization, keras.layers.SpectralNormalization)
 

@@ -28,7 +28,9 @@ ALL_PAIRS: Final = "a loss that holds each output against all targets"
 def of_outputs(
     model: keras.Model, rows: Sequence[Row], probe: Probe, data: Rows, has_all_pairs: bool = False
 ) -> dict[str, float]:
-    """Return range and misfit of outputs and targets; empty unless the model has one target and the target is numeric.
+    """Return range and misfit of targets and outputs; only the targets' range if that of the outputs is unknown.
+
+    Empty for several targets, or without finite targets.
 
     Args:
         has_all_pairs: whether the training step subtracts shapes (n, 1) and (n,) from each other. It is used only for a

@@ -12,7 +12,7 @@ import tensorflow as tf
 from pipeline.foundations.untyped import Array
 from pipeline.recorder.probe import Probe, Rows
 
-FAR: Final = 1e3  # outputs without a limit are tried at this multiple of 1 + the largest |target|
+FAR: Final = 1e3  # limits of outputs are clipped at this multiple of 1 + the largest |target|
 # Keras's losses that change if targets and outputs are swapped; ASYMMETRIC_ON_SHARES need several outputs.
 ASYMMETRIC: Final = (
     keras.losses.binary_crossentropy,

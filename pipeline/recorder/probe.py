@@ -165,11 +165,11 @@ class Probe:
         for name in ("gradient_histogram", "weight_histogram"):
             if name in values:
                 values[name] = values[name].astype(self._count_type)
-        if not self.activity.measured:
+        if not self.activity.measured_rows:
             return values
         dead_shares = np.zeros(len(now), np.float32)
         saturated = np.full((len(now), len(SLOPE_FRACTIONS)), np.nan, np.float32)
-        for place, row in enumerate(self.activity.measured):
+        for place, row in enumerate(self.activity.measured_rows):
             dead_shares[row], saturated[row] = values["dead_unit_share"][place], values["saturated_share"][place]
         return values | {"dead": dead_shares == 1, "dead_unit_share": dead_shares, "saturated_share": saturated}
 
@@ -241,7 +241,7 @@ class Probe:
             values["weight_histogram"] = tf.stack([_counts(each, WEIGHT_EDGES) for each in flat])
             if gradients:
                 values["gradient_histogram"] = tf.stack([_counts(each, GRADIENT_EDGES) for each in flat_gradients])
-        if self.activity.measured:
+        if self.activity.measured_rows:
             values["dead_unit_share"], values["saturated_share"] = self.activity.read()
         return values
 

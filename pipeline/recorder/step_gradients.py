@@ -16,15 +16,10 @@ from pipeline.foundations.untyped import Array
 from pipeline.recorder.guard import Guard
 
 Gradient: TypeAlias = "tf.Tensor | tf.IndexedSlices | None"  # None for a weight without a gradient
-MEASURED_TOGETHER: Final = 4096  # entries; kernels up to this size are measured together
-MADE_DENSE: Final = (
-    2**22
-)  # entries; a sparse gradient up to this size is made dense, a larger one counts only its own rows
+GROUP_LIMIT: Final = 4096  # entries; kernels up to this size are measured together
+DENSE_LIMIT: Final = 2**22  # entries; a sparse gradient of a larger kernel is not made dense
 ROOTS: Final = (1.0, 0.5, 1.0)  # exponents that turn the scaled sums into mean |g|, norm and share of zeros
-DIFFERENCES: Final = (
-    "Sub",
-    "SquaredDifference",
-)  # TensorFlow's operations that compute differences in the usual losses
+DIFFERENCES: Final = ("Sub", "SquaredDifference")  # TensorFlow's operations in the usual losses that subtract
 NAMES: Final = ("gradient_mean_abs", "gradient_norm", "gradient_zero_share")
 
 
@@ -122,9 +117,7 @@ class StepGradients:
             return
         # Small kernels are measured together: the number of operations determines a small network's step time.
         small = [
-            row
-            for row in sorted(by_row)
-            if self._sizes[row] <= MEASURED_TOGETHER and isinstance(by_row[row], tf.Tensor)
+            row for row in sorted(by_row) if self._sizes[row] <= GROUP_LIMIT and isinstance(by_row[row], tf.Tensor)
         ]
         large = [row for row in sorted(by_row) if row not in small]
         sums = [_of_all([by_row[row] for row in small], self._sizes[small])] if small else []
@@ -145,7 +138,7 @@ class StepGradients:
         """Return a gradient's sum of |g|, sum of g^2 and number of zeros; its kernel has `size` entries."""
         missing_zeros = 0.0
         if isinstance(gradient, tf.IndexedSlices):
-            if self._is_dense or size <= MADE_DENSE:
+            if self._is_dense or size <= DENSE_LIMIT:
                 gradient = tf.convert_to_tensor(gradient)
             else:  # only the rows that were looked up; gradients of a row that was looked up twice are added
                 unique_rows, position = tf.unique(gradient.indices)

@@ -31,7 +31,7 @@ MEASURE = "measure on the probe"  # a guarded action; after one failure only the
 
 @dataclass(frozen=True)
 class Options:
-    """The options of watching a model; `Diagnosis` documents those that are not here.
+    """How to watch a model; `Diagnosis` documents the other options.
 
     is_due: takes an epoch and whether it is the last; returns whether layers are measured after this epoch.
     rows: the largest number of rows in the probe.
@@ -85,9 +85,8 @@ class Watching:
         self._initial_weights: Tensors | None = None  # weights before the first step; None when they are measured
         self._kept_weights: KeptWeights | None = None
         self._earlier_kernels: Tensors | None = None  # kernels one epoch ago
-        self._epoch_offset: int | None = (
-            None  # the record's epoch minus Keras's; None before the first epoch of a `fit`
-        )
+        # The record's epoch minus Keras's; None before the first epoch of a `fit`.
+        self._epoch_offset: int | None = None
         self._is_first_epoch = False  # of this `fit`
         self._is_due = False
         if known is not None:

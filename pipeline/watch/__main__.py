@@ -18,9 +18,8 @@ from pipeline.params.file import check
 if TYPE_CHECKING:
     from pipeline.watch.arguments import Learned
 
-REPLICAS_TO_TRY = (
-    3  # replicas for --try without --replicas: the fewest whose interval shows a difference between 0 of N and N of N
-)
+# Replicas for --try without --replicas: the fewest whose interval shows a difference between 0 of N and N of N.
+REPLICAS_TO_TRY = 3
 
 
 def main() -> None:
@@ -70,8 +69,8 @@ def _parser() -> argparse.ArgumentParser:
         "--try",
         action="store_true",
         dest="tries",
-        help=f"run the script from N seeds ({REPLICAS_TO_TRY} without --replicas), then again with each remedy that the "
-        "diagnosis suggests; print which helped, and what to change",
+        help=f"run the script from N seeds ({REPLICAS_TO_TRY} without --replicas), then again with each remedy that "
+        "the diagnosis suggests; print which helped, and what to change",
     )
     parser.add_argument(
         "--report",

@@ -52,9 +52,7 @@ class Arguments(EvaluationParams):
     mlflow: bool | None
     tensorboard: Annotated[Path | None, BeforeValidator(_folder)]
     record_every: int = Field(ge=1)
-    max_overhead: float = Field(
-        ge=0, allow_inf_nan=True
-    )  # infinity means no limit; NaN is rejected, because it is not >= 0
+    max_overhead: float = Field(ge=0, allow_inf_nan=True)  # infinity: no limit; NaN is rejected, as it is not >= 0
     histograms: bool
     rows: int = Field(ge=1)
     stop_when_hopeless: bool

@@ -117,7 +117,7 @@ def _callbacks(arguments: FitArguments) -> list[keras.callbacks.Callback]:
     """
     callbacks = arguments.get("callbacks")
     if isinstance(callbacks, keras.callbacks.CallbackList):
-        raise TypeError("callbacks: is a CallbackList: must be a list")
+        raise TypeError("`callbacks` is a CallbackList: must be a list")
     return list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks] if callbacks else []
 
 

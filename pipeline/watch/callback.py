@@ -25,7 +25,7 @@ from pipeline.recorder.guard import Guard
 from pipeline.watch.arguments import Arguments, Learned, expect_arrays
 from pipeline.watch.hopeless import why_hopeless
 from pipeline.watch.sinks import Sink, open_sinks
-from pipeline.watch.verdict import Verdict, epochs_in_words, judge, nothing
+from pipeline.watch.verdict import Verdict, epochs_in_words, judge, unrecorded
 from pipeline.watch.watchable import expect_watchable, when_fit_ends
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Diagnosis(keras.callbacks.Callback):
         mlflow: whether to write a run to MLflow during the training; by default if a run is active or
             MLFLOW_TRACKING_URI is set.
         tensorboard: a folder of TensorBoard logs, to which a run `diagnosis` is written during the training.
-        record_every: record every so many epochs; the first and the last epoch are always recorded.
+        record_every: record every n-th epoch, and always the first and the last.
         max_overhead: the largest measuring time, as a fraction of the training time; beyond it, fewer epochs are
             recorded.
         histograms: whether to record histograms of weights and gradients.
@@ -99,9 +99,8 @@ class Diagnosis(keras.callbacks.Callback):
         self._has_begun = False
         self._is_fresh, self._is_test_fresh = True, True  # whether Keras has never traced the function
         self._at_exit: weakref.finalize | None = None  # set while a watched `fit` runs
-        self._cached_verdict: tuple[tuple[int, int, int], Verdict] | None = (
-            None  # with the progress at which it was made
-        )
+        # The latest verdict, and the progress at which it was made.
+        self._cached_verdict: tuple[tuple[int, int, int], Verdict] | None = None
 
     # Results
 
@@ -109,7 +108,7 @@ class Diagnosis(keras.callbacks.Callback):
     def verdict(self) -> Verdict:
         """The outcome, the cause, the evidence and the remedies to try; `print` shows them as text."""
         if not self.is_recorded:
-            return nothing(self._why_nothing(), self._guard.notes)
+            return unrecorded(self._why_nothing(), self._guard.notes)
         recorder = None if self._watching is None else self._watching.recorder
         progress = (
             *((0, 0) if recorder is None else (len(recorder.states), recorder.last_epoch)),
@@ -173,7 +172,7 @@ class Diagnosis(keras.callbacks.Callback):
 
     @property
     def watching(self) -> "Watching | None":
-        """The watching of the model; None before the first `fit`."""
+        """The `Watching` of the model; None before the first `fit`."""
         return self._watching
 
     @property
@@ -240,7 +239,7 @@ class Diagnosis(keras.callbacks.Callback):
     # Copies
 
     def __getstate__(self) -> Attributes:
-        """Return the state without the model and its watching, which neither `copy` nor `pickle` can copy."""
+        """Return the state without the model and its `Watching`, which neither `copy` nor `pickle` can copy."""
         record = self.history if self.is_recorded else None
         unwatched: Attributes = dict.fromkeys(("_model", "_watching", "_watched_model", "_at_exit"))
         return {**vars(self), **unwatched, "_sinks": [], "_record": record, "_guard": copy.deepcopy(self._guard)}
@@ -249,7 +248,7 @@ class Diagnosis(keras.callbacks.Callback):
 
     @property
     def _in_fit(self) -> "Watching | None":
-        """The watching of the current `fit`; None if there is none or it could not be watched."""
+        """The `Watching`, only while `fit` runs; None if it could not be watched."""
         return self._watching if self._at_exit is not None else None
 
     def _why_nothing(self) -> str:

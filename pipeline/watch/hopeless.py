@@ -14,8 +14,8 @@ def why_hopeless(watching: "Watching", epochs: int) -> str | None:
     """Return the reason to stop, or None.
 
     Args:
-        watching: the watching of the model.
-        epochs: a layer must be dead at so many recorded epochs in a row.
+        watching: the record of the model.
+        epochs: at how many recorded epochs in a row a layer must be dead.
     """
     states = watching.recorder.states
     if not states:

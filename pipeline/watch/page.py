@@ -37,7 +37,7 @@ def write(fit: WatchedFit, path: Path) -> None:
 
 
 def page(fit: WatchedFit) -> str:
-    """Return the page as HTML."""
+    """Return the page of a watched training as HTML."""
     history = fit.history
     pictures = {name: figures.png(draw(history)) for name, (draw, _) in FIGURES.items()}
     return render(document(fit, history), pictures)

@@ -120,7 +120,7 @@ def page(script: str, fits: Sequence[FitSummary], attempts: Mapping[int, Sequenc
 
 
 def _notes(fits: Sequence[FitRecord]) -> list[str]:
-    """Return notes about all replicas together, then the notes of the single replicas, each once."""
+    """Return notes about all replicas together, then the notes of each replica, without repetitions."""
     notes = list(dict.fromkeys(note for fit in fits for note in fit.notes))
     if are_identical(fits):
         notes.insert(0, IDENTICAL)

@@ -51,7 +51,7 @@ class Verdict:
         return "\n".join(part for part in parts if part)
 
 
-def nothing(why: str, notes: Sequence[str]) -> Verdict:
+def unrecorded(why: str, notes: Sequence[str]) -> Verdict:
     """Return the verdict without a record.
 
     Args:
