@@ -177,8 +177,8 @@ def test_a_bad_cell_is_named_before_any_trains(untouched: Workspace) -> None:
 
 def test_a_worker_with_other_sources_is_refused_in_one_line(untouched: Workspace, tmp_path: Path) -> None:
     other = without_cells(untouched, tmp_path / "other")
-    probe = other.folder / "pipeline" / "training" / "probes" / "weights.py"
-    probe.write_text(probe.read_text() + "# other\n")
+    changed = other.folder / "pipeline" / "training" / "stacked" / "quantities.py"
+    changed.write_text(changed.read_text() + "# other\n")
     with cluster(untouched, other.folder) as (address, _):
         done = study(untouched, address)
     line = only_line(done)
@@ -188,7 +188,7 @@ def test_a_worker_with_other_sources_is_refused_in_one_line(untouched: Workspace
 
 
 def test_a_scheduler_that_does_not_answer_is_one_line(untouched: Workspace) -> None:
-    untouched.replace("pipeline/studies/workers.py", "ANSWER_WITHIN = 10 ", "ANSWER_WITHIN = 1 ")
+    untouched.replace("pipeline/studies/workers.py", "TIMEOUT = 10 ", "TIMEOUT = 1 ")
     done = study(untouched, f"tcp://127.0.0.1:{free_port()}")
     line = only_line(done)
     assert done.code == 1

@@ -9,7 +9,6 @@ from types import UnionType
 from typing import Any, TypeAlias, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 
@@ -19,6 +18,7 @@ PARAMS_FILE = Path("params.yaml")
 NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
 # What YAML and JSON can hold.
 Plain: TypeAlias = "bool | int | float | str | Sequence[Plain] | Mapping[str, Plain] | None"
+Fault: TypeAlias = Mapping[str, Any]  # one of pydantic's `ValidationError.errors()`
 # Far above any real file. They stop infinite recursion, such as on a list that contains itself.
 MAX_DEPTH, MAX_VALUES = 20, 100_000
 
@@ -183,7 +183,7 @@ def _first(error: ValidationError, path: str, model: type[BaseModel]) -> str:
     return _line(path, faults[0], model) + more
 
 
-def _line(path: str, fault: ErrorDetails, model: type[BaseModel]) -> str:
+def _line(path: str, fault: Fault, model: type[BaseModel]) -> str:
     context = fault.get("ctx", {})
     dotted = ".".join(filter(None, [path, *(str(key) for key in fault["loc"])]))
     match fault["type"]:
