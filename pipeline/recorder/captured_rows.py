@@ -56,7 +56,7 @@ class CapturedRows:
         batch = keras.utils.unpack_x_y_sample_weight(data)
         leaves = [leaf for leaf in keras.tree.flatten(batch) if leaf is not None]
         if not leaves or not all(isinstance(leaf, tf.Tensor) and leaf.shape.rank for leaf in leaves):
-            raise TypeError("batches are no plain tensors; pass the data: Diagnosis(x_train, y_train)")
+            raise TypeError("batches are no plain tensors; for a probe, pass the data: Diagnosis(x_train, y_train)")
         if self._variables is None:
             self._structure = keras.tree.map_structure(lambda leaf: leaf is not None, batch)
             with tf.init_scope():

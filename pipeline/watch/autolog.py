@@ -48,14 +48,14 @@ def autolog(disable: bool = False, *, mlflow_runs: int = RUNS, **options: Unpack
 
 def watch_every_fit(
     make: Callable[[keras.Model, FitArguments], Diagnosis],
-    ended: Callable[[Diagnosis], None],
+    on_end: Callable[[Diagnosis], None],
     change: Callable[[keras.Model, FitArguments], None] | None = None,
 ) -> Callable[[], None]:
     """Add a callback to every `fit`, and return a function that restores Keras's `fit`.
 
     Args:
         make: takes the model and the arguments of `fit`; returns the callback.
-        ended: called with the callback when `fit` ends, also after an error.
+        on_end: called with the callback when `fit` ends, also after an error.
         change: called with the model and the arguments of `fit` before `make`; may change both, or raise.
     """
     own = vars(keras.Model).get("fit")
@@ -82,7 +82,7 @@ def watch_every_fit(
             if diagnosis is not None:
                 with guard("judge this fit"):
                     diagnosis.close()
-                    ended(diagnosis)
+                    on_end(diagnosis)
 
     def undo() -> None:
         if vars(keras.Model).get("fit") is not watched:

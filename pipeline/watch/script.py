@@ -94,20 +94,20 @@ _RUN_FILE = TypeAdapter(_RunEntry)
 def run(
     script: Path,
     arguments: Sequence[str],
-    ended: Callable[[Diagnosis], None],
+    on_end: Callable[[Diagnosis], None],
     learned: Learned = None,
     change: Callable[[keras.Model, FitArguments], None] | None = None,
 ) -> None:
     """Run the script like `python3 script.py arguments`, and watch each `fit`.
 
     Args:
-        ended: called with the callback when a `fit` ends.
+        on_end: called with the callback when a `fit` ends.
         change: called with a model and the arguments before its `fit`; may change both.
 
     Raises:
         Every error of the script, also `SystemExit`.
     """
-    undo = watch_every_fit(lambda model, arguments: Diagnosis(*arrays(arguments), learned=learned), ended, change)
+    undo = watch_every_fit(lambda model, arguments: Diagnosis(*arrays(arguments), learned=learned), on_end, change)
     before, path = sys.argv, sys.path[0]
     sys.argv, sys.path[0] = [str(script), *arguments], str(script.resolve().parent)
     try:
