@@ -76,8 +76,10 @@ def _is_own(model: keras.Model) -> bool:
 def _is_swapped(loss_of: LossOf, targets: Array) -> bool:
     """Return whether the loss equals one of Keras's losses with targets and outputs swapped."""
     has_several = targets.ndim > 1 and targets.shape[-1] > 1
-    some = np.random.default_rng(0).uniform(0.1, 0.9, targets.shape)
-    outputs = (some / some.sum(axis=-1, keepdims=True) if has_several else some).astype(np.float32)
+    random_values = np.random.default_rng(0).uniform(0.1, 0.9, targets.shape)
+    outputs = (random_values / random_values.sum(axis=-1, keepdims=True) if has_several else random_values).astype(
+        np.float32
+    )
     loss, targets = loss_of(outputs), targets.astype(np.float32)
     for known in (*ASYMMETRIC, *(ASYMMETRIC_ON_SHARES if has_several else ())):
         right, swapped = float(np.mean(known(targets, outputs))), float(np.mean(known(outputs, targets)))
