@@ -111,8 +111,8 @@ def test_the_curves_are_the_historys(workspace: Path, result: Trained) -> None:
         assert list(curve) == [0, 1, 2, 3]
         np.testing.assert_array_equal(list(curve.values()), replica[name])
     for layer, name in enumerate(("hidden_01", "hidden_02", "output")):
-        probed = values(found, f"{name}/kernel/probe_gradient_mean_abs")
-        np.testing.assert_array_equal(list(probed.values()), replica.probe_gradient_mean_abs[:, layer])
+        probe_text = values(found, f"{name}/kernel/probe_gradient_mean_abs")
+        np.testing.assert_array_equal(list(probe_text.values()), replica.probe_gradient_mean_abs[:, layer])
         batches = values(found, f"{name}/kernel/gradient_mean_abs")
         assert list(batches) == [2, 3]  # there is none before the first step
         np.testing.assert_array_equal(list(batches.values()), replica.gradient_mean_abs[1:, layer])

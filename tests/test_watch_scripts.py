@@ -276,7 +276,12 @@ def test_the_command_explains_itself(
         command.main()
     said = " ".join("".join(capsys.readouterr()).split())
     assert "python3 -m pipeline.watch --try my_script.py" in said
-    for option in ("--replicas N run the script", "--try run it", "--report FILE where", "--learned SCORE the final"):
+    for option in (
+        "--replicas N run the script",
+        "--try run the script",
+        "--report FILE the file",
+        "--learned SCORE the final",
+    ):
         assert option in said
 
 

@@ -1,7 +1,7 @@
-"""What the units of each layer do: value and slope of every activation, measured while the model's own call runs.
+"""Measure value and slope of every activation while the model's own call runs, to count dead and saturated units.
 
-Nothing is rebuilt: for the length of one pass the activations are replaced by functions that measure their inputs and
-return the same values. Imports TensorFlow as the user has set it up.
+During one pass, functions replace the activations: they measure their inputs and return the same values. Imports
+TensorFlow with the user's own settings.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -17,13 +17,13 @@ from pipeline.recorder.layers import BESIDE, Row, every_layer
 from pipeline.recorder.replaced_attributes import replaced
 from pipeline.recorder.structure import graph
 
-# Activations that are layers, or operations in a Functional model's graph, by their classes' names.
-LAYERS: Final = ("ReLU", "LeakyReLU", "PReLU", "ELU")
-OPERATIONS: Final = (
+# Classes of activations that are layers, and of those that are operations in a Functional model's graph.
+LAYER_ACTIVATIONS: Final = ("ReLU", "LeakyReLU", "PReLU", "ELU")
+OPERATION_ACTIVATIONS: Final = (
     *("Relu", "Relu6", "LeakyRelu", "Elu", "Selu", "Celu", "Gelu", "Silu", "Sigmoid", "HardSigmoid"),
     *("HardSilu", "HardTanh", "Softplus", "Softsign", "Mish", "Tanh", "TanhShrink"),
 )
-LINE: Final = np.array(SLOPE_GRID, np.float32)
+GRID: Final = np.array(SLOPE_GRID, np.float32)
 P = ParamSpec("P")
 R = TypeVar("R")
 Elementwise = Callable[[tf.Tensor], tf.Tensor]
@@ -32,42 +32,42 @@ Elementwise = Callable[[tf.Tensor], tf.Tensor]
 class Activity:
     """Counts dead and saturated units by row of the layer table, as `history.record` defines them.
 
-    The counts are variables of TensorFlow, so that an activation within a loop over time is counted at every step.
+    The counts are TensorFlow variables, so that an activation within a loop over time is counted at every step.
 
-    order: the rows in the order in which their layers were called.
+    order: the rows, in the order of the calls of their layers.
     """
 
     def __init__(self, model: keras.Model, rows: Sequence[Row]) -> None:
         self.order: list[int] = []
         self._counts: dict[int, _Counts] = {}
         self._sources: dict[int, keras.Operation] = {}
-        self._last: int | None = None
-        own = {id(row.owner): number for number, row in reversed(list(enumerate(rows))) if row.role != BESIDE}
+        self._last_row: int | None = None
+        row_of = {id(row.owner): number for number, row in reversed(list(enumerate(rows))) if row.role != BESIDE}
         layers = every_layer(model)
-        self._owners = [(layer, own[id(layer)]) for layer in layers if id(layer) in own]
-        self._functions = [
-            (layer, own.get(id(layer))) for layer in layers if _is_elementwise(vars(layer).get("activation"))
+        self._owners = [(layer, row_of[id(layer)]) for layer in layers if id(layer) in row_of]
+        self._activations = [
+            (layer, row_of.get(id(layer))) for layer in layers if _is_elementwise(vars(layer).get("activation"))
         ]
-        graphs = [joined for joined in map(graph, layers) if joined is not None]
+        graphs = [structure for structure in map(graph, layers) if structure is not None]
         operations = [
-            each for joined in graphs for each in joined.operations if not isinstance(each, keras.layers.Layer)
+            each for structure in graphs for each in structure.operations if not isinstance(each, keras.layers.Layer)
         ]
         self._calls = [
-            *(layer for layer in layers if type(layer).__name__ in LAYERS),
-            *(operation for operation in operations if type(operation).__name__ in OPERATIONS),
+            *(layer for layer in layers if type(layer).__name__ in LAYER_ACTIVATIONS),
+            *(operation for operation in operations if type(operation).__name__ in OPERATION_ACTIVATIONS),
         ]
 
     @property
-    def measured(self) -> list[int]:
-        """The rows that an activation follows."""
+    def measured_rows(self) -> list[int]:
+        """The rows whose layer is followed by a measured activation."""
         return sorted(self._counts)
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Count the activations of one pass of the model, in addition to those since the last `read`."""
-        self.order, self._last = [], None
+        """Count the activations of one pass of the model, and add them to the counts since the last `read`."""
+        self.order, self._last_row = [], None
         with ExitStack() as stack:
-            for layer, row in self._functions:
+            for layer, row in self._activations:
                 stack.enter_context(replaced([(layer, "activation", self._measuring(layer, layer.activation, row))]))
             for layer in self._calls:
                 stack.enter_context(replaced([(layer, "call", self._measuring(layer, layer.call, None))]))
@@ -76,8 +76,8 @@ class Activity:
             yield
 
     def read(self) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return the shares of dead units [measured row] and of saturated units [measured row, fraction]; restart."""
-        dead, saturated = zip(*(self._counts[row].shares() for row in self.measured), strict=True)
+        """Return the shares of dead units [measured row] and saturated units [measured row, fraction], and restart."""
+        dead, saturated = zip(*(self._counts[row].shares() for row in self.measured_rows), strict=True)
         shares = tf.stack(dead), tf.stack(saturated)
         with tf.control_dependencies(shares):
             for counts in self._counts.values():
@@ -85,14 +85,14 @@ class Activity:
         return shares
 
     def _marking(self, call: Callable[P, R], row: int) -> Callable[P, R]:
-        """Return the call of a layer with a kernel, which also notes that its row was called last."""
+        """Return the call of a layer with a kernel; it also stores its row as the last one called."""
 
         def marking_call(*args: P.args, **kwargs: P.kwargs) -> R:
-            self._last = row
+            self._last_row = row
             if row not in self.order:
                 self.order.append(row)
             result = call(*args, **kwargs)
-            self._last = row
+            self._last_row = row
             return result
 
         return marking_call
@@ -103,13 +103,17 @@ class Activity:
         function: Callable[Concatenate[tf.Tensor, P], tf.Tensor],
         row: int | None,
     ) -> Callable[Concatenate[tf.Tensor, P], tf.Tensor]:
-        """Return the activation, which also counts; `row` is None where it follows whatever row was called last."""
+        """Return the activation, which also counts.
+
+        Args:
+            row: the row of its layer; None for the row that was called last.
+        """
 
         def measuring_function(signal: tf.Tensor, *args: P.args, **kwargs: P.kwargs) -> tf.Tensor:
             value = function(signal, *args, **kwargs)
-            place = self._last if row is None else row
-            if place is not None and self._sources.setdefault(place, operation) is operation and signal.shape.rank:
-                self._count(place, operation, lambda each: function(each, *args, **kwargs), signal)
+            target = self._last_row if row is None else row
+            if target is not None and self._sources.setdefault(target, operation) is operation and signal.shape.rank:
+                self._count(target, operation, lambda each: function(each, *args, **kwargs), signal)
             return value
 
         return measuring_function
@@ -118,12 +122,12 @@ class Activity:
         axis = 1 if getattr(operation, "data_format", None) == "channels_first" else len(signal.shape) - 1
         value, slope = _with_slope(function, tf.stop_gradient(signal))
         others = [each for each in range(len(signal.shape)) if each != axis]
-        if type(operation).__name__ == "PReLU":  # its slope differs from unit to unit
-            line = tf.reshape(LINE, (-1, *[1] * (len(signal.shape) - 1)))
-            around = tf.broadcast_to(tf.cast(line, signal.dtype), (len(LINE), *signal.shape[1:]))
-            greatest = tf.reduce_max(tf.abs(_with_slope(function, around)[1]), axis=0)
+        if type(operation).__name__ == "PReLU":  # its slope is a weight of each unit
+            grid = tf.reshape(GRID, (-1, *[1] * (len(signal.shape) - 1)))
+            signals = tf.broadcast_to(tf.cast(grid, signal.dtype), (len(GRID), *signal.shape[1:]))
+            greatest = tf.reduce_max(tf.abs(_with_slope(function, signals)[1]), axis=0)
         else:
-            greatest = tf.reduce_max(tf.abs(_with_slope(function, tf.cast(LINE, signal.dtype))[1]))
+            greatest = tf.reduce_max(tf.abs(_with_slope(function, tf.cast(GRID, signal.dtype))[1]))
         is_off = tf.logical_and(tf.equal(value, 0.0), tf.equal(slope, 0.0))
         relative = tf.where(is_off, tf.ones_like(slope), tf.abs(slope) / greatest)
         below = [tf.reduce_sum(tf.cast(relative < fraction, tf.float32)) for fraction in SLOPE_FRACTIONS]
@@ -135,7 +139,7 @@ class Activity:
 
 
 class _Counts:
-    """Counts of one row's activation, over all rows of data, places and steps in time."""
+    """Counts of one layer's activation, over all rows of data, pixels and time steps."""
 
     def __init__(self, units: int) -> None:
         self._is_on = tf.Variable(tf.zeros(units, tf.bool), trainable=False)
@@ -166,17 +170,17 @@ def _with_slope(function: Elementwise, inputs: tf.Tensor) -> tuple[tf.Tensor, tf
 
 
 def _is_elementwise(function: Elementwise | None) -> bool:
-    """Return whether each number alone decides its value, and not always by staying the same."""
+    """Return whether the function maps each number by itself, and is not the identity."""
     if not callable(function):
         return False
     try:
         row = np.array([[-2.0, -0.3, 0.4, 3.0]], np.float32)
-        together = np.asarray(function(tf.constant(row)))
+        whole = np.asarray(function(tf.constant(row)))
         halves = [np.asarray(function(tf.constant(half))) for half in np.split(row, 2, axis=1)]
-    except Exception:  # a layer for one shape alone, or a function of something else than a tensor
+    except Exception:  # a layer for one shape only, or a function that takes no tensor
         return False
     return (
-        together.shape == row.shape
-        and bool((together != row).any())
-        and np.allclose(together, np.concatenate(halves, axis=1), atol=1e-6)
+        whole.shape == row.shape
+        and bool((whole != row).any())
+        and np.allclose(whole, np.concatenate(halves, axis=1), atol=1e-6)
     )

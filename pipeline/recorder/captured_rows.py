@@ -1,6 +1,6 @@
-"""Rows of a training's own batches, kept where the user gave none, and the weights before its first step.
+"""Keep rows of the batches of `fit` if the user gave none, and the weights before the first step.
 
-Imports TensorFlow as the user has set it up.
+Imports TensorFlow with the user's own settings.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,12 +20,12 @@ R = TypeVar("R")
 class CapturedRows:
     """Keeps inputs, targets and sample weights of the first batches, inside the traced step.
 
-    Batches are joined where all but their first dimension is known; else only the first one is kept. Does not work
-    under XLA, which has no variables of free shape.
+    Batches are joined if all their dimensions but the first are known; otherwise only the first batch is kept. XLA is
+    impossible, because it has no variables of free shape.
     """
 
     def __init__(self, most: int, guard: Guard) -> None:
-        """Args: most: rows to keep."""
+        """Args: most: the largest number of rows to keep."""
         self._most = most
         self._guard = guard
         self._variables: list[tf.Variable] | None = None
@@ -43,7 +43,7 @@ class CapturedRows:
         return capturing_step
 
     def rows(self) -> tuple[Batch, Batch, Batch] | None:
-        """Return inputs, targets and sample weights as NumPy's arrays and keep no more; None where none were kept."""
+        """Return inputs, targets and sample weights as NumPy arrays, and stop keeping rows; None if there are none."""
         kept = None
         if self._variables is not None and int(self._rows.numpy()):
             values = iter([np.asarray(variable.numpy())[: self._most] for variable in self._variables])
@@ -56,7 +56,7 @@ class CapturedRows:
         batch = keras.utils.unpack_x_y_sample_weight(data)
         leaves = [leaf for leaf in keras.tree.flatten(batch) if leaf is not None]
         if not leaves or not all(isinstance(leaf, tf.Tensor) and leaf.shape.rank for leaf in leaves):
-            raise TypeError("batches are not plain tensors")
+            raise TypeError("batches are no plain tensors; for a probe, pass the data: Diagnosis(x_train, y_train)")
         if self._variables is None:
             self._structure = keras.tree.map_structure(lambda leaf: leaf is not None, batch)
             with tf.init_scope():
@@ -88,9 +88,9 @@ def _empty(leaf: tf.Tensor) -> tf.Variable:
 
 
 class KeptWeights:
-    """The weights before the first step of a model that its first batch builds, kept inside that step.
+    """Keeps the weights before the first step of a model that its first batch builds, inside that step.
 
-    Statistics of that batch, such as those of batch normalisation, are in them already.
+    They already contain that batch's statistics, such as those of batch normalisation.
     """
 
     def __init__(self, weights: Sequence[keras.Variable]) -> None:
@@ -100,7 +100,7 @@ class KeptWeights:
             self._is_kept = tf.Variable(False, trainable=False)
 
     def keep(self) -> None:
-        """Keep the weights, once; call it in each step before they change."""
+        """Keep the weights at the first call; call it in each step, before the weights change."""
 
         def keep() -> tf.Tensor:
             for kept, variable in zip(self._kept, self._sources, strict=True):

@@ -1,4 +1,4 @@
-"""Losses and scores of a model on each part of the data, and the baseline loss that they are compared with."""
+"""Measure a model's losses and scores on each part of the data, and the baseline losses."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from pipeline.recorder.scorer import Scorer, scorer_of
 
 
 class KnownData(NamedTuple):
-    """What a caller knows that trains the model itself: all rows of each part of the data, and how they are scored."""
+    """All rows of each part of the data, and the scorer; known if the pipeline itself trains the model."""
 
     parts: Mapping[str, Rows]
     scorer: Scorer
@@ -23,12 +23,17 @@ class KnownData(NamedTuple):
 class Curves:
     """Measures losses and scores.
 
-    parts: the rows by name, such as `train` and `validation`. baselines: the loss of the best constant outputs on each
-    part, once it was measured; NaN where no task fits.
+    parts: the rows of each part of the data, by names such as `train` and `validation`.
+    baselines: the loss of the best constant outputs on each measured part; NaN if no task fits.
     """
 
     def __init__(self, model: keras.Model, kind: str, guard: Guard, scorer: Scorer | None) -> None:
-        """Args: kind: of task, as of `scorer_of`, which finds the scorer where none is given."""
+        """Prepare the measurements.
+
+        Args:
+            kind: the kind of task, see `scorer_of`.
+            scorer: None to choose a scorer at the first measurement.
+        """
         self.parts: dict[str, Rows] = {}
         self.baselines: dict[str, float] = {}
         self._model = model
@@ -38,14 +43,14 @@ class Curves:
 
     @property
     def task(self) -> Task | None:
-        """The model's task; None before the first measurement and where no task fits."""
+        """The model's task; None before the first measurement, or if no task fits."""
         return None if self._scorer is None else self._scorer.task
 
     def measure(self, probe: Probe, state: Tensors, passed: tuple[Rows, ForwardPass] | None = None) -> dict[str, float]:
         """Return losses and scores of all parts, by names such as `train_loss`.
 
         Args:
-            passed: rows that passed the model in this state already; a part that is the same rows needs no other pass.
+            passed: rows with their forward pass at this state, which a part with the same rows uses again.
         """
         curves: dict[str, float] = {}
         for part, data in self.parts.items():
@@ -60,7 +65,7 @@ class Curves:
                 curves |= {f"{part}_{name}": value for name, value in scores.items()}
         if not probe.has_loss:
             self._guard.note(
-                "the model's `compute_loss` gives no loss: the probe has no gradients, and the loss is that of `fit`"
+                "the model's `compute_loss` returns no loss: the probe has no gradients, and the loss is that of `fit`"
             )
         return curves
 
@@ -72,7 +77,7 @@ class Curves:
             return
         (output,) = keras.tree.flatten(outputs)
         (target,) = keras.tree.flatten(data.targets)
-        # Where the model's own loss cannot be asked, that of the task's usual loss stands.
+        # If the model's own loss cannot be called, the task's usual loss remains.
         self.baselines[part] = self._scorer.task.constant_loss(self._scorer.targets(target, output))
         with self._guard("measure the baseline loss"):
             constant = self._scorer.constant_outputs(target, output)

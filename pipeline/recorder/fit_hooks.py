@@ -1,7 +1,7 @@
-"""What is installed around Keras's functions while `fit` runs: it measures gradients, and keeps rows of batches.
+"""Install hooks in Keras's functions while `fit` runs: they measure gradients, and keep rows of batches.
 
-Keras compiles the training step once and does not trace it again. So a step is measured only if it was traced under
-these hooks; a later `fit` of the same model goes on with what its first one traced.
+Keras compiles the training step once and does not trace it again. So a step is measured only if it was traced with
+these hooks; a later `fit` of the same model uses the step that the first `fit` traced.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -19,12 +19,13 @@ from pipeline.recorder.guard import Guard
 from pipeline.recorder.replaced_attributes import replaced
 from pipeline.recorder.step_gradients import StepGradients
 
-KerasFunction = Callable[[Iterator[Batch]], Logs]  # a `train_function` or a `test_function`: one epoch's next step
-HOOKED = "diagnosed"  # an attribute of a hooked function: the function of Keras's within
+# A `train_function` or `test_function`, which runs the next step of an epoch.
+KerasFunction = Callable[[Iterator[Batch]], Logs]
+HOOKED = "diagnosed"  # an attribute of a hooked function: Keras's own function
 
 
 class _TracedSums(NamedTuple):
-    """What a traced training step adds to."""
+    """The sums to which a traced training step adds."""
 
     gradients: StepGradients
     rows: FedRows
@@ -39,7 +40,7 @@ def is_hooked(model: keras.Model) -> bool:
 
 
 class FitHooks:
-    """The hooks in one model."""
+    """Installs and removes the hooks of one model."""
 
     def __init__(
         self,
@@ -49,7 +50,13 @@ class FitHooks:
         before_step: Callable[[], None],
         guard: Guard,
     ) -> None:
-        """Args: most: rows to keep of batches. kernels, before_step: as of `StepGradients`."""
+        """Prepare the hooks.
+
+        Args:
+            most: the largest number of rows to keep.
+            kernels: see `StepGradients`.
+            before_step: see `StepGradients`.
+        """
         self._model = model
         self._most = most
         self._kernels = kernels
@@ -63,11 +70,12 @@ class FitHooks:
         """Install the hooks, before the first step.
 
         Args:
-            captured: parts of the data of which rows are kept: `train`, `validation`. Their functions must be fresh.
-            is_fresh: whether the training function was never traced.
+            captured: the parts of the data whose rows are kept: `train`, `validation`. Keras must not have traced the
+                function of any of them.
+            is_fresh: whether Keras has never traced the training function.
         """
         model = self._model
-        self._captured.pop("validation", None)  # what an interrupted `fit` left; its rows may be of other data
+        self._captured.pop("validation", None)  # left by an interrupted `fit`, whose validation data may differ
         self._captured |= {part: CapturedRows(self._most, self._guard) for part in captured}
         if "train" in captured:
             self._capture("train", "train")
@@ -75,12 +83,12 @@ class FitHooks:
             self._watch_steps(is_fresh or model.run_eagerly)
 
     def validation_begins(self) -> None:
-        """Capture the rows of the first validation; Keras has just made its function."""
+        """Capture the rows of the first validation; Keras has just made `test_function`."""
         if "validation" in self._captured:
             self._capture("test", "validation")
 
     def captured(self, part: str) -> tuple[Batch, Batch, Batch] | None:
-        """Return the kept inputs, targets and weights, once; None where none were kept."""
+        """Return the kept inputs, targets and sample weights, and forget them; None if nothing was kept."""
         rows = self._captured.pop(part, None)
         return None if rows is None else rows.rows()
 
@@ -89,7 +97,7 @@ class FitHooks:
         while self._undo:
             self._undo.pop()()
 
-    # What the hooks measured
+    # Measurements of the hooks
 
     def restart_gradients(self) -> None:
         """Set the sums of gradients to 0, for a new epoch."""
@@ -102,22 +110,22 @@ class FitHooks:
             self._sums.rows.restart()
 
     def gradients(self) -> dict[str, Array]:
-        """Return the epoch's gradients, as `StepGradients.read`; none where the step is not measured."""
+        """Return the epoch's gradient statistics, see `StepGradients.read`; empty if the step is not measured."""
         return {} if self._sums is None else self._sums.gradients.read()
 
     @property
     def has_all_pairs(self) -> bool:
-        """Whether the training step subtracts all targets from all outputs, see `StepGradients`."""
+        """Whether the training step subtracts every target from every output, see `StepGradients`."""
         return self._sums is not None and self._sums.gradients.has_all_pairs
 
     def is_fed_with(self, statistics: RowStatistics | None) -> bool:
-        """Return whether the epoch's rows are the known ones, see `FedRows.match`."""
+        """Return whether the rows of the epoch match the statistics, see `FedRows.match`."""
         return self._sums is not None and statistics is not None and self._sums.rows.match(statistics)
 
-    # How they are installed
+    # Installing
 
     def _capture(self, name: str, part: str) -> None:
-        """Let Keras make its untraced train or test function again, of a step that keeps its rows."""
+        """Let Keras make its train or test function again, from a step that keeps its rows."""
         model, step = self._model, f"{name}_step"
         capturing = partial(replaced, [(model, step, self._captured[part].capturing(getattr(model, step)))])
         with capturing():
@@ -131,7 +139,7 @@ class FitHooks:
         if traced not in _TRACED and not is_fresh:
             self._guard.note(
                 "the model was trained before without Diagnosis: gradients of the training are missing, because Keras "
-                "does not re-trace a compiled step"
+                "does not re-trace a compiled step; compile the model again, or give Diagnosis to its first `fit`"
             )
             return
         if traced not in _TRACED:
@@ -142,7 +150,7 @@ class FitHooks:
         self._wrap("train", [lambda: sums.gradients.watching(model.optimizer), lambda: sums.rows.watching(model)])
 
     def _wrap(self, name: str, contexts: Sequence[Callable[[], AbstractContextManager[None]]]) -> None:
-        """Enter the contexts for the length of each call of Keras's function, and no longer."""
+        """Wrap Keras's function, so that each call runs within the contexts."""
         model, attribute = self._model, f"{name}_function"
         function: KerasFunction = getattr(model, attribute)
 

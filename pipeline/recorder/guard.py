@@ -1,4 +1,4 @@
-"""Keeps every error of the recorder out of the user's training: it is logged once, in one line, and `fit` goes on."""
+"""Keep every error of the recorder out of the user's `fit`: log it once, in one line, and continue."""
 
 import logging
 from collections.abc import Iterator
@@ -8,44 +8,44 @@ from typing import Final
 from pipeline.foundations.errors import UserError, masked, without_colours
 
 LOG = logging.getLogger("pipeline.watch")
-DISTRIBUTIONS: Final = {"sklearn": "scikit-learn"}  # pip's names of modules, where they differ
+DISTRIBUTIONS: Final = {"sklearn": "scikit-learn"}  # pip's name of a package whose module has another name
 LONGEST: Final = 200  # letters of an error's text
 
 
 class Guard:
-    """Gives contexts that let no error out: `with guard("watch this model"): ...`.
+    """Gives contexts that log errors instead of raising them: `with guard("watch this model"): ...`.
 
-    notes: every line that was logged, in order; a report shows them too. failed: the line of each failure, by what was
-    being done.
+    notes: every logged line, in order; a report shows them, too.
+    failed: the line of each failure, by the name of the action that failed.
     """
 
     def __init__(self) -> None:
         self.notes: list[str] = []
         self.failed: dict[str, str] = {}
 
-    def __call__(self, what: str) -> AbstractContextManager[None]:
-        """Return a context for what the record needs; in the pipeline, where each record must be whole, errors pass."""
-        return self.optional(what)
+    def __call__(self, action: str) -> AbstractContextManager[None]:
+        """Return a context for an action that the record needs; a subclass in the pipeline raises its errors."""
+        return self.optional(action)
 
     @contextmanager
-    def optional(self, what: str) -> Iterator[None]:
-        """Return a context for what the record can do without. An error ends it, and is noted once for each `what`."""
+    def optional(self, action: str) -> Iterator[None]:
+        """Return a context for an action that the record can lack; its errors are noted once for each action."""
         try:
             yield
-        except Exception as error:  # whatever it is, the user's training must go on
-            if what not in self.failed:
-                self.failed[what] = f"could not {what}: {_reason(error)}"
-                self.note(self.failed[what])
+        except Exception as error:  # the user's training must continue after any error
+            if action not in self.failed:
+                self.failed[action] = f"could not {action}: {_reason(error)}"
+                self.note(self.failed[action])
 
     def note(self, text: str) -> None:
-        """Log and keep a line, once. Not with `warnings`: a user's script may turn these into errors."""
+        """Log and keep a line, once; not by `warnings`, which a user's script may turn into errors."""
         if text not in self.notes:
             self.notes.append(text)
             LOG.warning("pipeline.watch: %s", text)
 
 
 def _reason(error: Exception) -> str:
-    """Return one line: the package to install where one is missing, else the error's own text."""
+    """Return one line: the missing package, or the error's own text."""
     if isinstance(error, ModuleNotFoundError) and error.name:
         package = error.name.partition(".")[0]
         package = DISTRIBUTIONS.get(package, package)

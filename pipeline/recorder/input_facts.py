@@ -1,6 +1,6 @@
-"""What a model is given: the scale and the kind of its inputs, and whether its targets belong to them.
+"""Measure a model's data: the scale and the kind of its inputs, and whether the targets belong to the inputs.
 
-Measured on rows and on the signal that enters the first kernel, not read from names. Nothing of the model changes.
+Rows are measured, and the signal that enters the first kernel; names are not used. The model does not change.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,37 +18,38 @@ from pipeline.recorder.layers import BESIDE, Row, every_layer, inference_mode
 from pipeline.recorder.probe import Probe, Rows
 from pipeline.recorder.replaced_attributes import replaced
 
-PAIRS: Final = 512  # inputs and targets that are compared with each other, evenly from first to last
-ROWS: Final = 256  # rows on which signals and outputs are measured
-# Whole numbers from 0 up to a greatest in this range are pixels, where a row has as many as a small picture.
+PAIRS: Final = 512  # rows, evenly from first to last, whose inputs and targets are compared
+MOST_ROWS: Final = 256  # rows on which signals and outputs are measured
+# Inputs are pixels if they are whole, >= 0, with a maximum in this range, and at least SMALL_PICTURE a row.
 PIXELS: Final = (128, 255)
 SMALL_PICTURE: Final = 8 * 8
-OF_PICTURES: Final = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.MaxPooling2D)
-OF_SEQUENCES: Final = (keras.layers.RNN, keras.layers.Conv1D, keras.layers.MultiHeadAttention)
+PICTURE_LAYERS: Final = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.MaxPooling2D)
+SEQUENCE_LAYERS: Final = (keras.layers.RNN, keras.layers.Conv1D, keras.layers.MultiHeadAttention)
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
 def of_rows(inputs: Batch, targets: Batch) -> dict[str, float]:
-    """Return the share of rows with NaN or infinity, and how far like rows have like targets.
+    """Return the share of rows with NaN or infinity, and whether rows with similar inputs have similar targets.
 
     Args:
-        inputs, targets: arrays [row, ...], or structures of such arrays; None is left out.
+        inputs: arrays [row, ...], or structures of such arrays; None is left out.
+        targets: as `inputs`.
     """
-    sides = [_flat(inputs), _flat(targets)]
-    floats = [leaf for leaves in sides for leaf in leaves if leaf.dtype.kind == "f"]
+    flat = [_flat(inputs), _flat(targets)]
+    floats = [leaf for leaves in flat for leaf in leaves if leaf.dtype.kind == "f"]
     is_broken = np.logical_or.reduce([~np.isfinite(leaf).all(axis=1) for leaf in floats]) if floats else np.zeros(1)
     facts = {"nonfinite_share": float(is_broken.mean())}
-    if all(sides) and all(leaf.dtype.kind in "biuf" for leaves in sides for leaf in leaves):
-        some = np.unique(np.linspace(0, len(sides[0][0]) - 1, PAIRS).astype(int))
-        facts |= scales.of_pairs(*(np.concatenate([leaf[some] for leaf in leaves], axis=1) for leaves in sides))
+    if all(flat) and all(leaf.dtype.kind in "biuf" for leaves in flat for leaf in leaves):
+        chosen = np.unique(np.linspace(0, len(flat[0][0]) - 1, PAIRS).astype(int))
+        facts |= scales.of_pairs(*(np.concatenate([leaf[chosen] for leaf in leaves], axis=1) for leaves in flat))
     return facts
 
 
 def of_signal(model: keras.Model, rows: Sequence[Row], probe: Probe, data: Rows) -> dict[str, float]:
     """Return `input_scale` and `input_decades` of the signal that enters the first kernel.
 
-    Nothing where a layer that learns comes before it, as an embedding or a normalisation.
+    Empty if a layer with weights, such as an embedding or a normalisation, comes before this kernel.
     """
     signals: list[Array] = []
     first: list[Row] = []
@@ -66,15 +67,15 @@ def of_signal(model: keras.Model, rows: Sequence[Row], probe: Probe, data: Rows)
 
     changes = [(row.owner, "call", measuring(row, row.owner.call)) for row in owners.values()]
     with replaced(changes), keras.StatelessScope():
-        for some in probe.pieces(probe.few(data, ROWS)):
-            model(some.inputs, **inference_mode(model))
+        for piece in probe.pieces(probe.few(data, MOST_ROWS)):
+            model(piece.inputs, **inference_mode(model))
     if not signals:
         return {}
     return scales.of_inputs(np.concatenate([each.reshape(-1, each.shape[-1]) for each in signals]))
 
 
 def of_kind(model: keras.Model, data: Rows) -> dict[str, float]:
-    """Return `input_kind`, by shape and numbers of the inputs and by the layers that take them."""
+    """Return `input_kind`, from the shape and the numbers of the inputs and from the model's layers."""
     layers = every_layer(model)
     are_ids = any(isinstance(layer, keras.layers.Embedding) for layer in layers)
     kinds = {_kind_of(np.asarray(leaf), layers, are_ids) for leaf in keras.tree.flatten(data.inputs)}
@@ -97,8 +98,8 @@ def _kind_of(values: Array, layers: Sequence[keras.layers.Layer], are_ids: bool)
     low, high = PIXELS
     are_many = prod(values.shape[1:]) >= SMALL_PICTURE
     are_pixels = are_whole and are_many and values.min() >= 0 and low <= values.max() <= high
-    if are_pixels or any(isinstance(layer, OF_PICTURES) for layer in layers):
+    if are_pixels or any(isinstance(layer, PICTURE_LAYERS) for layer in layers):
         return "pictures"
-    if any(isinstance(layer, OF_SEQUENCES) for layer in layers):
+    if any(isinstance(layer, SEQUENCE_LAYERS) for layer in layers):
         return "sequences"
     return "table" if values.ndim <= 2 else "other"

@@ -1,4 +1,4 @@
-"""The layer table of a watched model, from Keras's graph and, where that does not tell, from what was measured."""
+"""Make the layer table of a watched model from Keras's graph or, without a graph, from measurements."""
 
 from collections.abc import Collection, Sequence
 
@@ -9,22 +9,22 @@ from pipeline.recorder.recorder import MeasuredState
 
 
 def layer_table(rows: Sequence[Row], activity: Activity, states: Collection[MeasuredState]) -> list[Layer]:
-    """Return a layer for each row; where Keras has no graph, the layer that was called last is the output."""
-    judged = [number for number in activity.order if rows[number].role in (HIDDEN, OUTPUT)]
-    output = rows[judged[-1]].owner if judged else None
+    """Return a layer for each row; without a graph, the layer that was called last is the output."""
+    judged_rows = [number for number in activity.order if rows[number].role in (HIDDEN, OUTPUT)]
+    output = rows[judged_rows[-1]].owner if judged_rows else None
     layers = []
     for number, row in enumerate(rows):
         role, is_bypassed = row.role, row.is_bypassed
         if not row.is_structured:
-            is_bypassed = is_bypassed or _is_passed_by(number, activity.order, states)
+            is_bypassed = is_bypassed or _is_dead_but_bypassed(number, activity.order, states)
             if role in (HIDDEN, OUTPUT) and output is not None:
                 role = OUTPUT if row.owner is output else HIDDEN
-        layers.append(row.described(role, is_bypassed, has_activation=number in activity.measured))
+        layers.append(row.as_layer(role, is_bypassed, has_activation=number in activity.measured_rows))
     return layers
 
 
-def _is_passed_by(number: int, order: Sequence[int], states: Collection[MeasuredState]) -> bool:
-    """Return whether, at some epoch at which all of the layer is dead, gradient still arrives below it."""
+def _is_dead_but_bypassed(number: int, order: Sequence[int], states: Collection[MeasuredState]) -> bool:
+    """Return whether, at some epoch, the whole layer is dead and an earlier layer still has a gradient."""
     if number not in order:
         return False
     below = order[: order.index(number)]

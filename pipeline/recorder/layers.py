@@ -1,4 +1,4 @@
-"""The kernels of any Keras model, each with the layer that owns it, however deep that lies."""
+"""List the kernels of any Keras model, each with the layer that owns it, at any depth of nesting."""
 
 import inspect
 from collections.abc import Iterator
@@ -10,9 +10,9 @@ import keras
 from pipeline.history.record import BESIDE, HIDDEN, OUTPUT, Layer
 from pipeline.recorder.structure import Graph, graph
 
-# Names of weights whose role is BESIDE: gradients of a scale or of an embedding have another size than a kernel's.
+# Weights with these names have the role BESIDE: a scale's or an embedding's gradient differs in size from a kernel's.
 BESIDE_NAMES: Final = ("gamma", "scale", "embeddings", "alpha")
-# Keras's names for how much a layer drops or adds at random, in training mode alone.
+# Attributes of Keras's layers: the strength of dropout or noise, which act only in training mode.
 RANDOM: Final = ("rate", "stddev", "dropout", "recurrent_dropout")
 WITH_STATISTICS: Final = (keras.layers.BatchNormalization, keras.layers.SpectralNormalization)
 
@@ -21,8 +21,9 @@ WITH_STATISTICS: Final = (keras.layers.BatchNormalization, keras.layers.Spectral
 class Row:
     """A row of the layer table: a kernel, a recurrent kernel, an embedding or the scale of a normalisation.
 
-    path: the kernel's path in the model, without a last part `kernel`.
-    owner: the layer that has it. is_structured: whether Keras's graph tells what bypasses it.
+    owner: the layer that has the kernel.
+    path: the kernel's path in the model, without `/kernel` at its end.
+    is_structured: whether Keras's graph contains the layer, so that `role` and `is_bypassed` are known.
     """
 
     variable: keras.Variable
@@ -34,20 +35,20 @@ class Row:
 
     @property
     def units(self) -> int:
-        """The layer's units, else the last dimension of its kernel."""
+        """The number of units of the layer, or the last dimension of its kernel."""
         for name in ("units", "filters"):
             if isinstance(getattr(self.owner, name, None), int):
                 return int(getattr(self.owner, name))
         return int(self.variable.shape[-1])
 
-    def described(self, role: str, is_bypassed: bool, has_activation: bool) -> Layer:
-        """Return the row as the record has it."""
+    def as_layer(self, role: str, is_bypassed: bool, has_activation: bool) -> Layer:
+        """Return the row as a `Layer` of the record."""
         kind = type(self.owner).__name__
         return Layer(self.path, kind, role, self.units, bool(self.variable.trainable), is_bypassed, has_activation)
 
 
 def rows(model: keras.Model) -> list[Row]:
-    """Return all kernels of a built model, in the order in which its layers are listed."""
+    """Return a row for each kernel of a built model, in the order of its layers."""
     return list(_rows(model, is_bypassed=False, is_last=True, is_structured=True, visited=set()))
 
 
@@ -57,14 +58,14 @@ def children(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
 
 
 def every_layer(model: keras.Model) -> list[keras.layers.Layer]:
-    """Return the model and all layers in it, however deep, each once."""
+    """Return the model and all layers in it, at any depth, each once."""
     return list(_every(model, set()))
 
 
 def has_modes(model: keras.Model) -> bool:
     """Return whether a layer works differently in training mode, as dropout, noise and batch normalisation do.
 
-    A user's own layer counts if its call takes `training` and it contains no layer to which it may hand that on.
+    A user's own layer counts if its call takes `training` and it contains no layers to which it may pass `training`.
     """
     return any(map(_has_modes, every_layer(model)))
 
@@ -83,14 +84,14 @@ def batch_size(model: keras.Model) -> int | None:
 
 
 def inference_mode(model: keras.Model) -> dict[str, bool]:
-    """Return the arguments by which the model's call runs in inference mode; none where its call knows no modes."""
+    """Return the arguments that call the model in inference mode; empty if its call does not take `training`."""
     return {"training": False} if getattr(model, "_call_has_training_arg", True) else {}
 
 
 def own_kernels(layer: keras.layers.Layer) -> list[keras.Variable]:
     """Return the layer's own kernels: weights of two dimensions or more, and the scale of a normalisation."""
-    own = [each for each in getattr(layer, "_trainable_variables", []) if each.name != "bias"]
-    return [each for each in own if len(each.shape) > 1 or each.name in ("gamma", "scale")]
+    weights = [each for each in getattr(layer, "_trainable_variables", []) if each.name != "bias"]
+    return [each for each in weights if len(each.shape) > 1 or each.name in ("gamma", "scale")]
 
 
 def _has_modes(layer: keras.layers.Layer) -> bool:
@@ -100,9 +101,9 @@ def _has_modes(layer: keras.layers.Layer) -> bool:
         return bool(getattr(layer, "_call_has_training_arg", False)) and not children(layer)
     if isinstance(layer, keras.layers.Lambda):
         return "training" in inspect.signature(layer.function).parameters
-    shares = [each for each in (getattr(layer, name, None) for name in RANDOM) if isinstance(each, int | float)]
-    if shares:
-        return max(shares) > 0
+    rates = [each for each in (getattr(layer, name, None) for name in RANDOM) if isinstance(each, int | float)]
+    if rates:
+        return max(rates) > 0
     return any(isinstance(each, keras.random.SeedGenerator) for each in vars(layer).values())
 
 
@@ -116,7 +117,7 @@ def _every(layer: keras.layers.Layer, visited: set[int]) -> Iterator[keras.layer
 
 
 def _is_judged(layer: keras.layers.Layer) -> bool:
-    """Return whether the layer, or one within it, has a kernel that rules judge."""
+    """Return whether the layer or a layer within it has a kernel that rules judge."""
     return any(kernel.name not in BESIDE_NAMES for each in _every(layer, set()) for kernel in own_kernels(each))
 
 
@@ -130,16 +131,16 @@ def _rows(
         role = BESIDE if variable.name in BESIDE_NAMES else OUTPUT if is_last else HIDDEN
         yield Row(variable, layer, variable.path.removesuffix("/kernel"), role, is_bypassed, is_structured)
     inner = children(layer)
-    joined = graph(layer)
-    last = _last(inner, joined)
-    # What is in a layer that is no model, such as a cell, lies on the layer's own path.
-    is_known = is_structured and (joined is not None or not isinstance(layer, keras.Model))
+    structure = graph(layer)
+    last = _last(inner, structure)
+    # A layer that is no model has no graph: its inner layers, such as a cell, are bypassed if it is bypassed.
+    is_child_structured = is_structured and (structure is not None or not isinstance(layer, keras.Model))
     for child in inner:
-        around = is_bypassed or (joined is not None and joined.is_bypassed(child))
-        yield from _rows(child, around, is_last and id(child) in last, is_known, visited)
+        is_child_bypassed = is_bypassed or (structure is not None and structure.is_bypassed(child))
+        yield from _rows(child, is_child_bypassed, is_last and id(child) in last, is_child_structured, visited)
 
 
-def _last(inner: list[keras.layers.Layer], joined: Graph | None) -> set[int]:
-    if joined is not None:
-        return joined.last(lambda operation: isinstance(operation, keras.layers.Layer) and _is_judged(operation))
+def _last(inner: list[keras.layers.Layer], structure: Graph | None) -> set[int]:
+    if structure is not None:
+        return structure.last(lambda operation: isinstance(operation, keras.layers.Layer) and _is_judged(operation))
     return {id(child) for child in [child for child in inner if _is_judged(child)][-1:]}

@@ -1,7 +1,7 @@
-"""What a model can give: the range of its outputs and targets, and whether these fit each other and the loss.
+"""Measure the range of a model's possible outputs, and whether outputs, targets and loss fit together.
 
-The outputs are driven to their limits by the biases of the output layer, with other weights in a `StatelessScope`, so
-nothing of the model changes. Only the loss's name tells whether it takes labels, probabilities or logits.
+Extreme biases of the output layer drive the outputs to their limits. They are set in a `StatelessScope`, so the model
+does not change. The loss's name tells whether it takes labels, probabilities or logits.
 """
 
 from collections.abc import Sequence
@@ -14,12 +14,12 @@ from pipeline.foundations.untyped import Array
 from pipeline.history import scales
 from pipeline.history.record import MISFITS, OUTPUT
 from pipeline.models.loss_names import CATEGORICAL, CLASSES, DISTANCES, TWO_CLASSES, loss_of
-from pipeline.recorder.input_facts import ROWS
+from pipeline.recorder.input_facts import MOST_ROWS
 from pipeline.recorder.layers import Row
 from pipeline.recorder.own_loss import misfit_of_own_loss
 from pipeline.recorder.probe import Probe, Rows
 
-# Sizes of biases. A float of 16 bits holds both; an output that the second one moves in proportion has no limit.
+# Sizes of biases, both within float16. An output has no limit if it grows in proportion to the bias.
 PUSHES: Final = (1e2, 1e4)
 CLOSE: Final = 1e-3  # relative to 1 + |target|: far above the rounding of float32, far below any useful error
 ALL_PAIRS: Final = "a loss that holds each output against all targets"
@@ -28,11 +28,13 @@ ALL_PAIRS: Final = "a loss that holds each output against all targets"
 def of_outputs(
     model: keras.Model, rows: Sequence[Row], probe: Probe, data: Rows, has_all_pairs: bool = False
 ) -> dict[str, float]:
-    """Return range and misfit of outputs and targets; nothing for a model without exactly one of each.
+    """Return range and misfit of targets and outputs; only the targets' range if that of the outputs is unknown.
+
+    Empty for several targets, or without finite targets.
 
     Args:
-        has_all_pairs: whether the training step subtracts numbers (n, 1) from numbers (n,). It counts where the step is
-            the user's own, whose loss nobody else can call.
+        has_all_pairs: whether the training step subtracts shapes (n, 1) and (n,) from each other. It is used only for a
+            user's own training step, because the loss in such a step cannot be called.
     """
     leaves = keras.tree.flatten(data.targets)
     if len(leaves) != 1 or leaves[0] is None:
@@ -62,36 +64,36 @@ def of_outputs(
 
 
 def _pushed(rows: Sequence[Row], probe: Probe, data: Rows) -> tuple[Array, Array] | None:
-    """Return outputs [push, row, ..., unit] and losses [push] under extreme biases of the output layer.
+    """Return outputs [push, row, ..., unit] and losses [push] with extreme biases of the output layer.
 
-    The layer's kernel is 0, and its biases are driven to both sides: all units alike, and the first against the others.
-    Rows with NaN signals are left out, because a kernel of 0 does not silence them. None where the output layer has no
-    bias, or where there are several outputs.
+    The layer's kernel is 0. Its biases are pushed up and down: all units together, and the first against the others.
+    Rows with NaN outputs are left out, because 0 times NaN is NaN. Returns None if the output layer has no bias, or if
+    there are several outputs.
     """
-    last = [row for row in rows if row.role == OUTPUT]
-    owner = last[-1].owner if last else None
+    output_rows = [row for row in rows if row.role == OUTPUT]
+    owner = output_rows[-1].owner if output_rows else None
     bias = getattr(owner, "bias", None)
-    if bias is None or len({id(row.owner) for row in last}) != 1:
+    if bias is None or len({id(row.owner) for row in output_rows}) != 1:
         return None
     first = np.zeros(bias.shape, np.float32)
     first.flat[0] = 1.0
-    some = probe.few(data, ROWS)
+    few = probe.few(data, MOST_ROWS)
     outputs, losses = [], []
     for size in PUSHES:
         for direction in (np.ones_like(first), -np.ones_like(first), 2 * first - 1, 1 - 2 * first):
-            forward = probe.with_weights({id(bias): size * direction, id(last[-1].variable): 0.0}, some)
+            forward = probe.with_weights({id(bias): size * direction, id(output_rows[-1].variable): 0.0}, few)
             leaves = keras.tree.flatten(forward.outputs)
             if len(leaves) != 1:
                 return None
             outputs.append(np.asarray(leaves[0], np.float64))
             losses.append(forward.loss)
     pushed = np.stack(outputs)
-    is_known = ~np.isnan(pushed).any(axis=(0, *range(2, pushed.ndim)))
-    return (pushed[:, is_known], np.array(losses)) if is_known.any() else None
+    has_no_nan = ~np.isnan(pushed).any(axis=(0, *range(2, pushed.ndim)))
+    return (pushed[:, has_no_nan], np.array(losses)) if has_no_nan.any() else None
 
 
 def _limits(outputs: Array) -> tuple[float, float]:
-    """Return the least and the greatest output; infinite where the stronger push moves it in proportion."""
+    """Return the least and the greatest output; infinite if it grows in proportion to the push."""
     weak, strong = np.split(outputs, 2)
     low, high = float(strong.min()), float(strong.max())
     ratio = PUSHES[1] / PUSHES[0] / 10
@@ -102,7 +104,7 @@ def _limits(outputs: Array) -> tuple[float, float]:
 def _misfit(
     loss: str, from_logits: bool, outputs: Array, losses: Array, limits: tuple[float, float], targets: Array
 ) -> str:
-    """Return a name of MISFITS, for a loss of Keras's."""
+    """Return a name of MISFITS for one of Keras's losses."""
     low, high = limits
     units = outputs.shape[-1]
     takes_probabilities = loss in (*TWO_CLASSES, *CLASSES)

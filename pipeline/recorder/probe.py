@@ -1,7 +1,7 @@
-"""The probe: gradient, activity, loss and outputs for fixed rows at a state of the model, in inference mode.
+"""Measure gradients, activity, loss and outputs of a model on fixed rows, the probe, in inference mode.
 
-A pure function of weights and rows: Keras's variables are read through a `StatelessScope`, so none of the model's
-statistics, seeds and metrics changes. Imports TensorFlow as the user has set it up.
+Each measurement is a pure function of weights and rows: a `StatelessScope` replaces Keras's variables, so the model's
+statistics, seeds and metrics do not change. Imports TensorFlow with the user's own settings.
 """
 
 import inspect
@@ -20,15 +20,15 @@ from pipeline.recorder.activity import Activity
 from pipeline.recorder.layers import Row, batch_size, inference_mode, states
 from pipeline.recorder.structure import graph
 
-NUMBERS_AT_ONCE: Final = 2**26  # that all layers' outputs may have in one pass: 0.25 GB
-ROWS_AT_ONCE: Final = 256  # where the model's graph does not tell how many numbers a row needs
+NUMBERS_AT_ONCE: Final = 2**26  # largest number of float32 outputs of all layers in one pass: 0.25 GB
+ROWS_AT_ONCE: Final = 256  # in one pass, if the model has no graph to count its outputs
 Tensors: TypeAlias = Sequence[tf.Tensor]
-# Loss without penalties, outputs, gradients by row, and the states that stateful layers carry on.
+# Loss without penalties, outputs, gradients by row of the layer table, and the new states of stateful layers.
 Piece: TypeAlias = tuple[tf.Tensor, Batch, Tensors, Tensors]
 
 
 class Rows(NamedTuple):
-    """Inputs, targets and sample weights, as the model takes them; the last two may be None."""
+    """Inputs, targets and sample weights as the model takes them; targets and weights may be None."""
 
     inputs: Batch
     targets: Batch
@@ -44,29 +44,29 @@ class Rows(NamedTuple):
         """The number of rows."""
         return int(keras.tree.flatten(self.inputs)[0].shape[0])
 
-    def some(self, start: int, stop: int) -> "Rows":
-        """Return the rows from `start` up to, but without, `stop`."""
+    def between(self, start: int, stop: int) -> "Rows":
+        """Return the rows from `start` to before `stop`."""
         return Rows(*keras.tree.map_structure(lambda leaf: None if leaf is None else leaf[start:stop], tuple(self)))
 
 
-# Takes all weights, the states that stateful layers carried on, and some rows.
+# Takes all weights, the states of stateful layers, and some rows.
 Pass: TypeAlias = Callable[[Tensors, Tensors, Rows], Piece]
 
 
 class ForwardPass(NamedTuple):
-    """The mean loss without penalties, NaN where the model gives none, and the outputs."""
+    """The mean loss without penalties, NaN if the model has no loss, and the outputs."""
 
     loss: float
     outputs: Batch
 
 
 class Probe:
-    """The compiled measurements of a model. Where the model runs eagerly, so does the probe.
+    """Measures a model by compiled functions; eagerly if the model runs eagerly.
 
-    A model that takes batches of a fixed size gets pieces of that size. Stateful layers begin each measurement with
-    states of 0, which go on from piece to piece as copies: the model's own states stay as they are.
+    A model with a fixed batch size gets pieces of that size. Stateful layers begin each measurement with states of 0;
+    each piece passes its states to the next one. The model's own states do not change.
 
-    has_loss: whether `compute_loss` gives a loss.
+    has_loss: whether `compute_loss` returns a loss.
     """
 
     def __init__(self, model: keras.Model, rows: Sequence[Row], histograms: bool) -> None:
@@ -76,8 +76,8 @@ class Probe:
         self._weights = model.weights
         self._states = states(model)
         self._batch = batch_size(model)
-        place = {id(variable): number for number, variable in enumerate(self._weights)}
-        self._kernels = [place[id(row.variable)] for row in rows]
+        index = {id(variable): number for number, variable in enumerate(self._weights)}
+        self._kernels = [index[id(row.variable)] for row in rows]
         self._histograms = histograms
         self._count_type = count_type(max(prod(row.variable.shape) for row in rows))
         self._at_once = _rows_at_once(model)
@@ -90,71 +90,74 @@ class Probe:
         self._compiled_summary: Callable[[Tensors, Tensors, Tensors], dict[str, tf.Tensor]] = compiled(self._summary)
 
     def state(self) -> list[tf.Tensor]:
-        """Return a snapshot of all weights, which later steps do not change."""
+        """Return a copy of all weights."""
         return [tf.identity(variable.value) for variable in self._weights]
 
     def kernels(self, state: Tensors) -> list[tf.Tensor]:
         """Return the kernels among all weights, by row."""
-        return [state[place] for place in self._kernels]
+        return [state[index] for index in self._kernels]
 
     def measure(self, state: Tensors, data: Rows, before: Tensors | None) -> tuple[ForwardPass, dict[str, Array]]:
-        """Pass all rows with gradients and activity.
+        """Measure loss, outputs, gradients and activity on all rows.
 
         Args:
-            before: the kernels one epoch ago; None where they are unknown.
+            state: all weights.
+            before: the kernels one epoch ago; None if unknown.
 
         Returns:
-            The pass, and a value for each row of the layer table by names of the record; without a loss no gradients.
+            The forward pass, and arrays [layer, ...] by names of the record; without a loss, no gradients.
         """
         gradients: list[tf.Tensor] = []
-        losses, outputs, total = 0.0, [], data.size
-        for some, (loss, output, slopes) in self._passed(self._compiled_backward, state, data):
+        mean_loss, outputs, total = 0.0, [], data.size
+        for piece, (loss, output, piece_gradients) in self._pass_pieces(self._compiled_backward, state, data):
             outputs.append(output)
-            share = some.size / total
-            losses += float(loss) * share
+            share = piece.size / total
+            mean_loss += float(loss) * share
             if share < 1:
-                slopes = [each * share for each in slopes]
-            gradients = [a + b for a, b in zip(gradients, slopes, strict=True)] if gradients else list(slopes)
-        return ForwardPass(losses, _joined(outputs)), self._values(gradients, self.kernels(state), before)
+                piece_gradients = [each * share for each in piece_gradients]
+            gradients = (
+                [a + b for a, b in zip(gradients, piece_gradients, strict=True)] if gradients else list(piece_gradients)
+            )
+        return ForwardPass(mean_loss, _joined(outputs)), self._values(gradients, self.kernels(state), before)
 
     def evaluate(self, state: Tensors, data: Rows) -> ForwardPass:
-        """Return loss and outputs alone."""
-        return self._evaluated(self._compiled_forward, state, data)
+        """Return loss and outputs only."""
+        return self._evaluate(self._compiled_forward, state, data)
 
     def with_weights(self, weights: Mapping[int, Array | float], data: Rows) -> ForwardPass:
-        """Return loss and outputs with other weights, by the ids of their variables; not compiled."""
+        """Return loss and outputs with some weights replaced, by the ids of their variables; not compiled."""
         state = [
             tf.broadcast_to(tf.cast(weights[id(each)], each.dtype), each.shape) if id(each) in weights else each.value
             for each in self._weights
         ]
-        return self._evaluated(self._forward, state, data)
+        return self._evaluate(self._forward, state, data)
 
     def loss_of(self, data: Rows, outputs: Batch) -> float:
-        """Return the loss, without penalties, that other outputs would have for the rows."""
-        mapping = list(zip(self._weights, self.state(), strict=True))  # a regulariser asks the scope for its weights
+        """Return the loss of other outputs for the rows, without penalties."""
+        mapping = list(zip(self._weights, self.state(), strict=True))  # regularisers read their weights from the scope
         with keras.StatelessScope(state_mapping=mapping, collect_losses=True):
             loss = self._model.compute_loss(data.inputs, data.targets, outputs, data.weights, **self._loss_mode)
             penalties = self._model.losses
         return float(loss) - float(sum(float(each) for each in penalties))
 
-    def weigh(self, state: Tensors, before: Tensors | None) -> dict[str, Array]:
-        """Return what the kernels alone tell, without rows to pass."""
+    def measure_kernels(self, state: Tensors, before: Tensors | None) -> dict[str, Array]:
+        """Return the values by layer that need no rows, such as weight norms."""
         return self._values([], self.kernels(state), before)
 
     def pieces(self, data: Rows) -> list[Rows]:
-        """Return the rows in pieces that the model takes at a time."""
+        """Split the rows into pieces for one pass each."""
         pieces = ceil(data.size / self._at_once) if self._batch is None else data.size // self._batch
         if pieces == 1:
             return [data]
         edges = np.linspace(0, data.size, pieces + 1).round().astype(int).tolist()
-        return [data.some(start, stop) for start, stop in pairwise(edges)]
+        return [data.between(start, stop) for start, stop in pairwise(edges)]
 
     def few(self, data: Rows, most: int) -> Rows:
-        """Return the first rows, at most so many; of a model with batches of a fixed size at least one batch."""
-        return data.some(0, most if self._batch is None else max(1, most // self._batch) * self._batch)
+        """Return the first rows, at most `most`; for a model with a fixed batch size at least one batch."""
+        return data.between(0, most if self._batch is None else max(1, most // self._batch) * self._batch)
 
     def _values(self, gradients: Tensors, now: Tensors, before: Tensors | None) -> dict[str, Array]:
-        # Without earlier kernels the present ones are passed, so that the summary is traced only once.
+        # Without earlier kernels, pass the present ones, so that the summary is traced only once.
         summary = self._compiled_summary(gradients, now, now if before is None else before)
         if before is None:
             del summary["weight_change_l1"]
@@ -162,87 +165,89 @@ class Probe:
         for name in ("gradient_histogram", "weight_histogram"):
             if name in values:
                 values[name] = values[name].astype(self._count_type)
-        if not self.activity.measured:
+        if not self.activity.measured_rows:
             return values
-        dead = np.zeros(len(now), np.float32)
+        dead_shares = np.zeros(len(now), np.float32)
         saturated = np.full((len(now), len(SLOPE_FRACTIONS)), np.nan, np.float32)
-        for place, row in enumerate(self.activity.measured):
-            dead[row], saturated[row] = values["dead_unit_share"][place], values["saturated_share"][place]
-        return values | {"dead": dead == 1, "dead_unit_share": dead, "saturated_share": saturated}
+        for place, row in enumerate(self.activity.measured_rows):
+            dead_shares[row], saturated[row] = values["dead_unit_share"][place], values["saturated_share"][place]
+        return values | {"dead": dead_shares == 1, "dead_unit_share": dead_shares, "saturated_share": saturated}
 
-    def _evaluated(self, function: Pass, state: Tensors, data: Rows) -> ForwardPass:
+    def _evaluate(self, function: Pass, state: Tensors, data: Rows) -> ForwardPass:
         loss, outputs = 0.0, []
-        for some, (piece_loss, output, _) in self._passed(function, state, data):
-            loss += float(piece_loss) * some.size / data.size
+        for piece, (piece_loss, output, _) in self._pass_pieces(function, state, data):
+            loss += float(piece_loss) * piece.size / data.size
             outputs.append(output)
         return ForwardPass(loss, _joined(outputs))
 
-    def _passed(
+    def _pass_pieces(
         self, function: Pass, state: Tensors, data: Rows
     ) -> Iterator[tuple[Rows, tuple[tf.Tensor, Batch, Tensors]]]:
-        """Yield each piece of rows and what the function gives for it; stateful layers go on from piece to piece."""
-        carried: Tensors = [tf.zeros(each.shape, each.dtype) for each in self._states]
-        for some in self.pieces(data):
-            loss, outputs, gradients, carried = function(state, carried, some)
-            yield some, (loss, outputs, gradients)
+        """Yield each piece of rows with its results; each piece passes the states of stateful layers to the next."""
+        carried_states: Tensors = [tf.zeros(each.shape, each.dtype) for each in self._states]
+        for piece in self.pieces(data):
+            loss, outputs, gradients, carried_states = function(state, carried_states, piece)
+            yield piece, (loss, outputs, gradients)
 
-    def _backward(self, state: Tensors, carried: Tensors, data: Rows) -> Piece:
+    def _backward(self, state: Tensors, carried_states: Tensors, data: Rows) -> Piece:
         kernels = self.kernels(state)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(kernels)
             with self.activity.watching():
-                loss, curve, outputs, carried = self._losses(state, carried, data)
+                loss, curve, outputs, carried_states = self._losses(state, carried_states, data)
         if loss is None:
-            return curve, outputs, [], carried
+            return curve, outputs, [], carried_states
         gradients = tape.gradient(loss, kernels, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        return curve, outputs, [tf.cast(tf.convert_to_tensor(each), tf.float32) for each in gradients], carried
+        return curve, outputs, [tf.cast(tf.convert_to_tensor(each), tf.float32) for each in gradients], carried_states
 
-    def _forward(self, state: Tensors, carried: Tensors, data: Rows) -> Piece:
-        _, curve, outputs, carried = self._losses(state, carried, data)
-        return curve, outputs, [], carried
+    def _forward(self, state: Tensors, carried_states: Tensors, data: Rows) -> Piece:
+        _, curve, outputs, carried_states = self._losses(state, carried_states, data)
+        return curve, outputs, [], carried_states
 
     def _losses(
-        self, state: Tensors, carried: Tensors, data: Rows
+        self, state: Tensors, carried_states: Tensors, data: Rows
     ) -> tuple[tf.Tensor | None, tf.Tensor, Batch, Tensors]:
-        """Return the loss that is trained, or None; the same without penalties; outputs; states to carry on."""
-        mapping = [*zip(self._weights, state, strict=True), *zip(self._states, carried, strict=True)]
+        """Return the training loss or None, the loss without penalties, the outputs, and the new states."""
+        mapping = [*zip(self._weights, state, strict=True), *zip(self._states, carried_states, strict=True)]
         with keras.StatelessScope(state_mapping=mapping, collect_losses=True) as scope:
             outputs = self._model(data.inputs, **inference_mode(self._model))
-            carried = [tf.convert_to_tensor(scope.get_current_value(each)) for each in self._states]
+            carried_states = [tf.convert_to_tensor(scope.get_current_value(each)) for each in self._states]
             loss = None
             if self.has_loss:
                 try:
                     loss = self._model.compute_loss(data.inputs, data.targets, outputs, data.weights, **self._loss_mode)
-                except Exception:  # no loss was given to `compile`: the model's own training step has another
+                except Exception:  # `compile` got no loss: the model's own training step computes one
                     loss = None
             self.has_loss = loss is not None
             if loss is None:
-                return None, tf.constant(np.nan, tf.float32), outputs, carried
-            # Where no loss is compiled, the losses that layers add are the loss, and no penalties.
-            added = self._model.losses if getattr(self._model, "loss", None) is not None else []
-            penalties = [tf.cast(each, tf.float32) for each in added]
+                return None, tf.constant(np.nan, tf.float32), outputs, carried_states
+            # Without a compiled loss, the losses that layers add are the loss itself, not penalties.
+            layer_losses = self._model.losses if getattr(self._model, "loss", None) is not None else []
+            penalties = [tf.cast(each, tf.float32) for each in layer_losses]
         curve = tf.cast(loss, tf.float32)
-        return loss, curve - tf.add_n(penalties) if penalties else curve, outputs, carried
+        return loss, curve - tf.add_n(penalties) if penalties else curve, outputs, carried_states
 
     def _summary(self, gradients: Tensors, now: Tensors, before: Tensors) -> dict[str, tf.Tensor]:
-        flat, slopes = ([tf.reshape(tf.cast(each, tf.float32), [-1]) for each in some] for some in (now, gradients))
+        flat, flat_gradients = (
+            [tf.reshape(tf.cast(each, tf.float32), [-1]) for each in tensors] for tensors in (now, gradients)
+        )
         values = {"weight_l1": tf.stack([tf.reduce_sum(tf.abs(each)) for each in flat])}
         values["unit_spread"] = tf.stack([_unit_spread(tf.cast(each, tf.float32)) for each in now])
         changes = [after - earlier for after, earlier in zip(now, before, strict=True)]
         values["weight_change_l1"] = tf.stack([tf.reduce_sum(tf.abs(each)) for each in changes])
         if gradients:
-            values["probe_gradient_mean_abs"] = tf.stack([tf.reduce_mean(tf.abs(each)) for each in slopes])
+            values["probe_gradient_mean_abs"] = tf.stack([tf.reduce_mean(tf.abs(each)) for each in flat_gradients])
         if self._histograms:
             values["weight_histogram"] = tf.stack([_counts(each, WEIGHT_EDGES) for each in flat])
             if gradients:
-                values["gradient_histogram"] = tf.stack([_counts(each, GRADIENT_EDGES) for each in slopes])
-        if self.activity.measured:
+                values["gradient_histogram"] = tf.stack([_counts(each, GRADIENT_EDGES) for each in flat_gradients])
+        if self.activity.measured_rows:
             values["dead_unit_share"], values["saturated_share"] = self.activity.read()
         return values
 
 
 def _unit_spread(kernel: tf.Tensor) -> tf.Tensor:
-    """Return 0 where all units are equal, also in a kernel of zeros; NaN for a single unit."""
+    """Return the largest difference between units over the largest |weight|: 0 if all are equal, NaN for one unit."""
     if kernel.shape.rank < 2 or kernel.shape[-1] == 1:
         return tf.constant(np.nan, tf.float32)
     by_unit = tf.reshape(kernel, [-1, kernel.shape[-1]])
@@ -258,10 +263,10 @@ def _tensor(leaf: Batch) -> tf.Tensor | None:
 
 
 def _counts(flat: tf.Tensor, edges: Sequence[float]) -> tf.Tensor:
-    """Return the entries in each bin b, edges[b - 1] <= x < edges[b]; NaN is in no bin."""
-    place = tf.raw_ops.Bucketize(input=flat, boundaries=list(edges))
-    place = tf.where(tf.math.is_nan(flat), -1, place)
-    return tf.math.unsorted_segment_sum(tf.ones_like(place), place, len(edges) + 1)
+    """Return how many entries x are in each bin b, edges[b - 1] <= x < edges[b]; NaN is in no bin."""
+    bins = tf.raw_ops.Bucketize(input=flat, boundaries=list(edges))
+    bins = tf.where(tf.math.is_nan(flat), -1, bins)
+    return tf.math.unsorted_segment_sum(tf.ones_like(bins), bins, len(edges) + 1)
 
 
 def _joined(outputs: list[Batch]) -> Batch:
@@ -272,7 +277,7 @@ def _joined(outputs: list[Batch]) -> Batch:
 
 
 def _rows_at_once(model: keras.Model) -> int:
-    joined = graph(model)
-    if joined is None:
+    structure = graph(model)
+    if structure is None:
         return ROWS_AT_ONCE
-    return max(1, NUMBERS_AT_ONCE // max(1, joined.entries))
+    return max(1, NUMBERS_AT_ONCE // max(1, structure.number_count))

@@ -1,4 +1,4 @@
-"""Which rows are the probe: some of those that the user gave, in whole batches where the model takes no others."""
+"""Choose the rows of the probe; models with a fixed batch size get whole batches."""
 
 import keras
 import numpy as np
@@ -9,26 +9,26 @@ from pipeline.recorder.probe import Rows
 
 
 def spread(model: keras.Model, inputs: Batch, targets: Batch, most: int) -> Rows:
-    """Return at most so many rows, evenly from first to last, so that of sorted rows each label has its share.
+    """Return at most `most` rows, evenly from first to last, so that sorted rows give each label its share.
 
-    Stateful layers need rows that follow each other: these get the first rows, at least one batch.
+    Stateful layers need consecutive rows: they get the first rows, at least one batch.
 
     Raises:
-        ValueError: the model takes batches of a fixed size, and there are fewer rows.
+        ValueError: there are fewer rows than the model's fixed batch size.
     """
     count = len(keras.tree.flatten(inputs)[0])
-    places = np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(int))
+    indices = np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(int))
     if model.built and states(model):
-        places = np.arange(min(count, max(most, batch_size(model) or 1)))
+        indices = np.arange(min(count, max(most, batch_size(model) or 1)))
 
-    def some(leaf: Batch) -> Batch:
-        return None if leaf is None else np.asarray(leaf)[places]
+    def chosen(leaf: Batch) -> Batch:
+        return None if leaf is None else np.asarray(leaf)[indices]
 
-    return in_batches(model, Rows.of(*keras.tree.map_structure(some, (inputs, targets, None))))
+    return in_batches(model, Rows.of(*keras.tree.map_structure(chosen, (inputs, targets, None))))
 
 
 def in_batches(model: keras.Model, data: Rows) -> Rows:
-    """Return the first rows in whole batches where a built model takes batches of a fixed size, else all rows.
+    """Return all rows; for a built model with a fixed batch size, the first rows in whole batches.
 
     Raises:
         ValueError: there are fewer rows than one batch.
@@ -37,5 +37,5 @@ def in_batches(model: keras.Model, data: Rows) -> Rows:
     if batch is None:
         return data
     if data.size < batch:
-        raise ValueError(f"{data.size} rows: the model takes batches of {batch} rows")
-    return data.some(0, data.size // batch * batch)
+        raise ValueError(f"{data.size} rows: must be at least {batch}, the model's batch size")
+    return data.between(0, data.size // batch * batch)

@@ -1,4 +1,8 @@
-"""The record of a watched training as it grows, and as `history.record` holds it: one replica, by epoch and layer."""
+"""Store what is measured of a watched training, and return it as a history of one replica.
+
+To add a quantity, name it in `history/record.py`, and measure it in `probe.py` (a value for each layer), or in
+`input_facts.py` or `output_facts.py` (a value for the model).
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,15 +25,15 @@ from pipeline.history.record import (
     assemble,
 )
 
-UNKNOWN = Task("regression", ("output",))  # a record needs some task, also where nobody knows the model's
-LOG = "log_"
+UNKNOWN_TASK = Task("regression", ("output",))  # the task of a record if the model's task is unknown
+LOG_PREFIX = "log_"
 
 
 class MeasuredState(NamedTuple):
-    """What was measured of a model at one epoch.
+    """The measurements of a model at one epoch.
 
-    curves: losses and scores by name, such as `train_loss`. values: by layer, by names of LAYER_VALUES; empty where
-    they were not measured.
+    curves: losses and scores by name, such as `train_loss`.
+    values: arrays [layer, ...], by names such as those of LAYER_VALUES; empty if layers were not measured.
     """
 
     curves: Mapping[str, float]
@@ -38,23 +42,24 @@ class MeasuredState(NamedTuple):
 
 @dataclass
 class Recorder:
-    """What was measured at each recorded epoch, and what `fit` logged at every epoch.
+    """The measurements at each recorded epoch, and the numbers that `fit` logged at every epoch.
 
-    states: by epoch. logs: by epoch, as Keras names them. sides: what the model gets and can give, by names of
-    REPLICA_VALUES.
+    states: the measurements, by epoch.
+    logs: the logged numbers by Keras's names, by epoch.
+    facts: one number each about the model's inputs and possible outputs, by names of REPLICA_VALUES.
     """
 
     states: dict[int, MeasuredState] = field(default_factory=dict)
     logs: dict[int, Mapping[str, float]] = field(default_factory=dict)
-    sides: dict[str, float] = field(default_factory=dict)
+    facts: dict[str, float] = field(default_factory=dict)
 
     @property
-    def last(self) -> int:
-        """The last epoch of which anything is known."""
+    def last_epoch(self) -> int:
+        """The last epoch with measurements or logs; 0 without any."""
         return max([*self.states, *self.logs], default=0)
 
     def add(self, epoch: int, curves: Mapping[str, float], values: Mapping[str, Array]) -> None:
-        """Add a measured state, or replace that of the same epoch."""
+        """Add the measurements of an epoch, or replace those of the same epoch."""
         self.states[epoch] = MeasuredState(dict(curves), dict(values))
 
     def log(self, epoch: int, logs: Logs) -> None:
@@ -67,15 +72,17 @@ class Recorder:
         """Return the record so far.
 
         Args:
-            task: None where no task of the pipeline fits the model. constant_losses: the baseline loss of each part.
-            probe: in words, which rows the probe's values are of.
+            layers: the layer table.
+            task: None if no task of the pipeline fits the model.
+            constant_losses: the baseline loss of each part of the data.
+            probe: which rows are the probe, in words.
 
         Raises:
-            ValueError: no state with values by layer was measured.
+            ValueError: layers were measured at no epoch.
         """
         recorded = sorted(epoch for epoch, state in self.states.items() if state.values)
         if not recorded:
-            raise ValueError("no state was recorded")
+            raise ValueError("layers were measured at no epoch")
         curves, meanings = self._curves(task, probe)
         is_measured = any("train_loss" in state.curves for state in self.states.values())
         history = assemble(
@@ -84,9 +91,9 @@ class Recorder:
             {name: curve[None] for name, curve in curves.items()},
             self._layer_values(recorded),
             layers,
-            task or UNKNOWN,
+            task or UNKNOWN_TASK,
             {part: value for part, value in constant_losses.items() if f"{part}_loss" in curves},
-            {name: np.array([value]) for name, value in self.sides.items()},
+            {name: np.array([value]) for name, value in self.facts.items()},
         )
         for name in curves:
             history[name].attrs["long_name"] = f"{name.partition('_')[2].replace('_', ' ')}, {meanings[name]}"
@@ -96,20 +103,21 @@ class Recorder:
 
     @staticmethod
     def without_logs(history: xr.Dataset) -> xr.Dataset:
-        """Return the history as a file holds it: of what `fit` logged, only the loss."""
-        return history.drop_vars([each for each in history if str(each).startswith(LOG) and each != LOGGED_LOSS])
+        """Return the history as it is saved: without the numbers that `fit` logged, except the loss."""
+        return history.drop_vars([each for each in history if str(each).startswith(LOG_PREFIX) and each != LOGGED_LOSS])
 
     def _curves(self, task: Task | None, probe: str) -> tuple[dict[str, Array], dict[str, str]]:
-        """Return the curves over all epochs and how each was measured, by name.
+        """Return by name the curves over all epochs, and how each was measured.
 
-        A part of the data without all scores of the task keeps no curve but the training loss.
+        If a part of the data lacks a score of the task, its curves are left out, except the training loss.
         """
         curves, meanings = {}, {}
         for name in sorted({name for state in self.states.values() for name in state.curves}):
-            curves[name], is_whole = self._interpolated(name)
-            meanings[name] = f"on {probe}; inference mode{'' if is_whole else '; linear between the recorded epochs'}"
+            curves[name], is_at_every_epoch = self._interpolate(name)
+            between = "" if is_at_every_epoch else "; linear between the recorded epochs"
+            meanings[name] = f"on {probe}; inference mode{between}"
         if "train_loss" not in curves:
-            curves["train_loss"] = _repeated_at_start(self._logged("loss"))
+            curves["train_loss"] = _with_first_repeated(self._logged_curve("loss"))
             meanings["train_loss"] = "mean over the epoch, as fit logged it; epoch 0 is unknown and repeats epoch 1"
         scores = task.of_kind.scores if task else ()
         for part in PARTS:
@@ -117,15 +125,17 @@ class Recorder:
                 curves = {name: each for name, each in curves.items() if name == "train_loss" or part not in name}
         return curves, meanings
 
-    def _interpolated(self, name: str) -> tuple[Array, bool]:
-        """Return a curve over all epochs, and whether it was measured at each of them."""
-        known = [(epoch, state.curves[name]) for epoch, state in sorted(self.states.items()) if name in state.curves]
-        epochs, values = (np.array(each, np.float64) for each in zip(*known, strict=True))
-        every = np.interp(np.arange(self.last + 1), epochs, values).astype(np.float32)
-        return every, len(known) == self.last + 1
+    def _interpolate(self, name: str) -> tuple[Array, bool]:
+        """Return a curve over all epochs, and whether it was measured at every epoch."""
+        points = [(epoch, state.curves[name]) for epoch, state in sorted(self.states.items()) if name in state.curves]
+        epochs, values = (np.array(each, np.float64) for each in zip(*points, strict=True))
+        curve = np.interp(np.arange(self.last_epoch + 1), epochs, values).astype(np.float32)
+        return curve, len(points) == self.last_epoch + 1
 
-    def _logged(self, name: str) -> Array:
-        return np.array([self.logs.get(epoch, {}).get(name, np.nan) for epoch in range(self.last + 1)], np.float32)
+    def _logged_curve(self, name: str) -> Array:
+        return np.array(
+            [self.logs.get(epoch, {}).get(name, np.nan) for epoch in range(self.last_epoch + 1)], np.float32
+        )
 
     def _layer_values(self, recorded: Iterable[int]) -> dict[str, Array]:
         layer_values: dict[str, Array] = {}
@@ -134,22 +144,22 @@ class Recorder:
             example = next((values[name] for values in states if name in values), None)
             if example is None:
                 continue
-            # An epoch without the value has counts of 0, and NaN for anything else.
+            # At epochs without this value, counts are 0 and other numbers are NaN.
             missing = np.zeros_like(example) if example.dtype.kind in "bi" else np.full_like(example, np.nan)
             layer_values[name] = np.stack([values.get(name, missing) for values in states])[None]
         return layer_values
 
     def _with_logs(self, history: xr.Dataset) -> xr.Dataset:
         for name in sorted({name for logs in self.logs.values() for name in logs}):
-            history[f"{LOG}{name}"] = (
+            history[f"{LOG_PREFIX}{name}"] = (
                 ("replica", "epoch"),
-                self._logged(name)[None],
+                self._logged_curve(name)[None],
                 {"long_name": f"{name}, as fit logged it; no value at epoch 0"},
             )
         return history
 
 
-def _repeated_at_start(curve: Array) -> Array:
+def _with_first_repeated(curve: Array) -> Array:
     if len(curve) > 1:
         curve[0] = curve[1]
     return curve

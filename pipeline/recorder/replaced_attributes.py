@@ -1,4 +1,4 @@
-"""Attributes of a user's model and layers, replaced for the length of a context and no longer."""
+"""Replace attributes of a user's model and layers within a context."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -8,12 +8,12 @@ import keras
 
 @contextmanager
 def replaced(changes: Sequence[tuple[keras.Operation, str, Callable]]) -> Iterator[None]:
-    """Replace attributes of instances within the context, without Keras's bookkeeping of attributes.
+    """Replace attributes of instances within the context, and restore them after it, also after an error.
 
-    They are restored in the opposite order, also after an error.
+    Keras does not track the replacements.
 
     Args:
-        changes: instance, attribute and function; the same attribute may come again.
+        changes: (instance, attribute, function); an attribute may occur several times.
     """
     with ExitStack() as restore:
         for instance, name, function in changes:

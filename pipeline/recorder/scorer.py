@@ -1,4 +1,4 @@
-"""What a user's model is to do, read from its compiled loss and its targets, and how its predictions are scored."""
+"""Infer the task of a user's model from its compiled loss and its targets, and score its predictions."""
 
 from dataclasses import dataclass
 from typing import Final, cast
@@ -24,7 +24,7 @@ class Scorer:
     from_logits: bool
 
     def targets(self, targets: Batch, outputs: Array) -> Array:
-        """Return labels int [sample], or values [sample, target]; each place of an image or a sequence is a sample."""
+        """Return labels int [sample] or values [sample, target]; each pixel or time step is a sample of its own."""
         values = np.asarray(targets)
         if self.task.kind == "multiclass" and values.shape == outputs.shape:
             values = values.argmax(axis=-1)
@@ -36,7 +36,7 @@ class Scorer:
         """Return the predictions of the same samples, [sample, output]."""
         flat = np.asarray(outputs, np.float32).reshape(-1, self.task.outputs)
         if self.task.kind == "binary" and self.from_logits:
-            return (flat > 0).astype(np.float32)  # scores need the predicted class alone
+            return (flat > 0).astype(np.float32)  # scores need only the predicted class
         return flat
 
     def scores(self, targets: Batch, outputs: Batch) -> dict[str, float]:
@@ -60,23 +60,24 @@ class Scorer:
 
 
 def scorer_of(model: keras.Model, targets: Batch, outputs: Batch, kind: str) -> Scorer | None:
-    """Return the scorer of a compiled model, or None where no task of the pipeline fits.
+    """Return the scorer of a compiled model, or None if no task of the pipeline fits.
 
-    None fits a model with several outputs, several labels a row, or a loss and targets that leave the task open.
+    No task fits several outputs, several labels a row, or a loss and targets that do not determine the task.
 
     Args:
-        targets, outputs: some rows of them, as the model takes and gives them.
-        kind: of task; AUTO reads it from the loss and the targets.
+        targets: the targets of some rows, as the model takes them.
+        outputs: the model's outputs for these rows.
+        kind: the kind of task; AUTO infers it from the loss and the targets.
     """
     flat_targets, flat_outputs = keras.tree.flatten(targets), keras.tree.flatten(outputs)
     if len(flat_targets) != 1 or len(flat_outputs) != 1 or flat_targets[0] is None:
         return None
     values, out = np.asarray(flat_targets[0]), np.asarray(flat_outputs[0])
     name, from_logits = loss_of(model)
-    known = cast(KindName, kind) if kind in KINDS else _kind(name, values, out)
-    if known is None or not _fits(known, values, out):
+    task_kind = cast(KindName, kind) if kind in KINDS else _kind(name, values, out)
+    if task_kind is None or not _fits(task_kind, values, out):
         return None
-    return Scorer(_task(known, out, values), from_logits)
+    return Scorer(_task(task_kind, out, values), from_logits)
 
 
 def _kind(loss: str, targets: Array, outputs: Array) -> KindName | None:
@@ -87,11 +88,11 @@ def _kind(loss: str, targets: Array, outputs: Array) -> KindName | None:
     if loss in DISTANCES:
         return "binary" if is_column and are_zeros_and_ones else "regression"
     if is_column:
-        is_of_classes = loss in (*TWO_CLASSES, *CLASSES)
-        # Under a user's own loss, targets may all be 0.0, only because Keras wants some.
-        if are_zeros_and_ones and (is_of_classes or np.issubdtype(targets.dtype, np.integer) or len(values) == 2):
+        is_for_classes = loss in (*TWO_CLASSES, *CLASSES)
+        # With a user's own loss, targets may all be 0.0 because Keras needs some targets.
+        if are_zeros_and_ones and (is_for_classes or np.issubdtype(targets.dtype, np.integer) or len(values) == 2):
             return "binary"
-        return "regression" if is_of_classes else None  # more than two labels at one output are judged as numbers
+        return "regression" if is_for_classes else None  # more than two labels for one output: judge them as numbers
     if loss in TWO_CLASSES:
         return None  # several labels a row
     are_labels = np.issubdtype(targets.dtype, np.integer) and targets.shape != outputs.shape

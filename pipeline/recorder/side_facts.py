@@ -1,4 +1,4 @@
-"""Facts about what a model gets and can give, measured into the record's `sides`; the record can do without each."""
+"""Measure facts about a model's inputs and possible outputs; a record may lack any of them."""
 
 from collections.abc import Sequence
 
@@ -13,34 +13,34 @@ from pipeline.recorder.probe import Probe, Rows
 
 
 class SideFacts:
-    """Measures the facts of one model.
+    """Measures the facts of one model, and adds them to the record.
 
-    sides: by names of REPLICA_VALUES in `history.record`.
+    facts: the record's own dict, by names of REPLICA_VALUES in `history.record`.
     """
 
-    def __init__(self, model: keras.Model, sides: dict[str, float], guard: Guard) -> None:
-        self.sides = sides
+    def __init__(self, model: keras.Model, facts: dict[str, float], guard: Guard) -> None:
+        self.facts = facts
         self._model = model
         self._guard = guard
-        self._has_model = False
+        self._is_model_measured = False
 
     def measure_rows(self, inputs: Batch, targets: Batch) -> None:
-        """Measure all rows at hand."""
+        """Measure all known rows."""
         with self._guard.optional("compare the targets with the inputs"):
-            self.sides |= input_facts.of_rows(inputs, targets)
+            self.facts |= input_facts.of_rows(inputs, targets)
 
     def measure_model(self, rows: Sequence[Row], probe: Probe, data: Rows, hooks: FitHooks) -> None:
-        """Measure inputs and outputs of the model, once: at the first state that is measured."""
-        if self._has_model:
+        """Measure the model's inputs and outputs, at the first measured state only."""
+        if self._is_model_measured:
             return
-        self._has_model = True
+        self._is_model_measured = True
         with self._guard.optional("measure the scale of the inputs"):
-            self.sides |= input_facts.of_signal(self._model, rows, probe, data)
-        with self._guard.optional("find the kind of the inputs"):
-            self.sides |= input_facts.of_kind(self._model, data)
+            self.facts |= input_facts.of_signal(self._model, rows, probe, data)
+        with self._guard.optional("determine the kind of the inputs"):
+            self.facts |= input_facts.of_kind(self._model, data)
         with self._guard.optional("measure the range of the outputs"):
-            self.sides |= output_facts.of_outputs(self._model, rows, probe, data, hooks.has_all_pairs)
+            self.facts |= output_facts.of_outputs(self._model, rows, probe, data, hooks.has_all_pairs)
 
-    def compare_logged(self, is_alike: bool) -> None:
-        """Note whether the first epoch of every `fit` so far trained on the rows of the record's training loss."""
-        self.sides["logged_alike"] = min(float(is_alike), self.sides.get("logged_alike", 1.0))
+    def compare_logged(self, is_same_rows: bool) -> None:
+        """Add whether every `fit` so far logs the loss of the same rows as the record's training loss."""
+        self.facts["logged_alike"] = min(float(is_same_rows), self.facts.get("logged_alike", 1.0))

@@ -1,6 +1,6 @@
-"""The gradients of the training itself, measured where the optimizer gets them: there is no second backward pass.
+"""Measure the training's own gradients when the optimizer gets them, without a second backward pass.
 
-Imports TensorFlow as the user has set it up.
+Imports TensorFlow with the user's own settings.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,19 +16,19 @@ from pipeline.foundations.untyped import Array
 from pipeline.recorder.guard import Guard
 
 Gradient: TypeAlias = "tf.Tensor | tf.IndexedSlices | None"  # None for a weight without a gradient
-SMALL: Final = 4096  # entries of a kernel up to which its statistics are taken together with those of others
-DENSE: Final = 2**22  # entries up to which a sparse gradient is made dense; beyond, only its own rows count
-ROOTS: Final = (1.0, 0.5, 1.0)  # exponents that make mean |g|, norm and share of zeros of the scaled sums
-DIFFERENCES: Final = ("Sub", "SquaredDifference")  # operations of TensorFlow of which the usual losses are made
+GROUP_LIMIT: Final = 4096  # entries; kernels up to this size are measured together
+DENSE_LIMIT: Final = 2**22  # entries; a sparse gradient of a larger kernel is not made dense
+ROOTS: Final = (1.0, 0.5, 1.0)  # exponents that turn the scaled sums into mean |g|, norm and share of zeros
+DIFFERENCES: Final = ("Sub", "SquaredDifference")  # TensorFlow's operations in the usual losses that subtract
 NAMES: Final = ("gradient_mean_abs", "gradient_norm", "gradient_zero_share")
 
 
 class StepGradients:
     """Adds up each kernel's gradient statistics over batches, inside the traced training step.
 
-    The sums are one variable of TensorFlow [row, statistic], with the number of batches as a last column.
+    The sums are one TensorFlow variable [row, statistic]; its last column is the number of batches.
 
-    has_all_pairs: whether a traced step subtracts numbers (n, 1) from numbers (n,), which gives all n x n pairs.
+    has_all_pairs: whether a traced step subtracts shapes (n, 1) and (n,) from each other, which gives all n x n pairs.
     """
 
     def __init__(
@@ -38,11 +38,12 @@ class StepGradients:
         before_step: Callable[[], None],
         guard: Guard,
     ) -> None:
-        """The sums are made when the first gradients come, because a model may be built by its first batch.
+        """Prepare the measurement; the sums are made at the first gradients, because a first batch may build the model.
 
         Args:
-            kernels: returns the kernels by row. is_dense: whether sparse gradients are made dense, as XLA needs it.
-            before_step: called in each step that is traced, before the weights change in it.
+            kernels: returns the kernels by row.
+            is_dense: whether all sparse gradients are made dense, which XLA needs.
+            before_step: called in each traced step, before its weights change.
         """
         self.has_all_pairs = False
         self._kernels = kernels
@@ -53,13 +54,13 @@ class StepGradients:
 
     @contextmanager
     def watching(self, optimizer: keras.optimizers.Optimizer | None) -> Iterator[None]:
-        """Measure what the optimizer gets within the context, and hand it on unchanged.
+        """Measure the optimizer's gradients within the context, and pass them on unchanged.
 
-        `apply_gradients` and a custom `train_step` both end in `apply`. Under mixed precision the inner optimizer gets
-        gradients without the loss's scale.
+        `apply_gradients` and a custom `train_step` both call `apply`. With mixed precision, the inner optimizer gets
+        the gradients without the loss's scale.
         """
         inner: keras.optimizers.Optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-        if inner is None or "apply" in vars(inner):  # somebody else's wrapper, or another callback's
+        if inner is None or "apply" in vars(inner):  # another library or callback has wrapped it
             yield
             return
         original = inner.apply
@@ -71,7 +72,7 @@ class StepGradients:
             variables = None if trainable_variables is None else list(trainable_variables)
             with self._guard("record the gradients of the training"):
                 self._add(gradients, inner._trainable_variables if variables is None else variables)
-            with self._guard.optional("look at differences of targets and outputs"):
+            with self._guard.optional("examine the differences of targets and outputs"):
                 self.has_all_pairs |= not tf.executing_eagerly() and _has_all_pairs(tf.compat.v1.get_default_graph())
             return original(gradients, variables)
 
@@ -87,7 +88,7 @@ class StepGradients:
             self._sums.assign(self._zeros)
 
     def read(self) -> dict[str, Array]:
-        """Return means over the batches since the last restart, float32 [row] each; NaN for a kernel without any."""
+        """Return means over the batches since the last restart, float32 [row]; NaN for a kernel without gradients."""
         if self._sums is None:
             return {}
         sums = self._sums.numpy()
@@ -104,7 +105,7 @@ class StepGradients:
 
     def _add(self, gradients: Sequence[Gradient], variables: Sequence[keras.Variable]) -> None:
         if self._sums is None:
-            with tf.init_scope():  # also within a step that is being traced
+            with tf.init_scope():  # because a step may be being traced
                 self._sums = self._make_sums()
         self._before_step()
         by_row = {
@@ -114,8 +115,10 @@ class StepGradients:
         }
         if not by_row:
             return
-        # Small kernels are measured together: a step of a small network takes as long as its number of operations.
-        small = [row for row in sorted(by_row) if self._sizes[row] <= SMALL and isinstance(by_row[row], tf.Tensor)]
+        # Small kernels are measured together: the number of operations determines a small network's step time.
+        small = [
+            row for row in sorted(by_row) if self._sizes[row] <= GROUP_LIMIT and isinstance(by_row[row], tf.Tensor)
+        ]
         large = [row for row in sorted(by_row) if row not in small]
         sums = [_of_all([by_row[row] for row in small], self._sizes[small])] if small else []
         if large:
@@ -132,18 +135,18 @@ class StepGradients:
         self._sums.assign_add(step)
 
     def _statistics(self, gradient: Gradient, size: float) -> list[tf.Tensor]:
-        """Return the sums of |g| and of g^2, and the number of zeros, of a kernel with `size` entries."""
-        missing = 0.0
+        """Return a gradient's sum of |g|, sum of g^2 and number of zeros; its kernel has `size` entries."""
+        missing_zeros = 0.0
         if isinstance(gradient, tf.IndexedSlices):
-            if self._is_dense or size <= DENSE:
+            if self._is_dense or size <= DENSE_LIMIT:
                 gradient = tf.convert_to_tensor(gradient)
-            else:  # only the rows that were looked up; a row that was looked up twice has the sum
-                places, position = tf.unique(gradient.indices)
-                values = tf.math.unsorted_segment_sum(gradient.values, position, tf.size(places))
-                missing = size - tf.cast(tf.size(values), tf.float32)
+            else:  # only the rows that were looked up; gradients of a row that was looked up twice are added
+                unique_rows, position = tf.unique(gradient.indices)
+                values = tf.math.unsorted_segment_sum(gradient.values, position, tf.size(unique_rows))
+                missing_zeros = size - tf.cast(tf.size(values), tf.float32)
                 gradient = values
         gradient = tf.cast(gradient, tf.float32)
-        zeros = tf.reduce_sum(tf.cast(tf.equal(gradient, 0.0), tf.float32)) + missing
+        zeros = tf.reduce_sum(tf.cast(tf.equal(gradient, 0.0), tf.float32)) + missing_zeros
         return [tf.reduce_sum(tf.abs(gradient)), 2 * tf.nn.l2_loss(gradient), zeros]
 
 
@@ -151,23 +154,23 @@ def _has_all_pairs(graph: tf.Graph) -> bool:
     differences = [each for each in graph.get_operations() if each.type in DIFFERENCES]
     for one, other in ([each.shape for each in operation.inputs] for operation in differences):
         if {one.rank, other.rank} == {1, 2}:
-            line, column = sorted((one, other), key=len)
-            if column[1] == 1 and line[0] == column[0] != 1:  # rows of a batch, whose number is mostly unknown
+            vector, column = sorted((one, other), key=len)
+            if column[1] == 1 and vector[0] == column[0] != 1:  # both have a batch's rows; their number is mostly None
                 return True
     return False
 
 
 def _of_all(gradients: Sequence[tf.Tensor], sizes: Array) -> tf.Tensor:
-    """Return the sums of |g| and of g^2, and the numbers of zeros, of dense gradients, float32 [gradient, 3].
+    """Return sum of |g|, sum of g^2 and number of zeros for each dense gradient, float32 [gradient, 3].
 
     Args:
-        gradients: of any shape, also of a shape that is unknown when the step is traced, as that of a kernel's slice.
-        sizes: entries of each.
+        gradients: tensors of any shape; the shape may be unknown when the step is traced, as for a kernel's slice.
+        sizes: the number of entries of each gradient.
     """
     counts = sizes.astype(int).tolist()
     flat = [tf.reshape(each, [count]) for each, count in zip(gradients, counts, strict=True)]
     owner = np.repeat(np.arange(len(flat), dtype=np.int32), counts)
     entries = tf.cast(tf.concat(flat, axis=0), tf.float32)
     zeros = tf.cast(tf.equal(entries, 0.0), tf.float32)
-    every = tf.stack([tf.abs(entries), tf.square(entries), zeros], axis=1)
-    return tf.math.unsorted_segment_sum(every, owner, len(flat))  # XLA has this one, and not the sorted one
+    statistics = tf.stack([tf.abs(entries), tf.square(entries), zeros], axis=1)
+    return tf.math.unsorted_segment_sum(statistics, owner, len(flat))  # XLA has no sorted segment sum

@@ -1,4 +1,4 @@
-"""Which layers a skip connection bypasses, and which end at an output, read from Keras's own graph of a model."""
+"""Read Keras's graph of a model: which layers a skip connection bypasses, and which are last before an output."""
 
 from collections.abc import Callable, Iterator, Sequence
 from math import prod
@@ -8,7 +8,7 @@ import keras
 
 
 class Node(Protocol):
-    """What is read of Keras's node, which is one call of an operation: it knows the nodes whose outputs it takes."""
+    """The attributes that are read of Keras's node: one call of an operation; its parents give its inputs."""
 
     operation: keras.Operation
     parent_nodes: Sequence["Node"]
@@ -17,7 +17,7 @@ class Node(Protocol):
 
 
 class Graph:
-    """The operations of a Functional or Sequential model, and how they are joined."""
+    """The operations of a Functional or Sequential model, and their connections."""
 
     def __init__(self, functional: keras.Model) -> None:
         self._outputs = [_node(tensor) for tensor in keras.tree.flatten(functional.outputs)]
@@ -34,7 +34,7 @@ class Graph:
         return list({id(node.operation): node.operation for node in self._outputs}.values())
 
     def is_bypassed(self, operation: keras.Operation) -> bool:
-        """Return whether every output that depends on the operation is also reached from an input without it."""
+        """Return whether every output that depends on the operation also has a path from an input around it."""
         for output in self._outputs:
             if not any(node.operation is operation for node in _ancestors([output])):
                 continue
@@ -43,23 +43,23 @@ class Graph:
                 return False
         return True
 
-    def last(self, counts: Callable[[keras.Operation], bool]) -> set[int]:
-        """Return the ids of the operations that count and that no other such operation follows on some way."""
+    def last(self, is_counted: Callable[[keras.Operation], bool]) -> set[int]:
+        """Return the ids of the counted operations that have a path to an output without another counted operation."""
         return {
             id(node.operation)
-            for node in _ancestors(self._outputs, stops_at=lambda node: counts(node.operation))
-            if counts(node.operation)
+            for node in _ancestors(self._outputs, stops_at=lambda node: is_counted(node.operation))
+            if is_counted(node.operation)
         }
 
     @property
-    def entries(self) -> int:
-        """How many numbers all operations give for one row; an unknown dimension counts as 1."""
+    def number_count(self) -> int:
+        """How many numbers all operations together return for one row; an unknown dimension counts as 1."""
         shapes = [tensor.shape[1:] for node in self.nodes for tensor in node.output_tensors]
         return sum(prod(size or 1 for size in shape) for shape in shapes)
 
 
 def graph(layer: keras.Operation) -> Graph | None:
-    """Return the graph of a Functional or built Sequential model; None for others, whose call alone knows it."""
+    """Return the graph of a Functional or built Sequential model; None for other models, which have none."""
     functional = getattr(layer, "_functional", None) or layer
     if not isinstance(functional, keras.Model) or not getattr(functional, "_nodes", None):
         return None
@@ -74,14 +74,14 @@ def _node(tensor: keras.KerasTensor) -> Node:
 
 
 def _ancestors(starts: Sequence[Node], stops_at: Callable[[Node], bool] = lambda node: False) -> Iterator[Node]:
-    """Yield the starts and every node above them, each once; nothing above a node at which it stops."""
+    """Yield the starts and all their ancestors, each once; skip the ancestors of nodes at which `stops_at` is True."""
     visited: set[int] = set()
-    waiting = list(starts)
-    while waiting:
-        node = waiting.pop()
+    remaining = list(starts)
+    while remaining:
+        node = remaining.pop()
         if id(node) in visited:
             continue
         visited.add(id(node))
         yield node
         if not stops_at(node):
-            waiting.extend(node.parent_nodes)
+            remaining.extend(node.parent_nodes)

@@ -1,4 +1,4 @@
-"""Watch every `fit` of a Python script: print whether it learned and, if not, why. Nothing in the script changes.
+"""Watch every `fit` of a Python script: print whether it learned and, if not, why. The script itself does not change.
 
 python3 -m pipeline.watch my_script.py its arguments
 python3 -m pipeline.watch --replicas 10 my_script.py its arguments
@@ -18,14 +18,15 @@ from pipeline.params.file import check
 if TYPE_CHECKING:
     from pipeline.watch.arguments import Learned
 
-TRIED_BY = 3  # replicas of each remedy without --replicas: the fewest whose interval shows that 0 of N became N of N
+# Replicas for --try without --replicas: the fewest whose interval shows a difference between 0 of N and N of N.
+REPLICAS_TO_TRY = 3
 
 
 def main() -> None:
-    """Read the options, and run the script; whatever follows its name are its own arguments.
+    """Read the options, and run the script; all arguments after its name are passed to it.
 
     Raises:
-        UserError: there is no such script, or an option is invalid.
+        UserError: the script does not exist, or an option is invalid.
     """
     parser = _parser()
     if len(sys.argv) == 1:
@@ -34,7 +35,7 @@ def main() -> None:
     options = parser.parse_args()
     _expect_valid(options)
     script: tuple[Path, list[str], Learned] = options.script, options.arguments, options.learned
-    # Imported here, for Keras takes seconds to import.
+    # Imported here, because Keras takes seconds to import.
     if options.into is not None:
         from pipeline.watch.script import RunRequest, run_replica
 
@@ -42,7 +43,7 @@ def main() -> None:
     elif options.tries:
         from pipeline.watch.tries import run_tries
 
-        run_tries(*script, options.replicas or TRIED_BY, options.report)
+        run_tries(*script, options.replicas or REPLICAS_TO_TRY, options.report)
     elif options.replicas is not None:
         from pipeline.watch.script import run_replicas
 
@@ -54,10 +55,10 @@ def main() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    what, _, examples = __doc__.partition("\n\n")
+    description, _, examples = __doc__.partition("\n\n")
     parser = argparse.ArgumentParser(
         prog="python3 -m pipeline.watch",
-        description=what,
+        description=description,
         epilog=f"examples:\n{examples}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -68,15 +69,15 @@ def _parser() -> argparse.ArgumentParser:
         "--try",
         action="store_true",
         dest="tries",
-        help=f"run it from N seeds ({TRIED_BY} without --replicas), then again with each remedy that the diagnosis "
-        "suggests; print which helped, and what to change",
+        help=f"run the script from N seeds ({REPLICAS_TO_TRY} without --replicas), then again with each remedy that "
+        "the diagnosis suggests; print which helped, and what to change",
     )
     parser.add_argument(
         "--report",
         type=Path,
         default=Path("why.html"),
         metavar="FILE",
-        help="where --replicas and --try write their page (why.html)",
+        help="the file to which --replicas and --try write their report (why.html)",
     )
     parser.add_argument(
         "--learned",
@@ -85,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
         help="the final score above which a run has learned: 0.9, or another score: '{\"balanced_accuracy\": 0.8}'; "
         "by default halfway from guessing to perfect",
     )
-    # For the processes that this command starts.
+    # Options for the processes that this command starts.
     parser.add_argument("--seed", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--into", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--remedy", action="append", default=[], help=argparse.SUPPRESS)
@@ -97,7 +98,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _expect_valid(options: argparse.Namespace) -> None:
-    """Raises: UserError: there is no such script, or an option is invalid."""
+    """Check the options.
+
+    Raises:
+        UserError: the script does not exist, or an option is invalid.
+    """
     if not options.script.is_file():
         raise UserError(f"{options.script}: not found: must be a Python script")
     check({"learned": options.learned}, "", EvaluationParams)

@@ -1,4 +1,4 @@
-"""The arguments of `Diagnosis`, checked before any training: a wrong one is reported in one line."""
+"""Check the arguments of `Diagnosis` before any training; an invalid argument is reported in one line."""
 
 import os
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ TASKS: Final = ("auto", "binary", "multiclass", "regression")
 
 
 class DiagnosisOptions(TypedDict, total=False):
-    """The arguments of `Diagnosis` beside the data, as `autolog` takes them."""
+    """The arguments of `Diagnosis` without the data, as `autolog` takes them."""
 
     learned: Learned
     task: str
@@ -46,13 +46,13 @@ def _folder(folder: Unchecked) -> Path | None:
 
 
 class Arguments(EvaluationParams):
-    """The checked arguments of `Diagnosis`, which documents them; `learned` is that of `evaluation`."""
+    """The checked arguments of `Diagnosis`, which documents them; `learned` comes from `EvaluationParams`."""
 
     task: Annotated[str, BeforeValidator(_task)]
     mlflow: bool | None
     tensorboard: Annotated[Path | None, BeforeValidator(_folder)]
     record_every: int = Field(ge=1)
-    max_overhead: float = Field(ge=0, allow_inf_nan=True)  # infinite: no limit; NaN fails, because it is not >= 0
+    max_overhead: float = Field(ge=0, allow_inf_nan=True)  # infinity: no limit; NaN is rejected, as it is not >= 0
     histograms: bool
     rows: int = Field(ge=1)
     stop_when_hopeless: bool
@@ -76,11 +76,11 @@ def expect_arrays(x: Batch, y: Batch) -> None:
     """Check that x and y are arrays with equally many rows, or structures of such arrays; both may be None.
 
     Raises:
-        UserError: they are not.
+        UserError: x or y is invalid.
     """
     if x is None:
         if y is not None:
-            raise UserError("x: missing: must be given where y is")
+            raise UserError("x: missing: must be given if y is given")
         return
     counts = []
     for name, values in (("x", x), ("y", y)):

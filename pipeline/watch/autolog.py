@@ -1,4 +1,4 @@
-"""Watch every `fit` of a script, with nothing else changed: `import pipeline; pipeline.autolog()`."""
+"""Watch every `fit` of a script with one call: `import pipeline; pipeline.autolog()`."""
 
 import inspect
 from collections.abc import Callable
@@ -16,19 +16,19 @@ from pipeline.watch.arguments import Arguments, AutologArguments, DiagnosisOptio
 from pipeline.watch.callback import Diagnosis
 from pipeline.watch.mlflow_run import is_wanted
 
-RUNS: Final = 50  # runs in MLflow from one script: the loop of a tuner would make hundreds
+RUNS: Final = 50  # MLflow runs of one script: the loop of a tuner would make hundreds
 _undo: Callable[[], None] | None = None
 
 
 def autolog(disable: bool = False, *, mlflow_runs: int = RUNS, **options: Unpack[DiagnosisOptions]) -> None:
     """Watch every later `fit`, and print its verdict when it ends.
 
-    A `fit` that has a `Diagnosis` already keeps it.
+    A `fit` with a `Diagnosis` of its own is left alone.
 
     Args:
         disable: stop watching, and restore Keras's `fit`.
-        mlflow_runs: how many runs of its own to write to MLflow; after these, only verdicts are printed.
-        options: the arguments of `Diagnosis`, without the data.
+        mlflow_runs: the largest number of runs in MLflow; after these, only verdicts are printed.
+        options: the arguments of `Diagnosis`, except `x` and `y`.
 
     Raises:
         UserError: an argument is invalid; an earlier `autolog` then stays in effect.
@@ -38,7 +38,7 @@ def autolog(disable: bool = False, *, mlflow_runs: int = RUNS, **options: Unpack
         if name not in Arguments.model_fields:
             raise UserError(unknown_key(name, name, Arguments.model_fields))
     check({"disable": disable, "mlflow_runs": mlflow_runs}, "", AutologArguments)
-    Diagnosis(**options)  # reports an invalid option now, and not in somebody's training
+    Diagnosis(**options)  # reports an invalid option now, and not during a training
     if _undo is not None:
         _undo()
         _undo = None
@@ -48,15 +48,15 @@ def autolog(disable: bool = False, *, mlflow_runs: int = RUNS, **options: Unpack
 
 def watch_every_fit(
     make: Callable[[keras.Model, FitArguments], Diagnosis],
-    ended: Callable[[Diagnosis], None],
+    on_end: Callable[[Diagnosis], None],
     change: Callable[[keras.Model, FitArguments], None] | None = None,
 ) -> Callable[[], None]:
     """Add a callback to every `fit`, and return a function that restores Keras's `fit`.
 
     Args:
         make: takes the model and the arguments of `fit`; returns the callback.
-        ended: called with the callback, however `fit` ended.
-        change: takes the model and the arguments of `fit` first, and may change both, or raise.
+        on_end: called with the callback when `fit` ends, also after an error.
+        change: called with the model and the arguments of `fit` before `make`; may change both, or raise.
     """
     own = vars(keras.Model).get("fit")
     fit = keras.Model.fit
@@ -82,11 +82,13 @@ def watch_every_fit(
             if diagnosis is not None:
                 with guard("judge this fit"):
                     diagnosis.close()
-                    ended(diagnosis)
+                    on_end(diagnosis)
 
     def undo() -> None:
         if vars(keras.Model).get("fit") is not watched:
-            LOG.warning("pipeline.watch: another library has replaced `fit` since autolog(): it stays as it is")
+            LOG.warning(
+                "pipeline.watch: another library has replaced `fit` since autolog(): cannot restore Keras's `fit`"
+            )
         elif own is None:
             del keras.Model.fit
         else:
@@ -97,7 +99,7 @@ def watch_every_fit(
 
 
 def arrays(arguments: FitArguments) -> tuple[Batch, Batch]:
-    """Return inputs and targets of a `fit`; None for both where they are no arrays, or where some are held back."""
+    """Return inputs and targets of a `fit`; None and None if they are no arrays, or with `validation_split`."""
     x, y = arguments.get("x"), arguments.get("y")
     if y is None or arguments.get("validation_split"):
         return None, None
@@ -111,11 +113,11 @@ def _callbacks(arguments: FitArguments) -> list[keras.callbacks.Callback]:
     """Return the callbacks that the user gave to `fit`.
 
     Raises:
-        TypeError: they are a CallbackList, to which nothing can be added.
+        TypeError: they are a CallbackList, to which no callback can be added.
     """
     callbacks = arguments.get("callbacks")
     if isinstance(callbacks, keras.callbacks.CallbackList):
-        raise TypeError("its callbacks are a CallbackList: must be a list")
+        raise TypeError("`callbacks` is a CallbackList: must be a list")
     return list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks] if callbacks else []
 
 
@@ -127,7 +129,7 @@ def _is_watched(arguments: FitArguments) -> bool:
 
 
 class _CallbackMaker:
-    """Makes the callback of each `fit`; a `fit` of the same model as the last one gets the same callback again."""
+    """Makes the callback of each `fit`; if the last `fit` had the same model, its callback is used again."""
 
     def __init__(self, options: DiagnosisOptions, mlflow_runs: int) -> None:
         self._options = options
@@ -140,7 +142,9 @@ class _CallbackMaker:
         options = self._options.copy()
         if is_wanted(options.get("mlflow")):
             if self._runs_left == 0:
-                LOG.warning("pipeline.watch: no more runs in MLflow: autolog(mlflow_runs=...) allows no more")
+                LOG.warning(
+                    "pipeline.watch: this `fit` is not written to MLflow: raise autolog(mlflow_runs=...) for more runs"
+                )
             if self._runs_left <= 0:
                 options["mlflow"] = False
             self._runs_left -= 1

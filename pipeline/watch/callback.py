@@ -1,4 +1,4 @@
-"""The Keras callback: why does this training fail, and what fixes it?
+"""Watch `fit` by a Keras callback, which reports why the training fails and what fixes it.
 
 diagnosis = Diagnosis(x_train, y_train)
 model.fit(x_train, y_train, validation_data=(x_val, y_val), epochs=50, callbacks=[diagnosis])
@@ -25,41 +25,45 @@ from pipeline.recorder.guard import Guard
 from pipeline.watch.arguments import Arguments, Learned, expect_arrays
 from pipeline.watch.hopeless import why_hopeless
 from pipeline.watch.sinks import Sink, open_sinks
-from pipeline.watch.verdict import Verdict, epochs_in_words, judge, nothing
+from pipeline.watch.verdict import Verdict, epochs_in_words, judge, unrecorded
 from pipeline.watch.watchable import expect_watchable, when_fit_ends
 
 if TYPE_CHECKING:
     from pipeline.recorder.watching import Watching
 
-# What is guarded, in words.
+# Guarded actions, as messages name them.
 WATCH: Final = "watch this model"
 RECORD: Final = "record this epoch"
 VALIDATE: Final = "keep rows of the validation data"
-RECORD_FIRST: Final = 1  # epochs that are recorded whatever `record_every` says
+RECORD_FIRST: Final = 1  # first epochs that are always recorded
 
 
 class Diagnosis(keras.callbacks.Callback):
-    """Record the gradients, activations and weights of every layer while `fit` runs, and tell what is wrong.
+    """Record the gradients, activations and weights of every layer while `fit` runs, and report what is wrong.
 
-    It changes no weight by a bit and raises nothing into the training: what cannot be watched is left out and logged
-    once. Needs Keras on TensorFlow. A copy, also by `pickle`, keeps the arguments and the record, and watches no model.
+    It changes no bit of any weight and raises no error into the training: a quantity that cannot be watched is left out
+    and logged once. Needs Keras on TensorFlow. A copy, also by `pickle`, keeps the arguments and the record, and
+    watches no model.
 
     Args:
-        x, y: training data as `fit` takes them, as arrays. At most `rows` of them, evenly from first to last, are the
-            probe: the rows on which layers are measured. Without them, rows of the first batches of `fit` are.
+        x: inputs of the training data, as arrays. At most `rows` of their rows, evenly from first to last, are the
+            probe, on which layers are measured; without `x`, the probe is rows of the first batches of `fit`.
+        y: targets of the training data, as arrays.
         learned: the training has learned if its final score is above this: a number for the task's main score, or
             another score with its number, such as `{"balanced_accuracy": 0.8}`; by default halfway from guessing to the
-            best. The score is taken on the validation data or, without any, on the probe.
-        task: `binary`, `multiclass` or `regression`; by default from the compiled loss and the targets.
+            best. The score is measured on the validation data or, without validation data, on the probe.
+        task: `binary`, `multiclass` or `regression`; by default inferred from the compiled loss and the targets.
         mlflow: whether to write a run to MLflow during the training; by default if a run is active or
             MLFLOW_TRACKING_URI is set.
-        tensorboard: a folder of TensorBoard logs, in which a run `diagnosis` is written during the training.
-        record_every: epochs from one recorded epoch to the next; the first and the last are always recorded.
-        max_overhead: the share of the training's time that measuring may take; beyond it fewer epochs are recorded.
+        tensorboard: a folder of TensorBoard logs, to which a run `diagnosis` is written during the training.
+        record_every: record every n-th epoch, and always the first and the last.
+        max_overhead: the largest measuring time, as a fraction of the training time; beyond it, fewer epochs are
+            recorded.
         histograms: whether to record histograms of weights and gradients.
         rows: the largest number of rows in the probe.
-        stop_when_hopeless: whether to end a training whose failure is certain: its loss is NaN or infinite, or a layer
+        stop_when_hopeless: whether to end a training that is certain to fail: its loss is NaN or infinite, or a layer
             that no skip connection bypasses is dead at `hopeless_epochs` recorded epochs in a row.
+        hopeless_epochs: see `stop_when_hopeless`.
 
     Raises:
         UserError: an argument is invalid.
@@ -88,47 +92,51 @@ class Diagnosis(keras.callbacks.Callback):
         self._thresholds = check(shipped()["diagnosis"], "diagnosis", DiagnosisParams)
         self._data = None if x is None else (x, y)
         self._guard = Guard()
-        self._record: xr.Dataset | None = None  # of a copy, which watches no model
+        self._record: xr.Dataset | None = None  # the history of a copy, which watches no model
         self._watching: Watching | None = None
         self._watched_model: keras.Model | None = None
         self._sinks: list[Sink] = []
         self._has_begun = False
-        self._is_fresh, self._is_test_fresh = True, True  # whether Keras has traced no step yet
+        self._is_fresh, self._is_test_fresh = True, True  # whether Keras has never traced the function
         self._at_exit: weakref.finalize | None = None  # set while a watched `fit` runs
-        self._judged: tuple[tuple[int, int, int], Verdict] | None = None
+        # The latest verdict, and the progress at which it was made.
+        self._cached_verdict: tuple[tuple[int, int, int], Verdict] | None = None
 
     # Results
 
     @property
     def verdict(self) -> Verdict:
-        """Outcome, cause, evidence and what to try; `print` shows it as text."""
+        """The outcome, the cause, the evidence and the remedies to try; `print` shows them as text."""
         if not self.is_recorded:
-            return nothing(self._why_nothing(), self._guard.notes)
+            return unrecorded(self._why_nothing(), self._guard.notes)
         recorder = None if self._watching is None else self._watching.recorder
-        progress = (*((0, 0) if recorder is None else (len(recorder.states), recorder.last)), len(self._guard.notes))
-        if self._judged is None or self._judged[0] != progress:
-            judged = judge(self.history, self._arguments.learned, self._thresholds, self._guard.notes)
-            self._judged = progress, judged
-        return self._judged[1]
+        progress = (
+            *((0, 0) if recorder is None else (len(recorder.states), recorder.last_epoch)),
+            len(self._guard.notes),
+        )
+        if self._cached_verdict is None or self._cached_verdict[0] != progress:
+            verdict = judge(self.history, self._arguments.learned, self._thresholds, self._guard.notes)
+            self._cached_verdict = progress, verdict
+        return self._cached_verdict[1]
 
     @property
     def outcome(self) -> str | None:
-        """`learned`, `not_learned`, or None where no rule applies."""
+        """`learned`, `not_learned`, or None if no rule applies."""
         return self.verdict.outcome
 
     @property
     def cause(self) -> str | None:
-        """Why the training failed: a name of the table of causes; None where it learned, or where no rule applies."""
+        """The name of the cause of the failure, as in the table of causes; None if it learned or no rule applies."""
         return self.verdict.cause
 
     @property
     def evidence(self) -> dict[str, float | str | None]:
-        """The numbers behind the cause, by name; layers by their paths, None for NaN."""
+        """The numbers behind the cause, by name; a layer is given by its path, and NaN as None."""
         return dict(self.verdict.evidence)
 
     @property
     def history(self) -> xr.Dataset:
-        """The record, as `read_history` returns one: curves by epoch, values by layer and recorded epoch.
+        """The record, as from `read_history`: curves by epoch, values by layer and recorded epoch.
 
         Raises:
             UserError: nothing is recorded yet.
@@ -140,7 +148,7 @@ class Diagnosis(keras.callbacks.Callback):
         return self._watching.history
 
     def report(self, path: str | os.PathLike[str]) -> None:
-        """Write the page: one HTML file that needs no network.
+        """Write the report as one HTML file that needs no network.
 
         Raises:
             UserError: nothing is recorded, or `path` is a folder.
@@ -150,7 +158,7 @@ class Diagnosis(keras.callbacks.Callback):
         write(self, Path(path))
 
     def _repr_html_(self) -> str:
-        """Return what a notebook shows: the verdict and two small figures."""
+        """Return HTML for a notebook: the verdict and two small figures."""
         from pipeline.watch.page import fragment
 
         return fragment(self)
@@ -164,7 +172,7 @@ class Diagnosis(keras.callbacks.Callback):
 
     @property
     def watching(self) -> "Watching | None":
-        """The model as it is watched; None before the first `fit`."""
+        """The `Watching` of the model; None before the first `fit`."""
         return self._watching
 
     @property
@@ -173,13 +181,13 @@ class Diagnosis(keras.callbacks.Callback):
         return self._thresholds
 
     def close(self) -> None:
-        """Restore the model's functions after a `fit` that ended by an error, of which Keras tells no callback."""
+        """Restore the model's functions after a `fit` that an error ended; Keras does not notify callbacks of it."""
         self._close(is_finished=False)
 
     # Keras's hooks
 
     def set_model(self, model: keras.Model) -> None:
-        """Note which functions Keras has made before: it traced them without the callback, or for an earlier `fit`."""
+        """Note which functions Keras made before this `fit`; it does not trace them again."""
         super().set_model(model)
         self._is_fresh = getattr(model, "train_function", 0) is None
         self._is_test_fresh = getattr(model, "test_function", 0) is None
@@ -192,7 +200,7 @@ class Diagnosis(keras.callbacks.Callback):
             expect_watchable(self.model, self._data is not None, self._guard)
             self._begin()
             return
-        if self._watching is not None:  # an error has ended the context
+        if self._watching is not None:  # an error ended the context above
             self._watching.end()
 
     def on_test_begin(self, logs: Logs | None = None) -> None:
@@ -208,13 +216,13 @@ class Diagnosis(keras.callbacks.Callback):
                 watching.validation_ends()
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        """Decide whether the epoch is recorded, and start its sums."""
+        """Decide whether the epoch is recorded, and start the sums of this epoch."""
         if (watching := self._in_fit) is not None:
             with self._guard(RECORD):
                 watching.epoch_begins(epoch, epoch + 1 == self.params.get("epochs"))
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Measure, show, and stop a hopeless training."""
+        """Measure the epoch, show it in the sinks, and stop a hopeless training."""
         if (watching := self._in_fit) is None:
             return
         with self._guard(RECORD):
@@ -231,7 +239,7 @@ class Diagnosis(keras.callbacks.Callback):
     # Copies
 
     def __getstate__(self) -> Attributes:
-        """Leave out the model and what watches it: neither `copy` nor `pickle` can copy them."""
+        """Return the state without the model and its `Watching`, which neither `copy` nor `pickle` can copy."""
         record = self.history if self.is_recorded else None
         unwatched: Attributes = dict.fromkeys(("_model", "_watching", "_watched_model", "_at_exit"))
         return {**vars(self), **unwatched, "_sinks": [], "_record": record, "_guard": copy.deepcopy(self._guard)}
@@ -240,15 +248,15 @@ class Diagnosis(keras.callbacks.Callback):
 
     @property
     def _in_fit(self) -> "Watching | None":
-        """What watches the `fit` under way; None where it could not be watched."""
+        """The `Watching`, only while `fit` runs; None if it could not be watched."""
         return self._watching if self._at_exit is not None else None
 
     def _why_nothing(self) -> str:
         if not self._has_begun:
             return "nothing is recorded yet: no `fit` has begun with this callback (`callbacks=[diagnosis]`)"
         failed = self._guard.failed
-        why = failed.get(WATCH) or "; ".join(failed.values()) or "`fit` ended before its first epoch did"
-        return f"nothing was recorded: {why}"
+        reason = failed.get(WATCH) or "; ".join(failed.values()) or "`fit` ended before its first epoch did"
+        return f"nothing was recorded: {reason}"
 
     def _begin(self) -> None:
         if self._watching is None or self._watched_model is not self.model:
@@ -284,7 +292,7 @@ class Diagnosis(keras.callbacks.Callback):
             self._guard.note(f"stopped after {epochs_in_words(watching.epoch)}: {reason}")
 
     def _close(self, is_finished: bool) -> None:
-        """End the watching of a `fit`, however that ended; nothing where none is under way."""
+        """End the watching of the current `fit`, if there is one."""
         watching, at_exit = self._watching, self._at_exit
         if watching is None or at_exit is None:
             return

@@ -1,4 +1,4 @@
-"""The two figures of a watched training: its curves, and its gradients by layer and epoch."""
+"""Draw the two figures of a watched training: its curves, and its gradients by layer and epoch."""
 
 from io import BytesIO
 from typing import Final
@@ -19,78 +19,78 @@ from pipeline.params.evaluation_params import SCORES
 from pipeline.report.figures.gradient_figures import COLOURS, MEANING, NORM, NOTHING
 from pipeline.report.figures.style import dress, figure, in_figure, short
 
-NAMED: Final = 32  # layers up to which their paths stand at the axis
-LONGEST: Final = 40  # letters of a path at the axis
+MOST_NAMED: Final = 32  # with more layers, the axis has no paths of layers
+LONGEST_PATH: Final = 40  # letters of a path at the axis
 PARTS: Final = {"train": BLUE, "validation": ORANGE, "test": ORANGE}
 
 
 def curves(history: xr.Dataset) -> Figure:
-    """Draw the loss, and the first recorded score, over the epochs: each part of the data is a line."""
+    """Draw loss and score over the epochs, with a line for each part of the data."""
     parts = record.parts_of(history)
     score = next((each for each in reversed(list(SCORES)) if f"{parts[0]}_{each}" in history), None)
-    drawn = figure(4.2 * (2 if score else 1), 3.2)
-    panels = drawn.subplots(1, 2 if score else 1, squeeze=False)[0]
-    for axes, what in zip(panels, ["loss", *([score] if score else [])], strict=True):
+    drawing = figure(4.2 * (2 if score else 1), 3.2)
+    panels = drawing.subplots(1, 2 if score else 1, squeeze=False)[0]
+    for axes, quantity in zip(panels, ["loss", *([score] if score else [])], strict=True):
         for part in parts:
-            if f"{part}_{what}" in history:
-                values = history[f"{part}_{what}"].values[0]
+            if f"{part}_{quantity}" in history:
+                values = history[f"{part}_{quantity}"].values[0]
                 label = record.PARTS[part]
                 axes.plot(history.epoch.values, values, color=PARTS[part], label=label, linewidth=1.6)
-        if what == "loss":
-            level = history.attrs.get("train_constant_loss", np.nan)
+        if quantity == "loss":
+            baseline = history.attrs.get("train_constant_loss", np.nan)
             label = "baseline" if history.attrs.get("task_is_known", 1) else "at the start"
-            if np.isfinite(level):
-                axes.axhline(level, color=BLACK, linestyle="--", linewidth=0.8, label=label)
+            if np.isfinite(baseline):
+                axes.axhline(baseline, color=BLACK, linestyle="--", linewidth=0.8, label=label)
         axes.set_xlim(0, max(1, int(history.epoch[-1])))
         axes.ticklabel_format(axis="y", useOffset=False)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend(fontsize=8, frameon=False)
-        dress(axes, "epoch", "", "loss" if what == "loss" else spelled_score(what))
-    return drawn
+        dress(axes, "epoch", "", "loss" if quantity == "loss" else spelled_score(quantity))
+    return drawing
 
 
 def gradients(history: xr.Dataset) -> Figure:
-    """Draw the mean |gradient| of each kernel by epoch, and crosses where a layer is dead.
+    """Draw the mean |gradient| of each kernel by epoch, with crosses for dead layers.
 
-    The gradient is what the optimizer got or, where that was not recorded, the probe's.
+    The gradient is the one that the optimizer got or, if that was not recorded, the probe's.
     """
     name = next((each for each in ("gradient_mean_abs", "probe_gradient_mean_abs") if each in history), None)
     layers = history.sizes["layer"]
-    drawn = figure(8.4, 1.7 + 0.24 * min(layers, NAMED))
-    axes = drawn.subplots()
-    dress(axes, "epoch", "" if layers <= NAMED else "layer", _title(name))
+    drawing = figure(8.4, 1.7 + 0.24 * min(layers, MOST_NAMED))
+    axes = drawing.subplots()
+    dress(axes, "epoch", "" if layers <= MOST_NAMED else "layer", _title(name))
     axes.grid(visible=False)
     axes.set_facecolor(NOTHING)
     axes.set_ylim(layers + 0.5, 0.5)
-    if layers <= NAMED:
+    if layers <= MOST_NAMED:
         axes.set_yticks(
-            range(1, layers + 1), [in_figure(short(path, LONGEST)) for path in history.path.values], fontsize=8
+            range(1, layers + 1), [in_figure(short(path, LONGEST_PATH)) for path in history.path.values], fontsize=8
         )
     if name is not None and history.sizes["recorded_epoch"] > 1:
-        _map(axes, history, name)
-        bar = drawn.colorbar(ScalarMappable(NORM, COLOURS), ax=axes, pad=0.01, extend="both")
+        _draw_map(axes, history, name)
+        bar = drawing.colorbar(ScalarMappable(NORM, COLOURS), ax=axes, pad=0.01, extend="both")
         bar.set_label(MEANING, fontsize=8)
-    return drawn
+    return drawing
 
 
-def png(drawn: Figure) -> bytes:
-    """Return the figure as PNG, the same bytes for the same figure."""
+def png(drawing: Figure) -> bytes:
+    """Return the figure as PNG; equal figures give equal bytes."""
     buffer = BytesIO()
-    FigureCanvasAgg(drawn).print_png(buffer, metadata={"Software": None})
+    FigureCanvasAgg(drawing).print_png(buffer, metadata={"Software": None})
     return buffer.getvalue()
 
 
 def _title(name: str | None) -> str:
     if name is None:
         return "No gradient was recorded"
-    whose = "that the optimizer got" if name == "gradient_mean_abs" else "of the probe"
-    return f"Gradient {whose}, by layer (grey: exactly 0; white: unknown; crosses: dead layer)"
+    source = "that the optimizer got" if name == "gradient_mean_abs" else "of the probe"
+    return f"Gradient {source}, by layer (grey: exactly 0; white: unknown; crosses: dead layer)"
 
 
-def _map(axes: Axes, history: xr.Dataset, name: str) -> None:
-    begins = 1 if name == "gradient_mean_abs" else 0
-    epochs = history.recorded_epoch.values[begins:].astype(float)
-    values = history[name].values[0, begins:].T.astype(float)
+def _draw_map(axes: Axes, history: xr.Dataset, name: str) -> None:
+    first = 1 if name == "gradient_mean_abs" else 0
+    epochs = history.recorded_epoch.values[first:].astype(float)
+    values = history[name].values[0, first:].T.astype(float)
     shown = np.ma.masked_invalid(np.ma.masked_less_equal(values, 0))
     edges = np.concatenate([[epochs[0] - 0.5], (epochs[1:] + epochs[:-1]) / 2, [epochs[-1] + 0.5]])
     rows = np.arange(0.5, len(values) + 1)

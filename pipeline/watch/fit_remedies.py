@@ -1,4 +1,4 @@
-"""Remedies applied to one `fit` of a script, just before it."""
+"""Apply remedies to one `fit` of a script, just before it runs."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,29 +14,32 @@ VALIDATION = "validation"
 
 
 class FitRemedies:
-    """Called with each model and the arguments of its `fit`; changes those of the `fit` with the right number.
+    """Called before each `fit` with its model and arguments; changes both for the chosen `fit`.
 
-    change: what was changed, in words. not_done: why a remedy could not be applied.
-    number: of the `fit` that began last, from 0; -1 before the first.
+    change: what was changed, in words.
+    not_done: why a remedy could not be applied.
+    number: the number of the latest `fit`, from 0; -1 before the first.
     """
 
     def __init__(self, remedies: Sequence[str], number: int, has_checks: bool) -> None:
         """Choose the `fit` to change.
 
         Args:
-            remedies: their names. number: of the `fit`, from 0. has_checks: whether `reasons` will be asked for.
+            remedies: the names of the remedies.
+            number: the number of the `fit` to change, from 0.
+            has_checks: whether `reasons` will be called.
         """
         self.change: str | None = None
         self.not_done: str | None = None
         self.number = -1
         self._remedies, self._target, self._has_checks = remedies, number, has_checks
-        self._last: tuple[Trial, bool] | None = None  # the last `fit`, and whether its model was traced before
+        self._last: tuple[Trial, bool] | None = None  # the latest `fit`, and whether its model was traced before
 
     def __call__(self, model: keras.Model, arguments: FitArguments) -> None:
-        """Change the model and the arguments of its `fit` where it is this one's turn.
+        """Change the model and the arguments if this is the chosen `fit`.
 
         Raises:
-            InapplicableError: a remedy cannot be applied, so the training would tell nothing.
+            InapplicableError: a remedy cannot be applied, so the `fit` would show nothing.
         """
         self.number += 1
         was_traced = is_traced(model)
@@ -48,9 +51,9 @@ class FitRemedies:
             self._last = Trial(model, trial.parts, dict(arguments), may_rebuild=False), was_traced
 
     def reasons(self) -> Mapping[str, str]:
-        """Return why a further remedy cannot be applied to the last `fit`, by the remedy's name; nothing is changed.
+        """Return why further remedies cannot be applied to the latest `fit`, by the remedies' names.
 
-        Ask after that `fit`: only then is every model built.
+        Changes nothing. Call it after the `fit`, because before a `fit` some models are not built.
         """
         return inapplicable(*self._last) if self._has_checks and self._last is not None else {}
 
@@ -67,7 +70,7 @@ class FitRemedies:
 
 
 def _parts(arguments: FitArguments) -> dict[str, tuple[Batch, Batch]]:
-    """Return inputs and targets by part of the data; nothing where they are no arrays."""
+    """Return inputs and targets for each part of the data; empty if they are no arrays."""
     x, y, validation = arguments.get("x"), arguments.get("y"), arguments.get("validation_data")
     if y is None or not all(hasattr(leaf, "shape") for leaf in keras.tree.flatten((x, y))):
         return {}

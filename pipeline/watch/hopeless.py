@@ -1,4 +1,4 @@
-"""Whether the failure of a training is certain, so that it may as well stop."""
+"""Decide whether a training is certain to fail, so that it can stop."""
 
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,8 @@ def why_hopeless(watching: "Watching", epochs: int) -> str | None:
     """Return the reason to stop, or None.
 
     Args:
-        epochs: recorded epochs in a row at which a layer must be dead.
+        watching: the record of the model.
+        epochs: at how many recorded epochs in a row a layer must be dead.
     """
     states = watching.recorder.states
     if not states:

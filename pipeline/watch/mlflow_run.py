@@ -1,7 +1,7 @@
-"""A run in MLflow that grows while the model trains, with the pipeline's own metric keys.
+"""Write an MLflow run while the model trains, with the pipeline's metric keys.
 
-A thread of its own sends the metrics: a store that is slow or does not answer stops no training. MLflow is imported as
-the user has set it up.
+A separate thread sends the metrics, so that a slow or silent store does not stop the training. MLflow keeps the user's
+own settings.
 """
 
 import os
@@ -40,15 +40,15 @@ if TYPE_CHECKING:
     from pipeline.recorder.recorder import MeasuredState
     from pipeline.recorder.watching import Watching
 
-BATCH: Final = 900  # metrics in a request; MLflow takes 1,000
-ANSWER_WITHIN: Final = 5.0  # seconds, for a server's first answer
-PATIENCE: Final = 30  # seconds, for each answer at the beginning and at the end, where the training waits
-END_WITHIN: Final = 60.0  # seconds, for metrics that are not sent yet at the end
-SEND: Final = "write to MLflow"  # guarded; after one failure nothing more is sent
+BATCH: Final = 900  # metrics in a request; MLflow's limit is 1,000
+ANSWER_WITHIN: Final = 5.0  # seconds to wait for the server's first answer
+PATIENCE: Final = 30  # seconds to wait for an answer at the start and at the end, while the training waits
+END_WITHIN: Final = 60.0  # seconds to wait at the end for metrics that are not sent yet
+SEND: Final = "write to MLflow"  # a guarded action; after one failure nothing more is sent
 
 
 def is_wanted(mlflow: bool | None) -> bool:
-    """Return whether to write a run: as stated, or if a run is active or MLFLOW_TRACKING_URI is set."""
+    """Return whether to write a run: `mlflow`, or for None whether a run is active or MLFLOW_TRACKING_URI is set."""
     if mlflow is not None:
         return mlflow
     if os.environ.get("MLFLOW_TRACKING_URI"):
@@ -57,16 +57,22 @@ def is_wanted(mlflow: bool | None) -> bool:
 
 
 class LiveRun:
-    """The active run, or one of its own.
+    """Writes to the active run, or to a new run.
 
     Raises:
-        OSError: the server does not answer. MLflow's own errors pass, too.
+        OSError: the server does not answer. MLflow raises its own errors, too.
     """
 
     name = "MLflow"
 
     def __init__(self, model: str, epochs: int, guard: Guard) -> None:
-        """Args: model: its name. epochs: that `fit` may take."""
+        """Open the run, and start the thread.
+
+        Args:
+            model: the name of the model.
+            epochs: the largest number of epochs of `fit`.
+            guard: logs errors.
+        """
         import mlflow
 
         self._mlflow = mlflow
@@ -75,41 +81,41 @@ class LiveRun:
         _expect_answer(mlflow.get_tracking_uri())
         active = mlflow.active_run()
         self._is_own = active is None
-        with _impatient():
+        with _short_timeouts():
             run = mlflow.start_run(run_name=model) if active is None else active
         self._run_id: str = run.info.run_id
         self._client = mlflow.MlflowClient()
-        every = np.arange(1, max(1, epochs) + 1)
-        self._curve_epochs = {0, *evenly_spaced(every, CURVE_EPOCHS - 1).tolist()}
+        all_epochs = np.arange(1, max(1, epochs) + 1)
+        self._curve_epochs = {0, *evenly_spaced(all_epochs, CURVE_EPOCHS - 1).tolist()}
         layer_epochs = check(shipped()["tracking"], "tracking", TrackingParams).layer_epochs
-        self._layer_epochs = {0, *log_spaced(every, layer_epochs - 1).tolist()}
-        self._shown: set[int] = set()
-        self._waiting: queue.SimpleQueue[list[Point] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._send_waiting, name="pipeline.watch", daemon=True)
+        self._layer_epochs = {0, *log_spaced(all_epochs, layer_epochs - 1).tolist()}
+        self._shown_epochs: set[int] = set()
+        self._queue: queue.SimpleQueue[list[Point] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._send_queue, name="pipeline.watch", daemon=True)
         self._thread.start()
 
     def show(self, watching: "Watching") -> None:
-        """Hand the epochs that were recorded since the last call to the thread that sends them."""
+        """Queue the epochs that were recorded since the last call; the thread sends them."""
         states = watching.recorder.states
-        for epoch in sorted(set(states) - self._shown):
-            self._shown.add(epoch)
+        for epoch in sorted(set(states) - self._shown_epochs):
+            self._shown_epochs.add(epoch)
             points = keys.finite(self._points(epoch, states[epoch]))
             if points:
-                self._waiting.put(points)
+                self._queue.put(points)
 
     def close(self, fit: WatchedFit, is_finished: bool) -> None:
-        """Write verdict, cause, figures, page and model; then end the run if it is this one's own."""
-        self._waiting.put(None)
+        """Write verdict, cause, figures, page and model; then end the run if this object started it."""
+        self._queue.put(None)
         self._thread.join(END_WITHIN)
         if self._thread.is_alive():
-            self._guard.note("MLflow does not answer: metrics that were not sent yet are missing there")
-        with _impatient():
+            self._guard.note("MLflow does not answer: its run lacks the last metrics, the verdict and the figures")
+        with _short_timeouts():
             try:
                 if fit.is_recorded and not self._thread.is_alive():
                     self._log_results(fit)
                     with self._guard("log the model to MLflow"):
                         self._log_model(fit)
-            finally:  # or MLflow would end it when the script ends, and try for minutes
+            finally:  # otherwise MLflow ends the run with the script, and may try for minutes
                 if self._is_own:
                     self._mlflow.end_run("FINISHED" if is_finished else "KILLED")
 
@@ -126,14 +132,14 @@ class LiveRun:
                     for layer, value in enumerate(values.tolist(), start=1):
                         yield Point(keys.LAYER.of(value=name, layer=layer), value, epoch)
 
-    def _send_waiting(self) -> None:
-        while (points := self._waiting.get()) is not None:
-            while not self._waiting.empty() and len(points) < BATCH:  # fewer requests, where they come fast
-                more = self._waiting.get()
-                if more is None:
-                    self._waiting.put(None)
+    def _send_queue(self) -> None:
+        while (points := self._queue.get()) is not None:
+            while not self._queue.empty() and len(points) < BATCH:  # join epochs, for fewer requests
+                next_points = self._queue.get()
+                if next_points is None:
+                    self._queue.put(None)
                     break
-                points = points + more
+                points = points + next_points
             with self._guard(SEND):
                 self._send(points)
             if SEND in self._guard.failed:
@@ -146,7 +152,7 @@ class LiveRun:
             self._client.log_batch(self._run_id, metrics=metrics[start : start + BATCH])
 
     def _log_results(self, fit: WatchedFit) -> None:
-        from pipeline.watch.page import FIGURES, page  # here, for matplotlib takes a while to import
+        from pipeline.watch.page import FIGURES, page  # here, because matplotlib is slow to import
 
         history = fit.history
         for key, value in _tags(fit.verdict).items():
@@ -163,10 +169,10 @@ class LiveRun:
 
         active = self._mlflow.active_run()
         if active is None or active.info.run_id != self._run_id:
-            return  # somebody else has ended the run
+            return  # the user's script has ended the run
         import mlflow.keras
 
-        # Without requirements MLflow would spend seconds to find them out.
+        # Without given requirements, MLflow spends seconds to infer them.
         mlflow.keras.log_model(fit.model, name="model", pip_requirements=[f"keras=={keras.__version__}"])
 
 
@@ -180,7 +186,7 @@ def _tags(verdict: Verdict) -> dict[str, str]:
 
 
 def _profiles(history: xr.Dataset) -> list[Point]:
-    """Return the gradient across the layers at the first and the last recorded epoch; the layer is the step."""
+    """Return the gradients at the first and the last recorded epoch, with the layer's number as the step."""
     points: list[Point] = []
     if "probe_gradient_mean_abs" in history:
         for place in sorted({0, history.sizes["recorded_epoch"] - 1}):
@@ -190,7 +196,7 @@ def _profiles(history: xr.Dataset) -> list[Point]:
 
 
 def _hide_password() -> None:
-    """Take user and password out of the server's address, which MLflow prints at the end of a run."""
+    """Remove user and password from the server's address, because MLflow prints it at the end of a run."""
     import mlflow
 
     uri = mlflow.get_tracking_uri()
@@ -200,8 +206,8 @@ def _hide_password() -> None:
 
 
 @contextmanager
-def _impatient() -> Iterator[None]:
-    """Make MLflow's client give up soon within the context, unless the user set its variables."""
+def _short_timeouts() -> Iterator[None]:
+    """Shorten the timeouts of MLflow's client within the context, unless the user has set them."""
     added = {name: value for name, value in impatience(PATIENCE).items() if name not in os.environ}
     os.environ.update(added)
     try:
@@ -212,12 +218,12 @@ def _impatient() -> Iterator[None]:
 
 
 def _expect_answer(uri: str) -> None:
-    """Check that a server answers; MLflow's own client would go on trying for minutes.
+    """Check that the server answers, because MLflow's own client retries for minutes.
 
     Raises:
         OSError: the server does not answer.
     """
     if not is_server(uri):
         return
-    with suppress(urllib.error.HTTPError):  # an error of HTTP is an answer
+    with suppress(urllib.error.HTTPError):  # an HTTP error is an answer, too
         urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=ANSWER_WITHIN).close()

@@ -1,4 +1,4 @@
-"""The page of a watched training, one HTML file, and what a notebook shows of it."""
+"""Render a watched training as a page (one HTML file), or as a fragment for a notebook."""
 
 import base64
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +26,7 @@ FIGURES = {
 
 
 def write(fit: WatchedFit, path: Path) -> None:
-    """Write the page.
+    """Write the page of a watched training.
 
     Raises:
         UserError: nothing is recorded, or `path` is a folder.
@@ -37,7 +37,7 @@ def write(fit: WatchedFit, path: Path) -> None:
 
 
 def page(fit: WatchedFit) -> str:
-    """Return the page as HTML."""
+    """Return the page of a watched training as HTML."""
     history = fit.history
     pictures = {name: figures.png(draw(history)) for name, (draw, _) in FIGURES.items()}
     return render(document(fit, history), pictures)
@@ -52,14 +52,14 @@ def document(fit: WatchedFit, history: xr.Dataset) -> Document:
         Section("Gradients", [Picture("gradients", FIGURES["gradients"][1])]),
         Section("Layers", list(_layers(history))),
         Section("Evidence", list(_evidence(verdict, fit.thresholds.model_dump()))),
-        Section("How it was watched", list(_how(history, verdict.notes))),
+        Section("How it was watched", list(_recording(history, verdict.notes))),
     ]
     answer: list[Block] = [Text(in_markdown(part)) for part in (verdict.headline, verdict.says) if part]
     return Document("Does this model train, and if not, why?", answer, [each for each in sections if each.blocks])
 
 
 def fragment(fit: WatchedFit) -> str:
-    """Return what a notebook shows, as HTML: the verdict and, where anything is recorded, two small figures."""
+    """Return HTML for a notebook: the verdict and, if anything is recorded, two small figures."""
     parts = [f"<p>{escape(line)}</p>" for line in str(fit.verdict).splitlines()]
     if fit.is_recorded:
         for draw, caption in FIGURES.values():
@@ -70,7 +70,7 @@ def fragment(fit: WatchedFit) -> str:
 
 
 def _layers(history: xr.Dataset) -> Iterator[Block]:
-    heads = ["layer", "kind", "role", "units", "trained", "bypassed", "mean \\|gradient\\|", "dead units"]
+    header = ["layer", "kind", "role", "units", "trained", "bypassed", "mean \\|gradient\\|", "dead units"]
     last = history.isel(replica=0, recorded_epoch=-1)
     gradient = next((each for each in ("gradient_mean_abs", "probe_gradient_mean_abs") if each in history), None)
     rows = []
@@ -89,8 +89,10 @@ def _layers(history: xr.Dataset) -> Iterator[Block]:
                 f"{100 * share:.0f}%" if np.isfinite(share) else "",
             ]
         )
-    yield Table(heads, rows)
-    yield Text(f"At the last recorded epoch, {int(last.recorded_epoch)}. Bypassed: a skip connection goes around it.")
+    yield Table(header, rows)
+    yield Text(
+        f"At the last recorded epoch, {int(last.recorded_epoch)}. Bypassed: a skip connection goes around the layer."
+    )
 
 
 def _evidence(verdict: Verdict, thresholds: Mapping[str, float]) -> Iterator[Block]:
@@ -103,12 +105,12 @@ def _evidence(verdict: Verdict, thresholds: Mapping[str, float]) -> Iterator[Blo
     yield Text("Thresholds: " + ", ".join(f"`{name}: {value}`" for name, value in thresholds.items()) + ".")
 
 
-def _how(history: xr.Dataset, notes: Sequence[str]) -> Iterator[Block]:
+def _recording(history: xr.Dataset, notes: Sequence[str]) -> Iterator[Block]:
     epochs = epochs_in_words(int(history.epoch[-1]))
-    gradients = " Gradients over an epoch are those that the optimizer got." if "gradient_mean_abs" in history else ""
+    gradients = " The gradients of an epoch are those that the optimizer got." if "gradient_mean_abs" in history else ""
     yield Text(
-        f"{epochs} of training; layers were measured at {history.sizes['recorded_epoch']} states, epoch 0 included. "
-        f"The probe is {history.attrs.get('probe', 'not known')}, in inference mode.{gradients}"
+        f"{epochs} of training; layers were measured at {history.sizes['recorded_epoch']} epochs, epoch 0 included. "
+        f"The probe is {history.attrs.get('probe', 'unknown')}, in inference mode.{gradients}"
     )
     kind = record.task_of(history).kind if history.attrs.get("task_is_known") else "unknown"
     yield Text(f"The task: {kind}.")

@@ -1,4 +1,4 @@
-"""Run a script with every `fit` in it watched: once in this process, or from several seeds in other processes."""
+"""Run a script and watch every `fit` in it: once in this process, or from several seeds in other processes."""
 
 import json
 import os
@@ -34,15 +34,16 @@ from pipeline.watch.script_replicas import IDENTICAL, FitRecord, FitSummary, are
 
 P = ParamSpec("P")
 R = TypeVar("R")
-FILE = "fits.json"  # what a run leaves beside its records
+FILE = "fits.json"  # the file that a run writes beside its records
 
 
 @dataclass(frozen=True)
 class RunRequest:
     """One run of a script.
 
-    remedies: what is applied before its `fit` number `fit`, from 0.
-    has_checks: whether to find out, when each `fit` has ended, which further remedies cannot be applied to it.
+    remedies: the names of the remedies to apply.
+    fit: the number of the `fit` to which the remedies are applied, from 0.
+    has_checks: whether to check after each `fit` which further remedies cannot be applied to it.
     """
 
     script: Path
@@ -57,7 +58,9 @@ class RunRequest:
 class RunResult:
     """The results of one run.
 
-    change: what the remedies changed, in words. not_done: why one could not be applied.
+    fits: the records, in order.
+    change: what the remedies changed, in words.
+    not_done: why a remedy could not be applied.
     """
 
     fits: Sequence[FitRecord]
@@ -67,7 +70,7 @@ class RunResult:
 
 @dataclass(frozen=True)
 class _FitEntry:
-    """A `fit` in the file of a run; its record is `<place>.nc` beside that."""
+    """A `fit` in the file of a run; its record is the file `<place in the list>.nc` beside this file."""
 
     name: str
     number: int
@@ -77,7 +80,7 @@ class _FitEntry:
 
 @dataclass(frozen=True)
 class _RunEntry:
-    """The file of a run."""
+    """The contents of the file of a run."""
 
     fits: Sequence[_FitEntry]
     sets_its_seed: bool
@@ -91,19 +94,20 @@ _RUN_FILE = TypeAdapter(_RunEntry)
 def run(
     script: Path,
     arguments: Sequence[str],
-    ended: Callable[[Diagnosis], None],
+    on_end: Callable[[Diagnosis], None],
     learned: Learned = None,
     change: Callable[[keras.Model, FitArguments], None] | None = None,
 ) -> None:
-    """Run the script as `python3 script.py arguments` does, each `fit` watched.
+    """Run the script like `python3 script.py arguments`, and watch each `fit`.
 
     Args:
-        change: takes a model and the arguments of its `fit` first, and may change both.
+        on_end: called with the callback when a `fit` ends.
+        change: called with a model and the arguments before its `fit`; may change both.
 
     Raises:
-        Whatever the script raises, `SystemExit` too.
+        Every error of the script, also `SystemExit`.
     """
-    undo = watch_every_fit(lambda model, arguments: Diagnosis(*arrays(arguments), learned=learned), ended, change)
+    undo = watch_every_fit(lambda model, arguments: Diagnosis(*arrays(arguments), learned=learned), on_end, change)
     before, path = sys.argv, sys.path[0]
     sys.argv, sys.path[0] = [str(script), *arguments], str(script.resolve().parent)
     try:
@@ -120,7 +124,7 @@ def run_once(script: Path, arguments: Sequence[str], learned: Learned) -> None:
 
 
 def run_replica(request: RunRequest, seed: int, folder: Path) -> None:
-    """Run the script from a seed, and leave the record of each `fit` in a folder."""
+    """Run the script from a seed, and save the record of each `fit` in a folder."""
     fits: list[_FitEntry] = []
     remedies = FitRemedies(request.remedies, request.fit, request.has_checks)
 
@@ -144,23 +148,23 @@ def run_replica(request: RunRequest, seed: int, folder: Path) -> None:
 
 
 def run_replicas(script: Path, arguments: Sequence[str], learned: Learned, replicas: int, report: Path) -> None:
-    """Run the script from several seeds, print what became of each `fit`, and write the page.
+    """Run the script from several seeds, print the outcome of each `fit`, and write the page.
 
     Raises:
-        UserError: a run failed, or trained nothing; or all runs are identical.
+        UserError: a run failed or trained nothing, or all runs are identical.
     """
-    summaries = unchanged(RunRequest(script, arguments, learned), replicas, report)
+    summaries = run_unchanged(RunRequest(script, arguments, learned), replicas, report)
     save_text(page(script.name, summaries), report)
     print(f"report: {report}")
 
 
-def unchanged(request: RunRequest, replicas: int, report: Path) -> list[FitSummary]:
-    """Run the script without a remedy, and print what became of each `fit`.
+def run_unchanged(request: RunRequest, replicas: int, report: Path) -> list[FitSummary]:
+    """Run the script without a remedy, and print the outcome of each `fit`.
 
     Raises:
-        UserError: a run failed, or trained nothing; or all runs are identical, which the report then says.
+        UserError: a run failed or trained nothing, or all runs are identical; in the last case the page is written.
     """
-    results = replicated(request, replicas, RunProgress(replicas))
+    results = run_seeds(request, replicas, RunProgress(replicas))
     summaries = summaries_of(results, request.script, request.learned)
     for each in summaries:
         print(each.text)
@@ -170,10 +174,10 @@ def unchanged(request: RunRequest, replicas: int, report: Path) -> list[FitSumma
     return summaries
 
 
-def replicated(request: RunRequest, replicas: int, progress: RunProgress) -> list[RunResult]:
-    """Run the script from seeds 0, 1, 2, ..., each in a process of its own.
+def run_seeds(request: RunRequest, replicas: int, progress: RunProgress) -> list[RunResult]:
+    """Run the script from seeds 0, 1, 2, ..., each in its own process.
 
-    One run is enough where a remedy cannot be applied, and two where they are identical.
+    Stops after one run if a remedy cannot be applied, and after two identical runs.
 
     Raises:
         UserError: a run without remedies failed.
@@ -181,7 +185,7 @@ def replicated(request: RunRequest, replicas: int, progress: RunProgress) -> lis
     results: list[RunResult] = []
     remedies = f" with {combined.AND.join(request.remedies)}" if request.remedies else ""
     for seed in range(replicas):
-        results.append(_replica(request, seed))
+        results.append(_run_seed(request, seed))
         is_last = results[-1].not_done is not None or _are_all_identical(results)
         progress.finished(f"run {seed + 1} of {replicas}{remedies}", replicas - seed - 1 if is_last else 0)
         if is_last:
@@ -193,7 +197,7 @@ def summaries_of(results: Sequence[RunResult], script: Path, learned: Learned) -
     """Summarise each `fit` over its replicas.
 
     Raises:
-        UserError: nothing was trained.
+        UserError: no `fit` was recorded.
     """
     fits = _by_number(results)
     if not fits:
@@ -214,7 +218,7 @@ def _by_number(results: Sequence[RunResult]) -> dict[int, list[FitRecord]]:
     return fits
 
 
-def _replica(request: RunRequest, seed: int) -> RunResult:
+def _run_seed(request: RunRequest, seed: int) -> RunResult:
     here = str(Path(__file__).resolve().parents[2])
     paths = [here, *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONHASHSEED": str(seed)}
@@ -223,13 +227,13 @@ def _replica(request: RunRequest, seed: int) -> RunResult:
         command = [sys.executable, "-m", "pipeline.watch", "--seed", str(seed), "--into", str(folder)]
         command += ["--learned", json.dumps(request.learned)] if request.learned is not None else []
         command += [part for name in request.remedies for part in ("--remedy", name)] + ["--fit", str(request.fit)]
-        command += ["--checks"] if request.has_checks and seed == 0 else []  # the result is the same from all seeds
+        command += ["--checks"] if request.has_checks and seed == 0 else []  # the result is the same for all seeds
         command += [str(request.script), *request.arguments]
         returncode = subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False).returncode
         if returncode and request.remedies:
-            return RunResult([], None, f"the script fails with it: exit code {returncode} from seed {seed}")
+            return RunResult([], None, f"the script fails with this remedy: exit code {returncode} from seed {seed}")
         if returncode:
-            raise UserError(f"{request.script}: failed from seed {seed}: exit code {returncode}")
+            raise UserError(f"{request.script}: failed from seed {seed}: exit code {returncode}: see the error above")
         entry = _RUN_FILE.validate_json((folder / FILE).read_bytes())
         fits = [
             FitRecord(
@@ -248,14 +252,14 @@ def _replica(request: RunRequest, seed: int) -> RunResult:
 
 @contextmanager
 def _seed_calls() -> Iterator[list[str]]:
-    """Give a list that gets the name of each function by which the script sets a seed within the context."""
+    """Yield a list to which each call of a function that sets a seed adds the function's name."""
     calls: list[str] = []
-    places = [(keras.utils, "set_random_seed"), (random, "seed")]  # Keras draws its own seeds by the second
+    functions = [(keras.utils, "set_random_seed"), (random, "seed")]  # Keras draws its own seeds from `random`
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        places.append((tf.random, "set_seed"))
-    originals = [getattr(module, name) for module, name in places]
+        functions.append((tf.random, "set_seed"))
+    originals = [getattr(module, name) for module, name in functions]
 
     def noting(name: str, function: Callable[P, R]) -> Callable[P, R]:
         def noting_call(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -264,10 +268,10 @@ def _seed_calls() -> Iterator[list[str]]:
 
         return noting_call
 
-    for (module, name), function in zip(places, originals, strict=True):
+    for (module, name), function in zip(functions, originals, strict=True):
         setattr(module, name, noting(name, function))
     try:
         yield calls
     finally:
-        for (module, name), function in zip(places, originals, strict=True):
+        for (module, name), function in zip(functions, originals, strict=True):
             setattr(module, name, function)

@@ -1,4 +1,4 @@
-"""One `fit` of a script over several seeds: how many replicas learned, with an interval, and what became of each."""
+"""Summarise one `fit` of a script over several seeds: how many replicas learned, and the outcome of each."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,15 +24,17 @@ from pipeline.report.pages.html import render
 from pipeline.watch.arguments import Learned
 
 IDENTICAL = "your script sets its own seed, so every replica is identical; remove that line"
-PARTLY_SEEDED = "your script sets its own seed, so replicas differ less than with seeds of their own"
-SAME_START = "all replicas start from the same weights, so they tell little more than one does"
+PARTLY_SEEDED = "your script sets its own seed, so replicas differ less than they should; remove that line"
+SAME_START = "all replicas start from the same weights, so they prove little more than one replica"
 
 
 @dataclass(frozen=True)
 class FitRecord:
     """One `fit` from one seed.
 
-    number: of all in the script, from 0. reasons: why a further remedy cannot be applied to it, by the remedy's name.
+    name: the name of the model.
+    number: the number of the `fit` in the script, from 0.
+    reasons: why further remedies cannot be applied to the `fit`, by the remedies' names.
     """
 
     name: str
@@ -48,8 +50,10 @@ class FitRecord:
 class FitSummary:
     """One `fit` over its replicas.
 
-    text: share of learned replicas, interval and verdict. replicas: one row each; None where no rule applies.
-    score: a column of `replicas`. number, reasons: as of `FitRecord`.
+    text: the share of replicas that learned, its interval, and the verdict.
+    replicas: a table with one row for each replica; None if no rule applies.
+    score: the column of `replicas` with the score.
+    number, reasons: see `FitRecord`.
     """
 
     name: str
@@ -63,17 +67,17 @@ class FitSummary:
 
 
 def are_identical(fits: Sequence[FitRecord]) -> bool:
-    """Return whether the script's own seed made several replicas the same.
+    """Return whether several replicas are identical because the script sets its own seed.
 
-    They are the same if weight norms and training loss agree at every epoch. Replicas of a script that sets no seed do
-    not count: a training without randomness is the same each time.
+    Identical replicas have equal weight norms and training losses at every epoch. False for a script that sets no seed,
+    because a training without randomness is the same each time.
     """
     first, *others = (fit.history[["weight_l1", "train_loss"]] for fit in fits)
     return bool(others) and all(fit.sets_its_seed for fit in fits) and all(first.equals(other) for other in others)
 
 
 def summary(fits: Sequence[FitRecord], learned: Learned) -> FitSummary:
-    """Summarise the same `fit` of several runs."""
+    """Summarise one `fit` over several runs."""
     name, first, notes = fits[0].name, fits[0].history, _notes(fits)
     if not all(fit.history.attrs["task_is_known"] for fit in fits):
         text = f"{name}: {len(fits)} replicas; cannot tell whether they learned, because no rule fits the model's task."
@@ -97,7 +101,7 @@ def page(script: str, fits: Sequence[FitSummary], attempts: Mapping[int, Sequenc
     """Return the page of all fits of a script, as HTML.
 
     Args:
-        attempts: by a fit's place, a line for each remedy that was tried on it.
+        attempts: lines about the remedies that were tried, by the fit's place in `fits`.
     """
     answer = [Text(in_markdown(each.text.splitlines()[0])) for each in fits]
     sections = []
@@ -116,7 +120,7 @@ def page(script: str, fits: Sequence[FitSummary], attempts: Mapping[int, Sequenc
 
 
 def _notes(fits: Sequence[FitRecord]) -> list[str]:
-    """Return the notes of all replicas, each once, after those on what the replicas have in common."""
+    """Return notes about all replicas together, then the notes of each replica, without repetitions."""
     notes = list(dict.fromkeys(note for fit in fits for note in fit.notes))
     if are_identical(fits):
         notes.insert(0, IDENTICAL)

@@ -1,4 +1,4 @@
-"""Where a record is shown while it grows: MLflow and TensorBoard."""
+"""Open the sinks to which a record is written while it grows: MLflow and TensorBoard."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 
 class Sink(Protocol):
-    """Shows a record. name: for messages."""
+    """Shows a growing record to the user.
+
+    name: the name in messages.
+    """
 
     name: str
 
@@ -19,16 +22,20 @@ class Sink(Protocol):
         """Show the epochs that were recorded since the last call."""
 
     def close(self, fit: WatchedFit, is_finished: bool) -> None:
-        """Show the results and end; `is_finished` is False where `fit` ended by an error."""
+        """Show the results, and close; `is_finished` is False if an error ended `fit`."""
 
 
 def open_sinks(model: str, epochs: int, tensorboard: Path | None, mlflow: bool | None, guard: Guard) -> list[Sink]:
-    """Return the sinks that are wanted and can be opened.
+    """Open the requested sinks; a sink that cannot be opened is noted and left out.
 
     Args:
-        model: its name. epochs: that `fit` may take. tensorboard, mlflow: as `Diagnosis` takes them.
+        model: the name of the model.
+        epochs: the largest number of epochs of `fit`.
+        tensorboard: see `Diagnosis`.
+        mlflow: see `Diagnosis`.
+        guard: logs errors.
     """
-    # Imported here, for neither package is needed without its sink.
+    # Imported here, because each package is needed only for its own sink.
     sinks: list[Sink] = []
     if tensorboard is not None:
         with guard("write to TensorBoard"):

@@ -1,4 +1,4 @@
-"""TensorBoard's events of a watched training, written while it trains, as the pipeline writes those of a replica."""
+"""Write TensorBoard's events while a watched model trains, in the same form as the pipeline's own events."""
 
 from pathlib import Path
 from time import time
@@ -12,11 +12,11 @@ from pipeline.watch.watched_fit import WatchedFit
 if TYPE_CHECKING:
     from pipeline.recorder.watching import Watching
 
-RUN: Final = "diagnosis"  # beside `train` and `validation`, the runs of Keras's own callback
+RUN: Final = "diagnosis"  # Keras's own callback writes the runs `train` and `validation`
 
 
 class Events:
-    """One event file, in a folder of its own."""
+    """Writes one event file in a separate folder."""
 
     name = "TensorBoard"
 
@@ -24,12 +24,12 @@ class Events:
         folder = logs / RUN
         folder.mkdir(parents=True, exist_ok=True)
         self._writer = RecordWriter((folder / f"events.out.tfevents.{time():.6f}").open("wb"))
-        self._shown: set[int] = set()
+        self._shown_epochs: set[int] = set()
         self._has_version = False
 
     def show(self, watching: "Watching") -> None:
         """Write the epochs that were recorded since the last call."""
-        new = sorted(set(watching.recorder.states) - self._shown)
+        new = sorted(set(watching.recorder.states) - self._shown_epochs)
         for event in events(watching.history.sel(epoch=new, recorded_epoch=new), 0):
             if event.HasField("file_version") and self._has_version:
                 continue
@@ -37,7 +37,7 @@ class Events:
             event.wall_time = time()
             self._writer.write(event.SerializeToString())
         self._writer.flush()
-        self._shown |= set(new)
+        self._shown_epochs |= set(new)
 
     def close(self, fit: WatchedFit, is_finished: bool) -> None:
         """Close the file."""

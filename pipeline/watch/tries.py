@@ -13,7 +13,7 @@ from pipeline.foundations.files import save_text
 from pipeline.remedies import combined
 from pipeline.watch.arguments import Learned
 from pipeline.watch.run_progress import RunProgress
-from pipeline.watch.script import RunRequest, replicated, summaries_of, unchanged
+from pipeline.watch.script import RunRequest, run_seeds, run_unchanged, summaries_of
 from pipeline.watch.script_replicas import FitSummary, page
 
 ORDER = (HELPS, UNDECIDED, HARMS)
@@ -21,11 +21,15 @@ ORDER = (HELPS, UNDECIDED, HARMS)
 
 @dataclass(frozen=True)
 class Attempt:
-    """What remedies achieved: how many replicas learned with them.
+    """The result of remedies on one `fit`.
 
-    change: what they changed, in words. difference: of the learned shares with and without the remedies; low and high
-    are Newcombe's 95% interval. causes: of the replicas that still failed, the most frequent first.
-    reasons: as of `FitSummary`.
+    change: what the remedies changed, in words.
+    learned: how many replicas learned with the remedies.
+    replicas: the number of replicas.
+    difference: the share of replicas that learned with the remedies, minus the share without.
+    low, high: Newcombe's 95% interval of the difference.
+    causes: the causes of the replicas that still failed, the most frequent first.
+    reasons: see `FitSummary`.
     """
 
     remedies: combined.Remedies
@@ -40,7 +44,7 @@ class Attempt:
 
     @property
     def effect(self) -> str:
-        """helps, harms or undecided."""
+        """The effect: helps, harms or undecided."""
         return effect(self.low, self.high)
 
     def __str__(self) -> str:
@@ -51,46 +55,53 @@ class Attempt:
 
 
 def run_tries(script: Path, arguments: Sequence[str], learned: Learned, replicas: int, report: Path) -> None:
-    """Run the script without a remedy, then with each suggested one, and print which help and what to change.
+    """Run the script without a remedy, then with each suggested remedy; print which help and what to change.
 
     Raises:
-        UserError: a run of the script as it is failed, or trained nothing; or all of them are identical.
+        UserError: a run without a remedy failed or trained nothing, or all runs without a remedy are identical.
     """
     request = RunRequest(script, arguments, learned, has_checks=True)
-    summaries = unchanged(request, replicas, report)
-    for place, base in enumerate(summaries):
-        if base.replicas is not None and _causes(base.replicas):
-            lines = _try_on(replace(request, fit=base.number), replicas, base, base.replicas)
-            save_text(page(script.name, summaries, {place: lines}), report)
+    summaries = run_unchanged(request, replicas, report)
+    for index, unchanged_fit in enumerate(summaries):
+        if unchanged_fit.replicas is not None and _causes(unchanged_fit.replicas):
+            lines = _try_on(replace(request, fit=unchanged_fit.number), replicas, unchanged_fit, unchanged_fit.replicas)
+            save_text(page(script.name, summaries, {index: lines}), report)
             break
     else:
-        print("Nothing to try: no replica failed with a cause.")
+        print("Nothing to try: no replica failed with a known cause.")
         save_text(page(script.name, summaries), report)
     print(f"report: {report}")
 
 
-def _try_on(request: RunRequest, replicas: int, base: FitSummary, table: pd.DataFrame) -> list[str]:
-    """Try remedies on one `fit`; print and return a line for each."""
+def _try_on(request: RunRequest, replicas: int, unchanged_fit: FitSummary, table: pd.DataFrame) -> list[str]:
+    """Try remedies on one `fit`; print and return a line for each remedy."""
     search = _Search(request, replicas, _count(table))
-    search.run(_causes(table), base.reasons)
+    search.run(_causes(table), unchanged_fit.reasons)
     lines = list(search.lines())
     if not lines:
-        against = ", ".join(map(spelled, _causes(table)))
-        lines = [f"no remedy can be applied automatically against: {against}."]
+        names = ", ".join(map(spelled, _causes(table)))
+        lines = [f"no remedy can be applied automatically against: {names}."]
     learned, runs = _count(table)
-    print(f"\nTried on fit {base.number + 1}; without a remedy it learned in {learned} of {runs} runs:")
+    print(f"\nTried on fit {unchanged_fit.number + 1}; without a remedy it learned in {learned} of {runs} runs:")
     print("\n".join(lines))
     return lines
 
 
 class _Search:
-    """Tries remedies on one `fit`, and combines the best one with what its own causes suggest.
+    """Tries remedies on one `fit`, and adds to the best remedy what the remaining failures suggest.
 
-    attempts: in the order in which they were made. not_tried: why remedies were not tried, by name.
+    attempts: all attempts, in order.
+    not_tried: why a remedy was not tried, by its name.
     """
 
     def __init__(self, request: RunRequest, replicas: int, before: tuple[int, int]) -> None:
-        """Args: before: how many replicas learned without a remedy, and of how many."""
+        """Prepare the search.
+
+        Args:
+            request: the run without a remedy, with the number of the `fit`.
+            replicas: the number of replicas of each attempt.
+            before: how many replicas learned without a remedy, and the number of these replicas.
+        """
         self.attempts: list[Attempt] = []
         self.not_tried: dict[str, str] = {}
         self._request = request
@@ -98,48 +109,49 @@ class _Search:
         self._before = before
 
     def run(self, causes: Sequence[str], reasons: Mapping[str, str]) -> None:
-        """Try remedies against the causes, for so many rounds as there may be remedies in a combination.
+        """Try remedies against the causes; each round adds one remedy to the combination.
 
         Args:
-            causes: of the replicas that failed, the most frequent first. reasons: as of `FitSummary`.
+            causes: the causes of the replicas that failed, the most frequent first.
+            reasons: see `FitSummary`.
         """
         best: combined.Remedies = ()
         for _ in range(combined.ROUNDS):
-            attempts = self._round(best, causes, reasons)
+            attempts = self._try_round(best, causes, reasons)
             results = [combined.Result(each.learned, each.replicas, next(iter(each.causes), None)) for each in attempts]
-            place = combined.to_follow(causes, results)
-            if place is None:
+            index = combined.to_follow(causes, results)
+            if index is None:
                 break
-            best, causes, reasons = attempts[place].remedies, attempts[place].causes, attempts[place].reasons
+            best, causes, reasons = attempts[index].remedies, attempts[index].causes, attempts[index].reasons
 
     def lines(self) -> Iterator[str]:
-        """Yield a line for each attempt, the helpful ones first, and for each remedy that was not tried."""
+        """Yield a line for each attempt, helpful attempts first, and for each remedy that was not tried."""
         in_order = sorted(self.attempts, key=lambda each: -each.difference)
         for kind in ORDER:
             yield from (f"{kind}: {each}" for each in in_order if each.effect == kind)
         yield from (f"not tried: {name} ({why})." for name, why in self.not_tried.items())
 
-    def _round(self, best: combined.Remedies, causes: Sequence[str], reasons: Mapping[str, str]) -> list[Attempt]:
-        """Try each combination of the best remedies so far with one more."""
-        further = combined.further(best, network_remedies(*causes), [each.remedies for each in self.attempts])
-        self.not_tried |= {combined.AND.join(each): reasons[each[-1]] for each in further if each[-1] in reasons}
-        possible = [each for each in further if each[-1] not in reasons]
+    def _try_round(self, best: combined.Remedies, causes: Sequence[str], reasons: Mapping[str, str]) -> list[Attempt]:
+        """Try each combination of the best remedies so far with one more remedy."""
+        combinations = combined.further(best, network_remedies(*causes), [each.remedies for each in self.attempts])
+        self.not_tried |= {combined.AND.join(each): reasons[each[-1]] for each in combinations if each[-1] in reasons}
+        possible = [each for each in combinations if each[-1] not in reasons]
         progress = RunProgress(self._replicas * len(possible))
-        attempts = [each for each in (self._attempt(remedies, progress) for remedies in possible) if each is not None]
+        attempts = [each for each in (self._try(remedies, progress) for remedies in possible) if each is not None]
         self.attempts += attempts
         return attempts
 
-    def _attempt(self, remedies: combined.Remedies, progress: RunProgress) -> Attempt | None:
-        """Return what the remedies achieved; None, with a reason in `not_tried`, where that cannot be known."""
+    def _try(self, remedies: combined.Remedies, progress: RunProgress) -> Attempt | None:
+        """Try the remedies, and return the result; None, with a reason in `not_tried`, if there is no result."""
         request, name = self._request, combined.AND.join(remedies)
-        results = replicated(replace(request, remedies=remedies), self._replicas, progress)
+        results = run_seeds(replace(request, remedies=remedies), self._replicas, progress)
         if results[-1].not_done is not None:
             self.not_tried[name] = results[-1].not_done
             return None
         summaries = summaries_of(results, request.script, request.learned)
         fit = next((each for each in summaries if each.number == request.fit), None)
         if fit is None or fit.replicas is None:
-            self.not_tried[name] = "cannot tell whether the model learned with it"
+            self.not_tried[name] = "cannot tell whether the model learned with this remedy"
             return None
         after, before = _count(fit.replicas), self._before
         low, high = newcombe(*after, *before)
@@ -154,5 +166,5 @@ def _causes(table: pd.DataFrame) -> list[str]:
 
 
 def _count(table: pd.DataFrame) -> tuple[int, int]:
-    """Return how many replicas learned, and of how many."""
+    """Return how many replicas learned, and the number of replicas."""
     return int((table.outcome == LEARNED).sum()), len(table)

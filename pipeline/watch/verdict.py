@@ -1,4 +1,4 @@
-"""Whether a watched training learned, why not, and what to try: from its record alone, by the pipeline's own rules."""
+"""Judge a watched training from its record, by the pipeline's rules: did it learn, why not, and what to try."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,11 +22,16 @@ LAYERS_IN_EVIDENCE: Final = ("dead_layer", "saturated_layer", "smallest_layer", 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What `Diagnosis` concludes; `print` shows it as text.
+    """The conclusion of `Diagnosis`; `print` shows it as text.
 
-    outcome: `learned`, `not_learned`, or None where no rule applies. cause: its name, or None.
-    symptoms: the conditions that hold, whether they are the cause or not. headline: outcome and score. says: cause or
-    symptoms, in sentences. tries: what to try, the most promising first. notes: what could not be watched.
+    outcome: `learned`, `not_learned`, or None if no rule applies.
+    cause: the name of the cause, or None.
+    evidence: the numbers behind the cause, by name.
+    symptoms: the names of all conditions that hold, even if they are not the cause.
+    headline: a sentence with outcome and score.
+    says: sentences about the cause or the symptoms.
+    tries: remedies to try, the most promising first.
+    notes: sentences about what could not be watched.
     """
 
     outcome: str | None
@@ -46,11 +51,12 @@ class Verdict:
         return "\n".join(part for part in parts if part)
 
 
-def nothing(why: str, notes: Sequence[str]) -> Verdict:
-    """Return the verdict where nothing is recorded.
+def unrecorded(why: str, notes: Sequence[str]) -> Verdict:
+    """Return the verdict without a record.
 
     Args:
-        why: in words; notes that it contains are not listed again.
+        why: why nothing is recorded; notes within this text are not listed again.
+        notes: sentences about what could not be watched.
     """
     headline = f"{why[0].upper()}{why[1:]}."
     return Verdict(None, None, {}, (), headline, "", (), tuple(note for note in notes if note not in why))
@@ -67,33 +73,35 @@ def judge(
     """Return the verdict on a record.
 
     Args:
-        history: as the recorder gives it. learned: as `evaluation.learned`, or None for the task's usual rule.
-        params: thresholds. notes: what could not be watched.
+        history: the record.
+        learned: see `evaluation.learned`; None for the task's usual rule.
+        params: the thresholds.
+        notes: sentences about what could not be watched.
     """
     rule, rule_notes = _rule(history, learned)
     notes = (*notes, *rule_notes)
     numbers, symptoms, sentences = _symptoms(history, params)
     if int(history.epoch[-1]) == 0:
-        headline = "Not trained: everything here was measured before the first step."
+        headline = "Not trained: all measurements are from before the first step."
         return Verdict(None, None, numbers, symptoms, headline, sentences, (), notes)
     if rule is None or not has_score(history, rule.score):
         says = f"Cannot tell whether this model learned. {sentences}"
         suggested = _tries(symptoms, Setting.of(history, numbers))
-        return Verdict(None, None, numbers, symptoms, _watched(history), says, suggested, notes)
+        return Verdict(None, None, numbers, symptoms, _neutral_headline(history), says, suggested, notes)
     row = evaluate(history, rule, params).iloc[0]
-    numbers = _plain(row[list(evidence.COLUMNS)].to_dict(), history)  # these know the rule
+    numbers = _with_paths(row[list(evidence.COLUMNS)].to_dict(), history)  # measured again, with the rule
     if row.outcome == LEARNED:
         says = f"It learned in spite of: {', '.join(map(spelled, symptoms))}." if symptoms else ""
-        return Verdict(LEARNED, None, numbers, symptoms, _reached(history, rule, "Learned"), says, (), notes)
+        return Verdict(LEARNED, None, numbers, symptoms, _headline(history, rule, "Learned"), says, (), notes)
     cause = None if row.cause == NO_CAUSE else str(row.cause)
     says = f"Cause: {spelled(cause)}. {_sentence(cause, numbers)}".strip() if cause else ""
     suggested = _tries([cause] if cause else [], Setting.of(history, numbers))[:4]
-    headline = _reached(history, rule, "Did not learn")
+    headline = _headline(history, rule, "Did not learn")
     return Verdict(str(row.outcome), cause, numbers, symptoms, headline, says, suggested, notes)
 
 
 def _rule(history: xr.Dataset, learned: Mapping[str, float] | None) -> tuple[Rule | None, list[str]]:
-    """Return the rule, None for an unknown task, and a note where the stated score does not fit the task."""
+    """Return the rule (None for an unknown task), and a note if the user's score does not fit the task."""
     if not history.attrs.get("task_is_known"):
         return None, []
     try:
@@ -105,28 +113,28 @@ def _rule(history: xr.Dataset, learned: Mapping[str, float] | None) -> tuple[Rul
 
 
 def _symptoms(history: xr.Dataset, params: DiagnosisParams) -> tuple[Evidence, tuple[str, ...], str]:
-    """Return the evidence, the symptoms by name, and sentences about them or about what was looked for."""
+    """Return the evidence, the names of the symptoms, and sentences about them; without any, what was ruled out."""
     table = evidence.measure(history, params)
-    numbers = _plain(table.iloc[0].to_dict(), history)
+    numbers = _with_paths(table.iloc[0].to_dict(), history)
     holds = alarms(table, params).iloc[0]
     symptoms = tuple(name for name in holds.index if holds[name])
     if not symptoms:
-        return numbers, symptoms, _looked_for(evidence.is_measured(history, params).iloc[0])
+        return numbers, symptoms, _ruled_out(evidence.is_measured(history, params).iloc[0])
     shown = {**numbers}
     if not history.attrs.get("task_is_known"):
         shown[REFERENCE] = "the loss at the start" if record.is_loss_known(history) else "1"
     return numbers, symptoms, " ".join(f"Symptom: {spelled(name)}. {_sentence(name, shown)}" for name in symptoms)
 
 
-def _looked_for(is_measured: Mapping[str, bool]) -> str:
-    """Return which symptoms were ruled out, and which could not be measured."""
+def _ruled_out(is_measured: Mapping[str, bool]) -> str:
+    """Return sentences about which symptoms were ruled out, and which could not be measured."""
     ruled_out = [each for each in TABLE if each.alarm and each.reads and all(map(is_measured.get, each.reads))]
     others = [each for each in TABLE if each.alarm and each not in ruled_out]
     sentences = [f"Looked for and not found: {_names(ruled_out)}."] if ruled_out else []
     return " ".join([*sentences, *([f"Not measured: {_names(others)}."] if others else [])])
 
 
-def _reached(history: xr.Dataset, rule: Rule, outcome: str) -> str:
+def _headline(history: xr.Dataset, rule: Rule, outcome: str) -> str:
     part = record.PARTS[record.judged_part(history)]
     score = float(score_curve(history, rule.score)[0, -1])
     shown = f"{score:.3f}" if np.isfinite(score) else "is NaN"
@@ -136,12 +144,12 @@ def _reached(history: xr.Dataset, rule: Rule, outcome: str) -> str:
     )
 
 
-def _watched(history: xr.Dataset) -> str:
+def _neutral_headline(history: xr.Dataset) -> str:
     loss = f"; training loss {float(history.train_loss[0, -1]):.4g}" if record.is_loss_known(history) else ""
     return f"Watched for {epochs_in_words(int(history.epoch[-1]))}{loss}."
 
 
-def _plain(numbers: Mapping[str, float], history: xr.Dataset) -> Evidence:
+def _with_paths(numbers: Mapping[str, float], history: xr.Dataset) -> Evidence:
     plain: dict[str, float | str | None] = {
         name: None if np.isnan(value) else float(value) for name, value in numbers.items()
     }

@@ -1,4 +1,4 @@
-"""Whether a `fit` can be watched, and how the end of `fit` is noticed."""
+"""Check whether a `fit` can be watched, and notice when it ends."""
 
 import sys
 import weakref
@@ -12,7 +12,7 @@ from pipeline.recorder.guard import Guard
 
 
 def expect_watchable(model: keras.Model, has_rows: bool, guard: Guard) -> None:
-    """Check a model before its `fit`, and note what cannot be recorded of it.
+    """Check a model before its `fit`, and note what cannot be recorded.
 
     Args:
         has_rows: whether the user gave rows for the probe.
@@ -22,24 +22,28 @@ def expect_watchable(model: keras.Model, has_rows: bool, guard: Guard) -> None:
     """
     backend = keras.backend.backend()
     if backend != "tensorflow":
-        raise UserError(f"Keras runs on {backend}: only its TensorFlow backend can be watched")
+        raise UserError(
+            f"Keras runs on {backend}: only the TensorFlow backend can be watched; set KERAS_BACKEND=tensorflow"
+        )
     from pipeline.recorder.fit_hooks import is_hooked  # imports TensorFlow
 
     if model.distribute_strategy.num_replicas_in_sync > 1:
-        raise UserError("tf.distribute trains it on several devices: only a training on one device can be watched")
+        raise UserError("tf.distribute trains the model on several devices: train on one device to watch it")
     if is_hooked(model):
-        raise UserError("another Diagnosis watches this fit")
+        raise UserError("another Diagnosis watches this fit already: give `callbacks` only one")
     optimizers = {id(each) for each in vars(model).values() if isinstance(each, keras.optimizers.Optimizer)}
     if len(optimizers) > 1:
         guard.note("the model has several optimizers: only the gradients that `model.optimizer` gets are recorded")
     if model.jit_compile and not has_rows:
-        guard.note("with jit_compile=True the probe needs rows of yours: pass them, Diagnosis(x_train, y_train)")
+        guard.note(
+            "jit_compile=True hides the rows of `fit`, so there is no probe: pass the data, Diagnosis(x_train, y_train)"
+        )
 
 
 def when_fit_ends(model: keras.Model, close: Callable[[], None]) -> weakref.finalize:
-    """Call `close` where `fit` ends by an error or Ctrl-C, of which Keras tells no callback.
+    """Call `close` if an error or Ctrl-C ends `fit`, because Keras does not notify callbacks of it.
 
-    Keras's list of callbacks lives as long as the call of `fit`.
+    Keras's list of callbacks exists as long as the call of `fit`, so its end is the end of `fit`.
     """
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:

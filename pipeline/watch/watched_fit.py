@@ -1,4 +1,4 @@
-"""What MLflow's run, TensorBoard's events and the page see of a watched training; `Diagnosis` is one."""
+"""Define what MLflow's run, TensorBoard's events and the page need of a watched training."""
 
 from typing import Protocol
 
@@ -10,7 +10,7 @@ from pipeline.watch.verdict import Verdict
 
 
 class WatchedFit(Protocol):
-    """A watched training."""
+    """A watched training, such as `Diagnosis`."""
 
     @property
     def model(self) -> keras.Model:
@@ -18,7 +18,7 @@ class WatchedFit(Protocol):
 
     @property
     def is_recorded(self) -> bool:
-        """Whether anything was measured; without it there is no history."""
+        """Whether anything was measured; if not, there is no history."""
 
     @property
     def history(self) -> xr.Dataset:
@@ -26,8 +26,8 @@ class WatchedFit(Protocol):
 
     @property
     def verdict(self) -> Verdict:
-        """What the record tells."""
+        """The verdict on the record."""
 
     @property
     def thresholds(self) -> DiagnosisParams:
-        """By which the verdict was found."""
+        """The thresholds of the verdict."""
