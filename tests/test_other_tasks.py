@@ -1,5 +1,6 @@
 """Several classes and regression, through both trainers: Keras's own steps and numbers, and NumPy's."""
 
+import gc
 from functools import cache
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from pipeline.diagnosis.theory import Premises
 from pipeline.evaluation import files, summary
 from pipeline.evaluation.learned import rule_for
 from pipeline.foundations.seeds import Shuffles
-from pipeline.foundations.tensorflow import keras
+from pipeline.foundations.tensorflow import keras, tf
 from pipeline.history import record
 from pipeline.models import keras_objects
 from pipeline.models.network import build
@@ -22,6 +23,7 @@ from pipeline.params.variant_params import VariantParams
 from pipeline.training.common.train_replicas import Trained, stacked, train, trainer_of
 from pipeline.training.common.trainer import curve_names
 from pipeline.training.compiled.eligible import dense_stack
+from pipeline.training.stacked.forward import Forward, State
 
 SPLITS = {
     "three classes": classified(3, validation=60),  # the largest part
@@ -235,3 +237,20 @@ def test_what_a_layer_adds_to_the_loss_is_trained_on_as_by_keras(split: Split) -
     assert change.max() > 1e-2
     for name in curve_names(split):  # the curves are of the task alone
         np.testing.assert_allclose(result.history[name][:, 0], without.history[name][:, 0], **CLOSE)
+
+
+def test_the_losses_of_earlier_calls_stay_alive() -> None:
+    """Keras finds losses by `id`: that of a freed one may be the next one's, which Keras would then drop."""
+    split = regressed(1)
+    made = recipe({"class_name": "ActivityRegularization", "config": {"l1": 0.3, "l2": 0.5}})
+    network = build(made, split.inputs, split.task, "v")
+    forward = Forward(network)
+    stacks = initial(network, [0])
+    entries = np.concatenate([stacks[each.path].reshape(1, -1) for each in network.taps.trainable_variables], axis=1)
+    state = State(tf.constant(entries), tf.zeros((1, 0)))
+    for _ in range(3):
+        forward(state, tf.constant(split.train.inputs, tf.float32), training=True)
+        gc.collect()
+    ids = set().union(*(layer._loss_ids for layer in network.taps.layers))
+    assert ids
+    assert ids <= {id(loss) for loss in forward.losses}

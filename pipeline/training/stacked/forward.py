@@ -47,6 +47,9 @@ class Forward:
         # Keras stores the losses of a call in its layers. Training and measuring trace in different threads, and
         # one thread could clear the losses that the other is about to collect. Steps do not take this lock.
         self._tracing = Lock()
+        # Keras finds a call's losses by `id`, and keeps the ids of earlier calls. A freed tensor could lend its id to
+        # the loss of another layer, and Keras would drop that loss. So all of them stay alive.
+        self.losses: list[tf.Tensor] = []
 
     def __call__(self, state: State, inputs: tf.Tensor, training: bool, is_shared: bool = True) -> Signals:
         """Run the pass on shared inputs [sample, input], or on separate inputs [replica, sample, input].
@@ -61,6 +64,7 @@ class Forward:
             taps, updated, losses = self.network.taps.stateless_call(
                 list(trainable), list(non_trainable), rows, training=training, return_losses=True
             )
+            self.losses += losses
             flat = [tf.reshape(value, (-1,)) for value in updated]
             penalty = tf.add_n(losses) if losses else tf.zeros(())
             return taps[:layer_count], tf.concat(flat, 0) if flat else tf.zeros((0,)), penalty
