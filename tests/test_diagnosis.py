@@ -566,7 +566,7 @@ def test_the_verdict_counts_what_there_is() -> None:
 def test_the_verdict_changes_with_the_counts() -> None:
     assert "1 was born dead" in said(learned=3, born_dead=1)
     assert "born dead" not in said(learned=3, saturated=1)
-    assert "This is a vanishing gradient" in said(learned=1, vanishing=3, stuck=1)
+    assert "Vanishing gradients explain 3 of the 4 failures: " in said(learned=1, vanishing=3, stuck=1)
     assert "Vanishing gradients explain only 1 of the 4 failures." in said(learned=1, vanishing=1, stuck=3)
     assert said(learned=1, stuck=3).startswith("v: 1 of 4 replicas learns (10 to 40%)")
     assert said(learned=4) == "v: 4 of 4 replicas learn (10 to 40%)."
@@ -580,8 +580,12 @@ def test_the_verdict_holds_to_theory_only_what_it_speaks_of() -> None:
 
 def test_a_vanishing_gradient_is_held_to_theory_only_where_it_speaks_of_it() -> None:
     text = variant_verdict.about_vanishing(replicas(vanishing=2), np.log(2), band=None)
-    assert re.search(r"^This is a vanishing gradient: the largest mean \|gradient\| .* throughout\.$", text)
-    assert "depth and width alone predict" in said(vanishing=2)
+    assert re.search(
+        r"^Vanishing gradients explain 2 of the 2 failures: even the largest mean \|gradient\| of a hidden layer is only "
+        r"\S+ for most of the training\.$",
+        text,
+    )
+    assert re.search(r"theory predicts \S+ before training from depth and width alone", said(vanishing=2))
 
 
 def test_a_wider_layer_is_promised_a_bound_only_where_there_is_one() -> None:
@@ -595,7 +599,7 @@ def test_a_wider_layer_is_promised_a_bound_only_where_there_is_one() -> None:
 
 def test_untrained_networks_are_not_said_to_have_failed() -> None:
     text = variant_verdict.untrained("v", replicas(born_dead=2, stuck=3))
-    assert text == "v: 5 replicas, not trained. Before the first step 2 born dead, 0 saturated and 0 vanishing."
+    assert text == "v: 5 replicas, not trained. Before the first step: 2 born dead, 0 saturated and 0 vanishing."
 
 
 @pytest.mark.slow

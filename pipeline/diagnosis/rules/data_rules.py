@@ -3,7 +3,7 @@
 import pandas as pd
 
 from pipeline.diagnosis.constants import SMALL_INPUTS_POWER, WIDE_COLUMN
-from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, joined, number, verb
+from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, join, number, verb
 from pipeline.diagnosis.setting import Setting
 from pipeline.foundations.colours import BROWN, DARK_BROWN, OCHRE, RUST, SAND
 from pipeline.params.diagnosis_params import DiagnosisParams
@@ -54,7 +54,7 @@ def _are_inputs_unscaled(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.
 
 def _sentence_on_inputs(rows: pd.DataFrame, bound: float | None) -> str:
     scale, decades = rows.input_scale.median(), rows.input_decades.median()
-    numbers = joined(
+    numbers = join(
         [
             "" if pd.isna(scale) else f"RMS {scale:.2g}; should be near 1",
             "" if pd.isna(decades) else f"one column varies {10**decades:.2g} times as much as a typical one",
