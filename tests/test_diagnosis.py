@@ -581,8 +581,8 @@ def test_the_verdict_holds_to_theory_only_what_it_speaks_of() -> None:
 def test_a_vanishing_gradient_is_held_to_theory_only_where_it_speaks_of_it() -> None:
     text = variant_verdict.about_vanishing(replicas(vanishing=2), np.log(2), band=None)
     assert re.search(
-        r"^Vanishing gradients explain 2 of the 2 failures: even the largest mean \|gradient\| of a hidden layer is only "
-        r"\S+ for most of the training\.$",
+        r"^Vanishing gradients explain 2 of the 2 failures: even the largest mean \|gradient\| of a hidden layer is "
+        r"only \S+ for most of the training\.$",
         text,
     )
     assert re.search(r"theory predicts \S+ before training from depth and width alone", said(vanishing=2))

@@ -1,8 +1,9 @@
 """The table of causes, by precedence: why a replica did not learn.
 
 The modules of `rules` hold a row for each cause, by family, with all that is known about it. A replica that did not
-learn has exactly one cause, and perhaps a symptom that the cause explains; the conditions of other causes that hold are
-alarms. To add a cause, add a row to its family and put it into TABLE: counts, verdicts, colours, pages and MLflow follow.
+learn has exactly one cause, and perhaps a symptom that the cause explains; if the rules of other causes hold, these are
+alarms. To add a cause, add a row to its family and put it into TABLE; counts, verdicts, colours, pages and MLflow
+follow.
 """
 
 from itertools import chain

@@ -47,16 +47,19 @@ def premises(recipe: VariantParams | NetworkRecipe, origin: Origin, inputs: np.n
     """
     if isinstance(recipe, NetworkRecipe):
         return Premises()
-    tutorials = is_tutorial(origin) and set(recipe.widths) == {TUTORIALS_WIDTH}
+    is_tutorials = is_tutorial(origin) and set(recipe.widths) == {TUTORIALS_WIDTH}
     kernels, output = _named(recipe.kernel_initializer), _named(recipe.output_kernel_initializer)
-    he = kernels == ("heuniform", {}) and output == ("glorotuniform", {})
+    has_he_kernels = kernels == ("heuniform", {}) and output == ("glorotuniform", {})
     has_no_penalty = recipe.kernel_regularizer.class_name == NONE  # which would add to the gradients
-    uniform = kernels == ("randomuniform", {"minval": 0, "maxval": 1})
-    tanh = _is_plain(recipe) and _named(recipe.activation) == ("tanh", {})
+    has_uniform_kernels = kernels == ("randomuniform", {"minval": 0, "maxval": 1})
+    is_plain_tanh = _is_plain(recipe) and _named(recipe.activation) == ("tanh", {})
     return Premises(
         born_dead=is_rectified(recipe) and is_around_zero(inputs),
-        gradients=is_rectified(recipe) and he and tutorials and has_no_penalty,
-        saturation=tanh and uniform and tutorials and recipe.hidden_layers == len(SATURATED_TANH),
+        gradients=is_rectified(recipe) and has_he_kernels and is_tutorials and has_no_penalty,
+        saturation=is_plain_tanh
+        and has_uniform_kernels
+        and is_tutorials
+        and recipe.hidden_layers == len(SATURATED_TANH),
     )
 
 
@@ -95,9 +98,9 @@ def _named(described: KerasObject) -> tuple[str, Mapping[str, Any]]:
 def is_tutorial(origin: Origin) -> bool:
     """Return whether the rows are the tutorial's points, with the tutorial's split and scaling."""
     data, split = origin.data, origin.split
-    points = data.source == "make_circles" and data.config == TUTORIAL and data.features == "all"
-    rows = split.train == 500 and not split.shuffle and split.fit_scaler_on == "all"
-    return points and rows and split.scale.inputs == "minmax" and split.scale.range == (-1, 1)
+    has_points = data.source == "make_circles" and data.config == TUTORIAL and data.features == "all"
+    has_split = split.train == 500 and not split.shuffle and split.fit_scaler_on == "all"
+    return has_points and has_split and split.scale.inputs == "minmax" and split.scale.range == (-1, 1)
 
 
 class Band(NamedTuple):
@@ -132,9 +135,10 @@ def beta(units: Sequence[int]) -> float:
     return sum(1 / width for width in units)
 
 
-# log10 of the gradient is a random walk over layers (Sussillo & Abbott 2014, arXiv 1412.6558). The median gradient falls
-# by FALL decades per unit of beta: Monte Carlo gives the factor .732 per layer at width 5. 90% of the gradients lie
-# within HALF_SPREAD * sqrt(beta) decades of the median: Monte Carlo gives widths of 2.30, 4.07, 4.52 at beta 1, 3, 4.
+# The gradient's logarithm is a random walk over layers (Sussillo & Abbott 2014, arXiv 1412.6558). The median gradient
+# falls by FALL decades per unit of beta: Monte Carlo gives the factor .732 per layer at width 5. 90% of the gradients
+# lie within HALF_SPREAD * sqrt(beta) decades of the median: Monte Carlo gives ranges of 2.30, 4.07 and 4.52 decades at
+# beta 1, 3 and 4.
 FALL = -5 * log10(0.732)
 HALF_SPREAD = 1.15
 # Mean |gradient| of a hidden kernel / loss at beta 0, where no layer shrinks it: extrapolated from .00278 at beta 1.

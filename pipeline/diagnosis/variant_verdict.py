@@ -59,8 +59,8 @@ def about_vanishing(replicas: pd.DataFrame, loss: float, band: Band | None) -> s
         return f"Vanishing gradients explain {explained} of the {failed} failures."
     gradient = replicas[replicas.cause == VANISHING.name].gradient_scale.median() * loss
     sentence = (
-        f"Vanishing gradients explain {vanishing} of the {failed} failures: even the largest mean |gradient| of a hidden "
-        f"layer is only {gradient:.1g} for most of the training"
+        f"Vanishing gradients explain {vanishing} of the {failed} failures: even the largest mean |gradient| of a "
+        f"hidden layer is only {gradient:.1g} for most of the training"
     )
     if band is None:
         return f"{sentence}."

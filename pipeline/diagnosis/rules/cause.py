@@ -11,8 +11,8 @@ from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.remedies.recipe_changes import Against
 
 Rule = Callable[[pd.DataFrame, DiagnosisParams], pd.Series]
-# The evidence of one replica, by the columns of `diagnosis.evidence`: a layer is its path or number, and None stands for
-# a number that does not exist.
+# The evidence of one replica, by the columns of `diagnosis.evidence`: a layer is its path or number, and a number that
+# does not exist is None.
 Evidence = Mapping[str, float | str | None]
 REFERENCE = "reference"  # key of Evidence: the name of the loss that losses are compared with, if not the baseline loss
 Family = Literal["data", "model", "inference", "optimisation", "signals", "rest"]
