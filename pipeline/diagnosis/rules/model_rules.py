@@ -74,9 +74,9 @@ OUTPUT_MISMATCH = Cause(
     YELLOW,
     _sentence_on_output,
     _says_output,
-    means="the output layer, the loss and the targets do not fit each other: a constant output, no probabilities though "
-    "the loss takes them, probabilities though it takes logits, sums that are not 1, labels beyond the outputs, or "
-    "targets outside the output's range",
+    means="the output layer, the loss and the targets do not fit each other: a constant output, no probabilities "
+    "though the loss takes them, probabilities though it takes logits, sums that are not 1, labels beyond the outputs, "
+    "or targets outside the output's range",
     measured="The output's range is measured by changing the biases of the output layer, so this layer needs a bias. A "
     "loss of your own (a function, a `Loss`, a `compute_loss`) is also called with outputs that equal the targets. "
     "This finds swapped arguments, a loss that is no smaller than for a constant, and targets (n,) with outputs "
@@ -95,7 +95,7 @@ OUTPUT_MISMATCH = Cause(
             fits=lambda setting: not any(_has_misfit(each, setting) for each in OF_OWN_LOSSES),
         ),
         Advice(
-            "targets scaled to the output's range, if you want a bounded output",
+            "scaled targets, if the output must stay bounded",
             "scaled_targets",
             fits=lambda setting: setting.number("targets_beyond") != 0,
         ),

@@ -128,8 +128,8 @@ TOO_FEW_EPOCHS = Cause(
     SKY,
     _sentence_on_few_epochs,
     _says_few_epochs,
-    means="no earlier rule holds, and the loss still falls over the last epochs, by more than noise; with six epochs or "
-    "fewer, in every epoch",
+    means="no earlier rule holds, and the loss still falls over the last epochs, by more than noise; with six epochs "
+    "or fewer, in every epoch",
     condition="`loss_fall` > `slow_fall`",
     looks_like="A loss that still falls at the end.",
     confused_with="`learning_rate_too_small`, where the loss falls along a plateau.",
@@ -161,7 +161,7 @@ def _says_the_rest(evidence: Evidence) -> str:
         sentences.append("The gradients that the optimizer got were exactly 0 in every recorded epoch.")
     elif evidence["gradient_scale"] is not None:
         scale = number(evidence, "gradient_scale")
-        sentences.append(f"Hidden layers get gradients: the largest is {scale:.1g} of {reference(evidence)}.")
+        sentences.append(f"Hidden layers get gradients: the largest is {scale:.1g} times {reference(evidence)}.")
     if evidence["born_dead"] is not None and evidence["dead_layer"] is None:
         sentences.append("None of the measured layers is dead.")
     if evidence["saturated_share"] is not None:
