@@ -163,7 +163,7 @@ REMEDIES: Final[Mapping[str, Remedy]] = {
     "autoencoder_pretraining": Remedy("", _fixed(pretraining="autoencoder"), BENGIO),
     "trained_layers": Remedy("all layers trainable, and compiled again"),
     "leaky_units": Remedy(
-        "leaky relu instead of relu in hidden layers", _fixed(activation="leaky_relu"), "Maas et al. 2013"
+        "leaky relu, not relu, in hidden layers", _fixed(activation="leaky_relu"), "Maas et al. 2013"
     ),
     "elu_units": Remedy("", _fixed(activation="elu"), "Clevert et al. 2016, arXiv 1511.07289"),
     "rectified_units": Remedy(

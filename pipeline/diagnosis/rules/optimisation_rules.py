@@ -163,7 +163,7 @@ def _says_the_rest(evidence: Evidence) -> str:
         scale = number(evidence, "gradient_scale")
         sentences.append(f"Hidden layers get gradients: the largest is {scale:.1g} times {reference(evidence)}.")
     if evidence["born_dead"] is not None and evidence["dead_layer"] is None:
-        sentences.append("None of the measured layers is dead.")
+        sentences.append("No measured layer is dead.")
     if evidence["saturated_share"] is not None:
         share = 100 * number(evidence, "saturated_share")
         sentences.append(f"No layer had more than {share:.0f}% saturated outputs.")
