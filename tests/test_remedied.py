@@ -331,8 +331,8 @@ REFUSED: dict[str, tuple[str, Callable[[], Trial], str]] = {
         "its last layer, a Softmax, has no activation to change",
     ),
     "not rectified": ("leaky_units", lambda: trial(deep()), "no hidden layer is rectified"),
-    "recurrent": ("rectified_units", lambda: trial(recurrent("tanh")), "no hidden layer but recurrent ones can"),
-    "bounded": ("bounded_cells", lambda: trial(recurrent("tanh")), "no recurrent layer has an activation without"),
+    "recurrent": ("rectified_units", lambda: trial(recurrent("tanh")), "do not saturate, except recurrent layers"),
+    "bounded": ("bounded_cells", lambda: trial(recurrent("tanh")), "no recurrent layer has an unbounded activation"),
     "quick": ("quicker_statistics", lambda: trial(normalised(0.9)), "no batch normalisation has a momentum above"),
     "normalised": ("batch_normalization", lambda: trial(residual()), "it has batch normalisation already"),
     "shapes": ("residual", lambda: trial(of(layers.Dense(1), "mse", NUMBERS, layers.Dense(4))), "no hidden layer's"),
@@ -434,7 +434,7 @@ def test_hidden_layers_without_an_activation_get_one_where_none_has() -> None:
     apply(["rectified_units"], made)
     assert activations(made) == ["relu"] * 3 + ["sigmoid"]
     with_one = trial(of(layers.Dense(1), "mse", NUMBERS, layers.Dense(4), layers.LeakyReLU(), layers.Dense(4)))
-    with pytest.raises(InapplicableError, match="nor are all without an activation"):
+    with pytest.raises(InapplicableError, match="its hidden layers have activations that do not saturate"):
         apply(["rectified_units"], with_one)
 
 
