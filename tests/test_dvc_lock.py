@@ -199,7 +199,7 @@ def test_the_studies_lock_is_kept_too() -> None:
 def test_taking_a_variant_out_never_leaves_part_of_a_lock() -> None:
     """The lock is moved into place as a whole, and so is never open for writing."""
     kept = LOCK.open()  # the file that a kill in the middle would leave
-    prune._forget({"train@a"})
+    prune._remove_stages({"train@a"})
     assert kept.read() == WHOLE
     assert LOCK.read_text() == without("train@a")
 

@@ -310,15 +310,15 @@ REFUSED: dict[str, tuple[str, Callable[[], Trial], str]] = {
         lambda: trial(deep(optimizer=keras.optimizers.SGD(clipvalue=1.0))),
         "its gradients are clipped already",
     ),
-    "one epoch": ("shorter", lambda: trial(dense(), epochs=1), "it is trained for one epoch"),
-    "no arrays": ("scaled_inputs", lambda: Trial(dense()[0], {}, {}, True), "the training data are no arrays"),
+    "one epoch": ("shorter", lambda: trial(dense(), epochs=1), "it has one epoch, which cannot become fewer"),
+    "no arrays": ("scaled_inputs", lambda: Trial(dense()[0], {}, {}, True), "the training data are not arrays"),
     "words": ("scaled_inputs", lambda: trial(recurrent("tanh")), "its inputs are ids, which an embedding looks up"),
     "finite": ("finite_rows", lambda: trial(dense()), "all its numbers are finite"),
     "weighted": ("finite_rows", lambda: trial(dense(), sample_weight=np.ones(96)), "its rows have weights"),
     "numbers": (
         "class_weights",
         lambda: trial(of(layers.Dense(1), "mse", NUMBERS)),
-        "its targets are no classes",
+        "its targets are not classes",
     ),
     "ten classes": (
         "fitting_output",
@@ -328,15 +328,15 @@ REFUSED: dict[str, tuple[str, Callable[[], Trial], str]] = {
     "an output of a layer without activation": (
         "fitting_output",
         lambda: trial(of(layers.Softmax(), "mse", TEN, layers.Dense(1))),
-        "its output is that of a layer Softmax, which has no activation to change",
+        "its last layer, a Softmax, has no activation to change",
     ),
     "not rectified": ("leaky_units", lambda: trial(deep()), "no hidden layer is rectified"),
-    "recurrent": ("rectified_units", lambda: trial(recurrent("tanh")), "no hidden layer but recurrent ones can"),
-    "bounded": ("bounded_cells", lambda: trial(recurrent("tanh")), "no recurrent layer has an activation without"),
+    "recurrent": ("rectified_units", lambda: trial(recurrent("tanh")), "do not saturate, except recurrent layers"),
+    "bounded": ("bounded_cells", lambda: trial(recurrent("tanh")), "no recurrent layer has an unbounded activation"),
     "quick": ("quicker_statistics", lambda: trial(normalised(0.9)), "no batch normalisation has a momentum above"),
     "normalised": ("batch_normalization", lambda: trial(residual()), "it has batch normalisation already"),
     "shapes": ("residual", lambda: trial(of(layers.Dense(1), "mse", NUMBERS, layers.Dense(4))), "no hidden layer's"),
-    "script": ("residual", lambda: trial(deep(), may_rebuild=False), "the script keeps using its own"),
+    "script": ("residual", lambda: trial(deep(), may_rebuild=False), "the script keeps using the old one"),
 }
 
 
@@ -434,7 +434,7 @@ def test_hidden_layers_without_an_activation_get_one_where_none_has() -> None:
     apply(["rectified_units"], made)
     assert activations(made) == ["relu"] * 3 + ["sigmoid"]
     with_one = trial(of(layers.Dense(1), "mse", NUMBERS, layers.Dense(4), layers.LeakyReLU(), layers.Dense(4)))
-    with pytest.raises(InapplicableError, match="nor are all without an activation"):
+    with pytest.raises(InapplicableError, match="its hidden layers have activations that do not saturate"):
         apply(["rectified_units"], with_one)
 
 

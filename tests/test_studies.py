@@ -329,7 +329,7 @@ def test_a_damaged_file_of_what_was_tried_is_one_line(
     for call in (studies.load_tried, lambda: studies.renew_tried("s")):
         with pytest.raises(UserError, match=r"^studies/tried.json: damaged \(.*\): must be as `make studies`"):
             call()
-    with pytest.raises(UserError, match=r"^studies/t/tried.json: no results of t: `make studies` makes them$"):
+    with pytest.raises(UserError, match=r"^studies/t/tried.json: no results of t: run `make studies`$"):
         studies.renew_tried("t")
 
 

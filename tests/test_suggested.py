@@ -68,7 +68,9 @@ def test_the_remedies_of_a_variant_become_cells() -> None:
 
 def test_what_changes_the_data_is_no_cell() -> None:
     found = against(V, "unscaled_inputs")
-    assert found.not_tried == {"split.scale.inputs=standard": "every cell has the data of its base"}
+    assert found.not_tried == {
+        "split.scale.inputs=standard": "it changes the data, and every cell of a study has the same data"
+    }
     assert list(found.cells) == ["batch_normalization=true"]
 
 

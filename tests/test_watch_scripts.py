@@ -261,7 +261,7 @@ def test_what_cannot_be_done_is_known_before_anything_is_trained_for_it(
     watch(monkeypatch, tmp_path / "mine.py", "--try", "--replicas", "1", "--learned", "0.99999")
     said = capsys.readouterr().out
     assert "not tried: trained_layers (the model's own `compile` has other arguments" in said
-    assert "not tried: residual (that needs another model" in said
+    assert "not tried: residual (it needs another model" in said
     assert "clipped_gradients: learned in" in said
     assert not [each for each in asked if re.search("trained_layers|residual", each)]
     assert asked[:2] == ["", "clipped_gradients"]

@@ -1,8 +1,9 @@
-"""The table of causes: why a replica did not learn, by precedence.
+"""The table of causes, by precedence: why a replica did not learn.
 
-All that is known of a cause stands in its row, in `rules`, by family. A replica that did not learn has exactly one
-cause, and the symptom that it explains; the conditions of the other causes are kept as alarms. A new cause is a row
-there and its place in TABLE: counts, verdicts, colours, pages and MLflow follow.
+The modules of `rules` hold a row for each cause, by family, with all that is known about it. A replica that did not
+learn has exactly one cause, and perhaps a symptom that the cause explains; if the rules of other causes hold, these are
+alarms. To add a cause, add a row to its family and put it into TABLE; counts, verdicts, colours, pages and MLflow
+follow.
 """
 
 from itertools import chain
@@ -32,25 +33,25 @@ def cause_names() -> tuple[str, ...]:
 
 
 def symptom_names() -> list[str]:
-    """Return the names of the causes that say what the signals do, by precedence."""
+    """Return the names of the causes that are symptoms, by precedence: the family `signals`."""
     return [cause.name for cause in TABLE if cause.family == "signals"]
 
 
 def outcome_names() -> tuple[str, ...]:
-    """Return all that may become of a replica: `learned`, then the causes by precedence."""
+    """Return the names of all outcomes: `learned`, then the causes by precedence."""
     return (LEARNED, *cause_names())
 
 
 def outcome_colours() -> dict[str, str]:
-    """Return the colour of each outcome, in their order."""
+    """Return the colour of each outcome, in the order of `outcome_names`."""
     return {LEARNED: BLUE, **{cause.name: cause.colour for cause in TABLE}}
 
 
 def alarms(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.DataFrame:
-    """Return which conditions hold, bool: one row per replica, one column per cause that is an alarm.
+    """Return which alarms hold, bool, one row per replica and one column per cause with `alarm`.
 
-    A symptom is no alarm where the loss fell all the same: units of a certain prediction are saturated, and a network
-    that fits has small gradients.
+    A symptom is no alarm if the loss fell nevertheless: confident predictions saturate units, and a network that fits
+    has small gradients.
     """
     is_fitted = evidence.train_fit > params.harmless_fit
     conditions = {cause.name: cause.rule(evidence, params) for cause in TABLE if cause.alarm}
@@ -59,39 +60,46 @@ def alarms(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.DataFrame:
 
 
 def diagnose(learned: np.ndarray, evidence: pd.DataFrame, params: DiagnosisParams) -> pd.DataFrame:
-    """Return outcome, cause and the symptom that it explains, one row per replica; a replica that learned has no cause.
+    """Return each replica's outcome, cause and the symptom that the cause explains, one row per replica.
+
+    A replica that learned has no cause and no symptom.
 
     Args:
-        learned: bool [replica]. evidence: of the same replicas.
+        learned: bool [replica].
+        evidence: the evidence of the same replicas.
     """
     holds = {cause.name: cause.rule(evidence, params).to_numpy(bool) for cause in TABLE}
     symptoms = symptom_names()
-    cause = np.select(list(holds.values()), list(holds), default=NO_CAUSE)  # the last one always holds
+    cause = np.select(list(holds.values()), list(holds), default=NO_CAUSE)  # the last rule always holds
     symptom = np.select([holds[name] for name in symptoms], symptoms, default=NO_CAUSE)
-    differs = ~learned & ~np.isin(cause, symptoms)
+    has_symptom = ~learned & ~np.isin(cause, symptoms)
     return pd.DataFrame(
         {
             "outcome": np.where(learned, LEARNED, NOT_LEARNED),
             "cause": np.where(learned, NO_CAUSE, cause),
-            "symptom": np.where(differs, symptom, NO_CAUSE),
+            "symptom": np.where(has_symptom, symptom, NO_CAUSE),
         }
     )
 
 
 def outcomes(replicas: pd.DataFrame) -> pd.Series:
-    """Return what became of each replica, in one word: `learned`, or its cause.
+    """Return the outcome of each replica by name: `learned`, or the replica's cause.
 
     Args:
-        replicas: with the columns `outcome` and `cause`, one row per replica.
+        replicas: a table with the columns `outcome` and `cause`, one row per replica.
     """
     return replicas.cause.where(replicas.outcome != LEARNED, LEARNED)
 
 
 def suggest(name: str, recipe: VariantParams | NetworkRecipe, epochs: int) -> list[RecipeChange]:
-    """Return the changes of a described variant against a cause, the most promising first, without what it has already.
+    """Return the changes of a variant that may remove a cause, the most promising first.
+
+    Changes that the variant has already are left out.
 
     Args:
-        recipe: the resolved variant; of a network's own recipe no parameter is a remedy. epochs: of the training.
+        name: the cause.
+        recipe: the resolved variant. For a user's own network the list is empty, as no parameter is a remedy.
+        epochs: the epochs of the training.
     """
     if isinstance(recipe, NetworkRecipe):
         return []
@@ -99,30 +107,35 @@ def suggest(name: str, recipe: VariantParams | NetworkRecipe, epochs: int) -> li
 
 
 def tries(name: str, setting: Setting) -> list[str]:
-    """Return what to try against a cause in a network of one's own, in words: only what fits its inputs and layers, and
-    what helped most in our benchmark first."""
+    """Return the advice against a cause that fits a user's own network, in words.
+
+    The advice that helped most in our benchmark comes first.
+    """
     here = setting.at(named(name).layer)
     return [_words(name, advice) for advice in _best_first(name) if advice.fits(here)]
 
 
 def network_remedies(*names: str) -> list[str]:
-    """Return the remedies of any Keras model that are suggested against causes, each once, in the order of `tries`."""
+    """Return the remedies of any Keras model against some causes, each remedy once, in the order of `tries`."""
     lists = (measured.best_first(name, advice.remedies) for name in names for advice in _best_first(name))
     return list(dict.fromkeys(chain.from_iterable(lists)))
 
 
 def _best_first(name: str) -> list[Advice]:
-    """Return the advice in the order of what its remedies did; advice without one stays behind what it follows."""
+    """Return the advice against a cause, sorted by how often its best remedy helped in our benchmark.
+
+    Advice without a remedy ranks as the advice before it does, but not above a remedy that nobody tried.
+    """
     promises: list[float] = []
     for advice in named(name).advice:
-        known = [measured.counts(name, remedy).promise for remedy in advice.remedies]
-        promises.append(max(known, default=min(0.5, *promises[-1:], 0.5)))
+        of_remedies = [measured.counts(name, remedy).promise for remedy in advice.remedies]
+        promises.append(max(of_remedies, default=min(0.5, *promises[-1:], 0.5)))
     order = sorted(range(len(promises)), key=promises.__getitem__, reverse=True)
-    return [named(name).advice[place] for place in order]
+    return [named(name).advice[position] for position in order]
 
 
 def _words(name: str, advice: Advice) -> str:
-    """Return the words with the counts of the best of its remedies."""
+    """Return the words of an advice, and how often its best remedy fixed a failing run."""
     for remedy in measured.best_first(name, advice.remedies)[:1]:
         learned, runs = measured.counts(name, remedy)
         if runs:
@@ -131,17 +144,17 @@ def _words(name: str, advice: Advice) -> str:
 
 
 def named(name: str) -> Cause:
-    """Return the row of a cause."""
+    """Return the row of a cause by its name."""
     return next(each for each in TABLE if each.name == name)
 
 
 def spelled(outcome: str) -> str:
-    """Return the words of an outcome: "born_dead" -> "born dead"."""
+    """Return the name of an outcome in words: "born dead" for "born_dead"."""
     return outcome.replace("_", " ")
 
 
-# By precedence: an earlier cause explains a later one. Faults of data, model or steps come before the symptoms that
-# they explain. The last row is what remains, and always holds.
+# By precedence: an earlier cause explains a later one, so faults of data, model or steps come before symptoms. The rule
+# of the last row always holds.
 TABLE: tuple[Cause, ...] = (
     data_rules.NON_FINITE_DATA,
     model_rules.OUTPUT_MISMATCH,

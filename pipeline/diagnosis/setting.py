@@ -1,4 +1,4 @@
-"""The inputs and layers of a network, as far as its record says: what is suggested must fit them."""
+"""Describe a network's inputs and layers, so that only advice that fits them is given."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -15,11 +15,11 @@ RECURRENT: Final = "recurrent"
 
 @dataclass(frozen=True)
 class Setting:
-    """Inputs and layers of a network.
+    """The inputs and layers of a network, as far as its record has them.
 
-    inputs: a name of INPUT_KINDS, or None where the record does not say.
-    layers: the kinds of the hidden layers, by path and by number; empty where they are not known.
-    evidence: of one replica, or empty.
+    inputs: a name of INPUT_KINDS; None if unknown.
+    layers: the kind of each hidden layer, by path and by number; empty if unknown.
+    evidence: the evidence of one replica, or empty.
     """
 
     inputs: str | None = None
@@ -28,10 +28,10 @@ class Setting:
 
     @classmethod
     def of(cls, history: xr.Dataset, evidence: Mapping[str, float | str | None]) -> "Setting":
-        """Read it from a record.
+        """Return the setting of a recorded network.
 
         Args:
-            evidence: of `diagnosis.evidence`, for one replica; layers by path or number.
+            evidence: the evidence of one replica, with layers by path or number.
         """
         kind = int(history.input_kind.values[0]) if "input_kind" in history else 0
         hidden = history.isel(layer=(history.role.values == HIDDEN).nonzero()[0])
@@ -40,32 +40,32 @@ class Setting:
         return cls(INPUT_KINDS[kind] if kind else None, layers[0] | layers[1], evidence)
 
     def at(self, column: str | None) -> "Setting":
-        """Return the setting of the one layer that the evidence names in a column, if it names one."""
+        """Return the setting without all layers but the one in a column of the evidence, if there is one."""
         layer = self.evidence.get(column) if column else None
         return replace(self, layers={layer: self.layers[layer]}) if layer is not None and layer in self.layers else self
 
     @property
     def is_recurrent(self) -> bool:
-        """Whether one of the layers is recurrent."""
+        """Return whether one of the layers is recurrent."""
         return RECURRENT in self.layers.values()
 
     @property
     def is_feedforward(self) -> bool:
-        """Whether one of the layers is dense or a convolution, or none is known."""
+        """Return whether one of the layers is dense or a convolution; also true if the layers are unknown."""
         return not self.layers or {*self.layers.values()} != {RECURRENT}
 
     @property
     def has_numbers(self) -> bool:
-        """Whether the inputs are numbers, which have a scale; ids have none."""
+        """Return whether the inputs are numbers, which have a scale, and not ids."""
         return self.inputs != "ids"
 
     @property
     def has_pictures(self) -> bool:
-        """Whether the inputs are known to be pictures."""
+        """Return whether the inputs are pictures; false if unknown."""
         return self.inputs == "pictures"
 
     def number(self, name: str) -> float | None:
-        """Return a number of the evidence; None where there is none."""
+        """Return a number of the evidence; None if it is missing or NaN."""
         value = self.evidence.get(name)
         return None if value is None or value != value else float(value)
 

@@ -1,4 +1,4 @@
-"""The verdict on a variant in plain words: derived from counts and evidence, so it changes when they do."""
+"""Write the verdict on a variant in sentences, from the counts and the evidence of its replicas."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,24 +11,25 @@ from pipeline.diagnosis.theory import Band
 
 
 def outcomes(replicas: pd.DataFrame) -> dict[str, int]:
-    """Return how many replicas learned, and how many have each cause: {"learned": 3, "born_dead": 10, ...}."""
+    """Count the replicas that learned and the replicas with each cause: {"learned": 3, "born_dead": 10, ...}."""
     counts = {LEARNED: int((replicas.outcome == LEARNED).sum())}
     return counts | {cause: int((replicas.cause == cause).sum()) for cause in causes.cause_names()}
 
 
 def main_cause(counts: Mapping[str, int]) -> str | None:
-    """Return the cause of most replicas that did not learn, ties by precedence; None where all learned."""
+    """Return the most frequent cause, and among equals the first by precedence; None if all replicas learned."""
     most = max(counts[cause] for cause in causes.cause_names())
     return next(cause for cause in causes.cause_names() if counts[cause] == most) if most else None
 
 
 def verdict(name: str, replicas: pd.DataFrame, interval: Sequence[float], bound: float | None) -> str:
-    """Return how many replicas learned, and the causes of the others, without remedies.
+    """Return how many replicas learned, and the causes of the others, in two sentences.
 
     Args:
+        name: the variant.
         replicas: outcome, cause and evidence, one row per replica.
-        interval: 95%, of the learned share. bound: the highest share that theory allows to be born dead; None where
-            theory does not apply.
+        interval: the 95% interval of the learned share.
+        bound: the highest share of born-dead replicas that theory allows; None if theory does not apply.
     """
     counts, total = outcomes(replicas), len(replicas)
     low, high = (f"{100 * end:.0f}" for end in interval)
@@ -38,43 +39,48 @@ def verdict(name: str, replicas: pd.DataFrame, interval: Sequence[float], bound:
 
 
 def about_vanishing(replicas: pd.DataFrame, loss: float, band: Band | None) -> str:
-    """Return whether small gradients are to blame, which the tutorial says of its networks; "" where all learned or no
-    gradient was measured.
+    """Return whether vanishing gradients explain the failures, as the tutorial says of its networks.
 
     Args:
-        replicas: as of `verdict`. loss: of the best constant prediction on the training set.
-        band: of a hidden kernel's mean |gradient| before training, by theory; None where theory does not apply.
+        replicas: outcome, cause and evidence, one row per replica.
+        loss: the baseline loss.
+        band: theory's band for the mean |gradient| of a hidden kernel before training; None if theory does not apply.
+
+    Returns:
+        One sentence; "" if all replicas learned or no gradient was measured.
     """
     counts = outcomes(replicas)
     failed = len(replicas) - counts[LEARNED]
     if not failed or replicas.gradient_scale.isna().all():
         return ""
+    vanishing = counts[VANISHING.name]
     if main_cause(counts) != VANISHING.name:
-        some = f"only {counts[VANISHING.name]}" if counts[VANISHING.name] else "none"
-        return f"Vanishing gradients explain {some} of the {failed} failures."
+        explained = f"only {vanishing}" if vanishing else "none"
+        return f"Vanishing gradients explain {explained} of the {failed} failures."
     gradient = replicas[replicas.cause == VANISHING.name].gradient_scale.median() * loss
     sentence = (
-        f"This is a vanishing gradient: the largest mean |gradient| of a hidden layer is {gradient:.1g} throughout"
+        f"Vanishing gradients explain {vanishing} of the {failed} failures: even the largest mean |gradient| of a "
+        f"hidden layer is only {gradient:.1g} for most of the training"
     )
     if band is None:
         return f"{sentence}."
     return (
-        f"{sentence}; depth and width alone predict {band.median:.1g} before training "
-        f"({band.low:.0g} to {band.high:.0g}) for rectified units."
+        f"{sentence}. For rectified units, theory predicts {band.median:.1g} before training from depth and width "
+        f"alone (90% of networks: {band.low:.0g} to {band.high:.0g})."
     )
 
 
 def learn(count: int, total: int, what: str = "") -> str:
-    """Return "1 of 30 learns" or "2 of 30 replicas learn"."""
+    """Return a count with its verb: "1 of 30 learns" or "2 of 30 replicas learn"."""
     return " ".join([f"{count} of {total}", *([what] if what else []), "learns" if count == 1 else "learn"])
 
 
 def untrained(name: str, replicas: pd.DataFrame) -> str:
-    """Return what is known before the first step: there is no outcome yet, but some causes can be found already."""
+    """Return the verdict on replicas that are not trained: the causes that can be found before the first step."""
     counts = {each.name: int((replicas.cause == each.name).sum()) for each in causes.TABLE if each.at_start}
     symptoms = causes.symptom_names()
     listed = _listed([f"{count} {spelled(cause)}" for cause, count in counts.items() if count or cause in symptoms])
-    return f"{name}: {len(replicas)} replicas, not trained. Before the first step {listed}."
+    return f"{name}: {len(replicas)} replicas, not trained. Before the first step: {listed}."
 
 
 def _listed(parts: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""The tables of a study: its cells beside the reference, which changes nothing."""
+"""Make the tables of a study, which compare each cell with the reference, the cell that changes nothing."""
 
 from collections.abc import Mapping
 
@@ -25,15 +25,18 @@ def cells_table(
 ) -> pd.DataFrame:
     """Return a table with one row per cell, in the study's order.
 
-    `difference` is the cell's learned share minus the reference's, with Newcombe's 95% interval (unpaired); `effect` is
-    what that interval says. `alive_bound` is theory's lower bound of the share alive before training, or empty.
+    `difference` is the cell's learned share minus the reference's, with Newcombe's 95% interval (unpaired); `effect`
+    follows from that interval. `alive_bound` is the lower bound that theory sets to the share of replicas alive before
+    training, or empty.
 
     Args:
-        variants: the recipe of each cell. premises: which theoretical statements apply to each.
-        changes: what each cell changes, by parameter; nothing for the reference.
-        extra_epochs: epochs of pre-training, beside those of the training.
+        evaluations: the evaluation of each cell; all maps are by cell name.
+        variants: the recipe of each cell.
+        premises: the statements of theory that apply to each cell.
+        changes: the parameters that each cell changes, and their values; empty for the reference.
+        extra_epochs: the epochs of pre-training of each cell.
     """
-    reference = next(name for name, changed in changes.items() if not changed)
+    reference = next(name for name, of_cell in changes.items() if not of_cell)
     rows = []
     for name, evaluation in evaluations.items():
         metrics = evaluation.metrics
@@ -69,12 +72,12 @@ def _alive_bound(variant: AnyRecipe, premises: Premises) -> float | None:
 
 
 def ranked(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return the cells by their difference, greatest first; ties in the study's order."""
+    """Return the cells sorted by `difference`, greatest first; ties keep the study's order."""
     return cells.sort_values("difference", ascending=False, kind="stable", ignore_index=True)
 
 
 def pretraining_table(histories: Mapping[str, xr.Dataset]) -> pd.DataFrame:
-    """Return quartiles over replicas of each layer's loss, one row per cell, hidden layer and epoch of pre-training."""
+    """Return the pre-training losses, one row per cell, hidden layer and epoch: quartiles over replicas."""
     tables = {}
     for name, history in histories.items():
         quartiles = history.loss.quantile(list(QUARTILES.values()), "replica")
@@ -84,6 +87,6 @@ def pretraining_table(histories: Mapping[str, xr.Dataset]) -> pd.DataFrame:
 
 
 def stacked(parts: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return one tidy table from the tables of all cells, with the cell's name as first column."""
-    named = [part.assign(cell=name)[["cell", *part.columns]] for name, part in parts.items()]
-    return pd.concat(named, ignore_index=True)
+    """Return the tables of all cells as one, with the cell's name as first column."""
+    with_names = [part.assign(cell=name)[["cell", *part.columns]] for name, part in parts.items()]
+    return pd.concat(with_names, ignore_index=True)

@@ -1,4 +1,4 @@
-"""The tutorial's claims beside our measurements: it trained each network once, we measure many replicas."""
+"""Compare the tutorial's claims about one run of each network with our measurements of many replicas."""
 
 from collections.abc import Iterator, Mapping
 
@@ -14,7 +14,7 @@ COLUMNS = ["about", "tutorial", "measured", "reading"]
 
 
 def table(params: ComparisonParams, evaluations: Mapping[str, VariantEvaluation]) -> pd.DataFrame:
-    """Return a table with one row per claim and the columns COLUMNS."""
+    """Return the table of claims, one row per claim, with the columns COLUMNS."""
     rows: list[tuple[str, str, str, str]] = []
     for name, claim in params.claims.items():
         rows.extend(_about_variant(name, claim, evaluations[name]))
@@ -45,10 +45,10 @@ def _learns(name: str, learns: bool, evaluation: VariantEvaluation) -> tuple[str
         if low > 0.5
         else "most replicas do not"
         if high < 0.5
-        else "open whether most replicas learn"
+        else "unclear whether most replicas learn"
     )
-    agree = total - count if not learns else count
-    reading = f"{usual}; {agree} of {total} single runs would have shown the tutorial's result"
+    agreeing = total - count if not learns else count
+    reading = f"{usual}; {agreeing} of {total} single runs would have shown the tutorial's result"
     return f"{name} learns", "yes" if learns else "no", measured, reading
 
 
@@ -57,12 +57,12 @@ def _accuracy(name: str, part: str, stated: float, evaluation: VariantEvaluation
     low, high = values.min(), values.max()
     spread = quartiles(values)
     measured = f"median {spread.median:.3f}, quartiles {spread.q25:.3f} to {spread.q75:.3f}"
-    inside = "within" if low <= stated <= high else "outside"
+    place = "within" if low <= stated <= high else "outside"
     return (
         f"{name}: {part} accuracy",
         f"{stated:.3f}",
         measured,
-        f"{inside} the range of {len(values)} replicas, {low:.3f} to {high:.3f}",
+        f"{place} the range of {len(values)} replicas, {low:.3f} to {high:.3f}",
     )
 
 
@@ -70,34 +70,32 @@ def _convergence(name: str, epoch: int, evaluation: VariantEvaluation) -> tuple[
     accuracy = evaluation.curves.set_index("epoch").test_accuracy_median
     stated, last = f"by about epoch {epoch}", int(accuracy.index[-1])
     if epoch > last:
-        return f"{name} converges", stated, f"trained for {last} epochs", "cannot be told"
-    learned = evaluation.replicas.epochs_to_learn.dropna()
-    by_then = int((learned <= epoch).sum())
+        return f"{name} converges", stated, f"trained for {last} epochs", "too few epochs to tell"
+    epochs = evaluation.replicas.epochs_to_learn.dropna()
+    count = int((epochs <= epoch).sum())
     measured = f"median test accuracy {accuracy[epoch]:.3f} at epoch {epoch}, {accuracy[last]:.3f} at epoch {last}"
-    reading = f"{by_then} of the {len(learned)} replicas that learned stayed above the threshold from epoch {epoch} on"
+    reading = f"{count} of the {len(epochs)} replicas that learned stayed above the threshold from epoch {epoch} on"
     return f"{name} converges", stated, measured, reading
 
 
 def _about_gradients(
     claim: GradientClaim, evaluations: Mapping[str, VariantEvaluation]
 ) -> Iterator[tuple[str, str, str, str]]:
-    """Yield a row for the first layer before training and one at the last epoch, from medians over living replicas."""
-    about = f"the first layer of {claim.more} gets more gradient than that of {claim.less}"
-    for column, last, when in (
+    """Yield a row on the first layer before training and a row at the last epoch, from medians over living replicas."""
+    about = f"the first layer of {claim.more} has a larger gradient than the first layer of {claim.less}"
+    for column, is_last, when in (
         ("probe_gradient_mean_abs_median", False, "at epoch 0, full training set"),
         ("gradient_mean_abs_median", True, "at the last epoch, mean over batches"),
     ):
-        more, less = (_first_layer(evaluations[name], column, last) for name in (claim.more, claim.less))
+        more, less = (_first_layer(evaluations[name], column, is_last) for name in (claim.more, claim.less))
         if more is None or less is None:
             continue
         factor = max(more, less) / min(more, less)
-        reading = (
-            "as much gradient" if factor < 1.05 else f"{'more' if more > less else 'less'}, by a factor of {factor:.2g}"
-        )
-        yield f"{about}, {when}", "more", f"{more:.2g} against {less:.2g} (median, living replicas)", reading
+        reading = "equal" if factor < 1.05 else f"{'larger' if more > less else 'smaller'}, by a factor of {factor:.2g}"
+        yield f"{about}, {when}", "larger", f"{more:.2g} against {less:.2g} (median, living replicas)", reading
 
 
-def _first_layer(evaluation: VariantEvaluation, column: str, last: bool) -> float | None:
+def _first_layer(evaluation: VariantEvaluation, column: str, is_last: bool) -> float | None:
     layer = evaluation.layers[evaluation.layers.layer == 1]
-    row = layer[layer.epoch == (layer.epoch.max() if last else 0)].iloc[0]
+    row = layer[layer.epoch == (layer.epoch.max() if is_last else 0)].iloc[0]
     return float(row[column]) if row[column] > 0 else None

@@ -1,4 +1,7 @@
-"""The tables of a comparison: variants side by side."""
+"""Make variants.csv and the other tables of `reports/`, which compare variants.
+
+The columns of the table that the terminal and the pages show are chosen in report/content.py.
+"""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -17,7 +20,7 @@ CURVES = ["learned_share", "alive_share", "train_score_median", "test_score_medi
 
 @dataclass(frozen=True)
 class Comparison:
-    """The tables of a comparison; the functions below describe them."""
+    """The tables of a comparison, see the functions below."""
 
     variants: pd.DataFrame
     curves: pd.DataFrame
@@ -29,7 +32,11 @@ class Comparison:
 def compare(
     evaluations: Mapping[str, VariantEvaluation], recipes: Mapping[str, AnyRecipe], params: ComparisonParams
 ) -> Comparison:
-    """Return all tables; `recipes` are the resolved variants and networks."""
+    """Return all tables of a comparison.
+
+    Args:
+        recipes: the resolved variants and networks.
+    """
     return Comparison(
         variants=wide(evaluations),
         curves=long(evaluations),
@@ -40,7 +47,7 @@ def compare(
 
 
 def wide(evaluations: Mapping[str, VariantEvaluation]) -> pd.DataFrame:
-    """Return a table with one row per variant."""
+    """Return the table of variants.csv, one row per variant."""
     return pd.DataFrame([{"variant": name, **_row(evaluation.metrics)} for name, evaluation in evaluations.items()])
 
 
@@ -63,28 +70,28 @@ def _row(metrics: VariantMetrics) -> dict[str, float | None]:
 
 
 def long(evaluations: Mapping[str, VariantEvaluation]) -> pd.DataFrame:
-    """Return a table with one row per variant and epoch, with the columns CURVES, for plots coloured by variant.
+    """Return the curves of all variants, one row per variant and epoch, with the columns CURVES.
 
-    `train_score` and `test_score` are those of the main score.
+    `train_score` and `test_score` stand for the main score of each variant.
     """
     parts = []
     for name, evaluation in evaluations.items():
         score = evaluation.rule.score
         scores = {f"{part}_{score}_median": f"{part}_score_median" for part in ("train", "test")}
-        named = evaluation.curves.rename(columns=scores).assign(variant=name)
-        parts.append(named[["variant", "epoch", *CURVES]])
+        curves = evaluation.curves.rename(columns=scores).assign(variant=name)
+        parts.append(curves[["variant", "epoch", *CURVES]])
     return pd.concat(parts, ignore_index=True)
 
 
 def differences(evaluations: Mapping[str, VariantEvaluation]) -> pd.DataFrame:
-    """Return the difference of learned shares of any two variants, first minus second, with Newcombe's 95% interval.
+    """Return the difference in learned share of each pair of variants, first minus second.
 
-    With a single variant the table has its columns and no row.
+    The interval is Newcombe's 95% interval. A single variant has no pair: the table is then empty.
     """
     rows = []
     for first, second in combinations(evaluations, 2):
-        (count, total), (other, other_total) = evaluations[first].learned, evaluations[second].learned
-        low, high = newcombe(count, total, other, other_total)
-        difference = count / total - other / other_total
+        (count, total), (other_count, other_total) = evaluations[first].learned, evaluations[second].learned
+        low, high = newcombe(count, total, other_count, other_total)
+        difference = count / total - other_count / other_total
         rows.append((first, second, round(difference, 6), round(low, 6), round(high, 6)))
     return pd.DataFrame(rows, columns=["first", "second", "difference", "low", "high"])

@@ -1,4 +1,4 @@
-"""The measured effect of one change: pairs of variants whose recipes differ in a single respect."""
+"""Compare pairs of variants whose recipes differ in one respect, which shows the effect of that change."""
 
 from collections.abc import Mapping
 from itertools import combinations
@@ -13,7 +13,7 @@ from pipeline.params.variant_params import VariantParams, shown
 
 COLUMNS = ["worse", "better", "respect", "change", "learned_worse", "learned_better", "difference", "low", "high"]
 HELPS, HARMS, UNDECIDED, REFERENCE = "helps", "harms", "undecided", "reference"
-# The parameters of each respect; both initialisers together are one choice.
+# The parameters of each respect; the two initialisers count as one choice.
 RESPECTS = {
     "depth": ("hidden_layers",),
     "width": ("units",),
@@ -27,14 +27,15 @@ RESPECTS = {
 def table(evaluations: Mapping[str, VariantEvaluation], recipes: Mapping[str, AnyRecipe]) -> pd.DataFrame:
     """Return a table with one row per pair that differs in one respect, greatest difference first.
 
-    A row goes from the variant that learns less often to the other one. The interval is Newcombe's at 95%, unpaired.
+    `worse` is the variant that learns less often; `change` leads from it to `better`. The interval is Newcombe's 95%
+    interval, unpaired.
 
     Args:
-        recipes: the resolved variants. A user's own networks differ in their code, so they are in no pair.
+        recipes: the resolved variants and networks. A user's own networks differ in their code, so no pair has one.
     """
     rows = []
-    described = {name: each for name, each in recipes.items() if isinstance(each, VariantParams)}
-    plain = {name: recipe.model_dump(mode="json") for name, recipe in described.items()}
+    variants = {name: each for name, each in recipes.items() if isinstance(each, VariantParams)}
+    plain = {name: recipe.model_dump(mode="json") for name, recipe in variants.items()}
     for pair in combinations((name for name in evaluations if name in plain), 2):
         counts = {name: evaluations[name].metrics.learned.count for name in pair}
         worse, better = sorted(pair, key=counts.__getitem__)  # if both learn equally often, the first counts as worse
@@ -53,20 +54,20 @@ def table(evaluations: Mapping[str, VariantEvaluation], recipes: Mapping[str, An
 
 
 def effect(low: float, high: float) -> str:
-    """Return the effect of a change, from the interval of its difference of learned shares."""
+    """Return the effect of a change, given the interval of the difference in learned share."""
     return HELPS if low > 0 else HARMS if high < 0 else UNDECIDED
 
 
 def written(value: Plain) -> str:
-    """Return the value as params.yaml would have it, in short."""
+    """Return a value as params.yaml writes it, in short."""
     return str(value).lower() if isinstance(value, bool) else shown(value)
 
 
 def _differing(one: Mapping[str, Plain], other: Mapping[str, Plain]) -> list[str]:
-    """Return the respects in which two recipes differ; a parameter that is in no listed respect is one by itself."""
-    of = {key: respect for respect, keys in RESPECTS.items() for key in keys}
+    """Return the respects in which two recipes differ; a parameter outside RESPECTS is a respect of its own."""
+    respects = {key: respect for respect, keys in RESPECTS.items() for key in keys}
     keys = [key for key in {**one, **other} if one.get(key) != other.get(key)]
-    return list(dict.fromkeys(of.get(key, key) for key in keys))
+    return list(dict.fromkeys(respects.get(key, key) for key in keys))
 
 
 def _change(one: Mapping[str, Plain], other: Mapping[str, Plain], respect: str) -> str:

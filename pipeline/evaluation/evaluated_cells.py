@@ -1,4 +1,4 @@
-"""The cells of a study, evaluated: an evaluation of each, and all of them in one table."""
+"""Evaluate a study's cells, and collect the results in tables."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,11 @@ from pipeline.params.study_params import Cell
 
 @dataclass(frozen=True)
 class EvaluatedCells:
-    """The evaluation of each cell by name, and the study's table, one row per cell."""
+    """The results of a study.
+
+    evaluations: the evaluation of each cell, by cell name.
+    table: one row per cell, see `cells_table`.
+    """
 
     evaluations: Mapping[str, VariantEvaluation]
     table: pd.DataFrame
@@ -28,7 +32,7 @@ class EvaluatedCells:
         """Return all tables of the study by name.
 
         Args:
-            pretraining: the history of each pre-trained cell's pre-training.
+            pretraining: the pre-training history of each pre-trained cell, by cell name.
         """
         evaluations = self.evaluations.items()
         tables = {
@@ -50,7 +54,10 @@ def evaluate_cells(
     """Evaluate all cells of a study.
 
     Args:
-        histories: of each cell, by name. inputs: the training inputs, scaled. rule: when a replica has learned.
+        histories: the training history of each cell, by cell name.
+        origin: the source of the training rows.
+        inputs: the scaled training inputs.
+        rule: the rule by which a replica has learned.
     """
     variants = {cell.name: cell.variant for cell in cells}
     premises = {name: theory.premises(variant, origin, inputs) for name, variant in variants.items()}
@@ -58,6 +65,6 @@ def evaluate_cells(
         name: summary.evaluate(name, history, variants[name], premises[name], rule, params)
         for name, history in histories.items()
     }
-    extra = {name: int(history.attrs.get("extra_epochs", 0)) for name, history in histories.items()}
+    extra_epochs = {name: int(history.attrs.get("extra_epochs", 0)) for name, history in histories.items()}
     changes = {cell.name: cell.changes for cell in cells}
-    return EvaluatedCells(evaluations, cells_table(evaluations, variants, premises, changes, extra))
+    return EvaluatedCells(evaluations, cells_table(evaluations, variants, premises, changes, extra_epochs))

@@ -1,4 +1,4 @@
-"""Theory beside measurement: numbers that theory fixes before training, and the measured ones."""
+"""Compare the numbers that theory predicts before training with the measured numbers."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from pipeline.diagnosis.theory import HALF_SPREAD, SATURATED_TANH, Premises, bet
 from pipeline.evaluation.intervals import CONFIDENCE, Interval, wilson
 from pipeline.history import record
 
-SATURATED_SLOPE = 0.06  # of SATURATED_TANH: |a| > 0.97
+SATURATED_SLOPE = 0.06  # the slope of tanh at |a| = 0.97, the limit of SATURATED_TANH
 
 
 @dataclass(frozen=True)
 class Expectation:
-    """A number that theory fixes, and the measured one with its 95% interval."""
+    """A number that theory predicts, and the measured number with its 95% interval."""
 
     fact: str
     expected: str
@@ -31,7 +31,7 @@ def expectations(history: xr.Dataset, premises: Premises) -> list[Expectation]:
     """Return all expectations that apply to a variant.
 
     Args:
-        premises: which theoretical statements apply to it.
+        premises: the statements of theory that apply to the variant.
     """
     return list(_expectations(history.isel(recorded_epoch=0), premises))
 
@@ -81,14 +81,15 @@ def _spread(living: xr.Dataset, units: list[int]) -> Expectation:
     """Check the spread of the first layer's gradient in decades, with the chi-squared interval of a variance."""
     decades = np.log10(living.probe_gradient_mean_abs.isel(layer=0).values)
     expected = 2 * HALF_SPREAD * np.sqrt(beta(units))
-    ninety = 2 * 1.6449 * decades.std(ddof=1)
-    interval = Interval(*(ninety * factor for factor in _deviation_factors(len(decades))))
+    measured = 2 * 1.6449 * decades.std(ddof=1)  # 90% of a normal distribution lie within 1.6449 deviations
+    interval = Interval(*(measured * factor for factor in _deviation_factors(len(decades))))
     fact = "decades that hold 90% of the first layer's gradients at epoch 0"
     holds = interval.low <= expected <= interval.high
-    return _expectation(fact, f"{expected:.2g}", ninety, interval, holds, "grows as the root of beta; Hanin 2018")
+    return _expectation(fact, f"{expected:.2g}", measured, interval, holds, "grows as the root of beta; Hanin 2018")
 
 
 def _deviation_factors(count: int) -> tuple[float, float]:
+    """Return the factors from a standard deviation of `count` values to both ends of its 95% interval."""
     tail = (1 - CONFIDENCE) / 2
     low, high = (float(np.sqrt((count - 1) / chdtri(count - 1, above))) for above in (tail, 1 - tail))
     return low, high
@@ -104,7 +105,7 @@ def _saturation(start: xr.Dataset) -> Iterator[Expectation]:
 
 
 def median_interval(values: np.ndarray) -> Interval:
-    """Return the distribution-free 95% interval of a median, from order statistics; of few values the whole range."""
+    """Return the distribution-free 95% interval of a median, from order statistics; for few values, their range."""
     ordered, count = np.sort(values), len(values)
     rank = int(np.ceil(bdtrik((1 - CONFIDENCE) / 2, count, 0.5)))  # the binomial distribution's quantile
     return Interval(float(ordered[max(0, rank - 1)]), float(ordered[min(count - 1, count - rank)]))

@@ -1,4 +1,4 @@
-"""The files of a variant's evaluation: tables, figures, the diagnosis and the metrics file."""
+"""Read and write the files of a variant's evaluation: tables, figures, the diagnosis and the metrics file."""
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from dataclasses import asdict
@@ -34,7 +34,7 @@ _METRICS, _DIAGNOSIS = TypeAdapter(VariantMetrics), TypeAdapter(VariantDiagnosis
 
 
 def folder(variant: str) -> Path:
-    """Return the folder of a variant's evaluation; only the metrics file lies elsewhere."""
+    """Return the folder of a variant's evaluation, which holds all files but the metrics file."""
     return EVALUATIONS / variant
 
 
@@ -54,17 +54,17 @@ def figure_path(variant: str, name: str) -> Path:
 
 
 def figures(variant: str) -> list[Path]:
-    """Return the paths of all figures of a variant, by name."""
+    """Return the paths of all figures of a variant, sorted by name."""
     return sorted(folder(variant).glob("*.png"))
 
 
 def tables(variant: str) -> list[Path]:
-    """Return the paths of all tables of a variant, its diagnosis and its metrics file."""
+    """Return the paths of a variant's tables, sorted by name, its diagnosis and its metrics file."""
     return [*sorted(folder(variant).glob("*.csv")), diagnosis_path(variant), metrics_path(variant)]
 
 
 def save_evaluation(variant: str, evaluation: VariantEvaluation) -> None:
-    """Write tables, diagnosis and metrics; figures are saved one by one."""
+    """Write the tables, the diagnosis and the metrics of a variant, but no figures."""
     save_table(evaluation.replicas, folder(variant) / "replicas.csv")
     save_table(evaluation.curves, folder(variant) / "curves.csv")
     save_table(evaluation.layers, folder(variant) / "layers.csv")
@@ -80,7 +80,11 @@ def save_evaluation(variant: str, evaluation: VariantEvaluation) -> None:
 
 
 def load_evaluation(variant: str) -> VariantEvaluation:
-    """Raises: UserError: a file is missing, damaged or cut short."""
+    """Read a variant's evaluation from its files.
+
+    Raises:
+        UserError: a file is missing, damaged or truncated.
+    """
     with reading(metrics_path(variant), "the metrics of a variant"):
         metrics = _METRICS.validate_python(asdict(VariantMetrics.of(load_json(metrics_path(variant)))))
         _expect_names(metrics.outcomes, (LEARNED, *cause_names()))
@@ -94,7 +98,7 @@ def load_evaluation(variant: str) -> VariantEvaluation:
     task, rule, diagnosis = _load_diagnosis(variant)
     parts = [name.partition("_")[0] for name in metrics.scores]
     curves = [f"{name}_{each}" for name in (*metrics.scores, *(f"{part}_loss" for part in parts)) for each in QUARTILES]
-    by_layer = [f"{GRADIENT}_{each}" for each in QUARTILES]
+    gradients = [f"{GRADIENT}_{each}" for each in QUARTILES]
     return VariantEvaluation(
         task,
         rule,
@@ -102,18 +106,19 @@ def load_evaluation(variant: str) -> VariantEvaluation:
         diagnosis,
         replicas,
         _load_numbers(folder(variant) / "curves.csv", ["epoch", "learned_share", "alive_share", *curves], ["epoch"]),
-        _load_numbers(folder(variant) / "layers.csv", ["epoch", "layer", "living", *by_layer], ["epoch", "layer"]),
+        _load_numbers(folder(variant) / "layers.csv", ["epoch", "layer", "living", *gradients], ["epoch", "layer"]),
     )
 
 
 def _load_numbers(path: Path, columns: list[str], keys: list[str]) -> pd.DataFrame:
-    """Return a table whose columns are numbers, except the names of outcomes and causes.
+    """Read a table whose columns are numbers, except the names of outcomes and causes.
 
     Args:
-        keys: the columns that number the rows.
+        columns: the columns that the table must have.
+        keys: the columns that identify a row, in whole numbers that increase.
 
     Raises:
-        UserError: the table is missing, damaged, or lacks one of `columns`.
+        UserError: the table is missing or damaged, or lacks a column.
     """
     table = load_table(path, columns)
     with reading(path, "a table as `evaluate` writes it"):
@@ -121,9 +126,10 @@ def _load_numbers(path: Path, columns: list[str], keys: list[str]) -> pd.DataFra
             if name in NAMES:
                 _expect_names(table[name], NAMES[name]())
             elif table[name].dtype.kind not in "iuf" or (name in keys and table[name].dtype.kind == "f"):
-                raise ValueError(f"column {name} has a value that is not a {'whole ' if name in keys else ''}number")
+                kind = "whole numbers" if name in keys else "numbers"
+                raise ValueError(f"column {name} must hold only {kind}")
         if not table.set_index(keys).index.is_monotonic_increasing or table.duplicated(keys).any():
-            raise ValueError(f"{' and '.join(keys)} of the rows do not increase")
+            raise ValueError(f"{' and '.join(keys)} must increase from row to row")
     return table
 
 

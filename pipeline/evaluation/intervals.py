@@ -1,25 +1,25 @@
-"""Intervals for shares of replicas, at 95%."""
+"""Compute 95% intervals of shares of replicas."""
 
 from math import hypot, sqrt
 from typing import NamedTuple
 
-from scipy.special import ndtri  # scipy.stats has it by name, but takes 0.6 s to import in every stage
+from scipy.special import ndtri  # scipy.stats has it as norm.ppf, but takes 0.6 s to import in every stage
 
 CONFIDENCE = 0.95
-_DEVIATIONS = float(ndtri((1 + CONFIDENCE) / 2))  # of a normal distribution to each side
+_DEVIATIONS = float(ndtri((1 + CONFIDENCE) / 2))  # CONFIDENCE of a normal distribution lie within so many, 1.96
 
 
 class Interval(NamedTuple):
-    """Both ends of an interval, for a share or a difference of shares."""
+    """The ends of an interval, for a share or a difference of shares."""
 
     low: float
     high: float
 
 
 def wilson(count: int, total: int) -> Interval:
-    """Return Wilson's score interval for a share (Wilson 1927), which is valid at 0 and at `total` too.
+    """Return Wilson's score interval for the share count / total (Wilson 1927), valid also for counts of 0 and `total`.
 
-    (p + z^2 / 2n +- z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n), for the share p of n and z deviations.
+    (p + z^2 / 2n +- z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n), with share p, total n and z = 1.96.
     """
     share, weight = count / total, _DEVIATIONS**2 / total
     middle = share + weight / 2
@@ -32,7 +32,7 @@ def wilson(count: int, total: int) -> Interval:
 def newcombe(count: int, total: int, other_count: int, other_total: int) -> Interval:
     """Return Newcombe's interval for the difference of two independent shares (Newcombe 1998, method 10).
 
-    It is unpaired: replicas of two variants count as independent even if they share initial draws.
+    Replicas of two variants count as independent (unpaired), even if they begin with the same random draws.
     """
     share, other = count / total, other_count / other_total
     low, high = wilson(count, total)

@@ -1,4 +1,4 @@
-"""The rule by which a replica has learned, and the scores that it can use."""
+"""The rule by which a replica has learned, and the scores that the rule can use."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from pipeline.params.evaluation_params import MAIN_SCORE, SKILL
 class Rule:
     """A replica has learned if its final `score` on the judged part of the data is above `threshold`.
 
-    reference: what quick models reach on the same rows; None where none was fitted.
+    reference: the scores of quick models on the same rows; None if no quick model was fitted.
     """
 
     score: str
@@ -27,7 +27,7 @@ class Rule:
 
     @property
     def plain(self) -> dict[str, float]:
-        """The rule as in params.yaml: `{accuracy: 0.75}`."""
+        """The rule as params.yaml writes it: `{accuracy: 0.75}`."""
         return {self.score: self.threshold}
 
     @property
@@ -37,19 +37,19 @@ class Rule:
 
     @property
     def name(self) -> str:
-        """The score in words: `balanced accuracy`."""
+        """The name of the score in words: `balanced accuracy`."""
         return spelled_score(self.score)
 
 
 def rule_for(task: Task, learned: Mapping[str, float] | None, reference: Reference | None = None) -> Rule:
-    """Return the rule that params.yaml states, or the task's usual one, lowered to what the rows allow.
+    """Return the rule of params.yaml; without one, the task's usual rule, with a threshold that the rows allow.
 
     Args:
         learned: `evaluation.learned` of params.yaml.
-        reference: what quick models reach on the same rows. It never changes a stated threshold.
+        reference: the scores of quick models on the same rows; weak scores lower the task's threshold.
 
     Raises:
-        UserError: the task does not have this score.
+        UserError: the task does not have the score.
     """
     if learned is None:
         score, usual = task.usual_threshold
@@ -64,40 +64,40 @@ def rule_for(task: Task, learned: Mapping[str, float] | None, reference: Referen
 
 
 def reference_in_words(rule: Rule) -> str:
-    """Return a sentence on what the reference reaches, or on why there is none; "" where nobody asked for one."""
+    """Return a sentence on the scores of the reference, or on why it has none; "" if no reference was requested."""
     if rule.reference is None:
         return ""
     if rule.reference.skipped:
         return f"No reference was fitted: {rule.reference.skipped}."
     if not rule.references:
         return f"The reference has no {rule.name}."
-    reached = " and ".join(f"{MODELS[name]} reaches {value:.2f}" for name, value in rule.references.items())
+    scores = " and ".join(f"{MODELS[name]} reaches {value:.2f}" for name, value in rule.references.items())
     rows = (
         "in three folds of the training rows"
         if rule.reference.part == "folds"
         else f"on the {rule.reference.part} rows"
     )
-    return f"For comparison, {reached} ({rule.name} {rows})."
+    return f"For comparison, {scores} ({rule.name} {rows})."
 
 
 def spelled_score(score: str) -> str:
-    """Return the score in words: "balanced_accuracy" becomes "balanced accuracy", "r2" becomes "R²"."""
+    """Return the name of a score in words: "balanced accuracy" for "balanced_accuracy", "R²" for "r2"."""
     return "R²" if score == "r2" else score.replace("_", " ")
 
 
 def score_in_words(column: str) -> str:
-    """Return a column of a score in words: "test_r2_median" becomes "test R²"."""
+    """Return the name of a score's column in words: "test R²" for "test_r2_median"."""
     part, _, score = column.removesuffix("_median").partition("_")
     return f"{part} {spelled_score(score)}"
 
 
 def score_column(table: pd.DataFrame) -> str:
-    """Return the column with the median of the main score on the test set, in a table of variants or cells."""
+    """Return the name of the column with the median main score on the test set, in a table of variants or cells."""
     return next(name for name in table if name.startswith("test_") and name.endswith("_median"))
 
 
 def has_score(history: xr.Dataset, score: str, part: str | None = None) -> bool:
-    """Whether the record holds the score on a part of the data, by default the judged one."""
+    """Return whether the record holds the score on a part of the data, by default the judged part."""
     part = part or record.judged_part(history)
     if score == SKILL:
         return f"{part}_constant_loss" in history.attrs and f"{part}_loss" in history
@@ -105,14 +105,14 @@ def has_score(history: xr.Dataset, score: str, part: str | None = None) -> bool:
 
 
 def score_curve(history: xr.Dataset, score: str, part: str | None = None) -> xr.DataArray:
-    """Return the score over the epochs, float [replica, epoch], on a part of the data, by default the judged one.
+    """Return the score over the epochs, float [replica, epoch], on a part of the data, by default the judged part.
 
-    On a part with a single class a constant makes no mistake, so no prediction has skill there.
+    On rows of one class the baseline loss is 0, so the skill is not finite.
     """
     part = part or record.judged_part(history)
     if score == SKILL:
         with np.errstate(divide="ignore", invalid="ignore"):
-            # The entropy of one class is -0.0.
+            # The entropy of one class is -0.0; with 0.0 the skill is minus infinity, not plus infinity.
             return 1 - history[f"{part}_loss"] / abs(history.attrs[f"{part}_constant_loss"])
     return history[f"{part}_{score}"]
 
@@ -121,12 +121,12 @@ def learned_at(history: xr.Dataset, rule: Rule, part: str | None = None) -> xr.D
     """Return bool [replica, epoch]: whether the score is above the threshold and the replica never diverged.
 
     Args:
-        part: of the data, by default the judged one.
+        part: a part of the data, by default the judged part.
     """
     return (score_curve(history, rule.score, part) > rule.threshold) & ~record.diverged(history)
 
 
 def epochs_to_learn(learned: np.ndarray) -> np.ndarray:
-    """Return the first epoch from which each row of bool [replica, epoch] stays true; NaN if it ends false."""
+    """Return the first epoch from which each row of bool [replica, epoch] stays true; NaN for a row that ends false."""
     still_true = np.logical_and.accumulate(learned[:, ::-1], axis=1)[:, ::-1]
     return np.where(still_true[:, -1], still_true.argmax(axis=1), np.nan)

@@ -1,4 +1,4 @@
-"""Remove the outputs of variants that params.yaml no longer has, so that nobody takes them for results."""
+"""Remove the outputs of variants that are no longer in params.yaml, so that nobody takes them for results."""
 
 import shutil
 from collections.abc import Iterable
@@ -12,25 +12,32 @@ LOCK = Path("dvc.lock")
 
 
 def prune(variants: Iterable[str]) -> list[str]:
-    """Remove the outputs of all other variants and their entries in dvc.lock; DVC's cache keeps the outputs.
+    """Remove the outputs of all other variants, and the entries of those variants in dvc.lock.
+
+    DVC's cache keeps the outputs.
+
+    Args:
+        variants: the variants to keep.
 
     Returns:
         The names of the removed variants.
     """
     folders = (*runs.RUNS.glob("*/"), *evaluations.EVALUATIONS.glob("*/"))
     names = {*(path.name for path in folders), *(path.stem for path in evaluations.METRICS.glob("*.json"))}
-    gone = sorted(names - set(variants))
-    for name in gone:
+    others = sorted(names - set(variants))
+    for name in others:
         for folder in (runs.folder(name), evaluations.folder(name)):
             shutil.rmtree(folder, ignore_errors=True)
         evaluations.metrics_path(name).unlink(missing_ok=True)
-    if gone:
-        _forget({f"{stage}@{name}" for stage in ("train", "evaluate", "fit", "evaluate_network") for name in gone})
-    return gone
+    if others:
+        _remove_stages(
+            {f"{stage}@{name}" for stage in ("train", "evaluate", "fit", "evaluate_network") for name in others}
+        )
+    return others
 
 
-def _forget(stages: set[str]) -> None:
-    """Remove stages from dvc.lock, which DVC never does itself; the file is replaced whole, in case of a kill."""
+def _remove_stages(stages: set[str]) -> None:
+    """Remove stages from dvc.lock, because DVC does not. A killed process leaves the old file or the new one."""
     from dvc.utils.serialize import modify_yaml  # here, because it is rarely needed and takes a second to import
 
     if LOCK.is_file():

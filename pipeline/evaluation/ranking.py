@@ -1,8 +1,8 @@
-"""The one rule for the best, the median and other replicas and variants by a final score.
+"""The rule for the best replica, and for the median and other percentiles, by final score.
 
-The higher score is better. NaN is worse than any number, so it wins only where every score is NaN. Of equal scores (and
-of several NaN) the first in order counts as better for the best and the median; all NaN thus gives the first. The best
-and the median replica are chosen on the validation set where there is one, and the judged part of the data has no say.
+A higher score is better, and NaN is worse than any number. Among equal scores, or if all are NaN, the first replica
+wins. The best and the median replica are chosen by the validation score; without a validation set, by the score on the
+judged part of the data. Variants are ranked by the same functions.
 """
 
 from collections.abc import Sequence
@@ -15,30 +15,34 @@ from pipeline.history.record import choosing_part
 
 
 def best(scores: Sequence[float] | np.ndarray) -> int:
-    """Return the position of the highest score, of equals the first."""
+    """Return the position of the highest score, the first one among equal scores."""
     return int(np.argmax(_ranks(scores)))
 
 
 def median(scores: Sequence[float] | np.ndarray) -> int:
-    """Return the position of the lower median, of equals the first."""
+    """Return the position of the lower median, the first one among equal scores."""
     ranks = _ranks(scores)
     return int(np.flatnonzero(ranks == np.sort(ranks)[(len(ranks) - 1) // 2])[0])
 
 
 def percentile(scores: Sequence[float] | np.ndarray, percent: int) -> int:
-    """Return the position of the score at a percentile (the lower rank); equals stand in their order."""
+    """Return the position of the score at a percentile (the lower rank); equal scores keep their order."""
     ranks = _ranks(scores)
     return int(np.argsort(ranks, kind="stable")[(len(ranks) - 1) * percent // 100])
 
 
 def _ranks(scores: Sequence[float] | np.ndarray) -> np.ndarray:
-    """int [score]: greater is better, equal for equal scores, -1 for NaN."""
+    """Return the rank of each score, int [score]: the best is greatest, equal scores share one, NaN has -1."""
     values = np.asarray(scores)
     return np.where(np.isnan(values), -1, np.unique(values, return_inverse=True)[1])
 
 
 def final_scores(history: xr.Dataset, score: str, part: str | None = None) -> np.ndarray:
-    """float32 [replica], by default on the judged part."""
+    """Return the final score of each replica, float32 [replica].
+
+    Args:
+        part: a part of the data, by default the judged part.
+    """
     return score_curve(history, score, part).isel(epoch=-1).values
 
 
@@ -53,7 +57,7 @@ def best_replica(history: xr.Dataset, score: str) -> int:
 
 
 def at_percentiles(history: xr.Dataset, score: str, percentiles: tuple[int, ...]) -> tuple[list[int], list[float]]:
-    """Return the positions of the replicas at percentiles of the score on the judged part, and their scores."""
+    """Return the positions and scores of the replicas at percentiles of the final score on the judged part."""
     scores = final_scores(history, score)
     positions = [percentile(scores, percent) for percent in percentiles]
     return positions, [float(scores[position]) for position in positions]

@@ -1,4 +1,4 @@
-"""The table of replicas: outcome, cause, final scores, course and evidence of each."""
+"""Make the table of replicas: the outcome, cause, final scores, course and evidence of each replica."""
 
 from collections.abc import Sequence
 
@@ -23,13 +23,13 @@ COURSE = {
 
 
 def curves(history: xr.Dataset, rule: Rule) -> dict[str, xr.DataArray]:
-    """Return all recorded scores and losses, [replica, epoch], by names such as `train_accuracy`.
+    """Return all recorded scores and losses, float [replica, epoch], by names such as `train_accuracy`.
 
-    The main score comes first, the losses last.
+    The main score comes first, the losses come last.
     """
     parts = record.parts_of(history)
-    scored = [part for part in parts if has_score(history, rule.score, part)]
-    scores = {f"{part}_{rule.score}": score_curve(history, rule.score, part) for part in scored}
+    with_score = [part for part in parts if has_score(history, rule.score, part)]
+    scores = {f"{part}_{rule.score}": score_curve(history, rule.score, part) for part in with_score}
     names = [f"{part}_{score}" for score in record.task_of(history).of_kind.scores for part in parts]
     scores |= {name: history[name] for name in names if name in history}
     return scores | {f"{part}_loss": history[f"{part}_loss"] for part in parts}
@@ -38,10 +38,10 @@ def curves(history: xr.Dataset, rule: Rule) -> dict[str, xr.DataArray]:
 def of_predictions(predictions: xr.Dataset, split: Split, targets: Sequence[TargetScaling]) -> pd.DataFrame:
     """Return the scores of each replica's final predictions, one row per replica, by names such as `test_macro_f1`.
 
-    The scores are those of `Task.of_predictions` on every part of the data, the judged part first.
+    `Task.of_predictions` defines the scores. Every part of the data has them, the judged part first.
 
     Args:
-        targets: the scaling of a regression's targets.
+        targets: the scaling of each target of a regression; empty for classes.
     """
     offset, factor = (np.array([getattr(each, name) for each in targets]) for name in ("offset", "factor"))
     scores: dict[str, np.ndarray] = {}
@@ -50,7 +50,7 @@ def of_predictions(predictions: xr.Dataset, split: Split, targets: Sequence[Targ
         if targets:
             true, predicted = (true - offset) / factor, (predicted - offset) / factor
         rows = pd.DataFrame([split.task.of_predictions(true, each) for each in predicted])
-        finite = rows.where(np.isfinite(rows))  # a diverged replica has no score
+        finite = rows.where(np.isfinite(rows))  # no score for a diverged replica
         scores |= {f"{part}_{name}": significant(finite[name].to_numpy()) for name in finite}
     return pd.DataFrame(scores)
 
@@ -61,13 +61,13 @@ def evaluate(
     """Return one row per replica: outcome, cause, final value of every curve, course and evidence.
 
     Args:
-        predicted: the scores of final predictions, one row per replica, if there are any.
+        predicted: the result of `of_predictions`; None without predictions.
     """
     predicted = pd.DataFrame() if predicted is None else predicted
     learned = learned_at(history, rule).values
     living = record.living(history).values
-    on_train = has_score(history, rule.score, "train")
-    train_learned = learned_at(history, rule, "train").values[:, -1] if on_train else None
+    has_train_score = has_score(history, rule.score, "train")
+    train_learned = learned_at(history, rule, "train").values[:, -1] if has_train_score else None
     measured = evidence.measure(history, params, train_learned)
     course = pd.DataFrame(
         {
@@ -79,18 +79,18 @@ def evaluate(
             "living_at_end": living[:, -1].astype(int),
         }
     )
-    judged = diagnose(learned[:, -1], measured, params)
+    outcomes = diagnose(learned[:, -1], measured, params)
     columns = [*OUTCOME, *curves(history, rule), *predicted, *COURSE, *evidence.COLUMNS]
-    return pd.concat([course, judged, predicted, measured.apply(significant)], axis=1)[columns]
+    return pd.concat([course, outcomes, predicted, measured.apply(significant)], axis=1)[columns]
 
 
 def rounded(values: np.ndarray) -> np.ndarray:
-    """Return float32 values without digits beyond their precision: 0.84 instead of 0.8399999738."""
+    """Return float32 values without the digits beyond their precision: 0.84, not 0.8399999738."""
     return np.round(np.asarray(values, np.float64), 7)
 
 
 def significant(values: np.ndarray, digits: int = 7) -> np.ndarray:
-    """Return values rounded to as many significant digits as a float32 has."""
-    known = np.asarray(values, np.float64)
-    scale = 10.0 ** (digits - 1 - np.floor(np.log10(np.abs(np.where((known == 0) | ~np.isfinite(known), 1.0, known)))))
-    return np.round(known * scale) / scale
+    """Return values rounded to significant digits, by default to as many as a float32 has."""
+    exact = np.asarray(values, np.float64)
+    scale = 10.0 ** (digits - 1 - np.floor(np.log10(np.abs(np.where((exact == 0) | ~np.isfinite(exact), 1.0, exact)))))
+    return np.round(exact * scale) / scale

@@ -1,8 +1,8 @@
-"""The files of a study: tables, figures, and its page as HTML and Markdown; and the results of all studies.
+"""Read and write the files of a study (tables, figures, its page) and the file of all studies' results.
 
 `studies/tried.json` holds the results of all studies. It is in git and is not an output of a stage: `compare` reads it,
-and a dependency on a study's output would make the root's `dvc repro` run all studies. Each study has its own part as
-an output, which is copied into it.
+and a dependency on a study's output would make the root's `dvc repro` run all studies. The results of each study are
+an output of that study, and are then copied into the file of all studies.
 """
 
 import json
@@ -25,12 +25,12 @@ _TRIED = TypeAdapter(dict[str, TriedStudy])
 
 
 def folder(study: str) -> Path:
-    """Return the folder of a study's outputs."""
+    """Return the folder with the outputs of a study."""
     return STUDIES / study
 
 
 def page(study: str) -> Path:
-    """Return the path of a study's page."""
+    """Return the path of a study's HTML page."""
     return folder(study) / "index.html"
 
 
@@ -40,40 +40,40 @@ def figure_path(study: str, name: str) -> Path:
 
 
 def figures(study: str) -> list[Path]:
-    """Return the paths of all figures of a study, by name."""
+    """Return the paths of all figures of a study, sorted by name."""
     return sorted(folder(study).glob("*.png"))
 
 
 def tables(study: str) -> list[Path]:
-    """Return the paths of all tables of a study, by name."""
+    """Return the paths of all tables of a study, sorted by name."""
     return sorted(folder(study).glob("*.csv"))
 
 
 def load_cells(study: str) -> pd.DataFrame:
-    """Return the table of cells.
+    """Read the table of a study's cells.
 
     Raises:
-        UserError: missing or damaged.
+        UserError: the table is missing or damaged.
     """
     return load_table(folder(study) / "cells.csv", ["cell", "effect", "learned", "replicas", "difference"])
 
 
 def load_recipes(study: str) -> dict[str, dict[str, dict[str, Plain]]]:
-    """Return what each cell was trained with: `variant` and `training`.
+    """Read the parameters of each cell, by cell name: `variant` and `training`.
 
     Raises:
-        UserError: missing or damaged.
+        UserError: the file is missing or damaged.
     """
     return load_json(folder(study) / "recipes.json")
 
 
 def save_tried_of(study: str, tried: TriedStudy) -> None:
-    """Write a study's results, as one of its outputs."""
+    """Write the results of a study into its own folder."""
     _save_tried({study: tried}, folder(study) / TRIED.name)
 
 
 def load_tried(path: Path = TRIED) -> dict[str, TriedStudy]:
-    """Return the results by study; an empty map if the file is missing.
+    """Read the results of studies, by study; without the file the map is empty.
 
     Raises:
         UserError: the file is damaged.
@@ -89,16 +89,16 @@ def load_tried(path: Path = TRIED) -> dict[str, TriedStudy]:
 
 
 def renew_tried(study: str) -> None:
-    """Copy a study's results into the file of all studies, in place of its former ones.
+    """Copy a study's results into the file of all studies, and replace its earlier results.
 
-    Studies finish side by side, so this happens under a lock. The bytes depend on the content alone.
+    A lock protects that file, because several studies may finish at the same time. Equal results give equal bytes.
 
     Raises:
-        UserError: one of the two files is damaged, or the study's own is missing.
+        UserError: one of the two files is damaged, or the study has no results.
     """
     own = load_tried(folder(study) / TRIED.name)
     if study not in own:
-        raise UserError(f"{folder(study) / TRIED.name}: no results of {study}: `make studies` makes them")
+        raise UserError(f"{folder(study) / TRIED.name}: no results of {study}: run `make studies`")
     with _locked_tried():
         _save_tried(load_tried() | own, TRIED)
 
@@ -107,7 +107,7 @@ def forget_tried(kept: Collection[str]) -> None:
     """Remove the results of all other studies from the file of all studies.
 
     Args:
-        kept: the studies of params.yaml.
+        kept: the studies of params.yaml, whose results stay.
 
     Raises:
         UserError: the file is damaged.
@@ -124,7 +124,7 @@ def _save_tried(tried: Mapping[str, TriedStudy], path: Path) -> None:
 
 
 def load_answer(study: str) -> str:
-    """Return the page in Markdown up to its first section: which cells help, harm or stay undecided.
+    """Read the answer of a study: its Markdown page up to the first section, on which cells help or harm.
 
     Raises:
         UserError: the page is missing.
@@ -135,25 +135,30 @@ def load_answer(study: str) -> str:
 
 
 def _locked_tried() -> AbstractContextManager[object]:
-    """Return a lock that lets one writer at a time change the file of all studies."""
+    """Return the lock of the file of all studies, which one writer can hold at a time."""
     from filelock import FileLock  # here, because readers need no lock
 
     return FileLock(STUDIES / ".tried.lock")
 
 
 def save_study(study: str, tables: Mapping[str, pd.DataFrame], recipes: Mapping[str, Plain]) -> None:
-    """Write tables by name, and what each cell was trained with."""
+    """Write the tables of a study, and the parameters of each cell.
+
+    Args:
+        tables: by the names of their files.
+        recipes: as `load_recipes` reads them.
+    """
     for name, table in tables.items():
         save_table(table, folder(study) / f"{name}.csv")
     save_json(recipes, folder(study) / "recipes.json")
 
 
 def save_page(study: str, html: str, markdown: str) -> None:
-    """Write both pages."""
+    """Write a study's page as HTML and as Markdown."""
     save_text(html, page(study))
     save_text(markdown, folder(study) / "index.md")
 
 
 def pictures(study: str, addresses: Iterable[str]) -> dict[str, bytes]:
-    """Return the bytes of the figures at these addresses, relative to the study's page."""
+    """Return the bytes of figures by their addresses, which are relative to the study's page."""
     return {each: (folder(study) / each).read_bytes() for each in addresses}

@@ -1,7 +1,7 @@
-"""The cells that a diagnosis suggests for a study.
+"""Make the cells that a diagnosis suggests for a study.
 
-Against every cause of the base, most frequent first, each remedy becomes a cell. If none of them makes most replicas
-learn, the most promising cell gets one more remedy.
+Each remedy against a cause of the base's failures becomes a cell, the most frequent cause first. If no cell makes most
+replicas learn, the most promising cell gets one more remedy.
 """
 
 import re
@@ -20,13 +20,17 @@ from pipeline.remedies import combined
 from pipeline.remedies.remedy_registry import REMEDIES, scaled_epochs
 
 NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_.,=+ -]")
-LONGEST = 100  # letters of a cell's name
-Changes = dict[str, Plain]  # of the base, by parameter
+LONGEST = 100  # the most letters of a cell's name
+Changes = dict[str, Plain]  # the parameters that a cell changes, and their values
 
 
 @dataclass(frozen=True)
 class Suggestions:
-    """cells: the changes of each suggested cell, by its name. not_tried: why another remedy is no cell, by its name."""
+    """The suggested cells.
+
+    cells: the changes of each suggested cell, by cell name.
+    not_tried: the reason why a remedy became no cell, by the name that the cell would have.
+    """
 
     cells: Mapping[str, Changes]
     not_tried: Mapping[str, str]
@@ -38,20 +42,22 @@ def with_suggestions(
     judged: Callable[[Sequence[Cell]], list[pd.DataFrame]],
     expect_trainable: Callable[[Cell], None],
 ) -> tuple[list[Cell], dict[str, str]]:
-    """Return the base with all suggested cells, and why other remedies are no cells.
+    """Return the base with all suggested cells, and the reason for each remedy that became no cell.
 
     Args:
-        judged: trains cells and returns the table of replicas of each.
+        study: the study's name.
+        base: the cell that changes nothing.
+        judged: trains cells; returns the table of replicas of each cell.
         expect_trainable: raises UserError for a cell that cannot be trained.
     """
     cells = [base]
     not_tried: dict[str, str] = {}
-    follow, (replicas,) = base, judged([base])
+    best, (replicas,) = base, judged([base])
     for _ in range(combined.ROUNDS):
-        further = suggestions(follow, replicas, cells)
-        not_tried |= further.not_tried
+        suggestion = suggestions(best, replicas, cells)
+        not_tried |= suggestion.not_tried
         newest = []
-        for cell in suggested(cells, further.cells, study):
+        for cell in suggested(cells, suggestion.cells, study):
             try:
                 expect_trainable(cell)
                 newest.append(cell)
@@ -64,7 +70,7 @@ def with_suggestions(
         place = combined.to_follow(causes_of(replicas), [result(each) for each in tables])
         if place is None:
             break
-        follow, replicas = newest[place], tables[place]
+        best, replicas = newest[place], tables[place]
     return cells, not_tried
 
 
@@ -72,7 +78,8 @@ def suggestions(cell: Cell, replicas: pd.DataFrame, tried: Sequence[Cell] = ()) 
     """Return the suggested cells against the causes of a cell's replicas.
 
     Args:
-        cell: the base, or the cell that gets another remedy. replicas: its table, with a column `cause`.
+        cell: the base, or the cell that gets one more remedy.
+        replicas: the table of the cell's replicas, with a column `cause`.
         tried: all cells so far.
     """
     causes = causes_of(replicas)
@@ -85,11 +92,11 @@ def suggestions(cell: Cell, replicas: pd.DataFrame, tried: Sequence[Cell] = ()) 
     for remedy, changes in remedies:
         name = f"{cell.name}{combined.AND}{remedy}" if cell.changes else remedy
         if changes is None:
-            not_tried[name] = "every cell has the data of its base"
+            not_tried[name] = "it changes the data, and every cell of a study has the same data"
             continue
-        whole = merge(cell.changes, changes)
-        if whole not in cells.values():
-            cells[name] = whole
+        all_changes = merge(cell.changes, changes)
+        if all_changes not in cells.values():
+            cells[name] = all_changes
     return Suggestions(cells, not_tried)
 
 
@@ -99,13 +106,14 @@ def causes_of(replicas: pd.DataFrame) -> list[str]:
 
 
 def result(replicas: pd.DataFrame) -> combined.Result:
-    """Return how many replicas of a cell learned, and the main cause of the others."""
+    """Return how many replicas of a cell learned, and the most frequent cause of the others."""
     return combined.Result(
         int((replicas.outcome == LEARNED).sum()), len(replicas), next(iter(causes_of(replicas)), None)
     )
 
 
 def _of_variant(variant: VariantParams, epochs: int, causes: Sequence[str]) -> Iterator[tuple[str, Changes | None]]:
+    """Yield the name of each remedy and its changes; None for a remedy that changes the data."""
     for remedy in (each for cause in causes for each in suggest(cause, variant, epochs)):
         name = NOT_IN_A_NAME.sub("", remedy.changes.replace(": ", "="))[:LONGEST]
         if any(dotted.startswith(DATA) for dotted in remedy.overrides):
@@ -129,5 +137,5 @@ def _of_network(cell: Cell, causes: Sequence[str], tried: Sequence[Cell]) -> Ite
 
 
 def _remedies(cell: Cell) -> combined.Remedies:
-    """Return the remedies in a cell's name; its recipe does not show those that change the epochs."""
+    """Return a cell's remedies, from its name, because its recipe does not show remedies that change the epochs."""
     return tuple(cell.name.split(combined.AND)) if cell.changes else ()

@@ -1,4 +1,4 @@
-"""A variant in numbers: every number is about many replicas."""
+"""Evaluate a variant: summarise its replicas in numbers, curves and a diagnosis."""
 
 from collections.abc import Sequence
 
@@ -37,9 +37,10 @@ def evaluate(
     """Return a variant's evaluation.
 
     Args:
-        premises: which theoretical statements apply to it, see `theory.premises`.
-        rule: when a replica has learned.
-        predicted: the result of `replica_table.of_predictions`, if there are predictions.
+        variant: the resolved recipe.
+        premises: the result of `theory.premises`.
+        rule: the rule by which a replica has learned.
+        predicted: the result of `replica_table.of_predictions`; None without predictions.
     """
     table = replica_table.evaluate(history, rule, params, predicted)
     scores = [f"{part}_{rule.score}" for part in reversed(record.parts_of(history))]
@@ -56,10 +57,11 @@ def evaluate(
 
 
 def metrics(table: pd.DataFrame, scores: Sequence[str], predicted: Sequence[str] = ()) -> VariantMetrics:
-    """Return counts, shares with Wilson's 95% intervals and quartiles, from the table of replicas.
+    """Return counts, the learned share with Wilson's 95% interval, and quartiles.
 
     Args:
-        scores: the columns of the main score, the judged part's first.
+        table: the table of replicas.
+        scores: the columns of the main score, the judged part first.
         predicted: the columns of the scores of final predictions.
     """
     total = len(table)
@@ -85,7 +87,7 @@ def diagnosis(
     variant: VariantParams | NetworkRecipe,
     premises: Premises,
 ) -> VariantDiagnosis:
-    """Return the verdict, the main cause, its remedies and the checks of theory."""
+    """Return the verdict, the main cause, the remedies for that cause, and the comparison with theory."""
     epochs, extra = int(history.epoch[-1]), int(history.attrs.get("extra_epochs", 0))
     cause = main_cause(counted.outcomes) if epochs else None
     hidden, loss = record.hidden(history), history.attrs["train_constant_loss"]
@@ -100,12 +102,12 @@ def diagnosis(
         setting = Setting.of(history, table[table.cause == cause].iloc[0].to_dict())
         sentences += f" What to try: {'; '.join(tries(cause, setting))}."
     if extra:
-        sentences += f" Epoch 0 is after {extra} extra epochs of pre-training, {extra // len(units)} for each layer."
+        sentences += f" Epoch 0 follows {extra} epochs of pre-training, {extra // len(units)} for each hidden layer."
     return VariantDiagnosis(sentences, cause, remedies, expectations(history, premises))
 
 
 def quartiles(values: pd.Series) -> Spread:
-    """Return median and quartiles of the finite values: the R² of a diverged replica can be minus infinity."""
+    """Return the quartiles of the finite values, because the R² of a diverged replica can be minus infinity."""
     finite = values[np.isfinite(values)]
     return Spread(
         **{name: round(float(finite.quantile(share)), 6) if len(finite) else None for name, share in QUARTILES.items()}
@@ -113,7 +115,7 @@ def quartiles(values: pd.Series) -> Spread:
 
 
 def curves(history: xr.Dataset, rule: Rule) -> pd.DataFrame:
-    """Return one row per epoch: `learned_share`, `alive_share` where recorded, quartiles of every curve."""
+    """Return one row per epoch: `learned_share`, `alive_share` at recorded epochs, and quartiles of every curve."""
     table = pd.DataFrame({"epoch": history.epoch.values})
     table["learned_share"] = rounded(learned_at(history, rule).mean("replica").values)
     alive = record.living(history).mean("replica").to_series()
@@ -127,14 +129,17 @@ def curves(history: xr.Dataset, rule: Rule) -> pd.DataFrame:
 def layers(history: xr.Dataset, slope: float) -> pd.DataFrame:
     """Return one row per recorded epoch and layer: quartiles of every value over the replicas living at that epoch.
 
-    `living` is their number. Where it is 0, or the value does not exist at epoch 0, the fields are empty.
-    `saturated_share` is the share at `slope`.
+    `living` is the number of those replicas. Without living replicas the fields are empty, and so are values that do
+    not exist at epoch 0.
+
+    Args:
+        slope: the slope below which a unit counts in `saturated_share`.
     """
     living = record.living(history)
     index = pd.MultiIndex.from_product([history.recorded_epoch.values, history.layer.values], names=["epoch", "layer"])
     table = pd.DataFrame(index=index).reset_index()
     table["living"] = np.repeat(living.sum("replica").values, history.sizes["layer"])
-    # `dead` is omitted: a living replica has no dead layers except bypassed ones, which do not matter.
+    # Omit `dead`: the only dead layers of a living replica are bypassed layers, which do not matter.
     values = {name: history[name] for name in record.LAYER_VALUES if name != "dead" and name in history}
     if record.SATURATED in history:
         values[record.SATURATED] = history.weight_l1.copy(data=saturated_at(history, slope))
@@ -145,10 +150,9 @@ def layers(history: xr.Dataset, slope: float) -> pd.DataFrame:
 
 
 def _quartiles(values: np.ndarray) -> dict[str, np.ndarray]:
-    """Return quartiles over axis 0 of the finite values; NaN where there is none.
+    """Return the quartiles of the finite values over axis 0; NaN where no value is finite.
 
-    NumPy's `nanquantile` gives the same, but goes through the columns one by one, which would take most of the time of
-    an evaluation.
+    NumPy's `nanquantile` gives the same, but its loop over columns would take most of the evaluation's time.
     """
     finite = np.isfinite(values)
     counts = finite.sum(axis=0)
@@ -159,7 +163,7 @@ def _quartiles(values: np.ndarray) -> dict[str, np.ndarray]:
         below = np.floor(place).astype(int)
         above = np.minimum(below + 1, np.maximum(counts - 1, 0))
         low, high = (np.take_along_axis(ordered, each[None], axis=0)[0] for each in (below, above))
-        with np.errstate(invalid="ignore"):  # without a finite value both are infinite
+        with np.errstate(invalid="ignore"):  # without a finite value, low and high are infinite
             quartiles[name] = np.where(counts > 0, significant(low + (high - low) * (place - below)), np.nan)
     return quartiles
 
@@ -172,12 +176,12 @@ def headline(variant: str, counted: VariantMetrics) -> str:
 
 
 def in_short(variant: str, counted: VariantMetrics) -> str:
-    """Return the headline and the number of replicas with each cause, most frequent first, for a terminal."""
+    """Return the headline and the number of replicas with each cause, most frequent first, in one line."""
     counts = {cause: counted.outcomes[cause] for cause in cause_names() if counted.outcomes[cause]}
     listed = ", ".join(f"{counts[cause]} {spelled(cause)}" for cause in sorted(counts, key=lambda each: -counts[each]))
     return headline(variant, counted) + (f": {listed}" if listed else "")
 
 
 def percent(share: float) -> str:
-    """Return a share in whole percents."""
+    """Return a share as a whole number of percent: "37"."""
     return f"{100 * share:.0f}"

@@ -1,7 +1,7 @@
-"""The results of studies and other variants, to compare with the remedies that a diagnosis suggests.
+"""Look up what studies and other variants showed about a remedy that a diagnosis suggests.
 
-A result answers a suggestion only if nothing else differs: the base, training, data and threshold of learning are the
-same, and the cell changes exactly what the remedy changes.
+A cell shows the effect of a remedy only if it changes exactly what the remedy changes, and its base has the variant's
+recipe, training, data and threshold of learning.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,22 +19,24 @@ from pipeline.params.training_params import TrainingParams
 from pipeline.params.variant_params import VariantParams, merge, nested
 
 BUDGET = ("epochs", "batch_size", "seed")  # the training parameters on which a replica's result depends
-Counted = tuple[int, int]
+LearnedOf = tuple[int, int]  # the number of replicas that learned, and of all replicas
 TRAINING = "training."  # the prefix of training parameters in a remedy
 DATA = ("data.", "split.")  # the prefixes of parameters that no variant or cell can change
 
 
 class Record(BaseModel):
-    """A frozen, strict model, because it is read back from a file."""
+    """The base of models that a file holds: frozen and strict."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class Conditions(Record):
-    """The parameters with which a variant, or the base of a study, was trained and judged.
+    """The conditions under which a variant, or the base of a study, was trained and judged.
 
-    recipe: the resolved variant. training: the parameters of BUDGET. data: the fingerprint of the split.
-    rule: when a replica has learned, see `learned.Rule.plain`.
+    recipe: the resolved variant.
+    training: the parameters of BUDGET.
+    data: the fingerprint of the split.
+    rule: the rule by which a replica has learned, see `learned.Rule.plain`.
     """
 
     recipe: dict[str, JsonValue]
@@ -46,8 +48,10 @@ class Conditions(Record):
 class TriedCell(Record):
     """A cell's result.
 
-    changes: what it changes of the base, by top-level parameter. difference, low, high: its learned share minus the
-    base's, with Newcombe's 95% interval. effect: helps, harms or undecided; reference for the base itself.
+    changes: the top-level parameters of the base that the cell changes, and their values.
+    learned: the number of replicas that learned.
+    difference, low, high: the learned share minus the base's, with Newcombe's 95% interval.
+    effect: helps, harms or undecided; reference for the base itself.
     """
 
     name: str
@@ -61,7 +65,11 @@ class TriedCell(Record):
 
 
 class TriedStudy(Record):
-    """A study's results. base: the variant's name. conditions: those of the base."""
+    """A study's results.
+
+    base: the name of the base variant.
+    conditions: the conditions of the base.
+    """
 
     base: str
     conditions: Conditions
@@ -69,7 +77,12 @@ class TriedStudy(Record):
 
 
 def conditions(variant: AnyRecipe, training: TrainingParams, data: str, rule: Rule) -> Conditions:
-    """Return the conditions of a variant that is trained and judged with these."""
+    """Return the conditions of a variant.
+
+    Args:
+        variant: the resolved recipe.
+        data: the fingerprint of the split.
+    """
     budget = {key: getattr(training, key) for key in BUDGET}
     return Conditions(recipe=variant.model_dump(mode="json"), training=budget, data=data, rule=rule.plain)
 
@@ -78,7 +91,9 @@ def of_study(base: str, cells: Sequence[Cell], table: pd.DataFrame, data: str, r
     """Return the results of a study.
 
     Args:
-        table: the study's, one row for each of `cells`.
+        base: the name of the base variant.
+        table: the study's table, one row per cell.
+        data: the fingerprint of the split.
     """
     reference = reference_of(cells)
     rows = table.set_index("cell").to_dict("index")
@@ -95,17 +110,20 @@ def of_study(base: str, cells: Sequence[Cell], table: pd.DataFrame, data: str, r
         )
         for cell, row in ((cell, rows[cell.name]) for cell in cells)
     ]
-    under = conditions(reference.variant, reference.training, data, rule)
-    return TriedStudy(base=base, conditions=under, cells=results)
+    of_base = conditions(reference.variant, reference.training, data, rule)
+    return TriedStudy(base=base, conditions=of_base, cells=results)
 
 
 def of_variant(
-    name: str, under: Conditions, variants: Mapping[str, VariantParams], learned: Mapping[str, Counted]
+    name: str, under: Conditions, variants: Mapping[str, VariantParams], learned: Mapping[str, LearnedOf]
 ) -> TriedStudy:
-    """Return the other variants as cells of a study with this variant as its base.
+    """Return a study whose base is one variant and whose cells are all variants.
 
     Args:
-        learned: for each variant how many replicas learned, and of how many.
+        name: the base variant.
+        under: the conditions of the base.
+        variants: all resolved variants with the base's training, data and rule, by name.
+        learned: how many replicas of each variant learned, and how many it has.
     """
     cells = []
     for other, variant in variants.items():
@@ -129,28 +147,35 @@ def of_variant(
 
 
 def result(overrides: Mapping[str, Plain], under: Conditions, studies: Mapping[str, TriedStudy]) -> TriedCell | None:
-    """Return the cell that changes exactly this under exactly these conditions; None if none was tried.
+    """Return the cell that tried a remedy under the same conditions; None if no cell did.
 
-    Of several cells it is the one with the most replicas, then that of the first study by name.
+    If several cells did, the cell with the most replicas is returned, and among equals that of the first study by name.
 
     Args:
-        overrides: a remedy's, by dotted parameter; those of `training` and `split` begin with these names.
+        overrides: the remedy's overrides by dotted parameter, such as `training.epochs` or `optimizer.config.momentum`.
+        under: the conditions of the variant that the remedy is for.
+        studies: the results of all studies.
     """
     if any(dotted.startswith(DATA) for dotted in overrides):
-        return None  # a cell has its base's data
-    changed = changes(overrides, under)
+        return None  # every cell has the data of its base
+    remedy_changes = changes(overrides, under)
     matching = [
         cell
         for _, study in sorted(studies.items())
         if study.conditions == under
         for cell in study.cells
-        if cell.changes and cell.changes == changed
+        if cell.changes and cell.changes == remedy_changes
     ]
     return max(matching, key=lambda cell: cell.replicas, default=None)
 
 
 def changes(overrides: Mapping[str, Plain], under: Conditions) -> dict[str, Plain]:
-    """Return the changed top-level parameters of a variant, resolved, for overrides by dotted parameter."""
+    """Return the top-level parameters that overrides change, with their resolved values.
+
+    Args:
+        overrides: by dotted parameter.
+        under: the conditions before the change.
+    """
     recipe: dict[str, Plain] = dict(under.recipe)
     budget: dict[str, Plain] = dict(under.training)
     for dotted, value in overrides.items():

@@ -1,4 +1,4 @@
-"""The results of a variant's evaluation."""
+"""Data classes for the results of a variant's evaluation."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -30,7 +30,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Counted:
-    """A number of replicas, and the share of all with Wilson's 95% interval."""
+    """A number of replicas, and their share of all replicas with Wilson's 95% interval."""
 
     count: int
     rate: float
@@ -39,7 +39,7 @@ class Counted:
 
 @dataclass(frozen=True)
 class Living:
-    """The number of replicas without a dead layer (unless a path bypasses it), before training and at the end."""
+    """The number of replicas without a dead layer, before training and at the end; bypassed layers do not count."""
 
     at_start: int
     at_end: int
@@ -50,11 +50,15 @@ _BESIDE_SCORES: Final = ("replicas", "learned", "epochs_to_learn", "outcomes", "
 
 @dataclass(frozen=True)
 class VariantMetrics:
-    """A variant in numbers.
+    """A variant's results in numbers.
 
-    scores: of the main score, by names such as `test_accuracy`, the judged part first.
-    outcomes: the number of replicas that learned, and that have each cause, by name.
-    predicted: of final predictions, by names such as `test_macro_f1`; empty if predictions are not kept.
+    replicas: the number of replicas.
+    scores: quartiles of the final main score, by names such as `test_accuracy`, the judged part first.
+    epochs_to_learn: quartiles over the replicas that learned.
+    outcomes: the number of replicas that learned, and the number that have each cause, by name.
+    diverged: the number of replicas whose loss became NaN or infinite.
+    predicted: quartiles of the scores of final predictions, by names such as `test_macro_f1`; empty if predictions are
+        not kept.
     """
 
     replicas: int
@@ -68,7 +72,7 @@ class VariantMetrics:
 
     @property
     def plain(self) -> dict[str, Plain]:
-        """The content of the metrics file: every score stands beside the other numbers."""
+        """The content of the metrics file, with the scores at the top level."""
         return {
             "replicas": self.replicas,
             "learned": {**asdict(self.learned), "interval": list(self.learned.interval)},
@@ -85,7 +89,7 @@ class VariantMetrics:
         """Return the metrics from the content of a metrics file.
 
         Raises:
-            KeyError, TypeError: it has other content.
+            KeyError, TypeError: the content is not that of a metrics file.
         """
         learned = plain["learned"]
         spreads = {name: Spread(**spread) for name, spread in plain.items() if name not in _BESIDE_SCORES}
@@ -106,8 +110,10 @@ class VariantMetrics:
 class VariantDiagnosis:
     """A variant's diagnosis.
 
-    cause: the most frequent cause, if any replica failed. remedies: those for it, most promising first.
-    theory: numbers that theory fixes, beside the measured ones.
+    verdict: how many replicas learned, and why the others did not, in sentences.
+    cause: the most frequent cause; None if all replicas learned.
+    remedies: the remedies for that cause, the most promising first.
+    theory: the numbers that theory predicts, with the measured numbers.
     """
 
     verdict: str
@@ -120,8 +126,10 @@ class VariantDiagnosis:
 class VariantEvaluation:
     """All numbers of a variant, and its diagnosis.
 
-    rule: when a replica has learned.
-    replicas: one row per replica; curves: one row per epoch; layers: one row per recorded epoch and layer.
+    rule: the rule by which a replica has learned.
+    replicas: one row per replica.
+    curves: one row per epoch.
+    layers: one row per recorded epoch and layer.
     """
 
     task: Task
@@ -139,10 +147,10 @@ class VariantEvaluation:
 
     @property
     def chosen_by(self) -> str:
-        """The column of `replicas` by which the best one is chosen: `validation_accuracy` if there is one."""
+        """The column of `replicas` that decides which replica is best: `validation_accuracy`, or `final` without it."""
         return next((name for name in self.metrics.scores if name.startswith("validation_")), self.final)
 
     @property
     def learned(self) -> tuple[int, int]:
-        """The number of replicas that learned, and of all replicas."""
+        """The number of replicas that learned, and the number of all replicas."""
         return self.metrics.learned.count, self.metrics.replicas

@@ -1,4 +1,4 @@
-"""`diagnosis`: the thresholds of the rules. After a change all replicas are judged again, and none is trained again."""
+"""`diagnosis`: the limits of the rules' thresholds. A changed threshold judges all replicas again and retrains none."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from pipeline.params.file import StrictSection
 
 
 class DiagnosisParams(StrictSection):
-    """Thresholds and their limits; params.yaml has their values, meanings and sources."""
+    """The thresholds and their limits; params.yaml has the value, meaning and source of each."""
 
     targets_beyond: Annotated[float, Field(ge=0, lt=1)]
     unscaled: Annotated[float, Field(gt=1, le=1e9)]

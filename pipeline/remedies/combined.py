@@ -1,5 +1,7 @@
-"""What to try next where no single remedy makes a network learn, because many networks have more than one fault: keep
-the most promising remedy and add what its own diagnosis suggests.
+"""Choose combinations of remedies to try next, because many networks have more than one fault.
+
+If no single remedy makes a network learn, keep the most promising remedy, and add a remedy that the diagnosis of this
+trial suggests.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -7,15 +9,17 @@ from typing import Final, NamedTuple
 
 from pipeline.remedies.remedy_registry import REMEDIES
 
-ROUNDS: Final = 3  # at most so many remedies are combined
-AND: Final = " + "  # between them, in a name
-Remedies = tuple[str, ...]  # names in the registry, in the order in which they are done
+ROUNDS: Final = 3  # the largest number of remedies in a combination
+AND: Final = " + "  # between the remedies in a combination's name
+Remedies = tuple[str, ...]  # names in the registry, in the order in which the remedies are applied
 
 
 class Result(NamedTuple):
-    """What came of remedies that were tried.
+    """The result of a trial of remedies.
 
-    learned: number of replicas that learned. cause: of most of the others; None where there is none.
+    learned: the number of replicas that learned.
+    replicas: the number of all replicas.
+    cause: the most frequent cause of the other replicas; None if all learned.
     """
 
     learned: int
@@ -24,43 +28,53 @@ class Result(NamedTuple):
 
 
 def to_follow(against: Sequence[str], results: Sequence[Result]) -> int | None:
-    """Return the place of the result to add remedies to; None if most replicas learned with one, or none has a cause.
+    """Return the position of the trial to which the next remedies are added.
 
-    It is the one with which most replicas learned; of equals the first whose cause has changed, because then a fault is
-    out of the way.
+    This is the trial in which most replicas learned. Among equals it is the first trial with another cause than before,
+    because a fault is then removed.
 
     Args:
-        against: the causes that all of them were tried against, the most frequent first.
+        against: the causes before the trials, the most frequent first.
+        results: the result of each trial.
+
+    Returns:
+        None if most replicas of a trial learned, or no trial has a cause.
     """
     if any(2 * each.learned > each.replicas for each in results):
         return None
-    with_cause = [place for place, each in enumerate(results) if each.cause is not None]
+    with_cause = [position for position, each in enumerate(results) if each.cause is not None]
     return min(
         with_cause,
-        key=lambda place: (
-            -results[place].learned / results[place].replicas,
-            results[place].cause == next(iter(against), None),
+        key=lambda position: (
+            -results[position].learned / results[position].replicas,
+            results[position].cause == next(iter(against), None),
         ),
         default=None,
     )
 
 
 def further(done: Remedies, suggested: Iterable[str], tried: Collection[Remedies]) -> list[Remedies]:
-    """Return what was done with one suggested remedy more, without what has the same effect as something tried."""
+    """Return the next combinations to try: the remedies of a trial and one more, without repetitions.
+
+    Args:
+        done: the remedies of the trial.
+        suggested: the remedies that its diagnosis suggests.
+        tried: the combinations tried so far; a combination with the same effect is left out.
+    """
     effects = {_effect(each) for each in (*tried, ())}
 
     def untried() -> Iterator[Remedies]:
         for name in suggested:
-            more = (*done, name)
-            if _effect(more) not in effects:
-                effects.add(_effect(more))
-                yield more
+            combination = (*done, name)
+            if _effect(combination) not in effects:
+                effects.add(_effect(combination))
+                yield combination
 
     return list(untried())
 
 
 def _effect(names: Remedies) -> tuple[float, float, frozenset[str]]:
-    """Return the factors of learning rate and epochs, and all other remedies."""
+    """Return what a combination changes: the factors of learning rate and epochs, and the names of other remedies."""
     rate, epochs = 1.0, 1.0
     for remedy in map(REMEDIES.__getitem__, names):
         rate = 1.0 if remedy.sets_learning_rate else rate * remedy.learning_rate

@@ -1,7 +1,7 @@
-"""How often each remedy fixed a failing run in our benchmark, which orders what is suggested.
+"""Look up how often each remedy fixed a failing run in our benchmark, and sort suggestions by it.
 
-measured.json is written by `python3 -m benchmarks.known_faults --try`: for each cause, and each remedy that was tried
-against it, in how many runs the network then learned, and in how many the remedy was tried.
+`python3 -m benchmarks.known_faults --try` writes measured.json. For each cause and each remedy tried against it, the
+file has two numbers: the runs in which the network then learned, and the runs in which the remedy was tried.
 """
 
 import json
@@ -14,24 +14,28 @@ FILE: Final = Path(__file__).with_name("measured.json")
 
 
 class Counts(NamedTuple):
-    """learned: in how many of the runs the network learned."""
+    """The results of a remedy against a cause.
+
+    learned: the number of runs in which the network learned with the remedy.
+    runs: the number of runs in which the remedy was tried.
+    """
 
     learned: int
     runs: int
 
     @property
     def promise(self) -> float:
-        """The share that learned, drawn towards a half where runs are few (Laplace's rule of succession)."""
+        """The estimated share of runs that learn: near a half if runs are few (Laplace's rule of succession)."""
         return (self.learned + 1) / (self.runs + 2)
 
 
 def counts(cause: str, remedy: str) -> Counts:
-    """Return the counts of a remedy against a cause; 0 of 0 where it was not tried."""
+    """Return the counts of a remedy against a cause; 0 of 0 if it was not tried."""
     return Counts(*_table().get(cause, {}).get(remedy, (0, 0)))
 
 
 def best_first(cause: str, remedies: Iterable[str]) -> list[str]:
-    """Return the remedies in the order of what they did against a cause; of equals the first stays first."""
+    """Return remedies sorted by `promise` against a cause, the most promising first; equals keep their order."""
     return sorted(remedies, key=lambda remedy: counts(cause, remedy).promise, reverse=True)
 
 

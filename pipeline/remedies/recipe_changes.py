@@ -1,4 +1,4 @@
-"""The remedies of described variants, as overrides of their parameters: suggestions until they are tried."""
+"""Suggest remedies for a variant of params.yaml, as overrides of its parameters."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -6,12 +6,17 @@ from dataclasses import dataclass
 from pipeline.params.variant_params import VariantParams
 from pipeline.remedies.remedy_registry import REMEDIES, Overrides, Value
 
-IN_A_SENTENCE = 4  # changes; tables have all
+MOST_IN_A_SENTENCE = 4  # changes; tables list all
 
 
 @dataclass(frozen=True)
 class RecipeChange:
-    """Overrides by dotted parameter, the reason, and its source."""
+    """A suggested change of a variant.
+
+    overrides: the new values, by dotted parameter.
+    reason: why the change may help.
+    source: the publication of the reason.
+    """
 
     overrides: Overrides
     reason: str
@@ -19,7 +24,7 @@ class RecipeChange:
 
     @property
     def changes(self) -> str:
-        """As in params.yaml: `activation: relu, batch_normalization: true`."""
+        """The overrides as params.yaml writes them: `activation: relu, batch_normalization: true`."""
         return ", ".join(f"{key}: {_as_yaml(value)}" for key, value in self.overrides.items())
 
     def __str__(self) -> str:
@@ -28,10 +33,11 @@ class RecipeChange:
 
 @dataclass(frozen=True)
 class Against:
-    """A remedy against a cause in a described variant.
+    """A remedy against a cause, for variants of params.yaml.
 
-    remedy: its name in the registry. reason: why it helps, in words; or takes the resolved variant and returns them.
-    source: of the reason, where that is not the remedy's own.
+    remedy: the remedy's name in the registry.
+    reason: why the remedy helps, in words; or a function from the resolved variant to these words.
+    source: the publication of the reason; "" if it is the remedy's source.
     """
 
     remedy: str
@@ -39,38 +45,39 @@ class Against:
     source: str = ""
 
     def change(self, variant: VariantParams, epochs: int) -> RecipeChange | None:
-        """Return the change of a variant; None where it has all of it, or it does not apply.
+        """Return the change of a variant; None if it would change nothing, or does not apply.
 
         Args:
-            variant: resolved.
+            variant: the resolved variant.
+            epochs: the epochs of its training.
         """
         remedy = REMEDIES[self.remedy]
         overrides = remedy.overrides(variant, epochs) if remedy.overrides is not None else {}
-        if _is_taken(overrides, variant):
+        if _has_all(variant, overrides):
             return None
         reason = self.reason if isinstance(self.reason, str) else self.reason(variant)
         return RecipeChange(overrides, reason, self.source or remedy.source)
 
 
 def changes(remedies: Iterable[Against], variant: VariantParams, epochs: int) -> list[RecipeChange]:
-    """Return the changes that apply to a variant, in the same order."""
-    found = (each.change(variant, epochs) for each in remedies)
-    return [change for change in found if change is not None]
+    """Return the changes of a variant in the order of the remedies, without remedies that change nothing."""
+    changes_or_none = (each.change(variant, epochs) for each in remedies)
+    return [change for change in changes_or_none if change is not None]
 
 
 def helps(changes: Sequence[RecipeChange]) -> str:
-    """Return " Most likely to help: ..." with the first few changes; "" where there are none."""
-    listed = "; ".join(map(str, changes[:IN_A_SENTENCE]))
+    """Return the sentence " Most likely to help: ..." with the first few changes; "" without changes."""
+    listed = "; ".join(map(str, changes[:MOST_IN_A_SENTENCE]))
     return f" Most likely to help: {listed}." if listed else ""
 
 
-def _is_taken(overrides: Overrides, variant: VariantParams) -> bool:
-    """Whether nothing of it would change the variant."""
-    return all(_comparable(_present(variant, key)) == _comparable(value) for key, value in overrides.items())
+def _has_all(variant: VariantParams, overrides: Overrides) -> bool:
+    """Return whether a variant has the values of all overrides already."""
+    return all(_comparable(_current(variant, key)) == _comparable(value) for key, value in overrides.items())
 
 
-def _present(variant: VariantParams, key: str) -> Value:
-    """Return a parameter by its dotted name, of a Keras object its class name; {} where there is none."""
+def _current(variant: VariantParams, key: str) -> Value:
+    """Return the value of a dotted parameter; the class name of a Keras object; {} if there is no such parameter."""
     value = variant.model_dump(mode="json")
     for part in key.split("."):
         value = value.get(part, {}) if isinstance(value, dict) else {}
@@ -78,7 +85,7 @@ def _present(variant: VariantParams, key: str) -> Value:
 
 
 def _comparable(value: Value) -> Value:
-    """GlorotUniform and glorot_uniform are one name to Keras."""
+    """Return a name in lower case without "_", because Keras reads GlorotUniform as glorot_uniform."""
     return value.replace("_", "").lower() if isinstance(value, str) else value
 
 

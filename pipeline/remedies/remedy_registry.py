@@ -1,7 +1,7 @@
-"""The registry of remedies: what can be changed about a network that does not learn, by name.
+"""The registry of remedies: the changes that may help a network that does not learn, by name.
 
-It needs no Keras. How a remedy changes any Keras model stands in `on_keras/`, under its name; which causes a remedy
-is suggested against, and why, stands in the causes' rows in `diagnosis/rules/`.
+This module needs no Keras. The function that applies a remedy to a Keras model has the remedy's name and is in
+`on_keras/`. The causes against which a remedy is suggested, and the reasons, are in `diagnosis/rules/`.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -15,16 +15,17 @@ from pipeline.params.study_params import Cell
 from pipeline.params.variant_params import VariantParams
 
 Value = bool | int | float | str | list[int] | dict[str, str | dict[str, float]]
-Overrides = Mapping[str, Value]  # of a variant's parameters, by dotted name; those of `training` and `split` begin so
+# New values of a variant's parameters, by dotted name; parameters of other sections begin with `training.` or `split.`.
+Overrides = Mapping[str, Value]
 
-WIDER: Final = 4  # times the units: fixed 5 of 6 failing runs of the benchmark, twice the units at most 3
-DROPPED: Final = 0.5  # share of units (Srivastava et al. 2014)
-PENALTY: Final = 0.001  # L2; of the usual 0.01 to 0.0001 the middle one
-CLIPPED: Final = 1.0  # greatest global norm of the gradient (Pascanu et al. 2013: near its usual norm)
-ADAM_RATE: Final = 0.001  # learning rate (Kingma & Ba 2015)
-MOMENTUM: Final = 0.9  # of the averages in batch normalisation; Keras has 0.99, which needs some 500 steps to settle
-LEAK: Final = 0.2  # slope below 0, as Keras's `leaky_relu` has it
-ENOUGH_EPOCHS: Final = 4  # times the epochs
+WIDER: Final = 4  # factor of the units: fixed 5 of 6 failing runs of the benchmark; a factor of 2 fixed at most 3
+DROPPED: Final = 0.5  # share of units that dropout sets to 0 (Srivastava et al. 2014)
+PENALTY: Final = 0.001  # factor of the L2 penalty, in the middle of the usual 0.0001 to 0.01
+CLIPPED: Final = 1.0  # greatest global norm of the gradient (Pascanu et al. 2013: near the usual norm)
+ADAM_RATE: Final = 0.001  # learning rate of Adam (Kingma & Ba 2015)
+MOMENTUM: Final = 0.9  # of the averages in batch normalisation; Keras's default 0.99 needs some 500 steps to settle
+LEAK: Final = 0.2  # slope of leaky ReLU below 0, Keras's default
+ENOUGH_EPOCHS: Final = 4  # factor of the epochs
 
 KINGMA: Final = "Kingma & Ba 2015, arXiv 1412.6980"
 PASCANU: Final = "Pascanu et al. 2013, arXiv 1211.5063"
@@ -37,17 +38,17 @@ SMITH: Final = "Smith 2017, arXiv 1506.01186"
 
 @dataclass(frozen=True)
 class Remedy:
-    """What is known of a remedy, whatever it is used against.
+    """A remedy, without the causes that it is suggested against.
 
-    changes: what it changes of any Keras model and its `fit`, in words; "" where it can only be done to a described
-        variant.
-    overrides: takes a resolved variant and its epochs; returns what to override of the variant's parameters, nothing
-        where the change does not apply. None where no parameter of a variant is this change.
-    source: where it was published.
-    learning_rate, epochs: the factor by which it changes them; remedies of this kind add up to one factor.
-    sets_learning_rate: has a learning rate of its own, whatever was there before.
-    draws_weights: draws all weights again, so it must come before those that change weights.
-    in_place: keeps the model object; otherwise another model takes its place, which a script cannot be given.
+    changes: what changes in a Keras model and its `fit`, in words; "" if only variants of params.yaml can change so.
+    overrides: takes a resolved variant and its epochs; returns the new values of parameters, none if the change does
+        not apply. None if a variant has no parameter for the change.
+    source: the publication.
+    learning_rate: the factor of the learning rate; the factors of several remedies multiply.
+    epochs: the factor of the epochs; the factors of several remedies multiply.
+    sets_learning_rate: whether the remedy replaces the learning rate.
+    draws_weights: whether the remedy draws all weights again; then it comes before remedies that change weights.
+    in_place: whether the model object stays; a user's script can only go on with the same object.
     """
 
     changes: str = ""
@@ -61,12 +62,12 @@ class Remedy:
 
 
 def scaled_epochs(epochs: int, factor: float) -> int:
-    """Return the epochs times a factor, at least 1."""
+    """Return the epochs times a factor, rounded, at least 1."""
     return max(1, round(factor * epochs))
 
 
 def _fixed(**overrides: Value) -> Callable[[VariantParams, int], Overrides]:
-    """Return overrides that are the same for every variant; `__` in a name stands for a dot."""
+    """Return a function that gives every variant the same overrides; `__` in a name stands for a dot."""
     dotted = {name.replace("__", "."): value for name, value in overrides.items()}
     return lambda variant, epochs: dotted
 
@@ -96,10 +97,13 @@ def _clipped(variant: VariantParams, epochs: int) -> Overrides:
 
 
 def _residual(variant: VariantParams, epochs: int) -> Overrides:
-    """With batch normalisation, as in He et al.: without it, the output of twenty such layers is too large for any
-    learning rate. No skip connection goes around the first layer, or between layers that differ in width."""
-    fits = variant.hidden_layers > 1 and len(set(variant.widths)) == 1
-    return {"residual": True, "batch_normalization": True} if fits else {}
+    """Add skip connections with batch normalisation, as in He et al.
+
+    Without batch normalisation, the output of twenty such layers is too large for any learning rate. A skip connection
+    needs layers of equal width, and none bypasses the first layer.
+    """
+    has_pairs = variant.hidden_layers > 1 and len(set(variant.widths)) == 1
+    return {"residual": True, "batch_normalization": True} if has_pairs else {}
 
 
 def _wider(variant: VariantParams, epochs: int) -> Overrides:
@@ -133,18 +137,18 @@ REMEDIES: Final[Mapping[str, Remedy]] = {
     # Data
     "finite_rows": Remedy("rows with a NaN or infinite number are dropped"),
     "scaled_inputs": Remedy(
-        "inputs of mean 0 and standard deviation 1 over the training rows, by the last dimension; not for an embedding",
+        "inputs scaled to mean 0 and standard deviation 1 over the training rows, by the last dimension; not for ids",
         _fixed(split__scale__inputs="standard"),
         LECUN,
     ),
     "scaled_targets": Remedy(
-        "targets of mean 0 and standard deviation 1 over the training rows; not for classes",
+        "targets scaled to mean 0 and standard deviation 1 over the training rows; not for classes",
         _fixed(split__scale__targets="standard"),
         LECUN,
     ),
-    "class_weights": Remedy("`class_weight`: rows / (classes * rows of the class)"),
+    "class_weights": Remedy("`class_weight`: all rows / (number of classes * rows of the class)"),
     # The model
-    "fitting_output": Remedy("activation of the output layer and loss by the targets, if the output has enough units"),
+    "fitting_output": Remedy("output activation and loss that fit the targets, if the output has enough units"),
     "fresh_kernels": Remedy(
         "kernels drawn again from `glorot_uniform`, recurrent ones from `orthogonal`, and biases 0, in all layers",
         _fresh_kernels,
@@ -158,10 +162,12 @@ REMEDIES: Final[Mapping[str, Remedy]] = {
     "layer_wise_pretraining": Remedy("", _fixed(pretraining="layer_wise"), BENGIO),
     "autoencoder_pretraining": Remedy("", _fixed(pretraining="autoencoder"), BENGIO),
     "trained_layers": Remedy("all layers trainable, and compiled again"),
-    "leaky_units": Remedy("hidden relu to leaky relu", _fixed(activation="leaky_relu"), "Maas et al. 2013"),
+    "leaky_units": Remedy(
+        "leaky relu, not relu, in hidden layers", _fixed(activation="leaky_relu"), "Maas et al. 2013"
+    ),
     "elu_units": Remedy("", _fixed(activation="elu"), "Clevert et al. 2016, arXiv 1511.07289"),
     "rectified_units": Remedy(
-        "hidden sigmoid and tanh to relu, with kernels from `he_normal`",
+        "relu instead of sigmoid and tanh in hidden layers, with kernels from `he_normal`",
         _fixed(activation="relu", kernel_initializer="he_uniform"),
         HE,
     ),
@@ -180,7 +186,8 @@ REMEDIES: Final[Mapping[str, Remedy]] = {
         in_place=False,
     ),
     "residual": Remedy(
-        "the same, and skip connections around hidden layers of one shape",
+        "batch normalisation as above, and skip connections around hidden layers whose input and output shapes are "
+        "equal",
         _residual,
         "He et al. 2015, arXiv 1512.03385",
         in_place=False,
@@ -197,15 +204,17 @@ REMEDIES: Final[Mapping[str, Remedy]] = {
 
 
 def for_any_model() -> tuple[str, ...]:
-    """Return the names of the remedies of any Keras model."""
+    """Return the names of the remedies that can be applied to any Keras model."""
     return tuple(name for name, remedy in REMEDIES.items() if remedy.changes)
 
 
 def expect_known(cells: Iterable[Cell]) -> None:
-    """Check the remedies that the cells of a study name; those of the epochs are `epochs` in a cell.
+    """Check the names of remedies in the cells of a study.
+
+    Remedies of the epochs are not allowed, because a cell has `epochs` for them.
 
     Raises:
-        UserError: there is no such remedy of a Keras model.
+        UserError: a name is not that of a remedy for any Keras model.
     """
     allowed = [name for name in for_any_model() if REMEDIES[name].epochs == 1]
     for cell in cells:

@@ -1,4 +1,4 @@
-"""What a row of the table of causes holds."""
+"""Define a row of the table of causes, and the helpers of its sentences."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -11,18 +11,19 @@ from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.remedies.recipe_changes import Against
 
 Rule = Callable[[pd.DataFrame, DiagnosisParams], pd.Series]
-# The evidence of one replica, by the columns of `diagnosis.evidence`: layers by their paths or numbers, None where a
-# number does not exist.
+# The evidence of one replica, by the columns of `diagnosis.evidence`: a layer is its path or number, and a number that
+# does not exist is None.
 Evidence = Mapping[str, float | str | None]
-REFERENCE = "reference"  # in it: the name of the loss that others are compared with, where that is not the baseline
+REFERENCE = "reference"  # key of Evidence: the name of the loss that losses are compared with, if not the baseline loss
 Family = Literal["data", "model", "inference", "optimisation", "signals", "rest"]
 
 
 class Advice:
-    """What to try in a network of one's own.
+    """Advice on a user's own network.
 
-    words: of the change. remedies: the names of the remedies that make it; none where only the owner can.
-    fits: takes inputs and layers; returns whether the advice can help there.
+    words: what to change, in words.
+    remedies: the names of the remedies that make this change; none if only the user can make it.
+    fits: takes inputs and layers of a network; returns whether the advice can help it.
     """
 
     def __init__(self, words: str, *remedies: str, fits: Callable[[Setting], bool] = lambda setting: True) -> None:
@@ -33,24 +34,27 @@ class Advice:
 
 @dataclass(frozen=True)
 class Cause:
-    """All that is known of a cause; the reference pages are made of it.
+    """All that the project knows about a cause; the reference pages are generated from it.
 
-    name: as tables, tags and metrics have it.
-    family: those of `signals` are symptoms too, which a cause of another family may explain.
+    name: the name in tables, tags and metrics.
+    family: the kind of the cause. A cause of the family `signals` is also a symptom, which a cause of another family
+        may explain.
     rule: takes the evidence (one row per replica) and the thresholds; returns one bool per replica.
-    colour: in every figure and page, and of MLflow's runs; no other outcome has it.
-    sentence: takes the evidence of the replicas that have it and the highest share that theory allows to be born dead
-        (None where theory does not apply); returns a part of a variant's verdict.
+    colour: the colour in all figures and pages and of MLflow's runs; every outcome has its own.
+    sentence: takes the evidence of the replicas with this cause, and the highest share of born-dead replicas that
+        theory allows (None if theory does not apply); returns a part of a variant's verdict.
     says: takes the evidence of one replica; returns sentences on what was measured.
-    means: what the cause is. measured: how it is measured, as sentences, where that needs explaining. condition: the
-        rule in terms of evidence and thresholds. looks_like: what a user sees first. confused_with: causes that look
-        alike, and what tells them apart. All for the pages, as Markdown.
-    remedies: of a described variant, the most promising first; none where no parameter of a variant helps.
-    advice: for a network of one's own, the most useful first where no benchmark says better.
-    layer: the column of the evidence that names the layer in question.
-    alarm: wrong in itself, also in a replica that learned in spite of it.
-    at_start: can be found before the first step.
-    reads: the columns of the evidence without which an alarm cannot be ruled out.
+    means: what the cause is. This and the next four texts are Markdown for the pages.
+    condition: the rule in terms of evidence and thresholds.
+    looks_like: what a user sees first.
+    confused_with: similar causes, and how they differ.
+    measured: how the cause is measured, in sentences; "" if `condition` is enough.
+    remedies: remedies for a variant of params.yaml, the most promising first; none if no parameter helps.
+    advice: advice on a user's own network, the most useful first; counts of the benchmark reorder it.
+    layer: the column of the evidence that names the layer with the fault.
+    alarm: whether it is reported even in a replica that learned.
+    at_start: whether it can be found before the first step.
+    reads: the columns of the evidence that are needed to rule out an alarm.
     """
 
     name: str
@@ -73,22 +77,22 @@ class Cause:
 
 
 def number(evidence: Evidence, name: str) -> float:
-    """Return a number of the evidence that exists, because the rule holds or the caller has checked."""
+    """Return a number of the evidence; the rule or the caller must ensure that it exists."""
     value = evidence[name]
     assert value is not None, name
     return float(value)
 
 
-def verb(rows: pd.DataFrame, one: str, many: str) -> str:
-    """Return the verb's form for so many replicas."""
-    return one if len(rows) == 1 else many
+def verb(rows: pd.DataFrame, singular: str, plural: str) -> str:
+    """Return the form of a verb whose subject is the number of replicas."""
+    return singular if len(rows) == 1 else plural
 
 
 def reference(evidence: Evidence) -> str:
-    """Name the loss that others are compared with; the baseline is the best constant prediction's."""
+    """Return the name of the loss that losses are compared with: usually "the baseline loss"."""
     return str(evidence.get(REFERENCE, "the baseline loss"))
 
 
-def joined(parts: Iterable[str]) -> str:
-    """Join the parts of a sentence that are not empty."""
+def join(parts: Iterable[str]) -> str:
+    """Join the parts of a sentence that are not empty, with semicolons."""
     return "; ".join(part for part in parts if part)

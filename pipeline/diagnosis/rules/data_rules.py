@@ -1,9 +1,9 @@
-"""Causes in the data: NaN and infinite numbers, scales, class sizes, and labels that do not belong to their rows."""
+"""Causes in the data: NaN and infinite numbers, wrong scales, rare classes, and labels that do not fit their rows."""
 
 import pandas as pd
 
 from pipeline.diagnosis.constants import SMALL_INPUTS_POWER, WIDE_COLUMN
-from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, joined, number, verb
+from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, join, number, verb
 from pipeline.diagnosis.setting import Setting
 from pipeline.foundations.colours import BROWN, DARK_BROWN, OCHRE, RUST, SAND
 from pipeline.params.diagnosis_params import DiagnosisParams
@@ -35,17 +35,17 @@ NON_FINITE_DATA = Cause(
     confused_with="`exploding`, which has the same loss curve.",
     advice=(
         Advice(
-            "drop rows with NaN or infinite values, or fill the values in (`numpy.isfinite` finds them)",
+            "drop rows with NaN or infinite values (`numpy.isfinite` finds them), or replace these values",
             "finite_rows",
         ),
-        Advice("look for a division by 0 or a logarithm of 0 where the columns are computed"),
+        Advice("look for a division by 0 or a logarithm of 0 in the code that computes the columns"),
     ),
     reads=("nonfinite_share",),
 )
 
 
-# Inputs of one size make the loss's curvature alike in all directions (LeCun et al. 1998). Known false alarms: counts
-# and pixels up to some hundred, which Adam copes with; so a scale is a cause only where nothing was learned.
+# If all inputs have one scale, the loss has a similar curvature in all directions (LeCun et al. 1998). Known false
+# alarms: counts and pixels up to some hundred, with Adam; so a scale is a cause only if nothing was learned.
 def _are_inputs_unscaled(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     is_large = evidence.input_scale > params.unscaled
     is_small = evidence.input_scale < 1 / params.unscaled**SMALL_INPUTS_POWER
@@ -54,13 +54,13 @@ def _are_inputs_unscaled(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.
 
 def _sentence_on_inputs(rows: pd.DataFrame, bound: float | None) -> str:
     scale, decades = rows.input_scale.median(), rows.input_decades.median()
-    numbers = joined(
+    numbers = join(
         [
             "" if pd.isna(scale) else f"RMS {scale:.2g}; should be near 1",
             "" if pd.isna(decades) else f"one column varies {10**decades:.2g} times as much as a typical one",
         ]
     )
-    return f"{len(rows)} {verb(rows, 'has', 'have')} unscaled inputs ({numbers})"
+    return f"{len(rows)} {verb(rows, 'has', 'have')} unscaled inputs (median: {numbers})"
 
 
 def _says_inputs(evidence: Evidence) -> str:
@@ -81,8 +81,8 @@ def _is_near_0(setting: Setting) -> bool:
 
 
 def _spans_decades(setting: Setting) -> bool:
-    """Return whether one column varies ten times as much as a typical one; pictures have no such columns."""
-    return not setting.has_pictures and (setting.number("input_decades") or 0) > WIDE_COLUMN
+    """Return whether one input column varies over ten times as much as a typical column."""
+    return not setting.has_pictures and (setting.number("input_decades") or 0) > WIDE_COLUMN  # pictures have no columns
 
 
 UNSCALED_INPUTS = Cause(
@@ -92,42 +92,42 @@ UNSCALED_INPUTS = Cause(
     BROWN,
     _sentence_on_inputs,
     _says_inputs,
-    means="the inputs of the first kernel are far from 1, or one column varies far more than the others",
-    measured="It is measured after layers such as `Rescaling` and `Normalization`, and not at all where an embedding "
-    "or batch normalisation comes first.",
+    means="the RMS of the first kernel's inputs is far from 1, or one column varies far more than the others",
+    measured="Measured after layers such as `Rescaling` and `Normalization`; not measured if the first layer is an "
+    "embedding or batch normalisation.",
     condition="`input_scale` > `unscaled` or < 1 / `unscaled`², or `input_decades` > `unscaled_decades`",
     looks_like="A loss that jumps, units that die or saturate in the first steps, or slow progress with plain SGD.",
-    confused_with="`learning_rate_too_large`. Counts up to some hundred are often no trouble with Adam, so this is a "
-    "cause only where nothing was learned, and never an alarm.",
+    confused_with="`learning_rate_too_large`. Adam often learns from counts up to some hundred, so this is a cause "
+    "only if nothing was learned, and never an alarm.",
     remedies=(
-        Against("scaled_inputs", "all inputs are of one size"),
+        Against("scaled_inputs", "all inputs have one scale"),
         Against("batch_normalization", "each layer's signals are brought back to one scale"),
     ),
     advice=(
-        Advice("scale once only: pixels that are divided by 255 twice, for example, are near 0", fits=_is_near_0),
+        Advice("scale only once: pixels that are divided by 255 twice, for example, are near 0", fits=_is_near_0),
         Advice(
-            "divide pixels by 255: `keras.layers.Rescaling(1 / 255)` in front",
+            "divide pixels by 255: `keras.layers.Rescaling(1 / 255)` as the first layer",
             fits=lambda setting: setting.has_pictures and not _is_near_0(setting),
         ),
         Advice(
-            "scale inputs to mean 0 and standard deviation 1: a `Normalization` layer in front, adapted to the data",
+            "scale inputs to mean 0 and standard deviation 1: a `Normalization` layer first, adapted to the data",
             "scaled_inputs",
         ),
-        Advice("take the logarithm of columns that span decades", fits=_spans_decades),
+        Advice("take the logarithm of columns that span several powers of ten", fits=_spans_decades),
     ),
     alarm=False,
     at_start=True,
 )
 
 
-# With a squared error the first steps are proportional to the targets.
+# With a squared error, the first gradients grow in proportion to the targets.
 def _are_targets_unscaled(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     return evidence.target_scale > params.unscaled
 
 
 def _sentence_on_targets(rows: pd.DataFrame, bound: float | None) -> str:
     scale = rows.target_scale.median()
-    return f"{len(rows)} {verb(rows, 'has', 'have')} unscaled targets (RMS {scale:.2g}; should be near 1)"
+    return f"{len(rows)} {verb(rows, 'has', 'have')} unscaled targets (median RMS {scale:.2g}; should be near 1)"
 
 
 def _says_targets(evidence: Evidence) -> str:
@@ -141,14 +141,14 @@ UNSCALED_TARGETS = Cause(
     RUST,
     _sentence_on_targets,
     _says_targets,
-    means="the targets of a regression are far from 1",
+    means="the RMS of a regression's targets is far above 1",
     condition="`target_scale` > `unscaled`",
-    looks_like="A regression whose loss is huge, NaN after the first steps, or never near 0.",
+    looks_like="A regression whose loss is huge, becomes NaN in the first steps, or never comes near 0.",
     confused_with="`exploding`, its symptom.",
-    remedies=(Against("scaled_targets", "errors begin near 1"),),
+    remedies=(Against("scaled_targets", "the first errors are near 1"),),
     advice=(
         Advice("scale targets to mean 0 and standard deviation 1, and scale predictions back", "scaled_targets"),
-        Advice("take the logarithm of targets that span decades, such as prices"),
+        Advice("take the logarithm of targets that span several powers of ten, such as prices"),
         Advice(
             "a smaller learning rate, with gradients clipped (`global_clipnorm=1.0`)",
             "smaller_steps",
@@ -160,11 +160,12 @@ UNSCALED_TARGETS = Cause(
 )
 
 
-# Accuracy less balanced accuracy is 0 where classes are of one size or all are told apart; it is 0.3 where only a class
-# of 80% is predicted. A dead network predicts one class too. Known false alarm: a rare class that no feature predicts.
+# Accuracy - balanced accuracy is 0 if classes have equal sizes or are all classified correctly; it is 0.3 if a class of
+# 80% is always predicted. A dead network also predicts one class. Known false alarm: a rare class that no feature
+# predicts.
 def _is_imbalanced(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
-    is_on = evidence.nonfinite_epoch.isna() & evidence.dead_layer.isna() & (evidence.dead_output != 1)
-    return (evidence.score_gap > params.imbalance_gap) & is_on
+    is_alive = evidence.nonfinite_epoch.isna() & evidence.dead_layer.isna() & (evidence.dead_output != 1)
+    return (evidence.score_gap > params.imbalance_gap) & is_alive
 
 
 def _sentence_on_imbalance(rows: pd.DataFrame, bound: float | None) -> str:
@@ -176,7 +177,7 @@ def _sentence_on_imbalance(rows: pd.DataFrame, bound: float | None) -> str:
 def _says_imbalance(evidence: Evidence) -> str:
     return (
         f"Accuracy is {100 * number(evidence, 'score_gap'):.0f} points above balanced accuracy on the training set: "
-        "rows of rare classes are seldom classified correctly."
+        "few rows of rare classes are classified correctly."
     )
 
 
@@ -189,33 +190,33 @@ IMBALANCED = Cause(
     _says_imbalance,
     means="only the majority class is predicted, though no layer is dead",
     condition="`score_gap` > `imbalance_gap`, no dead layer, and all losses finite",
-    looks_like="A high accuracy from the first epoch on that never moves; the rare class is never predicted.",
-    confused_with="A dead network, which predicts one class too: that is checked first.",
+    looks_like="A high accuracy from the first epoch on that never changes; the rare class is never predicted.",
+    confused_with="A dead network, which also predicts one class; this rule requires that no layer is dead.",
     advice=(
-        Advice("`class_weight` in `fit`: n / (classes * rows of the class)", "class_weights"),
+        Advice("`class_weight` in `fit`: all rows / (number of classes * rows of the class)", "class_weights"),
         Advice("draw rows of the rare class more often"),
-        Advice("judge by balanced accuracy or F1, with a threshold below 0.5"),
+        Advice("judge by balanced accuracy or F1, and predict the rare class at a probability below 0.5 already"),
     ),
     reads=("score_gap",),
 )
 
 
-# The training rows were memorised, or nearly so, by loss and by score, and nothing carries over: less than overfitting
-# leaves. Or similar rows have targets no more alike than shuffled ones (Schilling 1986), and unseen rows, where there
-# are some, are predicted no better than by chance. Known false alarms: training and unseen rows from different sources;
-# and targets that similar rows do not share, such as a parity of many columns.
+# Either the training rows are fitted, and unseen rows are predicted no better than by chance: with overfitting they are
+# predicted better. Or the targets of similar rows are no more alike than shuffled targets (Schilling 1986), and unseen
+# rows, if there are any, are predicted no better than by chance. Known false alarms: training and unseen rows from
+# different sources, and targets that similar rows do not share, such as a parity of many columns.
 def _are_labels_unrelated(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
-    is_memorised = (evidence.train_fit > params.fitted) & (evidence.train_gain > params.fitted)
-    nothing_carries_over = (evidence.judged_fit <= 0) & (evidence.judged_gain <= params.chance_margin)
-    as_if_shuffled = (evidence.targets_told < params.shuffled) & ~(evidence.judged_gain > params.chance_margin)
-    return (is_memorised & nothing_carries_over) | as_if_shuffled
+    is_fitted = (evidence.train_fit > params.fitted) & (evidence.train_gain > params.fitted)
+    is_at_chance = (evidence.judged_fit <= 0) & (evidence.judged_gain <= params.chance_margin)
+    is_as_if_shuffled = (evidence.targets_told < params.shuffled) & ~(evidence.judged_gain > params.chance_margin)
+    return (is_fitted & is_at_chance) | is_as_if_shuffled
 
 
 def _sentence_on_labels(rows: pd.DataFrame, bound: float | None) -> str:
-    trained, other = rows.train_gain.dropna(), rows.judged_gain.dropna()
-    parts = [f"{_percent(trained)} on training rows"] if len(trained) else []
-    parts += [f"{_percent(other)} on unseen rows"] if len(other) else []
-    ending = f" (of the possible improvement over chance: {', '.join(parts)})" if parts else ""
+    train_gains, judged_gains = rows.train_gain.dropna(), rows.judged_gain.dropna()
+    parts = [f"{_percent(train_gains)} on training rows"] if len(train_gains) else []
+    parts += [f"{_percent(judged_gains)} on unseen rows"] if len(judged_gains) else []
+    ending = f" (improvement over chance, where 100% is perfect: {', '.join(parts)})" if parts else ""
     return f"{len(rows)} {verb(rows, 'has', 'have')} labels that do not follow from the inputs{ending}"
 
 
@@ -228,11 +229,11 @@ def _says_labels(evidence: Evidence) -> str:
     gains = [
         f"{100 * number(evidence, name):.0f}% {where}" for name, where in places.items() if evidence[name] is not None
     ]
-    sentences = [f"Of the possible improvement over chance it reaches {' and '.join(gains)}."] if gains else []
+    sentences = [f"It reaches {' and '.join(gains)} of the possible improvement over chance."] if gains else []
     if evidence["targets_told"] is not None:
         sentences.append(
-            f"Similar rows have similar targets by only {number(evidence, 'targets_told'):.1f} standard deviations "
-            "more than with shuffled targets."
+            f"The targets of similar rows are {number(evidence, 'targets_told'):.1f} standard deviations more alike "
+            "than shuffled targets; near 0 they are unrelated to the inputs."
         )
     return " ".join(sentences)
 
@@ -244,20 +245,21 @@ UNRELATED_LABELS = Cause(
     SAND,
     _sentence_on_labels,
     _says_labels,
-    means="the training rows are fitted, and unseen rows are predicted no better than by the baseline; or similar "
-    "rows have targets no more alike than shuffled ones (a nearest-neighbour test, Schilling 1986; from 100 rows on)",
+    means="the training rows are fitted, and unseen rows are predicted no better than by the baseline; or the targets "
+    "of similar rows are no more alike than shuffled targets (a nearest-neighbour test of 100 rows or more, Schilling "
+    "1986)",
     condition="`train_fit` and `train_gain` > `fitted`, `judged_fit` <= 0, `judged_gain` <= `chance_margin`; or "
     "`targets_told` < `shuffled`, and `judged_gain` not above `chance_margin`",
-    looks_like="Training improves, and unseen rows are predicted no better than by the baseline. Or nothing improves.",
-    confused_with="`overfitting`, where unseen rows are predicted better than by chance: with few rows the two look "
-    "alike. Targets that similar rows do not share, such as a parity of many columns, are a false alarm where "
-    "nothing is learned.",
+    looks_like="Training improves, but unseen rows are predicted no better than by the baseline. Or nothing improves.",
+    confused_with="`overfitting`, where unseen rows are predicted better than by chance; with few rows the two look "
+    "alike. Targets that similar rows do not share, such as a parity of many columns, are a false alarm if nothing is "
+    "learned.",
     advice=(
         Advice(
             "check whether each label belongs to its row: inputs may be shuffled without labels, or in another order",
         ),
-        Advice("check whether training and validation rows are made in the same way"),
-        Advice("check whether labels can be predicted at all: shuffle them and see whether training differs"),
+        Advice("check whether training and validation rows are prepared in the same way"),
+        Advice("check whether labels can be predicted at all: shuffle them, train again, and compare the losses"),
     ),
     reads=("targets_told",),
 )

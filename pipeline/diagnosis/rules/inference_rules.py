@@ -1,4 +1,4 @@
-"""Causes that show only where the network is used: in inference mode, or on unseen rows."""
+"""Causes that show only in inference: in inference mode, or on unseen rows."""
 
 import pandas as pd
 
@@ -8,9 +8,9 @@ from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.remedies.recipe_changes import Against
 
 
-# On the same rows: `fit` logs its loss in training mode, the record has the loss in inference mode. Dropout makes the
-# logged loss the greater one, so it raises no false alarm; statistics that lag behind the weights make the other one
-# greater. The evidence has the logged loss only where nothing but the mode can make them differ.
+# Compare two losses of the same rows: `fit` logs the loss in training mode, the record has the loss in inference mode.
+# Statistics that lag behind the weights make the recorded loss greater. Dropout makes the logged loss greater, so it
+# raises no false alarm. The evidence has the logged loss only if nothing but the mode can make the two differ.
 def _do_statistics_lag(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     return (evidence.logged_fit > params.mode_gap) & (evidence.logged_fit - evidence.train_fit > params.mode_gap)
 
@@ -22,8 +22,8 @@ def _sentence_on_statistics(rows: pd.DataFrame, bound: float | None) -> str:
 def _says_statistics(evidence: Evidence) -> str:
     return (
         f"On the same rows the loss is {100 * (1 - number(evidence, 'logged_fit')):.0f}% of the baseline loss in "
-        f"training mode and {100 * (1 - number(evidence, 'train_fit')):.0f}% in inference mode: the statistics that "
-        "inference uses are not those of the data."
+        f"training mode, but {100 * (1 - number(evidence, 'train_fit')):.0f}% in inference mode: the statistics that "
+        "inference mode uses, such as the averages of batch normalisation, do not match the data."
     )
 
 
@@ -34,22 +34,22 @@ BATCH_STATISTICS = Cause(
     VIOLET,
     _sentence_on_statistics,
     _says_statistics,
-    means="it fits in training mode and not in inference mode, on the same rows",
-    measured="Not checked unless all of these hold: some layer works differently in training mode (dropout, noise, "
+    means="on the same rows, the network fits in training mode but not in inference mode",
+    measured="Checked only if all of these hold: some layer works differently in training mode (dropout, noise, "
     "batch normalisation, a layer of your own that takes `training`); no row has a weight; `fit` shuffles, and "
-    "trains on exactly the rows that the callback was given, which `validation_split` prevents.",
-    condition="`logged_fit` > `mode_gap`, and above `train_fit` by more than that",
-    looks_like="A good loss while `fit` runs, and predictions no better than the baseline, on the same rows.",
+    "trains on exactly the rows that the callback got, so without `validation_split`.",
+    condition="`logged_fit` > `mode_gap`, and `logged_fit` - `train_fit` > `mode_gap`",
+    looks_like="A good loss while `fit` runs, but predictions of the same rows are no better than the baseline.",
     confused_with="`overfitting`, which shows only on unseen rows.",
     advice=(
         Advice(
-            "a smaller `momentum` of batch normalisation (0.9), or more steps: its averages lag behind",
+            "a smaller `momentum` in batch normalisation (0.9), or more steps, because its averages lag behind",
             "quicker_statistics",
             "longer",
         ),
         Advice("larger batches, or `LayerNormalization`, which needs no averages"),
         Advice(
-            "check whether a layer is called with `training=True`, or frozen statistics come from other data",
+            "check whether a layer is called with `training=True`, or is frozen with averages of other data",
             "trained_layers",
         ),
     ),
@@ -58,13 +58,13 @@ BATCH_STATISTICS = Cause(
 
 
 def _overfits(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
-    falls_short = evidence.train_gain - evidence.judged_gain > params.chance_margin
-    return (evidence.train_learned == 1) & falls_short & (evidence.judged_gain > params.chance_margin)
+    has_gap = evidence.train_gain - evidence.judged_gain > params.chance_margin
+    return (evidence.train_learned == 1) & has_gap & (evidence.judged_gain > params.chance_margin)
 
 
 def _sentence_on_overfitting(rows: pd.DataFrame, bound: float | None) -> str:
     return (
-        f"{len(rows)} {verb(rows, 'overfits', 'overfit')} (learned the training set; on unseen rows only "
+        f"{len(rows)} {verb(rows, 'overfits', 'overfit')} (the training set is learned; on unseen rows only "
         f"{100 * rows.judged_gain.median():.0f}% of the possible improvement over chance)"
     )
 
@@ -83,13 +83,14 @@ OVERFITTING = Cause(
     LAVENDER,
     _sentence_on_overfitting,
     _says_overfitting,
-    means="the training set is learned, and unseen rows are predicted less well, though better than by the baseline",
-    condition="`train_learned` is 1, `judged_gain` > `chance_margin`, and below `train_gain` by more than that",
+    means="the training set is learned, and unseen rows are predicted worse, though better than by the baseline",
+    condition="`train_learned` is 1, `judged_gain` > `chance_margin`, and `train_gain` - `judged_gain` > "
+    "`chance_margin`",
     looks_like="A training loss that keeps falling while the validation loss stays or rises.",
     confused_with="`unrelated_labels`, where nothing carries over to unseen rows.",
     remedies=(
-        Against("weight_penalty", "smaller weights"),
-        Against("shorter", "stops before rows are memorised"),
+        Against("weight_penalty", "smaller weights make a smoother function"),
+        Against("shorter", "training stops before it memorises rows"),
     ),
     advice=(
         Advice(

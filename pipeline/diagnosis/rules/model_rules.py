@@ -1,4 +1,4 @@
-"""Causes in the model as it is built and compiled: its output, equal units, and layers that are not trained."""
+"""Causes in the model: an output that does not fit, equal units, and layers that are not trained."""
 
 from functools import partial
 
@@ -11,23 +11,24 @@ from pipeline.history.record import MISFITS
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.remedies.recipe_changes import Against
 
-# The repair of each of MISFITS, by its name.
+# What to use instead, for each of MISFITS.
 FITTING = {
     "constant output": "`sigmoid` instead of `softmax` on one output unit for classes, or no activation for numbers",
-    "constant loss": "one output unit with `sigmoid` and `binary_crossentropy`, or one unit a class with `softmax`",
+    "constant loss": "one output unit with `sigmoid` and `binary_crossentropy`, or one unit per class with `softmax`",
     "outputs that are no probabilities": "`sigmoid` (two classes) or `softmax` (more) on the output, or a loss with "
     "`from_logits=True` on a linear one",
     "probabilities where the loss takes logits": "no activation on the output, or a loss without `from_logits`",
-    "outputs that do not sum to 1": "`softmax` on the output, for one class a row",
+    "outputs that do not sum to 1": "`softmax` on the output, for one class per row",
     "outputs that always sum to 1": "instead of `softmax`, no activation on the output for numbers, or `sigmoid` "
-    "with `binary_crossentropy` for several labels a row",
+    "with `binary_crossentropy` for several labels per row",
     "a rectified score": "`sigmoid` on the output instead of `relu`",
     "a loss whose arguments are swapped": "a loss that takes the targets first, then the outputs, as Keras gives them",
-    "a loss that is no smaller where outputs are right": "a loss of Keras's own, or one that is smallest where "
-    "outputs equal targets",
+    "a loss that is no smaller where outputs are right": "a loss of Keras, or a loss that is smallest if outputs equal "
+    "targets",
     "a loss that holds each output against all targets": "targets of the outputs' shape, (rows, 1) and not (rows,), or "
     "`keras.ops.squeeze(outputs, -1)` in the loss: otherwise their difference has the shape (rows, rows)",
-    "labels beyond the outputs": "one softmax unit a class, with labels from 0 and a sparse categorical cross-entropy",
+    "labels beyond the outputs": "one softmax unit per class, with labels from 0 and a sparse categorical "
+    "cross-entropy",
 }
 
 OF_OWN_LOSSES = (
@@ -37,9 +38,9 @@ OF_OWN_LOSSES = (
 )
 
 
-# Published as the most frequent fault of all (DeepLocalize, UMLAUT and NeuraLint have rules on names for it). Here the
-# outputs are measured at their limits, and compared with loss and targets. A linear output with a squared error on
-# classes is accepted, because it can learn.
+# The most frequent fault in publications. DeepLocalize, UMLAUT and NeuraLint detect it by the names of activation and
+# loss; this rule measures the output's limits, and compares them with loss and targets. A linear output with a squared
+# error on classes is accepted, because it can learn.
 def _misfits(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     return (evidence.output_misfit > 0) | (evidence.targets_beyond > params.targets_beyond)
 
@@ -55,10 +56,10 @@ def _says_output(evidence: Evidence) -> str:
     sentences = []
     if evidence["output_misfit"]:
         misfit = MISFITS[int(number(evidence, "output_misfit"))]
-        sentences.append(f"The output does not fit loss and targets: {misfit}. What fits: {FITTING[misfit]}.")
+        sentences.append(f"The output does not fit loss and targets: {misfit}. Use instead: {FITTING[misfit]}.")
     if evidence["targets_beyond"]:
         share = 100 * number(evidence, "targets_beyond")
-        sentences.append(f"{share:.0f}% of the targets lie outside what the output can give.")
+        sentences.append(f"{share:.0f}% of the targets lie outside the output's range.")
     return " ".join(sentences)
 
 
@@ -73,28 +74,28 @@ OUTPUT_MISMATCH = Cause(
     YELLOW,
     _sentence_on_output,
     _says_output,
-    means="the output layer, the loss and the targets do not fit: a constant output, no probability where the loss "
-    "takes one, probabilities where it takes logits, sums that are not 1, labels beyond the outputs, or targets "
-    "outside what the output can give",
-    measured="The output's limits are found through the biases of the output layer, so it needs a bias. A loss of "
-    "your own (a function, a `Loss`, a `compute_loss`) is also checked with outputs that are right: swapped "
-    "arguments, a constant that costs no more, and targets (n,) against outputs (n, 1), whose difference is (n, n); "
-    "the last one also in a `train_step` of your own.",
+    means="the output layer, the loss and the targets do not fit each other: a constant output, no probabilities "
+    "though the loss takes them, probabilities though it takes logits, sums that are not 1, labels beyond the outputs, "
+    "or targets outside the output's range",
+    measured="The output's range is measured by changing the biases of the output layer, so this layer needs a bias. A "
+    "loss of your own (a function, a `Loss`, a `compute_loss`) is also called with outputs that equal the targets. "
+    "This finds swapped arguments, a loss that is no smaller than for a constant, and targets (n,) with outputs "
+    "(n, 1), whose difference is (n, n). The last fault is also found in your own `train_step`.",
     condition="`output_misfit` > 0, or `targets_beyond` > `diagnosis.targets_beyond`",
     looks_like="Every prediction is the same, or never reaches the targets. With one softmax unit the loss may fall "
-    "all the same: on TensorFlow, Keras takes the stored logits in its cross-entropies.",
+    "nevertheless, because Keras on TensorFlow computes cross-entropies from stored logits.",
     confused_with="`vanishing` and `dead_output`, its symptoms.",
     advice=(
         *(Advice(FITTING[each], fits=partial(_has_misfit, each)) for each in OF_OWN_LOSSES),
         Advice(
             "an output that fits the task: `sigmoid` on one unit with `binary_crossentropy` for two classes, "
-            "`softmax` on one unit a class with a categorical cross-entropy for more, no activation with a squared "
+            "`softmax` on one unit per class with a categorical cross-entropy for more, no activation with a squared "
             "error for numbers",
             "fitting_output",
             fits=lambda setting: not any(_has_misfit(each, setting) for each in OF_OWN_LOSSES),
         ),
         Advice(
-            "scaled targets, if you want a bounded output",
+            "scaled targets, if the output must stay bounded",
             "scaled_targets",
             fits=lambda setting: setting.number("targets_beyond") != 0,
         ),
@@ -118,8 +119,8 @@ DEAD_OUTPUT = Cause(
     _is_output_dead,
     OLIVE,
     _sentence_on_dead_output,
-    lambda evidence: "The output layer is dead on every row of the probe: it gives 0, and passes no gradient back.",
-    means="the output is 0 with slope 0 on every training input",
+    lambda evidence: "The output layer is dead: on every probe row it outputs 0, and passes no gradient back.",
+    means="on every training input, the output is 0 and has slope 0",
     condition="`dead_output` is 1",
     looks_like="Every prediction is exactly 0.",
     confused_with="`born_dead`, which is about hidden layers.",
@@ -131,7 +132,7 @@ DEAD_OUTPUT = Cause(
 )
 
 
-# Units of a layer that begin equal get equal gradients and stay equal (Goodfellow et al. 2016, section 8.4).
+# Units of a layer that start equal get equal gradients and stay equal (Goodfellow et al. 2016, section 8.4).
 def _is_symmetric(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     return evidence.equal_layer.notna()
 
@@ -151,10 +152,11 @@ SYMMETRIC = Cause(
         f"All units of layer {evidence['equal_layer']} have the same weights, so they get the same gradient and stay "
         "equal: the layer works like one unit."
     ),
-    means="all units of a hidden layer begin equal and stay equal but for rounding",
+    means="all units of a hidden layer start equal and stay equal, except for rounding",
     condition="`equal_layer` exists",
     looks_like="A network with hidden layers that fits no better than one with a single unit.",
-    confused_with="`too_few_epochs` and `stuck`. Dropout makes units differ, so equal units are then no fault.",
+    confused_with="`too_few_epochs` and `stuck`. With dropout, units that start equal are no fault, because dropout "
+    "makes them differ.",
     remedies=(Against("fresh_kernels", "random kernels make units differ"),),
     advice=(
         Advice("random kernels, such as Keras's default `glorot_uniform`; zeros only for biases", "fresh_kernels"),
@@ -163,7 +165,7 @@ SYMMETRIC = Cause(
 )
 
 
-# Layers that are frozen on purpose are no fault where the network learns, so this is no alarm.
+# If the network learns, layers were frozen on purpose; so this is no alarm.
 def _is_frozen(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     return evidence.frozen_layer.notna()
 
@@ -180,16 +182,16 @@ FROZEN = Cause(
     DARK_OLIVE,
     _sentence_on_frozen,
     lambda evidence: f"Layer {evidence['frozen_layer']} has a gradient, but its weights changed in no recorded epoch.",
-    means="a kernel, or an embedding's table, has a gradient and never changes, while others do",
+    means="a kernel, or an embedding's table, has a gradient but never changes, while other kernels change",
     condition="`frozen_layer` exists",
-    looks_like="Only the last layers learn, and the loss stops early.",
-    confused_with="`vanishing`. Layers frozen on purpose are no fault where the network learns, so this is no alarm.",
+    looks_like="Only the last layers learn, and the loss stops falling early.",
+    confused_with="`vanishing`. Layers may be frozen on purpose, so this is no alarm if the network learns.",
     advice=(
         Advice(
-            "`compile` again after you change `trainable`: the compiled training step does not see the change",
+            "call `compile` again after you change `trainable`: the compiled training step does not see the change",
             "trained_layers",
         ),
-        Advice("`trainable = True` for the layers that the task needs, with a smaller learning rate"),
+        Advice("set `trainable = True` for the layers that the task needs, and use a smaller learning rate"),
     ),
     alarm=False,
 )

@@ -1,4 +1,4 @@
-"""Causes in the steps: too large, too small or too few; and the rest, where no cause is found."""
+"""Causes in the steps, which are too large, too small or too few, and the outcome `stuck` without a known cause."""
 
 import pandas as pd
 
@@ -8,15 +8,15 @@ from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.remedies.recipe_changes import Against
 
 
-# Kernels that change in one epoch by many times their size, though the gradient before the first step was ordinary:
-# with a large gradient the signals themselves explode. Known false alarm: kernels that start far too small.
+# Kernels change in one epoch by many times their size, though the gradient before the first step was ordinary: with a
+# large gradient the cause is `exploding`. Known false alarm: kernels that start far too small.
 def _are_steps_too_large(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     return (evidence.first_change > params.large_change) & (evidence.first_gradient < params.large_gradient)
 
 
 def _sentence_on_large_steps(rows: pd.DataFrame, bound: float | None) -> str:
     change = _change_in_words(rows.first_change.median())
-    return f"{len(rows)} took steps that are too large ({change} in the first epoch)"
+    return f"{len(rows)} took too large steps ({change} in the first epoch)"
 
 
 def _change_in_words(change: float) -> str:
@@ -41,44 +41,44 @@ LEARNING_RATE_TOO_LARGE = Cause(
     _says_large_steps,
     means="a kernel changed in one epoch by many times its size, though the first gradient was ordinary",
     condition="`first_change` > `large_change`, and `first_gradient` < `large_gradient`",
-    looks_like="The loss jumps in the first epoch; afterwards layers are dead or saturated, or the loss is NaN.",
-    confused_with="`exploding`, where the first gradient is large already. Kernels that start far too small are a "
-    "false alarm.",
+    looks_like="The loss jumps in the first epoch; then layers are dead or saturated, or the loss is NaN.",
+    confused_with="`exploding`, where the gradient is large before the first step. Kernels that start far too small "
+    "are a false alarm.",
     remedies=(
         Against("smaller_steps", "smaller steps overshoot less"),
-        Against("clipped_gradients", "no gradient is longer than 1"),
+        Against("clipped_gradients", "no gradient has a norm above 1"),
     ),
     advice=(
         Advice(
-            "a tenth or a hundredth of the learning rate (usual: Adam 0.001, SGD 0.01)",
+            "a tenth or a hundredth of the learning rate (usual values: Adam 0.001, SGD 0.01)",
             "smaller_steps",
             "much_smaller_steps",
         ),
         Advice("gradients clipped by the optimizer's `global_clipnorm=1.0`", "clipped_gradients"),
-        Advice("a learning rate that warms up"),
+        Advice("a learning rate that grows over the first epochs (warm-up)"),
     ),
     alarm=False,
 )
 
 
-# A plateau: no better than the baseline, and the loss falls slowly, beyond its noise and hardly slower than before, so
-# larger steps would leave it sooner. A loss that nears its floor falls less and less.
+# A plateau: the loss is no better than the baseline loss and falls slowly, but by more than noise and nearly as fast as
+# before, so larger steps would leave the plateau sooner. A loss that nears its floor falls less and less.
 def _are_steps_too_small(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
-    lately, before = evidence.loss_fall > params.plateau_fall, evidence.fall_before > params.plateau_fall
-    falls = lately & before & (evidence.loss_fall <= params.slow_fall)
+    fell, fell_before = evidence.loss_fall > params.plateau_fall, evidence.fall_before > params.plateau_fall
+    is_slow = fell & fell_before & (evidence.loss_fall <= params.slow_fall)
     is_steady = evidence.loss_fall >= params.steady_fall * evidence.fall_before
-    return falls & is_steady & (evidence.train_fit < params.fitted)
+    return is_slow & is_steady & (evidence.train_fit < params.fitted)
 
 
 def _sentence_on_small_steps(rows: pd.DataFrame, bound: float | None) -> str:
     fall = 100 * rows.loss_fall.median()
-    return f"{len(rows)} {verb(rows, 'creeps', 'creep')} along a plateau (loss falling by {fall:.2g}% at the end)"
+    return f"{len(rows)} {verb(rows, 'creeps', 'creep')} along a plateau (the loss fell by {fall:.2g}% at the end)"
 
 
 def _says_small_steps(evidence: Evidence) -> str:
     return (
-        f"The loss is {1 - number(evidence, 'train_fit'):.3g} times {reference(evidence)} and still falls, by "
-        f"{100 * number(evidence, 'loss_fall'):.2g}% over the last epochs: a plateau that larger steps may leave."
+        f"The loss is {1 - number(evidence, 'train_fit'):.3g} times {reference(evidence)} and fell by only "
+        f"{100 * number(evidence, 'loss_fall'):.2g}% over the last epochs: larger steps may leave this plateau."
     )
 
 
@@ -89,18 +89,18 @@ LEARNING_RATE_TOO_SMALL = Cause(
     PALE_BLUE,
     _sentence_on_small_steps,
     _says_small_steps,
-    means="no better than the baseline, and the loss falls slowly and steadily, beyond its noise",
+    means="the loss is no better than the baseline loss, and falls slowly and steadily, by more than noise",
     condition="`train_fit` < `fitted`; `loss_fall` between `plateau_fall` and `slow_fall`, and at least "
-    "`steady_fall` of `fall_before`",
+    "`steady_fall` times `fall_before`",
     looks_like="A plateau at the baseline loss.",
-    confused_with="`vanishing`, where no gradient arrives, and `stuck`, where the loss is flat.",
+    confused_with="`vanishing`, where layers get no gradient, and `stuck`, where the loss is flat.",
     remedies=(
-        Against("larger_steps", "leaves a plateau ten times sooner"),
-        Against("adam", "longer steps where gradients are small"),
-        Against("longer", "its loss still falls at the end"),
+        Against("larger_steps", "ten times larger steps leave a plateau ten times sooner"),
+        Against("adam", "larger steps if gradients are small"),
+        Against("longer", "the loss still falls at the end"),
     ),
     advice=(
-        Advice("a ten or a hundred times larger learning rate", "larger_steps", "much_larger_steps"),
+        Advice("a learning rate ten or a hundred times larger", "larger_steps", "much_larger_steps"),
         Advice("Adam, or momentum 0.9", "adam"),
         Advice("more epochs", "longer"),
     ),
@@ -114,11 +114,11 @@ def _still_falls(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
 
 def _sentence_on_few_epochs(rows: pd.DataFrame, bound: float | None) -> str:
     fall = 100 * rows.loss_fall.median()
-    return f"{len(rows)} had too few epochs (loss still falling by {fall:.1f}% at the end)"
+    return f"{len(rows)} had too few epochs (the loss still fell by {fall:.1f}% at the end)"
 
 
 def _says_few_epochs(evidence: Evidence) -> str:
-    return f"The loss still falls at the end, by {100 * number(evidence, 'loss_fall'):.1f}% over the last epochs."
+    return f"The loss still fell by {100 * number(evidence, 'loss_fall'):.1f}% over the last epochs."
 
 
 TOO_FEW_EPOCHS = Cause(
@@ -128,21 +128,21 @@ TOO_FEW_EPOCHS = Cause(
     SKY,
     _sentence_on_few_epochs,
     _says_few_epochs,
-    means="no rule that comes first holds, and the loss still falls over the last epochs, beyond its noise; of six "
-    "epochs or fewer, in each",
+    means="no earlier rule holds, and the loss still falls over the last epochs, by more than noise; with six epochs "
+    "or fewer, in every epoch",
     condition="`loss_fall` > `slow_fall`",
     looks_like="A loss that still falls at the end.",
-    confused_with="`learning_rate_too_small`, where it falls along a plateau.",
+    confused_with="`learning_rate_too_small`, where the loss falls along a plateau.",
     remedies=(
-        Against("longer", "its loss still falls at the end"),
-        Against("adam", "longer steps where gradients are small"),
+        Against("longer", "the loss still falls at the end"),
+        Against("adam", "larger steps if gradients are small"),
     ),
     advice=(
         Advice("more epochs", "longer"),
-        Advice("Adam, or a ten times larger learning rate", "adam", "larger_steps"),
+        Advice("Adam, or a learning rate ten times larger", "adam", "larger_steps"),
         Advice("scaled inputs", "scaled_inputs", fits=lambda setting: setting.has_numbers),
     ),
-    alarm=False,  # a loss that still falls is nothing wrong in itself
+    alarm=False,  # a loss that still falls is no fault
 )
 
 
@@ -155,21 +155,21 @@ def _sentence_on_the_rest(rows: pd.DataFrame, bound: float | None) -> str:
 
 
 def _says_the_rest(evidence: Evidence) -> str:
-    """Return what was ruled out: a sentence for each number that was measured."""
+    """Return one sentence for each number that was measured, because it rules out a cause."""
     sentences = ["No rule explains this."]
     if evidence["taken_gradient"] == 0:
         sentences.append("The gradients that the optimizer got were exactly 0 in every recorded epoch.")
     elif evidence["gradient_scale"] is not None:
         scale = number(evidence, "gradient_scale")
-        sentences.append(f"Gradients arrive: the largest hidden one is {scale:.1g} of {reference(evidence)}.")
+        sentences.append(f"Hidden layers get gradients: the largest is {scale:.1g} times {reference(evidence)}.")
     if evidence["born_dead"] is not None and evidence["dead_layer"] is None:
-        sentences.append("No layer whose activation was measured is dead.")
+        sentences.append("No measured layer is dead.")
     if evidence["saturated_share"] is not None:
         share = 100 * number(evidence, "saturated_share")
-        sentences.append(f"At most {share:.0f}% of a layer's outputs were saturated.")
+        sentences.append(f"No layer had more than {share:.0f}% saturated outputs.")
     if evidence["loss_fall"] is not None:
         fall = 100 * number(evidence, "loss_fall")
-        course = f"falls by {fall:.2g}%" if fall > 0 else f"rises by {-fall:.2g}%" if fall < 0 else "does not fall"
+        course = f"fell by {fall:.2g}%" if fall > 0 else f"rose by {-fall:.2g}%" if fall < 0 else "did not fall"
         sentences.append(f"The training loss {course} over the last epochs.")
     return " ".join(sentences)
 
@@ -181,22 +181,22 @@ STUCK = Cause(
     GREY,
     _sentence_on_the_rest,
     _says_the_rest,
-    means="no other rule holds. The verdict says what was ruled out, as far as it was measured",
+    means="no other rule holds; the verdict lists the causes that the measurements rule out",
     condition="no other rule holds",
     looks_like="A flat loss.",
     confused_with="`learning_rate_too_small`, where the loss falls slowly.",
     remedies=(
-        Against("wider_layers", "more ways out, and more to represent"),
-        Against("adam", "leaves plateaus sooner"),
-        Against("rectified_units", "another loss surface"),
-        Against("autoencoder_pretraining", "starts from features of the inputs"),
+        Against("wider_layers", "more units can represent more, and more directions lower the loss"),
+        Against("adam", "it leaves plateaus sooner"),
+        Against("rectified_units", "they have another loss surface"),
+        Against("autoencoder_pretraining", "training starts from features of the inputs"),
     ),
     advice=(
         Advice("check whether labels belong to their rows, and whether the network can memorise 32 rows"),
         Advice("another learning rate, or Adam", "smaller_steps", "larger_steps", "adam"),
         Advice("more or wider layers", "wider_layers"),
         Advice(
-            "an activation such as `relu` in the hidden layers: without one, all layers together are a linear one",
+            "an activation such as `relu` in the hidden layers: without any, all layers amount to one linear layer",
             "rectified_units",
             fits=lambda setting: setting.is_feedforward,
         ),

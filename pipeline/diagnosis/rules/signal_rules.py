@@ -1,4 +1,4 @@
-"""Causes in the signals on their way through the layers: too large, dead, saturated or too small."""
+"""Causes in the activations and gradients of the layers: exploding, dead, saturated or vanishing."""
 
 import pandas as pd
 
@@ -12,18 +12,18 @@ from pipeline.remedies.recipe_changes import Against
 from pipeline.remedies.remedy_registry import PASCANU, WIDER
 
 LU = "Lu et al. 2020, arXiv 1903.06733"
-TANH_CELLS = "`tanh` in recurrent layers, not `relu`: it is bounded and never dead"
+TANH_CELLS = "`tanh` instead of `relu` in recurrent layers: it is bounded and never dead"
 
 
-def _numbers(setting: Setting) -> bool:
+def _has_numbers(setting: Setting) -> bool:
     return setting.has_numbers
 
 
-def _feedforward(setting: Setting) -> bool:
+def _is_feedforward(setting: Setting) -> bool:
     return setting.is_feedforward
 
 
-def _recurrent(setting: Setting) -> bool:
+def _is_recurrent(setting: Setting) -> bool:
     return setting.is_recurrent
 
 
@@ -34,8 +34,8 @@ def _explodes(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
 def _sentence_on_exploding(rows: pd.DataFrame, bound: float | None) -> str:
     epochs, growth = rows.nonfinite_epoch.dropna(), rows.loss_growth.max()
     when = f"first NaN or infinite at epoch {epochs.median():.0f} (median)" if len(epochs) else "always finite"
-    grown = "" if pd.isna(growth) else f"loss up to {growth:.2g} times the baseline; "
-    return f"{len(rows)} exploded ({grown}{when})"
+    rise = "" if pd.isna(growth) else f"loss up to {growth:.2g} times the baseline loss; "
+    return f"{len(rows)} exploded ({rise}{when})"
 
 
 def _says_exploding(evidence: Evidence) -> str:
@@ -52,15 +52,15 @@ EXPLODING = Cause(
     BLACK,
     _sentence_on_exploding,
     _says_exploding,
-    means="a loss, gradient or weight is NaN or infinite, or the loss rose to many times the baseline",
+    means="a loss, gradient or weight is NaN or infinite, or the loss rose to many times the baseline loss",
     condition="`nonfinite_epoch` exists, or `loss_growth` > `explosion_growth`",
     looks_like="A loss that runs away, or is NaN after some steps.",
-    confused_with="`unscaled_targets` and `non_finite_data`, which come first, and `learning_rate_too_large`, where "
-    "the first gradient was ordinary.",
+    confused_with="`unscaled_targets` and `non_finite_data`, which are checked first, and `learning_rate_too_large`, "
+    "where the gradient was ordinary before the first step.",
     remedies=(
         Against("smaller_steps", "smaller steps do not run away", PASCANU),
-        Against("clipped_gradients", "no gradient is longer than 1"),
-        Against("fresh_kernels", "signals keep their scale"),
+        Against("clipped_gradients", "no gradient has a norm above 1"),
+        Against("fresh_kernels", "activations keep their scale from layer to layer"),
         Against("batch_normalization", "each layer's signals are brought back to one scale"),
     ),
     advice=(
@@ -69,18 +69,18 @@ EXPLODING = Cause(
             "scale inputs, and the targets of a regression, to mean 0 and standard deviation 1",
             "scaled_inputs",
             "scaled_targets",
-            fits=_numbers,
+            fits=_has_numbers,
         ),
         Advice("gradients clipped by the optimizer's `global_clipnorm=1.0`", "clipped_gradients"),
-        Advice(TANH_CELLS, "bounded_cells", fits=_recurrent),
+        Advice(TANH_CELLS, "bounded_cells", fits=_is_recurrent),
     ),
     reads=("loss_growth",),
 )
 
 
-# Against dead layers the remedies of variants stand in the order of what was tried: the study `remedies` of
-# params.yaml, on rectified networks of 20 hidden layers of 5 units, with what did not help there at the end. Against
-# other causes the order is the literature's.
+# The remedies against dead layers are sorted by their results in the study `remedies` of params.yaml, on ReLU networks
+# of 20 hidden layers of 5 units; those that did not help are last. Against other causes the order is that of the
+# literature.
 def _is_dead(evidence: pd.DataFrame) -> pd.Series:
     return evidence.dead_layer.notna()
 
@@ -99,15 +99,15 @@ def _sentence_on_born_dead(rows: pd.DataFrame, bound: float | None) -> str:
 
 
 def _says_born_dead(evidence: Evidence) -> str:
-    return f"Layer {evidence['dead_layer']} was dead on every row of the probe before the first step, and at the end."
+    return f"Layer {evidence['dead_layer']} was dead on every probe row before the first step, and is dead at the end."
 
 
 def _why_wider_layers_live(variant: VariantParams) -> str:
     if not is_rectified(variant):
-        return "all units of a wider layer are seldom dead together"
+        return "the units of a wider layer are seldom all dead"
     units = min(variant.widths[1:] or variant.widths)  # the first layer lives
-    which = "a layer" if len(set(variant.widths)) == 1 else "the narrowest layer"
-    return f"{which} is born dead with probability of at most 2^-{WIDER * units}, not 2^-{units}"
+    layer = "a layer" if len(set(variant.widths)) == 1 else "the narrowest layer"
+    return f"{layer} is born dead with a probability of at most 2^-{WIDER * units}, not 2^-{units}"
 
 
 BORN_DEAD = Cause(
@@ -117,24 +117,26 @@ BORN_DEAD = Cause(
     VERMILION,  # dead in warm colours
     _sentence_on_born_dead,
     _says_born_dead,
-    means="in some hidden layer that no skip connection bypasses, every unit has activation 0 and slope 0 on every "
-    "training input, before the first step and at the end",
+    means="every unit of a hidden layer has activation 0 and slope 0 on every training input, before the first step "
+    "and at the end, and no skip connection bypasses the layer",
     condition="`dead_layer` exists, and `born_dead` is 1",
     looks_like="A flat loss at the baseline from the first epoch on.",
-    confused_with="`vanishing`: a dead layer passes no gradient at all, and larger gradients do not help it.",
+    confused_with="`vanishing`. A dead layer passes no gradient at all, so larger gradients do not help.",
     remedies=(
-        Against("residual", "a skip connection leads around a dead layer"),
+        Against("residual", "a skip connection bypasses a dead layer"),
         Against("wider_layers", _why_wider_layers_live, LU),
         Against("elu_units", "its slope is never 0"),
         Against("leaky_units", "no unit stays dead"),
-        Against("asymmetric_kernels", "one positive entry a unit keeps it on for some input"),
+        Against("asymmetric_kernels", "one positive weight per unit keeps it on for some inputs"),
     ),
     advice=(
-        Advice("`leaky_relu` or `elu`, whose units never stay dead", "leaky_units", fits=_feedforward),
-        Advice(TANH_CELLS, fits=_recurrent),
-        Advice("more units in the layer: all of them are seldom dead together", "wider_layers"),
-        Advice("a skip connection around the layer (residual), or fewer layers", "residual", fits=_feedforward),
-        Advice("inputs scaled around 0, and biases that start at 0", "scaled_inputs", "fresh_kernels", fits=_numbers),
+        Advice("`leaky_relu` or `elu`, whose units never stay dead", "leaky_units", fits=_is_feedforward),
+        Advice(TANH_CELLS, fits=_is_recurrent),
+        Advice("more units in the layer, because many units are seldom all dead", "wider_layers"),
+        Advice("a skip connection around the layer (residual), or fewer layers", "residual", fits=_is_feedforward),
+        Advice(
+            "inputs scaled around 0, and biases that start at 0", "scaled_inputs", "fresh_kernels", fits=_has_numbers
+        ),
     ),
     layer="dead_layer",
     at_start=True,
@@ -161,11 +163,11 @@ def _when(after: float | None, by: float) -> str:
 
 def _says_death(evidence: Evidence) -> str:
     layer = evidence["dead_layer"]
-    dead = f"Layer {layer} is dead on every row of the probe at the end, so it gets no gradient from them."
+    sentence = f"At the end, layer {layer} is dead on every probe row, so these rows give it no gradient."
     if evidence["died_by"] is None:
-        return dead
+        return sentence
     after = None if evidence["died_after"] is None else number(evidence, "died_after")
-    return f"{dead} The first layer that stayed dead died {_when(after, number(evidence, 'died_by'))}."
+    return f"{sentence} The first layer died for good {_when(after, number(evidence, 'died_by'))}."
 
 
 DIED_IN_TRAINING = Cause(
@@ -175,22 +177,22 @@ DIED_IN_TRAINING = Cause(
     ORANGE,
     _sentence_on_death,
     _says_death,
-    means="a hidden layer that no skip connection bypasses is dead at the end, and was not before the first step; "
-    "momentum can revive a layer, so the epoch is that of the final dead stretch",
+    means="a hidden layer that no skip connection bypasses is dead at the end, but was not before the first step. "
+    "Momentum can revive a layer, so the epoch is the first one after which some layer is always dead",
     condition="`dead_layer` exists, and `born_dead` is not 1",
     looks_like="A loss that jumps to the baseline and stays there, or falls and then becomes flat.",
     confused_with="`vanishing`, and `dead_output`, which is about the last layer.",
     remedies=(
-        Against("residual", "a skip connection leads around a dead layer"),
-        Against("wider_layers", "all units of a wider layer seldom die together", LU),
+        Against("residual", "a skip connection bypasses a dead layer"),
+        Against("wider_layers", "the units of a wider layer seldom all die", LU),
         Against("elu_units", "its slope is never 0"),
         Against("leaky_units", "no unit stays dead"),
         Against("smaller_steps", "one step that is too large can kill a whole layer", LU),
     ),
     advice=(
         Advice("a tenth of the learning rate: one step that is too large can kill a whole layer", "smaller_steps"),
-        Advice("`leaky_relu` or `elu`, whose units never stay dead", "leaky_units", fits=_feedforward),
-        Advice(TANH_CELLS, fits=_recurrent),
+        Advice("`leaky_relu` or `elu`, whose units never stay dead", "leaky_units", fits=_is_feedforward),
+        Advice(TANH_CELLS, fits=_is_recurrent),
         Advice("more units in the layer, or a skip connection around it (residual)", "wider_layers", "residual"),
         Advice("no `relu` on an output whose targets may be negative", "fitting_output"),
     ),
@@ -205,15 +207,15 @@ def _is_saturated(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
 
 def _sentence_on_saturation(rows: pd.DataFrame, bound: float | None) -> str:
     layer, share = rows.saturated_layer.median(), 100 * rows.saturated_share.median()
-    which = "a layer" if pd.isna(layer) else f"layer {layer:.0f}"
-    return f"{len(rows)} {verb(rows, 'is', 'are')} saturated ({which}: {share:.0f}% of its units)"
+    where = "a layer" if pd.isna(layer) else f"layer {layer:.0f}"
+    return f"{len(rows)} {verb(rows, 'is', 'are')} saturated (median: {share:.0f}% of the outputs of {where})"
 
 
 def _says_saturation(evidence: Evidence) -> str:
     share = 100 * number(evidence, "saturated_share")
-    which = "a layer" if evidence["saturated_layer"] is None else f"layer {evidence['saturated_layer']}"
+    where = "a layer" if evidence["saturated_layer"] is None else f"layer {evidence['saturated_layer']}"
     return (
-        f"{share:.0f}% of the outputs of {which} were saturated (where the activation is flat), at the start or for "
+        f"{share:.0f}% of the outputs of {where} were saturated (the activation is flat there), at the start or for "
         "most of the training."
     )
 
@@ -225,25 +227,25 @@ SATURATED = Cause(
     PURPLE,
     _sentence_on_saturation,
     _says_saturation,
-    means="most units of a layer are where their activation is flat, before the first step or for most of the training",
+    means="most outputs of a layer are where the activation is flat, before the first step or for most of the training",
     condition="`saturated_share` > `diagnosis.saturated_share`",
     looks_like="Sigmoid or tanh units at their limits, and a loss that falls slowly or not at all.",
-    confused_with="`vanishing`, which saturated layers cause in the layers below; `unscaled_inputs`, which comes "
-    "first.",
+    confused_with="`vanishing`, which saturated layers cause in the layers below, and `unscaled_inputs`, which is "
+    "checked first.",
     remedies=(
-        Against("fresh_kernels", "symmetric kernels of the right scale keep units where they have a slope"),
-        Against("rectified_units", "it does not saturate; watch for dead layers"),
-        Against("batch_normalization", "units are brought back to where they have a slope"),
+        Against("fresh_kernels", "symmetric kernels of the right scale keep units where their slope is not 0"),
+        Against("rectified_units", "ReLU does not saturate for positive inputs, but layers may die"),
+        Against("batch_normalization", "it brings units back to where their slope is not 0"),
     ),
     advice=(
-        Advice("scale inputs to mean 0 and standard deviation 1", "scaled_inputs", fits=_numbers),
+        Advice("scale inputs to mean 0 and standard deviation 1", "scaled_inputs", fits=_has_numbers),
         Advice(
-            "kernels from `glorot_uniform`, which keep units where they have a slope",
+            "kernels from `glorot_uniform`, which keep units where their slope is not 0",
             "fresh_kernels",
-            fits=_feedforward,
+            fits=_is_feedforward,
         ),
         Advice(
-            "Keras's default kernels in recurrent layers: `glorot_uniform`, and `orthogonal` for the recurrent ones",
+            "Keras's defaults in recurrent layers: kernels from `glorot_uniform`, recurrent kernels from `orthogonal`",
             "fresh_kernels",
             fits=lambda setting: not setting.is_feedforward,
         ),
@@ -251,10 +253,10 @@ SATURATED = Cause(
             "batch normalisation before the activation, or `relu` in hidden layers",
             "batch_normalization",
             "rectified_units",
-            fits=_feedforward,
+            fits=_is_feedforward,
         ),
-        Advice("a `LayerNormalization` before or after a recurrent layer", fits=_recurrent),
-        Advice("a smaller learning rate, if it saturated in training", "smaller_steps"),
+        Advice("a `LayerNormalization` before or after a recurrent layer", fits=_is_recurrent),
+        Advice("a smaller learning rate, if the layer saturated in training", "smaller_steps"),
     ),
     layer="saturated_layer",
     at_start=True,
@@ -263,15 +265,15 @@ SATURATED = Cause(
 
 
 def _vanishes(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
-    in_a_layer = evidence.gradient_ratio < params.vanishing_ratio
-    in_all = evidence.gradient_scale < params.vanishing_scale
-    return ~_is_dead(evidence) & (evidence.dead_output != 1) & (in_a_layer | in_all)
+    is_small_in_one = evidence.gradient_ratio < params.vanishing_ratio
+    is_small_in_all = evidence.gradient_scale < params.vanishing_scale
+    return ~_is_dead(evidence) & (evidence.dead_output != 1) & (is_small_in_one | is_small_in_all)
 
 
 def _sentence_on_vanishing(rows: pd.DataFrame, bound: float | None) -> str:
     ratio, scale = rows.gradient_ratio.median(), rows.gradient_scale.median()
-    numbers = [] if pd.isna(ratio) else [f"the smallest hidden gradient is {ratio:.1g} of the output layer's"]
-    numbers += [] if pd.isna(scale) else [f"even the largest hidden gradient is only {scale:.1g} of the baseline loss"]
+    numbers = [] if pd.isna(ratio) else [f"the smallest hidden gradient is {ratio:.1g} times the output layer's"]
+    numbers += [] if pd.isna(scale) else [f"the largest hidden gradient is {scale:.1g} times the baseline loss"]
     return f"{len(rows)} {verb(rows, 'has', 'have')} a vanishing gradient (median: {', '.join(numbers)})"
 
 
@@ -279,10 +281,10 @@ def _says_vanishing(evidence: Evidence) -> str:
     sentences = []
     if evidence["gradient_ratio"] is not None and evidence["smallest_layer"] is not None:
         ratio = number(evidence, "gradient_ratio")
-        sentences.append(f"The gradient of layer {evidence['smallest_layer']} is {ratio:.1g} of the output layer's.")
+        sentences.append(f"The gradient of layer {evidence['smallest_layer']} is {ratio:.1g} times the output layer's.")
     if evidence["gradient_scale"] is not None:
         scale = number(evidence, "gradient_scale")
-        sentences.append(f"The largest hidden gradient is {scale:.1g} of {reference(evidence)}.")
+        sentences.append(f"The largest hidden gradient is {scale:.1g} times {reference(evidence)}.")
     return " ".join(sentences)
 
 
@@ -293,35 +295,39 @@ VANISHING = Cause(
     GREEN,
     _sentence_on_vanishing,
     _says_vanishing,
-    means="nothing is dead, and the gradient of a layer is far below the output layer's, or all hidden ones are small",
-    condition="nothing dead, and `gradient_ratio` < `vanishing_ratio` or `gradient_scale` < `vanishing_scale`",
+    means="no layer is dead, but a hidden layer's gradient is far below the output layer's, or all hidden gradients "
+    "are tiny",
+    condition="no layer is dead; and `gradient_ratio` < `vanishing_ratio` or `gradient_scale` < `vanishing_scale`",
     looks_like="A flat loss at the baseline, while only the last layer learns.",
-    confused_with="dead and saturated layers, which come first, and `learning_rate_too_small`, where gradients arrive.",
+    confused_with="dead and saturated layers, which are checked first, and `learning_rate_too_small`, where all layers "
+    "get gradients.",
     remedies=(
-        Against("rectified_units", "a slope of 1 passes the error on"),
-        Against("wider_layers", "gradients spread with depth over width: wider layers reduce the spread"),
+        Against("rectified_units", "a slope of 1 does not shrink the gradient"),
+        Against("wider_layers", "the spread of gradients grows with depth / width, so wider layers reduce it"),
         Against("adam", "its steps do not shrink with the gradient"),
         Against("orthogonal_kernels", "keeps lengths exactly"),
-        Against("residual", "a skip connection passes the error on undiminished"),
+        Against("residual", "a skip connection passes the gradient on undiminished"),
         Against("batch_normalization", "each layer's signals are brought back to one scale"),
         Against("random_walk_kernels", "the gradient's length has no drift"),
         Against("layer_wise_pretraining", "each layer learns while it is next to the output"),
     ),
     advice=(
-        Advice("`LSTM` or `GRU` layers instead of `SimpleRNN`, with `orthogonal` recurrent kernels", fits=_recurrent),
-        Advice("shorter sequences, or several time steps joined into one", fits=_recurrent),
         Advice(
-            "a `LayerNormalization` or a skip connection (residual) around each of several recurrent layers",
-            fits=_recurrent,
+            "`LSTM` or `GRU` layers instead of `SimpleRNN`, with `orthogonal` recurrent kernels", fits=_is_recurrent
+        ),
+        Advice("shorter sequences, or several time steps joined into one", fits=_is_recurrent),
+        Advice(
+            "with several recurrent layers, a `LayerNormalization` after each, or skip connections (residual)",
+            fits=_is_recurrent,
         ),
         Advice(
             "`relu` with `he_normal` kernels in hidden layers, not sigmoid or tanh",
             "rectified_units",
-            fits=_feedforward,
+            fits=_is_feedforward,
         ),
-        Advice("batch normalisation, or residual connections", "batch_normalization", "residual", fits=_feedforward),
+        Advice("batch normalisation, or residual connections", "batch_normalization", "residual", fits=_is_feedforward),
         Advice("Adam, whose steps do not shrink with the gradient", "adam"),
-        Advice("fewer or wider layers", fits=_feedforward),
+        Advice("fewer or wider layers", fits=_is_feedforward),
     ),
     layer="smallest_layer",
     at_start=True,

@@ -1,6 +1,4 @@
-"""Compile a Keras model again as its owner compiled it: Keras traces a training step once, and later changes of the
-model have no effect on it.
-"""
+"""Compile a Keras model again with the user's arguments, because a compiled training step ignores later changes."""
 
 import inspect
 from collections.abc import Iterator
@@ -24,7 +22,7 @@ def is_traced(model: keras.Model) -> bool:
 
 @contextmanager
 def remembering_compile() -> Iterator[None]:
-    """Keep the arguments of every `compile` meanwhile: a remedy may have to compile a model again."""
+    """Keep the arguments of every `compile` in the block, because a remedy may have to compile a model again."""
     own, compile_ = vars(keras.Model).get("compile"), keras.Model.compile
     signature = inspect.signature(compile_)
 
@@ -44,13 +42,14 @@ def remembering_compile() -> Iterator[None]:
 
 
 def compile_again(model: keras.Model, like: keras.Model | None = None, **changes: str) -> None:
-    """Compile a model as it was compiled, but for the changes.
+    """Compile a model with the same arguments again, except for some changes.
 
     Args:
-        like: the model whose arguments count; itself by default.
+        like: the model whose arguments are used; by default `model`.
+        changes: the arguments that differ, such as `loss`.
 
     Raises:
-        InapplicableError: as `compile_arguments`.
+        InapplicableError: see `compile_arguments`.
     """
     model.compile(**{**compile_arguments(model, like), **changes})
 
@@ -68,7 +67,7 @@ def compile_arguments(model: keras.Model, like: keras.Model | None = None) -> di
         inspect.signature(model.compile).bind(**{"optimizer": None, "loss": None, **known})
     except TypeError as error:
         raise InapplicableError(f"the model's own `compile` has other arguments ({error})") from None
-    try:  # a copy, because a used optimizer is bound to the variables of that time
+    try:  # a copy, because a used optimizer is bound to the variables of the old model
         optimizer = type(like.optimizer).from_config(like.optimizer.get_config())
     except Exception as error:
         raise InapplicableError(f"its optimizer cannot be copied from its config ({in_short(error)})") from None

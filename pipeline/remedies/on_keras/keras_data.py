@@ -20,7 +20,7 @@ def scaled_inputs(trial: Trial) -> Iterator[str]:
         leaves = zip(keras.tree.flatten(values), scales, strict=True)
         return keras.tree.pack_sequence_as(values, [_standardised(leaf, *scale) for leaf, scale in leaves])
 
-    yield "a layer `keras.layers.Normalization()` in front, after its `adapt(x_train)`"
+    yield "a first layer `keras.layers.Normalization()`; call its `adapt(x_train)` before `fit`"
     trial.parts = {name: (scaled(x), y) for name, (x, y) in trial.parts.items()}
 
 
@@ -35,7 +35,7 @@ def scaled_targets(trial: Trial) -> Iterator[str]:
     def scaled(targets: Arrays | None) -> Arrays | None:
         return None if targets is None else _standardised(targets, mean, spread).reshape(np.asarray(targets).shape)
 
-    yield "targets less their mean, divided by their standard deviation; predictions are scaled back"
+    yield "(targets - mean) / standard deviation as targets; scale predictions back"
     trial.parts = {name: (x, scaled(y)) for name, (x, y) in trial.parts.items()}
 
 
@@ -53,7 +53,7 @@ def finite_rows(trial: Trial) -> Iterator[str]:
         kept = np.logical_and.reduce(is_finite)
         return keras.tree.pack_sequence_as(part, [leaf[kept] for leaf in leaves])
 
-    yield "rows with a missing or infinite number dropped: `kept = numpy.isfinite(x).all(axis=1)`"
+    yield "rows with a NaN or infinite number dropped: `kept = numpy.isfinite(x).all(axis=1)`"
     trial.parts = {name: finite(part) for name, part in trial.parts.items()}
 
 
@@ -62,7 +62,7 @@ def class_weights(trial: Trial) -> Iterator[str]:
     _, targets = trial.data
     labels = class_labels(one_array(targets))
     if labels is None:
-        raise InapplicableError("its targets are no classes")
+        raise InapplicableError("its targets are not classes")
     if trial.arguments.get("class_weight") is not None:
         raise InapplicableError("its classes are weighted already")
     classes, counts = np.unique(labels, return_counts=True)
@@ -87,7 +87,7 @@ def one_array(targets: Arrays | None) -> np.ndarray:
 
 
 def class_labels(targets: np.ndarray) -> np.ndarray | None:
-    """Return the classes, int [row], of labels or one-hot rows; None for other numbers."""
+    """Return the class of each row, int [row]; None if the targets are neither labels nor one-hot rows."""
     if targets.ndim == 2 and targets.shape[1] > 1:
         is_one_hot = set(np.unique(targets).tolist()) <= {0, 1} and (targets.sum(axis=1) == 1).all()
         return targets.argmax(axis=1) if is_one_hot else None
@@ -101,7 +101,7 @@ def class_labels(targets: np.ndarray) -> np.ndarray | None:
 
 
 def _mean_and_spread(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and standard deviation of the finite values by the last dimension; 1 where a column is constant."""
+    """Return mean and standard deviation by the last dimension, of the finite values; 1 for a constant column."""
     flat = np.asarray(values, np.float64).reshape(-1, values.shape[-1] if values.ndim > 1 else 1)
     flat = np.where(np.isfinite(flat), flat, np.nan)
     mean, spread = np.nanmean(flat, axis=0), np.nanstd(flat, axis=0)

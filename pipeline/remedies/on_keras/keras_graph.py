@@ -72,7 +72,7 @@ def _rebuildable(trial: Trial) -> keras.Model:
         InapplicableError: no other model may replace it.
     """
     if not trial.may_rebuild:
-        raise InapplicableError("that needs another model, and the script keeps using its own")
+        raise InapplicableError("it needs another model, but the script keeps using the old one")
     return trial.model
 
 

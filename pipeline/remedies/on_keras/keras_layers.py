@@ -55,7 +55,7 @@ def rectified_units(trial: Trial) -> Iterator[str]:
     if not changed and _is_linear(trial.model):
         changed = hidden
     if not changed:
-        raise InapplicableError("no hidden layer but recurrent ones can saturate, nor are all without an activation")
+        raise InapplicableError("its hidden layers have activations that do not saturate, except recurrent layers")
     which = "hidden layers that are not recurrent" if recurrent else "hidden layers"
     yield f'`activation="relu", kernel_initializer="he_normal"` in {which}'
     for layer in changed:
@@ -68,7 +68,7 @@ def bounded_cells(trial: Trial) -> Iterator[str]:
     cells = [cell for layer in every_layer(trial.model) for cell in _cells(layer)[1:]]
     unbounded = [cell for cell in cells if _name(getattr(cell, "activation", None)) not in BOUNDED]
     if not unbounded:
-        raise InapplicableError("no recurrent layer has an activation without bounds")
+        raise InapplicableError("no recurrent layer has an unbounded activation")
     yield '`activation="tanh"` in recurrent layers'
     for cell in unbounded:
         cell.activation = keras.activations.tanh
@@ -109,7 +109,7 @@ def weight_penalty(trial: Trial) -> Iterator[str]:
     kernels = [(layer, each) for layer in every_layer(trial.model) for each in _kernels(layer) if each.trainable]
     free = [(layer, kernel) for layer, kernel in kernels if kernel.regularizer is None]
     if not free:
-        raise InapplicableError("all its kernels have a penalty already, or there are none before `fit`")
+        raise InapplicableError("all its kernels have a penalty already, or it is not built before `fit`")
     yield f"`kernel_regularizer=keras.regularizers.L2({PENALTY})` in all layers"
     for layer, kernel in free:
         kernel.regularizer = keras.regularizers.L2(PENALTY)
@@ -118,7 +118,7 @@ def weight_penalty(trial: Trial) -> Iterator[str]:
 
 
 def _fitting(targets: np.ndarray, units: int) -> tuple[str, str]:
-    """Return the activation and the loss by the targets.
+    """Return the activation and the loss that fit the targets.
 
     Raises:
         InapplicableError: the output has too few units for the classes.
@@ -142,20 +142,18 @@ def _last(model: keras.Model) -> keras.layers.Layer:
     """Return the layer that gives the output.
 
     Raises:
-        InapplicableError: the output is not that of one layer with an activation.
+        InapplicableError: the model does not end in one layer with an activation.
     """
     joined = graph(model)
     if joined is None:
-        raise InapplicableError("only the model's own call knows its output layer")
+        raise InapplicableError("its output layer is unknown, because the model has its own `call`")
     ends = joined.ends
     if len(ends) != 1:
         raise InapplicableError(f"the model has {len(ends)} outputs")
     if isinstance(ends[0], keras.Model):
         return _last(ends[0])
     if "activation" not in vars(ends[0]):
-        raise InapplicableError(
-            f"its output is that of a layer {type(ends[0]).__name__}, which has no activation to change"
-        )
+        raise InapplicableError(f"its last layer, a {type(ends[0]).__name__}, has no activation to change")
     return ends[0]
 
 
@@ -170,7 +168,7 @@ def _hidden(model: keras.Model) -> list[keras.layers.Layer]:
 
 
 def _is_linear(model: keras.Model) -> bool:
-    """Return whether all that comes before the output layer amounts to one linear layer."""
+    """Return whether all layers before the output layer amount to one linear layer."""
     last = _last(model)
     layers = [layer for layer in every_layer(model) if layer is not last and not isinstance(layer, keras.Model)]
     joined = graph(model)
@@ -195,7 +193,7 @@ def _kernels(layer: keras.layers.Layer) -> list[keras.Variable]:
 
 
 def _redraw(layer: keras.layers.Layer, initializer: type[keras.initializers.Initializer]) -> None:
-    """Draw kernels, and reset biases as Keras has it: recurrent kernels are orthogonal, an LSTM's forget bias is 1."""
+    """Draw kernels again, and reset biases to Keras's defaults: an LSTM's forget bias is 1, others are 0."""
     for kernel in _kernels(layer):
         drawn_by = keras.initializers.Orthogonal if "recurrent" in kernel.name else initializer
         kernel.assign(drawn_by()(kernel.shape, dtype=kernel.dtype))

@@ -1,9 +1,9 @@
-"""Do remedies to any Keras model, by the names of the registry.
+"""Apply remedies to any Keras model, by their names in the registry.
 
-Layers, weights and optimizer are changed in place, so the caller's model is the changed one. A remedy that needs
-another graph replaces the model by another one, with the same weights where layers stay; not every caller can take one.
+Most remedies change layers, weights and optimizer of the caller's model in place. A remedy that needs another graph
+puts a new model into the trial, with the old weights of unchanged layers. `Trial.may_rebuild` allows such remedies.
 
-Imports TensorFlow as the user has set it up, and sets nothing.
+This module imports TensorFlow without changing the user's settings.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +18,7 @@ from pipeline.remedies.on_keras.keras_compile import compile_again, compile_argu
 from pipeline.remedies.on_keras.trial import TRAIN, InapplicableError, KerasRemedy, Trial, in_short
 from pipeline.remedies.remedy_registry import REMEDIES
 
-# A remedy of the learning rate or the epochs is its factor; of the others, the function of the same name.
+# Remedies of the learning rate or the epochs are made from their factors; the others are functions of the same name.
 KERAS_REMEDIES: Final[Mapping[str, KerasRemedy]] = {
     **{
         name: keras_steps.times_learning_rate(remedy.learning_rate)
@@ -36,13 +36,13 @@ KERAS_REMEDIES: Final[Mapping[str, KerasRemedy]] = {
 
 
 def apply(names: Sequence[str], trial: Trial) -> str:
-    """Do remedies one after the other, first those that draw all weights again.
+    """Apply remedies to a trial, first the remedies that draw all weights again.
 
     Returns:
-        What to change in the code to keep it.
+        What to change in the user's code to get the same effect.
 
     Raises:
-        InapplicableError: one cannot be done, or there is nothing to change.
+        InapplicableError: a remedy cannot be applied, or has nothing to change.
     """
     if not trial.model.built and TRAIN in trial.parts:
         with suppress(Exception):  # `fit` gives the better message
@@ -56,10 +56,10 @@ def apply(names: Sequence[str], trial: Trial) -> str:
 
 
 def inapplicable(trial: Trial, was_traced: bool) -> dict[str, str]:
-    """Return why a remedy cannot be done, for each remedy that cannot; nothing is changed.
+    """Return the remedies that cannot be applied, each with the reason, without changing the trial.
 
     Args:
-        was_traced: whether the model was trained before, so that each remedy must compile it again.
+        was_traced: whether the model was trained before, so that every remedy has to compile it again.
     """
     reasons: dict[str, str] = {}
     for name, remedy in KERAS_REMEDIES.items():
@@ -75,7 +75,7 @@ def inapplicable(trial: Trial, was_traced: bool) -> dict[str, str]:
 
 @contextmanager
 def _inapplicable_if_it_fails() -> Iterator[None]:
-    """Turn any failure into InapplicableError: a user's model may do anything, and the other remedies go on."""
+    """Turn any failure into InapplicableError, so that a failure in a user's model does not stop other remedies."""
     try:
         yield
     except InapplicableError:

@@ -11,7 +11,7 @@ from pipeline.remedies.remedy_registry import ADAM_RATE, CLIPPED, scaled_epochs
 
 
 def times_learning_rate(factor: float) -> KerasRemedy:
-    """Return the remedy that multiplies the learning rate, a schedule, and what a LearningRateScheduler sets."""
+    """Return the remedy that multiplies all learning rates, also those of a schedule or a LearningRateScheduler."""
 
     def remedy(trial: Trial) -> Iterator[str]:
         optimizer = _optimizer(trial)
@@ -40,7 +40,7 @@ def times_epochs(factor: float) -> KerasRemedy:
         before = int(trial.arguments.get("epochs", 1))
         after = scaled_epochs(before, factor)
         if after == before:
-            raise InapplicableError("it is trained for one epoch")
+            raise InapplicableError("it has one epoch, which cannot become fewer")
         yield f"`epochs={after}` in `fit`, not {before}"
         trial.arguments["epochs"] = after
 
@@ -80,12 +80,12 @@ class ScaledSchedule(keras.optimizers.schedules.LearningRateSchedule):
         return self.factor * self.schedule(step)
 
     def get_config(self) -> dict[str, Any]:
-        """Return what Keras keeps of it in a file."""
+        """Return the config that Keras saves."""
         return {"schedule": keras.optimizers.schedules.serialize(self.schedule), "factor": self.factor}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "ScaledSchedule":
-        """Make it of what `get_config` returned."""
+        """Return the schedule of a config."""
         return cls(keras.optimizers.schedules.deserialize(config["schedule"]), config["factor"])
 
 
@@ -113,12 +113,12 @@ def _schedule(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.schedul
     except Exception as error:
         raise InapplicableError(f"Keras cannot copy its schedule of learning rates ({in_short(error)})") from None
     if not isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
-        raise InapplicableError("its learning rate is a function, and not a schedule of Keras")
+        raise InapplicableError("its learning rate is a function, not a Keras schedule")
     return schedule
 
 
 def _scaled(schedule: Callable[..., float], factor: float) -> Callable[..., float]:
-    """Return the function of a LearningRateScheduler times a factor; it may take the rate after the epoch."""
+    """Return a LearningRateScheduler's function times a factor; it takes the epoch, and perhaps the learning rate."""
 
     def scaled(epoch: int, *rate: float) -> float:
         return factor * schedule(epoch, *(each / factor for each in rate))

@@ -1,4 +1,4 @@
-"""What a remedy of a Keras model gets: the model, its data and the arguments of the `fit` that is about to begin."""
+"""Define the trial that a remedy changes: a Keras model, its data and the arguments of a `fit` that has not begun."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ Part = tuple[Arrays, Arrays | None]  # inputs and targets
 
 
 class InapplicableError(UserError):
-    """A remedy cannot be done to this model; the message is one line."""
+    """A remedy cannot be applied to this model; the message is one line."""
 
 
 @dataclass
 class Trial:
     """A training that has not begun; a remedy changes its fields, or its model in place.
 
-    parts: inputs and targets as `fit` takes them, by name; the model is trained on TRAIN. Empty where they are no
-        arrays.
-    arguments: the other arguments of `fit`, by name. may_rebuild: whether another model may replace this one.
+    parts: inputs and targets as `fit` takes them, by name; `fit` trains on TRAIN. Empty if the data are not arrays.
+    arguments: the other arguments of `fit`, by name.
+    may_rebuild: whether a remedy may replace the model by another one.
     """
 
     model: keras.Model
@@ -38,18 +38,18 @@ class Trial:
         """Inputs and targets that the model is trained on.
 
         Raises:
-            InapplicableError: they are no arrays.
+            InapplicableError: the training data are not arrays.
         """
         if TRAIN not in self.parts:
-            raise InapplicableError("the training data are no arrays")
+            raise InapplicableError("the training data are not arrays")
         return self.parts[TRAIN]
 
 
-# How a remedy changes a Keras model. Up to its `yield` it changes nothing, and raises InapplicableError if it cannot be
-# done. It yields what to change in the code, in words, and makes the change when it is resumed.
+# A generator that applies a remedy to a trial. Before its `yield` it changes nothing, and raises InapplicableError if
+# the remedy cannot be applied. It yields what to change in the user's code, and changes the trial when it is resumed.
 KerasRemedy = Callable[[Trial], Iterator[str]]
 
 
 def in_short(error: Exception) -> str:
-    """Return the first line of an error's message, at most 120 characters of it."""
+    """Return the first line of an error's message, cut to 120 characters."""
     return next(iter(without_colours(error).splitlines()), "")[:120]
