@@ -16,7 +16,7 @@ def _are_steps_too_large(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.
 
 def _sentence_on_large_steps(rows: pd.DataFrame, bound: float | None) -> str:
     change = _change_in_words(rows.first_change.median())
-    return f"{len(rows)} took too large steps ({change} in the first epoch)"
+    return f"{len(rows)} took steps that are too large ({change} in the first epoch)"
 
 
 def _change_in_words(change: float) -> str:
