@@ -345,7 +345,7 @@ def test_any_replica_can_be_exported(result: Trained, circles: Split, origin: Or
     predicted = keras.models.load_model("three.keras").predict(raw(circles.test.inputs, origin), verbose=0)[:, 0]
     np.testing.assert_allclose(predicted, result.predictions.test_prediction[3, :, 0], rtol=1e-5, atol=1e-6)
     for replica in ("4", "-1"):
-        with pytest.raises(UserError, match=f"replica {replica}: v has 4: must be 0 to 3"):
+        with pytest.raises(UserError, match=f"replica {replica}: v has 4 replicas: must be 0 to 3"):
             export.export("v", replica, Path("four.keras"), params)
     with pytest.raises(UserError, match="replica worst: must be a number, median or best"):
         export.export("v", "worst", Path("worst.keras"), params)

@@ -165,7 +165,8 @@ def test_epoch_0_of_the_main_training_comes_after_it_as_extra_budget(layer_wise:
     np.testing.assert_allclose(layer_wise.history.weight_l1.isel(recorded_epoch=0), l1, rtol=1e-5)
     premises = theory.premises(recipe(), tutorials_origin(), np.array([[-1.0, 1.0], [1.0, -1.0]]))
     evaluation = summary.evaluate("v", layer_wise.history, recipe(), premises, accuracy_above(), THRESHOLDS)
-    assert evaluation.diagnosis.verdict.endswith("after 6 extra epochs of pre-training, 2 for each layer.")
+    expected = " Epoch 0 follows 6 epochs of pre-training, 2 for each hidden layer."
+    assert evaluation.diagnosis.verdict.endswith(expected)
     assert evaluation.diagnosis.theory == []
 
 

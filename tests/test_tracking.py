@@ -870,7 +870,7 @@ def test_what_packaging_leaves_where_it_is_killed_lies_in_the_folder_that_goes(
         (process,) = packages._idle
         told = Path(f"/proc/{process.pid}/environ")
         if told.exists():
-            assert f"TMPDIR={place}".encode() in told.read_bytes().split(b"\0")
+            wait_until(lambda: f"TMPDIR={place}".encode() in told.read_bytes().split(b"\0"))
     assert not list(tmp_path.iterdir())
 
 

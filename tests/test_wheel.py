@@ -149,7 +149,10 @@ def test_mistakes_are_one_line_and_none_names_a_tool_that_may_not_be_there(made:
         (lambda: pipeline.diagnose(made.drop_vars("path")), "history: no path"),
         (lambda: pipeline.diagnose(made.drop_attrs()), "history: no task"),
         (lambda: pipeline.diagnose("history.nc"), "history: history.nc: must be a history"),  # type: ignore[arg-type]
-        (lambda: pipeline.diagnose(made.drop_vars("test_accuracy"), learned=0.5), "history: no test accuracy: must"),
+        (
+            lambda: pipeline.diagnose(made.drop_vars("test_accuracy"), learned=0.5),
+            "history: no test accuracy: `learned` needs this score",
+        ),
         (lambda: pipeline.diagnose(made, learned="x"), "learned: x: must be a number"),  # type: ignore[arg-type]
         (lambda: pipeline.diagnose(made, learned=[0.5]), "learned: [0.5]: must be"),  # type: ignore[arg-type]
         (lambda: pipeline.diagnose(made, learned=float("nan")), "learned.score: nan: must be a finite number"),
