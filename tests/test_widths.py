@@ -120,7 +120,7 @@ def test_the_width_of_each_layer_is_multiplied_and_no_path_goes_around_layers_th
     assert wider.reason == "the narrowest layer is born dead with a probability of at most 2^-12, not 2^-3"
     assert not any("residual" in each.overrides for each in dead)
     (halved,) = (each for each in causes.suggest("vanishing", recipe, epochs=1) if "units" in each.overrides)
-    assert halved.reason == "gradients spread with depth over width: wider layers reduce the spread"
+    assert halved.reason == "the spread of gradients grows with depth / width, so wider layers reduce it"
     taken = resolve(UNSAID, {"v": {"units": [32, 12, 20]}})["v"]
     assert {"units": [32, 12, 20]} not in [each.overrides for each in causes.suggest("born_dead", taken, epochs=1)]
 
