@@ -335,7 +335,7 @@ def test_a_new_figure_of_the_list_is_drawn_and_stands_on_the_page(
     assert {"dot", "outcomes", "pair", "survival"} < set(pictures)
     assert not {"nothing", "surfaces"} & set(pictures)
     report = content.write(replace(study(evaluations(), chosen, units=9), pictures=pictures))
-    shown = {block.address: block.says for block in report.blocks if isinstance(block, Picture)}
+    shown = {block.address: block.description for block in report.blocks if isinstance(block, Picture)}
     assert set(shown) == set(pictures.values())
     assert shown["dot.png"] == "A dot, which says nothing"
     page = Page(html.render(report, dict.fromkeys(pictures.values(), picture)))

@@ -459,7 +459,7 @@ def test_too_few_rows_for_one_batch_are_said_without_colours(caplog: pytest.LogC
     _, inputs, targets = kind.make()
     diagnosis = Diagnosis(inputs[:7], targets[:7])
     fitted(kind, diagnosis)
-    assert any("7 rows: the model takes batches of 8 rows" in line for line in caplog.messages)
+    assert any("7 rows: must be at least 8, the model's batch size" in line for line in caplog.messages)
     guard = Guard()
     with guard("this"):
         raise ValueError("\x1b[1mexpected\x1b[0m batch size")
@@ -621,7 +621,7 @@ def test_several_labels_a_row_and_a_softmax_do_not_fit() -> None:
     diagnosis = Diagnosis(inputs, several, learned=0.999)
     model.fit(inputs, several, epochs=2, verbose=0, callbacks=[diagnosis])
     assert diagnosis.cause == "output_mismatch"
-    assert "several labels a row" in str(diagnosis.verdict)
+    assert "several labels per row" in str(diagnosis.verdict)
 
 
 @pytest.mark.slow
@@ -707,7 +707,7 @@ def test_several_labels_a_row_are_no_fault_of_the_callback() -> None:
     diagnosis = Diagnosis(inputs, labels)
     model.fit(inputs, labels, epochs=2, verbose=0, callbacks=[diagnosis])
     assert "unrelated_labels" in diagnosis.verdict.symptoms
-    assert "Cannot tell whether this model learned. Symptom: unrelated labels. Similar rows" in str(diagnosis.verdict)
+    assert "Cannot tell whether this model learned. Symptom: unrelated labels. The targets of similar rows" in str(diagnosis.verdict)
 
 
 class Silent(keras.Model):
