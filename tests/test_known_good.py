@@ -93,9 +93,9 @@ def test_the_table_and_the_sums_show_each_row() -> None:
 
 @pytest.mark.slow
 def test_two_programs_train_the_same_with_and_without_the_callback() -> None:
-    programs = [PROGRAMS["two_moons"], PROGRAMS["price_and_sale"]]
+    programs = [PROGRAMS["digits_dense"], PROGRAMS["ninth_decile"]]
     results = list(rows(programs, [0]))
-    assert [row["name"] for row in results] == ["two_moons", "price_and_sale"]
+    assert [row["name"] for row in results] == ["digits_dense", "ninth_decile"]
     assert all(row["is_good"] for row in results)
     assert all(isinstance(row["symptoms"], list) and "cause" in row and row["says"] for row in results)
     unwatched = list(rows(programs, [0], is_watched=False))
