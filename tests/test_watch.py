@@ -707,7 +707,8 @@ def test_several_labels_a_row_are_no_fault_of_the_callback() -> None:
     diagnosis = Diagnosis(inputs, labels)
     model.fit(inputs, labels, epochs=2, verbose=0, callbacks=[diagnosis])
     assert "unrelated_labels" in diagnosis.verdict.symptoms
-    assert "Cannot tell whether this model learned. Symptom: unrelated labels. The targets of similar rows" in str(diagnosis.verdict)
+    text = str(diagnosis.verdict)
+    assert "Cannot tell whether this model learned. Symptom: unrelated labels. The targets of similar rows" in text
 
 
 class Silent(keras.Model):
