@@ -1,5 +1,6 @@
 """Studies: which cells a grid has, what their results depend on, and that it does not matter where they run."""
 
+import importlib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -358,3 +359,16 @@ def test_after_an_error_of_on_epoch_the_next_task_reads_only_its_own_messages(er
     curves: list[str] = []
     files = training_process.train(ThreeEpochs("second"), circles, lambda epoch, values: curves.extend(values))
     assert (list(files), curves) == (["second"], ["second"] * 3)
+
+
+class NotImportable:
+    """Pickled as a module that is not there."""
+
+    def __reduce__(self) -> tuple:
+        return importlib.import_module, ("there_is_no_such_module",)
+
+
+def test_a_task_that_the_process_cannot_read_ends_it_with_an_error(circles: Split) -> None:
+    with pytest.raises(RuntimeError, match=r"the training process died \(exit code 1\)"):
+        training_process.train(NotImportable(), circles, lambda epoch, curves: None)
+    assert list(training_process.train(ThreeEpochs("next"), circles, lambda epoch, curves: None)) == ["next"]

@@ -88,10 +88,14 @@ def _serve(requests: IO[bytes], answers: IO[bytes]) -> None:
     tasks: queue.SimpleQueue[tuple[Trainable, Split]] = queue.SimpleQueue()
 
     def listen() -> None:
-        with suppress(EOFError, pickle.UnpicklingError):
+        try:
             while True:
                 tasks.put(pickle.load(requests))
-        os._exit(0)
+        except (EOFError, pickle.UnpicklingError):
+            os._exit(0)
+        except Exception as error:  # such as a task that cannot be imported here: without an end the worker would wait
+            print(f"cannot read the task: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+            os._exit(1)
 
     threading.Thread(target=listen, daemon=True).start()
     while True:
