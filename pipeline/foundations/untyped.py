@@ -13,7 +13,7 @@ Array: TypeAlias = NDArray[np.number]  # of any shape
 # Inputs, targets, sample weights or outputs, as a model takes or returns them: an array, a tensor, or a list or map of
 # arrays or tensors; None if there are none.
 Batch: TypeAlias = Any
-FitArguments: TypeAlias = dict[str, Any]  # the arguments of `fit`, by name
+FitKeywords: TypeAlias = dict[str, Any]  # the arguments of `fit`, by name
 Logs: TypeAlias = Mapping[str, Any]  # the `logs` of a callback's hooks: mostly numbers, by name
 Attributes: TypeAlias = dict[str, Any]  # the attributes of an object, by name
 Unchecked: TypeAlias = Any  # an argument as a script passes it, before it is checked

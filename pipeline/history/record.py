@@ -82,6 +82,8 @@ REPLICA_VALUES: Final = {
     "has_modes": "1 if a layer works differently in training mode, such as dropout or batch normalisation",
     "logged_alike": "1 if `fit` logs the loss of the same rows as the training loss, shuffled and each with weight 1",
 }
+FIT_FACT: Final = "fit_fact"  # numbers about what happens around the model; names: `recorder.fit_facts`
+FACT: Final = "fact"  # the dimension over their names
 INPUT_KINDS: Final = ("other", "table", "pictures", "sequences", "ids")
 MISFITS: Final = (
     "none",
@@ -133,6 +135,7 @@ OPTIONAL: Final = {
     LOGGED_LOSS: ("replica", "epoch"),
     UNIT_SPREAD: BY_LAYER,
     **dict.fromkeys(REPLICA_VALUES, ("replica",)),
+    FIT_FACT: ("replica", FACT),
     SATURATED: (*BY_LAYER, "slope_fraction"),
     **{name: (*BY_LAYER, bins) for name, (bins, _, _) in HISTOGRAMS.items()},
 }
@@ -225,6 +228,28 @@ def _table(layers: Sequence[Layer]) -> dict[str, _Variable]:
             column = column.astype(np.int8 if column.dtype.kind == "b" else np.int32)
         variables[name] = (("layer",), column, {"long_name": text})
     return variables
+
+
+def with_fit_facts(history: xr.Dataset, facts: Mapping[str, np.ndarray]) -> xr.Dataset:
+    """Return the history with facts of the fit: numbers about what happens around the model.
+
+    Args:
+        facts: [replica], by name; NaN where a number is unknown. Replicas that are joined later need the same names.
+    """
+    if not facts:
+        return history
+    names = sorted(facts)
+    values = np.stack([np.asarray(facts[name], np.float32) for name in names], axis=1)
+    text = {"long_name": "what happens around the model; one number for each fact"}
+    return history.assign_coords({FACT: names}).assign({FIT_FACT: (OPTIONAL[FIT_FACT], values, text)})
+
+
+def fit_facts(history: xr.Dataset) -> dict[str, np.ndarray]:
+    """Return the facts of the fit by name, [replica], NaN where unknown; empty for a record without them."""
+    if FIT_FACT not in history:
+        return {}
+    values = history[FIT_FACT].values.astype(np.float64)
+    return {str(name): values[:, place] for place, name in enumerate(history[FACT].values)}
 
 
 def curve_text(name: str, task: Task) -> str:

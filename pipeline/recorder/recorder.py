@@ -1,7 +1,8 @@
 """Store what is measured of a watched training, and return it as a history of one replica.
 
 To add a quantity, name it in `history/record.py`, and measure it in `probe.py` (a value for each layer), or in
-`input_facts.py` or `output_facts.py` (a value for the model).
+`input_facts.py` or `output_facts.py` (a value for the model). A number about what happens around the model is named in
+`fit_facts.py`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +24,9 @@ from pipeline.history.record import (
     UNIT_SPREAD,
     Layer,
     assemble,
+    with_fit_facts,
 )
+from pipeline.recorder.fit_facts import FIT_FACTS
 
 UNKNOWN_TASK = Task("regression", ("output",))  # the task of a record if the model's task is unknown
 LOG_PREFIX = "log_"
@@ -47,11 +50,15 @@ class Recorder:
     states: the measurements, by epoch.
     logs: the logged numbers by Keras's names, by epoch.
     facts: one number each about the model's inputs and possible outputs, by names of REPLICA_VALUES.
+    fit_facts: one number each about what happens around the model, by names of FIT_FACTS.
+    fit_texts: words about it, by names of FIT_TEXTS.
     """
 
     states: dict[int, MeasuredState] = field(default_factory=dict)
     logs: dict[int, Mapping[str, float]] = field(default_factory=dict)
     facts: dict[str, float] = field(default_factory=dict)
+    fit_facts: dict[str, float] = field(default_factory=dict)
+    fit_texts: dict[str, str] = field(default_factory=dict)
 
     @property
     def last_epoch(self) -> int:
@@ -99,7 +106,8 @@ class Recorder:
             history[name].attrs["long_name"] = f"{name.partition('_')[2].replace('_', ' ')}, {meanings[name]}"
         is_loss_known = is_measured or any("loss" in logs for logs in self.logs.values())
         known = {"task_is_known": int(task is not None), LOSS_IS_KNOWN: int(is_loss_known)}
-        return self._with_logs(history).assign_attrs(probe=probe, **known)
+        facts = {name: np.array([self.fit_facts.get(name, np.nan)]) for name in FIT_FACTS}
+        return with_fit_facts(self._with_logs(history), facts).assign_attrs(probe=probe, **known, **self.fit_texts)
 
     @staticmethod
     def without_logs(history: xr.Dataset) -> xr.Dataset:

@@ -9,7 +9,7 @@ from typing import Final, Unpack
 import keras
 
 from pipeline.foundations.errors import UserError
-from pipeline.foundations.untyped import Batch, FitArguments, Unchecked
+from pipeline.foundations.untyped import Batch, FitKeywords, Unchecked
 from pipeline.params.file import check, unknown_key
 from pipeline.recorder.guard import LOG, Guard
 from pipeline.watch.arguments import Arguments, AutologArguments, DiagnosisOptions, expect_arrays
@@ -47,9 +47,9 @@ def autolog(disable: bool = False, *, mlflow_runs: int = RUNS, **options: Unpack
 
 
 def watch_every_fit(
-    make: Callable[[keras.Model, FitArguments], Diagnosis],
+    make: Callable[[keras.Model, FitKeywords], Diagnosis],
     on_end: Callable[[Diagnosis], None],
-    change: Callable[[keras.Model, FitArguments], None] | None = None,
+    change: Callable[[keras.Model, FitKeywords], None] | None = None,
 ) -> Callable[[], None]:
     """Add a callback to every `fit`, and return a function that restores Keras's `fit`.
 
@@ -98,7 +98,7 @@ def watch_every_fit(
     return undo
 
 
-def arrays(arguments: FitArguments) -> tuple[Batch, Batch]:
+def arrays(arguments: FitKeywords) -> tuple[Batch, Batch]:
     """Return inputs and targets of a `fit`; None and None if they are no arrays, or with `validation_split`."""
     x, y = arguments.get("x"), arguments.get("y")
     if y is None or arguments.get("validation_split"):
@@ -109,7 +109,7 @@ def arrays(arguments: FitArguments) -> tuple[Batch, Batch]:
     return None, None
 
 
-def _callbacks(arguments: FitArguments) -> list[keras.callbacks.Callback]:
+def _callbacks(arguments: FitKeywords) -> list[keras.callbacks.Callback]:
     """Return the callbacks that the user gave to `fit`.
 
     Raises:
@@ -121,7 +121,7 @@ def _callbacks(arguments: FitArguments) -> list[keras.callbacks.Callback]:
     return list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks] if callbacks else []
 
 
-def _is_watched(arguments: FitArguments) -> bool:
+def _is_watched(arguments: FitKeywords) -> bool:
     callbacks = arguments.get("callbacks")
     if isinstance(callbacks, keras.callbacks.CallbackList):
         return any(isinstance(each, Diagnosis) for each in callbacks.callbacks)
@@ -136,7 +136,7 @@ class _CallbackMaker:
         self._runs_left = mlflow_runs
         self._last: Diagnosis | None = None
 
-    def __call__(self, model: keras.Model, arguments: FitArguments) -> Diagnosis:
+    def __call__(self, model: keras.Model, arguments: FitKeywords) -> Diagnosis:
         if self._last is not None and self._last.watching is not None and self._last.model is model:
             return self._last
         options = self._options.copy()

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import keras
 import numpy as np
 
-from pipeline.foundations.untyped import Batch, FitArguments
+from pipeline.foundations.untyped import Batch, FitKeywords
 from pipeline.remedies.on_keras.keras_compile import is_traced
 from pipeline.remedies.on_keras.keras_remedies import apply, inapplicable
 from pipeline.remedies.on_keras.trial import TRAIN, InapplicableError, Trial
@@ -35,7 +35,7 @@ class FitRemedies:
         self._remedies, self._target, self._has_checks = remedies, number, has_checks
         self._last: tuple[Trial, bool] | None = None  # the latest `fit`, and whether its model was traced before
 
-    def __call__(self, model: keras.Model, arguments: FitArguments) -> None:
+    def __call__(self, model: keras.Model, arguments: FitKeywords) -> None:
         """Change the model and the arguments if this is the chosen `fit`.
 
         Raises:
@@ -57,7 +57,7 @@ class FitRemedies:
         """
         return inapplicable(*self._last) if self._has_checks and self._last is not None else {}
 
-    def _apply(self, trial: Trial, arguments: FitArguments) -> None:
+    def _apply(self, trial: Trial, arguments: FitKeywords) -> None:
         try:
             self.change = apply(self._remedies, trial)
         except InapplicableError as error:
@@ -69,7 +69,7 @@ class FitRemedies:
             arguments["validation_data"] = (*trial.parts[VALIDATION], *arguments["validation_data"][2:])
 
 
-def _parts(arguments: FitArguments) -> dict[str, tuple[Batch, Batch]]:
+def _parts(arguments: FitKeywords) -> dict[str, tuple[Batch, Batch]]:
     """Return inputs and targets for each part of the data; empty if they are no arrays."""
     x, y, validation = arguments.get("x"), arguments.get("y"), arguments.get("validation_data")
     if y is None or not all(hasattr(leaf, "shape") for leaf in keras.tree.flatten((x, y))):

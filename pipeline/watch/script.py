@@ -19,7 +19,7 @@ from pydantic import TypeAdapter
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import save_text
 from pipeline.foundations.formats import load_arrays, save_arrays
-from pipeline.foundations.untyped import FitArguments
+from pipeline.foundations.untyped import FitKeywords
 from pipeline.history.record import OPTIONAL, REQUIRED
 from pipeline.recorder.recorder import Recorder
 from pipeline.remedies import combined
@@ -96,7 +96,7 @@ def run(
     arguments: Sequence[str],
     on_end: Callable[[Diagnosis], None],
     learned: Learned = None,
-    change: Callable[[keras.Model, FitArguments], None] | None = None,
+    change: Callable[[keras.Model, FitKeywords], None] | None = None,
 ) -> None:
     """Run the script like `python3 script.py arguments`, and watch each `fit`.
 

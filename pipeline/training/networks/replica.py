@@ -17,7 +17,7 @@ from pipeline.data.split.tasks import Task
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import temporary_folder
 from pipeline.foundations.seeds import derived_seed
-from pipeline.foundations.untyped import Array, Batch, FitArguments, Logs
+from pipeline.foundations.untyped import Array, Batch, FitKeywords, Logs
 from pipeline.history.record import LOGGED_LOSS, curve_text
 from pipeline.history.recorded_epochs import is_recorded
 from pipeline.params.network_params import NetworkRecipe, file
@@ -122,7 +122,7 @@ class _Prepared:
     network: OwnNetwork
     parts: Mapping[str, tuple[Batch, Batch]]
     predicted: Mapping[str, Batch]
-    arguments: FitArguments
+    arguments: FitKeywords
     change: str
 
 

@@ -1,0 +1,54 @@
+"""Name the facts of the fit: one number each about what happens around the model while `fit` runs.
+
+The recorder measures them, the record stores them as `fit_fact`, and `diagnosis.evidence` reads them by name. A fact
+that is unknown is missing. This module needs no TensorFlow.
+"""
+
+from typing import Final
+
+FIT_FACTS: Final = {
+    "batch_rows": "mean number of rows in a batch, in the first epoch of the latest fit",
+    "batch_order": "share of the targets' variance that lies between batches, less what shuffled rows would have, in "
+    "the first epoch of the latest fit: 0 if rows are shuffled, 1 if each batch has one target value; missing with "
+    "fewer than 3 batches or batches of one row",
+    "uses_batch_statistics": "1 if a layer that is trained normalises by statistics of the batch, such as "
+    "BatchNormalization",
+    "rate_end": "learning rate at the last epoch / its greatest so far",
+    "rate_ended_share": "share of the epochs with a learning rate below 1% of the greatest",
+    "updates_applied": "steps that the optimizer counted (`iterations`) / batches that `fit` ran, in the latest epoch",
+    "loss_scale_fall": "last loss scale / first loss scale; missing without a LossScaleOptimizer",
+    "row_weight": "mean weight of the training rows (sample weights times class weights), in the first epoch of the "
+    "latest fit",
+    "untracked_share": "weights that the training step reads and that neither the model nor its optimizer nor a metric "
+    "holds / all weights; only floating-point variables of two dimensions or more",
+    "penalty_share": "sum of the penalties that layers add (`model.losses`) / the training loss with them, at the last "
+    "measured state",
+    "weight_shrink": "smallest, over hidden kernels, of the L1 norm now / the L1 norm before the first step",
+    "validation_shift": "mean over input columns of |mean of the validation rows - mean of the training rows| / "
+    "standard deviation of the training rows; without columns that are constant in training, and without ids",
+    "validation_spread": "median over input columns of log10 (standard deviation of the validation rows / of the "
+    "training rows); the same columns as `validation_shift`",
+    "validation_new_classes": "share of the validation rows whose class no training row has; only for classes",
+    "largest_row": "greatest L2 norm of a training row's numeric inputs / the median row's",
+    "padding_share": "mean share of the steps at the end of a row that repeat one constant value, the same in all "
+    "rows; only for sequences and ids",
+    "masks_padding": "1 if a mask reaches a recurrent layer: from a Masking layer, `mask_zero=True` or the user's own",
+    "shuffles_state": "1 if a stateful recurrent layer is trained on batches that `fit` shuffles",
+    "class_weight_missing": "share of the training rows whose class is no key of `class_weight`; missing without it",
+    "class_weight_unknown": "number of keys of `class_weight` that are no class of the targets; missing without it",
+    "epochs_asked": "number of epochs that the latest `fit` was asked for, from its initial epoch",
+    "epochs_run": "number of epochs that the latest `fit` ran",
+    "stopped_by_callback": "1 if another callback set `stop_training`; its class is the record's attribute "
+    "`stopped_by`",
+    "stop_patience": "patience of the callback that stopped `fit`; missing without one",
+    "metric_gap": "greatest |accuracy that `fit` logged - accuracy that the record has of the same rows|; the metric's "
+    "name is the record's attribute `misleading_metric`",
+    "accuracy_of_numbers": "1 if a metric of accuracy is compiled for a regression",
+    "fed_told": "`targets_told` of the rows that `fit` was fed, if these are not the rows that the user gave to "
+    "Diagnosis",
+}
+# Facts that are words, as attributes of the record.
+FIT_TEXTS: Final = {
+    "stopped_by": "class of the callback that set `stop_training`",
+    "misleading_metric": "name of the logged metric with the gap `metric_gap`",
+}
