@@ -212,7 +212,7 @@ CASES = {
     "vanishing": [vanishing_in_a_layer, vanishing_everywhere],
     "learning_rate_too_small": [creeping],
     "too_few_epochs": [falling],
-    "stuck": [nothing],
+    "unexplained": [nothing],
 }
 
 
@@ -272,7 +272,7 @@ def test_a_layer_that_momentum_revives_died_at_its_last_death() -> None:
     found = evidence_of(changed(change))
     assert (found.died_after, found.died_by, found.born_dead) == (80, 90, 0)
     revived = changed(lambda made: dead(slice(2, 4))(made))
-    assert cause_of(revived) == "stuck"
+    assert cause_of(revived) == "unexplained"
 
 
 def test_a_layer_dead_at_first_and_another_at_the_end_died_in_training() -> None:
@@ -288,20 +288,20 @@ def bypassed(made: xr.Dataset) -> None:
     made.bypassed[1:-1] = 1
 
 
-@pytest.mark.parametrize(("layer", "cause"), [(0, "born_dead"), (1, "stuck"), (2, "stuck")])
+@pytest.mark.parametrize(("layer", "cause"), [(0, "born_dead"), (1, "unexplained"), (2, "unexplained")])
 def test_a_dead_layer_is_a_cause_only_where_no_path_bypasses_it(layer: int, cause: str) -> None:
     made = changed(bypassed)
     made.dead[0, :, layer] = 1
     made.probe_gradient_mean_abs[0, :, layer] = 0
     assert cause_of(made) == cause
-    assert record.living(made).values.all() == (cause == "stuck")
-    assert np.isnan(evidence_of(made).dead_layer) == (cause == "stuck")
+    assert record.living(made).values.all() == (cause == "unexplained")
+    assert np.isnan(evidence_of(made).dead_layer) == (cause == "unexplained")
 
 
 def test_a_gradient_vanishes_only_where_no_path_bypasses_the_layer() -> None:
     made = changed(bypassed)
     vanishing_in_a_layer(made)
-    assert cause_of(made) == "stuck"
+    assert cause_of(made) == "unexplained"
     assert evidence_of(made).smallest_layer == 1
     vanishing_everywhere(made)
     assert cause_of(made) == "vanishing"
@@ -389,30 +389,30 @@ def test_a_loss_that_falls_within_its_noise_is_not_slow() -> None:
     def noisy(made: xr.Dataset) -> None:
         made.train_loss[0] = 0.69 + 0.05 * np.random.default_rng(1).normal(size=EPOCHS + 1)
 
-    assert cause_of(changed(noisy)) == "stuck"
+    assert cause_of(changed(noisy)) == "unexplained"
 
 
 @pytest.mark.parametrize(
     ("threshold", "change", "cause", "moved"),
     [
-        ({"explosion_growth": 300}, grown, "exploding", "stuck"),
-        ({"saturated_share": 0.9}, saturated, "saturated", "stuck"),
-        ({"saturated_slope": 0.001}, saturated, "saturated", "stuck"),
-        ({"vanishing_ratio": 1e-6}, vanishing_in_a_layer, "vanishing", "stuck"),
-        ({"vanishing_scale": 1e-7}, vanishing_everywhere, "vanishing", "stuck"),
-        ({"slow_fall": 0.5}, falling, "too_few_epochs", "stuck"),
-        ({"plateau_fall": 0.005}, creeping, "learning_rate_too_small", "stuck"),
-        ({"targets_beyond": 0.3}, side("targets_beyond", 0.2), "output_mismatch", "stuck"),
-        ({"unscaled": 200}, side("input_scale", 120), "unscaled_inputs", "stuck"),
-        ({"unscaled_decades": 4}, side("input_decades", 3), "unscaled_inputs", "stuck"),
-        ({"imbalance_gap": 0.5}, imbalanced, "imbalanced", "stuck"),
-        ({"mode_gap": 0.95}, lagging_statistics, "batch_statistics", "stuck"),
+        ({"explosion_growth": 300}, grown, "exploding", "unexplained"),
+        ({"saturated_share": 0.9}, saturated, "saturated", "unexplained"),
+        ({"saturated_slope": 0.001}, saturated, "saturated", "unexplained"),
+        ({"vanishing_ratio": 1e-6}, vanishing_in_a_layer, "vanishing", "unexplained"),
+        ({"vanishing_scale": 1e-7}, vanishing_everywhere, "vanishing", "unexplained"),
+        ({"slow_fall": 0.5}, falling, "too_few_epochs", "unexplained"),
+        ({"plateau_fall": 0.005}, creeping, "learning_rate_too_small", "unexplained"),
+        ({"targets_beyond": 0.3}, side("targets_beyond", 0.2), "output_mismatch", "unexplained"),
+        ({"unscaled": 200}, side("input_scale", 120), "unscaled_inputs", "unexplained"),
+        ({"unscaled_decades": 4}, side("input_decades", 3), "unscaled_inputs", "unexplained"),
+        ({"imbalance_gap": 0.5}, imbalanced, "imbalanced", "unexplained"),
+        ({"mode_gap": 0.95}, lagging_statistics, "batch_statistics", "unexplained"),
         ({"chance_margin": 0.01}, unrelated, "unrelated_labels", "overfitting"),
-        ({"chance_margin": 0.5}, overfitted, "overfitting", "stuck"),
-        ({"fitted": 0.9}, unrelated, "unrelated_labels", "stuck"),
-        ({"shuffled": 0.1}, as_shuffled, "unrelated_labels", "stuck"),
-        ({"large_change": 40}, large_steps, "learning_rate_too_large", "stuck"),
-        ({"large_gradient": 0.01}, large_steps, "learning_rate_too_large", "stuck"),
+        ({"chance_margin": 0.5}, overfitted, "overfitting", "unexplained"),
+        ({"fitted": 0.9}, unrelated, "unrelated_labels", "unexplained"),
+        ({"shuffled": 0.1}, as_shuffled, "unrelated_labels", "unexplained"),
+        ({"large_change": 40}, large_steps, "learning_rate_too_large", "unexplained"),
+        ({"large_gradient": 0.01}, large_steps, "learning_rate_too_large", "unexplained"),
     ],
 )
 def test_every_threshold_decides(threshold: dict, change: Callable, cause: str, moved: str) -> None:
@@ -431,12 +431,12 @@ def test_replicas_are_judged_one_by_one() -> None:
 
 @pytest.mark.parametrize("layers", [1, 2, 7])
 def test_any_number_of_layers_serves(layers: int) -> None:
-    assert cause_of(healthy(layers=layers)) == "stuck"
+    assert cause_of(healthy(layers=layers)) == "unexplained"
 
 
 def test_layers_of_unequal_width_and_a_single_record_serve() -> None:
     made = healthy().isel(recorded_epoch=[0], epoch=[0])
-    assert cause_of(made.assign(units=("layer", [3, 700, 2, 1]))) == "stuck"
+    assert cause_of(made.assign(units=("layer", [3, 700, 2, 1]))) == "unexplained"
 
 
 def test_between_recorded_fractions_the_share_is_between() -> None:
@@ -451,7 +451,7 @@ def test_a_record_weighs_as_much_as_the_epochs_that_it_stands_for() -> None:
     """Vanishing at the first half of the records, which are a twentieth of the time, is no lasting state; it is, when
     they are most of the time."""
     dense_at_first = [*range(11), 60, 110, 160, 200]
-    for epochs, cause in ((dense_at_first, "stuck"), ([200 - epoch for epoch in dense_at_first[::-1]], "vanishing")):
+    for epochs, cause in ((dense_at_first, "unexplained"), ([200 - epoch for epoch in dense_at_first[::-1]], "vanishing")):
         made = healthy(every=1).isel(recorded_epoch=epochs)
         made.probe_gradient_mean_abs[0, : len(epochs) // 2 + 1, 1] = 1e-6
         assert cause_of(made) == cause
@@ -524,7 +524,7 @@ def test_what_is_stuck_is_described_by_what_was_measured(
     for name, value in changes.items():
         made = made.drop_vars(name) if value is None else made.assign({name: value + 0 * made[name]})
     found = evidence.measure(made, PARAMS).iloc[0]
-    text = causes.named("stuck").says({name: None if np.isnan(value) else value for name, value in found.items()})
+    text = causes.named("unexplained").says({name: None if np.isnan(value) else value for name, value in found.items()})
     assert all(each in text for each in stated), text
     assert not any(each in text for each in absent), text
 
@@ -539,7 +539,7 @@ def test_a_layer_that_is_said_to_be_born_dead_was() -> None:
 
 
 def test_nothing_is_said_of_gradients_that_nobody_measured() -> None:
-    table = replicas(stuck=2).assign(gradient_scale=np.nan)
+    table = replicas(unexplained=2).assign(gradient_scale=np.nan)
     assert variant_verdict.about_vanishing(table, np.log(2), None) == ""
     assert "vanishing" not in variant_verdict.verdict("v", table, (0.1, 0.4), None)
 
@@ -560,21 +560,21 @@ def said(interval: Sequence[float] = (0.1, 0.4), **counts: int) -> str:
 
 
 def test_the_verdict_counts_what_there_is() -> None:
-    text = said(learned=3, born_dead=2, died_in_training=4, stuck=1)
+    text = said(learned=3, born_dead=2, died_in_training=4, unexplained=1)
     assert text.startswith("v: 3 of 10 replicas learn (10 to 40%). 2 were born dead (layer 2")
     assert "theory allows at most 44%" in text
-    assert "4 died in training (median: between epochs 40 and 50) and 1 is stuck (no rule says why)." in text
+    assert "4 died in training (median: between epochs 40 and 50) and 1 is unexplained (no rule says why)." in text
     assert text.endswith(" Vanishing gradients explain none of the 7 failures.")
 
 
 def test_the_verdict_changes_with_the_counts() -> None:
     assert "1 was born dead" in said(learned=3, born_dead=1)
     assert "born dead" not in said(learned=3, saturated=1)
-    assert "Vanishing gradients explain 3 of the 4 failures: " in said(learned=1, vanishing=3, stuck=1)
-    assert "Vanishing gradients explain only 1 of the 4 failures." in said(learned=1, vanishing=1, stuck=3)
-    assert said(learned=1, stuck=3).startswith("v: 1 of 4 replicas learns (10 to 40%)")
+    assert "Vanishing gradients explain 3 of the 4 failures: " in said(learned=1, vanishing=3, unexplained=1)
+    assert "Vanishing gradients explain only 1 of the 4 failures." in said(learned=1, vanishing=1, unexplained=3)
+    assert said(learned=1, unexplained=3).startswith("v: 1 of 4 replicas learns (10 to 40%)")
     assert said(learned=4) == "v: 4 of 4 replicas learn (10 to 40%)."
-    assert "(2 to 21%)" in said((0.02, 0.21), learned=1, stuck=1)
+    assert "(2 to 21%)" in said((0.02, 0.21), learned=1, unexplained=1)
 
 
 def test_the_verdict_holds_to_theory_only_what_it_speaks_of() -> None:
@@ -602,7 +602,7 @@ def test_a_wider_layer_is_promised_a_bound_only_where_there_is_one() -> None:
 
 
 def test_untrained_networks_are_not_said_to_have_failed() -> None:
-    text = variant_verdict.untrained("v", replicas(born_dead=2, stuck=3))
+    text = variant_verdict.untrained("v", replicas(born_dead=2, unexplained=3))
     assert text == "v: 5 replicas, not trained. Before the first step: 2 born dead, 0 saturated and 0 vanishing."
 
 
@@ -708,7 +708,7 @@ def test_what_the_variant_has_already_is_not_suggested() -> None:
         ("born_dead", {"kernel_initializer": "randomized_asymmetric"}),
         ("vanishing", {"kernel_initializer.class_name": "random_walk", "kernel_initializer.config.gain": "relu"}),
         ("vanishing", {"pretraining": "layer_wise"}),
-        ("stuck", {"pretraining": "autoencoder"}),
+        ("unexplained", {"pretraining": "autoencoder"}),
     ],
 )
 def test_what_variants_can_say_is_suggested_until_it_is_taken(cause: str, override: dict) -> None:

@@ -187,7 +187,7 @@ def test_a_parent_for_the_variant_and_a_child_for_each_replica(client: MlflowCli
     assert [m.step for m in profile] == [1, 2]
     assert [child.info.run_name for child in children] == ["replica 000", "replica 001", "replica 002"]
     assert [child.data.tags["outcome"] for child in children] == ["learned", "not_learned", "learned"]
-    assert [child.data.tags["cause"] for child in children] == ["none", "stuck", "none"]
+    assert [child.data.tags["cause"] for child in children] == ["none", "unexplained", "none"]
     assert [child.data.metrics["test_accuracy"] for child in children] == [0.9, 0.7, 0.85]
     assert {child.data.tags["mlflow.parentRunId"] for child in children} == {parent.info.run_id}
     assert children[1].data.params == {
@@ -699,7 +699,7 @@ def test_searches_of_the_description_and_the_reference_work(client: MlflowClient
         client.search_runs([experiment], search)  # raises where it is not understood
     counts = [len(client.search_runs([experiment], search)) for search in searches("v").values()]
     assert counts[:4] == [1, 1, 1, 3]
-    assert len(client.search_runs([experiment], "tags.cause = 'stuck' and params.hidden_layers = '1'")) == 1
+    assert len(client.search_runs([experiment], "tags.cause = 'unexplained' and params.hidden_layers = '1'")) == 1
 
 
 # The registered model

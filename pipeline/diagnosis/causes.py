@@ -175,5 +175,5 @@ TABLE: tuple[Cause, ...] = (
     signal_rules.VANISHING,
     optimisation_rules.LEARNING_RATE_TOO_SMALL,
     optimisation_rules.TOO_FEW_EPOCHS,
-    optimisation_rules.STUCK,
+    optimisation_rules.UNEXPLAINED,
 )

@@ -155,7 +155,7 @@ SYMMETRIC = Cause(
     means="all units of a hidden layer start equal and stay equal, except for rounding",
     condition="`equal_layer` exists",
     looks_like="A network with hidden layers that fits no better than one with a single unit.",
-    confused_with="`too_few_epochs` and `stuck`. With dropout, units that start equal are no fault, because dropout "
+    confused_with="`too_few_epochs` and `unexplained`. With dropout, units that start equal are no fault, because dropout "
     "makes them differ.",
     remedies=(Against("fresh_kernels", "random kernels make units differ"),),
     advice=(

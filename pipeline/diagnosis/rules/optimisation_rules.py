@@ -1,4 +1,4 @@
-"""Causes in the steps, which are too large, too small or too few, and the outcome `stuck` without a known cause."""
+"""Causes in the steps, which are too large, too small or too few, and the outcome `unexplained` without a known cause."""
 
 import pandas as pd
 
@@ -93,7 +93,7 @@ LEARNING_RATE_TOO_SMALL = Cause(
     condition="`train_fit` < `fitted`; `loss_fall` between `plateau_fall` and `slow_fall`, and at least "
     "`steady_fall` times `fall_before`",
     looks_like="A plateau at the baseline loss.",
-    confused_with="`vanishing`, where layers get no gradient, and `stuck`, where the loss is flat.",
+    confused_with="`vanishing`, where layers get no gradient, and `unexplained`, where the loss is flat.",
     remedies=(
         Against("larger_steps", "ten times larger steps leave a plateau ten times sooner"),
         Against("adam", "larger steps if gradients are small"),
@@ -151,7 +151,7 @@ def _always(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
 
 
 def _sentence_on_the_rest(rows: pd.DataFrame, bound: float | None) -> str:
-    return f"{len(rows)} {verb(rows, 'is', 'are')} stuck (no rule says why)"
+    return f"{len(rows)} {verb(rows, 'is', 'are')} unexplained (no rule says why)"
 
 
 def _says_the_rest(evidence: Evidence) -> str:
@@ -174,8 +174,8 @@ def _says_the_rest(evidence: Evidence) -> str:
     return " ".join(sentences)
 
 
-STUCK = Cause(
-    "stuck",
+UNEXPLAINED = Cause(
+    "unexplained",
     "rest",
     _always,
     GREY,
