@@ -26,7 +26,7 @@ from pipeline.evaluation import comparison, summary
 from pipeline.evaluation.cells_table import cells_table, ranked
 from pipeline.evaluation.learned import Rule
 from pipeline.evaluation.variant import VariantEvaluation
-from pipeline.foundations.colours import VARIANTS, of_variants
+from pipeline.foundations.palette import VARIANTS, of_variants
 from pipeline.history import record
 from pipeline.report.figures import comparison_figures as compared
 from pipeline.report.figures import (

@@ -26,7 +26,7 @@ from pipeline.evaluation.cells_table import cells_table
 from pipeline.evaluation.expectations import Expectation
 from pipeline.evaluation.tried import TriedCell, TriedStudy, conditions, result
 from pipeline.evaluation.variant import VariantEvaluation
-from pipeline.foundations import colours
+from pipeline.foundations import palette
 from pipeline.params.comparison_params import ComparisonParams
 from pipeline.params.params import Params
 from pipeline.params.split_params import SplitParams
@@ -231,7 +231,7 @@ RESTLESS = Cause(
     "restless",
     "rest",
     lambda evidence, params: evidence.gradient_ratio == 1,
-    colours.YELLOW,
+    palette.YELLOW,
     lambda rows, bound: f"{len(rows)} never came to rest",
     lambda evidence: "It never came to rest.",
     means="there is too much of it",
@@ -276,12 +276,12 @@ def test_a_new_row_of_the_table_of_causes_is_seen_everywhere(picture: bytes) -> 
         comparison.wide(made), {name: each.metrics.outcomes for name, each in made.items()}
     )
     assert [text.get_text() for text in bars.legends[0].get_texts()] == ["learned", "restless"]
-    assert to_hex(bars.axes[0].patches[1].get_facecolor()).upper() == colours.YELLOW
+    assert to_hex(bars.axes[0].patches[1].get_facecolor()).upper() == palette.YELLOW
     row = failed.replicas.to_dict("records")[0]
     assert replica_payload(row, failed, {}).tags == {
         "outcome": "not_learned",
         "cause": "restless",
-        COLOUR: colours.YELLOW,
+        COLOUR: palette.YELLOW,
     }
     cells = cells_table(
         made, recipes(), dict.fromkeys(made, Premises()), {"a": {}, "b": {"units": 9}}, {"a": 0, "b": 0}

@@ -15,7 +15,7 @@ import pandas as pd
 from pipeline.diagnosis.rules import data_rules, inference_rules, model_rules, optimisation_rules, signal_rules
 from pipeline.diagnosis.rules.cause import Advice, Cause
 from pipeline.diagnosis.setting import Setting
-from pipeline.foundations.colours import BLUE
+from pipeline.foundations.palette import BLUE
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.params.network_params import NetworkRecipe
 from pipeline.params.variant_params import VariantParams

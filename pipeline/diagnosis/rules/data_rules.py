@@ -5,7 +5,7 @@ import pandas as pd
 from pipeline.diagnosis.constants import SMALL_INPUTS_POWER, WIDE_COLUMN
 from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, join, number, verb
 from pipeline.diagnosis.setting import Setting
-from pipeline.foundations.colours import BROWN, DARK_BROWN, OCHRE, RUST, SAND
+from pipeline.foundations.palette import BROWN, DARK_BROWN, OCHRE, RUST, SAND
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.remedies.recipe_changes import Against
 

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, number, verb
-from pipeline.foundations.colours import LAVENDER, VIOLET
+from pipeline.foundations.palette import LAVENDER, VIOLET
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.remedies.recipe_changes import Against
 

@@ -6,7 +6,7 @@ import pandas as pd
 
 from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, number, verb
 from pipeline.diagnosis.setting import Setting
-from pipeline.foundations.colours import DARK_OLIVE, KHAKI, OLIVE, YELLOW
+from pipeline.foundations.palette import DARK_OLIVE, KHAKI, OLIVE, YELLOW
 from pipeline.history.record import MISFITS
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.remedies.recipe_changes import Against

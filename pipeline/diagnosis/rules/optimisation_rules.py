@@ -3,7 +3,7 @@
 import pandas as pd
 
 from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, number, reference, verb
-from pipeline.foundations.colours import GREY, INDIGO, PALE_BLUE, SKY
+from pipeline.foundations.palette import GREY, INDIGO, PALE_BLUE, SKY
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.remedies.recipe_changes import Against
 
