@@ -18,7 +18,10 @@ def nothing_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ([Result(0, 3, "unexplained"), Result(2, 3, "unexplained")], None),  # one helps
         ([Result(0, 3, "vanishing"), Result(1, 3, "vanishing")], 1),  # with which most learn
-        ([Result(0, 3, "vanishing"), Result(0, 3, "unexplained"), Result(0, 3, "frozen")], 1),  # the fault is another one
+        (
+            [Result(0, 3, "vanishing"), Result(0, 3, "unexplained"), Result(0, 3, "frozen")],
+            1,
+        ),  # the fault is another one
         ([Result(0, 3, "vanishing"), Result(0, 3, "vanishing")], 0),  # the most promising
         ([Result(0, 3, None), Result(0, 3, "unexplained")], 1),  # nothing to go by
         ([Result(0, 3, None)], None),

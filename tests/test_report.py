@@ -124,7 +124,10 @@ def test_it_says_what_the_numbers_say(report: Document) -> None:
     text = markdown.render(report)
     assert "* **Most replicas learn:** `a` (9 of 10)." in text
     assert "* **Most do not:** `b` (0 of 10 learned: mainly unexplained)." in text
-    assert "| `a` | 9 of 10 | 60 to 98% | 0.800 (0.800 to 0.800) | 9 learned, 1 unexplained | 0.300, does not learn |" in text
+    assert (
+        "| `a` | 9 of 10 | 60 to 98% | 0.800 (0.800 to 0.800) | 9 learned, 1 unexplained | 0.300, does not learn |"
+        in text
+    )
     assert "* **v: 0 of 10 replicas learn (0 to 28%).** 10 are unexplained (no rule says why)" in text
     assert "The learned share of `b` minus that of `a` is -90 points (-98 to -49)" in text
     assert "| `b` to `a` | `units: 9 -> 3` | 0 of 10, 9 of 10 | +90 points (+49 to +98) |" in text
@@ -224,7 +227,10 @@ def test_a_picture_that_was_not_drawn_is_not_mentioned(report: Document) -> None
 
 def test_a_bar_has_one_part_for_each_outcome_that_occurs(report: Document) -> None:
     bars = [cell for block in report.blocks if isinstance(block, Table) for row in block.rows for cell in row]
-    assert [bar.parts for bar in bars if isinstance(bar, Bar)] == [{"learned": 9, "unexplained": 1}, {"unexplained": 10}]
+    assert [bar.parts for bar in bars if isinstance(bar, Bar)] == [
+        {"learned": 9, "unexplained": 1},
+        {"unexplained": 10},
+    ]
 
 
 RESTLESS = Cause(
