@@ -201,7 +201,8 @@ def is_stopped_early(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Seri
     is_stopped = evidence.stopped_by_callback == 1
     is_early = evidence.epochs_run < params.stopped_share * evidence.epochs_asked
     still_falls = (evidence.loss_fall > params.slow_fall) | (evidence.stop_patience <= SHORT_PATIENCE)
-    return is_stopped & is_early & still_falls
+    is_overfitted = evidence.train_gain - evidence.judged_gain > params.chance_margin  # then it was right to stop
+    return is_stopped & is_early & still_falls & ~is_overfitted
 
 
 def _sentence_on_stopped(rows: pd.DataFrame, bound: float | None) -> str:
@@ -228,7 +229,7 @@ STOPPED_EARLY = Cause(
     means="another callback stopped the training in its first half, while the training loss still fell or after a "
     "patience of at most one epoch",
     condition="`stopped_by_callback` is 1, `epochs_run` < `stopped_share` * `epochs_asked`, and `loss_fall` > "
-    "`slow_fall` or `stop_patience` <= 1",
+    "`slow_fall` or `stop_patience` <= 1; and `train_gain` - `judged_gain` not above `chance_margin`",
     looks_like="A training that ends after a few of many epochs.",
     confused_with="`too_few_epochs`, where `fit` was asked for so few. Noise in the monitored number ends a training "
     "with a short patience; a network that cannot learn ends in the same way, so rules on layers come first.",
