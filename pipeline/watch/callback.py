@@ -268,7 +268,8 @@ class Diagnosis(keras.callbacks.Callback):
         self._sinks = open_sinks(self.model.name, epochs or 1, tensorboard, mlflow, self._guard)
 
     def _watch(self) -> "Watching":
-        from pipeline.recorder.watching import Options, Watching  # imports TensorFlow
+        from pipeline.recorder.watch_options import Options
+        from pipeline.recorder.watching import Watching  # imports TensorFlow
 
         arguments = self._arguments
         options = Options(
@@ -288,7 +289,7 @@ class Diagnosis(keras.callbacks.Callback):
     def _stop_if_hopeless(self, watching: "Watching") -> None:
         reason = why_hopeless(watching, self._arguments.hopeless_epochs)
         if reason:
-            self.model.stop_training = True
+            watching.stop()
             self._guard.note(f"stopped after {epochs_in_words(watching.epoch)}: {reason}")
 
     def _close(self, is_finished: bool) -> None:

@@ -27,7 +27,8 @@ from pipeline.recorder.guard import Guard
 from pipeline.recorder.probe import Rows
 from pipeline.recorder.recorder import Recorder
 from pipeline.recorder.scorer import Scorer
-from pipeline.recorder.watching import Options, Watching
+from pipeline.recorder.watch_options import Options
+from pipeline.recorder.watching import Watching
 from pipeline.remedies.on_keras.keras_compile import remembering_compile
 from pipeline.remedies.on_keras.keras_remedies import apply
 from pipeline.remedies.on_keras.trial import Trial
