@@ -12,6 +12,7 @@ from pipeline.remedies.recipe_changes import Against
 
 EXPERIMENTS: Final = 2  # so many are suggested
 WELL_FITTED: Final = 0.5  # of the way from chance to perfect, on the training rows: the fault is not in the steps
+TINY_FALL: Final = 1e-6  # of the loss over the last epochs: it is flat
 
 
 def _always(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
@@ -63,7 +64,7 @@ _EXPERIMENTS: Final[tuple[tuple[str, Callable[[Evidence], bool]], ...]] = (
     (
         "ten times the learning rate, then a tenth, for a few epochs each: if the loss does not change at all, the "
         "steps do not reach the weights",
-        lambda evidence: _is_below(evidence, "train_gain", WELL_FITTED) and (evidence.get("loss_fall") or 0) <= 0,
+        lambda evidence: _is_below(evidence, "train_gain", WELL_FITTED) and _is_below(evidence, "loss_fall", TINY_FALL),
     ),
     (
         "shuffle the rows together with their targets before `fit`, in case the order matters",
