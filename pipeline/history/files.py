@@ -113,7 +113,7 @@ def expect_recipe(variant: str, params: Params) -> None:
 
 
 def versions(variants: Iterable[str]) -> dict[str, list[str]]:
-    """Return all versions of each package with which the variants were trained.
+    """Return for each package all versions with which the variants were trained.
 
     Raises:
         UserError: a recipe is missing or damaged.
