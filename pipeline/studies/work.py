@@ -1,6 +1,6 @@
-"""Train one cell in a worker, on this machine or another: parameters in, bytes out.
+"""Train one cell in a worker, on this machine or another: it takes parameters and returns the bytes of files.
 
-A cell is a variant with all its replicas, or a single replica of a user's own network, because it trains for long.
+A cell is a variant with all its replicas. Of a user's own network, which trains for long, each replica is a cell.
 """
 
 import hashlib
@@ -33,8 +33,8 @@ def _ignore_epoch(epoch: int, curves: Mapping[str, float]) -> None:
 class Work(Protocol):
     """A cell to train: everything that its result depends on.
 
-    key: the SHA-256 of everything that the result depends on; cells with equal keys share a result, whatever their
-        study and name.
+    key: the SHA-256 of everything that the result depends on. Cells with equal keys share a result, also if they have
+        other names or belong to other studies.
     recipe: the parameters as plain values.
     size: the expected training time relative to other cells.
     """
@@ -169,7 +169,7 @@ def replica_works(
 
 
 def _sources(network: NetworkRecipe) -> str:
-    """Return the fingerprint of the code that trains a network; includes remedies only if the network has one."""
+    """Return the fingerprint of the code that trains a network; it includes remedies only if the network has one."""
     patterns = code_fingerprint.OF_REMEDIES if network.remedy else code_fingerprint.OF_NETWORKS
     return code_fingerprint.fingerprint(patterns)
 
