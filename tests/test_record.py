@@ -12,7 +12,7 @@ from examples import BINARY, THRESHOLDS, accuracy_above, classified, evaluated, 
 from pipeline.data.split.tasks import Task
 from pipeline.evaluation import replica_table
 from pipeline.foundations.errors import UserError
-from pipeline.foundations.formats import packed
+from pipeline.foundations.formats import pack_dataset
 from pipeline.history import files as runs
 from pipeline.history import record
 from pipeline.history.record import HIDDEN, OUTPUT, Layer
@@ -35,7 +35,7 @@ def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def back(made: xr.Dataset) -> xr.Dataset:
     """Out of its file."""
     runs.history_path("v").parent.mkdir(parents=True, exist_ok=True)
-    runs.history_path("v").write_bytes(packed(made))
+    runs.history_path("v").write_bytes(pack_dataset(made))
     return runs.load_history("v")
 
 

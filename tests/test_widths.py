@@ -133,13 +133,13 @@ def test_theory_takes_each_layers_width() -> None:
 
 
 def test_a_study_may_try_lists() -> None:
-    made = study_params.checked({"s": {"base": "v", "grid": {"units": [[4, 2], [2, 4], 3]}}})["s"]
+    made = study_params.resolve({"s": {"base": "v", "grid": {"units": [[4, 2], [2, 4], 3]}}})["s"]
     cells = study_params.cells(made, "s", {"v": variant()}, lambda name: training())
     assert [cell.name for cell in cells] == ["units=[4, 2]", "units=[2, 4]", "units=3"]
     assert [cell.variant.widths for cell in cells] == [(4, 2), (2, 4), (3, 3)]
     assert cells[0].changes == {"units": [4, 2]}
     assert study_params.numeric_axis(cells) is None
-    wrong = study_params.checked({"s": {"base": "v", "cells": {"c": {"units": [4, 2, 2]}}}})["s"]
+    wrong = study_params.resolve({"s": {"base": "v", "cells": {"c": {"units": [4, 2, 2]}}}})["s"]
     with pytest.raises(UserError, match=r"^studies.s.cells.c.units: \[4, 2, 2\]: must be 2 numbers"):
         study_params.cells(wrong, "s", {"v": variant()}, lambda name: training())
 

@@ -22,7 +22,7 @@ MOST_CELLS = 1_000_000
 ROWS_SUFFIXES = (".csv", ".parquet", ".npz")
 
 
-def packed(dataset: xr.Dataset) -> bytes:
+def pack_dataset(dataset: xr.Dataset) -> bytes:
     """Return the data set as the bytes of a NetCDF file. `to_netcdf` is slower: it imports Dask's client."""
     buffer = BytesIO()
     store = ScipyDataStore(buffer, mode="w", format="NETCDF3_64BIT")
@@ -34,7 +34,7 @@ def packed(dataset: xr.Dataset) -> bytes:
 def save_arrays(dataset: xr.Dataset, path: Path) -> None:
     """Write a data set as NetCDF."""
     with replacing(path) as temporary:
-        temporary.write_bytes(packed(dataset))
+        temporary.write_bytes(pack_dataset(dataset))
 
 
 def load_arrays(
@@ -86,7 +86,7 @@ def load_table(path: Path, columns: list[str], texts: Sequence[str] = ()) -> pd.
         return table
 
 
-def packed_npz(arrays: Mapping[str, np.ndarray]) -> bytes:
+def pack_npz(arrays: Mapping[str, np.ndarray]) -> bytes:
     """Return arrays as the bytes of an npz file; `np.savez` would also write the time."""
     buffer = BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
@@ -100,7 +100,7 @@ def packed_npz(arrays: Mapping[str, np.ndarray]) -> bytes:
 def save_npz(arrays: Mapping[str, np.ndarray], path: Path) -> None:
     """Write arrays as npz."""
     with replacing(path) as temporary:
-        temporary.write_bytes(packed_npz(arrays))
+        temporary.write_bytes(pack_npz(arrays))
 
 
 def load_npz(path: Path, what: str) -> dict[str, np.ndarray]:

@@ -31,10 +31,12 @@ _ALLOWED: Final = {
     **dict.fromkeys(("float_type", "float_parsing", "finite_number"), "a finite number"),
     "bool_type": "true or false",
     "string_type": "a text",
+    "string_too_short": "a text of {min_length} or more characters",
     "string_too_long": "at most {max_length} characters",
     "literal_error": "{expected}",
     **dict.fromkeys(("dict_type", "model_type"), "a map"),
     **dict.fromkeys(("list_type", "tuple_type"), "a list"),
+    "too_short": "a list of {min_length} or more",
 }
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -149,6 +151,17 @@ def unknown_key(path: str, key: str, allowed: Iterable[str]) -> str:
     near = nearest(key, names)
     hint = f"did you mean {near}?" if near else f"must be one of {', '.join(names)}"
     return f"{path}: unknown key" + (f": {hint}" if names else "")
+
+
+def expect_known_keys(section: Mapping[str, Plain], path: str, allowed: Iterable[str]) -> None:
+    """Check that a section has only allowed keys.
+
+    Raises:
+        UserError: a key is not allowed.
+    """
+    for key in section:
+        if key not in allowed:
+            raise UserError(unknown_key(f"{path}.{key}", key, allowed))
 
 
 def brief(value: Any, most: int = 60) -> str:

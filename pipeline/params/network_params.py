@@ -11,13 +11,14 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from pipeline.foundations.errors import UserError
-from pipeline.params.file import StrictSection, as_map, by_name, check
+from pipeline.params.file import StrictSection, as_map, by_name, check, expect_known_keys
 from pipeline.params.training_params import TrainingParams
 from pipeline.params.variant_params import Named
 
 NETWORKS = Path("networks")
 FILE = "network.py"
 BUDGET = ("replicas", "epochs", "batch_size")  # taken from `training`, unless the network states its own
+OWN = ("config", "optimizer", *BUDGET)  # the keys of a network in params.yaml
 RemedyName = Annotated[str, Field(pattern=r"^[a-z_]+$", max_length=100)]
 
 
@@ -61,16 +62,6 @@ class NetworkParams(NetworkRecipe):
         return shared.model_copy(update={name: getattr(self, name) for name in BUDGET})
 
 
-class _OwnParams(StrictSection):
-    """The keys of a network in params.yaml."""
-
-    config: dict[str, Any] = Field(default_factory=dict)
-    optimizer: Named | None = None
-    replicas: int | None = None
-    epochs: int | None = None
-    batch_size: int | None = None
-
-
 def file(name: str) -> Path:
     """Return the path of the file that must define `build`."""
     return NETWORKS / name / FILE
@@ -100,14 +91,17 @@ def _resolved(
     path = f"networks.{name}"
     if name in variants:
         raise UserError(f"{path}: a variant has this name: networks and variants must have different names")
-    own_params = check(as_map(own, path), path, _OwnParams)
+    own_values = {key: value for key, value in as_map(own, path).items() if value is not None}
+    expect_known_keys(own_values, path, OWN)
     if not file(name).is_file():
         raise UserError(f"{path}: {file(name)}: not found: must exist and define build(inputs, task, **config)")
-    inherited = {key: training.get(key) for key in BUDGET}
-    own_values = {key: value for key, value in own_params.model_dump().items() if value is not None}
-    values = {"optimizer": defaults.get("optimizer"), **inherited, **own_values}
-    values |= {"replaces_optimizer": own_params.optimizer is not None, "remedy": (), "source": fingerprint(name)}
-    return check(values, path, NetworkParams)
+    inherited: dict[str, Any] = {
+        "config": {},
+        "optimizer": defaults.get("optimizer"),
+        **{key: training.get(key) for key in BUDGET},
+    }
+    derived = {"replaces_optimizer": "optimizer" in own_values, "remedy": (), "source": fingerprint(name)}
+    return check({**inherited, **own_values, **derived}, path, NetworkParams)
 
 
 def fingerprint(name: str) -> str:

@@ -144,7 +144,7 @@ def parse(document: Mapping[str, Plain]) -> Params:
     sections: dict[str, Any] = {
         "variants": variants,
         "networks": network_params.resolve(document["networks"], defaults, training, variants),
-        "studies": study_params.checked(document["studies"]),
+        "studies": study_params.resolve(document["studies"]),
     }
     for name, field in Params.model_fields.items():
         if name not in sections:

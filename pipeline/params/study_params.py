@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 from pydantic import BeforeValidator, Field
 
 from pipeline.foundations.errors import UserError
-from pipeline.params.file import StrictSection, by_name, check, one_of, unknown_key
+from pipeline.params.file import StrictSection, by_name, check, expect_known_keys, one_of
 from pipeline.params.network_params import NetworkRecipe
 from pipeline.params.training_params import TrainingParams
 from pipeline.params.variant_params import VariantParams, merge, nested, shown
@@ -69,7 +69,7 @@ class Cell:
         return {"variant": self.variant.model_dump(mode="json"), "training": self.training.model_dump(mode="json")}
 
 
-def checked(studies: Any) -> dict[str, StudyParams]:
+def resolve(studies: Any) -> dict[str, StudyParams]:
     """Return all studies by name, in the file's order, without checking their cells.
 
     Raises:
@@ -173,9 +173,7 @@ def _changes(params: StudyParams) -> Iterator[tuple[str, dict[str, Any], str, di
 def _cell(name: str, base: Cell, changes: dict[str, Any], path: str, place: dict[str, Any]) -> Cell:
     is_network = isinstance(base.variant, NetworkRecipe)
     allowed = (*(OF_NETWORK if is_network else VariantParams.model_fields), *BUDGET)
-    for key in changes:
-        if key not in allowed:
-            raise UserError(unknown_key(f"{path}.{key}", key, allowed))
+    expect_known_keys(changes, path, allowed)
     budget = {key: changes[key] for key in BUDGET if key in changes}
     rest = {key: value for key, value in changes.items() if key not in budget}
     recipe, shared = base.variant.model_dump(mode="json"), base.training.model_dump()

@@ -13,7 +13,7 @@ import numpy as np
 
 from pipeline.data.split.samples import Split
 from pipeline.foundations.errors import UserError
-from pipeline.foundations.formats import packed, packed_npz
+from pipeline.foundations.formats import pack_dataset, pack_npz
 from pipeline.params.file import Plain
 from pipeline.params.network_params import NetworkRecipe
 from pipeline.params.study_params import Cell
@@ -92,7 +92,7 @@ class VariantWork:
         except UserError as error:
             raise UserError(str(error).removeprefix(f"variants.{CELL}.")) from None
         histories = {"history.nc": trained.history, "pretraining.nc": trained.pretraining}
-        return {name: packed(history) for name, history in histories.items() if history is not None}
+        return {name: pack_dataset(history) for name, history in histories.items() if history is not None}
 
 
 @dataclass(frozen=True)
@@ -140,9 +140,9 @@ class ReplicaWork:
         trained = train_replica(self.name, self.network, split, self.training, self.replica, on_epoch)
         weights = {name: np.asarray(each) for name, each in trained.weights.items()}
         return {
-            "predictions.nc": packed(trained.predictions),
-            "weights.npz": packed_npz(weights),
-            "history.nc": packed(trained.history),
+            "predictions.nc": pack_dataset(trained.predictions),
+            "weights.npz": pack_npz(weights),
+            "history.nc": pack_dataset(trained.history),
         }
 
 
