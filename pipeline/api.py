@@ -44,8 +44,8 @@ def diagnose(
     Args:
         history: a history from `read_history`.
         learned: the threshold that a replica's final score must exceed: a number for the task's main score, or another
-            score and its number, such as `{"balanced_accuracy": 0.8}`. By default halfway from guessing to perfect.
-        thresholds: new values for keys of the section `diagnosis` in params.yaml.
+            score and its number, such as `{"balanced_accuracy": 0.8}`. The default is halfway from guessing to perfect.
+        thresholds: values that replace those of the section `diagnosis` in params.yaml, by key.
 
     Returns:
         One row per replica, with the columns of `evaluations/<variant>/replicas.csv`, except those that need

@@ -1,10 +1,10 @@
 """Check all of params.yaml before anything runs, so that no mistake is reported only after an hour of training.
 
-This includes the names and arguments of the Keras objects in variants, and the files of networks. The cells of a study
+The check includes the names and arguments of variants' Keras objects, and the files of networks. The cells of a study
 are checked before its first cell trains. TensorFlow is imported only if a variant or a network needs it.
 
 `--networks` also builds each network whose results are missing or outdated, and takes one training step. Otherwise a
-fault in its file would be reported only after all variants have trained.
+fault in its file would be reported only after all variants are trained.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from pipeline.params.params import Params, read
 from pipeline.remedies.remedy_registry import expect_known
 from pipeline.training.common.trainable import expect_trainable
 
-# The data have not been read yet. No check depends on them, so any task and number of inputs will do.
+# Any task and number of inputs will do, because no check depends on the data, which have not been read yet.
 TASK, INPUTS = Task("binary", ("0", "1")), 2
 
 

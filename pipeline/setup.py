@@ -13,7 +13,7 @@ EVERY = 30  # packages per line of output if there is no terminal
 
 
 class Status:
-    """Shows progress: in a terminal one line that changes, in a log a new line now and then."""
+    """Shows progress: in a terminal by one line that changes, elsewhere by a new line now and then."""
 
     def __init__(self) -> None:
         self._terminal = sys.stdout.isatty()
@@ -34,7 +34,7 @@ class Status:
 
 
 def install(lock: Path = LOCK) -> None:
-    """Install the packages of the lock, and check every file by its hash.
+    """Install the locked packages, whose files pip checks by their hashes.
 
     Raises:
         SystemExit: pip failed; the message ends with pip's last lines.

@@ -30,7 +30,7 @@ from pipeline.evaluation.ranking import best_replica, median_replica
 from pipeline.foundations import files
 from pipeline.foundations import formats as tables
 from pipeline.foundations.errors import UserError
-from pipeline.foundations.formats import packed
+from pipeline.foundations.formats import pack_dataset
 from pipeline.foundations.tensorflow import keras
 from pipeline.history import files as runs
 from pipeline.history.recipe import Recipe
@@ -329,7 +329,7 @@ def test_the_variant_is_read_as_it_was_trained(origin: Origin) -> None:
 
 def test_arrays_are_the_bytes_that_xarray_itself_writes(circles: Split) -> None:
     history = train(variant(), "v", circles, training(histograms=True)).history
-    assert packed(history) == bytes(history.to_netcdf(engine="scipy", format="NETCDF3_64BIT"))
+    assert pack_dataset(history) == bytes(history.to_netcdf(engine="scipy", format="NETCDF3_64BIT"))
 
 
 def test_a_damaged_manifest_is_none(tmp_path: Path) -> None:

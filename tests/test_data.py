@@ -1,4 +1,4 @@
-"""Points, scaling and split, as science has them."""
+"""Test the tutorial's data: points, scaling and split."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ INPUTS, TARGETS = RAW.features.to_numpy(), RAW.targets
 
 
 def cut(**changes: object) -> tuple[Split, Origin]:
-    """The tutorial's split, but for the changes."""
+    """Return the tutorial's split, with these changes."""
     usual = {"train": 500, "scale": {"inputs": "minmax", "range": [-1, 1]}, "fit_scaler_on": "all"}
     return split(RAW, CIRCLES, SplitParams.model_validate({**usual, **changes}))
 
@@ -42,14 +42,14 @@ def test_the_tutorial_scales_on_all_points_before_the_split() -> None:
     assert (np.concatenate([parts.train.targets, parts.test.targets]) == TARGETS).all()
 
 
-def test_scaling_on_the_training_part_leaves_the_test_part_out() -> None:
+def test_scaling_fitted_on_training_rows_does_not_depend_on_test_rows() -> None:
     parts, _ = cut(fit_scaler_on="train")
     assert parts.train.inputs.min(axis=0) == pytest.approx([-1, -1], abs=1e-12)
     assert parts.train.inputs.max(axis=0) == pytest.approx([1, 1], abs=1e-12)
     assert np.abs(parts.test.inputs).max() > 1
 
 
-def test_something_must_be_left_to_test_on() -> None:
+def test_at_least_one_test_row_is_required() -> None:
     with pytest.raises(UserError, match=r"^split.train: 1000: must be less than the number of rows, 1000$"):
         cut(train=1000)
 

@@ -79,7 +79,7 @@ def test_another_file_is_another_network_and_what_python_leaves_is_none() -> Non
 @pytest.mark.parametrize(
     ("stated", "said"),
     [
-        ([], "networks: []: must be a map of networks by name, or {}"),
+        ([], "networks: []: must be a map, or {}"),
         ({"a b": {}}, "networks.a b: a network's name must be a text of A-Z a-z 0-9 _ -"),
         ({"v": {}}, "networks.v: a variant has this name: networks and variants must have different names"),
         ({"gone": {}}, "networks.gone: networks/gone/network.py: not found: must exist and define build(inputs"),

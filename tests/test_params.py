@@ -1,4 +1,4 @@
-"""params.yaml: strict, inherited deeply, every fault in one line that names its place."""
+"""Test params.yaml: unknown keys are rejected, maps are inherited deeply, a fault is one line that names its place."""
 
 from pathlib import Path
 
@@ -82,7 +82,7 @@ def test_merging_touches_neither_side() -> None:
         ("SGD", ("SGD", {"learning_rate": 0.1, "momentum": 0.9})),
     ],
 )
-def test_another_class_drops_the_inherited_config(own: object, expected: tuple) -> None:
+def test_another_class_name_drops_the_inherited_config(own: object, expected: tuple) -> None:
     optimizer = resolve(RECIPE, {"v": {"optimizer": own}})["v"].optimizer
     assert (optimizer.class_name, optimizer.config) == expected
 
@@ -203,7 +203,7 @@ def test_a_mistake_is_named_in_one_line(
     ],
     ids=str,
 )
-def test_a_rule_of_learning_that_cannot_be_is_one_line(learned: object, line: str) -> None:
+def test_an_invalid_rule_of_learning_is_reported_in_one_line(learned: object, line: str) -> None:
     with pytest.raises(UserError) as caught:
         check({"learned": learned}, "evaluation", EvaluationParams)
     assert str(caught.value).startswith(line)
@@ -222,17 +222,19 @@ def test_a_rule_of_learning_that_cannot_be_is_one_line(learned: object, line: st
     ],
     ids=str,
 )
-def test_a_rule_of_learning_is_a_number_a_score_with_one_or_left_out(stated: dict, learned: dict | None) -> None:
+def test_a_rule_of_learning_may_be_a_number_or_a_score_with_a_number_or_left_out(
+    stated: dict, learned: dict | None
+) -> None:
     assert check(stated, "evaluation", EvaluationParams).learned == learned
 
 
-def test_an_unknown_key_is_named_with_those_that_exist() -> None:
+def test_the_message_about_an_unknown_key_lists_the_known_keys() -> None:
     with pytest.raises(UserError, match=r"^variants.v.speed: unknown key: must be one of hidden_layers, units"):
         resolve(RECIPE, {"v": {"speed": 3}})
 
 
 @given(st.text(min_size=1, max_size=8), scalars)
-def test_no_unknown_key_passes(key: str, value: object) -> None:
+def test_unknown_keys_are_rejected(key: str, value: object) -> None:
     if key not in VariantParams.model_fields:
         with pytest.raises(UserError):
             resolve(RECIPE, {"v": {key: value}})
@@ -243,12 +245,12 @@ def test_parameters_are_frozen() -> None:
         resolve(RECIPE, {"v": None})["v"].units = 3
 
 
-def test_a_missing_file_is_said_in_one_line(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"params.yaml: not found in "):
         read(tmp_path / "params.yaml")
 
 
-def test_every_section_must_be_there() -> None:
+def test_every_section_is_required() -> None:
     with pytest.raises(UserError, match=r"^data: missing from params.yaml: must have this section"):
         parse({})
 
@@ -261,14 +263,14 @@ def test_each_key_of_the_comparison_may_be_left_out() -> None:
 
 
 @pytest.mark.parametrize("endless", ["data: &a {samples: *a}", "studies: &a [*a]", "x: !!int y", "data: !!set {a}"])
-def test_a_file_that_means_nothing_is_said_in_one_line(endless: str, tmp_path: Path) -> None:
+def test_a_file_without_a_map_of_sections_is_reported_in_one_line(endless: str, tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text(endless)
     with pytest.raises(UserError):
         read(tmp_path / "params.yaml")
 
 
-def test_the_file_stands_as_dvc_writes_it(tmp_path: Path) -> None:
-    """So `dvc exp run -S` changes one line and no other."""
+def test_the_file_has_the_format_in_which_dvc_writes_it(tmp_path: Path) -> None:
+    """Otherwise `dvc exp run -S` would change more than one line."""
     copied = tmp_path / "params.yaml"
     copied.write_text(VALID)
     apply_overrides(copied, ["variants.relu_15.hidden_layers=15"])
@@ -302,13 +304,13 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("key", "value"), [(key, value) for key, values in WRONG.items() for value in values])
-def test_a_wrong_argument_of_keras_is_one_line(key: str, value: object) -> None:
+def test_a_wrong_argument_of_keras_is_reported_in_one_line(key: str, value: object) -> None:
     with pytest.raises(UserError, match=rf"^studies.s.cells.c.{key}") as caught:
         expect_trainable(variant(**{key: value}), 2, BINARY, "studies.s.cells.c")
     assert "\n" not in str(caught.value)
 
 
-def test_too_little_memory_is_said_in_one_line(circles: Split) -> None:
+def test_too_little_memory_is_reported_in_one_line(circles: Split) -> None:
     with pytest.raises(UserError, match=r"^100000 replicas: the record needs [0-9,]+ GiB of memory"):
         train(variant(), "v", circles, training(replicas=100_000, epochs=1_000_000))
     with pytest.raises(SystemExit, match=r"^error: out of memory \(9 GiB\): lower samples"), reported_in_one_line():

@@ -1,4 +1,4 @@
-"""Randomness depends on (seed, replica, purpose, name) alone."""
+"""Test that randomness depends on (seed, replica, purpose, name) alone."""
 
 import numpy as np
 

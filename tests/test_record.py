@@ -1,4 +1,4 @@
-"""The record of trainings: whatever layers, parts and values it has, it comes back from its file and is diagnosed."""
+"""Test the record of trainings: with any layers, parts and values, it is read back from its file and diagnosed."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from examples import BINARY, THRESHOLDS, accuracy_above, classified, evaluated, 
 from pipeline.data.split.tasks import Task
 from pipeline.evaluation import replica_table
 from pipeline.foundations.errors import UserError
-from pipeline.foundations.formats import packed
+from pipeline.foundations.formats import pack_dataset
 from pipeline.history import files as runs
 from pipeline.history import record
 from pipeline.history.record import HIDDEN, OUTPUT, Layer
@@ -33,14 +33,14 @@ def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def back(made: xr.Dataset) -> xr.Dataset:
-    """Out of its file."""
+    """Return the history after it was written and read back."""
     runs.history_path("v").parent.mkdir(parents=True, exist_ok=True)
-    runs.history_path("v").write_bytes(packed(made))
+    runs.history_path("v").write_bytes(pack_dataset(made))
     return runs.load_history("v")
 
 
 def mixed(task: Task = CLASSES, parts: tuple[str, ...] = ("train", "validation", "test")) -> xr.Dataset:
-    """Two replicas, three epochs of which two are recorded, layers of all kinds."""
+    """Return a history of two replicas with layers of all kinds; two of its three epochs are recorded."""
     generator = np.random.default_rng(0)
     curves = {f"{part}_{what}": generator.random((2, 3), np.float32) for part in parts for what in task.curves}
     shape = (2, 2, len(MIXED))
@@ -52,12 +52,12 @@ def mixed(task: Task = CLASSES, parts: tuple[str, ...] = ("train", "validation",
 
 
 def few(made: xr.Dataset) -> xr.Dataset:
-    """What a trainer without probes can measure: curves, the gradients of the epochs, and the weights."""
+    """Return what a trainer without probes can measure: curves, the gradients of epochs, and weights."""
     curves = [f"{part}_{what}" for part in record.parts_of(made) for what in record.task_of(made).curves]
     return made[[*curves, "gradient_mean_abs", "weight_l1", *record.LAYER_TABLE]]
 
 
-def test_a_history_comes_back_with_its_layer_table() -> None:
+def test_a_history_is_read_back_with_its_layer_table() -> None:
     made = mixed()
     loaded = back(made)
     xr.testing.assert_identical(loaded, made)
@@ -70,7 +70,7 @@ def test_a_history_comes_back_with_its_layer_table() -> None:
     assert all(loaded[name].attrs["long_name"] for name in loaded)
 
 
-def test_a_trained_history_comes_back_and_says_what_its_layers_are() -> None:
+def test_a_trained_history_is_read_back_and_describes_its_layers() -> None:
     made = train(variant(), "v", classified(3, validation=9), training(epochs=1)).history
     loaded = back(made)
     xr.testing.assert_identical(loaded, made)
@@ -116,8 +116,8 @@ def test_a_score_that_was_not_recorded_is_left_out() -> None:
     assert evaluated(without).metrics == evaluated(made).metrics
 
 
-def test_layers_that_no_table_of_kinds_holds_are_diagnosed() -> None:
-    """Unequal, not dense, one of them frozen, one without an activation, one with a path around it."""
+def test_layers_of_unknown_kinds_are_diagnosed() -> None:
+    """The layers are unequal and not dense; one is frozen, one lacks an activation, one has a skip connection."""
     made = mixed()
     made.dead[0, :, 0] = 1  # a path leads around it
     made.dead[1, :, 2] = 1
@@ -128,8 +128,8 @@ def test_layers_that_no_table_of_kinds_holds_are_diagnosed() -> None:
     assert np.isnan(table.dead_layer[0])
 
 
-def test_values_through_time_come_back() -> None:
-    """Of recurrent layers; over more dimensions than anything here needs."""
+def test_values_through_time_are_read_back() -> None:
+    """Values of recurrent layers may have more dimensions than any rule needs."""
     made = few(mixed())
     through = np.random.default_rng(1).random((2, 2, len(MIXED), 5), np.float32)
     through[:, :, 0] = np.nan  # no recurrent one
@@ -148,8 +148,8 @@ def test_replicas_of_a_file_and_more_of_them_join() -> None:
     xr.testing.assert_identical(joined, made)
 
 
-def test_a_history_of_the_first_edition_is_refused_with_what_renews_it() -> None:
-    """It had units and bypassed of each layer, and one constant loss."""
+def test_the_message_about_a_history_of_the_first_version_names_the_command_that_renews_it() -> None:
+    """Such a history has one baseline loss, and no layer table but `units` and `bypassed`."""
     old = few(history([[0.5, 0.9]])).drop_vars(["path", "kind", "role", "trainable", "has_activation"])
     old = old.drop_vars([name for name in old if str(name).endswith("balanced_accuracy")])
     old.attrs = {"constant_loss": float(np.log(2))}
@@ -162,7 +162,7 @@ def test_a_history_of_the_first_edition_is_refused_with_what_renews_it() -> None
         pipeline.read_history(runs.history_path("v"))
 
 
-def test_living_and_blocking_go_by_role_and_path_around() -> None:
+def test_living_and_blocking_depend_on_role_and_skip_connection() -> None:
     made = history([[0.5], [0.5]], dead=[[1], [0]], layers=3)
     made.dead[1, 0, 2] = 1  # the output
     assert record.living(made).values.tolist() == [[False], [True]]
@@ -174,7 +174,7 @@ def test_living_and_blocking_go_by_role_and_path_around() -> None:
     assert record.output(swapped).layer.values.tolist() == [1]
 
 
-def test_a_loss_that_is_not_finite_on_any_part_is_a_divergence() -> None:
+def test_a_replica_whose_loss_is_not_finite_on_some_part_has_diverged() -> None:
     for part in ("train", "validation", "test"):
         made = mixed()
         made[f"{part}_loss"][1, 1] = np.nan
@@ -182,6 +182,6 @@ def test_a_loss_that_is_not_finite_on_any_part_is_a_divergence() -> None:
         assert record.finite_losses(made).values.tolist() == [[True] * 3, [True, False, True]]
 
 
-def test_the_table_of_the_example_is_that_of_its_layers() -> None:
+def test_the_example_of_a_layer_table_describes_its_layers() -> None:
     assert [layer.units for layer in layer_table(4, 5, outputs=2)] == [4, 5, 2]
     assert record.task_of(history([[0.5]])) == BINARY

@@ -1,4 +1,4 @@
-"""Regularised kernels: Keras's penalties, in the loss that is minimised and in its gradients, in no curve."""
+"""Test regularised kernels: Keras's penalties are part of the minimised loss and its gradients, but of no curve."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -32,28 +32,28 @@ def regularised(penalty: object = L2, **changes: object) -> VariantParams:
 
 
 def orders(circles: Split) -> np.ndarray:
-    """Of an epoch of replicas 0 and 1."""
+    """Return the sample orders of an epoch, for replicas 0 and 1."""
     return Shuffles(7, [0, 1], len(circles.train)).next_epochs(1)[0]
 
 
 def by_keras(network: Network, circles: Split) -> dict[str, np.ndarray]:
-    """An epoch of replicas 0 and 1."""
+    """Return the weights of replicas 0 and 1 after an epoch of Keras."""
     optimizer = keras.optimizers.SGD(0.1, momentum=0.9)
     return keras_steps(network, initial(network, [0, 1]), optimizer, circles, orders(circles))
 
 
 def by_steps(network: Network, circles: Split) -> dict[str, np.ndarray]:
-    """The same by the stacked trainer's engine."""
+    """Return the same weights by the stacked trainer's engine."""
     return stacked_steps(network, initial(network, [0, 1]), variant().optimizer, circles, orders(circles))
 
 
 @pytest.fixture(scope="module")
 def trained(circles: Split) -> Trained:
-    """An epoch of replicas 0 and 1, and all that is recorded of it."""
+    """Return the results of an epoch of replicas 0 and 1, with everything that is recorded."""
     return train(regularised(), "v", circles, training(epochs=1, replicas=2, chunk=2))
 
 
-PENALTIES = (  # that of rows has no slope at the output layer's kernel, whose rows are of one number
+PENALTIES = (  # the second has no gradient at the output kernel, whose rows have one entry
     {"class_name": "L1", "config": {"l1": 0.02}},
     {"class_name": "OrthogonalRegularizer", "config": {"factor": 0.2}},
     {"class_name": "L1L2", "config": {"l1": 0.01, "l2": 0.05}},
@@ -63,7 +63,7 @@ PENALTIES = (  # that of rows has no slope at the output layer's kernel, whose r
 
 @pytest.mark.slow
 def test_an_epoch_is_the_same_steps_by_keras_itself(circles: Split) -> None:
-    """A kernel for each kind of penalty, each of which moves its kernel."""
+    """There is a kernel for each kind of penalty, and each penalty moves its kernel."""
     network = build(regularised(hidden_layers=3), 2, BINARY, "v")
     plain = by_steps(build(regularised("none", hidden_layers=3), 2, BINARY, "v"), circles)
     for path, penalty in zip(network.kernels, PENALTIES, strict=True):
@@ -75,7 +75,7 @@ def test_an_epoch_is_the_same_steps_by_keras_itself(circles: Split) -> None:
 
 
 def own_penalty(penalty: dict) -> Any:
-    """As a network gets it that has no other."""
+    """Return the penalty of a network that has no other regulariser."""
     network = build(regularised(penalty), 2, BINARY, "v")
     (made,) = {_variable(network, path).regularizer for path in network.kernels}
     return made
@@ -101,7 +101,7 @@ def l2(factor: float) -> Callable[[np.ndarray], float]:
 
 
 def orthogonal(kernel: np.ndarray) -> float:
-    """Keras's, of rows: the mean of the cosines between each two of them, either way."""
+    """Return Keras's orthogonal penalty of rows: the mean |cosine| over all pairs of rows."""
     rows = kernel / np.linalg.norm(kernel, axis=1, keepdims=True)
     cosines = np.abs(rows @ rows.T) * (1 - np.eye(len(rows)))
     return 0.2 * 0.5 * cosines.sum() / max(1.0, len(rows) * (len(rows) - 1) / 2)
@@ -139,7 +139,7 @@ def test_curves_are_of_the_tasks_loss_alone(trained: Trained, circles: Split) ->
 
 @pytest.mark.slow
 def test_gradients_are_of_what_is_minimised(circles: Split) -> None:
-    """Where no signal arrives, the penalty's alone is left: 2 l2 w."""
+    """If no signal arrives, only the gradient of the penalty is left: 2 l2 w."""
     zeros = regularised(activation="relu", kernel_initializer={"class_name": "Constant", "config": {"value": -1.0}})
     network = build(zeros, 2, BINARY, "v")
     stacks = initial(network, [0, 1])

@@ -1,4 +1,4 @@
-"""Learning rates that follow the steps: Keras's schedules, for all replicas of a stack at once."""
+"""Test learning rates that change by step: one schedule of Keras serves all replicas of a stack."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ def named(class_name: str, **config: Any) -> dict[str, Any]:
     return {"class_name": class_name, "config": config}
 
 
-# An epoch is of four steps; each of these changes the rate much within two epochs.
+# An epoch has four steps; each of these schedules changes the learning rate much within two epochs.
 SCHEDULES = (
     named("ExponentialDecay", initial_learning_rate=0.2, decay_steps=2, decay_rate=0.5, staircase=True),
     named("PiecewiseConstantDecay", boundaries=[1, 5], values=[0.2, 0.05, 0.1]),
@@ -45,8 +45,8 @@ def scheduled(schedule: dict[str, Any], name: str = "SGD", **config: Any) -> Var
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda each: each["class_name"])
-def test_the_rate_of_every_step_is_keras_own(schedule: dict) -> None:
-    """In a graph that is traced once, as the steps below are."""
+def test_the_learning_rate_of_every_step_equals_that_of_keras(schedule: dict) -> None:
+    """The graph is traced once, as for the steps below."""
     optimizer, _ = keras_objects.optimizer(scheduled(schedule).optimizer, "optimizer")
     rate = tf.function(lambda: tf.convert_to_tensor(optimizer.learning_rate), autograph=False)
     own = getattr(keras.optimizers.schedules, schedule["class_name"])(**schedule["config"])
@@ -68,7 +68,7 @@ def test_the_rate_of_every_step_is_keras_own(schedule: dict) -> None:
     ],
     ids=lambda each: each["class_name"] if isinstance(each, dict) and each.get("class_name") else "",
 )
-def test_two_epochs_are_the_same_steps_by_keras_itself(schedule: dict, name: str, config: dict, circles: Split) -> None:
+def test_two_epochs_take_the_same_steps_as_keras(schedule: dict, name: str, config: dict, circles: Split) -> None:
     recipe = scheduled(schedule, name, **config)
     network = build(recipe, 2, BINARY, "v")
     orders = Shuffles(7, [0, 1], len(circles.train)).next_epochs(2)
@@ -80,8 +80,8 @@ def test_two_epochs_are_the_same_steps_by_keras_itself(schedule: dict, name: str
 
 
 @pytest.mark.slow
-def test_each_chunk_begins_with_the_schedule(circles: Split) -> None:
-    """By the trainer itself too, whose chunks are the steps that are held to Keras above."""
+def test_each_chunk_starts_the_schedule_again(circles: Split) -> None:
+    """The trainer itself is tested too; the test above compares the steps of its chunks with those of Keras."""
     recipe = scheduled(SCHEDULES[0])
     network = build(recipe, 2, BINARY, "v")
     apart = train(recipe, "v", circles, training(epochs=2, chunk=2)).weights
@@ -101,8 +101,8 @@ def test_each_chunk_begins_with_the_schedule(circles: Split) -> None:
 
 
 @pytest.mark.slow
-def test_each_layer_of_a_pre_training_begins_with_the_schedule(circles: Split) -> None:
-    """At a rate of 0 from the second step on, a layer moves as far in two epochs as in one."""
+def test_each_layer_of_a_pre_training_starts_the_schedule_again(circles: Split) -> None:
+    """From the second step on the learning rate is 0, so a layer moves as far in two epochs as in one."""
     once = named("PiecewiseConstantDecay", boundaries=[0], values=[0.5, 0.0])
     recipe = scheduled(once, momentum=0.0).model_copy(update={"pretraining": "layer_wise", "hidden_layers": 3})
     start = initial(build(recipe, 2, BINARY, "v"), [0, 1, 2, 3])
@@ -151,20 +151,20 @@ DECAY = {"initial_learning_rate": 0.1, "decay_steps": 2, "decay_rate": 0.5}
     ],
     ids=str,
 )
-def test_what_cannot_serve_is_refused_in_one_line(schedule: dict, line: str) -> None:
+def test_an_invalid_schedule_is_rejected_in_one_line(schedule: dict, line: str) -> None:
     with pytest.raises(UserError) as caught:
         expect_trainable(scheduled(schedule), 2, BINARY, "studies.s.cells.c")
     assert str(caught.value).startswith(f"studies.s.cells.c.optimizer.config.learning_rate{line}")
     assert "\n" not in str(caught.value)
 
 
-def test_another_fault_beside_a_schedule_names_no_object() -> None:
+def test_the_message_about_another_fault_shows_no_schedule_object() -> None:
     with pytest.raises(UserError, match=r"^o.config: {'learning_rate': {'class_name': 'ExponentialDecay'") as caught:
         keras_objects.optimizer(KerasObject(class_name="SGD", config={"learning_rate": SCHEDULES[0], "speed": 1}), "o")
     assert " object at " not in str(caught.value)
 
 
-def test_it_takes_the_place_of_a_number_and_gives_it_back() -> None:
+def test_a_schedule_and_a_number_replace_each_other() -> None:
     schedule = named("ExponentialDecay", **DECAY)
     own = {"optimizer": {"config": {"learning_rate": schedule}}}
     made = resolve(RECIPE, {"v": own})["v"]
@@ -176,7 +176,7 @@ def test_it_takes_the_place_of_a_number_and_gives_it_back() -> None:
     assert config["learning_rate"] == named("ExponentialDecay", **DECAY | {"decay_steps": 9})
 
 
-def test_it_is_shown_and_tracked_by_name() -> None:
+def test_a_schedule_is_shown_and_tracked_by_name() -> None:
     optimizer = scheduled(named("ExponentialDecay", **DECAY), momentum=0.5).optimizer.model_dump()
     inner = "ExponentialDecay(initial_learning_rate=0.1, decay_steps=2, decay_rate=0.5)"
     assert shown(optimizer) == f"SGD(learning_rate={inner}, momentum=0.5)"
@@ -190,7 +190,7 @@ def test_it_is_shown_and_tracked_by_name() -> None:
     }
 
 
-def test_the_general_way_trains_it_and_no_tenth_of_it_is_suggested() -> None:
+def test_the_stacked_trainer_trains_it_and_a_lower_learning_rate_is_not_suggested() -> None:
     recipe = scheduled(SCHEDULES[0])
     assert dense_stack(recipe, 2, BINARY) is None
     for cause in ("exploding", "died_in_training"):

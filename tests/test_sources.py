@@ -1,4 +1,4 @@
-"""Sources of scikit-learn: the same numbers as its functions give, and every wrong argument in one line."""
+"""Test sources of scikit-learn: they give its functions' numbers, and a wrong argument is reported in one line."""
 
 import re
 from typing import Any
@@ -30,7 +30,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "make_s_curve": SEEDED,
     **{name: {} for name in ("load_digits", "load_wine", "load_breast_cancer", "load_iris", "load_diabetes")},
 }
-# Of scikit-learn's other functions: several labels a row, no target for each row, or files.
+# These functions of scikit-learn are no sources: they give several labels for a row, no target for each row, or files.
 LEFT_OUT = {
     *("make_biclusters", "make_checkerboard", "make_low_rank_matrix", "make_multilabel_classification"),
     *("make_sparse_coded_signal", "make_sparse_spd_matrix", "make_spd_matrix"),
@@ -40,19 +40,19 @@ LEFT_OUT = {
 
 
 def load(source: str, config: dict[str, Any] | None = None, **changes: Any) -> RawData:
-    """The rows of a source."""
+    """Return the rows of a source."""
     return sources.load(DataParams(source=source, config=CONFIGS[source] if config is None else config, **changes))
 
 
 def test_every_function_with_one_target_for_each_row_is_a_source() -> None:
-    """A new one of scikit-learn's is noticed."""
+    """If scikit-learn gets a new function, this test fails."""
     there = {name for name in dir(datasets) if name.startswith(("make_", "load_"))}
     assert there - LEFT_OUT == set(sources.SOURCES) == set(CONFIGS)
 
 
 @pytest.mark.parametrize("name", sources.SOURCES)
 def test_a_source_gives_what_the_function_gives(name: str) -> None:
-    """Inputs, names, classes and targets are those of scikit-learn, to the bit."""
+    """Inputs, names, classes and targets equal those of scikit-learn, to the bit."""
     function, raw = getattr(datasets, name), load(name)
     if name.startswith("load_"):
         bunch = function()
@@ -76,13 +76,13 @@ def test_a_source_gives_what_the_function_gives(name: str) -> None:
 
 
 def test_a_list_stands_for_a_tuple() -> None:
-    """YAML has no tuples; some arguments must be one."""
+    """Some arguments must be tuples, which YAML does not have."""
     raw = load("make_circles", {"n_samples": [9, 31], "random_state": 1})
     assert np.bincount(raw.targets).tolist() == [9, 31]
 
 
-def test_fewer_classes_of_a_bundled_set_are_those_that_there_are() -> None:
-    """`n_class` of the digits leaves rows out, but not names."""
+def test_a_bundled_set_with_fewer_classes_has_only_their_names() -> None:
+    """`n_class` of the digits removes rows, but scikit-learn still lists the names of all classes."""
     raw = load("load_digits", {"n_class": 5})
     assert raw.task.names == ("0", "1", "2", "3", "4")
     assert (raw.targets == datasets.load_digits(n_class=5).target).all()
@@ -99,14 +99,14 @@ def test_fewer_classes_of_a_bundled_set_are_those_that_there_are() -> None:
         ("load_diabetes", "regression", "regression", ("target",)),
     ],
 )
-def test_params_can_say_another_task(source: str, task: Any, kind: str, names: tuple[str, ...]) -> None:
-    """Two classes may be trained with softmax, labels as numbers."""
+def test_params_can_state_another_task(source: str, task: Any, kind: str, names: tuple[str, ...]) -> None:
+    """Two classes may be trained with a softmax, and labels as the numbers of a regression."""
     found = load(source, task=task).task
     assert (found.kind, found.names) == (kind, names)
 
 
 def test_labels_as_numbers_are_the_labels() -> None:
-    """A regression of the iris's classes has 0, 1 and 2 as targets."""
+    """A regression on the classes of iris has the targets 0, 1 and 2."""
     assert (load("load_iris", task="regression").targets[:, 0] == datasets.load_iris().target).all()
 
 
@@ -118,8 +118,8 @@ def test_labels_as_numbers_are_the_labels() -> None:
         ("make_friedman1", "multiclass", "column target: class 3.7009 has one row: must have at least two, to train"),
     ],
 )
-def test_a_task_that_the_targets_do_not_fit_is_refused(source: str, task: Any, line: str) -> None:
-    """By the target's name, with the tasks that do."""
+def test_a_task_that_does_not_fit_the_targets_is_rejected(source: str, task: Any, line: str) -> None:
+    """The message names the target and the tasks that fit."""
     pattern = re.escape(line).replace(re.escape("3.7009"), r"[\d.]+")
     with pytest.raises(UserError, match=f"^{pattern}"):
         load(source, task=task)
@@ -176,8 +176,8 @@ def test_a_task_that_the_targets_do_not_fit_is_refused(source: str, task: Any, l
         ("tables/x.xlsx", {}, "data.source: tables/x.xlsx: must be one of make_circles, "),
     ],
 )
-def test_a_wrong_source_or_argument_is_one_line(source: str, config: dict[str, Any], line: str) -> None:
-    """It names the parameter, says what was found, and what is allowed."""
+def test_a_wrong_source_or_argument_is_reported_in_one_line(source: str, config: dict[str, Any], line: str) -> None:
+    """The line names the parameter, the value, and what is allowed."""
     with pytest.raises(UserError, match=f"^{re.escape(line)}") as found:
         load(source, config)
     assert "\n" not in str(found.value)

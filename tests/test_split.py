@@ -1,4 +1,4 @@
-"""Split, scaling and profile: scikit-learn's own numbers, the shares asked for, every warning by an example."""
+"""Test split, scaling and profile: scikit-learn's numbers, the stated shares, and an example of every warning."""
 
 import json
 import re
@@ -31,19 +31,19 @@ LABELS = np.repeat(["x", "y", "z"], [36, 18, 6])
 
 
 def raw(features: Any = INPUTS, target: Any = LABELS, **changes: Any) -> RawData:
-    """Checked rows of a table with the target `label`."""
+    """Return the checked rows of a table with the target `label`."""
     table = features if isinstance(features, pd.DataFrame) else pd.DataFrame(features, columns=["a", "b", "c"])
     return check_table(RawTable(table, pd.DataFrame({"label": target}), None, None), DATA.model_copy(update=changes))
 
 
 def params(inputs: str = "none", targets: str = "none", bounds: Any = (-1, 1), **changes: Any) -> SplitParams:
-    """Of 60 rows the first 40 train."""
+    """Return parameters by which the first 40 of 60 rows are for training."""
     scale = {"inputs": inputs, "range": list(bounds), "targets": targets}
     return SplitParams.model_validate({"train": 40, "scale": scale, "fit_scaler_on": "all", **changes})
 
 
 def cut(rows: RawData, **changes: Any) -> tuple[Split, Origin]:
-    """The rows, split."""
+    """Return the split rows."""
     return split(rows, DATA, params(**changes))
 
 
@@ -52,15 +52,15 @@ def cut(rows: RawData, **changes: Any) -> tuple[Split, Origin]:
     [(40, 0, [40, 20]), (0.5, 0, [30, 30]), (0.5, 12, [30, 12, 18]), (36, 0.25, [36, 15, 9])],
 )
 def test_numbers_and_shares_of_rows(train: Any, validation: Any, counts: list[int]) -> None:
-    """The first rows train, the next validate, the rest tests; all are there once and in order."""
+    """The first rows are for training, the next for validation, the rest for the test; each occurs once, in order."""
     parts, _ = cut(raw(target=np.tile(["x", "y"], 30)), train=train, validation=validation)
     assert [len(part) for part in parts.parts.values()] == counts
     assert (np.concatenate([part.inputs for part in parts.parts.values()]) == INPUTS).all()
 
 
 @pytest.mark.parametrize("stratify", [False, True])
-def test_a_shuffle_is_its_seeds(stratify: bool) -> None:
-    """The same rows for the same seed, others for another; none twice, none lost."""
+def test_the_seed_determines_the_shuffle(stratify: bool) -> None:
+    """One seed always gives the same rows, another seed other rows; no row is lost or repeated."""
     one, same, other = (cut(raw(), shuffle=True, stratify=stratify, seed=seed)[0] for seed in (1, 1, 2))
     assert one.train.inputs.tobytes() == same.train.inputs.tobytes()
     assert (one.train.inputs != other.train.inputs).any()
@@ -70,7 +70,7 @@ def test_a_shuffle_is_its_seeds(stratify: bool) -> None:
 
 
 def test_every_part_has_as_large_a_share_of_each_class() -> None:
-    """Within one row."""
+    """The shares may differ by one row."""
     parts, _ = cut(raw(), train=30, validation=15, shuffle=True, stratify=True)
     for part in parts.parts.values():
         assert np.abs(np.bincount(part.targets, minlength=3) - np.array([0.6, 0.3, 0.1]) * len(part)).max() < 1
@@ -79,7 +79,7 @@ def test_every_part_has_as_large_a_share_of_each_class() -> None:
 @pytest.mark.parametrize("on", ["all", "train"])
 @pytest.mark.parametrize(("how", "scaler"), [("minmax", MinMaxScaler((-2, 3))), ("standard", StandardScaler())])
 def test_inputs_are_scaled_as_scikit_learn_scales_them(on: str, how: str, scaler: Any) -> None:
-    """Fitted on all rows, or on those that train; a constant column too."""
+    """The scaler is fitted on all rows, or on the training rows; one column is constant."""
     inputs = INPUTS.copy()
     inputs[:, 1] = 7
     parts, _ = cut(raw(inputs), inputs=how, bounds=(-2, 3), fit_scaler_on=on)
@@ -90,7 +90,7 @@ def test_inputs_are_scaled_as_scikit_learn_scales_them(on: str, how: str, scaler
 
 @pytest.mark.parametrize(("how", "scaler"), [("minmax", MinMaxScaler((-2, 3))), ("standard", StandardScaler())])
 def test_targets_are_scaled_as_scikit_learn_scales_them(how: str, scaler: Any) -> None:
-    """Those of a regression; and the origin says how to come back."""
+    """This holds for a regression; the origin has the numbers that undo the scaling."""
     values = INPUTS[:, :1] * 1000
     parts, origin = cut(raw(target=values[:, 0]), targets=how, bounds=(-2, 3), fit_scaler_on="train")
     found = np.concatenate([parts.train.targets, parts.test.targets])
@@ -100,7 +100,7 @@ def test_targets_are_scaled_as_scikit_learn_scales_them(how: str, scaler: Any) -
 
 
 def test_categories_are_encoded_as_scikit_learn_encodes_them() -> None:
-    """In their order, as 0 and 1, also where a category is in the test part alone; nothing scales them."""
+    """Categories in their order become 0 and 1, unscaled, also if only test rows have a category."""
     texts = np.array([["r", "g", "b"][row % 3] for row in range(59)] + ["only here"], object)
     table = pd.DataFrame({"t": texts, "flag": np.arange(60) % 2 == 0})
     parts, origin = cut(raw(table), inputs="standard")
@@ -140,8 +140,8 @@ def test_categories_are_encoded_as_scikit_learn_encodes_them() -> None:
         ),
     ],
 )
-def test_a_split_that_cannot_be_is_one_line(target: Any, changes: dict[str, Any], line: str) -> None:
-    """It names the parameter, the rows that there are, and what is allowed."""
+def test_an_impossible_split_is_reported_in_one_line(target: Any, changes: dict[str, Any], line: str) -> None:
+    """The line names the parameter, the number of rows, and what is allowed."""
     with pytest.raises(UserError, match=f"^{re.escape(line)}") as found:
         cut(raw(target=target), **changes)
     assert "\n" not in str(found.value)
@@ -149,13 +149,13 @@ def test_a_split_that_cannot_be_is_one_line(target: Any, changes: dict[str, Any]
 
 @pytest.mark.parametrize("value", [-1, 1.0, 1.5, True, "half", 10**12])
 def test_rows_are_a_number_or_a_share(value: Any) -> None:
-    """Nothing else."""
+    """All other values are rejected."""
     with pytest.raises(ValueError, match="must be a number of rows, or a share of the rows below 1"):
         params(train=value)
 
 
-def test_a_row_far_from_those_that_scale_is_refused() -> None:
-    """In single precision it would be infinite."""
+def test_a_row_that_is_too_large_after_scaling_is_rejected() -> None:
+    """In float32 it would be infinite."""
     inputs = INPUTS.copy()
     inputs[:, 1] = np.arange(60) * 1e-20
     inputs[59, 1] = 1e25
@@ -163,15 +163,15 @@ def test_a_row_far_from_those_that_scale_is_refused() -> None:
         cut(raw(inputs), inputs="standard", fit_scaler_on="train")
 
 
-def test_inputs_of_one_name_are_refused() -> None:
-    """Two columns can be encoded to the same name."""
+def test_two_inputs_of_one_name_are_rejected() -> None:
+    """Two columns can get inputs of one name."""
     table = pd.DataFrame({"a": ["b=c", "d"] * 30, "a=b": ["c", "d"] * 30})
     with pytest.raises(UserError, match=r"^column a: two inputs would be called a=b=c: must have another name$"):
         cut(raw(table))
 
 
 def test_a_target_and_an_input_may_share_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The parts' tables tell them apart."""
+    """The tables of the parts give the target another name."""
     monkeypatch.chdir(tmp_path)
     table = check_table(
         RawTable(pd.DataFrame({"label": INPUTS[:, 0]}), pd.DataFrame({"price": INPUTS[:, 1]}), None, None), DATA
@@ -184,8 +184,8 @@ def test_a_target_and_an_input_may_share_a_name(tmp_path: Path, monkeypatch: pyt
     assert (files.load_split().train.targets == parts.train.targets).all()
 
 
-def test_pictures_are_refused_before_anything_trains() -> None:
-    """Described networks take rows of numbers."""
+def test_pictures_are_rejected_before_anything_trains() -> None:
+    """Variants take rows of numbers."""
     rows = RawTable(np.zeros((60, 5, 5, 1), np.uint8), pd.DataFrame({"label": np.tile(["x", "y"], 30)}), None, None)
     parts, _ = cut(check_table(rows, DATA))
     line = "data.source: rows have the shape (5, 5, 1): must be rows of numbers, [sample, feature], to train "
@@ -194,8 +194,8 @@ def test_pictures_are_refused_before_anything_trains() -> None:
     expect_rows_of_numbers(cut(raw(), shuffle=True)[0])
 
 
-def test_a_large_table_is_kept_in_single_precision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also the part that is small enough for a CSV, which says nothing of precision."""
+def test_a_large_table_is_stored_as_float32(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This includes a part that is small enough for a CSV, which does not store the precision."""
     monkeypatch.chdir(tmp_path)
     large = raw(DRAW.normal(size=(350_000, 3)), np.tile(["x", "y"], 175_000))
     parts, origin = cut(large, inputs="standard", train=349_000)
@@ -245,8 +245,8 @@ SEVERAL: dict[str, tuple[Any, Any, dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("name", SEVERAL)
-def test_what_may_be_wrong_is_said_once(name: str) -> None:
-    """And nothing else is."""
+def test_each_likely_fault_causes_one_warning(name: str) -> None:
+    """The data have no other warning."""
     features, target, changes, line = SEVERAL[name]
     rows = raw(features, target)
     (warning,) = [
@@ -257,8 +257,8 @@ def test_what_may_be_wrong_is_said_once(name: str) -> None:
     assert warning.startswith(line)
 
 
-def test_an_index_that_pandas_wrote_is_named_whatever_it_holds() -> None:
-    """A shuffled one does not count any more."""
+def test_the_warning_names_an_index_of_pandas_whatever_it_holds() -> None:
+    """A shuffled index does not count up, but still has its name."""
     table = pd.DataFrame({"a": INPUTS[:, 0], "Unnamed: 0": DRAW.permutation(60)})
     rows = check_table(RawTable(table, pd.DataFrame({"label": np.tile(["x", "y"], 30)}), None, None), DATA)
     (warning,) = profile(rows, *cut(rows, inputs="standard")).warnings
@@ -266,7 +266,7 @@ def test_an_index_that_pandas_wrote_is_named_whatever_it_holds() -> None:
 
 
 def test_scaled_balanced_rows_have_no_warning() -> None:
-    """A constant column, whose scaled size is rounding, is no reason for one."""
+    """A constant column, whose scaled values are rounding errors, causes no warning."""
     features = INPUTS * [1, 1e6, 1]
     features[:, 2] = 0.1
     rows = raw(features, np.tile(["x", "y"], 30))
@@ -274,7 +274,7 @@ def test_scaled_balanced_rows_have_no_warning() -> None:
 
 
 def test_the_tutorials_data_have_no_warning_and_its_profile() -> None:
-    """1000 rows of two inputs, half in each class."""
+    """They have 1000 rows of two inputs, half of them in each class."""
     tutorial = params_file.read(REAL)
     rows = sources.load(tutorial.data)
     described = profile(rows, *split(rows, tutorial.data, tutorial.split))
@@ -288,7 +288,7 @@ def test_the_tutorials_data_have_no_warning_and_its_profile() -> None:
 def test_the_profile_has_text_and_boolean_columns_and_how_many_values_were_filled_in(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ties are by name. Where all are whole numbers the file has neither."""
+    """Equally frequent values come by name. If all columns are whole numbers, the file has neither."""
     monkeypatch.chdir(tmp_path)
     colours = np.array(["red"] * 30 + ["blue"] * 14 + ["green"] * 14 + [None, None], dtype=object)
     bought: list[Any] = [True] * 45 + [False] * 14 + [None]
@@ -308,8 +308,8 @@ def test_the_profile_has_text_and_boolean_columns_and_how_many_values_were_fille
 
 
 @pytest.mark.parametrize("path", params_file.RENAMED)
-def test_a_key_of_an_older_file_is_named_with_the_new_one(path: str) -> None:
-    """Also where the section lacks what must be there now."""
+def test_the_message_about_an_old_key_names_the_new_key(path: str) -> None:
+    """This also holds if the section lacks a key that is required now."""
     document = load(REAL)
     section, key = path.split(".")
     document[section] = {key: 1}

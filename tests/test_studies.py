@@ -22,7 +22,7 @@ from pipeline.evaluation.cells_table import cells_table, pretraining_table, rank
 from pipeline.evaluation.intervals import newcombe
 from pipeline.evaluation.learned import Rule
 from pipeline.foundations.errors import UserError
-from pipeline.foundations.formats import packed
+from pipeline.foundations.formats import pack_dataset
 from pipeline.params.params import read
 from pipeline.params.study_params import Cell, cells, checked, numeric_axis, reference_of
 from pipeline.params.variant_params import resolve
@@ -141,7 +141,7 @@ def test_a_worker_of_other_sources_refuses(circles: Any) -> None:
 
 def test_a_damaged_cell_is_as_good_as_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    whole = packed(history([[0.5, 0.9]]))
+    whole = pack_dataset(history([[0.5, 0.9]]))
     for content, is_whole in ((whole, True), (whole.replace(b"test_loss", b"tesu_loss"), False)):
         cell_store.save("key", {}, {cell_store.HISTORY: content})
         assert cell_store.holds("key") is is_whole

@@ -1,4 +1,4 @@
-"""A user's own file: read as it is meant, or refused by one line that names what is wrong."""
+"""Test files of users: each is read correctly, or rejected by one line that names the fault."""
 
 import json
 import random
@@ -36,44 +36,44 @@ PLAIN = "a,b,label\n1,2,yes\n3,4,no\n5,6,yes\n7,8,no\n"
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty folder for tables, in the one that commands run in."""
+    """Return an empty folder for tables, in the current folder."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tables").mkdir()
 
 
 def csv(content: str | bytes, **changes: Any) -> RawData:
-    """What is read of a CSV."""
+    """Return what is read from a CSV."""
     Path("tables/t.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
     return sources.load(DataParams(source="tables/t.csv", **changes))
 
 
 def parquet(columns: dict[str, Any], **changes: Any) -> RawData:
-    """What is read of a Parquet file."""
+    """Return what is read from a Parquet file."""
     pd.DataFrame(columns).to_parquet("tables/t.parquet")
     return sources.load(DataParams(source="tables/t.parquet", **changes))
 
 
 def npz(arrays: dict[str, Any], **changes: Any) -> RawData:
-    """What is read of NumPy's arrays."""
+    """Return what is read from NumPy's arrays."""
     np.savez("tables/t.npz", **arrays)
     return sources.load(DataParams(source="tables/t.npz", **changes))
 
 
 def expect_line(line: str, read: Callable[[], RawData]) -> None:
-    """The whole message; `...` stands for any text."""
+    """Check the whole message; `...` stands for any text."""
     pattern = re.escape(line).replace(re.escape("..."), ".+")
     with pytest.raises(UserError, match=f"^{pattern}$"):
         read()
 
 
 def with_column(values: list[Any], rows: int = 4) -> str:
-    """A CSV with these values, given as often as it takes, in column `a`."""
+    """Return a CSV whose column `a` has these values, repeated often enough."""
     lines = [f"{values[row % len(values)]},{row},{'yes' if row % 2 else 'no'}" for row in range(max(rows, len(values)))]
     return "\n".join(["a,b,label", *lines, ""])
 
 
 def test_a_csv_is_numbers_text_and_a_target() -> None:
-    """Numbers, true and false, categories, and classes in their order."""
+    """It may have numbers, booleans, categories, and classes in their order."""
     raw = csv("n,t,f,label\n1,red,True,yes\n2.5,blue,False,no\n3,red,True,yes\n4,red,True,no\n")
     assert raw.kinds == {"n": "number", "t": "category", "f": "boolean"}
     assert isinstance(raw.features, pd.DataFrame)
@@ -307,7 +307,7 @@ FAULTS: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
 
 @pytest.mark.parametrize("sign", [";", "\t", "|", ":", " "])
 def test_columns_may_be_separated_by_another_character(sign: str) -> None:
-    """As params.yaml states it, a tab too; the same rows."""
+    """params.yaml states the character, which may be a tab; the rows stay the same."""
     Path("params.yaml").write_text(f"delimiter: {json.dumps(sign)}\n")
     stated = load(Path("params.yaml"))
     raw, usual = csv(PLAIN.replace(",", sign), **stated), csv(PLAIN)
@@ -318,15 +318,15 @@ def test_columns_may_be_separated_by_another_character(sign: str) -> None:
 
 
 @pytest.mark.parametrize("sign", ["", ";;", "a", "1", '"', ".", "§"])
-def test_a_delimiter_that_cannot_be_one_is_one_line(sign: str) -> None:
-    """No letter, no digit, and nothing that a number or a quoted text may hold."""
+def test_an_invalid_delimiter_is_reported_in_one_line(sign: str) -> None:
+    """A letter, a digit, or a character of numbers or quoted text cannot be a delimiter."""
     line = f'data.delimiter: {sign}: must be one character, such as ",", ";", "|" or "\\t"'
     with pytest.raises(UserError, match=f"^{re.escape(line)}$"):
         check({"source": "tables/t.csv", "delimiter": sign}, "data", DataParams)
 
 
 @pytest.mark.parametrize("source", ["tables/t.parquet", "make_circles"])
-def test_a_delimiter_is_of_a_csv_alone(source: str) -> None:
+def test_only_a_csv_may_have_a_delimiter(source: str) -> None:
     line = "data.delimiter: ';': must be ',' because the source is not a CSV file"
     expect_line(line, lambda: sources.load(DataParams(source=source, config={"random_state": 1}, delimiter=";")))
 
@@ -336,7 +336,7 @@ def test_a_delimiter_is_of_a_csv_alone(source: str) -> None:
     [(("no", "yes"), "no"), ((0, 1), 0), ((0, 1), 0.0), ((1.0, 2.5), 1), ((False, True), False), (("a", "b"), "a")],
 )
 def test_the_positive_class_is_the_last(classes: tuple[Any, Any], positive: Any) -> None:
-    """By its name, or as a number or a truth value; the rows keep their classes."""
+    """params.yaml names it as text, number or boolean; each row keeps its class."""
     content = "\n".join(["a,label", *(f"{row},{classes[row // 2 % 2]}" for row in range(6)), ""])
     usual, swapped = csv(content, task="binary"), csv(content, task="binary", positive_class=positive)
     assert swapped.task.names == usual.task.names[::-1]
@@ -346,8 +346,8 @@ def test_the_positive_class_is_the_last(classes: tuple[Any, Any], positive: Any)
     expect_round_trip(swapped)
 
 
-def test_defaults_that_are_stated_leave_the_bytes_as_they_are() -> None:
-    """Keys that older files lack are not written with their defaults, or everything would be trained anew."""
+def test_stated_defaults_change_no_bytes() -> None:
+    """Otherwise files of earlier versions without these keys would differ, and everything would train again."""
     params = SplitParams.model_validate({"train": 0.6, "scale": {"inputs": "minmax"}, "fit_scaler_on": "all"})
     written = []
     for stated in ({}, {"positive_class": None, "delimiter": ","}):
@@ -364,14 +364,14 @@ def test_defaults_that_are_stated_leave_the_bytes_as_they_are() -> None:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_of_a_csv_is_one_line(fault: str) -> None:
-    """It names the file, column or parameter, says what was found, and what is allowed."""
+def test_a_fault_of_a_csv_is_reported_in_one_line(fault: str) -> None:
+    """The line names the file, column or parameter, the value, and what is allowed."""
     content, changes, line = FAULTS[fault]
     expect_line(line, lambda: csv(content, **changes))
 
 
-def test_a_missing_file_is_named_with_the_one_that_is_meant() -> None:
-    """Before anything runs: `expect_source` opens nothing."""
+def test_the_message_about_a_missing_file_names_a_similar_file() -> None:
+    """`expect_source` reports it before anything runs, and opens no file."""
     Path("tables/mine.csv").write_text(PLAIN)
     with pytest.raises(
         UserError, match=r"^data.source: tables/mien.csv: not found: .* mine.csv: did you mean mine.csv"
@@ -380,27 +380,27 @@ def test_a_missing_file_is_named_with_the_one_that_is_meant() -> None:
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".npz"])
-def test_a_damaged_file_is_one_line(suffix: str) -> None:
-    """Whatever its reader says."""
+def test_a_damaged_file_is_reported_in_one_line(suffix: str) -> None:
+    """This holds for any error of the library that reads it."""
     Path(f"tables/t{suffix}").write_bytes(b"nothing of the kind")
     expect_line(f"tables/t{suffix}: ...: must be ...", lambda: sources.load(DataParams(source=f"tables/t{suffix}")))
 
 
-def test_a_byte_order_mark_is_no_part_of_a_name() -> None:
-    """As Excel writes one."""
+def test_a_byte_order_mark_does_not_belong_to_a_name() -> None:
+    """Excel writes such a mark."""
     assert list(csv("\ufeff" + PLAIN).kinds) == ["a", "b"]
 
 
-def test_missing_targets_are_dropped_as_rows_with_missing_values_are() -> None:
-    """`drop` means every row that is not whole."""
+def test_rows_with_missing_targets_are_dropped_like_rows_with_missing_values() -> None:
+    """`data.missing: drop` drops every row with a missing feature or target."""
     raw = csv("a,label\n1,x\n2,\n,y\n4,y\n5,y\n6,x\n", missing="drop")
     assert isinstance(raw.features, pd.DataFrame)
     assert (raw.features["a"].tolist(), raw.targets.tolist()) == ([1, 4, 5, 6], [0, 1, 1, 0])
 
 
 @pytest.mark.parametrize("how", ["mean", "median", "most_frequent"])
-def test_missing_values_become_what_scikit_learn_would_put_there(how: Any) -> None:
-    """Numbers; of text it is the most frequent, and of equally frequent ones the first."""
+def test_missing_values_are_filled_as_by_scikit_learn(how: Any) -> None:
+    """A missing text becomes the most frequent one; of equally frequent texts, the first."""
     raw = csv("a,t,f,label\n1,r,True,x\n,g,,y\n2,,True,x\n7,r,False,y\n1,g,True,y\n", missing=how)
     assert isinstance(raw.features, pd.DataFrame)
     column = np.array([[1, np.nan, 2, 7, 1]]).T
@@ -412,7 +412,7 @@ def test_missing_values_become_what_scikit_learn_would_put_there(how: Any) -> No
 
 
 def test_yes_and_no_are_categories_and_true_and_false_are_not() -> None:
-    """Text is never taken for a boolean."""
+    """A text never becomes a boolean."""
     assert csv(with_column(["yes", "no"])).kinds["a"] == "category"
     assert csv(with_column(["True", "False"])).kinds["a"] == "boolean"
 
@@ -435,7 +435,7 @@ KINDS: dict[str, tuple[Any, str, list[Any]]] = {
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_type_of_parquet_is_a_number_a_boolean_or_a_category(kind: str) -> None:
-    """Nullable ones too."""
+    """This includes nullable types."""
     values, expected, plain = KINDS[kind]
     raw = parquet({"a": values, "label": LABELS})
     assert isinstance(raw.features, pd.DataFrame)
@@ -444,7 +444,7 @@ def test_every_type_of_parquet_is_a_number_a_boolean_or_a_category(kind: str) ->
 
 @pytest.mark.parametrize("kind", ["Int64", "boolean", "string[pyarrow]", "categories"])
 def test_missing_values_of_every_type_are_filled(kind: str) -> None:
-    """A mean of whole numbers need not be whole."""
+    """The mean of a column of whole numbers need not be whole."""
     values, _, plain = KINDS[kind]
     known = pd.Series(values)
     known[1] = None
@@ -471,14 +471,14 @@ def test_missing_values_of_every_type_are_filled(kind: str) -> None:
         ([str(number) for number in range(20)], "column a: numbers as text, such as '0': must be stored as numbers"),
     ],
 )
-def test_other_types_of_parquet_are_refused(values: Any, line: str) -> None:
-    """By the column's name."""
+def test_other_types_of_parquet_are_rejected(values: Any, line: str) -> None:
+    """The message names the column."""
     labels = [LABELS[row % 2] for row in range(len(values))]
     expect_line(line, lambda: parquet({"a": values, "label": labels}))
 
 
-def test_only_the_columns_that_are_named_are_read() -> None:
-    """Others may hold what cannot be trained on; a name may hold a dot; the rows' names are no column."""
+def test_only_the_named_columns_are_read() -> None:
+    """Other columns may hold anything; a name may contain a dot; pandas's index is not a column."""
     table = pd.DataFrame({"a": [1, 2, 3, 4], "a.b": [5, 6, 7, 8], "d": pd.date_range("2024", periods=4)}, list("pqrs"))
     table["label"] = LABELS
     table.to_parquet("tables/t.parquet")
@@ -492,19 +492,19 @@ def test_only_the_columns_that_are_named_are_read() -> None:
 
 
 def dictionary(values: list[Any], codes: list[int | None], ordered: bool = False) -> pa.Array:
-    """What pandas calls categories."""
+    """Return a dictionary-encoded column, which pandas reads as categories."""
     indices = pa.array(np.resize(np.array(codes, object), 12).tolist(), pa.int32())
     return pa.DictionaryArray.from_arrays(indices, pa.array(values), ordered=ordered)
 
 
 def every(*values: Any, type_: pa.DataType | None = None) -> pa.Array:
-    """Twelve rows of these, again and again."""
+    """Return twelve rows that repeat these values."""
     return pa.array([values[row % len(values)] for row in range(12)], type_)
 
 
 DAY = datetime(2024, 1, 1)
 WORKS, FAILS = "works", "fails"
-# Types of Arrow, and whether a column of theirs can be an input, and a target that is left to `auto`.
+# Types of Arrow: whether a column of the type can be an input, and whether it can be a target with `data.task: auto`.
 TYPES: dict[str, tuple[pa.Array, str, str]] = {
     "two categories": (dictionary(["x", "y"], [0, 1]), WORKS, WORKS),
     "one category": (dictionary(["x"], [0]), WORKS, FAILS),
@@ -547,7 +547,7 @@ TYPES: dict[str, tuple[pa.Array, str, str]] = {
 @pytest.mark.parametrize("role", ["input", "target"])
 @pytest.mark.parametrize("name", TYPES)
 def test_every_type_of_arrow_works_or_is_one_line(name: str, role: str) -> None:
-    """By the column's name: as an input, and as a target of any task; whatever is done about missing values."""
+    """Each type is tried as an input and as a target of each task, with each way to treat missing values."""
     values, *expected = TYPES[name]
     others = every("u", "v") if role == "input" else pa.array(np.sqrt(np.arange(12)))
     both = {"a": values, "label": others} if role == "input" else {"a": others, "label": values}
@@ -570,8 +570,8 @@ def test_every_type_of_arrow_works_or_is_one_line(name: str, role: str) -> None:
             assert bool(line) == (expected[role == "target"] == FAILS), line
 
 
-def test_ordered_categories_say_the_order_of_the_classes() -> None:
-    """Others are in ascending order, in whichever order the file lists them."""
+def test_ordered_categories_determine_the_order_of_the_classes() -> None:
+    """Classes without an order are ascending, whatever their order in the file."""
     classes, codes = ["low", "mid", "high"], [0, 1, 2, 1]
     for ordered, names in ((True, ("low", "mid", "high")), (False, ("high", "low", "mid"))):
         table = pa.table({"a": pa.array(np.sqrt(np.arange(12))), "label": dictionary(classes, codes, ordered)})
@@ -581,8 +581,8 @@ def test_ordered_categories_say_the_order_of_the_classes() -> None:
         assert [names[label] for label in raw.targets[:4]] == [classes[code] for code in codes]
 
 
-def test_an_index_that_has_a_name_is_no_column_either() -> None:
-    """Of a table of pandas: it names the rows."""
+def test_a_named_index_is_not_a_column() -> None:
+    """pandas stores such an index, which names the rows."""
     table = pd.DataFrame({"id": ["p", "q", "r", "s"], "a": [1, 2, 3, 4], "label": LABELS})
     table.set_index("id").to_parquet("tables/t.parquet")
     assert list(sources.load(DataParams(source="tables/t.parquet")).kinds) == ["a"]
@@ -605,7 +605,7 @@ X, Y = np.arange(8.0).reshape(4, 2), np.array([0, 1, 0, 1])
     ],
 )
 def test_arrays_are_read_and_come_back(x: np.ndarray, y: np.ndarray, kind: str) -> None:
-    """Of two, three and four dimensions; the task by `y`; from `generate` to `train`."""
+    """Arrays have two, three or four dimensions, `y` decides the task, and `train` reads what `generate` wrote."""
     raw = npz({"x": x, "y": y})
     assert (raw.task.kind, np.asarray(raw.features).shape) == (kind, x.shape)
     expect_round_trip(raw)
@@ -656,13 +656,13 @@ def test_arrays_are_read_and_come_back(x: np.ndarray, y: np.ndarray, kind: str) 
         ({"x": X, "y": X}, {"task": "binary"}, "data.task: binary: 2 targets (label1, label2): must be regression"),
     ],
 )
-def test_a_fault_of_arrays_is_one_line(arrays: dict[str, Any], changes: dict[str, Any], line: str) -> None:
-    """It names the array, its shape, and what is allowed."""
+def test_a_fault_of_arrays_is_reported_in_one_line(arrays: dict[str, Any], changes: dict[str, Any], line: str) -> None:
+    """The line names the array, its shape, and what is allowed."""
     expect_line(line, lambda: npz(arrays, **changes))
 
 
 def expect_round_trip(raw: RawData) -> None:
-    """What `generate` writes is what `split` reads, and what that writes is what `train` reads, to the bit."""
+    """Check that `split` reads what `generate` wrote, and `train` reads what `split` wrote, to the bit."""
     raw_files.save_raw(raw)
     found = raw_files.load_raw()
     expect_equal(Samples(np.asarray(raw.features), raw.targets), Samples(np.asarray(found.features), found.targets))
@@ -684,7 +684,7 @@ def expect_round_trip(raw: RawData) -> None:
 
 
 def expect_equal(one: Samples, other: Samples) -> None:
-    """Values and types."""
+    """Check that values and types are equal."""
     for mine, its in ((one.inputs, other.inputs), (one.targets, other.targets)):
         assert (mine.shape, mine.dtype) == (its.shape, its.dtype)
         assert (mine == its).all()
@@ -710,7 +710,7 @@ LABELLED = {"classes": st.sampled_from(["NA", 'q"', "a,b"]), "whole": st.integer
 
 @st.composite
 def tables(draw: st.DrawFn) -> pd.DataFrame:
-    """Columns of one type each, with or without missing values; a quarter of the tables have wild ones too."""
+    """Draw a table of columns of one type each, some with missing values; every fourth also has mixed columns."""
     kinds = {**TAME, **WILD} if draw(st.integers(0, 3)) == 3 else TAME
     is_wild = kinds is not TAME
     rows = draw(st.sampled_from([1, 2, 5, 21] if is_wild else [9, 21]))
@@ -740,10 +740,10 @@ QUICK = settings(
 @pytest.mark.parametrize("cells", [formats.MOST_CELLS, 5])
 @QUICK
 @given(table=tables(), missing=st.sampled_from(["error", "drop", "mean", "median", "most_frequent"]))
-def test_any_table_is_refused_in_one_line_or_comes_back_to_the_bit(
+def test_any_table_is_rejected_in_one_line_or_read_back_to_the_bit(
     monkeypatch: pytest.MonkeyPatch, suffix: str, cells: int, table: pd.DataFrame, missing: Any
 ) -> None:
-    """Whatever its names and values; kept as CSV, or as a large table is."""
+    """Names and values are arbitrary; the table is stored as CSV, or as if it were large."""
     monkeypatch.setattr(formats, "MOST_CELLS", cells)
     source = f"tables/t{suffix}"
     if suffix == ".csv":
@@ -759,7 +759,7 @@ def test_any_table_is_refused_in_one_line_or_comes_back_to_the_bit(
     assert not line or "must" in line
 
 
-# A small table and what may be done to it. None of it may end in anything but success or a line.
+# A small table and possible changes of it. Each changed table must be read, or be rejected in one line.
 BASE = pd.DataFrame(
     {
         "n": np.sqrt(np.arange(24)),
@@ -774,7 +774,7 @@ ODD += (True, "2024-01-01", "a\nb", "é", '"', ";", b"x", [1], {"a": 1}, date(20
 
 
 def mutant(luck: random.Random) -> pd.DataFrame:
-    """The table with one to three changes: of a value, a column, its name, its type, or the rows."""
+    """Return the table after one to three changes of a value, a column, a name, a type, or the rows."""
     table = BASE.astype(object)
     for _ in range(luck.choice((1, 1, 2, 3))):
         name = luck.choice(list(table))
@@ -790,7 +790,7 @@ def mutant(luck: random.Random) -> pd.DataFrame:
                     columns={name: luck.choice(["", "Unnamed: 0", "label", "a\nb", " ", "=x", "n", "NA"])}
                 )
             case "type":
-                with suppress(Exception):  # one that cannot be had
+                with suppress(Exception):  # a type to which the column cannot be converted
                     table[name] = table[name].astype(
                         luck.choice(["category", "string", "Int64", "float32", "bool", "str"])
                     )
@@ -807,7 +807,11 @@ def mutant(luck: random.Random) -> pd.DataFrame:
 
 
 def write(table: pd.DataFrame, path: Path, luck: random.Random) -> dict[str, str]:
-    """As its suffix says; sometimes with an index, another encoding, or cut short. What `data` says of it."""
+    """Write the table in the format of its suffix, sometimes with an index, in another encoding, or cut off.
+
+    Returns:
+        The section `data` for this file.
+    """
     stated = {}
     if path.suffix == ".csv":
         sign, encoding = luck.choice(",,,;\t|"), luck.choice(("utf-8",) * 8 + ("utf-8-sig", "utf-16"))
@@ -829,8 +833,8 @@ def write(table: pd.DataFrame, path: Path, luck: random.Random) -> dict[str, str
 
 @pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".csv", ".parquet", ".npz"])
-def test_a_spoilt_table_is_read_and_split_or_refused_in_one_line(suffix: str) -> None:
-    """A hundred, by seed; those that no writer can write are left out."""
+def test_a_damaged_table_is_read_and_split_or_rejected_in_one_line(suffix: str) -> None:
+    """There are a hundred tables, each from a seed; a table that cannot be written is left out."""
     path, lines, successes = Path(f"tables/t{suffix}"), [], 0
     for seed in range(100):
         luck = random.Random(f"{suffix} {seed}")

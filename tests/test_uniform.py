@@ -1,4 +1,4 @@
-"""Keras's uniform initialisers without Keras: the same bits."""
+"""Test the drawing of Keras's uniform initialisers without Keras: all bits are the same."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ SEEDS = np.array([[0, 1, 7], [2**31 - 2, 2**31 - 1, 2**32 - 1]])  # Keras wraps 
         ("random_uniform", {"minval": -0.3, "maxval": 0.1}),
     ],
 )
-def test_they_are_keras_own_to_the_bit(name: str, config: dict, shape: tuple[int, int]) -> None:
+def test_draws_equal_those_of_keras_to_the_bit(name: str, config: dict, shape: tuple[int, int]) -> None:
     drawn = uniform.draw(uniform.limits(KerasObject(class_name=name, config=config), shape), shape, SEEDS)
     assert (drawn.dtype, drawn.shape) == (np.float32, (2, 3, *shape))
     for place in np.ndindex(2, 3):
@@ -44,5 +44,5 @@ def test_they_are_keras_own_to_the_bit(name: str, config: dict, shape: tuple[int
     ],
     ids=str,
 )
-def test_what_is_not_known_to_be_uniform_is_left_to_keras(spec: dict) -> None:
+def test_other_initialisers_are_left_to_keras(spec: dict) -> None:
     assert uniform.limits(KerasObject.model_validate(spec), (2, 5)) is None

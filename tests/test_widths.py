@@ -1,4 +1,4 @@
-"""Hidden layers of different widths: one list in place of one number, and nothing else differs."""
+"""Test hidden layers of different widths: params.yaml has a list instead of a number, and nothing else changes."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def of_widths(*units: int, **changes: object) -> VariantParams:
     return variant(units=list(units), hidden_layers=len(units), **changes)
 
 
-def test_a_list_says_how_many_layers_there_are_and_a_number_is_of_all() -> None:
+def test_a_list_sets_the_number_of_layers_and_a_number_is_the_width_of_all_layers() -> None:
     listed = resolve({**UNSAID, "units": 9}, {"v": {"units": [6, 4, 2]}})["v"]
     assert (listed.hidden_layers, listed.widths) == (3, (6, 4, 2))
     assert listed == of_widths(6, 4, 2)
@@ -53,7 +53,7 @@ def test_a_list_says_how_many_layers_there_are_and_a_number_is_of_all() -> None:
     ],
     ids=str,
 )
-def test_what_does_not_fit_is_named_in_one_line(changes: dict, line: str) -> None:
+def test_invalid_widths_are_reported_in_one_line(changes: dict, line: str) -> None:
     with pytest.raises(UserError) as caught:
         resolve(UNSAID, {"v": changes})
     assert str(caught.value).startswith(f"variants.v.{line}")
@@ -68,7 +68,7 @@ def test_the_weights_between_layers_are_counted_by_width() -> None:
         resolve(UNSAID, {"v": {"units": [10_000, 10_000]}})
 
 
-def test_equal_widths_may_have_a_path_around_them() -> None:
+def test_layers_of_equal_width_may_have_skip_connections() -> None:
     assert build(of_widths(4, 4, residual=True), 2, BINARY, "v").table[1].bypassed
 
 
@@ -83,8 +83,8 @@ def test_the_network_has_each_layers_width() -> None:
 
 
 @pytest.mark.slow
-def test_the_compiled_loops_give_what_the_general_way_gives(circles: Split) -> None:
-    """Drawn by Keras; by NumPy in the other tests of the loops."""
+def test_the_compiled_loops_agree_with_the_stacked_trainer(circles: Split) -> None:
+    """Here Keras draws the initial weights; in the other tests of the compiled loops, NumPy does."""
     recipe = of_widths(7, 2, 5, activation="tanh", kernel_initializer="orthogonal")
     stack = dense_stack(recipe, 2, BINARY)
     assert stack is not None
@@ -95,14 +95,14 @@ def test_the_compiled_loops_give_what_the_general_way_gives(circles: Split) -> N
     assert_like(compiled, general)
 
 
-def test_a_list_of_equal_widths_is_the_same_network_to_the_bit(circles: Split) -> None:
+def test_a_list_of_equal_widths_gives_the_same_network_to_the_bit(circles: Split) -> None:
     listed = train(of_widths(3, 3), "v", circles, training(epochs=1))
     plain = train(variant(units=3), "v", circles, training(epochs=1))
     assert all((listed.weights[path] == stack).all() for path, stack in plain.weights.items())
 
 
 @pytest.mark.slow
-def test_an_epoch_is_the_same_steps_by_keras_itself(circles: Split) -> None:
+def test_an_epoch_takes_the_same_steps_as_keras(circles: Split) -> None:
     recipe = of_widths(4, 6, activation="elu", optimizer={"class_name": "SGD", "config": {"learning_rate": 0.05}})
     network = build(recipe, 2, BINARY, "v")
     order = Shuffles(7, [0, 1], len(circles.train)).next_epochs(1)[0]
@@ -111,7 +111,7 @@ def test_an_epoch_is_the_same_steps_by_keras_itself(circles: Split) -> None:
     assert_close(ours, keras_steps(network, start, keras.optimizers.SGD(0.05), circles, order))
 
 
-def test_the_width_of_each_layer_is_multiplied_and_no_path_goes_around_layers_that_differ() -> None:
+def test_the_remedy_multiplies_each_width_and_adds_no_skip_connection_around_unequal_layers() -> None:
     recipe = of_widths(8, 3, 5)
     dead = causes.suggest("born_dead", recipe, epochs=1)
     (wider,) = (each for each in dead if "units" in each.overrides)
@@ -125,25 +125,25 @@ def test_the_width_of_each_layer_is_multiplied_and_no_path_goes_around_layers_th
     assert {"units": [32, 12, 20]} not in [each.overrides for each in causes.suggest("born_dead", taken, epochs=1)]
 
 
-def test_theory_takes_each_layers_width() -> None:
+def test_theory_uses_the_width_of_each_layer() -> None:
     origin = tutorials_origin()
     assert theory.premises(of_widths(5, 5), origin, AROUND_ZERO) == Premises(born_dead=True, gradients=True)
     assert theory.premises(of_widths(5, 4), origin, AROUND_ZERO) == Premises(born_dead=True)
     assert theory.born_dead_bound(of_widths(1, 2, 3).widths) == pytest.approx(1 - (1 - 1 / 4) * (1 - 1 / 8))
 
 
-def test_a_study_may_try_lists() -> None:
-    made = study_params.checked({"s": {"base": "v", "grid": {"units": [[4, 2], [2, 4], 3]}}})["s"]
+def test_a_study_may_try_lists_of_widths() -> None:
+    made = study_params.resolve({"s": {"base": "v", "grid": {"units": [[4, 2], [2, 4], 3]}}})["s"]
     cells = study_params.cells(made, "s", {"v": variant()}, lambda name: training())
     assert [cell.name for cell in cells] == ["units=[4, 2]", "units=[2, 4]", "units=3"]
     assert [cell.variant.widths for cell in cells] == [(4, 2), (2, 4), (3, 3)]
     assert cells[0].changes == {"units": [4, 2]}
     assert study_params.numeric_axis(cells) is None
-    wrong = study_params.checked({"s": {"base": "v", "cells": {"c": {"units": [4, 2, 2]}}}})["s"]
+    wrong = study_params.resolve({"s": {"base": "v", "cells": {"c": {"units": [4, 2, 2]}}}})["s"]
     with pytest.raises(UserError, match=r"^studies.s.cells.c.units: \[4, 2, 2\]: must be 2 numbers"):
         study_params.cells(wrong, "s", {"v": variant()}, lambda name: training())
 
 
-def test_it_is_tracked_as_it_is_written() -> None:
+def test_mlflow_shows_the_list_as_params_yaml_has_it() -> None:
     assert flattened(of_widths(6, 4).model_dump(mode="json"))["units"] == "[6, 4]"
     assert flattened(variant(units=5).model_dump(mode="json"))["units"] == "5"

@@ -1,4 +1,4 @@
-"""Turn a table into rows for training: find the task and the kinds of columns, fill missing values, report faults."""
+"""Check a table of raw rows: find the task and the kind of each column, fill missing values, report faults."""
 
 import re
 from collections.abc import Sequence
@@ -19,15 +19,15 @@ from pipeline.params.data_params import DataParams, class_name
 from pipeline.params.file import brief, one_of
 
 DATES: Final = "dates: must be numbers, such as days since some date, or left out by data.features"
-# A text column is categorical if it has at most 100 different values and on average at least two rows for each, or at
-# most 10 different values. These limits are not in params.yaml: they only reject tables, and `data.features` can leave
-# out a column that exceeds them.
+# A text column holds categories if it has at most FEW_CATEGORIES different values, or at most MOST_CATEGORIES with two
+# rows for each on average. These limits are not in params.yaml, because they only reject tables, and `data.features`
+# can leave out a column that exceeds them.
 MOST_CATEGORIES: Final = 100
 FEW_CATEGORIES: Final = 10
 GROUPED: Final = r"[+-]?(\d{1,3}(,\d{3})+(\.\d*)?|\d+,\d+)"  # "1,234.5" or "1,5"
 PLAIN: Final = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
-_CLASSES: Final = "beside values of another type: must be all numbers, all text, or all true or false"
-# Characters that end a line or that UTF-8 cannot encode: they would break tables, messages and pages.
+MIXED: Final = "beside values of another type: must be all numbers, all text, or all true or false"
+# Characters that end a line or that UTF-8 cannot encode; they would break tables, messages and pages.
 UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
@@ -90,11 +90,11 @@ def expect_printable(text: str, what: str) -> None:
 def _complete(
     features: pd.DataFrame, targets: pd.DataFrame, params: DataParams
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, ColumnKind], dict[str, float | str], dict[str, int]]:
-    """Convert every column to numbers or text; fill missing values or drop their rows, as params.yaml says.
+    """Convert every column to numbers or text; fill missing values or drop their rows, as `data.missing` says.
 
     Returns:
-        Features, targets, the kind of each column; then, for each column with missing values, the value that replaces
-        them, and their number.
+        Features, targets, the kind of each column; and of each column with missing values the value that replaces them,
+        and their number.
     """
     kinds = {str(name): _kind(features[name]) for name in features}
     missing = features.isna()
@@ -153,12 +153,11 @@ def _kind(values: pd.Series) -> ColumnKind:
     if _are_all(present, Real) and not any(isinstance(each, bool | np.bool_) for each in present):
         return "number"  # whole numbers beyond 64 bits have the type `object`
     example = next((each for each in present if not isinstance(each, Real) or isinstance(each, bool)), present.iloc[0])
-    allowed = "must be all numbers, all text, or all true or false"
-    raise UserError(f"column {name}: {brief(repr(example))} beside values of another type: {allowed}")
+    raise UserError(f"column {name}: {brief(repr(example))} {MIXED}")
 
 
 def _are_all(values: pd.Series, kind: type | UnionType) -> bool:
-    return all(isinstance(each, kind) for each in values)  # not by `values.map`, whose result would be categories
+    return all(isinstance(each, kind) for each in values)  # `values.map` would return categories for categories
 
 
 def _expect_no_dates(present: pd.Series) -> None:
@@ -203,7 +202,7 @@ def _expect_categories(texts: pd.Series) -> None:
 
 
 def _are_dates(texts: pd.Series) -> bool:
-    """Return whether distinct texts are dates; fewer than three may well be classes."""
+    """Return whether all of these distinct texts are dates; if fewer than three, they may well be classes."""
     if len(texts) < 3 or not texts.str.contains(r"^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}").all():
         return False
     return bool(pd.to_datetime(texts, errors="coerce", format="mixed", utc=True).notna().all())
@@ -274,20 +273,18 @@ def _task(targets: pd.DataFrame, table: RawTable, params: DataParams) -> tuple[T
     if counts.min() < 2:
         rare = classes[int(counts.argmin())]
         raise UserError(f"column {names[0]}: class {rare} has one row: must have at least two, to train and to test")
-    kind: KindName = "binary" if len(classes) == 2 else "multiclass"
-    if task_name not in ("auto", kind) and not (task_name == "multiclass" and kind == "binary"):
+    kind: KindName = "binary" if len(classes) == 2 and task_name != "multiclass" else "multiclass"
+    if task_name not in ("auto", kind):
         raise UserError(
             f"data.task: {task_name}: {names[0]} has {len(classes)} classes: must be {kind}, regression or auto"
         )
-    if task_name == "multiclass":
-        kind = "multiclass"
     if params.positive_class is not None:
         classes, labels = _with_positive(params.positive_class, classes, labels, kind)
     return Task(kind, tuple(classes)), labels
 
 
 def _with_positive(name: str, classes: list[str], labels: np.ndarray, kind: KindName) -> tuple[list[str], np.ndarray]:
-    """Return the two classes with the positive one last, and their labels.
+    """Return the two classes with the positive class last, and the labels in this order.
 
     Raises:
         UserError: the task is not binary, or has no class of this name.
@@ -321,29 +318,27 @@ def _are_classes(targets: pd.DataFrame, table: RawTable) -> bool:
 def _labels(targets: pd.Series, table: RawTable) -> tuple[list[str], np.ndarray]:
     """Return the names of the classes that occur, in the order of their labels, and the labels int64 [row].
 
-    Labels follow the order of the file's categories if these are ordered, and otherwise ascending names or numbers.
+    Labels follow the file's categories if these are ordered; otherwise they follow ascending names or numbers.
     """
     if pd.api.types.is_complex_dtype(targets):
         raise UserError(f"column {targets.name}: complex numbers: must be classes")
     try:
         codes, distinct = pd.factorize(targets)
     except TypeError:  # lists and maps, which cannot be hashed
-        raise UserError(f"column {targets.name}: {brief(repr(targets.iloc[0]))} {_CLASSES}") from None
+        raise UserError(f"column {targets.name}: {brief(repr(targets.iloc[0]))} {MIXED}") from None
     values = list(distinct)
     if pd.api.types.is_float_dtype(targets):
         _expect_numbers(np.asarray(values, np.float64), str(targets.name))
     if not any(all(isinstance(value, kind) for value in values) for kind in (str, (Real, np.bool_))):
-        raise UserError(f"column {targets.name}: {brief(repr(values[0]))} {_CLASSES}")
+        raise UserError(f"column {targets.name}: {brief(repr(values[0]))} {MIXED}")
     is_ordered = isinstance(targets.dtype, pd.CategoricalDtype) and targets.dtype.ordered
     rank = targets.cat.categories.get_loc if is_ordered else lambda value: value
     order = sorted(range(len(values)), key=lambda place: rank(values[place]))
-    label_of = np.empty(len(values), np.int64)
-    label_of[order] = np.arange(len(values))
     classes = table.classes
     names = [class_name(values[place]) if classes is None else classes[int(values[place])] for place in order]
     for name in names:
         expect_printable(name, f"column {targets.name}")
-    return names, label_of[codes]
+    return names, np.argsort(order)[codes]  # argsort inverts the order: the label of each of `values`
 
 
 def _values(targets: pd.Series) -> np.ndarray:

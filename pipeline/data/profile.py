@@ -1,4 +1,4 @@
-"""Describe the data in numbers, with warnings about likely faults, for the report, MLflow and the terminal."""
+"""Describe the data in numbers, and warn of likely faults, for the report, MLflow and the terminal."""
 
 import re
 from collections.abc import Iterator
@@ -18,10 +18,10 @@ PROFILE = Path("data/split/profile.json")
 DECADES = 2.0  # warn of unscaled inputs whose sizes differ by more than this many powers of ten
 WIDE = 100.0  # warn of an unscaled input beyond this, or of targets with a larger standard deviation
 IMBALANCE = 4.0  # warn if the most frequent class has more than this many times the rows of the rarest
-FEWEST_ROWS = 10  # with fewer rows, no column is taken for an index of the rows
+FEWEST_ROWS = 10  # with fewer rows, no column counts as an index of the rows
 MOST_COLUMNS = 200  # at most so many columns get a range or values
 MOST_VALUES = 5  # at most so many values of a text column get a share
-UNNAMED = re.compile(r"Unnamed: \d+")  # the name that pandas gives to a file's unnamed index
+UNNAMED = re.compile(r"Unnamed: \d+")  # pandas's name for a file's unnamed index
 
 
 class ColumnRange(Stored):
@@ -139,20 +139,14 @@ def _values(raw: RawData) -> Iterator[ColumnValues]:
     for name, kind in raw.kinds.items():
         if kind != "number":
             values = raw.features[name] if kind == "category" else raw.features[name].map({0: "false", 1: "true"})
-            counts = (
-                values.value_counts()
-                .rename_axis("value")
-                .reset_index()
-                .sort_values(["count", "value"], ascending=[False, True])
-            )
-            frequent = zip(counts["value"].head(MOST_VALUES), counts["count"].head(MOST_VALUES), strict=True)
-            shares = {str(value): round(count / len(raw), 6) for value, count in frequent}
+            # Equally frequent values come in alphabetical order.
+            counts = values.value_counts().sort_index().sort_values(ascending=False, kind="stable")
+            shares = {str(value): round(count / len(raw), 6) for value, count in counts.head(MOST_VALUES).items()}
             yield ColumnValues(name=name, kind=kind, distinct=len(counts), shares=shares)
 
 
 def _about_inputs(ranges: list[ColumnRange]) -> Iterator[str]:
-    sizes = {each.name: max(map(abs, each.scaled)) for each in ranges}
-    sizes = {name: size for name, size in sizes.items() if size > 0}
+    sizes = {each.name: max(map(abs, each.scaled)) for each in ranges if any(each.scaled)}
     if not sizes:
         return
     small, large = min(sizes, key=sizes.__getitem__), max(sizes, key=sizes.__getitem__)
@@ -239,7 +233,7 @@ def _about_index(raw: RawData) -> Iterator[str]:
 
 
 def _is_count(values: np.ndarray) -> bool:
-    """Return whether whole numbers rise with every row, mostly by one: some rows of the index may be missing."""
+    """Return whether whole numbers rise with every row, mostly by one, because rows of an index may be missing."""
     if len(values) < FEWEST_ROWS or (values[:FEWEST_ROWS] % 1).any():
         return False
     steps = np.diff(values)

@@ -1,4 +1,4 @@
-"""Write and read the output of the stage `generate`: the raw rows and their description."""
+"""Write and read the files of the stage `generate`: the raw rows and their description."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ class RawFile(Stored):
     """The content of the file DESCRIPTION.
 
     targets: the names of the target columns.
-    kinds, fills, filled: as in `RawData`; `filled` is left out of the file if no value was missing.
+    kinds, fills, filled: as in `RawData`; the file has `filled` only if values were missing.
     """
 
     task: Task

@@ -1,4 +1,4 @@
-"""Turn raw rows into a network's inputs: encode categories one-hot, scale numbers and the targets of a regression."""
+"""Turn raw rows into a network's inputs and targets: encode categories one-hot, scale numbers."""
 
 from collections.abc import Iterator
 from typing import TypedDict
@@ -15,6 +15,9 @@ from pipeline.params.split_params import ScaleParams, Scaler
 class _Linear(TypedDict):
     offset: float
     factor: float
+
+
+_UNSCALED: _Linear = {"offset": 0.0, "factor": 1.0}
 
 
 def fit(
@@ -44,14 +47,14 @@ def apply(
         rows: the indices of the rows.
 
     Raises:
-        UserError: a scaled number is too large, which can happen in rows that the scaling was not fitted on.
+        UserError: a scaled number is too large; this happens only in rows to which the scaling was not fitted.
     """
     if isinstance(raw.features, np.ndarray):
         offset, factor = (np.array([getattr(each, name) for each in columns]) for name in ("offset", "factor"))
         inputs = (raw.features[rows] * factor + offset).astype(np.float32)
     else:
         count = sum(len(column.inputs) for column in columns)
-        # Column by column in Fortran order: no second copy of a large table, neither here nor when it is written.
+        # Filled column by column, in Fortran order: so a large table is copied neither here nor when it is written.
         inputs = np.empty((len(rows), count), precision(len(raw), count), order="F")
         place = 0
         for column in columns:
@@ -82,20 +85,16 @@ def _columns(raw: RawData, rows: np.ndarray, params: ScaleParams) -> Iterator[In
             yield InputColumn(name=f"x{place + 1}", **_fit_column(values, params.inputs, params))
         return
     for name, kind in raw.kinds.items():
-        values, fill = raw.features[name], raw.fills.get(name)
-        if kind == "number":
-            linear = _fit_column(values.to_numpy()[rows], params.inputs, params)
-            yield InputColumn(name=name, kind=kind, fill=fill, **linear)
-        elif kind == "boolean":
-            yield InputColumn(name=name, kind=kind, fill=fill)
-        else:
-            yield InputColumn(name=name, kind=kind, fill=fill, categories=tuple(sorted(values.unique())))
+        values = raw.features[name]
+        linear = _fit_column(values.to_numpy()[rows], params.inputs, params) if kind == "number" else _UNSCALED
+        categories = tuple(sorted(values.unique())) if kind == "category" else ()
+        yield InputColumn(name=name, kind=kind, fill=raw.fills.get(name), categories=categories, **linear)
 
 
 def _fit_column(values: np.ndarray, how: Scaler, params: ScaleParams) -> _Linear:
-    """Fit one of scikit-learn's scalers, and return its offset and factor."""
+    """Return offset and factor of the scaling `how`, fitted by scikit-learn to the values of a column."""
     if how == "none":
-        return {"offset": 0.0, "factor": 1.0}
+        return _UNSCALED
     column = values.reshape(-1, 1).astype(np.float64)
     if how == "minmax":
         minmax = MinMaxScaler(feature_range=params.range).fit(column)

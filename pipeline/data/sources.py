@@ -1,4 +1,4 @@
-"""Load the data: from scikit-learn's generators and bundled data sets by name, or from a file in `tables/`.
+"""Load the data: by name from scikit-learn's generators and bundled data sets, or from a file in `tables/`.
 
 A new source is an entry of SOURCES.
 """
@@ -15,7 +15,7 @@ import pandas as pd
 from pipeline.data import tables
 from pipeline.data.columns import RawTable, check_table
 from pipeline.data.split.samples import RawData
-from pipeline.foundations.errors import UserError
+from pipeline.foundations.errors import UserError, first_line
 from pipeline.params.data_params import COMMA, DataParams
 from pipeline.params.file import brief, nearest, one_of
 
@@ -66,7 +66,10 @@ def load(params: DataParams) -> RawData:
             the data.
     """
     expect_source(params)
-    return check_table(_load_sklearn(params) if params.source in SOURCES else _load_file(params), params)
+    if not is_file(params):
+        return check_table(_load_sklearn(params), params)
+    path = Path(params.source)
+    return check_table((tables.read_arrays if path.suffix == ".npz" else tables.read_table)(path, params), params)
 
 
 def is_file(params: DataParams) -> bool:
@@ -75,7 +78,7 @@ def is_file(params: DataParams) -> bool:
 
 
 def expect_source(params: DataParams) -> None:
-    """Check the source without importing scikit-learn or opening a file.
+    """Check the source, without importing scikit-learn and without opening a file.
 
     Raises:
         UserError: the source is neither in SOURCES nor a file in `tables/`, or is random without a `random_state`.
@@ -117,13 +120,12 @@ def _load_sklearn(params: DataParams) -> RawTable:
     try:
         result = function(**config) if source.is_random else function(**config, return_X_y=False)
     except Exception as error:  # scikit-learn rejects arguments with many types of exceptions
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(
             f"data.config: {brief(params.config)}: must be arguments of scikit-learn's {params.source} "
-            f"({brief(reason, 200)})"
+            f"({brief(first_line(error), 200)})"
         ) from None
     if source.is_random:
-        inputs, targets = result[0], result[1]
+        inputs, targets, *_ = result
         names, classes = [f"x{number}" for number in range(1, inputs.shape[1] + 1)], None
     else:
         inputs, targets = result.data, result.target
@@ -147,10 +149,3 @@ def _expect_arguments(function: Callable, params: DataParams) -> None:
     for name in params.config:
         if name not in arguments:
             raise UserError(f"data.config.{name}: not an argument of {params.source}: {one_of(arguments, name)}")
-
-
-def _load_file(params: DataParams) -> RawTable:
-    path = Path(params.source)
-    if path.suffix == ".npz":
-        return tables.read_arrays(path, params)
-    return tables.read_table(path, params)

@@ -4,7 +4,7 @@ import numpy as np
 
 from pipeline.data import scaling
 from pipeline.data.split.samples import Origin, RawData, Samples, Split
-from pipeline.foundations.errors import UserError
+from pipeline.foundations.errors import UserError, first_line
 from pipeline.params.data_params import DataParams
 from pipeline.params.split_params import SplitParams
 
@@ -13,7 +13,8 @@ def split(raw: RawData, data: DataParams, params: SplitParams) -> tuple[Split, O
     """Scale all rows, and split them into training rows, then validation rows, then test rows.
 
     Raises:
-        UserError: no row would be left for the test, the training rows have equal targets, or `stratify` is impossible.
+        UserError: no row would be left for the test, all training rows have the same target, or `stratify` is
+            impossible.
     """
     train, validation = _counts(len(raw), params)
     order = _order(raw, params, train, validation)
@@ -70,15 +71,15 @@ def _stratified(rows: np.ndarray, labels: np.ndarray, count: int, seed: int) -> 
     try:
         first, rest = train_test_split(rows, train_size=count, random_state=seed, stratify=labels)
     except ValueError as error:
-        raise UserError(f"split.stratify: true: {str(error).splitlines()[0]}: must be false with so few rows") from None
+        raise UserError(f"split.stratify: true: {first_line(error)}: must be false with so few rows") from None
     return first, rest
 
 
 def _expect_different(inputs: tuple[str, ...]) -> None:
-    """Check that inputs have different names.
+    """Check that all inputs have different names.
 
     Raises:
-        UserError: two names are equal, such as category `b=c` of column `a` and category `c` of column `a=b`.
+        UserError: two inputs have one name, such as category `b=c` of column `a` and category `c` of column `a=b`.
     """
     if len(set(inputs)) < len(inputs):
         name = next(name for place, name in enumerate(inputs) if name in inputs[:place])

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.data.columns import RawTable, expect_printable
-from pipeline.foundations.errors import UserError
+from pipeline.foundations.errors import UserError, first_line
 from pipeline.foundations.formats import precision, read_parquet
 from pipeline.params.data_params import COMMA, DataParams
 from pipeline.params.file import brief, one_of
@@ -47,10 +47,8 @@ def read_arrays(path: Path, params: DataParams) -> RawTable:
         UserError: the file is missing or unreadable, an array is missing, or x and y do not fit each other.
     """
     try:
-        with (
-            path.open("rb") as file,
-            np.load(file, allow_pickle=False) as archive,
-        ):  # `open` closes the file even if NumPy fails
+        # Opened here, because a file that NumPy opened stays open if NumPy cannot read it.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = dict(archive)
     except Exception as error:  # an array of objects, a damaged archive, another format
         raise UserError(f"{path}: {_reason(error)}: must be arrays of numbers as numpy.savez writes them") from None
@@ -192,4 +190,4 @@ def expect_file(path: Path) -> None:
 
 
 def _reason(error: Exception) -> str:
-    return brief((str(error).strip().splitlines() or [type(error).__name__])[0], 200)
+    return brief(first_line(error), 200)

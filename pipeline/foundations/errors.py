@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-# `user:password@` after `://`: up to the last @ before a slash or, if the password contains a slash, before a space.
+# `user:password@` after `://`. It ends at the last @ before a slash; if the password contains a slash, before a space.
 CREDENTIALS: Final = re.compile(r"(?<=://)(?:[^\s/]*|[^\s/@:]*:(?!\d*(?:[/?#\s]|$))\S*)@")
+ESCAPE_CODES: Final = re.compile(r"\x1b\[[0-9;]*m")  # of a terminal: Keras prints its errors in bold
 
 
 def masked(text: str) -> str:
@@ -15,11 +16,11 @@ def masked(text: str) -> str:
     return CREDENTIALS.sub("***@", text)
 
 
-COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # escape codes: Keras prints its errors in bold
-
-
 class UserError(Exception):
-    """One line: where (a file or a dotted parameter), the value there, and what is allowed. Passwords are masked."""
+    """An error that the user can fix. Passwords in its message are masked.
+
+    The message is one line: the place (a file or a dotted parameter), the value there, and the allowed values.
+    """
 
     def __init__(self, message: str) -> None:
         super().__init__(masked(message))
@@ -41,7 +42,12 @@ def one_argument(name: str) -> str:
 
 def without_colours(error: BaseException) -> str:
     """Return the error's text without a terminal's escape codes."""
-    return COLOURS.sub("", str(error))
+    return ESCAPE_CODES.sub("", str(error))
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of the error's text, or the name of its class if the text is empty."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 @contextmanager
@@ -57,7 +63,7 @@ def reported_in_one_line() -> Iterator[None]:
         sys.exit(f"error: {' '.join(str(error).split())}")
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        reason = " ".join(str(error.strerror or error).split())  # after a failed upload: the server's whole answer
+        reason = " ".join(str(error.strerror or error).split())  # a failed upload reports the server's whole answer
         sys.exit(masked(f"error: {where}{reason}"))
     except MemoryError as error:
         detail = f" ({' '.join(str(error).split())[:100]})" if str(error) else ""

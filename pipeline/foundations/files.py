@@ -1,4 +1,4 @@
-"""Write files atomically (under another name, then moved into place), and report each unreadable file in one line."""
+"""Write files atomically (under another name, then moved into place); report each unreadable file in one line."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipeline.foundations.errors import UserError
+from pipeline.foundations.errors import UserError, first_line
 
 
 def root() -> Path:
@@ -37,7 +37,7 @@ def temporary_folder(prefix: str, place: Path | None = None) -> Iterator[Path]:
 
 @contextmanager
 def _unwinding_on_sigterm() -> Iterator[None]:
-    """Let SIGTERM raise SystemExit, so that open contexts clean up. A handler that is already installed stays."""
+    """Let SIGTERM raise SystemExit, so that open contexts clean up; keep a handler that is already installed."""
     is_default = (
         threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     )
@@ -90,9 +90,7 @@ def reading(path: Path, what: str) -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:  # three libraries read these files, and each raises types of its own
-        reason = str(error).strip().splitlines()
-        detail = reason[0] if reason else type(error).__name__
-        raise UserError(f"{path}: damaged ({detail}): must be {what}; `dvc repro` makes it again") from None
+        raise UserError(f"{path}: damaged ({first_line(error)}): must be {what}; `dvc repro` makes it again") from None
 
 
 def save_json(value: Any, path: Path) -> None:
@@ -101,8 +99,7 @@ def save_json(value: Any, path: Path) -> None:
     Raises:
         ValueError: a number is NaN or infinite, which JSON does not have.
     """
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    save_text(json.dumps(value, indent=2, allow_nan=False) + "\n", path)
 
 
 def load_json(path: Path) -> Any:

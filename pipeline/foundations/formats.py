@@ -22,7 +22,7 @@ MOST_CELLS = 1_000_000
 ROWS_SUFFIXES = (".csv", ".parquet", ".npz")
 
 
-def packed(dataset: xr.Dataset) -> bytes:
+def pack_dataset(dataset: xr.Dataset) -> bytes:
     """Return the data set as the bytes of a NetCDF file. `to_netcdf` is slower: it imports Dask's client."""
     buffer = BytesIO()
     store = ScipyDataStore(buffer, mode="w", format="NETCDF3_64BIT")
@@ -34,7 +34,7 @@ def packed(dataset: xr.Dataset) -> bytes:
 def save_arrays(dataset: xr.Dataset, path: Path) -> None:
     """Write a data set as NetCDF."""
     with replacing(path) as temporary:
-        temporary.write_bytes(packed(dataset))
+        temporary.write_bytes(pack_dataset(dataset))
 
 
 def load_arrays(
@@ -51,10 +51,9 @@ def load_arrays(
     """
     with reading(path, "a NetCDF file"):  # from memory: xarray could not close a damaged file
         dataset = xr.load_dataset(BytesIO(path.read_bytes()), engine="scipy")
-    for name in variables:
-        if name not in dataset:
-            raise UserError(f"{path}: no variable {name}: must have this variable; `dvc repro` makes it again")
     for name, dims in {**variables, **optional}.items():
+        if name not in dataset and name in variables:
+            raise UserError(f"{path}: no variable {name}: must have this variable; `dvc repro` makes it again")
         if name in dataset and dataset[name].dims != dims:
             raise UserError(f"{path}: {name} is over {dataset[name].dims}: must be over {dims}")
     return dataset
@@ -77,8 +76,8 @@ def load_table(path: Path, columns: list[str], texts: Sequence[str] = ()) -> pd.
         UserError: the file is missing or damaged, or a column is missing.
     """
     with reading(path, f"a table with the columns {', '.join(columns)}"):
-        types = dict.fromkeys(texts, str)
-        table = pd.read_csv(path, dtype=types, keep_default_na=not texts, na_values=[""] if texts else None)
+        options = {"keep_default_na": False, "na_values": [""]} if texts else {}
+        table = pd.read_csv(path, dtype=dict.fromkeys(texts, str), **options)
         if texts:
             table = table.fillna(dict.fromkeys(texts, ""))
         missing = [column for column in columns if column not in table]
@@ -87,7 +86,7 @@ def load_table(path: Path, columns: list[str], texts: Sequence[str] = ()) -> pd.
         return table
 
 
-def packed_npz(arrays: Mapping[str, np.ndarray]) -> bytes:
+def pack_npz(arrays: Mapping[str, np.ndarray]) -> bytes:
     """Return arrays as the bytes of an npz file; `np.savez` would also write the time."""
     buffer = BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
@@ -101,7 +100,7 @@ def packed_npz(arrays: Mapping[str, np.ndarray]) -> bytes:
 def save_npz(arrays: Mapping[str, np.ndarray], path: Path) -> None:
     """Write arrays as npz."""
     with replacing(path) as temporary:
-        temporary.write_bytes(packed_npz(arrays))
+        temporary.write_bytes(pack_npz(arrays))
 
 
 def load_npz(path: Path, what: str) -> dict[str, np.ndarray]:
@@ -118,7 +117,7 @@ def load_npz(path: Path, what: str) -> dict[str, np.ndarray]:
 
 
 def precision(rows: int, columns: int) -> type:
-    """Return the type for a table of this size: float32 above MOST_CELLS numbers, else float64."""
+    """Return the type of a table's numbers: float32 if there are more than MOST_CELLS, else float64."""
     return np.float32 if rows * columns > MOST_CELLS else np.float64
 
 
@@ -135,7 +134,7 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None, singles: Sequ
         names = list(columns if columns is not None else file.schema_arrow.names)
         parts = []
         for name in names:
-            # `select`, because reading a column `a` also gives one that is named `a.b`.
+            # `select` is needed because reading a column `a` also gives a column that is named `a.b`.
             column = file.read([name]).select([name]).to_pandas(split_blocks=True, self_destruct=True)
             if column[name].dtype == np.float64 and name in singles:
                 with np.errstate(over="ignore"):  # numbers beyond float32 become infinite

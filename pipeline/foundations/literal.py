@@ -1,4 +1,4 @@
-"""Show names from data (classes, columns, layers) literally in Markdown, even with special characters.
+"""Escape names from data (classes, columns, layers), so that Markdown shows their special characters.
 
 `report.figures.style.in_figure` does the same for figures. HTML needs no function: the template of the pages escapes
 all text, and the Markdown parser passes no HTML through.

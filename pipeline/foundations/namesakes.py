@@ -1,8 +1,8 @@
 """Warn of another module named `pipeline`: users often have a folder of this name, and Python imports only one.
 
-Python prefers a package or a module to a folder without `__init__.py`, and otherwise the first on its path. If this
-package hides the user's module, a warning says so. If the user's module hides this package, no code here runs, and
-Python's ImportError names the user's file.
+Python prefers a package or a module to a folder without `__init__.py`; among equals it takes the first on its path. If
+this package hides the user's module, a warning says so. If the user's module hides this package, no code here runs,
+and Python's ImportError names the user's file.
 """
 
 import os
@@ -15,7 +15,7 @@ OWN = os.path.join("diagnosis", "causes.py")  # only a copy of this package has 
 
 
 def warn_of_namesakes() -> None:
-    """Warn of the module that Python would import without this package; the warning names the importing line."""
+    """Warn of the module that Python would import if this package did not exist; name the importing line."""
     other = next((path for folder in sys.path if isinstance(folder, str) for path in _namesakes(folder)), None)
     if other:
         warnings.warn(
@@ -34,7 +34,7 @@ def _namesakes(folder: str) -> list[str]:
 
 
 def _has_modules(folder: str, deeper: bool = True) -> bool:
-    """Return whether the folder, or a folder directly in it, has modules; otherwise nobody imports from it."""
+    """Return whether the folder, or a folder directly in it, has modules; a folder without modules hides nothing."""
     try:
         with os.scandir(folder) as entries:
             return any(

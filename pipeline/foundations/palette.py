@@ -1,7 +1,7 @@
-"""Define the palettes: the same thing has the same colour in all figures, pages and MLflow's charts.
+"""Define the colours: the same thing has the same colour in all figures, pages and MLflow's charts.
 
 The colour of a cause stands in its row in `diagnosis/rules/`, the colours of other outcomes in `diagnosis/causes.py`.
-All palettes suit colour-blind readers.
+All colours suit colour-blind readers.
 """
 
 from collections.abc import Sequence
@@ -49,12 +49,12 @@ VARIANTS: Final = (
 
 
 def of_variants(names: Sequence[str]) -> dict[str, str]:
-    """Return a colour for each variant, by its place among `names`; from the tenth variant on, colours repeat."""
+    """Return a colour for each variant, by its position in `names`; from the tenth variant on, colours repeat."""
     return {name: VARIANTS[place % len(VARIANTS)] for place, name in enumerate(names)}
 
 
 def shade(colour: str, number: int) -> str:
-    """Return a shade of `colour` for run `number` (from 0) of a variant: in turn lighter, darker and far lighter."""
+    """Return a shade of a variant's colour for its run `number` (from 0): lighter, darker, far lighter, and again."""
     target, weight = ((255, 0.45), (0, 0.4), (255, 0.7))[number % 3]
     channels = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
     return "#" + "".join(f"{round(each + weight * (target - each)):02X}" for each in channels)

@@ -1,7 +1,7 @@
 """Derive all randomness from (seed, replica, purpose, name) alone, never from a position in a list.
 
-Adding a variant or a replica therefore changes no other result. Variants of one shape start from the same draws and get
-the same batches, so they can be compared in pairs.
+A new variant or replica therefore changes no other result. Variants of one shape start from the same random numbers
+and get the same batches, so they can be compared in pairs.
 """
 
 import zlib
@@ -38,5 +38,5 @@ class Shuffles:
 
 
 def _sequence(seed: int, replica: int, purpose: str, name: str) -> np.random.SeedSequence:
-    # A checksum, not hash(): the same in every process.
+    # A checksum is the same in every process, which `hash()` is not.
     return np.random.SeedSequence((seed, replica, zlib.crc32(purpose.encode()), zlib.crc32(name.encode())))

@@ -1,8 +1,9 @@
-"""Import TensorFlow and Keras after the settings that must precede them. Stages import both only from here.
+"""Set up TensorFlow and Keras, then import them. Stages import both from here only.
 
-The settings are made in Python, not in the Makefile, so that `dvc repro` typed by hand gives the same bytes. One thread
-for each operation, without oneDNN, is also fastest for networks this small (oneDNN's batched matrix product takes 3
-times as long at 5 x 5). Two operations may run at once, so that measuring overlaps with training.
+The settings must precede the import. They are made in Python, not in the Makefile, so that `dvc repro` typed by hand
+gives the same bytes. One thread for each operation, without oneDNN, is also fastest for such small networks: oneDNN's
+batched matrix product takes 3 times as long at 5 x 5. Two operations may run at once, so that measuring overlaps with
+training.
 """
 
 import os
@@ -56,7 +57,7 @@ with _silent_libraries(), _hidden("sklearn", "matplotlib", "jax"):
         tf.config.experimental.set_memory_growth(gpu, True)  # because several processes share it
     tf.config.list_logical_devices()  # starts the runtime, with these settings
 
-tf.get_logger().setLevel("ERROR")  # otherwise it warns of retracing, which another variant requires
+tf.get_logger().setLevel("ERROR")  # otherwise it warns of retracing, which each further variant needs
 keras.config.set_floatx("float32")  # overrides a user's keras.json
 
 __all__ = ["keras", "tf"]

@@ -18,7 +18,7 @@ WHOLE_NUMBERS = {
     **dict.fromkeys(("trainable", "bypassed", "has_activation", "dead"), (0, 1)),
     **dict.fromkeys(HISTOGRAMS, (0, np.inf)),
 }
-FIRST_VALUES = {"epoch": 0, "layer": 1}  # of the axes that count
+FIRST_VALUES = {"epoch": 0, "layer": 1}  # of the axes that count up by one
 # The relative tolerance between a kernel's L1 norm in the history (summed in float32) and the sum here (in float64).
 ROUNDING = 1e-3
 
@@ -27,13 +27,13 @@ def expect_whole(history: xr.Dataset) -> None:
     """Check the names, types, coordinates, layer table and task of a history.
 
     Raises:
-        ValueError: one of these is not as in a history of `record.assemble`.
+        ValueError: one of these differs from what `record.assemble` writes.
     """
     variables = {**REQUIRED, **OPTIONAL}
     axes = {axis for dims in variables.values() for axis in dims}
     for name, values in history.data_vars.items():
         if name not in variables:
-            if set(values.dims) <= axes:  # a damaged name: a recorder's own variables have a dimension of their own
+            if set(values.dims) <= axes:  # the name is damaged: each other variable of a recorder has its own dimension
                 raise ValueError(f"{name} is not a variable of a history")
             continue
         kinds = "OUS" if name in TEXTS else "iu" if name in WHOLE_NUMBERS else "f"
@@ -43,9 +43,7 @@ def expect_whole(history: xr.Dataset) -> None:
         places = history[axis].values
         if not size or not (places[1:] > places[:-1]).all():
             raise ValueError(f"{axis} does not increase")
-        if axis in FIRST_VALUES and not np.array_equal(
-            places, np.arange(FIRST_VALUES[axis], FIRST_VALUES[axis] + size)
-        ):
+        if axis in FIRST_VALUES and not np.array_equal(places, FIRST_VALUES[axis] + np.arange(size)):
             raise ValueError(f"{axis} does not count from {FIRST_VALUES[axis]}")
     if not np.isin(history.recorded_epoch.values, history.epoch.values).all():
         raise ValueError("a recorded epoch is not among the epochs")
@@ -63,8 +61,7 @@ def _expect_curves(history: xr.Dataset) -> None:
         missing = [name for name in task.of_kind.scores if f"{part}_{name}" not in history]
         if missing:
             raise ValueError(f"{part}_{missing[0]} is missing")
-        # Raises if the baseline loss is not a number; it is NaN if a user's own loss has none.
-        float(history.attrs[f"{part}_constant_loss"])
+        float(history.attrs[f"{part}_constant_loss"])  # raises if the baseline loss is not a number; NaN is one
 
 
 def expect_trained(history: xr.Dataset, recipe: Recipe, split: Split, weights: dict[str, np.ndarray]) -> None:
@@ -91,9 +88,9 @@ def expect_trained(history: xr.Dataset, recipe: Recipe, split: Split, weights: d
 
 
 def _expect_weights(history: xr.Dataset, weights: dict[str, np.ndarray]) -> None:
-    """Check that the weights have the norms that the history recorded after the last epoch, kernel by kernel.
+    """Check that each kernel has the norm that the history recorded after the last epoch.
 
-    Do not call it for users' own networks: their optimizers may replace the weights by averages at the end.
+    This does not hold for users' own networks, because their optimizers may replace the weights by averages at the end.
     """
     if "weight_l1" not in history:
         return
@@ -114,7 +111,7 @@ def expect_predictions(predictions: xr.Dataset, history: xr.Dataset, split: Spli
     """Check that each replica has a prediction for each row.
 
     Raises:
-        ValueError: a prediction is missing, or the predictions have another shape or type.
+        ValueError: a prediction is missing, or the predictions have a wrong shape or type.
     """
     if not np.array_equal(predictions.replica.values, history.replica.values):
         raise ValueError("the replicas differ from the replicas of the history beside it")

@@ -113,7 +113,7 @@ def expect_recipe(variant: str, params: Params) -> None:
 
 
 def versions(variants: Iterable[str]) -> dict[str, list[str]]:
-    """Return all versions of each package with which the variants were trained.
+    """Return for each package all versions with which the variants were trained.
 
     Raises:
         UserError: a recipe is missing or damaged.
@@ -152,9 +152,8 @@ def load_run(variant: str, split: Split) -> tuple[Recipe, xr.Dataset, xr.Dataset
         UserError: a file is missing or damaged, or belongs to another training.
     """
     recipe, history, predictions = load_recipe(variant), load_history(variant), load_predictions(variant)
-    weights = load_weights(variant)
     with reading(history_path(variant), f"the history of {variant}'s training"):
-        expect_trained(history, recipe, split, weights)
+        expect_trained(history, recipe, split, load_weights(variant))
     with reading(predictions_path(variant), f"the predictions of {variant}'s replicas"):
         expect_predictions(predictions, history, split)
     return recipe, history, predictions

@@ -1,6 +1,4 @@
-"""Define the recipe of a training. Recipe and weights together determine a replica's model."""
-
-from pydantic import ConfigDict
+"""Define the recipe of a training; recipe and weights together determine a replica's model."""
 
 from pipeline.data.split.samples import Origin
 from pipeline.params.network_params import NetworkRecipe
@@ -9,12 +7,10 @@ from pipeline.params.variant_params import VariantParams
 
 
 class Recipe(Origin):
-    """A variant or a user's network, with all inherited values, its data, and the settings of its training.
+    """A variant or a user's network with all inherited values, the origin of its data, and how it was trained.
 
-    versions: what the numbers depend on: the versions of Python and of packages, and the processor.
+    versions: the versions of Python and of packages, and the processor, because the numbers depend on them.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     variant: VariantParams | NetworkRecipe
     training: TrainingParams

@@ -1,13 +1,13 @@
 """Decide after which epochs the values of layers are recorded, in the pipeline and in the callback.
 
-The callback skips further epochs if measuring takes too much of the training's time; see `recorder/budget.py`.
+The callback skips some of these epochs if measuring takes too much of the training's time; see `recorder/budget.py`.
 """
 
 from pipeline.params.training_params import TrainingParams
 
 
 def is_due(epoch: int, is_last: bool, first: int, every: int) -> bool:
-    """Return whether layers are recorded after `epoch`: the epochs 0 to `first`, every `every`th, and the last."""
+    """Return whether layers are recorded after `epoch`: one of 0 to `first`, a multiple of `every`, or the last."""
     return epoch <= first or epoch % every == 0 or is_last
 
 

@@ -4,16 +4,16 @@ import numpy as np
 
 from pipeline.data.split.tasks import MOST_CLASSES
 
-# Settings of the nearest-neighbour test. They define the measurement, so that values of different data sets compare;
-# how large a value must be is a threshold in params.yaml, `diagnosis.shuffled`.
+# Settings of the nearest-neighbour test. They are the same for all data sets, so that its values can be compared; the
+# threshold for such a value is in params.yaml, `diagnosis.shuffled`.
 MIN_ROWS, NEIGHBOURS, SHUFFLES = 100, 5, 100
 
 
 def of_inputs(columns: np.ndarray) -> dict[str, float]:
     """Return `input_scale` and `input_decades`; empty if no row is finite.
 
-    The typical column is the one with the median standard deviation. Of two middle columns, the one with the lower
-    deviation counts, because the mean of both would be about as great as the greater one.
+    The decades are counted from the column with the median standard deviation. Of two middle columns, the lower
+    deviation is taken, because the mean of both would be about as great as the greater deviation.
 
     Args:
         columns: float [row, column].
@@ -43,9 +43,9 @@ def of_targets(targets: np.ndarray) -> dict[str, float]:
 def of_pairs(inputs: np.ndarray, targets: np.ndarray) -> dict[str, float]:
     """Return `targets_told`; empty for fewer than MIN_ROWS rows, or if all inputs or all targets are equal.
 
-    This is Schilling's test of nearest neighbours (1986, JASA 81), extended to numbers: the products of each row's
-    targets with the targets of its neighbours, compared with the same products for shuffled targets. No network is
-    involved.
+    This is Schilling's test of nearest neighbours (1986, JASA 81), extended to numbers: multiply each row's targets
+    with the targets of its neighbours, and compare the sum of these products with the same sum for shuffled targets.
+    No network is involved.
 
     Args:
         inputs: float [row, column].
@@ -69,7 +69,7 @@ def of_pairs(inputs: np.ndarray, targets: np.ndarray) -> dict[str, float]:
 
 
 def _by_class(targets: np.ndarray) -> np.ndarray:
-    """Return one 0/1 column per class if the targets are a column of classes, and otherwise the unchanged targets."""
+    """Return a column of classes as one 0/1 column per class; return any other targets unchanged."""
     classes = np.unique(targets)
     if targets.shape[1] > 1 or len(classes) > MOST_CLASSES or (classes != np.round(classes)).any():
         return targets

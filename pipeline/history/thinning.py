@@ -1,10 +1,10 @@
-"""Choose fewer epochs of a curve for display."""
+"""Choose some epochs of a curve for display."""
 
 from typing import Final
 
 import numpy as np
 
-CURVE_EPOCHS: Final = 250  # at most so many epochs of a curve: MLflow's UI draws only some 320 points
+CURVE_EPOCHS: Final = 250  # the most epochs of a curve: MLflow's UI draws only some 320 points
 
 
 def evenly_spaced(epochs: np.ndarray, count: int) -> np.ndarray:

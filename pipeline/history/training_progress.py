@@ -1,8 +1,8 @@
 """Write the progress of a running training to a file that other processes read: `progress/<name>-<pid>.json`.
 
 The file is not an output of DVC, because DVC removes outputs before a stage runs. It lies under the repository's root,
-outside the temporary workspaces of DVC's experiments. It is removed at the end. If a crash left it, its process no
-longer runs; see `Process.is_alive`.
+outside the temporary workspaces of DVC's experiments. It is removed at the end. After a crash it stays behind, but its
+process no longer runs; see `Process.is_alive`.
 """
 
 import os
@@ -27,7 +27,7 @@ SHARE: Final = 0.02  # at most this share of the training's time may go to writi
 
 
 class Process(BaseModel):
-    """A process. Its start time distinguishes it from a later process with the same pid.
+    """A process. The start time distinguishes it from a later process with the same pid.
 
     started: the start time, as the operating system reports it.
     """
@@ -95,7 +95,7 @@ class ProgressFile:
         self._next = -np.inf
 
     def on_epochs(self, replicas: Sequence[int], epochs: range, curves: Mapping[str, np.ndarray]) -> None:
-        """Add finished epochs, and write the file if the last write was long enough ago.
+        """Add finished epochs; write the file if the last write was long enough ago.
 
         Raises:
             OSError: the file cannot be written.

@@ -1,8 +1,8 @@
-"""Draw every replica's weights at epoch 0, each from its own seed.
+"""Draw the initial weights of replicas, each variable from its own seed.
 
-Each variable's initialiser gets `seed=derived_seed(seed, replica, "initial weights", path)`. A kernel and a bias that
-are drawn together use the kernel's path. One graph draws all variables of one shape and initialiser, for all
-replicas, because 600 eager calls take longer than compiling a training.
+The seed is `derived_seed(seed, replica, "initial weights", path)`. A kernel and a bias that are drawn together use the
+kernel's path. One graph draws all variables of one shape and initialiser for all replicas, because 600 eager calls take
+longer than compiling a training.
 """
 
 from collections import defaultdict
@@ -32,7 +32,7 @@ def draw(network: Network, seed: int, replicas: Sequence[int]) -> dict[str, np.n
             if variable.path in weights:
                 continue
             initializer = getattr(layer, f"{variable.name}_initializer", None)
-            if initializer is None:  # a state, such as moving averages, which the layer fills itself
+            if initializer is None:  # a state, such as a moving average, which the layer initialises itself
                 template = np.asarray(keras.ops.convert_to_numpy(variable))
                 weights[variable.path] = np.repeat(template[None], len(replicas), axis=0)
             else:
@@ -57,7 +57,7 @@ def _draw_kernel_and_bias(
 
 
 class _TensorSeed(keras.random.SeedGenerator):
-    """Keras's seed of an integer, but as a tensor, so that one graph serves all seeds."""
+    """Seeds as Keras's generator does for an integer, but from a tensor, so that one graph serves all seeds."""
 
     def __init__(self, seed: tf.Tensor) -> None:
         self._seed = seed
@@ -67,7 +67,7 @@ class _TensorSeed(keras.random.SeedGenerator):
 
 
 def draw_stack(initializer: keras.initializers.Initializer, shape: tuple[int, ...], seeds: np.ndarray) -> np.ndarray:
-    """Draw float32 [variable, replica, *shape] for seeds [variable, replica]."""
+    """Draw variables of one shape, float32 [variable, replica, *shape], for seeds [variable, replica]."""
     if not hasattr(initializer, "seed"):
         value = np.asarray(keras.ops.convert_to_numpy(initializer(shape)))
         return np.broadcast_to(value, (*seeds.shape, *shape))

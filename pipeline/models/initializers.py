@@ -21,8 +21,9 @@ def random_walk(config: Mapping[str, Plain], path: str, units: int) -> keras.ini
 
     The gain g makes the log of the gradient's length an unbiased random walk from layer to layer: g = exp(1 / 2N) for
     linear layers and sqrt(2) exp(1.2 / (max(N, 6) - 2.4)) for rectified ones, where N is the layer's number of units.
-    There is no formula for tanh; take a little above 1, because tanh is linear around 0. Source: Sussillo & Abbott 2014
-    (arXiv 1412.6558), for layers of equal width; the paper's variance g^2 / N becomes g^2 / inputs here, as in He's.
+    There is no formula for tanh: state a number a little above 1, because tanh is linear around 0. Source: Sussillo &
+    Abbott 2014 (arXiv 1412.6558), for layers of equal width. The variance is g^2 / inputs, as in He's initialiser,
+    where the paper has g^2 / N.
 
     Args:
         config: its only key is `gain`: linear, relu, or g itself.
@@ -45,11 +46,11 @@ def random_walk(config: Mapping[str, Plain], path: str, units: int) -> keras.ini
 class RandomizedAsymmetric:
     """Draws kernel and bias together, so that a rectified unit is seldom dead, and a layer hardly ever.
 
-    Each unit has inputs + 1 entries: its column of the kernel and its bias. One of them, chosen at random, comes from
-    Beta(2, 1), which is positive; the others come from N(0, sigma^2 / inputs). Inputs of a hidden layer above the first
-    are never negative. sigma solves sigma^2 / 2 + E[u] sqrt(2 / pi) sigma + E[u^2] = 1 for u from Beta(2, 1), so that
-    the second moment of the activations does not grow with depth. Source: Lu, Shin, Su, Karniadakis 2020 (arXiv
-    1903.06733), section 4: sigma = 0.6007.
+    Each unit has inputs + 1 weights: its column of the kernel and its bias. One of them, chosen at random, comes from
+    Beta(2, 1), which is positive; the others come from N(0, sigma^2 / inputs). From the second layer on, inputs are
+    never negative, so the positive weight tends to keep the unit active. sigma solves sigma^2 / 2 + E[u] sqrt(2 / pi)
+    sigma + E[u^2] = 1 for u from Beta(2, 1), so that the second moment of the activations does not grow with depth.
+    Source: Lu, Shin, Su, Karniadakis 2020 (arXiv 1903.06733), section 4: sigma = 0.6007.
     """
 
     sigma: Final = sqrt(1 + 8 / (9 * pi)) - sqrt(8 / (9 * pi))

@@ -19,10 +19,10 @@ from pipeline.models.initializers import RandomizedAsymmetric, random_walk, rand
 from pipeline.params.file import Plain, brief, check
 from pipeline.params.variant_params import NONE, KerasObject, shown
 
-# Elementwise optimizers: a step on replicas stacked in one tensor is exactly each replica's own step. A test checks
-# this for every optimizer of the list.
+# These optimizers work elementwise: one step on replicas that are stacked in a tensor equals a step of each replica. A
+# test checks this for every optimizer of the list.
 EXACT_OPTIMIZERS = ("SGD", "RMSprop", "Adam", "AdamW", "Adagrad", "Adadelta", "Adamax", "Nadam", "Lion", "Ftrl")
-# Options that act outside the step itself; there, a stack of replicas would differ from Keras.
+# Options that act outside the step; with them, stacked replicas would differ from Keras.
 REJECTED_OPTIONS = ("use_ema", "gradient_accumulation_steps", "loss_scale_factor")
 # Both spellings are accepted, as Keras does for its own initialisers.
 RANDOM_WALK = ("random_walk", "RandomWalk")
@@ -31,21 +31,21 @@ RANDOMIZED_ASYMMETRIC = ("randomized_asymmetric", "RandomizedAsymmetric")
 
 @dataclass(frozen=True)
 class Clipping:
-    """Clipping by norm, which the engine does for each replica; at most one field is set, as in Keras."""
+    """The norms of clipping, which the engine applies to each replica; at most one is set, as in Keras."""
 
     clipnorm: float | None = None
     global_clipnorm: float | None = None
 
 
-# Shapes of kernels that are drawn to test the arguments: two, because a list of numbers may fit one by chance.
+# The arguments are tested by drawing kernels of these two shapes, because a list of numbers may fit one by chance.
 SHAPES = ((3, 2), (5, 4))
 
 
 @contextmanager
 def reported_as_arguments(spec: KerasObject, path: str, kind: str) -> Iterator[None]:
-    """Report any error of Keras or TensorFlow within the context as a fault of the arguments in `spec`.
+    """Report any error of Keras or TensorFlow in the context as a fault of the arguments in `spec`.
 
-    Use it where an object is made or used for the first time.
+    Use it where an object is created or used for the first time.
 
     Raises:
         UserError: Keras or TensorFlow raised an error.
@@ -65,13 +65,13 @@ def reported_as_arguments(spec: KerasObject, path: str, kind: str) -> Iterator[N
 
 
 def initializer(spec: KerasObject, path: str, units: int) -> keras.initializers.Initializer | RandomizedAsymmetric:
-    """Return a Keras initialiser, or one that draws a layer's kernel and bias together.
+    """Return an initialiser: Keras's, or one that draws a layer's kernel and bias together.
 
     Args:
         units: the number of units of the layer.
 
     Raises:
-        UserError: the class is unknown, an argument is invalid, or there is a seed (each replica derives its own).
+        UserError: the class is unknown, an argument is invalid, or a seed is stated (each replica has its own seed).
     """
     if spec.config.get("seed") is not None:
         raise UserError(
@@ -121,13 +121,13 @@ def activation(spec: KerasObject, path: str, name: str) -> keras.layers.Layer:
         UserError: the name or class is unknown, or an argument is invalid.
     """
     functions = {key: value for key, value in _public(keras.activations).items() if callable(value)}
-    if not spec.config and spec.class_name in functions:
-        with reported_as_arguments(spec, path, "activation"):
-            return keras.layers.Activation(spec.class_name, name=name)
-    if spec.class_name in functions:
+    if spec.class_name in functions and spec.config:
         raise UserError(
             f"{path}.config: {brief(spec.config)}: {spec.class_name} is a function: must be a layer's class name"
         )
+    if spec.class_name in functions:
+        with reported_as_arguments(spec, path, "activation"):
+            return keras.layers.Activation(spec.class_name, name=name)
     layers = _classes(keras.layers, keras.layers.Layer)
     kind = "activation or activation layer"
     layer = _instance(layers, spec, path, kind, [*functions, *layers])
@@ -136,10 +136,10 @@ def activation(spec: KerasObject, path: str, name: str) -> keras.layers.Layer:
 
 
 def optimizer(spec: KerasObject, path: str) -> tuple[keras.optimizers.Optimizer, Clipping]:
-    """Return a Keras optimizer for stacked replicas, with its clipping by norm removed, and the clipping by itself.
+    """Return a Keras optimizer for stacked replicas, without its clipping by norm; return the clipping beside it.
 
     Raises:
-        UserError: as in `any_optimizer`, or the optimizer is not exact on stacked replicas.
+        UserError: as in `any_optimizer`; or steps on stacked replicas would differ from each replica's own steps.
     """
     for option in REJECTED_OPTIONS:
         if spec.config.get(option):
@@ -172,6 +172,7 @@ def any_optimizer(spec: KerasObject, path: str, suggestions: Iterable[str] = ())
     if isinstance(rate, dict):
         # At any time all replicas have taken the same number of steps, so one learning rate serves all.
         replacements = {"learning_rate": _schedule(rate, f"{path}.config.learning_rate")}
+    # The second optimizer takes a step on trial; the first remains as it is.
     result, trial = (_instance(classes, spec, path, "optimizer", suggestions, replacements) for _ in range(2))
     with reported_as_arguments(spec, path, "optimizer"):
         trial.apply([keras.ops.ones((2, 2))], [keras.Variable(keras.ops.zeros((2, 2)))])
@@ -210,7 +211,7 @@ def _instance(
     suggestions: Iterable[str] = (),
     replacements: Mapping[str, Any] | None = None,
 ) -> Any:
-    """Return an object of the class that `spec` names; its type is Keras's.
+    """Return an object of Keras's class that `spec` names.
 
     Args:
         suggestions: the names to suggest if the class is unknown; by default all names in `classes`.

@@ -1,4 +1,4 @@
-"""Lay out all weights of a network in one flat vector, so that optimizer and statistics need few, large operations."""
+"""Place all weights of a network in one flat vector, so that optimizer and statistics need few, large operations."""
 
 from dataclasses import dataclass
 from math import prod

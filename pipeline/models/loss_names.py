@@ -16,9 +16,10 @@ DISTANCES: Final = (
 
 
 def loss_of(model: keras.Model) -> tuple[str, bool]:
-    """Return the name of the model's loss, and whether it takes logits; "" and False unless there is exactly one loss.
+    """Return the name of the model's loss, and whether the loss takes logits.
 
-    The name is in lower case and without "_", as in TWO_CLASSES.
+    The name is in lower case and without "_", as in TWO_CLASSES. If the model has no loss or several losses, the result
+    is "" and False.
     """
     losses = [each for each in keras.tree.flatten(getattr(model, "loss", None)) if each is not None]
     if len(losses) != 1:

@@ -1,4 +1,4 @@
-"""Build a variant's network: a Keras model with taps before and after every activation."""
+"""Build a variant's network: a Keras model, with the values before and after every activation as further outputs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,16 +19,16 @@ from pipeline.params.variant_params import VariantParams
 
 @dataclass(frozen=True)
 class Network:
-    """One architecture. Its weights are only a template: the engine keeps the weights of every replica.
+    """One architecture. The engine keeps the weights of every replica; the model's own weights are never trained.
 
     model: inputs [sample, input] -> predictions [sample, output].
-    taps: the same layers, with two values of each as outputs: first the pre-activations of all layers (after the
-        normalisation, if there is one), then the activations of all layers.
+    taps: the same layers; the outputs are the pre-activations of all layers (after the normalisation, if there is
+        one), then the activations of all layers.
     activations: the activation layer of each kernel layer, in the order of the taps.
     kernels: the paths of the kernels of layers 1, 2, ..., from the input.
     table: the layer table, in the same order.
-    joint_initializers: the initialisers that draw kernel and bias together, by the name of the dense layer. The model
-        itself has a standard initialiser there, never used, so that a saved model does not need this project.
+    joint_initializers: the initialisers that draw kernel and bias together, by the name of the dense layer. In the
+        model, these layers have a standard initialiser, which is never used: a saved model must not need this project.
     """
 
     model: keras.Model
@@ -47,7 +47,7 @@ class Network:
 def build(variant: VariantParams, inputs: int, task: Task, name: str, origin: Origin | None = None) -> Network:
     """Build the network of a variant.
 
-    `head` is the output layer of the task: dense(1) - sigmoid for two classes, dense(classes) - softmax for more,
+    `head` is the task's output layer: dense(1) - sigmoid for two classes, dense(classes) - softmax for more classes,
     dense(targets) for a regression.
 
     hidden_layers 1:  inputs - dense - activation - head
@@ -64,10 +64,10 @@ def build(variant: VariantParams, inputs: int, task: Task, name: str, origin: Or
     hidden_layers 2:  h1 as above, h2 = h1 + act(dense(h1))         - head(h2)
     hidden_layers 3:  h1, h2 as above, h3 = h2 + act(dense(h2))     - head(h3)
 
-    Source: He et al. 2015 (arXiv 1512.03385), whose blocks have two or three layers and whose activation follows the
-    sum. An activation within the block keeps the skip connection an identity (He et al. 2016, arXiv 1603.05027). With
-    He's kernels the square of the signals at least doubles at each sum, so many layers also need normalisation, or far
-    smaller kernels.
+    Source: He et al. 2015 (arXiv 1512.03385); there, a block has two or three layers, and the activation follows the
+    sum. Here the activation precedes the sum, so that the skip connection is an identity (He et al. 2016, arXiv
+    1603.05027). With He's kernels the square of the signals at least doubles at each sum, so many layers also need
+    normalisation, or far smaller kernels.
 
     A regulariser applies to the kernels of all layers, including the output layer.
 
@@ -75,8 +75,8 @@ def build(variant: VariantParams, inputs: int, task: Task, name: str, origin: Or
         inputs: the number of inputs.
         task: the task of the output layer.
         name: the variant's name, for the model and for error messages.
-        origin: the scaling of rows and targets. With it, the model takes raw rows and returns raw targets; training
-            needs none, because its rows are already scaled.
+        origin: the scaling of rows and targets. With it, the model takes raw rows and returns raw targets. Training
+            does without it, because its rows are already scaled.
 
     Raises:
         UserError: Keras does not know an activation, initialiser or regulariser, or the engine cannot replicate the
@@ -115,8 +115,10 @@ class PretrainingBlock:
 def build_block(variant: VariantParams, layer: int, inputs: int, task: Task | None, name: str) -> PretrainingBlock:
     """Build the block that pre-trains one hidden layer of a variant.
 
-    to predict:     inputs - dense - activation (+ inputs, if there is a skip connection) - the task's output layer
-    to reconstruct: inputs - dense - activation - dense(inputs); a skip connection would leave nothing to learn
+    The head that predicts the targets:    inputs - dense - activation (+ inputs, if residual) - the task's output layer
+    The head that reconstructs the inputs: inputs - dense - activation - dense(inputs)
+
+    The second has no skip connection, which would leave nothing to learn.
 
     The parts of the block are named `hidden`, `hidden_...` and `head`, whatever the layer's number.
 
@@ -142,7 +144,7 @@ def build_block(variant: VariantParams, layer: int, inputs: int, task: Task | No
 
 
 def is_of_layer(path: str, layer: int) -> bool:
-    """Return whether the variable at `path` belongs to a hidden layer, its normalisation or its activation."""
+    """Return whether the variable at `path` belongs to hidden layer `layer`, its normalisation or its activation."""
     return path.split("/")[0].split("_")[:2] == _part(layer).split("_")
 
 
@@ -160,7 +162,7 @@ def _part(layer: int) -> str:
 
 @dataclass
 class _Stack:
-    """The layers of a network while it is built, from the inputs up.
+    """The layers of a network that is being built, from the inputs up.
 
     source: the model's inputs.
     signal: the output of the last layer, which the next layer takes.
@@ -208,7 +210,7 @@ class _Stack:
         self.signal = keras.layers.Add(name=sum_name)([inputs, output]) if sum_name else output
 
     def network(self, name: str) -> Network:
-        """Return the network of the layers that were added."""
+        """Return the network of all added layers."""
         model = keras.Model(self.source, self.signal, name=name)
         taps = keras.Model(self.source, self.pre_activations + self.outputs, name=f"{name}_taps")
         kernels = tuple(layer.kernel.path for layer in self.dense_layers)
@@ -225,7 +227,7 @@ def _add_hidden(
     penalty: keras.regularizers.Regularizer | None,
     has_skip: bool,
 ) -> None:
-    """Add a hidden layer; `part` is the beginning of the names of its parts."""
+    """Add a hidden layer; the names of all its layers begin with `part`."""
     if isinstance(initializer, RandomizedAsymmetric):
         stack.joint_initializers[part] = initializer
         initializer = keras.initializers.HeNormal()  # the most similar standard initialiser
@@ -244,7 +246,7 @@ def _initializer(
 
 
 def _regularizer(variant: VariantParams, path: str, widths: list[int]) -> keras.regularizers.Regularizer | None:
-    """Return the regulariser of the kernels between layers of these widths, from the inputs on."""
+    """Return the regulariser of the kernels between successive `widths`, which begin with the inputs."""
     return keras_objects.regularizer(variant.kernel_regularizer, f"{path}.kernel_regularizer", set(pairwise(widths)))
 
 
@@ -259,13 +261,13 @@ def _output_initializer(variant: VariantParams, path: str, units: int) -> keras.
 
 
 def _is_softmax(activation: keras.layers.Layer) -> bool:
-    """Return whether it is a softmax: each value depends on all units, so that no unit has a slope of its own."""
+    """Return whether the layer is a softmax; a unit of a softmax has no slope of its own."""
     is_function = isinstance(activation, keras.layers.Activation)
     return isinstance(activation, keras.layers.Softmax) or (is_function and activation.activation.__name__ == "softmax")
 
 
 def _copy(initializer: keras.initializers.Initializer) -> keras.initializers.Initializer:
-    # Keras warns if one initialiser without a seed serves two layers; the engine draws every replica's weights itself.
+    # Each layer gets its own copy, because Keras warns if one initialiser without a seed serves two layers.
     return initializer.clone() if hasattr(initializer, "clone") else initializer
 
 
@@ -276,14 +278,14 @@ def _expect_replicable(activation: keras.layers.Layer, variant: VariantParams, p
         UserError: the activation draws random numbers, keeps a state, or is not elementwise.
     """
     kind = type(activation).__name__
-    # Reject activations that draw random numbers, such as dropout: Keras keeps one count of draws for a layer, but each
-    # replica would need its own count and seed, so that no draw depends on the other replicas.
+    # Activations that draw random numbers, such as dropout, are rejected: Keras has one random generator for a layer,
+    # but each replica would need its own, so that no draw depends on other replicas.
     if any("seed" in variable.name for variable in activation.variables):
         raise UserError(f"{path}: {kind}: draws random numbers in training: must be an activation without")
     if activation.non_trainable_variables:
         raise UserError(f"{path}: {kind}: keeps a state besides its weights: must be an activation without")
     units = activation.input.shape[-1]
-    # The second shape: an activation without weights is measured on all replicas at once.
+    # The second shape is used because an activation without weights is measured on all replicas at once.
     shapes = [(2, units)] if activation.variables else [(2, units), (2, 3, units)]
     for shape in shapes:
         with keras_objects.reported_as_arguments(variant.activation, path, "activation"):

@@ -1,8 +1,8 @@
 """Put Keras's own layers around a network, so that a model takes raw rows and returns raw targets.
 
-A table of plain numbers is one input [row, column]. A table with categories, booleans, missing values, or numbers that
-need float64 is a map of inputs [row, 1] by column name: text for a category, a number for anything else. A missing
-value is NaN, or an empty text for a category.
+A table of plain numbers is one input [row, column]. Any other table (with categories, booleans, missing values, or
+numbers that need float64) is a map of inputs [row, 1] by column name: texts for categories, numbers for all else. A
+missing value is NaN, or an empty text for a category.
 """
 
 import re
@@ -15,7 +15,7 @@ from pipeline.data.split.samples import LARGEST_OFFSET, InputColumn, Origin, is_
 from pipeline.foundations.tensorflow import keras
 
 Inputs: TypeAlias = "keras.KerasTensor | dict[str, keras.KerasTensor]"  # one input, or inputs by name
-# The names of a model's other layers. The name of an input must not be one of these.
+# The names of a model's other layers; an input must have another name.
 _RESERVED: Final = re.compile(r"(hidden|column|output|encoded|unscaling)(_.*)?")
 
 
@@ -35,7 +35,7 @@ def raw_inputs(origin: Origin) -> tuple[Inputs, keras.KerasTensor]:
 
 
 def raw_outputs(origin: Origin, predictions: keras.KerasTensor) -> keras.KerasTensor:
-    """Undo the scaling of a regression's targets: return predictions in the unit of the raw targets."""
+    """Return predictions in the unit of the raw targets, by undoing the scaling of a regression's targets."""
     if all((each.offset, each.factor) == (0.0, 1.0) for each in origin.targets):
         return predictions
     factors = [1 / each.factor for each in origin.targets]
@@ -44,7 +44,10 @@ def raw_outputs(origin: Origin, predictions: keras.KerasTensor) -> keras.KerasTe
 
 
 def input_names(origin: Origin) -> list[str]:
-    """Return the columns' names, changed if Keras rejects them: if empty, with a slash, or a layer's name."""
+    """Return a name for each column's input: the column's own, changed if Keras rejects it.
+
+    Keras rejects empty names, names with a slash, and names of other layers.
+    """
     names: list[str] = []
     for column in origin.columns:
         name = column.name.replace("/", "_") or "unnamed"
@@ -90,8 +93,8 @@ class _Column:
     def _scaled(self, raw: keras.KerasTensor) -> keras.KerasTensor:
         """Return the scaled column; if its offset is large, first subtract a number near the mean, in float64.
 
-        Otherwise 100000001 and 100000002 would become equal, as in float32. Keras stores the factor and offset of a
-        layer as float32, so float32 must be able to hold the subtracted number exactly.
+        Otherwise 100000001 and 100000002 would become equal, as in float32. The subtracted number is one that float32
+        holds exactly, because Keras stores a layer's factor and offset as float32.
         """
         column = self.column
         centre = float(np.float32(-column.offset / column.factor)) if abs(column.offset) >= LARGEST_OFFSET else 0.0

@@ -1,4 +1,4 @@
-"""Draw the same numbers as Keras's uniform initialisers on TensorFlow, to the bit, without their slow import.
+"""Draw the same numbers as Keras's uniform initialisers, to the bit, without the slow import of TensorFlow.
 
 TensorFlow's stateless random numbers are Philox 4x32-10 (Salmon, Moraes, Dror, Shaw 2011, "Parallel random numbers: as
 easy as 1, 2, 3"). Philox first turns the seed into a key and a counter. Tests compare every entry with Keras's.
@@ -30,7 +30,10 @@ _VARIANCES: Final[dict[str, Callable[[int, int], float]]] = {
 
 
 def limits(spec: KerasObject, shape: tuple[int, int]) -> tuple[float, float] | None:
-    """Return the bounds between which an initialiser draws a kernel [input, unit]; None if it may not be uniform."""
+    """Return the bounds between which an initialiser draws a kernel [input, unit].
+
+    The result is None if the initialiser is not uniform, or this module does not know it.
+    """
     name, config = spec.class_name.replace("_", "").lower(), spec.config
     if name in _VARIANCES and not config:
         limit = sqrt(3 * _VARIANCES[name](*shape))
@@ -56,7 +59,7 @@ def _unit(seeds: np.ndarray, size: int) -> np.ndarray:
     counter = np.broadcast_to(np.arange(-(-size // 4), dtype=np.uint64), (len(seed), -(-size // 4)))
     numbers = _philox((counter, zero, start[2], start[3]), (start[0], start[1]))
     bits = np.stack(numbers, axis=-1).reshape(len(seed), -1)[:, :size].astype(np.uint32)
-    # 23 random bits are the fraction of a float in [1, 2).
+    # 23 random bits become the fraction of a float in [1, 2).
     return ((bits & np.uint32(0x7FFFFF)) | np.uint32(127 << 23)).view(np.float32) - np.float32(1)
 
 

@@ -20,7 +20,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class TutorialClaim(StrictSection):
-    """The tutorial's report on a variant; None for a value that it does not report."""
+    """The tutorial's report on a variant; a value is None if the tutorial does not report it."""
 
     train_accuracy: Share | None = None
     test_accuracy: Share | None = None
@@ -29,18 +29,18 @@ class TutorialClaim(StrictSection):
 
 
 class GradientClaim(StrictSection):
-    """The tutorial's claim "more gradient flows back": more reaches layer 1 in variant `more` than in `less`."""
+    """The tutorial's claim "more gradient flows back": layer 1 gets more gradient in variant `more` than in `less`."""
 
     more: str
     less: str
 
 
 class ComparisonParams(StrictSection):
-    """Every key is optional: if it is missing, the report leaves out its part. All names are those of variants.
+    """The section `comparison`. Every key is optional; without it the report leaves out the part about it.
 
-    pair: the two variants that are compared in detail.
-    weights: the two variants whose weights are compared by layer.
-    claims: the tutorial's claims, by variant.
+    pair: the names of the two variants that are compared in detail.
+    weights: the names of the two variants whose weights are compared by layer.
+    claims: the tutorial's claims, by the variant's name.
     """
 
     pair: Pair | None = None
@@ -53,10 +53,10 @@ class ComparisonParams(StrictSection):
         return self.model_copy(update={"claims": {}, "gradient_claim": None})
 
     def expect_variants(self, variants: Sequence[str]) -> None:
-        """Check that every name is that of a variant.
+        """Check that every name in the section is a variant's.
 
         Raises:
-            UserError: a name is not that of a variant.
+            UserError: there is no variant of a name.
         """
         for path, name in self._names():
             if name not in variants:

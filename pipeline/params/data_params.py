@@ -1,4 +1,4 @@
-"""`data`: the source of the rows, and what a network is to learn from them; before any scaling."""
+"""`data`: where the rows come from, and what a network must learn from them."""
 
 from typing import Annotated, Any, Final, Literal
 
@@ -37,8 +37,9 @@ Column = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class DataParams(StrictSection):
-    """A source that `data.sources` lists, with its arguments, or a file in `tables/`.
+    """The section `data`: a source that `data.sources` lists, with its arguments, or a file in `tables/`.
 
+    config: the arguments of the source.
     task: `auto` chooses the task by the target, and reports its choice.
     target: the column of a file to predict.
     features: the columns from which to predict the target; all other columns by default.
@@ -46,8 +47,8 @@ class DataParams(StrictSection):
     positive_class: the class of a binary task whose probability a model returns; the last class by default.
     delimiter: the character between the columns of a CSV.
 
-    Files do not store `positive_class` and `delimiter` if they have their defaults, so that files of versions without
-    these keys stay the same, byte by byte.
+    Files store `positive_class` and `delimiter` only if these differ from their defaults. So files stay the same, byte
+    by byte, as in versions without these keys.
     """
 
     source: Annotated[str, Field(min_length=1, max_length=200)]

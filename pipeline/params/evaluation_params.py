@@ -1,4 +1,4 @@
-"""`evaluation`: the score that a replica must pass to count as learned."""
+"""`evaluation`: the score that a replica must exceed to count as learned."""
 
 from collections.abc import Mapping
 from numbers import Real
@@ -21,7 +21,7 @@ SCORES: Final[Mapping[str, str]] = {
 
 
 def _rule(value: Any) -> dict[str, float] | None:
-    """Take a bare number as the threshold of the task's main score.
+    """Return the score and its threshold as a map; a bare number is the threshold of the task's main score.
 
     Args:
         value: the value in params.yaml, or the argument `learned` of a script.
@@ -56,7 +56,7 @@ Threshold = Annotated[float, Field(lt=1)]  # the best value of each score is 1
 
 
 class EvaluationParams(StrictSection):
-    """The threshold of the evaluation; after a change nothing is trained again.
+    """The section `evaluation`. If it changes, nothing is trained again.
 
     learned: a score, and the number that it must exceed after the last epoch; None for the task's usual threshold.
     """

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import UnionType
-from typing import Any, TypeAlias, TypeVar, Union, get_args, get_origin
+from typing import Any, Final, TypeAlias, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from ruamel.yaml import YAML
@@ -21,6 +21,23 @@ Plain: TypeAlias = "bool | int | float | str | Sequence[Plain] | Mapping[str, Pl
 Fault: TypeAlias = Mapping[str, Any]  # an entry of pydantic's `ValidationError.errors()`
 # Limits far above any real file. They stop infinite recursion, such as on a list that contains itself.
 MAX_DEPTH, MAX_VALUES = 20, 100_000
+# What is allowed, by pydantic's type of the fault; pydantic's context of the fault fills the braces.
+_ALLOWED: Final = {
+    "greater_than_equal": "at least {ge}",
+    "greater_than": "greater than {gt}",
+    "less_than_equal": "at most {le:,}",
+    "less_than": "less than {lt}",
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing", "finite_number"), "a finite number"),
+    "bool_type": "true or false",
+    "string_type": "a text",
+    "string_too_short": "a text of {min_length} or more characters",
+    "string_too_long": "at most {max_length} characters",
+    "literal_error": "{expected}",
+    **dict.fromkeys(("dict_type", "model_type"), "a map"),
+    **dict.fromkeys(("list_type", "tuple_type"), "a list"),
+    "too_short": "a list of {min_length} or more",
+}
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -71,7 +88,7 @@ def check(value: Any, path: str, model: type[Model]) -> Model:
 
 
 def check_partly(value: Mapping[str, Plain], path: str, model: type[BaseModel]) -> None:
-    """Check the keys that are present; other keys may be missing, because each variant may have them.
+    """Check the keys that are present. Keys may be missing, because each variant may have them.
 
     Raises:
         UserError: as in `check`.
@@ -89,15 +106,30 @@ def as_map(value: Plain, path: str) -> Mapping[str, Plain]:
     Raises:
         UserError: the section is something else.
     """
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise UserError(f"{path}: {brief(value)}: must be a map")
-    return value
+    if value is not None and not isinstance(value, dict):
+        raise UserError(f"{path}: {brief(value)}: must be a map, or {{}}")
+    return value or {}
+
+
+def by_name(value: Plain, section: str, kind: str) -> Mapping[str, Plain]:
+    """Return a section whose keys are names of folders.
+
+    Args:
+        section: the section's name, such as `studies`.
+        kind: what each key names, such as "study".
+
+    Raises:
+        UserError: the section is not a map, or a name is not a valid folder name.
+    """
+    entries = as_map(value, section)
+    for name in entries:
+        if not NAME.fullmatch(name):
+            raise UserError(f"{section}.{name}: a {kind}'s name must be a text of A-Z a-z 0-9 _ -")
+    return entries
 
 
 def one_of(allowed: Iterable[str], name: str = "", what: str = "") -> str:
-    """Return "must be one of a, b, c", and the name that is spelled most like `name` if one is close.
+    """Return "must be one of a, b, c: did you mean b?"; the question only if a spelling is close to `name`.
 
     Args:
         what: words in front of the names, such as "the variants ".
@@ -117,13 +149,23 @@ def unknown_key(path: str, key: str, allowed: Iterable[str]) -> str:
     """Return the message about an unknown key."""
     names = list(allowed)
     near = nearest(key, names)
-    if not names:
-        return f"{path}: unknown key"
-    return f"{path}: unknown key: " + (f"did you mean {near}?" if near else f"must be one of {', '.join(names)}")
+    hint = f"did you mean {near}?" if near else f"must be one of {', '.join(names)}"
+    return f"{path}: unknown key" + (f": {hint}" if names else "")
+
+
+def expect_known_keys(section: Mapping[str, Plain], path: str, allowed: Iterable[str]) -> None:
+    """Check that a section has only allowed keys.
+
+    Raises:
+        UserError: a key is not allowed.
+    """
+    for key in section:
+        if key not in allowed:
+            raise UserError(unknown_key(f"{path}.{key}", key, allowed))
 
 
 def brief(value: Any, most: int = 60) -> str:
-    """Return any value as text for a message, of at most `most` characters."""
+    """Return any value as a short text for a message: at most `most` characters."""
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 2**200:
         return f"a number of {math.ceil(value.bit_length() * math.log10(2))} digits"
     text = "(empty)" if value is None else str(value)
@@ -136,7 +178,7 @@ def _expect_plain(value: Any, keys: list[str], count: list[int]) -> None:
     Args:
         value: a value from the YAML parser.
         keys: the path of `value` in the document.
-        count: a list of one number, the count of values so far.
+        count: a list with one number, the count of values so far.
 
     Raises:
         UserError: a value is a date, a set, a number beyond 64 bits, unprintable text, or a map that contains itself.
@@ -175,7 +217,7 @@ def _is_text(value: str) -> bool:
 
 
 def _first_message(error: ValidationError, path: str, model: type[BaseModel]) -> str:
-    """Return the message of the first fault. Unknown keys come first, because many are misspelled missing keys."""
+    """Return the message of the first fault: unknown keys before others, because many are misspelled missing keys."""
     faults = error.errors(include_url=False)
     order = {"extra_forbidden": 0, "missing": 2}
     faults.sort(key=lambda fault: order.get(fault["type"], 1))
@@ -184,52 +226,22 @@ def _first_message(error: ValidationError, path: str, model: type[BaseModel]) ->
 
 
 def _message(path: str, fault: Fault, model: type[BaseModel]) -> str:
-    context = fault.get("ctx", {})
+    kind, context = fault["type"], fault.get("ctx", {})
     dotted = ".".join(filter(None, [path, *(str(key) for key in fault["loc"])]))
-    match fault["type"]:
-        case "missing":
-            return f"{dotted}: missing: must be given"
-        case "extra_forbidden":
-            return unknown_key(dotted, str(fault["loc"][-1]), _fields_at(model, fault["loc"][:-1]))
-        case "greater_than_equal":
-            allowed = f"at least {context['ge']}"
-        case "greater_than":
-            allowed = f"greater than {context['gt']}"
-        case "less_than_equal":
-            allowed = f"at most {_with_commas(context['le'])}"
-        case "less_than":
-            allowed = f"less than {context['lt']}"
-        case "int_type" | "int_parsing" | "int_from_float":
-            allowed = "a whole number"
-        case "float_type" | "float_parsing" | "finite_number":
-            allowed = "a finite number"
-        case "bool_type":
-            allowed = "true or false"
-        case "string_type":
-            allowed = "a text"
-        case "literal_error":
-            allowed = context["expected"]
-        case "dict_type" | "model_type":
-            allowed = "a map"
-        case "list_type" | "tuple_type":
-            allowed = "a list"
-        case "string_too_long":
-            allowed = f"at most {context['max_length']} characters"
-        case "value_error" if isinstance(fault["input"], dict):  # a fault of several values together
-            return f"{dotted}: {context['error']}"
-        case "value_error":
-            return f"{dotted}: {brief(fault['input'])}: {context['error']}"
-        case _:
-            return f"{dotted}: {brief(fault['input'])}: {fault['msg']}"
-    return f"{dotted}: {brief(fault['input'])}: must be {allowed}"
-
-
-def _with_commas(number: float) -> str:
-    return f"{number:,}" if isinstance(number, int) else str(number)
+    if kind == "missing":
+        return f"{dotted}: missing: must be given"
+    if kind == "extra_forbidden":
+        return unknown_key(dotted, str(fault["loc"][-1]), _fields_at(model, fault["loc"][:-1]))
+    if kind == "value_error" and isinstance(fault["input"], dict):  # a fault of several values together
+        return f"{dotted}: {context['error']}"
+    reason = context["error"] if kind == "value_error" else fault["msg"]
+    if kind in _ALLOWED:
+        reason = f"must be {_ALLOWED[kind].format(**context)}"
+    return f"{dotted}: {brief(fault['input'])}: {reason}"
 
 
 def _fields_at(model: Any, keys: Iterable[int | str]) -> list[str]:
-    """Return the fields of the model at the path `keys` inside `model`; empty if no model is there.
+    """Return the field names of the model at the path `keys` inside `model`; empty if no model is there.
 
     Args:
         model: a model, or any other type annotation.

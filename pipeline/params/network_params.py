@@ -1,7 +1,6 @@
-"""`networks`: Keras models of the user's own, each in a folder networks/<name>/, and how they are trained.
+"""`networks`: the user's own Keras models, each in a folder networks/<name>/, and how they are trained.
 
-This module needs no TensorFlow; `training.networks.builder`, which imports Keras, checks whether network.py can be
-imported.
+This module needs no TensorFlow; `training.networks.builder`, which imports Keras, checks network.py.
 """
 
 import hashlib
@@ -12,13 +11,14 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from pipeline.foundations.errors import UserError
-from pipeline.params.file import NAME, StrictSection, brief, check
+from pipeline.params.file import StrictSection, as_map, by_name, check, expect_known_keys
 from pipeline.params.training_params import TrainingParams
 from pipeline.params.variant_params import Named
 
 NETWORKS = Path("networks")
 FILE = "network.py"
-BUDGET = ("replicas", "epochs", "batch_size")  # as in `training`, unless the network states its own
+BUDGET = ("replicas", "epochs", "batch_size")  # taken from `training`, unless the network states its own
+OWN = ("config", "optimizer", *BUDGET)  # the keys of a network in params.yaml
 RemedyName = Annotated[str, Field(pattern=r"^[a-z_]+$", max_length=100)]
 
 
@@ -27,14 +27,14 @@ def _as_tuple(value: Any) -> Any:
 
 
 class NetworkRecipe(StrictSection):
-    """Everything that the training of a network depends on, except `training`.
+    """Everything that the training of a network depends on, except the section `training`.
 
     config: the arguments of `build` after the shape and the task.
     optimizer: the optimizer of a model that `build` does not compile.
-    replaces_optimizer: whether `optimizer` also replaces the one that `build` compiled, because params.yaml has an
-        optimizer for the network itself.
-    remedy: the remedies that change the model or its data before training, in this order, by their names in
-        `remedies.remedy_registry`. Only the cell of a study has any.
+    replaces_optimizer: whether `optimizer` also replaces the optimizer of a model that `build` compiles; true if
+        params.yaml states an optimizer for this network.
+    remedy: the names of the remedies that change the model or its data before training, in this order, as in
+        `remedies.remedy_registry`. Only a study's cell has remedies.
     source: the SHA-256 of the files in the network's folder.
     """
 
@@ -62,16 +62,6 @@ class NetworkParams(NetworkRecipe):
         return shared.model_copy(update={name: getattr(self, name) for name in BUDGET})
 
 
-class _OwnParams(StrictSection):
-    """The keys of a network in params.yaml."""
-
-    config: dict[str, Any] = Field(default_factory=dict)
-    optimizer: Named | None = None
-    replicas: int | None = None
-    epochs: int | None = None
-    batch_size: int | None = None
-
-
 def file(name: str) -> Path:
     """Return the path of the file that must define `build`."""
     return NETWORKS / name / FILE
@@ -91,27 +81,27 @@ def resolve(
     Raises:
         UserError: a name is not a valid folder name or is that of a variant, a file is missing, or a value is invalid.
     """
-    if networks is not None and not isinstance(networks, dict):
-        raise UserError(f"networks: {brief(networks)}: must be a map of networks by name, or {{}}")
-    return {name: _resolved(name, own, defaults, training, variants) for name, own in (networks or {}).items()}
+    own_params = by_name(networks, "networks", "network")
+    return {name: _resolved(name, own, defaults, training, variants) for name, own in own_params.items()}
 
 
 def _resolved(
     name: str, own: Any, defaults: Mapping[str, Any], training: Mapping[str, Any], variants: Collection[str]
 ) -> NetworkParams:
     path = f"networks.{name}"
-    if not NAME.fullmatch(name):
-        raise UserError(f"{path}: a network's name must be a text of A-Z a-z 0-9 _ -")
     if name in variants:
         raise UserError(f"{path}: a variant has this name: networks and variants must have different names")
-    own_params = check({} if own is None else own, path, _OwnParams)
+    own_values = {key: value for key, value in as_map(own, path).items() if value is not None}
+    expect_known_keys(own_values, path, OWN)
     if not file(name).is_file():
         raise UserError(f"{path}: {file(name)}: not found: must exist and define build(inputs, task, **config)")
-    inherited = {key: training.get(key) for key in BUDGET}
-    own_values = {key: value for key, value in own_params.model_dump().items() if value is not None}
-    values = {"optimizer": defaults.get("optimizer"), **inherited, **own_values}
-    values |= {"replaces_optimizer": own_params.optimizer is not None, "remedy": (), "source": fingerprint(name)}
-    return check(values, path, NetworkParams)
+    inherited: dict[str, Any] = {
+        "config": {},
+        "optimizer": defaults.get("optimizer"),
+        **{key: training.get(key) for key in BUDGET},
+    }
+    derived = {"replaces_optimizer": "optimizer" in own_values, "remedy": (), "source": fingerprint(name)}
+    return check({**inherited, **own_values, **derived}, path, NetworkParams)
 
 
 def fingerprint(name: str) -> str:

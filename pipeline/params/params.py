@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from pipeline.foundations.errors import UserError
 from pipeline.params import network_params, study_params, variant_params
@@ -20,6 +20,7 @@ from pipeline.params.training_params import TrainingParams
 from pipeline.params.variant_params import VariantParams
 
 AnyRecipe = VariantParams | NetworkRecipe
+Entry = TypeVar("Entry")
 
 
 class Params(StrictSection):
@@ -43,9 +44,7 @@ class Params(StrictSection):
         Raises:
             UserError: there is no such variant.
         """
-        if name not in self.variants:
-            raise UserError(f"variants.{name}: not found: {one_of(self.variants, name)}")
-        return self.variants[name]
+        return _entry(self.variants, name, "variants.")
 
     def network(self, name: str) -> NetworkParams:
         """Return a network.
@@ -53,9 +52,7 @@ class Params(StrictSection):
         Raises:
             UserError: there is no such network.
         """
-        if name not in self.networks:
-            raise UserError(f"networks.{name}: not found: {one_of(self.networks, name)}")
-        return self.networks[name]
+        return _entry(self.networks, name, "networks.")
 
     @property
     def recipes(self) -> dict[str, AnyRecipe]:
@@ -68,15 +65,11 @@ class Params(StrictSection):
         Raises:
             UserError: there is neither a variant nor a network of this name.
         """
-        recipes = self.recipes
-        if name not in recipes:
-            raise UserError(f"{name}: not found: {one_of(recipes, name)}")
-        return recipes[name]
+        return _entry(self.recipes, name)
 
     def training_of(self, name: str) -> TrainingParams:
-        """Return the section `training`, with the own values of a network if `name` is a network."""
-        network = self.networks.get(name)
-        return self.training if network is None else network.training(self.training)
+        """Return the section `training`; if `name` is a network, with the network's own values."""
+        return self.networks[name].training(self.training) if name in self.networks else self.training
 
     def trained_with(self, variant: str) -> dict[str, dict[str, Plain]]:
         """Return all parameters that a training depends on, as plain values: `variant`, `training`, `data`, `split`.
@@ -100,9 +93,14 @@ class Params(StrictSection):
         Raises:
             UserError: there is no such study.
         """
-        if name not in self.studies:
-            raise UserError(f"studies.{name}: not found: {one_of(self.studies, name)}")
-        return self.studies[name], study_params.cells(self.studies[name], name, self.recipes, self.training_of)
+        study = _entry(self.studies, name, "studies.")
+        return study, study_params.cells(study, name, self.recipes, self.training_of)
+
+
+def _entry(entries: Mapping[str, Entry], name: str, section: str = "") -> Entry:
+    if name not in entries:
+        raise UserError(f"{section}{name}: not found: {one_of(entries, name)}")
+    return entries[name]
 
 
 # The keys of older files, with their new names.
@@ -146,7 +144,7 @@ def parse(document: Mapping[str, Plain]) -> Params:
     sections: dict[str, Any] = {
         "variants": variants,
         "networks": network_params.resolve(document["networks"], defaults, training, variants),
-        "studies": study_params.checked(document["studies"]),
+        "studies": study_params.resolve(document["studies"]),
     }
     for name, field in Params.model_fields.items():
         if name not in sections:

@@ -1,4 +1,4 @@
-"""Read the params.yaml that comes with the code: scripts use the same thresholds as the repository."""
+"""Read the params.yaml that is shipped with the code, so that scripts use the same thresholds as the repository."""
 
 from pathlib import Path
 

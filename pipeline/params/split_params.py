@@ -13,7 +13,7 @@ Scaler = Literal["minmax", "standard", "none"]
 
 
 def _expect_rows(value: Plain) -> int | float:
-    """Accept a whole number of rows, or a share of the rows as a float below 1."""
+    """Accept a whole number of rows, or a share of the rows as a decimal number below 1."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(ROWS_RULE)
     if not 0 <= value < (1 if isinstance(value, float) else 1_000_000_000):
@@ -47,7 +47,9 @@ class ScaleParams(StrictSection):
 
 
 class SplitParams(StrictSection):
-    """The first `train` rows are for training, the next `validation` rows for validation, all others for the test.
+    """The section `split`: first the training rows, then the validation rows; all other rows are for the test.
+
+    train, validation: the number of rows, or their share of all rows.
 
     shuffle: whether to shuffle the rows first, by `seed`.
     stratify: whether each part gets the same share of each class.

@@ -1,4 +1,4 @@
-"""`studies`: changes of a variant or network, cell by cell, to see how often each cell learns."""
+"""`studies`: a variant or network with changes, one cell for each, to see how often each cell learns."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 from pydantic import BeforeValidator, Field
 
 from pipeline.foundations.errors import UserError
-from pipeline.params.file import NAME, StrictSection, brief, check, one_of, unknown_key
+from pipeline.params.file import StrictSection, by_name, check, expect_known_keys, one_of
 from pipeline.params.network_params import NetworkRecipe
 from pipeline.params.training_params import TrainingParams
 from pipeline.params.variant_params import VariantParams, merge, nested, shown
@@ -32,10 +32,11 @@ def _map_or_word(value: Any) -> Any:
 
 
 class StudyParams(StrictSection):
-    """A study: every combination of the values in `grid`, then the `cells` by name; keys of `grid` may be dotted.
+    """A study of the variant or network `base`.
 
-    `cells` is None if params.yaml has SUGGESTED: once the base is trained, its diagnosis suggests the remedies that
-    become the cells.
+    grid: for each parameter its values; each combination of values is a cell. A key may be dotted.
+    cells: further cells: the changed parameters by the cell's name. None if params.yaml has SUGGESTED: then the base is
+        trained first, and each remedy that its diagnosis suggests becomes a cell.
     """
 
     base: str
@@ -50,7 +51,7 @@ class Cell:
 
     base: the name of the variant or network that the cell changes.
     changes: the changed parameters of the base, by name; empty for the base itself.
-    place: the cell's values along the axes of the grid; empty outside a grid.
+    place: the cell's values along the axes of the grid; empty for a cell that is not of a grid.
     path: the cell's place in params.yaml, for messages.
     """
 
@@ -68,18 +69,14 @@ class Cell:
         return {"variant": self.variant.model_dump(mode="json"), "training": self.training.model_dump(mode="json")}
 
 
-def checked(studies: Any) -> dict[str, StudyParams]:
+def resolve(studies: Any) -> dict[str, StudyParams]:
     """Return all studies by name, in the file's order, without checking their cells.
 
     Raises:
         UserError: `studies` is not a map, a name is not a valid folder name, or a value is invalid.
     """
-    if not isinstance(studies or {}, dict):
-        raise UserError(f"studies: {brief(studies)}: must be a map of studies by name, or {{}}")
-    for name in studies or {}:
-        if not NAME.fullmatch(name):
-            raise UserError(f"studies.{name}: a study's name must be a text of A-Z a-z 0-9 _ -")
-    return {name: check(value, f"studies.{name}", StudyParams) for name, value in (studies or {}).items()}
+    entries = by_name(studies, "studies", "study")
+    return {name: check(value, f"studies.{name}", StudyParams) for name, value in entries.items()}
 
 
 def cells(
@@ -123,9 +120,8 @@ def cells(
     ]
     if not any(_are_same(cell, reference) for cell in result):
         result.insert(0, reference)
-    names = Counter(cell.name for cell in result)
-    repeated = next((each for each, count in names.items() if count > 1), None)
-    if repeated is not None:
+    repeated, count = Counter(cell.name for cell in result).most_common(1)[0]
+    if count > 1:
         raise UserError(f"{path}: two cells are named {repeated}: names must differ")
     return result
 
@@ -151,7 +147,7 @@ def reference_of(cells: Sequence[Cell]) -> Cell:
 
 
 def numeric_axis(cells: Sequence[Cell]) -> str | None:
-    """Return the grid's only axis with several values if these are numbers, so that results make a curve; else None."""
+    """Return the axis of a curve: the grid's only axis with several values, if these are numbers; else None."""
     values: dict[str, list[Any]] = {}
     for cell in cells:
         for key, value in cell.place.items():
@@ -177,9 +173,7 @@ def _changes(params: StudyParams) -> Iterator[tuple[str, dict[str, Any], str, di
 def _cell(name: str, base: Cell, changes: dict[str, Any], path: str, place: dict[str, Any]) -> Cell:
     is_network = isinstance(base.variant, NetworkRecipe)
     allowed = (*(OF_NETWORK if is_network else VariantParams.model_fields), *BUDGET)
-    for key in changes:
-        if key not in allowed:
-            raise UserError(unknown_key(f"{path}.{key}", key, allowed))
+    expect_known_keys(changes, path, allowed)
     budget = {key: changes[key] for key in BUDGET if key in changes}
     rest = {key: value for key, value in changes.items() if key not in budget}
     recipe, shared = base.variant.model_dump(mode="json"), base.training.model_dump()

@@ -22,7 +22,11 @@ def _expect_choice(value: Plain) -> str | int:
 
 
 class TensorBoardParams(StrictSection):
-    """Replicas to show: `median` and `best` by final test score, `each_cause` (the first of each cause), or numbers."""
+    """The section `tensorboard`.
+
+    replicas: the replicas to show: `median` and `best` by the final test score, `each_cause` (the first replica of each
+        cause), or the numbers of replicas.
+    """
 
     replicas: Annotated[tuple[Annotated[str | int, PlainValidator(_expect_choice)], ...], Field(strict=False)]
 

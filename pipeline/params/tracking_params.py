@@ -1,4 +1,4 @@
-"""`tracking`: the names in MLflow, and the part of each history that MLflow gets."""
+"""`tracking`: the names in MLflow, and how much of each history is published there."""
 
 from typing import Annotated, Final
 
@@ -10,11 +10,12 @@ AUTO: Final = "auto"
 
 
 class TrackingParams(StrictSection):
-    """The names of the experiment and the registered model, and how many epochs of layer values MLflow gets.
+    """The section `tracking`.
 
-    registered_model: `auto` names the model after the data's source and the task.
-    layer_epochs: the number of epochs in a series of a layer's values.
-    profile_epochs: the number of epochs that get a profile across the layers.
+    experiment: the name of the experiment.
+    registered_model: the name of the registered model; `auto` names it after the data's source and the task.
+    layer_epochs: the number of epochs for which MLflow gets each layer's values.
+    profile_epochs: the number of epochs for which MLflow gets a profile across the layers.
     """
 
     experiment: Annotated[str, Field(min_length=1, max_length=200)]

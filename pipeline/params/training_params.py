@@ -8,7 +8,7 @@ from pipeline.params.file import StrictSection
 
 
 class TrainingParams(StrictSection):
-    """The budget, the seed, and how densely a training is recorded; params.yaml explains each key."""
+    """The section `training`; params.yaml explains each key."""
 
     epochs: Annotated[int, Field(ge=0, le=1_000_000)]
     batch_size: Annotated[int, Field(ge=1, le=10_000_000)]

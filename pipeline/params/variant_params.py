@@ -1,6 +1,6 @@
-"""`defaults` and `variants`: named architectures with their training recipes; a variant states only what differs.
+"""`defaults` and `variants`: architectures by name, with how they are trained; a variant states only what differs.
 
-This module needs no TensorFlow; `models`, which imports Keras, checks whether Keras has a class of a given name.
+This module needs no TensorFlow; `models`, which imports Keras, checks whether Keras knows the classes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from pipeline.foundations.errors import UserError
-from pipeline.params.file import NAME, Plain, StrictSection, as_map, brief, check, check_partly
+from pipeline.params.file import Plain, StrictSection, as_map, brief, by_name, check, check_partly
 
 NONE = "none"  # the name that stands for no Keras object
 MOST_UNITS = 10_000  # in a layer
@@ -94,7 +94,9 @@ class VariantParams(StrictSection):
     def _expect_equal_widths(cls, residual: bool, info: ValidationInfo) -> bool:
         units = info.data.get("units")
         if residual and isinstance(units, tuple) and len(set(units)) > 1:
-            raise ValueError("must be false if hidden layers differ in width: skip connections add equally wide layers")
+            raise ValueError(
+                "must be false if hidden layers differ in width: a skip connection adds equally wide layers"
+            )
         return residual
 
     @field_validator("kernel_regularizer")
@@ -132,16 +134,13 @@ def resolve(defaults: Plain, variants: Plain) -> dict[str, VariantParams]:
     Raises:
         UserError: there is no variant, a name is not a valid folder name, or a value is invalid.
     """
-    inherited = as_map(defaults, "defaults")
+    inherited, own_params = as_map(defaults, "defaults"), by_name(variants, "variants", "variant")
     check_partly(inherited, "defaults", VariantParams)
-    if not isinstance(variants, dict) or not variants:
+    if not own_params:
         raise UserError(f"variants: {brief(variants)}: must be a map with at least one variant")
-    for name in variants:
-        if not NAME.fullmatch(name):
-            raise UserError(f"variants.{name}: a variant's name must be a text of A-Z a-z 0-9 _ -")
     return {
         name: check(merge(inherited, as_map(own, f"variants.{name}")), f"variants.{name}", VariantParams)
-        for name, own in variants.items()
+        for name, own in own_params.items()
     }
 
 
@@ -152,7 +151,7 @@ def nested(dotted: str, value: Plain) -> dict[str, Plain]:
 
 
 def merge(inherited: Mapping[str, Plain], own: Mapping[str, Plain]) -> dict[str, Plain]:
-    """Return `inherited` overridden by `own`: maps merge deeply, but a new `class_name` drops the old `config`."""
+    """Return `inherited`, overridden by `own`: maps merge deeply, but another `class_name` drops the old `config`."""
     merged = dict(inherited)
     for key, value in own.items():
         old, new = inherited.get(key), value

@@ -29,8 +29,8 @@ ENDS_WITHIN = 20  # seconds for the follower to end: it removes its runs, perhap
 def following() -> Iterator[None]:
     """Run the follower, which shows long trainings in MLflow while they run; see `tracking.live`.
 
-    The follower ends when its standard input closes, so it also ends when this process is killed. Ctrl-C does not reach
-    it.
+    The follower ends when its standard input closes, which also happens when this process is killed. Ctrl-C does not
+    reach it.
     """
     command = [sys.executable, "-m", "pipeline.tracking.live", "--with-parent"]
     follower = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
@@ -49,7 +49,7 @@ def following() -> Iterator[None]:
 def repro(*targets: str) -> list[str]:
     """Run `dvc repro`, and return the stages that it ran.
 
-    DVC's advice to push is not printed if there is no remote.
+    DVC's output is printed, but its advice to push only if there is a remote.
 
     Raises:
         SystemExit: DVC was interrupted, or failed and has printed the reason.
@@ -106,8 +106,8 @@ def show() -> None:
 def main(studies: bool) -> None:
     """Check params.yaml, run the stale stages, publish to MLflow, show the results.
 
-    Publishing runs even if DVC finds nothing stale: MLFLOW_TRACKING_URI may name another store than before, which DVC
-    does not notice.
+    It publishes even if DVC finds nothing stale, because DVC does not notice that MLFLOW_TRACKING_URI names another
+    store than before.
 
     Args:
         studies: whether to run the studies instead of the variants.

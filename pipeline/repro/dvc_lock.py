@@ -1,8 +1,9 @@
 """Keep the last complete dvc.lock, and restore it if a kill or Ctrl-C truncated the file while DVC wrote it.
 
-DVC overwrites its lock after each stage, so an interruption can leave only the beginning of the file. DVC rejects some
-of these beginnings and accepts others as complete, without the missing stages. So `make repro` and `make studies` copy
-each lock to FOLDER: when they start, whenever a stage begins, and when DVC has succeeded. They restore the copy if
+DVC overwrites its lock after each stage, so after an interruption only the beginning of the file may be left. DVC
+rejects some of these beginnings; it accepts others as complete, and misses the stages that are cut off. Therefore
+`make repro` and `make studies` copy each lock to FOLDER: when they start, whenever a stage begins, and when DVC has
+succeeded. They restore the copy if
 
 * DVC would reject the lock, or
 * the last run was interrupted (the file MARK exists) and the lock has only the first of the copy's stages.
@@ -16,8 +17,7 @@ the hashes of its command, parameters, dependencies and outputs. DVC skips the s
 files. An outdated entry therefore costs a rerun or a restore from DVC's cache, and DVC ignores entries of stages that
 no longer exist.
 
-This module stands beside its only user, not in `foundations/`: several stages depend on all of `foundations/`, so an
-edit would make them stale.
+This module stands beside its only user and not in `foundations/`, because an edit there makes several stages stale.
 """
 
 import subprocess

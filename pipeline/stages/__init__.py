@@ -1,4 +1,4 @@
-"""The stages that dvc.yaml runs. Each stage is a separate process in the project's own environment."""
+"""The stages that dvc.yaml runs, each as a process of its own, in the project's environment."""
 
 import atexit
 import gc

@@ -22,7 +22,7 @@ from pipeline.report.pages import html, markdown
 
 
 def main() -> None:
-    """Read the parameters and the evaluations; write the comparison."""
+    """Read the parameters, the data and the evaluations; write the comparison."""
     params = read()
     for name in prune(params.recipes):
         print(f"{name}: no longer in params.yaml: its outputs are removed; DVC's cache keeps them")

@@ -1,6 +1,6 @@
 """Stage `fit@<network>`: all replicas of a user's own network -> history, final weights, predictions, recipe.
 
-Each replica is stored as a cell, so finished replicas survive an interruption of the stage.
+Each replica is stored as a cell, so that finished replicas are kept if the stage is interrupted.
 """
 
 from pipeline.data.split.files import fingerprint, load_origin, load_split
@@ -28,7 +28,7 @@ def main(network: str) -> None:
     tasks = replica_works(network, network, recipe, training, fingerprint())
     if not all(cell_store.holds(task.key) for task in tasks.values()):
         choose_device(training.device)
-        # Here, because importing TensorFlow takes seconds.
+        # Imported late: TensorFlow takes seconds.
         from pipeline.training.networks.replica import expect_trainable
 
         expect_trainable(network, recipe, split)

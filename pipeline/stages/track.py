@@ -28,7 +28,7 @@ def main() -> None:
             packages.prepare()
         contents = [_content(source, tracking) for source in sources]
         packages.begin({each.variant: each.models for each in contents if each.variant in new})
-        # Here, because importing MLflow takes seconds, which the packaging can use.
+        # Imported late: MLflow takes seconds, in which the packaging already runs.
         from pipeline.tracking import publish
 
         manifest.remove_manifest()

@@ -1,7 +1,7 @@
 """Stage `track_study@<name>`: publish a study unless MLflow already has it; write its manifest.
 
-This stage also copies the study's results to studies/tried.json, because DVC never restores this
-stage from its cache.
+This stage also copies the study's results to studies/tried.json. It always runs after a new study, because DVC never
+restores it from its cache.
 """
 
 from pipeline.data.split import files as data

@@ -1,7 +1,7 @@
 """Store the finished cells of studies: one folder per cell, named by a hash of everything that its result depends on.
 
-The store is not an output of a stage, because DVC deletes outputs before the stage runs. It is under the repository's
-root, so that DVC's experiments, which run in temporary folders, share it.
+The store is not an output of a stage, because DVC deletes outputs before a stage runs. It lies under the repository's
+root, so that DVC's experiments share it, although they run in temporary folders.
 """
 
 from collections.abc import Mapping
@@ -38,8 +38,8 @@ def save(key: str, recipe: Mapping[str, Plain], files: Mapping[str, bytes]) -> N
     """Write a finished cell.
 
     Args:
-        recipe: the cell's parameters, for readers: the folder's name is only a hash.
-        files: the content of each file, by file name. The history is written last and marks the cell as finished.
+        recipe: the cell's parameters, for people who read the folder, whose name is only a hash.
+        files: the content of each file, by file name. The history is written last: it marks the cell as finished.
     """
     save_json(recipe, folder(key) / "recipe.json")
     for name in sorted(files, key=lambda name: name == HISTORY):

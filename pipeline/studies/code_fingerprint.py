@@ -1,7 +1,7 @@
 """Hash the code that a cell's result depends on: the modules that training imports.
 
-`params` is left out because it only passes on values, which a cell's key contains. The modules for errors and for
-writing files are left out as in dvc.yaml.
+`params` is left out because a cell's key contains the values that it passes on. The modules for errors and for files
+are left out as in dvc.yaml.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ def files(patterns: tuple[str, ...] = OF_VARIANTS) -> list[Path]:
 
 @cache
 def fingerprint(patterns: tuple[str, ...] = OF_VARIANTS) -> str:
-    """Return the SHA-256 of the files' names and bytes; computed once, because imported code does not change."""
+    """Return the SHA-256 of the files' names and bytes; it is computed once, because imported code does not change."""
     digest = hashlib.sha256()
     for path in files(patterns):
         digest.update(path.as_posix().encode() + hashlib.sha256((PACKAGE / path).read_bytes()).digest())

@@ -10,9 +10,9 @@ from pipeline.training.common.trainer import Observer
 
 
 class ObservedReplicas:
-    """Passes each replica's epochs to an observer in order, from any thread.
+    """Passes each replica's epochs to an observer in order; may be called from any thread.
 
-    When a replica is finished, the epochs that it did not report are passed on without curves.
+    When a replica is finished, the observer gets the epochs that the replica did not report, without curves.
 
     Args:
         tasks: the work of each replica, by task name.

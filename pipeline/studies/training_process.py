@@ -1,8 +1,8 @@
-"""Train replicas in a second process, because a worker's threads use Python's and NumPy's global random generators.
+"""Train replicas in a second process, where a seed determines all random numbers.
 
-Keras and a user's code use these generators too: with other threads in the same process, a seed would guarantee
-nothing. The process trains its worker's replicas one after the other, so that TensorFlow is imported once. One of its
-threads waits for the end of standard input, and so ends the process when the worker ends.
+Keras and a user's code draw from Python's and NumPy's global random generators. Other threads of a worker use them too,
+so in the worker itself a seed would guarantee nothing. The process trains its worker's replicas one after the other, so
+that TensorFlow is imported once. One of its threads reads standard input, and ends the process when the worker ends.
 """
 
 import os
@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import IO, Protocol
 
@@ -42,8 +42,7 @@ def train(task: Trainable, split: Split, on_epoch: OnEpoch) -> dict[str, bytes]:
         try:
             with _report_death(process):
                 assert process.stdin is not None
-                pickle.dump((task, split), process.stdin)
-                process.stdin.flush()
+                _send((task, split), process.stdin)
             while True:
                 with _report_death(process):
                     assert process.stdout is not None
@@ -74,13 +73,10 @@ def _ensure_process() -> subprocess.Popen[bytes]:
     global _process
     if _process is None or _process.poll() is not None:
         command = [sys.executable, "-m", "pipeline.studies.training_process"]
-        _process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=_environment())
+        # The process gets this process's import path, because a worker may run in any folder.
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(folder or os.getcwd() for folder in sys.path)}
+        _process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
     return _process
-
-
-def _environment() -> dict[str, str]:
-    """Return the environment with this process's import path, because a worker may run in any folder."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(folder or os.getcwd() for folder in sys.path)}
 
 
 def _serve(requests: IO[bytes], answers: IO[bytes]) -> None:
@@ -93,7 +89,7 @@ def _serve(requests: IO[bytes], answers: IO[bytes]) -> None:
                 tasks.put(pickle.load(requests))
         except (EOFError, pickle.UnpicklingError):
             os._exit(0)
-        except Exception as error:  # such as a task that cannot be imported here: without an end the worker would wait
+        except Exception as error:  # such as a task that cannot be imported here; otherwise the worker would wait on
             print(f"cannot read the task: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
             os._exit(1)
 
@@ -101,23 +97,22 @@ def _serve(requests: IO[bytes], answers: IO[bytes]) -> None:
     while True:
         task, split = tasks.get()
         try:
-            files = task.train(split, lambda epoch, curves: _send_epoch(answers, epoch, curves))
+            files = task.train(split, lambda epoch, curves: _send(("epoch", (epoch, dict(curves))), answers))
             answer: tuple[str, dict[str, bytes] | str] = "done", files
         except UserError as error:
             answer = "user error", str(error)
         except Exception as error:
             answer = "failed", f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
-        pickle.dump(answer, answers)
-        answers.flush()
+        _send(answer, answers)
 
 
-def _send_epoch(answers: IO[bytes], epoch: int, curves: Mapping[str, float]) -> None:
-    pickle.dump(("epoch", (epoch, dict(curves))), answers)
-    answers.flush()
+def _send(message: tuple[object, ...], stream: IO[bytes]) -> None:
+    pickle.dump(message, stream)
+    stream.flush()
 
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt ends the worker, and with it this process
     answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # text that a user's code prints must not mix with the answers
+    os.dup2(2, 1)  # what a user's code prints goes to stderr, so that it does not mix with the answers
     _serve(sys.stdin.buffer, answers)

@@ -1,6 +1,6 @@
-"""Train one cell in a worker, on this machine or another: parameters in, bytes out.
+"""Train one cell in a worker, on this machine or another: it takes parameters and returns the bytes of files.
 
-A cell is a variant with all its replicas, or a single replica of a user's own network, because it trains for long.
+A cell is a variant with all its replicas. Of a user's own network, which trains for long, each replica is a cell.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ import numpy as np
 
 from pipeline.data.split.samples import Split
 from pipeline.foundations.errors import UserError
-from pipeline.foundations.formats import packed, packed_npz
+from pipeline.foundations.formats import pack_dataset, pack_npz
 from pipeline.params.file import Plain
 from pipeline.params.network_params import NetworkRecipe
 from pipeline.params.study_params import Cell
@@ -33,8 +33,8 @@ def _ignore_epoch(epoch: int, curves: Mapping[str, float]) -> None:
 class Work(Protocol):
     """A cell to train: everything that its result depends on.
 
-    key: the SHA-256 of everything that the result depends on; cells with equal keys share a result, whatever their
-        study and name.
+    key: the SHA-256 of everything that the result depends on. Cells with equal keys share a result, also if they have
+        other names or belong to other studies.
     recipe: the parameters as plain values.
     size: the expected training time relative to other cells.
     """
@@ -92,7 +92,7 @@ class VariantWork:
         except UserError as error:
             raise UserError(str(error).removeprefix(f"variants.{CELL}.")) from None
         histories = {"history.nc": trained.history, "pretraining.nc": trained.pretraining}
-        return {name: packed(history) for name, history in histories.items() if history is not None}
+        return {name: pack_dataset(history) for name, history in histories.items() if history is not None}
 
 
 @dataclass(frozen=True)
@@ -140,9 +140,9 @@ class ReplicaWork:
         trained = train_replica(self.name, self.network, split, self.training, self.replica, on_epoch)
         weights = {name: np.asarray(each) for name, each in trained.weights.items()}
         return {
-            "predictions.nc": packed(trained.predictions),
-            "weights.npz": packed_npz(weights),
-            "history.nc": packed(trained.history),
+            "predictions.nc": pack_dataset(trained.predictions),
+            "weights.npz": pack_npz(weights),
+            "history.nc": pack_dataset(trained.history),
         }
 
 
@@ -169,7 +169,7 @@ def replica_works(
 
 
 def _sources(network: NetworkRecipe) -> str:
-    """Return the fingerprint of the code that trains a network; includes remedies only if the network has one."""
+    """Return the fingerprint of the code that trains a network; it includes remedies only if the network has one."""
     patterns = code_fingerprint.OF_REMEDIES if network.remedy else code_fingerprint.OF_NETWORKS
     return code_fingerprint.fingerprint(patterns)
 

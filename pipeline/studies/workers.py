@@ -1,7 +1,7 @@
 """Train missing cells on this machine's cores, or on the Dask cluster that the environment names.
 
-Both use Dask's futures; if the environment names no cluster, a local one is started. If a worker dies, only the time of
-its cell is lost, because Dask gives the cell to another worker. Finished cells are saved at once.
+If the environment names no cluster, a local Dask cluster is started. If a worker dies, Dask gives its cell to another
+worker, so only the time for this cell is lost. Finished cells are saved at once.
 """
 
 import logging
@@ -9,13 +9,13 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from time import monotonic
-from typing import Self, TypedDict
+from typing import Self
 
 import dask
 from distributed import Client, KilledWorker, LocalCluster, as_completed, get_worker
 
 from pipeline.data.split.samples import Split
-from pipeline.foundations.errors import UserError
+from pipeline.foundations.errors import UserError, first_line
 from pipeline.studies import cell_store
 from pipeline.studies.work import Work
 from pipeline.training.common.machine import cores
@@ -28,20 +28,14 @@ REPORT_EVERY = 0.5  # seconds between two reports
 NO_PROFILER = {"distributed.worker.profile.enabled": False, "distributed.admin.tick.interval": "1s"}
 NO_SIZE_WARNING = {"distributed.admin.large-graph-warning-threshold": "1TB"}  # the data may be large
 OnEpochs = Callable[[str, int, Mapping[str, float]], None]  # takes the cell's name, the epoch and its curves
-
-
-class _Epochs(TypedDict):
-    """The content of an event: epochs of a cell, with their curves."""
-
-    name: str
-    epochs: list[tuple[int, dict[str, float]]]
+Epochs = list[tuple[int, dict[str, float]]]  # epochs with their curves
 
 
 class Workers:
     """The processes that train cells, in a cluster or on this machine.
 
-    They start with the first missing cell and end with the context, so that a study of several rounds imports
-    TensorFlow only once per process.
+    They start when a cell must be trained, and end with the context. So a study of several rounds imports TensorFlow
+    only once per process.
 
     Args:
         processes: the largest number of processes on this machine if there is no cluster; None for its number of cores.
@@ -76,7 +70,7 @@ class Workers:
             on_epoch: called, from another thread, for epochs that running cells report.
 
         Raises:
-            UserError: the scheduler does not answer; or cells failed, which is reported after all others are trained.
+            UserError: the scheduler does not answer; or cells failed, which is raised after all others are trained.
         """
         missing: dict[str, Work] = {}
         for name, task in tasks.items():
@@ -91,22 +85,20 @@ class Workers:
             self._client = self._open.enter_context(_client(processes))
         elif isinstance(self._client.cluster, LocalCluster) and len(self._client.cluster.workers) < processes:
             self._client.cluster.scale(processes)
-        failures: dict[str, str] = {}
+        failures: dict[str, list[str]] = {}  # the names of cells by the reason
         self._client.subscribe_topic(TOPIC, lambda event: _report(event, on_epoch))
         for names, result in _results(self._client, missing, split):
             if isinstance(result, BaseException):
-                failures |= dict.fromkeys(names, _reason(result))
+                failures.setdefault(_reason(result), []).extend(names)
                 continue
             task = missing[names[0]]
             cell_store.save(task.key, task.recipe, result)
             for name in names:
                 on_cell(name)
         if failures:
-            by_reason: dict[str, list[str]] = {}
-            for name, reason in failures.items():
-                by_reason.setdefault(reason, []).append(name)
-            reasons = "; ".join(f"{' and '.join(names)}: {reason}" for reason, names in by_reason.items())
-            raise UserError(f"{len(failures)} of {len(tasks)} cells failed; the others are done: {reasons}")
+            count = sum(map(len, failures.values()))
+            reasons = "; ".join(f"{' and '.join(names)}: {reason}" for reason, names in failures.items())
+            raise UserError(f"{count} of {len(tasks)} cells failed; the others are done: {reasons}")
 
 
 def _results(
@@ -116,7 +108,7 @@ def _results(
     names_by_key: dict[str, list[str]] = {}
     for name, task in tasks.items():
         names_by_key.setdefault(task.key, []).append(name)
-    # A task, not scattered data: Dask repeats the task if the worker that holds the data dies.
+    # The data are the result of a task, because Dask repeats a task if the worker that holds its result dies.
     data = client.submit(_return_split, split)
     futures = {}
     for key, names in names_by_key.items():
@@ -137,30 +129,30 @@ def work(task: Work, split: Split, name: str) -> dict[str, bytes]:
     Raises:
         UserError: see `Work.run`.
     """
-    unreported: list[tuple[int, dict[str, float]]] = []
+    unreported: Epochs = []
     last_report = monotonic()
 
     def on_epoch(epoch: int, curves: Mapping[str, float]) -> None:
         nonlocal last_report
         unreported.append((epoch, dict(curves)))
         if monotonic() - last_report >= REPORT_EVERY:
-            get_worker().log_event(TOPIC, {"name": name, "epochs": list(unreported)})
+            get_worker().log_event(TOPIC, (name, list(unreported)))
             unreported.clear()
             last_report = monotonic()
 
     return task.run(split, on_epoch)
 
 
-def _report(event: tuple[float, _Epochs], on_epoch: OnEpochs) -> None:
-    """Pass on the epochs of one Dask event, which consists of its time and its content."""
-    _, content = event
-    for epoch, curves in content["epochs"]:
-        on_epoch(content["name"], epoch, curves)
+def _report(event: tuple[float, tuple[str, Epochs]], on_epoch: OnEpochs) -> None:
+    """Pass on the epochs of a cell from one Dask event, which consists of its time and its content."""
+    _, (name, epochs) = event
+    for epoch, curves in epochs:
+        on_epoch(name, epoch, curves)
 
 
 @contextmanager
 def _client(workers: int) -> Iterator[Client]:
-    """Yield a client of the cluster that the environment names, or of a local cluster that ends with the context.
+    """Yield a client of the cluster that the environment names; without one, of a local cluster in this context.
 
     Raises:
         UserError: the named scheduler does not answer.
@@ -178,9 +170,8 @@ def _client(workers: int) -> Iterator[Client]:
                 "scheduler, or unset to use this machine's cores"
             ) from None
         except (TypeError, RuntimeError) as error:  # raised by Dask if certificates are missing or required
-            reason = (str(error).splitlines() or [""])[0]
             raise UserError(
-                f"{ADDRESS}: {address}: {reason}: must fit distributed.comm.tls in Dask's configuration"
+                f"{ADDRESS}: {address}: {first_line(error)}: must fit distributed.comm.tls in Dask's configuration"
             ) from None
         with dask.config.set(NO_SIZE_WARNING), client:
             yield client

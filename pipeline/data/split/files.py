@@ -1,7 +1,6 @@
-"""Write and read the output of the stage `split`: the scaled parts, and their description."""
+"""Write and read the files of the stage `split`: the scaled parts, and their description."""
 
 import hashlib
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +26,7 @@ class SplitFile(Origin):
     def target_columns(self) -> list[str]:
         """Return the names of the target columns in the files: a regression's targets, or `label`.
 
-        The names get a suffix if an input has one of them.
+        If an input has one of these names, all of them get a suffix.
         """
         names = [each.name for each in self.targets] or [LABEL]
         while set(names) & set(self.inputs):
@@ -83,15 +82,10 @@ def fingerprint() -> str:
         UserError: a part is missing.
     """
     digest = hashlib.sha256()
-    for content in _contents(part_files().values()):
-        digest.update(content)
-    return digest.hexdigest()[:12]
-
-
-def _contents(paths: Iterable[Path]) -> Iterable[bytes]:
-    for path in paths:
+    for path in part_files().values():
         with reading(path, "a table"):
-            yield path.read_bytes()
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def _load() -> SplitFile:

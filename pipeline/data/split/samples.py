@@ -1,4 +1,4 @@
-"""Define the two forms of a data set: raw rows, and rows of numbers that are scaled and split for training."""
+"""Define the two forms of a data set: raw rows, and rows that are scaled and split for training."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -79,7 +79,7 @@ class InputColumn(Stored):
         return f"{name or self.name} ({kind}{'' if self.fill is None else ', may be missing'})"
 
 
-# A greater offset needs float64: scaling would leave fewer than 4 of the 7 digits of float32.
+# A greater offset needs float64: with float32, fewer than 4 of its 7 digits would be left after scaling.
 LARGEST_OFFSET = 1000.0
 
 
@@ -97,13 +97,13 @@ class TargetScaling(Stored):
 
 
 class Origin(Stored):
-    """The source of a training's rows, and the scaling that made them from raw rows.
+    """Where a training's rows come from: their source, and how they were scaled and split.
 
     columns: the raw columns, in order; for an array with more than two dimensions, the entries of the last dimension.
     shape: the shape of one sample of a network's input.
     targets: the scaling of a regression's targets; empty for classes.
-    data: the section `data` of params.yaml when the rows were loaded.
-    split: the section `split` of params.yaml when the rows were split.
+    data: the section `data` of params.yaml with which the rows were loaded.
+    split: the section `split` of params.yaml with which the rows were split.
     """
 
     task: Task
@@ -165,7 +165,7 @@ class Split:
         return {name: self.task.constant_loss(part.targets) for name, part in self.parts.items()}
 
     def surface_axes(self, resolution: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return both axes of a grid over all rows and a margin of 5%, float32 [resolution] each; needs two inputs."""
+        """Return the two axes of a grid over all rows and a margin of 5%, float32 [resolution]; needs two inputs."""
         rows = np.concatenate([part.inputs for part in self.parts.values()])
         low, high = rows.min(axis=0), rows.max(axis=0)
         margin = 0.05 * (high - low)

@@ -1,4 +1,4 @@
-"""Report the processors and the memory that this process may use, and choose its devices."""
+"""Measure the processors and the memory that this process may use, and choose its devices."""
 
 import os
 from contextlib import suppress

@@ -10,7 +10,7 @@ from pipeline.training.common.trainer import Observer
 
 
 class _EpochsBar:
-    """Advances with the finished epochs of replicas, pre-training included; see `training.common.trainer.Observer`."""
+    """A bar of all replicas' finished epochs, pre-training included; see `training.common.trainer.Observer`."""
 
     def __init__(self, bar: tqdm, label: str, replicas: int, epochs: int) -> None:
         self._bar, self._label, self._replicas, self._epochs = bar, label, replicas, epochs

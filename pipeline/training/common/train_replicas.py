@@ -1,8 +1,8 @@
 """Train all replicas of a variant, chunk by chunk, and record the trainings.
 
-There are two trainers. `compiled` trains plain stacks of dense layers with a common activation and optimizer. It uses
-compiled loops over samples, which are some seven times faster for five layers of five units. `stacked` trains every
-variant that params.yaml can describe. The tests compare `compiled` with `stacked`, and `stacked` with Keras.
+There are two trainers. `stacked` trains every variant that params.yaml can describe. `compiled` trains only plain
+stacks of dense layers with a common activation and optimizer; its compiled loops are some seven times faster for five
+layers of five units. Tests compare `compiled` with `stacked`, and `stacked` with Keras.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -75,8 +75,8 @@ def train(
         name: the variant's name, for the model and for error messages.
         observers: called after each epoch of each replica; an observer that fails does not stop the training.
         replicas: the numbers of the replicas to train; None for all.
-        threads: the number of replicas that the compiled loops train at the same time; None for this process's
-            number of cores. It does not affect the results.
+        threads: the number of replicas that the compiled loops train at the same time, which does not affect the
+            results; None for the number of processors that this process may use.
         choose: the function that returns the trainer.
 
     Raises:
@@ -100,7 +100,7 @@ def train(
 
 
 def _expect_memory(variant: VariantParams, split: Split, params: TrainingParams, replicas: int) -> None:
-    """Check that the record fits into memory: a system without free memory kills the process without a message.
+    """Check that the record fits into memory; otherwise the system would kill the process without a message.
 
     Raises:
         UserError: the record needs more memory than this machine has.

@@ -1,4 +1,4 @@
-"""Check before any training that a variant can be trained: create its Keras objects, and use each of them once."""
+"""Check before any training that a variant can be trained, by using each of its Keras objects once."""
 
 from pipeline.data.split.samples import Split
 from pipeline.data.split.tasks import Task
@@ -7,7 +7,7 @@ from pipeline.models import uniform
 from pipeline.params.variant_params import VariantParams
 from pipeline.training.compiled.eligible import dense_stack
 
-SMALL = {"hidden_layers": 2, "units": 4}  # has every Keras object, and is built quickly whatever the variant's size
+SMALL = {"hidden_layers": 2, "units": 4}  # so small a network is built quickly and has every Keras object of a variant
 
 
 def expect_rows_of_numbers(split: Split) -> None:
@@ -26,7 +26,7 @@ def expect_rows_of_numbers(split: Split) -> None:
 def expect_trainable(variant: VariantParams, inputs: int, task: Task, path: str) -> None:
     """Check that a variant can be trained.
 
-    The check takes no time if neither training nor drawing the initial weights needs Keras.
+    Variants that are trained and initialised without Keras need no check, so TensorFlow is not imported for them.
 
     Args:
         inputs: the number of inputs.

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -14,8 +14,8 @@ from pipeline.history.record import Layer
 from pipeline.params.training_params import TrainingParams
 
 OnEpoch = Callable[[int, Mapping[str, float]], None]  # called with the number of an epoch and its curves
-EPOCHS_PER_SHUFFLE = 50  # epochs whose sample orders are drawn at once; limits the memory that orders take
-# These values describe the steps of an epoch, so epoch 0, which has no steps, has no values.
+EPOCHS_PER_SHUFFLE = 50  # the orders of so many epochs are drawn at once, which limits their memory
+# Values that describe the steps of an epoch. Epoch 0 has no steps, and so none of these values.
 EPOCH_VALUES = ("gradient_mean_abs", "gradient_norm", "gradient_zero_share", "weight_change_l1")
 
 
@@ -35,11 +35,11 @@ class Chunk:
     layer_values: dict[str, np.ndarray]
     weights: dict[str, np.ndarray]
     predictions: dict[str, np.ndarray]
-    pretraining: xr.Dataset | None = field(default=None)
+    pretraining: xr.Dataset | None = None
 
 
 class Observer(Protocol):
-    """Follows a training while it runs, such as a progress bar or a progress file."""
+    """Follows a running training, such as a progress bar or a progress file."""
 
     def on_epochs(self, replicas: Sequence[int], epochs: range, curves: Mapping[str, np.ndarray]) -> None:
         """Receive the epochs that replicas have just finished.

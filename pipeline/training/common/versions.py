@@ -1,4 +1,4 @@
-"""List the software versions that a result depends on, in addition to params.yaml."""
+"""List the versions of software that a result depends on."""
 
 import platform
 from importlib.metadata import version

@@ -1,15 +1,15 @@
 """Compile the functions of this package with Numba, and keep the machine code for the next process.
 
-`fastmath` allows sums over samples in the order that suits the processor's vectors. Nothing else is relaxed: NaN and
+`fastmath` lets sums over samples run in the order that suits the processor's vectors. It relaxes nothing else: NaN and
 infinite values keep their meaning, because a diverged replica must be recognised.
 
-On x86-64 the loops are optimised for the same processor type on every machine. Otherwise LLVM would choose the width of
-vectors, and thereby the order of sums, for each processor: two machines would give different bits, and a network that
-trains on one machine could fail on the other. Only the instructions are chosen for the actual processor: a machine
-without 512-bit vectors uses two vectors of 256 bits.
+On x86-64 the loops are optimised for one processor type on every machine. Otherwise LLVM would choose the width of
+vectors, and thereby the order of sums, for each processor: results would differ in their last bits, and a network that
+trains on one machine could fail on another. Only the instructions depend on the actual processor: one without 512-bit
+vectors uses two vectors of 256 bits.
 
-Compiling takes some ten seconds, once per machine for each state of these sources. The code is kept in a folder named
-by a hash of these sources, in the user's cache folder or, if set, in NUMBA_CACHE_DIR: clones and DVC's temporary
+Compiling takes some ten seconds on each machine whenever these sources have changed. The code is kept in a folder named
+by a hash of these sources, in the user's cache folder or in NUMBA_CACHE_DIR if that is set. Clones and DVC's temporary
 workspaces share it.
 """
 
@@ -28,8 +28,8 @@ from platformdirs import user_cache_path
 
 PACKAGE = Path(__file__).resolve().parent
 SOURCES = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(PACKAGE.glob("*.py")))).hexdigest()
-# The name and the features of the processor that LLVM optimises for; both change the results. With these, LLVM takes 16
-# samples at a time if there are many, and 8 in a batch of 32.
+# The processor that LLVM optimises for, and its features; both change the results. With these, LLVM takes 16 samples at
+# a time if there are many, and 8 in a batch of 32.
 CPU = "haswell"
 FEATURES = "+avx2,+fma,+bmi,+bmi2,+f16c,+lzcnt,+popcnt,+avx512f,+avx512bw,+avx512dq,+avx512vl"
 CACHE = Path(numba.config.CACHE_DIR or user_cache_path("why-deep-networks-fail-to-train"))
@@ -52,8 +52,8 @@ def folder() -> Path | None:
 class ByContent(UserWideCacheLocator):
     """Tells Numba in which folder to keep the compiled code of this package.
 
-    Numba's own locators compile each copy of a module separately, and compile a function again only if its own module
-    changes; but functions here contain inlined functions of other modules.
+    Numba's own locators do not suffice. They compile each copy of a module separately. They also compile a function
+    again only if its own module changes, but functions here contain inlined functions of other modules.
     """
 
     @classmethod
@@ -66,7 +66,7 @@ class ByContent(UserWideCacheLocator):
         return str(folder())
 
     def get_source_stamp(self) -> str:
-        """Return the hash of the sources; Numba uses the kept code only if it is equal."""
+        """Return the hash of the sources; if it has changed, Numba does not use the kept code."""
         return SOURCES
 
 

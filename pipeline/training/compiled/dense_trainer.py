@@ -1,6 +1,6 @@
-"""Train replicas with the compiled loops in several threads, which train blocks of epochs of all replicas in turn.
+"""Train replicas with the compiled loops, in several threads; a thread trains a block of epochs, then takes another.
 
-Each replica is computed separately, so its results do not depend, to the bit, on the other replicas or the chunk.
+Each replica is computed separately, so its results are the same to the bit, whichever other replicas are trained.
 """
 
 from collections import deque
@@ -94,7 +94,7 @@ class DenseTrainer:
         )
 
     def _epochs(self, replica: int, weights: np.ndarray, curves: np.ndarray, records: LayerRecord) -> Iterator[range]:
-        """Train one replica; yield each finished block of epochs, with its weights, curves and records set in place."""
+        """Train one replica; set its weights, curves and records in place; yield each finished block of epochs."""
         learner = Learner(weights, np.zeros((SLOTS, len(weights)), np.float32), np.zeros(1, np.int64))
         epochs.start(self._plan, learner, curves[0], records)
         yield range(1)

@@ -122,7 +122,7 @@ def differentiate(activation: int, before: np.ndarray, after: np.ndarray, slope:
 
 
 def greatest_slope(activation: int) -> np.float32:
-    """Return the greatest |f'| on `record.SLOPE_GRID`."""
+    """Return the greatest |f'| of an activation on `record.SLOPE_GRID`."""
     before = np.array(SLOPE_GRID, np.float32)
     after, slope = np.empty_like(before), np.empty_like(before)
     activate(activation, before, after)

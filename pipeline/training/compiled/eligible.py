@@ -1,4 +1,4 @@
-"""Decide which variants the compiled loops can train, and describe them by plain values. Nothing here is compiled."""
+"""Decide which variants the compiled loops can train, and describe these variants by plain values."""
 
 from dataclasses import dataclass
 from math import isfinite
@@ -8,11 +8,11 @@ from pipeline.data.split.tasks import KINDS, Task
 from pipeline.history.record import HIDDEN, OUTPUT, Layer
 from pipeline.params.variant_params import NONE, KerasObject, VariantParams
 
-# Compiled functions take a kind of task, an activation or an optimizer as its position in the next three constants.
+# For compiled functions, a kind of task, an activation or an optimizer is its position in one of these constants.
 TASK_KINDS: Final = tuple(KINDS)
 # The activations of hidden layers, by Keras's names.
 ACTIVATIONS: Final = ("linear", "relu", "leaky_relu", "elu", "selu", "tanh", "sigmoid")
-# The optimizers, by Keras's names, with their hyperparameters in the order of `steps.step`, and Keras's defaults.
+# The optimizers, by Keras's names: their hyperparameters, in the order that `steps.step` uses, with Keras's defaults.
 OPTIMIZERS: Final[dict[str, dict[str, float | bool]]] = {
     "SGD": {"learning_rate": 0.01, "momentum": 0.0, "nesterov": False},
     "RMSprop": {"learning_rate": 0.001, "rho": 0.9, "epsilon": 1e-7},
@@ -70,9 +70,10 @@ class DenseStack:
 
 
 def dense_stack(variant: VariantParams, inputs: int, task: Task) -> DenseStack | None:
-    """Return the variant as a dense stack; None if it has other parts.
+    """Return the variant as a dense stack; None if the compiled loops cannot train it.
 
-    Also None if the variant has a mistake, such as an unknown name or a momentum above 1: Keras reports the mistake.
+    The result is also None if the variant has a mistake, such as an unknown name or a momentum above 1, because then
+    Keras reports it.
     """
     hyperparameters = _hyperparameters(variant.optimizer)
     has_other_parts = variant.batch_normalization or variant.residual or variant.pretraining != "none"
@@ -85,7 +86,7 @@ def dense_stack(variant: VariantParams, inputs: int, task: Task) -> DenseStack |
 
 
 def _name(optimizer: KerasObject) -> str:
-    """Return the optimizer's name in OPTIMIZERS, or ""; Keras accepts names in lower case, too."""
+    """Return the optimizer's name in OPTIMIZERS, or "" if it has none; any case will do, as for Keras."""
     by_lower = {name.lower(): name for name in OPTIMIZERS}
     return by_lower.get(optimizer.class_name.lower(), "")
 

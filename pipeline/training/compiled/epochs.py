@@ -98,7 +98,7 @@ def train(
     whole = buffers(plan.shape, largest_part(data))
     gradient, change, row = np.empty_like(weights), np.empty_like(weights), 0
     for epoch in range(orders.shape[0]):
-        # After the last recorded epoch the choice of the row has no effect: nothing writes to it.
+        # After the last recorded epoch nothing is written to the row, so any row will do.
         record = row_of(records, min(row, records.weight_l1.shape[0] - 1))
         for e in range(weights.size):
             change[e] = -weights[e]

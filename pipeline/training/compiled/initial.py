@@ -1,4 +1,4 @@
-"""Draw the initial weights of a dense stack, as Keras draws them with the seeds of `models.initial_weights`."""
+"""Draw the initial weights of a dense stack: the same as `models.initial_weights` draws, but mostly without Keras."""
 
 from collections.abc import Sequence
 

@@ -18,7 +18,7 @@ _BINARY, _MULTICLASS = TASK_KINDS.index("binary"), TASK_KINDS.index("multiclass"
 
 
 class Limits(NamedTuple):
-    """The thresholds and the bin edges of the measurements, float32.
+    """The thresholds of the measurements and the edges of the histograms' bins, float32.
 
     slopes: |f'| below which a unit is saturated, [2, fraction]: row 0 for hidden layers, row 1 for the output layer.
     gradient_edges, weight_edges: the edges between the histograms' bins.
@@ -62,8 +62,8 @@ def probe(
 ) -> None:
     """Set the fields of `record` that describe a state, by a forward and a backward pass over the training set.
 
-    The training set is the first `samples` of inputs [input, sample] and targets [output, sample]. Its pre-activations
-    stay in `buffer`.
+    The training set is the first `samples` of inputs [input, sample] and targets [output, sample]. Afterwards `buffer`
+    holds its pre-activations.
     """
     load_inputs(buffer, inputs, 0, samples)
     forward(shape, weights, buffer, samples)

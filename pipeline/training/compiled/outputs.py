@@ -69,7 +69,7 @@ def loss_and_scores(
 
     Args:
         targets: the targets of all parts, [output, sample].
-        first: the position of the pass's first sample in `targets`.
+        first: the position in `targets` of the first sample of the pass.
     """
     layer_count = shape.widths.size - 1
     outputs, before = shape.widths[layer_count], buffer.before[layer_count - 1]

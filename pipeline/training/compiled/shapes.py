@@ -1,4 +1,4 @@
-"""The shape of a network for the compiled loops, and the buffers that they work in."""
+"""Define a network's shape for the compiled loops, and their buffers."""
 
 from typing import NamedTuple
 

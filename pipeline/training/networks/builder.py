@@ -1,7 +1,7 @@
 """Build a user's own Keras model by `build` in networks/<name>/network.py, and check the file and the model.
 
-Each fault is reported in one line that names the user's file and line. Imports TensorFlow with the settings of
-`foundations.tensorflow`: only stages may import this.
+Each fault is reported in one line that names the user's file and line. Only stages may import this module, because it
+imports TensorFlow with the settings of `foundations.tensorflow`.
 """
 
 import importlib.util
@@ -43,11 +43,11 @@ LOSSES: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class OwnNetwork:
-    """A user's compiled model, with the form of its targets and outputs.
+    """A user's compiled model, and the form of its targets and outputs.
 
     from_logits: whether the loss takes logits, so that predictions are a sigmoid or a softmax of the outputs.
     one_hot: whether the loss takes one-hot labels.
-    classes: the layers and models that network.py defines, by name, with which a saved model is loaded.
+    classes: the classes of layers and models that network.py defines, by name; a saved model is loaded with them.
     """
 
     model: keras.Model
@@ -78,10 +78,10 @@ def build(name: str, recipe: NetworkRecipe, shape: tuple[int, ...], task: Task, 
 
     Args:
         shape: the shape of a row of inputs.
-        seed: the seed of Python's, NumPy's and Keras's random generators from now on; None keeps their state.
+        seed: sets Python's, NumPy's and Keras's random generators; None keeps their state.
 
     Raises:
-        UserError: the file, its `build` or the model is invalid; or the folder has changed since `recipe` was resolved.
+        UserError: the file, its `build` or the model is invalid; or the folder has changed since `recipe` was read.
     """
     path = file(name)
     if not path.is_file() or fingerprint(name) != recipe.source:
@@ -93,11 +93,11 @@ def build(name: str, recipe: NetworkRecipe, shape: tuple[int, ...], task: Task, 
     if seed is not None:
         keras.utils.set_random_seed(seed)  # after clear_session, which forgets the seed
     call_build = _bind_build(name, recipe.config, shape, task)
-    with _report_faults(path, "build"):
+    with report_faults(name, "build"):
         model = call_build()
     if not isinstance(model, keras.Model):
         raise UserError(f"{path}: build returns {_describe(model)}: must return a Keras model")
-    with _report_faults(path, "the model's call"):
+    with report_faults(name, "the model's call"):
         outputs = model(np.zeros((ROWS, *shape), np.float32))
     _expect_outputs(outputs, task, path)
     if not model.trainable_weights:
@@ -109,7 +109,7 @@ def build(name: str, recipe: NetworkRecipe, shape: tuple[int, ...], task: Task, 
 
 
 def own_network(model: keras.Model, task: Task) -> OwnNetwork:
-    """Return a compiled model as an OwnNetwork; the model must fit the task."""
+    """Return a compiled model, which must fit the task, as an OwnNetwork."""
     loss, from_logits = loss_of(model)
     return OwnNetwork(model, task, from_logits and task.is_classification, loss in CATEGORICAL, _own_classes())
 
@@ -130,7 +130,7 @@ def expect_build(name: str, recipe: NetworkRecipe, shape: tuple[int, ...], task:
 
 
 def build_raw_model(network: OwnNetwork, origin: Origin, name: str) -> keras.Model:
-    """Return a model of raw rows and raw targets: the network, sharing its weights, between layers that scale."""
+    """Return a model of raw rows and raw targets: layers that scale around the network, whose weights it shares."""
     raw, inputs = raw_inputs(origin)
     return keras.Model(raw, raw_outputs(origin, network.predictions(network.model(inputs))), name=name)
 
@@ -208,7 +208,7 @@ def _own_classes() -> dict[str, type]:
 
 
 def _own_modules() -> dict[str, ModuleType]:
-    """Return the modules of files below NETWORKS; only the last imported network has any."""
+    """Return the imported modules of files below NETWORKS, by name: those of the last imported network."""
     networks_folder = f"{NETWORKS.resolve()}{os.sep}"
     return {
         name: module
@@ -231,7 +231,7 @@ def _import_file(name: str) -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[module.__name__] = module
-    with _report_faults(path, "the file"):
+    with report_faults(name, "the file"):
         spec.loader.exec_module(module)
     return module
 
@@ -247,12 +247,7 @@ def report_faults(name: str, action: str) -> Iterator[None]:
     Raises:
         UserError: the context raised an error.
     """
-    with _report_faults(file(name), action):
-        yield
-
-
-@contextmanager
-def _report_faults(path: Path, action: str) -> Iterator[None]:
+    path = file(name)
     try:
         yield
     except UserError:
@@ -261,20 +256,13 @@ def _report_faults(path: Path, action: str) -> Iterator[None]:
         where = f"{_relative(Path(error.filename or path))}, line {error.lineno}"
         raise UserError(f"{where}: {error.msg}: must be valid Python") from None
     except (Exception, SystemExit) as error:
-        folder = str(path.parent.resolve())
-        frames = [each for each in traceback.extract_tb(error.__traceback__) if _lies_in(each.filename, folder)]
-        where = f"{_relative(Path(frames[-1].filename))}, line {frames[-1].lineno}" if frames else str(path)
-        text = " ".join(_first_lines(without_colours(error)).split())[:MAX_LETTERS]
+        frames = traceback.extract_tb(error.__traceback__)
+        own_frames = [each for each in frames if Path(each.filename).resolve().is_relative_to(path.parent.resolve())]
+        where = f"{_relative(Path(own_frames[-1].filename))}, line {own_frames[-1].lineno}" if own_frames else str(path)
+        # Keras adds a list of arguments to errors of a layer's call.
+        reason, _, _ = without_colours(error).partition("Arguments received by")
+        text = " ".join(reason.split())[:MAX_LETTERS]
         raise UserError(f"{where}: {action} fails: {type(error).__name__}{f': {text}' if text else ''}") from None
-
-
-def _first_lines(text: str) -> str:
-    """Return an error's text without the list of arguments that Keras adds to errors of a layer's call."""
-    return text.split("Arguments received by", 1)[0]
-
-
-def _lies_in(filename: str, folder: str) -> bool:
-    return str(Path(filename).resolve()).startswith(folder)
 
 
 def _relative(path: Path) -> Path:

@@ -1,6 +1,6 @@
-"""Train one replica of a user's own network by Keras's own `fit` from a derived seed, and record the training.
+"""Train one replica of a user's own network by Keras's `fit`, from a seed of its own, and record the training.
 
-Imports TensorFlow with the settings of `foundations.tensorflow`: only stages may import this.
+Only stages may import this module, because it imports TensorFlow with the settings of `foundations.tensorflow`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -38,7 +38,7 @@ from pipeline.training.networks.builder import OwnNetwork, build, named_weights,
 
 PROBE_ROWS = 1024  # training rows on which layers are measured, evenly spaced; all rows if there are fewer
 ROWS_AT_ONCE = 1024  # rows to predict in one call
-PREDICTED = "predicted "  # prefix that tells the rows to predict from the parts of the data in one mapping
+PREDICTED = "predicted "  # prefix of the names of rows to predict, in one mapping with the parts of the data
 
 
 def train_replica(
@@ -55,7 +55,7 @@ def train_replica(
         on_epoch: called after each epoch, including epoch 0.
 
     Raises:
-        UserError: the network cannot be built or trained, or its training stops early.
+        UserError: the network cannot be built or trained, or `fit` stops early.
     """
     seed = derived_seed(params.seed, replica, "network")
     prepared = _prepare(name, recipe, split, prediction_inputs(split, params.surface_resolution), seed)
@@ -100,8 +100,8 @@ def predict(network: OwnNetwork, inputs: Array) -> Array:
 def batches(rows: tuple[Batch, Batch], size: int, seed: int) -> tf.data.Dataset:
     """Return batches that contain every row once per epoch, in a new order in each epoch.
 
-    With arrays and a seed, Keras's `fit` would draw one order and keep it in all epochs. It would also make the batches
-    in several threads, which slow down each other and other processes' replicas by more time than they save.
+    With arrays and a seed, Keras's `fit` would draw one order and keep it in all epochs. It would also prepare batches
+    in several threads; these slow down each other, and other processes' replicas, by more time than they save.
     """
     options = tf.data.Options()
     options.threading.private_threadpool_size = 1
@@ -112,7 +112,7 @@ def batches(rows: tuple[Batch, Batch], size: int, seed: int) -> tf.data.Dataset:
 
 @dataclass(frozen=True)
 class _Prepared:
-    """A network with its data and arguments, after the recipe's remedy is applied.
+    """A network, its data and its arguments of `fit`, after the recipe's remedy was applied.
 
     parts: the inputs and the loss's targets of each part of the data, by part name.
     predicted: the inputs to predict, by name.
@@ -213,7 +213,7 @@ class _StrictGuard(Guard):
 
 
 class _Recording(keras.callbacks.Callback):
-    """Records curves at each epoch, and layer values at the epochs that params.yaml selects; no time budget applies."""
+    """Records curves at each epoch, and layer values at the epochs that params.yaml selects, however long it takes."""
 
     def __init__(self, watching: Watching, params: TrainingParams, on_epoch: OnEpoch) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
-"""Rebuild Keras models of trained replicas from the training's files, and save them with the same bytes every time.
+"""Rebuild Keras models of trained replicas from the training's files; save them with the same bytes every time.
 
-Training saves only weights and a recipe, so that it need not import Keras. A rebuilt model takes raw inputs: its first
-layer applies the scaling of the training.
+Training saves only weights and a recipe, so that it does not have to import Keras. A rebuilt model takes raw rows,
+because its first layer scales them as the training did.
 """
 
 import json
@@ -22,7 +22,7 @@ from pipeline.training.networks import builder
 
 
 def replica_model(variant: str, replica: int) -> keras.Model:
-    """Return the network of a trained variant, with the weights of one replica.
+    """Return the model of one trained replica.
 
     Raises:
         UserError: the variant is not trained, its files are damaged, or there is no such replica.
@@ -32,7 +32,7 @@ def replica_model(variant: str, replica: int) -> keras.Model:
 
 
 def replica_models(variant: str, replicas: Sequence[int]) -> Iterator[keras.Model]:
-    """Yield the same model for each replica, with that replica's weights.
+    """Yield, for each replica, one and the same model with that replica's weights.
 
     Raises:
         UserError: see `replica_model`.
@@ -77,8 +77,8 @@ def assign(variables: Mapping[str, keras.Variable], weights: Mapping[str, Array]
 def save_model(model: keras.Model, path: Path) -> None:
     """Save a model, with the same bytes every time.
 
-    A `.keras` file contains the time of saving, and memory addresses as ids of shared objects. The time is removed, and
-    the ids are numbered from 1.
+    Keras writes the time of saving into the file, and memory addresses as ids of shared objects. The time is removed,
+    and the ids are numbered from 1.
     """
     with replacing(path) as temporary:
         model.save(temporary)

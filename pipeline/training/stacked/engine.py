@@ -1,8 +1,8 @@
 """Train all replicas of a variant in one graph, with a replica axis instead of a loop over replicas.
 
 All weights of all replicas are one flat variable [replica, entry]. Keras's own layers use it through `stateless_call`
-under `vectorized_map`. The gradient of the summed losses with respect to the stack contains each replica's own
-gradient, so an elementwise Keras optimizer steps all replicas at once.
+under `vectorized_map`. The gradient of the summed losses consists of each replica's own gradient, so one step of an
+elementwise Keras optimizer is a step of every replica.
 """
 
 import numpy as np
@@ -46,7 +46,7 @@ class Engine:
         self._initial_slots = [np.asarray(variable) for variable in optimizer.variables]
 
     def restart(self, initial: dict[str, np.ndarray], objective: Objective) -> None:
-        """Start again with other replicas, without retracing; their number and the data's shape must not change."""
+        """Start again with other replicas, without retracing; they must be as many, with data of the same shape."""
         self._objective = objective
         self._weights.assign(self._flat(self._layout, initial))
         self._statistics.assign(self._flat(self._statistics_layout, initial))
@@ -100,7 +100,7 @@ class Engine:
     ) -> tuple[tf.TensorArray, ...]:
         """Take the steps of all batches of an epoch.
 
-        Full batches run in a graph loop, because tracing an unrolled loop takes 5 to 20 times as long. A short last
+        A loop in the graph takes the full batches, because tracing each batch takes 5 to 20 times as long. A short last
         batch is a separate step, because padding would change batch normalisation.
 
         Args:

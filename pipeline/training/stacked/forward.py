@@ -44,11 +44,11 @@ class Forward:
         self.network = network
         self.layout = Layout.of(network.taps.trainable_variables, network.kernels)
         self.statistics_layout = Layout.of(network.taps.non_trainable_variables)
-        # Keras stores the losses of a call in its layers. Training and measuring trace in different threads, and
-        # one thread could clear the losses that the other is about to collect. Steps do not take this lock.
+        # Keras stores the losses of a call in its layers. Training and measuring trace in different threads; without
+        # the lock, one thread could clear losses before the other has collected them. Steps do not take the lock.
         self._tracing = Lock()
-        # Keras finds a call's losses by `id`, and keeps the ids of earlier calls. A freed tensor could lend its id to
-        # the loss of another layer, and Keras would drop that loss. So all of them stay alive.
+        # Keras finds a call's losses by `id`, and keeps the ids of earlier calls. If a tensor were freed, the loss of
+        # another layer could get its id, and Keras would drop that loss. So all losses are kept alive.
         self.losses: list[tf.Tensor] = []
 
     def __call__(self, state: State, inputs: tf.Tensor, training: bool, is_shared: bool = True) -> Signals:

@@ -1,4 +1,4 @@
-"""Measure a state by pure functions of a snapshot; they may run during the training."""
+"""Measure a snapshot of the replicas' state; this may run during the training."""
 
 import numpy as np
 

@@ -5,9 +5,10 @@ layer_wise: each layer is trained as the only hidden layer of a network that lea
 autoencoder: each layer learns to reconstruct its own inputs through a linear decoder by mean squared error, without the
     targets (Hinton, Osindero, Teh 2006; Bengio et al. 2007).
 
-While a layer is trained, the layers below do not change at all; their outputs for the training set are computed once,
-in inference mode. The head (an output layer or a decoder) is initialised like output layers and then discarded; the
-output layer of the main training has its own initial weights. Each layer gets a new optimizer of the variant's kind.
+While a layer is trained, the layers below do not change; their outputs for the training set are computed once, in
+inference mode. The head of a layer (an output layer or a decoder) is initialised like an output layer, and discarded
+after the layer's training; the output layer of the main training has its own initial weights. Each layer gets a new
+optimizer, as the variant states it.
 """
 
 from collections.abc import Sequence

@@ -23,8 +23,8 @@ def dead_unit_share(value: tf.Tensor, slope: tf.Tensor) -> tf.Tensor:
         value: the activation, [replica, sample, unit].
         slope: the derivative of the activation, [replica, sample, unit].
 
-    Source: keras-contrib's DeadReluDetector, which also uses the whole training set. The derivative extends its rule to
-    other activations.
+    Source: keras-contrib's DeadReluDetector, which also uses the whole training set. Here the derivative must be 0 too,
+    so that the rule holds for other activations.
     """
     return tf.reduce_mean(tf.cast(tf.reduce_all(is_off(value, slope), axis=1), tf.float32), axis=1)
 
@@ -32,7 +32,7 @@ def dead_unit_share(value: tf.Tensor, slope: tf.Tensor) -> tf.Tensor:
 def saturated_shares(value: tf.Tensor, slope: tf.Tensor, greatest: tf.Tensor) -> tf.Tensor:
     """Return `saturated_share`, [replica, fraction].
 
-    Pairs of unit and sample that are off do not count as saturated: a good ReLU is off for half of its inputs. For
+    A unit that is off for a sample does not count as saturated there: a good ReLU is off for half of its inputs. For
     tanh, a fraction of 0.06 means |f(z)| > 0.97.
 
     Args:
@@ -91,7 +91,7 @@ def histogram(kernels: Sequence[tf.Tensor], edges: Sequence[float]) -> tf.Tensor
     replicas, layers, bins = kernels[0].shape[0], len(kernels), len(edges) + 1
     sizes = [kernel.shape[1] for kernel in kernels]
     entries = tf.concat(kernels, axis=1)
-    # One sum for all replicas and layers. `first_bin` is the index of the first bin of an entry's replica and layer.
+    # All entries are counted in one sum. `first_bin` is the index of the first bin of an entry's replica and layer.
     first_bin = bins * (layers * np.arange(replicas)[:, None] + np.repeat(np.arange(layers), sizes))
     index = first_bin.astype(np.int32) + tf.raw_ops.Bucketize(input=entries, boundaries=list(edges))
     index = tf.where(tf.math.is_nan(entries), -1, index)  # the sum ignores negative indices

@@ -1,4 +1,4 @@
-"""Train a chunk of replicas as one stack, with all Keras layers that a variant may have."""
+"""Train a chunk of replicas as one stack, with any Keras layer that a variant may have."""
 
 import gc
 from collections import deque
@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from pipeline.data.split.samples import Split
+from pipeline.foundations.errors import first_line
 from pipeline.foundations.tensorflow import tf
 from pipeline.history.recorded_epochs import is_recorded
 from pipeline.models import initial_weights, keras_objects, network
@@ -27,10 +28,10 @@ MAX_PENDING = 2  # states that may wait for their measurement while the training
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """Switch off automatic garbage collection, which can deadlock with tracing.
+    """Switch off automatic garbage collection in the context, because it can deadlock with tracing.
 
     Tracing and collecting both lock a TensorFlow graph, so tracing in one thread and a collection in another can block
-    each other for ever. Measuring traces in another thread, and workers of a cluster have further threads.
+    each other for ever. There are such threads: one traces measurements, and workers of a cluster have others.
     """
     was_enabled = gc.isenabled()
     gc.disable()
@@ -43,11 +44,11 @@ def _no_collection() -> Iterator[None]:
 
 @contextmanager
 def _memory_errors() -> Iterator[None]:
-    """Replace TensorFlow's error for too little memory by Python's MemoryError."""
+    """Raise Python's MemoryError instead of TensorFlow's error for too little memory."""
     try:
         yield
     except tf.errors.ResourceExhaustedError as error:
-        raise MemoryError((str(error).splitlines() or [""])[0]) from None
+        raise MemoryError(first_line(error)) from None
 
 
 class StackedTrainer:
