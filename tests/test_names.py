@@ -28,6 +28,7 @@ from pipeline.report import content
 from pipeline.report.figures import data_figures, prediction_figures
 from pipeline.report.figures.files import save_figure
 from pipeline.report.figures.style import in_figure
+from pipeline.report.findings import ReportFindings
 from pipeline.report.pages import html, markdown
 from pipeline.tracking.payload import use
 from pipeline.watch import figures as watch_figures
@@ -144,7 +145,7 @@ def replace_in(before: Profile, **changes: object) -> Profile:
     return Profile.model_validate({**dict(before), **changes})
 
 
-def report(name: str) -> content.ReportFindings:
+def report(name: str) -> ReportFindings:
     made = replace(study(evaluations(), parameters(["b", "a"]), units=9), profile=profile_of(name))
     features = made.params.data.model_copy(update={"source": name})
     return replace(made, params=made.params.model_copy(update={"data": features}))

@@ -34,11 +34,11 @@ from pipeline.params.variant_params import VariantParams
 from pipeline.remedies.recipe_changes import Against
 from pipeline.remedies.remedy_registry import REMEDIES, WIDER, Remedy
 from pipeline.report import content
-from pipeline.report.content import ReportFindings
 from pipeline.report.figures import comparison_figures as figures_of_variants
 from pipeline.report.figures import report_figures as listed
 from pipeline.report.figures.files import save_figure
 from pipeline.report.figures.style import figure
+from pipeline.report.findings import ReportFindings
 from pipeline.report.pages import html, markdown
 from pipeline.report.pages.document import Bar, Document, Picture, Section, Table, Text
 from pipeline.tracking.payload import replica_payload

@@ -198,8 +198,7 @@ def test_a_new_figure_of_a_study_stands_on_its_page(monkeypatch: pytest.MonkeyPa
     recipes = {cell.name: cell.variant for cell in cells_of}
     changes = {cell.name: cell.changes for cell in cells_of}
     table = cells_table(made, recipes, premises, changes, none)
-    outcomes = {name: each.metrics.outcomes for name, each in made.items()}
-    pictures = {name: f"{name}.png" for name, _ in plots.figures(plots.StudiedCells("v", table, cells_of, outcomes))}
+    pictures = {name: f"{name}.png" for name, _ in plots.figures(plots.StudiedCells("v", table, cells_of))}
     assert list(pictures) == ["differences", "outcomes", "dot"]  # no axis of numbers to draw along
     page = write(StudyFindings("s", "v", table, {"v": "v: 3 of 3 learn. So."}, {}, "abc", pictures, {}, {}))
     shown = [block.address for block in page.blocks if isinstance(block, Picture)]

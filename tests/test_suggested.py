@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from conftest import training, variant
 
-from pipeline.evaluation.suggested import Suggestions, suggestions, with_suggestions
+from pipeline.evaluation.suggested import Changes, suggestions, with_suggestions
 from pipeline.foundations.errors import UserError
 from pipeline.params import study_params
 from pipeline.params.network_params import NetworkRecipe
@@ -27,7 +27,7 @@ def base_of(recipe: VariantParams | NetworkRecipe, **study: Any) -> list[Cell]:
     return cells(made, "s", {"v": recipe}, lambda name: training(epochs=8))
 
 
-def against(recipe: VariantParams | NetworkRecipe, *causes: str) -> Suggestions:
+def against(recipe: VariantParams | NetworkRecipe, *causes: str) -> tuple[dict[str, Changes], dict[str, str]]:
     """What is suggested where replicas have these causes."""
     (base,) = base_of(recipe, cells=SUGGESTED)
     return suggestions(base, pd.DataFrame({"cause": list(causes)}))
@@ -50,15 +50,15 @@ def test_a_mistake_is_one_line(study: dict[str, Any], said: str) -> None:
 
 
 def test_the_remedies_of_a_variant_become_cells() -> None:
-    found = against(V, "exploding", "none", "exploding", "too_few_epochs")
-    assert found.cells["training.epochs=32"] == {"epochs": 32}
-    assert found.cells["optimizer.config.global_clipnorm=1.0"] == {"optimizer": {"config": {"global_clipnorm": 1.0}}}
-    names = list(found.cells)
+    cells, _ = against(V, "exploding", "none", "exploding", "too_few_epochs")
+    assert cells["training.epochs=32"] == {"epochs": 32}
+    assert cells["optimizer.config.global_clipnorm=1.0"] == {"optimizer": {"config": {"global_clipnorm": 1.0}}}
+    names = list(cells)
     assert names.index("kernel_initializer=glorot_uniform") < names.index(
         "training.epochs=32"
     )  # the most frequent first
     (base,) = base_of(V, cells=SUGGESTED)
-    made = suggested([base], found.cells, "s")
+    made = suggested([base], cells, "s")
     assert [cell.name for cell in made] == names
     assert all(cell.changes for cell in made)
     clipped = next(cell.variant for cell in made if "clipnorm" in cell.name)
@@ -67,23 +67,23 @@ def test_the_remedies_of_a_variant_become_cells() -> None:
 
 
 def test_what_changes_the_data_is_no_cell() -> None:
-    found = against(V, "unscaled_inputs")
-    assert found.not_tried == {
+    cells, not_tried = against(V, "unscaled_inputs")
+    assert not_tried == {
         "split.scale.inputs=standard": "it changes the data, and every cell of a study has the same data"
     }
-    assert list(found.cells) == ["batch_normalization=true"]
+    assert list(cells) == ["batch_normalization=true"]
 
 
 def test_where_all_learned_there_is_nothing() -> None:
-    assert against(V, "none", "none") == Suggestions({}, {})
+    assert against(V, "none", "none") == ({}, {})
 
 
 def test_the_remedies_of_a_network_are_names() -> None:
-    found = against(NETWORK, "too_few_epochs")
-    assert found.cells["longer"] == {"epochs": 32}
-    assert found.cells["adam"] == {"remedy": ["adam"]}
+    cells, _ = against(NETWORK, "too_few_epochs")
+    assert cells["longer"] == {"epochs": 32}
+    assert cells["adam"] == {"remedy": ["adam"]}
     (base,) = base_of(NETWORK, cells=SUGGESTED)
-    made = {cell.name: cell for cell in suggested([base], found.cells, "s")}
+    made = {cell.name: cell for cell in suggested([base], cells, "s")}
     assert made["longer"].training.epochs == 32
     assert isinstance(made["adam"].variant, NetworkRecipe)
     assert made["adam"].variant.remedy == ("adam",)
@@ -92,8 +92,8 @@ def test_the_remedies_of_a_network_are_names() -> None:
 
 def added(to: Cell, tried: list[Cell], *causes: str) -> dict[str, Cell]:
     """The cells that are suggested where replicas of a cell have these causes."""
-    found = suggestions(to, pd.DataFrame({"cause": list(causes)}), tried)
-    return {cell.name: cell for cell in suggested(tried, found.cells, "s")}
+    cells, _ = suggestions(to, pd.DataFrame({"cause": list(causes)}), tried)
+    return {cell.name: cell for cell in suggested(tried, cells, "s")}
 
 
 def test_a_remedy_is_added_to_a_cell_of_a_network() -> None:

@@ -1,4 +1,4 @@
-"""Make the tables of a study, which compare each cell with the reference, the cell that changes nothing."""
+"""Make the tables of a study. They compare each cell with the reference, which is the cell that changes nothing."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,7 @@ import xarray as xr
 from pipeline.diagnosis.causes import cause_names
 from pipeline.diagnosis.theory import Premises, born_dead_bound
 from pipeline.evaluation.effects import REFERENCE, effect, written
-from pipeline.evaluation.intervals import newcombe
+from pipeline.evaluation.intervals import difference
 from pipeline.evaluation.summary import QUARTILES
 from pipeline.evaluation.variant import VariantEvaluation
 from pipeline.params.file import Plain
@@ -26,34 +26,33 @@ def cells_table(
     """Return a table with one row per cell, in the study's order.
 
     `difference` is the cell's learned share minus the reference's, with Newcombe's 95% interval (unpaired); `effect`
-    follows from that interval. `alive_bound` is the lower bound that theory sets to the share of replicas alive before
-    training, or empty.
+    follows from that interval. `alive_bound` is theory's lower bound for the share of replicas without a dead layer
+    before training; it is empty if theory has none.
 
     Args:
-        evaluations: the evaluation of each cell; all maps are by cell name.
+        evaluations: the evaluation of each cell. The keys of all maps are the names of the cells.
         variants: the recipe of each cell.
-        premises: the statements of theory that apply to each cell.
-        changes: the parameters that each cell changes, and their values; empty for the reference.
+        premises: which statements of theory apply to each cell.
+        changes: the new value of each parameter that a cell changes; empty for the reference.
         extra_epochs: the epochs of pre-training of each cell.
     """
     reference = next(name for name, of_cell in changes.items() if not of_cell)
     rows = []
     for name, evaluation in evaluations.items():
         metrics = evaluation.metrics
-        (count, total), (base_count, base_total) = evaluation.learned, evaluations[reference].learned
-        low, high = newcombe(count, total, base_count, base_total)
-        difference = count / total - base_count / base_total
-        differences = {"difference": difference, "difference_low": low, "difference_high": high}
+        from_reference, low, high = difference(*evaluation.learned, *evaluations[reference].learned)
         rows.append(
             {
                 "cell": name,
                 "changes": "; ".join(f"{key}: {written(value)}" for key, value in changes[name].items()),
-                "replicas": total,
-                "learned": count,
+                "replicas": metrics.replicas,
+                "learned": metrics.learned.count,
                 "learned_rate": metrics.learned.rate,
                 "learned_low": metrics.learned.interval.low,
                 "learned_high": metrics.learned.interval.high,
-                **{key: round(value, 6) for key, value in differences.items()},
+                "difference": from_reference,
+                "difference_low": low,
+                "difference_high": high,
                 "effect": REFERENCE if name == reference else effect(low, high),
                 "extra_epochs": extra_epochs[name],
                 "alive_bound": _alive_bound(variants[name], premises[name]),

@@ -1,4 +1,4 @@
-"""Compare the tutorial's claims about one run of each network with our measurements of many replicas."""
+"""Compare the tutorial's claims, from one run of each network, with measurements of many replicas."""
 
 from collections.abc import Iterator, Mapping
 
@@ -15,11 +15,9 @@ COLUMNS = ["about", "tutorial", "measured", "reading"]
 
 def table(params: ComparisonParams, evaluations: Mapping[str, VariantEvaluation]) -> pd.DataFrame:
     """Return the table of claims, one row per claim, with the columns COLUMNS."""
-    rows: list[tuple[str, str, str, str]] = []
-    for name, claim in params.claims.items():
-        rows.extend(_about_variant(name, claim, evaluations[name]))
+    rows = [row for name, claim in params.claims.items() for row in _about_variant(name, claim, evaluations[name])]
     if params.gradient_claim is not None:
-        rows.extend(_about_gradients(params.gradient_claim, evaluations))
+        rows += _about_gradients(params.gradient_claim, evaluations)
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -81,7 +79,10 @@ def _convergence(name: str, epoch: int, evaluation: VariantEvaluation) -> tuple[
 def _about_gradients(
     claim: GradientClaim, evaluations: Mapping[str, VariantEvaluation]
 ) -> Iterator[tuple[str, str, str, str]]:
-    """Yield a row on the first layer before training and a row at the last epoch, from medians over living replicas."""
+    """Yield two rows on the gradient of the first layer: before training, and at the last epoch.
+
+    The gradients are medians over living replicas.
+    """
     about = f"the first layer of {claim.more} has a larger gradient than the first layer of {claim.less}"
     for column, is_last, when in (
         ("probe_gradient_mean_abs_median", False, "at epoch 0, full training set"),

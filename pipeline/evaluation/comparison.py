@@ -1,6 +1,6 @@
-"""Make variants.csv and the other tables of `reports/`, which compare variants.
+"""Make the tables of `reports/`, such as variants.csv, which compare variants.
 
-The columns of the table that the terminal and the pages show are chosen in report/content.py.
+`report/results_table.py` chooses the columns that the terminal and the pages show.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from itertools import combinations
 import pandas as pd
 
 from pipeline.evaluation import claims, effects
-from pipeline.evaluation.intervals import newcombe
+from pipeline.evaluation.intervals import difference
 from pipeline.evaluation.variant import VariantEvaluation, VariantMetrics
 from pipeline.params.comparison_params import ComparisonParams
 from pipeline.params.params import AnyRecipe
@@ -20,7 +20,7 @@ CURVES = ["learned_share", "alive_share", "train_score_median", "test_score_medi
 
 @dataclass(frozen=True)
 class Comparison:
-    """The tables of a comparison, see the functions below."""
+    """The tables of a comparison. The functions below describe them; each field is also the name of a file."""
 
     variants: pd.DataFrame
     curves: pd.DataFrame
@@ -53,16 +53,14 @@ def wide(evaluations: Mapping[str, VariantEvaluation]) -> pd.DataFrame:
 
 def _row(metrics: VariantMetrics) -> dict[str, float | None]:
     learned, living = metrics.learned, metrics.living
-    row: dict[str, float | None] = {
+    spreads = {**metrics.scores, "epochs_to_learn": metrics.epochs_to_learn}
+    return {
         "replicas": metrics.replicas,
         "learned": learned.count,
         "learned_rate": learned.rate,
         "learned_low": learned.interval.low,
         "learned_high": learned.interval.high,
-    }
-    for name, spread in {**metrics.scores, "epochs_to_learn": metrics.epochs_to_learn}.items():
-        row |= {f"{name}_{quartile}": value for quartile, value in asdict(spread).items()}
-    return row | {
+        **{f"{name}_{each}": value for name, spread in spreads.items() for each, value in asdict(spread).items()},
         "diverged": metrics.diverged,
         "living_at_start": living.at_start,
         "living_at_end": living.at_end,
@@ -72,7 +70,7 @@ def _row(metrics: VariantMetrics) -> dict[str, float | None]:
 def long(evaluations: Mapping[str, VariantEvaluation]) -> pd.DataFrame:
     """Return the curves of all variants, one row per variant and epoch, with the columns CURVES.
 
-    `train_score` and `test_score` stand for the main score of each variant.
+    In the names of the columns, `train_score` and `test_score` are the variant's main score.
     """
     parts = []
     for name, evaluation in evaluations.items():
@@ -84,14 +82,12 @@ def long(evaluations: Mapping[str, VariantEvaluation]) -> pd.DataFrame:
 
 
 def differences(evaluations: Mapping[str, VariantEvaluation]) -> pd.DataFrame:
-    """Return the difference in learned share of each pair of variants, first minus second.
+    """Return the learned share of the first variant minus that of the second, one row per pair of variants.
 
-    The interval is Newcombe's 95% interval. A single variant has no pair: the table is then empty.
+    The interval is Newcombe's 95% interval (unpaired). With a single variant the table is empty.
     """
-    rows = []
-    for first, second in combinations(evaluations, 2):
-        (count, total), (other_count, other_total) = evaluations[first].learned, evaluations[second].learned
-        low, high = newcombe(count, total, other_count, other_total)
-        difference = count / total - other_count / other_total
-        rows.append((first, second, round(difference, 6), round(low, 6), round(high, 6)))
+    rows = [
+        (first, second, *difference(*evaluations[first].learned, *evaluations[second].learned))
+        for first, second in combinations(evaluations, 2)
+    ]
     return pd.DataFrame(rows, columns=["first", "second", "difference", "low", "high"])

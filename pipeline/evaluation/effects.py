@@ -1,11 +1,11 @@
-"""Compare pairs of variants whose recipes differ in one respect, which shows the effect of that change."""
+"""Compare variants whose recipes differ in only one respect: the difference shows the effect of that change."""
 
 from collections.abc import Mapping
 from itertools import combinations
 
 import pandas as pd
 
-from pipeline.evaluation.intervals import newcombe
+from pipeline.evaluation.intervals import difference
 from pipeline.evaluation.variant import VariantEvaluation
 from pipeline.params.file import Plain
 from pipeline.params.params import AnyRecipe
@@ -25,41 +25,36 @@ RESPECTS = {
 
 
 def table(evaluations: Mapping[str, VariantEvaluation], recipes: Mapping[str, AnyRecipe]) -> pd.DataFrame:
-    """Return a table with one row per pair that differs in one respect, greatest difference first.
+    """Return a table with one row per pair of variants that differ in one respect, greatest difference first.
 
-    `worse` is the variant that learns less often; `change` leads from it to `better`. The interval is Newcombe's 95%
-    interval, unpaired.
+    `worse` is the variant that learns less often; `change` is what turns it into `better`. The interval is Newcombe's
+    95% interval (unpaired).
 
     Args:
-        recipes: the resolved variants and networks. A user's own networks differ in their code, so no pair has one.
+        recipes: the resolved variants and networks. Networks are left out, because they differ in their code.
     """
     rows = []
-    variants = {name: each for name, each in recipes.items() if isinstance(each, VariantParams)}
-    plain = {name: recipe.model_dump(mode="json") for name, recipe in variants.items()}
+    plain = {name: each.model_dump(mode="json") for name, each in recipes.items() if isinstance(each, VariantParams)}
     for pair in combinations((name for name in evaluations if name in plain), 2):
-        counts = {name: evaluations[name].metrics.learned.count for name in pair}
-        worse, better = sorted(pair, key=counts.__getitem__)  # if both learn equally often, the first counts as worse
+        # If both learn equally often, the first counts as worse.
+        worse, better = sorted(pair, key=lambda name: evaluations[name].metrics.learned.count)
         respects = _differing(plain[worse], plain[better])
-        if len(respects) != 1:
-            continue
-        totals = {name: evaluations[name].metrics.replicas for name in pair}
-        low, high = newcombe(counts[better], totals[better], counts[worse], totals[worse])
-        difference = counts[better] / totals[better] - counts[worse] / totals[worse]
-        learned = [f"{counts[name]} of {totals[name]}" for name in (worse, better)]
-        change = _change(plain[worse], plain[better], respects[0])
-        numbers = [round(value, 6) for value in (difference, low, high)]
-        rows.append([worse, better, respects[0], change, *learned, *numbers])
+        if len(respects) == 1:
+            change = _change(plain[worse], plain[better], respects[0])
+            counts = [evaluations[name].learned for name in (worse, better)]
+            learned = [f"{count} of {total}" for count, total in counts]
+            rows.append([worse, better, respects[0], change, *learned, *difference(*counts[1], *counts[0])])
     effects = pd.DataFrame(rows, columns=COLUMNS)
     return effects.sort_values("difference", ascending=False, kind="stable", ignore_index=True)
 
 
 def effect(low: float, high: float) -> str:
-    """Return the effect of a change, given the interval of the difference in learned share."""
+    """Return the effect of a change from the ends of the interval of the difference in learned share."""
     return HELPS if low > 0 else HARMS if high < 0 else UNDECIDED
 
 
 def written(value: Plain) -> str:
-    """Return a value as params.yaml writes it, in short."""
+    """Return a value in one line, nearly as params.yaml writes it."""
     return str(value).lower() if isinstance(value, bool) else shown(value)
 
 

@@ -51,11 +51,11 @@ def evaluate_cells(
     rule: Rule,
     params: DiagnosisParams,
 ) -> EvaluatedCells:
-    """Evaluate all cells of a study.
+    """Return the results of all cells of a study.
 
     Args:
         histories: the training history of each cell, by cell name.
-        origin: the source of the training rows.
+        origin: where the training rows come from.
         inputs: the scaled training inputs.
         rule: the rule by which a replica has learned.
     """

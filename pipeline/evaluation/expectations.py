@@ -1,4 +1,4 @@
-"""Compare the numbers that theory predicts before training with the measured numbers."""
+"""Compare numbers that theory predicts for untrained networks with measured numbers."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,10 +28,10 @@ class Expectation:
 
 
 def expectations(history: xr.Dataset, premises: Premises) -> list[Expectation]:
-    """Return all expectations that apply to a variant.
+    """Return the expectations for a variant.
 
     Args:
-        premises: the statements of theory that apply to the variant.
+        premises: which statements of theory apply to the variant.
     """
     return list(_expectations(history.isel(recorded_epoch=0), premises))
 
@@ -49,7 +49,7 @@ def _expectations(start: xr.Dataset, premises: Premises) -> Iterator[Expectation
     if premises.gradients:
         living = start.isel(replica=record.living(start.expand_dims(recorded_epoch=1, axis=1)).values[:, 0])
         first = living.probe_gradient_mean_abs.isel(layer=0).values
-        # One replica has no spread, and the logarithm needs values above 0.
+        # A spread needs more than one replica, and a logarithm needs values above 0.
         if len(first) > 1 and bool((np.isfinite(first) & (first > 0)).all()):
             units = record.hidden(start).units.values.tolist()
             yield _gradient(living, units)
@@ -71,25 +71,34 @@ def _gradient(living: xr.Dataset, units: list[int]) -> Expectation:
     values = record.hidden(living).probe_gradient_mean_abs.median("layer").values
     expected = gradient_band(units, float(living.attrs["train_constant_loss"])).median
     interval = median_interval(values)
-    fact = "mean |gradient| of a hidden kernel at epoch 0, median over living replicas"
-    source = "shrinks by .732 a layer at width 5, from the tutorial's points; Sussillo & Abbott 2014"
-    holds = interval.low <= expected <= interval.high
-    return _expectation(fact, f"{expected:.2g}", float(np.median(values)), interval, holds, source)
+    return _expectation(
+        "mean |gradient| of a hidden kernel at epoch 0, median over living replicas",
+        f"{expected:.2g}",
+        float(np.median(values)),
+        interval,
+        interval.low <= expected <= interval.high,
+        "shrinks by .732 a layer at width 5, from the tutorial's points; Sussillo & Abbott 2014",
+    )
 
 
 def _spread(living: xr.Dataset, units: list[int]) -> Expectation:
-    """Check the spread of the first layer's gradient in decades, with the chi-squared interval of a variance."""
+    """Compare the spread of the first layer's gradient in decades; the interval is that of a variance (chi-squared)."""
     decades = np.log10(living.probe_gradient_mean_abs.isel(layer=0).values)
     expected = 2 * HALF_SPREAD * np.sqrt(beta(units))
     measured = 2 * 1.6449 * decades.std(ddof=1)  # 90% of a normal distribution lie within 1.6449 deviations
     interval = Interval(*(measured * factor for factor in _deviation_factors(len(decades))))
-    fact = "decades that hold 90% of the first layer's gradients at epoch 0"
-    holds = interval.low <= expected <= interval.high
-    return _expectation(fact, f"{expected:.2g}", measured, interval, holds, "grows as the root of beta; Hanin 2018")
+    return _expectation(
+        "decades that hold 90% of the first layer's gradients at epoch 0",
+        f"{expected:.2g}",
+        measured,
+        interval,
+        interval.low <= expected <= interval.high,
+        "grows as the root of beta; Hanin 2018",
+    )
 
 
 def _deviation_factors(count: int) -> tuple[float, float]:
-    """Return the factors from a standard deviation of `count` values to both ends of its 95% interval."""
+    """Return the ends of a standard deviation's 95% interval as factors of the deviation of `count` values."""
     tail = (1 - CONFIDENCE) / 2
     low, high = (float(np.sqrt((count - 1) / chdtri(count - 1, above))) for above in (tail, 1 - tail))
     return low, high
@@ -105,7 +114,7 @@ def _saturation(start: xr.Dataset) -> Iterator[Expectation]:
 
 
 def median_interval(values: np.ndarray) -> Interval:
-    """Return the distribution-free 95% interval of a median, from order statistics; for few values, their range."""
+    """Return the distribution-free 95% interval of a median, from order statistics; the range if values are few."""
     ordered, count = np.sort(values), len(values)
     rank = int(np.ceil(bdtrik((1 - CONFIDENCE) / 2, count, 0.5)))  # the binomial distribution's quantile
     return Interval(float(ordered[max(0, rank - 1)]), float(ordered[min(count - 1, count - rank)]))

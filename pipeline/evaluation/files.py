@@ -11,7 +11,6 @@ from pipeline.data.reference import Reference
 from pipeline.data.split.tasks import Task
 from pipeline.diagnosis.causes import FORMER_NAMES, LEARNED, NO_CAUSE, NOT_LEARNED, cause_names
 from pipeline.diagnosis.evidence import COLUMNS
-from pipeline.evaluation.expectations import Expectation
 from pipeline.evaluation.learned import Rule
 from pipeline.evaluation.replica_table import COURSE, OUTCOME
 from pipeline.evaluation.summary import QUARTILES
@@ -20,31 +19,30 @@ from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import load_json, reading, save_json
 from pipeline.foundations.formats import load_table, save_table
 from pipeline.params.evaluation_params import SCORES
-from pipeline.remedies.recipe_changes import RecipeChange
 
 EVALUATIONS = Path("evaluations")
 METRICS = Path("metrics")
-GRADIENT = "probe_gradient_mean_abs"  # every evaluation has it
+GRADIENT = "probe_gradient_mean_abs"  # a value of layers.csv that every evaluation has
 NAMES: Mapping[Hashable, Callable[[], Collection[str]]] = {
     "outcome": lambda: (LEARNED, NOT_LEARNED),
     "cause": lambda: (NO_CAUSE, *cause_names()),
     "symptom": lambda: (NO_CAUSE, *cause_names()),
 }
-_METRICS, _DIAGNOSIS = TypeAdapter(VariantMetrics), TypeAdapter(VariantDiagnosis)
+_DIAGNOSIS = TypeAdapter(VariantDiagnosis)
 
 
 def folder(variant: str) -> Path:
-    """Return the folder of a variant's evaluation, which holds all files but the metrics file."""
+    """Return the folder that holds all files of a variant's evaluation except the metrics file."""
     return EVALUATIONS / variant
 
 
 def metrics_path(variant: str) -> Path:
-    """Return the path of the metrics file, which is in git."""
+    """Return the path of a variant's metrics file, which is in git."""
     return METRICS / f"{variant}.json"
 
 
 def diagnosis_path(variant: str) -> Path:
-    """Return the path of the file with task, rule of learning, verdict, remedies and theory (JSON)."""
+    """Return the path of the JSON file with a variant's task, rule of learning, verdict, remedies and theory."""
     return folder(variant) / "diagnosis.json"
 
 
@@ -86,7 +84,7 @@ def load_evaluation(variant: str) -> VariantEvaluation:
         UserError: a file is missing, damaged or truncated.
     """
     with reading(metrics_path(variant), "the metrics of a variant"):
-        metrics = _METRICS.validate_python(asdict(VariantMetrics.of(load_json(metrics_path(variant)))))
+        metrics = VariantMetrics.of(load_json(metrics_path(variant)))
         _expect_names(metrics.outcomes, (LEARNED, *cause_names()))
     columns = [*OUTCOME, *metrics.scores, *metrics.predicted, *COURSE, *COLUMNS]
     replicas = _load_numbers(folder(variant) / "replicas.csv", columns, ["replica"])
@@ -144,13 +142,9 @@ def _load_diagnosis(variant: str) -> tuple[Task, Rule, VariantDiagnosis]:
     path = diagnosis_path(variant)
     with reading(path, "task, rule, verdict, cause, remedies and theory"):
         plain = load_json(path)
-        remedies = [RecipeChange(**each) for each in plain["remedies"]]
-        theory = [Expectation(**each) for each in plain["theory"]]
         ((score, threshold),) = plain["rule"].items()
-        cause = FORMER_NAMES.get(plain["cause"], plain["cause"])
-        diagnosis = VariantDiagnosis(plain["verdict"], cause, remedies, theory)
+        diagnosis = _DIAGNOSIS.validate_python({**plain, "cause": FORMER_NAMES.get(plain["cause"], plain["cause"])})
         _expect_names([] if diagnosis.cause is None else [diagnosis.cause], cause_names())
         _expect_names([score], SCORES)
-        _DIAGNOSIS.validate_python(asdict(diagnosis))
         reference = None if plain["reference"] is None else Reference.model_validate(plain["reference"])
         return Task.of(plain["task"]), Rule(score, threshold, reference), diagnosis

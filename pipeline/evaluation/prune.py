@@ -1,4 +1,4 @@
-"""Remove the outputs of variants that are no longer in params.yaml, so that nobody takes them for results."""
+"""Remove the outputs of variants that are no longer in params.yaml, so that nobody takes them for current results."""
 
 import shutil
 from collections.abc import Iterable
@@ -12,12 +12,12 @@ LOCK = Path("dvc.lock")
 
 
 def prune(variants: Iterable[str]) -> list[str]:
-    """Remove the outputs of all other variants, and the entries of those variants in dvc.lock.
+    """Remove the outputs of variants that are not in params.yaml, and their entries in dvc.lock.
 
     DVC's cache keeps the outputs.
 
     Args:
-        variants: the variants to keep.
+        variants: the variants of params.yaml, whose outputs stay.
 
     Returns:
         The names of the removed variants.
@@ -37,7 +37,7 @@ def prune(variants: Iterable[str]) -> list[str]:
 
 
 def _remove_stages(stages: set[str]) -> None:
-    """Remove stages from dvc.lock, because DVC does not. A killed process leaves the old file or the new one."""
+    """Remove stages from dvc.lock, because DVC does not. A kill leaves either the old file or the new one."""
     from dvc.utils.serialize import modify_yaml  # here, because it is rarely needed and takes a second to import
 
     if LOCK.is_file():

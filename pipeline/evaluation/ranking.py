@@ -1,8 +1,8 @@
-"""The rule for the best replica, and for the median and other percentiles, by final score.
+"""Rank replicas by their final score: the rule for the best, the median and other percentiles.
 
-A higher score is better, and NaN is worse than any number. Among equal scores, or if all are NaN, the first replica
-wins. The best and the median replica are chosen by the validation score; without a validation set, by the score on the
-judged part of the data. Variants are ranked by the same functions.
+A higher score is better, and NaN is worse than any number. Among equal scores, or if all are NaN, the first replica is
+chosen. The best and the median replica are chosen by the validation score; without a validation set, by the score on
+the judged part of the data. The same functions rank variants.
 """
 
 from collections.abc import Sequence

@@ -26,7 +26,7 @@ COURSE = {
 def curves(history: xr.Dataset, rule: Rule) -> dict[str, xr.DataArray]:
     """Return all recorded scores and losses, float [replica, epoch], by names such as `train_accuracy`.
 
-    The main score comes first, the losses come last.
+    The main score is first, and the losses are last.
     """
     parts = record.parts_of(history)
     with_score = [part for part in parts if has_score(history, rule.score, part)]
@@ -37,9 +37,9 @@ def curves(history: xr.Dataset, rule: Rule) -> dict[str, xr.DataArray]:
 
 
 def of_predictions(predictions: xr.Dataset, split: Split, targets: Sequence[TargetScaling]) -> pd.DataFrame:
-    """Return the scores of each replica's final predictions, one row per replica, by names such as `test_macro_f1`.
+    """Return the scores of each replica's final predictions: one row per replica, columns such as `test_macro_f1`.
 
-    `Task.of_predictions` defines the scores. Every part of the data has them, the judged part first.
+    `Task.of_predictions` defines the scores. They are taken on every part of the data, the judged part first.
 
     Args:
         targets: the scaling of each target of a regression; empty for classes.

@@ -1,8 +1,8 @@
 """Read and write the files of a study (tables, figures, its page) and the file of all studies' results.
 
-`studies/tried.json` holds the results of all studies. It is in git and is not an output of a stage: `compare` reads it,
-and a dependency on a study's output would make the root's `dvc repro` run all studies. The results of each study are
-an output of that study, and are then copied into the file of all studies.
+`studies/tried.json` holds the results of all studies. It is in git and is no output of a stage: `compare` reads it, and
+a dependency on a study's output would make the root's `dvc repro` run all studies. Each study writes its own results as
+an output; they are then copied into `studies/tried.json`.
 """
 
 import json
@@ -107,10 +107,10 @@ def renew_tried(study: str) -> None:
 
 
 def forget_tried(kept: Collection[str]) -> None:
-    """Remove the results of all other studies from the file of all studies.
+    """Remove the results of studies that are no longer in params.yaml from the file of all studies.
 
     Args:
-        kept: the studies of params.yaml, whose results stay.
+        kept: the names of the studies of params.yaml.
 
     Raises:
         UserError: the file is damaged.
@@ -122,12 +122,11 @@ def forget_tried(kept: Collection[str]) -> None:
 
 
 def _save_tried(tried: Mapping[str, TriedStudy], path: Path) -> None:
-    plain = {name: each.model_dump(mode="json") for name, each in tried.items()}
-    save_json(json.loads(json.dumps(plain, sort_keys=True)), path)
+    save_json(json.loads(json.dumps(_TRIED.dump_python(dict(tried), mode="json"), sort_keys=True)), path)
 
 
 def load_answer(study: str) -> str:
-    """Read the answer of a study: its Markdown page up to the first section, on which cells help or harm.
+    """Read a study's answer, which lists the cells that help or harm: its Markdown page up to the first section.
 
     Raises:
         UserError: the page is missing.
@@ -138,7 +137,7 @@ def load_answer(study: str) -> str:
 
 
 def _locked_tried() -> AbstractContextManager[object]:
-    """Return the lock of the file of all studies, which one writer can hold at a time."""
+    """Return the lock of the file of all studies; only one writer at a time can hold it."""
     from filelock import FileLock  # here, because readers need no lock
 
     return FileLock(STUDIES / ".tried.lock")
@@ -163,5 +162,5 @@ def save_page(study: str, html: str, markdown: str) -> None:
 
 
 def pictures(study: str, addresses: Iterable[str]) -> dict[str, bytes]:
-    """Return the bytes of figures by their addresses, which are relative to the study's page."""
+    """Return the bytes of each figure by its address relative to the study's page."""
     return {each: (folder(study) / each).read_bytes() for each in addresses}

@@ -1,12 +1,11 @@
-"""Make the cells that a diagnosis suggests for a study.
+"""Make the cells of a study from the remedies that a diagnosis suggests.
 
 Each remedy against a cause of the base's failures becomes a cell, the most frequent cause first. If no cell makes most
-replicas learn, the most promising cell gets one more remedy.
+replicas learn, further cells add one more remedy to the most promising cell.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 
 import pandas as pd
 
@@ -24,18 +23,6 @@ LONGEST = 100  # the most letters of a cell's name
 Changes = dict[str, Plain]  # the parameters that a cell changes, and their values
 
 
-@dataclass(frozen=True)
-class Suggestions:
-    """The suggested cells.
-
-    cells: the changes of each suggested cell, by cell name.
-    not_tried: the reason why a remedy became no cell, by the name that the cell would have.
-    """
-
-    cells: Mapping[str, Changes]
-    not_tried: Mapping[str, str]
-
-
 def with_suggestions(
     study: str,
     base: Cell,
@@ -47,17 +34,17 @@ def with_suggestions(
     Args:
         study: the study's name.
         base: the cell that changes nothing.
-        judged: trains cells; returns the table of replicas of each cell.
-        expect_trainable: raises UserError for a cell that cannot be trained.
+        judged: a function that trains cells and returns the table of replicas of each cell.
+        expect_trainable: a function that raises UserError for a cell that cannot be trained.
     """
     cells = [base]
     not_tried: dict[str, str] = {}
     best, (replicas,) = base, judged([base])
     for _ in range(combined.ROUNDS):
-        suggestion = suggestions(best, replicas, cells)
-        not_tried |= suggestion.not_tried
+        changes, reasons = suggestions(best, replicas, cells)
+        not_tried |= reasons
         newest = []
-        for cell in suggested(cells, suggestion.cells, study):
+        for cell in suggested(cells, changes, study):
             try:
                 expect_trainable(cell)
                 newest.append(cell)
@@ -74,12 +61,16 @@ def with_suggestions(
     return cells, not_tried
 
 
-def suggestions(cell: Cell, replicas: pd.DataFrame, tried: Sequence[Cell] = ()) -> Suggestions:
-    """Return the suggested cells against the causes of a cell's replicas.
+def suggestions(
+    cell: Cell, replicas: pd.DataFrame, tried: Sequence[Cell] = ()
+) -> tuple[dict[str, Changes], dict[str, str]]:
+    """Return the changes of each suggested cell, and the reason for each remedy that becomes no cell.
+
+    Both maps are by the name that the cell has or would have.
 
     Args:
-        cell: the base, or the cell that gets one more remedy.
-        replicas: the table of the cell's replicas, with a column `cause`.
+        cell: the base, or the cell to which one more remedy is added.
+        replicas: the table of the cell's replicas, with a column `cause`; the remedies are against these causes.
         tried: all cells so far.
     """
     causes = causes_of(replicas)
@@ -97,7 +88,7 @@ def suggestions(cell: Cell, replicas: pd.DataFrame, tried: Sequence[Cell] = ()) 
         all_changes = merge(cell.changes, changes)
         if all_changes not in cells.values():
             cells[name] = all_changes
-    return Suggestions(cells, not_tried)
+    return cells, not_tried
 
 
 def causes_of(replicas: pd.DataFrame) -> list[str]:
@@ -137,5 +128,5 @@ def _of_network(cell: Cell, causes: Sequence[str], tried: Sequence[Cell]) -> Ite
 
 
 def _remedies(cell: Cell) -> combined.Remedies:
-    """Return a cell's remedies, from its name, because its recipe does not show remedies that change the epochs."""
+    """Return a cell's remedies from its name, because the recipe does not list remedies that change the epochs."""
     return tuple(cell.name.split(combined.AND)) if cell.changes else ()

@@ -1,4 +1,4 @@
-"""Evaluate a variant: summarise its replicas in numbers, curves and a diagnosis."""
+"""Evaluate a variant: summarise its replicas as numbers, curves, values by layer and a diagnosis."""
 
 from collections.abc import Sequence
 
@@ -87,7 +87,7 @@ def diagnosis(
     variant: VariantParams | NetworkRecipe,
     premises: Premises,
 ) -> VariantDiagnosis:
-    """Return the verdict, the main cause, the remedies for that cause, and the comparison with theory."""
+    """Return the verdict, the main cause, the remedies against that cause, and the comparison with theory."""
     epochs, extra = int(history.epoch[-1]), int(history.attrs.get("extra_epochs", 0))
     cause = main_cause(counted.outcomes) if epochs else None
     hidden, loss = record.hidden(history), history.attrs["train_constant_loss"]
@@ -107,7 +107,7 @@ def diagnosis(
 
 
 def quartiles(values: pd.Series) -> Spread:
-    """Return the quartiles of the finite values, because the R² of a diverged replica can be minus infinity."""
+    """Return the quartiles of the finite values. (The R² of a diverged replica can be minus infinity.)"""
     finite = values[np.isfinite(values)]
     return Spread(
         **{name: round(float(finite.quantile(share)), 6) if len(finite) else None for name, share in QUARTILES.items()}
@@ -129,11 +129,11 @@ def curves(history: xr.Dataset, rule: Rule) -> pd.DataFrame:
 def layers(history: xr.Dataset, slope: float) -> pd.DataFrame:
     """Return one row per recorded epoch and layer: quartiles of every value over the replicas living at that epoch.
 
-    `living` is the number of those replicas. Without living replicas the fields are empty, and so are values that do
+    `living` is the number of those replicas. Where no replica is living, the quartiles are empty; so are values that do
     not exist at epoch 0.
 
     Args:
-        slope: the slope below which a unit counts in `saturated_share`.
+        slope: the slope below which a unit counts as saturated.
     """
     living = record.living(history)
     index = pd.MultiIndex.from_product([history.recorded_epoch.values, history.layer.values], names=["epoch", "layer"])
@@ -176,7 +176,7 @@ def headline(variant: str, counted: VariantMetrics) -> str:
 
 
 def in_short(variant: str, counted: VariantMetrics) -> str:
-    """Return the headline and the number of replicas with each cause, most frequent first, in one line."""
+    """Return one line: the headline, then the number of replicas with each cause, most frequent first."""
     counts = {cause: counted.outcomes[cause] for cause in cause_names() if counted.outcomes[cause]}
     listed = ", ".join(f"{counts[cause]} {spelled(cause)}" for cause in sorted(counts, key=lambda each: -counts[each]))
     return headline(variant, counted) + (f": {listed}" if listed else "")

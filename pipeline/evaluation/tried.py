@@ -1,7 +1,7 @@
-"""Look up what studies and other variants showed about a remedy that a diagnosis suggests.
+"""Look up the result of a suggested remedy in studies and in other variants.
 
-A cell shows the effect of a remedy only if it changes exactly what the remedy changes, and its base has the variant's
-recipe, training, data and threshold of learning.
+A cell shows the effect of a remedy only if it changes exactly what the remedy changes, and if its base has the same
+recipe, training, data and threshold of learning as the variant.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from pipeline.evaluation.effects import REFERENCE, effect
-from pipeline.evaluation.intervals import newcombe
+from pipeline.evaluation.intervals import difference
 from pipeline.evaluation.learned import Rule
 from pipeline.params.file import Plain
 from pipeline.params.params import AnyRecipe
@@ -19,9 +19,8 @@ from pipeline.params.training_params import TrainingParams
 from pipeline.params.variant_params import VariantParams, merge, nested
 
 BUDGET = ("epochs", "batch_size", "seed")  # the training parameters on which a replica's result depends
-LearnedOf = tuple[int, int]  # the number of replicas that learned, and of all replicas
 TRAINING = "training."  # the prefix of training parameters in a remedy
-DATA = ("data.", "split.")  # the prefixes of parameters that no variant or cell can change
+DATA = ("data.", "split.")  # the prefixes of parameters that all variants and cells share
 
 
 class Record(BaseModel):
@@ -115,7 +114,7 @@ def of_study(base: str, cells: Sequence[Cell], table: pd.DataFrame, data: str, r
 
 
 def of_variant(
-    name: str, under: Conditions, variants: Mapping[str, VariantParams], learned: Mapping[str, LearnedOf]
+    name: str, under: Conditions, variants: Mapping[str, VariantParams], learned: Mapping[str, tuple[int, int]]
 ) -> TriedStudy:
     """Return a study whose base is one variant and whose cells are all variants.
 
@@ -123,41 +122,41 @@ def of_variant(
         name: the base variant.
         under: the conditions of the base.
         variants: all resolved variants with the base's training, data and rule, by name.
-        learned: how many replicas of each variant learned, and how many it has.
+        learned: the number of replicas of each variant that learned, and of all its replicas.
     """
     cells = []
     for other, variant in variants.items():
         plain = variant.model_dump(mode="json")
         changed = {key: value for key, value in plain.items() if value != under.recipe[key]}
-        interval = newcombe(*learned[other], *learned[name])
-        (count, total), (base_count, base_total) = learned[other], learned[name]
+        count, total = learned[other]
+        from_base, low, high = difference(*learned[other], *learned[name])
         cells.append(
             TriedCell(
                 name=other,
                 changes=changed,
                 learned=count,
                 replicas=total,
-                difference=round(count / total - base_count / base_total, 6),
-                low=round(interval.low, 6),
-                high=round(interval.high, 6),
-                effect=effect(interval.low, interval.high) if changed else REFERENCE,
+                difference=from_base,
+                low=low,
+                high=high,
+                effect=effect(low, high) if changed else REFERENCE,
             )
         )
     return TriedStudy(base=name, conditions=under, cells=cells)
 
 
 def result(overrides: Mapping[str, Plain], under: Conditions, studies: Mapping[str, TriedStudy]) -> TriedCell | None:
-    """Return the cell that tried a remedy under the same conditions; None if no cell did.
+    """Return the cell that tried a remedy under the same conditions; None if there is none.
 
-    If several cells did, the cell with the most replicas is returned, and among equals that of the first study by name.
+    Of several, return the cell with the most replicas; among equals, the cell of the first study by name.
 
     Args:
         overrides: the remedy's overrides by dotted parameter, such as `training.epochs` or `optimizer.config.momentum`.
-        under: the conditions of the variant that the remedy is for.
+        under: the conditions of the variant for which the remedy is suggested.
         studies: the results of all studies.
     """
     if any(dotted.startswith(DATA) for dotted in overrides):
-        return None  # every cell has the data of its base
+        return None  # every cell has the same data as its base
     remedy_changes = changes(overrides, under)
     matching = [
         cell
@@ -170,11 +169,11 @@ def result(overrides: Mapping[str, Plain], under: Conditions, studies: Mapping[s
 
 
 def changes(overrides: Mapping[str, Plain], under: Conditions) -> dict[str, Plain]:
-    """Return the top-level parameters that overrides change, with their resolved values.
+    """Return the top-level parameters that overrides change, with their new resolved values.
 
     Args:
         overrides: by dotted parameter.
-        under: the conditions before the change.
+        under: the conditions without the overrides.
     """
     recipe: dict[str, Plain] = dict(under.recipe)
     budget: dict[str, Plain] = dict(under.training)

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 import pandas as pd
+from pydantic import TypeAdapter
 
 from pipeline.data.split.tasks import OF_PREDICTIONS, Task
 from pipeline.diagnosis import causes
@@ -58,8 +59,8 @@ class VariantMetrics:
     epochs_to_learn: quartiles over the replicas that learned.
     outcomes: the number of replicas that learned, and the number that have each cause, by name.
     diverged: the number of replicas whose loss became NaN or infinite.
-    predicted: quartiles of the scores of final predictions, by names such as `test_macro_f1`; empty if predictions are
-        not kept.
+    predicted: quartiles of the scores of the final predictions, by names such as `test_macro_f1`; empty without
+        predictions.
     """
 
     replicas: int
@@ -90,20 +91,13 @@ class VariantMetrics:
         """Return the metrics from the content of a metrics file.
 
         Raises:
-            KeyError, TypeError: the content is not that of a metrics file.
+            ValidationError: the content is not that of a metrics file.
         """
-        learned = plain["learned"]
-        spreads = {name: Spread(**spread) for name, spread in plain.items() if name not in _BESIDE_SCORES}
+        spreads = {name: spread for name, spread in plain.items() if name not in _BESIDE_SCORES}
         predicted = {name: each for name, each in spreads.items() if name.partition("_")[2] in OF_PREDICTIONS}
-        return cls(
-            plain["replicas"],
-            Counted(learned["count"], learned["rate"], Interval(*learned["interval"])),
-            {name: each for name, each in spreads.items() if name not in predicted},
-            Spread(**plain["epochs_to_learn"]),
-            causes.all_counts(plain["outcomes"]),
-            plain["diverged"],
-            Living(**plain["living"]),
-            predicted,
+        scores = {name: each for name, each in spreads.items() if name not in predicted}
+        return TypeAdapter(cls).validate_python(
+            {**plain, "outcomes": causes.all_counts(plain["outcomes"]), "scores": scores, "predicted": predicted}
         )
 
 

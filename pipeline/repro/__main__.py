@@ -15,7 +15,7 @@ from pipeline import check
 from pipeline.evaluation.study_files import forget_tried
 from pipeline.foundations.errors import reported_in_one_line
 from pipeline.params.params import read
-from pipeline.report.content import results
+from pipeline.report import results_table
 from pipeline.report.files import PAGE, load_variants
 from pipeline.repro import dvc_lock
 
@@ -91,7 +91,8 @@ def _has_remote() -> bool:
 
 def show() -> None:
     """Print the table of results, the path of the report and the command for MLflow."""
-    rows = results(load_variants()).drop(columns="quartiles")  # a terminal of 80 columns has no room for them
+    # A terminal of 80 columns has no room for the quartiles.
+    rows = results_table.for_terminal(load_variants()).drop(columns="quartiles")
     table = Table(box=box.SIMPLE, padding=(0, 1))
     for column in rows:
         longest = max(len(text) for text in rows[column])

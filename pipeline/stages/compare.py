@@ -15,9 +15,9 @@ from pipeline.history import files as runs
 from pipeline.params.params import read
 from pipeline.report import content
 from pipeline.report import files as comparisons
-from pipeline.report.content import ReportFindings
 from pipeline.report.figures.files import save_figure
 from pipeline.report.figures.report_figures import Compared, figures
+from pipeline.report.findings import ReportFindings
 from pipeline.report.pages import html, markdown
 
 

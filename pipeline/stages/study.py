@@ -44,7 +44,7 @@ def main(name: str) -> None:
         histories = train_cells.histories(name, cells, split, fingerprint, workers)
     evaluated = evaluate_cells(cells, histories, origin, split.train.inputs, rule, params.diagnosis)
     pictures: dict[str, str] = {}
-    for title, figure in study_figures.figures(study_figures.StudiedCells.of(study.base, cells, evaluated)):
+    for title, figure in study_figures.figures(study_figures.StudiedCells(study.base, evaluated.table, cells)):
         save_figure(figure, studies.figure_path(name, title))
         pictures[title] = f"{title}.png"
     training = params.training

@@ -15,7 +15,7 @@ from pipeline.foundations.palette import BLACK, DARK_GREY, GREY, LIGHT, VARIANTS
 from pipeline.report.figures.score_figures import axis_label, lowest_shown
 from pipeline.report.figures.style import dress, figure, headed
 
-NARROW = 0.03  # share of all replicas; a narrower part of a bar has no room for its number
+NARROW = 0.03  # share of all replicas; a smaller part of a bar has no room for its number
 PAIR_STYLES = ("-", "--")
 BELOW = 0.22  # distance of an interval from the middle of its bar, so that it crosses no number
 
@@ -71,9 +71,9 @@ def _number(axes: Axes, x: float, row: int, count: int, ground: str) -> None:
 def pair_over_epochs(
     curves: pd.DataFrame, finals: Mapping[str, np.ndarray], task: Task, rule: Rule, colours: Mapping[str, str]
 ) -> Figure:
-    """Return two variants' learned and living shares over the epochs, and the final score of every replica.
+    """Return the learned and living shares of two variants over the epochs, and the final score of every replica.
 
-    The median score is not enough: if most replicas guess, it does not show the replicas that learn.
+    A median score would not be enough: if most replicas guess, it does not show the replicas that learn.
 
     Args:
         curves: the comparison's long table, one row per variant and epoch.
@@ -101,7 +101,7 @@ def pair_over_epochs(
 def _sorted_finals(
     axes: Axes, finals: Mapping[str, np.ndarray], task: Task, rule: Rule, colours: Mapping[str, str]
 ) -> None:
-    """Draw a step for each replica, the worst first. A plateau is as wide as the share of replicas with its score."""
+    """Draw a step for each replica, the worst first: a plateau is as wide as the share of replicas with that score."""
     for (name, values), style in zip(finals.items(), PAIR_STYLES, strict=True):
         edges = np.linspace(0, 100, len(values) + 1)
         axes.stairs(np.sort(values), edges, baseline=None, color=colours[name], linestyle=style, linewidth=1.8)
@@ -117,7 +117,7 @@ def _sorted_finals(
 
 
 def survival(curves: pd.DataFrame, depths: Mapping[str, int], colours: Mapping[str, str]) -> Figure:
-    """Return the share of living replicas over the epochs, with a line for each variant in which replicas die.
+    """Return the share of living replicas over the epochs: a line for each variant in which replicas die.
 
     The axis of the epochs is logarithmic beyond epoch 1, because most layers die early.
 

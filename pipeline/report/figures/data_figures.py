@@ -11,19 +11,19 @@ from matplotlib.figure import Figure
 from pipeline.data.split.samples import Origin, RawData, Split
 from pipeline.foundations.palette import BLUE, CLASSES, GREY, VARIANTS
 from pipeline.history.thinning import evenly_spaced
-from pipeline.report.figures.style import dress, figure, in_figure, short
+from pipeline.report.figures.style import colour_bar, dress, figure, in_figure, short
 
 MARKERS = "o^sDvP*Xp"
-MOST_POINTS = 5000  # that a reader can distinguish; of more rows an evenly spaced part is drawn
-MOST_CLASSES = 10  # with different colours, and listed in the legend
+MOST_POINTS = 5000  # points that a reader can distinguish; of more rows, evenly spaced ones are drawn
+MOST_CLASSES = 10  # classes that the legend lists, each with a colour of its own
 MOST_NAMES = 40  # names of classes that fit below the bars
-CROWDED = 2000  # points; if there are more, they are drawn smaller and paler
+CROWDED = 2000  # points; with more, all are drawn smaller and paler
 
 
 def picture(raw: RawData, split: Split, origin: Origin) -> Figure:
-    """Return all rows as points with two coordinates, coloured by class or target.
+    """Return a figure with a point for each row, coloured by class or target.
 
-    A histogram of the target is beside the points, unless the rows are points of a plane in two classes.
+    Beside it is a histogram of the target, unless the rows are points of a plane in two classes.
     """
     if is_plane(raw) and raw.task.kind == "binary":
         drawn = figure(4.6, 4.3)
@@ -41,7 +41,7 @@ def picture(raw: RawData, split: Split, origin: Origin) -> Figure:
         )
     else:
         places, names = _components(np.concatenate([part.inputs for part in split.parts.values()])[rows])
-        # In the order of the parts: the split may have shuffled the raw rows.
+        # The targets of the parts are in the order of the inputs. The raw targets are not: the split may shuffle rows.
         targets = _raw_targets(np.concatenate([part.targets for part in split.parts.values()])[rows], origin)
     if split.inputs == 1:
         places, names = _against_target(places[:, 0], targets, raw), [names[0], short(raw.target_names[0])]
@@ -59,12 +59,11 @@ def is_plane(raw: RawData) -> bool:
 
 
 def _against_target(inputs: np.ndarray, targets: np.ndarray, raw: RawData) -> np.ndarray:
-    """Return points [row, 2]: the input and the target, or the input and a band for each class."""
+    """Return points [row, 2]: the input, and the target or, for classes, a place within the band of the class."""
     if not raw.task.is_classification:
         return np.column_stack([inputs, targets[:, 0]])
-    offset = (
-        np.arange(len(inputs)) * 0.618034
-    ) % 1 - 0.5  # spreads the points evenly over the band, the same in every run
+    # Multiples of the golden ratio spread the points evenly over the band, in the same way in every run.
+    offset = (np.arange(len(inputs)) * 0.618034) % 1 - 0.5
     return np.column_stack([inputs, targets + 0.7 * offset])
 
 
@@ -99,9 +98,7 @@ def _scatter(drawn: Figure, axes: Axes, places: np.ndarray, targets: np.ndarray,
     if not raw.task.is_classification:
         values = targets[:, 0]
         points = axes.scatter(places[:, 0], places[:, 1], s=size, c=values, cmap="viridis", alpha=alpha, linewidths=0)
-        bar = drawn.colorbar(points, ax=axes, pad=0.01)
-        bar.set_label(in_figure(short(raw.task.names[0])), fontsize=9)
-        bar.ax.tick_params(labelsize=9)
+        colour_bar(drawn, points, [axes], short(raw.task.names[0]))
         return
     colours = class_colours(len(raw.task.names))
     for label, name in enumerate(raw.task.names):

@@ -13,8 +13,8 @@ DOTS_PER_INCH = 120
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure.
 
-    The figure is laid out and drawn once; `Figure.savefig` does both twice. The PNG does not contain matplotlib's
-    version, which would change the bytes.
+    This lays out and draws the figure once; `Figure.savefig` does both twice. The PNG does not state matplotlib's
+    version, because its bytes would then differ between versions.
     """
     canvas = FigureCanvasAgg(figure)
     figure.dpi = DOTS_PER_INCH

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from pipeline.foundations.palette import BLUE, DARK_GREY, LIGHT_GREY
-from pipeline.report.figures.style import GRADIENT_RANGE, dress, figure, headed
+from pipeline.report.figures.style import GRADIENT_RANGE, colour_bar, dress, figure, headed
 
 NORM = LogNorm(*GRADIENT_RANGE, clip=False)
 COLOURS = "viridis"
@@ -21,10 +21,10 @@ LAYERS = "layer (1 = first, last = output)"
 
 
 def gradient_by_layer_and_epoch(layers: pd.DataFrame, replicas: int, title: str) -> Figure:
-    """Return a heat map of mean |g| by layer and epoch, above a curve of the number of living replicas.
+    """Return a heat map of the mean |gradient| by layer and epoch, above the number of living replicas by epoch.
 
-    Each value is the median over living replicas. Grey means that no replica is living at that
-    epoch, or that all gradients are exactly zero.
+    Each value is the median over living replicas. Grey means that no replica is living at that epoch, or that all
+    gradients are exactly zero.
 
     Args:
         layers: the evaluation's table, one row per recorded epoch and layer.
@@ -34,7 +34,7 @@ def gradient_by_layer_and_epoch(layers: pd.DataFrame, replicas: int, title: str)
     drawn = headed(figure(8.2, 5.0), f"{title}\n{reaching(layers, replicas)}")
     upper, lower = drawn.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     _heat_map(upper, layers, "median over living replicas; grey: no living replica")
-    _colour_bar(drawn, [upper])
+    colour_bar(drawn, ScalarMappable(NORM, COLOURS), [upper], MEANING, extend="both")
     _living(lower, layers, replicas, BLUE)
     dress(lower, "epoch", "living\nreplicas", f"replicas without a dead layer, of {replicas}")
     return drawn
@@ -43,8 +43,8 @@ def gradient_by_layer_and_epoch(layers: pd.DataFrame, replicas: int, title: str)
 def reaching(layers: pd.DataFrame, replicas: int) -> str:
     """Return a sentence on how much gradient reaches the hidden layers at the last epoch.
 
-    It takes the median over living replicas for each layer, then compares the median of the hidden layers with the
-    output layer.
+    The gradient of a layer is the median over living replicas. The sentence compares the median of the hidden layers
+    with the output layer.
 
     Args:
         layers: the evaluation's table, one row per recorded epoch and layer.
@@ -66,7 +66,7 @@ def reaching(layers: pd.DataFrame, replicas: int) -> str:
 def gradients_of_pair(
     layers: Mapping[str, pd.DataFrame], replicas: Mapping[str, int], colours: Mapping[str, str]
 ) -> Figure:
-    """Return heat maps of two variants side by side, with equal layers at equal heights.
+    """Return heat maps of two variants side by side, with layers of the same number at the same height.
 
     Args:
         layers: the evaluation's table of each variant.
@@ -92,15 +92,15 @@ def gradients_of_pair(
         )
         if column:
             upper.set_ylabel("")
-    _colour_bar(drawn, list(panels[0]))
+    colour_bar(drawn, ScalarMappable(NORM, COLOURS), list(panels[0]), MEANING, extend="both")
     return drawn
 
 
 def profiles(layers: Mapping[str, pd.DataFrame], colours: Mapping[str, str]) -> Figure:
-    """Return the gradient across the layers before training, early in training and at its end.
+    """Return a figure of the gradient across the layers: before training, early in training and at its end.
 
-    There is a panel per epoch and a line per variant, with the quartiles over living replicas as a band. The gradient
-    is computed on the full training set, as theory assumes.
+    There is a panel per epoch. Each variant has a line, the median over living replicas, and a band between the
+    quartiles. The gradient is that of the full training set, as in theory.
     """
     drawn = headed(figure(9.6, 3.9), "Gradient across the layers, median and quartiles over living replicas")
     epochs = early_and_late(next(iter(layers.values())))
@@ -143,12 +143,6 @@ def _heat_map(axes: Axes, layers: pd.DataFrame, title: str) -> None:
     middles = (epochs[1:] + epochs[:-1]) / 2
     edges = np.concatenate([[min(0, epochs[0] - 1)], middles, [epochs[-1]]])
     axes.pcolormesh(edges, np.arange(0.5, len(table) + 1), values, norm=NORM, cmap=COLOURS, rasterized=True)
-
-
-def _colour_bar(drawn: Figure, axes: list[Axes]) -> None:
-    bar = drawn.colorbar(ScalarMappable(NORM, COLOURS), ax=axes, pad=0.01, extend="both")
-    bar.set_label(MEANING, fontsize=9)
-    bar.ax.tick_params(labelsize=9)
 
 
 def _living(axes: Axes, layers: pd.DataFrame, replicas: int, colour: str) -> None:

@@ -1,4 +1,4 @@
-"""Figures of what single replicas predict on the test set: confusion matrices, or predicted against true targets."""
+"""Figures of the predictions of single replicas on the test set: confusion matrices, or predicted and true targets."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,10 +11,10 @@ from matplotlib.image import AxesImage
 from pipeline.data.split.samples import Origin
 from pipeline.foundations.palette import BLACK, BLUE, GREY
 from pipeline.history.thinning import evenly_spaced
-from pipeline.report.figures.style import PERCENTILES, dress, figure, headed, in_figure, short
+from pipeline.report.figures.style import PERCENTILES, colour_bar, dress, figure, headed, in_figure, short
 
-MOST_NUMBERED = 10  # classes in a matrix that shows numbers
-MOST_POINTS = 3000
+MOST_NUMBERED = 10  # classes; with more, a confusion matrix has no room for numbers
+MOST_POINTS = 3000  # points that a reader can distinguish
 
 
 class Predicted(NamedTuple):
@@ -50,9 +50,7 @@ def test_predictions(predicted: Predicted, origin: Origin, title: str) -> Figure
             name = short(origin.task.names[0])
             dress(axes, f"true {name}", f"predicted {name}" if position == 0 else "", label)
     if origin.task.is_classification:
-        bar = drawn.colorbar(image, ax=list(panels), pad=0.01)
-        bar.set_label("share of the true class (%)", fontsize=9)
-        bar.ax.tick_params(labelsize=9)
+        colour_bar(drawn, image, list(panels), "share of the true class (%)")
     return drawn
 
 

@@ -30,7 +30,7 @@ from pipeline.report.figures.style import PERCENTILES
 
 
 class Place(Enum):
-    """The sections of the report. PAIR and its figures exist only if params.yaml names a pair."""
+    """The sections of the report. The section PAIR exists only if params.yaml names a pair."""
 
     ASKED = auto()
     RESULTS = auto()
@@ -42,7 +42,7 @@ class Place(Enum):
 
 @dataclass(frozen=True)
 class Compared:
-    """The inputs of all figures; the maps hold the same variants in the same order.
+    """The inputs of all figures. All maps are by variant, in the order of params.yaml.
 
     tables: the tables of the comparison.
     chosen: the section `comparison` of params.yaml.
@@ -65,6 +65,11 @@ class Compared:
         """The colour of each variant, from its position in params.yaml."""
         return of_variants(list(self.evaluations))
 
+    @property
+    def pair(self) -> dict[str, VariantEvaluation]:
+        """The evaluations of the two variants of `comparison.pair`; empty without a pair."""
+        return {name: self.evaluations[name] for name in self.chosen.pair or ()}
+
 
 @dataclass(frozen=True)
 class ReportFigure:
@@ -85,9 +90,7 @@ class ReportFigure:
 def figures(compared: Compared) -> Iterator[tuple[str, Figure]]:
     """Yield the name of every figure that applies, and the figure."""
     for entry in FIGURES:
-        if entry.place is Place.PAIR and compared.chosen.pair is None:
-            continue
-        drawn = entry.draw(compared)
+        drawn = entry.draw(compared) if compared.pair or entry.place is not Place.PAIR else None
         if drawn is not None:
             yield entry.name, drawn
 
@@ -98,13 +101,9 @@ def at(place: Place, names: Iterable[str]) -> list[ReportFigure]:
     Raises:
         KeyError: a name is not in FIGURES, so no page would show the figure.
     """
-    listed = {entry.name: entry for entry in FIGURES}
-    named = [listed[name] for name in names]
-    return [entry for entry in FIGURES if entry in named and entry.place is place]
-
-
-def _data(compared: Compared) -> Figure:
-    return data_figures.picture(compared.raw, compared.split, compared.origin)
+    by_name = {entry.name: entry for entry in FIGURES}
+    entries = [by_name[name] for name in names]
+    return [entry for entry in FIGURES if entry in entries and entry.place is place]
 
 
 def _outcomes(compared: Compared) -> Figure:
@@ -121,7 +120,7 @@ def _scores(compared: Compared) -> Figure:
 
 
 def _surfaces(compared: Compared) -> Figure | None:
-    """Return the decision surfaces if the data are two classes of points in a plane, else None."""
+    """Return the decision surfaces; None unless the data are two classes of points in a plane."""
     if compared.split.task.kind != "binary" or not all("surface" in each for each in compared.predictions.values()):
         return None
     chosen = {
@@ -134,27 +133,15 @@ def _surfaces(compared: Compared) -> Figure | None:
 
 
 def _pair(compared: Compared) -> Figure:
-    pair = compared.chosen.pair or ()
-    both = {name: compared.evaluations[name] for name in pair}
-    finals = {name: each.replicas[each.final].to_numpy(float) for name, each in both.items()}
+    finals = {name: each.replicas[each.final].to_numpy(float) for name, each in compared.pair.items()}
     curves, task = compared.tables.curves, compared.split.task
     return comparison_figures.pair_over_epochs(curves, finals, task, compared.rule, compared.colours)
 
 
 def _pair_gradients(compared: Compared) -> Figure:
-    both = {name: compared.evaluations[name] for name in compared.chosen.pair or ()}
-    layers = {name: each.layers for name, each in both.items()}
-    counts = {name: each.metrics.replicas for name, each in both.items()}
+    layers = {name: each.layers for name, each in compared.pair.items()}
+    counts = {name: each.metrics.replicas for name, each in compared.pair.items()}
     return gradient_figures.gradients_of_pair(layers, counts, compared.colours)
-
-
-def _pair_profiles(compared: Compared) -> Figure:
-    layers = {name: compared.evaluations[name].layers for name in compared.chosen.pair or ()}
-    return gradient_figures.profiles(layers, compared.colours)
-
-
-def _survival(compared: Compared) -> Figure:
-    return comparison_figures.survival(compared.tables.curves, compared.hidden_layers, compared.colours)
 
 
 def _weights(compared: Compared) -> Figure | None:
@@ -168,7 +155,7 @@ FIGURES: tuple[ReportFigure, ...] = (
         "data",
         Place.ASKED,
         "The data: every row by two inputs, or by its first two principal components, coloured by class or target",
-        _data,
+        lambda compared: data_figures.picture(compared.raw, compared.split, compared.origin),
     ),
     ReportFigure(
         "outcomes",
@@ -204,13 +191,15 @@ FIGURES: tuple[ReportFigure, ...] = (
         "pair_profiles",
         Place.PAIR,
         "Lines: the gradient across the layers of both variants, before, early in and at the end of training",
-        _pair_profiles,
+        lambda compared: gradient_figures.profiles(
+            {name: each.layers for name, each in compared.pair.items()}, compared.colours
+        ),
     ),
     ReportFigure(
         "survival",
         Place.WHY,
         "Lines: the share of replicas without a dead layer over the epochs, for each depth",
-        _survival,
+        lambda compared: comparison_figures.survival(compared.tables.curves, compared.hidden_layers, compared.colours),
     ),
     ReportFigure(
         "weights",

@@ -1,4 +1,4 @@
-"""Figures of the main score over the epochs, with a faint line for every replica in the colour of its outcome."""
+"""Figures of the main score over the epochs. Every replica has a faint line in the colour of its outcome."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -30,7 +30,7 @@ class Replicas(NamedTuple):
 
 
 def score_over_epochs(replicas: Replicas, title: str, rule: Rule) -> Figure:
-    """Return a variant's score on each part of the data, with the median over replicas and the rule's threshold."""
+    """Return a panel per part of the data: the score of each replica, the median, and the threshold of the rule."""
     parts = record.parts_of(replicas.history)
     drawn = headed(figure(4.8 * len(parts), 4.8), title)
     for axes, part in zip(drawn.subplots(1, len(parts), sharey=True, squeeze=False)[0], parts, strict=True):
@@ -41,7 +41,7 @@ def score_over_epochs(replicas: Replicas, title: str, rule: Rule) -> Figure:
 
 
 def final_score_by_variant(variants: Mapping[str, Replicas], rule: Rule) -> Figure:
-    """Return the score of every variant on the judged part, a panel for each variant."""
+    """Return a panel per variant: the score of each replica on the judged part of the data."""
     columns = min(MOST_COLUMNS, len(variants))
     rows = -(-len(variants) // columns)
     part = record.judged_part(next(iter(variants.values())).history)
@@ -69,7 +69,7 @@ def axis_label(score: str) -> str:
 
 
 def lowest_shown(task: Task, score: str, values: np.ndarray) -> float:
-    """Return the lower end of a score's axis: slightly below guessing, because lower scores add no information."""
+    """Return the lower end of a score's axis, slightly below guessing; lower scores would add no information."""
     guessing = task.guessing(score)
     finite = values[np.isfinite(values)]
     return float(max(guessing - 0.5, min(guessing - 0.1, finite.min() if finite.size else guessing)))

@@ -1,18 +1,16 @@
 """The list of a study's figures: the name, caption and drawing function of each."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from pipeline.diagnosis.causes import LEARNED, cause_names, outcome_colours, spelled
+from pipeline.diagnosis.causes import LEARNED, cause_names, outcome_colours, outcome_names, spelled
 from pipeline.evaluation.cells_table import ranked
 from pipeline.evaluation.effects import HARMS, HELPS, REFERENCE, UNDECIDED
-from pipeline.evaluation.evaluated_cells import EvaluatedCells
 from pipeline.foundations.palette import BLACK, EFFECTS
 from pipeline.params.study_params import Cell, numeric_axis, reference_of
 from pipeline.report.figures.comparison_figures import outcome_bars
@@ -25,21 +23,13 @@ BORN_DEAD = "born_dead"
 class StudiedCells:
     """The inputs of a study's figures.
 
-    base: the variant that the cells change.
+    base: the name of the variant that the cells change.
     table: the study's table, a row for each of `cells`.
-    outcomes: the number of replicas with each outcome, by cell.
     """
 
     base: str
     table: pd.DataFrame
     cells: Sequence[Cell]
-    outcomes: Mapping[str, Mapping[str, int]]
-
-    @classmethod
-    def of(cls, base: str, cells: Sequence[Cell], evaluated: EvaluatedCells) -> Self:
-        """Return the inputs for a study's figures from its evaluation."""
-        outcomes = {name: each.metrics.outcomes for name, each in evaluated.evaluations.items()}
-        return cls(base, evaluated.table, cells, outcomes)
 
 
 @dataclass(frozen=True)
@@ -69,7 +59,7 @@ def captions() -> dict[str, str]:
 
 
 def _along(studied: StudiedCells) -> Figure | None:
-    """Return the outcomes along the study's axis if it has exactly one axis of numbers, else None."""
+    """Return the outcomes along the axis of a study's grid; None unless the grid has exactly one axis of numbers."""
     cells, axis = studied.cells, numeric_axis(studied.cells)
     if axis is None:
         return None
@@ -82,7 +72,7 @@ def differences(ranked: pd.DataFrame, reference: str) -> Figure:
     """Return the learned share of each cell minus the reference's, with its 95% interval.
 
     Args:
-        ranked: the study's table, one row per cell, the greatest difference first.
+        ranked: the study's table, one row per cell, greatest difference first.
     """
     drawn = headed(figure(8.8, 1.5 + 0.34 * len(ranked)), f"What changes how often {reference} learns?")
     axes = drawn.subplots()
@@ -113,7 +103,7 @@ def learned_along(cells: pd.DataFrame, values: Sequence[float], axis: str, title
     """
     drawn = headed(figure(8.8, 4.8), title)
     axes = drawn.subplots()
-    # Born dead is on top, so that its lower edge can be compared with the bound from theory.
+    # The area of born_dead is on top, so that its lower edge can be compared with the bound from theory.
     causes = sorted(cause_names(), key=lambda cause: cause == BORN_DEAD)
     shares = {LEARNED: cells.learned_rate, **{cause: cells[cause] / cells.replicas for cause in causes}}
     present = {outcome: 100 * share.to_numpy(float) for outcome, share in shares.items() if share.any()}
@@ -161,6 +151,9 @@ FIGURES: tuple[StudyFigure, ...] = (
     StudyFigure(
         "outcomes",
         "Bars: for each cell the share of replicas that learned and of each cause",
-        lambda studied: outcome_bars(studied.table.rename(columns={"cell": "variant"}), studied.outcomes),
+        lambda studied: outcome_bars(
+            studied.table.rename(columns={"cell": "variant"}),
+            {row["cell"]: {each: row[each] for each in outcome_names()} for row in studied.table.to_dict("records")},
+        ),
     ),
 )

@@ -10,10 +10,11 @@ from matplotlib.figure import Figure
 
 from pipeline.data.split.samples import Samples
 from pipeline.foundations.palette import BLACK, CLASSES
-from pipeline.report.figures.style import PERCENTILES, PROBABILITY, dress, figure, headed
+from pipeline.report.figures.style import PERCENTILES, PROBABILITY, colour_bar, dress, figure, headed
 
 LEAST_WIDTH = 5.5  # inches that a title needs
-OUTLINED = 5  # area in square points above which a marker has an outline
+OUTLINED = 5  # area in square points; larger markers have an outline
+MEANING = "predicted probability of class 1"
 
 
 class Chosen(NamedTuple):
@@ -30,7 +31,7 @@ class Chosen(NamedTuple):
 
 
 def decision_surfaces(chosen: Chosen, test: Samples, title: str) -> Figure:
-    """Return the predicted probability over the plane with the test points, for two classes; black: 0.5."""
+    """Return a panel per replica: the predicted probability over the plane, 0.5 in black, and the test points."""
     drawn = headed(figure(3.4 * len(chosen.positions) + 0.8, 4.6), title)
     panels = drawn.subplots(1, len(chosen.positions), sharey=True, squeeze=False)[0]
     for axes, percentile, position, score in zip(panels, PERCENTILES, *chosen[1:], strict=True):
@@ -41,12 +42,12 @@ def decision_surfaces(chosen: Chosen, test: Samples, title: str) -> Figure:
         dress(axes, "x1 (scaled)", "x2 (scaled)" if axes is panels[0] else "", label)
         _square(axes)
     panels[0].legend(fontsize=9, loc="center", framealpha=0.9)
-    _colour_bar(drawn, image, list(panels))
+    colour_bar(drawn, image, list(panels), MEANING)
     return drawn
 
 
 def surfaces_by_variant(variants: Mapping[str, Chosen], test: Samples) -> Figure:
-    """Return a column of surfaces per variant, a row per percentile, with each replica's score on the test set."""
+    """Return a surface for each variant (columns) and percentile (rows), with the replica's score on the test set."""
     rows = len(PERCENTILES)
     drawn = headed(
         figure(max(LEAST_WIDTH, 1.28 * len(variants) + 1.1), 1.42 * rows + 0.9),
@@ -67,7 +68,7 @@ def surfaces_by_variant(variants: Mapping[str, Chosen], test: Samples) -> Figure
         axes.set_xlabel("x1", fontsize=9)
     for row, percentile in enumerate(PERCENTILES):
         panels[row, 0].set_ylabel(f"{percentile}th percentile\nx2", fontsize=9)
-    _colour_bar(drawn, image, list(panels.flat))
+    colour_bar(drawn, image, list(panels.flat), MEANING)
     return drawn
 
 
@@ -91,9 +92,3 @@ def _points(axes: Axes, test: Samples, size: float) -> None:
 def _square(axes: Axes) -> None:
     axes.grid(visible=False)
     axes.set_aspect("equal")
-
-
-def _colour_bar(drawn: Figure, image: QuadMesh, panels: list[Axes]) -> None:
-    bar = drawn.colorbar(image, ax=panels, pad=0.01)
-    bar.set_label("predicted probability of class 1", fontsize=9)
-    bar.ax.tick_params(labelsize=9)

@@ -9,17 +9,17 @@ from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
 
 from pipeline.report.figures.gradient_figures import LAYERS
-from pipeline.report.figures.style import dress, figure, headed
+from pipeline.report.figures.style import colour_bar, dress, figure, headed
 
 PANELS = {
     "weight_l1": "L1 norm of the kernel\n(sum of |weights|; no unit)",
     "weight_change_l1": "L1 norm of its change\nin an epoch (log; no unit)",
 }
-COLOUR_SHARE = 0.85  # of the colour map; its last colours are too pale for a line
+COLOUR_SHARE = 0.85  # the part of the colour map that is used; its last colours are too pale for a line
 
 
 def growth(layers: pd.DataFrame) -> str:
-    """Return a sentence on how the L1 norm of all kernels changes over the training, and in which layer most.
+    """Return a sentence: how much the L1 norm of all kernels changes during training, and which layer changes most.
 
     Norms are medians over living replicas.
 
@@ -39,9 +39,9 @@ def growth(layers: pd.DataFrame) -> str:
 
 
 def weight_norms(layers: Mapping[str, pd.DataFrame]) -> Figure:
-    """Return the kernels' L1 norms and their change over each epoch.
+    """Return a figure of each kernel's L1 norm, and of the L1 norm of its change in each epoch.
 
-    There is a column per variant and a line per layer, the median over living replicas.
+    There is a column per variant. Each layer has a line, the median over living replicas.
 
     Args:
         layers: the evaluation's table of each variant.
@@ -63,9 +63,8 @@ def weight_norms(layers: Mapping[str, pd.DataFrame]) -> Figure:
             lowest = value == list(PANELS)[-1]
             dress(axes, "epoch" if lowest else "", "" if column else label, "" if lowest else name)
     norm = BoundaryNorm([0.5 + layer for layer in range(deepest + 1)], deepest)
-    bar = drawn.colorbar(ScalarMappable(norm, colours), ax=panels, pad=0.01, ticks=range(1, deepest + 1))
-    bar.set_label(LAYERS, fontsize=9)
-    bar.ax.tick_params(labelsize=9, length=0)
+    bar = colour_bar(drawn, ScalarMappable(norm, colours), list(panels.flat), LAYERS, ticks=range(1, deepest + 1))
+    bar.ax.tick_params(length=0)
     return drawn
 
 
