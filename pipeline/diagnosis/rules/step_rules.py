@@ -1,11 +1,16 @@
 """Causes in what `fit` does with steps: lost, without the weights, outweighed by a penalty, too small, or ended."""
 
+from typing import Final
+
 import pandas as pd
 
 from pipeline.diagnosis.constants import SHORT_PATIENCE
-from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, Limit, number, verb
+from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, Limit, is_below, number, verb
 from pipeline.foundations.palette import DARK_TEAL, IRIS, PINE, SEA, SLATE
 from pipeline.params.diagnosis_params import DiagnosisParams
+
+ORDINARY: Final = 0.5  # a share or a factor above this needs no sentence
+SLIGHT: Final = 0.1  # a share below this needs none
 
 
 # The gradient of a batch is noisier than that of all rows, and so seldom smaller. Batch normalisation changes gradients
@@ -22,12 +27,12 @@ def _sentence_on_lost_updates(rows: pd.DataFrame, bound: float | None) -> str:
 
 def _says_lost_updates(evidence: Evidence) -> str:
     sentences = []
-    if evidence["updates_applied"] is not None:
+    if is_below(evidence, "updates_applied", ORDINARY):
         sentences.append(f"The optimizer applied {100 * number(evidence, 'updates_applied'):.0f}% of the steps.")
-    if evidence["step_ratio"] is not None:
+    if is_below(evidence, "step_ratio", ORDINARY):
         ratio = number(evidence, "step_ratio")
         sentences.append(f"The gradients that it got are {ratio:.2g} times the gradients of the same model and loss.")
-    if evidence["row_weight"] is not None:
+    if is_below(evidence, "row_weight", ORDINARY):
         sentences.append(f"The mean weight of a row is {number(evidence, 'row_weight'):.2g} (usual: 1).")
     return " ".join(sentences)
 
@@ -119,12 +124,12 @@ def _sentence_on_penalties(rows: pd.DataFrame, bound: float | None) -> str:
 
 def _says_penalties(evidence: Evidence) -> str:
     sentences = []
-    if evidence["penalty_share"]:
+    if (evidence["penalty_share"] or 0) and not is_below(evidence, "penalty_share", SLIGHT):
         sentences.append(f"Penalties are {100 * number(evidence, 'penalty_share'):.0f}% of the training loss.")
-    if evidence["weight_shrink"] is not None:
+    if is_below(evidence, "weight_shrink", ORDINARY):
         shrink = number(evidence, "weight_shrink")
         sentences.append(f"A hidden kernel has {shrink:.2g} times the L1 norm that it had before the first step.")
-    if evidence["logged_fit"] is not None and evidence["train_fit"] is not None:
+    if evidence["train_fit"] is not None and is_below(evidence, "logged_fit", number(evidence, "train_fit")):
         training, inference = (1 - number(evidence, name) for name in ("logged_fit", "train_fit"))
         sentences.append(
             f"On the same rows the loss is {100 * training:.0f}% of the baseline loss in training mode, with dropout "
