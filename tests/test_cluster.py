@@ -54,7 +54,7 @@ def finished(workspace: Workspace) -> dict[Path, int]:
 
 @contextmanager
 def cluster(workspace: Workspace, *sources: Path) -> Iterator[tuple[str, subprocess.Popen]]:
-    """Start a scheduler, and a worker for each folder of sources; yield its address and the first worker, to kill it."""
+    """Start a scheduler, and a worker for each folder of sources; yield its address and the first worker."""
     address = f"tcp://127.0.0.1:{free_port()}"
     port = address.rpartition(":")[2]
     with ExitStack() as stack:
