@@ -23,8 +23,9 @@ from pipeline.evaluation.intervals import newcombe
 from pipeline.evaluation.learned import Rule
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.formats import pack_dataset
+from pipeline.params import study_params
 from pipeline.params.params import read
-from pipeline.params.study_params import Cell, cells, checked, numeric_axis, reference_of
+from pipeline.params.study_params import Cell, cells, numeric_axis, reference_of
 from pipeline.params.variant_params import resolve
 from pipeline.report.figures import study_figures as plots
 from pipeline.report.pages import markdown
@@ -36,7 +37,7 @@ from pipeline.studies.work import VariantWork
 
 def found(**study: Any) -> list[Cell]:
     """Return the cells of a study of the variant `v`."""
-    made = checked({"s": {"base": "v", **study}})
+    made = study_params.resolve({"s": {"base": "v", **study}})
     return cells(made["s"], "s", resolve(RECIPE, {"v": {}}), lambda name: training())
 
 
