@@ -31,7 +31,7 @@ SAME = ("runs", "metrics", "evaluations", "tables")
 
 
 def made(folder: Path) -> Workspace:
-    """A described variant and a network, nothing trained."""
+    """Return a workspace with a variant and a network, of which nothing is trained."""
     workspace = Workspace.create(folder, "tanh_1")
     file = folder / "networks" / "own" / "network.py"
     file.parent.mkdir(parents=True)
@@ -42,7 +42,7 @@ def made(folder: Path) -> Workspace:
 
 
 def processes_in(folder: Path) -> list[int]:
-    """Those that work in the folder."""
+    """Return the processes that work in the folder."""
     found = []
     for place in Path("/proc").glob("[0-9]*"):
         try:
@@ -64,12 +64,12 @@ def wait_for_writing(lock: Path, number: int, command: subprocess.Popen[bytes]) 
 
 
 def content(workspace: Workspace) -> dict[str, bytes]:
-    """Of all that must be the same."""
+    """Return the content of all files that must be the same."""
     return {f"{name}/{path}": data for name in SAME for path, data in workspace.content(name).items()}
 
 
 def faults(workspace: Workspace, expected: dict[str, bytes], names: list[str]) -> Iterable[str]:
-    """What is not as it must be after the run that followed the kill."""
+    """Return what is wrong after the run that followed the kill."""
     from pipeline.tracking.tags import LIVE  # here: only below is the pipeline on Python's path
 
     found = content(workspace)
@@ -87,7 +87,7 @@ def faults(workspace: Workspace, expected: dict[str, bytes], names: list[str]) -
 
 
 def shown(workspace: Workspace) -> list[str]:
-    """The runs in MLflow that are not deleted, and their children, by name."""
+    """Return the runs in MLflow that are not deleted, and their children, by name."""
     return sorted(name for run in workspace.runs().values() for name in (run.name, *run.children))
 
 
