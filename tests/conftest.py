@@ -100,7 +100,7 @@ def training(**changes: object) -> TrainingParams:
     return TrainingParams.model_validate({**whole, **changes})
 
 
-class Told:
+class ReportKeeper:
     """An observer that keeps all reports: replicas, epochs, curves."""
 
     def __init__(self) -> None:

@@ -249,8 +249,8 @@ def _places(value: Any, path: tuple = ()) -> Iterator[tuple[Any, Any, str]]:
 def _place(luck: random.Random, document: dict[str, Any], within: type = object) -> tuple[Any, Any, str]:
     """Choose a section first, so that short sections are chosen as often as long ones."""
     section = luck.choice(list(document))
-    found = [(document, section, section), *_places(document[section], (section,))]
-    fitting = [place for place in found if isinstance(place[0], within)]
+    places = [(document, section, section), *_places(document[section], (section,))]
+    fitting = [place for place in places if isinstance(place[0], within)]
     return luck.choice(fitting)
 
 
@@ -268,8 +268,8 @@ def _replace(luck: random.Random, document: dict[str, Any]) -> str:
 
 def _fit(luck: random.Random, document: dict[str, Any]) -> str:
     """Return a value of the right type, which may be valid."""
-    found = [place for place in _places(document) if place[1] in KERAS or isinstance(place[0][place[1]], int | float)]
-    above, key, path = luck.choice(found)
+    places = [place for place in _places(document) if place[1] in KERAS or isinstance(place[0][place[1]], int | float)]
+    above, key, path = luck.choice(places)
     value = above[key]
     if key in KERAS:
         above[key] = copy.deepcopy(luck.choice(KERAS[key]))
@@ -354,31 +354,31 @@ class Ground:
 
     def command(self, name: str, *arguments: str, seconds: float = SECONDS) -> tuple[int | None, str]:
         """Run a command; return its exit code (None if it took too long and was ended) and its stderr."""
-        said = self.folder.parent / "stderr"
+        output = self.folder.parent / "stderr"
         child = os.fork()
         if child == 0:
-            _become(name, arguments, self.folder, said)
+            _become(name, arguments, self.folder, output)
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             done, status = os.waitpid(child, os.WNOHANG)
             if done:
-                return os.waitstatus_to_exitcode(status), said.read_text(errors="replace")
+                return os.waitstatus_to_exitcode(status), output.read_text(errors="replace")
             time.sleep(0.005)
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-        return None, said.read_text(errors="replace")
+        return None, output.read_text(errors="replace")
 
     def files(self) -> dict[str, tuple[int, int]]:
         """Return the time and the size of each file."""
-        found = (path for path in self.folder.rglob("*") if path.name != "params.yaml")
-        return {str(path): (path.stat().st_mtime_ns, path.stat().st_size) for path in found if path.is_file()}
+        files = (path for path in self.folder.rglob("*") if path.name != "params.yaml")
+        return {str(path): (path.stat().st_mtime_ns, path.stat().st_size) for path in files if path.is_file()}
 
 
-def _become(name: str, arguments: tuple[str, ...], folder: Path, said: Path) -> None:
+def _become(name: str, arguments: tuple[str, ...], folder: Path, output: Path) -> None:
     """Run the command in this process; never return."""
     code = 1
     try:
-        with open(said, "wb") as errors, open(os.devnull, "wb") as nowhere:
+        with open(output, "wb") as errors, open(os.devnull, "wb") as nowhere:
             os.dup2(errors.fileno(), 2)
             os.dup2(nowhere.fileno(), 1)
         resource.setrlimit(resource.RLIMIT_AS, (BYTES, BYTES))
@@ -413,11 +413,11 @@ def _study_cells(study: str) -> None:
     from pipeline.training.common.trainable import expect_trainable
 
     with reported_in_one_line():
-        _, found = read().study(study)
+        _, cells = read().study(study)
         split = load_split()
-        for cell in found:
+        for cell in cells:
             expect_trainable(cell.variant, split.inputs, split.task, cell.path)
-        for cell in found:
+        for cell in cells:
             VariantWork(cell.variant, cell.training, "fuzz", code_fingerprint.fingerprint()).run(split)
 
 
@@ -455,22 +455,22 @@ def commands(text: str, luck: random.Random) -> Iterator[tuple[str, ...]]:
 def offence(ground: Ground, command: tuple[str, ...]) -> tuple[str | None, bool]:
     """Return what is wrong with how the command ended (None if nothing is), and whether it did its work."""
     before = ground.files()
-    code, said = ground.command(*command)
-    if "Traceback" in said:
-        return said, False
+    code, output = ground.command(*command)
+    if "Traceback" in output:
+        return output, False
     if code == 0:
         return None, True
     if code is None:
         return (None if command[0] in LONG else f"not done within {SECONDS} s"), False
     if code < 0:
-        return f"killed by signal {-code}\n{said}", False
-    lines = [line for line in said.splitlines() if line.strip()]
+        return f"killed by signal {-code}\n{output}", False
+    lines = [line for line in output.splitlines() if line.strip()]
     if not 1 <= len(lines) <= LINES:
-        return f"{len(lines)} lines\n{said}", False
+        return f"{len(lines)} lines\n{output}", False
     after = ground.files()
     if after != before:
         changed = [path for path in {**before, **after} if before.get(path) != after.get(path)]
-        return f"files changed: {', '.join(changed[:5])}\n{said}", False
+        return f"files changed: {', '.join(changed[:5])}\n{output}", False
     return None, False
 
 
@@ -486,9 +486,9 @@ def prepared(folder: Path) -> Ground:
     every = [("check",), ("generate",), ("split",)]
     every += [(stage, name) for stage in ("train", "evaluate") for name in VARIANTS]
     for command in [*every, ("compare",), ("cells", "s")]:
-        code, said = ground.command(*command, seconds=300)
+        code, output = ground.command(*command, seconds=300)
         if code != 0:
-            raise RuntimeError(f"{' '.join(command)}: exit code {code}\n{said}")
+            raise RuntimeError(f"{' '.join(command)}: exit code {code}\n{output}")
     return ground
 
 

@@ -44,16 +44,16 @@ def direct(module: str) -> frozenset[str]:
 
 def project_modules(module: str, follow_subprocesses: bool = True) -> set[str]:
     """Return the module and every project module that importing it loads, except empty packages and SURFACE."""
-    seen: set[str] = {SURFACE}
+    visited: set[str] = {SURFACE}
     waiting = [module, *(module.rsplit(".", depth)[0] for depth in range(1, module.count(".") + 1))]
     while waiting:
         name = waiting.pop()
-        if name in seen or module_file(name) is None:
+        if name in visited or module_file(name) is None:
             continue
-        seen.add(name)
+        visited.add(name)
         skipped = set() if follow_subprocesses else SUBPROCESSES.get(name, set())
         waiting.extend(direct(name) - skipped)
-    return {name for name in seen - {SURFACE} if module_file(name).stat().st_size}
+    return {name for name in visited - {SURFACE} if module_file(name).stat().st_size}
 
 
 def external_packages(module: str) -> set[str]:

@@ -122,20 +122,20 @@ def main() -> None:
                 if not ended:
                     os.killpg(command.pid, signal.SIGKILL)
                     command.wait()
-            after, said = time.monotonic() - began, []
+            after, output = time.monotonic() - began, []
             try:
                 wait_until(lambda folder=workspace.folder: not processes_in(folder), seconds=60)
             except TimeoutError:
-                said.append(f"processes outlive it: {processes_in(workspace.folder)}")
+                output.append(f"processes outlive it: {processes_in(workspace.folder)}")
             done = workspace.attempt(*REPRO)
             if done.code:
-                said.append(f"the next run fails: {done.stderr.strip()[-300:]}")
+                output.append(f"the next run fails: {done.stderr.strip()[-300:]}")
             else:
-                said += faults(workspace, expected, names)
-            bad += bool(said)
+                output += faults(workspace, expected, names)
+            bad += bool(output)
             shutil.rmtree(workspace.folder)
             how = "had ended" if ended else "killed"
-            print(f"{number}: {how} after {after:.1f} s: {'; '.join(said) or 'well'}", flush=True)
+            print(f"{number}: {how} after {after:.1f} s: {'; '.join(output) or 'well'}", flush=True)
         print(f"{bad} of {asked.count} go wrong")
 
 

@@ -46,15 +46,15 @@ def assert_like(dense: Trained, general: Trained) -> None:
     assert_close(dense.weights, general.weights)
     assert set(dense.history) == set(general.history)
     for name, values in general.history.items():
-        found = dense.history[name]
-        assert (found.dtype, found.dims, found.attrs) == (values.dtype, values.dims, values.attrs), name
+        actual = dense.history[name]
+        assert (actual.dtype, actual.dims, actual.attrs) == (values.dtype, values.dims, values.attrs), name
         if name in record.HISTOGRAMS or name == "saturated_share":
-            np.testing.assert_array_equal(np.isnan(found), np.isnan(values), err_msg=name)
-            assert (np.abs(found.astype(float) - values) > 1e-6).mean() < 0.01, name
+            np.testing.assert_array_equal(np.isnan(actual), np.isnan(values), err_msg=name)
+            assert (np.abs(actual.astype(float) - values) > 1e-6).mean() < 0.01, name
         elif values.dtype.kind == "U":
-            np.testing.assert_array_equal(found, values, err_msg=name)
+            np.testing.assert_array_equal(actual, values, err_msg=name)
         else:
-            np.testing.assert_allclose(found, values, **CLOSE, err_msg=name)
+            np.testing.assert_allclose(actual, values, **CLOSE, err_msg=name)
     xr.testing.assert_allclose(dense.predictions, general.predictions, rtol=2e-5, atol=2e-6)
     xr.testing.assert_equal(dense.history.coords.to_dataset(), general.history.coords.to_dataset())
     assert dense.history.attrs == general.history.attrs

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from conftest import Told, training, variant
+from conftest import ReportKeeper, training, variant
 from imports import ROOT
 from oracles import CLOSE, assert_like
 from scipy.special import expit
@@ -35,9 +35,9 @@ SMALL_STEPS = {"class_name": "SGD", "config": {"learning_rate": 0.05, "momentum"
 
 
 def trained(circles: Split, recipe: VariantParams | None = None, **changes: object) -> Trained:
-    made = recipe or variant()
-    assert dense_stack(made, 2, BINARY) is not None
-    return train(made, "v", circles, training(**changes))
+    result = recipe or variant()
+    assert dense_stack(result, 2, BINARY) is not None
+    return train(result, "v", circles, training(**changes))
 
 
 def sgd(**config: float | bool) -> dict:
@@ -104,9 +104,9 @@ def test_the_whole_record_agrees_with_the_stacked_trainer(name: str, circles: Sp
 
 
 def test_every_activation_and_optimizer_is_tested() -> None:
-    made = [variant(**changes) for changes, _ in RECIPES.values()]
-    assert {each.activation.class_name for each in made} == set(ACTIVATIONS)
-    assert {each.optimizer.class_name.lower() for each in made} == {name.lower() for name in OPTIMIZERS}
+    result = [variant(**changes) for changes, _ in RECIPES.values()]
+    assert {each.activation.class_name for each in result} == set(ACTIVATIONS)
+    assert {each.optimizer.class_name.lower() for each in result} == {name.lower() for name in OPTIMIZERS}
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -187,10 +187,10 @@ def test_a_replica_that_diverges_is_recorded_as_diverged(circles: Split) -> None
 
 
 def test_progress_is_reported_for_every_epoch_of_every_replica(circles: Split) -> None:
-    told = Told()
-    train(variant(), "v", circles, training(replicas=3, chunk=2, epochs=70), [told])
+    observer = ReportKeeper()
+    train(variant(), "v", circles, training(replicas=3, chunk=2, epochs=70), [observer])
     for replica in range(3):
-        assert [epochs for replicas, epochs, _ in told.reports if replicas == [replica]] == [
+        assert [epochs for replicas, epochs, _ in observer.reports if replicas == [replica]] == [
             range(1),
             range(1, 51),
             range(51, 71),
@@ -199,9 +199,9 @@ def test_progress_is_reported_for_every_epoch_of_every_replica(circles: Split) -
 
 def test_the_replicas_of_a_chunk_advance_together(circles: Split) -> None:
     """Then the median of all replicas can be shown long before the last one ends."""
-    told = Told()
-    train(variant(), "v", circles, training(replicas=4, chunk=4, epochs=120), [told], threads=1)
-    assert told.epochs == [(1, last) for last in (0, 50, 100, 120) for _ in range(4)]
+    observer = ReportKeeper()
+    train(variant(), "v", circles, training(replicas=4, chunk=4, epochs=120), [observer], threads=1)
+    assert observer.epochs == [(1, last) for last in (0, 50, 100, 120) for _ in range(4)]
 
 
 def test_a_failure_while_training_ends_it(circles: Split, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -264,8 +264,8 @@ def test_only_edited_or_added_variants_run_and_taking_the_edit_back_trains_nothi
 
 def test_an_interruption_reports_what_starts_again(workspace: Workspace) -> None:
     workspace.edit({"variants.relu_2.hidden_layers": 3, "training.epochs": 100_000})
-    said = workspace.folder / "said"
-    with said.open("wb") as out:
+    output = workspace.folder / "output"
+    with output.open("wb") as out:
         command = subprocess.Popen(
             REPRO,
             cwd=workspace.folder,
@@ -276,7 +276,7 @@ def test_an_interruption_reports_what_starts_again(workspace: Workspace) -> None
             start_new_session=True,
         )
         with command:
-            wait_until(lambda: "pipeline.stages.train relu_2" in said.read_text() or command.poll() is not None)
+            wait_until(lambda: "pipeline.stages.train relu_2" in output.read_text() or command.poll() is not None)
             os.killpg(command.pid, signal.SIGINT)
             assert command.stderr is not None
             last = command.stderr.read().splitlines()[-1]
@@ -323,16 +323,16 @@ def test_a_changed_file_makes_only_its_stages_stale(workspace: Workspace) -> Non
         for name, content in before.items():
             (workspace.folder / name).write_bytes(content + b"\n")
         status = json.loads(workspace.run("dvc", "status", "--json").stdout)
-        changed = {stage for stage, found in status.items() if any("changed deps" in each for each in found)}
+        changed = {stage for stage, changes in status.items() if any("changed deps" in each for each in changes)}
         for name, content in before.items():
             of_code = {stage for stage in changed if name.startswith(tuple(code_of(status[stage])))}
             assert of_code == STALE[name], name
             (workspace.folder / name).write_bytes(content)
 
 
-def code_of(found: list[dict]) -> list[str]:
+def code_of(changes: list[dict]) -> list[str]:
     """Return the files and folders of code that DVC reports as changed."""
-    return [place for each in found for place in each.get("changed deps", {}) if place.startswith("pipeline/")]
+    return [place for each in changes for place in each.get("changed deps", {}) if place.startswith("pipeline/")]
 
 
 # The store
@@ -606,19 +606,19 @@ NOT_EXPORTED: dict[str, tuple[dict, str, str]] = {
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_mistake_ends_in_one_line(published: Workspace, tmp_path: Path, mistake: str) -> None:
     """The command ends with exit code 1 and one line, which names the place of the mistake."""
-    make, command, said = MISTAKES[mistake]
+    make, command, message = MISTAKES[mistake]
     workspace = published.bare(tmp_path / "study")
     make(workspace)
-    assert_one_line(workspace.attempt(*command, **HERE), said)
+    assert_one_line(workspace.attempt(*command, **HERE), message)
 
 
 @pytest.mark.parametrize("mistake", NOT_EXPORTED)
 def test_a_stale_variant_is_not_exported(published: Workspace, tmp_path: Path, mistake: str) -> None:
-    edit, variant, said = NOT_EXPORTED[mistake]
+    edit, variant, message = NOT_EXPORTED[mistake]
     workspace = published.bare(tmp_path / "study")
     workspace.edit(edit)
     done = workspace.attempt(*EXPORT, variant, "best", "best.keras", **HERE)
-    assert_one_line(done, said)
+    assert_one_line(done, message)
     assert done.stdout == ""
     assert not (workspace.folder / "best.keras").exists()
 

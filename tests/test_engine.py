@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import xarray as xr
-from conftest import Told, training, variant
+from conftest import ReportKeeper, training, variant
 from oracles import Traced, assert_close, engine, initial, keras_steps, measured, stacked_steps
 
 from examples import BINARY
@@ -109,9 +109,9 @@ def test_a_replica_is_the_same_trained_alone_or_with_others(whole: Trained, trac
 def test_chunks_change_no_replica_and_progress_is_reported_after_every_epoch_of_each(
     whole: Trained, traced: Traced
 ) -> None:
-    told = Told()
-    chunked = traced.train(training(replicas=5, chunk=2), observers=[told])
-    assert told.epochs == [(replicas, epoch) for replicas in (2, 2, 1) for epoch in range(4)]
+    observer = ReportKeeper()
+    chunked = traced.train(training(replicas=5, chunk=2), observers=[observer])
+    assert observer.epochs == [(replicas, epoch) for replicas in (2, 2, 1) for epoch in range(4)]
     assert_close(whole.weights, chunked.weights)
     assert (chunked.history.replica.values == np.arange(5)).all()
     xr.testing.assert_allclose(whole.predictions, chunked.predictions, rtol=1e-4, atol=1e-5)
@@ -157,7 +157,7 @@ def test_gradients_are_those_of_finite_differences_in_float64(circles: Split) ->
     """The probe's mean |g| of every kernel is compared with central differences of a NumPy network."""
     network = build(variant(activation="tanh", kernel_initializer="glorot_uniform"), 2, BINARY, "v")
     stacks = initial(network, [3])
-    found = measured(network, circles, stacks)["probe_gradient_mean_abs"][0]
+    actual = measured(network, circles, stacks)["probe_gradient_mean_abs"][0]
     weights = {path: stack[0].astype(np.float64) for path, stack in stacks.items()}
 
     def loss() -> float:
@@ -168,7 +168,7 @@ def test_gradients_are_those_of_finite_differences_in_float64(circles: Split) ->
         return float(np.mean(np.logaddexp(0, logits) - circles.train.targets * logits))
 
     expected = [mean_abs_difference(loss, weights[path]) for path in network.kernels]
-    np.testing.assert_allclose(found, expected, rtol=1e-4)
+    np.testing.assert_allclose(actual, expected, rtol=1e-4)
 
 
 def mean_abs_difference(loss: Callable[[], float], kernel: np.ndarray, step: float = 1e-5) -> float:

@@ -81,10 +81,10 @@ def test_initial_weights_are_bit_for_bit_what_keras_draws_from_the_derived_seed(
         for row, replica in enumerate((0, 9)):
             seed = derived_seed(3, replica, "initial weights", path)
             if oracle is not None:
-                made = oracle(seed=seed)
+                initializer = oracle(seed=seed)
             else:
-                made = keras.initializers.get({**spec, "config": {**spec["config"], "seed": seed}})
-            assert (drawn[path][row] == np.asarray(made(drawn[path].shape[1:]))).all()
+                initializer = keras.initializers.get({**spec, "config": {**spec["config"], "seed": seed}})
+            assert (drawn[path][row] == np.asarray(initializer(drawn[path].shape[1:]))).all()
     assert not drawn["hidden_02/bias"].any()
     assert set(drawn) == {v.path for v in network.model.variables}
 

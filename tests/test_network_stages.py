@@ -65,7 +65,7 @@ def test_its_model_takes_raw_rows_and_is_loaded_without_this_project(finished: W
     """The model has the class of the second file, and predicts what the pipeline recorded."""
     (own,) = (run for run in finished.runs().values() if run.variant == "own")
     with finished.client() as client:
-        (model,) = (found for found in map(client.get_logged_model, own.models) if found.name == "own_median")
+        (model,) = (each for each in map(client.get_logged_model, own.models) if each.name == "own_median")
         artifacts = Path(model.artifact_location.removeprefix("file://"))
     raw = pd.read_csv(finished.folder / "data" / "raw" / "points.csv")
     raw.to_csv(tmp_path / "raw.csv", index=False)
@@ -146,14 +146,14 @@ def test_a_study_tries_the_remedies_that_the_diagnosis_of_its_base_suggests(work
     study = {"base": "zeros", "cells": "suggested"}
     workspace.edit({"networks": {"own": OWN, "zeros": {"epochs": 2, "replicas": 1}}, "studies": {"mine": study}})
     workspace.run("dvc", "repro", "studies/dvc.yaml:study@mine")
-    made = workspace.folder / "studies" / "mine"
-    cells = pd.read_csv(made / "cells.csv")
+    result = workspace.folder / "studies" / "mine"
+    cells = pd.read_csv(result / "cells.csv")
     first, *more = cells.cell[1:]  # two epochs are too few, so a cell with more epochs is added
     assert (cells.cell[0], first) == ("zeros", "fresh_kernels")
     assert more
     assert all(name.startswith("fresh_kernels + ") for name in more)
     assert cells.symmetric.tolist() == [1, *[0] * (len(cells) - 1)]
-    page = (made / "index.md").read_text(encoding="utf-8")
+    page = (result / "index.md").read_text(encoding="utf-8")
     assert "Change: Keras's own kernels and biases in all layers: `glorot_uniform`" in page
     again = workspace.run(*stage("study", "mine"))
     assert f"study mine: {len(cells)} cells" in again.stdout
@@ -174,7 +174,7 @@ def test_make_repro_reports_a_fault_in_its_file_before_a_variant_trains(workspac
 
 
 @pytest.mark.parametrize(
-    ("code", "said"),
+    ("code", "message"),
     [
         (
             "def build(inputs, task):\n    return nowhere\n",
@@ -184,12 +184,12 @@ def test_make_repro_reports_a_fault_in_its_file_before_a_variant_trains(workspac
     ],
 )
 def test_a_fault_in_its_file_is_reported_in_one_line_and_nothing_is_written(
-    workspace: Workspace, code: str, said: str
+    workspace: Workspace, code: str, message: str
 ) -> None:
     shutil.rmtree(workspace.folder / "runs" / "own")
     (workspace.folder / "networks" / "own" / "network.py").write_text(code)
     done = workspace.attempt(*stage("fit", "own"))
     assert done.code == 1
-    assert done.stderr.strip().splitlines()[-1].startswith(said)
+    assert done.stderr.strip().splitlines()[-1].startswith(message)
     assert "Traceback" not in done.stderr
     assert not (workspace.folder / "runs" / "own").exists()

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from conftest import Told, training, variant
+from conftest import ReportKeeper, training, variant
 
 from examples import BINARY, THRESHOLDS, accuracy_above, tutorials_origin
 from pipeline.data.split.samples import Split
@@ -81,13 +81,13 @@ def oracle(made: VariantParams, circles: Split, replicas: range) -> tuple[dict[s
                 variable.assign(value)
             targets = np.asarray(lower(inputs)) if decode else labels
             shuffles = Shuffles(7, [replica], len(inputs), f"shuffle, pre-training of layer {layer}")
-            found = [loss_alone(model, inputs, targets)]
+            layer_losses = [loss_alone(model, inputs, targets)]
             for order in shuffles.next_epochs(made.pretraining_epochs)[:, 0]:
                 for first in range(0, len(order), 16):
                     rows = order[first : first + 16]
                     model.train_on_batch(inputs[rows], targets[rows])
-                found.append(loss_alone(model, inputs, targets))
-            losses_of_layer.append(found)
+                layer_losses.append(loss_alone(model, inputs, targets))
+            losses_of_layer.append(layer_losses)
             for variable in network.model.variables:
                 stacks[variable.path][row] = np.asarray(variable)
         losses.append(losses_of_layer)
@@ -146,9 +146,9 @@ def test_a_second_training_is_the_same_to_the_bit_with_any_other_replicas(layer_
     assert three.pretraining.replica.values.tolist() == [0, 1, 2]
     xr.testing.assert_identical(three.pretraining.isel(replica=slice(2)), layer_wise.pretraining)
     xr.testing.assert_identical(three.history.isel(replica=slice(2)), layer_wise.history)
-    told = Told()
-    others = train(recipe(), "v", circles, training(epochs=0), [told], replicas=[2, 1, 0])
-    assert told.epochs == [*((3, epoch) for epoch in range(1, 7)), (3, 0)]
+    observer = ReportKeeper()
+    others = train(recipe(), "v", circles, training(epochs=0), [observer], replicas=[2, 1, 0])
+    assert observer.epochs == [*((3, epoch) for epoch in range(1, 7)), (3, 0)]
     for path, stack in three.weights.items():
         np.testing.assert_array_equal(stack[:2], layer_wise.weights[path])
         np.testing.assert_allclose(stack, others.weights[path][::-1], **CLOSE)
@@ -172,10 +172,10 @@ def test_epoch_0_of_the_main_training_comes_after_it_as_extra_budget(layer_wise:
 
 @pytest.mark.slow
 def test_progress_is_reported_for_its_epochs_and_for_those_after_it(circles: Split) -> None:
-    told = Told()
-    train(recipe(), "v", circles, training(epochs=1, replicas=2, chunk=2), [told])
-    assert told.epochs == [*((2, epoch) for epoch in range(1, 7)), (2, 0), (2, 1)]
-    assert [bool(curves) for _, _, curves in told.reports] == [False] * 6 + [True] * 2
+    observer = ReportKeeper()
+    train(recipe(), "v", circles, training(epochs=1, replicas=2, chunk=2), [observer])
+    assert observer.epochs == [*((2, epoch) for epoch in range(1, 7)), (2, 0), (2, 1)]
+    assert [bool(curves) for _, _, curves in observer.reports] == [False] * 6 + [True] * 2
 
 
 def test_without_pretraining_nothing_is_recorded_about_it(circles: Split) -> None:

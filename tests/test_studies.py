@@ -35,14 +35,14 @@ from pipeline.studies import cell_store, code_fingerprint, training_process
 from pipeline.studies.work import VariantWork
 
 
-def found(**study: Any) -> list[Cell]:
+def study_cells(**study: Any) -> list[Cell]:
     """Return the cells of a study of the variant `v`."""
     made = study_params.resolve({"s": {"base": "v", **study}})
     return cells(made["s"], "s", resolve(RECIPE, {"v": {}}), lambda name: training())
 
 
 def test_a_grid_has_every_combination_by_dotted_paths() -> None:
-    made = found(grid={"units": [3, 4], "optimizer.config.learning_rate": [0.1, 0.2]})
+    made = study_cells(grid={"units": [3, 4], "optimizer.config.learning_rate": [0.1, 0.2]})
     rate = "optimizer.config.learning_rate"
     names = [f"units={units}, {rate}={value}" for units in (3, 4) for value in (0.1, 0.2)]
     assert [cell.name for cell in made] == names
@@ -53,28 +53,28 @@ def test_a_grid_has_every_combination_by_dotted_paths() -> None:
 
 
 def test_the_base_is_a_cell_if_no_other_cell_equals_it() -> None:
-    made = found(cells={"wide": {"units": 9}, "elu": {"activation": "elu"}})
+    made = study_cells(cells={"wide": {"units": 9}, "elu": {"activation": "elu"}})
     assert [cell.name for cell in made] == ["v", "wide", "elu"]
     assert reference_of(made).name == "v"
     assert made[1].changes == {"units": 9}
-    assert [cell.name for cell in found(cells={"same": {"units": 3}})] == ["same"]
+    assert [cell.name for cell in study_cells(cells={"same": {"units": 3}})] == ["same"]
 
 
 def test_a_cell_may_change_its_budget_and_a_study_its_replicas() -> None:
-    made = found(replicas=9, cells={"long": {"epochs": 50}})
+    made = study_cells(replicas=9, cells={"long": {"epochs": 50}})
     assert [(cell.training.epochs, cell.training.replicas) for cell in made] == [(3, 9), (50, 9)]
     assert made[1].changes == {"epochs": 50}
 
 
 def test_a_curve_is_drawn_along_the_one_axis_of_numbers() -> None:
-    assert numeric_axis(found(grid={"units": [3, 4], "activation": ["elu"]})) == "units"
-    assert numeric_axis(found(grid={"units": [3, 4], "hidden_layers": [1, 2]})) is None
-    assert numeric_axis(found(grid={"activation": ["elu", "relu"]})) is None
-    assert numeric_axis(found(cells={"wide": {"units": 9}})) is None
+    assert numeric_axis(study_cells(grid={"units": [3, 4], "activation": ["elu"]})) == "units"
+    assert numeric_axis(study_cells(grid={"units": [3, 4], "hidden_layers": [1, 2]})) is None
+    assert numeric_axis(study_cells(grid={"activation": ["elu", "relu"]})) is None
+    assert numeric_axis(study_cells(cells={"wide": {"units": 9}})) is None
 
 
 @pytest.mark.parametrize(
-    ("study", "said"),
+    ("study", "message"),
     [
         ({"base": "w", "grid": {"units": [1]}}, "studies.s.base: w: must be one of the variants v"),
         ({}, "studies.s: neither grid nor cells: must have at least one"),
@@ -88,10 +88,10 @@ def test_a_curve_is_drawn_along_the_one_axis_of_numbers() -> None:
         ({"cels": {}}, "studies.s.cels: unknown key: did you mean cells?"),
     ],
 )
-def test_a_mistake_is_reported_in_one_line(study: dict[str, Any], said: str) -> None:
+def test_a_mistake_is_reported_in_one_line(study: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError) as error:
-        found(**study)
-    assert str(error.value).startswith(said)
+        study_cells(**study)
+    assert str(error.value).startswith(message)
 
 
 def task(cell: Cell, data: str = "d", code: str = "c") -> VariantWork:
@@ -99,12 +99,12 @@ def task(cell: Cell, data: str = "d", code: str = "c") -> VariantWork:
 
 
 def test_the_key_of_a_cell_depends_on_everything_that_its_result_depends_on_and_on_no_name() -> None:
-    first, again = found(cells={"a": {"units": 9}})[1], found(cells={"b": {"units": 9}})[1]
+    first, again = study_cells(cells={"a": {"units": 9}})[1], study_cells(cells={"b": {"units": 9}})[1]
     assert task(first).key == task(again).key
     others = [
-        task(found(cells={"a": {"units": 8}})[1]),
-        task(found(cells={"a": {"units": 9, "epochs": 2}})[1]),
-        task(found(replicas=9, cells={"a": {"units": 9}})[1]),
+        task(study_cells(cells={"a": {"units": 8}})[1]),
+        task(study_cells(cells={"a": {"units": 9, "epochs": 2}})[1]),
+        task(study_cells(replicas=9, cells={"a": {"units": 9}})[1]),
         task(first, data="e"),
         task(first, code="d"),
     ]
@@ -137,7 +137,7 @@ def test_a_changed_remedy_trains_only_networks_with_a_remedy_again() -> None:
 
 def test_a_worker_with_other_sources_rejects_a_cell(circles: Any) -> None:
     with pytest.raises(UserError, match="runs other source code than the study"):
-        task(found(cells={"a": {"units": 9}})[0], code="other").run(circles)
+        task(study_cells(cells={"a": {"units": 9}})[0], code="other").run(circles)
 
 
 def test_a_damaged_cell_counts_as_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,7 +153,7 @@ def test_a_cell_keeps_the_history_of_its_pretraining(
     circles: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    made = found(cells={"pretrained": {"pretraining": "autoencoder"}, "plain": {"units": 4}})[1:]
+    made = study_cells(cells={"pretrained": {"pretraining": "autoencoder"}, "plain": {"units": 4}})[1:]
     tasks = {cell.name: task(cell, code=code_fingerprint.fingerprint()) for cell in made}
     for each in tasks.values():
         cell_store.save(each.key, {}, each.run(circles))
@@ -183,8 +183,8 @@ def test_the_table_and_the_page_rank_what_helps_and_what_does_not() -> None:
     assert ranked(table).cell.tolist() == ["good", "same", "v", "bad"]
     assert table.alive_bound.tolist() == pytest.approx([1 - 2**-3] * 4)
     page = markdown.render(write(StudyFindings("s", "v", table, {"v": "v: 5 of 10 learn. So."}, {}, "abc", {}, {}, {})))
-    said = "`good`: 10 of 10 learn, after 40 extra epochs of pre-training; difference from `v`: +50 points [12, 76]"
-    assert said in page
+    message = "`good`: 10 of 10 learn, after 40 extra epochs of pre-training; difference from `v`: +50 points [12, 76]"
+    assert message in page
     order = [page.index(text) for text in ("**Helps:**", "`good`", "**Harms:**", "`bad`", "**Undecided", "`same`")]
     assert order == sorted(order)
     assert isinstance(table, pd.DataFrame)
@@ -193,7 +193,7 @@ def test_the_table_and_the_page_rank_what_helps_and_what_does_not() -> None:
 def test_a_new_figure_of_a_study_is_shown_on_its_page(monkeypatch: pytest.MonkeyPatch) -> None:
     dot = plots.StudyFigure("dot", "A dot, which says nothing", lambda studied: Figure())
     monkeypatch.setattr(plots, "FIGURES", (*plots.FIGURES, dot))
-    cells_of = found(cells={"wide": {"units": 9}})
+    cells_of = study_cells(cells={"wide": {"units": 9}})
     made = {cell.name: evaluated(history([[0.5, 0.9]] * 3)) for cell in cells_of}
     premises, none = dict.fromkeys(made, Premises()), dict.fromkeys(made, 0)
     recipes = {cell.name: cell.variant for cell in cells_of}
@@ -210,7 +210,7 @@ def test_a_new_figure_of_a_study_is_shown_on_its_page(monkeypatch: pytest.Monkey
 
 def tried_study(*learned: int, data: str = "d", replicas: int = 10, **study: Any) -> tried.TriedStudy:
     """Return a study of `v`, by the number of replicas that learned in each cell; the reference comes first."""
-    cells_of = found(**study)
+    cells_of = study_cells(**study)
     made = {
         cell.name: evaluated(history([[0.5, 0.9]] * count + [[0.5, 0.5]] * (replicas - count)))
         for cell, count in zip(cells_of, learned, strict=True)
@@ -345,8 +345,8 @@ def test_a_cluster_without_stated_certificates_is_reported_in_one_line(monkeypat
     from pipeline.studies.workers import ADDRESS, _client
 
     monkeypatch.setenv(ADDRESS, "tls://127.0.0.1:9")
-    said = r"^DASK_SCHEDULER_ADDRESS: tls://127.0.0.1:9: TLS expects .*: must fit distributed.comm.tls in Dask's"
-    with pytest.raises(UserError, match=said), _client(1):
+    message = r"^DASK_SCHEDULER_ADDRESS: tls://127.0.0.1:9: TLS expects .*: must fit distributed.comm.tls in Dask's"
+    with pytest.raises(UserError, match=message), _client(1):
         pass
 
 
