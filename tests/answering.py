@@ -1,4 +1,4 @@
-"""A server on this machine that says that it is healthy, and answers everything else in one way."""
+"""Run a server on this machine that reports to be healthy, and answers everything else in one way."""
 
 import threading
 from collections.abc import Iterator
@@ -7,18 +7,18 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Answers(BaseHTTPRequestHandler):
-    """It keeps the credentials of who asked."""
+    """Keeps the credentials of each request."""
 
     how = "well"
     asked: list[str] = []  # noqa: RUF012 -- of the class that `answering` makes
     over = threading.Event()
 
     def do_GET(self) -> None:
-        """MLflow's health, which always is well."""
+        """Answer that the server is healthy."""
         self._answer(200, b"OK") if self.path == "/health" else self.do_POST()
 
     def do_POST(self) -> None:
-        """Everything else."""
+        """Answer any other request."""
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.asked.append(self.headers.get("Authorization", ""))
         if self.how == "hangs":
@@ -33,12 +33,12 @@ class Answers(BaseHTTPRequestHandler):
         self.wfile.write(text)
 
     def log_message(self, *_: object) -> None:
-        """Nothing."""
+        """Log nothing."""
 
 
 @contextmanager
 def answering(how: str) -> Iterator[tuple[int, list[str]]]:
-    """A server that answers `well`, `fails` or `hangs`: its port, and the credentials that it gets."""
+    """Run a server that answers `well`, `fails` or `hangs`; yield its port and the credentials that it gets."""
     kind = type("OfThisTest", (Answers,), {"how": how, "asked": [], "over": threading.Event()})
     with ThreadingHTTPServer(("127.0.0.1", 0), kind) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)

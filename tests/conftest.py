@@ -1,4 +1,4 @@
-"""Small data and small parameters that all tests share."""
+"""Define the fixtures that all tests share: small data, small parameters, and a workspace."""
 
 import gc
 import os
@@ -23,16 +23,16 @@ from pipeline.params.split_params import SplitParams
 from pipeline.params.training_params import TrainingParams
 from pipeline.params.variant_params import VariantParams
 
-# The machines are shared: a slow moment is no fault. Derandomised, for what lands must not depend on luck.
+# No deadlines, because machines are shared. No random choice, because a merge must not depend on luck.
 settings.register_profile("shared", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared")
 
-# A shell has what it starts in the background ignore Ctrl-C, and so would all that the tests start.
+# A shell lets background processes ignore Ctrl-C. Without this line, all processes of the tests would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Start the server of preloaded commands, one for all test processes; the first that is asked lets it import."""
+    """Start one server of preloaded commands for all test processes; it imports at the first request."""
     if not hasattr(config, "workerinput"):
         folder = tempfile.TemporaryDirectory(prefix="preloaded-")
         server = Preloaded(Path(folder.name))
@@ -42,9 +42,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Deal the files to two processes, so that both begin with slow ones and have quick ones left to share at the end.
+    """Order the files so that each of two processes begins with slow files, and quick ones are left for the end.
 
-    xdist gives each process one half of the list, and who has finished takes from the end of the other's.
+    xdist gives each process one half of the list; a process that has finished takes tests from the end of the other's.
     """
     files: dict[Path, list[pytest.Item]] = {}
     for item in items:
@@ -60,14 +60,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Keep what the imports made: garbage collection, which each training calls, need not look at it again."""
+    """Exclude imported objects from garbage collection, which each training calls."""
     gc.collect()
     gc.freeze()
 
 
 @pytest.fixture(scope="module", autouse=True)
 def garbage_of_the_module() -> Iterator[None]:
-    """Collect it, and keep what remains: TensorFlow's graphs make every later collection take seconds."""
+    """Collect a module's garbage, and exclude what remains: TensorFlow's graphs would slow later collections."""
     yield
     gc.collect()
     gc.freeze()
@@ -89,19 +89,19 @@ RECIPE = {
 
 
 def variant(**changes: object) -> VariantParams:
-    """A small variant."""
+    """Return a small variant."""
     return VariantParams.model_validate({**RECIPE, **changes})
 
 
 def training(**changes: object) -> TrainingParams:
-    """A short training; its last batch is short too: 52 = 3 x 16 + 4."""
+    """Return the settings of a short training; its last batch is short, too: 52 = 3 x 16 + 4."""
     whole: dict[str, object] = {"epochs": 3, "batch_size": 16, "replicas": 4, "seed": 7, "chunk": 4, "record_first": 0}
     whole |= {"record_every": 1, "histograms": True, "surface_resolution": 4, "device": "cpu"}
     return TrainingParams.model_validate({**whole, **changes})
 
 
-class Told:
-    """An observer that keeps what it is told: replicas, epochs, curves."""
+class ReportKeeper:
+    """An observer that keeps all reports: replicas, epochs, curves."""
 
     def __init__(self) -> None:
         self.reports: list[tuple[list[int], range, dict[str, np.ndarray]]] = []
@@ -111,13 +111,13 @@ class Told:
 
     @property
     def epochs(self) -> list[tuple[int, int]]:
-        """Of each report: of how many replicas, and the last epoch."""
+        """Return the number of replicas and the last epoch of each report."""
         return [(len(replicas), epochs[-1]) for replicas, epochs, _ in self.reports]
 
 
 @pytest.fixture(autouse=True)
 def handlers_of_signals() -> Iterator[None]:
-    """Put them back: commands that run in this process have their own."""
+    """Restore the handlers of signals, because commands that run in this process install their own."""
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = [signal.getsignal(number) for number in numbers]
     yield
@@ -127,7 +127,7 @@ def handlers_of_signals() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def mlflows_default_store() -> Iterator[None]:
-    """As it was: MLflow's own autolog makes the store of its run the default of the whole process."""
+    """Restore MLflow's default store, because MLflow's autolog makes the store of its run the default."""
     yield
     if "mlflow" in sys.modules:
         sys.modules["mlflow"].set_tracking_uri(None)
@@ -135,7 +135,7 @@ def mlflows_default_store() -> Iterator[None]:
 
 @pytest.fixture
 def imports_beforehand(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the project's modules that a test runs as processes begin where their imports end."""
+    """Preload the imports of the modules that a test runs as processes."""
     if PLACE in os.environ:
         monkeypatch.setattr(sys, "executable", f"{os.environ[PLACE]}/python3")
 
@@ -148,7 +148,7 @@ def common_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def made_once(folder: Path, make: Callable[[Path], None]) -> Path:
-    """Return `folder` once some test process has made it; the others wait for that."""
+    """Return `folder` after one of the test processes has created it; the others wait."""
     with FileLock(f"{folder}.lock"):
         if not (mark := folder.with_suffix(".made")).exists():
             make(folder)
@@ -158,9 +158,9 @@ def made_once(folder: Path, make: Callable[[Path], None]) -> Path:
 
 @pytest.fixture(scope="session")
 def published(common_folder: Path) -> Workspace:
-    """Return a workspace in which `dvc repro` has run once from nothing: relu_2 and tanh_1, all in git.
+    """Return a workspace in which `dvc repro` has run once, for relu_2 and tanh_1; all its files are in git.
 
-    It is made once for all test processes, and only to look at: a test that changes anything takes `workspace`.
+    All test processes share it, so tests must not change it: a test that changes anything uses `workspace`.
     """
 
     def publish(folder: Path) -> None:
@@ -173,7 +173,7 @@ def published(common_folder: Path) -> Workspace:
 
 @pytest.fixture(scope="session")
 def empty_store(common_folder: Path) -> Path:
-    """Return a database with MLflow's tables and nothing in them, to be copied: making one takes seconds."""
+    """Return a database with MLflow's empty tables, to be copied, because creating one takes seconds."""
 
     def create(folder: Path) -> None:
         from mlflow import MlflowClient  # here, for importing it takes a second
@@ -186,7 +186,7 @@ def empty_store(common_folder: Path) -> Path:
 
 @pytest.fixture
 def workspace(published: Workspace, tmp_path: Path) -> Workspace:
-    """Return a copy of the published workspace, to be changed."""
+    """Return a copy of the published workspace, which a test may change."""
     return published.copy(tmp_path / "study")
 
 
@@ -196,17 +196,17 @@ CUT = SplitParams.model_validate({"train": 52, "scale": {"inputs": "minmax"}, "f
 
 @pytest.fixture(scope="session")
 def split_and_origin() -> tuple[Split, Origin]:
-    """Small circles, and where they come from."""
+    """Return the split of small circles, and its origin."""
     return split(load(CIRCLES), CIRCLES, CUT)
 
 
 @pytest.fixture(scope="session")
 def circles(split_and_origin: tuple[Split, Origin]) -> Split:
-    """52 points that train and 28 that test."""
+    """Return 52 training points and 28 test points."""
     return split_and_origin[0]
 
 
 @pytest.fixture(scope="session")
 def origin(split_and_origin: tuple[Split, Origin]) -> Origin:
-    """Where the circles come from."""
+    """Return the origin of the circles."""
     return split_and_origin[1]

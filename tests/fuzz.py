@@ -29,7 +29,7 @@ from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS, BYTES, LINES = 30, 24 * 2**30, 3
-# May go on for ever where one asks for it.
+# Stages that may run for very long, because a changed file may ask for it.
 LONG = ("generate", "split", "train", "evaluate", "cells")
 
 TINY: dict[str, Any] = {
@@ -69,12 +69,12 @@ TEXTS += ("é", "\0", "None", "true", "learning_rate", "median", "autoencoder", 
 
 
 def named(class_name: str, **config: Any) -> dict[str, Any]:
-    """As params.yaml has objects of Keras's."""
+    """Return a Keras object as params.yaml has it."""
     return {"class_name": class_name, "config": config}
 
 
 def deep(levels: int) -> Any:
-    """Maps in maps."""
+    """Return deeply nested maps."""
     return {"a": deep(levels - 1)} if levels else 1
 
 
@@ -117,7 +117,7 @@ VALUES = (None, True, False, *NUMBERS, *TEXTS, *MAPS, *LISTS, datetime.date(2020
 KEYS = (*TEXTS, "units", "hiden_layers", "class_name", "config", "epochs", "minval", "seed", 1, None, True)
 
 
-# What may stand under these names: much is odd, and some cannot serve. Most of it is Keras's.
+# Values for these keys: many are odd, and some are invalid. Most are names of Keras.
 KERAS = {
     "activation": (
         *(
@@ -204,7 +204,7 @@ KERAS["units"] = ([3, 2], [2], [3, 0], [[3]], [10**4, 10**4])
 
 
 def tiny() -> dict[str, Any]:
-    """The shipped file, as small as it can be: all sections, three variants (one of them not plain), one study."""
+    """Return the shipped file with the smallest values: all sections, three variants (one is not plain), one study."""
     document = YAML(typ="safe").load(ROOT / "params.yaml")
     for section, values in TINY.items():
         document[section] |= values
@@ -213,13 +213,13 @@ def tiny() -> dict[str, Any]:
 
 
 def mutants(number: int, seed: int) -> Iterator[tuple[str, str]]:
-    """What was done, and the text of the file; the same for the same seed."""
+    """Yield a description of the change, and the text of the file; one seed always gives the same."""
     for each in range(number):
         yield mutant(random.Random(f"{seed} {each}"))
 
 
 def mutant(luck: random.Random) -> tuple[str, str]:
-    """One or two changes of values or keys, or one of the text."""
+    """Return a description of the changes, and the file after one to four changes of values, or one of its text."""
     document = tiny()
     if luck.random() < 0.1:
         return _text(luck, written(document))
@@ -231,7 +231,7 @@ def mutant(luck: random.Random) -> tuple[str, str]:
 
 
 def written(document: Any) -> str:
-    """As YAML."""
+    """Return the document as YAML."""
     text = io.StringIO()
     yaml = YAML(typ="safe")
     yaml.default_flow_style = False
@@ -240,17 +240,17 @@ def written(document: Any) -> str:
 
 
 def _places(value: Any, path: tuple = ()) -> Iterator[tuple[Any, Any, str]]:
-    """Every map or list with each of its keys, and the dotted path of what is there."""
+    """Yield each map or list with each of its keys, and the dotted path of the entry."""
     for key in value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ():
         yield value, key, ".".join(map(str, (*path, key)))
         yield from _places(value[key], (*path, key))
 
 
 def _place(luck: random.Random, document: dict[str, Any], within: type = object) -> tuple[Any, Any, str]:
-    """A section first, that none is seldom met for being short."""
+    """Choose a section first, so that short sections are chosen as often as long ones."""
     section = luck.choice(list(document))
-    found = [(document, section, section), *_places(document[section], (section,))]
-    fitting = [place for place in found if isinstance(place[0], within)]
+    places = [(document, section, section), *_places(document[section], (section,))]
+    fitting = [place for place in places if isinstance(place[0], within)]
     return luck.choice(fitting)
 
 
@@ -267,9 +267,9 @@ def _replace(luck: random.Random, document: dict[str, Any]) -> str:
 
 
 def _fit(luck: random.Random, document: dict[str, Any]) -> str:
-    """A change that is of the right type, and may be right."""
-    found = [place for place in _places(document) if place[1] in KERAS or isinstance(place[0][place[1]], int | float)]
-    above, key, path = luck.choice(found)
+    """Return a value of the right type, which may be valid."""
+    places = [place for place in _places(document) if place[1] in KERAS or isinstance(place[0][place[1]], int | float)]
+    above, key, path = luck.choice(places)
     value = above[key]
     if key in KERAS:
         above[key] = copy.deepcopy(luck.choice(KERAS[key]))
@@ -347,44 +347,44 @@ def _text(luck: random.Random, text: str) -> tuple[str, str]:
 
 
 class Ground:
-    """A folder with the results of the tiny file, and commands that run there."""
+    """A folder with the results of the tiny file, in which commands run."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def command(self, name: str, *arguments: str, seconds: float = SECONDS) -> tuple[int | None, str]:
-        """Exit code, None where it was ended for taking long, and what it said on stderr."""
-        said = self.folder.parent / "stderr"
+        """Run a command; return its exit code (None if it took too long and was ended) and its stderr."""
+        output = self.folder.parent / "stderr"
         child = os.fork()
         if child == 0:
-            _become(name, arguments, self.folder, said)
+            _become(name, arguments, self.folder, output)
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             done, status = os.waitpid(child, os.WNOHANG)
             if done:
-                return os.waitstatus_to_exitcode(status), said.read_text(errors="replace")
+                return os.waitstatus_to_exitcode(status), output.read_text(errors="replace")
             time.sleep(0.005)
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-        return None, said.read_text(errors="replace")
+        return None, output.read_text(errors="replace")
 
     def files(self) -> dict[str, tuple[int, int]]:
-        """All, with their time and size."""
-        found = (path for path in self.folder.rglob("*") if path.name != "params.yaml")
-        return {str(path): (path.stat().st_mtime_ns, path.stat().st_size) for path in found if path.is_file()}
+        """Return the time and the size of each file."""
+        files = (path for path in self.folder.rglob("*") if path.name != "params.yaml")
+        return {str(path): (path.stat().st_mtime_ns, path.stat().st_size) for path in files if path.is_file()}
 
 
-def _become(name: str, arguments: tuple[str, ...], folder: Path, said: Path) -> None:
-    """Never returns: this process is the command."""
+def _become(name: str, arguments: tuple[str, ...], folder: Path, output: Path) -> None:
+    """Run the command in this process; never return."""
     code = 1
     try:
-        with open(said, "wb") as errors, open(os.devnull, "wb") as nowhere:
+        with open(output, "wb") as errors, open(os.devnull, "wb") as nowhere:
             os.dup2(errors.fileno(), 2)
             os.dup2(nowhere.fileno(), 1)
         resource.setrlimit(resource.RLIMIT_AS, (BYTES, BYTES))
         os.chdir(folder)
         sys.argv = [name, *arguments]
-        sys.modules.pop(_module(name), None)  # which runpy would remark upon
+        sys.modules.pop(_module(name), None)  # otherwise runpy would warn
         try:
             _study_cells(*arguments) if name == "cells" else runpy.run_module(_module(name), run_name="__main__")
             code = 0
@@ -404,7 +404,7 @@ def _module(name: str) -> str:
 
 
 def _study_cells(study: str) -> None:
-    """What `make studies` does, without a cluster, and without the pages."""
+    """Train the cells of the studies as `make studies` does, but without a cluster and without pages."""
     from pipeline.data.split.files import load_split
     from pipeline.foundations.errors import reported_in_one_line
     from pipeline.params.params import read
@@ -413,11 +413,11 @@ def _study_cells(study: str) -> None:
     from pipeline.training.common.trainable import expect_trainable
 
     with reported_in_one_line():
-        _, found = read().study(study)
+        _, cells = read().study(study)
         split = load_split()
-        for cell in found:
+        for cell in cells:
             expect_trainable(cell.variant, split.inputs, split.task, cell.path)
-        for cell in found:
+        for cell in cells:
             VariantWork(cell.variant, cell.training, "fuzz", code_fingerprint.fingerprint()).run(split)
 
 
@@ -453,32 +453,32 @@ def commands(text: str, luck: random.Random) -> Iterator[tuple[str, ...]]:
 
 
 def offence(ground: Ground, command: tuple[str, ...]) -> tuple[str | None, bool]:
-    """What is wrong with how the command ended, if anything, and whether it did its work."""
+    """Return what is wrong with how the command ended (None if nothing is), and whether it did its work."""
     before = ground.files()
-    code, said = ground.command(*command)
-    if "Traceback" in said:
-        return said, False
+    code, output = ground.command(*command)
+    if "Traceback" in output:
+        return output, False
     if code == 0:
         return None, True
     if code is None:
         return (None if command[0] in LONG else f"not done within {SECONDS} s"), False
     if code < 0:
-        return f"killed by signal {-code}\n{said}", False
-    lines = [line for line in said.splitlines() if line.strip()]
+        return f"killed by signal {-code}\n{output}", False
+    lines = [line for line in output.splitlines() if line.strip()]
     if not 1 <= len(lines) <= LINES:
-        return f"{len(lines)} lines\n{said}", False
+        return f"{len(lines)} lines\n{output}", False
     after = ground.files()
     if after != before:
         changed = [path for path in {**before, **after} if before.get(path) != after.get(path)]
-        return f"files changed: {', '.join(changed[:5])}\n{said}", False
+        return f"files changed: {', '.join(changed[:5])}\n{output}", False
     return None, False
 
 
 def prepared(folder: Path) -> Ground:
-    """The results of the tiny file itself.
+    """Run the tiny file itself, and return a folder with its results.
 
     Raises:
-        RuntimeError: it does not run.
+        RuntimeError: a command fails.
     """
     (folder / "ground").mkdir()
     ground = Ground(folder / "ground")
@@ -486,14 +486,14 @@ def prepared(folder: Path) -> Ground:
     every = [("check",), ("generate",), ("split",)]
     every += [(stage, name) for stage in ("train", "evaluate") for name in VARIANTS]
     for command in [*every, ("compare",), ("cells", "s")]:
-        code, said = ground.command(*command, seconds=300)
+        code, output = ground.command(*command, seconds=300)
         if code != 0:
-            raise RuntimeError(f"{' '.join(command)}: exit code {code}\n{said}")
+            raise RuntimeError(f"{' '.join(command)}: exit code {code}\n{output}")
     return ground
 
 
 def fuzz(number: int, seed: int, tell: Callable[[str], None] = print, first: int = 0) -> int:
-    """Run the mutants; returns how many offend."""
+    """Run the commands on all mutants; return the number of mutants whose commands end wrongly."""
     _import_what_commands_need()
     ended: Counter[str] = Counter()
     offenders = 0
@@ -525,7 +525,7 @@ def fuzz(number: int, seed: int, tell: Callable[[str], None] = print, first: int
 
 
 def _import_what_commands_need() -> None:
-    """Once, so that a child need not; but for TensorFlow, whose threads a fork would lose."""
+    """Import the modules of the commands once for all children, except TensorFlow, whose threads a fork would lose."""
     import importlib
 
     for name in ("generate", "split", "train", "evaluate", "compare"):

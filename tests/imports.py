@@ -1,26 +1,26 @@
-"""Which project modules a module imports, transitively: read from the sources, so nothing is executed."""
+"""Find the project modules that a module imports, transitively, by reading sources and executing nothing."""
 
 import ast
 from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-# No result depends on them: DVC tracks the values of params.yaml, and the rest says what went wrong, or guards.
+# No result depends on these: DVC tracks the values of params.yaml, and the others report errors and write files.
 EXEMPT = (
     "pipeline/params",
     "pipeline/foundations/errors.py",
     "pipeline/foundations/files.py",
     "pipeline/stages/__init__.py",
 )
-# Imported before all else, and no module here uses it: public names, each loaded where a script asks for it. By itself
-# it loads only the standard library, which tests/test_wheel.py checks.
+# The package of public names is imported first, but no module of the project uses it. It loads each name when a script
+# uses it; until then only the standard library, which tests/test_wheel.py checks.
 SURFACE = "pipeline"
-# Started as a process of its own, which is an import that no import statement shows.
+# A module that starts another module as a process depends on it without an import statement.
 SUBPROCESSES = {"pipeline.tracking.packaging": {"pipeline.tracking.package_models"}}
 
 
 def module_file(module: str) -> Path | None:
-    """The module's file, if it is the project's."""
+    """Return the module's file; None if the module is not the project's."""
     path = ROOT.joinpath(*module.split("."))
     for candidate in (path.with_suffix(".py"), path / "__init__.py"):
         if candidate.is_file():
@@ -30,7 +30,7 @@ def module_file(module: str) -> Path | None:
 
 @cache
 def direct(module: str) -> frozenset[str]:
-    """All modules that its import statements name, packages on the way included; wherever they stand."""
+    """Return all modules and their packages that import statements anywhere in the module name."""
     found: set[str] = set(SUBPROCESSES.get(module, ()))
     for node in ast.walk(ast.parse(module_file(module).read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -43,21 +43,21 @@ def direct(module: str) -> frozenset[str]:
 
 
 def project_modules(module: str, follow_subprocesses: bool = True) -> set[str]:
-    """The module and every project module that importing it loads (empty packages left out, and the public surface)."""
-    seen: set[str] = {SURFACE}
+    """Return the module and every project module that importing it loads, except empty packages and SURFACE."""
+    visited: set[str] = {SURFACE}
     waiting = [module, *(module.rsplit(".", depth)[0] for depth in range(1, module.count(".") + 1))]
     while waiting:
         name = waiting.pop()
-        if name in seen or module_file(name) is None:
+        if name in visited or module_file(name) is None:
             continue
-        seen.add(name)
+        visited.add(name)
         skipped = set() if follow_subprocesses else SUBPROCESSES.get(name, set())
         waiting.extend(direct(name) - skipped)
-    return {name for name in seen - {SURFACE} if module_file(name).stat().st_size}
+    return {name for name in visited - {SURFACE} if module_file(name).stat().st_size}
 
 
 def external_packages(module: str) -> set[str]:
-    """Top-level names of everything foreign that importing the module loads directly or through project modules."""
+    """Return the names of other packages that importing the module loads, directly or through project modules."""
     modules = project_modules(module, follow_subprocesses=False)
     skipped = set().union(*SUBPROCESSES.values())
     names = set().union(*(direct(name) for name in modules)) - skipped
@@ -65,5 +65,5 @@ def external_packages(module: str) -> set[str]:
 
 
 def within(place: str, file: Path) -> bool:
-    """Whether a file is the place, or lies below it; both relative to the root."""
+    """Return whether the file is the place, or lies below it; both are relative to the root."""
     return file == Path(place) or Path(place) in file.parents

@@ -31,7 +31,7 @@ SAME = ("runs", "metrics", "evaluations", "tables")
 
 
 def made(folder: Path) -> Workspace:
-    """A described variant and a network, nothing trained."""
+    """Return a workspace with a variant and a network, of which nothing is trained."""
     workspace = Workspace.create(folder, "tanh_1")
     file = folder / "networks" / "own" / "network.py"
     file.parent.mkdir(parents=True)
@@ -42,7 +42,7 @@ def made(folder: Path) -> Workspace:
 
 
 def processes_in(folder: Path) -> list[int]:
-    """Those that work in the folder."""
+    """Return the processes that work in the folder."""
     found = []
     for place in Path("/proc").glob("[0-9]*"):
         try:
@@ -64,12 +64,12 @@ def wait_for_writing(lock: Path, number: int, command: subprocess.Popen[bytes]) 
 
 
 def content(workspace: Workspace) -> dict[str, bytes]:
-    """Of all that must be the same."""
+    """Return the content of all files that must be the same."""
     return {f"{name}/{path}": data for name in SAME for path, data in workspace.content(name).items()}
 
 
 def faults(workspace: Workspace, expected: dict[str, bytes], names: list[str]) -> Iterable[str]:
-    """What is not as it must be after the run that followed the kill."""
+    """Return what is wrong after the run that followed the kill."""
     from pipeline.tracking.tags import LIVE  # here: only below is the pipeline on Python's path
 
     found = content(workspace)
@@ -87,7 +87,7 @@ def faults(workspace: Workspace, expected: dict[str, bytes], names: list[str]) -
 
 
 def shown(workspace: Workspace) -> list[str]:
-    """The runs in MLflow that are not deleted, and their children, by name."""
+    """Return the runs in MLflow that are not deleted, and their children, by name."""
     return sorted(name for run in workspace.runs().values() for name in (run.name, *run.children))
 
 
@@ -122,20 +122,20 @@ def main() -> None:
                 if not ended:
                     os.killpg(command.pid, signal.SIGKILL)
                     command.wait()
-            after, said = time.monotonic() - began, []
+            after, output = time.monotonic() - began, []
             try:
                 wait_until(lambda folder=workspace.folder: not processes_in(folder), seconds=60)
             except TimeoutError:
-                said.append(f"processes outlive it: {processes_in(workspace.folder)}")
+                output.append(f"processes outlive it: {processes_in(workspace.folder)}")
             done = workspace.attempt(*REPRO)
             if done.code:
-                said.append(f"the next run fails: {done.stderr.strip()[-300:]}")
+                output.append(f"the next run fails: {done.stderr.strip()[-300:]}")
             else:
-                said += faults(workspace, expected, names)
-            bad += bool(said)
+                output += faults(workspace, expected, names)
+            bad += bool(output)
             shutil.rmtree(workspace.folder)
             how = "had ended" if ended else "killed"
-            print(f"{number}: {how} after {after:.1f} s: {'; '.join(said) or 'well'}", flush=True)
+            print(f"{number}: {how} after {after:.1f} s: {'; '.join(output) or 'well'}", flush=True)
         print(f"{bad} of {asked.count} go wrong")
 
 

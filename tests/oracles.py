@@ -1,7 +1,7 @@
-"""What trainings are held to: Keras's own steps and numbers, and one trainer's results beside the other's.
+"""Compute what trainings are compared with: Keras's own steps and numbers, and the results of another trainer.
 
-TensorFlow traces for seconds what then runs for milliseconds. So steps and measurements can be had alone here, and
-`Traced` trains again and again what was traced once.
+TensorFlow traces for seconds what then runs for milliseconds. So steps and measurements can be computed alone here, and
+`Traced` uses its graphs for many trainings.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ from pipeline.training.stacked.forward import Forward
 from pipeline.training.stacked.measuring import Measures
 from pipeline.training.stacked.stacked_trainer import StackedTrainer
 
-# Float32 has 1.2e-7; rounding grows over the steps. All that is compared with these is after at most 12 of them.
+# The precision of float32 is 1.2e-7, and rounding errors grow over steps. These are for at most 12 steps.
 CLOSE = {"rtol": 2e-5, "atol": 2e-6}
 LOSSES = {
     "binary": "binary_crossentropy",
@@ -35,33 +35,33 @@ LOSSES = {
 
 
 def assert_close(left: Mapping[str, np.ndarray], right: Mapping[str, np.ndarray]) -> None:
-    """The same variables, and the same values but for rounding."""
+    """Check that variables and values are the same except for rounding errors."""
     assert left.keys() == right.keys()
     for path, stack in left.items():
         np.testing.assert_allclose(stack, right[path], **CLOSE, err_msg=path)
 
 
 def assert_like(dense: Trained, general: Trained) -> None:
-    """All that is recorded, and all weights; but a pair of unit and sample may fall to either side of a limit."""
+    """Check that records and weights agree; close to a limit, a pair of unit and sample may count on either side."""
     assert_close(dense.weights, general.weights)
     assert set(dense.history) == set(general.history)
     for name, values in general.history.items():
-        found = dense.history[name]
-        assert (found.dtype, found.dims, found.attrs) == (values.dtype, values.dims, values.attrs), name
+        actual = dense.history[name]
+        assert (actual.dtype, actual.dims, actual.attrs) == (values.dtype, values.dims, values.attrs), name
         if name in record.HISTOGRAMS or name == "saturated_share":
-            np.testing.assert_array_equal(np.isnan(found), np.isnan(values), err_msg=name)
-            assert (np.abs(found.astype(float) - values) > 1e-6).mean() < 0.01, name
+            np.testing.assert_array_equal(np.isnan(actual), np.isnan(values), err_msg=name)
+            assert (np.abs(actual.astype(float) - values) > 1e-6).mean() < 0.01, name
         elif values.dtype.kind == "U":
-            np.testing.assert_array_equal(found, values, err_msg=name)
+            np.testing.assert_array_equal(actual, values, err_msg=name)
         else:
-            np.testing.assert_allclose(found, values, **CLOSE, err_msg=name)
+            np.testing.assert_allclose(actual, values, **CLOSE, err_msg=name)
     xr.testing.assert_allclose(dense.predictions, general.predictions, rtol=2e-5, atol=2e-6)
     xr.testing.assert_equal(dense.history.coords.to_dataset(), general.history.coords.to_dataset())
     assert dense.history.attrs == general.history.attrs
 
 
 def arrays(task: Task, samples: Samples) -> tuple[np.ndarray, np.ndarray]:
-    """Inputs and targets as Keras takes them, float32."""
+    """Return inputs and targets for Keras, float32."""
     inputs, targets = samples.inputs.astype(np.float32), samples.targets
     if task.kind == "multiclass":
         return inputs, keras.utils.to_categorical(targets, len(task.names)).astype(np.float32)
@@ -75,13 +75,12 @@ def keras_steps(
     split: Split,
     *epochs: np.ndarray,
 ) -> dict[str, np.ndarray]:
-    """The slow oracle: one network, Keras's own `train_on_batch`, the short last batch included; replica after replica.
+    """Train replica after replica by Keras's `train_on_batch`, with a short last batch; slow, but independent.
 
-    The steps are eager, for tracing them takes longer. Each replica begins with its own weights and an optimizer as
-    fresh as the first.
+    The steps are eager, because tracing takes longer. Each replica begins with its own weights and a new optimizer.
 
     Args:
-        epochs: the orders of the samples in each, [replica, sample].
+        epochs: the order of the samples in each epoch, [replica, sample].
 
     Returns:
         Every variable by path, [replica, *shape].
@@ -107,14 +106,14 @@ def keras_steps(
 
 
 def initial(network: Network, replicas: list[int], seed: int = 7) -> dict[str, np.ndarray]:
-    """Every variable as drawn, by path, [replica, *shape]."""
+    """Return the initial value of every variable by path, [replica, *shape]."""
     return initial_weights.draw(network, seed, replicas)
 
 
 def engine(
     network: Network, split: Split, stacks: dict[str, np.ndarray], spec: KerasObject, batch_size: int = 16
 ) -> Engine:
-    """The stacked trainer's steps, and nothing else of it."""
+    """Return the engine of the stacked trainer, which takes its steps."""
     optimizer, clipping = keras_objects.optimizer(spec, "optimizer")
     objective = objectives.of_task(split.task, split.train)
     return Engine(Forward(network), optimizer, clipping, objective, stacks, batch_size)
@@ -123,7 +122,7 @@ def engine(
 def stacked_steps(
     network: Network, stacks: dict[str, np.ndarray], spec: KerasObject, split: Split, *epochs: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """As `keras_steps`, by the stacked trainer's engine."""
+    """Take the steps of `keras_steps` by the stacked trainer's engine."""
     chunk = engine(network, split, stacks, spec)
     for order in epochs:
         chunk.train_epoch(order, record=False)
@@ -131,7 +130,7 @@ def stacked_steps(
 
 
 def measured(network: Network, split: Split, stacks: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """What the stacked trainer's probes see of given weights."""
+    """Return what the stacked trainer's probes measure at these weights."""
     forward = Forward(network)
     optimizer = keras.optimizers.SGD()
     state = Engine(forward, optimizer, None, objectives.of_task(split.task, split.train), stacks, batch_size=16).state
@@ -141,8 +140,9 @@ def measured(network: Network, split: Split, stacks: dict[str, np.ndarray]) -> d
 
 
 class Traced:
-    """The stacked trainer of one variant: what it has traced for so many replicas serves all trainings with as many,
-    which may differ in their number of epochs, in which replicas they train, and in what they record."""
+    """The stacked trainer of one variant, whose graphs serve all trainings with the same number of replicas.
+
+    These trainings may differ in their epochs, in their replicas, and in what they record."""
 
     def __init__(self, variant: VariantParams, split: Split, params: TrainingParams) -> None:
         self._variant, self._split = variant, split
@@ -150,7 +150,7 @@ class Traced:
         self._fixed = (params.batch_size, params.histograms, params.seed)
 
     def train(self, params: TrainingParams, replicas: list[int] | None = None, **more: Any) -> Trained:
-        """As `replicas.train`."""
+        """Train as `train_replicas.train` does."""
         assert self._fixed == (params.batch_size, params.histograms, params.seed)  # these are traced in
         self._trainer._params = params
         return train(

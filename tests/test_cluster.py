@@ -1,4 +1,4 @@
-"""Studies at work: on this machine, and on a real Dask scheduler with two real workers, one of which is killed."""
+"""Test running studies: on this machine, and on a real Dask scheduler with two workers, of which one is killed."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ TABLES = ("cells.csv", "replicas.csv", "curves.csv", "index.md", "index.html")
 
 @pytest.fixture(scope="module")
 def local(published: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """Return the published workspace once its study has run on this machine. Only to look at."""
+    """Return the published workspace after its study has run on this machine. Tests must not change it."""
     workspace = published.copy(tmp_path_factory.mktemp("local") / "study")
     workspace.edit({"studies": {"depth": STUDY}})
     workspace.run("dvc", "repro", "studies/dvc.yaml")
@@ -29,7 +29,7 @@ def local(published: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Wor
 
 @pytest.fixture
 def untouched(local: Workspace, tmp_path: Path) -> Workspace:
-    """The same data and parameters, and no cell."""
+    """Return a workspace with the same data and parameters, but without cells."""
     return without_cells(local, tmp_path)
 
 
@@ -48,13 +48,13 @@ def tables(workspace: Workspace) -> dict[str, bytes]:
 
 
 def finished(workspace: Workspace) -> dict[Path, int]:
-    """The cells in the store, and when each was written."""
+    """Return the time at which each cell in the store was written."""
     return {path: path.stat().st_mtime_ns for path in (workspace.folder / "cells").glob("*/history.nc")}
 
 
 @contextmanager
 def cluster(workspace: Workspace, *sources: Path) -> Iterator[tuple[str, subprocess.Popen]]:
-    """A scheduler, and a worker for each folder with the project's sources; the first of them is to be killed."""
+    """Start a scheduler, and a worker for each folder of sources; yield its address and the first worker."""
     address = f"tcp://127.0.0.1:{free_port()}"
     port = address.rpartition(":")[2]
     with ExitStack() as stack:
@@ -69,13 +69,13 @@ def cluster(workspace: Workspace, *sources: Path) -> Iterator[tuple[str, subproc
 
 
 def worker(workspace: Workspace, address: str) -> list[str]:
-    """The command that starts one."""
+    """Return the command that starts a worker."""
     options = ["--nthreads", "1", "--no-dashboard", "--no-nanny", "--local-directory", str(workspace.folder / "dask")]
     return ["dask", "worker", address, *options]
 
 
 def only_line(done: Done) -> str:
-    """What the command says on stderr, which must be one line."""
+    """Return the one line that the command prints on stderr."""
     lines = done.stderr.strip().splitlines()
     assert len(lines) == 1, done.stderr
     return lines[0]
@@ -85,7 +85,7 @@ def study(workspace: Workspace, address: str) -> Done:
     return workspace.attempt(*stage("study", "depth"), DASK_SCHEDULER_ADDRESS=address)
 
 
-def test_a_study_is_a_run_and_its_cells_are_runs_below_it_once(local: Workspace) -> None:
+def test_a_study_is_one_run_and_each_of_its_cells_a_child_run(local: Workspace) -> None:
     before = local.runs()
     (run,) = (run for run in before.values() if run.variant == "depth")
     assert (run.variant, run.status, run.tags["pipeline.complete"]) == ("depth", "FINISHED", "true")
@@ -102,25 +102,25 @@ def test_a_study_is_a_run_and_its_cells_are_runs_below_it_once(local: Workspace)
     assert local.runs() == before
 
 
-def test_a_second_repro_does_nothing_but_keep_what_studies_tried_and_the_root_leaves_them_alone(
+def test_a_second_repro_only_keeps_tried_remedies_and_the_root_does_not_run_studies(
     local: Workspace,
 ) -> None:
-    """By the one command. What was tried is for the report; that of studies that are gone is not kept."""
-    assert "remedies" in local.json("studies/tried.json")  # as the repository has it
+    """`make studies` keeps tried remedies for the report, but not those of removed studies."""
+    assert "remedies" in local.json("studies/tried.json")  # as in the repository
     assert local.run("python3", "-m", "pipeline.repro", "--studies").executed == set()
     kept = local.json("studies/tried.json")
     assert list(kept) == ["depth"]
     assert kept["depth"]["base"] == "relu_2"
     assert [cell["changes"] for cell in kept["depth"]["cells"]] == [{"hidden_layers": 1}, {}, {"hidden_layers": 3}]
-    assert local.attempt("dvc", "repro", "--dry").executed == {"compare"}  # whose report shows what was tried
+    assert local.attempt("dvc", "repro", "--dry").executed == {"compare"}  # whose report shows the tried remedies
     text = (local.folder / "studies" / "depth" / "index.md").read_text()
     assert "The reference, `hidden_layers=2`, learns in" in text
 
 
-def test_two_workers_give_the_local_bytes_though_one_is_killed_and_so_does_one(
+def test_two_workers_of_which_one_is_killed_and_one_worker_give_the_local_bytes(
     local: Workspace, untouched: Workspace, tmp_path: Path
 ) -> None:
-    """The one that is left then does all of it once more, for a workspace that has no cell."""
+    """Then the remaining worker trains everything again, for a workspace without cells."""
     folder, again = untouched.folder, without_cells(local, tmp_path / "again")
     with cluster(untouched, folder, folder) as (address, first):
         command = stage("study", "depth")
@@ -135,8 +135,8 @@ def test_two_workers_give_the_local_bytes_though_one_is_killed_and_so_does_one(
     assert len(finished(again)) == 3
 
 
-def test_a_worker_that_comes_after_the_only_one_is_killed_does_the_rest(local: Workspace, tmp_path: Path) -> None:
-    """All that the first one held is lost with it, the data too."""
+def test_a_worker_that_starts_after_the_only_one_is_killed_trains_the_rest(local: Workspace, tmp_path: Path) -> None:
+    """Everything that the first worker held is lost, including the data."""
     again = without_cells(local, tmp_path / "again")
     with (
         cluster(again, again.folder) as (address, first),
@@ -165,7 +165,7 @@ def test_an_added_cell_trains_alone_and_an_interrupted_study_resumes(untouched: 
     assert "`wide`" in (untouched.folder / "studies" / "depth" / "index.md").read_text()
 
 
-def test_a_bad_cell_is_named_before_any_trains(untouched: Workspace) -> None:
+def test_an_invalid_cell_is_reported_before_any_cell_trains(untouched: Workspace) -> None:
     untouched.edit({"studies.depth.cells": {"bad": {"activation": "nonsense"}}})
     done = untouched.attempt(*stage("study", "depth"))
     line = only_line(done)
@@ -175,7 +175,7 @@ def test_a_bad_cell_is_named_before_any_trains(untouched: Workspace) -> None:
     assert not (untouched.folder / "studies" / "depth").exists()
 
 
-def test_a_worker_with_other_sources_is_refused_in_one_line(untouched: Workspace, tmp_path: Path) -> None:
+def test_a_worker_with_other_sources_is_reported_in_one_line(untouched: Workspace, tmp_path: Path) -> None:
     other = without_cells(untouched, tmp_path / "other")
     changed = other.folder / "pipeline" / "training" / "stacked" / "quantities.py"
     changed.write_text(changed.read_text() + "# other\n")
@@ -187,7 +187,7 @@ def test_a_worker_with_other_sources_is_refused_in_one_line(untouched: Workspace
     assert finished(untouched) == {}
 
 
-def test_a_scheduler_that_does_not_answer_is_one_line(untouched: Workspace) -> None:
+def test_a_scheduler_that_does_not_answer_is_reported_in_one_line(untouched: Workspace) -> None:
     untouched.replace("pipeline/studies/workers.py", "TIMEOUT = 10 ", "TIMEOUT = 1 ")
     done = study(untouched, f"tcp://127.0.0.1:{free_port()}")
     line = only_line(done)

@@ -1,4 +1,4 @@
-"""The compiled way of training dense stacks: held to the general one, which is held to Keras, and to float64."""
+"""Test the compiled loops for dense stacks, by comparison with the stacked trainer, with Keras and with float64."""
 
 import os
 import platform
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from conftest import Told, training, variant
+from conftest import ReportKeeper, training, variant
 from imports import ROOT
 from oracles import CLOSE, assert_like
 from scipy.special import expit
@@ -35,16 +35,17 @@ SMALL_STEPS = {"class_name": "SGD", "config": {"learning_rate": 0.05, "momentum"
 
 
 def trained(circles: Split, recipe: VariantParams | None = None, **changes: object) -> Trained:
-    made = recipe or variant()
-    assert dense_stack(made, 2, BINARY) is not None
-    return train(made, "v", circles, training(**changes))
+    result = recipe or variant()
+    assert dense_stack(result, 2, BINARY) is not None
+    return train(result, "v", circles, training(**changes))
 
 
 def sgd(**config: float | bool) -> dict:
     return {"class_name": "SGD", "config": config}
 
 
-# Each activation, optimizer, size, initialiser and kind of last batch at least once: they do not touch in the loops.
+# Each activation, optimizer, size, initialiser and kind of last batch occurs at least once. Their combinations need no
+# test, because they do not interact in the loops.
 RECIPES = {
     "relu, momentum": ({"activation": "relu", "hidden_layers": 3, "optimizer": SMALL_STEPS}, {}),
     "tanh, Nesterov, wide, one large batch": (
@@ -95,21 +96,21 @@ OFTEN = (*RECIPES,)[:5]
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[] if name in OFTEN else pytest.mark.slow) for name in RECIPES]
 )
-def test_all_that_is_recorded_is_what_the_general_way_gives(name: str, circles: Split) -> None:
+def test_the_whole_record_agrees_with_the_stacked_trainer(name: str, circles: Split) -> None:
     changes, shared = RECIPES[name]
     recipe = variant(**changes)
     general = train(recipe, "v", circles, training(**shared), choose=stacked)
     assert_like(trained(circles, recipe, **shared), general)
 
 
-def test_no_activation_and_optimizer_is_left_out() -> None:
-    made = [variant(**changes) for changes, _ in RECIPES.values()]
-    assert {each.activation.class_name for each in made} == set(ACTIVATIONS)
-    assert {each.optimizer.class_name.lower() for each in made} == {name.lower() for name in OPTIMIZERS}
+def test_every_activation_and_optimizer_is_tested() -> None:
+    result = [variant(**changes) for changes, _ in RECIPES.values()]
+    assert {each.activation.class_name for each in result} == set(ACTIVATIONS)
+    assert {each.optimizer.class_name.lower() for each in result} == {name.lower() for name in OPTIMIZERS}
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_every_activation_and_its_slope_are_keras_own(activation: str) -> None:
+def test_every_activation_and_its_slope_equal_those_of_keras(activation: str) -> None:
     before = np.linspace(-9, 9, 400, dtype=np.float32)  # 0 is not among them
     after, slope = np.empty_like(before), np.empty_like(before)
     elementwise.activate(ACTIVATIONS.index(activation), before, after)
@@ -122,7 +123,7 @@ def test_every_activation_and_its_slope_are_keras_own(activation: str) -> None:
     np.testing.assert_allclose(slope, tape.gradient(outputs, inputs), **CLOSE)
 
 
-def test_the_defaults_are_keras_own() -> None:
+def test_the_defaults_are_those_of_keras() -> None:
     for name, defaults in OPTIMIZERS.items():
         own = getattr(keras.optimizers, name)().get_config()
         assert {key: own[key] for key in defaults} == pytest.approx(defaults)
@@ -131,8 +132,8 @@ def test_the_defaults_are_keras_own() -> None:
         assert short == whole
 
 
-def test_an_epoch_is_the_same_steps_by_keras_itself(circles: Split) -> None:
-    """Without the general way between: one network, `train_on_batch`, the short last batch included."""
+def test_an_epoch_takes_the_same_steps_as_keras(circles: Split) -> None:
+    """The loops are compared directly with Keras's `train_on_batch` on one network, including a short last batch."""
     recipe = variant(activation="elu", optimizer=SMALL_STEPS)
     model = build(recipe, 2, BINARY, "v").model
     start = initial_weights.draw(build(recipe, 2, BINARY, "v"), 7, [3])
@@ -152,7 +153,7 @@ def test_an_epoch_is_the_same_steps_by_keras_itself(circles: Split) -> None:
 def test_a_replica_is_the_same_to_the_bit_alone_or_with_others_in_any_chunk_by_any_number_of_threads(
     circles: Split,
 ) -> None:
-    together = trained(circles, replicas=5, chunk=5, epochs=120)  # more than are shuffled at once
+    together = trained(circles, replicas=5, chunk=5, epochs=120)  # more epochs than are shuffled at once
     for changes in ({"chunk": 2}, {"threads": 1}, {"threads": 3}, {"replicas": [3, 1]}):
         params = training(replicas=5, epochs=120, chunk=changes.pop("chunk", 5))
         other = train(variant(), "v", circles, params, **changes)
@@ -175,21 +176,21 @@ def test_measuring_changes_no_weight_by_a_bit(circles: Split) -> None:
         np.testing.assert_array_equal(*last)
 
 
-def test_a_replica_that_diverges_is_seen_to(circles: Split) -> None:
+def test_a_replica_that_diverges_is_recorded_as_diverged(circles: Split) -> None:
     recipe = variant(activation="linear", optimizer={"class_name": "SGD", "config": {"learning_rate": 1e30}})
     assert record.diverged(trained(circles, recipe).history).all()
-    for activation in ACTIVATIONS:  # what is not a number stays so
+    for activation in ACTIVATIONS:  # NaN stays NaN
         before = np.array([np.nan, 1.0] * 20, np.float32)
         after = np.empty_like(before)
         elementwise.activate(ACTIVATIONS.index(activation), before, after)
         assert np.isnan(after).tolist() == [True, False] * 20
 
 
-def test_progress_is_told_of_every_epoch_of_every_replica(circles: Split) -> None:
-    told = Told()
-    train(variant(), "v", circles, training(replicas=3, chunk=2, epochs=70), [told])
+def test_progress_is_reported_for_every_epoch_of_every_replica(circles: Split) -> None:
+    observer = ReportKeeper()
+    train(variant(), "v", circles, training(replicas=3, chunk=2, epochs=70), [observer])
     for replica in range(3):
-        assert [epochs for replicas, epochs, _ in told.reports if replicas == [replica]] == [
+        assert [epochs for replicas, epochs, _ in observer.reports if replicas == [replica]] == [
             range(1),
             range(1, 51),
             range(51, 71),
@@ -197,10 +198,10 @@ def test_progress_is_told_of_every_epoch_of_every_replica(circles: Split) -> Non
 
 
 def test_the_replicas_of_a_chunk_advance_together(circles: Split) -> None:
-    """So that their median can be told long before the last one has ended."""
-    told = Told()
-    train(variant(), "v", circles, training(replicas=4, chunk=4, epochs=120), [told], threads=1)
-    assert told.epochs == [(1, last) for last in (0, 50, 100, 120) for _ in range(4)]
+    """Then the median of all replicas can be shown long before the last one ends."""
+    observer = ReportKeeper()
+    train(variant(), "v", circles, training(replicas=4, chunk=4, epochs=120), [observer], threads=1)
+    assert observer.epochs == [(1, last) for last in (0, 50, 100, 120) for _ in range(4)]
 
 
 def test_a_failure_while_training_ends_it(circles: Split, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,17 +228,18 @@ EXACT = {  # value and slope, in float64
 
 
 @pytest.mark.parametrize("name", EXACT)
-def test_activations_and_slopes_are_those_of_float64(name: str) -> None:
+def test_activations_and_slopes_agree_with_float64(name: str) -> None:
     small = np.float32(10.0) ** np.arange(-30, 0, dtype=np.float32)
     values = np.concatenate([np.linspace(-20, 20, 20001, dtype=np.float32), small, -small, [np.inf, -np.inf]])
-    before = values[values != 0].astype(np.float32)  # at a kink the slope is either side's
+    before = values[values != 0].astype(np.float32)  # at a kink the slope may be that of either side
     after, slope = np.empty_like(before), np.empty_like(before)
     elementwise.activate(ACTIVATIONS.index(name), before, after)
     elementwise.differentiate(ACTIVATIONS.index(name), before, after, slope)
     with np.errstate(over="ignore"):
         value, derivative = (function(before.astype(np.float64)) for function in EXACT[name])
     np.testing.assert_allclose(after, value, rtol=3e-7, atol=1e-36)
-    # From the value, which is near 1 where the slope is near 0: absolutely, but not relatively.
+    # The slope is computed from the value, which is near 1 if the slope is near 0: the absolute error is small, but not
+    # the relative one.
     np.testing.assert_allclose(slope, derivative, rtol=2e-6, atol=3e-7)
 
 
@@ -258,7 +260,7 @@ def test_activations_and_slopes_are_those_of_float64(name: str) -> None:
     ],
     ids=str,
 )
-def test_what_is_more_than_that_is_left_to_the_general_way(changes: dict) -> None:
+def test_other_variants_are_left_to_the_stacked_trainer(changes: dict) -> None:
     assert dense_stack(variant(**changes), 2, BINARY) is None
 
 
@@ -270,12 +272,12 @@ def test_what_is_more_than_that_is_left_to_the_general_way(changes: dict) -> Non
         ({"optimizer": "SGDD"}, r"variants.v.optimizer: SGDD: not a Keras optimizer"),
     ],
 )
-def test_mistakes_are_named_as_before(changes: dict, says: str, circles: Split) -> None:
+def test_mistakes_are_reported_as_by_keras(changes: dict, says: str, circles: Split) -> None:
     with pytest.raises(UserError, match=says):
         train(variant(**changes), "v", circles, training())
 
 
-def test_the_variables_are_those_of_keras_model() -> None:
+def test_the_variables_are_those_of_the_keras_model() -> None:
     recipe = variant(hidden_layers=12)
     stack = dense_stack(recipe, 2, BINARY)
     assert isinstance(stack, DenseStack)
@@ -284,7 +286,7 @@ def test_the_variables_are_those_of_keras_model() -> None:
 
 
 def test_setting_up_compiles_the_loops() -> None:
-    """Its recipe and budget are those that today's sections allow: a clone that cannot set up can do nothing."""
+    """The variant and the training of `warm_up` must have today's keys, or `make setup` would fail."""
     warm_up()
 
 
@@ -304,7 +306,7 @@ sys.exit(any(name in sys.modules for name in ("tensorflow", "keras")))
 
 @pytest.mark.slow
 def test_neither_tensorflow_nor_keras_is_imported() -> None:
-    """They take longer than the training."""
+    """Their import takes longer than the training."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
     done = subprocess.run([sys.executable, "-c", WITHOUT_KERAS], cwd=ROOT, env=environment, check=False)
     assert done.returncode == 0
@@ -332,9 +334,9 @@ for folder, changed in zip(sys.argv[1::2], sys.argv[2::2]):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("writable", [True, False])
-def test_compiled_code_is_found_by_the_sources_wherever_they_lie(tmp_path: Path, writable: bool) -> None:
-    """A clone and a temporary workspace of DVC compile nothing; one changed module, and nothing old is used. Where the
-    user's folder cannot be written, the code lies beside the sources."""
+def test_compiled_code_is_kept_by_the_content_of_the_sources(tmp_path: Path, writable: bool) -> None:
+    """A clone and a temporary workspace of DVC compile nothing. After a change of one module no old code is used. If
+    the user's folder cannot be written, the code is kept beside the sources."""
 
     clone, other = str(tmp_path / "clone"), str(tmp_path / "other")
     for folder in (clone, other):
@@ -365,12 +367,15 @@ print(*l1_norm.inspect_llvm().values())
 @pytest.mark.slow
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="one processor is named for x86-64 alone")
 def test_the_loops_are_optimised_for_one_processor_whatever_the_machine(tmp_path: Path) -> None:
-    """With it the order of sums, and so the bits. Numba is told of this machine's features, of none, and of few."""
+    """Otherwise the order of sums, and so the bits, would differ. Numba gets this machine's features, none, or few."""
     (tmp_path / "reduction.py").write_text(REDUCTION)
 
     def vectors(**features: str) -> list[str]:
-        """What the optimised code computes on, in order. How numbers are fetched is the processor's own matter: one
-        with quick gathers takes many at once, for others LLVM writes each by itself."""
+        """Return the types of the vectors that the optimised code computes on, in order.
+
+        Loads are left out, because they depend on the processor: if it gathers quickly, LLVM loads many numbers at
+        once, and otherwise one by one.
+        """
         ours = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_CPU")}
         environment = {
             **ours,
@@ -388,5 +393,5 @@ def test_the_loops_are_optimised_for_one_processor_whatever_the_machine(tmp_path
     assert "<16 x float>" in here
     assert vectors(NUMBA_CPU_FEATURES="") == here
     assert vectors(NUMBA_CPU_FEATURES="+avx2,+fma") == here
-    # Whoever names one is obeyed.
+    # A processor that the user names is used.
     assert "<16 x float>" not in vectors(NUMBA_CPU_NAME="haswell", NUMBA_CPU_FEATURES="+avx2,+fma")

@@ -1,4 +1,4 @@
-"""Dependencies: what each stage depends on, who may import what, and which parameters a stage is handed."""
+"""Test dependencies: of each stage on code and parameters, and of each package on lower packages."""
 
 import ast
 import os
@@ -33,7 +33,7 @@ ORDER = (
 WITHOUT_TENSORFLOW = ("data", "diagnosis", "evaluation", "history", "params", "report", "tracking")
 
 
-# Sections behind an attribute of `Params` that is none itself, or not that alone.
+# The sections behind each attribute of `Params` that is not just the section of its own name.
 MADE_OF = {
     "variant": ("defaults", "variants"),
     "variants": ("defaults", "variants"),
@@ -41,15 +41,15 @@ MADE_OF = {
     "networks": ("defaults", "networks", "training"),
     "recipes": ("defaults", "networks", "training", "variants"),
     "training_of": ("networks", "training"),
-    "study": ("studies", "training"),  # and its base, by the recipe of its run
+    "study": ("studies", "training"),  # the base comes from the recipe of its run
     "trained_with": ("data", "defaults", "networks", "split", "training", "variants"),
-    "model_dump": SHARED,  # of the report's page, which names them
+    "model_dump": SHARED,  # the report's page names these sections
     "judged_by": ("diagnosis", "evaluation"),
 }
 
 
-# What a stage hands all of `params` to, which it names `findings.params`.
-HANDED = {"compare": "pipeline.report.content"}
+# The module to which a stage passes all of `params`; there, it is called `findings.params`.
+PASSED_ON = {"compare": "pipeline.report.content"}
 
 
 def sections(stage: str) -> set[str]:
@@ -57,26 +57,26 @@ def sections(stage: str) -> set[str]:
 
 
 def code(stage: str) -> list[str]:
-    """The places of code that the stage lists."""
+    """Return the files and folders of code that the stage lists."""
     return [dep for dep in STAGES[stage]["deps"] if dep.startswith("pipeline/")]
 
 
 def run_by(stage: str) -> str:
-    """The module that the stage runs."""
+    """Return the module that the stage runs."""
     command = re.search(r"-m (pipeline\.stages\.\w+)", STAGES[stage]["cmd"])
     assert command is not None
     return command[1]
 
 
 def imported(stage: str) -> set[Path]:
-    """The files that the stage imports, and those beside them that are no modules, such as the template of a page."""
+    """Return the files that the stage imports, and other files in their folders, such as the template of a page."""
     modules = [module_file(name) for name in project_modules(run_by(stage))]
     beside = {file for module in modules for file in module.parent.iterdir() if file.suffix not in ("", ".py")}
     return {file.relative_to(ROOT) for file in (*modules, *beside)}
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_imports_nothing_but_what_it_lists(stage: str) -> None:
+def test_a_stage_lists_everything_that_it_imports(stage: str) -> None:
     places = [*code(stage), *EXEMPT]
     assert [str(file) for file in imported(stage) if not any(within(place, file) for place in places)] == []
 
@@ -91,8 +91,8 @@ def test_a_stage_lists_at_most_ten_places_of_code_and_uses_each(stage: str) -> N
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_reads_exactly_the_sections_that_it_lists(stage: str) -> None:
-    """By its source, and that of what it hands them to: what is taken of `params`, and what that is made of."""
-    modules = [run_by(stage), *([HANDED[stage]] if stage in HANDED else [])]
+    """The sections are those behind the attributes of `params` in the stage and in the module of PASSED_ON."""
+    modules = [run_by(stage), *([PASSED_ON[stage]] if stage in PASSED_ON else [])]
     nodes = [node for module in modules for node in ast.walk(ast.parse(module_file(module).read_text()))]
     taken = {node.attr for node in nodes if isinstance(node, ast.Attribute) and _is_params(node.value)}
     read = {section for name in taken for section in MADE_OF.get(name, (name,))}
@@ -100,21 +100,21 @@ def test_a_stage_reads_exactly_the_sections_that_it_lists(stage: str) -> None:
 
 
 def _is_params(node: ast.expr) -> bool:
-    """`params`, `findings.params`, or `read()`."""
+    """Return whether the expression is `params`, `findings.params`, or `read()`."""
     if isinstance(node, ast.Attribute):
         return node.attr == "params"
     named = node.func if isinstance(node, ast.Call) else node
     return isinstance(named, ast.Name) and named.id == ("read" if isinstance(node, ast.Call) else "params")
 
 
-def test_train_of_a_variant_is_handed_that_variant_alone() -> None:
+def test_training_a_variant_depends_on_no_other_variant() -> None:
     assert "variants.${key}" in STAGES["train"]["params"]
     assert "variants" not in STAGES["train"]["params"]
 
 
-def test_a_study_is_handed_its_own_base_alone() -> None:
+def test_a_study_depends_on_no_variant_but_its_base() -> None:
     assert "studies.${key}" in STAGES["study"]["params"]
-    assert "runs/${item.base}/recipe.json" in STAGES["study"]["deps"]  # resolved, of a variant or a network
+    assert "runs/${item.base}/recipe.json" in STAGES["study"]["deps"]  # the resolved recipe of a variant or a network
     assert not {"defaults", "networks", "studies", "variants"} & set(STAGES["study"]["params"])
 
 
@@ -136,7 +136,8 @@ for stage in sys.argv[1:]:
 
 @pytest.mark.slow
 def test_no_stage_imports_tensorflow_before_it_must() -> None:
-    """For real, by what lies in sys.modules. One process for all: where none of them does, each alone does not."""
+    """The test looks into sys.modules. One process imports all stages: if TensorFlow is not loaded then, no stage
+    loads it."""
     stages = ["generate", "split", "train", "evaluate", "compare", "track", "study"]
     subprocess.run([sys.executable, "-c", IMPORTED, *stages], cwd=ROOT, check=True)
 
@@ -151,7 +152,7 @@ assert "sklearn" not in sys.modules
 
 @pytest.mark.slow
 def test_a_variant_is_trained_without_scikit_learn(published: Workspace, tmp_path: Path) -> None:
-    """It takes a second to import, for each of many variants."""
+    """Its import takes a second, for each of many variants."""
     study = published.bare(tmp_path / "study")
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     subprocess.run([sys.executable, "-c", TRAINED], cwd=study.folder, env=environment, check=True)
@@ -165,7 +166,7 @@ def test_importing_the_stage_train_loads_no_scikit_learn() -> None:
 
 @pytest.mark.slow
 def test_the_check_of_the_shipped_file_imports_no_tensorflow() -> None:
-    """All of its variants are plain."""
+    """All its variants are plain stacks of dense layers."""
     code = "import sys; from pipeline.check import main; main(); sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
@@ -189,8 +190,8 @@ def test_who_may_import_tensorflow_and_mlflow(module: str) -> None:
 
 
 @pytest.mark.parametrize("module", [each for each in MODULES if each.split(".")[1] == "watch"])
-def test_what_watches_a_users_training_never_passes_the_door(module: str) -> None:
-    """It hides devices and sets threads, and in a user's script the user's settings hold."""
+def test_code_that_watches_a_users_training_does_not_set_up_tensorflow(module: str) -> None:
+    """That module hides devices and sets threads, but in a user's script the user's settings hold."""
     assert not {"pipeline.foundations.tensorflow", "pipeline.tracking.store"} & project_modules(module)
 
 
@@ -215,7 +216,7 @@ def imported_by(module: str) -> set[str]:
     return names
 
 
-def test_all_packages_are_empty_but_the_public_surface_and_the_guard_of_the_stages() -> None:
+def test_all_package_files_are_empty_except_those_of_the_project_and_the_stages() -> None:
     filled = [path.parent.name for path in (ROOT / "pipeline").rglob("__init__.py") if path.stat().st_size]
     assert sorted(filled) == ["pipeline", "stages"]
 
@@ -236,6 +237,6 @@ import matplotlib.pyplot, sklearn.base
 
 
 @pytest.mark.slow
-def test_keras_comes_without_what_nobody_here_uses_of_it() -> None:
-    """Neither loaded nor marked as missing: others can import it."""
+def test_keras_is_imported_without_unused_packages() -> None:
+    """Such packages are neither loaded nor marked as missing, so other code can import them."""
     subprocess.run([sys.executable, "-c", HIDDEN], cwd=ROOT, check=True)

@@ -1,4 +1,4 @@
-"""dvc.lock after a kill or Ctrl-C while DVC writes it: the part that is left is known for what it is, and replaced."""
+"""Test that a dvc.lock is recognised and replaced if a kill or Ctrl-C truncated it while DVC wrote it."""
 
 import subprocess
 from collections.abc import Callable
@@ -14,7 +14,7 @@ LOCK = LOCKS[0]
 
 
 def lock_of(*stages: str, content: str = "0f3a") -> str:
-    """A lock as DVC writes it."""
+    """Return a lock as DVC writes it."""
     entries = [
         f"  {name}:\n    cmd: python3 -m {name}\n"
         f"    deps:\n    - path: data/{name}\n      hash: md5\n      md5: {content}\n      size: 120\n"
@@ -29,11 +29,11 @@ WHOLE = lock_of("generate", "split", "train@a")
 
 
 class Killed(BaseException):
-    """Nothing after it runs, as after a kill."""
+    """Ends a run as a kill does: nothing runs after it."""
 
 
 def run(*written: str, ends: BaseException | None = None) -> None:
-    """A run, in which DVC leaves the lock like this after each stage."""
+    """Run stages; after each stage DVC leaves one of these locks."""
     try:
         with kept_whole() as keep:
             for text in written:
@@ -47,7 +47,7 @@ def run(*written: str, ends: BaseException | None = None) -> None:
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder whose last run ended well."""
+    """Work in a folder whose last run succeeded."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "studies").mkdir()
     LOCK.write_text(WHOLE)
@@ -56,13 +56,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def places() -> list[int]:
-    """Ends of lines before the last stage, and the middles of lines."""
+    """Return the positions to cut at: the ends of lines before the last stage, and the middles of lines."""
     ends = [place + 1 for place, letter in enumerate(WHOLE) if letter == "\n" and place < WHOLE.index("  train@a")]
     return [0, *ends[::3], *range(7, len(WHOLE), 53)]
 
 
 @pytest.mark.parametrize("ends", [Killed(), SystemExit(130)], ids=["killed", "interrupted"])
-def test_a_lock_that_was_cut_anywhere_is_restored_in_one_line(
+def test_a_lock_that_was_cut_anywhere_is_restored_and_reported_in_one_line(
     ends: BaseException, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for place in places():
@@ -76,11 +76,11 @@ def test_a_lock_that_was_cut_anywhere_is_restored_in_one_line(
         assert not MARK.exists()
 
 
-def test_what_stages_wrote_before_the_interruption_is_kept() -> None:
+def test_entries_of_stages_that_finished_before_the_interruption_are_kept() -> None:
     first = lock_of("generate", "split", "train@a", content="11aa")
     second = lock_of("generate", "split", "train@a", "train@b")
     run(first, second, second[:200], ends=Killed())
-    run(ends=Killed())  # and again, before DVC wrote anything
+    run(ends=Killed())  # interrupted again, before DVC wrote anything
     assert LOCK.read_text() == second
     run()
     assert LOCK.read_text() == second
@@ -95,7 +95,7 @@ def test_a_first_run_that_was_cut_leaves_no_lock(capsys: pytest.CaptureFixture[s
     assert "removed, because there was none before" in capsys.readouterr().err
 
 
-def test_a_plain_dvc_repro_that_was_killed_is_helped_where_its_lock_is_invalid() -> None:
+def test_an_invalid_lock_of_a_killed_dvc_repro_is_restored() -> None:
     for place in places():
         if place and WHOLE[place - 1] != "\n":
             LOCK.write_text(WHOLE[:place])
@@ -116,13 +116,13 @@ def without(*stages: str) -> str:
         pytest.param(lock_of("split", "generate"), Killed(), id="in another order"),
     ],
 )
-def test_what_was_taken_out_on_purpose_stays_out(text: str, ends: BaseException | None) -> None:
+def test_a_variant_that_the_user_removed_stays_removed(text: str, ends: BaseException | None) -> None:
     run(text, ends=ends)
     run()
     assert LOCK.read_text() == text
 
 
-def test_a_lock_that_was_edited_or_removed_between_runs_is_the_users() -> None:
+def test_a_lock_that_the_user_edited_or_removed_between_runs_is_left_alone() -> None:
     edited = lock_of("generate", content="ed17")
     LOCK.write_text(edited)
     run()
@@ -141,7 +141,7 @@ def git(*arguments: str) -> None:
 
 
 def checkout() -> None:
-    """Of an earlier state, whose stages are the first of today's."""
+    """Check out an earlier state, whose stages are the first of today's stages."""
     git("checkout", "--quiet", "HEAD~1", "--", "dvc.lock")
 
 
@@ -159,7 +159,7 @@ def conflict() -> None:
 
 
 @pytest.mark.parametrize("brought", [checkout, reset, conflict])
-def test_what_git_brought_after_an_interruption_stays(brought: Callable[[], None]) -> None:
+def test_a_lock_that_git_wrote_after_an_interruption_is_left_alone(brought: Callable[[], None]) -> None:
     git("init", "--quiet")
     for text in (without("train@a"), WHOLE):
         LOCK.write_text(text)
@@ -176,9 +176,9 @@ def test_what_git_brought_after_an_interruption_stays(brought: Callable[[], None
     assert LOCK.read_text() == (WHOLE[:100] if "<" in text else text)
 
 
-def test_of_two_runs_at_once_the_first_alone_keeps_and_restores() -> None:
+def test_if_two_runs_overlap_only_the_first_copies_and_restores_locks() -> None:
     with kept_whole() as keep:
-        LOCK.write_text(WHOLE[:50])  # this one's DVC is writing
+        LOCK.write_text(WHOLE[:50])  # the DVC of this run is writing
         run(ends=SystemExit(1))
         assert LOCK.read_text() == WHOLE[:50]
         assert MARK.exists()
@@ -187,7 +187,7 @@ def test_of_two_runs_at_once_the_first_alone_keeps_and_restores() -> None:
     assert not MARK.exists()
 
 
-def test_the_studies_lock_is_kept_too() -> None:
+def test_the_lock_of_the_studies_is_copied_too() -> None:
     studies = LOCKS[1]
     studies.write_text(WHOLE)
     run()
@@ -196,17 +196,17 @@ def test_the_studies_lock_is_kept_too() -> None:
     assert studies.read_text() == WHOLE
 
 
-def test_taking_a_variant_out_never_leaves_part_of_a_lock() -> None:
-    """The lock is moved into place as a whole, and so is never open for writing."""
-    kept = LOCK.open()  # the file that a kill in the middle would leave
+def test_removing_a_variant_never_leaves_a_truncated_lock() -> None:
+    """The complete lock is moved into place, so the file itself is never open for writing."""
+    kept = LOCK.open()  # the file that would be left by a kill in the middle
     prune._remove_stages({"train@a"})
     assert kept.read() == WHOLE
     assert LOCK.read_text() == without("train@a")
 
 
 @pytest.mark.slow
-def test_repro_goes_on_after_the_lock_was_cut_and_no_stage_is_skipped_wrongly(workspace: Workspace) -> None:
-    """With the real DVC, nothing else stale."""
+def test_repro_continues_after_the_lock_was_cut_and_skips_no_stage_wrongly(workspace: Workspace) -> None:
+    """The real DVC runs, and nothing else is stale."""
     repro = ["python3", "-m", "pipeline.repro"]
     assert workspace.run(*repro).executed == set()
     lock = workspace.folder / "dvc.lock"
@@ -219,7 +219,7 @@ def test_repro_goes_on_after_the_lock_was_cut_and_no_stage_is_skipped_wrongly(wo
     assert "dvc.lock: truncated by an interruption: restored" in done.stderr
     assert lock.read_bytes() == whole
 
-    lock.write_bytes(whole[: whole.index(b"  compare:")])  # which DVC takes for whole
+    lock.write_bytes(whole[: whole.index(b"  compare:")])  # which DVC accepts as complete
     (workspace.folder / MARK).touch()
     workspace.edit({"variants.relu_2.units": 4})  # so that the restored entry is older than the recipe
     done = workspace.run(*repro)

@@ -1,4 +1,4 @@
-"""The whole pipeline at work: what DVC runs, what MLflow holds afterwards, and what a user reads when it goes wrong."""
+"""Test the whole pipeline: which stages DVC runs, what MLflow then holds, and which errors a user reads."""
 
 import json
 import os
@@ -37,7 +37,7 @@ SHARES = {"median", "q25", "q75"}
 
 
 def assert_whole(runs: dict[str, Logged]) -> None:
-    """Every parent is finished, complete, the only one of its fingerprint, and has all of its replicas and models."""
+    """Check that each parent run is finished, is complete with replicas and models, and has a unique fingerprint."""
     for run in runs.values():
         assert run.status == "FINISHED"
         assert run.tags["pipeline.complete"] == "true"
@@ -52,7 +52,7 @@ def assert_whole(runs: dict[str, Logged]) -> None:
 
 
 def lasting(runs: dict[str, Logged]) -> dict[str, Logged]:
-    """Without what says which run is current."""
+    """Return the tags without those that mark the current run."""
     passing = ("pipeline.current", "pipeline.pair", "mlflow.runName", "mlflow.runColor")
     return {
         run_id: replace(run, name="", tags={key: value for key, value in run.tags.items() if key not in passing})
@@ -61,12 +61,12 @@ def lasting(runs: dict[str, Logged]) -> dict[str, Logged]:
 
 
 def current(runs: dict[str, Logged]) -> dict[str, str]:
-    """Of each variant the number of layers of the run that is marked as current."""
+    """Return for each variant the number of layers of its current run."""
     return {run.variant: run.params["hidden_layers"] for run in runs.values() if "pipeline.current" in run.tags}
 
 
 def assert_evaluated(runs: dict[str, Logged], threshold: float) -> None:
-    """Every run says what the threshold makes of its replicas."""
+    """Check that every run has its replicas' outcomes by this threshold."""
     for run in runs.values():
         learned = [child.metrics["test_accuracy"] > threshold for child in run.children.values()]
         outcomes = [child.tags["outcome"] for child in run.children.values()]
@@ -80,7 +80,7 @@ def assert_evaluated(runs: dict[str, Logged], threshold: float) -> None:
 
 
 def test_repro_publishes_a_run_for_each_variant_and_replica(published: Workspace) -> None:
-    """Each variant is one complete parent run with its metrics, its curve over all epochs and a child per replica."""
+    """Each variant is one complete parent run, with metrics, a curve over all epochs, and a child for each replica."""
     runs = published.runs()
     assert set(variants(runs)) == VARIANTS
     assert len(runs) == len(VARIANTS)
@@ -107,7 +107,7 @@ def test_repro_publishes_a_run_for_each_variant_and_replica(published: Workspace
 
 @pytest.mark.parametrize("variant", sorted(VARIANTS))
 def test_metrics_files_keep_their_contract(published: Workspace, variant: str) -> None:
-    """Other tools may rely on the keys of metrics/<variant>.json."""
+    """The keys of metrics/<variant>.json do not change, because other tools may rely on them."""
     metrics = published.json(f"metrics/{variant}.json")
     learned = metrics["learned"]
     low, high = learned["interval"]
@@ -147,7 +147,7 @@ def test_published_models_predict_what_was_recorded(published: Workspace, monkey
 
 
 def test_second_repro_does_nothing(workspace: Workspace) -> None:
-    """Nothing has changed: no stage runs, status is clean, git has nothing to add, MLflow stays as it is."""
+    """If nothing has changed, no stage runs, `dvc status` and git are clean, and MLflow does not change."""
     before = workspace.runs()
     again = workspace.repro()
     assert again.executed == again.restored == set()
@@ -157,7 +157,7 @@ def test_second_repro_does_nothing(workspace: Workspace) -> None:
 
 
 def test_training_twice_gives_the_same_bytes(workspace: Workspace) -> None:
-    """Whatever training leaves is made of its inputs alone."""
+    """All files of a training depend only on its inputs."""
     before = workspace.content("runs/relu_2")
     assert set(before) == {"history.nc", "predictions.nc", "weights.npz", "recipe.json"}
     workspace.run(*stage("train", "relu_2"))
@@ -166,8 +166,8 @@ def test_training_twice_gives_the_same_bytes(workspace: Workspace) -> None:
     assert [name for name in before if before[name] != after[name]] == []
 
 
-def test_moved_threshold_evaluates_anew(workspace: Workspace) -> None:
-    """Another threshold trains nothing, and its evaluation is in runs of its own; moved back, the first are current."""
+def test_moved_threshold_evaluates_again(workspace: Workspace) -> None:
+    """Another threshold trains nothing and gets new runs; after it is moved back, the first runs are current again."""
     before = workspace.runs()
     workspace.edit({"evaluation.learned.accuracy": 0.45})
     assert workspace.repro().executed == {"evaluate@relu_2", "evaluate@tanh_1", "compare", "track"}
@@ -193,7 +193,9 @@ REPRO = ["python3", "-m", "pipeline.repro"]
 TRACKED = re.compile("^track .*", re.MULTILINE)
 
 
-def test_what_is_edited_or_added_runs_alone_and_taken_back_trains_nothing(workspace: Workspace, tmp_path: Path) -> None:
+def test_only_edited_or_added_variants_run_and_taking_the_edit_back_trains_nothing(
+    workspace: Workspace, tmp_path: Path
+) -> None:
     """One workspace on its way: a variant edited and one of two lines added, each at the cost of its own stages; the
     added one taken out, of which nothing is left but runs in MLflow; the edit taken back, which trains nothing. No run
     is doubled or lost. The one command says each thing once on this way: a line of each variant that was published or
@@ -226,7 +228,7 @@ def test_what_is_edited_or_added_runs_alone_and_taken_back_trains_nothing(worksp
     assert again.executed == set()
     assert TRACKED.findall(again.stdout) == [f"track {name}: nothing new" for name in ("relu_2", "tanh_1", "wide")]
 
-    # The added one goes. There is somewhere to push to by now; `--local`, for git to have nothing of it.
+    # The added variant is removed. Now there is a remote to push to; `--local` keeps it out of git.
     workspace.run("dvc", "remote", "add", "--local", "--default", "there", str(tmp_path / "remote"))
     workspace.edit({"variants.wide": ...})
     without = workspace.run(*REPRO)
@@ -237,7 +239,7 @@ def test_what_is_edited_or_added_runs_alone_and_taken_back_trains_nothing(worksp
     assert "wide" not in workspace.run("dvc", "metrics", "show").stdout
     assert set(workspace.json("mlruns/manifest.json")) == VARIANTS
     left = workspace.content("reports")
-    page = left.pop("index.html")  # in which the letters may stand by chance: it holds pictures
+    page = left.pop("index.html")  # its pictures may contain these letters by chance
     assert b"<code>relu_2</code>" in page
     assert b"<code>wide</code>" not in page
     assert not [name for name, content in left.items() if b"wide" in content]
@@ -260,10 +262,10 @@ def test_what_is_edited_or_added_runs_alone_and_taken_back_trains_nothing(worksp
     assert workspace.run("git", "status", "--short").stdout == ""
 
 
-def test_an_interruption_says_what_starts_again(workspace: Workspace) -> None:
+def test_an_interruption_reports_what_starts_again(workspace: Workspace) -> None:
     workspace.edit({"variants.relu_2.hidden_layers": 3, "training.epochs": 100_000})
-    said = workspace.folder / "said"
-    with said.open("wb") as out:
+    output = workspace.folder / "output"
+    with output.open("wb") as out:
         command = subprocess.Popen(
             REPRO,
             cwd=workspace.folder,
@@ -274,7 +276,7 @@ def test_an_interruption_says_what_starts_again(workspace: Workspace) -> None:
             start_new_session=True,
         )
         with command:
-            wait_until(lambda: "pipeline.stages.train relu_2" in said.read_text() or command.poll() is not None)
+            wait_until(lambda: "pipeline.stages.train relu_2" in output.read_text() or command.poll() is not None)
             os.killpg(command.pid, signal.SIGINT)
             assert command.stderr is not None
             last = command.stderr.read().splitlines()[-1]
@@ -282,7 +284,7 @@ def test_an_interruption_says_what_starts_again(workspace: Workspace) -> None:
     assert last == "interrupted in train@relu_2: finished stages are kept; run the same command again to finish"
 
 
-# A file of each package, and the stages that are stale once it is another.
+# A file of each package, and the stages that are stale after it has changed.
 ALL_OF = {stage: {f"{stage}@relu_2", f"{stage}@tanh_1"} for stage in ("train", "evaluate")}
 EVALUATED = {*ALL_OF["evaluate"], "compare", "track"}
 STALE: dict[str, set[str]] = {
@@ -310,7 +312,7 @@ STALE: dict[str, set[str]] = {
 }
 
 
-def test_a_file_of_each_package_makes_just_its_stages_stale(workspace: Workspace) -> None:
+def test_a_changed_file_makes_only_its_stages_stale(workspace: Workspace) -> None:
     """By what DVC itself says of each place that changed; at once one file of each package at most, so that it is seen
     which of them it was."""
     waiting = list(STALE)
@@ -321,23 +323,23 @@ def test_a_file_of_each_package_makes_just_its_stages_stale(workspace: Workspace
         for name, content in before.items():
             (workspace.folder / name).write_bytes(content + b"\n")
         status = json.loads(workspace.run("dvc", "status", "--json").stdout)
-        changed = {stage for stage, found in status.items() if any("changed deps" in each for each in found)}
+        changed = {stage for stage, changes in status.items() if any("changed deps" in each for each in changes)}
         for name, content in before.items():
             of_code = {stage for stage in changed if name.startswith(tuple(code_of(status[stage])))}
             assert of_code == STALE[name], name
             (workspace.folder / name).write_bytes(content)
 
 
-def code_of(found: list[dict]) -> list[str]:
-    """The places of code that DVC names as changed."""
-    return [place for each in found for place in each.get("changed deps", {}) if place.startswith("pipeline/")]
+def code_of(changes: list[dict]) -> list[str]:
+    """Return the files and folders of code that DVC reports as changed."""
+    return [place for each in changes for place in each.get("changed deps", {}) if place.startswith("pipeline/")]
 
 
 # The store
 
 
 def test_two_publishers_at_once_make_one_store(workspace: Workspace) -> None:
-    """The database alone is gone, the manifest knows nothing of it: two by hand at once fill it once, and whole."""
+    """Only the database was deleted, so the manifest is wrong: two publishers at once fill it completely, and once."""
     before = workspace.runs()
     workspace.database.unlink()
     with workspace.running(*TRACK) as first, workspace.running(*TRACK) as second:
@@ -349,7 +351,7 @@ def test_two_publishers_at_once_make_one_store(workspace: Workspace) -> None:
 
 
 def test_experiments_share_the_one_store(workspace: Workspace) -> None:
-    """DVC's experiments: in a temporary folder, in the workspace, and two of its queue at once."""
+    """DVC runs experiments in a temporary folder, in the workspace, and two from its queue at once."""
     of_rate, of_depth = "+variants.relu_2.optimizer.config.learning_rate=0.001", "variants.relu_2.hidden_layers=3"
     before = workspace.runs()
     params = (workspace.folder / "params.yaml").read_bytes()
@@ -386,7 +388,7 @@ def test_experiments_share_the_one_store(workspace: Workspace) -> None:
         assert not any("compare-runs" in line for line in lines)
     workspace.run("git", "checkout", "--quiet", ".")
 
-    # Both again, at once, on a store that does not exist yet. DVC has all that training left: they publish at once too.
+    # Both again at once, before the store exists. DVC restores the trainings, so both publish at the same time.
     workspace.delete_store()
     for setting in (of_rate, of_depth):
         workspace.run("dvc", "exp", "run", "--queue", "--set-param", setting)
@@ -416,7 +418,7 @@ def test_experiments_share_the_one_store(workspace: Workspace) -> None:
 
 
 def test_server_is_published_to_once(workspace: Workspace, tmp_path: Path) -> None:
-    """MLFLOW_TRACKING_URI names a server: runs and artifacts go there, a second time nothing does."""
+    """MLFLOW_TRACKING_URI names a server: it gets runs and artifacts, and nothing more at a second publishing."""
     port = free_port()
     address = f"http://127.0.0.1:{port}"
     own = workspace.rows("SELECT run_uuid FROM runs")
@@ -436,7 +438,11 @@ def test_server_is_published_to_once(workspace: Workspace, tmp_path: Path) -> No
         assert set(variants(first)) == VARIANTS
         assert_whole(first)
         for run_id in first:
-            figures = {"accuracy.png", "gradients.png", "surfaces.png"}  # what MLflow sets side by side lies at the top
+            figures = {
+                "accuracy.png",
+                "gradients.png",
+                "surfaces.png",
+            }  # MLflow compares files at the top of the artifacts
             folders = {"figures", "history", "images", "tables"}
             assert {each.path for each in client.list_artifacts(run_id)} == {*folders, *figures}
         assert list((tmp_path / "server-artifacts").rglob("*.keras"))
@@ -450,7 +456,7 @@ def test_server_is_published_to_once(workspace: Workspace, tmp_path: Path) -> No
 # Killed
 
 
-def test_a_store_that_is_gone_is_filled_again_though_that_is_killed_at_first(workspace: Workspace) -> None:
+def test_a_deleted_store_is_filled_again_even_after_a_kill(workspace: Workspace) -> None:
     """Files are the truth: `dvc repro` notices that the store is gone, and publishes all without training. What a kill
     left half-written is deleted: every variant ends with one run, and that is complete."""
     before = workspace.runs()
@@ -472,7 +478,7 @@ def test_a_store_that_is_gone_is_filled_again_though_that_is_killed_at_first(wor
 
 
 def test_killed_publishing_of_another_evaluation_leaves_no_mixture(workspace: Workspace) -> None:
-    """Killed half-way and then taken back: the runs say what the files say, and nothing of both evaluations."""
+    """Publishing is killed, then the threshold is moved back: no run mixes the two evaluations."""
     before = workspace.runs()
     workspace.edit({"evaluation.learned.accuracy": 0.0})
     workspace.run(*stage("evaluate", "relu_2"))
@@ -484,11 +490,11 @@ def test_killed_publishing_of_another_evaluation_leaves_no_mixture(workspace: Wo
     assert workspace.runs() == before
 
 
-def test_killed_training_is_done_anew(workspace: Workspace) -> None:
+def test_killed_training_runs_again(workspace: Workspace) -> None:
     """Killed while it wrote its results, training leaves nothing that the next `dvc repro` would take for whole."""
     names = set(workspace.content("runs/relu_2"))
     workspace.edit({"variants.relu_2.hidden_layers": 4})
-    first = workspace.folder / "runs" / "relu_2" / "recipe.json"  # written before all others
+    first = workspace.folder / "runs" / "relu_2" / "recipe.json"  # the file that is written first
     old = first.stat().st_mtime_ns
     workspace.kill_when(lambda: first.exists() and first.stat().st_mtime_ns != old, "dvc", "repro")
     assert set(workspace.content("runs/relu_2")) != names
@@ -503,7 +509,7 @@ def test_killed_training_is_done_anew(workspace: Workspace) -> None:
 
 
 def without_layer_table(workspace: Workspace) -> None:
-    """The history of `relu_2` as earlier versions wrote it."""
+    """Write the history of `relu_2` as earlier versions wrote it."""
     from pipeline.foundations.formats import save_arrays  # here, as all that is the pipeline's
     from pipeline.history.files import load_history
     from pipeline.history.record import LAYER_TABLE
@@ -514,7 +520,7 @@ def without_layer_table(workspace: Workspace) -> None:
 
 
 def without_task(workspace: Workspace) -> None:
-    """The recipe of `relu_2` as earlier versions wrote it."""
+    """Write the recipe of `relu_2` as earlier versions wrote it."""
     recipe = workspace.json("runs/relu_2/recipe.json")
     del recipe["task"]
     (workspace.folder / "runs/relu_2/recipe.json").write_text(json.dumps(recipe))
@@ -580,7 +586,7 @@ NOWHERE = {
     "http://127.0.0.1:9": "MLFLOW_TRACKING_URI: http://127.0.0.1:9: no answer",
     "sqlite:////dev/null/x.db": "MLflow store /dev/null/x.db: ",
 }
-HERE = {"PYTHONPATH": str(ROOT)}  # for a workspace without sources of its own
+HERE = {"PYTHONPATH": str(ROOT)}  # because the workspace has no sources
 EXPORT = ["python3", "-m", "pipeline.export"]
 NOT_EXPORTED: dict[str, tuple[dict, str, str]] = {
     "another recipe": (
@@ -599,25 +605,25 @@ NOT_EXPORTED: dict[str, tuple[dict, str, str]] = {
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_mistake_ends_in_one_line(published: Workspace, tmp_path: Path, mistake: str) -> None:
-    """Exit code 1, and one line that names the place of the mistake."""
-    make, command, said = MISTAKES[mistake]
+    """The command ends with exit code 1 and one line, which names the place of the mistake."""
+    make, command, message = MISTAKES[mistake]
     workspace = published.bare(tmp_path / "study")
     make(workspace)
-    assert_one_line(workspace.attempt(*command, **HERE), said)
+    assert_one_line(workspace.attempt(*command, **HERE), message)
 
 
 @pytest.mark.parametrize("mistake", NOT_EXPORTED)
-def test_what_is_stale_is_not_exported(published: Workspace, tmp_path: Path, mistake: str) -> None:
-    edit, variant, said = NOT_EXPORTED[mistake]
+def test_a_stale_variant_is_not_exported(published: Workspace, tmp_path: Path, mistake: str) -> None:
+    edit, variant, message = NOT_EXPORTED[mistake]
     workspace = published.bare(tmp_path / "study")
     workspace.edit(edit)
     done = workspace.attempt(*EXPORT, variant, "best", "best.keras", **HERE)
-    assert_one_line(done, said)
+    assert_one_line(done, message)
     assert done.stdout == ""
     assert not (workspace.folder / "best.keras").exists()
 
 
-def test_a_command_ends_as_it_does_without_its_imports_done_before(published: Workspace, tmp_path: Path) -> None:
+def test_a_command_with_preloaded_imports_ends_like_one_without(published: Workspace, tmp_path: Path) -> None:
     make, command, _ = MISTAKES["truncated metrics"]
     workspace = published.copy(tmp_path / "study")
     make(workspace)
@@ -625,13 +631,13 @@ def test_a_command_ends_as_it_does_without_its_imports_done_before(published: Wo
 
 
 @pytest.mark.parametrize("uri", NOWHERE)
-def test_store_that_cannot_be_had_ends_in_one_line(workspace: Workspace, uri: str) -> None:
-    """A server that does not answer, and a database that cannot be written."""
+def test_unreachable_store_is_reported_in_one_line(workspace: Workspace, uri: str) -> None:
+    """The store is a server that does not answer, or a database that cannot be written."""
     assert_one_line(workspace.attempt(*TRACK, MLFLOW_TRACKING_URI=uri), NOWHERE[uri])
 
 
 def assert_one_line(done: Done, place: str) -> None:
-    """The command failed as a user can understand it."""
+    """Check that the command failed with one line that a user can understand."""
     assert done.code == 1
     assert len(done.stderr.splitlines()) == 1, done.stderr
     assert done.stderr.startswith(f"error: {place}")

@@ -1,11 +1,11 @@
-"""The engine: replicas together are each replica alone, and each is what Keras itself would train."""
+"""Test the stacked engine: a replica is the same alone or with others, and the same as Keras would train it."""
 
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 import xarray as xr
-from conftest import Told, training, variant
+from conftest import ReportKeeper, training, variant
 from oracles import Traced, assert_close, engine, initial, keras_steps, measured, stacked_steps
 
 from examples import BINARY
@@ -24,33 +24,33 @@ from pipeline.training.stacked import objectives
 from pipeline.training.stacked.forward import Forward
 from pipeline.training.stacked.measuring import Measures
 
-# Adaptive, with a decay of weights, with a state that all entries share; `make test` has the others, and further tests
-# here have SGD.
+# An adaptive optimizer, one with weight decay, and one with a state that all entries share. The slow tests have all
+# others, and further tests here have SGD.
 QUICK_OPTIMIZERS = ("AdamW", "Nadam")
 OPTIMIZER_CONFIGS = {"Adadelta": {"learning_rate": 1.0}, "Ftrl": {"learning_rate": 0.1}}
 
 
 @pytest.fixture(scope="module")
 def traced(circles: Split) -> Traced:
-    """The trainer of the recipe."""
+    """Return the trainer of the recipe."""
     return Traced(variant(), circles, training())
 
 
 @pytest.fixture(scope="module")
 def whole(traced: Traced) -> Trained:
-    """Five replicas in one chunk."""
+    """Return the training of five replicas in one chunk."""
     return traced.train(training(replicas=5, chunk=5))
 
 
 @pytest.fixture(scope="module")
 def anew(circles: Split) -> Traced:
-    """The same trainer once more, with nothing in common."""
+    """Return a second trainer of the same recipe, which shares nothing with the first."""
     return Traced(variant(), circles, training())
 
 
 @pytest.fixture(scope="module")
 def small(circles: Split) -> tuple[Network, dict[str, np.ndarray], np.ndarray]:
-    """A smooth network, its weights as drawn and an epoch's orders, of replicas 0, 1 and 2."""
+    """Return a smooth network; for replicas 0, 1 and 2, also their initial weights and the orders of an epoch."""
     network = build(variant(hidden_layers=1, activation="tanh", kernel_initializer="glorot_uniform"), 2, BINARY, "v")
     return network, initial(network, [0, 1, 2]), Shuffles(7, [0, 1, 2], len(circles.train)).next_epochs(1)[0]
 
@@ -63,7 +63,7 @@ def small(circles: Split) -> tuple[Network, dict[str, np.ndarray], np.ndarray]:
         for name in keras_objects.EXACT_OPTIMIZERS
     ],
 )
-def test_an_epoch_is_the_same_steps_by_keras_itself_for_every_exact_optimizer(
+def test_an_epoch_takes_the_same_steps_as_keras_for_every_exact_optimizer(
     name: str, small: tuple, circles: Split
 ) -> None:
     spec = KerasObject(class_name=name, config=OPTIMIZER_CONFIGS.get(name, {"learning_rate": 0.05}))
@@ -77,7 +77,7 @@ def test_an_epoch_is_the_same_steps_by_keras_itself_for_every_exact_optimizer(
 
 @pytest.fixture(scope="module")
 def unclipped(small: tuple, circles: Split) -> dict[str, np.ndarray]:
-    """An epoch of large steps."""
+    """Return the weights after an epoch of large steps."""
     network, stacks, orders = small
     return keras_steps(network, stacks, keras.optimizers.SGD(0.5), circles, orders)
 
@@ -86,7 +86,7 @@ def unclipped(small: tuple, circles: Split) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize(
     "option", [{"clipnorm": 0.05}, {"global_clipnorm": 0.05}, pytest.param({"clipvalue": 0.01}, marks=pytest.mark.slow)]
 )
-def test_clipping_is_each_replicas_own(
+def test_each_replica_is_clipped_by_its_own_norm(
     option: dict[str, float], small: tuple, unclipped: dict[str, np.ndarray], circles: Split
 ) -> None:
     config = {"learning_rate": 0.5, **option}
@@ -106,12 +106,12 @@ def test_a_replica_is_the_same_trained_alone_or_with_others(whole: Trained, trac
 
 
 @pytest.mark.slow
-def test_chunks_change_no_replica_and_progress_is_told_after_every_epoch_of_each(
+def test_chunks_change_no_replica_and_progress_is_reported_after_every_epoch_of_each(
     whole: Trained, traced: Traced
 ) -> None:
-    told = Told()
-    chunked = traced.train(training(replicas=5, chunk=2), observers=[told])
-    assert told.epochs == [(replicas, epoch) for replicas in (2, 2, 1) for epoch in range(4)]
+    observer = ReportKeeper()
+    chunked = traced.train(training(replicas=5, chunk=2), observers=[observer])
+    assert observer.epochs == [(replicas, epoch) for replicas in (2, 2, 1) for epoch in range(4)]
     assert_close(whole.weights, chunked.weights)
     assert (chunked.history.replica.values == np.arange(5)).all()
     xr.testing.assert_allclose(whole.predictions, chunked.predictions, rtol=1e-4, atol=1e-5)
@@ -139,7 +139,7 @@ def test_measuring_changes_no_weight_by_a_bit(whole: Trained, traced: Traced, ci
 
 
 @pytest.mark.slow
-def test_the_same_again_is_the_same_to_the_bit(whole: Trained, traced: Traced, anew: Traced) -> None:
+def test_a_second_training_is_the_same_to_the_bit(whole: Trained, traced: Traced, anew: Traced) -> None:
     for trainer in (anew, traced):
         again = trainer.train(training(replicas=5, chunk=5))
         xr.testing.assert_identical(whole.history, again.history)
@@ -147,17 +147,17 @@ def test_the_same_again_is_the_same_to_the_bit(whole: Trained, traced: Traced, a
         assert all((stack == again.weights[path]).all() for path, stack in whole.weights.items())
 
 
-def test_more_epochs_begin_with_the_same_ones(whole: Trained, traced: Traced) -> None:
+def test_more_epochs_do_not_change_earlier_epochs(whole: Trained, traced: Traced) -> None:
     long = traced.train(training(replicas=5, chunk=5, epochs=5))
     np.testing.assert_array_equal(whole.history.train_loss, long.history.train_loss.isel(epoch=slice(4)))
 
 
 @pytest.mark.slow
 def test_gradients_are_those_of_finite_differences_in_float64(circles: Split) -> None:
-    """The probe's mean |g| of every kernel, against central differences of a NumPy network."""
+    """The probe's mean |g| of every kernel is compared with central differences of a NumPy network."""
     network = build(variant(activation="tanh", kernel_initializer="glorot_uniform"), 2, BINARY, "v")
     stacks = initial(network, [3])
-    found = measured(network, circles, stacks)["probe_gradient_mean_abs"][0]
+    actual = measured(network, circles, stacks)["probe_gradient_mean_abs"][0]
     weights = {path: stack[0].astype(np.float64) for path, stack in stacks.items()}
 
     def loss() -> float:
@@ -168,7 +168,7 @@ def test_gradients_are_those_of_finite_differences_in_float64(circles: Split) ->
         return float(np.mean(np.logaddexp(0, logits) - circles.train.targets * logits))
 
     expected = [mean_abs_difference(loss, weights[path]) for path in network.kernels]
-    np.testing.assert_allclose(found, expected, rtol=1e-4)
+    np.testing.assert_allclose(actual, expected, rtol=1e-4)
 
 
 def mean_abs_difference(loss: Callable[[], float], kernel: np.ndarray, step: float = 1e-5) -> float:
@@ -186,7 +186,7 @@ def mean_abs_difference(loss: Callable[[], float], kernel: np.ndarray, step: flo
 
 @pytest.mark.slow
 def test_the_recorded_gradients_are_those_before_each_step(circles: Split) -> None:
-    """One batch an epoch, plain SGD: the gradient is the change over the learning rate."""
+    """With one batch per epoch and plain SGD, the gradient is the change divided by the learning rate."""
     optimizer = KerasObject(class_name="SGD", config={"learning_rate": 0.5})
     recipe, params = variant(optimizer=optimizer), training(epochs=1, batch_size=52)
     result = train(recipe, "v", circles, params, choose=stacked)
@@ -202,7 +202,7 @@ def test_the_recorded_gradients_are_those_before_each_step(circles: Split) -> No
     }.items():
         expected = np.stack([oracle(gradient) for gradient in gradients], axis=1)
         np.testing.assert_allclose(first[name], expected, rtol=1e-4, atol=1e-6, err_msg=name)
-    # One batch of all samples: its gradient is the probe's, at the state before it.
+    # The one batch holds all samples, so its gradient equals the probe's gradient at the state before.
     probe = result.history.probe_gradient_mean_abs.isel(recorded_epoch=0)
     np.testing.assert_allclose(first.gradient_mean_abs, probe, rtol=1e-4, atol=1e-7)
     l1 = np.stack([np.abs(result.weights[path]).sum(axis=(1, 2)) for path in network.kernels], axis=1)
@@ -215,7 +215,7 @@ def test_the_recorded_gradients_are_those_before_each_step(circles: Split) -> No
     [pytest.param({}, marks=pytest.mark.slow), {"batch_normalization": True, "residual": True}],
     ids=str,
 )
-def test_curves_and_predictions_are_keras_own(changes: dict, whole: Trained, circles: Split) -> None:
+def test_curves_and_predictions_equal_those_of_keras(changes: dict, whole: Trained, circles: Split) -> None:
     result = train(variant(**changes), "v", circles, training(), choose=stacked) if changes else whole
     model = build(variant(**changes), 2, BINARY, "v").model
     model.compile(loss="binary_crossentropy", metrics=["accuracy"])
@@ -250,7 +250,7 @@ def test_no_epochs_record_the_untrained_networks(traced: Traced) -> None:
 @pytest.mark.parametrize(
     "batch_size", [13, pytest.param(26, marks=pytest.mark.slow), pytest.param(52, marks=pytest.mark.slow), 100]
 )
-def test_any_batch_size_serves(batch_size: int, small: tuple, circles: Split) -> None:
+def test_any_batch_size_works(batch_size: int, small: tuple, circles: Split) -> None:
     network, stacks, orders = small
     chunk = engine(network, circles, stacks, variant().optimizer, batch_size)
     for _ in range(2):
@@ -261,7 +261,7 @@ def test_any_batch_size_serves(batch_size: int, small: tuple, circles: Split) ->
 
 
 @pytest.mark.slow
-def test_a_diverged_replica_spoils_no_other(circles: Split) -> None:
+def test_a_diverged_replica_does_not_affect_others(circles: Split) -> None:
     network = build(variant(), 2, BINARY, "v")
     stacks = initial(network, [0, 1, 2])
     spoiled = {path: stack.copy() for path, stack in stacks.items()}
@@ -282,7 +282,7 @@ def test_a_diverged_replica_spoils_no_other(circles: Split) -> None:
 
 
 @pytest.mark.slow
-def test_a_dead_layer_is_seen_and_a_tanh_at_zero_is_not_dead(circles: Split) -> None:
+def test_a_dead_layer_is_recorded_and_a_tanh_at_zero_is_not_dead(circles: Split) -> None:
     for activation, dead in (("relu", 1), ("tanh", 0)):
         network = build(variant(activation=activation), 2, BINARY, "v")
         stacks = {path: stack.copy() for path, stack in initial(network, [0, 1]).items()}
@@ -291,12 +291,12 @@ def test_a_dead_layer_is_seen_and_a_tanh_at_zero_is_not_dead(circles: Split) -> 
         values = measured(network, circles, stacks)
         assert values["dead"].astype(int).tolist() == [[0, 0, 0], [0, dead, 0]]
         assert values["dead_unit_share"][1, 1] == dead
-        if dead:  # nothing passes below it, and the output sees zeros
+        if dead:  # no gradient passes below it, and the output layer gets zeros
             assert values["probe_gradient_mean_abs"][1].tolist() == [0, 0, 0]
 
 
 def with_batch_normalisation() -> Network:
-    """State that is not trained, and an activation with weights."""
+    """Return a variant with a state that is not trained, and an activation with weights."""
     return build(variant(batch_normalization=True, activation="PReLU"), 2, BINARY, "v")
 
 
@@ -325,7 +325,7 @@ def test_residual_connections_follow_keras(circles: Split) -> None:
 
 
 @pytest.mark.slow
-def test_a_dead_layer_that_a_path_bypasses_stops_nothing(circles: Split) -> None:
+def test_a_dead_layer_with_a_skip_connection_blocks_no_gradient(circles: Split) -> None:
     for residual in (False, True):
         network = build(variant(residual=residual, hidden_layers=3), 2, BINARY, "v")
         stacks = {path: stack.copy() for path, stack in initial(network, [0]).items()}
@@ -353,13 +353,13 @@ def test_probes_update_no_statistics(circles: Split) -> None:
     ("first", "every", "expected"),
     [(0, 1, [0, 1, 2, 3, 4, 5, 6, 7]), (0, 2, [0, 2, 4, 6, 7]), (2, 3, [0, 1, 2, 3, 6, 7]), (0, 9, [0, 7])],
 )
-def test_when_to_record(first: int, every: int, expected: list[int]) -> None:
+def test_which_epochs_are_recorded(first: int, every: int, expected: list[int]) -> None:
     params = training(epochs=7, record_first=first, record_every=every)
     assert [epoch for epoch in range(8) if is_recorded(epoch, params)] == expected
 
 
 class Quux(keras.layers.Layer):
-    """An activation that no list of names holds."""
+    """An activation whose name is in no list."""
 
     def __init__(self, function: Callable, **arguments: object) -> None:
         super().__init__(**arguments)
@@ -373,8 +373,8 @@ class Quux(keras.layers.Layer):
 @pytest.mark.parametrize(
     "activation", ["relu", *(pytest.param(name, marks=pytest.mark.slow) for name in ("tanh", "sigmoid", "elu"))]
 )
-def test_probes_go_by_value_and_slope_whatever_the_names(activation: str, circles: Split) -> None:
-    """The same network with every layer, activation and model renamed is measured the same."""
+def test_probes_depend_on_value_and_slope_and_not_on_names(activation: str, circles: Split) -> None:
+    """If every layer, activation and the model are renamed, the measurements stay the same."""
     known = build(variant(activation=activation), 2, BINARY, "v")
     source = keras.Input((2,))
     dense = [keras.layers.Dense(units, name=f"foo{number}") for number, units in enumerate((3, 3, 1))]

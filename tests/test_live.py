@@ -12,7 +12,7 @@ from time import time
 
 import numpy as np
 import pytest
-from conftest import Told, training, variant
+from conftest import ReportKeeper, training, variant
 from filelock import FileLock
 from following import FOLLOW, GO_ON, PATHS, TRAIN
 from mlflow import MlflowClient
@@ -48,7 +48,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.slow
 @BOTH
 def test_what_is_told_is_what_is_recorded(choose: Callable, circles: Split) -> None:
-    told, params = Told(), training(replicas=3, chunk=2, epochs=60)
+    told, params = ReportKeeper(), training(replicas=3, chunk=2, epochs=60)
     history = train(variant(), "v", circles, params, [told], choose=choose).history
     seen: dict[int, list[int]] = {}
     for replicas, epochs, curves in told.reports:
@@ -76,7 +76,7 @@ class FailingObserver:
 def test_an_observer_that_fails_stops_nothing(
     choose: Callable, circles: Split, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told, fails = Told(), FailingObserver()
+    told, fails = ReportKeeper(), FailingObserver()
     watched = train(variant(), "v", circles, training(), [fails, told], choose=choose).history
     assert fails.calls == 1
     assert (

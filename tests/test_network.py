@@ -1,4 +1,4 @@
-"""Networks: exact parameter counts, initial weights as Keras draws them, and what is refused."""
+"""Test networks: exact parameter counts, initial weights as Keras draws them, and rejected values."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ from pipeline.params.variant_params import KerasObject
 
 @pytest.mark.parametrize(
     ("hidden_layers", "parameters"),
-    # 2 inputs, 5 units: 15 in the first layer, 30 in every further one, 6 in the output.
+    # With 2 inputs and 5 units: 15 weights in the first layer, 30 in every further layer, 6 in the output layer.
     [(1, 15 + 6), (2, 15 + 30 + 6), (20, 15 + 19 * 30 + 6)],
 )
 def test_exact_parameter_counts(hidden_layers: int, parameters: int) -> None:
@@ -29,7 +29,7 @@ def test_exact_parameter_counts(hidden_layers: int, parameters: int) -> None:
     assert len(network.taps.outputs) == 2 * network.layer_count
 
 
-def test_batch_normalisation_stands_before_each_hidden_activation_and_is_no_layer_of_its_own() -> None:
+def test_batch_normalisation_precedes_each_hidden_activation_and_is_not_a_recorded_layer() -> None:
     network = build(variant(batch_normalization=True, activation="tanh"), 2, BINARY, "v")
     assert network.kernels == ("hidden_01/kernel", "hidden_02/kernel", "output/kernel")
     assert [layer.units for layer in network.table] == [3, 3, 1]
@@ -42,7 +42,7 @@ def test_batch_normalisation_stands_before_each_hidden_activation_and_is_no_laye
     assert all((drawn[path] == stack).all() for path, stack in plain.items())
 
 
-def test_a_residual_path_goes_around_each_hidden_layer_from_the_second_on() -> None:
+def test_a_skip_connection_leads_around_each_hidden_layer_from_the_second_on() -> None:
     network = build(variant(residual=True, hidden_layers=3, activation="tanh"), 2, BINARY, "v")
     assert tuple(layer.bypassed for layer in network.table) == (False, True, True, False)
     assert network.model.count_params() == build(variant(hidden_layers=3), 2, BINARY, "v").model.count_params()
@@ -55,7 +55,7 @@ def test_a_residual_path_goes_around_each_hidden_layer_from_the_second_on() -> N
     assert np.asarray(network.taps(inputs)[3]) == pytest.approx(logits, abs=1e-5)
 
 
-def test_the_taps_are_the_models_own_signals() -> None:
+def test_the_taps_return_the_signals_of_the_model() -> None:
     network = build(variant(activation="tanh"), 2, BINARY, "v")
     inputs = np.random.default_rng(0).normal(size=(5, 2)).astype(np.float32)
     taps = [np.asarray(tap) for tap in network.taps(inputs)]
@@ -81,15 +81,15 @@ def test_initial_weights_are_bit_for_bit_what_keras_draws_from_the_derived_seed(
         for row, replica in enumerate((0, 9)):
             seed = derived_seed(3, replica, "initial weights", path)
             if oracle is not None:
-                made = oracle(seed=seed)
+                initializer = oracle(seed=seed)
             else:
-                made = keras.initializers.get({**spec, "config": {**spec["config"], "seed": seed}})
-            assert (drawn[path][row] == np.asarray(made(drawn[path].shape[1:]))).all()
+                initializer = keras.initializers.get({**spec, "config": {**spec["config"], "seed": seed}})
+            assert (drawn[path][row] == np.asarray(initializer(drawn[path].shape[1:]))).all()
     assert not drawn["hidden_02/bias"].any()
     assert set(drawn) == {v.path for v in network.model.variables}
 
 
-def test_replicas_and_layers_differ_but_depth_and_company_do_not_matter() -> None:
+def test_weights_differ_by_replica_and_layer_but_not_by_depth_or_other_replicas() -> None:
     shallow = initial_weights.draw(build(variant(), 2, BINARY, "a"), seed=1, replicas=[0, 1])
     deep = initial_weights.draw(build(variant(hidden_layers=6), 2, BINARY, "b"), seed=1, replicas=[1])
     assert (shallow["hidden_02/kernel"][0] != shallow["hidden_02/kernel"][1]).all()
@@ -150,7 +150,7 @@ def test_replicas_and_layers_differ_but_depth_and_company_do_not_matter() -> Non
         ),
     ],
 )
-def test_what_keras_does_not_know_or_the_engine_cannot_do_is_refused_in_one_line(changes: dict, line: str) -> None:
+def test_unknown_names_and_unsuitable_objects_are_rejected_in_one_line(changes: dict, line: str) -> None:
     with pytest.raises(UserError) as caught:
         build(variant(**changes), 2, BINARY, "v")
     assert str(caught.value).startswith(line)
@@ -158,11 +158,12 @@ def test_what_keras_does_not_know_or_the_engine_cannot_do_is_refused_in_one_line
 
 
 @pytest.mark.parametrize(
-    # At the tutorial's width the formula of rectified layers takes 6 units for 5; the linear one is exp(1 / 10).
+    # With the tutorial's 5 units, the formula for rectified layers uses 6 units; the formula for linear layers gives
+    # exp(1 / 10).
     ("gain", "units", "expected"),
     [("relu", 5, 1.9737), ("relu", 100, 1.4317), ("linear", 5, 1.1052), (1.3, 5, 1.3)],
 )
-def test_random_walk_draws_normal_kernels_of_its_deviation(gain: object, units: int, expected: float) -> None:
+def test_random_walk_draws_normal_kernels_with_the_stated_deviation(gain: object, units: int, expected: float) -> None:
     spec = {"class_name": "random_walk", "config": {"gain": gain}}
     network = build(variant(kernel_initializer=spec, units=units), 2, BINARY, "v")
     assert isinstance(network.model.get_layer("hidden_02").kernel_initializer, keras.initializers.VarianceScaling)
@@ -179,25 +180,25 @@ def randomized_asymmetric(hidden_layers: int = 2, units: int = 5) -> Network:
     return build(recipe, 2, BINARY, "v")
 
 
-def test_randomized_asymmetric_has_one_positive_entry_a_unit_and_the_others_normal() -> None:
-    """By the moments of the mixture: one of the n + 1 entries is from Beta(2, 1), E u = 2 / 3 and E u^2 = 1 / 2."""
+def test_randomized_asymmetric_draws_one_positive_entry_per_unit_and_normal_others() -> None:
+    """The moments are those of the mixture: one of the n + 1 entries is from Beta(2, 1), E u = 2 / 3, E u^2 = 1 / 2."""
     drawn = initial_weights.draw(randomized_asymmetric(), seed=0, replicas=range(2000))
     for part, inputs in (("hidden_01", 2), ("hidden_02", 5)):
         joint = np.concatenate([drawn[f"{part}/kernel"], drawn[f"{part}/bias"][:, None]], axis=1)
         assert joint.shape[1:] == (inputs + 1, 5)
         sums, errors = joint.sum(axis=1).ravel(), 4 / np.sqrt(joint.shape[0] * 5)
-        variance = RandomizedAsymmetric.sigma**2  # of all the normal ones of a unit together
+        variance = RandomizedAsymmetric.sigma**2  # the mean over all normal entries of a unit
         assert sums.mean() == pytest.approx(2 / 3, abs=errors)
         assert sums.var() == pytest.approx(variance + 1 / 18, abs=errors)
         assert (joint**2).sum(axis=1).mean() == pytest.approx(variance + 1 / 2, abs=errors)
-        by_position = joint.mean(axis=(0, 2))  # kernel entries and bias alike
+        by_position = joint.mean(axis=(0, 2))  # an entry of the kernel or the bias
         assert by_position == pytest.approx(2 / 3 / (inputs + 1), abs=errors)
     assert RandomizedAsymmetric.sigma == pytest.approx(0.6007, abs=5e-5)
 
 
 @pytest.mark.slow
-def test_randomized_asymmetric_keeps_the_second_moment_and_seldom_bears_a_dead_layer() -> None:
-    """2,000 networks of twenty rectified layers: under He's kernels .305 of them are born dead."""
+def test_randomized_asymmetric_keeps_the_second_moment_and_seldom_draws_a_dead_layer() -> None:
+    """There are 2,000 networks of twenty rectified layers; with He's kernels, .305 of them are born dead."""
     drawn = initial_weights.draw(randomized_asymmetric(hidden_layers=20), seed=0, replicas=range(2000))
     generator = np.random.default_rng(0)
     signal = np.broadcast_to(generator.uniform(-1, 1, (100, 2)), (2000, 100, 2))
@@ -208,11 +209,11 @@ def test_randomized_asymmetric_keeps_the_second_moment_and_seldom_bears_a_dead_l
         dead |= ~signal.any(axis=(1, 2))
         moments.append((signal**2).mean())
     assert dead.mean() < 0.05
-    assert max(moments) < 1  # the bound that sigma is made for
+    assert max(moments) < 1  # sigma is derived from this bound
     assert moments[-1] == pytest.approx(moments[4], rel=0.15)
 
 
-def test_kernel_and_bias_drawn_together_belong_to_seed_replica_and_layer_alone() -> None:
+def test_kernel_and_bias_drawn_together_depend_on_seed_replica_and_layer_alone() -> None:
     shallow = initial_weights.draw(randomized_asymmetric(), seed=1, replicas=[0, 1])
     deep = initial_weights.draw(randomized_asymmetric(hidden_layers=6), seed=1, replicas=[1])
     for path in ("hidden_02/kernel", "hidden_02/bias"):
@@ -224,14 +225,14 @@ def test_kernel_and_bias_drawn_together_belong_to_seed_replica_and_layer_alone()
 
 
 def every_optimizer() -> list[str]:
-    """The class names of all of Keras's optimizers."""
+    """Return the class names of all optimizers of Keras."""
     classes = [getattr(keras.optimizers, name) for name in dir(keras.optimizers)]
     kinds = [each for each in classes if isinstance(each, type) and issubclass(each, keras.optimizers.Optimizer)]
     return sorted({each.__name__ for each in kinds} - {"Optimizer"})
 
 
 @pytest.mark.parametrize("name", sorted(set(every_optimizer()) - set(keras_objects.EXACT_OPTIMIZERS)))
-def test_an_optimizer_that_is_not_exact_is_refused_in_one_line(name: str) -> None:
+def test_an_optimizer_that_is_not_exact_is_rejected_in_one_line(name: str) -> None:
     config = {"inner_optimizer": {"class_name": "SGD", "config": {}}} if name == "LossScaleOptimizer" else {}
     with pytest.raises(UserError, match=r"^variants\.v\.optimizer") as caught:
         keras_objects.optimizer(KerasObject(class_name=name, config=config), "variants.v.optimizer")
@@ -243,12 +244,12 @@ def test_the_exact_optimizers_are_keras_optimizers() -> None:
 
 
 @pytest.mark.parametrize("option", [{"use_ema": True}, {"gradient_accumulation_steps": 2}, {"loss_scale_factor": 2.0}])
-def test_options_outside_the_step_are_refused(option: dict) -> None:
+def test_options_outside_the_step_are_rejected(option: dict) -> None:
     with pytest.raises(UserError, match=r"^o\.config.*must be left out"):
         keras_objects.optimizer(KerasObject(class_name="SGD", config=option), "o")
 
 
-def test_an_unknown_optimizer_or_argument_is_refused() -> None:
+def test_an_unknown_optimizer_or_argument_is_rejected() -> None:
     with pytest.raises(UserError, match=r"^o: Adamm: not a Keras optimizer: must be one, such as Adam"):
         keras_objects.optimizer(KerasObject(class_name="Adamm"), "o")
     with pytest.raises(UserError, match=r"^o.config: {'speed': 3}: must be arguments of Keras's optimizer SGD"):

@@ -1,4 +1,4 @@
-"""A network of the user's own in the pipeline, on real DVC, Dask and MLflow; its classes lie in a second file."""
+"""Test a user's own network in the pipeline, with the real DVC, Dask and MLflow; a second file has its classes."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ REACHED = {"fit@own", "evaluate_network@own", "compare", "track"}
 
 @pytest.fixture(scope="module")
 def finished(published: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """Return the published workspace with a network beside the variants, published too. Only to look at."""
+    """Return a workspace in which variants and a network are published. Tests must not change it."""
     workspace = published.copy(tmp_path_factory.mktemp("finished") / "study")
     folder = workspace.folder / "networks" / "own"
     folder.mkdir(parents=True)
@@ -32,11 +32,11 @@ def finished(published: Workspace, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture
 def workspace(finished: Workspace, tmp_path: Path) -> Workspace:
-    """A copy to work in."""
+    """Return a copy that a test may change."""
     return finished.copy(tmp_path / "study")
 
 
-def test_it_stands_beside_the_variants(finished: Workspace) -> None:
+def test_a_network_is_published_like_the_variants(finished: Workspace) -> None:
     runs = finished.runs()
     assert variants(runs) == ["own", "relu_2", "tanh_1"]
     (own,) = (run for run in runs.values() if run.variant == "own")
@@ -61,11 +61,11 @@ np.savetxt("predicted.txt", model.predict(raw[["x1", "x2"]])["probability of 1"]
 """
 
 
-def test_its_model_is_loaded_where_this_project_is_not_and_takes_raw_rows(finished: Workspace, tmp_path: Path) -> None:
-    """With the class that lies in the second file, and the predictions that the pipeline recorded."""
+def test_its_model_takes_raw_rows_and_is_loaded_without_this_project(finished: Workspace, tmp_path: Path) -> None:
+    """The model has the class of the second file, and predicts what the pipeline recorded."""
     (own,) = (run for run in finished.runs().values() if run.variant == "own")
     with finished.client() as client:
-        (model,) = (found for found in map(client.get_logged_model, own.models) if found.name == "own_median")
+        (model,) = (each for each in map(client.get_logged_model, own.models) if each.name == "own_median")
         artifacts = Path(model.artifact_location.removeprefix("file://"))
     raw = pd.read_csv(finished.folder / "data" / "raw" / "points.csv")
     raw.to_csv(tmp_path / "raw.csv", index=False)
@@ -83,7 +83,7 @@ def test_its_model_is_loaded_where_this_project_is_not_and_takes_raw_rows(finish
     np.testing.assert_allclose(predicted[-len(recorded) :], recorded, atol=1e-5)
 
 
-def test_another_file_or_config_of_one_network_trains_that_one_alone(workspace: Workspace) -> None:
+def test_another_file_or_config_of_a_network_trains_only_this_network(workspace: Workspace) -> None:
     blocks = workspace.folder / "networks" / "own" / "blocks.py"
     blocks.write_text(BLOCKS + "\n# edited\n")
     assert stale(workspace) == REACHED
@@ -96,7 +96,7 @@ def test_another_file_or_config_of_one_network_trains_that_one_alone(workspace: 
 
 
 def stale(workspace: Workspace) -> set[str]:
-    """What `dvc repro` would run."""
+    """Return the stages that `dvc repro` would run."""
     return {
         line.split("'")[1]
         for line in workspace.run("dvc", "repro", "--dry", "--force-downstream").stdout.splitlines()
@@ -104,7 +104,7 @@ def stale(workspace: Workspace) -> set[str]:
     }
 
 
-def test_a_kill_costs_the_replicas_under_way_alone(finished: Workspace, workspace: Workspace) -> None:
+def test_a_kill_loses_only_unfinished_replicas(finished: Workspace, workspace: Workspace) -> None:
     bytes_before = finished.content("runs/own")
     shutil.rmtree(workspace.folder / "runs" / "own")
     shutil.rmtree(workspace.folder / "cells")
@@ -139,21 +139,21 @@ def build(inputs, task):
 """
 
 
-def test_a_study_tries_what_its_bases_diagnosis_suggests(workspace: Workspace) -> None:
+def test_a_study_tries_the_remedies_that_the_diagnosis_of_its_base_suggests(workspace: Workspace) -> None:
     folder = workspace.folder / "networks" / "zeros"
     folder.mkdir()
     (folder / "network.py").write_text(HEAD + ZEROS)
     study = {"base": "zeros", "cells": "suggested"}
     workspace.edit({"networks": {"own": OWN, "zeros": {"epochs": 2, "replicas": 1}}, "studies": {"mine": study}})
     workspace.run("dvc", "repro", "studies/dvc.yaml:study@mine")
-    made = workspace.folder / "studies" / "mine"
-    cells = pd.read_csv(made / "cells.csv")
-    first, *more = cells.cell[1:]  # two epochs are too few, so more is added
+    result = workspace.folder / "studies" / "mine"
+    cells = pd.read_csv(result / "cells.csv")
+    first, *more = cells.cell[1:]  # two epochs are too few, so a cell with more epochs is added
     assert (cells.cell[0], first) == ("zeros", "fresh_kernels")
     assert more
     assert all(name.startswith("fresh_kernels + ") for name in more)
     assert cells.symmetric.tolist() == [1, *[0] * (len(cells) - 1)]
-    page = (made / "index.md").read_text(encoding="utf-8")
+    page = (result / "index.md").read_text(encoding="utf-8")
     assert "Change: Keras's own kernels and biases in all layers: `glorot_uniform`" in page
     again = workspace.run(*stage("study", "mine"))
     assert f"study mine: {len(cells)} cells" in again.stdout
@@ -163,7 +163,7 @@ def test_a_study_tries_what_its_bases_diagnosis_suggests(workspace: Workspace) -
     assert refused.stderr.splitlines()[-1] == "error: no hidden layer is rectified"
 
 
-def test_make_repro_finds_a_fault_in_its_file_before_a_variant_trains(workspace: Workspace) -> None:
+def test_make_repro_reports_a_fault_in_its_file_before_a_variant_trains(workspace: Workspace) -> None:
     (workspace.folder / "networks" / "own" / "network.py").write_text("def build(inputs, task):\n    return nowhere\n")
     workspace.edit({"variants.tanh_1.units": 4})
     done = workspace.attempt("python3", "-m", "pipeline.repro")
@@ -174,7 +174,7 @@ def test_make_repro_finds_a_fault_in_its_file_before_a_variant_trains(workspace:
 
 
 @pytest.mark.parametrize(
-    ("code", "said"),
+    ("code", "message"),
     [
         (
             "def build(inputs, task):\n    return nowhere\n",
@@ -183,11 +183,13 @@ def test_make_repro_finds_a_fault_in_its_file_before_a_variant_trains(workspace:
         ("x = 1\n", "error: networks/own/network.py: defines no build: must define build(inputs, task, **config)"),
     ],
 )
-def test_a_fault_in_its_file_is_one_line_and_nothing_is_written(workspace: Workspace, code: str, said: str) -> None:
+def test_a_fault_in_its_file_is_reported_in_one_line_and_nothing_is_written(
+    workspace: Workspace, code: str, message: str
+) -> None:
     shutil.rmtree(workspace.folder / "runs" / "own")
     (workspace.folder / "networks" / "own" / "network.py").write_text(code)
     done = workspace.attempt(*stage("fit", "own"))
     assert done.code == 1
-    assert done.stderr.strip().splitlines()[-1].startswith(said)
+    assert done.stderr.strip().splitlines()[-1].startswith(message)
     assert "Traceback" not in done.stderr
     assert not (workspace.folder / "runs" / "own").exists()

@@ -1,4 +1,4 @@
-"""Networks of the user's own: what may be wrong with their file, and that they train as Keras trains them."""
+"""Test networks of the user's own: faults of their files, and that they train as Keras trains them."""
 
 import subprocess
 import sys
@@ -44,29 +44,29 @@ SGD = {"optimizer": {"class_name": "SGD", "config": {"learning_rate": 0.1}}}
 
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder, in which networks lie."""
+    """Work in an empty folder, in which tests write networks."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     return tmp_path
 
 
 def network(code: str = SMALL, name: str = "own", **stated: object) -> NetworkParams:
-    """One whose file is this."""
+    """Return a network whose file has this code."""
     network_params.file(name).parent.mkdir(parents=True, exist_ok=True)
     network_params.file(name).write_text(HEAD + code)
     return network_params.resolve({name: stated}, SGD, NO_REPLICAS, ("v",))[name]
 
 
-def test_it_inherits_what_it_does_not_say() -> None:
-    made = network(config={"units": 4}, epochs=2)
-    assert (made.config, made.epochs, made.batch_size, made.replicas) == ({"units": 4}, 2, 16, 4)
-    assert made.optimizer.config == {"learning_rate": 0.1}
-    assert not made.replaces_optimizer
+def test_a_network_inherits_what_it_does_not_state() -> None:
+    result = network(config={"units": 4}, epochs=2)
+    assert (result.config, result.epochs, result.batch_size, result.replicas) == ({"units": 4}, 2, 16, 4)
+    assert result.optimizer.config == {"learning_rate": 0.1}
+    assert not result.replaces_optimizer
     assert network(optimizer="adam").replaces_optimizer
-    assert made.training(training()).model_dump() == training(epochs=2).model_dump()
+    assert result.training(training()).model_dump() == training(epochs=2).model_dump()
 
 
-def test_another_file_is_another_network_and_what_python_leaves_is_none() -> None:
+def test_another_file_changes_the_network_but_pythons_caches_do_not() -> None:
     before = network().source
     cache = network_params.file("own").parent / "__pycache__"
     cache.mkdir()
@@ -77,7 +77,7 @@ def test_another_file_is_another_network_and_what_python_leaves_is_none() -> Non
 
 
 @pytest.mark.parametrize(
-    ("stated", "said"),
+    ("stated", "message"),
     [
         ([], "networks: []: must be a map, or {}"),
         ({"a b": {}}, "networks.a b: a network's name must be a text of A-Z a-z 0-9 _ -"),
@@ -90,11 +90,11 @@ def test_another_file_is_another_network_and_what_python_leaves_is_none() -> Non
     ],
     ids=str,
 )
-def test_a_mistake_in_params_is_one_line(stated: object, said: str) -> None:
+def test_a_mistake_in_params_is_reported_in_one_line(stated: object, message: str) -> None:
     network()
     with pytest.raises(UserError) as error:
         network_params.resolve(stated, SGD, NO_REPLICAS, ("v",))
-    assert str(error.value).startswith(said)
+    assert str(error.value).startswith(message)
 
 
 FAULTY = {
@@ -147,37 +147,37 @@ FAULTY = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTY)
-def test_a_fault_in_the_file_is_one_line_with_the_users_own(fault: str) -> None:
-    code, said = FAULTY[fault]
-    made = network(code)
+def test_a_fault_in_the_file_is_reported_with_the_users_line(fault: str) -> None:
+    code, message = FAULTY[fault]
+    result = network(code)
     with pytest.raises(UserError) as error:
-        build("own", made.recipe, (2,), BINARY)
-    assert str(error.value).startswith(said)
+        build("own", result.recipe, (2,), BINARY)
+    assert str(error.value).startswith(message)
     assert "\n" not in str(error.value)
     assert "Arguments received" not in str(error.value)
 
 
 @pytest.mark.slow
-def test_a_key_of_config_that_build_does_not_take_is_named() -> None:
-    made = network(config={"unit": 3})
+def test_a_key_of_config_that_build_does_not_take_is_reported() -> None:
+    result = network(config={"unit": 3})
     with pytest.raises(UserError, match=r"networks.own.config: .*'unit': must be arguments of build\(inputs, task"):
-        build("own", made.recipe, (2,), BINARY)
+        build("own", result.recipe, (2,), BINARY)
 
 
 @pytest.mark.slow
-def test_an_unknown_optimizer_is_named() -> None:
-    made = network(optimizer="adamm")
+def test_an_unknown_optimizer_is_reported() -> None:
+    result = network(optimizer="adamm")
     with pytest.raises(UserError, match=r"^networks.own.optimizer: adamm: not a Keras optimizer: must be one"):
-        build("own", made.recipe, (2,), BINARY)
+        build("own", result.recipe, (2,), BINARY)
 
 
-def test_another_folder_than_the_one_that_asks_is_refused() -> None:
-    made = network()
+def test_a_folder_that_has_changed_since_the_study_began_is_rejected() -> None:
+    result = network()
     network(SMALL + "\n# edited\n")
     with pytest.raises(
         UserError, match=r"^networks/own: differs from the folder that the training began with: must be"
     ):
-        build("own", made.recipe, (2,), BINARY)
+        build("own", result.recipe, (2,), BINARY)
 
 
 UNSAVABLE = """
@@ -193,31 +193,31 @@ def build(inputs, task):
 
 
 @pytest.mark.slow
-def test_a_model_that_cannot_be_saved_is_refused_before_it_trains(circles: Split) -> None:
-    made = network(UNSAVABLE)
+def test_a_model_that_cannot_be_saved_is_rejected_before_it_trains(circles: Split) -> None:
+    result = network(UNSAVABLE)
     with pytest.raises(UserError, match=r"^networks/own/network.py.*: saving the model and loading it fails: "):
-        expect_trainable("own", made.recipe, circles)
+        expect_trainable("own", result.recipe, circles)
 
 
 @pytest.mark.slow
-def test_the_history_of_layers_that_no_rule_judges_is_whole(circles: Split, origin: Origin) -> None:
-    made = network(
+def test_the_history_of_layers_that_no_rule_judges_is_complete(circles: Split, origin: Origin) -> None:
+    result = network(
         """
 def build(inputs, task):
     hidden = [layers.Dense(3), layers.BatchNormalization(), layers.PReLU(), layers.Dense(3, "relu")]
     return keras.Sequential([keras.Input(inputs), *hidden, layers.Dense(task.outputs, "sigmoid")])
 """
     )
-    trained = train_replica("own", made.recipe, circles, training(epochs=2, replicas=1), 0)
+    trained = train_replica("own", result.recipe, circles, training(epochs=2, replicas=1), 0)
     assert set(trained.history.role.values) == {"hidden", "output", "beside"}
     agreement.expect_whole(trained.history)
-    recipe = Recipe(variant=made.recipe, training=training(epochs=2, replicas=1), versions={}, **dict(origin))
+    recipe = Recipe(variant=result.recipe, training=training(epochs=2, replicas=1), versions={}, **dict(origin))
     agreement.expect_trained(trained.history, recipe, circles, trained.weights)
     agreement.expect_predictions(trained.predictions, trained.history, circles)
 
 
 @pytest.mark.slow
-def test_every_network_that_is_not_trained_as_it_is_is_tried_before_anything_trains(
+def test_every_untrained_network_is_tried_before_anything_trains(
     circles: Split, origin: Origin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     splits.save_split(circles, origin)
@@ -229,8 +229,8 @@ def test_every_network_that_is_not_trained_as_it_is_is_tried_before_anything_tra
     monkeypatch.setattr(check, "read", lambda: params)
     with pytest.raises(UserError, match=r"^networks/bad/network.py, line 4: build fails: NameError: "):
         check.try_networks()
-    for name, made in params.networks.items():
-        trained_as_it_is = Recipe(variant=made.recipe, training=params.training_of(name), versions={}, **dict(origin))
+    for name, result in params.networks.items():
+        trained_as_it_is = Recipe(variant=result.recipe, training=params.training_of(name), versions={}, **dict(origin))
         runs.save_recipe(name, trained_as_it_is)
     check.try_networks()
     check.expect_networks(lambda: pytest.fail("nothing is to be tried"))
@@ -259,17 +259,17 @@ def build(inputs, task):
 
 
 @pytest.mark.slow
-def test_files_beside_it_are_its_own(circles: Split) -> None:
+def test_each_network_imports_the_files_of_its_own_folder(circles: Split) -> None:
     for name, units in (("one", 3), ("other", 4)):
         folder = network_params.file(name).parent
         folder.mkdir(parents=True)
         (folder / "blocks.py").write_text(BLOCKS.replace("units)", f"{units})", 1) if name == "other" else BLOCKS)
-    made = {name: network(WITH_BLOCKS, name) for name in ("one", "other")}
+    result = {name: network(WITH_BLOCKS, name) for name in ("one", "other")}
     for name in ("one", "other", "one"):
-        found = build(name, made[name].recipe, (2,), BINARY)
-        assert set(found.classes) == {"OwnBlock"}
+        own_network = build(name, result[name].recipe, (2,), BINARY)
+        assert set(own_network.classes) == {"OwnBlock"}
         assert f"networks/{name}/blocks.py" in str(sys.modules["blocks"].__file__)
-    expect_trainable("one", made["one"].recipe, circles)
+    expect_trainable("one", result["one"].recipe, circles)
 
 
 @pytest.mark.slow
@@ -284,17 +284,17 @@ def test_files_beside_it_are_its_own(circles: Split) -> None:
     ],
     ids=str,
 )
-def test_losses_take_targets_and_predictions_are_the_tasks(
+def test_targets_fit_the_loss_and_predictions_fit_the_task(
     output: str, compiled: str, task: Task, applied: str
 ) -> None:
     code = SMALL.replace("return ", "model = ").replace('"sigmoid"', f'"{output}"')
     code += f"    {compiled}\n    return model\n"
-    found = build("own", network(code).recipe, (2,), task)
+    own_network = build("own", network(code).recipe, (2,), task)
     inputs, labels = np.random.default_rng(0).normal(size=(9, 2)).astype(np.float32), np.arange(9) % len(task.names)
-    assert np.isfinite(found.model.train_on_batch(inputs, found.targets(labels)))
-    outputs = np.asarray(found.model(inputs))
-    wanted = np.asarray(getattr(keras.activations, applied)(outputs))
-    np.testing.assert_allclose(predict(found, inputs), wanted, rtol=1e-6)
+    assert np.isfinite(own_network.model.train_on_batch(inputs, own_network.targets(labels)))
+    outputs = np.asarray(own_network.model(inputs))
+    expected = np.asarray(getattr(keras.activations, applied)(outputs))
+    np.testing.assert_allclose(predict(own_network, inputs), expected, rtol=1e-6)
 
 
 @pytest.mark.slow
@@ -310,39 +310,41 @@ def test_a_compiled_models_optimizer_stays_unless_params_yaml_names_one() -> Non
 
 @pytest.fixture(scope="module")
 def params() -> TrainingParams:
-    """Values by layer at epochs 0, 2 and 3 of 3."""
+    """Return the settings of a training of 3 epochs, with layer values at epochs 0, 2 and 3."""
     return training(record_every=2)
 
 
 @pytest.fixture(scope="module")
 def trained(circles: Split, params: TrainingParams, tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """Replica 2 of the small network."""
+    """Return replica 2 of the small network, trained."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("trained"))
         return train_replica("own", network().recipe, circles, params, 2)
 
 
 @pytest.mark.slow
-def test_it_is_trained_as_keras_trains_it(circles: Split, params: TrainingParams, trained: Trained) -> None:
-    """By the same `fit` without a recorder, from the same seed, on the same batches, to the bit."""
-    found = build("own", network().recipe, (2,), circles.task, derived_seed(params.seed, 2, "network"))
-    rows = circles.train.inputs.astype(np.float32), found.targets(circles.train.targets)
-    given = batches(rows, params.batch_size, derived_seed(params.seed, 2, "shuffle", "own"))
-    found.model.fit(given, epochs=params.epochs, shuffle=False, verbose=0)
-    for path, variable in named_weights(found.model).items():
+def test_a_replica_is_trained_as_keras_trains_it(circles: Split, params: TrainingParams, trained: Trained) -> None:
+    """The same `fit` without a recorder, from the same seed and on the same batches, gives the same bits."""
+    own_network = build("own", network().recipe, (2,), circles.task, derived_seed(params.seed, 2, "network"))
+    rows = circles.train.inputs.astype(np.float32), own_network.targets(circles.train.targets)
+    dataset = batches(rows, params.batch_size, derived_seed(params.seed, 2, "shuffle", "own"))
+    own_network.model.fit(dataset, epochs=params.epochs, shuffle=False, verbose=0)
+    for path, variable in named_weights(own_network.model).items():
         np.testing.assert_array_equal(trained.weights[path][0], np.asarray(variable))
     np.testing.assert_array_equal(
-        trained.predictions.test_prediction.values[0], predict(found, circles.test.inputs.astype(np.float32))
+        trained.predictions.test_prediction.values[0], predict(own_network, circles.test.inputs.astype(np.float32))
     )
     for part, samples in circles.parts.items():
-        loss = found.model.evaluate(samples.inputs.astype(np.float32), found.targets(samples.targets), verbose=0)
+        loss = own_network.model.evaluate(
+            samples.inputs.astype(np.float32), own_network.targets(samples.targets), verbose=0
+        )
         assert trained.history[f"{part}_loss"].values[0, -1] == pytest.approx(loss, rel=1e-5)
 
 
-def test_batches_hold_every_row_once_an_epoch_in_an_order_drawn_anew() -> None:
+def test_batches_hold_every_row_once_per_epoch_in_a_new_order() -> None:
     rows = np.arange(10, dtype=np.float32)[:, None], np.arange(10)
-    given = batches(rows, 4, seed=3)
-    epochs = [[(x[:, 0].tolist(), y.tolist()) for x, y in given.as_numpy_iterator()] for _ in range(3)]
+    dataset = batches(rows, 4, seed=3)
+    epochs = [[(x[:, 0].tolist(), y.tolist()) for x, y in dataset.as_numpy_iterator()] for _ in range(3)]
     for epoch in epochs:
         assert [len(targets) for _, targets in epoch] == [4, 4, 2]
         assert all(inputs == targets for inputs, targets in epoch)
@@ -353,7 +355,7 @@ def test_batches_hold_every_row_once_an_epoch_in_an_order_drawn_anew() -> None:
 
 
 @pytest.mark.slow
-def test_the_same_again_is_the_same_to_the_bit_whatever_was_built_before(
+def test_a_second_training_is_the_same_to_the_bit_whatever_was_built_before(
     circles: Split, params: TrainingParams, trained: Trained
 ) -> None:
     build("own", network().recipe, (2,), BINARY)
@@ -364,11 +366,11 @@ def test_the_same_again_is_the_same_to_the_bit_whatever_was_built_before(
 
 
 @pytest.mark.slow
-def test_its_record_is_what_the_described_ones_is(circles: Split, trained: Trained) -> None:
+def test_its_record_is_like_that_of_a_variant(circles: Split, trained: Trained) -> None:
     history = trained.history
     assert history.replica.values.tolist() == [2]
     assert history.epoch.values.tolist() == [0, 1, 2, 3]
-    assert history.recorded_epoch.values.tolist() == [0, 2, 3]  # by params.yaml, never by the clock
+    assert history.recorded_epoch.values.tolist() == [0, 2, 3]  # the epochs that params.yaml selects, whatever the time
     assert history.path.values.tolist() == ["sequential/dense", "sequential/dense_1"]
     assert history.role.values.tolist() == ["hidden", "output"]
     for name, dims in REQUIRED.items():
@@ -410,15 +412,15 @@ def build(inputs, task):
 
 @pytest.mark.slow
 def test_a_network_whose_call_takes_no_training_argument(circles: Split) -> None:
-    made = network(WITHOUT_MODES)
-    expect_trainable("own", made.recipe, circles)
-    history = train_replica("own", made.recipe, circles, training(), 0).history
+    result = network(WITHOUT_MODES)
+    expect_trainable("own", result.recipe, circles)
+    history = train_replica("own", result.recipe, circles, training(), 0).history
     assert history.role.values.tolist() == ["hidden", "output"]
     assert np.isfinite(history.probe_gradient_mean_abs.values).all()
 
 
 @pytest.mark.slow
-def test_what_the_record_can_do_without_ends_no_training(
+def test_a_failed_measurement_of_an_optional_value_does_not_end_the_training(
     circles: Split, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*arguments: object) -> dict[str, float]:
@@ -452,7 +454,7 @@ def build(inputs, task):
 
 
 @pytest.mark.slow
-def test_a_training_that_ends_itself_is_refused(circles: Split) -> None:
+def test_a_training_that_stops_early_is_rejected(circles: Split) -> None:
     with pytest.raises(
         UserError, match=r"the training ended after 1 of 3 epochs: remove EarlyStopping or `stop_training`"
     ):
@@ -460,23 +462,25 @@ def test_a_training_that_ends_itself_is_refused(circles: Split) -> None:
 
 
 @pytest.mark.slow
-def test_raw_rows_give_what_the_network_gives(circles: Split, origin: Origin) -> None:
-    found = build("own", network().recipe, (2,), circles.task)
+def test_the_model_of_raw_rows_predicts_as_the_network(circles: Split, origin: Origin) -> None:
+    own_network = build("own", network().recipe, (2,), circles.task)
     raw = np.random.default_rng(0).normal(size=(5, 2)).astype(np.float32)
     scaled = np.stack([raw[:, i] * each.factor + each.offset for i, each in enumerate(origin.columns)], axis=1)
     np.testing.assert_allclose(
-        np.asarray(build_raw_model(found, origin, "own")(raw)), predict(found, scaled.astype(np.float32)), rtol=1e-5
+        np.asarray(build_raw_model(own_network, origin, "own")(raw)),
+        predict(own_network, scaled.astype(np.float32)),
+        rtol=1e-5,
     )
 
 
-def test_a_cell_is_known_by_all_that_its_result_depends_on() -> None:
-    def keys(made: NetworkParams, data: str = "d", **changes: object) -> set[str]:
-        works = replica_works("w", "own", made.recipe, training(**changes), data)
+def test_the_key_of_a_cell_depends_on_everything_that_its_result_depends_on() -> None:
+    def keys(result: NetworkParams, data: str = "d", **changes: object) -> set[str]:
+        works = replica_works("w", "own", result.recipe, training(**changes), data)
         return {each.key for each in works.values()}
 
     first = keys(network())
     assert len(first) == 4
-    assert keys(network(), replicas=2) < first  # so that more replicas train none anew
+    assert keys(network(), replicas=2) < first  # so that more replicas train no finished replica again
     assert keys(network(), chunk=1) == first
     for other in (
         keys(network(config={"units": 4})),
@@ -498,12 +502,12 @@ assert tf.config.threading.get_intra_op_parallelism_threads() == 1
 
 
 @pytest.mark.slow
-def test_the_door_to_tensorflow_is_passed_before_the_recorder_imports_keras() -> None:
+def test_tensorflow_is_set_up_before_the_recorder_imports_keras() -> None:
     subprocess.run([sys.executable, "-c", DOOR], cwd=ROOT, check=True)
 
 
 @pytest.mark.slow
-def test_images_are_taken_as_they_are() -> None:
+def test_pictures_are_accepted() -> None:
     code = (
         "def build(inputs, task):\n    assert inputs == (4, 4, 1)\n    return keras.Sequential([keras.Input(inputs), "
     )

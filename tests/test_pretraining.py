@@ -1,11 +1,11 @@
-"""Greedy pre-training: each layer is what Keras itself would train, on layers below that do not change by a bit."""
+"""Test greedy pre-training: each layer is trained as Keras would, and the layers below do not change by a bit."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
-from conftest import Told, training, variant
+from conftest import ReportKeeper, training, variant
 
 from examples import BINARY, THRESHOLDS, accuracy_above, tutorials_origin
 from pipeline.data.split.samples import Split
@@ -20,7 +20,7 @@ from pipeline.models.network import build
 from pipeline.params.variant_params import VariantParams
 from pipeline.training.common.train_replicas import Trained, train
 
-# Float32 has 1.2e-7; rounding grows over the steps, of which there are 8 a layer here, and over the layers.
+# The precision of float32 is 1.2e-7; rounding errors grow over the steps, 8 for each layer here, and over the layers.
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}
 SMOOTH = {"activation": "tanh", "kernel_initializer": "glorot_uniform"}
 WHOLE = {"activation": "PReLU", "batch_normalization": True, "residual": True, "kernel_initializer": "glorot_uniform"}
@@ -33,7 +33,7 @@ def recipe(kind: str = "layer_wise", hidden_layers: int = 3, **changes: object) 
 
 
 def pretrained(circles: Split, made: VariantParams, **changes: object) -> Trained:
-    """As the main training finds it."""
+    """Return the weights with which the main training starts."""
     return train(made, "v", circles, training(**{"epochs": 0, "replicas": 2, "chunk": 2, **changes}))
 
 
@@ -43,10 +43,10 @@ def layer_wise(circles: Split) -> Trained:
 
 
 def oracle(made: VariantParams, circles: Split, replicas: range) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """The slow way: one network that grows, Keras's own `train_on_batch`, layers below not trainable.
+    """Pre-train slowly: one network grows, Keras's `train_on_batch` trains it, and the layers below are not trainable.
 
-    Each layer is compiled once for all replicas, for that takes longer than all steps; each begins with its own weights
-    and a fresh optimizer.
+    Each layer is compiled once for all replicas, because compiling takes longer than all steps. Each replica begins
+    with its own weights and a new optimizer.
 
     Returns:
         All variables by path, [replica, *shape]; the loss, [replica, layer, epoch].
@@ -81,13 +81,13 @@ def oracle(made: VariantParams, circles: Split, replicas: range) -> tuple[dict[s
                 variable.assign(value)
             targets = np.asarray(lower(inputs)) if decode else labels
             shuffles = Shuffles(7, [replica], len(inputs), f"shuffle, pre-training of layer {layer}")
-            found = [loss_alone(model, inputs, targets)]
+            layer_losses = [loss_alone(model, inputs, targets)]
             for order in shuffles.next_epochs(made.pretraining_epochs)[:, 0]:
                 for first in range(0, len(order), 16):
                     rows = order[first : first + 16]
                     model.train_on_batch(inputs[rows], targets[rows])
-                found.append(loss_alone(model, inputs, targets))
-            losses_of_layer.append(found)
+                layer_losses.append(loss_alone(model, inputs, targets))
+            losses_of_layer.append(layer_losses)
             for variable in network.model.variables:
                 stacks[variable.path][row] = np.asarray(variable)
         losses.append(losses_of_layer)
@@ -95,7 +95,7 @@ def oracle(made: VariantParams, circles: Split, replicas: range) -> tuple[dict[s
 
 
 def loss_alone(model: keras.Model, inputs: np.ndarray, targets: np.ndarray) -> float:
-    """Return the loss of all rows in inference mode, without what the kernels add to it."""
+    """Return the loss of all rows in inference mode, without the penalties of kernels."""
     return float(keras.ops.mean(keras.losses.get(model.loss)(targets, model(inputs, training=False))))
 
 
@@ -125,8 +125,8 @@ def test_each_layer_is_trained_as_by_keras_itself(made: VariantParams, layer_wis
 
 
 @pytest.mark.slow
-def test_layers_below_stay_as_they_are_to_the_bit(layer_wise: Trained, circles: Split) -> None:
-    """The pre-training of the third layer leaves the other two as if there were no third."""
+def test_layers_below_do_not_change_by_a_bit(layer_wise: Trained, circles: Split) -> None:
+    """The pre-training of the third layer does not change the other two."""
     shallow = pretrained(circles, recipe(hidden_layers=2))
     for path, stack in shallow.weights.items():
         if path.startswith("hidden"):
@@ -134,21 +134,21 @@ def test_layers_below_stay_as_they_are_to_the_bit(layer_wise: Trained, circles: 
     np.testing.assert_array_equal(shallow.pretraining.loss, layer_wise.pretraining.loss.isel(layer=slice(2)))
 
 
-def test_every_hidden_layer_moves_and_the_output_starts_from_its_own_draw(layer_wise: Trained) -> None:
+def test_every_hidden_layer_changes_and_the_output_layer_keeps_its_initial_weights(layer_wise: Trained) -> None:
     drawn = initial_weights.draw(build(recipe(), 2, BINARY, "v"), 7, [0, 1])
     for path, stack in layer_wise.weights.items():
         assert (stack == drawn[path]).all() == path.startswith("output"), path
 
 
 @pytest.mark.slow
-def test_the_same_again_is_the_same_to_the_bit_and_company_does_not_matter(layer_wise: Trained, circles: Split) -> None:
-    three = pretrained(circles, recipe(), replicas=3, chunk=2)  # the first two as before, the third alone
+def test_a_second_training_is_the_same_to_the_bit_with_any_other_replicas(layer_wise: Trained, circles: Split) -> None:
+    three = pretrained(circles, recipe(), replicas=3, chunk=2)  # the first two as before; the third is trained alone
     assert three.pretraining.replica.values.tolist() == [0, 1, 2]
     xr.testing.assert_identical(three.pretraining.isel(replica=slice(2)), layer_wise.pretraining)
     xr.testing.assert_identical(three.history.isel(replica=slice(2)), layer_wise.history)
-    told = Told()
-    others = train(recipe(), "v", circles, training(epochs=0), [told], replicas=[2, 1, 0])
-    assert told.epochs == [*((3, epoch) for epoch in range(1, 7)), (3, 0)]
+    observer = ReportKeeper()
+    others = train(recipe(), "v", circles, training(epochs=0), [observer], replicas=[2, 1, 0])
+    assert observer.epochs == [*((3, epoch) for epoch in range(1, 7)), (3, 0)]
     for path, stack in three.weights.items():
         np.testing.assert_array_equal(stack[:2], layer_wise.weights[path])
         np.testing.assert_allclose(stack, others.weights[path][::-1], **CLOSE)
@@ -171,21 +171,23 @@ def test_epoch_0_of_the_main_training_comes_after_it_as_extra_budget(layer_wise:
 
 
 @pytest.mark.slow
-def test_progress_is_told_of_its_epochs_and_of_those_after_it(circles: Split) -> None:
-    told = Told()
-    train(recipe(), "v", circles, training(epochs=1, replicas=2, chunk=2), [told])
-    assert told.epochs == [*((2, epoch) for epoch in range(1, 7)), (2, 0), (2, 1)]
-    assert [bool(curves) for _, _, curves in told.reports] == [False] * 6 + [True] * 2
+def test_progress_is_reported_for_its_epochs_and_for_those_after_it(circles: Split) -> None:
+    observer = ReportKeeper()
+    train(recipe(), "v", circles, training(epochs=1, replicas=2, chunk=2), [observer])
+    assert observer.epochs == [*((2, epoch) for epoch in range(1, 7)), (2, 0), (2, 1)]
+    assert [bool(curves) for _, _, curves in observer.reports] == [False] * 6 + [True] * 2
 
 
-def test_without_it_there_is_no_trace_of_it(circles: Split) -> None:
+def test_without_pretraining_nothing_is_recorded_about_it(circles: Split) -> None:
     plain = pretrained(circles, recipe("none"))
     assert plain.pretraining is None
     assert "extra_epochs" not in plain.history.attrs
     assert recipe("none").extra_epochs == 0
 
 
-def test_its_history_comes_back_as_it_was(layer_wise: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_its_history_is_read_back_unchanged(
+    layer_wise: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     runs.save_pretraining("v", layer_wise.pretraining)
     xr.testing.assert_identical(runs.load_pretraining("v"), layer_wise.pretraining)

@@ -32,10 +32,10 @@ def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def back(made: xr.Dataset) -> xr.Dataset:
+def back(example: xr.Dataset) -> xr.Dataset:
     """Return the history after it was written and read back."""
     runs.history_path("v").parent.mkdir(parents=True, exist_ok=True)
-    runs.history_path("v").write_bytes(pack_dataset(made))
+    runs.history_path("v").write_bytes(pack_dataset(example))
     return runs.load_history("v")
 
 
@@ -51,17 +51,17 @@ def mixed(task: Task = CLASSES, parts: tuple[str, ...] = ("train", "validation",
     return record.assemble([3, 5], [0, 2], curves, values, MIXED, task, dict.fromkeys(parts, 1.0))
 
 
-def few(made: xr.Dataset) -> xr.Dataset:
+def few(example: xr.Dataset) -> xr.Dataset:
     """Return what a trainer without probes can measure: curves, the gradients of epochs, and weights."""
-    curves = [f"{part}_{what}" for part in record.parts_of(made) for what in record.task_of(made).curves]
-    return made[[*curves, "gradient_mean_abs", "weight_l1", *record.LAYER_TABLE]]
+    curves = [f"{part}_{what}" for part in record.parts_of(example) for what in record.task_of(example).curves]
+    return example[[*curves, "gradient_mean_abs", "weight_l1", *record.LAYER_TABLE]]
 
 
 def test_a_history_is_read_back_with_its_layer_table() -> None:
-    made = mixed()
-    loaded = back(made)
-    xr.testing.assert_identical(loaded, made)
-    xr.testing.assert_identical(back(loaded), made)
+    example = mixed()
+    loaded = back(example)
+    xr.testing.assert_identical(loaded, example)
+    xr.testing.assert_identical(back(loaded), example)
     columns = [loaded[name].values.tolist() for name in record.LAYER_TABLE]
     assert [Layer(*row) for row in zip(*columns, strict=True)] == list(MIXED)
     assert record.task_of(loaded) == CLASSES
@@ -71,9 +71,9 @@ def test_a_history_is_read_back_with_its_layer_table() -> None:
 
 
 def test_a_trained_history_is_read_back_and_describes_its_layers() -> None:
-    made = train(variant(), "v", classified(3, validation=9), training(epochs=1)).history
-    loaded = back(made)
-    xr.testing.assert_identical(loaded, made)
+    example = train(variant(), "v", classified(3, validation=9), training(epochs=1)).history
+    loaded = back(example)
+    xr.testing.assert_identical(loaded, example)
     assert loaded.path.values.tolist() == ["hidden_01", "hidden_02", "output"]
     assert loaded.role.values.tolist() == ["hidden", "hidden", "output"]
     assert set(loaded.kind.values) == {"Dense"}
@@ -84,15 +84,15 @@ def test_curves_are_described_by_the_task_and_its_parts() -> None:
     loss = record.curve_text("validation_loss", CLASSES)
     assert loss == "categorical cross-entropy (nat); on the whole validation set, inference mode"
     assert record.curve_text("train_balanced_accuracy", CLASSES).startswith("mean over classes of the share of its")
-    made = history([[0.5, 0.9]])
-    assert made.test_loss.long_name == "binary cross-entropy (nat); on the whole test set, inference mode"
+    example = history([[0.5, 0.9]])
+    assert example.test_loss.long_name == "binary cross-entropy (nat); on the whole test set, inference mode"
 
 
 def test_a_history_without_probes_is_loaded_and_diagnosed() -> None:
-    made = few(history([[0.5, 0.9], [0.5, 0.5], [0.5, 0.5]]))
-    made.weight_l1[1, 1] = np.inf
-    loaded = back(made)
-    xr.testing.assert_identical(loaded, made)
+    example = few(history([[0.5, 0.9], [0.5, 0.5], [0.5, 0.5]]))
+    example.weight_l1[1, 1] = np.inf
+    loaded = back(example)
+    xr.testing.assert_identical(loaded, example)
     assert not {"dead", "saturated_share", "probe_gradient_mean_abs"} & set(loaded)
     table = replica_table.evaluate(loaded, accuracy_above(), THRESHOLDS)
     assert table.cause.tolist() == ["none", "exploding", "unexplained"]
@@ -106,23 +106,23 @@ def test_a_history_without_probes_is_loaded_and_diagnosed() -> None:
 
 
 def test_a_score_that_was_not_recorded_is_left_out() -> None:
-    made = few(history([[0.5, 0.9], [0.5, 0.5]]))
-    without = made.drop_vars([name for name in made if str(name).endswith("balanced_accuracy")])
-    table, known = (replica_table.evaluate(each, accuracy_above(), THRESHOLDS) for each in (without, made))
+    example = few(history([[0.5, 0.9], [0.5, 0.5]]))
+    without = example.drop_vars([name for name in example if str(name).endswith("balanced_accuracy")])
+    table, known = (replica_table.evaluate(each, accuracy_above(), THRESHOLDS) for each in (without, example))
     left_out = ["train_balanced_accuracy", "test_balanced_accuracy"]
     of_these = ["train_gain", "judged_gain", "score_gap"]
     assert table[of_these].isna().all(axis=None)
     assert table.drop(columns=of_these).equals(known.drop(columns=[*left_out, *of_these]))
-    assert evaluated(without).metrics == evaluated(made).metrics
+    assert evaluated(without).metrics == evaluated(example).metrics
 
 
 def test_layers_of_unknown_kinds_are_diagnosed() -> None:
     """The layers are unequal and not dense; one is frozen, one lacks an activation, one has a skip connection."""
-    made = mixed()
-    made.dead[0, :, 0] = 1  # a path leads around it
-    made.dead[1, :, 2] = 1
-    made.weight_change_l1[:] = 0.1 * made.weight_l1.values
-    table = replica_table.evaluate(back(made), accuracy_above(0.999), THRESHOLDS)
+    example = mixed()
+    example.dead[0, :, 0] = 1  # a path leads around it
+    example.dead[1, :, 2] = 1
+    example.weight_change_l1[:] = 0.1 * example.weight_l1.values
+    table = replica_table.evaluate(back(example), accuracy_above(0.999), THRESHOLDS)
     assert table.cause[1] == "born_dead"
     assert table.dead_layer[1] == 3
     assert np.isnan(table.dead_layer[0])
@@ -130,22 +130,22 @@ def test_layers_of_unknown_kinds_are_diagnosed() -> None:
 
 def test_values_through_time_are_read_back() -> None:
     """Values of recurrent layers may have more dimensions than any rule needs."""
-    made = few(mixed())
+    example = few(mixed())
     through = np.random.default_rng(1).random((2, 2, len(MIXED), 5), np.float32)
     through[:, :, 0] = np.nan  # no recurrent one
     described = {"long_name": "mean |gradient| of the loss by the state at each step"}
-    made["state_gradient_mean_abs"] = (("replica", "recorded_epoch", "layer", "time"), through, described)
-    made = made.assign_coords(time=np.arange(5, dtype=np.int32))
-    loaded = back(made)
-    xr.testing.assert_identical(loaded, made)
+    example["state_gradient_mean_abs"] = (("replica", "recorded_epoch", "layer", "time"), through, described)
+    example = example.assign_coords(time=np.arange(5, dtype=np.int32))
+    loaded = back(example)
+    xr.testing.assert_identical(loaded, example)
     known = replica_table.evaluate(few(mixed()), accuracy_above(), THRESHOLDS)
     assert replica_table.evaluate(loaded, accuracy_above(), THRESHOLDS).equals(known)
 
 
 def test_replicas_of_a_file_and_more_of_them_join() -> None:
-    made = mixed()
-    joined = xr.concat([back(made).isel(replica=[0]), made.isel(replica=[1])], "replica", data_vars="minimal")
-    xr.testing.assert_identical(joined, made)
+    example = mixed()
+    joined = xr.concat([back(example).isel(replica=[0]), example.isel(replica=[1])], "replica", data_vars="minimal")
+    xr.testing.assert_identical(joined, example)
 
 
 def test_the_message_about_a_history_of_the_first_version_names_the_command_that_renews_it() -> None:
@@ -163,23 +163,23 @@ def test_the_message_about_a_history_of_the_first_version_names_the_command_that
 
 
 def test_living_and_blocking_depend_on_role_and_skip_connection() -> None:
-    made = history([[0.5], [0.5]], dead=[[1], [0]], layers=3)
-    made.dead[1, 0, 2] = 1  # the output
-    assert record.living(made).values.tolist() == [[False], [True]]
-    made.bypassed[0] = 1
-    assert record.living(made).values.tolist() == [[True], [True]]
-    assert record.hidden(made).layer.values.tolist() == [1, 2]
-    assert record.output(made).layer.values.tolist() == [3]
-    swapped = made.assign(role=("layer", ["output", "hidden", "hidden"]))
+    example = history([[0.5], [0.5]], dead=[[1], [0]], layers=3)
+    example.dead[1, 0, 2] = 1  # the output
+    assert record.living(example).values.tolist() == [[False], [True]]
+    example.bypassed[0] = 1
+    assert record.living(example).values.tolist() == [[True], [True]]
+    assert record.hidden(example).layer.values.tolist() == [1, 2]
+    assert record.output(example).layer.values.tolist() == [3]
+    swapped = example.assign(role=("layer", ["output", "hidden", "hidden"]))
     assert record.output(swapped).layer.values.tolist() == [1]
 
 
 def test_a_replica_whose_loss_is_not_finite_on_some_part_has_diverged() -> None:
     for part in ("train", "validation", "test"):
-        made = mixed()
-        made[f"{part}_loss"][1, 1] = np.nan
-        assert record.diverged(made).values.tolist() == [False, True]
-        assert record.finite_losses(made).values.tolist() == [[True] * 3, [True, False, True]]
+        example = mixed()
+        example[f"{part}_loss"][1, 1] = np.nan
+        assert record.diverged(example).values.tolist() == [False, True]
+        assert record.finite_losses(example).values.tolist() == [[True] * 3, [True, False, True]]
 
 
 def test_the_example_of_a_layer_table_describes_its_layers() -> None:

@@ -77,8 +77,8 @@ def test_an_epoch_is_the_same_steps_by_keras_itself(circles: Split) -> None:
 def own_penalty(penalty: dict) -> Any:
     """Return the penalty of a network that has no other regulariser."""
     network = build(regularised(penalty), 2, BINARY, "v")
-    (made,) = {_variable(network, path).regularizer for path in network.kernels}
-    return made
+    (result,) = {_variable(network, path).regularizer for path in network.kernels}
+    return result
 
 
 @pytest.mark.slow
@@ -143,10 +143,10 @@ def test_gradients_are_of_what_is_minimised(circles: Split) -> None:
     zeros = regularised(activation="relu", kernel_initializer={"class_name": "Constant", "config": {"value": -1.0}})
     network = build(zeros, 2, BINARY, "v")
     stacks = initial(network, [0, 1])
-    found = measured(network, circles, stacks)
-    assert found["dead"][:, 1].all()
+    actual = measured(network, circles, stacks)
+    assert actual["dead"][:, 1].all()
     expected = 2 * 0.1 * np.abs(stacks["hidden_02/kernel"]).mean(axis=(1, 2))
-    np.testing.assert_allclose(found["probe_gradient_mean_abs"][:, 1], expected, **CLOSE)
+    np.testing.assert_allclose(actual["probe_gradient_mean_abs"][:, 1], expected, **CLOSE)
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import RECIPE, Told, training, variant
+from conftest import RECIPE, ReportKeeper, training, variant
 from oracles import assert_close, engine, initial, keras_steps, stacked_steps
 
 from examples import BINARY
@@ -50,12 +50,12 @@ def test_the_learning_rate_of_every_step_equals_that_of_keras(schedule: dict) ->
     optimizer, _ = keras_objects.optimizer(scheduled(schedule).optimizer, "optimizer")
     rate = tf.function(lambda: tf.convert_to_tensor(optimizer.learning_rate), autograph=False)
     own = getattr(keras.optimizers.schedules, schedule["class_name"])(**schedule["config"])
-    found = []
+    actual = []
     for step in range(9):
         optimizer.iterations.assign(step)
-        found.append(float(rate()))
-        assert found[-1] == pytest.approx(float(own(step)), rel=1e-6, abs=1e-9)
-    assert max(found) > 1.5 * min(found)
+        actual.append(float(rate()))
+        assert actual[-1] == pytest.approx(float(own(step)), rel=1e-6, abs=1e-9)
+    assert max(actual) > 1.5 * min(actual)
 
 
 @pytest.mark.slow
@@ -110,7 +110,7 @@ def test_each_layer_of_a_pre_training_starts_the_schedule_again(circles: Split) 
     ran = []
     for epochs in (1, 2):
         whole._variant = recipe.model_copy(update={"pretraining_epochs": epochs})
-        stacks, history = whole.run(start, range(4), Told())
+        stacks, history = whole.run(start, range(4), ReportKeeper())
         assert history.sizes["pretraining_epoch"] == epochs + 1
         ran.append(stacks)
     for path in ("hidden_01/kernel", "hidden_02/kernel", "hidden_03/kernel"):
@@ -167,12 +167,12 @@ def test_the_message_about_another_fault_shows_no_schedule_object() -> None:
 def test_a_schedule_and_a_number_replace_each_other() -> None:
     schedule = named("ExponentialDecay", **DECAY)
     own = {"optimizer": {"config": {"learning_rate": schedule}}}
-    made = resolve(RECIPE, {"v": own})["v"]
-    assert made.optimizer.config == {"learning_rate": schedule, "momentum": 0.9}
-    merged = resolve(made.model_dump(mode="json"), {"v": {"optimizer": {"config": {"learning_rate": 0.1}}}})["v"]
+    result = resolve(RECIPE, {"v": own})["v"]
+    assert result.optimizer.config == {"learning_rate": schedule, "momentum": 0.9}
+    merged = resolve(result.model_dump(mode="json"), {"v": {"optimizer": {"config": {"learning_rate": 0.1}}}})["v"]
     assert merged.optimizer.config == {"learning_rate": 0.1, "momentum": 0.9}
     slower = {"optimizer": {"config": {"learning_rate": {"config": {"decay_steps": 9}}}}}
-    config = resolve(made.model_dump(mode="json"), {"v": slower})["v"].optimizer.config
+    config = resolve(result.model_dump(mode="json"), {"v": slower})["v"].optimizer.config
     assert config["learning_rate"] == named("ExponentialDecay", **DECAY | {"decay_steps": 9})
 
 

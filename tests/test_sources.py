@@ -101,8 +101,8 @@ def test_a_bundled_set_with_fewer_classes_has_only_their_names() -> None:
 )
 def test_params_can_state_another_task(source: str, task: Any, kind: str, names: tuple[str, ...]) -> None:
     """Two classes may be trained with a softmax, and labels as the numbers of a regression."""
-    found = load(source, task=task).task
-    assert (found.kind, found.names) == (kind, names)
+    actual = load(source, task=task).task
+    assert (actual.kind, actual.names) == (kind, names)
 
 
 def test_labels_as_numbers_are_the_labels() -> None:
@@ -178,7 +178,7 @@ def test_a_task_that_does_not_fit_the_targets_is_rejected(source: str, task: Any
 )
 def test_a_wrong_source_or_argument_is_reported_in_one_line(source: str, config: dict[str, Any], line: str) -> None:
     """The line names the parameter, the value, and what is allowed."""
-    with pytest.raises(UserError, match=f"^{re.escape(line)}") as found:
+    with pytest.raises(UserError, match=f"^{re.escape(line)}") as error:
         load(source, config)
-    assert "\n" not in str(found.value)
-    assert "must" in str(found.value) or "did you mean" in str(found.value)
+    assert "\n" not in str(error.value)
+    assert "must" in str(error.value) or "did you mean" in str(error.value)

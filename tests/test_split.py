@@ -84,8 +84,8 @@ def test_inputs_are_scaled_as_scikit_learn_scales_them(on: str, how: str, scaler
     inputs[:, 1] = 7
     parts, _ = cut(raw(inputs), inputs=how, bounds=(-2, 3), fit_scaler_on=on)
     scaler.fit(inputs if on == "all" else inputs[:40])
-    found = np.concatenate([parts.train.inputs, parts.test.inputs])
-    assert found == pytest.approx(scaler.transform(inputs), rel=1e-12, abs=1e-12)
+    actual = np.concatenate([parts.train.inputs, parts.test.inputs])
+    assert actual == pytest.approx(scaler.transform(inputs), rel=1e-12, abs=1e-12)
 
 
 @pytest.mark.parametrize(("how", "scaler"), [("minmax", MinMaxScaler((-2, 3))), ("standard", StandardScaler())])
@@ -93,10 +93,10 @@ def test_targets_are_scaled_as_scikit_learn_scales_them(how: str, scaler: Any) -
     """This holds for a regression; the origin has the numbers that undo the scaling."""
     values = INPUTS[:, :1] * 1000
     parts, origin = cut(raw(target=values[:, 0]), targets=how, bounds=(-2, 3), fit_scaler_on="train")
-    found = np.concatenate([parts.train.targets, parts.test.targets])
-    assert found == pytest.approx(scaler.fit(values[:40]).transform(values), rel=1e-12, abs=1e-12)
+    actual = np.concatenate([parts.train.targets, parts.test.targets])
+    assert actual == pytest.approx(scaler.fit(values[:40]).transform(values), rel=1e-12, abs=1e-12)
     (own,) = origin.targets
-    assert (found - own.offset) / own.factor == pytest.approx(values)
+    assert (actual - own.offset) / own.factor == pytest.approx(values)
 
 
 def test_categories_are_encoded_as_scikit_learn_encodes_them() -> None:
@@ -104,9 +104,9 @@ def test_categories_are_encoded_as_scikit_learn_encodes_them() -> None:
     texts = np.array([["r", "g", "b"][row % 3] for row in range(59)] + ["only here"], object)
     table = pd.DataFrame({"t": texts, "flag": np.arange(60) % 2 == 0})
     parts, origin = cut(raw(table), inputs="standard")
-    found = np.concatenate([parts.train.inputs, parts.test.inputs])
-    assert (found[:, :4] == OneHotEncoder(sparse_output=False).fit_transform(texts[:, None])).all()
-    assert (found[:, 4] == table["flag"]).all()
+    actual = np.concatenate([parts.train.inputs, parts.test.inputs])
+    assert (actual[:, :4] == OneHotEncoder(sparse_output=False).fit_transform(texts[:, None])).all()
+    assert (actual[:, 4] == table["flag"]).all()
     assert origin.inputs == ("t=b", "t=g", "t=only here", "t=r", "flag")
 
 
@@ -142,9 +142,9 @@ def test_categories_are_encoded_as_scikit_learn_encodes_them() -> None:
 )
 def test_an_impossible_split_is_reported_in_one_line(target: Any, changes: dict[str, Any], line: str) -> None:
     """The line names the parameter, the number of rows, and what is allowed."""
-    with pytest.raises(UserError, match=f"^{re.escape(line)}") as found:
+    with pytest.raises(UserError, match=f"^{re.escape(line)}") as error:
         cut(raw(target=target), **changes)
-    assert "\n" not in str(found.value)
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("value", [-1, 1.0, 1.5, True, "half", 10**12])

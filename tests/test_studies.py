@@ -1,4 +1,4 @@
-"""Studies: which cells a grid has, what their results depend on, and that it does not matter where they run."""
+"""Test studies: the cells of a grid, what their results depend on, and that it does not matter where they run."""
 
 import importlib
 from collections.abc import Mapping
@@ -23,8 +23,9 @@ from pipeline.evaluation.intervals import newcombe
 from pipeline.evaluation.learned import Rule
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.formats import pack_dataset
+from pipeline.params import study_params
 from pipeline.params.params import read
-from pipeline.params.study_params import Cell, cells, checked, numeric_axis, reference_of
+from pipeline.params.study_params import Cell, cells, numeric_axis, reference_of
 from pipeline.params.variant_params import resolve
 from pipeline.report.figures import study_figures as plots
 from pipeline.report.pages import markdown
@@ -34,14 +35,14 @@ from pipeline.studies import cell_store, code_fingerprint, training_process
 from pipeline.studies.work import VariantWork
 
 
-def found(**study: Any) -> list[Cell]:
-    """The cells of a study of the variant `v`."""
-    made = checked({"s": {"base": "v", **study}})
+def study_cells(**study: Any) -> list[Cell]:
+    """Return the cells of a study of the variant `v`."""
+    made = study_params.resolve({"s": {"base": "v", **study}})
     return cells(made["s"], "s", resolve(RECIPE, {"v": {}}), lambda name: training())
 
 
 def test_a_grid_has_every_combination_by_dotted_paths() -> None:
-    made = found(grid={"units": [3, 4], "optimizer.config.learning_rate": [0.1, 0.2]})
+    made = study_cells(grid={"units": [3, 4], "optimizer.config.learning_rate": [0.1, 0.2]})
     rate = "optimizer.config.learning_rate"
     names = [f"units={units}, {rate}={value}" for units in (3, 4) for value in (0.1, 0.2)]
     assert [cell.name for cell in made] == names
@@ -51,29 +52,29 @@ def test_a_grid_has_every_combination_by_dotted_paths() -> None:
     assert reference_of(made) is made[0]
 
 
-def test_the_base_is_a_cell_where_no_other_equals_it() -> None:
-    made = found(cells={"wide": {"units": 9}, "elu": {"activation": "elu"}})
+def test_the_base_is_a_cell_if_no_other_cell_equals_it() -> None:
+    made = study_cells(cells={"wide": {"units": 9}, "elu": {"activation": "elu"}})
     assert [cell.name for cell in made] == ["v", "wide", "elu"]
     assert reference_of(made).name == "v"
     assert made[1].changes == {"units": 9}
-    assert [cell.name for cell in found(cells={"same": {"units": 3}})] == ["same"]
+    assert [cell.name for cell in study_cells(cells={"same": {"units": 3}})] == ["same"]
 
 
 def test_a_cell_may_change_its_budget_and_a_study_its_replicas() -> None:
-    made = found(replicas=9, cells={"long": {"epochs": 50}})
+    made = study_cells(replicas=9, cells={"long": {"epochs": 50}})
     assert [(cell.training.epochs, cell.training.replicas) for cell in made] == [(3, 9), (50, 9)]
     assert made[1].changes == {"epochs": 50}
 
 
 def test_a_curve_is_drawn_along_the_one_axis_of_numbers() -> None:
-    assert numeric_axis(found(grid={"units": [3, 4], "activation": ["elu"]})) == "units"
-    assert numeric_axis(found(grid={"units": [3, 4], "hidden_layers": [1, 2]})) is None
-    assert numeric_axis(found(grid={"activation": ["elu", "relu"]})) is None
-    assert numeric_axis(found(cells={"wide": {"units": 9}})) is None
+    assert numeric_axis(study_cells(grid={"units": [3, 4], "activation": ["elu"]})) == "units"
+    assert numeric_axis(study_cells(grid={"units": [3, 4], "hidden_layers": [1, 2]})) is None
+    assert numeric_axis(study_cells(grid={"activation": ["elu", "relu"]})) is None
+    assert numeric_axis(study_cells(cells={"wide": {"units": 9}})) is None
 
 
 @pytest.mark.parametrize(
-    ("study", "said"),
+    ("study", "message"),
     [
         ({"base": "w", "grid": {"units": [1]}}, "studies.s.base: w: must be one of the variants v"),
         ({}, "studies.s: neither grid nor cells: must have at least one"),
@@ -87,23 +88,23 @@ def test_a_curve_is_drawn_along_the_one_axis_of_numbers() -> None:
         ({"cels": {}}, "studies.s.cels: unknown key: did you mean cells?"),
     ],
 )
-def test_a_mistake_is_one_line(study: dict[str, Any], said: str) -> None:
+def test_a_mistake_is_reported_in_one_line(study: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError) as error:
-        found(**study)
-    assert str(error.value).startswith(said)
+        study_cells(**study)
+    assert str(error.value).startswith(message)
 
 
 def task(cell: Cell, data: str = "d", code: str = "c") -> VariantWork:
     return VariantWork(cell.variant, cell.training, data, code)
 
 
-def test_a_cell_is_known_by_all_that_its_result_depends_on_and_by_no_name() -> None:
-    first, again = found(cells={"a": {"units": 9}})[1], found(cells={"b": {"units": 9}})[1]
+def test_the_key_of_a_cell_depends_on_everything_that_its_result_depends_on_and_on_no_name() -> None:
+    first, again = study_cells(cells={"a": {"units": 9}})[1], study_cells(cells={"b": {"units": 9}})[1]
     assert task(first).key == task(again).key
     others = [
-        task(found(cells={"a": {"units": 8}})[1]),
-        task(found(cells={"a": {"units": 9, "epochs": 2}})[1]),
-        task(found(replicas=9, cells={"a": {"units": 9}})[1]),
+        task(study_cells(cells={"a": {"units": 8}})[1]),
+        task(study_cells(cells={"a": {"units": 9, "epochs": 2}})[1]),
+        task(study_cells(replicas=9, cells={"a": {"units": 9}})[1]),
         task(first, data="e"),
         task(first, code="d"),
     ]
@@ -117,7 +118,7 @@ def test_a_cell_is_known_by_all_that_its_result_depends_on_and_by_no_name() -> N
         ("pipeline.training.networks.replica", code_fingerprint.OF_REMEDIES),
     ],
 )
-def test_the_sources_are_what_training_imports_but_for_what_changes_no_result(
+def test_the_sources_are_the_imports_of_training_except_files_without_effect(
     trained_by: str, packages: tuple[str, ...]
 ) -> None:
     modules = {module_file(name).relative_to(ROOT) for name in project_modules(trained_by)}
@@ -134,12 +135,12 @@ def test_a_changed_remedy_trains_only_networks_with_a_remedy_again() -> None:
     assert not remedies & set(code_fingerprint.files(code_fingerprint.OF_NETWORKS))
 
 
-def test_a_worker_of_other_sources_refuses(circles: Any) -> None:
+def test_a_worker_with_other_sources_rejects_a_cell(circles: Any) -> None:
     with pytest.raises(UserError, match="runs other source code than the study"):
-        task(found(cells={"a": {"units": 9}})[0], code="other").run(circles)
+        task(study_cells(cells={"a": {"units": 9}})[0], code="other").run(circles)
 
 
-def test_a_damaged_cell_is_as_good_as_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_damaged_cell_counts_as_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     whole = pack_dataset(history([[0.5, 0.9]]))
     for content, is_whole in ((whole, True), (whole.replace(b"test_loss", b"tesu_loss"), False)):
@@ -152,7 +153,7 @@ def test_a_cell_keeps_the_history_of_its_pretraining(
     circles: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    made = found(cells={"pretrained": {"pretraining": "autoencoder"}, "plain": {"units": 4}})[1:]
+    made = study_cells(cells={"pretrained": {"pretraining": "autoencoder"}, "plain": {"units": 4}})[1:]
     tasks = {cell.name: task(cell, code=code_fingerprint.fingerprint()) for cell in made}
     for each in tasks.values():
         cell_store.save(each.key, {}, each.run(circles))
@@ -182,24 +183,24 @@ def test_the_table_and_the_page_rank_what_helps_and_what_does_not() -> None:
     assert ranked(table).cell.tolist() == ["good", "same", "v", "bad"]
     assert table.alive_bound.tolist() == pytest.approx([1 - 2**-3] * 4)
     page = markdown.render(write(StudyFindings("s", "v", table, {"v": "v: 5 of 10 learn. So."}, {}, "abc", {}, {}, {})))
-    said = "`good`: 10 of 10 learn, after 40 extra epochs of pre-training; difference from `v`: +50 points [12, 76]"
-    assert said in page
+    message = "`good`: 10 of 10 learn, after 40 extra epochs of pre-training; difference from `v`: +50 points [12, 76]"
+    assert message in page
     order = [page.index(text) for text in ("**Helps:**", "`good`", "**Harms:**", "`bad`", "**Undecided", "`same`")]
     assert order == sorted(order)
     assert isinstance(table, pd.DataFrame)
 
 
-def test_a_new_figure_of_a_study_stands_on_its_page(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_figure_of_a_study_is_shown_on_its_page(monkeypatch: pytest.MonkeyPatch) -> None:
     dot = plots.StudyFigure("dot", "A dot, which says nothing", lambda studied: Figure())
     monkeypatch.setattr(plots, "FIGURES", (*plots.FIGURES, dot))
-    cells_of = found(cells={"wide": {"units": 9}})
+    cells_of = study_cells(cells={"wide": {"units": 9}})
     made = {cell.name: evaluated(history([[0.5, 0.9]] * 3)) for cell in cells_of}
     premises, none = dict.fromkeys(made, Premises()), dict.fromkeys(made, 0)
     recipes = {cell.name: cell.variant for cell in cells_of}
     changes = {cell.name: cell.changes for cell in cells_of}
     table = cells_table(made, recipes, premises, changes, none)
     pictures = {name: f"{name}.png" for name, _ in plots.figures(plots.StudiedCells("v", table, cells_of))}
-    assert list(pictures) == ["differences", "outcomes", "dot"]  # no axis of numbers to draw along
+    assert list(pictures) == ["differences", "outcomes", "dot"]  # no axis of numbers
     page = write(StudyFindings("s", "v", table, {"v": "v: 3 of 3 learn. So."}, {}, "abc", pictures, {}, {}))
     shown = [block.address for block in page.blocks if isinstance(block, Picture)]
     assert shown == list(pictures.values())
@@ -207,8 +208,8 @@ def test_a_new_figure_of_a_study_stands_on_its_page(monkeypatch: pytest.MonkeyPa
 
 
 def tried_study(*learned: int, data: str = "d", replicas: int = 10, **study: Any) -> tried.TriedStudy:
-    """A study of `v` whose cells' replicas learned so often, the reference's first."""
-    cells_of = found(**study)
+    """Return a study of `v`, by the number of replicas that learned in each cell; the reference comes first."""
+    cells_of = study_cells(**study)
     made = {
         cell.name: evaluated(history([[0.5, 0.9]] * count + [[0.5, 0.5]] * (replicas - count)))
         for cell, count in zip(cells_of, learned, strict=True)
@@ -248,17 +249,17 @@ def name_of(overrides: dict[str, Any], conditions: tried.Conditions, **studies: 
     [
         ({"units": 9}, "wide"),
         ({"activation": "elu", "units": 9}, "wide_elu"),
-        ({"activation": "elu"}, None),  # one that changes more does not count
+        ({"activation": "elu"}, None),  # a cell that changes more does not count
         ({"units": 8}, None),
         ({"optimizer.config.learning_rate": 0.01}, "small_steps"),
         ({"optimizer.config.learning_rate": 0.02}, None),
         ({"optimizer.config.clipvalue": 0.01}, None),
         ({"training.epochs": 50}, "long"),
         ({"training.epochs": 50, "units": 9}, None),
-        ({"units": 3}, None),  # no change: the reference is no answer
+        ({"units": 3}, None),  # the reference changes nothing, so it is not a tried remedy
     ],
 )
-def test_a_remedy_was_tried_where_a_cell_changes_exactly_the_same(overrides: dict[str, Any], name: str | None) -> None:
+def test_a_remedy_was_tried_if_a_cell_changes_exactly_the_same(overrides: dict[str, Any], name: str | None) -> None:
     assert name_of(overrides, under()) == name
 
 
@@ -280,18 +281,18 @@ def test_a_result_keeps_its_numbers() -> None:
         {"rule": Rule("balanced_accuracy", 0.75)},
     ],
 )
-def test_a_result_under_other_conditions_is_none(changes: dict[str, Any]) -> None:
+def test_a_result_under_other_conditions_does_not_count(changes: dict[str, Any]) -> None:
     assert name_of({"units": 9}, under(**changes)) is None
     assert name_of({"units": 9}, under(training=training(replicas=99, chunk=1))) == "wide"
 
 
-def test_of_two_results_the_one_of_more_replicas_counts() -> None:
+def test_of_two_results_the_one_with_more_replicas_counts() -> None:
     more = tried_study(5, 12, replicas=20, cells={"broad": {"units": 9}})
     assert name_of({"units": 9}, under(), a=TRIED, b=more) == "broad"
     assert name_of({"units": 9}, under(), a=more, b=TRIED) == "broad"
 
 
-def test_studies_renew_their_own_part_of_what_was_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_study_renews_its_own_part_of_the_tried_remedies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     other = tried_study(5, 9, cells={"other": {"units": 8}})
     for name in ("b", "a", "gone"):
@@ -301,14 +302,14 @@ def test_studies_renew_their_own_part_of_what_was_tried(tmp_path: Path, monkeypa
     assert list(studies.load_tried()) == ["a", "b", "gone"]
     assert studies.load_tried() == {"a": TRIED, "b": TRIED, "gone": TRIED}
     studies.renew_tried("b")
-    assert studies.TRIED.read_bytes() == before  # whichever came last
+    assert studies.TRIED.read_bytes() == before  # in any order
     studies.save_tried_of("b", other)
     studies.renew_tried("b")
     studies.forget_tried({"a", "b"})
     assert studies.load_tried() == {"a": TRIED, "b": other}
 
 
-def test_studies_that_finish_side_by_side_lose_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_result_is_lost_if_studies_finish_at_the_same_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     names = [f"s{number}" for number in range(8)]
     for name in names:
@@ -319,7 +320,7 @@ def test_studies_that_finish_side_by_side_lose_nothing(tmp_path: Path, monkeypat
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"s": {"base": "v"}}'])
-def test_a_damaged_file_of_what_was_tried_is_one_line(
+def test_a_damaged_file_of_tried_remedies_is_reported_in_one_line(
     content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -333,18 +334,18 @@ def test_a_damaged_file_of_what_was_tried_is_one_line(
         studies.renew_tried("t")
 
 
-def test_what_the_repository_says_was_tried_is_whole_and_of_its_own_studies() -> None:
+def test_the_tried_remedies_in_the_repository_are_complete_and_of_its_own_studies() -> None:
     kept = studies.load_tried(ROOT / studies.TRIED)
     assert set(kept) <= set(read(ROOT / "params.yaml").studies)
     assert all(sum(not cell.changes for cell in each.cells) == 1 for each in kept.values())
 
 
-def test_a_cluster_whose_certificates_nobody_named_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cluster_without_stated_certificates_is_reported_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     from pipeline.studies.workers import ADDRESS, _client
 
     monkeypatch.setenv(ADDRESS, "tls://127.0.0.1:9")
-    said = r"^DASK_SCHEDULER_ADDRESS: tls://127.0.0.1:9: TLS expects .*: must fit distributed.comm.tls in Dask's"
-    with pytest.raises(UserError, match=said), _client(1):
+    message = r"^DASK_SCHEDULER_ADDRESS: tls://127.0.0.1:9: TLS expects .*: must fit distributed.comm.tls in Dask's"
+    with pytest.raises(UserError, match=message), _client(1):
         pass
 
 
@@ -361,7 +362,7 @@ def test_after_an_error_of_on_epoch_the_next_task_reads_only_its_own_messages(er
 
 
 class NotImportable:
-    """Pickled as a module that is not there."""
+    """Its pickle names a module that does not exist."""
 
     def __reduce__(self) -> tuple:
         return importlib.import_module, ("there_is_no_such_module",)

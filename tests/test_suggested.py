@@ -11,7 +11,7 @@ from pipeline.evaluation.suggested import Changes, suggestions, with_suggestions
 from pipeline.foundations.errors import UserError
 from pipeline.params import study_params
 from pipeline.params.network_params import NetworkRecipe
-from pipeline.params.study_params import SUGGESTED, Cell, cells, checked, suggested
+from pipeline.params.study_params import SUGGESTED, Cell, cells, suggested
 from pipeline.params.variant_params import VariantParams
 from pipeline.remedies.remedy_registry import expect_known
 
@@ -23,7 +23,7 @@ NETWORK = NetworkRecipe(
 
 def base_of(recipe: VariantParams | NetworkRecipe, **study: Any) -> list[Cell]:
     """The cells of a study before anything is trained."""
-    made = checked({"s": {"base": "v", "replicas": 2, **study}})["s"]
+    made = study_params.resolve({"s": {"base": "v", "replicas": 2, **study}})["s"]
     return cells(made, "s", {"v": recipe}, lambda name: training(epochs=8))
 
 

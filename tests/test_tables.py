@@ -558,8 +558,8 @@ def test_every_type_of_arrow_works_or_is_one_line(name: str, role: str) -> None:
     for missing, task in tried:
         line = ""
         try:
-            asked = DataParams.model_validate({"source": "tables/t.parquet", "missing": missing, "task": task})
-            raw = sources.load(asked)
+            section = DataParams.model_validate({"source": "tables/t.parquet", "missing": missing, "task": task})
+            raw = sources.load(section)
             if missing == "error":
                 expect_round_trip(raw)
         except UserError as error:
@@ -664,17 +664,17 @@ def test_a_fault_of_arrays_is_reported_in_one_line(arrays: dict[str, Any], chang
 def expect_round_trip(raw: RawData) -> None:
     """Check that `split` reads what `generate` wrote, and `train` reads what `split` wrote, to the bit."""
     raw_files.save_raw(raw)
-    found = raw_files.load_raw()
-    expect_equal(Samples(np.asarray(raw.features), raw.targets), Samples(np.asarray(found.features), found.targets))
-    assert (found.task, found.kinds, found.fills, found.target_names, found.filled) == (
+    actual = raw_files.load_raw()
+    expect_equal(Samples(np.asarray(raw.features), raw.targets), Samples(np.asarray(actual.features), actual.targets))
+    assert (actual.task, actual.kinds, actual.fills, actual.target_names, actual.filled) == (
         *(raw.task, raw.kinds, raw.fills),
         *(raw.target_names, raw.filled),
     )
     if isinstance(raw.features, pd.DataFrame):
-        assert isinstance(found.features, pd.DataFrame)
-        assert list(raw.features) == list(found.features)
+        assert isinstance(actual.features, pd.DataFrame)
+        assert list(raw.features) == list(actual.features)
     params = SplitParams.model_validate({"train": 0.6, "scale": {"inputs": "standard"}, "fit_scaler_on": "train"})
-    parts, origin = split(found, DataParams(source="tables/t.csv"), params)
+    parts, origin = split(actual, DataParams(source="tables/t.csv"), params)
     files.save_split(parts, origin)
     again = files.load_split()
     assert (again.task, list(again.parts)) == (parts.task, list(parts.parts))
@@ -717,14 +717,14 @@ def tables(draw: st.DrawFn) -> pd.DataFrame:
     names = draw(
         st.lists(NAMES | st.sampled_from([" ", "a\nb"]) if is_wild else NAMES, unique=True, min_size=1, max_size=4)
     )
-    found = {}
+    columns = {}
     for name in [*[name for name in names if name != "label"], *([] if is_wild and draw(st.booleans()) else ["label"])]:
         possible = LABELLED if name == "label" and not is_wild else kinds
         values = draw(st.lists(possible[draw(st.sampled_from([*possible]))], min_size=rows, max_size=rows))
         if name != "label" and draw(st.booleans()):
             values[draw(st.integers(0, rows - 1))] = None
-        found[name] = pd.Series(values)
-    return pd.DataFrame(found or {"label": [1, 2]})
+        columns[name] = pd.Series(values)
+    return pd.DataFrame(columns or {"label": [1, 2]})
 
 
 QUICK = settings(
@@ -846,9 +846,9 @@ def test_a_damaged_table_is_read_and_split_or_rejected_in_one_line(suffix: str) 
         data |= luck.choice(({}, {}, {"positive_class": "no"}, {"task": "regression"}, {"task": "multiclass"}))
         params = SplitParams.model_validate({"train": 0.6, "scale": {"inputs": "standard"}, "fit_scaler_on": "train"})
         try:
-            asked = check(data, "data", DataParams)
-            raw = sources.load(asked)
-            profile(raw, *split(raw, asked, params))
+            section = check(data, "data", DataParams)
+            raw = sources.load(section)
+            profile(raw, *split(raw, section, params))
             successes += 1
         except UserError as error:
             lines.append(str(error))

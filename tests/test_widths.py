@@ -133,8 +133,8 @@ def test_theory_uses_the_width_of_each_layer() -> None:
 
 
 def test_a_study_may_try_lists_of_widths() -> None:
-    made = study_params.resolve({"s": {"base": "v", "grid": {"units": [[4, 2], [2, 4], 3]}}})["s"]
-    cells = study_params.cells(made, "s", {"v": variant()}, lambda name: training())
+    result = study_params.resolve({"s": {"base": "v", "grid": {"units": [[4, 2], [2, 4], 3]}}})["s"]
+    cells = study_params.cells(result, "s", {"v": variant()}, lambda name: training())
     assert [cell.name for cell in cells] == ["units=[4, 2]", "units=[2, 4]", "units=3"]
     assert [cell.variant.widths for cell in cells] == [(4, 2), (2, 4), (3, 3)]
     assert cells[0].changes == {"units": [4, 2]}

@@ -1,4 +1,4 @@
-"""A copy of the repository with small parameters, in which the real DVC and a real MLflow store do their work."""
+"""Copy the repository with small parameters, to run the real DVC with a real MLflow store in the copy."""
 
 import json
 import math
@@ -38,9 +38,9 @@ SMALL = {
     "training.surface_resolution": 5,
     "studies": {},
 }
-# MLflow's server without the helpers that wait for jobs of its own, none of which is asked for here.
+# Keeps MLflow's server from starting processes for jobs, because no test starts a job.
 WITHOUT_JOBS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-# What would reach out of the workspace, or into it; and what would have every process compile the sources again.
+# Variables that would connect a workspace with the outside, or let every process compile the sources again.
 FOREIGN = ("DVC_", "GIT_", "MLFLOW_", "PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE")
 
 
@@ -54,18 +54,18 @@ class Done:
 
     @property
     def executed(self) -> set[str]:
-        """The stages whose commands DVC has run."""
+        """Return the stages whose commands DVC has run."""
         return set(re.findall(r"^Running stage '(.+)':$", self.stdout, re.MULTILINE))
 
     @property
     def restored(self) -> set[str]:
-        """The stages whose outputs DVC has taken from its run cache."""
+        """Return the stages whose outputs DVC has restored from its run cache."""
         return set(re.findall(r"^Stage '(.+)' is cached - skipping run", self.stdout, re.MULTILINE))
 
 
 @dataclass(frozen=True)
 class Logged:
-    """What MLflow holds of a run: the latest values, as plain as can be compared. What is not a number is none."""
+    """The content of a run in MLflow, as plain values that can be compared; metrics are the latest, without NaN."""
 
     run_id: str
     name: str
@@ -79,17 +79,17 @@ class Logged:
 
     @property
     def variant(self) -> str:
-        """The variant's name."""
+        """Return the variant's name."""
         return self.tags["pipeline.variant"]
 
     @property
     def fingerprint(self) -> str:
-        """Of what was trained, and what came of it."""
+        """Return the fingerprint of the training and its results."""
         return self.tags["pipeline.fingerprint"]
 
 
 class Workspace:
-    """A folder with a pipeline in it."""
+    """A folder with a copy of the pipeline."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -120,7 +120,7 @@ class Workspace:
         return workspace
 
     def bare(self, folder: Path) -> "Workspace":
-        """A copy without what git, DVC and MLflow alone need, for a stage by itself. Of its store the database."""
+        """Return a copy to run one stage in, without the files of git and DVC, and with only MLflow's database."""
         shutil.copytree(self.folder, folder, ignore=shutil.ignore_patterns(".git", ".dvc", "artifacts", "pipeline"))
         return Workspace(folder)
 
@@ -147,7 +147,7 @@ class Workspace:
     # Commands
 
     def environment(self, **more: str) -> dict[str, str]:
-        """Nothing of the surroundings but the virtual environment."""
+        """Return the variables of the environment without FOREIGN."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
         dvc = str(self.folder / ".dvc" / "tmp" / "machine")
         return {
@@ -164,11 +164,11 @@ class Workspace:
         }
 
     def attempt(self, *command: str, **environment: str) -> Done:
-        """Run a command, whatever comes of it; its imports are done where `preloaded` has a server."""
+        """Run a command, which may fail; if `preloaded` has a server, its imports are already done."""
         return self._done(command, self._preloaded(environment))
 
     def attempt_alone(self, *command: str, **environment: str) -> Done:
-        """Run a command as a user does, from its first import on, whatever comes of it."""
+        """Run a command, which may fail, as a user does, without preloaded imports."""
         return self._done(command, self.environment(**environment))
 
     def _preloaded(self, environment: dict[str, str]) -> dict[str, str]:
@@ -188,11 +188,11 @@ class Workspace:
         return done
 
     def repro(self) -> Done:
-        """`dvc repro`."""
+        """Run `dvc repro`."""
         return self.run("dvc", "repro")
 
     def track(self, **environment: str) -> Done:
-        """The stage `track` by hand, which is `make publish`."""
+        """Run the stage `track` by hand, as `make publish` does."""
         return self.run(*stage("track"), **environment)
 
     def start_queue(self, jobs: int) -> None:
@@ -202,7 +202,7 @@ class Workspace:
             assert start.wait(120) == 0
 
     def end_queue(self) -> None:
-        """No worker is left: also none that has missed its order to stop, as happens when two are told to at once."""
+        """Stop all workers, also one that missed the order to stop, which happens if two get it at once."""
         self.run("dvc", "queue", "stop", "--kill")
         for path in (self.folder / ".dvc" / "tmp" / "exps" / "celery").glob("*.pid"):
             number = path.read_text()
@@ -212,7 +212,7 @@ class Workspace:
 
     @contextmanager
     def serving(self, url: str, *command: str, **environment: str) -> Iterator[str]:
-        """A server at work, once it answers at `url`."""
+        """Start a server; yield when it answers at `url`."""
         with self.running(*command, **environment) as process:
             wait_until(lambda: answers(url) or process.poll() is not None)
             assert process.poll() is None, "it ended before it answered"
@@ -220,13 +220,13 @@ class Workspace:
 
     @contextmanager
     def running(self, *command: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
-        """A command at work, its imports done; at the end it and all of its processes are killed."""
+        """Start a command with preloaded imports; at the end kill it and all its processes."""
         with self._started(command, self._preloaded(environment)) as process:
             yield process
 
     @contextmanager
     def running_alone(self, *command: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
-        """A command at work as a user starts it, from its first import on: for what is killed."""
+        """Start a command as a user does, without preloaded imports; for commands that a test kills."""
         with self._started(command, self.environment(**environment)) as process:
             yield process
 
@@ -241,14 +241,14 @@ class Workspace:
                     os.killpg(process.pid, signal.SIGKILL)
 
     def kill_when(self, condition: Callable[[], bool], *command: str) -> None:
-        """Start a command, and kill it and all of its processes as soon as the condition holds."""
+        """Start a command; kill it and all its processes as soon as the condition holds."""
         with self.running_alone(*command) as process:
             wait_until(lambda: condition() or process.poll() is not None, every=0.005)
         assert process.returncode == -signal.SIGKILL, "it ended before it could be killed"
 
     @contextmanager
     def ui(self) -> Iterator[tuple[str, list[str]]]:
-        """`make ui` without a display: its address, and the lines that it prints before the server starts."""
+        """Run `make ui` without a display; yield its address and the lines that it prints before the server starts."""
         port = free_port()
         quiet = {name: value for name, value in self._preloaded({}).items() if "DISPLAY" not in name}
         command = ["python3", "-m", "pipeline.tracking.ui.serve", "--port", str(port)]
@@ -267,11 +267,11 @@ class Workspace:
 
     @property
     def recipes(self) -> dict[str, Any]:
-        """The variants of params.yaml."""
+        """Return the variants of params.yaml."""
         return YAML(typ="safe").load(self.folder / "params.yaml")["variants"]
 
     def edit(self, values: dict[str, Any]) -> None:
-        """Set values of params.yaml by their dotted paths; `...` takes one out."""
+        """Set values of params.yaml by their dotted paths; `...` removes a key."""
         yaml = YAML()
         document = yaml.load(self.folder / "params.yaml")
         for path, value in values.items():
@@ -286,39 +286,39 @@ class Workspace:
         yaml.dump(document, self.folder / "params.yaml")
 
     def replace(self, name: str, old: str, new: str) -> None:
-        """Change a place of a source."""
+        """Replace text in a source file."""
         path = self.folder / name
         text = path.read_text(encoding="utf-8")
         assert text.count(old) == 1, f"{name}: {old}"
         path.write_text(text.replace(old, new), encoding="utf-8")
 
     def commit(self) -> None:
-        """All of it to git."""
+        """Commit all files to git."""
         self.run("git", "add", "--all")
         self.run("git", "commit", "--quiet", "--message", "All", "--allow-empty")
 
     def json(self, name: str) -> Any:
-        """A JSON file's content."""
+        """Return the content of a JSON file."""
         return json.loads((self.folder / name).read_text(encoding="utf-8"))
 
     def content(self, name: str) -> dict[str, bytes]:
-        """Every file below a folder, by its path there."""
+        """Return the bytes of every file below a folder, by its path there."""
         place = self.folder / name
         return {str(path.relative_to(place)): path.read_bytes() for path in place.rglob("*") if path.is_file()}
 
     def truncate(self, name: str) -> None:
-        """Leave the first half of a file."""
+        """Keep only the first half of a file."""
         path = self.folder / name
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
     # MLflow
 
     def delete_store(self) -> None:
-        """No store, no artifacts, no manifest."""
+        """Delete the store, the artifacts and the manifest."""
         shutil.rmtree(self.folder / "mlruns")
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
-        """What SQLite says of the store at this moment; nothing where there is none yet."""
+        """Return the rows that a query gets from the store now; none if there is no store yet."""
         try:
             with closing(sqlite3.connect(f"{self.database.as_uri()}?mode=ro", uri=True)) as database:
                 return database.execute(query).fetchall()
@@ -327,7 +327,7 @@ class Workspace:
 
     @contextmanager
     def client(self) -> Iterator["MlflowClient"]:
-        """A client of a snapshot: MLflow's client would hold on to a database that is deleted and made anew."""
+        """Yield a client of a copy of the store, because MLflow's client keeps a deleted database open."""
         from pipeline.tracking.store import connect  # here, for `make unit` collects this module and MLflow is slow
 
         snapshot = self.folder / ".dvc" / "tmp" / f"snapshot-{time.monotonic_ns()}.db"
@@ -336,18 +336,18 @@ class Workspace:
         yield connect(f"sqlite:///{snapshot}")
 
     def runs(self) -> dict[str, Logged]:
-        """All parent runs that are not deleted, by id."""
+        """Return all parent runs that are not deleted, by id."""
         with self.client() as client:
             return logged(client)
 
 
 def stage(name: str, *arguments: str) -> list[str]:
-    """The command of a stage, as dvc.yaml has it."""
+    """Return the command of a stage, as dvc.yaml has it."""
     return ["python3", "-m", f"pipeline.stages.{name}", *arguments]
 
 
 def logged(client: "MlflowClient") -> dict[str, Logged]:
-    """All parent runs of a store that are not deleted, by id, each with its children by name."""
+    """Return all parent runs of a store that are not deleted, by id, each with its children by name."""
     found = client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
     below: dict[str | None, dict[str, Logged]] = {}
     for run in found:
@@ -371,7 +371,7 @@ def _logged(run: "Run") -> Logged:
 
 
 def variants(runs: dict[str, Logged]) -> list[str]:
-    """The names of the variants, one for each run."""
+    """Return the variant of each run."""
     return sorted(run.variant for run in runs.values())
 
 
@@ -389,14 +389,14 @@ def wait_until(condition: Callable[[], bool], seconds: float = 120, every: float
 
 
 def free_port() -> int:
-    """One that nothing listens to at this moment."""
+    """Return a port on which nothing listens at this moment."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return free.getsockname()[1]
 
 
 def answers(url: str) -> bool:
-    """A server is there."""
+    """Return whether a server answers."""
     try:
         urllib.request.urlopen(url, timeout=5).close()
     except (urllib.error.URLError, OSError):

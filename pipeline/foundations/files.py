@@ -114,5 +114,10 @@ def load_json(path: Path) -> Any:
 
 def save_text(text: str, path: Path) -> None:
     """Write text as UTF-8."""
+    save_bytes(text.encode(), path)
+
+
+def save_bytes(content: bytes, path: Path) -> None:
+    """Write bytes."""
     with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(content)

@@ -15,7 +15,7 @@ import xarray as xr
 from xarray.backends import ScipyDataStore
 
 from pipeline.foundations.errors import UserError
-from pipeline.foundations.files import reading, replacing
+from pipeline.foundations.files import reading, replacing, save_bytes
 
 # A table of up to this many numbers is a CSV in float64, which a person can read; a larger one is Parquet in float32.
 MOST_CELLS = 1_000_000
@@ -33,8 +33,7 @@ def pack_dataset(dataset: xr.Dataset) -> bytes:
 
 def save_arrays(dataset: xr.Dataset, path: Path) -> None:
     """Write a data set as NetCDF."""
-    with replacing(path) as temporary:
-        temporary.write_bytes(pack_dataset(dataset))
+    save_bytes(pack_dataset(dataset), path)
 
 
 def load_arrays(
@@ -99,8 +98,7 @@ def pack_npz(arrays: Mapping[str, np.ndarray]) -> bytes:
 
 def save_npz(arrays: Mapping[str, np.ndarray], path: Path) -> None:
     """Write arrays as npz."""
-    with replacing(path) as temporary:
-        temporary.write_bytes(pack_npz(arrays))
+    save_bytes(pack_npz(arrays), path)
 
 
 def load_npz(path: Path, what: str) -> dict[str, np.ndarray]:

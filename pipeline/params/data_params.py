@@ -17,7 +17,7 @@ def class_name(value: object) -> str:
     return str(value)
 
 
-def _with_class_name(value: Plain) -> Plain:
+def _as_class_name(value: Plain) -> Plain:
     """Convert a number or boolean to the name of its class; return any other value unchanged."""
     return class_name(value) if isinstance(value, bool | int | float) else value
 
@@ -55,7 +55,7 @@ class DataParams(StrictSection):
     config: dict[str, Any] = Field(default_factory=dict)
     task: Literal["auto", "binary", "multiclass", "regression"] = "auto"
     target: Column = "label"
-    positive_class: Annotated[str, BeforeValidator(_with_class_name)] | None = Field(
+    positive_class: Annotated[str, BeforeValidator(_as_class_name)] | None = Field(
         None, exclude_if=lambda value: value is None
     )
     features: Literal["all"] | Annotated[tuple[Column, ...], Field(strict=False, min_length=1)] = "all"

@@ -32,7 +32,7 @@ from pydantic import BaseModel, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from pipeline.foundations.files import replacing
+from pipeline.foundations.files import save_bytes
 
 LOCKS: Final = (Path("dvc.lock"), Path("studies/dvc.lock"))
 FOLDER: Final = Path(".dvc/tmp/whole_locks")
@@ -137,8 +137,7 @@ def _write(content: bytes | None, path: Path) -> None:
     if content is None:
         path.unlink(missing_ok=True)
     elif content != _content(path):
-        with replacing(path) as temporary:
-            temporary.write_bytes(content)
+        save_bytes(content, path)
 
 
 def _is_as_git_has_it(lock: Path) -> bool:

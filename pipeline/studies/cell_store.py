@@ -10,7 +10,7 @@ from pathlib import Path
 import xarray as xr
 
 from pipeline.foundations.errors import UserError
-from pipeline.foundations.files import replacing, root, save_json
+from pipeline.foundations.files import root, save_bytes, save_json
 from pipeline.foundations.formats import load_arrays, load_npz
 from pipeline.history.files import PREDICTIONS, PRETRAINING, load_whole
 from pipeline.params.file import Plain
@@ -43,8 +43,7 @@ def save(key: str, recipe: Mapping[str, Plain], files: Mapping[str, bytes]) -> N
     """
     save_json(recipe, folder(key) / "recipe.json")
     for name in sorted(files, key=lambda name: name == HISTORY):
-        with replacing(folder(key) / name) as temporary:
-            temporary.write_bytes(files[name])
+        save_bytes(files[name], folder(key) / name)
 
 
 def load(key: str) -> xr.Dataset:

@@ -11,7 +11,7 @@ from threading import Event, Lock
 import numpy as np
 
 from pipeline.data.split.samples import Split
-from pipeline.history.record import GRADIENT_EDGES, SLOPE_FRACTIONS, WEIGHT_EDGES, count_type
+from pipeline.history.record import GRADIENT_EDGES, HISTOGRAMS, SLOPE_FRACTIONS, WEIGHT_EDGES, count_type
 from pipeline.history.recorded_epochs import is_recorded, recorded_epochs
 from pipeline.params.training_params import TrainingParams
 from pipeline.params.variant_params import VariantParams
@@ -23,8 +23,6 @@ from pipeline.training.compiled.epochs import DataParts, Learner, Plan
 from pipeline.training.compiled.measures import LayerRecord, Limits
 from pipeline.training.compiled.shapes import Shape
 from pipeline.training.compiled.steps import SLOTS, Optimizer
-
-_HISTOGRAMS = ("gradient_histogram", "weight_histogram")
 
 
 class DenseTrainer:
@@ -111,12 +109,9 @@ class DenseTrainer:
     def _records(self, replicas: int) -> LayerRecord:
         """Return records of zeros; the first axes are replica and recorded epoch."""
         rows = (replicas, len(recorded_epochs(self._params)), len(self.layers))
-        has_histograms = self._params.histograms
-        with_more_axes = {
-            "saturated_share": np.zeros((*rows, len(SLOPE_FRACTIONS)), np.float32),
-            "gradient_histogram": np.zeros((*rows, len(GRADIENT_EDGES) + 1 if has_histograms else 0), np.int32),
-            "weight_histogram": np.zeros((*rows, len(WEIGHT_EDGES) + 1 if has_histograms else 0), np.int32),
-        }
+        with_more_axes = {"saturated_share": np.zeros((*rows, len(SLOPE_FRACTIONS)), np.float32)}
+        for name, (_, edges, _) in HISTOGRAMS.items():
+            with_more_axes[name] = np.zeros((*rows, len(edges) + 1 if self._params.histograms else 0), np.int32)
         by_layer = [name for name in LayerRecord._fields if name not in with_more_axes]
         return LayerRecord(**{name: np.zeros(rows, np.float32) for name in by_layer}, **with_more_axes)
 
@@ -125,7 +120,7 @@ class DenseTrainer:
         for name in EPOCH_VALUES:
             values[name][:, 0] = np.nan
         largest_kernel = max(inputs * units for inputs, units in self._stack.kernels.values())
-        for name in _HISTOGRAMS:
+        for name in HISTOGRAMS:
             counts = values.pop(name)
             if self._params.histograms:
                 values[name] = counts.astype(count_type(largest_kernel))

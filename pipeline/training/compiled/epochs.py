@@ -100,12 +100,10 @@ def train(
     for epoch in range(orders.shape[0]):
         # After the last recorded epoch nothing is written to the row, so any row will do.
         record = row_of(records, min(row, records.weight_l1.shape[0] - 1))
-        for e in range(weights.size):
-            change[e] = -weights[e]
+        change[:] = weights
         train_epoch(plan, orders[epoch], is_recorded[epoch], learner, batch, gradient, record)
         if is_recorded[epoch]:
-            for e in range(weights.size):
-                change[e] += weights[e]
+            change[:] = weights - change
             average(plan.shape, -(-orders.shape[1] // plan.batch_size), change, record)
             probe(plan.shape, plan.limits, weights, whole, gradient, data.inputs, data.targets, data.ends[0], record)
             row += 1

@@ -93,8 +93,7 @@ def measure_activity(
     units, limit = shape.widths[layer + 1], limits.slopes[1 if is_last else 0]
     slope, value = buffer.slope[:samples], buffer.error[0, 0, :samples]
     saturated, dead_count = record.saturated_share[layer], 0
-    for fraction in range(limit.size):
-        saturated[fraction] = _ZERO
+    saturated[:] = _ZERO
     for unit in range(units):
         before = buffer.before[layer, unit, :samples]
         if is_last and shape.kind == _BINARY:
@@ -116,8 +115,7 @@ def measure_activity(
             for s in range(samples):
                 below_count += abs(slope[s]) < limit[fraction] and not (value[s] == _ZERO and slope[s] == _ZERO)
             saturated[fraction] += np.float32(below_count)
-    for fraction in range(limit.size):
-        saturated[fraction] /= np.float32(samples * units)
+    saturated /= np.float32(samples * units)
     record.dead_unit_share[layer] = np.float32(dead_count) / np.float32(units)
 
 
@@ -125,8 +123,7 @@ def measure_activity(
 def count(entries: np.ndarray, edges: np.ndarray, bins: np.ndarray) -> None:
     """Count the entries in each bin: bin b holds edges[b - 1] <= x < edges[b]. NaN is in no bin."""
     if bins.size:
-        for b in range(bins.size):
-            bins[b] = 0
+        bins[:] = 0
         for e in range(entries.size):
             entry = entries[e]
             if entry == entry:  # not NaN

@@ -38,9 +38,7 @@ class Buffers(NamedTuple):
 @compiled
 def buffers(shape: Shape, samples: int) -> Buffers:
     """Return buffers for at most `samples` samples."""
-    layer_count, units = shape.widths.size - 1, 1
-    for width in shape.widths:
-        units = max(units, width)
+    layer_count, units = shape.widths.size - 1, shape.widths.max()
     return Buffers(
         np.empty((layer_count, units, samples), np.float32),
         np.empty((layer_count + 1, units, samples), np.float32),
