@@ -41,7 +41,6 @@ from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.params.params import Params
 from pipeline.params.split_params import SplitParams
 from pipeline.params.tracking_params import TrackingParams
-from pipeline.tracking.best import choose
 from pipeline.tracking.packaging import Packages
 from pipeline.tracking.payload import (
     Parameters,
@@ -52,6 +51,7 @@ from pipeline.tracking.payload import (
     assemble,
     variant_points,
 )
+from pipeline.tracking.registered_model import choose
 from pipeline.training.common.train_replicas import Trained, train
 from pipeline.training.common.versions import versions
 

@@ -1,4 +1,4 @@
-"""The content of a variant's runs in MLflow, as plain values. This module does not import MLflow."""
+"""Assemble the content of a variant's runs in MLflow, as plain values. This module does not import MLflow."""
 
 import hashlib
 import json
@@ -37,8 +37,8 @@ HISTORY = "history"  # the folder of the artifacts that depend only on the train
 class Parameters:
     """All parameters of a variant, by dotted name.
 
-    trained: the parameters of the training; MLflow's parameters.
-    judged: the thresholds; tags in MLflow, because they may change later.
+    trained: the parameters of the training; in MLflow they are parameters.
+    judged: the thresholds; in MLflow they are tags, because they may change later.
     """
 
     trained: dict[str, str]
@@ -66,9 +66,9 @@ class VariantPayload:
     """The parent run of a variant, and its replicas.
 
     fingerprint: the hash of the training's parameters and outputs.
-    evaluation_hash: the hash of the evaluation's parameters and outputs. If either hash differs, it is another run.
+    evaluation_hash: the hash of the evaluation's parameters and outputs. A run differs if one of its hashes differs.
     final: the column of the main score, such as `test_accuracy`.
-    chosen_by: the column that chooses the best replica: with validation data `validation_accuracy`, else `final`.
+    chosen_by: the column by which the best replica is chosen: with validation data `validation_accuracy`, else `final`.
     use: the inputs and the answer of the variant's models (Markdown).
     images: the figures that the UI can show beside figures of other runs.
     models: the replicas that are published as Keras models, by the model's name.
@@ -137,9 +137,9 @@ class VariantSource:
 
 
 def not_published(sources: Iterable[VariantSource], manifest: Mapping[str, Mapping[str, str]]) -> set[str]:
-    """Return the variants whose training, by the manifest, is not in MLflow yet.
+    """Return the variants whose training is not in MLflow yet, by the manifest.
 
-    A variant that was only evaluated again is not among them, because it needs no new models.
+    They need new models. A variant that was only evaluated again needs none, so it is not among them.
     """
     return {each.variant for each in sources if manifest.get(each.variant, {}).get("fingerprint") != each.fingerprint}
 
@@ -188,7 +188,7 @@ def use(task: Task, columns: Sequence[InputColumn]) -> str:
 
 
 def parameters(trained: Sections, judged: Sections) -> Parameters:
-    """Return the parameters in MLflow's form; the arguments are those of `VariantSource`."""
+    """Return the parameters in MLflow's form. For the arguments see `VariantSource`."""
     shared = {name: section for name, section in trained.items() if name != "variant"}
     return Parameters({**flattened(trained["variant"]), **flattened(shared)}, flattened(judged))
 

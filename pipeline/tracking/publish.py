@@ -1,9 +1,9 @@
 """Publish the files of all stages to an MLflow store. This is idempotent, and correct after a kill at any moment.
 
 A run is found by its fingerprint and its evaluation hash, never by its id. It gets the tag `pipeline.complete` once it
-is written completely. Only one publisher at a time writes and deletes runs (see `turn`), so a run without that tag was
-left by a crash; it is deleted and written again. A complete run never changes, except the tags that mark current runs.
-A new evaluation of the same training is another run, which links to the models and history of the first run.
+is written completely. Only one publisher at a time writes and deletes runs (see `turn`). So a run without that tag was
+left by a crash: it is deleted and written again. In a complete run only the tags that mark current runs change. A new
+evaluation of the same training is another run, which links to the models and the history of the first run.
 
 The experiment's description and the registered model follow the repository's params.yaml. DVC experiments do not change
 them, because several may run at once.
@@ -24,11 +24,11 @@ from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT, MLFLOW_PARENT_RUN_ID
 from pipeline.foundations.files import temporary_folder
 from pipeline.params.tracking_params import TrackingParams
 from pipeline.tracking import current, images, registry, store
-from pipeline.tracking.best import MODEL, Best, choose
 from pipeline.tracking.datasets import dataset_inputs
 from pipeline.tracking.guide import STUDIES_GUIDE, guide
 from pipeline.tracking.packaging import Packages
 from pipeline.tracking.payload import HISTORY, Parameters, VariantPayload
+from pipeline.tracking.registered_model import MODEL, Best, choose
 from pipeline.tracking.tags import COMPLETE, DESCRIPTION, EVALUATION_HASH, EXPERIMENT, FINGERPRINT, HISTORY_OF, VARIANT
 from pipeline.tracking.turn import LEASE, Turn
 from pipeline.tracking.writing import NewRun, log, write
@@ -42,14 +42,14 @@ def publish(
     packages: Packages,
     patience: float = LEASE,
 ) -> dict[str, str]:
-    """Publish what the store does not hold yet.
+    """Publish the runs that the store does not hold yet.
 
     Args:
         contents: the variants in the order of params.yaml.
         params: the section `tracking` of params.yaml.
         pair: the two variants to compare, if any.
         datasets: the file of each part of the data, by the part's name.
-        packages: the models' packages; those not yet started are started here.
+        packages: the models' packages. This starts the packaging of models for which it has not started.
         patience: seconds without a new nonce after which another publisher counts as dead.
 
     Returns:
@@ -102,7 +102,7 @@ class Publisher:
     def bring(
         self, contents: Sequence[VariantPayload], datasets: dict[str, Path], packages: Packages
     ) -> tuple[dict[str, str], dict[str, str]]:
-        """Write the missing runs; return for each variant what was done, and for each variant the id of the run."""
+        """Write the missing runs; return two maps by variant: what was done, and the id of the run."""
         held = {content.variant: self._held(content) for content in contents}
         if None in held.values() or self._leftovers():
             self._turn.take()
@@ -110,15 +110,15 @@ class Publisher:
             held = {content.variant: self._reuse(content) for content in contents}
         run_ids = {variant: run_id for variant, run_id in held.items() if run_id is not None}
         missing = [content for content in contents if content.variant not in run_ids]
-        trained = {content.variant: self._whole_run_of(content) for content in missing}
+        former_runs = {content.variant: self._whole_run_of(content) for content in missing}
         done = dict.fromkeys((content.variant for content in contents), "nothing new")
-        done |= {variant: "published" if run is None else "evaluated again" for variant, run in trained.items()}
+        done |= {variant: "published" if run is None else "evaluated again" for variant, run in former_runs.items()}
         inputs = dataset_inputs(datasets) if missing else []
-        packages.begin({each.variant: each.models for each in missing if trained[each.variant] is None})
+        packages.begin({each.variant: each.models for each in missing if former_runs[each.variant] is None})
         for content in missing:
-            run_ids[content.variant] = self.begin(content, inputs, trained[content.variant])
+            run_ids[content.variant] = self.begin(content, inputs, former_runs[content.variant])
         for content in missing:
-            run_id, former = run_ids[content.variant], trained[content.variant]
+            run_id, former = run_ids[content.variant], former_runs[content.variant]
             models = self.log_models(run_id, content, packages) if former is None else self._linked(former)
             self.finish(run_id, content, models)
         if missing:
@@ -135,17 +135,17 @@ class Publisher:
             self._client.set_experiment_tag(self._experiment_id, DESCRIPTION, description)
 
     def register(self, name: str, best: Best, run_id: str) -> None:
-        """Register the best model, given with its variant's complete run."""
+        """Register the best model; `run_id` is the complete run of its variant."""
         model_id = self._linked(self._client.get_run(run_id))[f"{best.content.variant}_{MODEL}"]
         registry.register(self._client, self._turn, name, best, run_id, model_id)
 
     def _held(self, content: VariantPayload) -> str | None:
-        """Return the id of a complete run of this content that still has all replicas and models, or None."""
+        """Return the id of a complete run with this content that lacks no replica or model, or None."""
         complete = [run for run in self._of_training(content) if _is_complete(run, content)]
         return next((run.info.run_id for run in complete if self._is_whole(run, content)), None)
 
     def _reuse(self, content: VariantPayload) -> str | None:
-        """Return the id as `_held` does, after deleting runs that a crash left unfinished or that have lost a part."""
+        """Delete runs that a crash left unfinished or that have lost a part; then return the same as `_held`."""
         held = None
         for run in self._of_training(content):
             is_complete = _is_complete(run, content)
@@ -156,7 +156,7 @@ class Publisher:
         return held
 
     def _sweep(self) -> None:
-        """Delete all unfinished runs; during this publisher's turn no other publisher is writing them."""
+        """Delete all unfinished runs. No other publisher is writing them, because it is this publisher's turn."""
         for run in self._leftovers():
             self._delete(run)
 
@@ -166,7 +166,7 @@ class Publisher:
         return [run for run in running if FINGERPRINT in run.data.tags and COMPLETE not in run.data.tags]
 
     def _of_training(self, content: VariantPayload) -> list[Run]:
-        """Return all runs of this training, whatever their evaluation, newest first."""
+        """Return all runs of this training, with any evaluation, newest first."""
         runs = self._search(
             f"tags.`{FINGERPRINT}` = '{content.fingerprint}' and tags.`{VARIANT}` = '{content.variant}'"
         )
@@ -179,23 +179,22 @@ class Publisher:
         return {replica.name for replica in content.replicas} <= replicas and models <= self._linked(run).keys()
 
     def _whole_run_of(self, content: VariantPayload) -> Run | None:
-        """Return a complete run of the same training, whatever its evaluation, that lacks no replica or model."""
+        """Return a complete run of this training, with any evaluation, that lacks no replica or model, or None."""
         complete = [run for run in self._of_training(content) if COMPLETE in run.data.tags]
         return next((run for run in complete if self._is_whole(run, content)), None)
 
-    def begin(self, content: VariantPayload, inputs: list[DatasetInput], trained: Run | None) -> str:
+    def begin(self, content: VariantPayload, inputs: list[DatasetInput], former: Run | None) -> str:
         """Write a run and its replicas, but no models; return the run's id.
 
         Args:
             inputs: the data sets.
-            trained: another run of the same training, if there is one; the new run links to its history.
+            former: another run of the same training, if there is one; the new run links to its history.
         """
         tags = {VARIANT: content.variant, FINGERPRINT: content.fingerprint, DESCRIPTION: content.description}
         tags |= content.parameters.judged | (images.TAGS if content.images else {})
         artifacts = content.artifacts
-        if trained is not None:
-            history_run = trained.data.tags.get(HISTORY_OF, trained.info.run_id)
-            tags[HISTORY_OF] = history_run
+        if former is not None:
+            tags[HISTORY_OF] = former.data.tags.get(HISTORY_OF, former.info.run_id)
             artifacts = {folder: paths for folder, paths in artifacts.items() if folder != HISTORY}
         new = NewRun(content.variant, {**tags, **_origin()}, content.parameters.trained, content.points)
         parent = write(self._client, self._experiment_id, new, finished=False)
@@ -221,7 +220,8 @@ class Publisher:
         """Link a run to its models and mark the run as complete.
 
         Args:
-            models: the model ids by name."""
+            models: the model ids by name.
+        """
         self._turn.expect()
         if models:
             self._client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0) for model_id in models.values()])
@@ -254,7 +254,7 @@ class Publisher:
         return model.model_id
 
     def _delete(self, parent: Run) -> None:
-        """Delete a run: models and children first, so that after a crash the run is found and deleted again."""
+        """Delete a run: models and children first, so that after a crash the next publisher deletes the rest."""
         from_parent = f"source_run_id = '{parent.info.run_id}'"
         for model in self._client.search_logged_models([self._experiment_id], from_parent):
             self._client.delete_logged_model(model.model_id)
