@@ -43,16 +43,9 @@ from pipeline.params.tracking_params import TrackingParams
 from pipeline.tracking import current, images, live_runs, publish, store
 from pipeline.tracking.guide import guide, searches
 from pipeline.tracking.packaging import Packages
-from pipeline.tracking.payload import (
-    Point,
-    VariantFiles,
-    VariantPayload,
-    VariantSource,
-    assemble,
-    flattened,
-    not_published,
-)
+from pipeline.tracking.payload import Point, VariantFiles, VariantPayload, VariantSource, assemble, not_published
 from pipeline.tracking.registered_model import choose, registered_name
+from pipeline.tracking.run_parameters import flattened
 from pipeline.tracking.tags import COMPLETE, CURRENT, PAIR, search_for
 from pipeline.tracking.ui import serve
 

@@ -14,7 +14,7 @@ from mlflow.entities import Run
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 
 from pipeline.foundations import colours
-from pipeline.tracking.payload import JUDGED_BY, Parameters
+from pipeline.tracking.run_parameters import JUDGED_BY, Parameters
 from pipeline.tracking.store import search
 from pipeline.tracking.tags import COLOUR, COMPLETE, CURRENT, PAIR, VARIANT, search_for
 from pipeline.tracking.writing import log

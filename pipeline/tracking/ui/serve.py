@@ -16,7 +16,7 @@ from pipeline.foundations.errors import UserError, reported_in_one_line
 from pipeline.foundations.files import root
 from pipeline.params.params import read
 from pipeline.tracking import current, store
-from pipeline.tracking.payload import Parameters, parameters
+from pipeline.tracking.run_parameters import Parameters, parameters
 from pipeline.tracking.servers import is_server
 from pipeline.tracking.tags import COMPLETE, CURRENT, LIVE, PAIR, search_for
 from pipeline.tracking.ui import addresses
