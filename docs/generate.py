@@ -1,5 +1,7 @@
-"""`make docs`: write what the code knows into docs/reference.md and docs/causes.md: causes, evidence, remedies,
-parameters and metrics. Each stands between two comment lines; the text around them is written by hand.
+"""`make docs`: renew the generated sections of docs/reference.md and docs/causes.md from the code.
+
+These are the causes, evidence, remedies, parameters and metrics. Each section is between two comment lines; the text
+around the sections is written by hand.
 """
 
 import re
@@ -43,7 +45,7 @@ FAMILIES: Final = {
     "inference": ("In inference", ""),
     "rest": ("The rest", ""),
 }
-# What a parameter may be, where its type does not say it.
+# The allowed values of parameters whose type does not state them.
 ALLOWED: Final = {
     "data.source": "a name of the [list](your-data.md), or `tables/NAME.csv`, `.parquet`, `.npz`",
     "data.config": "a map; `{}` for a file; a generator needs a `random_state`",
@@ -115,19 +117,19 @@ def sections() -> dict[Path, dict[str, str]]:
 
 
 def renewed(page: str, name: str, text: str) -> str:
-    """Return the page with another text in one section.
+    """Return the page with a new text in one section.
 
     Raises:
-        ValueError: the page does not have exactly one such section.
+        ValueError: the page does not have exactly one section of this name.
     """
     section = re.compile(rf"(<!-- {name}: [^\n]* -->\n).*?(<!-- /{name} -->\n)", re.DOTALL)
     if len(section.findall(page)) != 1:
         raise ValueError(f"{name}: must be one section between <!-- {name}: ... --> and <!-- /{name} -->")
-    return section.sub(lambda found: f"{found[1]}{text}{found[2]}", page)
+    return section.sub(lambda match: f"{match[1]}{text}{match[2]}", page)
 
 
 def pages() -> dict[Path, str]:
-    """Return the pages as they should be."""
+    """Return each page with all its generated sections renewed."""
     texts = {}
     for path, own in sections().items():
         texts[path] = path.read_text(encoding="utf-8")
@@ -217,10 +219,11 @@ def _filled(text: str, indent: str) -> str:
 
 
 def parameters_of(section: str, document: Mapping[str, Any], comments: Mapping[str, str]) -> str:
-    """Return the table of a section's parameters: meanings from params.yaml, what is allowed from the model.
+    """Return the table of a section's parameters: meanings from params.yaml, allowed values from the model.
 
     Args:
-        document: params.yaml. comments: of params.yaml, by dotted key.
+        document: the content of params.yaml.
+        comments: the comments of params.yaml, by dotted key.
     """
     model = VariantParams if section == "defaults" else Params.model_fields[section].annotation
     assert isinstance(model, type)
@@ -248,10 +251,10 @@ def _parameters(
 
 
 def _allowed(schema: Mapping[str, Any], path: str) -> str:
-    """Return what a parameter may be by its JSON schema.
+    """Return the allowed values of a parameter, from its JSON schema.
 
     Raises:
-        KeyError: that does not say it; ALLOWED must.
+        KeyError: the schema does not state them, so ALLOWED must.
     """
     if schema.get("type") == "boolean":
         return "`true`, `false`"
@@ -286,7 +289,10 @@ def _written(value: object) -> str:
 
 
 def comments_of(text: str) -> dict[str, str]:
-    """Return the comment of each key of a YAML file by its dotted path: behind it, and on the lines that follow."""
+    """Return the comment of each key of a YAML file, by dotted path.
+
+    A comment begins on the line of its key, and may continue on comment lines below it.
+    """
     comments: dict[str, str] = {}
     above: list[tuple[int, str]] = []  # indents and keys down to this line
     for line in text.splitlines():

@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = Path("examples")
 COPIED = ("pipeline", "dvc.yaml", "studies/dvc.yaml", ".dvcignore")
 INHERITED = ("training", "defaults", "tracking", "tensorboard", "diagnosis")
-# Environment variables that would make the example write into the repository's own store.
+# Environment variables that would let the example write into the repository's own store.
 REMOVED = ("DVC_ROOT", "DVC_EXP_NAME", "MLFLOW_TRACKING_URI")
 
 
@@ -53,14 +53,14 @@ def main(name: str) -> None:
 
 
 def with_inherited(own: dict[str, Plain]) -> dict[str, Plain]:
-    """Return an example's parameters with all that they inherit from the repository's params.yaml."""
+    """Return an example's parameters, completed by the sections that it inherits from the repository's params.yaml."""
     shared = load(ROOT / PARAMS_FILE)
     inherited = {name: merge(as_map(shared[name], name), as_map(own.get(name), name)) for name in INHERITED}
     return {**own, **inherited}
 
 
 def _lay_out(source: Path, folder: Path) -> None:
-    """Copy the present code and the example's networks, and make its tables. Earlier results stay."""
+    """Copy the present code and the example's networks into the folder, and make its tables. Earlier results stay."""
     folder.mkdir(exist_ok=True)
     for name in COPIED:
         target = folder / name

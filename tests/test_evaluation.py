@@ -28,7 +28,7 @@ from pipeline.evaluation.variant import Spread, VariantMetrics
 from pipeline.foundations.errors import UserError
 from pipeline.history import record
 from pipeline.params.tracking_params import TrackingParams
-from pipeline.tracking import payload
+from pipeline.tracking import metric_values, payload
 
 
 @pytest.mark.parametrize(
@@ -312,7 +312,7 @@ def test_a_damaged_file_of_an_evaluation_is_named_or_can_be_published(
             messages.append(str(error))
             continue
         payload.description("v", found)
-        payload.variant_points(found, tracking)
+        metric_values.variant_points(found, tracking)
         for row in found.replicas.to_dict("records"):
             payload.replica_payload(row, found, {})
         comparison.compare({"v": found}, recipes(), parameters(["v", "w"]).without_claims())

@@ -7,7 +7,8 @@ import pytest
 from examples import evaluated, history
 from pipeline.params.tracking_params import TrackingParams
 from pipeline.tracking import metric_keys as keys
-from pipeline.tracking.payload import replica_payload, variant_points
+from pipeline.tracking.metric_values import variant_points
+from pipeline.tracking.payload import replica_payload
 
 QUARTILE = "(q25|median|q75)"
 

@@ -41,17 +41,11 @@ from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.params.params import Params
 from pipeline.params.split_params import SplitParams
 from pipeline.params.tracking_params import TrackingParams
-from pipeline.tracking.best import choose
+from pipeline.tracking.metric_values import variant_points
 from pipeline.tracking.packaging import Packages
-from pipeline.tracking.payload import (
-    Parameters,
-    ReplicaPayload,
-    VariantFiles,
-    VariantPayload,
-    VariantSource,
-    assemble,
-    variant_points,
-)
+from pipeline.tracking.payload import ReplicaPayload, VariantFiles, VariantPayload, VariantSource, assemble
+from pipeline.tracking.registered_model import choose
+from pipeline.tracking.run_parameters import Parameters
 from pipeline.training.common.train_replicas import Trained, train
 from pipeline.training.common.versions import versions
 

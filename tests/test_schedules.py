@@ -16,7 +16,7 @@ from pipeline.foundations.tensorflow import keras, tf
 from pipeline.models import keras_objects
 from pipeline.models.network import build
 from pipeline.params.variant_params import KerasObject, VariantParams, resolve, shown
-from pipeline.tracking.payload import flattened
+from pipeline.tracking.run_parameters import flattened
 from pipeline.training.common.train_replicas import train
 from pipeline.training.common.trainable import expect_trainable
 from pipeline.training.compiled.eligible import dense_stack

@@ -41,18 +41,11 @@ from pipeline.history.training_progress import Process, Progress
 from pipeline.params.data_params import DataParams
 from pipeline.params.tracking_params import TrackingParams
 from pipeline.tracking import current, images, live_runs, publish, store
-from pipeline.tracking.best import choose, registered_name
 from pipeline.tracking.guide import guide, searches
 from pipeline.tracking.packaging import Packages
-from pipeline.tracking.payload import (
-    Point,
-    VariantFiles,
-    VariantPayload,
-    VariantSource,
-    assemble,
-    flattened,
-    not_published,
-)
+from pipeline.tracking.payload import Point, VariantFiles, VariantPayload, VariantSource, assemble, not_published
+from pipeline.tracking.registered_model import choose, registered_name
+from pipeline.tracking.run_parameters import flattened
 from pipeline.tracking.tags import COMPLETE, CURRENT, PAIR, search_for
 from pipeline.tracking.ui import serve
 
@@ -602,7 +595,7 @@ def test_figures_are_named_as_mlflows_own_log_image_names_them(client: MlflowCli
     assert client.get_run(run_id).data.tags.items() >= images.TAGS.items()
 
     other = client.create_run("0").info.run_id
-    client.log_image(other, Image.new("RGB", (2, 2)), key=images.key("v"), step=images.STEP)
+    client.log_image(other, Image.new("RGB", (2, 2)), key="figures/v", step=images.STEP)
     theirs = {each.path for each in client.list_artifacts(other, images.FOLDER)}
     assert {fixed(name) for name in ours} == {fixed(name).replace(".webp", ".png") for name in theirs}
     assert client.get_run(other).data.tags.items() >= images.TAGS.items()

@@ -15,7 +15,7 @@ from pipeline.foundations.tensorflow import keras
 from pipeline.models.network import build
 from pipeline.params import study_params
 from pipeline.params.variant_params import VariantParams, resolve
-from pipeline.tracking.payload import flattened
+from pipeline.tracking.run_parameters import flattened
 from pipeline.training.common.train_replicas import stacked, train
 from pipeline.training.common.trainable import expect_trainable
 from pipeline.training.compiled.eligible import dense_stack

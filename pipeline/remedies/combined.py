@@ -1,10 +1,10 @@
-"""Choose combinations of remedies to try next, because many networks have more than one fault.
+"""Choose the combinations of remedies to try next, because many networks have more than one fault.
 
-If no single remedy makes a network learn, keep the most promising remedy, and add a remedy that the diagnosis of this
-trial suggests.
+If no single remedy makes a network learn, the most promising one is kept, and the remedies that the diagnosis of its
+trial suggests are added to it.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from pipeline.remedies.remedy_registry import REMEDIES
@@ -19,7 +19,7 @@ class Result(NamedTuple):
 
     learned: the number of replicas that learned.
     replicas: the number of all replicas.
-    cause: the most frequent cause of the other replicas; None if all learned.
+    cause: the most frequent cause of the replicas that did not learn; None if all learned.
     """
 
     learned: int
@@ -30,15 +30,15 @@ class Result(NamedTuple):
 def to_follow(against: Sequence[str], results: Sequence[Result]) -> int | None:
     """Return the position of the trial to which the next remedies are added.
 
-    This is the trial in which most replicas learned. Among equals it is the first trial with another cause than before,
-    because a fault is then removed.
+    It is the trial with the largest share of replicas that learned. Among equals it is the first trial whose cause
+    differs from the cause before the trials, because one fault is then removed.
 
     Args:
         against: the causes before the trials, the most frequent first.
         results: the result of each trial.
 
     Returns:
-        None if most replicas of a trial learned, or no trial has a cause.
+        None if most replicas of some trial learned, or if no trial has a cause.
     """
     if any(2 * each.learned > each.replicas for each in results):
         return None
@@ -58,23 +58,20 @@ def further(done: Remedies, suggested: Iterable[str], tried: Collection[Remedies
 
     Args:
         done: the remedies of the trial.
-        suggested: the remedies that its diagnosis suggests.
-        tried: the combinations tried so far; a combination with the same effect is left out.
+        suggested: the remedies that the trial's diagnosis suggests.
+        tried: the combinations tried so far; combinations with the same effect as one of them are left out.
     """
     effects = {_effect(each) for each in (*tried, ())}
-
-    def untried() -> Iterator[Remedies]:
-        for name in suggested:
-            combination = (*done, name)
-            if _effect(combination) not in effects:
-                effects.add(_effect(combination))
-                yield combination
-
-    return list(untried())
+    combinations = []
+    for combination in ((*done, name) for name in suggested):
+        if _effect(combination) not in effects:
+            effects.add(_effect(combination))
+            combinations.append(combination)
+    return combinations
 
 
 def _effect(names: Remedies) -> tuple[float, float, frozenset[str]]:
-    """Return what a combination changes: the factors of learning rate and epochs, and the names of other remedies."""
+    """Return a combination's effect: the factors of learning rate and epochs, and the names of all other remedies."""
     rate, epochs = 1.0, 1.0
     for remedy in map(REMEDIES.__getitem__, names):
         rate = 1.0 if remedy.sets_learning_rate else rate * remedy.learning_rate

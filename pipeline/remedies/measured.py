@@ -1,7 +1,7 @@
-"""Look up how often each remedy fixed a failing run in our benchmark, and sort suggestions by it.
+"""Look up how often each remedy fixed a failing run in our benchmark, and sort suggested remedies by that share.
 
 `python3 -m benchmarks.known_faults --try` writes measured.json. For each cause and each remedy tried against it, the
-file has two numbers: the runs in which the network then learned, and the runs in which the remedy was tried.
+file has two numbers: the runs in which the network learned with the remedy, and all runs with the remedy.
 """
 
 import json
@@ -25,12 +25,12 @@ class Counts(NamedTuple):
 
     @property
     def promise(self) -> float:
-        """The estimated share of runs that learn: near a half if runs are few (Laplace's rule of succession)."""
+        """The estimated share of runs that learn, by Laplace's rule of succession: near a half if runs are few."""
         return (self.learned + 1) / (self.runs + 2)
 
 
 def counts(cause: str, remedy: str) -> Counts:
-    """Return the counts of a remedy against a cause; 0 of 0 if it was not tried."""
+    """Return the counts of a remedy against a cause; both are 0 if it was not tried."""
     return Counts(*_table().get(cause, {}).get(remedy, (0, 0)))
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pipeline.params.variant_params import VariantParams
 from pipeline.remedies.remedy_registry import REMEDIES, Overrides, Value
 
-MOST_IN_A_SENTENCE = 4  # changes; tables list all
+MOST_IN_A_SENTENCE = 4  # changes; tables list all changes
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,8 @@ class RecipeChange:
     @property
     def changes(self) -> str:
         """The overrides as params.yaml writes them: `activation: relu, batch_normalization: true`."""
-        return ", ".join(f"{key}: {_as_yaml(value)}" for key, value in self.overrides.items())
+        values = {key: str(each).lower() if isinstance(each, bool) else each for key, each in self.overrides.items()}
+        return ", ".join(f"{key}: {value}" for key, value in values.items())
 
     def __str__(self) -> str:
         return f"`{self.changes}` ({self.reason}; {self.source})"
@@ -36,8 +37,8 @@ class Against:
     """A remedy against a cause, for variants of params.yaml.
 
     remedy: the remedy's name in the registry.
-    reason: why the remedy helps, in words; or a function from the resolved variant to these words.
-    source: the publication of the reason; "" if it is the remedy's source.
+    reason: why the remedy helps, or a function that returns this text for a resolved variant.
+    source: the publication of the reason; "" if it is the same as the remedy's source.
     """
 
     remedy: str
@@ -45,7 +46,7 @@ class Against:
     source: str = ""
 
     def change(self, variant: VariantParams, epochs: int) -> RecipeChange | None:
-        """Return the change of a variant; None if it would change nothing, or does not apply.
+        """Return the change of a variant; None if the remedy does not apply, or would change nothing.
 
         Args:
             variant: the resolved variant.
@@ -53,7 +54,7 @@ class Against:
         """
         remedy = REMEDIES[self.remedy]
         overrides = remedy.overrides(variant, epochs) if remedy.overrides is not None else {}
-        if _has_all(variant, overrides):
+        if all(_comparable(_current(variant, key)) == _comparable(value) for key, value in overrides.items()):
             return None
         reason = self.reason if isinstance(self.reason, str) else self.reason(variant)
         return RecipeChange(overrides, reason, self.source or remedy.source)
@@ -71,13 +72,8 @@ def helps(changes: Sequence[RecipeChange]) -> str:
     return f" Most likely to help: {listed}." if listed else ""
 
 
-def _has_all(variant: VariantParams, overrides: Overrides) -> bool:
-    """Return whether a variant has the values of all overrides already."""
-    return all(_comparable(_current(variant, key)) == _comparable(value) for key, value in overrides.items())
-
-
 def _current(variant: VariantParams, key: str) -> Value:
-    """Return the value of a dotted parameter; the class name of a Keras object; {} if there is no such parameter."""
+    """Return the value of a dotted parameter: of a Keras object the class name; {} if there is no such parameter."""
     value = variant.model_dump(mode="json")
     for part in key.split("."):
         value = value.get(part, {}) if isinstance(value, dict) else {}
@@ -87,7 +83,3 @@ def _current(variant: VariantParams, key: str) -> Value:
 def _comparable(value: Value) -> Value:
     """Return a name in lower case without "_", because Keras reads GlorotUniform as glorot_uniform."""
     return value.replace("_", "").lower() if isinstance(value, str) else value
-
-
-def _as_yaml(value: Value) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,7 +1,7 @@
-"""The registry of remedies: the changes that may help a network that does not learn, by name.
+"""The registry of remedies: changes that may help a network that does not learn, by name.
 
-This module needs no Keras. The function that applies a remedy to a Keras model has the remedy's name and is in
-`on_keras/`. The causes against which a remedy is suggested, and the reasons, are in `diagnosis/rules/`.
+This module needs no Keras. For each remedy that any Keras model can have, `on_keras/` has a function of the same name
+that applies it. The rows of the causes in `diagnosis/rules/` say which remedies are suggested, and why.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -27,28 +27,24 @@ MOMENTUM: Final = 0.9  # of the averages in batch normalisation; Keras's default
 LEAK: Final = 0.2  # slope of leaky ReLU below 0, Keras's default
 ENOUGH_EPOCHS: Final = 4  # factor of the epochs
 
-KINGMA: Final = "Kingma & Ba 2015, arXiv 1412.6980"
 PASCANU: Final = "Pascanu et al. 2013, arXiv 1211.5063"
-HE: Final = "He et al. 2015, arXiv 1502.01852"
 LECUN: Final = "LeCun et al. 1998, Efficient BackProp"
-GLOROT: Final = "Glorot & Bengio 2010"
 BENGIO: Final = "Bengio et al. 2007; extra epochs"
-SMITH: Final = "Smith 2017, arXiv 1506.01186"
 
 
 @dataclass(frozen=True)
 class Remedy:
     """A remedy, without the causes that it is suggested against.
 
-    changes: what changes in a Keras model and its `fit`, in words; "" if only variants of params.yaml can change so.
-    overrides: takes a resolved variant and its epochs; returns the new values of parameters, none if the change does
-        not apply. None if a variant has no parameter for the change.
+    changes: what changes in a Keras model and its `fit`, in words; "" if only variants of params.yaml can have it.
+    overrides: a function of a resolved variant and its epochs that returns the new values of parameters; an empty map
+        if the change does not apply. None if variants have no parameter for the change.
     source: the publication.
     learning_rate: the factor of the learning rate; the factors of several remedies multiply.
     epochs: the factor of the epochs; the factors of several remedies multiply.
     sets_learning_rate: whether the remedy replaces the learning rate.
-    draws_weights: whether the remedy draws all weights again; then it comes before remedies that change weights.
-    in_place: whether the model object stays; a user's script can only go on with the same object.
+    draws_weights: whether the remedy draws all weights again; it is then applied before remedies that change weights.
+    in_place: whether the model object stays the same, as it must in a user's script.
     """
 
     changes: str = ""
@@ -79,9 +75,8 @@ def _times_learning_rate(factor: float, changes: str) -> Remedy:
             return {}
         return {"optimizer.config.learning_rate": float(f"{factor * rate:.12g}")}
 
-    return Remedy(
-        f"{changes} the learning rate, also in a schedule or `LearningRateScheduler`", overrides, SMITH, factor
-    )
+    words = f"{changes} the learning rate, also in a schedule or `LearningRateScheduler`"
+    return Remedy(words, overrides, "Smith 2017, arXiv 1506.01186", factor)
 
 
 def _times_epochs(factor: float, changes: str, source: str) -> Remedy:
@@ -100,7 +95,7 @@ def _residual(variant: VariantParams, epochs: int) -> Overrides:
     """Add skip connections with batch normalisation, as in He et al.
 
     Without batch normalisation, the output of twenty such layers is too large for any learning rate. A skip connection
-    needs layers of equal width, and none bypasses the first layer.
+    needs layers of equal width. The first hidden layer never has one.
     """
     has_pairs = variant.hidden_layers > 1 and len(set(variant.widths)) == 1
     return {"residual": True, "batch_normalization": True} if has_pairs else {}
@@ -129,7 +124,10 @@ REMEDIES: Final[Mapping[str, Remedy]] = {
     "larger_steps": _times_learning_rate(10, "ten times"),
     "much_larger_steps": _times_learning_rate(100, "a hundred times"),
     "adam": Remedy(
-        f"Adam at {ADAM_RATE} instead of the optimizer", _fixed(optimizer="Adam"), KINGMA, sets_learning_rate=True
+        f"Adam at {ADAM_RATE} instead of the optimizer",
+        _fixed(optimizer="Adam"),
+        "Kingma & Ba 2015, arXiv 1412.6980",
+        sets_learning_rate=True,
     ),
     "clipped_gradients": Remedy(f"`global_clipnorm={CLIPPED}` in the optimizer", _clipped, PASCANU),
     "longer": _times_epochs(ENOUGH_EPOCHS, "four times", "the history itself"),
@@ -152,7 +150,7 @@ REMEDIES: Final[Mapping[str, Remedy]] = {
     "fresh_kernels": Remedy(
         "kernels drawn again from `glorot_uniform`, recurrent ones from `orthogonal`, and biases 0, in all layers",
         _fresh_kernels,
-        GLOROT,
+        "Glorot & Bengio 2010",
     ),
     "orthogonal_kernels": Remedy("", _fixed(kernel_initializer="orthogonal"), "Saxe et al. 2013, arXiv 1312.6120"),
     "asymmetric_kernels": Remedy(
@@ -169,7 +167,7 @@ REMEDIES: Final[Mapping[str, Remedy]] = {
     "rectified_units": Remedy(
         "relu instead of sigmoid and tanh in hidden layers, with kernels from `he_normal`",
         _fixed(activation="relu", kernel_initializer="he_uniform"),
-        HE,
+        "He et al. 2015, arXiv 1502.01852",
     ),
     "bounded_cells": Remedy("tanh in recurrent layers that have an unbounded activation"),
     "quicker_statistics": Remedy(f"`momentum={MOMENTUM}` in batch normalisation"),
@@ -211,7 +209,7 @@ def for_any_model() -> tuple[str, ...]:
 def expect_known(cells: Iterable[Cell]) -> None:
     """Check the names of remedies in the cells of a study.
 
-    Remedies of the epochs are not allowed, because a cell has `epochs` for them.
+    A remedy that changes the epochs is rejected, because a cell states its `epochs` directly.
 
     Raises:
         UserError: a name is not that of a remedy for any Keras model.

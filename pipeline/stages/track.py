@@ -10,9 +10,9 @@ from pipeline.history import files as runs
 from pipeline.params.params import Params, read
 from pipeline.params.tracking_params import TrackingParams
 from pipeline.tracking import manifest
-from pipeline.tracking.best import registered_name
 from pipeline.tracking.packaging import Packages
 from pipeline.tracking.payload import HISTORY, VariantFiles, VariantPayload, VariantSource, assemble, not_published
+from pipeline.tracking.registered_model import registered_name
 
 
 def main() -> None:

@@ -14,17 +14,17 @@ from mlflow.entities import Run
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 
 from pipeline.foundations import palette
-from pipeline.tracking.payload import JUDGED_BY, Parameters
+from pipeline.tracking.run_parameters import JUDGED_BY, Parameters
 from pipeline.tracking.store import search
 from pipeline.tracking.tags import COLOUR, COMPLETE, CURRENT, PAIR, VARIANT, search_for
 from pipeline.tracking.writing import log
 
 MOST_LISTED = 3  # differences in a run's name
-OMITTED = ("training.", "optimizer.")  # prefixes without which a name lists parameters: `seed=2`, `learning_rate=0.1`
+OMITTED = ("training.", "optimizer.")  # prefixes that a run's name leaves out: `seed=2`, not `training.seed=2`
 
 
 def runs_of(client: MlflowClient, experiment_id: str, by_variant: Mapping[str, Parameters]) -> dict[str, Run]:
-    """Return the newest complete run with the parameters of each variant, without variants that have no such run."""
+    """Return the newest complete run with each variant's parameters; variants without such a run are left out."""
     return _of_parameters(search(client, experiment_id, search_for(COMPLETE)), by_variant)
 
 
@@ -35,17 +35,18 @@ def arrange(
     pair: Sequence[str],
     mark: bool = True,
 ) -> None:
-    """Mark, name and colour all complete runs; write only tags that change.
+    """Mark, name and colour all complete runs. Only tags that change are written.
 
     Args:
         by_variant: the parameters of each variant, in the order of params.yaml.
         pair: the two variants to compare, if any.
-        mark: whether `by_variant` comes from the repository's params.yaml. In a DVC experiment it does not, and the
-            marks stay as they are.
+        mark: whether to change the marks of current runs. A DVC experiment must not, because `by_variant` then comes
+            from the experiment's params.yaml, not from the repository's.
     """
     runs = search(client, experiment_id, search_for(COMPLETE))
-    marked = {_variant(run): run for run in runs if CURRENT in run.data.tags}
-    current_runs = _of_parameters(runs, by_variant) if mark else marked
+    current_runs = (
+        _of_parameters(runs, by_variant) if mark else {_variant(run): run for run in runs if CURRENT in run.data.tags}
+    )
     colours, shades = palette.of_variants(list(by_variant)), Counter[str]()
     for run in reversed(runs):  # the oldest first, so that a new run does not change the shades of older runs
         variant, colour = _variant(run), colours.get(_variant(run), palette.GREY)

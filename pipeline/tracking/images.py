@@ -13,15 +13,13 @@ TAGS = {MLFLOW_LOGGED_IMAGES: "True"}  # of a run with images; the grid skips ru
 STEP, TIMESTAMP = 0, 1  # fixed values, because a figure shows a whole training
 
 
-def key(figure: str) -> str:
-    """Return the image's name in the UI; the part before the slash names the section of charts."""
-    return f"figures/{figure}"
-
-
 def names(figure: str) -> tuple[str, str]:
     """Return the names of a figure's two files: the image, and the thumbnail that the grid shows first.
 
+    The UI calls the image `figures/<figure>`; the part before the slash is its section of charts. (A `~` stands for the
+    slash.)
+
     MLflow's own thumbnails are 256 pixels wide, too small to read an axis; here both files have the full size.
     """
-    stem = f"{key(figure).replace('/', '~')}+step+{STEP}+timestamp+{TIMESTAMP}+{uuid.uuid5(uuid.NAMESPACE_URL, figure)}"
+    stem = f"figures~{figure}+step+{STEP}+timestamp+{TIMESTAMP}+{uuid.uuid5(uuid.NAMESPACE_URL, figure)}"
     return f"{stem}.png", f"{stem}+compressed.png"

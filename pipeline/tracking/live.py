@@ -1,7 +1,7 @@
-"""`make live`: show trainings in MLflow while they run. `make repro` and `make studies` start it automatically.
+"""`make live`: show trainings in MLflow while they run. `make repro` and `make studies` start this automatically.
 
-This separate process reads the progress files, so its failures do not affect the trainings. It imports MLflow only once
-a training has run for some seconds, so short trainings cost nothing.
+It is a process of its own, which reads the progress files, so its failures do not affect the trainings. It imports
+MLflow only when a training has run for some seconds, so short trainings cost nothing.
 """
 
 import argparse
@@ -23,15 +23,13 @@ from pipeline.history import training_progress
 if TYPE_CHECKING:
     from pipeline.tracking.live_runs import LiveRuns
 
-LONG = 5.0  # seconds; shorter trainings are not shown
+LONG = 5.0  # seconds; a training is shown once it has run so long
 INTERVAL = 2.0  # seconds between two readings of the progress files
 RETRY = 5.0  # seconds before the next request to a store that did not answer
-# By default MLflow's client would wait for minutes.
-SHORT_WAIT = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 
 
 class Follower:
-    """Shows each long training as a live run, and removes the live runs that a crash left behind."""
+    """Shows each long training as a live run in MLflow, and removes live runs that a crash left behind."""
 
     def __init__(self) -> None:
         self._runs: LiveRuns | None = None
@@ -40,7 +38,7 @@ class Follower:
         self._has_warned = False
 
     def look(self) -> None:
-        """Update the live runs once from all progress files; errors of the store are printed, not raised."""
+        """Read all progress files once and update the live runs; print errors of the store instead of raising them."""
         trainings = training_progress.read_all()
         dead = {path: each for path, each in trainings.items() if not each.process.is_alive()}
         running = [each for path, each in trainings.items() if path not in dead]
@@ -60,7 +58,7 @@ class Follower:
                 runs.settle(running)
 
     def end(self) -> None:
-        """Remove the live runs; if the store does not answer, the next follower removes them."""
+        """Remove the live runs. If the store does not answer, they stay, and the next follower removes them."""
         if self._runs is not None:
             with self._errors_printed():
                 self._runs.end()
@@ -68,9 +66,7 @@ class Follower:
 
     def _connected(self) -> "LiveRuns":
         if self._runs is None:
-            for name, value in SHORT_WAIT.items():
-                os.environ.setdefault(name, value)
-            # Here, because they take seconds to import.
+            # Imported here, because they take seconds to import.
             from pipeline.params.params import read
             from pipeline.tracking.live_runs import LiveRuns
 
@@ -95,10 +91,10 @@ class Follower:
 
 
 def main(with_parent: bool) -> None:
-    """Show trainings until interrupted or until the parent process ends; then remove all live runs.
+    """Show trainings until Ctrl-C or until the parent process ends; then remove all live runs.
 
     Args:
-        with_parent: whether to end when the standard input ends, which the parent process holds open.
+        with_parent: whether to end when the standard input ends. The parent process holds it open while it lives.
     """
     # Remove the live runs also when the terminal closes or another command ends this process.
     for name in {"SIGTERM", "SIGHUP"} & set(signal.Signals.__members__):

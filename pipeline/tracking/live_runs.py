@@ -1,6 +1,6 @@
-"""The live runs in MLflow: temporary runs that show trainings while they run.
+"""Write the live runs in MLflow: temporary runs that show trainings while they run.
 
-Each has a tag with the process that writes it (the follower). Searches for complete runs do not find live runs.
+Each has a tag that names the process that writes it, the follower. Searches for complete runs do not find live runs.
 """
 
 from collections import defaultdict
@@ -20,15 +20,16 @@ from pipeline.tracking.tags import COMPLETE, DESCRIPTION, FOLLOWER, LIVE, VARIAN
 from pipeline.tracking.ui import addresses
 from pipeline.tracking.writing import NewRun, log, write
 
-MOST_SINGLE = 10  # replicas in a training whose replicas each have curves
+MOST_SINGLE = 10  # replicas; with more, the replicas have no curves of their own
+PATIENCE = 22  # seconds for each answer of a server: two tries of 10 seconds and a pause
 MAKE_UI = "http://127.0.0.1:5000"
 
 
 @dataclass
 class _Live:
-    """A live run and what was written to it.
+    """A live run and its state in the store.
 
-    done: the training's progress at the last writing.
+    done: the training's progress when the run was last written.
     sent: key and step of each point that the store has.
     """
 
@@ -39,7 +40,7 @@ class _Live:
 
 
 class LiveRuns:
-    """The live runs that this process writes to a store. After an error of MLflow a method may be called again."""
+    """The live runs that this process writes to a store. If MLflow raises an error, the method may be called again."""
 
     def __init__(self, experiment: str) -> None:
         """Connect, and remove the live runs of dead followers.
@@ -52,13 +53,13 @@ class LiveRuns:
         """
         self._experiments = {"variant": experiment, "network": experiment, "study": f"{experiment}-studies"}
         with store.locked():
-            self._client = store.connect(store.tracking_uri())
+            self._client = store.connect(store.tracking_uri(), PATIENCE)
         self._own = Process.own()
         self._live: dict[tuple[Process, float], _Live] = {}
         self._remove(lambda follower: not follower.is_alive())
 
     def show(self, training: Progress) -> None:
-        """Create or update the training's live run; a run that somebody deleted is not created again."""
+        """Create or update the training's live run. If somebody has deleted the run, do not create it again."""
         if _key(training) not in self._live:
             self._live[_key(training)] = _Live(self._begin(training), training)
         live = self._live[_key(training)]
@@ -78,10 +79,11 @@ class LiveRuns:
             del self._live[_key(training)]
 
     def settle(self, running: Collection[Progress]) -> None:
-        """Delete the live run of each ended training whose complete run exists or that was started again.
+        """Delete the live run of each ended training that has a complete run or was started again.
 
         Args:
-            running: the trainings that have not ended."""
+            running: the trainings that have not ended.
+        """
         keys, names = {_key(each) for each in running}, {(each.what, each.name) for each in running}
         for live in [each for key, each in self._live.items() if key not in keys]:
             if (live.training.what, live.training.name) in names or self._is_complete(live.training):
@@ -113,7 +115,7 @@ class LiveRuns:
         return bool(self._search(self._experiments[training.what], f"{complete} and {since}"))
 
     def _remove(self, is_to_go: Callable[[Process], bool]) -> None:
-        """Delete the live runs whose follower fulfils `is_to_go`."""
+        """Delete the live runs for whose follower `is_to_go` returns true."""
         for experiment in set(self._experiments.values()):
             for run in self._search(experiment, search_for(LIVE)):
                 follower = _follower(run)
@@ -128,8 +130,8 @@ class LiveRuns:
 def points(training: Progress) -> Iterator[Point]:
     """Yield all points of a training's live run, under the keys of complete runs.
 
-    The median at an epoch is written when as many replicas have reached the epoch as train together. It is the median
-    over these replicas and does not change when further replicas reach the epoch.
+    The median at an epoch is written once as many replicas have reached the epoch as train together. It is the median
+    over these replicas, and further replicas do not change it.
     """
     if training.what == "study":
         yield Point(keys.CELLS_DONE.of(), training.done, training.done)

@@ -1,4 +1,4 @@
-"""The manifest of `track`: the hashes of the runs in the store. The file is beside the store and moves with it."""
+"""Read and write the manifest of `track`, which lists the hashes of the runs in the store. It is beside the store."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ def of_study(study: str) -> Path:
 
 
 def load_manifest(path: Path = MANIFEST) -> dict[str, dict[str, str]]:
-    """Return the last published hashes as `save_manifest` wrote them, or an empty map without a readable manifest."""
+    """Return the hashes that were last published, as `save_manifest` wrote them; an empty map if that is unreadable."""
     try:
         manifest = load_json(path)
     except UserError:
@@ -24,7 +24,7 @@ def load_manifest(path: Path = MANIFEST) -> dict[str, dict[str, str]]:
 
 
 def remove_manifest(path: Path = MANIFEST) -> None:
-    """Delete the manifest before publishing, so that `dvc repro` publishes again after an interruption."""
+    """Delete the manifest. This comes before publishing, so that after an interruption `dvc repro` publishes again."""
     path.unlink(missing_ok=True)
 
 

@@ -1,8 +1,9 @@
-"""The keys of all metrics in MLflow with their meanings, and the points that several modules write.
+"""The keys of all metrics in MLflow with their meanings, and the points that more than one module writes.
 
 The part before the last slash is the key's group: MLflow's UI shows a section of charts for each group. To add a
-metric, add its key to a tuple below, and its value in the module that writes the run: `payload`, `study_payload`,
-`live_runs` or `watch/mlflow_run`. The metrics of a replica are the numbers of `evaluation/replica_table`.
+metric, add its key to a tuple below, and its value where the run is made: in `metric_values` for a variant,
+`study_payload` for a study, `live_runs` for a live run, `watch/mlflow_run` for the callback. The metrics of a replica
+are the numbers of `evaluation/replica_table`.
 """
 
 import math

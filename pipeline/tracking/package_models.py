@@ -38,11 +38,17 @@ RAW_ROWS = Path(__file__).with_name("raw_rows.py")
 class Code:
     """A user's own code that a model needs.
 
-    folder: contains the code.
-    classes: the module of each class, by the class's name."""
+    folder: the folder with the code.
+    classes: the module of each class, by the class's name.
+    """
 
     folder: Path
     classes: Mapping[str, str]
+
+    @property
+    def paths(self) -> list[str]:
+        """The files and folders to package."""
+        return sorted(str(path) for path in self.folder.iterdir() if path.name != "__pycache__")
 
 
 def package(model: keras.Model, origin: Origin, folder: Path, code: Code | None = None) -> None:
@@ -75,11 +81,10 @@ def code_of(name: str, recipe: Recipe) -> Code | None:
 def _package(model: keras.Model, origin: Origin, signature: ModelSignature, folder: Path, code: Code | None) -> None:
     """Write a package that contains `raw_rows.py` as its script and the Keras model as MLflow's Keras flavor.
 
-    The flavor is for users who want the Keras model itself. The script is needed because MLflow's own code would pass
-    one array to the model instead of a map of columns, would not know the user's classes, and would return numbers
-    without names. The package contains no pickle.
+    The flavor is for users who want the Keras model itself. The script is needed because MLflow's own code would give
+    the model one array instead of a map of columns, would not know the user's classes, and would return numbers without
+    names. The package contains no pickle.
     """
-    names = zip(input_names(origin), origin.columns, strict=True)
     columns = [
         {
             "name": column.name,
@@ -88,7 +93,7 @@ def _package(model: keras.Model, origin: Origin, signature: ModelSignature, fold
             "optional": column.fill is not None,
             "missing": missing_text(column),
         }
-        for name, column in names
+        for name, column in zip(input_names(origin), origin.columns, strict=True)
     ]
     with temporary_folder("model-") as temporary:
         path = temporary / "model.keras"
@@ -103,7 +108,7 @@ def _package(model: keras.Model, origin: Origin, signature: ModelSignature, fold
                 "answer": list(answer(origin.task)),
                 "classes": list(origin.task.names) if origin.task.is_classification else [],
             },
-            code_paths=None if code is None else [str(each) for each in _sources(code.folder)],
+            code_paths=None if code is None else code.paths,
             signature=signature,
             pip_requirements=[*REQUIREMENTS, f"pandas=={version('pandas')}"],
         )
@@ -116,14 +121,10 @@ def _package(model: keras.Model, origin: Origin, signature: ModelSignature, fold
     saved.save(str(folder / MLMODEL_FILE_NAME))
 
 
-def _sources(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.name != "__pycache__")
-
-
 def _input_type(column: InputColumn, origin: Origin) -> ColSpec:
-    """Return the type of a column that MLflow checks, or AnyType if the check would reject or change valid values.
+    """Return the type that MLflow checks a column for, or AnyType where that check would reject or change valid values.
 
-    MLflow rejects whole numbers in a column of doubles, although files have them, and reads missing booleans as false.
+    MLflow rejects whole numbers in a column of doubles, which files may have, and reads missing booleans as false.
     """
     optional = column.fill is not None
     if column.kind == "category":

@@ -19,7 +19,7 @@ from pipeline.foundations.files import temporary_folder
 
 
 class Packages:
-    """Packages of replicas, some perhaps still being written; a context manager that deletes them when it exits."""
+    """The packages of replicas, some perhaps not yet complete. A context manager that deletes them when it exits."""
 
     def __enter__(self) -> Self:
         self._open = ExitStack()
@@ -36,15 +36,16 @@ class Packages:
                 process.wait()
 
     def prepare(self) -> None:
-        """Start the subprocess early, because it takes seconds to import TensorFlow."""
+        """Start the subprocess before its first task, because it takes seconds to import TensorFlow."""
         if not self._idle:
             self._idle.append(_start(self._folder))
 
     def begin(self, replicas: Mapping[str, Mapping[str, int]]) -> None:
-        """Start to package replicas, without variants that are already started.
+        """Start to package replicas; variants whose packaging has already started are skipped.
 
         Args:
-            replicas: the replica of each model, by variant and model name."""
+            replicas: the replica of each model, by variant and model name.
+        """
         jobs: dict[str, dict[str, int]] = {}
         new = {variant: models for variant, models in replicas.items() if variant not in self._folders}
         for variant, models in new.items():
@@ -67,13 +68,13 @@ class Packages:
         process = self._processes.get(variant)
         if process is not None:
             _, errors = process.communicate()
-            self._processes = {each: other for each, other in self._processes.items() if other is not process}
+            self._processes = {name: other for name, other in self._processes.items() if other is not process}
             _expect_success(process.returncode, errors)
         return self._folders[variant]
 
 
 def _start(folder: Path) -> subprocess.Popen[str]:
-    """Start the subprocess with its temporary files in `folder`, because it cannot remove them if it is killed."""
+    """Start the subprocess. Its temporary files are in `folder`, because it cannot remove them if it is killed."""
     return subprocess.Popen(
         [sys.executable, "-m", "pipeline.tracking.package_models"],
         env={**os.environ, "TMPDIR": str(folder)},

@@ -1,48 +1,30 @@
-"""The content of a variant's runs in MLflow, as plain values. This module does not import MLflow."""
+"""Assemble the content of a variant's runs in MLflow, as plain values. This module does not import MLflow."""
 
 import hashlib
 import json
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TypeAlias
-
-import numpy as np
-import pandas as pd
 
 from pipeline.data.split.samples import InputColumn, is_plain
 from pipeline.data.split.tasks import Task
 from pipeline.diagnosis.causes import LEARNED, NO_CAUSE, outcome_colours
 from pipeline.evaluation.learned import score_in_words
 from pipeline.evaluation.replica_table import OUTCOME
-from pipeline.evaluation.summary import QUARTILES
 from pipeline.evaluation.variant import VariantEvaluation
 from pipeline.foundations.literal import as_code, in_markdown
-from pipeline.history.thinning import CURVE_EPOCHS, evenly_spaced, log_spaced
 from pipeline.params.file import Plain
 from pipeline.params.tracking_params import TrackingParams
 from pipeline.remedies.recipe_changes import helps
 from pipeline.tracking import metric_keys as keys
 from pipeline.tracking.answer import answer
 from pipeline.tracking.metric_keys import Point
+from pipeline.tracking.metric_values import variant_points
+from pipeline.tracking.run_parameters import Parameters, Sections, flattened, parameters
 from pipeline.tracking.tags import COLOUR
 
-Sections: TypeAlias = Mapping[str, Mapping[str, Plain]]  # of params.yaml
-JUDGED_BY = ("evaluation", "diagnosis")  # the sections of params.yaml with the thresholds
 HISTORY = "history"  # the folder of the artifacts that depend only on the training
-
-
-@dataclass(frozen=True)
-class Parameters:
-    """All parameters of a variant, by dotted name.
-
-    trained: the parameters of the training; MLflow's parameters.
-    judged: the thresholds; tags in MLflow, because they may change later.
-    """
-
-    trained: dict[str, str]
-    judged: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -66,9 +48,9 @@ class VariantPayload:
     """The parent run of a variant, and its replicas.
 
     fingerprint: the hash of the training's parameters and outputs.
-    evaluation_hash: the hash of the evaluation's parameters and outputs. If either hash differs, it is another run.
+    evaluation_hash: the hash of the evaluation's parameters and outputs. A run differs if one of its hashes differs.
     final: the column of the main score, such as `test_accuracy`.
-    chosen_by: the column that chooses the best replica: with validation data `validation_accuracy`, else `final`.
+    chosen_by: the column by which the best replica is chosen: with validation data `validation_accuracy`, else `final`.
     use: the inputs and the answer of the variant's models (Markdown).
     images: the figures that the UI can show beside figures of other runs.
     models: the replicas that are published as Keras models, by the model's name.
@@ -137,9 +119,9 @@ class VariantSource:
 
 
 def not_published(sources: Iterable[VariantSource], manifest: Mapping[str, Mapping[str, str]]) -> set[str]:
-    """Return the variants whose training, by the manifest, is not in MLflow yet.
+    """Return the variants whose training is not in MLflow yet, by the manifest.
 
-    A variant that was only evaluated again is not among them, because it needs no new models.
+    They need new models. A variant that was only evaluated again needs none, so it is not among them.
     """
     return {each.variant for each in sources if manifest.get(each.variant, {}).get("fingerprint") != each.fingerprint}
 
@@ -187,37 +169,12 @@ def use(task: Task, columns: Sequence[InputColumn]) -> str:
     )
 
 
-def parameters(trained: Sections, judged: Sections) -> Parameters:
-    """Return the parameters in MLflow's form; the arguments are those of `VariantSource`."""
-    shared = {name: section for name, section in trained.items() if name != "variant"}
-    return Parameters({**flattened(trained["variant"]), **flattened(shared)}, flattened(judged))
-
-
 def digest(values: Mapping[str, Plain], files: Iterable[Path]) -> str:
     """Return the SHA-256 of values (as JSON) and of files (names and bytes)."""
     hash_ = hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode())
     for path in sorted(files):
         hash_.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
     return hash_.hexdigest()
-
-
-def flattened(sections: Mapping[str, Plain]) -> dict[str, str]:
-    """Return nested parameters under dotted names.
-
-    `optimizer: {class_name: SGD, config: {momentum: 0.9}}` becomes `optimizer: SGD` and `optimizer.momentum: 0.9`.
-    """
-    return dict(_flat(sections, ()))
-
-
-def _flat(value: Plain, path: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    if isinstance(value, Mapping) and "class_name" in value:
-        yield ".".join(path), str(value["class_name"])
-        yield from _flat(value.get("config", {}), path)
-    elif isinstance(value, Mapping):
-        for key, below in value.items():
-            yield from _flat(below, (*path, str(key)))
-    else:
-        yield ".".join(path), str(list(value) if isinstance(value, tuple) else value)
 
 
 def description(variant: str, evaluation: VariantEvaluation) -> str:
@@ -240,45 +197,6 @@ def description(variant: str, evaluation: VariantEvaluation) -> str:
         "Gradient statistics are medians over the replicas without a dead layer at that epoch; `alive_share` is the "
         "share of these replicas."
     )
-
-
-def variant_points(evaluation: VariantEvaluation, params: TrackingParams) -> list[Point]:
-    """Return all metrics of a variant's run, without values that are missing, NaN or infinite."""
-    metrics, curves, layers = evaluation.metrics, evaluation.curves, evaluation.layers
-    points = [
-        Point(keys.LEARNED_RATE.of(), metrics.learned.rate),
-        Point(keys.LEARNED_RATE_LOW.of(), metrics.learned.interval.low),
-        Point(keys.LEARNED_RATE_HIGH.of(), metrics.learned.interval.high),
-        Point(keys.DIVERGED.of(), metrics.diverged),
-    ]
-    for score, spread in {**metrics.scores, **metrics.predicted}.items():
-        points += [Point(keys.SCORE.of(score=score, quartile=name), value) for name, value in spread.known.items()]
-    for name, value in metrics.epochs_to_learn.known.items():
-        points.append(Point(keys.EPOCHS_TO_LEARN.of(quartile=name), value))
-    for model, value in evaluation.rule.references.items():
-        points.append(Point(keys.REFERENCE.of(model=model), value))
-    points += [Point(keys.OUTCOMES.of(outcome=name), count) for name, count in metrics.outcomes.items()]
-    points += _series(curves, "learned_share", keys.LEARNED_SHARE.of())
-    points += _series(curves, "alive_share", keys.ALIVE_SHARE.of())
-    for score in metrics.scores:
-        part, _, kind = score.partition("_")
-        for name in (kind, "loss"):
-            for quartile in QUARTILES:
-                key = keys.CURVE.of(curve=name, part=part, quartile=quartile)
-                points += _series(curves, f"{part}_{name}_{quartile}", key)
-    recorded = np.unique(layers.epoch)
-    for layer, rows in layers[layers.epoch.isin(log_spaced(recorded, params.layer_epochs))].groupby("layer"):
-        for name in (name for name in keys.LAYER_SERIES if f"{name}_median" in rows):
-            points += _series(rows, f"{name}_median", keys.LAYER.of(value=name, layer=layer))
-    for epoch in log_spaced(recorded, params.profile_epochs):
-        points += keys.profile(int(epoch), layers[layers.epoch == epoch].probe_gradient_mean_abs_median)
-    return keys.finite(points)
-
-
-def _series(table: pd.DataFrame, column: str, key: str) -> list[Point]:
-    known = table[["epoch", column]].dropna()
-    chosen = known[known.epoch.isin(evenly_spaced(known.epoch.to_numpy(), CURVE_EPOCHS))]
-    return [Point(key, float(value), int(epoch)) for epoch, value in zip(chosen.epoch, chosen[column], strict=True)]
 
 
 def replica_payload(

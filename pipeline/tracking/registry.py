@@ -8,9 +8,8 @@ from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
 
-from pipeline.foundations.errors import UserError
-from pipeline.tracking.best import Best
-from pipeline.tracking.store import EXISTS
+from pipeline.tracking.registered_model import Best
+from pipeline.tracking.store import EXISTS, readable_errors
 from pipeline.tracking.tags import FINGERPRINT, VARIANT
 from pipeline.tracking.turn import Turn
 
@@ -18,14 +17,14 @@ ALIAS = "best"
 
 
 def register(client: MlflowClient, turn: Turn, name: str, best: Best, run_id: str, model_id: str) -> None:
-    """Register the best model as a version, and let the alias point to it.
+    """Register the best model as a version, and let the alias point to that version.
 
     If the variant's run was deleted and written again, its former version has no model. That version is deleted last,
-    so the alias always points to a model that exists.
+    so that the alias always points to a model that exists.
 
     Args:
-        turn: this publisher's turn. It is taken before a version is created or deleted, or two publishers would create
-            the same version.
+        turn: this publisher's turn. It is taken before a version is created or deleted; otherwise two publishers could
+            create the same version.
         name: the name of the registered model.
         run_id: the id of the variant's run.
         model_id: the id of the run's logged model.
@@ -33,33 +32,26 @@ def register(client: MlflowClient, turn: Turn, name: str, best: Best, run_id: st
     Raises:
         UserError: the store has no registry, or reports an error.
     """
-    try:
-        _register(client, turn, name, best, run_id, model_id)
-    except MlflowException as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"MLflow store {client.tracking_uri}: model registry: {reason}") from None
-
-
-def _register(client: MlflowClient, turn: Turn, name: str, best: Best, run_id: str, model_id: str) -> None:
-    model = _registered_model(client, name, best)
-    source = f"models:/{model_id}"
-    versions = _versions(client, name, best)
-    if [each.source for each in versions] != [source]:
-        turn.take()
+    with readable_errors(client.tracking_uri, "model registry: "):
+        model = _registered_model(client, name, best)
+        source = f"models:/{model_id}"
         versions = _versions(client, name, best)
-    version = next((each for each in versions if each.source == source), None)
-    if version is None:
-        tags = {FINGERPRINT: best.content.fingerprint, VARIANT: best.content.variant}
-        with _default_store(client.tracking_uri):
-            version = client.create_model_version(
-                name, source, run_id, tags=tags, description=best.description, model_id=model_id
-            )
-    elif version.description != best.description:
-        client.update_model_version(name, version.version, best.description)
-    if str(model.aliases.get(ALIAS)) != str(version.version):
-        client.set_registered_model_alias(name, ALIAS, version.version)
-    for former in (each for each in versions if each.version != version.version):
-        client.delete_model_version(former.name, former.version)
+        if [each.source for each in versions] != [source]:
+            turn.take()
+            versions = _versions(client, name, best)
+        version = next((each for each in versions if each.source == source), None)
+        if version is None:
+            tags = {FINGERPRINT: best.content.fingerprint, VARIANT: best.content.variant}
+            with _default_store(client.tracking_uri):
+                version = client.create_model_version(
+                    name, source, run_id, tags=tags, description=best.description, model_id=model_id
+                )
+        elif version.description != best.description:
+            client.update_model_version(name, version.version, best.description)
+        if str(model.aliases.get(ALIAS)) != str(version.version):
+            client.set_registered_model_alias(name, ALIAS, version.version)
+        for former in (each for each in versions if each.version != version.version):
+            client.delete_model_version(former.name, former.version)
 
 
 def _versions(client: MlflowClient, name: str, best: Best) -> list[ModelVersion]:
@@ -88,7 +80,7 @@ def _registered_model(client: MlflowClient, name: str, best: Best) -> Registered
 
 @contextmanager
 def _default_store(uri: str) -> Iterator[None]:
-    """Make the store MLflow's default within the block, because a SQL registry looks models up in the default store."""
+    """Make this store MLflow's default within the block: a SQL registry looks up models in MLflow's default store."""
     before = os.environ.get("MLFLOW_TRACKING_URI")
     os.environ["MLFLOW_TRACKING_URI"] = uri
     try:

@@ -26,8 +26,8 @@ from pipeline.tracking.servers import impatience, is_server, without_credentials
 
 STORE = Path("mlruns")
 EXISTS = "RESOURCE_ALREADY_EXISTS"  # MLflow's error code if another process has just created the object
-FIRST_ANSWER_WITHIN = 10  # seconds; for a server
-PATIENCE = 30  # seconds for each answer of a server; by default MLflow's client would wait for minutes
+FIRST_ANSWER_WITHIN = 10  # seconds in which a server must give its first answer
+PATIENCE = 30  # seconds for each later answer; by default MLflow's client would wait for minutes
 
 
 def tracking_uri() -> str:
@@ -43,15 +43,15 @@ def tracking_uri() -> str:
 
 
 def is_own() -> bool:
-    """Return whether the store is this repository's own, into which no other repository publishes."""
+    """Return whether the store is this repository's own: no other repository publishes into it."""
     return not os.environ.get("MLFLOW_TRACKING_URI")
 
 
 @contextmanager
 def locked() -> Iterator[None]:
-    """Lock the store against other publishers of this repository.
+    """Hold the lock that lets only one publisher of this repository use the store.
 
-    Without the lock, two publishers could create the SQLite store at once and corrupt it, or write the same run twice.
+    Without it, two publishers could create the SQLite store at once and corrupt it, or write the same run twice.
     """
     (root() / STORE).mkdir(parents=True, exist_ok=True)
     with FileLock(root() / STORE / "publish.lock"):
@@ -59,11 +59,11 @@ def locked() -> Iterator[None]:
 
 
 def connect(uri: str, patience: int = PATIENCE) -> MlflowClient:
-    """Return a client for the store after checking that the store answers.
+    """Return a client for the store, after a check that the store answers.
 
     Args:
-        patience: seconds for each answer of a server, including a second try. MLflow's own environment variables take
-            precedence.
+        patience: seconds for each answer of a server, including a second try. If MLflow's own environment variables
+            are set, they hold instead.
 
     Raises:
         UserError: the store does not answer, or cannot be written.
@@ -84,8 +84,8 @@ def connect(uri: str, patience: int = PATIENCE) -> MlflowClient:
 def experiment_id(client: MlflowClient, name: str) -> str:
     """Return the id of the experiment of this name; create a missing experiment and restore a deleted one.
 
-    The location of the artifacts is fixed when the experiment is created: in our own store a folder under the root, in
-    other stores the store's default.
+    Creating an experiment fixes the location of its artifacts: a folder under the repository's root in our own store,
+    the default location in other stores.
     """
     experiment = client.get_experiment_by_name(name)
     if experiment is None:
@@ -114,13 +114,17 @@ def search(client: MlflowClient, experiment_id: str, condition: str) -> list[Run
 
 
 @contextmanager
-def readable_errors(uri: str) -> Iterator[None]:
-    """Replace errors of MLflow and of its database by a one-line error that names the store."""
+def readable_errors(uri: str, part: str = "") -> Iterator[None]:
+    """Replace errors of MLflow and of its database by a one-line error that names the store.
+
+    Args:
+        part: the part of the store that is used, for the message.
+    """
     try:
         yield
     except (MlflowException, SQLAlchemyError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(f"MLflow store {uri}: {reason}") from None
+        raise UserError(f"MLflow store {uri}: {part}{reason}") from None
 
 
 def _expect_answer(uri: str) -> None:

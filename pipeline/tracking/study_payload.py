@@ -10,7 +10,8 @@ from pipeline.evaluation.effects import HARMS, HELPS, UNDECIDED
 from pipeline.evaluation.learned import score_column
 from pipeline.tracking import metric_keys as keys
 from pipeline.tracking.metric_keys import Point
-from pipeline.tracking.payload import Parameters, ReplicaPayload, Sections, VariantPayload, digest, flattened
+from pipeline.tracking.payload import ReplicaPayload, VariantPayload, digest
+from pipeline.tracking.run_parameters import Parameters, Sections, flattened
 
 
 def assemble_study(

@@ -1,11 +1,12 @@
 """Let one publisher at a time write to an experiment, even if publishers run on several machines or clones.
 
-MLflow has no compare-and-swap. But an experiment can have a tag for each publisher that only this publisher writes and
-all others read. This is enough for Lamport's bakery algorithm (Communications of the ACM 17, 1974): draw a ticket
+MLflow has no compare-and-swap. But an experiment can have a tag for each publisher, which only that publisher writes
+and all others read. This is enough for Lamport's bakery algorithm (Communications of the ACM 17, 1974): draw a ticket
 higher than all present tickets, then wait until no publisher has a lower ticket. The order depends on no clock.
 
-A publisher may die and leave its ticket. So each tag also holds a nonce, which a living publisher keeps changing. A
-waiting publisher counts another as dead once its nonce has not changed for a while by the waiting publisher's clock.
+A publisher may die and leave its ticket. So each tag also holds a nonce, which a living publisher changes again and
+again. If another publisher's nonce has not changed for a while, by its own clock, a waiting publisher counts that
+publisher as dead.
 """
 
 import hashlib
@@ -37,9 +38,10 @@ CHOOSING: Final = 0  # the ticket of a publisher that has not drawn one yet
 class TurnClaim(BaseModel):
     """The content of a publisher's tag.
 
-    ticket: its place in the order.
+    ticket: the publisher's place in the order.
     nonce: a random value that changes while the publisher lives.
-    place: a hash of the folder from which it publishes."""
+    place: a hash of the folder from which it publishes.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -51,7 +53,7 @@ class TurnClaim(BaseModel):
 class Turn:
     """This publisher's turn in an experiment; a context manager that ends the turn when it exits.
 
-    The turn writes nothing before `take`, so a publisher that has nothing to write does not wait.
+    Nothing is written before `take`, so a publisher that has nothing to write does not wait.
     """
 
     def __init__(self, client: MlflowClient, experiment_id: str, patience: float = LEASE, lease: float = LEASE) -> None:
@@ -71,16 +73,15 @@ class Turn:
         self._renewed = 0.0
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
-        self._seen: dict[
-            str, tuple[str, float]
-        ] = {}  # other publishers' tags: the value, and since when it is unchanged
+        # The tags of other publishers: the last value, and the time since which it has not changed.
+        self._seen: dict[str, tuple[str, float]] = {}
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         self._over.set()
-        # After an error of the store the tag is not deleted: the next publisher waits until the lease is over.
+        # After an error of the store the tag stays, and the next publisher waits until the lease is over.
         has_failed = isinstance(error, STORE_ERRORS) or (error and isinstance(error.__context__, STORE_ERRORS))
         if self._thread is not None and not has_failed:
             with self._writing, suppress(*STORE_ERRORS):
@@ -154,9 +155,8 @@ class Turn:
 
     def _is_dead(self, key: str, value: str, now: float) -> bool:
         claim = _claim(value)
-        is_of_this_folder = (
-            claim is not None and claim.place == self._place
-        )  # this process holds the folder's lock, so the other is dead
+        # This process holds the lock of this folder, so another publisher of this folder must be dead.
+        is_of_this_folder = claim is not None and claim.place == self._place
         return is_of_this_folder or now > self._seen[key][1] + self._patience
 
     def _others(self) -> dict[str, str]:

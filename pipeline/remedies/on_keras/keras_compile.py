@@ -1,4 +1,4 @@
-"""Compile a Keras model again with the user's arguments, because a compiled training step ignores later changes."""
+"""Compile a Keras model again with the user's arguments. A compiled training step would ignore later changes."""
 
 import inspect
 from collections.abc import Iterator
@@ -16,13 +16,13 @@ _COMPILED: WeakKeyDictionary[keras.Model, dict[str, Any]] = WeakKeyDictionary()
 
 
 def is_traced(model: keras.Model) -> bool:
-    """Return whether Keras keeps a compiled training step, which does not see later changes of the model."""
+    """Return whether Keras has a compiled training step, which ignores later changes of the model."""
     return getattr(model, "train_function", None) is not None
 
 
 @contextmanager
 def remembering_compile() -> Iterator[None]:
-    """Keep the arguments of every `compile` in the block, because a remedy may have to compile a model again."""
+    """Remember the arguments of every `compile` in the block, because a remedy may have to compile a model again."""
     own, compile_ = vars(keras.Model).get("compile"), keras.Model.compile
     signature = inspect.signature(compile_)
 
@@ -42,10 +42,10 @@ def remembering_compile() -> Iterator[None]:
 
 
 def compile_again(model: keras.Model, like: keras.Model | None = None, **changes: str) -> None:
-    """Compile a model with the same arguments again, except for some changes.
+    """Compile a model again with the same arguments, except for `changes`.
 
     Args:
-        like: the model whose arguments are used; by default `model`.
+        like: the model from whose `compile` the arguments come; by default `model`.
         changes: the arguments that differ, such as `loss`.
 
     Raises:

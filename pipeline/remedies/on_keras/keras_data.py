@@ -1,4 +1,4 @@
-"""Remedies of any Keras model that change its data: scales, rows with NaN, and weights of classes."""
+"""Remedies for any Keras model that change its data: scales, rows with NaN, and weights of classes."""
 
 from collections.abc import Iterator
 
@@ -101,7 +101,10 @@ def class_labels(targets: np.ndarray) -> np.ndarray | None:
 
 
 def _mean_and_spread(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and standard deviation by the last dimension, of the finite values; 1 for a constant column."""
+    """Return mean and standard deviation of the finite values, by the last dimension.
+
+    The standard deviation of a constant column is replaced by 1.
+    """
     flat = np.asarray(values, np.float64).reshape(-1, values.shape[-1] if values.ndim > 1 else 1)
     flat = np.where(np.isfinite(flat), flat, np.nan)
     mean, spread = np.nanmean(flat, axis=0), np.nanstd(flat, axis=0)
@@ -109,5 +112,4 @@ def _mean_and_spread(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _standardised(values: Arrays, mean: np.ndarray, spread: np.ndarray) -> np.ndarray:
-    scaled = (np.asarray(values, np.float64) - mean) / spread
-    return scaled.astype(np.float32)
+    return ((np.asarray(values, np.float64) - mean) / spread).astype(np.float32)

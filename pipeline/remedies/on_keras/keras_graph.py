@@ -1,6 +1,6 @@
-"""Remedies of a Functional or Sequential model that need another graph: something between its layers, or wider layers.
+"""Remedies that rebuild a Functional or Sequential model: with further layers between its layers, or with wider layers.
 
-By Keras's `clone_model`, which needs every layer's `get_config`.
+They use Keras's `clone_model`, which needs every layer's `get_config`.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -66,7 +66,7 @@ def wider_layers(trial: Trial) -> Iterator[str]:
 
 
 def _rebuildable(trial: Trial) -> keras.Model:
-    """Return the model.
+    """Return the trial's model, if another model may replace it.
 
     Raises:
         InapplicableError: no other model may replace it.
@@ -87,7 +87,7 @@ def _normalised(
     """Return the model with batch normalisation before hidden activations.
 
     Args:
-        around: takes a hidden layer's inputs and what follows its activation; returns the new outputs.
+        around: a function of a hidden layer's inputs and of its activation's outputs that returns the new outputs.
     """
     if any(isinstance(layer, keras.layers.BatchNormalization) for layer in every_layer(model)):
         raise InapplicableError("it has batch normalisation already")
@@ -115,12 +115,12 @@ def _rebuilt(
     ] = lambda layer, inputs, outputs: outputs,
     with_weights: bool = True,
 ) -> keras.Model:
-    """Return another model of the same layers.
+    """Return another model with copies of the same layers.
 
     Args:
-        changes: of the layers' configs, by the layers' names.
-        after: takes a hidden layer, its inputs and its outputs; returns the new outputs.
-        with_weights: with the weights of now; otherwise drawn again.
+        changes: new values in the configs of layers, by the layers' names.
+        after: a function of a hidden layer, its inputs and its outputs that returns the new outputs.
+        with_weights: whether the copies get the present weights; otherwise the weights are drawn again.
 
     Raises:
         InapplicableError: it has no hidden layer with units, or Keras cannot clone it.

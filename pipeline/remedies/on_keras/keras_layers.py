@@ -1,4 +1,4 @@
-"""Remedies of any Keras model that change its layers in place: activations, kernels, what is trained, penalties."""
+"""Remedies for any Keras model that change its layers in place: activations, kernels, penalties, which layers train."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ from pipeline.remedies.on_keras.trial import InapplicableError, Trial
 from pipeline.remedies.remedy_registry import LEAK, MOMENTUM, PENALTY
 
 BOUNDED = ("sigmoid", "tanh", "hard_sigmoid", "softsign")
-LINEAR = (  # layers that only multiply by a matrix, unless they have an activation
+LINEAR = (  # layers that are linear unless they have an activation
     *(keras.layers.InputLayer, keras.layers.Dense, keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D),
     *(keras.layers.Flatten, keras.layers.Reshape, keras.layers.Rescaling, keras.layers.Normalization),
     *(keras.layers.BatchNormalization, keras.layers.Dropout, keras.layers.Add, keras.layers.Concatenate),
@@ -48,7 +48,7 @@ def leaky_units(trial: Trial) -> Iterator[str]:
 
 
 def rectified_units(trial: Trial) -> Iterator[str]:
-    """Give hidden layers with sigmoid or tanh, or all if none has an activation, ReLU and He's kernels."""
+    """Give ReLU and He's kernels to hidden layers with sigmoid or tanh, or to all if none has an activation."""
     recurrent = {id(cell) for layer in every_layer(trial.model) for cell in _cells(layer)}
     hidden = [layer for layer in _hidden(trial.model) if id(layer) not in recurrent]
     changed = [layer for layer in hidden if _name(layer.activation) in BOUNDED]
@@ -85,7 +85,7 @@ def fresh_kernels(trial: Trial) -> Iterator[str]:
 
 
 def trained_layers(trial: Trial) -> Iterator[str]:
-    """Make all layers trainable, and compile the model after that."""
+    """Make all layers trainable, and compile the model again."""
     compile_arguments(trial.model)
     yield "`trainable = True` for all layers, and `compile` after that"
     for layer in every_layer(trial.model):
@@ -114,7 +114,7 @@ def weight_penalty(trial: Trial) -> Iterator[str]:
     for layer, kernel in free:
         kernel.regularizer = keras.regularizers.L2(PENALTY)
         if hasattr(layer, "kernel_regularizer"):
-            layer.kernel_regularizer = kernel.regularizer  # for a remedy that makes another model from its config
+            layer.kernel_regularizer = kernel.regularizer  # for remedies that rebuild the model from its configs
 
 
 def _fitting(targets: np.ndarray, units: int) -> tuple[str, str]:
@@ -168,7 +168,7 @@ def _hidden(model: keras.Model) -> list[keras.layers.Layer]:
 
 
 def _is_linear(model: keras.Model) -> bool:
-    """Return whether all layers before the output layer amount to one linear layer."""
+    """Return whether all layers before the output layer together are linear."""
     last = _last(model)
     layers = [layer for layer in every_layer(model) if layer is not last and not isinstance(layer, keras.Model)]
     joined = graph(model)
@@ -193,7 +193,7 @@ def _kernels(layer: keras.layers.Layer) -> list[keras.Variable]:
 
 
 def _redraw(layer: keras.layers.Layer, initializer: type[keras.initializers.Initializer]) -> None:
-    """Draw kernels again, and reset biases to Keras's defaults: an LSTM's forget bias is 1, others are 0."""
+    """Draw kernels again, and reset biases to Keras's defaults: 1 for the forget bias of an LSTM, 0 for all others."""
     for kernel in _kernels(layer):
         drawn_by = keras.initializers.Orthogonal if "recurrent" in kernel.name else initializer
         kernel.assign(drawn_by()(kernel.shape, dtype=kernel.dtype))

@@ -1,9 +1,9 @@
 """Apply remedies to any Keras model, by their names in the registry.
 
 Most remedies change layers, weights and optimizer of the caller's model in place. A remedy that needs another graph
-puts a new model into the trial, with the old weights of unchanged layers. `Trial.may_rebuild` allows such remedies.
+replaces the trial's model; unchanged layers keep their weights. Such remedies apply only if `Trial.may_rebuild`.
 
-This module imports TensorFlow without changing the user's settings.
+This module imports TensorFlow but leaves the user's settings as they are.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +18,7 @@ from pipeline.remedies.on_keras.keras_compile import compile_again, compile_argu
 from pipeline.remedies.on_keras.trial import TRAIN, InapplicableError, KerasRemedy, Trial, in_short
 from pipeline.remedies.remedy_registry import REMEDIES
 
-# Remedies of the learning rate or the epochs are made from their factors; the others are functions of the same name.
+# Remedies that change the learning rate or the epochs follow from their factors; the others are functions of that name.
 KERAS_REMEDIES: Final[Mapping[str, KerasRemedy]] = {
     **{
         name: keras_steps.times_learning_rate(remedy.learning_rate)
@@ -36,16 +36,16 @@ KERAS_REMEDIES: Final[Mapping[str, KerasRemedy]] = {
 
 
 def apply(names: Sequence[str], trial: Trial) -> str:
-    """Apply remedies to a trial, first the remedies that draw all weights again.
+    """Apply remedies to a trial; those that draw all weights again are applied first.
 
     Returns:
-        What to change in the user's code to get the same effect.
+        What a user must change in the code for the same effect.
 
     Raises:
         InapplicableError: a remedy cannot be applied, or has nothing to change.
     """
     if not trial.model.built and TRAIN in trial.parts:
-        with suppress(Exception):  # `fit` gives the better message
+        with suppress(Exception):  # `fit` reports the fault with a better message
             trial.model(keras.tree.map_structure(lambda leaf: np.asarray(leaf)[:1], trial.parts[TRAIN][0]))
     in_order = sorted(names, key=lambda name: not REMEDIES[name].draws_weights)
     with _inapplicable_if_it_fails():
@@ -56,10 +56,10 @@ def apply(names: Sequence[str], trial: Trial) -> str:
 
 
 def inapplicable(trial: Trial, was_traced: bool) -> dict[str, str]:
-    """Return the remedies that cannot be applied, each with the reason, without changing the trial.
+    """Return the remedies that cannot be applied, each with the reason. The trial does not change.
 
     Args:
-        was_traced: whether the model was trained before, so that every remedy has to compile it again.
+        was_traced: whether the model was trained before. Every remedy must then compile it again.
     """
     reasons: dict[str, str] = {}
     for name, remedy in KERAS_REMEDIES.items():
@@ -75,7 +75,7 @@ def inapplicable(trial: Trial, was_traced: bool) -> dict[str, str]:
 
 @contextmanager
 def _inapplicable_if_it_fails() -> Iterator[None]:
-    """Turn any failure into InapplicableError, so that a failure in a user's model does not stop other remedies."""
+    """Turn any error into InapplicableError, so that an error of a user's model does not stop other remedies."""
     try:
         yield
     except InapplicableError:

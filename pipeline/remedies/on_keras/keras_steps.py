@@ -1,4 +1,4 @@
-"""Remedies of any Keras model that change its steps: learning rate, optimizer, clipping, epochs."""
+"""Remedies for any Keras model that change its training steps: learning rate, optimizer, clipping, epochs."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -48,16 +48,15 @@ def times_epochs(factor: float) -> KerasRemedy:
 
 
 def adam(trial: Trial) -> Iterator[str]:
-    """Replace the optimizer by Adam, keeping the loss scaling of mixed precision."""
+    """Replace the optimizer by Adam, and keep the loss scaling of mixed precision."""
     new, old = keras.optimizers.Adam(ADAM_RATE), _optimizer(trial)
     rate = np.asarray(getattr(old, "learning_rate", np.nan))
     if type(old) is type(new) and np.allclose(rate, np.asarray(new.learning_rate)):
         raise InapplicableError(f"it is trained by Adam at {ADAM_RATE} already")
-    is_scaled = old is not trial.model.optimizer
-    has_scheduler = bool(_schedulers(trial))
-    at = "the learning rates of the LearningRateScheduler" if has_scheduler else f"a learning rate of {ADAM_RATE}"
+    has_loss_scale = old is not trial.model.optimizer
+    at = "the learning rates of the LearningRateScheduler" if _schedulers(trial) else f"a learning rate of {ADAM_RATE}"
     yield f'`optimizer="adam"` in `compile`: Adam at {at}'
-    trial.model.optimizer = keras.optimizers.LossScaleOptimizer(new) if is_scaled else new
+    trial.model.optimizer = keras.optimizers.LossScaleOptimizer(new) if has_loss_scale else new
 
 
 def clipped_gradients(trial: Trial) -> Iterator[str]:
@@ -101,7 +100,7 @@ def _schedulers(trial: Trial) -> list[keras.callbacks.LearningRateScheduler]:
 
 
 def _schedule(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.schedules.LearningRateSchedule | None:
-    """Return a copy of the optimizer's schedule of learning rates, or None where the learning rate is a number.
+    """Return a copy of the optimizer's schedule of learning rates; None if the learning rate is a number.
 
     Raises:
         InapplicableError: Keras cannot copy the schedule.

@@ -23,7 +23,8 @@ class InapplicableError(UserError):
 class Trial:
     """A training that has not begun; a remedy changes its fields, or its model in place.
 
-    parts: inputs and targets as `fit` takes them, by name; `fit` trains on TRAIN. Empty if the data are not arrays.
+    parts: inputs and targets as `fit` takes them, by the name of the part; `fit` trains on the part TRAIN. Empty if the
+        data are not arrays.
     arguments: the other arguments of `fit`, by name.
     may_rebuild: whether a remedy may replace the model by another one.
     """
@@ -45,8 +46,8 @@ class Trial:
         return self.parts[TRAIN]
 
 
-# A generator that applies a remedy to a trial. Before its `yield` it changes nothing, and raises InapplicableError if
-# the remedy cannot be applied. It yields what to change in the user's code, and changes the trial when it is resumed.
+# A generator function that applies a remedy to a trial. First it checks the trial, and raises InapplicableError if the
+# remedy cannot be applied. Then it yields what to change in the user's code. It changes the trial only when resumed.
 KerasRemedy = Callable[[Trial], Iterator[str]]
 
 

@@ -4,10 +4,8 @@ This trains nothing and does not import TensorFlow.
 """
 
 import argparse
-import os
 import sys
 import threading
-import webbrowser
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from types import ModuleType
@@ -22,6 +20,7 @@ from pipeline.params.params import Params, read
 from pipeline.tracking.tensorboard.chosen_replicas import chosen
 from pipeline.tracking.tensorboard.files import EVENTS, save_events
 from pipeline.tracking.tensorboard.summaries import events
+from pipeline.tracking.ui.addresses import open_page
 
 # Addresses of the pages to open first. Histograms of log10 |g| show at a glance which gradients vanish or are zero.
 HISTOGRAMS = "histograms&tagFilter=gradient_log10"
@@ -80,8 +79,7 @@ def main(host: str, port: int | None) -> None:
     """Write the events, serve them, open a browser if there is a display, and wait for Ctrl-C."""
     address = serve(host, port, write())
     print(f"TensorBoard: {address}; stop it with Ctrl-C", flush=True)
-    if sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
-        webbrowser.open(address)
+    open_page(address)
     with suppress(KeyboardInterrupt):
         threading.Event().wait()
 

@@ -1,6 +1,9 @@
-"""The addresses of the pages of MLflow's UI that compare runs."""
+"""The addresses of the pages of MLflow's UI that compare runs; opening a page in a browser."""
 
 import json
+import os
+import sys
+import webbrowser
 from collections.abc import Sequence
 from urllib.parse import quote
 
@@ -8,8 +11,15 @@ MODE = "workflowType=machine_learning"  # otherwise the UI opens in its mode for
 
 
 def search_results(base: str, experiment_id: str, search: str) -> str:
-    """Return the address of a page with the runs that a search finds and their charts."""
+    """Return the address of a page with the runs that a search finds, and their charts."""
     return f"{base}/#/experiments/{experiment_id}/runs?compareRunsMode=CHART&{MODE}&searchFilter={quote(search)}"
+
+
+def open_page(page: str) -> None:
+    """Open a page in a web browser, if there is a display."""
+    has_display = sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    if has_display and not os.environ.get("CI"):
+        webbrowser.open(page)
 
 
 def comparison(base: str, experiment_id: str, run_ids: Sequence[str]) -> str:

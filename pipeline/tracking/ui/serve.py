@@ -9,7 +9,6 @@ import sys
 import time
 import urllib.error
 import urllib.request
-import webbrowser
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
@@ -17,7 +16,7 @@ from pipeline.foundations.errors import UserError, reported_in_one_line
 from pipeline.foundations.files import root
 from pipeline.params.params import read
 from pipeline.tracking import current, store
-from pipeline.tracking.payload import Parameters, parameters
+from pipeline.tracking.run_parameters import Parameters, parameters
 from pipeline.tracking.servers import is_server
 from pipeline.tracking.tags import COMPLETE, CURRENT, LIVE, PAIR, search_for
 from pipeline.tracking.ui import addresses
@@ -44,7 +43,7 @@ def main(host: str, port: int) -> None:
     base = uri.rstrip("/") if remote else f"http://{host}:{port}"
     page = _print_addresses(uri, base, name, by_variant, pair)
     if remote:
-        _open(page)
+        addresses.open_page(page)
         return
     _expect_free(host, port)
     print("the server takes some 20 seconds to start; stop it with Ctrl-C", flush=True)
@@ -52,7 +51,7 @@ def main(host: str, port: int) -> None:
         with _serving(uri, host, port) as server:
             _wait_until_it_answers(server, f"{base}/health")
             print("ready", flush=True)
-            _open(page)
+            addresses.open_page(page)
             server.wait()
     except KeyboardInterrupt:
         return
@@ -98,9 +97,8 @@ def _print_addresses(uri: str, base: str, name: str, by_variant: Mapping[str, Pa
 
 def _expect_free(host: str, port: int) -> None:
     with socket.socket() as probe:
-        probe.setsockopt(
-            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
-        )  # a server that has just ended may still hold the port
+        # A server that has just ended may still hold the port.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
@@ -118,10 +116,10 @@ def _serving(uri: str, host: str, port: int) -> Iterator[subprocess.Popen[bytes]
     command = [sys.executable, "-m", "mlflow", "server", "--workers", "1"]
     environment = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
     environment["MLFLOW_BACKEND_STORE_URI"] = uri  # because all users of the machine can read the command line
-    environment.setdefault(
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false"
-    )  # would start ten processes that no page needs
-    early: list[int] = []  # interruptions during the start; raised at once they would leave the server running
+    # With jobs, the server would start ten processes that no page needs.
+    environment.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
+    # Interruptions during the start; if they were raised at once, the server would stay running.
+    early: list[int] = []
     for name in INTERRUPTIONS:
         signal.signal(name, lambda number, frame: early.append(number))
     with (root() / LOG).open("wb") as log:
@@ -160,13 +158,6 @@ def _wait_until_it_answers(server: subprocess.Popen[bytes], address: str) -> Non
         except (urllib.error.URLError, OSError):
             time.sleep(0.3)
     raise UserError(f"MLflow's server does not answer at {address}: see {LOG} for the reason")
-
-
-def _open(page: str) -> None:
-    """Open the page in a web browser, if there is a display."""
-    has_display = sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-    if has_display and not os.environ.get("CI"):
-        webbrowser.open(page)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""Which model is registered, and how MLflow describes it, as plain values.
+"""Choose the model to register, its name, and its descriptions in MLflow, as plain values.
 
-The rule for the best is in `evaluation/ranking.py`; it is applied here to the variants that have a model.
+It is the best model by the rule of `evaluation/ranking.py`, among the variants that have a model. `registry` registers
+it.
 """
 
 import re
@@ -35,7 +36,11 @@ def registered_name(stated: str, data: DataParams, task: Task) -> str:
 
 @dataclass(frozen=True)
 class Best:
-    """The variant of the best model, with the descriptions of the version and of the registered model."""
+    """The variant of the best model.
+
+    description: of the model's version in MLflow.
+    model_description: of the registered model in MLflow, whose versions may come from several recipes.
+    """
 
     content: VariantPayload
     description: str
@@ -43,7 +48,7 @@ class Best:
 
 
 def choose(contents: Sequence[VariantPayload]) -> Best | None:
-    """Return the variant with the best model, by the rule of `evaluation/ranking.py`, or None if none has a model.
+    """Return the variant with the best model, or None if no variant has a model.
 
     Args:
         contents: the variants in the order of params.yaml.
@@ -66,5 +71,5 @@ def choose(contents: Sequence[VariantPayload]) -> Best | None:
 
 
 def _replica(content: VariantPayload) -> ReplicaPayload:
-    """Return the replica whose model is published, so that its score is that of the model."""
+    """Return the replica whose model is published, because its score is the model's."""
     return content.replicas[content.models[MODEL]]
