@@ -78,7 +78,7 @@ def of_kind(model: keras.Model, data: Rows) -> dict[str, float]:
     """Return `input_kind`, from the shape and the numbers of the inputs and from the model's layers."""
     layers = every_layer(model)
     are_ids = any(isinstance(layer, keras.layers.Embedding) for layer in layers)
-    kinds = {_kind_of(np.asarray(leaf), layers, are_ids) for leaf in keras.tree.flatten(data.inputs)}
+    kinds = {kind_of(np.asarray(leaf), layers, are_ids) for leaf in keras.tree.flatten(data.inputs)}
     return {"input_kind": float(INPUT_KINDS.index(kinds.pop() if len(kinds) == 1 else "other"))}
 
 
@@ -88,7 +88,7 @@ def _flat(values: Batch) -> list[Array]:
     return [leaf.reshape(len(leaf), -1) for leaf in leaves if leaf.ndim]
 
 
-def _kind_of(values: Array, layers: Sequence[keras.layers.Layer], are_ids: bool) -> str:
+def kind_of(values: Array, layers: Sequence[keras.layers.Layer], are_ids: bool) -> str:
     """Return a name of INPUT_KINDS."""
     if values.dtype.kind not in "biuf":
         return "other"

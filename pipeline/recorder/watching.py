@@ -5,7 +5,7 @@ Imports TensorFlow with the user's own settings, and changes none.
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
@@ -15,7 +15,7 @@ from pipeline.foundations.untyped import Array, Batch, Logs
 from pipeline.history.record import Layer
 from pipeline.recorder.budget import Budget
 from pipeline.recorder.captured_rows import KeptWeights
-from pipeline.recorder.curves import Curves, KnownData
+from pipeline.recorder.curves import Curves, Judging, KnownData, KnownTask
 from pipeline.recorder.fed_rows import RowStatistics
 from pipeline.recorder.fit_hooks import FitHooks
 from pipeline.recorder.guard import Guard
@@ -38,7 +38,6 @@ class Options:
     has_every_curve: whether losses and scores are measured after every epoch.
     """
 
-    task: str
     is_due: Callable[[int, bool], bool]
     max_overhead: float | None
     histograms: bool
@@ -60,13 +59,14 @@ class Watching:
         data: tuple[Batch, Batch] | None,
         options: Options,
         guard: Guard,
-        known: KnownData | None = None,
+        judged: Judging | KnownData,
     ) -> None:
         """Choose the probe, and prepare the hooks.
 
         Args:
             data: inputs and targets, from which the probe is chosen; if None, from the first batches of `fit`.
-            known: the rows on which curves are measured; by default the probe and rows of fit's validation data.
+            judged: scores the outputs on the probe and on rows of fit's validation data; or a scorer and the rows on
+                which curves are measured.
         """
         self.recorder = Recorder()
         self.epoch = 0
@@ -77,7 +77,9 @@ class Watching:
         self._budget = Budget(options.max_overhead)
         self._hooks = FitHooks(model, options.rows, self._kernels, self._keep_initial, guard)
         self._facts = SideFacts(model, self.recorder.facts, guard)
-        self._curves = Curves(model, options.task, guard, None if known is None else known.scorer)
+        known = judged if isinstance(judged, KnownData) else None
+        self._judging: Judging = KnownTask(judged.scorer, guard) if isinstance(judged, KnownData) else judged
+        self._curves = Curves(guard, self._judging)
         self._rows: list[Row] = []
         self._probe: Probe | None = None
         self._probe_rows: Rows | None = None  # the rows of the probe
@@ -201,7 +203,15 @@ class Watching:
         baselines = dict(self._curves.baselines)
         if np.isnan(baselines.get("train", np.nan)):
             baselines["train"] = self._first_loss()
-        return self.recorder.history(self.table, self._curves.task, baselines, self.probe_text)
+        states = {
+            epoch: state._replace(curves=self._judging.combined(state.curves))
+            for epoch, state in self.recorder.states.items()
+        }
+        history = replace(self.recorder, states=states).history(
+            self.table, self._judging.task, baselines, self.probe_text
+        )
+        last = next((state.curves for _, state in sorted(self.recorder.states.items(), reverse=True) if state.curves), {})
+        return history.assign_attrs(self._judging.attributes(last))
 
     @property
     def table(self) -> list[Layer]:

@@ -244,7 +244,6 @@ class _Recording(keras.callbacks.Callback):
 def _recording(prepared: _Prepared, task: Task, params: TrainingParams, on_epoch: OnEpoch) -> Iterator[_Recording]:
     parts = {part: Rows.of(inputs, targets, None) for part, (inputs, targets) in prepared.parts.items()}
     options = Options(
-        task.kind,
         lambda epoch, is_last: is_recorded(epoch, params),
         max_overhead=None,
         histograms=params.histograms,

@@ -1,0 +1,188 @@
+"""Fit the reference for a watched fit: scikit-learn's quick models on the rows that `fit` trains on.
+
+Imports TensorFlow with the user's own settings.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from pipeline.data.reference.ranking_scores import mean_auc
+from pipeline.data.reference.reference import ENTRIES, ROWS, Reference, ScoreOf, fit, ranking_scores
+from pipeline.data.split.samples import Samples
+from pipeline.data.split.tasks import Task
+from pipeline.foundations.untyped import Array, Batch
+from pipeline.params.evaluation_params import AUC, SKILL, TOP_K
+from pipeline.recorder.fit_arguments import FitArguments
+from pipeline.recorder.guard import Guard
+from pipeline.recorder.probe import Probe, Rows
+from pipeline.watch.judging.judge import OutputJudge
+from pipeline.watch.judging.loss_scale import LossScale, logits
+from pipeline.watch.judging.reference_inputs import reference_inputs
+
+# Of more rows, so many random ones are kept until the reference is fitted: enough for ROWS with the classes' shares.
+KEPT_ROWS: Final = 2 * ROWS
+HELD_OUT: Final = 3  # without validation rows, every third sequence judges a reference by step
+Leaves = list[Array]
+
+
+class FitReference:
+    """Keeps some training rows of the latest fit, and fits the reference once for each output."""
+
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+        self._rows: tuple[Leaves, Leaves] | None = None  # inputs and targets
+        self._has_class_weights = False
+        self._references: dict[tuple[int, bool], Reference | None] = {}
+
+    def keep(self, arguments: FitArguments, data: tuple[Batch, Batch] | None) -> None:
+        """Keep training rows: those of `fit` if they are arrays, or else those that the user gave to `Diagnosis`."""
+        self._references.clear()
+        self._rows = None
+        self._has_class_weights = arguments.class_weight is not None or arguments.sample_weight is not None
+        source = (arguments.x, arguments.y) if arguments.has_arrays else data
+        if source is not None and source[1] is not None:
+            with self._guard.optional("keep rows for the reference"):
+                self._rows = _thinned(*source)
+
+    def of(
+        self,
+        model: keras.Model,
+        judge: OutputJudge,
+        probe: Probe,
+        parts: Mapping[str, Rows],
+        kept: Mapping[str, Array | None],
+        scale: LossScale | None,
+    ) -> Reference | None:
+        """Return the reference for one output, None if it can have none; fitted at the first call.
+
+        Args:
+            parts: the rows on which the network is scored, by part; `validation` judges if it is there.
+            kept: the rows or steps of each part that scores count; None for all.
+            scale: the ends of the skill on the validation rows; None if it is unknown or not needed.
+        """
+        key = judge.place, "validation" in parts
+        if key not in self._references:
+            self._references[key] = None
+            with self._guard.optional("fit the reference"):
+                train = self._rows or _leaves(parts["train"])
+                judged = parts.get("validation")
+                self._references[key] = self._fit(model, judge, probe, train, judged, kept.get("validation"), scale)
+        return self._references[key]
+
+    def _fit(
+        self,
+        model: keras.Model,
+        judge: OutputJudge,
+        probe: Probe,
+        train: tuple[Leaves, Leaves],
+        judged: Rows | None,
+        kept: Array | None,
+        scale: LossScale | None,
+    ) -> Reference | None:
+        scorer, score = judge.scorer, judge.yardstick.score
+        if (scorer is not None and scorer.is_pooled) or (score == SKILL and scale is None):
+            return None
+        judge_leaves = None if judged is None else _leaves(judged)
+        if judge_leaves is not None:
+            train = _without(train, judge_leaves)
+        elif judge.steps:
+            train, judge_leaves, kept = *_held_out(train), None
+        task = _numbers_task(judge) if scorer is None else scorer.task
+        if judge.numbers // task.outputs != max(1, judge.steps):
+            return Reference(inputs="array", skipped="several targets a row, and no such steps in the inputs")
+        inputs = reference_inputs(model, train[0], None if judge_leaves is None else judge_leaves[0], judge.steps)
+        if isinstance(inputs, str):
+            return Reference(inputs="array", skipped=inputs)
+        samples = _samples(judge, inputs.train, train[1][judge.place], None)
+        judge_samples = None
+        if inputs.judge is not None and judge_leaves is not None:
+            judge_samples = _samples(judge, inputs.judge, judge_leaves[1][judge.place], kept)
+        further: dict[str, ScoreOf] = {}
+        if score in (AUC, TOP_K):
+            further[score] = _auc_of_labels if scorer is None else ranking_scores(task, judge.yardstick.top_k)[score]
+        elif score == SKILL and judged is not None and scale is not None:
+            further[SKILL] = _own_skill(judge, probe, judged, scale, samples.targets)
+        part = "validation" if judged is not None else "held-out training"
+        weights = self._has_class_weights
+        top_k = judge.yardstick.top_k
+        return fit(
+            task, samples, judge_samples, part, inputs.kind, further=further, top_k=top_k, has_class_weights=weights
+        )
+
+
+def _thinned(inputs: Batch, targets: Batch) -> tuple[Leaves, Leaves]:
+    """Return at most KEPT_ROWS random rows, in their order; of rows that are too large for a reference, the first."""
+    leaves = [leaf for leaf in keras.tree.flatten(inputs) if leaf is not None]
+    count = len(leaves[0])
+    size = sum(int(np.prod(leaf.shape[1:])) for leaf in leaves)
+    most = KEPT_ROWS if size * ROWS <= ENTRIES else 1
+    rows = np.sort(np.random.default_rng(0).permutation(count)[:most])
+    return tuple([np.asarray(leaf)[rows] for leaf in keras.tree.flatten(each)] for each in (leaves, targets))
+
+
+def _leaves(data: Rows) -> tuple[Leaves, Leaves]:
+    return tuple([np.asarray(leaf) for leaf in keras.tree.flatten(each)] for each in (data.inputs, data.targets))
+
+
+def _without(train: tuple[Leaves, Leaves], judge: tuple[Leaves, Leaves]) -> tuple[Leaves, Leaves]:
+    """Return the training rows whose inputs no row to judge has: a model must not be scored on rows that it knows."""
+    known = set(_row_bytes(judge[0]))
+    kept = np.array([each not in known for each in _row_bytes(train[0])])
+    return tuple([leaf[kept] for leaf in leaves] for leaves in train)
+
+
+def _row_bytes(leaves: Leaves) -> list[bytes]:
+    """Return the numbers of each row as bytes, in single precision as the model gets them."""
+    flat = [leaf.reshape(len(leaf), -1).astype(np.float32) for leaf in leaves if leaf.dtype.kind in "biuf"]
+    return [row.tobytes() for row in np.concatenate(flat, axis=1)] if flat else []
+
+
+def _held_out(train: tuple[Leaves, Leaves]) -> tuple[tuple[Leaves, Leaves], tuple[Leaves, Leaves]]:
+    """Return rows to fit on and rows to judge: whole sequences, because neighbouring steps are alike."""
+    is_judged = np.arange(len(train[0][0])) % HELD_OUT == 0
+    fit_rows, judge_rows = (
+        tuple([leaf[rows] for leaf in leaves] for leaves in train) for rows in (~is_judged, is_judged)
+    )
+    return fit_rows, judge_rows
+
+
+def _numbers_task(judge: OutputJudge) -> Task:
+    """Return the task of predicting the targets as numbers."""
+    return Task("regression", tuple(f"target_{place}" for place in range(1, judge.numbers + 1)))
+
+
+def _samples(judge: OutputJudge, inputs: Array, target: Array, kept: Array | None) -> Samples:
+    """Return the samples of an output that count; each step of a sequence is one if it has a target of its own."""
+    if judge.scorer is None:
+        targets = target.reshape(len(target), -1).astype(np.float64)
+        return Samples(inputs, targets)
+    targets = judge.scorer.targets(target, np.broadcast_to(np.float32(0), (len(target), *judge.shape)))
+    counts = judge.scorer.counted(targets, kept)
+    return Samples(inputs[counts], targets[counts])
+
+
+def _auc_of_labels(targets: Array, predictions: Array) -> float:
+    return mean_auc(targets == 1, predictions)
+
+
+def _own_skill(judge: OutputJudge, probe: Probe, data: Rows, scale: LossScale, known: Array) -> ScoreOf:
+    """Return the skill of predicted targets under the model's own loss.
+
+    Args:
+        known: the training targets; predictions are kept within their range.
+    """
+
+    def skill(targets: Array, predicted: Array) -> float:
+        if len(predicted) != data.size:
+            return float("nan")
+        values = np.clip(predicted, known.min(axis=0), known.max(axis=0)).reshape(-1, *judge.shape).astype(np.float32)
+        is_probability = known.min() >= 0 and known.max() <= 1
+        loss_of = judge.loss_of(probe, data)
+        losses = [float(loss_of(tf.constant(each))) for each in (values, *([logits(values)] if is_probability else []))]
+        return scale.skill(min((each for each in losses if np.isfinite(each)), default=float("nan")))
+
+    return skill
