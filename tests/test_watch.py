@@ -444,8 +444,9 @@ def test_a_stateful_model_is_probed_by_its_own_batches_on_copies_of_its_states(r
     before = [np.asarray(each) for each in lstm.states]
     size = min(rows, len(inputs)) // 8 * 8
     loss = diagnosis.history.train_loss.values[0, -1]
-    assert watching._probe_rows.size == size
-    assert watching._probe.evaluate(watching._probe.state(), watching._probe_rows).loss == pytest.approx(loss)
+    probe, rows = watching._measured.probe, watching._measured.probe_rows.rows
+    assert rows.size == size
+    assert probe.evaluate(probe.state(), rows).loss == pytest.approx(loss)
     assert all((old == np.asarray(new)).all() for old, new in zip(before, lstm.states, strict=True))
     lstm.reset_states()
     outputs = [watching._model(inputs[start : start + 8]) for start in range(0, size, 8)]

@@ -7,6 +7,7 @@ import keras
 
 from pipeline.data.split.tasks import Task
 from pipeline.foundations.untyped import Batch
+from pipeline.recorder.fit_arguments import FitArguments
 from pipeline.recorder.guard import Guard
 from pipeline.recorder.probe import ForwardPass, Probe, Rows, Tensors
 from pipeline.recorder.scorer import Scorer
@@ -18,6 +19,13 @@ class Judging(Protocol):
     @property
     def task(self) -> Task | None:
         """The model's task; None before the first measurement, or if no task fits."""
+
+    def fit_begins(self, arguments: FitArguments, data: tuple[Batch, Batch] | None) -> None:
+        """Look at the rows on which a `fit` trains.
+
+        Args:
+            data: the rows that the user gave to `Diagnosis`.
+        """
 
     def begin(self, probe: Probe, part: str, data: Rows, outputs: Batch) -> float:
         """Prepare for a part of the data, and return its baseline loss; NaN if it is unknown."""
@@ -50,6 +58,9 @@ class KnownTask:
     def task(self) -> Task:
         """The model's task."""
         return self._scorer.task
+
+    def fit_begins(self, arguments: FitArguments, data: tuple[Batch, Batch] | None) -> None:
+        """Do nothing: the scorer is enough."""
 
     def begin(self, probe: Probe, part: str, data: Rows, outputs: Batch) -> float:
         """Return the baseline loss of a part."""

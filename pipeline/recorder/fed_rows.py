@@ -1,10 +1,10 @@
-"""Check whether `fit` trains on the rows of the record: add up its rows where the training computes its loss.
+"""Add up the rows that `fit` trains on, where the training computes its loss: their number, order and weights.
 
 The loss that `fit` logs is compared with the record's loss only if both are of the same rows. Imports TensorFlow with
 the user's own settings.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import prod
 from typing import Final, NamedTuple
@@ -23,6 +23,8 @@ ERRORS: Final = 4  # a mean of some rows may differ from that of all rows by so 
 # Rows count as ordered if the variance of batch means exceeds that of shuffled rows by this factor; with three batches,
 # 1 of 400 shuffles does.
 ORDERED: Final = 4
+FEWEST_BATCHES: Final = 3  # the order of rows shows only in the differences of several batches
+SUMS: Final = 8  # see `FedRows`
 
 
 class RowStatistics(NamedTuple):
@@ -51,14 +53,18 @@ class RowStatistics(NamedTuple):
 class FedRows:
     """Adds up sums over the batches of an epoch, inside the traced training step.
 
-    The sums are one TensorFlow variable: number of rows, sum of inputs, sum of targets, sum of |sample weight - 1|, sum
-    of (squared mean target of a batch times its rows), number of batches.
+    The sums are one TensorFlow variable, in double precision because their squares are subtracted: number of rows,
+    sum of inputs, sum of targets, sum of |sample weight - 1|, sum of (squared mean target of a batch times its rows),
+    number of batches, sum of sample weights, sum of squared targets. A row's target is the sum of its target columns,
+    each times its column number.
     """
 
-    def __init__(self, guard: Guard) -> None:
+    def __init__(self, before_loss: Callable[[], None], guard: Guard) -> None:
+        """Args: before_loss: called in each traced step, before its loss is computed."""
+        self._before_loss = before_loss
         self._guard = guard
         with tf.init_scope():
-            self._sums = tf.Variable(tf.zeros(6), trainable=False)
+            self._sums = tf.Variable(tf.zeros(SUMS, tf.float64), trainable=False)
 
     @contextmanager
     def watching(self, model: keras.Model) -> Iterator[None]:
@@ -66,6 +72,7 @@ class FedRows:
         original = model.compute_loss
 
         def compute_loss(*args: Batch, **kwargs: Batch) -> tf.Tensor:
+            self._before_loss()
             with self._guard.optional("examine the rows that `fit` trains on"):
                 arguments = dict(zip(NAMES, args, strict=False)) | kwargs
                 self._add(arguments.get("x"), arguments.get("y"), arguments.get("sample_weight"))
@@ -76,14 +83,33 @@ class FedRows:
 
     def restart(self) -> None:
         """Set the sums to 0, for a new `fit`."""
-        self._sums.assign(tf.zeros(6))
+        self._sums.assign(tf.zeros(SUMS, tf.float64))
+
+    @property
+    def batches(self) -> float:
+        """The number of batches since the last restart."""
+        return float(self._sums.numpy()[5])
+
+    def facts(self) -> dict[str, float]:
+        """Return `batch_rows`, `row_weight` and `batch_order` of the batches since the last restart; see FIT_FACTS."""
+        rows, _, targets, _, squares, batches, weights, target_squares = self._sums.numpy().tolist()
+        if not rows:
+            return {}
+        facts = {"batch_rows": rows / batches, "row_weight": weights / rows}
+        variance = target_squares / rows - (targets / rows) ** 2
+        is_constant = not variance > ROUNDING**2 * (targets / rows) ** 2  # also if it is NaN
+        if is_constant or batches < FEWEST_BATCHES or rows < 2 * batches:
+            return facts
+        share = (squares / rows - (targets / rows) ** 2) / variance
+        shuffled = (batches - 1) / (rows - 1)
+        return facts | {"batch_order": (share - shuffled) / (1 - shuffled)}
 
     def match(self, statistics: RowStatistics) -> bool:
         """Return whether the rows since the last restart have these statistics, are shuffled, and have weight 1.
 
         Sorted rows do not match: on a batch of one class, the weights adapt and the loss is low. False without rows.
         """
-        rows, *sums, weight_distances, squares, batches = self._sums.numpy().astype(np.float64).tolist()
+        rows, *sums, weight_distances, squares, batches, _, _ = self._sums.numpy().tolist()
         if rows == 0 or weight_distances > ROUNDING * rows:
             return False
         means = np.array(sums) / rows
@@ -99,14 +125,15 @@ class FedRows:
     def _add(self, inputs: Batch, targets: Batch, weights: Batch) -> None:
         if not _numbers(inputs):
             return
-        count = tf.cast(tf.shape(_numbers(inputs)[0])[0], tf.float32)
-        weight_distances = [tf.reduce_sum(tf.abs(tf.cast(each, tf.float32) - 1)) for each in _numbers(weights)]
-        sums = [
-            _total(inputs),
-            _total(targets, is_weighted=True),
-            tf.add_n(weight_distances) if weight_distances else tf.constant(0.0),
-        ]
-        self._sums.assign_add(tf.stack([count, *sums, tf.square(sums[1]) / count, tf.constant(1.0)]))
+        count = tf.cast(tf.shape(_numbers(inputs)[0])[0], tf.float64)
+        row_weights = [tf.cast(each, tf.float64) for each in _numbers(weights)]
+        weight_distance = tf.add_n([tf.reduce_sum(tf.abs(each - 1)) for each in row_weights]) if row_weights else 0.0
+        weight_sum = tf.add_n([tf.reduce_mean(each) for each in row_weights]) / len(row_weights) if row_weights else 1.0
+        by_row = _row_targets(targets)
+        target_sum, target_squares = (0.0, 0.0) if by_row is None else (tf.reduce_sum(by_row), tf.reduce_sum(by_row**2))
+        sums = [count, _total(inputs), target_sum, weight_distance]
+        sums += [target_sum**2 / count, 1.0, weight_sum * count, target_squares]
+        self._sums.assign_add(tf.stack([tf.cast(each, tf.float64) for each in sums]))
 
 
 def _numbers(values: Batch) -> list[tf.Tensor]:
@@ -115,11 +142,16 @@ def _numbers(values: Batch) -> list[tf.Tensor]:
     return [leaf for leaf in leaves if leaf.dtype.is_floating or leaf.dtype.is_integer or leaf.dtype.is_bool]
 
 
-def _total(values: Batch, is_weighted: bool = False) -> tf.Tensor:
-    numbers = [tf.cast(leaf, tf.float32) for leaf in _numbers(values)]
-    if is_weighted:
-        numbers = [_times_column(leaf) for leaf in numbers]
-    return tf.add_n([tf.reduce_sum(leaf) for leaf in numbers]) if numbers else tf.constant(0.0)
+def _total(values: Batch) -> tf.Tensor | float:
+    numbers = [tf.reduce_sum(tf.cast(leaf, tf.float32)) for leaf in _numbers(values)]
+    return tf.add_n(numbers) if numbers else 0.0
+
+
+def _row_targets(targets: Batch) -> tf.Tensor | None:
+    """Return the sum of each row's targets, each times its column number, float64 [row]; None without targets."""
+    columns = [_times_column(tf.cast(leaf, tf.float32)) for leaf in _numbers(targets)]
+    flat = [tf.reshape(leaf, [tf.shape(leaf)[0], -1]) for leaf in columns]
+    return tf.add_n([tf.cast(tf.reduce_sum(leaf, axis=1), tf.float64) for leaf in flat]) if flat else None
 
 
 def _times_column(leaf: tf.Tensor) -> tf.Tensor:

@@ -5,7 +5,7 @@ these hooks; a later `fit` of the same model uses the step that the first `fit` 
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
@@ -48,6 +48,7 @@ class FitHooks:
         most: int,
         kernels: Callable[[], Sequence[keras.Variable]],
         before_step: Callable[[], None],
+        before_loss: Callable[[], None],
         guard: Guard,
     ) -> None:
         """Prepare the hooks.
@@ -56,13 +57,16 @@ class FitHooks:
             most: the largest number of rows to keep.
             kernels: see `StepGradients`.
             before_step: see `StepGradients`.
+            before_loss: see `FedRows`.
         """
         self._model = model
         self._most = most
         self._kernels = kernels
         self._before_step = before_step
+        self._before_loss = before_loss
         self._guard = guard
         self._sums: _TracedSums | None = None
+        self._calls = 0  # of the training function
         self._captured: dict[str, CapturedRows] = {}
         self._undo: list[Callable[[], None]] = []
 
@@ -118,6 +122,20 @@ class FitHooks:
         """Whether the training step subtracts every target from every output, see `StepGradients`."""
         return self._sums is not None and self._sums.gradients.has_all_pairs
 
+    @property
+    def batches(self) -> float | None:
+        """The number of batches that `fit` ran; a difference counts within one `fit`. None if they are not counted."""
+        if self._sums is None:
+            return None
+        steps = self._model.steps_per_execution
+        # The last call of an epoch may run fewer steps; then the loss is computed once for each batch.
+        return float(self._calls) if steps == 1 else self._sums.rows.batches or None
+
+    @property
+    def fed_facts(self) -> dict[str, float]:
+        """Facts of the rows since `restart_rows`, see `FedRows.facts`; empty if the step is not measured."""
+        return {} if self._sums is None else self._sums.rows.facts()
+
     def is_fed_with(self, statistics: RowStatistics | None) -> bool:
         """Return whether the rows of the epoch match the statistics, see `FedRows.match`."""
         return self._sums is not None and statistics is not None and self._sums.rows.match(statistics)
@@ -145,9 +163,16 @@ class FitHooks:
         if traced not in _TRACED:
             is_dense = bool(model.jit_compile)
             gradients = StepGradients(self._kernels, is_dense, self._before_step, self._guard)
-            _TRACED[traced] = _TracedSums(gradients, FedRows(self._guard))
+            _TRACED[traced] = _TracedSums(gradients, FedRows(self._before_loss, self._guard))
         self._sums = sums = _TRACED[traced]
-        self._wrap("train", [lambda: sums.gradients.watching(model.optimizer), lambda: sums.rows.watching(model)])
+        watching = [lambda: sums.gradients.watching(model.optimizer), lambda: sums.rows.watching(model)]
+        self._wrap("train", [*watching, self._counting])
+
+    @contextmanager
+    def _counting(self) -> Iterator[None]:
+        """Count the call within the context, unless it raises an error, such as the end of the data."""
+        yield
+        self._calls += 1
 
     def _wrap(self, name: str, contexts: Sequence[Callable[[], AbstractContextManager[None]]]) -> None:
         """Wrap Keras's function, so that each call runs within the contexts."""

@@ -17,8 +17,10 @@ from pipeline.history.record import INPUT_KINDS
 from pipeline.recorder.layers import BESIDE, Row, every_layer, inference_mode
 from pipeline.recorder.probe import Probe, Rows
 from pipeline.recorder.replaced_attributes import replaced
+from pipeline.recorder.row_samples import sampled
 
 PAIRS: Final = 512  # rows, evenly from first to last, whose inputs and targets are compared
+MOST_NUMBERS: Final = 2**27  # of which norms are taken, within about 0.2 s
 MOST_ROWS: Final = 256  # rows on which signals and outputs are measured
 # Inputs are pixels if they are whole, >= 0, with a maximum in this range, and at least SMALL_PICTURE a row.
 PIXELS: Final = (128, 255)
@@ -44,6 +46,24 @@ def of_rows(inputs: Batch, targets: Batch) -> dict[str, float]:
         chosen = np.unique(np.linspace(0, len(flat[0][0]) - 1, PAIRS).astype(int))
         facts |= scales.of_pairs(*(np.concatenate([leaf[chosen] for leaf in leaves], axis=1) for leaves in flat))
     return facts
+
+
+def largest_row(leaves: Sequence[Array]) -> dict[str, float]:
+    """Return `largest_row`: the greatest L2 norm of a row / the median norm; empty if the median is 0.
+
+    Rows with NaN or infinity are left out. If there are more than MOST_NUMBERS numbers, some rows are left out, too.
+
+    Args:
+        leaves: inputs of numbers, [row, ...] each.
+    """
+    if not leaves:
+        return {}
+    rows = max(1, MOST_NUMBERS // max(1, sum(prod(leaf.shape[1:]) for leaf in leaves)))
+    flat = [chosen.reshape(len(chosen), -1) for chosen in (sampled(leaf, rows) for leaf in leaves)]
+    norms = np.sqrt(sum(np.einsum("ij,ij->i", leaf, leaf, dtype=np.float64) for leaf in flat))
+    norms = norms[np.isfinite(norms)]
+    median = float(np.median(norms)) if norms.size else 0.0
+    return {"largest_row": float(norms.max()) / median} if median else {}
 
 
 def of_signal(model: keras.Model, rows: Sequence[Row], probe: Probe, data: Rows) -> dict[str, float]:
@@ -77,8 +97,7 @@ def of_signal(model: keras.Model, rows: Sequence[Row], probe: Probe, data: Rows)
 def of_kind(model: keras.Model, data: Rows) -> dict[str, float]:
     """Return `input_kind`, from the shape and the numbers of the inputs and from the model's layers."""
     layers = every_layer(model)
-    are_ids = any(isinstance(layer, keras.layers.Embedding) for layer in layers)
-    kinds = {kind_of(np.asarray(leaf), layers, are_ids) for leaf in keras.tree.flatten(data.inputs)}
+    kinds = {kind_of_leaf(np.asarray(leaf), layers) for leaf in keras.tree.flatten(data.inputs)}
     return {"input_kind": float(INPUT_KINDS.index(kinds.pop() if len(kinds) == 1 else "other"))}
 
 
@@ -88,12 +107,16 @@ def _flat(values: Batch) -> list[Array]:
     return [leaf.reshape(len(leaf), -1) for leaf in leaves if leaf.ndim]
 
 
-def kind_of(values: Array, layers: Sequence[keras.layers.Layer], are_ids: bool) -> str:
-    """Return a name of INPUT_KINDS."""
+def kind_of_leaf(values: Array, layers: Sequence[keras.layers.Layer]) -> str:
+    """Return a name of INPUT_KINDS for one array of inputs.
+
+    Args:
+        layers: all layers of the model.
+    """
     if values.dtype.kind not in "biuf":
         return "other"
     are_whole = bool((values == np.round(values)).all())
-    if are_whole and are_ids:
+    if are_whole and any(isinstance(layer, keras.layers.Embedding) for layer in layers):
         return "ids"
     low, high = PIXELS
     are_many = prod(values.shape[1:]) >= SMALL_PICTURE

@@ -23,7 +23,7 @@ from pipeline.recorder.structure import graph
 NUMBERS_AT_ONCE: Final = 2**26  # largest number of float32 outputs of all layers in one pass: 0.25 GB
 ROWS_AT_ONCE: Final = 256  # in one pass, if the model has no graph to count its outputs
 Tensors: TypeAlias = Sequence[tf.Tensor]
-# Loss without penalties, outputs, gradients by row of the layer table, and the new states of stateful layers.
+# Loss without penalties and penalties [2], outputs, gradients by row of the layer table, and new states of layers.
 Piece: TypeAlias = tuple[tf.Tensor, Batch, Tensors, Tensors]
 
 
@@ -54,10 +54,11 @@ Pass: TypeAlias = Callable[[Tensors, Tensors, Rows], Piece]
 
 
 class ForwardPass(NamedTuple):
-    """The mean loss without penalties, NaN if the model has no loss, and the outputs."""
+    """The mean loss without penalties, NaN if the model has no loss, the outputs, and the penalties that layers add."""
 
     loss: float
     outputs: Batch
+    penalties: float
 
 
 class Probe:
@@ -108,17 +109,17 @@ class Probe:
             The forward pass, and arrays [layer, ...] by names of the record; without a loss, no gradients.
         """
         gradients: list[tf.Tensor] = []
-        mean_loss, outputs, total = 0.0, [], data.size
-        for piece, (loss, output, piece_gradients) in self._pass_pieces(self._compiled_backward, state, data):
+        losses, outputs, total = np.zeros(2), [], data.size
+        for piece, (piece_losses, output, piece_gradients) in self._pass_pieces(self._compiled_backward, state, data):
             outputs.append(output)
             share = piece.size / total
-            mean_loss += float(loss) * share
+            losses += np.asarray(piece_losses, np.float64) * share
             if share < 1:
                 piece_gradients = [each * share for each in piece_gradients]
             gradients = (
                 [a + b for a, b in zip(gradients, piece_gradients, strict=True)] if gradients else list(piece_gradients)
             )
-        return ForwardPass(mean_loss, _joined(outputs)), self._values(gradients, self.kernels(state), before)
+        return _forward_pass(losses, outputs), self._values(gradients, self.kernels(state), before)
 
     def evaluate(self, state: Tensors, data: Rows) -> ForwardPass:
         """Return loss and outputs only."""
@@ -179,16 +180,16 @@ class Probe:
         return values | {"dead": dead_shares == 1, "dead_unit_share": dead_shares, "saturated_share": saturated}
 
     def _evaluate(self, function: Pass, state: Tensors, data: Rows) -> ForwardPass:
-        loss, outputs = 0.0, []
-        for piece, (piece_loss, output, _) in self._pass_pieces(function, state, data):
-            loss += float(piece_loss) * piece.size / data.size
+        losses, outputs = np.zeros(2), []
+        for piece, (piece_losses, output, _) in self._pass_pieces(function, state, data):
+            losses += np.asarray(piece_losses, np.float64) * piece.size / data.size
             outputs.append(output)
-        return ForwardPass(loss, _joined(outputs))
+        return _forward_pass(losses, outputs)
 
     def _pass_pieces(
         self, function: Pass, state: Tensors, data: Rows
     ) -> Iterator[tuple[Rows, tuple[tf.Tensor, Batch, Tensors]]]:
-        """Yield each piece of rows with its results; each piece passes the states of stateful layers to the next."""
+        """Yield each piece of rows with losses, outputs and gradients; stateful layers pass states to the next one."""
         carried_states: Tensors = [tf.zeros(each.shape, each.dtype) for each in self._states]
         for piece in self.pieces(data):
             loss, outputs, gradients, carried_states = function(state, carried_states, piece)
@@ -199,20 +200,20 @@ class Probe:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(kernels)
             with self.activity.watching():
-                loss, curve, outputs, carried_states = self._losses(state, carried_states, data)
+                loss, losses, outputs, carried_states = self._losses(state, carried_states, data)
         if loss is None:
-            return curve, outputs, [], carried_states
+            return losses, outputs, [], carried_states
         gradients = tape.gradient(loss, kernels, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        return curve, outputs, [tf.cast(tf.convert_to_tensor(each), tf.float32) for each in gradients], carried_states
+        return losses, outputs, [tf.cast(tf.convert_to_tensor(each), tf.float32) for each in gradients], carried_states
 
     def _forward(self, state: Tensors, carried_states: Tensors, data: Rows) -> Piece:
-        _, curve, outputs, carried_states = self._losses(state, carried_states, data)
-        return curve, outputs, [], carried_states
+        _, losses, outputs, carried_states = self._losses(state, carried_states, data)
+        return losses, outputs, [], carried_states
 
     def _losses(
         self, state: Tensors, carried_states: Tensors, data: Rows
     ) -> tuple[tf.Tensor | None, tf.Tensor, Batch, Tensors]:
-        """Return the training loss or None, the loss without penalties, the outputs, and the new states."""
+        """Return the training loss or None, the loss without penalties and penalties [2], outputs, and new states."""
         mapping = [*zip(self._weights, state, strict=True), *zip(self._states, carried_states, strict=True)]
         with keras.StatelessScope(state_mapping=mapping, collect_losses=True) as scope:
             outputs = self._model(data.inputs, **inference_mode(self._model))
@@ -225,12 +226,12 @@ class Probe:
                     loss = None
             self.has_loss = loss is not None
             if loss is None:
-                return None, tf.constant(np.nan, tf.float32), outputs, carried_states
+                return None, tf.fill([2], tf.constant(np.nan, tf.float32)), outputs, carried_states
             # Without a compiled loss, the losses that layers add are the loss itself, not penalties.
             layer_losses = self._model.losses if getattr(self._model, "loss", None) is not None else []
             penalties = [tf.cast(each, tf.float32) for each in layer_losses]
-        curve = tf.cast(loss, tf.float32)
-        return loss, curve - tf.add_n(penalties) if penalties else curve, outputs, carried_states
+        penalty = tf.add_n(penalties) if penalties else tf.constant(0.0)
+        return loss, tf.stack([tf.cast(loss, tf.float32) - penalty, penalty]), outputs, carried_states
 
     def _summary(self, gradients: Tensors, now: Tensors, before: Tensors) -> dict[str, tf.Tensor]:
         flat, flat_gradients = (
@@ -279,6 +280,11 @@ def _joined(outputs: list[Batch]) -> Batch:
     if len(arrays) == 1:
         return arrays[0]
     return keras.tree.map_structure(lambda *parts: np.concatenate(parts), *arrays)
+
+
+def _forward_pass(losses: Array, outputs: list[Batch]) -> ForwardPass:
+    loss, penalties = losses.tolist()
+    return ForwardPass(loss, _joined(outputs), penalties)
 
 
 def _rows_at_once(model: keras.Model) -> int:

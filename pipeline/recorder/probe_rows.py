@@ -4,8 +4,47 @@ import keras
 import numpy as np
 
 from pipeline.foundations.untyped import Batch
+from pipeline.recorder.fed_rows import RowStatistics
+from pipeline.recorder.guard import Guard
 from pipeline.recorder.layers import batch_size, states
 from pipeline.recorder.probe import Rows
+
+
+class ProbeRows:
+    """The rows on which layers are measured.
+
+    rows: None before they are chosen.
+    text: which rows these are, in words.
+    statistics: of the rows on which the record's training loss is measured; None if unknown.
+    """
+
+    def __init__(self, model: keras.Model, most: int, guard: Guard) -> None:
+        """Args: most: the largest number of rows."""
+        self.rows: Rows | None = None
+        self.text = "no rows"
+        self.statistics: RowStatistics | None = None
+        self._model = model
+        self._most = most
+        self._guard = guard
+
+    def use_given(self, inputs: Batch, targets: Batch, is_whole_part: bool) -> None:
+        """Choose rows of the user's.
+
+        Args:
+            is_whole_part: whether the user's rows are the training part of the pipeline's data.
+        """
+        with self._guard("use the given rows"):
+            self.rows = spread(self._model, inputs, targets, self._most)
+            self.text = "all rows of its part" if is_whole_part else f"{self.rows.size:,} given rows"
+        with self._guard.optional("check whether `fit` trains on the given rows"):
+            self.statistics = RowStatistics.of(inputs, targets, are_all=True)
+
+    def use_captured(self, captured: tuple[Batch, Batch, Batch]) -> Rows:
+        """Choose and return the rows of the first batches of `fit`: inputs, targets and sample weights."""
+        self.rows = rows = in_batches(self._model, Rows.of(*captured))
+        self.text = f"{rows.size:,} rows of the first batches"
+        self.statistics = RowStatistics.of(*captured[:2], are_all=False)
+        return rows
 
 
 def spread(model: keras.Model, inputs: Batch, targets: Batch, most: int) -> Rows:

@@ -21,7 +21,6 @@ from pipeline.history.recorded_epochs import is_due
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.params.file import check
 from pipeline.params.shipped import shipped
-from pipeline.recorder.fit_arguments import arguments_of_fit
 from pipeline.recorder.guard import Guard
 from pipeline.watch.arguments import Arguments, Learned, expect_arrays
 from pipeline.watch.hopeless import why_hopeless
@@ -31,7 +30,6 @@ from pipeline.watch.watchable import expect_watchable, when_fit_ends
 
 if TYPE_CHECKING:
     from pipeline.recorder.watching import Watching
-    from pipeline.watch.judging.fit_judging import FitJudging
 
 # Guarded actions, as messages name them.
 WATCH: Final = "watch this model"
@@ -96,7 +94,6 @@ class Diagnosis(keras.callbacks.Callback):
         self._guard = Guard()
         self._record: xr.Dataset | None = None  # the history of a copy, which watches no model
         self._watching: Watching | None = None
-        self._judging: FitJudging | None = None
         self._watched_model: keras.Model | None = None
         self._sinks: list[Sink] = []
         self._has_begun = False
@@ -244,7 +241,7 @@ class Diagnosis(keras.callbacks.Callback):
     def __getstate__(self) -> Attributes:
         """Return the state without the model and its `Watching`, which neither `copy` nor `pickle` can copy."""
         record = self.history if self.is_recorded else None
-        unwatched: Attributes = dict.fromkeys(("_model", "_watching", "_judging", "_watched_model", "_at_exit"))
+        unwatched: Attributes = dict.fromkeys(("_model", "_watching", "_watched_model", "_at_exit"))
         return {**vars(self), **unwatched, "_sinks": [], "_record": record, "_guard": copy.deepcopy(self._guard)}
 
     # Internals
@@ -266,25 +263,25 @@ class Diagnosis(keras.callbacks.Callback):
             self._watching = self._watch()
             self._watched_model = self.model
         self._at_exit = when_fit_ends(self.model, partial(self._close, is_finished=False))
-        if self._judging is not None:
-            self._judging.fit_begins(arguments_of_fit(self.model), self._data)
         self._watching.begin(self._is_fresh, self._is_test_fresh)
         tensorboard, mlflow, epochs = self._arguments.tensorboard, self._arguments.mlflow, self.params.get("epochs")
         self._sinks = open_sinks(self.model.name, epochs or 1, tensorboard, mlflow, self._guard)
 
     def _watch(self) -> "Watching":
-        from pipeline.recorder.watching import Options, Watching  # imports TensorFlow
+        from pipeline.recorder.watch_options import Options
+        from pipeline.recorder.watching import Watching  # imports TensorFlow
         from pipeline.watch.judging.fit_judging import FitJudging
 
         arguments = self._arguments
-        self._judging = FitJudging(self.model, arguments.task, self._guard)
         options = Options(
+            arguments.task,
             partial(is_due, first=RECORD_FIRST, every=arguments.record_every),
             arguments.max_overhead,
             arguments.histograms,
             arguments.rows,
         )
-        return Watching(self.model, self._data, options, self._guard, self._judging)
+        judging = FitJudging(self.model, arguments.task, self._guard)
+        return Watching(self.model, self._data, options, self._guard, judging)
 
     def _show(self, watching: "Watching") -> None:
         for sink in self._sinks:
@@ -294,7 +291,7 @@ class Diagnosis(keras.callbacks.Callback):
     def _stop_if_hopeless(self, watching: "Watching") -> None:
         reason = why_hopeless(watching, self._arguments.hopeless_epochs)
         if reason:
-            self.model.stop_training = True
+            watching.stop()
             self._guard.note(f"stopped after {epochs_in_words(watching.epoch)}: {reason}")
 
     def _close(self, is_finished: bool) -> None:

@@ -27,7 +27,8 @@ from pipeline.recorder.guard import Guard
 from pipeline.recorder.probe import Rows
 from pipeline.recorder.recorder import Recorder
 from pipeline.recorder.scorer import Scorer
-from pipeline.recorder.watching import Options, Watching
+from pipeline.recorder.watch_options import Options
+from pipeline.recorder.watching import Watching
 from pipeline.remedies.on_keras.keras_compile import remembering_compile
 from pipeline.remedies.on_keras.keras_remedies import apply
 from pipeline.remedies.on_keras.trial import Trial
@@ -244,6 +245,7 @@ class _Recording(keras.callbacks.Callback):
 def _recording(prepared: _Prepared, task: Task, params: TrainingParams, on_epoch: OnEpoch) -> Iterator[_Recording]:
     parts = {part: Rows.of(inputs, targets, None) for part, (inputs, targets) in prepared.parts.items()}
     options = Options(
+        task.kind,
         lambda epoch, is_last: is_recorded(epoch, params),
         max_overhead=None,
         histograms=params.histograms,

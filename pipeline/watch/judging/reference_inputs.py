@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.data.reference.reference import Inputs
 from pipeline.foundations.untyped import Array
-from pipeline.recorder.input_facts import kind_of
+from pipeline.recorder.input_facts import kind_of_leaf
 from pipeline.recorder.layers import every_layer
 
 MOST_CATEGORIES = 100  # an input of one whole number with at most so many values becomes a column for each value
@@ -46,7 +46,7 @@ def reference_inputs(
             return "outputs by time step whose inputs have other steps"
         return ReferenceInputs("steps", *_in_order(_with_previous(leaves[0], has_ids) for leaves in parts))
     if len(train) == 1:
-        kind = kind_of(train[0], layers, has_ids)
+        kind = kind_of_leaf(train[0], layers)
         kinds: dict[str, Inputs] = {"table": "columns", "ids": "ids"}
         inputs = kinds.get(kind, "array")
         return ReferenceInputs(inputs, *_in_order(_whole(leaves[0]) if inputs == "ids" else leaves[0] for leaves in parts))

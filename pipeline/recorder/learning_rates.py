@@ -1,0 +1,61 @@
+"""Read the learning rate of each epoch, to see whether it ended long before the training did."""
+
+from typing import Final
+
+import keras
+import numpy as np
+
+ENDED: Final = 0.01  # of the greatest learning rate: a hundredth moves the weights no more, compared with before
+PLACES: Final = 8  # iterations of the first epoch at which a schedule is read, because it may peak within the epoch
+
+
+class LearningRates:
+    """Reads a model's learning rate after each epoch.
+
+    A newly compiled optimizer begins anew, because a smaller learning rate may be meant for fine-tuning.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        self._model = model
+        self._optimizer: keras.optimizers.Optimizer | None = None
+        self._greatest = 0.0
+        self._by_epoch: list[float] = []
+
+    def begin(self) -> None:
+        """Read the learning rate before the first step of a `fit`."""
+        if self._model.optimizer is not self._optimizer:
+            self._optimizer = self._model.optimizer
+            self._greatest, self._by_epoch = 0.0, []
+        rate = self._rate()
+        if rate is not None:
+            self._greatest = max(self._greatest, rate)
+
+    def epoch_ends(self) -> float | None:
+        """Read and return the learning rate after an epoch; None without an optimizer."""
+        rate = self._rate()
+        if rate is None:
+            return None
+        self._greatest = max(self._greatest, rate, *([] if self._by_epoch else self._within_epoch()))
+        self._by_epoch.append(rate)
+        return rate
+
+    @property
+    def facts(self) -> dict[str, float]:
+        """`rate_end` and `rate_ended_share`; empty before the first epoch, or if the learning rate was always 0."""
+        if not self._by_epoch or not self._greatest:
+            return {}
+        shares = np.array(self._by_epoch) / self._greatest
+        return {"rate_end": float(shares[-1]), "rate_ended_share": float((shares < ENDED).mean())}
+
+    def _rate(self) -> float | None:
+        optimizer = self._optimizer
+        return None if optimizer is None else float(np.asarray(optimizer.learning_rate))
+
+    def _within_epoch(self) -> list[float]:
+        """Return the learning rates of a schedule at iterations up to now."""
+        inner: keras.optimizers.Optimizer | None = getattr(self._optimizer, "inner_optimizer", self._optimizer)
+        schedule = getattr(inner, "_learning_rate", None)
+        if inner is None or not isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
+            return []
+        iterations = np.linspace(0, int(inner.iterations), PLACES).astype(int)
+        return [float(np.asarray(schedule(int(iteration)))) for iteration in iterations]

@@ -1,0 +1,40 @@
+"""Read some rows of a user's arrays, evenly from first to last."""
+
+from collections.abc import Sequence
+from math import prod
+from typing import Final
+
+import keras
+import numpy as np
+
+from pipeline.foundations.untyped import Array, Batch
+
+MOST_ROWS: Final = 2_000  # means, deviations and shares of so many rows are known to some 2%
+MOST_COLUMNS: Final = 2_000
+
+
+def numeric_leaves(values: Batch) -> list[Array]:
+    """Return the arrays of numbers [row, ...] in a structure; others, such as texts, are left out."""
+    leaves = [np.asarray(leaf) for leaf in keras.tree.flatten(values) if leaf is not None]
+    return [leaf for leaf in leaves if leaf.ndim and leaf.dtype.kind in "biuf"]
+
+
+def sampled(leaf: Array, most: int = MOST_ROWS) -> Array:
+    """Return at most `most` rows, evenly from first to last."""
+    return leaf if len(leaf) <= most else leaf[_evenly(len(leaf), most)]
+
+
+def sampled_columns(leaf: Array) -> Array:
+    """Return at most MOST_ROWS rows and MOST_COLUMNS columns, float64 [row, column]."""
+    flat = sampled(leaf).reshape(min(len(leaf), MOST_ROWS), prod(leaf.shape[1:]))
+    columns = _evenly(flat.shape[1], MOST_COLUMNS) if flat.shape[1] > MOST_COLUMNS else slice(None)
+    return flat[:, columns].astype(np.float64)
+
+
+def same_shapes(some: Sequence[Array], other: Sequence[Array]) -> bool:
+    """Return whether two lists of arrays have the same shapes of a row."""
+    return [each.shape[1:] for each in some] == [each.shape[1:] for each in other]
+
+
+def _evenly(count: int, most: int) -> Array:
+    return np.linspace(0, count - 1, most).round().astype(int)

@@ -1,0 +1,21 @@
+"""Say how a model is watched."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to watch a model; `Diagnosis` documents the other options.
+
+    is_due: takes an epoch and whether it is the last; returns whether layers are measured after this epoch.
+    rows: the largest number of rows in the probe.
+    has_every_curve: whether losses and scores are measured after every epoch.
+    """
+
+    task: str
+    is_due: Callable[[int, bool], bool]
+    max_overhead: float | None
+    histograms: bool
+    rows: int
+    has_every_curve: bool = False
