@@ -95,7 +95,7 @@ def test_a_history_without_probes_is_loaded_and_diagnosed() -> None:
     xr.testing.assert_identical(loaded, made)
     assert not {"dead", "saturated_share", "probe_gradient_mean_abs"} & set(loaded)
     table = replica_table.evaluate(loaded, accuracy_above(), THRESHOLDS)
-    assert table.cause.tolist() == ["none", "exploding", "stuck"]
+    assert table.cause.tolist() == ["none", "exploding", "unexplained"]
     assert table.nonfinite_epoch[1] == 1
     assert table[["dead_layer", "saturated_share", "gradient_ratio"]].isna().all(axis=None)
     whole = evaluated(loaded)  # tables, verdict and all

@@ -13,6 +13,7 @@ from pipeline.evaluation.learned import Rule, epochs_to_learn, has_score, learne
 from pipeline.history import record
 from pipeline.params.diagnosis_params import DiagnosisParams
 
+TINY = 1e-6  # instead of 0, where guessing cannot stray from chance
 OUTCOME = ("replica", "outcome", "cause", "symptom")
 COURSE = {
     "epochs_to_learn": "first epoch from which the replica stays above the threshold",
@@ -68,7 +69,7 @@ def evaluate(
     living = record.living(history).values
     has_train_score = has_score(history, rule.score, "train")
     train_learned = learned_at(history, rule, "train").values[:, -1] if has_train_score else None
-    measured = evidence.measure(history, params, train_learned)
+    measured = evidence.measure(history, params, train_learned, against_reference(history, rule))
     course = pd.DataFrame(
         {
             "replica": history.replica.values,
@@ -82,6 +83,24 @@ def evaluate(
     outcomes = diagnose(learned[:, -1], measured, params)
     columns = [*OUTCOME, *curves(history, rule), *predicted, *COURSE, *evidence.COLUMNS]
     return pd.concat([course, outcomes, predicted, measured.apply(significant)], axis=1)[columns]
+
+
+def against_reference(history: xr.Dataset, rule: Rule) -> dict[str, np.ndarray]:
+    """Return how the replicas compare with the better reference, [replica] by column of the evidence.
+
+    Empty if no reference has the rule's score.
+    """
+    best = None if rule.reference is None else rule.reference.best(rule.score)
+    if rule.reference is None or best is None:
+        return {}
+    task = record.task_of(history)
+    guess = task.guessing(rule.score)
+    scores = score_curve(history, rule.score).values[:, -1]
+    noise = max(rule.reference.bound[rule.score] - guess, TINY)
+    columns = {"below_reference": (best[1] - scores) / noise}
+    if rule.reference.inputs == "columns":
+        columns["reference_gain"] = np.full(len(scores), (best[1] - guess) / max(1 - guess, TINY))
+    return columns
 
 
 def rounded(values: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from pipeline.evaluation.learned import spelled_score
-from pipeline.foundations.colours import BLACK, BLUE, ORANGE, VERMILION
+from pipeline.foundations.palette import BLACK, BLUE, ORANGE, VERMILION
 from pipeline.history import record
 from pipeline.params.evaluation_params import SCORES
 from pipeline.report.figures.gradient_figures import COLOURS, MEANING, NORM, NOTHING
