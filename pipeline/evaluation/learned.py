@@ -14,7 +14,7 @@ from pipeline.data.reference.yardstick import JudgedOutput, Yardstick
 from pipeline.data.split.tasks import Task
 from pipeline.foundations.errors import UserError
 from pipeline.history import record
-from pipeline.params.evaluation_params import AUC, MAIN_SCORE, SKILL, TOP_K, WORST_OUTPUT
+from pipeline.params.evaluation_params import AUC, MAIN_SCORE, SCORES, SKILL, TOP_K, WORST_OUTPUT
 
 SPELLED = {"r2": "R²", AUC: "AUC", TOP_K: "top-k accuracy"}  # other names are spelled with spaces
 
@@ -24,11 +24,13 @@ class Rule:
     """A replica has learned if its final `score` on the judged part of the data is above `threshold`.
 
     reference: the scores of quick models on the same rows; None if no quick model was fitted.
+    guess: the score of guessing.
     """
 
     score: str
     threshold: float
     reference: Reference | None = None
+    guess: float = 0.0
 
     @property
     def plain(self) -> dict[str, float]:
@@ -58,14 +60,14 @@ def rule_for(task: Task, learned: Mapping[str, float] | None, reference: Referen
     """
     if learned is None:
         yardstick = Yardstick.of_task(task)
-        return Rule(yardstick.score, yardstick.bar(reference), reference)
+        return Rule(yardstick.score, yardstick.bar(reference), reference, yardstick.guess)
     ((score, threshold),) = learned.items()
     known = (*task.of_kind.scores, SKILL)
     if score == MAIN_SCORE:
-        return Rule(task.score, threshold, reference)
+        return Rule(task.score, threshold, reference, task.guessing(task.score))
     if score not in known:
         raise UserError(f"evaluation.learned: {score}: must be one of {', '.join(known)} for a {task.kind} task")
-    return Rule(score, threshold, reference)
+    return Rule(score, threshold, reference, task.guessing(score))
 
 
 def rule_of(history: xr.Dataset, learned: Mapping[str, float] | None) -> Rule | None:
@@ -82,15 +84,16 @@ def rule_of(history: xr.Dataset, learned: Mapping[str, float] | None) -> Rule | 
     is_task_known = bool(history.attrs.get("task_is_known"))
     if learned is None:
         if yardstick is not None:
-            return Rule(yardstick.score, yardstick.bar(reference), reference)
+            return Rule(yardstick.score, yardstick.bar(reference), reference, yardstick.guess)
         return rule_for(record.task_of(history), None, reference) if is_task_known else None
     ((score, threshold),) = learned.items()
-    if has_score(history, score):
-        return Rule(score, threshold, reference)
+    guess = yardstick.guess if yardstick is not None and score in (yardstick.score, MAIN_SCORE) else 0.0
+    if has_score(history, score) and score not in SCORES:
+        return Rule(score, threshold, reference, guess)
     if is_task_known:
         return rule_for(record.task_of(history), learned, reference)
     if score == MAIN_SCORE and yardstick is not None and yardstick.score != WORST_OUTPUT:
-        return Rule(yardstick.score, threshold, reference)
+        return Rule(yardstick.score, threshold, reference, guess)
     if yardstick is None:
         return None
     raise UserError(f"evaluation.learned: {score}: this model has no such score")

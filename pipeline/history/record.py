@@ -88,6 +88,7 @@ YARDSTICK: Final = "yardstick"
 REFERENCE: Final = "reference"
 OUTPUTS: Final = "outputs"
 PERFECT_LOSS: Final = "perfect_loss"  # `train_perfect_loss`: loss of outputs that equal the targets, if not 0
+BASELINE_IS_KNOWN: Final = "baseline_is_known"  # an attribute; 1 if the baseline loss is known without a known task
 UNJUDGED: Final = "unjudged"  # an attribute: why nothing can judge the fit, in words
 FIT_FACT: Final = "fit_fact"  # numbers about what happens around the model; names: `recorder.fit_facts`
 FACT: Final = "fact"  # the dimension over their names
@@ -317,6 +318,11 @@ def choosing_part(history: xr.Dataset) -> str:
 def is_loss_known(history: xr.Dataset) -> bool:
     """Return whether the training loss was measured or logged; if not (a user's own model), its curve is NaN."""
     return bool(history.attrs.get(LOSS_IS_KNOWN, 1))
+
+
+def is_baseline_known(history: xr.Dataset) -> bool:
+    """Return whether the baseline loss is that of the best constant outputs; if not, it is the loss at the start."""
+    return bool(history.attrs.get(BASELINE_IS_KNOWN, history.attrs.get("task_is_known", 1)))
 
 
 def diverged(history: xr.Dataset) -> xr.DataArray:

@@ -72,7 +72,9 @@ class Scorer:
         """Return all scores; R² leaves out constant targets, such as the dark edge of every picture."""
         if self.task.kind == "regression" and targets.shape[1] > 1:
             varies = np.ptp(targets, axis=0) > 0
-            targets, predictions = (targets[:, varies], predictions[:, varies]) if varies.any() else (targets, predictions)
+            targets, predictions = (
+                (targets[:, varies], predictions[:, varies]) if varies.any() else (targets, predictions)
+            )
         return self.task.scores(targets, predictions)
 
     def constant_outputs(self, targets: Batch, outputs: Array) -> Array:
@@ -93,7 +95,7 @@ class Scorer:
 def scorer_of(model: keras.Model, targets: Batch, outputs: Batch, kind: str) -> Scorer | None:
     """Return the scorer of a compiled model, or None if no task of the pipeline fits.
 
-    No task fits several outputs (see `judge`), several labels a row, or a loss and targets that do not determine the task.
+    No task fits several outputs, several labels a row, or a loss and targets that do not determine the task.
 
     Args:
         targets: the targets of some rows, as the model takes them.

@@ -226,9 +226,7 @@ def sample(task: Task, samples: Samples) -> Samples:
     return Samples(samples.inputs[rows], samples.targets[rows])
 
 
-def _scores(
-    task: Task, targets: np.ndarray, predicted: np.ndarray, further: Mapping[str, ScoreOf]
-) -> dict[str, float]:
+def _scores(task: Task, targets: np.ndarray, predicted: np.ndarray, further: Mapping[str, ScoreOf]) -> dict[str, float]:
     """Return every finite score of predictions for rows that the model was not fitted on."""
     scores = {**task.scores(targets, predicted), SKILL: _skill(task, targets, predicted)}
     scores |= {name: score(targets, predicted) for name, score in further.items()}

@@ -61,7 +61,8 @@ def _masked(model: keras.Model, probe: Probe, data: Rows) -> Array | None:
 def _padding(inputs: Batch, target: Array) -> Array | None:
     """Return where a row's ids have not ended: from its first padding on, all ids of inputs and targets are 0."""
     leaves = [np.asarray(leaf) for leaf in keras.tree.flatten(inputs)]
-    if len(leaves) != 1 or leaves[0].shape != target.shape or not _has_steps(target) or leaves[0].dtype.kind not in "iu":
+    are_ids = len(leaves) == 1 and leaves[0].dtype.kind in "iu" and leaves[0].shape == target.shape
+    if not are_ids or not _has_steps(target):
         return None
     is_padding = (leaves[0] == PADDING) & (target == PADDING)
     return ~np.logical_and.accumulate(is_padding[:, ::-1], axis=1)[:, ::-1]

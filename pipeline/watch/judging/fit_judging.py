@@ -119,6 +119,8 @@ class FitJudging:
         elif (reference := self._reference_of(self._judge.outputs[0])) is not None:
             attributes[record.REFERENCE] = reference.model_dump_json()
         perfect = {part: scale.perfect for (part, _), scale in self._scales.items() if len(self._judges) == 1}
+        if np.isfinite(self._scales.get(("train", self._judges[0].place), UNSCALED).constant) and not outputs:
+            attributes[record.BASELINE_IS_KNOWN] = 1
         return attributes | {f"{part}_{record.PERFECT_LOSS}": value for part, value in perfect.items() if value}
 
     @property

@@ -4,7 +4,7 @@ Imports TensorFlow with the user's own settings.
 """
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 import keras
 import numpy as np
@@ -29,12 +29,23 @@ HELD_OUT: Final = 3  # without validation rows, every third sequence judges a re
 Leaves = list[Array]
 
 
+class ArrayRows(NamedTuple):
+    """The arrays of inputs and of targets, each [row, ...]; rows to fit on, or to judge."""
+
+    inputs: Leaves
+    targets: Leaves
+
+    def taken(self, rows: Array) -> "ArrayRows":
+        """Return some rows, by their places or as bool [row]."""
+        return ArrayRows([leaf[rows] for leaf in self.inputs], [leaf[rows] for leaf in self.targets])
+
+
 class FitReference:
     """Keeps some training rows of the latest fit, and fits the reference once for each output."""
 
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
-        self._rows: tuple[Leaves, Leaves] | None = None  # inputs and targets
+        self._rows: ArrayRows | None = None  # inputs and targets
         self._has_class_weights = False
         self._references: dict[tuple[int, bool], Reference | None] = {}
 
@@ -68,7 +79,7 @@ class FitReference:
         if key not in self._references:
             self._references[key] = None
             with self._guard.optional("fit the reference"):
-                train = self._rows or _leaves(parts["train"])
+                train = self._rows or _leaves(*parts["train"][:2])
                 judged = parts.get("validation")
                 self._references[key] = self._fit(model, judge, probe, train, judged, kept.get("validation"), scale)
         return self._references[key]
@@ -78,7 +89,7 @@ class FitReference:
         model: keras.Model,
         judge: OutputJudge,
         probe: Probe,
-        train: tuple[Leaves, Leaves],
+        train: ArrayRows,
         judged: Rows | None,
         kept: Array | None,
         scale: LossScale | None,
@@ -86,21 +97,23 @@ class FitReference:
         scorer, score = judge.scorer, judge.yardstick.score
         if (scorer is not None and scorer.is_pooled) or (score == SKILL and scale is None):
             return None
-        judge_leaves = None if judged is None else _leaves(judged)
+        judge_leaves = None if judged is None else _leaves(*judged[:2])
         if judge_leaves is not None:
             train = _without(train, judge_leaves)
         elif judge.steps:
-            train, judge_leaves, kept = *_held_out(train), None
+            (train, judge_leaves), kept = _held_out(train), None
         task = _numbers_task(judge) if scorer is None else scorer.task
         if judge.numbers // task.outputs != max(1, judge.steps):
             return Reference(inputs="array", skipped="several targets a row, and no such steps in the inputs")
-        inputs = reference_inputs(model, train[0], None if judge_leaves is None else judge_leaves[0], judge.steps)
+        inputs = reference_inputs(
+            model, train.inputs, None if judge_leaves is None else judge_leaves.inputs, judge.steps
+        )
         if isinstance(inputs, str):
             return Reference(inputs="array", skipped=inputs)
-        samples = _samples(judge, inputs.train, train[1][judge.place], None)
+        samples = _samples(judge, inputs.train, train.targets[judge.place], None)
         judge_samples = None
         if inputs.judge is not None and judge_leaves is not None:
-            judge_samples = _samples(judge, inputs.judge, judge_leaves[1][judge.place], kept)
+            judge_samples = _samples(judge, inputs.judge, judge_leaves.targets[judge.place], kept)
         further: dict[str, ScoreOf] = {}
         if score in (AUC, TOP_K):
             further[score] = _auc_of_labels if scorer is None else ranking_scores(task, judge.yardstick.top_k)[score]
@@ -114,25 +127,25 @@ class FitReference:
         )
 
 
-def _thinned(inputs: Batch, targets: Batch) -> tuple[Leaves, Leaves]:
+def _thinned(inputs: Batch, targets: Batch) -> ArrayRows:
     """Return at most KEPT_ROWS random rows, in their order; of rows that are too large for a reference, the first."""
     leaves = [leaf for leaf in keras.tree.flatten(inputs) if leaf is not None]
     count = len(leaves[0])
     size = sum(int(np.prod(leaf.shape[1:])) for leaf in leaves)
     most = KEPT_ROWS if size * ROWS <= ENTRIES else 1
     rows = np.sort(np.random.default_rng(0).permutation(count)[:most])
-    return tuple([np.asarray(leaf)[rows] for leaf in keras.tree.flatten(each)] for each in (leaves, targets))
+    return _leaves(inputs, targets).taken(rows)
 
 
-def _leaves(data: Rows) -> tuple[Leaves, Leaves]:
-    return tuple([np.asarray(leaf) for leaf in keras.tree.flatten(each)] for each in (data.inputs, data.targets))
+def _leaves(inputs: Batch, targets: Batch) -> ArrayRows:
+    flat = ([np.asarray(leaf) for leaf in keras.tree.flatten(each) if leaf is not None] for each in (inputs, targets))
+    return ArrayRows(*flat)
 
 
-def _without(train: tuple[Leaves, Leaves], judge: tuple[Leaves, Leaves]) -> tuple[Leaves, Leaves]:
+def _without(train: ArrayRows, judge: ArrayRows) -> ArrayRows:
     """Return the training rows whose inputs no row to judge has: a model must not be scored on rows that it knows."""
-    known = set(_row_bytes(judge[0]))
-    kept = np.array([each not in known for each in _row_bytes(train[0])])
-    return tuple([leaf[kept] for leaf in leaves] for leaves in train)
+    known = set(_row_bytes(judge.inputs))
+    return train.taken(np.array([each not in known for each in _row_bytes(train.inputs)], bool))
 
 
 def _row_bytes(leaves: Leaves) -> list[bytes]:
@@ -141,13 +154,10 @@ def _row_bytes(leaves: Leaves) -> list[bytes]:
     return [row.tobytes() for row in np.concatenate(flat, axis=1)] if flat else []
 
 
-def _held_out(train: tuple[Leaves, Leaves]) -> tuple[tuple[Leaves, Leaves], tuple[Leaves, Leaves]]:
+def _held_out(train: ArrayRows) -> tuple[ArrayRows, ArrayRows]:
     """Return rows to fit on and rows to judge: whole sequences, because neighbouring steps are alike."""
-    is_judged = np.arange(len(train[0][0])) % HELD_OUT == 0
-    fit_rows, judge_rows = (
-        tuple([leaf[rows] for leaf in leaves] for leaves in train) for rows in (~is_judged, is_judged)
-    )
-    return fit_rows, judge_rows
+    is_judged = np.arange(len(train.inputs[0])) % HELD_OUT == 0
+    return train.taken(~is_judged), train.taken(is_judged)
 
 
 def _numbers_task(judge: OutputJudge) -> Task:
@@ -158,8 +168,7 @@ def _numbers_task(judge: OutputJudge) -> Task:
 def _samples(judge: OutputJudge, inputs: Array, target: Array, kept: Array | None) -> Samples:
     """Return the samples of an output that count; each step of a sequence is one if it has a target of its own."""
     if judge.scorer is None:
-        targets = target.reshape(len(target), -1).astype(np.float64)
-        return Samples(inputs, targets)
+        return Samples(inputs, target.reshape(len(target), -1).astype(np.float64))
     targets = judge.scorer.targets(target, np.broadcast_to(np.float32(0), (len(target), *judge.shape)))
     counts = judge.scorer.counted(targets, kept)
     return Samples(inputs[counts], targets[counts])

@@ -22,10 +22,10 @@ from pipeline.data.reference.yardstick import LEAST_SKILL, Yardstick
 from pipeline.foundations.untyped import Array, Batch
 from pipeline.models.loss_names import CLASSES, DISTANCES, ROBUST, TWO_CLASSES, loss_of, named_loss
 from pipeline.params.evaluation_params import AUC, SKILL, TOP_K, WORST_OUTPUT
-from pipeline.watch.judging.compiled_metrics import TOP, is_accuracy, is_of_ranking, losses_of, metrics_of, output_names
-from pipeline.watch.judging.loss_scale import LossOf, LossScale, loss_scale, same_shape
 from pipeline.recorder.probe import Probe, Rows
 from pipeline.recorder.scorer import AUTO, Scorer, reconstruction_scorer, scorer_for
+from pipeline.watch.judging.compiled_metrics import TOP, is_accuracy, is_of_ranking, losses_of, metrics_of, output_names
+from pipeline.watch.judging.loss_scale import LossOf, LossScale, loss_scale, same_shape
 
 KNOWN_LOSSES: Final = (*TWO_CLASSES, *CLASSES, *DISTANCES)
 BY_SKILL: Final = Yardstick(score=SKILL, usual=LEAST_SKILL)

@@ -49,7 +49,8 @@ def reference_inputs(
         kind = kind_of_leaf(train[0], layers)
         kinds: dict[str, Inputs] = {"table": "columns", "ids": "ids"}
         inputs = kinds.get(kind, "array")
-        return ReferenceInputs(inputs, *_in_order(_whole(leaves[0]) if inputs == "ids" else leaves[0] for leaves in parts))
+        number = np.int64 if inputs == "ids" else train[0].dtype
+        return ReferenceInputs(inputs, *_in_order(leaves[0].astype(number) for leaves in parts))
     if any(leaf.ndim > 2 or (has_ids and leaf.ndim == 2 and leaf.shape[1] > 1 and _is_whole(leaf)) for leaf in train):
         return "several inputs that are not all columns"
     return ReferenceInputs("columns", *_in_order(_joined(train, leaves) for leaves in parts))
@@ -78,10 +79,6 @@ def _joined(train: Sequence[Array], leaves: Sequence[Array]) -> Array:
         values = np.unique(known) if flat.shape[1] == 1 and known.dtype.kind in "iu" else np.empty(0)
         columns.append(flat == values if 2 < len(values) <= MOST_CATEGORIES else flat)
     return np.concatenate([each.astype(np.float64) for each in columns], axis=1)
-
-
-def _whole(values: Array) -> Array:
-    return values.astype(np.int64)
 
 
 def _is_whole(values: Array) -> bool:
