@@ -21,9 +21,10 @@ from pipeline.recorder.fit_arguments import FitArguments
 from pipeline.recorder.guard import Guard
 from pipeline.recorder.probe import ForwardPass, Probe, Rows
 from pipeline.watch.judging.counted_rows import counted_rows
-from pipeline.watch.judging.fit_reference import FitReference
-from pipeline.watch.judging.judge import Judge, OutputJudge, judge_of, scale_of
+from pipeline.watch.judging.fit_reference import FitReference, ScoredOutput
+from pipeline.watch.judging.judge import Judge, judge_of
 from pipeline.watch.judging.loss_scale import LossScale
+from pipeline.watch.judging.output_judge import OutputJudge, scale_of
 
 OUTPUT_SCORE: Final = "output_"  # in the names of the scores of several outputs, such as `validation_output_0`
 UNSCALED: Final = LossScale(float("nan"), 0.0)  # no skill is known
@@ -143,5 +144,7 @@ class FitJudging:
         """Return the reference for one output, fitted at the first call."""
         if self._probe is None:
             return None
+        validation, kept = self._parts.get("validation"), self._kept.get("validation")
         scale = self._scales.get(("validation", judge.place))
-        return self._reference.of(self._model, judge, self._probe, self._parts, self._kept, scale)
+        output = ScoredOutput(judge, self._probe, self._parts["train"], validation, kept, scale)
+        return self._reference.of(self._model, output)

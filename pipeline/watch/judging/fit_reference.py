@@ -3,7 +3,7 @@
 Imports TensorFlow with the user's own settings.
 """
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import keras
@@ -19,8 +19,8 @@ from pipeline.params.evaluation_params import AUC, SKILL, TOP_K
 from pipeline.recorder.fit_arguments import FitArguments
 from pipeline.recorder.guard import Guard
 from pipeline.recorder.probe import Probe, Rows
-from pipeline.watch.judging.judge import OutputJudge
 from pipeline.watch.judging.loss_scale import LossScale, logits
+from pipeline.watch.judging.output_judge import OutputJudge
 from pipeline.watch.judging.reference_inputs import reference_inputs
 
 # Of more rows, so many random ones are kept until the reference is fitted: enough for ROWS with the classes' shares.
@@ -38,6 +38,32 @@ class ArrayRows(NamedTuple):
     def taken(self, rows: Array) -> "ArrayRows":
         """Return some rows, by their places or as bool [row]."""
         return ArrayRows([leaf[rows] for leaf in self.inputs], [leaf[rows] for leaf in self.targets])
+
+
+@dataclass(frozen=True)
+class ScoredOutput:
+    """An output with the rows on which the network is scored.
+
+    validation: the rows that judge it; None if the training rows do.
+    kept: the validation rows or steps that scores count; None for all.
+    scale: the ends of the skill on the validation rows; None if it is unknown or not needed.
+    """
+
+    judge: OutputJudge
+    probe: Probe
+    train: Rows
+    validation: Rows | None
+    kept: Array | None
+    scale: LossScale | None
+
+    @property
+    def can_have_reference(self) -> bool:
+        """Whether quick models can be scored as this output is; a copy of the inputs needs none to be learned."""
+        scorer = self.judge.scorer
+        if scorer is not None and scorer.is_pooled:
+            return False
+        is_of_class = scorer is not None and scorer.task.is_classification
+        return self.judge.yardstick.score != SKILL or (self.scale is not None and not is_of_class)
 
 
 class FitReference:
@@ -59,72 +85,58 @@ class FitReference:
             with self._guard.optional("keep rows for the reference"):
                 self._rows = _thinned(*source)
 
-    def of(
-        self,
-        model: keras.Model,
-        judge: OutputJudge,
-        probe: Probe,
-        parts: Mapping[str, Rows],
-        kept: Mapping[str, Array | None],
-        scale: LossScale | None,
-    ) -> Reference | None:
-        """Return the reference for one output, None if it can have none; fitted at the first call.
-
-        Args:
-            parts: the rows on which the network is scored, by part; `validation` judges if it is there.
-            kept: the rows or steps of each part that scores count; None for all.
-            scale: the ends of the skill on the validation rows; None if it is unknown or not needed.
-        """
-        key = judge.place, "validation" in parts
+    def of(self, model: keras.Model, output: ScoredOutput) -> Reference | None:
+        """Return the reference for one output, None if it can have none; fitted at the first call."""
+        key = output.judge.place, output.validation is not None
         if key not in self._references:
             self._references[key] = None
             with self._guard.optional("fit the reference"):
-                train = self._rows or _leaves(*parts["train"][:2])
-                judged = parts.get("validation")
-                self._references[key] = self._fit(model, judge, probe, train, judged, kept.get("validation"), scale)
+                train = self._rows or _leaves(*output.train[:2])
+                self._references[key] = _fitted(model, output, train, self._has_class_weights)
         return self._references[key]
 
-    def _fit(
-        self,
-        model: keras.Model,
-        judge: OutputJudge,
-        probe: Probe,
-        train: ArrayRows,
-        judged: Rows | None,
-        kept: Array | None,
-        scale: LossScale | None,
-    ) -> Reference | None:
-        scorer, score = judge.scorer, judge.yardstick.score
-        if (scorer is not None and scorer.is_pooled) or (score == SKILL and scale is None):
-            return None
-        judge_leaves = None if judged is None else _leaves(*judged[:2])
-        if judge_leaves is not None:
-            train = _without(train, judge_leaves)
-        elif judge.steps:
-            (train, judge_leaves), kept = _held_out(train), None
-        task = _numbers_task(judge) if scorer is None else scorer.task
-        if judge.numbers // task.outputs != max(1, judge.steps):
-            return Reference(inputs="array", skipped="several targets a row, and no such steps in the inputs")
-        inputs = reference_inputs(
-            model, train.inputs, None if judge_leaves is None else judge_leaves.inputs, judge.steps
-        )
-        if isinstance(inputs, str):
-            return Reference(inputs="array", skipped=inputs)
-        samples = _samples(judge, inputs.train, train.targets[judge.place], None)
-        judge_samples = None
-        if inputs.judge is not None and judge_leaves is not None:
-            judge_samples = _samples(judge, inputs.judge, judge_leaves.targets[judge.place], kept)
-        further: dict[str, ScoreOf] = {}
-        if score in (AUC, TOP_K):
-            further[score] = _auc_of_labels if scorer is None else ranking_scores(task, judge.yardstick.top_k)[score]
-        elif score == SKILL and judged is not None and scale is not None:
-            further[SKILL] = _own_skill(judge, probe, judged, scale, samples.targets)
-        part = "validation" if judged is not None else "held-out training"
-        weights = self._has_class_weights
-        top_k = judge.yardstick.top_k
-        return fit(
-            task, samples, judge_samples, part, inputs.kind, further=further, top_k=top_k, has_class_weights=weights
-        )
+
+def _fitted(model: keras.Model, output: ScoredOutput, train: ArrayRows, has_class_weights: bool) -> Reference | None:
+    judge, judged, kept = output.judge, output.validation, output.kept
+    if not output.can_have_reference:
+        return None
+    judge_rows = None if judged is None else _leaves(*judged[:2])
+    if judge_rows is not None:
+        train = _without(train, judge_rows)
+    elif judge.steps:
+        (train, judge_rows), kept = _held_out(train), None
+    task = _numbers_task(judge) if judge.scorer is None else judge.scorer.task
+    if judge.numbers // task.outputs != max(1, judge.steps):
+        return Reference(inputs="array", skipped="several targets a row, and no such steps in the inputs")
+    inputs = reference_inputs(model, train.inputs, None if judge_rows is None else judge_rows.inputs, judge.steps)
+    if isinstance(inputs, str):
+        return Reference(inputs="array", skipped=inputs)
+    samples = _samples(judge, inputs.train, train.targets[judge.place], None)
+    judge_samples = None
+    if inputs.judge is not None and judge_rows is not None:
+        judge_samples = _samples(judge, inputs.judge, judge_rows.targets[judge.place], kept)
+    return fit(
+        task,
+        samples,
+        judge_samples,
+        "held-out training" if judged is None else "validation",
+        inputs.kind,
+        further=_further_scores(output, task, samples.targets),
+        top_k=judge.yardstick.top_k,
+        has_class_weights=has_class_weights,
+    )
+
+
+def _further_scores(output: ScoredOutput, task: Task, known: Array) -> dict[str, ScoreOf]:
+    """Return the score that judges the output, if the task does not have it.
+
+    Args:
+        known: the training targets.
+    """
+    judge, score = output.judge, output.judge.yardstick.score
+    if score in (AUC, TOP_K):
+        return {score: _auc_of_labels if judge.scorer is None else ranking_scores(task, judge.yardstick.top_k)[score]}
+    return {SKILL: _own_skill(output, known)} if score == SKILL else {}
 
 
 def _thinned(inputs: Batch, targets: Batch) -> ArrayRows:
@@ -178,19 +190,20 @@ def _auc_of_labels(targets: Array, predictions: Array) -> float:
     return mean_auc(targets == 1, predictions)
 
 
-def _own_skill(judge: OutputJudge, probe: Probe, data: Rows, scale: LossScale, known: Array) -> ScoreOf:
+def _own_skill(output: ScoredOutput, known: Array) -> ScoreOf:
     """Return the skill of predicted targets under the model's own loss.
 
     Args:
         known: the training targets; predictions are kept within their range.
     """
+    judge, data, scale = output.judge, output.validation, output.scale
+    is_probability = known.min() >= 0 and known.max() <= 1
 
     def skill(targets: Array, predicted: Array) -> float:
-        if len(predicted) != data.size:
+        if data is None or scale is None or len(predicted) != data.size:
             return float("nan")
         values = np.clip(predicted, known.min(axis=0), known.max(axis=0)).reshape(-1, *judge.shape).astype(np.float32)
-        is_probability = known.min() >= 0 and known.max() <= 1
-        loss_of = judge.loss_of(probe, data)
+        loss_of = judge.loss_of(output.probe, data)
         losses = [float(loss_of(tf.constant(each))) for each in (values, *([logits(values)] if is_probability else []))]
         return scale.skill(min((each for each in losses if np.isfinite(each)), default=float("nan")))
 
