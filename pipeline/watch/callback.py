@@ -278,6 +278,7 @@ class Diagnosis(keras.callbacks.Callback):
     def _watch(self) -> "Watching":
         from pipeline.recorder.watch_options import Options
         from pipeline.recorder.watching import Watching  # imports TensorFlow
+        from pipeline.watch.judging.fit_judging import FitJudging
 
         arguments = self._arguments
         options = Options(
@@ -287,7 +288,8 @@ class Diagnosis(keras.callbacks.Callback):
             arguments.histograms,
             arguments.rows,
         )
-        return Watching(self.model, self._data, options, self._guard)
+        judging = FitJudging(self.model, arguments.task, self._guard)
+        return Watching(self.model, self._data, options, self._guard, judging)
 
     def _show(self, watching: "Watching") -> None:
         for sink in self._sinks:
