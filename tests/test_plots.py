@@ -110,7 +110,9 @@ def cells() -> pd.DataFrame:
 
 def bars() -> Figure:
     made = both()
-    return compared.outcome_bars(comparison.wide(made), {name: each.metrics.outcomes for name, each in made.items()})
+    return compared.outcome_bars(
+        comparison.variants_table(made), {name: each.metrics.outcomes for name, each in made.items()}
+    )
 
 
 def data_figure() -> Figure:

@@ -98,8 +98,8 @@ def _scalar(tag: str, text: str, values: xr.DataArray) -> TagSeries:
     """Return a curve. A NaN at epoch 0 means "not recorded" and is left out; a later NaN is a value."""
     (epochs,) = values.indexes.values()
     by_epoch = dict(zip(epochs.tolist(), values.values, strict=True))
-    known = {epoch: value for epoch, value in by_epoch.items() if epoch > 0 or not np.isnan(value)}
-    return TagSeries(tag, scalar_metadata(None, f"{text[0].upper()}{text[1:]}. {STEP}"), known)
+    recorded = {epoch: value for epoch, value in by_epoch.items() if epoch > 0 or not np.isnan(value)}
+    return TagSeries(tag, scalar_metadata(None, f"{text[0].upper()}{text[1:]}. {STEP}"), recorded)
 
 
 def _histogram(

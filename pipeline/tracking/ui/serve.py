@@ -84,8 +84,8 @@ def _print_addresses(uri: str, base: str, name: str, by_variant: Mapping[str, Pa
         ids = [runs[variant].info.run_id for variant in pair]
         print(f"{' beside '.join(pair)}, in numbers: {addresses.comparison(base, experiment_id, ids)}")
     if complete - {run.info.run_id for run in runs.values()}:  # otherwise this page would equal the first page
-        page_of_all = addresses.search_results(base, experiment_id, search_for(COMPLETE))
-        print(f"experiments and earlier recipes too: {page_of_all}")
+        all_runs = addresses.search_results(base, experiment_id, search_for(COMPLETE))
+        print(f"experiments and earlier recipes too: {all_runs}")
     if live:
         print(f"training now: {addresses.search_results(base, experiment_id, search_for(LIVE))}")
     missing = [variant for variant in by_variant if variant not in runs]
