@@ -270,7 +270,7 @@ CASES = {
     "untracked_weights": [fact(untracked_share=0.4)],
     "batch_statistics": [lagging_statistics, fact(uses_batch_statistics=1, batch_rows=1), blocked],
     "unscaled_targets": [targets_unscaled],
-    "outlier_rows": [fact(largest_row=2000)],
+    "outlier_rows": [fact(largest_row=2000, long_rows=0.001)],
     "unscaled_inputs": [side("input_scale", 120), side("input_scale", 1e-4), side("input_decades", 3)],
     "shifted_validation": [
         shifted(validation_new_classes=0.5),
@@ -513,7 +513,7 @@ def test_a_loss_that_falls_within_its_noise_is_not_slow() -> None:
         ({"new_classes": 0.6}, shifted(validation_new_classes=0.5), "shifted_validation", "overfitting"),
         ({"shifted_decades": 3}, shifted(validation_spread=-2), "shifted_validation", "overfitting"),
         ({"shifted_means": 5}, shifted(validation_shift=4), "shifted_validation", "overfitting"),
-        ({"outlier_norm": 3000}, fact(largest_row=2000), "outlier_rows", "unexplained"),
+        ({"outlier_norm": 3000}, fact(largest_row=2000, long_rows=0.001), "outlier_rows", "unexplained"),
         ({"padding_share": 0.95}, padded, "unmasked_padding", "unexplained"),
     ],
 )

@@ -20,3 +20,7 @@ DEEP: Final = 3  # hidden layers; a gradient that falls from layer to layer show
 NEAR_VANISHING: Final = 10  # times `vanishing_ratio`: limit of the gradient if it shrinks in every layer
 TOLD: Final = 2  # times `shuffled`: the given rows surely tell their targets, though the rows that `fit` was fed do not
 SHORT_PATIENCE: Final = 1  # epochs; so short a patience ends a training at the first noise of the monitored number
+FEW_LONG_ROWS: Final = 0.02  # share of the rows above 10 times the median norm; with more, the columns have long tails
+NO_SPREAD: Final = (
+    5  # decades; a column that is constant in the validation rows, such as a rare word, is no other scale
+)

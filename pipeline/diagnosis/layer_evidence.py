@@ -132,7 +132,7 @@ def _step_ratio(history: xr.Dataset) -> np.ndarray:
     ratios = np.where(np.isfinite(ratios), ratios, np.nan)
     if not ratios.size:
         return np.full(len(taken), np.nan)
-    has_ratio = ~np.isnan(ratios).all(axis=1)
+    has_ratio = np.asarray(np.isfinite(ratios).any(axis=1))
     return np.where(has_ratio, np.nanmedian(np.where(has_ratio[:, None], ratios, 0.0), axis=1), np.nan)
 
 

@@ -93,7 +93,7 @@ class AroundModel:
             kinds = [input_facts.kind_of_leaf(sampled(leaf), layers) for leaf in leaves]
             numbers = [leaf for leaf, kind in zip(leaves, kinds, strict=True) if kind != "ids"]
             self._training = numbers, classes_of(self._model, targets, self._kind)
-            facts |= input_facts.largest_row(numbers)
+            facts |= input_facts.row_norms(numbers)
             sequences = zip(leaves, kinds, strict=True)
             facts |= sequence_facts.padding_share([leaf for leaf, kind in sequences if kind in ("sequences", "ids")])
         with self._guard.optional("compare the class weights with the targets"):
@@ -200,8 +200,9 @@ class AroundModel:
             if not metrics or part not in parts:
                 return
             facts = self._recorder.fit_facts
-            is_regression = "train_r2" in curves
-            facts["accuracy_of_numbers"] = float(is_regression)
+            # One-hot labels with a squared error are a regression for the record, but accuracy measures them well.
+            are_labels = all(np.isin(leaf, (0, 1)).all() for leaf in keras.tree.flatten(parts[part].targets))
+            facts["accuracy_of_numbers"] = float("train_r2" in curves and not are_labels)
             accuracy = curves.get(f"{part}_accuracy")
             if accuracy is None:
                 return

@@ -21,11 +21,11 @@ from pipeline.history.recorded_epochs import is_due
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.params.file import check
 from pipeline.params.shipped import shipped
-from pipeline.recorder.guard import Guard
+from pipeline.recorder.guard import LOG, Guard
 from pipeline.watch.arguments import Arguments, Learned, expect_arrays
 from pipeline.watch.hopeless import why_hopeless
 from pipeline.watch.sinks import Sink, open_sinks
-from pipeline.watch.verdict import Verdict, epochs_in_words, judge, unrecorded
+from pipeline.watch.verdict import Verdict, epochs_in_words, judge, notices_of, unrecorded
 from pipeline.watch.watchable import expect_watchable, when_fit_ends
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ class Diagnosis(keras.callbacks.Callback):
         self._watched_model: keras.Model | None = None
         self._sinks: list[Sink] = []
         self._has_begun = False
+        self._has_logged_notices = False  # of the current `fit`
         self._is_fresh, self._is_test_fresh = True, True  # whether Keras has never traced the function
         self._at_exit: weakref.finalize | None = None  # set while a watched `fit` runs
         # The latest verdict, and the progress at which it was made.
@@ -128,6 +129,11 @@ class Diagnosis(keras.callbacks.Callback):
     def cause(self) -> str | None:
         """The name of the cause of the failure, as in the table of causes; None if it learned or no rule applies."""
         return self.verdict.cause
+
+    @property
+    def notices(self) -> dict[str, str]:
+        """What harms the training, whatever its outcome: sentences by the notice's name; empty if nothing does."""
+        return dict(self.verdict.notices)
 
     @property
     def evidence(self) -> dict[str, float | str | None]:
@@ -196,6 +202,7 @@ class Diagnosis(keras.callbacks.Callback):
         """Install the hooks and open the sinks."""
         self._close(is_finished=False)  # after an interrupted `fit`
         self._has_begun = True
+        self._has_logged_notices = False
         with self._guard(WATCH):
             expect_watchable(self.model, self._data is not None, self._guard)
             self._begin()
@@ -227,6 +234,7 @@ class Diagnosis(keras.callbacks.Callback):
             return
         with self._guard(RECORD):
             if watching.epoch_ends(epoch, logs or {}):
+                self._log_early_notices()
                 self._show(watching)
         if self._arguments.stop_when_hopeless:
             with self._guard("decide whether the training is hopeless"):
@@ -287,6 +295,14 @@ class Diagnosis(keras.callbacks.Callback):
         for sink in self._sinks:
             with self._guard(f"write to {sink.name}"):
                 sink.show(watching)
+
+    def _log_early_notices(self) -> None:
+        """Log the notices that are known after the first recorded epoch, once for each `fit`."""
+        if not self._has_logged_notices:
+            self._has_logged_notices = True
+            with self._guard.optional("look for what harms the training"):
+                for sentence in notices_of(self.history, self._thresholds, is_early=True).values():
+                    LOG.warning("pipeline.watch: %s", sentence)
 
     def _stop_if_hopeless(self, watching: "Watching") -> None:
         reason = why_hopeless(watching, self._arguments.hopeless_epochs)

@@ -180,9 +180,11 @@ class LiveRun:
 
 def _tags(verdict: Verdict) -> dict[str, str]:
     headline, says, *notes = map(in_markdown, (verdict.headline, verdict.says, *verdict.notes))
-    description = str(replace(verdict, headline=headline, says=says, notes=notes))
+    notices = {name: in_markdown(sentence) for name, sentence in verdict.notices.items()}
+    description = str(replace(verdict, headline=headline, says=says, notes=notes, notices=notices))
     outcome = str(verdict.outcome).lower()
     tags = {"outcome": outcome, "cause": verdict.cause or NO_CAUSE, DESCRIPTION: description}
+    tags |= {"notices": ", ".join(notices)} if notices else {}
     colour = outcome_colours().get(verdict.cause or str(verdict.outcome))
     return tags | ({COLOUR: colour} if colour else {})
 

@@ -111,6 +111,12 @@ def number(evidence: Evidence, name: str) -> float:
     return float(value)
 
 
+def is_below(evidence: Evidence, name: str, limit: float) -> bool:
+    """Return whether a number of the evidence is known and below a limit."""
+    value = evidence.get(name)
+    return value is not None and float(value) < limit
+
+
 def verb(rows: pd.DataFrame, singular: str, plural: str) -> str:
     """Return the form of a verb whose subject is the number of replicas."""
     return singular if len(rows) == 1 else plural

@@ -1,14 +1,20 @@
 """Causes in the rows as `fit` gets them: their order, outliers, padding, and validation rows from elsewhere."""
 
+from typing import Final
+
 import pandas as pd
 
-from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, Limit, number, verb
+from pipeline.diagnosis.constants import FEW_LONG_ROWS, NO_SPREAD
+from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, Limit, is_below, number, verb
 from pipeline.foundations.palette import AQUA, CREAM, MINT, PLUM, TEAL, UMBER
 from pipeline.params.diagnosis_params import DiagnosisParams
 
+SLIGHT_SPREAD: Final = 0.3  # decades; less needs no sentence
+SLIGHT_SHIFT: Final = 1  # standard deviation; less needs no sentence
+
 
 def _has_outlier_rows(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
-    return evidence.largest_row > params.outlier_norm
+    return (evidence.largest_row > params.outlier_norm) & (evidence.long_rows < FEW_LONG_ROWS)
 
 
 def _sentence_on_outliers(rows: pd.DataFrame, bound: float | None) -> str:
@@ -26,11 +32,11 @@ OUTLIER_ROWS = Cause(
         f"The longest training row is {number(evidence, 'largest_row'):.2g} times as long as the median row (L2 norm)."
     ),
     means="a few training rows are far longer than a typical row",
-    condition="`largest_row` > `outlier_norm`",
+    condition="`largest_row` > `outlier_norm`, and `long_rows` < 0.02",
     looks_like="Batch normalisation whose inference mode fails, a loss that jumps at one batch, or inputs near 0 after "
     "scaling.",
-    confused_with="`unscaled_inputs`, where all rows have the wrong scale. Columns of long-tailed numbers, such as "
-    "incomes, need a logarithm.",
+    confused_with="`unscaled_inputs`, where all rows have the wrong scale, or columns have long tails, as incomes "
+    "have.",
     advice=(
         Advice("look at the longest rows (`numpy.linalg.norm(x, axis=1)`), and correct or drop them"),
         Advice("clip each column, for example at its 1% and 99% quantiles, before scaling"),
@@ -48,7 +54,7 @@ def are_validation_rows_shifted(evidence: pd.DataFrame, params: DiagnosisParams)
     """Return whether the validation rows are from elsewhere, and are predicted worse than the training rows."""
     is_shifted = (
         (evidence.validation_new_classes > params.new_classes)
-        | (evidence.validation_spread.abs() > params.shifted_decades)
+        | evidence.validation_spread.abs().between(params.shifted_decades, NO_SPREAD, inclusive="neither")
         | (evidence.validation_shift > params.shifted_means)
     )
     is_worse = evidence.train_gain - evidence.judged_gain > params.chance_margin
@@ -70,10 +76,10 @@ def says_validation(evidence: Evidence) -> str:
     if evidence["validation_new_classes"]:
         share = 100 * number(evidence, "validation_new_classes")
         sentences.append(f"{share:.0f}% of the validation rows have a class that no training row has.")
-    if evidence["validation_spread"] is not None:
+    if evidence["validation_spread"] is not None and abs(number(evidence, "validation_spread")) > SLIGHT_SPREAD:
         factor = 10 ** number(evidence, "validation_spread")
         sentences.append(f"A typical column varies {factor:.2g} times as much in the validation rows.")
-    if evidence["validation_shift"] is not None:
+    if evidence["validation_shift"] is not None and not is_below(evidence, "validation_shift", SLIGHT_SHIFT):
         shift = number(evidence, "validation_shift")
         sentences.append(f"The means of its columns differ by {shift:.2g} standard deviations from the training rows'.")
     return " ".join(sentences)

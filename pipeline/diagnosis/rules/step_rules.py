@@ -1,11 +1,16 @@
 """Causes in what `fit` does with steps: lost, without the weights, outweighed by a penalty, too small, or ended."""
 
+from typing import Final
+
 import pandas as pd
 
 from pipeline.diagnosis.constants import SHORT_PATIENCE
-from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, Limit, number, verb
+from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, Limit, is_below, number, verb
 from pipeline.foundations.palette import DARK_TEAL, IRIS, PINE, SEA, SLATE
 from pipeline.params.diagnosis_params import DiagnosisParams
+
+ORDINARY: Final = 0.5  # a share or a factor above this needs no sentence
+SLIGHT: Final = 0.1  # a share below this needs none
 
 
 # The gradient of a batch is noisier than that of all rows, and so seldom smaller. Batch normalisation changes gradients
@@ -22,12 +27,12 @@ def _sentence_on_lost_updates(rows: pd.DataFrame, bound: float | None) -> str:
 
 def _says_lost_updates(evidence: Evidence) -> str:
     sentences = []
-    if evidence["updates_applied"] is not None:
+    if is_below(evidence, "updates_applied", ORDINARY):
         sentences.append(f"The optimizer applied {100 * number(evidence, 'updates_applied'):.0f}% of the steps.")
-    if evidence["step_ratio"] is not None:
+    if is_below(evidence, "step_ratio", ORDINARY):
         ratio = number(evidence, "step_ratio")
         sentences.append(f"The gradients that it got are {ratio:.2g} times the gradients of the same model and loss.")
-    if evidence["row_weight"] is not None:
+    if is_below(evidence, "row_weight", ORDINARY):
         sentences.append(f"The mean weight of a row is {number(evidence, 'row_weight'):.2g} (usual: 1).")
     return " ".join(sentences)
 
@@ -119,12 +124,12 @@ def _sentence_on_penalties(rows: pd.DataFrame, bound: float | None) -> str:
 
 def _says_penalties(evidence: Evidence) -> str:
     sentences = []
-    if evidence["penalty_share"]:
+    if (evidence["penalty_share"] or 0) and not is_below(evidence, "penalty_share", SLIGHT):
         sentences.append(f"Penalties are {100 * number(evidence, 'penalty_share'):.0f}% of the training loss.")
-    if evidence["weight_shrink"] is not None:
+    if is_below(evidence, "weight_shrink", ORDINARY):
         shrink = number(evidence, "weight_shrink")
         sentences.append(f"A hidden kernel has {shrink:.2g} times the L1 norm that it had before the first step.")
-    if evidence["logged_fit"] is not None and evidence["train_fit"] is not None:
+    if evidence["train_fit"] is not None and is_below(evidence, "logged_fit", number(evidence, "train_fit")):
         training, inference = (1 - number(evidence, name) for name in ("logged_fit", "train_fit"))
         sentences.append(
             f"On the same rows the loss is {100 * training:.0f}% of the baseline loss in training mode, with dropout "
@@ -201,7 +206,8 @@ def is_stopped_early(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Seri
     is_stopped = evidence.stopped_by_callback == 1
     is_early = evidence.epochs_run < params.stopped_share * evidence.epochs_asked
     still_falls = (evidence.loss_fall > params.slow_fall) | (evidence.stop_patience <= SHORT_PATIENCE)
-    return is_stopped & is_early & still_falls
+    is_overfitted = evidence.train_gain - evidence.judged_gain > params.chance_margin  # then it was right to stop
+    return is_stopped & is_early & still_falls & ~is_overfitted
 
 
 def _sentence_on_stopped(rows: pd.DataFrame, bound: float | None) -> str:
@@ -228,7 +234,7 @@ STOPPED_EARLY = Cause(
     means="another callback stopped the training in its first half, while the training loss still fell or after a "
     "patience of at most one epoch",
     condition="`stopped_by_callback` is 1, `epochs_run` < `stopped_share` * `epochs_asked`, and `loss_fall` > "
-    "`slow_fall` or `stop_patience` <= 1",
+    "`slow_fall` or `stop_patience` <= 1; and `train_gain` - `judged_gain` not above `chance_margin`",
     looks_like="A training that ends after a few of many epochs.",
     confused_with="`too_few_epochs`, where `fit` was asked for so few. Noise in the monitored number ends a training "
     "with a short patience; a network that cannot learn ends in the same way, so rules on layers come first.",

@@ -5,13 +5,14 @@ from typing import Final
 
 import pandas as pd
 
-from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, number, reference, verb
+from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, is_below, number, reference, verb
 from pipeline.foundations.palette import GREY
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.remedies.recipe_changes import Against
 
 EXPERIMENTS: Final = 2  # so many are suggested
 WELL_FITTED: Final = 0.5  # of the way from chance to perfect, on the training rows: the fault is not in the steps
+TINY_FALL: Final = 1e-6  # of the loss over the last epochs: it is flat
 
 
 def _always(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
@@ -42,10 +43,8 @@ def _says_the_rest(evidence: Evidence) -> str:
     return f"No rule explains this: {', '.join(parts)}." if parts else "No rule explains this."
 
 
-def _is_below(evidence: Evidence, name: str, limit: float) -> bool:
-    """Return whether a number of the evidence is below a limit or unknown."""
-    value = evidence.get(name)
-    return value is None or float(value) < limit
+def _is_fitted(evidence: Evidence) -> bool:
+    return evidence.get("train_gain") is not None and not is_below(evidence, "train_gain", WELL_FITTED)
 
 
 # Experiments, and the evidence that makes each worth its time; those that tell most come first.
@@ -53,17 +52,17 @@ _EXPERIMENTS: Final[tuple[tuple[str, Callable[[Evidence], bool]], ...]] = (
     (
         "train on the same 64 rows for 200 epochs: a network that cannot learn them by heart has a fault in model, "
         "loss or steps; one that can needs other rows, more units or more epochs",
-        lambda evidence: _is_below(evidence, "train_gain", WELL_FITTED),
+        lambda evidence: not _is_fitted(evidence),
     ),
     (
         "draw the validation rows at random from the training rows: a score that rises shows that the validation rows "
         "are from elsewhere",
-        lambda evidence: not _is_below(evidence, "train_gain", WELL_FITTED) and evidence.get("judged_gain") is not None,
+        lambda evidence: _is_fitted(evidence) and evidence.get("judged_gain") is not None,
     ),
     (
         "ten times the learning rate, then a tenth, for a few epochs each: if the loss does not change at all, the "
         "steps do not reach the weights",
-        lambda evidence: _is_below(evidence, "train_gain", WELL_FITTED) and (evidence.get("loss_fall") or 0) <= 0,
+        lambda evidence: not _is_fitted(evidence) and is_below(evidence, "loss_fall", TINY_FALL),
     ),
     (
         "shuffle the rows together with their targets before `fit`, in case the order matters",
