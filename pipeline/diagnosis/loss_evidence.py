@@ -14,7 +14,7 @@ def loss_columns(history: xr.Dataset, window: float) -> dict[str, np.ndarray]:
     Args:
         window: the last epochs, whose fall counts, as a fraction of all.
     """
-    losses = history.train_loss.values
+    losses = excess_losses(history, "train").values
     steps = _window(losses.shape[1], window) - 1  # between the epochs of the window
     return {
         "nonfinite_epoch": _first_nonfinite_epoch(history),
@@ -29,11 +29,18 @@ def baseline(history: xr.Dataset) -> float:
     """Return the baseline loss.
 
     If all targets are equal, the baseline loss is 0. Then return the loss of a random guess among the classes, or 1 for
-    a regression.
+    a regression. Some losses, such as Poisson's, are not 0 for perfect outputs; theirs is subtracted, as in
+    `excess_losses`.
     """
     task = record.task_of(history)
     guess = float(np.log(len(task.names))) if task.is_classification else 1.0
-    return history.attrs.get("train_constant_loss") or guess
+    perfect = history.attrs.get(f"train_{record.PERFECT_LOSS}", 0.0)
+    return history.attrs.get("train_constant_loss", perfect) - perfect or guess
+
+
+def excess_losses(history: xr.Dataset, part: str) -> xr.DataArray:
+    """Return how far the loss is above that of perfect outputs, [replica, epoch]."""
+    return history[f"{part}_loss"] - history.attrs.get(f"{part}_{record.PERFECT_LOSS}", 0.0)
 
 
 def _first_nonfinite_epoch(history: xr.Dataset) -> np.ndarray:
@@ -58,16 +65,18 @@ def _fits(history: xr.Dataset) -> dict[str, np.ndarray]:
     """Return how well the network fits each part of the data at the end, by loss and by score."""
     constant_loss, judged = baseline(history), record.judged_part(history)
     last = history.isel(epoch=-1)
-    columns = {"train_fit": 1 - last.train_loss.values / constant_loss, "train_gain": _gain(last, "train")}
+    columns = {"train_fit": 1 - excess_losses(last, "train").values / constant_loss, "train_gain": _gain(last, "train")}
     if record.LOGGED_LOSS in history:
-        logged = 1 - last[record.LOGGED_LOSS].values / constant_loss
+        perfect = history.attrs.get(f"train_{record.PERFECT_LOSS}", 0.0)
+        logged = 1 - (last[record.LOGGED_LOSS].values - perfect) / constant_loss
         columns["logged_fit"] = np.where(_are_modes_comparable(history), logged, np.nan)
         columns["logged_gap"] = logged - columns["train_fit"]
     if judged != "train":
         columns["judged_gain"] = _gain(last, judged)
-        constant = history.attrs.get(f"{judged}_constant_loss")
+        perfect = history.attrs.get(f"{judged}_{record.PERFECT_LOSS}", 0.0)
+        constant = history.attrs.get(f"{judged}_constant_loss", perfect) - perfect
         if constant:
-            columns["judged_fit"] = 1 - last[f"{judged}_loss"].values / constant
+            columns["judged_fit"] = 1 - excess_losses(last, judged).values / constant
     if "train_balanced_accuracy" in last and "train_accuracy" in last:
         columns["score_gap"] = last.train_accuracy.values - last.train_balanced_accuracy.values
     return columns

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 from pydantic import TypeAdapter
 
-from pipeline.data.reference import Reference
+from pipeline.data.reference.reference import Reference
 from pipeline.data.split.tasks import Task
 from pipeline.diagnosis.causes import FORMER_NAMES, LEARNED, NO_CAUSE, NOT_LEARNED, cause_names
 from pipeline.diagnosis.evidence import COLUMNS

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from pipeline.data.reference.yardstick import Yardstick
 from pipeline.data.split.samples import Split, TargetScaling
 from pipeline.diagnosis import evidence
 from pipeline.diagnosis.causes import diagnose
@@ -90,16 +91,17 @@ def against_reference(history: xr.Dataset, rule: Rule) -> dict[str, np.ndarray]:
 
     Empty if no reference has the rule's score.
     """
-    best = None if rule.reference is None else rule.reference.best(rule.score)
-    if rule.reference is None or best is None:
+    if rule.reference is None:
         return {}
-    task = record.task_of(history)
-    guess = task.guessing(rule.score)
     scores = score_curve(history, rule.score).values[:, -1]
-    noise = max(rule.reference.bound[rule.score] - guess, TINY)
-    columns = {"below_reference": (best[1] - scores) / noise}
-    if rule.reference.inputs == "columns":
-        columns["reference_gain"] = np.full(len(scores), (best[1] - guess) / max(1 - guess, TINY))
+    columns: dict[str, np.ndarray] = {}
+    if (best := rule.reference.best(rule.score)) is not None:
+        noise = max(rule.reference.bound[rule.score] - rule.guess, TINY)
+        columns["below_reference"] = (best[1] - scores) / noise
+    usual = Yardstick.of_task(record.task_of(history))  # in the unit of the gains of the network
+    greatest = rule.reference.greatest(usual.score)
+    if greatest is not None and rule.reference.inputs == "columns":
+        columns["reference_gain"] = np.full(len(scores), (greatest - usual.guess) / max(1 - usual.guess, TINY))
     return columns
 
 
