@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from pipeline.diagnosis import evidence
 from pipeline.diagnosis.causes import TABLE, network_remedies, spelled
+from pipeline.diagnosis.notices import NOTICES
 from pipeline.diagnosis.rules.cause import Cause
 from pipeline.history import record
 from pipeline.params.file import load
@@ -25,12 +26,18 @@ PARAMS, REFERENCE, CAUSES = ROOT / "params.yaml", ROOT / "docs" / "reference.md"
 FAMILIES: Final = {
     "data": ("Data", ""),
     "model": ("Model", ""),
+    "fit": (
+        "Around the model",
+        "The model may be fine, and what `fit` does with it is not. The callback sees it from the arguments of `fit`, "
+        "the rows that it feeds, and the steps that the optimizer takes; variants of params.yaml have none of these "
+        "causes.",
+    ),
     "optimisation": ("Steps", ""),
     "signals": (
         "Signals",
         "The [explanation](explanation.md) says what small, dead and saturated signals do to the tutorial's networks, "
-        "how often, and what was tried against it. A network whose loss fell all the same (by "
-        "`diagnosis.harmless_fit`) raises no alarm of these five: units of a certain prediction are saturated, and a "
+        "how often, and what was tried against it. None of these five is a cause or an alarm if "
+        "the loss fell all the same (by `diagnosis.harmless_fit`): units of a certain prediction are saturated, and a "
         "fitted network has small gradients.",
     ),
     "inference": ("In inference", ""),
@@ -90,12 +97,20 @@ def sections() -> dict[Path, dict[str, str]]:
             **parameters,
             "remedies": remedies(),
             "causes": causes(),
+            "notices": notices(),
             "evidence": _meanings("evidence", evidence.COLUMNS),
             "metrics": metrics(),
             "layer table": _meanings("column", record.LAYER_TABLE),
             "layer values": _meanings("value", {**record.LAYER_VALUES, record.SATURATED: record.SATURATED_TEXT}),
         },
-        CAUSES: {"causes": "\n".join(_family(name) for name in FAMILIES)},
+        CAUSES: {
+            "causes": "\n".join(_family(name) for name in FAMILIES),
+            "notices": "\n".join(
+                _filled(f"* **{each.name}:** {each.means}. False alarms: {each.false_alarms}.", "  ")
+                for each in NOTICES
+            )
+            + "\n",
+        },
     }
 
 
@@ -125,6 +140,12 @@ def causes() -> str:
     """Return the table of causes, by precedence."""
     rows = [(f"`{each.name}`", each.family, each.means, each.condition) for each in TABLE]
     return _table(("cause, by precedence", "family", "what it means", "evidence and rule"), rows)
+
+
+def notices() -> str:
+    """Return the table of notices."""
+    rows = [(f"`{each.name}`", each.means, each.condition, "yes" if each.is_early else "no") for each in NOTICES]
+    return _table(("notice", "what it means", "evidence and rule", "logged after the first epoch"), rows)
 
 
 def metrics() -> str:

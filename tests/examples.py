@@ -69,6 +69,7 @@ def history(test_accuracy: list[list[float]], dead: list[list[int]] | None = Non
     count, epochs = accuracy.shape
     names = [f"{part}_{what}" for part in ("train", "test") for what in BINARY.curves]
     curves = {name: np.full((count, epochs), 0.5, np.float32) for name in names}
+    curves["train_loss"] += 0.1  # near the baseline loss: a loss far below it rules out causes of signals
     curves |= {"test_accuracy": accuracy, "test_balanced_accuracy": accuracy.copy()}
     values = {name: np.ones((count, epochs, layers), np.float32) for name in record.LAYER_VALUES}
     values["dead"] = np.zeros((count, epochs, layers), np.int8)

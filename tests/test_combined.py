@@ -16,17 +16,20 @@ def nothing_measured(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("results", "place"),
     [
-        ([Result(0, 3, "stuck"), Result(2, 3, "stuck")], None),  # one helps
+        ([Result(0, 3, "unexplained"), Result(2, 3, "unexplained")], None),  # one helps
         ([Result(0, 3, "vanishing"), Result(1, 3, "vanishing")], 1),  # with which most learn
-        ([Result(0, 3, "vanishing"), Result(0, 3, "stuck"), Result(0, 3, "frozen")], 1),  # the fault is another one
+        (
+            [Result(0, 3, "vanishing"), Result(0, 3, "unexplained"), Result(0, 3, "frozen")],
+            1,
+        ),  # the fault is another one
         ([Result(0, 3, "vanishing"), Result(0, 3, "vanishing")], 0),  # the most promising
-        ([Result(0, 3, None), Result(0, 3, "stuck")], 1),  # nothing to go by
+        ([Result(0, 3, None), Result(0, 3, "unexplained")], 1),  # nothing to go by
         ([Result(0, 3, None)], None),
         ([], None),
     ],
 )
 def test_the_most_promising_result_is_gone_on_with(results: list[Result], place: int | None) -> None:
-    assert to_follow(["vanishing", "stuck"], results) == place
+    assert to_follow(["vanishing", "unexplained"], results) == place
 
 
 def test_the_first_remedies_are_those_of_every_cause() -> None:

@@ -183,6 +183,7 @@ class TestRowsOfFit:
         inputs[70] *= 2000 / np.linalg.norm(inputs[70])
         facts = fitted(classifier(), inputs, labels)
         assert facts["largest_row"] == pytest.approx(2000 / np.median(np.linalg.norm(inputs, axis=1)))
+        assert facts["long_rows"] == pytest.approx(1 / 96)
 
     def test_rows_of_a_generator_are_compared_with_the_given_rows(self) -> None:
         random = np.random.default_rng(0)

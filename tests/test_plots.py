@@ -26,7 +26,7 @@ from pipeline.evaluation import comparison, summary
 from pipeline.evaluation.cells_table import cells_table, ranked
 from pipeline.evaluation.learned import Rule
 from pipeline.evaluation.variant import VariantEvaluation
-from pipeline.foundations.colours import VARIANTS, of_variants
+from pipeline.foundations.palette import VARIANTS, of_variants
 from pipeline.history import record
 from pipeline.report.figures import comparison_figures as compared
 from pipeline.report.figures import (
@@ -58,7 +58,7 @@ SURFACES = xr.Dataset(
     coords={"x1": AXIS, "x2": AXIS},
 )
 
-REPLICAS = {"learns": Replicas(LEARNS, ["learned", "stuck"]), "dead": Replicas(ALL_DEAD, ["born_dead"])}
+REPLICAS = {"learns": Replicas(LEARNS, ["learned", "unexplained"]), "dead": Replicas(ALL_DEAD, ["born_dead"])}
 COLOURS = of_variants(["x", "b", "a"])  # as in a params.yaml that has them in this order
 FINALS = {"a": np.array([0.9, 0.5, 0.8]), "b": np.array([0.5, 0.6])}
 CHOSEN = surface_figures.Chosen(SURFACES, [0, 1, 1], [0.5, 0.8, 0.9])
@@ -76,7 +76,7 @@ def regression() -> xr.Dataset:
 
 
 R2 = Rule("r2", 0.5)
-REGRESSION = Replicas(regression(), ["learned", "stuck", "exploding"])
+REGRESSION = Replicas(regression(), ["learned", "unexplained", "exploding"])
 
 
 def of_regression(rule: Rule) -> VariantEvaluation:
@@ -123,7 +123,7 @@ def data_figure() -> Figure:
 FIGURES: dict[str, Callable[[], Figure]] = {
     "data": data_figure,
     "score": lambda: score_figures.score_over_epochs(REPLICAS["learns"], "v", RULE),
-    "score, untrained": lambda: score_figures.score_over_epochs(Replicas(UNTRAINED, ["stuck"] * 2), "v", RULE),
+    "score, untrained": lambda: score_figures.score_over_epochs(Replicas(UNTRAINED, ["unexplained"] * 2), "v", RULE),
     "score, of a regression": lambda: score_figures.score_over_epochs(REGRESSION, "v", R2),
     "score, skill": lambda: score_figures.score_over_epochs(REGRESSION, "v", Rule("skill", 0.1)),
     "score by variant, of a regression": lambda: score_figures.final_score_by_variant({"v": REGRESSION}, R2),

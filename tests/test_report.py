@@ -26,7 +26,7 @@ from pipeline.evaluation.cells_table import cells_table
 from pipeline.evaluation.expectations import Expectation
 from pipeline.evaluation.tried import TriedCell, TriedStudy, conditions, result
 from pipeline.evaluation.variant import VariantEvaluation
-from pipeline.foundations import colours
+from pipeline.foundations import palette
 from pipeline.params.comparison_params import ComparisonParams
 from pipeline.params.params import Params
 from pipeline.params.split_params import SplitParams
@@ -123,12 +123,15 @@ def page(report: Document, picture: bytes) -> Page:
 def test_it_says_what_the_numbers_say(report: Document) -> None:
     text = markdown.render(report)
     assert "* **Most replicas learn:** `a` (9 of 10)." in text
-    assert "* **Most do not:** `b` (0 of 10 learned: mainly stuck)." in text
-    assert "| `a` | 9 of 10 | 60 to 98% | 0.800 (0.800 to 0.800) | 9 learned, 1 stuck | 0.300, does not learn |" in text
-    assert "* **v: 0 of 10 replicas learn (0 to 28%).** 10 are stuck (no rule says why)" in text
+    assert "* **Most do not:** `b` (0 of 10 learned: mainly unexplained)." in text
+    assert (
+        "| `a` | 9 of 10 | 60 to 98% | 0.800 (0.800 to 0.800) | 9 learned, 1 unexplained | 0.300, does not learn |"
+        in text
+    )
+    assert "* **v: 0 of 10 replicas learn (0 to 28%).** 10 are unexplained (no rule says why)" in text
     assert "The learned share of `b` minus that of `a` is -90 points (-98 to -49)" in text
     assert "| `b` to `a` | `units: 9 -> 3` | 0 of 10, 9 of 10 | +90 points (+49 to +98) |" in text
-    assert "| stuck | `units: 12` | not tried |" in text
+    assert "| unexplained | `units: 12` | not tried |" in text
     assert re.search(r"\n0 of these \d+ suggestions were tried, in a study", text)
     assert "Trained with keras 3.15" in text
 
@@ -138,7 +141,7 @@ def test_a_difference_that_may_be_none_is_said_to_be_undecided() -> None:
         name: evaluated(history([[0.5, 0.8]] * learned + [[0.5, 0.5]] * 5)) for name, learned in (("a", 5), ("b", 4))
     }
     text = markdown.render(content.write(study(made, parameters(["a", "b"]), units=9)))
-    assert "**Undecided:** `a` (5 of 10 learned; the other 5: mainly stuck), `b` (4 of 9 learned; the" in text
+    assert "**Undecided:** `a` (5 of 10 learned; the other 5: mainly unexplained), `b` (4 of 9 learned; the" in text
     assert "it is undecided which of the two learns more often" in text
     assert ": undecided |" in text
 
@@ -146,7 +149,7 @@ def test_a_difference_that_may_be_none_is_said_to_be_undecided() -> None:
 def test_nobody_takes_the_cause_of_the_others_for_that_of_those_that_learned() -> None:
     made = {"a": evaluated(history([[0.5, 0.8]] * 2 + [[0.5, 0.5]]))}
     text = markdown.render(content.write(study(made, ComparisonParams())))
-    assert "**Undecided:** `a` (2 of 3 learned; the other one: stuck)." in text
+    assert "**Undecided:** `a` (2 of 3 learned; the other one: unexplained)." in text
 
 
 def test_text_and_boolean_columns_and_the_number_of_filled_values_are_shown() -> None:
@@ -202,9 +205,9 @@ def test_both_pages_say_the_same(report: Document, page: Page) -> None:
         r"\w+", re.sub(r"!\[.*?\]\(.*?\)|\]\(.*?\)|^\| ---.*$", "", markdown.render(report), flags=re.MULTILINE)
     )
     # The HTML names its sections twice, and a bar has its words as a label and its numbers alone as text.
-    assert set(words) - set(page.words) <= {"learned", "stuck"}
+    assert set(words) - set(page.words) <= {"learned", "unexplained"}
     labels = page.attributes("div", "aria-label")
-    assert labels == ["9 learned, 1 stuck", "10 stuck"]
+    assert labels == ["9 learned, 1 unexplained", "10 unexplained"]
 
 
 def test_text_is_escaped() -> None:
@@ -224,14 +227,17 @@ def test_a_picture_that_was_not_drawn_is_not_mentioned(report: Document) -> None
 
 def test_a_bar_has_one_part_for_each_outcome_that_occurs(report: Document) -> None:
     bars = [cell for block in report.blocks if isinstance(block, Table) for row in block.rows for cell in row]
-    assert [bar.parts for bar in bars if isinstance(bar, Bar)] == [{"learned": 9, "stuck": 1}, {"stuck": 10}]
+    assert [bar.parts for bar in bars if isinstance(bar, Bar)] == [
+        {"learned": 9, "unexplained": 1},
+        {"unexplained": 10},
+    ]
 
 
 RESTLESS = Cause(
     "restless",
     "rest",
     lambda evidence, params: evidence.gradient_ratio == 1,
-    colours.YELLOW,
+    palette.YELLOW,
     lambda rows, bound: f"{len(rows)} never came to rest",
     lambda evidence: "It never came to rest.",
     means="there is too much of it",
@@ -246,7 +252,7 @@ LARGER_BATCHES = Remedy("", lambda variant, epochs: {"training.batch_size": 64},
 
 @pytest.fixture
 def one_more_cause(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In one place; it holds of every replica of a hand-made history, before `too_few_epochs` and `stuck` do."""
+    """In one place; it holds of every replica of a hand-made history, before `too_few_epochs` and `unexplained` do."""
     monkeypatch.setattr(causes, "TABLE", (*causes.TABLE[:-2], RESTLESS, *causes.TABLE[-2:]))
     monkeypatch.setitem(REMEDIES, "larger_batches", LARGER_BATCHES)
 
@@ -276,12 +282,12 @@ def test_a_new_row_of_the_table_of_causes_is_seen_everywhere(picture: bytes) -> 
         comparison.wide(made), {name: each.metrics.outcomes for name, each in made.items()}
     )
     assert [text.get_text() for text in bars.legends[0].get_texts()] == ["learned", "restless"]
-    assert to_hex(bars.axes[0].patches[1].get_facecolor()).upper() == colours.YELLOW
+    assert to_hex(bars.axes[0].patches[1].get_facecolor()).upper() == palette.YELLOW
     row = failed.replicas.to_dict("records")[0]
     assert replica_payload(row, failed, {}).tags == {
         "outcome": "not_learned",
         "cause": "restless",
-        COLOUR: colours.YELLOW,
+        COLOUR: palette.YELLOW,
     }
     cells = cells_table(
         made, recipes(), dict.fromkeys(made, Premises()), {"a": {}, "b": {"units": 9}}, {"a": 0, "b": 0}
@@ -376,7 +382,7 @@ def test_a_suggestion_that_a_study_tried_shows_its_result() -> None:
     tried = tried_on(recipe, changes=wider)
     text = markdown.render(content.write(study(evaluations(), parameters(["b", "a"]), tried, units=9)))
     said = "tried: 1 of 30 learns, +30 points (+10 to +40): helps"
-    assert f"| `a` | stuck | `units: {wider['units']}` | {said} |" in text
+    assert f"| `a` | unexplained | `units: {wider['units']}` | {said} |" in text
     assert text.count("tried: ") == 1  # the other variant's recipe is another
     assert re.search(r"\n1 of these \d+ suggestions was tried, in a study", text)
 
@@ -391,7 +397,7 @@ def test_a_suggestion_about_the_data_is_none_that_a_cell_could_have_tried() -> N
 
 def test_a_suggestion_that_another_variant_follows_shows_its_result() -> None:
     text = markdown.render(content.write(study(evaluations(), parameters(["b", "a"]), units=12)))
-    assert "| `a` | stuck | `units: 12` | tried: 0 of 10 learn, -90 points (-98 to -49): harms |" in text
+    assert "| `a` | unexplained | `units: 12` | tried: 0 of 10 learn, -90 points (-98 to -49): harms |" in text
     assert text.count("tried: ") == 1
 
 

@@ -33,7 +33,7 @@ from pipeline.diagnosis.causes import outcome_colours
 from pipeline.diagnosis.theory import Premises
 from pipeline.evaluation import summary
 from pipeline.evaluation.learned import Rule
-from pipeline.foundations import colours
+from pipeline.foundations import palette
 from pipeline.foundations.errors import UserError
 from pipeline.history import record
 from pipeline.history.thinning import log_spaced
@@ -187,7 +187,7 @@ def test_a_parent_for_the_variant_and_a_child_for_each_replica(client: MlflowCli
     assert [m.step for m in profile] == [1, 2]
     assert [child.info.run_name for child in children] == ["replica 000", "replica 001", "replica 002"]
     assert [child.data.tags["outcome"] for child in children] == ["learned", "not_learned", "learned"]
-    assert [child.data.tags["cause"] for child in children] == ["none", "stuck", "none"]
+    assert [child.data.tags["cause"] for child in children] == ["none", "unexplained", "none"]
     assert [child.data.metrics["test_accuracy"] for child in children] == [0.9, 0.7, 0.85]
     assert {child.data.tags["mlflow.parentRunId"] for child in children} == {parent.info.run_id}
     assert children[1].data.params == {
@@ -310,15 +310,15 @@ def shown(client: MlflowClient) -> dict[str, tuple[bool, str]]:
 @pytest.mark.slow
 def test_the_run_of_what_params_yaml_says_is_marked_and_has_the_variants_name(client: MlflowClient) -> None:
     """Edited, and set back: the run that params.yaml is of is the current one, whichever is newer."""
-    first, second = colours.VARIANTS[:2]
+    first, second = palette.VARIANTS[:2]
     published(content(), content(variant="w"))
     assert shown(client) == {"v": (True, first), "w": (True, second)}
     published(content(trained=b"2", layers=12), content(variant="w"))
-    edited = {"v": (True, first), "v · hidden_layers=1": (False, colours.shade(first, 0)), "w": (True, second)}
+    edited = {"v": (True, first), "v · hidden_layers=1": (False, palette.shade(first, 0)), "w": (True, second)}
     assert shown(client) == edited
     before = snapshot(client)
     published(content(), content(variant="w"))
-    back = {"v": (True, first), "v · hidden_layers=12": (False, colours.shade(first, 0)), "w": (True, second)}
+    back = {"v": (True, first), "v · hidden_layers=12": (False, palette.shade(first, 0)), "w": (True, second)}
     assert shown(client) == back
     assert lasting(snapshot(client)) == lasting(before)
     again = snapshot(client)
@@ -335,11 +335,11 @@ def test_an_experiment_is_named_by_what_differs_and_marks_nothing(
         patched.setenv("DVC_EXP_NAME", "tall-oak")
         published(content(trained=b"2", layers=12))
         published(content(trained=b"3", layers=7, threshold=0.6))
-    first = colours.VARIANTS[0]
+    first = palette.VARIANTS[0]
     assert shown(client) == {
         "v": (True, first),
-        "v · hidden_layers=12": (False, colours.shade(first, 0)),
-        "v · evaluation.learned.accuracy=0.6, hidden_layers=7": (False, colours.shade(first, 1)),
+        "v · hidden_layers=12": (False, palette.shade(first, 0)),
+        "v · evaluation.learned.accuracy=0.6, hidden_layers=7": (False, palette.shade(first, 1)),
     }
 
 
@@ -699,7 +699,7 @@ def test_searches_of_the_description_and_the_reference_work(client: MlflowClient
         client.search_runs([experiment], search)  # raises where it is not understood
     counts = [len(client.search_runs([experiment], search)) for search in searches("v").values()]
     assert counts[:4] == [1, 1, 1, 3]
-    assert len(client.search_runs([experiment], "tags.cause = 'stuck' and params.hidden_layers = '1'")) == 1
+    assert len(client.search_runs([experiment], "tags.cause = 'unexplained' and params.hidden_layers = '1'")) == 1
 
 
 # The registered model

@@ -84,7 +84,7 @@ def in_processes(
 
 
 def tally(counts: Mapping[str, int]) -> str:
-    """Return counts in one string: "symmetric 4, stuck 1"."""
+    """Return counts in one string: "symmetric 4, unexplained 1"."""
     return ", ".join(f"{name} {count}" for name, count in counts.items())
 
 

@@ -6,16 +6,26 @@ alarms. To add a cause, add a row to its family and put it into TABLE; counts, v
 follow.
 """
 
+from collections.abc import Mapping
 from itertools import chain
 from typing import Final
 
 import numpy as np
 import pandas as pd
 
-from pipeline.diagnosis.rules import data_rules, inference_rules, model_rules, optimisation_rules, signal_rules
-from pipeline.diagnosis.rules.cause import Advice, Cause
+from pipeline.diagnosis.rules import (
+    data_rules,
+    inference_rules,
+    model_rules,
+    optimisation_rules,
+    row_rules,
+    signal_rules,
+    step_rules,
+    unexplained_rule,
+)
+from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence
 from pipeline.diagnosis.setting import Setting
-from pipeline.foundations.colours import BLUE
+from pipeline.foundations.palette import BLUE
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.params.network_params import NetworkRecipe
 from pipeline.params.variant_params import VariantParams
@@ -25,6 +35,10 @@ from pipeline.remedies.recipe_changes import RecipeChange
 LEARNED: Final = "learned"
 NOT_LEARNED: Final = "not_learned"
 NO_CAUSE: Final = "none"
+UNEXPLAINED: Final = unexplained_rule.UNEXPLAINED.name
+FORMER_NAMES: Final = {"stuck": UNEXPLAINED}  # names in older tables and MLflow runs, and today's names
+CLOSEST: Final = 2  # so many conditions are shown for an unexplained failure
+FAR: Final = 0.2  # a condition whose number is less than this part of its threshold is not shown
 
 
 def cause_names() -> tuple[str, ...]:
@@ -48,15 +62,8 @@ def outcome_colours() -> dict[str, str]:
 
 
 def alarms(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.DataFrame:
-    """Return which alarms hold, bool, one row per replica and one column per cause with `alarm`.
-
-    A symptom is no alarm if the loss fell nevertheless: confident predictions saturate units, and a network that fits
-    has small gradients.
-    """
-    is_fitted = evidence.train_fit > params.harmless_fit
-    conditions = {cause.name: cause.rule(evidence, params) for cause in TABLE if cause.alarm}
-    symptoms = symptom_names()
-    return pd.DataFrame({name: holds & ~is_fitted if name in symptoms else holds for name, holds in conditions.items()})
+    """Return which alarms hold, bool, one row per replica and one column per cause with `alarm`."""
+    return _holding(evidence, params)[[cause.name for cause in TABLE if cause.alarm]]
 
 
 def diagnose(learned: np.ndarray, evidence: pd.DataFrame, params: DiagnosisParams) -> pd.DataFrame:
@@ -68,10 +75,10 @@ def diagnose(learned: np.ndarray, evidence: pd.DataFrame, params: DiagnosisParam
         learned: bool [replica].
         evidence: the evidence of the same replicas.
     """
-    holds = {cause.name: cause.rule(evidence, params).to_numpy(bool) for cause in TABLE}
+    holds = _holding(evidence, params)
     symptoms = symptom_names()
-    cause = np.select(list(holds.values()), list(holds), default=NO_CAUSE)  # the last rule always holds
-    symptom = np.select([holds[name] for name in symptoms], symptoms, default=NO_CAUSE)
+    cause = np.select([holds[name].to_numpy() for name in holds], list(holds), default=NO_CAUSE)
+    symptom = np.select([holds[name].to_numpy() for name in symptoms], symptoms, default=NO_CAUSE)
     has_symptom = ~learned & ~np.isin(cause, symptoms)
     return pd.DataFrame(
         {
@@ -80,6 +87,28 @@ def diagnose(learned: np.ndarray, evidence: pd.DataFrame, params: DiagnosisParam
             "symptom": np.where(has_symptom, symptom, NO_CAUSE),
         }
     )
+
+
+def _holding(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.DataFrame:
+    """Return which causes hold, bool, one row per replica and one column per cause.
+
+    A cause with `needs_misfit` does not hold where the training loss fell well below the baseline loss: confident
+    predictions saturate units, and a network that fits has small gradients and has coped with the scale of its data.
+    """
+    is_misfit = ~(evidence.train_fit > params.harmless_fit)
+    return pd.DataFrame(
+        {
+            cause.name: (holds & is_misfit if cause.needs_misfit else holds).astype(bool)
+            for cause in TABLE
+            for holds in [cause.rule(evidence, params)]
+        }
+    )
+
+
+def all_counts(counts: Mapping[str, int]) -> dict[str, int]:
+    """Return the number of replicas of each outcome; a file of an older version has former names, and fewer names."""
+    renamed = {FORMER_NAMES.get(name, name): count for name, count in counts.items()}
+    return dict.fromkeys(outcome_names(), 0) | renamed
 
 
 def outcomes(replicas: pd.DataFrame) -> pd.Series:
@@ -148,6 +177,20 @@ def named(name: str) -> Cause:
     return next(each for each in TABLE if each.name == name)
 
 
+def closest(evidence: Evidence, params: DiagnosisParams) -> str:
+    """Return a sentence on the conditions that came nearest to their thresholds in a replica; "" if none is near."""
+    limits = [(limit.nearness(evidence, params), cause.name, limit) for cause in TABLE for limit in cause.limits]
+    near = sorted((each for each in limits if each[0] >= FAR), key=lambda each: -each[0])
+    first = {name: limit for _, name, limit in reversed(near)}  # the nearest limit of each cause
+    names = list(dict.fromkeys(name for _, name, _ in near))[:CLOSEST]
+    parts = [
+        f"{spelled(name)} (`{first[name].column}` is {float(evidence[first[name].column] or 0):.2g}, the limit is "
+        f"{getattr(params, first[name].threshold):g})"
+        for name in names
+    ]
+    return f"Closest to a limit: {' and '.join(parts)}." if parts else ""
+
+
 def spelled(outcome: str) -> str:
     """Return the name of an outcome in words: "born dead" for "born_dead"."""
     return outcome.replace("_", " ")
@@ -159,13 +202,20 @@ TABLE: tuple[Cause, ...] = (
     data_rules.NON_FINITE_DATA,
     model_rules.OUTPUT_MISMATCH,
     model_rules.SYMMETRIC,
+    step_rules.LOST_UPDATES,
+    step_rules.UNTRACKED_WEIGHTS,
+    row_rules.OUTLIER_ROWS,  # one long row spoils the averages of batch normalisation
     inference_rules.BATCH_STATISTICS,
     data_rules.UNSCALED_TARGETS,
     data_rules.UNSCALED_INPUTS,
-    data_rules.IMBALANCED,
+    row_rules.SHIFTED_VALIDATION,
     inference_rules.OVERFITTING,
     model_rules.FROZEN,
     data_rules.UNRELATED_LABELS,
+    row_rules.ORDERED_BATCHES,
+    step_rules.OVER_REGULARISED,
+    row_rules.UNMASKED_PADDING,
+    row_rules.SHUFFLED_STATE,
     optimisation_rules.LEARNING_RATE_TOO_LARGE,
     model_rules.DEAD_OUTPUT,
     signal_rules.EXPLODING,
@@ -173,7 +223,11 @@ TABLE: tuple[Cause, ...] = (
     signal_rules.DIED_IN_TRAINING,
     signal_rules.SATURATED,
     signal_rules.VANISHING,
+    step_rules.LEARNING_RATE_ENDED,
+    step_rules.STOPPED_EARLY,
     optimisation_rules.LEARNING_RATE_TOO_SMALL,
     optimisation_rules.TOO_FEW_EPOCHS,
-    optimisation_rules.STUCK,
+    data_rules.IMBALANCED,
+    row_rules.NO_SIGNAL,
+    unexplained_rule.UNEXPLAINED,
 )

@@ -14,3 +14,13 @@ EQUAL_AT_START: Final = 1e-3
 EQUAL_AT_END: Final = 0.1
 WIDE_COLUMN: Final = 1  # suggest a logarithm if a column's spread exceeds a typical spread by more decades than this
 SMALL_INPUTS_POWER: Final = 2  # inputs are too small below 1 / unscaled**2; small inputs only slow the first layer
+FIRST_RECORDS: Final = 3  # recorded epochs in which the optimizer's gradient is compared with the probe's: the loss is
+# still high there, so neither is near 0
+DEEP: Final = 3  # hidden layers; a gradient that falls from layer to layer shows only in a deep stack
+NEAR_VANISHING: Final = 10  # times `vanishing_ratio`: limit of the gradient if it shrinks in every layer
+TOLD: Final = 2  # times `shuffled`: the given rows surely tell their targets, though the rows that `fit` was fed do not
+SHORT_PATIENCE: Final = 1  # epochs; so short a patience ends a training at the first noise of the monitored number
+FEW_LONG_ROWS: Final = 0.02  # share of the rows above 10 times the median norm; with more, the columns have long tails
+NO_SPREAD: Final = (
+    5  # decades; a column that is constant in the validation rows, such as a rare word, is no other scale
+)

@@ -35,7 +35,7 @@ class Setting:
         """
         kind = int(history.input_kind.values[0]) if "input_kind" in history else 0
         hidden = history.isel(layer=(history.role.values == HIDDEN).nonzero()[0])
-        kinds = [_kind(str(each)) for each in hidden.kind.values]
+        kinds = [kind_of_layer(str(each)) for each in hidden.kind.values]
         layers = [dict(zip(each.values.tolist(), kinds, strict=True)) for each in (hidden.path, hidden.layer)]
         return cls(INPUT_KINDS[kind] if kind else None, layers[0] | layers[1], evidence)
 
@@ -70,7 +70,7 @@ class Setting:
         return None if value is None or value != value else float(value)
 
 
-def _kind(layer: str) -> str:
+def kind_of_layer(layer: str) -> str:
     """Return the kind of a layer by its class name."""
     if any(part in layer for part in ("LSTM", "GRU", "RNN")):
         return RECURRENT

@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 from pydantic import TypeAdapter
 
-from pipeline.data.reference import Reference
+from pipeline.data.reference.reference import Reference
 from pipeline.data.split.tasks import Task
-from pipeline.diagnosis.causes import LEARNED, NO_CAUSE, NOT_LEARNED, cause_names
+from pipeline.diagnosis.causes import FORMER_NAMES, LEARNED, NO_CAUSE, NOT_LEARNED, cause_names
 from pipeline.diagnosis.evidence import COLUMNS
 from pipeline.evaluation.expectations import Expectation
 from pipeline.evaluation.learned import Rule
@@ -124,6 +124,7 @@ def _load_numbers(path: Path, columns: list[str], keys: list[str]) -> pd.DataFra
     with reading(path, "a table as `evaluate` writes it"):
         for name in table:
             if name in NAMES:
+                table[name] = table[name].replace(FORMER_NAMES)
                 _expect_names(table[name], NAMES[name]())
             elif table[name].dtype.kind not in "iuf" or (name in keys and table[name].dtype.kind == "f"):
                 kind = "whole numbers" if name in keys else "numbers"
@@ -146,7 +147,8 @@ def _load_diagnosis(variant: str) -> tuple[Task, Rule, VariantDiagnosis]:
         remedies = [RecipeChange(**each) for each in plain["remedies"]]
         theory = [Expectation(**each) for each in plain["theory"]]
         ((score, threshold),) = plain["rule"].items()
-        diagnosis = VariantDiagnosis(plain["verdict"], plain["cause"], remedies, theory)
+        cause = FORMER_NAMES.get(plain["cause"], plain["cause"])
+        diagnosis = VariantDiagnosis(plain["verdict"], cause, remedies, theory)
         _expect_names([] if diagnosis.cause is None else [diagnosis.cause], cause_names())
         _expect_names([score], SCORES)
         _DIAGNOSIS.validate_python(asdict(diagnosis))

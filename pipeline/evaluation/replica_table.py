@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from pipeline.data.reference.yardstick import Yardstick
 from pipeline.data.split.samples import Split, TargetScaling
 from pipeline.diagnosis import evidence
 from pipeline.diagnosis.causes import diagnose
@@ -13,6 +14,7 @@ from pipeline.evaluation.learned import Rule, epochs_to_learn, has_score, learne
 from pipeline.history import record
 from pipeline.params.diagnosis_params import DiagnosisParams
 
+TINY = 1e-6  # instead of 0, where guessing cannot stray from chance
 OUTCOME = ("replica", "outcome", "cause", "symptom")
 COURSE = {
     "epochs_to_learn": "first epoch from which the replica stays above the threshold",
@@ -68,7 +70,7 @@ def evaluate(
     living = record.living(history).values
     has_train_score = has_score(history, rule.score, "train")
     train_learned = learned_at(history, rule, "train").values[:, -1] if has_train_score else None
-    measured = evidence.measure(history, params, train_learned)
+    measured = evidence.measure(history, params, train_learned, against_reference(history, rule))
     course = pd.DataFrame(
         {
             "replica": history.replica.values,
@@ -82,6 +84,25 @@ def evaluate(
     outcomes = diagnose(learned[:, -1], measured, params)
     columns = [*OUTCOME, *curves(history, rule), *predicted, *COURSE, *evidence.COLUMNS]
     return pd.concat([course, outcomes, predicted, measured.apply(significant)], axis=1)[columns]
+
+
+def against_reference(history: xr.Dataset, rule: Rule) -> dict[str, np.ndarray]:
+    """Return how the replicas compare with the better reference, [replica] by column of the evidence.
+
+    Empty if no reference has the rule's score.
+    """
+    if rule.reference is None:
+        return {}
+    scores = score_curve(history, rule.score).values[:, -1]
+    columns: dict[str, np.ndarray] = {}
+    if (best := rule.reference.best(rule.score)) is not None:
+        noise = max(rule.reference.bound[rule.score] - rule.guess, TINY)
+        columns["below_reference"] = (best[1] - scores) / noise
+    usual = Yardstick.of_task(record.task_of(history))  # in the unit of the gains of the network
+    greatest = rule.reference.greatest(usual.score)
+    if greatest is not None and rule.reference.inputs == "columns":
+        columns["reference_gain"] = np.full(len(scores), (greatest - usual.guess) / max(1 - usual.guess, TINY))
+    return columns
 
 
 def rounded(values: np.ndarray) -> np.ndarray:

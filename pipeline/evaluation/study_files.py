@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 from pydantic import TypeAdapter
 
+from pipeline.diagnosis.causes import FORMER_NAMES, cause_names
 from pipeline.evaluation.tried import TriedStudy
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import load_json, reading, save_json, save_text
@@ -55,7 +56,9 @@ def load_cells(study: str) -> pd.DataFrame:
     Raises:
         UserError: the table is missing or damaged.
     """
-    return load_table(folder(study) / "cells.csv", ["cell", "effect", "learned", "replicas", "difference"])
+    cells = load_table(folder(study) / "cells.csv", ["cell", "effect", "learned", "replicas", "difference"])
+    cells = cells.rename(columns=FORMER_NAMES)
+    return cells.assign(**{name: 0 for name in cause_names() if name not in cells})  # causes younger than the table
 
 
 def load_recipes(study: str) -> dict[str, dict[str, dict[str, Plain]]]:

@@ -7,7 +7,7 @@ import pandas as pd
 import xarray as xr
 
 from pipeline.diagnosis.causes import LEARNED, cause_names, spelled, suggest, tries
-from pipeline.diagnosis.evidence import saturated_at
+from pipeline.diagnosis.layer_evidence import saturated_at
 from pipeline.diagnosis.setting import Setting
 from pipeline.diagnosis.theory import Premises, born_dead_bound, gradient_band
 from pipeline.diagnosis.variant_verdict import about_vanishing, main_cause, outcomes, untrained, verdict

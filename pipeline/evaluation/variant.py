@@ -7,6 +7,7 @@ from typing import Any, Final
 import pandas as pd
 
 from pipeline.data.split.tasks import OF_PREDICTIONS, Task
+from pipeline.diagnosis import causes
 from pipeline.evaluation.expectations import Expectation
 from pipeline.evaluation.intervals import Interval
 from pipeline.evaluation.learned import Rule
@@ -99,7 +100,7 @@ class VariantMetrics:
             Counted(learned["count"], learned["rate"], Interval(*learned["interval"])),
             {name: each for name, each in spreads.items() if name not in predicted},
             Spread(**plain["epochs_to_learn"]),
-            plain["outcomes"],
+            causes.all_counts(plain["outcomes"]),
             plain["diverged"],
             Living(**plain["living"]),
             predicted,

@@ -16,7 +16,7 @@ import numpy as np
 import xarray as xr
 
 from pipeline.data.split.tasks import Task
-from pipeline.params.evaluation_params import SCORES
+from pipeline.params.evaluation_params import FIT_SCORES, SCORES
 
 _Variable = tuple[tuple[str, ...], np.ndarray, dict[str, str]]  # dimensions, values, attributes
 
@@ -82,6 +82,14 @@ REPLICA_VALUES: Final = {
     "has_modes": "1 if a layer works differently in training mode, such as dropout or batch normalisation",
     "logged_alike": "1 if `fit` logs the loss of the same rows as the training loss, shuffled and each with weight 1",
 }
+# Attributes of a watched fit, as JSON: how it is judged (`data.reference.yardstick`), the scores of quick models on the
+# same rows, and the outputs of a model with several.
+YARDSTICK: Final = "yardstick"
+REFERENCE: Final = "reference"
+OUTPUTS: Final = "outputs"
+PERFECT_LOSS: Final = "perfect_loss"  # `train_perfect_loss`: loss of outputs that equal the targets, if not 0
+BASELINE_IS_KNOWN: Final = "baseline_is_known"  # an attribute; 1 if the baseline loss is known without a known task
+UNJUDGED: Final = "unjudged"  # an attribute: why nothing can judge the fit, in words
 FIT_FACT: Final = "fit_fact"  # numbers about what happens around the model; names: `recorder.fit_facts`
 FACT: Final = "fact"  # the dimension over their names
 INPUT_KINDS: Final = ("other", "table", "pictures", "sequences", "ids")
@@ -130,7 +138,7 @@ HISTOGRAMS: Final = {
 # The variables that a history file must have, and the variables that it may have, each with its dimensions.
 REQUIRED: Final = {"train_loss": ("replica", "epoch"), **dict.fromkeys(LAYER_TABLE, ("layer",))}
 OPTIONAL: Final = {
-    **{f"{part}_{name}": ("replica", "epoch") for part in PARTS for name in ("loss", *SCORES)},
+    **{f"{part}_{name}": ("replica", "epoch") for part in PARTS for name in ("loss", *SCORES, *FIT_SCORES)},
     **dict.fromkeys(LAYER_VALUES, BY_LAYER),
     LOGGED_LOSS: ("replica", "epoch"),
     UNIT_SPREAD: BY_LAYER,
@@ -255,7 +263,7 @@ def fit_facts(history: xr.Dataset) -> dict[str, np.ndarray]:
 def curve_text(name: str, task: Task) -> str:
     """Describe a curve, such as `train_loss` or `test_accuracy`, in words."""
     part, _, quantity = name.partition("_")
-    text = task.of_kind.loss_name if quantity == "loss" else SCORES[quantity]
+    text = task.of_kind.loss_name if quantity == "loss" else {**SCORES, **FIT_SCORES}[quantity]
     return f"{text}; on the whole {PARTS[part]} set, inference mode"
 
 
@@ -310,6 +318,11 @@ def choosing_part(history: xr.Dataset) -> str:
 def is_loss_known(history: xr.Dataset) -> bool:
     """Return whether the training loss was measured or logged; if not (a user's own model), its curve is NaN."""
     return bool(history.attrs.get(LOSS_IS_KNOWN, 1))
+
+
+def is_baseline_known(history: xr.Dataset) -> bool:
+    """Return whether the baseline loss is that of the best constant outputs; if not, it is the loss at the start."""
+    return bool(history.attrs.get(BASELINE_IS_KNOWN, history.attrs.get("task_is_known", 1)))
 
 
 def diverged(history: xr.Dataset) -> xr.DataArray:

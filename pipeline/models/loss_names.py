@@ -1,6 +1,7 @@
 """Group Keras's losses by the targets that they take, and find the loss of a compiled model."""
 
 import inspect
+from collections.abc import Callable
 from typing import Final
 
 import keras
@@ -12,7 +13,9 @@ CLASSES: Final = (*CATEGORICAL, "sparsecategoricalcrossentropy")
 DISTANCES: Final = (
     *("mse", "meansquarederror", "mae", "meanabsoluteerror", "huber", "logcosh"),
     *("mape", "meanabsolutepercentageerror", "msle", "meansquaredlogarithmicerror"),
+    "huberloss",  # of an object; "huber" is the function's name
 )
+ROBUST: Final = ("huber", "huberloss", "logcosh")  # distances that hardly count outliers, which R² counts most
 
 
 def loss_of(model: keras.Model) -> tuple[str, bool]:
@@ -23,7 +26,11 @@ def loss_of(model: keras.Model) -> tuple[str, bool]:
     losses = [each for each in keras.tree.flatten(getattr(model, "loss", None)) if each is not None]
     if len(losses) != 1:
         return "", False
-    (loss,) = losses
+    return named_loss(losses[0])
+
+
+def named_loss(loss: str | Callable[..., object]) -> tuple[str, bool]:
+    """Return the name of a loss, and whether it takes logits; see `loss_of`."""
     name = loss if isinstance(loss, str) else getattr(loss, "name", None) or getattr(loss, "__name__", "")
     logits = getattr(loss, "from_logits", None)
     if logits is None and inspect.isroutine(loss):

@@ -18,6 +18,15 @@ SCORES: Final[Mapping[str, str]] = {
     "r2": "coefficient of determination, 1 - squared error / squared error of the mean",
     SKILL: "1 - loss / loss of the best constant prediction",
 }
+AUC: Final = "auc"
+TOP_K: Final = "top_k_accuracy"
+WORST_OUTPUT: Final = "worst_output"
+# Further scores, which only watched fits have, because the compiled metrics or the outputs ask for them.
+FIT_SCORES: Final[Mapping[str, str]] = {
+    AUC: "area under the ROC curve, the mean over classes",
+    TOP_K: "share of the rows whose class is among the k most probable ones, with k of the compiled metric",
+    WORST_OUTPUT: "way of the worst output's score from guessing (0) to its own threshold (1)",
+}
 
 
 def _rule(value: Any) -> dict[str, float] | None:
@@ -33,7 +42,7 @@ def _rule(value: Any) -> dict[str, float] | None:
     if len(value) != 1:
         raise ValueError(RULE)
     ((score, threshold),) = value.items()
-    if score not in (*SCORES, MAIN_SCORE):
+    if score not in (*SCORES, AUC, TOP_K, MAIN_SCORE):
         raise ValueError(f"{score}: {one_of(SCORES, score)}")
     return {score: _number(threshold)}
 

@@ -96,7 +96,7 @@ class AroundModel:
             kinds = [input_facts.kind_of_leaf(sampled(leaf, FEWEST_ROWS), layers) for leaf in leaves]
             numbers = [leaf for leaf, kind in zip(leaves, kinds, strict=True) if kind != "ids"]
             self._training = numbers, classes_of(self._model, targets, self._kind)
-            facts |= input_facts.largest_row(numbers)
+            facts |= input_facts.row_norms(numbers)
             sequences = zip(leaves, kinds, strict=True)
             facts |= sequence_facts.padding_share([leaf for leaf, kind in sequences if kind in ("sequences", "ids")])
         with self._guard.optional("compare the class weights with the targets"):

@@ -30,6 +30,7 @@ FIT_FACTS: Final = {
     "training rows); the same columns as `validation_shift`",
     "validation_new_classes": "share of the validation rows whose class no training row has; only for classes",
     "largest_row": "greatest L2 norm of a training row's numeric inputs / the median row's",
+    "long_rows": "share of the training rows whose norm is above 10 times the median row's",
     "padding_share": "mean share of the steps at the end of a row that repeat one constant value, the same in all "
     "rows; only for sequences and ids",
     "masks_padding": "1 if a mask reaches a recurrent layer: from a Masking layer, `mask_zero=True` or the user's own",

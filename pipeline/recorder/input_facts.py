@@ -19,6 +19,7 @@ from pipeline.recorder.probe import Probe, Rows
 from pipeline.recorder.replaced_attributes import replaced
 from pipeline.recorder.row_samples import sampled
 
+LONG: Final = 10  # times the median norm; of a million normal rows none is so long
 PAIRS: Final = 512  # rows, evenly from first to last, whose inputs and targets are compared
 MOST_NUMBERS: Final = 2**27  # of which norms are taken, within about 0.2 s
 MOST_ROWS: Final = 256  # rows on which signals and outputs are measured
@@ -48,8 +49,8 @@ def of_rows(inputs: Batch, targets: Batch) -> dict[str, float]:
     return facts
 
 
-def largest_row(leaves: Sequence[Array]) -> dict[str, float]:
-    """Return `largest_row`: the greatest L2 norm of a row / the median norm; empty if the median is 0.
+def row_norms(leaves: Sequence[Array]) -> dict[str, float]:
+    """Return `largest_row` and `long_rows`, of the rows' L2 norms; empty if the median norm is 0.
 
     Rows with NaN or infinity are left out. If there are more than MOST_NUMBERS numbers, some rows are left out, too.
 
@@ -63,7 +64,9 @@ def largest_row(leaves: Sequence[Array]) -> dict[str, float]:
     norms = np.sqrt(sum(np.einsum("ij,ij->i", leaf, leaf, dtype=np.float64) for leaf in flat))
     norms = norms[np.isfinite(norms)]
     median = float(np.median(norms)) if norms.size else 0.0
-    return {"largest_row": float(norms.max()) / median} if median else {}
+    if not median:
+        return {}
+    return {"largest_row": float(norms.max()) / median, "long_rows": float((norms > LONG * median).mean())}
 
 
 def of_signal(model: keras.Model, rows: Sequence[Row], probe: Probe, data: Rows) -> dict[str, float]:

@@ -3,6 +3,7 @@
 Imports TensorFlow with the user's own settings, and changes none.
 """
 
+from dataclasses import replace
 from typing import Final
 
 import keras
@@ -13,7 +14,7 @@ from pipeline.foundations.untyped import Array, Batch
 from pipeline.history.record import Layer
 from pipeline.recorder.around_model import AroundModel
 from pipeline.recorder.captured_rows import KeptWeights
-from pipeline.recorder.curves import Curves, KnownData
+from pipeline.recorder.curves import Curves, Judging, KnownData, KnownTask, single_scores
 from pipeline.recorder.fit_hooks import FitHooks
 from pipeline.recorder.guard import Guard
 from pipeline.recorder.layer_table import layer_table
@@ -33,22 +34,24 @@ class MeasuredModel:
     recorder: the measurements.
     hooks: measure the steps of `fit`, and keep its rows.
     around: measures what happens around the model.
+    judging: scores the outputs.
     curves: measure losses and scores on each part of the data.
     probe: None before the model is built.
     probe_rows: the rows of the probe.
     earlier_kernels: the kernels one epoch ago; None if unknown.
     """
 
-    def __init__(self, model: keras.Model, options: Options, guard: Guard, known: KnownData | None) -> None:
+    def __init__(self, model: keras.Model, options: Options, guard: Guard, judged: Judging | KnownData) -> None:
         """Prepare the measurements.
 
         Args:
-            known: the rows on which curves are measured; by default the probe and rows of fit's validation data.
+            judged: see `Watching`.
         """
         self.recorder = Recorder()
         self.hooks = FitHooks(model, options.rows, self._kernels, self._before_step, self._before_loss, guard)
         self.around = AroundModel(model, self.recorder, self.hooks, options.task, guard)
-        self.curves = Curves(model, options.task, guard, None if known is None else known.scorer)
+        self.judging: Judging = KnownTask(judged.scorer, guard) if isinstance(judged, KnownData) else judged
+        self.curves = Curves(guard, self.judging)
         self.probe: Probe | None = None
         self.probe_rows = ProbeRows(model, options.rows, guard)
         self.earlier_kernels: Tensors | None = None
@@ -59,8 +62,8 @@ class MeasuredModel:
         self._rows: list[Row] = []
         self._initial_weights: Tensors | None = None  # weights before the first step; None when they are measured
         self._kept_weights: KeptWeights | None = None
-        if known is not None:
-            self.curves.parts |= {name: in_batches(model, part) for name, part in known.parts.items()}
+        if isinstance(judged, KnownData):
+            self.curves.parts |= {name: in_batches(model, part) for name, part in judged.parts.items()}
 
     def read_initial(self) -> None:
         """Read the weights of a built model before the first step."""
@@ -128,13 +131,29 @@ class MeasuredModel:
 
     # Results
 
-    @property
-    def history(self) -> xr.Dataset:
-        """The record so far."""
+    def history(self, is_judged: bool = True) -> xr.Dataset:
+        """Return the record so far.
+
+        Args:
+            is_judged: whether the scores of several outputs, and the reference, are needed: its fit takes a second.
+        """
         baselines = dict(self.curves.baselines)
         if np.isnan(baselines.get("train", np.nan)):
             baselines["train"] = self._first_loss()
-        return self.recorder.history(self.table, self.curves.task, baselines, self.probe_rows.text)
+        measured = sorted(self.recorder.states.items())
+        judging = self.judging if is_judged else None
+        states = {
+            epoch: state._replace(
+                curves=single_scores(state.curves) if judging is None else judging.combined(state.curves)
+            )
+            for epoch, state in measured
+        }
+        recorder = replace(self.recorder, states=states)
+        history = recorder.history(self.table, self.judging.task, baselines, self.probe_rows.text)
+        if judging is None:
+            return history
+        last_curves = next((state.curves for _, state in reversed(measured) if state.curves), {})
+        return history.assign_attrs(judging.attributes(last_curves))
 
     @property
     def table(self) -> list[Layer]:

@@ -135,11 +135,16 @@ class Probe:
 
     def loss_of(self, data: Rows, outputs: Batch) -> float:
         """Return the loss of other outputs for the rows, without penalties."""
-        mapping = list(zip(self._weights, self.state(), strict=True))  # regularisers read their weights from the scope
+        return float(self.loss_tensor(data, outputs))
+
+    def loss_tensor(self, data: Rows, outputs: Batch) -> tf.Tensor:
+        """Return the loss of other outputs for the rows, without penalties, as a function of these outputs."""
+        # Regularisers read their weights from the scope.
+        mapping = [(each, tf.convert_to_tensor(each.value)) for each in self._weights]
         with keras.StatelessScope(state_mapping=mapping, collect_losses=True):
             loss = self._model.compute_loss(data.inputs, data.targets, outputs, data.weights, **self._loss_mode)
             penalties = self._model.losses
-        return float(loss) - float(sum(float(each) for each in penalties))
+        return tf.cast(loss, tf.float32) - float(sum(float(each) for each in penalties))
 
     def measure_kernels(self, state: Tensors, before: Tensors | None) -> dict[str, Array]:
         """Return the values by layer that need no rows, such as weight norms."""

@@ -127,6 +127,11 @@ class Recorder:
         if "train_loss" not in curves:
             curves["train_loss"] = _with_first_repeated(self._logged_curve("loss"))
             meanings["train_loss"] = "mean over the epoch, as fit logged it; epoch 0 is unknown and repeats epoch 1"
+        has_validation = any(name.startswith("validation_") for name in curves)
+        logged = _with_first_repeated(self._logged_curve("val_loss"))
+        if has_validation and "validation_loss" not in curves and np.isfinite(logged).all():
+            curves["validation_loss"] = logged  # the training step computes the loss itself
+            meanings["validation_loss"] = meanings["train_loss"]
         scores = task.of_kind.scores if task else ()
         for part in PARTS:
             if f"{part}_loss" in curves and not all(f"{part}_{score}" in curves for score in scores):

@@ -18,10 +18,14 @@ class Scorer:
     """Scores the outputs of a model with one output.
 
     from_logits: whether the loss takes logits.
+    is_pooled: whether R² is one number over all outputs, each held against its own mean; for outputs of many columns.
+    ignored: the label that the loss leaves out; None for none. Negative labels of classes are left out, too.
     """
 
     task: Task
     from_logits: bool
+    is_pooled: bool = False
+    ignored: int | None = None
 
     def targets(self, targets: Batch, outputs: Array) -> Array:
         """Return labels int [sample] or values [sample, target]; each pixel or time step is a sample of its own."""
@@ -39,15 +43,44 @@ class Scorer:
             return (flat > 0).astype(np.float32)  # scores need only the predicted class
         return flat
 
-    def scores(self, targets: Batch, outputs: Batch) -> dict[str, float]:
-        """Return all scores of the task, by name."""
+    def scores(self, targets: Batch, outputs: Batch, kept: Array | None = None) -> dict[str, float]:
+        """Return all scores of the task, by name.
+
+        Args:
+            kept: bool, the rows or steps that count; None for all. Padding does not count.
+        """
         (target,), (output,) = keras.tree.flatten(targets), keras.tree.flatten(outputs)
         with np.errstate(all="ignore"):
-            return self.task.scores(self.targets(target, output), self.predictions(output))
+            if self.is_pooled:
+                return {"r2": _pooled_r2(np.asarray(target, np.float64), np.asarray(output, np.float64))}
+            labels, predictions = self.targets(target, output), self.predictions(output)
+            counts = self.counted(labels, kept)
+            return self._varying_scores(labels[counts], predictions[counts])
+
+    def counted(self, targets: Array, kept: Array | None) -> Array:
+        """Return bool [sample]: which of the samples that `targets` returns count."""
+        counts = np.ones(len(targets), bool)
+        if kept is not None and kept.size == len(targets):
+            counts &= kept.reshape(-1)
+        if self.task.is_classification:
+            counts &= targets >= 0
+            if self.ignored is not None:
+                counts &= targets != self.ignored
+        return counts if counts.any() else np.ones(len(targets), bool)
+
+    def _varying_scores(self, targets: Array, predictions: Array) -> dict[str, float]:
+        """Return all scores; R² leaves out constant targets, such as the dark edge of every picture."""
+        if self.task.kind == "regression" and targets.shape[1] > 1:
+            varies = np.ptp(targets, axis=0) > 0
+            targets, predictions = (
+                (targets[:, varies], predictions[:, varies]) if varies.any() else (targets, predictions)
+            )
+        return self.task.scores(targets, predictions)
 
     def constant_outputs(self, targets: Batch, outputs: Array) -> Array:
         """Return the best constant outputs under a cross-entropy or a squared error, in the shape of `outputs`."""
         values = self.targets(targets, outputs)
+        values = values[self.counted(values, None)]
         if self.task.kind == "regression":
             best = values.mean(axis=0)
         else:
@@ -72,12 +105,34 @@ def scorer_of(model: keras.Model, targets: Batch, outputs: Batch, kind: str) -> 
     flat_targets, flat_outputs = keras.tree.flatten(targets), keras.tree.flatten(outputs)
     if len(flat_targets) != 1 or len(flat_outputs) != 1 or flat_targets[0] is None:
         return None
-    values, out = np.asarray(flat_targets[0]), np.asarray(flat_outputs[0])
     name, from_logits = loss_of(model)
-    task_kind = cast(KindName, kind) if kind in KINDS else _kind(name, values, out)
-    if task_kind is None or not _fits(task_kind, values, out):
+    return scorer_for(name, from_logits, np.asarray(flat_targets[0]), np.asarray(flat_outputs[0]), kind)
+
+
+def scorer_for(
+    name: str, from_logits: bool, targets: Array, outputs: Array, kind: str, ignored: int | None = None
+) -> Scorer | None:
+    """Return the scorer of one output; None if no task fits.
+
+    Args:
+        name: Keras's name of the loss, as in `loss_names`; "" without a known loss.
+        kind: see `scorer_of`.
+        ignored: the label that the loss leaves out.
+    """
+    task_kind = cast(KindName, kind) if kind in KINDS else _kind(name, targets, outputs)
+    if task_kind is None or not _fits(task_kind, targets, outputs):
         return None
-    return Scorer(_task(task_kind, out, values), from_logits)
+    return Scorer(_task(task_kind, outputs, targets), from_logits, ignored=ignored)
+
+
+def reconstruction_scorer() -> Scorer:
+    """Return the scorer of outputs that should equal the targets, in many columns."""
+    return Scorer(Task("regression", ("value",)), from_logits=False, is_pooled=True)
+
+
+def _pooled_r2(targets: Array, outputs: Array) -> float:
+    squares = (targets.reshape(outputs.shape) - outputs) ** 2
+    return float(1 - squares.sum() / ((targets - targets.mean(axis=0)) ** 2).sum())
 
 
 def _kind(loss: str, targets: Array, outputs: Array) -> KindName | None:
@@ -93,7 +148,7 @@ def _kind(loss: str, targets: Array, outputs: Array) -> KindName | None:
         if are_zeros_and_ones and (is_for_classes or np.issubdtype(targets.dtype, np.integer) or len(values) == 2):
             return "binary"
         return "regression" if is_for_classes else None  # more than two labels for one output: judge them as numbers
-    if loss in TWO_CLASSES:
+    if loss in TWO_CLASSES and not are_one_hot:
         return None  # several labels a row
     are_labels = np.issubdtype(targets.dtype, np.integer) and targets.shape != outputs.shape
     return "multiclass" if loss in CLASSES or are_labels or are_one_hot else None

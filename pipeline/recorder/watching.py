@@ -11,7 +11,7 @@ import xarray as xr
 from pipeline.foundations.untyped import Batch, Logs
 from pipeline.history.record import Layer
 from pipeline.recorder.budget import Budget
-from pipeline.recorder.curves import KnownData
+from pipeline.recorder.curves import Judging, KnownData
 from pipeline.recorder.fit_arguments import arguments_of_fit
 from pipeline.recorder.guard import Guard
 from pipeline.recorder.measured_model import MeasuredModel
@@ -33,13 +33,14 @@ class Watching:
         data: tuple[Batch, Batch] | None,
         options: Options,
         guard: Guard,
-        known: KnownData | None = None,
+        judged: Judging | KnownData,
     ) -> None:
         """Choose the probe, and prepare the hooks.
 
         Args:
             data: inputs and targets, from which the probe is chosen; if None, from the first batches of `fit`.
-            known: the rows on which curves are measured; by default the probe and rows of fit's validation data.
+            judged: scores the outputs on the probe and on rows of fit's validation data; or a scorer and the rows on
+                which curves are measured.
         """
         self.epoch = 0
         self._model = model
@@ -47,11 +48,11 @@ class Watching:
         self._options = options
         self._guard = guard
         self._budget = Budget(options.max_overhead)
-        self._measured = MeasuredModel(model, options, guard, known)
+        self._measured = MeasuredModel(model, options, guard, judged)
         self._first_epoch: int | None = None  # of this `fit`, as Keras counts; None before it
         self._epoch_offset = 0  # the record's epoch minus Keras's
         self._is_due = False
-        self._has_known_rows = known is not None  # the pipeline's own
+        self._has_known_rows = isinstance(judged, KnownData)  # the pipeline's own
         if data is not None:
             self._measured.use_given_rows(*data)
         if model.built:
@@ -71,6 +72,7 @@ class Watching:
         with self._guard.optional("read the arguments of `fit`"):
             measured.around.begin(arguments_of_fit(self._model), self._data)
         arguments = measured.around.arguments
+        measured.judging.fit_begins(arguments, self._data)
         can_capture = not self._model.jit_compile
         captured = []
         # A user's own batches may differ from the given rows; the pipeline's own batches have the rows of its part.
@@ -170,7 +172,12 @@ class Watching:
     @property
     def history(self) -> xr.Dataset:
         """The record so far."""
-        return self._measured.history
+        return self._measured.history()
+
+    @property
+    def early_history(self) -> xr.Dataset:
+        """The record so far, without the reference, whose fit takes a second."""
+        return self._measured.history(is_judged=False)
 
     @property
     def table(self) -> list[Layer]:

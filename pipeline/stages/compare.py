@@ -2,7 +2,7 @@
 
 from pipeline.data.profile import load_profile
 from pipeline.data.raw_files import load_raw
-from pipeline.data.reference import load_reference
+from pipeline.data.reference.reference import load_reference
 from pipeline.data.split import files as data
 from pipeline.diagnosis.theory import is_tutorial
 from pipeline.evaluation import comparison

@@ -1,6 +1,6 @@
 """Stage `evaluate@<variant>`: one variant's run -> its metrics, diagnosis, tables and figures."""
 
-from pipeline.data.reference import load_reference
+from pipeline.data.reference.reference import load_reference
 from pipeline.data.split.files import load_split
 from pipeline.diagnosis import theory
 from pipeline.evaluation import replica_table, summary

@@ -1,6 +1,6 @@
 """Stage `reference`: the split -> the scores of scikit-learn's quick models on it."""
 
-from pipeline.data.reference import of_split, save_reference
+from pipeline.data.reference.reference import of_split, save_reference
 from pipeline.data.split.files import load_split
 from pipeline.foundations.errors import reported_in_one_line
 
@@ -11,7 +11,7 @@ def main() -> None:
     reference = of_split(split)
     save_reference(reference)
     score = split.task.score
-    models = ", ".join(f"{name} {scores[score]:.3f}" for name, scores in reference.scores.items())
+    models = ", ".join(f"{name} {value:.3f}" for name, value in reference.by_model(score).items())
     print(f"reference: {models or f'none: {reference.skipped}'} ({score}, {reference.judged} {reference.part} rows)")
 
 

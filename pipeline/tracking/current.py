@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 
-from pipeline.foundations import colours
+from pipeline.foundations import palette
 from pipeline.tracking.payload import JUDGED_BY, Parameters
 from pipeline.tracking.store import search
 from pipeline.tracking.tags import COLOUR, COMPLETE, CURRENT, PAIR, VARIANT, search_for
@@ -46,14 +46,14 @@ def arrange(
     runs = search(client, experiment_id, search_for(COMPLETE))
     marked = {_variant(run): run for run in runs if CURRENT in run.data.tags}
     current_runs = _of_parameters(runs, by_variant) if mark else marked
-    palette, shades = colours.of_variants(list(by_variant)), Counter[str]()
+    colours, shades = palette.of_variants(list(by_variant)), Counter[str]()
     for run in reversed(runs):  # the oldest first, so that a new run does not change the shades of older runs
-        variant, colour = _variant(run), palette.get(_variant(run), colours.GREY)
+        variant, colour = _variant(run), colours.get(_variant(run), palette.GREY)
         reference = current_runs.get(variant)
         tags: dict[str, str | None] = {MLFLOW_RUN_NAME: run_name(variant, run, reference), COLOUR: colour}
         is_current = _is_same(run, reference)
         if not is_current:
-            tags[COLOUR] = colours.shade(colour, shades[variant])
+            tags[COLOUR] = palette.shade(colour, shades[variant])
             shades[variant] += 1
         if mark:
             tags[CURRENT] = "true" if is_current else None

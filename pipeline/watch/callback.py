@@ -21,11 +21,11 @@ from pipeline.history.recorded_epochs import is_due
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.params.file import check
 from pipeline.params.shipped import shipped
-from pipeline.recorder.guard import Guard
+from pipeline.recorder.guard import LOG, Guard
 from pipeline.watch.arguments import Arguments, Learned, expect_arrays
 from pipeline.watch.hopeless import why_hopeless
 from pipeline.watch.sinks import Sink, open_sinks
-from pipeline.watch.verdict import Verdict, epochs_in_words, judge, unrecorded
+from pipeline.watch.verdict import Verdict, epochs_in_words, judge, notices_of, unrecorded
 from pipeline.watch.watchable import expect_watchable, when_fit_ends
 
 if TYPE_CHECKING:
@@ -51,7 +51,8 @@ class Diagnosis(keras.callbacks.Callback):
         y: targets of the training data, as arrays.
         learned: the training has learned if its final score is above this: a number for the task's main score, or
             another score with its number, such as `{"balanced_accuracy": 0.8}`; by default halfway from guessing to the
-            best. The score is measured on the validation data or, without validation data, on the probe.
+            best, or to what quick models reach on the same rows. The compiled loss and metrics choose the default
+            score. The score is measured on the validation data or, without validation data, on the probe.
         task: `binary`, `multiclass` or `regression`; by default inferred from the compiled loss and the targets.
         mlflow: whether to write a run to MLflow during the training; by default if a run is active or
             MLFLOW_TRACKING_URI is set.
@@ -97,6 +98,7 @@ class Diagnosis(keras.callbacks.Callback):
         self._watched_model: keras.Model | None = None
         self._sinks: list[Sink] = []
         self._has_begun = False
+        self._has_logged_notices = False  # of the current `fit`
         self._is_fresh, self._is_test_fresh = True, True  # whether Keras has never traced the function
         self._at_exit: weakref.finalize | None = None  # set while a watched `fit` runs
         # The latest verdict, and the progress at which it was made.
@@ -128,6 +130,11 @@ class Diagnosis(keras.callbacks.Callback):
     def cause(self) -> str | None:
         """The name of the cause of the failure, as in the table of causes; None if it learned or no rule applies."""
         return self.verdict.cause
+
+    @property
+    def notices(self) -> dict[str, str]:
+        """What harms the training, whatever its outcome: sentences by the notice's name; empty if nothing does."""
+        return dict(self.verdict.notices)
 
     @property
     def evidence(self) -> dict[str, float | str | None]:
@@ -196,6 +203,7 @@ class Diagnosis(keras.callbacks.Callback):
         """Install the hooks and open the sinks."""
         self._close(is_finished=False)  # after an interrupted `fit`
         self._has_begun = True
+        self._has_logged_notices = False
         with self._guard(WATCH):
             expect_watchable(self.model, self._data is not None, self._guard)
             self._begin()
@@ -227,6 +235,7 @@ class Diagnosis(keras.callbacks.Callback):
             return
         with self._guard(RECORD):
             if watching.epoch_ends(epoch, logs or {}):
+                self._log_early_notices()
                 self._show(watching)
         if self._arguments.stop_when_hopeless:
             with self._guard("decide whether the training is hopeless"):
@@ -270,6 +279,7 @@ class Diagnosis(keras.callbacks.Callback):
     def _watch(self) -> "Watching":
         from pipeline.recorder.watch_options import Options
         from pipeline.recorder.watching import Watching  # imports TensorFlow
+        from pipeline.watch.judging.fit_judging import FitJudging
 
         arguments = self._arguments
         options = Options(
@@ -279,12 +289,21 @@ class Diagnosis(keras.callbacks.Callback):
             arguments.histograms,
             arguments.rows,
         )
-        return Watching(self.model, self._data, options, self._guard)
+        judging = FitJudging(self.model, arguments.task, self._guard)
+        return Watching(self.model, self._data, options, self._guard, judging)
 
     def _show(self, watching: "Watching") -> None:
         for sink in self._sinks:
             with self._guard(f"write to {sink.name}"):
                 sink.show(watching)
+
+    def _log_early_notices(self) -> None:
+        """Log the notices that are known after the first recorded epoch, once for each `fit`."""
+        if not self._has_logged_notices and self._watching is not None:
+            self._has_logged_notices = True
+            with self._guard.optional("look for what harms the training"):
+                for sentence in notices_of(self._watching.early_history, self._thresholds, is_early=True).values():
+                    LOG.warning("pipeline.watch: %s", sentence)
 
     def _stop_if_hopeless(self, watching: "Watching") -> None:
         reason = why_hopeless(watching, self._arguments.hopeless_epochs)

@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from pipeline.evaluation.learned import spelled_score
-from pipeline.foundations.colours import BLACK, BLUE, ORANGE, VERMILION
+from pipeline.foundations.palette import BLACK, BLUE, ORANGE, VERMILION
 from pipeline.history import record
-from pipeline.params.evaluation_params import SCORES
+from pipeline.params.evaluation_params import FIT_SCORES, SCORES
 from pipeline.report.figures.gradient_figures import COLOURS, MEANING, NORM, NOTHING
 from pipeline.report.figures.style import dress, figure, in_figure, short
 
@@ -27,7 +27,8 @@ PARTS: Final = {"train": BLUE, "validation": ORANGE, "test": ORANGE}
 def curves(history: xr.Dataset) -> Figure:
     """Draw loss and score over the epochs, with a line for each part of the data."""
     parts = record.parts_of(history)
-    score = next((each for each in reversed(list(SCORES)) if f"{parts[0]}_{each}" in history), None)
+    scores = [*SCORES, *FIT_SCORES]
+    score = next((each for each in reversed(scores) if f"{parts[0]}_{each}" in history), None)
     drawing = figure(4.2 * (2 if score else 1), 3.2)
     panels = drawing.subplots(1, 2 if score else 1, squeeze=False)[0]
     for axes, quantity in zip(panels, ["loss", *([score] if score else [])], strict=True):
@@ -38,7 +39,7 @@ def curves(history: xr.Dataset) -> Figure:
                 axes.plot(history.epoch.values, values, color=PARTS[part], label=label, linewidth=1.6)
         if quantity == "loss":
             baseline = history.attrs.get("train_constant_loss", np.nan)
-            label = "baseline" if history.attrs.get("task_is_known", 1) else "at the start"
+            label = "baseline" if record.is_baseline_known(history) else "at the start"
             if np.isfinite(baseline):
                 axes.axhline(baseline, color=BLACK, linestyle="--", linewidth=0.8, label=label)
         axes.set_xlim(0, max(1, int(history.epoch[-1])))

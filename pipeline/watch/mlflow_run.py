@@ -25,6 +25,7 @@ from pipeline.diagnosis.causes import NO_CAUSE, outcome_colours
 from pipeline.foundations.literal import in_markdown
 from pipeline.history.record import PARTS
 from pipeline.history.thinning import CURVE_EPOCHS, evenly_spaced, log_spaced
+from pipeline.params.evaluation_params import FIT_SCORES, SCORES
 from pipeline.params.file import check
 from pipeline.params.shipped import shipped
 from pipeline.params.tracking_params import TrackingParams
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from pipeline.recorder.recorder import MeasuredState
     from pipeline.recorder.watching import Watching
 
+CURVES: Final = ("loss", *SCORES, *FIT_SCORES)  # the scores of several outputs are not sent
 BATCH: Final = 900  # metrics in a request; MLflow's limit is 1,000
 ANSWER_WITHIN: Final = 5.0  # seconds to wait for the server's first answer
 PATIENCE: Final = 30  # seconds to wait for an answer at the start and at the end, while the training waits
@@ -123,7 +125,7 @@ class LiveRun:
         if epoch in self._curve_epochs:
             for name, value in state.curves.items():
                 part, _, curve = name.partition("_")
-                if part in PARTS:
+                if part in PARTS and curve in CURVES:
                     yield Point(keys.CURVE.of(curve=curve, part=part, quartile="median"), value, epoch)
         if epoch in self._layer_epochs:
             for name in keys.LAYER_SERIES:
@@ -178,9 +180,11 @@ class LiveRun:
 
 def _tags(verdict: Verdict) -> dict[str, str]:
     headline, says, *notes = map(in_markdown, (verdict.headline, verdict.says, *verdict.notes))
-    description = str(replace(verdict, headline=headline, says=says, notes=notes))
+    notices = {name: in_markdown(sentence) for name, sentence in verdict.notices.items()}
+    description = str(replace(verdict, headline=headline, says=says, notes=notes, notices=notices))
     outcome = str(verdict.outcome).lower()
     tags = {"outcome": outcome, "cause": verdict.cause or NO_CAUSE, DESCRIPTION: description}
+    tags |= {"notices": ", ".join(notices)} if notices else {}
     colour = outcome_colours().get(verdict.cause or str(verdict.outcome))
     return tags | ({COLOUR: colour} if colour else {})
 

@@ -54,7 +54,8 @@ def document(fit: WatchedFit, history: xr.Dataset) -> Document:
         Section("Evidence", list(_evidence(verdict, fit.thresholds.model_dump()))),
         Section("How it was watched", list(_recording(history, verdict.notes))),
     ]
-    answer: list[Block] = [Text(in_markdown(part)) for part in (verdict.headline, verdict.says) if part]
+    sentences = [verdict.headline, verdict.says, *(f"Notice: {each}" for each in verdict.notices.values())]
+    answer: list[Block] = [Text(in_markdown(each)) for each in sentences if each]
     return Document("Does this model train, and if not, why?", answer, [each for each in sections if each.blocks])
 
 

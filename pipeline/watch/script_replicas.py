@@ -11,7 +11,7 @@ from pipeline.diagnosis import causes, variant_verdict
 from pipeline.diagnosis.causes import LEARNED, outcome_names, outcomes, spelled
 from pipeline.diagnosis.setting import Setting
 from pipeline.evaluation.intervals import wilson
-from pipeline.evaluation.learned import rule_for, spelled_score
+from pipeline.evaluation.learned import has_score, reference_in_words, rule_of, spelled_score
 from pipeline.evaluation.replica_table import evaluate
 from pipeline.foundations.literal import in_markdown
 from pipeline.history import record
@@ -79,15 +79,17 @@ def are_identical(fits: Sequence[FitRecord]) -> bool:
 def summary(fits: Sequence[FitRecord], learned: Learned) -> FitSummary:
     """Summarise one `fit` over several runs."""
     name, first, notes = fits[0].name, fits[0].history, _notes(fits)
-    if not all(fit.history.attrs["task_is_known"] for fit in fits):
-        text = f"{name}: {len(fits)} replicas; cannot tell whether they learned, because no rule fits the model's task."
+    rule = rule_of(first, check({"learned": learned}, "evaluation", EvaluationParams).learned)
+    if rule is None or not all(has_score(fit.history, rule.score) or record.diverged(fit.history) for fit in fits):
+        reason = first.attrs.get(record.UNJUDGED, "no score fits the model's outputs")
+        text = f"{name}: {len(fits)} replicas; cannot tell whether they learned: {reason}."
         return FitSummary(name, _with_notes(text, notes), None, "", (), notes, fits[0].number, fits[0].reasons)
-    rule = rule_for(record.task_of(first), check({"learned": learned}, "evaluation", EvaluationParams).learned)
     params = check(shipped()["diagnosis"], "diagnosis", DiagnosisParams)
     table = pd.concat([evaluate(fit.history, rule, params) for fit in fits], ignore_index=True)
     table["replica"] = [fit.seed for fit in fits]
     interval = wilson(int((table.outcome == LEARNED).sum()), len(table))
     text = variant_verdict.verdict(name, table, interval, bound=None)
+    text = "\n".join(each for each in (text, reference_in_words(rule)) if each)
     cause = variant_verdict.main_cause(variant_verdict.outcomes(table))
     failed = table[table.cause == cause]
     tries = [] if cause is None else causes.tries(cause, Setting.of(first, failed.iloc[0].to_dict()))

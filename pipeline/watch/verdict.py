@@ -1,22 +1,37 @@
 """Judge a watched training from its record, by the pipeline's rules: did it learn, why not, and what to try."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
+from pipeline.data.reference.yardstick import LEAST_SKILL
 from pipeline.diagnosis import evidence
-from pipeline.diagnosis.causes import LEARNED, NO_CAUSE, TABLE, alarms, named, spelled, tries
+from pipeline.diagnosis.causes import LEARNED, NO_CAUSE, TABLE, UNEXPLAINED, alarms, closest, named, spelled, tries
+from pipeline.diagnosis.notices import notices
 from pipeline.diagnosis.rules.cause import REFERENCE, Cause, Evidence
+from pipeline.diagnosis.rules.unexplained_rule import experiments
 from pipeline.diagnosis.setting import Setting
-from pipeline.evaluation.learned import Rule, has_score, rule_for, score_curve
+from pipeline.evaluation.learned import (
+    Rule,
+    has_score,
+    judged_outputs,
+    outputs_in_words,
+    reference_in_words,
+    rule_of,
+    score_curve,
+)
 from pipeline.evaluation.replica_table import evaluate
 from pipeline.foundations.errors import UserError
 from pipeline.history import record
 from pipeline.params.diagnosis_params import DiagnosisParams
+from pipeline.params.evaluation_params import SCORES, SKILL, WORST_OUTPUT
+from pipeline.recorder.fit_facts import FIT_TEXTS
 
+UNKNOWN_RULE: Final = Rule(SKILL, LEAST_SKILL)
 LAYERS_IN_EVIDENCE: Final = ("dead_layer", "saturated_layer", "smallest_layer", "equal_layer", "frozen_layer")
 
 
@@ -32,6 +47,7 @@ class Verdict:
     says: sentences about the cause or the symptoms.
     tries: remedies to try, the most promising first.
     notes: sentences about what could not be watched.
+    notices: sentences about what harms the training, whatever its outcome, by the notice's name.
     """
 
     outcome: str | None
@@ -42,9 +58,10 @@ class Verdict:
     says: str
     tries: Sequence[str]
     notes: Sequence[str]
+    notices: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        parts = [self.headline, self.says]
+        parts = [self.headline, self.says, *(f"Notice: {sentence}" for sentence in self.notices.values())]
         if self.tries:
             parts.append("What to try: " + "; ".join(self.tries) + ".")
         parts += [f"Note: {note.rstrip('.')}." for note in self.notes]
@@ -81,35 +98,68 @@ def judge(
     rule, rule_notes = _rule(history, learned)
     notes = (*notes, *rule_notes)
     numbers, symptoms, sentences = _symptoms(history, params)
+    known = notices_of(history, params)
     if int(history.epoch[-1]) == 0:
         headline = "Not trained: all measurements are from before the first step."
-        return Verdict(None, None, numbers, symptoms, headline, sentences, (), notes)
+        return Verdict(None, None, numbers, symptoms, headline, sentences, (), notes, known)
     if rule is None or not has_score(history, rule.score):
-        says = f"Cannot tell whether this model learned. {sentences}"
+        # Whatever the score is, a network whose loss is NaN has not learned.
+        has_diverged = record.is_loss_known(history) and bool(record.diverged(history)[0])
+        rule = UNKNOWN_RULE if has_diverged else None
+    if rule is None:
+        reason = history.attrs.get(record.UNJUDGED)
+        says = f"Cannot tell whether this model learned{f': {reason}' if reason else ''}. {sentences}"
         suggested = _tries(symptoms, Setting.of(history, numbers))
-        return Verdict(None, None, numbers, symptoms, _neutral_headline(history), says, suggested, notes)
-    row = evaluate(history, rule, params).iloc[0]
+        return Verdict(None, None, numbers, symptoms, _neutral_headline(history), says, suggested, notes, known)
+    table = evaluate(history, rule, params)
+    row = table.iloc[0]
     numbers = _with_paths(row[list(evidence.COLUMNS)].to_dict(), history)  # measured again, with the rule
+    known = _notices(table, history, params)
     if row.outcome == LEARNED:
-        says = f"It learned in spite of: {', '.join(map(spelled, symptoms))}." if symptoms else ""
-        return Verdict(LEARNED, None, numbers, symptoms, _headline(history, rule, "Learned"), says, (), notes)
+        spite = f"It learned in spite of: {', '.join(map(spelled, symptoms))}." if symptoms else ""
+        says = _joined(spite, _scores_in_words(rule))
+        return Verdict(LEARNED, None, numbers, symptoms, _headline(history, rule, "Learned"), says, (), notes, known)
     cause = None if row.cause == NO_CAUSE else str(row.cause)
-    says = f"Cause: {spelled(cause)}. {_sentence(cause, numbers)}".strip() if cause else ""
+    says = _joined(_on_cause(cause, numbers, params) if cause else "", _scores_in_words(rule))
+    known = {name: sentence for name, sentence in known.items() if name != cause}  # the cause says it already
     suggested = _tries([cause] if cause else [], Setting.of(history, numbers))[:4]
     headline = _headline(history, rule, "Did not learn")
-    return Verdict(str(row.outcome), cause, numbers, symptoms, headline, says, suggested, notes)
+    return Verdict(str(row.outcome), cause, numbers, symptoms, headline, says, suggested, notes, known)
+
+
+def notices_of(history: xr.Dataset, params: DiagnosisParams, is_early: bool = False) -> dict[str, str]:
+    """Return the notices that need no rule of learning, as sentences by name.
+
+    Args:
+        is_early: only notices that are known after the first epoch.
+    """
+    return _notices(evidence.measure(history, params), history, params, is_early)
+
+
+def _notices(
+    table: pd.DataFrame, history: xr.Dataset, params: DiagnosisParams, is_early: bool = False
+) -> dict[str, str]:
+    numbers = _with_paths(table.iloc[0][list(evidence.COLUMNS)].to_dict(), history)
+    return {each.name: each.says(numbers) for each in notices(table, params, is_early)}
+
+
+def _on_cause(cause: str, numbers: Evidence, params: DiagnosisParams) -> str:
+    """Return sentences on the cause; on an unexplained failure, what was ruled out, what is close, and what to test."""
+    sentence = _sentence(cause, numbers)
+    if cause == UNEXPLAINED:
+        return " ".join(filter(None, ["Cause unknown.", sentence, closest(numbers, params), experiments(numbers)]))
+    opening = "The cause may be" if named(cause).is_tentative else "Cause"
+    return f"{opening}: {spelled(cause)}. {sentence}".strip()
 
 
 def _rule(history: xr.Dataset, learned: Mapping[str, float] | None) -> tuple[Rule | None, list[str]]:
     """Return the rule (None for an unknown task), and a note if the user's score does not fit the task."""
-    if not history.attrs.get("task_is_known"):
-        return None, []
     try:
-        return rule_for(record.task_of(history), learned), []
+        return rule_of(history, learned), []
     except UserError as error:
-        usual = rule_for(record.task_of(history), None)
+        usual = rule_of(history, None)
         stated = str(error).removeprefix("evaluation.")
-        return usual, [f"{stated}; judged by {usual.name} above {usual.threshold:g} instead"]
+        return usual, [f"{stated}; judged by {usual.name} above {usual.threshold:g} instead"] if usual else []
 
 
 def _symptoms(history: xr.Dataset, params: DiagnosisParams) -> tuple[Evidence, tuple[str, ...], str]:
@@ -121,7 +171,7 @@ def _symptoms(history: xr.Dataset, params: DiagnosisParams) -> tuple[Evidence, t
     if not symptoms:
         return numbers, symptoms, _ruled_out(evidence.is_measured(history, params).iloc[0])
     shown = {**numbers}
-    if not history.attrs.get("task_is_known"):
+    if not record.is_baseline_known(history):
         shown[REFERENCE] = "the loss at the start" if record.is_loss_known(history) else "1"
     return numbers, symptoms, " ".join(f"Symptom: {spelled(name)}. {_sentence(name, shown)}" for name in symptoms)
 
@@ -134,8 +184,22 @@ def _ruled_out(is_measured: Mapping[str, bool]) -> str:
     return " ".join([*sentences, *([f"Not measured: {_names(others)}."] if others else [])])
 
 
+def _scores_in_words(rule: Rule) -> str:
+    """Return what the score means, if that is not common, and the scores of the reference."""
+    meaning = f"Skill is {SCORES[SKILL]}." if rule.score == SKILL else ""
+    return _joined(meaning, reference_in_words(rule))
+
+
+def _joined(*sentences: str) -> str:
+    return " ".join(each for each in sentences if each)
+
+
 def _headline(history: xr.Dataset, rule: Rule, outcome: str) -> str:
     part = record.PARTS[record.judged_part(history)]
+    outputs = judged_outputs(history)
+    if outputs and rule.score == WORST_OUTPUT:
+        epochs = epochs_in_words(int(history.epoch[-1]))
+        return f"{outcome}: after {epochs}, on {part} data: {outputs_in_words(outputs)}."
     score = float(score_curve(history, rule.score)[0, -1])
     shown = f"{score:.3f}" if np.isfinite(score) else "is NaN"
     return (
@@ -157,7 +221,7 @@ def _with_paths(numbers: Mapping[str, float], history: xr.Dataset) -> Evidence:
     for name in LAYERS_IN_EVIDENCE:
         if plain[name] is not None:
             plain[name] = paths[int(numbers[name])]
-    return plain
+    return plain | {name: str(history.attrs[name]) for name in FIT_TEXTS if history.attrs.get(name)}
 
 
 def _sentence(cause: str, numbers: Evidence) -> str:

@@ -15,7 +15,28 @@ Rule = Callable[[pd.DataFrame, DiagnosisParams], pd.Series]
 # does not exist is None.
 Evidence = Mapping[str, float | str | None]
 REFERENCE = "reference"  # key of Evidence: the name of the loss that losses are compared with, if not the baseline loss
-Family = Literal["data", "model", "inference", "optimisation", "signals", "rest"]
+Family = Literal["data", "model", "fit", "inference", "optimisation", "signals", "rest"]
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A condition of a rule that compares one number of the evidence with one threshold.
+
+    column: the number.
+    threshold: the name of the threshold in `diagnosis` of params.yaml.
+    is_upper: whether the condition holds above the threshold; otherwise it holds below.
+    """
+
+    column: str
+    threshold: str
+    is_upper: bool = True
+
+    def nearness(self, evidence: Evidence, params: DiagnosisParams) -> float:
+        """Return how near the number is to the threshold: 1 or more if the condition holds, 0 if it is unknown."""
+        value, threshold = evidence.get(self.column), getattr(params, self.threshold)
+        if value is None or float(value) <= 0:
+            return 0.0
+        return float(value) / threshold if self.is_upper else threshold / float(value)
 
 
 class Advice:
@@ -55,6 +76,10 @@ class Cause:
     alarm: whether it is reported even in a replica that learned.
     at_start: whether it can be found before the first step.
     reads: the columns of the evidence that are needed to rule out an alarm.
+    limits: the conditions of the rule that have a threshold; an unexplained failure shows those that came nearest.
+    needs_misfit: whether the cause does not hold if the training loss fell well below the baseline loss (by
+        `harmless_fit`): such a scale or signal did no harm.
+    is_tentative: whether the text says "may be", because the cause was seldom right on programs that no rule had seen.
     """
 
     name: str
@@ -74,6 +99,9 @@ class Cause:
     alarm: bool = True
     at_start: bool = False
     reads: tuple[str, ...] = ()
+    limits: tuple[Limit, ...] = ()
+    needs_misfit: bool = False
+    is_tentative: bool = False
 
 
 def number(evidence: Evidence, name: str) -> float:
@@ -81,6 +109,12 @@ def number(evidence: Evidence, name: str) -> float:
     value = evidence[name]
     assert value is not None, name
     return float(value)
+
+
+def is_below(evidence: Evidence, name: str, limit: float) -> bool:
+    """Return whether a number of the evidence is known and below a limit."""
+    value = evidence.get(name)
+    return value is not None and float(value) < limit
 
 
 def verb(rows: pd.DataFrame, singular: str, plural: str) -> str:

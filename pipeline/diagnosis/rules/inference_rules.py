@@ -1,47 +1,77 @@
 """Causes that show only in inference: in inference mode, or on unseen rows."""
 
+from typing import Final
+
 import pandas as pd
 
 from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, number, verb
-from pipeline.foundations.colours import LAVENDER, VIOLET
+from pipeline.foundations.palette import LAVENDER, VIOLET
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.remedies.recipe_changes import Against
+
+FEW_ROWS: Final = 16  # in a batch; with fewer, larger batches are the first advice
 
 
 # Compare two losses of the same rows: `fit` logs the loss in training mode, the record has the loss in inference mode.
 # Statistics that lag behind the weights make the recorded loss greater. Dropout makes the logged loss greater, so it
-# raises no false alarm. The evidence has the logged loss only if nothing but the mode can make the two differ.
-def _do_statistics_lag(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
-    return (evidence.logged_fit > params.mode_gap) & (evidence.logged_fit - evidence.train_fit > params.mode_gap)
+# raises no false alarm. The evidence has the logged loss only if nothing but the mode can make the two differ. Batches
+# of one row are normalised to 0, so no gradient reaches the layers below, though the probe's does.
+def _do_statistics_mislead(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+    lags = (evidence.logged_fit > params.mode_gap) & (evidence.logged_fit - evidence.train_fit > params.mode_gap)
+    is_misfit = ~(evidence.train_fit > params.harmless_fit)
+    is_small = (evidence.batch_rows < params.small_batch) & is_misfit
+    is_blocked = (evidence.taken_gradient == 0) & (evidence.first_gradient > 0)
+    return lags | (evidence.uses_batch_statistics == 1) & (is_small | is_blocked)
 
 
 def _sentence_on_statistics(rows: pd.DataFrame, bound: float | None) -> str:
-    return f"{len(rows)} {verb(rows, 'fits', 'fit')} the data in training mode only, not in inference mode"
+    return f"{len(rows)} {verb(rows, 'has', 'have')} statistics of batches that do not match the data"
 
 
 def _says_statistics(evidence: Evidence) -> str:
+    sentences = []
+    if evidence["batch_rows"] is not None and evidence["uses_batch_statistics"]:
+        rows = number(evidence, "batch_rows")
+        sentences.append(f"A layer normalises by the statistics of a batch, and a batch has {rows:.3g} rows.")
+    if evidence["taken_gradient"] == 0 and evidence["first_gradient"]:
+        sentences.append(
+            "The gradients that the optimizer got are 0, though the same rows have gradients in inference mode."
+        )
+    if evidence["logged_fit"] is not None and evidence["train_fit"] is not None:
+        sentences.append(_says_modes(evidence))
+    return " ".join(sentences)
+
+
+def _says_modes(evidence: Evidence) -> str:
     return (
         f"On the same rows the loss is {100 * (1 - number(evidence, 'logged_fit')):.0f}% of the baseline loss in "
-        f"training mode, but {100 * (1 - number(evidence, 'train_fit')):.0f}% in inference mode: the statistics that "
-        "inference mode uses, such as the averages of batch normalisation, do not match the data."
+        f"training mode and {100 * (1 - number(evidence, 'train_fit')):.0f}% in inference mode, which uses other "
+        "statistics, such as the averages of batch normalisation."
     )
 
 
 BATCH_STATISTICS = Cause(
     "batch_statistics",
     "inference",
-    _do_statistics_lag,
+    _do_statistics_mislead,
     VIOLET,
     _sentence_on_statistics,
     _says_statistics,
-    means="on the same rows, the network fits in training mode but not in inference mode",
-    measured="Checked only if all of these hold: some layer works differently in training mode (dropout, noise, "
-    "batch normalisation, a layer of your own that takes `training`); no row has a weight; `fit` shuffles, and "
-    "trains on exactly the rows that the callback got, so without `validation_split`.",
-    condition="`logged_fit` > `mode_gap`, and `logged_fit` - `train_fit` > `mode_gap`",
+    means="on the same rows, the network fits in training mode but not in inference mode; or a layer normalises by the "
+    "statistics of batches that are too small for it",
+    measured="The two modes are compared only if all of these hold: some layer works differently in training mode "
+    "(dropout, noise, batch normalisation, a layer of your own that takes `training`); no row has a weight; `fit` "
+    "shuffles, and trains on exactly the rows that the callback got, so without `validation_split`.",
+    condition="`logged_fit` > `mode_gap`, and `logged_fit` - `train_fit` > `mode_gap`; or `uses_batch_statistics` is "
+    "1, and `batch_rows` < `small_batch` (unless `train_fit` > `harmless_fit`) or `taken_gradient` is 0 though "
+    "`first_gradient` is not",
     looks_like="A good loss while `fit` runs, but predictions of the same rows are no better than the baseline.",
     confused_with="`overfitting`, which shows only on unseen rows.",
     advice=(
+        Advice(
+            "batches of 16 rows or more, or `LayerNormalization`, which needs no batch",
+            fits=lambda setting: (setting.number("batch_rows") or FEW_ROWS) < FEW_ROWS,
+        ),
         Advice(
             "a smaller `momentum` in batch normalisation (0.9), or more steps, because its averages lag behind",
             "quicker_statistics",

@@ -6,7 +6,7 @@ import pandas as pd
 
 from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, number, verb
 from pipeline.diagnosis.setting import Setting
-from pipeline.foundations.colours import DARK_OLIVE, KHAKI, OLIVE, YELLOW
+from pipeline.foundations.palette import DARK_OLIVE, KHAKI, OLIVE, YELLOW
 from pipeline.history.record import MISFITS
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.remedies.recipe_changes import Against
@@ -155,8 +155,8 @@ SYMMETRIC = Cause(
     means="all units of a hidden layer start equal and stay equal, except for rounding",
     condition="`equal_layer` exists",
     looks_like="A network with hidden layers that fits no better than one with a single unit.",
-    confused_with="`too_few_epochs` and `stuck`. With dropout, units that start equal are no fault, because dropout "
-    "makes them differ.",
+    confused_with="`too_few_epochs` and `unexplained`. With dropout, units that start equal are no fault, because "
+    "dropout makes them differ.",
     remedies=(Against("fresh_kernels", "random kernels make units differ"),),
     advice=(
         Advice("random kernels, such as Keras's default `glorot_uniform`; zeros only for biases", "fresh_kernels"),

@@ -1,9 +1,9 @@
-"""Causes in the steps, which are too large, too small or too few, and the outcome `stuck` without a known cause."""
+"""Causes in the steps, which are too large, too small or too few."""
 
 import pandas as pd
 
-from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, number, reference, verb
-from pipeline.foundations.colours import GREY, INDIGO, PALE_BLUE, SKY
+from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, Limit, number, reference, verb
+from pipeline.foundations.palette import INDIGO, PALE_BLUE, SKY
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.remedies.recipe_changes import Against
 
@@ -58,6 +58,7 @@ LEARNING_RATE_TOO_LARGE = Cause(
         Advice("a learning rate that grows over the first epochs (warm-up)"),
     ),
     alarm=False,
+    limits=(Limit("first_change", "large_change"),),
 )
 
 
@@ -93,7 +94,7 @@ LEARNING_RATE_TOO_SMALL = Cause(
     condition="`train_fit` < `fitted`; `loss_fall` between `plateau_fall` and `slow_fall`, and at least "
     "`steady_fall` times `fall_before`",
     looks_like="A plateau at the baseline loss.",
-    confused_with="`vanishing`, where layers get no gradient, and `stuck`, where the loss is flat.",
+    confused_with="`vanishing`, where layers get no gradient, and `unexplained`, where the loss is flat.",
     remedies=(
         Against("larger_steps", "ten times larger steps leave a plateau ten times sooner"),
         Against("adam", "larger steps if gradients are small"),
@@ -105,6 +106,7 @@ LEARNING_RATE_TOO_SMALL = Cause(
         Advice("more epochs", "longer"),
     ),
     alarm=False,
+    is_tentative=True,
 )
 
 
@@ -143,63 +145,5 @@ TOO_FEW_EPOCHS = Cause(
         Advice("scaled inputs", "scaled_inputs", fits=lambda setting: setting.has_numbers),
     ),
     alarm=False,  # a loss that still falls is no fault
-)
-
-
-def _always(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
-    return pd.Series(data=True, index=evidence.index)
-
-
-def _sentence_on_the_rest(rows: pd.DataFrame, bound: float | None) -> str:
-    return f"{len(rows)} {verb(rows, 'is', 'are')} stuck (no rule says why)"
-
-
-def _says_the_rest(evidence: Evidence) -> str:
-    """Return one sentence for each number that was measured, because it rules out a cause."""
-    sentences = ["No rule explains this."]
-    if evidence["taken_gradient"] == 0:
-        sentences.append("The gradients that the optimizer got were exactly 0 in every recorded epoch.")
-    elif evidence["gradient_scale"] is not None:
-        scale = number(evidence, "gradient_scale")
-        sentences.append(f"Hidden layers get gradients: the largest is {scale:.1g} times {reference(evidence)}.")
-    if evidence["born_dead"] is not None and evidence["dead_layer"] is None:
-        sentences.append("No measured layer is dead.")
-    if evidence["saturated_share"] is not None:
-        share = 100 * number(evidence, "saturated_share")
-        sentences.append(f"No layer had more than {share:.0f}% saturated outputs.")
-    if evidence["loss_fall"] is not None:
-        fall = 100 * number(evidence, "loss_fall")
-        course = f"fell by {fall:.2g}%" if fall > 0 else f"rose by {-fall:.2g}%" if fall < 0 else "did not fall"
-        sentences.append(f"The training loss {course} over the last epochs.")
-    return " ".join(sentences)
-
-
-STUCK = Cause(
-    "stuck",
-    "rest",
-    _always,
-    GREY,
-    _sentence_on_the_rest,
-    _says_the_rest,
-    means="no other rule holds; the verdict lists the causes that the measurements rule out",
-    condition="no other rule holds",
-    looks_like="A flat loss.",
-    confused_with="`learning_rate_too_small`, where the loss falls slowly.",
-    remedies=(
-        Against("wider_layers", "more units can represent more, and more directions lower the loss"),
-        Against("adam", "it leaves plateaus sooner"),
-        Against("rectified_units", "they have another loss surface"),
-        Against("autoencoder_pretraining", "training starts from features of the inputs"),
-    ),
-    advice=(
-        Advice("check whether labels belong to their rows, and whether the network can memorise 32 rows"),
-        Advice("another learning rate, or Adam", "smaller_steps", "larger_steps", "adam"),
-        Advice("more or wider layers", "wider_layers"),
-        Advice(
-            "an activation such as `relu` in the hidden layers: without any, all layers amount to one linear layer",
-            "rectified_units",
-            fits=lambda setting: setting.is_feedforward,
-        ),
-    ),
-    alarm=False,
+    limits=(Limit("loss_fall", "slow_fall"),),
 )

@@ -2,10 +2,11 @@
 
 import pandas as pd
 
-from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, number, reference, verb
+from pipeline.diagnosis.constants import NEAR_VANISHING
+from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, Limit, number, reference, verb
 from pipeline.diagnosis.setting import Setting
 from pipeline.diagnosis.theory import is_rectified
-from pipeline.foundations.colours import BLACK, GREEN, ORANGE, PURPLE, VERMILION
+from pipeline.foundations.palette import BLACK, GREEN, ORANGE, PURPLE, VERMILION
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.params.variant_params import VariantParams
 from pipeline.remedies.recipe_changes import Against
@@ -75,6 +76,8 @@ EXPLODING = Cause(
         Advice(TANH_CELLS, "bounded_cells", fits=_is_recurrent),
     ),
     reads=("loss_growth",),
+    limits=(Limit("loss_growth", "explosion_growth"),),
+    needs_misfit=True,
 )
 
 
@@ -141,6 +144,7 @@ BORN_DEAD = Cause(
     layer="dead_layer",
     at_start=True,
     reads=("born_dead",),
+    needs_misfit=True,
 )
 
 
@@ -198,6 +202,7 @@ DIED_IN_TRAINING = Cause(
     ),
     layer="dead_layer",
     reads=("born_dead",),
+    needs_misfit=True,
 )
 
 
@@ -261,13 +266,19 @@ SATURATED = Cause(
     layer="saturated_layer",
     at_start=True,
     reads=("saturated_share",),
+    limits=(Limit("saturated_share", "saturated_share"),),
+    is_tentative=True,
+    needs_misfit=True,
 )
 
 
+# In a deep stack of sigmoids the gradient shrinks in every layer, long before it is a thousandth of the output's.
 def _vanishes(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     is_small_in_one = evidence.gradient_ratio < params.vanishing_ratio
     is_small_in_all = evidence.gradient_scale < params.vanishing_scale
-    return ~_is_dead(evidence) & (evidence.dead_output != 1) & (is_small_in_one | is_small_in_all)
+    is_near = evidence.gradient_ratio < NEAR_VANISHING * params.vanishing_ratio
+    shrinks = is_near & (evidence.gradient_profile < params.vanishing_profile)
+    return ~_is_dead(evidence) & (evidence.dead_output != 1) & (is_small_in_one | is_small_in_all | shrinks)
 
 
 def _sentence_on_vanishing(rows: pd.DataFrame, bound: float | None) -> str:
@@ -296,8 +307,9 @@ VANISHING = Cause(
     _sentence_on_vanishing,
     _says_vanishing,
     means="no layer is dead, but a hidden layer's gradient is far below the output layer's, or all hidden gradients "
-    "are tiny",
-    condition="no layer is dead; and `gradient_ratio` < `vanishing_ratio` or `gradient_scale` < `vanishing_scale`",
+    "are tiny, or the gradient shrinks in every layer",
+    condition="no layer is dead; and `gradient_ratio` < `vanishing_ratio`, or `gradient_scale` < `vanishing_scale`, or "
+    "`gradient_profile` < `diagnosis.vanishing_profile` with `gradient_ratio` < 10 * `vanishing_ratio`",
     looks_like="A flat loss at the baseline, while only the last layer learns.",
     confused_with="dead and saturated layers, which are checked first, and `learning_rate_too_small`, where all layers "
     "get gradients.",
@@ -332,4 +344,10 @@ VANISHING = Cause(
     layer="smallest_layer",
     at_start=True,
     reads=("gradient_scale",),
+    limits=(
+        Limit("gradient_ratio", "vanishing_ratio", is_upper=False),
+        Limit("gradient_scale", "vanishing_scale", is_upper=False),
+    ),
+    is_tentative=True,
+    needs_misfit=True,
 )

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
 from pipeline.data.split.samples import Origin
-from pipeline.foundations.colours import BLACK, BLUE, GREY
+from pipeline.foundations.palette import BLACK, BLUE, GREY
 from pipeline.history.thinning import evenly_spaced
 from pipeline.report.figures.style import PERCENTILES, dress, figure, headed, in_figure, short
 

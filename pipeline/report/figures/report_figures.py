@@ -16,7 +16,7 @@ from pipeline.evaluation import ranking
 from pipeline.evaluation.comparison import Comparison
 from pipeline.evaluation.learned import Rule
 from pipeline.evaluation.variant import VariantEvaluation
-from pipeline.foundations.colours import of_variants
+from pipeline.foundations.palette import of_variants
 from pipeline.params.comparison_params import ComparisonParams
 from pipeline.report.figures import (
     comparison_figures,

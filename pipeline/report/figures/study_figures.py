@@ -13,7 +13,7 @@ from pipeline.diagnosis.causes import LEARNED, cause_names, outcome_colours, spe
 from pipeline.evaluation.cells_table import ranked
 from pipeline.evaluation.effects import HARMS, HELPS, REFERENCE, UNDECIDED
 from pipeline.evaluation.evaluated_cells import EvaluatedCells
-from pipeline.foundations.colours import BLACK, EFFECTS
+from pipeline.foundations.palette import BLACK, EFFECTS
 from pipeline.params.study_params import Cell, numeric_axis, reference_of
 from pipeline.report.figures.comparison_figures import outcome_bars
 from pipeline.report.figures.style import dress, figure, headed

@@ -4,7 +4,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from pipeline.foundations.colours import PROBABILITIES
+from pipeline.foundations.palette import PROBABILITIES
 
 PROBABILITY = LinearSegmentedColormap.from_list("probability", PROBABILITIES)
 # One scale of mean |gradient| for all heat maps, so that any two can be compared.

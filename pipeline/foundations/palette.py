@@ -11,17 +11,33 @@ from typing import Final
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 SKY, PURPLE, BLACK, GREY = "#56B4E9", "#CC79A7", "#000000", "#888888"
 YELLOW = "#F0E442"
-# Other causes, a hue for each family: brown for data, olive for model, violet for inference, indigo for optimisation.
+# Other causes, a hue for each family: brown for data, olive for model, violet for inference, indigo for optimisation,
+# teal for what happens around the model.
 DARK_BROWN, RUST, BROWN, OCHRE, SAND = "#543005", "#7F3B08", "#A6611A", "#C99A4B", "#DFC27D"
+UMBER, CREAM = "#7A5C58", "#F3E3C3"
 DARK_OLIVE, OLIVE, KHAKI = "#4D4A00", "#8A8400", "#BDB76B"
-VIOLET, LAVENDER = "#7F3C8D", "#B9A5DD"
-INDIGO, PALE_BLUE = "#3B0F70", "#A8DCF7"
+VIOLET, LAVENDER, PLUM = "#7F3C8D", "#B9A5DD", "#4A1942"
+INDIGO, PALE_BLUE, IRIS, SLATE = "#3B0F70", "#A8DCF7", "#5B5BD6", "#6E84A3"
+DARK_TEAL, TEAL, SEA, AQUA, MINT, PINE = "#003B3B", "#0F6B6B", "#2E9C95", "#79CFC6", "#BFEBE3", "#49756B"
 DARK_GREY = "#555555"  # for notes in a figure: dark enough for text
 LIGHT_GREY = "#BBBBBB"  # the background of a heat map: visible in cells without a value
 # From class 0 through undecided to class 1: the classes' colours, paler, so that points stand out.
 PROBABILITIES: Final = ("#6FA9D2", "#F7F7F7", "#F2C14E")
 
-LIGHT: Final = (ORANGE, PURPLE, SKY, YELLOW, OCHRE, SAND, KHAKI, LAVENDER, PALE_BLUE)  # text on these is black
+LIGHT: Final = (
+    ORANGE,
+    PURPLE,
+    SKY,
+    YELLOW,
+    OCHRE,
+    SAND,
+    CREAM,
+    KHAKI,
+    LAVENDER,
+    PALE_BLUE,
+    AQUA,
+    MINT,
+)  # text on these is black
 CLASSES: Final = (BLUE, ORANGE)
 EFFECTS: Final = {"helps": BLUE, "harms": VERMILION, "undecided": GREY, "reference": BLACK}
 

@@ -1,0 +1,184 @@
+"""The table of notices: what harms a training, whatever its outcome.
+
+A notice is no cause: the network may have learned. The callback's text and page, `python3 -m pipeline.watch` and MLflow
+show it. To add a notice, add a row to NOTICES.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from pipeline.diagnosis.constants import SHORT_PATIENCE
+from pipeline.diagnosis.rules.cause import Evidence, Rule, number
+from pipeline.diagnosis.rules.row_rules import are_validation_rows_shifted, says_order, says_validation
+from pipeline.diagnosis.rules.step_rules import is_stopped_early, says_stopped
+from pipeline.params.diagnosis_params import DiagnosisParams
+
+
+@dataclass(frozen=True)
+class Notice:
+    """All that the project knows about a notice; the page of causes is generated from it.
+
+    name: the name in `Diagnosis.notices` and in MLflow's tag.
+    rule: takes the evidence (one row per replica) and the thresholds; returns one bool per replica.
+    says: takes the evidence of one replica; returns a sentence on what was measured, and one on what to do.
+    means: what the notice is. This and the next two texts are Markdown for the pages.
+    condition: the rule in terms of evidence and thresholds.
+    false_alarms: known cases in which nothing is wrong.
+    is_early: whether it is known, and logged, after the first epoch.
+    """
+
+    name: str
+    rule: Rule
+    says: Callable[[Evidence], str]
+    means: str
+    condition: str
+    false_alarms: str
+    is_early: bool = False
+
+
+def notices(evidence: pd.DataFrame, params: DiagnosisParams, is_early: bool = False) -> list[Notice]:
+    """Return the notices that hold for the first replica of a table of evidence.
+
+    Args:
+        is_early: only notices that are known after the first epoch.
+    """
+    return [each for each in NOTICES if bool(each.rule(evidence, params).iloc[0]) and (each.is_early or not is_early)]
+
+
+def _is_metric_misleading(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+    return (evidence.metric_gap > params.metric_gap) | (evidence.accuracy_of_numbers == 1)
+
+
+def _says_metric(evidence: Evidence) -> str:
+    name = f"`{evidence['misleading_metric']}`" if evidence.get("misleading_metric") else "A metric of accuracy"
+    if evidence["accuracy_of_numbers"]:
+        return (
+            f"{name} counts predictions that equal their targets, and the targets are numbers, so it stays near 0. Use "
+            "`mae` or `keras.metrics.R2Score()`."
+        )
+    gap = number(evidence, "metric_gap")
+    return (
+        f"{name} as `fit` logs it is {gap:.2f} away from the accuracy of the same rows. Use `metrics=['accuracy']`: "
+        "Keras then chooses the accuracy that fits loss and targets."
+    )
+
+
+def _is_class_weight_ignored(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+    has_strangers = (evidence.class_weight_unknown > 0) & (evidence.class_weight_missing > 0)
+    return has_strangers | (evidence.class_weight_missing == 1)
+
+
+def _says_class_weight(evidence: Evidence) -> str:
+    missing = 100 * number(evidence, "class_weight_missing")
+    return (
+        f"`class_weight` has keys that are no class of the targets, and {missing:.0f}% of the training rows have a "
+        "class that is no key, so Keras gives these rows the weight 1. Keys must be the labels as whole numbers: 0, 1, "
+        "and so on."
+    )
+
+
+# Both scores are from few rows, so a difference counts only beyond the noise of guessing and by a part that matters.
+def _is_below_reference(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+    gain = evidence.judged_gain.fillna(evidence.train_gain)
+    matters = evidence.reference_gain - gain > params.chance_margin
+    return (evidence.below_reference > 1) & matters
+
+
+def _says_reference(evidence: Evidence) -> str:
+    gain = evidence["judged_gain"] if evidence["judged_gain"] is not None else evidence["train_gain"]
+    return (
+        f"A quick model reaches {100 * number(evidence, 'reference_gain'):.0f}% of the possible improvement over "
+        f"chance on the same rows, and this network {100 * float(gain or 0):.0f}%: more can be learned from these "
+        "columns."
+    )
+
+
+def _is_validation_shifted(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+    return are_validation_rows_shifted(evidence, params) | (evidence.validation_new_classes > params.new_classes)
+
+
+def _says_validation(evidence: Evidence) -> str:
+    return f"Validation rows are unlike training rows. {says_validation(evidence)} Shuffle rows before the split."
+
+
+def _is_order_harmful(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+    return (evidence.batch_order > params.ordered_share) & (evidence.logged_gap > params.mode_gap)
+
+
+def _says_order(evidence: Evidence) -> str:
+    return (
+        f"{says_order(evidence)} So the loss that `fit` logs is far below the loss of the same rows after the epoch. "
+        "Shuffle the rows."
+    )
+
+
+def _says_stopped(evidence: Evidence) -> str:
+    return f"{says_stopped(evidence)} The training loss still fell: use a longer `patience`."
+
+
+def _was_stopped_while_falling(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+    still_falls = evidence.loss_fall > params.slow_fall
+    return is_stopped_early(evidence, params) & (evidence.stop_patience <= SHORT_PATIENCE) & still_falls
+
+
+NOTICES: tuple[Notice, ...] = (
+    Notice(
+        "misleading_metric",
+        _is_metric_misleading,
+        _says_metric,
+        means="a metric of accuracy does not measure the accuracy of the predictions, such as "
+        "`keras.metrics.Accuracy()`, which compares probabilities with labels",
+        condition="`metric_gap` > `diagnosis.metric_gap`, or `accuracy_of_numbers` is 1",
+        false_alarms="an accuracy with another threshold than 0.5, on purpose",
+        is_early=True,
+    ),
+    Notice(
+        "ignored_class_weight",
+        _is_class_weight_ignored,
+        _says_class_weight,
+        means="keys of `class_weight` are no class of the targets, so Keras ignores their weights without a message",
+        condition="`class_weight_unknown` > 0 and `class_weight_missing` > 0, or `class_weight_missing` is 1",
+        false_alarms="weights for classes that no training row has, while other classes keep the weight 1 on purpose",
+        is_early=True,
+    ),
+    Notice(
+        "shifted_validation",
+        _is_validation_shifted,
+        _says_validation,
+        means="the validation rows have other classes, another scale or other means than the training rows, and are "
+        "predicted worse",
+        condition="as for the cause `shifted_validation`, whether the training rows are fitted or not; or "
+        "`validation_new_classes` > `new_classes`",
+        false_alarms="a test of how a network copes with other data, on purpose",
+        is_early=True,
+    ),
+    Notice(
+        "ordered_batches",
+        _is_order_harmful,
+        _says_order,
+        means="rows are fed in the order of their targets, and the network forgets what it learned a few batches "
+        "before",
+        condition="`batch_order` > `ordered_share`, and `logged_gap` > `mode_gap`",
+        false_alarms="a slow time series that is fed in order, with dropout or another layer that differs between "
+        "modes",
+    ),
+    Notice(
+        "stopped_early",
+        _was_stopped_while_falling,
+        _says_stopped,
+        means="a callback with a patience of at most one epoch stopped the training in its first half, though the "
+        "training loss still fell",
+        condition="as for the cause `stopped_early`, `stop_patience` <= 1, and `loss_fall` > `slow_fall`",
+        false_alarms="a network that begins to overfit while its training loss falls",
+    ),
+    Notice(
+        "below_reference",
+        _is_below_reference,
+        _says_reference,
+        means="a linear model or a forest of trees predicts the same rows better than the network, beyond noise",
+        condition="`below_reference` > 1, and `reference_gain` above the network's gain by more than `chance_margin`",
+        false_alarms="a network that must be small or fast, on purpose",
+    ),
+)

@@ -1,0 +1,259 @@
+"""Causes in the rows as `fit` gets them: their order, outliers, padding, and validation rows from elsewhere."""
+
+from typing import Final
+
+import pandas as pd
+
+from pipeline.diagnosis.constants import FEW_LONG_ROWS, NO_SPREAD
+from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, Limit, is_below, number, verb
+from pipeline.foundations.palette import AQUA, CREAM, MINT, PLUM, TEAL, UMBER
+from pipeline.params.diagnosis_params import DiagnosisParams
+
+SLIGHT_SPREAD: Final = 0.3  # decades; less needs no sentence
+SLIGHT_SHIFT: Final = 1  # standard deviation; less needs no sentence
+
+
+def _has_outlier_rows(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+    return (evidence.largest_row > params.outlier_norm) & (evidence.long_rows < FEW_LONG_ROWS)
+
+
+def _sentence_on_outliers(rows: pd.DataFrame, bound: float | None) -> str:
+    times = rows.largest_row.median()
+    return f"{len(rows)} {verb(rows, 'has', 'have')} a training row {times:.2g} times as long as a typical one"
+
+
+OUTLIER_ROWS = Cause(
+    "outlier_rows",
+    "data",
+    _has_outlier_rows,
+    CREAM,
+    _sentence_on_outliers,
+    lambda evidence: (
+        f"The longest training row is {number(evidence, 'largest_row'):.2g} times as long as the median row (L2 norm)."
+    ),
+    means="a few training rows are far longer than a typical row",
+    condition="`largest_row` > `outlier_norm`, and `long_rows` < 0.02",
+    looks_like="Batch normalisation whose inference mode fails, a loss that jumps at one batch, or inputs near 0 after "
+    "scaling.",
+    confused_with="`unscaled_inputs`, where all rows have the wrong scale, or columns have long tails, as incomes "
+    "have.",
+    advice=(
+        Advice("look at the longest rows (`numpy.linalg.norm(x, axis=1)`), and correct or drop them"),
+        Advice("clip each column, for example at its 1% and 99% quantiles, before scaling"),
+        Advice("take the logarithm of columns that span several powers of ten"),
+        Advice("`LayerNormalization` instead of batch normalisation, whose averages one row can spoil"),
+    ),
+    alarm=False,
+    at_start=True,
+    limits=(Limit("largest_row", "outlier_norm"),),
+    needs_misfit=True,
+)
+
+
+def are_validation_rows_shifted(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+    """Return whether the validation rows are from elsewhere, and are predicted worse than the training rows."""
+    is_shifted = (
+        (evidence.validation_new_classes > params.new_classes)
+        | evidence.validation_spread.abs().between(params.shifted_decades, NO_SPREAD, inclusive="neither")
+        | (evidence.validation_shift > params.shifted_means)
+    )
+    is_worse = evidence.train_gain - evidence.judged_gain > params.chance_margin
+    return is_shifted & (is_worse | (evidence.train_fit - evidence.judged_fit > params.mode_gap))
+
+
+def _has_shifted_validation(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+    is_fitted = (evidence.train_learned == 1) | (evidence.train_fit > params.harmless_fit)
+    return is_fitted & are_validation_rows_shifted(evidence, params)
+
+
+def _sentence_on_validation(rows: pd.DataFrame, bound: float | None) -> str:
+    return f"{len(rows)} {verb(rows, 'is', 'are')} judged on rows unlike the training rows"
+
+
+def says_validation(evidence: Evidence) -> str:
+    """Return sentences on how the validation rows differ from the training rows."""
+    sentences = []
+    if evidence["validation_new_classes"]:
+        share = 100 * number(evidence, "validation_new_classes")
+        sentences.append(f"{share:.0f}% of the validation rows have a class that no training row has.")
+    if evidence["validation_spread"] is not None and abs(number(evidence, "validation_spread")) > SLIGHT_SPREAD:
+        factor = 10 ** number(evidence, "validation_spread")
+        sentences.append(f"A typical column varies {factor:.2g} times as much in the validation rows.")
+    if evidence["validation_shift"] is not None and not is_below(evidence, "validation_shift", SLIGHT_SHIFT):
+        shift = number(evidence, "validation_shift")
+        sentences.append(f"The means of its columns differ by {shift:.2g} standard deviations from the training rows'.")
+    return " ".join(sentences)
+
+
+SHIFTED_VALIDATION = Cause(
+    "shifted_validation",
+    "inference",
+    _has_shifted_validation,
+    PLUM,
+    _sentence_on_validation,
+    says_validation,
+    means="the network fits the training rows, and the validation rows have other classes, another scale or other "
+    "means",
+    condition="`validation_new_classes` > `new_classes`, or |`validation_spread`| > `shifted_decades`, or "
+    "`validation_shift` > `shifted_means`; and `train_learned` is 1 or `train_fit` > `harmless_fit`; and `train_gain` "
+    "- `judged_gain` > `chance_margin` or `train_fit` - `judged_fit` > `mode_gap`",
+    looks_like="A training score that rises while the validation score stays at chance or falls from the first epoch "
+    "on.",
+    confused_with="`overfitting`, where both parts are from the same source. A time series whose level changes on "
+    "purpose has shifted validation rows, too.",
+    advice=(
+        Advice("shuffle the rows before you split them: `validation_split` takes the last rows, which may be sorted"),
+        Advice("scale validation rows with the numbers of the training rows, by the same code"),
+        Advice("a split by class, such as `train_test_split(..., stratify=y)`"),
+    ),
+    alarm=False,
+    limits=(
+        Limit("validation_shift", "shifted_means"),
+        Limit("validation_spread", "shifted_decades"),
+        Limit("validation_new_classes", "new_classes"),
+    ),
+)
+
+
+def _are_batches_ordered(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+    return evidence.batch_order > params.ordered_share
+
+
+def _sentence_on_order(rows: pd.DataFrame, bound: float | None) -> str:
+    share = 100 * rows.batch_order.median()
+    has = verb(rows, "has", "have")
+    return f"{len(rows)} {has} ordered batches (between them lies {share:.0f}% of the targets' variance)"
+
+
+def says_order(evidence: Evidence) -> str:
+    """Return a sentence on how alike the targets within a batch are."""
+    return (
+        f"{100 * number(evidence, 'batch_order'):.0f}% of the variance of the targets lies between batches (0% if rows "
+        "are shuffled, 100% if each batch has one target value)."
+    )
+
+
+ORDERED_BATCHES = Cause(
+    "ordered_batches",
+    "fit",
+    _are_batches_ordered,
+    TEAL,
+    _sentence_on_order,
+    says_order,
+    means="the rows are fed in the order of their targets, so that each batch teaches one value and the next batch "
+    "another",
+    condition="`batch_order` > `ordered_share`",
+    looks_like="A logged training loss that is low, while the same rows are predicted badly after the epoch.",
+    confused_with="`batch_statistics`, where the two losses differ, too, though rows are shuffled. Slow time series "
+    "that are fed in order are a false alarm if the network failed for another reason.",
+    advice=(
+        Advice("`shuffle=True` in `fit` (the default for arrays)"),
+        Advice("`dataset.shuffle(number of rows)` before `batch`, or shuffled rows in the generator"),
+    ),
+    alarm=False,
+    limits=(Limit("batch_order", "ordered_share"),),
+    needs_misfit=True,
+)
+
+
+def _is_padding_unmasked(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+    is_padded = evidence.padding_share > params.padding_share
+    return is_padded & (evidence.masks_padding == 0) & (evidence.is_recurrent == 1)
+
+
+def _sentence_on_padding(rows: pd.DataFrame, bound: float | None) -> str:
+    share = 100 * rows.padding_share.median()
+    return f"{len(rows)} {verb(rows, 'reads', 'read')} padding without a mask ({share:.0f}% of the steps)"
+
+
+UNMASKED_PADDING = Cause(
+    "unmasked_padding",
+    "fit",
+    _is_padding_unmasked,
+    AQUA,
+    _sentence_on_padding,
+    lambda evidence: (
+        f"{100 * number(evidence, 'padding_share'):.0f}% of the steps are padding at the end of the rows, and no mask "
+        "keeps them from the recurrent layers, which forget the steps before."
+    ),
+    means="most steps of a sequence are padding at its end, and the recurrent layers read them",
+    condition="`padding_share` > `diagnosis.padding_share`, `masks_padding` is 0, and `is_recurrent` is 1",
+    looks_like="A recurrent network that stays at the baseline, and learns from short sequences.",
+    confused_with="`vanishing`, its symptom: a gradient must pass all steps of padding.",
+    advice=(
+        Advice("`mask_zero=True` in the `Embedding`, or a `Masking` layer as the first layer"),
+        Advice("shorter rows, or padding in front: `pad_sequences(..., padding='pre')`"),
+    ),
+    alarm=False,
+    limits=(Limit("padding_share", "padding_share"),),
+    needs_misfit=True,
+)
+
+
+def _is_state_shuffled(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+    return evidence.shuffles_state == 1
+
+
+def _sentence_on_state(rows: pd.DataFrame, bound: float | None) -> str:
+    return f"{len(rows)} {verb(rows, 'keeps', 'keep')} states between batches that are shuffled"
+
+
+SHUFFLED_STATE = Cause(
+    "shuffled_state",
+    "fit",
+    _is_state_shuffled,
+    MINT,
+    _sentence_on_state,
+    lambda evidence: (
+        "A recurrent layer with `stateful=True` begins each row with the state after a row of the batch before, but "
+        "`fit` shuffles the rows, so this state belongs to another sequence."
+    ),
+    means="a stateful recurrent layer is trained on rows that `fit` shuffles, so its states belong to other sequences",
+    condition="`shuffles_state` is 1",
+    looks_like="A recurrent network that learns less with states than without.",
+    confused_with="`ordered_batches`, the opposite fault of networks without states.",
+    advice=(
+        Advice("`shuffle=False` in `fit`, with row i of each batch continuing row i of the batch before"),
+        Advice("`stateful=False`, if rows are sequences of their own"),
+    ),
+    alarm=False,
+)
+
+
+# Weak quick models prove nothing about pictures or sequences, so `reference_gain` exists only for columns.
+def _has_no_signal(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+    is_finite = evidence.nonfinite_epoch.isna() & ~(evidence.loss_growth > params.explosion_growth)
+    is_at_chance = (evidence.reference_gain <= params.chance_margin) & (evidence.judged_gain <= params.chance_margin)
+    return is_finite & is_at_chance & ~(evidence.targets_told >= params.shuffled)
+
+
+def _sentence_on_signal(rows: pd.DataFrame, bound: float | None) -> str:
+    return f"{len(rows)} {verb(rows, 'has', 'have')} inputs that may not tell the targets"
+
+
+NO_SIGNAL = Cause(
+    "no_signal",
+    "data",
+    _has_no_signal,
+    UMBER,
+    _sentence_on_signal,
+    lambda evidence: (
+        f"Quick models reach {100 * number(evidence, 'reference_gain'):.0f}% and this network "
+        f"{100 * number(evidence, 'judged_gain'):.0f}% of the possible improvement over chance on held-out rows: these "
+        "columns may not tell the targets."
+    ),
+    means="nothing predicts the held-out rows: neither this network, nor a linear model, nor a forest of trees, nor "
+    "similar rows; and no other rule holds",
+    condition="`reference_gain` and `judged_gain` <= `chance_margin`, `targets_told` not above `shuffled`, and all "
+    "losses finite; only for inputs that are columns",
+    looks_like="Every model predicts the mean or the majority class.",
+    confused_with="`unrelated_labels`, where the rows may have lost their labels. A parity of many columns, which no "
+    "quick model learns, is a false alarm.",
+    advice=(
+        Advice("check by hand, for a few rows, whether an expert could tell the target from these columns"),
+        Advice("columns that tell more, or targets that are easier to predict"),
+        Advice("more rows, if a weak signal is enough"),
+    ),
+    alarm=False,
+    is_tentative=True,
+)

@@ -1,0 +1,151 @@
+"""Notices and the text of a verdict: on hand-made evidence, and on a small fit."""
+
+import logging
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from watched_models import points
+
+from pipeline import Diagnosis
+from pipeline.diagnosis import causes, evidence
+from pipeline.diagnosis.notices import NOTICES, notices
+from pipeline.diagnosis.rules.unexplained_rule import experiments
+from pipeline.evaluation.variant import VariantMetrics
+from pipeline.params.diagnosis_params import DiagnosisParams
+from pipeline.params.file import check
+from pipeline.params.shipped import shipped
+from pipeline.watch.mlflow_run import _tags
+from pipeline.watch.verdict import Verdict
+
+PARAMS = check(shipped()["diagnosis"], "diagnosis", DiagnosisParams)
+WORSE = {"train_gain": 0.9, "judged_gain": 0.2}
+STOPPED = {"stopped_by_callback": 1, "epochs_run": 7, "epochs_asked": 60, "loss_fall": 0.05}
+CASES: dict[str, list[dict[str, float]]] = {
+    "misleading_metric": [{"metric_gap": 0.9}, {"accuracy_of_numbers": 1}],
+    "ignored_class_weight": [{"class_weight_unknown": 2, "class_weight_missing": 0.2}, {"class_weight_missing": 1}],
+    "shifted_validation": [
+        {"validation_new_classes": 0.5},
+        {"validation_shift": 4, **WORSE},
+        {"validation_spread": -1, **WORSE},
+    ],
+    "ordered_batches": [{"batch_order": 0.9, "logged_gap": 1.5}],
+    "stopped_early": [{"stop_patience": 0, **STOPPED}],
+    "below_reference": [{"below_reference": 3, "reference_gain": 0.8, "judged_gain": 0.4}],
+}
+# Facts that look alike and do no harm.
+HARMLESS = [
+    {},
+    {"metric_gap": 0.1, "accuracy_of_numbers": 0},
+    {"class_weight_unknown": 0, "class_weight_missing": 0.9},  # {1: 5.0}: other classes keep the weight 1
+    {"class_weight_unknown": 1, "class_weight_missing": 0},  # a class that the split left out
+    {"validation_shift": 4, "train_gain": 0.9, "judged_gain": 0.88},
+    {"validation_new_classes": 0.02},
+    {"batch_order": 0.9, "logged_gap": 0.1},
+    {"stop_patience": 5, **STOPPED},
+    {"stop_patience": 0, **STOPPED, "loss_fall": 0},
+    {"stop_patience": 0, **STOPPED, **WORSE},  # overfitting: it was right to stop
+    {"below_reference": 3, "reference_gain": 0.45, "judged_gain": 0.4},
+    {"below_reference": 0.5, "reference_gain": 0.8, "judged_gain": 0.4},
+]
+
+
+def table(**numbers: float) -> pd.DataFrame:
+    return pd.DataFrame([numbers], columns=list(evidence.COLUMNS), dtype=float)
+
+
+def plain(**numbers: float) -> dict[str, float | str | None]:
+    return dict.fromkeys(evidence.COLUMNS) | numbers
+
+
+@pytest.mark.parametrize(("name", "numbers"), [(name, each) for name, all_ in CASES.items() for each in all_])
+def test_each_notice_holds_and_says_so(name: str, numbers: dict[str, float]) -> None:
+    (notice,) = notices(table(**numbers), PARAMS)
+    assert notice.name == name
+    assert len(notice.says(plain(**numbers))) > 30
+    assert [each.name for each in notices(table(**numbers), PARAMS, is_early=True)] == [name] * notice.is_early
+
+
+@pytest.mark.parametrize("numbers", HARMLESS)
+def test_what_does_no_harm_is_not_noticed(numbers: dict[str, float]) -> None:
+    assert not notices(table(**numbers), PARAMS)
+
+
+def test_no_notice_comes_twice_and_all_have_a_case() -> None:
+    assert [each.name for each in NOTICES] == list(CASES)
+
+
+def test_a_notice_states_only_numbers_that_exist() -> None:
+    random = np.random.default_rng(0)
+    values = [np.nan, 0.0, 1.0, 0.02, 0.3, 200.0]
+    rows = pd.DataFrame({name: random.choice(values, 5000) for name in evidence.COLUMNS})
+    for notice in NOTICES:
+        holding = rows[notice.rule(rows, PARAMS)].head(40)
+        assert len(holding) > 5, notice.name
+        for _, row in holding.iterrows():
+            text = notice.says({name: None if np.isnan(value) else value for name, value in row.items()})
+            assert "nan" not in text
+            assert "None" not in text
+
+
+def test_an_unexplained_failure_shows_the_two_conditions_that_came_nearest() -> None:
+    numbers = plain(gradient_ratio=1.6e-3, saturated_share=0.4, loss_growth=1.0, score_gap=0.01)
+    assert causes.closest(numbers, PARAMS) == (
+        "Closest to a limit: saturated (`saturated_share` is 0.4, the limit is 0.5) and vanishing (`gradient_ratio` is "
+        "0.0016, the limit is 0.001)."
+    )
+    assert causes.closest(plain(), PARAMS) == ""
+
+
+@pytest.mark.parametrize(
+    ("numbers", "first"),
+    [
+        ({"train_gain": 0.0, "loss_fall": 0.0}, "train on the same 64 rows"),
+        ({"train_gain": 0.9, "judged_gain": 0.1}, "draw the validation rows at random"),
+        ({"train_gain": 0.9, "batch_order": 0.0}, "shuffle the targets alone"),
+    ],
+)
+def test_experiments_are_chosen_by_what_was_measured(numbers: dict[str, float], first: str) -> None:
+    text = experiments(plain(**numbers))
+    assert text.startswith(f"Two experiments would tell most: {first}")
+    assert text.count("; and ") == 1
+
+
+def test_older_names_of_outcomes_are_read_as_todays() -> None:
+    counts = causes.all_counts({"learned": 1, "stuck": 4})
+    assert (counts["learned"], counts["unexplained"], counts["no_signal"]) == (1, 4, 0)
+    assert list(counts) == list(causes.outcome_names())
+    spread = {"q25": None, "median": None, "q75": None}
+    older = {
+        "replicas": 5,
+        "learned": {"count": 1, "rate": 0.2, "interval": [0.0, 0.6]},
+        "epochs_to_learn": spread,
+        "outcomes": {"learned": 1, "stuck": 4},
+        "diverged": 0,
+        "living": {"at_start": 1, "at_end": 1},
+    }
+    assert VariantMetrics.of(older).outcomes["unexplained"] == 4
+
+
+def test_notices_are_in_the_text_and_in_mlflows_tags() -> None:
+    verdict = Verdict("learned", None, {}, (), "Learned.", "", (), (), {"misleading_metric": "Use another."})
+    assert "Notice: Use another." in str(verdict).splitlines()
+    assert _tags(verdict)["notices"] == "misleading_metric"
+    assert "notices" not in _tags(Verdict("learned", None, {}, (), "Learned.", "", (), ()))
+
+
+def test_a_metric_that_compares_probabilities_with_labels_is_noticed_at_once(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    inputs, labels = points(128)
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(8, "relu"), keras.layers.Dense(1, "sigmoid")])
+    model.compile("adam", "binary_crossentropy", metrics=[keras.metrics.Accuracy()])
+    diagnosis = Diagnosis(inputs, labels)
+    with caplog.at_level(logging.WARNING, "pipeline.watch"):
+        model.fit(inputs, labels, epochs=3, verbose=0, callbacks=[diagnosis])
+    assert set(diagnosis.notices) == {"misleading_metric"}
+    messages = [record.getMessage() for record in caplog.records]
+    assert len(messages) == 1
+    assert messages[0].startswith("pipeline.watch: `accuracy` as `fit` logs it")
