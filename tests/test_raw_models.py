@@ -22,8 +22,8 @@ from preloaded import PLACE
 from ruamel.yaml import YAML
 from workspace import Workspace, answers, free_port, wait_until
 
-from pipeline.data.columns import RawTable, check_table
 from pipeline.data.profile import load_profile, profile, save_profile
+from pipeline.data.raw_table import RawTable, check_table
 from pipeline.data.split.files import part_files, save_split
 from pipeline.data.split.samples import Origin, RawData, Split, is_plain
 from pipeline.data.splitting import split
