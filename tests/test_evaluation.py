@@ -253,7 +253,7 @@ def test_an_optimizer_is_shown_with_its_settings() -> None:
 
 
 def test_the_long_table_has_a_row_a_variant_and_epoch() -> None:
-    table = comparison.long(evaluations())
+    table = comparison.curves_table(evaluations())
     assert table.columns.tolist() == ["variant", "epoch", *comparison.CURVES]
     assert table.groupby("variant").size().to_dict() == {"a": 2, "b": 2}
     assert isinstance(table, pd.DataFrame)

@@ -14,7 +14,7 @@ QUARTILE = "(q25|median|q75)"
 
 
 def is_listed(key: str, group: str) -> bool:
-    """Whether a key belongs to one of the group's families of keys."""
+    """Return whether a key belongs to one of the group's families of keys."""
     patterns = (
         re.sub(r"{(\w+)[^}]*}", lambda part: QUARTILE if part[1] == "quartile" else "[^/]+", each.template)
         for each in keys.GROUPS[group]
@@ -25,16 +25,16 @@ def is_listed(key: str, group: str) -> bool:
 def test_every_key_of_a_variant_and_of_its_replicas_is_listed() -> None:
     evaluation = evaluated(history([[0.5, 0.6, 0.9], [0.5, 0.5, 0.5]]))
     params = TrackingParams(experiment="e", layer_epochs=3, profile_epochs=2)
-    found = {point.key for point in variant_points(evaluation, params)}
-    assert {"learned_rate", "loss/train_q25", "weight_l1/layer_01", "gradient_profile/epoch_0002"} <= found
-    assert [key for key in sorted(found) if not is_listed(key, "run of a variant")] == []
+    published = {point.key for point in variant_points(evaluation, params)}
+    assert {"learned_rate", "loss/train_q25", "weight_l1/layer_01", "gradient_profile/epoch_0002"} <= published
+    assert [key for key in sorted(published) if not is_listed(key, "run of a variant")] == []
     for row in evaluation.replicas.to_dict("records"):
         replica = replica_payload(row, evaluation, {})
         assert [point.key for point in replica.points if not is_listed(point.key, "run of a replica")] == []
 
 
 @pytest.mark.parametrize("group", keys.GROUPS)
-def test_every_key_has_its_meaning_and_stands_once(group: str) -> None:
+def test_every_key_has_a_meaning_and_is_listed_once(group: str) -> None:
     patterns = [each.pattern for each in keys.GROUPS[group]]
     assert len({*patterns}) == len(patterns)
     assert all(each.meaning and not each.meaning.endswith(".") for each in keys.GROUPS[group])

@@ -87,7 +87,7 @@ def pair_of_regressions() -> Figure:
     made = dict.fromkeys("ab", of_regression(R2))
     finals = {name: each.replicas[each.final].to_numpy(float) for name, each in made.items()}
     task = record.task_of(REGRESSION.history)
-    return compared.pair_over_epochs(comparison.long(made), finals, task, R2, COLOURS)
+    return compared.pair_over_epochs(comparison.curves_table(made), finals, task, R2, COLOURS)
 
 
 def gradient_figure(made: xr.Dataset) -> Figure:
@@ -110,7 +110,9 @@ def cells() -> pd.DataFrame:
 
 def bars() -> Figure:
     made = both()
-    return compared.outcome_bars(comparison.wide(made), {name: each.metrics.outcomes for name, each in made.items()})
+    return compared.outcome_bars(
+        comparison.variants_table(made), {name: each.metrics.outcomes for name, each in made.items()}
+    )
 
 
 def data_figure() -> Figure:
@@ -140,8 +142,8 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "outcomes": bars,
     "differences": lambda: study_figures.differences(ranked(cells()), "v"),
     "along a grid": lambda: study_figures.learned_along(cells(), [1, 2], "units", "v"),
-    "pair": lambda: compared.pair_over_epochs(comparison.long(both()), FINALS, BINARY, RULE, COLOURS),
-    "survival": lambda: compared.survival(comparison.long(both()), {"a": 1, "b": 2}, COLOURS),
+    "pair": lambda: compared.pair_over_epochs(comparison.curves_table(both()), FINALS, BINARY, RULE, COLOURS),
+    "survival": lambda: compared.survival(comparison.curves_table(both()), {"a": 1, "b": 2}, COLOURS),
 }
 
 
@@ -264,7 +266,7 @@ def test_a_line_of_a_variant_has_the_colour_of_its_place_in_params(name: str) ->
 def test_where_colours_come_again_the_style_tells_variants_apart() -> None:
     names = ["a", *(f"v{number}" for number in range(len(VARIANTS) - 1)), "b"]
     colours = of_variants(names)
-    axes = compared.survival(comparison.long(both()), {"a": 1, "b": 2}, colours).axes[0]
+    axes = compared.survival(comparison.curves_table(both()), {"a": 1, "b": 2}, colours).axes[0]
     first, second = axes.lines[:2]
     assert first.get_color() == second.get_color()
     assert first.get_linestyle() != second.get_linestyle()

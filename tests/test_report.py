@@ -279,7 +279,7 @@ def test_a_new_row_of_the_table_of_causes_is_seen_everywhere(picture: bytes) -> 
     assert '<span class="restless" style="flex-grow: 10" title="10 restless">10</span>' in page
 
     bars = figures_of_variants.outcome_bars(
-        comparison.wide(made), {name: each.metrics.outcomes for name, each in made.items()}
+        comparison.variants_table(made), {name: each.metrics.outcomes for name, each in made.items()}
     )
     assert [text.get_text() for text in bars.legends[0].get_texts()] == ["learned", "restless"]
     assert to_hex(bars.axes[0].patches[1].get_facecolor()).upper() == palette.YELLOW

@@ -22,30 +22,30 @@ NETWORK = NetworkRecipe(
 
 
 def base_of(recipe: VariantParams | NetworkRecipe, **study: Any) -> list[Cell]:
-    """The cells of a study before anything is trained."""
-    made = study_params.resolve({"s": {"base": "v", "replicas": 2, **study}})["s"]
-    return cells(made, "s", {"v": recipe}, lambda name: training(epochs=8))
+    """Return the cells of a study before anything is trained."""
+    params = study_params.resolve({"s": {"base": "v", "replicas": 2, **study}})["s"]
+    return cells(params, "s", {"v": recipe}, lambda name: training(epochs=8))
 
 
 def against(recipe: VariantParams | NetworkRecipe, *causes: str) -> tuple[dict[str, Changes], dict[str, str]]:
-    """What is suggested where replicas have these causes."""
+    """Return the suggestions for a base whose replicas have these causes."""
     (base,) = base_of(recipe, cells=SUGGESTED)
     return suggestions(base, pd.DataFrame({"cause": list(causes)}))
 
 
-def test_before_it_is_trained_there_is_the_base_alone() -> None:
+def test_before_training_the_base_is_the_only_cell() -> None:
     assert [cell.name for cell in base_of(V, cells=SUGGESTED)] == ["v"]
 
 
 @pytest.mark.parametrize(
-    ("study", "said"),
+    ("study", "message"),
     [
         ({"cells": SUGGESTED, "grid": {"units": [3]}}, r"studies\.s\.grid: must be left out with cells: suggested"),
         ({"cells": "sugested"}, r"studies\.s\.cells: sugested: must be"),
     ],
 )
-def test_a_mistake_is_one_line(study: dict[str, Any], said: str) -> None:
-    with pytest.raises(UserError, match=f"^{said}.*$"):
+def test_a_mistake_is_reported_in_one_line(study: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=f"^{message}.*$"):
         base_of(V, **study)
 
 
@@ -54,19 +54,18 @@ def test_the_remedies_of_a_variant_become_cells() -> None:
     assert cells["training.epochs=32"] == {"epochs": 32}
     assert cells["optimizer.config.global_clipnorm=1.0"] == {"optimizer": {"config": {"global_clipnorm": 1.0}}}
     names = list(cells)
-    assert names.index("kernel_initializer=glorot_uniform") < names.index(
-        "training.epochs=32"
-    )  # the most frequent first
+    # Remedies against the most frequent cause are first.
+    assert names.index("kernel_initializer=glorot_uniform") < names.index("training.epochs=32")
     (base,) = base_of(V, cells=SUGGESTED)
-    made = suggested([base], cells, "s")
-    assert [cell.name for cell in made] == names
-    assert all(cell.changes for cell in made)
-    clipped = next(cell.variant for cell in made if "clipnorm" in cell.name)
+    new_cells = suggested([base], cells, "s")
+    assert [cell.name for cell in new_cells] == names
+    assert all(cell.changes for cell in new_cells)
+    clipped = next(cell.variant for cell in new_cells if "clipnorm" in cell.name)
     assert isinstance(clipped, VariantParams)
     assert clipped.optimizer.config["global_clipnorm"] == 1.0
 
 
-def test_what_changes_the_data_is_no_cell() -> None:
+def test_a_remedy_that_changes_the_data_becomes_no_cell() -> None:
     cells, not_tried = against(V, "unscaled_inputs")
     assert not_tried == {
         "split.scale.inputs=standard": "it changes the data, and every cell of a study has the same data"
@@ -74,7 +73,7 @@ def test_what_changes_the_data_is_no_cell() -> None:
     assert list(cells) == ["batch_normalization=true"]
 
 
-def test_where_all_learned_there_is_nothing() -> None:
+def test_if_all_replicas_learned_nothing_is_suggested() -> None:
     assert against(V, "none", "none") == ({}, {})
 
 
@@ -83,15 +82,15 @@ def test_the_remedies_of_a_network_are_names() -> None:
     assert cells["longer"] == {"epochs": 32}
     assert cells["adam"] == {"remedy": ["adam"]}
     (base,) = base_of(NETWORK, cells=SUGGESTED)
-    made = {cell.name: cell for cell in suggested([base], cells, "s")}
-    assert made["longer"].training.epochs == 32
-    assert isinstance(made["adam"].variant, NetworkRecipe)
-    assert made["adam"].variant.remedy == ("adam",)
-    assert made["adam"].changes == {"remedy": ["adam"]}
+    by_name = {cell.name: cell for cell in suggested([base], cells, "s")}
+    assert by_name["longer"].training.epochs == 32
+    assert isinstance(by_name["adam"].variant, NetworkRecipe)
+    assert by_name["adam"].variant.remedy == ("adam",)
+    assert by_name["adam"].changes == {"remedy": ["adam"]}
 
 
 def added(to: Cell, tried: list[Cell], *causes: str) -> dict[str, Cell]:
-    """The cells that are suggested where replicas of a cell have these causes."""
+    """Return the cells that are suggested if the replicas of a cell have these causes."""
     cells, _ = suggestions(to, pd.DataFrame({"cause": list(causes)}), tried)
     return {cell.name: cell for cell in suggested(tried, cells, "s")}
 
@@ -121,24 +120,24 @@ def test_a_remedy_is_added_to_a_cell_of_a_variant_and_none_is_tried_twice() -> N
     assert again == {}
 
 
-def test_a_remedy_that_there_is_not_is_named() -> None:
+def test_an_unknown_remedy_is_rejected_by_name() -> None:
     with pytest.raises(UserError, match=r"^studies\.s\.cells\.c\.remedy: adams: must be .*did you mean adam\?$"):
         expect_known(base_of(NETWORK, cells={"c": {"remedy": "adams"}}))
-    for not_of_a_cell in ("longer", "elu_units"):  # epochs are `epochs` in a cell, and ELU is only of variants
+    for remedy in ("longer", "elu_units"):  # a cell states its `epochs` directly, and only variants can have ELU
         with pytest.raises(UserError, match="must be one of"):
-            expect_known(base_of(NETWORK, cells={"c": {"remedy": ["adam", not_of_a_cell]}}))
+            expect_known(base_of(NETWORK, cells={"c": {"remedy": ["adam", remedy]}}))
     expect_known(base_of(NETWORK, cells={"c": {"remedy": ["adam", "wider_layers"]}}))
     assert study_params.OF_NETWORK == ("config", "optimizer", "remedy")
 
 
-def test_the_most_promising_cell_gets_one_more_remedy_and_what_cannot_be_trained_is_reported() -> None:
+def test_the_most_promising_cell_gets_one_more_remedy_and_impossible_cells_are_reported() -> None:
     (base,) = base_of(NETWORK, cells=SUGGESTED)
     batches: list[list[str]] = []
 
-    def judged(some: Sequence[Cell]) -> list[pd.DataFrame]:
-        """Half of the replicas of `adam` learn, and no others."""
-        batches.append([cell.name for cell in some])
-        learned = {cell.name: int(cell.name == "adam") for cell in some}
+    def evaluate_each(cells: Sequence[Cell]) -> list[pd.DataFrame]:
+        """Return tables in which half of the replicas of `adam` learned, and no others."""
+        batches.append([cell.name for cell in cells])
+        learned = {cell.name: int(cell.name == "adam") for cell in cells}
         outcomes = {name: ["learned"] * count + ["not_learned"] * (2 - count) for name, count in learned.items()}
         return [
             pd.DataFrame({"outcome": each, "cause": ["none" if one == "learned" else "vanishing" for one in each]})
@@ -149,10 +148,10 @@ def test_the_most_promising_cell_gets_one_more_remedy_and_what_cannot_be_trained
         if "residual" in cell.name:
             raise UserError(f"{cell.name}: impossible")
 
-    found, not_tried = with_suggestions("s", base, judged, expect_trainable)
+    cells, not_tried = with_suggestions("s", base, evaluate_each, expect_trainable)
     assert batches[0] == ["v"]
     assert "adam" in batches[1]
     assert all(name.startswith("adam + ") for name in batches[2])
-    assert [cell.name for cell in found] == [name for batch in batches for name in batch]
+    assert [cell.name for cell in cells] == [name for batch in batches for name in batch]
     assert not_tried
     assert {reason for name, reason in not_tried.items()} == {f"{name}: impossible" for name in not_tried}

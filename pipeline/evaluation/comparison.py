@@ -38,15 +38,15 @@ def compare(
         recipes: the resolved variants and networks.
     """
     return Comparison(
-        variants=wide(evaluations),
-        curves=long(evaluations),
+        variants=variants_table(evaluations),
+        curves=curves_table(evaluations),
         differences=differences(evaluations),
         claims=claims.table(params, evaluations),
         effects=effects.table(evaluations, recipes),
     )
 
 
-def wide(evaluations: Mapping[str, VariantEvaluation]) -> pd.DataFrame:
+def variants_table(evaluations: Mapping[str, VariantEvaluation]) -> pd.DataFrame:
     """Return the table of variants.csv, one row per variant."""
     return pd.DataFrame([{"variant": name, **_row(evaluation.metrics)} for name, evaluation in evaluations.items()])
 
@@ -67,7 +67,7 @@ def _row(metrics: VariantMetrics) -> dict[str, float | None]:
     }
 
 
-def long(evaluations: Mapping[str, VariantEvaluation]) -> pd.DataFrame:
+def curves_table(evaluations: Mapping[str, VariantEvaluation]) -> pd.DataFrame:
     """Return the curves of all variants, one row per variant and epoch, with the columns CURVES.
 
     In the names of the columns, `train_score` and `test_score` are the variant's main score.
@@ -76,8 +76,7 @@ def long(evaluations: Mapping[str, VariantEvaluation]) -> pd.DataFrame:
     for name, evaluation in evaluations.items():
         score = evaluation.rule.score
         scores = {f"{part}_{score}_median": f"{part}_score_median" for part in ("train", "test")}
-        curves = evaluation.curves.rename(columns=scores).assign(variant=name)
-        parts.append(curves[["variant", "epoch", *CURVES]])
+        parts.append(evaluation.curves.rename(columns=scores).assign(variant=name)[["variant", "epoch", *CURVES]])
     return pd.concat(parts, ignore_index=True)
 
 

@@ -44,8 +44,9 @@ def table(evaluations: Mapping[str, VariantEvaluation], recipes: Mapping[str, An
             counts = [evaluations[name].learned for name in (worse, better)]
             learned = [f"{count} of {total}" for count, total in counts]
             rows.append([worse, better, respects[0], change, *learned, *difference(*counts[1], *counts[0])])
-    effects = pd.DataFrame(rows, columns=COLUMNS)
-    return effects.sort_values("difference", ascending=False, kind="stable", ignore_index=True)
+    return pd.DataFrame(rows, columns=COLUMNS).sort_values(
+        "difference", ascending=False, kind="stable", ignore_index=True
+    )
 
 
 def effect(low: float, high: float) -> str:

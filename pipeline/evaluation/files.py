@@ -132,10 +132,10 @@ def _load_numbers(path: Path, columns: list[str], keys: list[str]) -> pd.DataFra
     return table
 
 
-def _expect_names(names: Iterable[str], known: Collection[str]) -> None:
-    unknown = [name for name in names if name not in known]
+def _expect_names(names: Iterable[str], allowed: Collection[str]) -> None:
+    unknown = [name for name in names if name not in allowed]
     if unknown:
-        raise ValueError(f"{unknown[0]} is not one of {', '.join(known)}")
+        raise ValueError(f"{unknown[0]} is not one of {', '.join(allowed)}")
 
 
 def _load_diagnosis(variant: str) -> tuple[Task, Rule, VariantDiagnosis]:

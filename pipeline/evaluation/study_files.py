@@ -116,9 +116,9 @@ def forget_tried(kept: Collection[str]) -> None:
         UserError: the file is damaged.
     """
     with _locked_tried():
-        known = load_tried()
-        if not known.keys() <= set(kept):
-            _save_tried({name: known[name] for name in known if name in kept}, TRIED)
+        tried = load_tried()
+        if not tried.keys() <= set(kept):
+            _save_tried({name: each for name, each in tried.items() if name in kept}, TRIED)
 
 
 def _save_tried(tried: Mapping[str, TriedStudy], path: Path) -> None:

@@ -26,7 +26,7 @@ Changes = dict[str, Plain]  # the parameters that a cell changes, and their valu
 def with_suggestions(
     study: str,
     base: Cell,
-    judged: Callable[[Sequence[Cell]], list[pd.DataFrame]],
+    evaluate_each: Callable[[Sequence[Cell]], list[pd.DataFrame]],
     expect_trainable: Callable[[Cell], None],
 ) -> tuple[list[Cell], dict[str, str]]:
     """Return the base with all suggested cells, and the reason for each remedy that became no cell.
@@ -34,12 +34,12 @@ def with_suggestions(
     Args:
         study: the study's name.
         base: the cell that changes nothing.
-        judged: a function that trains cells and returns the table of replicas of each cell.
+        evaluate_each: a function that trains cells and returns the table of replicas of each cell.
         expect_trainable: a function that raises UserError for a cell that cannot be trained.
     """
     cells = [base]
     not_tried: dict[str, str] = {}
-    best, (replicas,) = base, judged([base])
+    best, (replicas,) = base, evaluate_each([base])
     for _ in range(combined.ROUNDS):
         changes, reasons = suggestions(best, replicas, cells)
         not_tried |= reasons
@@ -53,7 +53,7 @@ def with_suggestions(
         if not newest:
             break
         cells += newest
-        tables = judged(newest)
+        tables = evaluate_each(newest)
         place = combined.to_follow(causes_of(replicas), [result(each) for each in tables])
         if place is None:
             break
@@ -117,8 +117,8 @@ def _of_variant(variant: VariantParams, epochs: int, causes: Sequence[str]) -> I
 
 
 def _of_network(cell: Cell, causes: Sequence[str], tried: Sequence[Cell]) -> Iterator[tuple[str, Changes | None]]:
-    done = _remedies(cell)
-    for remedies in combined.further(done, network_remedies(*causes), [_remedies(each) for each in tried]):
+    tried_remedies = [_remedies(each) for each in tried]
+    for remedies in combined.further(_remedies(cell), network_remedies(*causes), tried_remedies):
         remedy = remedies[-1]
         factor = REMEDIES[remedy].epochs
         if factor != 1:

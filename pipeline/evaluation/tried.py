@@ -82,8 +82,12 @@ def conditions(variant: AnyRecipe, training: TrainingParams, data: str, rule: Ru
         variant: the resolved recipe.
         data: the fingerprint of the split.
     """
-    budget = {key: getattr(training, key) for key in BUDGET}
-    return Conditions(recipe=variant.model_dump(mode="json"), training=budget, data=data, rule=rule.plain)
+    return Conditions(
+        recipe=variant.model_dump(mode="json"),
+        training={key: getattr(training, key) for key in BUDGET},
+        data=data,
+        rule=rule.plain,
+    )
 
 
 def of_study(base: str, cells: Sequence[Cell], table: pd.DataFrame, data: str, rule: Rule) -> TriedStudy:
@@ -109,8 +113,9 @@ def of_study(base: str, cells: Sequence[Cell], table: pd.DataFrame, data: str, r
         )
         for cell, row in ((cell, rows[cell.name]) for cell in cells)
     ]
-    of_base = conditions(reference.variant, reference.training, data, rule)
-    return TriedStudy(base=base, conditions=of_base, cells=results)
+    return TriedStudy(
+        base=base, conditions=conditions(reference.variant, reference.training, data, rule), cells=results
+    )
 
 
 def of_variant(
@@ -126,8 +131,8 @@ def of_variant(
     """
     cells = []
     for other, variant in variants.items():
-        plain = variant.model_dump(mode="json")
-        changed = {key: value for key, value in plain.items() if value != under.recipe[key]}
+        recipe = variant.model_dump(mode="json").items()
+        changed = {key: value for key, value in recipe if value != under.recipe[key]}
         count, total = learned[other]
         from_base, low, high = difference(*learned[other], *learned[name])
         cells.append(

@@ -54,7 +54,7 @@ def _answer(findings: ReportFindings) -> Iterator[Block]:
 
 
 def _failed(learned: int, count: int, cause: str) -> str:
-    """Return the main cause of the replicas that did not learn: "; the other 2: mainly overfitting"."""
+    """Return the main cause of the replicas that did not learn, such as "; the other 2: mainly overfitting"."""
     if not learned:
         return f": mainly {spelled(cause)}"
     others = count - learned

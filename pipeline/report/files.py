@@ -1,4 +1,4 @@
-"""The files of a comparison: its tables, its figures, and the report as HTML and Markdown."""
+"""Read and write the files of a comparison: its tables, its figures, and the report as HTML and Markdown."""
 
 import os
 from collections.abc import Iterable

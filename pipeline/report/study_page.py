@@ -1,4 +1,4 @@
-"""The page of a study: all changes ranked by their effect. Harmful changes are as prominent as helpful ones."""
+"""Write the page of a study: all changes, ranked by their effect. Harmful changes are as prominent as helpful ones."""
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,13 +23,14 @@ HEADINGS = {HELPS: "Helps", HARMS: "Harms", UNDECIDED: "Undecided with this many
 class StudyFindings:
     """The inputs of a study's page.
 
-    cells: the study's table.
+    base: the name of the variant or network that the cells change.
+    cells: the study's table, one row per cell.
     verdicts: the verdict of each cell, by cell name.
     training: the parameters that all cells share.
     data: the fingerprint of the split.
     pictures: the address of each figure, by the figure's name.
-    not_tried: the reason why a suggestion has no cell, by the suggestion.
-    code: the change to make in the code of a model, by the name of a cell that needs such a change.
+    not_tried: for each suggested remedy without a cell, the reason.
+    code: for each cell that needs it, what to change in the code of the model.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The columns of the table that a packaged model returns."""
+"""Name the columns of a packaged model's answer, the table that the model returns."""
 
 from collections.abc import Mapping
 from typing import Final

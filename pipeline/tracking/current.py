@@ -1,8 +1,8 @@
 """Mark, name and colour the runs in MLflow, so that the UI shows the runs of the present params.yaml first.
 
-A run is current if its parameters are those of params.yaml; its name is then the variant's name. Any other run of the
-variant is named by its differences (`relu_20 · seed=2`) and has a shade of the variant's colour. Only tags and names
-change; the recorded training and its results stay as they are.
+A run is current if its parameters are those of params.yaml; its name is then the variant's name. The name of any other
+run of the variant also lists its differences (`relu_20 · seed=2`), and its colour is a shade of the variant's colour.
+Only tags and names change, never the recorded training or its results.
 """
 
 from collections import Counter
@@ -69,7 +69,7 @@ def parameters(run: Run) -> Parameters:
 
 
 def run_name(variant: str, run: Run, current: Run | None) -> str:
-    """Return the variant's name, followed by the differences from the current run if this run is not current."""
+    """Return the variant's name and, if the run is not current, its differences from the current run."""
     if current is None or _is_same(run, current):
         return variant
     own, reference = ({**each.trained, **each.judged} for each in (parameters(run), parameters(current)))

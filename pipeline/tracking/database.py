@@ -1,6 +1,6 @@
 """Open the database of an MLflow store. A new database is created completely or not at all.
 
-A database of another program is rejected.
+The database of another program is rejected.
 """
 
 import sqlite3
@@ -21,12 +21,18 @@ from sqlalchemy.engine import URL
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import replacing
 
-KINDS: Final = ("sqlite", "postgresql", "mysql", "mssql")  # of databases that MLflow supports
-FIRST_TABLES: Final = {"experiments", "runs", "metrics", "params", "tags"}  # that MLflow creates
-LAST_TABLE: Final = "alembic_version"  # created last; alembic keeps the version of MLflow's tables here
-INCOMPLETE: Final = ".half-made"  # the suffix of an incomplete database, which is kept
+KINDS: Final = ("sqlite", "postgresql", "mysql", "mssql")  # the kinds of databases that MLflow supports
+FIRST_TABLES: Final = {
+    "experiments",
+    "runs",
+    "metrics",
+    "params",
+    "tags",
+}  # some of the tables that MLflow creates first
+LAST_TABLE: Final = "alembic_version"  # the table that is created last; it holds the version of MLflow's tables
+INCOMPLETE: Final = ".half-made"  # the suffix under which an incomplete database is kept
 CONNECT_WITHIN: Final = 10  # seconds
-CREATED_WITHIN: Final = 120  # seconds for another process to create all tables; it takes some 10
+CREATED_WITHIN: Final = 120  # seconds in which another process must have created all tables; it usually takes some 10
 
 
 def is_database(uri: str) -> bool:
@@ -37,8 +43,8 @@ def is_database(uri: str) -> bool:
 def opened(uri: str) -> MlflowClient:
     """Return a client for a database; create a missing SQLite database.
 
-    MLflow creates missing tables in any database that it opens. If it is killed meanwhile, it can never open the
-    database again. So a new SQLite database is created under another name and moved into place.
+    MLflow creates missing tables in any database that it opens. If it is killed while it does so, it can never open
+    that database again. So a new SQLite database is created under another name and then moved into place.
 
     Raises:
         UserError: the database belongs to another program, cannot be read or written, or its driver is missing.
@@ -91,14 +97,14 @@ def _prepare_sqlite(path: Path, uri: str) -> None:
         with FileLock(lock):
             if not _is_ready(path, uri):
                 _create(path)
-            lock.unlink(missing_ok=True)  # a waiting process finds the database ready
+            lock.unlink(missing_ok=True)  # a process that waited for the lock will see that the database is ready
     _write_ahead(path)
 
 
 def _write_ahead(path: Path) -> None:
-    """Turn on the write-ahead log, with which readers such as the UI do not block the writer.
+    """Turn on the write-ahead log, so that readers such as the UI do not block the writer.
 
-    SQLite changes the mode only while nobody else reads or writes; otherwise the next process to connect does it.
+    SQLite changes the mode only while nobody else reads or writes. Otherwise the next process that connects changes it.
     """
     with closing(sqlite3.connect(path, timeout=1)) as database:
         try:
@@ -118,7 +124,7 @@ def _is_ready(path: Path, uri: str) -> bool:
 
 
 def _create(path: Path) -> None:
-    """Create a database; an incomplete database that was in its place gets another name."""
+    """Create a database. If an incomplete database is in its place, rename that one."""
     with replacing(path) as whole:
         created = whole.with_name("created.db")  # MLflow's client keeps it open: never reuse its path
         MlflowClient(tracking_uri=f"sqlite:///{created}").search_experiments(max_results=1)

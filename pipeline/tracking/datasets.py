@@ -1,4 +1,4 @@
-"""The parts of the data as MLflow data sets, each with its profile."""
+"""Describe the parts of the data as MLflow data sets, each with its profile."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""The description of the experiment that MLflow shows (Markdown): what it contains and how to read it."""
+"""Write the description of the experiment that MLflow shows: what it contains and how to read it (Markdown)."""
 
 from collections.abc import Iterator, Sequence
 
@@ -15,7 +15,7 @@ reference, both with intervals, and the number of replicas that failed for each 
 
 
 def guide(variants: Sequence[str], pair: Sequence[str], registered_model: str, final: str) -> str:
-    """Return the description.
+    """Return the description of the experiment with the variants.
 
     Args:
         variants: all variants of params.yaml.
@@ -57,7 +57,7 @@ def _charts(score: str) -> Iterator[str]:
 
 
 def searches(variant: str) -> dict[str, str]:
-    """Return examples of searches for the UI, by a description of the runs that each finds."""
+    """Return examples of searches for the UI; the keys describe the runs that each search finds."""
     return {
         "the variants": search_for(CURRENT),
         "the variants, with experiments and runs from before edits": search_for(COMPLETE),

@@ -110,9 +110,9 @@ class LiveRuns:
 
     def _is_complete(self, training: Progress) -> bool:
         """Return whether a complete run of the training exists that began after the training."""
-        since = f"attributes.start_time > {int(training.begun * 1000)}"
-        complete = f"{search_for(COMPLETE)} and tags.`{VARIANT}` = '{training.name}'"
-        return bool(self._search(self._experiments[training.what], f"{complete} and {since}"))
+        condition = f"{search_for(COMPLETE)} and tags.`{VARIANT}` = '{training.name}'"
+        condition += f" and attributes.start_time > {int(training.begun * 1000)}"
+        return bool(self._search(self._experiments[training.what], condition))
 
     def _remove(self, is_to_go: Callable[[Process], bool]) -> None:
         """Delete the live runs for whose follower `is_to_go` returns true."""

@@ -21,7 +21,8 @@ from pipeline.history.record import LAYER_VALUES, SATURATED, SATURATED_TEXT
 class Point:
     """One value of a metric.
 
-    step: the epoch, or in a profile across the layers the layer."""
+    step: the epoch; in a profile across the layers, the layer.
+    """
 
     key: str
     value: float
@@ -30,7 +31,7 @@ class Point:
 
 @dataclass(frozen=True)
 class MetricKey:
-    """A key, or a family of keys whose variable parts are in braces: `loss/{part}_{quartile}`."""
+    """A metric's key, or a family of keys with variable parts in braces: `loss/{part}_{quartile}`."""
 
     template: str
     meaning: str
@@ -41,7 +42,7 @@ class MetricKey:
 
     @property
     def group(self) -> str:
-        """The key's group of charts with the slash: `loss/`; empty for a key without a slash."""
+        """The key's group of charts, with the slash: `loss/`; empty for a key without a slash."""
         return "".join(self.template.rpartition("/")[:2])
 
     @property

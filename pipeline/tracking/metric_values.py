@@ -44,6 +44,6 @@ def variant_points(evaluation: VariantEvaluation, params: TrackingParams) -> lis
 
 
 def _series(table: pd.DataFrame, column: str, key: str) -> list[Point]:
-    known = table[["epoch", column]].dropna()
-    chosen = known[known.epoch.isin(evenly_spaced(known.epoch.to_numpy(), CURVE_EPOCHS))]
+    recorded = table[["epoch", column]].dropna()
+    chosen = recorded[recorded.epoch.isin(evenly_spaced(recorded.epoch.to_numpy(), CURVE_EPOCHS))]
     return [Point(key, float(value), int(epoch)) for epoch, value in zip(chosen.epoch, chosen[column], strict=True)]

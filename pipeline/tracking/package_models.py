@@ -115,9 +115,13 @@ def _package(model: keras.Model, origin: Origin, signature: ModelSignature, fold
     saved = Model.load(str(folder))
     flavor = saved.flavors["python_function"]  # without the paths of this machine
     flavor["model_code_path"], flavor["artifacts"]["model"]["uri"] = RAW_ROWS.name, path.name
-    packaged = Path(flavor["artifacts"]["model"]["path"])
-    versions = {"keras_version": keras.__version__, "keras_backend": keras.backend.backend()}
-    saved.add_flavor("keras", data=str(packaged.parent), save_exported_model=False, **versions)
+    saved.add_flavor(
+        "keras",
+        data=str(Path(flavor["artifacts"]["model"]["path"]).parent),
+        save_exported_model=False,
+        keras_version=keras.__version__,
+        keras_backend=keras.backend.backend(),
+    )
     saved.save(str(folder / MLMODEL_FILE_NAME))
 
 

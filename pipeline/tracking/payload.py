@@ -99,7 +99,7 @@ class VariantFiles:
 
 @dataclass(frozen=True)
 class VariantSource:
-    """A variant's parameters and files, which show whether it is already published.
+    """A variant's parameters and files. From them follows whether the variant is already published.
 
     trained: all parameters of the training by section, with the resolved `variant`.
     judged: all parameters of the evaluation by section.

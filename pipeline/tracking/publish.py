@@ -46,10 +46,8 @@ def publish(
         done, run_ids = publisher.bring(contents, datasets, packages)
         publisher.arrange({content.variant: content.parameters for content in contents}, pair)
         if not in_experiment():
-            description = guide(
-                [content.variant for content in contents], pair, params.registered_model, contents[0].final
-            )
-            publisher.describe(description)
+            variants = [content.variant for content in contents]
+            publisher.describe(guide(variants, pair, params.registered_model, contents[0].final))
             best = choose(contents)
             if best is not None:
                 publisher.register(params.registered_model, best, run_ids[best.content.variant])

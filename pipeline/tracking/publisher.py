@@ -80,8 +80,14 @@ class Publisher:
 
     def _held(self, content: VariantPayload) -> str | None:
         """Return the id of a complete run with this content that lacks no replica or model, or None."""
-        complete = [run for run in self._of_training(content) if _is_complete(run, content)]
-        return next((run.info.run_id for run in complete if self._is_whole(run, content)), None)
+        return next(
+            (
+                run.info.run_id
+                for run in self._of_training(content)
+                if _is_complete(run, content) and self._is_whole(run, content)
+            ),
+            None,
+        )
 
     def _reuse(self, content: VariantPayload) -> str | None:
         """Delete runs that a crash left unfinished or that have lost a part; then return the same as `_held`."""
@@ -119,8 +125,8 @@ class Publisher:
 
     def _whole_run_of(self, content: VariantPayload) -> Run | None:
         """Return a complete run of this training, with any evaluation, that lacks no replica or model, or None."""
-        complete = [run for run in self._of_training(content) if COMPLETE in run.data.tags]
-        return next((run for run in complete if self._is_whole(run, content)), None)
+        runs = self._of_training(content)
+        return next((run for run in runs if COMPLETE in run.data.tags and self._is_whole(run, content)), None)
 
     def begin(self, content: VariantPayload, inputs: list[DatasetInput], former: Run | None) -> str:
         """Write a run and its replicas, but no models; return the run's id.
@@ -194,12 +200,12 @@ class Publisher:
 
     def _delete(self, parent: Run) -> None:
         """Delete a run: models and children first, so that after a crash the next publisher deletes the rest."""
-        from_parent = f"source_run_id = '{parent.info.run_id}'"
-        for model in self._client.search_logged_models([self._experiment_id], from_parent):
+        run_id = parent.info.run_id
+        for model in self._client.search_logged_models([self._experiment_id], f"source_run_id = '{run_id}'"):
             self._client.delete_logged_model(model.model_id)
-        for child in self._children(parent.info.run_id):
+        for child in self._children(run_id):
             self._client.delete_run(child.info.run_id)
-        self._client.delete_run(parent.info.run_id)
+        self._client.delete_run(run_id)
 
     def _linked(self, run: Run | None) -> dict[str, str]:
         """Return the ids of a run's models that still exist, by name."""

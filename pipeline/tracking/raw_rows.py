@@ -1,6 +1,6 @@
-"""The code of a packaged model: MLflow copies this file into the package and runs it.
+"""The script of a packaged model: MLflow copies this file into the package and runs it there.
 
-It passes raw rows from MLflow to the Keras model and names the numbers that the model returns. It imports nothing from
+It passes raw rows from MLflow to the Keras model, and names the numbers that the model returns. It imports nothing from
 this project, so a packaged model needs only the libraries imported below.
 """
 
@@ -15,8 +15,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 
-BATCH_ROWS = 10_000
-
+BATCH_ROWS = 10_000  # rows that the model takes at once
 
 # MLflow asks for type hints, but the signature already states the types.
 warnings.filterwarnings("ignore", ".*Add type hints to the `predict` method", UserWarning)
@@ -37,7 +36,7 @@ class RawRows(mlflow.pyfunc.PythonModel):
         self._classes = context.model_config["classes"]  # by label; empty for a regression
 
     def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
-        """Return the answers; in an absent column every value counts as missing."""
+        """Return an answer for each row. If a column is absent, all its values count as missing."""
         if isinstance(model_input, np.ndarray):
             return self._with_names(self._predict({"": model_input}), None)
         table = pd.DataFrame(model_input)
@@ -47,10 +46,10 @@ class RawRows(mlflow.pyfunc.PythonModel):
         return self._with_names(self._predict(inputs), table.index)
 
     def _with_names(self, predictions: np.ndarray, index: pd.Index | None) -> pd.DataFrame:
-        """Return the answers' columns from predictions [row, output].
+        """Return the table of answers from predictions [row, output].
 
-        For a classification these are the most probable class (of equals the first) and each class's probability. The
-        single output of a binary task is the probability of the second class.
+        For a classification its columns are the most probable class (of equals, the first) and the probability of each
+        class. The single output of a binary task is the probability of the second class.
         """
         columns = list(predictions.T)
         if self._classes:

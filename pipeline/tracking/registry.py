@@ -56,8 +56,11 @@ def register(client: MlflowClient, turn: Turn, name: str, best: Best, run_id: st
 
 def _versions(client: MlflowClient, name: str, best: Best) -> list[ModelVersion]:
     """Return the registered versions of this training, found by its fingerprint."""
-    versions = client.search_model_versions(f"name = '{name}'")
-    return [version for version in versions if version.tags.get(FINGERPRINT) == best.content.fingerprint]
+    return [
+        version
+        for version in client.search_model_versions(f"name = '{name}'")
+        if version.tags.get(FINGERPRINT) == best.content.fingerprint
+    ]
 
 
 def _registered_model(client: MlflowClient, name: str, best: Best) -> RegisteredModel:

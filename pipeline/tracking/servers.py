@@ -1,4 +1,4 @@
-"""The address of an MLflow server without its password, and the time to wait for the server's answers."""
+"""Remove the password from an MLflow server's address, and limit the time to wait for the server's answers."""
 
 import os
 from urllib.parse import unquote
@@ -12,9 +12,9 @@ def is_server(uri: str) -> bool:
 
 
 def without_credentials(uri: str) -> str:
-    """Return a server's address without user and password; move these to MLflow's environment variables.
+    """Return a server's address without user and password, and move these to MLflow's environment variables.
 
-    The address of a database is not changed, because the driver reads user and password from it.
+    A database's address is returned as it is, because the database's driver reads user and password from it.
     """
     scheme, _, rest = uri.partition("://")
     authority, slash, path = rest.partition("/")
@@ -29,7 +29,7 @@ def without_credentials(uri: str) -> str:
 
 
 def impatience(seconds: int) -> dict[str, str]:
-    """Return environment variables with which MLflow's client gives up after `seconds`: two tries and a pause."""
+    """Return environment variables that let MLflow's client give up after `seconds`, for two tries and a pause."""
     return {
         "MLFLOW_HTTP_REQUEST_TIMEOUT": str(max(1, seconds // 2 - 1)),
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",

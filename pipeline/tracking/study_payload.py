@@ -1,4 +1,4 @@
-"""The content of a study's runs in MLflow, as plain values: a run for the study, and a child run for each cell."""
+"""Assemble the content of a study's runs in MLflow: a run for the study, and a child run for each cell."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The tags of runs and experiments, and the searches for them."""
+"""The tags of runs and experiments in MLflow, and the search for runs by a tag."""
 
 from typing import Final
 
@@ -18,5 +18,5 @@ COLOUR: Final = "mlflow.runColor"
 
 
 def search_for(tag: str) -> str:
-    """Return the search for all runs with the tag COMPLETE, CURRENT, PAIR or LIVE. Runs of replicas have none."""
+    """Return the search for all runs with the tag COMPLETE, CURRENT, PAIR or LIVE. Replicas' runs have none of them."""
     return f"tags.\"{tag}\" = 'true'"

@@ -16,7 +16,8 @@ BATCH = 1000  # entries that MLflow takes in one request
 class NewRun:
     """A run that is not in the store yet.
 
-    tags: without the name of the run, which MLflow adds as a tag."""
+    tags: all tags except the run's name, which MLflow adds itself.
+    """
 
     name: str
     tags: Mapping[str, str]

@@ -13,25 +13,27 @@ from pipeline.diagnosis.variant_verdict import learn
 from pipeline.evaluation.learned import Rule
 from pipeline.foundations.palette import BLACK, DARK_GREY, GREY, LIGHT, VARIANTS
 from pipeline.report.figures.score_figures import axis_label, lowest_shown
-from pipeline.report.figures.style import dress, figure, headed
+from pipeline.report.figures.style import dress, figure, with_heading
 
 NARROW = 0.03  # share of all replicas; a smaller part of a bar has no room for its number
 PAIR_STYLES = ("-", "--")
 BELOW = 0.22  # distance of an interval from the middle of its bar, so that it crosses no number
 
 
-def outcome_bars(wide: pd.DataFrame, outcomes: Mapping[str, Mapping[str, int]]) -> Figure:
+def outcome_bars(variants: pd.DataFrame, outcomes: Mapping[str, Mapping[str, int]]) -> Figure:
     """Return a stacked bar for each variant: the learned share with its Wilson 95% interval, then each cause.
 
     Args:
-        wide: the comparison's table, one row per variant.
+        variants: the comparison's table, one row per variant.
         outcomes: the number of replicas with each outcome, by variant.
     """
-    drawn = headed(figure(9.4, 1.7 + 0.46 * len(wide)), "How often does each network learn, and why do replicas fail?")
-    axes = drawn.subplots()
+    drawing = with_heading(
+        figure(9.4, 1.7 + 0.46 * len(variants)), "How often does each network learn, and why do replicas fail?"
+    )
+    axes = drawing.subplots()
     colours = outcome_colours()
     present = [outcome for outcome in outcome_names() if any(counts[outcome] for counts in outcomes.values())]
-    for row, each in enumerate(wide.itertuples()):
+    for row, each in enumerate(variants.itertuples()):
         left = 0.0
         for outcome in present:
             share = outcomes[each.variant][outcome] / each.replicas
@@ -52,15 +54,15 @@ def outcome_bars(wide: pd.DataFrame, outcomes: Mapping[str, Mapping[str, int]]) 
                 linewidth=width,
             )
         axes.text(101.5, row, learn(each.learned, each.replicas), va="center", fontsize=10)
-    axes.set_yticks(range(len(wide)), wide.variant)
+    axes.set_yticks(range(len(variants)), variants.variant)
     axes.invert_yaxis()
     axes.set_xlim(0, 100)
     dress(axes, "replicas (%); black line: 95% interval of the share that learns", "")
     axes.tick_params(axis="y", labelsize=10)
     axes.grid(visible=False, axis="y")
     handles = [axes.barh(0, 0, color=colours[outcome], label=spelled(outcome)) for outcome in present]
-    drawn.legend(handles=handles, fontsize=9, loc="outside lower center", ncols=len(handles), frameon=False)
-    return drawn
+    drawing.legend(handles=handles, fontsize=9, loc="outside lower center", ncols=len(handles), frameon=False)
+    return drawing
 
 
 def _number(axes: Axes, x: float, row: int, count: int, ground: str) -> None:
@@ -82,8 +84,8 @@ def pair_over_epochs(
     """
     at_end = curves.groupby("variant").learned_share.last()
     learned = [f"{name}: {learn(round(at_end[name] * len(each)), len(each))}" for name, each in finals.items()]
-    drawn = headed(figure(9.6, 3.9), "; ".join(learned))
-    *over_epochs, final = drawn.subplots(1, 3)
+    drawing = with_heading(figure(9.6, 3.9), "; ".join(learned))
+    *over_epochs, final = drawing.subplots(1, 3)
     panels = {"learned_share": "learned", "alive_share": "living (no dead layer)"}
     for axes, (column, title) in zip(over_epochs, panels.items(), strict=True):
         for name, style in zip(finals, PAIR_STYLES, strict=True):
@@ -94,8 +96,8 @@ def pair_over_epochs(
         dress(axes, "epoch", "replicas (%)", title)
     _sorted_finals(final, finals, task, rule, colours)
     handles = over_epochs[0].get_legend_handles_labels()
-    drawn.legend(*handles, fontsize=10, loc="outside lower center", ncols=2, frameon=False)
-    return drawn
+    drawing.legend(*handles, fontsize=10, loc="outside lower center", ncols=2, frameon=False)
+    return drawing
 
 
 def _sorted_finals(
@@ -126,12 +128,12 @@ def survival(curves: pd.DataFrame, depths: Mapping[str, int], colours: Mapping[s
         depths: the number of hidden layers of each variant.
         colours: the colour of each variant, in the order of params.yaml.
     """
-    drawn = figure(8.6, 4.2)
-    axes = drawn.subplots()
-    known = curves.dropna(subset=["alive_share"])
-    mortal = [name for name in depths if (known[known.variant == name].alive_share < 1).any()]
+    drawing = figure(8.6, 4.2)
+    axes = drawing.subplots()
+    recorded = curves.dropna(subset=["alive_share"])
+    mortal = [name for name in depths if (recorded[recorded.variant == name].alive_share < 1).any()]
     for name in sorted(mortal, key=lambda name: depths[name]):
-        line = known[known.variant == name]
+        line = recorded[recorded.variant == name]
         # Variants with the same colour of the palette differ in line style.
         style = ("-", "--", "-.", ":")[list(colours).index(name) // len(VARIANTS) % 4]
         label = f"{name}: {depths[name]} hidden, {100 * line.alive_share.iloc[-1]:.0f}% living at the end"
@@ -148,4 +150,4 @@ def survival(curves: pd.DataFrame, depths: Mapping[str, int], colours: Mapping[s
     axes.set_ylim(0, 103)
     dress(axes, "epoch (log beyond 1; 0 = before training)", "living replicas (%)", "When do replicas die?")
     axes.legend(fontsize=9, frameon=False, loc="best")
-    return drawn
+    return drawing

@@ -26,11 +26,11 @@ def picture(raw: RawData, split: Split, origin: Origin) -> Figure:
     Beside it is a histogram of the target, unless the rows are points of a plane in two classes.
     """
     if is_plane(raw) and raw.task.kind == "binary":
-        drawn = figure(4.6, 4.3)
-        axes = drawn.subplots()
+        drawing = figure(4.6, 4.3)
+        axes = drawing.subplots()
     else:
-        drawn = figure(9.2, 4.3)
-        axes, right = drawn.subplots(1, 2)
+        drawing = figure(9.2, 4.3)
+        axes, right = drawing.subplots(1, 2)
         _targets(right, raw)
     rows = evenly_spaced(np.arange(len(raw)), MOST_POINTS)
     if is_plane(raw):
@@ -45,12 +45,12 @@ def picture(raw: RawData, split: Split, origin: Origin) -> Figure:
         targets = _raw_targets(np.concatenate([part.targets for part in split.parts.values()])[rows], origin)
     if split.inputs == 1:
         places, names = _against_target(places[:, 0], targets, raw), [names[0], short(raw.target_names[0])]
-    _scatter(drawn, axes, places, targets, raw)
+    _scatter(drawing, axes, places, targets, raw)
     count = f"{len(raw):,} rows" if len(rows) == len(raw) else f"{len(rows):,} of {len(raw):,} rows"
     dress(axes, names[0], names[1], f"{count}, {'before scaling' if is_plane(raw) else 'scaled'}")
     if split.inputs == 1 and raw.task.is_classification and len(raw.task.names) <= MOST_CLASSES:
         axes.set_yticks(range(len(raw.task.names)), _short(raw.task.names))
-    return drawn
+    return drawing
 
 
 def is_plane(raw: RawData) -> bool:
@@ -92,13 +92,13 @@ def _components(inputs: np.ndarray) -> tuple[np.ndarray, list[str]]:
     return centred @ axes[:2].T, [*names, ""][:2]
 
 
-def _scatter(drawn: Figure, axes: Axes, places: np.ndarray, targets: np.ndarray, raw: RawData) -> None:
+def _scatter(drawing: Figure, axes: Axes, places: np.ndarray, targets: np.ndarray, raw: RawData) -> None:
     is_crowded = len(places) > CROWDED
     size, alpha = (7, 0.5) if is_crowded else (14, 0.8)
     if not raw.task.is_classification:
         values = targets[:, 0]
         points = axes.scatter(places[:, 0], places[:, 1], s=size, c=values, cmap="viridis", alpha=alpha, linewidths=0)
-        colour_bar(drawn, points, [axes], short(raw.task.names[0]))
+        colour_bar(drawing, points, [axes], short(raw.task.names[0]))
         return
     colours = class_colours(len(raw.task.names))
     for label, name in enumerate(raw.task.names):
@@ -115,7 +115,7 @@ def _scatter(drawn: Figure, axes: Axes, places: np.ndarray, targets: np.ndarray,
             legend = axes.legend(loc="best", title="class", framealpha=0.9, **fonts)
         else:  # below the panel, where it covers no points
             columns = 100 // (max(map(len, _short(raw.task.names))) + 6)
-            legend = drawn.legend(loc="outside lower left", ncols=columns, title="class", framealpha=0.9, **fonts)
+            legend = drawing.legend(loc="outside lower left", ncols=columns, title="class", framealpha=0.9, **fonts)
         for handle in filter(None, legend.legend_handles):
             handle.set(alpha=1, sizes=[25])
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from pipeline.foundations.palette import BLUE, DARK_GREY, LIGHT_GREY
-from pipeline.report.figures.style import GRADIENT_RANGE, colour_bar, dress, figure, headed
+from pipeline.report.figures.style import GRADIENT_RANGE, colour_bar, dress, figure, with_heading
 
 NORM = LogNorm(*GRADIENT_RANGE, clip=False)
 COLOURS = "viridis"
@@ -31,13 +31,13 @@ def gradient_by_layer_and_epoch(layers: pd.DataFrame, replicas: int, title: str)
         replicas: the variant's number of replicas.
         title: the first line of the heading.
     """
-    drawn = headed(figure(8.2, 5.0), f"{title}\n{reaching(layers, replicas)}")
-    upper, lower = drawn.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    drawing = with_heading(figure(8.2, 5.0), f"{title}\n{reaching(layers, replicas)}")
+    upper, lower = drawing.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     _heat_map(upper, layers, "median over living replicas; grey: no living replica")
-    colour_bar(drawn, ScalarMappable(NORM, COLOURS), [upper], MEANING, extend="both")
+    colour_bar(drawing, ScalarMappable(NORM, COLOURS), [upper], MEANING, extend="both")
     _living(lower, layers, replicas, BLUE)
     dress(lower, "epoch", "living\nreplicas", f"replicas without a dead layer, of {replicas}")
-    return drawn
+    return drawing
 
 
 def reaching(layers: pd.DataFrame, replicas: int) -> str:
@@ -74,9 +74,9 @@ def gradients_of_pair(
         colours: the colour of each variant.
     """
     headings = [f"{name}: {reaching(table, replicas[name])}" for name, table in layers.items()]
-    drawn = headed(figure(9.6, 5.6), "\n".join(headings))
+    drawing = with_heading(figure(9.6, 5.6), "\n".join(headings))
     deepest = max(int(table.layer.max()) for table in layers.values())
-    panels = drawn.subplots(2, 2, sharex=True, sharey="row", height_ratios=(3, 1))
+    panels = drawing.subplots(2, 2, sharex=True, sharey="row", height_ratios=(3, 1))
     for column, (name, table) in enumerate(layers.items()):
         upper, lower = panels[:, column]
         _heat_map(upper, table, f"{name}: median over living replicas")
@@ -92,8 +92,8 @@ def gradients_of_pair(
         )
         if column:
             upper.set_ylabel("")
-    colour_bar(drawn, ScalarMappable(NORM, COLOURS), list(panels[0]), MEANING, extend="both")
-    return drawn
+    colour_bar(drawing, ScalarMappable(NORM, COLOURS), list(panels[0]), MEANING, extend="both")
+    return drawing
 
 
 def profiles(layers: Mapping[str, pd.DataFrame], colours: Mapping[str, str]) -> Figure:
@@ -102,9 +102,9 @@ def profiles(layers: Mapping[str, pd.DataFrame], colours: Mapping[str, str]) -> 
     There is a panel per epoch. Each variant has a line, the median over living replicas, and a band between the
     quartiles. The gradient is that of the full training set, as in theory.
     """
-    drawn = headed(figure(9.6, 3.9), "Gradient across the layers, median and quartiles over living replicas")
+    drawing = with_heading(figure(9.6, 3.9), "Gradient across the layers, median and quartiles over living replicas")
     epochs = early_and_late(next(iter(layers.values())))
-    for axes, epoch in zip(drawn.subplots(1, len(epochs), sharey=True, squeeze=False)[0], epochs, strict=True):
+    for axes, epoch in zip(drawing.subplots(1, len(epochs), sharey=True, squeeze=False)[0], epochs, strict=True):
         for (name, table), style in zip(layers.items(), ("-", "--"), strict=True):
             colour = colours[name]
             rows = table[(table.epoch == epoch) & (table.probe_gradient_mean_abs_median > 0)]
@@ -117,8 +117,8 @@ def profiles(layers: Mapping[str, pd.DataFrame], colours: Mapping[str, str]) -> 
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.legend(fontsize=9, frameon=False, loc="upper left")
         dress(axes, LAYERS, "", f"epoch {epoch}")
-    drawn.axes[0].set_ylabel(MEANING.replace(" (", "\n("), fontsize=10)
-    return drawn
+    drawing.axes[0].set_ylabel(MEANING.replace(" (", "\n("), fontsize=10)
+    return drawing
 
 
 def early_and_late(layers: pd.DataFrame) -> list[int]:

@@ -11,7 +11,7 @@ from matplotlib.image import AxesImage
 from pipeline.data.split.samples import Origin
 from pipeline.foundations.palette import BLACK, BLUE, GREY
 from pipeline.history.thinning import evenly_spaced
-from pipeline.report.figures.style import PERCENTILES, colour_bar, dress, figure, headed, in_figure, short
+from pipeline.report.figures.style import PERCENTILES, colour_bar, dress, figure, in_figure, short, with_heading
 
 MOST_NUMBERED = 10  # classes; with more, a confusion matrix has no room for numbers
 MOST_POINTS = 3000  # points that a reader can distinguish
@@ -36,8 +36,8 @@ def test_predictions(predicted: Predicted, origin: Origin, title: str) -> Figure
     """Return a panel for each replica: a confusion matrix, or predicted against true targets."""
     longest = max(map(len, map(short, origin.task.names))) if origin.task.is_classification else 0
     height = 4.4 + 0.08 * max(0, longest - 10)  # inches; long names below a matrix are rotated
-    drawn = headed(figure(3.5 * len(predicted.numbers) + 0.8, height), title)
-    panels = drawn.subplots(1, len(predicted.numbers), sharey=True, squeeze=False)[0]
+    drawing = with_heading(figure(3.5 * len(predicted.numbers) + 0.8, height), title)
+    panels = drawing.subplots(1, len(predicted.numbers), sharey=True, squeeze=False)[0]
     for position, axes in enumerate(panels):
         score, number = predicted.scores[position], predicted.numbers[position]
         label = f"{PERCENTILES[position]}th percentile, {score:.2f}\n(replica {number})"
@@ -50,8 +50,8 @@ def test_predictions(predicted: Predicted, origin: Origin, title: str) -> Figure
             name = short(origin.task.names[0])
             dress(axes, f"true {name}", f"predicted {name}" if position == 0 else "", label)
     if origin.task.is_classification:
-        colour_bar(drawn, image, list(panels), "share of the true class (%)")
-    return drawn
+        colour_bar(drawing, image, list(panels), "share of the true class (%)")
+    return drawing
 
 
 def confusion(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:

@@ -90,9 +90,9 @@ class ReportFigure:
 def figures(compared: Compared) -> Iterator[tuple[str, Figure]]:
     """Yield the name of every figure that applies, and the figure."""
     for entry in FIGURES:
-        drawn = entry.draw(compared) if compared.pair or entry.place is not Place.PAIR else None
-        if drawn is not None:
-            yield entry.name, drawn
+        drawing = entry.draw(compared) if compared.pair or entry.place is not Place.PAIR else None
+        if drawing is not None:
+            yield entry.name, drawing
 
 
 def at(place: Place, names: Iterable[str]) -> list[ReportFigure]:

@@ -16,7 +16,7 @@ from pipeline.diagnosis.variant_verdict import learn
 from pipeline.evaluation.learned import Rule, score_curve, spelled_score
 from pipeline.foundations.palette import BLACK
 from pipeline.history import record
-from pipeline.report.figures.style import dress, figure, headed
+from pipeline.report.figures.style import dress, figure, with_heading
 
 MOST_COLUMNS = 4  # of panels
 LEAST_WIDTH = 7.5  # inches that a title and a legend need
@@ -32,12 +32,12 @@ class Replicas(NamedTuple):
 def score_over_epochs(replicas: Replicas, title: str, rule: Rule) -> Figure:
     """Return a panel per part of the data: the score of each replica, the median, and the threshold of the rule."""
     parts = record.parts_of(replicas.history)
-    drawn = headed(figure(4.8 * len(parts), 4.8), title)
-    for axes, part in zip(drawn.subplots(1, len(parts), sharey=True, squeeze=False)[0], parts, strict=True):
+    drawing = with_heading(figure(4.8 * len(parts), 4.8), title)
+    for axes, part in zip(drawing.subplots(1, len(parts), sharey=True, squeeze=False)[0], parts, strict=True):
         _lines(axes, replicas, part, rule)
         dress(axes, "epoch", axis_label(rule.score) if part == parts[0] else "", f"{part} set")
-    _legend(drawn, [replicas], rule)
-    return drawn
+    _legend(drawing, [replicas], rule)
+    return drawing
 
 
 def final_score_by_variant(variants: Mapping[str, Replicas], rule: Rule) -> Figure:
@@ -46,8 +46,8 @@ def final_score_by_variant(variants: Mapping[str, Replicas], rule: Rule) -> Figu
     rows = -(-len(variants) // columns)
     part = record.judged_part(next(iter(variants.values())).history)
     title = f"{part.capitalize()} {rule.name} of every replica"
-    drawn = headed(figure(max(LEAST_WIDTH, 2.45 * columns + 0.2), 2.0 * rows + 0.9), title)
-    panels = drawn.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    drawing = with_heading(figure(max(LEAST_WIDTH, 2.45 * columns + 0.2), 2.0 * rows + 0.9), title)
+    panels = drawing.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for number, (name, replicas) in enumerate(variants.items()):
         axes = panels.flat[number]
         _lines(axes, replicas, part, rule)
@@ -58,8 +58,8 @@ def final_score_by_variant(variants: Mapping[str, Replicas], rule: Rule) -> Figu
         axes.xaxis.set_tick_params(labelbottom=True)
     for axes in panels.flat[len(variants) :]:
         axes.remove()
-    _legend(drawn, list(variants.values()), rule)
-    return drawn
+    _legend(drawing, list(variants.values()), rule)
+    return drawing
 
 
 def axis_label(score: str) -> str:
@@ -92,7 +92,7 @@ def _lines(axes: Axes, replicas: Replicas, part: str, rule: Rule) -> None:
     axes.set_xlim(0, max(1, epochs[-1]))
 
 
-def _legend(drawn: Figure, variants: Sequence[Replicas], rule: Rule) -> None:
+def _legend(drawing: Figure, variants: Sequence[Replicas], rule: Rule) -> None:
     present = {outcome for replicas in variants for outcome in replicas.outcomes}
     colours = outcome_colours()
     handles = [Line2D([], [], color=colours[each], label=spelled(each)) for each in outcome_names() if each in present]
@@ -105,4 +105,4 @@ def _legend(drawn: Figure, variants: Sequence[Replicas], rule: Rule) -> None:
         label = f"reference: {MODELS[model]}, {value:.2f}"
         handles.append(Line2D([], [], color=BLACK, linewidth=1.2, linestyle=":", label=label))
     columns = -(-len(handles) // 2) if len(handles) > 5 else len(handles)
-    drawn.legend(handles=handles, fontsize=9, loc="outside lower center", ncols=columns, frameon=False)
+    drawing.legend(handles=handles, fontsize=9, loc="outside lower center", ncols=columns, frameon=False)

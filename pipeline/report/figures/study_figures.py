@@ -14,7 +14,7 @@ from pipeline.evaluation.effects import HARMS, HELPS, REFERENCE, UNDECIDED
 from pipeline.foundations.palette import BLACK, EFFECTS
 from pipeline.params.study_params import Cell, numeric_axis, reference_of
 from pipeline.report.figures.comparison_figures import outcome_bars
-from pipeline.report.figures.style import dress, figure, headed
+from pipeline.report.figures.style import dress, figure, with_heading
 
 BORN_DEAD = "born_dead"
 
@@ -48,9 +48,9 @@ class StudyFigure:
 def figures(studied: StudiedCells) -> Iterator[tuple[str, Figure]]:
     """Yield the name of every figure that applies, and the figure."""
     for entry in FIGURES:
-        drawn = entry.draw(studied)
-        if drawn is not None:
-            yield entry.name, drawn
+        drawing = entry.draw(studied)
+        if drawing is not None:
+            yield entry.name, drawing
 
 
 def captions() -> dict[str, str]:
@@ -74,8 +74,8 @@ def differences(ranked: pd.DataFrame, reference: str) -> Figure:
     Args:
         ranked: the study's table, one row per cell, greatest difference first.
     """
-    drawn = headed(figure(8.8, 1.5 + 0.34 * len(ranked)), f"What changes how often {reference} learns?")
-    axes = drawn.subplots()
+    drawing = with_heading(figure(8.8, 1.5 + 0.34 * len(ranked)), f"What changes how often {reference} learns?")
+    axes = drawing.subplots()
     for row, cell in enumerate(ranked.itertuples()):
         colour, is_reference = EFFECTS[cell.effect], cell.effect == REFERENCE
         if not is_reference:
@@ -89,8 +89,8 @@ def differences(ranked: pd.DataFrame, reference: str) -> Figure:
     dress(axes, "difference of learned shares (points), 95% interval", "")
     for effect in (HELPS, UNDECIDED, HARMS):
         axes.plot([], [], color=EFFECTS[effect], linewidth=2.2, label=effect)
-    drawn.legend(*axes.get_legend_handles_labels(), fontsize=9, loc="outside lower center", ncols=3, frameon=False)
-    return drawn
+    drawing.legend(*axes.get_legend_handles_labels(), fontsize=9, loc="outside lower center", ncols=3, frameon=False)
+    return drawing
 
 
 def learned_along(cells: pd.DataFrame, values: Sequence[float], axis: str, title: str) -> Figure:
@@ -101,8 +101,8 @@ def learned_along(cells: pd.DataFrame, values: Sequence[float], axis: str, title
         values: the parameter's value of each cell.
         axis: the parameter's name.
     """
-    drawn = headed(figure(8.8, 4.8), title)
-    axes = drawn.subplots()
+    drawing = with_heading(figure(8.8, 4.8), title)
+    axes = drawing.subplots()
     # The area of born_dead is on top, so that its lower edge can be compared with the bound from theory.
     causes = sorted(cause_names(), key=lambda cause: cause == BORN_DEAD)
     shares = {LEARNED: cells.learned_rate, **{cause: cells[cause] / cells.replicas for cause in causes}}
@@ -132,8 +132,8 @@ def learned_along(cells: pd.DataFrame, values: Sequence[float], axis: str, title
     if np.allclose(values, np.round(values)):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     dress(axes, axis, "replicas (%)")
-    drawn.legend(*axes.get_legend_handles_labels(), fontsize=9, loc="outside lower center", ncols=4, frameon=False)
-    return drawn
+    drawing.legend(*axes.get_legend_handles_labels(), fontsize=9, loc="outside lower center", ncols=4, frameon=False)
+    return drawing
 
 
 # In the order of the page.

@@ -35,14 +35,14 @@ def figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained", dpi=120)
 
 
-def headed(drawn: Figure, title: str) -> Figure:
+def with_heading(drawing: Figure, title: str) -> Figure:
     """Put a title over the whole figure, at the left."""
-    drawn.suptitle(in_figure(title), fontsize=12, x=0.01, ha="left")
-    return drawn
+    drawing.suptitle(in_figure(title), fontsize=12, x=0.01, ha="left")
+    return drawing
 
 
 def colour_bar(
-    drawn: Figure,
+    drawing: Figure,
     image: ScalarMappable,
     panels: Sequence[Axes],
     label: str,
@@ -54,7 +54,7 @@ def colour_bar(
     Args:
         extend: at which ends an arrow shows that the colours also stand for values beyond the bar.
     """
-    bar = drawn.colorbar(image, ax=panels, pad=0.01, ticks=ticks, extend=extend)
+    bar = drawing.colorbar(image, ax=panels, pad=0.01, ticks=ticks, extend=extend)
     bar.set_label(in_figure(label), fontsize=9)
     bar.ax.tick_params(labelsize=9)
     return bar

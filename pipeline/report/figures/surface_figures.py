@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from pipeline.data.split.samples import Samples
 from pipeline.foundations.palette import BLACK, CLASSES
-from pipeline.report.figures.style import PERCENTILES, PROBABILITY, colour_bar, dress, figure, headed
+from pipeline.report.figures.style import PERCENTILES, PROBABILITY, colour_bar, dress, figure, with_heading
 
 LEAST_WIDTH = 5.5  # inches that a title needs
 OUTLINED = 5  # area in square points; larger markers have an outline
@@ -32,28 +32,27 @@ class Chosen(NamedTuple):
 
 def decision_surfaces(chosen: Chosen, test: Samples, title: str) -> Figure:
     """Return a panel per replica: the predicted probability over the plane, 0.5 in black, and the test points."""
-    drawn = headed(figure(3.4 * len(chosen.positions) + 0.8, 4.6), title)
-    panels = drawn.subplots(1, len(chosen.positions), sharey=True, squeeze=False)[0]
+    drawing = with_heading(figure(3.4 * len(chosen.positions) + 0.8, 4.6), title)
+    panels = drawing.subplots(1, len(chosen.positions), sharey=True, squeeze=False)[0]
     for axes, percentile, position, score in zip(panels, PERCENTILES, *chosen[1:], strict=True):
         image = _surface(axes, chosen.predictions, position)
-        replica = int(chosen.predictions.replica[position])
-        label = f"{percentile}th percentile, {score:.2f}\n(replica {replica})"
+        label = f"{percentile}th percentile, {score:.2f}\n(replica {int(chosen.predictions.replica[position])})"
         _points(axes, test, 11)
         dress(axes, "x1 (scaled)", "x2 (scaled)" if axes is panels[0] else "", label)
         _square(axes)
     panels[0].legend(fontsize=9, loc="center", framealpha=0.9)
-    colour_bar(drawn, image, list(panels), MEANING)
-    return drawn
+    colour_bar(drawing, image, list(panels), MEANING)
+    return drawing
 
 
 def surfaces_by_variant(variants: Mapping[str, Chosen], test: Samples) -> Figure:
     """Return a surface for each variant (columns) and percentile (rows), with the replica's score on the test set."""
     rows = len(PERCENTILES)
-    drawn = headed(
+    drawing = with_heading(
         figure(max(LEAST_WIDTH, 1.28 * len(variants) + 1.1), 1.42 * rows + 0.9),
         "What each network predicts, and its test score",
     )
-    panels = drawn.subplots(rows, len(variants), sharex=True, sharey=True, squeeze=False)
+    panels = drawing.subplots(rows, len(variants), sharex=True, sharey=True, squeeze=False)
     for column, (name, chosen) in enumerate(variants.items()):
         for row, (position, score) in enumerate(zip(*chosen[1:], strict=True)):
             axes = panels[row, column]
@@ -68,8 +67,8 @@ def surfaces_by_variant(variants: Mapping[str, Chosen], test: Samples) -> Figure
         axes.set_xlabel("x1", fontsize=9)
     for row, percentile in enumerate(PERCENTILES):
         panels[row, 0].set_ylabel(f"{percentile}th percentile\nx2", fontsize=9)
-    colour_bar(drawn, image, list(panels.flat), MEANING)
-    return drawn
+    colour_bar(drawing, image, list(panels.flat), MEANING)
+    return drawing
 
 
 def _surface(axes: Axes, predictions: xr.Dataset, position: int) -> QuadMesh:
@@ -84,9 +83,9 @@ def _surface(axes: Axes, predictions: xr.Dataset, position: int) -> QuadMesh:
 def _points(axes: Axes, test: Samples, size: float) -> None:
     for value, marker in ((0, "o"), (1, "^")):
         rows = test.inputs[test.targets == value]
-        drawn = axes.scatter(rows[:, 0], rows[:, 1], s=size, c=CLASSES[value], marker=marker, label=f"class {value}")
-        drawn.set_edgecolor(BLACK)
-        drawn.set_linewidth(0.3 if size > OUTLINED else 0)
+        markers = axes.scatter(rows[:, 0], rows[:, 1], s=size, c=CLASSES[value], marker=marker, label=f"class {value}")
+        markers.set_edgecolor(BLACK)
+        markers.set_linewidth(0.3 if size > OUTLINED else 0)
 
 
 def _square(axes: Axes) -> None:

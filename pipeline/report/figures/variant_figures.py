@@ -31,8 +31,8 @@ def figures(
     title, rule = headline(variant, evaluation.metrics), evaluation.rule
     replicas = score_figures.Replicas(history, list(outcomes(evaluation.replicas)))
     yield rule.score, score_figures.score_over_epochs(replicas, title, rule)
-    count = evaluation.metrics.replicas
-    yield "gradients", gradient_figures.gradient_by_layer_and_epoch(evaluation.layers, count, title)
+    replica_count = evaluation.metrics.replicas
+    yield "gradients", gradient_figures.gradient_by_layer_and_epoch(evaluation.layers, replica_count, title)
     positions, scores = ranking.at_percentiles(history, rule.score, PERCENTILES)
     if "surface" in predictions and split.task.kind == "binary":
         chosen = surface_figures.Chosen(predictions, positions, scores)

@@ -9,7 +9,7 @@ from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
 
 from pipeline.report.figures.gradient_figures import LAYERS
-from pipeline.report.figures.style import colour_bar, dress, figure, headed
+from pipeline.report.figures.style import colour_bar, dress, figure, with_heading
 
 PANELS = {
     "weight_l1": "L1 norm of the kernel\n(sum of |weights|; no unit)",
@@ -46,26 +46,26 @@ def weight_norms(layers: Mapping[str, pd.DataFrame]) -> Figure:
     Args:
         layers: the evaluation's table of each variant.
     """
-    drawn = headed(figure(9.4, 6.0), "\n".join(f"{name}: {growth(table)}" for name, table in layers.items()))
+    drawing = with_heading(figure(9.4, 6.0), "\n".join(f"{name}: {growth(table)}" for name, table in layers.items()))
     deepest = max(int(table.layer.max()) for table in layers.values())
     colours = ListedColormap(
         matplotlib.colormaps["plasma"]([COLOUR_SHARE * k / max(1, deepest - 1) for k in range(deepest)])
     )
-    panels = drawn.subplots(len(PANELS), len(layers), sharex=True, sharey="row", squeeze=False)
+    panels = drawing.subplots(len(PANELS), len(layers), sharex=True, sharey="row", squeeze=False)
     for column, (name, table) in enumerate(layers.items()):
         for axes, (value, label) in zip(panels[:, column], PANELS.items(), strict=True):
             for layer, rows in table.groupby("layer"):
-                known = rows[rows[f"{value}_median"] > 0]
-                axes.plot(known.epoch, known[f"{value}_median"], color=colours(int(layer) - 1), linewidth=1.4)
+                positive = rows[rows[f"{value}_median"] > 0]
+                axes.plot(positive.epoch, positive[f"{value}_median"], color=colours(int(layer) - 1), linewidth=1.4)
             if value == "weight_change_l1":
                 axes.set_yscale("log")
             axes.set_xlim(0, max(1, int(table.epoch.max())))
             lowest = value == list(PANELS)[-1]
             dress(axes, "epoch" if lowest else "", "" if column else label, "" if lowest else name)
     norm = BoundaryNorm([0.5 + layer for layer in range(deepest + 1)], deepest)
-    bar = colour_bar(drawn, ScalarMappable(norm, colours), list(panels.flat), LAYERS, ticks=range(1, deepest + 1))
+    bar = colour_bar(drawing, ScalarMappable(norm, colours), list(panels.flat), LAYERS, ticks=range(1, deepest + 1))
     bar.ax.tick_params(length=0)
-    return drawn
+    return drawing
 
 
 def _change_in_words(part: float) -> str:

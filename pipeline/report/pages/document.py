@@ -1,6 +1,7 @@
-"""A report's content, from which the pages are written: sections of text, tables and pictures.
+"""The content of a report, without its layout: sections of text, lists, tables and pictures.
 
-Each text is one line of Markdown."""
+`html` and `markdown` write it as pages. Each text is one line of Markdown.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +25,8 @@ class Bullets:
 class Bar:
     """A table's cell that is drawn as a bar.
 
-    parts: the number of replicas with each outcome, without outcomes that no replica has."""
+    parts: the number of replicas with each outcome; outcomes that no replica has are left out.
+    """
 
     parts: Mapping[str, int]
 
@@ -46,8 +48,9 @@ class Table:
 class Picture:
     """A figure.
 
-    address: relative to the page.
-    description: for readers who cannot see the figure."""
+    address: its address relative to the page.
+    description: a text for readers who cannot see the figure.
+    """
 
     address: str
     description: str

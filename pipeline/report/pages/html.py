@@ -1,4 +1,4 @@
-"""Write a report as one HTML file, which contains its pictures and can be opened from disk."""
+"""Write a report as one HTML file. It contains its pictures, so it can be opened from disk."""
 
 import base64
 import struct
@@ -46,10 +46,10 @@ def _anchor(title: str) -> str:
 
 
 def shown_width(png: bytes) -> int:
-    """Return the width in CSS pixels at which the text of a figure has its size in points.
+    """Return the width in CSS pixels at which a figure's text has the intended size in points.
 
     Args:
-        png: the file's bytes; its chunk pHYs must state the resolution, as in matplotlib's files.
+        png: the file's bytes. Its chunk pHYs must state the resolution, as in matplotlib's files.
     """
     (width,) = struct.unpack(">I", png[16:20])
     start = png.index(b"pHYs") + 4

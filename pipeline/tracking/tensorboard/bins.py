@@ -1,15 +1,15 @@
 """Convert the bins of a history's histograms to the buckets that TensorBoard's histogram chart draws.
 
-The chart cuts a linear axis, from the first bucket to the last, into 30 bins. A gradient spans decades, so on a linear
-axis it is a spike at 0. On an axis for each layer, gradients of 0.01 and of 1e-8 would look the same; so all layers
-share one axis.
+The chart cuts a linear axis, from the first bucket to the last, into 30 bins. Gradients span decades, so on a linear
+axis their histogram is a spike at 0. All layers share one axis: with an axis for each layer, gradients of 0.01 and of
+1e-8 would look the same.
 """
 
 from typing import Final
 
 import numpy as np
 
-# The smallest half-width of a raw gradient's axis: on a narrower axis zeros would be a flat block instead of a spike.
+# The smallest half-width of a raw gradient's axis. On a narrower axis, zeros would be a flat block, not a spike.
 LEAST_AXIS: Final = 1e-3
 
 

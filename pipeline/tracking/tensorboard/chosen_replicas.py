@@ -13,7 +13,7 @@ from pipeline.params.tensorboard_params import BEST, EACH_CAUSE, MEDIAN
 def chosen(choices: Sequence[str | int], history: xr.Dataset, table: pd.DataFrame, score: str) -> dict[str, int]:
     """Return the position of each chosen replica, by the name of its run, such as `median_replica_004`.
 
-    A replica that is chosen twice, as the median and for its cause, has two runs.
+    A replica that is chosen twice, for example as the median and for its cause, has two runs.
 
     Args:
         choices: `tensorboard.replicas` of params.yaml.

@@ -1,4 +1,4 @@
-"""Write the event files that TensorBoard reads: a folder for each run; the folder's path is the run's name."""
+"""Write the event files that TensorBoard reads. Each run has a folder, whose path is the run's name."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,12 +9,16 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 from pipeline.foundations.files import replacing_folder
 
 EVENTS = Path("events")
-# TensorBoard's own writer puts time, host and process into the name; its reader accepts any name with `tfevents`.
+# TensorBoard's own writer would put time, host and process into the name. Its reader accepts any name with `tfevents`.
 FILE = "events.out.tfevents.0"
 
 
 def save_events(runs: Iterable[tuple[str, Iterable[Event]]]) -> list[str]:
-    """Replace the folder of events by these runs, given with their names; return the names."""
+    """Replace the folder of events by the events of these runs; return the names of the runs.
+
+    Args:
+        runs: the name of each run, and its events.
+    """
     names = []
     with replacing_folder(EVENTS) as folder:
         for name, events in runs:

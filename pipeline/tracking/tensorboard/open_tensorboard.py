@@ -63,7 +63,7 @@ def serve(host: str, port: int | None, page: str) -> str:
     """
     if port is not None and not 0 <= port <= 65535:
         raise UserError(f"--port: {port}: must be 0 to 65535; 0 takes any free port")
-    # TensorBoard would import TensorFlow for cloud file systems, which takes 8 s; this module's presence prevents it.
+    # Without this module, TensorBoard would import TensorFlow for cloud file systems, which takes 8 s.
     sys.modules["tensorboard.compat.notf"] = ModuleType("tensorboard.compat.notf")
     server = program.TensorBoard(plugins=default.get_plugins())
     options = ["--host", host, *([] if port is None else ["--port", str(port)])]

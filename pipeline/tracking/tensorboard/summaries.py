@@ -1,7 +1,7 @@
 """Convert a replica's history to TensorBoard's events: curves and histograms, with the epoch as the step.
 
-This needs only TensorBoard's message types, no TensorFlow. An event's wall time is its epoch in seconds, not the
-time of day, so the same history gives the same bytes.
+This needs TensorBoard's message types, but no TensorFlow. The wall time of an event is its epoch in seconds, not the
+time of day, so that the same history gives the same bytes.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from tensorboard.util.tensor_util import make_tensor_proto
 from pipeline.history.record import LAYER_VALUES, curve_text, parts_of, task_of
 from pipeline.tracking.tensorboard import bins
 
-FILE_VERSION: Final = "brain.Event:2"  # without it TensorBoard takes the file for another format
+FILE_VERSION: Final = "brain.Event:2"  # TensorBoard needs it to recognise the format
 LAYER_SCALARS: Final = ("gradient_mean_abs", "probe_gradient_mean_abs")
 STEP: Final = "The step is the epoch: 0 is before training."
 GRADIENT: Final = f"""All entries of this kernel's gradient on the full training set, in the unit of the loss. All
@@ -33,7 +33,7 @@ KERNEL: Final = f"The weights of this layer's kernel. The two outermost bins are
 
 @dataclass(frozen=True)
 class TagSeries:
-    """The values of one tag by epoch: a number for a curve, [bucket, (left, right, count)] for a histogram."""
+    """The values of one tag by epoch: numbers for a curve, arrays [bucket, (left, right, count)] for a histogram."""
 
     tag: str
     metadata: SummaryMetadata
@@ -98,8 +98,8 @@ def _scalar(tag: str, text: str, values: xr.DataArray) -> TagSeries:
     """Return a curve. A NaN at epoch 0 means "not recorded" and is left out; a later NaN is a value."""
     (epochs,) = values.indexes.values()
     by_epoch = dict(zip(epochs.tolist(), values.values, strict=True))
-    known = {epoch: value for epoch, value in by_epoch.items() if epoch > 0 or not np.isnan(value)}
-    return TagSeries(tag, scalar_metadata(None, f"{text[0].upper()}{text[1:]}. {STEP}"), known)
+    recorded = {epoch: value for epoch, value in by_epoch.items() if epoch > 0 or not np.isnan(value)}
+    return TagSeries(tag, scalar_metadata(None, f"{text[0].upper()}{text[1:]}. {STEP}"), recorded)
 
 
 def _histogram(

@@ -22,7 +22,7 @@ from pipeline.tracking.tags import COMPLETE, CURRENT, LIVE, PAIR, search_for
 from pipeline.tracking.ui import addresses
 
 STARTS_WITHIN = 180  # seconds; usually 20
-ENDS_WITHIN = 3  # seconds; then the server is killed, because it would wait until open pages are closed
+ENDS_WITHIN = 3  # seconds; the server is then killed, because it would wait until all open pages are closed
 LOG = store.STORE / "server.log"
 
 # Ctrl-C, a command that ends this process, a closed terminal
@@ -59,10 +59,10 @@ def main(host: str, port: int) -> None:
 
 
 def _print_addresses(uri: str, base: str, name: str, by_variant: Mapping[str, Parameters], pair: Sequence[str]) -> str:
-    """Print the addresses of all pages; return the address of the page to open, with the present variants.
+    """Print the addresses of all pages; return the address of the page to open, which shows the present variants.
 
-    In this repository's own store the runs of params.yaml are marked again, because params.yaml may have been edited
-    since they were published. On a server only publishers mark runs.
+    In this repository's own store, the runs of params.yaml are marked again, because params.yaml may have changed since
+    they were published. On a server, only publishers mark runs.
     """
     with store.readable_errors(uri), store.locked():
         client = store.connect(uri)
@@ -84,8 +84,8 @@ def _print_addresses(uri: str, base: str, name: str, by_variant: Mapping[str, Pa
         ids = [runs[variant].info.run_id for variant in pair]
         print(f"{' beside '.join(pair)}, in numbers: {addresses.comparison(base, experiment_id, ids)}")
     if complete - {run.info.run_id for run in runs.values()}:  # otherwise this page would equal the first page
-        page_of_all = addresses.search_results(base, experiment_id, search_for(COMPLETE))
-        print(f"experiments and earlier recipes too: {page_of_all}")
+        all_runs = addresses.search_results(base, experiment_id, search_for(COMPLETE))
+        print(f"experiments and earlier recipes too: {all_runs}")
     if live:
         print(f"training now: {addresses.search_results(base, experiment_id, search_for(LIVE))}")
     missing = [variant for variant in by_variant if variant not in runs]
@@ -109,9 +109,9 @@ def _expect_free(host: str, port: int) -> None:
 
 @contextmanager
 def _serving(uri: str, host: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the server and its helper processes in a process group that ends with this block.
+    """Run the server and its helper processes in a process group of their own, which ends with this block.
 
-    Ctrl-C reaches only this process, so that the server's processes end in order and print nothing.
+    So Ctrl-C reaches only this process, and the server's processes end in order and print nothing.
     """
     command = [sys.executable, "-m", "mlflow", "server", "--workers", "1"]
     environment = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
