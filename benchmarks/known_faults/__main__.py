@@ -39,21 +39,16 @@ from benchmarks.known_faults.files import (
     save_runs,
     save_tries,
 )
-from benchmarks.known_faults.page import PAGE, TOOL_HEADINGS, renew, tool_rows
+from benchmarks.known_faults.page import BEGIN, END, PAGE, TOOL_HEADINGS, rendered, tool_rows
 from benchmarks.known_faults.programs import ALL, MORE, REPORTED
 from benchmarks.known_faults.runs import runs_of, try_remedies
 from benchmarks.known_faults.thresholds import tables
 from benchmarks.known_faults.tries import cause_and_seeds, remedy_counts, save_remedy_counts
 from benchmarks.known_faults.tries import summary as tries_summary
 from benchmarks.known_faults.tries import table as tries_table
+from benchmarks.markdown import renew
+from benchmarks.processes import ONE_THREAD, PROCESSES
 
-PROCESSES: Final = 2
-ONE_THREAD: Final = {
-    "TF_NUM_INTRAOP_THREADS": "1",
-    "TF_NUM_INTEROP_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    "TF_CPP_MIN_LOG_LEVEL": "3",
-}
 NOT_THE_SAME_SET: Final = (
     "The programs are re-expressions with substitute data: do not compare these counts with published ones (cause "
     "named of 52 programs: DEFault 33, DeepFD 27, UMLAUT 14, AutoTrainer 10, DeepLocalize 7; ICSE 2025)."
@@ -165,7 +160,7 @@ def main() -> None:
 def renew_docs(console: Console) -> None:
     """Write the tables and draw the figures of docs/causes.md."""
     counts = load_counts()
-    renew(counts, load_tries())
+    renew(PAGE, BEGIN, END, rendered(counts, load_tries()))
     drawn = draw_all(counts, {name: load_records(name) for name in ALL})
     figures = f"figures of {', '.join(drawn)}" if drawn else f"no figures: {RECORDS} has no records; run without --docs"
     console.print(f"{PAGE.name}; {figures}", highlight=False)
