@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypedDict
+from typing import Any, Final, TypedDict
 
 from benchmarks.known_faults.program import Program
 from benchmarks.known_faults.runs import Run, report_of
@@ -50,7 +50,7 @@ class FaultCounts:
     alarmed: int
     alarms: Mapping[str, int]
     tools: Mapping[str, SymptomCounts]
-    twin_reports: Sequence[tuple[str | None, str | None, Sequence[str]]] = ()
+    twin_reports: Sequence[Sequence[Any]] = ()
 
     @classmethod
     def of(cls, program: Program, runs: Iterable[Run]) -> "FaultCounts":
@@ -68,7 +68,7 @@ class FaultCounts:
             alarmed=sum(bool(run["symptoms"]) for run in healthy),
             alarms=_most_common(symptom for run in healthy for symptom in run["symptoms"]),
             tools={tool: {"failing": _symptoms(failing, tool), "healthy": _symptoms(healthy, tool)} for tool in TOOLS},
-            twin_reports=[(run["outcome"], run["cause"], run["notices"]) for run in healthy],
+            twin_reports=[[run["outcome"], run["cause"], run["notices"]] for run in healthy],
         )
 
     @property
