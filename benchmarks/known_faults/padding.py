@@ -7,11 +7,11 @@ from keras import layers, optimizers
 from benchmarks.known_faults.parts import compile_model
 from benchmarks.known_faults.program import Program, ProgramData
 
-LENGTH = 60
+LENGTH = 100
 
 
 def short_reviews_data(repaired: bool) -> ProgramData:
-    """Return texts of 3 to 7 words, padded with id 0 to 60; good words or bad words prevail."""
+    """Return texts of 3 to 7 words, padded with id 0 to 100; good words or bad words prevail."""
     random = np.random.default_rng(61)
     y = random.integers(0, 2, 900).astype("int32")
     x = np.zeros((900, LENGTH), "int32")
@@ -30,7 +30,7 @@ def short_reviews_model(repaired: bool) -> keras.Model:
 
 
 def short_visits_data(repaired: bool) -> ProgramData:
-    """Return measurements at 2 to 6 visits, padded with 0 to 60; the target is the last one less the first one."""
+    """Return measurements at 2 to 6 visits, padded with 0 to 100; the target is the last one less the first one."""
     random = np.random.default_rng(62)
     x = np.zeros((900, LENGTH, 2), "float32")
     y = np.zeros((900, 1), "float32")
@@ -50,19 +50,19 @@ def short_visits_model(repaired: bool) -> keras.Model:
 MORE = (
     Program(
         name="short_reviews",
-        fault="Texts of a few words, padded to 60 ids, and no mask: the last word is long forgotten at the end.",
+        fault="Texts of a few words, padded to 100 ids, and no mask: the last word is long forgotten at the end.",
         remedy="`mask_zero=True`.",
         truth=("unmasked_padding",),
         also=("vanishing",),
         learned={"accuracy": 0.8},
-        epochs=12,
+        epochs=6,
         batch_size=32,
         data=short_reviews_data,
         model=short_reviews_model,
     ),
     Program(
         name="short_visits",
-        fault="A few measurements, padded to 60 steps, and no mask.",
+        fault="A few measurements, padded to 100 steps, and no mask.",
         remedy="A `Masking` layer.",
         truth=("unmasked_padding",),
         also=("vanishing",),
