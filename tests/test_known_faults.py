@@ -13,7 +13,7 @@ from benchmarks.known_faults.counts import FaultCounts, Totals
 from benchmarks.known_faults.page import BEGIN, END, PAGE, rendered
 from benchmarks.known_faults.program import LOGGED, Program, ProgramData
 from benchmarks.known_faults.programs import ALL, MORE, REPORTED
-from benchmarks.known_faults.runs import Run, TriedRemedies, arguments_of_fit, is_good, scores_of, trial_of
+from benchmarks.known_faults.runs import Run, TriedRemedies, arguments_of_fit, is_good, prepared, scores_of
 from benchmarks.known_faults.thresholds import right_by_program
 from benchmarks.known_faults.tries import cause_and_seeds, remedy_counts
 from benchmarks.published_rules import RULES, TOOLS, Activation, RuleInputs
@@ -22,7 +22,6 @@ from pipeline.diagnosis.evidence import COLUMNS
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.params.shipped import shipped
 from pipeline.remedies.measured import FILE
-from pipeline.remedies.on_keras.trial import TRAIN
 
 NAMED_CAUSES = {
     "so_31880720": "output_mismatch",
@@ -48,8 +47,7 @@ def test_each_new_kind_has_two_programs() -> None:
 
 def test_the_arguments_of_fit_add_to_the_usual_ones_or_replace_them() -> None:
     def arguments(name: str, is_repaired: bool = False) -> dict[str, Any]:
-        trial = trial_of(ALL[name], is_repaired)
-        return arguments_of_fit(trial, ProgramData(*trial.parts[TRAIN], *trial.parts.get("validation", ())))
+        return arguments_of_fit(*prepared(ALL[name], is_repaired, seed=1))
 
     assert arguments("rows_one_by_one")["batch_size"] == 1
     assert arguments("rows_one_by_one", is_repaired=True)["batch_size"] == 16

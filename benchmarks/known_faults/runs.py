@@ -102,14 +102,8 @@ def watched_run(program: Program, is_repaired: bool, seed: int, remedies: Sequen
     Raises:
         InapplicableError: a remedy cannot be applied.
     """
-    keras.backend.clear_session()
-    keras.utils.set_random_seed(seed)
     start = time.perf_counter()
-    with remembering_compile():
-        trial = trial_of(program, is_repaired)
-        if remedies:
-            apply(remedies, trial)
-    data = ProgramData(*trial.parts[TRAIN], *trial.parts.get("validation", ()))
+    trial, data = prepared(program, is_repaired, seed, remedies)
     diagnosis = Diagnosis(data.x, data.y, learned=None if LOGGED in program.learned else program.learned)
     fit_watched(trial.model, arguments_of_fit(trial, data), diagnosis)
     scores, report = scores_of(program, trial.model, data), Report.of(diagnosis)
@@ -128,6 +122,34 @@ def watched_run(program: Program, is_repaired: bool, seed: int, remedies: Sequen
         "curves": curves(diagnosis.history),
         "seconds": round(time.perf_counter() - start, 2),
     }
+
+
+def unwatched_scores(name: str, seeds: Iterable[int]) -> tuple[list[float], list[float]]:
+    """Train a program and its twin without the callback, once for each seed; return the scores of their yardstick."""
+
+    def score(is_repaired: bool, seed: int) -> float:
+        trial, data = prepared(ALL[name], is_repaired, seed)
+        fit_watched(trial.model, arguments_of_fit(trial, data), None)
+        (yardstick,) = ALL[name].learned
+        return scores_of(ALL[name], trial.model, data)[yardstick]
+
+    faulty, repaired = ([score(is_repaired, seed) for seed in seeds] for is_repaired in (False, True))
+    return faulty, repaired
+
+
+def prepared(program: Program, is_repaired: bool, seed: int, remedies: Sequence[str] = ()) -> tuple[Trial, ProgramData]:
+    """Return a trial with the remedies, and its data.
+
+    Raises:
+        InapplicableError: a remedy cannot be applied.
+    """
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(seed)
+    with remembering_compile():
+        trial = trial_of(program, is_repaired)
+        if remedies:
+            apply(remedies, trial)
+    return trial, ProgramData(*trial.parts[TRAIN], *trial.parts.get("validation", ()))
 
 
 def trial_of(program: Program, is_repaired: bool) -> Trial:

@@ -47,11 +47,12 @@ class UnseenRun(TypedDict):
 
 def load(path: Path) -> ModuleType:
     """Import the program from its file."""
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    name = f"unseen_{path.stem}"  # a program's file may have the name of a module that it imports
+    spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} is no Python file")
     program = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = program  # for classes that are pickled or saved
+    sys.modules[name] = program  # for classes that are pickled or saved
     spec.loader.exec_module(program)
     return program
 
