@@ -1,6 +1,6 @@
-"""What pyproject.toml cannot say of the wheel: params.yaml goes along, which is no package's file in the repository.
+"""Put params.yaml into the wheel, which pyproject.toml cannot do, because the file belongs to no package.
 
-It is the one home of every threshold, so the wheel has it as it is here, and no copy of it is kept.
+params.yaml is the only place of every threshold, so the wheel gets the repository's file, and no copy is kept in git.
 """
 
 import tempfile
@@ -13,19 +13,19 @@ PARAMS = "params.yaml"
 
 
 class WithParams(build_py):
-    """The packages, and params.yaml beside the code that checks it: `pipeline.api` reads it there."""
+    """Copies the packages, and params.yaml beside the code that checks it, where `pipeline.api` reads it."""
 
     def run(self) -> None:
-        """Copy them into the folder that becomes the wheel."""
+        """Copy all files into the folder that becomes the wheel."""
         super().run()
-        if not self.editable_mode:  # then the package is the repository's, and params.yaml at its place
+        if not self.editable_mode:  # an editable install uses the repository's params.yaml
             self.copy_file(PARAMS, str(Path(self.build_lib, "pipeline", "params", PARAMS)))
 
     def get_source_files(self) -> list[str]:
-        """What a source distribution needs."""
+        """Return the files of a source distribution."""
         return [*super().get_source_files(), PARAMS]
 
 
-# In a folder of its own each time: in `build/`, modules of an earlier version would wait for the next wheel.
+# Built in a new folder each time, because `build/` could hold modules of an earlier version.
 with tempfile.TemporaryDirectory() as folder:
     setup(cmdclass={"build_py": WithParams}, options={"build": {"build_base": folder}})

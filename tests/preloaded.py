@@ -1,10 +1,11 @@
-"""Commands that begin where their imports end: each is forked from one process that has the libraries loaded.
+"""Run commands without their slow imports: fork each command from one process that has loaded the libraries.
 
 Importing TensorFlow, MLflow and matplotlib takes most of a stage's time, and a test run starts some two hundred
-stages. `Preloaded` puts a `python3`, a `dvc` and others before the real ones on the path: they hand their folder,
-arguments, environment and open files to the server, which forks, and end as the forked process ends. The same holds for
-what the forked process starts. The project's own modules are never loaded beforehand, because each workspace has its
-own. Only on Linux, and not for what is killed: that starts as a user starts it (see `Workspace.running_alone`).
+stages. `Preloaded` puts commands named `python3`, `dvc` and so on before the real ones on the path. Such a command
+sends its folder, arguments, environment and open files to the server, which forks; the command ends as the forked
+process ends. Commands that the forked process starts do the same. The project's own modules are never preloaded,
+because each workspace has its own. This works only on Linux. Commands that a test kills start without it, as a user
+starts them (see `Workspace.running_alone`).
 """
 
 import atexit
@@ -26,10 +27,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-PLACE = "PRELOADED_COMMANDS"  # the folder of the two commands, in the environment
+PLACE = "PRELOADED_COMMANDS"  # the variable of the environment that names the folder of the commands
 LARGEST = 1_000_000  # bytes of a request
-DESCRIPTORS = 250  # that a command may have inherited
-# What the project's one door to TensorFlow sets before the import, and its store before that of MLflow.
+DESCRIPTORS = 250  # the most open files that a command may have inherited
+# Variables that the project sets before it imports TensorFlow and MLflow.
 BEFORE = {
     "KERAS_BACKEND": "tensorflow",
     "TF_ENABLE_ONEDNN_OPTS": "0",
@@ -43,14 +44,14 @@ LIBRARIES = (
     *("mlflow.cli", "mlflow.server.handlers", "mlflow.server.jobs.utils", "fastapi", "uvicorn", "dvc.cli", "dvc.repo"),
     *("dvc.commands.repro", "dask.__main__", "rich.table"),
 )
-# Commands but Python: where each begins.
+# The function that each command calls, except Python.
 COMMANDS = {
     "dvc": ("dvc.cli", "main"),
     "mlflow": ("mlflow.cli", "cli"),
     "uvicorn": ("uvicorn.main", "main"),
     "dask": ("dask.__main__", "main"),
 }
-# `python3` itself runs what is not among MODULES: pip, say. The client gives every descriptor that it has inherited.
+# The real `python3` runs other modules, such as pip. The client passes on every open file that it has inherited.
 MODULES = ("examples", "mlflow", "pipeline", "uvicorn")
 CLIENT = """#!{python} -ISs
 import json, os, signal, socket, sys

@@ -1,4 +1,4 @@
-"""Exported, packaged and served models take raw rows, text and gaps included, and give what training wrote down."""
+"""Test that exported, packaged and served models take raw rows (with texts and gaps) and predict as recorded."""
 
 import io
 import json
@@ -22,8 +22,8 @@ from preloaded import PLACE
 from ruamel.yaml import YAML
 from workspace import Workspace, answers, free_port, wait_until
 
-from pipeline.data.columns import RawTable, check_table
 from pipeline.data.profile import load_profile, profile, save_profile
+from pipeline.data.raw_table import RawTable, check_table
 from pipeline.data.split.files import part_files, save_split
 from pipeline.data.split.samples import Origin, RawData, Split, is_plain
 from pipeline.data.splitting import split
@@ -55,7 +55,7 @@ GENERATOR = np.random.default_rng(3)
 
 
 def nasty() -> pd.DataFrame:
-    """Every kind of column, under names that are hard to bear; Keras calls `[UNK]` what it does not know."""
+    """Return a table with every kind of column and difficult names; `[UNK]` is Keras's name of an unknown category."""
     table = pd.DataFrame(
         {
             'naïve "col"': GENERATOR.normal(size=ROWS),
@@ -76,12 +76,12 @@ def nasty() -> pd.DataFrame:
 
 
 def plain() -> pd.DataFrame:
-    """Numbers alone."""
+    """Return a table of numbers only."""
     return pd.DataFrame({"x1": GENERATOR.normal(size=ROWS), "x2": GENERATOR.normal(5, 3, ROWS)})
 
 
 def targets(task: str) -> pd.DataFrame:
-    """Of a task that nobody can learn, which is no matter here."""
+    """Return random targets; nothing can be learned, which does not matter here."""
     if task == "regression":
         values = GENERATOR.normal(5000, 700, (ROWS, 2))
         return pd.DataFrame(values, columns=["price", "rent"])
@@ -91,7 +91,7 @@ def targets(task: str) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Made:
-    """A trained variant, and the raw table that it came from."""
+    """A trained variant, and its raw table."""
 
     table: pd.DataFrame
     raw: RawData
@@ -100,7 +100,7 @@ class Made:
     trained: Trained
 
     def recorded(self, replica: int) -> np.ndarray:
-        """What it predicts for the rows of the table, in order, as they have it: targets are not scaled."""
+        """Return the recorded predictions for the rows of the table, in order, in the unit of the raw targets."""
         found = self.trained.predictions
         rows = np.concatenate([found[f"{part}_prediction"].values[replica] for part in self.parts.parts])
         for place, target in enumerate(self.origin.targets):
@@ -108,7 +108,7 @@ class Made:
         return rows
 
     def agree(self, predictions: Any, replica: int = 1, rows: slice = slice(None)) -> None:
-        """Raises: AssertionError: not what training wrote down."""
+        """Check that predictions equal the recorded ones."""
         recorded = self.recorded(replica)
         assert np.ptp(recorded, axis=0).min() > 1e-3  # no constant
         assert np.shape(predictions) == recorded[rows].shape
@@ -116,7 +116,7 @@ class Made:
 
     @property
     def given(self) -> Any:
-        """The raw rows as the `.keras` file takes them, in plain lists."""
+        """Return the raw rows as lists, in the form that the `.keras` file takes."""
         from pipeline.models.preprocessing import input_names, missing_text
 
         if is_plain(self.origin.columns):
@@ -130,7 +130,7 @@ class Made:
 
 
 def make(folder: Path, name: str, table: pd.DataFrame, task: str, validation: int = 0) -> Made:
-    """Train on a table, a few epochs; what training leaves goes to the folder."""
+    """Train on a table for a few epochs; move the files of the training to the folder."""
     known = task != "regression" or None
     asked = DataParams(source="tables/mine.csv", missing="most_frequent")
     raw = check_table(RawTable(table, targets(task), known, None), asked)
@@ -153,20 +153,20 @@ PUBLISHED = "regression"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the pipeline worked."""
+    """Return the folder in which the pipeline ran."""
     return tmp_path_factory.mktemp("raw")
 
 
 @pytest.fixture(scope="module")
 def made(folder: Path) -> dict[str, Made]:
-    """The nasty table for each task, and a plain one."""
+    """Return a training on the difficult table for each task, and one on the plain table."""
     found = {task: make(folder, task, nasty(), task) for task in TASKS}
     return {**found, "plain": make(folder, "plain", plain(), "multiclass")}
 
 
 @pytest.fixture(scope="module")
 def exported(folder: Path, made: dict[str, Made]) -> list[str]:
-    """Replica 1 of each as a `.keras` file, and once more; the lines that are printed."""
+    """Export replica 1 of each as a `.keras` file, twice; return the printed lines."""
     from pipeline.export import export
 
     params = cast(Params, SimpleNamespace(evaluation=SimpleNamespace(learned=None)))
@@ -180,14 +180,14 @@ def exported(folder: Path, made: dict[str, Made]) -> list[str]:
 
 @pytest.fixture(scope="module")
 def chosen(made: dict[str, Made]) -> dict[str, int]:
-    """The replica of each that is packaged: 1; of the one that is published the best."""
+    """Return the packaged replica of each variant: 1, but the best of the published variant."""
     each = made[PUBLISHED]
     return {**dict.fromkeys(made, 1), PUBLISHED: best_replica(each.trained.history, judge(each).rule.score)}
 
 
 @pytest.fixture(scope="module")
 def under_way(folder: Path, made: dict[str, Made], chosen: dict[str, int]) -> Iterator[Packages]:
-    """Packages as publishing makes them, all in one process."""
+    """Package the models as publishing does, all in one process."""
     with Packages() as begun:
         with pytest.MonkeyPatch.context() as patched:
             patched.chdir(folder)
@@ -205,7 +205,7 @@ def packages(under_way: Packages, made: dict[str, Made]) -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def published(folder: Path, made: dict[str, Made], chosen: dict[str, int], under_way: Packages) -> VariantPayload:
-    """One of them in a store of its own; what was published."""
+    """Publish one variant to a store of its own; return what was published."""
     from pipeline.tracking.publish import publish
 
     each = made[PUBLISHED]
@@ -219,8 +219,8 @@ def published(folder: Path, made: dict[str, Made], chosen: dict[str, int], under
     return content
 
 
-# One process, for TensorFlow takes seconds to start. First Keras alone: nothing of this project is there, and a warning
-# is an error. Then MLflow, with the packages, and with the model that is registered, by its alias alone.
+# All in one process, because TensorFlow takes seconds to start. First Keras alone loads the files, without this
+# project and with warnings as errors. Then MLflow loads the packages, and the registered model by its alias alone.
 LOAD = """
 import json, os, sys, warnings
 warnings.simplefilter("error")
@@ -254,8 +254,10 @@ for name, place in json.loads(sys.argv[2]).items():
 def loaded(
     folder: Path, made: dict[str, Made], exported: list[str], packages: dict[str, Path], published: VariantPayload
 ) -> dict[str, Any]:
-    """What the `.keras` files give for the raw rows. What MLflow makes of the raw tables, whose index starts at 100, is
-    in the folder then."""
+    """Return the predictions of the `.keras` files for the raw rows.
+
+    Afterwards the folder holds MLflow's predictions for the raw tables, whose index starts at 100.
+    """
     (folder / "given.json").write_text(json.dumps({name: each.given for name, each in made.items()}))
     for name, each in made.items():
         each.table.set_index(pd.RangeIndex(100, 100 + ROWS)).to_pickle(folder / f"{name}.table")
@@ -267,23 +269,23 @@ def loaded(
 
 @pytest.fixture(scope="module")
 def predicted(folder: Path, made: dict[str, Made], loaded: dict[str, Any]) -> dict[str, pd.DataFrame]:
-    """What the packages predict, and the registered model."""
+    """Return the predictions of the packages and of the registered model."""
     return {name: pd.read_pickle(folder / f"{name}.predicted") for name in (*made, "registered")}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-def test_an_exported_model_is_stock_keras_and_takes_raw_rows(
+def test_an_exported_model_needs_only_keras_and_takes_raw_rows(
     folder: Path, made: dict[str, Made], loaded: dict[str, Any], name: str
 ) -> None:
-    """Called with columns [row, 1], or handed to `predict` as they are: that makes single precision of them first."""
+    """The model is called with columns [row, 1], or gets the table in `predict`, which first converts it to float32."""
     made[name].agree(loaded[name]["called"])
     assert np.shape(loaded[name]["predicted"]) == np.shape(loaded[name]["called"])
     assert (folder / f"{name}.keras").read_bytes() == (folder / f"{name}_again.keras").read_bytes()
 
 
-def test_an_export_says_what_the_model_takes_and_gives(exported: list[str]) -> None:
-    """Names as the file has them: without a slash, and no layer's."""
+def test_an_export_prints_the_inputs_and_outputs_of_the_model(exported: list[str]) -> None:
+    """The export prints names as the file has them: without a slash, and none of another layer."""
     takes = (
         'raw rows, a map of columns: naïve "col" (number), income_year (number), _income_year (number), born (number), '
         "a b (text, may be missing), _output (text), smoker (true or false), member (true or false, may be missing), "
@@ -298,8 +300,8 @@ def test_an_export_says_what_the_model_takes_and_gives(exported: list[str]) -> N
     ]
 
 
-def test_a_category_that_training_did_not_know_is_none_or_the_fill(made: dict[str, Made]) -> None:
-    """As one that is missing where there may be such, and zeros where not."""
+def test_an_unknown_category_counts_as_missing_or_as_no_category(made: dict[str, Made]) -> None:
+    """It counts as missing if values may be missing; otherwise all its inputs are 0."""
     from pipeline.foundations.tensorflow import keras
     from pipeline.models.preprocessing import raw_inputs
 
@@ -322,16 +324,16 @@ def test_a_category_that_training_did_not_know_is_none_or_the_fill(made: dict[st
 def test_a_packaged_model_takes_a_table(
     made: dict[str, Made], chosen: dict[str, int], predicted: dict[str, pd.DataFrame], name: str
 ) -> None:
-    """As pandas has it, whole numbers, truth values and gaps included; the index stays."""
+    """The table is one of pandas, with whole numbers, booleans and gaps; the predictions keep its index."""
     assert predicted[name].index.equals(pd.RangeIndex(100, 100 + ROWS))
     made[name].agree(probabilities(predicted[name]), chosen[name])
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_packaged_model_names_its_answer(
+def test_a_packaged_model_names_its_predictions(
     made: dict[str, Made], predicted: dict[str, pd.DataFrame], name: str
 ) -> None:
-    """The most probable class, and the probability of each; of a regression the targets."""
+    """It returns the most probable class and the probability of each class, or the targets of a regression."""
     task, answer = made[name].origin.task, predicted[name]
     if not task.is_classification:
         assert list(answer) == ["price", "rent"]
@@ -347,7 +349,7 @@ def test_a_packaged_model_names_its_answer(
 def test_a_packaged_model_is_a_keras_model_too(
     folder: Path, made: dict[str, Made], packages: dict[str, Path], name: str
 ) -> None:
-    """Loaded by `mlflow.keras`, it is the model of the `.keras` file: raw rows in, and numbers out."""
+    """Loaded by `mlflow.keras`, it is the model of the `.keras` file, which takes raw rows and returns numbers."""
     from pipeline.foundations.tensorflow import keras  # noqa: F401 -- before MLflow imports Keras
 
     import mlflow.keras  # isort: skip
@@ -357,12 +359,12 @@ def test_a_packaged_model_is_a_keras_model_too(
 
 
 def probabilities(answer: pd.DataFrame) -> np.ndarray:
-    """What the network itself gives, [row, output]: of two classes the probability of the second alone."""
+    """Return the output of the network itself, [row, output]; for two classes only the probability of the second."""
     numbers = answer.drop(columns="predicted", errors="ignore")
     return numbers.to_numpy()[:, 1:] if numbers.shape[1] == 2 and "predicted" in answer else numbers.to_numpy()
 
 
-def test_a_package_holds_no_pickle_and_says_what_it_takes(packages: dict[str, Path]) -> None:
+def test_a_package_has_no_pickle_and_describes_its_inputs(packages: dict[str, Path]) -> None:
     import mlflow.models
 
     for name, folder in packages.items():
@@ -396,7 +398,7 @@ def test_a_package_holds_no_pickle_and_says_what_it_takes(packages: dict[str, Pa
 def test_a_package_is_served(
     folder: Path, made: dict[str, Made], chosen: dict[str, int], packages: dict[str, Path]
 ) -> None:
-    """By MLflow's own server, JSON in every form that it takes; what is missing is null, or not there at all."""
+    """MLflow's server takes JSON in all its forms; a missing value is null, or left out."""
     each, best, port = made[PUBLISHED], chosen[PUBLISHED], free_port()
     address = f"http://127.0.0.1:{port}"
     package = str(packages[PUBLISHED])
@@ -421,7 +423,7 @@ def _without_gaps(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def posted(address: str, body: Any) -> np.ndarray:
-    """What the server says, [row, output]."""
+    """Return the server's predictions, [row, output]."""
     headers = {"Content-Type": "application/json"}
     request = urllib.request.Request(f"{address}/invocations", json.dumps(body).encode(), headers)
     with urllib.request.urlopen(request, timeout=60) as answer:
@@ -432,7 +434,7 @@ def posted(address: str, body: Any) -> np.ndarray:
 
 
 def test_the_best_and_the_median_are_chosen_on_the_validation_set() -> None:
-    """The test set, on which they are judged, would say the opposite; without a validation set it is the one to ask."""
+    """By their scores on the test set, the choice would be opposite; it is used if there is no validation set."""
     epochs = ("replica", "epoch")
     scores = {"validation": [0.9, 0.7, 0.5], "test": [0.4, 0.6, 0.8]}
     named = {
@@ -448,13 +450,13 @@ def test_the_best_and_the_median_are_chosen_on_the_validation_set() -> None:
 
 
 def payload(variant: str, chosen_by: str, scores: list[tuple[float, float]]) -> VariantPayload:
-    """Of a variant whose replicas have these scores, on the judged part and on that on which they are chosen."""
+    """Return the payload of a variant whose replicas have these scores on the judged and on the choosing part."""
     replicas = [ReplicaPayload(f"replica {n:03d}", {}, {}, [], *each) for n, each in enumerate(scores)]
     plain: tuple[Any, ...] = (Parameters({}, {}), "", [], replicas, {}, [], {"best": 0})
     return VariantPayload(variant, "", "", "test_accuracy", chosen_by, "Use.", *plain)
 
 
-def test_the_best_model_says_on_what_it_was_chosen() -> None:
+def test_the_best_model_states_the_part_on_which_it_was_chosen() -> None:
     validated = [payload("a", "validation_accuracy", [(0.9, 0.6)]), payload("b", "validation_accuracy", [(0.7, 0.8)])]
     best = choose(validated)
     assert best is not None
@@ -472,7 +474,7 @@ def test_the_best_model_says_on_what_it_was_chosen() -> None:
 
 
 def test_a_variant_whose_best_score_is_nan_is_not_registered() -> None:
-    """It stands first in params.yaml, where `max` would keep it."""
+    """It is the first in params.yaml, so `max` would choose it."""
     nan = float("nan")
     best = choose([payload("a", "test_accuracy", [(nan, nan)]), payload("b", "test_accuracy", [(0.5, 0.5)])])
     assert best is not None
@@ -504,7 +506,7 @@ def test_scores_of_predictions_are_those_of_scikit_learn_in_the_targets_own_unit
 
 
 def judge(made: Made, predicted: bool = True) -> VariantEvaluation:
-    """As the stage does it; or as a study, which keeps no predictions."""
+    """Evaluate as the stage does, or as a study, which has no predictions."""
     thresholds = DiagnosisParams.model_validate(YAML(typ="safe").load(ROOT / "params.yaml")["diagnosis"])
     told = of_predictions(made.trained.predictions, made.parts, made.origin.targets) if predicted else None
     rule = rule_for(made.origin.task, None)
@@ -512,7 +514,7 @@ def judge(made: Made, predicted: bool = True) -> VariantEvaluation:
 
 
 def test_scores_of_predictions_are_in_the_table_and_last_in_the_metrics(made: dict[str, Made]) -> None:
-    """Which is read back as it was; without predictions nothing is there."""
+    """The metrics are read back unchanged; without predictions these scores are left out."""
     each = made["regression"]
     judged = judge(each), judge(each, predicted=False)
     told = of_predictions(each.trained.predictions, each.parts, each.origin.targets)
@@ -531,13 +533,13 @@ def test_scores_of_predictions_are_in_the_table_and_last_in_the_metrics(made: di
 
 
 def data_files(each: Made) -> dict[str, Path]:
-    """The parts and the profile of a table, in the working folder; the parts' files."""
+    """Write the parts and the profile of a table; return the parts' files."""
     save_split(each.parts, each.origin)
     save_profile(profile(each.raw, each.parts, each.origin))
     return part_files()
 
 
-def test_data_sets_of_every_format_say_what_the_profile_says(
+def test_data_sets_of_every_format_agree_with_the_profile(
     tmp_path: Path, made: dict[str, Made], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from pipeline.tracking.datasets import dataset_inputs
@@ -564,7 +566,7 @@ def test_data_sets_of_every_format_say_what_the_profile_says(
 def test_a_registered_model_takes_a_table(
     made: dict[str, Made], chosen: dict[str, int], predicted: dict[str, pd.DataFrame], published: VariantPayload
 ) -> None:
-    """Published into a store of its own, and loaded from the alias alone."""
+    """The model is published to a store of its own, and loaded by its alias alone."""
     made[PUBLISHED].agree(probabilities(predicted["registered"]), chosen[PUBLISHED])
     assert "encodes and scales. Answers with the columns `price`, `rent`. " in published.use
     assert published.use.endswith("which gives the predicted price, rent, float32 [row, 2].")

@@ -119,6 +119,7 @@ def test_a_score_that_was_not_recorded_is_left_out() -> None:
 def test_layers_of_unknown_kinds_are_diagnosed() -> None:
     """The layers are unequal and not dense; one is frozen, one lacks an activation, one has a skip connection."""
     example = mixed()
+    example.train_loss[:] = 1  # the baseline loss: a loss far below it would rule out a dead layer as the cause
     example.dead[0, :, 0] = 1  # a path leads around it
     example.dead[1, :, 2] = 1
     example.weight_change_l1[:] = 0.1 * example.weight_l1.values

@@ -11,8 +11,8 @@ import pytest
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 
 from pipeline.data import sources
-from pipeline.data.columns import RawTable, check_table
 from pipeline.data.profile import PROFILE, load_profile, profile, save_profile
+from pipeline.data.raw_table import RawTable, check_table
 from pipeline.data.split import files
 from pipeline.data.split.samples import Origin, RawData, Split
 from pipeline.data.splitting import split

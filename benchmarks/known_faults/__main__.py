@@ -4,6 +4,7 @@ Every program and its twin are trained from seeds 1 to 5 under `Diagnosis`. A pr
 its failing runs have a cause that is true of it. A program without a failing run does not count. An alarm is a symptom
 in a run of the twin that learned.
 
+    --unwatched   check the programs without the callback: which runs fail, and which twins learn
     --try         try the suggested remedies on the failing seeds of the last diagnosis; from then on the diagnosis
                   orders its suggestions by these results
     --docs        write the last results to docs/causes.md, and draw its figures from the records on this machine
@@ -39,21 +40,16 @@ from benchmarks.known_faults.files import (
     save_runs,
     save_tries,
 )
-from benchmarks.known_faults.page import PAGE, TOOL_HEADINGS, renew, tool_rows
+from benchmarks.known_faults.page import BEGIN, END, PAGE, TOOL_HEADINGS, rendered, tool_rows
 from benchmarks.known_faults.programs import ALL, MORE, REPORTED
-from benchmarks.known_faults.runs import runs_of, try_remedies
+from benchmarks.known_faults.runs import runs_of, try_remedies, unwatched_scores
 from benchmarks.known_faults.thresholds import tables
 from benchmarks.known_faults.tries import cause_and_seeds, remedy_counts, save_remedy_counts
 from benchmarks.known_faults.tries import summary as tries_summary
 from benchmarks.known_faults.tries import table as tries_table
+from benchmarks.markdown import renew
+from benchmarks.processes import ONE_THREAD, PROCESSES
 
-PROCESSES: Final = 2
-ONE_THREAD: Final = {
-    "TF_NUM_INTRAOP_THREADS": "1",
-    "TF_NUM_INTEROP_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    "TF_CPP_MIN_LOG_LEVEL": "3",
-}
 NOT_THE_SAME_SET: Final = (
     "The programs are re-expressions with substitute data: do not compare these counts with published ones (cause "
     "named of 52 programs: DEFault 33, DeepFD 27, UMLAUT 14, AutoTrainer 10, DeepLocalize 7; ICSE 2025)."
@@ -143,6 +139,7 @@ def main() -> None:
     )
     parser.add_argument("--seeds", type=int, default=5, metavar="N", help="seeds 1 to N (default 5)")
     parser.add_argument("--try", action="store_true", dest="tries", help="try the suggested remedies")
+    parser.add_argument("--unwatched", action="store_true", help="check the programs, without the callback")
     parser.add_argument("--docs", action="store_true", help="renew tables and figures of docs/causes.md")
     parser.add_argument("--thresholds", action="store_true", help="move the thresholds; trains nothing")
     arguments = parser.parse_args()
@@ -155,6 +152,8 @@ def main() -> None:
     elif arguments.thresholds:
         evidence = load_evidence()
         console.print(*tables(evidence[evidence.program.isin(names)]), sep="\n")
+    elif arguments.unwatched:
+        in_processes(unwatched_scores, {name: (seeds,) for name in names}, print_scores)
     elif arguments.tries:
         try_suggestions(names, seeds, console)
     else:
@@ -162,10 +161,23 @@ def main() -> None:
     console.print(f"{NOT_THE_SAME_SET}\n{time.perf_counter() - start:.0f} s.", highlight=False)
 
 
+def print_scores(name: str, scores: tuple[Sequence[float], Sequence[float]]) -> None:
+    """Print the scores of a program and its twin, and how many runs are as they should be."""
+    faulty, repaired = scores
+    ((yardstick, threshold),) = ALL[name].learned.items()
+    failing = sum(score <= threshold for score in faulty)
+    learned = sum(score > threshold for score in repaired)
+    shown = [", ".join(f"{score:.3f}" for score in each) for each in scores]
+    print(
+        f"{name}: learned is {yardstick} > {threshold:g}; faulty {shown[0]}: {failing} of {len(faulty)} fail; "
+        f"repaired {shown[1]}: {learned} of {len(repaired)} learn"
+    )
+
+
 def renew_docs(console: Console) -> None:
     """Write the tables and draw the figures of docs/causes.md."""
     counts = load_counts()
-    renew(counts, load_tries())
+    renew(PAGE, BEGIN, END, rendered(counts, load_tries()))
     drawn = draw_all(counts, {name: load_records(name) for name in ALL})
     figures = f"figures of {', '.join(drawn)}" if drawn else f"no figures: {RECORDS} has no records; run without --docs"
     console.print(f"{PAGE.name}; {figures}", highlight=False)

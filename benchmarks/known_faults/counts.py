@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypedDict
+from typing import Any, Final, TypedDict
 
 from benchmarks.known_faults.program import Program
-from benchmarks.known_faults.runs import LEARNED, Run
+from benchmarks.known_faults.runs import Run, report_of
 from benchmarks.published_rules import DEAD, EXPLODING, SATURATED, TOOLS, VANISHING
 
 AS_CAUSES: Final = {  # a known tool's symptom, and the causes that are the same fault here
@@ -31,12 +31,14 @@ class FaultCounts:
     """Counts of the runs of a faulty program and of its repaired twin.
 
     faulty, twins: number of runs of each.
-    failing_seeds: seeds of the failing runs: runs of the faulty program that did not learn.
-    causes: failing runs by cause, the most frequent first.
-    healthy: runs of the twin that learned.
+    failing_seeds: seeds of the failing runs: runs of the faulty program that are not good by its own yardstick.
+    causes: failing runs by cause or, where the diagnosis is that the model learned, by the first notice; the most
+        frequent first.
+    healthy: runs of the twin that are good.
     alarmed: healthy runs with a symptom.
     alarms: healthy runs by symptom, the most frequent first.
     tools: what each known tool reports.
+    twin_reports: outcome, cause and notices of each healthy run.
     """
 
     program: Program
@@ -48,23 +50,25 @@ class FaultCounts:
     alarmed: int
     alarms: Mapping[str, int]
     tools: Mapping[str, SymptomCounts]
+    twin_reports: Sequence[Sequence[Any]] = ()
 
     @classmethod
     def of(cls, program: Program, runs: Iterable[Run]) -> "FaultCounts":
         """Count the runs of a program and its twin."""
         faulty, twins = split_runs(runs)
-        failing = [run for run in faulty if run["outcome"] != LEARNED]
-        healthy = [run for run in twins if run["outcome"] == LEARNED]
+        failing = [run for run in faulty if not run["is_good"]]
+        healthy = [run for run in twins if run["is_good"]]
         return cls(
             program=program,
             faulty=len(faulty),
             failing_seeds=[run["seed"] for run in failing],
-            causes=_most_common(run["cause"] or NO_CAUSE for run in failing),
+            causes=_most_common(report_of(run).name or NO_CAUSE for run in failing),
             twins=len(twins),
             healthy=len(healthy),
             alarmed=sum(bool(run["symptoms"]) for run in healthy),
             alarms=_most_common(symptom for run in healthy for symptom in run["symptoms"]),
             tools={tool: {"failing": _symptoms(failing, tool), "healthy": _symptoms(healthy, tool)} for tool in TOOLS},
+            twin_reports=[[run["outcome"], run["cause"], run["notices"]] for run in healthy],
         )
 
     @property
@@ -73,8 +77,13 @@ class FaultCounts:
         return len(self.failing_seeds)
 
     @property
+    def names(self) -> dict[str | None, int]:
+        """Failing runs by cause or first notice; None for runs without either."""
+        return {None if cause == NO_CAUSE else cause: count for cause, count in self.causes.items()}
+
+    @property
     def named_right(self) -> int:
-        """Number of failing runs whose cause is right."""
+        """Number of failing runs whose cause or first notice is right."""
         return sum(count for cause, count in self.causes.items() if cause in self.program.right)
 
     @property
@@ -84,7 +93,7 @@ class FaultCounts:
 
     @property
     def is_right(self) -> bool | None:
-        """Whether most failing runs have a cause that is right; None where no run failed."""
+        """Whether most failing runs have a cause or first notice that is right; None where no run failed."""
         return self._is_most(self.named_right) if self.failing else None
 
     @property

@@ -122,7 +122,6 @@ def sorted_targets_model(repaired: bool) -> keras.Model:
 PROGRAMS = (
     Program(
         name="so_55328966",
-        kind="data",
         fault="Pixels from 0 to 255, sigmoid units for classes, and a small learning rate.",
         remedy="Pixels from 0 to 1, softmax, and Adam.",
         truth=("unscaled_inputs", "output_mismatch"),
@@ -135,7 +134,6 @@ PROGRAMS = (
     ),
     Program(
         name="house_prices",
-        kind="data",
         fault="Targets of hundreds of thousands with a squared error: the first steps overflow.",
         remedy="Standardised logarithms of the prices.",
         truth=("unscaled_targets",),
@@ -148,7 +146,6 @@ PROGRAMS = (
     ),
     Program(
         name="shuffled_labels",
-        kind="data",
         fault="The rows are shuffled and their labels are not.",
         remedy="Each row with its own label.",
         truth=("unrelated_labels",),
@@ -161,7 +158,6 @@ PROGRAMS = (
     ),
     Program(
         name="majority",
-        kind="data",
         fault="Nearly nine of ten rows are negative, and the model predicts negative for every row.",
         remedy="Rows of the rare class repeated until both classes have as many.",
         truth=("imbalanced",),
@@ -176,7 +172,6 @@ PROGRAMS = (
 MORE = (
     Program(
         name="missing_values",
-        kind="data",
         fault="A few inputs are NaN, and so is every weight after their batches.",
         remedy="NaN replaced by the mean of the column.",
         truth=("non_finite_data",),
@@ -189,7 +184,6 @@ MORE = (
     ),
     Program(
         name="columns_over_decades",
-        kind="data",
         fault="Columns from hundredths to hundreds of thousands; the smallest ones matter.",
         remedy="Standardised columns.",
         truth=("unscaled_inputs",),
@@ -202,7 +196,6 @@ MORE = (
     ),
     Program(
         name="permuted_targets",
-        kind="data",
         fault="The targets of the training rows are permuted.",
         remedy="Each row with its own target.",
         truth=("unrelated_labels",),
@@ -215,7 +208,6 @@ MORE = (
     ),
     Program(
         name="sorted_targets",
-        kind="data",
         fault="The column of targets was sorted and the other columns were not; no rows are held out.",
         remedy="Each row with its own target.",
         truth=("unrelated_labels",),

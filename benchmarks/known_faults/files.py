@@ -10,7 +10,8 @@ import pandas as pd
 
 from benchmarks.known_faults.counts import FaultCounts
 from benchmarks.known_faults.programs import ALL
-from benchmarks.known_faults.runs import LEARNED, Run, TriedRemedies
+from benchmarks.known_faults.runs import Run, TriedRemedies
+from benchmarks.reports import LEARNED
 from pipeline.diagnosis.evidence import COLUMNS
 from pipeline.foundations.files import replacing, save_text
 from pipeline.watch.verdict import LAYERS_IN_EVIDENCE
@@ -18,7 +19,7 @@ from pipeline.watch.verdict import LAYERS_IN_EVIDENCE
 FOLDER: Final = Path(__file__).parent
 COUNTS: Final = FOLDER / "results.json"  # a line for each program: `FaultCounts`
 TRIES: Final = FOLDER / "tries.json"  # a line for each program: list of `TriedRemedies`
-EVIDENCE: Final = FOLDER / "evidence.csv"  # a row for each failing run
+EVIDENCE: Final = FOLDER / "evidence.csv"  # a row for each failing run that the diagnosis does not call learned
 RECORDS: Final = FOLDER / "records"  # a file for each program: list of `Run`; ignored by git
 
 
@@ -69,9 +70,14 @@ def load_tries() -> dict[str, list[TriedRemedies]]:
 
 
 def _evidence_of(name: str, runs: Iterable[Run]) -> pd.DataFrame:
-    failing = (run for run in runs if not run["repaired"] and run["outcome"] != LEARNED)
+    failing = (run for run in runs if not run["repaired"] and not run["is_good"] and run["outcome"] != LEARNED)
     rows = [
-        {"program": name, "seed": run["seed"], "is_judged": run["is_judged"], **_as_numbers(run["evidence"])}
+        {
+            "program": name,
+            "seed": run["seed"],
+            "is_judged": run["outcome"] is not None,
+            **_as_numbers(run["evidence"]),
+        }
         for run in failing
     ]
     return pd.DataFrame(rows, columns=["program", "seed", "is_judged", *COLUMNS])

@@ -240,7 +240,6 @@ def half_a_loss_model(repaired: bool) -> keras.Model:
 PROGRAMS = (
     Program(
         name="so_31880720",
-        kind="output",
         fault="One softmax unit for two classes: it outputs 1 for every input.",
         remedy="A sigmoid unit.",
         truth=("output_mismatch",),
@@ -253,7 +252,6 @@ PROGRAMS = (
     ),
     Program(
         name="so_68751439",
-        kind="output",
         fault="One softmax unit for two classes with categorical cross-entropy, which is 0 from the start.",
         remedy="A sigmoid unit and binary cross-entropy.",
         truth=("output_mismatch",),
@@ -266,7 +264,6 @@ PROGRAMS = (
     ),
     Program(
         name="so_33969059",
-        kind="output",
         fault="One softmax unit for targets around 4, from inputs of up to 10,000.",
         remedy="A linear unit, and standardised inputs.",
         truth=("output_mismatch",),
@@ -279,7 +276,6 @@ PROGRAMS = (
     ),
     Program(
         name="so_54738769",
-        kind="output",
         fault="One softmax unit for a regression: it outputs 1 for every input.",
         remedy="A linear unit.",
         truth=("output_mismatch",),
@@ -292,7 +288,6 @@ PROGRAMS = (
     ),
     Program(
         name="so_59078187",
-        kind="output",
         fault="One softmax unit for targets of up to 100.",
         remedy="A linear unit.",
         truth=("output_mismatch",),
@@ -305,7 +300,6 @@ PROGRAMS = (
     ),
     Program(
         name="so_44758894",
-        kind="output",
         fault="A ReLU output unit for two classes: it has no slope where it outputs 0.",
         remedy="A sigmoid unit.",
         truth=("output_mismatch",),
@@ -318,7 +312,6 @@ PROGRAMS = (
     ),
     Program(
         name="so_48251943",
-        kind="output",
         fault="A ReLU output unit for targets that may be negative.",
         remedy="A linear unit.",
         truth=("output_mismatch",),
@@ -331,7 +324,6 @@ PROGRAMS = (
     ),
     Program(
         name="so_58572274",
-        kind="output",
         fault="Exclusive or with two ReLU layers of two units and a ReLU output.",
         remedy="A sigmoid unit, and wider layers.",
         truth=("output_mismatch", "born_dead", "died_in_training", "dead_output"),
@@ -344,7 +336,6 @@ PROGRAMS = (
     ),
     Program(
         name="so_69787272",
-        kind="output",
         fault="A ReLU output unit for two classes, after a layer of one ReLU unit.",
         remedy="A sigmoid unit.",
         truth=("output_mismatch", "born_dead", "died_in_training", "dead_output"),
@@ -357,7 +348,6 @@ PROGRAMS = (
     ),
     Program(
         name="so_60801900",
-        kind="output",
         fault="A ReLU output in an autoencoder of positive and negative numbers.",
         remedy="A linear output.",
         truth=("output_mismatch",),
@@ -370,7 +360,6 @@ PROGRAMS = (
     ),
     Program(
         name="so_59278771",
-        kind="output",
         fault="Three sigmoid units for three exclusive classes.",
         remedy="Softmax.",
         truth=("output_mismatch",),
@@ -383,7 +372,6 @@ PROGRAMS = (
     ),
     Program(
         name="so_60766775",
-        kind="output",
         fault="Softmax, whose outputs sum to 1, for four targets that may be negative.",
         remedy="A linear output.",
         truth=("output_mismatch",),
@@ -396,7 +384,6 @@ PROGRAMS = (
     ),
     Program(
         name="so_48221692",
-        kind="output",
         fault="A sigmoid output, which stays below 1, for targets of up to 103.",
         remedy="A linear unit, and standardised inputs and targets.",
         truth=("output_mismatch",),
@@ -409,7 +396,6 @@ PROGRAMS = (
     ),
     Program(
         name="so_41596619",
-        kind="output",
         fault="One sigmoid unit for four classes, and a learning rate of 0.001.",
         remedy="Four softmax units, more hidden units and a larger learning rate.",
         truth=("output_mismatch",),
@@ -422,7 +408,6 @@ PROGRAMS = (
     ),
     Program(
         name="softmax_of_one",
-        kind="output",
         fault="One softmax unit for two classes, with squared error.",
         remedy="A sigmoid unit.",
         truth=("output_mismatch",),
@@ -437,7 +422,6 @@ PROGRAMS = (
 MORE = (
     Program(
         name="several_tags",
-        kind="output",
         fault="Softmax, whose outputs sum to 1, for tags of which several may hold at once.",
         remedy="Sigmoid units with binary cross-entropy.",
         truth=("output_mismatch",),
@@ -450,7 +434,6 @@ MORE = (
     ),
     Program(
         name="half_a_loss",
-        kind="output",
         fault="A custom cross-entropy that ignores label 0, so that predicting 1 is always best.",
         remedy="Binary cross-entropy.",
         truth=("output_mismatch",),

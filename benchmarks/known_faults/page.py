@@ -8,6 +8,7 @@ from benchmarks.known_faults.counts import FaultCounts, Totals
 from benchmarks.known_faults.programs import MORE, REPORTED
 from benchmarks.known_faults.runs import TriedRemedies
 from benchmarks.known_faults.tries import best, has_helped, remedy_counts, remedy_names
+from benchmarks.markdown import table
 from benchmarks.published_rules import TOOLS
 from pipeline.diagnosis.causes import TABLE
 
@@ -17,20 +18,13 @@ END: Final = "<!-- /faults -->\n"
 TOOL_HEADINGS: Final = ("tool", "reports a symptom", "names a right cause", "repaired twins with an alarm")
 
 
-def renew(counts: Sequence[FaultCounts], tries_by_program: Mapping[str, Sequence[TriedRemedies]]) -> None:
-    """Replace the generated part of the page."""
-    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
-    PAGE.write_text(f"{before}{BEGIN}{rendered(counts, tries_by_program)}{END}{after}", encoding="utf-8")
-
-
 def rendered(counts: Sequence[FaultCounts], tries_by_program: Mapping[str, Sequence[TriedRemedies]]) -> str:
     """Return the tables in Markdown."""
     headings = ("programs", "failed", "cause named right", "mean over kinds of fault", TOOL_HEADINGS[-1])
     parts = [
-        _table(headings, _set_rows(counts)),
+        table(headings, _set_rows(counts)),
         "\nThe published rules of four known tools on the same runs:\n\n",
-        _table(TOOL_HEADINGS, tool_rows(counts)),
+        table(TOOL_HEADINGS, tool_rows(counts)),
     ]
     if tries_by_program:
         seeds = max(each.runs for tries in tries_by_program.values() for each in tries)
@@ -38,11 +32,9 @@ def rendered(counts: Sequence[FaultCounts], tries_by_program: Mapping[str, Seque
         parts += [
             f"\nThe suggested remedies were tried on {len(tries_by_program)} of the programs, each on up to {seeds} "
             f"failing seeds. In {helped} programs most seeds learned, with one remedy or up to three combined.\n\n",
-            _table(("program", "cause", "learned with the best"), _program_rows(counts, tries_by_program)),
+            table(("program", "cause", "learned with the best"), _program_rows(counts, tries_by_program)),
             "\nBy cause, each remedy that was added against it:\n\n",
-            _table(
-                ("cause", "runs that learned, of all runs with the remedy"), _remedy_rows(tries_by_program.values())
-            ),
+            table(("cause", "runs that learned, of all runs with the remedy"), _remedy_rows(tries_by_program.values())),
         ]
     return "".join(parts)
 
@@ -102,8 +94,3 @@ def _remedy_rows(tries: Iterable[Sequence[TriedRemedies]]) -> Iterable[tuple[str
 
 def _of(count: int, programs: Sequence[FaultCounts]) -> str:
     return f"{count} of {len(programs)}"
-
-
-def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)

@@ -14,9 +14,9 @@ def stack(columns: int, *layers: keras.Layer) -> keras.Sequential:
     return keras.Sequential([keras.Input((columns,)), *layers])
 
 
-def compile_model(model: keras.Model, optimizer: Any, loss: str) -> keras.Model:
+def compile_model(model: keras.Model, optimizer: Any, loss: Any, **options: Any) -> keras.Model:
     """Compile the model and return it."""
-    model.compile(optimizer=optimizer, loss=loss)
+    model.compile(optimizer=optimizer, loss=loss, **options)
     return model
 
 

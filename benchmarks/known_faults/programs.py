@@ -2,10 +2,23 @@
 
 from typing import Final
 
-from benchmarks.known_faults import data, outputs, signals, steps, structure
+from benchmarks.known_faults import (
+    batches,
+    data,
+    endings,
+    outputs,
+    padding,
+    reading,
+    rows,
+    signals,
+    steps,
+    structure,
+    updates,
+)
 from benchmarks.known_faults.program import Program
 
 FAMILIES: Final = (outputs, data, steps, signals, structure)
+LATER_FAMILIES: Final = (rows, batches, padding, updates, endings, reading)
 REPORTED: Final[tuple[Program, ...]] = tuple(program for family in FAMILIES for program in family.PROGRAMS)
-MORE: Final[tuple[Program, ...]] = tuple(program for family in FAMILIES for program in family.MORE)
+MORE: Final[tuple[Program, ...]] = tuple(program for family in (*FAMILIES, *LATER_FAMILIES) for program in family.MORE)
 ALL: Final[dict[str, Program]] = {program.name: program for program in (*REPORTED, *MORE)}

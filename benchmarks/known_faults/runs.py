@@ -12,8 +12,9 @@ import numpy as np
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, r2_score
 
 from benchmarks.known_faults.looks import curves, tool_symptoms
-from benchmarks.known_faults.program import Program, ProgramData
+from benchmarks.known_faults.program import LOGGED, Program, ProgramData
 from benchmarks.known_faults.programs import ALL
+from benchmarks.reports import Report, fit_watched
 from pipeline import Diagnosis
 from pipeline.diagnosis.causes import network_remedies
 from pipeline.remedies import combined
@@ -21,21 +22,21 @@ from pipeline.remedies.on_keras.keras_compile import remembering_compile
 from pipeline.remedies.on_keras.keras_remedies import apply
 from pipeline.remedies.on_keras.trial import TRAIN, InapplicableError, Trial
 
-LEARNED, NOT_LEARNED = "learned", "not_learned"
-
 
 class Run(TypedDict):
     """The record of a run.
 
-    is_judged: whether the diagnosis reports an outcome; where it does not, the program's own rule decides.
+    is_good: whether the model learned by the program's own yardstick.
+    outcome, cause, notices: of the diagnosis.
     tools: symptoms by known tool. seconds: time of the whole run.
     """
 
     repaired: bool
     seed: int
-    outcome: str
-    is_judged: bool
+    is_good: bool
+    outcome: str | None
     cause: str | None
+    notices: list[str]
     symptoms: list[str]
     evidence: dict[str, Any]
     scores: dict[str, Any]
@@ -89,7 +90,7 @@ def _try(program: Program, remedies: combined.Remedies, cause: str, seeds: Seque
         runs = [watched_run(program, is_repaired=False, seed=seed, remedies=remedies) for seed in seeds]
     except InapplicableError as error:
         return TriedRemedies(remedies, cause, 0, 0, obstacle=str(error))
-    failing = [run for run in runs if run["outcome"] != LEARNED]
+    failing = [run for run in runs if not run["is_good"]]
     causes = Counter(run["cause"] for run in failing if run["cause"] is not None)
     next_cause = causes.most_common(1)[0][0] if causes else None
     return TriedRemedies(remedies, cause, len(runs) - len(failing), len(runs), next_cause)
@@ -101,23 +102,18 @@ def watched_run(program: Program, is_repaired: bool, seed: int, remedies: Sequen
     Raises:
         InapplicableError: a remedy cannot be applied.
     """
-    keras.backend.clear_session()
-    keras.utils.set_random_seed(seed)
     start = time.perf_counter()
-    with remembering_compile():
-        trial = trial_of(program, is_repaired)
-        if remedies:
-            apply(remedies, trial)
-    data = ProgramData(*trial.parts[TRAIN], *trial.parts.get("validation", ()))
-    diagnosis = Diagnosis(data.x, data.y, learned=program.learned)
-    fit(trial.model, data, diagnosis, **trial.arguments)
-    scores = scores_of(program, trial.model, data)
+    trial, data = prepared(program, is_repaired, seed, remedies)
+    diagnosis = Diagnosis(data.x, data.y, learned=None if LOGGED in program.learned else program.learned)
+    fit_watched(trial.model, arguments_of_fit(trial, data), diagnosis)
+    scores, report = scores_of(program, trial.model, data), Report.of(diagnosis)
     return {
         "repaired": is_repaired,
         "seed": seed,
-        "outcome": diagnosis.outcome or outcome(program, scores),
-        "is_judged": diagnosis.outcome is not None,
-        "cause": diagnosis.cause,
+        "is_good": is_good(program, scores),
+        "outcome": report.outcome,
+        "cause": report.cause,
+        "notices": list(report.notices),
         "symptoms": list(diagnosis.verdict.symptoms),
         "evidence": as_json(diagnosis.evidence),
         "scores": as_json(scores),
@@ -128,26 +124,58 @@ def watched_run(program: Program, is_repaired: bool, seed: int, remedies: Sequen
     }
 
 
+def unwatched_scores(name: str, seeds: Iterable[int]) -> tuple[list[float], list[float]]:
+    """Train a program and its twin without the callback, once for each seed; return the scores of their yardstick."""
+
+    def score(is_repaired: bool, seed: int) -> float:
+        trial, data = prepared(ALL[name], is_repaired, seed)
+        fit_watched(trial.model, arguments_of_fit(trial, data), None)
+        (yardstick,) = ALL[name].learned
+        return scores_of(ALL[name], trial.model, data)[yardstick]
+
+    faulty, repaired = ([score(is_repaired, seed) for seed in seeds] for is_repaired in (False, True))
+    return faulty, repaired
+
+
+def prepared(program: Program, is_repaired: bool, seed: int, remedies: Sequence[str] = ()) -> tuple[Trial, ProgramData]:
+    """Return a trial with the remedies, and its data.
+
+    Raises:
+        InapplicableError: a remedy cannot be applied.
+    """
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(seed)
+    with remembering_compile():
+        trial = trial_of(program, is_repaired)
+        if remedies:
+            apply(remedies, trial)
+    return trial, ProgramData(*trial.parts[TRAIN], *trial.parts.get("validation", ()))
+
+
 def trial_of(program: Program, is_repaired: bool) -> Trial:
     """Build the program's model, data and arguments of `fit`, to which remedies can be applied."""
     data = program.data(is_repaired)
     parts = {TRAIN: (data.x, data.y)}
     if data.x_validation is not None:
         parts["validation"] = (data.x_validation, data.y_validation)
-    arguments = {"epochs": program.epochs, "batch_size": program.batch_size}
+    arguments = {"epochs": program.epochs, "batch_size": program.batch_size, **program.fit(is_repaired)}
     return Trial(program.model(is_repaired), parts, arguments, may_rebuild=True)
 
 
-def fit(model: keras.Model, data: ProgramData, *callbacks: keras.callbacks.Callback, **arguments: Any) -> None:
-    """Train the model."""
-    validation = None if data.x_validation is None else (data.x_validation, data.y_validation)
-    model.fit(data.x, data.y, validation_data=validation, callbacks=list(callbacks), verbose=0, **arguments)
+def arguments_of_fit(trial: Trial, data: ProgramData) -> dict[str, Any]:
+    """Return all arguments of `fit`; those of the trial replace the usual ones."""
+    usual: dict[str, Any] = {"x": data.x, "y": data.y}
+    if data.x_validation is not None and "validation_split" not in trial.arguments:
+        usual["validation_data"] = (data.x_validation, data.y_validation)
+    return usual | trial.arguments
 
 
 def scores_of(program: Program, model: keras.Model, data: ProgramData) -> dict[str, float]:
     """Return the scores of the model's predictions on the judged rows; a NaN counts as a wrong prediction."""
+    if LOGGED in program.learned:
+        return {LOGGED: logged_metric(model)}
     inputs, targets = data.judged
-    predictions = np.asarray(model.predict(inputs, verbose=0))
+    predictions = np.asarray(model.predict(inputs, batch_size=program.batch_size, verbose=0))
     if "r2" in program.learned:
         is_finite = bool(np.isfinite(predictions).all())
         return {"r2": float(r2_score(targets, predictions)) if is_finite else -math.inf}
@@ -161,10 +189,22 @@ def scores_of(program: Program, model: keras.Model, data: ProgramData) -> dict[s
     }
 
 
-def outcome(program: Program, scores: Mapping[str, float]) -> str:
-    """Return the outcome by the program's own rule."""
+def logged_metric(model: keras.Model) -> float:
+    """Return the model's one compiled metric as `fit` logged it last, on validation rows where there are any."""
+    values = model.history.history
+    name = next(name for name in values if not name.startswith("val_") and name not in ("loss", "learning_rate"))
+    return float(values.get(f"val_{name}", values[name])[-1])
+
+
+def is_good(program: Program, scores: Mapping[str, float]) -> bool:
+    """Return whether the model learned by the program's own yardstick."""
     ((score, threshold),) = program.learned.items()
-    return LEARNED if scores[score] > threshold else NOT_LEARNED
+    return scores[score] > threshold
+
+
+def report_of(run: Run) -> Report:
+    """Return what the diagnosis reported about a run."""
+    return Report(run["outcome"], run["cause"], tuple(run["notices"]))
 
 
 def as_json(numbers: Mapping[str, Any]) -> dict[str, Any]:

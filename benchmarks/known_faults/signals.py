@@ -142,7 +142,6 @@ def steps_that_kill_model(repaired: bool) -> keras.Model:
 PROGRAMS = (
     Program(
         name="so_56452176",
-        kind="signals",
         fault="ReLU layers of 1, 9 and 1 units for a line: a whole layer is often dead before the first step.",
         remedy="A wider first layer with leaky ReLU, and a linear output.",
         truth=("born_dead", "died_in_training", "dead_output"),
@@ -155,7 +154,6 @@ PROGRAMS = (
     ),
     Program(
         name="so_57407973",
-        kind="signals",
         fault="Five sigmoid layers with small kernels, and a linear output with a loss that expects probabilities.",
         remedy="ReLU layers, and a sigmoid output.",
         truth=("vanishing",),
@@ -168,7 +166,6 @@ PROGRAMS = (
     ),
     Program(
         name="so_39217567",
-        kind="signals",
         fault="Sigmoid layers with small kernels that should reorder eight bits.",
         remedy="ReLU hidden layers with kernels from `he_normal`.",
         truth=("vanishing",),
@@ -181,7 +178,6 @@ PROGRAMS = (
     ),
     Program(
         name="line_of_relus",
-        kind="signals",
         fault="ReLU layers of 4, 2 and 1 units for a line.",
         remedy="Leaky ReLU, and a linear output.",
         truth=("born_dead", "died_in_training", "dead_output"),
@@ -194,7 +190,6 @@ PROGRAMS = (
     ),
     Program(
         name="lstm_of_relus",
-        kind="signals",
         fault="An LSTM with ReLU units, whose state grows over many time steps.",
         remedy="Tanh units.",
         truth=("exploding",),
@@ -207,7 +202,6 @@ PROGRAMS = (
     ),
     Program(
         name="depth",
-        kind="signals",
         fault="Sixteen plain ReLU layers where one would do.",
         remedy="A skip connection around each layer, and batch normalisation.",
         truth=("vanishing",),
@@ -222,7 +216,6 @@ PROGRAMS = (
 MORE = (
     Program(
         name="ten_sigmoid_layers",
-        kind="signals",
         fault="Ten sigmoid layers and plain SGD.",
         remedy="ReLU layers with kernels from `he_normal`.",
         truth=("vanishing",),
@@ -235,7 +228,6 @@ MORE = (
     ),
     Program(
         name="large_kernels",
-        kind="signals",
         fault="Three tanh layers with large positive kernels: every unit outputs 1.",
         remedy="Kernels from `glorot_uniform`.",
         truth=("saturated",),
@@ -248,7 +240,6 @@ MORE = (
     ),
     Program(
         name="steps_that_kill",
-        kind="signals",
         fault="A large learning rate with momentum pushes ReLU units below zero for good.",
         remedy="A learning rate sixty times smaller.",
         truth=("died_in_training", "learning_rate_too_large"),

@@ -86,7 +86,6 @@ def three_epochs_model(repaired: bool) -> keras.Model:
 PROGRAMS = (
     Program(
         name="so_31556268",
-        kind="step size",
         fault="Exclusive or with a few sigmoid units, absolute error and a thousand small steps.",
         remedy="Squared error, and Adam with a large learning rate.",
         truth=("learning_rate_too_small", "too_few_epochs"),
@@ -99,7 +98,6 @@ PROGRAMS = (
     ),
     Program(
         name="so_50306988",
-        kind="step size",
         fault="Two separate squares of points, and too few small steps to separate them.",
         remedy="A learning rate fifty times larger.",
         truth=("learning_rate_too_small", "too_few_epochs"),
@@ -112,7 +110,6 @@ PROGRAMS = (
     ),
     Program(
         name="xor_slow",
-        kind="step size",
         fault="Exclusive or with four sigmoid units and five hundred small steps: outputs stay near one half.",
         remedy="A learning rate a hundred times larger, with momentum.",
         truth=("learning_rate_too_small", "too_few_epochs"),
@@ -127,7 +124,6 @@ PROGRAMS = (
 MORE = (
     Program(
         name="adam_of_one",
-        kind="step size",
         fault="A learning rate of 1: Adam moves every weight by about 1 in each step.",
         remedy="A learning rate a thousand times smaller.",
         truth=("learning_rate_too_large",),
@@ -140,7 +136,6 @@ MORE = (
     ),
     Program(
         name="steps_of_thirty",
-        kind="step size",
         fault="A learning rate of 30.",
         remedy="A learning rate of 0.05.",
         truth=("learning_rate_too_large",),
@@ -153,7 +148,6 @@ MORE = (
     ),
     Program(
         name="adam_of_a_millionth",
-        kind="step size",
         fault="A learning rate of one millionth, with Adam.",
         remedy="A learning rate a thousand times larger.",
         truth=("learning_rate_too_small",),
@@ -166,7 +160,6 @@ MORE = (
     ),
     Program(
         name="three_epochs",
-        kind="step size",
         fault="Three epochs with a small learning rate.",
         remedy="A larger learning rate.",
         truth=("too_few_epochs", "learning_rate_too_small"),

@@ -130,7 +130,6 @@ def no_activation_model(repaired: bool) -> keras.Model:
 PROGRAMS = (
     Program(
         name="unfreeze",
-        kind="frozen layers",
         fault="Frozen hidden layers, made trainable without compiling again: they stay frozen.",
         remedy="Compiling again after `trainable` is changed.",
         truth=("frozen",),
@@ -143,7 +142,6 @@ PROGRAMS = (
     ),
     Program(
         name="zero_weights",
-        kind="symmetry",
         fault="All kernels are 0, so all hidden units stay equal.",
         remedy="Small random kernels.",
         truth=("symmetric",),
@@ -158,7 +156,6 @@ PROGRAMS = (
 MORE = (
     Program(
         name="constant_kernels",
-        kind="symmetry",
         fault="All weights of all kernels are 0.05.",
         remedy="Random kernels.",
         truth=("symmetric",),
@@ -171,7 +168,6 @@ MORE = (
     ),
     Program(
         name="frozen_body",
-        kind="frozen layers",
         fault="Random hidden layers that are not trainable, the last of them narrow.",
         remedy="Trainable hidden layers.",
         truth=("frozen",),
@@ -184,7 +180,6 @@ MORE = (
     ),
     Program(
         name="faint_ink",
-        kind="batch statistics",
         fault="Batch normalisation after two hundred steps, whose moving averages need a thousand.",
         remedy="Moving averages over ten steps (`momentum=0.9`).",
         truth=("batch_statistics",),
@@ -197,7 +192,6 @@ MORE = (
     ),
     Program(
         name="few_rows",
-        kind="overfitting",
         fault="Fifty rows with many irrelevant columns, and a wide network that memorises them.",
         remedy="Two thousand rows.",
         truth=("overfitting",),
@@ -210,7 +204,6 @@ MORE = (
     ),
     Program(
         name="word_vectors",
-        kind="frozen layers",
         fault="Word vectors that are random, because they were never loaded, and not trainable.",
         remedy="Trainable word vectors.",
         truth=("frozen",),
@@ -223,7 +216,6 @@ MORE = (
     ),
     Program(
         name="no_activation",
-        kind="no activation",
         fault="Hidden layers without an activation: the network is linear, and circles need more.",
         remedy="ReLU hidden layers.",
         truth=("unexplained",),

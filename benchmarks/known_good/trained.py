@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from benchmarks.known_good.good_program import GoodProgram
+from benchmarks.reports import Report, fit_watched
 from pipeline import Diagnosis
 
 RESULTS = Path(__file__).with_name("results.json")
@@ -28,27 +29,26 @@ def trained(program: GoodProgram, seed: int, is_watched: bool = True) -> Row:
 
     Returns:
         Name, kind, seed; score and baseline on the same held-out rows and whether the program is good by them; the
-        callback's outcome, cause, symptoms, headline and notes; the processor seconds of `fit` (the wall clock of a
-        shared machine says little); the error where one was raised.
+        callback's outcome, cause, notices, symptoms, headline and notes; the processor seconds of `fit` (the wall clock
+        of a shared machine says little); the error where one was raised.
     """
     row: Row = {"name": program.name, "kind": program.kind, "seed": seed}
     keras.utils.set_random_seed(seed)
     try:
         prepared = program.build(seed)
         prepared.before()
-        callbacks = list(prepared.fit.get("callbacks", ()))
         diagnosis = Diagnosis(*prepared.rows) if is_watched else None
-        if diagnosis is not None:
-            callbacks.append(diagnosis)
         began = time.process_time()
-        prepared.model.fit(**{**prepared.fit, "callbacks": callbacks, "verbose": 0})
+        fit_watched(prepared.model, prepared.fit, diagnosis)
         row["seconds"] = round(time.process_time() - began, 1)
         score, baseline = prepared.score(), prepared.baseline()
         is_good = program.expected.is_met(score, baseline)
         row |= {"score": round(score, 3), "baseline": round(baseline, 3), "is_good": bool(is_good)}
         if diagnosis is not None:
             verdict = diagnosis.verdict
-            row |= {"outcome": verdict.outcome, "cause": verdict.cause, "symptoms": list(verdict.symptoms)}
+            report = Report.of(diagnosis)
+            row |= {"outcome": report.outcome, "cause": report.cause, "notices": list(report.notices)}
+            row |= {"symptoms": list(verdict.symptoms)}
             row |= {"says": verdict.headline, "notes": list(verdict.notes)}
     except Exception as error:  # a row of the table like any other: the next program still trains
         row["error"] = f"{type(error).__name__}: {error}".splitlines()[0][:300]
@@ -81,6 +81,7 @@ def sums(results: Sequence[Row]) -> str:
     groups = {
         "not good by their own yardstick": [row for row in results if not row.get("is_good", True)],
         "good, and named faulty": [row for row in good if row.get("cause")],
+        "good, with a notice": [row for row in good if row.get("notices")],
         "good, without an outcome": [row for row in good if "outcome" in row and row["outcome"] is None],
         "ended by an error": [row for row in results if "error" in row],
     }

@@ -1,8 +1,6 @@
-"""Check a table of raw rows: find the task and the kind of each column, fill missing values, report faults."""
+"""Find the kind of each column of a table, convert its values, fill missing ones, and report faults."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, time, timedelta
 from numbers import Real
 from types import UnionType
@@ -11,12 +9,11 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from pipeline.data.split.samples import LARGEST, ColumnKind, RawData
-from pipeline.data.split.tasks import MOST_CLASSES, KindName, Task
+from pipeline.data.split.samples import LARGEST, ColumnKind
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.formats import precision
-from pipeline.params.data_params import DataParams, class_name
-from pipeline.params.file import brief, one_of
+from pipeline.params.data_params import DataParams
+from pipeline.params.file import brief
 
 DATES: Final = "dates: must be numbers, such as days since some date, or left out by data.features"
 # A text column holds categories if it has at most FEW_CATEGORIES different values, or at most MOST_CATEGORIES with two
@@ -29,49 +26,6 @@ PLAIN: Final = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
 MIXED: Final = "beside values of another type: must be all numbers, all text, or all true or false"
 # Characters that end a line or that UTF-8 cannot encode; they would break tables, messages and pages.
 UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-
-
-@dataclass(frozen=True)
-class RawTable:
-    """The rows of a source.
-
-    features: a table, or an array with more than two dimensions.
-    targets: a table; labels 0, 1, ... if there are `classes`.
-    is_classification: whether the targets are classes; None if the source does not know.
-    classes: the names of the classes in the order of the labels; None if the source does not know.
-    """
-
-    features: pd.DataFrame | np.ndarray
-    targets: pd.DataFrame
-    is_classification: bool | None
-    classes: Sequence[str] | None
-
-
-def check_table(table: RawTable, params: DataParams) -> RawData:
-    """Return the rows without missing values (filled, or their rows dropped), with labels or values as targets.
-
-    Raises:
-        UserError: no network can be trained on the data; the message names the column.
-    """
-    features, targets = table.features, table.targets
-    is_unlabelled = targets.isna().any(axis=1).to_numpy()
-    if is_unlabelled.any() and params.missing != "drop":
-        name = str(targets.columns[targets.isna().any().to_numpy().argmax()])
-        raise UserError(
-            f"column {name}: {is_unlabelled.sum()} of {len(is_unlabelled)} rows have no target: every row must have "
-            "one, or data.missing must be drop"
-        )
-    if is_unlabelled.any():
-        features, targets = features[~is_unlabelled], targets[~is_unlabelled]
-    if not len(targets):
-        raise UserError("data: no rows with a target: must have at least one")
-    if isinstance(features, pd.DataFrame):
-        features, targets, kinds, fills, filled = _complete(features, targets, params)
-    else:
-        kinds, fills, filled = {}, {}, {}
-        _expect_numbers(features, "x")
-    task, values = _task(targets.reset_index(drop=True), table, params)
-    return RawData(features, values, task, kinds, fills, tuple(str(name) for name in targets.columns), filled)
 
 
 def expect_printable(text: str, what: str) -> None:
@@ -87,7 +41,7 @@ def expect_printable(text: str, what: str) -> None:
         raise UserError(f"{what}: {brief(repr(text))}: must be text without line breaks and control characters")
 
 
-def _complete(
+def convert_features(
     features: pd.DataFrame, targets: pd.DataFrame, params: DataParams
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, ColumnKind], dict[str, float | str], dict[str, int]]:
     """Convert every column to numbers or text; fill missing values or drop their rows, as `data.missing` says.
@@ -146,7 +100,7 @@ def _kind(values: pd.Series) -> ColumnKind:
         return "number"
     if _are_all(present, bool | np.bool_):
         return "boolean"
-    _expect_no_dates(present)
+    expect_no_dates(present)
     if isinstance(values.dtype, pd.CategoricalDtype) or _are_all(present, str):
         _expect_categories(present.astype(str))
         return "category"
@@ -160,7 +114,7 @@ def _are_all(values: pd.Series, kind: type | UnionType) -> bool:
     return all(isinstance(each, kind) for each in values)  # `values.map` would return categories for categories
 
 
-def _expect_no_dates(present: pd.Series) -> None:
+def expect_no_dates(present: pd.Series) -> None:
     """Check that a column has no dates.
 
     Raises:
@@ -232,11 +186,11 @@ def _numbers(values: pd.Series, name: str, fill: float | str | None, as_type: ty
         raise UserError(f"column {name}: a number is too large: must be at most {LARGEST:g}") from None
     if fill is not None:
         numbers = np.where(np.isnan(numbers), numbers.dtype.type(fill), numbers)
-    _expect_numbers(numbers, name)
+    expect_numbers(numbers, name)
     return numbers
 
 
-def _expect_numbers(values: np.ndarray, name: str) -> None:
+def expect_numbers(values: np.ndarray, name: str) -> None:
     """Check that numbers are finite and not too large.
 
     Raises:
@@ -250,110 +204,3 @@ def _expect_numbers(values: np.ndarray, name: str) -> None:
         raise UserError(f"column {name}: {largest:g}: must be at most {LARGEST:g} in size")
     what = "NaN" if np.isnan(values).any() else "infinite"
     raise UserError(f"column {name}: {broken.sum()} of {values.size} values are {what}: must be finite numbers")
-
-
-def _task(targets: pd.DataFrame, table: RawTable, params: DataParams) -> tuple[Task, np.ndarray]:
-    """Return the task, and labels int64 [row] or values float64 [row, target]."""
-    names = tuple(str(name) for name in targets.columns)
-    task_name = params.task
-    for name in names:
-        if not pd.api.types.is_numeric_dtype(targets[name]):
-            _expect_no_dates(targets[name])
-    is_classification = _are_classes(targets, table) if task_name == "auto" else task_name != "regression"
-    if not is_classification:
-        if params.positive_class is not None:
-            raise UserError(f"data.positive_class: {brief(params.positive_class)}: must be null for a regression")
-        return Task("regression", names), np.stack([_values(targets[name]) for name in names], axis=1)
-    if len(names) > 1:
-        raise UserError(f"data.task: {task_name}: {len(names)} targets ({', '.join(names)}): must be regression")
-    classes, labels = _labels(targets[names[0]], table)
-    if len(classes) < 2:
-        raise UserError(f"column {names[0]}: only one class, {classes[0]}: must have at least two")
-    counts = np.bincount(labels, minlength=len(classes))
-    if counts.min() < 2:
-        rare = classes[int(counts.argmin())]
-        raise UserError(f"column {names[0]}: class {rare} has one row: must have at least two, to train and to test")
-    kind: KindName = "binary" if len(classes) == 2 and task_name != "multiclass" else "multiclass"
-    if task_name not in ("auto", kind):
-        raise UserError(
-            f"data.task: {task_name}: {names[0]} has {len(classes)} classes: must be {kind}, regression or auto"
-        )
-    if params.positive_class is not None:
-        classes, labels = _with_positive(params.positive_class, classes, labels, kind)
-    return Task(kind, tuple(classes)), labels
-
-
-def _with_positive(name: str, classes: list[str], labels: np.ndarray, kind: KindName) -> tuple[list[str], np.ndarray]:
-    """Return the two classes with the positive class last, and the labels in this order.
-
-    Raises:
-        UserError: the task is not binary, or has no class of this name.
-    """
-    if kind != "binary":
-        raise UserError(f"data.positive_class: {brief(name)}: must be null for a multiclass task")
-    if name not in classes:
-        raise UserError(f"data.positive_class: {brief(name)}: {one_of(classes, name)}")
-    return (classes, labels) if name == classes[1] else (classes[::-1], 1 - labels)
-
-
-def _are_classes(targets: pd.DataFrame, table: RawTable) -> bool:
-    """Return whether the targets are classes, for `data.task: auto`.
-
-    Classes are text, booleans, or at most MOST_CLASSES different whole numbers.
-    """
-    if table.is_classification is not None:
-        return table.is_classification
-    if targets.shape[1] > 1:
-        return False
-    values = targets.iloc[:, 0]
-    if not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
-        return True
-    if pd.api.types.is_complex_dtype(values):
-        return False
-    numbers = values.to_numpy(np.float64)
-    are_whole = bool(np.isfinite(numbers).all() and (numbers == np.round(numbers)).all())
-    return are_whole and values.nunique() <= MOST_CLASSES
-
-
-def _labels(targets: pd.Series, table: RawTable) -> tuple[list[str], np.ndarray]:
-    """Return the names of the classes that occur, in the order of their labels, and the labels int64 [row].
-
-    Labels follow the file's categories if these are ordered; otherwise they follow ascending names or numbers.
-    """
-    if pd.api.types.is_complex_dtype(targets):
-        raise UserError(f"column {targets.name}: complex numbers: must be classes")
-    try:
-        codes, distinct = pd.factorize(targets)
-    except TypeError:  # lists and maps, which cannot be hashed
-        raise UserError(f"column {targets.name}: {brief(repr(targets.iloc[0]))} {MIXED}") from None
-    values = list(distinct)
-    if pd.api.types.is_float_dtype(targets):
-        _expect_numbers(np.asarray(values, np.float64), str(targets.name))
-    if not any(all(isinstance(value, kind) for value in values) for kind in (str, (Real, np.bool_))):
-        raise UserError(f"column {targets.name}: {brief(repr(values[0]))} {MIXED}")
-    is_ordered = isinstance(targets.dtype, pd.CategoricalDtype) and targets.dtype.ordered
-    rank = targets.cat.categories.get_loc if is_ordered else lambda value: value
-    order = sorted(range(len(values)), key=lambda place: rank(values[place]))
-    classes = table.classes
-    names = [class_name(values[place]) if classes is None else classes[int(values[place])] for place in order]
-    for name in names:
-        expect_printable(name, f"column {targets.name}")
-    return names, np.argsort(order)[codes]  # argsort inverts the order: the label of each of `values`
-
-
-def _values(targets: pd.Series) -> np.ndarray:
-    """Return a regression's target, float64 [row].
-
-    Raises:
-        UserError: a value is not a finite number, or all values are equal.
-    """
-    name = str(targets.name)
-    if not pd.api.types.is_numeric_dtype(targets) or pd.api.types.is_complex_dtype(targets):
-        raise UserError(f"column {name}: {brief(repr(targets.iloc[0]))}: the target of a regression must be numbers")
-    numbers = targets.to_numpy(np.float64)
-    _expect_numbers(numbers, name)
-    if np.ptp(numbers) == 0:
-        raise UserError(
-            f"column {name}: all values are {brief(targets.iloc[0])}: must have at least two different values"
-        )
-    return numbers

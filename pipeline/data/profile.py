@@ -134,13 +134,11 @@ def _ranges(raw: RawData, origin: Origin) -> Iterator[ColumnRange]:
 
 
 def _values(raw: RawData) -> Iterator[ColumnValues]:
-    if isinstance(raw.features, np.ndarray):
-        return
-    for name, kind in raw.kinds.items():
+    for name, kind, values in raw.columns:
         if kind != "number":
-            values = raw.features[name] if kind == "category" else raw.features[name].map({0: "false", 1: "true"})
+            texts = values if kind == "category" else values.map({0: "false", 1: "true"})
             # Equally frequent values come in alphabetical order.
-            counts = values.value_counts().sort_index().sort_values(ascending=False, kind="stable")
+            counts = texts.value_counts().sort_index().sort_values(ascending=False, kind="stable")
             shares = {str(value): round(count / len(raw), 6) for value, count in counts.head(MOST_VALUES).items()}
             yield ColumnValues(name=name, kind=kind, distinct=len(counts), shares=shares)
 
@@ -204,10 +202,7 @@ def _hashes(inputs: np.ndarray) -> np.ndarray:
 
 
 def _about_leaks(raw: RawData) -> Iterator[str]:
-    if isinstance(raw.features, np.ndarray):
-        return
-    for name in raw.kinds:
-        values = raw.features[name]
+    for name, _, values in raw.columns:
         if raw.task.is_classification:
             classes = len(raw.task.names)
             if values.head(1000).nunique() > classes:
@@ -222,10 +217,8 @@ def _about_leaks(raw: RawData) -> Iterator[str]:
 
 
 def _about_index(raw: RawData) -> Iterator[str]:
-    if isinstance(raw.features, np.ndarray):
-        return
-    for name, kind in raw.kinds.items():
-        if UNNAMED.fullmatch(name) or (kind == "number" and _is_count(raw.features[name].to_numpy())):
+    for name, kind, values in raw.columns:
+        if UNNAMED.fullmatch(name) or (kind == "number" and _is_count(values.to_numpy())):
             yield (
                 f"feature {name} seems to be an index of the rows, which says nothing about new rows; leave it out by "
                 "data.features"

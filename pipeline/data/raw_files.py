@@ -51,20 +51,19 @@ def load_raw() -> RawData:
     features, targets = load_rows(POINTS, [*description.targets], [*texts, *labels])
     path = rows_path(POINTS)
     with reading(path, "numbers and classes as `generate` writes them"):
-        values = _targets(targets, description.task)
-        if isinstance(features, pd.DataFrame):
-            for name, kind in description.kinds.items():
-                if kind != "category":
-                    _expect_finite(features[name].to_numpy(), path)
-        return RawData(
+        raw = RawData(
             features,
-            values,
+            _targets(targets, description.task),
             description.task,
             description.kinds,
             description.fills,
             description.targets,
             description.filled,
         )
+        for _, kind, values in raw.columns:
+            if kind != "category":
+                _expect_finite(values.to_numpy(), path)
+    return raw
 
 
 def _target_table(raw: RawData) -> pd.DataFrame:

@@ -84,8 +84,7 @@ def _columns(raw: RawData, rows: np.ndarray, params: ScaleParams) -> Iterator[In
             values = raw.features[rows, ..., place].reshape(-1)
             yield InputColumn(name=f"x{place + 1}", **_fit_column(values, params.inputs, params))
         return
-    for name, kind in raw.kinds.items():
-        values = raw.features[name]
+    for name, kind, values in raw.columns:
         linear = _fit_column(values.to_numpy()[rows], params.inputs, params) if kind == "number" else _UNSCALED
         categories = tuple(sorted(values.unique())) if kind == "category" else ()
         yield InputColumn(name=name, kind=kind, fill=raw.fills.get(name), categories=categories, **linear)

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.data import tables
-from pipeline.data.columns import RawTable, check_table
+from pipeline.data.raw_table import RawTable, check_table
 from pipeline.data.split.samples import RawData
 from pipeline.foundations.errors import UserError, first_line
 from pipeline.params.data_params import COMMA, DataParams

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pandas as pd
 
-from pipeline.data.columns import RawTable, expect_printable
+from pipeline.data.columns import expect_printable
+from pipeline.data.raw_table import RawTable
 from pipeline.foundations.errors import UserError, first_line
 from pipeline.foundations.formats import precision, read_parquet
 from pipeline.params.data_params import COMMA, DataParams

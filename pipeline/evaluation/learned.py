@@ -133,7 +133,8 @@ def reference_in_words(rule: Rule) -> str:
         return f"No reference was fitted: {rule.reference.skipped}."
     if not rule.references:
         return f"The reference has no {rule.name}."
-    scores = " and ".join(f"{MODELS[name]} reaches {value:.2f}" for name, value in rule.references.items())
+    *first, last = (f"{MODELS[name]} reaches {value:.2f}" for name, value in rule.references.items())
+    scores = " and ".join([*([", ".join(first)] if first else []), last])
     is_by_folds = rule.reference.part == "folds"
     rows = "in three folds of the training rows" if is_by_folds else f"on the {rule.reference.part} rows"
     return f"For comparison, {scores} ({rule.name} {rows})."

@@ -121,13 +121,13 @@ def activation(spec: KerasObject, path: str, name: str) -> keras.layers.Layer:
         UserError: the name or class is unknown, or an argument is invalid.
     """
     functions = {key: value for key, value in _public(keras.activations).items() if callable(value)}
-    if spec.class_name in functions and spec.config:
+    if not spec.config and spec.class_name in functions:
+        with reported_as_arguments(spec, path, "activation"):
+            return keras.layers.Activation(spec.class_name, name=name)
+    if spec.class_name in functions:
         raise UserError(
             f"{path}.config: {brief(spec.config)}: {spec.class_name} is a function: must be a layer's class name"
         )
-    if spec.class_name in functions:
-        with reported_as_arguments(spec, path, "activation"):
-            return keras.layers.Activation(spec.class_name, name=name)
     layers = _classes(keras.layers, keras.layers.Layer)
     kind = "activation or activation layer"
     layer = _instance(layers, spec, path, kind, [*functions, *layers])

@@ -88,11 +88,7 @@ def check(value: Any, path: str, model: type[Model]) -> Model:
 
 
 def check_partly(value: Mapping[str, Plain], path: str, model: type[BaseModel]) -> None:
-    """Check the keys that are present. Keys may be missing, because each variant may have them.
-
-    Raises:
-        UserError: as in `check`.
-    """
+    """Check the present keys as `check` does; the others may be missing, because each variant may have them."""
     try:
         model.model_validate(value)
     except ValidationError as error:
@@ -154,11 +150,7 @@ def unknown_key(path: str, key: str, allowed: Iterable[str]) -> str:
 
 
 def expect_known_keys(section: Mapping[str, Plain], path: str, allowed: Iterable[str]) -> None:
-    """Check that a section has only allowed keys.
-
-    Raises:
-        UserError: a key is not allowed.
-    """
+    """Raise a UserError if a section has a key that is not allowed."""
     for key in section:
         if key not in allowed:
             raise UserError(unknown_key(f"{path}.{key}", key, allowed))

@@ -1,7 +1,7 @@
 """Measure a model's losses and scores on each part of the data, and the baseline losses."""
 
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import keras
 
@@ -11,6 +11,8 @@ from pipeline.recorder.fit_arguments import FitArguments
 from pipeline.recorder.guard import Guard
 from pipeline.recorder.probe import ForwardPass, Probe, Rows, Tensors
 from pipeline.recorder.scorer import Scorer
+
+OUTPUT_SCORE: Final = "_output_"  # in the names of the scores of several outputs, such as `validation_output_0`
 
 
 class Judging(Protocol):
@@ -113,6 +115,11 @@ class Curves:
                 "the model's `compute_loss` returns no loss: the probe has no gradients, and the loss is that of `fit`"
             )
         return curves
+
+
+def single_scores(curves: Mapping[str, float]) -> dict[str, float]:
+    """Return the curves without the scores of several outputs."""
+    return {name: value for name, value in curves.items() if OUTPUT_SCORE not in name}
 
 
 def baseline_loss(scorer: Scorer, probe: Probe, data: Rows, outputs: Batch, guard: Guard) -> float:

@@ -14,7 +14,7 @@ from pipeline.foundations.untyped import Array, Batch
 from pipeline.history.record import Layer
 from pipeline.recorder.around_model import AroundModel
 from pipeline.recorder.captured_rows import KeptWeights
-from pipeline.recorder.curves import Curves, Judging, KnownData, KnownTask
+from pipeline.recorder.curves import Curves, Judging, KnownData, KnownTask, single_scores
 from pipeline.recorder.fit_hooks import FitHooks
 from pipeline.recorder.guard import Guard
 from pipeline.recorder.layer_table import layer_table
@@ -131,18 +131,29 @@ class MeasuredModel:
 
     # Results
 
-    @property
-    def history(self) -> xr.Dataset:
-        """The record so far."""
+    def history(self, is_judged: bool = True) -> xr.Dataset:
+        """Return the record so far.
+
+        Args:
+            is_judged: whether the scores of several outputs, and the reference, are needed: its fit takes a second.
+        """
         baselines = dict(self.curves.baselines)
         if np.isnan(baselines.get("train", np.nan)):
             baselines["train"] = self._first_loss()
         measured = sorted(self.recorder.states.items())
-        states = {epoch: state._replace(curves=self.judging.combined(state.curves)) for epoch, state in measured}
+        judging = self.judging if is_judged else None
+        states = {
+            epoch: state._replace(
+                curves=single_scores(state.curves) if judging is None else judging.combined(state.curves)
+            )
+            for epoch, state in measured
+        }
         recorder = replace(self.recorder, states=states)
         history = recorder.history(self.table, self.judging.task, baselines, self.probe_rows.text)
+        if judging is None:
+            return history
         last_curves = next((state.curves for _, state in reversed(measured) if state.curves), {})
-        return history.assign_attrs(self.judging.attributes(last_curves))
+        return history.assign_attrs(judging.attributes(last_curves))
 
     @property
     def table(self) -> list[Layer]:

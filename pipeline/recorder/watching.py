@@ -172,7 +172,12 @@ class Watching:
     @property
     def history(self) -> xr.Dataset:
         """The record so far."""
-        return self._measured.history
+        return self._measured.history()
+
+    @property
+    def early_history(self) -> xr.Dataset:
+        """The record so far, without the reference, whose fit takes a second."""
+        return self._measured.history(is_judged=False)
 
     @property
     def table(self) -> list[Layer]:

@@ -51,7 +51,8 @@ class Diagnosis(keras.callbacks.Callback):
         y: targets of the training data, as arrays.
         learned: the training has learned if its final score is above this: a number for the task's main score, or
             another score with its number, such as `{"balanced_accuracy": 0.8}`; by default halfway from guessing to the
-            best. The score is measured on the validation data or, without validation data, on the probe.
+            best, or to what quick models reach on the same rows. The compiled loss and metrics choose the default
+            score. The score is measured on the validation data or, without validation data, on the probe.
         task: `binary`, `multiclass` or `regression`; by default inferred from the compiled loss and the targets.
         mlflow: whether to write a run to MLflow during the training; by default if a run is active or
             MLFLOW_TRACKING_URI is set.
@@ -298,10 +299,10 @@ class Diagnosis(keras.callbacks.Callback):
 
     def _log_early_notices(self) -> None:
         """Log the notices that are known after the first recorded epoch, once for each `fit`."""
-        if not self._has_logged_notices:
+        if not self._has_logged_notices and self._watching is not None:
             self._has_logged_notices = True
             with self._guard.optional("look for what harms the training"):
-                for sentence in notices_of(self.history, self._thresholds, is_early=True).values():
+                for sentence in notices_of(self._watching.early_history, self._thresholds, is_early=True).values():
                     LOG.warning("pipeline.watch: %s", sentence)
 
     def _stop_if_hopeless(self, watching: "Watching") -> None:

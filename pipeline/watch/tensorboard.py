@@ -30,7 +30,7 @@ class Events:
     def show(self, watching: "Watching") -> None:
         """Write the epochs that were recorded since the last call."""
         new = sorted(set(watching.recorder.states) - self._shown_epochs)
-        for event in events(watching.history.sel(epoch=new, recorded_epoch=new), 0):
+        for event in events(watching.early_history.sel(epoch=new, recorded_epoch=new), 0):
             if event.HasField("file_version") and self._has_version:
                 continue
             self._has_version = True

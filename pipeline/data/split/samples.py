@@ -42,6 +42,11 @@ class RawData:
     def __len__(self) -> int:
         return len(self.targets)
 
+    @property
+    def columns(self) -> list[tuple[str, ColumnKind, pd.Series]]:
+        """Return name, kind and values of each column of a table; nothing for an array."""
+        return [(name, kind, self.features[name]) for name, kind in self.kinds.items()]
+
 
 class Stored(BaseModel):
     """A frozen, strict model that is stored in a file and read back."""

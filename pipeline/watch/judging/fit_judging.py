@@ -16,7 +16,7 @@ from pipeline.data.split.tasks import Task
 from pipeline.foundations.untyped import Array, Batch
 from pipeline.history import record
 from pipeline.params.evaluation_params import SKILL, WORST_OUTPUT
-from pipeline.recorder.curves import baseline_loss
+from pipeline.recorder.curves import OUTPUT_SCORE, baseline_loss, single_scores
 from pipeline.recorder.fit_arguments import FitArguments
 from pipeline.recorder.guard import Guard
 from pipeline.recorder.probe import ForwardPass, Probe, Rows
@@ -26,7 +26,6 @@ from pipeline.watch.judging.judge import Judge, judge_of
 from pipeline.watch.judging.loss_scale import LossScale
 from pipeline.watch.judging.output_judge import OutputJudge, scale_of
 
-OUTPUT_SCORE: Final = "output_"  # in the names of the scores of several outputs, such as `validation_output_0`
 UNSCALED: Final = LossScale(float("nan"), 0.0)  # no skill is known
 JUDGED_PARTS: Final = ("validation", "train")  # the first one with rows judges
 
@@ -94,12 +93,12 @@ class FitJudging:
                 own[SKILL] = self._scales.get((part, judge.place), UNSCALED).skill(loss)
             if len(self._judges) == 1:
                 return own
-            scores[f"{OUTPUT_SCORE}{judge.place}"] = own[judge.yardstick.score]
+            scores[f"output_{judge.place}"] = own[judge.yardstick.score]
         return scores
 
     def combined(self, curves: Mapping[str, float]) -> Mapping[str, float]:
         """Return the curves of one epoch; the scores of several outputs become that of the worst one."""
-        combined = {name: value for name, value in curves.items() if OUTPUT_SCORE not in name}
+        combined = single_scores(curves)
         for part in self._parts:
             outputs = list(self._outputs(curves, part))
             if outputs:
@@ -135,7 +134,7 @@ class FitJudging:
     def _outputs(self, curves: Mapping[str, float], part: str) -> Iterator[JudgedOutput]:
         """Yield the score of each of several outputs, and its bar."""
         for judge in self._judges:
-            value = curves.get(f"{part}_{OUTPUT_SCORE}{judge.place}")
+            value = curves.get(f"{part}{OUTPUT_SCORE}{judge.place}")
             if value is not None:
                 bar = judge.yardstick.bar(self._reference_of(judge))
                 yield JudgedOutput(yardstick=judge.yardstick, value=value, bar=bar)
