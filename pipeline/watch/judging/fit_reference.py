@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.data.reference.ranking_scores import mean_auc
-from pipeline.data.reference.reference import ENTRIES, ROWS, Reference, ScoreOf, fit, ranking_scores
+from pipeline.data.reference.reference import ENTRIES, LEAST_PROBABILITY, ROWS, Reference, ScoreOf, fit, ranking_scores
 from pipeline.data.split.samples import Samples
 from pipeline.data.split.tasks import Task
 from pipeline.foundations.untyped import Array, Batch
@@ -197,12 +197,15 @@ def _own_skill(output: ScoredOutput, known: Array) -> ScoreOf:
         known: the training targets; predictions are kept within their range.
     """
     judge, data, scale = output.judge, output.validation, output.scale
-    is_probability = known.min() >= 0 and known.max() <= 1
+    low, high = known.min(axis=0), known.max(axis=0)
+    is_probability = low.min() >= 0 and high.max() <= 1
+    if np.isin(known, (0, 1)).all():  # a forest's probabilities may be 0, whose logarithm is infinite
+        low, high = low + LEAST_PROBABILITY, high - LEAST_PROBABILITY
 
     def skill(targets: Array, predicted: Array) -> float:
         if data is None or scale is None or len(predicted) != data.size:
             return float("nan")
-        values = np.clip(predicted, known.min(axis=0), known.max(axis=0)).reshape(-1, *judge.shape).astype(np.float32)
+        values = np.clip(predicted, low, high).reshape(-1, *judge.shape).astype(np.float32)
         loss_of = judge.loss_of(output.probe, data)
         losses = [float(loss_of(tf.constant(each))) for each in (values, *([logits(values)] if is_probability else []))]
         return scale.skill(min((each for each in losses if np.isfinite(each)), default=float("nan")))
