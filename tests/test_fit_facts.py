@@ -101,3 +101,437 @@ def test_a_record_without_facts_has_none() -> None:
     diagnosis = Diagnosis(inputs, labels)
     model.fit(inputs, labels, verbose=0, callbacks=[diagnosis])
     assert record.fit_facts(diagnosis.history.drop_vars(record.FIT_FACT)) == {}
+
+
+def fitted(model: keras.Model, *data: Any, given: tuple[Any, Any] | None = None, **arguments: Any) -> dict[str, float]:
+    """The known facts of a `fit`; Diagnosis gets the rows of `fit` unless others are given."""
+    return known_facts(diagnosed(model, *data, given=given, **arguments))
+
+
+def diagnosed(model: keras.Model, *data: Any, given: tuple[Any, Any] | None = None, **arguments: Any) -> Diagnosis:
+    """The callback after a `fit`."""
+    rows = data if given is None else given
+    callback = Diagnosis(*rows) if len(rows) == 2 else Diagnosis()
+    callbacks = [*arguments.pop("callbacks", []), callback]
+    model.fit(*data, **{"verbose": 0, **arguments, "callbacks": callbacks})
+    assert not callback.verdict.notes
+    return callback
+
+
+def known_facts(diagnosis: Diagnosis) -> dict[str, float]:
+    """The facts that are not missing."""
+    facts = record.fit_facts(diagnosis.history)
+    return {name: value.item() for name, value in facts.items() if not np.isnan(value).any()}
+
+
+def classifier(*hidden: keras.layers.Layer, inputs: int = 2, **compiling: Any) -> keras.Model:
+    """A classifier of two classes."""
+    stack = [keras.Input((inputs,)), *hidden, keras.layers.Dense(1, "sigmoid")]
+    return compiled(keras.Sequential(stack), **compiling)
+
+
+class TestRowsOfFit:
+    """Order, number and weights of the rows in batches."""
+
+    @pytest.mark.parametrize("batch", [8, 10])  # 10: the last batch has fewer rows
+    def test_sorted_rows_have_all_their_variance_between_batches(self, batch: int) -> None:
+        inputs, targets = np.arange(200.0)[:, None], np.arange(200.0) // 40 + 1e6
+        model = compiled(keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)]), "mse", metrics=None)
+        facts = fitted(model, inputs, targets, batch_size=batch, shuffle=False)
+        assert facts["batch_rows"] == pytest.approx(200 / -(-200 // batch))
+        assert facts["batch_order"] == pytest.approx(1)
+
+    def test_the_order_is_that_of_numpy(self) -> None:
+        inputs, labels = points(100)
+        facts = fitted(classifier(), inputs, labels, batch_size=16, shuffle=False)
+        batches = np.split(labels.astype(float), range(16, 100, 16))
+        between = sum(len(each) * (each.mean() - labels.mean()) ** 2 for each in batches) / 100 / labels.var()
+        shuffled = 6 / 99
+        assert facts["batch_order"] == pytest.approx((between - shuffled) / (1 - shuffled))
+
+    def test_shuffled_rows_have_no_order(self) -> None:
+        inputs = np.arange(2000.0)[:, None]
+        facts = fitted(classifier(inputs=1), inputs, inputs[:, 0] > 1000, batch_size=50, epochs=2)
+        assert abs(facts["batch_order"]) < 0.05
+        assert facts["batch_rows"] == 50  # of one epoch
+
+    @pytest.mark.parametrize("batch", [1, 50])
+    def test_one_row_or_two_batches_show_no_order(self, batch: int) -> None:
+        facts = fitted(classifier(), *points(100), batch_size=batch)
+        assert facts["batch_rows"] == batch
+        assert "batch_order" not in facts
+
+    def test_one_hot_labels_are_ordered_like_classes(self) -> None:
+        labels = np.repeat(np.eye(3), 32, axis=0)
+        model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, "softmax")])
+        model = compiled(model, "categorical_crossentropy")
+        assert fitted(model, points(96)[0], labels, batch_size=32, shuffle=False)["batch_order"] == pytest.approx(1)
+
+    @pytest.mark.parametrize(
+        ("arguments", "expected"),
+        [
+            ({}, 1),
+            ({"sample_weight": np.full(96, 1e-6)}, 1e-6),
+            ({"class_weight": {0: 0.0, 1: 3.0}}, 3 * points()[1].mean()),
+        ],
+    )
+    def test_weights_of_rows(self, arguments: dict[str, Any], expected: float) -> None:
+        assert fitted(classifier(), *points(), **arguments)["row_weight"] == pytest.approx(expected)
+
+    def test_one_row_that_was_not_scaled(self) -> None:
+        inputs, labels = points()
+        inputs[70] *= 2000 / np.linalg.norm(inputs[70])
+        facts = fitted(classifier(), inputs, labels)
+        assert facts["largest_row"] == pytest.approx(2000 / np.median(np.linalg.norm(inputs, axis=1)))
+        assert facts["long_rows"] == pytest.approx(1 / 96)
+
+    def test_rows_of_a_generator_are_compared_with_the_given_rows(self) -> None:
+        random = np.random.default_rng(0)
+        inputs = random.normal(size=(256, 2)).astype("float32")
+        labels = (inputs[:, 0] > 0).astype(int)
+
+        def batches(mirrored: bool) -> tf.data.Dataset:
+            sign = random.choice([-1, 1], (256, 1)).astype("float32") if mirrored else 1
+            return tf.data.Dataset.from_tensor_slices((inputs * sign, labels)).batch(32)
+
+        diagnosis = diagnosed(classifier(), batches(mirrored=True), given=(inputs, labels), shuffle=False)
+        assert known_facts(diagnosis)["fed_told"] < 3 < 10 < diagnosis.history.targets_told.item()
+        assert "fed_told" not in fitted(classifier(), batches(mirrored=False), given=(inputs, labels), shuffle=False)
+        assert "fed_told" not in fitted(classifier(), inputs, labels)
+
+
+class TestUpdates:
+    """Steps of the optimizer against batches."""
+
+    @pytest.mark.parametrize("execution", [1, 4])
+    @pytest.mark.parametrize("accumulated", [None, 3])
+    def test_every_batch_updates_the_weights(self, accumulated: int | None, execution: int) -> None:
+        optimizer = keras.optimizers.SGD(0.1, gradient_accumulation_steps=accumulated)
+        model = classifier(optimizer=optimizer, steps_per_execution=execution)
+        facts = fitted(model, *points(), batch_size=10, epochs=2)
+        assert facts["updates_applied"] == 1
+        assert "loss_scale_fall" not in facts
+
+    def test_steps_with_infinite_gradients_are_skipped(self) -> None:
+        inner = keras.optimizers.SGD(0.1)
+        model = classifier(optimizer=keras.optimizers.LossScaleOptimizer(inner, initial_scale=2.0**120))
+        facts = fitted(model, points()[0] * 1e15, points()[1], batch_size=24, epochs=1, given=points())
+        assert facts["updates_applied"] == 0
+        assert facts["loss_scale_fall"] == 2.0**-4
+
+    def test_without_skipped_steps_the_loss_scale_stays(self) -> None:
+        model = classifier(optimizer=keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1)))
+        facts = fitted(model, *points(), batch_size=24, epochs=2)
+        assert facts["updates_applied"] == facts["loss_scale_fall"] == 1
+
+    def test_a_step_that_never_applies_its_gradients(self) -> None:
+        class Forgetful(keras.Sequential):
+            def train_step(self, data: Any) -> dict[str, Any]:
+                loss = self.compute_loss(data[0], data[1], self(data[0], training=True))
+                return {"loss": loss}
+
+        model = compiled(Forgetful([keras.Input((2,)), keras.layers.Dense(1, "sigmoid")]))
+        assert fitted(model, *points())["updates_applied"] == 0
+
+    @pytest.mark.parametrize("own_step", [True, False])
+    def test_a_kernel_in_a_plain_variable_is_untracked(self, own_step: bool) -> None:
+        class Plain(keras.layers.Layer):
+            def build(self, shape: Any) -> None:
+                self.kernel = tf.Variable(tf.random.normal((shape[-1], 4)))
+
+            def call(self, inputs: Any) -> Any:
+                return inputs @ self.kernel
+
+        model = classifier(Plain())
+        if own_step:
+            model.optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1))
+        facts = fitted(model, *points())
+        assert facts["untracked_share"] == pytest.approx(8 / 13)
+
+    def test_a_layer_that_only_a_function_refers_to_is_untracked(self) -> None:
+        layer = keras.layers.Dense(4)
+        layer.build((None, 2))
+        model = classifier(keras.layers.Lambda(lambda inputs: layer(inputs), output_shape=(4,)))
+        assert fitted(model, *points())["untracked_share"] > 0.5
+
+    def test_the_network_of_a_loss_is_not_untracked(self) -> None:
+        judge = keras.layers.Dense(4)
+        judge.build((None, 1))
+
+        def perceptual(targets: Any, outputs: Any) -> Any:
+            return keras.losses.mean_squared_error(judge(keras.ops.cast(targets, "float32")), judge(outputs))
+
+        model = compiled(keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]), perceptual, metrics=None)
+        assert fitted(model, points()[0], points()[1][:, None])["untracked_share"] == 0
+
+    @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+    def test_states_of_layers_metrics_and_optimizers_are_tracked(self, optimizer: str) -> None:
+        hidden = [keras.layers.Dense(4), keras.layers.BatchNormalization(), keras.layers.Dropout(0.1)]
+        model = classifier(*hidden, optimizer=optimizer, metrics=[keras.metrics.AUC()])
+        assert fitted(model, *points(), epochs=2)["untracked_share"] == 0
+
+
+class TestLearningRates:
+    """The learning rate by epoch."""
+
+    def test_a_schedule_in_steps_that_was_meant_in_epochs(self) -> None:
+        schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 1, 0.1)
+        diagnosis = diagnosed(classifier(optimizer=keras.optimizers.SGD(schedule)), *points(), batch_size=24, epochs=3)
+        facts = known_facts(diagnosis)
+        assert facts["rate_end"] == pytest.approx(1e-12, rel=1e-4)
+        assert facts["rate_ended_share"] == 1
+        logged = diagnosis.history.log_learning_rate.values[0]
+        np.testing.assert_allclose(logged[1:], 0.1 * 10.0 ** -np.array([4, 8, 12]), rtol=1e-4)
+
+    def test_a_peak_within_the_first_epoch_counts(self) -> None:
+        schedule = keras.optimizers.schedules.PiecewiseConstantDecay([40, 60], [1e-9, 1.0, 1e-9])
+        facts = fitted(classifier(optimizer=keras.optimizers.SGD(schedule)), *points(), batch_size=1)
+        assert facts["rate_end"] == pytest.approx(1e-9)
+
+    def test_kerass_own_log_remains(self) -> None:
+        callback = keras.callbacks.LearningRateScheduler(lambda epoch: 0.1 / (epoch + 1))
+        diagnosis = diagnosed(classifier(), *points(), epochs=4, callbacks=[callback])
+        assert known_facts(diagnosis)["rate_end"] == pytest.approx(0.25)
+        np.testing.assert_allclose(diagnosis.history.log_learning_rate.values[0, 1:], 0.1 / np.arange(1, 5))
+
+    def test_a_newly_compiled_model_begins_anew(self) -> None:
+        model, diagnosis = classifier(optimizer=keras.optimizers.SGD(1.0)), Diagnosis(*points())
+        model.fit(*points(), verbose=0, callbacks=[diagnosis])
+        model.compile(keras.optimizers.SGD(1e-5), "binary_crossentropy")
+        model.fit(*points(), verbose=0, callbacks=[diagnosis])
+        assert known_facts(diagnosis)["rate_end"] == 1
+
+    def test_a_constant_learning_rate_does_not_end(self) -> None:
+        facts = fitted(classifier(), *points(), epochs=2)
+        assert (facts["rate_end"], facts["rate_ended_share"]) == (1, 0)
+
+
+class TestValidation:
+    """Validation rows against training rows."""
+
+    def test_another_scale(self) -> None:
+        inputs, labels = points(400)
+        facts = fitted(classifier(), inputs, labels, validation_data=(100 * inputs + 300, labels))
+        assert facts["validation_spread"] == pytest.approx(2, abs=1e-4)
+        deviation, mean = inputs.std(axis=0), inputs.mean(axis=0)
+        assert facts["validation_shift"] == pytest.approx(np.abs((99 * mean + 300) / deviation).mean(), rel=1e-4)
+        assert facts["validation_new_classes"] == 0
+
+    def test_sorted_rows_whose_last_are_held_back(self) -> None:
+        inputs, labels = points(400)
+        order = np.argsort(labels)
+        facts = fitted(classifier(), inputs[order], labels[order], validation_split=0.25)
+        expected = (labels[order][300:] == 1).mean() if (labels[order][:300] == 0).all() else 0
+        assert facts["validation_new_classes"] == expected
+        one_hot = np.eye(4)[np.repeat(range(4), 100)]
+        model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(4, "softmax")])
+        facts = fitted(compiled(model, "categorical_crossentropy"), inputs, one_hot, validation_split=0.25)
+        assert facts["validation_new_classes"] == 1
+
+    def test_rows_from_batches_are_compared_too(self) -> None:
+        inputs, labels = points()
+        held_out = tf.data.Dataset.from_tensor_slices((inputs * 10, labels)).batch(32)
+        training = tf.data.Dataset.from_tensor_slices((inputs, labels)).batch(32)
+        facts = fitted(classifier(), training, validation_data=held_out, shuffle=False)
+        assert facts["validation_spread"] == pytest.approx(1, abs=1e-4)
+        assert facts["validation_new_classes"] == 0
+
+    def test_constant_columns_and_ids_are_left_out(self) -> None:
+        inputs, labels = points()
+        wide = np.hstack([inputs, np.full((96, 1), 7.0)])
+        shifted = wide + np.array([0, 0, 1000])
+        assert fitted(classifier(inputs=3), wide, labels, validation_data=(shifted, labels))["validation_shift"] == 0
+        model = compiled(
+            keras.Sequential([keras.layers.Embedding(50, 2), keras.layers.Flatten(), keras.layers.Dense(1, "sigmoid")])
+        )
+        ids = np.random.default_rng(0).integers(0, 40, (96, 6))
+        facts = fitted(model, ids, labels, validation_data=(ids + 9, labels))
+        assert not {"validation_shift", "largest_row"} & facts.keys()
+
+    def test_numbers_are_no_classes(self) -> None:
+        model = compiled(keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]), "mse", metrics=None)
+        counts = np.arange(96) % 7
+        facts = fitted(model, points()[0], counts, validation_data=(points()[0], counts + 100))
+        assert "validation_new_classes" not in facts
+
+    def test_they_are_known_before_the_first_epoch(self) -> None:
+        facts: dict[str, float] = {}
+        inputs, labels = points()
+
+        class Looking(keras.callbacks.Callback):
+            def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+                facts.update(diagnosis.watching.recorder.fit_facts)
+
+        diagnosis = Diagnosis()
+        weights = {0: 1.0, 2: 1.0}
+        callbacks = [diagnosis, Looking()]
+        classifier().fit(
+            inputs, labels, validation_split=0.2, class_weight=weights, verbose=0, callbacks=callbacks, shuffle=False
+        )
+        early = {"validation_shift", "validation_new_classes", "largest_row", "class_weight_unknown"}
+        assert early <= facts.keys()
+
+
+class TestSequences:
+    """Padding, masks and states."""
+
+    @pytest.mark.parametrize("mask", [True, False])
+    @pytest.mark.parametrize("wrapped", [True, False])
+    def test_padded_ids(self, mask: bool, wrapped: bool) -> None:
+        random = np.random.default_rng(0)
+        ids = random.integers(1, 20, (96, 20))
+        ids[:, 5:] = 0
+        recurrent = keras.layers.LSTM(3)
+        stack = [
+            keras.layers.Embedding(20, 2, mask_zero=mask),
+            keras.layers.Bidirectional(recurrent) if wrapped else recurrent,
+        ]
+        model = keras.Sequential([keras.Input((20,)), *stack, keras.layers.Dense(1, "sigmoid")])
+        facts = fitted(compiled(model), ids, points()[1])
+        assert facts["padding_share"] == 0.75
+        assert facts["masks_padding"] == mask
+        assert "shuffles_state" not in facts
+
+    def test_series_without_padding(self) -> None:
+        series = np.random.default_rng(0).normal(size=(96, 20, 2))
+        masked = [keras.layers.Masking(9.0), keras.layers.GRU(3)]
+        for hidden, share in ((masked[1:], 0), (masked, 0.4)):
+            inputs = series.copy()
+            inputs[:, 20 - round(20 * share) :] = 9.0
+            model = keras.Sequential([keras.Input((20, 2)), *hidden, keras.layers.Dense(1, "sigmoid")])
+            facts = fitted(compiled(model), inputs, points()[1])
+            assert facts["padding_share"] == share
+            assert facts["masks_padding"] == (len(hidden) == 2)
+
+    def test_a_table_has_no_padding(self) -> None:
+        assert not {"padding_share", "masks_padding", "shuffles_state"} & fitted(classifier(), *points()).keys()
+
+    @pytest.mark.parametrize("shuffled", [True, False])
+    def test_states_of_shuffled_rows(self, shuffled: bool) -> None:
+        series = np.random.default_rng(0).normal(size=(96, 4, 1))
+        hidden = keras.layers.LSTM(3, stateful=True)
+        stack = [keras.Input((4, 1), batch_size=32), hidden, keras.layers.Dense(1, "sigmoid")]
+        facts = fitted(compiled(keras.Sequential(stack)), series, points()[1], batch_size=32, shuffle=shuffled)
+        assert facts["shuffles_state"] == shuffled
+
+
+class TestClassWeights:
+    """Keys of `class_weight` against classes."""
+
+    @pytest.mark.parametrize(
+        ("weights", "missing", "unknown"),
+        [({0: 1.0, 1: 2.0}, 0, 0), ({1: 1.0, 2: 11.0}, 1 - points()[1].mean(), 1), ({"0": 1.0, "1": 2.0}, 1, 2)],
+    )
+    def test_keys(self, weights: Any, missing: float, unknown: int) -> None:
+        facts = fitted(classifier(), *points(), class_weight=weights)
+        assert facts["class_weight_missing"] == pytest.approx(missing)
+        assert facts["class_weight_unknown"] == unknown
+
+    def test_one_hot_labels(self) -> None:
+        model = compiled(
+            keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, "softmax")]), "categorical_crossentropy"
+        )
+        facts = fitted(model, points()[0], np.eye(2)[points()[1]], class_weight={0: 1.0, 1: 2.0, 2: 1.0})
+        assert (facts["class_weight_missing"], facts["class_weight_unknown"]) == (0, 1)
+
+    def test_without_class_weights_nothing_is_known(self) -> None:
+        assert not {"class_weight_missing", "class_weight_unknown"} & fitted(classifier(), *points()).keys()
+
+
+class TestEndOfFit:
+    """Epochs, and the callback that stopped `fit`."""
+
+    def test_early_stopping(self) -> None:
+        stopping = keras.callbacks.EarlyStopping("loss", patience=0, min_delta=10.0)
+        diagnosis = diagnosed(classifier(), *points(), epochs=9, callbacks=[stopping])
+        facts = known_facts(diagnosis)
+        assert (facts["epochs_asked"], facts["epochs_run"]) == (9, 2)
+        assert (facts["stopped_by_callback"], facts["stop_patience"]) == (1, 0)
+        assert diagnosis.history.attrs["stopped_by"] == "EarlyStopping"
+
+    def test_a_callback_of_the_users_own(self) -> None:
+        class Bored(keras.callbacks.Callback):
+            def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+                self.model.stop_training = epoch == 1
+
+        patient = keras.callbacks.EarlyStopping("loss", patience=5)
+        diagnosis = diagnosed(classifier(), *points(), initial_epoch=1, epochs=9, callbacks=[patient, Bored()])
+        facts = known_facts(diagnosis)
+        assert (facts["epochs_asked"], facts["epochs_run"], facts["stopped_by_callback"]) == (8, 1, 1)
+        assert diagnosis.history.attrs["stopped_by"] == "Bored"
+        assert "stop_patience" not in facts
+
+    def test_a_fit_that_ends_as_asked(self) -> None:
+        patient = keras.callbacks.EarlyStopping("loss", patience=5)
+        diagnosis = diagnosed(classifier(), *points(), epochs=2, callbacks=[patient])
+        facts = known_facts(diagnosis)
+        assert (facts["epochs_asked"], facts["epochs_run"], facts["stopped_by_callback"]) == (2, 2, 0)
+        assert "stopped_by" not in diagnosis.history.attrs
+
+    def test_the_callback_does_not_name_itself(self) -> None:
+        inputs = np.full((96, 2), np.nan)
+        diagnosis = Diagnosis(inputs, points()[1], stop_when_hopeless=True)
+        classifier().fit(inputs, points()[1], epochs=5, verbose=0, callbacks=[diagnosis])
+        facts = known_facts(diagnosis)
+        assert (facts["epochs_run"], facts["stopped_by_callback"]) == (1, 0)
+
+    def test_rows_are_let_go(self) -> None:
+        diagnosis = diagnosed(classifier(), *points())
+        around = diagnosis.watching._measured.around
+        assert around.arguments == FitArguments()
+        assert around._training is None
+
+
+class TestModel:
+    """Penalties, shrinking weights, batch statistics and metrics."""
+
+    def test_a_penalty_that_outweighs_the_loss(self) -> None:
+        hidden = keras.layers.Dense(8, "relu", kernel_regularizer=keras.regularizers.L2(10.0))
+        model = classifier(hidden, optimizer=keras.optimizers.SGD(0.04))
+        facts = fitted(model, *points(), epochs=1, batch_size=24)
+        loss = model.evaluate(*points(), verbose=0)[0]
+        penalty = 10 * float(np.square(np.asarray(hidden.kernel)).sum())
+        assert facts["penalty_share"] == pytest.approx(penalty / loss, rel=1e-4)
+        assert facts["weight_shrink"] < 0.05
+
+    def test_without_penalties(self) -> None:
+        facts = fitted(classifier(keras.layers.Dense(8, "relu")), *points())
+        assert facts["penalty_share"] == 0
+        assert 0.9 < facts["weight_shrink"] < 1.1
+
+    @pytest.mark.parametrize("frozen", [True, False])
+    def test_statistics_of_the_batch(self, frozen: bool) -> None:
+        normalising = keras.layers.BatchNormalization()
+        normalising.trainable = not frozen
+        facts = fitted(classifier(keras.layers.Dense(4), normalising), *points())
+        assert facts["uses_batch_statistics"] == (not frozen)
+        assert fitted(classifier(keras.layers.LayerNormalization()), *points())["uses_batch_statistics"] == 0
+
+    @pytest.mark.parametrize(
+        ("metric", "is_misleading"),
+        [
+            ("accuracy", False),
+            (keras.metrics.BinaryAccuracy(), False),
+            (keras.metrics.AUC(), False),
+            (keras.metrics.Accuracy(name="share"), True),
+            (keras.metrics.BinaryAccuracy("high", threshold=0.999), True),
+        ],
+    )
+    def test_metrics_of_accuracy(self, metric: Any, is_misleading: bool) -> None:
+        diagnosis = diagnosed(classifier(metrics=[metric]), *points(), validation_data=points(50), epochs=2)
+        facts, attributes = known_facts(diagnosis), diagnosis.history.attrs
+        assert (facts.get("metric_gap", 0) > 0.2) == is_misleading
+        assert attributes.get("misleading_metric") == (metric.name if is_misleading else None)
+        assert facts.get("accuracy_of_numbers", 0) == 0
+
+    def test_accuracy_of_numbers(self) -> None:
+        model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        inputs = points()[0]
+        assert fitted(compiled(model, "mse"), inputs, inputs.sum(axis=1))["accuracy_of_numbers"] == 1
+        model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, "softmax")])
+        assert fitted(compiled(model, "mse"), inputs, np.eye(2)[points()[1]])["accuracy_of_numbers"] == 0
+
+
+def test_every_fact_has_a_test() -> None:
+    text = Path(__file__).read_text()
+    assert not [name for name in FIT_FACTS if f'"{name}"' not in text]

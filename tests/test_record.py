@@ -119,6 +119,7 @@ def test_a_score_that_was_not_recorded_is_left_out() -> None:
 def test_layers_that_no_table_of_kinds_holds_are_diagnosed() -> None:
     """Unequal, not dense, one of them frozen, one without an activation, one with a path around it."""
     made = mixed()
+    made.train_loss[:] = 1  # the baseline loss: a loss far below it would rule out a dead layer as the cause
     made.dead[0, :, 0] = 1  # a path leads around it
     made.dead[1, :, 2] = 1
     made.weight_change_l1[:] = 0.1 * made.weight_l1.values

@@ -148,6 +148,17 @@ def recurrent() -> Built:
     return compiled(model, "mse", metrics=["mae"]), inputs, inputs.sum(axis=(1, 2))
 
 
+def masked() -> Built:
+    """A mask, a penalty, and a learning rate that falls at each step."""
+    stack = [
+        layers.Embedding(20, 4, mask_zero=True),
+        layers.GRU(6, kernel_regularizer="l2"),
+        layers.Dense(1, "sigmoid"),
+    ]
+    rate = keras.optimizers.schedules.ExponentialDecay(0.01, 4, 0.9)
+    return compiled(keras.Sequential([keras.Input((6,)), *stack]), optimizer=keras.optimizers.Adam(rate)), *words()
+
+
 def transformer() -> Built:
     """One block of attention."""
     start = keras.Input((6,))
@@ -245,6 +256,7 @@ KINDS: dict[str, Kind] = {
     ),
     "several inputs and outputs": Kind(two_ways),
     "embedding and LSTM": Kind(embedded),
+    "masked": Kind(masked),
     "recurrent": Kind(recurrent, watch={"histograms": False}, validated=False),
     "attention": Kind(transformer, watch={"histograms": False}, validated=False),
     "U-Net": Kind(u_net),

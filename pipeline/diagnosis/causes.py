@@ -38,7 +38,7 @@ NO_CAUSE: Final = "none"
 UNEXPLAINED: Final = unexplained_rule.UNEXPLAINED.name
 FORMER_NAMES: Final = {"stuck": UNEXPLAINED}  # names in older tables and MLflow runs, and today's names
 CLOSEST: Final = 2  # so many conditions are shown for an unexplained failure
-FAR: Final = 0.1  # a condition whose number is less than this part of its threshold is not shown
+FAR: Final = 0.2  # a condition whose number is less than this part of its threshold is not shown
 
 
 def cause_names() -> tuple[str, ...]:

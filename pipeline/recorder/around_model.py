@@ -4,6 +4,7 @@ What is known before the first epoch is measured then, so that it can be reporte
 """
 
 from collections.abc import Mapping
+from typing import Final
 
 import keras
 import numpy as np
@@ -20,11 +21,13 @@ from pipeline.recorder.layers import Row, every_layer
 from pipeline.recorder.learning_rates import LearningRates
 from pipeline.recorder.probe import ForwardPass, Probe, Rows, Tensors
 from pipeline.recorder.recorder import Recorder
-from pipeline.recorder.row_samples import numeric_leaves, sampled
+from pipeline.recorder.row_samples import FEWEST_ROWS, numeric_leaves, sampled
 from pipeline.recorder.target_classes import class_weight_facts, classes_of
 from pipeline.recorder.untracked_weights import UntrackedWeights
 from pipeline.recorder.updates import Updates
 from pipeline.recorder.validation_facts import input_shift, new_classes
+
+ROUNDING: Final = 1e-3  # a larger difference of two accuracies of the same rows is none of rounding
 
 
 class AroundModel:
@@ -90,7 +93,7 @@ class AroundModel:
         facts = self._recorder.fit_facts
         with self._guard.optional("measure the training rows"):
             layers, leaves = every_layer(self._model), numeric_leaves(inputs)
-            kinds = [input_facts.kind_of_leaf(sampled(leaf), layers) for leaf in leaves]
+            kinds = [input_facts.kind_of_leaf(sampled(leaf, FEWEST_ROWS), layers) for leaf in leaves]
             numbers = [leaf for leaf, kind in zip(leaves, kinds, strict=True) if kind != "ids"]
             self._training = numbers, classes_of(self._model, targets, self._kind)
             facts |= input_facts.row_norms(numbers)
@@ -199,20 +202,21 @@ class AroundModel:
             part = "validation" if "validation" in parts else "train"
             if not metrics or part not in parts:
                 return
-            facts = self._recorder.fit_facts
-            # One-hot labels with a squared error are a regression for the record, but accuracy measures them well.
-            are_labels = all(np.isin(leaf, (0, 1)).all() for leaf in keras.tree.flatten(parts[part].targets))
-            facts["accuracy_of_numbers"] = float("train_r2" in curves and not are_labels)
+            facts, data = self._recorder.fit_facts, parts[part]
             accuracy = curves.get(f"{part}_accuracy")
+            # One-hot labels with a squared error are a regression for the record, but accuracy measures them well.
+            are_labels = all(np.isin(leaf, (0, 1)).all() for leaf in keras.tree.flatten(data.targets))
+            facts["accuracy_of_numbers"] = float("train_r2" in curves and not are_labels)
             if accuracy is None:
                 return
-            data = parts[part]
             outputs = probe.evaluate(state, data).outputs
+            if any(np.ndim(each) > 2 for each in keras.tree.flatten(outputs)):
+                return  # for several predictions a row, masks decide which ones count
             for metric in metrics:
                 gap = accuracy_gap(metric, data.targets, outputs, accuracy)
-                if gap >= facts.get("metric_gap", 0.0):
-                    facts["metric_gap"] = gap
+                if gap > max(facts.get("metric_gap", 0.0), ROUNDING):
                     self._recorder.fit_texts["misleading_metric"] = metric.name
+                facts["metric_gap"] = max(facts.get("metric_gap", 0.0), gap)
 
     # After the last epoch
 

@@ -215,15 +215,17 @@ IMBALANCED = Cause(
 
 # Either the training rows are fitted, and unseen rows are predicted no better than by chance: with overfitting they are
 # predicted better. Or the targets of similar rows are no more alike than shuffled targets (Schilling 1986), and neither
-# the network nor a quick model predicts unseen rows better than by chance; a dead or diverged network proves nothing.
-# Or the given rows tell their targets, and the rows that `fit` was fed do not. Known false alarms: training and unseen
-# rows from different sources, and targets that similar rows do not share, such as a parity of many columns.
+# the network nor a quick model predicts unseen rows better than by chance; a dead or diverged network proves nothing,
+# and similar rows tell little of a rare class. Or the given rows tell their targets, and the rows that `fit` was fed do
+# not. Known false alarms: training and unseen rows from different sources, and targets that similar rows do not share,
+# such as a parity of many columns.
 def _are_labels_unrelated(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     is_fitted = (evidence.train_fit > params.fitted) & (evidence.train_gain > params.fitted)
     is_at_chance = (evidence.judged_fit <= 0) & (evidence.judged_gain <= params.chance_margin)
     is_alive = evidence.dead_layer.isna() & (evidence.dead_output != 1) & evidence.nonfinite_epoch.isna()
     is_predicted = (evidence.judged_gain > params.chance_margin) | (evidence.reference_gain > params.chance_margin)
-    is_as_if_shuffled = (evidence.targets_told < params.shuffled) & is_alive & ~is_predicted
+    is_balanced = ~(evidence.score_gap > params.imbalance_gap)
+    is_as_if_shuffled = (evidence.targets_told < params.shuffled) & is_alive & is_balanced & ~is_predicted
     is_fed_otherwise = (evidence.fed_told < params.shuffled) & (evidence.targets_told > TOLD * params.shuffled)
     return (
         (is_fitted & is_at_chance)
@@ -271,8 +273,9 @@ UNRELATED_LABELS = Cause(
     "of similar rows are no more alike than shuffled targets (a nearest-neighbour test of 100 rows or more, Schilling "
     "1986), at the latest in the rows that `fit` was fed",
     condition="`train_fit` and `train_gain` > `fitted`, `judged_fit` <= 0, `judged_gain` <= `chance_margin`; or "
-    "`targets_told` < `shuffled`, no layer is dead, all losses are finite, and neither `judged_gain` nor "
-    "`reference_gain` is above `chance_margin`; or `fed_told` < `shuffled` though `targets_told` > 2 * `shuffled`",
+    "`targets_told` < `shuffled`, no layer is dead, all losses are finite, `score_gap` is not above `imbalance_gap`, "
+    "and neither `judged_gain` nor `reference_gain` is above `chance_margin`; or `fed_told` < `shuffled` though "
+    "`targets_told` > 2 * `shuffled`",
     looks_like="Training improves, but unseen rows are predicted no better than by the baseline. Or nothing improves.",
     confused_with="`overfitting`, where unseen rows are predicted better than by chance; with few rows the two look "
     "alike. Targets that similar rows do not share, such as a parity of many columns, are a false alarm if nothing is "

@@ -68,7 +68,7 @@ LOST_UPDATES = Cause(
         ),
     ),
     alarm=False,
-    limits=(Limit("step_ratio", "lost_scale", is_upper=False), Limit("updates_applied", "lost_share", is_upper=False)),
+    limits=(Limit("step_ratio", "lost_scale", is_upper=False),),
     needs_misfit=True,
 )
 
