@@ -175,4 +175,4 @@ def _no_rows(outputs: Batch) -> Batch:
 def _why_not(probe: Probe) -> str:
     if not probe.has_loss:
         return "its training step computes the loss itself, and its outputs do not have the form of its targets"
-    return "its loss has no least value over constant outputs, or does not depend on the outputs"
+    return "the best constant outputs have a loss of 0, no least loss, or the same loss as any others"
