@@ -4,6 +4,7 @@ Imports TensorFlow with the user's own settings.
 """
 
 from dataclasses import dataclass
+from math import prod
 from typing import Final, NamedTuple
 
 import keras
@@ -71,19 +72,21 @@ class FitReference:
 
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
-        self._rows: ArrayRows | None = None  # inputs and targets
+        self._rows: ArrayRows | None = None
+        self._is_too_large = False  # whether the rows take too long
         self._has_class_weights = False
         self._references: dict[tuple[int, bool], Reference | None] = {}
 
     def keep(self, arguments: FitArguments, data: tuple[Batch, Batch] | None) -> None:
         """Keep training rows: those of `fit` if they are arrays, or else those that the user gave to `Diagnosis`."""
         self._references.clear()
-        self._rows = None
+        self._rows, self._is_too_large = None, False
         self._has_class_weights = arguments.class_weight is not None or arguments.sample_weight is not None
         source = (arguments.x, arguments.y) if arguments.has_arrays else data
         if source is not None and source[1] is not None:
             with self._guard.optional("keep rows for the reference"):
-                self._rows = _thinned(*source)
+                self._is_too_large = _are_too_large(source[0])
+                self._rows = None if self._is_too_large else _thinned(*source)
 
     def of(self, model: keras.Model, output: ScoredOutput) -> Reference | None:
         """Return the reference for one output, None if it can have none; fitted at the first call."""
@@ -91,8 +94,11 @@ class FitReference:
         if key not in self._references:
             self._references[key] = None
             with self._guard.optional("fit the reference"):
-                train = self._rows or _leaves(*output.train[:2])
-                self._references[key] = _fitted(model, output, train, self._has_class_weights)
+                if self._is_too_large:
+                    self._references[key] = Reference(inputs="array", skipped="rows of so many numbers take too long")
+                else:
+                    train = self._rows or _leaves(*output.train[:2])
+                    self._references[key] = _fitted(model, output, train, self._has_class_weights)
         return self._references[key]
 
 
@@ -139,13 +145,16 @@ def _further_scores(output: ScoredOutput, task: Task, known: Array) -> dict[str,
     return {SKILL: _own_skill(output, known)} if score == SKILL else {}
 
 
+def _are_too_large(inputs: Batch) -> bool:
+    leaves = keras.tree.flatten(inputs)
+    numbers = sum(prod(leaf.shape[1:]) for leaf in leaves)
+    return bool(numbers * min(len(leaves[0]), ROWS) > ENTRIES)
+
+
 def _thinned(inputs: Batch, targets: Batch) -> ArrayRows:
-    """Return at most KEPT_ROWS random rows, in their order; of rows that are too large for a reference, the first."""
-    leaves = [leaf for leaf in keras.tree.flatten(inputs) if leaf is not None]
-    count = len(leaves[0])
-    size = sum(int(np.prod(leaf.shape[1:])) for leaf in leaves)
-    most = KEPT_ROWS if size * ROWS <= ENTRIES else 1
-    rows = np.sort(np.random.default_rng(0).permutation(count)[:most])
+    """Return at most KEPT_ROWS random rows, in their order."""
+    count = len(keras.tree.flatten(inputs)[0])
+    rows = np.sort(np.random.default_rng(0).permutation(count)[:KEPT_ROWS])
     return _leaves(inputs, targets).taken(rows)
 
 

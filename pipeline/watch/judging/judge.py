@@ -123,7 +123,7 @@ def _output_judge(
     """
     name, from_logits = loss_of(model) if loss is None else named_loss(loss)
     target = np.asarray(keras.tree.flatten(data.targets)[place])
-    output = np.asarray(keras.tree.flatten(outputs)[place])
+    output = np.asarray(keras.tree.flatten(outputs)[place], np.float32)
     ignored = getattr(getattr(model, "loss", None) if loss is None else loss, "ignore_class", None)
     scorer = scorer_for(name, from_logits, target, output, kind, ignored)
     metrics = metrics_of(model, place)
