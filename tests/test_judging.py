@@ -365,3 +365,11 @@ def test_a_loss_without_a_least_value_has_no_ends() -> None:
     outputs = np.random.default_rng(0).normal(size=(40, 2)).astype(np.float32)
     assert loss_scale(lambda p: tf.reduce_mean(p), None, outputs) is None
     assert loss_scale(lambda p: tf.constant(1.0), None, outputs) is None
+
+
+def test_a_loss_without_a_least_value_leaves_the_predictions_to_judge() -> None:
+    """Without its square, the error has no least value."""
+    model = network()
+    model.compile(keras.optimizers.Adam(0.01), lambda y, p: ops.mean(ops.reshape(y, ops.shape(p)) - p))
+    diagnosis = watched(model, COLUMNS, VALUES, epochs=3)
+    assert (diagnosis.outcome, yardstick(diagnosis)["score"]) == ("not_learned", "r2")

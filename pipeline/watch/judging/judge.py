@@ -133,7 +133,8 @@ def _output_judge(
     prefers_loss = scorer is None or (kind == AUTO and _is_odd(name, from_logits, scorer, output, metrics))
     if prefers_loss and scale_of(by_loss, probe, data, outputs) is not None:
         return by_loss
-    if scorer is None and not probe.has_loss and same_shape(target, output) is not None:
+    if scorer is None and same_shape(target, output) is not None and np.ptp(target, axis=0).max() > 0:
+        # The loss cannot be called, or no constant is best under it, as without a square: the predictions judge.
         scorer = scorer_for(name, from_logits, target, output, "regression")
     return None if scorer is None else replace(by_loss, yardstick=_yardstick(scorer, metrics), scorer=scorer)
 
