@@ -27,6 +27,8 @@ class Notice:
     condition: the rule in terms of evidence and thresholds.
     false_alarms: known cases in which nothing is wrong.
     is_early: whether it is known, and logged, after the first epoch.
+    needs_learning: whether it is shown only if the network learned; otherwise the cause matters, and the text of the
+        verdict has the scores of the reference anyway.
     """
 
     name: str
@@ -36,15 +38,20 @@ class Notice:
     condition: str
     false_alarms: str
     is_early: bool = False
+    needs_learning: bool = False
 
 
-def notices(evidence: pd.DataFrame, params: DiagnosisParams, is_early: bool = False) -> list[Notice]:
+def notices(
+    evidence: pd.DataFrame, params: DiagnosisParams, is_early: bool = False, has_learned: bool = True
+) -> list[Notice]:
     """Return the notices that hold for the first replica of a table of evidence.
 
     Args:
         is_early: only notices that are known after the first epoch.
+        has_learned: whether the replica learned.
     """
-    return [each for each in NOTICES if bool(each.rule(evidence, params).iloc[0]) and (each.is_early or not is_early)]
+    shown = [each for each in NOTICES if each.is_early >= is_early and each.needs_learning <= has_learned]
+    return [each for each in shown if bool(each.rule(evidence, params).iloc[0])]
 
 
 def _is_metric_misleading(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
@@ -180,5 +187,6 @@ NOTICES: tuple[Notice, ...] = (
         means="a linear model or a forest of trees predicts the same rows better than the network, beyond noise",
         condition="`below_reference` > 1, and `reference_gain` above the network's gain by more than `chance_margin`",
         false_alarms="a network that must be small or fast, on purpose",
+        needs_learning=True,
     ),
 )
