@@ -15,6 +15,7 @@ from pipeline.data.reference.reference import Reference
 from pipeline.data.reference.yardstick import LEAST_SKILL
 from pipeline.watch.judging.counted_rows import _padding
 from pipeline.watch.judging.loss_scale import loss_scale
+from pipeline.watch.judging.reference_inputs import _with_previous
 
 RANDOM = np.random.default_rng(0)
 COLUMNS = RANDOM.normal(size=(400, 4)).astype("float32")
@@ -373,3 +374,10 @@ def test_a_loss_without_a_least_value_leaves_the_predictions_to_judge() -> None:
     model.compile(keras.optimizers.Adam(0.01), lambda y, p: ops.mean(ops.reshape(y, ops.shape(p)) - p))
     diagnosis = watched(model, COLUMNS, VALUES, epochs=3)
     assert (diagnosis.outcome, yardstick(diagnosis)["score"]) == ("not_learned", "r2")
+
+
+def test_a_step_gets_its_own_input_and_the_previous_one() -> None:
+    ids = _with_previous(np.array([[5, 7, 6]]), are_ids=True)
+    assert ids.tolist() == [[10, 1], [14, 11], [12, 15]]  # even: now, odd: before
+    values = np.arange(6.0).reshape(1, 3, 2)
+    assert _with_previous(values, are_ids=False).tolist() == [[0, 1, 0, 0], [2, 3, 0, 1], [4, 5, 2, 3]]
