@@ -15,6 +15,7 @@ from pipeline.data.reference.reference import Reference
 from pipeline.data.reference.yardstick import LEAST_SKILL
 from pipeline.watch.judging.counted_rows import _padding
 from pipeline.watch.judging.loss_scale import loss_scale
+from pipeline.watch.judging.reference_inputs import _with_previous
 
 RANDOM = np.random.default_rng(0)
 COLUMNS = RANDOM.normal(size=(400, 4)).astype("float32")
@@ -212,8 +213,17 @@ def test_a_step_without_a_callable_loss_is_judged_by_its_predictions(
 
 
 def test_without_any_score_the_reason_is_one_sentence() -> None:
-    model = OwnStep(True, 3, 0.01)
-    model.train_step = lambda data: {"loss": tf.reduce_mean(model(data[0]))}
+    class OfMeans(OwnStep):
+        """Its targets are the means of its outputs."""
+
+        def train_step(self, data: Any) -> dict[str, Any]:
+            inputs, targets = data
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_mean((targets - tf.reduce_mean(self(inputs), axis=1)) ** 2)
+            self.optimizer.apply(tape.gradient(loss, self.trainable_variables), self.trainable_variables)
+            return {"loss": loss}
+
+    model = OfMeans(True, 3, 0.01)
     diagnosis = Diagnosis()
     model.fit(COLUMNS, VALUES, epochs=1, verbose=0, callbacks=[diagnosis])
     assert diagnosis.outcome is None
@@ -283,10 +293,11 @@ def test_the_reference_is_never_scored_on_rows_that_it_was_fitted_on(given: bool
     model = network(1, "sigmoid", inputs=5)
     model.compile("adam", "binary_crossentropy")
     diagnosis = Diagnosis(x, y) if given else Diagnosis()
-    data = tf.data.Dataset.from_tensor_slices((x, y)).batch(50) if given else x
-    arguments = {"x": data} if given else {"x": x, "y": y, "validation_split": 0.5}
     if given:
-        arguments["validation_data"] = (x[:200], y[:200])
+        batches = tf.data.Dataset.from_tensor_slices((x, y)).batch(50)
+        arguments = {"x": batches, "validation_data": (x[:200], y[:200]), "shuffle": False}
+    else:
+        arguments = {"x": x, "y": y, "validation_split": 0.5}
     model.fit(**arguments, epochs=1, verbose=0, callbacks=[diagnosis])
     known = reference(diagnosis)
     assert known.scores["trees"]["balanced_accuracy"] < 0.65
@@ -355,3 +366,18 @@ def test_a_loss_without_a_least_value_has_no_ends() -> None:
     outputs = np.random.default_rng(0).normal(size=(40, 2)).astype(np.float32)
     assert loss_scale(lambda p: tf.reduce_mean(p), None, outputs) is None
     assert loss_scale(lambda p: tf.constant(1.0), None, outputs) is None
+
+
+def test_a_loss_without_a_least_value_leaves_the_predictions_to_judge() -> None:
+    """Without its square, the error has no least value."""
+    model = network()
+    model.compile(keras.optimizers.Adam(0.01), lambda y, p: ops.mean(ops.reshape(y, ops.shape(p)) - p))
+    diagnosis = watched(model, COLUMNS, VALUES, epochs=3)
+    assert (diagnosis.outcome, yardstick(diagnosis)["score"]) == ("not_learned", "r2")
+
+
+def test_a_step_gets_its_own_input_and_the_previous_one() -> None:
+    ids = _with_previous(np.array([[5, 7, 6]]), are_ids=True)
+    assert ids.tolist() == [[10, 1], [14, 11], [12, 15]]  # even: now, odd: before
+    values = np.arange(6.0).reshape(1, 3, 2)
+    assert _with_previous(values, are_ids=False).tolist() == [[0, 1, 0, 0], [2, 3, 0, 1], [4, 5, 2, 3]]

@@ -24,7 +24,7 @@ def short_reviews_data(repaired: bool) -> ProgramData:
 
 
 def short_reviews_model(repaired: bool) -> keras.Model:
-    sequence = [layers.Embedding(40, 8, mask_zero=repaired), layers.SimpleRNN(12), layers.Dense(1, "sigmoid")]
+    sequence = [layers.Embedding(40, 8, mask_zero=repaired), layers.GRU(12), layers.Dense(1, "sigmoid")]
     model = keras.Sequential([keras.Input((LENGTH,), dtype="int32"), *sequence])
     return compile_model(model, optimizers.Adam(0.01), "binary_crossentropy")
 

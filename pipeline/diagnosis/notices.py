@@ -11,6 +11,7 @@ import pandas as pd
 
 from pipeline.diagnosis.constants import SHORT_PATIENCE
 from pipeline.diagnosis.rules.cause import Evidence, Rule, number
+from pipeline.diagnosis.rules.model_rules import CONSTANTS, OUTPUT_MISMATCH
 from pipeline.diagnosis.rules.row_rules import are_validation_rows_shifted, says_order, says_validation
 from pipeline.diagnosis.rules.step_rules import is_stopped_early, says_stopped
 from pipeline.params.diagnosis_params import DiagnosisParams
@@ -27,6 +28,8 @@ class Notice:
     condition: the rule in terms of evidence and thresholds.
     false_alarms: known cases in which nothing is wrong.
     is_early: whether it is known, and logged, after the first epoch.
+    needs_learning: whether it is shown only if the network learned; otherwise the cause matters, and the text of the
+        verdict has the scores of the reference anyway.
     """
 
     name: str
@@ -36,15 +39,24 @@ class Notice:
     condition: str
     false_alarms: str
     is_early: bool = False
+    needs_learning: bool = False
 
 
-def notices(evidence: pd.DataFrame, params: DiagnosisParams, is_early: bool = False) -> list[Notice]:
+def notices(
+    evidence: pd.DataFrame, params: DiagnosisParams, is_early: bool = False, has_learned: bool = True
+) -> list[Notice]:
     """Return the notices that hold for the first replica of a table of evidence.
 
     Args:
         is_early: only notices that are known after the first epoch.
+        has_learned: whether the replica learned.
     """
-    return [each for each in NOTICES if bool(each.rule(evidence, params).iloc[0]) and (each.is_early or not is_early)]
+    shown = [each for each in NOTICES if each.is_early >= is_early and each.needs_learning <= has_learned]
+    return [each for each in shown if bool(each.rule(evidence, params).iloc[0])]
+
+
+def _is_output_unfit(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+    return (evidence.output_misfit > 0) & ~evidence.output_misfit.isin(CONSTANTS)
 
 
 def _is_metric_misleading(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
@@ -125,6 +137,15 @@ def _was_stopped_while_falling(evidence: pd.DataFrame, params: DiagnosisParams) 
 
 NOTICES: tuple[Notice, ...] = (
     Notice(
+        "output_mismatch",
+        _is_output_unfit,
+        OUTPUT_MISMATCH.says,
+        means="the network learned, but less than it could, because output, loss and targets do not fit each other",
+        condition="`output_misfit` > 0, but for a constant output or loss, which could not learn",
+        false_alarms="a loss of your own that reads other layers than the output",
+        needs_learning=True,
+    ),
+    Notice(
         "misleading_metric",
         _is_metric_misleading,
         _says_metric,
@@ -180,5 +201,6 @@ NOTICES: tuple[Notice, ...] = (
         means="a linear model or a forest of trees predicts the same rows better than the network, beyond noise",
         condition="`below_reference` > 1, and `reference_gain` above the network's gain by more than `chance_margin`",
         false_alarms="a network that must be small or fast, on purpose",
+        needs_learning=True,
     ),
 )

@@ -88,7 +88,7 @@ def rule_of(history: xr.Dataset, learned: Mapping[str, float] | None) -> Rule | 
         return rule_for(record.task_of(history), None, reference) if is_task_known else None
     ((score, threshold),) = learned.items()
     guess = yardstick.guess if yardstick is not None and score in (yardstick.score, MAIN_SCORE) else 0.0
-    if has_score(history, score) and score not in SCORES:
+    if has_score(history, score) and not (is_task_known and score in SCORES):
         return Rule(score, threshold, reference, guess)
     if is_task_known:
         return rule_for(record.task_of(history), learned, reference)

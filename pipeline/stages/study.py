@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from pipeline.data.reference.reference import load_reference
 from pipeline.data.split import files as data
 from pipeline.evaluation import study_files as studies
 from pipeline.evaluation import tried
@@ -29,7 +30,7 @@ def main(name: str) -> None:
     study, cells = params.study(name)
     expect_known(cells)
     split, origin, fingerprint = data.load_split(), data.load_origin(), data.fingerprint()
-    rule = rule_for(split.task, params.evaluation.learned)
+    rule = rule_for(split.task, params.evaluation.learned, load_reference())
     not_tried: dict[str, str] = {}
     with Workers() as workers:
 

@@ -33,9 +33,9 @@ def main() -> None:
 
         manifest.remove_manifest()
         pair = params.comparison.pair or ()
-        done = publish.publish(contents, tracking, pair, data.part_files(), packages)
+        actions = publish.publish(contents, tracking, pair, data.part_files(), packages)
     manifest.save_manifest({each.variant: each.hashes for each in contents})
-    for variant, action in done.items():
+    for variant, action in actions.items():
         print(f"track {variant}: {action}")
 
 

@@ -25,9 +25,9 @@ def main(name: str) -> None:
         {"figures": studies.figures(name), "tables": studies.tables(name), "page": [studies.page(name)]},
     )
     manifest.remove_manifest(manifest.of_study(name))
-    done = publish.publish_study(content, params.tracking, data.part_files())
+    action = publish.publish_study(content, params.tracking, data.part_files())
     manifest.save_manifest({name: content.hashes}, manifest.of_study(name))
-    print(f"track study {name}: {done}")
+    print(f"track study {name}: {action}")
 
 
 if __name__ == "__main__":

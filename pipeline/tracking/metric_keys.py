@@ -65,8 +65,8 @@ EPOCHS_TO_LEARN: Final = MetricKey(
 )
 REFERENCE: Final = MetricKey(
     "reference/{model}",
-    "score of a linear model (`linear`) and of a forest of random trees (`trees`) on the same rows: the score that "
-    "decides whether a replica has learned",
+    "score of a linear model (`linear`), on imbalanced rows also with class weights (`weighted_linear`), and of a "
+    "forest of random trees (`trees`) on the same rows: the score that decides whether a replica has learned",
 )
 OUTCOMES: Final = MetricKey("outcomes/{outcome}", "number of replicas that learned, and that failed for each cause")
 LEARNED_SHARE: Final = MetricKey("learned_share", "share of the replicas that have learned, over the epochs")

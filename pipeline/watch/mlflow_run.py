@@ -22,6 +22,7 @@ import numpy as np
 import xarray as xr
 
 from pipeline.diagnosis.causes import NO_CAUSE, outcome_colours
+from pipeline.evaluation.learned import rule_of
 from pipeline.foundations.literal import in_markdown
 from pipeline.history.record import PARTS
 from pipeline.history.thinning import CURVE_EPOCHS, evenly_spaced, log_spaced
@@ -164,7 +165,7 @@ class LiveRun:
             self._client.log_artifacts(self._run_id, folder, "diagnosis")
         for name, (draw, _) in FIGURES.items():
             self._client.log_figure(self._run_id, draw(history), f"diagnosis/{name}.png")
-        self._send(_profiles(history))
+        self._send([*_profiles(history), *_reference(history)])
 
     def _log_model(self, fit: WatchedFit) -> None:
         import keras
@@ -187,6 +188,13 @@ def _tags(verdict: Verdict) -> dict[str, str]:
     tags |= {"notices": ", ".join(notices)} if notices else {}
     colour = outcome_colours().get(verdict.cause or str(verdict.outcome))
     return tags | ({COLOUR: colour} if colour else {})
+
+
+def _reference(history: xr.Dataset) -> list[Point]:
+    """Return the score of each quick model on the same rows."""
+    rule = rule_of(history, None)
+    scores = {} if rule is None else rule.references
+    return [Point(keys.REFERENCE.of(model=model), value) for model, value in scores.items()]
 
 
 def _profiles(history: xr.Dataset) -> list[Point]:

@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from pipeline.data.reference.quick_models import MODELS
 from pipeline.diagnosis.causes import spelled
+from pipeline.evaluation.learned import judged_outputs, outputs_in_words, reference_of, spelled_score
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import save_text
 from pipeline.foundations.literal import as_code, in_markdown
@@ -51,7 +53,7 @@ def document(fit: WatchedFit, history: xr.Dataset) -> Document:
         Section("Over the epochs", [Picture("curves", FIGURES["curves"][1])]),
         Section("Gradients", [Picture("gradients", FIGURES["gradients"][1])]),
         Section("Layers", list(_layers(history))),
-        Section("Evidence", list(_evidence(verdict, fit.thresholds.model_dump()))),
+        Section("Evidence", [*_evidence(verdict, fit.thresholds.model_dump()), *_reference(history)]),
         Section("How it was watched", list(_recording(history, verdict.notes))),
     ]
     sentences = [verdict.headline, verdict.says, *(f"Notice: {each}" for each in verdict.notices.values())]
@@ -104,6 +106,20 @@ def _evidence(verdict: Verdict, thresholds: Mapping[str, float]) -> Iterator[Blo
     )
     yield Text("Conditions that hold: " + (", ".join(map(spelled, verdict.symptoms)) or "none") + ".")
     yield Text("Thresholds: " + ", ".join(f"`{name}: {value}`" for name, value in thresholds.items()) + ".")
+
+
+def _reference(history: xr.Dataset) -> Iterator[Block]:
+    """Yield the scores of the quick models on the same rows, or of each of several outputs."""
+    reference, outputs = reference_of(history), judged_outputs(history)
+    if reference is not None and reference.scores:
+        names = sorted({name for scores in reference.scores.values() for name in scores})
+        rows = [
+            [MODELS[model], *(_number(scores[name]) if name in scores else "" for name in names)]
+            for model, scores in reference.scores.items()
+        ]
+        yield Table(["on the same rows", *map(spelled_score, names)], rows)
+    if outputs:
+        yield Text(in_markdown(f"Outputs: {outputs_in_words(outputs)}."))
 
 
 def _recording(history: xr.Dataset, notes: Sequence[str]) -> Iterator[Block]:

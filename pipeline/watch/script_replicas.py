@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -142,7 +143,7 @@ def _bar(table: pd.DataFrame) -> Table:
 def _table(table: pd.DataFrame, score: str) -> Table:
     part, _, kind = score.partition("_")
     rows = [
-        [str(row["replica"]), spelled(str(outcome)), f"{row[score]:.3f}", f"{row['train_loss']:.4g}"]
+        [str(row["replica"]), spelled(str(outcome)), f"{row.get(score, np.nan):.3f}", f"{row['train_loss']:.4g}"]
         for (_, row), outcome in zip(table.iterrows(), outcomes(table), strict=True)
     ]
     return Table(["seed", "outcome", f"{part} {spelled_score(kind)}", "training loss"], rows)

@@ -111,11 +111,24 @@ def judge(
         says = f"Cannot tell whether this model learned{f': {reason}' if reason else ''}. {sentences}"
         suggested = _tries(symptoms, Setting.of(history, numbers))
         return Verdict(None, None, numbers, symptoms, _neutral_headline(history), says, suggested, notes, known)
+    return _verdict(history, rule, params, notes, symptoms)
+
+
+def _verdict(
+    history: xr.Dataset, rule: Rule, params: DiagnosisParams, notes: Sequence[str], symptoms: Sequence[str]
+) -> Verdict:
+    """Return the verdict on a record that the rule can judge.
+
+    Args:
+        symptoms: the names of all conditions that hold.
+    """
     table = evaluate(history, rule, params)
     row = table.iloc[0]
     numbers = _with_paths(row[list(evidence.COLUMNS)].to_dict(), history)  # measured again, with the rule
-    known = _notices(table, history, params)
-    if row.outcome == LEARNED:
+    has_learned = row.outcome == LEARNED
+    known = _notices(table, history, params, has_learned=has_learned)
+    if has_learned:
+        symptoms = tuple(name for name in symptoms if not named(name).is_refuted(numbers))
         spite = f"It learned in spite of: {', '.join(map(spelled, symptoms))}." if symptoms else ""
         says = _joined(spite, _scores_in_words(rule))
         return Verdict(LEARNED, None, numbers, symptoms, _headline(history, rule, "Learned"), says, (), notes, known)
@@ -133,14 +146,14 @@ def notices_of(history: xr.Dataset, params: DiagnosisParams, is_early: bool = Fa
     Args:
         is_early: only notices that are known after the first epoch.
     """
-    return _notices(evidence.measure(history, params), history, params, is_early)
+    return _notices(evidence.measure(history, params), history, params, is_early, has_learned=False)
 
 
 def _notices(
-    table: pd.DataFrame, history: xr.Dataset, params: DiagnosisParams, is_early: bool = False
+    table: pd.DataFrame, history: xr.Dataset, params: DiagnosisParams, is_early: bool = False, *, has_learned: bool
 ) -> dict[str, str]:
     numbers = _with_paths(table.iloc[0][list(evidence.COLUMNS)].to_dict(), history)
-    return {each.name: each.says(numbers) for each in notices(table, params, is_early)}
+    return {each.name: each.says(numbers) for each in notices(table, params, is_early, has_learned)}
 
 
 def _on_cause(cause: str, numbers: Evidence, params: DiagnosisParams) -> str:

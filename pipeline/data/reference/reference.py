@@ -6,7 +6,7 @@ score of a linear model and of a forest of random trees on these rows. A weak re
 at a parity, or at a bar anywhere in a picture, and a good network does not.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Literal
@@ -18,6 +18,7 @@ from pipeline.data.reference.guessing import guessing_bound
 from pipeline.data.reference.quick_models import (
     MODELS,
     TREES,
+    Fold,
     ModelName,
     counted,
     folds,
@@ -163,12 +164,7 @@ def fit(
         return Reference(inputs=inputs, skipped=f"{size} take too long")
     pairs = list(folds(task, columns, rows.targets, judge_columns, judge_rows))
     targets = np.concatenate([fold.judge_targets for fold in pairs])
-    scores: dict[ModelName, dict[str, float]] = {}
-    for name in _models(task, rows.targets):
-        predicted = np.concatenate([predictions(task, name, fold) for fold in pairs])
-        scores[name] = _scores(task, targets, predicted, further)
-        if name == "weighted_linear":  # its probabilities are no longer those of the rows
-            scores[name] = {"balanced_accuracy": scores[name]["balanced_accuracy"]}
+    scores = {name: _scores_of(task, name, pairs, targets, further) for name in _models(task, rows.targets)}
     return Reference(
         scores=scores,
         inputs=inputs,
@@ -226,10 +222,19 @@ def sample(task: Task, samples: Samples) -> Samples:
     return Samples(samples.inputs[rows], samples.targets[rows])
 
 
-def _scores(task: Task, targets: np.ndarray, predicted: np.ndarray, further: Mapping[str, ScoreOf]) -> dict[str, float]:
-    """Return every finite score of predictions for rows that the model was not fitted on."""
+def _scores_of(
+    task: Task, name: ModelName, pairs: Sequence[Fold], targets: np.ndarray, further: Mapping[str, ScoreOf]
+) -> dict[str, float]:
+    """Fit a model, and return its finite scores on the rows that it was not fitted on.
+
+    Args:
+        targets: the targets of these rows, of all pairs.
+    """
+    predicted = np.concatenate([predictions(task, name, fold) for fold in pairs])
     scores = {**task.scores(targets, predicted), SKILL: _skill(task, targets, predicted)}
-    scores |= {name: score(targets, predicted) for name, score in further.items()}
+    scores |= {further_name: score(targets, predicted) for further_name, score in further.items()}
+    if name == "weighted_linear":  # its probabilities are not those of the rows
+        scores = {"balanced_accuracy": scores["balanced_accuracy"]}
     return {score: value for score, value in scores.items() if np.isfinite(value)}
 
 

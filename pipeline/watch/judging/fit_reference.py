@@ -4,6 +4,7 @@ Imports TensorFlow with the user's own settings.
 """
 
 from dataclasses import dataclass
+from math import prod
 from typing import Final, NamedTuple
 
 import keras
@@ -11,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.data.reference.ranking_scores import mean_auc
-from pipeline.data.reference.reference import ENTRIES, ROWS, Reference, ScoreOf, fit, ranking_scores
+from pipeline.data.reference.reference import ENTRIES, LEAST_PROBABILITY, ROWS, Reference, ScoreOf, fit, ranking_scores
 from pipeline.data.split.samples import Samples
 from pipeline.data.split.tasks import Task
 from pipeline.foundations.untyped import Array, Batch
@@ -71,19 +72,21 @@ class FitReference:
 
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
-        self._rows: ArrayRows | None = None  # inputs and targets
+        self._rows: ArrayRows | None = None
+        self._is_too_large = False  # whether the rows take too long
         self._has_class_weights = False
         self._references: dict[tuple[int, bool], Reference | None] = {}
 
     def keep(self, arguments: FitArguments, data: tuple[Batch, Batch] | None) -> None:
         """Keep training rows: those of `fit` if they are arrays, or else those that the user gave to `Diagnosis`."""
         self._references.clear()
-        self._rows = None
+        self._rows, self._is_too_large = None, False
         self._has_class_weights = arguments.class_weight is not None or arguments.sample_weight is not None
         source = (arguments.x, arguments.y) if arguments.has_arrays else data
         if source is not None and source[1] is not None:
             with self._guard.optional("keep rows for the reference"):
-                self._rows = _thinned(*source)
+                self._is_too_large = _are_too_large(source[0])
+                self._rows = None if self._is_too_large else _thinned(*source)
 
     def of(self, model: keras.Model, output: ScoredOutput) -> Reference | None:
         """Return the reference for one output, None if it can have none; fitted at the first call."""
@@ -91,8 +94,11 @@ class FitReference:
         if key not in self._references:
             self._references[key] = None
             with self._guard.optional("fit the reference"):
-                train = self._rows or _leaves(*output.train[:2])
-                self._references[key] = _fitted(model, output, train, self._has_class_weights)
+                if self._is_too_large:
+                    self._references[key] = Reference(inputs="array", skipped="rows of so many numbers take too long")
+                else:
+                    train = self._rows or _leaves(*output.train[:2])
+                    self._references[key] = _fitted(model, output, train, self._has_class_weights)
         return self._references[key]
 
 
@@ -139,13 +145,16 @@ def _further_scores(output: ScoredOutput, task: Task, known: Array) -> dict[str,
     return {SKILL: _own_skill(output, known)} if score == SKILL else {}
 
 
+def _are_too_large(inputs: Batch) -> bool:
+    leaves = keras.tree.flatten(inputs)
+    numbers = sum(prod(leaf.shape[1:]) for leaf in leaves)
+    return bool(numbers * min(len(leaves[0]), ROWS) > ENTRIES)
+
+
 def _thinned(inputs: Batch, targets: Batch) -> ArrayRows:
-    """Return at most KEPT_ROWS random rows, in their order; of rows that are too large for a reference, the first."""
-    leaves = [leaf for leaf in keras.tree.flatten(inputs) if leaf is not None]
-    count = len(leaves[0])
-    size = sum(int(np.prod(leaf.shape[1:])) for leaf in leaves)
-    most = KEPT_ROWS if size * ROWS <= ENTRIES else 1
-    rows = np.sort(np.random.default_rng(0).permutation(count)[:most])
+    """Return at most KEPT_ROWS random rows, in their order."""
+    count = len(keras.tree.flatten(inputs)[0])
+    rows = np.sort(np.random.default_rng(0).permutation(count)[:KEPT_ROWS])
     return _leaves(inputs, targets).taken(rows)
 
 
@@ -197,12 +206,15 @@ def _own_skill(output: ScoredOutput, known: Array) -> ScoreOf:
         known: the training targets; predictions are kept within their range.
     """
     judge, data, scale = output.judge, output.validation, output.scale
-    is_probability = known.min() >= 0 and known.max() <= 1
+    low, high = known.min(axis=0), known.max(axis=0)
+    is_probability = low.min() >= 0 and high.max() <= 1
+    if np.isin(known, (0, 1)).all():  # a forest's probabilities may be 0, whose logarithm is infinite
+        low, high = low + LEAST_PROBABILITY, high - LEAST_PROBABILITY
 
     def skill(targets: Array, predicted: Array) -> float:
         if data is None or scale is None or len(predicted) != data.size:
             return float("nan")
-        values = np.clip(predicted, known.min(axis=0), known.max(axis=0)).reshape(-1, *judge.shape).astype(np.float32)
+        values = np.clip(predicted, low, high).reshape(-1, *judge.shape).astype(np.float32)
         loss_of = judge.loss_of(output.probe, data)
         losses = [float(loss_of(tf.constant(each))) for each in (values, *([logits(values)] if is_probability else []))]
         return scale.skill(min((each for each in losses if np.isfinite(each)), default=float("nan")))

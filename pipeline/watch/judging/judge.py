@@ -123,7 +123,7 @@ def _output_judge(
     """
     name, from_logits = loss_of(model) if loss is None else named_loss(loss)
     target = np.asarray(keras.tree.flatten(data.targets)[place])
-    output = np.asarray(keras.tree.flatten(outputs)[place])
+    output = np.asarray(keras.tree.flatten(outputs)[place], np.float32)
     ignored = getattr(getattr(model, "loss", None) if loss is None else loss, "ignore_class", None)
     scorer = scorer_for(name, from_logits, target, output, kind, ignored)
     metrics = metrics_of(model, place)
@@ -133,7 +133,8 @@ def _output_judge(
     prefers_loss = scorer is None or (kind == AUTO and _is_odd(name, from_logits, scorer, output, metrics))
     if prefers_loss and scale_of(by_loss, probe, data, outputs) is not None:
         return by_loss
-    if scorer is None and not probe.has_loss and same_shape(target, output) is not None:
+    if scorer is None and same_shape(target, output) is not None and np.ptp(target, axis=0).max() > 0:
+        # The loss cannot be called, or no constant is best under it, as without a square: the predictions judge.
         scorer = scorer_for(name, from_logits, target, output, "regression")
     return None if scorer is None else replace(by_loss, yardstick=_yardstick(scorer, metrics), scorer=scorer)
 
@@ -175,4 +176,4 @@ def _no_rows(outputs: Batch) -> Batch:
 def _why_not(probe: Probe) -> str:
     if not probe.has_loss:
         return "its training step computes the loss itself, and its outputs do not have the form of its targets"
-    return "its loss has no least value over constant outputs, or does not depend on the outputs"
+    return "the best constant outputs have a loss of 0, no least loss, or the same loss as any others"

@@ -39,7 +39,7 @@ class LossScale:
 
 
 def loss_scale(loss_of: LossOf, targets: Array | None, outputs: Array) -> LossScale | None:
-    """Return the scale of a loss; None if the loss does not depend on the outputs, or has no least value.
+    """Return the scale of a loss; None if constant outputs have a loss of 0, no least loss, or the same as any others.
 
     Args:
         targets: the targets of the same rows; None if there are none.
@@ -57,6 +57,8 @@ def loss_scale(loss_of: LossOf, targets: Array | None, outputs: Array) -> LossSc
     if np.abs(best).max() > FAR * (1 + largest):
         return None
     perfect = _perfect(loss_of, targets, outputs)
+    if constant == 0 and (perfect is None or perfect >= 0):
+        return None  # constant outputs are perfect already
     if perfect is None or perfect >= constant:
         perfect = 0.0 if constant > 0 and now >= 0 else constant - 1
     return LossScale(constant, perfect)

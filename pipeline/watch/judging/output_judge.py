@@ -46,7 +46,7 @@ class OutputJudge:
 
     def output(self, outputs: Batch) -> Array:
         """Return this output of all outputs."""
-        return np.asarray(keras.tree.flatten(outputs)[self.place])
+        return np.asarray(keras.tree.flatten(outputs)[self.place], np.float32)
 
     @property
     def shape(self) -> tuple[int, ...]:

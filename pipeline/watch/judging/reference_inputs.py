@@ -65,10 +65,11 @@ def _with_previous(values: Array, are_ids: bool) -> Array:
     """Return the current and the previous value of each step, [row x step, ...]; ids as two ranges of ids."""
     first = values[:, :1]
     previous = np.concatenate([np.zeros_like(first), values[:, :-1]], axis=1)
-    if are_ids and values.ndim == 2:
+    if values.ndim == 2 and (are_ids or values.dtype.kind in "iu"):
         whole, before = values.astype(np.int64), previous.astype(np.int64)
         return np.stack([2 * whole, 2 * before + 1], axis=-1).reshape(-1, 2)
-    return np.stack([values, previous], axis=2).reshape(values.shape[0] * values.shape[1], -1)
+    both = np.stack([values, previous], axis=2).astype(np.float64)
+    return both.reshape(values.shape[0] * values.shape[1], -1)
 
 
 def _joined(train: Sequence[Array], leaves: Sequence[Array]) -> Array:
