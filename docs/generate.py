@@ -138,7 +138,7 @@ def pages() -> dict[Path, str]:
 
 def causes() -> str:
     """Return the table of causes, by precedence."""
-    rows = [(f"`{each.name}`", each.family, each.means, each.condition) for each in TABLE]
+    rows = [(f"`{each.name}`", each.family, each.means, _condition(each)) for each in TABLE]
     return _table(("cause, by precedence", "family", "what it means", "evidence and rule"), rows)
 
 
@@ -199,13 +199,18 @@ def _cause(cause: Cause) -> str:
         *([f"![{title}: a faulty program and its repaired twin]({picture})\n"] if has_picture else []),
         _bullet("Looks like", cause.looks_like),
         _bullet("Means", f"{cause.means}. {cause.measured}".strip()),
-        _bullet("Rule", f"{cause.condition}."),
+        _bullet("Rule", f"{_condition(cause)}."),
         _bullet("Confused with", cause.confused_with),
         "* **What to try:**",
         *(_filled(f"  * {advice.words}", "    ") for advice in cause.advice),
         "",
     ]
     return "\n".join(lines)
+
+
+def _condition(cause: Cause) -> str:
+    gate = "; and `train_fit` is not above `harmless_fit`"
+    return f"{cause.condition}{gate if cause.needs_misfit else ''}"
 
 
 def _bullet(heading: str, text: str) -> str:

@@ -23,6 +23,7 @@ PARAMS = check(shipped()["diagnosis"], "diagnosis", DiagnosisParams)
 WORSE = {"train_gain": 0.9, "judged_gain": 0.2}
 STOPPED = {"stopped_by_callback": 1, "epochs_run": 7, "epochs_asked": 60, "loss_fall": 0.05}
 CASES: dict[str, list[dict[str, float]]] = {
+    "output_mismatch": [{"output_misfit": 5}],
     "misleading_metric": [{"metric_gap": 0.9}, {"accuracy_of_numbers": 1}],
     "ignored_class_weight": [{"class_weight_unknown": 2, "class_weight_missing": 0.2}, {"class_weight_missing": 1}],
     "shifted_validation": [
@@ -37,6 +38,7 @@ CASES: dict[str, list[dict[str, float]]] = {
 # Facts that look alike and do no harm.
 HARMLESS = [
     {},
+    {"output_misfit": 1},  # a constant, which the network refutes that learned
     {"metric_gap": 0.1, "accuracy_of_numbers": 0},
     {"class_weight_unknown": 0, "class_weight_missing": 0.9},  # {1: 5.0}: other classes keep the weight 1
     {"class_weight_unknown": 1, "class_weight_missing": 0},  # a class that the split left out
@@ -72,6 +74,18 @@ def test_what_does_no_harm_is_not_noticed(numbers: dict[str, float]) -> None:
     assert not notices(table(**numbers), PARAMS)
 
 
+def test_some_notices_are_only_for_a_network_that_learned() -> None:
+    for name in ("output_mismatch", "below_reference"):
+        assert not notices(table(**CASES[name][0]), PARAMS, has_learned=False)
+
+
+def test_a_network_that_learned_refutes_a_constant_output_and_unrelated_labels() -> None:
+    assert causes.named("output_mismatch").is_refuted(plain(output_misfit=2))
+    assert not causes.named("output_mismatch").is_refuted(plain(output_misfit=5))
+    assert causes.named("unrelated_labels").is_refuted(plain())
+    assert not causes.named("vanishing").is_refuted(plain())
+
+
 def test_no_notice_comes_twice_and_all_have_a_case() -> None:
     assert [each.name for each in NOTICES] == list(CASES)
 
@@ -80,6 +94,7 @@ def test_a_notice_states_only_numbers_that_exist() -> None:
     random = np.random.default_rng(0)
     values = [np.nan, 0.0, 1.0, 0.02, 0.3, 200.0]
     rows = pd.DataFrame({name: random.choice(values, 5000) for name in evidence.COLUMNS})
+    rows["output_misfit"] = random.choice([np.nan, 0, 1, 5], len(rows))
     for notice in NOTICES:
         holding = rows[notice.rule(rows, PARAMS)].head(40)
         assert len(holding) > 5, notice.name

@@ -11,6 +11,7 @@ import pandas as pd
 
 from pipeline.diagnosis.constants import SHORT_PATIENCE
 from pipeline.diagnosis.rules.cause import Evidence, Rule, number
+from pipeline.diagnosis.rules.model_rules import CONSTANTS, OUTPUT_MISMATCH
 from pipeline.diagnosis.rules.row_rules import are_validation_rows_shifted, says_order, says_validation
 from pipeline.diagnosis.rules.step_rules import is_stopped_early, says_stopped
 from pipeline.params.diagnosis_params import DiagnosisParams
@@ -52,6 +53,10 @@ def notices(
     """
     shown = [each for each in NOTICES if each.is_early >= is_early and each.needs_learning <= has_learned]
     return [each for each in shown if bool(each.rule(evidence, params).iloc[0])]
+
+
+def _is_output_unfit(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+    return (evidence.output_misfit > 0) & ~evidence.output_misfit.isin(CONSTANTS)
 
 
 def _is_metric_misleading(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
@@ -131,6 +136,15 @@ def _was_stopped_while_falling(evidence: pd.DataFrame, params: DiagnosisParams) 
 
 
 NOTICES: tuple[Notice, ...] = (
+    Notice(
+        "output_mismatch",
+        _is_output_unfit,
+        OUTPUT_MISMATCH.says,
+        means="the network learned, but less than it could, because output, loss and targets do not fit each other",
+        condition="`output_misfit` > 0, but for a constant output or loss, which could not learn",
+        false_alarms="a loss of your own that reads other layers than the output",
+        needs_learning=True,
+    ),
     Notice(
         "misleading_metric",
         _is_metric_misleading,

@@ -128,7 +128,7 @@ def _verdict(
     has_learned = row.outcome == LEARNED
     known = _notices(table, history, params, has_learned=has_learned)
     if has_learned:
-        symptoms = tuple(name for name in symptoms if not named(name).is_refuted_by_learning)
+        symptoms = tuple(name for name in symptoms if not named(name).is_refuted(numbers))
         spite = f"It learned in spite of: {', '.join(map(spelled, symptoms))}." if symptoms else ""
         says = _joined(spite, _scores_in_words(rule))
         return Verdict(LEARNED, None, numbers, symptoms, _headline(history, rule, "Learned"), says, (), notes, known)
@@ -146,11 +146,11 @@ def notices_of(history: xr.Dataset, params: DiagnosisParams, is_early: bool = Fa
     Args:
         is_early: only notices that are known after the first epoch.
     """
-    return _notices(evidence.measure(history, params), history, params, is_early)
+    return _notices(evidence.measure(history, params), history, params, is_early, has_learned=False)
 
 
 def _notices(
-    table: pd.DataFrame, history: xr.Dataset, params: DiagnosisParams, is_early: bool = False, has_learned: bool = True
+    table: pd.DataFrame, history: xr.Dataset, params: DiagnosisParams, is_early: bool = False, *, has_learned: bool
 ) -> dict[str, str]:
     numbers = _with_paths(table.iloc[0][list(evidence.COLUMNS)].to_dict(), history)
     return {each.name: each.says(numbers) for each in notices(table, params, is_early, has_learned)}

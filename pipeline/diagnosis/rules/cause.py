@@ -79,7 +79,7 @@ class Cause:
     limits: the conditions of the rule that have a threshold; an unexplained failure shows those that came nearest.
     needs_misfit: whether the cause does not hold if the training loss fell well below the baseline loss (by
         `harmless_fit`): such a scale or signal did no harm.
-    is_refuted_by_learning: whether it is no alarm in a replica that learned.
+    is_refuted: takes the evidence of a replica that learned; returns whether this proves an alarm false.
     is_tentative: whether the text says "may be", because the cause was seldom right on programs that no rule had seen.
     """
 
@@ -103,7 +103,7 @@ class Cause:
     limits: tuple[Limit, ...] = ()
     needs_misfit: bool = False
     is_tentative: bool = False
-    is_refuted_by_learning: bool = False
+    is_refuted: Callable[[Evidence], bool] = lambda evidence: False
 
 
 def number(evidence: Evidence, name: str) -> float:

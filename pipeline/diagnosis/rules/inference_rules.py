@@ -5,6 +5,7 @@ from typing import Final
 import pandas as pd
 
 from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, number, verb
+from pipeline.diagnosis.setting import Setting
 from pipeline.foundations.palette import LAVENDER, VIOLET
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.remedies.recipe_changes import Against
@@ -32,7 +33,7 @@ def _says_statistics(evidence: Evidence) -> str:
     sentences = []
     if evidence["batch_rows"] is not None and evidence["uses_batch_statistics"]:
         rows = number(evidence, "batch_rows")
-        sentences.append(f"A layer normalises by the statistics of a batch, and a batch has {rows:.3g} rows.")
+        sentences.append(f"A layer normalises by the statistics of a batch (rows in a batch: {rows:.3g}).")
     if evidence["taken_gradient"] == 0 and evidence["first_gradient"]:
         sentences.append(
             "The gradients that the optimizer got are 0, though the same rows have gradients in inference mode."
@@ -40,6 +41,10 @@ def _says_statistics(evidence: Evidence) -> str:
     if evidence["logged_fit"] is not None and evidence["train_fit"] is not None:
         sentences.append(_says_modes(evidence))
     return " ".join(sentences)
+
+
+def _are_batches_small(setting: Setting) -> bool:
+    return (setting.number("batch_rows") or FEW_ROWS) < FEW_ROWS
 
 
 def _says_modes(evidence: Evidence) -> str:
@@ -70,14 +75,18 @@ BATCH_STATISTICS = Cause(
     advice=(
         Advice(
             "batches of 16 rows or more, or `LayerNormalization`, which needs no batch",
-            fits=lambda setting: (setting.number("batch_rows") or FEW_ROWS) < FEW_ROWS,
+            fits=_are_batches_small,
         ),
         Advice(
             "a smaller `momentum` in batch normalisation (0.9), or more steps, because its averages lag behind",
             "quicker_statistics",
             "longer",
+            fits=lambda setting: not _are_batches_small(setting),
         ),
-        Advice("larger batches, or `LayerNormalization`, which needs no averages"),
+        Advice(
+            "larger batches, or `LayerNormalization`, which needs no averages",
+            fits=lambda setting: not _are_batches_small(setting),
+        ),
         Advice(
             "check whether a layer is called with `training=True`, or is frozen with averages of other data",
             "trained_layers",

@@ -31,6 +31,9 @@ FITTING = {
     "cross-entropy",
 }
 
+# A constant cannot learn. These two are seen by the biases of the output layer, and an output without a bias, or a loss
+# that reads other layers, has none to see.
+CONSTANTS = tuple(MISFITS.index(name) for name in ("constant output", "constant loss"))
 OF_OWN_LOSSES = (
     "a loss whose arguments are swapped",
     "a loss that is no smaller where outputs are right",
@@ -102,6 +105,7 @@ OUTPUT_MISMATCH = Cause(
     ),
     at_start=True,
     reads=("output_misfit", "targets_beyond"),
+    is_refuted=lambda evidence: evidence["output_misfit"] in CONSTANTS,
 )
 
 

@@ -19,7 +19,7 @@ def _has_outlier_rows(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Ser
 
 def _sentence_on_outliers(rows: pd.DataFrame, bound: float | None) -> str:
     times = rows.largest_row.median()
-    return f"{len(rows)} {verb(rows, 'has', 'have')} a training row {times:.2g} times as long as a typical one"
+    return f"{len(rows)} {verb(rows, 'has', 'have')} a training row {times:,.0f} times as long as a typical one"
 
 
 OUTLIER_ROWS = Cause(
@@ -29,7 +29,7 @@ OUTLIER_ROWS = Cause(
     CREAM,
     _sentence_on_outliers,
     lambda evidence: (
-        f"The longest training row is {number(evidence, 'largest_row'):.2g} times as long as the median row (L2 norm)."
+        f"The longest training row is {number(evidence, 'largest_row'):,.0f} times as long as the median row (L2 norm)."
     ),
     means="a few training rows are far longer than a typical row",
     condition="`largest_row` > `outlier_norm`, and `long_rows` < 0.02",
