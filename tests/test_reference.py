@@ -317,3 +317,17 @@ def test_quick_models_of_random_labels_leave_a_bar_that_guesses_seldom_pass(seed
     known = reference.fit(BINARY, train, judge, "validation", "columns", further={AUC: scores[AUC]})
     bar = Yardstick(score=AUC, guess=0.5, usual=0.75).bar(known)
     assert np.mean([scores[AUC](judge.targets, random.random((300, 1))) > bar for _ in range(300)]) <= 0.05
+
+
+@pytest.mark.parametrize("score", ["accuracy", "balanced_accuracy", AUC, TOP_K])
+def test_rows_of_one_class_prove_nothing(score: str) -> None:
+    assert guessing.guessing_bound(BINARY, score, np.zeros(50, int)) == 1.0
+
+
+def test_validation_rows_of_one_class_leave_the_usual_bar() -> None:
+    """As of sorted rows, of which the last are split off."""
+    inputs, labels = datasets.make_classification(400, 6, random_state=10)
+    order = np.argsort(labels, kind="stable")
+    train, judge = (Samples(inputs[rows], labels[rows]) for rows in (order[:340], order[340:]))
+    known = reference.fit(BINARY, train, judge, "validation", "columns")
+    assert known.bar("balanced_accuracy", 0.5, 0.75) == 0.75

@@ -30,8 +30,8 @@ def guessing_bound(task: Task, score: str, targets: np.ndarray, top_k: int = 1) 
         return QUANTILE**2 / (2 * rows * entropy) if entropy else 1.0
     counts = np.bincount(targets, minlength=len(task.names))
     counts = counts[counts > 0].astype(float)
-    if len(counts) == 1:
-        return 1.0  # whoever always guesses the one class is right
+    if len(counts) < 2:
+        return 1.0  # rows of one class: always predicting it is perfect
     if score == AUC:
         return ranking_bound(counts, rows)
     if score != "balanced_accuracy":

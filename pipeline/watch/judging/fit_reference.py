@@ -12,7 +12,16 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.data.reference.ranking_scores import mean_auc
-from pipeline.data.reference.reference import ENTRIES, LEAST_PROBABILITY, ROWS, Reference, ScoreOf, fit, ranking_scores
+from pipeline.data.reference.reference import (
+    ENTRIES,
+    FEWEST,
+    LEAST_PROBABILITY,
+    ROWS,
+    Reference,
+    ScoreOf,
+    fit,
+    ranking_scores,
+)
 from pipeline.data.split.samples import Samples
 from pipeline.data.split.tasks import Task
 from pipeline.foundations.untyped import Array, Batch
@@ -107,9 +116,14 @@ def _fitted(model: keras.Model, output: ScoredOutput, train: ArrayRows, has_clas
     if not output.can_have_reference:
         return None
     judge_rows = None if judged is None else _leaves(*judged[:2])
-    if judge_rows is not None:
-        train = _without(train, judge_rows)
-    elif judge.steps:
+    rest = train if judge_rows is None else _without(train, judge_rows)
+    if len(rest.inputs[0]) < FEWEST:  # the training rows are the validation rows: folds judge
+        judge_rows, judged = None, None
+    else:
+        train = rest
+    if judged is None and judge.yardstick.score == SKILL:
+        return None  # the model's own loss takes the rows of one part, in their order
+    if judge_rows is None and judge.steps:
         (train, judge_rows), kept = _held_out(train), None
     task = _numbers_task(judge) if judge.scorer is None else judge.scorer.task
     if judge.numbers // task.outputs != max(1, judge.steps):
