@@ -86,6 +86,7 @@ def test_the_table_and_the_sums_show_each_row() -> None:
         "5 trainings of 5 programs; 3 good",
         "not good by their own yardstick: 1 (d)",
         "good, and named faulty: 1 (b)",
+        "good, with a notice: 0",
         "good, without an outcome: 1 (c)",
         "ended by an error: 1 (e)",
     ]

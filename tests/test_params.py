@@ -130,7 +130,7 @@ MISTAKES = {
         "variants.relu_15: 1000 hidden layers of 10000 units have 99,909,990,000 weights: must be at most "
         "100,000,000 in a replica",
     ),
-    "  seed: 1                      # the root": (
+    "  seed: 1                      # determines all": (
         "  seed: 2020-01-01\n#",
         "training.seed: 2020-01-01: must be a number",
     ),
@@ -158,7 +158,7 @@ MISTAKES = {
     ),
     "pretraining_epochs: 50": ("pretraining_epochs: 0", "defaults.pretraining_epochs: 0: must be at least 1"),
     "split:": ("split: [", "params.yaml: line"),
-    "seed: 1  ": ("seed: 1\n  seed: 2  ", "params.yaml: line"),
+    "  seed: 1  ": ("  seed: 1\n  seed: 2  ", "params.yaml: line"),
     "activation: relu ": (
         "activation: [relu] ",
         "defaults.activation: ['relu']: must be a name, or a class_name and its config",

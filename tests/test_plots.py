@@ -21,12 +21,12 @@ from pipeline.data.split.samples import RawData, Samples
 from pipeline.data.split.tasks import Task
 from pipeline.data.splitting import split
 from pipeline.diagnosis.causes import outcome_colours, outcome_names
+from pipeline.diagnosis.palette import VARIANTS, of_variants
 from pipeline.diagnosis.theory import Premises
 from pipeline.evaluation import comparison, summary
 from pipeline.evaluation.cells_table import cells_table, ranked
 from pipeline.evaluation.learned import Rule
 from pipeline.evaluation.variant import VariantEvaluation
-from pipeline.foundations.palette import VARIANTS, of_variants
 from pipeline.history import record
 from pipeline.report.figures import comparison_figures as compared
 from pipeline.report.figures import (

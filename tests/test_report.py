@@ -18,7 +18,7 @@ from examples import BINARY, PROFILE, SHIPPED, accuracy_above, evaluated, evalua
 from pipeline.data.profile import ColumnValues
 from pipeline.data.split.samples import Origin, RawData, Split
 from pipeline.data.splitting import split
-from pipeline.diagnosis import causes
+from pipeline.diagnosis import causes, palette
 from pipeline.diagnosis.causes import Cause
 from pipeline.diagnosis.theory import Premises
 from pipeline.evaluation import comparison
@@ -26,7 +26,6 @@ from pipeline.evaluation.cells_table import cells_table
 from pipeline.evaluation.expectations import Expectation
 from pipeline.evaluation.tried import TriedCell, TriedStudy, conditions, result
 from pipeline.evaluation.variant import VariantEvaluation
-from pipeline.foundations import palette
 from pipeline.params.comparison_params import ComparisonParams
 from pipeline.params.params import Params
 from pipeline.params.split_params import SplitParams

@@ -29,11 +29,11 @@ from examples import PROFILE, THRESHOLDS, evaluated, history, layer_table
 from pipeline.data.profile import save_profile
 from pipeline.data.split.samples import InputColumn
 from pipeline.data.split.tasks import KindName, Task
+from pipeline.diagnosis import palette
 from pipeline.diagnosis.causes import outcome_colours
 from pipeline.diagnosis.theory import Premises
 from pipeline.evaluation import summary
 from pipeline.evaluation.learned import Rule
-from pipeline.foundations import palette
 from pipeline.foundations.errors import UserError
 from pipeline.history import record
 from pipeline.history.thinning import log_spaced

@@ -16,7 +16,7 @@ from PIL import Image
 from benchmarks.known_faults.counts import FaultCounts, split_runs
 from benchmarks.known_faults.runs import Run
 from pipeline.diagnosis.causes import cause_names
-from pipeline.foundations.palette import BLACK, BLUE, VERMILION
+from pipeline.diagnosis.palette import BLACK, BLUE, VERMILION
 from pipeline.report.figures.style import dress, figure
 from pipeline.watch.figures import png
 

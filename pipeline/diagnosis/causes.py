@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from pipeline.diagnosis.palette import BLUE
 from pipeline.diagnosis.rules import (
     data_rules,
     inference_rules,
@@ -25,7 +26,6 @@ from pipeline.diagnosis.rules import (
 )
 from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence
 from pipeline.diagnosis.setting import Setting
-from pipeline.foundations.palette import BLUE
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.params.network_params import NetworkRecipe
 from pipeline.params.variant_params import VariantParams

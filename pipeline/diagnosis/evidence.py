@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from pipeline.diagnosis.fit_facts import FIT_FACTS
 from pipeline.diagnosis.layer_evidence import layer_columns
 from pipeline.diagnosis.loss_evidence import loss_columns
 from pipeline.diagnosis.setting import RECURRENT, kind_of_layer
 from pipeline.history import record
 from pipeline.params.diagnosis_params import DiagnosisParams
-from pipeline.recorder.fit_facts import FIT_FACTS
 
 REPLICA_COLUMNS = (  # values of the record that are evidence as they are
     *("nonfinite_share", "input_scale", "input_decades", "target_scale"),

@@ -90,7 +90,7 @@ OUTPUTS: Final = "outputs"
 PERFECT_LOSS: Final = "perfect_loss"  # `train_perfect_loss`: loss of outputs that equal the targets, if not 0
 BASELINE_IS_KNOWN: Final = "baseline_is_known"  # an attribute; 1 if the baseline loss is known without a known task
 UNJUDGED: Final = "unjudged"  # an attribute: why nothing can judge the fit, in words
-FIT_FACT: Final = "fit_fact"  # numbers about what happens around the model; names: `recorder.fit_facts`
+FIT_FACT: Final = "fit_fact"  # numbers about what happens around the model; defined in `diagnosis.fit_facts`
 FACT: Final = "fact"  # the dimension over their names
 INPUT_KINDS: Final = ("other", "table", "pictures", "sequences", "ids")
 MISFITS: Final = (
@@ -242,7 +242,7 @@ def with_fit_facts(history: xr.Dataset, facts: Mapping[str, np.ndarray]) -> xr.D
     """Return the history with facts of the fit: numbers about what happens around the model.
 
     Args:
-        facts: [replica], by name; NaN where a number is unknown. Replicas that are joined later need the same names.
+        facts: [replica], by name; NaN where a number is unknown.
     """
     if not facts:
         return history

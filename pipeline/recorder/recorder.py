@@ -26,7 +26,6 @@ from pipeline.history.record import (
     assemble,
     with_fit_facts,
 )
-from pipeline.recorder.fit_facts import FIT_FACTS
 
 UNKNOWN_TASK = Task("regression", ("output",))  # the task of a record if the model's task is unknown
 LOG_PREFIX = "log_"
@@ -50,8 +49,9 @@ class Recorder:
     states: the measurements, by epoch.
     logs: the logged numbers by Keras's names, by epoch.
     facts: one number each about the model's inputs and possible outputs, by names of REPLICA_VALUES.
-    fit_facts: one number each about what happens around the model, by names of FIT_FACTS.
-    fit_texts: words about it, by names of FIT_TEXTS.
+    fit_facts: one number each about what happens around the model, by names of FIT_FACTS in
+        `diagnosis.fit_facts`, which defines them.
+    fit_texts: words about it, by names of FIT_TEXTS there.
     """
 
     states: dict[int, MeasuredState] = field(default_factory=dict)
@@ -106,7 +106,7 @@ class Recorder:
             history[name].attrs["long_name"] = f"{name.partition('_')[2].replace('_', ' ')}, {meanings[name]}"
         is_loss_known = is_measured or any("loss" in logs for logs in self.logs.values())
         known = {"task_is_known": int(task is not None), LOSS_IS_KNOWN: int(is_loss_known)}
-        facts = {name: np.array([self.fit_facts.get(name, np.nan)]) for name in FIT_FACTS}
+        facts = {name: np.array([fact]) for name, fact in self.fit_facts.items()}
         return with_fit_facts(self._with_logs(history), facts).assign_attrs(probe=probe, **known, **self.fit_texts)
 
     @staticmethod

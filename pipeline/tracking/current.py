@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 
-from pipeline.foundations import palette
+from pipeline.diagnosis import palette
 from pipeline.tracking.run_parameters import JUDGED_BY, Parameters
 from pipeline.tracking.store import search
 from pipeline.tracking.tags import COLOUR, COMPLETE, CURRENT, PAIR, VARIANT, search_for

@@ -12,8 +12,8 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from pipeline.diagnosis.palette import BLACK, BLUE, ORANGE, VERMILION
 from pipeline.evaluation.learned import spelled_score
-from pipeline.foundations.palette import BLACK, BLUE, ORANGE, VERMILION
 from pipeline.history import record
 from pipeline.params.evaluation_params import FIT_SCORES, SCORES
 from pipeline.report.figures.gradient_figures import COLOURS, MEANING, NORM, NOTHING

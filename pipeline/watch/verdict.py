@@ -11,6 +11,7 @@ import xarray as xr
 from pipeline.data.reference.yardstick import LEAST_SKILL
 from pipeline.diagnosis import evidence
 from pipeline.diagnosis.causes import LEARNED, NO_CAUSE, TABLE, UNEXPLAINED, alarms, closest, named, spelled, tries
+from pipeline.diagnosis.fit_facts import FIT_TEXTS
 from pipeline.diagnosis.notices import notices
 from pipeline.diagnosis.rules.cause import REFERENCE, Cause, Evidence
 from pipeline.diagnosis.rules.unexplained_rule import experiments
@@ -29,7 +30,6 @@ from pipeline.foundations.errors import UserError
 from pipeline.history import record
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.params.evaluation_params import SCORES, SKILL, WORST_OUTPUT
-from pipeline.recorder.fit_facts import FIT_TEXTS
 
 UNKNOWN_RULE: Final = Rule(SKILL, LEAST_SKILL)
 LAYERS_IN_EVIDENCE: Final = ("dead_layer", "saturated_layer", "smallest_layer", "equal_layer", "frozen_layer")

@@ -3,9 +3,9 @@
 import pandas as pd
 
 from pipeline.diagnosis.constants import SMALL_INPUTS_POWER, TOLD, WIDE_COLUMN
+from pipeline.diagnosis.palette import BROWN, DARK_BROWN, OCHRE, RUST, SAND
 from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, Limit, join, number, verb
 from pipeline.diagnosis.setting import Setting
-from pipeline.foundations.palette import BROWN, DARK_BROWN, OCHRE, RUST, SAND
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.remedies.recipe_changes import Against
 

@@ -4,9 +4,9 @@ from typing import Final
 
 import pandas as pd
 
+from pipeline.diagnosis.palette import LAVENDER, VIOLET
 from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, number, verb
 from pipeline.diagnosis.setting import Setting
-from pipeline.foundations.palette import LAVENDER, VIOLET
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.remedies.recipe_changes import Against
 

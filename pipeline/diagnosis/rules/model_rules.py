@@ -4,9 +4,9 @@ from functools import partial
 
 import pandas as pd
 
+from pipeline.diagnosis.palette import DARK_OLIVE, KHAKI, OLIVE, YELLOW
 from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, number, verb
 from pipeline.diagnosis.setting import Setting
-from pipeline.foundations.palette import DARK_OLIVE, KHAKI, OLIVE, YELLOW
 from pipeline.history.record import MISFITS
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.remedies.recipe_changes import Against

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
+from pipeline.diagnosis.palette import INDIGO, PALE_BLUE, SKY
 from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, Limit, number, reference, verb
-from pipeline.foundations.palette import INDIGO, PALE_BLUE, SKY
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.remedies.recipe_changes import Against
 

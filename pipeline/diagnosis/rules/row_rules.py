@@ -5,8 +5,8 @@ from typing import Final
 import pandas as pd
 
 from pipeline.diagnosis.constants import FEW_LONG_ROWS, NO_SPREAD
+from pipeline.diagnosis.palette import AQUA, CREAM, MINT, PLUM, TEAL, UMBER
 from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, Limit, is_below, number, verb
-from pipeline.foundations.palette import AQUA, CREAM, MINT, PLUM, TEAL, UMBER
 from pipeline.params.diagnosis_params import DiagnosisParams
 
 SLIGHT_SPREAD: Final = 0.3  # decades; less needs no sentence

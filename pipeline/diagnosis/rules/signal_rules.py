@@ -3,10 +3,10 @@
 import pandas as pd
 
 from pipeline.diagnosis.constants import NEAR_VANISHING
+from pipeline.diagnosis.palette import BLACK, GREEN, ORANGE, PURPLE, VERMILION
 from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, Limit, number, reference, verb
 from pipeline.diagnosis.setting import Setting
 from pipeline.diagnosis.theory import is_rectified
-from pipeline.foundations.palette import BLACK, GREEN, ORANGE, PURPLE, VERMILION
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.params.variant_params import VariantParams
 from pipeline.remedies.recipe_changes import Against

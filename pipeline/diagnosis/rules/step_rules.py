@@ -5,8 +5,8 @@ from typing import Final
 import pandas as pd
 
 from pipeline.diagnosis.constants import SHORT_PATIENCE
+from pipeline.diagnosis.palette import DARK_TEAL, IRIS, PINE, SEA, SLATE
 from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, Limit, is_below, number, verb
-from pipeline.foundations.palette import DARK_TEAL, IRIS, PINE, SEA, SLATE
 from pipeline.params.diagnosis_params import DiagnosisParams
 
 ORDINARY: Final = 0.5  # a share or a factor above this needs no sentence

@@ -5,8 +5,8 @@ from typing import Final
 
 import pandas as pd
 
+from pipeline.diagnosis.palette import GREY
 from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, is_below, number, reference, verb
-from pipeline.foundations.palette import GREY
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.remedies.recipe_changes import Against
 

@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 
 from pipeline.data.split.tasks import Task
 from pipeline.diagnosis.causes import LEARNED, outcome_colours, outcome_names, spelled
+from pipeline.diagnosis.palette import BLACK, DARK_GREY, GREY, LIGHT, VARIANTS
 from pipeline.diagnosis.variant_verdict import learn
 from pipeline.evaluation.learned import Rule
-from pipeline.foundations.palette import BLACK, DARK_GREY, GREY, LIGHT, VARIANTS
 from pipeline.report.figures.score_figures import axis_label, lowest_shown
 from pipeline.report.figures.style import dress, figure, with_heading
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pipeline.data.split.samples import Origin, RawData, Split
-from pipeline.foundations.palette import BLUE, CLASSES, GREY, VARIANTS
+from pipeline.diagnosis.palette import BLUE, CLASSES, GREY, VARIANTS
 from pipeline.history.thinning import evenly_spaced
 from pipeline.report.figures.style import colour_bar, dress, figure, in_figure, short
 

@@ -10,7 +10,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from pipeline.foundations.palette import BLUE, DARK_GREY, LIGHT_GREY
+from pipeline.diagnosis.palette import BLUE, DARK_GREY, LIGHT_GREY
 from pipeline.report.figures.style import GRADIENT_RANGE, colour_bar, dress, figure, with_heading
 
 NORM = LogNorm(*GRADIENT_RANGE, clip=False)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
 from pipeline.data.split.samples import Origin
-from pipeline.foundations.palette import BLACK, BLUE, GREY
+from pipeline.diagnosis.palette import BLACK, BLUE, GREY
 from pipeline.history.thinning import evenly_spaced
 from pipeline.report.figures.style import PERCENTILES, colour_bar, dress, figure, in_figure, short, with_heading
 

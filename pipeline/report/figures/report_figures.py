@@ -12,11 +12,11 @@ from matplotlib.figure import Figure
 
 from pipeline.data.split.samples import Origin, RawData, Split
 from pipeline.diagnosis.causes import outcomes
+from pipeline.diagnosis.palette import of_variants
 from pipeline.evaluation import ranking
 from pipeline.evaluation.comparison import Comparison
 from pipeline.evaluation.learned import Rule
 from pipeline.evaluation.variant import VariantEvaluation
-from pipeline.foundations.palette import of_variants
 from pipeline.params.comparison_params import ComparisonParams
 from pipeline.report.figures import (
     comparison_figures,

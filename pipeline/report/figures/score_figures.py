@@ -12,9 +12,9 @@ from matplotlib.lines import Line2D
 from pipeline.data.reference.quick_models import MODELS
 from pipeline.data.split.tasks import Task
 from pipeline.diagnosis.causes import LEARNED, outcome_colours, outcome_names, spelled
+from pipeline.diagnosis.palette import BLACK
 from pipeline.diagnosis.variant_verdict import learn
 from pipeline.evaluation.learned import Rule, score_curve, spelled_score
-from pipeline.foundations.palette import BLACK
 from pipeline.history import record
 from pipeline.report.figures.style import dress, figure, with_heading
 

@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from pipeline.diagnosis.causes import LEARNED, cause_names, outcome_colours, outcome_names, spelled
+from pipeline.diagnosis.palette import BLACK, EFFECTS
 from pipeline.evaluation.cells_table import ranked
 from pipeline.evaluation.effects import HARMS, HELPS, REFERENCE, UNDECIDED
-from pipeline.foundations.palette import BLACK, EFFECTS
 from pipeline.params.study_params import Cell, numeric_axis, reference_of
 from pipeline.report.figures.comparison_figures import outcome_bars
 from pipeline.report.figures.style import dress, figure, with_heading

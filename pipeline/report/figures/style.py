@@ -9,7 +9,7 @@ from matplotlib.colorbar import Colorbar
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from pipeline.foundations.palette import PROBABILITIES
+from pipeline.diagnosis.palette import PROBABILITIES
 
 PROBABILITY = LinearSegmentedColormap.from_list("probability", PROBABILITIES)
 # The scale of mean |gradient|, one for all heat maps, so that any two can be compared.

@@ -9,7 +9,7 @@ from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
 from pipeline.data.split.samples import Samples
-from pipeline.foundations.palette import BLACK, CLASSES
+from pipeline.diagnosis.palette import BLACK, CLASSES
 from pipeline.report.figures.style import PERCENTILES, PROBABILITY, colour_bar, dress, figure, with_heading
 
 LEAST_WIDTH = 5.5  # inches that a title needs

@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from pipeline.diagnosis.causes import outcome_colours, spelled
-from pipeline.foundations.palette import LIGHT
+from pipeline.diagnosis.palette import LIGHT
 from pipeline.report.pages.document import Bar, Bullets, Document, Picture, Table, Text
 
 INLINE = MarkdownIt("commonmark", {"html": False}).disable("image")  # a picture is a separate block

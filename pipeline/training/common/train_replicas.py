@@ -138,7 +138,7 @@ def join_replicas(parts: Sequence[Trained]) -> Trained:
 
 def join_records(parts: Sequence[xr.Dataset]) -> xr.Dataset:
     """Join records of different replicas, in the given order."""
-    return xr.concat(parts, "replica", data_vars="minimal") if len(parts) > 1 else parts[0]
+    return xr.concat(parts, "replica", data_vars="minimal", join="outer") if len(parts) > 1 else parts[0]
 
 
 def _history(
