@@ -6,21 +6,18 @@ from typing import Final
 import keras
 
 FLAG: Final = "stop_training"  # the attribute of a model by which a callback ends `fit`
-OWN: Final = ("keras.", "pipeline.", "mlflow.")  # modules whose callbacks are known not to end it, or are known below
+LIBRARIES: Final = ("builtins.", "keras.", "mlflow.", "pipeline.")  # the code of their callbacks is not searched
 
 
 def stopping_callback(callbacks: Sequence[keras.callbacks.Callback]) -> keras.callbacks.Callback | None:
     """Return the callback that ended `fit`; None if none is known to.
 
-    A callback with an epoch at which it stopped comes first, then one whose code has the flag.
+    A callback with an epoch at which it stopped comes first, then one of the user's whose code has the flag.
     """
-    for callback in callbacks:
-        if getattr(callback, "stopped_epoch", 0):  # EarlyStopping's, and of callbacks that are written like it
-            return callback
-    for callback in callbacks:
-        if isinstance(callback, keras.callbacks.TerminateOnNaN) or _can_stop(type(callback)):
-            return callback
-    return None
+    stopped = [each for each in callbacks if getattr(each, "stopped_epoch", 0)]  # EarlyStopping, and others like it
+    able = [each for each in callbacks if _can_stop(type(each))]
+    at_nan = [each for each in callbacks if isinstance(each, keras.callbacks.TerminateOnNaN)]
+    return next(iter([*stopped, *able, *at_nan]), None)
 
 
 def _can_stop(kind: type[keras.callbacks.Callback]) -> bool:
@@ -30,7 +27,7 @@ def _can_stop(kind: type[keras.callbacks.Callback]) -> bool:
 def _names_in_code(kind: type[keras.callbacks.Callback]) -> Iterator[tuple[str, ...]]:
     """Yield the names of attributes in each method of the user's own classes."""
     for owner in kind.__mro__:
-        if not f"{owner.__module__}.".startswith((*OWN, "builtins.")):
+        if not f"{owner.__module__}.".startswith(LIBRARIES):
             for method in vars(owner).values():
                 code = getattr(method, "__code__", None)
                 if code is not None:
