@@ -50,12 +50,14 @@ class ScoredGood:
 
     notices: names of notices that are right all the same.
     crashes: runs that ended by an error.
+    has_notices: whether notices were recorded; older results lack them.
     """
 
     name: str
     reports: Sequence[Report]
     notices: frozenset[str] = frozenset()
     crashes: int = 0
+    has_notices: bool = True
 
     @property
     def is_named_faulty(self) -> bool:

@@ -71,6 +71,7 @@ def good_programs(
             [_report(run) for run in group if run.get("is_good")],
             frozenset((accepted or {}).get(name, ())),
             sum("error" in run for run in group),
+            all("notices" in run for run in group if run.get("is_good")),
         )
         for name, group in _by_name(runs).items()
     ]
@@ -100,14 +101,20 @@ def good_rows(sets: Mapping[str, Sequence[ScoredGood]]) -> Iterator[tuple[str, .
     """
     for name, programs in sets.items():
         counted = [each for each in programs if each.reports]
-        shares = (
-            sum(each.is_named_faulty for each in counted),
-            sum(each.has_false_notice for each in counted),
-            sum(each.is_called_not_learned for each in counted),
-            sum(each.lacks_outcome for each in counted),
+        with_notices = [each for each in counted if each.has_notices]
+        yield (
+            name,
+            str(len(counted)),
+            _share_of(counted, "is_named_faulty"),
+            _share_of(with_notices, "has_false_notice"),
+            _share_of(counted, "is_called_not_learned"),
+            _share_of(counted, "lacks_outcome"),
+            str(sum(each.crashes > 0 for each in programs)),
         )
-        crashed = sum(each.crashes > 0 for each in programs)
-        yield name, str(len(counted)), *(share_with_interval(count, len(counted)) for count in shares), str(crashed)
+
+
+def _share_of(programs: Sequence[ScoredGood], finding: str) -> str:
+    return share_with_interval(sum(getattr(each, finding) for each in programs), len(programs))
 
 
 def _word_cells(groups: Sequence[Sequence[ScoredFault]], show: Callable[[int, int], str]) -> Iterator[str]:

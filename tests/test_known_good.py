@@ -69,7 +69,7 @@ def test_what_is_good_is_near_the_baseline_and_above_the_least() -> None:
 def test_the_table_and_the_sums_show_each_row() -> None:
     row = {"name": "a", "kind": "text", "seed": 0, "seconds": 1.0, "score": 0.9, "baseline": 0.8, "is_good": True}
     results = [
-        {**row, "outcome": "learned", "cause": None, "symptoms": []},
+        {**row, "outcome": "learned", "cause": None, "notices": ["a_notice"], "symptoms": []},
         {**row, "name": "b", "outcome": "not_learned", "cause": "a_cause", "symptoms": ["one", "two"]},
         {**row, "name": "c", "outcome": None, "cause": None, "symptoms": []},
         {**row, "name": "d", "is_good": False, "outcome": "not_learned", "cause": "a_cause", "symptoms": []},
@@ -86,7 +86,7 @@ def test_the_table_and_the_sums_show_each_row() -> None:
         "5 trainings of 5 programs; 3 good",
         "not good by their own yardstick: 1 (d)",
         "good, and named faulty: 1 (b)",
-        "good, with a notice: 0",
+        "good, with a notice: 1 (a)",
         "good, without an outcome: 1 (c)",
         "ended by an error: 1 (e)",
     ]
