@@ -81,7 +81,7 @@ def says_validation(evidence: Evidence) -> str:
         sentences.append(f"A typical column varies {factor:.2g} times as much in the validation rows.")
     if evidence["validation_shift"] is not None and not is_below(evidence, "validation_shift", SLIGHT_SHIFT):
         shift = number(evidence, "validation_shift")
-        sentences.append(f"The means of its columns differ by {shift:.2g} standard deviations from the training rows'.")
+        sentences.append(f"The column means of validation and training rows differ by {shift:.2g} standard deviations.")
     return " ".join(sentences)
 
 
@@ -102,9 +102,15 @@ SHIFTED_VALIDATION = Cause(
     confused_with="`overfitting`, where both parts are from the same source. A time series whose level changes on "
     "purpose has shifted validation rows, too.",
     advice=(
+        Advice(
+            "scale validation rows with the numbers of the training rows, by the same code",
+            fits=lambda setting: not setting.number("validation_new_classes"),
+        ),
         Advice("shuffle the rows before you split them: `validation_split` takes the last rows, which may be sorted"),
-        Advice("scale validation rows with the numbers of the training rows, by the same code"),
-        Advice("a split by class, such as `train_test_split(..., stratify=y)`"),
+        Advice(
+            "a split by class, such as `train_test_split(..., stratify=y)`",
+            fits=lambda setting: bool(setting.number("validation_new_classes")),
+        ),
     ),
     alarm=False,
     limits=(

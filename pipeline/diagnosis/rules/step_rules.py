@@ -31,7 +31,7 @@ def _says_lost_updates(evidence: Evidence) -> str:
         sentences.append(f"The optimizer applied {100 * number(evidence, 'updates_applied'):.0f}% of the steps.")
     if is_below(evidence, "step_ratio", ORDINARY):
         ratio = number(evidence, "step_ratio")
-        sentences.append(f"The gradients that it got are {ratio:.2g} times the gradients of the same model and loss.")
+        sentences.append(f"The optimizer's gradients are {ratio:.2g} times the gradients of the model's loss.")
     if is_below(evidence, "row_weight", ORDINARY):
         sentences.append(f"The mean weight of a row is {number(evidence, 'row_weight'):.2g} (usual: 1).")
     return " ".join(sentences)
