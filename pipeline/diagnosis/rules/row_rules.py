@@ -97,7 +97,8 @@ SHIFTED_VALIDATION = Cause(
     "means",
     condition="`validation_new_classes` > `new_classes`, or |`validation_spread`| > `shifted_decades`, or "
     "`validation_shift` > `shifted_means`; and `train_learned` is 1 or `train_fit` > `harmless_fit` "
-    "or `logged_gap` > `mode_gap`; and `train_gain` - `judged_gain` > `chance_margin` or `train_fit` - `judged_fit` > `mode_gap`",
+    "or `logged_gap` > `mode_gap`; and `train_gain` - `judged_gain` > `chance_margin` or `train_fit` - `judged_fit` > "
+    "`mode_gap`",
     looks_like="A training score that rises while the validation score stays at chance or falls from the first epoch "
     "on.",
     confused_with="`overfitting`, where both parts are from the same source. A time series whose level changes on "

@@ -58,7 +58,8 @@ LOST_UPDATES = Cause(
     "changes. A custom `train_step` that accumulates gradients on purpose is a false alarm if it did not learn.",
     advice=(
         Advice(
-            "a learning rate above 0, and `gradient_accumulation_steps` of the optimizer far below the number of batches",
+            "a learning rate above 0, and `gradient_accumulation_steps` of the optimizer far below the number of "
+            "batches",
             fits=lambda setting: setting.number("largest_change") == 0,
         ),
         Advice(
