@@ -63,6 +63,7 @@ def are_validation_rows_shifted(evidence: pd.DataFrame, params: DiagnosisParams)
 
 def _has_shifted_validation(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     is_fitted = (evidence.train_learned == 1) | (evidence.train_fit > params.harmless_fit)
+    is_fitted |= evidence.logged_gap > params.mode_gap  # the given rows may hold validation rows, and fit's rows fit
     return is_fitted & are_validation_rows_shifted(evidence, params)
 
 
@@ -95,8 +96,9 @@ SHIFTED_VALIDATION = Cause(
     means="the network fits the training rows, and the validation rows have other classes, another scale or other "
     "means",
     condition="`validation_new_classes` > `new_classes`, or |`validation_spread`| > `shifted_decades`, or "
-    "`validation_shift` > `shifted_means`; and `train_learned` is 1 or `train_fit` > `harmless_fit`; and `train_gain` "
-    "- `judged_gain` > `chance_margin` or `train_fit` - `judged_fit` > `mode_gap`",
+    "`validation_shift` > `shifted_means`; and `train_learned` is 1 or `train_fit` > `harmless_fit` "
+    "or `logged_gap` > `mode_gap`; and `train_gain` - `judged_gain` > `chance_margin` or `train_fit` - `judged_fit` > "
+    "`mode_gap`",
     looks_like="A training score that rises while the validation score stays at chance or falls from the first epoch "
     "on.",
     confused_with="`overfitting`, where both parts are from the same source. A time series whose level changes on "
@@ -122,7 +124,8 @@ SHIFTED_VALIDATION = Cause(
 
 
 def _are_batches_ordered(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
-    return evidence.batch_order > params.ordered_share
+    is_harmed = ~(evidence.train_fit > params.harmless_fit) | (evidence.logged_gap > params.mode_gap)
+    return (evidence.batch_order > params.ordered_share) & is_harmed
 
 
 def _sentence_on_order(rows: pd.DataFrame, bound: float | None) -> str:
@@ -148,7 +151,7 @@ ORDERED_BATCHES = Cause(
     says_order,
     means="the rows are fed in the order of their targets, so that each batch teaches one value and the next batch "
     "another",
-    condition="`batch_order` > `ordered_share`",
+    condition="`batch_order` > `ordered_share`; and `train_fit` not above `harmless_fit`, or `logged_gap` > `mode_gap`",
     looks_like="A logged training loss that is low, while the same rows are predicted badly after the epoch.",
     confused_with="`batch_statistics`, where the two losses differ, too, though rows are shuffled. Slow time series "
     "that are fed in order are a false alarm if the network failed for another reason.",
@@ -158,7 +161,6 @@ ORDERED_BATCHES = Cause(
     ),
     alarm=False,
     limits=(Limit("batch_order", "ordered_share"),),
-    needs_misfit=True,
 )
 
 
