@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import keras
@@ -40,7 +41,7 @@ def images(rows: int = 48, size: int = 8) -> tuple[np.ndarray, np.ndarray]:
 
 def words(rows: int = 64) -> tuple[np.ndarray, np.ndarray]:
     """Numbers of words, and whether the first is a low one."""
-    inputs = np.random.default_rng(0).integers(0, 20, (rows, 6))
+    inputs = np.random.default_rng(0).integers(0, 20, (rows, 3))
     return inputs, (inputs[:, 0] < 10).astype("int32")
 
 
@@ -137,14 +138,14 @@ def two_ways() -> Built:
 def embedded() -> Built:
     """An embedding, whose gradients are sparse, and an LSTM."""
     model = [layers.Embedding(20, 4), layers.LSTM(6), layers.Dense(1, "sigmoid")]
-    return compiled(keras.Sequential([keras.Input((6,)), *model])), *words()
+    return compiled(keras.Sequential([keras.Input((3,)), *model])), *words()
 
 
 def recurrent() -> Built:
     """A plain cell both ways, and a gated one."""
-    inputs = np.random.default_rng(0).normal(size=(48, 7, 2)).astype("float32")
+    inputs = np.random.default_rng(0).normal(size=(48, 3, 2)).astype("float32")
     back = layers.Bidirectional(layers.SimpleRNN(4, "relu", return_sequences=True))
-    model = keras.Sequential([keras.Input((7, 2)), back, layers.GRU(4), layers.Dense(1)])
+    model = keras.Sequential([keras.Input((3, 2)), back, layers.GRU(4), layers.Dense(1)])
     return compiled(model, "mse", metrics=["mae"]), inputs, inputs.sum(axis=(1, 2))
 
 
@@ -156,12 +157,12 @@ def masked() -> Built:
         layers.Dense(1, "sigmoid"),
     ]
     rate = keras.optimizers.schedules.ExponentialDecay(0.01, 4, 0.9)
-    return compiled(keras.Sequential([keras.Input((6,)), *stack]), optimizer=keras.optimizers.Adam(rate)), *words()
+    return compiled(keras.Sequential([keras.Input((3,)), *stack]), optimizer=keras.optimizers.Adam(rate)), *words()
 
 
 def transformer() -> Built:
     """One block of attention."""
-    start = keras.Input((6,))
+    start = keras.Input((3,))
     signal = layers.Embedding(20, 8)(start)
     signal = layers.LayerNormalization()(signal + layers.MultiHeadAttention(2, 4)(signal, signal))
     signal = layers.LayerNormalization()(signal + layers.Dense(8)(layers.Dense(16, "gelu")(signal)))
@@ -182,10 +183,19 @@ def u_net() -> Built:
 def mobile_net() -> Built:
     """MobileNetV2 up to its first sum, on small images: each kind of its blocks; the rest repeats them."""
     inputs, labels = images(16, 32)
-    body = keras.applications.MobileNetV2(input_shape=(32, 32, 3), weights=None, include_top=False)
-    signal = layers.GlobalAveragePooling2D()(body.get_layer("block_2_add").output)
+    architecture = first_blocks()
+    keras.utils.set_random_seed(1)  # the first call has drawn the weights of the whole network
+    body = keras.Model.from_config(architecture)
+    signal = layers.GlobalAveragePooling2D()(body.output)
     model = keras.Model(body.input, layers.Dense(3, "softmax")(signal))
     return compiled(model, "sparse_categorical_crossentropy"), inputs, labels
+
+
+@cache
+def first_blocks() -> dict[str, Any]:
+    """The architecture of these blocks; to build the whole network takes long."""
+    body = keras.applications.MobileNetV2(input_shape=(32, 32, 3), weights=None, include_top=False)
+    return keras.Model(body.input, body.get_layer("block_2_add").output).get_config()
 
 
 def own_loss(targets: Any, outputs: Any) -> Any:
