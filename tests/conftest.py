@@ -33,6 +33,10 @@ settings.load_profile("shared")
 # A shell lets background processes ignore Ctrl-C. Without this line, all processes of the tests would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Threads of linear algebra wait actively for work: a third of the time of small models. Processes that start from here
+# obey, xdist's and all commands'; this process has loaded NumPy already.
+os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start one server of preloaded commands for all test processes; it imports at the first request."""
