@@ -24,7 +24,7 @@ from pipeline.diagnosis.rules import (
     step_rules,
     unexplained_rule,
 )
-from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence
+from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, Limit, number
 from pipeline.diagnosis.setting import Setting
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.params.network_params import NetworkRecipe
@@ -37,8 +37,8 @@ NOT_LEARNED: Final = "not_learned"
 NO_CAUSE: Final = "none"
 UNEXPLAINED: Final = unexplained_rule.UNEXPLAINED.name
 FORMER_NAMES: Final = {"stuck": UNEXPLAINED}  # names in older tables and MLflow runs, and today's names
-CLOSEST: Final = 2  # so many conditions are shown for an unexplained failure
-FAR: Final = 0.2  # a condition whose number is less than this part of its threshold is not shown
+CLOSEST: Final = 2  # conditions to show for an unexplained failure
+FAR: Final = 0.2  # a condition is not shown if its number is below this share of its threshold
 
 
 def cause_names() -> tuple[str, ...]:
@@ -180,13 +180,13 @@ def named(name: str) -> Cause:
 def closest(evidence: Evidence, params: DiagnosisParams) -> str:
     """Return a sentence on the conditions that came nearest to their thresholds in a replica; "" if none is near."""
     limits = [(limit.nearness(evidence, params), cause.name, limit) for cause in TABLE for limit in cause.limits]
-    near = sorted((each for each in limits if each[0] >= FAR), key=lambda each: -each[0])
-    first = {name: limit for _, name, limit in reversed(near)}  # the nearest limit of each cause
-    names = list(dict.fromkeys(name for _, name, _ in near))[:CLOSEST]
+    nearest: dict[str, Limit] = {}  # by cause
+    for _, name, limit in sorted((each for each in limits if each[0] >= FAR), key=lambda each: -each[0]):
+        nearest.setdefault(name, limit)
     parts = [
-        f"{spelled(name)} (`{first[name].column}` is {float(evidence[first[name].column] or 0):.2g}, the limit is "
-        f"{getattr(params, first[name].threshold):g})"
-        for name in names
+        f"{spelled(name)} (`{limit.column}` is {number(evidence, limit.column):.2g}, the limit is "
+        f"{getattr(params, limit.threshold):g})"
+        for name, limit in list(nearest.items())[:CLOSEST]
     ]
     return f"Closest to a limit: {' and '.join(parts)}." if parts else ""
 

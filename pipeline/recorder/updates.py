@@ -27,7 +27,7 @@ class Updates:
 
     def epoch_ends(self) -> dict[str, float]:
         """Return `updates_applied` and `loss_scale_fall`, each where it is known."""
-        facts = {}
+        facts: dict[str, float] = {}
         now, scale = self._counts(), self._scale()
         if now is not None and self._before is not None:
             steps, batches = (after - before for after, before in zip(now, self._before, strict=True))

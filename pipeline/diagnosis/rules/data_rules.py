@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from pipeline.diagnosis.constants import SMALL_INPUTS_POWER, TOLD, WIDE_COLUMN
+from pipeline.diagnosis.constants import CLEAR_SIGNAL, SMALL_INPUTS_POWER, WIDE_COLUMN
 from pipeline.diagnosis.palette import BROWN, DARK_BROWN, OCHRE, RUST, SAND
 from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, Limit, join, number, verb
 from pipeline.diagnosis.setting import Setting
@@ -82,7 +82,9 @@ def _is_near_0(setting: Setting) -> bool:
 
 def _spans_decades(setting: Setting) -> bool:
     """Return whether one input column varies over ten times as much as a typical column."""
-    return not setting.has_pictures and (setting.number("input_decades") or 0) > WIDE_COLUMN  # pictures have no columns
+    return (
+        not setting.has_pictures() and (setting.number("input_decades") or 0) > WIDE_COLUMN
+    )  # pictures have no columns
 
 
 UNSCALED_INPUTS = Cause(
@@ -107,7 +109,7 @@ UNSCALED_INPUTS = Cause(
         Advice("scale only once: pixels that are divided by 255 twice, for example, are near 0", fits=_is_near_0),
         Advice(
             "divide pixels by 255: `keras.layers.Rescaling(1 / 255)` as the first layer",
-            fits=lambda setting: setting.has_pictures and not _is_near_0(setting),
+            fits=lambda setting: setting.has_pictures() and not _is_near_0(setting),
         ),
         Advice(
             "scale inputs to mean 0 and standard deviation 1: a `Normalization` layer first, adapted to the data",
@@ -164,15 +166,19 @@ UNSCALED_TARGETS = Cause(
 )
 
 
+def _is_alive(evidence: pd.DataFrame) -> pd.Series:
+    """Return whether no layer is dead, and all numbers are finite."""
+    return evidence.nonfinite_epoch.isna() & evidence.dead_layer.isna() & (evidence.dead_output != 1)
+
+
 # Accuracy - balanced accuracy is 0 if classes have equal sizes or are all classified correctly; it is 0.3 if a class of
 # 80% is always predicted. A dead network also predicts one class, and so does nearly every network that has not learned
 # yet. So a quick model must do better on these rows, unless there is none, and every other rule comes first. Known
 # false alarm: a rare class that no feature predicts.
 def _is_imbalanced(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
-    is_alive = evidence.nonfinite_epoch.isna() & evidence.dead_layer.isna() & (evidence.dead_output != 1)
     gain = evidence.judged_gain.fillna(evidence.train_gain)
     is_possible = evidence.reference_gain.isna() | (evidence.reference_gain - gain > params.chance_margin)
-    return (evidence.score_gap > params.imbalance_gap) & is_alive & is_possible
+    return (evidence.score_gap > params.imbalance_gap) & _is_alive(evidence) & is_possible
 
 
 def _sentence_on_imbalance(rows: pd.DataFrame, bound: float | None) -> str:
@@ -222,11 +228,10 @@ IMBALANCED = Cause(
 def _are_labels_unrelated(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     is_fitted = (evidence.train_fit > params.fitted) & (evidence.train_gain > params.fitted)
     is_at_chance = (evidence.judged_fit <= 0) & (evidence.judged_gain <= params.chance_margin)
-    is_alive = evidence.dead_layer.isna() & (evidence.dead_output != 1) & evidence.nonfinite_epoch.isna()
     is_predicted = (evidence.judged_gain > params.chance_margin) | (evidence.reference_gain > params.chance_margin)
     is_balanced = ~(evidence.score_gap > params.imbalance_gap)
-    is_as_if_shuffled = (evidence.targets_told < params.shuffled) & is_alive & is_balanced & ~is_predicted
-    is_fed_otherwise = (evidence.fed_told < params.shuffled) & (evidence.targets_told > TOLD * params.shuffled)
+    is_as_if_shuffled = (evidence.targets_told < params.shuffled) & _is_alive(evidence) & is_balanced & ~is_predicted
+    is_fed_otherwise = (evidence.fed_told < params.shuffled) & (evidence.targets_told > CLEAR_SIGNAL * params.shuffled)
     return (
         (is_fitted & is_at_chance)
         | is_as_if_shuffled

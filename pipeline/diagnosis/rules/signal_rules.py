@@ -16,18 +16,6 @@ LU = "Lu et al. 2020, arXiv 1903.06733"
 TANH_CELLS = "`tanh` instead of `relu` in recurrent layers: it is bounded and never dead"
 
 
-def _has_numbers(setting: Setting) -> bool:
-    return setting.has_numbers
-
-
-def _is_feedforward(setting: Setting) -> bool:
-    return setting.is_feedforward
-
-
-def _is_recurrent(setting: Setting) -> bool:
-    return setting.is_recurrent
-
-
 def _explodes(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     return evidence.nonfinite_epoch.notna() | (evidence.loss_growth > params.explosion_growth)
 
@@ -70,10 +58,10 @@ EXPLODING = Cause(
             "scale inputs, and the targets of a regression, to mean 0 and standard deviation 1",
             "scaled_inputs",
             "scaled_targets",
-            fits=_has_numbers,
+            fits=Setting.has_numbers,
         ),
         Advice("gradients clipped by the optimizer's `global_clipnorm=1.0`", "clipped_gradients"),
-        Advice(TANH_CELLS, "bounded_cells", fits=_is_recurrent),
+        Advice(TANH_CELLS, "bounded_cells", fits=Setting.is_recurrent),
     ),
     reads=("loss_growth",),
     limits=(Limit("loss_growth", "explosion_growth"),),
@@ -133,12 +121,17 @@ BORN_DEAD = Cause(
         Against("asymmetric_kernels", "one positive weight per unit keeps it on for some inputs"),
     ),
     advice=(
-        Advice("`leaky_relu` or `elu`, whose units never stay dead", "leaky_units", fits=_is_feedforward),
-        Advice(TANH_CELLS, fits=_is_recurrent),
+        Advice("`leaky_relu` or `elu`, whose units never stay dead", "leaky_units", fits=Setting.is_feedforward),
+        Advice(TANH_CELLS, fits=Setting.is_recurrent),
         Advice("more units in the layer, because many units are seldom all dead", "wider_layers"),
-        Advice("a skip connection around the layer (residual), or fewer layers", "residual", fits=_is_feedforward),
         Advice(
-            "inputs scaled around 0, and biases that start at 0", "scaled_inputs", "fresh_kernels", fits=_has_numbers
+            "a skip connection around the layer (residual), or fewer layers", "residual", fits=Setting.is_feedforward
+        ),
+        Advice(
+            "inputs scaled around 0, and biases that start at 0",
+            "scaled_inputs",
+            "fresh_kernels",
+            fits=Setting.has_numbers,
         ),
     ),
     layer="dead_layer",
@@ -195,8 +188,8 @@ DIED_IN_TRAINING = Cause(
     ),
     advice=(
         Advice("a tenth of the learning rate: one step that is too large can kill a whole layer", "smaller_steps"),
-        Advice("`leaky_relu` or `elu`, whose units never stay dead", "leaky_units", fits=_is_feedforward),
-        Advice(TANH_CELLS, fits=_is_recurrent),
+        Advice("`leaky_relu` or `elu`, whose units never stay dead", "leaky_units", fits=Setting.is_feedforward),
+        Advice(TANH_CELLS, fits=Setting.is_recurrent),
         Advice("more units in the layer, or a skip connection around it (residual)", "wider_layers", "residual"),
         Advice("no `relu` on an output whose targets may be negative", "fitting_output"),
     ),
@@ -243,24 +236,24 @@ SATURATED = Cause(
         Against("batch_normalization", "it brings units back to where their slope is not 0"),
     ),
     advice=(
-        Advice("scale inputs to mean 0 and standard deviation 1", "scaled_inputs", fits=_has_numbers),
+        Advice("scale inputs to mean 0 and standard deviation 1", "scaled_inputs", fits=Setting.has_numbers),
         Advice(
             "kernels from `glorot_uniform`, which keep units where their slope is not 0",
             "fresh_kernels",
-            fits=_is_feedforward,
+            fits=Setting.is_feedforward,
         ),
         Advice(
             "Keras's defaults in recurrent layers: kernels from `glorot_uniform`, recurrent kernels from `orthogonal`",
             "fresh_kernels",
-            fits=lambda setting: not setting.is_feedforward,
+            fits=lambda setting: not setting.is_feedforward(),
         ),
         Advice(
             "batch normalisation before the activation, or `relu` in hidden layers",
             "batch_normalization",
             "rectified_units",
-            fits=_is_feedforward,
+            fits=Setting.is_feedforward,
         ),
-        Advice("a `LayerNormalization` before or after a recurrent layer", fits=_is_recurrent),
+        Advice("a `LayerNormalization` before or after a recurrent layer", fits=Setting.is_recurrent),
         Advice("a smaller learning rate, if the layer saturated in training", "smaller_steps"),
     ),
     layer="saturated_layer",
@@ -325,21 +318,27 @@ VANISHING = Cause(
     ),
     advice=(
         Advice(
-            "`LSTM` or `GRU` layers instead of `SimpleRNN`, with `orthogonal` recurrent kernels", fits=_is_recurrent
+            "`LSTM` or `GRU` layers instead of `SimpleRNN`, with `orthogonal` recurrent kernels",
+            fits=Setting.is_recurrent,
         ),
-        Advice("shorter sequences, or several time steps joined into one", fits=_is_recurrent),
+        Advice("shorter sequences, or several time steps joined into one", fits=Setting.is_recurrent),
         Advice(
             "with several recurrent layers, a `LayerNormalization` after each, or skip connections (residual)",
-            fits=_is_recurrent,
+            fits=Setting.is_recurrent,
         ),
         Advice(
             "`relu` with `he_normal` kernels in hidden layers, not sigmoid or tanh",
             "rectified_units",
-            fits=_is_feedforward,
+            fits=Setting.is_feedforward,
         ),
-        Advice("batch normalisation, or residual connections", "batch_normalization", "residual", fits=_is_feedforward),
+        Advice(
+            "batch normalisation, or residual connections",
+            "batch_normalization",
+            "residual",
+            fits=Setting.is_feedforward,
+        ),
         Advice("Adam, whose steps do not shrink with the gradient", "adam"),
-        Advice("fewer or wider layers", fits=_is_feedforward),
+        Advice("fewer or wider layers", fits=Setting.is_feedforward),
     ),
     layer="smallest_layer",
     at_start=True,
