@@ -1,9 +1,9 @@
 """The table of causes, by precedence: why a replica did not learn.
 
-The modules of `rules` hold a row for each cause, by family, with all that is known about it. A replica that did not
+The modules of `rules` hold a row for each cause, by subject, with all that is known about it. A replica that did not
 learn has exactly one cause, and perhaps a symptom that the cause explains; if the rules of other causes hold, these are
-alarms. To add a cause, add a row to its family and put it into TABLE; counts, verdicts, colours, pages and MLflow
-follow.
+alarms. To add a cause, add a row to one of these modules and put it into TABLE; counts, verdicts, colours, pages and
+MLflow follow.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,9 @@ import pandas as pd
 from pipeline.diagnosis.palette import BLUE
 from pipeline.diagnosis.rules import (
     data_rules,
+    dead_layer_rules,
     inference_rules,
+    label_rules,
     model_rules,
     optimisation_rules,
     row_rules,
@@ -213,21 +215,21 @@ TABLE: tuple[Cause, ...] = (
     model_rules.FROZEN,
     row_rules.ORDERED_BATCHES,
     row_rules.SHUFFLED_STATE,
-    data_rules.UNRELATED_LABELS,
+    label_rules.UNRELATED_LABELS,
     step_rules.OVER_REGULARISED,
     row_rules.UNMASKED_PADDING,
     optimisation_rules.LEARNING_RATE_TOO_LARGE,
     model_rules.DEAD_OUTPUT,
     signal_rules.EXPLODING,
-    signal_rules.BORN_DEAD,
-    signal_rules.DIED_IN_TRAINING,
+    dead_layer_rules.BORN_DEAD,
+    dead_layer_rules.DIED_IN_TRAINING,
     signal_rules.SATURATED,
     signal_rules.VANISHING,
     step_rules.LEARNING_RATE_ENDED,
     step_rules.STOPPED_EARLY,
     optimisation_rules.LEARNING_RATE_TOO_SMALL,
     optimisation_rules.TOO_FEW_EPOCHS,
-    data_rules.IMBALANCED,
+    label_rules.IMBALANCED,
     row_rules.NO_SIGNAL,
     unexplained_rule.UNEXPLAINED,
 )
