@@ -1,6 +1,7 @@
 """Define the fixtures that all tests share: small data, small parameters, and a workspace."""
 
 import gc
+import hashlib
 import os
 import signal
 import sys
@@ -15,8 +16,10 @@ from hypothesis import HealthCheck, settings
 from preloaded import PLACE, Preloaded
 from workspace import Workspace
 
+from pipeline.data.reference import quick_models, reference
 from pipeline.data.sources import load
 from pipeline.data.split.samples import Origin, Split
+from pipeline.data.split.tasks import Task
 from pipeline.data.splitting import split
 from pipeline.params.data_params import DataParams
 from pipeline.params.split_params import SplitParams
@@ -29,6 +32,10 @@ settings.load_profile("shared")
 
 # A shell lets background processes ignore Ctrl-C. Without this line, all processes of the tests would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Threads of linear algebra wait actively for work: a third of the time of small models. Processes that start from here
+# obey, xdist's and all commands'; this process has loaded NumPy already.
+os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -59,10 +66,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items[:] = halves[0] + halves[1]
 
 
+SELDOM = (50_000, 20, 20)  # new objects, and collections of the younger generation, before a generation is collected
+
+
 def pytest_collection_finish() -> None:
-    """Exclude imported objects from garbage collection, which each training calls."""
+    """Exclude imported objects from garbage collection, and look for garbage seldom: TensorFlow's graphs are cycles."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*SELDOM)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -131,6 +142,30 @@ def mlflows_default_store() -> Iterator[None]:
     yield
     if "mlflow" in sys.modules:
         sys.modules["mlflow"].set_tracking_uri(None)
+
+
+QUICK_PREDICTIONS: dict[tuple[object, ...], np.ndarray] = {}
+
+
+@pytest.fixture
+def quick_models_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fit the reference's quick models once for the same rows, because many tests watch a `fit` on the same points.
+
+    The predictions depend on these arguments alone (see `test_the_same_rows_give_the_same_numbers`).
+    """
+
+    def predictions(task: Task, name: quick_models.ModelName, fold: quick_models.Fold) -> np.ndarray:
+        key = (task, name, *map(digest, (fold.columns, fold.targets, fold.judge_columns)))
+        if key not in QUICK_PREDICTIONS:
+            QUICK_PREDICTIONS[key] = quick_models.predictions(task, name, fold)
+        return QUICK_PREDICTIONS[key].copy()
+
+    monkeypatch.setattr(reference, "predictions", predictions)
+
+
+def digest(values: np.ndarray) -> tuple[str, tuple[int, ...], bytes]:
+    """Return what tells an array from others."""
+    return values.dtype.str, values.shape, hashlib.sha256(values.tobytes()).digest()
 
 
 @pytest.fixture

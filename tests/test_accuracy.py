@@ -155,6 +155,7 @@ def test_files_forms_and_accepted_names(unseen: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("imports_beforehand")
 def test_each_program_trains_in_its_own_process_and_a_crash_is_shown(unseen: Path) -> None:
     lines: list[str] = []
     runs = run_all(program_files(unseen), [1], 300, lambda run: lines.append(shown(run)))

@@ -1,5 +1,7 @@
 """Facts of the fit, which describe what happens around the model: measured in real fits whose facts are known."""
 
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ from pipeline.history.agreement import expect_whole
 from pipeline.recorder.fit_arguments import FitArguments, arguments_of_fit
 from pipeline.training.common.train_replicas import join_records
 
+pytestmark = pytest.mark.usefixtures("quick_models_once")
+
 
 @pytest.fixture(autouse=True)
 def without_a_store(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,6 +28,13 @@ def without_a_store(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(1)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def ordinary_fit_of_this_file() -> Iterator[None]:
+    """Forget the shared fit when the last test has ended."""
+    yield
+    ordinary.cache_clear()
 
 
 class Reader(keras.callbacks.Callback):
@@ -97,10 +108,8 @@ def test_facts_are_saved_with_the_record(tmp_path: Path) -> None:
 
 
 def test_a_record_without_facts_has_none() -> None:
-    model, inputs, labels = tiny()
-    diagnosis = Diagnosis(inputs, labels)
-    model.fit(inputs, labels, verbose=0, callbacks=[diagnosis])
-    assert record.fit_facts(diagnosis.history.drop_vars(record.FIT_FACT)) == {}
+    assert record.fit_facts(ordinary().history)
+    assert record.fit_facts(ordinary().history.drop_vars(record.FIT_FACT)) == {}
 
 
 def fitted(model: keras.Model, *data: Any, given: tuple[Any, Any] | None = None, **arguments: Any) -> dict[str, float]:
@@ -128,6 +137,12 @@ def classifier(*hidden: keras.layers.Layer, inputs: int = 2, **compiling: Any) -
     """Return a classifier of two classes."""
     stack = [keras.Input((inputs,)), *hidden, keras.layers.Dense(1, "sigmoid")]
     return compiled(keras.Sequential(stack), **compiling)
+
+
+@cache
+def ordinary() -> Diagnosis:
+    """The callback after a `fit` in which nothing is special; tests share it and must not change it."""
+    return diagnosed(classifier(keras.layers.Dense(8, "relu")), *points(), epochs=2)
 
 
 class TestRowsOfFit:
@@ -170,13 +185,15 @@ class TestRowsOfFit:
     @pytest.mark.parametrize(
         ("arguments", "expected"),
         [
-            ({}, 1),
             ({"sample_weight": np.full(96, 1e-6)}, 1e-6),
             ({"class_weight": {0: 0.0, 1: 3.0}}, 3 * points()[1].mean()),
         ],
     )
     def test_the_mean_weight_of_rows(self, arguments: dict[str, Any], expected: float) -> None:
         assert fitted(classifier(), *points(), **arguments)["row_weight"] == pytest.approx(expected)
+
+    def test_without_weights_every_row_counts_once(self) -> None:
+        assert known_facts(ordinary())["row_weight"] == pytest.approx(1)
 
     def test_one_row_that_is_not_scaled_is_the_longest(self) -> None:
         inputs, labels = points()
@@ -197,7 +214,7 @@ class TestRowsOfFit:
         diagnosis = diagnosed(classifier(), batches(mirrored=True), given=(inputs, labels), shuffle=False)
         assert known_facts(diagnosis)["fed_told"] < 3 < 10 < diagnosis.history.targets_told.item()
         assert "fed_told" not in fitted(classifier(), batches(mirrored=False), given=(inputs, labels), shuffle=False)
-        assert "fed_told" not in fitted(classifier(), inputs, labels)
+        assert "fed_told" not in known_facts(ordinary())
 
 
 class TestUpdates:
@@ -302,7 +319,7 @@ class TestLearningRates:
         assert known_facts(diagnosis)["rate_end"] == 1
 
     def test_a_constant_learning_rate_does_not_end(self) -> None:
-        facts = fitted(classifier(), *points(), epochs=2)
+        facts = known_facts(ordinary())
         assert (facts["rate_end"], facts["rate_ended_share"]) == (1, 0)
 
 
@@ -379,32 +396,32 @@ class TestSequences:
     @pytest.mark.parametrize("wrapped", [True, False])
     def test_padding_and_mask_of_ids(self, mask: bool, wrapped: bool) -> None:
         random = np.random.default_rng(0)
-        ids = random.integers(1, 20, (96, 20))
-        ids[:, 5:] = 0
+        ids = random.integers(1, 20, (96, 8))
+        ids[:, 2:] = 0
         recurrent = keras.layers.LSTM(3)
         stack = [
             keras.layers.Embedding(20, 2, mask_zero=mask),
             keras.layers.Bidirectional(recurrent) if wrapped else recurrent,
         ]
-        model = keras.Sequential([keras.Input((20,)), *stack, keras.layers.Dense(1, "sigmoid")])
+        model = keras.Sequential([keras.Input((8,)), *stack, keras.layers.Dense(1, "sigmoid")])
         facts = fitted(compiled(model), ids, points()[1])
         assert facts["padding_share"] == 0.75
         assert facts["masks_padding"] == mask
         assert "shuffles_state" not in facts
 
-    def test_padding_and_mask_of_series(self) -> None:
-        series = np.random.default_rng(0).normal(size=(96, 20, 2))
+    def test_series_without_padding(self) -> None:
+        series = np.random.default_rng(0).normal(size=(96, 5, 2))
         masked = [keras.layers.Masking(9.0), keras.layers.GRU(3)]
         for hidden, share in ((masked[1:], 0), (masked, 0.4)):
             inputs = series.copy()
-            inputs[:, 20 - round(20 * share) :] = 9.0
-            model = keras.Sequential([keras.Input((20, 2)), *hidden, keras.layers.Dense(1, "sigmoid")])
+            inputs[:, 5 - round(5 * share) :] = 9.0
+            model = keras.Sequential([keras.Input((5, 2)), *hidden, keras.layers.Dense(1, "sigmoid")])
             facts = fitted(compiled(model), inputs, points()[1])
             assert facts["padding_share"] == pytest.approx(share)
             assert facts["masks_padding"] == (len(hidden) == 2)
 
     def test_a_table_has_no_padding(self) -> None:
-        assert not {"padding_share", "masks_padding", "shuffles_state"} & fitted(classifier(), *points()).keys()
+        assert not {"padding_share", "masks_padding", "shuffles_state"} & known_facts(ordinary()).keys()
 
     @pytest.mark.parametrize("shuffled", [True, False])
     def test_states_are_carried_between_shuffled_rows(self, shuffled: bool) -> None:
@@ -434,8 +451,8 @@ class TestClassWeights:
         facts = fitted(model, points()[0], np.eye(2)[points()[1]], class_weight={0: 1.0, 1: 2.0, 2: 1.0})
         assert (facts["class_weight_missing"], facts["class_weight_unknown"]) == (0, 1)
 
-    def test_without_class_weights_there_are_no_facts(self) -> None:
-        assert not {"class_weight_missing", "class_weight_unknown"} & fitted(classifier(), *points()).keys()
+    def test_without_class_weights_nothing_is_known(self) -> None:
+        assert not {"class_weight_missing", "class_weight_unknown"} & known_facts(ordinary()).keys()
 
 
 class TestEndOfFit:
@@ -475,9 +492,8 @@ class TestEndOfFit:
         facts = known_facts(diagnosis)
         assert (facts["epochs_run"], facts["stopped_by_callback"]) == (1, 0)
 
-    def test_the_users_rows_are_forgotten_after_fit(self) -> None:
-        diagnosis = diagnosed(classifier(), *points())
-        around = diagnosis.watching._measured.around
+    def test_rows_are_let_go(self) -> None:
+        around = ordinary().watching._measured.around
         assert around.arguments == FitArguments()
         assert around._training is None
 
@@ -495,30 +511,33 @@ class TestModel:
         assert facts["weight_shrink"] < 0.05
 
     def test_without_penalties(self) -> None:
-        facts = fitted(classifier(keras.layers.Dense(8, "relu")), *points())
+        facts = known_facts(ordinary())
         assert facts["penalty_share"] == 0
         assert 0.9 < facts["weight_shrink"] < 1.1
 
-    @pytest.mark.parametrize("frozen", [True, False])
-    def test_statistics_of_the_batch(self, frozen: bool) -> None:
-        normalising = keras.layers.BatchNormalization()
-        normalising.trainable = not frozen
+    @pytest.mark.parametrize(
+        ("kind", "is_trainable", "expected"),
+        [("BatchNormalization", True, 1), ("BatchNormalization", False, 0), ("LayerNormalization", True, 0)],
+    )
+    def test_statistics_of_the_batch(self, kind: str, is_trainable: bool, expected: int) -> None:
+        normalising = getattr(keras.layers, kind)(trainable=is_trainable)
         facts = fitted(classifier(keras.layers.Dense(4), normalising), *points())
-        assert facts["uses_batch_statistics"] == (not frozen)
-        assert fitted(classifier(keras.layers.LayerNormalization()), *points())["uses_batch_statistics"] == 0
+        assert facts["uses_batch_statistics"] == expected
 
     @pytest.mark.parametrize(
-        ("metric", "is_misleading"),
+        ("make", "is_misleading"),
         [
-            ("accuracy", False),
-            (keras.metrics.BinaryAccuracy(), False),
-            (keras.metrics.AUC(), False),
-            (keras.metrics.Accuracy(name="share"), True),
-            (keras.metrics.BinaryAccuracy("high", threshold=0.9999999), True),
+            (lambda: "accuracy", False),
+            (keras.metrics.BinaryAccuracy, False),
+            (keras.metrics.AUC, False),
+            (lambda: keras.metrics.Accuracy(name="share"), True),
+            (lambda: keras.metrics.BinaryAccuracy("high", threshold=0.9999999), True),
         ],
+        ids=["named", "binary", "ranking", "of equal numbers", "of a high threshold"],
     )
-    def test_metrics_of_accuracy(self, metric: Any, is_misleading: bool) -> None:
+    def test_metrics_of_accuracy(self, make: Callable[[], Any], is_misleading: bool) -> None:
         keras.utils.set_random_seed(0)
+        metric = make()
         inputs, _ = points()
         labels = (inputs[:, 0] > 0).astype("int32")
         diagnosis = diagnosed(classifier(metrics=[metric]), inputs, labels, epochs=30)

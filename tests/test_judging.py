@@ -17,6 +17,8 @@ from pipeline.watch.judging.counted_rows import _padding
 from pipeline.watch.judging.loss_scale import loss_scale
 from pipeline.watch.judging.reference_inputs import _with_previous
 
+pytestmark = pytest.mark.usefixtures("quick_models_once")
+
 RANDOM = np.random.default_rng(0)
 COLUMNS = RANDOM.normal(size=(400, 4)).astype("float32")
 SIGNAL = COLUMNS @ np.array([1.0, -0.7, 0.4, 0.0])
@@ -101,13 +103,14 @@ def test_losses_of_other_tasks_are_judged_by_their_skill(
         (["accuracy"], "balanced_accuracy"),
         ([], "balanced_accuracy"),
         (["AUC"], "auc"),
-        (["accuracy", keras.metrics.AUC(curve="PR", name="pr")], "auc"),
-        ([keras.metrics.PrecisionAtRecall(0.5)], "auc"),
+        (["accuracy", lambda: keras.metrics.AUC(curve="PR", name="pr")], "auc"),
+        ([lambda: keras.metrics.PrecisionAtRecall(0.5)], "auc"),
     ],
 )
 def test_a_compiled_metric_of_ranking_is_the_score(metrics: list[Any], score: str) -> None:
     model = network(1, "sigmoid")
-    model.compile("adam", "binary_crossentropy", metrics=metrics)
+    made = [each() if callable(each) else each for each in metrics]
+    model.compile("adam", "binary_crossentropy", metrics=made)
     diagnosis = watched(model, COLUMNS, LABELS, epochs=1)
     assert yardstick(diagnosis)["score"] == score
     assert score in reference(diagnosis).scores["linear"]

@@ -19,6 +19,8 @@ from pipeline.params.shipped import shipped
 from pipeline.watch.mlflow_run import _tags
 from pipeline.watch.verdict import Verdict
 
+pytestmark = pytest.mark.usefixtures("quick_models_once")
+
 PARAMS = check(shipped()["diagnosis"], "diagnosis", DiagnosisParams)
 WORSE = {"train_gain": 0.9, "judged_gain": 0.2}
 STOPPED = {"stopped_by_callback": 1, "epochs_run": 7, "epochs_asked": 60, "loss_fall": 0.05}

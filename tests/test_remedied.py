@@ -42,7 +42,7 @@ def recurrent(activation: str) -> Built:
     """Of words."""
     inputs, labels = words()
     cell = [layers.Embedding(20, 4), layers.SimpleRNN(4, activation=activation), layers.Dense(1, "sigmoid")]
-    return compiled(keras.Sequential([keras.Input((6,)), *cell])), inputs, labels
+    return compiled(keras.Sequential([keras.Input((3,)), *cell])), inputs, labels
 
 
 def normalised(momentum: float) -> Built:
@@ -152,7 +152,7 @@ def test_a_remedy_changes_what_it_says_and_the_model_trains(name: str) -> None:
 def test_fresh_kernels_of_recurrent_layers_are_keras_own() -> None:
     inputs, labels = words()
     cell = [layers.Embedding(20, 4), layers.LSTM(4, recurrent_initializer="zeros"), layers.Dense(1, "sigmoid")]
-    made = trial((compiled(keras.Sequential([keras.Input((6,)), *cell])), inputs, labels))
+    made = trial((compiled(keras.Sequential([keras.Input((3,)), *cell])), inputs, labels))
     apply(["fresh_kernels"], made)
     drawn = made.model.layers[1].cell
     recurrent = np.asarray(drawn.recurrent_kernel)

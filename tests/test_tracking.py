@@ -879,10 +879,11 @@ def test_publishing_leaves_no_temporary_files(
     shutil.copy(empty_store, workspace.database)
     place = tmp_path / "temporary"
     place.mkdir()
-    with workspace.running_alone(*stage("track"), TMPDIR=str(place)) as process:
+    running = workspace.running_alone if number == signal.SIGTERM else workspace.running  # `running` signals the group
+    with running(*stage("track"), TMPDIR=str(place)) as process:
         if number is not None:
             wait_until(lambda: any(place.glob("packaged-*/*/*/*")), seconds=300)
-            (os.killpg if number == signal.SIGINT else os.kill)(process.pid, number)
+            process.send_signal(number)
         assert process.wait(600) == {signal.SIGINT: 130, signal.SIGTERM: 143, None: 0}[number]
     assert not list(place.iterdir())
 

@@ -27,6 +27,8 @@ from pipeline.recorder.layers import has_modes
 from pipeline.recorder.probe import Rows
 from pipeline.watch.page import FIGURES, document
 
+pytestmark = pytest.mark.usefixtures("quick_models_once")
+
 PARTS = ("train", "validation")
 TINY = Kind(tiny, validated=False)
 QUICK = ("sequential", "functional")  # in `make unit`

@@ -29,6 +29,8 @@ from pipeline.watch import __main__ as command
 from pipeline.watch import mlflow_run
 from pipeline.watch import tries as watch_tries
 
+pytestmark = pytest.mark.usefixtures("quick_models_once")
+
 SCRIPT = """
 import sys
 import keras

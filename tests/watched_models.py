@@ -40,7 +40,7 @@ def images(rows: int = 48, size: int = 8) -> tuple[np.ndarray, np.ndarray]:
 
 def words(rows: int = 64) -> tuple[np.ndarray, np.ndarray]:
     """Numbers of words, and whether the first is a low one."""
-    inputs = np.random.default_rng(0).integers(0, 20, (rows, 6))
+    inputs = np.random.default_rng(0).integers(0, 20, (rows, 3))
     return inputs, (inputs[:, 0] < 10).astype("int32")
 
 
@@ -137,14 +137,14 @@ def two_ways() -> Built:
 def embedded() -> Built:
     """An embedding, whose gradients are sparse, and an LSTM."""
     model = [layers.Embedding(20, 4), layers.LSTM(6), layers.Dense(1, "sigmoid")]
-    return compiled(keras.Sequential([keras.Input((6,)), *model])), *words()
+    return compiled(keras.Sequential([keras.Input((3,)), *model])), *words()
 
 
 def recurrent() -> Built:
     """A plain cell both ways, and a gated one."""
-    inputs = np.random.default_rng(0).normal(size=(48, 7, 2)).astype("float32")
+    inputs = np.random.default_rng(0).normal(size=(48, 3, 2)).astype("float32")
     back = layers.Bidirectional(layers.SimpleRNN(4, "relu", return_sequences=True))
-    model = keras.Sequential([keras.Input((7, 2)), back, layers.GRU(4), layers.Dense(1)])
+    model = keras.Sequential([keras.Input((3, 2)), back, layers.GRU(4), layers.Dense(1)])
     return compiled(model, "mse", metrics=["mae"]), inputs, inputs.sum(axis=(1, 2))
 
 
@@ -156,12 +156,12 @@ def masked() -> Built:
         layers.Dense(1, "sigmoid"),
     ]
     rate = keras.optimizers.schedules.ExponentialDecay(0.01, 4, 0.9)
-    return compiled(keras.Sequential([keras.Input((6,)), *stack]), optimizer=keras.optimizers.Adam(rate)), *words()
+    return compiled(keras.Sequential([keras.Input((3,)), *stack]), optimizer=keras.optimizers.Adam(rate)), *words()
 
 
 def transformer() -> Built:
     """One block of attention."""
-    start = keras.Input((6,))
+    start = keras.Input((3,))
     signal = layers.Embedding(20, 8)(start)
     signal = layers.LayerNormalization()(signal + layers.MultiHeadAttention(2, 4)(signal, signal))
     signal = layers.LayerNormalization()(signal + layers.Dense(8)(layers.Dense(16, "gelu")(signal)))

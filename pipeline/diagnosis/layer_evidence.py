@@ -15,11 +15,13 @@ from pipeline.params.diagnosis_params import DiagnosisParams
 def layer_columns(history: xr.Dataset, params: DiagnosisParams) -> dict[str, np.ndarray]:
     """Return the evidence in layers, [replica] by column, without the columns that the record cannot show."""
     columns: dict[str, np.ndarray] = {}
-    if record.hidden(history).sizes["layer"]:
-        if "dead" in history and record.has_seen_units(history):
+    hidden = record.hidden(history)
+    if hidden.sizes["layer"]:
+        has_seen_units = record.has_seen_units(history)
+        if "dead" in history and has_seen_units:
             columns |= _dead_layers(history)
-        if record.SATURATED in history and record.has_seen_units(history):
-            columns |= _saturation(record.hidden(history), params.saturated_slope)
+        if record.SATURATED in history and has_seen_units:
+            columns |= _saturation(hidden, params.saturated_slope)
         if "probe_gradient_mean_abs" in history:
             columns |= _gradients(history)
     if "gradient_mean_abs" in history:

@@ -350,7 +350,7 @@ def output(history: xr.Dataset) -> xr.Dataset:
 
 def has_seen_units(history: xr.Dataset) -> bool:
     """Return whether the activation of any hidden layer was measured; otherwise nothing is known about dead units."""
-    return bool((hidden(history).has_activation.values == 1).any())
+    return bool((history.has_activation.values[history.role.values == HIDDEN] == 1).any())
 
 
 def blocking(history: xr.Dataset) -> xr.DataArray:

@@ -25,7 +25,7 @@ from pipeline.recorder.guard import LOG, Guard
 from pipeline.watch.arguments import Arguments, Learned, expect_arrays
 from pipeline.watch.hopeless import why_hopeless
 from pipeline.watch.sinks import Sink, open_sinks
-from pipeline.watch.verdict import Verdict, epochs_in_words, judge, notices_of, unrecorded
+from pipeline.watch.verdict import Verdict, early_notices, epochs_in_words, judge, unrecorded
 from pipeline.watch.watchable import expect_watchable, when_fit_ends
 
 if TYPE_CHECKING:
@@ -302,7 +302,7 @@ class Diagnosis(keras.callbacks.Callback):
         if not self._has_logged_notices and self._watching is not None:
             self._has_logged_notices = True
             with self._guard.optional("look for what harms the training"):
-                for sentence in notices_of(self._watching.early_history, self._thresholds, is_early=True).values():
+                for sentence in early_notices(self._watching.early_history, self._thresholds).values():
                     LOG.warning("pipeline.watch: %s", sentence)
 
     def _stop_if_hopeless(self, watching: "Watching") -> None:

@@ -97,8 +97,9 @@ def judge(
     """
     rule, rule_notes = _rule(history, learned)
     notes = (*notes, *rule_notes)
-    numbers, symptoms, sentences = _symptoms(history, params)
-    harms = notices_of(history, params)
+    table = evidence.measure(history, params)
+    numbers, symptoms, sentences = _symptoms(table, history, params)
+    harms = _notices(table, history, params, has_learned=False)
     if int(history.epoch[-1]) == 0:
         headline = "Not trained: all measurements are from before the first step."
         return Verdict(None, None, numbers, symptoms, headline, sentences, (), notes, harms)
@@ -140,13 +141,9 @@ def _verdict(
     return Verdict(str(row.outcome), cause, numbers, symptoms, headline, says, suggested, notes, harms)
 
 
-def notices_of(history: xr.Dataset, params: DiagnosisParams, is_early: bool = False) -> dict[str, str]:
-    """Return sentences on what harms the training, by the notice's name; without notices that need a rule of learning.
-
-    Args:
-        is_early: whether to return only notices that are known after the first epoch.
-    """
-    return _notices(evidence.measure(history, params), history, params, is_early, has_learned=False)
+def early_notices(history: xr.Dataset, params: DiagnosisParams) -> dict[str, str]:
+    """Return sentences on what harms the training, by the notice's name, as far as known after the first epoch."""
+    return _notices(evidence.measure(history, params), history, params, is_early=True, has_learned=False)
 
 
 def _notices(
@@ -175,9 +172,10 @@ def _rule(history: xr.Dataset, learned: Mapping[str, float] | None) -> tuple[Rul
         return usual, [f"{stated}; judged by {usual.name} above {usual.threshold:g} instead"] if usual else []
 
 
-def _symptoms(history: xr.Dataset, params: DiagnosisParams) -> tuple[Evidence, tuple[str, ...], str]:
+def _symptoms(
+    table: pd.DataFrame, history: xr.Dataset, params: DiagnosisParams
+) -> tuple[Evidence, tuple[str, ...], str]:
     """Return the evidence, the names of the symptoms, and sentences about them; without any, what was ruled out."""
-    table = evidence.measure(history, params)
     numbers = _with_paths(table.iloc[0].to_dict(), history)
     holds = alarms(table, params).iloc[0]
     symptoms = tuple(name for name in holds.index if holds[name])
