@@ -133,9 +133,9 @@ OVERFITTING = Cause(
     advice=(
         Advice(
             "more pictures, or augmented ones: `RandomFlip`, `RandomTranslation`",
-            fits=lambda setting: setting.has_pictures,
+            fits=Setting.has_pictures,
         ),
-        Advice("more rows", fits=lambda setting: not setting.has_pictures),
+        Advice("more rows", fits=lambda setting: not setting.has_pictures()),
         Advice("dropout, or an L2 penalty", "dropout", "weight_penalty"),
         Advice("fewer units, or fewer epochs", "shorter"),
     ),

@@ -9,8 +9,8 @@ from pipeline.diagnosis.palette import AQUA, CREAM, MINT, PLUM, TEAL, UMBER
 from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, Limit, is_below, number, verb
 from pipeline.params.diagnosis_params import DiagnosisParams
 
-SLIGHT_SPREAD: Final = 0.3  # decades; less needs no sentence
-SLIGHT_SHIFT: Final = 1  # standard deviation; less needs no sentence
+SLIGHT_SPREAD: Final = 0.3  # decades; a smaller difference is not mentioned
+SLIGHT_SHIFT: Final = 1  # standard deviation; a smaller difference is not mentioned
 
 
 def _has_outlier_rows(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
@@ -72,7 +72,7 @@ def _sentence_on_validation(rows: pd.DataFrame, bound: float | None) -> str:
 
 
 def says_validation(evidence: Evidence) -> str:
-    """Return sentences on how the validation rows differ from the training rows."""
+    """Return sentences on the differences between validation and training rows."""
     sentences = []
     if evidence["validation_new_classes"]:
         share = 100 * number(evidence, "validation_new_classes")

@@ -1,4 +1,4 @@
-"""Causes in what `fit` does with steps: lost, without the weights, outweighed by a penalty, too small, or ended."""
+"""Causes in the steps of `fit`: lost, without some weights, outweighed by a penalty, ended or stopped."""
 
 from typing import Final
 
@@ -9,8 +9,8 @@ from pipeline.diagnosis.palette import DARK_TEAL, IRIS, PINE, SEA, SLATE
 from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, Limit, is_below, number, verb
 from pipeline.params.diagnosis_params import DiagnosisParams
 
-ORDINARY: Final = 0.5  # a share or a factor above this needs no sentence
-SLIGHT: Final = 0.1  # a share below this needs none
+ORDINARY: Final = 0.5  # a greater share or factor is not mentioned
+SLIGHT: Final = 0.1  # a smaller share is not mentioned
 
 
 # The gradient of a batch is noisier than that of all rows, and so seldom smaller. Batch normalisation changes gradients
