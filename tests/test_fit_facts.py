@@ -527,7 +527,7 @@ class TestModel:
     @pytest.mark.parametrize("rates", [(), (0.9, 0.2)])
     def test_the_greatest_rate_of_dropout(self, rates: tuple[float, ...]) -> None:
         dropping = [keras.layers.Dropout(rate) for rate in rates]
-        assert fitted(classifier(*dropping), *points())["dropout_rate"] == max(rates, default=0)
+        assert fitted(classifier(*dropping), *points())["dropout_rate"] == pytest.approx(max(rates, default=0))
 
     @pytest.mark.parametrize(
         ("make", "is_misleading"),
