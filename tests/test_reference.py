@@ -325,7 +325,7 @@ def test_no_score_on_rows_of_one_class_exceeds_the_bound(score: str) -> None:
 
 
 def test_validation_rows_of_one_class_leave_the_usual_bar() -> None:
-    """As of sorted rows, of which the last are split off."""
+    """A split of sorted rows leaves such validation rows."""
     inputs, labels = datasets.make_classification(400, 6, random_state=10)
     order = np.argsort(labels, kind="stable")
     train, judge = (Samples(inputs[rows], labels[rows]) for rows in (order[:340], order[340:]))
