@@ -1,4 +1,4 @@
-"""How a watched fit of any task is judged: its score, the ends of its skill, and the reference on its rows."""
+"""Judging a watched fit of any task: its score, the loss of the best constant outputs, and the reference."""
 
 import json
 from collections.abc import Callable
@@ -59,7 +59,7 @@ def pinball(targets: Any, outputs: Any) -> Any:
 
 
 def density(targets: Any, outputs: Any) -> Any:
-    """The negative logarithm of a normal density, of mean and log deviation."""
+    """Return the negative logarithm of a normal density; the outputs are mean and logarithm of the deviation."""
     middle, width = outputs[:, 0], outputs[:, 1]
     return ops.mean(width + 0.5 * ((ops.reshape(targets, ops.shape(middle)) - middle) / ops.exp(width)) ** 2)
 
@@ -81,12 +81,12 @@ TAGS = np.stack([SIGNAL + NOISE > 0.5, COLUMNS[:, 3] > 0.3, COLUMNS[:, 1] > 1], 
         ("binary_crossentropy", 3, "sigmoid", TAGS),
         (lambda y, p: ops.mean(ops.abs(ops.reshape(y, ops.shape(p)) - p) ** 1.5), 1, None, VALUES),
     ],
-    ids=["counts", "a quantile", "a density", "outliers", "several labels", "a loss of one's own"],
+    ids=["counts", "a quantile", "a density", "outliers", "several labels", "a user's own loss"],
 )
-def test_losses_of_other_tasks_are_judged_by_their_skill(
+def test_other_losses_are_judged_by_their_skill(
     loss: Any, outputs: int, activation: str | None, targets: np.ndarray
 ) -> None:
-    """A trained network is above the bar; one whose weights stay at the start is not."""
+    """A trained network is above the bar; a network whose weights never change is not."""
     good, still = network(outputs, activation), network(outputs, activation)
     good.compile(keras.optimizers.Adam(0.03), loss)
     diagnosis = watched(good, COLUMNS, targets)
@@ -117,7 +117,7 @@ def test_a_compiled_metric_of_ranking_is_the_score(metrics: list[Any], score: st
 
 
 def test_rare_classes_that_are_ranked_well_are_learned() -> None:
-    """At the threshold of one half hardly any row of the rare class is predicted."""
+    """With a threshold of one half, the rare class is hardly ever predicted."""
     model = network(1, "sigmoid")
     model.compile(keras.optimizers.Adam(0.02), "binary_crossentropy", metrics=["AUC"])
     diagnosis = watched(model, COLUMNS, RARE)
@@ -125,7 +125,7 @@ def test_rare_classes_that_are_ranked_well_are_learned() -> None:
     assert "AUC" in diagnosis.verdict.headline
 
 
-def test_the_k_of_the_compiled_metric_is_taken() -> None:
+def test_top_k_accuracy_has_the_k_of_the_compiled_metric() -> None:
     labels = np.digitize(SIGNAL + NOISE, [-1.5, -0.7, 0.0, 0.7, 1.5])
     model = network(6, "softmax")
     model.compile("adam", "sparse_categorical_crossentropy", metrics=[keras.metrics.SparseTopKCategoricalAccuracy(k=2)])
@@ -149,7 +149,7 @@ def two_outputs(rate: float) -> keras.Model:
     return model
 
 
-def test_of_several_outputs_the_worst_decides() -> None:
+def test_the_worst_of_several_outputs_decides() -> None:
     good = watched(two_outputs(0.03), COLUMNS, [VALUES, LABELS])
     assert good.outcome == "learned"
     assert "`price` R² " in good.verdict.headline
@@ -169,7 +169,7 @@ PICTURES[:, 0] = 0.0  # as the edges of pictures
 
 
 @pytest.mark.parametrize("loss", ["binary_crossentropy", "mse"])
-def test_an_autoencoder_is_judged_by_what_it_reconstructs(loss: str) -> None:
+def test_an_autoencoder_is_judged_by_its_reconstruction(loss: str) -> None:
     model = network(12, "sigmoid", inputs=12)
     model.compile(keras.optimizers.Adam(0.02), loss)
     diagnosis = watched(model, PICTURES, PICTURES, epochs=40)
@@ -215,9 +215,9 @@ def test_a_step_without_a_callable_loss_is_judged_by_its_predictions(
     assert yardstick(diagnosis)["score"] == "r2"
 
 
-def test_without_any_score_the_reason_is_one_sentence() -> None:
+def test_a_model_without_any_score_gets_the_reason() -> None:
     class OfMeans(OwnStep):
-        """Its targets are the means of its outputs."""
+        """A model whose targets are the means of its outputs."""
 
         def train_step(self, data: Any) -> dict[str, Any]:
             inputs, targets = data
@@ -235,14 +235,14 @@ def test_without_any_score_the_reason_is_one_sentence() -> None:
     )
 
 
-def test_a_loss_of_ones_own_that_is_nan_is_not_learned() -> None:
+def test_a_model_whose_own_loss_is_nan_has_not_learned() -> None:
     model = network(2)
     model.compile("sgd", lambda y, p: ops.mean(p[:, 0] * np.nan))
     assert watched(model, COLUMNS, VALUES, epochs=2).outcome == "not_learned"
 
 
 def chain(count: int, length: int, ids: int) -> np.ndarray:
-    """Sequences in which each id makes the next one likely."""
+    """Return sequences in which each id makes some next ids likely."""
     random = np.random.default_rng(1)
     shares = random.dirichlet(np.full(ids, 0.3), ids)
     rows = random.integers(0, ids, (count, length))
@@ -252,7 +252,7 @@ def chain(count: int, length: int, ids: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("is_validated", [True, False])
-def test_a_next_id_gets_a_reference_by_step_that_does_not_see_its_target(is_validated: bool) -> None:
+def test_a_reference_by_step_does_not_see_the_next_id(is_validated: bool) -> None:
     """A flattened sequence would show the next id, which is the input of the next step: a score near 1."""
     rows = chain(160, 12, 8)
     keras.utils.set_random_seed(0)
@@ -274,7 +274,7 @@ def test_padding_does_not_count() -> None:
 
 
 def test_masked_steps_are_left_out_of_the_scores() -> None:
-    """Every step of the rest of a row predicts the padding, which would be a high score."""
+    """All steps after a row's end predict the padding; if they counted, the score would be high."""
     rows = chain(80, 9, 6) + 1
     rows[:, 4:] = 0
     keras.utils.set_random_seed(0)
@@ -290,7 +290,7 @@ def test_masked_steps_are_left_out_of_the_scores() -> None:
 
 @pytest.mark.parametrize("given", [True, False])
 def test_the_reference_is_never_scored_on_rows_that_it_was_fitted_on(given: bool) -> None:
-    """Forests fit random labels: on rows that they know they are right. Here the user gives all rows to Diagnosis."""
+    """A forest predicts random labels perfectly on rows that it was fitted on, such as all rows given to Diagnosis."""
     random = np.random.default_rng(2)
     x, y = random.normal(size=(600, 5)).astype("float32"), random.integers(0, 2, 600).astype("float32")
     model = network(1, "sigmoid", inputs=5)
@@ -350,7 +350,7 @@ def test_a_copy_keeps_the_judgement() -> None:
         (lambda p: tf.reduce_sum(tf.abs(VALUES[:, None] - p)), VALUES, np.abs(VALUES - np.median(VALUES)).sum(), 0.0),
     ],
 )
-def test_the_ends_of_a_loss(
+def test_the_losses_of_the_best_constant_and_of_perfect_outputs(
     loss_of: Callable[[Any], Any], targets: np.ndarray, constant: float | None, perfect: float
 ) -> None:
     outputs = np.zeros((400, 1), np.float32)
@@ -365,21 +365,21 @@ def test_the_ends_of_a_loss(
     assert scale.skill(scale.perfect) == 1
 
 
-def test_a_loss_without_a_least_value_has_no_ends() -> None:
+def test_a_loss_without_a_minimum_has_no_scale() -> None:
     outputs = np.random.default_rng(0).normal(size=(40, 2)).astype(np.float32)
     assert loss_scale(lambda p: tf.reduce_mean(p), None, outputs) is None
     assert loss_scale(lambda p: tf.constant(1.0), None, outputs) is None
 
 
-def test_a_loss_without_a_least_value_leaves_the_predictions_to_judge() -> None:
-    """Without its square, the error has no least value."""
+def test_a_model_whose_loss_has_no_minimum_is_judged_by_its_predictions() -> None:
+    """The loss is the error without a square."""
     model = network()
     model.compile(keras.optimizers.Adam(0.01), lambda y, p: ops.mean(ops.reshape(y, ops.shape(p)) - p))
     diagnosis = watched(model, COLUMNS, VALUES, epochs=3)
     assert (diagnosis.outcome, yardstick(diagnosis)["score"]) == ("not_learned", "r2")
 
 
-def test_a_step_gets_its_own_input_and_the_previous_one() -> None:
+def test_a_step_has_its_own_input_and_the_previous_one() -> None:
     ids = _with_previous(np.array([[5, 7, 6]]), are_ids=True)
     assert ids.tolist() == [[10, 1], [14, 11], [12, 15]]  # even: now, odd: before
     values = np.arange(6.0).reshape(1, 3, 2)

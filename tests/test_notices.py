@@ -1,4 +1,4 @@
-"""Notices and the text of a verdict: on hand-made evidence, and on a small fit."""
+"""Notices and the text of a verdict, for hand-made evidence and for a small fit."""
 
 import logging
 
@@ -37,7 +37,7 @@ CASES: dict[str, list[dict[str, float]]] = {
     "stopped_early": [{"stop_patience": 0, **STOPPED}],
     "below_reference": [{"below_reference": 3, "reference_gain": 0.8, "judged_gain": 0.4}],
 }
-# Facts that look alike and do no harm.
+# Similar evidence of trainings that nothing harms.
 HARMLESS = [
     {},
     {"output_misfit": 1},  # a constant, which the network refutes that learned
@@ -63,8 +63,8 @@ def plain(**numbers: float) -> dict[str, float | str | None]:
     return dict.fromkeys(evidence.COLUMNS) | numbers
 
 
-@pytest.mark.parametrize(("name", "numbers"), [(name, each) for name, all_ in CASES.items() for each in all_])
-def test_each_notice_holds_and_says_so(name: str, numbers: dict[str, float]) -> None:
+@pytest.mark.parametrize(("name", "numbers"), [(name, case) for name, cases in CASES.items() for case in cases])
+def test_each_notice_holds_alone_and_has_a_sentence(name: str, numbers: dict[str, float]) -> None:
     (notice,) = notices(table(**numbers), PARAMS)
     assert notice.name == name
     assert len(notice.says(plain(**numbers))) > 30
@@ -72,7 +72,7 @@ def test_each_notice_holds_and_says_so(name: str, numbers: dict[str, float]) -> 
 
 
 @pytest.mark.parametrize("numbers", HARMLESS)
-def test_what_does_no_harm_is_not_noticed(numbers: dict[str, float]) -> None:
+def test_harmless_evidence_gives_no_notice(numbers: dict[str, float]) -> None:
     assert not notices(table(**numbers), PARAMS)
 
 
@@ -88,11 +88,11 @@ def test_a_network_that_learned_refutes_a_constant_output_and_unrelated_labels()
     assert not causes.named("vanishing").is_refuted(plain())
 
 
-def test_no_notice_comes_twice_and_all_have_a_case() -> None:
+def test_every_notice_has_a_case() -> None:
     assert [each.name for each in NOTICES] == list(CASES)
 
 
-def test_a_notice_states_only_numbers_that_exist() -> None:
+def test_a_notice_uses_only_numbers_that_exist() -> None:
     random = np.random.default_rng(0)
     values = [np.nan, 0.0, 1.0, 0.02, 0.3, 200.0]
     rows = pd.DataFrame({name: random.choice(values, 5000) for name in evidence.COLUMNS})
@@ -129,7 +129,7 @@ def test_experiments_are_chosen_by_what_was_measured(numbers: dict[str, float], 
     assert text.count("; and ") == 1
 
 
-def test_older_names_of_outcomes_are_read_as_todays() -> None:
+def test_former_names_of_outcomes_become_todays_names() -> None:
     counts = causes.all_counts({"learned": 1, "stuck": 4})
     assert (counts["learned"], counts["unexplained"], counts["no_signal"]) == (1, 4, 0)
     assert list(counts) == list(causes.outcome_names())
@@ -145,14 +145,14 @@ def test_older_names_of_outcomes_are_read_as_todays() -> None:
     assert VariantMetrics.of(older).outcomes["unexplained"] == 4
 
 
-def test_notices_are_in_the_text_and_in_mlflows_tags() -> None:
+def test_a_verdicts_text_and_its_mlflow_tags_have_the_notices() -> None:
     verdict = Verdict("learned", None, {}, (), "Learned.", "", (), (), {"misleading_metric": "Use another."})
     assert "Notice: Use another." in str(verdict).splitlines()
     assert _tags(verdict)["notices"] == "misleading_metric"
     assert "notices" not in _tags(Verdict("learned", None, {}, (), "Learned.", "", (), ()))
 
 
-def test_a_metric_that_compares_probabilities_with_labels_is_noticed_at_once(
+def test_a_misleading_metric_is_logged_once_after_the_first_epoch(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)

@@ -22,7 +22,7 @@ VALUE = Task("regression", ("value",))
 
 
 def halves(inputs: np.ndarray, targets: np.ndarray) -> tuple[Samples, Samples]:
-    """The rows in a fixed random order, cut in the middle."""
+    """Return two halves of the rows, drawn in a fixed random order."""
     order = np.random.default_rng(0).permutation(len(inputs))
     first, second = np.array_split(order, 2)
     return Samples(inputs[first], targets[first]), Samples(inputs[second], targets[second])
@@ -39,7 +39,7 @@ def circles() -> Reference:
 
 
 def test_a_linear_model_guesses_on_two_circles_and_trees_do_not(circles: Reference) -> None:
-    """Between 0.80 and 0.82 were seen for trees on the tutorial's circles, 0.48 for the linear model."""
+    """On the tutorial's circles, trees score 0.80 to 0.82, and the linear model 0.48."""
     assert circles.scores["linear"]["balanced_accuracy"] == pytest.approx(0.5, abs=0.05)
     assert circles.scores["trees"]["balanced_accuracy"] == pytest.approx(0.81, abs=0.04)
     assert circles.best("balanced_accuracy") == ("trees", circles.scores["trees"]["balanced_accuracy"])
@@ -53,7 +53,7 @@ def test_the_bar_is_halfway_from_guessing_to_the_better_model(circles: Reference
 
 
 def test_a_table_with_much_noise_gets_a_lower_bar() -> None:
-    """A ridge regression reaches an R² of some .4 to .5 on the diabetes rows: half of them is no failure."""
+    """A ridge regression reaches an R² of 0.4 to 0.5 on the diabetes rows, so half of that is no failure."""
     diabetes = datasets.load_diabetes()
     result = fitted(VALUE, diabetes.data, diabetes.target[:, None])
     assert 0.35 < result.scores["linear"]["r2"] < 0.55
@@ -109,7 +109,7 @@ def test_values_without_any_relation_exceed_the_bound_of_r2_in_at_most_one_case_
 
 
 @pytest.mark.parametrize("kind", ["array", "ids"])
-def test_what_is_no_column_never_lowers_the_bar(kind: reference.Inputs) -> None:
+def test_inputs_that_are_no_columns_never_lower_the_bar(kind: reference.Inputs) -> None:
     """There weak models prove nothing: a bar anywhere in a picture defeats both."""
     random = np.random.default_rng(4)
     result = fitted(BINARY, random.integers(0, 50, (400, 12)), random.integers(0, 2, 400), kind)
@@ -127,12 +127,12 @@ def test_ids_are_counted() -> None:
     assert plain["balanced_accuracy"] < 0.65
 
 
-def test_counts_are_those_of_each_id() -> None:
+def test_each_id_has_its_own_count() -> None:
     counts = quick_models.id_counts(np.array([[3, 3, 9], [1, 2, 9]]), np.array([1, 3, 9]))
     assert counts.tolist() == [[0, 2, 1], [1, 0, 1]]
 
 
-def test_of_many_rows_some_are_drawn_with_the_shares_of_the_classes() -> None:
+def test_a_sample_of_many_rows_keeps_the_shares_of_the_classes() -> None:
     labels = np.repeat([0, 1, 2], [9000, 900, 100])
     drawn = reference.sample(Task("multiclass", ("a", "b", "c")), Samples(np.arange(10000)[:, None], labels))
     assert len(drawn) == reference.ROWS
@@ -163,7 +163,7 @@ def test_classes_that_the_fitted_rows_lack_are_never_predicted() -> None:
         (np.zeros((60, 90_000)), np.tile([0, 1], 30), "array", "30 rows of 90,000 columns take too long"),
     ],
 )
-def test_where_there_is_none_the_reason_is_said(
+def test_a_skipped_reference_has_a_reason(
     inputs: np.ndarray, targets: np.ndarray, kind: reference.Inputs, reason: str
 ) -> None:
     result = fitted(BINARY, inputs, targets, kind)
@@ -172,7 +172,7 @@ def test_where_there_is_none_the_reason_is_said(
     assert result.bar("balanced_accuracy", 0.5, 0.75) == 0.75
 
 
-def test_a_rule_takes_the_bar_and_a_stated_threshold_stays(circles: Reference) -> None:
+def test_a_rule_uses_the_bar_unless_the_user_states_a_threshold(circles: Reference) -> None:
     usual = rule_for(BINARY, None, circles)
     assert (usual.score, usual.threshold) == ("balanced_accuracy", circles.bar("balanced_accuracy", 0.5, 0.75))
     assert usual.threshold < 0.75
@@ -180,7 +180,7 @@ def test_a_rule_takes_the_bar_and_a_stated_threshold_stays(circles: Reference) -
     assert rule_for(BINARY, None).threshold == 0.75
 
 
-def test_the_reference_is_said_in_one_sentence(circles: Reference) -> None:
+def test_the_reference_is_described_in_one_sentence(circles: Reference) -> None:
     linear, trees = (circles.scores[name]["accuracy"] for name in ("linear", "trees"))
     assert reference_in_words(rule_for(BINARY, {"accuracy": 0.75}, circles)) == (
         f"For comparison, a linear model reaches {linear:.2f} and a forest of 100 random trees reaches {trees:.2f} "
@@ -191,7 +191,7 @@ def test_the_reference_is_said_in_one_sentence(circles: Reference) -> None:
     assert reference_in_words(rule_for(BINARY, None)) == ""
 
 
-def test_it_is_kept_in_a_file(circles: Reference, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reference_is_saved_and_loaded(circles: Reference, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     reference.save_reference(circles)
     assert reference.load_reference() == circles
@@ -200,7 +200,7 @@ def test_it_is_kept_in_a_file(circles: Reference, tmp_path: Path, monkeypatch: p
         reference.load_reference()
 
 
-def test_of_a_split_the_rows_judge_that_judge_the_networks() -> None:
+def test_the_rows_that_judge_networks_judge_the_reference_of_a_split() -> None:
     inputs, labels = datasets.make_circles(300, noise=0.1, random_state=1)
     train, validation, test = (Samples(inputs[i::3], labels[i::3]) for i in range(3))
     assert reference.of_split(Split(BINARY, train, test)).part == "test"
@@ -209,7 +209,7 @@ def test_of_a_split_the_rows_judge_that_judge_the_networks() -> None:
     assert reference.of_split(Split(BINARY, *pictures)).inputs == "array"
 
 
-def test_the_area_under_the_curve_is_that_of_scikit_learn() -> None:
+def test_the_area_under_the_curve_equals_scikit_learns() -> None:
     """Ties count one half; a class without rows is left out."""
     from sklearn.metrics import roc_auc_score
 
@@ -221,7 +221,7 @@ def test_the_area_under_the_curve_is_that_of_scikit_learn() -> None:
     assert np.isnan(mean_auc(np.array([[True], [False]]), np.array([[np.nan], [0.0]])))
 
 
-def test_among_the_k_most_probable_classes() -> None:
+def test_top_k_accuracy_counts_the_k_most_probable_classes() -> None:
     scores = np.array([[0.5, 0.3, 0.2], [0.1, 0.3, 0.6], [0.1, 0.3, 0.6]])
     assert top_k_accuracy(np.array([1, 1, 0]), scores, 2) == pytest.approx(2 / 3)
     assert top_k_accuracy(np.array([1, 1, 0]), scores, 3) == 1
@@ -230,7 +230,7 @@ def test_among_the_k_most_probable_classes() -> None:
 IMBALANCED_ROWS = datasets.make_classification(1500, 6, weights=[0.9], class_sep=0.7, flip_y=0.02, random_state=8)
 
 
-def test_class_weights_are_tried_on_imbalanced_rows_and_move_the_bar_only_where_the_network_has_them() -> None:
+def test_class_weights_move_the_bar_only_if_the_network_has_them() -> None:
     train, judge = halves(*IMBALANCED_ROWS)
     plain, weighted = (
         reference.fit(BINARY, train, judge, "test", "columns", has_class_weights=has) for has in (False, True)
@@ -310,7 +310,7 @@ def test_a_guessing_network_learns_random_labels_in_at_most_one_case_of_twenty(
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_quick_models_of_random_labels_leave_a_bar_that_guesses_seldom_pass(seed: int) -> None:
+def test_guesses_seldom_pass_the_bar_of_random_labels(seed: int) -> None:
     random = np.random.default_rng(seed)
     train, judge = halves(random.normal(size=(600, 5)), random.integers(0, 2, 600))
     scores = reference.ranking_scores(BINARY, 1)
@@ -320,12 +320,12 @@ def test_quick_models_of_random_labels_leave_a_bar_that_guesses_seldom_pass(seed
 
 
 @pytest.mark.parametrize("score", ["accuracy", "balanced_accuracy", AUC, TOP_K])
-def test_rows_of_one_class_prove_nothing(score: str) -> None:
+def test_no_score_on_rows_of_one_class_exceeds_the_bound(score: str) -> None:
     assert guessing.guessing_bound(BINARY, score, np.zeros(50, int)) == 1.0
 
 
 def test_validation_rows_of_one_class_leave_the_usual_bar() -> None:
-    """As of sorted rows, of which the last are split off."""
+    """A split of sorted rows leaves such validation rows."""
     inputs, labels = datasets.make_classification(400, 6, random_state=10)
     order = np.argsort(labels, kind="stable")
     train, judge = (Samples(inputs[rows], labels[rows]) for rows in (order[:340], order[340:]))

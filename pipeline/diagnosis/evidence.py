@@ -116,10 +116,6 @@ def _measured(history: xr.Dataset, params: DiagnosisParams) -> dict[str, np.ndar
         values.pop("target_scale", None)  # labels have no scale
     facts = {name: fact for name, fact in record.fit_facts(history).items() if name in FIT_FACTS}
     layers = layer_columns(history, params)
-    return loss_columns(history, params.slow_window) | layers | values | facts | _structure(history)
-
-
-def _structure(history: xr.Dataset) -> dict[str, np.ndarray]:
-    """Return the column on the kinds of the layers."""
     kinds = {kind_of_layer(str(kind)) for kind in record.hidden(history).kind.values}
-    return {"is_recurrent": np.full(history.sizes["replica"], float(RECURRENT in kinds))}
+    structure = {"is_recurrent": np.full(history.sizes["replica"], float(RECURRENT in kinds))}
+    return loss_columns(history, params.slow_window) | layers | values | facts | structure

@@ -44,7 +44,7 @@ FIT_FACTS: Final = {
     "stopped_by_callback": "1 if another callback set `stop_training`; its class is the record's attribute "
     "`stopped_by`",
     "stop_patience": "patience of the callback that stopped `fit`; missing without one",
-    "metric_gap": "greatest |accuracy that `fit` logged - accuracy that the record has of the same rows|; the metric's "
+    "metric_gap": "greatest |accuracy by a compiled metric - accuracy in the record|, of the same rows; the metric's "
     "name is the record's attribute `misleading_metric`",
     "accuracy_of_numbers": "1 if a metric of accuracy is compiled for a regression",
     "fed_told": "`targets_told` of the rows that `fit` was fed, if these are not the rows that the user gave to "
@@ -53,5 +53,5 @@ FIT_FACTS: Final = {
 # Facts that are words, as attributes of the record.
 FIT_TEXTS: Final = {
     "stopped_by": "class of the callback that set `stop_training`",
-    "misleading_metric": "name of the logged metric with the gap `metric_gap`",
+    "misleading_metric": "name of the compiled metric with the gap `metric_gap`",
 }

@@ -102,8 +102,7 @@ class Curves:
         """
         curves: dict[str, float] = {}
         for part, data in self.parts.items():
-            is_passed = passed is not None and data is passed[0]
-            forward = passed[1] if passed is not None and is_passed else probe.evaluate(state, data)
+            forward = passed[1] if passed is not None and data is passed[0] else probe.evaluate(state, data)
             if part not in self.baselines:
                 self.baselines[part] = self._judging.begin(probe, part, data, forward.outputs)
             if probe.has_loss:

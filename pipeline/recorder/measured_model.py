@@ -101,7 +101,7 @@ class MeasuredModel:
     # States
 
     def keep_earlier_kernels(self) -> None:
-        """Keep the kernels at the begin of an epoch, if they are not known from its predecessor."""
+        """Keep the kernels before an epoch, unless they are known from the epoch before it."""
         if self.earlier_kernels is None and self.probe is not None:
             self.earlier_kernels = self.probe.kernels(self.probe.state())
 
@@ -137,7 +137,7 @@ class MeasuredModel:
         """Return the record so far.
 
         Args:
-            is_judged: whether the scores of several outputs, and the reference, are needed: its fit takes a second.
+            is_judged: whether to add the scores of several outputs and the reference, whose fit takes a second.
         """
         baselines = dict(self.curves.baselines)
         if np.isnan(baselines.get("train", np.nan)):

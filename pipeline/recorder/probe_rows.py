@@ -1,4 +1,4 @@
-"""Choose the rows of the probe; models with a fixed batch size get whole batches."""
+"""Choose the rows of the probe; a model with a fixed batch size gets whole batches."""
 
 import keras
 import numpy as np
@@ -28,7 +28,7 @@ class ProbeRows:
         self._guard = guard
 
     def use_given(self, inputs: Batch, targets: Batch, is_whole_part: bool) -> None:
-        """Choose rows of the user's.
+        """Choose rows from those that the user gave.
 
         Args:
             is_whole_part: whether the user's rows are the training part of the pipeline's data.

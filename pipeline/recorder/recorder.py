@@ -49,9 +49,8 @@ class Recorder:
     states: the measurements, by epoch.
     logs: the logged numbers by Keras's names, by epoch.
     facts: one number each about the model's inputs and possible outputs, by names of REPLICA_VALUES.
-    fit_facts: one number each about what happens around the model, by names of FIT_FACTS in
-        `diagnosis.fit_facts`, which defines them.
-    fit_texts: words about it, by names of FIT_TEXTS there.
+    fit_facts: one number each about what happens around the model, by names of FIT_FACTS in `diagnosis.fit_facts`.
+    fit_texts: names that belong to these facts, by names of FIT_TEXTS there.
     """
 
     states: dict[int, MeasuredState] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Say how a model is watched."""
+"""Define the options of watching a model."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

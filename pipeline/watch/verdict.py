@@ -168,8 +168,8 @@ def _rule(history: xr.Dataset, learned: Mapping[str, float] | None) -> tuple[Rul
         return rule_of(history, learned), []
     except UserError as error:
         usual = rule_of(history, None)
-        stated = str(error).removeprefix("evaluation.")
-        return usual, [f"{stated}; judged by {usual.name} above {usual.threshold:g} instead"] if usual else []
+        reason = str(error).removeprefix("evaluation.")
+        return usual, [f"{reason}; judged by {usual.name} above {usual.threshold:g} instead"] if usual else []
 
 
 def _symptoms(

@@ -131,7 +131,7 @@ def _are_batches_ordered(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.
 def _sentence_on_order(rows: pd.DataFrame, bound: float | None) -> str:
     share = 100 * rows.batch_order.median()
     has = verb(rows, "has", "have")
-    return f"{len(rows)} {has} ordered batches (between them lies {share:.0f}% of the targets' variance)"
+    return f"{len(rows)} {has} ordered batches ({share:.0f}% of the targets' variance lies between batches)"
 
 
 def says_order(evidence: Evidence) -> str:

@@ -177,4 +177,4 @@ def _why_not(probe: Probe) -> str:
     """Return why no score fits an output, in words."""
     if not probe.has_loss:
         return "its training step computes the loss itself, and its outputs do not have the form of its targets"
-    return "the best constant outputs have a loss of 0, no least loss, or the same loss as any others"
+    return "the loss of constant outputs is 0, has no minimum, or never changes"
