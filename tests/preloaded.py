@@ -52,7 +52,7 @@ COMMANDS = {
     "dask": ("dask.__main__", "main"),
 }
 # The real `python3` runs other modules, such as pip. The client passes on every open file that it has inherited.
-MODULES = ("benchmarks", "examples", "mlflow", "pipeline", "uvicorn")
+MODULES = ("benchmarks", "examples", "ipykernel_launcher", "mlflow", "pipeline", "uvicorn")
 CLIENT = """#!{python} -ISs
 import json, os, signal, socket, sys
 called, arguments = os.path.basename(sys.argv[0]), sys.argv[1:]
