@@ -1,4 +1,4 @@
-"""What happens around the model while `fit` runs: the facts of the fit, against real fits whose facts are known."""
+"""Facts of the fit, which describe what happens around the model: measured in real fits whose facts are known."""
 
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("quick_models_once")
 
 @pytest.fixture(autouse=True)
 def without_a_store(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No MLflow, and names that count from the first."""
+    """Write to no MLflow, and number the names of layers from the first."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(1)
@@ -38,23 +38,23 @@ def ordinary_fit_of_this_file() -> Iterator[None]:
 
 
 class Reader(keras.callbacks.Callback):
-    """Reads the arguments of its `fit`."""
+    """A callback that reads the arguments of its `fit`."""
 
     arguments: FitArguments
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """As Diagnosis does."""
+        """Read them at the same time as Diagnosis does."""
         self.arguments = arguments_of_fit(self.model)
 
 
 def read(model: keras.Model, *data: Any, **arguments: Any) -> FitArguments:
-    """The arguments of a `fit`, as a callback reads them."""
+    """Return the arguments of a `fit`, as a callback reads them."""
     reader = Reader()
     model.fit(*data, verbose=0, callbacks=[reader], **arguments)
     return reader.arguments
 
 
-def test_arguments_are_those_of_fit_after_the_split() -> None:
+def test_fit_has_split_off_the_validation_rows() -> None:
     model, inputs, labels = tiny()
     arguments = read(
         model, inputs, labels, validation_split=0.25, batch_size=24, epochs=3, class_weight={0: 1.0, 1: 2.0}
@@ -65,20 +65,19 @@ def test_arguments_are_those_of_fit_after_the_split() -> None:
     assert len(arguments.validation_arrays[0]) == 24
     assert arguments.sample_weight is None
     assert arguments.class_weight == {0: 1.0, 1: 2.0}
-    assert (arguments.shuffle, arguments.validation_split, arguments.batch_size) == (True, 0.25, 24)
-    assert (arguments.epochs, arguments.initial_epoch, arguments.steps_per_epoch) == (3, 0, None)
+    assert (arguments.shuffle, arguments.epochs) == (True, 3)
     assert isinstance(arguments.callbacks[0], Reader)
 
 
 @pytest.mark.parametrize("data", [Batches, lambda: tf.data.Dataset.from_tensor_slices(points()).batch(16)])
-def test_batches_are_no_arrays(data: Any) -> None:
+def test_a_generator_and_a_data_set_are_no_arrays(data: Any) -> None:
     arguments = read(tiny()[0], data(), shuffle=False)
     assert arguments.is_known
     assert not arguments.has_arrays
     assert arguments.validation_arrays is None
 
 
-def test_a_fit_of_the_models_own_has_no_known_arguments() -> None:
+def test_the_arguments_of_a_models_own_fit_are_unknown() -> None:
     class OwnFit(keras.Sequential):
         def fit(self, x: Any, y: Any, callbacks: Any, verbose: int) -> None:
             listed = keras.callbacks.CallbackList(callbacks, model=self)
@@ -88,7 +87,7 @@ def test_a_fit_of_the_models_own_has_no_known_arguments() -> None:
     assert read(model, *points()) == FitArguments()
 
 
-def test_facts_are_stored_with_the_record(tmp_path: Path) -> None:
+def test_facts_are_saved_with_the_record(tmp_path: Path) -> None:
     histories = []
     for replica in range(2):
         keras.utils.clear_session(free_memory=False)  # layers of both models get the same names
@@ -114,12 +113,12 @@ def test_a_record_without_facts_has_none() -> None:
 
 
 def fitted(model: keras.Model, *data: Any, given: tuple[Any, Any] | None = None, **arguments: Any) -> dict[str, float]:
-    """The known facts of a `fit`; Diagnosis gets the rows of `fit` unless others are given."""
+    """Return the known facts of a `fit`; Diagnosis gets the rows of `fit`, or `given`."""
     return known_facts(diagnosed(model, *data, given=given, **arguments))
 
 
 def diagnosed(model: keras.Model, *data: Any, given: tuple[Any, Any] | None = None, **arguments: Any) -> Diagnosis:
-    """The callback after a `fit`."""
+    """Return the callback after a `fit`; Diagnosis gets the rows of `fit`, or `given`."""
     rows = data if given is None else given
     callback = Diagnosis(*rows) if len(rows) == 2 else Diagnosis()
     callbacks = [*arguments.pop("callbacks", []), callback]
@@ -129,13 +128,13 @@ def diagnosed(model: keras.Model, *data: Any, given: tuple[Any, Any] | None = No
 
 
 def known_facts(diagnosis: Diagnosis) -> dict[str, float]:
-    """The facts that are not missing."""
+    """Return the facts that are not missing."""
     facts = record.fit_facts(diagnosis.history)
     return {name: value.item() for name, value in facts.items() if not np.isnan(value).any()}
 
 
 def classifier(*hidden: keras.layers.Layer, inputs: int = 2, **compiling: Any) -> keras.Model:
-    """A classifier of two classes."""
+    """Return a classifier of two classes."""
     stack = [keras.Input((inputs,)), *hidden, keras.layers.Dense(1, "sigmoid")]
     return compiled(keras.Sequential(stack), **compiling)
 
@@ -157,7 +156,7 @@ class TestRowsOfFit:
         assert facts["batch_rows"] == pytest.approx(200 / -(-200 // batch))
         assert facts["batch_order"] == pytest.approx(1)
 
-    def test_the_order_is_that_of_numpy(self) -> None:
+    def test_the_order_equals_one_computed_by_numpy(self) -> None:
         inputs, labels = points(100)
         facts = fitted(classifier(), inputs, labels, batch_size=16, shuffle=False)
         batches = np.split(labels.astype(float), range(16, 100, 16))
@@ -172,7 +171,7 @@ class TestRowsOfFit:
         assert facts["batch_rows"] == 50  # of one epoch
 
     @pytest.mark.parametrize("batch", [1, 50])
-    def test_one_row_or_two_batches_show_no_order(self, batch: int) -> None:
+    def test_batches_of_one_row_or_two_batches_show_no_order(self, batch: int) -> None:
         facts = fitted(classifier(), *points(100), batch_size=batch)
         assert facts["batch_rows"] == batch
         assert "batch_order" not in facts
@@ -190,13 +189,13 @@ class TestRowsOfFit:
             ({"class_weight": {0: 0.0, 1: 3.0}}, 3 * points()[1].mean()),
         ],
     )
-    def test_weights_of_rows(self, arguments: dict[str, Any], expected: float) -> None:
+    def test_the_mean_weight_of_rows(self, arguments: dict[str, Any], expected: float) -> None:
         assert fitted(classifier(), *points(), **arguments)["row_weight"] == pytest.approx(expected)
 
     def test_without_weights_every_row_counts_once(self) -> None:
         assert known_facts(ordinary())["row_weight"] == pytest.approx(1)
 
-    def test_one_row_that_was_not_scaled(self) -> None:
+    def test_one_row_that_is_not_scaled_is_the_longest(self) -> None:
         inputs, labels = points()
         inputs[70] *= 2000 / np.linalg.norm(inputs[70])
         facts = fitted(classifier(), inputs, labels)
@@ -219,7 +218,7 @@ class TestRowsOfFit:
 
 
 class TestUpdates:
-    """Steps of the optimizer against batches."""
+    """Steps of the optimizer compared with batches, and weights that no optimizer holds."""
 
     @pytest.mark.parametrize("execution", [1, 4])
     @pytest.mark.parametrize("accumulated", [None, 3])
@@ -242,7 +241,7 @@ class TestUpdates:
         facts = fitted(model, *points(), batch_size=24, epochs=2)
         assert facts["updates_applied"] == facts["loss_scale_fall"] == 1
 
-    def test_a_step_that_never_applies_its_gradients(self) -> None:
+    def test_a_step_that_never_applies_gradients_updates_nothing(self) -> None:
         class Forgetful(keras.Sequential):
             def train_step(self, data: Any) -> dict[str, Any]:
                 loss = self.compute_loss(data[0], data[1], self(data[0], training=True))
@@ -272,7 +271,7 @@ class TestUpdates:
         model = classifier(keras.layers.Lambda(lambda inputs: layer(inputs), output_shape=(4,)))
         assert fitted(model, *points())["untracked_share"] > 0.5
 
-    def test_the_network_of_a_loss_is_not_untracked(self) -> None:
+    def test_the_network_of_a_perceptual_loss_does_not_count_as_untracked(self) -> None:
         judge = keras.layers.Dense(4)
         judge.build((None, 1))
 
@@ -292,7 +291,7 @@ class TestUpdates:
 class TestLearningRates:
     """The learning rate by epoch."""
 
-    def test_a_schedule_in_steps_that_was_meant_in_epochs(self) -> None:
+    def test_a_schedule_that_counts_steps_instead_of_epochs_ends_early(self) -> None:
         schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 1, 0.1)
         diagnosis = diagnosed(classifier(optimizer=keras.optimizers.SGD(schedule)), *points(), batch_size=24, epochs=3)
         facts = known_facts(diagnosis)
@@ -306,13 +305,13 @@ class TestLearningRates:
         facts = fitted(classifier(optimizer=keras.optimizers.SGD(schedule)), *points(), batch_size=1)
         assert facts["rate_end"] == pytest.approx(1e-9)
 
-    def test_kerass_own_log_remains(self) -> None:
+    def test_the_learning_rate_that_keras_logs_is_kept(self) -> None:
         callback = keras.callbacks.LearningRateScheduler(lambda epoch: 0.1 / (epoch + 1))
         diagnosis = diagnosed(classifier(), *points(), epochs=4, callbacks=[callback])
         assert known_facts(diagnosis)["rate_end"] == pytest.approx(0.25)
         np.testing.assert_allclose(diagnosis.history.log_learning_rate.values[0, 1:], 0.1 / np.arange(1, 5))
 
-    def test_a_newly_compiled_model_begins_anew(self) -> None:
+    def test_another_optimizer_starts_a_new_series(self) -> None:
         model, diagnosis = classifier(optimizer=keras.optimizers.SGD(1.0)), Diagnosis(*points())
         model.fit(*points(), verbose=0, callbacks=[diagnosis])
         model.compile(keras.optimizers.SGD(1e-5), "binary_crossentropy")
@@ -325,9 +324,9 @@ class TestLearningRates:
 
 
 class TestValidation:
-    """Validation rows against training rows."""
+    """Validation rows compared with training rows."""
 
-    def test_another_scale(self) -> None:
+    def test_validation_rows_of_another_scale(self) -> None:
         inputs, labels = points(400)
         facts = fitted(classifier(), inputs, labels, validation_data=(100 * inputs + 300, labels))
         assert facts["validation_spread"] == pytest.approx(2, abs=1e-4)
@@ -335,7 +334,7 @@ class TestValidation:
         assert facts["validation_shift"] == pytest.approx(np.abs((99 * mean + 300) / deviation).mean(), rel=1e-4)
         assert facts["validation_new_classes"] == 0
 
-    def test_sorted_rows_whose_last_are_held_back(self) -> None:
+    def test_a_split_of_sorted_rows_leaves_new_classes(self) -> None:
         inputs, labels = points(400)
         order = np.argsort(labels)
         facts = fitted(classifier(), inputs[order], labels[order], validation_split=0.25)
@@ -346,7 +345,7 @@ class TestValidation:
         facts = fitted(compiled(model, "categorical_crossentropy"), inputs, one_hot, validation_split=0.25)
         assert facts["validation_new_classes"] == 1
 
-    def test_rows_from_batches_are_compared_too(self) -> None:
+    def test_rows_of_data_sets_are_compared_too(self) -> None:
         inputs, labels = points()
         held_out = tf.data.Dataset.from_tensor_slices((inputs * 10, labels)).batch(32)
         training = tf.data.Dataset.from_tensor_slices((inputs, labels)).batch(32)
@@ -366,23 +365,23 @@ class TestValidation:
         facts = fitted(model, ids, labels, validation_data=(ids + 9, labels))
         assert not {"validation_shift", "largest_row"} & facts.keys()
 
-    def test_numbers_are_no_classes(self) -> None:
+    def test_whole_numbers_of_a_regression_are_no_classes(self) -> None:
         model = compiled(keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]), "mse", metrics=None)
         counts = np.arange(96) % 7
         facts = fitted(model, points()[0], counts, validation_data=(points()[0], counts + 100))
         assert "validation_new_classes" not in facts
 
-    def test_they_are_known_before_the_first_epoch(self) -> None:
+    def test_facts_of_given_rows_are_known_before_the_first_epoch(self) -> None:
         facts: dict[str, float] = {}
         inputs, labels = points()
 
-        class Looking(keras.callbacks.Callback):
+        class Reading(keras.callbacks.Callback):
             def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
                 facts.update(diagnosis.watching.recorder.fit_facts)
 
         diagnosis = Diagnosis()
         weights = {0: 1.0, 2: 1.0}
-        callbacks = [diagnosis, Looking()]
+        callbacks = [diagnosis, Reading()]
         classifier().fit(
             inputs, labels, validation_split=0.2, class_weight=weights, verbose=0, callbacks=callbacks, shuffle=False
         )
@@ -395,7 +394,7 @@ class TestSequences:
 
     @pytest.mark.parametrize("mask", [True, False])
     @pytest.mark.parametrize("wrapped", [True, False])
-    def test_padded_ids(self, mask: bool, wrapped: bool) -> None:
+    def test_padding_and_mask_of_ids(self, mask: bool, wrapped: bool) -> None:
         random = np.random.default_rng(0)
         ids = random.integers(1, 20, (96, 8))
         ids[:, 2:] = 0
@@ -424,7 +423,7 @@ class TestSequences:
         assert not {"padding_share", "masks_padding", "shuffles_state"} & known_facts(ordinary()).keys()
 
     @pytest.mark.parametrize("shuffled", [True, False])
-    def test_states_of_shuffled_rows(self, shuffled: bool) -> None:
+    def test_states_are_carried_between_shuffled_rows(self, shuffled: bool) -> None:
         series = np.random.default_rng(0).normal(size=(96, 4, 1))
         hidden = keras.layers.LSTM(3, stateful=True)
         stack = [keras.Input((4, 1), batch_size=32), hidden, keras.layers.Dense(1, "sigmoid")]
@@ -433,13 +432,13 @@ class TestSequences:
 
 
 class TestClassWeights:
-    """Keys of `class_weight` against classes."""
+    """Keys of `class_weight` compared with the classes."""
 
     @pytest.mark.parametrize(
         ("weights", "missing", "unknown"),
         [({0: 1.0, 1: 2.0}, 0, 0), ({1: 1.0, 2: 11.0}, 1 - points()[1].mean(), 1), ({"0": 1.0, "1": 2.0}, 1, 2)],
     )
-    def test_keys(self, weights: Any, missing: float, unknown: int) -> None:
+    def test_keys_that_are_no_class_and_classes_without_a_key(self, weights: Any, missing: float, unknown: int) -> None:
         facts = fitted(classifier(), *points(), class_weight=weights)
         assert facts["class_weight_missing"] == pytest.approx(missing)
         assert facts["class_weight_unknown"] == unknown
@@ -466,7 +465,7 @@ class TestEndOfFit:
         assert (facts["stopped_by_callback"], facts["stop_patience"]) == (1, 0)
         assert diagnosis.history.attrs["stopped_by"] == "EarlyStopping"
 
-    def test_a_callback_of_the_users_own(self) -> None:
+    def test_a_users_own_callback(self) -> None:
         class Bored(keras.callbacks.Callback):
             def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
                 self.model.stop_training = epoch == 1
@@ -478,14 +477,14 @@ class TestEndOfFit:
         assert diagnosis.history.attrs["stopped_by"] == "Bored"
         assert "stop_patience" not in facts
 
-    def test_a_fit_that_ends_as_asked(self) -> None:
+    def test_a_fit_that_runs_all_epochs(self) -> None:
         patient = keras.callbacks.EarlyStopping("loss", patience=5)
         diagnosis = diagnosed(classifier(), *points(), epochs=2, callbacks=[patient])
         facts = known_facts(diagnosis)
         assert (facts["epochs_asked"], facts["epochs_run"], facts["stopped_by_callback"]) == (2, 2, 0)
         assert "stopped_by" not in diagnosis.history.attrs
 
-    def test_the_callback_does_not_name_itself(self) -> None:
+    def test_diagnosis_does_not_count_as_the_callback_that_stopped_fit(self) -> None:
         inputs = np.full((96, 2), np.nan)
         diagnosis = Diagnosis(inputs, points()[1], stop_when_hopeless=True)
         classifier().fit(inputs, points()[1], epochs=5, verbose=0, callbacks=[diagnosis])

@@ -84,7 +84,8 @@ def _evidence_of(name: str, runs: Iterable[Run]) -> pd.DataFrame:
 
 
 def _as_numbers(evidence: Mapping[str, Any]) -> dict[str, float]:
-    return {key: 1.0 if key in LAYERS_IN_EVIDENCE else float(value) for key, value in evidence.items()}
+    numbers = {key: value for key, value in evidence.items() if key in COLUMNS}  # texts, such as names, are no columns
+    return {key: 1.0 if key in LAYERS_IN_EVIDENCE else float(value) for key, value in numbers.items()}
 
 
 def _save_lines(by_program: Mapping[str, Any], path: Path) -> None:

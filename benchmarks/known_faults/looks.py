@@ -33,7 +33,7 @@ def tool_symptoms(model: keras.Model, history: xr.Dataset, inputs: np.ndarray) -
 
 
 def _activations(model: keras.Model, inputs: np.ndarray) -> list[Activation]:
-    """Return the activations of all dense and convolutional layers but the last."""
+    """Return the activations of all dense and convolutional layers but the last; none of a model without a graph."""
     layers = [
         each
         for each in model.layers
@@ -41,7 +41,7 @@ def _activations(model: keras.Model, inputs: np.ndarray) -> list[Activation]:
     ]
     functions = [(layer, getattr(layer.activation, "__name__", "")) for layer in layers[:-1]]
     known = [(layer, name) for layer, name in functions if name in INVERSES]
-    if not known:
+    if not known or not hasattr(model, "inputs"):
         return []
     values = keras.Model(model.inputs, [layer.output for layer, _ in known]).predict(inputs, verbose=0)
     activations = []

@@ -1,9 +1,9 @@
 """The table of causes, by precedence: why a replica did not learn.
 
-The modules of `rules` hold a row for each cause, by family, with all that is known about it. A replica that did not
+The modules of `rules` hold a row for each cause, by subject, with all that is known about it. A replica that did not
 learn has exactly one cause, and perhaps a symptom that the cause explains; if the rules of other causes hold, these are
-alarms. To add a cause, add a row to its family and put it into TABLE; counts, verdicts, colours, pages and MLflow
-follow.
+alarms. To add a cause, add a row to one of these modules and put it into TABLE; counts, verdicts, colours, pages and
+MLflow follow.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,9 @@ import pandas as pd
 from pipeline.diagnosis.palette import BLUE
 from pipeline.diagnosis.rules import (
     data_rules,
+    dead_layer_rules,
     inference_rules,
+    label_rules,
     model_rules,
     optimisation_rules,
     row_rules,
@@ -24,7 +26,7 @@ from pipeline.diagnosis.rules import (
     step_rules,
     unexplained_rule,
 )
-from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence
+from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, Limit, number
 from pipeline.diagnosis.setting import Setting
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.params.network_params import NetworkRecipe
@@ -37,8 +39,8 @@ NOT_LEARNED: Final = "not_learned"
 NO_CAUSE: Final = "none"
 UNEXPLAINED: Final = unexplained_rule.UNEXPLAINED.name
 FORMER_NAMES: Final = {"stuck": UNEXPLAINED}  # names in older tables and MLflow runs, and today's names
-CLOSEST: Final = 2  # so many conditions are shown for an unexplained failure
-FAR: Final = 0.2  # a condition whose number is less than this part of its threshold is not shown
+CLOSEST: Final = 2  # conditions to show for an unexplained failure
+FAR: Final = 0.2  # a condition is not shown if its number is below this share of its threshold
 
 
 def cause_names() -> tuple[str, ...]:
@@ -180,13 +182,13 @@ def named(name: str) -> Cause:
 def closest(evidence: Evidence, params: DiagnosisParams) -> str:
     """Return a sentence on the conditions that came nearest to their thresholds in a replica; "" if none is near."""
     limits = [(limit.nearness(evidence, params), cause.name, limit) for cause in TABLE for limit in cause.limits]
-    near = sorted((each for each in limits if each[0] >= FAR), key=lambda each: -each[0])
-    first = {name: limit for _, name, limit in reversed(near)}  # the nearest limit of each cause
-    names = list(dict.fromkeys(name for _, name, _ in near))[:CLOSEST]
+    nearest: dict[str, Limit] = {}  # by cause
+    for _, name, limit in sorted((each for each in limits if each[0] >= FAR), key=lambda each: -each[0]):
+        nearest.setdefault(name, limit)
     parts = [
-        f"{spelled(name)} (`{first[name].column}` is {float(evidence[first[name].column] or 0):.2g}, the limit is "
-        f"{getattr(params, first[name].threshold):g})"
-        for name in names
+        f"{spelled(name)} (`{limit.column}` is {number(evidence, limit.column):.2g}, the limit is "
+        f"{getattr(params, limit.threshold):g})"
+        for name, limit in list(nearest.items())[:CLOSEST]
     ]
     return f"Closest to a limit: {' and '.join(parts)}." if parts else ""
 
@@ -211,23 +213,23 @@ TABLE: tuple[Cause, ...] = (
     row_rules.SHIFTED_VALIDATION,
     inference_rules.OVERFITTING,
     model_rules.FROZEN,
-    data_rules.UNRELATED_LABELS,
     row_rules.ORDERED_BATCHES,
+    row_rules.SHUFFLED_STATE,
+    label_rules.UNRELATED_LABELS,
     step_rules.OVER_REGULARISED,
     row_rules.UNMASKED_PADDING,
-    row_rules.SHUFFLED_STATE,
     optimisation_rules.LEARNING_RATE_TOO_LARGE,
     model_rules.DEAD_OUTPUT,
     signal_rules.EXPLODING,
-    signal_rules.BORN_DEAD,
-    signal_rules.DIED_IN_TRAINING,
+    dead_layer_rules.BORN_DEAD,
+    dead_layer_rules.DIED_IN_TRAINING,
     signal_rules.SATURATED,
     signal_rules.VANISHING,
     step_rules.LEARNING_RATE_ENDED,
     step_rules.STOPPED_EARLY,
     optimisation_rules.LEARNING_RATE_TOO_SMALL,
     optimisation_rules.TOO_FEW_EPOCHS,
-    data_rules.IMBALANCED,
+    label_rules.IMBALANCED,
     row_rules.NO_SIGNAL,
     unexplained_rule.UNEXPLAINED,
 )

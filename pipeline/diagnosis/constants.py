@@ -18,9 +18,7 @@ FIRST_RECORDS: Final = 3  # recorded epochs in which the optimizer's gradient is
 # still high there, so neither is near 0
 DEEP: Final = 3  # hidden layers; a gradient that falls from layer to layer shows only in a deep stack
 NEAR_VANISHING: Final = 10  # times `vanishing_ratio`: limit of the gradient if it shrinks in every layer
-TOLD: Final = 2  # times `shuffled`: the given rows surely tell their targets, though the rows that `fit` was fed do not
-SHORT_PATIENCE: Final = 1  # epochs; so short a patience ends a training at the first noise of the monitored number
+CLEAR_SIGNAL: Final = 2  # times `shuffled`: above it, targets surely follow from the inputs of the given rows
+SHORT_PATIENCE: Final = 1  # epochs; noise in the monitored number soon exceeds so short a patience
 FEW_LONG_ROWS: Final = 0.02  # share of the rows above 10 times the median norm; with more, the columns have long tails
-NO_SPREAD: Final = (
-    5  # decades; a column that is constant in the validation rows, such as a rare word, is no other scale
-)
+NO_SPREAD: Final = 5  # decades; beyond it, a column such as a rare word is constant in validation, not of another scale

@@ -48,6 +48,7 @@ COLUMNS = {
     "fall_before": "`loss_fall` over the same number of epochs just before the last epochs",
     "first_change": "greatest change of a kernel over the first recorded epoch / size of the kernel before, both as L1 "
     "norms",
+    "largest_change": "greatest L1 norm of a kernel's change over a recorded epoch; 0 if no kernel ever changed",
     "first_gradient": "largest mean |gradient| before the first step / baseline loss",
     "train_fit": "1 - training loss / baseline loss, at the end",
     "logged_fit": "`train_fit` for the loss that `fit` logged in training mode; only if nothing but the mode can make "

@@ -152,6 +152,7 @@ def _weight_changes(history: xr.Dataset, vanishing: float) -> dict[str, np.ndarr
         is_broken = ~np.isfinite(size[:, 1]).all(axis=1)
         greatest = np.nan_to_num(first, nan=0.0, posinf=np.inf).max(axis=1)
         columns["first_change"] = np.where(is_broken, np.inf, greatest)
+        columns["largest_change"] = np.nan_to_num(change[:, 1:], nan=np.inf).max(axis=(1, 2), initial=0.0)
     if "probe_gradient_mean_abs" in history:
         gradient = history.probe_gradient_mean_abs.values
         columns["first_gradient"] = np.nan_to_num(gradient[:, 0], nan=np.inf).max(axis=1) / baseline(history)

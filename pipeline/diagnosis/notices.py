@@ -1,7 +1,7 @@
 """The table of notices: what harms a training, whatever its outcome.
 
-A notice is no cause: the network may have learned. The callback's text and page, `python3 -m pipeline.watch` and MLflow
-show it. To add a notice, add a row to NOTICES.
+A notice is no cause: the network may have learned. Notices stand in the callback's text and page, in the output of
+`python3 -m pipeline.watch` and in MLflow. To add a notice, add a row to NOTICES.
 """
 
 from collections.abc import Callable
@@ -48,7 +48,7 @@ def notices(
     """Return the notices that hold for the first replica of a table of evidence.
 
     Args:
-        is_early: only notices that are known after the first epoch.
+        is_early: whether to return only notices that are known after the first epoch.
         has_learned: whether the replica learned.
     """
     shown = [each for each in NOTICES if each.is_early >= is_early and each.needs_learning <= has_learned]

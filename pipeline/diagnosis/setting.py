@@ -1,4 +1,4 @@
-"""Describe a network's inputs and layers, so that only advice that fits them is given."""
+"""Describe a network's inputs and layers, because advice must fit them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -40,26 +40,22 @@ class Setting:
         return cls(INPUT_KINDS[kind] if kind else None, layers[0] | layers[1], evidence)
 
     def at(self, column: str | None) -> "Setting":
-        """Return the setting without all layers but the one in a column of the evidence, if there is one."""
+        """Return the setting with only the layer that a column of the evidence names; unchanged if it names none."""
         layer = self.evidence.get(column) if column else None
         return replace(self, layers={layer: self.layers[layer]}) if layer is not None and layer in self.layers else self
 
-    @property
     def is_recurrent(self) -> bool:
         """Return whether one of the layers is recurrent."""
         return RECURRENT in self.layers.values()
 
-    @property
     def is_feedforward(self) -> bool:
         """Return whether one of the layers is dense or a convolution; also true if the layers are unknown."""
         return not self.layers or {*self.layers.values()} != {RECURRENT}
 
-    @property
     def has_numbers(self) -> bool:
         """Return whether the inputs are numbers, which have a scale, and not ids."""
         return self.inputs != "ids"
 
-    @property
     def has_pictures(self) -> bool:
         """Return whether the inputs are pictures; false if unknown."""
         return self.inputs == "pictures"

@@ -1,6 +1,5 @@
-"""Compare the accuracy that the user's metrics show with the accuracy of the record, on the same rows."""
+"""Compare the user's metrics of accuracy with the accuracy of the record, on the same rows."""
 
-from collections.abc import Iterator
 from typing import Final
 
 import keras
@@ -17,12 +16,13 @@ ACCURACIES: Final = (
 
 
 def accuracy_metrics(model: keras.Model) -> list[keras.metrics.Metric]:
-    """Return the compiled metrics that are Keras's accuracy, also those that `metrics=["accuracy"]` made."""
-    return [metric for metric in _compiled(model) if isinstance(metric, ACCURACIES)]
+    """Return the compiled metrics that are accuracies of Keras, also those that `metrics=["accuracy"]` makes."""
+    compiled = [each for metric in model.metrics for each in getattr(metric, "metrics", None) or [metric]]
+    return [metric for metric in compiled if isinstance(metric, ACCURACIES)]
 
 
 def accuracy_gap(metric: keras.metrics.Metric, targets: Batch, outputs: Batch, accuracy: float) -> float:
-    """Return |what a copy of the metric shows for the rows - the accuracy of the record|.
+    """Return |value of a copy of the metric on the rows - accuracy of the record|.
 
     The model's own metric does not change.
     """
@@ -30,8 +30,3 @@ def accuracy_gap(metric: keras.metrics.Metric, targets: Batch, outputs: Batch, a
     (target,), (output,) = keras.tree.flatten(targets), keras.tree.flatten(outputs)
     copy.update_state(target, output)
     return abs(float(np.asarray(copy.result())) - accuracy)
-
-
-def _compiled(model: keras.Model) -> Iterator[keras.metrics.Metric]:
-    for metric in model.metrics:
-        yield from getattr(metric, "metrics", None) or [metric]

@@ -27,14 +27,14 @@ from pipeline.recorder.untracked_weights import UntrackedWeights
 from pipeline.recorder.updates import Updates
 from pipeline.recorder.validation_facts import input_shift, new_classes
 
-ROUNDING: Final = 1e-3  # a larger difference of two accuracies of the same rows is none of rounding
+ROUNDING: Final = 1e-3  # of two accuracies of the same rows; a larger difference has another reason
 
 
 class AroundModel:
     """Measures the facts of the fits of one model, and adds them to the record; each may be missing.
 
     arguments: the arguments of the latest `fit`.
-    is_stopped: whether the callback itself, and no other one, ended the latest `fit`.
+    is_own_stop: whether `Diagnosis` itself, and no other callback, ended the latest `fit`.
     """
 
     def __init__(self, model: keras.Model, recorder: Recorder, hooks: FitHooks, kind: str, guard: Guard) -> None:
@@ -44,7 +44,7 @@ class AroundModel:
             kind: the kind of task, or `auto`.
         """
         self.arguments = FitArguments()
-        self.is_stopped = False
+        self.is_own_stop = False
         self._model = model
         self._recorder = recorder
         self._hooks = hooks
@@ -58,13 +58,13 @@ class AroundModel:
 
     # Before the first epoch
 
-    def begin(self, arguments: FitArguments, given: tuple[Batch, Batch] | None) -> None:
+    def begin(self, arguments: FitArguments, data: tuple[Batch, Batch] | None) -> None:
         """Start a `fit`, and measure its rows as far as they are known.
 
         Args:
-            given: inputs and targets that the user gave to the callback; None without any.
+            data: inputs and targets that the user gave to `Diagnosis`; None without any.
         """
-        self.arguments, self.is_stopped = arguments, False
+        self.arguments, self.is_own_stop = arguments, False
         facts, texts = self._recorder.fit_facts, self._recorder.fit_texts
         for name in ("stopped_by_callback", "stop_patience", "class_weight_missing", "class_weight_unknown"):
             facts.pop(name, None)  # an earlier `fit` is over
@@ -73,45 +73,43 @@ class AroundModel:
             self._rates.begin()
         with self._guard.optional("read the loss scale"):
             self._updates.begin()
-        layers = every_layer(self._model)
-        normalising = [each for each in layers if isinstance(each, keras.layers.BatchNormalization) and each.trainable]
-        facts["uses_batch_statistics"] = float(bool(normalising))
+        normalising = [each for each in every_layer(self._model) if isinstance(each, keras.layers.BatchNormalization)]
+        facts["uses_batch_statistics"] = float(any(each.trainable for each in normalising))
         with self._guard.optional("examine the states of recurrent layers"):
             facts |= sequence_facts.state_facts(self._model, arguments)
         self._training = None
-        training = (arguments.x, arguments.y) if arguments.has_arrays else given
+        training = (arguments.x, arguments.y) if arguments.has_arrays else data
         if training is not None:
             self.measure_training(*training)
         if arguments.validation_arrays is not None:
             self.measure_validation(*arguments.validation_arrays)
 
     def measure_training(self, inputs: Batch, targets: Batch) -> None:
-        """Measure training rows; only the first ones of a `fit` count."""
+        """Measure training rows, once for each `fit`."""
         if self._training is not None:
             return
         self._training = [], None
         facts = self._recorder.fit_facts
         with self._guard.optional("measure the training rows"):
-            layers, leaves = every_layer(self._model), numeric_leaves(inputs)
-            kinds = [input_facts.kind_of_leaf(sampled(leaf, FEWEST_ROWS), layers) for leaf in leaves]
-            numbers = [leaf for leaf, kind in zip(leaves, kinds, strict=True) if kind != "ids"]
+            layers = every_layer(self._model)
+            kinds = [
+                (leaf, input_facts.kind_of_leaf(sampled(leaf, FEWEST_ROWS), layers)) for leaf in numeric_leaves(inputs)
+            ]
+            numbers = [leaf for leaf, kind in kinds if kind != "ids"]
             self._training = numbers, classes_of(self._model, targets, self._kind)
             facts |= input_facts.row_norms(numbers)
-            sequences = zip(leaves, kinds, strict=True)
-            facts |= sequence_facts.padding_share([leaf for leaf, kind in sequences if kind in ("sequences", "ids")])
+            facts |= sequence_facts.padding_share([leaf for leaf, kind in kinds if kind in ("sequences", "ids")])
         with self._guard.optional("compare the class weights with the targets"):
             facts |= class_weight_facts(targets, self.arguments.class_weight)
 
     def measure_validation(self, inputs: Batch, targets: Batch) -> None:
-        """Compare validation rows with the training rows, if there are any."""
+        """Compare validation rows with the training rows, if these are known."""
         if self._training is None:
             return
         numbers, classes = self._training
         with self._guard.optional("compare the validation rows with the training rows"):
             facts = self._recorder.fit_facts
-            held_out = numeric_leaves(inputs)
-            if len(held_out) == len(numbers):
-                facts |= input_shift(numbers, held_out)
+            facts |= input_shift(numbers, numeric_leaves(inputs))
             facts |= new_classes(classes, classes_of(self._model, targets, self._kind))
 
     # While a step is traced
@@ -153,16 +151,16 @@ class AroundModel:
         """Measure the rows that the first epoch of a `fit` was fed.
 
         Args:
-            captured: inputs, targets and weights of the first batches, if they may differ from the given rows.
+            captured: inputs, targets and weights of the first batches; None if these rows are known already.
         """
         with self._guard.optional("measure the order and the weights of the rows"):
             self._recorder.fit_facts |= self._hooks.fed_facts
         if captured is None:
             return
         with self._guard.optional("compare the fed targets with their inputs"):
-            told = input_facts.of_rows(*captured[:2]).get("targets_told")
-            if told is not None:
-                self._recorder.fit_facts["fed_told"] = told
+            facts = input_facts.of_rows(*captured[:2])
+            if "targets_told" in facts:
+                self._recorder.fit_facts["fed_told"] = facts["targets_told"]
 
     # At a measured state
 
@@ -204,7 +202,7 @@ class AroundModel:
                 return
             facts, data = self._recorder.fit_facts, parts[part]
             accuracy = curves.get(f"{part}_accuracy")
-            # One-hot labels with a squared error are a regression for the record, but accuracy measures them well.
+            # For one-hot labels with a squared error the record has R², but accuracy measures them well.
             are_labels = all(np.isin(leaf, (0, 1)).all() for leaf in keras.tree.flatten(data.targets))
             facts["accuracy_of_numbers"] = float("train_r2" in curves and not are_labels)
             if accuracy is None:
@@ -221,13 +219,12 @@ class AroundModel:
     # After the last epoch
 
     def end(self) -> None:
-        """Find out whether another callback stopped `fit`, and let go of the user's rows."""
+        """Find out whether another callback stopped `fit`, and forget the user's rows."""
         facts = self._recorder.fit_facts
-        is_stopped = bool(self._model.stop_training) and not self.is_stopped
+        is_stopped = bool(self._model.stop_training) and not self.is_own_stop
         facts["stopped_by_callback"] = float(is_stopped)
         with self._guard.optional("find the callback that stopped `fit`"):
-            callback = stopping_callback(self.arguments.callbacks or ()) if is_stopped else None
-            if callback is not None:
+            if is_stopped and (callback := stopping_callback(self.arguments.callbacks or ())) is not None:
                 self._recorder.fit_texts["stopped_by"] = type(callback).__name__
                 patience = getattr(callback, "patience", None)
                 if isinstance(patience, int | float):

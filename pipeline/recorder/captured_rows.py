@@ -1,4 +1,4 @@
-"""Keep rows of the batches of `fit` if the user gave none, and the weights before the first step.
+"""Keep rows of the first batches of `fit`, and the weights before the first step.
 
 Imports TensorFlow with the user's own settings.
 """

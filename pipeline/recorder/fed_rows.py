@@ -18,7 +18,7 @@ from pipeline.recorder.guard import Guard
 from pipeline.recorder.replaced_attributes import replaced
 
 NAMES: Final = ("x", "y", "y_pred", "sample_weight")  # the first arguments of Keras's `compute_loss`
-SINGLE: Final = 1e-6  # relative error of one target in float32, with some margin
+TARGET_ROUNDING: Final = 1e-6  # relative error of one target in float32, with some margin
 ROUNDING: Final = 1e-3  # relative error of float32 sums over all batches of an epoch
 ERRORS: Final = 4  # a mean of some rows may differ from that of all rows by so many standard errors
 # Rows count as ordered if the variance of batch means exceeds that of shuffled rows by this factor; with three batches,
@@ -98,7 +98,7 @@ class FedRows:
             return {}
         facts = {"batch_rows": rows / batches, "row_weight": weights / rows}
         variance = target_squares / rows - (targets / rows) ** 2
-        is_constant = not variance > (SINGLE * targets / rows) ** 2  # also if it is NaN
+        is_constant = not variance > (TARGET_ROUNDING * targets / rows) ** 2  # also if it is NaN
         if is_constant or batches < FEWEST_BATCHES or rows < 2 * batches:
             return facts
         share = (squares / rows - (targets / rows) ** 2) / variance

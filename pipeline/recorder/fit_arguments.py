@@ -17,9 +17,9 @@ class FitArguments:
     Keras has split off the rows of `validation_split` already: `x`, `y` and `sample_weight` are the training rows, and
     `validation_data` has the others.
 
-    is_known: whether Keras's `fit` runs; False where a model's own `fit` calls the callbacks.
-    epochs: the epoch, as Keras counts, before which `fit` ends.
-    callbacks: all callbacks, with those that Keras adds.
+    is_known: whether Keras's `fit` runs; False if a model's own `fit` calls the callbacks.
+    epochs: the epoch before which `fit` ends, counted from 0 and not from the initial epoch.
+    callbacks: all callbacks, including those that Keras adds.
     """
 
     is_known: bool = False
@@ -28,12 +28,8 @@ class FitArguments:
     sample_weight: Batch = None
     class_weight: Mapping[int, float] | None = None
     shuffle: bool | str | None = None
-    validation_split: float | None = None
     validation_data: Batch = None
-    batch_size: int | None = None
     epochs: int | None = None
-    initial_epoch: int | None = None
-    steps_per_epoch: int | None = None
     callbacks: Sequence[keras.callbacks.Callback] | None = None
 
     @property
@@ -43,7 +39,7 @@ class FitArguments:
 
     @property
     def validation_arrays(self) -> tuple[Batch, Batch] | None:
-        """Inputs and targets of the validation data; None if there are none, or if they are no arrays."""
+        """Inputs and targets of the validation data; None without validation data, or if they are no arrays."""
         if not isinstance(self.validation_data, tuple | list) or len(self.validation_data) < 2:
             return None
         inputs, targets = self.validation_data[:2]
@@ -52,7 +48,7 @@ class FitArguments:
 
 def arguments_of_fit(model: keras.Model) -> FitArguments:
     """Return the arguments of the `fit` of this model that called the caller, such as a callback's hook."""
-    for frame in _outer_frames():
+    for frame in outer_frames():
         values = frame.f_locals
         if _is_fit_of_keras(frame) and values.get("self") is model:
             names = FitArguments.__dataclass_fields__.keys() - {"is_known", "callbacks"}
@@ -61,7 +57,8 @@ def arguments_of_fit(model: keras.Model) -> FitArguments:
     return FitArguments()
 
 
-def _outer_frames() -> Iterator[FrameType]:
+def outer_frames() -> Iterator[FrameType]:
+    """Yield the frames of the caller's caller, of its caller, and so on."""
     frame: FrameType | None = sys._getframe(2)
     while frame is not None:
         yield frame

@@ -1,18 +1,19 @@
 """Find the callback that ended `fit` before its last epoch."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import keras
 
 FLAG: Final = "stop_training"  # the attribute of a model by which a callback ends `fit`
-LIBRARIES: Final = ("builtins.", "keras.", "mlflow.", "pipeline.")  # the code of their callbacks is not searched
+LIBRARIES: Final = ("builtins.", "keras.", "mlflow.", "pipeline.")  # their callbacks are not searched for the flag
 
 
 def stopping_callback(callbacks: Sequence[keras.callbacks.Callback]) -> keras.callbacks.Callback | None:
-    """Return the callback that ended `fit`; None if none is known to.
+    """Return the callback that most probably ended `fit`; None without such a callback.
 
-    A callback with an epoch at which it stopped comes first, then one of the user's whose code has the flag.
+    A callback that noted its last epoch comes first, then a user's callback whose code has the flag, then
+    `TerminateOnNaN`.
     """
     stopped = [each for each in callbacks if getattr(each, "stopped_epoch", 0)]  # EarlyStopping, and others like it
     able = [each for each in callbacks if _can_stop(type(each))]
@@ -21,14 +22,7 @@ def stopping_callback(callbacks: Sequence[keras.callbacks.Callback]) -> keras.ca
 
 
 def _can_stop(kind: type[keras.callbacks.Callback]) -> bool:
-    return any(FLAG in names for names in _names_in_code(kind))
-
-
-def _names_in_code(kind: type[keras.callbacks.Callback]) -> Iterator[tuple[str, ...]]:
-    """Yield the names of attributes in each method of the user's own classes."""
-    for owner in kind.__mro__:
-        if not f"{owner.__module__}.".startswith(LIBRARIES):
-            for method in vars(owner).values():
-                code = getattr(method, "__code__", None)
-                if code is not None:
-                    yield code.co_names
+    """Return whether a method of the user's own classes has the flag in its code."""
+    owners = [owner for owner in kind.__mro__ if not f"{owner.__module__}.".startswith(LIBRARIES)]
+    methods = [method for owner in owners for method in vars(owner).values()]
+    return any(FLAG in getattr(getattr(method, "__code__", None), "co_names", ()) for method in methods)

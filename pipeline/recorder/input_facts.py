@@ -19,10 +19,10 @@ from pipeline.recorder.probe import Probe, Rows
 from pipeline.recorder.replaced_attributes import replaced
 from pipeline.recorder.row_samples import sampled
 
-LONG: Final = 10  # times the median norm; of a million normal rows none is so long
+LONG: Final = 10  # times the median norm; among a million rows of normal numbers, no row is so long
 PAIRS: Final = 512  # rows, evenly from first to last, whose inputs and targets are compared
-MOST_NUMBERS: Final = 2**27  # of which norms are taken, within about 0.2 s
-MOST_ROWS: Final = 256  # rows on which signals and outputs are measured
+NORM_NUMBERS: Final = 2**27  # the norms of rows with so many numbers take about 0.2 s
+SIGNAL_ROWS: Final = 256  # rows on which signals and outputs are measured
 # Inputs are pixels if they are whole, >= 0, with a maximum in this range, and at least SMALL_PICTURE a row.
 PIXELS: Final = (128, 255)
 SMALL_PICTURE: Final = 8 * 8
@@ -52,14 +52,14 @@ def of_rows(inputs: Batch, targets: Batch) -> dict[str, float]:
 def row_norms(leaves: Sequence[Array]) -> dict[str, float]:
     """Return `largest_row` and `long_rows`, of the rows' L2 norms; empty if the median norm is 0.
 
-    Rows with NaN or infinity are left out. If there are more than MOST_NUMBERS numbers, some rows are left out, too.
+    Rows with NaN or infinity are left out. If there are more than NORM_NUMBERS numbers, some rows are left out, too.
 
     Args:
         leaves: inputs of numbers, [row, ...] each.
     """
     if not leaves:
         return {}
-    rows = max(1, MOST_NUMBERS // max(1, sum(prod(leaf.shape[1:]) for leaf in leaves)))
+    rows = max(1, NORM_NUMBERS // max(1, sum(prod(leaf.shape[1:]) for leaf in leaves)))
     flat = [chosen.reshape(len(chosen), -1) for chosen in (sampled(leaf, rows) for leaf in leaves)]
     norms = np.sqrt(sum(np.einsum("ij,ij->i", leaf, leaf, dtype=np.float64) for leaf in flat))
     norms = norms[np.isfinite(norms)]
@@ -90,7 +90,7 @@ def of_signal(model: keras.Model, rows: Sequence[Row], probe: Probe, data: Rows)
 
     changes = [(row.owner, "call", measuring(row, row.owner.call)) for row in owners.values()]
     with replaced(changes), keras.StatelessScope():
-        for piece in probe.pieces(probe.few(data, MOST_ROWS)):
+        for piece in probe.pieces(probe.few(data, SIGNAL_ROWS)):
             model(piece.inputs, **inference_mode(model))
     if not signals:
         return {}

@@ -83,6 +83,12 @@ def batch_size(model: keras.Model) -> int | None:
     return next((int(size) for size in sizes if size is not None), None)
 
 
+def optimizers(model: keras.Model) -> list[keras.optimizers.Optimizer]:
+    """Return the optimizers that the model has as attributes, each once."""
+    every = [each for each in vars(model).values() if isinstance(each, keras.optimizers.Optimizer)]
+    return list({id(each): each for each in every}.values())
+
+
 def inference_mode(model: keras.Model) -> dict[str, bool]:
     """Return the arguments that call the model in inference mode; empty if its call does not take `training`."""
     return {"training": False} if getattr(model, "_call_has_training_arg", True) else {}

@@ -5,14 +5,14 @@ from typing import Final
 import keras
 import numpy as np
 
-ENDED: Final = 0.01  # of the greatest learning rate: a hundredth moves the weights no more, compared with before
-PLACES: Final = 8  # iterations of the first epoch at which a schedule is read, because it may peak within the epoch
+ENDED: Final = 0.01  # of the greatest learning rate; smaller steps hardly move the weights any more
+PLACES: Final = 8  # iterations of the first epoch at which a schedule is read, because it may peak within this epoch
 
 
 class LearningRates:
     """Reads a model's learning rate after each epoch.
 
-    A newly compiled optimizer begins anew, because a smaller learning rate may be meant for fine-tuning.
+    Another optimizer starts a new series, because its learning rate may be smaller on purpose, for fine-tuning.
     """
 
     def __init__(self, model: keras.Model) -> None:

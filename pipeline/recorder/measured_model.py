@@ -48,7 +48,9 @@ class MeasuredModel:
             judged: see `Watching`.
         """
         self.recorder = Recorder()
-        self.hooks = FitHooks(model, options.rows, self._kernels, self._before_step, self._before_loss, guard)
+        self.hooks = FitHooks(
+            model, options.rows, self._kernels, self._before_step, lambda: self.around.look_at_step(), guard
+        )
         self.around = AroundModel(model, self.recorder, self.hooks, options.task, guard)
         self.judging: Judging = KnownTask(judged.scorer, guard) if isinstance(judged, KnownData) else judged
         self.curves = Curves(guard, self.judging)
@@ -185,17 +187,12 @@ class MeasuredModel:
             self.recorder.facts["has_modes"] = float(has_modes(self._model))
         return [row.variable for row in self._rows]
 
-    def _before_loss(self) -> None:
-        """Look at the step that is being traced, before it computes its loss."""
-        self.around.look_at_step()
-
     def _before_step(self) -> None:
-        """Look at the step that is being traced, and keep the initial weights, before it changes them."""
-        self.around.look_at_step()
-        self._keep_initial()
+        """Look at the step that is being traced, before it changes the weights.
 
-    def _keep_initial(self) -> None:
-        """Keep the initial weights of a model that is built by its first batch, in its first step."""
+        If the first batch builds the model, also keep the initial weights, in its first step.
+        """
+        self.around.look_at_step()
         if self._initial_weights is None and not self.recorder.states:
             if self._kept_weights is None:
                 self._kept_weights = KeptWeights(self._model.weights)

@@ -14,7 +14,7 @@ from pipeline.foundations.untyped import Array
 from pipeline.history import scales
 from pipeline.history.record import MISFITS, OUTPUT
 from pipeline.models.loss_names import CATEGORICAL, CLASSES, DISTANCES, TWO_CLASSES, loss_of
-from pipeline.recorder.input_facts import MOST_ROWS
+from pipeline.recorder.input_facts import SIGNAL_ROWS
 from pipeline.recorder.layers import Row
 from pipeline.recorder.own_loss import misfit_of_own_loss
 from pipeline.recorder.probe import Probe, Rows
@@ -22,7 +22,6 @@ from pipeline.recorder.probe import Probe, Rows
 # Sizes of biases, both within float16. An output has no limit if it grows in proportion to the bias.
 PUSHES: Final = (1e2, 1e4)
 CLOSE: Final = 1e-3  # relative to 1 + |target|: far above the rounding of float32, far below any useful error
-ALL_PAIRS: Final = "a loss that holds each output against all targets"
 
 
 def of_outputs(
@@ -59,7 +58,7 @@ def of_outputs(
         misfit = misfit_of_own_loss(model, probe, data, (low, high), outputs.shape[2:])
     has_own_step = type(model).train_step is not keras.Model.train_step
     if misfit == "none" and has_own_step and has_all_pairs and targets.ndim == 1 and outputs.shape[2:] == (1,):
-        misfit = ALL_PAIRS
+        misfit = "a loss that holds each output against all targets"
     return facts | {"output_misfit": float(MISFITS.index(misfit))}
 
 
@@ -77,7 +76,7 @@ def _pushed(rows: Sequence[Row], probe: Probe, data: Rows) -> tuple[Array, Array
         return None
     first = np.zeros(bias.shape, np.float32)
     first.flat[0] = 1.0
-    few = probe.few(data, MOST_ROWS)
+    few = probe.few(data, SIGNAL_ROWS)
     outputs, losses = [], []
     for size in PUSHES:
         for direction in (np.ones_like(first), -np.ones_like(first), 2 * first - 1, 1 - 2 * first):

@@ -15,8 +15,9 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.foundations.untyped import Array, Batch
-from pipeline.history.record import GRADIENT_EDGES, SLOPE_FRACTIONS, WEIGHT_EDGES, count_type
+from pipeline.history.record import SLOPE_FRACTIONS, count_type
 from pipeline.recorder.activity import Activity
+from pipeline.recorder.kernel_summary import kernel_summary
 from pipeline.recorder.layers import Row, batch_size, inference_mode, states
 from pipeline.recorder.structure import graph
 
@@ -234,31 +235,10 @@ class Probe:
         return loss, tf.stack([tf.cast(loss, tf.float32) - penalty, penalty]), outputs, carried_states
 
     def _summary(self, gradients: Tensors, now: Tensors, before: Tensors) -> dict[str, tf.Tensor]:
-        flat, flat_gradients = (
-            [tf.reshape(tf.cast(each, tf.float32), [-1]) for each in tensors] for tensors in (now, gradients)
-        )
-        values = {"weight_l1": tf.stack([tf.reduce_sum(tf.abs(each)) for each in flat])}
-        values["unit_spread"] = tf.stack([_unit_spread(tf.cast(each, tf.float32)) for each in now])
-        changes = [after - earlier for after, earlier in zip(now, before, strict=True)]
-        values["weight_change_l1"] = tf.stack([tf.reduce_sum(tf.abs(each)) for each in changes])
-        if gradients:
-            values["probe_gradient_mean_abs"] = tf.stack([tf.reduce_mean(tf.abs(each)) for each in flat_gradients])
-        if self._histograms:
-            values["weight_histogram"] = tf.stack([_counts(each, WEIGHT_EDGES) for each in flat])
-            if gradients:
-                values["gradient_histogram"] = tf.stack([_counts(each, GRADIENT_EDGES) for each in flat_gradients])
+        values = kernel_summary(gradients, now, before, self._histograms)
         if self.activity.measured_rows:
             values["dead_unit_share"], values["saturated_share"] = self.activity.read()
         return values
-
-
-def _unit_spread(kernel: tf.Tensor) -> tf.Tensor:
-    """Return the largest difference between units over the largest |weight|: 0 if all are equal, NaN for one unit."""
-    if kernel.shape.rank < 2 or kernel.shape[-1] == 1:
-        return tf.constant(np.nan, tf.float32)
-    by_unit = tf.reshape(kernel, [-1, kernel.shape[-1]])
-    greatest = tf.reduce_max(tf.reduce_max(by_unit, axis=1) - tf.reduce_min(by_unit, axis=1))
-    return tf.math.divide_no_nan(greatest, tf.reduce_max(tf.abs(kernel)))
 
 
 def _tensor(leaf: Batch) -> tf.Tensor | None:
@@ -266,13 +246,6 @@ def _tensor(leaf: Batch) -> tf.Tensor | None:
         return None
     array = np.asarray(leaf)
     return tf.convert_to_tensor(array.astype(keras.config.floatx()) if array.dtype == np.float64 else array)
-
-
-def _counts(flat: tf.Tensor, edges: Sequence[float]) -> tf.Tensor:
-    """Return how many entries x are in each bin b, edges[b - 1] <= x < edges[b]; NaN is in no bin."""
-    bins = tf.raw_ops.Bucketize(input=flat, boundaries=list(edges))
-    bins = tf.where(tf.math.is_nan(flat), -1, bins)
-    return tf.math.unsorted_segment_sum(tf.ones_like(bins), bins, len(edges) + 1)
 
 
 def _joined(outputs: list[Batch]) -> Batch:

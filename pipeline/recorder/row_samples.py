@@ -1,6 +1,5 @@
 """Read some rows of a user's arrays, evenly from first to last."""
 
-from collections.abc import Sequence
 from math import prod
 from typing import Final
 
@@ -9,7 +8,7 @@ import numpy as np
 
 from pipeline.foundations.untyped import Array, Batch
 
-MOST_ROWS: Final = 2_000  # means, deviations and shares of so many rows are known to some 2%
+MOST_ROWS: Final = 2_000  # give means, deviations and shares to some 2%
 MOST_COLUMNS: Final = 2_000
 MOST_NUMBERS: Final = 2**24  # to read at once; large pictures give fewer rows, but at least FEWEST_ROWS
 FEWEST_ROWS: Final = 64
@@ -34,11 +33,6 @@ def sampled_columns(leaf: Array) -> Array:
     flat = rows.reshape(len(rows), prod(leaf.shape[1:]))
     columns = _evenly(flat.shape[1], MOST_COLUMNS) if flat.shape[1] > MOST_COLUMNS else slice(None)
     return flat[:, columns].astype(np.float64)
-
-
-def same_shapes(some: Sequence[Array], other: Sequence[Array]) -> bool:
-    """Return whether two lists of arrays have the same shapes of a row."""
-    return [each.shape[1:] for each in some] == [each.shape[1:] for each in other]
 
 
 def _evenly(count: int, most: int) -> Array:

@@ -1,4 +1,4 @@
-"""Find padding at the end of sequences, masks that reach recurrent layers, and states that shuffling mixes up."""
+"""Find padding at the end of sequences, masks that reach recurrent layers, and states that belong to shuffled rows."""
 
 from collections.abc import Callable, Sequence
 from typing import Concatenate, Final, ParamSpec, TypeVar
@@ -13,13 +13,13 @@ from pipeline.recorder.probe import Probe, Rows
 from pipeline.recorder.replaced_attributes import replaced
 from pipeline.recorder.row_samples import sampled
 
-FEW: Final = 2  # rows: whether there is a mask depends on no row
+FEW: Final = 2  # rows are enough, because the existence of a mask depends on no row
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
 def padding_share(sequences: Sequence[Array]) -> dict[str, float]:
-    """Return `padding_share`, of the inputs with the largest share; empty without sequences.
+    """Return `padding_share` of the input with the largest share; empty without sequences.
 
     Args:
         sequences: inputs [row, step] or [row, step, feature].

@@ -1,7 +1,7 @@
 """Find weights that a training step reads and that Keras does not track, so that no optimizer trains them.
 
-Keras 3 tracks each `keras.Variable`, made by `add_weight`, and layers in attributes of a layer or a model. It tracks
-neither a plain `tf.Variable` nor a layer that only a function refers to.
+Keras 3 tracks weights that `add_weight` makes, and layers that are attributes of a layer or a model. It tracks neither
+a plain `tf.Variable` nor a layer to which only a function refers.
 
 Imports TensorFlow with the user's own settings.
 """
@@ -12,6 +12,8 @@ from collections.abc import Iterator
 import keras
 import tensorflow as tf
 from tensorflow.python.framework.func_graph import FuncGraph  # TensorFlow exports it under no other name
+
+from pipeline.recorder.layers import optimizers
 
 
 class UntrackedWeights:
@@ -26,7 +28,7 @@ class UntrackedWeights:
         self._graph_id: int | None = None  # of the graph that was examined last
 
     def look(self) -> None:
-        """Examine what the step that is being traced has read so far; only the first look at a graph counts.
+        """Examine the weights that the step being traced has read so far; only the first look at a graph counts.
 
         The first look comes before the loss, because a loss may use a network of its own, such as a perceptual loss.
         """
@@ -35,13 +37,13 @@ class UntrackedWeights:
             return
         self._graph_id = id(graph)
         tracked = {id(each.value) for each in _tracked(self._model)}
-        unknown = [
+        untracked = [
             each
             for each in graph._watched_variables
             if each.trainable and each.dtype.is_floating and each.shape.rank and each.shape.rank > 1
             if id(each) not in tracked and not _is_frozen(each)
         ]
-        entries = sum(each.shape.num_elements() or 0 for each in unknown)
+        entries = sum(each.shape.num_elements() or 0 for each in untracked)
         self.share = entries / max(1, entries + self._model.count_params())
 
 
@@ -55,9 +57,8 @@ def _tracked(model: keras.Model) -> Iterator[keras.Variable]:
     yield from model.variables
     for metric in model.metrics:
         yield from metric.variables
-    for each in vars(model).values():
-        if isinstance(each, keras.optimizers.Optimizer):
-            yield from each.variables
+    for optimizer in optimizers(model):
+        yield from optimizer.variables
 
 
 def _is_frozen(variable: tf.Variable) -> bool:

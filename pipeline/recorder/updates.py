@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from pipeline.recorder.fit_hooks import FitHooks
+from pipeline.recorder.layers import optimizers
 
 
 class Updates:
@@ -26,10 +27,11 @@ class Updates:
 
     def epoch_ends(self) -> dict[str, float]:
         """Return `updates_applied` and `loss_scale_fall`, each where it is known."""
-        facts = {}
+        facts: dict[str, float] = {}
         now, scale = self._counts(), self._scale()
-        if now is not None and self._before is not None and now[1] > self._before[1]:
-            facts["updates_applied"] = (now[0] - self._before[0]) / (now[1] - self._before[1])
+        if now is not None and self._before is not None:
+            steps, batches = (after - before for after, before in zip(now, self._before, strict=True))
+            facts |= {"updates_applied": steps / batches} if batches > 0 else {}
         if scale is not None and self._first_scale:
             facts["loss_scale_fall"] = scale / self._first_scale
         return facts
@@ -39,9 +41,8 @@ class Updates:
 
         None if batches are not counted, or if the model has several optimizers, of which any may take the steps.
         """
-        optimizers = {id(each) for each in vars(self._model).values() if isinstance(each, keras.optimizers.Optimizer)}
         batches = self._hooks.batches
-        if len(optimizers) != 1 or batches is None:
+        if len(optimizers(self._model)) != 1 or batches is None:
             return None
         optimizer = self._model.optimizer
         inner = getattr(optimizer, "inner_optimizer", optimizer)

@@ -6,24 +6,24 @@ from typing import Final
 import numpy as np
 
 from pipeline.foundations.untyped import Array
-from pipeline.recorder.row_samples import same_shapes, sampled_columns
+from pipeline.recorder.row_samples import sampled_columns
 
-ROUNDING: Final = 1e-7  # relative to the mean: a column with a smaller deviation is constant
-SMALLEST_RATIO: Final = 1e-6  # of deviations; a constant column of the validation rows counts so
+ROUNDING: Final = 1e-7  # relative to the mean; a column with a smaller standard deviation counts as constant
+SMALLEST_RATIO: Final = 1e-6  # of standard deviations; counts for a column that is constant in the validation rows
 
 
 def input_shift(training: Sequence[Array], validation: Sequence[Array]) -> dict[str, float]:
-    """Return `validation_shift` and `validation_spread`; empty if no column varies or the rows do not compare.
+    """Return `validation_shift` and `validation_spread`; empty if no column varies, or if shapes differ.
 
     Args:
         training: the numeric inputs of the training rows, [row, ...] each.
         validation: the same of the validation rows.
     """
-    if not same_shapes(training, validation):
+    if [leaf.shape[1:] for leaf in training] != [leaf.shape[1:] for leaf in validation]:
         return {}
     shifts, spreads = [], []
-    for some, other in zip(training, validation, strict=True):
-        train, held_out = _finite(sampled_columns(some)), _finite(sampled_columns(other))
+    for leaves in zip(training, validation, strict=True):
+        train, held_out = (_finite_rows(sampled_columns(leaf)) for leaf in leaves)
         if not len(train) or not len(held_out):
             continue
         mean, deviation = train.mean(axis=0), train.std(axis=0)
@@ -51,5 +51,5 @@ def new_classes(training: Array | None, validation: Array | None) -> dict[str, f
     return {"validation_new_classes": float((~np.isin(validation, np.unique(training))).mean())}
 
 
-def _finite(columns: Array) -> Array:
+def _finite_rows(columns: Array) -> Array:
     return columns[np.isfinite(columns).all(axis=1)]

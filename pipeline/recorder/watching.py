@@ -142,7 +142,7 @@ class Watching:
 
     def stop(self) -> None:
         """End `fit` after this epoch."""
-        self._measured.around.is_stopped = not self._model.stop_training  # or another callback has stopped it already
+        self._measured.around.is_own_stop = not self._model.stop_training  # or another callback has stopped it already
         self._model.stop_training = True
 
     def finish(self) -> None:

@@ -2,16 +2,14 @@
 
 import json
 import os
-import random
 import runpy
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import ParamSpec, TypeVar
 
 import keras
 from pydantic import TypeAdapter
@@ -31,9 +29,8 @@ from pipeline.watch.callback import Diagnosis
 from pipeline.watch.fit_remedies import FitRemedies
 from pipeline.watch.run_progress import RunProgress
 from pipeline.watch.script_replicas import IDENTICAL, FitRecord, FitSummary, are_identical, page, summary
+from pipeline.watch.seed_calls import seed_calls
 
-P = ParamSpec("P")
-R = TypeVar("R")
 FILE = "fits.json"  # the file that a run writes beside its records
 
 
@@ -136,14 +133,14 @@ def run_replica(request: RunRequest, seed: int, folder: Path) -> None:
 
     keras.utils.set_random_seed(seed)
     with (
-        _seed_calls() as seed_calls,
+        seed_calls() as calls,
         remembering_compile() if request.remedies or request.has_checks else nullcontext(),
         suppress(InapplicableError),
     ):
         try:
             run(request.script, request.arguments, keep, request.learned, remedies)
         finally:
-            entry = _RunEntry(fits, bool(seed_calls), remedies.change, remedies.not_done)
+            entry = _RunEntry(fits, bool(calls), remedies.change, remedies.not_done)
             save_text(_RUN_FILE.dump_json(entry).decode(), folder / FILE)
 
 
@@ -248,30 +245,3 @@ def _run_seed(request: RunRequest, seed: int) -> RunResult:
             for place, fit in enumerate(entry.fits)
         ]
         return RunResult(fits, entry.change, entry.not_done)
-
-
-@contextmanager
-def _seed_calls() -> Iterator[list[str]]:
-    """Yield a list to which each call of a function that sets a seed adds the function's name."""
-    calls: list[str] = []
-    functions = [(keras.utils, "set_random_seed"), (random, "seed")]  # Keras draws its own seeds from `random`
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        functions.append((tf.random, "set_seed"))
-    originals = [getattr(module, name) for module, name in functions]
-
-    def noting(name: str, function: Callable[P, R]) -> Callable[P, R]:
-        def noting_call(*args: P.args, **kwargs: P.kwargs) -> R:
-            calls.append(name)
-            return function(*args, **kwargs)
-
-        return noting_call
-
-    for (module, name), function in zip(functions, originals, strict=True):
-        setattr(module, name, noting(name, function))
-    try:
-        yield calls
-    finally:
-        for (module, name), function in zip(functions, originals, strict=True):
-            setattr(module, name, function)

@@ -99,10 +99,10 @@ def judge(
     notes = (*notes, *rule_notes)
     table = evidence.measure(history, params)
     numbers, symptoms, sentences = _symptoms(table, history, params)
-    known = _notices(table, history, params, has_learned=False)
+    harms = _notices(table, history, params, has_learned=False)
     if int(history.epoch[-1]) == 0:
         headline = "Not trained: all measurements are from before the first step."
-        return Verdict(None, None, numbers, symptoms, headline, sentences, (), notes, known)
+        return Verdict(None, None, numbers, symptoms, headline, sentences, (), notes, harms)
     if rule is None or not has_score(history, rule.score):
         # Whatever the score is, a network whose loss is NaN has not learned.
         has_diverged = record.is_loss_known(history) and bool(record.diverged(history)[0])
@@ -111,7 +111,7 @@ def judge(
         reason = history.attrs.get(record.UNJUDGED)
         says = f"Cannot tell whether this model learned{f': {reason}' if reason else ''}. {sentences}"
         suggested = _tries(symptoms, Setting.of(history, numbers))
-        return Verdict(None, None, numbers, symptoms, _neutral_headline(history), says, suggested, notes, known)
+        return Verdict(None, None, numbers, symptoms, _neutral_headline(history), says, suggested, notes, harms)
     return _verdict(history, rule, params, notes, symptoms)
 
 
@@ -127,22 +127,22 @@ def _verdict(
     row = table.iloc[0]
     numbers = _with_paths(row[list(evidence.COLUMNS)].to_dict(), history)  # measured again, with the rule
     has_learned = row.outcome == LEARNED
-    known = _notices(table, history, params, has_learned=has_learned)
+    harms = _notices(table, history, params, has_learned=has_learned)
     if has_learned:
         symptoms = tuple(name for name in symptoms if not named(name).is_refuted(numbers))
         spite = f"It learned in spite of: {', '.join(map(spelled, symptoms))}." if symptoms else ""
         says = _joined(spite, _scores_in_words(rule))
-        return Verdict(LEARNED, None, numbers, symptoms, _headline(history, rule, "Learned"), says, (), notes, known)
+        return Verdict(LEARNED, None, numbers, symptoms, _headline(history, rule, "Learned"), says, (), notes, harms)
     cause = None if row.cause == NO_CAUSE else str(row.cause)
     says = _joined(_on_cause(cause, numbers, params) if cause else "", _scores_in_words(rule))
-    known = {name: sentence for name, sentence in known.items() if name != cause}  # the cause says it already
+    harms = {name: sentence for name, sentence in harms.items() if name != cause}  # which has the same sentence
     suggested = _tries([cause] if cause else [], Setting.of(history, numbers))[:4]
     headline = _headline(history, rule, "Did not learn")
-    return Verdict(str(row.outcome), cause, numbers, symptoms, headline, says, suggested, notes, known)
+    return Verdict(str(row.outcome), cause, numbers, symptoms, headline, says, suggested, notes, harms)
 
 
 def early_notices(history: xr.Dataset, params: DiagnosisParams) -> dict[str, str]:
-    """Return the notices that are known after the first epoch, as sentences by name."""
+    """Return sentences on what harms the training, by the notice's name, as far as known after the first epoch."""
     return _notices(evidence.measure(history, params), history, params, is_early=True, has_learned=False)
 
 
@@ -155,9 +155,9 @@ def _notices(
 
 def _on_cause(cause: str, numbers: Evidence, params: DiagnosisParams) -> str:
     """Return sentences on the cause; on an unexplained failure, what was ruled out, what is close, and what to test."""
-    sentence = _sentence(cause, numbers)
+    sentence = named(cause).says(numbers)
     if cause == UNEXPLAINED:
-        return " ".join(filter(None, ["Cause unknown.", sentence, closest(numbers, params), experiments(numbers)]))
+        return _joined("Cause unknown.", sentence, closest(numbers, params), experiments(numbers))
     opening = "The cause may be" if named(cause).is_tentative else "Cause"
     return f"{opening}: {spelled(cause)}. {sentence}".strip()
 
@@ -181,10 +181,9 @@ def _symptoms(
     symptoms = tuple(name for name in holds.index if holds[name])
     if not symptoms:
         return numbers, symptoms, _ruled_out(evidence.is_measured(history, params).iloc[0])
-    shown = {**numbers}
-    if not record.is_baseline_known(history):
-        shown[REFERENCE] = "the loss at the start" if record.is_loss_known(history) else "1"
-    return numbers, symptoms, " ".join(f"Symptom: {spelled(name)}. {_sentence(name, shown)}" for name in symptoms)
+    baseline = "the loss at the start" if record.is_loss_known(history) else "1"
+    shown = numbers if record.is_baseline_known(history) else {**numbers, REFERENCE: baseline}
+    return numbers, symptoms, " ".join(f"Symptom: {spelled(name)}. {named(name).says(shown)}" for name in symptoms)
 
 
 def _ruled_out(is_measured: Mapping[str, bool]) -> str:
@@ -233,10 +232,6 @@ def _with_paths(numbers: Mapping[str, float], history: xr.Dataset) -> Evidence:
         if plain[name] is not None:
             plain[name] = paths[int(numbers[name])]
     return plain | {name: str(history.attrs[name]) for name in FIT_TEXTS if history.attrs.get(name)}
-
-
-def _sentence(cause: str, numbers: Evidence) -> str:
-    return named(cause).says(numbers)
 
 
 def _names(causes: Sequence[Cause]) -> str:

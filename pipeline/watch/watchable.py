@@ -1,14 +1,14 @@
 """Check whether a `fit` can be watched, and notice when it ends."""
 
-import sys
 import weakref
 from collections.abc import Callable
-from types import FrameType
 
 import keras
 
 from pipeline.foundations.errors import UserError
+from pipeline.recorder.fit_arguments import outer_frames
 from pipeline.recorder.guard import Guard
+from pipeline.recorder.layers import optimizers
 
 
 def expect_watchable(model: keras.Model, has_rows: bool, guard: Guard) -> None:
@@ -31,8 +31,7 @@ def expect_watchable(model: keras.Model, has_rows: bool, guard: Guard) -> None:
         raise UserError("tf.distribute trains the model on several devices: train on one device to watch it")
     if is_hooked(model):
         raise UserError("another Diagnosis watches this fit already: give `callbacks` only one")
-    optimizers = {id(each) for each in vars(model).values() if isinstance(each, keras.optimizers.Optimizer)}
-    if len(optimizers) > 1:
+    if len(optimizers(model)) > 1:
         guard.note("the model has several optimizers: only the gradients that `model.optimizer` gets are recorded")
     if model.jit_compile and not has_rows:
         guard.note(
@@ -45,10 +44,8 @@ def when_fit_ends(model: keras.Model, close: Callable[[], None]) -> weakref.fina
 
     Keras's list of callbacks exists as long as the call of `fit`, so its end is the end of `fit`.
     """
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
+    for frame in outer_frames():
         owner = frame.f_locals.get("self")
         if isinstance(owner, keras.callbacks.CallbackList):
             return weakref.finalize(owner, close)
-        frame = frame.f_back
     return weakref.finalize(model, lambda: None)

@@ -1,4 +1,4 @@
-"""Compute how well predictions without information score by luck, as a function of the rows that judge them."""
+"""Compute the scores that predictions without information reach by luck, from the rows that judge them."""
 
 from typing import Final
 
@@ -33,7 +33,7 @@ def guessing_bound(task: Task, score: str, targets: np.ndarray, top_k: int = 1) 
     if len(counts) < 2:
         return 1.0  # rows of one class: always predicting it is perfect
     if score == AUC:
-        return ranking_bound(counts, rows)
+        return _auc_bound(counts, rows)
     if score != "balanced_accuracy":
         share = np.sort(counts)[::-1][: top_k if score == TOP_K else 1].sum() / rows
         return float(share + QUANTILE * np.sqrt(share * (1 - share) / rows))
@@ -42,7 +42,7 @@ def guessing_bound(task: Task, score: str, targets: np.ndarray, top_k: int = 1) 
     return float(1 / len(counts) + QUANTILE * deviation)
 
 
-def ranking_bound(counts: np.ndarray, rows: int) -> float:
+def _auc_bound(counts: np.ndarray, rows: int) -> float:
     """Return the mean area under the ROC curve that random scores exceed in at most 2.5% of all cases.
 
     The classes count as fully correlated, because one random score may rank all of them.

@@ -9,9 +9,9 @@ import numpy as np
 from pipeline.data.split.samples import Samples
 from pipeline.data.split.tasks import Task
 
-COMMON_IDS: Final = 1000  # so many ids, the most frequent ones, become columns of counts
+COMMON_IDS: Final = 1000  # the most frequent ids, whose counts become columns
 TREES: Final = 100
-FOLDS: Final = 3  # if there are no rows beside the training rows
+FOLDS: Final = 3  # of cross-validation, if there are only training rows
 ITERATIONS: Final = 200  # of the logistic regression
 # Penalties of the linear regression; cross-validation chooses one.
 RIDGES: Final = (1e-2, 1e-1, 1.0, 1e1, 1e2, 1e3, 1e4)
@@ -25,7 +25,7 @@ MODELS: Final[dict[ModelName, str]] = {
 
 
 class Fold(NamedTuple):
-    """Columns and targets to fit on, then columns and targets to score on."""
+    """Columns and targets of the rows to fit on, then of the rows to score on."""
 
     columns: np.ndarray
     targets: np.ndarray
@@ -66,7 +66,7 @@ def predictions(task: Task, name: ModelName, fold: Fold) -> np.ndarray:
     if len(np.unique(targets)) == 1:  # in a fold
         shares, classes = np.ones((len(judge_columns), 1)), targets[:1]
     else:
-        with warnings.catch_warnings(action="ignore"):  # it has not converged, but ITERATIONS are enough here
+        with warnings.catch_warnings(action="ignore"):  # a regression that has not converged is good enough here
             classifier.fit(columns, targets)
         shares, classes = classifier.predict_proba(judge_columns), classifier.classes_
     probabilities = np.zeros((len(judge_columns), len(task.names)))

@@ -1,4 +1,4 @@
-"""Fit the reference: scikit-learn's quick models, whose scores on the same rows tell what a network can reach.
+"""Fit the reference: quick models of scikit-learn, whose scores on the same rows show what a network can reach.
 
 Few tables allow a perfect score. On a census, on clicks or on the diabetes rows even the true probabilities score far
 below 1, so the threshold "halfway from guessing to perfect" would call good networks failures. The reference is the
@@ -32,14 +32,14 @@ from pipeline.foundations.files import reading, save_text
 from pipeline.params.evaluation_params import AUC, SKILL, TOP_K
 
 REFERENCE: Final = Path("data/reference/reference.json")
-ROWS: Final = 2000  # fit on at most so many rows, and score on at most as many
-ENTRIES: Final = 2_000_000  # rows x columns that take some two seconds; a larger table gets no reference
+ROWS: Final = 2000  # the most rows to fit on, and the most rows to score on
+ENTRIES: Final = 2_000_000  # rows x columns that take about two seconds; a larger table gets no reference
 FEWEST: Final = 20  # with fewer rows there is no reference
 LEAST_PROBABILITY: Final = 1 / (2 * TREES)  # instead of 0, for a class without a tree's vote: log 0 is infinite
 # Rows are imbalanced if a class has more than so many times the rows of another one. Beyond that, a model that predicts
 # the most probable class may never predict the rare one, so a linear model with class weights is fitted, too.
 IMBALANCED: Final = 2.0
-# Inputs of these kinds lower the bar. On pictures, and on sequences with one target each, a weak model proves nothing.
+# Only these kinds of inputs move the bar. On pictures and on sequences with one target, a weak model proves nothing.
 WITH_BAR: Final = ("columns", "steps")
 
 Inputs = Literal["columns", "ids", "array", "steps"]
@@ -55,7 +55,7 @@ class Reference(Stored):
         of `steps`, each with a target of its own, a model gets the step's input and the previous one.
     fitted: the number of rows that the models were fitted on.
     judged: the number of rows that the scores are from.
-    part: the part of the data that these rows are; "folds" if they are the training rows, by cross-validation.
+    part: the part of the data to which these rows belong; "folds" for cross-validation on the training rows.
     bound: for each score, the value that guessing exceeds on these rows in 2.5% of all cases.
     skipped: the reason why there are no scores; "" if there are scores.
     has_class_weights: whether the network is trained with weights of classes or rows; if not, `weighted_linear` shows
@@ -94,8 +94,8 @@ class Reference(Stored):
     def bar(self, score: str, guess: float, usual: float) -> float:
         """Return the score above which a network has learned.
 
-        The bar is halfway from guessing to the better model, but at least the upper bound of guessing, and at most
-        `usual`. For inputs of other kinds than WITH_BAR the bar is `usual`, because a weak model proves nothing there.
+        The bar is halfway from guessing to the best model, but at least the upper bound of guessing, and at most
+        `usual`. For other inputs than WITH_BAR it is `usual`, because a weak model proves nothing there.
 
         Args:
             guess: the score of guessing.
@@ -177,7 +177,7 @@ def fit(
 
 
 def ranking_scores(task: Task, top_k: int) -> dict[str, ScoreOf]:
-    """Return the scores of a classification that compare predictions instead of counting right classes."""
+    """Return the scores of a classification that depend on the order of predictions, by name."""
 
     def auc(targets: np.ndarray, predicted: np.ndarray) -> float:
         if task.kind == "binary":
@@ -228,7 +228,8 @@ def _scores_of(
     """Fit a model, and return its finite scores on the rows that it was not fitted on.
 
     Args:
-        targets: the targets of these rows, of all pairs.
+        pairs: the rows to fit on and to score on, of each fold.
+        targets: the targets of all rows to score on.
     """
     predicted = np.concatenate([predictions(task, name, fold) for fold in pairs])
     scores = {**task.scores(targets, predicted), SKILL: _skill(task, targets, predicted)}

@@ -8,8 +8,8 @@ from pipeline.data.reference.reference import Reference
 from pipeline.data.split.samples import Stored
 from pipeline.data.split.tasks import Task
 
-# Halfway from the best constant to a loss of 0 assumes data without noise, and an autoencoder's code or a quantile loss
-# allows no such value. So the usual bar of a skill is low: one tenth of the constant's loss, and beyond luck.
+# With noise in the data, a narrow autoencoder or a quantile loss, even the best network's loss is far above 0. So the
+# usual bar of a skill is low: a loss one tenth below the best constant's.
 LEAST_SKILL: Final = 0.1
 
 
@@ -18,7 +18,7 @@ class Yardstick(Stored):
 
     score: a key of `evaluation_params.SCORES` or `FIT_SCORES`.
     guess: the score of guessing without the inputs.
-    usual: the bar if no reference lowers or raises it.
+    usual: the bar without a reference.
     top_k: the number of classes for the score `top_k_accuracy`.
     name: the output that is judged; "" for the only output.
     """

@@ -19,8 +19,7 @@ FEW_ROWS: Final = 16  # in a batch; with fewer, larger batches are the first adv
 # of one row are normalised to 0, so no gradient reaches the layers below, though the probe's does.
 def _do_statistics_mislead(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     lags = (evidence.logged_fit > params.mode_gap) & (evidence.logged_fit - evidence.train_fit > params.mode_gap)
-    is_misfit = ~(evidence.train_fit > params.harmless_fit)
-    is_small = (evidence.batch_rows < params.small_batch) & is_misfit
+    is_small = (evidence.batch_rows < params.small_batch) & (evidence.train_learned == 0)
     is_blocked = (evidence.taken_gradient == 0) & (evidence.first_gradient > 0)
     return lags | (evidence.uses_batch_statistics == 1) & (is_small | is_blocked)
 
@@ -68,7 +67,7 @@ BATCH_STATISTICS = Cause(
     "(dropout, noise, batch normalisation, a layer of your own that takes `training`); no row has a weight; `fit` "
     "shuffles, and trains on exactly the rows that the callback got, so without `validation_split`.",
     condition="`logged_fit` > `mode_gap`, and `logged_fit` - `train_fit` > `mode_gap`; or `uses_batch_statistics` is "
-    "1, and `batch_rows` < `small_batch` (unless `train_fit` > `harmless_fit`) or `taken_gradient` is 0 though "
+    "1, and `batch_rows` < `small_batch` with `train_learned` 0 or `taken_gradient` is 0 though "
     "`first_gradient` is not",
     looks_like="A good loss while `fit` runs, but predictions of the same rows are no better than the baseline.",
     confused_with="`overfitting`, which shows only on unseen rows.",
@@ -134,9 +133,9 @@ OVERFITTING = Cause(
     advice=(
         Advice(
             "more pictures, or augmented ones: `RandomFlip`, `RandomTranslation`",
-            fits=lambda setting: setting.has_pictures,
+            fits=Setting.has_pictures,
         ),
-        Advice("more rows", fits=lambda setting: not setting.has_pictures),
+        Advice("more rows", fits=lambda setting: not setting.has_pictures()),
         Advice("dropout, or an L2 penalty", "dropout", "weight_penalty"),
         Advice("fewer units, or fewer epochs", "shorter"),
     ),

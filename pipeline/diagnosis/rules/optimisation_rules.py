@@ -4,6 +4,7 @@ import pandas as pd
 
 from pipeline.diagnosis.palette import INDIGO, PALE_BLUE, SKY
 from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, Limit, number, reference, verb
+from pipeline.diagnosis.setting import Setting
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.remedies.recipe_changes import Against
 
@@ -142,7 +143,7 @@ TOO_FEW_EPOCHS = Cause(
     advice=(
         Advice("more epochs", "longer"),
         Advice("Adam, or a learning rate ten times larger", "adam", "larger_steps"),
-        Advice("scaled inputs", "scaled_inputs", fits=lambda setting: setting.has_numbers),
+        Advice("scaled inputs", "scaled_inputs", fits=Setting.has_numbers),
     ),
     alarm=False,  # a loss that still falls is no fault
     limits=(Limit("loss_fall", "slow_fall"),),

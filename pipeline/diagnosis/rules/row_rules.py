@@ -9,8 +9,8 @@ from pipeline.diagnosis.palette import AQUA, CREAM, MINT, PLUM, TEAL, UMBER
 from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, Limit, is_below, number, verb
 from pipeline.params.diagnosis_params import DiagnosisParams
 
-SLIGHT_SPREAD: Final = 0.3  # decades; less needs no sentence
-SLIGHT_SHIFT: Final = 1  # standard deviation; less needs no sentence
+SLIGHT_SPREAD: Final = 0.3  # decades; a smaller difference is not mentioned
+SLIGHT_SHIFT: Final = 1  # standard deviation; a smaller difference is not mentioned
 
 
 def _has_outlier_rows(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
@@ -63,6 +63,7 @@ def are_validation_rows_shifted(evidence: pd.DataFrame, params: DiagnosisParams)
 
 def _has_shifted_validation(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     is_fitted = (evidence.train_learned == 1) | (evidence.train_fit > params.harmless_fit)
+    is_fitted |= evidence.logged_gap > params.mode_gap  # the given rows may hold validation rows, and fit's rows fit
     return is_fitted & are_validation_rows_shifted(evidence, params)
 
 
@@ -71,7 +72,7 @@ def _sentence_on_validation(rows: pd.DataFrame, bound: float | None) -> str:
 
 
 def says_validation(evidence: Evidence) -> str:
-    """Return sentences on how the validation rows differ from the training rows."""
+    """Return sentences on the differences between validation and training rows."""
     sentences = []
     if evidence["validation_new_classes"]:
         share = 100 * number(evidence, "validation_new_classes")
@@ -95,8 +96,9 @@ SHIFTED_VALIDATION = Cause(
     means="the network fits the training rows, and the validation rows have other classes, another scale or other "
     "means",
     condition="`validation_new_classes` > `new_classes`, or |`validation_spread`| > `shifted_decades`, or "
-    "`validation_shift` > `shifted_means`; and `train_learned` is 1 or `train_fit` > `harmless_fit`; and `train_gain` "
-    "- `judged_gain` > `chance_margin` or `train_fit` - `judged_fit` > `mode_gap`",
+    "`validation_shift` > `shifted_means`; and `train_learned` is 1 or `train_fit` > `harmless_fit` "
+    "or `logged_gap` > `mode_gap`; and `train_gain` - `judged_gain` > `chance_margin` or `train_fit` - `judged_fit` > "
+    "`mode_gap`",
     looks_like="A training score that rises while the validation score stays at chance or falls from the first epoch "
     "on.",
     confused_with="`overfitting`, where both parts are from the same source. A time series whose level changes on "
@@ -122,7 +124,8 @@ SHIFTED_VALIDATION = Cause(
 
 
 def _are_batches_ordered(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
-    return evidence.batch_order > params.ordered_share
+    is_harmed = ~(evidence.train_fit > params.harmless_fit) | (evidence.logged_gap > params.mode_gap)
+    return (evidence.batch_order > params.ordered_share) & is_harmed
 
 
 def _sentence_on_order(rows: pd.DataFrame, bound: float | None) -> str:
@@ -148,7 +151,7 @@ ORDERED_BATCHES = Cause(
     says_order,
     means="the rows are fed in the order of their targets, so that each batch teaches one value and the next batch "
     "another",
-    condition="`batch_order` > `ordered_share`",
+    condition="`batch_order` > `ordered_share`; and `train_fit` not above `harmless_fit`, or `logged_gap` > `mode_gap`",
     looks_like="A logged training loss that is low, while the same rows are predicted badly after the epoch.",
     confused_with="`batch_statistics`, where the two losses differ, too, though rows are shuffled. Slow time series "
     "that are fed in order are a false alarm if the network failed for another reason.",
@@ -158,7 +161,6 @@ ORDERED_BATCHES = Cause(
     ),
     alarm=False,
     limits=(Limit("batch_order", "ordered_share"),),
-    needs_misfit=True,
 )
 
 

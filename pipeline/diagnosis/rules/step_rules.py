@@ -1,4 +1,4 @@
-"""Causes in what `fit` does with steps: lost, without the weights, outweighed by a penalty, too small, or ended."""
+"""Causes in the steps of `fit`: lost, without some weights, outweighed by a penalty, ended or stopped."""
 
 from typing import Final
 
@@ -9,8 +9,8 @@ from pipeline.diagnosis.palette import DARK_TEAL, IRIS, PINE, SEA, SLATE
 from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, Limit, is_below, number, verb
 from pipeline.params.diagnosis_params import DiagnosisParams
 
-ORDINARY: Final = 0.5  # a share or a factor above this needs no sentence
-SLIGHT: Final = 0.1  # a share below this needs none
+ORDINARY: Final = 0.5  # a greater share or factor is not mentioned
+SLIGHT: Final = 0.1  # a smaller share is not mentioned
 
 
 # The gradient of a batch is noisier than that of all rows, and so seldom smaller. Batch normalisation changes gradients
@@ -18,15 +18,18 @@ SLIGHT: Final = 0.1  # a share below this needs none
 def _loses_updates(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     is_skipped = evidence.updates_applied < params.lost_share
     is_unscaled = (evidence.step_ratio < params.lost_scale) & (evidence.uses_batch_statistics == 0)
-    return is_skipped | is_unscaled | (evidence.row_weight < params.lost_scale)
+    is_unused = (evidence.largest_change == 0) & (evidence.taken_gradient > params.vanishing_scale)
+    return is_skipped | is_unscaled | is_unused | (evidence.row_weight < params.lost_scale)
 
 
 def _sentence_on_lost_updates(rows: pd.DataFrame, bound: float | None) -> str:
-    return f"{len(rows)} lost updates: steps were skipped, or gradients were scaled down"
+    return f"{len(rows)} lost updates: steps were skipped or changed nothing, or gradients were scaled down"
 
 
 def _says_lost_updates(evidence: Evidence) -> str:
     sentences = []
+    if evidence["largest_change"] == 0:
+        sentences.append("No kernel ever changed, though the optimizer got gradients.")
     if is_below(evidence, "updates_applied", ORDINARY):
         sentences.append(f"The optimizer applied {100 * number(evidence, 'updates_applied'):.0f}% of the steps.")
     if is_below(evidence, "step_ratio", ORDINARY):
@@ -44,15 +47,21 @@ LOST_UPDATES = Cause(
     DARK_TEAL,
     _sentence_on_lost_updates,
     _says_lost_updates,
-    means="the optimizer skips steps, or gets gradients far smaller than the gradients of the model's loss",
+    means="the optimizer skips steps or changes nothing, or gets gradients far smaller than the gradients of the "
+    "model's loss",
     measured="The optimizer's gradient is compared with the probe's only if no layer normalises by statistics of the "
     "batch, because these change gradients in training mode by any factor.",
     condition="`updates_applied` < `lost_share`; or `step_ratio` < `lost_scale`, and `uses_batch_statistics` is 0; or "
-    "`row_weight` < `lost_scale`",
+    "`largest_change` is 0, and `taken_gradient` > `vanishing_scale`; or `row_weight` < `lost_scale`",
     looks_like="A flat loss, though the gradients of the model are of ordinary size.",
     confused_with="`vanishing`, where the model's own gradients are small, and `frozen`, where one layer never "
     "changes. A custom `train_step` that accumulates gradients on purpose is a false alarm if it did not learn.",
     advice=(
+        Advice(
+            "a learning rate above 0, and `gradient_accumulation_steps` of the optimizer far below the number of "
+            "batches",
+            fits=lambda setting: setting.number("largest_change") == 0,
+        ),
         Advice(
             "in a `train_step` of your own with mixed precision, compute the gradient of "
             "`self.optimizer.scale_loss(loss)`",

@@ -7,10 +7,11 @@ import pandas as pd
 
 from pipeline.diagnosis.palette import GREY
 from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, is_below, number, reference, verb
+from pipeline.diagnosis.setting import Setting
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.remedies.recipe_changes import Against
 
-EXPERIMENTS: Final = 2  # so many are suggested
+EXPERIMENTS: Final = 2  # to suggest
 WELL_FITTED: Final = 0.5  # of the way from chance to perfect, on the training rows: the fault is not in the steps
 TINY_FALL: Final = 1e-6  # of the loss over the last epochs: it is flat
 
@@ -60,8 +61,8 @@ _EXPERIMENTS: Final[tuple[tuple[str, Callable[[Evidence], bool]], ...]] = (
         lambda evidence: _is_fitted(evidence) and evidence.get("judged_gain") is not None,
     ),
     (
-        "ten times the learning rate, then a tenth, for a few epochs each: if the loss does not change at all, the "
-        "steps do not reach the weights",
+        "train with ten times the learning rate, then with a tenth, for a few epochs each: if the loss does not change "
+        "at all, the steps do not reach the weights",
         lambda evidence: not _is_fitted(evidence) and is_below(evidence, "loss_fall", TINY_FALL),
     ),
     (
@@ -110,7 +111,7 @@ UNEXPLAINED = Cause(
         Advice(
             "an activation such as `relu` in the hidden layers: without any, all layers amount to one linear layer",
             "rectified_units",
-            fits=lambda setting: setting.is_feedforward,
+            fits=Setting.is_feedforward,
         ),
         Advice("check whether labels belong to their rows"),
     ),

@@ -1,4 +1,4 @@
-"""Find the rows or time steps that scores count: without padding, masked steps, and rows of weight 0.
+"""Find the rows or time steps that count in scores: all but padding, masked steps and rows of weight 0.
 
 Imports TensorFlow with the user's own settings.
 """
@@ -16,7 +16,7 @@ PADDING: Final = 0  # the id that fills rows of unequal length
 
 
 def counted_rows(model: keras.Model, probe: Probe, data: Rows) -> Array | None:
-    """Return bool [row] or [row, step], by the form of the only target; None if all count."""
+    """Return which rows or steps count, bool [row] or [row, step] as the only target has them; None if all count."""
     targets = [leaf for leaf in keras.tree.flatten(data.targets) if leaf is not None]
     if len(targets) != 1:
         return None
@@ -59,7 +59,7 @@ def _masked(model: keras.Model, probe: Probe, data: Rows) -> Array | None:
 
 
 def _padding(inputs: Batch, target: Array) -> Array | None:
-    """Return where a row's ids have not ended: from its first padding on, all ids of inputs and targets are 0."""
+    """Return where a row's ids have not ended yet; after the end, all ids of inputs and targets are 0."""
     leaves = [np.asarray(leaf) for leaf in keras.tree.flatten(inputs)]
     are_ids = len(leaves) == 1 and leaves[0].dtype.kind in "iu" and leaves[0].shape == target.shape
     if not are_ids or not _has_steps(target):

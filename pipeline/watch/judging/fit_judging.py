@@ -1,4 +1,4 @@
-"""Judge a watched fit of any task: choose its score, measure it, and fit the reference once it is needed.
+"""Judge a watched fit of any task: choose its score, measure it, and fit the reference when it is needed.
 
 Imports TensorFlow with the user's own settings.
 """
@@ -46,11 +46,7 @@ class FitJudging:
         self._reference = FitReference(guard)
 
     def fit_begins(self, arguments: FitArguments, data: tuple[Batch, Batch] | None) -> None:
-        """Keep training rows for the reference.
-
-        Args:
-            data: the rows that the user gave to `Diagnosis`.
-        """
+        """Keep training rows for the reference."""
         self._reference.keep(arguments, data)
 
     @property

@@ -33,7 +33,7 @@ from pipeline.watch.judging.loss_scale import LossScale, logits
 from pipeline.watch.judging.output_judge import OutputJudge
 from pipeline.watch.judging.reference_inputs import reference_inputs
 
-# Of more rows, so many random ones are kept until the reference is fitted: enough for ROWS with the classes' shares.
+# Until the reference is fitted, at most so many random rows are kept: enough to draw ROWS with the classes' shares.
 KEPT_ROWS: Final = 2 * ROWS
 HELD_OUT: Final = 3  # without validation rows, every third sequence judges a reference by step
 Leaves = list[Array]
@@ -45,7 +45,7 @@ class ArrayRows(NamedTuple):
     inputs: Leaves
     targets: Leaves
 
-    def taken(self, rows: Array) -> "ArrayRows":
+    def select(self, rows: Array) -> "ArrayRows":
         """Return some rows, by their places or as bool [row]."""
         return ArrayRows([leaf[rows] for leaf in self.inputs], [leaf[rows] for leaf in self.targets])
 
@@ -68,7 +68,7 @@ class ScoredOutput:
 
     @property
     def can_have_reference(self) -> bool:
-        """Whether quick models can be scored as this output is; a copy of the inputs needs none to be learned."""
+        """Whether quick models can be scored like this output; not where the outputs reconstruct the inputs."""
         scorer = self.judge.scorer
         if scorer is not None and scorer.is_pooled:
             return False
@@ -82,7 +82,7 @@ class FitReference:
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
         self._rows: ArrayRows | None = None
-        self._is_too_large = False  # whether the rows take too long
+        self._is_too_large = False  # whether a row has too many numbers
         self._has_class_weights = False
         self._references: dict[tuple[int, bool], Reference | None] = {}
 
@@ -104,7 +104,9 @@ class FitReference:
             self._references[key] = None
             with self._guard.optional("fit the reference"):
                 if self._is_too_large:
-                    self._references[key] = Reference(inputs="array", skipped="rows of so many numbers take too long")
+                    self._references[key] = Reference(
+                        inputs="array", skipped="the rows have so many numbers that it takes too long"
+                    )
                 else:
                     train = self._rows or _leaves(*output.train[:2])
                     self._references[key] = _fitted(model, output, train, self._has_class_weights)
@@ -125,9 +127,10 @@ def _fitted(model: keras.Model, output: ScoredOutput, train: ArrayRows, has_clas
         return None  # the model's own loss takes the rows of one part, in their order
     if judge_rows is None and judge.steps:
         (train, judge_rows), kept = _held_out(train), None
-    task = _numbers_task(judge) if judge.scorer is None else judge.scorer.task
+    columns = tuple(f"target_{place}" for place in range(1, judge.numbers + 1))
+    task = Task("regression", columns) if judge.scorer is None else judge.scorer.task
     if judge.numbers // task.outputs != max(1, judge.steps):
-        return Reference(inputs="array", skipped="several targets a row, and no such steps in the inputs")
+        return Reference(inputs="array", skipped="a row has several targets, and its inputs have no such steps")
     inputs = reference_inputs(model, train.inputs, None if judge_rows is None else judge_rows.inputs, judge.steps)
     if isinstance(inputs, str):
         return Reference(inputs="array", skipped=inputs)
@@ -155,7 +158,9 @@ def _further_scores(output: ScoredOutput, task: Task, known: Array) -> dict[str,
     """
     judge, score = output.judge, output.judge.yardstick.score
     if score in (AUC, TOP_K):
-        return {score: _auc_of_labels if judge.scorer is None else ranking_scores(task, judge.yardstick.top_k)[score]}
+        if judge.scorer is None:  # several labels a row
+            return {score: lambda targets, predictions: mean_auc(targets == 1, predictions)}
+        return {score: ranking_scores(task, judge.yardstick.top_k)[score]}
     return {SKILL: _own_skill(output, known)} if score == SKILL else {}
 
 
@@ -169,7 +174,7 @@ def _thinned(inputs: Batch, targets: Batch) -> ArrayRows:
     """Return at most KEPT_ROWS random rows, in their order."""
     count = len(keras.tree.flatten(inputs)[0])
     rows = np.sort(np.random.default_rng(0).permutation(count)[:KEPT_ROWS])
-    return _leaves(inputs, targets).taken(rows)
+    return _leaves(inputs, targets).select(rows)
 
 
 def _leaves(inputs: Batch, targets: Batch) -> ArrayRows:
@@ -178,9 +183,9 @@ def _leaves(inputs: Batch, targets: Batch) -> ArrayRows:
 
 
 def _without(train: ArrayRows, judge: ArrayRows) -> ArrayRows:
-    """Return the training rows whose inputs no row to judge has: a model must not be scored on rows that it knows."""
+    """Return the training rows whose inputs differ from all rows to judge: no model is scored on rows that it knows."""
     known = set(_row_bytes(judge.inputs))
-    return train.taken(np.array([each not in known for each in _row_bytes(train.inputs)], bool))
+    return train.select(np.array([each not in known for each in _row_bytes(train.inputs)], bool))
 
 
 def _row_bytes(leaves: Leaves) -> list[bytes]:
@@ -192,12 +197,7 @@ def _row_bytes(leaves: Leaves) -> list[bytes]:
 def _held_out(train: ArrayRows) -> tuple[ArrayRows, ArrayRows]:
     """Return rows to fit on and rows to judge: whole sequences, because neighbouring steps are alike."""
     is_judged = np.arange(len(train.inputs[0])) % HELD_OUT == 0
-    return train.taken(~is_judged), train.taken(is_judged)
-
-
-def _numbers_task(judge: OutputJudge) -> Task:
-    """Return the task of predicting the targets as numbers."""
-    return Task("regression", tuple(f"target_{place}" for place in range(1, judge.numbers + 1)))
+    return train.select(~is_judged), train.select(is_judged)
 
 
 def _samples(judge: OutputJudge, inputs: Array, target: Array, kept: Array | None) -> Samples:
@@ -207,10 +207,6 @@ def _samples(judge: OutputJudge, inputs: Array, target: Array, kept: Array | Non
     targets = judge.scorer.targets(target, np.broadcast_to(np.float32(0), (len(target), *judge.shape)))
     counts = judge.scorer.counted(targets, kept)
     return Samples(inputs[counts], targets[counts])
-
-
-def _auc_of_labels(targets: Array, predictions: Array) -> float:
-    return mean_auc(targets == 1, predictions)
 
 
 def _own_skill(output: ScoredOutput, known: Array) -> ScoreOf:

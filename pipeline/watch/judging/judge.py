@@ -35,8 +35,8 @@ BEYOND: Final = 1e-3  # outputs so far outside 0 to 1 are no probabilities
 class Judge:
     """Judges a model by its outputs.
 
-    outputs: the judges of its outputs; empty if nothing can judge them.
-    reason: why nothing can, in words; "" if something can.
+    outputs: the judges of its outputs; empty if nothing can judge the model.
+    reason: why nothing can judge the model, in words; otherwise "".
     """
 
     outputs: Sequence[OutputJudge]
@@ -130,7 +130,7 @@ def _output_judge(
     by_loss = OutputJudge(place, _no_rows(outputs), BY_SKILL, scorer, loss)
     if scorer is None and any(map(is_of_ranking, metrics)) and _has_several_labels(target, output):
         return replace(by_loss, yardstick=BY_AUC)
-    prefers_loss = scorer is None or (kind == AUTO and _is_odd(name, from_logits, scorer, output, metrics))
+    prefers_loss = scorer is None or (kind == AUTO and _is_loss_unusual(name, from_logits, scorer, output, metrics))
     if prefers_loss and scale_of(by_loss, probe, data, outputs) is not None:
         return by_loss
     if scorer is None and same_shape(target, output) is not None and np.ptp(target, axis=0).max() > 0:
@@ -139,10 +139,10 @@ def _output_judge(
     return None if scorer is None else replace(by_loss, yardstick=_yardstick(scorer, metrics), scorer=scorer)
 
 
-def _is_odd(
+def _is_loss_unusual(
     name: str, from_logits: bool, scorer: Scorer, output: Array, metrics: Sequence[keras.metrics.Metric]
 ) -> bool:
-    """Return whether the task's score says little: a robust distance, or an own loss of outputs such as distances."""
+    """Return whether the task's usual score says little: for a robust distance, or an own loss of no probabilities."""
     if name in ROBUST:
         return True
     is_probability = output.min() >= -BEYOND and output.max() <= 1 + BEYOND
@@ -174,6 +174,7 @@ def _no_rows(outputs: Batch) -> Batch:
 
 
 def _why_not(probe: Probe) -> str:
+    """Return why no score fits an output, in words."""
     if not probe.has_loss:
         return "its training step computes the loss itself, and its outputs do not have the form of its targets"
     return "the best constant outputs have a loss of 0, no least loss, or the same loss as any others"

@@ -17,7 +17,7 @@ from pipeline.foundations.untyped import Array
 LossOf = Callable[[tf.Tensor], tf.Tensor]
 EVALUATIONS: Final = 60  # of the loss, in the search; some milliseconds each
 LARGEST: Final = 2**20  # numbers in the outputs; with more, the search is left out, and the best start remains
-FAR: Final = 100.0  # a constant so many times beyond targets and outputs means that the loss has no least value
+FAR: Final = 100.0  # times the largest target or output; a best constant beyond it shows that the loss has no minimum
 EPSILON: Final = 1e-7  # Keras's: probabilities of 0 and 1 get finite logits
 
 
@@ -39,7 +39,7 @@ class LossScale:
 
 
 def loss_scale(loss_of: LossOf, targets: Array | None, outputs: Array) -> LossScale | None:
-    """Return the scale of a loss; None if constant outputs have a loss of 0, no least loss, or the same as any others.
+    """Return the scale of a loss; None if the loss of constant outputs is 0, has no minimum, or never changes.
 
     Args:
         targets: the targets of the same rows; None if there are none.

@@ -1,7 +1,7 @@
-"""Turn the inputs of a watched fit into what the quick models of the reference take: columns, ids, arrays or steps."""
+"""Bring the inputs of a watched fit into a form that quick models take: columns, ids, arrays or steps."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import keras
 import numpy as np
@@ -11,7 +11,7 @@ from pipeline.foundations.untyped import Array
 from pipeline.recorder.input_facts import kind_of_leaf
 from pipeline.recorder.layers import every_layer
 
-MOST_CATEGORIES = 100  # an input of one whole number with at most so many values becomes a column for each value
+MOST_CATEGORIES: Final = 100  # an input of one whole number with at most so many values becomes a column for each value
 
 
 class ReferenceInputs(NamedTuple):
@@ -29,7 +29,7 @@ class ReferenceInputs(NamedTuple):
 def reference_inputs(
     model: keras.Model, train: Sequence[Array], judge: Sequence[Array] | None, steps: int
 ) -> ReferenceInputs | str:
-    """Return the inputs of both parts, or in words why the reference cannot use them.
+    """Return the inputs of both parts; or a text that says why quick models cannot take them.
 
     Args:
         train: the leaves of the model's inputs for the training rows.
@@ -38,25 +38,25 @@ def reference_inputs(
     """
     parts = [train, *([judge] if judge is not None else [])]
     if not all(leaf.dtype.kind in "biuf" for leaves in parts for leaf in leaves):
-        return "inputs that are no numbers"
+        return "the inputs are no numbers"
     layers = every_layer(model)
     has_ids = any(isinstance(layer, keras.layers.Embedding) for layer in layers)
     if steps:
         if len(train) > 1 or train[0].ndim not in (2, 3) or train[0].shape[1] != steps:
-            return "outputs by time step whose inputs have other steps"
-        return ReferenceInputs("steps", *_in_order(_with_previous(leaves[0], has_ids) for leaves in parts))
+            return "inputs and outputs have different time steps"
+        return ReferenceInputs("steps", *_train_and_judge(_with_previous(leaves[0], has_ids) for leaves in parts))
     if len(train) == 1:
         kind = kind_of_leaf(train[0], layers)
         kinds: dict[str, Inputs] = {"table": "columns", "ids": "ids"}
         inputs = kinds.get(kind, "array")
         number = np.int64 if inputs == "ids" else train[0].dtype
-        return ReferenceInputs(inputs, *_in_order(leaves[0].astype(number) for leaves in parts))
+        return ReferenceInputs(inputs, *_train_and_judge(leaves[0].astype(number) for leaves in parts))
     if any(leaf.ndim > 2 or (has_ids and leaf.ndim == 2 and leaf.shape[1] > 1 and _is_whole(leaf)) for leaf in train):
-        return "several inputs that are not all columns"
-    return ReferenceInputs("columns", *_in_order(_joined(train, leaves) for leaves in parts))
+        return "there are several inputs, and not all of them are columns"
+    return ReferenceInputs("columns", *_train_and_judge(_joined(train, leaves) for leaves in parts))
 
 
-def _in_order(parts: Iterator[Array]) -> tuple[Array, Array | None]:
+def _train_and_judge(parts: Iterator[Array]) -> tuple[Array, Array | None]:
     train, *others = parts
     return train, others[0] if others else None
 
