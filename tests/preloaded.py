@@ -20,6 +20,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import types
 import warnings
@@ -208,6 +209,7 @@ def _ready(request: list, descriptors: list[int]) -> Callable[[], object]:
     os.environ.clear()
     os.environ.update(environment)
     random.seed()
+    tempfile.tempdir = None  # or an import of the server has already chosen the place, whatever TMPDIR says
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.executable = f"{environment[PLACE]}/python3"  # so that modules which it starts are forked too
     spawn.set_executable(sys.executable)
