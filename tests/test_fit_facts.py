@@ -523,6 +523,11 @@ class TestModel:
         facts = fitted(classifier(keras.layers.Dense(4), normalising), *points())
         assert facts["uses_batch_statistics"] == expected
 
+    @pytest.mark.parametrize("rates", [(), (0.9, 0.2)])
+    def test_the_greatest_rate_of_dropout(self, rates: tuple[float, ...]) -> None:
+        dropping = [keras.layers.Dropout(rate) for rate in rates]
+        assert fitted(classifier(*dropping), *points())["dropout_rate"] == max(rates, default=0)
+
     @pytest.mark.parametrize(
         ("make", "is_misleading"),
         [

@@ -14,6 +14,7 @@ FIT_FACTS: Final = {
     "fewer than 3 batches or batches of one row",
     "uses_batch_statistics": "1 if a layer that is trained normalises by statistics of the batch, such as "
     "BatchNormalization",
+    "dropout_rate": "greatest share of units that a `Dropout` layer drops; 0 without one",
     "rate_end": "learning rate at the last epoch / its greatest so far",
     "rate_ended_share": "share of the epochs with a learning rate below 1% of the greatest",
     "updates_applied": "steps that the optimizer counted (`iterations`) / batches that `fit` ran, in the latest epoch",

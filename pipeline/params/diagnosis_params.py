@@ -38,6 +38,7 @@ class DiagnosisParams(StrictSection):
     small_batch: Annotated[float, Field(ge=1, le=1000)]
     penalty_share: Annotated[float, Field(gt=0, lt=1)]
     shrunk: Annotated[float, Field(gt=0, lt=1)]
+    dropped: Annotated[float, Field(gt=0, lt=1)]
     ended_rate: Annotated[float, Field(gt=0, lt=1)]
     ended_share: Annotated[float, Field(gt=0, lt=1)]
     stopped_share: Annotated[float, Field(gt=0, le=1)]

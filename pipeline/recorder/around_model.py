@@ -73,8 +73,12 @@ class AroundModel:
             self._rates.begin()
         with self._guard.optional("read the loss scale"):
             self._updates.begin()
-        normalising = [each for each in every_layer(self._model) if isinstance(each, keras.layers.BatchNormalization)]
+        layers = every_layer(self._model)
+        normalising = [each for each in layers if isinstance(each, keras.layers.BatchNormalization)]
         facts["uses_batch_statistics"] = float(any(each.trainable for each in normalising))
+        facts["dropout_rate"] = max(
+            (each.rate for each in layers if isinstance(each, keras.layers.Dropout)), default=0.0
+        )
         with self._guard.optional("examine the states of recurrent layers"):
             facts |= sequence_facts.state_facts(self._model, arguments)
         self._training = None

@@ -124,7 +124,8 @@ UNTRACKED_WEIGHTS = Cause(
 # A penalty is a fault only if the data's loss did not fall: at the end of a good training it is most of the loss, too.
 def _is_over_regularised(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     is_penalised = (evidence.penalty_share > params.penalty_share) | (evidence.weight_shrink < params.shrunk)
-    return is_penalised | (evidence.train_fit - evidence.logged_fit > params.mode_gap)
+    is_noisy = (evidence.dropout_rate > params.dropped) | (evidence.train_fit - evidence.logged_fit > params.mode_gap)
+    return is_penalised | is_noisy
 
 
 def _sentence_on_penalties(rows: pd.DataFrame, bound: float | None) -> str:
@@ -135,6 +136,8 @@ def _says_penalties(evidence: Evidence) -> str:
     sentences = []
     if (evidence["penalty_share"] or 0) and not is_below(evidence, "penalty_share", SLIGHT):
         sentences.append(f"Penalties are {100 * number(evidence, 'penalty_share'):.0f}% of the training loss.")
+    if evidence["dropout_rate"] is not None and number(evidence, "dropout_rate") > ORDINARY:
+        sentences.append(f"Dropout leaves {100 * (1 - number(evidence, 'dropout_rate')):.2g}% of a layer's units.")
     if is_below(evidence, "weight_shrink", ORDINARY):
         shrink = number(evidence, "weight_shrink")
         sentences.append(f"A hidden kernel has {shrink:.2g} times the L1 norm that it had before the first step.")
@@ -154,10 +157,10 @@ OVER_REGULARISED = Cause(
     SEA,
     _sentence_on_penalties,
     _says_penalties,
-    means="a penalty outweighs the loss and shrinks the kernels, or dropout or noise is so strong that the network "
-    "fits far worse in training mode than in inference mode",
-    condition="`penalty_share` > `diagnosis.penalty_share`, or `weight_shrink` < `shrunk`, or `train_fit` - "
-    "`logged_fit` > `mode_gap`",
+    means="a penalty outweighs the loss and shrinks the kernels, or dropout leaves few units, or noise is so strong "
+    "that the network fits far worse in training mode than in inference mode",
+    condition="`penalty_share` > `diagnosis.penalty_share`, or `weight_shrink` < `shrunk`, or `dropout_rate` > "
+    "`dropped`, or `train_fit` - `logged_fit` > `mode_gap`",
     looks_like="A loss that falls at first, while the weights shrink, and then stays; or a training loss far above the "
     "validation loss.",
     confused_with="`too_few_epochs` and `vanishing`. A penalty that is most of the loss of a network that fits is no "
