@@ -20,6 +20,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import types
 import warnings
@@ -52,7 +53,7 @@ COMMANDS = {
     "dask": ("dask.__main__", "main"),
 }
 # The real `python3` runs other modules, such as pip. The client passes on every open file that it has inherited.
-MODULES = ("benchmarks", "examples", "mlflow", "pipeline", "uvicorn")
+MODULES = ("benchmarks", "examples", "ipykernel_launcher", "mlflow", "pipeline", "uvicorn")
 CLIENT = """#!{python} -ISs
 import json, os, signal, socket, sys
 called, arguments = os.path.basename(sys.argv[0]), sys.argv[1:]
@@ -208,6 +209,7 @@ def _ready(request: list, descriptors: list[int]) -> Callable[[], object]:
     os.environ.clear()
     os.environ.update(environment)
     random.seed()
+    tempfile.tempdir = None  # or an import of the server has already chosen the place, whatever TMPDIR says
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.executable = f"{environment[PLACE]}/python3"  # so that modules which it starts are forked too
     spawn.set_executable(sys.executable)

@@ -3,6 +3,7 @@
 import ast
 import importlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from string import Formatter
 
 import numpy as np
 import pytest
+from preloaded import PLACE
 from workspace import Workspace
 
 from benchmarks import big_table, keras_fit, numba_floor, ratios, run, table
@@ -39,7 +41,11 @@ def test_what_a_benchmark_imports_from_the_pipeline_exists(path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("make", [run.bare, run.trivial])
-def test_the_stages_that_do_nothing_can_be_reproduced(make: Callable[[Path], None], tmp_path: Path) -> None:
+def test_the_stages_that_do_nothing_can_be_reproduced(
+    make: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if PLACE in os.environ:
+        monkeypatch.setenv("PATH", os.environ[PLACE], prepend=os.pathsep)
     folder = tmp_path / "copy"
     make(folder)
     if (folder / "params.yaml").exists():  # two of the variants are enough

@@ -806,12 +806,13 @@ def test_a_copy_keeps_the_record_and_can_watch_another_fit() -> None:
         first = way(first)  # unused so far
     fitted(TINY, first, epochs=3)
     assert first.history.recorded_epoch.values.tolist() == [0, 1, 2, 3]
+    text, page = str(first.verdict), first._repr_html_()
     for way in ways:
         copied = way(first)
         assert copied.history.identical(first.history)
-        assert str(copied.verdict) == str(first.verdict)
+        assert str(copied.verdict) == text
         assert copied.evidence == first.evidence
-        assert copied._repr_html_() == first._repr_html_()
+        assert copied._repr_html_() == page
         fitted(TINY, copied, epochs=1)
         assert copied.history.sizes["epoch"] == 2
         assert first.history.sizes["epoch"] == 4

@@ -433,6 +433,7 @@ def few(source: str, epochs: int) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("imports_beforehand")
 def test_the_notebook_shows_the_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a real kernel: what its last cell shows."""
     import nbformat
@@ -462,6 +463,7 @@ def test_the_example_says_why(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("imports_beforehand")
 def test_ctrl_c_says_that_the_command_starts_again(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("import time\nopen('begun', 'w').close()\ntime.sleep(600)\n", encoding="utf-8")
     command = [sys.executable, "-m", "pipeline.watch", "mine.py"]

@@ -34,13 +34,27 @@ def baseline(history: xr.Dataset) -> float:
     """
     task = record.task_of(history)
     guess = float(np.log(len(task.names))) if task.is_classification else 1.0
-    perfect = history.attrs.get(f"train_{record.PERFECT_LOSS}", 0.0)
-    return history.attrs.get("train_constant_loss", perfect) - perfect or guess
+    return _excess_constant(history, "train") or guess
 
 
 def excess_losses(history: xr.Dataset, part: str) -> xr.DataArray:
     """Return how far the loss is above that of perfect outputs, [replica, epoch]."""
-    return history[f"{part}_loss"] - history.attrs.get(f"{part}_{record.PERFECT_LOSS}", 0.0)
+    return history[f"{part}_loss"] - _attribute(history, f"{part}_{record.PERFECT_LOSS}")
+
+
+def _excess_constant(history: xr.Dataset, part: str) -> float:
+    """Return how far the loss of a constant output is above that of perfect outputs; 0 if it is not known."""
+    if f"{part}_constant_loss" not in history.attrs:
+        return 0.0
+    return _attribute(history, f"{part}_constant_loss") - _attribute(history, f"{part}_{record.PERFECT_LOSS}")
+
+
+def _attribute(history: xr.Dataset, name: str) -> float:
+    """Return an attribute in double precision, which a file's has too, so that both records give the same evidence.
+
+    Arithmetic of float32 with Python's own float would remain in single precision. 0 if the record has none.
+    """
+    return np.float64(history.attrs[name]) if name in history.attrs else 0.0
 
 
 def _first_nonfinite_epoch(history: xr.Dataset) -> np.ndarray:
@@ -67,15 +81,13 @@ def _fits(history: xr.Dataset) -> dict[str, np.ndarray]:
     last = history.isel(epoch=-1)
     columns = {"train_fit": 1 - excess_losses(last, "train").values / constant_loss, "train_gain": _gain(last, "train")}
     if record.LOGGED_LOSS in history:
-        perfect = history.attrs.get(f"train_{record.PERFECT_LOSS}", 0.0)
-        logged = 1 - (last[record.LOGGED_LOSS].values - perfect) / constant_loss
+        logged_loss = last[record.LOGGED_LOSS].values - _attribute(history, f"train_{record.PERFECT_LOSS}")
+        logged = 1 - logged_loss / constant_loss
         columns["logged_fit"] = np.where(_are_modes_comparable(history), logged, np.nan)
         columns["logged_gap"] = logged - columns["train_fit"]
     if judged != "train":
         columns["judged_gain"] = _gain(last, judged)
-        perfect = history.attrs.get(f"{judged}_{record.PERFECT_LOSS}", 0.0)
-        constant = history.attrs.get(f"{judged}_constant_loss", perfect) - perfect
-        if constant:
+        if constant := _excess_constant(history, judged):
             columns["judged_fit"] = 1 - excess_losses(last, judged).values / constant
     if "train_balanced_accuracy" in last and "train_accuracy" in last:
         columns["score_gap"] = last.train_accuracy.values - last.train_balanced_accuracy.values
