@@ -1,8 +1,8 @@
 """Name the facts of the fit: one number each about what happens around the model while `fit` runs.
 
 `recorder.around_model` measures them, the record stores them by name as `fit_fact`, and `evidence` reads them. A fact
-that is unknown is missing. They are defined in this room, so that stages that
-judge need not depend on `recorder/`.
+that is unknown is missing. The names are here and not in `recorder/`, so that a change of `recorder/` makes no stage
+stale that only judges.
 """
 
 from typing import Final

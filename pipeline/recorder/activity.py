@@ -1,6 +1,6 @@
 """Measure value and slope of every activation while the model's own call runs, to count dead and saturated units.
 
-During one pass, functions replace the activations: they measure their inputs and return the same values. Imports
+During one pass, a wrapper replaces each activation: it counts, and returns what the activation returns. Imports
 TensorFlow with the user's own settings.
 """
 
@@ -17,7 +17,7 @@ from pipeline.recorder.layers import BESIDE, Row, every_layer
 from pipeline.recorder.replaced_attributes import replaced
 from pipeline.recorder.structure import graph
 
-# Classes of activations that are layers, and of those that are operations in a Functional model's graph.
+# Class names of activation layers, and of activation operations in a Functional model's graph.
 LAYER_ACTIVATIONS: Final = ("ReLU", "LeakyReLU", "PReLU", "ELU")
 OPERATION_ACTIVATIONS: Final = (
     *("Relu", "Relu6", "LeakyRelu", "Elu", "Selu", "Celu", "Gelu", "Silu", "Sigmoid", "HardSigmoid"),
@@ -34,14 +34,15 @@ class Activity:
 
     The counts are TensorFlow variables, so that an activation within a loop over time is counted at every step.
 
-    order: the rows, in the order of the calls of their layers.
+    order: the rows, in the order in which the model calls their layers.
     """
 
     def __init__(self, model: keras.Model, rows: Sequence[Row]) -> None:
         self.order: list[int] = []
         self._counts: dict[int, _Counts] = {}
-        self._sources: dict[int, keras.Operation] = {}
+        self._activation_of_row: dict[int, keras.Operation] = {}
         self._last_row: int | None = None
+        # A layer with several rows counts at its first one: in reversed order, that one is written last.
         row_of = {id(row.owner): number for number, row in reversed(list(enumerate(rows))) if row.role != BESIDE}
         layers = every_layer(model)
         self._owners = [(layer, row_of[id(layer)]) for layer in layers if id(layer) in row_of]
@@ -52,7 +53,7 @@ class Activity:
         operations = [
             each for structure in graphs for each in structure.operations if not isinstance(each, keras.layers.Layer)
         ]
-        self._calls = [
+        self._activation_layers = [
             *(layer for layer in layers if type(layer).__name__ in LAYER_ACTIVATIONS),
             *(operation for operation in operations if type(operation).__name__ in OPERATION_ACTIVATIONS),
         ]
@@ -69,23 +70,23 @@ class Activity:
         with ExitStack() as stack:
             for layer, row in self._activations:
                 stack.enter_context(replaced([(layer, "activation", self._measuring(layer, layer.activation, row))]))
-            for layer in self._calls:
+            for layer in self._activation_layers:
                 stack.enter_context(replaced([(layer, "call", self._measuring(layer, layer.call, None))]))
             for layer, row in self._owners:
                 stack.enter_context(replaced([(layer, "call", self._marking(layer.call, row))]))
             yield
 
     def read(self) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return the shares of dead units [measured row] and saturated units [measured row, fraction], and restart."""
+        """Return the shares of dead units [row] and saturated units [row, fraction] by measured row; reset counts."""
         dead, saturated = zip(*(self._counts[row].shares() for row in self.measured_rows), strict=True)
         shares = tf.stack(dead), tf.stack(saturated)
         with tf.control_dependencies(shares):
             for counts in self._counts.values():
-                counts.restart()
+                counts.reset()
         return shares
 
     def _marking(self, call: Callable[P, R], row: int) -> Callable[P, R]:
-        """Return the call of a layer with a kernel; it also stores its row as the last one called."""
+        """Return a layer's call that also stores the layer's row as the last one called."""
 
         def marking_call(*args: P.args, **kwargs: P.kwargs) -> R:
             self._last_row = row
@@ -103,16 +104,20 @@ class Activity:
         function: Callable[Concatenate[tf.Tensor, P], tf.Tensor],
         row: int | None,
     ) -> Callable[Concatenate[tf.Tensor, P], tf.Tensor]:
-        """Return the activation, which also counts.
+        """Return a function that computes the activation and counts its dead and saturated units.
 
         Args:
-            row: the row of its layer; None for the row that was called last.
+            row: the row to count for; None for the row whose layer was called last.
         """
 
         def measuring_function(signal: tf.Tensor, *args: P.args, **kwargs: P.kwargs) -> tf.Tensor:
             value = function(signal, *args, **kwargs)
             target = self._last_row if row is None else row
-            if target is not None and self._sources.setdefault(target, operation) is operation and signal.shape.rank:
+            if (
+                target is not None
+                and self._activation_of_row.setdefault(target, operation) is operation
+                and signal.shape.rank
+            ):
                 self._count(target, operation, lambda each: function(each, *args, **kwargs), signal)
             return value
 
@@ -139,14 +144,19 @@ class Activity:
 
 
 class _Counts:
-    """Counts of one layer's activation, over all rows of data, pixels and time steps."""
+    """Counts of one layer's activation, over all inputs: rows of data, pixels and time steps.
+
+    _is_on: whether each unit was on for any input.
+    _below: for each fraction, the number of pairs (input, unit) with a smaller slope.
+    _pairs: the number of all pairs (input, unit).
+    """
 
     def __init__(self, units: int) -> None:
         self._is_on = tf.Variable(tf.zeros(units, tf.bool), trainable=False)
         self._below = tf.Variable(tf.zeros(len(SLOPE_FRACTIONS)), trainable=False)
         self._pairs = tf.Variable(0.0, trainable=False)
 
-    def restart(self) -> None:
+    def reset(self) -> None:
         self._is_on.assign(tf.zeros_like(self._is_on))
         self._below.assign(tf.zeros_like(self._below))
         self._pairs.assign(0.0)

@@ -22,10 +22,10 @@ from pipeline.recorder.layers import Row, batch_size, inference_mode, states
 from pipeline.recorder.structure import graph
 
 NUMBERS_AT_ONCE: Final = 2**26  # largest number of float32 outputs of all layers in one pass: 0.25 GB
-ROWS_AT_ONCE: Final = 256  # in one pass, if the model has no graph to count its outputs
+ROWS_AT_ONCE: Final = 256  # rows in one pass of a model without a graph: its number of outputs is unknown
 Tensors: TypeAlias = Sequence[tf.Tensor]
-# Loss without penalties and penalties [2], outputs, gradients by row of the layer table, and new states of layers.
-Piece: TypeAlias = tuple[tf.Tensor, Batch, Tensors, Tensors]
+# [loss without penalties, penalties], outputs, gradients by row of the layer table, and new states of layers.
+PassResult: TypeAlias = tuple[tf.Tensor, Batch, Tensors, Tensors]
 
 
 class Rows(NamedTuple):
@@ -51,11 +51,15 @@ class Rows(NamedTuple):
 
 
 # Takes all weights, the states of stateful layers, and some rows.
-Pass: TypeAlias = Callable[[Tensors, Tensors, Rows], Piece]
+Pass: TypeAlias = Callable[[Tensors, Tensors, Rows], PassResult]
 
 
 class ForwardPass(NamedTuple):
-    """The mean loss without penalties, NaN if the model has no loss, the outputs, and the penalties that layers add."""
+    """Results of a forward pass.
+
+    loss: the mean loss without penalties; NaN if the model has no loss.
+    penalties: the sum of the penalties that layers add.
+    """
 
     loss: float
     outputs: Batch
@@ -107,7 +111,7 @@ class Probe:
             before: the kernels one epoch ago; None if unknown.
 
         Returns:
-            The forward pass, and arrays [layer, ...] by names of the record; without a loss, no gradients.
+            The forward pass, and arrays [layer, ...] by their names in the record; no gradients without a loss.
         """
         gradients: list[tf.Tensor] = []
         losses, outputs, total = np.zeros(2), [], data.size
@@ -127,7 +131,11 @@ class Probe:
         return self._evaluate(self._compiled_forward, state, data)
 
     def with_weights(self, weights: Mapping[int, Array | float], data: Rows) -> ForwardPass:
-        """Return loss and outputs with some weights replaced, by the ids of their variables; not compiled."""
+        """Return loss and outputs with other values of some weights, without a compiled function.
+
+        Args:
+            weights: the values, by the id of the weight's variable.
+        """
         state = [
             tf.broadcast_to(tf.cast(weights[id(each)], each.dtype), each.shape) if id(each) in weights else each.value
             for each in self._weights
@@ -135,11 +143,11 @@ class Probe:
         return self._evaluate(self._forward, state, data)
 
     def loss_of(self, data: Rows, outputs: Batch) -> float:
-        """Return the loss of other outputs for the rows, without penalties."""
+        """Return the loss of given outputs for the rows, without penalties."""
         return float(self.loss_tensor(data, outputs))
 
     def loss_tensor(self, data: Rows, outputs: Batch) -> tf.Tensor:
-        """Return the loss of other outputs for the rows, without penalties, as a function of these outputs."""
+        """Return the loss of given outputs for the rows, without penalties, as a tensor that has a gradient."""
         # Regularisers read their weights from the scope.
         mapping = [(each, tf.convert_to_tensor(each.value)) for each in self._weights]
         with keras.StatelessScope(state_mapping=mapping, collect_losses=True):
@@ -153,10 +161,10 @@ class Probe:
 
     def pieces(self, data: Rows) -> list[Rows]:
         """Split the rows into pieces for one pass each."""
-        pieces = ceil(data.size / self._at_once) if self._batch is None else data.size // self._batch
-        if pieces == 1:
+        count = ceil(data.size / self._at_once) if self._batch is None else data.size // self._batch
+        if count == 1:
             return [data]
-        edges = np.linspace(0, data.size, pieces + 1).round().astype(int).tolist()
+        edges = np.linspace(0, data.size, count + 1).round().astype(int).tolist()
         return [data.between(start, stop) for start, stop in pairwise(edges)]
 
     def few(self, data: Rows, most: int) -> Rows:
@@ -190,13 +198,13 @@ class Probe:
     def _pass_pieces(
         self, function: Pass, state: Tensors, data: Rows
     ) -> Iterator[tuple[Rows, tuple[tf.Tensor, Batch, Tensors]]]:
-        """Yield each piece of rows with losses, outputs and gradients; stateful layers pass states to the next one."""
+        """Yield each piece of rows with losses, outputs and gradients; layer states pass on to the next piece."""
         carried_states: Tensors = [tf.zeros(each.shape, each.dtype) for each in self._states]
         for piece in self.pieces(data):
             loss, outputs, gradients, carried_states = function(state, carried_states, piece)
             yield piece, (loss, outputs, gradients)
 
-    def _backward(self, state: Tensors, carried_states: Tensors, data: Rows) -> Piece:
+    def _backward(self, state: Tensors, carried_states: Tensors, data: Rows) -> PassResult:
         kernels = self.kernels(state)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(kernels)
@@ -207,14 +215,14 @@ class Probe:
         gradients = tape.gradient(loss, kernels, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         return losses, outputs, [tf.cast(tf.convert_to_tensor(each), tf.float32) for each in gradients], carried_states
 
-    def _forward(self, state: Tensors, carried_states: Tensors, data: Rows) -> Piece:
+    def _forward(self, state: Tensors, carried_states: Tensors, data: Rows) -> PassResult:
         _, losses, outputs, carried_states = self._losses(state, carried_states, data)
         return losses, outputs, [], carried_states
 
     def _losses(
         self, state: Tensors, carried_states: Tensors, data: Rows
     ) -> tuple[tf.Tensor | None, tf.Tensor, Batch, Tensors]:
-        """Return the training loss or None, the loss without penalties and penalties [2], outputs, and new states."""
+        """Return the training loss or None, [loss without penalties, penalties], outputs, and new states."""
         mapping = [*zip(self._weights, state, strict=True), *zip(self._states, carried_states, strict=True)]
         with keras.StatelessScope(state_mapping=mapping, collect_losses=True) as scope:
             outputs = self._model(data.inputs, **inference_mode(self._model))

@@ -2,7 +2,7 @@
 
 To add a quantity, name it in `history/record.py`, and measure it in `probe.py` (a value for each layer), or in
 `input_facts.py` or `output_facts.py` (a value for the model). A number about what happens around the model is named in
-`fit_facts.py`.
+`diagnosis/fit_facts.py` and measured in `around_model.py`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -25,26 +25,27 @@ def main(network: str) -> None:
     params = read()
     recipe, split = params.network(network).recipe, load_split()
     training = params.network(network).training(params.training)
-    tasks = replica_works(network, network, recipe, training, fingerprint())
-    if not all(cell_store.holds(task.key) for task in tasks.values()):
+    works = replica_works(network, network, recipe, training, fingerprint())
+    if not all(cell_store.holds(work.key) for work in works.values()):
         choose_device(training.device)
         # Imported late: TensorFlow takes seconds.
         from pipeline.training.networks.replica import expect_trainable
 
         expect_trainable(network, recipe, split)
-    together, curves = min(cores(), training.replicas), main_curves(split)
+    parallel_replicas, curves = min(cores(), training.replicas), main_curves(split)
     with (
         epochs_bar("fit", network, training.replicas, training.epochs) as bar,
-        progress_file(network, "network", training.epochs, training.replicas, together, curves) as file,
+        progress_file(network, "network", training.epochs, training.replicas, parallel_replicas, curves) as file,
         Workers() as workers,
     ):
-        observed = ObservedReplicas(tasks, Observers([bar, file]))
-        workers.run(tasks, split, observed.on_cell, observed.on_epoch)
-    trained = join_replicas([cell_store.load_replica(task.key) for task in tasks.values()])
+        observed = ObservedReplicas(works, Observers([bar, file]))
+        workers.run(works, split, observed.on_cell, observed.on_epoch)
+    trained = join_replicas([cell_store.load_replica(work.key) for work in works.values()])
     save_recipe(network, Recipe(variant=recipe, training=training, versions=versions(), **dict(load_origin())))
     save_run(network, trained.history, trained.predictions, trained.weights)
     if "device" in trained.history.attrs:
-        print(f"fit {network}: on {trained.history.attrs['device']}: another run may not give the same bytes")
+        device = trained.history.attrs["device"]
+        print(f"fit {network}: trained on {device}: another run may give slightly different numbers")
     print(f"fit {network}: {training.replicas} replicas, {training.epochs} epochs -> {folder(network)}")
 
 

@@ -20,10 +20,10 @@ def main(variant: str) -> None:
     expect_rows_of_numbers(split)
     expect_trainable(recipe, split.inputs, split.task, f"variants.{variant}")
     replicas, epochs = training.replicas, training.epochs
-    together, curves = min(replicas, training.chunk), main_curves(split)
+    parallel_replicas, curves = min(replicas, training.chunk), main_curves(split)
     with (
         epochs_bar("train", variant, replicas, recipe.extra_epochs + epochs) as bar,
-        progress_file(variant, "variant", epochs, replicas, together, curves) as file,
+        progress_file(variant, "variant", epochs, replicas, parallel_replicas, curves) as file,
     ):
         trained = train(recipe, variant, split, training, [bar, file])
     save_recipe(variant, Recipe(variant=recipe, training=training, versions=versions(), **dict(load_origin())))

@@ -94,40 +94,41 @@ def main(with_parent: bool) -> None:
     """Show trainings until Ctrl-C or until the parent process ends; then remove all live runs.
 
     Args:
-        with_parent: whether to end when the standard input ends. The parent process holds it open while it lives.
+        with_parent: whether to end with the parent process. The parent holds the standard input of this process open,
+            so the input ends when the parent ends.
     """
     # Remove the live runs also when the terminal closes or another command ends this process.
     for name in {"SIGTERM", "SIGHUP"} & set(signal.Signals.__members__):
         signal.signal(signal.Signals[name], signal.default_int_handler)
-    over = threading.Event()
+    end = threading.Event()
     if with_parent:
-        threading.Thread(target=_wait_for_the_end_of_input, args=[over], daemon=True).start()
+        threading.Thread(target=_wait_for_the_end_of_input, args=[end], daemon=True).start()
     (root() / training_progress.FOLDER).mkdir(exist_ok=True)
     try:
         with FileLock(root() / training_progress.FOLDER / "follower.lock", timeout=0):
             if not with_parent:
                 print("showing this repository's trainings in MLflow; stop with Ctrl-C", flush=True)
-            _follow(over)
+            _follow(end)
     except Timeout:
         print("live: another process already shows the trainings of this repository", flush=True)
 
 
-def _follow(over: threading.Event) -> None:
+def _follow(end: threading.Event) -> None:
     follower = Follower()
     try:
-        while not over.is_set():
+        while not end.is_set():
             follower.look()
-            over.wait(INTERVAL)
+            end.wait(INTERVAL)
     except KeyboardInterrupt:
         pass
     finally:
         follower.end()
 
 
-def _wait_for_the_end_of_input(over: threading.Event) -> None:
+def _wait_for_the_end_of_input(end: threading.Event) -> None:
     while os.read(sys.stdin.fileno(), 1):
         pass
-    over.set()
+    end.set()
 
 
 if __name__ == "__main__":

@@ -109,7 +109,7 @@ def _evidence(verdict: Verdict, thresholds: Mapping[str, float]) -> Iterator[Blo
 
 
 def _reference(history: xr.Dataset) -> Iterator[Block]:
-    """Yield the scores of the quick models on the same rows, or of each of several outputs."""
+    """Yield a table of the quick models' scores; for a model with several outputs, the score of each output."""
     reference, outputs = reference_of(history), judged_outputs(history)
     if reference is not None and reference.scores:
         names = sorted({name for scores in reference.scores.values() for name in scores})
@@ -117,17 +117,21 @@ def _reference(history: xr.Dataset) -> Iterator[Block]:
             [MODELS[model], *(_number(scores[name]) if name in scores else "" for name in names)]
             for model, scores in reference.scores.items()
         ]
-        yield Table(["on the same rows", *map(spelled_score, names)], rows)
+        yield Table(["quick model on the same rows", *map(spelled_score, names)], rows)
     if outputs:
         yield Text(in_markdown(f"Outputs: {outputs_in_words(outputs)}."))
 
 
 def _recording(history: xr.Dataset, notes: Sequence[str]) -> Iterator[Block]:
     epochs = epochs_in_words(int(history.epoch[-1]))
-    gradients = " The gradients of an epoch are those that the optimizer got." if "gradient_mean_abs" in history else ""
+    gradients = (
+        " Gradients are the optimizer's own, the mean over the steps of an epoch."
+        if "gradient_mean_abs" in history
+        else ""
+    )
     yield Text(
-        f"{epochs} of training; layers were measured at {history.sizes['recorded_epoch']} epochs, epoch 0 included. "
-        f"The probe is {history.attrs.get('probe', 'unknown')}, in inference mode.{gradients}"
+        f"{epochs} of training; layers were measured at {history.sizes['recorded_epoch']} epochs, epoch 0 included, in "
+        f"inference mode, on the probe: {history.attrs.get('probe', 'unknown rows')}.{gradients}"
     )
     kind = record.task_of(history).kind if history.attrs.get("task_is_known") else "unknown"
     yield Text(f"The task: {kind}.")

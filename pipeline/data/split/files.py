@@ -26,7 +26,7 @@ class SplitFile(Origin):
     def target_columns(self) -> list[str]:
         """Return the names of the target columns in the files: a regression's targets, or `label`.
 
-        If an input has one of these names, all of them get a suffix.
+        If an input has one of these names, all target columns get a suffix.
         """
         names = [each.name for each in self.targets] or [LABEL]
         while set(names) & set(self.inputs):
@@ -47,7 +47,7 @@ def save_split(split: Split, origin: Origin) -> None:
 
 
 def load_origin() -> Origin:
-    """Read the origin of a training's rows.
+    """Read the origin of the parts.
 
     Raises:
         UserError: the file is missing, damaged or of another version.
@@ -110,11 +110,15 @@ def _part(stem: Path, rows: int, description: SplitFile) -> Samples:
         raise UserError(f"{path}: {len(targets)} rows: must have {rows}, as {DESCRIPTION} says; {RENEW}")
     if inputs.shape[1:] != description.shape:
         raise UserError(f"{path}: rows of shape {inputs.shape[1:]}: must be {description.shape}; {RENEW}")
-    broken = np.flatnonzero(
+    invalid = np.flatnonzero(
         ~np.isfinite(inputs.reshape(len(inputs), -1)).all(axis=1) | ~_are_valid(targets, description)
     )
-    if len(broken):
-        raise UserError(f"{path}: line {broken[0] + 2}: every input must be a finite number, and the target valid")
+    if len(invalid):
+        classes = len(description.task.names)
+        valid = f"a class from 0 to {classes - 1}" if description.task.is_classification else "a finite number"
+        raise UserError(
+            f"{path}: line {invalid[0] + 2}: every input must be a finite number, and the target {valid}; {RENEW}"
+        )
     return Samples(inputs, targets[:, 0].astype(np.int64) if description.task.is_classification else targets)
 
 

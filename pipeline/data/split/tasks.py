@@ -3,7 +3,8 @@
 A kind is one entry of KINDS; the output layer and all words follow from it. Loss and scores are only named there: both
 engines compute them by hand (training/compiled/outputs.py and training/stacked/objectives.py), and so does
 `Task.scores`. `Task.guessing` and `guessing_bound` (data/reference/guessing.py) treat every new score of a
-classification as accuracy. A new score therefore changes these five places.
+classification as accuracy. A new score therefore changes these five places, besides its name in KINDS and its words in
+SCORES (params/evaluation_params.py).
 
 For all three kinds, the gradient of the loss with respect to the output's pre-activation is (prediction - target) times
 a constant / the number of samples.

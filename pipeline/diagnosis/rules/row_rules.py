@@ -1,4 +1,4 @@
-"""Causes in the rows as `fit` gets them: their order, outliers, padding, and validation rows from elsewhere."""
+"""Causes in the rows that `fit` gets: outliers, validation rows unlike the training rows, order, padding, no signal."""
 
 from typing import Final
 
@@ -9,8 +9,8 @@ from pipeline.diagnosis.palette import AQUA, CREAM, MINT, PLUM, TEAL, UMBER
 from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, Limit, is_below, number, verb
 from pipeline.params.diagnosis_params import DiagnosisParams
 
-SLIGHT_SPREAD: Final = 0.3  # decades; a smaller difference is not mentioned
-SLIGHT_SHIFT: Final = 1  # standard deviation; a smaller difference is not mentioned
+SLIGHT_SPREAD: Final = 0.3  # decades; the verdict does not mention a smaller difference of spread
+SLIGHT_SHIFT: Final = 1  # standard deviations; the verdict does not mention a smaller difference of means
 
 
 def _has_outlier_rows(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
@@ -19,7 +19,7 @@ def _has_outlier_rows(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Ser
 
 def _sentence_on_outliers(rows: pd.DataFrame, bound: float | None) -> str:
     times = rows.largest_row.median()
-    return f"{len(rows)} {verb(rows, 'has', 'have')} a training row {times:,.0f} times as long as a typical one"
+    return f"{len(rows)} {verb(rows, 'has', 'have')} a training row with {times:,.0f} times the median norm"
 
 
 OUTLIER_ROWS = Cause(
@@ -29,16 +29,16 @@ OUTLIER_ROWS = Cause(
     CREAM,
     _sentence_on_outliers,
     lambda evidence: (
-        f"The longest training row is {number(evidence, 'largest_row'):,.0f} times as long as the median row (L2 norm)."
+        f"The largest L2 norm of a training row is {number(evidence, 'largest_row'):,.0f} times the median row's norm."
     ),
-    means="a few training rows are far longer than a typical row",
+    means="a few training rows have a far larger norm than a typical row",
     condition="`largest_row` > `outlier_norm`, and `long_rows` < 0.02",
     looks_like="Batch normalisation whose inference mode fails, a loss that jumps at one batch, or inputs near 0 after "
     "scaling.",
     confused_with="`unscaled_inputs`, where all rows have the wrong scale, or columns have long tails, as incomes "
     "have.",
     advice=(
-        Advice("look at the longest rows (`numpy.linalg.norm(x, axis=1)`), and correct or drop them"),
+        Advice("look at the rows of largest norm (`numpy.linalg.norm(x, axis=1)`), and correct or drop them"),
         Advice("clip each column, for example at its 1% and 99% quantiles, before scaling"),
         Advice("take the logarithm of columns that span several powers of ten"),
         Advice("`LayerNormalization` instead of batch normalisation, whose averages one row can spoil"),
@@ -51,7 +51,7 @@ OUTLIER_ROWS = Cause(
 
 
 def are_validation_rows_shifted(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
-    """Return whether the validation rows are from elsewhere, and are predicted worse than the training rows."""
+    """Return whether the validation rows differ in distribution and are predicted worse than the training rows."""
     is_shifted = (
         (evidence.validation_new_classes > params.new_classes)
         | evidence.validation_spread.abs().between(params.shifted_decades, NO_SPREAD, inclusive="neither")
@@ -101,11 +101,11 @@ SHIFTED_VALIDATION = Cause(
     "`mode_gap`",
     looks_like="A training score that rises while the validation score stays at chance or falls from the first epoch "
     "on.",
-    confused_with="`overfitting`, where both parts are from the same source. A time series whose level changes on "
-    "purpose has shifted validation rows, too.",
+    confused_with="`overfitting`, where both parts are from the same source. A time series with a trend has "
+    "shifted validation rows by nature.",
     advice=(
         Advice(
-            "scale validation rows with the numbers of the training rows, by the same code",
+            "scale validation rows by the mean and standard deviation of the training rows, in the same code",
             fits=lambda setting: not setting.number("validation_new_classes"),
         ),
         Advice("shuffle the rows before you split them: `validation_split` takes the last rows, which may be sorted"),
@@ -181,12 +181,12 @@ UNMASKED_PADDING = Cause(
     AQUA,
     _sentence_on_padding,
     lambda evidence: (
-        f"{100 * number(evidence, 'padding_share'):.0f}% of the steps are padding at the end of the rows, and no mask "
-        "keeps them from the recurrent layers, which forget the steps before."
+        f"{100 * number(evidence, 'padding_share'):.0f}% of the steps are padding at the end of the rows. Without a "
+        "mask, the recurrent layers read the padding and forget the steps before it."
     ),
     means="most steps of a sequence are padding at its end, and the recurrent layers read them",
     condition="`padding_share` > `diagnosis.padding_share`, `masks_padding` is 0, and `is_recurrent` is 1",
-    looks_like="A recurrent network that stays at the baseline, and learns from short sequences.",
+    looks_like="A recurrent network that stays at the baseline, but learns from short sequences.",
     confused_with="`vanishing`, its symptom: a gradient must pass all steps of padding.",
     advice=(
         Advice("`mask_zero=True` in the `Embedding`, or a `Masking` layer as the first layer"),
@@ -213,8 +213,8 @@ SHUFFLED_STATE = Cause(
     MINT,
     _sentence_on_state,
     lambda evidence: (
-        "A recurrent layer with `stateful=True` begins each row with the state after a row of the batch before, but "
-        "`fit` shuffles the rows, so this state belongs to another sequence."
+        "A recurrent layer with `stateful=True` starts row i of a batch from the final state of row i in the batch "
+        "before, but `fit` shuffles the rows, so this state belongs to another sequence."
     ),
     means="a stateful recurrent layer is trained on rows that `fit` shuffles, so its states belong to other sequences",
     condition="`shuffles_state` is 1",
@@ -236,7 +236,7 @@ def _has_no_signal(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series
 
 
 def _sentence_on_signal(rows: pd.DataFrame, bound: float | None) -> str:
-    return f"{len(rows)} {verb(rows, 'has', 'have')} inputs that may not tell the targets"
+    return f"{len(rows)} {verb(rows, 'has', 'have')} inputs that may not predict the targets"
 
 
 NO_SIGNAL = Cause(
@@ -248,18 +248,18 @@ NO_SIGNAL = Cause(
     lambda evidence: (
         f"Quick models reach {100 * number(evidence, 'reference_gain'):.0f}% and this network "
         f"{100 * number(evidence, 'judged_gain'):.0f}% of the possible improvement over chance on held-out rows: these "
-        "columns may not tell the targets."
+        "columns may not predict the targets."
     ),
-    means="nothing predicts the held-out rows: neither this network, nor a linear model, nor a forest of trees, nor "
-    "similar rows; and no other rule holds",
-    condition="`reference_gain` and `judged_gain` <= `chance_margin`, `targets_told` not above `shuffled`, and all "
-    "losses finite; only for inputs that are columns",
+    means="nothing predicts the held-out rows: neither this network, nor a linear model, nor a forest of trees; "
+    "similar rows have no similar targets, and no other rule holds",
+    condition="`reference_gain` and `judged_gain` <= `chance_margin`, `targets_told` below `shuffled` or unknown, and "
+    "all losses finite; only for inputs that are columns",
     looks_like="Every model predicts the mean or the majority class.",
     confused_with="`unrelated_labels`, where the rows may have lost their labels. A parity of many columns, which no "
     "quick model learns, is a false alarm.",
     advice=(
         Advice("check by hand, for a few rows, whether an expert could tell the target from these columns"),
-        Advice("columns that tell more, or targets that are easier to predict"),
+        Advice("more informative columns, or targets that are easier to predict"),
         Advice("more rows, if a weak signal is enough"),
     ),
     alarm=False,

@@ -33,9 +33,9 @@ def growth(layers: pd.DataFrame) -> str:
     if first.isna().any() or last.isna().any():
         return "no replica is living from start to end"
     total, by_layer = last.sum() / first.sum() - 1, last / first - 1
-    most = by_layer.abs().idxmax()
-    largest = f"layer {most} changes most ({100 * by_layer[most]:+.0f}%)"
-    return f"the weights' L1 norm {_change_in_words(total)} over the training; {largest}"
+    layer = by_layer.abs().idxmax()
+    largest_change = f"layer {layer} changes most ({100 * by_layer[layer]:+.0f}%)"
+    return f"the weights' L1 norm {_change_in_words(total)} over the training; {largest_change}"
 
 
 def weight_norms(layers: Mapping[str, pd.DataFrame]) -> Figure:
@@ -60,14 +60,14 @@ def weight_norms(layers: Mapping[str, pd.DataFrame]) -> Figure:
             if value == "weight_change_l1":
                 axes.set_yscale("log")
             axes.set_xlim(0, max(1, int(table.epoch.max())))
-            lowest = value == list(PANELS)[-1]
-            dress(axes, "epoch" if lowest else "", "" if column else label, "" if lowest else name)
+            is_lowest = value == list(PANELS)[-1]
+            dress(axes, "epoch" if is_lowest else "", "" if column else label, "" if is_lowest else name)
     norm = BoundaryNorm([0.5 + layer for layer in range(deepest + 1)], deepest)
     bar = colour_bar(drawing, ScalarMappable(norm, colours), list(panels.flat), LAYERS, ticks=range(1, deepest + 1))
     bar.ax.tick_params(length=0)
     return drawing
 
 
-def _change_in_words(part: float) -> str:
-    percent = round(100 * abs(part))
-    return f"{'grows' if part > 0 else 'shrinks'} by {percent}%" if percent else "changes by less than 1%"
+def _change_in_words(change: float) -> str:
+    percent = round(100 * abs(change))
+    return f"{'grows' if change > 0 else 'shrinks'} by {percent}%" if percent else "changes by less than 1%"

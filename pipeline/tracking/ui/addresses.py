@@ -1,4 +1,4 @@
-"""The addresses of the pages of MLflow's UI that compare runs; opening a page in a browser."""
+"""Build the addresses of pages of MLflow's UI that compare runs, and open a page in a browser."""
 
 import json
 import os
@@ -7,7 +7,7 @@ import webbrowser
 from collections.abc import Sequence
 from urllib.parse import quote
 
-MODE = "workflowType=machine_learning"  # otherwise the UI opens in its mode for language models, without charts
+MODE = "workflowType=machine_learning"  # without it, the UI opens in its mode for language models, without charts
 
 
 def search_results(base: str, experiment_id: str, search: str) -> str:

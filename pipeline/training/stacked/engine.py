@@ -2,7 +2,7 @@
 
 All weights of all replicas are one flat variable [replica, entry]. Keras's own layers use it through `stateless_call`
 under `vectorized_map`. The gradient of the summed losses consists of each replica's own gradient, so one step of an
-elementwise Keras optimizer is a step of every replica.
+elementwise Keras optimizer is a step of every replica; EXACT_OPTIMIZERS in `models/keras_objects` lists these.
 """
 
 import numpy as np
