@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from benchmarks.reports import ABSTENTIONS, UNEXPLAINED, Report
 
 WORDS = RIGHT, MISLEADING, ABSTAINED, CRASHED = "right", "misleading", "abstained", "crashed"
+NAMELESS = "a fault without a name here"
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class ScoredFault:
     @property
     def kind(self) -> str:
         """The kind of fault: the first name that is right."""
-        return self.accepted[0]
+        return self.accepted[0] if self.accepted else NAMELESS
 
     @property
     def word(self) -> str:

@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import NotRequired, TypedDict
 
 import keras
+import tensorflow as tf
 
 from benchmarks.reports import Report, fit_watched
 from pipeline import Diagnosis
@@ -73,7 +74,8 @@ def _trained(program: ModuleType, is_repaired: bool, seed: int) -> dict[str, obj
     keras.config.set_dtype_policy("float32")
     keras.utils.set_random_seed(seed)
     x, y, x_held_out, y_held_out = program.data(fixed=is_repaired)
-    model, diagnosis = program.model(fixed=is_repaired), Diagnosis(x, y)
+    model = program.model(fixed=is_repaired)
+    diagnosis = Diagnosis() if isinstance(x, tf.data.Dataset) else Diagnosis(x, y)
     arguments = {"x": x, "y": y, "epochs": program.EPOCHS, "batch_size": program.BATCH}
     further = dict(program.fit_args(fixed=is_repaired)) if hasattr(program, "fit_args") else {}
     if "validation_split" not in further and not getattr(program, "NO_VALIDATION", False):
