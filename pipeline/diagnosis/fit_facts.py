@@ -23,8 +23,9 @@ FIT_FACTS: Final = {
     "latest fit",
     "untracked_share": "weights that the training step reads and that neither the model nor its optimizer nor a metric "
     "holds / all weights; only floating-point variables of two dimensions or more",
-    "penalty_share": "sum of the penalties that layers add (`model.losses`) / the training loss with them, at the last "
-    "measured state",
+    "penalty_share": "sum of the penalties that layers add (`model.losses`) / the training loss with them: the "
+    "greatest at a measured state after the first epoch",
+    "half_weights": "1 if trainable weights are stored in float16 or bfloat16",
     "weight_shrink": "smallest, over hidden kernels, of the L1 norm now / the L1 norm before the first step",
     "validation_shift": "mean over input columns of |mean of the validation rows - mean of the training rows| / "
     "standard deviation of the training rows; without columns that are constant in training, and without ids",
@@ -43,6 +44,7 @@ FIT_FACTS: Final = {
     "epochs_run": "number of epochs that the latest `fit` ran",
     "stopped_by_callback": "1 if another callback set `stop_training`; its class is the record's attribute "
     "`stopped_by`",
+    "stop_is_backwards": "1 if the `EarlyStopping` that stopped `fit` waits for an accuracy to fall or a loss to rise",
     "stop_patience": "patience of the callback that stopped `fit`; missing without one",
     "metric_gap": "greatest |accuracy by a compiled metric - accuracy in the record|, of the same rows; the metric's "
     "name is the record's attribute `misleading_metric`",

@@ -11,9 +11,10 @@ import pandas as pd
 
 from pipeline.diagnosis.constants import SHORT_PATIENCE
 from pipeline.diagnosis.rules.cause import Evidence, Rule, number
+from pipeline.diagnosis.rules.inference_rules import BATCH_STATISTICS
 from pipeline.diagnosis.rules.model_rules import CONSTANTS, OUTPUT_MISMATCH
 from pipeline.diagnosis.rules.row_rules import are_validation_rows_shifted, says_order, says_validation
-from pipeline.diagnosis.rules.step_rules import is_stopped_early, says_stopped
+from pipeline.diagnosis.rules.step_rules import LEARNING_RATE_ENDED, has_rate_ended, is_stopped_early, says_stopped
 from pipeline.params.diagnosis_params import DiagnosisParams
 
 
@@ -127,12 +128,30 @@ def _says_order(evidence: Evidence) -> str:
 
 
 def _says_stopped(evidence: Evidence) -> str:
-    return f"{says_stopped(evidence)} The training loss still fell: use a longer `patience`."
+    what_to_do = (
+        "Set `mode` for the monitored number."
+        if evidence["stop_is_backwards"]
+        else "The training loss still fell: use a longer `patience`."
+    )
+    return f"{says_stopped(evidence)} {what_to_do}"
 
 
 def _was_stopped_while_falling(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
-    still_falls = evidence.loss_fall > params.slow_fall
-    return is_stopped_early(evidence, params) & (evidence.stop_patience <= SHORT_PATIENCE) & still_falls
+    still_falls = (evidence.stop_patience <= SHORT_PATIENCE) & (evidence.loss_fall > params.slow_fall)
+    return is_stopped_early(evidence, params) & (still_falls | (evidence.stop_is_backwards == 1))
+
+
+# A rate that ends after a good training does no harm; a better quick model shows that the training was not over.
+def _did_rate_end_too_soon(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+    return has_rate_ended(evidence, params) & _is_below_reference(evidence, params)
+
+
+def _says_rate(evidence: Evidence) -> str:
+    return f"{LEARNING_RATE_ENDED.says(evidence)} Count schedules in steps, not in epochs."
+
+
+def _do_statistics_lag(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+    return evidence.logged_fit - evidence.train_fit > params.mode_gap
 
 
 NOTICES: tuple[Notice, ...] = (
@@ -189,10 +208,29 @@ NOTICES: tuple[Notice, ...] = (
         "stopped_early",
         _was_stopped_while_falling,
         _says_stopped,
-        means="a callback with a patience of at most one epoch stopped the training in its first half, though the "
-        "training loss still fell",
-        condition="as for the cause `stopped_early`, `stop_patience` <= 1, and `loss_fall` > `slow_fall`",
+        means="a callback stopped the training in its first half: with a patience of at most one epoch, though the "
+        "training loss still fell, or because it took better for worse",
+        condition="as for the cause `stopped_early`; and `stop_patience` <= 1 with `loss_fall` > `slow_fall`, or "
+        "`stop_is_backwards` is 1",
         false_alarms="a network that begins to overfit while its training loss falls",
+    ),
+    Notice(
+        "learning_rate_ended",
+        _did_rate_end_too_soon,
+        _says_rate,
+        means="the network learned less than a quick model, and the learning rate was nearly 0 long before the end",
+        condition="as for the cause `learning_rate_ended`, and as for `below_reference`",
+        false_alarms="a network that cannot learn more at any rate",
+        needs_learning=True,
+    ),
+    Notice(
+        "batch_statistics",
+        _do_statistics_lag,
+        BATCH_STATISTICS.says,
+        means="the network learned, and fits the same rows far better in training mode than in inference mode",
+        condition="`logged_fit` - `train_fit` > `mode_gap`",
+        false_alarms="none known",
+        needs_learning=True,
     ),
     Notice(
         "below_reference",

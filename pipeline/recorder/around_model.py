@@ -12,9 +12,9 @@ import numpy as np
 from pipeline.foundations.untyped import Array, Batch
 from pipeline.history.record import HIDDEN
 from pipeline.recorder import input_facts, sequence_facts
-from pipeline.recorder.accuracy_facts import accuracy_gap, accuracy_metrics
+from pipeline.recorder.accuracy_facts import accuracy_gap, accuracy_metrics, overlap_gap, overlap_metrics
 from pipeline.recorder.fit_arguments import FitArguments
-from pipeline.recorder.fit_end import stopping_callback
+from pipeline.recorder.fit_end import is_backwards, stopping_callback
 from pipeline.recorder.fit_hooks import FitHooks
 from pipeline.recorder.guard import Guard
 from pipeline.recorder.layers import Row, every_layer
@@ -66,7 +66,13 @@ class AroundModel:
         """
         self.arguments, self.is_own_stop = arguments, False
         facts, texts = self._recorder.fit_facts, self._recorder.fit_texts
-        for name in ("stopped_by_callback", "stop_patience", "class_weight_missing", "class_weight_unknown"):
+        for name in (
+            "stopped_by_callback",
+            "stop_patience",
+            "stop_is_backwards",
+            "class_weight_missing",
+            "class_weight_unknown",
+        ):
             facts.pop(name, None)  # an earlier `fit` is over
         texts.pop("stopped_by", None)
         with self._guard.optional("read the learning rate"):
@@ -169,10 +175,14 @@ class AroundModel:
     # At a measured state
 
     def measure_state(self, probe: Probe, data: Rows, forward: ForwardPass) -> None:
-        """Measure penalties and masks."""
-        total = forward.loss + forward.penalties
+        """Measure penalties, the type of the weights, and masks."""
+        facts, total = self._recorder.fit_facts, forward.loss + forward.penalties
         if np.isfinite(total) and total > 0:
-            self._recorder.fit_facts["penalty_share"] = forward.penalties / total
+            # A strong penalty may leave so little of a layer that it is small at the end.
+            before = facts.get("penalty_share", 0.0) if self._recorder.last_epoch > 1 else 0.0
+            facts["penalty_share"] = max(before, forward.penalties / total)
+        weights = self._model.trainable_variables
+        facts["half_weights"] = float(any(str(each.dtype) in ("float16", "bfloat16") for each in weights))
         if self._is_mask_measured:
             return
         self._is_mask_measured = True
@@ -200,11 +210,15 @@ class AroundModel:
             curves: losses and scores of this state.
         """
         with self._guard.optional("compare the model's metrics with the record"):
-            metrics = accuracy_metrics(self._model)
+            metrics, overlaps = accuracy_metrics(self._model), overlap_metrics(self._model)
             part = "validation" if "validation" in parts else "train"
-            if not metrics or part not in parts:
+            if (not metrics and not overlaps) or part not in parts:
                 return
             facts, data = self._recorder.fit_facts, parts[part]
+            for overlap in overlaps:
+                self._add_gap(overlap, overlap_gap(overlap, data.targets, probe.evaluate(state, data).outputs))
+            if not metrics:
+                return
             accuracy = curves.get(f"{part}_accuracy")
             # For one-hot labels with a squared error the record has R², but accuracy measures them well.
             are_labels = all(np.isin(leaf, (0, 1)).all() for leaf in keras.tree.flatten(data.targets))
@@ -215,10 +229,13 @@ class AroundModel:
             if any(np.ndim(each) > 2 for each in keras.tree.flatten(outputs)):
                 return  # for several predictions a row, masks decide which ones count
             for metric in metrics:
-                gap = accuracy_gap(metric, data.targets, outputs, accuracy)
-                if gap > max(facts.get("metric_gap", 0.0), ROUNDING):
-                    self._recorder.fit_texts["misleading_metric"] = metric.name
-                facts["metric_gap"] = max(facts.get("metric_gap", 0.0), gap)
+                self._add_gap(metric, accuracy_gap(metric, data.targets, outputs, accuracy))
+
+    def _add_gap(self, metric: keras.metrics.Metric, gap: float) -> None:
+        facts = self._recorder.fit_facts
+        if gap > max(facts.get("metric_gap", 0.0), ROUNDING):
+            self._recorder.fit_texts["misleading_metric"] = metric.name
+        facts["metric_gap"] = max(facts.get("metric_gap", 0.0), gap)
 
     # After the last epoch
 
@@ -230,6 +247,8 @@ class AroundModel:
         with self._guard.optional("find the callback that stopped `fit`"):
             if is_stopped and (callback := stopping_callback(self.arguments.callbacks or ())) is not None:
                 self._recorder.fit_texts["stopped_by"] = type(callback).__name__
+                if (backwards := is_backwards(callback)) is not None:
+                    facts["stop_is_backwards"] = float(backwards)
                 patience = getattr(callback, "patience", None)
                 if isinstance(patience, int | float):
                     facts["stop_patience"] = float(patience)

@@ -5,6 +5,8 @@ from typing import Final
 
 import keras
 
+FALLING: Final = ("loss", "error", "mae", "mse")  # parts of the names of numbers that fall in a good training
+RISING: Final = ("acc", "auc", "precision", "recall", "r2", "f1", "iou")  # and of numbers that rise
 FLAG: Final = "stop_training"  # the attribute of a model by which a callback ends `fit`
 LIBRARIES: Final = ("builtins.", "keras.", "mlflow.", "pipeline.")  # their callbacks are not searched for the flag
 
@@ -19,6 +21,13 @@ def stopping_callback(callbacks: Sequence[keras.callbacks.Callback]) -> keras.ca
     able = [each for each in callbacks if _can_stop(type(each))]
     at_nan = [each for each in callbacks if isinstance(each, keras.callbacks.TerminateOnNaN)]
     return next(iter([*stopped, *able, *at_nan]), None)
+
+
+def is_backwards(callback: keras.callbacks.Callback) -> bool | None:
+    """Return whether `EarlyStopping` waits for an accuracy to fall or for a loss to rise; None if it cannot be told."""
+    waits_for = getattr(getattr(callback, "monitor_op", None), "__name__", "")  # the comparison that means better
+    names = {"less": RISING, "greater": FALLING}.get(waits_for)
+    return None if names is None else any(part in str(getattr(callback, "monitor", "")) for part in names)
 
 
 def _can_stop(kind: type[keras.callbacks.Callback]) -> bool:

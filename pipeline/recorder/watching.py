@@ -14,6 +14,7 @@ from pipeline.recorder.budget import Budget
 from pipeline.recorder.curves import Judging, KnownData
 from pipeline.recorder.fit_arguments import arguments_of_fit
 from pipeline.recorder.guard import Guard
+from pipeline.recorder.layers import rows
 from pipeline.recorder.measured_model import MeasuredModel
 from pipeline.recorder.probe import Rows
 from pipeline.recorder.probe_rows import in_batches
@@ -55,7 +56,7 @@ class Watching:
         self._has_known_rows = isinstance(judged, KnownData)  # the pipeline's own
         if data is not None:
             self._measured.use_given_rows(*data)
-        if model.built:
+        if model.built and rows(model):  # `build` of a model may leave its layers to the first batch
             self._measured.read_initial()
 
     # While `fit` runs

@@ -12,7 +12,8 @@ from pipeline.remedies.recipe_changes import Against
 # Kernels change in one epoch by many times their size, though the gradient before the first step was ordinary: with a
 # large gradient the cause is `exploding`. Known false alarm: kernels that start far too small.
 def _are_steps_too_large(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
-    return (evidence.first_change > params.large_change) & (evidence.first_gradient < params.large_gradient)
+    is_ordinary = (evidence.first_gradient < params.large_gradient) & ~(evidence.half_weights == 1)
+    return (evidence.first_change > params.large_change) & is_ordinary
 
 
 def _sentence_on_large_steps(rows: pd.DataFrame, bound: float | None) -> str:
@@ -41,7 +42,7 @@ LEARNING_RATE_TOO_LARGE = Cause(
     _sentence_on_large_steps,
     _says_large_steps,
     means="a kernel changed in one epoch by many times its size, though the first gradient was ordinary",
-    condition="`first_change` > `large_change`, and `first_gradient` < `large_gradient`",
+    condition="`first_change` > `large_change`, `first_gradient` < `large_gradient`, and weights are not float16",
     looks_like="The loss jumps in the first epoch; then layers are dead or saturated, or the loss is NaN.",
     confused_with="`exploding`, where the gradient is large before the first step. Kernels that start far too small "
     "are a false alarm.",

@@ -49,6 +49,10 @@ EXPLODING = Cause(
         Against("batch_normalization", "each layer's signals are brought back to one scale"),
     ),
     advice=(
+        Advice(
+            "weights in float32: the policy `mixed_float16`, not `float16`, in which Adam's squared gradients are 0",
+            fits=lambda setting: setting.number("half_weights") == 1,
+        ),
         Advice("a tenth of the learning rate", "smaller_steps"),
         Advice(
             "scale inputs, and the targets of a regression, to mean 0 and standard deviation 1",

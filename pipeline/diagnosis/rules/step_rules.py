@@ -176,7 +176,8 @@ OVER_REGULARISED = Cause(
 )
 
 
-def _has_rate_ended(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+def has_rate_ended(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+    """Return whether the learning rate was nearly 0 long before the training ended."""
     return (evidence.rate_end < params.ended_rate) & (evidence.rate_ended_share > params.ended_share)
 
 
@@ -188,7 +189,7 @@ def _sentence_on_ended_rate(rows: pd.DataFrame, bound: float | None) -> str:
 LEARNING_RATE_ENDED = Cause(
     "learning_rate_ended",
     "optimisation",
-    _has_rate_ended,
+    has_rate_ended,
     IRIS,
     _sentence_on_ended_rate,
     lambda evidence: (
@@ -219,7 +220,7 @@ def is_stopped_early(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Seri
     is_early = evidence.epochs_run < params.stopped_share * evidence.epochs_asked
     still_falls = (evidence.loss_fall > params.slow_fall) | (evidence.stop_patience <= SHORT_PATIENCE)
     is_overfitted = evidence.train_gain - evidence.judged_gain > params.chance_margin  # then it was right to stop
-    return is_stopped & is_early & still_falls & ~is_overfitted
+    return is_stopped & is_early & (still_falls & ~is_overfitted | (evidence.stop_is_backwards == 1))
 
 
 def _sentence_on_stopped(rows: pd.DataFrame, bound: float | None) -> str:
@@ -233,7 +234,8 @@ def says_stopped(evidence: Evidence) -> str:
     patience = evidence["stop_patience"]
     ending = "" if patience is None else f" with a patience of {float(patience):.0f}"
     name = f"`{evidence['stopped_by']}`" if evidence.get("stopped_by") else "A callback"
-    return f"{name}{ending} stopped the training after {run:.0f} of {asked:.0f} epochs."
+    fault = ", because its `mode` takes better for worse" if evidence["stop_is_backwards"] else ""
+    return f"{name}{ending} stopped the training after {run:.0f} of {asked:.0f} epochs{fault}."
 
 
 STOPPED_EARLY = Cause(
@@ -246,11 +248,16 @@ STOPPED_EARLY = Cause(
     means="another callback stopped the training in its first half, while the training loss still fell or after a "
     "patience of at most one epoch",
     condition="`stopped_by_callback` is 1, `epochs_run` < `stopped_share` * `epochs_asked`, and `loss_fall` > "
-    "`slow_fall` or `stop_patience` <= 1; and `train_gain` - `judged_gain` not above `chance_margin`",
+    "`slow_fall` or `stop_patience` <= 1, with `train_gain` - `judged_gain` not above `chance_margin`; or "
+    "`stop_is_backwards` is 1",
     looks_like="A training that ends after a few of many epochs.",
     confused_with="`too_few_epochs`, where `fit` was asked for so few. Noise in the monitored number ends a training "
     "with a short patience; a network that cannot learn ends in the same way, so rules on layers come first.",
     advice=(
+        Advice(
+            "`mode='max'` for a number that should rise, such as an accuracy, and `mode='min'` for a loss",
+            fits=lambda setting: setting.number("stop_is_backwards") == 1,
+        ),
         Advice("a longer `patience` (10 epochs or more), with `restore_best_weights=True`"),
         Advice("`start_from_epoch` in `EarlyStopping`, so that the first epochs cannot end the training"),
         Advice("no `EarlyStopping`, to see whether it is at fault"),

@@ -134,6 +134,8 @@ def _output_judge(
     if scorer is None and any(map(is_of_ranking, metrics)) and _has_several_labels(target, output):
         return replace(by_loss, yardstick=BY_AUC)
     prefers_loss = scorer is None or (kind == AUTO and _is_score_misleading(name, from_logits, scorer, output, metrics))
+    if not probe.has_loss and scorer is not None and _may_be_embedding(scorer, target, output, metrics):
+        return None
     if prefers_loss and scale_of(by_loss, probe, data, outputs) is not None:
         return by_loss
     if scorer is None and same_shape(target, output) is not None and np.ptp(target, axis=0).max() > 0:
@@ -150,7 +152,16 @@ def _is_score_misleading(
         return True
     is_probability = output.min() >= -PROBABILITY_MARGIN and output.max() <= 1 + PROBABILITY_MARGIN
     is_custom = name not in KNOWN_LOSSES and not from_logits
-    return scorer.task.kind == "binary" and is_custom and not is_probability and not any(map(is_accuracy, metrics))
+    is_of_classes = scorer.task.is_classification  # an embedding has labels, too, but its units are no classes
+    return is_of_classes and is_custom and not is_probability and not any(map(is_accuracy, metrics))
+
+
+def _may_be_embedding(scorer: Scorer, target: Array, output: Array, metrics: Sequence[keras.metrics.Metric]) -> bool:
+    """Return whether units of an output without a known loss may be no classes: spare units that do not sum to 1."""
+    has_spare_units = scorer.task.kind == "multiclass" and target.size < output.size
+    has_spare_units = has_spare_units and target.max() + 1 < output.shape[-1]
+    are_probabilities = output.min() >= -PROBABILITY_MARGIN and np.allclose(output.sum(axis=-1), 1, atol=0.01)
+    return bool(has_spare_units and not are_probabilities and not any(map(is_accuracy, metrics)))
 
 
 def _yardstick(scorer: Scorer, metrics: Sequence[keras.metrics.Metric]) -> Yardstick:
@@ -180,5 +191,5 @@ def _empty_outputs(outputs: Batch) -> Batch:
 def _why_not(probe: Probe) -> str:
     """Return why no score fits an output, in words."""
     if not probe.has_loss:
-        return "its training step computes the loss itself, and its outputs do not have the shape of its targets"
+        return "its training step computes the loss itself, and its outputs are neither like its targets nor classes"
     return "its loss gives no baseline: for constant outputs it is 0, has no minimum, or is the same as for any others"
