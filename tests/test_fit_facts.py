@@ -465,6 +465,12 @@ class TestEndOfFit:
         assert (facts["stopped_by_callback"], facts["stop_patience"]) == (1, 0)
         assert diagnosis.history.attrs["stopped_by"] == "EarlyStopping"
 
+    @pytest.mark.parametrize(("mode", "is_backwards"), [("min", 0), ("max", 1)])
+    def test_early_stopping_that_takes_better_for_worse(self, mode: str, is_backwards: int) -> None:
+        stopping = keras.callbacks.EarlyStopping("loss", mode=mode, min_delta=10.0)
+        facts = fitted(classifier(), *points(), epochs=9, callbacks=[stopping])
+        assert (facts["stopped_by_callback"], facts["stop_is_backwards"]) == (1, is_backwards)
+
     def test_a_users_own_callback(self) -> None:
         class Bored(keras.callbacks.Callback):
             def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
@@ -549,6 +555,25 @@ class TestModel:
         assert (facts.get("metric_gap", 0) > 0.2) == is_misleading
         assert attributes.get("misleading_metric") == (metric.name if is_misleading else None)
         assert facts.get("accuracy_of_numbers", 0) == 0
+
+    @pytest.mark.parametrize(
+        ("make", "is_misleading"),
+        [(lambda: keras.metrics.MeanIoU(2, name="overlap"), True), (lambda: keras.metrics.BinaryIoU([0, 1]), False)],
+    )
+    def test_an_overlap_that_cuts_probabilities(
+        self, make: Callable[[], keras.metrics.Metric], is_misleading: bool
+    ) -> None:
+        inputs, _ = points()
+        labels = (inputs[:, 0] > 0).astype("int32")
+        model = classifier(optimizer=keras.optimizers.Adam(0.3), metrics=[make()])
+        diagnosis = diagnosed(model, inputs, labels, epochs=10)
+        assert (known_facts(diagnosis).get("metric_gap", 0) > 0.2) == is_misleading
+        assert diagnosis.history.attrs.get("misleading_metric") == ("overlap" if is_misleading else None)
+
+    @pytest.mark.parametrize(("policy", "expected"), [("float16", 1), ("mixed_float16", 0), ("float32", 0)])
+    def test_weights_in_half_precision(self, policy: str, expected: int) -> None:
+        hidden = keras.layers.Dense(4, "relu", dtype=policy)
+        assert fitted(classifier(hidden), *points())["half_weights"] == expected
 
     def test_accuracy_of_numbers(self) -> None:
         model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])

@@ -236,6 +236,38 @@ def test_a_model_without_any_score_gets_the_reason() -> None:
     )
 
 
+def test_units_of_an_embedding_are_no_classes() -> None:
+    class Embedder(OwnStep):
+        """A model whose step pulls rows of one label together."""
+
+        def train_step(self, data: Any) -> dict[str, Any]:
+            inputs, labels = data
+            with tf.GradientTape() as tape:
+                places = tf.linalg.normalize(self(inputs), axis=1)[0]
+                same = tf.cast(labels[:, None] == labels[None, :], tf.float32)
+                loss = tf.reduce_mean((tf.matmul(places, places, transpose_b=True) - same) ** 2)
+            self.optimizer.apply(tape.gradient(loss, self.trainable_variables), self.trainable_variables)
+            return {"loss": loss}
+
+    model, diagnosis = Embedder(True, 6, 0.01), Diagnosis()
+    model.fit(COLUMNS, (COLUMNS[:, 0] > 0).astype("int32"), epochs=1, verbose=0, callbacks=[diagnosis])
+    assert diagnosis.outcome is None
+    assert "neither like its targets nor classes" in str(diagnosis.verdict)
+
+
+def test_a_model_that_is_built_before_its_layers_is_watched() -> None:
+    class Lazy(OwnStep):
+        """A model whose `build` leaves its layers to the first batch."""
+
+        def build(self, input_shape: Any) -> None:
+            self.built = True
+
+    model, diagnosis = Lazy(True, 1, 0.03), Diagnosis()
+    model.build((None, COLUMNS.shape[1]))
+    model.fit(COLUMNS, VALUES, epochs=2, verbose=0, callbacks=[diagnosis])
+    assert diagnosis.outcome is not None
+
+
 def test_a_model_whose_own_loss_is_nan_has_not_learned() -> None:
     model = network(2)
     model.compile("sgd", lambda y, p: ops.mean(p[:, 0] * np.nan))

@@ -23,6 +23,7 @@ pytestmark = pytest.mark.usefixtures("quick_models_once")
 
 PARAMS = check(shipped()["diagnosis"], "diagnosis", DiagnosisParams)
 WORSE = {"train_gain": 0.9, "judged_gain": 0.2}
+BEHIND = {"below_reference": 3, "reference_gain": 0.8, "judged_gain": 0.4}
 STOPPED = {"stopped_by_callback": 1, "epochs_run": 7, "epochs_asked": 60, "loss_fall": 0.05}
 CASES: dict[str, list[dict[str, float]]] = {
     "output_mismatch": [{"output_misfit": 5}],
@@ -34,8 +35,13 @@ CASES: dict[str, list[dict[str, float]]] = {
         {"validation_spread": -1, **WORSE},
     ],
     "ordered_batches": [{"batch_order": 0.9, "logged_gap": 1.5}],
-    "stopped_early": [{"stop_patience": 0, **STOPPED}],
-    "below_reference": [{"below_reference": 3, "reference_gain": 0.8, "judged_gain": 0.4}],
+    "stopped_early": [
+        {"stop_patience": 0, **STOPPED},
+        {"stop_patience": 5, "stop_is_backwards": 1, **STOPPED, "loss_fall": 0},
+    ],
+    "learning_rate_ended": [{"rate_end": 1e-6, "rate_ended_share": 0.8, **BEHIND}],
+    "batch_statistics": [{"logged_fit": 0.9, "train_fit": 0.2}],
+    "below_reference": [BEHIND],
 }
 # Similar evidence of trainings that nothing harms.
 HARMLESS = [
@@ -48,6 +54,9 @@ HARMLESS = [
     {"validation_new_classes": 0.02},
     {"batch_order": 0.9, "logged_gap": 0.1},
     {"stop_patience": 5, **STOPPED},
+    {"stop_patience": 5, "stop_is_backwards": 0, **STOPPED},
+    {"rate_end": 1e-6, "rate_ended_share": 0.8},
+    {"logged_fit": 0.9, "train_fit": 0.7},
     {"stop_patience": 0, **STOPPED, "loss_fall": 0},
     {"stop_patience": 0, **STOPPED, **WORSE},  # overfitting: it was right to stop
     {"below_reference": 3, "reference_gain": 0.45, "judged_gain": 0.4},

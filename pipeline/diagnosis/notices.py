@@ -93,7 +93,7 @@ def _says_class_weight(evidence: Evidence) -> str:
 
 
 # Both scores are from few rows, so a difference counts only beyond the noise of guessing and by a part that matters.
-def _is_below_reference(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+def _is_behind(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     gain = evidence.judged_gain.fillna(evidence.train_gain)
     matters = evidence.reference_gain - gain > params.chance_margin
     return (evidence.below_reference > 1) & matters
@@ -143,7 +143,11 @@ def _was_stopped_while_falling(evidence: pd.DataFrame, params: DiagnosisParams) 
 
 # A rate that ends after a good training does no harm; a better quick model shows that the training was not over.
 def _did_rate_end_too_soon(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
-    return has_rate_ended(evidence, params) & _is_below_reference(evidence, params)
+    return has_rate_ended(evidence, params) & _is_behind(evidence, params)
+
+
+def _is_below_reference(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+    return _is_behind(evidence, params) & ~has_rate_ended(evidence, params)  # otherwise the reason is known
 
 
 def _says_rate(evidence: Evidence) -> str:
@@ -219,7 +223,7 @@ NOTICES: tuple[Notice, ...] = (
         _did_rate_end_too_soon,
         _says_rate,
         means="the network learned less than a quick model, and the learning rate was nearly 0 long before the end",
-        condition="as for the cause `learning_rate_ended`, and as for `below_reference`",
+        condition="as for the cause `learning_rate_ended`, and `reference_gain` as for `below_reference`",
         false_alarms="a network that cannot learn more at any rate",
         needs_learning=True,
     ),
@@ -237,7 +241,8 @@ NOTICES: tuple[Notice, ...] = (
         _is_below_reference,
         _says_reference,
         means="a linear model or a forest of trees predicts the same rows better than the network, beyond noise",
-        condition="`below_reference` > 1, and `reference_gain` above the network's gain by more than `chance_margin`",
+        condition="`below_reference` > 1, and `reference_gain` above the network's gain by more than `chance_margin`; "
+        "and not `learning_rate_ended`",
         false_alarms="a network that must be small or fast, on purpose",
         needs_learning=True,
     ),

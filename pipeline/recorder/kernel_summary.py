@@ -27,8 +27,9 @@ def kernel_summary(
     )
     values = {"weight_l1": tf.stack([tf.reduce_sum(tf.abs(each)) for each in flat])}
     values["unit_spread"] = tf.stack([_unit_spread(tf.cast(each, tf.float32)) for each in now])
-    changes = [after - earlier for after, earlier in zip(now, before, strict=True)]
-    values["weight_change_l1"] = tf.stack([tf.reduce_sum(tf.abs(each)) for each in changes])
+    earlier = [tf.reshape(tf.cast(each, tf.float32), [-1]) for each in before]
+    changes = [tf.reduce_sum(tf.abs(after - kernel)) for after, kernel in zip(flat, earlier, strict=True)]
+    values["weight_change_l1"] = tf.stack(changes)
     if gradients:
         values["probe_gradient_mean_abs"] = tf.stack([tf.reduce_mean(tf.abs(each)) for each in flat_gradients])
     if has_histograms:

@@ -168,9 +168,9 @@ def _of_all(gradients: Sequence[tf.Tensor], sizes: Array) -> tf.Tensor:
         sizes: the number of entries of each gradient.
     """
     counts = sizes.astype(int).tolist()
-    flat = [tf.reshape(each, [count]) for each, count in zip(gradients, counts, strict=True)]
+    flat = [tf.reshape(tf.cast(each, tf.float32), [count]) for each, count in zip(gradients, counts, strict=True)]
     owner = np.repeat(np.arange(len(flat), dtype=np.int32), counts)
-    entries = tf.cast(tf.concat(flat, axis=0), tf.float32)
+    entries = tf.concat(flat, axis=0)
     zeros = tf.cast(tf.equal(entries, 0.0), tf.float32)
     statistics = tf.stack([tf.abs(entries), tf.square(entries), zeros], axis=1)
     return tf.math.unsorted_segment_sum(statistics, owner, len(flat))  # XLA has no sorted segment sum
