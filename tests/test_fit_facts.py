@@ -17,6 +17,7 @@ from pipeline.foundations.formats import load_arrays, save_arrays
 from pipeline.history import record
 from pipeline.history.agreement import expect_whole
 from pipeline.recorder.fit_arguments import FitArguments, arguments_of_fit
+from pipeline.recorder.fit_end import is_backwards
 from pipeline.training.common.train_replicas import join_records
 
 pytestmark = pytest.mark.usefixtures("quick_models_once")
@@ -470,6 +471,13 @@ class TestEndOfFit:
         stopping = keras.callbacks.EarlyStopping("loss", mode=mode, min_delta=10.0)
         facts = fitted(classifier(), *points(), epochs=9, callbacks=[stopping])
         assert (facts["stopped_by_callback"], facts["stop_is_backwards"]) == (1, is_backwards)
+
+    def test_the_loss_of_an_output_whose_name_is_like_a_score(self) -> None:
+        for name, is_wrong in {"val_accent_loss": False, "val_accent_accuracy": True}.items():
+            stopping = keras.callbacks.EarlyStopping(name)
+            stopping.monitor_op = keras.ops.less  # as Keras sets it when `fit` begins with `mode="min"`
+            assert is_backwards(stopping) is is_wrong
+        assert is_backwards(keras.callbacks.TerminateOnNaN()) is None
 
     def test_a_users_own_callback(self) -> None:
         class Bored(keras.callbacks.Callback):

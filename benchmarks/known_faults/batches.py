@@ -64,7 +64,7 @@ def sixteen_a_batch(repaired: bool) -> dict[str, Any]:
 
 
 def pairs_data(repaired: bool) -> ProgramData:
-    """Return digits to be told by their brightness and shape together."""
+    """Return digits in which brightness and shape together decide the label."""
     x, y = load_digits(return_X_y=True)
     order = np.random.default_rng(33).permutation(len(x))
     x = (x[order] / 16).astype("float32")

@@ -1,1 +1,1 @@
-"""Programs by people who saw no rule of the diagnosis: how right it is where nobody could tune it."""
+"""Test the diagnosis on programs whose authors had seen none of its rules."""

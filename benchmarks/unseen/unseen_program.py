@@ -59,7 +59,7 @@ def load(path: Path) -> ModuleType:
 
 
 def train(path: Path, form: str, seeds: Sequence[int]) -> Iterator[UnseenRun]:
-    """Train the program once for each seed, and yield what became of each training."""
+    """Train the program once for each seed, and yield the result of each training."""
     program = load(path)
     for seed in seeds:
         run = UnseenRun(name=path.stem, form=form, seed=seed)

@@ -1,4 +1,4 @@
-"""Run unseen programs, each form of each in a process of its own, and keep what became of every training."""
+"""Run unseen programs, each form in its own process, and keep the result of every training."""
 
 import json
 import os
@@ -79,7 +79,7 @@ def run_one(path: Path, form: str, seeds: Sequence[int], limit: float) -> list[U
 
 
 def save_results(runs: Iterable[UnseenRun], folder: Path = FOLDER) -> None:
-    """Write results.json: what became of each training, a line each."""
+    """Write results.json: the result of each training, one per line."""
     lines = ",\n".join(json.dumps(run) for run in runs)
     save_text(f"[\n{lines}\n]\n", folder / "results.json")
 

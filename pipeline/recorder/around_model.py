@@ -82,9 +82,8 @@ class AroundModel:
         layers = every_layer(self._model)
         normalising = [each for each in layers if isinstance(each, keras.layers.BatchNormalization)]
         facts["uses_batch_statistics"] = float(any(each.trainable for each in normalising))
-        facts["dropout_rate"] = max(
-            (each.rate for each in layers if isinstance(each, keras.layers.Dropout)), default=0.0
-        )
+        dropout_rates = [each.rate for each in layers if isinstance(each, keras.layers.Dropout)]
+        facts["dropout_rate"] = max(dropout_rates, default=0.0)
         with self._guard.optional("examine the states of recurrent layers"):
             facts |= sequence_facts.state_facts(self._model, arguments)
         self._training = None
@@ -215,8 +214,9 @@ class AroundModel:
             if (not metrics and not overlaps) or part not in parts:
                 return
             facts, data = self._recorder.fit_facts, parts[part]
+            outputs = probe.evaluate(state, data).outputs
             for overlap in overlaps:
-                self._add_gap(overlap, overlap_gap(overlap, data.targets, probe.evaluate(state, data).outputs))
+                self._add_gap(overlap, overlap_gap(overlap, data.targets, outputs))
             if not metrics:
                 return
             accuracy = curves.get(f"{part}_accuracy")
@@ -225,7 +225,6 @@ class AroundModel:
             facts["accuracy_of_numbers"] = float("train_r2" in curves and not are_labels)
             if accuracy is None:
                 return
-            outputs = probe.evaluate(state, data).outputs
             if any(np.ndim(each) > 2 for each in keras.tree.flatten(outputs)):
                 return  # for several predictions a row, masks decide which ones count
             for metric in metrics:

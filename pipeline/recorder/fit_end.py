@@ -26,8 +26,12 @@ def stopping_callback(callbacks: Sequence[keras.callbacks.Callback]) -> keras.ca
 def is_backwards(callback: keras.callbacks.Callback) -> bool | None:
     """Return whether `EarlyStopping` waits for an accuracy to fall or for a loss to rise; None if it cannot be told."""
     waits_for = getattr(getattr(callback, "monitor_op", None), "__name__", "")  # the comparison that means better
-    names = {"less": RISING, "greater": FALLING}.get(waits_for)
-    return None if names is None else any(part in str(getattr(callback, "monitor", "")) for part in names)
+    directions = {"less": (RISING, FALLING), "greater": (FALLING, RISING)}.get(waits_for)
+    if directions is None:
+        return None
+    # A name may have parts of both kinds, such as the loss of an output "accent"; then nothing is wrong.
+    opposite, same = (any(part in str(getattr(callback, "monitor", "")) for part in parts) for parts in directions)
+    return opposite and not same
 
 
 def _can_stop(kind: type[keras.callbacks.Callback]) -> bool:

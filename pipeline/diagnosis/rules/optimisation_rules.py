@@ -42,7 +42,7 @@ LEARNING_RATE_TOO_LARGE = Cause(
     _sentence_on_large_steps,
     _says_large_steps,
     means="a kernel changed in one epoch by many times its size, though the first gradient was ordinary",
-    condition="`first_change` > `large_change`, `first_gradient` < `large_gradient`, and weights are not float16",
+    condition="`first_change` > `large_change`, `first_gradient` < `large_gradient`, and `half_weights` is not 1",
     looks_like="The loss jumps in the first epoch; then layers are dead or saturated, or the loss is NaN.",
     confused_with="`exploding`, where the gradient is large before the first step. Kernels that start far too small "
     "are a false alarm.",
