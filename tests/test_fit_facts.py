@@ -16,6 +16,7 @@ from pipeline.diagnosis.fit_facts import FIT_FACTS
 from pipeline.foundations.formats import load_arrays, save_arrays
 from pipeline.history import record
 from pipeline.history.agreement import expect_whole
+from pipeline.recorder.accuracy_facts import overlap_gap
 from pipeline.recorder.fit_arguments import FitArguments, arguments_of_fit
 from pipeline.recorder.fit_end import is_backwards
 from pipeline.training.common.train_replicas import join_records
@@ -577,6 +578,11 @@ class TestModel:
         diagnosis = diagnosed(model, inputs, labels, epochs=10)
         assert (known_facts(diagnosis).get("metric_gap", 0) > 0.2) == is_misleading
         assert diagnosis.history.attrs.get("misleading_metric") == ("overlap" if is_misleading else None)
+
+    def test_an_overlap_of_pictures_without_a_channel(self) -> None:
+        metric, masks = keras.metrics.MeanIoU(2), np.tile([[0, 1], [1, 0]], (5, 1, 1))
+        assert overlap_gap(metric, masks, np.where(masks, 0.9, 0.1)) == pytest.approx(0.75)  # IoU 1, not (1/2 + 0) / 2
+        assert overlap_gap(metric, masks, masks.astype("float32")) == 0
 
     @pytest.mark.parametrize(("policy", "expected"), [("float16", 1), ("mixed_float16", 0), ("float32", 0)])
     def test_weights_in_half_precision(self, policy: str, expected: int) -> None:

@@ -37,7 +37,7 @@ def overlap_gap(metric: keras.metrics.IoU, targets: Batch, outputs: Batch) -> fl
     """Return |value of the metric for the outputs - value for the labels that they predict|; 0 if they are labels."""
     (target,), (output,) = keras.tree.flatten(targets), keras.tree.flatten(outputs)
     values = np.asarray(output)
-    if values.shape[-1] > 1 or np.array_equal(values, np.round(values)):
+    if values.size != np.size(target) or np.array_equal(values, np.round(values)):
         return 0.0  # labels; or probabilities of several classes, which this metric rejects by itself
     return abs(_value(metric, target, values) - _value(metric, target, (values > 0.5).astype(int)))
 

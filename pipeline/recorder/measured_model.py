@@ -60,6 +60,7 @@ class MeasuredModel:
         self._model = model
         self._options = options
         self._guard = guard
+        self._metrics_epoch = 1  # the first epoch after which metrics are compared again
         self._facts = SideFacts(model, self.recorder.facts, guard)
         self._rows: list[Row] = []
         self._initial_weights: Tensors | None = None  # weights before the first step; None when they are measured
@@ -230,6 +231,7 @@ class MeasuredModel:
         self._facts.measure_model(self._rows, probe, data, self.hooks)
         self.around.measure_state(probe, data, forward)
         curves = self.curves.measure(probe, state, (data, forward))
-        if epoch.bit_count() == 1:  # epochs 1, 2, 4, ...: enough to see a metric that measures something else
+        if epoch >= self._metrics_epoch:  # each time the epochs double, as far as epochs are recorded
+            self._metrics_epoch = 2 * epoch
             self.around.measure_metrics(probe, state, self.curves.parts, curves)
         return curves, values
