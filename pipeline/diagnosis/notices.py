@@ -73,8 +73,8 @@ def _says_metric(evidence: Evidence) -> str:
         )
     gap = number(evidence, "metric_gap")
     return (
-        f"{name} as `fit` logs it is {gap:.2f} away from the accuracy of the same rows. Use `metrics=['accuracy']`: "
-        "Keras then chooses the accuracy that fits loss and targets."
+        f"{name} as `fit` logs it is {gap:.2f} away from its value for the predicted labels of the same rows. Use a "
+        "metric that takes probabilities, such as `metrics=['accuracy']` or `keras.metrics.BinaryIoU`."
     )
 
 
