@@ -1,6 +1,7 @@
 """Watch every `fit` of a Python script: print whether it learned and, if not, why. The script itself does not change.
 
 python3 -m pipeline.watch my_script.py its arguments
+python3 -m pipeline.watch --check my_script.py its arguments
 python3 -m pipeline.watch --replicas 10 my_script.py its arguments
 python3 -m pipeline.watch --try my_script.py its arguments
 """
@@ -39,7 +40,11 @@ def main() -> None:
     if options.into is not None:
         from pipeline.watch.script import RunRequest, run_replica
 
-        run_replica(RunRequest(*script, options.remedy, options.fit, options.checks), options.seed, options.into)
+        run_replica(RunRequest(*script, options.remedy, options.fit - 1, options.checks), options.seed, options.into)
+    elif options.check:
+        from pipeline.watch.checks.check_script import check_script
+
+        check_script(options.script, options.arguments, options.fit)
     elif options.tries:
         from pipeline.watch.tries import run_tries
 
@@ -62,6 +67,13 @@ def _parser() -> argparse.ArgumentParser:
         epilog=f"examples:\n{examples}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="run the script up to its first `fit`, check model, data and steps within seconds, and end: nothing after "
+        "that `fit` runs; exit code 3 if there is a fault, 4 if nothing could be checked",
+    )
+    parser.add_argument("--fit", type=int, default=1, metavar="N", help="the `fit` that --check checks, from 1 (1)")
     parser.add_argument(
         "--replicas", type=int, metavar="N", help="run the script from N seeds; print how many runs learned"
     )
@@ -90,7 +102,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--into", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--remedy", action="append", default=[], help=argparse.SUPPRESS)
-    parser.add_argument("--fit", type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument("--checks", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("script", type=Path, help="your Python script")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="the script's own arguments")
@@ -108,6 +119,8 @@ def _expect_valid(options: argparse.Namespace) -> None:
     check({"learned": options.learned}, "", EvaluationParams)
     if options.report.is_dir():
         raise UserError(f"--report: {options.report}: is a folder: must be a file")
+    if options.fit < 1:
+        raise UserError(f"--fit: {options.fit}: must be at least 1")
     if options.replicas is not None and options.replicas < 1:
         raise UserError(f"--replicas: {options.replicas}: must be at least 1")
 

@@ -105,13 +105,24 @@ def run(
         Every error of the script, also `SystemExit`.
     """
     undo = watch_every_fit(lambda model, arguments: Diagnosis(*arrays(arguments), learned=learned), on_end, change)
+    try:
+        run_as_main(script, arguments)
+    finally:
+        undo()
+
+
+def run_as_main(script: Path, arguments: Sequence[str]) -> None:
+    """Run the script in this process like `python3 script.py arguments`.
+
+    Raises:
+        Every error of the script, also `SystemExit`.
+    """
     before, path = sys.argv, sys.path[0]
     sys.argv, sys.path[0] = [str(script), *arguments], str(script.resolve().parent)
     try:
         runpy.run_path(str(script), run_name="__main__")
     finally:
         sys.argv, sys.path[0] = before, path
-        undo()
 
 
 def run_once(script: Path, arguments: Sequence[str], learned: Learned) -> None:
@@ -223,7 +234,7 @@ def _run_seed(request: RunRequest, seed: int) -> RunResult:
         folder = Path(temporary)
         command = [sys.executable, "-m", "pipeline.watch", "--seed", str(seed), "--into", str(folder)]
         command += ["--learned", json.dumps(request.learned)] if request.learned is not None else []
-        command += [part for name in request.remedies for part in ("--remedy", name)] + ["--fit", str(request.fit)]
+        command += [part for name in request.remedies for part in ("--remedy", name)] + ["--fit", str(request.fit + 1)]
         command += ["--checks"] if request.has_checks and seed == 0 else []  # the result is the same for all seeds
         command += [str(request.script), *request.arguments]
         returncode = subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False).returncode

@@ -73,12 +73,13 @@ def _are_labels_unrelated(evidence: pd.DataFrame, params: DiagnosisParams) -> pd
     is_predicted = (evidence.judged_gain > params.chance_margin) | (evidence.reference_gain > params.chance_margin)
     is_balanced = ~(evidence.score_gap > params.imbalance_gap)
     is_as_if_shuffled = (evidence.targets_told < params.shuffled) & _is_alive(evidence) & is_balanced & ~is_predicted
-    is_fed_otherwise = (evidence.fed_told < params.shuffled) & (evidence.targets_told > CLEAR_SIGNAL * params.shuffled)
-    return (
-        (is_fitted & is_at_chance)
-        | is_as_if_shuffled
-        | (is_fed_otherwise & ~(evidence.judged_gain > params.chance_margin))
-    )
+    is_fed_otherwise = are_fed_labels_unrelated(evidence, params) & ~(evidence.judged_gain > params.chance_margin)
+    return (is_fitted & is_at_chance) | is_as_if_shuffled | is_fed_otherwise
+
+
+def are_fed_labels_unrelated(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+    """Return whether targets follow from the inputs of the given rows, but not of the rows that `fit` was fed."""
+    return (evidence.fed_told < params.shuffled) & (evidence.targets_told > CLEAR_SIGNAL * params.shuffled)
 
 
 def _sentence_on_labels(rows: pd.DataFrame, bound: float | None) -> str:

@@ -1,0 +1,77 @@
+"""Check a model before its `fit`: run the first batches and the checks, and restore the model."""
+
+from collections.abc import Callable
+from typing import Final
+
+import keras
+
+from pipeline.foundations.errors import first_line, without_colours
+from pipeline.foundations.untyped import FitKeywords
+from pipeline.recorder.guard import Guard
+from pipeline.watch.checks import batch_checks, data_checks, layer_checks, output_checks, step_checks
+from pipeline.watch.checks.check_line import FAULT, NOT_RUN, CheckLine, CheckReport, in_order
+from pipeline.watch.checks.first_steps import FirstSteps, UnwatchableError, first_steps, quiet
+from pipeline.watch.checks.fitting_by_heart import CHECK as BY_HEART
+from pipeline.watch.checks.model_state import ModelState
+from pipeline.watch.checks.one_check import Check
+from pipeline.watch.checks.trial_fit import TRIAL_BATCHES, TrialFit
+
+CHECKS: Final[tuple[Check, ...]] = (
+    *data_checks.CHECKS,
+    *output_checks.CHECKS,
+    *batch_checks.CHECKS,
+    *layer_checks.CHECKS,
+    *step_checks.CHECKS,
+)
+FIRST_BATCHES: Final = "first batches"  # the name of the line if they fail
+FAILED_ADVICE: Final = "run the script without --check to see where the error is raised"
+
+
+def check_fit(model: keras.Model, arguments: FitKeywords, fit: int | None = None, task: str = "auto") -> CheckReport:
+    """Check a `fit` that has not begun, and restore the model, its optimizer and the random generators.
+
+    Args:
+        arguments: the arguments of `fit`, by name.
+        fit: see `CheckReport`.
+        task: the kind of task, see `Diagnosis`.
+    """
+    trial_fit = TrialFit(arguments)
+    with quiet(), Guard().optional("build the model"):
+        trial_fit.build(model)
+    is_built = model.built and bool(model.weights)
+    state = ModelState(model)
+    try:
+        lines = _lines(model, trial_fit, task, state.restore if is_built else None)
+    finally:
+        state.restore(is_last=True)
+    return CheckReport(model.name, in_order(lines), fit)
+
+
+def _lines(model: keras.Model, fit: TrialFit, task: str, restore: Callable[[], None] | None) -> list[CheckLine]:
+    """Return the lines of all checks.
+
+    Args:
+        restore: restores the weights before the first step; None if they were never known.
+    """
+    names = [each.name for each in (*CHECKS, BY_HEART)]
+    try:
+        steps = first_steps(model, fit, task)
+    except UnwatchableError as reason:
+        return [CheckLine(name, NOT_RUN, f"{reason}.") for name in names]
+    except Exception as error:  # of the user's model, loss or data: `fit` would fail, too
+        text = first_line(ValueError(without_colours(error)))[:300]
+        sentence = f"`fit` fails within the first {TRIAL_BATCHES} batches: {type(error).__name__}: {text}"
+        missing = [CheckLine(name, NOT_RUN, "the first batches fail.") for name in names]
+        return [
+            CheckLine(FIRST_BATCHES, FAULT, sentence, "run the script without --check for the whole error"),
+            *missing,
+        ]
+    lines = [each.run(steps) for each in CHECKS]
+    return [*lines, _by_heart(steps, restore)]
+
+
+def _by_heart(steps: FirstSteps, restore: Callable[[], None] | None) -> CheckLine:
+    if restore is None:
+        return CheckLine(BY_HEART.name, NOT_RUN, "the first step builds the model, so its first weights are not known.")
+    restore()
+    return BY_HEART.run(steps)

@@ -1,0 +1,84 @@
+"""Define the results of the checks before training: one line for each check, and the report on one `fit`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+Level = Literal["fault", "hint", "fine", "not run"]
+FAULT: Final = "fault"
+HINT: Final = "hint"
+FINE: Final = "fine"
+NOT_RUN: Final = "not run"
+LEVELS: Final[tuple[Level, ...]] = (FAULT, HINT, FINE, NOT_RUN)  # in the order of the report
+
+FAULT_FOUND: Final = 3  # exit codes of the command
+NOTHING_CHECKED: Final = 4
+
+
+@dataclass(frozen=True)
+class CheckLine:
+    """The result of one check.
+
+    name: the name of the check.
+    level: `fault`: the training will fail or mislead; `hint`: it may; `fine`; or `not run`.
+    sentence: what was measured; for `not run`, why it was not.
+    advice: what to do; "" if nothing is to be done.
+    cause: the name of the cause or the notice of the diagnosis; None if there is no such name.
+    numbers: what was measured, by name; a layer is given by its path.
+    """
+
+    name: str
+    level: Level
+    sentence: str
+    advice: str = ""
+    cause: str | None = None
+    numbers: Mapping[str, float | str | None] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        advice = f" Do: {self.advice.rstrip('.')}." if self.advice else ""
+        return f"{self.level:7}  {self.name}: {self.sentence}{advice}"
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """The results of all checks of one `fit`.
+
+    model: the model's name.
+    lines: one for each check; faults come first.
+    fit: the number of the `fit` in the script, from 1; None if the checks were started from Python.
+    """
+
+    model: str
+    lines: Sequence[CheckLine]
+    fit: int | None = None
+
+    def of_level(self, level: Level) -> list[CheckLine]:
+        """Return the lines of one level."""
+        return [each for each in self.lines if each.level == level]
+
+    @property
+    def exit_code(self) -> int:
+        """3 if there is a fault, 4 if no check could run, 0 otherwise."""
+        if self.of_level(FAULT):
+            return FAULT_FOUND
+        return NOTHING_CHECKED if len(self.of_level(NOT_RUN)) == len(self.lines) else 0
+
+    @property
+    def summary(self) -> str:
+        """How many faults and hints there are, and how many checks could not run."""
+        faults, hints, _, missing = (len(self.of_level(level)) for level in LEVELS)
+        return f"{_counted(faults, 'fault')}, {_counted(hints, 'hint')}; {_counted(missing, 'check')} could not run"
+
+    def __str__(self) -> str:
+        place = "" if self.fit is None else f"fit {self.fit}, "
+        heading = f"{place}{self.model}: checked before training"
+        return "\n".join([heading, *map(str, self.lines), self.summary])
+
+
+def in_order(lines: Sequence[CheckLine]) -> list[CheckLine]:
+    """Return the lines by level; lines of one level keep their order."""
+    return sorted(lines, key=lambda line: LEVELS.index(line.level))
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"

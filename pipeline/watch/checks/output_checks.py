@@ -1,0 +1,105 @@
+"""Checks of the outputs: their shapes, their range against loss and targets, metrics, and the loss at the start."""
+
+from typing import Final
+
+import keras
+import numpy as np
+
+from pipeline.diagnosis.rules.model_rules import DEAD_OUTPUT, OUTPUT_MISMATCH
+from pipeline.diagnosis.rules.signal_rules import EXPLODING
+from pipeline.history import record
+from pipeline.models.loss_names import DISTANCES, loss_of
+from pipeline.watch.checks.check_line import FAULT, FINE, HINT, CheckLine
+from pipeline.watch.checks.data_checks import targets_of
+from pipeline.watch.checks.first_steps import FirstSteps
+from pipeline.watch.checks.one_check import (
+    Check,
+    NothingToCheckError,
+    NotRunError,
+    advice_against,
+    cause_check,
+    holds,
+    notice_check,
+)
+
+HIGH_START: Final = 10  # baseline losses; random weights usually start within a few
+
+
+def _check_shapes(steps: FirstSteps) -> CheckLine:
+    targets_of(steps)
+    data, probe = steps.watching.probe_rows, steps.watching.probe
+    if data is None or probe is None or data.targets is None:
+        raise NotRunError("no rows are known")
+    targets = keras.tree.flatten(data.targets)
+    outputs = keras.tree.flatten(probe.evaluate(probe.state(), probe.few(data, 8)).outputs)
+    if len(targets) != 1 or len(outputs) != 1:
+        raise NotRunError("the model has several outputs or targets")
+    target, output = (tuple(each[0].shape[1:]) for each in (targets, outputs))
+    sentence = f"targets have the shape {_spelled(target)}, outputs {_spelled(output)}."
+    are_equal = _without_ones(target) == _without_ones(output)
+    if are_equal or loss_of(steps.model)[0] not in DISTANCES:
+        return CheckLine("shapes", FINE, sentence)
+    advice = "give targets the shape of the outputs: this loss compares each number of an output with its own target"
+    return CheckLine("shapes", FAULT, sentence, advice, OUTPUT_MISMATCH.name)
+
+
+def _spelled(shape: tuple[int, ...]) -> str:
+    return f"({', '.join(['rows', *map(str, shape)])})"
+
+
+def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(size for size in shape if size != 1)
+
+
+def _check_start(steps: FirstSteps) -> CheckLine:
+    loss = steps.curve("train_loss")
+    if not record.is_loss_known(steps.history) or not steps.watching.probe or not steps.watching.probe.has_loss:
+        raise NotRunError("the training step computes the loss itself")
+    if not np.isfinite(loss):
+        advice = "look for a division by 0, a logarithm of 0 or a root of 0 in the loss and in layers of your own"
+        return CheckLine(
+            "loss at the start", FAULT, f"the loss is {loss} before the first step.", advice, EXPLODING.name
+        )
+    baseline = steps.history.attrs.get("train_constant_loss")
+    if baseline is None or not record.is_baseline_known(steps.history):
+        return CheckLine("loss at the start", FINE, f"the loss is {loss:.4g}; the baseline loss is unknown.")
+    growth = steps.start_numbers["loss_growth"]
+    numbers = {"loss": loss, "baseline_loss": float(baseline), "loss_growth": growth}
+    sentence = f"the loss is {loss:.4g} before the first step; the best constant prediction has {float(baseline):.4g}."
+    is_extreme = holds(EXPLODING.rule, steps.start, steps)
+    if not is_extreme and not (growth is not None and float(growth) > HIGH_START):
+        return CheckLine("loss at the start", FINE, sentence, numbers=numbers)
+    advice = advice_against(EXPLODING, steps)
+    if (steps.start_numbers["target_scale"] or 0) and not is_extreme:
+        advice = "scale inputs and targets to mean 0 and standard deviation 1"
+    return CheckLine("loss at the start", FAULT if is_extreme else HINT, sentence, advice, EXPLODING.name, numbers)
+
+
+CHECKS: Final = (
+    Check("shapes", _check_shapes),
+    cause_check(
+        "output",
+        OUTPUT_MISMATCH,
+        FAULT,
+        ["output_misfit", "targets_beyond"],
+        lambda numbers: "the output layer fits the loss and the targets.",
+        NotRunError("the output layer has no bias that could be moved, or there are several outputs or no targets"),
+    ),
+    cause_check(
+        "dead output",
+        DEAD_OUTPUT,
+        FAULT,
+        ["dead_output"],
+        lambda numbers: "the output passes a gradient back.",
+        NothingToCheckError("the output layer has no activation"),
+    ),
+    notice_check(
+        "metric",
+        "misleading_metric",
+        HINT,
+        ["metric_gap", "accuracy_of_numbers"],
+        lambda numbers: "the metrics of accuracy measure the accuracy of the predictions.",
+        NothingToCheckError("no metric of accuracy is compiled that has a counterpart in the record"),
+    ),
+    Check("loss at the start", _check_start),
+)

@@ -1,0 +1,109 @@
+"""Checks of the steps: learning rate and schedule, lost updates, penalties, early stopping."""
+
+from typing import Final
+
+import keras
+import numpy as np
+
+from pipeline.diagnosis.rules.cause import number
+from pipeline.diagnosis.rules.optimisation_rules import LEARNING_RATE_TOO_LARGE
+from pipeline.diagnosis.rules.step_rules import (
+    LEARNING_RATE_ENDED,
+    LOST_UPDATES,
+    OVER_REGULARISED,
+    STOPPED_EARLY,
+    has_rate_ended,
+)
+from pipeline.recorder.fit_end import is_backwards
+from pipeline.recorder.learning_rates import rate_facts, schedule_of
+from pipeline.watch.checks.check_line import FAULT, FINE, HINT, CheckLine
+from pipeline.watch.checks.first_steps import FirstSteps
+from pipeline.watch.checks.one_check import Check, NothingToCheckError, NotRunError, advice_against, cause_check, holds
+
+READ_EPOCHS: Final = 200  # epochs at which a schedule is read, evenly from first to last
+
+
+def _check_rate(steps: FirstSteps) -> CheckLine:
+    optimizer = steps.model.optimizer
+    if optimizer is None:
+        raise NotRunError("the model has no compiled optimizer")
+    rate, name = float(np.asarray(optimizer.learning_rate)), type(optimizer).__name__
+    numbers = {"learning_rate": rate, "first_change": steps.numbers["first_change"]}
+    sentence = f"{name} has the learning rate {rate:.3g}."
+    if rate == 0 and schedule_of(optimizer) is None:
+        return CheckLine("learning rate", FAULT, sentence, "a learning rate above 0", "lost_updates", numbers)
+    if steps.numbers["first_change"] is not None and holds(LEARNING_RATE_TOO_LARGE.rule, steps.after, steps):
+        change = number(steps.numbers, "first_change")
+        grown = "became NaN or infinite" if not np.isfinite(change) else f"changed by {change:.2g} times its size"
+        sentence = f"{name} has the learning rate {rate:.3g}: within the first batches a kernel {grown}."
+        advice = advice_against(LEARNING_RATE_TOO_LARGE, steps)
+        return CheckLine("learning rate", FAULT, sentence, advice, LEARNING_RATE_TOO_LARGE.name, numbers)
+    return CheckLine("learning rate", FINE, sentence, numbers=numbers)
+
+
+def _check_schedule(steps: FirstSteps) -> CheckLine:
+    optimizer, fit = steps.model.optimizer, steps.fit
+    schedule = None if optimizer is None else schedule_of(optimizer)
+    if schedule is None:
+        raise NothingToCheckError("the optimizer has no schedule")
+    if fit.steps_per_epoch is None:
+        raise NotRunError("the number of batches in an epoch is unknown: set `steps_per_epoch`")
+    ends = np.unique(np.linspace(1, fit.epochs, READ_EPOCHS).round().astype(int)) * fit.steps_per_epoch
+
+    def rate_at(iteration: int) -> float:
+        return float(np.asarray(schedule(iteration)))
+
+    by_epoch = [rate_at(int(end)) for end in ends]
+    inside = [rate_at(int(each)) for each in np.linspace(0, ends[0], 8)]
+    facts = rate_facts(by_epoch, max([*by_epoch, *inside]))
+    numbers = {"first_rate": inside[0], "last_rate": by_epoch[-1], "steps": float(ends[-1]), **facts}
+    sentence = (
+        f"the schedule goes from {inside[0]:.3g} to {by_epoch[-1]:.3g} in the {int(ends[-1]):,} steps of "
+        f"{fit.epochs} epochs (greatest: {max([*by_epoch, *inside]):.3g})."
+    )
+    if not facts or not holds(has_rate_ended, steps.after.assign(**facts), steps):
+        return CheckLine("schedule", FINE, sentence, numbers=numbers)
+    sentence += f" For {100 * facts['rate_ended_share']:.0f}% of the epochs it is below 1% of the greatest."
+    advice = advice_against(LEARNING_RATE_ENDED, steps)
+    return CheckLine("schedule", FAULT, sentence, advice, LEARNING_RATE_ENDED.name, numbers)
+
+
+def _check_stopping(steps: FirstSteps) -> CheckLine:
+    callbacks = keras.tree.flatten(steps.fit.arguments.get("callbacks") or [])
+    stopping = [each for each in callbacks if isinstance(each, keras.callbacks.EarlyStopping)]
+    if not stopping:
+        raise NothingToCheckError("`fit` gets no `EarlyStopping`")
+    for each in stopping:
+        if is_backwards(each):
+            sentence = f"`EarlyStopping` takes worse for better: `monitor={each.monitor!r}`, `mode={each.mode!r}`."
+            advice = "`mode='max'` for a number that should rise, and `mode='min'` for a loss"
+            return CheckLine("early stopping", FAULT, sentence, advice, STOPPED_EARLY.name)
+    patience = min(each.patience for each in stopping)
+    return CheckLine("early stopping", FINE, f"the shortest patience is {patience} epochs.")
+
+
+CHECKS: Final = (
+    Check("learning rate", _check_rate),
+    Check("schedule", _check_schedule),
+    Check("early stopping", _check_stopping),
+    cause_check(
+        "updates",
+        LOST_UPDATES,
+        FAULT,
+        ["updates_applied", "step_ratio", "largest_change"],
+        lambda numbers: "the optimizer applied the steps of the first batches.",
+        NotRunError("the steps could not be counted"),
+        at_start=False,
+    ),
+    cause_check(
+        "regularisation",
+        OVER_REGULARISED,
+        HINT,
+        ["penalty_share", "dropout_rate"],
+        lambda numbers: (
+            f"penalties are {100 * float(numbers['penalty_share'] or 0):.0f}% of the loss at the start, "
+            f"and dropout is at most {float(numbers['dropout_rate'] or 0):g}."
+        ),
+        NotRunError("penalties and dropout were not measured"),
+    ),
+)

@@ -1,0 +1,137 @@
+"""Turn the arguments of a `fit` into those of a trial: the first batches only, without the user's callbacks."""
+
+import types
+from collections.abc import Iterator
+from math import ceil
+from typing import Final
+
+import keras
+import numpy as np
+
+from pipeline.foundations.untyped import Batch, FitKeywords
+from pipeline.recorder.layers import inference_mode
+
+TRIAL_BATCHES: Final = 32  # enough to compare batches with each other; some seconds for a small model
+BATCH_SIZE: Final = 32  # Keras's default
+
+
+class TrialFit:
+    """The arguments of the user's `fit`, and of the trial.
+
+    arguments: the user's arguments, by name; with `validation_split`, its rows are in `validation_data`.
+    """
+
+    def __init__(self, arguments: FitKeywords) -> None:
+        self.arguments = {name: value for name, value in arguments.items() if name != "self"}
+        self._split()
+
+    @property
+    def trial(self) -> FitKeywords:
+        """The arguments of the trial, without callbacks."""
+        steps = [TRIAL_BATCHES, self.arguments.get("steps_per_epoch"), self._batches()]
+        first = int(self.arguments.get("initial_epoch") or 0)
+        changes: FitKeywords = {
+            "epochs": first + 1,
+            "steps_per_epoch": min(each for each in steps if each is not None),
+            "validation_freq": 1,
+            "verbose": 0,
+        }
+        if self.arguments.get("validation_data") is not None:
+            asked = self.arguments.get("validation_steps")
+            changes["validation_steps"] = min(TRIAL_BATCHES, asked or TRIAL_BATCHES, self._validation_batches())
+        return {**self.arguments, **changes, "callbacks": []}
+
+    @property
+    def epochs(self) -> int:
+        """The number of epochs that the user asked for."""
+        return int(self.arguments.get("epochs", 1)) - int(self.arguments.get("initial_epoch") or 0)
+
+    @property
+    def steps_per_epoch(self) -> int | None:
+        """The number of batches in an epoch; None if it is unknown, as for a generator."""
+        steps = self.arguments.get("steps_per_epoch")
+        return self._batches() if steps is None else int(steps)
+
+    def build(self, model: keras.Model) -> None:
+        """Build a model by its first batch, so that its initial weights can be kept.
+
+        A model that cannot be called, because its training step calls other models, stays as it is.
+        """
+        if model.built and model.weights:
+            return
+        inputs = self._first_inputs()
+        if inputs is not None:
+            model(inputs, **inference_mode(model))
+
+    @property
+    def has_arrays(self) -> bool:
+        """Whether the inputs are arrays, and not a data set or a generator."""
+        leaves = keras.tree.flatten(self.arguments.get("x"))
+        return bool(leaves) and all(len(getattr(leaf, "shape", ())) > 0 for leaf in leaves)
+
+    @property
+    def batch_size(self) -> int:
+        """The number of rows in a batch of arrays."""
+        return int(self.arguments.get("batch_size") or BATCH_SIZE)
+
+    def _split(self) -> None:
+        """Split off the rows of `validation_split`, as Keras does: the last ones."""
+        share = self.arguments.get("validation_split")
+        if not share or self.arguments.get("validation_data") is not None or not self.has_arrays:
+            return
+        names = ("x", "y", "sample_weight")
+        count = len(keras.tree.flatten(self.arguments["x"])[0])
+        edge = int(np.floor(count * (1 - share)))
+
+        data = tuple(self.arguments.get(name) for name in names)
+        self.arguments |= dict(zip(names, _between(data, 0, edge), strict=True))
+        self.arguments |= {"validation_data": _between(data, edge, count), "validation_split": 0.0}
+
+    def _batches(self) -> int | None:
+        return _batches(self.arguments.get("x"), self.batch_size)
+
+    def _validation_batches(self) -> int:
+        data = self.arguments["validation_data"]
+        inputs = data[0] if isinstance(data, tuple | list) else data
+        size = self.arguments.get("validation_batch_size") or self.batch_size
+        return _batches(inputs, size) or TRIAL_BATCHES
+
+    def _first_inputs(self) -> Batch:
+        """Return the inputs of the first batch; a generator gets its batch back. None if they cannot be read."""
+        x = self.arguments.get("x")
+        if self.has_arrays:
+            rows = slice(0, self.batch_size)
+            return keras.tree.map_structure(lambda leaf: keras.ops.convert_to_tensor(np.asarray(leaf[rows])), x)
+        if isinstance(x, keras.utils.PyDataset):
+            batch = x[0]
+        elif isinstance(x, types.GeneratorType):
+            batch = next(x)
+            self.arguments["x"] = _preceded(batch, x)
+        elif x is None:
+            return None
+        else:
+            batch = next(iter(x))
+        inputs = keras.utils.unpack_x_y_sample_weight(batch)[0]
+        return keras.tree.map_structure(keras.ops.convert_to_tensor, inputs)
+
+
+def _between(data: Batch, start: int, stop: int) -> Batch:
+    """Return some rows of all arrays in a structure."""
+    return keras.tree.map_structure(lambda leaf: None if leaf is None else leaf[start:stop], data)
+
+
+def _preceded(first: Batch, others: Iterator[Batch]) -> Iterator[Batch]:
+    yield first
+    yield from others
+
+
+def _batches(x: Batch, size: int) -> int | None:
+    """Return the number of batches; None if it is unknown or infinite."""
+    leaves = keras.tree.flatten(x)
+    if leaves and all(len(getattr(leaf, "shape", ())) > 0 for leaf in leaves):
+        return ceil(len(leaves[0]) / size)
+    if isinstance(x, keras.utils.PyDataset):
+        return x.num_batches
+    cardinality = getattr(x, "cardinality", None)
+    count = int(cardinality()) if callable(cardinality) else -1
+    return count if count > 0 else None
