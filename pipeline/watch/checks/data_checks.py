@@ -91,12 +91,15 @@ def _check_classes(steps: FirstSteps) -> CheckLine:
     sentence = (
         f"{len(labels)} classes; the largest, {labels[counts.argmax()]}, has {100 * share:.3g}% of the rows, the "
         f"rarest, {labels[counts.argmin()]}, {100 * rarest:.3g}%."
+        if share > rarest
+        else f"{len(labels)} classes of equal size."
     )
     if len(labels) == 1:
         sentence = f"all rows have the same class, {labels[0]}."
         return CheckLine("classes", FAULT, sentence, "look for the rows of the other classes", None, numbers)
     is_weighted = any(steps.fit.arguments.get(name) is not None for name in ("class_weight", "sample_weight"))
-    if share > MAJORITY and not is_weighted:
+    is_by_class = steps.rule is None or steps.rule.score == "balanced_accuracy"  # not by rank, as AUC is
+    if share > MAJORITY and is_by_class and not is_weighted:
         return CheckLine("classes", HINT, sentence, advice_against(IMBALANCED, steps), IMBALANCED.name, numbers)
     return CheckLine("classes", FINE, sentence, numbers=numbers)
 

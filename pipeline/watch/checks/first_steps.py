@@ -16,7 +16,7 @@ from pipeline.diagnosis.rules.cause import Evidence
 from pipeline.diagnosis.setting import Setting
 from pipeline.evaluation.learned import Rule, rule_of
 from pipeline.evaluation.replica_table import evaluate
-from pipeline.foundations.untyped import FitKeywords
+from pipeline.foundations.untyped import FitKeywords, Logs
 from pipeline.history.record import Layer
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.recorder.guard import LOG
@@ -38,6 +38,7 @@ class FirstSteps:
     start, after: the evidence before the first step and after the first batches, one row each.
     start_numbers, numbers: the same by name, with layers by path.
     setting: inputs and layers, which advice must fit.
+    learning_rate: before the first step; None without an optimizer.
     rule: when the model counts as learned, with the scores of the reference; None if nothing can judge it.
     """
 
@@ -51,6 +52,7 @@ class FirstSteps:
     start_numbers: Evidence
     numbers: Evidence
     setting: Setting
+    learning_rate: float | None
     rule: Rule | None
 
     @property
@@ -75,8 +77,9 @@ def first_steps(model: keras.Model, fit: TrialFit, task: str = "auto") -> FirstS
         Every error of the model's own steps.
     """
     with quiet():
+        rate = None if model.optimizer is None else float(np.asarray(model.optimizer.learning_rate))
         diagnosis = Diagnosis(*arrays(fit.arguments), task=task, mlflow=False, histograms=False)
-        train(model, {**fit.trial, "callbacks": [diagnosis]})
+        train(model, {**fit.trial, "callbacks": [diagnosis, _EarlyMeasuring(diagnosis)]})
         watching = diagnosis.watching
         if watching is None or not diagnosis.is_recorded:
             raise UnwatchableError(diagnosis.verdict.headline.rstrip("."))
@@ -88,8 +91,36 @@ def first_steps(model: keras.Model, fit: TrialFit, task: str = "auto") -> FirstS
     after = _after(history, rule if is_judged else None, params)
     start_numbers = with_paths(start.iloc[0].to_dict(), history)
     numbers = with_paths(after.iloc[0].to_dict(), history)
-    setting = Setting.of(history, start_numbers)
-    return FirstSteps(model, fit, params, watching, history, start, after, start_numbers, numbers, setting, rule)
+    return FirstSteps(
+        model=model,
+        fit=fit,
+        params=params,
+        watching=watching,
+        history=history,
+        start=start,
+        after=after,
+        start_numbers=start_numbers,
+        numbers=numbers,
+        setting=Setting.of(history, start_numbers),
+        learning_rate=rate,
+        rule=rule,
+    )
+
+
+class _EarlyMeasuring(keras.callbacks.Callback):
+    """Measures the state before the first step at once: later, weights may be NaN, which hides the model's faults.
+
+    Not for a training step of the user's, because some faults of its loss show only when it is traced.
+    """
+
+    def __init__(self, diagnosis: Diagnosis) -> None:
+        super().__init__()
+        self._diagnosis = diagnosis
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        watching, has_own_step = self._diagnosis.watching, type(self.model).train_step is not keras.Model.train_step
+        if watching is not None and watching.probe is not None and watching.probe_rows is not None and not has_own_step:
+            watching.record_initial()
 
 
 def train(model: keras.Model, arguments: FitKeywords) -> None:

@@ -4,7 +4,7 @@ A model that cannot fit 64 rows will not fit more. The steps are limited by a co
 clock: STEPS at most, and fewer for a large model, whose multiplications are limited by MULTIPLICATIONS.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Final
@@ -28,6 +28,7 @@ MULTIPLICATIONS: Final = 5e11  # of all steps: some ten seconds on two cores
 BACKWARD: Final = 3  # times a forward pass: a step with its gradients
 UNMOVED: Final = 0.01  # a loss that falls by a smaller part of itself does not move
 PART_FITTED: Final = 0.1  # of the way from the baseline loss to a perfect one; less is a hint
+FALLING: Final = 0.05
 WARM: Final = 0.1  # of the greatest learning rate: while a schedule warms up below it, the steps prove nothing
 
 
@@ -36,7 +37,8 @@ class FittedRows:
     """The losses of the rows, in inference mode; in training mode if the training step computes the loss itself.
 
     before, after: before the first step, and after the last.
-    baseline: the loss of the best constant outputs, and the loss of perfect ones; NaN if unknown.
+    baseline, perfect: the loss of the best constant outputs, NaN if unknown; and of perfect outputs.
+    passes: the logged loss of each pass over the rows.
     """
 
     steps: int
@@ -45,12 +47,20 @@ class FittedRows:
     after: float
     baseline: float
     perfect: float
+    passes: Sequence[float]
 
     @property
     def part(self) -> float:
         """How far the loss fell from the baseline to a perfect loss, 1 at most; from the first loss if unknown."""
         top = self.baseline if np.isfinite(self.baseline) else self.before
         return (top - self.after) / (top - self.perfect) if top > self.perfect else float("nan")
+
+    @property
+    def still_falls(self) -> bool:
+        """Whether the loss fell in the last quarter of the passes by more than FALLING of itself."""
+        quarter = max(1, len(self.passes) // 4)
+        before, last = (float(np.mean(each)) for each in (self.passes[-2 * quarter : -quarter], self.passes[-quarter:]))
+        return before - last > FALLING * abs(before)
 
     @property
     def fall(self) -> float:
@@ -78,7 +88,7 @@ def _check_by_heart(steps: FirstSteps) -> CheckLine:
     if fitted.fall < UNMOVED and not fitted.part > PART_FITTED:
         advice = "look at the faults above; without any, try ten times and a tenth of the learning rate"
         return CheckLine(NAME, FAULT if abs(fitted.fall) < UNMOVED else HINT, sentence, advice, None, numbers)
-    if fitted.part < PART_FITTED:
+    if fitted.part < PART_FITTED and not fitted.still_falls:
         advice = "try ten times the learning rate, and look at gradients and penalties above"
         return CheckLine(NAME, HINT, sentence, advice, "learning_rate_too_small", numbers)
     return CheckLine(NAME, FINE, sentence, numbers=numbers)
@@ -100,7 +110,7 @@ def _fit(steps: FirstSteps) -> FittedRows:
         after = probe.evaluate(probe.state(), data).loss
     else:
         before, after = logged[0], logged[-1]
-    return FittedRows(limit, data.size, before, after, baseline, perfect)
+    return FittedRows(limit, data.size, before, after, baseline, perfect, logged)
 
 
 def _few_rows(steps: FirstSteps) -> Rows:

@@ -63,8 +63,11 @@ def _check_reach(steps: FirstSteps) -> CheckLine:
         for layer, value in zip(steps.table, gradients, strict=True)
         if layer.role != BESIDE and np.isfinite(value)
     }
+    if not numbers and steps.start_numbers["nonfinite_share"]:
+        raise NotRunError("rows with NaN or infinite numbers make all gradients NaN")
     if not numbers:
-        raise NotRunError("the gradients are NaN or infinite")
+        advice = "look for a division by 0, a logarithm of 0 or a root of 0 in the loss and in layers of your own"
+        return CheckLine("gradient", FAULT, "all gradients are NaN or infinite.", advice, "exploding")
     if not any(layer.role == HIDDEN for layer in steps.table):
         raise NothingToCheckError("the model has no hidden layer")
     if holds(VANISHING.rule, steps.start, steps):

@@ -9,16 +9,14 @@ from pipeline.diagnosis.rules.model_rules import DEAD_OUTPUT, OUTPUT_MISMATCH
 from pipeline.diagnosis.rules.signal_rules import EXPLODING
 from pipeline.history import record
 from pipeline.models.loss_names import DISTANCES, loss_of
-from pipeline.watch.checks.check_line import FAULT, FINE, HINT, CheckLine
+from pipeline.watch.checks.check_line import FAULT, FINE, HINT, CheckLine, Level
 from pipeline.watch.checks.data_checks import targets_of
 from pipeline.watch.checks.first_steps import FirstSteps
 from pipeline.watch.checks.one_check import (
     Check,
     NothingToCheckError,
     NotRunError,
-    advice_against,
     cause_check,
-    holds,
     notice_check,
 )
 
@@ -66,13 +64,14 @@ def _check_start(steps: FirstSteps) -> CheckLine:
     growth = steps.start_numbers["loss_growth"]
     numbers = {"loss": loss, "baseline_loss": float(baseline), "loss_growth": growth}
     sentence = f"the loss is {loss:.4g} before the first step; the best constant prediction has {float(baseline):.4g}."
-    is_extreme = holds(EXPLODING.rule, steps.start, steps)
-    if not is_extreme and not (growth is not None and float(growth) > HIGH_START):
+    times = 0.0 if growth is None else float(growth)
+    if times <= HIGH_START:
         return CheckLine("loss at the start", FINE, sentence, numbers=numbers)
-    advice = advice_against(EXPLODING, steps)
-    if (steps.start_numbers["target_scale"] or 0) and not is_extreme:
-        advice = "scale inputs and targets to mean 0 and standard deviation 1"
-    return CheckLine("loss at the start", FAULT if is_extreme else HINT, sentence, advice, EXPLODING.name, numbers)
+    advice = "scale inputs and targets to mean 0 and standard deviation 1, and use Keras's default initializers"
+    if record.task_of(steps.history).is_classification and times <= steps.params.explosion_growth:
+        advice = "start the output layer's biases at the logarithm of the classes' odds"
+    level: Level = FAULT if times > steps.params.explosion_growth else HINT
+    return CheckLine("loss at the start", level, sentence, advice, EXPLODING.name, numbers)
 
 
 CHECKS: Final = (

@@ -18,16 +18,25 @@ from pipeline.recorder.fit_end import is_backwards
 from pipeline.recorder.learning_rates import rate_facts, schedule_of
 from pipeline.watch.checks.check_line import FAULT, FINE, HINT, CheckLine
 from pipeline.watch.checks.first_steps import FirstSteps
-from pipeline.watch.checks.one_check import Check, NothingToCheckError, NotRunError, advice_against, cause_check, holds
+from pipeline.watch.checks.one_check import (
+    Check,
+    NothingToCheckError,
+    NotRunError,
+    advice_against,
+    cause_check,
+    expect_measured,
+    holds,
+)
 
+HEAVY: Final = 0.9  # share of penalties in the loss at the start; they fall fast, so half of the loss is no fault yet
 READ_EPOCHS: Final = 200  # epochs at which a schedule is read, evenly from first to last
 
 
 def _check_rate(steps: FirstSteps) -> CheckLine:
     optimizer = steps.model.optimizer
-    if optimizer is None:
+    if optimizer is None or steps.learning_rate is None:
         raise NotRunError("the model has no compiled optimizer")
-    rate, name = float(np.asarray(optimizer.learning_rate)), type(optimizer).__name__
+    rate, name = steps.learning_rate, type(optimizer).__name__
     numbers = {"learning_rate": rate, "first_change": steps.numbers["first_change"]}
     sentence = f"{name} has the learning rate {rate:.3g}."
     if rate == 0 and schedule_of(optimizer) is None:
@@ -82,6 +91,18 @@ def _check_stopping(steps: FirstSteps) -> CheckLine:
     return CheckLine("early stopping", FINE, f"the shortest patience is {patience} epochs.")
 
 
+def _check_regularisation(steps: FirstSteps) -> CheckLine:
+    missing = NotRunError("penalties and dropout were not measured")
+    numbers = expect_measured(steps.start_numbers, ["penalty_share", "dropout_rate"], missing)
+    penalty, dropout = (float(steps.start_numbers[name] or 0) for name in ("penalty_share", "dropout_rate"))
+    if penalty > HEAVY or dropout > steps.params.dropped:
+        says = OVER_REGULARISED.says(steps.start_numbers)
+        advice = advice_against(OVER_REGULARISED, steps)
+        return CheckLine("regularisation", HINT, says, advice, OVER_REGULARISED.name, numbers)
+    sentence = f"penalties are {100 * penalty:.0f}% of the loss at the start, and dropout is at most {dropout:g}."
+    return CheckLine("regularisation", FINE, sentence, numbers=numbers)
+
+
 CHECKS: Final = (
     Check("learning rate", _check_rate),
     Check("schedule", _check_schedule),
@@ -95,15 +116,5 @@ CHECKS: Final = (
         NotRunError("the steps could not be counted"),
         at_start=False,
     ),
-    cause_check(
-        "regularisation",
-        OVER_REGULARISED,
-        HINT,
-        ["penalty_share", "dropout_rate"],
-        lambda numbers: (
-            f"penalties are {100 * float(numbers['penalty_share'] or 0):.0f}% of the loss at the start, "
-            f"and dropout is at most {float(numbers['dropout_rate'] or 0):g}."
-        ),
-        NotRunError("penalties and dropout were not measured"),
-    ),
+    Check("regularisation", _check_regularisation),
 )
