@@ -7,7 +7,8 @@ python3 -m benchmarks.against_chance --docs
 Each faulty program of `benchmarks.known_faults` and of `benchmarks.unseen` is trained under the callback. From the
 seeds from which it fails, the first suggested remedies are tried one at a time, and as many drawn at random. A program
 is fixed if it learns, by its own yardstick, from most of these seeds with one of the remedies. The order of the
-suggestions was decided by the programs of `known_faults` and by no other one. `--docs` writes the table to docs/known_faults.md.
+suggestions was decided by the programs of `known_faults` and by no other one. `--docs` writes the table to
+docs/known_faults.md.
 """
 
 import argparse
@@ -88,7 +89,8 @@ def rendered() -> str:
     errors = sum(each.error is not None for each in results.values())
     return (
         f"{table(COLUMNS, rows(results))}\nOf {len(results)} faulty programs, {learns} did not fail from the seeds "
-        f"used, {silent} failed and got no remedy that can be applied automatically, and {errors} could not be trained.\n"
+        f"used, {silent} failed and got no remedy that can be applied automatically, and {errors} could not be "
+        "trained.\n"
     )
 
 
