@@ -37,19 +37,19 @@ def main() -> None:
     script: tuple[Path, list[str], Learned] = options.script, options.arguments, options.learned
     # Imported here, because Keras takes seconds to import.
     if options.into is not None:
-        from pipeline.watch.script import RunRequest, run_replica
+        from pipeline.watch.scripts.script import RunRequest, run_replica
 
         run_replica(RunRequest(*script, options.remedy, options.fit, options.checks), options.seed, options.into)
     elif options.tries:
-        from pipeline.watch.tries import run_tries
+        from pipeline.watch.scripts.tries import run_tries
 
         run_tries(*script, options.replicas or REPLICAS_TO_TRY, options.report)
     elif options.replicas is not None:
-        from pipeline.watch.script import run_replicas
+        from pipeline.watch.scripts.script import run_replicas
 
         run_replicas(*script, options.replicas, options.report)
     else:
-        from pipeline.watch.script import run_once
+        from pipeline.watch.scripts.script import run_once
 
         run_once(*script)
 

@@ -26,10 +26,10 @@ from pipeline.remedies.on_keras.trial import InapplicableError
 from pipeline.watch.arguments import Learned
 from pipeline.watch.autolog import arrays, watch_every_fit
 from pipeline.watch.callback import Diagnosis
-from pipeline.watch.fit_remedies import FitRemedies
-from pipeline.watch.run_progress import RunProgress
-from pipeline.watch.script_replicas import IDENTICAL, FitRecord, FitSummary, are_identical, page, summary
-from pipeline.watch.seed_calls import seed_calls
+from pipeline.watch.scripts.fit_remedies import FitRemedies
+from pipeline.watch.scripts.run_progress import RunProgress
+from pipeline.watch.scripts.script_replicas import IDENTICAL, FitRecord, FitSummary, are_identical, page, summary
+from pipeline.watch.scripts.seed_calls import seed_calls
 
 FILE = "fits.json"  # the file that a run writes beside its records
 
@@ -216,7 +216,7 @@ def _by_number(results: Sequence[RunResult]) -> dict[int, list[FitRecord]]:
 
 
 def _run_seed(request: RunRequest, seed: int) -> RunResult:
-    here = str(Path(__file__).resolve().parents[2])
+    here = str(Path(__file__).resolve().parents[3])
     paths = [here, *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONHASHSEED": str(seed)}
     with TemporaryDirectory() as temporary:

@@ -12,9 +12,9 @@ from pipeline.evaluation.intervals import newcombe
 from pipeline.foundations.files import save_text
 from pipeline.remedies import combined
 from pipeline.watch.arguments import Learned
-from pipeline.watch.run_progress import RunProgress
-from pipeline.watch.script import RunRequest, run_seeds, run_unchanged, summaries_of
-from pipeline.watch.script_replicas import FitSummary, page
+from pipeline.watch.scripts.run_progress import RunProgress
+from pipeline.watch.scripts.script import RunRequest, run_seeds, run_unchanged, summaries_of
+from pipeline.watch.scripts.script_replicas import FitSummary, page
 
 ORDER = (HELPS, UNDECIDED, HARMS)
 
