@@ -1,7 +1,7 @@
 """Run `make setup`: install the locked packages into the current environment, and show the progress.
 
-uv installs them four times as fast as pip. pip installs uv first, from a lock of its own, and installs everything itself
-if uv fails. Both check every file by its hash.
+uv installs them four times as fast as pip. So pip installs only uv, from a lock of its own; if uv fails, pip installs
+everything. Both check every file by its hash.
 
 This module uses only the standard library, because nothing else is installed yet.
 """
