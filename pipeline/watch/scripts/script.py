@@ -114,12 +114,6 @@ def run(
         undo()
 
 
-def run_once(script: Path, arguments: Sequence[str], learned: Learned) -> None:
-    """Run the script, and print a verdict for each `fit`."""
-    count = iter(range(1, sys.maxsize))
-    run(script, arguments, lambda each: print(f"\nfit {next(count)}, {each.model.name}\n{each.verdict}\n"), learned)
-
-
 def run_replica(request: RunRequest, seed: int, folder: Path) -> None:
     """Run the script from a seed, and save the record of each `fit` in a folder."""
     fits: list[_FitEntry] = []

@@ -1,57 +1,23 @@
 """Try each suggested remedy on a `fit` of a script: `python3 -m pipeline.watch --try script.py`."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from pipeline.diagnosis.causes import LEARNED, NO_CAUSE, network_remedies, spelled
-from pipeline.evaluation.effects import HARMS, HELPS, UNDECIDED, effect
+from pipeline.evaluation.effects import HARMS, HELPS, UNDECIDED
 from pipeline.evaluation.intervals import newcombe
 from pipeline.foundations.files import save_text
 from pipeline.remedies import combined
 from pipeline.watch.arguments import Learned
+from pipeline.watch.scripts.attempt import Attempt
 from pipeline.watch.scripts.run_progress import RunProgress
 from pipeline.watch.scripts.script import RunRequest, run_seeds, run_unchanged, summaries_of
 from pipeline.watch.scripts.script_replicas import FitSummary, page
 
 ORDER = (HELPS, UNDECIDED, HARMS)
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """The result of remedies on one `fit`.
-
-    change: what the remedies changed, in words.
-    learned: how many replicas learned with the remedies.
-    replicas: the number of replicas.
-    difference: the share of replicas that learned with the remedies, minus the share without.
-    low, high: Newcombe's 95% interval of the difference.
-    causes: the causes of the replicas that still failed, the most frequent first.
-    reasons: see `FitSummary`.
-    """
-
-    remedies: combined.Remedies
-    change: str
-    learned: int
-    replicas: int
-    difference: float
-    low: float
-    high: float
-    causes: Sequence[str]
-    reasons: Mapping[str, str]
-
-    @property
-    def effect(self) -> str:
-        """The effect: helps, harms or undecided."""
-        return effect(self.low, self.high)
-
-    def __str__(self) -> str:
-        return (
-            f"{combined.AND.join(self.remedies)}: learned in {self.learned} of {self.replicas} runs, "
-            f"{100 * self.difference:+.0f} points [{100 * self.low:.0f}, {100 * self.high:.0f}]. Change: {self.change}."
-        )
 
 
 def run_tries(script: Path, arguments: Sequence[str], learned: Learned, replicas: int, report: Path) -> None:
