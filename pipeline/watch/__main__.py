@@ -31,13 +31,11 @@ def _run(options: Namespace) -> int:
     if options.tries:
         from pipeline.watch.scripts.tries import run_tries
 
-        run_tries(*script, options.replicas or REPLICAS_TO_TRY, options.report)
-        return 0
+        return run_tries(*script, options.replicas or REPLICAS_TO_TRY, options.report, output)
     if options.replicas is not None:
         from pipeline.watch.scripts.script import run_replicas
 
-        run_replicas(*script, options.replicas, options.report)
-        return 0
+        return run_replicas(*script, options.replicas, options.report, output)
     from pipeline.watch.scripts.plain_run import run_once
 
     return run_once(*script, output)
