@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -13,7 +14,7 @@ from benchmarks.known_faults import runs as known_runs
 from benchmarks.known_faults.programs import ALL
 from benchmarks.reports import Report, fit_watched
 from benchmarks.unseen.unseen_program import load
-from benchmarks.unseen.unseen_runs import FAULTY, program_files
+from benchmarks.unseen.unseen_runs import FAULTY, FOLDER, SETS, program_files
 from pipeline import Diagnosis
 from pipeline.remedies.on_keras.keras_compile import remembering_compile
 from pipeline.remedies.on_keras.keras_remedies import KERAS_REMEDIES, apply, inapplicable
@@ -118,7 +119,8 @@ class RemediedRun:
 
 def unseen_paths() -> dict[str, Path]:
     """Return the files of the unseen faulty programs by name."""
-    return {path.stem: path for path, form in program_files() if form == FAULTY}
+    files = (program_files(FOLDER / name) for name in SETS)
+    return {path.stem: path for path, form in chain.from_iterable(files) if form == FAULTY}
 
 
 def subject(name: str) -> Subject:
