@@ -5,7 +5,8 @@ python3 -m benchmarks.unseen --set first --seeds 1 --only NAME ...
 
 In the folder of a set, `faulty` (with repaired twins) and `good` hold a file for each program; truth.json has the
 causes and notices that are right, by faulty program. What crashes, or takes longer than the time limit, counts as
-crashed. The first run of a whole set writes its results.json, which no later run replaces: only then was the set unseen.
+crashed. The first run of a whole set writes its results.json. No later run replaces it, because only then was the set
+unseen.
 """
 
 import argparse
