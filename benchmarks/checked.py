@@ -22,7 +22,7 @@ import tensorflow as tf
 from benchmarks.unseen.unseen_program import load
 from pipeline.foundations.files import load_json, save_json
 from pipeline.watch.checks.check_fit import check_fit
-from pipeline.watch.checks.check_line import FAULT, HINT, CheckReport
+from pipeline.watch.checks.check_line import FAULT, HINT, FitChecks
 
 RESULTS: Final = Path(__file__).with_name("checked.json")
 GOOD: Final = Path(__file__).parent / "unseen" / "good"
@@ -85,7 +85,7 @@ def _names_accepted(row: Row, levels: Sequence[str]) -> bool:
     return any(cause in row.get("accepted", ()) for level in levels for cause in row.get(level, {}).values())
 
 
-def _named(report: CheckReport, level: Any) -> dict[str, str | None]:
+def _named(report: FitChecks, level: Any) -> dict[str, str | None]:
     return {line.name: line.cause for line in report.of_level(level)}
 
 

@@ -15,8 +15,14 @@ from imports import ROOT
 
 from pipeline import Diagnosis
 from pipeline.foundations.errors import UserError
-from pipeline.watch.checks.check_line import FAULT, FINE, NOT_RUN, CheckLine, CheckReport
+from pipeline.foundations.untyped import FitKeywords
+from pipeline.watch.checks import check_fit as checks
+from pipeline.watch.checks import check_script as script
+from pipeline.watch.checks.check_line import FAULT, FINE, NOT_RUN, CheckLine, FitChecks
 from pipeline.watch.checks.check_script import check_script
+from pipeline.watch.checks.machine_checks import fit_of_checks
+from pipeline.watch.for_machines.exit_codes import exit_code
+from pipeline.watch.for_machines.report_models import MachineReport
 
 pytestmark = pytest.mark.usefixtures("quick_models_once")
 
@@ -94,7 +100,7 @@ own.compile("adam")
 own.fit(tf.data.Dataset.from_tensor_slices((rows, labels)).batch(32).repeat(), steps_per_epoch=4, epochs=2, verbose=0)
 """
 )
-Checked = Callable[..., CheckReport]
+Checked = Callable[..., FitChecks]
 
 
 class Ended(BaseException):
@@ -105,25 +111,30 @@ class Ended(BaseException):
 def checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checked:
     """A function that checks a script in its own folder, in this process."""
 
-    def check(text: str, *arguments: str, fit: int = 1) -> CheckReport:
-        reports: list[CheckReport] = []
+    def check(text: str, *arguments: str, fit: int = 1) -> FitChecks:
+        reports: list[FitChecks] = []
+
+        def check_fit(model: keras.Model, arguments: FitKeywords, number: int) -> FitChecks:
+            reports.append(checks.check_fit(model, arguments, number))
+            return reports[0]
 
         def end(code: int) -> NoReturn:
-            assert not reports or code == reports[0].exit_code
+            assert code == (3 if reports[0].of_level(FAULT) else 0)
             raise Ended
 
         (tmp_path / "script.py").write_text(text)
+        monkeypatch.setattr(script, "check_fit", check_fit)
         monkeypatch.chdir(tmp_path)
         own = keras.Model.fit
         with pytest.raises(Ended):
-            check_script(Path("script.py"), arguments, fit, reports.append, end)
+            check_script(Path("script.py"), arguments, fit, end=end)
         assert keras.Model.fit is own
         return reports[0]
 
     return check
 
 
-def line_of(report: CheckReport, name: str) -> CheckLine:
+def line_of(report: FitChecks, name: str) -> CheckLine:
     return next(line for line in report.lines if line.name == name)
 
 
@@ -140,7 +151,6 @@ def test_each_fault_of_a_script_has_its_line(checked: Checked) -> None:
         line = line_of(report, name)
         assert (line.level, line.cause) == (FAULT, cause), line
         assert line.advice, line
-    assert report.exit_code == 3
     assert [line.level for line in report.lines] == sorted(
         (line.level for line in report.lines), key=["fault", "hint", "fine", "not run"].index
     )
@@ -154,19 +164,22 @@ def test_streams_own_steps_and_a_later_fit_are_checked(checked: Checked) -> None
     assert str(second).startswith("fit 2, own: checked before training")
     assert line_of(second, "loss at the start").level == NOT_RUN
     assert line_of(second, "64 rows by heart").level == FINE
-    assert second.exit_code == 0
 
 
 @pytest.mark.slow
 def test_nothing_of_a_script_runs_after_the_checked_fit(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(TYPICAL)
-    command = [sys.executable, "-m", "pipeline.watch", "--check", "script.py", "--epochs", "3"]
+    command = [sys.executable, "-m", "pipeline.watch", "--check", "--json", "-", "script.py", "--epochs", "3"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert result.returncode == 3, result.stderr
-    assert "swallowed" not in result.stdout
-    assert "fault    early stopping: `EarlyStopping` takes worse for better" in result.stdout
-    assert result.stdout.splitlines()[-1].startswith("1 fault, ")
+    assert "swallowed" not in result.stderr
+    assert "\nfault    early stopping: `EarlyStopping` takes worse for better" in result.stderr
+    (fit,) = MachineReport.model_validate_json(result.stdout).fits
+    assert fit.checks is not None
+    assert [(check.name, check.cause) for check in fit.checks if check.status == "fault"] == [
+        ("early stopping", "stopped_early")
+    ]
     assert os.listdir(tmp_path) == ["script.py"]
 
 
@@ -212,7 +225,8 @@ def test_invalid_arguments_are_one_line() -> None:
 
 def test_a_report_counts_its_lines() -> None:
     lines = [CheckLine("a", FAULT, "wrong.", "mend it"), CheckLine("b", FINE, "good."), CheckLine("c", NOT_RUN, "no.")]
-    report = CheckReport("m", lines, 1)
+    report = FitChecks("m", lines, 1)
     assert str(report).splitlines()[1] == "fault    a: wrong. Do: mend it."
     assert report.summary == "1 fault, 0 hints; 1 check could not run"
-    assert (report.exit_code, CheckReport("m", lines[1:]).exit_code, CheckReport("m", lines[2:]).exit_code) == (3, 0, 4)
+    codes = [exit_code([fit_of_checks(FitChecks("m", lines[first:]))]) for first in range(3)]
+    assert codes == [3, 0, 4]

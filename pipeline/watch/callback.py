@@ -23,14 +23,15 @@ from pipeline.params.file import check
 from pipeline.params.shipped import shipped
 from pipeline.recorder.guard import LOG, Guard
 from pipeline.watch.arguments import Arguments, Learned, expect_arrays
+from pipeline.watch.fit_verdict import Verdict, unrecorded
 from pipeline.watch.hopeless import why_hopeless
 from pipeline.watch.sinks import Sink, open_sinks
-from pipeline.watch.verdict import Verdict, early_notices, epochs_in_words, judge, unrecorded
+from pipeline.watch.verdict import early_notices, epochs_in_words, judge
 from pipeline.watch.watchable import expect_watchable, when_fit_ends
 
 if TYPE_CHECKING:
     from pipeline.recorder.watching import Watching
-    from pipeline.watch.checks.check_line import CheckReport
+    from pipeline.watch.checks.check_line import FitChecks
 
 # Guarded actions, as messages name them.
 WATCH: Final = "watch this model"
@@ -197,7 +198,7 @@ class Diagnosis(keras.callbacks.Callback):
         *,
         task: str = "auto",
         **arguments: Unchecked,
-    ) -> "CheckReport":
+    ) -> "FitChecks":
         """Check a compiled model and its data before training, within seconds; `print` shows the report as text.
 
         It trains on a few batches, then on 64 rows, and restores weights, optimizer and seeds. A model that its first

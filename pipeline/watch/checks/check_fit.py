@@ -9,7 +9,7 @@ from pipeline.foundations.errors import first_line, without_colours
 from pipeline.foundations.untyped import FitKeywords
 from pipeline.recorder.guard import Guard
 from pipeline.watch.checks import batch_checks, data_checks, layer_checks, output_checks, step_checks
-from pipeline.watch.checks.check_line import FAULT, NOT_RUN, CheckLine, CheckReport, in_order
+from pipeline.watch.checks.check_line import FAULT, NOT_RUN, CheckLine, FitChecks, in_order
 from pipeline.watch.checks.first_steps import FirstSteps, UnwatchableError, first_steps, quiet
 from pipeline.watch.checks.fitting_by_heart import CHECK as BY_HEART
 from pipeline.watch.checks.model_state import ModelState
@@ -27,12 +27,12 @@ FIRST_BATCHES: Final = "first batches"  # the name of the line if they fail
 FAILED_ADVICE: Final = "run the script without --check to see where the error is raised"
 
 
-def check_fit(model: keras.Model, arguments: FitKeywords, fit: int | None = None, task: str = "auto") -> CheckReport:
+def check_fit(model: keras.Model, arguments: FitKeywords, fit: int | None = None, task: str = "auto") -> FitChecks:
     """Check a `fit` that has not begun, and restore the model, its optimizer and the random generators.
 
     Args:
         arguments: the arguments of `fit`, by name.
-        fit: see `CheckReport`.
+        fit: see `FitChecks`.
         task: the kind of task, see `Diagnosis`.
     """
     trial_fit = TrialFit(arguments)
@@ -44,7 +44,7 @@ def check_fit(model: keras.Model, arguments: FitKeywords, fit: int | None = None
         lines = _lines(model, trial_fit, task, state.restore if is_built else None)
     finally:
         state.restore(is_last=True)
-    return CheckReport(model.name, in_order(lines), fit)
+    return FitChecks(model.name, in_order(lines), fit)
 
 
 def _lines(model: keras.Model, fit: TrialFit, task: str, restore: Callable[[], None] | None) -> list[CheckLine]:

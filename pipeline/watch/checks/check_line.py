@@ -11,9 +11,6 @@ FINE: Final = "fine"
 NOT_RUN: Final = "not run"
 LEVELS: Final[tuple[Level, ...]] = (FAULT, HINT, FINE, NOT_RUN)  # in the order of the report
 
-FAULT_FOUND: Final = 3  # exit codes of the command
-NOTHING_CHECKED: Final = 4
-
 
 @dataclass(frozen=True)
 class CheckLine:
@@ -40,8 +37,8 @@ class CheckLine:
 
 
 @dataclass(frozen=True)
-class CheckReport:
-    """The results of all checks of one `fit`.
+class FitChecks:
+    """The results of all checks of one `fit`; `print` shows them as text.
 
     model: the model's name.
     lines: one for each check; faults come first.
@@ -55,13 +52,6 @@ class CheckReport:
     def of_level(self, level: Level) -> list[CheckLine]:
         """Return the lines of one level."""
         return [each for each in self.lines if each.level == level]
-
-    @property
-    def exit_code(self) -> int:
-        """3 if there is a fault, 4 if no check could run, 0 otherwise."""
-        if self.of_level(FAULT):
-            return FAULT_FOUND
-        return NOTHING_CHECKED if len(self.of_level(NOT_RUN)) == len(self.lines) else 0
 
     @property
     def summary(self) -> str:

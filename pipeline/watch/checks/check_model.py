@@ -9,10 +9,10 @@ from pipeline.foundations.untyped import FitKeywords
 from pipeline.params.file import one_of, unknown_key
 from pipeline.watch.arguments import TASKS
 from pipeline.watch.checks.check_fit import check_fit
-from pipeline.watch.checks.check_line import CheckReport
+from pipeline.watch.checks.check_line import FitChecks
 
 
-def check_model(model: keras.Model, arguments: FitKeywords, task: str) -> CheckReport:
+def check_model(model: keras.Model, arguments: FitKeywords, task: str) -> FitChecks:
     """Check a compiled model; see `Diagnosis.check`.
 
     Raises:

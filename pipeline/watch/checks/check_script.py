@@ -16,17 +16,18 @@ import keras
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.untyped import Unchecked
 from pipeline.watch.checks.check_fit import check_fit
-from pipeline.watch.checks.check_line import CheckReport
-from pipeline.watch.script import run_as_main
+from pipeline.watch.checks.machine_checks import fit_of_checks
+from pipeline.watch.for_machines.report_output import ReportOutput
+from pipeline.watch.scripts.script import run_as_main
 
 
 def check_script(
     script: Path,
     arguments: Sequence[str],
     fit: int = 1,
-    show: Callable[[CheckReport], None] = print,
+    output: ReportOutput | None = None,
     end: Callable[[int], NoReturn] | None = None,
-) -> None:
+) -> NoReturn:
     """Run the script up to a `fit`, check that `fit`, show the report, and end the process.
 
     Nothing of the script runs after that `fit`: no `except`, no `finally`, no `atexit`. The process ends with the
@@ -34,14 +35,14 @@ def check_script(
 
     Args:
         fit: the number of the `fit`, from 1; earlier ones run as they are.
-        show: prints the report.
+        output: writes the report for machines, and gives the exit code; None for no report.
         end: ends the process; by default `end_process`.
 
     Raises:
         UserError: the script has no such `fit`.
         Every error of the script before that `fit`.
     """
-    end = end or end_process
+    end, output = end or end_process, output or ReportOutput(has_exit_code=True)
     own, count = keras.Model.fit, 0
     signature = inspect.signature(own)
 
@@ -54,9 +55,9 @@ def check_script(
         code = 1
         keras.Model.fit = own
         try:
-            report = check_fit(self, signature.bind(self, *args, **kwargs).arguments, fit)
-            show(report)
-            code = report.exit_code
+            checks = check_fit(self, signature.bind(self, *args, **kwargs).arguments, fit)
+            print(checks, flush=True)
+            code = output.end("check", script, arguments, [fit_of_checks(checks)])
         except KeyboardInterrupt:
             code = 130
         except BaseException:  # the script must not catch it, and go on without a trained model
