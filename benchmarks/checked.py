@@ -25,7 +25,7 @@ from pipeline.watch.checks.check_fit import check_fit
 from pipeline.watch.checks.check_line import FAULT, HINT, FitChecks
 
 RESULTS: Final = Path(__file__).with_name("checked.json")
-GOOD: Final = Path(__file__).parent / "unseen" / "good"
+UNSEEN: Final = Path(__file__).parent / "unseen"
 SETS: Final = ("known_good", "unseen_good", "known_faults")
 Prepare = Callable[[], tuple[keras.Model, Mapping[str, Any]]]  # returns a model and the arguments of its `fit`
 Row = dict[str, Any]
@@ -37,7 +37,7 @@ def programs(name: str) -> Iterator[tuple[str, Prepare, Sequence[str]]]:
         for each in importlib.import_module("benchmarks.known_good.programs").PROGRAMS.values():
             yield each.name, lambda each=each: _known_good(each), ()
     elif name == "unseen_good":
-        for path in sorted(GOOD.glob("*.py")):
+        for path in sorted(UNSEEN.glob("*/good/*.py")):
             yield path.stem, lambda path=path: _unseen(path), ()
     else:
         for each in importlib.import_module("benchmarks.known_faults.programs").ALL:
@@ -128,7 +128,6 @@ def main() -> None:
     parser.add_argument("--names", nargs="+", metavar="NAME", help="check these programs only, and write nothing")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
-    results = load_json(RESULTS) if RESULTS.exists() else {}
     for name in arguments.sets:
         rows = []
         for program, prepare, accepted in programs(name):
@@ -136,10 +135,10 @@ def main() -> None:
                 rows.append(checked(program, prepare, accepted))
                 shown = [rows[-1]["error"]] if "error" in rows[-1] else rows[-1]["says"]
                 print(f"{program}{'' if not accepted else f' ({accepted})'}", *shown, sep="\n  ", flush=True)
-        results[name] = counts(rows)
-        print(results[name], flush=True)
+        print(counts(rows), flush=True)
         if arguments.names is None:
-            save_json(results, RESULTS)
+            earlier = load_json(RESULTS) if RESULTS.exists() else {}
+            save_json({**earlier, name: counts(rows)}, RESULTS)
 
 
 if __name__ == "__main__":

@@ -159,11 +159,11 @@ def test_each_fault_of_a_script_has_its_line(checked: Checked) -> None:
 @pytest.mark.slow
 def test_streams_own_steps_and_a_later_fit_are_checked(checked: Checked) -> None:
     first = checked(STREAMS)
-    assert line_of(first, "64 rows by heart").level == FINE
+    assert line_of(first, "fitting 64 rows by heart").level == FINE
     second = checked(STREAMS, fit=2)
     assert str(second).startswith("fit 2, own: checked before training")
     assert line_of(second, "loss at the start").level == NOT_RUN
-    assert line_of(second, "64 rows by heart").level == FINE
+    assert line_of(second, "fitting 64 rows by heart").level == FINE
 
 
 @pytest.mark.slow
@@ -205,7 +205,7 @@ def test_a_checked_model_trains_as_if_it_were_not() -> None:
         if is_checked:
             report = Diagnosis.check(model, rows, targets, epochs=2)
             assert not report.of_level(FAULT), report
-            assert line_of(report, "64 rows by heart").level == FINE
+            assert line_of(report, "fitting 64 rows by heart").level == FINE
         model.fit(rows, targets, epochs=2, verbose=0)
         return model.get_weights(), random.random()
 

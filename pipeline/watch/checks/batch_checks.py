@@ -30,7 +30,9 @@ ORDER_BATCHES: Final = 64  # batches, evenly from first to last, of rows that ar
 
 def _check_order(steps: FirstSteps) -> CheckLine:
     order = _order_of_all(steps.fit) if _is_unshuffled(steps.fit) else None
-    numbers = {**steps.numbers, **({} if order is None else {"batch_order": order})}
+    if order is None and (fed := steps.numbers["batch_order"]) is not None:
+        order = float(fed)
+    numbers = {**steps.numbers, "batch_order": None if order is None else max(0.0, order)}
     missing = NotRunError("the first batches are too few or too small, or all their targets are equal")
     measured = expect_measured(numbers, ["batch_order"], missing)
     if number(numbers, "batch_order") <= steps.params.ordered_share:

@@ -1,15 +1,17 @@
 """Check a model before its `fit`: run the first batches and the checks, and restore the model."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 import keras
 
+from pipeline.diagnosis.causes import TABLE
 from pipeline.foundations.errors import first_line, without_colours
 from pipeline.foundations.untyped import FitKeywords
 from pipeline.recorder.guard import Guard
 from pipeline.watch.checks import batch_checks, data_checks, layer_checks, output_checks, step_checks
-from pipeline.watch.checks.check_line import FAULT, NOT_RUN, CheckLine, FitChecks, in_order
+from pipeline.watch.checks.check_line import FAULT, FINE, HINT, NOT_RUN, CheckLine, FitChecks, in_order
 from pipeline.watch.checks.first_steps import FirstSteps, UnwatchableError, first_steps, quiet
 from pipeline.watch.checks.fitting_by_heart import CHECK as BY_HEART
 from pipeline.watch.checks.model_state import ModelState
@@ -61,17 +63,34 @@ def _lines(model: keras.Model, fit: TrialFit, task: str, restore: Callable[[], N
     except Exception as error:  # of the user's model, loss or data: `fit` would fail, too
         text = first_line(ValueError(without_colours(error)))[:300]
         sentence = f"`fit` fails within the first {TRIAL_BATCHES} batches: {type(error).__name__}: {text}"
-        missing = [CheckLine(name, NOT_RUN, "the first batches fail.") for name in names]
+        missing = [CheckLine(name, NOT_RUN, "The first batches fail.") for name in names]
         return [
             CheckLine(FIRST_BATCHES, FAULT, sentence, "run the script without --check for the whole error"),
             *missing,
         ]
     lines = [each.run(steps) for each in CHECKS]
-    return [*lines, _by_heart(steps, restore)]
+    by_heart = _by_heart(steps, restore)
+    if by_heart.level in (FAULT, HINT) and any(line.level == FAULT for line in lines):
+        by_heart = replace(by_heart, advice="mend the other faults first, and check again")
+    return [*(_without_harm(line, by_heart, steps) for line in lines), by_heart]
+
+
+def _without_harm(line: CheckLine, by_heart: CheckLine, steps: FirstSteps) -> CheckLine:
+    """Return a line on the signals of layers as `fine` if the rows were fitted by heart: the signals did no harm.
+
+    The rules of the diagnosis have the same exception, see `Cause.needs_misfit`.
+    """
+    part = by_heart.numbers.get("part_fitted")
+    cause = next((each for each in TABLE if each.name == line.cause), None)
+    is_signal = cause is not None and cause.family == "signals" and cause.needs_misfit
+    if not is_signal or line.name == "loss at the start" or part is None or float(part) <= steps.params.harmless_fit:
+        return line
+    sentence = f"{line.sentence} It does no harm: {by_heart.name} succeeds."
+    return CheckLine(line.name, FINE, sentence, numbers=line.numbers)
 
 
 def _by_heart(steps: FirstSteps, restore: Callable[[], None] | None) -> CheckLine:
     if restore is None:
-        return CheckLine(BY_HEART.name, NOT_RUN, "the first step builds the model, so its first weights are not known.")
+        return CheckLine(BY_HEART.name, NOT_RUN, "The first step builds the model, so its first weights are not known.")
     restore()
     return BY_HEART.run(steps)

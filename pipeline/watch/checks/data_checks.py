@@ -30,6 +30,7 @@ from pipeline.watch.checks.one_check import (
     holds,
     notice_check,
 )
+from pipeline.watch.judging.compiled_metrics import is_accuracy, metrics_of
 
 MAJORITY: Final = 0.9  # a larger class hides the others: always predicting it is right in nine of ten rows
 NO_LOSS: Final = NotRunError("the training step does not call `compute_loss`")
@@ -98,8 +99,8 @@ def _check_classes(steps: FirstSteps) -> CheckLine:
         sentence = f"all rows have the same class, {labels[0]}."
         return CheckLine("classes", FAULT, sentence, "look for the rows of the other classes", None, numbers)
     is_weighted = any(steps.fit.arguments.get(name) is not None for name in ("class_weight", "sample_weight"))
-    is_by_class = steps.rule is None or steps.rule.score == "balanced_accuracy"  # not by rank, as AUC is
-    if share > MAJORITY and is_by_class and not is_weighted:
+    has_accuracy = any(map(is_accuracy, metrics_of(steps.model, 0)))  # which hides rare classes; a loss or AUC does not
+    if share > MAJORITY and has_accuracy and not is_weighted:
         return CheckLine("classes", HINT, sentence, advice_against(IMBALANCED, steps), IMBALANCED.name, numbers)
     return CheckLine("classes", FINE, sentence, numbers=numbers)
 

@@ -184,5 +184,5 @@ def _packed(data: Rows) -> Batch:
     return packed
 
 
-NAME: Final = f"{ROWS} rows by heart"
+NAME: Final = f"fitting {ROWS} rows by heart"
 CHECK: Final = Check(NAME, _check_by_heart)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import pandas as pd
@@ -37,6 +37,10 @@ class Check:
 
     def run(self, steps: FirstSteps) -> CheckLine:
         """Return the line of the check; any error makes it `not run`."""
+        line = self._measured(steps)
+        return replace(line, sentence=f"{line.sentence[0].upper()}{line.sentence[1:]}")
+
+    def _measured(self, steps: FirstSteps) -> CheckLine:
         try:
             return self.measure(steps)
         except (NotRunError, NothingToCheckError) as reason:
@@ -83,7 +87,10 @@ def notice_check(
     fine: Callable[[Evidence], str],
     missing: NotRunError | NothingToCheckError,
 ) -> Check:
-    """Return the check that applies the rule of a notice to the first batches; see `cause_check`."""
+    """Return the check that applies the rule of a notice to the first batches; see `cause_check`.
+
+    The last sentence of a notice says what to do.
+    """
     row = next(each for each in NOTICES if each.name == notice)
 
     def measure(steps: FirstSteps) -> CheckLine:
@@ -91,7 +98,7 @@ def notice_check(
         if not holds(row.rule, steps.after, steps):
             return CheckLine(name, FINE, fine(steps.numbers), numbers=measured)
         sentence, _, advice = row.says(steps.numbers).rstrip(".").rpartition(". ")
-        return CheckLine(name, level, f"{sentence}.", advice, notice, measured)
+        return CheckLine(name, level, f"{sentence}.", f"{advice[0].lower()}{advice[1:]}", notice, measured)
 
     return Check(name, measure)
 

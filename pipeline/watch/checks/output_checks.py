@@ -5,7 +5,7 @@ from typing import Final
 import keras
 import numpy as np
 
-from pipeline.diagnosis.rules.model_rules import DEAD_OUTPUT, OUTPUT_MISMATCH
+from pipeline.diagnosis.rules.model_rules import DEAD_OUTPUT, FITTING, OUTPUT_MISMATCH
 from pipeline.diagnosis.rules.signal_rules import EXPLODING
 from pipeline.history import record
 from pipeline.models.loss_names import DISTANCES, loss_of
@@ -17,9 +17,14 @@ from pipeline.watch.checks.one_check import (
     NothingToCheckError,
     NotRunError,
     cause_check,
+    expect_measured,
+    holds,
     notice_check,
 )
 
+NO_BIAS: Final = NotRunError(
+    "the output layer has no bias that could be moved, or there are several outputs or no targets"
+)
 HIGH_START: Final = 10  # baseline losses; random weights usually start within a few
 
 
@@ -49,6 +54,18 @@ def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(size for size in shape if size != 1)
 
 
+def _check_output(steps: FirstSteps) -> CheckLine:
+    numbers = expect_measured(steps.start_numbers, ["output_misfit", "targets_beyond"], NO_BIAS)
+    if not holds(OUTPUT_MISMATCH.rule, steps.start, steps):
+        return CheckLine("output", FINE, "the output layer fits the loss and the targets.", numbers=numbers)
+    misfit = record.MISFITS[int(steps.start_numbers["output_misfit"] or 0)]
+    beyond = 100 * float(steps.start_numbers["targets_beyond"] or 0)
+    sentences = [f"output, loss and targets do not fit: {misfit}."] if misfit in FITTING else []
+    sentences += [f"{beyond:.0f}% of the targets lie outside the output's range."] if beyond else []
+    advice = FITTING.get(misfit, "no activation on the output for numbers, or targets scaled into its range")
+    return CheckLine("output", FAULT, " ".join(sentences), advice, OUTPUT_MISMATCH.name, numbers)
+
+
 def _check_start(steps: FirstSteps) -> CheckLine:
     loss = steps.curve("train_loss")
     if not record.is_loss_known(steps.history) or not steps.watching.probe or not steps.watching.probe.has_loss:
@@ -61,29 +78,23 @@ def _check_start(steps: FirstSteps) -> CheckLine:
     baseline = steps.history.attrs.get("train_constant_loss")
     if baseline is None or not record.is_baseline_known(steps.history):
         return CheckLine("loss at the start", FINE, f"the loss is {loss:.4g}; the baseline loss is unknown.")
-    growth = steps.start_numbers["loss_growth"]
-    numbers = {"loss": loss, "baseline_loss": float(baseline), "loss_growth": growth}
+    task = record.task_of(steps.history)
+    # Rare classes have a small baseline loss; guessing among the classes is what random weights can do.
+    usual = max(float(baseline), np.log(len(task.names))) if task.is_classification else float(baseline)
+    perfect = float(steps.history.attrs.get(f"train_{record.PERFECT_LOSS}", 0.0))
+    times = (loss - perfect) / (usual - perfect) if usual > perfect else 0.0
+    numbers = {"loss": loss, "baseline_loss": float(baseline), "loss_growth": times}
     sentence = f"the loss is {loss:.4g} before the first step; the best constant prediction has {float(baseline):.4g}."
-    times = 0.0 if growth is None else float(growth)
     if times <= HIGH_START:
         return CheckLine("loss at the start", FINE, sentence, numbers=numbers)
     advice = "scale inputs and targets to mean 0 and standard deviation 1, and use Keras's default initializers"
-    if record.task_of(steps.history).is_classification and times <= steps.params.explosion_growth:
-        advice = "start the output layer's biases at the logarithm of the classes' odds"
     level: Level = FAULT if times > steps.params.explosion_growth else HINT
     return CheckLine("loss at the start", level, sentence, advice, EXPLODING.name, numbers)
 
 
 CHECKS: Final = (
     Check("shapes", _check_shapes),
-    cause_check(
-        "output",
-        OUTPUT_MISMATCH,
-        FAULT,
-        ["output_misfit", "targets_beyond"],
-        lambda numbers: "the output layer fits the loss and the targets.",
-        NotRunError("the output layer has no bias that could be moved, or there are several outputs or no targets"),
-    ),
+    Check("output", _check_output),
     cause_check(
         "dead output",
         DEAD_OUTPUT,

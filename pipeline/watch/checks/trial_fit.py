@@ -36,9 +36,12 @@ class TrialFit:
             "validation_freq": 1,
             "verbose": 0,
         }
+        if self.has_arrays:
+            changes["batch_size"] = self.batch_size  # or else Keras computes it from the steps
         if self.arguments.get("validation_data") is not None:
             asked = self.arguments.get("validation_steps")
             changes["validation_steps"] = min(TRIAL_BATCHES, asked or TRIAL_BATCHES, self._validation_batches())
+            changes["validation_batch_size"] = self._validation_size
         return {**self.arguments, **changes, "callbacks": []}
 
     @property
@@ -71,8 +74,11 @@ class TrialFit:
 
     @property
     def batch_size(self) -> int:
-        """The number of rows in a batch of arrays."""
-        return int(self.arguments.get("batch_size") or BATCH_SIZE)
+        """The number of rows in a batch of arrays; if only the steps are given, Keras computes it from them."""
+        size, steps = self.arguments.get("batch_size"), self.arguments.get("steps_per_epoch")
+        if size is None and steps and self.has_arrays:
+            return ceil(len(keras.tree.flatten(self.arguments["x"])[0]) / steps)
+        return int(size or BATCH_SIZE)
 
     def _split(self) -> None:
         """Split off the rows of `validation_split`, as Keras does: the last ones."""
@@ -93,8 +99,14 @@ class TrialFit:
     def _validation_batches(self) -> int:
         data = self.arguments["validation_data"]
         inputs = data[0] if isinstance(data, tuple | list) else data
-        size = self.arguments.get("validation_batch_size") or self.batch_size
-        return _batches(inputs, size) or TRIAL_BATCHES
+        return _batches(inputs, self._validation_size or BATCH_SIZE) or TRIAL_BATCHES
+
+    @property
+    def _validation_size(self) -> int | None:
+        """The number of rows in a batch of validation arrays; as asked for a data set, whose batches are its own."""
+        asked = self.arguments.get("validation_batch_size")
+        is_pair = isinstance(self.arguments["validation_data"], tuple | list)
+        return asked or (self.batch_size if is_pair else None)
 
     def _first_inputs(self) -> Batch:
         """Return the inputs of the first batch; a generator gets its batch back. None if they cannot be read."""
