@@ -40,7 +40,7 @@ def programs(name: str) -> Iterator[tuple[str, Prepare, Sequence[str]]]:
         for path in sorted(UNSEEN.glob("*/good/*.py")):
             yield path.stem, lambda path=path: _unseen(path), ()
     else:
-        for each in importlib.import_module("benchmarks.known_faults.programs").ALL:
+        for each in importlib.import_module("benchmarks.known_faults.programs").ALL.values():
             yield each.name, lambda each=each: _known_fault(each), sorted(each.right)
 
 

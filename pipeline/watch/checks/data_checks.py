@@ -1,5 +1,6 @@
 """Checks of the rows: NaN, scales, classes, weights, validation rows, and whether quick models can predict them."""
 
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -9,6 +10,7 @@ from pipeline.diagnosis.rules.data_rules import NON_FINITE_DATA, UNSCALED_INPUTS
 from pipeline.diagnosis.rules.label_rules import IMBALANCED, UNRELATED_LABELS, are_fed_labels_unrelated
 from pipeline.diagnosis.rules.row_rules import (
     NO_SIGNAL,
+    ORDERED_BATCHES,
     OUTLIER_ROWS,
     SHIFTED_VALIDATION,
     are_validation_rows_unlike,
@@ -96,13 +98,21 @@ def _check_classes(steps: FirstSteps) -> CheckLine:
         else f"{len(labels)} classes of equal size."
     )
     if len(labels) == 1:
-        sentence = f"all rows have the same class, {labels[0]}."
-        return CheckLine("classes", FAULT, sentence, "look for the rows of the other classes", None, numbers)
+        return _one_class(steps, labels[0], numbers)
     is_weighted = any(steps.fit.arguments.get(name) is not None for name in ("class_weight", "sample_weight"))
     has_accuracy = any(map(is_accuracy, metrics_of(steps.model, 0)))  # which hides rare classes; a loss or AUC does not
     if share > MAJORITY and has_accuracy and not is_weighted:
         return CheckLine("classes", HINT, sentence, advice_against(IMBALANCED, steps), IMBALANCED.name, numbers)
     return CheckLine("classes", FINE, sentence, numbers=numbers)
+
+
+def _one_class(steps: FirstSteps, label: int, numbers: Mapping[str, float]) -> CheckLine:
+    if steps.fit.has_arrays:
+        sentence = f"all rows have the same class, {label}."
+        return CheckLine("classes", FAULT, sentence, "look for the rows of the other classes", None, numbers)
+    sentence = f"all rows of the first batches have the same class, {label}."
+    advice = advice_against(ORDERED_BATCHES, steps)
+    return CheckLine("classes", FAULT, sentence, advice, ORDERED_BATCHES.name, numbers)
 
 
 def _check_row_weights(steps: FirstSteps) -> CheckLine:

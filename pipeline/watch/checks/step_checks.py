@@ -15,7 +15,7 @@ from pipeline.diagnosis.rules.step_rules import (
     has_rate_ended,
 )
 from pipeline.recorder.fit_end import is_backwards
-from pipeline.recorder.learning_rates import rate_facts, schedule_of
+from pipeline.recorder.learning_rates import PLACES, rate_facts, schedule_of
 from pipeline.watch.checks.check_line import FAULT, FINE, HINT, CheckLine
 from pipeline.watch.checks.first_steps import FirstSteps
 from pipeline.watch.checks.one_check import (
@@ -27,9 +27,11 @@ from pipeline.watch.checks.one_check import (
     expect_measured,
     holds,
 )
+from pipeline.watch.checks.trial_fit import TrialFit
 
 HEAVY: Final = 0.9  # share of penalties in the loss at the start; they fall fast, so half of the loss is no fault yet
 READ_EPOCHS: Final = 200  # epochs at which a schedule is read, evenly from first to last
+MOST_EPOCHS: Final = 10_000  # for which a callback's function is called
 
 
 def _check_rate(steps: FirstSteps) -> CheckLine:
@@ -51,25 +53,12 @@ def _check_rate(steps: FirstSteps) -> CheckLine:
 
 
 def _check_schedule(steps: FirstSteps) -> CheckLine:
-    optimizer, fit = steps.model.optimizer, steps.fit
-    schedule = None if optimizer is None else schedule_of(optimizer)
-    if schedule is None:
-        raise NothingToCheckError("the optimizer has no schedule")
-    if fit.steps_per_epoch is None:
-        raise NotRunError("the number of batches in an epoch is unknown: set `steps_per_epoch`")
-    ends = np.unique(np.linspace(1, fit.epochs, READ_EPOCHS).round().astype(int)) * fit.steps_per_epoch
-
-    def rate_at(iteration: int) -> float:
-        return float(np.asarray(schedule(iteration)))
-
-    by_epoch = [rate_at(int(end)) for end in ends]
-    inside = [rate_at(int(each)) for each in np.linspace(0, ends[0], 8)]
-    facts = rate_facts(by_epoch, max([*by_epoch, *inside]))
-    numbers = {"first_rate": inside[0], "last_rate": by_epoch[-1], "steps": float(ends[-1]), **facts}
-    sentence = (
-        f"the schedule goes from {inside[0]:.3g} to {by_epoch[-1]:.3g} in the {int(ends[-1]):,} steps of "
-        f"{fit.epochs} epochs (greatest: {max([*by_epoch, *inside]):.3g})."
-    )
+    rates = _rates(steps)
+    first, last, greatest = rates[0], rates[-1], max(rates)
+    facts = rate_facts(rates[PLACES:], greatest)
+    numbers = {"first_rate": first, "last_rate": last, "greatest_rate": greatest, **facts}
+    epochs = steps.fit.epochs
+    sentence = f"the learning rate goes from {first:.3g} to {last:.3g} in {epochs} epochs (greatest: {greatest:.3g})."
     if not facts or not holds(has_rate_ended, steps.after.assign(**facts), steps):
         return CheckLine("schedule", FINE, sentence, numbers=numbers)
     sentence += f" For {100 * facts['rate_ended_share']:.0f}% of the epochs it is below 1% of the greatest."
@@ -77,9 +66,46 @@ def _check_schedule(steps: FirstSteps) -> CheckLine:
     return CheckLine("schedule", FAULT, sentence, advice, LEARNING_RATE_ENDED.name, numbers)
 
 
+def _rates(steps: FirstSteps) -> list[float]:
+    """Return PLACES learning rates within the first epoch, then those at the ends of epochs, evenly to the last.
+
+    Raises:
+        NothingToCheckError: the learning rate is constant.
+        NotRunError: the number of batches in an epoch is unknown.
+    """
+    optimizer, fit = steps.model.optimizer, steps.fit
+    schedule = None if optimizer is None else schedule_of(optimizer)
+    by_callback = [each for each in _callbacks(fit) if isinstance(each, keras.callbacks.LearningRateScheduler)]
+    if by_callback and steps.learning_rate is not None:
+        rates = [steps.learning_rate]
+        first = int(fit.arguments.get("initial_epoch") or 0)
+        for epoch in range(first, first + min(fit.epochs, MOST_EPOCHS)):
+            rates.append(_scheduled(by_callback[-1], epoch, rates[-1]))
+        return rates[:1] * (PLACES - 1) + rates[1:2] + rates[1:]
+    if schedule is None:
+        raise NothingToCheckError("the optimizer has no schedule")
+    if fit.steps_per_epoch is None:
+        raise NotRunError("the number of batches in an epoch is unknown: set `steps_per_epoch`")
+    ends = np.unique(np.linspace(1, fit.epochs, READ_EPOCHS).round().astype(int)) * fit.steps_per_epoch
+    places = [*np.linspace(0, ends[0], PLACES).astype(int).tolist(), *ends.tolist()]
+    return [float(np.asarray(schedule(place))) for place in places]
+
+
+def _scheduled(callback: keras.callbacks.LearningRateScheduler, epoch: int, rate: float) -> float:
+    """Return the learning rate of an epoch, as the callback computes it: its function may take one argument."""
+    try:
+        return float(callback.schedule(epoch, rate))
+    except TypeError:
+        return float(callback.schedule(epoch))
+
+
+def _callbacks(fit: TrialFit) -> list[keras.callbacks.Callback]:
+    callbacks = fit.arguments.get("callbacks") or []
+    return list(getattr(callbacks, "callbacks", None) or keras.tree.flatten(callbacks))
+
+
 def _check_stopping(steps: FirstSteps) -> CheckLine:
-    callbacks = keras.tree.flatten(steps.fit.arguments.get("callbacks") or [])
-    stopping = [each for each in callbacks if isinstance(each, keras.callbacks.EarlyStopping)]
+    stopping = [each for each in _callbacks(steps.fit) if isinstance(each, keras.callbacks.EarlyStopping)]
     if not stopping:
         raise NothingToCheckError("`fit` gets no `EarlyStopping`")
     for each in stopping:
