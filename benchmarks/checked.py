@@ -2,9 +2,11 @@
 
 python3 -m benchmarks.checked
 python3 -m benchmarks.checked --sets known_good --names iris churn
+python3 -m benchmarks.checked --docs
 
 On programs that train well, every fault or hint is a false line. On faulty programs, a line is right if it names an
-accepted cause. Without `--names`, the counts are written to checked.json.
+accepted cause. Without `--names`, the counts are written to checked.json. `--docs` writes the tables of the last counts
+to docs/known_faults.md, and checks nothing.
 """
 
 import argparse
@@ -19,6 +21,8 @@ from typing import Any, Final
 import keras
 import tensorflow as tf
 
+from benchmarks.joined import share_with_interval
+from benchmarks.markdown import renew, table
 from benchmarks.unseen.unseen_program import load
 from pipeline.foundations.files import load_json, save_json
 from pipeline.watch.checks.check_fit import check_fit
@@ -26,7 +30,16 @@ from pipeline.watch.checks.check_line import FAULT, HINT, FitChecks
 
 RESULTS: Final = Path(__file__).with_name("checked.json")
 UNSEEN: Final = Path(__file__).parent / "unseen"
-SETS: Final = ("known_good", "unseen_good", "known_faults")
+FAULTS: Final = "known_faults"
+SETS: Final = ("known_good", "unseen_good", FAULTS)
+SHARES: Final = (
+    "with a fault", "with a hint", "with a fault that names an accepted cause",
+    "with a line that names an accepted cause",
+)  # fmt: skip
+LEVELS: Final = ("faults", "hints")
+PAGE: Final = Path(__file__).parents[1] / "docs" / "known_faults.md"
+BEGIN: Final = "<!-- checked: made by `python3 -m benchmarks.checked --docs` -->\n"
+END: Final = "<!-- /checked -->\n"
 Prepare = Callable[[], tuple[keras.Model, Mapping[str, Any]]]  # returns a model and the arguments of its `fit`
 Row = dict[str, Any]
 
@@ -81,6 +94,30 @@ def counts(rows: Sequence[Row]) -> dict[str, Any]:
     }
 
 
+def rendered(results: Mapping[str, Any]) -> str:
+    """Return the tables in Markdown: one row for each set of programs, then one for each check that had a line."""
+    shown = [name for name in SETS if name in results]
+    sets = (
+        (
+            f"`{name}`",
+            str(results[name]["programs"]),
+            *(share_with_interval(results[name][column], results[name]["programs"]) for column in SHARES[:2]),
+            *(
+                share_with_interval(results[name][column], results[name]["programs"]) if name == FAULTS else "-"
+                for column in SHARES[2:]
+            ),
+            str(results[name]["errors"]),
+        )
+        for name in shown
+    )
+    lines = sorted({check for name in shown for level in LEVELS for check in results[name][level]})
+    checks = (
+        (check, *(str(results[name][level].get(check, 0)) for name in shown for level in LEVELS)) for check in lines
+    )
+    columns = ("check", *(f"`{name}`: {level}" for name in shown for level in LEVELS))
+    return f"{table(('programs', 'checked', *SHARES, 'crashed'), sets)}\n{table(columns, checks)}"
+
+
 def _names_accepted(row: Row, levels: Sequence[str]) -> bool:
     return any(cause in row.get("accepted", ()) for level in levels for cause in row.get(level, {}).values())
 
@@ -126,7 +163,11 @@ def main() -> None:
     )
     parser.add_argument("--sets", nargs="+", choices=SETS, default=SETS, help="check these sets of programs only")
     parser.add_argument("--names", nargs="+", metavar="NAME", help="check these programs only, and write nothing")
+    parser.add_argument("--docs", action="store_true", help=f"write the tables to docs/{PAGE.name}, and check nothing")
     arguments = parser.parse_args()
+    if arguments.docs:
+        renew(PAGE, BEGIN, END, rendered(load_json(RESULTS)))
+        return
     warnings.simplefilter("ignore")
     for name in arguments.sets:
         rows = []

@@ -9,6 +9,7 @@ import keras
 from pipeline.diagnosis.causes import TABLE
 from pipeline.foundations.errors import first_line, without_colours
 from pipeline.foundations.untyped import FitKeywords
+from pipeline.history.record import MISFITS
 from pipeline.recorder.guard import Guard
 from pipeline.watch.checks import batch_checks, data_checks, layer_checks, output_checks, step_checks
 from pipeline.watch.checks.check_line import FAULT, FINE, HINT, NOT_RUN, CheckLine, FitChecks, in_order
@@ -16,6 +17,7 @@ from pipeline.watch.checks.first_steps import FirstSteps, UnwatchableError, firs
 from pipeline.watch.checks.fitting_by_heart import CHECK as BY_HEART
 from pipeline.watch.checks.model_state import ModelState
 from pipeline.watch.checks.one_check import Check
+from pipeline.watch.checks.output_checks import LOSS_AT_START
 from pipeline.watch.checks.trial_fit import TRIAL_BATCHES, TrialFit
 
 CHECKS: Final[tuple[Check, ...]] = (
@@ -76,14 +78,19 @@ def _lines(model: keras.Model, fit: TrialFit, task: str, restore: Callable[[], N
 
 
 def _without_harm(line: CheckLine, by_heart: CheckLine, steps: FirstSteps) -> CheckLine:
-    """Return a line on the signals of layers as `fine` if the rows were fitted by heart: the signals did no harm.
+    """Return a line as `fine` that the rows fitted by heart refute.
 
-    The rules of the diagnosis have the same exception, see `Cause.needs_misfit`.
+    Signals of layers do no harm if the rows were fitted; the rules of the diagnosis have the same exception, see
+    `Cause.needs_misfit`. A loss that fell is not constant: it reads other layers than the output.
     """
-    part = by_heart.numbers.get("part_fitted")
+    part, before, after = (by_heart.numbers.get(name) for name in ("part_fitted", "loss_before", "loss_after"))
     cause = next((each for each in TABLE if each.name == line.cause), None)
-    is_signal = cause is not None and cause.family == "signals" and cause.needs_misfit
-    if not is_signal or line.name == "loss at the start" or part is None or float(part) <= steps.params.harmless_fit:
+    if cause is None or part is None or before is None or after is None:
+        return line
+    is_signal = cause.family == "signals" and cause.needs_misfit and line.name != LOSS_AT_START
+    is_harmless = is_signal and float(part) > steps.params.harmless_fit
+    is_loss_constant = line.numbers.get("output_misfit") == MISFITS.index("constant loss")
+    if not is_harmless and not (is_loss_constant and float(after) < float(before)):
         return line
     sentence = f"{line.sentence} It does no harm: {by_heart.name} succeeds."
     return CheckLine(line.name, FINE, sentence, numbers=line.numbers)

@@ -6,7 +6,7 @@ import numpy as np
 
 from pipeline.diagnosis.rules.cause import number
 from pipeline.diagnosis.rules.dead_layer_rules import BORN_DEAD
-from pipeline.diagnosis.rules.model_rules import FROZEN, SYMMETRIC
+from pipeline.diagnosis.rules.model_rules import CONSTANTS, FROZEN, SYMMETRIC
 from pipeline.diagnosis.rules.signal_rules import SATURATED, VANISHING
 from pipeline.diagnosis.rules.step_rules import UNTRACKED_WEIGHTS
 from pipeline.foundations.untyped import Array
@@ -44,6 +44,8 @@ def _check_gradients(steps: FirstSteps) -> CheckLine:
     gradients = _gradients(steps)
     if steps.start_numbers["dead_layer"] is not None:
         raise NotRunError("dead layers stop the gradient: see that line")
+    if steps.start_numbers["output_misfit"] in CONSTANTS:
+        raise NotRunError("a constant output passes no gradient: see the line on the output")
     is_trained = [layer.trainable and layer.role != BESIDE for layer in steps.table]
     is_without = (gradients == 0).all(axis=0) & np.array(is_trained)
     paths = [layer.path for layer, is_missing in zip(steps.table, is_without, strict=True) if is_missing]

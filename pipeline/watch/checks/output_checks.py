@@ -25,6 +25,7 @@ from pipeline.watch.checks.one_check import (
 NO_BIAS: Final = NotRunError(
     "the output layer has no bias that could be moved, or there are several outputs or no targets"
 )
+LOSS_AT_START: Final = "loss at the start"
 HIGH_START: Final = 10  # baseline losses; random weights usually start within a few
 
 
@@ -72,12 +73,10 @@ def _check_start(steps: FirstSteps) -> CheckLine:
         raise NotRunError("the training step computes the loss itself")
     if not np.isfinite(loss):
         advice = "look for a division by 0, a logarithm of 0 or a root of 0 in the loss and in layers of your own"
-        return CheckLine(
-            "loss at the start", FAULT, f"the loss is {loss} before the first step.", advice, EXPLODING.name
-        )
+        return CheckLine(LOSS_AT_START, FAULT, f"the loss is {loss} before the first step.", advice, EXPLODING.name)
     baseline = steps.history.attrs.get("train_constant_loss")
     if baseline is None or not record.is_baseline_known(steps.history):
-        return CheckLine("loss at the start", FINE, f"the loss is {loss:.4g}; the baseline loss is unknown.")
+        return CheckLine(LOSS_AT_START, FINE, f"the loss is {loss:.4g}; the baseline loss is unknown.")
     task = record.task_of(steps.history)
     # Rare classes have a small baseline loss; guessing among the classes is what random weights can do.
     usual = max(float(baseline), np.log(len(task.names))) if task.is_classification else float(baseline)
@@ -86,10 +85,10 @@ def _check_start(steps: FirstSteps) -> CheckLine:
     numbers = {"loss": loss, "baseline_loss": float(baseline), "loss_growth": times}
     sentence = f"the loss is {loss:.4g} before the first step; the best constant prediction has {float(baseline):.4g}."
     if times <= HIGH_START:
-        return CheckLine("loss at the start", FINE, sentence, numbers=numbers)
+        return CheckLine(LOSS_AT_START, FINE, sentence, numbers=numbers)
     advice = "scale inputs and targets to mean 0 and standard deviation 1, and use Keras's default initializers"
     level: Level = FAULT if times > steps.params.explosion_growth else HINT
-    return CheckLine("loss at the start", level, sentence, advice, EXPLODING.name, numbers)
+    return CheckLine(LOSS_AT_START, level, sentence, advice, EXPLODING.name, numbers)
 
 
 CHECKS: Final = (
@@ -111,5 +110,5 @@ CHECKS: Final = (
         lambda numbers: "the metrics of accuracy measure the accuracy of the predictions.",
         NothingToCheckError("no metric of accuracy is compiled that has a counterpart in the record"),
     ),
-    Check("loss at the start", _check_start),
+    Check(LOSS_AT_START, _check_start),
 )
