@@ -1,12 +1,12 @@
 """Check a model before its `fit`: run the first batches and the checks, and restore the model."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
 import keras
 
 from pipeline.diagnosis.causes import TABLE
+from pipeline.diagnosis.rules.optimisation_rules import LEARNING_RATE_TOO_LARGE
 from pipeline.foundations.errors import first_line, without_colours
 from pipeline.foundations.untyped import FitKeywords
 from pipeline.history.record import MISFITS
@@ -42,21 +42,16 @@ def check_fit(model: keras.Model, arguments: FitKeywords, fit: int | None = None
     trial_fit = TrialFit(arguments)
     with quiet(), Guard().optional("build the model"):
         trial_fit.build(model)
-    is_built = model.built and bool(model.weights)
     state = ModelState(model)
     try:
-        lines = _lines(model, trial_fit, task, state.restore if is_built else None)
+        lines = _lines(model, trial_fit, task, state)
     finally:
         state.restore(is_last=True)
     return FitChecks(model.name, in_order(lines), fit)
 
 
-def _lines(model: keras.Model, fit: TrialFit, task: str, restore: Callable[[], None] | None) -> list[CheckLine]:
-    """Return the lines of all checks.
-
-    Args:
-        restore: restores the weights before the first step; None if they were never known.
-    """
+def _lines(model: keras.Model, fit: TrialFit, task: str, state: ModelState) -> list[CheckLine]:
+    """Return the lines of all checks."""
     names = [each.name for each in (*CHECKS, BY_HEART)]
     try:
         steps = first_steps(model, fit, task)
@@ -71,7 +66,7 @@ def _lines(model: keras.Model, fit: TrialFit, task: str, restore: Callable[[], N
             *missing,
         ]
     lines = [each.run(steps) for each in CHECKS]
-    by_heart = _by_heart(steps, restore)
+    by_heart = _by_heart(steps, state)
     if by_heart.level in (FAULT, HINT) and any(line.level == FAULT for line in lines):
         by_heart = replace(by_heart, advice="mend the other faults first, and check again")
     return [*(_without_harm(line, by_heart, steps) for line in lines), by_heart]
@@ -80,15 +75,15 @@ def _lines(model: keras.Model, fit: TrialFit, task: str, restore: Callable[[], N
 def _without_harm(line: CheckLine, by_heart: CheckLine, steps: FirstSteps) -> CheckLine:
     """Return a line as `fine` that the rows fitted by heart refute.
 
-    Signals of layers do no harm if the rows were fitted; the rules of the diagnosis have the same exception, see
-    `Cause.needs_misfit`. A loss that fell is not constant: it reads other layers than the output.
+    Signals of layers and large steps do no harm if the rows were fitted; the rules of the diagnosis have nearly the
+    same exception, see `Cause.needs_misfit`. A loss that fell is not constant: it reads other layers than the output.
     """
     part, before, after = (by_heart.numbers.get(name) for name in ("part_fitted", "loss_before", "loss_after"))
     cause = next((each for each in TABLE if each.name == line.cause), None)
     if cause is None or part is None or before is None or after is None:
         return line
     is_signal = cause.family == "signals" and cause.needs_misfit and line.name != LOSS_AT_START
-    is_harmless = is_signal and float(part) > steps.params.harmless_fit
+    is_harmless = (is_signal or cause is LEARNING_RATE_TOO_LARGE) and float(part) > steps.params.harmless_fit
     is_loss_constant = line.numbers.get("output_misfit") == MISFITS.index("constant loss")
     if not is_harmless and not (is_loss_constant and float(after) < float(before)):
         return line
@@ -96,8 +91,8 @@ def _without_harm(line: CheckLine, by_heart: CheckLine, steps: FirstSteps) -> Ch
     return CheckLine(line.name, FINE, sentence, numbers=line.numbers)
 
 
-def _by_heart(steps: FirstSteps, restore: Callable[[], None] | None) -> CheckLine:
-    if restore is None:
+def _by_heart(steps: FirstSteps, state: ModelState) -> CheckLine:
+    if not state.has_all_weights:
         return CheckLine(BY_HEART.name, NOT_RUN, "The first step builds the model, so its first weights are not known.")
-    restore()
+    state.restore()
     return BY_HEART.run(steps)

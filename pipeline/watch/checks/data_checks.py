@@ -147,7 +147,7 @@ def _check_labels(steps: FirstSteps) -> CheckLine:
         sentence = "the targets follow from the inputs, but not in the rows that `fit` is fed."
         advice = "augment, shuffle or sort inputs and labels together"
         return CheckLine("labels", FAULT, sentence, advice, UNRELATED_LABELS.name, measured)
-    if holds(NO_SIGNAL.rule, steps.after, steps):
+    if steps.setting.has_numbers() and holds(NO_SIGNAL.rule, steps.after, steps):  # no quick model multiplies ids
         sentence = "neither a quick model nor similar rows predict the targets better than chance."
         return CheckLine("labels", HINT, sentence, advice_against(UNRELATED_LABELS, steps), NO_SIGNAL.name, measured)
     told = steps.numbers["targets_told"]

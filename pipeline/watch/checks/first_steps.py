@@ -23,6 +23,7 @@ from pipeline.recorder.guard import LOG
 from pipeline.recorder.watching import Watching
 from pipeline.watch.autolog import arrays
 from pipeline.watch.callback import Diagnosis
+from pipeline.watch.checks.model_state import has_keras_step
 from pipeline.watch.checks.trial_fit import TrialFit
 from pipeline.watch.verdict import with_paths
 
@@ -118,8 +119,10 @@ class _EarlyMeasuring(keras.callbacks.Callback):
         self._diagnosis = diagnosis
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        watching, has_own_step = self._diagnosis.watching, type(self.model).train_step is not keras.Model.train_step
-        if watching is not None and watching.probe is not None and watching.probe_rows is not None and not has_own_step:
+        watching = self._diagnosis.watching
+        if watching is None or watching.probe is None or watching.probe_rows is None:
+            return
+        if has_keras_step(self.model):
             watching.record_initial()
 
 

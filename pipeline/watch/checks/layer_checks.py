@@ -65,6 +65,8 @@ def _check_reach(steps: FirstSteps) -> CheckLine:
         for layer, value in zip(steps.table, gradients, strict=True)
         if layer.role != BESIDE and np.isfinite(value)
     }
+    if all(layer.role == BESIDE for layer in steps.table):
+        raise NothingToCheckError("the model has embeddings and scales alone, whose gradients are small by their size")
     if not numbers and steps.start_numbers["nonfinite_share"]:
         raise NotRunError("rows with NaN or infinite numbers make all gradients NaN")
     if not numbers:

@@ -7,11 +7,15 @@ from typing import Final
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from pipeline.foundations.untyped import Batch, FitKeywords
 from pipeline.recorder.layers import inference_mode
+from pipeline.recorder.structure import graph
+from pipeline.watch.checks.model_state import has_keras_step
 
 TRIAL_BATCHES: Final = 32  # enough to compare batches with each other; some seconds for a small model
+NAMES: Final = ("x", "y", "sample_weight")  # arguments of `fit` with a row for each row
 BATCH_SIZE: Final = 32  # Keras's default
 
 
@@ -56,15 +60,21 @@ class TrialFit:
         return self._batches() if steps is None else int(steps)
 
     def build(self, model: keras.Model) -> None:
-        """Build a model by its first batch, so that its initial weights can be kept.
+        """Build a model by tracing its training step with the first batch, so that its initial weights can be kept.
 
-        A model that cannot be called, because its training step calls other models, stays as it is.
+        No step is run. A model that is built already, and has Keras's own training step, stays as it is.
         """
-        if model.built and model.weights:
+        is_built = model.built and model.weights and graph(model) is not None
+        if is_built and has_keras_step(model):
             return
-        inputs = self._first_inputs()
-        if inputs is not None:
-            model(inputs, **inference_mode(model))
+        batch = self._first_batch()
+        if batch is None:
+            return
+        try:
+            tf.function(model.train_step, autograph=False).get_concrete_function(batch)
+        except Exception:  # the step cannot be traced, such as one that runs eagerly
+            if not model.built:
+                model(keras.utils.unpack_x_y_sample_weight(batch)[0], **inference_mode(model))
 
     @property
     def has_arrays(self) -> bool:
@@ -85,12 +95,11 @@ class TrialFit:
         share = self.arguments.get("validation_split")
         if not share or self.arguments.get("validation_data") is not None or not self.has_arrays:
             return
-        names = ("x", "y", "sample_weight")
         count = len(keras.tree.flatten(self.arguments["x"])[0])
         edge = int(np.floor(count * (1 - share)))
 
-        data = tuple(self.arguments.get(name) for name in names)
-        self.arguments |= dict(zip(names, _between(data, 0, edge), strict=True))
+        data = tuple(self.arguments.get(name) for name in NAMES)
+        self.arguments |= dict(zip(NAMES, _between(data, 0, edge), strict=True))
         self.arguments |= {"validation_data": _between(data, edge, count), "validation_split": 0.0}
 
     def _batches(self) -> int | None:
@@ -108,13 +117,13 @@ class TrialFit:
         is_pair = isinstance(self.arguments["validation_data"], tuple | list)
         return asked or (self.batch_size if is_pair else None)
 
-    def _first_inputs(self) -> Batch:
-        """Return the inputs of the first batch; a generator gets its batch back. None if they cannot be read."""
+    def _first_batch(self) -> Batch:
+        """Return the first batch, as a training step gets it; a generator gets it back. None if it cannot be read."""
         x = self.arguments.get("x")
         if self.has_arrays:
-            rows = slice(0, self.batch_size)
-            return keras.tree.map_structure(lambda leaf: keras.ops.convert_to_tensor(np.asarray(leaf[rows])), x)
-        if isinstance(x, keras.utils.PyDataset):
+            data = tuple(self.arguments.get(name) for name in NAMES)
+            batch = keras.utils.pack_x_y_sample_weight(*_between(data, 0, self.batch_size))
+        elif isinstance(x, keras.utils.PyDataset):
             batch = x[0]
         elif isinstance(x, types.GeneratorType):
             batch = next(x)
@@ -123,8 +132,7 @@ class TrialFit:
             return None
         else:
             batch = next(iter(x))
-        inputs = keras.utils.unpack_x_y_sample_weight(batch)[0]
-        return keras.tree.map_structure(keras.ops.convert_to_tensor, inputs)
+        return keras.tree.map_structure(lambda leaf: None if leaf is None else tf.convert_to_tensor(leaf), batch)
 
 
 def _between(data: Batch, start: int, stop: int) -> Batch:
