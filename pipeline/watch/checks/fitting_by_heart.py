@@ -17,7 +17,7 @@ from pipeline.foundations.untyped import Batch
 from pipeline.recorder.layers import batch_size, rows
 from pipeline.recorder.learning_rates import schedule_of
 from pipeline.recorder.probe import Rows
-from pipeline.watch.checks.check_line import FAULT, FINE, HINT, CheckLine
+from pipeline.watch.checks.check_line import FAULT, FINE, HINT, CheckLine, Level
 from pipeline.watch.checks.first_steps import FirstSteps, quiet
 from pipeline.watch.checks.one_check import Check, NotRunError
 
@@ -82,16 +82,28 @@ def _check_by_heart(steps: FirstSteps) -> CheckLine:
         f"in {fitted.steps} steps on {fitted.rows} rows the loss goes from {fitted.before:.3g} to "
         f"{fitted.after:.3g}{constant}."
     )
+    level, cause, advice = _judgement(fitted, steps)
+    return CheckLine(NAME, level, sentence, advice, cause, numbers)
+
+
+def _judgement(fitted: FittedRows, steps: FirstSteps) -> tuple[Level, str | None, str]:
+    """Return the level, the name of the cause and the advice."""
     if not np.isfinite(fitted.after):
-        advice = "a tenth of the learning rate, or gradients clipped by `global_clipnorm=1.0`"
-        return CheckLine(NAME, FAULT, sentence, advice, "exploding", numbers)
+        return FAULT, "exploding", "a tenth of the learning rate, or gradients clipped by `global_clipnorm=1.0`"
+    if fitted.fall < -UNMOVED and not fitted.part > PART_FITTED:
+        return HINT, "learning_rate_too_large", "a tenth of the learning rate"
     if fitted.fall < UNMOVED and not fitted.part > PART_FITTED:
-        advice = "look at the faults above; without any, try ten times and a tenth of the learning rate"
-        return CheckLine(NAME, FAULT if abs(fitted.fall) < UNMOVED else HINT, sentence, advice, None, numbers)
+        scale = steps.start_numbers["gradient_scale"]
+        if scale is not None and float(scale) < steps.params.vanishing_scale:
+            return FAULT, "vanishing", "see the line on the gradient, and use `relu` layers with default initializers"
+        return FAULT, "learning_rate_too_small", "ten times the learning rate, and again, until the loss falls"
     if fitted.part < PART_FITTED and not fitted.still_falls:
-        advice = "try ten times the learning rate, and look at gradients and penalties above"
-        return CheckLine(NAME, HINT, sentence, advice, "learning_rate_too_small", numbers)
-    return CheckLine(NAME, FINE, sentence, numbers=numbers)
+        return (
+            HINT,
+            "learning_rate_too_small",
+            "ten times the learning rate; look at gradient and penalties, too",
+        )
+    return FINE, None, ""
 
 
 def _fit(steps: FirstSteps) -> FittedRows:
@@ -154,8 +166,8 @@ def _multiplications(layer: keras.layers.Layer, shape: tuple[int, ...]) -> int:
 def _train(steps: FirstSteps, data: Rows, limit: int) -> Iterator[float]:
     """Yield the logged losses of the passes over the rows."""
     model = steps.model
-    if model.train_function is None:
-        raise NotRunError("Keras has no compiled training step")
+    model.train_function = None  # the present one was traced with hooks, and for rows in another form
+    model.make_train_function()
     size = batch_size(model) or min(steps.fit.batch_size, data.size)
     dataset = tf.data.Dataset.from_tensor_slices(_packed(data)).shuffle(data.size, seed=0).repeat().batch(size)
     batches = iter(dataset)

@@ -24,11 +24,11 @@ class ModelState:
         self._model = model
         if model.built and model.optimizer is not None and not model.optimizer.built and has_keras_step(model):
             model.optimizer.build(model.trainable_variables)
-        self._values = {id(each): np.array(each) for each in _variables(model)}
+        self._values = {id(each): np.copy(np.asarray(each)) for each in _variables(model)}
         self._first_value = float(getattr(model.optimizer, "initial_accumulator_value", 0.0))
         self._random = random.getstate()
         self._numpy = np.random.get_state()
-        self._global_seed = np.array(_global_generator().state)
+        self._global_seed = np.copy(np.asarray(_global_generator().state))
         self._attributes: Attributes = {name: getattr(model, name, None) for name in COMPILED}
 
     @property
@@ -47,7 +47,7 @@ class ModelState:
             if id(each) in self._values:
                 each.assign(self._values[id(each)])
             elif id(each) not in weights:
-                each.assign(np.full(each.shape, self._first_value, np.array(each).dtype))
+                each.assign(np.full(each.shape, self._first_value, np.asarray(each).dtype))
         random.setstate(self._random)
         np.random.set_state(self._numpy)
         _global_generator().state.assign(self._global_seed)
