@@ -5,15 +5,14 @@ python3 -m benchmarks.checked --sets known_good --names iris churn
 python3 -m benchmarks.checked --docs
 
 On programs that train well, every fault or hint is a false line. On faulty programs, a line is right if it names an
-accepted cause. Without `--names`, the counts are written to checked.json. `--docs` writes the tables of the last counts
-to docs/known_faults.md, and checks nothing.
+accepted cause. Each program's lines are written to checked.json. `--docs` writes the tables of the last results to
+docs/known_faults.md, and checks nothing.
 """
 
 import argparse
 import gc
 import importlib
 import warnings
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -26,17 +25,17 @@ from benchmarks.markdown import renew, table
 from benchmarks.unseen.unseen_program import load
 from pipeline.foundations.files import load_json, save_json
 from pipeline.watch.checks.check_fit import check_fit
-from pipeline.watch.checks.check_line import FAULT, HINT, FitChecks
+from pipeline.watch.checks.check_line import FAULT, HINT, Level
 
 RESULTS: Final = Path(__file__).with_name("checked.json")
 UNSEEN: Final = Path(__file__).parent / "unseen"
 FAULTS: Final = "known_faults"
 SETS: Final = ("known_good", "unseen_good", FAULTS)
-SHARES: Final = (
-    "with a fault", "with a hint", "with a fault that names an accepted cause",
-    "with a line that names an accepted cause",
+COLUMNS: Final = (
+    "programs", "checked", "with a fault", "with a hint", "with a fault that names an accepted cause",
+    "with a fault or hint that names one", "crashed",
 )  # fmt: skip
-LEVELS: Final = ("faults", "hints")
+LEVELS: Final[tuple[Level, ...]] = (FAULT, HINT)
 PAGE: Final = Path(__file__).parents[1] / "docs" / "known_faults.md"
 BEGIN: Final = "<!-- checked: made by `python3 -m benchmarks.checked --docs` -->\n"
 END: Final = "<!-- /checked -->\n"
@@ -58,20 +57,17 @@ def programs(name: str) -> Iterator[tuple[str, Prepare, Sequence[str]]]:
 
 
 def checked(name: str, prepare: Prepare, accepted: Sequence[str]) -> Row:
-    """Return the faults and hints of one program, by name of the check, with the causes that they name."""
-    row: Row = {"name": name}
+    """Return the faults and hints of one program: the cause that each names, by name of the check."""
+    row: Row = {"accepted": list(accepted)} if accepted else {}
     keras.utils.set_random_seed(0)
     try:
         model, arguments = prepare()
         report = check_fit(model, arguments)
-        row |= {level: _named(report, level) for level in (FAULT, HINT)}
-        row["not run"] = [line.name for line in report.of_level("not run")]
-        row["says"] = [str(line) for level in (FAULT, HINT) for line in report.of_level(level)]
-        if accepted:
-            row["accepted"] = list(accepted)
-            row["is_right"] = any(cause in accepted for level in (FAULT, HINT) for cause in row[level].values())
+        row |= {level: {line.name: line.cause for line in report.of_level(level)} for level in LEVELS}
+        print(name, *(line for level in LEVELS for line in report.of_level(level)), sep="\n  ", flush=True)
     except Exception as error:  # the next program is checked, too
         row["error"] = f"{type(error).__name__}: {error}".splitlines()[0][:300]
+        print(name, row["error"], sep="\n  ", flush=True)
     finally:
         keras.config.set_dtype_policy("float32")
         keras.utils.clear_session()
@@ -79,51 +75,38 @@ def checked(name: str, prepare: Prepare, accepted: Sequence[str]) -> Row:
     return row
 
 
-def counts(rows: Sequence[Row]) -> dict[str, Any]:
-    """Return how many programs have a fault, a hint, and each check's lines."""
-    return {
-        "programs": len(rows),
-        "errors": sum("error" in row for row in rows),
-        "with a fault": sum(bool(row.get(FAULT)) for row in rows),
-        "with a hint": sum(bool(row.get(HINT)) for row in rows),
-        "with a fault that names an accepted cause": sum(_names_accepted(row, (FAULT,)) for row in rows),
-        "with a line that names an accepted cause": sum(_names_accepted(row, (FAULT, HINT)) for row in rows),
-        "faults": dict(Counter(name for row in rows for name in row.get(FAULT, ()))),
-        "hints": dict(Counter(name for row in rows for name in row.get(HINT, ()))),
-        "not run": dict(Counter(name for row in rows for name in row.get("not run", ()))),
-    }
-
-
-def rendered(results: Mapping[str, Any]) -> str:
-    """Return the tables in Markdown: one row for each set of programs, then one for each check that had a line."""
-    shown = [name for name in SETS if name in results]
-    sets = (
+def rendered(results: Mapping[str, Mapping[str, Row]]) -> str:
+    """Return the tables in Markdown: a row for each set of programs, then one for each check with a fault or hint."""
+    sets = {name: list(results[name].values()) for name in SETS if name in results}
+    checks = sorted(
+        {check for rows in sets.values() for row in rows for level in LEVELS for check in row.get(level, ())}
+    )
+    counts = (
         (
-            f"`{name}`",
-            str(results[name]["programs"]),
-            *(share_with_interval(results[name][column], results[name]["programs"]) for column in SHARES[:2]),
-            *(
-                share_with_interval(results[name][column], results[name]["programs"]) if name == FAULTS else "-"
-                for column in SHARES[2:]
-            ),
-            str(results[name]["errors"]),
+            check,
+            *(str(sum(check in row.get(level, ()) for row in rows)) for rows in sets.values() for level in LEVELS),
         )
-        for name in shown
+        for check in checks
     )
-    lines = sorted({check for name in shown for level in LEVELS for check in results[name][level]})
-    checks = (
-        (check, *(str(results[name][level].get(check, 0)) for name in shown for level in LEVELS)) for check in lines
-    )
-    columns = ("check", *(f"`{name}`: {level}" for name in shown for level in LEVELS))
-    return f"{table(('programs', 'checked', *SHARES, 'crashed'), sets)}\n{table(columns, checks)}"
+    columns = ("check", *(f"`{name}`: {level}" for name in sets for level in LEVELS))
+    return f"{table(COLUMNS, (_shares(name, rows) for name, rows in sets.items()))}\n{table(columns, counts)}"
 
 
-def _names_accepted(row: Row, levels: Sequence[str]) -> bool:
+def _shares(name: str, rows: Sequence[Row]) -> tuple[str, ...]:
+    """Return the row of a set of programs; columns as COLUMNS."""
+    has_lines = [sum(bool(row.get(level)) for row in rows) for level in LEVELS]
+    is_right = [sum(_is_right(row, levels) for row in rows) for levels in (LEVELS[:1], LEVELS)]
+    return (
+        f"`{name}`",
+        str(len(rows)),
+        *(share_with_interval(count, len(rows)) for count in has_lines),
+        *(share_with_interval(count, len(rows)) if name == FAULTS else "-" for count in is_right),
+        str(sum("error" in row for row in rows)),
+    )
+
+
+def _is_right(row: Row, levels: Sequence[str]) -> bool:
     return any(cause in row.get("accepted", ()) for level in levels for cause in row.get(level, {}).values())
-
-
-def _named(report: FitChecks, level: Any) -> dict[str, str | None]:
-    return {line.name: line.cause for line in report.of_level(level)}
 
 
 def _known_good(program: Any) -> tuple[keras.Model, Mapping[str, Any]]:
@@ -162,7 +145,7 @@ def main() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--sets", nargs="+", choices=SETS, default=SETS, help="check these sets of programs only")
-    parser.add_argument("--names", nargs="+", metavar="NAME", help="check these programs only, and write nothing")
+    parser.add_argument("--names", nargs="+", metavar="NAME", help="check these programs only")
     parser.add_argument("--docs", action="store_true", help=f"write the tables to docs/{PAGE.name}, and check nothing")
     arguments = parser.parse_args()
     if arguments.docs:
@@ -170,16 +153,12 @@ def main() -> None:
         return
     warnings.simplefilter("ignore")
     for name in arguments.sets:
-        rows = []
         for program, prepare, accepted in programs(name):
             if arguments.names is None or program in arguments.names:
-                rows.append(checked(program, prepare, accepted))
-                shown = [rows[-1]["error"]] if "error" in rows[-1] else rows[-1]["says"]
-                print(f"{program}{'' if not accepted else f' ({accepted})'}", *shown, sep="\n  ", flush=True)
-        print(counts(rows), flush=True)
-        if arguments.names is None:
-            earlier = load_json(RESULTS) if RESULTS.exists() else {}
-            save_json({**earlier, name: counts(rows)}, RESULTS)
+                row = checked(program, prepare, accepted)
+                results = load_json(RESULTS) if RESULTS.exists() else {}
+                results.setdefault(name, {})[program] = row
+                save_json(results, RESULTS)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from pipeline.watch.checks import check_script as script
 from pipeline.watch.checks.check_line import FAULT, FINE, NOT_RUN, CheckLine, FitChecks
 from pipeline.watch.checks.check_script import check_script
 from pipeline.watch.checks.machine_checks import fit_of_checks
+from pipeline.watch.checks.trial_fit import TrialFit
 from pipeline.watch.for_machines.exit_codes import exit_code
 from pipeline.watch.for_machines.report_models import MachineReport
 
@@ -230,3 +231,23 @@ def test_a_report_counts_its_lines() -> None:
     assert report.summary == "1 fault, 0 hints; 1 check could not run"
     codes = [exit_code([fit_of_checks(FitChecks("m", lines[first:]))]) for first in range(3)]
     assert codes == [3, 0, 4]
+
+
+def test_a_trial_has_the_batches_of_the_fit() -> None:
+    rows = np.zeros((1000, 2), np.float32)
+    trial = TrialFit({"x": rows, "y": rows, "epochs": 5, "initial_epoch": 2, "validation_split": 0.2})
+    assert (trial.epochs, trial.steps_per_epoch, trial.batch_size) == (3, 25, 32)
+    assert len(trial.arguments["x"]) == 800
+    assert len(trial.arguments["validation_data"][0]) == 200
+    assert {name: trial.trial[name] for name in ("epochs", "steps_per_epoch", "batch_size", "validation_steps")} == {
+        "epochs": 3,
+        "steps_per_epoch": 25,
+        "batch_size": 32,
+        "validation_steps": 7,
+    }
+    by_steps = TrialFit({"x": rows, "y": rows, "steps_per_epoch": 100, "callbacks": [keras.callbacks.CSVLogger("a")]})
+    assert (by_steps.batch_size, by_steps.trial["steps_per_epoch"], by_steps.trial["callbacks"]) == (10, 32, [])
+    endless = TrialFit({"x": (batch for batch in [(rows, rows)] * 2)})
+    assert endless.steps_per_epoch is None
+    endless.build(keras.Sequential([keras.layers.Dense(2)]))
+    assert len(list(endless.arguments["x"])) == 2  # it got its first batch back

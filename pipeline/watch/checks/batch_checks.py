@@ -13,7 +13,7 @@ from pipeline.recorder.fed_rows import FedRows
 from pipeline.recorder.guard import Guard
 from pipeline.recorder.target_classes import classes_of
 from pipeline.watch.checks.check_line import FAULT, FINE, HINT, CheckLine, Level
-from pipeline.watch.checks.data_checks import NO_LOSS, targets_of
+from pipeline.watch.checks.data_checks import NO_LOSS, SHUFFLE_STREAM, targets_of
 from pipeline.watch.checks.first_steps import FirstSteps
 from pipeline.watch.checks.one_check import (
     Check,
@@ -38,7 +38,7 @@ def _check_order(steps: FirstSteps) -> CheckLine:
     if number(numbers, "batch_order") <= steps.params.ordered_share:
         return CheckLine("order of batches", FINE, says_order(numbers), numbers=measured)
     level: Level = HINT if classes_of(steps.model, targets_of(steps), "auto") is None else FAULT
-    advice = advice_against(ORDERED_BATCHES, steps)
+    advice = advice_against(ORDERED_BATCHES, steps) if steps.fit.has_arrays else SHUFFLE_STREAM
     return CheckLine("order of batches", level, says_order(numbers), advice, ORDERED_BATCHES.name, measured)
 
 

@@ -62,7 +62,15 @@ class FitChecks:
     def __str__(self) -> str:
         place = "" if self.fit is None else f"fit {self.fit}, "
         heading = f"{place}{self.model}: checked before training"
-        return "\n".join([heading, *map(str, self.lines), self.summary])
+        run = [line for line in self.lines if line.level != NOT_RUN]
+        return "\n".join([heading, *map(str, run), *map(str, self._not_run()), self.summary])
+
+    def _not_run(self) -> list[CheckLine]:
+        """Return a line for each reason why checks could not run."""
+        names: dict[str, list[str]] = {}
+        for line in self.of_level(NOT_RUN):
+            names.setdefault(line.sentence, []).append(line.name)
+        return [CheckLine(", ".join(checks), NOT_RUN, reason) for reason, checks in names.items()]
 
 
 def in_order(lines: Sequence[CheckLine]) -> list[CheckLine]:

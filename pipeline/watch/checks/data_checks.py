@@ -36,6 +36,7 @@ from pipeline.watch.judging.compiled_metrics import is_accuracy, metrics_of
 
 MAJORITY: Final = 0.9  # a larger class hides the others: always predicting it is right in nine of ten rows
 NO_LOSS: Final = NotRunError("the training step does not call `compute_loss`")
+SHUFFLE_STREAM: Final = ORDERED_BATCHES.advice[1].words
 UNUSUAL_WEIGHT: Final = 10.0  # a mean weight of rows above it, or below its inverse, acts like another learning rate
 
 
@@ -111,8 +112,7 @@ def _one_class(steps: FirstSteps, label: int, numbers: Mapping[str, float]) -> C
         sentence = f"all rows have the same class, {label}."
         return CheckLine("classes", FAULT, sentence, "look for the rows of the other classes", None, numbers)
     sentence = f"all rows of the first batches have the same class, {label}."
-    advice = advice_against(ORDERED_BATCHES, steps)
-    return CheckLine("classes", FAULT, sentence, advice, ORDERED_BATCHES.name, numbers)
+    return CheckLine("classes", FAULT, sentence, SHUFFLE_STREAM, ORDERED_BATCHES.name, numbers)
 
 
 def _check_row_weights(steps: FirstSteps) -> CheckLine:

@@ -192,8 +192,8 @@ def _loss(logs: dict[str, Batch]) -> Batch:
 
 
 def _packed(data: Rows) -> Batch:
-    packed: Batch = keras.utils.pack_x_y_sample_weight(*data)
-    return packed
+    packed: Batch = keras.utils.pack_x_y_sample_weight(*keras.tree.lists_to_tuples(tuple(data)))
+    return packed  # a data set would stack the arrays of a list
 
 
 NAME: Final = f"fitting {ROWS} rows by heart"

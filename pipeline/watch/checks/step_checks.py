@@ -62,7 +62,8 @@ def _check_schedule(steps: FirstSteps) -> CheckLine:
     if not facts or not holds(has_rate_ended, steps.after.assign(**facts), steps):
         return CheckLine("schedule", FINE, sentence, numbers=numbers)
     sentence += f" For {100 * facts['rate_ended_share']:.0f}% of the epochs it is below 1% of the greatest."
-    advice = advice_against(LEARNING_RATE_ENDED, steps)
+    is_in_steps = schedule_of(steps.model.optimizer) is not None
+    advice = advice_against(LEARNING_RATE_ENDED, steps) if is_in_steps else "a slower decay, or a least learning rate"
     return CheckLine("schedule", FAULT, sentence, advice, LEARNING_RATE_ENDED.name, numbers)
 
 
