@@ -39,8 +39,15 @@ CASES: dict[str, list[dict[str, float]]] = {
         {"stop_patience": 0, **STOPPED},
         {"stop_patience": 5, "stop_is_backwards": 1, **STOPPED, "loss_fall": 0},
     ],
-    "learning_rate_ended": [{"rate_end": 1e-6, "rate_ended_share": 0.8, **BEHIND}],
-    "batch_statistics": [{"logged_fit": 0.9, "train_fit": 0.2}],
+    "learning_rate_ended": [
+        {"rate_end": 1e-6, "rate_ended_share": 0.8, **BEHIND},
+        {"rate_end": 1e-6, "rate_ended_share": 0.8, "train_fit": 0.4, "train_gain": 0.5},
+    ],
+    "over_regularised": [{"activity_share": 0.3, "train_fit": 0.2}, {"dropout_rate": 0.95}, {"output_dropout": 0.5}],
+    "batch_statistics": [
+        {"logged_fit": 0.9, "train_fit": 0.2},
+        {"logged_fit": 0.9, "train_fit": 0.5, "uses_batch_statistics": 1},
+    ],
     "below_reference": [BEHIND],
 }
 # Similar evidence of trainings that nothing harms.
@@ -56,6 +63,11 @@ HARMLESS = [
     {"stop_patience": 5, **STOPPED},
     {"stop_patience": 5, "stop_is_backwards": 0, **STOPPED},
     {"rate_end": 1e-6, "rate_ended_share": 0.8},
+    {"rate_end": 1e-6, "rate_ended_share": 0.8, "train_fit": 0.4, "train_gain": 0.5, "reference_gain": 0.5},
+    {"rate_end": 1e-6, "rate_ended_share": 0.4, "train_fit": 0.4, "train_gain": 0.5},
+    {"activity_share": 0.3, "train_fit": 0.8, "dropout_rate": 0.5},
+    {"validation_new_classes": 0.5, "batch_order": 0.9, "logged_gap": 0.1},
+    {"logged_fit": 0.9, "train_fit": 0.5},
     {"logged_fit": 0.9, "train_fit": 0.7},
     {"stop_patience": 0, **STOPPED, "loss_fall": 0},
     {"stop_patience": 0, **STOPPED, **WORSE},  # overfitting: it was right to stop

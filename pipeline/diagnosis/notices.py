@@ -6,6 +6,7 @@ A notice is no cause: the network may have learned. Notices stand in the callbac
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 import pandas as pd
 
@@ -13,9 +14,17 @@ from pipeline.diagnosis.constants import SHORT_PATIENCE
 from pipeline.diagnosis.rules.cause import Evidence, Rule, number
 from pipeline.diagnosis.rules.inference_rules import BATCH_STATISTICS
 from pipeline.diagnosis.rules.model_rules import CONSTANTS, OUTPUT_MISMATCH
-from pipeline.diagnosis.rules.row_rules import are_validation_rows_shifted, says_order, says_validation
-from pipeline.diagnosis.rules.step_rules import LEARNING_RATE_ENDED, has_rate_ended, is_stopped_early, says_stopped
+from pipeline.diagnosis.rules.row_rules import are_validation_rows_shifted, has_new_classes, says_order, says_validation
+from pipeline.diagnosis.rules.step_rules import (
+    LEARNING_RATE_ENDED,
+    OVER_REGULARISED,
+    has_rate_ended,
+    is_stopped_early,
+    says_stopped,
+)
 from pipeline.params.diagnosis_params import DiagnosisParams
+
+FITTED: Final = 0.75  # of the way from the baseline to perfect, on the training rows; then more steps can add little
 
 
 @dataclass(frozen=True)
@@ -109,7 +118,7 @@ def _says_reference(evidence: Evidence) -> str:
 
 
 def _is_validation_shifted(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
-    return are_validation_rows_shifted(evidence, params) | (evidence.validation_new_classes > params.new_classes)
+    return are_validation_rows_shifted(evidence, params) | has_new_classes(evidence, params)
 
 
 def _says_validation(evidence: Evidence) -> str:
@@ -141,9 +150,19 @@ def _was_stopped_while_falling(evidence: pd.DataFrame, params: DiagnosisParams) 
     return is_stopped_early(evidence, params) & (still_falls | (evidence.stop_is_backwards == 1))
 
 
-# A rate that ends after a good training does no harm; a better quick model shows that the training was not over.
+# A rate that ends after a good training does no harm; a better quick model shows that the training was not over. Where
+# there is none, as for sequences, a loss that stands far above 0 for most of the epochs shows it.
 def _did_rate_end_too_soon(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
-    return has_rate_ended(evidence, params) & _is_behind(evidence, params)
+    is_wasted = (evidence.rate_ended_share > params.wasted_share) & evidence.reference_gain.isna()
+    is_poor = (evidence.train_fit < FITTED) & (evidence.train_gain < FITTED)
+    return has_rate_ended(evidence, params) & (_is_behind(evidence, params) | is_wasted & is_poor)
+
+
+# A penalty on outputs holds a network back if most of the baseline loss is left; dropout of nearly all units, or of the
+# model's outputs, always does.
+def _is_regularised_too_much(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+    is_held_back = (evidence.activity_share > params.activity_share) & (evidence.train_fit <= params.harmless_fit)
+    return is_held_back | (evidence.dropout_rate > params.dropped) | (evidence.output_dropout > 0)
 
 
 def _is_below_reference(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
@@ -155,7 +174,8 @@ def _says_rate(evidence: Evidence) -> str:
 
 
 def _do_statistics_lag(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
-    return evidence.logged_fit - evidence.train_fit > params.mode_gap
+    gap = evidence.logged_fit - evidence.train_fit
+    return (gap > params.mode_gap) | (gap > params.harmless_fit) & (evidence.uses_batch_statistics == 1)
 
 
 NOTICES: tuple[Notice, ...] = (
@@ -222,9 +242,22 @@ NOTICES: tuple[Notice, ...] = (
         "learning_rate_ended",
         _did_rate_end_too_soon,
         _says_rate,
-        means="the network learned less than a quick model, and the learning rate was nearly 0 long before the end",
-        condition="as for the cause `learning_rate_ended`, and `reference_gain` as for `below_reference`",
+        means="the network learned less than a quick model, or little of the training rows, and the learning rate was "
+        "nearly 0 long before the end",
+        condition="as for the cause `learning_rate_ended`, and `reference_gain` as for `below_reference`; or "
+        "`rate_ended_share` > `wasted_share`, `train_fit` and `train_gain` < 0.75, and no reference",
         false_alarms="a network that cannot learn more at any rate",
+        needs_learning=True,
+    ),
+    Notice(
+        "over_regularised",
+        _is_regularised_too_much,
+        OVER_REGULARISED.says,
+        means="the network learned, but little: a penalty on the outputs of layers (or a loss that a layer adds) is a "
+        "good part of the loss, or dropout leaves few units or acts on the model's outputs",
+        condition="`activity_share` > `diagnosis.activity_share`, and `train_fit` is not above `harmless_fit`; or "
+        "`dropout_rate` > `dropped`, or `output_dropout` > 0",
+        false_alarms="a variational autoencoder of noisy data, whose divergence is a good part of its loss",
         needs_learning=True,
     ),
     Notice(
@@ -232,7 +265,7 @@ NOTICES: tuple[Notice, ...] = (
         _do_statistics_lag,
         BATCH_STATISTICS.says,
         means="the network learned, and fits the same rows far better in training mode than in inference mode",
-        condition="`logged_fit` - `train_fit` > `mode_gap`",
+        condition="`logged_fit` - `train_fit` > `mode_gap`, or > `harmless_fit` if `uses_batch_statistics` is 1",
         false_alarms="none known",
         needs_learning=True,
     ),

@@ -1,11 +1,17 @@
 """Causes in the labels: rare classes, and labels that do not belong to their rows."""
 
+from typing import Final
+
 import pandas as pd
 
 from pipeline.diagnosis.constants import CLEAR_SIGNAL
 from pipeline.diagnosis.palette import OCHRE, SAND
-from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, Limit, number, verb
+from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, Limit, is_below, number, verb
+from pipeline.history.record import INPUT_KINDS
 from pipeline.params.diagnosis_params import DiagnosisParams
+
+UNLIKE_COLUMNS: Final = tuple(INPUT_KINDS.index(kind) for kind in ("other", "sequences", "ids"))
+OUTWEIGHED: Final = 0.1  # of an equal share of the weight; the verdict mentions a smaller share
 
 
 def _is_alive(evidence: pd.DataFrame) -> pd.Series:
@@ -20,7 +26,13 @@ def _is_alive(evidence: pd.DataFrame) -> pd.Series:
 def _is_imbalanced(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     gain = evidence.judged_gain.fillna(evidence.train_gain)
     is_possible = evidence.reference_gain.isna() | (evidence.reference_gain - gain > params.chance_margin)
-    return (evidence.score_gap > params.imbalance_gap) & _is_alive(evidence) & is_possible
+    is_majority = (evidence.score_gap > params.imbalance_gap) & is_possible
+    return (is_majority | are_weights_extreme(evidence, params)) & _is_alive(evidence)
+
+
+def are_weights_extreme(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+    """Return whether `class_weight` leaves a class hardly any weight, and classes are told no better than by chance."""
+    return (evidence.weighted_share < params.outweighed) & ~(evidence.train_gain > params.chance_margin)
 
 
 def _sentence_on_imbalance(rows: pd.DataFrame, bound: float | None) -> str:
@@ -30,6 +42,11 @@ def _sentence_on_imbalance(rows: pd.DataFrame, bound: float | None) -> str:
 
 
 def _says_imbalance(evidence: Evidence) -> str:
+    if is_below(evidence, "weighted_share", OUTWEIGHED):
+        return (
+            f"With `class_weight`, one class has only {number(evidence, 'weighted_share'):.2g} times the total weight "
+            "of an equal share, so the network learns the other classes alone."
+        )
     return (
         f"Accuracy is {100 * number(evidence, 'score_gap'):.0f} points above balanced accuracy on the training set: "
         "few rows of rare classes are classified correctly."
@@ -43,9 +60,11 @@ IMBALANCED = Cause(
     OCHRE,
     _sentence_on_imbalance,
     _says_imbalance,
-    means="only the majority class is predicted, though no layer is dead",
+    means="only the majority class is predicted, though no layer is dead; or `class_weight` leaves a class hardly any "
+    "weight",
     condition="`score_gap` > `imbalance_gap`, no dead layer, all losses finite, and `reference_gain` above the "
-    "network's gain by `chance_margin`, or unknown",
+    "network's gain by `chance_margin`, or unknown; or `weighted_share` < `outweighed`, `train_gain` <= "
+    "`chance_margin`, no dead layer, and all losses finite",
     looks_like="A high accuracy from the first epoch on that never changes; the rare class is never predicted.",
     confused_with="Nearly every network that has not learned, because it predicts one class, too: so all other rules "
     "come first. Seldom right on programs that the rule had not seen: a saturated network, and one that needed more "
@@ -64,15 +83,16 @@ IMBALANCED = Cause(
 # Either the training rows are fitted, and unseen rows are predicted no better than by chance: with overfitting they are
 # predicted better. Or the targets of similar rows are no more alike than shuffled targets (Schilling 1986), and neither
 # the network nor a quick model predicts unseen rows better than by chance; a dead or diverged network proves nothing,
-# and similar rows tell little of a rare class. Or the given rows tell their targets, and the rows that `fit` was fed do
-# not. Known false alarms: training and unseen rows from different sources, and targets that similar rows do not share,
-# such as a parity of many columns.
+# and similar rows tell little of a rare class, or of sequences, in which the order may be all that matters. Or the
+# given rows tell their targets, and the rows that `fit` was fed do not. Known false alarms: training and unseen rows
+# from different sources, and targets that similar rows do not share, such as a parity of many columns.
 def _are_labels_unrelated(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     is_fitted = (evidence.train_fit > params.fitted) & (evidence.train_gain > params.fitted)
     is_at_chance = (evidence.judged_fit <= 0) & (evidence.judged_gain <= params.chance_margin)
     is_predicted = (evidence.judged_gain > params.chance_margin) | (evidence.reference_gain > params.chance_margin)
     is_balanced = ~(evidence.score_gap > params.imbalance_gap)
     is_as_if_shuffled = (evidence.targets_told < params.shuffled) & _is_alive(evidence) & is_balanced & ~is_predicted
+    is_as_if_shuffled &= ~evidence.input_kind.isin(UNLIKE_COLUMNS)
     is_fed_otherwise = (evidence.fed_told < params.shuffled) & (evidence.targets_told > CLEAR_SIGNAL * params.shuffled)
     return (
         (is_fitted & is_at_chance)
@@ -121,8 +141,8 @@ UNRELATED_LABELS = Cause(
     "1986), at the latest in the rows that `fit` was fed",
     condition="`train_fit` and `train_gain` > `fitted`, `judged_fit` <= 0, `judged_gain` <= `chance_margin`; or "
     "`targets_told` < `shuffled`, no layer is dead, all losses are finite, `score_gap` is not above `imbalance_gap`, "
-    "and neither `judged_gain` nor `reference_gain` is above `chance_margin`; or `fed_told` < `shuffled` though "
-    "`targets_told` > 2 * `shuffled`",
+    "the inputs are columns or pictures, and neither `judged_gain` nor `reference_gain` is above `chance_margin`; or "
+    "`fed_told` < `shuffled` though `targets_told` > 2 * `shuffled`",
     looks_like="Training improves, but unseen rows are predicted no better than by the baseline. Or nothing improves.",
     confused_with="`overfitting`, where unseen rows are predicted better than by chance; with few rows the two look "
     "alike. Targets that similar rows do not share, such as a parity of many columns, are a false alarm if nothing is "
