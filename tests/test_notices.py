@@ -48,8 +48,16 @@ CASES: dict[str, list[dict[str, float]]] = {
         {"logged_fit": 0.9, "train_fit": 0.2},
         {"logged_fit": 0.9, "train_fit": 0.5, "uses_batch_statistics": 1},
     ],
+    "overfitting": [{"train_learned": 1, "train_gain": 0.9, "judged_gain": 0.4, "judged_fit": -0.2}],
+    "symmetric": [{"equal_layer": 1, **BEHIND}],
+    "unscaled_inputs": [{"input_scale": 300, **BEHIND}, {"input_scale": 300, "below_reference": 4}],
+    "frozen": [{"frozen_layer": 1, **BEHIND}],
+    "unmasked_padding": [{"padding_share": 0.8, "masks_padding": 0, "is_recurrent": 1, "below_reference": 4}],
+    "learning_rate_too_large": [{"first_change": 20, "first_gradient": 0.1, **BEHIND}],
+    "too_few_epochs": [{"loss_fall": 0.1, **BEHIND}],
     "below_reference": [BEHIND],
 }
+OF_CAUSES = ("symmetric", "unscaled_inputs", "frozen", "unmasked_padding", "learning_rate_too_large", "too_few_epochs")
 # Similar evidence of trainings that nothing harms.
 HARMLESS = [
     {},
@@ -68,6 +76,9 @@ HARMLESS = [
     {"activity_share": 0.3, "train_fit": 0.8, "dropout_rate": 0.5},
     {"validation_new_classes": 0.5, "batch_order": 0.9, "logged_gap": 0.1},
     {"logged_fit": 0.9, "train_fit": 0.5},
+    {"input_scale": 300, "loss_fall": 0.1, "frozen_layer": 1},
+    {"input_scale": 300, "below_reference": 2},
+    {"train_learned": 1, "train_gain": 0.9, "judged_gain": 0.4, "judged_fit": 0.2},
     {"logged_fit": 0.9, "train_fit": 0.7},
     {"stop_patience": 0, **STOPPED, "loss_fall": 0},
     {"stop_patience": 0, **STOPPED, **WORSE},  # overfitting: it was right to stop
@@ -86,8 +97,9 @@ def plain(**numbers: float) -> dict[str, float | str | None]:
 
 @pytest.mark.parametrize(("name", "numbers"), [(name, case) for name, cases in CASES.items() for case in cases])
 def test_each_notice_holds_alone_and_has_a_sentence(name: str, numbers: dict[str, float]) -> None:
-    (notice,) = notices(table(**numbers), PARAMS)
+    notice, *others = notices(table(**numbers), PARAMS)
     assert notice.name == name
+    assert [each.name for each in others] == ["below_reference"] * (name in OF_CAUSES and "reference_gain" in numbers)
     assert len(notice.says(plain(**numbers))) > 30
     assert [each.name for each in notices(table(**numbers), PARAMS, is_early=True)] == [name] * notice.is_early
 
