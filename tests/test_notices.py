@@ -51,13 +51,17 @@ CASES: dict[str, list[dict[str, float]]] = {
     "overfitting": [{"train_learned": 1, "train_gain": 0.9, "judged_gain": 0.4, "judged_fit": -0.2}],
     "symmetric": [{"equal_layer": 1, **BEHIND}],
     "unscaled_inputs": [{"input_scale": 300, **BEHIND}, {"input_scale": 300, "below_reference": 4}],
+    "unscaled_targets": [{"target_scale": 300, "train_fit": 0.6, **BEHIND}],
     "frozen": [{"frozen_layer": 1, **BEHIND}],
     "unmasked_padding": [{"padding_share": 0.8, "masks_padding": 0, "is_recurrent": 1, "below_reference": 4}],
     "learning_rate_too_large": [{"first_change": 20, "first_gradient": 0.1, **BEHIND}],
     "too_few_epochs": [{"loss_fall": 0.1, **BEHIND}],
     "below_reference": [BEHIND],
 }
-OF_CAUSES = ("symmetric", "unscaled_inputs", "frozen", "unmasked_padding", "learning_rate_too_large", "too_few_epochs")
+OF_CAUSES = (
+    *("symmetric", "unscaled_inputs", "unscaled_targets", "frozen", "unmasked_padding", "learning_rate_too_large"),
+    "too_few_epochs",
+)
 # Similar evidence of trainings that nothing harms.
 HARMLESS = [
     {},
@@ -199,3 +203,11 @@ def test_a_misleading_metric_is_logged_once_after_the_first_epoch(
     messages = [record.getMessage() for record in caplog.records]
     assert len(messages) == 1
     assert messages[0].startswith("pipeline.watch: `accuracy` as `fit` logs it")
+
+
+def test_the_recorder_and_the_rules_have_the_same_faults_of_outputs() -> None:
+    from pipeline.diagnosis.rules.model_rules import FITTING, MISFITS
+    from pipeline.recorder.output_facts import LATER_MISFITS
+
+    assert MISFITS[-len(LATER_MISFITS) :] == LATER_MISFITS
+    assert {*FITTING, "none"} == {*MISFITS}

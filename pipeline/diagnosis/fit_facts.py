@@ -7,8 +7,6 @@ stale that only judges.
 
 from typing import Final
 
-from pipeline.history import record
-
 FIT_FACTS: Final = {
     "batch_rows": "mean number of rows in a batch, in the first epoch of the latest fit",
     "batch_order": "share of the targets' variance that lies between batches, less what shuffled rows would have, in "
@@ -62,12 +60,6 @@ FIT_FACTS: Final = {
     "fed_told": "`targets_told` of the rows that `fit` was fed, if these are not the rows that the user gave to "
     "Diagnosis",
 }
-# Faults of outputs that are newer than `record.MISFITS`, whose places follow on.
-MISFITS: Final = (
-    *record.MISFITS,
-    "probabilities that cannot come near 0 or 1",
-    "outputs that depend on the other rows",
-)
 # Facts that are words, as attributes of the record.
 FIT_TEXTS: Final = {
     "stopped_by": "class of the callback that set `stop_training`",

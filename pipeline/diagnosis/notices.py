@@ -7,11 +7,12 @@ A notice is no cause: the network may have learned. Notices stand in the callbac
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from pipeline.diagnosis import notice_rules
 from pipeline.diagnosis.rules.cause import Cause, Evidence, Rule
-from pipeline.diagnosis.rules.data_rules import UNSCALED_INPUTS
+from pipeline.diagnosis.rules.data_rules import UNSCALED_INPUTS, UNSCALED_TARGETS
 from pipeline.diagnosis.rules.inference_rules import BATCH_STATISTICS, OVERFITTING
 from pipeline.diagnosis.rules.model_rules import FROZEN, OUTPUT_MISMATCH, SYMMETRIC
 from pipeline.diagnosis.rules.optimisation_rules import LEARNING_RATE_TOO_LARGE, TOO_FEW_EPOCHS
@@ -62,7 +63,9 @@ def _of_cause(cause: Cause, false_alarms: str) -> Notice:
     """Return the notice on a cause for a network that learned, but far less than a quick model."""
     return Notice(
         cause.name,
-        lambda evidence, params: notice_rules.is_far_behind(evidence, params) & cause.rule(evidence, params),
+        lambda evidence, params: (
+            notice_rules.is_far_behind(evidence, params) & cause.rule(evidence.assign(train_fit=np.nan), params)
+        ),
         cause.says,
         means=f"the network learned, but far less than a quick model, and the rule of the cause `{cause.name}` holds",
         condition=f"as for the cause `{cause.name}`, whatever `train_fit`; and `reference_gain` as for "
@@ -176,6 +179,7 @@ NOTICES: tuple[Notice, ...] = (
     _of_cause(
         UNSCALED_INPUTS, "a network whose inputs are large on purpose, and which fails to learn more for another reason"
     ),
+    _of_cause(UNSCALED_TARGETS, "targets whose unit the loss takes into account"),
     _of_cause(FROZEN, "layers that are frozen on purpose, in a network that must be quick to train"),
     _of_cause(UNMASKED_PADDING, "padding that carries information, such as the length of a row"),
     _of_cause(LEARNING_RATE_TOO_LARGE, "kernels that start far too small"),

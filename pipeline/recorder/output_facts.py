@@ -11,10 +11,9 @@ from typing import Final
 import keras
 import numpy as np
 
-from pipeline.diagnosis.fit_facts import MISFITS
 from pipeline.foundations.untyped import Array
 from pipeline.history import scales
-from pipeline.history.record import OUTPUT
+from pipeline.history.record import MISFITS, OUTPUT
 from pipeline.models.loss_names import CATEGORICAL, CLASSES, DISTANCES, TWO_CLASSES, loss_of
 from pipeline.recorder.input_facts import SIGNAL_ROWS
 from pipeline.recorder.layers import Row, batch_size, every_layer
@@ -24,6 +23,8 @@ from pipeline.recorder.probe import Probe, Rows
 # Sizes of biases, both within float16. An output has no limit if it grows in proportion to the bias.
 PUSHES: Final = (1e2, 1e4)
 CLOSE: Final = 1e-3  # relative to 1 + |target|: far above the rounding of float32, far below any useful error
+# Faults that are newer than the record's MISFITS; their places follow on. `rules.model_rules` has the same names.
+LATER_MISFITS: Final = ("probabilities that cannot come near 0 or 1", "outputs that depend on the other rows")
 NARROW: Final = 0.25  # of one sigmoid unit; no probability comes nearer to 0 or to 1
 MIXED: Final = 0.01  # relative difference of the outputs of a row, alone and among others; rounding is below 0.0001
 FEW_ROWS: Final = 4  # whose outputs are compared with those of more rows
@@ -68,7 +69,7 @@ def of_outputs(
         misfit = "a loss that holds each output against all targets"
     if misfit in ("none", "constant output") and _mixes_rows(model, probe, data):
         misfit = "outputs that depend on the other rows"
-    return facts | {"output_misfit": float(MISFITS.index(misfit))}
+    return facts | {"output_misfit": float((*MISFITS, *LATER_MISFITS).index(misfit))}
 
 
 def _largest_scale(targets: Sequence[Array | None], probe: Probe, data: Rows) -> dict[str, float]:

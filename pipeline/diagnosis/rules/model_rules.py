@@ -4,13 +4,19 @@ from functools import partial
 
 import pandas as pd
 
-from pipeline.diagnosis.fit_facts import MISFITS
 from pipeline.diagnosis.palette import DARK_OLIVE, KHAKI, OLIVE, YELLOW
 from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, number, verb
 from pipeline.diagnosis.setting import Setting
+from pipeline.history import record
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.remedies.recipe_changes import Against
 
+# The last two are newer than the record's list; `recorder.output_facts` has the same names.
+MISFITS = (
+    *record.MISFITS,
+    "probabilities that cannot come near 0 or 1",
+    "outputs that depend on the other rows",
+)
 # What to use instead, for each of MISFITS.
 FITTING = {
     "constant output": "`sigmoid` instead of `softmax` on one output unit for classes, or no activation for numbers",

@@ -152,8 +152,8 @@ TOO_FEW_EPOCHS = Cause(
     SKY,
     _sentence_on_few_epochs,
     _says_few_epochs,
-    means="no earlier rule holds, and the loss still falls over the last epochs, by more than noise; with six epochs "
-    "or fewer, in every epoch",
+    means="no earlier rule holds, and the loss still falls over the last epochs, by more than noise; with twelve "
+    "epochs or fewer, in every epoch",
     condition="`loss_fall` > `slow_fall`, and class weights are not extreme, as in `imbalanced`",
     looks_like="A loss that still falls at the end.",
     confused_with="`learning_rate_too_small`, where the loss falls along a plateau.",
