@@ -78,7 +78,6 @@ HARMLESS = [
     {"rate_end": 1e-6, "rate_ended_share": 0.8, "train_fit": 0.4, "train_gain": 0.5, "reference_gain": 0.5},
     {"rate_end": 1e-6, "rate_ended_share": 0.4, "train_fit": 0.4, "train_gain": 0.5},
     {"activity_share": 0.3, "train_fit": 0.8, "dropout_rate": 0.5},
-    {"validation_new_classes": 0.5, "batch_order": 0.9, "logged_gap": 0.1},
     {"logged_fit": 0.9, "train_fit": 0.5},
     {"input_scale": 300, "loss_fall": 0.1, "frozen_layer": 1},
     {"input_scale": 300, "below_reference": 2},

@@ -8,7 +8,7 @@ from pipeline.diagnosis.constants import SHORT_PATIENCE
 from pipeline.diagnosis.rules.cause import Evidence, number
 from pipeline.diagnosis.rules.inference_rules import OVERFITTING
 from pipeline.diagnosis.rules.model_rules import CONSTANTS
-from pipeline.diagnosis.rules.row_rules import are_validation_rows_shifted, has_new_classes, says_order, says_validation
+from pipeline.diagnosis.rules.row_rules import are_validation_rows_shifted, says_order, says_validation
 from pipeline.diagnosis.rules.step_rules import LEARNING_RATE_ENDED, has_rate_ended, is_stopped_early, says_stopped
 from pipeline.params.diagnosis_params import DiagnosisParams
 
@@ -76,7 +76,7 @@ def says_reference(evidence: Evidence) -> str:
 
 def is_validation_shifted(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     """Return whether the validation rows are unlike the training rows and predicted worse."""
-    return are_validation_rows_shifted(evidence, params) | has_new_classes(evidence, params)
+    return are_validation_rows_shifted(evidence, params) | (evidence.validation_new_classes > params.new_classes)
 
 
 def says_shift(evidence: Evidence) -> str:

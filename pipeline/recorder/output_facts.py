@@ -26,8 +26,8 @@ CLOSE: Final = 1e-3  # relative to 1 + |target|: far above the rounding of float
 # Faults that are newer than the record's MISFITS; their places follow on. `rules.model_rules` has the same names.
 LATER_MISFITS: Final = ("probabilities that cannot come near 0 or 1", "outputs that depend on the other rows")
 NARROW: Final = 0.25  # of one sigmoid unit; no probability comes nearer to 0 or to 1
-MIXED: Final = 0.01  # relative difference of the outputs of a row, alone and among others; rounding is below 0.0001
-FEW_ROWS: Final = 4  # whose outputs are compared with those of more rows
+MIXED: Final = 0.01  # relative difference of the outputs of a row among different others; rounding is below 0.0001
+FEW_ROWS: Final = 4  # whose outputs are compared, with as many other rows in the batch
 
 
 def of_outputs(
@@ -89,22 +89,27 @@ def _largest_scale(targets: Sequence[Array | None], probe: Probe, data: Rows) ->
     return {"target_scale": max(scales_of_outputs)} if scales_of_outputs else {}
 
 
-# Batch normalisation that always works in training mode mixes rows, too; `batch_statistics` is its cause.
+# Batch normalisation that always works in training mode mixes rows, too; `batch_statistics` is its cause. Both batches
+# have the same size, so layers that draw random numbers draw the same ones for both.
 def _mixes_rows(model: keras.Model, probe: Probe, data: Rows) -> bool:
-    """Return whether the outputs of some rows change if more rows are in the batch, in inference mode."""
-    if batch_size(model) is not None or data.size < 2 * FEW_ROWS:
+    """Return whether the outputs of some rows change with the other rows of the batch, in inference mode."""
+    if batch_size(model) is not None or data.size < 3 * FEW_ROWS:
         return False
     if any(isinstance(each, keras.layers.BatchNormalization) for each in every_layer(model)):
         return False
-    state = probe.state()
-    alone, among = (
-        keras.tree.flatten(probe.evaluate(state, probe.few(data, count)).outputs)[0]
-        for count in (FEW_ROWS, SIGNAL_ROWS)
+    few = np.arange(FEW_ROWS)
+    first, again, other = (
+        _outputs_of(probe, data, np.concatenate([few, few + shift * FEW_ROWS])) for shift in (1, 1, 2)
     )
-    if alone.shape[0] != FEW_ROWS or among.shape[1:] != alone.shape[1:]:
+    if len(first) != 2 * FEW_ROWS or not np.array_equal(first, again):
         return False
-    differences = np.abs(np.asarray(alone, np.float64) - np.asarray(among[:FEW_ROWS], np.float64))
-    return bool(differences.max() > MIXED * np.abs(np.asarray(among, np.float64)).max())
+    return bool(np.abs(first - other)[:FEW_ROWS].max() > MIXED * np.abs(first).max())
+
+
+def _outputs_of(probe: Probe, data: Rows, places: Array) -> Array:
+    """Return the first output for some rows."""
+    rows = Rows(*keras.tree.map_structure(lambda leaf: None if leaf is None else np.asarray(leaf)[places], tuple(data)))
+    return np.asarray(keras.tree.flatten(probe.evaluate(probe.state(), Rows.of(*rows)).outputs)[0], np.float64)
 
 
 def _pushed(rows: Sequence[Row], probe: Probe, data: Rows) -> tuple[Array, Array] | None:

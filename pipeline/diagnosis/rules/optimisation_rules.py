@@ -83,8 +83,9 @@ def _are_steps_too_small(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.
 
 
 def _sentence_on_small_steps(rows: pd.DataFrame, bound: float | None) -> str:
-    fall = 100 * rows.loss_fall.median()
-    return f"{len(rows)} {verb(rows, 'creeps', 'creep')} along a plateau (the loss fell by {fall:.2g}% at the end)"
+    fall = rows.loss_fall.median()
+    how_much = "" if pd.isna(fall) else f" (the loss fell by {100 * fall:.2g}% at the end)"
+    return f"{len(rows)} {verb(rows, 'creeps', 'creep')} along a plateau{how_much}"
 
 
 def _says_small_steps(evidence: Evidence) -> str:

@@ -51,16 +51,10 @@ OUTLIER_ROWS = Cause(
 )
 
 
-# Without arrays, the first rows that `fit` was fed stand for all: if they are sorted, they lack classes.
-def has_new_classes(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
-    """Return whether many validation rows have a class that no training row has."""
-    return (evidence.validation_new_classes > params.new_classes) & ~(evidence.batch_order > params.ordered_share)
-
-
 def are_validation_rows_shifted(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     """Return whether the validation rows differ in distribution and are predicted worse than the training rows."""
     is_shifted = (
-        has_new_classes(evidence, params)
+        (evidence.validation_new_classes > params.new_classes)
         | evidence.validation_spread.abs().between(params.shifted_decades, NO_SPREAD, inclusive="neither")
         | (evidence.validation_shift > params.shifted_means)
     )
