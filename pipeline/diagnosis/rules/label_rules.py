@@ -36,9 +36,9 @@ def are_weights_extreme(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.S
 
 
 def _sentence_on_imbalance(rows: pd.DataFrame, bound: float | None) -> str:
-    gap = 100 * rows.score_gap.median()
-    predict = verb(rows, "predicts", "predict")
-    return f"{len(rows)} always {predict} the majority class (accuracy {gap:.0f} points above balanced accuracy)"
+    gap = rows.score_gap.median()
+    how_much = "" if pd.isna(gap) else f" (accuracy {100 * gap:.0f} points above balanced accuracy)"
+    return f"{len(rows)} always {verb(rows, 'predicts', 'predict')} the majority class{how_much}"
 
 
 def _says_imbalance(evidence: Evidence) -> str:
