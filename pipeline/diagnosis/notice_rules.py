@@ -13,6 +13,7 @@ from pipeline.diagnosis.rules.step_rules import LEARNING_RATE_ENDED, has_rate_en
 from pipeline.params.diagnosis_params import DiagnosisParams
 
 FAR_BEHIND: Final = 3  # times how far guessing strays above chance
+HALF: Final = 0.5  # of the way from guessing to perfect, on unseen rows
 FITTED: Final = 0.75  # of the way from the baseline to perfect, on the training rows; then more steps can add little
 
 
@@ -146,7 +147,7 @@ def is_far_behind(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
 # better by a quick model.
 def overfits_harmfully(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     """Return whether the network overfits, and this does harm."""
-    is_harmed = (evidence.judged_fit <= 0) | is_far_behind(evidence, params)
+    is_harmed = (evidence.judged_fit <= 0) & (evidence.judged_gain < HALF) | is_far_behind(evidence, params)
     return OVERFITTING.rule(evidence, params) & is_harmed
 
 
@@ -158,4 +159,5 @@ def says_rate(evidence: Evidence) -> str:
 def do_statistics_lag(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     """Return whether the network fits far better in training mode than in inference mode."""
     gap = evidence.logged_fit - evidence.train_fit
-    return (gap > params.mode_gap) | (gap > params.harmless_fit) & (evidence.uses_batch_statistics == 1)
+    is_poor = (evidence.uses_batch_statistics == 1) & (evidence.train_fit < FITTED)
+    return (gap > params.mode_gap) | (gap > params.harmless_fit) & is_poor

@@ -162,7 +162,8 @@ NOTICES: tuple[Notice, ...] = (
         notice_rules.do_statistics_lag,
         BATCH_STATISTICS.says,
         means="the network learned, and fits the same rows far better in training mode than in inference mode",
-        condition="`logged_fit` - `train_fit` > `mode_gap`, or > `harmless_fit` if `uses_batch_statistics` is 1",
+        condition="`logged_fit` - `train_fit` > `mode_gap`, or > `harmless_fit` if `uses_batch_statistics` is 1 and "
+        "`train_fit` < 0.75",
         false_alarms="none known",
         needs_learning=True,
     ),
@@ -171,7 +172,8 @@ NOTICES: tuple[Notice, ...] = (
         notice_rules.overfits_harmfully,
         OVERFITTING.says,
         means="the network learned, but fits the training rows far better than unseen rows, and this does harm",
-        condition="as for the cause `overfitting`; and `judged_fit` <= 0, or as for the notice on `symmetric`",
+        condition="as for the cause `overfitting`; and `judged_fit` <= 0 with `judged_gain` < 0.5, or as for the "
+        "notice on `symmetric`",
         false_alarms="a network of which only the predicted class matters, not the probability",
         needs_learning=True,
     ),

@@ -62,6 +62,10 @@ def of_outputs(
         margin = CLOSE * (1 + np.abs(finite))
         facts["targets_beyond"] = float(((finite < low - margin) | (finite > high + margin)).mean())
     misfit = _misfit(loss, from_logits, outputs, losses, (low, high), targets)
+    takes_probabilities = loss in (*TWO_CLASSES, *CLASSES) and not from_logits
+    has_unit_per_output = [row.units for row in rows if row.role == OUTPUT][-1] == outputs.shape[-1]
+    if misfit == "none" and takes_probabilities and has_unit_per_output and _is_narrow(outputs, (low, high)):
+        misfit = "probabilities that cannot come near 0 or 1"
     if misfit == "none":
         misfit = misfit_of_own_loss(model, probe, data, (low, high), outputs.shape[2:])
     has_own_step = type(model).train_step is not keras.Model.train_step
@@ -180,12 +184,10 @@ def _misfit(
         return "outputs that always sum to 1"
     if loss in DISTANCES and low == 0 and np.isinf(high) and set(np.unique(targets)) == {0, 1}:
         return "a rectified score"
-    if takes_probabilities and not from_logits and _is_narrow(outputs, limits, sums_to_one):
-        return "probabilities that cannot come near 0 or 1"
     return "none"
 
 
-def _is_narrow(outputs: Array, limits: tuple[float, float], sums_to_one: bool) -> bool:
+def _is_narrow(outputs: Array, limits: tuple[float, float]) -> bool:
     """Return whether no bias makes a class nearly impossible, as behind two softmax layers, or behind `relu`.
 
     Args:
@@ -193,7 +195,8 @@ def _is_narrow(outputs: Array, limits: tuple[float, float], sums_to_one: bool) -
     """
     units = outputs.shape[-1]
     if units > 1:
-        return sums_to_one and bool(outputs[-1][..., 0].min() > 0.5 / units)
+        sums_to_one = np.allclose(outputs.sum(axis=-1), 1, atol=CLOSE)
+        return bool(sums_to_one and outputs[-1][..., 0].min() > 0.5 / units)
     low, high = limits
     return low > NARROW or high < 1 - NARROW
 
