@@ -12,7 +12,7 @@ from pipeline.history.record import HIDDEN
 from pipeline.recorder.layers import every_layer, rows
 from pipeline.remedies.on_keras.keras_compile import compile_again
 from pipeline.remedies.on_keras.trial import InapplicableError, Trial, in_short
-from pipeline.remedies.remedy_registry import DROPPED, WIDER
+from pipeline.remedies.remedy import DROPPED, WIDER
 
 WITH_UNITS = (keras.layers.Dense, keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D)
 
@@ -50,6 +50,26 @@ def dropout(trial: Trial) -> Iterator[str]:
     model = _rebuilt(before, {}, lambda layer, inputs, outputs: keras.layers.Dropout(DROPPED)(outputs))
     yield f"a layer `Dropout({DROPPED})` after each hidden layer"
     _replace(trial, model)
+
+
+def masked_padding(trial: Trial) -> Iterator[str]:
+    """Mask the padding: by the embeddings, in place, or by a first layer, which makes another model."""
+    layers = every_layer(trial.model)
+    embeddings = [layer for layer in layers if isinstance(layer, keras.layers.Embedding)]
+    if not any(isinstance(layer, keras.layers.RNN | keras.layers.Bidirectional) for layer in layers):
+        raise InapplicableError("no layer is recurrent")
+    if any(isinstance(layer, keras.layers.Masking) for layer in layers) or any(each.mask_zero for each in embeddings):
+        raise InapplicableError("its padding is masked already")
+    if embeddings:
+        yield "`mask_zero=True` in the `Embedding`"
+        for each in embeddings:
+            each.mask_zero = each.supports_masking = True
+        return
+    before = _rebuildable(trial)
+    inputs = [keras.Input(batch_shape=each.shape, dtype=each.dtype, name=each.name) for each in before.inputs]
+    outputs = keras.Model(before.inputs, before.outputs)([keras.layers.Masking()(each) for each in inputs])
+    yield "a first layer `keras.layers.Masking()`"
+    _replace(trial, keras.Model(inputs, outputs, name=before.name))
 
 
 def wider_layers(trial: Trial) -> Iterator[str]:
