@@ -4,6 +4,7 @@ They use Keras's `clone_model`, which needs every layer's `get_config`.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import keras
@@ -66,10 +67,14 @@ def masked_padding(trial: Trial) -> Iterator[str]:
             each.mask_zero = each.supports_masking = True
         return
     before = _rebuildable(trial)
-    inputs = [keras.Input(batch_shape=each.shape, dtype=each.dtype, name=each.name) for each in before.inputs]
-    outputs = keras.Model(before.inputs, before.outputs)([keras.layers.Masking()(each) for each in inputs])
+
+    def called(layer: keras.layers.Layer, *args: Any, **kwargs: Any) -> keras.KerasTensor:
+        is_first = isinstance(args[0]._keras_history.operation, keras.layers.InputLayer)
+        return layer(keras.layers.Masking()(args[0]) if is_first else args[0], *args[1:], **kwargs)
+
+    model = _cloned(before, called)
     yield "a first layer `keras.layers.Masking()`"
-    _replace(trial, keras.Model(inputs, outputs, name=before.name))
+    _replace(trial, model)
 
 
 def wider_layers(trial: Trial) -> Iterator[str]:
@@ -146,22 +151,41 @@ def _rebuilt(
         InapplicableError: it has no hidden layer with units, or Keras cannot clone it.
     """
     hidden = {layer.name for layer in _hidden(model)}
-    copies = []
-
-    def cloned(layer: keras.layers.Layer) -> keras.layers.Layer:
-        copy = type(layer).from_config({**layer.get_config(), **changes.get(layer.name, {})})
-        copies.append((layer, copy))
-        return copy
 
     def called(layer: keras.layers.Layer, *args: Any, **kwargs: Any) -> keras.KerasTensor:
         outputs = layer(*args, **kwargs)
         return after(layer, args[0], outputs) if layer.name in hidden else outputs
 
+    return _cloned(model, called, changes, with_weights)
+
+
+def _cloned(
+    model: keras.Model,
+    called: Callable[..., keras.KerasTensor],
+    changes: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+    with_weights: bool = True,
+) -> keras.Model:
+    """Return another model with copies of the same layers.
+
+    Args:
+        called: calls a layer with its arguments, and returns the outputs.
+        changes, with_weights: see `_rebuilt`.
+
+    Raises:
+        InapplicableError: Keras cannot clone it.
+    """
+    copies = []
+
+    def copied(layer: keras.layers.Layer) -> keras.layers.Layer:
+        copy = type(layer).from_config({**layer.get_config(), **changes.get(layer.name, {})})
+        copies.append((layer, copy))
+        return copy
+
     try:
         functional = keras.Model(model.inputs, model.outputs, name=model.name)
-        rebuilt = keras.models.clone_model(functional, clone_function=cloned, call_function=called, recursive=True)
+        clone = keras.models.clone_model(functional, clone_function=copied, call_function=called, recursive=True)
         for layer, copy in copies if with_weights else ():
             copy.set_weights(layer.get_weights())
     except Exception as error:  # from Keras, or from a layer of the user's own
         raise InapplicableError(f"Keras cannot clone it ({in_short(error)})") from None
-    return rebuilt
+    return clone
