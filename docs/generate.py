@@ -1,9 +1,10 @@
-"""`make docs`: renew the generated sections of docs/reference.md and docs/causes.md from the code.
+"""`make docs`: renew docs/verdict.schema.json, and generated sections of docs/reference.md and docs/causes.md.
 
-These are the causes, evidence, remedies, parameters and metrics. Each section is between two comment lines; the text
-around the sections is written by hand.
+The sections are the causes, evidence, remedies, parameters and metrics. Each section is between two comment lines; the
+text around the sections is written by hand.
 """
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -22,9 +23,12 @@ from pipeline.params.params import Params
 from pipeline.params.variant_params import VariantParams
 from pipeline.remedies.remedy_registry import REMEDIES
 from pipeline.tracking.metric_keys import GROUPS
+from pipeline.watch.explanations import WIDTH, cause_bullets, condition, notice_bullet
+from pipeline.watch.for_machines.report_models import schema
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PARAMS, REFERENCE, CAUSES = ROOT / "params.yaml", ROOT / "docs" / "reference.md", ROOT / "docs" / "causes.md"
+SCHEMA: Final = ROOT / "docs" / "verdict.schema.json"
 FAMILIES: Final = {
     "data": ("Data", ""),
     "model": ("Model", ""),
@@ -107,11 +111,7 @@ def sections() -> dict[Path, dict[str, str]]:
         },
         CAUSES: {
             "causes": "\n".join(_family(name) for name in FAMILIES),
-            "notices": "\n".join(
-                _filled(f"* **{each.name}:** {each.means}. False alarms: {each.false_alarms}.", "  ")
-                for each in NOTICES
-            )
-            + "\n",
+            "notices": "".join(f"{notice_bullet(each)}\n" for each in NOTICES),
         },
     }
 
@@ -129,8 +129,8 @@ def renewed(page: str, name: str, text: str) -> str:
 
 
 def pages() -> dict[Path, str]:
-    """Return each page with all its generated sections renewed."""
-    texts = {}
+    """Return the schema of the report for machines, and each page with all its generated sections renewed."""
+    texts = {SCHEMA: json.dumps(schema(), indent=2) + "\n"}
     for path, own in sections().items():
         texts[path] = path.read_text(encoding="utf-8")
         for name, text in own.items():
@@ -140,7 +140,7 @@ def pages() -> dict[Path, str]:
 
 def causes() -> str:
     """Return the table of causes, by precedence."""
-    rows = [(f"`{each.name}`", each.family, each.means, _condition(each)) for each in TABLE]
+    rows = [(f"`{each.name}`", each.family, each.means, condition(each)) for each in TABLE]
     return _table(("cause, by precedence", "family", "what it means", "evidence and rule"), rows)
 
 
@@ -189,7 +189,7 @@ def _example() -> VariantParams:
 
 def _family(family: str) -> str:
     heading, text = FAMILIES[family]
-    parts = [f"## {heading}\n", *([f"{fill(text, 120)}\n"] if text else [])]
+    parts = [f"## {heading}\n", *([f"{fill(text, WIDTH)}\n"] if text else [])]
     return "\n".join([*parts, *(_cause(each) for each in TABLE if each.family == family)])
 
 
@@ -199,28 +199,10 @@ def _cause(cause: Cause) -> str:
     lines = [
         f"### {cause.name}\n",
         *([f"![{title}: a faulty program and its repaired twin]({picture})\n"] if has_picture else []),
-        _bullet("Looks like", cause.looks_like),
-        _bullet("Means", f"{cause.means}. {cause.measured}".strip()),
-        _bullet("Rule", f"{_condition(cause)}."),
-        _bullet("Confused with", cause.confused_with),
-        "* **What to try:**",
-        *(_filled(f"  * {advice.words}", "    ") for advice in cause.advice),
+        *cause_bullets(cause),
         "",
     ]
     return "\n".join(lines)
-
-
-def _condition(cause: Cause) -> str:
-    gate = "; and `train_fit` is not above `harmless_fit`"
-    return f"{cause.condition}{gate if cause.needs_misfit else ''}"
-
-
-def _bullet(heading: str, text: str) -> str:
-    return _filled(f"* **{heading}:** {text[0].upper()}{text[1:]}", "  ")
-
-
-def _filled(text: str, indent: str) -> str:
-    return fill(text, 120, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def parameters_of(section: str, document: Mapping[str, Any], comments: Mapping[str, str]) -> str:

@@ -16,8 +16,8 @@ from pipeline.evaluation.variant import VariantMetrics
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.params.file import check
 from pipeline.params.shipped import shipped
+from pipeline.watch.fit_verdict import Verdict
 from pipeline.watch.mlflow_run import _tags
-from pipeline.watch.verdict import Verdict
 
 pytestmark = pytest.mark.usefixtures("quick_models_once")
 

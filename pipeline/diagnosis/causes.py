@@ -8,7 +8,7 @@ MLflow follow.
 
 from collections.abc import Mapping
 from itertools import chain
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -41,6 +41,13 @@ UNEXPLAINED: Final = unexplained_rule.UNEXPLAINED.name
 FORMER_NAMES: Final = {"stuck": UNEXPLAINED}  # names in older tables and MLflow runs, and today's names
 CLOSEST: Final = 2  # conditions to show for an unexplained failure
 FAR: Final = 0.2  # a condition is not shown if its number is below this share of its threshold
+
+
+class Suggestion(NamedTuple):
+    """Advice against a cause, with the remedies that make the change, the most promising first."""
+
+    words: str
+    remedies: list[str]
 
 
 def cause_names() -> tuple[str, ...]:
@@ -144,6 +151,12 @@ def tries(name: str, setting: Setting) -> list[str]:
     """
     here = setting.at(named(name).layer)
     return [_words(name, advice) for advice in _best_first(name) if advice.fits(here)]
+
+
+def suggestions(name: str) -> list[Suggestion]:
+    """Return all advice against a cause in the order of `tries`, whatever the network."""
+    advice = _best_first(name)
+    return [Suggestion(_words(name, each), measured.best_first(name, each.remedies)) for each in advice]
 
 
 def network_remedies(*names: str) -> list[str]:

@@ -26,6 +26,8 @@ from pipeline.remedies.on_keras.trial import InapplicableError
 from pipeline.watch.arguments import Learned
 from pipeline.watch.autolog import arrays, watch_every_fit
 from pipeline.watch.callback import Diagnosis
+from pipeline.watch.for_machines.replicas_report import fit_of_replicas
+from pipeline.watch.for_machines.report_output import ReportOutput
 from pipeline.watch.scripts.fit_remedies import FitRemedies
 from pipeline.watch.scripts.run_progress import RunProgress
 from pipeline.watch.scripts.script_replicas import IDENTICAL, FitRecord, FitSummary, are_identical, page, summary
@@ -114,12 +116,6 @@ def run(
         undo()
 
 
-def run_once(script: Path, arguments: Sequence[str], learned: Learned) -> None:
-    """Run the script, and print a verdict for each `fit`."""
-    count = iter(range(1, sys.maxsize))
-    run(script, arguments, lambda each: print(f"\nfit {next(count)}, {each.model.name}\n{each.verdict}\n"), learned)
-
-
 def run_replica(request: RunRequest, seed: int, folder: Path) -> None:
     """Run the script from a seed, and save the record of each `fit` in a folder."""
     fits: list[_FitEntry] = []
@@ -144,8 +140,10 @@ def run_replica(request: RunRequest, seed: int, folder: Path) -> None:
             save_text(_RUN_FILE.dump_json(entry).decode(), folder / FILE)
 
 
-def run_replicas(script: Path, arguments: Sequence[str], learned: Learned, replicas: int, report: Path) -> None:
-    """Run the script from several seeds, print the outcome of each `fit`, and write the page.
+def run_replicas(
+    script: Path, arguments: Sequence[str], learned: Learned, replicas: int, report: Path, output: ReportOutput
+) -> int:
+    """Run the script from several seeds, print the outcome of each `fit`, write the page, and return the exit code.
 
     Raises:
         UserError: a run failed or trained nothing, or all runs are identical.
@@ -153,6 +151,7 @@ def run_replicas(script: Path, arguments: Sequence[str], learned: Learned, repli
     summaries = run_unchanged(RunRequest(script, arguments, learned), replicas, report)
     save_text(page(script.name, summaries), report)
     print(f"report: {report}")
+    return output.end("replicas", script, arguments, [fit_of_replicas(each) for each in summaries])
 
 
 def run_unchanged(request: RunRequest, replicas: int, report: Path) -> list[FitSummary]:

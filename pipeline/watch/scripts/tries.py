@@ -1,17 +1,20 @@
 """Try each suggested remedy on a `fit` of a script: `python3 -m pipeline.watch --try script.py`."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from pipeline.diagnosis.causes import LEARNED, NO_CAUSE, network_remedies, spelled
-from pipeline.evaluation.effects import HARMS, HELPS, UNDECIDED, effect
+from pipeline.evaluation.effects import HARMS, HELPS, UNDECIDED
 from pipeline.evaluation.intervals import newcombe
 from pipeline.foundations.files import save_text
 from pipeline.remedies import combined
 from pipeline.watch.arguments import Learned
+from pipeline.watch.for_machines.replicas_report import fit_of_replicas
+from pipeline.watch.for_machines.report_output import ReportOutput
+from pipeline.watch.scripts.attempt import Attempt
 from pipeline.watch.scripts.run_progress import RunProgress
 from pipeline.watch.scripts.script import RunRequest, run_seeds, run_unchanged, summaries_of
 from pipeline.watch.scripts.script_replicas import FitSummary, page
@@ -19,62 +22,38 @@ from pipeline.watch.scripts.script_replicas import FitSummary, page
 ORDER = (HELPS, UNDECIDED, HARMS)
 
 
-@dataclass(frozen=True)
-class Attempt:
-    """The result of remedies on one `fit`.
-
-    change: what the remedies changed, in words.
-    learned: how many replicas learned with the remedies.
-    replicas: the number of replicas.
-    difference: the share of replicas that learned with the remedies, minus the share without.
-    low, high: Newcombe's 95% interval of the difference.
-    causes: the causes of the replicas that still failed, the most frequent first.
-    reasons: see `FitSummary`.
-    """
-
-    remedies: combined.Remedies
-    change: str
-    learned: int
-    replicas: int
-    difference: float
-    low: float
-    high: float
-    causes: Sequence[str]
-    reasons: Mapping[str, str]
-
-    @property
-    def effect(self) -> str:
-        """The effect: helps, harms or undecided."""
-        return effect(self.low, self.high)
-
-    def __str__(self) -> str:
-        return (
-            f"{combined.AND.join(self.remedies)}: learned in {self.learned} of {self.replicas} runs, "
-            f"{100 * self.difference:+.0f} points [{100 * self.low:.0f}, {100 * self.high:.0f}]. Change: {self.change}."
-        )
-
-
-def run_tries(script: Path, arguments: Sequence[str], learned: Learned, replicas: int, report: Path) -> None:
+def run_tries(
+    script: Path, arguments: Sequence[str], learned: Learned, replicas: int, report: Path, output: ReportOutput
+) -> int:
     """Run the script without a remedy, then with each suggested remedy; print which help and what to change.
+
+    Returns:
+        The exit code, which the runs without a remedy decide.
 
     Raises:
         UserError: a run without a remedy failed or trained nothing, or all runs without a remedy are identical.
     """
     request = RunRequest(script, arguments, learned, has_checks=True)
     summaries = run_unchanged(request, replicas, report)
+    fits = [fit_of_replicas(each) for each in summaries]
     for index, unchanged_fit in enumerate(summaries):
         if unchanged_fit.replicas is not None and _causes(unchanged_fit.replicas):
-            lines = _try_on(replace(request, fit=unchanged_fit.number), replicas, unchanged_fit, unchanged_fit.replicas)
+            request = replace(request, fit=unchanged_fit.number)
+            search, lines = _try_on(request, replicas, unchanged_fit, unchanged_fit.replicas)
+            fits[index] = fit_of_replicas(unchanged_fit, search.attempts, search.not_tried)
             save_text(page(script.name, summaries, {index: lines}), report)
             break
     else:
         print("Nothing to try: no replica failed with a known cause.")
         save_text(page(script.name, summaries), report)
     print(f"report: {report}")
+    return output.end("try", script, arguments, fits)
 
 
-def _try_on(request: RunRequest, replicas: int, unchanged_fit: FitSummary, table: pd.DataFrame) -> list[str]:
-    """Try remedies on one `fit`; print and return a line for each remedy."""
+def _try_on(
+    request: RunRequest, replicas: int, unchanged_fit: FitSummary, table: pd.DataFrame
+) -> tuple["_Search", list[str]]:
+    """Try remedies on one `fit`; return the search, and a line for each remedy, which is printed, too."""
     search = _Search(request, replicas, _count(table))
     search.run(_causes(table), unchanged_fit.reasons)
     lines = list(search.lines())
@@ -84,7 +63,7 @@ def _try_on(request: RunRequest, replicas: int, unchanged_fit: FitSummary, table
     learned, runs = _count(table)
     print(f"\nTried on fit {unchanged_fit.number + 1}; without a remedy it learned in {learned} of {runs} runs:")
     print("\n".join(lines))
-    return lines
+    return search, lines
 
 
 class _Search:
