@@ -39,8 +39,11 @@ OUTLIER_ROWS = Cause(
     confused_with="`unscaled_inputs`, where all rows have the wrong scale, or columns have long tails, as incomes "
     "have.",
     advice=(
-        Advice("look at the rows of largest norm (`numpy.linalg.norm(x, axis=1)`), and correct or drop them"),
-        Advice("clip each column, for example at its 1% and 99% quantiles, before scaling"),
+        Advice(
+            "look at the rows of largest norm (`numpy.linalg.norm(x, axis=1)`), and correct or drop them",
+            "no_long_rows",
+        ),
+        Advice("clip each column, for example at its 1% and 99% quantiles, before scaling", "clipped_columns"),
         Advice("take the logarithm of columns that span several powers of ten"),
         Advice("`LayerNormalization` instead of batch normalisation, whose averages one row can spoil"),
     ),
@@ -119,7 +122,10 @@ SHIFTED_VALIDATION = Cause(
             "scale validation rows by the mean and standard deviation of the training rows, in the same code",
             fits=lambda setting: not setting.number("validation_new_classes"),
         ),
-        Advice("shuffle the rows before you split them: `validation_split` takes the last rows, which may be sorted"),
+        Advice(
+            "shuffle the rows before you split them: `validation_split` takes the last rows, which may be sorted",
+            "shuffled_split",
+        ),
         Advice(
             "a split by class, such as `train_test_split(..., stratify=y)`",
             fits=lambda setting: bool(setting.number("validation_new_classes")),
@@ -167,8 +173,8 @@ ORDERED_BATCHES = Cause(
     confused_with="`batch_statistics`, where the two losses differ, too, though rows are shuffled. Slow time series "
     "that are fed in order are a false alarm if the network failed for another reason.",
     advice=(
-        Advice("`shuffle=True` in `fit` (the default for arrays)"),
-        Advice("`dataset.shuffle(number of rows)` before `batch`, or shuffled rows in the generator"),
+        Advice("`shuffle=True` in `fit` (the default for arrays)", "shuffled_rows"),
+        Advice("`dataset.shuffle(number of rows)` before `batch`, or shuffled rows in the generator", "shuffled_rows"),
     ),
     alarm=False,
     limits=(Limit("batch_order", "ordered_share"),),
@@ -200,8 +206,8 @@ UNMASKED_PADDING = Cause(
     looks_like="A recurrent network that stays at the baseline, but learns from short sequences.",
     confused_with="`vanishing`, its symptom: a gradient must pass all steps of padding.",
     advice=(
-        Advice("`mask_zero=True` in the `Embedding`, or a `Masking` layer as the first layer"),
-        Advice("shorter rows, or padding in front: `pad_sequences(..., padding='pre')`"),
+        Advice("`mask_zero=True` in the `Embedding`, or a `Masking` layer as the first layer", "masked_padding"),
+        Advice("shorter rows, or padding in front: `pad_sequences(..., padding='pre')`", "padding_in_front"),
     ),
     alarm=False,
     limits=(Limit("padding_share", "padding_share"),),
@@ -232,8 +238,10 @@ SHUFFLED_STATE = Cause(
     looks_like="A recurrent network that learns less with states than without.",
     confused_with="`ordered_batches`, the opposite fault of networks without states.",
     advice=(
-        Advice("`shuffle=False` in `fit`, with row i of each batch continuing row i of the batch before"),
-        Advice("`stateful=False`, if rows are sequences of their own"),
+        Advice(
+            "`shuffle=False` in `fit`, with row i of each batch continuing row i of the batch before", "rows_in_order"
+        ),
+        Advice("`stateful=False`, if rows are sequences of their own", "stateless_layers"),
     ),
     alarm=False,
 )

@@ -64,11 +64,14 @@ LOST_UPDATES = Cause(
         Advice(
             "a learning rate above 0, and `gradient_accumulation_steps` of the optimizer far below the number of "
             "batches",
+            "step_each_batch",
+            "adam",
             fits=lambda setting: setting.number("largest_change") == 0,
         ),
         Advice(
             "in a `train_step` of your own with mixed precision, compute the gradient of "
             "`self.optimizer.scale_loss(loss)`",
+            "unscaled_loss",
         ),
         Advice(
             "look for steps that are skipped: gradients that are NaN or infinite in float16, `None`, or applied under "
@@ -77,6 +80,8 @@ LOST_UPDATES = Cause(
         ),
         Advice(
             "weights of rows with a mean of 1: divide `sample_weight` by its mean",
+            "unit_weights",
+            "no_weights",
             fits=lambda setting: (setting.number("row_weight") or 0) < 1,
         ),
     ),
@@ -178,9 +183,12 @@ OVER_REGULARISED = Cause(
     confused_with="`too_few_epochs` and `vanishing`. A penalty that is most of the loss of a network that fits is no "
     "fault.",
     advice=(
-        Advice("a hundredth of the penalty's factor, or no penalty, until the network fits the training rows"),
-        Advice("dropout of 0.1 to 0.5, only between hidden layers, never behind the output's `softmax`"),
-        Advice("a smaller `weight_decay` of the optimizer"),
+        Advice(
+            "a hundredth of the penalty's factor, or no penalty, until the network fits the training rows",
+            "no_penalties",
+        ),
+        Advice("dropout of 0.1 to 0.5, only between hidden layers, never behind the output's `softmax`", "no_dropout"),
+        Advice("a smaller `weight_decay` of the optimizer", "no_weight_decay"),
     ),
     alarm=False,
     limits=(Limit("penalty_share", "penalty_share"), Limit("weight_shrink", "shrunk", is_upper=False)),
@@ -217,8 +225,9 @@ LEARNING_RATE_ENDED = Cause(
         Advice(
             "count the schedule in steps, not in epochs: `decay_steps` is the number of epochs times the batches of an "
             "epoch",
+            "stretched_schedule",
         ),
-        Advice("a constant learning rate, to see whether the schedule is at fault"),
+        Advice("a constant learning rate, to see whether the schedule is at fault", "constant_rate"),
         Advice("`ReduceLROnPlateau` with a longer `patience` and a `min_lr`"),
     ),
     alarm=False,
@@ -270,9 +279,9 @@ STOPPED_EARLY = Cause(
             "`mode='max'` for a number that should rise, such as an accuracy, and `mode='min'` for a loss",
             fits=lambda setting: setting.number("stop_is_backwards") == 1,
         ),
-        Advice("a longer `patience` (10 epochs or more), with `restore_best_weights=True`"),
+        Advice("a longer `patience` (10 epochs or more), with `restore_best_weights=True`", "patient_stopping"),
         Advice("`start_from_epoch` in `EarlyStopping`, so that the first epochs cannot end the training"),
-        Advice("no `EarlyStopping`, to see whether it is at fault"),
+        Advice("no `EarlyStopping`, to see whether it is at fault", "no_early_stopping"),
     ),
     alarm=False,
 )
