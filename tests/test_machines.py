@@ -1,8 +1,11 @@
 """The report for machines: its models, its schema, its exit codes, and the command that writes it."""
 
+import ast
 import json
 import math
 import os
+import re
+import runpy
 import subprocess
 import sys
 from dataclasses import replace
@@ -267,18 +270,51 @@ def test_json_is_all_that_standard_output_has_and_a_script_keeps_its_exit_code(t
     assert not [path.name for path in tmp_path.iterdir() if path.name != "mine.py"]
 
 
+def block(page: str, language: str) -> str:
+    """Return the only block of code of a language on a page."""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    (code,) = re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return str(code)
+
+
+def expect_within(shown: Any, real: Any, place: str) -> None:
+    """Check that the page shows a part of the real report: numbers to 1%, and lists of layers from the first on."""
+    if isinstance(shown, dict):
+        for name, value in shown.items():
+            expect_within(value, real[name], f"{place}.{name}")
+    elif isinstance(shown, list):
+        assert len(shown) == len(real) or place.endswith("layers"), place
+        for number, (each, other) in enumerate(zip(shown, real, strict=False)):
+            expect_within(each, other, f"{place}.{number}")
+    else:
+        assert real == (pytest.approx(shown, rel=0.01) if isinstance(shown, float) else shown), place
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("quick_models_once")
-def test_fail_ends_with_3_and_an_older_report_is_gone(
+def test_the_pages_show_what_the_command_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "mine.py").write_text(SCRIPT, encoding="utf-8")
+    """The example for assistants, the gate of CI, and an older report that a script which fails at once leaves."""
+    script, file = tmp_path / "train.py", tmp_path / "out" / "verdict.json"
+    script.write_text(block("assistants.md", "python"), encoding="utf-8")
     with pytest.raises(SystemExit) as end:
-        run_here(monkeypatch, tmp_path, "--json", "out/report.json", "--fail", "mine.py", "0")
+        run_here(monkeypatch, tmp_path, "--json", "out/verdict.json", "--fail", "train.py", "20")
     assert end.value.code == 3
-    assert json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))["error"] is None
-    assert "fit 2, bad\nDid not learn" in capsys.readouterr().out
-    (tmp_path / "mine.py").write_text("raise ValueError('before any fit')", encoding="utf-8")
+    expect_within(json.loads(block("assistants.md", "json")), json.loads(file.read_text(encoding="utf-8")), "report")
+    assert "fit 1, net\nDid not learn" in capsys.readouterr().out
+    (tmp_path / "gate.py").write_text(block("ci.md", "python"), encoding="utf-8")
+    monkeypatch.chdir(file.parent)
+    with pytest.raises(SystemExit) as end:
+        runpy.run_path(str(tmp_path / "gate.py"))
+    assert end.value.code == 3
+    assert "Cause: unscaled inputs." in capsys.readouterr().out
+    script.write_text("raise ValueError('before any fit')", encoding="utf-8")
     with pytest.raises(ValueError, match="before any fit"):
-        run_here(monkeypatch, tmp_path, "--json", "out/report.json", "mine.py")
-    assert not list((tmp_path / "out").iterdir())
+        run_here(monkeypatch, tmp_path, "--json", "out/verdict.json", "train.py")
+    assert not file.exists()
+
+
+def test_the_gate_ignores_causes_that_exist() -> None:
+    (names,) = re.findall(r"TOO_SHORT = (\{.*\})", block("ci.md", "python"))
+    assert set(ast.literal_eval(names)) < set(cause_names())

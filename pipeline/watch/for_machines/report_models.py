@@ -112,7 +112,7 @@ class AdviceReport(ReportPart):
 
 
 class LayerReport(ReportPart):
-    """A layer with a kernel or table. The numbers are from the last recorded epoch; null if not measured."""
+    """A layer with a kernel or table. The numbers are from the last recorded epoch; null if NaN or not measured."""
 
     path: str = Field(description="path in the model")
     kind: str = Field(description="class")
