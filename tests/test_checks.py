@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from imports import ROOT
 
+from benchmarks.checked import rendered
 from pipeline import Diagnosis
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.untyped import FitKeywords
@@ -251,3 +252,22 @@ def test_a_trial_has_the_batches_of_the_fit() -> None:
     assert endless.steps_per_epoch is None
     endless.build(keras.Sequential([keras.layers.Dense(2)]))
     assert len(list(endless.arguments["x"])) == 2  # it got its first batch back
+
+
+def test_the_tables_count_programs_by_set_and_check() -> None:
+    good = {"a": {"fault": {}, "hint": {"classes": "imbalanced"}}, "b": {"fault": {}, "hint": {}}}
+    faulty = {
+        "c": {"accepted": ["frozen"], "fault": {"trained layers": "frozen"}, "hint": {}},
+        "d": {"accepted": ["frozen"], "fault": {"output": "output_mismatch"}, "hint": {"classes": "imbalanced"}},
+    }
+    shares, lines = rendered({"known_good": good, "known_faults": faulty}).split("\n\n")
+    half, none, whole = "1 of 2 (9% to 91%)", "0 of 2 (0% to 66%)", "2 of 2 (34% to 100%)"
+    assert shares.splitlines()[2:] == [
+        f"| `known_good` | 2 | {none} | {half} | - | - | 0 |",
+        f"| `known_faults` | 2 | {whole} | {half} | {half} | {half} | 0 |",
+    ]
+    assert lines.splitlines()[2:] == [
+        "| classes | 0 | 1 | 0 | 1 |",
+        "| output | 0 | 0 | 1 | 0 |",
+        "| trained layers | 0 | 0 | 1 | 0 |",
+    ]
