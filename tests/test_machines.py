@@ -157,7 +157,8 @@ def test_replicas_and_attempts() -> None:
 
 
 def checks(*statuses: CheckStatus) -> FitReport:
-    reports = [CheckReport(name="x", status=each, sentence="", remedy=None, reason=None) for each in statuses]
+    rest = {"sentence": "", "remedy": None, "reason": None, "cause": None, "numbers": {}}
+    reports = [CheckReport(name="x", status=each, **rest) for each in statuses]
     return FitReport(number=1, model="small", checks=tuple(reports))
 
 
@@ -173,8 +174,8 @@ LEARNED, FAILED, UNKNOWN = verdict_of(0.5, 0.9), verdict_of(0.5, 0.5), unrecorde
         ([], 4),
         ([fit_of_replicas(over_seeds(0.9, 0.9, 0.5))], 0),
         ([fit_of_replicas(over_seeds(0.9, 0.5))], 3),
-        ([checks("passed", "notice", "not_run")], 0),
-        ([checks("passed", "fault")], 3),
+        ([checks("fine", "hint", "not_run")], 0),
+        ([checks("fine", "fault")], 3),
         ([checks("not_run")], 4),
     ],
 )
