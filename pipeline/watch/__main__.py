@@ -2,9 +2,13 @@
 
 import sys
 from argparse import Namespace
+from typing import TYPE_CHECKING
 
 from pipeline.foundations.errors import reported_in_one_line
 from pipeline.watch.command_options import REPLICAS_TO_TRY, read_options
+
+if TYPE_CHECKING:
+    from pipeline.watch.for_machines.report_output import ReportOutput
 
 
 def main() -> None:
@@ -26,24 +30,35 @@ def _run(options: Namespace) -> int:
     # Imported here, because Keras takes seconds to import.
     from pipeline.watch.for_machines.report_output import ReportOutput
 
-    script = options.script, options.arguments, options.learned
     output = ReportOutput.open(options.json, options.fail)
+    if options.tries or options.replicas is not None:
+        return _run_many(options, output)
+    from pipeline.watch.scripts.plain_run import run_once
+
+    return run_once(options.script, options.arguments, options.learned, output)
+
+
+def _run_many(options: Namespace, output: "ReportOutput") -> int:
+    """Run the script many times, as --replicas and --try ask for, and return the exit code."""
+    from pipeline.watch.scripts.kept_runs import KeptRuns
+    from pipeline.watch.scripts.run_pool import RunPool
+    from pipeline.watch.scripts.run_request import RunRequest
+
+    request = RunRequest(options.script, options.arguments, options.learned)
+    pool = RunPool(KeptRuns(is_fresh=options.fresh), options.budget)
     if options.tries:
         from pipeline.watch.scripts.tries import run_tries
 
-        return run_tries(*script, options.replicas or REPLICAS_TO_TRY, options.report, output)
-    if options.replicas is not None:
-        from pipeline.watch.scripts.script import run_replicas
+        return run_tries(request, options.replicas or REPLICAS_TO_TRY, options.report, output, pool)
+    from pipeline.watch.scripts.many_runs import run_replicas
 
-        return run_replicas(*script, options.replicas, options.report, output)
-    from pipeline.watch.scripts.plain_run import run_once
-
-    return run_once(*script, output)
+    return run_replicas(request, options.replicas, options.report, output, pool)
 
 
 def _run_for_another_process(options: Namespace) -> None:
     """Run one replica for a command of this package that waits for its record."""
-    from pipeline.watch.scripts.script import RunRequest, run_replica
+    from pipeline.watch.scripts.run_request import RunRequest
+    from pipeline.watch.scripts.script import run_replica
 
     script = options.script, options.arguments, options.learned
     run_replica(RunRequest(*script, options.remedy, options.fit, options.checks), options.seed, options.into)
@@ -53,6 +68,7 @@ if __name__ == "__main__":
     with reported_in_one_line():
         try:
             main()
-        except KeyboardInterrupt:
-            print("interrupted: the same command starts again from the beginning", file=sys.stderr)
+        except KeyboardInterrupt as interruption:
+            text = str(interruption) or "interrupted: the same command starts again from the beginning"
+            print(text, file=sys.stderr)
             sys.exit(130)

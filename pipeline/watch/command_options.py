@@ -89,6 +89,15 @@ def _add_ways_to_run(parser: argparse.ArgumentParser) -> None:
         "the diagnosis suggests; print which helped, and what to change",
     )
     parser.add_argument(
+        "--budget", type=float, metavar="MINUTES", help="for --replicas and --try: begin no further run after MINUTES"
+    )
+    parser.add_argument(
+        "--fresh",
+        action="store_true",
+        help="for --replicas and --try: run all again; finished runs are kept for a day while script and data stay "
+        "unchanged",
+    )
+    parser.add_argument(
         "--learned",
         type=_learned,
         metavar="SCORE",
@@ -143,6 +152,10 @@ def _expect_valid(options: argparse.Namespace) -> None:
         raise UserError(f"--report: {options.report}: is a folder: must be a file")
     if options.replicas is not None and options.replicas < 1:
         raise UserError(f"--replicas: {options.replicas}: must be at least 1")
+    if options.budget is not None and not options.budget > 0:
+        raise UserError(f"--budget: {options.budget:g}: must be above 0")
+    if (options.budget is not None or options.fresh) and not options.tries and options.replicas is None:
+        raise UserError(f"--{'fresh' if options.fresh else 'budget'}: only with --replicas or --try")
     _expect_writable(options.json, options.script)
 
 
