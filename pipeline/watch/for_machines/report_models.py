@@ -197,6 +197,10 @@ class AttemptReport(ReportPart):
 
     remedies: tuple[str, ...] = Field(description="names of the remedies that were applied together")
     change: str = Field(description="what they changed, in words; make this change in the script")
+    diff: str | None = Field(
+        description="the same change as a diff of the script, which `patch -p1` applies; null if it cannot be made"
+    )
+    place: str | None = Field(description='file and line of the `fit`, such as "train.py:14"; null if unknown')
     learned: int = Field(description="number of runs in which the model learned with them")
     runs: int = Field(description="number of runs with them")
     difference: Finite = Field(description="share of runs that learned with them, minus the share without them")
