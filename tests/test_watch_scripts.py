@@ -21,12 +21,12 @@ from workspace import wait_until
 
 import pipeline
 import pipeline.watch.scripts.run_progress
-import pipeline.watch.scripts.script
 from pipeline import Diagnosis
 from pipeline.foundations.errors import UserError
 from pipeline.tracking import servers
 from pipeline.watch import __main__ as command
 from pipeline.watch import mlflow_run
+from pipeline.watch.scripts import run_pool, run_process
 from pipeline.watch.scripts import tries as watch_tries
 
 pytestmark = pytest.mark.usefixtures("quick_models_once")
@@ -47,8 +47,9 @@ print("arguments", sys.argv[1:])
 
 
 @pytest.fixture(autouse=True)
-def as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No store, and Keras as it was."""
+def as_it_was(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """No store, no kept runs, and Keras as it was."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     yield
     pipeline.autolog(disable=True)
@@ -161,16 +162,28 @@ def test_a_script_from_several_seeds(
 def in_this_process(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """What each replica's process does is done here, by the same command."""
 
-    def here(asked: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+    def here(asked: list[str]) -> None:
         assert asked[:3] == [sys.executable, "-m", "pipeline.watch"]
         keras.utils.clear_session(free_memory=False)
         with monkeypatch.context() as patched:
             patched.setattr(sys, "argv", asked[2:])
             command.main()
         capsys.readouterr()
-        return subprocess.CompletedProcess(asked, 0)
 
-    monkeypatch.setattr(pipeline.watch.scripts.script.subprocess, "run", here)
+    class Here:
+        """A process that has run in this one."""
+
+        pid = 0
+
+        def __init__(self, asked: list[str], **_: object) -> None:
+            here(asked)
+
+        def poll(self) -> int:
+            """Return the exit code."""
+            return 0
+
+    monkeypatch.setattr(run_process.subprocess, "Popen", Here)
+    monkeypatch.setattr(run_pool, "usable_cores", lambda: 1)
 
 
 @pytest.mark.slow
@@ -252,13 +265,13 @@ def test_what_cannot_be_done_is_known_before_anything_is_trained_for_it(
     suggested = ["fitting_output", "trained_layers", "clipped_gradients", "residual"]
     monkeypatch.setattr(watch_tries, "network_remedies", lambda *causes: suggested)
     asked: list[str] = []
-    run = pipeline.watch.scripts.script.subprocess.run
+    run = run_process.subprocess.Popen
 
     def counted(command: list[str], **rest: object) -> object:
         asked.append(" ".join(each for before, each in pairwise(command) if before == "--remedy"))
         return run(command, **rest)
 
-    monkeypatch.setattr(pipeline.watch.scripts.script.subprocess, "run", counted)
+    monkeypatch.setattr(run_process.subprocess, "Popen", counted)
     (tmp_path / "mine.py").write_text(OWN_COMPILE, encoding="utf-8")
     watch(monkeypatch, tmp_path / "mine.py", "--try", "--replicas", "1", "--learned", "0.99999")
     said = capsys.readouterr().out

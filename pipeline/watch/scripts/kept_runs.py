@@ -13,7 +13,7 @@ import shutil
 import sys
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
@@ -25,7 +25,6 @@ from pipeline.params.shipped import shipped
 from pipeline.watch.scripts.run_request import FILE, RunRequest, load_entry
 from pipeline.watch.scripts.script_files import state
 
-FOLDER: Final = user_cache_path("why-deep-networks-fail-to-train") / "runs"
 LONGEST: Final = 24 * 3600  # seconds
 PACKAGE: Final = Path(__file__).resolve().parents[2]
 # Variables of the environment that change with each terminal and no result.
@@ -41,13 +40,13 @@ class KeptRuns:
     is_fresh: whether no kept run counts.
     """
 
-    folder: Path = FOLDER
+    folder: Path = field(default_factory=lambda: user_cache_path("why-deep-networks-fail-to-train") / "runs")
     is_fresh: bool = False
 
     def clean(self) -> None:
         """Remove runs that are too old, also those of other scripts."""
-        for each in self.folder.glob("*/"):
-            if not _is_recent(each):
+        for each in self.folder.glob("*"):
+            if not _is_recent(each) and time.time() - each.stat().st_mtime > LONGEST:
                 shutil.rmtree(each, ignore_errors=True)
 
     def find(self, request: RunRequest, seed: int) -> Path | None:
