@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from pipeline.diagnosis import evidence
 from pipeline.diagnosis.causes import TABLE, network_remedies, spelled
+from pipeline.diagnosis.evidence_units import UNITS
 from pipeline.diagnosis.notices import NOTICES
 from pipeline.diagnosis.rules.cause import Cause
 from pipeline.history import record
@@ -104,7 +105,7 @@ def sections() -> dict[Path, dict[str, str]]:
             "remedies": remedies(),
             "causes": causes(),
             "notices": notices(),
-            "evidence": _meanings("evidence", evidence.COLUMNS),
+            "evidence": _evidence(),
             "metrics": metrics(),
             "layer table": _meanings("column", record.LAYER_TABLE),
             "layer values": _meanings("value", {**record.LAYER_VALUES, record.SATURATED: record.SATURATED_TEXT}),
@@ -136,6 +137,12 @@ def pages() -> dict[Path, str]:
         for name, text in own.items():
             texts[path] = renewed(texts[path], name, text)
     return texts
+
+
+def _evidence() -> str:
+    """Return the table of evidence."""
+    rows = [(f"`{name}`", UNITS[name], meaning) for name, meaning in evidence.COLUMNS.items()]
+    return _table(("evidence", "unit", "meaning"), rows)
 
 
 def causes() -> str:

@@ -26,7 +26,7 @@ from pipeline.diagnosis.rules import (
     step_rules,
     unexplained_rule,
 )
-from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, Limit, number
+from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, Limit, is_misfit, number
 from pipeline.diagnosis.setting import Setting
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.params.network_params import NetworkRecipe
@@ -104,10 +104,10 @@ def _holding(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.DataFrame:
     A cause with `needs_misfit` does not hold where the training loss fell well below the baseline loss: confident
     predictions saturate units, and a network that fits has small gradients and has coped with the scale of its data.
     """
-    is_misfit = ~(evidence.train_fit > params.harmless_fit)
+    harms = is_misfit(evidence, params)
     return pd.DataFrame(
         {
-            cause.name: (holds & is_misfit if cause.needs_misfit else holds).astype(bool)
+            cause.name: (holds & harms if cause.needs_misfit else holds).astype(bool)
             for cause in TABLE
             for holds in [cause.rule(evidence, params)]
         }

@@ -19,11 +19,12 @@ _BY_UNIT: Final = {
     "share": (
         *("saturated_share", "nonfinite_share", "targets_beyond", "batch_order", "dropout_rate", "rate_ended_share"),
         *("untracked_share", "validation_new_classes", "long_rows", "padding_share", "class_weight_missing"),
+        *("output_dropout", "activity_share"),
     ),
     "ratio": (
         *("loss_growth", "gradient_ratio", "gradient_scale", "gradient_profile", "taken_gradient", "step_ratio"),
         *("first_change", "first_gradient", "below_reference", "rate_end", "updates_applied", "loss_scale_fall"),
-        *("penalty_share", "weight_shrink", "largest_row"),
+        *("penalty_share", "weight_shrink", "largest_row", "weighted_share"),
     ),
     "part of the baseline loss": ("train_fit", "logged_fit", "logged_gap", "judged_fit"),
     "part of the loss": ("loss_fall", "fall_before"),
@@ -34,6 +35,9 @@ _BY_UNIT: Final = {
     "L1 norm": ("largest_change",),
     "as the inputs": ("input_scale",),
     "as the targets": ("target_scale",),
+    "as what enters the first kernel": ("entering_spread",),
+    "outputs": ("idle_outputs",),
+    "place in INPUT_KINDS": ("input_kind",),
     "weight": ("row_weight",),
 }
 UNITS: Final = {name: unit for unit, names in _BY_UNIT.items() for name in names}

@@ -7,6 +7,7 @@ import pandas as pd
 from pipeline.diagnosis.constants import FEW_LONG_ROWS, NO_SPREAD
 from pipeline.diagnosis.palette import AQUA, CREAM, MINT, PLUM, TEAL, UMBER
 from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, Limit, is_below, number, verb
+from pipeline.diagnosis.rules.label_rules import fits_training_rows_alone, follow_surely
 from pipeline.params.diagnosis_params import DiagnosisParams
 
 SLIGHT_SPREAD: Final = 0.3  # decades; the verdict does not mention a smaller difference of spread
@@ -67,7 +68,11 @@ def are_validation_rows_shifted(evidence: pd.DataFrame, params: DiagnosisParams)
 def _has_shifted_validation(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     is_fitted = (evidence.train_learned == 1) | (evidence.train_fit > params.harmless_fit)
     is_fitted |= evidence.logged_gap > params.mode_gap  # the given rows may hold validation rows, and fit's rows fit
-    return is_fitted & are_validation_rows_shifted(evidence, params)
+    # The targets follow from the inputs and are learned, but neither the network nor a quick model predicts other rows.
+    is_other = fits_training_rows_alone(evidence, params) & follow_surely(evidence, params)
+    is_other &= ~(evidence.fed_told < params.shuffled) & ~(evidence.reference_gain > params.chance_margin)
+    is_other &= ~(evidence.shuffles_state == 1)
+    return is_fitted & are_validation_rows_shifted(evidence, params) | is_other
 
 
 def _sentence_on_validation(rows: pd.DataFrame, bound: float | None) -> str:
@@ -86,6 +91,11 @@ def says_validation(evidence: Evidence) -> str:
     if evidence["validation_shift"] is not None and not is_below(evidence, "validation_shift", SLIGHT_SHIFT):
         shift = number(evidence, "validation_shift")
         sentences.append(f"The column means of validation and training rows differ by {shift:.2g} standard deviations.")
+    if not sentences:
+        sentences.append(
+            "The targets of the training rows follow from their inputs and are fitted, but validation rows are "
+            "predicted no better than by chance: their inputs are prepared in another way, or their labels are others."
+        )
     return " ".join(sentences)
 
 
@@ -101,7 +111,8 @@ SHIFTED_VALIDATION = Cause(
     condition="`validation_new_classes` > `new_classes`, or |`validation_spread`| > `shifted_decades`, or "
     "`validation_shift` > `shifted_means`; and `train_learned` is 1 or `train_fit` > `harmless_fit` "
     "or `logged_gap` > `mode_gap`; and `train_gain` - `judged_gain` > `chance_margin` or `train_fit` - `judged_fit` > "
-    "`mode_gap`",
+    "`mode_gap`. Or the training rows are fitted, `judged_fit` <= 0, `judged_gain` and `reference_gain` <= "
+    "`chance_margin`, though `targets_told` > 2 * `shuffled`",
     looks_like="A training score that rises while the validation score stays at chance or falls from the first epoch "
     "on.",
     confused_with="`overfitting`, where both parts are from the same source. A time series with a trend has "

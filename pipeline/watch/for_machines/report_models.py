@@ -38,7 +38,9 @@ def number(value: float) -> Number:
 class ReportPart(BaseModel):
     """A frozen, strict part of the report: no unknown keys, no silent conversion."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, json_schema_serialization_defaults_required=True
+    )
 
     def as_dict(self) -> Attributes:
         """Return the part as maps, lists, texts, numbers and None, as JSON has it."""
@@ -110,7 +112,7 @@ class AdviceReport(ReportPart):
 
 
 class LayerReport(ReportPart):
-    """A layer with a kernel or table. The numbers are from the last recorded epoch; null if not measured."""
+    """A layer with a kernel or table. The numbers are from the last recorded epoch; null if NaN or not measured."""
 
     path: str = Field(description="path in the model")
     kind: str = Field(description="class")
@@ -131,6 +133,7 @@ class LayerReport(ReportPart):
 class VerdictReport(ReportPart):
     """The conclusion on one training, as `Diagnosis.verdict.as_dict()` returns it."""
 
+    schema_version: Literal[1] = Field(default=VERSION, description="version of this format")
     outcome: Outcome | None = Field(description="null if nothing can tell whether the model learned")
     cause: str | None = Field(
         description="name of the cause of a failure; null if the model learned or without an outcome"
@@ -236,7 +239,7 @@ class FitReport(ReportPart):
 class MachineReport(ReportPart):
     """The report of `python3 -m pipeline.watch --json FILE script.py`."""
 
-    schema_version: Literal[1] = Field(description="version of this format")
+    schema_version: Literal[1] = Field(default=VERSION, description="version of this format")
     package_version: str = Field(description="version of the package that wrote the report")
     command: Command = Field(description="what was asked for: a plain run, --replicas, --try or --check")
     script: str = Field(description="path of the script, as on the command line")

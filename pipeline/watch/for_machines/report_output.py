@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Final, TextIO
 
 import pipeline
-from pipeline.foundations.errors import first_line, masked
+from pipeline.foundations.errors import UserError, first_line, masked
 from pipeline.foundations.files import save_text
 from pipeline.watch.for_machines.exit_codes import exit_code
-from pipeline.watch.for_machines.report_models import VERSION, Command, FitReport, MachineReport
+from pipeline.watch.for_machines.report_models import Command, FitReport, MachineReport
 
 STANDARD_OUTPUT: Final = "-"
 
@@ -37,17 +37,12 @@ class ReportOutput:
         Removes the report of an earlier run, which a script that fails at once would leave behind.
 
         Raises:
-            OSError: the file cannot be written.
+            UserError: the file cannot be written.
         """
         if target == STANDARD_OUTPUT:
             return cls(target, has_exit_code, _taken_standard_output())
         if target is not None:
-            path = Path(target)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if path.is_file():
-                path.unlink()
-            if not path.exists():  # now, and not after hours of training
-                tempfile.TemporaryFile(dir=path.parent).close()
+            _make_room(Path(target))
         return cls(target, has_exit_code)
 
     def end(
@@ -59,7 +54,6 @@ class ReportOutput:
             error: the error that ended the script; "" if it ended well.
         """
         report = MachineReport(
-            schema_version=VERSION,
             package_version=pipeline.__version__,
             command=command,
             script=str(script),
@@ -81,6 +75,22 @@ class ReportOutput:
                 path.write_text(text, encoding="utf-8")
             else:
                 save_text(text, path)
+
+
+def _make_room(path: Path) -> None:
+    """Remove an older file, and check that a new one can be written: now, and not after hours of training.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_file():
+            path.unlink()
+        if not path.exists():
+            tempfile.TemporaryFile(dir=path.parent).close()
+    except OSError as error:
+        raise UserError(f"--json: {path}: {error.strerror}: must be a file that can be written") from None
 
 
 def error_in_one_line(error: BaseException) -> str:

@@ -29,16 +29,13 @@ from pipeline.watch.for_machines.report_models import (
 )
 
 MISFIT: Final = "output_misfit"  # a place in MISFITS, whose words machines get
+PLACE: Final = ", by its place in MISFITS"
 
 
 def evidence_report(evidence: Evidence) -> dict[str, EvidenceReport]:
     """Return the known numbers of the evidence, each with unit and meaning."""
     known = {name: value for name, value in evidence.items() if value is not None and value == value}
-    return {
-        name: EvidenceReport(value=_value(name, value), unit=_unit(name, value), meaning=MEANINGS[name])
-        for name, value in known.items()
-        if name in UNITS
-    }
+    return {name: _measured_number(name, value) for name, value in known.items()}
 
 
 def has_abstained(outcome: str | None, cause: str | None) -> bool:
@@ -124,15 +121,14 @@ def layer_reports(history: xr.Dataset, slope: float) -> tuple[LayerReport, ...]:
     )
 
 
-def _unit(name: str, value: float | str) -> str:
-    """Return the unit of a number; several replicas share no layer's path, so a layer of theirs is a number."""
-    return "layer, from 1" if UNITS[name] == "path" and not isinstance(value, str) else UNITS[name]
-
-
-def _value(name: str, value: float | str) -> Number | str:
+def _measured_number(name: str, value: float | str) -> EvidenceReport:
+    # Several replicas share no layer's path, so a layer of theirs is a number.
+    unit = "layer, from 1" if UNITS[name] == "path" and not isinstance(value, str) else UNITS[name]
+    meaning = MEANINGS[name].removesuffix(PLACE)
     if isinstance(value, str):
-        return value
-    return record.MISFITS[int(value)] if name == MISFIT else number(value)
+        return EvidenceReport(value=value, unit=unit, meaning=meaning)
+    shown = record.MISFITS[int(value)] if name == MISFIT else number(value)
+    return EvidenceReport(value=shown, unit=unit, meaning=meaning)
 
 
 def _remedy(cause: str, name: str) -> RemedyReport:

@@ -21,9 +21,10 @@ def run_once(script: Path, arguments: Sequence[str], learned: Learned, output: R
     fits: list[FitReport] = []
 
     def show(diagnosis: Diagnosis) -> None:
-        verdict = diagnosis.verdict
-        print(f"\nfit {len(fits) + 1}, {diagnosis.model.name}\n{verdict}\n")
-        fits.append(FitReport(number=len(fits) + 1, model=diagnosis.model.name, verdict=verdict.report))
+        number, verdict = len(fits) + 1, diagnosis.verdict
+        name = "no model" if diagnosis.model is None else diagnosis.model.name  # `fit` rejected its arguments
+        print(f"\nfit {number}, {name}\n{verdict}\n")
+        fits.append(FitReport(number=number, model=name, verdict=verdict.report))
 
     try:
         run(script, arguments, show, learned)
