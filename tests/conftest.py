@@ -175,6 +175,38 @@ def imports_beforehand(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sys, "executable", f"{os.environ[PLACE]}/python3")
 
 
+@pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Do here what each replica's process does, by the same command."""
+    import keras
+
+    from pipeline.watch import __main__ as command
+    from pipeline.watch.scripts import run_pool, run_process
+
+    def here(asked: list[str]) -> None:
+        assert asked[:3] == [sys.executable, "-m", "pipeline.watch"]
+        keras.utils.clear_session(free_memory=False)
+        with monkeypatch.context() as patched:
+            patched.setattr(sys, "argv", asked[2:])
+            command.main()
+        capsys.readouterr()
+
+    class Here:
+        """A process that has run in this one."""
+
+        pid = 0
+
+        def __init__(self, asked: list[str], **_: object) -> None:
+            here(asked)
+
+        def poll(self) -> int:
+            """Return the exit code."""
+            return 0
+
+    monkeypatch.setattr(run_process.subprocess, "Popen", Here)
+    monkeypatch.setattr(run_pool, "usable_cores", lambda: 1)
+
+
 @pytest.fixture(scope="session")
 def common_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder that all test processes of this run have in common."""

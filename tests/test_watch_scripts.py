@@ -26,7 +26,7 @@ from pipeline.foundations.errors import UserError
 from pipeline.tracking import servers
 from pipeline.watch import __main__ as command
 from pipeline.watch import mlflow_run
-from pipeline.watch.scripts import run_pool, run_process
+from pipeline.watch.scripts import run_process
 from pipeline.watch.scripts import tries as watch_tries
 
 pytestmark = pytest.mark.usefixtures("quick_models_once")
@@ -156,34 +156,6 @@ def test_a_script_from_several_seeds(
     said = from_two_seeds(monkeypatch, capsys, tmp_path)
     assert "sets its own seed" not in said
     assert "start from the same weights" not in said
-
-
-@pytest.fixture
-def in_this_process(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """What each replica's process does is done here, by the same command."""
-
-    def here(asked: list[str]) -> None:
-        assert asked[:3] == [sys.executable, "-m", "pipeline.watch"]
-        keras.utils.clear_session(free_memory=False)
-        with monkeypatch.context() as patched:
-            patched.setattr(sys, "argv", asked[2:])
-            command.main()
-        capsys.readouterr()
-
-    class Here:
-        """A process that has run in this one."""
-
-        pid = 0
-
-        def __init__(self, asked: list[str], **_: object) -> None:
-            here(asked)
-
-        def poll(self) -> int:
-            """Return the exit code."""
-            return 0
-
-    monkeypatch.setattr(run_process.subprocess, "Popen", Here)
-    monkeypatch.setattr(run_pool, "usable_cores", lambda: 1)
 
 
 @pytest.mark.slow

@@ -76,6 +76,7 @@ def attempt_report(attempt: Attempt) -> AttemptReport:
     return AttemptReport(
         remedies=tuple(attempt.remedies),
         change=attempt.change,
+        diff=attempt.diff,
         learned=attempt.learned,
         runs=attempt.replicas,
         difference=attempt.difference,

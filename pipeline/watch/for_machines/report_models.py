@@ -197,6 +197,10 @@ class AttemptReport(ReportPart):
 
     remedies: tuple[str, ...] = Field(description="names of the remedies that were applied together")
     change: str = Field(description="what they changed, in words; make this change in the script")
+    diff: str | None = Field(
+        description="unified diff of the script that makes this change, for `patch -p1` in the working folder; null if "
+        "it cannot be made safely"
+    )
     learned: int = Field(description="number of runs in which the model learned with them")
     runs: int = Field(description="number of runs with them")
     difference: Finite = Field(description="share of runs that learned with them, minus the share without them")
