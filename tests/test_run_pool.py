@@ -13,7 +13,7 @@ from pipeline.watch.scripts import kept_runs, run_pool, script_files
 from pipeline.watch.scripts.kept_runs import KeptRuns
 from pipeline.watch.scripts.run_pool import RunPool
 from pipeline.watch.scripts.run_request import FILE, RUN_FILE, RunEntry, RunRequest
-from pipeline.watch.scripts.script_files import FileUse, noting_files, state, use
+from pipeline.watch.scripts.script_files import FileUse, named_files, noting_files, state, use
 
 DONE = RunEntry([], False, None, None, seconds=2.0)
 
@@ -207,6 +207,19 @@ def test_ctrl_c_stops_all_runs_and_says_that_the_command_goes_on(
     fake()
     pool(tmp_path).results([request_of], 1)
     assert runs.started == [((), 0), ((), 1), ((), 2), ((), 3)]
+
+
+def test_files_that_a_script_names_count_although_python_does_not_open_them(tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    for name in ("rows.h5", "pictures/cat.png", "unnamed.h5", "mine.keras"):
+        (tmp_path / name).write_text("", encoding="utf-8")
+    script = tmp_path / "mine.py"
+    script.write_text('load("rows.h5"), load("./pictures"), load("none.h5"), save("mine.keras")', encoding="utf-8")
+    named = named_files(script, [tmp_path])
+    assert {Path(each).name for each in named} == {"rows.h5", "cat.png", "mine.keras"}
+    with noting_files(named) as log:
+        (tmp_path / "mine.keras").write_text("", encoding="utf-8")
+    assert {Path(each).name for each in use(log, [], 0.0).read} == {"rows.h5", "cat.png"}
 
 
 def test_files_that_a_script_uses_are_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

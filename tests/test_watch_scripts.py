@@ -198,7 +198,47 @@ def test_remedies_are_tried_on_the_fit_that_failed(
     )
     assert re.search(r"undecided: fresh_kernels: learned in 1 of 1 runs?, \+100 points", said)
     assert change in said
-    assert "What was tried:" in (tmp_path / "why.html").read_text(encoding="utf-8")
+    assert "To keep fresh_kernels, change at mine.py:13: Keras's own kernels" in said
+    page = (tmp_path / "why.html").read_text(encoding="utf-8")
+    assert "What was tried:" in page
+    assert "Score, loss and gradients by layer, as the script is and with the best remedies" in page
+
+
+TOO_SLOW = """
+import keras
+import numpy as np
+inputs = np.random.default_rng(0).normal(size=(300, 2)).astype("float32")
+labels = (inputs.sum(axis=1) > 0).astype("int32")
+model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(8, "tanh"), keras.layers.Dense(1, "sigmoid")])
+slow = keras.optimizers.SGD(
+    learning_rate=0.0001,  # too small
+)
+model.compile(slow, "binary_crossentropy", metrics=["accuracy"])
+model.fit(inputs, labels, epochs=12, verbose=0)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("in_this_process")
+def test_the_diff_of_the_best_remedy_is_applied_and_the_script_learns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The second start finds the runs of the first."""
+    monkeypatch.setattr(watch_tries, "network_remedies", lambda *causes: ["adam", "much_larger_steps"])
+    script = tmp_path / "mine.py"
+    script.write_text(TOO_SLOW.replace("0.0001", "0.003"), encoding="utf-8")
+    options = ("--try", "--replicas", "1", "--learned", "0.97")
+    watch(monkeypatch, script, *options)
+    first = capsys.readouterr()
+    patch = first.out[first.out.index("--- a/mine.py") : first.out.index("report: ")]
+    assert "+    learning_rate=0.3,  # too small" in patch
+    watch(monkeypatch, script, *options)
+    again = capsys.readouterr()
+    assert again.out == first.out
+    assert "1 of 1 runs kept from" in again.err
+    subprocess.run(["patch", "-p1"], cwd=tmp_path, input=patch, text=True, check=True, capture_output=True)
+    watch(monkeypatch, script, "--learned", "0.97")
+    assert "Learned: " in capsys.readouterr().out
 
 
 OWN_COMPILE = """

@@ -2,8 +2,9 @@
 
 A run is kept in the user's cache folder, under a hash of all that is known before it runs: the script's text, its
 arguments, folder and environment, the remedies, the seed, the versions of the libraries and this package's code. It
-counts only while each file that it read is unchanged: modules beside the script, and data that Python opens. Data that
-other code reads (C++, a database, the network) is not noticed, so kept runs are announced, and end after a day.
+counts only while each file that it read is unchanged: modules beside the script, data that Python opens, and files that
+the script names. Other data (files that C++ opens by a computed name, a database, the network) is not noticed, so kept
+runs are announced, and end after a day.
 """
 
 import hashlib
