@@ -43,13 +43,24 @@ def run(
         Every error of the script, also `SystemExit`.
     """
     undo = watch_every_fit(lambda model, arguments: Diagnosis(*arrays(arguments), learned=learned), on_end, change)
+    try:
+        run_as_main(script, arguments)
+    finally:
+        undo()
+
+
+def run_as_main(script: Path, arguments: Sequence[str]) -> None:
+    """Run the script in this process like `python3 script.py arguments`.
+
+    Raises:
+        Every error of the script, also `SystemExit`.
+    """
     before, path = sys.argv, sys.path[0]
     sys.argv, sys.path[0] = [str(script), *arguments], str(script.resolve().parent)
     try:
         runpy.run_path(str(script.absolute()), run_name="__main__")  # as Python sets `__file__`
     finally:
         sys.argv, sys.path[0] = before, path
-        undo()
 
 
 def run_replica(request: RunRequest, seed: int, folder: Path) -> None:
