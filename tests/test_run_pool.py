@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.foundations.errors import UserError
+from pipeline.foundations.files import save_text
 from pipeline.watch.scripts import kept_runs, run_pool, script_files
 from pipeline.watch.scripts.kept_runs import KeptRuns
 from pipeline.watch.scripts.run_pool import RunPool
@@ -217,7 +218,7 @@ def test_files_that_a_script_names_count_although_python_does_not_open_them(tmp_
     script.write_text('load("rows.h5"), load("./pictures"), load("none.h5"), save("mine.keras")', encoding="utf-8")
     named = named_files(script, [tmp_path])
     assert {Path(each).name for each in named} == {"rows.h5", "cat.png", "mine.keras"}
-    with noting_files(named) as log:
+    with noting_files(tmp_path / "own", named) as log:
         (tmp_path / "mine.keras").write_text("", encoding="utf-8")
     assert {Path(each).name for each in use(log, [], 0.0).read} == {"rows.h5", "cat.png"}
 
@@ -227,7 +228,9 @@ def test_files_that_a_script_uses_are_noted(tmp_path: Path, monkeypatch: pytest.
         (tmp_path / name).write_text("", encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     start = os.stat(tmp_path / "read.csv").st_mtime
-    with noting_files() as log:
+    (tmp_path / "own").mkdir()
+    with noting_files(tmp_path / "own") as log:
+        save_text("a record", tmp_path / "own" / "0.nc")
         (tmp_path / "read.csv").read_text(encoding="utf-8")
         (tmp_path / "plot.png").write_bytes(b"")
         (tmp_path / "model.keras").write_bytes(b"")

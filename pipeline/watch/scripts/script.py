@@ -69,7 +69,7 @@ def run_replica(request: RunRequest, seed: int, folder: Path) -> None:
     start, places = time.time(), list(dict.fromkeys([Path.cwd(), request.script.resolve().parent]))
     keras.utils.set_random_seed(seed)
     with ExitStack() as stack:
-        files = stack.enter_context(noting_files(named_files(request.script, places)))
+        files = stack.enter_context(noting_files(folder, named_files(request.script, places)))
         calls = stack.enter_context(seed_calls())
         sites = stack.enter_context(noting_compile()) if request.remedies else Sites()
         if request.remedies or request.has_checks:

@@ -41,7 +41,8 @@ class FileUse:
 class FileLog:
     """Notes each file that Python opens; files that C++ opens are found by the time of their last change."""
 
-    def __init__(self, named: Mapping[str, State]) -> None:
+    def __init__(self, named: Mapping[str, State], own: Path) -> None:
+        self.own = f"{own.absolute()}{os.sep}"
         self.named: Mapping[str, State] = named
         self.read: dict[str, State] = {}
         self.written: set[str] = set()
@@ -56,7 +57,7 @@ class FileLog:
         if path.endswith(".pyc"):  # an imported module, whose source Python does not open
             with suppress(ValueError):
                 path = source_from_cache(path)
-        if is_foreign(path):
+        if is_foreign(path) or path.startswith(self.own) or os.path.isdir(path):
             return
         if _is_writing(arguments[1], arguments[2]):
             self.written.add(path)
@@ -75,13 +76,14 @@ def _note(event: str, arguments: tuple[object, ...]) -> None:
 
 
 @contextmanager
-def noting_files(named: Mapping[str, State] = MappingProxyType({})) -> Iterator[FileLog]:
+def noting_files(own: Path, named: Mapping[str, State] = MappingProxyType({})) -> Iterator[FileLog]:
     """Note the files that the block uses.
 
     Args:
+        own: the folder to which this package writes meanwhile.
         named: see `named_files`.
     """
-    log = FileLog(named)
+    log = FileLog(named, own)
     if not _LOGS:  # Python cannot remove a hook
         sys.addaudithook(_note)
     _LOGS.append(log)
@@ -104,7 +106,10 @@ def use(log: FileLog, folders: Sequence[Path], start: float) -> FileUse:
     inside = tuple(f"{folder}{os.sep}" for folder in folders)
     again = {each for each in log.read_again if each.startswith(inside) or not each.startswith(temporary)}
     named = {path: known for path, known in log.named.items() if path not in log.written | hidden}
-    return FileUse(named | log.read, sorted(again | {each for each in hidden if UNIQUE not in each}))
+    return FileUse(
+        named | log.read,
+        sorted(again | {each for each in hidden if UNIQUE not in each and not each.startswith(log.own)}),
+    )
 
 
 def state(path: str) -> State:
