@@ -188,6 +188,7 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
         keras.utils.clear_session(free_memory=False)
         with monkeypatch.context() as patched:
             patched.setattr(sys, "argv", asked[2:])
+            patched.chdir(Path.cwd())  # where the script may not stay
             command.main()
         capsys.readouterr()
 
