@@ -4,10 +4,12 @@ import gc
 import hashlib
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -204,7 +206,8 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
             """Return the exit code."""
             return 0
 
-    monkeypatch.setattr(run_process.subprocess, "Popen", Here)
+    rest = {name: getattr(subprocess, name) for name in ("DEVNULL", "TimeoutExpired")}
+    monkeypatch.setattr(run_process, "subprocess", SimpleNamespace(Popen=Here, **rest))  # only for this module
     monkeypatch.setattr(run_pool, "usable_cores", lambda: 1)
 
 
