@@ -191,7 +191,10 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
         with monkeypatch.context() as patched:
             patched.setattr(sys, "argv", asked[2:])
             patched.chdir(Path.cwd())  # where the script may not stay
-            command.main()
+            try:
+                command.main()
+            except SystemExit as end:
+                assert not end.code, end
         capsys.readouterr()
 
     class Here:
