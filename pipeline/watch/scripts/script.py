@@ -21,7 +21,7 @@ from pipeline.watch.autolog import arrays, watch_every_fit
 from pipeline.watch.callback import Diagnosis
 from pipeline.watch.scripts.fit_remedies import FitRemedies
 from pipeline.watch.scripts.run_request import FILE, RUN_FILE, FitEntry, RunEntry, RunRequest
-from pipeline.watch.scripts.script_files import FileUse, noting_files, use
+from pipeline.watch.scripts.script_files import FileUse, named_files, noting_files, use
 from pipeline.watch.scripts.seed_calls import seed_calls
 from pipeline.watch.scripts.source_changes import Sites, noting_compile
 
@@ -58,7 +58,7 @@ def run_as_main(script: Path, arguments: Sequence[str]) -> None:
     before, path = sys.argv, sys.path[0]
     sys.argv, sys.path[0] = [str(script), *arguments], str(script.resolve().parent)
     try:
-        runpy.run_path(str(script), run_name="__main__")
+        runpy.run_path(str(script.absolute()), run_name="__main__")  # as Python sets `__file__`
     finally:
         sys.argv, sys.path[0] = before, path
 
@@ -69,7 +69,7 @@ def run_replica(request: RunRequest, seed: int, folder: Path) -> None:
     start, places = time.time(), list(dict.fromkeys([Path.cwd(), request.script.resolve().parent]))
     keras.utils.set_random_seed(seed)
     with ExitStack() as stack:
-        files = stack.enter_context(noting_files())
+        files = stack.enter_context(noting_files(folder, named_files(request.script, places)))
         calls = stack.enter_context(seed_calls())
         sites = stack.enter_context(noting_compile()) if request.remedies else Sites()
         if request.remedies or request.has_checks:
