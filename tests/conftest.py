@@ -191,10 +191,12 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
         with monkeypatch.context() as patched:
             patched.setattr(sys, "argv", asked[2:])
             patched.chdir(Path.cwd())  # where the script may not stay
+            code: int | str | None = 0
             try:
                 command.main()
             except SystemExit as end:
-                assert not end.code, end
+                code = end.code
+            assert not code, code
         capsys.readouterr()
 
     class Here:

@@ -30,6 +30,7 @@ from pipeline.watch.for_machines.replicas_report import fit_of_replicas
 from pipeline.watch.for_machines.report_models import CheckReport, CheckStatus, FitReport, MachineReport, number
 from pipeline.watch.scripts.attempt import Attempt
 from pipeline.watch.scripts.run_request import RunResult
+from pipeline.watch.scripts.script import run_as_main
 from pipeline.watch.scripts.script_replicas import FitRecord, FitSummary, summary
 from pipeline.watch.verdict import judge
 
@@ -322,3 +323,13 @@ def test_the_pages_show_what_the_command_does(
 def test_the_gate_ignores_causes_that_exist() -> None:
     (names,) = re.findall(r"TOO_SHORT = (\{.*\})", block("ci.md", "python"))
     assert set(ast.literal_eval(names)) < set(cause_names())
+
+
+def test_a_file_that_the_script_misses_is_shown_with_the_line_of_the_script(tmp_path, capsys) -> None:
+    script = tmp_path / "reads.py"
+    script.write_text('print("begins")\nopen("missing.csv")\n')
+    with pytest.raises(SystemExit) as end:
+        run_as_main(script, [])
+    assert end.value.code == 1
+    assert isinstance(end.value.__cause__, FileNotFoundError)
+    assert 'reads.py", line 2' in capsys.readouterr().err

@@ -4,6 +4,7 @@ import resource
 import runpy
 import sys
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -52,13 +53,20 @@ def run(
 def run_as_main(script: Path, arguments: Sequence[str]) -> None:
     """Run the script in this process like `python3 script.py arguments`.
 
+    A file that the script does not find, or too little memory, is shown with the line of the script, as Python shows
+    it. Otherwise the command would report it in one line, as if its own file were missing.
+
     Raises:
-        Every error of the script, also `SystemExit`.
+        SystemExit: as the script raises it; 1 after an error of the operating system or too little memory.
+        Every other error of the script.
     """
     before, path = sys.argv, sys.path[0]
     sys.argv, sys.path[0] = [str(script), *arguments], str(script.resolve().parent)
     try:
         runpy.run_path(str(script.absolute()), run_name="__main__")  # as Python sets `__file__`
+    except (OSError, MemoryError) as error:
+        traceback.print_exception(error)
+        raise SystemExit(1) from error
     finally:
         sys.argv, sys.path[0] = before, path
 
