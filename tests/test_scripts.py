@@ -15,7 +15,11 @@ FOLDER = ROOT / "tests" / "scripts"
 BESIDE = {"my_model.py"}  # modules of other scripts
 SCRIPTS = sorted({path.name for path in FOLDER.glob("*.py")} - BESIDE)
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("in_this_process", "quick_models_once")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.usefixtures("in_this_process", "quick_models_once"),
+    pytest.mark.filterwarnings("ignore"),  # as in a script of the user's own
+]
 
 
 def stated(script: Path, what: str) -> list[str]:
