@@ -191,12 +191,11 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
         with monkeypatch.context() as patched:
             patched.setattr(sys, "argv", asked[2:])
             patched.chdir(Path.cwd())  # where the script may not stay
-            code: int | str | None = 0
             try:
                 command.main()
             except SystemExit as end:
-                code = end.code
-            assert not code, code
+                if end.code:
+                    raise
         capsys.readouterr()
 
     class Here:

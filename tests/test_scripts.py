@@ -14,8 +14,14 @@ from pipeline.watch import __main__ as command
 FOLDER = ROOT / "tests" / "scripts"
 BESIDE = {"my_model.py"}  # modules of other scripts
 SCRIPTS = sorted({path.name for path in FOLDER.glob("*.py")} - BESIDE)
+# The scripts that differ most; the others run by `python3 -m pytest -m campaign`.
+IN_EVERY_RUN = {"functions.py", "dataset.py", "saves_model.py", "two_fits.py"}
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("in_this_process", "quick_models_once")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.usefixtures("in_this_process", "quick_models_once"),
+    pytest.mark.filterwarnings("ignore"),  # as in a script of the user's own
+]
 
 
 def stated(script: Path, what: str) -> list[str]:
@@ -25,7 +31,9 @@ def stated(script: Path, what: str) -> list[str]:
     return found.group(1).split() if found else []
 
 
-@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize(
+    "name", [each if each in IN_EVERY_RUN else pytest.param(each, marks=pytest.mark.campaign) for each in SCRIPTS]
+)
 def test_a_script_runs_from_two_seeds_and_nothing_else_changes(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
