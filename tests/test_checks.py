@@ -176,7 +176,7 @@ def test_nothing_of_a_script_runs_after_the_checked_fit(tmp_path: Path) -> None:
     result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert result.returncode == 3, result.stderr
     assert "swallowed" not in result.stderr
-    assert "\nfault    early stopping: `EarlyStopping` takes worse for better" in result.stderr
+    assert "\nfault    early stopping: `EarlyStopping` treats a worse number as better" in result.stderr
     (fit,) = MachineReport.model_validate_json(result.stdout).fits
     assert fit.checks is not None
     assert [(check.name, check.cause) for check in fit.checks if check.status == "fault"] == [
@@ -188,7 +188,7 @@ def test_nothing_of_a_script_runs_after_the_checked_fit(tmp_path: Path) -> None:
 def test_a_script_without_the_fit_is_one_line(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text("print('nothing')")
-    with pytest.raises(UserError, match="0 calls of `fit`: nothing to check as fit 1"):
+    with pytest.raises(UserError, match="0 calls of `fit`: there is no fit 1 to check"):
         check_script(script, [])
     script.write_text("raise SystemExit(7)")
     with pytest.raises(SystemExit, match="7"):

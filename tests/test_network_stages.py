@@ -160,7 +160,7 @@ def test_a_study_tries_the_remedies_that_the_diagnosis_of_its_base_suggests(work
     workspace.edit({"studies.mine": {"base": "zeros", "cells": {"none": {"remedy": "leaky_units"}}}})
     refused = workspace.attempt(*stage("study", "mine"))
     assert refused.code == 1
-    assert refused.stderr.splitlines()[-1] == "error: no hidden layer is rectified"
+    assert refused.stderr.splitlines()[-1] == "error: no hidden layer uses ReLU"
 
 
 def test_make_repro_reports_a_fault_in_its_file_before_a_variant_trains(workspace: Workspace) -> None:

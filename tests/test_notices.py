@@ -161,7 +161,7 @@ def test_an_unexplained_failure_shows_the_two_conditions_that_came_nearest() -> 
 )
 def test_experiments_are_chosen_by_what_was_measured(numbers: dict[str, float], first: str) -> None:
     text = experiments(plain(**numbers))
-    assert text.startswith(f"Two experiments would tell most: {first}")
+    assert text.startswith(f"The two most informative experiments: {first}")
     assert text.count("; and ") == 1
 
 

@@ -68,8 +68,8 @@ def _of_cause(cause: Cause, false_alarms: str) -> Notice:
         ),
         cause.says,
         means=f"the network learned, but far less than a quick model, and the rule of the cause `{cause.name}` holds",
-        condition=f"as for the cause `{cause.name}`, whatever `train_fit`; and `reference_gain` as for "
-        f"`below_reference` or, for other inputs than columns, `below_reference` > {notice_rules.FAR_BEHIND}",
+        condition=f"as for the cause `{cause.name}`, whatever `train_fit` is; and `reference_gain` as for the notice "
+        f"`below_reference` or, if the inputs are not columns, `below_reference` > {notice_rules.FAR_BEHIND}",
         false_alarms=false_alarms,
         needs_learning=True,
     )
@@ -81,7 +81,7 @@ NOTICES: tuple[Notice, ...] = (
         notice_rules.is_output_unfit,
         OUTPUT_MISMATCH.says,
         means="the network learned, but less than it could, because output, loss and targets do not fit each other",
-        condition="`output_misfit` > 0, but for a constant output or loss, which could not learn",
+        condition="`output_misfit` > 0, except for a constant output or loss, with which nothing could learn",
         false_alarms="a loss of your own that reads other layers than the output",
         needs_learning=True,
     ),
@@ -99,7 +99,7 @@ NOTICES: tuple[Notice, ...] = (
         "ignored_class_weight",
         notice_rules.is_class_weight_ignored,
         notice_rules.says_class_weight,
-        means="keys of `class_weight` are no class of the targets, so Keras ignores their weights without a message",
+        means="some keys of `class_weight` are not classes of the targets, so Keras silently ignores their weights",
         condition="`class_weight_unknown` > 0 and `class_weight_missing` > 0, or `class_weight_missing` is 1",
         false_alarms="weights for classes that no training row has, while other classes keep the weight 1 on purpose",
         is_early=True,
@@ -130,7 +130,7 @@ NOTICES: tuple[Notice, ...] = (
         notice_rules.was_stopped_while_falling,
         notice_rules.says_stop,
         means="a callback stopped the training in its first half: with a patience of at most one epoch, though the "
-        "training loss still fell, or because it took better for worse",
+        "training loss still fell, or because its `mode` treats a better number as worse",
         condition="as for the cause `stopped_early`; and `stop_patience` <= 1 with `loss_fall` > `slow_fall`, or "
         "`stop_is_backwards` is 1",
         false_alarms="a network that begins to overfit while its training loss falls",

@@ -77,18 +77,18 @@ def _gradient(living: xr.Dataset, units: list[int]) -> Expectation:
         float(np.median(values)),
         interval,
         interval.low <= expected <= interval.high,
-        "shrinks by .732 a layer at width 5, from the tutorial's points; Sussillo & Abbott 2014",
+        "shrinks by the factor 0.732 per layer at width 5 (Monte Carlo); Sussillo & Abbott 2014",
     )
 
 
 def _spread(living: xr.Dataset, units: list[int]) -> Expectation:
-    """Compare the spread of the first layer's gradient in decades; the interval is that of a variance (chi-squared)."""
+    """Compare the spread of the first layer's gradient, in decades; the interval is chi-squared, as of a variance."""
     decades = np.log10(living.probe_gradient_mean_abs.isel(layer=0).values)
     expected = 2 * HALF_SPREAD * np.sqrt(beta(units))
-    measured = 2 * 1.6449 * decades.std(ddof=1)  # 90% of a normal distribution lie within 1.6449 deviations
+    measured = 2 * 1.6449 * decades.std(ddof=1)  # 90% of normal values lie within 1.6449 deviations
     interval = Interval(*(measured * factor for factor in _deviation_factors(len(decades))))
     return _expectation(
-        "decades that hold 90% of the first layer's gradients at epoch 0",
+        "decades between the 5% and 95% quantiles of the first layer's mean |gradient| at epoch 0",
         f"{expected:.2g}",
         measured,
         interval,
@@ -98,7 +98,7 @@ def _spread(living: xr.Dataset, units: list[int]) -> Expectation:
 
 
 def _deviation_factors(count: int) -> tuple[float, float]:
-    """Return the ends of a standard deviation's 95% interval as factors of the deviation of `count` values."""
+    """Return the factors that turn the standard deviation of `count` values into the ends of its 95% interval."""
     tail = (1 - CONFIDENCE) / 2
     low, high = (float(np.sqrt((count - 1) / chdtri(count - 1, above))) for above in (tail, 1 - tail))
     return low, high

@@ -65,7 +65,7 @@ def every_layer(model: keras.Model) -> list[keras.layers.Layer]:
 def has_modes(model: keras.Model) -> bool:
     """Return whether a layer works differently in training mode, as dropout, noise and batch normalisation do.
 
-    A user's own layer counts if its call takes `training` and it contains no layers to which it may pass `training`.
+    A user's own layer counts if its call takes `training` and it has no inner layers to which it may pass `training`.
     """
     return any(map(_has_modes, every_layer(model)))
 
@@ -77,7 +77,7 @@ def states(model: keras.Model) -> list[keras.Variable]:
 
 
 def batch_size(model: keras.Model) -> int | None:
-    """Return how many rows a built model takes at a time; None where it takes any number."""
+    """Return the fixed batch size of a built model; None if it takes any number of rows."""
     inputs = getattr(getattr(model, "_functional", None) or model, "inputs", None) or []
     sizes = [each.shape[0] for each in (*keras.tree.flatten(inputs), *states(model))]
     return next((int(size) for size in sizes if size is not None), None)
@@ -148,15 +148,16 @@ def _rows(
         yield Row(variable, layer, variable.path.removesuffix("/kernel"), role, is_bypassed, is_structured)
     inner = children(layer)
     structure = graph(layer)
-    last = _last(inner, structure)
+    last_ids = _ids_of_last(inner, structure)
     # A layer that is no model has no graph: its inner layers, such as a cell, are bypassed if it is bypassed.
     is_child_structured = is_structured and (structure is not None or not isinstance(layer, keras.Model))
     for child in inner:
         is_child_bypassed = is_bypassed or (structure is not None and structure.is_bypassed(child))
-        yield from _rows(child, is_child_bypassed, is_last and id(child) in last, is_child_structured, visited)
+        yield from _rows(child, is_child_bypassed, is_last and id(child) in last_ids, is_child_structured, visited)
 
 
-def _last(inner: list[keras.layers.Layer], structure: Graph | None) -> set[int]:
+def _ids_of_last(inner: list[keras.layers.Layer], structure: Graph | None) -> set[int]:
+    """Return the ids of the last inner layers with a kernel that rules judge."""
     if structure is not None:
         return structure.last(lambda operation: isinstance(operation, keras.layers.Layer) and _is_judged(operation))
     return {id(child) for child in [child for child in inner if _is_judged(child)][-1:]}

@@ -60,7 +60,7 @@ REMEDIES: Final[Mapping[str, Remedy]] = {
         "no loss scaling in the optimizer, where the model's own `train_step` does not scale its loss",
         source="Micikevicius et al. 2018, arXiv 1710.03740",
     ),
-    # When a training slows and ends
+    # Schedules, and the end of a training
     "constant_rate": Remedy(
         "the first or greatest learning rate throughout, without schedule, `LearningRateScheduler` and "
         "`ReduceLROnPlateau`",
@@ -146,7 +146,7 @@ REMEDIES: Final[Mapping[str, Remedy]] = {
     "no_dropout": Remedy("dropout and noise of 0, also in recurrent layers"),
     "stateless_layers": Remedy("`stateful=False` in recurrent layers"),
     "masked_padding": Remedy(
-        "`mask_zero=True` in embeddings; without an embedding a `Masking` layer first, which makes another model"
+        "`mask_zero=True` in embeddings; without an embedding a `Masking` layer first, which needs another model"
     ),
     # Another graph
     "batch_normalization": Remedy(
@@ -156,8 +156,8 @@ REMEDIES: Final[Mapping[str, Remedy]] = {
         in_place=False,
     ),
     "residual": Remedy(
-        "batch normalisation as above, and skip connections around hidden layers whose input and output shapes are "
-        "equal",
+        "batch normalisation between hidden layers and their activations, and skip connections around hidden layers "
+        "whose input and output shapes are equal",
         residual,
         "He et al. 2015, arXiv 1512.03385",
         in_place=False,

@@ -1,6 +1,6 @@
-"""Train one cell in a worker, on this machine or another: it takes parameters and returns the bytes of files.
+"""Train one cell in a worker, on this machine or another. Its work takes parameters and returns the bytes of files.
 
-A cell is a variant with all its replicas. Of a user's own network, which trains for long, each replica is a cell.
+A cell is a variant with all its replicas, or one replica of a user's own network, because such a replica trains long.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from pipeline.studies import code_fingerprint, training_process
 from pipeline.training.common.machine import choose_device
 from pipeline.training.common.trainer import OnEpoch
 
-CELL = "cell"  # the model's name; the name of the cell is not used, because no result may depend on it
+CELL = "cell"  # the model's name in every cell, because no result may depend on the cell's own name
 
 
 def _ignore_epoch(epoch: int, curves: Mapping[str, float]) -> None:
@@ -33,8 +33,8 @@ def _ignore_epoch(epoch: int, curves: Mapping[str, float]) -> None:
 class Work(Protocol):
     """A cell to train: everything that its result depends on.
 
-    key: the SHA-256 of everything that the result depends on. Cells with equal keys share a result, also if they have
-        other names or belong to other studies.
+    key: the SHA-256 of everything that the result depends on. Cells with equal keys share a result, even if
+        their names differ or they belong to different studies.
     recipe: the parameters as plain values.
     size: the expected training time relative to other cells.
     """
@@ -112,7 +112,7 @@ class ReplicaWork:
 
     @property
     def key(self) -> str:
-        """See `Work`; the network's name and the number of replicas have no effect."""
+        """See `Work`; the key does not depend on the network's name or the number of replicas."""
         return _digest(self.recipe, self.data, self.sources)
 
     @property

@@ -48,7 +48,8 @@ class VariantPayload:
     """The parent run of a variant, and its replicas.
 
     fingerprint: the hash of the training's parameters and outputs.
-    evaluation_hash: the hash of the evaluation's parameters and outputs. A run differs if one of its hashes differs.
+    evaluation_hash: the hash of the evaluation's parameters and outputs. A run in MLflow is outdated if one of its two
+        hashes differs.
     final: the column of the main score, such as `test_accuracy`.
     chosen_by: the column by which the best replica is chosen: with validation data `validation_accuracy`, else `final`.
     use: the inputs and the answer of the variant's models (Markdown).
@@ -99,7 +100,7 @@ class VariantFiles:
 
 @dataclass(frozen=True)
 class VariantSource:
-    """A variant's parameters and files. From them follows whether the variant is already published.
+    """A variant's parameters and files, which decide whether the variant is already published.
 
     trained: all parameters of the training by section, with the resolved `variant`.
     judged: all parameters of the evaluation by section.
@@ -121,7 +122,7 @@ class VariantSource:
 def not_published(sources: Iterable[VariantSource], manifest: Mapping[str, Mapping[str, str]]) -> set[str]:
     """Return the variants whose training is not in MLflow yet, by the manifest.
 
-    They need new models. A variant that was only evaluated again needs none, so it is not among them.
+    These variants need new models. A variant that was only evaluated again keeps its models, so it is left out.
     """
     return {each.variant for each in sources if manifest.get(each.variant, {}).get("fingerprint") != each.fingerprint}
 
@@ -157,13 +158,13 @@ def assemble(
 def use(task: Task, columns: Sequence[InputColumn]) -> str:
     """Describe the inputs and the answer of a model (Markdown)."""
     if is_plain(columns):
-        listed, treatment = ", ".join(as_code(column.name) for column in columns), "the model's first layer scales them"
+        names, treatment = ", ".join(as_code(column.name) for column in columns), "the model's first layer scales them"
     else:
-        listed = ", ".join(column.says(as_code(column.name)) for column in columns)
+        names = ", ".join(column.says(as_code(column.name)) for column in columns)
         treatment = "the model itself fills missing values, encodes and scales"
     answers = ", ".join(as_code(name) for name in answer(task))
     return (
-        f"Takes raw rows, a table with the columns {listed}: {treatment}. Answers with the columns {answers}. "
+        f"Takes raw rows, a table with the columns {names}: {treatment}. Answers with the columns {answers}. "
         f"Loaded by `mlflow.keras` it is the Keras model, which gives {in_markdown(task.says())}, "
         f"float32 [row, {task.outputs}]."
     )
@@ -182,7 +183,7 @@ def description(variant: str, evaluation: VariantEvaluation) -> str:
     metrics, diagnosis = evaluation.metrics, evaluation.diagnosis
     (count, total), score, living = evaluation.learned, metrics.scores[evaluation.final], metrics.living
     low, high = (100 * end for end in metrics.learned.interval)
-    reached = (
+    score_text = (
         ""
         if score.median is None
         else (
@@ -191,7 +192,7 @@ def description(variant: str, evaluation: VariantEvaluation) -> str:
         )
     )
     return (
-        f"**{variant}: {count} of {total} replicas learned** (95% interval {low:.0f} to {high:.0f}%){reached}.\n\n"
+        f"**{variant}: {count} of {total} replicas learned** (95% interval {low:.0f} to {high:.0f}%){score_text}.\n\n"
         f"{diagnosis.verdict}{helps(diagnosis.remedies)}\n\n"
         f"{living.at_start} of {total} replicas had no dead layer before training and {living.at_end} at its end. "
         "Gradient statistics are medians over the replicas without a dead layer at that epoch; `alive_share` is the "

@@ -3,7 +3,7 @@
 Few tables allow a perfect score. On a census, on clicks or on the diabetes rows even the true probabilities score far
 below 1, so the threshold "halfway from guessing to perfect" would call good networks failures. The reference is the
 score of a linear model and of a forest of random trees on these rows. A weak reference proves nothing: both models fail
-at a parity, or at a bar anywhere in a picture, and a good network does not.
+to learn a parity, or to see a line anywhere in a picture, and a good network learns both.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -35,11 +35,12 @@ REFERENCE: Final = Path("data/reference/reference.json")
 ROWS: Final = 2000  # the most rows to fit on, and the most rows to score on
 ENTRIES: Final = 2_000_000  # rows x columns that take about two seconds; a larger table gets no reference
 FEWEST: Final = 20  # with fewer rows there is no reference
-LEAST_PROBABILITY: Final = 1 / (2 * TREES)  # instead of 0, for a class without a tree's vote: log 0 is infinite
-# Rows are imbalanced if a class has more than so many times the rows of another one. Beyond that, a model that predicts
-# the most probable class may never predict the rare one, so a linear model with class weights is fitted, too.
+LEAST_PROBABILITY: Final = 1 / (2 * TREES)  # of a class that no tree votes for; the logarithm of 0 is infinite
+# Rows are imbalanced if a class has more than so many times the rows of another class. A model that predicts the most
+# probable class may then never predict the rare one, so a linear model with class weights is fitted, too.
 IMBALANCED: Final = 2.0
-# Only these kinds of inputs move the bar. On pictures and on sequences with one target, a weak model proves nothing.
+# For these kinds of inputs the reference sets the bar, the score above which a network has learned. On pictures and on
+# sequences with one target, a weak model proves nothing.
 WITH_BAR: Final = ("columns", "steps")
 
 Inputs = Literal["columns", "ids", "array", "steps"]
@@ -51,15 +52,16 @@ class Reference(Stored):
     """The scores of the quick models.
 
     scores: the scores on rows that the model was not fitted on, by model and score.
-    inputs: `columns` are numbers in any order; `ids` were counted; an `array` has more dimensions and was flattened;
-        of `steps`, each with a target of its own, a model gets the step's input and the previous one.
+    inputs: the kind of the inputs: `columns` of numbers, in any order; `ids`, which were counted; an `array` of more
+        dimensions, which was flattened; or `steps` of sequences with a target for each step, where a model gets the
+        inputs of the step and of the step before.
     fitted: the number of rows that the models were fitted on.
     judged: the number of rows that the scores are from.
     part: the part of the data to which these rows belong; "folds" for cross-validation on the training rows.
     bound: for each score, the value that guessing exceeds on these rows in 2.5% of all cases.
     skipped: the reason why there are no scores; "" if there are scores.
-    has_class_weights: whether the network is trained with weights of classes or rows; if not, `weighted_linear` shows
-        what class weights would reach, and does not move the bar.
+    has_class_weights: whether the network is trained with weights of classes or rows. If not, the bar ignores the score
+        of `weighted_linear`, which shows what class weights would reach.
     """
 
     scores: dict[ModelName, dict[str, float]] = Field(default_factory=dict)
@@ -76,7 +78,7 @@ class Reference(Stored):
         return {name: scores[score] for name, scores in self.scores.items() if score in scores}
 
     def best(self, score: str) -> tuple[ModelName, float] | None:
-        """Return the model with the best score among those that move the bar, and the score; None without any."""
+        """Return the best model of those that may set the bar, and its score; None if there is no such score."""
         values = self.by_model(score)
         if not self.has_class_weights:
             values.pop("weighted_linear", None)
@@ -88,14 +90,14 @@ class Reference(Stored):
         return max(self.by_model(score).values(), default=None)
 
     def has_bar(self, score: str) -> bool:
-        """Return whether the models' scores can move the bar."""
+        """Return whether the models' scores set the bar."""
         return self.inputs in WITH_BAR and self.best(score) is not None
 
     def bar(self, score: str, guess: float, usual: float) -> float:
         """Return the score above which a network has learned.
 
-        The bar is halfway from guessing to the best model, but at least the upper bound of guessing, and at most
-        `usual`. For other inputs than WITH_BAR it is `usual`, because a weak model proves nothing there.
+        This bar is halfway from guessing to the best model, but at least the upper bound of guessing, and at most
+        `usual`. If the kind of the inputs is not in WITH_BAR, it is `usual`: there, a weak model proves nothing.
 
         Args:
             guess: the score of guessing.
@@ -234,7 +236,7 @@ def _scores_of(
     predicted = np.concatenate([predictions(task, name, fold) for fold in pairs])
     scores = {**task.scores(targets, predicted), SKILL: _skill(task, targets, predicted)}
     scores |= {further_name: score(targets, predicted) for further_name, score in further.items()}
-    if name == "weighted_linear":  # its probabilities are not those of the rows
+    if name == "weighted_linear":  # class weights distort its probabilities, so only this score has a meaning
         scores = {"balanced_accuracy": scores["balanced_accuracy"]}
     return {score: value for score, value in scores.items() if np.isfinite(value)}
 
@@ -246,6 +248,6 @@ def _skill(task: Task, targets: np.ndarray, predictions: np.ndarray) -> float:
         return float("nan")
     if not task.is_classification:
         return float(1 - ((targets - predictions) ** 2).mean() / baseline)
-    shares = np.column_stack([1 - predictions, predictions]) if task.kind == "binary" else predictions
-    of_true_class = shares[np.arange(len(targets)), targets].clip(min=LEAST_PROBABILITY)
+    probabilities = np.column_stack([1 - predictions, predictions]) if task.kind == "binary" else predictions
+    of_true_class = probabilities[np.arange(len(targets)), targets].clip(min=LEAST_PROBABILITY)
     return float(1 + np.log(of_true_class).mean() / baseline)

@@ -77,8 +77,8 @@ class Cause:
     at_start: whether it can be found before the first step.
     reads: the columns of the evidence that are needed to rule out an alarm.
     limits: the conditions of the rule that have a threshold; an unexplained failure shows those that came nearest.
-    needs_misfit: whether the cause does not hold if the training loss fell well below the baseline loss (by
-        `harmless_fit`): such a scale or signal did no harm.
+    needs_misfit: whether the cause is ruled out if the training loss fell well below the baseline loss (by
+        `harmless_fit`), because such a scale or signal did no harm.
     is_refuted: takes the evidence of a replica that learned; returns whether this proves an alarm false.
     is_tentative: whether the text says "may be", because the cause was seldom right on programs that no rule had seen.
     """
@@ -120,7 +120,7 @@ def is_below(evidence: Evidence, name: str, limit: float) -> bool:
 
 
 def is_misfit(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
-    """Return whether the training loss is not known to be well below the baseline loss."""
+    """Return True unless the training loss is known to be well below the baseline loss."""
     return ~(evidence.train_fit > params.harmless_fit)
 
 

@@ -11,7 +11,7 @@ from pipeline.diagnosis.setting import Setting
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.remedies.recipe_changes import Against
 
-NOTHING: Final = 1e-6  # a spread of the signal below it is rounding
+NOTHING: Final = 1e-6  # a smaller spread of the signal is only rounding
 
 
 def _has_nonfinite_rows(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
@@ -71,7 +71,7 @@ def _sentence_on_inputs(rows: pd.DataFrame, bound: float | None) -> str:
 def _says_inputs(evidence: Evidence) -> str:
     sentences = []
     if is_below(evidence, "entering_spread", NOTHING):
-        sentences.append("The rows of the inputs differ, but all are the same where they enter the first kernel.")
+        sentences.append("The input rows differ, but what reaches the first kernel is the same for all rows.")
     elif evidence["input_scale"] is not None:
         scale = number(evidence, "input_scale")
         size = "large" if scale > 1 else "small"
@@ -106,8 +106,8 @@ UNSCALED_INPUTS = Cause(
     BROWN,
     _sentence_on_inputs,
     _says_inputs,
-    means="the RMS of the first kernel's inputs is far from 1, or one column varies far more than the others, or all "
-    "rows are the same where they enter the first kernel",
+    means="the RMS of the first kernel's inputs is far from 1, or one column varies far more than the others, or what "
+    "reaches the first kernel is the same for all rows",
     measured="Measured after layers such as `Rescaling` and `Normalization`; scales are not measured if the first "
     "layer is an embedding or batch normalisation.",
     condition="`input_scale` > `unscaled` or < 1 / `unscaled`², or `input_decades` > `unscaled_decades`, or "

@@ -47,7 +47,7 @@ BORN_DEAD = Cause(
     "born_dead",
     "signals",
     _is_born_dead,
-    VERMILION,  # dead in warm colours
+    VERMILION,  # dead layers have warm colours
     _sentence_on_born_dead,
     _says_born_dead,
     means="every unit of a hidden layer has activation 0 and slope 0 on every training input, before the first step "
@@ -106,7 +106,7 @@ def _says_death(evidence: Evidence) -> str:
     if evidence["died_by"] is None:
         return sentence
     after = None if evidence["died_after"] is None else number(evidence, "died_after")
-    return f"{sentence} The first layer died for good {_when(after, number(evidence, 'died_by'))}."
+    return f"{sentence} The first death that lasted was {_when(after, number(evidence, 'died_by'))}."
 
 
 DIED_IN_TRAINING = Cause(

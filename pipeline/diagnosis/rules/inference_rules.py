@@ -16,7 +16,7 @@ FEW_ROWS: Final = 16  # in a batch; with fewer, larger batches are the first adv
 # Compare two losses of the same rows: `fit` logs the loss in training mode, the record has the loss in inference mode.
 # Statistics that lag behind the weights make the recorded loss greater. Dropout makes the logged loss greater, so it
 # raises no false alarm. The evidence has the logged loss only if nothing but the mode can make the two differ. Batches
-# of one row are normalised to 0, so no gradient reaches the layers below, though the probe's does.
+# of one row are normalised to 0, so in training no gradient reaches the layers below, but on the probe it does.
 def _do_statistics_mislead(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     lags = (evidence.logged_fit > params.mode_gap) & (evidence.logged_fit - evidence.train_fit > params.mode_gap)
     is_small = (evidence.batch_rows < params.small_batch) & (evidence.train_learned == 0)
@@ -67,7 +67,7 @@ BATCH_STATISTICS = Cause(
     "(dropout, noise, batch normalisation, a layer of your own that takes `training`); no row has a weight; `fit` "
     "shuffles, and trains on exactly the rows that the callback got, so without `validation_split`.",
     condition="`logged_fit` > `mode_gap`, and `logged_fit` - `train_fit` > `mode_gap`; or `uses_batch_statistics` is "
-    "1, and `batch_rows` < `small_batch` with `train_learned` 0 or `taken_gradient` is 0 though "
+    "1, and either `batch_rows` < `small_batch` and `train_learned` is 0, or `taken_gradient` is 0 and "
     "`first_gradient` is not",
     looks_like="A good loss while `fit` runs, but predictions of the same rows are no better than the baseline.",
     confused_with="`overfitting`, which shows only on unseen rows.",

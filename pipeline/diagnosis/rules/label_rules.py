@@ -11,7 +11,7 @@ from pipeline.history.record import INPUT_KINDS
 from pipeline.params.diagnosis_params import DiagnosisParams
 
 UNLIKE_COLUMNS: Final = tuple(INPUT_KINDS.index(kind) for kind in ("other", "sequences", "ids"))
-OUTWEIGHED: Final = 0.1  # of an equal share of the weight; the verdict mentions a smaller share
+OUTWEIGHED: Final = 0.1  # times an equal share of the weight; the verdict mentions a smaller share
 
 
 def _is_alive(evidence: pd.DataFrame) -> pd.Series:
@@ -21,8 +21,8 @@ def _is_alive(evidence: pd.DataFrame) -> pd.Series:
 
 # Accuracy - balanced accuracy is 0 if classes have equal sizes or are all classified correctly; it is 0.3 if a class of
 # 80% is always predicted. A dead network also predicts one class, and so does nearly every network that has not learned
-# yet. So a quick model must do better on these rows, unless there is none, and every other rule comes first. Known
-# false alarm: a rare class that no feature predicts.
+# yet. So every other rule comes first, and a quick model, if there is one, must do better on these rows. Known false
+# alarm: a rare class that no feature predicts.
 def _is_imbalanced(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     gain = evidence.judged_gain.fillna(evidence.train_gain)
     is_possible = evidence.reference_gain.isna() | (evidence.reference_gain - gain > params.chance_margin)
@@ -44,8 +44,8 @@ def _sentence_on_imbalance(rows: pd.DataFrame, bound: float | None) -> str:
 def _says_imbalance(evidence: Evidence) -> str:
     if is_below(evidence, "weighted_share", OUTWEIGHED):
         return (
-            f"With `class_weight`, one class has only {number(evidence, 'weighted_share'):.2g} times the total weight "
-            "of an equal share, so the network learns the other classes alone."
+            f"With `class_weight`, one class has only {number(evidence, 'weighted_share'):.2g} times the weight that "
+            "equal shares would give it, so the network learns only the other classes."
         )
     return (
         f"Accuracy is {100 * number(evidence, 'score_gap'):.0f} points above balanced accuracy on the training set: "
@@ -67,12 +67,12 @@ IMBALANCED = Cause(
     "is not 1, no dead layer, and all losses finite",
     looks_like="A high accuracy from the first epoch on that never changes; the rare class is never predicted.",
     confused_with="Nearly every network that has not learned, because it predicts one class, too: so all other rules "
-    "come first. Seldom right on programs that the rule had not seen: a saturated network, and one that needed more "
-    "epochs, learned without class weights. A rare class that no column predicts is a false alarm.",
+    "come first. The rule was seldom right on programs that it had not seen: a saturated network, and a network that "
+    "needed more epochs, both learned without class weights. A rare class that no column predicts is a false alarm.",
     advice=(
         Advice("`class_weight` in `fit`: all rows / (number of classes * rows of the class)", "class_weights"),
         Advice("draw rows of the rare class more often"),
-        Advice("judge by balanced accuracy or F1, and predict the rare class at a probability below 0.5 already"),
+        Advice("judge by balanced accuracy or F1, and predict the rare class from a probability below 0.5 on"),
     ),
     reads=("score_gap",),
     limits=(Limit("score_gap", "imbalance_gap"),),
@@ -91,13 +91,15 @@ def follow_surely(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     return evidence.targets_told > CLEAR_SIGNAL * params.shuffled
 
 
-# Either the training rows are fitted, and unseen rows are predicted no better than by chance: with overfitting they are
-# predicted better, and if targets follow from the inputs of the training rows, the unseen rows are at fault. Or the
-# targets of similar rows are no more alike than shuffled targets (Schilling 1986), and neither the network nor a quick
-# model predicts unseen rows better than by chance; a dead or diverged network proves nothing, and similar rows tell
-# little of a rare class, or of sequences, in which the order may be all that matters. Or the given rows tell their
-# targets, and the rows that `fit` was fed do not. Known false alarms: training and unseen rows from different sources,
-# and targets that similar rows do not share, such as a parity of many columns.
+# One of three conditions must hold:
+# - is_memorised: the training rows are fitted, and unseen rows are predicted no better than by chance. An overfitted
+#   network predicts unseen rows better. If the training targets follow from their inputs, the unseen rows are at fault.
+# - is_as_if_shuffled: the targets of similar rows are no more alike than shuffled targets (Schilling 1986), and neither
+#   the network nor a quick model predicts unseen rows better than by chance. A dead or diverged network proves nothing.
+#   Similar rows show little about a rare class, or about sequences, in which the order may be all that matters.
+# - is_fed_otherwise: the targets follow from the inputs in the given rows, but not in the rows that `fit` was fed.
+# Known false alarms: training and unseen rows from different sources, and targets that similar rows do not share, such
+# as a parity of many columns.
 def _are_labels_unrelated(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     is_memorised = fits_training_rows_alone(evidence, params) & ~follow_surely(evidence, params)
     is_predicted = (evidence.judged_gain > params.chance_margin) | (evidence.reference_gain > params.chance_margin)
@@ -150,7 +152,7 @@ UNRELATED_LABELS = Cause(
     _says_labels,
     means="the training rows are fitted, and unseen rows are predicted no better than by the baseline; or the targets "
     "of similar rows are no more alike than shuffled targets (a nearest-neighbour test of 100 rows or more, Schilling "
-    "1986), at the latest in the rows that `fit` was fed",
+    "1986), in the given rows or only in the rows that `fit` was fed",
     condition="`train_fit` and `train_gain` > `fitted`, `judged_fit` <= 0, `judged_gain` <= `chance_margin`, with "
     "`targets_told` not above 2 * `shuffled`; or "
     "`targets_told` < `shuffled`, no layer is dead, all losses are finite, `score_gap` is not above `imbalance_gap`, "

@@ -41,8 +41,8 @@ FITTING = {
     "cross-entropy",
 }
 
-# A constant cannot learn. These two are seen by the biases of the output layer, and an output without a bias, or a loss
-# that reads other layers, has none to see.
+# A constant output or loss cannot learn. Both are measured by changing the biases of the output layer, which shows
+# nothing about an output without a bias, or about a loss that reads other layers.
 CONSTANTS = tuple(MISFITS.index(name) for name in ("constant output", "constant loss"))
 OF_OWN_LOSSES = (
     "a loss whose arguments are swapped",
@@ -87,10 +87,10 @@ OUTPUT_MISMATCH = Cause(
     YELLOW,
     _sentence_on_output,
     _says_output,
-    means="the output layer, the loss and the targets do not fit each other: a constant output, no probabilities "
-    "though the loss takes them, probabilities though it takes logits, sums that are not 1, labels beyond the outputs, "
-    "targets outside the output's range, probabilities that cannot come near 0 or 1 (two softmax layers, or `relu` "
-    "before `softmax`), or outputs that depend on the other rows of a batch",
+    means="the output layer, the loss and the targets do not fit each other: a constant output, outputs that are "
+    "no probabilities though the loss takes probabilities, probabilities though the loss takes logits, outputs that do "
+    "not sum to 1, labels beyond the outputs, targets outside the output's range, probabilities that cannot come near "
+    "0 or 1 (two softmax layers, or `relu` before `softmax`), or outputs that depend on the other rows of a batch",
     measured="The output's range is measured by changing the biases of the output layer, so this layer needs a bias. A "
     "loss of your own (a function, a `Loss`, a `compute_loss`) is also called with outputs that equal the targets. "
     "This finds swapped arguments, a loss that is no smaller than for a constant, and targets (n,) with outputs "

@@ -69,9 +69,10 @@ LEARNING_RATE_TOO_LARGE = Cause(
 )
 
 
-# A plateau: the loss is no better than the baseline loss and falls slowly, but by more than noise and nearly as fast as
-# before, so larger steps would leave the plateau sooner. A loss that nears its floor falls less and less. Or weights
-# hardly change at all though the gradient is ordinary: the rate is tiny, or an `epsilon` or a clip makes steps tiny.
+# Either the loss is on a plateau: it is no better than the baseline loss and falls slowly, but by more than noise and
+# nearly as fast as before, so larger steps would leave the plateau sooner. (A loss that nears its floor falls less and
+# less.) Or the weights hardly change though the gradient is ordinary, because the learning rate is tiny, or because an
+# `epsilon` or a clip makes the steps tiny.
 def _are_steps_too_small(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     fell, fell_before = evidence.loss_fall > params.plateau_fall, evidence.fall_before > params.plateau_fall
     is_slow = fell & fell_before & (evidence.loss_fall <= params.slow_fall)

@@ -72,7 +72,7 @@ def are_validation_rows_shifted(evidence: pd.DataFrame, params: DiagnosisParams)
 
 def _has_shifted_validation(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     is_fitted = (evidence.train_learned == 1) | (evidence.train_fit > params.harmless_fit)
-    is_fitted |= evidence.logged_gap > params.mode_gap  # the given rows may hold validation rows, and fit's rows fit
+    is_fitted |= evidence.logged_gap > params.mode_gap  # the given rows may include validation rows
     # The targets follow from the inputs and are learned, but neither the network nor a quick model predicts other rows.
     is_other = fits_training_rows_alone(evidence, params) & follow_surely(evidence, params)
     is_other &= ~(evidence.fed_told < params.shuffled) & ~(evidence.reference_gain > params.chance_margin)
@@ -92,14 +92,15 @@ def says_validation(evidence: Evidence) -> str:
         sentences.append(f"{share:.0f}% of the validation rows have a class that no training row has.")
     if evidence["validation_spread"] is not None and abs(number(evidence, "validation_spread")) > SLIGHT_SPREAD:
         factor = 10 ** number(evidence, "validation_spread")
-        sentences.append(f"A typical column varies {factor:.2g} times as much in the validation rows.")
+        sentences.append(f"A typical column varies {factor:.2g} times as much in the validation rows as in training.")
     if evidence["validation_shift"] is not None and not is_below(evidence, "validation_shift", SLIGHT_SHIFT):
         shift = number(evidence, "validation_shift")
         sentences.append(f"The column means of validation and training rows differ by {shift:.2g} standard deviations.")
     if not sentences:
         sentences.append(
             "The targets of the training rows follow from their inputs and are fitted, but validation rows are "
-            "predicted no better than by chance: their inputs are prepared in another way, or their labels are others."
+            "predicted no better than by chance: check whether their inputs are prepared in the same way, and whether "
+            "their labels are right."
         )
     return " ".join(sentences)
 

@@ -39,11 +39,11 @@ EXPLODING = Cause(
     _says_exploding,
     means="a loss, gradient or weight is NaN or infinite, or the loss rose to many times the baseline loss",
     condition="`nonfinite_epoch` exists, or `loss_growth` > `explosion_growth`",
-    looks_like="A loss that runs away, or is NaN after some steps.",
+    looks_like="A loss that grows without limit, or is NaN after some steps.",
     confused_with="`unscaled_targets` and `non_finite_data`, which are checked first, and `learning_rate_too_large`, "
     "where the gradient was ordinary before the first step.",
     remedies=(
-        Against("smaller_steps", "smaller steps do not run away", PASCANU),
+        Against("smaller_steps", "smaller steps do not diverge", PASCANU),
         Against("clipped_gradients", "no gradient has a norm above 1"),
         Against("fresh_kernels", "activations keep their scale from layer to layer"),
         Against("batch_normalization", "each layer's signals are brought back to one scale"),
@@ -135,7 +135,8 @@ SATURATED = Cause(
 )
 
 
-# In a deep stack of sigmoids the gradient shrinks in every layer, long before it is a thousandth of the output's.
+# In a deep stack of sigmoids the gradient shrinks in every layer. This does harm long before the smallest gradient is a
+# thousandth of the output layer's.
 def _vanishes(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     is_small_in_one = evidence.gradient_ratio < params.vanishing_ratio
     is_small_in_all = evidence.gradient_scale < params.vanishing_scale

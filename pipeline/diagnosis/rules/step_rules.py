@@ -1,4 +1,4 @@
-"""Causes in the steps of `fit`: lost, without some weights, outweighed by a penalty, ended or stopped."""
+"""Causes in the steps of `fit`: lost updates, untracked weights, strong penalties, and steps that end too soon."""
 
 from typing import Final
 
@@ -9,8 +9,8 @@ from pipeline.diagnosis.palette import DARK_TEAL, IRIS, PINE, SEA, SLATE
 from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, Limit, is_below, is_misfit, number, verb
 from pipeline.params.diagnosis_params import DiagnosisParams
 
-ORDINARY: Final = 0.5  # a greater share or factor is not mentioned
-SLIGHT: Final = 0.1  # a smaller share is not mentioned
+ORDINARY: Final = 0.5  # the verdict does not mention a greater share or factor
+SLIGHT: Final = 0.1  # the verdict does not mention a smaller share
 
 
 # The gradient of a batch is noisier than that of all rows, and so seldom smaller. Batch normalisation changes gradients
@@ -56,7 +56,7 @@ LOST_UPDATES = Cause(
     "batch, because these change gradients in training mode by any factor.",
     condition="`updates_applied` < `lost_share`; or `step_ratio` < `lost_scale`, and `uses_batch_statistics` is 0; or "
     "`largest_change` is 0, and `taken_gradient` > `vanishing_scale`; or `row_weight` < `lost_scale`; or "
-    "`idle_outputs` > 0. But for the last, `train_fit` is not above `harmless_fit`",
+    "`idle_outputs` > 0. All but the last hold only if `train_fit` is not above `harmless_fit`",
     looks_like="A flat loss, though the gradients of the model are of ordinary size.",
     confused_with="`vanishing`, where the model's own gradients are small, and `frozen`, where one layer never "
     "changes. A custom `train_step` that accumulates gradients on purpose is a false alarm if it did not learn.",
@@ -129,7 +129,8 @@ UNTRACKED_WEIGHTS = Cause(
 )
 
 
-# A penalty is a fault only if the data's loss did not fall: at the end of a good training it is most of the loss, too.
+# A penalty is a fault only if the loss without it did not fall: at the end of a good training, penalties may be most of
+# the remaining loss.
 def _is_over_regularised(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     is_penalised = (evidence.penalty_share > params.penalty_share) | (evidence.weight_shrink < params.shrunk)
     is_penalised |= evidence.activity_share > params.activity_share
@@ -255,7 +256,7 @@ def says_stopped(evidence: Evidence) -> str:
     patience = evidence["stop_patience"]
     ending = "" if patience is None else f" with a patience of {float(patience):.0f}"
     name = f"`{evidence['stopped_by']}`" if evidence.get("stopped_by") else "A callback"
-    fault = ", because its `mode` takes better for worse" if evidence["stop_is_backwards"] else ""
+    fault = ", because its `mode` treats a better number as worse" if evidence["stop_is_backwards"] else ""
     return f"{name}{ending} stopped the training after {run:.0f} of {asked:.0f} epochs{fault}."
 
 

@@ -1,4 +1,4 @@
-"""The last row of the table: a failure that no rule explains, and the experiments that would tell most about it."""
+"""The last row of the table: a failure that no rule explains, and the most informative experiments on it."""
 
 from collections.abc import Callable
 from typing import Final
@@ -12,8 +12,9 @@ from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.remedies.recipe_changes import Against
 
 EXPERIMENTS: Final = 2  # to suggest
-WELL_FITTED: Final = 0.5  # of the way from chance to perfect, on the training rows: the fault is not in the steps
-TINY_FALL: Final = 1e-6  # of the loss over the last epochs: it is flat
+# Fraction of the way from chance to perfect. If the training rows are fitted so well, the fault is not in the steps.
+WELL_FITTED: Final = 0.5
+TINY_FALL: Final = 1e-6  # relative fall of the loss over the last epochs; a loss that falls by less is flat
 
 
 def _always(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
@@ -48,11 +49,11 @@ def _is_fitted(evidence: Evidence) -> bool:
     return evidence.get("train_gain") is not None and not is_below(evidence, "train_gain", WELL_FITTED)
 
 
-# Experiments, and the evidence that makes each worth its time; those that tell most come first.
+# Experiments, the most informative first, each with a function that returns whether it is worth its time.
 _EXPERIMENTS: Final[tuple[tuple[str, Callable[[Evidence], bool]], ...]] = (
     (
-        "train on the same 64 rows for 200 epochs: a network that cannot learn them by heart has a fault in model, "
-        "loss or steps; one that can needs other rows, more units or more epochs",
+        "train on the same 64 rows for 200 epochs: if the network cannot learn them by heart, the fault is in model, "
+        "loss or steps; if it can, it needs other rows, more units or more epochs",
         lambda evidence: not _is_fitted(evidence),
     ),
     (
@@ -70,7 +71,7 @@ _EXPERIMENTS: Final[tuple[tuple[str, Callable[[Evidence], bool]], ...]] = (
         lambda evidence: evidence.get("batch_order") is None,
     ),
     (
-        "shuffle the targets alone and train again: if the loss is the same, the inputs do not tell the targets",
+        "shuffle the targets alone and train again: if the loss is the same, the inputs do not predict the targets",
         lambda evidence: True,
     ),
     (
@@ -81,9 +82,9 @@ _EXPERIMENTS: Final[tuple[tuple[str, Callable[[Evidence], bool]], ...]] = (
 
 
 def experiments(evidence: Evidence) -> str:
-    """Return a sentence on the experiments that would tell most, chosen by what was measured."""
+    """Return a sentence on the most informative experiments, chosen by what was measured."""
     chosen = [words for words, is_worth_it in _EXPERIMENTS if is_worth_it(evidence)][:EXPERIMENTS]
-    return f"Two experiments would tell most: {'; and '.join(chosen)}."
+    return f"The two most informative experiments: {'; and '.join(chosen)}."
 
 
 UNEXPLAINED = Cause(
@@ -94,7 +95,7 @@ UNEXPLAINED = Cause(
     _sentence_on_the_rest,
     _says_the_rest,
     means="not learned, cause unknown: no other rule holds. The verdict lists what the measurements rule out, the two "
-    "conditions that came nearest to their thresholds, and the two experiments that would tell most",
+    "conditions that came nearest to their thresholds, and the two most informative experiments",
     condition="no other rule holds",
     looks_like="A flat loss, often.",
     confused_with="`learning_rate_too_small`, where the loss falls slowly. It is no cause but the absence of one, and "

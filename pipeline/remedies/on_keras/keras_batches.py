@@ -77,11 +77,11 @@ def batches(trial: Trial) -> int | None:
     """Return the number of batches in an epoch; None if it is unknown."""
     if trial.arguments.get("steps_per_epoch") is not None:
         return int(trial.arguments["steps_per_epoch"])
-    fed = trial.arguments.get("x")
-    if isinstance(fed, tf.data.Dataset):
-        return max(int(fed.cardinality()), 0) or None  # below 0 if it is infinite or unknown
+    inputs = trial.arguments.get("x")
+    if isinstance(inputs, tf.data.Dataset):
+        return max(int(inputs.cardinality()), 0) or None  # below 0 if it is infinite or unknown
     if TRAIN not in trial.parts:
-        return getattr(fed, "num_batches", None)  # of a PyDataset
+        return getattr(inputs, "num_batches", None)  # of a PyDataset
     rows = len(np.asarray(keras.tree.flatten(trial.parts[TRAIN][0])[0]))
     rows = int(rows * (1 - (trial.arguments.get("validation_split") or 0)))
     return -(-rows // (trial.arguments.get("batch_size") or DEFAULT_ROWS))
@@ -91,13 +91,13 @@ def _dataset(trial: Trial) -> tf.data.Dataset | None:
     """Return the dataset that `fit` trains on; None for arrays.
 
     Raises:
-        InapplicableError: it trains on neither.
+        InapplicableError: `fit` trains on neither.
     """
     rows = trial.arguments.get("x")
     if isinstance(rows, tf.data.Dataset):
         return rows
     if TRAIN not in trial.parts:
-        raise InapplicableError("its batches come from a generator, and only this can change them")
+        raise InapplicableError("its batches come from a generator, which no remedy can change")
     return None
 
 
@@ -108,8 +108,8 @@ def _rows_of_batch(dataset: tf.data.Dataset) -> int:
 def _batched(rows: tf.data.Dataset, like: tf.data.Dataset, size: int, factor: int) -> tf.data.Dataset:
     """Return batches of `factor * size` rows from the rows of `like`, whose batches have `size` rows.
 
-    All batches have equal size if those of `like` have. Their number is stated, as Keras stops a training whose dataset
-    turns out to be shorter than before.
+    All batches have equal size if those of `like` have. The dataset states their number, because Keras stops a training
+    if its dataset ends sooner than the one before.
     """
     is_fixed = keras.tree.flatten(like.element_spec)[0].shape[0] is not None
     batched = rows.batch(factor * size, drop_remainder=is_fixed).prefetch(1)

@@ -61,8 +61,8 @@ def compile_arguments(model: keras.Model, like: keras.Model | None = None) -> di
         InapplicableError: the model's own `compile` does not take them, or its optimizer cannot be copied.
     """
     like = like or model
-    ways = ("run_eagerly", "jit_compile", "steps_per_execution")
-    known = _COMPILED.get(like) or {"loss": like.loss, **{way: getattr(like, way) for way in ways}}
+    settings = ("run_eagerly", "jit_compile", "steps_per_execution")
+    known = _COMPILED.get(like) or {"loss": like.loss, **{name: getattr(like, name) for name in settings}}
     try:
         inspect.signature(model.compile).bind(**{"optimizer": None, "loss": None, **known})
     except TypeError as error:

@@ -26,7 +26,7 @@ def batch_normalization(trial: Trial) -> Iterator[str]:
 
 
 def residual(trial: Trial) -> Iterator[str]:
-    """Add batch normalisation, and skip connections around hidden layers whose input and output have one shape."""
+    """Add batch normalisation, and skip connections around hidden layers that keep the shape of their input."""
     has_skip = False
 
     def skip(inputs: keras.KerasTensor, outputs: keras.KerasTensor) -> keras.KerasTensor:
@@ -54,7 +54,7 @@ def dropout(trial: Trial) -> Iterator[str]:
 
 
 def masked_padding(trial: Trial) -> Iterator[str]:
-    """Mask the padding: by the embeddings, in place, or by a first layer, which makes another model."""
+    """Mask the padding: by the embeddings, in place; without embeddings by a first layer, in another model."""
     layers = every_layer(trial.model)
     embeddings = [layer for layer in layers if isinstance(layer, keras.layers.Embedding)]
     if not any(isinstance(layer, keras.layers.RNN | keras.layers.Bidirectional) for layer in layers):

@@ -37,13 +37,13 @@ def fitting_output(trial: Trial) -> Iterator[str]:
 def leaky_units(trial: Trial) -> Iterator[str]:
     """Replace ReLU by leaky ReLU in hidden layers."""
     rectified = [layer for layer in _hidden(trial.model) if _name(layer.activation) == "relu"]
-    modules = [layer for layer in every_layer(trial.model) if isinstance(layer, keras.layers.ReLU)]
-    if not rectified and not modules:
-        raise InapplicableError("no hidden layer is rectified")
+    relu_layers = [layer for layer in every_layer(trial.model) if isinstance(layer, keras.layers.ReLU)]
+    if not rectified and not relu_layers:
+        raise InapplicableError("no hidden layer uses ReLU")
     yield '`activation="leaky_relu"` in hidden layers, not relu'
     for layer in rectified:
         layer.activation = keras.activations.leaky_relu
-    for layer in modules:
+    for layer in relu_layers:
         layer.negative_slope = LEAK
 
 
@@ -55,7 +55,7 @@ def rectified_units(trial: Trial) -> Iterator[str]:
     if not changed and _is_linear(trial.model):
         changed = hidden
     if not changed:
-        raise InapplicableError("its hidden layers have activations that do not saturate, except recurrent layers")
+        raise InapplicableError("its hidden layers do not saturate, except recurrent layers")
     which = "hidden layers that are not recurrent" if recurrent else "hidden layers"
     yield f'`activation="relu", kernel_initializer="he_normal"` in {which}'
     for layer in changed:
@@ -117,11 +117,11 @@ def quicker_statistics(trial: Trial) -> Iterator[str]:
 def weight_penalty(trial: Trial) -> Iterator[str]:
     """Add an L2 penalty to the kernels that have none."""
     kernels = [(layer, each) for layer in every_layer(trial.model) for each in _kernels(layer) if each.trainable]
-    free = [(layer, kernel) for layer, kernel in kernels if kernel.regularizer is None]
-    if not free:
+    unpenalised = [(layer, kernel) for layer, kernel in kernels if kernel.regularizer is None]
+    if not unpenalised:
         raise InapplicableError("all its kernels have a penalty already, or it is not built before `fit`")
     yield f"`kernel_regularizer=keras.regularizers.L2({PENALTY})` in all layers"
-    for layer, kernel in free:
+    for layer, kernel in unpenalised:
         kernel.regularizer = keras.regularizers.L2(PENALTY)
         if hasattr(layer, "kernel_regularizer"):
             layer.kernel_regularizer = kernel.regularizer  # for remedies that rebuild the model from its configs

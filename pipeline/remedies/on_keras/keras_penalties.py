@@ -1,4 +1,4 @@
-"""Remedies for any Keras model that remove what holds its weights back: penalties, weight decay, dropout, noise."""
+"""Remedies for any Keras model that remove penalties, weight decay, dropout and noise."""
 
 from collections.abc import Iterator
 

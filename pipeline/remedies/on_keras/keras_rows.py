@@ -1,4 +1,4 @@
-"""Remedies for any Keras model that change single rows of its data, and how much each counts."""
+"""Remedies for any Keras model that drop, clip, shift or weight single rows of its data."""
 
 from collections.abc import Iterator
 
@@ -40,7 +40,7 @@ def clipped_columns(trial: Trial) -> Iterator[str]:
 
 
 def padding_in_front(trial: Trial) -> Iterator[str]:
-    """Move the padding of sequences to their beginning, where a recurrent layer forgets nothing by it."""
+    """Move the padding of sequences to their beginning, so that recurrent layers end with the last real step."""
     inputs, _ = trial.data
     if not any(np.any(_padding(np.asarray(leaf))) for leaf in keras.tree.flatten(inputs) if np.ndim(leaf) > 1):
         raise InapplicableError("its rows have no padding at their end")

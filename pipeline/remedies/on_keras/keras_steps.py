@@ -41,7 +41,7 @@ def times_epochs(factor: float) -> KerasRemedy:
         before = int(trial.arguments.get("epochs", 1))
         after = scaled_epochs(before, factor)
         if after == before:
-            raise InapplicableError("it has one epoch, which cannot become fewer")
+            raise InapplicableError("it has only one epoch")
         yield f"`epochs={after}` in `fit`, not {before}"
         trial.arguments["epochs"] = after
 
@@ -54,8 +54,10 @@ def adam(trial: Trial) -> Iterator[str]:
     rate = np.asarray(getattr(old, "learning_rate", np.nan))
     if type(old) is type(new) and np.allclose(rate, np.asarray(new.learning_rate)):
         raise InapplicableError(f"it is trained by Adam at {ADAM_RATE} already")
-    at = "the learning rates of the LearningRateScheduler" if _schedulers(trial) else f"a learning rate of {ADAM_RATE}"
-    yield f'`optimizer="adam"` in `compile`: Adam at {at}'
+    rates = (
+        "the learning rates of the LearningRateScheduler" if _schedulers(trial) else f"a learning rate of {ADAM_RATE}"
+    )
+    yield f'`optimizer="adam"` in `compile`: Adam at {rates}'
     replace_optimizer(trial, new)
 
 

@@ -32,7 +32,7 @@ def replica_model(variant: str, replica: int) -> keras.Model:
 
 
 def replica_models(variant: str, replicas: Sequence[int]) -> Iterator[keras.Model]:
-    """Yield, for each replica, one and the same model with that replica's weights.
+    """Yield the same model object for each replica, each time with that replica's weights.
 
     Raises:
         UserError: see `replica_model`.

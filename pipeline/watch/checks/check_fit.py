@@ -73,10 +73,10 @@ def _lines(model: keras.Model, fit: TrialFit, task: str, state: ModelState) -> l
 
 
 def _without_harm(line: CheckLine, by_heart: CheckLine, steps: FirstSteps) -> CheckLine:
-    """Return a line as `fine` that the rows fitted by heart refute.
+    """Return a line as `fine` if fitting rows by heart shows that it does no harm; otherwise return it unchanged.
 
     Signals of layers and large steps do no harm if the rows were fitted; the rules of the diagnosis have nearly the
-    same exception, see `Cause.needs_misfit`. A loss that fell is not constant: it reads other layers than the output.
+    same exception, see `Cause.needs_misfit`. A loss that fell is not constant, even if it ignores the output layer.
     """
     part, before, after = (by_heart.numbers.get(name) for name in ("part_fitted", "loss_before", "loss_after"))
     cause = next((each for each in TABLE if each.name == line.cause), None)
@@ -93,6 +93,6 @@ def _without_harm(line: CheckLine, by_heart: CheckLine, steps: FirstSteps) -> Ch
 
 def _by_heart(steps: FirstSteps, state: ModelState) -> CheckLine:
     if not state.has_all_weights:
-        return CheckLine(BY_HEART.name, NOT_RUN, "The first step builds the model, so its first weights are not known.")
+        return CheckLine(BY_HEART.name, NOT_RUN, "The first step builds the model, so its initial weights are unknown.")
     state.restore()
     return BY_HEART.run(steps)

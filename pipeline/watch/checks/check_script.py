@@ -43,37 +43,37 @@ def check_script(
         Every error of the script before that `fit`.
     """
     end, output = end or end_process, output or ReportOutput(has_exit_code=True)
-    own, count = keras.Model.fit, 0
-    signature = inspect.signature(own)
+    keras_fit, count = keras.Model.fit, 0
+    signature = inspect.signature(keras_fit)
 
-    @wraps(own)
+    @wraps(keras_fit)
     def fit_or_check(self: keras.Model, *args: Unchecked, **kwargs: Unchecked) -> keras.callbacks.History:
         nonlocal count
         count += 1
         if count < fit:
-            return own(self, *args, **kwargs)
+            return keras_fit(self, *args, **kwargs)
         code = 1
-        keras.Model.fit = own
+        keras.Model.fit = keras_fit
         try:
             checks = check_fit(self, signature.bind(self, *args, **kwargs).arguments, fit)
             print(checks, flush=True)
             code = output.end("check", script, arguments, [fit_of_checks(checks)])
         except KeyboardInterrupt:
             code = 130
-        except BaseException:  # the script must not catch it, and go on without a trained model
+        except BaseException:  # the script must not catch the error and go on with an untrained model
             traceback.print_exc()
         end(code)
 
-    has_own = "fit" in vars(keras.Model)  # Keras defines it in a class above
+    is_defined_here = "fit" in vars(keras.Model)  # usually not: Keras defines it in a parent class
     keras.Model.fit = fit_or_check
     try:
         run_as_main(script, arguments)
     finally:
-        keras.Model.fit = own
-        if not has_own:
+        keras.Model.fit = keras_fit
+        if not is_defined_here:
             del keras.Model.fit
     calls = f"{count} call{'' if count == 1 else 's'} of `fit`"
-    raise UserError(f"{script}: {calls}: nothing to check as fit {fit}: must train a Keras model with `fit`")
+    raise UserError(f"{script}: {calls}: there is no fit {fit} to check: must train a Keras model with `fit`")
 
 
 def end_process(code: int) -> NoReturn:

@@ -34,10 +34,10 @@ from pipeline.watch.checks.one_check import (
 )
 from pipeline.watch.judging.compiled_metrics import is_accuracy, metrics_of
 
-MAJORITY: Final = 0.9  # a larger class hides the others: always predicting it is right in nine of ten rows
+MAJORITY: Final = 0.9  # accuracy hides the other classes: always predicting a larger class is right in nine of ten rows
 NO_LOSS: Final = NotRunError("the training step does not call `compute_loss`")
 SHUFFLE_STREAM: Final = ORDERED_BATCHES.advice[1].words
-UNUSUAL_WEIGHT: Final = 10.0  # a mean weight of rows above it, or below its inverse, acts like another learning rate
+UNUSUAL_WEIGHT: Final = 10.0  # a mean row weight above this, or below its inverse, acts like another learning rate
 
 
 def _check_validation_numbers(steps: FirstSteps) -> CheckLine:
@@ -101,7 +101,7 @@ def _check_classes(steps: FirstSteps) -> CheckLine:
     if len(labels) == 1:
         return _one_class(steps, labels[0], numbers)
     is_weighted = any(steps.fit.arguments.get(name) is not None for name in ("class_weight", "sample_weight"))
-    has_accuracy = any(map(is_accuracy, metrics_of(steps.model, 0)))  # which hides rare classes; a loss or AUC does not
+    has_accuracy = any(map(is_accuracy, metrics_of(steps.model, 0)))  # only accuracy hides rare classes
     if share > MAJORITY and has_accuracy and not is_weighted:
         return CheckLine("classes", HINT, sentence, advice_against(IMBALANCED, steps), IMBALANCED.name, numbers)
     return CheckLine("classes", FINE, sentence, numbers=numbers)
@@ -147,13 +147,15 @@ def _check_labels(steps: FirstSteps) -> CheckLine:
         sentence = "the targets follow from the inputs, but not in the rows that `fit` is fed."
         advice = "augment, shuffle or sort inputs and labels together"
         return CheckLine("labels", FAULT, sentence, advice, UNRELATED_LABELS.name, measured)
-    if steps.setting.has_numbers() and holds(NO_SIGNAL.rule, steps.after, steps):  # no quick model multiplies ids
+    if steps.setting.has_numbers() and holds(NO_SIGNAL.rule, steps.after, steps):  # quick models cannot multiply ids
         sentence = "neither a quick model nor similar rows predict the targets better than chance."
         return CheckLine("labels", HINT, sentence, advice_against(UNRELATED_LABELS, steps), NO_SIGNAL.name, measured)
-    told = steps.numbers["targets_told"]
-    if told is None:
+    likeness = steps.numbers["targets_told"]
+    if likeness is None:
         return CheckLine("labels", FINE, "quick models predict the targets.", numbers=measured)
-    sentence = f"targets of similar rows are {float(told):.1f} standard deviations more alike than shuffled targets."
+    sentence = (
+        f"targets of similar rows are {float(likeness):.1f} standard deviations more alike than shuffled targets."
+    )
     return CheckLine("labels", FINE, sentence, numbers=measured)
 
 

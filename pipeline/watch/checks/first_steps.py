@@ -32,12 +32,12 @@ from pipeline.watch.verdict import with_paths
 class FirstSteps:
     """What is known of a `fit` after its first batches.
 
-    model: the model, whose weights are those after the first batches.
+    model: the model, with its weights after the first batches.
     fit: the arguments of the `fit`.
     watching: the record, and the probe.
     history: the record as data.
     start, after: the evidence before the first step and after the first batches, one row each.
-    start_numbers, numbers: the same by name, with layers by path.
+    start_numbers, numbers: the same evidence by name, where a layer is its path.
     setting: inputs and layers, which advice must fit.
     learning_rate: before the first step; None without an optimizer.
     rule: when the model counts as learned, with the scores of the reference; None if nothing can judge it.
@@ -109,9 +109,9 @@ def first_steps(model: keras.Model, fit: TrialFit, task: str = "auto") -> FirstS
 
 
 class _EarlyMeasuring(keras.callbacks.Callback):
-    """Measures the state before the first step at once: later, weights may be NaN, which hides the model's faults.
+    """Measures the initial state before any step, because weights that become NaN would hide the model's faults.
 
-    Not for a training step of the user's, because some faults of its loss show only when it is traced.
+    Skips a model with the user's own training step: some faults of its loss show only when the step is traced.
     """
 
     def __init__(self, diagnosis: Diagnosis) -> None:
@@ -127,7 +127,7 @@ class _EarlyMeasuring(keras.callbacks.Callback):
 
 
 def train(model: keras.Model, arguments: FitKeywords) -> None:
-    """Call Keras's own `fit`: not one that the model overrides, because this already runs within it."""
+    """Call Keras's own `fit`, because a `fit` that the model overrides is already running."""
     keras.Model.fit(model, **arguments)
 
 

@@ -1,7 +1,7 @@
 """Test whether the model can fit a few rows by heart: with its own optimizer, loss and training mode.
 
-A model that cannot fit 64 rows will not fit more. The steps are limited by a count, so that the result depends on no
-clock: STEPS at most, and fewer for a large model, whose multiplications are limited by MULTIPLICATIONS.
+A model that cannot fit 64 rows will not fit more. The number of steps does not depend on the machine's speed: it is
+STEPS, or fewer for a large model, so that all steps together take at most MULTIPLICATIONS.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,10 +26,10 @@ STEPS: Final = 300
 FEWEST_STEPS: Final = 50  # fewer steps prove nothing
 MULTIPLICATIONS: Final = 5e11  # of all steps: some ten seconds on two cores
 BACKWARD: Final = 3  # times a forward pass: a step with its gradients
-UNMOVED: Final = 0.01  # a loss that falls by a smaller part of itself does not move
-PART_FITTED: Final = 0.1  # of the way from the baseline loss to a perfect one; less is a hint
-FALLING: Final = 0.05
-WARM: Final = 0.1  # of the greatest learning rate: while a schedule warms up below it, the steps prove nothing
+UNMOVED: Final = 0.01  # relative fall; a loss that falls by less counts as flat
+PART_FITTED: Final = 0.1  # fraction of the way from the baseline loss to a perfect loss; less is a hint
+FALLING: Final = 0.05  # relative fall from the third to the last quarter of the passes; with more, the loss still falls
+WARM: Final = 0.1  # times the greatest learning rate; during a warm-up below it, the steps prove nothing
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class FittedRows:
 
     @property
     def part(self) -> float:
-        """How far the loss fell from the baseline to a perfect loss, 1 at most; from the first loss if unknown."""
+        """The loss's fall / (baseline - perfect loss), 1 at most; without a baseline, from the first loss."""
         top = self.baseline if np.isfinite(self.baseline) else self.before
         return (top - self.after) / (top - self.perfect) if top > self.perfect else float("nan")
 
@@ -64,7 +64,7 @@ class FittedRows:
 
     @property
     def fall(self) -> float:
-        """How far the loss fell, as a part of the first loss above a perfect one."""
+        """The loss's fall / (first loss - perfect loss)."""
         height = self.before - self.perfect
         return (self.before - self.after) / height if height > 0 else float("nan")
 
@@ -96,7 +96,7 @@ def _judgement(fitted: FittedRows, steps: FirstSteps) -> tuple[Level, str | None
         scale = steps.start_numbers["gradient_scale"]
         if scale is not None and float(scale) < steps.params.vanishing_scale:
             return FAULT, "vanishing", "see the line on the gradient, and use `relu` layers with default initializers"
-        return FAULT, "learning_rate_too_small", "ten times the learning rate, and again, until the loss falls"
+        return FAULT, "learning_rate_too_small", "multiply the learning rate by ten until the loss falls"
     if fitted.part < PART_FITTED and not fitted.still_falls:
         return (
             HINT,
@@ -171,13 +171,13 @@ def _train(steps: FirstSteps, data: Rows, limit: int) -> Iterator[float]:
     size = batch_size(model) or min(steps.fit.batch_size, data.size)
     dataset = tf.data.Dataset.from_tensor_slices(_packed(data)).shuffle(data.size, seed=0).repeat().batch(size)
     batches = iter(dataset)
-    a_pass = max(1, data.size // size)
+    batches_per_pass = max(1, data.size // size)
     calls = max(1, limit // model.steps_per_execution)
     for call in range(calls):
-        if call % a_pass == 0:
+        if call % batches_per_pass == 0:
             model.reset_metrics()
         logs = model.train_function(batches)
-        if (call + 1) % a_pass == 0 or call + 1 == calls:
+        if (call + 1) % batches_per_pass == 0 or call + 1 == calls:
             yield float(np.asarray(_loss(logs)))
 
 

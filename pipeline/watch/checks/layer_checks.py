@@ -43,12 +43,12 @@ def _check_gradients(steps: FirstSteps) -> CheckLine:
     """Return the line on kernels without any gradient, before the first step and after the first batches."""
     gradients = _gradients(steps)
     if steps.start_numbers["dead_layer"] is not None:
-        raise NotRunError("dead layers stop the gradient: see that line")
+        raise NotRunError("dead layers stop the gradient: see the line on dead layers")
     if steps.start_numbers["output_misfit"] in CONSTANTS:
         raise NotRunError("a constant output passes no gradient: see the line on the output")
     is_trained = [layer.trainable and layer.role != BESIDE for layer in steps.table]
-    is_without = (gradients == 0).all(axis=0) & np.array(is_trained)
-    paths = [layer.path for layer, is_missing in zip(steps.table, is_without, strict=True) if is_missing]
+    has_no_gradient = (gradients == 0).all(axis=0) & np.array(is_trained)
+    paths = [layer.path for layer, is_missing in zip(steps.table, has_no_gradient, strict=True) if is_missing]
     if not paths:
         return CheckLine("layers without gradient", FINE, "every trained kernel has a gradient.")
     sentence = f"{len(paths)} of {len(steps.table)} kernels have a gradient of exactly 0: {_names(paths)}."
@@ -66,7 +66,7 @@ def _check_reach(steps: FirstSteps) -> CheckLine:
         if layer.role != BESIDE and np.isfinite(value)
     }
     if all(layer.role == BESIDE for layer in steps.table):
-        raise NothingToCheckError("the model has embeddings and scales alone, whose gradients are small by their size")
+        raise NothingToCheckError("the model has only embeddings and scales, whose gradients no rule judges")
     if not numbers and steps.start_numbers["nonfinite_share"]:
         raise NotRunError("rows with NaN or infinite numbers make all gradients NaN")
     if not numbers:
@@ -74,7 +74,7 @@ def _check_reach(steps: FirstSteps) -> CheckLine:
         return CheckLine("gradient", FAULT, "all gradients are NaN or infinite.", advice, "exploding")
     if not any(layer.role == HIDDEN for layer in steps.table):
         raise NothingToCheckError("the model has no hidden layer")
-    # The mean of a large kernel is small from its size, so only comparisons between layers count before training.
+    # A large kernel has a small mean gradient, so before training only comparisons between layers count.
     if holds(VANISHING.rule, steps.start.assign(gradient_scale=np.nan), steps):
         says = VANISHING.says(steps.start_numbers)
         return CheckLine("gradient", HINT, says, advice_against(VANISHING, steps), VANISHING.name, numbers)

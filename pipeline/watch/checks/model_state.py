@@ -15,12 +15,12 @@ COMPILED: Final = ("train_function", "test_function", "predict_function", "stop_
 class ModelState:
     """The values of a model's weights, optimizers, metrics, seeds and layer states, and of the random generators.
 
-    Weights that an experiment creates are left alone. Other variables that it creates, such as those of an optimizer in
-    the model's own training step, get the value that Keras gives them at first.
+    Weights that an experiment creates keep their values. Other variables that it creates, such as those of an optimizer
+    in the model's own training step, get Keras's initial value.
     """
 
     def __init__(self, model: keras.Model) -> None:
-        """Keep the present state; the optimizer of Keras's own training step gets its variables now."""
+        """Keep the present state; create the variables of an optimizer that Keras's own training step uses."""
         self._model = model
         if model.built and model.optimizer is not None and not model.optimizer.built and has_keras_step(model):
             model.optimizer.build(model.trainable_variables)
@@ -33,7 +33,7 @@ class ModelState:
 
     @property
     def has_all_weights(self) -> bool:
-        """Whether no weight was created since."""
+        """Whether the model has no weight that was created after the state was kept."""
         return all(id(each) in self._values for each in self._model.weights)
 
     def restore(self, is_last: bool = False) -> None:
@@ -70,8 +70,8 @@ def _variables(model: keras.Model) -> list[keras.Variable]:
         if isinstance(value, keras.random.SeedGenerator)
     ]
     metrics = [variable for metric in model.metrics for variable in metric.variables]
-    taken = [variable for each in optimizers(model) for variable in each.variables]
-    every = [*model.variables, *seeds, *metrics, *taken, *states(model)]
+    of_optimizers = [variable for each in optimizers(model) for variable in each.variables]
+    every = [*model.variables, *seeds, *metrics, *of_optimizers, *states(model)]
     return list({id(each): each for each in every}.values())
 
 

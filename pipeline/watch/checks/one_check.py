@@ -22,7 +22,7 @@ class NotRunError(Exception):
 
 
 class NothingToCheckError(Exception):
-    """A check has nothing to look at, such as the keys of no `class_weight`; the text says what is missing."""
+    """There is nothing to check, such as the keys of `class_weight` without one; the text says what is missing."""
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,8 @@ NO_BIAS: Final = NotRunError(
     "the output layer has no bias that could be moved, or there are several outputs or no targets"
 )
 LOSS_AT_START: Final = "loss at the start"
-VARYING: Final = 1e-3  # a larger difference between outputs is no rounding
-HIGH_START: Final = 10  # baseline losses; random weights usually start within a few
+VARYING: Final = 1e-3  # a larger difference between outputs is more than rounding
+HIGH_START: Final = 10  # times the baseline loss; with random weights, the first loss is usually within a few times
 
 
 def _check_shapes(steps: FirstSteps) -> CheckLine:
@@ -57,7 +57,7 @@ def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _is_refuted(steps: FirstSteps) -> bool:
-    """Return whether outputs vary that should be constant, because more than the output layer decides on them."""
+    """Return whether outputs vary that the rule calls constant: they depend on more than the output layer."""
     data, probe = steps.watching.probe_rows, steps.watching.probe
     if steps.start_numbers["output_misfit"] != record.MISFITS.index("constant output") or data is None or probe is None:
         return False
@@ -88,7 +88,7 @@ def _check_start(steps: FirstSteps) -> CheckLine:
     if baseline is None or not record.is_baseline_known(steps.history):
         return CheckLine(LOSS_AT_START, FINE, f"the loss is {loss:.4g}; the baseline loss is unknown.")
     task = record.task_of(steps.history)
-    # Rare classes have a small baseline loss; guessing among the classes is what random weights can do.
+    # With rare classes the baseline loss is small, but random weights can only guess among the classes.
     usual = max(float(baseline), np.log(len(task.names))) if task.is_classification else float(baseline)
     perfect = float(steps.history.attrs.get(f"train_{record.PERFECT_LOSS}", 0.0))
     times = (loss - perfect) / (usual - perfect) if usual > perfect else 0.0
@@ -118,7 +118,7 @@ CHECKS: Final = (
         HINT,
         ["metric_gap", "accuracy_of_numbers"],
         lambda numbers: "the metrics of accuracy measure the accuracy of the predictions.",
-        NothingToCheckError("no metric of accuracy is compiled that has a counterpart in the record"),
+        NothingToCheckError("no compiled metric of accuracy has a counterpart in the record"),
     ),
     Check(LOSS_AT_START, _check_start),
 )

@@ -31,7 +31,7 @@ from pipeline.watch.checks.trial_fit import TrialFit
 
 HEAVY: Final = 0.9  # share of penalties in the loss at the start; they fall fast, so half of the loss is no fault yet
 READ_EPOCHS: Final = 200  # epochs at which a schedule is read, evenly from first to last
-MOST_EPOCHS: Final = 10_000  # for which a callback's function is called
+MOST_EPOCHS: Final = 10_000  # for more epochs, the function of a callback is called only for these
 
 
 def _check_rate(steps: FirstSteps) -> CheckLine:
@@ -68,7 +68,7 @@ def _check_schedule(steps: FirstSteps) -> CheckLine:
 
 
 def _rates(steps: FirstSteps) -> list[float]:
-    """Return PLACES learning rates within the first epoch, then those at the ends of epochs, evenly to the last.
+    """Return PLACES learning rates within the first epoch, then those at the ends of evenly spaced epochs.
 
     Raises:
         NothingToCheckError: the learning rate is constant.
@@ -111,7 +111,9 @@ def _check_stopping(steps: FirstSteps) -> CheckLine:
         raise NothingToCheckError("`fit` gets no `EarlyStopping`")
     for each in stopping:
         if is_backwards(each):
-            sentence = f"`EarlyStopping` takes worse for better: `monitor={each.monitor!r}`, `mode={each.mode!r}`."
+            sentence = (
+                f"`EarlyStopping` treats a worse number as better: `monitor={each.monitor!r}`, `mode={each.mode!r}`."
+            )
             advice = "`mode='max'` for a number that should rise, and `mode='min'` for a loss"
             return CheckLine("early stopping", FAULT, sentence, advice, STOPPED_EARLY.name)
     patience = min(each.patience for each in stopping)

@@ -15,7 +15,7 @@ from pipeline.recorder.structure import graph
 from pipeline.watch.checks.model_state import has_keras_step
 
 TRIAL_BATCHES: Final = 32  # enough to compare batches with each other; some seconds for a small model
-NAMES: Final = ("x", "y", "sample_weight")  # arguments of `fit` with a row for each row
+NAMES: Final = ("x", "y", "sample_weight")  # arguments of `fit` that have an entry for each row
 BATCH_SIZE: Final = 32  # Keras's default
 
 
@@ -41,10 +41,10 @@ class TrialFit:
             "verbose": 0,
         }
         if self.has_arrays:
-            changes["batch_size"] = self.batch_size  # or else Keras computes it from the steps
+            changes["batch_size"] = self.batch_size  # otherwise Keras computes it from the steps of the trial
         if self.arguments.get("validation_data") is not None:
-            asked = self.arguments.get("validation_steps")
-            changes["validation_steps"] = min(TRIAL_BATCHES, asked or TRIAL_BATCHES, self._validation_batches())
+            limit = self.arguments.get("validation_steps") or TRIAL_BATCHES
+            changes["validation_steps"] = min(TRIAL_BATCHES, limit, self._validation_batches())
             changes["validation_batch_size"] = self._validation_size
         return {**self.arguments, **changes, "callbacks": []}
 
@@ -112,13 +112,13 @@ class TrialFit:
 
     @property
     def _validation_size(self) -> int | None:
-        """The number of rows in a batch of validation arrays; as asked for a data set, whose batches are its own."""
-        asked = self.arguments.get("validation_batch_size")
+        """The batch size of validation arrays; a data set has its own, so without `validation_batch_size` None."""
+        size = self.arguments.get("validation_batch_size")
         is_pair = isinstance(self.arguments["validation_data"], tuple | list)
-        return asked or (self.batch_size if is_pair else None)
+        return size or (self.batch_size if is_pair else None)
 
     def _first_batch(self) -> Batch:
-        """Return the first batch, as a training step gets it; a generator gets it back. None if it cannot be read."""
+        """Return the first batch for a training step, and put it back into a generator; None if it is unreadable."""
         x = self.arguments.get("x")
         if self.has_arrays:
             data = tuple(self.arguments.get(name) for name in NAMES)

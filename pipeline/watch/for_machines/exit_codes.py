@@ -1,4 +1,4 @@
-"""Choose the exit code by what was learned: the worst `fit` decides."""
+"""Choose the exit code of the command from the outcomes: the worst `fit` decides."""
 
 from collections.abc import Iterable
 from typing import Final, Literal
@@ -9,7 +9,7 @@ ExitCode = Literal[0, 3, 4]
 LEARNED_CODE: Final = 0
 FAILED_CODE: Final = 3
 UNKNOWN_CODE: Final = 4
-# The worst is first: a failure is known, while nothing may be wrong without an outcome.
+# The worst is first. A failure is certain; without an outcome, perhaps nothing is wrong.
 WORST_FIRST: Final[tuple[ExitCode, ...]] = (FAILED_CODE, UNKNOWN_CODE, LEARNED_CODE)
 
 
@@ -22,7 +22,9 @@ def exit_code(fits: Iterable[FitReport]) -> ExitCode:
 def _code(fit: FitReport) -> ExitCode:
     if fit.checks is not None:
         statuses = {check.status for check in fit.checks}
-        return FAILED_CODE if "fault" in statuses else LEARNED_CODE if statuses - {"not_run"} else UNKNOWN_CODE
+        if "fault" in statuses:
+            return FAILED_CODE
+        return UNKNOWN_CODE if statuses <= {"not_run"} else LEARNED_CODE
     if fit.replicas is not None:
         return _code_of_replicas(fit.replicas)
     if fit.verdict is None or fit.verdict.outcome is None:

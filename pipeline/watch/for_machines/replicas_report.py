@@ -33,7 +33,8 @@ def fit_of_replicas(
 
     Args:
         attempts: what `--try` tried on this `fit`; None if nothing was tried on it.
-        not_tried: why remedies were not tried, by their names, joined by `combined.AND`; None as for `attempts`.
+        not_tried: the reason why remedies were not tried, by their names joined with `combined.AND`; None if nothing
+            was tried on this `fit`.
     """
     return FitReport(
         number=fit.number + 1,

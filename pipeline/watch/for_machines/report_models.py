@@ -1,8 +1,8 @@
 """Define the report for machines, which `--json` writes: its pydantic models are its JSON Schema.
 
 `docs/verdict.schema.json` is generated from these models. A field that is unknown is null. JSON has no NaN and no
-infinite number, so these are the texts "NaN", "Infinity" and "-Infinity". A change that a reader could stumble over (a
-field that is gone, renamed, or has another meaning) raises VERSION; a new field does not.
+infinite number, so the report has the texts "NaN", "Infinity" and "-Infinity" instead. VERSION grows if a field is
+removed, renamed or gets another meaning; a new field does not change it.
 """
 
 from typing import Annotated, Final, Literal
@@ -27,7 +27,7 @@ Command = Literal["run", "replicas", "try", "check"]
 
 
 def number(value: float) -> Number:
-    """Return a number as the report has it: NaN and infinite numbers as texts."""
+    """Return a number in the form of the report: NaN and infinite numbers are texts."""
     if value != value:
         return "NaN"
     if abs(value) == float("inf"):
@@ -43,7 +43,7 @@ class ReportPart(BaseModel):
     )
 
     def as_dict(self) -> Attributes:
-        """Return the part as maps, lists, texts, numbers and None, as JSON has it."""
+        """Return the part as maps, lists, texts, numbers and None, ready for JSON."""
         return self.model_dump(mode="json")
 
 
@@ -71,7 +71,7 @@ class ScoreReport(ReportPart):
     value: Number = Field(description='score at the end; "NaN" if it is not a number')
     threshold: Number = Field(description="learned means above this")
     part: PartOfData = Field(description="part of the data that the score is measured on")
-    guess: Number = Field(description="score of guessing without the inputs")
+    guess: Number = Field(description="score of a guess that ignores the inputs")
     outputs: tuple[OutputScoreReport, ...] = Field(description="score of each output, if the model has several")
 
 
@@ -157,7 +157,7 @@ class VerdictReport(ReportPart):
     advice: tuple[AdviceReport, ...] = Field(description="what to try against the cause; empty if the model learned")
     evidence: dict[str, EvidenceReport] = Field(description="the known numbers behind the cause, by name")
     layers: tuple[LayerReport, ...] = Field(description="the layer table, from input to output")
-    notes: tuple[str, ...] = Field(description="what could not be watched or judged as asked")
+    notes: tuple[str, ...] = Field(description="what could not be watched, or not be judged as requested")
 
 
 class ReplicaReport(ReportPart):
@@ -189,7 +189,7 @@ class ReplicasReport(ReportPart):
     score: str | None = Field(description="name of the score after the part of the data: `validation_accuracy`")
     advice: tuple[AdviceReport, ...] = Field(description="what to try against the most frequent cause")
     by_seed: tuple[ReplicaReport, ...] = Field(description="each run")
-    notes: tuple[str, ...] = Field(description="what makes the runs less telling, or could not be watched")
+    notes: tuple[str, ...] = Field(description="why the runs may prove less, and what could not be watched")
 
 
 class AttemptReport(ReportPart):
@@ -224,7 +224,7 @@ class CheckReport(ReportPart):
         description="fault: the training will fail or mislead; hint: it may; fine; not_run: see `reason`"
     )
     sentence: str = Field(description="what was measured; for not_run, the reason")
-    remedy: str | None = Field(description="what to do; null if nothing is to do")
+    remedy: str | None = Field(description="what to do; null if there is nothing to do")
     reason: str | None = Field(description="why the check could not run; null if it ran")
     cause: str | None = Field(
         description="name of the cause or notice that explains the fault or hint; null without one"
@@ -237,11 +237,13 @@ class FitReport(ReportPart):
 
     number: int = Field(description="number of the `fit` in the script, from 1")
     model: str = Field(description="name of the model")
-    verdict: VerdictReport | None = Field(default=None, description="of a plain run")
-    replicas: ReplicasReport | None = Field(default=None, description="of --replicas and --try")
-    attempts: tuple[AttemptReport, ...] | None = Field(default=None, description="of --try, in the order of the runs")
-    untried: tuple[UntriedReport, ...] | None = Field(default=None, description="of --try")
-    checks: tuple[CheckReport, ...] | None = Field(default=None, description="of --check")
+    verdict: VerdictReport | None = Field(default=None, description="the verdict of a plain run")
+    replicas: ReplicasReport | None = Field(default=None, description="the results of --replicas and --try")
+    attempts: tuple[AttemptReport, ...] | None = Field(
+        default=None, description="the remedies that --try applied, in the order of the runs"
+    )
+    untried: tuple[UntriedReport, ...] | None = Field(default=None, description="the remedies that --try did not apply")
+    checks: tuple[CheckReport, ...] | None = Field(default=None, description="the checks of --check")
 
 
 class MachineReport(ReportPart):
@@ -249,17 +251,17 @@ class MachineReport(ReportPart):
 
     schema_version: Literal[1] = Field(default=VERSION, description="version of this format")
     package_version: str = Field(description="version of the package that wrote the report")
-    command: Command = Field(description="what was asked for: a plain run, --replicas, --try or --check")
+    command: Command = Field(description="what the command did: a plain run, --replicas, --try or --check")
     script: str = Field(description="path of the script, as on the command line")
     arguments: tuple[str, ...] = Field(description="arguments of the script")
     error: str | None = Field(description="the error that ended the script; null if it ended well")
     exit_code: Literal[0, 3, 4] = Field(
-        description="0: learned; 3: not learned, or a check found a fault; 4: no outcome; of the worst `fit`. The "
-        "command ends with it by --fail and --check; a script that fails keeps its own exit code"
+        description="the code of the worst `fit`: 0 if it learned; 3 if it did not, or if a check found a fault; 4 "
+        "without an outcome. With --fail or --check the command ends with it; a script that fails keeps its own code"
     )
     fits: tuple[FitReport, ...] = Field(description="each `fit` of the script that was recorded, in order")
 
 
 def schema() -> Attributes:
-    """Return the JSON Schema of the report; `$defs/VerdictReport` is that of a verdict alone."""
+    """Return the JSON Schema of the report; `$defs/VerdictReport` is the schema of a verdict alone."""
     return {"$schema": SCHEMA_DIALECT, **MachineReport.model_json_schema(mode="serialization")}

@@ -22,8 +22,8 @@ class ReportOutput:
     """Where the report goes, and whether it decides the exit code.
 
     target: a file, STANDARD_OUTPUT, or None for no report.
-    has_exit_code: whether the exit code tells what was learned.
-    stream: standard output as it was, if the report goes there.
+    has_exit_code: whether the exit code depends on what was learned; otherwise it is 0.
+    stream: the real standard output, if the report goes there.
     """
 
     target: str | None = None
@@ -34,21 +34,21 @@ class ReportOutput:
     def open(cls, target: str | None, has_exit_code: bool) -> "ReportOutput":
         """Prepare the output: if the report goes to standard output, all else that is printed goes to standard error.
 
-        Removes the report of an earlier run, which a script that fails at once would leave behind.
+        Removes the report of an earlier run: if the script fails at once, no old report may stay in its place.
 
         Raises:
             UserError: the file cannot be written.
         """
         if target == STANDARD_OUTPUT:
-            return cls(target, has_exit_code, _taken_standard_output())
+            return cls(target, has_exit_code, _take_standard_output())
         if target is not None:
-            _make_room(Path(target))
+            _prepare_file(Path(target))
         return cls(target, has_exit_code)
 
     def end(
         self, command: Command, script: Path, arguments: Sequence[str], fits: Sequence[FitReport], error: str = ""
     ) -> int:
-        """Write the report, and return the exit code of the command: 0 if nobody asked for another one.
+        """Write the report, and return the exit code of the command: 0 unless `has_exit_code`.
 
         Args:
             error: the error that ended the script; "" if it ended well.
@@ -71,14 +71,14 @@ class ReportOutput:
             self.stream.flush()
         elif self.target is not None:
             path = Path(self.target)
-            if path.exists() and not path.is_file():  # a pipe or a device, which must stay what it is
+            if path.exists() and not path.is_file():  # a pipe or a device, which no file may replace
                 path.write_text(text, encoding="utf-8")
             else:
                 save_text(text, path)
 
 
-def _make_room(path: Path) -> None:
-    """Remove an older file, and check that a new one can be written: now, and not after hours of training.
+def _prepare_file(path: Path) -> None:
+    """Remove an older file, and check that a new one can be written: an error now saves hours of training.
 
     Raises:
         UserError: the file cannot be written.
@@ -100,8 +100,8 @@ def error_in_one_line(error: BaseException) -> str:
     return masked(name if text == name else f"{name}: {text}")
 
 
-def _taken_standard_output() -> TextIO:
-    """Return standard output, and send all that is printed there from now on to standard error.
+def _take_standard_output() -> TextIO:
+    """Return standard output, and send everything that is printed from now on to standard error.
 
     This holds for Python, libraries in C and processes that the script starts, until the end of this process.
     """

@@ -28,7 +28,7 @@ from pipeline.watch.for_machines.report_models import (
     number,
 )
 
-MISFIT: Final = "output_misfit"  # a place in MISFITS, whose words machines get
+MISFIT: Final = "output_misfit"  # its value is a position in MISFITS; the report has the words
 PLACE: Final = ", by its place in MISFITS"
 
 
@@ -122,7 +122,7 @@ def layer_reports(history: xr.Dataset, slope: float) -> tuple[LayerReport, ...]:
 
 
 def _measured_number(name: str, value: float | str) -> EvidenceReport:
-    # Several replicas share no layer's path, so a layer of theirs is a number.
+    # Layers have other paths in each replica, so a layer of several replicas is its number.
     unit = "layer, from 1" if UNITS[name] == "path" and not isinstance(value, str) else UNITS[name]
     meaning = MEANINGS[name].removesuffix(PLACE)
     if isinstance(value, str):
@@ -144,6 +144,6 @@ def _measured(layer: xr.Dataset, name: str) -> Number | None:
 
 
 def _share(layer: xr.Dataset, share: float | xr.DataArray) -> float | None:
-    """Return a share of the layer's units; None without an activation that was measured."""
+    """Return a share of the layer's units; None if no activation of the layer was measured."""
     is_known = bool(layer.has_activation) and bool(np.isfinite(share))
     return min(1.0, float(share)) if is_known else None

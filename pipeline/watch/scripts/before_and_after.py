@@ -25,10 +25,10 @@ MOST_LAYERS: Final = 32  # with more layers, the picture does not grow
 def before_and_after(
     results: Sequence[RunResult], best: Attempt | None, unchanged_fit: FitSummary
 ) -> Mapping[str, bytes]:
-    """Return the picture as PNG by its name; empty if no remedy is better than none.
+    """Return the picture as PNG by its name; empty if no remedy helped, or no run failed.
 
-    It shows the first seed from which the `fit` fails without the remedies and learns with them, else the first seed
-    from which it fails.
+    It shows the first seed whose run fails without the remedies and learns with them; if there is none, the first seed
+    whose run fails.
 
     Args:
         results: the runs without remedies.
@@ -79,7 +79,7 @@ def draw(before: xr.Dataset, after: xr.Dataset, titles: tuple[str, str], seed: i
 
 
 def _share_y(row: Sequence[Axes], quantity: str) -> None:
-    """Give the panels of a row one axis, unless a loss that exploded would flatten all others."""
+    """Give both panels of a row the same y axis, unless an exploded loss would flatten the other curve."""
     limits = [axes.get_ylim() for axes in row]
     widths = [high - low for low, high in limits]
     if np.isfinite(widths).all() and (quantity != "loss" or max(widths) < 20 * min(widths)):

@@ -23,7 +23,7 @@ SoFar = Callable[[int, RunResult], str]  # takes a request's place and a new res
 
 
 class RunPool:
-    """Runs a script many times, and returns results that are kept from earlier runs without running it.
+    """Runs a script many times, and reuses results that are kept from earlier runs.
 
     The first run is alone. It shows how long a run takes, how much memory it needs, and whether two runs at once would
     mix up files that the script writes and reads.
@@ -35,7 +35,7 @@ class RunPool:
         """Prepare the runs.
 
         Args:
-            minutes: no run begins later, except the very first; None for no limit.
+            minutes: the time after which no run begins, except the very first; None for no limit.
         """
         self.is_over_budget = False
         self._kept = kept
@@ -84,7 +84,7 @@ class RunPool:
         if times:
             since = time.strftime("%H:%M", time.localtime(min(times)))
             runs = f"{len(times)} of {len(times) + len(batch.queue)} runs kept from {since} are used again"
-            print(f"{runs}; --fresh runs the script for them, too", file=sys.stderr)
+            print(f"{runs}; --fresh runs them again", file=sys.stderr)
 
     def _start(self, batch: "_Batch", folder: Path) -> None:
         place = batch.queue.popleft()
@@ -157,7 +157,7 @@ class _Batch:
         return self._requests[place[0]], place[1]
 
     def add(self, place: Place, result: RunResult) -> int:
-        """Add a result, stop what is not needed any more, and return how many runs that are."""
+        """Add a result, stop the runs that are not needed any more, and return their number."""
         self._results[place] = result
         results = self.in_order(place[0])
         if len(results) == self.replicas or not _is_complete(results):
@@ -171,7 +171,7 @@ class _Batch:
         return len(unneeded)
 
     def in_order(self, place: int) -> list[RunResult]:
-        """Return a request's results by seed, up to the one after which no further run is needed."""
+        """Return a request's results in the order of the seeds; they end where a result makes further runs needless."""
         results: list[RunResult] = []
         for seed in range(self.replicas):
             if (place, seed) not in self._results and (place, seed) in (*self.queue, *self.running):
@@ -194,7 +194,7 @@ def _stopping_all(batch: _Batch) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        raise KeyboardInterrupt("interrupted: the same command goes on where it stopped") from None
+        raise KeyboardInterrupt("interrupted: run the same command again to continue") from None
     finally:
         for process in batch.running.values():
             process.stop()
