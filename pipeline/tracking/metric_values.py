@@ -44,6 +44,9 @@ def variant_points(evaluation: VariantEvaluation, params: TrackingParams) -> lis
 
 
 def _series(table: pd.DataFrame, column: str, key: str) -> list[Point]:
-    recorded = table[["epoch", column]].dropna()
-    chosen = recorded[recorded.epoch.isin(evenly_spaced(recorded.epoch.to_numpy(), CURVE_EPOCHS))]
-    return [Point(key, float(value), int(epoch)) for epoch, value in zip(chosen.epoch, chosen[column], strict=True)]
+    values = table[column].to_numpy(float)
+    is_recorded = ~np.isnan(values)
+    epochs, values = table.epoch.to_numpy()[is_recorded], values[is_recorded]
+    is_chosen = np.isin(epochs, evenly_spaced(epochs, CURVE_EPOCHS))
+    pairs = zip(epochs[is_chosen].tolist(), values[is_chosen].tolist(), strict=True)
+    return [Point(key, value, int(epoch)) for epoch, value in pairs]

@@ -1,7 +1,7 @@
 """Score how well predictions rank rows and classes, whatever the threshold between classes."""
 
 import numpy as np
-from scipy.stats import rankdata
+import pandas as pd
 
 
 def mean_auc(is_of_class: np.ndarray, scores: np.ndarray) -> float:
@@ -21,7 +21,8 @@ def mean_auc(is_of_class: np.ndarray, scores: np.ndarray) -> float:
     is_judged = (inside > 0) & (outside > 0)
     if not is_judged.any():
         return float("nan")
-    rank_sums = (rankdata(scores[:, is_judged], axis=0) * is_of_class[:, is_judged]).sum(axis=0)
+    ranks = pd.DataFrame(scores[:, is_judged]).rank().to_numpy()  # scipy's `rankdata` takes half a second to import
+    rank_sums = (ranks * is_of_class[:, is_judged]).sum(axis=0)
     inside, outside = inside[is_judged], outside[is_judged]
     return float(((rank_sums - inside * (inside + 1) / 2) / (inside * outside)).mean())
 

@@ -52,7 +52,7 @@ def surfaces_by_variant(variants: Mapping[str, Chosen], test: Samples) -> Figure
         figure(max(LEAST_WIDTH, 1.28 * len(variants) + 1.1), 1.42 * rows + 0.9),
         "What each network predicts, and its test score",
     )
-    panels = drawing.subplots(rows, len(variants), sharex=True, sharey=True, squeeze=False)
+    panels = drawing.subplots(rows, len(variants), squeeze=False)
     for column, (name, chosen) in enumerate(variants.items()):
         for row, (position, score) in enumerate(zip(*chosen[1:], strict=True)):
             axes = panels[row, column]
