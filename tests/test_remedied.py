@@ -577,7 +577,7 @@ def test_hidden_layers_without_an_activation_get_one_where_none_has() -> None:
     apply(["rectified_units"], made)
     assert activations(made) == ["relu"] * 3 + ["sigmoid"]
     with_one = trial(of(layers.Dense(1), "mse", NUMBERS, layers.Dense(4), layers.LeakyReLU(), layers.Dense(4)))
-    with pytest.raises(InapplicableError, match="its hidden layers have activations that do not saturate"):
+    with pytest.raises(InapplicableError, match="its hidden layers do not saturate, except recurrent layers"):
         apply(["rectified_units"], with_one)
 
 

@@ -4,7 +4,6 @@ import atexit
 import gc
 import sys
 from importlib.util import find_spec
-from types import ModuleType
 
 if any(find_spec(package) is None for package in ("pydantic", "ruamel", "xarray")):
     sys.exit(
@@ -16,9 +15,3 @@ if any(find_spec(package) is None for package in ("pydantic", "ruamel", "xarray"
 # of the time of a stage that draws figures, and frees little memory.
 gc.set_threshold(200_000)
 atexit.register(gc.freeze)
-
-# At its first calculation xarray imports `dask.array`, to recognise Dask's arrays, which no stage has. That takes a
-# third of a second, and with SciPy's transforms more than half a second. This empty module answers xarray as well.
-_no_dask_arrays = ModuleType("dask.array")
-vars(_no_dask_arrays)["Array"] = type("Array", (), {})
-sys.modules.setdefault("dask.array", _no_dask_arrays)
