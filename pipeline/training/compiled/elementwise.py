@@ -68,63 +68,61 @@ def tanh(x: np.float32) -> np.float32:
 
 
 @compiled
-def activate(activation: int, before: np.ndarray, after: np.ndarray) -> None:
-    """Set after[sample] to one unit's activation of before[sample]; NaN stays NaN."""
-    samples = before.size
+def activate(activation: int, values: np.ndarray, first: int, count: int) -> None:
+    """Replace pre-activations values[first : first + count] by their activations; NaN stays NaN."""
+    end = first + count
     if activation == _RELU:
-        for s in range(samples):
-            after[s] = _ZERO if before[s] <= _ZERO else before[s]
+        for i in range(first, end):
+            values[i] = _ZERO if values[i] <= _ZERO else values[i]
     elif activation == _LEAKY_RELU:
-        for s in range(samples):
-            after[s] = _LEAK * before[s] if before[s] <= _ZERO else before[s]
+        for i in range(first, end):
+            values[i] = _LEAK * values[i] if values[i] <= _ZERO else values[i]
     elif activation == _ELU:
-        for s in range(samples):
-            after[s] = before[s] if before[s] > _ZERO else expm1(before[s])
+        for i in range(first, end):
+            values[i] = values[i] if values[i] > _ZERO else expm1(values[i])
     elif activation == _SELU:
-        for s in range(samples):
-            after[s] = _SELU_SCALE * before[s] if before[s] > _ZERO else _SELU_SCALE_ALPHA * expm1(before[s])
+        for i in range(first, end):
+            values[i] = _SELU_SCALE * values[i] if values[i] > _ZERO else _SELU_SCALE_ALPHA * expm1(values[i])
     elif activation == _TANH:
-        for s in range(samples):
-            after[s] = tanh(before[s])
+        for i in range(first, end):
+            values[i] = tanh(values[i])
     elif activation == _SIGMOID:
-        for s in range(samples):
-            after[s] = sigmoid(before[s])
-    else:
-        for s in range(samples):
-            after[s] = before[s]
+        for i in range(first, end):
+            values[i] = sigmoid(values[i])
 
 
 @compiled
-def differentiate(activation: int, before: np.ndarray, after: np.ndarray, slope: np.ndarray) -> None:
-    """Set slope[sample] to the derivative of one unit's activation, from its pre-activation and activation."""
-    samples = before.size
+def differentiate(activation: int, values: np.ndarray, first: int, count: int, slopes: np.ndarray) -> None:
+    """Set slopes[i] to the derivative f'(z) for the activation f(z) = values[first + i], i < count.
+
+    The sign of each of these functions is that of z, so the activation suffices.
+    """
     if activation == _RELU:
-        for s in range(samples):
-            slope[s] = _ONE if before[s] > _ZERO else _ZERO
+        for i in range(count):
+            slopes[i] = _ONE if values[first + i] > _ZERO else _ZERO
     elif activation == _LEAKY_RELU:
-        for s in range(samples):
-            slope[s] = _ONE if before[s] > _ZERO else _LEAK
+        for i in range(count):
+            slopes[i] = _ONE if values[first + i] > _ZERO else _LEAK
     elif activation == _ELU:
-        for s in range(samples):
-            slope[s] = _ONE if before[s] > _ZERO else after[s] + _ONE
+        for i in range(count):
+            slopes[i] = _ONE if values[first + i] > _ZERO else values[first + i] + _ONE
     elif activation == _SELU:
-        for s in range(samples):
-            slope[s] = _SELU_SCALE if before[s] >= _ZERO else after[s] + _SELU_SCALE_ALPHA  # TensorFlow's value at 0
+        for i in range(count):  # at 0, TensorFlow's value
+            slopes[i] = _SELU_SCALE if values[first + i] >= _ZERO else values[first + i] + _SELU_SCALE_ALPHA
     elif activation == _TANH:
-        for s in range(samples):
-            slope[s] = _ONE - after[s] * after[s]
+        for i in range(count):
+            slopes[i] = _ONE - values[first + i] * values[first + i]
     elif activation == _SIGMOID:
-        for s in range(samples):
-            slope[s] = after[s] * (_ONE - after[s])
+        for i in range(count):
+            slopes[i] = values[first + i] * (_ONE - values[first + i])
     else:
-        for s in range(samples):
-            slope[s] = _ONE
+        slopes[:count] = _ONE
 
 
 def greatest_slope(activation: int) -> np.float32:
     """Return the greatest |f'| of an activation on `record.SLOPE_GRID`."""
-    before = np.array(SLOPE_GRID, np.float32)
-    after, slope = np.empty_like(before), np.empty_like(before)
-    activate(activation, before, after)
-    differentiate(activation, before, after, slope)
-    return np.abs(slope).max()
+    values = np.array(SLOPE_GRID, np.float32)
+    slopes = np.empty_like(values)
+    activate(activation, values, 0, values.size)
+    differentiate(activation, values, 0, values.size, slopes)
+    return np.abs(slopes).max()

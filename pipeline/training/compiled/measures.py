@@ -10,23 +10,34 @@ import numpy as np
 from pipeline.training.compiled.compiling import compiled
 from pipeline.training.compiled.elementwise import differentiate, sigmoid
 from pipeline.training.compiled.eligible import TASK_KINDS
-from pipeline.training.compiled.passes import backward, forward, load_inputs
-from pipeline.training.compiled.shapes import Buffers, Shape
+from pipeline.training.compiled.shapes import TILE, Block, Shape, tile_count
 
 _ZERO, _ONE = np.float32(0), np.float32(1)
 _BINARY, _MULTICLASS = TASK_KINDS.index("binary"), TASK_KINDS.index("multiclass")
+_CELL_BITS = np.uint32(20)  # the lower bits of a float32, which its cell leaves out
+
+
+class Bins(NamedTuple):
+    """The bins of a histogram: bin b holds edges[b - 1] <= x < edges[b].
+
+    edges: float32, ascending.
+    lowest: uint8 [cell], the bin of each cell's lowest number. The numbers of a cell share sign, exponent and the first
+        three bits of the mantissa, so that few edges lie between them.
+    """
+
+    edges: np.ndarray
+    lowest: np.ndarray
 
 
 class Limits(NamedTuple):
-    """The thresholds of the measurements and the edges of the histograms' bins, float32.
+    """The thresholds of the measurements and the bins of the histograms.
 
-    slopes: |f'| below which a unit is saturated, [2, fraction]: row 0 for hidden layers, row 1 for the output layer.
-    gradient_edges, weight_edges: the edges between the histograms' bins.
+    slopes: |f'| below which a unit is saturated, float32 [2, fraction]: row 0 for hidden layers, row 1 for the output.
     """
 
     slopes: np.ndarray
-    gradient_edges: np.ndarray
-    weight_edges: np.ndarray
+    gradient_bins: Bins
+    weight_bins: Bins
 
 
 class LayerRecord(NamedTuple):
@@ -48,134 +59,136 @@ class LayerRecord(NamedTuple):
     weight_histogram: np.ndarray
 
 
-@compiled
-def probe(
-    shape: Shape,
-    limits: Limits,
-    weights: np.ndarray,
-    buffer: Buffers,
-    gradient: np.ndarray,
-    inputs: np.ndarray,
-    targets: np.ndarray,
-    samples: int,
-    record: LayerRecord,
-) -> None:
-    """Set the fields of `record` that describe a state, by a forward and a backward pass over the training set.
+def bins_of(edges: tuple[float, ...]) -> Bins:
+    """Return the bins between these edges."""
+    first = np.arange(2 ** (32 - _CELL_BITS), dtype=np.uint32) << _CELL_BITS
+    ends = np.stack([first, first | np.uint32(2**_CELL_BITS - 1)]).view(np.float32)  # NaN is in no bin
+    lowest = np.searchsorted(np.array(edges, np.float32), ends.min(axis=0), side="right")
+    return Bins(np.array(edges, np.float32), lowest.astype(np.uint8))
 
-    The training set is the first `samples` of inputs [input, sample] and targets [output, sample]. Afterwards `buffer`
-    holds its pre-activations.
+
+@compiled
+def add_activity(
+    shape: Shape, limits: Limits, block: Block, samples: int, off: np.ndarray, below: np.ndarray
+) -> None:
+    """Add a block to off[row], the samples for which a unit is off, and to below[layer, fraction].
+
+    `below` counts the pairs (input, unit) that are not off and have |f'| below the limit. A unit of a softmax has no slope
+    of its own; nothing is counted for it.
     """
-    load_inputs(buffer, inputs, 0, samples)
-    forward(shape, weights, buffer, samples)
-    backward(shape, weights, buffer, targets, gradient, samples)
-    kernel = 0
+    layer_count, infinity = shape.widths.size - 1, np.float32(np.inf)
+    for layer in range(layer_count):
+        is_last, units = layer == layer_count - 1, shape.widths[layer + 1]
+        if is_last and shape.kind == _MULTICLASS:
+            return
+        for tile in range(tile_count(samples)):
+            first = tile * block.tile_size + shape.rows[layer + 1] * TILE
+            set_slopes(shape, block, first, units, is_last)
+            for unit in range(units):
+                start, off_count = unit * TILE, _ZERO
+                for s in range(TILE):
+                    is_off = block.slopes[start + s] == _ZERO and block.signals[first + start + s] == _ZERO
+                    off_count += _ONE if is_off and tile * TILE + s < samples else _ZERO
+                    # An infinite slope is not below any limit: units that are off, and copies of the last sample.
+                    block.slopes[start + s] = (
+                        infinity if is_off or tile * TILE + s >= samples else abs(block.slopes[start + s])
+                    )
+                off[shape.rows[layer + 1] + unit] += off_count
+            for fraction in range(below.shape[1]):
+                limit, count = limits.slopes[1 if is_last else 0, fraction], _ZERO
+                for i in range(units * TILE):
+                    count += _ONE if block.slopes[i] < limit else _ZERO
+                below[layer, fraction] += count
+
+
+@compiled
+def set_slopes(shape: Shape, block: Block, first: int, units: int, is_last: bool) -> None:
+    """Set `block.slopes` to the slopes of a layer in a tile, whose signals begin at `first`."""
+    if is_last and shape.kind == _BINARY:
+        for i in range(units * TILE):
+            value = sigmoid(block.signals[first + i])
+            block.slopes[i] = value * (_ONE - value)
+    elif is_last:
+        block.slopes[: units * TILE] = _ONE
+    else:
+        differentiate(shape.activation, block.signals, first, units * TILE, block.slopes)
+
+
+@compiled
+def set_activity(shape: Shape, samples: int, off: np.ndarray, below: np.ndarray, record: LayerRecord) -> None:
+    """Set `dead_unit_share` and `saturated_share` from the counts of `add_activity` over all samples."""
     for layer in range(shape.widths.size - 1):
-        units = shape.widths[layer + 1]
-        end = kernel + shape.widths[layer] * units
-        record.probe_gradient_mean_abs[layer] = l1_norm(gradient[kernel:end]) / np.float32(end - kernel)
-        record.weight_l1[layer] = l1_norm(weights[kernel:end])
-        count(gradient[kernel:end], limits.gradient_edges, record.gradient_histogram[layer])
-        count(weights[kernel:end], limits.weight_edges, record.weight_histogram[layer])
-        measure_activity(shape, limits, buffer, layer, samples, record)
-        kernel = end + units
+        units, first, dead_count = shape.widths[layer + 1], shape.rows[layer + 1], 0
+        for row in range(first, first + units):
+            dead_count += off[row] == samples
+        record.dead_unit_share[layer] = dead_count / units
+        for fraction in range(below.shape[1]):
+            record.saturated_share[layer, fraction] = below[layer, fraction] / (samples * units)
+    if shape.kind == _MULTICLASS:
+        record.saturated_share[-1, :] = np.nan
 
 
 @compiled
-def measure_activity(
-    shape: Shape, limits: Limits, buffer: Buffers, layer: int, samples: int, record: LayerRecord
+def set_state(
+    shape: Shape, limits: Limits, weights: np.ndarray, before: np.ndarray, gradient: np.ndarray, record: LayerRecord
 ) -> None:
-    """Set `dead_unit_share` and `saturated_share` of a layer."""
-    is_last = layer == shape.widths.size - 2
-    if is_last and shape.kind == _MULTICLASS:  # a unit of a softmax has no slope of its own
-        record.saturated_share[layer, :] = np.nan
-        record.dead_unit_share[layer] = _ZERO
-        return
-    units, limit = shape.widths[layer + 1], limits.slopes[1 if is_last else 0]
-    slope, value = buffer.slope[:samples], buffer.error[0, 0, :samples]
-    saturated, dead_count = record.saturated_share[layer], 0
-    saturated[:] = _ZERO
-    for unit in range(units):
-        before = buffer.before[layer, unit, :samples]
-        if is_last and shape.kind == _BINARY:
-            for s in range(samples):
-                value[s] = sigmoid(before[s])
-                slope[s] = value[s] * (_ONE - value[s])
-        elif is_last:
-            for s in range(samples):
-                value[s], slope[s] = before[s], _ONE
-        else:
-            value = buffer.after[layer + 1, unit, :samples]
-            differentiate(shape.activation, before, value, slope)
-        off_count = 0
-        for s in range(samples):
-            off_count += value[s] == _ZERO and slope[s] == _ZERO
-        dead_count += off_count == samples
-        for fraction in range(limit.size):
-            below_count = 0
-            for s in range(samples):
-                below_count += abs(slope[s]) < limit[fraction] and not (value[s] == _ZERO and slope[s] == _ZERO)
-            saturated[fraction] += np.float32(below_count)
-    saturated /= np.float32(samples * units)
-    record.dead_unit_share[layer] = np.float32(dead_count) / np.float32(units)
+    """Set the fields of `record` that follow from the weights, those before the epoch, and the probe's gradient."""
+    for layer in range(shape.widths.size - 1):
+        inputs, units, first = shape.widths[layer], shape.widths[layer + 1], shape.kernels[layer]
+        stride = shape.rows[layer + 1] - shape.rows[layer]
+        gradient_sum, weight_sum, change_sum = _ZERO, _ZERO, _ZERO
+        for i in range(first, first + units * stride):  # padding adds 0
+            gradient_sum += abs(gradient[i])
+            weight_sum += abs(weights[i])
+            change_sum += abs(weights[i] - before[i])
+        record.probe_gradient_mean_abs[layer] = gradient_sum / np.float32(inputs * units)
+        record.weight_l1[layer], record.weight_change_l1[layer] = weight_sum, change_sum
+        count(gradient, first, stride, inputs, units, limits.gradient_bins, record.gradient_histogram[layer])
+        count(weights, first, stride, inputs, units, limits.weight_bins, record.weight_histogram[layer])
 
 
 @compiled
-def count(entries: np.ndarray, edges: np.ndarray, bins: np.ndarray) -> None:
-    """Count the entries in each bin: bin b holds edges[b - 1] <= x < edges[b]. NaN is in no bin."""
-    if bins.size:
-        bins[:] = 0
-        for e in range(entries.size):
-            entry = entries[e]
-            if entry == entry:  # not NaN
-                low, high = 0, edges.size
-                while low < high:
-                    middle = (low + high) // 2
-                    if entry < edges[middle]:
-                        high = middle
-                    else:
-                        low = middle + 1
-                bins[low] += 1
+def count(
+    entries: np.ndarray, first: int, stride: int, inputs: int, units: int, bins: Bins, counts: np.ndarray
+) -> None:
+    """Count a kernel's entries in each bin. NaN is in no bin.
 
-
-@compiled
-def l1_norm(entries: np.ndarray) -> np.float32:
-    """Return the sum of |x|."""
-    total = _ZERO
-    for e in range(entries.size):
-        total += abs(entries[e])
-    return total
+    Args:
+        first: the position of the kernel's first entry; entry [unit, input] is at first + unit * stride + input.
+    """
+    if counts.size:
+        counts[:] = 0
+        for unit in range(units):
+            for i in range(first + unit * stride, first + unit * stride + inputs):
+                entry = entries[i]
+                if entry == entry:  # not NaN
+                    place = bins.lowest[np.float32(entry).view(np.uint32) >> _CELL_BITS]
+                    while place < bins.edges.size and entry >= bins.edges[place]:
+                        place += 1
+                    counts[place] += 1
 
 
 @compiled
 def add_batch(shape: Shape, gradient: np.ndarray, record: LayerRecord) -> None:
     """Add the statistics of a batch's gradient to the sums that `average` turns into means."""
-    kernel = 0
     for layer in range(shape.widths.size - 1):
-        size = shape.widths[layer] * shape.widths[layer + 1]
-        entries = gradient[kernel : kernel + size]
-        total, squares, zeros = _ZERO, _ZERO, 0
-        for e in range(size):
-            total += abs(entries[e])
-            squares += entries[e] * entries[e]
-            zeros += entries[e] == _ZERO
+        inputs, units, first = shape.widths[layer], shape.widths[layer + 1], shape.kernels[layer]
+        padded = units * (shape.rows[layer + 1] - shape.rows[layer])
+        total, squares, nonzero = _ZERO, _ZERO, 0
+        for i in range(first, first + padded):
+            total += abs(gradient[i])
+            squares += gradient[i] * gradient[i]
+            nonzero += gradient[i] != _ZERO
+        size = inputs * units
         record.gradient_mean_abs[layer] += total / np.float32(size)
         record.gradient_norm[layer] += np.sqrt(squares)
-        record.gradient_zero_share[layer] += np.float32(zeros) / np.float32(size)
-        kernel += size + shape.widths[layer + 1]
+        record.gradient_zero_share[layer] += np.float32(size - nonzero) / np.float32(size)
 
 
 @compiled
-def average(shape: Shape, batches: int, change: np.ndarray, record: LayerRecord) -> None:
-    """Turn an epoch's sums into means over its batches, and set the L1 norms of the kernels' changes.
-
-    Args:
-        change: the change of the weights over the epoch, [entry].
-    """
-    kernel = 0
-    for layer in range(shape.widths.size - 1):
-        size = shape.widths[layer] * shape.widths[layer + 1]
+def average(batches: int, record: LayerRecord) -> None:
+    """Turn an epoch's sums into means over its batches."""
+    for layer in range(record.gradient_norm.size):
         record.gradient_mean_abs[layer] /= np.float32(batches)
         record.gradient_norm[layer] /= np.float32(batches)
         record.gradient_zero_share[layer] /= np.float32(batches)
-        record.weight_change_l1[layer] = l1_norm(change[kernel : kernel + size])
-        kernel += size + shape.widths[layer + 1]

@@ -1,6 +1,6 @@
 """Compute the output layer of each kind of task: predictions, gradient of the loss, loss and scores.
 
-Arrays have the layouts of `passes`; targets are [output, sample].
+Blocks have the layout of `shapes`.
 """
 
 import math
@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.training.compiled.compiling import compiled
 from pipeline.training.compiled.elementwise import expm1, exponential, sigmoid
 from pipeline.training.compiled.eligible import TASK_KINDS
-from pipeline.training.compiled.shapes import Buffers, Shape
+from pipeline.training.compiled.shapes import TILE, Block, Shape, tile_count
 
 _BINARY, _MULTICLASS = TASK_KINDS.index("binary"), TASK_KINDS.index("multiclass")
 _ZERO, _HALF, _ONE, _TWO = np.float32(0), np.float32(0.5), np.float32(1), np.float32(2)
@@ -18,109 +18,86 @@ _ARTANH_SERIES = tuple(np.float32(2 / n) for n in range(1, 16, 2))
 
 
 @compiled
-def predict(shape: Shape, buffer: Buffers, samples: int) -> None:
-    """Set `buffer.after[-1]` to the predictions for the output's pre-activations; overwrites `buffer.error[1]`."""
-    layer_count = shape.widths.size - 1
-    outputs, before, after = shape.widths[layer_count], buffer.before[layer_count - 1], buffer.after[layer_count]
-    if shape.kind == _BINARY:
-        for s in range(samples):
-            after[0, s] = sigmoid(before[0, s])
-    elif shape.kind == _MULTICLASS:
-        greatest, total = buffer.slope, buffer.error[1, 0]
-        for s in range(samples):
-            greatest[s], total[s] = before[0, s], _ZERO
-        for k in range(1, outputs):
-            for s in range(samples):
-                greatest[s] = max(greatest[s], before[k, s])
-        for k in range(outputs):
-            for s in range(samples):
-                after[k, s] = exponential(before[k, s] - greatest[s])
-                total[s] += after[k, s]
-        for k in range(outputs):
-            for s in range(samples):
-                after[k, s] /= total[s]
-    else:
-        for k in range(outputs):
-            for s in range(samples):
-                after[k, s] = before[k, s]
+def predict(shape: Shape, block: Block, samples: int) -> None:
+    """Set the output rows of `block.errors` to the predictions for the pre-activations in `block.signals`."""
+    outputs, greatest, total = shape.widths[-1], block.slopes, np.empty(TILE, np.float32)
+    for tile in range(tile_count(samples)):
+        first = tile * block.tile_size + shape.rows[-2] * TILE
+        end = first + outputs * TILE
+        before, after = block.signals[first:end], block.errors[first:end]
+        if shape.kind == _BINARY:
+            for s in range(TILE):
+                after[s] = sigmoid(before[s])
+        elif shape.kind == _MULTICLASS:
+            set_greatest(before, outputs, greatest)
+            total[:] = _ZERO
+            for k in range(outputs):
+                for s in range(TILE):
+                    after[k * TILE + s] = exponential(before[k * TILE + s] - greatest[s])
+                    total[s] += after[k * TILE + s]
+            for k in range(outputs):
+                for s in range(TILE):
+                    after[k * TILE + s] /= total[s]
+        else:
+            after[:] = before
 
 
 @compiled
-def output_error(shape: Shape, buffer: Buffers, targets: np.ndarray, samples: int) -> None:
-    """Set `buffer.error[0]` to the gradient of the mean loss with respect to the output's pre-activations."""
-    layer_count = shape.widths.size - 1
-    outputs, before, error = shape.widths[layer_count], buffer.before[layer_count - 1], buffer.error[0]
-    if shape.kind == _BINARY:
-        for s in range(samples):
-            error[0, s] = (sigmoid(before[0, s]) - targets[0, s]) / np.float32(samples)
-        return
-    predict(shape, buffer, samples)
-    divisor = np.float32(samples) if shape.kind == _MULTICLASS else np.float32(samples * outputs) / _TWO
-    for k in range(outputs):
-        for s in range(samples):
-            error[k, s] = (buffer.after[layer_count, k, s] - targets[k, s]) / divisor
+def set_greatest(before: np.ndarray, outputs: int, greatest: np.ndarray) -> None:
+    """Set greatest[sample] to the greatest pre-activation of each sample of a tile."""
+    for s in range(TILE):
+        greatest[s] = before[s]
+    for k in range(1, outputs):
+        for s in range(TILE):
+            greatest[s] = max(greatest[s], before[k * TILE + s])
 
 
 @compiled
-def loss_and_scores(
-    shape: Shape, buffer: Buffers, targets: np.ndarray, first: int, samples: int, curves: np.ndarray
-) -> None:
-    """Set curves [1 + scores] to the mean loss and the scores (see `Task.scores`) of the last forward pass.
+def output_error(shape: Shape, block: Block, samples: int, all_samples: int) -> None:
+    """Set the output rows of `block.errors` to the gradient of the mean loss over `all_samples` samples."""
+    outputs = shape.widths[-1]
+    divisor = np.float32(all_samples)
+    if shape.kind not in (_BINARY, _MULTICLASS):  # the mean of squares, over outputs too
+        divisor = np.float32(all_samples * outputs) / _TWO
+    predict(shape, block, samples)
+    for tile in range(tile_count(samples)):
+        count = min(TILE, samples - tile * TILE)
+        for k in range(outputs):
+            first = tile * block.tile_size + (shape.rows[-2] + k) * TILE
+            for s in range(TILE):
+                error = (block.errors[first + s] - block.targets[k, tile * TILE + s]) / divisor
+                block.errors[first + s] = error if s < count else _ZERO  # the last tile's copies do not count
+
+
+@compiled
+def add_scores(shape: Shape, block: Block, samples: int, sums: np.ndarray) -> None:
+    """Add a block to the sums from which `set_curves` computes loss and scores.
 
     Args:
-        targets: the targets of all parts, [output, sample].
-        first: the position in `targets` of the first sample of the pass.
+        sums: float64 [3, output or class]. Row 0 has the total loss, or the squared errors of each output. Row 1 has the
+            samples of each class, and row 2 those of them that are predicted right.
     """
-    layer_count = shape.widths.size - 1
-    outputs, before = shape.widths[layer_count], buffer.before[layer_count - 1]
-    if shape.kind == _BINARY:
-        labels = targets[0, first : first + samples]
-        curves[0], curves[1] = loss_and_accuracy(before[0, :samples], labels)
-        curves[2] = balanced_accuracy(before[0, :samples], labels)
-    elif shape.kind == _MULTICLASS:
-        loss, hits = 0.0, 0
-        class_samples, class_hits = np.zeros(outputs, np.int64), np.zeros(outputs, np.int64)
-        for s in range(samples):
-            label, predicted, greatest, total = 0, 0, before[0, s], 0.0
+    outputs = shape.widths[-1]
+    for tile in range(tile_count(samples)):
+        first, count = tile * block.tile_size + shape.rows[-2] * TILE, min(TILE, samples - tile * TILE)
+        before, targets = block.signals[first : first + outputs * TILE], block.targets[:, tile * TILE : (tile + 1) * TILE]
+        if shape.kind == _BINARY:
+            add_binary(before, targets[0], count, sums)
+        elif shape.kind == _MULTICLASS:
+            add_multiclass(before, targets, count, block.slopes, sums)
+        else:
             for k in range(outputs):
-                if targets[k, first + s] > _HALF:
-                    label = k
-                if before[k, s] > greatest:
-                    predicted, greatest = k, before[k, s]
-            for k in range(outputs):
-                total += exponential(before[k, s] - greatest)
-            loss += math.log(total) + greatest - before[label, s]
-            hits += predicted == label
-            class_samples[label] += 1
-            class_hits[label] += predicted == label
-        recall_sum, class_count = 0.0, 0
-        for k in range(outputs):
-            if class_samples[k]:
-                recall_sum += class_hits[k] / class_samples[k]
-                class_count += 1
-        curves[0], curves[1], curves[2] = loss / samples, hits / samples, recall_sum / class_count
-    else:
-        squares, r2_sum = 0.0, 0.0
-        for k in range(outputs):
-            mean, residual, total = 0.0, 0.0, 0.0
-            for s in range(samples):
-                mean += targets[k, first + s]
-            mean /= samples
-            for s in range(samples):
-                residual += (targets[k, first + s] - before[k, s]) ** 2
-                total += (targets[k, first + s] - mean) ** 2
-            squares += residual
-            r2_sum += 1 - residual / total
-        curves[0], curves[1] = squares / (samples * outputs), r2_sum / outputs
+                for s in range(count):
+                    sums[0, k] += (targets[k, s] - before[k * TILE + s]) ** 2
 
 
 @compiled
-def loss_and_accuracy(logits: np.ndarray, labels: np.ndarray) -> tuple[np.float32, np.float32]:
-    """Return the mean binary cross-entropy (nat) and the accuracy.
+def add_binary(logits: np.ndarray, labels: np.ndarray, samples: int, sums: np.ndarray) -> None:
+    """Add the binary cross-entropy (nat) and hits of a tile; see `add_scores`.
 
     A probability of exactly one half, or NaN, predicts label 0, as in Keras.
     """
-    samples, loss, hits = logits.size, _ZERO, 0
+    loss, positives, right_positives, right = _ZERO, _ZERO, _ZERO, _ZERO
     for s in range(samples):
         x = logits[s]
         tail = expm1(-abs(x)) + _ONE
@@ -129,26 +106,65 @@ def loss_and_accuracy(logits: np.ndarray, labels: np.ndarray) -> tuple[np.float3
         v = u * u
         o = _ARTANH_SERIES
         series = o[0] + v * (o[1] + v * (o[2] + v * (o[3] + v * (o[4] + v * (o[5] + v * (o[6] + v * o[7]))))))
-        positive = _ZERO if x <= _ZERO else x
-        loss += positive - x * labels[s] + u * series
-        hits += (sigmoid(x) > _HALF) == (labels[s] > _HALF)
-    return loss / np.float32(samples), np.float32(hits) / np.float32(samples)
+        loss += (_ZERO if x <= _ZERO else x) - x * labels[s] + u * series
+        label = _ONE if labels[s] > _HALF else _ZERO
+        predicted = _ONE if sigmoid(x) > _HALF else _ZERO
+        positives += label
+        right_positives += label * predicted
+        right += _ONE if label == predicted else _ZERO
+    sums[0, 0] += loss
+    sums[1, 0] += samples - positives
+    sums[1, 1] += positives
+    sums[2, 0] += right - right_positives
+    sums[2, 1] += right_positives
 
 
 @compiled
-def balanced_accuracy(logits: np.ndarray, labels: np.ndarray) -> np.float32:
-    """Return the balanced accuracy of two classes; if only one class occurs, the accuracy."""
-    samples, positives, true_positives, true_negatives = logits.size, 0, 0, 0
+def add_multiclass(
+    before: np.ndarray, targets: np.ndarray, samples: int, greatest: np.ndarray, sums: np.ndarray
+) -> None:
+    """Add the categorical cross-entropy (nat) and hits of a tile; see `add_scores`.
+
+    The first of several greatest pre-activations is predicted.
+    """
+    outputs = targets.shape[0]
+    total, at_label = np.zeros(TILE, np.float32), np.zeros(TILE, np.float32)
+    label, predicted = np.zeros(TILE, np.int32), np.zeros(TILE, np.int32)
+    set_greatest(before, outputs, greatest)
+    for k in range(outputs - 1, -1, -1):
+        for s in range(TILE):
+            x = before[k * TILE + s]
+            total[s] += exponential(x - greatest[s])
+            predicted[s] = k if x == greatest[s] else predicted[s]
+            at_label[s] = x if targets[k, s] > _HALF else at_label[s]
+            label[s] = k if targets[k, s] > _HALF else label[s]
+    product = 1.0  # at most classes^TILE
     for s in range(samples):
-        predicted, label = sigmoid(logits[s]) > _HALF, labels[s] > _HALF
-        positives += label
-        true_positives += predicted and label
-        true_negatives += not predicted and not label
-    negatives = samples - positives
-    if positives == 0:
-        return np.float32(true_negatives) / np.float32(samples)
-    if negatives == 0:
-        return np.float32(true_positives) / np.float32(samples)
-    return _HALF * (
-        np.float32(true_positives) / np.float32(positives) + np.float32(true_negatives) / np.float32(negatives)
-    )
+        product *= total[s]
+        sums[0, 0] += greatest[s] - at_label[s]
+        sums[1, label[s]] += 1
+        sums[2, label[s]] += predicted[s] == label[s]
+    sums[0, 0] += math.log(product)  # the sum of the logarithms
+
+
+@compiled
+def set_curves(shape: Shape, sums: np.ndarray, samples: int, squares: np.ndarray, curves: np.ndarray) -> None:
+    """Set curves [1 + scores] to the mean loss and the scores (see `Task.scores`).
+
+    If only some classes occur, the balanced accuracy is that of these classes.
+
+    Args:
+        sums: see `add_scores`.
+        squares: squared deviations from the mean target, summed over the samples, [output].
+    """
+    if shape.kind in (_BINARY, _MULTICLASS):
+        recall_sum, class_count = 0.0, 0
+        for k in range(sums.shape[1]):
+            if sums[1, k]:
+                recall_sum += sums[2, k] / sums[1, k]
+                class_count += 1
+        curves[0], curves[1], curves[2] = sums[0, 0] / samples, sums[2].sum() / samples, recall_sum / class_count
+    else:
+        outputs = shape.widths[-1]
+        curves[0] = sums[0, :outputs].sum() / (samples * outputs)
+        curves[1] = (1 - sums[0, :outputs] / squares).sum() / outputs
