@@ -68,61 +68,60 @@ def tanh(x: np.float32) -> np.float32:
 
 
 @compiled
-def activate(activation: int, values: np.ndarray, first: int, count: int) -> None:
-    """Replace pre-activations values[first : first + count] by their activations; NaN stays NaN."""
-    end = first + count
+def activate(activation: int, values: np.ndarray) -> None:
+    """Replace pre-activations by their activations; NaN stays NaN."""
     if activation == _RELU:
-        for i in range(first, end):
+        for i in range(values.size):
             values[i] = _ZERO if values[i] <= _ZERO else values[i]
     elif activation == _LEAKY_RELU:
-        for i in range(first, end):
+        for i in range(values.size):
             values[i] = _LEAK * values[i] if values[i] <= _ZERO else values[i]
     elif activation == _ELU:
-        for i in range(first, end):
+        for i in range(values.size):
             values[i] = values[i] if values[i] > _ZERO else expm1(values[i])
     elif activation == _SELU:
-        for i in range(first, end):
+        for i in range(values.size):
             values[i] = _SELU_SCALE * values[i] if values[i] > _ZERO else _SELU_SCALE_ALPHA * expm1(values[i])
     elif activation == _TANH:
-        for i in range(first, end):
+        for i in range(values.size):
             values[i] = tanh(values[i])
     elif activation == _SIGMOID:
-        for i in range(first, end):
+        for i in range(values.size):
             values[i] = sigmoid(values[i])
 
 
 @compiled
-def differentiate(activation: int, values: np.ndarray, first: int, count: int, slopes: np.ndarray) -> None:
-    """Set slopes[i] to the derivative f'(z) for the activation f(z) = values[first + i], i < count.
+def differentiate(activation: int, values: np.ndarray, slopes: np.ndarray) -> None:
+    """Set slopes[i] to the derivative f'(z) at the activation f(z) = values[i].
 
     The sign of each of these functions is that of z, so the activation suffices.
     """
     if activation == _RELU:
-        for i in range(count):
-            slopes[i] = _ONE if values[first + i] > _ZERO else _ZERO
+        for i in range(values.size):
+            slopes[i] = _ONE if values[i] > _ZERO else _ZERO
     elif activation == _LEAKY_RELU:
-        for i in range(count):
-            slopes[i] = _ONE if values[first + i] > _ZERO else _LEAK
+        for i in range(values.size):
+            slopes[i] = _ONE if values[i] > _ZERO else _LEAK
     elif activation == _ELU:
-        for i in range(count):
-            slopes[i] = _ONE if values[first + i] > _ZERO else values[first + i] + _ONE
+        for i in range(values.size):
+            slopes[i] = _ONE if values[i] > _ZERO else values[i] + _ONE
     elif activation == _SELU:
-        for i in range(count):  # at 0, TensorFlow's value
-            slopes[i] = _SELU_SCALE if values[first + i] >= _ZERO else values[first + i] + _SELU_SCALE_ALPHA
+        for i in range(values.size):  # at 0, TensorFlow's value
+            slopes[i] = _SELU_SCALE if values[i] >= _ZERO else values[i] + _SELU_SCALE_ALPHA
     elif activation == _TANH:
-        for i in range(count):
-            slopes[i] = _ONE - values[first + i] * values[first + i]
+        for i in range(values.size):
+            slopes[i] = _ONE - values[i] * values[i]
     elif activation == _SIGMOID:
-        for i in range(count):
-            slopes[i] = values[first + i] * (_ONE - values[first + i])
+        for i in range(values.size):
+            slopes[i] = values[i] * (_ONE - values[i])
     else:
-        slopes[:count] = _ONE
+        slopes[:] = _ONE
 
 
 def greatest_slope(activation: int) -> np.float32:
     """Return the greatest |f'| of an activation on `record.SLOPE_GRID`."""
     values = np.array(SLOPE_GRID, np.float32)
     slopes = np.empty_like(values)
-    activate(activation, values, 0, values.size)
-    differentiate(activation, values, 0, values.size, slopes)
+    activate(activation, values)
+    differentiate(activation, values, slopes)
     return np.abs(slopes).max()

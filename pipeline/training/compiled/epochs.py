@@ -51,12 +51,12 @@ class Sums(NamedTuple):
 
     scores: see `outputs.add_scores`.
     gradient: of the mean loss, float32 [entry].
-    off, below: see `measures.add_activity`.
+    on, below: see `measures.add_activity`.
     """
 
     scores: np.ndarray
     gradient: np.ndarray
-    off: np.ndarray
+    on: np.ndarray
     below: np.ndarray
 
 
@@ -147,7 +147,7 @@ def measure(plan: Plan, is_recorded: np.ndarray, states: np.ndarray, curves: np.
             outputs.set_curves(shape, sums.scores, samples, data.squares[part], part_curves)
             if is_probed:
                 record = row_of(records, row)
-                set_activity(shape, samples, sums.off, sums.below, record)
+                set_activity(shape, samples, sums.on, sums.below, record)
                 set_state(shape, plan.limits, weights, states[epoch], sums.gradient, record)
                 row += 1
             first = data.ends[part]
@@ -164,14 +164,14 @@ def measure_part(
     """
     sums.scores[:] = 0
     if is_probed:
-        sums.gradient[:], sums.off[:], sums.below[:] = 0, 0, 0
+        sums.gradient[:], sums.on[:], sums.below[:] = 0, 0, 0
     for first in range(0, samples, MOST_SAMPLES):
         count = min(MOST_SAMPLES, samples - first)
         load_samples(plan.data, plan.data.rows, start + first, count, block)
         forward(plan.shape, weights, block, count)
         outputs.add_scores(plan.shape, block, count, sums.scores)
         if is_probed:
-            add_activity(plan.shape, plan.limits, block, count, sums.off, sums.below)
+            add_activity(plan.shape, plan.limits, block, count, sums.on, sums.below)
             outputs.output_error(plan.shape, block, count, samples)
             backward(plan.shape, weights, block, count, sums.gradient)
 
@@ -183,7 +183,7 @@ def sums_of(plan: Plan) -> Sums:
     return Sums(
         np.empty((3, max(2, shape.widths[-1])), np.float64),
         np.empty(shape.biases[-1] + shape.rows[-1] - shape.rows[-2], np.float32),
-        np.empty(shape.rows[-1], np.float64),
+        np.empty(shape.rows[-1] * TILE, np.float32),
         np.empty((shape.widths.size - 1, plan.limits.slopes.shape[1]), np.float64),
     )
 

@@ -17,6 +17,7 @@ LANES: Final = 16  # float32 numbers
 ADDED: Final = 8  # vectors that `add_sums` takes
 _NUMBER, _PLACE = ir.FloatType(), ir.IntType(32)
 _VECTOR = ir.VectorType(_NUMBER, LANES)
+_UNDEFINED = ir.Constant(_VECTOR, ir.Undefined)
 
 
 class _LanesType(types.Type):
@@ -59,22 +60,33 @@ def store(typing: Any, array: types.Array, index: types.Integer, vector: _LanesT
 
 
 @intrinsic
-def repeat(typing: Any, number: types.Float) -> Any:
-    """Return a vector with the same number in every lane."""
-    return _lanes(types.float32), lambda context, builder, signature, arguments: _repeated(builder, arguments[0])
+def repeat(typing: Any, array: types.Array, index: types.Integer) -> Any:
+    """Return a vector with array[index] of a flat array in every lane."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        number = builder.load(_pointer(context, builder, signature, arguments, _NUMBER))
+        first = builder.insert_element(_UNDEFINED, number, ir.Constant(_PLACE, 0))
+        return builder.shuffle_vector(first, _UNDEFINED, ir.Constant(ir.VectorType(_PLACE, LANES), [0] * LANES))
+
+    return _lanes(array, types.intp), generate
 
 
 @intrinsic
-def multiply_add(typing: Any, factor: types.Type, vector: _LanesType, total: _LanesType) -> Any:
-    """Return factor * vector + total, rounded once; `factor` is a number or a vector."""
+def zeros(typing: Any) -> Any:
+    """Return a vector of zeros."""
+    return _lanes(), lambda context, builder, signature, arguments: ir.Constant(_VECTOR, [0.0] * LANES)
+
+
+@intrinsic
+def multiply_add(typing: Any, first: _LanesType, second: _LanesType, total: _LanesType) -> Any:
+    """Return first * second + total, rounded once."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        first = arguments[0] if factor is _lanes else _repeated(builder, arguments[0])
         kind = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
         function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{LANES}f32")
-        return builder.call(function, [first, *arguments[1:]])
+        return builder.call(function, arguments)
 
-    return _lanes(_lanes if factor is _lanes else types.float32, vector, total), generate
+    return _lanes(first, second, total), generate
 
 
 @intrinsic
@@ -108,13 +120,7 @@ def _fold(builder: Any, first: Any, second: Any, size: int, lanes: int = LANES) 
     return builder.fadd(*pieces)
 
 
-def _repeated(builder: Any, number: Any) -> Any:
-    undefined = ir.Constant(_VECTOR, ir.Undefined)
-    first = builder.insert_element(undefined, number, ir.Constant(_PLACE, 0))
-    return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(_PLACE, LANES), [0] * LANES))
-
-
-def _pointer(context: Any, builder: Any, signature: Any, arguments: Any, kind: ir.VectorType) -> Any:
-    """Return the address of arguments[0][arguments[1]] as that of a vector."""
+def _pointer(context: Any, builder: Any, signature: Any, arguments: Any, kind: ir.Type) -> Any:
+    """Return the address of arguments[0][arguments[1]], as one of a number or a vector."""
     array = cgutils.create_struct_proxy(signature.args[0])(context, builder, arguments[0])
     return builder.bitcast(builder.gep(array.data, [arguments[1]]), kind.as_pointer())

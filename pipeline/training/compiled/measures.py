@@ -12,7 +12,7 @@ from pipeline.training.compiled.elementwise import differentiate, sigmoid
 from pipeline.training.compiled.eligible import TASK_KINDS
 from pipeline.training.compiled.shapes import TILE, Block, Shape, tile_count
 
-_ZERO, _ONE = np.float32(0), np.float32(1)
+_ZERO, _ONE, _INFINITY = np.float32(0), np.float32(1), np.float32(np.inf)
 _BINARY, _MULTICLASS = TASK_KINDS.index("binary"), TASK_KINDS.index("multiclass")
 _CELL_BITS = np.uint32(20)  # the lower bits of a float32, which its cell leaves out
 
@@ -68,63 +68,63 @@ def bins_of(edges: tuple[float, ...]) -> Bins:
 
 
 @compiled
-def add_activity(
-    shape: Shape, limits: Limits, block: Block, samples: int, off: np.ndarray, below: np.ndarray
-) -> None:
-    """Add a block to off[row], the samples for which a unit is off, and to below[layer, fraction].
+def add_activity(shape: Shape, limits: Limits, block: Block, samples: int, on: np.ndarray, below: np.ndarray) -> None:
+    """Add a block to the counts of samples for which a unit is on, and of those for which it is nearly flat.
 
-    `below` counts the pairs (input, unit) that are not off and have |f'| below the limit. A unit of a softmax has no slope
-    of its own; nothing is counted for it.
+    A unit of a softmax has no slope of its own; nothing is counted for it.
+
+    Args:
+        on: float32 [row, sample of a tile], flat. Copies of the last sample in its tile count too.
+        below: float64 [layer, fraction], pairs (input, unit) that are on and have |f'| below the limit.
     """
-    layer_count, infinity = shape.widths.size - 1, np.float32(np.inf)
+    layer_count, tiles = shape.widths.size - 1, tile_count(samples)
     for layer in range(layer_count):
-        is_last, units = layer == layer_count - 1, shape.widths[layer + 1]
+        is_last, size = layer == layer_count - 1, shape.widths[layer + 1] * TILE
         if is_last and shape.kind == _MULTICLASS:
             return
-        for tile in range(tile_count(samples)):
-            first = tile * block.tile_size + shape.rows[layer + 1] * TILE
-            set_slopes(shape, block, first, units, is_last)
-            for unit in range(units):
-                start, off_count = unit * TILE, _ZERO
-                for s in range(TILE):
-                    is_off = block.slopes[start + s] == _ZERO and block.signals[first + start + s] == _ZERO
-                    off_count += _ONE if is_off and tile * TILE + s < samples else _ZERO
-                    # An infinite slope is not below any limit: units that are off, and copies of the last sample.
-                    block.slopes[start + s] = (
-                        infinity if is_off or tile * TILE + s >= samples else abs(block.slopes[start + s])
-                    )
-                off[shape.rows[layer + 1] + unit] += off_count
-            for fraction in range(below.shape[1]):
-                limit, count = limits.slopes[1 if is_last else 0, fraction], _ZERO
-                for i in range(units * TILE):
-                    count += _ONE if block.slopes[i] < limit else _ZERO
-                below[layer, fraction] += count
+        row = shape.rows[layer + 1] * TILE
+        for tile in range(tiles):
+            first, slopes = tile * block.tile_size + row, block.slopes[tile * size : (tile + 1) * size]
+            set_slopes(shape, block.signals[first : first + size], slopes, is_last, on[row : row + size])
+        for start in range((tiles - 1) * size, tiles * size, TILE):
+            block.slopes[start + samples - (tiles - 1) * TILE : start + TILE] = np.inf
+        slopes = block.slopes[: tiles * size]
+        for fraction in range(below.shape[1]):
+            limit, count = limits.slopes[1 if is_last else 0, fraction], _ZERO
+            for i in range(slopes.size):
+                count += _ONE if slopes[i] < limit else _ZERO
+            below[layer, fraction] += count
 
 
 @compiled
-def set_slopes(shape: Shape, block: Block, first: int, units: int, is_last: bool) -> None:
-    """Set `block.slopes` to the slopes of a layer in a tile, whose signals begin at `first`."""
+def set_slopes(shape: Shape, signals: np.ndarray, slopes: np.ndarray, is_last: bool, on: np.ndarray) -> None:
+    """Set slopes to the |f'| of a layer in a tile, infinite for units that are off; add to `on` 1 for those that are on."""
     if is_last and shape.kind == _BINARY:
-        for i in range(units * TILE):
-            value = sigmoid(block.signals[first + i])
-            block.slopes[i] = value * (_ONE - value)
+        for i in range(slopes.size):
+            value = sigmoid(signals[i])
+            slopes[i] = value * (_ONE - value)
     elif is_last:
-        block.slopes[: units * TILE] = _ONE
+        slopes[:] = _ONE
     else:
-        differentiate(shape.activation, block.signals, first, units * TILE, block.slopes)
+        differentiate(shape.activation, signals, slopes)
+    for i in range(slopes.size):
+        is_off = (slopes[i] == _ZERO) & ((signals[i] == _ZERO) & (not is_last))
+        on[i] += _ZERO if is_off else _ONE
+        slopes[i] = _INFINITY if is_off else abs(slopes[i])
 
 
 @compiled
-def set_activity(shape: Shape, samples: int, off: np.ndarray, below: np.ndarray, record: LayerRecord) -> None:
+def set_activity(shape: Shape, samples: int, on: np.ndarray, below: np.ndarray, record: LayerRecord) -> None:
     """Set `dead_unit_share` and `saturated_share` from the counts of `add_activity` over all samples."""
     for layer in range(shape.widths.size - 1):
         units, first, dead_count = shape.widths[layer + 1], shape.rows[layer + 1], 0
         for row in range(first, first + units):
-            dead_count += off[row] == samples
+            dead_count += not on[row * TILE : (row + 1) * TILE].any()
         record.dead_unit_share[layer] = dead_count / units
         for fraction in range(below.shape[1]):
             record.saturated_share[layer, fraction] = below[layer, fraction] / (samples * units)
     if shape.kind == _MULTICLASS:
+        record.dead_unit_share[-1] = _ZERO
         record.saturated_share[-1, :] = np.nan
 
 
@@ -136,11 +136,12 @@ def set_state(
     for layer in range(shape.widths.size - 1):
         inputs, units, first = shape.widths[layer], shape.widths[layer + 1], shape.kernels[layer]
         stride = shape.rows[layer + 1] - shape.rows[layer]
-        gradient_sum, weight_sum, change_sum = _ZERO, _ZERO, _ZERO
-        for i in range(first, first + units * stride):  # padding adds 0
-            gradient_sum += abs(gradient[i])
-            weight_sum += abs(weights[i])
-            change_sum += abs(weights[i] - before[i])
+        gradient_sum, weight_sum, change_sum, end = _ZERO, _ZERO, _ZERO, first + units * stride
+        of_gradient, of_weights, of_before = gradient[first:end], weights[first:end], before[first:end]
+        for i in range(of_weights.size):  # padding adds 0
+            gradient_sum += abs(of_gradient[i])
+            weight_sum += abs(of_weights[i])
+            change_sum += abs(of_weights[i] - of_before[i])
         record.probe_gradient_mean_abs[layer] = gradient_sum / np.float32(inputs * units)
         record.weight_l1[layer], record.weight_change_l1[layer] = weight_sum, change_sum
         count(gradient, first, stride, inputs, units, limits.gradient_bins, record.gradient_histogram[layer])
@@ -172,14 +173,13 @@ def count(
 def add_batch(shape: Shape, gradient: np.ndarray, record: LayerRecord) -> None:
     """Add the statistics of a batch's gradient to the sums that `average` turns into means."""
     for layer in range(shape.widths.size - 1):
-        inputs, units, first = shape.widths[layer], shape.widths[layer + 1], shape.kernels[layer]
-        padded = units * (shape.rows[layer + 1] - shape.rows[layer])
-        total, squares, nonzero = _ZERO, _ZERO, 0
-        for i in range(first, first + padded):
-            total += abs(gradient[i])
-            squares += gradient[i] * gradient[i]
-            nonzero += gradient[i] != _ZERO
-        size = inputs * units
+        units, first = shape.widths[layer + 1], shape.kernels[layer]
+        entries = gradient[first : first + units * (shape.rows[layer + 1] - shape.rows[layer])]
+        total, squares, nonzero, size = _ZERO, _ZERO, 0.0, shape.widths[layer] * units
+        for i in range(entries.size):  # padding is 0
+            total += abs(entries[i])
+            squares += entries[i] * entries[i]
+            nonzero += 1.0 if entries[i] != _ZERO else 0.0
         record.gradient_mean_abs[layer] += total / np.float32(size)
         record.gradient_norm[layer] += np.sqrt(squares)
         record.gradient_zero_share[layer] += np.float32(size - nonzero) / np.float32(size)

@@ -55,18 +55,19 @@ def set_greatest(before: np.ndarray, outputs: int, greatest: np.ndarray) -> None
 @compiled
 def output_error(shape: Shape, block: Block, samples: int, all_samples: int) -> None:
     """Set the output rows of `block.errors` to the gradient of the mean loss over `all_samples` samples."""
-    outputs = shape.widths[-1]
+    size = shape.widths[-1] * TILE
     divisor = np.float32(all_samples)
     if shape.kind not in (_BINARY, _MULTICLASS):  # the mean of squares, over outputs too
-        divisor = np.float32(all_samples * outputs) / _TWO
+        divisor = np.float32(all_samples * shape.widths[-1]) / _TWO
     predict(shape, block, samples)
     for tile in range(tile_count(samples)):
-        count = min(TILE, samples - tile * TILE)
-        for k in range(outputs):
-            first = tile * block.tile_size + (shape.rows[-2] + k) * TILE
-            for s in range(TILE):
-                error = (block.errors[first + s] - block.targets[k, tile * TILE + s]) / divisor
-                block.errors[first + s] = error if s < count else _ZERO  # the last tile's copies do not count
+        first, count = tile * block.tile_size + shape.rows[-2] * TILE, samples - tile * TILE
+        errors, targets = block.errors[first : first + size], block.targets[tile * size : (tile + 1) * size]
+        for i in range(size):
+            errors[i] = (errors[i] - targets[i]) / divisor
+        if count < TILE:  # the last tile's copies do not count
+            for start in range(0, size, TILE):
+                errors[start + count : start + TILE] = _ZERO
 
 
 @compiled
@@ -80,15 +81,16 @@ def add_scores(shape: Shape, block: Block, samples: int, sums: np.ndarray) -> No
     outputs = shape.widths[-1]
     for tile in range(tile_count(samples)):
         first, count = tile * block.tile_size + shape.rows[-2] * TILE, min(TILE, samples - tile * TILE)
-        before, targets = block.signals[first : first + outputs * TILE], block.targets[:, tile * TILE : (tile + 1) * TILE]
+        before = block.signals[first : first + outputs * TILE]
+        targets = block.targets[tile * outputs * TILE : (tile + 1) * outputs * TILE]
         if shape.kind == _BINARY:
-            add_binary(before, targets[0], count, sums)
+            add_binary(before, targets, count, sums)
         elif shape.kind == _MULTICLASS:
-            add_multiclass(before, targets, count, block.slopes, sums)
+            add_multiclass(before, targets, count, outputs, block.slopes, sums)
         else:
             for k in range(outputs):
-                for s in range(count):
-                    sums[0, k] += (targets[k, s] - before[k * TILE + s]) ** 2
+                for s in range(k * TILE, k * TILE + count):
+                    sums[0, k] += (targets[s] - before[s]) ** 2
 
 
 @compiled
@@ -121,13 +123,12 @@ def add_binary(logits: np.ndarray, labels: np.ndarray, samples: int, sums: np.nd
 
 @compiled
 def add_multiclass(
-    before: np.ndarray, targets: np.ndarray, samples: int, greatest: np.ndarray, sums: np.ndarray
+    before: np.ndarray, targets: np.ndarray, samples: int, outputs: int, greatest: np.ndarray, sums: np.ndarray
 ) -> None:
     """Add the categorical cross-entropy (nat) and hits of a tile; see `add_scores`.
 
     The first of several greatest pre-activations is predicted.
     """
-    outputs = targets.shape[0]
     total, at_label = np.zeros(TILE, np.float32), np.zeros(TILE, np.float32)
     label, predicted = np.zeros(TILE, np.int32), np.zeros(TILE, np.int32)
     set_greatest(before, outputs, greatest)
@@ -136,8 +137,9 @@ def add_multiclass(
             x = before[k * TILE + s]
             total[s] += exponential(x - greatest[s])
             predicted[s] = k if x == greatest[s] else predicted[s]
-            at_label[s] = x if targets[k, s] > _HALF else at_label[s]
-            label[s] = k if targets[k, s] > _HALF else label[s]
+            is_label = targets[k * TILE + s] > _HALF
+            at_label[s] = x if is_label else at_label[s]
+            label[s] = k if is_label else label[s]
     product = 1.0  # at most classes^TILE
     for s in range(samples):
         product *= total[s]

@@ -11,11 +11,8 @@ import numpy as np
 
 from pipeline.training.compiled.compiling import compiled
 from pipeline.training.compiled.elementwise import activate, differentiate
-from pipeline.training.compiled.lanes import LANES, add_sums, load, multiply_add, repeat, store
+from pipeline.training.compiled.lanes import LANES, add_sums, load, multiply_add, repeat, store, zeros
 from pipeline.training.compiled.shapes import GROUP, TILE, Block, Shape, tile_count
-
-_ZERO = np.float32(0)
-
 
 class DataParts(NamedTuple):
     """All parts of the data, joined along the samples, the training set first.
@@ -43,7 +40,7 @@ def load_samples(data: DataParts, rows: np.ndarray, first: int, samples: int, bl
             for source in range(data.inputs.shape[1]):
                 block.signals[tile * block.tile_size + source * TILE + s] = data.inputs[row, source]
             for output in range(data.targets.shape[1]):
-                block.targets[output, tile * TILE + s] = data.targets[row, output]
+                block.targets[(tile * data.targets.shape[1] + output) * TILE + s] = data.targets[row, output]
 
 
 @compiled
@@ -71,16 +68,16 @@ def weighted_sums(
         bias: the position of b[0] among the weights; -1 for no bias.
     """
     for n in range(0, sums, 4):
-        a, b, c, d = _ZERO, _ZERO, _ZERO, _ZERO
+        a0, b0, c0, d0 = zeros(), zeros(), zeros(), zeros()  # sums of the tile's first LANES samples
         if bias >= 0:
-            a, b, c, d = weights[bias + n], weights[bias + n + 1], weights[bias + n + 2], weights[bias + n + 3]
-        a0, b0, c0, d0 = repeat(a), repeat(b), repeat(c), repeat(d)  # sums of the tile's first LANES samples
+            a0, b0 = repeat(weights, bias + n), repeat(weights, bias + n + 1)
+            c0, d0 = repeat(weights, bias + n + 2), repeat(weights, bias + n + 3)
         a1, b1, c1, d1 = a0, b0, c0, d0  # and of its last
         place, weight = tile + source * TILE, first + n * sum_stride
         for _ in range(count):
             x0, x1 = load(values, place), load(values, place + LANES)
-            a, b = weights[weight], weights[weight + sum_stride]
-            c, d = weights[weight + 2 * sum_stride], weights[weight + 3 * sum_stride]
+            a, b = repeat(weights, weight), repeat(weights, weight + sum_stride)
+            c, d = repeat(weights, weight + 2 * sum_stride), repeat(weights, weight + 3 * sum_stride)
             a0, a1 = multiply_add(a, x0, a0), multiply_add(a, x1, a1)
             b0, b1 = multiply_add(b, x0, b0), multiply_add(b, x1, b1)
             c0, c1 = multiply_add(c, x0, c0), multiply_add(c, x1, c1)
@@ -109,7 +106,7 @@ def add_dot_products(
         rows: the block's signals or errors.
         count: a multiple of GROUP.
     """
-    zero = repeat(_ZERO)
+    zero = zeros()
     for k in range(0, count, GROUP):
         for u in range(units):
             a, b, c, d, e, f, g, h = zero, zero, zero, zero, zero, zero, zero, zero
@@ -140,7 +137,8 @@ def forward(shape: Shape, weights: np.ndarray, block: Block, samples: int) -> No
             start, stride = tile * block.tile_size, target - source
             weighted_sums(block.signals, start, source, inputs, target, units, weights, kernel, stride, 1, bias)
             if layer < layer_count - 1:
-                activate(shape.activation, block.signals, start + target * TILE, units * TILE)
+                first = start + target * TILE
+                activate(shape.activation, block.signals[first : first + units * TILE])
 
 
 @compiled
@@ -158,6 +156,7 @@ def backward(shape: Shape, weights: np.ndarray, block: Block, samples: int, grad
                 start = tile * block.tile_size
                 weighted_sums(block.errors, start, error, units, source, inputs, weights, kernel, 1, stride, -1)
                 first = start + source * TILE
-                differentiate(shape.activation, block.signals, first, inputs * TILE, block.slopes)
-                for i in range(inputs * TILE):
-                    block.errors[first + i] *= block.slopes[i]
+                errors, slopes = block.errors[first : first + inputs * TILE], block.slopes[: inputs * TILE]
+                differentiate(shape.activation, block.signals[first : first + inputs * TILE], slopes)
+                for i in range(errors.size):
+                    errors[i] *= slopes[i]

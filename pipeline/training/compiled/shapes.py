@@ -41,8 +41,8 @@ class Block(NamedTuple):
 
     signals: activations, of the output layer pre-activations, float32 [tile, row, sample of the tile], flat.
     errors: gradients of the loss with respect to the pre-activations, as `signals`; the last row of each tile is 1.
-    targets: float32 [output, sample].
-    slopes: derivatives of one layer's activations in one tile, [unit, sample], flat.
+    targets: float32 [tile, output, sample of the tile], flat.
+    slopes: derivatives of one layer's activations, float32 [tile, unit, sample of the tile], flat.
     tile_size: the number of entries in a tile.
     """
 
@@ -88,8 +88,8 @@ def block_of(shape: Shape, samples: int) -> Block:
     return Block(
         np.zeros(tiles * tile_size, np.float32),
         errors.reshape(-1),
-        np.empty((shape.widths[-1], tiles * TILE), np.float32),
-        np.empty(shape.widths.max() * TILE, np.float32),
+        np.empty(tiles * shape.widths[-1] * TILE, np.float32),
+        np.empty(tiles * shape.widths.max() * TILE, np.float32),
         tile_size,
     )
 
