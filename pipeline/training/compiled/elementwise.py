@@ -68,60 +68,62 @@ def tanh(x: np.float32) -> np.float32:
 
 
 @compiled
-def activate(activation: int, values: np.ndarray) -> None:
-    """Replace pre-activations by their activations; NaN stays NaN."""
+def activate(activation: int, values: np.ndarray, first: int, end: int) -> None:
+    """Replace pre-activations values[first:end] by their activations; NaN stays NaN."""
+    places = range(np.uintp(first), np.uintp(end))  # with unsigned places, Numba does not check for negative ones
     if activation == _RELU:
-        for i in range(values.size):
+        for i in places:
             values[i] = _ZERO if values[i] <= _ZERO else values[i]
     elif activation == _LEAKY_RELU:
-        for i in range(values.size):
+        for i in places:
             values[i] = _LEAK * values[i] if values[i] <= _ZERO else values[i]
     elif activation == _ELU:
-        for i in range(values.size):
+        for i in places:
             values[i] = values[i] if values[i] > _ZERO else expm1(values[i])
     elif activation == _SELU:
-        for i in range(values.size):
+        for i in places:
             values[i] = _SELU_SCALE * values[i] if values[i] > _ZERO else _SELU_SCALE_ALPHA * expm1(values[i])
     elif activation == _TANH:
-        for i in range(values.size):
+        for i in places:
             values[i] = tanh(values[i])
     elif activation == _SIGMOID:
-        for i in range(values.size):
+        for i in places:
             values[i] = sigmoid(values[i])
 
 
 @compiled
-def differentiate(activation: int, values: np.ndarray, slopes: np.ndarray) -> None:
-    """Set slopes[i] to the derivative f'(z) at the activation f(z) = values[i].
+def differentiate(activation: int, values: np.ndarray, first: int, end: int, slopes: np.ndarray) -> None:
+    """Set slopes[i] to the derivative f'(z) at the activation f(z) = values[i], for first <= i < end.
 
     The sign of each of these functions is that of z, so the activation suffices.
     """
+    places = range(np.uintp(first), np.uintp(end))
     if activation == _RELU:
-        for i in range(values.size):
+        for i in places:
             slopes[i] = _ONE if values[i] > _ZERO else _ZERO
     elif activation == _LEAKY_RELU:
-        for i in range(values.size):
+        for i in places:
             slopes[i] = _ONE if values[i] > _ZERO else _LEAK
     elif activation == _ELU:
-        for i in range(values.size):
+        for i in places:
             slopes[i] = _ONE if values[i] > _ZERO else values[i] + _ONE
     elif activation == _SELU:
-        for i in range(values.size):  # at 0, TensorFlow's value
+        for i in places:  # at 0, TensorFlow's value
             slopes[i] = _SELU_SCALE if values[i] >= _ZERO else values[i] + _SELU_SCALE_ALPHA
     elif activation == _TANH:
-        for i in range(values.size):
+        for i in places:
             slopes[i] = _ONE - values[i] * values[i]
     elif activation == _SIGMOID:
-        for i in range(values.size):
+        for i in places:
             slopes[i] = values[i] * (_ONE - values[i])
     else:
-        slopes[:] = _ONE
+        slopes[first:end] = _ONE
 
 
 def greatest_slope(activation: int) -> np.float32:
     """Return the greatest |f'| of an activation on `record.SLOPE_GRID`."""
     values = np.array(SLOPE_GRID, np.float32)
     slopes = np.empty_like(values)
-    activate(activation, values)
-    differentiate(activation, values, slopes)
+    activate(activation, values, 0, values.size)
+    differentiate(activation, values, 0, values.size, slopes)
     return np.abs(slopes).max()

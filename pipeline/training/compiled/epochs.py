@@ -66,7 +66,7 @@ def predict(shape: Shape, weights: np.ndarray, data: DataParts, predictions: np.
     block = block_of(shape, data.rows.size)
     for first in range(0, data.rows.size, MOST_SAMPLES):
         samples = min(MOST_SAMPLES, data.rows.size - first)
-        load_samples(data, data.rows, first, samples, block)
+        load_samples(data, data.rows, first, samples, shape.rows[-2], block)
         forward(shape, weights, block, samples)
         outputs.predict(shape, block, samples)
         for s in range(samples):
@@ -115,7 +115,7 @@ def train_epoch(
         gradient[:] = 0
         for first in range(start, end, MOST_SAMPLES):
             samples = min(MOST_SAMPLES, end - first)
-            load_samples(plan.data, order, first, samples, block)
+            load_samples(plan.data, order, first, samples, plan.shape.rows[-2], block)
             forward(plan.shape, learner.weights, block, samples)
             outputs.output_error(plan.shape, block, samples, end - start)
             backward(plan.shape, learner.weights, block, samples, gradient)
@@ -136,7 +136,8 @@ def measure(plan: Plan, is_recorded: np.ndarray, states: np.ndarray, curves: np.
         records: set to the values that describe the state after the recorded epochs, [recorded epoch, ...].
     """
     shape, data, row = plan.shape, plan.data, 0
-    block, sums = block_of(shape, data.rows.size), sums_of(plan)
+    block = block_of(shape, data.rows.size)
+    sums = sums_of(plan, block)
     curves_per_part = curves.shape[1] // data.ends.size
     for epoch in range(is_recorded.size):
         weights, first = states[1 + epoch], 0
@@ -167,7 +168,7 @@ def measure_part(
         sums.gradient[:], sums.on[:], sums.below[:] = 0, 0, 0
     for first in range(0, samples, MOST_SAMPLES):
         count = min(MOST_SAMPLES, samples - first)
-        load_samples(plan.data, plan.data.rows, start + first, count, block)
+        load_samples(plan.data, plan.data.rows, start + first, count, plan.shape.rows[-2], block)
         forward(plan.shape, weights, block, count)
         outputs.add_scores(plan.shape, block, count, sums.scores)
         if is_probed:
@@ -177,13 +178,13 @@ def measure_part(
 
 
 @compiled
-def sums_of(plan: Plan) -> Sums:
-    """Return arrays for the sums."""
+def sums_of(plan: Plan, block: Block) -> Sums:
+    """Return arrays for the sums over parts in this block."""
     shape = plan.shape
     return Sums(
         np.empty((3, max(2, shape.widths[-1])), np.float64),
         np.empty(shape.biases[-1] + shape.rows[-1] - shape.rows[-2], np.float32),
-        np.empty(shape.rows[-1] * TILE, np.float32),
+        np.empty_like(block.signals),
         np.empty((shape.widths.size - 1, plan.limits.slopes.shape[1]), np.float64),
     )
 

@@ -74,52 +74,55 @@ def add_activity(shape: Shape, limits: Limits, block: Block, samples: int, on: n
     A unit of a softmax has no slope of its own; nothing is counted for it.
 
     Args:
-        on: float32 [row, sample of a tile], flat. Copies of the last sample in its tile count too.
+        on: float32, with the layout of a block. Copies of the last sample in its tile count too.
         below: float64 [layer, fraction], pairs (input, unit) that are on and have |f'| below the limit.
     """
-    layer_count, tiles = shape.widths.size - 1, tile_count(samples)
+    layer_count = shape.widths.size - 1
     for layer in range(layer_count):
-        is_last, size = layer == layer_count - 1, shape.widths[layer + 1] * TILE
+        is_last, units = layer == layer_count - 1, shape.widths[layer + 1]
         if is_last and shape.kind == _MULTICLASS:
             return
-        row = shape.rows[layer + 1] * TILE
-        for tile in range(tiles):
-            first, slopes = tile * block.tile_size + row, block.slopes[tile * size : (tile + 1) * size]
-            set_slopes(shape, block.signals[first : first + size], slopes, is_last, on[row : row + size])
-        for start in range((tiles - 1) * size, tiles * size, TILE):
-            block.slopes[start + samples - (tiles - 1) * TILE : start + TILE] = np.inf
-        slopes = block.slopes[: tiles * size]
-        for fraction in range(below.shape[1]):
-            limit, count = limits.slopes[1 if is_last else 0, fraction], _ZERO
-            for i in range(slopes.size):
-                count += _ONE if slopes[i] < limit else _ZERO
-            below[layer, fraction] += count
+        for tile in range(tile_count(samples)):
+            first, count = tile * block.tile_size + shape.rows[layer + 1] * TILE, samples - tile * TILE
+            end = first + units * TILE
+            set_slopes(shape, block, first, end, is_last, on)
+            if count < TILE:
+                for row in range(first, end, TILE):
+                    block.slopes[row + count : row + TILE] = _INFINITY
+            for fraction in range(below.shape[1]):
+                limit, flat = limits.slopes[1 if is_last else 0, fraction], _ZERO
+                for i in range(np.uintp(first), np.uintp(end)):
+                    flat += _ONE if block.slopes[i] < limit else _ZERO
+                below[layer, fraction] += flat
 
 
 @compiled
-def set_slopes(shape: Shape, signals: np.ndarray, slopes: np.ndarray, is_last: bool, on: np.ndarray) -> None:
-    """Set slopes to the |f'| of a layer in a tile, infinite for units that are off; add to `on` 1 for those that are on."""
-    if is_last and shape.kind == _BINARY:
-        for i in range(slopes.size):
+def set_slopes(shape: Shape, block: Block, first: int, end: int, is_last: bool, on: np.ndarray) -> None:
+    """Set slopes[first:end] to |f'|, or infinite for units that are off; add 1 to `on` for units that are on."""
+    places, slopes, signals = range(np.uintp(first), np.uintp(end)), block.slopes, block.signals
+    if not is_last:
+        differentiate(shape.activation, signals, first, end, slopes)
+        for i in places:
+            slope = _INFINITY if (slopes[i] == _ZERO) & (signals[i] == _ZERO) else abs(slopes[i])
+            on[i] += _ONE if slope < _INFINITY else _ZERO
+            slopes[i] = slope
+    elif shape.kind == _BINARY:  # a sigmoid and a linear output are never off
+        on[first:end] = _ONE
+        for i in places:
             value = sigmoid(signals[i])
             slopes[i] = value * (_ONE - value)
-    elif is_last:
-        slopes[:] = _ONE
     else:
-        differentiate(shape.activation, signals, slopes)
-    for i in range(slopes.size):
-        is_off = (slopes[i] == _ZERO) & ((signals[i] == _ZERO) & (not is_last))
-        on[i] += _ZERO if is_off else _ONE
-        slopes[i] = _INFINITY if is_off else abs(slopes[i])
+        on[first:end], slopes[first:end] = _ONE, _ONE
 
 
 @compiled
 def set_activity(shape: Shape, samples: int, on: np.ndarray, below: np.ndarray, record: LayerRecord) -> None:
     """Set `dead_unit_share` and `saturated_share` from the counts of `add_activity` over all samples."""
+    tiles = on.reshape(-1, shape.rows[-1] + 1, TILE)
     for layer in range(shape.widths.size - 1):
-        units, first, dead_count = shape.widths[layer + 1], shape.rows[layer + 1], 0
-        for row in range(first, first + units):
-            dead_count += not on[row * TILE : (row + 1) * TILE].any()
+        units, dead_count = shape.widths[layer + 1], 0
+        for row in range(shape.rows[layer + 1], shape.rows[layer + 1] + units):
+            dead_count += not tiles[:, row].any()
         record.dead_unit_share[layer] = dead_count / units
         for fraction in range(below.shape[1]):
             record.saturated_share[layer, fraction] = below[layer, fraction] / (samples * units)

@@ -20,16 +20,16 @@ _ARTANH_SERIES = tuple(np.float32(2 / n) for n in range(1, 16, 2))
 @compiled
 def predict(shape: Shape, block: Block, samples: int) -> None:
     """Set the output rows of `block.errors` to the predictions for the pre-activations in `block.signals`."""
-    outputs, greatest, total = shape.widths[-1], block.slopes, np.empty(TILE, np.float32)
+    outputs = shape.widths[-1]
     for tile in range(tile_count(samples)):
         first = tile * block.tile_size + shape.rows[-2] * TILE
-        end = first + outputs * TILE
-        before, after = block.signals[first:end], block.errors[first:end]
+        places = range(np.uintp(first), np.uintp(first + outputs * TILE))
         if shape.kind == _BINARY:
-            for s in range(TILE):
-                after[s] = sigmoid(before[s])
+            for i in places:
+                block.errors[i] = sigmoid(block.signals[i])
         elif shape.kind == _MULTICLASS:
-            set_greatest(before, outputs, greatest)
+            before, after, total = block.signals[first:], block.errors[first:], block.slopes[TILE : 2 * TILE]
+            greatest = greatest_of(before, outputs, block.slopes)
             total[:] = _ZERO
             for k in range(outputs):
                 for s in range(TILE):
@@ -39,35 +39,36 @@ def predict(shape: Shape, block: Block, samples: int) -> None:
                 for s in range(TILE):
                     after[k * TILE + s] /= total[s]
         else:
-            after[:] = before
+            for i in places:
+                block.errors[i] = block.signals[i]
 
 
 @compiled
-def set_greatest(before: np.ndarray, outputs: int, greatest: np.ndarray) -> None:
-    """Set greatest[sample] to the greatest pre-activation of each sample of a tile."""
+def greatest_of(before: np.ndarray, outputs: int, greatest: np.ndarray) -> np.ndarray:
+    """Return the greatest pre-activation of each sample of a tile, [sample], in `greatest`."""
     for s in range(TILE):
         greatest[s] = before[s]
     for k in range(1, outputs):
         for s in range(TILE):
             greatest[s] = max(greatest[s], before[k * TILE + s])
+    return greatest
 
 
 @compiled
 def output_error(shape: Shape, block: Block, samples: int, all_samples: int) -> None:
     """Set the output rows of `block.errors` to the gradient of the mean loss over `all_samples` samples."""
-    size = shape.widths[-1] * TILE
     divisor = np.float32(all_samples)
     if shape.kind not in (_BINARY, _MULTICLASS):  # the mean of squares, over outputs too
         divisor = np.float32(all_samples * shape.widths[-1]) / _TWO
     predict(shape, block, samples)
     for tile in range(tile_count(samples)):
-        first, count = tile * block.tile_size + shape.rows[-2] * TILE, samples - tile * TILE
-        errors, targets = block.errors[first : first + size], block.targets[tile * size : (tile + 1) * size]
-        for i in range(size):
-            errors[i] = (errors[i] - targets[i]) / divisor
-        if count < TILE:  # the last tile's copies do not count
-            for start in range(0, size, TILE):
-                errors[start + count : start + TILE] = _ZERO
+        first = tile * block.tile_size + shape.rows[-2] * TILE
+        end, count = first + shape.widths[-1] * TILE, samples - tile * TILE
+        for i in range(np.uintp(first), np.uintp(end)):
+            block.errors[i] = (block.errors[i] - block.targets[i]) / divisor
+        if count < TILE:  # the copies that fill the last tile do not count
+            for row in range(first, end, TILE):
+                block.errors[row + count : row + TILE] = _ZERO
 
 
 @compiled
@@ -81,8 +82,7 @@ def add_scores(shape: Shape, block: Block, samples: int, sums: np.ndarray) -> No
     outputs = shape.widths[-1]
     for tile in range(tile_count(samples)):
         first, count = tile * block.tile_size + shape.rows[-2] * TILE, min(TILE, samples - tile * TILE)
-        before = block.signals[first : first + outputs * TILE]
-        targets = block.targets[tile * outputs * TILE : (tile + 1) * outputs * TILE]
+        before, targets = block.signals[first:], block.targets[first:]
         if shape.kind == _BINARY:
             add_binary(before, targets, count, sums)
         elif shape.kind == _MULTICLASS:
@@ -123,24 +123,27 @@ def add_binary(logits: np.ndarray, labels: np.ndarray, samples: int, sums: np.nd
 
 @compiled
 def add_multiclass(
-    before: np.ndarray, targets: np.ndarray, samples: int, outputs: int, greatest: np.ndarray, sums: np.ndarray
+    before: np.ndarray, targets: np.ndarray, samples: int, outputs: int, buffer: np.ndarray, sums: np.ndarray
 ) -> None:
     """Add the categorical cross-entropy (nat) and hits of a tile; see `add_scores`.
 
     The first of several greatest pre-activations is predicted.
+
+    Args:
+        buffer: overwritten.
     """
-    total, at_label = np.zeros(TILE, np.float32), np.zeros(TILE, np.float32)
+    greatest = greatest_of(before, outputs, buffer)
+    total, at_label = buffer[TILE : 2 * TILE], buffer[2 * TILE : 3 * TILE]
     label, predicted = np.zeros(TILE, np.int32), np.zeros(TILE, np.int32)
-    set_greatest(before, outputs, greatest)
+    total[:], at_label[:] = _ZERO, _ZERO
     for k in range(outputs - 1, -1, -1):
         for s in range(TILE):
-            x = before[k * TILE + s]
+            x, is_label = before[k * TILE + s], targets[k * TILE + s] > _HALF
             total[s] += exponential(x - greatest[s])
             predicted[s] = k if x == greatest[s] else predicted[s]
-            is_label = targets[k * TILE + s] > _HALF
             at_label[s] = x if is_label else at_label[s]
             label[s] = k if is_label else label[s]
-    product = 1.0  # at most classes^TILE
+    product = 1.0  # of at most outputs^TILE
     for s in range(samples):
         product *= total[s]
         sums[0, 0] += greatest[s] - at_label[s]

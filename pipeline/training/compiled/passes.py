@@ -32,15 +32,17 @@ class DataParts(NamedTuple):
 
 
 @compiled
-def load_samples(data: DataParts, rows: np.ndarray, first: int, samples: int, block: Block) -> None:
+def load_samples(
+    data: DataParts, rows: np.ndarray, first: int, samples: int, output_row: int, block: Block
+) -> None:
     """Copy the samples rows[first], rows[first + 1], ... of the data to a block; repeat the last to fill its tile."""
     for tile in range(tile_count(samples)):
         for s in range(TILE):
-            row = rows[first + min(tile * TILE + s, samples - 1)]
+            row, start = rows[first + min(tile * TILE + s, samples - 1)], tile * block.tile_size + s
             for source in range(data.inputs.shape[1]):
-                block.signals[tile * block.tile_size + source * TILE + s] = data.inputs[row, source]
+                block.signals[start + source * TILE] = data.inputs[row, source]
             for output in range(data.targets.shape[1]):
-                block.targets[(tile * data.targets.shape[1] + output) * TILE + s] = data.targets[row, output]
+                block.targets[start + (output_row + output) * TILE] = data.targets[row, output]
 
 
 @compiled
@@ -138,7 +140,7 @@ def forward(shape: Shape, weights: np.ndarray, block: Block, samples: int) -> No
             weighted_sums(block.signals, start, source, inputs, target, units, weights, kernel, stride, 1, bias)
             if layer < layer_count - 1:
                 first = start + target * TILE
-                activate(shape.activation, block.signals[first : first + units * TILE])
+                activate(shape.activation, block.signals, first, first + units * TILE)
 
 
 @compiled
@@ -155,8 +157,7 @@ def backward(shape: Shape, weights: np.ndarray, block: Block, samples: int, grad
             for tile in range(tiles):
                 start = tile * block.tile_size
                 weighted_sums(block.errors, start, error, units, source, inputs, weights, kernel, 1, stride, -1)
-                first = start + source * TILE
-                errors, slopes = block.errors[first : first + inputs * TILE], block.slopes[: inputs * TILE]
-                differentiate(shape.activation, block.signals[first : first + inputs * TILE], slopes)
-                for i in range(errors.size):
-                    errors[i] *= slopes[i]
+                first, last = start + source * TILE, start + (source + inputs) * TILE
+                differentiate(shape.activation, block.signals, first, last, block.slopes)
+                for i in range(np.uintp(first), np.uintp(last)):
+                    block.errors[i] *= block.slopes[i]

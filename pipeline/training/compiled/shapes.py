@@ -39,17 +39,19 @@ class Shape(NamedTuple):
 class Block(NamedTuple):
     """Buffers for one pass of at most MOST_SAMPLES samples.
 
-    signals: activations, of the output layer pre-activations, float32 [tile, row, sample of the tile], flat.
-    errors: gradients of the loss with respect to the pre-activations, as `signals`; the last row of each tile is 1.
-    targets: float32 [tile, output, sample of the tile], flat.
-    slopes: derivatives of one layer's activations, float32 [tile, unit, sample of the tile], flat.
+    All arrays are float32 [tile, row, sample of the tile], flat.
+
+    signals: inputs and activations; of the output layer, pre-activations.
+    errors: gradients of the loss with respect to the pre-activations; the last row of each tile is 1.
+    slopes: derivatives of the activations.
+    targets: in the rows of the output layer.
     tile_size: the number of entries in a tile.
     """
 
     signals: np.ndarray
     errors: np.ndarray
-    targets: np.ndarray
     slopes: np.ndarray
+    targets: np.ndarray
     tile_size: int
 
 
@@ -88,8 +90,8 @@ def block_of(shape: Shape, samples: int) -> Block:
     return Block(
         np.zeros(tiles * tile_size, np.float32),
         errors.reshape(-1),
-        np.empty(tiles * shape.widths[-1] * TILE, np.float32),
-        np.empty(tiles * shape.widths.max() * TILE, np.float32),
+        np.empty(tiles * tile_size, np.float32),
+        np.empty(tiles * tile_size, np.float32),
         tile_size,
     )
 
