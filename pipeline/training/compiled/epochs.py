@@ -184,7 +184,7 @@ def sums_of(plan: Plan, block: Block) -> Sums:
     return Sums(
         np.empty((3, max(2, shape.widths[-1])), np.float64),
         np.empty(shape.biases[-1] + shape.rows[-1] - shape.rows[-2], np.float32),
-        np.empty_like(block.signals),
+        np.empty(block.tile_size, np.float32),
         np.empty((shape.widths.size - 1, plan.limits.slopes.shape[1]), np.float64),
     )
 

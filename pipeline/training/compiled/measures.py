@@ -62,8 +62,8 @@ class LayerRecord(NamedTuple):
 def bins_of(edges: tuple[float, ...]) -> Bins:
     """Return the bins between these edges."""
     first = np.arange(2 ** (32 - _CELL_BITS), dtype=np.uint32) << _CELL_BITS
-    ends = np.stack([first, first | np.uint32(2**_CELL_BITS - 1)]).view(np.float32)  # NaN is in no bin
-    lowest = np.searchsorted(np.array(edges, np.float32), ends.min(axis=0), side="right")
+    ends = np.stack([first, first | np.uint32(2**_CELL_BITS - 1)]).view(np.float32)
+    lowest = np.searchsorted(np.array(edges, np.float32), np.fmin(*ends), side="right")  # infinity shares a cell with NaN
     return Bins(np.array(edges, np.float32), lowest.astype(np.uint8))
 
 
@@ -74,55 +74,60 @@ def add_activity(shape: Shape, limits: Limits, block: Block, samples: int, on: n
     A unit of a softmax has no slope of its own; nothing is counted for it.
 
     Args:
-        on: float32, with the layout of a block. Copies of the last sample in its tile count too.
+        on: float32, with the layout of a tile. Copies of the last sample in its tile count too.
         below: float64 [layer, fraction], pairs (input, unit) that are on and have |f'| below the limit.
     """
-    layer_count = shape.widths.size - 1
+    layer_count, slopes = shape.widths.size - 1, block.slopes
     for layer in range(layer_count):
         is_last, units = layer == layer_count - 1, shape.widths[layer + 1]
         if is_last and shape.kind == _MULTICLASS:
             return
         for tile in range(tile_count(samples)):
-            first, count = tile * block.tile_size + shape.rows[layer + 1] * TILE, samples - tile * TILE
-            end = first + units * TILE
-            set_slopes(shape, block, first, end, is_last, on)
+            start, count = tile * block.tile_size, samples - tile * TILE
+            first, end = start + shape.rows[layer + 1] * TILE, start + (shape.rows[layer + 1] + units) * TILE
+            set_slopes(shape, block, start, first, end, is_last, on)
             if count < TILE:
                 for row in range(first, end, TILE):
-                    block.slopes[row + count : row + TILE] = _INFINITY
+                    slopes[row + count : row + TILE] = _INFINITY
             for fraction in range(below.shape[1]):
                 limit, flat = limits.slopes[1 if is_last else 0, fraction], _ZERO
                 for i in range(np.uintp(first), np.uintp(end)):
-                    flat += _ONE if block.slopes[i] < limit else _ZERO
+                    flat += _ONE if slopes[i] < limit else _ZERO
                 below[layer, fraction] += flat
 
 
 @compiled
-def set_slopes(shape: Shape, block: Block, first: int, end: int, is_last: bool, on: np.ndarray) -> None:
-    """Set slopes[first:end] to |f'|, or infinite for units that are off; add 1 to `on` for units that are on."""
-    places, slopes, signals = range(np.uintp(first), np.uintp(end)), block.slopes, block.signals
+def set_slopes(
+    shape: Shape, block: Block, start: int, first: int, end: int, is_last: bool, on: np.ndarray
+) -> None:
+    """Set slopes[first:end] to |f'|, or infinite for units that are off; add 1 to `on` for units that are on.
+
+    Args:
+        start: the first entry of the tile.
+    """
+    places, slopes, signals, tile = range(np.uintp(first), np.uintp(end)), block.slopes, block.signals, np.uintp(start)
     if not is_last:
         differentiate(shape.activation, signals, first, end, slopes)
         for i in places:
-            slope = _INFINITY if (slopes[i] == _ZERO) & (signals[i] == _ZERO) else abs(slopes[i])
-            on[i] += _ONE if slope < _INFINITY else _ZERO
-            slopes[i] = slope
+            slopes[i] = _INFINITY if (slopes[i] == _ZERO) & (signals[i] == _ZERO) else abs(slopes[i])
+        for i in places:
+            on[i - tile] += _ONE if slopes[i] < _INFINITY else _ZERO
     elif shape.kind == _BINARY:  # a sigmoid and a linear output are never off
-        on[first:end] = _ONE
+        on[first - tile : end - tile] = _ONE
         for i in places:
             value = sigmoid(signals[i])
             slopes[i] = value * (_ONE - value)
     else:
-        on[first:end], slopes[first:end] = _ONE, _ONE
+        on[first - tile : end - tile], slopes[first:end] = _ONE, _ONE
 
 
 @compiled
 def set_activity(shape: Shape, samples: int, on: np.ndarray, below: np.ndarray, record: LayerRecord) -> None:
     """Set `dead_unit_share` and `saturated_share` from the counts of `add_activity` over all samples."""
-    tiles = on.reshape(-1, shape.rows[-1] + 1, TILE)
     for layer in range(shape.widths.size - 1):
         units, dead_count = shape.widths[layer + 1], 0
         for row in range(shape.rows[layer + 1], shape.rows[layer + 1] + units):
-            dead_count += not tiles[:, row].any()
+            dead_count += on[row * TILE : (row + 1) * TILE].max() == _ZERO
         record.dead_unit_share[layer] = dead_count / units
         for fraction in range(below.shape[1]):
             record.saturated_share[layer, fraction] = below[layer, fraction] / (samples * units)

@@ -14,50 +14,51 @@ from pipeline.training.compiled.shapes import TILE, Block, Shape, tile_count
 
 _BINARY, _MULTICLASS = TASK_KINDS.index("binary"), TASK_KINDS.index("multiclass")
 _ZERO, _HALF, _ONE, _TWO = np.float32(0), np.float32(0.5), np.float32(1), np.float32(2)
+_TILE = np.uintp(TILE)
 _ARTANH_SERIES = tuple(np.float32(2 / n) for n in range(1, 16, 2))
 
 
 @compiled
 def predict(shape: Shape, block: Block, samples: int) -> None:
     """Set the output rows of `block.errors` to the predictions for the pre-activations in `block.signals`."""
-    outputs = shape.widths[-1]
+    outputs, signals, errors = shape.widths[-1], block.signals, block.errors
     for tile in range(tile_count(samples)):
         first = tile * block.tile_size + shape.rows[-2] * TILE
         places = range(np.uintp(first), np.uintp(first + outputs * TILE))
         if shape.kind == _BINARY:
             for i in places:
-                block.errors[i] = sigmoid(block.signals[i])
+                errors[i] = sigmoid(signals[i])
         elif shape.kind == _MULTICLASS:
-            before, after, total = block.signals[first:], block.errors[first:], block.slopes[TILE : 2 * TILE]
+            before, after, total = signals[first:], errors[first:], block.slopes[TILE : 2 * TILE]
             greatest = greatest_of(before, outputs, block.slopes)
             total[:] = _ZERO
-            for k in range(outputs):
-                for s in range(TILE):
-                    after[k * TILE + s] = exponential(before[k * TILE + s] - greatest[s])
-                    total[s] += after[k * TILE + s]
-            for k in range(outputs):
-                for s in range(TILE):
-                    after[k * TILE + s] /= total[s]
+            for k in range(np.uintp(outputs)):
+                for s in range(_TILE):
+                    after[k * _TILE + s] = exponential(before[k * _TILE + s] - greatest[s])
+                for s in range(_TILE):
+                    total[s] += after[k * _TILE + s]
+            for k in range(np.uintp(outputs)):
+                for s in range(_TILE):
+                    after[k * _TILE + s] /= total[s]
         else:
             for i in places:
-                block.errors[i] = block.signals[i]
+                errors[i] = signals[i]
 
 
 @compiled
 def greatest_of(before: np.ndarray, outputs: int, greatest: np.ndarray) -> np.ndarray:
     """Return the greatest pre-activation of each sample of a tile, [sample], in `greatest`."""
-    for s in range(TILE):
-        greatest[s] = before[s]
-    for k in range(1, outputs):
-        for s in range(TILE):
-            greatest[s] = max(greatest[s], before[k * TILE + s])
+    greatest[:TILE] = before[:TILE]
+    for k in range(np.uintp(1), np.uintp(outputs)):
+        for s in range(_TILE):
+            greatest[s] = greatest[s] if before[k * _TILE + s] <= greatest[s] else before[k * _TILE + s]
     return greatest
 
 
 @compiled
 def output_error(shape: Shape, block: Block, samples: int, all_samples: int) -> None:
     """Set the output rows of `block.errors` to the gradient of the mean loss over `all_samples` samples."""
-    divisor = np.float32(all_samples)
+    divisor, errors, targets = np.float32(all_samples), block.errors, block.targets
     if shape.kind not in (_BINARY, _MULTICLASS):  # the mean of squares, over outputs too
         divisor = np.float32(all_samples * shape.widths[-1]) / _TWO
     predict(shape, block, samples)
@@ -65,10 +66,10 @@ def output_error(shape: Shape, block: Block, samples: int, all_samples: int) -> 
         first = tile * block.tile_size + shape.rows[-2] * TILE
         end, count = first + shape.widths[-1] * TILE, samples - tile * TILE
         for i in range(np.uintp(first), np.uintp(end)):
-            block.errors[i] = (block.errors[i] - block.targets[i]) / divisor
+            errors[i] = (errors[i] - targets[i]) / divisor
         if count < TILE:  # the copies that fill the last tile do not count
             for row in range(first, end, TILE):
-                block.errors[row + count : row + TILE] = _ZERO
+                errors[row + count : row + TILE] = _ZERO
 
 
 @compiled
@@ -133,22 +134,24 @@ def add_multiclass(
         buffer: overwritten.
     """
     greatest = greatest_of(before, outputs, buffer)
-    total, at_label = buffer[TILE : 2 * TILE], buffer[2 * TILE : 3 * TILE]
-    label, predicted = np.zeros(TILE, np.int32), np.zeros(TILE, np.int32)
-    total[:], at_label[:] = _ZERO, _ZERO
-    for k in range(outputs - 1, -1, -1):
-        for s in range(TILE):
-            x, is_label = before[k * TILE + s], targets[k * TILE + s] > _HALF
-            total[s] += exponential(x - greatest[s])
-            predicted[s] = k if x == greatest[s] else predicted[s]
-            at_label[s] = x if is_label else at_label[s]
-            label[s] = k if is_label else label[s]
+    total, at_label = np.zeros(TILE, np.float32), np.zeros(TILE, np.float32)
+    label = np.zeros(TILE, np.float32)
+    for k in range(np.uintp(outputs)):
+        number = np.float32(k)
+        for s in range(_TILE):
+            total[s] += exponential(before[k * _TILE + s] - greatest[s])
+        for s in range(_TILE):
+            at_label[s] = before[k * _TILE + s] if targets[k * _TILE + s] > _HALF else at_label[s]
+            label[s] = number if targets[k * _TILE + s] > _HALF else label[s]
     product = 1.0  # of at most outputs^TILE
     for s in range(samples):
         product *= total[s]
         sums[0, 0] += greatest[s] - at_label[s]
-        sums[1, label[s]] += 1
-        sums[2, label[s]] += predicted[s] == label[s]
+        own, predicted = int(label[s]), 0
+        while predicted < outputs - 1 and before[predicted * TILE + s] != greatest[s]:
+            predicted += 1
+        sums[1, own] += 1
+        sums[2, own] += predicted == own
     sums[0, 0] += math.log(product)  # the sum of the logarithms
 
 

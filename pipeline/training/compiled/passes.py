@@ -36,13 +36,14 @@ def load_samples(
     data: DataParts, rows: np.ndarray, first: int, samples: int, output_row: int, block: Block
 ) -> None:
     """Copy the samples rows[first], rows[first + 1], ... of the data to a block; repeat the last to fill its tile."""
+    inputs, all_targets, signals, targets = data.inputs, data.targets, block.signals, block.targets
     for tile in range(tile_count(samples)):
         for s in range(TILE):
             row, start = rows[first + min(tile * TILE + s, samples - 1)], tile * block.tile_size + s
-            for source in range(data.inputs.shape[1]):
-                block.signals[start + source * TILE] = data.inputs[row, source]
-            for output in range(data.targets.shape[1]):
-                block.targets[start + (output_row + output) * TILE] = data.targets[row, output]
+            for source in range(inputs.shape[1]):
+                signals[start + source * TILE] = inputs[row, source]
+            for output in range(all_targets.shape[1]):
+                targets[start + (output_row + output) * TILE] = all_targets[row, output]
 
 
 @compiled
@@ -146,7 +147,7 @@ def forward(shape: Shape, weights: np.ndarray, block: Block, samples: int) -> No
 @compiled
 def backward(shape: Shape, weights: np.ndarray, block: Block, samples: int, gradient: np.ndarray) -> None:
     """Add to `gradient` [entry] the gradient of the loss; the block holds the signals and the output layer's errors."""
-    tiles = tile_count(samples)
+    tiles, errors, slopes = tile_count(samples), block.errors, block.slopes
     for layer in range(shape.widths.size - 2, -1, -1):
         inputs, units = shape.widths[layer], shape.widths[layer + 1]
         source, error, end = shape.rows[layer], shape.rows[layer + 1], shape.rows[layer + 2]
@@ -158,6 +159,6 @@ def backward(shape: Shape, weights: np.ndarray, block: Block, samples: int, grad
                 start = tile * block.tile_size
                 weighted_sums(block.errors, start, error, units, source, inputs, weights, kernel, 1, stride, -1)
                 first, last = start + source * TILE, start + (source + inputs) * TILE
-                differentiate(shape.activation, block.signals, first, last, block.slopes)
+                differentiate(shape.activation, block.signals, first, last, slopes)
                 for i in range(np.uintp(first), np.uintp(last)):
-                    block.errors[i] *= block.slopes[i]
+                    errors[i] *= slopes[i]
