@@ -42,8 +42,8 @@ def trained(circles: Split, recipe: VariantParams | None = None, **changes: obje
 
 def activated(activation: str, before: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the activations of float32 pre-activations, and their slopes."""
-    after, slopes = before.copy(), np.empty_like(before)
-    elementwise.activate(ACTIVATIONS.index(activation), after, 0, after.size)
+    after, slopes = np.empty_like(before), np.empty_like(before)
+    elementwise.activate(ACTIVATIONS.index(activation), before, 0, before.size, after)
     elementwise.differentiate(ACTIVATIONS.index(activation), after, 0, after.size, slopes)
     return after, slopes
 

@@ -68,27 +68,30 @@ def tanh(x: np.float32) -> np.float32:
 
 
 @compiled
-def activate(activation: int, values: np.ndarray, first: int, end: int) -> None:
-    """Replace pre-activations values[first:end] by their activations; NaN stays NaN."""
+def activate(activation: int, before: np.ndarray, first: int, end: int, after: np.ndarray) -> None:
+    """Set after[first:end] to the activations of pre-activations before[first:end]; NaN stays NaN."""
     places = range(np.uintp(first), np.uintp(end))  # with unsigned places, Numba does not check for negative ones
     if activation == _RELU:
         for i in places:
-            values[i] = _ZERO if values[i] <= _ZERO else values[i]
+            after[i] = _ZERO if before[i] <= _ZERO else before[i]
     elif activation == _LEAKY_RELU:
         for i in places:
-            values[i] = _LEAK * values[i] if values[i] <= _ZERO else values[i]
+            after[i] = _LEAK * before[i] if before[i] <= _ZERO else before[i]
     elif activation == _ELU:
         for i in places:
-            values[i] = values[i] if values[i] > _ZERO else expm1(values[i])
+            after[i] = before[i] if before[i] > _ZERO else expm1(before[i])
     elif activation == _SELU:
         for i in places:
-            values[i] = _SELU_SCALE * values[i] if values[i] > _ZERO else _SELU_SCALE_ALPHA * expm1(values[i])
+            after[i] = _SELU_SCALE * before[i] if before[i] > _ZERO else _SELU_SCALE_ALPHA * expm1(before[i])
     elif activation == _TANH:
         for i in places:
-            values[i] = tanh(values[i])
+            after[i] = tanh(before[i])
     elif activation == _SIGMOID:
         for i in places:
-            values[i] = sigmoid(values[i])
+            after[i] = sigmoid(before[i])
+    else:
+        for i in places:
+            after[i] = before[i]
 
 
 @compiled
@@ -124,6 +127,6 @@ def greatest_slope(activation: int) -> np.float32:
     """Return the greatest |f'| of an activation on `record.SLOPE_GRID`."""
     values = np.array(SLOPE_GRID, np.float32)
     slopes = np.empty_like(values)
-    activate(activation, values, 0, values.size)
+    activate(activation, values, 0, values.size, values)
     differentiate(activation, values, 0, values.size, slopes)
     return np.abs(slopes).max()

@@ -85,7 +85,7 @@ def add_activity(shape: Shape, limits: Limits, block: Block, samples: int, on: n
         for tile in range(tile_count(samples)):
             start, count = tile * block.tile_size, samples - tile * TILE
             first, end = start + shape.rows[layer + 1] * TILE, start + (shape.rows[layer + 1] + units) * TILE
-            set_slopes(shape, block, start, first, end, is_last, on)
+            set_slopes(shape, block, start, first, start + shape.rows[layer + 2] * TILE, is_last, on)
             if count < TILE:
                 for row in range(first, end, TILE):
                     slopes[row + count : row + TILE] = _INFINITY
@@ -127,7 +127,10 @@ def set_activity(shape: Shape, samples: int, on: np.ndarray, below: np.ndarray, 
     for layer in range(shape.widths.size - 1):
         units, dead_count = shape.widths[layer + 1], 0
         for row in range(shape.rows[layer + 1], shape.rows[layer + 1] + units):
-            dead_count += on[row * TILE : (row + 1) * TILE].max() == _ZERO
+            count = _ZERO
+            for i in range(np.uintp(row * TILE), np.uintp((row + 1) * TILE)):
+                count += on[i]
+            dead_count += count == _ZERO
         record.dead_unit_share[layer] = dead_count / units
         for fraction in range(below.shape[1]):
             record.saturated_share[layer, fraction] = below[layer, fraction] / (samples * units)

@@ -11,8 +11,12 @@ import numpy as np
 
 from pipeline.training.compiled.compiling import compiled
 from pipeline.training.compiled.elementwise import activate, differentiate
+from pipeline.training.compiled.eligible import ACTIVATIONS
 from pipeline.training.compiled.lanes import LANES, add_sums, load, multiply_add, repeat, store, zeros
 from pipeline.training.compiled.shapes import GROUP, TILE, Block, Shape, tile_count
+_ZERO = np.float32(0)
+_SIGMOID = ACTIVATIONS.index("sigmoid")
+
 
 class DataParts(NamedTuple):
     """All parts of the data, joined along the samples, the training set first.
@@ -48,53 +52,54 @@ def load_samples(
 
 @compiled
 def weighted_sums(
-    values: np.ndarray,
-    tile: int,
-    source: int,
+    rows: np.ndarray,
+    row: int,
     count: int,
-    target: int,
-    sums: int,
+    sums: np.ndarray,
+    sum_row: int,
+    sum_count: int,
+    tile: int,
     weights: np.ndarray,
     first: int,
     sum_stride: int,
-    term_stride: int,
+    stride: int,
     bias: int,
 ) -> None:
-    """Set rows of a tile to weighted sums of other rows of it.
+    """Set rows of a tile to weighted sums of other rows.
 
-    values[target + n, s] = b[n] + sum over k < count of weights[first + n sum_stride + k term_stride] values[source + k, s]
-    for n < sums, rounded up to a multiple of 4.
+    sums[sum_row + n, s] = b[n] + sum over k < count of weights[first + n sum_stride + k stride] rows[row + k, s]
+    for n < sum_count, rounded up to a multiple of 4.
 
     Args:
-        values: signals or errors, as in `Block`.
+        rows, sums: arrays of a block.
         tile: the position of the tile's first entry.
         bias: the position of b[0] among the weights; -1 for no bias.
     """
-    for n in range(0, sums, 4):
+    for n in range(0, sum_count, 4):
         a0, b0, c0, d0 = zeros(), zeros(), zeros(), zeros()  # sums of the tile's first LANES samples
         if bias >= 0:
             a0, b0 = repeat(weights, bias + n), repeat(weights, bias + n + 1)
             c0, d0 = repeat(weights, bias + n + 2), repeat(weights, bias + n + 3)
         a1, b1, c1, d1 = a0, b0, c0, d0  # and of its last
-        place, weight = tile + source * TILE, first + n * sum_stride
+        place, weight = tile + row * TILE, first + n * sum_stride
         for _ in range(count):
-            x0, x1 = load(values, place), load(values, place + LANES)
+            x0, x1 = load(rows, place), load(rows, place + LANES)
             a, b = repeat(weights, weight), repeat(weights, weight + sum_stride)
             c, d = repeat(weights, weight + 2 * sum_stride), repeat(weights, weight + 3 * sum_stride)
             a0, a1 = multiply_add(a, x0, a0), multiply_add(a, x1, a1)
             b0, b1 = multiply_add(b, x0, b0), multiply_add(b, x1, b1)
             c0, c1 = multiply_add(c, x0, c0), multiply_add(c, x1, c1)
             d0, d1 = multiply_add(d, x0, d0), multiply_add(d, x1, d1)
-            place, weight = place + TILE, weight + term_stride
-        place = tile + (target + n) * TILE
-        store(values, place, a0)
-        store(values, place + LANES, a1)
-        store(values, place + TILE, b0)
-        store(values, place + TILE + LANES, b1)
-        store(values, place + 2 * TILE, c0)
-        store(values, place + 2 * TILE + LANES, c1)
-        store(values, place + 3 * TILE, d0)
-        store(values, place + 3 * TILE + LANES, d1)
+            place, weight = place + TILE, weight + stride
+        place = tile + (sum_row + n) * TILE
+        store(sums, place, a0)
+        store(sums, place + LANES, a1)
+        store(sums, place + TILE, b0)
+        store(sums, place + TILE + LANES, b1)
+        store(sums, place + 2 * TILE, c0)
+        store(sums, place + 2 * TILE + LANES, c1)
+        store(sums, place + 3 * TILE, d0)
+        store(sums, place + 3 * TILE + LANES, d1)
 
 
 @compiled
@@ -130,18 +135,22 @@ def add_dot_products(
 
 @compiled
 def forward(shape: Shape, weights: np.ndarray, block: Block, samples: int) -> None:
-    """Set the signals of all layers from those of the inputs."""
+    """Set the signals of all layers from those of the inputs; overwrites the slopes."""
     layer_count = shape.widths.size - 1
     for layer in range(layer_count):
         inputs, units = shape.widths[layer], shape.widths[layer + 1]
         source, target = shape.rows[layer], shape.rows[layer + 1]
         kernel, bias = shape.kernels[layer], shape.biases[layer]
-        for tile in range(tile_count(samples)):
-            start, stride = tile * block.tile_size, target - source
-            weighted_sums(block.signals, start, source, inputs, target, units, weights, kernel, stride, 1, bias)
-            if layer < layer_count - 1:
-                first = start + target * TILE
-                activate(shape.activation, block.signals, first, first + units * TILE)
+        is_last, stride, end = layer == layer_count - 1, target - source, shape.rows[layer + 2] * TILE
+        before = block.signals if is_last else block.slopes
+        for tile in range(0, tile_count(samples) * block.tile_size, block.tile_size):
+            weighted_sums(
+                block.signals, source, inputs, before, target, units, tile, weights, kernel, stride, 1, bias
+            )
+            if not is_last:  # also of the padding, because the processor then reads as many numbers at once as it wrote
+                activate(shape.activation, before, tile + target * TILE, tile + end, block.signals)
+                if shape.activation == _SIGMOID:  # is not 0 at 0
+                    block.signals[tile + (target + units) * TILE : tile + end] = _ZERO
 
 
 @compiled
@@ -157,8 +166,8 @@ def backward(shape: Shape, weights: np.ndarray, block: Block, samples: int, grad
         if layer > 0:
             for tile in range(tiles):
                 start = tile * block.tile_size
-                weighted_sums(block.errors, start, error, units, source, inputs, weights, kernel, 1, stride, -1)
-                first, last = start + source * TILE, start + (source + inputs) * TILE
+                weighted_sums(errors, error, units, errors, source, inputs, start, weights, kernel, 1, stride, -1)
+                first, last = start + source * TILE, start + error * TILE
                 differentiate(shape.activation, block.signals, first, last, slopes)
                 for i in range(np.uintp(first), np.uintp(last)):
                     errors[i] *= slopes[i]
