@@ -39,12 +39,12 @@ unit: setup
 
 setup: $(INSTALLED)
 
-$(INSTALLED): requirements.lock
+$(INSTALLED): requirements.lock installer.lock
 	@test -n "$(PYTHON)" && $(PYTHON) -c '$(IS_SUPPORTED)' 2>/dev/null || { \
 	  version="$$($(or $(PYTHON),python3) --version 2>/dev/null)"; \
 	  echo "error: found $${version:-no Python}: must be Python 3.11, 3.12 or 3.13, for which TensorFlow exists;" \
 	    "name one with make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
-	@echo "setting up $(VENV) with $$($(PYTHON) --version), once: two minutes or more"
+	@echo "setting up $(VENV) with $$($(PYTHON) --version), once: one to three minutes"
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(VENV)/bin/python3 -m pipeline.setup
 	@touch $@
@@ -96,6 +96,6 @@ LOCK := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url
   --custom-compile-command "make lock"
 
 lock: setup
-	@command -v uv >/dev/null || { echo "error: uv not found: needed to renew the locks" >&2; exit 1; }
 	@$(LOCK) --extra repository --extra dev pyproject.toml -o requirements.lock
 	@$(LOCK) --constraint requirements.lock benchmarks/requirements.in -o benchmarks/requirements.lock
+	@echo uv | $(LOCK) - -o installer.lock

@@ -5,14 +5,17 @@ python3 -m benchmarks.joined --docs
 
 A faulty program is *right* if most of its runs name an accepted cause or, where the model learned, an accepted first
 notice. If it is not right and at least half of its runs name a fault, it is *misleading*; else the diagnosis abstained.
-In-sample programs (`known_faults`, `known_good`) were there when the rules were built; the authors of out-of-sample
-programs (`unseen`) saw no rule. `--docs` writes the tables to docs/known_faults.md too.
+In-sample programs (`known_faults`, `known_good`) were there when the rules were built. The authors of out-of-sample
+programs (`unseen`) saw no rule, and each set was scored once, by the rules of its day; afterwards the rules were mended
+after its misses. `--docs` writes the tables to docs/known_faults.md too.
 """
 
 import argparse
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from benchmarks.accuracy import ABSTAINED, CRASHED, MISLEADING, RIGHT, ScoredFault, ScoredGood, count_words
@@ -21,7 +24,7 @@ from benchmarks.known_good.trained import RESULTS
 from benchmarks.markdown import renew, table
 from benchmarks.reports import Report
 from benchmarks.unseen.unseen_program import FAULTY, GOOD, REPAIRED, UnseenRun
-from benchmarks.unseen.unseen_runs import accepted_names, load_results
+from benchmarks.unseen.unseen_runs import FOLDER, SETS, accepted_names, load_results
 from pipeline.evaluation.intervals import wilson
 from pipeline.foundations.files import load_json
 
@@ -32,6 +35,7 @@ SHOWN: Final = (RIGHT, MISLEADING, ABSTAINED)
 FAULT_COLUMNS: Final = (
     "kind of fault", *(f"in-sample: {word}" for word in SHOWN), *(f"out-of-sample: {word}" for word in SHOWN), CRASHED
 )  # fmt: skip
+SET_COLUMNS: Final = ("faulty programs", "programs", *SHOWN, CRASHED)
 GOOD_COLUMNS: Final = (
     "programs without a fault", "programs", "named faulty", "with a false notice", "called not learned, cause unknown",
     "without an outcome", "crashed",
@@ -94,6 +98,14 @@ def fault_rows(seen: Sequence[ScoredFault], unseen: Sequence[ScoredFault]) -> It
     yield "**all**", *_word_cells([seen, unseen], share_with_interval)
 
 
+def set_rows(sets: Mapping[str, Sequence[ScoredFault]]) -> Iterator[tuple[str, ...]]:
+    """Yield a row for each set of faulty programs, with 95% intervals; columns as SET_COLUMNS."""
+    for name, programs in sets.items():
+        counts = count_words(programs)
+        shares = (share_with_interval(counts[word], len(programs)) for word in SHOWN)
+        yield name, str(len(programs)), *shares, str(counts[CRASHED])
+
+
 def good_rows(sets: Mapping[str, Sequence[ScoredGood]]) -> Iterator[tuple[str, ...]]:
     """Yield a row for each set of programs, with 95% intervals; columns as GOOD_COLUMNS.
 
@@ -147,18 +159,35 @@ def _by_name(runs: Iterable[AnyRun]) -> dict[str, list[AnyRun]]:
     return groups
 
 
-def rendered() -> str:
-    """Return the tables in Markdown."""
-    runs, accepted = load_results(), accepted_names()
+def rendered(runs: Mapping[str, Sequence[UnseenRun]] = MappingProxyType({})) -> str:
+    """Return the tables in Markdown.
+
+    Args:
+        runs: runs by the name of their unseen set, instead of those by which the set was scored.
+    """
     known_good = load_json(RESULTS) if RESULTS.exists() else []
-    sets = {
+    seen, unseen = in_sample_faults(), dict[str, list[ScoredFault]]()
+    good = {
         "in-sample: known-good programs": good_programs(known_good),
         "in-sample: repaired twins": in_sample_twins(),
-        "out-of-sample: good programs": good_programs((run for run in runs if run["form"] == GOOD), accepted),
-        "out-of-sample: repaired twins": good_programs(run for run in runs if run["form"] == REPAIRED),
     }
-    faults = table(FAULT_COLUMNS, fault_rows(in_sample_faults(), unseen_faults(runs, accepted)))
-    return f"{faults}\n{table(GOOD_COLUMNS, good_rows(sets))}"
+    for name in SETS:
+        folder = FOLDER / name
+        accepted, of_set = accepted_names(folder), runs.get(name) or load_results(folder)
+        unseen[f"out-of-sample: {name} set"] = unseen_faults(of_set, accepted)
+        good[f"out-of-sample: {name} set, good programs"] = good_programs(_of_form(of_set, GOOD), accepted)
+        good[f"out-of-sample: {name} set, repaired twins"] = good_programs(_of_form(of_set, REPAIRED))
+    return "\n".join(
+        (
+            table(SET_COLUMNS, set_rows({"in-sample: `known_faults`": seen, **unseen})),
+            table(GOOD_COLUMNS, good_rows(good)),
+            table(FAULT_COLUMNS, fault_rows(seen, list(chain.from_iterable(unseen.values())))),
+        )
+    )
+
+
+def _of_form(runs: Iterable[UnseenRun], form: str) -> list[UnseenRun]:
+    return [run for run in runs if run["form"] == form]
 
 
 def main() -> None:

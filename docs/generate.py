@@ -1,9 +1,10 @@
-"""`make docs`: renew the generated sections of docs/reference.md and docs/causes.md from the code.
+"""`make docs`: renew docs/verdict.schema.json, and generated sections of docs/reference.md and docs/causes.md.
 
-These are the causes, evidence, remedies, parameters and metrics. Each section is between two comment lines; the text
-around the sections is written by hand.
+The sections are the causes, evidence, remedies, parameters and metrics. Each section is between two comment lines; the
+text around the sections is written by hand.
 """
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from pydantic import BaseModel
 
 from pipeline.diagnosis import evidence
 from pipeline.diagnosis.causes import TABLE, network_remedies, spelled
+from pipeline.diagnosis.evidence_units import UNITS
 from pipeline.diagnosis.notices import NOTICES
 from pipeline.diagnosis.rules.cause import Cause
 from pipeline.history import record
@@ -22,9 +24,12 @@ from pipeline.params.params import Params
 from pipeline.params.variant_params import VariantParams
 from pipeline.remedies.remedy_registry import REMEDIES
 from pipeline.tracking.metric_keys import GROUPS
+from pipeline.watch.explanations import WIDTH, cause_bullets, condition, notice_bullet
+from pipeline.watch.for_machines.report_models import schema
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PARAMS, REFERENCE, CAUSES = ROOT / "params.yaml", ROOT / "docs" / "reference.md", ROOT / "docs" / "causes.md"
+SCHEMA: Final = ROOT / "docs" / "verdict.schema.json"
 FAMILIES: Final = {
     "data": ("Data", ""),
     "model": ("Model", ""),
@@ -100,18 +105,14 @@ def sections() -> dict[Path, dict[str, str]]:
             "remedies": remedies(),
             "causes": causes(),
             "notices": notices(),
-            "evidence": _meanings("evidence", evidence.COLUMNS),
+            "evidence": _evidence(),
             "metrics": metrics(),
             "layer table": _meanings("column", record.LAYER_TABLE),
             "layer values": _meanings("value", {**record.LAYER_VALUES, record.SATURATED: record.SATURATED_TEXT}),
         },
         CAUSES: {
             "causes": "\n".join(_family(name) for name in FAMILIES),
-            "notices": "\n".join(
-                _filled(f"* **{each.name}:** {each.means}. False alarms: {each.false_alarms}.", "  ")
-                for each in NOTICES
-            )
-            + "\n",
+            "notices": "".join(f"{notice_bullet(each)}\n" for each in NOTICES),
         },
     }
 
@@ -129,8 +130,8 @@ def renewed(page: str, name: str, text: str) -> str:
 
 
 def pages() -> dict[Path, str]:
-    """Return each page with all its generated sections renewed."""
-    texts = {}
+    """Return the schema of the report for machines, and each page with all its generated sections renewed."""
+    texts = {SCHEMA: json.dumps(schema(), indent=2) + "\n"}
     for path, own in sections().items():
         texts[path] = path.read_text(encoding="utf-8")
         for name, text in own.items():
@@ -138,9 +139,15 @@ def pages() -> dict[Path, str]:
     return texts
 
 
+def _evidence() -> str:
+    """Return the table of evidence."""
+    rows = [(f"`{name}`", UNITS[name], meaning) for name, meaning in evidence.COLUMNS.items()]
+    return _table(("evidence", "unit", "meaning"), rows)
+
+
 def causes() -> str:
     """Return the table of causes, by precedence."""
-    rows = [(f"`{each.name}`", each.family, each.means, _condition(each)) for each in TABLE]
+    rows = [(f"`{each.name}`", each.family, each.means, condition(each)) for each in TABLE]
     return _table(("cause, by precedence", "family", "what it means", "evidence and rule"), rows)
 
 
@@ -189,7 +196,7 @@ def _example() -> VariantParams:
 
 def _family(family: str) -> str:
     heading, text = FAMILIES[family]
-    parts = [f"## {heading}\n", *([f"{fill(text, 120)}\n"] if text else [])]
+    parts = [f"## {heading}\n", *([f"{fill(text, WIDTH)}\n"] if text else [])]
     return "\n".join([*parts, *(_cause(each) for each in TABLE if each.family == family)])
 
 
@@ -199,28 +206,10 @@ def _cause(cause: Cause) -> str:
     lines = [
         f"### {cause.name}\n",
         *([f"![{title}: a faulty program and its repaired twin]({picture})\n"] if has_picture else []),
-        _bullet("Looks like", cause.looks_like),
-        _bullet("Means", f"{cause.means}. {cause.measured}".strip()),
-        _bullet("Rule", f"{_condition(cause)}."),
-        _bullet("Confused with", cause.confused_with),
-        "* **What to try:**",
-        *(_filled(f"  * {advice.words}", "    ") for advice in cause.advice),
+        *cause_bullets(cause),
         "",
     ]
     return "\n".join(lines)
-
-
-def _condition(cause: Cause) -> str:
-    gate = "; and `train_fit` is not above `harmless_fit`"
-    return f"{cause.condition}{gate if cause.needs_misfit else ''}"
-
-
-def _bullet(heading: str, text: str) -> str:
-    return _filled(f"* **{heading}:** {text[0].upper()}{text[1:]}", "  ")
-
-
-def _filled(text: str, indent: str) -> str:
-    return fill(text, 120, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def parameters_of(section: str, document: Mapping[str, Any], comments: Mapping[str, str]) -> str:

@@ -1,6 +1,5 @@
 """How right the diagnosis is: words by majority, the joined table, and the runner of unseen programs."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,6 @@ from benchmarks.unseen.unseen_program import FAULTY, GOOD, REPAIRED, UnseenRun
 from benchmarks.unseen.unseen_runs import (
     accepted_names,
     load_results,
-    merged,
     program_files,
     run_all,
     run_one,
@@ -81,6 +79,9 @@ def test_the_table_keeps_seen_and_unseen_programs_apart() -> None:
     assert rows[2][1] == "1 of 2 (9% to 91%)"
     assert rows[2][-1] == "1"
     assert all(len(row) == len(joined.FAULT_COLUMNS) for row in rows)
+    ((name, count, *words),) = joined.set_rows({"seen": seen})
+    assert (name, count) == ("seen", "2")
+    assert [word.partition(" (")[0] for word in words] == ["1 of 2", "1 of 2", "0 of 2", "0"]
     assert count_words(seen) == {RIGHT: 1, MISLEADING: 1, ABSTAINED: 0, CRASHED: 0}
 
 
@@ -180,10 +181,3 @@ def test_each_program_trains_in_its_own_process_and_a_crash_is_shown(unseen: Pat
 def test_a_program_that_takes_too_long_is_stopped(unseen: Path) -> None:
     (run,) = run_one(unseen / FAULTY / "frozen_line.py", FAULTY, [1], 0.05)
     assert run == {"name": "frozen_line", "form": FAULTY, "seed": 1, "error": "stopped at the time limit of 0 s"}
-
-
-def test_programs_that_did_not_run_again_keep_their_results() -> None:
-    def runs(name: str, seeds: Sequence[int]) -> list[UnseenRun]:
-        return [{"name": name, "form": FAULTY, "seed": seed} for seed in seeds]
-
-    assert merged([*runs("a", [1, 2]), *runs("b", [1])], runs("a", [1])) == [*runs("a", [1]), *runs("b", [1])]

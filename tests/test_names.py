@@ -33,7 +33,8 @@ from pipeline.report.pages import html, markdown
 from pipeline.tracking.payload import use
 from pipeline.watch import figures as watch_figures
 from pipeline.watch import page as watch_page
-from pipeline.watch.verdict import Verdict, judge
+from pipeline.watch.fit_verdict import Verdict
+from pipeline.watch.verdict import judge
 
 NASTY = (
     r"_$\frac$ ![a](http://x.example/p.png) [b](http://x.example) <img src=http://x.example/q> <http://x.example>"

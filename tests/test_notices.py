@@ -16,8 +16,8 @@ from pipeline.evaluation.variant import VariantMetrics
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.params.file import check
 from pipeline.params.shipped import shipped
+from pipeline.watch.fit_verdict import Verdict
 from pipeline.watch.mlflow_run import _tags
-from pipeline.watch.verdict import Verdict
 
 pytestmark = pytest.mark.usefixtures("quick_models_once")
 
@@ -39,10 +39,29 @@ CASES: dict[str, list[dict[str, float]]] = {
         {"stop_patience": 0, **STOPPED},
         {"stop_patience": 5, "stop_is_backwards": 1, **STOPPED, "loss_fall": 0},
     ],
-    "learning_rate_ended": [{"rate_end": 1e-6, "rate_ended_share": 0.8, **BEHIND}],
-    "batch_statistics": [{"logged_fit": 0.9, "train_fit": 0.2}],
+    "learning_rate_ended": [
+        {"rate_end": 1e-6, "rate_ended_share": 0.8, **BEHIND},
+        {"rate_end": 1e-6, "rate_ended_share": 0.8, "train_fit": 0.4, "train_gain": 0.5},
+    ],
+    "over_regularised": [{"activity_share": 0.3, "train_fit": 0.2}, {"dropout_rate": 0.95}, {"output_dropout": 0.5}],
+    "batch_statistics": [
+        {"logged_fit": 0.9, "train_fit": 0.2},
+        {"logged_fit": 0.9, "train_fit": 0.5, "uses_batch_statistics": 1},
+    ],
+    "overfitting": [{"train_learned": 1, "train_gain": 0.9, "judged_gain": 0.4, "judged_fit": -0.2}],
+    "symmetric": [{"equal_layer": 1, **BEHIND}],
+    "unscaled_inputs": [{"input_scale": 300, **BEHIND}, {"input_scale": 300, "below_reference": 4}],
+    "unscaled_targets": [{"target_scale": 300, "train_fit": 0.6, **BEHIND}],
+    "frozen": [{"frozen_layer": 1, **BEHIND}],
+    "unmasked_padding": [{"padding_share": 0.8, "masks_padding": 0, "is_recurrent": 1, "below_reference": 4}],
+    "learning_rate_too_large": [{"first_change": 20, "first_gradient": 0.1, **BEHIND}],
+    "too_few_epochs": [{"loss_fall": 0.1, **BEHIND}],
     "below_reference": [BEHIND],
 }
+OF_CAUSES = (
+    *("symmetric", "unscaled_inputs", "unscaled_targets", "frozen", "unmasked_padding", "learning_rate_too_large"),
+    "too_few_epochs",
+)
 # Similar evidence of trainings that nothing harms.
 HARMLESS = [
     {},
@@ -56,6 +75,13 @@ HARMLESS = [
     {"stop_patience": 5, **STOPPED},
     {"stop_patience": 5, "stop_is_backwards": 0, **STOPPED},
     {"rate_end": 1e-6, "rate_ended_share": 0.8},
+    {"rate_end": 1e-6, "rate_ended_share": 0.8, "train_fit": 0.4, "train_gain": 0.5, "reference_gain": 0.5},
+    {"rate_end": 1e-6, "rate_ended_share": 0.4, "train_fit": 0.4, "train_gain": 0.5},
+    {"activity_share": 0.3, "train_fit": 0.8, "dropout_rate": 0.5},
+    {"logged_fit": 0.9, "train_fit": 0.5},
+    {"input_scale": 300, "loss_fall": 0.1, "frozen_layer": 1},
+    {"input_scale": 300, "below_reference": 2},
+    {"train_learned": 1, "train_gain": 0.9, "judged_gain": 0.4, "judged_fit": 0.2},
     {"logged_fit": 0.9, "train_fit": 0.7},
     {"stop_patience": 0, **STOPPED, "loss_fall": 0},
     {"stop_patience": 0, **STOPPED, **WORSE},  # overfitting: it was right to stop
@@ -74,8 +100,9 @@ def plain(**numbers: float) -> dict[str, float | str | None]:
 
 @pytest.mark.parametrize(("name", "numbers"), [(name, case) for name, cases in CASES.items() for case in cases])
 def test_each_notice_holds_alone_and_has_a_sentence(name: str, numbers: dict[str, float]) -> None:
-    (notice,) = notices(table(**numbers), PARAMS)
+    notice, *others = notices(table(**numbers), PARAMS)
     assert notice.name == name
+    assert [each.name for each in others] == ["below_reference"] * (name in OF_CAUSES and "reference_gain" in numbers)
     assert len(notice.says(plain(**numbers))) > 30
     assert [each.name for each in notices(table(**numbers), PARAMS, is_early=True)] == [name] * notice.is_early
 
@@ -175,3 +202,11 @@ def test_a_misleading_metric_is_logged_once_after_the_first_epoch(
     messages = [record.getMessage() for record in caplog.records]
     assert len(messages) == 1
     assert messages[0].startswith("pipeline.watch: `accuracy` as `fit` logs it")
+
+
+def test_the_recorder_and_the_rules_have_the_same_faults_of_outputs() -> None:
+    from pipeline.diagnosis.rules.model_rules import FITTING, MISFITS
+    from pipeline.recorder.output_facts import LATER_MISFITS
+
+    assert MISFITS[-len(LATER_MISFITS) :] == LATER_MISFITS
+    assert {*FITTING, "none"} == {*MISFITS}

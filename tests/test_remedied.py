@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers
 from watched_models import compiled, dense, images, points, residual, unbuilt, words
 
@@ -15,7 +16,8 @@ from pipeline.remedies import measured
 from pipeline.remedies.on_keras.keras_compile import remembering_compile
 from pipeline.remedies.on_keras.keras_remedies import KERAS_REMEDIES, apply, inapplicable
 from pipeline.remedies.on_keras.trial import TRAIN, InapplicableError, Trial
-from pipeline.remedies.remedy_registry import REMEDIES, WIDER, for_any_model
+from pipeline.remedies.remedy import WIDER
+from pipeline.remedies.remedy_registry import REMEDIES, for_any_model
 
 Built = tuple[keras.Model, Any, Any]
 
@@ -51,6 +53,35 @@ def normalised(momentum: float) -> Built:
     return of(layers.Dense(1, "sigmoid"), "binary_crossentropy", points()[1], *hidden)
 
 
+def regularized() -> Built:
+    """A penalty on kernels and one on activities, dropout, and weight decay."""
+    hidden = [layers.Dense(4, kernel_regularizer="l2", activity_regularizer="l1"), layers.Dropout(0.9)]
+    optimizer = keras.optimizers.AdamW(0.01)
+    return of(layers.Dense(1, "sigmoid"), "binary_crossentropy", points()[1], *hidden, optimizer=optimizer)
+
+
+def sequences(**options: Any) -> Built:
+    """Numbers at four steps, of which the last two are padding."""
+    inputs = np.random.default_rng(0).normal(size=(64, 4, 2)).astype("float32")
+    inputs[:, 2:] = 0
+    start = keras.Input((4, 2), batch_size=32 if options else None)
+    model = keras.Sequential([start, layers.GRU(4, **options), layers.Dense(1, "sigmoid")])
+    return compiled(model), inputs, (inputs[:, 0, 0] > 0).astype("int32")
+
+
+def scheduled() -> Built:
+    """A cosine decay that ends after 6 of 96 steps."""
+    return deep(optimizer=keras.optimizers.SGD(keras.optimizers.schedules.CosineDecay(0.5, 6)))
+
+
+def with_long_row() -> Built:
+    """The first row is a thousand times too long."""
+    model, inputs, targets = dense()
+    inputs = inputs.copy()
+    inputs[0] *= 1000
+    return model, inputs, targets
+
+
 NUMBERS = np.random.default_rng(1).normal(5000, 300, (60, 1)).astype("float32")
 
 
@@ -75,6 +106,21 @@ def rate(made: Trial) -> float:
 
 def activations(made: Trial) -> list[str]:
     return [layer.activation.__name__ for layer in made.model.layers if "activation" in vars(layer)]
+
+
+class OwnStep(keras.Sequential):
+    """A model whose step does not scale its loss."""
+
+    def train_step(self, data: Any) -> Any:
+        """Take Keras's step, which here stands for one that forgets the scale."""
+        return super().train_step(data)
+
+
+def own_step() -> Built:
+    """Loss scaling in the optimizer only."""
+    model = OwnStep([keras.Input((2,)), layers.Dense(1, "sigmoid")])
+    optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1))
+    return compiled(model, optimizer=optimizer), *points()
 
 
 # What is tried, and what must be so then.
@@ -127,6 +173,28 @@ CHANGES: dict[str, tuple[Callable[[], Built], Callable[[Trial], Any], Any]] = {
         ],
         [WIDER, WIDER, WIDER, 1],
     ),
+    "constant_rate": (scheduled, rate, pytest.approx(0.5)),
+    "stretched_schedule": (
+        scheduled,
+        lambda made: [float(made.model.optimizer._learning_rate(step)) > 0.005 for step in (6, 80, 96)],
+        [True, True, False],
+    ),
+    "larger_batches": (dense, lambda made: made.arguments["batch_size"], 128),
+    "no_long_rows": (with_long_row, lambda made: len(made.data[0]), len(points()[0]) - 1),
+    "clipped_columns": (with_long_row, lambda made: bool(np.abs(made.data[0]).max() < 100), True),
+    "padding_in_front": (sequences, lambda made: made.data[0].any(axis=(0, 2)).tolist(), [False, False, True, True]),
+    "no_penalties": (regularized, lambda made: len(made.model.losses), 0),
+    "no_weight_decay": (regularized, lambda made: made.model.optimizer.weight_decay, 0),
+    "no_dropout": (regularized, lambda made: made.model.layers[1].rate, 0),
+    "step_each_batch": (
+        lambda: deep(optimizer=keras.optimizers.SGD(0.1, gradient_accumulation_steps=9)),
+        lambda made: made.model.optimizer.gradient_accumulation_steps,
+        None,
+    ),
+    "unscaled_loss": (own_step, lambda made: type(made.model.optimizer).__name__, "SGD"),
+    "rows_in_order": (lambda: sequences(stateful=True), lambda made: made.arguments["shuffle"], False),
+    "stateless_layers": (lambda: sequences(stateful=True), lambda made: made.model.layers[0].stateful, False),
+    "masked_padding": (sequences, lambda made: type(made.model.layers[1]).__name__, "Masking"),
     "residual": (
         deep,
         lambda made: sum(isinstance(layer, layers.Add) for layer in made.model.layers),
@@ -147,6 +215,63 @@ def test_a_remedy_changes_what_it_says_and_the_model_trains(name: str) -> None:
     assert not said.endswith(".")
     logs = made.model.fit(*made.data, verbose=0, **{**made.arguments, "epochs": 1}).history
     assert np.isfinite(logs["loss"]).all()
+
+
+STOP = keras.callbacks.EarlyStopping
+ARGUMENTS: dict[str, tuple[dict[str, Any], Callable[[Trial], Any], Any]] = {
+    "no_early_stopping": (
+        {"callbacks": [STOP(), keras.callbacks.TerminateOnNaN()]},
+        lambda made: [type(each).__name__ for each in made.arguments["callbacks"]],
+        ["TerminateOnNaN"],
+    ),
+    "patient_stopping": (
+        {"callbacks": STOP(patience=2, min_delta=0.3)},
+        lambda made: (made.arguments["callbacks"].patience, made.arguments["callbacks"].min_delta),
+        (20, 0),
+    ),
+    "constant_rate": (
+        {"callbacks": [keras.callbacks.LearningRateScheduler(lambda epoch: 0.5 / 10**epoch)]},
+        lambda made: (rate(made), made.arguments["callbacks"]),
+        (0.5, []),
+    ),
+    "shuffled_rows": ({"shuffle": False}, lambda made: made.arguments["shuffle"], True),
+    "unit_weights": (
+        {"sample_weight": np.full(96, 1e-6)},
+        lambda made: float(made.arguments["sample_weight"].mean()),
+        pytest.approx(1),
+    ),
+    "no_weights": (
+        {"class_weight": {0: 1, 1: 99}},
+        lambda made: made.arguments["class_weight"],
+        None,
+    ),
+    "shuffled_split": (
+        {"validation_split": 0.5},
+        lambda made: np.array_equal(np.sort(made.data[0][:, 0]), np.sort(points()[0][:, 0])),
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ARGUMENTS)
+def test_a_remedy_changes_arguments_of_fit(name: str) -> None:
+    arguments, found, wanted = ARGUMENTS[name]
+    made = trial(dense(), **arguments)
+    assert apply([name], made)
+    assert found(made) == wanted
+
+
+def test_batches_of_a_dataset_are_shuffled_and_enlarged() -> None:
+    rows = np.arange(60, dtype="float32")[:, None]
+    dataset = tf.data.Dataset.from_tensor_slices((rows, rows)).batch(10)
+    for name, sizes in {"shuffled_rows": [10] * 6, "larger_batches": [40, 20]}.items():
+        made = Trial(dense()[0], {}, {"x": dataset}, may_rebuild=False)
+        apply([name], made)
+        batches = [np.asarray(x) for x, _ in made.arguments["x"]]
+        assert [len(each) for each in batches] == sizes
+        drawn = np.concatenate(batches)
+        assert np.array_equal(drawn, rows) == (name == "larger_batches")
+        np.testing.assert_array_equal(np.sort(drawn, axis=0), rows)
 
 
 def test_fresh_kernels_of_recurrent_layers_are_keras_own() -> None:
@@ -336,6 +461,24 @@ REFUSED: dict[str, tuple[str, Callable[[], Trial], str]] = {
     "quick": ("quicker_statistics", lambda: trial(normalised(0.9)), "no batch normalisation has a momentum above"),
     "normalised": ("batch_normalization", lambda: trial(residual()), "it has batch normalisation already"),
     "shapes": ("residual", lambda: trial(of(layers.Dense(1), "mse", NUMBERS, layers.Dense(4))), "no hidden layer's"),
+    "rate": ("constant_rate", lambda: trial(deep()), "its learning rate is constant already"),
+    "long schedule": (
+        "stretched_schedule",
+        lambda: trial(deep(optimizer=keras.optimizers.SGD(keras.optimizers.schedules.CosineDecay(0.5, 999)))),
+        "its schedule lasts as long as the training",
+    ),
+    "patient": (
+        "patient_stopping",
+        lambda: trial(dense(), callbacks=[STOP(patience=15)]),
+        "its `EarlyStopping` has a patience of 15 already",
+    ),
+    "generator": (
+        "shuffled_rows",
+        lambda: Trial(dense()[0], {}, {"x": iter([])}, True),
+        "its batches come from a generator",
+    ),
+    "own scale": ("unscaled_loss", lambda: trial(deep()), "its optimizer expects no scaled loss"),
+    "masking": ("masked_padding", lambda: trial(sequences(), may_rebuild=False), "it needs another model"),
     "script": ("residual", lambda: trial(deep(), may_rebuild=False), "the script keeps using the old one"),
 }
 

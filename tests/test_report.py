@@ -31,7 +31,8 @@ from pipeline.params.params import Params
 from pipeline.params.split_params import SplitParams
 from pipeline.params.variant_params import VariantParams
 from pipeline.remedies.recipe_changes import Against
-from pipeline.remedies.remedy_registry import REMEDIES, WIDER, Remedy
+from pipeline.remedies.remedy import WIDER, Remedy
+from pipeline.remedies.remedy_registry import REMEDIES
 from pipeline.report import content
 from pipeline.report.figures import comparison_figures as figures_of_variants
 from pipeline.report.figures import report_figures as listed

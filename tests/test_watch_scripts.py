@@ -20,14 +20,14 @@ from watched_models import dense
 from workspace import wait_until
 
 import pipeline
-import pipeline.watch.run_progress
-import pipeline.watch.script
+import pipeline.watch.scripts.run_progress
+import pipeline.watch.scripts.script
 from pipeline import Diagnosis
 from pipeline.foundations.errors import UserError
 from pipeline.tracking import servers
 from pipeline.watch import __main__ as command
 from pipeline.watch import mlflow_run
-from pipeline.watch import tries as watch_tries
+from pipeline.watch.scripts import tries as watch_tries
 
 pytestmark = pytest.mark.usefixtures("quick_models_once")
 
@@ -170,7 +170,7 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
         capsys.readouterr()
         return subprocess.CompletedProcess(asked, 0)
 
-    monkeypatch.setattr(pipeline.watch.script.subprocess, "run", here)
+    monkeypatch.setattr(pipeline.watch.scripts.script.subprocess, "run", here)
 
 
 @pytest.mark.slow
@@ -252,13 +252,13 @@ def test_what_cannot_be_done_is_known_before_anything_is_trained_for_it(
     suggested = ["fitting_output", "trained_layers", "clipped_gradients", "residual"]
     monkeypatch.setattr(watch_tries, "network_remedies", lambda *causes: suggested)
     asked: list[str] = []
-    run = pipeline.watch.script.subprocess.run
+    run = pipeline.watch.scripts.script.subprocess.run
 
     def counted(command: list[str], **rest: object) -> object:
         asked.append(" ".join(each for before, each in pairwise(command) if before == "--remedy"))
         return run(command, **rest)
 
-    monkeypatch.setattr(pipeline.watch.script.subprocess, "run", counted)
+    monkeypatch.setattr(pipeline.watch.scripts.script.subprocess, "run", counted)
     (tmp_path / "mine.py").write_text(OWN_COMPILE, encoding="utf-8")
     watch(monkeypatch, tmp_path / "mine.py", "--try", "--replicas", "1", "--learned", "0.99999")
     said = capsys.readouterr().out
@@ -289,8 +289,8 @@ def test_the_command_explains_itself(
 
 def test_progress_says_what_is_left(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     clock = iter([0.0, 30.0, 60.0, 90.0, 120.0])
-    monkeypatch.setattr(pipeline.watch.run_progress.time, "monotonic", lambda: next(clock))
-    progress = pipeline.watch.run_progress.RunProgress(5)
+    monkeypatch.setattr(pipeline.watch.scripts.run_progress.time, "monotonic", lambda: next(clock))
+    progress = pipeline.watch.scripts.run_progress.RunProgress(5)
     progress.finished("run 1 of 2 with adam")
     progress.finished("run 2 of 2 with adam")
     progress.finished("run 1 of 3 with longer", unneeded=1)

@@ -47,7 +47,8 @@ def load_evidence() -> pd.DataFrame:
     A layer, of which rules ask only whether there is one, is 1.
     """
     columns = ["program", "seed", "is_judged", *COLUMNS]
-    return pd.read_csv(EVIDENCE) if EVIDENCE.exists() else pd.DataFrame(columns=columns)
+    known = pd.read_csv(EVIDENCE) if EVIDENCE.exists() else pd.DataFrame()
+    return known.reindex(columns=columns)  # evidence that is newer than the runs is unknown
 
 
 def load_records(name: str) -> list[Run]:

@@ -1,18 +1,27 @@
-"""Train unseen programs under the callback, write results.json, and print how often the diagnosis is right.
+"""Train a set of unseen programs under the callback, and print what the diagnosis reports about each.
 
 python3 -m benchmarks.unseen
-python3 -m benchmarks.unseen --seeds 1 --only NAME ...
+python3 -m benchmarks.unseen --set first --seeds 1 --only NAME ...
 
-The folders `faulty` (with repaired twins) and `good` hold a file for each program; truth.json has the causes and
-notices that are right, by faulty program. What crashes, or takes longer than the time limit, counts as crashed.
-Programs that are left out by `--only` keep their results.
+In the folder of a set, `faulty` (with repaired twins) and `good` hold a file for each program; truth.json has the
+causes and notices that are right, by faulty program. What crashes, or takes longer than the time limit, counts as
+crashed. The first run of a whole set writes its results.json. No later run replaces it, because only then was the set
+unseen.
 """
 
 import argparse
 
 from benchmarks.joined import rendered
 from benchmarks.unseen.unseen_program import FAULTY, UnseenRun
-from benchmarks.unseen.unseen_runs import accepted_names, load_results, merged, program_files, run_all, save_results
+from benchmarks.unseen.unseen_runs import (
+    FOLDER,
+    SETS,
+    accepted_names,
+    load_results,
+    program_files,
+    run_all,
+    save_results,
+)
 
 TIME_LIMIT = 900  # seconds for all seeds of a program; the programs are meant to take some seconds a seed
 
@@ -36,13 +45,15 @@ def main() -> None:
         epilog=rest,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--set", choices=SETS, default=SETS[-1], help=f"the set of programs ({SETS[-1]})")
     parser.add_argument("--seeds", type=int, default=2, metavar="N", help="seeds 1 to N (default 2)")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="train these programs only")
     parser.add_argument(
         "--time-limit", type=float, default=TIME_LIMIT, metavar="S", help=f"seconds for a program ({TIME_LIMIT})"
     )
     arguments = parser.parse_args()
-    programs, accepted = program_files(), accepted_names()
+    folder = FOLDER / arguments.set
+    programs, accepted = program_files(folder), accepted_names(folder)
     names = {path.stem for path, _ in programs}
     if unknown := set(arguments.only or ()) - names:
         parser.error(f"unknown programs: {', '.join(sorted(unknown))}; known: {', '.join(sorted(names)) or 'none'}")
@@ -52,8 +63,9 @@ def main() -> None:
     runs = run_all(
         chosen, range(1, arguments.seeds + 1), arguments.time_limit, lambda run: print(shown(run), flush=True)
     )
-    save_results(merged(load_results(), runs))
-    print(f"\n{rendered()}", end="")
+    if not arguments.only and not load_results(folder):
+        save_results(runs, folder)
+    print(f"\n{rendered({arguments.set: runs})}", end="")
 
 
 if __name__ == "__main__":

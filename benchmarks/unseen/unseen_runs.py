@@ -1,4 +1,4 @@
-"""Run unseen programs, each form in its own process, and keep the result of every training."""
+"""Run a set of unseen programs, each form in its own process, and keep the result of every training."""
 
 import json
 import os
@@ -17,16 +17,17 @@ from pipeline.foundations.files import load_json, save_text
 
 ROOT: Final = Path(__file__).parents[2]
 FOLDER: Final = Path(__file__).parent
+SETS: Final = ("first", "second")  # folders, in the order in which they were scored
 MODULE: Final = "benchmarks.unseen.unseen_program"
 
 
-def program_files(folder: Path = FOLDER) -> list[tuple[Path, str]]:
+def program_files(folder: Path) -> list[tuple[Path, str]]:
     """Return the file and the form of everything that there is to train: faulty, repaired and good programs."""
     faulty, good = sorted((folder / "faulty").glob("*.py")), sorted((folder / "good").glob("*.py"))
     return [*((path, form) for path in faulty for form in (FAULTY, REPAIRED)), *((path, GOOD) for path in good)]
 
 
-def accepted_names(folder: Path = FOLDER) -> dict[str, tuple[str, ...]]:
+def accepted_names(folder: Path) -> dict[str, tuple[str, ...]]:
     """Return the accepted causes and notices by program, from truth.json; the first one is the kind of fault.
 
     Words in brackets are remarks: "imbalanced (with the notice ignored_class_weight)" accepts `imbalanced` alone.
@@ -78,20 +79,13 @@ def run_one(path: Path, form: str, seeds: Sequence[int], limit: float) -> list[U
     return runs + [UnseenRun(name=path.stem, form=form, seed=seed, error=error) for seed in seeds if seed not in ended]
 
 
-def save_results(runs: Iterable[UnseenRun], folder: Path = FOLDER) -> None:
+def save_results(runs: Iterable[UnseenRun], folder: Path) -> None:
     """Write results.json: the result of each training, one per line."""
     lines = ",\n".join(json.dumps(run) for run in runs)
     save_text(f"[\n{lines}\n]\n", folder / "results.json")
 
 
-def load_results(folder: Path = FOLDER) -> list[UnseenRun]:
-    """Return all trainings of the last run; none where the programs never ran."""
+def load_results(folder: Path) -> list[UnseenRun]:
+    """Return the trainings by which the set was scored; none if it was never scored."""
     path = folder / "results.json"
     return load_json(path) if path.exists() else []
-
-
-def merged(former: Iterable[UnseenRun], latest: Sequence[UnseenRun]) -> list[UnseenRun]:
-    """Return the latest runs, and the former ones of all other programs."""
-    names = {(run["name"], run["form"]) for run in latest}
-    both = [*(run for run in former if (run["name"], run["form"]) not in names), *latest]
-    return sorted(both, key=lambda run: (run["form"], run["name"], run["seed"]))

@@ -8,7 +8,7 @@ MLflow follow.
 
 from collections.abc import Mapping
 from itertools import chain
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -26,7 +26,7 @@ from pipeline.diagnosis.rules import (
     step_rules,
     unexplained_rule,
 )
-from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, Limit, number
+from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, Limit, is_misfit, number
 from pipeline.diagnosis.setting import Setting
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.params.network_params import NetworkRecipe
@@ -41,6 +41,13 @@ UNEXPLAINED: Final = unexplained_rule.UNEXPLAINED.name
 FORMER_NAMES: Final = {"stuck": UNEXPLAINED}  # names in older tables and MLflow runs, and today's names
 CLOSEST: Final = 2  # conditions to show for an unexplained failure
 FAR: Final = 0.2  # a condition is not shown if its number is below this share of its threshold
+
+
+class Suggestion(NamedTuple):
+    """Advice against a cause, with the remedies that make the change, the most promising first."""
+
+    words: str
+    remedies: list[str]
 
 
 def cause_names() -> tuple[str, ...]:
@@ -97,10 +104,10 @@ def _holding(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.DataFrame:
     A cause with `needs_misfit` does not hold where the training loss fell well below the baseline loss: confident
     predictions saturate units, and a network that fits has small gradients and has coped with the scale of its data.
     """
-    is_misfit = ~(evidence.train_fit > params.harmless_fit)
+    harms = is_misfit(evidence, params)
     return pd.DataFrame(
         {
-            cause.name: (holds & is_misfit if cause.needs_misfit else holds).astype(bool)
+            cause.name: (holds & harms if cause.needs_misfit else holds).astype(bool)
             for cause in TABLE
             for holds in [cause.rule(evidence, params)]
         }
@@ -144,6 +151,12 @@ def tries(name: str, setting: Setting) -> list[str]:
     """
     here = setting.at(named(name).layer)
     return [_words(name, advice) for advice in _best_first(name) if advice.fits(here)]
+
+
+def suggestions(name: str) -> list[Suggestion]:
+    """Return all advice against a cause in the order of `tries`, whatever the network."""
+    advice = _best_first(name)
+    return [Suggestion(_words(name, each), measured.best_first(name, each.remedies)) for each in advice]
 
 
 def network_remedies(*names: str) -> list[str]:

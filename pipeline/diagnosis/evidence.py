@@ -21,7 +21,7 @@ from pipeline.params.diagnosis_params import DiagnosisParams
 
 REPLICA_COLUMNS = (  # values of the record that are evidence as they are
     *("nonfinite_share", "input_scale", "input_decades", "target_scale"),
-    *("targets_told", "targets_beyond", "output_misfit"),
+    *("targets_told", "targets_beyond", "output_misfit", "input_kind"),
 )
 COLUMNS = {
     "nonfinite_epoch": "first epoch with a loss, or a layer's gradient or weights, that is NaN or infinite",

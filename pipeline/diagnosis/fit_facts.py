@@ -15,6 +15,7 @@ FIT_FACTS: Final = {
     "uses_batch_statistics": "1 if a layer that is trained normalises by statistics of the batch, such as "
     "BatchNormalization",
     "dropout_rate": "greatest share of units that a `Dropout` layer drops; 0 without one",
+    "output_dropout": "share of the outputs that a `Dropout` layer behind the last weights drops; 0 if none does",
     "rate_end": "learning rate at the last epoch / its greatest so far",
     "rate_ended_share": "share of the epochs with a learning rate below 1% of the greatest",
     "updates_applied": "steps that the optimizer counted (`iterations`) / batches that `fit` ran, in the latest epoch",
@@ -25,6 +26,11 @@ FIT_FACTS: Final = {
     "holds / all weights; only floating-point variables of two dimensions or more",
     "penalty_share": "sum of the penalties that layers add (`model.losses`) / the training loss with them: the "
     "greatest at a measured state after the first epoch",
+    "activity_share": "share of the training loss that layers add for their outputs (`activity_regularizer`, "
+    "`add_loss`), without penalties on weights: the greatest at a measured state",
+    "entering_spread": "greatest standard deviation, over the rows, of a number that enters the first kernel before "
+    "the first step; missing if all rows of the inputs are equal",
+    "idle_outputs": "number of outputs whose loss has the weight 0; missing for a model with one output",
     "half_weights": "1 if trainable weights are stored in float16 or bfloat16",
     "weight_shrink": "smallest, over hidden kernels, of the L1 norm now / the L1 norm before the first step",
     "validation_shift": "mean over input columns of |mean of the validation rows - mean of the training rows| / "
@@ -40,6 +46,8 @@ FIT_FACTS: Final = {
     "shuffles_state": "1 if a stateful recurrent layer is trained on batches that `fit` shuffles",
     "class_weight_missing": "share of the training rows whose class is no key of `class_weight`; missing without it",
     "class_weight_unknown": "number of keys of `class_weight` that are no class of the targets; missing without it",
+    "weighted_share": "share of the total weight of the training rows that the class with the smallest share has, "
+    "times the number of classes: 1 if balanced; missing without `class_weight`",
     "epochs_asked": "number of epochs that the latest `fit` was asked for, from its initial epoch",
     "epochs_run": "number of epochs that the latest `fit` ran",
     "stopped_by_callback": "1 if another callback set `stop_training`; its class is the record's attribute "

@@ -7,14 +7,17 @@ A notice is no cause: the network may have learned. Notices stand in the callbac
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
-from pipeline.diagnosis.constants import SHORT_PATIENCE
-from pipeline.diagnosis.rules.cause import Evidence, Rule, number
-from pipeline.diagnosis.rules.inference_rules import BATCH_STATISTICS
-from pipeline.diagnosis.rules.model_rules import CONSTANTS, OUTPUT_MISMATCH
-from pipeline.diagnosis.rules.row_rules import are_validation_rows_shifted, says_order, says_validation
-from pipeline.diagnosis.rules.step_rules import LEARNING_RATE_ENDED, has_rate_ended, is_stopped_early, says_stopped
+from pipeline.diagnosis import notice_rules
+from pipeline.diagnosis.rules.cause import Cause, Evidence, Rule
+from pipeline.diagnosis.rules.data_rules import UNSCALED_INPUTS, UNSCALED_TARGETS
+from pipeline.diagnosis.rules.inference_rules import BATCH_STATISTICS, OVERFITTING
+from pipeline.diagnosis.rules.model_rules import FROZEN, OUTPUT_MISMATCH, SYMMETRIC
+from pipeline.diagnosis.rules.optimisation_rules import LEARNING_RATE_TOO_LARGE, TOO_FEW_EPOCHS
+from pipeline.diagnosis.rules.row_rules import UNMASKED_PADDING
+from pipeline.diagnosis.rules.step_rules import OVER_REGULARISED
 from pipeline.params.diagnosis_params import DiagnosisParams
 
 
@@ -56,112 +59,26 @@ def notices(
     return [each for each in shown if bool(each.rule(evidence, params).iloc[0])]
 
 
-def _is_output_unfit(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
-    return (evidence.output_misfit > 0) & ~evidence.output_misfit.isin(CONSTANTS)
-
-
-def _is_metric_misleading(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
-    return (evidence.metric_gap > params.metric_gap) | (evidence.accuracy_of_numbers == 1)
-
-
-def _says_metric(evidence: Evidence) -> str:
-    name = f"`{evidence['misleading_metric']}`" if evidence.get("misleading_metric") else "A metric of accuracy"
-    if evidence["accuracy_of_numbers"]:
-        return (
-            f"{name} counts predictions that equal their targets, and the targets are numbers, so it stays near 0. Use "
-            "`mae` or `keras.metrics.R2Score()`."
-        )
-    gap = number(evidence, "metric_gap")
-    return (
-        f"{name} as `fit` logs it is {gap:.2f} away from its value for the predicted labels of the same rows. Use a "
-        "metric that takes probabilities, such as `metrics=['accuracy']` or `keras.metrics.BinaryIoU`."
+def _of_cause(cause: Cause, false_alarms: str) -> Notice:
+    """Return the notice on a cause for a network that learned, but far less than a quick model."""
+    return Notice(
+        cause.name,
+        lambda evidence, params: (
+            notice_rules.is_far_behind(evidence, params) & cause.rule(evidence.assign(train_fit=np.nan), params)
+        ),
+        cause.says,
+        means=f"the network learned, but far less than a quick model, and the rule of the cause `{cause.name}` holds",
+        condition=f"as for the cause `{cause.name}`, whatever `train_fit`; and `reference_gain` as for "
+        f"`below_reference` or, for other inputs than columns, `below_reference` > {notice_rules.FAR_BEHIND}",
+        false_alarms=false_alarms,
+        needs_learning=True,
     )
-
-
-def _is_class_weight_ignored(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
-    has_strangers = (evidence.class_weight_unknown > 0) & (evidence.class_weight_missing > 0)
-    return has_strangers | (evidence.class_weight_missing == 1)
-
-
-def _says_class_weight(evidence: Evidence) -> str:
-    missing = 100 * number(evidence, "class_weight_missing")
-    return (
-        f"`class_weight` has keys that are no class of the targets, and {missing:.0f}% of the training rows have a "
-        "class that is no key, so Keras gives these rows the weight 1. Keys must be the labels as whole numbers: 0, 1, "
-        "and so on."
-    )
-
-
-# Both scores are from few rows, so a difference counts only beyond the noise of guessing and by a part that matters.
-def _is_behind(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
-    gain = evidence.judged_gain.fillna(evidence.train_gain)
-    matters = evidence.reference_gain - gain > params.chance_margin
-    return (evidence.below_reference > 1) & matters
-
-
-def _says_reference(evidence: Evidence) -> str:
-    gain = evidence["judged_gain"] if evidence["judged_gain"] is not None else evidence["train_gain"]
-    return (
-        f"A quick model reaches {100 * number(evidence, 'reference_gain'):.0f}% of the possible improvement over "
-        f"chance on the same rows, and this network {100 * float(gain or 0):.0f}%: more can be learned from these "
-        "columns."
-    )
-
-
-def _is_validation_shifted(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
-    return are_validation_rows_shifted(evidence, params) | (evidence.validation_new_classes > params.new_classes)
-
-
-def _says_validation(evidence: Evidence) -> str:
-    return f"Validation rows are unlike training rows. {says_validation(evidence)} Shuffle rows before the split."
-
-
-def _is_order_harmful(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
-    return (evidence.batch_order > params.ordered_share) & (evidence.logged_gap > params.mode_gap)
-
-
-def _says_order(evidence: Evidence) -> str:
-    return (
-        f"{says_order(evidence)} So the loss that `fit` logs is far below the loss of the same rows after the epoch. "
-        "Shuffle the rows."
-    )
-
-
-def _says_stopped(evidence: Evidence) -> str:
-    what_to_do = (
-        "Set `mode` for the monitored number."
-        if evidence["stop_is_backwards"]
-        else "The training loss still fell: use a longer `patience`."
-    )
-    return f"{says_stopped(evidence)} {what_to_do}"
-
-
-def _was_stopped_while_falling(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
-    still_falls = (evidence.stop_patience <= SHORT_PATIENCE) & (evidence.loss_fall > params.slow_fall)
-    return is_stopped_early(evidence, params) & (still_falls | (evidence.stop_is_backwards == 1))
-
-
-# A rate that ends after a good training does no harm; a better quick model shows that the training was not over.
-def _did_rate_end_too_soon(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
-    return has_rate_ended(evidence, params) & _is_behind(evidence, params)
-
-
-def _is_below_reference(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
-    return _is_behind(evidence, params) & ~has_rate_ended(evidence, params)  # otherwise the reason is known
-
-
-def _says_rate(evidence: Evidence) -> str:
-    return f"{LEARNING_RATE_ENDED.says(evidence)} Count schedules in steps, not in epochs."
-
-
-def _do_statistics_lag(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
-    return evidence.logged_fit - evidence.train_fit > params.mode_gap
 
 
 NOTICES: tuple[Notice, ...] = (
     Notice(
         "output_mismatch",
-        _is_output_unfit,
+        notice_rules.is_output_unfit,
         OUTPUT_MISMATCH.says,
         means="the network learned, but less than it could, because output, loss and targets do not fit each other",
         condition="`output_misfit` > 0, but for a constant output or loss, which could not learn",
@@ -170,8 +87,8 @@ NOTICES: tuple[Notice, ...] = (
     ),
     Notice(
         "misleading_metric",
-        _is_metric_misleading,
-        _says_metric,
+        notice_rules.is_metric_misleading,
+        notice_rules.says_metric,
         means="a metric of accuracy does not measure the accuracy of the predictions, such as "
         "`keras.metrics.Accuracy()`, which compares probabilities with labels",
         condition="`metric_gap` > `diagnosis.metric_gap`, or `accuracy_of_numbers` is 1",
@@ -180,8 +97,8 @@ NOTICES: tuple[Notice, ...] = (
     ),
     Notice(
         "ignored_class_weight",
-        _is_class_weight_ignored,
-        _says_class_weight,
+        notice_rules.is_class_weight_ignored,
+        notice_rules.says_class_weight,
         means="keys of `class_weight` are no class of the targets, so Keras ignores their weights without a message",
         condition="`class_weight_unknown` > 0 and `class_weight_missing` > 0, or `class_weight_missing` is 1",
         false_alarms="weights for classes that no training row has, while other classes keep the weight 1 on purpose",
@@ -189,8 +106,8 @@ NOTICES: tuple[Notice, ...] = (
     ),
     Notice(
         "shifted_validation",
-        _is_validation_shifted,
-        _says_validation,
+        notice_rules.is_validation_shifted,
+        notice_rules.says_shift,
         means="the validation rows have other classes, another scale or other means than the training rows, and are "
         "predicted worse",
         condition="as for the cause `shifted_validation`, whether the training rows are fitted or not; or "
@@ -200,8 +117,8 @@ NOTICES: tuple[Notice, ...] = (
     ),
     Notice(
         "ordered_batches",
-        _is_order_harmful,
-        _says_order,
+        notice_rules.is_order_harmful,
+        notice_rules.says_harm_of_order,
         means="rows are fed in the order of their targets, and the network forgets what it learned a few batches "
         "before",
         condition="`batch_order` > `ordered_share`, and `logged_gap` > `mode_gap`",
@@ -210,8 +127,8 @@ NOTICES: tuple[Notice, ...] = (
     ),
     Notice(
         "stopped_early",
-        _was_stopped_while_falling,
-        _says_stopped,
+        notice_rules.was_stopped_while_falling,
+        notice_rules.says_stop,
         means="a callback stopped the training in its first half: with a patience of at most one epoch, though the "
         "training loss still fell, or because it took better for worse",
         condition="as for the cause `stopped_early`; and `stop_patience` <= 1 with `loss_fall` > `slow_fall`, or "
@@ -220,26 +137,59 @@ NOTICES: tuple[Notice, ...] = (
     ),
     Notice(
         "learning_rate_ended",
-        _did_rate_end_too_soon,
-        _says_rate,
-        means="the network learned less than a quick model, and the learning rate was nearly 0 long before the end",
-        condition="as for the cause `learning_rate_ended`, and `reference_gain` as for `below_reference`",
+        notice_rules.did_rate_end_too_soon,
+        notice_rules.says_rate,
+        means="the network learned less than a quick model, or little of the training rows, and the learning rate was "
+        "nearly 0 long before the end",
+        condition="as for the cause `learning_rate_ended`, and `reference_gain` as for `below_reference`; or "
+        "`rate_ended_share` > `wasted_share`, `train_fit` and `train_gain` < 0.75, and no reference",
         false_alarms="a network that cannot learn more at any rate",
         needs_learning=True,
     ),
     Notice(
+        "over_regularised",
+        notice_rules.is_regularised_too_much,
+        OVER_REGULARISED.says,
+        means="the network learned, but little: a penalty on the outputs of layers (or a loss that a layer adds) is a "
+        "good part of the loss, or dropout leaves few units or acts on the model's outputs",
+        condition="`activity_share` > `diagnosis.activity_share`, and `train_fit` is not above `harmless_fit`; or "
+        "`dropout_rate` > `dropped`, or `output_dropout` > 0",
+        false_alarms="a variational autoencoder of noisy data, whose divergence is a good part of its loss",
+        needs_learning=True,
+    ),
+    Notice(
         "batch_statistics",
-        _do_statistics_lag,
+        notice_rules.do_statistics_lag,
         BATCH_STATISTICS.says,
         means="the network learned, and fits the same rows far better in training mode than in inference mode",
-        condition="`logged_fit` - `train_fit` > `mode_gap`",
+        condition="`logged_fit` - `train_fit` > `mode_gap`, or > `harmless_fit` if `uses_batch_statistics` is 1 and "
+        "`train_fit` < 0.75",
         false_alarms="none known",
         needs_learning=True,
     ),
     Notice(
+        "overfitting",
+        notice_rules.overfits_harmfully,
+        OVERFITTING.says,
+        means="the network learned, but fits the training rows far better than unseen rows, and this does harm",
+        condition="as for the cause `overfitting`; and `judged_fit` <= 0 with `judged_gain` < 0.5, or as for the "
+        "notice on `symmetric`",
+        false_alarms="a network of which only the predicted class matters, not the probability",
+        needs_learning=True,
+    ),
+    _of_cause(SYMMETRIC, "none known"),
+    _of_cause(
+        UNSCALED_INPUTS, "a network whose inputs are large on purpose, and which fails to learn more for another reason"
+    ),
+    _of_cause(UNSCALED_TARGETS, "targets whose unit the loss takes into account"),
+    _of_cause(FROZEN, "layers that are frozen on purpose, in a network that must be quick to train"),
+    _of_cause(UNMASKED_PADDING, "padding that carries information, such as the length of a row"),
+    _of_cause(LEARNING_RATE_TOO_LARGE, "kernels that start far too small"),
+    _of_cause(TOO_FEW_EPOCHS, "a network that is compared at equal cost, on purpose"),
+    Notice(
         "below_reference",
-        _is_below_reference,
-        _says_reference,
+        notice_rules.is_below_reference,
+        notice_rules.says_reference,
         means="a linear model or a forest of trees predicts the same rows better than the network, beyond noise",
         condition="`below_reference` > 1, and `reference_gain` above the network's gain by more than `chance_margin`; "
         "and not `learning_rate_ended`",

@@ -16,10 +16,13 @@ from pipeline.params.file import Plain
 from pipeline.params.study_params import Cell, suggested
 from pipeline.params.variant_params import VariantParams, merge, nested
 from pipeline.remedies import combined
-from pipeline.remedies.remedy_registry import REMEDIES, scaled_epochs
+from pipeline.remedies.remedy import scaled_epochs
+from pipeline.remedies.remedy_registry import REMEDIES
 
 NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_.,=+ -]")
 LONGEST = 100  # the most letters of a cell's name
+CHANGES_DATA = "it changes the data, and every cell of a study has the same data"
+OWN_FIT = "it changes batches, weights of rows or when `fit` ends, and a study has its own"
 Changes = dict[str, Plain]  # the parameters that a cell changes, and their values
 
 
@@ -82,8 +85,8 @@ def suggestions(
     not_tried: dict[str, str] = {}
     for remedy, changes in remedies:
         name = f"{cell.name}{combined.AND}{remedy}" if cell.changes else remedy
-        if changes is None:
-            not_tried[name] = "it changes the data, and every cell of a study has the same data"
+        if isinstance(changes, str):
+            not_tried[name] = changes
             continue
         all_changes = merge(cell.changes, changes)
         if all_changes not in cells.values():
@@ -103,12 +106,12 @@ def result(replicas: pd.DataFrame) -> combined.Result:
     )
 
 
-def _of_variant(variant: VariantParams, epochs: int, causes: Sequence[str]) -> Iterator[tuple[str, Changes | None]]:
-    """Yield the name of each remedy and its changes; None for a remedy that changes the data."""
+def _of_variant(variant: VariantParams, epochs: int, causes: Sequence[str]) -> Iterator[tuple[str, Changes | str]]:
+    """Yield the name of each remedy and its changes; instead of changes the reason, if it can be no cell."""
     for remedy in (each for cause in causes for each in suggest(cause, variant, epochs)):
         name = NOT_IN_A_NAME.sub("", remedy.changes.replace(": ", "="))[:LONGEST]
         if any(dotted.startswith(DATA) for dotted in remedy.overrides):
-            yield name, None
+            yield name, CHANGES_DATA
             continue
         changes: Changes = {}
         for dotted, value in remedy.overrides.items():
@@ -116,12 +119,15 @@ def _of_variant(variant: VariantParams, epochs: int, causes: Sequence[str]) -> I
         yield name, changes
 
 
-def _of_network(cell: Cell, causes: Sequence[str], tried: Sequence[Cell]) -> Iterator[tuple[str, Changes | None]]:
+def _of_network(cell: Cell, causes: Sequence[str], tried: Sequence[Cell]) -> Iterator[tuple[str, Changes | str]]:
+    """Yield what `_of_variant` does, for a network of the user's own."""
     tried_remedies = [_remedies(each) for each in tried]
     for remedies in combined.further(_remedies(cell), network_remedies(*causes), tried_remedies):
         remedy = remedies[-1]
         factor = REMEDIES[remedy].epochs
-        if factor != 1:
+        if REMEDIES[remedy].of_fit:
+            yield remedy, OWN_FIT
+        elif factor != 1:
             yield remedy, {"epochs": scaled_epochs(cell.training.epochs, factor)}
         else:
             yield remedy, {"remedy": [each for each in remedies if REMEDIES[each].epochs == 1]}

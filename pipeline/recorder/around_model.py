@@ -13,11 +13,12 @@ from pipeline.foundations.untyped import Array, Batch
 from pipeline.history.record import HIDDEN
 from pipeline.recorder import input_facts, sequence_facts
 from pipeline.recorder.accuracy_facts import accuracy_gap, accuracy_metrics, overlap_gap, overlap_metrics
+from pipeline.recorder.entering_signal import entering_spread
 from pipeline.recorder.fit_arguments import FitArguments
 from pipeline.recorder.fit_end import is_backwards, stopping_callback
 from pipeline.recorder.fit_hooks import FitHooks
 from pipeline.recorder.guard import Guard
-from pipeline.recorder.layers import Row, every_layer
+from pipeline.recorder.layers import Row, every_layer, output_dropout, rows
 from pipeline.recorder.learning_rates import LearningRates
 from pipeline.recorder.probe import ForwardPass, Probe, Rows, Tensors
 from pipeline.recorder.recorder import Recorder
@@ -72,6 +73,7 @@ class AroundModel:
             "stop_is_backwards",
             "class_weight_missing",
             "class_weight_unknown",
+            "weighted_share",
         ):
             facts.pop(name, None)  # an earlier `fit` is over
         texts.pop("stopped_by", None)
@@ -84,6 +86,13 @@ class AroundModel:
         facts["uses_batch_statistics"] = float(any(each.trainable for each in normalising))
         dropout_rates = [each.rate for each in layers if isinstance(each, keras.layers.Dropout)]
         facts["dropout_rate"] = max(dropout_rates, default=0.0)
+        facts["output_dropout"] = output_dropout(self._model)
+        with self._guard.optional("read the weights of the losses"):
+            weights = keras.tree.flatten(getattr(self._model._compile_loss, "_user_loss_weights", None))
+            if len(weights) > 1:
+                facts["idle_outputs"] = float(sum(each == 0 for each in weights))
+            elif len(getattr(self._model, "outputs", None) or ()) > 1:
+                facts["idle_outputs"] = 0.0
         with self._guard.optional("examine the states of recurrent layers"):
             facts |= sequence_facts.state_facts(self._model, arguments)
         self._training = None
@@ -180,19 +189,26 @@ class AroundModel:
             # A strong penalty may leave so little of a layer that it is small at the end.
             before = facts.get("penalty_share", 0.0) if self._recorder.last_epoch > 1 else 0.0
             facts["penalty_share"] = max(before, forward.penalties / total)
+            of_weights = 0.0
+            if forward.penalties > 0:
+                of_weights = sum(float(each.regularizer(each)) for each in self._model.weights if each.regularizer)
+            share = max(0.0, forward.penalties - of_weights) / total
+            facts["activity_share"] = max(facts.get("activity_share", 0.0), share)
         weights = self._model.trainable_variables
         facts["half_weights"] = float(any(str(each.dtype) in ("float16", "bfloat16") for each in weights))
         if self._is_mask_measured:
             return
         self._is_mask_measured = True
+        with self._guard.optional("measure what enters the first kernel"):
+            facts |= entering_spread(self._model, rows(self._model), probe, data)
         with self._guard.optional("look for masks"):
             self._recorder.fit_facts |= sequence_facts.mask_facts(self._model, every_layer(self._model), probe, data)
 
-    def measure_shrinking(self, rows: list[Row]) -> None:
+    def measure_shrinking(self, layer_rows: list[Row]) -> None:
         """Compare the hidden kernels at the last measured state with those before the first step."""
         states = self._recorder.states
         before, now = states[min(states)], states[max(states)]
-        hidden = [place for place, row in enumerate(rows) if row.role == HIDDEN]
+        hidden = [place for place, row in enumerate(layer_rows) if row.role == HIDDEN]
         if min(states) != 0 or not hidden or not before.values or not now.values:
             return
         with np.errstate(divide="ignore", invalid="ignore"):

@@ -100,6 +100,16 @@ def own_kernels(layer: keras.layers.Layer) -> list[keras.Variable]:
     return [each for each in weights if len(each.shape) > 1 or each.name in ("gamma", "scale")]
 
 
+def output_dropout(model: keras.Model) -> float:
+    """Return the rate of a `Dropout` layer behind the last weights of a model; 0 without one."""
+    for layer in reversed(children(model)):
+        if isinstance(layer, keras.layers.Dropout) and layer.rate > 0:
+            return float(layer.rate)
+        if not isinstance(layer, keras.layers.Activation | keras.layers.Softmax | keras.layers.Dropout):
+            break
+    return 0.0
+
+
 def _has_modes(layer: keras.layers.Layer) -> bool:
     if isinstance(layer, WITH_STATISTICS):
         return True

@@ -36,7 +36,7 @@ def classes_of(model: keras.Model, targets: Batch, kind: str) -> Array | None:
 
 
 def class_weight_facts(targets: Batch, class_weight: Mapping[int, float] | None) -> dict[str, float]:
-    """Return `class_weight_missing` and `class_weight_unknown`; empty without class weights."""
+    """Return `class_weight_missing`, `class_weight_unknown` and `weighted_share`; empty without class weights."""
     leaves = numeric_leaves(targets)
     if class_weight is None or len(leaves) != 1:
         return {}
@@ -47,4 +47,8 @@ def class_weight_facts(targets: Batch, class_weight: Mapping[int, float] | None)
     is_missing = [each not in class_weight for each in classes.tolist()]
     unknown = [key for key in class_weight if key not in set(classes.tolist())]
     missing = counts[is_missing].sum() / counts.sum()
-    return {"class_weight_missing": float(missing), "class_weight_unknown": float(len(unknown))}
+    facts = {"class_weight_missing": float(missing), "class_weight_unknown": float(len(unknown))}
+    weights = counts * np.array([class_weight.get(each, 1.0) for each in classes.tolist()], float)
+    if len(classes) > 1 and weights.min() >= 0 and weights.sum() > 0:
+        facts["weighted_share"] = float(weights.min() / weights.sum() * len(classes))
+    return facts

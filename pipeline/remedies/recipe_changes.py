@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from pipeline.params.variant_params import VariantParams
-from pipeline.remedies.remedy_registry import REMEDIES, Overrides, Value
+from pipeline.remedies.remedy import Overrides, Value
+from pipeline.remedies.remedy_registry import REMEDIES
 
 MOST_IN_A_SENTENCE = 4  # changes; tables list all changes
 

@@ -18,7 +18,7 @@ OF_VARIANTS = (
     *("training/common/*.py", "training/compiled/*.py", "training/stacked/*.py"),
 )
 OF_NETWORKS = (*OF_VARIANTS, "foundations/untyped.py", "models/*.py", "recorder/*.py", "training/networks/*.py")
-OF_REMEDIES = (*OF_NETWORKS, "remedies/on_keras/*.py", "remedies/remedy_registry.py")
+OF_REMEDIES = (*OF_NETWORKS, "remedies/on_keras/*.py", "remedies/remedy.py", "remedies/remedy_registry.py")
 # Files of these patterns that cannot change a result: progress bars, checks before training, versions, export.
 WITHOUT_EFFECT = (
     *(f"training/common/{name}.py" for name in ("progress_bars", "trainable", "versions", "warm_up")),

@@ -23,9 +23,10 @@ from pipeline.params.file import check
 from pipeline.params.shipped import shipped
 from pipeline.recorder.guard import LOG, Guard
 from pipeline.watch.arguments import Arguments, Learned, expect_arrays
+from pipeline.watch.fit_verdict import Verdict, unrecorded
 from pipeline.watch.hopeless import why_hopeless
 from pipeline.watch.sinks import Sink, open_sinks
-from pipeline.watch.verdict import Verdict, early_notices, epochs_in_words, judge, unrecorded
+from pipeline.watch.verdict import early_notices, epochs_in_words, judge
 from pipeline.watch.watchable import expect_watchable, when_fit_ends
 
 if TYPE_CHECKING:

@@ -1,5 +1,6 @@
 """Draw the two figures of a watched training: its curves, and its gradients by layer and epoch."""
 
+from collections.abc import Sequence
 from io import BytesIO
 from typing import Final
 
@@ -26,28 +27,38 @@ PARTS: Final = {"train": BLUE, "validation": ORANGE, "test": ORANGE}
 
 def curves(history: xr.Dataset) -> Figure:
     """Draw loss and score over the epochs, with a line for each part of the data."""
-    parts = record.parts_of(history)
-    scores = [*SCORES, *FIT_SCORES]
-    score = next((each for each in reversed(scores) if f"{parts[0]}_{each}" in history), None)
-    drawing = figure(4.2 * (2 if score else 1), 3.2)
-    panels = drawing.subplots(1, 2 if score else 1, squeeze=False)[0]
-    for axes, quantity in zip(panels, ["loss", *([score] if score else [])], strict=True):
-        for part in parts:
-            if f"{part}_{quantity}" in history:
-                values = history[f"{part}_{quantity}"].values[0]
-                label = record.PARTS[part]
-                axes.plot(history.epoch.values, values, color=PARTS[part], label=label, linewidth=1.6)
-        if quantity == "loss":
-            baseline = history.attrs.get("train_constant_loss", np.nan)
-            label = "baseline" if record.is_baseline_known(history) else "at the start"
-            if np.isfinite(baseline):
-                axes.axhline(baseline, color=BLACK, linestyle="--", linewidth=0.8, label=label)
-        axes.set_xlim(0, max(1, int(history.epoch[-1])))
-        axes.ticklabel_format(axis="y", useOffset=False)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.legend(fontsize=8, frameon=False)
-        dress(axes, "epoch", "", "loss" if quantity == "loss" else spelled_score(quantity))
+    quantities = quantities_of(history)
+    drawing = figure(4.2 * len(quantities), 3.2)
+    panels = drawing.subplots(1, len(quantities), squeeze=False)[0]
+    for axes, quantity in zip(panels, quantities, strict=True):
+        draw_curve(axes, history, quantity)
     return drawing
+
+
+def quantities_of(history: xr.Dataset) -> list[str]:
+    """Return what is drawn over the epochs: `loss`, and the score, if there is one."""
+    part, scores = record.parts_of(history)[0], [*SCORES, *FIT_SCORES]
+    score = next((each for each in reversed(scores) if f"{part}_{each}" in history), None)
+    return ["loss", *([score] if score else [])]
+
+
+def draw_curve(axes: Axes, history: xr.Dataset, quantity: str) -> None:
+    """Draw loss or a score over the epochs, with a line for each part of the data."""
+    for part in record.parts_of(history):
+        if f"{part}_{quantity}" in history:
+            values = history[f"{part}_{quantity}"].values[0]
+            label = record.PARTS[part]
+            axes.plot(history.epoch.values, values, color=PARTS[part], label=label, linewidth=1.6)
+    if quantity == "loss":
+        baseline = history.attrs.get("train_constant_loss", np.nan)
+        label = "baseline" if record.is_baseline_known(history) else "at the start"
+        if np.isfinite(baseline):
+            axes.axhline(baseline, color=BLACK, linestyle="--", linewidth=0.8, label=label)
+    axes.set_xlim(0, max(1, int(history.epoch[-1])))
+    axes.ticklabel_format(axis="y", useOffset=False)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend(fontsize=8, frameon=False)
+    dress(axes, "epoch", "", "loss" if quantity == "loss" else spelled_score(quantity))
 
 
 def gradients(history: xr.Dataset) -> Figure:
@@ -55,11 +66,28 @@ def gradients(history: xr.Dataset) -> Figure:
 
     The gradient is the one that the optimizer got or, if that was not recorded, the probe's.
     """
+    drawing = figure(8.4, 1.7 + 0.24 * min(history.sizes["layer"], MOST_NAMED))
+    axes = drawing.subplots()
+    if draw_gradients(axes, history, has_meaning=True):
+        draw_gradient_bar(drawing, [axes])
+    return drawing
+
+
+def draw_gradient_bar(drawing: Figure, panels: Sequence[Axes]) -> None:
+    """Draw the bar of the gradients' colours beside the panels."""
+    bar = drawing.colorbar(ScalarMappable(NORM, COLOURS), ax=panels, pad=0.01, extend="both")
+    bar.set_label(MEANING, fontsize=8)
+
+
+def draw_gradients(axes: Axes, history: xr.Dataset, has_meaning: bool) -> bool:
+    """Draw the gradients of the layers, and return whether there are any.
+
+    Args:
+        has_meaning: whether the title says what the colours mean.
+    """
     name = next((each for each in ("gradient_mean_abs", "probe_gradient_mean_abs") if each in history), None)
     layers = history.sizes["layer"]
-    drawing = figure(8.4, 1.7 + 0.24 * min(layers, MOST_NAMED))
-    axes = drawing.subplots()
-    dress(axes, "epoch", "" if layers <= MOST_NAMED else "layer", _title(name))
+    dress(axes, "epoch", "" if layers <= MOST_NAMED else "layer", _title(name) if has_meaning else "")
     axes.grid(visible=False)
     axes.set_facecolor(NOTHING)
     axes.set_ylim(layers + 0.5, 0.5)
@@ -67,11 +95,10 @@ def gradients(history: xr.Dataset) -> Figure:
         axes.set_yticks(
             range(1, layers + 1), [in_figure(short(path, LONGEST_PATH)) for path in history.path.values], fontsize=8
         )
-    if name is not None and history.sizes["recorded_epoch"] > 1:
-        _draw_map(axes, history, name)
-        bar = drawing.colorbar(ScalarMappable(NORM, COLOURS), ax=axes, pad=0.01, extend="both")
-        bar.set_label(MEANING, fontsize=8)
-    return drawing
+    if name is None or history.sizes["recorded_epoch"] < 2:
+        return False
+    _draw_map(axes, history, name)
+    return True
 
 
 def png(drawing: Figure) -> bytes:

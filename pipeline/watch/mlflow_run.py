@@ -35,7 +35,7 @@ from pipeline.tracking import metric_keys as keys
 from pipeline.tracking.metric_keys import Point
 from pipeline.tracking.servers import impatience, is_server, without_credentials
 from pipeline.tracking.tags import COLOUR, DESCRIPTION
-from pipeline.watch.verdict import Verdict
+from pipeline.watch.fit_verdict import Verdict
 from pipeline.watch.watched_fit import WatchedFit
 
 if TYPE_CHECKING:

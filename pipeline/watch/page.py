@@ -18,7 +18,8 @@ from pipeline.history import record
 from pipeline.report.pages.document import Block, Bullets, Document, Picture, Section, Table, Text
 from pipeline.report.pages.html import render
 from pipeline.watch import figures
-from pipeline.watch.verdict import Verdict, epochs_in_words
+from pipeline.watch.fit_verdict import Verdict
+from pipeline.watch.verdict import epochs_in_words
 from pipeline.watch.watched_fit import WatchedFit
 
 FIGURES = {

@@ -1,7 +1,7 @@
 """Judge a watched training from its record, by the pipeline's rules: did it learn, why not, and what to try."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -30,53 +30,11 @@ from pipeline.foundations.errors import UserError
 from pipeline.history import record
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.params.evaluation_params import SCORES, SKILL, WORST_OUTPUT
+from pipeline.watch.fit_verdict import Verdict
+from pipeline.watch.for_machines.verdict_parts import layer_reports, reference_report, score_report
 
 UNKNOWN_RULE: Final = Rule(SKILL, LEAST_SKILL)
 LAYERS_IN_EVIDENCE: Final = ("dead_layer", "saturated_layer", "smallest_layer", "equal_layer", "frozen_layer")
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """The conclusion of `Diagnosis`; `print` shows it as text.
-
-    outcome: `learned`, `not_learned`, or None if no rule applies.
-    cause: the name of the cause, or None.
-    evidence: the numbers behind the cause, by name.
-    symptoms: the names of all conditions that hold, even if they are not the cause.
-    headline: a sentence with outcome and score.
-    says: sentences about the cause or the symptoms.
-    tries: remedies to try, the most promising first.
-    notes: sentences about what could not be watched.
-    notices: sentences about what harms the training, whatever its outcome, by the notice's name.
-    """
-
-    outcome: str | None
-    cause: str | None
-    evidence: Evidence
-    symptoms: Sequence[str]
-    headline: str
-    says: str
-    tries: Sequence[str]
-    notes: Sequence[str]
-    notices: Mapping[str, str] = field(default_factory=dict)
-
-    def __str__(self) -> str:
-        parts = [self.headline, self.says, *(f"Notice: {sentence}" for sentence in self.notices.values())]
-        if self.tries:
-            parts.append("What to try: " + "; ".join(self.tries) + ".")
-        parts += [f"Note: {note.rstrip('.')}." for note in self.notes]
-        return "\n".join(part for part in parts if part)
-
-
-def unrecorded(why: str, notes: Sequence[str]) -> Verdict:
-    """Return the verdict without a record.
-
-    Args:
-        why: why nothing is recorded; notes within this text are not listed again.
-        notes: sentences about what could not be watched.
-    """
-    headline = f"{why[0].upper()}{why[1:]}."
-    return Verdict(None, None, {}, (), headline, "", (), tuple(note for note in notes if note not in why))
 
 
 def epochs_in_words(count: int) -> str:
@@ -96,7 +54,17 @@ def judge(
         notes: sentences about what could not be watched.
     """
     rule, rule_notes = _rule(history, learned)
-    notes = (*notes, *rule_notes)
+    return replace(
+        _judged(history, rule, params, (*notes, *rule_notes)),
+        epochs=int(history.epoch[-1]),
+        score=score_report(history, rule),
+        reference=reference_report(rule),
+        layers=layer_reports(history, params.saturated_slope),
+    )
+
+
+def _judged(history: xr.Dataset, rule: Rule | None, params: DiagnosisParams, notes: Sequence[str]) -> Verdict:
+    """Return the verdict without the parts that only machines read."""
     table = evidence.measure(history, params)
     numbers, symptoms, sentences = _symptoms(table, history, params)
     harms = _notices(table, history, params, has_learned=False)

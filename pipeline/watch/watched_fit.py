@@ -6,7 +6,7 @@ import keras
 import xarray as xr
 
 from pipeline.params.diagnosis_params import DiagnosisParams
-from pipeline.watch.verdict import Verdict
+from pipeline.watch.fit_verdict import Verdict
 
 
 class WatchedFit(Protocol):

@@ -119,6 +119,11 @@ def is_below(evidence: Evidence, name: str, limit: float) -> bool:
     return value is not None and float(value) < limit
 
 
+def is_misfit(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+    """Return whether the training loss is not known to be well below the baseline loss."""
+    return ~(evidence.train_fit > params.harmless_fit)
+
+
 def verb(rows: pd.DataFrame, singular: str, plural: str) -> str:
     """Return the form of a verb whose subject is the number of replicas."""
     return singular if len(rows) == 1 else plural

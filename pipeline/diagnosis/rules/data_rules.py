@@ -1,13 +1,17 @@
 """Causes in the numbers of the data: NaN or infinite, or of a wrong scale."""
 
+from typing import Final
+
 import pandas as pd
 
 from pipeline.diagnosis.constants import SMALL_INPUTS_POWER, WIDE_COLUMN
 from pipeline.diagnosis.palette import BROWN, DARK_BROWN, RUST
-from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, Limit, join, number, verb
+from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, Limit, is_below, is_misfit, join, number, verb
 from pipeline.diagnosis.setting import Setting
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.remedies.recipe_changes import Against
+
+NOTHING: Final = 1e-6  # a spread of the signal below it is rounding
 
 
 def _has_nonfinite_rows(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
@@ -49,7 +53,8 @@ NON_FINITE_DATA = Cause(
 def _are_inputs_unscaled(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     is_large = evidence.input_scale > params.unscaled
     is_small = evidence.input_scale < 1 / params.unscaled**SMALL_INPUTS_POWER
-    return is_large | is_small | (evidence.input_decades > params.unscaled_decades)
+    is_lost = (evidence.entering_spread < NOTHING) & (evidence.input_scale.isna() | ~is_large)
+    return is_large | is_small | is_lost | (evidence.input_decades > params.unscaled_decades)
 
 
 def _sentence_on_inputs(rows: pd.DataFrame, bound: float | None) -> str:
@@ -65,7 +70,9 @@ def _sentence_on_inputs(rows: pd.DataFrame, bound: float | None) -> str:
 
 def _says_inputs(evidence: Evidence) -> str:
     sentences = []
-    if evidence["input_scale"] is not None:
+    if is_below(evidence, "entering_spread", NOTHING):
+        sentences.append("The rows of the inputs differ, but all are the same where they enter the first kernel.")
+    elif evidence["input_scale"] is not None:
         scale = number(evidence, "input_scale")
         size = "large" if scale > 1 else "small"
         sentences.append(f"The inputs of the first kernel are {size} (RMS {scale:.2g}; should be near 1).")
@@ -73,6 +80,11 @@ def _says_inputs(evidence: Evidence) -> str:
         factor = 10 ** number(evidence, "input_decades")
         sentences.append(f"One input column varies {factor:.2g} times as much as a typical one.")
     return " ".join(sentences)
+
+
+def _is_signal_lost(setting: Setting) -> bool:
+    spread = setting.number("entering_spread")
+    return spread is not None and spread < NOTHING
 
 
 def _is_near_0(setting: Setting) -> bool:
@@ -94,10 +106,12 @@ UNSCALED_INPUTS = Cause(
     BROWN,
     _sentence_on_inputs,
     _says_inputs,
-    means="the RMS of the first kernel's inputs is far from 1, or one column varies far more than the others",
-    measured="Measured after layers such as `Rescaling` and `Normalization`; not measured if the first layer is an "
-    "embedding or batch normalisation.",
-    condition="`input_scale` > `unscaled` or < 1 / `unscaled`², or `input_decades` > `unscaled_decades`",
+    means="the RMS of the first kernel's inputs is far from 1, or one column varies far more than the others, or all "
+    "rows are the same where they enter the first kernel",
+    measured="Measured after layers such as `Rescaling` and `Normalization`; scales are not measured if the first "
+    "layer is an embedding or batch normalisation.",
+    condition="`input_scale` > `unscaled` or < 1 / `unscaled`², or `input_decades` > `unscaled_decades`, or "
+    "`entering_spread` < 1e-6",
     looks_like="A loss that jumps, units that die or saturate in the first steps, or slow progress with plain SGD.",
     confused_with="`learning_rate_too_large`. Adam often learns from counts up to some hundred, so this is a cause "
     "only if nothing was learned, and never an alarm.",
@@ -106,6 +120,11 @@ UNSCALED_INPUTS = Cause(
         Against("batch_normalization", "each layer's signals are brought back to one scale"),
     ),
     advice=(
+        Advice(
+            "look at what is done to the inputs before the first kernel: a normalisation over an axis of one feature, "
+            "or a cast to whole numbers, gives 0 everywhere",
+            fits=_is_signal_lost,
+        ),
         Advice("scale only once: pixels that are divided by 255 twice, for example, are near 0", fits=_is_near_0),
         Advice(
             "divide pixels by 255: `keras.layers.Rescaling(1 / 255)` as the first layer",
@@ -124,9 +143,11 @@ UNSCALED_INPUTS = Cause(
 )
 
 
-# With a squared error, the first gradients grow in proportion to the targets.
+# With a squared error, the first gradients grow in proportion to the targets. Of several outputs, the one with large
+# targets outweighs the others, which fail though the sum of the losses falls.
 def _are_targets_unscaled(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
-    return evidence.target_scale > params.unscaled
+    harms = is_misfit(evidence, params) | evidence.idle_outputs.notna()
+    return (evidence.target_scale > params.unscaled) & harms
 
 
 def _sentence_on_targets(rows: pd.DataFrame, bound: float | None) -> str:
@@ -145,8 +166,9 @@ UNSCALED_TARGETS = Cause(
     RUST,
     _sentence_on_targets,
     _says_targets,
-    means="the RMS of a regression's targets is far above 1",
-    condition="`target_scale` > `unscaled`",
+    means="the RMS of a regression's targets is far above 1; of several outputs, the largest targets count, because "
+    "their loss outweighs the others",
+    condition="`target_scale` > `unscaled`; and `train_fit` is not above `harmless_fit`, or there are several outputs",
     looks_like="A regression whose loss is huge, becomes NaN in the first steps, or never comes near 0.",
     confused_with="`exploding`, its symptom.",
     remedies=(Against("scaled_targets", "the first errors are near 1"),),
@@ -161,6 +183,5 @@ UNSCALED_TARGETS = Cause(
     ),
     alarm=False,
     at_start=True,
-    needs_misfit=True,
     limits=(Limit("target_scale", "unscaled"),),
 )

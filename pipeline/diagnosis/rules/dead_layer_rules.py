@@ -9,7 +9,7 @@ from pipeline.diagnosis.theory import is_rectified
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.params.variant_params import VariantParams
 from pipeline.remedies.recipe_changes import Against
-from pipeline.remedies.remedy_registry import WIDER
+from pipeline.remedies.remedy import WIDER
 
 LU = "Lu et al. 2020, arXiv 1903.06733"
 TANH_CELLS = "`tanh` instead of `relu` in recurrent layers: it is bounded and never dead"

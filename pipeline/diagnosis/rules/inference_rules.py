@@ -74,6 +74,7 @@ BATCH_STATISTICS = Cause(
     advice=(
         Advice(
             "batches of 16 rows or more, or `LayerNormalization`, which needs no batch",
+            "larger_batches",
             fits=_are_batches_small,
         ),
         Advice(
@@ -84,6 +85,7 @@ BATCH_STATISTICS = Cause(
         ),
         Advice(
             "larger batches, or `LayerNormalization`, which needs no averages",
+            "larger_batches",
             fits=lambda setting: not _are_batches_small(setting),
         ),
         Advice(

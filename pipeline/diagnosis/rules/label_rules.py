@@ -1,11 +1,17 @@
 """Causes in the labels: rare classes, and labels that do not belong to their rows."""
 
+from typing import Final
+
 import pandas as pd
 
 from pipeline.diagnosis.constants import CLEAR_SIGNAL
 from pipeline.diagnosis.palette import OCHRE, SAND
-from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, Limit, number, verb
+from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, Limit, is_below, number, verb
+from pipeline.history.record import INPUT_KINDS
 from pipeline.params.diagnosis_params import DiagnosisParams
+
+UNLIKE_COLUMNS: Final = tuple(INPUT_KINDS.index(kind) for kind in ("other", "sequences", "ids"))
+OUTWEIGHED: Final = 0.1  # of an equal share of the weight; the verdict mentions a smaller share
 
 
 def _is_alive(evidence: pd.DataFrame) -> pd.Series:
@@ -20,16 +26,27 @@ def _is_alive(evidence: pd.DataFrame) -> pd.Series:
 def _is_imbalanced(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     gain = evidence.judged_gain.fillna(evidence.train_gain)
     is_possible = evidence.reference_gain.isna() | (evidence.reference_gain - gain > params.chance_margin)
-    return (evidence.score_gap > params.imbalance_gap) & _is_alive(evidence) & is_possible
+    is_majority = (evidence.score_gap > params.imbalance_gap) & is_possible
+    return (is_majority | are_weights_extreme(evidence, params)) & _is_alive(evidence)
+
+
+def are_weights_extreme(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+    """Return whether `class_weight` leaves a class hardly any weight, and the training rows are not learned."""
+    return (evidence.weighted_share < params.outweighed) & ~(evidence.train_learned == 1)
 
 
 def _sentence_on_imbalance(rows: pd.DataFrame, bound: float | None) -> str:
-    gap = 100 * rows.score_gap.median()
-    predict = verb(rows, "predicts", "predict")
-    return f"{len(rows)} always {predict} the majority class (accuracy {gap:.0f} points above balanced accuracy)"
+    gap = rows.score_gap.median()
+    how_much = "" if pd.isna(gap) else f" (accuracy {100 * gap:.0f} points above balanced accuracy)"
+    return f"{len(rows)} always {verb(rows, 'predicts', 'predict')} the majority class{how_much}"
 
 
 def _says_imbalance(evidence: Evidence) -> str:
+    if is_below(evidence, "weighted_share", OUTWEIGHED):
+        return (
+            f"With `class_weight`, one class has only {number(evidence, 'weighted_share'):.2g} times the total weight "
+            "of an equal share, so the network learns the other classes alone."
+        )
     return (
         f"Accuracy is {100 * number(evidence, 'score_gap'):.0f} points above balanced accuracy on the training set: "
         "few rows of rare classes are classified correctly."
@@ -43,9 +60,11 @@ IMBALANCED = Cause(
     OCHRE,
     _sentence_on_imbalance,
     _says_imbalance,
-    means="only the majority class is predicted, though no layer is dead",
+    means="only the majority class is predicted, though no layer is dead; or `class_weight` leaves a class hardly any "
+    "weight",
     condition="`score_gap` > `imbalance_gap`, no dead layer, all losses finite, and `reference_gain` above the "
-    "network's gain by `chance_margin`, or unknown",
+    "network's gain by `chance_margin`, or unknown; or `weighted_share` < `outweighed`, `train_learned` "
+    "is not 1, no dead layer, and all losses finite",
     looks_like="A high accuracy from the first epoch on that never changes; the rare class is never predicted.",
     confused_with="Nearly every network that has not learned, because it predicts one class, too: so all other rules "
     "come first. Seldom right on programs that the rule had not seen: a saturated network, and one that needed more "
@@ -61,24 +80,32 @@ IMBALANCED = Cause(
 )
 
 
-# Either the training rows are fitted, and unseen rows are predicted no better than by chance: with overfitting they are
-# predicted better. Or the targets of similar rows are no more alike than shuffled targets (Schilling 1986), and neither
-# the network nor a quick model predicts unseen rows better than by chance; a dead or diverged network proves nothing,
-# and similar rows tell little of a rare class. Or the given rows tell their targets, and the rows that `fit` was fed do
-# not. Known false alarms: training and unseen rows from different sources, and targets that similar rows do not share,
-# such as a parity of many columns.
-def _are_labels_unrelated(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+def fits_training_rows_alone(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+    """Return whether the training rows are fitted, and unseen rows are predicted no better than by chance."""
     is_fitted = (evidence.train_fit > params.fitted) & (evidence.train_gain > params.fitted)
-    is_at_chance = (evidence.judged_fit <= 0) & (evidence.judged_gain <= params.chance_margin)
+    return is_fitted & (evidence.judged_fit <= 0) & (evidence.judged_gain <= params.chance_margin)
+
+
+def follow_surely(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+    """Return whether the targets of the training rows surely follow from their inputs."""
+    return evidence.targets_told > CLEAR_SIGNAL * params.shuffled
+
+
+# Either the training rows are fitted, and unseen rows are predicted no better than by chance: with overfitting they are
+# predicted better, and if targets follow from the inputs of the training rows, the unseen rows are at fault. Or the
+# targets of similar rows are no more alike than shuffled targets (Schilling 1986), and neither the network nor a quick
+# model predicts unseen rows better than by chance; a dead or diverged network proves nothing, and similar rows tell
+# little of a rare class, or of sequences, in which the order may be all that matters. Or the given rows tell their
+# targets, and the rows that `fit` was fed do not. Known false alarms: training and unseen rows from different sources,
+# and targets that similar rows do not share, such as a parity of many columns.
+def _are_labels_unrelated(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+    is_memorised = fits_training_rows_alone(evidence, params) & ~follow_surely(evidence, params)
     is_predicted = (evidence.judged_gain > params.chance_margin) | (evidence.reference_gain > params.chance_margin)
     is_balanced = ~(evidence.score_gap > params.imbalance_gap)
     is_as_if_shuffled = (evidence.targets_told < params.shuffled) & _is_alive(evidence) & is_balanced & ~is_predicted
-    is_fed_otherwise = (evidence.fed_told < params.shuffled) & (evidence.targets_told > CLEAR_SIGNAL * params.shuffled)
-    return (
-        (is_fitted & is_at_chance)
-        | is_as_if_shuffled
-        | (is_fed_otherwise & ~(evidence.judged_gain > params.chance_margin))
-    )
+    is_as_if_shuffled &= ~evidence.input_kind.isin(UNLIKE_COLUMNS)
+    is_fed_otherwise = (evidence.fed_told < params.shuffled) & follow_surely(evidence, params)
+    return is_memorised | is_as_if_shuffled | (is_fed_otherwise & ~(evidence.judged_gain > params.chance_margin))
 
 
 def _sentence_on_labels(rows: pd.DataFrame, bound: float | None) -> str:
@@ -119,10 +146,11 @@ UNRELATED_LABELS = Cause(
     means="the training rows are fitted, and unseen rows are predicted no better than by the baseline; or the targets "
     "of similar rows are no more alike than shuffled targets (a nearest-neighbour test of 100 rows or more, Schilling "
     "1986), at the latest in the rows that `fit` was fed",
-    condition="`train_fit` and `train_gain` > `fitted`, `judged_fit` <= 0, `judged_gain` <= `chance_margin`; or "
+    condition="`train_fit` and `train_gain` > `fitted`, `judged_fit` <= 0, `judged_gain` <= `chance_margin`, with "
+    "`targets_told` not above 2 * `shuffled`; or "
     "`targets_told` < `shuffled`, no layer is dead, all losses are finite, `score_gap` is not above `imbalance_gap`, "
-    "and neither `judged_gain` nor `reference_gain` is above `chance_margin`; or `fed_told` < `shuffled` though "
-    "`targets_told` > 2 * `shuffled`",
+    "the inputs are columns or pictures, and neither `judged_gain` nor `reference_gain` is above `chance_margin`; or "
+    "`fed_told` < `shuffled` though `targets_told` > 2 * `shuffled`",
     looks_like="Training improves, but unseen rows are predicted no better than by the baseline. Or nothing improves.",
     confused_with="`overfitting`, where unseen rows are predicted better than by chance; with few rows the two look "
     "alike. Targets that similar rows do not share, such as a parity of many columns, are a false alarm if nothing is "

@@ -7,10 +7,16 @@ import pandas as pd
 from pipeline.diagnosis.palette import DARK_OLIVE, KHAKI, OLIVE, YELLOW
 from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, number, verb
 from pipeline.diagnosis.setting import Setting
-from pipeline.history.record import MISFITS
+from pipeline.history import record
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.remedies.recipe_changes import Against
 
+# The last two are newer than the record's list; `recorder.output_facts` has the same names.
+MISFITS = (
+    *record.MISFITS,
+    "probabilities that cannot come near 0 or 1",
+    "outputs that depend on the other rows",
+)
 # What to use instead, for each of MISFITS.
 FITTING = {
     "constant output": "`sigmoid` instead of `softmax` on one output unit for classes, or no activation for numbers",
@@ -27,6 +33,10 @@ FITTING = {
     "targets",
     "a loss that holds each output against all targets": "targets of the outputs' shape, (rows, 1) and not (rows,), or "
     "`keras.ops.squeeze(outputs, -1)` in the loss: otherwise their difference has the shape (rows, rows)",
+    "probabilities that cannot come near 0 or 1": "one `softmax` or `sigmoid`, directly behind a last layer without an "
+    "activation",
+    "outputs that depend on the other rows": "`softmax` over the last axis (`axis=-1`), and no operation that mixes "
+    "the rows of a batch: the first axis",
     "labels beyond the outputs": "one softmax unit per class, with labels from 0 and a sparse categorical "
     "cross-entropy",
 }
@@ -79,7 +89,8 @@ OUTPUT_MISMATCH = Cause(
     _says_output,
     means="the output layer, the loss and the targets do not fit each other: a constant output, no probabilities "
     "though the loss takes them, probabilities though it takes logits, sums that are not 1, labels beyond the outputs, "
-    "or targets outside the output's range",
+    "targets outside the output's range, probabilities that cannot come near 0 or 1 (two softmax layers, or `relu` "
+    "before `softmax`), or outputs that depend on the other rows of a batch",
     measured="The output's range is measured by changing the biases of the output layer, so this layer needs a bias. A "
     "loss of your own (a function, a `Loss`, a `compute_loss`) is also called with outputs that equal the targets. "
     "This finds swapped arguments, a loss that is no smaller than for a constant, and targets (n,) with outputs "

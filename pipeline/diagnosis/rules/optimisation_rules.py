@@ -1,12 +1,17 @@
 """Causes in the steps, which are too large, too small or too few."""
 
+from typing import Final
+
 import pandas as pd
 
 from pipeline.diagnosis.palette import INDIGO, PALE_BLUE, SKY
-from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, Limit, number, reference, verb
+from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, Limit, is_below, number, reference, verb
+from pipeline.diagnosis.rules.label_rules import are_weights_extreme
 from pipeline.diagnosis.setting import Setting
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.remedies.recipe_changes import Against
+
+STILL: Final = 1e-3  # the verdict mentions a smaller relative change of the kernels
 
 
 # Kernels change in one epoch by many times their size, though the gradient before the first step was ordinary: with a
@@ -65,20 +70,30 @@ LEARNING_RATE_TOO_LARGE = Cause(
 
 
 # A plateau: the loss is no better than the baseline loss and falls slowly, but by more than noise and nearly as fast as
-# before, so larger steps would leave the plateau sooner. A loss that nears its floor falls less and less.
+# before, so larger steps would leave the plateau sooner. A loss that nears its floor falls less and less. Or weights
+# hardly change at all though the gradient is ordinary: the rate is tiny, or an `epsilon` or a clip makes steps tiny.
 def _are_steps_too_small(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     fell, fell_before = evidence.loss_fall > params.plateau_fall, evidence.fall_before > params.plateau_fall
     is_slow = fell & fell_before & (evidence.loss_fall <= params.slow_fall)
     is_steady = evidence.loss_fall >= params.steady_fall * evidence.fall_before
-    return is_slow & is_steady & (evidence.train_fit < params.fitted)
+    has_gradient = (evidence.first_gradient > params.vanishing_scale) & ~(evidence.step_ratio < params.lost_scale)
+    is_still = (evidence.first_change > 0) & (evidence.first_change < params.tiny_change) & has_gradient
+    is_still &= ~(evidence.loss_fall > params.slow_fall)
+    return (is_slow & is_steady | is_still) & (evidence.train_fit < params.fitted)
 
 
 def _sentence_on_small_steps(rows: pd.DataFrame, bound: float | None) -> str:
-    fall = 100 * rows.loss_fall.median()
-    return f"{len(rows)} {verb(rows, 'creeps', 'creep')} along a plateau (the loss fell by {fall:.2g}% at the end)"
+    fall = rows.loss_fall.median()
+    how_much = "" if pd.isna(fall) else f" (the loss fell by {100 * fall:.2g}% at the end)"
+    return f"{len(rows)} {verb(rows, 'creeps', 'creep')} along a plateau{how_much}"
 
 
 def _says_small_steps(evidence: Evidence) -> str:
+    if is_below(evidence, "first_change", STILL):
+        return (
+            f"In the first recorded epoch every kernel changed by at most {number(evidence, 'first_change'):.1g} "
+            "times its size, though the first gradient was ordinary: the steps are too small."
+        )
     return (
         f"The loss is {1 - number(evidence, 'train_fit'):.3g} times {reference(evidence)} and fell by only "
         f"{100 * number(evidence, 'loss_fall'):.2g}% over the last epochs: larger steps may leave this plateau."
@@ -92,9 +107,11 @@ LEARNING_RATE_TOO_SMALL = Cause(
     PALE_BLUE,
     _sentence_on_small_steps,
     _says_small_steps,
-    means="the loss is no better than the baseline loss, and falls slowly and steadily, by more than noise",
+    means="the loss is no better than the baseline loss, and falls slowly and steadily, by more than noise; or the "
+    "weights hardly change, though the gradient is ordinary",
     condition="`train_fit` < `fitted`; `loss_fall` between `plateau_fall` and `slow_fall`, and at least "
-    "`steady_fall` times `fall_before`",
+    "`steady_fall` times `fall_before`; or `first_change` between 0 and `tiny_change`, `loss_fall` not above "
+    "`slow_fall`, and `first_gradient` > `vanishing_scale`",
     looks_like="A plateau at the baseline loss.",
     confused_with="`vanishing`, where layers get no gradient, and `unexplained`, where the loss is flat.",
     remedies=(
@@ -105,6 +122,10 @@ LEARNING_RATE_TOO_SMALL = Cause(
     advice=(
         Advice("a learning rate ten or a hundred times larger", "larger_steps", "much_larger_steps"),
         Advice("Adam, or momentum 0.9", "adam"),
+        Advice(
+            "the optimizer's defaults for `epsilon`, `clipnorm` and `clipvalue`: they may make every step tiny",
+            fits=lambda setting: (setting.number("first_change") or 1) < STILL,
+        ),
         Advice("more epochs", "longer"),
     ),
     alarm=False,
@@ -113,7 +134,7 @@ LEARNING_RATE_TOO_SMALL = Cause(
 
 
 def _still_falls(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
-    return evidence.loss_fall > params.slow_fall
+    return (evidence.loss_fall > params.slow_fall) & ~are_weights_extreme(evidence, params)
 
 
 def _sentence_on_few_epochs(rows: pd.DataFrame, bound: float | None) -> str:
@@ -132,9 +153,9 @@ TOO_FEW_EPOCHS = Cause(
     SKY,
     _sentence_on_few_epochs,
     _says_few_epochs,
-    means="no earlier rule holds, and the loss still falls over the last epochs, by more than noise; with six epochs "
-    "or fewer, in every epoch",
-    condition="`loss_fall` > `slow_fall`",
+    means="no earlier rule holds, and the loss still falls over the last epochs, by more than noise; with twelve "
+    "epochs or fewer, in every epoch",
+    condition="`loss_fall` > `slow_fall`, and class weights are not extreme, as in `imbalanced`",
     looks_like="A loss that still falls at the end.",
     confused_with="`learning_rate_too_small`, where the loss falls along a plateau.",
     remedies=(

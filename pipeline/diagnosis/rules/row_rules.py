@@ -7,6 +7,7 @@ import pandas as pd
 from pipeline.diagnosis.constants import FEW_LONG_ROWS, NO_SPREAD
 from pipeline.diagnosis.palette import AQUA, CREAM, MINT, PLUM, TEAL, UMBER
 from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, Limit, is_below, number, verb
+from pipeline.diagnosis.rules.label_rules import fits_training_rows_alone, follow_surely
 from pipeline.params.diagnosis_params import DiagnosisParams
 
 SLIGHT_SPREAD: Final = 0.3  # decades; the verdict does not mention a smaller difference of spread
@@ -38,8 +39,11 @@ OUTLIER_ROWS = Cause(
     confused_with="`unscaled_inputs`, where all rows have the wrong scale, or columns have long tails, as incomes "
     "have.",
     advice=(
-        Advice("look at the rows of largest norm (`numpy.linalg.norm(x, axis=1)`), and correct or drop them"),
-        Advice("clip each column, for example at its 1% and 99% quantiles, before scaling"),
+        Advice(
+            "look at the rows of largest norm (`numpy.linalg.norm(x, axis=1)`), and correct or drop them",
+            "no_long_rows",
+        ),
+        Advice("clip each column, for example at its 1% and 99% quantiles, before scaling", "clipped_columns"),
         Advice("take the logarithm of columns that span several powers of ten"),
         Advice("`LayerNormalization` instead of batch normalisation, whose averages one row can spoil"),
     ),
@@ -64,7 +68,11 @@ def are_validation_rows_shifted(evidence: pd.DataFrame, params: DiagnosisParams)
 def _has_shifted_validation(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     is_fitted = (evidence.train_learned == 1) | (evidence.train_fit > params.harmless_fit)
     is_fitted |= evidence.logged_gap > params.mode_gap  # the given rows may hold validation rows, and fit's rows fit
-    return is_fitted & are_validation_rows_shifted(evidence, params)
+    # The targets follow from the inputs and are learned, but neither the network nor a quick model predicts other rows.
+    is_other = fits_training_rows_alone(evidence, params) & follow_surely(evidence, params)
+    is_other &= ~(evidence.fed_told < params.shuffled) & ~(evidence.reference_gain > params.chance_margin)
+    is_other &= ~(evidence.shuffles_state == 1)
+    return is_fitted & are_validation_rows_shifted(evidence, params) | is_other
 
 
 def _sentence_on_validation(rows: pd.DataFrame, bound: float | None) -> str:
@@ -83,6 +91,11 @@ def says_validation(evidence: Evidence) -> str:
     if evidence["validation_shift"] is not None and not is_below(evidence, "validation_shift", SLIGHT_SHIFT):
         shift = number(evidence, "validation_shift")
         sentences.append(f"The column means of validation and training rows differ by {shift:.2g} standard deviations.")
+    if not sentences:
+        sentences.append(
+            "The targets of the training rows follow from their inputs and are fitted, but validation rows are "
+            "predicted no better than by chance: their inputs are prepared in another way, or their labels are others."
+        )
     return " ".join(sentences)
 
 
@@ -98,7 +111,8 @@ SHIFTED_VALIDATION = Cause(
     condition="`validation_new_classes` > `new_classes`, or |`validation_spread`| > `shifted_decades`, or "
     "`validation_shift` > `shifted_means`; and `train_learned` is 1 or `train_fit` > `harmless_fit` "
     "or `logged_gap` > `mode_gap`; and `train_gain` - `judged_gain` > `chance_margin` or `train_fit` - `judged_fit` > "
-    "`mode_gap`",
+    "`mode_gap`. Or the training rows are fitted, `judged_fit` <= 0, `judged_gain` and `reference_gain` <= "
+    "`chance_margin`, though `targets_told` > 2 * `shuffled`",
     looks_like="A training score that rises while the validation score stays at chance or falls from the first epoch "
     "on.",
     confused_with="`overfitting`, where both parts are from the same source. A time series with a trend has "
@@ -108,7 +122,10 @@ SHIFTED_VALIDATION = Cause(
             "scale validation rows by the mean and standard deviation of the training rows, in the same code",
             fits=lambda setting: not setting.number("validation_new_classes"),
         ),
-        Advice("shuffle the rows before you split them: `validation_split` takes the last rows, which may be sorted"),
+        Advice(
+            "shuffle the rows before you split them: `validation_split` takes the last rows, which may be sorted",
+            "shuffled_split",
+        ),
         Advice(
             "a split by class, such as `train_test_split(..., stratify=y)`",
             fits=lambda setting: bool(setting.number("validation_new_classes")),
@@ -156,8 +173,8 @@ ORDERED_BATCHES = Cause(
     confused_with="`batch_statistics`, where the two losses differ, too, though rows are shuffled. Slow time series "
     "that are fed in order are a false alarm if the network failed for another reason.",
     advice=(
-        Advice("`shuffle=True` in `fit` (the default for arrays)"),
-        Advice("`dataset.shuffle(number of rows)` before `batch`, or shuffled rows in the generator"),
+        Advice("`shuffle=True` in `fit` (the default for arrays)", "shuffled_rows"),
+        Advice("`dataset.shuffle(number of rows)` before `batch`, or shuffled rows in the generator", "shuffled_rows"),
     ),
     alarm=False,
     limits=(Limit("batch_order", "ordered_share"),),
@@ -189,8 +206,8 @@ UNMASKED_PADDING = Cause(
     looks_like="A recurrent network that stays at the baseline, but learns from short sequences.",
     confused_with="`vanishing`, its symptom: a gradient must pass all steps of padding.",
     advice=(
-        Advice("`mask_zero=True` in the `Embedding`, or a `Masking` layer as the first layer"),
-        Advice("shorter rows, or padding in front: `pad_sequences(..., padding='pre')`"),
+        Advice("`mask_zero=True` in the `Embedding`, or a `Masking` layer as the first layer", "masked_padding"),
+        Advice("shorter rows, or padding in front: `pad_sequences(..., padding='pre')`", "padding_in_front"),
     ),
     alarm=False,
     limits=(Limit("padding_share", "padding_share"),),
@@ -221,8 +238,10 @@ SHUFFLED_STATE = Cause(
     looks_like="A recurrent network that learns less with states than without.",
     confused_with="`ordered_batches`, the opposite fault of networks without states.",
     advice=(
-        Advice("`shuffle=False` in `fit`, with row i of each batch continuing row i of the batch before"),
-        Advice("`stateful=False`, if rows are sequences of their own"),
+        Advice(
+            "`shuffle=False` in `fit`, with row i of each batch continuing row i of the batch before", "rows_in_order"
+        ),
+        Advice("`stateful=False`, if rows are sequences of their own", "stateless_layers"),
     ),
     alarm=False,
 )

@@ -9,7 +9,7 @@ from pipeline.diagnosis.rules.dead_layer_rules import TANH_CELLS
 from pipeline.diagnosis.setting import Setting
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.remedies.recipe_changes import Against
-from pipeline.remedies.remedy_registry import PASCANU
+from pipeline.remedies.remedy import PASCANU
 
 
 def _explodes(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from pipeline.diagnosis.constants import SHORT_PATIENCE
 from pipeline.diagnosis.palette import DARK_TEAL, IRIS, PINE, SEA, SLATE
-from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, Limit, is_below, number, verb
+from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, Limit, is_below, is_misfit, number, verb
 from pipeline.params.diagnosis_params import DiagnosisParams
 
 ORDINARY: Final = 0.5  # a greater share or factor is not mentioned
@@ -19,7 +19,8 @@ def _loses_updates(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series
     is_skipped = evidence.updates_applied < params.lost_share
     is_unscaled = (evidence.step_ratio < params.lost_scale) & (evidence.uses_batch_statistics == 0)
     is_unused = (evidence.largest_change == 0) & (evidence.taken_gradient > params.vanishing_scale)
-    return is_skipped | is_unscaled | is_unused | (evidence.row_weight < params.lost_scale)
+    is_lost = is_skipped | is_unscaled | is_unused | (evidence.row_weight < params.lost_scale)
+    return is_lost & is_misfit(evidence, params) | (evidence.idle_outputs > 0)
 
 
 def _sentence_on_lost_updates(rows: pd.DataFrame, bound: float | None) -> str:
@@ -35,6 +36,8 @@ def _says_lost_updates(evidence: Evidence) -> str:
     if is_below(evidence, "step_ratio", ORDINARY):
         ratio = number(evidence, "step_ratio")
         sentences.append(f"The optimizer's gradients are {ratio:.2g} times the gradients of the model's loss.")
+    if evidence["idle_outputs"]:
+        sentences.append("The loss of an output has the weight 0 (`loss_weights`), so nothing trains this output.")
     if is_below(evidence, "row_weight", ORDINARY):
         sentences.append(f"The mean weight of a row is {number(evidence, 'row_weight'):.2g} (usual: 1).")
     return " ".join(sentences)
@@ -52,7 +55,8 @@ LOST_UPDATES = Cause(
     measured="The optimizer's gradient is compared with the probe's only if no layer normalises by statistics of the "
     "batch, because these change gradients in training mode by any factor.",
     condition="`updates_applied` < `lost_share`; or `step_ratio` < `lost_scale`, and `uses_batch_statistics` is 0; or "
-    "`largest_change` is 0, and `taken_gradient` > `vanishing_scale`; or `row_weight` < `lost_scale`",
+    "`largest_change` is 0, and `taken_gradient` > `vanishing_scale`; or `row_weight` < `lost_scale`; or "
+    "`idle_outputs` > 0. But for the last, `train_fit` is not above `harmless_fit`",
     looks_like="A flat loss, though the gradients of the model are of ordinary size.",
     confused_with="`vanishing`, where the model's own gradients are small, and `frozen`, where one layer never "
     "changes. A custom `train_step` that accumulates gradients on purpose is a false alarm if it did not learn.",
@@ -60,11 +64,14 @@ LOST_UPDATES = Cause(
         Advice(
             "a learning rate above 0, and `gradient_accumulation_steps` of the optimizer far below the number of "
             "batches",
+            "step_each_batch",
+            "adam",
             fits=lambda setting: setting.number("largest_change") == 0,
         ),
         Advice(
             "in a `train_step` of your own with mixed precision, compute the gradient of "
             "`self.optimizer.scale_loss(loss)`",
+            "unscaled_loss",
         ),
         Advice(
             "look for steps that are skipped: gradients that are NaN or infinite in float16, `None`, or applied under "
@@ -73,12 +80,13 @@ LOST_UPDATES = Cause(
         ),
         Advice(
             "weights of rows with a mean of 1: divide `sample_weight` by its mean",
+            "unit_weights",
+            "no_weights",
             fits=lambda setting: (setting.number("row_weight") or 0) < 1,
         ),
     ),
     alarm=False,
     limits=(Limit("step_ratio", "lost_scale", is_upper=False),),
-    needs_misfit=True,
 )
 
 
@@ -124,7 +132,9 @@ UNTRACKED_WEIGHTS = Cause(
 # A penalty is a fault only if the data's loss did not fall: at the end of a good training it is most of the loss, too.
 def _is_over_regularised(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
     is_penalised = (evidence.penalty_share > params.penalty_share) | (evidence.weight_shrink < params.shrunk)
-    is_noisy = (evidence.dropout_rate > params.dropped) | (evidence.train_fit - evidence.logged_fit > params.mode_gap)
+    is_penalised |= evidence.activity_share > params.activity_share
+    is_noisy = (evidence.dropout_rate > params.dropped) | (evidence.output_dropout > 0)
+    is_noisy |= evidence.train_fit - evidence.logged_fit > params.mode_gap
     return is_penalised | is_noisy
 
 
@@ -134,10 +144,16 @@ def _sentence_on_penalties(rows: pd.DataFrame, bound: float | None) -> str:
 
 def _says_penalties(evidence: Evidence) -> str:
     sentences = []
-    if (evidence["penalty_share"] or 0) and not is_below(evidence, "penalty_share", SLIGHT):
+    if not is_below(evidence, "activity_share", SLIGHT) and evidence["activity_share"]:
+        share = 100 * number(evidence, "activity_share")
+        sentences.append(f"Penalties on the outputs of layers were up to {share:.0f}% of the training loss.")
+    elif (evidence["penalty_share"] or 0) and not is_below(evidence, "penalty_share", SLIGHT):
         sentences.append(f"Penalties are {100 * number(evidence, 'penalty_share'):.0f}% of the training loss.")
     if evidence["dropout_rate"] is not None and number(evidence, "dropout_rate") > ORDINARY:
         sentences.append(f"Dropout leaves {100 * (1 - number(evidence, 'dropout_rate')):.2g}% of a layer's units.")
+    if evidence["output_dropout"]:
+        share = 100 * number(evidence, "output_dropout")
+        sentences.append(f"Dropout sets {share:.2g}% of the model's outputs to 0 in training: remove it.")
     if is_below(evidence, "weight_shrink", ORDINARY):
         shrink = number(evidence, "weight_shrink")
         sentences.append(f"A hidden kernel has {shrink:.2g} times the L1 norm that it had before the first step.")
@@ -159,16 +175,20 @@ OVER_REGULARISED = Cause(
     _says_penalties,
     means="a penalty outweighs the loss and shrinks the kernels, or dropout leaves few units, or noise is so strong "
     "that the network fits far worse in training mode than in inference mode",
-    condition="`penalty_share` > `diagnosis.penalty_share`, or `weight_shrink` < `shrunk`, or `dropout_rate` > "
-    "`dropped`, or `train_fit` - `logged_fit` > `mode_gap`",
+    condition="`penalty_share` > `diagnosis.penalty_share`, or `activity_share` > `diagnosis.activity_share`, or "
+    "`weight_shrink` < `shrunk`, or `dropout_rate` > "
+    "`dropped`, or `output_dropout` > 0, or `train_fit` - `logged_fit` > `mode_gap`",
     looks_like="A loss that falls at first, while the weights shrink, and then stays; or a training loss far above the "
     "validation loss.",
     confused_with="`too_few_epochs` and `vanishing`. A penalty that is most of the loss of a network that fits is no "
     "fault.",
     advice=(
-        Advice("a hundredth of the penalty's factor, or no penalty, until the network fits the training rows"),
-        Advice("dropout of 0.1 to 0.5, only between hidden layers, never behind the output's `softmax`"),
-        Advice("a smaller `weight_decay` of the optimizer"),
+        Advice(
+            "a hundredth of the penalty's factor, or no penalty, until the network fits the training rows",
+            "no_penalties",
+        ),
+        Advice("dropout of 0.1 to 0.5, only between hidden layers, never behind the output's `softmax`", "no_dropout"),
+        Advice("a smaller `weight_decay` of the optimizer", "no_weight_decay"),
     ),
     alarm=False,
     limits=(Limit("penalty_share", "penalty_share"), Limit("weight_shrink", "shrunk", is_upper=False)),
@@ -205,8 +225,9 @@ LEARNING_RATE_ENDED = Cause(
         Advice(
             "count the schedule in steps, not in epochs: `decay_steps` is the number of epochs times the batches of an "
             "epoch",
+            "stretched_schedule",
         ),
-        Advice("a constant learning rate, to see whether the schedule is at fault"),
+        Advice("a constant learning rate, to see whether the schedule is at fault", "constant_rate"),
         Advice("`ReduceLROnPlateau` with a longer `patience` and a `min_lr`"),
     ),
     alarm=False,
@@ -258,9 +279,9 @@ STOPPED_EARLY = Cause(
             "`mode='max'` for a number that should rise, such as an accuracy, and `mode='min'` for a loss",
             fits=lambda setting: setting.number("stop_is_backwards") == 1,
         ),
-        Advice("a longer `patience` (10 epochs or more), with `restore_best_weights=True`"),
+        Advice("a longer `patience` (10 epochs or more), with `restore_best_weights=True`", "patient_stopping"),
         Advice("`start_from_epoch` in `EarlyStopping`, so that the first epochs cannot end the training"),
-        Advice("no `EarlyStopping`, to see whether it is at fault"),
+        Advice("no `EarlyStopping`, to see whether it is at fault", "no_early_stopping"),
     ),
     alarm=False,
 )

@@ -41,7 +41,7 @@ def remembering_compile() -> Iterator[None]:
             keras.Model.compile = own
 
 
-def compile_again(model: keras.Model, like: keras.Model | None = None, **changes: str) -> None:
+def compile_again(model: keras.Model, like: keras.Model | None = None, **changes: Any) -> None:
     """Compile a model again with the same arguments, except for `changes`.
 
     Args:

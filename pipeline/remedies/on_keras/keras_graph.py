@@ -4,6 +4,7 @@ They use Keras's `clone_model`, which needs every layer's `get_config`.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import keras
@@ -12,7 +13,7 @@ from pipeline.history.record import HIDDEN
 from pipeline.recorder.layers import every_layer, rows
 from pipeline.remedies.on_keras.keras_compile import compile_again
 from pipeline.remedies.on_keras.trial import InapplicableError, Trial, in_short
-from pipeline.remedies.remedy_registry import DROPPED, WIDER
+from pipeline.remedies.remedy import DROPPED, WIDER
 
 WITH_UNITS = (keras.layers.Dense, keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D)
 
@@ -49,6 +50,30 @@ def dropout(trial: Trial) -> Iterator[str]:
         raise InapplicableError("it has dropout already")
     model = _rebuilt(before, {}, lambda layer, inputs, outputs: keras.layers.Dropout(DROPPED)(outputs))
     yield f"a layer `Dropout({DROPPED})` after each hidden layer"
+    _replace(trial, model)
+
+
+def masked_padding(trial: Trial) -> Iterator[str]:
+    """Mask the padding: by the embeddings, in place, or by a first layer, which makes another model."""
+    layers = every_layer(trial.model)
+    embeddings = [layer for layer in layers if isinstance(layer, keras.layers.Embedding)]
+    if not any(isinstance(layer, keras.layers.RNN | keras.layers.Bidirectional) for layer in layers):
+        raise InapplicableError("no layer is recurrent")
+    if any(isinstance(layer, keras.layers.Masking) for layer in layers) or any(each.mask_zero for each in embeddings):
+        raise InapplicableError("its padding is masked already")
+    if embeddings:
+        yield "`mask_zero=True` in the `Embedding`"
+        for each in embeddings:
+            each.mask_zero = each.supports_masking = True
+        return
+    before = _rebuildable(trial)
+
+    def called(layer: keras.layers.Layer, *args: Any, **kwargs: Any) -> keras.KerasTensor:
+        is_first = isinstance(args[0]._keras_history.operation, keras.layers.InputLayer)
+        return layer(keras.layers.Masking()(args[0]) if is_first else args[0], *args[1:], **kwargs)
+
+    model = _cloned(before, called)
+    yield "a first layer `keras.layers.Masking()`"
     _replace(trial, model)
 
 
@@ -126,22 +151,41 @@ def _rebuilt(
         InapplicableError: it has no hidden layer with units, or Keras cannot clone it.
     """
     hidden = {layer.name for layer in _hidden(model)}
-    copies = []
-
-    def cloned(layer: keras.layers.Layer) -> keras.layers.Layer:
-        copy = type(layer).from_config({**layer.get_config(), **changes.get(layer.name, {})})
-        copies.append((layer, copy))
-        return copy
 
     def called(layer: keras.layers.Layer, *args: Any, **kwargs: Any) -> keras.KerasTensor:
         outputs = layer(*args, **kwargs)
         return after(layer, args[0], outputs) if layer.name in hidden else outputs
 
+    return _cloned(model, called, changes, with_weights)
+
+
+def _cloned(
+    model: keras.Model,
+    called: Callable[..., keras.KerasTensor],
+    changes: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+    with_weights: bool = True,
+) -> keras.Model:
+    """Return another model with copies of the same layers.
+
+    Args:
+        called: calls a layer with its arguments, and returns the outputs.
+        changes, with_weights: see `_rebuilt`.
+
+    Raises:
+        InapplicableError: Keras cannot clone it.
+    """
+    copies = []
+
+    def copied(layer: keras.layers.Layer) -> keras.layers.Layer:
+        copy = type(layer).from_config({**layer.get_config(), **changes.get(layer.name, {})})
+        copies.append((layer, copy))
+        return copy
+
     try:
         functional = keras.Model(model.inputs, model.outputs, name=model.name)
-        rebuilt = keras.models.clone_model(functional, clone_function=cloned, call_function=called, recursive=True)
+        clone = keras.models.clone_model(functional, clone_function=copied, call_function=called, recursive=True)
         for layer, copy in copies if with_weights else ():
             copy.set_weights(layer.get_weights())
     except Exception as error:  # from Keras, or from a layer of the user's own
         raise InapplicableError(f"Keras cannot clone it ({in_short(error)})") from None
-    return rebuilt
+    return clone

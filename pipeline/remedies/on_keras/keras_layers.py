@@ -10,7 +10,7 @@ from pipeline.recorder.structure import graph
 from pipeline.remedies.on_keras.keras_compile import compile_again, compile_arguments
 from pipeline.remedies.on_keras.keras_data import class_labels, one_array
 from pipeline.remedies.on_keras.trial import InapplicableError, Trial
-from pipeline.remedies.remedy_registry import LEAK, MOMENTUM, PENALTY
+from pipeline.remedies.remedy import LEAK, MOMENTUM, PENALTY
 
 BOUNDED = ("sigmoid", "tanh", "hard_sigmoid", "softsign")
 LINEAR = (  # layers that are linear unless they have an activation
@@ -91,6 +91,16 @@ def trained_layers(trial: Trial) -> Iterator[str]:
     for layer in every_layer(trial.model):
         layer.trainable = True
     compile_again(trial.model)
+
+
+def stateless_layers(trial: Trial) -> Iterator[str]:
+    """Let recurrent layers begin each batch without a state."""
+    layers = [layer for layer in every_layer(trial.model) if getattr(layer, "stateful", False)]
+    if not layers:
+        raise InapplicableError("no recurrent layer keeps states from batch to batch")
+    yield "`stateful=False` in recurrent layers"
+    for layer in layers:
+        layer.stateful = False
 
 
 def quicker_statistics(trial: Trial) -> Iterator[str]:

@@ -13,11 +13,23 @@ from typing import Final
 import keras
 import numpy as np
 
-from pipeline.remedies.on_keras import keras_data, keras_graph, keras_layers, keras_steps
+from pipeline.remedies.on_keras import (
+    keras_batches,
+    keras_data,
+    keras_graph,
+    keras_layers,
+    keras_penalties,
+    keras_rows,
+    keras_schedules,
+    keras_steps,
+)
 from pipeline.remedies.on_keras.keras_compile import compile_again, compile_arguments, is_traced
 from pipeline.remedies.on_keras.trial import TRAIN, InapplicableError, KerasRemedy, Trial, in_short
 from pipeline.remedies.remedy_registry import REMEDIES
 
+MODULES: Final = (
+    *(keras_steps, keras_schedules, keras_batches, keras_data, keras_rows, keras_layers, keras_penalties, keras_graph),
+)
 # Remedies that change the learning rate or the epochs follow from their factors; the others are functions of that name.
 KERAS_REMEDIES: Final[Mapping[str, KerasRemedy]] = {
     **{
@@ -26,12 +38,7 @@ KERAS_REMEDIES: Final[Mapping[str, KerasRemedy]] = {
         if remedy.learning_rate != 1
     },
     **{name: keras_steps.times_epochs(remedy.epochs) for name, remedy in REMEDIES.items() if remedy.epochs != 1},
-    **{
-        name: function
-        for module in (keras_steps, keras_data, keras_layers, keras_graph)
-        for name, function in vars(module).items()
-        if name in REMEDIES
-    },
+    **{name: function for module in MODULES for name, function in vars(module).items() if name in REMEDIES},
 }
 
 

@@ -6,16 +6,17 @@ from typing import Any
 import keras
 import numpy as np
 
-from pipeline.remedies.on_keras.trial import InapplicableError, KerasRemedy, Trial, in_short
-from pipeline.remedies.remedy_registry import ADAM_RATE, CLIPPED, scaled_epochs
+from pipeline.remedies.on_keras.keras_compile import compile_again, compile_arguments
+from pipeline.remedies.on_keras.trial import InapplicableError, KerasRemedy, Trial, callbacks_of, in_short
+from pipeline.remedies.remedy import ADAM_RATE, CLIPPED, scaled_epochs
 
 
 def times_learning_rate(factor: float) -> KerasRemedy:
     """Return the remedy that multiplies all learning rates, also those of a schedule or a LearningRateScheduler."""
 
     def remedy(trial: Trial) -> Iterator[str]:
-        optimizer = _optimizer(trial)
-        schedule = _schedule(optimizer)
+        optimizer = optimizer_of(trial)
+        schedule = schedule_of(optimizer)
         callbacks = _schedulers(trial)
         before = None if schedule is not None else float(np.asarray(optimizer.learning_rate))
         changes = [
@@ -49,23 +50,44 @@ def times_epochs(factor: float) -> KerasRemedy:
 
 def adam(trial: Trial) -> Iterator[str]:
     """Replace the optimizer by Adam, and keep the loss scaling of mixed precision."""
-    new, old = keras.optimizers.Adam(ADAM_RATE), _optimizer(trial)
+    new, old = keras.optimizers.Adam(ADAM_RATE), optimizer_of(trial)
     rate = np.asarray(getattr(old, "learning_rate", np.nan))
     if type(old) is type(new) and np.allclose(rate, np.asarray(new.learning_rate)):
         raise InapplicableError(f"it is trained by Adam at {ADAM_RATE} already")
-    has_loss_scale = old is not trial.model.optimizer
     at = "the learning rates of the LearningRateScheduler" if _schedulers(trial) else f"a learning rate of {ADAM_RATE}"
     yield f'`optimizer="adam"` in `compile`: Adam at {at}'
-    trial.model.optimizer = keras.optimizers.LossScaleOptimizer(new) if has_loss_scale else new
+    replace_optimizer(trial, new)
 
 
 def clipped_gradients(trial: Trial) -> Iterator[str]:
     """Clip the global norm of the gradient."""
-    optimizer = _optimizer(trial)
+    optimizer = optimizer_of(trial)
     if any(getattr(optimizer, name, None) for name in ("clipnorm", "global_clipnorm", "clipvalue")):
         raise InapplicableError("its gradients are clipped already")
     yield f"`global_clipnorm={CLIPPED}` in the optimizer"
     optimizer.global_clipnorm = CLIPPED
+
+
+def step_each_batch(trial: Trial) -> Iterator[str]:
+    """Change the weights after each batch, not after several."""
+    optimizer = optimizer_of(trial)
+    if not optimizer.gradient_accumulation_steps:
+        raise InapplicableError("its optimizer changes the weights after each batch already")
+    yield f"no `gradient_accumulation_steps={optimizer.gradient_accumulation_steps}` in the optimizer"
+    optimizer.gradient_accumulation_steps = None
+
+
+def unscaled_loss(trial: Trial) -> Iterator[str]:
+    """Remove the optimizer's loss scaling, where the model's own `train_step` may not scale its loss."""
+    if optimizer_of(trial) is trial.model.optimizer:
+        raise InapplicableError("its optimizer expects no scaled loss")
+    if type(trial.model).train_step is keras.Model.train_step:
+        raise InapplicableError("Keras's own `train_step` scales its loss as the optimizer expects")
+    compile_arguments(trial.model)
+    yield "gradients of `self.optimizer.scale_loss(loss)` in `train_step`, or `auto_scale_loss=False` in `compile`"
+    optimizer = optimizer_of(trial)
+    plain = type(optimizer).from_config(optimizer.get_config())
+    compile_again(trial.model, optimizer=plain, auto_scale_loss=False)
 
 
 @keras.saving.register_keras_serializable("pipeline")
@@ -88,18 +110,23 @@ class ScaledSchedule(keras.optimizers.schedules.LearningRateSchedule):
         return cls(keras.optimizers.schedules.deserialize(config["schedule"]), config["factor"])
 
 
-def _optimizer(trial: Trial) -> keras.optimizers.Optimizer:
+def optimizer_of(trial: Trial) -> keras.optimizers.Optimizer:
     """Return the optimizer itself, without the loss scaling that mixed precision puts around it."""
     optimizer = trial.model.optimizer
     return getattr(optimizer, "inner_optimizer", optimizer)
 
 
+def replace_optimizer(trial: Trial, optimizer: keras.optimizers.Optimizer) -> None:
+    """Give the model another optimizer, and keep the loss scaling of mixed precision."""
+    has_loss_scale = optimizer_of(trial) is not trial.model.optimizer
+    trial.model.optimizer = keras.optimizers.LossScaleOptimizer(optimizer) if has_loss_scale else optimizer
+
+
 def _schedulers(trial: Trial) -> list[keras.callbacks.LearningRateScheduler]:
-    callbacks = keras.tree.flatten(trial.arguments.get("callbacks"))
-    return [each for each in callbacks if isinstance(each, keras.callbacks.LearningRateScheduler)]
+    return [each for each in callbacks_of(trial) if isinstance(each, keras.callbacks.LearningRateScheduler)]
 
 
-def _schedule(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.schedules.LearningRateSchedule | None:
+def schedule_of(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.schedules.LearningRateSchedule | None:
     """Return a copy of the optimizer's schedule of learning rates; None if the learning rate is a number.
 
     Raises:

@@ -51,6 +51,18 @@ class Trial:
 KerasRemedy = Callable[[Trial], Iterator[str]]
 
 
+def callbacks_of(trial: Trial) -> list[keras.callbacks.Callback]:
+    """Return the callbacks that `fit` gets."""
+    callbacks = trial.arguments.get("callbacks")
+    return [] if callbacks is None else keras.tree.flatten(callbacks)
+
+
+def remove_callbacks(trial: Trial, kinds: type | tuple[type, ...]) -> None:
+    """Let `fit` get no callbacks of some classes; the user's own list does not change."""
+    if trial.arguments.get("callbacks") is not None:
+        trial.arguments["callbacks"] = [each for each in callbacks_of(trial) if not isinstance(each, kinds)]
+
+
 def in_short(error: Exception) -> str:
     """Return the first line of an error's message, cut to 120 characters."""
     return next(iter(without_colours(error).splitlines()), "")[:120]

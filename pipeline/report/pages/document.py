@@ -56,7 +56,14 @@ class Picture:
     description: str
 
 
-Block = Text | Bullets | Table | Picture
+@dataclass(frozen=True)
+class Code:
+    """Lines of code, or of a diff."""
+
+    text: str
+
+
+Block = Text | Bullets | Table | Picture | Code
 
 
 @dataclass(frozen=True)

@@ -1,81 +1,63 @@
 """Try each suggested remedy on a `fit` of a script: `python3 -m pipeline.watch --try script.py`."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from pipeline.diagnosis.causes import LEARNED, NO_CAUSE, network_remedies, spelled
-from pipeline.evaluation.effects import HARMS, HELPS, UNDECIDED, effect
+from pipeline.evaluation.effects import HARMS, HELPS, UNDECIDED
 from pipeline.evaluation.intervals import newcombe
 from pipeline.foundations.files import save_text
 from pipeline.remedies import combined
-from pipeline.watch.arguments import Learned
-from pipeline.watch.run_progress import RunProgress
-from pipeline.watch.script import RunRequest, run_seeds, run_unchanged, summaries_of
-from pipeline.watch.script_replicas import FitSummary, page
+from pipeline.watch.for_machines.replicas_report import fit_of_replicas
+from pipeline.watch.for_machines.report_output import ReportOutput
+from pipeline.watch.scripts.attempt import Attempt
+from pipeline.watch.scripts.before_and_after import before_and_after
+from pipeline.watch.scripts.many_runs import has_learned, run_unchanged, summaries_of
+from pipeline.watch.scripts.run_pool import RunPool
+from pipeline.watch.scripts.run_request import RunRequest, RunResult
+from pipeline.watch.scripts.script_replicas import FitSummary, Tried, page
 
 ORDER = (HELPS, UNDECIDED, HARMS)
 
 
-@dataclass(frozen=True)
-class Attempt:
-    """The result of remedies on one `fit`.
-
-    change: what the remedies changed, in words.
-    learned: how many replicas learned with the remedies.
-    replicas: the number of replicas.
-    difference: the share of replicas that learned with the remedies, minus the share without.
-    low, high: Newcombe's 95% interval of the difference.
-    causes: the causes of the replicas that still failed, the most frequent first.
-    reasons: see `FitSummary`.
-    """
-
-    remedies: combined.Remedies
-    change: str
-    learned: int
-    replicas: int
-    difference: float
-    low: float
-    high: float
-    causes: Sequence[str]
-    reasons: Mapping[str, str]
-
-    @property
-    def effect(self) -> str:
-        """The effect: helps, harms or undecided."""
-        return effect(self.low, self.high)
-
-    def __str__(self) -> str:
-        return (
-            f"{combined.AND.join(self.remedies)}: learned in {self.learned} of {self.replicas} runs, "
-            f"{100 * self.difference:+.0f} points [{100 * self.low:.0f}, {100 * self.high:.0f}]. Change: {self.change}."
-        )
-
-
-def run_tries(script: Path, arguments: Sequence[str], learned: Learned, replicas: int, report: Path) -> None:
+def run_tries(request: RunRequest, replicas: int, report: Path, output: ReportOutput, pool: RunPool) -> int:
     """Run the script without a remedy, then with each suggested remedy; print which help and what to change.
+
+    Args:
+        request: the run without a remedy.
+
+    Returns:
+        The exit code, which the runs without a remedy decide.
 
     Raises:
         UserError: a run without a remedy failed or trained nothing, or all runs without a remedy are identical.
     """
-    request = RunRequest(script, arguments, learned, has_checks=True)
-    summaries = run_unchanged(request, replicas, report)
+    request = replace(request, has_checks=True)
+    results, summaries = run_unchanged(request, replicas, report, pool)
+    fits = [fit_of_replicas(each) for each in summaries]
     for index, unchanged_fit in enumerate(summaries):
         if unchanged_fit.replicas is not None and _causes(unchanged_fit.replicas):
-            lines = _try_on(replace(request, fit=unchanged_fit.number), replicas, unchanged_fit, unchanged_fit.replicas)
-            save_text(page(script.name, summaries, {index: lines}), report)
+            request = replace(request, fit=unchanged_fit.number)
+            search, tried = _try_on(request, replicas, unchanged_fit, unchanged_fit.replicas, pool)
+            fits[index] = fit_of_replicas(unchanged_fit, search.attempts, search.not_tried)
+            pictures = before_and_after(results, search.best(), unchanged_fit)
+            save_text(page(request.script.name, summaries, {index: tried}, pictures), report)
             break
     else:
         print("Nothing to try: no replica failed with a known cause.")
-        save_text(page(script.name, summaries), report)
+        save_text(page(request.script.name, summaries), report)
     print(f"report: {report}")
+    return output.end("try", request.script, request.arguments, fits)
 
 
-def _try_on(request: RunRequest, replicas: int, unchanged_fit: FitSummary, table: pd.DataFrame) -> list[str]:
-    """Try remedies on one `fit`; print and return a line for each remedy."""
-    search = _Search(request, replicas, _count(table))
+def _try_on(
+    request: RunRequest, replicas: int, unchanged_fit: FitSummary, table: pd.DataFrame, pool: RunPool
+) -> tuple["_Search", Tried]:
+    """Try remedies on one `fit`, and print the results and what to change in the script."""
+    search = _Search(request, replicas, _count(table), pool)
     search.run(_causes(table), unchanged_fit.reasons)
     lines = list(search.lines())
     if not lines:
@@ -84,7 +66,10 @@ def _try_on(request: RunRequest, replicas: int, unchanged_fit: FitSummary, table
     learned, runs = _count(table)
     print(f"\nTried on fit {unchanged_fit.number + 1}; without a remedy it learned in {learned} of {runs} runs:")
     print("\n".join(lines))
-    return lines
+    best = search.best()
+    to_change = best.to_change(request.script) if best is not None else ""
+    print(f"\n{to_change}" if to_change else "", end="")
+    return search, Tried(lines, to_change)
 
 
 class _Search:
@@ -94,7 +79,7 @@ class _Search:
     not_tried: why a remedy was not tried, by its name.
     """
 
-    def __init__(self, request: RunRequest, replicas: int, before: tuple[int, int]) -> None:
+    def __init__(self, request: RunRequest, replicas: int, before: tuple[int, int], pool: RunPool) -> None:
         """Prepare the search.
 
         Args:
@@ -107,6 +92,8 @@ class _Search:
         self._request = request
         self._replicas = replicas
         self._before = before
+        self._pool = pool
+        self._counts: dict[combined.Remedies, tuple[int, int]] = {}  # runs that learned so far, and runs
 
     def run(self, causes: Sequence[str], reasons: Mapping[str, str]) -> None:
         """Try remedies against the causes; each round adds one remedy to the combination.
@@ -120,9 +107,14 @@ class _Search:
             attempts = self._try_round(best, causes, reasons)
             results = [combined.Result(each.learned, each.replicas, next(iter(each.causes), None)) for each in attempts]
             index = combined.to_follow(causes, results)
-            if index is None:
+            if index is None or self._pool.is_over_budget:
                 break
             best, causes, reasons = attempts[index].remedies, attempts[index].causes, attempts[index].reasons
+
+    def best(self) -> Attempt | None:
+        """Return the attempt with which most runs learned; None if none is better than no remedy."""
+        best = max(self.attempts, key=lambda each: (each.difference, -len(each.remedies)), default=None)
+        return best if best is not None and best.difference > 0 else None
 
     def lines(self) -> Iterator[str]:
         """Yield a line for each attempt, helpful attempts first, and for each remedy that was not tried."""
@@ -136,15 +128,20 @@ class _Search:
         combinations = combined.further(best, network_remedies(*causes), [each.remedies for each in self.attempts])
         self.not_tried |= {combined.AND.join(each): reasons[each[-1]] for each in combinations if each[-1] in reasons}
         possible = [each for each in combinations if each[-1] not in reasons]
-        progress = RunProgress(self._replicas * len(possible))
-        attempts = [each for each in (self._try(remedies, progress) for remedies in possible) if each is not None]
-        self.attempts += attempts
-        return attempts
+        requests = [replace(self._request, remedies=remedies) for remedies in possible]
+        results = self._pool.results(
+            requests, self._replicas, lambda place, result: self._so_far(possible[place], result)
+        )
+        attempts = [self._attempt(*each) for each in zip(possible, results, strict=True)]
+        self.attempts += (done := [each for each in attempts if each is not None])
+        return done
 
-    def _try(self, remedies: combined.Remedies, progress: RunProgress) -> Attempt | None:
-        """Try the remedies, and return the result; None, with a reason in `not_tried`, if there is no result."""
+    def _attempt(self, remedies: combined.Remedies, results: Sequence[RunResult]) -> Attempt | None:
+        """Return the result of remedies; None, with a reason in `not_tried`, if there is no result."""
         request, name = self._request, combined.AND.join(remedies)
-        results = run_seeds(replace(request, remedies=remedies), self._replicas, progress)
+        if not results:
+            self.not_tried[name] = "the budget ended before"
+            return None
         if results[-1].not_done is not None:
             self.not_tried[name] = results[-1].not_done
             return None
@@ -154,10 +151,26 @@ class _Search:
             self.not_tried[name] = "cannot tell whether the model learned with this remedy"
             return None
         after, before = _count(fit.replicas), self._before
-        low, high = newcombe(*after, *before)
-        difference = after[0] / after[1] - before[0] / before[1]
-        change = str(results[0].change)
-        return Attempt(remedies, change, *after, difference, low, high, _causes(fit.replicas), fit.reasons)
+        return Attempt(
+            remedies,
+            str(results[0].change),
+            *after,
+            after[0] / after[1] - before[0] / before[1],
+            *newcombe(*after, *before),
+            _causes(fit.replicas),
+            fit.reasons,
+            results,
+            [int(seed) for seed in fit.replicas.replica[fit.replicas.outcome == LEARNED]],
+        )
+
+    def _so_far(self, remedies: combined.Remedies, result: RunResult) -> str:
+        """Count a run, and return the best remedies so far in words."""
+        learned, runs = self._counts.get(remedies, (0, 0))
+        has = has_learned(result, self._request, self._request.fit)
+        self._counts[remedies] = learned + bool(has), runs + 1
+        best = max(self._counts, key=lambda each: self._counts[each][0] / self._counts[each][1])
+        learned, runs = self._counts[best]
+        return f"best so far: {combined.AND.join(best)} ({learned} of {runs})" if learned else "none has learned so far"
 
 
 def _causes(table: pd.DataFrame) -> list[str]:

@@ -20,12 +20,13 @@ from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.params.evaluation_params import EvaluationParams
 from pipeline.params.file import check
 from pipeline.params.shipped import shipped
-from pipeline.report.pages.document import Bar, Block, Bullets, Document, Section, Table, Text
+from pipeline.report.pages.document import Bar, Block, Bullets, Code, Document, Picture, Section, Table, Text
 from pipeline.report.pages.html import render
 from pipeline.watch.arguments import Learned
 
 IDENTICAL = "your script sets its own seed, so every replica is identical; remove that line"
 PARTLY_SEEDED = "your script sets its own seed, so replicas differ less than they should; remove that line"
+SIDE_BY_SIDE = "Score, loss and gradients by layer, as the script is and with the best remedies"
 SAME_START = "all replicas start from the same weights, so they prove little more than one replica"
 
 
@@ -77,6 +78,21 @@ def are_identical(fits: Sequence[FitRecord]) -> bool:
     return bool(others) and all(fit.sets_its_seed for fit in fits) and all(first.equals(other) for other in others)
 
 
+def are_all_identical(runs: Sequence[Sequence[FitRecord]]) -> bool:
+    """Return whether each `fit` is identical in all runs; see `are_identical`."""
+    fits = by_number(runs).values()
+    return bool(fits) and all(are_identical(each) for each in fits)
+
+
+def by_number(runs: Sequence[Sequence[FitRecord]]) -> dict[int, list[FitRecord]]:
+    """Return the records of each `fit`, by its number in the script."""
+    fits: dict[int, list[FitRecord]] = {}
+    for run in runs:
+        for fit in run:
+            fits.setdefault(fit.number, []).append(fit)
+    return fits
+
+
 def summary(fits: Sequence[FitRecord], learned: Learned) -> FitSummary:
     """Summarise one `fit` over several runs."""
     name, first, notes = fits[0].name, fits[0].history, _notes(fits)
@@ -100,11 +116,29 @@ def summary(fits: Sequence[FitRecord], learned: Learned) -> FitSummary:
     return FitSummary(name, _with_notes(text, notes), table, score, tries, notes, fits[0].number, fits[0].reasons)
 
 
-def page(script: str, fits: Sequence[FitSummary], attempts: Mapping[int, Sequence[str]] = MappingProxyType({})) -> str:
+@dataclass(frozen=True)
+class Tried:
+    """What was tried on a `fit`.
+
+    lines: a line for each attempt, and for each remedy that was not tried.
+    to_change: what to change in the script, as text; "" if nothing helped.
+    """
+
+    lines: Sequence[str]
+    to_change: str
+
+
+def page(
+    script: str,
+    fits: Sequence[FitSummary],
+    attempts: Mapping[int, Tried] = MappingProxyType({}),
+    pictures: Mapping[str, bytes] = MappingProxyType({}),
+) -> str:
     """Return the page of all fits of a script, as HTML.
 
     Args:
-        attempts: lines about the remedies that were tried, by the fit's place in `fits`.
+        attempts: what was tried, by the fit's place in `fits`.
+        pictures: PNG files by name, for the fits on which something was tried.
     """
     answer = [Text(in_markdown(each.text.splitlines()[0])) for each in fits]
     sections = []
@@ -113,13 +147,15 @@ def page(script: str, fits: Sequence[FitSummary], attempts: Mapping[int, Sequenc
         if each.replicas is not None:
             blocks += [_bar(each.replicas), _table(each.replicas, each.score)]
         if place in attempts:
-            blocks += [Text("What was tried:"), Bullets(attempts[place])]
+            blocks += [Text("What was tried:"), Bullets(attempts[place].lines)]
+            blocks += [Code(attempts[place].to_change)] if attempts[place].to_change else []
+            blocks += [Picture(name, SIDE_BY_SIDE) for name in pictures]
         elif each.tries:
             blocks += [Text("What to try:"), Bullets(list(each.tries))]
         if each.notes:
             blocks.append(Bullets([in_markdown(note) for note in each.notes]))
         sections.append(Section(f"Fit {place + 1}: {each.name}", blocks))
-    return render(Document(f"Does {script} train, and if not, why?", answer, sections), {})
+    return render(Document(f"Does {script} train, and if not, why?", answer, sections), pictures)
 
 
 def _notes(fits: Sequence[FitRecord]) -> list[str]:

@@ -9,6 +9,7 @@ from pipeline.foundations.untyped import Batch, FitKeywords
 from pipeline.remedies.on_keras.keras_compile import is_traced
 from pipeline.remedies.on_keras.keras_remedies import apply, inapplicable
 from pipeline.remedies.on_keras.trial import TRAIN, InapplicableError, Trial
+from pipeline.watch.scripts.source_changes import Change, Site, Sites, Snapshot, call_site, changes
 
 VALIDATION = "validation"
 
@@ -18,19 +19,25 @@ class FitRemedies:
 
     change: what was changed, in words.
     not_done: why a remedy could not be applied.
+    source_changes: the same changes as calls in the script; None if they are not all known.
+    site: file and line of the chosen `fit`.
     number: the number of the latest `fit`, from 0; -1 before the first.
     """
 
-    def __init__(self, remedies: Sequence[str], number: int, has_checks: bool) -> None:
+    def __init__(self, remedies: Sequence[str], number: int, has_checks: bool, sites: Sites) -> None:
         """Choose the `fit` to change.
 
         Args:
             remedies: the names of the remedies.
             number: the number of the `fit` to change, from 0.
             has_checks: whether `reasons` will be called.
+            sites: where models are compiled.
         """
         self.change: str | None = None
         self.not_done: str | None = None
+        self.source_changes: Sequence[Change] | None = None
+        self.site: Site | None = None
+        self._sites = sites
         self.number = -1
         self._remedies, self._target, self._has_checks = remedies, number, has_checks
         self._last: tuple[Trial, bool] | None = None  # the latest `fit`, and whether its model was traced before
@@ -59,7 +66,9 @@ class FitRemedies:
 
     def _apply(self, trial: Trial, arguments: FitKeywords) -> None:
         try:
+            before, self.site = Snapshot.of(trial), call_site()
             self.change = apply(self._remedies, trial)
+            self.source_changes = changes(self._remedies, before, trial, self._sites)
         except InapplicableError as error:
             self.not_done = str(error)
             raise

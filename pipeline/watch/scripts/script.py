@@ -1,0 +1,98 @@
+"""Run a script in this process and watch every `fit` in it: as it is, or once from a seed, with its records saved."""
+
+import resource
+import runpy
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import keras
+
+from pipeline.foundations.files import save_text
+from pipeline.foundations.formats import save_arrays
+from pipeline.foundations.untyped import FitKeywords
+from pipeline.recorder.recorder import Recorder
+from pipeline.remedies.on_keras.keras_compile import remembering_compile
+from pipeline.remedies.on_keras.trial import InapplicableError
+from pipeline.watch.arguments import Learned
+from pipeline.watch.autolog import arrays, watch_every_fit
+from pipeline.watch.callback import Diagnosis
+from pipeline.watch.scripts.fit_remedies import FitRemedies
+from pipeline.watch.scripts.run_request import FILE, RUN_FILE, FitEntry, RunEntry, RunRequest
+from pipeline.watch.scripts.script_files import FileUse, noting_files, use
+from pipeline.watch.scripts.seed_calls import seed_calls
+from pipeline.watch.scripts.source_changes import Sites, noting_compile
+
+
+def run(
+    script: Path,
+    arguments: Sequence[str],
+    on_end: Callable[[Diagnosis], None],
+    learned: Learned = None,
+    change: Callable[[keras.Model, FitKeywords], None] | None = None,
+) -> None:
+    """Run the script like `python3 script.py arguments`, and watch each `fit`.
+
+    Args:
+        on_end: called with the callback when a `fit` ends.
+        change: called with a model and the arguments before its `fit`; may change both.
+
+    Raises:
+        Every error of the script, also `SystemExit`.
+    """
+    undo = watch_every_fit(lambda model, arguments: Diagnosis(*arrays(arguments), learned=learned), on_end, change)
+    before, path = sys.argv, sys.path[0]
+    sys.argv, sys.path[0] = [str(script), *arguments], str(script.resolve().parent)
+    try:
+        runpy.run_path(str(script), run_name="__main__")
+    finally:
+        sys.argv, sys.path[0] = before, path
+        undo()
+
+
+def run_replica(request: RunRequest, seed: int, folder: Path) -> None:
+    """Run the script from a seed, and save the record of each `fit` in a folder."""
+    fits: list[FitEntry] = []
+    start, places = time.time(), list(dict.fromkeys([Path.cwd(), request.script.resolve().parent]))
+    keras.utils.set_random_seed(seed)
+    with ExitStack() as stack:
+        files = stack.enter_context(noting_files())
+        calls = stack.enter_context(seed_calls())
+        sites = stack.enter_context(noting_compile()) if request.remedies else Sites()
+        if request.remedies or request.has_checks:
+            stack.enter_context(remembering_compile())
+        remedies = FitRemedies(request.remedies, request.fit, request.has_checks, sites)
+
+        def keep(diagnosis: Diagnosis) -> None:
+            if diagnosis.is_recorded:
+                save_arrays(Recorder.without_logs(diagnosis.history), folder / f"{len(fits)}.nc")
+                notes, reasons = list(diagnosis.verdict.notes), dict(remedies.reasons())
+                fits.append(FitEntry(diagnosis.model.name, remedies.number, notes, reasons))
+
+        stack.callback(
+            lambda: save_text(
+                _entry_text(fits, bool(calls), remedies, use(files, places, start), time.time() - start), folder / FILE
+            )
+        )
+        with suppress(InapplicableError):
+            run(request.script, request.arguments, keep, request.learned, remedies)
+
+
+def _entry_text(
+    fits: Sequence[FitEntry], sets_its_seed: bool, remedies: FitRemedies, files: FileUse, seconds: float
+) -> str:
+    entry = RunEntry(
+        fits,
+        sets_its_seed,
+        remedies.change,
+        remedies.not_done,
+        remedies.source_changes,
+        remedies.site,
+        files,
+        seconds,
+        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        bool(keras.distribution.list_devices("gpu")),
+    )
+    return RUN_FILE.dump_json(entry).decode()
