@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ DRAW = np.random.default_rng(1)
 def plain(widths: tuple[int, ...], weights: np.ndarray, inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """Return the gradient of the mean squared error of a tanh network in float64, in the order of Keras's variables."""
     kernels, biases, at = [], [], 0
-    for below, units in zip(widths[:-1], widths[1:], strict=True):
+    for below, units in pairwise(widths):
         kernels.append(weights[at : at + below * units].reshape(below, units))
         biases.append(weights[at + below * units : at + (below + 1) * units])
         at += (below + 1) * units

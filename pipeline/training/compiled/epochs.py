@@ -140,9 +140,10 @@ def measure(plan: Plan, is_recorded: np.ndarray, states: np.ndarray, curves: np.
     sums = sums_of(plan, block)
     curves_per_part = curves.shape[1] // data.ends.size
     for epoch in range(is_recorded.size):
-        weights, first = states[1 + epoch], 0
+        weights = states[1 + epoch]
         for part in range(data.ends.size):
-            samples, is_probed = data.ends[part] - first, part == 0 and is_recorded[epoch]
+            first, is_probed = data.ends[part - 1] if part > 0 else 0, part == 0 and is_recorded[epoch]
+            samples = data.ends[part] - first
             measure_part(plan, weights, first, samples, is_probed, block, sums)
             part_curves = curves[epoch, part * curves_per_part : (part + 1) * curves_per_part]
             outputs.set_curves(shape, sums.scores, samples, data.squares[part], part_curves)
@@ -151,7 +152,6 @@ def measure(plan: Plan, is_recorded: np.ndarray, states: np.ndarray, curves: np.
                 set_activity(shape, samples, sums.on, sums.below, record)
                 set_state(shape, plan.limits, weights, states[epoch], sums.gradient, record)
                 row += 1
-            first = data.ends[part]
 
 
 @compiled

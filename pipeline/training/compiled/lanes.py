@@ -90,7 +90,7 @@ def multiply_add(typing: Any, first: _LanesType, second: _LanesType, total: _Lan
 
 
 @intrinsic
-def add_sums(typing: Any, array: types.Array, index: types.Integer, vectors: types.UniTuple) -> Any:
+def add_sums(typing: Any, array: types.Array, index: types.Integer, vectors: types.BaseTuple) -> Any:
     """Add the sum of the lanes of each of ADDED vectors to array[index], array[index + 1], ...
 
     Pairs of vectors are folded into one until one is left, which takes three instructions for each pair.

@@ -61,10 +61,11 @@ class LayerRecord(NamedTuple):
 
 def bins_of(edges: tuple[float, ...]) -> Bins:
     """Return the bins between these edges."""
+    exact = np.array(edges, np.float32)
     first = np.arange(2 ** (32 - _CELL_BITS), dtype=np.uint32) << _CELL_BITS
     ends = np.stack([first, first | np.uint32(2**_CELL_BITS - 1)]).view(np.float32)
-    lowest = np.searchsorted(np.array(edges, np.float32), np.fmin(*ends), side="right")  # infinity shares a cell with NaN
-    return Bins(np.array(edges, np.float32), lowest.astype(np.uint8))
+    lowest = np.fmin(*ends)  # infinity shares its cell with NaN
+    return Bins(exact, np.searchsorted(exact, lowest, side="right").astype(np.uint8))
 
 
 @compiled
@@ -85,7 +86,7 @@ def add_activity(shape: Shape, limits: Limits, block: Block, samples: int, on: n
         for tile in range(tile_count(samples)):
             start, count = tile * block.tile_size, samples - tile * TILE
             first, end = start + shape.rows[layer + 1] * TILE, start + (shape.rows[layer + 1] + units) * TILE
-            set_slopes(shape, block, start, first, start + shape.rows[layer + 2] * TILE, is_last, on)
+            set_slopes(shape, block, start, first, end, is_last, on)
             if count < TILE:
                 for row in range(first, end, TILE):
                     slopes[row + count : row + TILE] = _INFINITY
@@ -97,9 +98,7 @@ def add_activity(shape: Shape, limits: Limits, block: Block, samples: int, on: n
 
 
 @compiled
-def set_slopes(
-    shape: Shape, block: Block, start: int, first: int, end: int, is_last: bool, on: np.ndarray
-) -> None:
+def set_slopes(shape: Shape, block: Block, start: int, first: int, end: int, is_last: bool, on: np.ndarray) -> None:
     """Set slopes[first:end] to |f'|, or infinite for units that are off; add 1 to `on` for units that are on.
 
     Args:

@@ -48,7 +48,8 @@ def predict(shape: Shape, block: Block, samples: int) -> None:
 @compiled
 def greatest_of(before: np.ndarray, outputs: int, greatest: np.ndarray) -> np.ndarray:
     """Return the greatest pre-activation of each sample of a tile, [sample], in `greatest`."""
-    greatest[:TILE] = before[:TILE]
+    for s in range(_TILE):
+        greatest[s] = before[s]
     for k in range(np.uintp(1), np.uintp(outputs)):
         for s in range(_TILE):
             greatest[s] = greatest[s] if before[k * _TILE + s] <= greatest[s] else before[k * _TILE + s]
@@ -77,8 +78,8 @@ def add_scores(shape: Shape, block: Block, samples: int, sums: np.ndarray) -> No
     """Add a block to the sums from which `set_curves` computes loss and scores.
 
     Args:
-        sums: float64 [3, output or class]. Row 0 has the total loss, or the squared errors of each output. Row 1 has the
-            samples of each class, and row 2 those of them that are predicted right.
+        sums: float64 [3, output or class]. Row 0 has the total loss, or the squared errors of each output. Row 1 has
+            the samples of each class, and row 2 those of them that are predicted right.
     """
     outputs = shape.widths[-1]
     for tile in range(tile_count(samples)):

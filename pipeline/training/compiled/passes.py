@@ -11,11 +11,8 @@ import numpy as np
 
 from pipeline.training.compiled.compiling import compiled
 from pipeline.training.compiled.elementwise import activate, differentiate
-from pipeline.training.compiled.eligible import ACTIVATIONS
 from pipeline.training.compiled.lanes import LANES, add_sums, load, multiply_add, repeat, store, zeros
 from pipeline.training.compiled.shapes import GROUP, TILE, Block, Shape, tile_count
-_ZERO = np.float32(0)
-_SIGMOID = ACTIVATIONS.index("sigmoid")
 
 
 class DataParts(NamedTuple):
@@ -36,9 +33,7 @@ class DataParts(NamedTuple):
 
 
 @compiled
-def load_samples(
-    data: DataParts, rows: np.ndarray, first: int, samples: int, output_row: int, block: Block
-) -> None:
+def load_samples(data: DataParts, rows: np.ndarray, first: int, samples: int, output_row: int, block: Block) -> None:
     """Copy the samples rows[first], rows[first + 1], ... of the data to a block; repeat the last to fill its tile."""
     inputs, all_targets, signals, targets = data.inputs, data.targets, block.signals, block.targets
     for tile in range(tile_count(samples)):
@@ -104,7 +99,15 @@ def weighted_sums(
 
 @compiled
 def add_dot_products(
-    block: Block, tiles: int, rows: np.ndarray, row: int, count: int, error: int, units: int, sums: np.ndarray, first: int
+    block: Block,
+    tiles: int,
+    rows: np.ndarray,
+    row: int,
+    count: int,
+    error: int,
+    units: int,
+    sums: np.ndarray,
+    first: int,
 ) -> None:
     """Add dot products over all samples of rows of the block and rows of its errors.
 
@@ -141,16 +144,13 @@ def forward(shape: Shape, weights: np.ndarray, block: Block, samples: int) -> No
         inputs, units = shape.widths[layer], shape.widths[layer + 1]
         source, target = shape.rows[layer], shape.rows[layer + 1]
         kernel, bias = shape.kernels[layer], shape.biases[layer]
-        is_last, stride, end = layer == layer_count - 1, target - source, shape.rows[layer + 2] * TILE
+        is_last, stride = layer == layer_count - 1, target - source
         before = block.signals if is_last else block.slopes
         for tile in range(0, tile_count(samples) * block.tile_size, block.tile_size):
-            weighted_sums(
-                block.signals, source, inputs, before, target, units, tile, weights, kernel, stride, 1, bias
-            )
-            if not is_last:  # also of the padding, because the processor then reads as many numbers at once as it wrote
-                activate(shape.activation, before, tile + target * TILE, tile + end, block.signals)
-                if shape.activation == _SIGMOID:  # is not 0 at 0
-                    block.signals[tile + (target + units) * TILE : tile + end] = _ZERO
+            weighted_sums(block.signals, source, inputs, before, target, units, tile, weights, kernel, stride, 1, bias)
+            if not is_last:
+                first = tile + target * TILE
+                activate(shape.activation, before, first, first + units * TILE, block.signals)
 
 
 @compiled
@@ -162,12 +162,14 @@ def backward(shape: Shape, weights: np.ndarray, block: Block, samples: int, grad
         source, error, end = shape.rows[layer], shape.rows[layer + 1], shape.rows[layer + 2]
         kernel, stride = shape.kernels[layer], error - source
         add_dot_products(block, tiles, block.signals, source, stride, error, units, gradient, kernel)
-        add_dot_products(block, tiles, block.errors, error, end - error, shape.rows[-1], 1, gradient, shape.biases[layer])
+        add_dot_products(
+            block, tiles, block.errors, error, end - error, shape.rows[-1], 1, gradient, shape.biases[layer]
+        )
         if layer > 0:
             for tile in range(tiles):
                 start = tile * block.tile_size
                 weighted_sums(errors, error, units, errors, source, inputs, start, weights, kernel, 1, stride, -1)
-                first, last = start + source * TILE, start + error * TILE
+                first, last = start + source * TILE, start + (source + inputs) * TILE
                 differentiate(shape.activation, block.signals, first, last, slopes)
                 for i in range(np.uintp(first), np.uintp(last)):
                     errors[i] *= slopes[i]

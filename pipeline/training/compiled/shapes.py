@@ -71,7 +71,7 @@ def weight_count(shape: Shape) -> int:
 
 
 def positions(shape: Shape) -> np.ndarray:
-    """Return the position among the weights of each entry of Keras's variables: kernel [input, unit], bias, ..., int64."""
+    """Return the position among the weights of every entry of Keras's kernels [input, unit] and biases, int64."""
     pieces = []
     for layer, (kernel, bias) in enumerate(zip(shape.kernels, shape.biases, strict=True)):
         inputs, units = np.arange(shape.widths[layer]), np.arange(shape.widths[layer + 1])
