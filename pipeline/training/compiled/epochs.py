@@ -19,7 +19,7 @@ from pipeline.training.compiled.measures import (
     set_state,
 )
 from pipeline.training.compiled.passes import DataParts, backward, forward, load_samples
-from pipeline.training.compiled.shapes import MOST_SAMPLES, TILE, Block, Shape, block_of
+from pipeline.training.compiled.shapes import MOST_SAMPLES, TILE, Block, Shape, aligned_zeros, block_of
 from pipeline.training.compiled.steps import Optimizer, step
 
 
@@ -184,7 +184,7 @@ def sums_of(plan: Plan, block: Block) -> Sums:
     return Sums(
         np.empty((3, max(2, shape.widths[-1])), np.float64),
         np.empty(shape.biases[-1] + shape.rows[-1] - shape.rows[-2], np.float32),
-        np.empty(block.tile_size, np.float32),
+        aligned_zeros(block.tile_size),
         np.empty((shape.widths.size - 1, plan.limits.slopes.shape[1]), np.float64),
     )
 

@@ -83,17 +83,20 @@ def positions(shape: Shape) -> np.ndarray:
 @compiled
 def block_of(shape: Shape, samples: int) -> Block:
     """Return buffers for at most `samples` samples, or MOST_SAMPLES if that is less."""
-    tiles = tile_count(min(samples, MOST_SAMPLES))
-    tile_size = (shape.rows[-1] + 1) * TILE
-    errors = np.zeros((tiles, tile_size), np.float32)
-    errors[:, -TILE:] = 1
-    return Block(
-        np.zeros(tiles * tile_size, np.float32),
-        errors.reshape(-1),
-        np.empty(tiles * tile_size, np.float32),
-        np.empty(tiles * tile_size, np.float32),
-        tile_size,
-    )
+    tiles, tile_size = tile_count(min(samples, MOST_SAMPLES)), (shape.rows[-1] + 1) * TILE
+    size = tiles * tile_size
+    errors = aligned_zeros(size)
+    for tile in range(tiles):
+        errors[(tile + 1) * tile_size - TILE : (tile + 1) * tile_size] = 1
+    return Block(aligned_zeros(size), errors, aligned_zeros(size), aligned_zeros(size), tile_size)
+
+
+@compiled
+def aligned_zeros(size: int) -> np.ndarray:
+    """Return zeros whose vectors do not cross the borders of cache lines: such vectors are read back slowly."""
+    numbers = np.zeros(size + LANES, np.float32)
+    first = -(numbers.ctypes.data // 4) % LANES
+    return numbers[first : first + size]
 
 
 @compiled
