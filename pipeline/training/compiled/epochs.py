@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.training.compiled import outputs
-from pipeline.training.compiled.compiling import compiled
+from pipeline.training.compiled.compiling import compiled, with_arrays
 from pipeline.training.compiled.measures import (
     LayerRecord,
     Limits,
@@ -60,7 +60,7 @@ class Sums(NamedTuple):
     below: np.ndarray
 
 
-@compiled
+@with_arrays
 def predict(shape: Shape, weights: np.ndarray, data: DataParts, predictions: np.ndarray) -> None:
     """Set predictions [sample, output] for the inputs of `data`."""
     block = block_of(shape, data.rows.size)
@@ -75,7 +75,7 @@ def predict(shape: Shape, weights: np.ndarray, data: DataParts, predictions: np.
                 predictions[first + s, k] = block.errors[start + k * TILE]
 
 
-@compiled
+@with_arrays
 def train(
     plan: Plan, orders: np.ndarray, is_recorded: np.ndarray, learner: Learner, states: np.ndarray, records: LayerRecord
 ) -> None:
@@ -125,7 +125,7 @@ def train_epoch(
         learner.steps[0] += 1
 
 
-@compiled
+@with_arrays
 def measure(plan: Plan, is_recorded: np.ndarray, states: np.ndarray, curves: np.ndarray, records: LayerRecord) -> None:
     """Measure one replica after some epochs.
 
@@ -177,7 +177,7 @@ def measure_part(
             backward(plan.shape, weights, block, count, sums.gradient)
 
 
-@compiled
+@with_arrays
 def sums_of(plan: Plan, block: Block) -> Sums:
     """Return arrays for the sums over parts in this block."""
     shape = plan.shape
@@ -189,7 +189,7 @@ def sums_of(plan: Plan, block: Block) -> Sums:
     )
 
 
-@compiled
+@with_arrays
 def row_of(records: LayerRecord, row: int) -> LayerRecord:
     """Return the row of one recorded epoch."""
     return LayerRecord(

@@ -30,7 +30,8 @@ def predict(shape: Shape, block: Block, samples: int) -> None:
                 errors[i] = sigmoid(signals[i])
         elif shape.kind == _MULTICLASS:
             before, after, total = signals[first:], errors[first:], block.slopes[TILE : 2 * TILE]
-            greatest = greatest_of(before, outputs, block.slopes)
+            greatest = block.slopes[:TILE]
+            set_greatest(before, outputs, greatest)
             total[:] = _ZERO
             for k in range(np.uintp(outputs)):
                 for s in range(_TILE):
@@ -46,14 +47,13 @@ def predict(shape: Shape, block: Block, samples: int) -> None:
 
 
 @compiled
-def greatest_of(before: np.ndarray, outputs: int, greatest: np.ndarray) -> np.ndarray:
-    """Return the greatest pre-activation of each sample of a tile, [sample], in `greatest`."""
+def set_greatest(before: np.ndarray, outputs: int, greatest: np.ndarray) -> None:
+    """Set greatest[sample] to the greatest pre-activation of each sample of a tile."""
     for s in range(_TILE):
         greatest[s] = before[s]
     for k in range(np.uintp(1), np.uintp(outputs)):
         for s in range(_TILE):
             greatest[s] = greatest[s] if before[k * _TILE + s] <= greatest[s] else before[k * _TILE + s]
-    return greatest
 
 
 @compiled
@@ -134,9 +134,14 @@ def add_multiclass(
     Args:
         buffer: overwritten.
     """
-    greatest = greatest_of(before, outputs, buffer)
-    total, at_label = np.zeros(TILE, np.float32), np.zeros(TILE, np.float32)
-    label = np.zeros(TILE, np.float32)
+    greatest, total, at_label, label = (
+        buffer[:TILE],
+        buffer[TILE : 2 * TILE],
+        buffer[2 * TILE : 3 * TILE],
+        buffer[3 * TILE : 4 * TILE],
+    )
+    set_greatest(before, outputs, greatest)
+    total[:], at_label[:], label[:] = _ZERO, _ZERO, _ZERO
     for k in range(np.uintp(outputs)):
         number = np.float32(k)
         for s in range(_TILE):
@@ -166,14 +171,16 @@ def set_curves(shape: Shape, sums: np.ndarray, samples: int, squares: np.ndarray
         sums: see `add_scores`.
         squares: squared deviations from the mean target, summed over the samples, [output].
     """
-    if shape.kind in (_BINARY, _MULTICLASS):
-        recall_sum, class_count = 0.0, 0
-        for k in range(sums.shape[1]):
-            if sums[1, k]:
-                recall_sum += sums[2, k] / sums[1, k]
-                class_count += 1
-        curves[0], curves[1], curves[2] = sums[0, 0] / samples, sums[2].sum() / samples, recall_sum / class_count
-    else:
-        outputs = shape.widths[-1]
-        curves[0] = sums[0, :outputs].sum() / (samples * outputs)
-        curves[1] = (1 - sums[0, :outputs] / squares).sum() / outputs
+    outputs, loss, score, count = shape.widths[-1], 0.0, 0.0, 0
+    for k in range(sums.shape[1]):
+        loss += sums[0, k]
+    if shape.kind not in (_BINARY, _MULTICLASS):
+        for k in range(outputs):
+            score += 1 - sums[0, k] / squares[k]
+        curves[0], curves[1] = loss / (samples * outputs), score / outputs
+        return
+    right = 0.0
+    for k in range(sums.shape[1]):
+        if sums[1, k]:
+            right, score, count = right + sums[2, k], score + sums[2, k] / sums[1, k], count + 1
+    curves[0], curves[1], curves[2] = loss / samples, right / samples, score / count

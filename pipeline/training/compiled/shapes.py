@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from pipeline.training.compiled.compiling import compiled
+from pipeline.training.compiled.compiling import compiled, with_arrays
 from pipeline.training.compiled.lanes import ADDED, LANES
 
 TILE: Final = 2 * LANES  # samples
@@ -80,7 +80,7 @@ def positions(shape: Shape) -> np.ndarray:
     return np.concatenate(pieces)
 
 
-@compiled
+@with_arrays
 def block_of(shape: Shape, samples: int) -> Block:
     """Return buffers for at most `samples` samples, or MOST_SAMPLES if that is less."""
     tiles, tile_size = tile_count(min(samples, MOST_SAMPLES)), (shape.rows[-1] + 1) * TILE
@@ -91,7 +91,7 @@ def block_of(shape: Shape, samples: int) -> Block:
     return Block(aligned_zeros(size), errors, aligned_zeros(size), aligned_zeros(size), tile_size)
 
 
-@compiled
+@with_arrays
 def aligned_zeros(size: int) -> np.ndarray:
     """Return zeros whose vectors do not cross the borders of cache lines: such vectors are read back slowly."""
     numbers = np.zeros(size + LANES, np.float32)
