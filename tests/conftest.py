@@ -4,10 +4,12 @@ import gc
 import hashlib
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -173,6 +175,44 @@ def imports_beforehand(monkeypatch: pytest.MonkeyPatch) -> None:
     """Preload the imports of the modules that a test runs as processes."""
     if PLACE in os.environ:
         monkeypatch.setattr(sys, "executable", f"{os.environ[PLACE]}/python3")
+
+
+@pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Do here what each replica's process does, by the same command."""
+    import keras
+
+    from pipeline.watch import __main__ as command
+    from pipeline.watch.scripts import run_pool, run_process
+
+    def here(asked: list[str]) -> None:
+        assert asked[:3] == [sys.executable, "-m", "pipeline.watch"]
+        keras.utils.clear_session(free_memory=False)
+        with monkeypatch.context() as patched:
+            patched.setattr(sys, "argv", asked[2:])
+            patched.chdir(Path.cwd())  # where the script may not stay
+            try:
+                command.main()
+            except SystemExit as end:
+                if end.code:
+                    raise
+        capsys.readouterr()
+
+    class Here:
+        """A process that has run in this one."""
+
+        pid = 0
+
+        def __init__(self, asked: list[str], **_: object) -> None:
+            here(asked)
+
+        def poll(self) -> int:
+            """Return the exit code."""
+            return 0
+
+    rest = {name: getattr(subprocess, name) for name in ("DEVNULL", "TimeoutExpired")}
+    monkeypatch.setattr(run_process, "subprocess", SimpleNamespace(Popen=Here, **rest))  # only for this module
+    monkeypatch.setattr(run_pool, "usable_cores", lambda: 1)
 
 
 @pytest.fixture(scope="session")

@@ -29,6 +29,8 @@ from pipeline.watch.for_machines.exit_codes import exit_code
 from pipeline.watch.for_machines.replicas_report import fit_of_replicas
 from pipeline.watch.for_machines.report_models import CheckReport, CheckStatus, FitReport, MachineReport, number
 from pipeline.watch.scripts.attempt import Attempt
+from pipeline.watch.scripts.run_request import RunResult
+from pipeline.watch.scripts.script import run_as_main
 from pipeline.watch.scripts.script_replicas import FitRecord, FitSummary, summary
 from pipeline.watch.verdict import judge
 
@@ -136,7 +138,8 @@ def test_every_number_of_the_evidence_has_a_unit() -> None:
 
 
 def test_replicas_and_attempts() -> None:
-    attempt = Attempt(("adam", "longer"), "another optimizer", 2, 3, 0.66, -0.1, 0.9, ("saturated",), {})
+    run = RunResult([], None, None, fit_site=("/elsewhere/mine.py", 7))
+    attempt = Attempt(("adam", "longer"), "another optimizer", 2, 3, 0.66, -0.1, 0.9, ("saturated",), {}, [run])
     report = fit_of_replicas(over_seeds(0.5, 0.9, 0.5, dead=True), [attempt], {"adam + residual": "another model"})
     expect_valid(report.as_dict(), "FitReport")
     assert report.replicas is not None
@@ -153,11 +156,13 @@ def test_replicas_and_attempts() -> None:
     assert report.replicas.by_seed[0].evidence["dead_layer"].unit == "layer, from 1"
     assert [each.words for each in report.replicas.advice]
     assert (report.attempts[0].remedies, report.attempts[0].effect) == (("adam", "longer"), "undecided")
+    assert (report.attempts[0].diff, report.attempts[0].place) == (None, "/elsewhere/mine.py:7")
     assert report.untried[0].remedies == ("adam", "residual")
 
 
 def checks(*statuses: CheckStatus) -> FitReport:
-    reports = [CheckReport(name="x", status=each, sentence="", remedy=None, reason=None) for each in statuses]
+    rest = {"sentence": "", "remedy": None, "reason": None, "cause": None, "numbers": {}}
+    reports = [CheckReport(name="x", status=each, **rest) for each in statuses]
     return FitReport(number=1, model="small", checks=tuple(reports))
 
 
@@ -173,8 +178,8 @@ LEARNED, FAILED, UNKNOWN = verdict_of(0.5, 0.9), verdict_of(0.5, 0.5), unrecorde
         ([], 4),
         ([fit_of_replicas(over_seeds(0.9, 0.9, 0.5))], 0),
         ([fit_of_replicas(over_seeds(0.9, 0.5))], 3),
-        ([checks("passed", "notice", "not_run")], 0),
-        ([checks("passed", "fault")], 3),
+        ([checks("fine", "hint", "not_run")], 0),
+        ([checks("fine", "fault")], 3),
         ([checks("not_run")], 4),
     ],
 )
@@ -318,3 +323,13 @@ def test_the_pages_show_what_the_command_does(
 def test_the_gate_ignores_causes_that_exist() -> None:
     (names,) = re.findall(r"TOO_SHORT = (\{.*\})", block("ci.md", "python"))
     assert set(ast.literal_eval(names)) < set(cause_names())
+
+
+def test_a_file_that_the_script_misses_is_shown_with_the_line_of_the_script(tmp_path, capsys) -> None:
+    script = tmp_path / "reads.py"
+    script.write_text('print("begins")\nopen("missing.csv")\n')
+    with pytest.raises(SystemExit) as end:
+        run_as_main(script, [])
+    assert end.value.code == 1
+    assert isinstance(end.value.__cause__, FileNotFoundError)
+    assert 'reads.py", line 2' in capsys.readouterr().err

@@ -21,12 +21,12 @@ from workspace import wait_until
 
 import pipeline
 import pipeline.watch.scripts.run_progress
-import pipeline.watch.scripts.script
 from pipeline import Diagnosis
 from pipeline.foundations.errors import UserError
 from pipeline.tracking import servers
 from pipeline.watch import __main__ as command
 from pipeline.watch import mlflow_run
+from pipeline.watch.scripts import run_process
 from pipeline.watch.scripts import tries as watch_tries
 
 pytestmark = pytest.mark.usefixtures("quick_models_once")
@@ -47,8 +47,9 @@ print("arguments", sys.argv[1:])
 
 
 @pytest.fixture(autouse=True)
-def as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No store, and Keras as it was."""
+def as_it_was(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """No store, no kept runs, and Keras as it was."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     yield
     pipeline.autolog(disable=True)
@@ -157,22 +158,6 @@ def test_a_script_from_several_seeds(
     assert "start from the same weights" not in said
 
 
-@pytest.fixture
-def in_this_process(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """What each replica's process does is done here, by the same command."""
-
-    def here(asked: list[str], **_: object) -> subprocess.CompletedProcess[str]:
-        assert asked[:3] == [sys.executable, "-m", "pipeline.watch"]
-        keras.utils.clear_session(free_memory=False)
-        with monkeypatch.context() as patched:
-            patched.setattr(sys, "argv", asked[2:])
-            command.main()
-        capsys.readouterr()
-        return subprocess.CompletedProcess(asked, 0)
-
-    monkeypatch.setattr(pipeline.watch.scripts.script.subprocess, "run", here)
-
-
 @pytest.mark.slow
 @pytest.mark.usefixtures("in_this_process")
 def test_a_script_from_several_seeds_that_sets_its_own(
@@ -213,7 +198,47 @@ def test_remedies_are_tried_on_the_fit_that_failed(
     )
     assert re.search(r"undecided: fresh_kernels: learned in 1 of 1 runs?, \+100 points", said)
     assert change in said
-    assert "What was tried:" in (tmp_path / "why.html").read_text(encoding="utf-8")
+    assert "To keep fresh_kernels, change at mine.py:13: Keras's own kernels" in said
+    page = (tmp_path / "why.html").read_text(encoding="utf-8")
+    assert "What was tried:" in page
+    assert "Score, loss and gradients by layer, as the script is and with the best remedies" in page
+
+
+TOO_SLOW = """
+import keras
+import numpy as np
+inputs = np.random.default_rng(0).normal(size=(300, 2)).astype("float32")
+labels = (inputs.sum(axis=1) > 0).astype("int32")
+model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(8, "tanh"), keras.layers.Dense(1, "sigmoid")])
+slow = keras.optimizers.SGD(
+    learning_rate=0.0001,  # too small
+)
+model.compile(slow, "binary_crossentropy", metrics=["accuracy"])
+model.fit(inputs, labels, epochs=12, verbose=0)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("in_this_process")
+def test_the_diff_of_the_best_remedy_is_applied_and_the_script_learns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The second start finds the runs of the first."""
+    monkeypatch.setattr(watch_tries, "network_remedies", lambda *causes: ["adam", "much_larger_steps"])
+    script = tmp_path / "mine.py"
+    script.write_text(TOO_SLOW.replace("0.0001", "0.003"), encoding="utf-8")
+    options = ("--try", "--replicas", "1", "--learned", "0.97")
+    watch(monkeypatch, script, *options)
+    first = capsys.readouterr()
+    patch = first.out[first.out.index("--- a/mine.py") : first.out.index("report: ")]
+    assert "+    learning_rate=0.3,  # too small" in patch
+    watch(monkeypatch, script, *options)
+    again = capsys.readouterr()
+    assert again.out.endswith(first.out)
+    assert "1 of 1 runs kept from" in again.err
+    subprocess.run(["patch", "-p1"], cwd=tmp_path, input=patch, text=True, check=True, capture_output=True)
+    watch(monkeypatch, script, "--learned", "0.97")
+    assert "Learned: " in capsys.readouterr().out
 
 
 OWN_COMPILE = """
@@ -252,13 +277,13 @@ def test_what_cannot_be_done_is_known_before_anything_is_trained_for_it(
     suggested = ["fitting_output", "trained_layers", "clipped_gradients", "residual"]
     monkeypatch.setattr(watch_tries, "network_remedies", lambda *causes: suggested)
     asked: list[str] = []
-    run = pipeline.watch.scripts.script.subprocess.run
+    run = run_process.subprocess.Popen
 
     def counted(command: list[str], **rest: object) -> object:
         asked.append(" ".join(each for before, each in pairwise(command) if before == "--remedy"))
         return run(command, **rest)
 
-    monkeypatch.setattr(pipeline.watch.scripts.script.subprocess, "run", counted)
+    monkeypatch.setattr(run_process.subprocess, "Popen", counted)
     (tmp_path / "mine.py").write_text(OWN_COMPILE, encoding="utf-8")
     watch(monkeypatch, tmp_path / "mine.py", "--try", "--replicas", "1", "--learned", "0.99999")
     said = capsys.readouterr().out

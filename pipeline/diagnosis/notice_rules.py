@@ -53,7 +53,7 @@ def says_class_weight(evidence: Evidence) -> str:
     missing = 100 * number(evidence, "class_weight_missing")
     return (
         f"`class_weight` has keys that are no class of the targets, and {missing:.0f}% of the training rows have a "
-        "class that is no key, so Keras gives these rows the weight 1. Keys must be the labels as whole numbers: 0, 1, "
+        "class that is no key, so Keras gives these rows the weight 1. Use the labels as keys, as whole numbers: 0, 1, "
         "and so on."
     )
 

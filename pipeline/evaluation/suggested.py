@@ -125,7 +125,7 @@ def _of_network(cell: Cell, causes: Sequence[str], tried: Sequence[Cell]) -> Ite
     for remedies in combined.further(_remedies(cell), network_remedies(*causes), tried_remedies):
         remedy = remedies[-1]
         factor = REMEDIES[remedy].epochs
-        if REMEDIES[remedy].of_fit:
+        if REMEDIES[remedy].changes_fit:
             yield remedy, OWN_FIT
         elif factor != 1:
             yield remedy, {"epochs": scaled_epochs(cell.training.epochs, factor)}

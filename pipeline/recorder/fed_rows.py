@@ -76,7 +76,7 @@ class FedRows:
             self._before_loss()
             with self._guard.optional("examine the rows that `fit` trains on"):
                 arguments = dict(zip(NAMES, args, strict=False)) | kwargs
-                self._add(arguments.get("x"), arguments.get("y"), arguments.get("sample_weight"))
+                self.add(arguments.get("x"), arguments.get("y"), arguments.get("sample_weight"))
             return original(*args, **kwargs)
 
         with replaced([(model, "compute_loss", compute_loss)]):
@@ -123,7 +123,8 @@ class FedRows:
         is_close = np.isclose(means, statistics.mean, rtol=ROUNDING, atol=0)
         return bool((is_close | (np.abs(means - statistics.mean) <= error * statistics.spread)).all())
 
-    def _add(self, inputs: Batch, targets: Batch, weights: Batch) -> None:
+    def add(self, inputs: Batch, targets: Batch, weights: Batch) -> None:
+        """Add the rows of a batch: tensors, or structures of tensors."""
         if not _numbers(inputs):
             return
         count = tf.cast(tf.shape(_numbers(inputs)[0])[0], tf.float64)

@@ -25,7 +25,8 @@ def stopping_callback(callbacks: Sequence[keras.callbacks.Callback]) -> keras.ca
 
 def is_backwards(callback: keras.callbacks.Callback) -> bool | None:
     """Return whether `EarlyStopping` waits for an accuracy to fall or for a loss to rise; None if it cannot be told."""
-    waits_for = getattr(getattr(callback, "monitor_op", None), "__name__", "")  # the comparison that means better
+    comparison = getattr(getattr(callback, "monitor_op", None), "__name__", "")  # that means better; set by `fit`
+    waits_for = comparison or {"min": "less", "max": "greater"}.get(str(getattr(callback, "mode", "")), "")
     directions = {"less": (RISING, FALLING), "greater": (FALLING, RISING)}.get(waits_for)
     if directions is None:
         return None

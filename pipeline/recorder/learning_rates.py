@@ -1,5 +1,6 @@
 """Read the learning rate of each epoch, to see whether it ended long before the training did."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import keras
@@ -42,10 +43,7 @@ class LearningRates:
     @property
     def facts(self) -> dict[str, float]:
         """`rate_end` and `rate_ended_share`; empty before the first epoch, or if the learning rate was always 0."""
-        if not self._by_epoch or not self._greatest:
-            return {}
-        shares = np.array(self._by_epoch) / self._greatest
-        return {"rate_end": float(shares[-1]), "rate_ended_share": float((shares < ENDED).mean())}
+        return rate_facts(self._by_epoch, self._greatest)
 
     def _rate(self) -> float | None:
         optimizer = self._optimizer
@@ -53,9 +51,32 @@ class LearningRates:
 
     def _within_epoch(self) -> list[float]:
         """Return the learning rates of a schedule at iterations up to now."""
-        inner: keras.optimizers.Optimizer | None = getattr(self._optimizer, "inner_optimizer", self._optimizer)
-        schedule = getattr(inner, "_learning_rate", None)
-        if inner is None or not isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
+        optimizer = self._optimizer
+        if optimizer is None or (schedule := schedule_of(optimizer)) is None:
             return []
-        iterations = np.linspace(0, int(inner.iterations), PLACES).astype(int)
+        iterations = np.linspace(0, int(_innermost(optimizer).iterations), PLACES).astype(int)
         return [float(np.asarray(schedule(int(iteration)))) for iteration in iterations]
+
+
+def rate_facts(by_epoch: Sequence[float], greatest: float) -> dict[str, float]:
+    """Return `rate_end` and `rate_ended_share`; empty without epochs, or if the learning rate was always 0.
+
+    Args:
+        by_epoch: the learning rate after each epoch.
+        greatest: the greatest learning rate so far.
+    """
+    if not by_epoch or not greatest:
+        return {}
+    shares = np.array(by_epoch) / greatest
+    return {"rate_end": float(shares[-1]), "rate_ended_share": float((shares < ENDED).mean())}
+
+
+def schedule_of(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.schedules.LearningRateSchedule | None:
+    """Return the schedule of the learning rate; None if the rate is constant."""
+    schedule = getattr(_innermost(optimizer), "_learning_rate", None)
+    return schedule if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule) else None
+
+
+def _innermost(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+    inner: keras.optimizers.Optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    return inner

@@ -16,7 +16,7 @@ from pipeline.recorder.fit_arguments import arguments_of_fit
 from pipeline.recorder.guard import Guard
 from pipeline.recorder.layers import rows
 from pipeline.recorder.measured_model import MeasuredModel
-from pipeline.recorder.probe import Rows
+from pipeline.recorder.probe import Probe, Rows
 from pipeline.recorder.probe_rows import in_batches
 from pipeline.recorder.recorder import Recorder
 from pipeline.recorder.watch_options import Options
@@ -179,6 +179,21 @@ class Watching:
     def early_history(self) -> xr.Dataset:
         """The record so far, without the reference, whose fit takes a second."""
         return self._measured.history(is_judged=False)
+
+    @property
+    def probe(self) -> Probe | None:
+        """The probe; None before the model is built."""
+        return self._measured.probe
+
+    @property
+    def probe_rows(self) -> Rows | None:
+        """The rows of the probe; None before they are known."""
+        return self._measured.probe_rows.rows
+
+    @property
+    def judging(self) -> Judging:
+        """What scores the outputs."""
+        return self._measured.judging
 
     @property
     def table(self) -> list[Layer]:

@@ -45,8 +45,8 @@ class Remedy:
     sets_learning_rate: whether the remedy replaces the learning rate.
     draws_weights: whether the remedy draws all weights again; it is then applied before remedies that change weights.
     in_place: whether the model object stays the same, as it must in a user's script.
-    of_fit: whether the remedy changes batches, weights of rows, or when `fit` ends; a study has its own batches, no
-        weights and equal epochs.
+    changes_fit: whether the remedy changes batches, weights of rows, or when `fit` ends; a study has its own batches,
+        no weights and equal epochs.
     """
 
     changes: str = ""
@@ -57,7 +57,7 @@ class Remedy:
     sets_learning_rate: bool = False
     draws_weights: bool = False
     in_place: bool = True
-    of_fit: bool = False
+    changes_fit: bool = False
 
 
 def scaled_epochs(epochs: int, factor: float) -> int:

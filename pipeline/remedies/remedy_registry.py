@@ -68,28 +68,28 @@ REMEDIES: Final[Mapping[str, Remedy]] = {
     "stretched_schedule": Remedy(
         "the schedule stretched, so that it ends with the training",
         source="Li et al. 2020, arXiv 1905.04753",
-        of_fit=True,
+        changes_fit=True,
     ),
-    "no_early_stopping": Remedy("no `EarlyStopping`", of_fit=True),
+    "no_early_stopping": Remedy("no `EarlyStopping`", changes_fit=True),
     "patient_stopping": Remedy(
         f"`EarlyStopping` with ten times the patience, at least {PATIENCE} epochs, `min_delta=0` and "
         "`restore_best_weights=True`",
         source="Prechelt 1998",
-        of_fit=True,
+        changes_fit=True,
     ),
     # Batches
     "shuffled_rows": Remedy(
         "rows shuffled in each epoch, also those of a `tf.data.Dataset`",
         source="Bengio 2012, arXiv 1206.5533",
-        of_fit=True,
+        changes_fit=True,
     ),
-    "rows_in_order": Remedy("rows in their order, for recurrent layers that keep their states", of_fit=True),
+    "rows_in_order": Remedy("rows in their order, for recurrent layers that keep their states", changes_fit=True),
     "larger_batches": Remedy(
         f"{LARGER_BATCH} times the rows in a batch, at least {ENOUGH_ROWS}",
         source="Wu & He 2018, arXiv 1803.08494",
-        of_fit=True,
+        changes_fit=True,
     ),
-    "shuffled_split": Remedy("rows shuffled once before `validation_split` takes the last ones", of_fit=True),
+    "shuffled_split": Remedy("rows shuffled once before `validation_split` takes the last ones", changes_fit=True),
     # Data
     "finite_rows": Remedy("rows with a NaN or infinite number are dropped"),
     "scaled_inputs": Remedy(
@@ -103,8 +103,8 @@ REMEDIES: Final[Mapping[str, Remedy]] = {
         LECUN,
     ),
     "class_weights": Remedy("`class_weight`: all rows / (number of classes * rows of the class)"),
-    "unit_weights": Remedy("`sample_weight` divided by its mean", of_fit=True),
-    "no_weights": Remedy("no `sample_weight` and no `class_weight`", of_fit=True),
+    "unit_weights": Remedy("`sample_weight` divided by its mean", changes_fit=True),
+    "no_weights": Remedy("no `sample_weight` and no `class_weight`", changes_fit=True),
     "no_long_rows": Remedy(f"training rows longer than {LONG_ROW} times the median row are dropped"),
     "clipped_columns": Remedy(
         f"inputs clipped at the {100 * CLIPPED_QUANTILE:g}% and {100 - 100 * CLIPPED_QUANTILE:g}% quantiles of the "
@@ -186,7 +186,7 @@ def expect_known(cells: Iterable[Cell]) -> None:
     Raises:
         UserError: a name is not that of a remedy for any Keras model.
     """
-    allowed = [name for name in for_any_model() if REMEDIES[name].epochs == 1 and not REMEDIES[name].of_fit]
+    allowed = [name for name in for_any_model() if REMEDIES[name].epochs == 1 and not REMEDIES[name].changes_fit]
     for cell in cells:
         for name in cell.variant.remedy if isinstance(cell.variant, NetworkRecipe) else ():
             if name not in allowed:

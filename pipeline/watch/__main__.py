@@ -16,7 +16,7 @@ def main() -> None:
 
     Raises:
         UserError: the script does not exist, or an option is invalid.
-        SystemExit: with --fail, unless the script learned.
+        SystemExit: with --fail, unless the script learned; with --check, always.
     """
     options = read_options()
     if options.into is not None:
@@ -30,7 +30,11 @@ def _run(options: Namespace) -> int:
     # Imported here, because Keras takes seconds to import.
     from pipeline.watch.for_machines.report_output import ReportOutput
 
-    output = ReportOutput.open(options.json, options.fail)
+    output = ReportOutput.open(options.json, options.fail or options.check)
+    if options.check:
+        from pipeline.watch.checks.check_script import check_script
+
+        check_script(options.script, options.arguments, options.fit, output)
     if options.tries or options.replicas is not None:
         return _run_many(options, output)
     from pipeline.watch.scripts.plain_run import run_once
@@ -61,7 +65,7 @@ def _run_for_another_process(options: Namespace) -> None:
     from pipeline.watch.scripts.script import run_replica
 
     script = options.script, options.arguments, options.learned
-    run_replica(RunRequest(*script, options.remedy, options.fit, options.checks), options.seed, options.into)
+    run_replica(RunRequest(*script, options.remedy, options.fit - 1, options.checks), options.seed, options.into)
 
 
 if __name__ == "__main__":

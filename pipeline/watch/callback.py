@@ -16,7 +16,7 @@ import keras
 import xarray as xr
 
 from pipeline.foundations.errors import UserError
-from pipeline.foundations.untyped import Attributes, Batch, Logs
+from pipeline.foundations.untyped import Attributes, Batch, Logs, Unchecked
 from pipeline.history.recorded_epochs import is_due
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.params.file import check
@@ -31,6 +31,7 @@ from pipeline.watch.watchable import expect_watchable, when_fit_ends
 
 if TYPE_CHECKING:
     from pipeline.recorder.watching import Watching
+    from pipeline.watch.checks.check_line import FitChecks
 
 # Guarded actions, as messages name them.
 WATCH: Final = "watch this model"
@@ -187,6 +188,36 @@ class Diagnosis(keras.callbacks.Callback):
     def thresholds(self) -> DiagnosisParams:
         """The thresholds of the shipped params.yaml."""
         return self._thresholds
+
+    @staticmethod
+    def check(
+        model: keras.Model,
+        x: Batch,
+        y: Batch = None,
+        validation_data: Batch = None,
+        *,
+        task: str = "auto",
+        **arguments: Unchecked,
+    ) -> "FitChecks":
+        """Check a compiled model and its data before training, within seconds; `print` shows the report as text.
+
+        It trains on a few batches, then on 64 rows, and restores weights, optimizer and seeds. A model that its first
+        batch builds is built then.
+
+        Args:
+            x: inputs, as `fit` takes them: arrays, a data set or a generator, of which the first batches are read.
+            y: targets, as `fit` takes them.
+            validation_data: as `fit` takes it.
+            task: see `Diagnosis`.
+            arguments: further arguments of `fit`, such as `epochs`, `batch_size`, `class_weight` and `callbacks`;
+                callbacks are not called.
+
+        Raises:
+            UserError: an argument is invalid, or the model is not compiled.
+        """
+        from pipeline.watch.checks.check_model import check_model
+
+        return check_model(model, {"x": x, "y": y, "validation_data": validation_data, **arguments}, task)
 
     def close(self) -> None:
         """Restore the model's functions after a `fit` that an error ended; Keras does not notify callbacks of it."""

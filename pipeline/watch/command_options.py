@@ -21,12 +21,14 @@ DESCRIPTION: Final = (
 )
 EXAMPLES: Final = """examples:
 python3 -m pipeline.watch my_script.py its arguments
+python3 -m pipeline.watch --check my_script.py its arguments
 python3 -m pipeline.watch --replicas 10 my_script.py its arguments
 python3 -m pipeline.watch --try my_script.py its arguments
 python3 -m pipeline.watch --json verdict.json --fail my_script.py its arguments
 python3 -m pipeline.watch --explain born_dead
 
 exit codes with --fail: 0 learned; 3 not learned; 4 cannot tell; a script that fails keeps its own code
+exit codes of --check: 0 no fault; 3 a fault; 4 nothing could be checked; a script that fails keeps its own code
 """
 
 
@@ -78,6 +80,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_ways_to_run(parser: argparse.ArgumentParser) -> None:
     """Add the options that say what is run, and how often."""
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="run the script up to its first `fit`, check model, data and steps within seconds, and end: nothing after "
+        "that `fit` runs",
+    )
+    parser.add_argument("--fit", type=int, default=1, metavar="N", help="check the N-th `fit` instead, from 1 (1)")
     parser.add_argument(
         "--replicas", type=int, metavar="N", help="run the script from N seeds; print how many runs learned"
     )
@@ -135,7 +144,6 @@ def _add_hidden(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--into", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--remedy", action="append", default=[], help=argparse.SUPPRESS)
-    parser.add_argument("--fit", type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument("--checks", action="store_true", help=argparse.SUPPRESS)
 
 
@@ -150,6 +158,10 @@ def _expect_valid(options: argparse.Namespace) -> None:
     check({"learned": options.learned}, "", EvaluationParams)
     if options.report.is_dir():
         raise UserError(f"--report: {options.report}: is a folder: must be a file")
+    if options.fit < 1:
+        raise UserError(f"--fit: {options.fit}: must be at least 1")
+    if options.check and (options.tries or options.replicas is not None):
+        raise UserError("--check: cannot be combined with --replicas or --try: checks come before training")
     if options.replicas is not None and options.replicas < 1:
         raise UserError(f"--replicas: {options.replicas}: must be at least 1")
     if options.budget is not None and not options.budget > 0:

@@ -73,9 +73,10 @@ def gradients(history: xr.Dataset) -> Figure:
     return drawing
 
 
-def draw_gradient_bar(drawing: Figure, panels: Sequence[Axes]) -> None:
-    """Draw the bar of the gradients' colours beside the panels."""
-    bar = drawing.colorbar(ScalarMappable(NORM, COLOURS), ax=panels, pad=0.01, extend="both")
+def draw_gradient_bar(drawing: Figure, panels: Sequence[Axes], is_below: bool = False) -> None:
+    """Draw the bar of the gradients' colours at the right of the panels, or below them."""
+    place = {"location": "bottom", "aspect": 60, "pad": 0.02} if is_below else {"pad": 0.01}
+    bar = drawing.colorbar(ScalarMappable(NORM, COLOURS), ax=panels, extend="both", **place)
     bar.set_label(MEANING, fontsize=8)
 
 

@@ -93,7 +93,7 @@ def _verdict(
     """
     table = evaluate(history, rule, params)
     row = table.iloc[0]
-    numbers = _with_paths(row[list(evidence.COLUMNS)].to_dict(), history)  # measured again, with the rule
+    numbers = with_paths(row[list(evidence.COLUMNS)].to_dict(), history)  # measured again, with the rule
     has_learned = row.outcome == LEARNED
     harms = _notices(table, history, params, has_learned=has_learned)
     if has_learned:
@@ -117,7 +117,7 @@ def early_notices(history: xr.Dataset, params: DiagnosisParams) -> dict[str, str
 def _notices(
     table: pd.DataFrame, history: xr.Dataset, params: DiagnosisParams, is_early: bool = False, *, has_learned: bool
 ) -> dict[str, str]:
-    numbers = _with_paths(table.iloc[0][list(evidence.COLUMNS)].to_dict(), history)
+    numbers = with_paths(table.iloc[0][list(evidence.COLUMNS)].to_dict(), history)
     return {each.name: each.says(numbers) for each in notices(table, params, is_early, has_learned)}
 
 
@@ -144,7 +144,7 @@ def _symptoms(
     table: pd.DataFrame, history: xr.Dataset, params: DiagnosisParams
 ) -> tuple[Evidence, tuple[str, ...], str]:
     """Return the evidence, the names of the symptoms, and sentences about them; without any, what was ruled out."""
-    numbers = _with_paths(table.iloc[0].to_dict(), history)
+    numbers = with_paths(table.iloc[0].to_dict(), history)
     holds = alarms(table, params).iloc[0]
     symptoms = tuple(name for name in holds.index if holds[name])
     if not symptoms:
@@ -191,7 +191,8 @@ def _neutral_headline(history: xr.Dataset) -> str:
     return f"Watched for {epochs_in_words(int(history.epoch[-1]))}{loss}."
 
 
-def _with_paths(numbers: Mapping[str, float], history: xr.Dataset) -> Evidence:
+def with_paths(numbers: Mapping[str, float], history: xr.Dataset) -> Evidence:
+    """Return the evidence of one replica with layers by path, NaN as None, and the facts that are words."""
     plain: dict[str, float | str | None] = {
         name: None if np.isnan(value) else float(value) for name, value in numbers.items()
     }

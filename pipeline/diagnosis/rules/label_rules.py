@@ -104,8 +104,13 @@ def _are_labels_unrelated(evidence: pd.DataFrame, params: DiagnosisParams) -> pd
     is_balanced = ~(evidence.score_gap > params.imbalance_gap)
     is_as_if_shuffled = (evidence.targets_told < params.shuffled) & _is_alive(evidence) & is_balanced & ~is_predicted
     is_as_if_shuffled &= ~evidence.input_kind.isin(UNLIKE_COLUMNS)
-    is_fed_otherwise = (evidence.fed_told < params.shuffled) & follow_surely(evidence, params)
-    return is_memorised | is_as_if_shuffled | (is_fed_otherwise & ~(evidence.judged_gain > params.chance_margin))
+    is_fed_otherwise = are_fed_labels_unrelated(evidence, params) & ~(evidence.judged_gain > params.chance_margin)
+    return is_memorised | is_as_if_shuffled | is_fed_otherwise
+
+
+def are_fed_labels_unrelated(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+    """Return whether targets follow from the inputs of the given rows, but not of the rows that `fit` was fed."""
+    return (evidence.fed_told < params.shuffled) & follow_surely(evidence, params)
 
 
 def _sentence_on_labels(rows: pd.DataFrame, bound: float | None) -> str:

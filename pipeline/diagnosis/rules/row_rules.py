@@ -54,15 +54,20 @@ OUTLIER_ROWS = Cause(
 )
 
 
-def are_validation_rows_shifted(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
-    """Return whether the validation rows differ in distribution and are predicted worse than the training rows."""
-    is_shifted = (
+def are_validation_rows_unlike(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+    """Return whether the validation rows have other classes, another scale or other means than the training rows."""
+    return (
         (evidence.validation_new_classes > params.new_classes)
         | evidence.validation_spread.abs().between(params.shifted_decades, NO_SPREAD, inclusive="neither")
         | (evidence.validation_shift > params.shifted_means)
     )
+
+
+def are_validation_rows_shifted(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:
+    """Return whether the validation rows differ in distribution and are predicted worse than the training rows."""
     is_worse = evidence.train_gain - evidence.judged_gain > params.chance_margin
-    return is_shifted & (is_worse | (evidence.train_fit - evidence.judged_fit > params.mode_gap))
+    is_worse |= evidence.train_fit - evidence.judged_fit > params.mode_gap
+    return are_validation_rows_unlike(evidence, params) & is_worse
 
 
 def _has_shifted_validation(evidence: pd.DataFrame, params: DiagnosisParams) -> pd.Series:

@@ -22,7 +22,7 @@ from pipeline.watch.for_machines.report_models import (
     number,
 )
 from pipeline.watch.for_machines.verdict_parts import advice_report, evidence_report, has_abstained, is_tentative
-from pipeline.watch.scripts.attempt import Attempt
+from pipeline.watch.scripts.attempt import Attempt, place_in_words
 from pipeline.watch.scripts.script_replicas import FitSummary
 
 
@@ -73,9 +73,12 @@ def replicas_report(fit: FitSummary) -> ReplicasReport:
 
 def attempt_report(attempt: Attempt) -> AttemptReport:
     """Return the result of remedies that were tried."""
+    site = attempt.runs[0].fit_site
     return AttemptReport(
         remedies=tuple(attempt.remedies),
         change=attempt.change,
+        diff=attempt.diff,
+        place=place_in_words(site) if site else None,
         learned=attempt.learned,
         runs=attempt.replicas,
         difference=attempt.difference,

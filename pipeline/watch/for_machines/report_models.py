@@ -22,7 +22,7 @@ Outcome = Literal["learned", "not_learned"]
 PartOfData = Literal["train", "validation", "test"]
 Role = Literal["hidden", "output", "beside"]
 Effect = Literal["helps", "harms", "undecided"]
-CheckStatus = Literal["passed", "fault", "notice", "not_run"]
+CheckStatus = Literal["fault", "hint", "fine", "not_run"]
 Command = Literal["run", "replicas", "try", "check"]
 
 
@@ -197,6 +197,10 @@ class AttemptReport(ReportPart):
 
     remedies: tuple[str, ...] = Field(description="names of the remedies that were applied together")
     change: str = Field(description="what they changed, in words; make this change in the script")
+    diff: str | None = Field(
+        description="the same change as a diff of the script, which `patch -p1` applies; null if it cannot be made"
+    )
+    place: str | None = Field(description='file and line of the `fit`, such as "train.py:14"; null if unknown')
     learned: int = Field(description="number of runs in which the model learned with them")
     runs: int = Field(description="number of runs with them")
     difference: Finite = Field(description="share of runs that learned with them, minus the share without them")
@@ -217,11 +221,15 @@ class CheckReport(ReportPart):
 
     name: str = Field(description="name of the check")
     status: CheckStatus = Field(
-        description="passed; fault: the training will probably fail; notice: worth a look; not_run: see `reason`"
+        description="fault: the training will fail or mislead; hint: it may; fine; not_run: see `reason`"
     )
-    sentence: str = Field(description="what was measured")
+    sentence: str = Field(description="what was measured; for not_run, the reason")
     remedy: str | None = Field(description="what to do; null if nothing is to do")
     reason: str | None = Field(description="why the check could not run; null if it ran")
+    cause: str | None = Field(
+        description="name of the cause or notice that explains the fault or hint; null without one"
+    )
+    numbers: dict[str, Number | str] = Field(description="what was measured, by name; a text for a layer's path")
 
 
 class FitReport(ReportPart):

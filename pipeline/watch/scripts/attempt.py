@@ -35,7 +35,7 @@ class Attempt:
     high: float
     causes: Sequence[str]
     reasons: Mapping[str, str]
-    runs: Sequence[RunResult]
+    runs: Sequence[RunResult] = ()
     learned_seeds: Sequence[int] = ()
 
     @property
@@ -46,7 +46,7 @@ class Attempt:
     @property
     def diff(self) -> str | None:
         """The diff of the user's files that has the effect of the remedies; None if it cannot be made safely."""
-        return diff(self.runs[0].source_changes, Path.cwd())
+        return diff(self.runs[0].source_changes, Path.cwd()) if self.runs else None
 
     def to_change(self, script: Path) -> str:
         """Return what to change in the script: a diff, or the line of its `fit` and the change in words."""

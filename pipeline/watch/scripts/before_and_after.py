@@ -1,6 +1,7 @@
 """Draw one `fit` without remedies and with the best remedies, side by side."""
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 from typing import Final
 
 import numpy as np
@@ -17,6 +18,7 @@ from pipeline.watch.scripts.run_request import RunResult
 from pipeline.watch.scripts.script_replicas import FitSummary
 
 PICTURE: Final = "before_and_after"
+LONGEST_LINE: Final = 36  # letters of a heading
 MOST_LAYERS: Final = 32  # with more layers, the picture does not grow
 
 
@@ -49,7 +51,7 @@ def draw(before: xr.Dataset, after: xr.Dataset, titles: tuple[str, str], seed: i
     """Draw score, loss and gradients of two trainings, one in each column."""
     quantities = [each for each in quantities_of(before) if each in quantities_of(after)][::-1]
     layers = min(max(before.sizes["layer"], after.sizes["layer"]), MOST_LAYERS)
-    heights = [*[2.3] * len(quantities), 1.0 + 0.24 * layers]
+    heights = [*[2.3] * len(quantities), 1.7 + 0.24 * layers]
     drawing = figure(8.6, sum(heights) + 0.4)
     panels = drawing.subplots(len(heights), 2, squeeze=False, gridspec_kw={"height_ratios": heights})
     for row, quantity in zip(panels, quantities, strict=False):
@@ -63,10 +65,10 @@ def draw(before: xr.Dataset, after: xr.Dataset, titles: tuple[str, str], seed: i
     for axes in panels[-1]:
         axes.set_title("gradient by layer", fontsize=11, loc="left")
     if any(has_gradients):
-        draw_gradient_bar(drawing, list(panels[-1]))
+        draw_gradient_bar(drawing, list(panels[-1]), is_below=True)
     for axes, title in zip(panels[0], titles, strict=True):
         axes.annotate(
-            in_figure(f"{title}, seed {seed}"),
+            fill(in_figure(f"{title}, seed {seed}"), LONGEST_LINE),
             *((0, 1), (0, 26)),
             xycoords="axes fraction",
             textcoords="offset points",

@@ -2,8 +2,9 @@
 
 A run is kept in the user's cache folder, under a hash of all that is known before it runs: the script's text, its
 arguments, folder and environment, the remedies, the seed, the versions of the libraries and this package's code. It
-counts only while each file that it read is unchanged: modules beside the script, and data that Python opens. Data that
-other code reads (C++, a database, the network) is not noticed, so kept runs are announced, and end after a day.
+counts only while each file that it read is unchanged: modules beside the script, data that Python opens, and files that
+the script names. Other data (files that C++ opens by a computed name, a database, the network) is not noticed, so kept
+runs are announced, and end after a day.
 """
 
 import hashlib
@@ -13,7 +14,7 @@ import shutil
 import sys
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
@@ -25,7 +26,6 @@ from pipeline.params.shipped import shipped
 from pipeline.watch.scripts.run_request import FILE, RunRequest, load_entry
 from pipeline.watch.scripts.script_files import state
 
-FOLDER: Final = user_cache_path("why-deep-networks-fail-to-train") / "runs"
 LONGEST: Final = 24 * 3600  # seconds
 PACKAGE: Final = Path(__file__).resolve().parents[2]
 # Variables of the environment that change with each terminal and no result.
@@ -41,13 +41,13 @@ class KeptRuns:
     is_fresh: whether no kept run counts.
     """
 
-    folder: Path = FOLDER
+    folder: Path = field(default_factory=lambda: user_cache_path("why-deep-networks-fail-to-train") / "runs")
     is_fresh: bool = False
 
     def clean(self) -> None:
         """Remove runs that are too old, also those of other scripts."""
-        for each in self.folder.glob("*/"):
-            if not _is_recent(each):
+        for each in self.folder.glob("*"):
+            if not _is_recent(each) and time.time() - each.stat().st_mtime > LONGEST:
                 shutil.rmtree(each, ignore_errors=True)
 
     def find(self, request: RunRequest, seed: int) -> Path | None:

@@ -31,6 +31,6 @@ def run_once(script: Path, arguments: Sequence[str], learned: Learned, output: R
     except BaseException as error:
         if not isinstance(error, SystemExit) or error.code:
             if any(fit.verdict is not None and fit.verdict.epochs is not None for fit in fits):
-                output.end("run", script, arguments, fits, error_in_one_line(error))
+                output.end("run", script, arguments, fits, error_in_one_line(error.__cause__ or error))
             raise
     return output.end("run", script, arguments, fits)

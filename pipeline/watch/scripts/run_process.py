@@ -84,7 +84,7 @@ def command(request: RunRequest, seed: int, folder: Path) -> list[str]:
     """Return the command of a run."""
     parts = [sys.executable, "-m", "pipeline.watch", "--seed", str(seed), "--into", str(folder)]
     parts += ["--learned", json.dumps(request.learned)] if request.learned is not None else []
-    parts += [part for name in request.remedies for part in ("--remedy", name)] + ["--fit", str(request.fit)]
+    parts += [part for name in request.remedies for part in ("--remedy", name)] + ["--fit", str(request.fit + 1)]
     parts += ["--checks"] if request.has_checks and seed == 0 else []  # the result is the same for all seeds
     return [*parts, str(request.script), *request.arguments]
 

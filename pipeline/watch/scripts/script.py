@@ -4,6 +4,7 @@ import resource
 import runpy
 import sys
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -21,7 +22,7 @@ from pipeline.watch.autolog import arrays, watch_every_fit
 from pipeline.watch.callback import Diagnosis
 from pipeline.watch.scripts.fit_remedies import FitRemedies
 from pipeline.watch.scripts.run_request import FILE, RUN_FILE, FitEntry, RunEntry, RunRequest
-from pipeline.watch.scripts.script_files import FileUse, noting_files, use
+from pipeline.watch.scripts.script_files import FileUse, named_files, noting_files, use
 from pipeline.watch.scripts.seed_calls import seed_calls
 from pipeline.watch.scripts.source_changes import Sites, noting_compile
 
@@ -43,13 +44,31 @@ def run(
         Every error of the script, also `SystemExit`.
     """
     undo = watch_every_fit(lambda model, arguments: Diagnosis(*arrays(arguments), learned=learned), on_end, change)
+    try:
+        run_as_main(script, arguments)
+    finally:
+        undo()
+
+
+def run_as_main(script: Path, arguments: Sequence[str]) -> None:
+    """Run the script in this process like `python3 script.py arguments`.
+
+    A file that the script does not find, or too little memory, is shown with the line of the script, as Python shows
+    it. Otherwise the command would report it in one line, as if its own file were missing.
+
+    Raises:
+        SystemExit: as the script raises it; 1 after an error of the operating system or too little memory.
+        Every other error of the script.
+    """
     before, path = sys.argv, sys.path[0]
     sys.argv, sys.path[0] = [str(script), *arguments], str(script.resolve().parent)
     try:
-        runpy.run_path(str(script), run_name="__main__")
+        runpy.run_path(str(script.absolute()), run_name="__main__")  # as Python sets `__file__`
+    except (OSError, MemoryError) as error:
+        traceback.print_exception(error)
+        raise SystemExit(1) from error
     finally:
         sys.argv, sys.path[0] = before, path
-        undo()
 
 
 def run_replica(request: RunRequest, seed: int, folder: Path) -> None:
@@ -58,7 +77,7 @@ def run_replica(request: RunRequest, seed: int, folder: Path) -> None:
     start, places = time.time(), list(dict.fromkeys([Path.cwd(), request.script.resolve().parent]))
     keras.utils.set_random_seed(seed)
     with ExitStack() as stack:
-        files = stack.enter_context(noting_files())
+        files = stack.enter_context(noting_files(folder, named_files(request.script, places)))
         calls = stack.enter_context(seed_calls())
         sites = stack.enter_context(noting_compile()) if request.remedies else Sites()
         if request.remedies or request.has_checks:

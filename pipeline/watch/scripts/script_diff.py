@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from difflib import unified_diff
 from pathlib import Path
 from typing import NamedTuple
@@ -38,10 +39,7 @@ def diff(changes: Sequence[Change] | None, folder: Path) -> str | None:
 
 def _of_file(path: Path, changes: Sequence[Change], folder: Path) -> str:
     before = path.read_bytes().decode("utf-8")
-    after = before
-    for change in changes:
-        if change.file == str(path):
-            after = changed(after, change)
+    after = changed(before, [each for each in changes if each.file == str(path)])
     if after == before:
         raise UnsafeError
     name = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.as_posix()
@@ -49,21 +47,52 @@ def _of_file(path: Path, changes: Sequence[Change], folder: Path) -> str:
     return "".join(each if each.endswith("\n") else f"{each}\n\\ No newline at end of file\n" for each in lines)
 
 
-def changed(text: str, change: Change) -> str:
-    """Return the text of a script with one change.
+def changed(text: str, changes: Sequence[Change]) -> str:
+    """Return the text of a script with changes.
 
     Raises:
-        UnsafeError: the call is not found, or its arguments are not all written there.
+        UnsafeError: a call is not found, or its arguments are not all written there.
         SyntaxError: the script cannot be parsed.
     """
     tree, places = ast.parse(text), _Places(text)
-    edits = [edit for call in _calls(tree, change) for edit in _edits(call, change, places)]
-    if not edits and change.where != "calls":
+    edits: list[_Edit] = []
+    for change in (_with_constructor(tree, each) for each in changes):
+        new = [edit for call in _calls(tree, change) for edit in _edits(call, change, places)]
+        if not new and change.where != "calls":
+            raise UnsafeError
+        edits += new
+    after = _edited(text, edits)
+    ast.parse(after)
+    return after
+
+
+def _edited(text: str, edits: Sequence[_Edit]) -> str:
+    """Return the text with edits; several removals may overlap, other edits may not."""
+    parts, end, was_removal = [], 0, False
+    for edit in sorted(edits, key=lambda each: each.start):  # edits at one place keep their order
+        is_removal = not edit.text
+        if edit.start < end and not (is_removal and was_removal):
+            raise UnsafeError
+        parts += [text[end : max(end, edit.start)], edit.text]
+        end, was_removal = max(end, edit.end), is_removal
+    return "".join(parts) + text[end:]
+
+
+def _with_constructor(tree: ast.AST, change: Change) -> Change:
+    """Return a change of an optimizer that `compile` gets by name as a change of `compile`."""
+    if change.where != "optimizer" or change.code is None:
+        return change
+    (call,) = _calls(tree, replace(change, where="compile"))
+    optimizer = _argument(call, "optimizer", 0)
+    if optimizer is not None and not (isinstance(optimizer, ast.Constant) and isinstance(optimizer.value, str)):
+        return change
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    names = {each.asname or each.name for node in imports for each in node.names}
+    prefix = next((code for name, code in (("keras", "keras"), ("tf", "tf.keras")) if name in names), None)
+    if prefix is None:
         raise UnsafeError
-    for edit in sorted(set(edits), reverse=True):
-        text = text[: edit.start] + edit.text + text[edit.end :]
-    ast.parse(text)
-    return text
+    code = f"{prefix}.optimizers.{change.name}({change.keyword}={change.code})"
+    return replace(change, where="compile", keyword="optimizer", code=code, position=0)
 
 
 class _Places:

@@ -42,8 +42,8 @@ BY_ARGUMENTS: Final = frozenset(
 class Change:
     """A change of one argument of a call, or of several calls.
 
-    where: the call of `fit` or `compile` at file and line; the optimizer that this `compile` gets; the callbacks that
-        this `fit` gets, from which the call `name` is removed; or every call of `name` in the file.
+    where: the call of `fit` or `compile` at file and line; the optimizer of class `name` that this `compile` gets; the
+        callbacks that this `fit` gets, from which the call `name` is removed; or every call of `name` in the file.
     keyword: the argument.
     code: its new value as Python; None to remove it.
     position: the argument's position if it has no keyword; -1 if it always has one.
@@ -178,7 +178,8 @@ def _of_optimizer(before: Snapshot, trial: Trial, site: Site) -> Iterator[Change
         old = before.config.get(keyword)
         if new != old and keyword != "name":
             code = None if new is None else _code(new)
-            yield Change("optimizer", *site, keyword, code, 0 if keyword == "learning_rate" else -1)
+            position = 0 if keyword == "learning_rate" else -1
+            yield Change("optimizer", *site, keyword, code, position, type(optimizer).__name__)
 
 
 def _code(value: object) -> str:
