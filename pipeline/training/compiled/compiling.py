@@ -9,9 +9,9 @@ thereby the order of sums, for each processor: results would differ in their las
 machine could fail on another. Only the instructions depend on the actual processor: one without 512-bit vectors uses
 two vectors of 256 bits.
 
-Compiling takes some fifteen seconds on each machine whenever these sources have changed. The code is kept in a folder named
-by a hash of these sources, in the user's cache folder or in NUMBA_CACHE_DIR if that is set. Clones and DVC's temporary
-workspaces share it.
+Compiling takes some fifteen seconds on each machine whenever these sources have changed. The code is kept in a folder
+named by a hash of these sources, in the user's cache folder or in NUMBA_CACHE_DIR if that is set. Clones and DVC's
+temporary workspaces share it.
 """
 
 import hashlib
@@ -91,4 +91,6 @@ inlined = numba.njit(inline="always", **_options)
 # Functions that neither make nor return arrays need not count references to them. Counting took a quarter of the time
 # that a narrow network trains.
 compiled = numba.njit(cache=True, nogil=True, _nrt=False, **_options)
+# The sums of these functions are taken in the order of the source, also where the processor has other vectors.
+in_order = numba.njit(cache=True, nogil=True, _nrt=False, error_model="numpy")
 with_arrays = numba.njit(cache=True, nogil=True, **_options)

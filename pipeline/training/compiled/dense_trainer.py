@@ -52,9 +52,9 @@ class DenseTrainer:
     def train(self, replicas: Sequence[int], observer: Observer) -> Chunk:
         """See `training.common.trainer.Trainer`."""
         stacks = initial.draw(self._stack, self._variant, self._name, self._params.seed, replicas)
-        flat = np.concatenate([stacks[path].reshape(len(replicas), -1) for path in self._stack.variables], axis=1)
+        flat = [stacks[path].reshape(len(replicas), -1) for path in self._stack.variables]
         weights = np.zeros((len(replicas), weight_count(self._plan.shape)), np.float32)
-        weights[:, positions(self._plan.shape)] = flat
+        weights[:, positions(self._plan.shape)] = np.concatenate(flat, axis=1)
         names = curve_names(self._split)
         curves = np.empty((len(replicas), self._params.epochs + 1, len(names)), np.float32)
         records = self._records(len(replicas))

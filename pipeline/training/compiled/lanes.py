@@ -49,14 +49,16 @@ def load(typing: Any, array: types.Array, index: types.Integer) -> Any:
 
 
 @intrinsic
-def store(typing: Any, array: types.Array, index: types.Integer, vector: _LanesType) -> Any:
-    """Set array[index : index + LANES] of a flat array to a vector."""
+def store(typing: Any, array: types.Array, index: types.Integer, vectors: Any) -> Any:
+    """Set entries of a flat array, from array[index] on, to a tuple of vectors."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        builder.store(arguments[2], _pointer(context, builder, signature, arguments, _VECTOR), align=4)
+        first = _pointer(context, builder, signature, arguments, _VECTOR)
+        for place, vector in enumerate(cgutils.unpack_tuple(builder, arguments[2])):
+            builder.store(vector, builder.gep(first, [ir.Constant(_PLACE, place)]), align=4)
         return context.get_dummy_value()
 
-    return types.void(array, types.intp, vector), generate
+    return types.void(array, types.intp, vectors), generate
 
 
 @intrinsic
@@ -90,7 +92,7 @@ def multiply_add(typing: Any, first: _LanesType, second: _LanesType, total: _Lan
 
 
 @intrinsic
-def add_sums(typing: Any, array: types.Array, index: types.Integer, vectors: types.BaseTuple) -> Any:
+def add_sums(typing: Any, array: types.Array, index: types.Integer, vectors: Any) -> Any:
     """Add the sum of the lanes of each of ADDED vectors to array[index], array[index + 1], ...
 
     Pairs of vectors are folded into one until one is left, which takes three instructions for each pair.

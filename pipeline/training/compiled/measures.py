@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.training.compiled.compiling import compiled
+from pipeline.training.compiled.compiling import compiled, in_order
 from pipeline.training.compiled.elementwise import differentiate, sigmoid
 from pipeline.training.compiled.eligible import TASK_KINDS
 from pipeline.training.compiled.shapes import TILE, Block, Shape, tile_count
@@ -65,7 +65,7 @@ def bins_of(edges: tuple[float, ...]) -> Bins:
     first = np.arange(2 ** (32 - _CELL_BITS), dtype=np.uint32) << _CELL_BITS
     ends = np.stack([first, first | np.uint32(2**_CELL_BITS - 1)]).view(np.float32)
     lowest = np.fmin(*ends)  # infinity shares its cell with NaN
-    return Bins(exact, np.searchsorted(exact, lowest, side="right").astype(np.uint8))
+    return Bins(exact, np.array(np.searchsorted(exact, lowest, side="right"), np.uint8))
 
 
 @compiled
@@ -138,7 +138,7 @@ def set_activity(shape: Shape, samples: int, on: np.ndarray, below: np.ndarray, 
         record.saturated_share[-1, :] = np.nan
 
 
-@compiled
+@in_order
 def set_state(
     shape: Shape, limits: Limits, weights: np.ndarray, before: np.ndarray, gradient: np.ndarray, record: LayerRecord
 ) -> None:
@@ -146,13 +146,13 @@ def set_state(
     for layer in range(shape.widths.size - 1):
         inputs, units, first = shape.widths[layer], shape.widths[layer + 1], shape.kernels[layer]
         stride = shape.rows[layer + 1] - shape.rows[layer]
-        gradient_sum, weight_sum, change_sum, end = _ZERO, _ZERO, _ZERO, first + units * stride
+        gradient_sum, weight_sum, change_sum, end = 0.0, 0.0, 0.0, first + units * stride
         of_gradient, of_weights, of_before = gradient[first:end], weights[first:end], before[first:end]
         for i in range(of_weights.size):  # padding adds 0
             gradient_sum += abs(of_gradient[i])
             weight_sum += abs(of_weights[i])
             change_sum += abs(of_weights[i] - of_before[i])
-        record.probe_gradient_mean_abs[layer] = gradient_sum / np.float32(inputs * units)
+        record.probe_gradient_mean_abs[layer] = gradient_sum / (inputs * units)
         record.weight_l1[layer], record.weight_change_l1[layer] = weight_sum, change_sum
         count(gradient, first, stride, inputs, units, limits.gradient_bins, record.gradient_histogram[layer])
         count(weights, first, stride, inputs, units, limits.weight_bins, record.weight_histogram[layer])

@@ -60,15 +60,10 @@ def weighted_sums(
     stride: int,
     bias: int,
 ) -> None:
-    """Set rows of a tile to weighted sums of other rows.
+    """Set rows of a tile, which begins at entry `tile` of two arrays of a block, to weighted sums of other rows.
 
     sums[sum_row + n, s] = b[n] + sum over k < count of weights[first + n sum_stride + k stride] rows[row + k, s]
-    for n < sum_count, rounded up to a multiple of 4.
-
-    Args:
-        rows, sums: arrays of a block.
-        tile: the position of the tile's first entry.
-        bias: the position of b[0] among the weights; -1 for no bias.
+    for n < sum_count, rounded up to a multiple of 4. b[n] is weights[bias + n], or 0 if `bias` is -1.
     """
     for n in range(0, sum_count, 4):
         a0, b0, c0, d0 = zeros(), zeros(), zeros(), zeros()  # sums of the tile's first LANES samples
@@ -87,14 +82,7 @@ def weighted_sums(
             d0, d1 = multiply_add(d, x0, d0), multiply_add(d, x1, d1)
             place, weight = place + TILE, weight + stride
         place = tile + (sum_row + n) * TILE
-        store(sums, place, a0)
-        store(sums, place + LANES, a1)
-        store(sums, place + TILE, b0)
-        store(sums, place + TILE + LANES, b1)
-        store(sums, place + 2 * TILE, c0)
-        store(sums, place + 2 * TILE + LANES, c1)
-        store(sums, place + 3 * TILE, d0)
-        store(sums, place + 3 * TILE + LANES, d1)
+        store(sums, place, (a0, a1, b0, b1, c0, c1, d0, d1))
 
 
 @compiled
