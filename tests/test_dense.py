@@ -40,6 +40,14 @@ def trained(circles: Split, recipe: VariantParams | None = None, **changes: obje
     return train(result, "v", circles, training(**changes))
 
 
+def activated(activation: str, before: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the activations of float32 pre-activations, and their slopes."""
+    after, slopes = np.empty_like(before), np.empty_like(before)
+    elementwise.activate(ACTIVATIONS.index(activation), before, 0, before.size, after)
+    elementwise.differentiate(ACTIVATIONS.index(activation), after, 0, after.size, slopes)
+    return after, slopes
+
+
 def sgd(**config: float | bool) -> dict:
     return {"class_name": "SGD", "config": config}
 
@@ -112,9 +120,7 @@ def test_every_activation_and_optimizer_is_tested() -> None:
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_every_activation_and_its_slope_equal_those_of_keras(activation: str) -> None:
     before = np.linspace(-9, 9, 400, dtype=np.float32)  # 0 is not among them
-    after, slope = np.empty_like(before), np.empty_like(before)
-    elementwise.activate(ACTIVATIONS.index(activation), before, after)
-    elementwise.differentiate(ACTIVATIONS.index(activation), before, after, slope)
+    after, slope = activated(activation, before)
     with tf.GradientTape() as tape:
         inputs = tf.constant(before)
         tape.watch(inputs)
@@ -181,8 +187,7 @@ def test_a_replica_that_diverges_is_recorded_as_diverged(circles: Split) -> None
     assert record.diverged(trained(circles, recipe).history).all()
     for activation in ACTIVATIONS:  # NaN stays NaN
         before = np.array([np.nan, 1.0] * 20, np.float32)
-        after = np.empty_like(before)
-        elementwise.activate(ACTIVATIONS.index(activation), before, after)
+        after, _ = activated(activation, before)
         assert np.isnan(after).tolist() == [True, False] * 20
 
 
@@ -232,9 +237,7 @@ def test_activations_and_slopes_agree_with_float64(name: str) -> None:
     small = np.float32(10.0) ** np.arange(-30, 0, dtype=np.float32)
     values = np.concatenate([np.linspace(-20, 20, 20001, dtype=np.float32), small, -small, [np.inf, -np.inf]])
     before = values[values != 0].astype(np.float32)  # at a kink the slope may be that of either side
-    after, slope = np.empty_like(before), np.empty_like(before)
-    elementwise.activate(ACTIVATIONS.index(name), before, after)
-    elementwise.differentiate(ACTIVATIONS.index(name), before, after, slope)
+    after, slope = activated(name, before)
     with np.errstate(over="ignore"):
         value, derivative = (function(before.astype(np.float64)) for function in EXACT[name])
     np.testing.assert_allclose(after, value, rtol=3e-7, atol=1e-36)
@@ -314,7 +317,7 @@ def test_neither_tensorflow_nor_keras_is_imported() -> None:
 
 SUMS = """
 import os, sys
-import numba, numpy as np  # once for the processes below, for it takes longer than all else
+import numba  # once for the processes below, for it takes longer than all else
 
 for folder, changed in zip(sys.argv[1::2], sys.argv[2::2]):
     if process := os.fork():
@@ -324,10 +327,10 @@ for folder, changed in zip(sys.argv[1::2], sys.argv[2::2]):
         file.write(changed)
     os.chdir(folder)
     sys.path[0] = folder
-    from pipeline.training.compiled.measures import l1_norm
-    assert l1_norm.py_func.__code__.co_filename.startswith(folder)
-    assert l1_norm(np.array([1, -2], np.float32)) == 3
-    print(sum(l1_norm.stats.cache_hits.values()), flush=True)
+    from pipeline.training.compiled.shapes import tile_count
+    assert tile_count.py_func.__code__.co_filename.startswith(folder)
+    assert tile_count(33) == 2
+    print(sum(tile_count.stats.cache_hits.values()), flush=True)
     os._exit(0)
 """
 

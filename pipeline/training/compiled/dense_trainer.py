@@ -19,9 +19,10 @@ from pipeline.training.common.trainer import EPOCH_VALUES, Chunk, Observer, curv
 from pipeline.training.compiled import epochs, initial
 from pipeline.training.compiled.elementwise import greatest_slope
 from pipeline.training.compiled.eligible import ACTIVATIONS, OPTIMIZERS, TASK_KINDS, DenseStack
-from pipeline.training.compiled.epochs import DataParts, Learner, Plan
-from pipeline.training.compiled.measures import LayerRecord, Limits
-from pipeline.training.compiled.shapes import Shape
+from pipeline.training.compiled.epochs import Learner, Plan
+from pipeline.training.compiled.measures import LayerRecord, Limits, bins_of
+from pipeline.training.compiled.passes import DataParts
+from pipeline.training.compiled.shapes import positions, shape_of, weight_count
 from pipeline.training.compiled.steps import SLOTS, Optimizer
 
 
@@ -40,7 +41,7 @@ class DenseTrainer:
         self._stack, self._variant, self._name = stack, variant, name
         self._split, self._params, self._threads = split, params, threads
         self._plan = Plan(
-            Shape(np.array(stack.widths), ACTIVATIONS.index(stack.activation), TASK_KINDS.index(stack.task.kind)),
+            shape_of(stack.widths, ACTIVATIONS.index(stack.activation), TASK_KINDS.index(stack.task.kind)),
             Optimizer(list(OPTIMIZERS).index(stack.optimizer), np.array(stack.hyperparameters)),
             _limits(stack),
             _data(split),
@@ -51,8 +52,9 @@ class DenseTrainer:
     def train(self, replicas: Sequence[int], observer: Observer) -> Chunk:
         """See `training.common.trainer.Trainer`."""
         stacks = initial.draw(self._stack, self._variant, self._name, self._params.seed, replicas)
-        flat = np.concatenate([stacks[path].reshape(len(replicas), -1) for path in self._stack.variables], axis=1)
-        weights = np.ascontiguousarray(flat, np.float32)
+        flat = [stacks[path].reshape(len(replicas), -1) for path in self._stack.variables]
+        weights = np.zeros((len(replicas), weight_count(self._plan.shape)), np.float32)
+        weights[:, positions(self._plan.shape)] = np.concatenate(flat, axis=1)
         names = curve_names(self._split)
         curves = np.empty((len(replicas), self._params.epochs + 1, len(names)), np.float32)
         records = self._records(len(replicas))
@@ -94,16 +96,18 @@ class DenseTrainer:
     def _epochs(self, replica: int, weights: np.ndarray, curves: np.ndarray, records: LayerRecord) -> Iterator[range]:
         """Train one replica; set its weights, curves and records in place; yield each finished block of epochs."""
         learner = Learner(weights, np.zeros((SLOTS, len(weights)), np.float32), np.zeros(1, np.int64))
-        epochs.start(self._plan, learner, curves[0], records)
+        epochs.measure(self._plan, np.array([True]), np.stack([weights, weights]), curves[:1], records)
         yield range(1)
         start, row = 1, 1
         for order in draw_orders(self._params, [replica], len(self._split.train)):
             block = slice(start, start + len(order))
             recorded = np.array([is_recorded(epoch, self._params) for epoch in range(block.start, block.stop)])
             remaining = LayerRecord(*(values[row:] for values in records))
-            epochs.train(self._plan, order[:, 0], recorded, learner, curves[block], remaining)
+            states = np.empty((1 + len(order), len(weights)), np.float32)
+            epochs.train(self._plan, order[:, 0], recorded, learner, states, remaining)
+            epochs.measure(self._plan, recorded, states, curves[block], remaining)
             start, row = block.stop, row + int(recorded.sum())
-            del order  # to free its memory while the replica waits
+            del order, states  # to free their memory while the replica waits
             yield range(block.start, block.stop)
 
     def _records(self, replicas: int) -> LayerRecord:
@@ -129,26 +133,30 @@ class DenseTrainer:
     def _stacks(self, weights: np.ndarray) -> dict[str, np.ndarray]:
         shapes = self._stack.variables
         ends = np.cumsum([int(np.prod(shape)) for shape in shapes.values()])[:-1]
-        pieces = np.split(weights, ends, axis=1)
+        pieces = np.split(weights[:, positions(self._plan.shape)], ends, axis=1)
         return {path: piece.reshape(-1, *shape) for (path, shape), piece in zip(shapes.items(), pieces, strict=True)}
 
     def _predictions(self, weights: np.ndarray) -> dict[str, np.ndarray]:
         predictions = {}
         for name, inputs in prediction_inputs(self._split, self._params.surface_resolution).items():
-            columns = np.ascontiguousarray(inputs.T)
-            predictions[name] = np.stack(
-                [epochs.predict(self._plan.shape, replica_weights, columns).T for replica_weights in weights]
-            )
+            data = _joined([(inputs, np.empty((len(inputs), 0)))])
+            predictions[name] = np.empty((len(weights), len(inputs), self._stack.task.outputs), np.float32)
+            for replica_weights, rows in zip(weights, predictions[name], strict=True):
+                epochs.predict(self._plan.shape, replica_weights, data, rows)
         return predictions
 
 
 def _data(split: Split) -> DataParts:
-    """Return all parts of the data, joined along the samples, which are the last axis."""
     parts = split.parts.values()
-    inputs = np.concatenate([part.inputs for part in parts])
-    targets = np.concatenate([split.task.target_matrix(part.targets) for part in parts])
-    ends = np.cumsum([len(part) for part in parts])
-    return DataParts(np.ascontiguousarray(inputs.T, np.float32), np.ascontiguousarray(targets.T, np.float32), ends)
+    return _joined([(part.inputs, split.task.target_matrix(part.targets)) for part in parts])
+
+
+def _joined(parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> DataParts:
+    """Join parts of the data, each its inputs [sample, input] and targets [sample, output]."""
+    inputs, targets = (np.concatenate(arrays, dtype=np.float32) for arrays in zip(*parts, strict=True))
+    squares = [len(each) * each.var(axis=0, dtype=np.float64) for _, each in parts]
+    rows, ends = np.arange(len(inputs), dtype=np.int32), np.cumsum([len(each) for each, _ in parts])
+    return DataParts(inputs, targets, rows, ends, np.stack(squares))
 
 
 def _limits(stack: DenseStack) -> Limits:
@@ -156,4 +164,4 @@ def _limits(stack: DenseStack) -> Limits:
     # A unit of a softmax has no slope of its own; for multiclass tasks this row is not used.
     last = "sigmoid" if stack.task.kind == "binary" else "linear"
     slopes = np.stack([fractions * greatest_slope(ACTIVATIONS.index(name)) for name in (stack.activation, last)])
-    return Limits(slopes, np.array(GRADIENT_EDGES, np.float32), np.array(WEIGHT_EDGES, np.float32))
+    return Limits(slopes, bins_of(GRADIENT_EDGES), bins_of(WEIGHT_EDGES))

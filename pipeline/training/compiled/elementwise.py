@@ -68,63 +68,65 @@ def tanh(x: np.float32) -> np.float32:
 
 
 @compiled
-def activate(activation: int, before: np.ndarray, after: np.ndarray) -> None:
-    """Set after[sample] to one unit's activation of before[sample]; NaN stays NaN."""
-    samples = before.size
+def activate(activation: int, before: np.ndarray, first: int, end: int, after: np.ndarray) -> None:
+    """Set after[first:end] to the activations of pre-activations before[first:end]; NaN stays NaN."""
+    places = range(np.uintp(first), np.uintp(end))  # with unsigned places, Numba does not check for negative ones
     if activation == _RELU:
-        for s in range(samples):
-            after[s] = _ZERO if before[s] <= _ZERO else before[s]
+        for i in places:
+            after[i] = _ZERO if before[i] <= _ZERO else before[i]
     elif activation == _LEAKY_RELU:
-        for s in range(samples):
-            after[s] = _LEAK * before[s] if before[s] <= _ZERO else before[s]
+        for i in places:
+            after[i] = _LEAK * before[i] if before[i] <= _ZERO else before[i]
     elif activation == _ELU:
-        for s in range(samples):
-            after[s] = before[s] if before[s] > _ZERO else expm1(before[s])
+        for i in places:
+            after[i] = before[i] if before[i] > _ZERO else expm1(before[i])
     elif activation == _SELU:
-        for s in range(samples):
-            after[s] = _SELU_SCALE * before[s] if before[s] > _ZERO else _SELU_SCALE_ALPHA * expm1(before[s])
+        for i in places:
+            after[i] = _SELU_SCALE * before[i] if before[i] > _ZERO else _SELU_SCALE_ALPHA * expm1(before[i])
     elif activation == _TANH:
-        for s in range(samples):
-            after[s] = tanh(before[s])
+        for i in places:
+            after[i] = tanh(before[i])
     elif activation == _SIGMOID:
-        for s in range(samples):
-            after[s] = sigmoid(before[s])
+        for i in places:
+            after[i] = sigmoid(before[i])
     else:
-        for s in range(samples):
-            after[s] = before[s]
+        for i in places:
+            after[i] = before[i]
 
 
 @compiled
-def differentiate(activation: int, before: np.ndarray, after: np.ndarray, slope: np.ndarray) -> None:
-    """Set slope[sample] to the derivative of one unit's activation, from its pre-activation and activation."""
-    samples = before.size
+def differentiate(activation: int, values: np.ndarray, first: int, end: int, slopes: np.ndarray) -> None:
+    """Set slopes[i] to the derivative f'(z) at the activation f(z) = values[i], for first <= i < end.
+
+    The sign of each of these functions is that of z, so the activation suffices.
+    """
+    places = range(np.uintp(first), np.uintp(end))
     if activation == _RELU:
-        for s in range(samples):
-            slope[s] = _ONE if before[s] > _ZERO else _ZERO
+        for i in places:
+            slopes[i] = _ONE if values[i] > _ZERO else _ZERO
     elif activation == _LEAKY_RELU:
-        for s in range(samples):
-            slope[s] = _ONE if before[s] > _ZERO else _LEAK
+        for i in places:
+            slopes[i] = _ONE if values[i] > _ZERO else _LEAK
     elif activation == _ELU:
-        for s in range(samples):
-            slope[s] = _ONE if before[s] > _ZERO else after[s] + _ONE
+        for i in places:
+            slopes[i] = _ONE if values[i] > _ZERO else values[i] + _ONE
     elif activation == _SELU:
-        for s in range(samples):
-            slope[s] = _SELU_SCALE if before[s] >= _ZERO else after[s] + _SELU_SCALE_ALPHA  # TensorFlow's value at 0
+        for i in places:  # at 0, TensorFlow's value
+            slopes[i] = _SELU_SCALE if values[i] >= _ZERO else values[i] + _SELU_SCALE_ALPHA
     elif activation == _TANH:
-        for s in range(samples):
-            slope[s] = _ONE - after[s] * after[s]
+        for i in places:
+            slopes[i] = _ONE - values[i] * values[i]
     elif activation == _SIGMOID:
-        for s in range(samples):
-            slope[s] = after[s] * (_ONE - after[s])
+        for i in places:
+            slopes[i] = values[i] * (_ONE - values[i])
     else:
-        for s in range(samples):
-            slope[s] = _ONE
+        slopes[first:end] = _ONE
 
 
 def greatest_slope(activation: int) -> np.float32:
     """Return the greatest |f'| of an activation on `record.SLOPE_GRID`."""
-    before = np.array(SLOPE_GRID, np.float32)
-    after, slope = np.empty_like(before), np.empty_like(before)
-    activate(activation, before, after)
-    differentiate(activation, before, after, slope)
-    return np.abs(slope).max()
+    values = np.array(SLOPE_GRID, np.float32)
+    slopes = np.empty_like(values)
+    activate(activation, values, 0, values.size, values)
+    differentiate(activation, values, 0, values.size, slopes)
+    return np.abs(slopes).max()

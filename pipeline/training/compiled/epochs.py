@@ -1,28 +1,26 @@
-"""Train one replica: the loop over epochs and batches."""
+"""Train and measure one replica: the loops over epochs and batches.
+
+Training and measuring are apart: `train` keeps the weights after each epoch, and `measure` reads them.
+"""
 
 from typing import NamedTuple
 
 import numpy as np
 
 from pipeline.training.compiled import outputs
-from pipeline.training.compiled.compiling import compiled
-from pipeline.training.compiled.measures import LayerRecord, Limits, add_batch, average, probe
-from pipeline.training.compiled.passes import backward, forward, load_inputs
-from pipeline.training.compiled.shapes import Buffers, Shape, buffers
+from pipeline.training.compiled.compiling import compiled, with_arrays
+from pipeline.training.compiled.measures import (
+    LayerRecord,
+    Limits,
+    add_activity,
+    add_batch,
+    average,
+    set_activity,
+    set_state,
+)
+from pipeline.training.compiled.passes import DataParts, backward, forward, load_samples
+from pipeline.training.compiled.shapes import MOST_SAMPLES, TILE, Block, Shape, aligned_zeros, block_of
 from pipeline.training.compiled.steps import Optimizer, step
-
-
-class DataParts(NamedTuple):
-    """All parts of the data, joined along the samples, the training set first.
-
-    inputs: float32 [input, sample].
-    targets: float32 [output, sample].
-    ends: the position after each part's last sample, int64 [part].
-    """
-
-    inputs: np.ndarray
-    targets: np.ndarray
-    ends: np.ndarray
 
 
 class Plan(NamedTuple):
@@ -38,7 +36,7 @@ class Plan(NamedTuple):
 class Learner(NamedTuple):
     """The state of one replica in training, changed in place.
 
-    weights: float32 [entry].
+    weights: float32 [entry], with the layout of `Shape`.
     slots: the optimizer's state, float32 [slot, entry].
     steps: the number of steps so far, int64 [1].
     """
@@ -48,66 +46,57 @@ class Learner(NamedTuple):
     steps: np.ndarray
 
 
-def start(plan: Plan, learner: Learner, curves: np.ndarray, records: LayerRecord) -> None:
-    """Measure the state before the first step; store it in curves [curve] and in the first row of `records`."""
-    data = plan.data
-    buffer = buffers(plan.shape, largest_part(data))
-    gradient, record = np.empty_like(learner.weights), row_of(records, 0)
-    probe(plan.shape, plan.limits, learner.weights, buffer, gradient, data.inputs, data.targets, data.ends[0], record)
-    measure(plan, learner.weights, buffer, True, curves)
+class Sums(NamedTuple):
+    """Sums over the blocks of one part of the data.
+
+    scores: see `outputs.add_scores`.
+    gradient: of the mean loss, float32 [entry].
+    on, below: see `measures.add_activity`.
+    """
+
+    scores: np.ndarray
+    gradient: np.ndarray
+    on: np.ndarray
+    below: np.ndarray
 
 
-def predict(shape: Shape, weights: np.ndarray, inputs: np.ndarray) -> np.ndarray:
-    """Return predictions [output, sample] for inputs [input, sample]."""
-    samples = inputs.shape[1]
-    buffer = buffers(shape, samples)
-    load_inputs(buffer, inputs, 0, samples)
-    forward(shape, weights, buffer, samples)
-    outputs.predict(shape, buffer, samples)
-    return buffer.after[-1, : shape.widths[-1]]
+@with_arrays
+def predict(shape: Shape, weights: np.ndarray, data: DataParts, predictions: np.ndarray) -> None:
+    """Set predictions [sample, output] for the inputs of `data`."""
+    block = block_of(shape, data.rows.size)
+    for first in range(0, data.rows.size, MOST_SAMPLES):
+        samples = min(MOST_SAMPLES, data.rows.size - first)
+        load_samples(data, data.rows, first, samples, shape.rows[-2], block)
+        forward(shape, weights, block, samples)
+        outputs.predict(shape, block, samples)
+        for s in range(samples):
+            start = s // TILE * block.tile_size + shape.rows[-2] * TILE + s % TILE
+            for k in range(predictions.shape[1]):
+                predictions[first + s, k] = block.errors[start + k * TILE]
 
 
-@compiled
-def largest_part(data: DataParts) -> int:
-    """Return the number of samples of the largest part."""
-    largest, first = 0, 0
-    for end in data.ends:
-        largest, first = max(largest, end - first), end
-    return largest
-
-
-@compiled
+@with_arrays
 def train(
-    plan: Plan,
-    orders: np.ndarray,
-    is_recorded: np.ndarray,
-    learner: Learner,
-    curves: np.ndarray,
-    records: LayerRecord,
+    plan: Plan, orders: np.ndarray, is_recorded: np.ndarray, learner: Learner, states: np.ndarray, records: LayerRecord
 ) -> None:
     """Train one replica for some epochs.
 
     Args:
         orders: the order of the training samples, int32 [epoch, sample].
         is_recorded: whether layer values are recorded after each epoch, bool [epoch].
-        curves: float32 [epoch, curve], set to the loss and the scores of each part after each epoch.
-        records: set to the values of the recorded epochs, [recorded epoch, ...]; must be zero before.
+        states: float32 [1 + epoch, entry], set to the weights before the first epoch and after each.
+        records: set to the gradients' statistics in the recorded epochs, [recorded epoch, ...]; must be zero before.
     """
-    data, weights = plan.data, learner.weights
-    batch = buffers(plan.shape, plan.batch_size)
-    whole = buffers(plan.shape, largest_part(data))
-    gradient, change, row = np.empty_like(weights), np.empty_like(weights), 0
+    block, gradient, row = block_of(plan.shape, plan.batch_size), np.empty_like(learner.weights), 0
+    states[0] = learner.weights
     for epoch in range(orders.shape[0]):
         # After the last recorded epoch nothing is written to the row, so any row will do.
         record = row_of(records, min(row, records.weight_l1.shape[0] - 1))
-        change[:] = weights
-        train_epoch(plan, orders[epoch], is_recorded[epoch], learner, batch, gradient, record)
+        train_epoch(plan, orders[epoch], is_recorded[epoch], learner, block, gradient, record)
         if is_recorded[epoch]:
-            change[:] = weights - change
-            average(plan.shape, -(-orders.shape[1] // plan.batch_size), change, record)
-            probe(plan.shape, plan.limits, weights, whole, gradient, data.inputs, data.targets, data.ends[0], record)
+            average(-(-orders.shape[1] // plan.batch_size), record)
             row += 1
-        measure(plan, weights, whole, is_recorded[epoch], curves[epoch])
+        states[1 + epoch] = learner.weights
 
 
 @compiled
@@ -116,49 +105,91 @@ def train_epoch(
     order: np.ndarray,
     is_recorded: bool,
     learner: Learner,
-    buffer: Buffers,
+    block: Block,
     gradient: np.ndarray,
     record: LayerRecord,
 ) -> None:
     """Train all batches of an epoch, also a short last batch; add the statistics of their gradients to `record`."""
-    data = plan.data
-    targets = np.empty((data.targets.shape[0], plan.batch_size), np.float32)
-    for first in range(0, order.size, plan.batch_size):
-        samples = min(plan.batch_size, order.size - first)
-        for s in range(samples):
-            sample = order[first + s]
-            for output in range(targets.shape[0]):
-                targets[output, s] = data.targets[output, sample]
-            for source in range(data.inputs.shape[0]):
-                buffer.after[0, source, s] = data.inputs[source, sample]
-        forward(plan.shape, learner.weights, buffer, samples)
-        backward(plan.shape, learner.weights, buffer, targets, gradient, samples)
+    for start in range(0, order.size, plan.batch_size):
+        end = min(start + plan.batch_size, order.size)
+        gradient[:] = 0
+        for first in range(start, end, MOST_SAMPLES):
+            samples = min(MOST_SAMPLES, end - first)
+            load_samples(plan.data, order, first, samples, plan.shape.rows[-2], block)
+            forward(plan.shape, learner.weights, block, samples)
+            outputs.output_error(plan.shape, block, samples, end - start)
+            backward(plan.shape, learner.weights, block, samples, gradient)
         if is_recorded:
             add_batch(plan.shape, gradient, record)
         step(plan.optimizer, learner.weights, gradient, learner.slots, learner.steps[0])
         learner.steps[0] += 1
 
 
-@compiled
-def measure(plan: Plan, weights: np.ndarray, buffer: Buffers, is_probed: bool, curves: np.ndarray) -> None:
-    """Set `curves` to the loss and scores of every part.
+@with_arrays
+def measure(plan: Plan, is_recorded: np.ndarray, states: np.ndarray, curves: np.ndarray, records: LayerRecord) -> None:
+    """Measure one replica after some epochs.
 
     Args:
-        is_probed: whether `buffer` holds the pre-activations of the training set, from a probe of the same weights.
+        is_recorded: see `train`.
+        states: see `train`.
+        curves: float32 [epoch, curve], set to the loss and the scores of each part after each epoch.
+        records: set to the values that describe the state after the recorded epochs, [recorded epoch, ...].
     """
-    data, first = plan.data, 0
-    curves_per_part = curves.size // data.ends.size
-    for part in range(data.ends.size):
-        samples = data.ends[part] - first
-        if part > 0 or not is_probed:
-            load_inputs(buffer, data.inputs, first, samples)
-            forward(plan.shape, weights, buffer, samples)
-        part_curves = curves[part * curves_per_part : (part + 1) * curves_per_part]
-        outputs.loss_and_scores(plan.shape, buffer, data.targets, first, samples, part_curves)
-        first = data.ends[part]
+    shape, data, row = plan.shape, plan.data, 0
+    block = block_of(shape, data.rows.size)
+    sums = sums_of(plan, block)
+    curves_per_part = curves.shape[1] // data.ends.size
+    for epoch in range(is_recorded.size):
+        weights = states[1 + epoch]
+        for part in range(data.ends.size):
+            first, is_probed = data.ends[part - 1] if part > 0 else 0, part == 0 and is_recorded[epoch]
+            samples = data.ends[part] - first
+            measure_part(plan, weights, first, samples, is_probed, block, sums)
+            part_curves = curves[epoch, part * curves_per_part : (part + 1) * curves_per_part]
+            outputs.set_curves(shape, sums.scores, samples, data.squares[part], part_curves)
+            if is_probed:
+                record = row_of(records, row)
+                set_activity(shape, samples, sums.on, sums.below, record)
+                set_state(shape, plan.limits, weights, states[epoch], sums.gradient, record)
+                row += 1
 
 
 @compiled
+def measure_part(
+    plan: Plan, weights: np.ndarray, start: int, samples: int, is_probed: bool, block: Block, sums: Sums
+) -> None:
+    """Set `sums` for a part of the data, which begins at sample `start`.
+
+    Args:
+        is_probed: whether to sum gradients and activity too.
+    """
+    sums.scores[:] = 0
+    if is_probed:
+        sums.gradient[:], sums.on[:], sums.below[:] = 0, 0, 0
+    for first in range(0, samples, MOST_SAMPLES):
+        count = min(MOST_SAMPLES, samples - first)
+        load_samples(plan.data, plan.data.rows, start + first, count, plan.shape.rows[-2], block)
+        forward(plan.shape, weights, block, count)
+        outputs.add_scores(plan.shape, block, count, sums.scores)
+        if is_probed:
+            add_activity(plan.shape, plan.limits, block, count, sums.on, sums.below)
+            outputs.output_error(plan.shape, block, count, samples)
+            backward(plan.shape, weights, block, count, sums.gradient)
+
+
+@with_arrays
+def sums_of(plan: Plan, block: Block) -> Sums:
+    """Return arrays for the sums over parts in this block."""
+    shape = plan.shape
+    return Sums(
+        np.empty((3, max(2, shape.widths[-1])), np.float64),
+        np.empty(shape.biases[-1] + shape.rows[-1] - shape.rows[-2], np.float32),
+        aligned_zeros(block.tile_size),
+        np.empty((shape.widths.size - 1, plan.limits.slopes.shape[1]), np.float64),
+    )
+
+
+@with_arrays
 def row_of(records: LayerRecord, row: int) -> LayerRecord:
     """Return the row of one recorded epoch."""
     return LayerRecord(

@@ -7,26 +7,37 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.training.compiled.compiling import compiled
+from pipeline.training.compiled.compiling import compiled, in_order
 from pipeline.training.compiled.elementwise import differentiate, sigmoid
 from pipeline.training.compiled.eligible import TASK_KINDS
-from pipeline.training.compiled.passes import backward, forward, load_inputs
-from pipeline.training.compiled.shapes import Buffers, Shape
+from pipeline.training.compiled.shapes import TILE, Block, Shape, tile_count
 
-_ZERO, _ONE = np.float32(0), np.float32(1)
+_ZERO, _ONE, _INFINITY = np.float32(0), np.float32(1), np.float32(np.inf)
 _BINARY, _MULTICLASS = TASK_KINDS.index("binary"), TASK_KINDS.index("multiclass")
+_CELL_BITS = np.uint32(20)  # the lower bits of a float32, which its cell leaves out
+
+
+class Bins(NamedTuple):
+    """The bins of a histogram: bin b holds edges[b - 1] <= x < edges[b].
+
+    edges: float32, ascending.
+    lowest: uint8 [cell], the bin of each cell's lowest number. The numbers of a cell share sign, exponent and the first
+        three bits of the mantissa, so that few edges lie between them.
+    """
+
+    edges: np.ndarray
+    lowest: np.ndarray
 
 
 class Limits(NamedTuple):
-    """The thresholds of the measurements and the edges of the histograms' bins, float32.
+    """The thresholds of the measurements and the bins of the histograms.
 
-    slopes: |f'| below which a unit is saturated, [2, fraction]: row 0 for hidden layers, row 1 for the output layer.
-    gradient_edges, weight_edges: the edges between the histograms' bins.
+    slopes: |f'| below which a unit is saturated, float32 [2, fraction]: row 0 for hidden layers, row 1 for the output.
     """
 
     slopes: np.ndarray
-    gradient_edges: np.ndarray
-    weight_edges: np.ndarray
+    gradient_bins: Bins
+    weight_bins: Bins
 
 
 class LayerRecord(NamedTuple):
@@ -48,134 +59,146 @@ class LayerRecord(NamedTuple):
     weight_histogram: np.ndarray
 
 
-@compiled
-def probe(
-    shape: Shape,
-    limits: Limits,
-    weights: np.ndarray,
-    buffer: Buffers,
-    gradient: np.ndarray,
-    inputs: np.ndarray,
-    targets: np.ndarray,
-    samples: int,
-    record: LayerRecord,
-) -> None:
-    """Set the fields of `record` that describe a state, by a forward and a backward pass over the training set.
+def bins_of(edges: tuple[float, ...]) -> Bins:
+    """Return the bins between these edges."""
+    exact = np.array(edges, np.float32)
+    first = np.arange(2 ** (32 - _CELL_BITS), dtype=np.uint32) << _CELL_BITS
+    ends = np.stack([first, first | np.uint32(2**_CELL_BITS - 1)]).view(np.float32)
+    lowest = np.fmin(*ends)  # infinity shares its cell with NaN
+    return Bins(exact, np.array(np.searchsorted(exact, lowest, side="right"), np.uint8))
 
-    The training set is the first `samples` of inputs [input, sample] and targets [output, sample]. Afterwards `buffer`
-    holds its pre-activations.
+
+@compiled
+def add_activity(shape: Shape, limits: Limits, block: Block, samples: int, on: np.ndarray, below: np.ndarray) -> None:
+    """Add a block to the counts of samples for which a unit is on, and of those for which it is nearly flat.
+
+    A unit of a softmax has no slope of its own; nothing is counted for it.
+
+    Args:
+        on: float32, with the layout of a tile. Copies of the last sample in its tile count too.
+        below: float64 [layer, fraction], pairs (input, unit) that are on and have |f'| below the limit.
     """
-    load_inputs(buffer, inputs, 0, samples)
-    forward(shape, weights, buffer, samples)
-    backward(shape, weights, buffer, targets, gradient, samples)
-    kernel = 0
+    layer_count, slopes = shape.widths.size - 1, block.slopes
+    for layer in range(layer_count):
+        is_last, units = layer == layer_count - 1, shape.widths[layer + 1]
+        if is_last and shape.kind == _MULTICLASS:
+            return
+        for tile in range(tile_count(samples)):
+            start, count = tile * block.tile_size, samples - tile * TILE
+            first, end = start + shape.rows[layer + 1] * TILE, start + (shape.rows[layer + 1] + units) * TILE
+            set_slopes(shape, block, start, first, end, is_last, on)
+            if count < TILE:
+                for row in range(first, end, TILE):
+                    slopes[row + count : row + TILE] = _INFINITY
+            for fraction in range(below.shape[1]):
+                limit, flat = limits.slopes[1 if is_last else 0, fraction], _ZERO
+                for i in range(np.uintp(first), np.uintp(end)):
+                    flat += _ONE if slopes[i] < limit else _ZERO
+                below[layer, fraction] += flat
+
+
+@compiled
+def set_slopes(shape: Shape, block: Block, start: int, first: int, end: int, is_last: bool, on: np.ndarray) -> None:
+    """Set slopes[first:end] to |f'|, or infinite for units that are off; add 1 to `on` for units that are on.
+
+    Args:
+        start: the first entry of the tile.
+    """
+    places, slopes, signals, tile = range(np.uintp(first), np.uintp(end)), block.slopes, block.signals, np.uintp(start)
+    if not is_last:
+        differentiate(shape.activation, signals, first, end, slopes)
+        for i in places:
+            slopes[i] = _INFINITY if (slopes[i] == _ZERO) & (signals[i] == _ZERO) else abs(slopes[i])
+        for i in places:
+            on[i - tile] += _ONE if slopes[i] < _INFINITY else _ZERO
+    elif shape.kind == _BINARY:  # a sigmoid and a linear output are never off
+        on[first - tile : end - tile] = _ONE
+        for i in places:
+            value = sigmoid(signals[i])
+            slopes[i] = value * (_ONE - value)
+    else:
+        on[first - tile : end - tile], slopes[first:end] = _ONE, _ONE
+
+
+@compiled
+def set_activity(shape: Shape, samples: int, on: np.ndarray, below: np.ndarray, record: LayerRecord) -> None:
+    """Set `dead_unit_share` and `saturated_share` from the counts of `add_activity` over all samples."""
     for layer in range(shape.widths.size - 1):
-        units = shape.widths[layer + 1]
-        end = kernel + shape.widths[layer] * units
-        record.probe_gradient_mean_abs[layer] = l1_norm(gradient[kernel:end]) / np.float32(end - kernel)
-        record.weight_l1[layer] = l1_norm(weights[kernel:end])
-        count(gradient[kernel:end], limits.gradient_edges, record.gradient_histogram[layer])
-        count(weights[kernel:end], limits.weight_edges, record.weight_histogram[layer])
-        measure_activity(shape, limits, buffer, layer, samples, record)
-        kernel = end + units
+        units, dead_count = shape.widths[layer + 1], 0
+        for row in range(shape.rows[layer + 1], shape.rows[layer + 1] + units):
+            count = _ZERO
+            for i in range(np.uintp(row * TILE), np.uintp((row + 1) * TILE)):
+                count += on[i]
+            dead_count += count == _ZERO
+        record.dead_unit_share[layer] = dead_count / units
+        for fraction in range(below.shape[1]):
+            record.saturated_share[layer, fraction] = below[layer, fraction] / (samples * units)
+    if shape.kind == _MULTICLASS:
+        record.dead_unit_share[-1] = _ZERO
+        record.saturated_share[-1, :] = np.nan
 
 
-@compiled
-def measure_activity(
-    shape: Shape, limits: Limits, buffer: Buffers, layer: int, samples: int, record: LayerRecord
+@in_order
+def set_state(
+    shape: Shape, limits: Limits, weights: np.ndarray, before: np.ndarray, gradient: np.ndarray, record: LayerRecord
 ) -> None:
-    """Set `dead_unit_share` and `saturated_share` of a layer."""
-    is_last = layer == shape.widths.size - 2
-    if is_last and shape.kind == _MULTICLASS:  # a unit of a softmax has no slope of its own
-        record.saturated_share[layer, :] = np.nan
-        record.dead_unit_share[layer] = _ZERO
-        return
-    units, limit = shape.widths[layer + 1], limits.slopes[1 if is_last else 0]
-    slope, value = buffer.slope[:samples], buffer.error[0, 0, :samples]
-    saturated, dead_count = record.saturated_share[layer], 0
-    saturated[:] = _ZERO
-    for unit in range(units):
-        before = buffer.before[layer, unit, :samples]
-        if is_last and shape.kind == _BINARY:
-            for s in range(samples):
-                value[s] = sigmoid(before[s])
-                slope[s] = value[s] * (_ONE - value[s])
-        elif is_last:
-            for s in range(samples):
-                value[s], slope[s] = before[s], _ONE
-        else:
-            value = buffer.after[layer + 1, unit, :samples]
-            differentiate(shape.activation, before, value, slope)
-        off_count = 0
-        for s in range(samples):
-            off_count += value[s] == _ZERO and slope[s] == _ZERO
-        dead_count += off_count == samples
-        for fraction in range(limit.size):
-            below_count = 0
-            for s in range(samples):
-                below_count += abs(slope[s]) < limit[fraction] and not (value[s] == _ZERO and slope[s] == _ZERO)
-            saturated[fraction] += np.float32(below_count)
-    saturated /= np.float32(samples * units)
-    record.dead_unit_share[layer] = np.float32(dead_count) / np.float32(units)
+    """Set the fields of `record` that follow from the weights, those before the epoch, and the probe's gradient."""
+    for layer in range(shape.widths.size - 1):
+        inputs, units, first = shape.widths[layer], shape.widths[layer + 1], shape.kernels[layer]
+        stride = shape.rows[layer + 1] - shape.rows[layer]
+        gradient_sum, weight_sum, change_sum, end = 0.0, 0.0, 0.0, first + units * stride
+        of_gradient, of_weights, of_before = gradient[first:end], weights[first:end], before[first:end]
+        for i in range(of_weights.size):  # padding adds 0
+            gradient_sum += abs(of_gradient[i])
+            weight_sum += abs(of_weights[i])
+            change_sum += abs(of_weights[i] - of_before[i])
+        record.probe_gradient_mean_abs[layer] = gradient_sum / (inputs * units)
+        record.weight_l1[layer], record.weight_change_l1[layer] = weight_sum, change_sum
+        count(gradient, first, stride, inputs, units, limits.gradient_bins, record.gradient_histogram[layer])
+        count(weights, first, stride, inputs, units, limits.weight_bins, record.weight_histogram[layer])
 
 
 @compiled
-def count(entries: np.ndarray, edges: np.ndarray, bins: np.ndarray) -> None:
-    """Count the entries in each bin: bin b holds edges[b - 1] <= x < edges[b]. NaN is in no bin."""
-    if bins.size:
-        bins[:] = 0
-        for e in range(entries.size):
-            entry = entries[e]
-            if entry == entry:  # not NaN
-                low, high = 0, edges.size
-                while low < high:
-                    middle = (low + high) // 2
-                    if entry < edges[middle]:
-                        high = middle
-                    else:
-                        low = middle + 1
-                bins[low] += 1
+def count(
+    entries: np.ndarray, first: int, stride: int, inputs: int, units: int, bins: Bins, counts: np.ndarray
+) -> None:
+    """Count a kernel's entries in each bin. NaN is in no bin.
 
-
-@compiled
-def l1_norm(entries: np.ndarray) -> np.float32:
-    """Return the sum of |x|."""
-    total = _ZERO
-    for e in range(entries.size):
-        total += abs(entries[e])
-    return total
+    Args:
+        first: the position of the kernel's first entry; entry [unit, input] is at first + unit * stride + input.
+    """
+    if counts.size:
+        counts[:] = 0
+        for unit in range(units):
+            for i in range(first + unit * stride, first + unit * stride + inputs):
+                entry = entries[i]
+                if entry == entry:  # not NaN
+                    place = bins.lowest[np.float32(entry).view(np.uint32) >> _CELL_BITS]
+                    while place < bins.edges.size and entry >= bins.edges[place]:
+                        place += 1
+                    counts[place] += 1
 
 
 @compiled
 def add_batch(shape: Shape, gradient: np.ndarray, record: LayerRecord) -> None:
     """Add the statistics of a batch's gradient to the sums that `average` turns into means."""
-    kernel = 0
     for layer in range(shape.widths.size - 1):
-        size = shape.widths[layer] * shape.widths[layer + 1]
-        entries = gradient[kernel : kernel + size]
-        total, squares, zeros = _ZERO, _ZERO, 0
-        for e in range(size):
-            total += abs(entries[e])
-            squares += entries[e] * entries[e]
-            zeros += entries[e] == _ZERO
+        units, first = shape.widths[layer + 1], shape.kernels[layer]
+        entries = gradient[first : first + units * (shape.rows[layer + 1] - shape.rows[layer])]
+        total, squares, nonzero, size = _ZERO, _ZERO, 0.0, shape.widths[layer] * units
+        for i in range(entries.size):  # padding is 0
+            total += abs(entries[i])
+            squares += entries[i] * entries[i]
+            nonzero += 1.0 if entries[i] != _ZERO else 0.0
         record.gradient_mean_abs[layer] += total / np.float32(size)
         record.gradient_norm[layer] += np.sqrt(squares)
-        record.gradient_zero_share[layer] += np.float32(zeros) / np.float32(size)
-        kernel += size + shape.widths[layer + 1]
+        record.gradient_zero_share[layer] += np.float32(size - nonzero) / np.float32(size)
 
 
 @compiled
-def average(shape: Shape, batches: int, change: np.ndarray, record: LayerRecord) -> None:
-    """Turn an epoch's sums into means over its batches, and set the L1 norms of the kernels' changes.
-
-    Args:
-        change: the change of the weights over the epoch, [entry].
-    """
-    kernel = 0
-    for layer in range(shape.widths.size - 1):
-        size = shape.widths[layer] * shape.widths[layer + 1]
+def average(batches: int, record: LayerRecord) -> None:
+    """Turn an epoch's sums into means over its batches."""
+    for layer in range(record.gradient_norm.size):
         record.gradient_mean_abs[layer] /= np.float32(batches)
         record.gradient_norm[layer] /= np.float32(batches)
         record.gradient_zero_share[layer] /= np.float32(batches)
-        record.weight_change_l1[layer] = l1_norm(change[kernel : kernel + size])
-        kernel += size + shape.widths[layer + 1]

@@ -1,6 +1,6 @@
 """Compute the output layer of each kind of task: predictions, gradient of the loss, loss and scores.
 
-Arrays have the layouts of `passes`; targets are [output, sample].
+Blocks have the layout of `shapes`.
 """
 
 import math
@@ -10,117 +10,98 @@ import numpy as np
 from pipeline.training.compiled.compiling import compiled
 from pipeline.training.compiled.elementwise import expm1, exponential, sigmoid
 from pipeline.training.compiled.eligible import TASK_KINDS
-from pipeline.training.compiled.shapes import Buffers, Shape
+from pipeline.training.compiled.shapes import TILE, Block, Shape, tile_count
 
 _BINARY, _MULTICLASS = TASK_KINDS.index("binary"), TASK_KINDS.index("multiclass")
 _ZERO, _HALF, _ONE, _TWO = np.float32(0), np.float32(0.5), np.float32(1), np.float32(2)
+_TILE = np.uintp(TILE)
 _ARTANH_SERIES = tuple(np.float32(2 / n) for n in range(1, 16, 2))
 
 
 @compiled
-def predict(shape: Shape, buffer: Buffers, samples: int) -> None:
-    """Set `buffer.after[-1]` to the predictions for the output's pre-activations; overwrites `buffer.error[1]`."""
-    layer_count = shape.widths.size - 1
-    outputs, before, after = shape.widths[layer_count], buffer.before[layer_count - 1], buffer.after[layer_count]
-    if shape.kind == _BINARY:
-        for s in range(samples):
-            after[0, s] = sigmoid(before[0, s])
-    elif shape.kind == _MULTICLASS:
-        greatest, total = buffer.slope, buffer.error[1, 0]
-        for s in range(samples):
-            greatest[s], total[s] = before[0, s], _ZERO
-        for k in range(1, outputs):
-            for s in range(samples):
-                greatest[s] = max(greatest[s], before[k, s])
-        for k in range(outputs):
-            for s in range(samples):
-                after[k, s] = exponential(before[k, s] - greatest[s])
-                total[s] += after[k, s]
-        for k in range(outputs):
-            for s in range(samples):
-                after[k, s] /= total[s]
-    else:
-        for k in range(outputs):
-            for s in range(samples):
-                after[k, s] = before[k, s]
+def predict(shape: Shape, block: Block, samples: int) -> None:
+    """Set the output rows of `block.errors` to the predictions for the pre-activations in `block.signals`."""
+    outputs, signals, errors = shape.widths[-1], block.signals, block.errors
+    for tile in range(tile_count(samples)):
+        first = tile * block.tile_size + shape.rows[-2] * TILE
+        places = range(np.uintp(first), np.uintp(first + outputs * TILE))
+        if shape.kind == _BINARY:
+            for i in places:
+                errors[i] = sigmoid(signals[i])
+        elif shape.kind == _MULTICLASS:
+            before, after, total = signals[first:], errors[first:], block.slopes[TILE : 2 * TILE]
+            greatest = block.slopes[:TILE]
+            set_greatest(before, outputs, greatest)
+            total[:] = _ZERO
+            for k in range(np.uintp(outputs)):
+                for s in range(_TILE):
+                    after[k * _TILE + s] = exponential(before[k * _TILE + s] - greatest[s])
+                for s in range(_TILE):
+                    total[s] += after[k * _TILE + s]
+            for k in range(np.uintp(outputs)):
+                for s in range(_TILE):
+                    after[k * _TILE + s] /= total[s]
+        else:
+            for i in places:
+                errors[i] = signals[i]
 
 
 @compiled
-def output_error(shape: Shape, buffer: Buffers, targets: np.ndarray, samples: int) -> None:
-    """Set `buffer.error[0]` to the gradient of the mean loss with respect to the output's pre-activations."""
-    layer_count = shape.widths.size - 1
-    outputs, before, error = shape.widths[layer_count], buffer.before[layer_count - 1], buffer.error[0]
-    if shape.kind == _BINARY:
-        for s in range(samples):
-            error[0, s] = (sigmoid(before[0, s]) - targets[0, s]) / np.float32(samples)
-        return
-    predict(shape, buffer, samples)
-    divisor = np.float32(samples) if shape.kind == _MULTICLASS else np.float32(samples * outputs) / _TWO
-    for k in range(outputs):
-        for s in range(samples):
-            error[k, s] = (buffer.after[layer_count, k, s] - targets[k, s]) / divisor
+def set_greatest(before: np.ndarray, outputs: int, greatest: np.ndarray) -> None:
+    """Set greatest[sample] to the greatest pre-activation of each sample of a tile."""
+    for s in range(_TILE):
+        greatest[s] = before[s]
+    for k in range(np.uintp(1), np.uintp(outputs)):
+        for s in range(_TILE):
+            greatest[s] = greatest[s] if before[k * _TILE + s] <= greatest[s] else before[k * _TILE + s]
 
 
 @compiled
-def loss_and_scores(
-    shape: Shape, buffer: Buffers, targets: np.ndarray, first: int, samples: int, curves: np.ndarray
-) -> None:
-    """Set curves [1 + scores] to the mean loss and the scores (see `Task.scores`) of the last forward pass.
+def output_error(shape: Shape, block: Block, samples: int, all_samples: int) -> None:
+    """Set the output rows of `block.errors` to the gradient of the mean loss over `all_samples` samples."""
+    divisor, errors, targets = np.float32(all_samples), block.errors, block.targets
+    if shape.kind not in (_BINARY, _MULTICLASS):  # the mean of squares, over outputs too
+        divisor = np.float32(all_samples * shape.widths[-1]) / _TWO
+    predict(shape, block, samples)
+    for tile in range(tile_count(samples)):
+        first = tile * block.tile_size + shape.rows[-2] * TILE
+        end, count = first + shape.widths[-1] * TILE, samples - tile * TILE
+        for i in range(np.uintp(first), np.uintp(end)):
+            errors[i] = (errors[i] - targets[i]) / divisor
+        if count < TILE:  # the copies that fill the last tile do not count
+            for row in range(first, end, TILE):
+                errors[row + count : row + TILE] = _ZERO
+
+
+@compiled
+def add_scores(shape: Shape, block: Block, samples: int, sums: np.ndarray) -> None:
+    """Add a block to the sums from which `set_curves` computes loss and scores.
 
     Args:
-        targets: the targets of all parts, [output, sample].
-        first: the position in `targets` of the first sample of the pass.
+        sums: float64 [3, output or class]. Row 0 has the total loss, or the squared errors of each output. Row 1 has
+            the samples of each class, and row 2 those of them that are predicted right.
     """
-    layer_count = shape.widths.size - 1
-    outputs, before = shape.widths[layer_count], buffer.before[layer_count - 1]
-    if shape.kind == _BINARY:
-        labels = targets[0, first : first + samples]
-        curves[0], curves[1] = loss_and_accuracy(before[0, :samples], labels)
-        curves[2] = balanced_accuracy(before[0, :samples], labels)
-    elif shape.kind == _MULTICLASS:
-        loss, hits = 0.0, 0
-        class_samples, class_hits = np.zeros(outputs, np.int64), np.zeros(outputs, np.int64)
-        for s in range(samples):
-            label, predicted, greatest, total = 0, 0, before[0, s], 0.0
+    outputs = shape.widths[-1]
+    for tile in range(tile_count(samples)):
+        first, count = tile * block.tile_size + shape.rows[-2] * TILE, min(TILE, samples - tile * TILE)
+        before, targets = block.signals[first:], block.targets[first:]
+        if shape.kind == _BINARY:
+            add_binary(before, targets, count, sums)
+        elif shape.kind == _MULTICLASS:
+            add_multiclass(before, targets, count, outputs, block.slopes, sums)
+        else:
             for k in range(outputs):
-                if targets[k, first + s] > _HALF:
-                    label = k
-                if before[k, s] > greatest:
-                    predicted, greatest = k, before[k, s]
-            for k in range(outputs):
-                total += exponential(before[k, s] - greatest)
-            loss += math.log(total) + greatest - before[label, s]
-            hits += predicted == label
-            class_samples[label] += 1
-            class_hits[label] += predicted == label
-        recall_sum, class_count = 0.0, 0
-        for k in range(outputs):
-            if class_samples[k]:
-                recall_sum += class_hits[k] / class_samples[k]
-                class_count += 1
-        curves[0], curves[1], curves[2] = loss / samples, hits / samples, recall_sum / class_count
-    else:
-        squares, r2_sum = 0.0, 0.0
-        for k in range(outputs):
-            mean, residual, total = 0.0, 0.0, 0.0
-            for s in range(samples):
-                mean += targets[k, first + s]
-            mean /= samples
-            for s in range(samples):
-                residual += (targets[k, first + s] - before[k, s]) ** 2
-                total += (targets[k, first + s] - mean) ** 2
-            squares += residual
-            r2_sum += 1 - residual / total
-        curves[0], curves[1] = squares / (samples * outputs), r2_sum / outputs
+                for s in range(k * TILE, k * TILE + count):
+                    sums[0, k] += (targets[s] - before[s]) ** 2
 
 
 @compiled
-def loss_and_accuracy(logits: np.ndarray, labels: np.ndarray) -> tuple[np.float32, np.float32]:
-    """Return the mean binary cross-entropy (nat) and the accuracy.
+def add_binary(logits: np.ndarray, labels: np.ndarray, samples: int, sums: np.ndarray) -> None:
+    """Add the binary cross-entropy (nat) and hits of a tile; see `add_scores`.
 
     A probability of exactly one half, or NaN, predicts label 0, as in Keras.
     """
-    samples, loss, hits = logits.size, _ZERO, 0
+    loss, positives, right_positives, right = _ZERO, _ZERO, _ZERO, _ZERO
     for s in range(samples):
         x = logits[s]
         tail = expm1(-abs(x)) + _ONE
@@ -129,26 +110,77 @@ def loss_and_accuracy(logits: np.ndarray, labels: np.ndarray) -> tuple[np.float3
         v = u * u
         o = _ARTANH_SERIES
         series = o[0] + v * (o[1] + v * (o[2] + v * (o[3] + v * (o[4] + v * (o[5] + v * (o[6] + v * o[7]))))))
-        positive = _ZERO if x <= _ZERO else x
-        loss += positive - x * labels[s] + u * series
-        hits += (sigmoid(x) > _HALF) == (labels[s] > _HALF)
-    return loss / np.float32(samples), np.float32(hits) / np.float32(samples)
+        loss += (_ZERO if x <= _ZERO else x) - x * labels[s] + u * series
+        label = _ONE if labels[s] > _HALF else _ZERO
+        predicted = _ONE if sigmoid(x) > _HALF else _ZERO
+        positives += label
+        right_positives += label * predicted
+        right += _ONE if label == predicted else _ZERO
+    sums[0, 0] += loss
+    sums[1, 0] += samples - positives
+    sums[1, 1] += positives
+    sums[2, 0] += right - right_positives
+    sums[2, 1] += right_positives
 
 
 @compiled
-def balanced_accuracy(logits: np.ndarray, labels: np.ndarray) -> np.float32:
-    """Return the balanced accuracy of two classes; if only one class occurs, the accuracy."""
-    samples, positives, true_positives, true_negatives = logits.size, 0, 0, 0
-    for s in range(samples):
-        predicted, label = sigmoid(logits[s]) > _HALF, labels[s] > _HALF
-        positives += label
-        true_positives += predicted and label
-        true_negatives += not predicted and not label
-    negatives = samples - positives
-    if positives == 0:
-        return np.float32(true_negatives) / np.float32(samples)
-    if negatives == 0:
-        return np.float32(true_positives) / np.float32(samples)
-    return _HALF * (
-        np.float32(true_positives) / np.float32(positives) + np.float32(true_negatives) / np.float32(negatives)
+def add_multiclass(
+    before: np.ndarray, targets: np.ndarray, samples: int, outputs: int, buffer: np.ndarray, sums: np.ndarray
+) -> None:
+    """Add the categorical cross-entropy (nat) and hits of a tile; see `add_scores`.
+
+    The first of several greatest pre-activations is predicted.
+
+    Args:
+        buffer: overwritten.
+    """
+    greatest, total, at_label, label = (
+        buffer[:TILE],
+        buffer[TILE : 2 * TILE],
+        buffer[2 * TILE : 3 * TILE],
+        buffer[3 * TILE : 4 * TILE],
     )
+    set_greatest(before, outputs, greatest)
+    total[:], at_label[:], label[:] = _ZERO, _ZERO, _ZERO
+    for k in range(np.uintp(outputs)):
+        number = np.float32(k)
+        for s in range(_TILE):
+            total[s] += exponential(before[k * _TILE + s] - greatest[s])
+        for s in range(_TILE):
+            at_label[s] = before[k * _TILE + s] if targets[k * _TILE + s] > _HALF else at_label[s]
+            label[s] = number if targets[k * _TILE + s] > _HALF else label[s]
+    product = 1.0  # of at most outputs^TILE
+    for s in range(samples):
+        product *= total[s]
+        sums[0, 0] += greatest[s] - at_label[s]
+        own, predicted = int(label[s]), 0
+        while predicted < outputs - 1 and before[predicted * TILE + s] != greatest[s]:
+            predicted += 1
+        sums[1, own] += 1
+        sums[2, own] += predicted == own
+    sums[0, 0] += math.log(product)  # the sum of the logarithms
+
+
+@compiled
+def set_curves(shape: Shape, sums: np.ndarray, samples: int, squares: np.ndarray, curves: np.ndarray) -> None:
+    """Set curves [1 + scores] to the mean loss and the scores (see `Task.scores`).
+
+    If only some classes occur, the balanced accuracy is that of these classes.
+
+    Args:
+        sums: see `add_scores`.
+        squares: squared deviations from the mean target, summed over the samples, [output].
+    """
+    outputs, loss, score, count = shape.widths[-1], 0.0, 0.0, 0
+    for k in range(sums.shape[1]):
+        loss += sums[0, k]
+    if shape.kind not in (_BINARY, _MULTICLASS):
+        for k in range(outputs):
+            score += 1 - sums[0, k] / squares[k]
+        curves[0], curves[1] = loss / (samples * outputs), score / outputs
+        return
+    right = 0.0
+    for k in range(sums.shape[1]):
+        if sums[1, k]:
+            right, score, count = right + sums[2, k], score + sums[2, k] / sums[1, k], count + 1
+    curves[0], curves[1], curves[2] = loss / samples, right / samples, score / count
