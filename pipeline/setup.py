@@ -133,7 +133,7 @@ def main() -> None:
     install()
     if subprocess.run(["git", "rev-parse", "--git-dir"], capture_output=True, check=False).returncode:
         subprocess.run([sys.executable, "-m", "dvc", "config", "--local", "core.no_scm", "true"], check=True)
-    print("compiling the training loops, once for this version: some 15 s", flush=True)
+    print("compiling the training loops, once for this version: some 20 s", flush=True)
     subprocess.run([sys.executable, "-m", "pipeline.training.common.warm_up"], check=True)
 
 

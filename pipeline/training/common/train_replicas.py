@@ -1,7 +1,7 @@
 """Train all replicas of a variant, chunk by chunk, and record the trainings.
 
 There are two trainers. `stacked` trains every variant that params.yaml can describe. `compiled` trains only plain
-stacks of dense layers with a common activation and optimizer; its compiled loops are some seven times faster for five
+stacks of dense layers with a common activation and optimizer; its compiled loops are many times faster for five
 layers of five units. Tests compare `compiled` with `stacked`, and `stacked` with Keras.
 """
 
