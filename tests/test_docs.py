@@ -81,7 +81,8 @@ def python_commands() -> set[str]:
     for folder in ("pipeline", "benchmarks", "docs", "examples", "tests"):
         for path in (ROOT / folder).rglob("*.py"):
             name = path.relative_to(ROOT)
-            if path.name.startswith("test_") or "run" in name.parts:  # examples/*/run has copies
+            # examples/*/run has copies, and tests/scripts has scripts of imaginary users
+            if path.name.startswith("test_") or "run" in name.parts or name.parts[:2] == ("tests", "scripts"):
                 continue
             if '__name__ == "__main__"' in path.read_text(encoding="utf-8"):
                 module = ".".join(name.with_suffix("").parts).removesuffix(".__main__")

@@ -452,8 +452,15 @@ class TestClassWeights:
         facts = fitted(model, points()[0], np.eye(2)[points()[1]], class_weight={0: 1.0, 1: 2.0, 2: 1.0})
         assert (facts["class_weight_missing"], facts["class_weight_unknown"]) == (0, 1)
 
+    def test_the_share_of_the_total_weight(self) -> None:
+        ones = points()[1].sum()
+        zeros = len(points()[1]) - ones
+        facts = fitted(classifier(), *points(), class_weight={0: 1.0, 1: 100.0})
+        assert facts["weighted_share"] == pytest.approx(2 * zeros / (zeros + 100 * ones))
+
     def test_without_class_weights_nothing_is_known(self) -> None:
-        assert not {"class_weight_missing", "class_weight_unknown"} & known_facts(ordinary()).keys()
+        facts = {"class_weight_missing", "class_weight_unknown", "weighted_share"}
+        assert not facts & known_facts(ordinary()).keys()
 
 
 class TestEndOfFit:
@@ -513,7 +520,33 @@ class TestEndOfFit:
 
 
 class TestModel:
-    """Penalties, shrinking weights, batch statistics and metrics."""
+    """Penalties, shrinking weights, batch statistics, outputs and metrics."""
+
+    def test_dropout_behind_the_last_weights(self) -> None:
+        stack = [keras.Input((2,)), keras.layers.Dense(1, "sigmoid"), keras.layers.Dropout(0.25)]
+        assert fitted(compiled(keras.Sequential(stack)), *points())["output_dropout"] == 0.25
+        assert known_facts(ordinary())["output_dropout"] == 0
+
+    def test_a_loss_that_counts_nothing(self) -> None:
+        inputs = keras.Input((2,))
+        outputs = [keras.layers.Dense(1, name=name)(inputs) for name in ("first", "second")]
+        model = compiled(keras.Model(inputs, outputs), ["mse", "mse"], metrics=None, loss_weights=[1, 0])
+        rows = points()[0]
+        assert fitted(model, rows, [rows[:, :1], rows[:, 1:]])["idle_outputs"] == 1
+        assert "idle_outputs" not in known_facts(ordinary())
+
+    def test_a_penalty_on_outputs_is_none_on_weights(self) -> None:
+        hidden = keras.layers.Dense(8, "relu", activity_regularizer=keras.regularizers.L1(10.0))
+        facts = fitted(classifier(hidden), *points())
+        assert facts["activity_share"] == pytest.approx(facts["penalty_share"], rel=0.05)
+        assert facts["activity_share"] > 0.5
+        assert known_facts(ordinary())["activity_share"] == 0
+
+    def test_what_enters_the_first_kernel(self) -> None:
+        rows, labels = points()
+        same = classifier(keras.layers.LayerNormalization(), keras.layers.Dense(4, "relu"), inputs=1)
+        assert fitted(same, rows[:, :1], labels)["entering_spread"] == pytest.approx(0, abs=1e-6)
+        assert known_facts(ordinary())["entering_spread"] == pytest.approx(rows.std(axis=0).max(), rel=0.2)
 
     def test_a_penalty_that_outweighs_the_loss(self) -> None:
         hidden = keras.layers.Dense(8, "relu", kernel_regularizer=keras.regularizers.L2(10.0))

@@ -70,7 +70,7 @@ def sequences(**options: Any) -> Built:
 
 
 def scheduled() -> Built:
-    """A cosine decay that ends after 6 of 96 steps."""
+    """A cosine decay that ends after 6 of 24 steps."""
     return deep(optimizer=keras.optimizers.SGD(keras.optimizers.schedules.CosineDecay(0.5, 6)))
 
 
@@ -176,7 +176,7 @@ CHANGES: dict[str, tuple[Callable[[], Built], Callable[[Trial], Any], Any]] = {
     "constant_rate": (scheduled, rate, pytest.approx(0.5)),
     "stretched_schedule": (
         scheduled,
-        lambda made: [float(made.model.optimizer._learning_rate(step)) > 0.005 for step in (6, 80, 96)],
+        lambda made: [float(made.model.optimizer._learning_rate(step)) > 0.005 for step in (6, 20, 24)],
         [True, True, False],
     ),
     "larger_batches": (dense, lambda made: made.arguments["batch_size"], 128),

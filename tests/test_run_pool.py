@@ -203,7 +203,7 @@ def test_ctrl_c_stops_all_runs_and_says_that_the_command_goes_on(
         return DONE
 
     runs = fake(interrupt)
-    with pytest.raises(KeyboardInterrupt, match="interrupted: the same command goes on where it stopped"):
+    with pytest.raises(KeyboardInterrupt, match="interrupted: run the same command again to continue"):
         pool(tmp_path).results([request_of], 4)
     fake()
     pool(tmp_path).results([request_of], 1)

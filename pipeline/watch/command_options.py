@@ -160,6 +160,8 @@ def _expect_valid(options: argparse.Namespace) -> None:
         raise UserError(f"--report: {options.report}: is a folder: must be a file")
     if options.fit < 1:
         raise UserError(f"--fit: {options.fit}: must be at least 1")
+    if options.fit != 1 and not options.check and options.into is None:
+        raise UserError(f"--fit: {options.fit}: only with --check")
     if options.check and (options.tries or options.replicas is not None):
         raise UserError("--check: cannot be combined with --replicas or --try: checks come before training")
     if options.replicas is not None and options.replicas < 1:

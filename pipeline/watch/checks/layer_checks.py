@@ -30,6 +30,11 @@ def _check_trained(steps: FirstSteps) -> CheckLine:
     if untrained:
         sentence = f"{len(untrained)} of {len(steps.table)} kernels have `trainable=False`: {_names(untrained)}."
         return CheckLine("trained layers", FINE, sentence)
+    changes = steps.history.weight_change_l1.values[0]
+    still = [layer.path for layer, change in zip(steps.table, changes.T, strict=True) if not np.nansum(change)]
+    if still:
+        sentence = f"{len(still)} of {len(steps.table)} kernels did not change in the first batches: {_names(still)}."
+        return CheckLine("trained layers", FINE, f"no kernel is frozen by mistake; {sentence}")
     return CheckLine("trained layers", FINE, "every kernel changed in the first batches.")
 
 
@@ -74,6 +79,8 @@ def _check_reach(steps: FirstSteps) -> CheckLine:
         return CheckLine("gradient", FAULT, "all gradients are NaN or infinite.", advice, "exploding")
     if not any(layer.role == HIDDEN for layer in steps.table):
         raise NothingToCheckError("the model has no hidden layer")
+    if not any(numbers.values()):
+        raise NotRunError("all gradients are exactly 0: see the lines on dead layers and on the output")
     # A large kernel has a small mean gradient, so before training only comparisons between layers count.
     if holds(VANISHING.rule, steps.start.assign(gradient_scale=np.nan), steps):
         says = VANISHING.says(steps.start_numbers)
