@@ -84,11 +84,10 @@ def _prepare_file(path: Path) -> None:
         UserError: the file cannot be written.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_file():
             path.unlink()
-        if not path.exists():
-            tempfile.TemporaryFile(dir=path.parent).close()
+        if not path.exists():  # the file's folders are made with the report
+            tempfile.TemporaryFile(dir=next(each for each in path.absolute().parents if each.exists())).close()
     except OSError as error:
         raise UserError(f"--json: {path}: {error.strerror}: must be a file that can be written") from None
 
