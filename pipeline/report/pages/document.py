@@ -57,13 +57,13 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Code:
+class CodeBlock:
     """Lines of code, or of a diff."""
 
     text: str
 
 
-Block = Text | Bullets | Table | Picture | Code
+Block = Text | Bullets | Table | Picture | CodeBlock
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from pipeline.diagnosis.causes import outcome_colours, spelled
 from pipeline.diagnosis.palette import LIGHT
-from pipeline.report.pages.document import Bar, Bullets, Code, Document, Picture, Table, Text
+from pipeline.report.pages.document import Bar, Bullets, CodeBlock, Document, Picture, Table, Text
 
 INLINE = MarkdownIt("commonmark", {"html": False}).disable("image")  # a picture is a separate block
 CSS_PIXELS_PER_METRE = 96 / 0.0254
@@ -31,7 +31,7 @@ def render(document: Document, pictures: Mapping[str, bytes]) -> str:
     }
     environment.tests |= {
         kind.__name__.lower(): lambda value, kind=kind: isinstance(value, kind)
-        for kind in (Text, Bullets, Table, Picture, Code, Bar)
+        for kind in (Text, Bullets, Table, Picture, CodeBlock, Bar)
     }
     template = environment.from_string(files("pipeline.report.pages").joinpath("page.html").read_text(encoding="utf-8"))
     images = {

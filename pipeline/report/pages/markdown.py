@@ -1,7 +1,7 @@
 """Write a report as Markdown, for a terminal or a code review."""
 
 from pipeline.diagnosis.causes import spelled
-from pipeline.report.pages.document import Bar, Block, Bullets, Code, Document, Picture, Table, Text
+from pipeline.report.pages.document import Bar, Block, Bullets, CodeBlock, Document, Picture, Table, Text
 
 
 def render(document: Document) -> str:
@@ -18,7 +18,7 @@ def _block(block: Block) -> str:
             return markdown
         case Bullets(items):
             return "\n".join(f"* {item}" for item in items)
-        case Code(text):
+        case CodeBlock(text):
             return f"```\n{text.rstrip()}\n```"
         case Picture(address, description):
             return f"![{description}]({address})"

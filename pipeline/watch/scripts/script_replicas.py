@@ -20,7 +20,7 @@ from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.params.evaluation_params import EvaluationParams
 from pipeline.params.file import check
 from pipeline.params.shipped import shipped
-from pipeline.report.pages.document import Bar, Block, Bullets, Code, Document, Picture, Section, Table, Text
+from pipeline.report.pages.document import Bar, Block, Bullets, CodeBlock, Document, Picture, Section, Table, Text
 from pipeline.report.pages.html import render
 from pipeline.watch.arguments import Learned
 
@@ -148,7 +148,7 @@ def page(
             blocks += [_bar(each.replicas), _table(each.replicas, each.score)]
         if place in attempts:
             blocks += [Text("What was tried:"), Bullets(attempts[place].lines)]
-            blocks += [Code(attempts[place].to_change)] if attempts[place].to_change else []
+            blocks += [CodeBlock(attempts[place].to_change)] if attempts[place].to_change else []
             blocks += [Picture(name, SIDE_BY_SIDE) for name in pictures]
         elif each.tries:
             blocks += [Text("What to try:"), Bullets(list(each.tries))]
