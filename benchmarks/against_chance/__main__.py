@@ -24,6 +24,7 @@ from benchmarks.joined import PAGE, share_with_interval
 from benchmarks.known_faults.__main__ import in_processes
 from benchmarks.known_faults.programs import ALL
 from benchmarks.markdown import renew, table
+from benchmarks.unseen.unseen_runs import FOLDER, SETS, program_files
 from pipeline.evaluation.intervals import newcombe
 from pipeline.foundations.files import save_text
 
@@ -72,10 +73,10 @@ def row(title: str, results: Iterable[Comparison]) -> tuple[str, ...]:
 
 def rows(results: Mapping[str, Comparison]) -> Iterator[tuple[str, ...]]:
     """Yield a row for each set of programs, for all, and for each cause."""
-    known = [each for name, each in results.items() if name in ALL]
-    others = [each for name, each in results.items() if name not in ALL]
-    yield row("did not decide the order (`unseen`)", others)
-    yield row("decided the order (`known_faults`)", known)
+    for name in SETS:
+        programs = {path.stem for path, _ in program_files(FOLDER / name)}
+        yield row(f"`unseen`, {name} set", [each for each in results.values() if each.name in programs])
+    yield row("`known_faults`, which decided the order", [each for each in results.values() if each.name in ALL])
     yield row("**all**", results.values())
     for cause in sorted({each.cause for each in results.values() if each.cause and each.suggested}):
         yield row(f"`{cause}`", [each for each in results.values() if each.cause == cause])
