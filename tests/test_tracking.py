@@ -915,6 +915,6 @@ def test_an_interruption_while_the_uis_server_starts_leaves_no_server(monkeypatc
         return started[0]
 
     monkeypatch.setattr(serve.subprocess, "Popen", interrupted)
-    with pytest.raises(KeyboardInterrupt), serve._serving("sqlite:///none.db", "127.0.0.1", free_port()):
+    with pytest.raises(KeyboardInterrupt), serve._served("sqlite:///none.db", "127.0.0.1", free_port()):
         pytest.fail("it serves")
     assert started[0].poll() == -signal.SIGTERM
