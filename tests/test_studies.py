@@ -349,6 +349,25 @@ def test_a_cluster_without_stated_certificates_is_reported_in_one_line(monkeypat
         pass
 
 
+@pytest.mark.parametrize("address", ["tcp://10.255.255.1:8786", "10.255.255.1:8786", "ws://[2001:db8::1]:8786"])
+def test_a_cluster_on_another_machine_needs_tls_or_a_stated_exception(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import dask
+
+    from pipeline.studies import workers
+
+    monkeypatch.setenv(workers.ADDRESS, address)
+    with pytest.raises(
+        UserError, match=r"^DASK_SCHEDULER_ADDRESS: .*: must be tls://, or set scheduler-insecure: true"
+    ):
+        workers._client(1).__enter__()
+    for safe in ("tls://10.255.255.1:1", "tcp://127.0.0.1:1", "localhost:1", "tcp://[::1]:1"):
+        workers._expect_private(safe)
+    with dask.config.set({workers.INSECURE: True}):
+        workers._expect_private(address)
+
+
 @pytest.mark.parametrize("error", [UserError("stop"), RuntimeError("stop"), OSError("stop"), BrokenPipeError("stop")])
 def test_after_an_error_of_on_epoch_the_next_task_reads_only_its_own_messages(error: Exception, circles: Split) -> None:
     def fail(epoch: int, curves: Mapping[str, float]) -> None:

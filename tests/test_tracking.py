@@ -836,7 +836,7 @@ def test_a_registry_that_refuses_is_said_in_one_line(client: MlflowClient, monke
     def refuse(*_: object, **__: object) -> None:
         raise MlflowException("no registry here\nbut a long story")
 
-    monkeypatch.setattr(MlflowClient, "get_registered_model", refuse)
+    monkeypatch.setattr(MlflowClient, "search_registered_models", refuse)
     with pytest.raises(UserError, match=r"model registry: no registry here$"):
         published(content())
     assert runs(client)[0][0].data.tags["pipeline.complete"] == "true"

@@ -16,11 +16,14 @@ from distributed import Client, KilledWorker, LocalCluster, as_completed, get_wo
 
 from pipeline.data.split.samples import Split
 from pipeline.foundations.errors import UserError, first_line
+from pipeline.foundations.hosts import is_loopback
 from pipeline.studies import cell_store
 from pipeline.studies.work import Work
 from pipeline.training.common.machine import cores
 
 ADDRESS = "DASK_SCHEDULER_ADDRESS"  # Dask's own convention
+SECURE = ("tls", "wss")  # Dask's encrypted protocols
+INSECURE = "scheduler-insecure"  # a key of ours in Dask's configuration, which Dask also reads from DASK_* variables
 TIMEOUT = 10  # seconds to wait for the scheduler
 TOPIC = "epochs"
 REPORT_EVERY = 0.5  # seconds between two reports
@@ -150,6 +153,22 @@ def _report(event: tuple[float, tuple[str, Epochs]], on_epoch: OnEpochs) -> None
         on_epoch(name, epoch, curves)
 
 
+def _expect_private(address: str) -> None:
+    """Check that nobody on the network can read or change what workers run.
+
+    Raises:
+        UserError: the scheduler is on another machine, without TLS, and Dask's configuration does not allow that.
+    """
+    scheme, _, rest = address.rpartition("://")
+    host = rest.rpartition(":")[0] or rest
+    if scheme in SECURE or is_loopback(host) or dask.config.get(INSECURE, False):
+        return
+    raise UserError(
+        f"{ADDRESS}: {address}: is on another machine and has no TLS, so anybody on the network could run code "
+        f"there and here: must be tls://, or set {INSECURE}: true in Dask's configuration (DASK_SCHEDULER_INSECURE)"
+    )
+
+
 @contextmanager
 def _client(workers: int) -> Iterator[Client]:
     """Yield a client of the cluster that the environment names; without one, of a local cluster in this context.
@@ -162,6 +181,7 @@ def _client(workers: int) -> Iterator[Client]:
             logging.getLogger(name).setLevel(logging.CRITICAL)  # `Workers.run` reports failures in one line
     address = os.environ.get(ADDRESS)
     if address:
+        _expect_private(address)
         try:
             client = Client(address, timeout=TIMEOUT)
         except (OSError, ValueError, TimeoutError) as error:

@@ -1,7 +1,7 @@
 """Run a PostgreSQL of one's own: in a folder, reached through a socket in that folder, with no port and no password.
 
-PostgreSQL asks the operating system who connects (its `peer` authentication). So only the user that runs MLflow's server
-is let in, and there is no password that could be lost.
+PostgreSQL asks the operating system who connects (its `peer` authentication). So it admits only the user that runs
+MLflow's server, and there is no password that could be lost.
 """
 
 import os
@@ -11,7 +11,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -205,7 +205,9 @@ def installed() -> list[Path]:
     """Return the folders of all installed versions of PostgreSQL: that of PATH first, then the newest first."""
     in_path = shutil.which("postgres")
     first = [Path(in_path).resolve().parent] if in_path else []
-    others = [folder for place in PLACES for folder in Path("/").glob(place.lstrip("/")) if (folder / "initdb").exists()]
+    others = [
+        folder for place in PLACES for folder in Path("/").glob(place.lstrip("/")) if (folder / "initdb").exists()
+    ]
     return list(dict.fromkeys([*first, *sorted(others, key=_number, reverse=True)]))
 
 

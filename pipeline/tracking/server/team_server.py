@@ -1,7 +1,7 @@
 """Serve MLflow to a team: on PostgreSQL, with users and rights, and with all artifacts behind the same server."""
 
-import ipaddress
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -12,10 +12,11 @@ from filelock import FileLock, Timeout
 
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import save_text
+from pipeline.foundations.hosts import is_loopback
 from pipeline.tracking import database, store
 from pipeline.tracking.server.postgres import Postgres, expect_driver, install
 from pipeline.tracking.server.server_folder import ADMIN, ServerFolder
-from pipeline.tracking.server_process import expect_free, serving, wait_until_it_answers
+from pipeline.tracking.server_process import INTERRUPTIONS, expect_free, serving, wait_until_it_answers
 
 PORT: Final = 5000
 WORKERS: Final = 4  # MLflow's own number of server processes
@@ -41,34 +42,43 @@ def serve(folder: ServerFolder, host: str, port: int, allowed_hosts: Sequence[st
         workers: server processes.
 
     Raises:
-        UserError: the server cannot be started.
+        UserError: the server cannot be started, or has ended by itself.
     """
     expect_driver()
-    is_open = _is_open(host, allowed_hosts)
+    if not is_loopback(host):
+        _expect_names(host, allowed_hosts)
     expect_free(host, port, "server")
-    install()
-    with open_folder(folder), Postgres(folder).running():
-        uri = Postgres(folder).uri
-        create_tables(uri)
-        is_new = not folder.password_file(ADMIN).exists()
-        password = folder.new_password(ADMIN) if is_new else folder.password(ADMIN)
-        save_text(AUTHENTICATION.format(uri=uri, admin=ADMIN, remembered=REMEMBERED), folder.authentication)
-        variables = {
-            "MLFLOW_BACKEND_STORE_URI": uri,
-            "MLFLOW_AUTH_CONFIG_PATH": str(folder.authentication),
-            "MLFLOW_AUTH_ADMIN_PASSWORD": password,
-            "MLFLOW_FLASK_SERVER_SECRET_KEY": folder.session_key(),
-        }
-        if is_open:
-            print("warning: other machines can reach this server, and passwords are not encrypted on the way: put a "
-                  "proxy with TLS before it (docs/team-server.md)", file=sys.stderr, flush=True)  # fmt: skip
-        print("the server takes some 20 seconds to start; stop it with Ctrl-C", flush=True)
-        with serving(_options(folder, host, port, allowed_hosts, workers), variables, folder.log) as server:
-            base = f"http://{host if is_loopback(host) else '127.0.0.1'}:{port}"
-            wait_until_it_answers(server, base, folder.log)
-            print(f"ready: {base}, user {ADMIN}, password in {folder.password_file(ADMIN)}", flush=True)
-            server.wait()
+    for name in INTERRUPTIONS:
+        signal.signal(name, signal.default_int_handler)
+    try:
+        install()
+        with open_folder(folder), Postgres(folder).running():
+            print("the server takes some 20 seconds to start; stop it with Ctrl-C", flush=True)
+            variables = _variables(folder)
+            with serving(_options(folder, host, port, allowed_hosts, workers), variables, folder.log) as server:
+                base = f"http://{host if is_loopback(host) else '127.0.0.1'}:{port}"
+                wait_until_it_answers(server, base, folder.log)
+                print(f"ready: {base}, user {ADMIN}, password in {folder.password_file(ADMIN)}", flush=True)
+                server.wait()
+    except KeyboardInterrupt:
+        print("stopped", flush=True)
+        return
     raise UserError(f"MLflow's server has ended: see {folder.log} for the reason")
+
+
+def _variables(folder: ServerFolder) -> dict[str, str]:
+    """Prepare the tables, the administrator's password and the configuration; return MLflow's variables."""
+    uri = Postgres(folder).uri
+    create_tables(uri)
+    is_new = not folder.password_file(ADMIN).exists()
+    password = folder.new_password(ADMIN) if is_new else folder.password(ADMIN)
+    save_text(AUTHENTICATION.format(uri=uri, admin=ADMIN, remembered=REMEMBERED), folder.authentication)
+    return {
+        "MLFLOW_BACKEND_STORE_URI": uri,
+        "MLFLOW_AUTH_CONFIG_PATH": str(folder.authentication),
+        "MLFLOW_AUTH_ADMIN_PASSWORD": password,  # MLflow reads it when it creates the administrator, and never again
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": folder.session_key(),
+    }
 
 
 @contextmanager
@@ -114,34 +124,31 @@ def upgrade(folder: ServerFolder) -> None:
     print(f"{folder.path}: upgraded")
 
 
-def is_loopback(host: str) -> bool:
-    """Return whether only this machine can reach the address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _is_open(host: str, allowed_hosts: Sequence[str]) -> bool:
-    if is_loopback(host):
-        return False
+def _expect_names(host: str, allowed_hosts: Sequence[str]) -> None:
     if not allowed_hosts:
         raise UserError(
             f"HOST={host}: other machines can reach this address: name the host names that they may use with "
             "ALLOWED_HOSTS=mlflow.example.org"
         )
-    return True
+    print(
+        f"warning: other machines can reach {host}, and passwords are not encrypted on the way: put a proxy with TLS "
+        "before the server (docs/team-server.md)",
+        file=sys.stderr,
+        flush=True,
+    )
 
 
 def _options(folder: ServerFolder, host: str, port: int, allowed_hosts: Sequence[str], workers: int) -> list[str]:
     options = [
-        "--app-name", "basic-auth", "--enable-workspaces", "--workers", str(workers), "--host", host, "--port", str(port),
+        "--app-name", "basic-auth",
+        "--enable-workspaces",  # without workspaces every user may create experiments
+        "--workers", str(workers), "--host", host, "--port", str(port),
         "--serve-artifacts", "--artifacts-destination", str(folder.artifacts),
     ]  # fmt: skip
     if allowed_hosts:
         names = [*LOCALHOST, *allowed_hosts]
         options += ["--allowed-hosts", ",".join([*names, *(f"{name}:*" for name in names)])]
         # Pages that a browser loads from these names may send changes.
-        origins = [f"{scheme}://{name}{end}" for scheme in ("http", "https") for name in allowed_hosts for end in ("", ":*")]
-        options += ["--cors-allowed-origins", ",".join(origins)]
+        origins = [f"{scheme}://{name}" for scheme in ("http", "https") for name in allowed_hosts]
+        options += ["--cors-allowed-origins", ",".join([*origins, *(f"{origin}:*" for origin in origins)])]
     return options

@@ -1,8 +1,8 @@
 """The users of a team's server, and their rights.
 
-Rights are a role of MLflow. A reader has none, and sees everything. A publisher also writes runs and models, and deletes
-runs, because a publisher replaces what another one left unfinished. Only the administrator deletes experiments and
-changes users.
+A reader sees everything. A publisher also writes runs and models, and deletes runs, because a publisher replaces what
+another one left unfinished. Only the administrator deletes experiments and changes users. In MLflow, publishers have a
+role, and a user without a role is a reader.
 """
 
 import os
