@@ -27,6 +27,7 @@ from pipeline.params.file import load
 from pipeline.params.variant_params import KerasObject
 from pipeline.report.pages.document import Bullets, Document, Picture, Section, Text
 from pipeline.report.pages.html import render
+from pipeline.training.compiled import compiling
 
 ROOT = Path(__file__).resolve().parent.parent
 # Calls that run code which their input brings. Each is the end of a dotted name.
@@ -227,6 +228,18 @@ def test_a_page_forbids_scripts_and_everything_from_elsewhere() -> None:
 
 
 # Files of one user
+
+
+def test_compiled_code_is_kept_where_nobody_else_can_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiling, "CACHE", tmp_path / "cache")
+    path = compiling.folder.__wrapped__()
+    assert path is not None
+    assert path.is_relative_to(tmp_path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o700
+    for mode in (0o770, 0o707):  # another user could plant code in these
+        path.chmod(mode)
+        other = compiling.folder.__wrapped__()
+        assert other is None or not other.is_relative_to(tmp_path)
 
 
 def test_temporary_folders_are_private() -> None:

@@ -6,6 +6,7 @@ import random
 import re
 import stat
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,20 +14,30 @@ from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
+import alembic.command
+import browser
 import pytest
-from census import PARENT, census, deleted, whole
+from alembic.script import ScriptDirectory
+from census import PARENT, Census, census, deleted, whole
 from mlflow import MlflowClient
+from mlflow.store.db.utils import _get_alembic_config
 from serving_team import COMMAND, STARTS_WITHIN, TeamServer, team_server
+from sqlalchemy import NullPool, create_engine, text
+from test_cluster import STUDY, cluster
 from test_publishers import FORKED, expect_one_of_everything, publish_from, started, surroundings
 from test_tracking import TRACKING, NotPackaged, content
-from workspace import wait_until
+from workspace import ROOT, Workspace, wait_until
 
 from examples import PROFILE
 from pipeline.data.profile import save_profile
 from pipeline.foundations.errors import UserError
 from pipeline.tracking import publish, servers, store
 from pipeline.tracking.metric_keys import Point
+from pipeline.tracking.server.postgres import Postgres
 from pipeline.tracking.server.server_folder import ADMIN, ServerFolder
+from pipeline.tracking.server.team_server import open_folder
+from pipeline.tracking.tags import COMPLETE, search_for
+from pipeline.tracking.ui import addresses
 
 __all__ = ["surroundings"]  # a fixture: neither a store nor a password from outside
 PEOPLE = ("ann", "bob", "cem", "dee")
@@ -264,3 +275,111 @@ def test_the_load_of_twenty_publishers(team: TeamServer, tmp_path: Path) -> None
     )
     assert not failures
     assert census(reader(team), "load") == whole(20)
+
+
+# What people do there
+
+
+@pytest.mark.campaign
+def test_an_older_store_is_upgraded_by_one_command(tmp_path: Path) -> None:
+    """The tables of MLflow 3.7: `make server` rejects them in one line and leaves them as they are."""
+    with team_server() as server:
+        server.stop()
+        database = Postgres(server.folder)
+        with open_folder(server.folder), database.running():
+            engine = create_engine(database.uri, poolclass=NullPool)
+            with engine.begin() as connection:
+                connection.execute(text("DROP SCHEMA public CASCADE"))
+                connection.execute(text("CREATE SCHEMA public"))
+            configuration = _get_alembic_config(database.uri)
+            revisions = [each.revision for each in ScriptDirectory.from_config(configuration).walk_revisions()]
+            alembic.command.upgrade(configuration, revisions[5])
+        serve = [*COMMAND, "--folder", str(server.folder.path), "serve", "--port", str(server.port)]
+        done = subprocess.run(serve, capture_output=True, text=True, check=False)
+        assert done.returncode == 1
+        assert "upgrade" in done.stderr.splitlines()[-1]
+        upgrade = [*COMMAND, "--folder", str(server.folder.path), "upgrade"]
+        assert subprocess.run(upgrade, capture_output=True, text=True, check=False).returncode == 0
+        server.start()
+        server.users().add("ann", "publisher")
+        publish_as(tmp_path / "ann", server, "ann", "later", "v0", 0, None)
+        assert census(MlflowClient(server.uri), "later") == whole(1)
+
+
+@pytest.mark.campaign
+def test_two_people_compare_their_runs_in_a_browser(team: TeamServer, tmp_path: Path) -> None:
+    """A reader sees both runs side by side, and a stranger sees nothing."""
+    if browser.chromium() is None:
+        pytest.skip("Chromium is missing: MLflow's pages were NOT looked at")
+    publish_as(tmp_path / "ann", team, "ann", "compared", "v0", 0, None)
+    publish_as(tmp_path / "bob", team, "bob", "compared", "v1", 0, None)
+    client = reader(team)
+    experiment = client.get_experiment_by_name("compared").experiment_id
+    ids = [run.info.run_id for run in store.search(client, experiment, search_for(COMPLETE))]
+    assert len(ids) == 2
+    address = addresses.comparison(team.uri, experiment, ids)
+    with browser.launched() as chromium:
+        password = {"username": "rea", "password": team.folder.password("rea")}
+        page = browser.Browser(chromium.new_page(viewport=browser.SIZE, http_credentials=password))
+        page.page.goto(address)
+        page.shows("Comparing 2 Runs")
+        page.shows("v0")
+        page.shows("v1")
+        page.shoot("team-server-comparison", full=True)
+        answer = chromium.new_page().goto(team.uri)
+        assert answer is not None
+        assert answer.status == 401
+
+
+WATCHED = """
+import os, sys, time
+import keras, numpy as np
+from pipeline import Diagnosis
+
+def wait(epoch, logs):
+    while epoch == 4 and not os.path.exists("go"):
+        time.sleep(0.1)
+
+x = np.random.default_rng(0).normal(size=(200, 2)); y = (x[:, 0] > 0).astype(float)
+model = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(5, "relu"), keras.layers.Dense(1, "sigmoid")])
+model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
+diagnosis = Diagnosis(x, y)
+model.fit(x, y, epochs=8, verbose=0, callbacks=[diagnosis, keras.callbacks.LambdaCallback(on_epoch_end=wait)])
+"""
+
+
+@pytest.mark.campaign
+def test_the_callback_shows_a_training_while_it_runs(team: TeamServer, tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(WATCHED)
+    team.sign_in("ann")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "MLFLOW_EXPERIMENT_NAME": "watched"}
+    with subprocess.Popen([sys.executable, "train.py"], cwd=tmp_path, env=environment) as process:
+        client = reader(team)
+
+        def is_shown() -> bool:
+            found = client.get_experiment_by_name("watched")
+            runs = store.search(client, found.experiment_id, "") if found else []
+            return any(run.info.status == "RUNNING" and len(run.data.metrics) > 5 for run in runs)
+
+        wait_until(lambda: is_shown() or process.poll() is not None, seconds=600)
+        assert process.poll() is None
+        (tmp_path / "go").touch()
+        assert process.wait(600) == 0
+    (run,) = store.search(client, client.get_experiment_by_name("watched").experiment_id, "")
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["outcome"]
+    assert {file.path for file in client.list_artifacts(run.info.run_id, "diagnosis")} >= {"diagnosis/why.html"}
+
+
+@pytest.mark.campaign
+def test_a_study_on_a_dask_cluster_is_published_there(team: TeamServer, published: Workspace, tmp_path: Path) -> None:
+    workspace = published.copy(tmp_path / "study")
+    workspace.edit({"studies": {"depth": STUDY}, "tracking.experiment": "clustered"})
+    team.sign_in("bob")
+    store_variables = {name: os.environ[name] for name in ("MLFLOW_TRACKING_URI", servers.USER, servers.PASSWORD)}
+    with cluster(workspace, workspace.folder, workspace.folder) as (address, _):
+        workspace.run("dvc", "repro", "studies/dvc.yaml", DASK_SCHEDULER_ADDRESS=address, **store_variables)
+    assert census(reader(team), "clustered-studies") == Census({"depth": 1}, {"depth": 3}, 0, [])
+    secret = store_variables[servers.PASSWORD].encode()
+    kept = [path for path in workspace.folder.rglob("*") if path.is_file() and ".venv" not in path.parts]
+    assert not [path for path in kept if secret in path.read_bytes()]

@@ -10,11 +10,11 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -143,7 +143,7 @@ class Postgres:
                 self._sql(statement)
 
     def _sql(self, statement: str) -> str:
-        to = ["--host", self.socket, "--username", self._superuser, "--dbname", "postgres", "--no-password"]
+        to = ["--host", str(self.socket), "--username", self._superuser, "--dbname", "postgres", "--no-password"]
         options = ["--no-psqlrc", "--tuples-only", "--no-align", "--quiet"]
         return self._run("psql", *to, *options, "--command", statement).stdout.strip()
 
@@ -249,12 +249,10 @@ def expect_driver() -> None:
     Raises:
         UserError: one is missing.
     """
-    try:
-        import flask_wtf  # noqa: F401
-        import psycopg  # noqa: F401
-    except ModuleNotFoundError as error:
+    missing = [name for name in ("flask_wtf", "psycopg") if find_spec(name) is None]
+    if missing:
         lock = Path(__file__).with_name("requirements.lock")
         raise UserError(
-            f"package {error.name} is missing: `make server` installs it, or run {Path(sys.executable).name} -m pip "
-            f"install --require-hashes -r {lock}"
-        ) from None
+            f"package {missing[0]} is missing: `make server` installs it, or run python3 -m pip install "
+            f"--require-hashes -r {lock}"
+        )

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from filelock import FileLock, Timeout
+from mlflow.exceptions import MlflowException
 
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import save_text
@@ -21,6 +22,7 @@ from pipeline.tracking.server_process import INTERRUPTIONS, expect_free, serving
 PORT: Final = 5000
 WORKERS: Final = 4  # MLflow's own number of server processes
 LOCALHOST: Final = ("localhost", "127.0.0.1", "[::1]")
+UPGRADE: Final = "db upgrade"  # the command that MLflow suggests if the tables are old
 REMEMBERED: Final = 60  # seconds for which a checked password is not hashed again; see docs/team-server.md
 
 # Rights of a user without a role: everything may be read and nothing written.
@@ -108,7 +110,15 @@ def create_tables(uri: str) -> None:
         UserError: the tables belong to another version of MLflow.
     """
     with store.readable_errors(uri):
-        database.opened(uri)
+        try:
+            database.opened(uri)
+        except MlflowException as error:
+            if UPGRADE not in str(error):
+                raise
+            raise UserError(
+                "the server's tables are of an older version of MLflow: back them up, then run "
+                "`python3 -m pipeline.tracking.server upgrade` (docs/team-server.md)"
+            ) from None
 
 
 def upgrade(folder: ServerFolder) -> None:
