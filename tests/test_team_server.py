@@ -26,7 +26,7 @@ from sqlalchemy import NullPool, create_engine, text
 from test_cluster import STUDY, cluster
 from test_publishers import FORKED, expect_one_of_everything, publish_from, started, surroundings
 from test_tracking import TRACKING, NotPackaged, content
-from workspace import ROOT, Workspace, wait_until
+from workspace import ROOT, Workspace, answers, wait_until
 
 from examples import PROFILE
 from pipeline.data.profile import save_profile
@@ -62,7 +62,7 @@ def test_a_publisher_publishes_a_reader_reads_and_a_stranger_does_neither(server
     server.sign_in("rea")
     expect_one_of_everything(server.uri)
     with pytest.raises(UserError, match="user of MLFLOW_TRACKING_USERNAME may read and not write there") as rejected:
-        publish_from(tmp_path / "rea", server.uri)
+        publish_as(tmp_path / "rea", server, "rea", "e", "w", 0, None)
     assert "\n" not in str(rejected.value)
     client = MlflowClient(server.uri)
     with pytest.raises(UserError, match="may read and not write"), store.readable_errors(server.uri):
@@ -118,7 +118,7 @@ def publish_as(
             if number == tries - 1 or "\n" in message.strip() or "Traceback" in message:
                 raise
             print(f"{clone.name}: {message}", flush=True)
-            time.sleep(1)
+            wait_until(lambda: answers(f"{server.uri}/health"), seconds=2 * STARTS_WITHIN)
         else:
             return
 
