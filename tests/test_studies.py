@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from conftest import RECIPE, training, variant
+from conftest import CIRCLES, RECIPE, training, variant
 from imports import EXEMPT, ROOT, module_file, project_modules, within
 from matplotlib.figure import Figure
 from three_epochs import ThreeEpochs
@@ -38,7 +38,7 @@ from pipeline.studies.work import VariantWork
 def study_cells(**study: Any) -> list[Cell]:
     """Return the cells of a study of the variant `v`."""
     made = study_params.resolve({"s": {"base": "v", **study}})
-    return cells(made["s"], "s", resolve(RECIPE, {"v": {}}), lambda name: training())
+    return cells(made["s"], "s", resolve(RECIPE, {"v": {}}), lambda name: training(), CIRCLES)
 
 
 def test_a_grid_has_every_combination_by_dotted_paths() -> None:
