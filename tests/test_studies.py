@@ -25,7 +25,7 @@ from pipeline.foundations.errors import UserError
 from pipeline.foundations.formats import pack_dataset
 from pipeline.params import study_params
 from pipeline.params.params import read
-from pipeline.params.study_params import Cell, cells, numeric_axis, reference_of
+from pipeline.params.study_params import Cell, axes_of_lines, cells, numeric_axis, reference_of
 from pipeline.params.variant_params import resolve
 from pipeline.report.figures import study_figures as plots
 from pipeline.report.pages import markdown
@@ -71,6 +71,14 @@ def test_a_curve_is_drawn_along_the_one_axis_of_numbers() -> None:
     assert numeric_axis(study_cells(grid={"units": [3, 4], "hidden_layers": [1, 2]})) is None
     assert numeric_axis(study_cells(grid={"activation": ["elu", "relu"]})) is None
     assert numeric_axis(study_cells(cells={"wide": {"units": 9}})) is None
+
+
+def test_lines_are_drawn_along_numbers_for_each_value_of_the_other_axis() -> None:
+    activations = ["elu", "relu"]
+    assert axes_of_lines(study_cells(grid={"units": [3, 4], "activation": activations})) == ("units", "activation")
+    assert axes_of_lines(study_cells(grid={"activation": activations, "units": [3, 4]})) == ("units", "activation")
+    assert axes_of_lines(study_cells(grid={"units": [3, 4], "hidden_layers": [1, 2]})) is None
+    assert axes_of_lines(study_cells(grid={"units": [3, 4]})) is None
 
 
 @pytest.mark.parametrize(

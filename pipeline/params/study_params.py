@@ -163,14 +163,34 @@ def reference_of(cells: Sequence[Cell]) -> Cell:
 
 def numeric_axis(cells: Sequence[Cell]) -> str | None:
     """Return the axis of a curve: the grid's only axis with several values, if these are numbers; else None."""
+    axes = _axes(cells)
+    return next(iter(axes)) if list(axes.values()) == [True] else None
+
+
+def axes_of_lines(cells: Sequence[Cell]) -> tuple[str, str] | None:
+    """Return the axis of numbers and the other axis of a grid with exactly two such axes; else None.
+
+    A figure then has a line for each value of the other axis.
+    """
+    axes = _axes(cells)
+    if sorted(axes.values()) != [False, True]:
+        return None
+    other, numbers = sorted(axes, key=axes.__getitem__)
+    return numbers, other
+
+
+def _axes(cells: Sequence[Cell]) -> dict[str, bool]:
+    """Return for each axis of a grid with several values whether all are numbers."""
     values: dict[str, list[Any]] = {}
     for cell in cells:
         for key, value in cell.place.items():
             if value not in values.setdefault(key, []):
                 values[key].append(value)
-    axes = [key for key, each in values.items() if len(each) > 1]
-    is_numeric = len(axes) == 1 and all(isinstance(value, int | float) for value in values[axes[0]])
-    return axes[0] if is_numeric else None
+    return {
+        key: all(isinstance(value, int | float) and not isinstance(value, bool) for value in each)
+        for key, each in values.items()
+        if len(each) > 1
+    }
 
 
 def _changes(params: StudyParams) -> Iterator[tuple[str, dict[str, Any], str, dict[str, Any]]]:
