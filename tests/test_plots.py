@@ -141,6 +141,9 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "surfaces by variant": lambda: surface_figures.surfaces_by_variant({"a": CHOSEN, "b": CHOSEN}, POINTS),
     "outcomes": bars,
     "differences": lambda: study_figures.differences(ranked(cells()), "v"),
+    "lines of a grid": lambda: study_figures.learned_lines(
+        cells().assign(along=[50, 400], line="lstm"), "data.config.steps", "config.cell", "v"
+    ),
     "along a grid": lambda: study_figures.learned_along(cells(), [1, 2], "units", "v"),
     "pair": lambda: compared.pair_over_epochs(comparison.curves_table(both()), FINALS, BINARY, RULE, COLOURS),
     "survival": lambda: compared.survival(comparison.curves_table(both()), {"a": 1, "b": 2}, COLOURS),
