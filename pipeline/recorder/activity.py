@@ -111,36 +111,45 @@ class Activity:
         """
 
         def measuring_function(signal: tf.Tensor, *args: P.args, **kwargs: P.kwargs) -> tf.Tensor:
-            value = function(signal, *args, **kwargs)
             target = self._last_row if row is None else row
             if (
-                target is not None
-                and self._activation_of_row.setdefault(target, operation) is operation
-                and signal.shape.rank
+                target is None
+                or self._activation_of_row.setdefault(target, operation) is not operation
+                or not signal.shape.rank
             ):
-                self._count(target, operation, lambda each: function(each, *args, **kwargs), signal)
+                return function(signal, *args, **kwargs)
+            value, slope = _with_slope(lambda each: function(each, *args, **kwargs), signal)
+            if args or kwargs or not _is_fixed(function):
+                greatest = self._greatest_slope(operation, lambda each: function(each, *args, **kwargs), signal)
+            else:
+                with tf.init_scope():  # a constant: computed once, while the pass is traced
+                    greatest = self._greatest_slope(operation, function, tf.zeros((1, 1), signal.dtype))
+            self._count(target, operation, tf.stop_gradient(value), slope, greatest)
             return value
 
         return measuring_function
 
-    def _count(self, row: int, operation: keras.Operation, function: Elementwise, signal: tf.Tensor) -> None:
-        axis = 1 if getattr(operation, "data_format", None) == "channels_first" else len(signal.shape) - 1
-        value, slope = _with_slope(function, tf.stop_gradient(signal))
-        others = [each for each in range(len(signal.shape)) if each != axis]
+    def _greatest_slope(self, operation: keras.Operation, function: Elementwise, signal: tf.Tensor) -> tf.Tensor:
+        """Return the greatest |slope| of the activation over GRID; for each unit if it has a slope for each unit."""
         if type(operation).__name__ == "PReLU":  # its slope is a weight of each unit
             grid = tf.reshape(GRID, (-1, *[1] * (len(signal.shape) - 1)))
             signals = tf.broadcast_to(tf.cast(grid, signal.dtype), (len(GRID), *signal.shape[1:]))
-            greatest = tf.reduce_max(tf.abs(_with_slope(function, signals)[1]), axis=0)
-        else:
-            greatest = tf.reduce_max(tf.abs(_with_slope(function, tf.cast(GRID, signal.dtype))[1]))
+            return tf.reduce_max(tf.abs(_with_slope(function, signals)[1]), axis=0)
+        return tf.reduce_max(tf.abs(_with_slope(function, tf.cast(GRID, signal.dtype))[1]))
+
+    def _count(
+        self, row: int, operation: keras.Operation, value: tf.Tensor, slope: tf.Tensor, greatest: tf.Tensor | float
+    ) -> None:
+        axis = 1 if getattr(operation, "data_format", None) == "channels_first" else len(value.shape) - 1
+        others = [each for each in range(len(value.shape)) if each != axis]
         is_off = tf.logical_and(tf.equal(value, 0.0), tf.equal(slope, 0.0))
         relative = tf.where(is_off, tf.ones_like(slope), tf.abs(slope) / greatest)
         below = [tf.reduce_sum(tf.cast(relative < fraction, tf.float32)) for fraction in SLOPE_FRACTIONS]
         if row not in self._counts:
             with tf.init_scope():
-                self._counts[row] = _Counts(int(signal.shape[axis]))
+                self._counts[row] = _Counts(int(value.shape[axis]))
         is_on = tf.reduce_any(tf.logical_not(is_off), axis=others)
-        self._counts[row].add(is_on, tf.stack(below), tf.cast(tf.size(signal), tf.float32))
+        self._counts[row].add(is_on, tf.stack(below), tf.cast(tf.size(value), tf.float32))
 
 
 class _Counts:
@@ -177,6 +186,12 @@ def _with_slope(function: Elementwise, inputs: tf.Tensor) -> tuple[tf.Tensor, tf
         value = function(inputs)
     slope = tape.gradient(value, inputs, unconnected_gradients=tf.UnconnectedGradients.ZERO)
     return value, slope
+
+
+def _is_fixed(function: Callable[..., tf.Tensor]) -> bool:
+    """Return whether the function is one of Keras's, and depends on no weight."""
+    owner = getattr(function, "__self__", function)
+    return str(getattr(owner, "__module__", "")).startswith("keras.") and not getattr(owner, "weights", None)
 
 
 def _is_elementwise(function: Elementwise | None) -> bool:

@@ -19,6 +19,7 @@ from pipeline.history.record import SLOPE_FRACTIONS, count_type
 from pipeline.recorder.activity import Activity
 from pipeline.recorder.kernel_summary import kernel_summary
 from pipeline.recorder.layers import Row, batch_size, inference_mode, states
+from pipeline.recorder.one_trace import OneTrace
 from pipeline.recorder.structure import graph
 
 NUMBERS_AT_ONCE: Final = 2**26  # largest number of float32 outputs of all layers in one pass: 0.25 GB
@@ -90,10 +91,11 @@ class Probe:
         parameters = inspect.signature(model.compute_loss).parameters
         takes_mode = "training" in parameters or any(each.kind is each.VAR_KEYWORD for each in parameters.values())
         self._loss_mode = {"training": False} if takes_mode else {}
-        compiled = (lambda function: function) if model.run_eagerly else tf.function(autograph=False)
-        self._compiled_backward: Pass = compiled(self._backward)
-        self._compiled_forward: Pass = compiled(self._forward)
-        self._compiled_summary: Callable[[Tensors, Tensors, Tensors], dict[str, tf.Tensor]] = compiled(self._summary)
+        self._compiled_backward: Pass = self._compiled(self._backward)
+        self._compiled_forward: Pass = self._compiled(self._forward)
+        self._compiled_summary: Callable[[Tensors, Tensors, Tensors], dict[str, tf.Tensor]] = (
+            self._summary if model.run_eagerly else tf.function(self._summary, autograph=False)
+        )
 
     def state(self) -> list[tf.Tensor]:
         """Return a copy of all weights."""
@@ -128,19 +130,23 @@ class Probe:
 
     def evaluate(self, state: Tensors, data: Rows) -> ForwardPass:
         """Return loss and outputs only."""
-        return self._evaluate(self._compiled_forward, state, data)
+        losses, outputs = np.zeros(2), []
+        for piece, (piece_losses, output, _) in self._pass_pieces(self._compiled_forward, state, data):
+            losses += np.asarray(piece_losses, np.float64) * piece.size / data.size
+            outputs.append(output)
+        return _forward_pass(losses, outputs)
 
     def with_weights(self, weights: Mapping[int, Array | float], data: Rows) -> ForwardPass:
-        """Return loss and outputs with other values of some weights, without a compiled function.
+        """Return loss and outputs with other values of some weights.
 
         Args:
             weights: the values, by the id of the weight's variable.
         """
         state = [
-            tf.broadcast_to(tf.cast(weights[id(each)], each.dtype), each.shape) if id(each) in weights else each.value
-            for each in self._weights
+            tf.broadcast_to(tf.cast(weights[id(variable)], now.dtype), now.shape) if id(variable) in weights else now
+            for variable, now in zip(self._weights, self.state(), strict=True)
         ]
-        return self._evaluate(self._forward, state, data)
+        return self.evaluate(state, data)
 
     def loss_of(self, data: Rows, outputs: Batch) -> float:
         """Return the loss of given outputs for the rows, without penalties."""
@@ -171,6 +177,11 @@ class Probe:
         """Return the first rows, at most `most`; for a model with a fixed batch size at least one batch."""
         return data.between(0, most if self._batch is None else max(1, most // self._batch) * self._batch)
 
+    def _compiled(self, function: Pass) -> Pass:
+        if self._model.run_eagerly:
+            return function
+        return OneTrace(function) if self._batch is None else tf.function(function, autograph=False)
+
     def _values(self, gradients: Tensors, now: Tensors, before: Tensors | None) -> dict[str, Array]:
         # Without earlier kernels, pass the present ones, so that the summary is traced only once.
         summary = self._compiled_summary(gradients, now, now if before is None else before)
@@ -187,13 +198,6 @@ class Probe:
         for place, row in enumerate(self.activity.measured_rows):
             dead_shares[row], saturated[row] = values["dead_unit_share"][place], values["saturated_share"][place]
         return values | {"dead": dead_shares == 1, "dead_unit_share": dead_shares, "saturated_share": saturated}
-
-    def _evaluate(self, function: Pass, state: Tensors, data: Rows) -> ForwardPass:
-        losses, outputs = np.zeros(2), []
-        for piece, (piece_losses, output, _) in self._pass_pieces(function, state, data):
-            losses += np.asarray(piece_losses, np.float64) * piece.size / data.size
-            outputs.append(output)
-        return _forward_pass(losses, outputs)
 
     def _pass_pieces(
         self, function: Pass, state: Tensors, data: Rows
