@@ -118,12 +118,12 @@ class Activity:
                 or not signal.shape.rank
             ):
                 return function(signal, *args, **kwargs)
-            value, slope = _with_slope(lambda each: function(each, *args, **kwargs), signal)
-            if args or kwargs or not _is_fixed(function):
-                greatest = self._greatest_slope(operation, lambda each: function(each, *args, **kwargs), signal)
-            else:
-                with tf.init_scope():  # a constant: computed once, while the pass is traced
-                    greatest = self._greatest_slope(operation, function, tf.zeros((1, 1), signal.dtype))
+
+            def activation(each: tf.Tensor) -> tf.Tensor:
+                return function(each, *args, **kwargs)
+
+            value, slope = _with_slope(activation, signal)
+            greatest = self._greatest_slope(operation, activation, signal)
             self._count(target, operation, tf.stop_gradient(value), slope, greatest)
             return value
 
@@ -138,7 +138,7 @@ class Activity:
         return tf.reduce_max(tf.abs(_with_slope(function, tf.cast(GRID, signal.dtype))[1]))
 
     def _count(
-        self, row: int, operation: keras.Operation, value: tf.Tensor, slope: tf.Tensor, greatest: tf.Tensor | float
+        self, row: int, operation: keras.Operation, value: tf.Tensor, slope: tf.Tensor, greatest: tf.Tensor
     ) -> None:
         axis = 1 if getattr(operation, "data_format", None) == "channels_first" else len(value.shape) - 1
         others = [each for each in range(len(value.shape)) if each != axis]
@@ -186,12 +186,6 @@ def _with_slope(function: Elementwise, inputs: tf.Tensor) -> tuple[tf.Tensor, tf
         value = function(inputs)
     slope = tape.gradient(value, inputs, unconnected_gradients=tf.UnconnectedGradients.ZERO)
     return value, slope
-
-
-def _is_fixed(function: Callable[..., tf.Tensor]) -> bool:
-    """Return whether the function is one of Keras's, and depends on no weight."""
-    owner = getattr(function, "__self__", function)
-    return str(getattr(owner, "__module__", "")).startswith("keras.") and not getattr(owner, "weights", None)
 
 
 def _is_elementwise(function: Elementwise | None) -> bool:

@@ -109,7 +109,7 @@ class Watching:
         if self._is_due:
             with self._budget.measuring(is_whole=False):
                 measured.keep_earlier_kernels()
-                measured.hooks.restart_gradients()
+        measured.hooks.restart_gradients(self._is_due)
         measured.around.epoch_begins()
         self._budget.epoch_begins()
 
@@ -122,6 +122,7 @@ class Watching:
         self.recorder.log(self.epoch, measured.around.epoch_ends(epoch, first) | dict(logs))
         if epoch == first:
             measured.use_fed_rows()
+            measured.hooks.pause_rows()
         if measured.probe is None:
             return False
         if not self._is_due:
