@@ -267,8 +267,10 @@ class Diagnosis(keras.callbacks.Callback):
             return
         with self._guard(RECORD):
             if watching.epoch_ends(epoch, logs or {}):
-                self._log_early_notices()
-                self._show(watching)
+                with watching.budget.starting():
+                    self._log_early_notices()
+                with watching.budget.measuring(is_whole=False):
+                    self._show(watching)
         if self._arguments.stop_when_hopeless:
             with self._guard("decide whether the training is hopeless"):
                 self._stop_if_hopeless(watching)
