@@ -93,9 +93,6 @@ class Probe:
         self._loss_mode = {"training": False} if takes_mode else {}
         self._compiled_backward: Pass = self._compiled(self._backward)
         self._compiled_forward: Pass = self._compiled(self._forward)
-        self._compiled_summary: Callable[[Tensors, Tensors, Tensors], dict[str, tf.Tensor]] = (
-            self._summary if model.run_eagerly else tf.function(self._summary, autograph=False)
-        )
 
     def state(self) -> list[tf.Tensor]:
         """Return a copy of all weights."""
@@ -116,6 +113,7 @@ class Probe:
             The forward pass, and arrays [layer, ...] by their names in the record; no gradients without a loss.
         """
         gradients: list[tf.Tensor] = []
+        self.activity.restart()
         losses, outputs, total = np.zeros(2), [], data.size
         for piece, (piece_losses, output, piece_gradients) in self._pass_pieces(self._compiled_backward, state, data):
             outputs.append(output)
@@ -126,7 +124,7 @@ class Probe:
             gradients = (
                 [a + b for a, b in zip(gradients, piece_gradients, strict=True)] if gradients else list(piece_gradients)
             )
-        return _forward_pass(losses, outputs), self._values(gradients, self.kernels(state), before)
+        return _forward_pass(losses, outputs), self._values(gradients, self.kernels(state), before) | self._activity()
 
     def evaluate(self, state: Tensors, data: Rows) -> ForwardPass:
         """Return loss and outputs only."""
@@ -183,21 +181,22 @@ class Probe:
         return OneTrace(function) if self._batch is None else tf.function(function, autograph=False)
 
     def _values(self, gradients: Tensors, now: Tensors, before: Tensors | None) -> dict[str, Array]:
-        # Without earlier kernels, pass the present ones, so that the summary is traced only once.
-        summary = self._compiled_summary(gradients, now, now if before is None else before)
-        if before is None:
-            del summary["weight_change_l1"]
-        values = {name: each.numpy() for name, each in summary.items()}
+        values = kernel_summary(gradients, now, before, self._histograms)
         for name in ("gradient_histogram", "weight_histogram"):
             if name in values:
                 values[name] = values[name].astype(self._count_type)
-        if not self.activity.measured_rows:
-            return values
-        dead_shares = np.zeros(len(now), np.float32)
-        saturated = np.full((len(now), len(SLOPE_FRACTIONS)), np.nan, np.float32)
-        for place, row in enumerate(self.activity.measured_rows):
-            dead_shares[row], saturated[row] = values["dead_unit_share"][place], values["saturated_share"][place]
-        return values | {"dead": dead_shares == 1, "dead_unit_share": dead_shares, "saturated_share": saturated}
+        return values
+
+    def _activity(self) -> dict[str, Array]:
+        """Return the shares of dead and saturated units by row; empty if no activation was measured."""
+        shares = self.activity.read()
+        if not shares:
+            return {}
+        dead_shares = np.zeros(len(self._kernels), np.float32)
+        saturated = np.full((len(self._kernels), len(SLOPE_FRACTIONS)), np.nan, np.float32)
+        for row, (dead_share, saturated_shares) in shares.items():
+            dead_shares[row], saturated[row] = dead_share, saturated_shares
+        return {"dead": dead_shares == 1, "dead_unit_share": dead_shares, "saturated_share": saturated}
 
     def _pass_pieces(
         self, function: Pass, state: Tensors, data: Rows
@@ -245,12 +244,6 @@ class Probe:
             penalties = [tf.cast(each, tf.float32) for each in layer_losses]
         penalty = tf.add_n(penalties) if penalties else tf.constant(0.0)
         return loss, tf.stack([tf.cast(loss, tf.float32) - penalty, penalty]), outputs, carried_states
-
-    def _summary(self, gradients: Tensors, now: Tensors, before: Tensors) -> dict[str, tf.Tensor]:
-        values = kernel_summary(gradients, now, before, self._histograms)
-        if self.activity.measured_rows:
-            values["dead_unit_share"], values["saturated_share"] = self.activity.read()
-        return values
 
 
 def _tensor(leaf: Batch) -> tf.Tensor | None:
