@@ -13,7 +13,7 @@ from pipeline.evaluation import replica_table
 from pipeline.history.time_profiles import TIME_VALUES, RecurrentCall, with_time_profiles
 from pipeline.watch.verdict import judge
 
-STEPS = np.arange(1, 121)
+STEPS = np.arange(1, 101)
 Profile = Callable[[np.ndarray], np.ndarray]
 
 
@@ -28,11 +28,11 @@ def recurrent(*profiles: Profile, accuracy: float = 0.5, epochs: int = 3) -> xr.
 
 
 def halves(steps: np.ndarray) -> np.ndarray:
-    return 0.5 ** ((120 - steps) / 2.2)
+    return 0.5 ** ((100 - steps) / 2.2)
 
 
 def doubles(steps: np.ndarray) -> np.ndarray:
-    return 2.0 ** ((120 - steps) / 5)
+    return 2.0 ** ((100 - steps) / 5)
 
 
 def stays(steps: np.ndarray) -> np.ndarray:
@@ -51,11 +51,11 @@ def cause_of(made: xr.Dataset) -> tuple[str, str]:
 def test_the_layer_whose_gradient_changes_most_gives_the_numbers() -> None:
     numbers = measured(recurrent(stays, halves))
     assert numbers.time_layer == 2
-    assert numbers.time_steps == 120
+    assert numbers.time_steps == 100
     assert numbers.time_factor == pytest.approx(0.5 ** (1 / 2.2), rel=1e-4)
-    assert numbers.time_decades == pytest.approx(119 / 2.2 * np.log10(2), rel=1e-4)
+    assert numbers.time_decades == pytest.approx(99 / 2.2 * np.log10(2), rel=1e-4)
     assert numbers.time_reach == 22  # 2.2 * log2(1000) steps before the last one
-    assert measured(recurrent(doubles)).time_decades == pytest.approx(-119 / 5 * np.log10(2), rel=1e-4)
+    assert measured(recurrent(doubles)).time_decades == pytest.approx(-99 / 5 * np.log10(2), rel=1e-4)
     assert measured(recurrent(stays)).time_decades == 0
     without = measured(history([[0.5, 0.5]]))
     assert without[["time_layer", "time_decades", "time_factor", "time_reach", "time_steps"]].isna().all()
@@ -101,7 +101,7 @@ def with_targets_far_away(made: xr.Dataset) -> xr.Dataset:
 
 def test_the_threshold_is_a_parameter() -> None:
     made = recurrent(halves)
-    strict = THRESHOLDS.model_copy(update={"time_decades": 17.0})
+    strict = THRESHOLDS.model_copy(update={"time_decades": 15.0})
     assert replica_table.evaluate(made, accuracy_above(), strict).cause[0] == "unexplained"
 
 
@@ -109,12 +109,12 @@ def test_the_verdict_says_how_fast_how_far_and_that_it_may_be() -> None:
     verdict = judge(recurrent(halves), {"accuracy": 0.75}, THRESHOLDS, [])
     assert verdict.cause == "vanishing_in_time"
     assert verdict.says.startswith("The cause may be: vanishing in time. The gradient of layer hidden_01 halves every ")
-    assert "2.2 steps on its way back through time: it falls by 16 powers of ten within 120 steps" in verdict.says
-    assert "only the last 22 of the 120 steps get at least 0.1% of the greatest gradient" in verdict.says
+    assert "2.2 steps on its way back through time: it falls by 14 powers of ten within 100 steps" in verdict.says
+    assert "only the last 22 of the 100 steps get at least 0.1% of the greatest gradient" in verdict.says
     assert verdict.symptoms == ("vanishing_in_time",)
     assert verdict.evidence["time_layer"] == "hidden_01"
     says = judge(recurrent(doubles), {"accuracy": 0.75}, THRESHOLDS, []).says
-    assert "doubles every 5 steps on its way back through time: it grows by 7.2 powers of ten within 120 steps" in says
+    assert "doubles every 5 steps on its way back through time: it grows by 6 powers of ten within 100 steps" in says
 
 
 def test_a_network_that_learned_is_not_blamed_and_others_are_not_asked_about_time() -> None:
