@@ -43,7 +43,7 @@ FAMILIES: Final = {
     "signals": (
         "Signals",
         "The [explanation](explanation.md) says what small, dead and saturated signals do to the tutorial's networks, "
-        "how often, and what was tried against it. None of these five is a cause or an alarm if "
+        "how often, and what was tried against it. None of these seven is a cause or an alarm if "
         "the loss fell all the same (by `diagnosis.harmless_fit`): units of a certain prediction are saturated, and a "
         "fitted network has small gradients.",
     ),

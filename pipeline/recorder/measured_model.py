@@ -152,7 +152,8 @@ class MeasuredModel:
             for epoch, state in measured
         }
         recorder = replace(self.recorder, states=states)
-        history = recorder.history(self.table, self.judging.task, baselines, self.probe_rows.text)
+        calls = [] if self.probe is None else self.probe.recurrence.calls
+        history = recorder.history(self.table, self.judging.task, baselines, self.probe_rows.text, calls)
         if judging is None:
             return history
         last_curves = next((state.curves for _, state in reversed(measured) if state.curves), {})

@@ -20,13 +20,15 @@ from pipeline.recorder.activity import Activity
 from pipeline.recorder.kernel_summary import kernel_summary
 from pipeline.recorder.layers import Row, batch_size, inference_mode, states
 from pipeline.recorder.one_trace import OneTrace
+from pipeline.recorder.recurrence import Recurrence, time_values
 from pipeline.recorder.structure import graph
 
 NUMBERS_AT_ONCE: Final = 2**26  # largest number of float32 outputs of all layers in one pass: 0.25 GB
 ROWS_AT_ONCE: Final = 256  # rows in one pass of a model without a graph: its number of outputs is unknown
 Tensors: TypeAlias = Sequence[tf.Tensor]
-# [loss without penalties, penalties], outputs, gradients by row of the layer table, and new states of layers.
-PassResult: TypeAlias = tuple[tf.Tensor, Batch, Tensors, Tensors]
+# [loss without penalties, penalties], outputs, gradients by row of the layer table, new states of layers, and the sums
+# of recurrent layers.
+PassResult: TypeAlias = tuple[tf.Tensor, Batch, Tensors, Tensors, Tensors]
 
 
 class Rows(NamedTuple):
@@ -78,6 +80,7 @@ class Probe:
 
     def __init__(self, model: keras.Model, rows: Sequence[Row], histograms: bool) -> None:
         self.activity = Activity(model, rows)
+        self.recurrence = Recurrence(model)
         self.has_loss = True
         self._model = model
         self._weights = model.weights
@@ -110,13 +113,18 @@ class Probe:
             before: the kernels one epoch ago; None if unknown.
 
         Returns:
-            The forward pass, and arrays [layer, ...] by their names in the record; no gradients without a loss.
+            The forward pass, and arrays [layer, ...] by their names in the record, of recurrent layers [call, step]; no
+            gradients without a loss.
         """
         gradients: list[tf.Tensor] = []
         self.activity.restart()
+        sums: list[Array] = []  # of recurrent layers
         losses, outputs, total = np.zeros(2), [], data.size
-        for piece, (piece_losses, output, piece_gradients) in self._pass_pieces(self._compiled_backward, state, data):
+        for piece, result in self._pass_pieces(self._compiled_backward, state, data):
+            piece_losses, output, piece_gradients, piece_sums = result
             outputs.append(output)
+            piece_sums = [each.numpy() for each in piece_sums]
+            sums = [a + b for a, b in zip(sums, piece_sums, strict=True)] if sums else piece_sums
             share = piece.size / total
             losses += np.asarray(piece_losses, np.float64) * share
             if share < 1:
@@ -124,12 +132,13 @@ class Probe:
             gradients = (
                 [a + b for a, b in zip(gradients, piece_gradients, strict=True)] if gradients else list(piece_gradients)
             )
-        return _forward_pass(losses, outputs), self._values(gradients, self.kernels(state), before) | self._activity()
+        values = self._values(gradients, self.kernels(state), before) | self._activity()
+        return _forward_pass(losses, outputs), values | time_values(self.recurrence.calls, sums)
 
     def evaluate(self, state: Tensors, data: Rows) -> ForwardPass:
         """Return loss and outputs only."""
         losses, outputs = np.zeros(2), []
-        for piece, (piece_losses, output, _) in self._pass_pieces(self._compiled_forward, state, data):
+        for piece, (piece_losses, output, *_) in self._pass_pieces(self._compiled_forward, state, data):
             losses += np.asarray(piece_losses, np.float64) * piece.size / data.size
             outputs.append(output)
         return _forward_pass(losses, outputs)
@@ -200,27 +209,29 @@ class Probe:
 
     def _pass_pieces(
         self, function: Pass, state: Tensors, data: Rows
-    ) -> Iterator[tuple[Rows, tuple[tf.Tensor, Batch, Tensors]]]:
-        """Yield each piece of rows with losses, outputs and gradients; layer states pass on to the next piece."""
+    ) -> Iterator[tuple[Rows, tuple[tf.Tensor, Batch, Tensors, Tensors]]]:
+        """Yield each piece of rows with its results; layer states pass on to the next piece."""
         carried_states: Tensors = [tf.zeros(each.shape, each.dtype) for each in self._states]
         for piece in self.pieces(data):
-            loss, outputs, gradients, carried_states = function(state, carried_states, piece)
-            yield piece, (loss, outputs, gradients)
+            loss, outputs, gradients, carried_states, sums = function(state, carried_states, piece)
+            yield piece, (loss, outputs, gradients, sums)
 
     def _backward(self, state: Tensors, carried_states: Tensors, data: Rows) -> PassResult:
         kernels = self.kernels(state)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(kernels)
-            with self.activity.watching():
+            with self.recurrence.watching(tape), self.activity.watching():
                 loss, losses, outputs, carried_states = self._losses(state, carried_states, data)
         if loss is None:
-            return losses, outputs, [], carried_states
-        gradients = tape.gradient(loss, kernels, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        return losses, outputs, [tf.cast(tf.convert_to_tensor(each), tf.float32) for each in gradients], carried_states
+            return losses, outputs, [], carried_states, []
+        sources = (kernels, self.recurrence.sequences)
+        gradients, by_time = tape.gradient(loss, sources, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        gradients = [tf.cast(tf.convert_to_tensor(each), tf.float32) for each in gradients]
+        return losses, outputs, gradients, carried_states, self.recurrence.sums(by_time)
 
     def _forward(self, state: Tensors, carried_states: Tensors, data: Rows) -> PassResult:
         _, losses, outputs, carried_states = self._losses(state, carried_states, data)
-        return losses, outputs, [], carried_states
+        return losses, outputs, [], carried_states, []
 
     def _losses(
         self, state: Tensors, carried_states: Tensors, data: Rows

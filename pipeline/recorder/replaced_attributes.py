@@ -1,11 +1,11 @@
 """Replace attributes of a user's model and layers within a context."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final, Self
 
 import keras
 
-Change = tuple[keras.Operation | keras.optimizers.Optimizer, str, Callable]
+Change = tuple[keras.Operation | keras.optimizers.Optimizer, str, object]
 MISSING: Final = object()
 
 
@@ -16,15 +16,15 @@ class replaced:  # noqa: N801 (used like a function)
     """
 
     def __init__(self, changes: Sequence[Change]) -> None:
-        """Args: changes: (instance, attribute, function); an attribute may occur several times."""
+        """Args: changes: (instance, attribute, replacement); an attribute may occur several times."""
         self._changes = changes
         self._earlier: list[object] = []
 
     def __enter__(self) -> Self:
         """Replace the attributes."""
-        for instance, name, function in self._changes:
+        for instance, name, replacement in self._changes:
             self._earlier.append(vars(instance).get(name, MISSING))
-            object.__setattr__(instance, name, function)
+            object.__setattr__(instance, name, replacement)
         return self
 
     def __exit__(self, *error: object) -> None:
