@@ -190,9 +190,31 @@ VANISHING = Cause(
     advice=(
         Advice(
             "`LSTM` or `GRU` layers instead of `SimpleRNN`, with `orthogonal` recurrent kernels",
+            "gated_cell",
+            "orthogonal_recurrent",
             fits=Setting.is_recurrent,
         ),
-        Advice("shorter sequences, or several time steps joined into one", fits=Setting.is_recurrent),
+        Advice(
+            "in `LSTM` layers forget biases as long as the sequences: log of a uniform number from 1 to their steps",
+            "chrono_bias",
+            fits=Setting.is_recurrent,
+        ),
+        Advice(
+            "relu in `SimpleRNN` layers, with the identity as recurrent kernel",
+            "identity_recurrent",
+            fits=Setting.is_recurrent,
+        ),
+        Advice(
+            "the mean of a recurrent layer's outputs over time instead of its last output",
+            "mean_over_time",
+            fits=Setting.is_recurrent,
+        ),
+        Advice(
+            "shorter sequences, only at first or throughout, or several time steps joined into one",
+            "shorter_sequences_first",
+            "truncated_sequences",
+            fits=Setting.is_recurrent,
+        ),
         Advice(
             "with several recurrent layers, a `LayerNormalization` after each, or skip connections (residual)",
             fits=Setting.is_recurrent,
