@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 unexport PYTHONHOME PYTHONPATH
 
-.PHONY: help repro studies live example test unit setup ui tensorboard publish check format bench figures docs lock
+.PHONY: help repro studies live example test unit setup ui server tensorboard publish check format bench figures docs lock
 .DEFAULT_GOAL := help
 
 help:
@@ -20,6 +20,7 @@ help:
 	@echo "make studies  run grids of changes and remedies, on this machine or a Dask cluster"
 	@echo "make example NAME=digits    run one of examples/ in a folder of its own"
 	@echo "make ui       open the runs in MLflow            make publish  publish to MLFLOW_TRACKING_URI"
+	@echo "make server   serve MLflow to a team: PostgreSQL, users and rights (docs/team-server.md)"
 	@echo "make tensorboard   open histograms of gradients and weights, and curves, in TensorBoard"
 	@echo "make live     in another terminal: follow the trainings of a \`dvc repro\` in MLflow"
 	@echo "make check    check format, lint and types       make format   fix format and imports"
@@ -52,6 +53,17 @@ $(INSTALLED): requirements.lock installer.lock
 # EXAMPLE=digits opens the runs of an example.
 ui: setup
 	@cd $(if $(EXAMPLE),examples/$(EXAMPLE)/run,.) && python3 -m pipeline.tracking.ui.serve $(if $(PORT),--port $(PORT))
+
+# FOLDER=/srv/mlflow PORT=5001 HOST=0.0.0.0 ALLOWED_HOSTS=mlflow.example.org
+server: $(VENV)/.server
+	@python3 -m pipeline.tracking.server $(if $(FOLDER),--folder $(FOLDER)) serve $(if $(PORT),--port $(PORT)) \
+	  $(if $(HOST),--host $(HOST)) $(if $(ALLOWED_HOSTS),--allowed-hosts $(ALLOWED_HOSTS))
+
+# The packages that only a team's server needs: PostgreSQL's driver and what MLflow's authentication needs.
+SERVER_LOCK := pipeline/tracking/server/requirements.lock
+$(VENV)/.server: $(SERVER_LOCK) $(INSTALLED)
+	@$(VENV)/bin/python3 -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
 
 studies: setup
 	@python3 -m pipeline.repro --studies
@@ -98,4 +110,5 @@ LOCK := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url
 lock: setup
 	@$(LOCK) --extra repository --extra dev pyproject.toml -o requirements.lock
 	@$(LOCK) --constraint requirements.lock benchmarks/requirements.in -o benchmarks/requirements.lock
+	@$(LOCK) --constraint requirements.lock $(SERVER_LOCK:.lock=.in) -o $(SERVER_LOCK)
 	@echo uv | $(LOCK) - -o installer.lock

@@ -38,7 +38,7 @@ from pipeline.report.figures import (
     time_figures,
     weight_figures,
 )
-from pipeline.report.figures.files import save_figure
+from pipeline.report.figures.files import save_figures
 from pipeline.report.figures.score_figures import Replicas
 from pipeline.report.figures.style import GRADIENT_RANGE
 
@@ -149,6 +149,9 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "surfaces by variant": lambda: surface_figures.surfaces_by_variant({"a": CHOSEN, "b": CHOSEN}, POINTS),
     "outcomes": bars,
     "differences": lambda: study_figures.differences(ranked(cells()), "v"),
+    "lines of a grid": lambda: study_figures.learned_lines(
+        cells().assign(along=[50, 400], line="lstm"), "data.config.steps", "config.cell", "v"
+    ),
     "along a grid": lambda: study_figures.learned_along(cells(), [1, 2], "units", "v"),
     "pair": lambda: compared.pair_over_epochs(comparison.curves_table(both()), FINALS, BINARY, RULE, COLOURS),
     "survival": lambda: compared.survival(comparison.curves_table(both()), {"a": 1, "b": 2}, COLOURS),
@@ -165,7 +168,7 @@ def drawn_once(name: str) -> Figure:
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_is_drawn_and_its_bytes_are_the_same_again(name: str, tmp_path: Path) -> None:
     for file, drawn in (("first.png", drawn_once(name)), ("second.png", FIGURES[name]())):
-        save_figure(drawn, tmp_path / file)
+        save_figures({tmp_path / file: drawn})
     content = (tmp_path / "first.png").read_bytes()
     assert content == (tmp_path / "second.png").read_bytes()
     assert len(content) > 5_000  # an empty canvas of this size has less

@@ -451,7 +451,7 @@ def test_the_address_of_a_database_is_on_no_command_line(tmp_path: Path, monkeyp
 
     monkeypatch.setattr(subprocess, "Popen", noted)
     uri = "postgresql://u:s3cret@host/runs"
-    with serve._serving(uri, "127.0.0.1", free_port()):
+    with serve._served(uri, "127.0.0.1", free_port()):
         pass
     ((command, environment),) = commands
     assert "s3cret" not in " ".join(command)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from conftest import RECIPE, training, variant
+from conftest import CIRCLES, RECIPE, training, variant
 from imports import EXEMPT, ROOT, module_file, project_modules, within
 from matplotlib.figure import Figure
 from three_epochs import ThreeEpochs
@@ -25,7 +25,7 @@ from pipeline.foundations.errors import UserError
 from pipeline.foundations.formats import pack_dataset
 from pipeline.params import study_params
 from pipeline.params.params import read
-from pipeline.params.study_params import Cell, cells, numeric_axis, reference_of
+from pipeline.params.study_params import Cell, axes_of_lines, cells, numeric_axis, reference_of
 from pipeline.params.variant_params import resolve
 from pipeline.report.figures import study_figures as plots
 from pipeline.report.pages import markdown
@@ -38,7 +38,7 @@ from pipeline.studies.work import VariantWork
 def study_cells(**study: Any) -> list[Cell]:
     """Return the cells of a study of the variant `v`."""
     made = study_params.resolve({"s": {"base": "v", **study}})
-    return cells(made["s"], "s", resolve(RECIPE, {"v": {}}), lambda name: training())
+    return cells(made["s"], "s", resolve(RECIPE, {"v": {}}), lambda name: training(), CIRCLES)
 
 
 def test_a_grid_has_every_combination_by_dotted_paths() -> None:
@@ -71,6 +71,14 @@ def test_a_curve_is_drawn_along_the_one_axis_of_numbers() -> None:
     assert numeric_axis(study_cells(grid={"units": [3, 4], "hidden_layers": [1, 2]})) is None
     assert numeric_axis(study_cells(grid={"activation": ["elu", "relu"]})) is None
     assert numeric_axis(study_cells(cells={"wide": {"units": 9}})) is None
+
+
+def test_lines_are_drawn_along_numbers_for_each_value_of_the_other_axis() -> None:
+    activations = ["elu", "relu"]
+    assert axes_of_lines(study_cells(grid={"units": [3, 4], "activation": activations})) == ("units", "activation")
+    assert axes_of_lines(study_cells(grid={"activation": activations, "units": [3, 4]})) == ("units", "activation")
+    assert axes_of_lines(study_cells(grid={"units": [3, 4], "hidden_layers": [1, 2]})) is None
+    assert axes_of_lines(study_cells(grid={"units": [3, 4]})) is None
 
 
 @pytest.mark.parametrize(
@@ -347,6 +355,25 @@ def test_a_cluster_without_stated_certificates_is_reported_in_one_line(monkeypat
     message = r"^DASK_SCHEDULER_ADDRESS: tls://127.0.0.1:9: TLS expects .*: must fit distributed.comm.tls in Dask's"
     with pytest.raises(UserError, match=message), _client(1):
         pass
+
+
+@pytest.mark.parametrize("address", ["tcp://10.255.255.1:8786", "10.255.255.1:8786", "ws://[2001:db8::1]:8786"])
+def test_a_cluster_on_another_machine_needs_tls_or_a_stated_exception(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import dask
+
+    from pipeline.studies import workers
+
+    monkeypatch.setenv(workers.ADDRESS, address)
+    with pytest.raises(
+        UserError, match=r"^DASK_SCHEDULER_ADDRESS: .*: must be tls://, or set scheduler-insecure: true"
+    ):
+        workers._client(1).__enter__()
+    for safe in ("tls://10.255.255.1:1", "tcp://127.0.0.1:1", "localhost:1", "tcp://[::1]:1"):
+        workers._expect_private(safe)
+    with dask.config.set({workers.INSECURE: True}):
+        workers._expect_private(address)
 
 
 @pytest.mark.parametrize("error", [UserError("stop"), RuntimeError("stop"), OSError("stop"), BrokenPipeError("stop")])

@@ -836,7 +836,7 @@ def test_a_registry_that_refuses_is_said_in_one_line(client: MlflowClient, monke
     def refuse(*_: object, **__: object) -> None:
         raise MlflowException("no registry here\nbut a long story")
 
-    monkeypatch.setattr(MlflowClient, "get_registered_model", refuse)
+    monkeypatch.setattr(MlflowClient, "search_registered_models", refuse)
     with pytest.raises(UserError, match=r"model registry: no registry here$"):
         published(content())
     assert runs(client)[0][0].data.tags["pipeline.complete"] == "true"
@@ -915,6 +915,6 @@ def test_an_interruption_while_the_uis_server_starts_leaves_no_server(monkeypatc
         return started[0]
 
     monkeypatch.setattr(serve.subprocess, "Popen", interrupted)
-    with pytest.raises(KeyboardInterrupt), serve._serving("sqlite:///none.db", "127.0.0.1", free_port()):
+    with pytest.raises(KeyboardInterrupt), serve._served("sqlite:///none.db", "127.0.0.1", free_port()):
         pytest.fail("it serves")
     assert started[0].poll() == -signal.SIGTERM

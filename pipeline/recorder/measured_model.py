@@ -55,7 +55,7 @@ class MeasuredModel:
         self.judging: Judging = KnownTask(judged.scorer, guard) if isinstance(judged, KnownData) else judged
         self.curves = Curves(guard, self.judging)
         self.probe: Probe | None = None
-        self.probe_rows = ProbeRows(model, options.rows, guard)
+        self.probe_rows = ProbeRows(model, options.rows, options.is_thinned, guard)
         self.earlier_kernels: Tensors | None = None
         self._model = model
         self._options = options

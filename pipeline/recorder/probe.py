@@ -19,6 +19,7 @@ from pipeline.history.record import SLOPE_FRACTIONS, count_type
 from pipeline.recorder.activity import Activity
 from pipeline.recorder.kernel_summary import kernel_summary
 from pipeline.recorder.layers import Row, batch_size, inference_mode, states
+from pipeline.recorder.one_trace import OneTrace
 from pipeline.recorder.recurrence import Recurrence, time_values
 from pipeline.recorder.structure import graph
 
@@ -93,10 +94,8 @@ class Probe:
         parameters = inspect.signature(model.compute_loss).parameters
         takes_mode = "training" in parameters or any(each.kind is each.VAR_KEYWORD for each in parameters.values())
         self._loss_mode = {"training": False} if takes_mode else {}
-        compiled = (lambda function: function) if model.run_eagerly else tf.function(autograph=False)
-        self._compiled_backward: Pass = compiled(self._backward)
-        self._compiled_forward: Pass = compiled(self._forward)
-        self._compiled_summary: Callable[[Tensors, Tensors, Tensors], dict[str, tf.Tensor]] = compiled(self._summary)
+        self._compiled_backward: Pass = self._compiled(self._backward)
+        self._compiled_forward: Pass = self._compiled(self._forward)
 
     def state(self) -> list[tf.Tensor]:
         """Return a copy of all weights."""
@@ -118,6 +117,7 @@ class Probe:
             gradients without a loss.
         """
         gradients: list[tf.Tensor] = []
+        self.activity.restart()
         sums: list[Array] = []  # of recurrent layers
         losses, outputs, total = np.zeros(2), [], data.size
         for piece, result in self._pass_pieces(self._compiled_backward, state, data):
@@ -132,24 +132,28 @@ class Probe:
             gradients = (
                 [a + b for a, b in zip(gradients, piece_gradients, strict=True)] if gradients else list(piece_gradients)
             )
-        values = self._values(gradients, self.kernels(state), before)
+        values = self._values(gradients, self.kernels(state), before) | self._activity()
         return _forward_pass(losses, outputs), values | time_values(self.recurrence.calls, sums)
 
     def evaluate(self, state: Tensors, data: Rows) -> ForwardPass:
         """Return loss and outputs only."""
-        return self._evaluate(self._compiled_forward, state, data)
+        losses, outputs = np.zeros(2), []
+        for piece, (piece_losses, output, *_) in self._pass_pieces(self._compiled_forward, state, data):
+            losses += np.asarray(piece_losses, np.float64) * piece.size / data.size
+            outputs.append(output)
+        return _forward_pass(losses, outputs)
 
     def with_weights(self, weights: Mapping[int, Array | float], data: Rows) -> ForwardPass:
-        """Return loss and outputs with other values of some weights, without a compiled function.
+        """Return loss and outputs with other values of some weights.
 
         Args:
             weights: the values, by the id of the weight's variable.
         """
         state = [
-            tf.broadcast_to(tf.cast(weights[id(each)], each.dtype), each.shape) if id(each) in weights else each.value
-            for each in self._weights
+            tf.broadcast_to(tf.cast(weights[id(variable)], now.dtype), now.shape) if id(variable) in weights else now
+            for variable, now in zip(self._weights, self.state(), strict=True)
         ]
-        return self._evaluate(self._forward, state, data)
+        return self.evaluate(state, data)
 
     def loss_of(self, data: Rows, outputs: Batch) -> float:
         """Return the loss of given outputs for the rows, without penalties."""
@@ -180,29 +184,28 @@ class Probe:
         """Return the first rows, at most `most`; for a model with a fixed batch size at least one batch."""
         return data.between(0, most if self._batch is None else max(1, most // self._batch) * self._batch)
 
+    def _compiled(self, function: Pass) -> Pass:
+        if self._model.run_eagerly:
+            return function
+        return OneTrace(function) if self._batch is None else tf.function(function, autograph=False)
+
     def _values(self, gradients: Tensors, now: Tensors, before: Tensors | None) -> dict[str, Array]:
-        # Without earlier kernels, pass the present ones, so that the summary is traced only once.
-        summary = self._compiled_summary(gradients, now, now if before is None else before)
-        if before is None:
-            del summary["weight_change_l1"]
-        values = {name: each.numpy() for name, each in summary.items()}
+        values = kernel_summary(gradients, now, before, self._histograms)
         for name in ("gradient_histogram", "weight_histogram"):
             if name in values:
                 values[name] = values[name].astype(self._count_type)
-        if not self.activity.measured_rows:
-            return values
-        dead_shares = np.zeros(len(now), np.float32)
-        saturated = np.full((len(now), len(SLOPE_FRACTIONS)), np.nan, np.float32)
-        for place, row in enumerate(self.activity.measured_rows):
-            dead_shares[row], saturated[row] = values["dead_unit_share"][place], values["saturated_share"][place]
-        return values | {"dead": dead_shares == 1, "dead_unit_share": dead_shares, "saturated_share": saturated}
+        return values
 
-    def _evaluate(self, function: Pass, state: Tensors, data: Rows) -> ForwardPass:
-        losses, outputs = np.zeros(2), []
-        for piece, (piece_losses, output, *_) in self._pass_pieces(function, state, data):
-            losses += np.asarray(piece_losses, np.float64) * piece.size / data.size
-            outputs.append(output)
-        return _forward_pass(losses, outputs)
+    def _activity(self) -> dict[str, Array]:
+        """Return the shares of dead and saturated units by row; empty if no activation was measured."""
+        shares = self.activity.read()
+        if not shares:
+            return {}
+        dead_shares = np.zeros(len(self._kernels), np.float32)
+        saturated = np.full((len(self._kernels), len(SLOPE_FRACTIONS)), np.nan, np.float32)
+        for row, (dead_share, saturated_shares) in shares.items():
+            dead_shares[row], saturated[row] = dead_share, saturated_shares
+        return {"dead": dead_shares == 1, "dead_unit_share": dead_shares, "saturated_share": saturated}
 
     def _pass_pieces(
         self, function: Pass, state: Tensors, data: Rows
@@ -252,12 +255,6 @@ class Probe:
             penalties = [tf.cast(each, tf.float32) for each in layer_losses]
         penalty = tf.add_n(penalties) if penalties else tf.constant(0.0)
         return loss, tf.stack([tf.cast(loss, tf.float32) - penalty, penalty]), outputs, carried_states
-
-    def _summary(self, gradients: Tensors, now: Tensors, before: Tensors) -> dict[str, tf.Tensor]:
-        values = kernel_summary(gradients, now, before, self._histograms)
-        if self.activity.measured_rows:
-            values["dead_unit_share"], values["saturated_share"] = self.activity.read()
-        return values
 
 
 def _tensor(leaf: Batch) -> tf.Tensor | None:

@@ -3,8 +3,7 @@
 Imports TensorFlow with the user's own settings.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import prod
 from typing import Final, TypeAlias
 
@@ -13,7 +12,9 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.foundations.untyped import Array
+from pipeline.recorder.gate import Gate
 from pipeline.recorder.guard import Guard
+from pipeline.recorder.replaced_attributes import Change
 
 Gradient: TypeAlias = "tf.Tensor | tf.IndexedSlices | None"  # None for a weight without a gradient
 GROUP_LIMIT: Final = 4096  # entries; kernels up to this size are measured together
@@ -51,18 +52,17 @@ class StepGradients:
         self._before_step = before_step
         self._guard = guard
         self._sums: tf.Variable | None = None
+        self._gate = Gate()
 
-    @contextmanager
-    def watching(self, optimizer: keras.optimizers.Optimizer | None) -> Iterator[None]:
-        """Measure the optimizer's gradients within the context, and pass them on unchanged.
+    def changes(self, optimizer: keras.optimizers.Optimizer | None) -> list[Change]:
+        """Return the change of the optimizer that measures its gradients, and passes them on unchanged.
 
         `apply_gradients` and a custom `train_step` both call `apply`. With mixed precision, the inner optimizer gets
         the gradients without the loss's scale.
         """
         inner: keras.optimizers.Optimizer = getattr(optimizer, "inner_optimizer", optimizer)
         if inner is None or "apply" in vars(inner):  # another library or callback has wrapped it
-            yield
-            return
+            return []
         original = inner.apply
 
         def apply(
@@ -76,15 +76,12 @@ class StepGradients:
                 self.has_all_pairs |= not tf.executing_eagerly() and _has_all_pairs(tf.compat.v1.get_default_graph())
             return original(gradients, variables)
 
-        object.__setattr__(inner, "apply", apply)
-        try:
-            yield
-        finally:
-            object.__delattr__(inner, "apply")
+        return [(inner, "apply", apply)]
 
-    def restart(self) -> None:
-        """Set the sums to 0, for a new epoch."""
-        if self._sums is not None:
+    def restart(self, is_recorded: bool) -> None:
+        """Set the sums to 0 for a new epoch, and add to them only if the epoch is recorded."""
+        self._gate.set(is_recorded)
+        if self._sums is not None and is_recorded:
             self._sums.assign(self._zeros)
 
     def read(self) -> dict[str, Array]:
@@ -113,8 +110,10 @@ class StepGradients:
             for gradient, variable in zip(gradients, variables, strict=True)
             if gradient is not None and id(variable) in self._rows
         }
-        if not by_row:
-            return
+        if by_row:
+            self._gate.run(lambda: self._add_step(by_row))
+
+    def _add_step(self, by_row: Mapping[int, Gradient]) -> None:
         # Small kernels are measured together: the number of operations determines a small network's step time.
         small = [
             row for row in sorted(by_row) if self._sizes[row] <= GROUP_LIMIT and isinstance(by_row[row], tf.Tensor)

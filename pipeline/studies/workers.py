@@ -6,21 +6,27 @@ worker, so only the time for this cell is lost. Finished cells are saved at once
 
 import logging
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from time import monotonic
 from typing import Self
 
+if sys.modules.get("dask", sys) is None:  # `pipeline.stages` has hidden Dask
+    del sys.modules["dask"]
 import dask
 from distributed import Client, KilledWorker, LocalCluster, as_completed, get_worker
 
 from pipeline.data.split.samples import Split
 from pipeline.foundations.errors import UserError, first_line
+from pipeline.foundations.hosts import is_loopback
 from pipeline.studies import cell_store
 from pipeline.studies.work import Work
 from pipeline.training.common.machine import cores
 
 ADDRESS = "DASK_SCHEDULER_ADDRESS"  # Dask's own convention
+SECURE = ("tls", "wss")  # Dask's encrypted protocols
+INSECURE = "scheduler-insecure"  # a key of ours in Dask's configuration, which Dask also reads from DASK_* variables
 TIMEOUT = 10  # seconds to wait for the scheduler
 TOPIC = "epochs"
 REPORT_EVERY = 0.5  # seconds between two reports
@@ -58,7 +64,7 @@ class Workers:
     def run(
         self,
         tasks: Mapping[str, Work],
-        split: Split,
+        splits: Mapping[str, Split],
         on_cell: Callable[[str], None] = lambda name: None,
         on_epoch: OnEpochs = lambda name, epoch, curves: None,
     ) -> None:
@@ -66,6 +72,7 @@ class Workers:
 
         Args:
             tasks: the work by the cell's name.
+            splits: the rows by their fingerprint, which the work names as its `data`.
             on_cell: called with the name of each cell that is in the store.
             on_epoch: called, from another thread, for epochs that running cells report.
 
@@ -87,7 +94,7 @@ class Workers:
             self._client.cluster.scale(processes)
         failures: dict[str, list[str]] = {}  # the names of cells by the reason
         self._client.subscribe_topic(TOPIC, lambda event: _report(event, on_epoch))
-        for names, result in _results(self._client, missing, split):
+        for names, result in _results(self._client, missing, splits):
             if isinstance(result, BaseException):
                 failures.setdefault(_reason(result), []).extend(names)
                 continue
@@ -102,19 +109,22 @@ class Workers:
 
 
 def _results(
-    client: Client, tasks: Mapping[str, Work], split: Split
+    client: Client, tasks: Mapping[str, Work], splits: Mapping[str, Split]
 ) -> Iterator[tuple[list[str], dict[str, bytes] | BaseException]]:
     """Yield each distinct cell when it is finished: its names, and its files or the error."""
     names_by_key: dict[str, list[str]] = {}
     for name, task in tasks.items():
         names_by_key.setdefault(task.key, []).append(name)
     # The data are the result of a task, because Dask repeats a task if the worker that holds its result dies.
-    data = client.submit(_return_split, split)
+    data = {
+        fingerprint: client.submit(_return_split, splits[fingerprint])
+        for fingerprint in {task.data for task in tasks.values()}
+    }
     futures = {}
     for key, names in names_by_key.items():
         task = tasks[names[0]]
         # The longest cells come first, so that no core trains a long cell at the end while the others are idle.
-        futures[client.submit(work, task, data, names[0], key=f"cell-{key}", priority=task.size)] = names
+        futures[client.submit(work, task, data[task.data], names[0], key=f"cell-{key}", priority=task.size)] = names
     for future in as_completed(list(futures)):
         yield futures.pop(future), future.exception() or future.result()
 
@@ -150,6 +160,22 @@ def _report(event: tuple[float, tuple[str, Epochs]], on_epoch: OnEpochs) -> None
         on_epoch(name, epoch, curves)
 
 
+def _expect_private(address: str) -> None:
+    """Check that nobody on the network can read or change what workers run.
+
+    Raises:
+        UserError: the scheduler is on another machine, without TLS, and Dask's configuration does not allow that.
+    """
+    scheme, _, rest = address.rpartition("://")
+    host = rest.rpartition(":")[0] or rest
+    if scheme in SECURE or is_loopback(host) or dask.config.get(INSECURE, False):
+        return
+    raise UserError(
+        f"{ADDRESS}: {address}: is on another machine and has no TLS, so anybody on the network could run code "
+        f"there and here: must be tls://, or set {INSECURE}: true in Dask's configuration (DASK_SCHEDULER_INSECURE)"
+    )
+
+
 @contextmanager
 def _client(workers: int) -> Iterator[Client]:
     """Yield a client of the cluster that the environment names; without one, of a local cluster in this context.
@@ -162,6 +188,7 @@ def _client(workers: int) -> Iterator[Client]:
             logging.getLogger(name).setLevel(logging.CRITICAL)  # `Workers.run` reports failures in one line
     address = os.environ.get(ADDRESS)
     if address:
+        _expect_private(address)
         try:
             client = Client(address, timeout=TIMEOUT)
         except (OSError, ValueError, TimeoutError) as error:

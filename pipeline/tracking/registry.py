@@ -64,18 +64,19 @@ def _versions(client: MlflowClient, name: str, best: Best) -> list[ModelVersion]
 
 
 def _registered_model(client: MlflowClient, name: str, best: Best) -> RegisteredModel:
-    """Return the registered model of this name; create it or update its description if necessary."""
-    try:
-        model = client.get_registered_model(name)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-            raise
+    """Return the registered model of this name; create it or update its description if necessary.
+
+    The model is searched, because a server with users answers "permission denied" to `get` of a missing model.
+    """
+    models = client.search_registered_models(f"name = '{name}'")
+    if not models:
         try:
             return client.create_registered_model(name, description=best.model_description)
         except MlflowException as conflict:
             if conflict.error_code != EXISTS:
                 raise
-        model = client.get_registered_model(name)  # another publisher has just created it
+        models = client.search_registered_models(f"name = '{name}'")  # another publisher has just created it
+    (model,) = models
     if model.description != best.model_description:
         client.update_registered_model(name, best.model_description)
     return model

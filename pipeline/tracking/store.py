@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
@@ -19,13 +20,19 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
-from pipeline.foundations.errors import UserError
+from pipeline.foundations.errors import UserError, first_line
 from pipeline.foundations.files import root
 from pipeline.tracking import database
-from pipeline.tracking.servers import impatience, is_server, without_credentials
+from pipeline.tracking.servers import PASSWORD, USER, impatience, is_server, without_credentials
 
 STORE = Path("mlruns")
 EXISTS = "RESOURCE_ALREADY_EXISTS"  # MLflow's error code if another process has just created the object
+# The reason for MLflow's error codes of a server with users.
+REJECTED: Final = {
+    "UNAUTHENTICATED": f"user or password are missing or wrong: must be in {USER} and {PASSWORD}",
+    "PERMISSION_DENIED": f"the user of {USER} may read and not write there: must have the rights of a publisher, which "
+    "the server's administrator gives",
+}
 FIRST_ANSWER_WITHIN = 10  # seconds in which a server must give its first answer
 PATIENCE = 30  # seconds for each later answer; by default MLflow's client would wait for minutes
 
@@ -123,7 +130,7 @@ def readable_errors(uri: str, part: str = "") -> Iterator[None]:
     try:
         yield
     except (MlflowException, SQLAlchemyError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = REJECTED.get(getattr(error, "error_code", ""), first_line(error))
         raise UserError(f"MLflow store {uri}: {part}{reason}") from None
 
 

@@ -116,6 +116,16 @@ def _verdict(
     return Verdict(str(row.outcome), cause, numbers, symptoms, headline, says, suggested, notes, harms)
 
 
+def may_have_early_notices(facts: Mapping[str, float], params: DiagnosisParams) -> bool:
+    """Return whether the facts about what happens around the model allow any early notice, however well it is fitted.
+
+    Making a record only to find none would load all of xarray, and Dask, in the first epoch.
+    """
+    worst = {"train_fit": np.inf, "train_gain": np.inf, "judged_fit": -np.inf, "judged_gain": -np.inf}
+    table = pd.DataFrame([{**facts, **worst}], columns=list(evidence.COLUMNS), dtype=float)
+    return bool(notices(table, params, is_early=True, has_learned=False))
+
+
 def early_notices(history: xr.Dataset, params: DiagnosisParams) -> dict[str, str]:
     """Return sentences on what harms the training, by the notice's name, as far as known after the first epoch."""
     return _notices(evidence.measure(history, params), history, params, is_early=True, has_learned=False)

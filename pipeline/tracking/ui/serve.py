@@ -1,32 +1,22 @@
 """`make ui`: serve MLflow's UI on this machine, and open the page that compares the variants."""
 
 import argparse
-import os
-import signal
-import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 
 from pipeline.foundations.errors import UserError, reported_in_one_line
 from pipeline.foundations.files import root
 from pipeline.params.params import read
 from pipeline.tracking import current, store
 from pipeline.tracking.run_parameters import Parameters, parameters
+from pipeline.tracking.server_process import expect_free, serving, wait_until_it_answers
 from pipeline.tracking.servers import is_server
 from pipeline.tracking.tags import COMPLETE, CURRENT, LIVE, PAIR, search_for
 from pipeline.tracking.ui import addresses
 
-STARTS_WITHIN = 180  # seconds; usually 20
-ENDS_WITHIN = 3  # seconds; the server is then killed, because it would wait until all open pages are closed
 LOG = store.STORE / "server.log"
-
-# Ctrl-C, a command that ends this process, a closed terminal
-INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main(host: str, port: int) -> None:
@@ -45,11 +35,11 @@ def main(host: str, port: int) -> None:
     if remote:
         addresses.open_page(page)
         return
-    _expect_free(host, port)
+    expect_free(host, port, "ui")
     print("the server takes some 20 seconds to start; stop it with Ctrl-C", flush=True)
     try:
-        with _serving(uri, host, port) as server:
-            _wait_until_it_answers(server, f"{base}/health")
+        with _served(uri, host, port) as server:
+            wait_until_it_answers(server, base, LOG)
             print("ready", flush=True)
             addresses.open_page(page)
             server.wait()
@@ -95,69 +85,10 @@ def _print_addresses(uri: str, base: str, name: str, by_variant: Mapping[str, Pa
     return page
 
 
-def _expect_free(host: str, port: int) -> None:
-    with socket.socket() as probe:
-        # A server that has just ended may still hold the port.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise UserError(
-                f"port {port} of {host}: {error.strerror}: must be free; choose another with `make ui PORT=5001`"
-            ) from None
-
-
-@contextmanager
-def _serving(uri: str, host: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the server and its helper processes in a process group of their own, which ends with this block.
-
-    So Ctrl-C reaches only this process, and the server's processes end in order and print nothing.
-    """
-    command = [sys.executable, "-m", "mlflow", "server", "--workers", "1"]
-    environment = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
-    environment["MLFLOW_BACKEND_STORE_URI"] = uri  # because all users of the machine can read the command line
-    # With jobs, the server would start ten processes that no page needs.
-    environment.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
-    # Interruptions during the start; if they were raised at once, the server would stay running.
-    early: list[int] = []
-    for name in INTERRUPTIONS:
-        signal.signal(name, lambda number, frame: early.append(number))
-    with (root() / LOG).open("wb") as log:
-        server = subprocess.Popen(
-            [*command, "--host", host, "--port", str(port)],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
-            for name in INTERRUPTIONS:
-                signal.signal(name, signal.default_int_handler)
-            if early:
-                raise KeyboardInterrupt
-            yield server
-        finally:
-            _end(server)
-
-
-def _end(server: subprocess.Popen[bytes]) -> None:
-    for name in (signal.SIGTERM, signal.SIGKILL):
-        with suppress(ProcessLookupError):
-            os.killpg(server.pid, name)
-        with suppress(subprocess.TimeoutExpired):
-            server.wait(ENDS_WITHIN)
-
-
-def _wait_until_it_answers(server: subprocess.Popen[bytes], address: str) -> None:
-    end = time.monotonic() + STARTS_WITHIN
-    while server.poll() is None and time.monotonic() < end:
-        try:
-            urllib.request.urlopen(address, timeout=5).close()
-            return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.3)
-    raise UserError(f"MLflow's server does not answer at {address}: see {LOG} for the reason")
+def _served(uri: str, host: str, port: int) -> AbstractContextManager[subprocess.Popen[bytes]]:
+    options = ["--workers", "1", "--host", host, "--port", str(port)]
+    # A database's address may hold a password, and all users of the machine can read the command line.
+    return serving(options, {"MLFLOW_BACKEND_STORE_URI": uri}, root() / LOG)
 
 
 if __name__ == "__main__":

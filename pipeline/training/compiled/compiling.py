@@ -15,7 +15,9 @@ temporary workspaces share it.
 """
 
 import hashlib
+import os
 import platform
+import stat
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -38,16 +40,25 @@ CACHE = Path(numba.config.CACHE_DIR or user_cache_path("why-deep-networks-fail-t
 
 @cache
 def folder() -> Path | None:
-    """Return the folder of the compiled code; None if no folder is writable."""
+    """Return the folder of the compiled code; None if no folder is writable and private.
+
+    Numba unpickles what lies there and runs it. So a folder in which another user could write is not used.
+    """
     for parent in (CACHE, PACKAGE / "__pycache__"):
         path = parent / f"compiled-{SOURCES[:16]}"
         try:
-            path.mkdir(parents=True, exist_ok=True)
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=path).close()
+            if _is_private(path):
+                return path
         except OSError:
             continue
-        return path
     return None
+
+
+def _is_private(path: Path) -> bool:
+    status = path.stat()
+    return status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 class ByContent(UserWideCacheLocator):
