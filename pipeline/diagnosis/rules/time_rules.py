@@ -6,11 +6,44 @@ import pandas as pd
 
 from pipeline.diagnosis.palette import FOREST, NAVY
 from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, Limit, number, verb
+from pipeline.diagnosis.setting import Setting
 from pipeline.params.diagnosis_params import DiagnosisParams
 
 PROOF = (
     "Such a profile is a symptom and no proof: networks learn in spite of it if the last steps are enough, and fail "
     "without it. An experiment over seeds decides: shorter sequences are learned where longer ones are not."
+)
+
+
+# Advice against a gradient that vanishes in a recurrent layer.
+THROUGH_TIME = (
+    Advice(
+        "`LSTM` or `GRU` layers instead of `SimpleRNN`, with `orthogonal` recurrent kernels",
+        "gated_cell",
+        "orthogonal_recurrent",
+        fits=Setting.is_recurrent,
+    ),
+    Advice(
+        "in `LSTM` layers forget biases as long as the sequences: log of a uniform number from 1 to their steps",
+        "chrono_bias",
+        fits=Setting.is_recurrent,
+    ),
+    Advice(
+        "relu in `SimpleRNN` layers, with the identity as recurrent kernel",
+        "identity_recurrent",
+        fits=Setting.is_recurrent,
+    ),
+    Advice(
+        "the mean of a recurrent layer's outputs over time instead of its last output",
+        "mean_over_time",
+        fits=Setting.is_recurrent,
+    ),
+    Advice(
+        "shorter sequences, only at first or throughout, or several time steps joined into one",
+        "shorter_sequences_first",
+        "truncated_sequences",
+        fits=Setting.is_recurrent,
+    ),
 )
 
 
@@ -80,7 +113,7 @@ EXPLODING_IN_TIME = Cause(
     confused_with=f"`exploding`, where the loss itself grows without limit; that is checked first. {PROOF}",
     advice=(
         Advice("gradients clipped by the optimizer's `global_clipnorm=1.0`", "clipped_gradients"),
-        Advice("recurrent kernels from `orthogonal`, Keras's default, in place of larger ones"),
+        Advice("recurrent kernels from `orthogonal`, Keras's default, in place of larger ones", "orthogonal_recurrent"),
         Advice("a tenth of the learning rate", "smaller_steps"),
     ),
     reads=("time_decades",),
@@ -105,7 +138,7 @@ VANISHING_IN_TIME = Cause(
     f"the gradient shrinks from layer to layer. {PROOF}",
     advice=(
         Advice("`mask_zero=True` or a `Masking` layer, if steps are padding", "masked_padding"),
-        Advice("shorter sequences, or several time steps joined into one"),
+        *THROUGH_TIME,
     ),
     reads=("time_decades",),
     limits=(Limit("time_decades", "time_decades"),),
