@@ -19,7 +19,7 @@ from pipeline.training.compiled.measures import (
     set_state,
 )
 from pipeline.training.compiled.passes import DataParts, backward, forward, load_samples
-from pipeline.training.compiled.shapes import MOST_SAMPLES, TILE, Block, Shape, aligned_zeros, block_of
+from pipeline.training.compiled.shapes import MOST_SAMPLES, TILE, Block, Shape, block_of
 from pipeline.training.compiled.steps import Optimizer, step
 
 
@@ -137,7 +137,7 @@ def measure(plan: Plan, is_recorded: np.ndarray, states: np.ndarray, curves: np.
     """
     shape, data, row = plan.shape, plan.data, 0
     block = block_of(shape, data.rows.size)
-    sums = sums_of(plan, block)
+    sums = sums_of(plan)
     curves_per_part = curves.shape[1] // data.ends.size
     for epoch in range(is_recorded.size):
         weights = states[1 + epoch]
@@ -178,14 +178,14 @@ def measure_part(
 
 
 @with_arrays
-def sums_of(plan: Plan, block: Block) -> Sums:
-    """Return arrays for the sums over parts in this block."""
+def sums_of(plan: Plan) -> Sums:
+    """Return arrays for the sums over a part."""
     shape = plan.shape
     return Sums(
         np.empty((3, max(2, shape.widths[-1])), np.float64),
         np.empty(shape.biases[-1] + shape.rows[-1] - shape.rows[-2], np.float32),
-        aligned_zeros(block.tile_size),
-        np.empty((shape.widths.size - 1, plan.limits.slopes.shape[1]), np.float64),
+        np.empty(shape.rows[-1], np.int64),
+        np.empty((shape.widths.size - 1, plan.limits.slopes.shape[1]), np.int64),
     )
 
 

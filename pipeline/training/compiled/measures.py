@@ -8,12 +8,14 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.training.compiled.compiling import compiled, in_order
-from pipeline.training.compiled.elementwise import differentiate, sigmoid
-from pipeline.training.compiled.eligible import TASK_KINDS
+from pipeline.training.compiled.elementwise import sigmoid, slope
+from pipeline.training.compiled.eligible import ACTIVATIONS, TASK_KINDS
+from pipeline.training.compiled.lanes import LANES, choose, count, load
 from pipeline.training.compiled.shapes import TILE, Block, Shape, tile_count
 
-_ZERO, _ONE, _INFINITY = np.float32(0), np.float32(1), np.float32(np.inf)
+_ZERO, _INFINITY = np.float32(0), np.float32(np.inf)
 _BINARY, _MULTICLASS = TASK_KINDS.index("binary"), TASK_KINDS.index("multiclass")
+_LINEAR, _SIGMOID = ACTIVATIONS.index("linear"), ACTIVATIONS.index("sigmoid")
 _CELL_BITS = np.uint32(20)  # the lower bits of a float32, which its cell leaves out
 
 
@@ -75,61 +77,38 @@ def add_activity(shape: Shape, limits: Limits, block: Block, samples: int, on: n
     A unit of a softmax has no slope of its own; nothing is counted for it.
 
     Args:
-        on: float32, with the layout of a tile. Copies of the last sample in its tile count too.
-        below: float64 [layer, fraction], pairs (input, unit) that are on and have |f'| below the limit.
+        on: int64, by the row of a unit in a tile.
+        below: int64 [layer, fraction], pairs (input, unit) that are on and have |f'| below the limit.
     """
-    layer_count, slopes = shape.widths.size - 1, block.slopes
-    for layer in range(layer_count):
-        is_last, units = layer == layer_count - 1, shape.widths[layer + 1]
+    for layer in range(shape.widths.size - 1):
+        first, is_last = shape.rows[layer + 1], layer == shape.widths.size - 2
         if is_last and shape.kind == _MULTICLASS:
             return
-        for tile in range(tile_count(samples)):
-            start, count = tile * block.tile_size, samples - tile * TILE
-            first, end = start + shape.rows[layer + 1] * TILE, start + (shape.rows[layer + 1] + units) * TILE
-            set_slopes(shape, block, start, first, end, is_last, on)
-            if count < TILE:
-                for row in range(first, end, TILE):
-                    slopes[row + count : row + TILE] = _INFINITY
-            for fraction in range(below.shape[1]):
-                limit, flat = limits.slopes[1 if is_last else 0, fraction], _ZERO
-                for i in range(np.uintp(first), np.uintp(end)):
-                    flat += _ONE if slopes[i] < limit else _ZERO
-                below[layer, fraction] += flat
-
-
-@compiled
-def set_slopes(shape: Shape, block: Block, start: int, first: int, end: int, is_last: bool, on: np.ndarray) -> None:
-    """Set slopes[first:end] to |f'|, or infinite for units that are off; add 1 to `on` for units that are on.
-
-    Args:
-        start: the first entry of the tile.
-    """
-    places, slopes, signals, tile = range(np.uintp(first), np.uintp(end)), block.slopes, block.signals, np.uintp(start)
-    if not is_last:
-        differentiate(shape.activation, signals, first, end, slopes)
-        for i in places:
-            slopes[i] = _INFINITY if (slopes[i] == _ZERO) & (signals[i] == _ZERO) else abs(slopes[i])
-        for i in places:
-            on[i - tile] += _ONE if slopes[i] < _INFINITY else _ZERO
-    elif shape.kind == _BINARY:  # a sigmoid and a linear output are never off
-        on[first - tile : end - tile] = _ONE
-        for i in places:
-            value = sigmoid(signals[i])
-            slopes[i] = value * (_ONE - value)
-    else:
-        on[first - tile : end - tile], slopes[first:end] = _ONE, _ONE
+        of_layer = limits.slopes[1 if is_last else 0]
+        for row in range(first, first + shape.widths[layer + 1]):
+            for tile in range(0, tile_count(samples) * block.tile_size, block.tile_size):
+                for lane in range(tile, tile + TILE, LANES):
+                    value = load(block.signals, lane + row * TILE)
+                    if is_last:  # pre-activations; a sigmoid and a linear output are never off
+                        size = slope(_SIGMOID, sigmoid(value)) if shape.kind == _BINARY else slope(_LINEAR, value)
+                    else:
+                        size = abs(slope(shape.activation, value))
+                        size = choose("==", size, _ZERO, choose("==", value, _ZERO, _INFINITY, size), size)
+                    is_sample = load(block.errors, lane + block.tile_size - TILE)
+                    size = choose(">", is_sample, _ZERO, size, _INFINITY)
+                    on[row] += LANES - count("==", size, _INFINITY)
+                    if count("<", size, of_layer[-1]):  # the greatest limit
+                        for fraction in range(of_layer.size):
+                            below[layer, fraction] += count("<", size, of_layer[fraction])
 
 
 @compiled
 def set_activity(shape: Shape, samples: int, on: np.ndarray, below: np.ndarray, record: LayerRecord) -> None:
     """Set `dead_unit_share` and `saturated_share` from the counts of `add_activity` over all samples."""
     for layer in range(shape.widths.size - 1):
-        units, dead_count = shape.widths[layer + 1], 0
-        for row in range(shape.rows[layer + 1], shape.rows[layer + 1] + units):
-            count = _ZERO
-            for i in range(np.uintp(row * TILE), np.uintp((row + 1) * TILE)):
-                count += on[i]
-            dead_count += count == _ZERO
+        units, dead_count, first = shape.widths[layer + 1], 0, shape.rows[layer + 1]
+        for row in range(first, first + units):
+            dead_count += on[row] == 0
         record.dead_unit_share[layer] = dead_count / units
         for fraction in range(below.shape[1]):
             record.saturated_share[layer, fraction] = below[layer, fraction] / (samples * units)
@@ -154,12 +133,12 @@ def set_state(
             change_sum += abs(of_weights[i] - of_before[i])
         record.probe_gradient_mean_abs[layer] = gradient_sum / (inputs * units)
         record.weight_l1[layer], record.weight_change_l1[layer] = weight_sum, change_sum
-        count(gradient, first, stride, inputs, units, limits.gradient_bins, record.gradient_histogram[layer])
-        count(weights, first, stride, inputs, units, limits.weight_bins, record.weight_histogram[layer])
+        add_counts(gradient, first, stride, inputs, units, limits.gradient_bins, record.gradient_histogram[layer])
+        add_counts(weights, first, stride, inputs, units, limits.weight_bins, record.weight_histogram[layer])
 
 
 @compiled
-def count(
+def add_counts(
     entries: np.ndarray, first: int, stride: int, inputs: int, units: int, bins: Bins, counts: np.ndarray
 ) -> None:
     """Count a kernel's entries in each bin. NaN is in no bin.

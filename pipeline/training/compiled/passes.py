@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.training.compiled.compiling import compiled
-from pipeline.training.compiled.elementwise import activate, differentiate
+from pipeline.training.compiled.compiling import compiled, inlined
+from pipeline.training.compiled.elementwise import activate, multiply_by_slopes
 from pipeline.training.compiled.lanes import LANES, add_sums, load, multiply_add, repeat, store, zeros
 from pipeline.training.compiled.shapes import GROUP, TILE, Block, Shape, tile_count
 
@@ -35,14 +35,22 @@ class DataParts(NamedTuple):
 @compiled
 def load_samples(data: DataParts, rows: np.ndarray, first: int, samples: int, output_row: int, block: Block) -> None:
     """Copy the samples rows[first], rows[first + 1], ... of the data to a block; repeat the last to fill its tile."""
-    inputs, all_targets, signals, targets = data.inputs, data.targets, block.signals, block.targets
     for tile in range(tile_count(samples)):
+        start, ones = tile * block.tile_size, (tile + 1) * block.tile_size - TILE
         for s in range(TILE):
-            row, start = rows[first + min(tile * TILE + s, samples - 1)], tile * block.tile_size + s
-            for source in range(inputs.shape[1]):
-                signals[start + source * TILE] = inputs[row, source]
-            for output in range(all_targets.shape[1]):
-                targets[start + (output_row + output) * TILE] = all_targets[row, output]
+            row = rows[first + min(tile * TILE + s, samples - 1)]
+            block.errors[ones + s] = 1 if tile * TILE + s < samples else 0
+            copy(data.inputs, row, block.signals, start + s)
+            copy(data.targets, row, block.targets, start + output_row * TILE + s)
+
+
+@inlined
+def copy(matrix: np.ndarray, row: int, tiles: np.ndarray, start: int) -> None:
+    """Copy a row of a matrix to a column of a tile, which begins at entry `start`."""
+    place = np.uintp(start)
+    for column in range(np.uintp(matrix.shape[1])):
+        tiles[place] = matrix[np.uintp(row), column]
+        place += np.uintp(TILE)
 
 
 @compiled
@@ -126,25 +134,24 @@ def add_dot_products(
 
 @compiled
 def forward(shape: Shape, weights: np.ndarray, block: Block, samples: int) -> None:
-    """Set the signals of all layers from those of the inputs; overwrites the slopes."""
-    layer_count = shape.widths.size - 1
+    """Set the signals of all layers from those of the inputs."""
+    layer_count, signals = shape.widths.size - 1, block.signals
     for layer in range(layer_count):
         inputs, units = shape.widths[layer], shape.widths[layer + 1]
         source, target = shape.rows[layer], shape.rows[layer + 1]
         kernel, bias = shape.kernels[layer], shape.biases[layer]
-        is_last, stride = layer == layer_count - 1, target - source
-        before = block.signals if is_last else block.slopes
+        stride = target - source
         for tile in range(0, tile_count(samples) * block.tile_size, block.tile_size):
-            weighted_sums(block.signals, source, inputs, before, target, units, tile, weights, kernel, stride, 1, bias)
-            if not is_last:
+            weighted_sums(signals, source, inputs, signals, target, units, tile, weights, kernel, stride, 1, bias)
+            if layer < layer_count - 1:
                 first = tile + target * TILE
-                activate(shape.activation, before, first, first + units * TILE, block.signals)
+                activate(shape.activation, signals, first, first + units * TILE)
 
 
 @compiled
 def backward(shape: Shape, weights: np.ndarray, block: Block, samples: int, gradient: np.ndarray) -> None:
     """Add to `gradient` [entry] the gradient of the loss; the block holds the signals and the output layer's errors."""
-    tiles, errors, slopes = tile_count(samples), block.errors, block.slopes
+    tiles, errors = tile_count(samples), block.errors
     for layer in range(shape.widths.size - 2, -1, -1):
         inputs, units = shape.widths[layer], shape.widths[layer + 1]
         source, error, end = shape.rows[layer], shape.rows[layer + 1], shape.rows[layer + 2]
@@ -158,6 +165,4 @@ def backward(shape: Shape, weights: np.ndarray, block: Block, samples: int, grad
                 start = tile * block.tile_size
                 weighted_sums(errors, error, units, errors, source, inputs, start, weights, kernel, 1, stride, -1)
                 first, last = start + source * TILE, start + (source + inputs) * TILE
-                differentiate(shape.activation, block.signals, first, last, slopes)
-                for i in range(np.uintp(first), np.uintp(last)):
-                    errors[i] *= slopes[i]
+                multiply_by_slopes(shape.activation, block.signals, first, last, errors)
