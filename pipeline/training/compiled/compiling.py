@@ -88,9 +88,8 @@ other_locators = numba.config.CACHE_LOCATOR_CLASSES or ",".join(each.__name__ fo
 numba.config.CACHE_LOCATOR_CLASSES = f"{__name__}.{ByContent.__name__},{other_locators}"
 _options = {"error_model": "numpy", "fastmath": {"reassoc", "contract", "nsz", "arcp"}}
 inlined = numba.njit(inline="always", **_options)
-# Functions that neither make nor return arrays need not count references to them. Counting took a quarter of the time
-# that a narrow network trains.
+# These functions make no arrays, so they need not count references to them. Counting took a quarter of the time that a
+# narrow network trains.
 compiled = numba.njit(cache=True, nogil=True, _nrt=False, **_options)
 # The sums of these functions are taken in the order of the source, also where the processor has other vectors.
 in_order = numba.njit(cache=True, nogil=True, _nrt=False, error_model="numpy")
-with_arrays = numba.njit(cache=True, nogil=True, **_options)

@@ -122,8 +122,9 @@ def multiply_by_slopes(activation: int, values: np.ndarray, first: int, end: int
 
 def greatest_slope(activation: int) -> np.float32:
     """Return the greatest |f'| of an activation on `record.SLOPE_GRID`."""
-    values = np.resize(np.array(SLOPE_GRID, np.float32), -(-len(SLOPE_GRID) // LANES) * LANES)  # starts again at its end
+    size = -(-len(SLOPE_GRID) // LANES) * LANES
+    values = np.resize(np.array(SLOPE_GRID, np.float32), size)  # starts again after the end of the grid
     slopes = np.ones_like(values)
-    activate(activation, values, 0, values.size)
-    multiply_by_slopes(activation, values, 0, values.size, slopes)
+    activate(activation, values, 0, size)
+    multiply_by_slopes(activation, values, 0, size, slopes)
     return np.abs(slopes).max()

@@ -184,6 +184,19 @@ def multiply_add(typing: Any, first: _LanesType, second: _LanesType, total: _Lan
 
 
 @intrinsic
+def sum_of(typing: Any, vector: _LanesType) -> Any:
+    """Return the sum of the lanes, added in pairs."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        (folded,) = arguments
+        for size in (8, 4, 2, 1):
+            folded = _fold(builder, folded, folded, size)
+        return builder.extract_element(folded, ir.Constant(_PLACE, 0))
+
+    return types.float32(vector), generate
+
+
+@intrinsic
 def add_sums(typing: Any, array: types.Array, index: types.Integer, vectors: Any) -> Any:
     """Add the sum of the lanes of each of ADDED vectors to array[index], array[index + 1], ...
 

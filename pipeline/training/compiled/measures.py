@@ -10,21 +10,21 @@ import numpy as np
 from pipeline.training.compiled.compiling import compiled, in_order
 from pipeline.training.compiled.elementwise import sigmoid, slope
 from pipeline.training.compiled.eligible import ACTIVATIONS, TASK_KINDS
-from pipeline.training.compiled.lanes import LANES, choose, count, load
-from pipeline.training.compiled.shapes import TILE, Block, Shape, tile_count
+from pipeline.training.compiled.lanes import LANES, choose, count, load, multiply_add, sum_of, zeros
+from pipeline.training.compiled.shapes import TILE, Block, Shape, tiles_of
 
 _ZERO, _INFINITY = np.float32(0), np.float32(np.inf)
 _BINARY, _MULTICLASS = TASK_KINDS.index("binary"), TASK_KINDS.index("multiclass")
 _LINEAR, _SIGMOID = ACTIVATIONS.index("linear"), ACTIVATIONS.index("sigmoid")
-_CELL_BITS = np.uint32(20)  # the lower bits of a float32, which its cell leaves out
+_CELL_BITS = np.uint32(19)  # the lower bits of a float32, which its cell leaves out
 
 
 class Bins(NamedTuple):
     """The bins of a histogram: bin b holds edges[b - 1] <= x < edges[b].
 
-    edges: float32, ascending.
+    edges: float32, ascending, then NaN.
     lowest: uint8 [cell], the bin of each cell's lowest number. The numbers of a cell share sign, exponent and the first
-        three bits of the mantissa, so that few edges lie between them.
+        bits of the mantissa, so that at most one edge divides a cell.
     """
 
     edges: np.ndarray
@@ -42,11 +42,11 @@ class Limits(NamedTuple):
     weight_bins: Bins
 
 
-class LayerRecord(NamedTuple):
-    """The values of one recorded epoch, float32 [layer] if not stated otherwise.
+class Records(NamedTuple):
+    """The values of the recorded epochs, float32 [epoch, layer] if not stated otherwise.
 
-    saturated_share: [layer, fraction].
-    gradient_histogram, weight_histogram: int32 [layer, bin]; without histograms there are no bins.
+    saturated_share: [epoch, layer, fraction].
+    gradient_histogram, weight_histogram: int32 [epoch, layer, bin]; without histograms there are no bins.
     """
 
     gradient_mean_abs: np.ndarray
@@ -63,11 +63,12 @@ class LayerRecord(NamedTuple):
 
 def bins_of(edges: tuple[float, ...]) -> Bins:
     """Return the bins between these edges."""
-    exact = np.array(edges, np.float32)
     first = np.arange(2 ** (32 - _CELL_BITS), dtype=np.uint32) << _CELL_BITS
-    ends = np.stack([first, first | np.uint32(2**_CELL_BITS - 1)]).view(np.float32)
-    lowest = np.fmin(*ends)  # infinity shares its cell with NaN
-    return Bins(exact, np.array(np.searchsorted(exact, lowest, side="right"), np.uint8))
+    ends = np.sort(np.stack([first, first | np.uint32(2**_CELL_BITS - 1)]).view(np.float32), axis=0)  # NaN comes last
+    lowest, highest = np.searchsorted(np.array(edges, np.float32), ends, side="right")
+    if (highest - lowest)[np.isfinite(ends[1])].max() > 1:
+        raise ValueError("the edges of a histogram are too close for the cells of its search")
+    return Bins(np.array([*edges, np.nan], np.float32), lowest.astype(np.uint8))
 
 
 @compiled
@@ -80,104 +81,95 @@ def add_activity(shape: Shape, limits: Limits, block: Block, samples: int, on: n
         on: int64, by the row of a unit in a tile.
         below: int64 [layer, fraction], pairs (input, unit) that are on and have |f'| below the limit.
     """
-    for layer in range(shape.widths.size - 1):
-        first, is_last = shape.rows[layer + 1], layer == shape.widths.size - 2
-        if is_last and shape.kind == _MULTICLASS:
+    tiles, last = tiles_of(block, samples), shape.widths.size - 2
+    for layer in range(last + 1):
+        if layer == last and shape.kind == _MULTICLASS:
             return
-        of_layer = limits.slopes[1 if is_last else 0]
+        first, is_output = shape.rows[layer + 1], 1 if layer == last else 0
         for row in range(first, first + shape.widths[layer + 1]):
-            for tile in range(0, tile_count(samples) * block.tile_size, block.tile_size):
-                for lane in range(tile, tile + TILE, LANES):
-                    value = load(block.signals, lane + row * TILE)
-                    if is_last:  # pre-activations; a sigmoid and a linear output are never off
-                        size = slope(_SIGMOID, sigmoid(value)) if shape.kind == _BINARY else slope(_LINEAR, value)
-                    else:
+            off_count = 0
+            for tile in tiles:
+                for start in range(tile, tile + TILE, LANES):
+                    value = load(block.signals, start + row * TILE)
+                    if layer < last:
                         size = abs(slope(shape.activation, value))
                         size = choose("==", size, _ZERO, choose("==", value, _ZERO, _INFINITY, size), size)
-                    is_sample = load(block.errors, lane + block.tile_size - TILE)
+                    else:  # a sigmoid and a linear output are never off
+                        size = slope(_SIGMOID, sigmoid(value)) if shape.kind == _BINARY else slope(_LINEAR, value)
+                    is_sample = load(block.errors, start + shape.rows[-1] * TILE)
                     size = choose(">", is_sample, _ZERO, size, _INFINITY)
-                    on[row] += LANES - count("==", size, _INFINITY)
-                    if count("<", size, of_layer[-1]):  # the greatest limit
-                        for fraction in range(of_layer.size):
-                            below[layer, fraction] += count("<", size, of_layer[fraction])
+                    off_count += count("==", size, _INFINITY)
+                    if count("<", size, limits.slopes[is_output, -1]):  # the greatest limit
+                        for fraction in range(below.shape[1]):
+                            below[layer, fraction] += count("<", size, limits.slopes[is_output, fraction])
+            on[row] += len(tiles) * TILE - off_count
 
 
 @compiled
-def set_activity(shape: Shape, samples: int, on: np.ndarray, below: np.ndarray, record: LayerRecord) -> None:
+def set_activity(
+    shape: Shape, samples: int, on: np.ndarray, below: np.ndarray, records: Records, record: int
+) -> None:
     """Set `dead_unit_share` and `saturated_share` from the counts of `add_activity` over all samples."""
     for layer in range(shape.widths.size - 1):
         units, dead_count, first = shape.widths[layer + 1], 0, shape.rows[layer + 1]
         for row in range(first, first + units):
             dead_count += on[row] == 0
-        record.dead_unit_share[layer] = dead_count / units
+        records.dead_unit_share[record, layer] = dead_count / units
         for fraction in range(below.shape[1]):
-            record.saturated_share[layer, fraction] = below[layer, fraction] / (samples * units)
+            records.saturated_share[record, layer, fraction] = below[layer, fraction] / (samples * units)
     if shape.kind == _MULTICLASS:
-        record.dead_unit_share[-1] = _ZERO
-        record.saturated_share[-1, :] = np.nan
+        records.dead_unit_share[record, -1] = _ZERO
+        records.saturated_share[record, -1, :] = np.nan
 
 
 @in_order
 def set_state(
-    shape: Shape, limits: Limits, weights: np.ndarray, before: np.ndarray, gradient: np.ndarray, record: LayerRecord
+    shape: Shape,
+    limits: Limits,
+    weights: np.ndarray,
+    before: np.ndarray,
+    gradient: np.ndarray,
+    records: Records,
+    record: int,
 ) -> None:
-    """Set the fields of `record` that follow from the weights, those before the epoch, and the probe's gradient."""
+    """Set the values that follow from the weights, those before the epoch, and the probe's gradient."""
     for layer in range(shape.widths.size - 1):
-        inputs, units, first = shape.widths[layer], shape.widths[layer + 1], shape.kernels[layer]
-        stride = shape.rows[layer + 1] - shape.rows[layer]
-        gradient_sum, weight_sum, change_sum, end = 0.0, 0.0, 0.0, first + units * stride
-        of_gradient, of_weights, of_before = gradient[first:end], weights[first:end], before[first:end]
-        for i in range(of_weights.size):  # padding adds 0
-            gradient_sum += abs(of_gradient[i])
-            weight_sum += abs(of_weights[i])
-            change_sum += abs(of_weights[i] - of_before[i])
-        record.probe_gradient_mean_abs[layer] = gradient_sum / (inputs * units)
-        record.weight_l1[layer], record.weight_change_l1[layer] = weight_sum, change_sum
-        add_counts(gradient, first, stride, inputs, units, limits.gradient_bins, record.gradient_histogram[layer])
-        add_counts(weights, first, stride, inputs, units, limits.weight_bins, record.weight_histogram[layer])
+        gradient_sum, weight_sum, change_sum = 0.0, 0.0, 0.0
+        for i in range(shape.kernels[layer], shape.biases[layer]):  # padding adds 0
+            gradient_sum += abs(gradient[i])
+            weight_sum += abs(weights[i])
+            change_sum += abs(weights[i] - before[i])
+        records.probe_gradient_mean_abs[record, layer] = gradient_sum / (shape.widths[layer] * shape.widths[layer + 1])
+        records.weight_l1[record, layer], records.weight_change_l1[record, layer] = weight_sum, change_sum
+        if records.weight_histogram.shape[2]:
+            add_counts(shape, layer, gradient, limits.gradient_bins, records.gradient_histogram[record, layer])
+            add_counts(shape, layer, weights, limits.weight_bins, records.weight_histogram[record, layer])
 
 
 @compiled
-def add_counts(
-    entries: np.ndarray, first: int, stride: int, inputs: int, units: int, bins: Bins, counts: np.ndarray
-) -> None:
-    """Count a kernel's entries in each bin. NaN is in no bin.
-
-    Args:
-        first: the position of the kernel's first entry; entry [unit, input] is at first + unit * stride + input.
-    """
-    if counts.size:
-        counts[:] = 0
-        for unit in range(units):
-            for i in range(first + unit * stride, first + unit * stride + inputs):
-                entry = entries[i]
-                if entry == entry:  # not NaN
-                    place = bins.lowest[np.float32(entry).view(np.uint32) >> _CELL_BITS]
-                    while place < bins.edges.size and entry >= bins.edges[place]:
-                        place += 1
-                    counts[place] += 1
+def add_counts(shape: Shape, layer: int, entries: np.ndarray, bins: Bins, counts: np.ndarray) -> None:
+    """Count the entries of a layer's kernel in each bin. NaN is in no bin."""
+    stride = shape.rows[layer + 1] - shape.rows[layer]
+    for unit in range(shape.widths[layer + 1]):
+        first = shape.kernels[layer] + unit * stride
+        for i in range(first, first + shape.widths[layer]):
+            entry = entries[i]
+            if entry == entry:  # not NaN
+                place = np.uintp(bins.lowest[np.float32(entry).view(np.uint32) >> _CELL_BITS])
+                counts[place + np.uintp(entry >= bins.edges[place])] += 1
 
 
 @compiled
-def add_batch(shape: Shape, gradient: np.ndarray, record: LayerRecord) -> None:
-    """Add the statistics of a batch's gradient to the sums that `average` turns into means."""
+def add_batch(shape: Shape, gradient: np.ndarray, batches: int, records: Records, record: int) -> None:
+    """Add the statistics of a batch's gradient, one of so many batches of an epoch, to the epoch's means."""
     for layer in range(shape.widths.size - 1):
-        units, first = shape.widths[layer + 1], shape.kernels[layer]
-        entries = gradient[first : first + units * (shape.rows[layer + 1] - shape.rows[layer])]
-        total, squares, nonzero, size = _ZERO, _ZERO, 0.0, shape.widths[layer] * units
-        for i in range(entries.size):  # padding is 0
-            total += abs(entries[i])
-            squares += entries[i] * entries[i]
-            nonzero += 1.0 if entries[i] != _ZERO else 0.0
-        record.gradient_mean_abs[layer] += total / np.float32(size)
-        record.gradient_norm[layer] += np.sqrt(squares)
-        record.gradient_zero_share[layer] += np.float32(size - nonzero) / np.float32(size)
-
-
-@compiled
-def average(batches: int, record: LayerRecord) -> None:
-    """Turn an epoch's sums into means over its batches."""
-    for layer in range(record.gradient_norm.size):
-        record.gradient_mean_abs[layer] /= np.float32(batches)
-        record.gradient_norm[layer] /= np.float32(batches)
-        record.gradient_zero_share[layer] /= np.float32(batches)
+        total, squares, zero_count, size = zeros(), zeros(), 0, shape.widths[layer] * shape.widths[layer + 1]
+        for place in range(shape.kernels[layer], shape.biases[layer], LANES):  # padding is 0
+            entries = load(gradient, place)
+            total = total + abs(entries)
+            squares = multiply_add(entries, entries, squares)
+            zero_count += count("==", entries, _ZERO)
+        padding = shape.biases[layer] - shape.kernels[layer] - size
+        records.gradient_mean_abs[record, layer] += sum_of(total) / np.float32(size * batches)
+        records.gradient_norm[record, layer] += np.sqrt(sum_of(squares)) / np.float32(batches)
+        records.gradient_zero_share[record, layer] += np.float32(zero_count - padding) / np.float32(size * batches)

@@ -11,7 +11,7 @@ from pipeline.training.compiled.compiling import compiled, inlined
 from pipeline.training.compiled.elementwise import expm1, exponential, sigmoid
 from pipeline.training.compiled.eligible import TASK_KINDS
 from pipeline.training.compiled.lanes import LANES, Numbers, choose, load, store, zeros
-from pipeline.training.compiled.shapes import TILE, Block, Shape, tile_count
+from pipeline.training.compiled.shapes import TILE, Block, Shape, tile_count, tiles_of
 
 _BINARY, _MULTICLASS = TASK_KINDS.index("binary"), TASK_KINDS.index("multiclass")
 _ZERO, _HALF, _ONE, _TWO = np.float32(0), np.float32(0.5), np.float32(1), np.float32(2)
@@ -22,8 +22,8 @@ _ARTANH_SERIES = tuple(np.float32(2 / n) for n in range(1, 16, 2))
 def predict(shape: Shape, block: Block, samples: int) -> None:
     """Set the output rows of `block.errors` to the predictions for the pre-activations in `block.signals`."""
     signals, errors, size = block.signals, block.errors, shape.widths[-1] * TILE
-    for tile in range(tile_count(samples)):
-        first = tile * block.tile_size + shape.rows[-2] * TILE
+    for tile in tiles_of(block, samples):
+        first = tile + shape.rows[-2] * TILE
         if shape.kind == _BINARY:
             for place in range(first, first + size, LANES):
                 store(errors, place, sigmoid(load(signals, place)))
@@ -37,7 +37,7 @@ def predict(shape: Shape, block: Block, samples: int) -> None:
 
 @inlined
 def set_softmax(before: np.ndarray, start: int, end: int, after: np.ndarray) -> None:
-    """Set `after` to the softmax of LANES samples, whose pre-activations begin at before[start] and end before `end`."""
+    """Set `after` to the softmax of LANES samples, whose pre-activations are between `start` and `end` of `before`."""
     greatest, total = greatest_of(before, start, end), zeros()
     for place in range(start, end, TILE):
         power = exponential(load(before, place) - greatest)
@@ -63,8 +63,8 @@ def output_error(shape: Shape, block: Block, samples: int, all_samples: int) -> 
     if shape.kind not in (_BINARY, _MULTICLASS):  # the mean of squares, over outputs too
         share = _ONE / (np.float32(all_samples * shape.widths[-1]) / _TWO)
     predict(shape, block, samples)
-    for tile in range(tile_count(samples)):
-        first, ones = tile * block.tile_size + shape.rows[-2] * TILE, (tile + 1) * block.tile_size - TILE
+    for tile in tiles_of(block, samples):
+        first, ones = tile + shape.rows[-2] * TILE, tile + shape.rows[-1] * TILE
         for row in range(first, first + shape.widths[-1] * TILE, TILE):
             for lane in range(0, TILE, LANES):
                 error = (load(errors, row + lane) - load(targets, row + lane)) * share

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from pipeline.training.compiled.compiling import compiled, with_arrays
+from pipeline.training.compiled.compiling import compiled
 from pipeline.training.compiled.lanes import ADDED, LANES
 
 TILE: Final = 2 * LANES  # samples
@@ -81,7 +81,6 @@ def positions(shape: Shape) -> np.ndarray:
     return np.concatenate(pieces)
 
 
-@with_arrays
 def block_of(shape: Shape, samples: int) -> Block:
     """Return buffers for at most `samples` samples, or MOST_SAMPLES if that is less."""
     tile_size = (shape.rows[-1] + 1) * TILE
@@ -89,7 +88,6 @@ def block_of(shape: Shape, samples: int) -> Block:
     return Block(aligned_zeros(size), aligned_zeros(size), aligned_zeros(size), aligned_zeros(4 * TILE), tile_size)
 
 
-@with_arrays
 def aligned_zeros(size: int) -> np.ndarray:
     """Return zeros whose vectors do not cross the borders of cache lines: such vectors are read back slowly."""
     numbers = np.zeros(size + LANES, np.float32)
@@ -101,3 +99,9 @@ def aligned_zeros(size: int) -> np.ndarray:
 def tile_count(samples: int) -> int:
     """Return the number of tiles that hold so many samples."""
     return (samples + TILE - 1) // TILE
+
+
+@compiled
+def tiles_of(block: Block, samples: int) -> range:
+    """Return the positions of the first entries of the tiles that hold so many samples."""
+    return range(0, tile_count(samples) * block.tile_size, block.tile_size)
