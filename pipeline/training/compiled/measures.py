@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.training.compiled.compiling import compiled, in_order
+from pipeline.training.compiled.compiling import compiled, in_order, inlined
 from pipeline.training.compiled.elementwise import sigmoid, slope
 from pipeline.training.compiled.eligible import ACTIVATIONS, TASK_KINDS
-from pipeline.training.compiled.lanes import LANES, choose, count, load, multiply_add, sum_of, zeros
+from pipeline.training.compiled.lanes import LANES, Numbers, choose, count, load, multiply_add, sum_of, zeros
 from pipeline.training.compiled.shapes import TILE, Block, Shape, tiles_of
 
-_ZERO, _INFINITY = np.float32(0), np.float32(np.inf)
+_ZERO, _INFINITY, _LARGEST = np.float32(0), np.float32(np.inf), np.finfo(np.float32).max
 _BINARY, _MULTICLASS = TASK_KINDS.index("binary"), TASK_KINDS.index("multiclass")
 _LINEAR, _SIGMOID = ACTIVATIONS.index("linear"), ACTIVATIONS.index("sigmoid")
 _CELL_BITS = np.uint32(19)  # the lower bits of a float32, which its cell leaves out
@@ -73,42 +73,52 @@ def bins_of(edges: tuple[float, ...]) -> Bins:
 
 @compiled
 def add_activity(shape: Shape, limits: Limits, block: Block, samples: int, on: np.ndarray, below: np.ndarray) -> None:
-    """Add a block to the counts of samples for which a unit is on, and of those for which it is nearly flat.
+    """Add a block to the counts of samples for which a unit is nearly flat, and mark the units that are on.
 
     A unit of a softmax has no slope of its own; nothing is counted for it.
 
     Args:
-        on: int64, by the row of a unit in a tile.
+        on: int64, by the row of a unit in a tile; not 0 if the unit is on for a sample.
         below: int64 [layer, fraction], pairs (input, unit) that are on and have |f'| below the limit.
     """
     tiles, last = tiles_of(block, samples), shape.widths.size - 2
     for layer in range(last + 1):
-        if layer == last and shape.kind == _MULTICLASS:
+        is_output = layer == last
+        if is_output and shape.kind == _MULTICLASS:
             return
-        first, is_output = shape.rows[layer + 1], 1 if layer == last else 0
-        for row in range(first, first + shape.widths[layer + 1]):
-            off_count = 0
+        of_layer = limits.slopes[1 if is_output else 0]
+        for row in range(shape.rows[layer + 1], shape.rows[layer + 1] + shape.widths[layer + 1]):
+            least = zeros() + _INFINITY
             for tile in tiles:
                 for start in range(tile, tile + TILE, LANES):
-                    value = load(block.signals, start + row * TILE)
-                    if layer < last:
-                        size = abs(slope(shape.activation, value))
-                        size = choose("==", size, _ZERO, choose("==", value, _ZERO, _INFINITY, size), size)
-                    else:  # a sigmoid and a linear output are never off
-                        size = slope(_SIGMOID, sigmoid(value)) if shape.kind == _BINARY else slope(_LINEAR, value)
-                    is_sample = load(block.errors, start + shape.rows[-1] * TILE)
-                    size = choose(">", is_sample, _ZERO, size, _INFINITY)
-                    off_count += count("==", size, _INFINITY)
-                    if count("<", size, limits.slopes[is_output, -1]):  # the greatest limit
-                        for fraction in range(below.shape[1]):
-                            below[layer, fraction] += count("<", size, limits.slopes[is_output, fraction])
-            on[row] += len(tiles) * TILE - off_count
+                    size = slope_size(shape, block, start, row, is_output)
+                    least = choose("<", size, least, size, least)
+            on[row] += count("<", least, _INFINITY)
+            if count("<", least, of_layer[-1]):  # the greatest limit
+                for tile in tiles:
+                    for start in range(tile, tile + TILE, LANES):
+                        size = slope_size(shape, block, start, row, is_output)
+                        for fraction in range(of_layer.size):
+                            below[layer, fraction] += count("<", size, of_layer[fraction])
+
+
+@inlined
+def slope_size(shape: Shape, block: Block, start: int, row: int, is_output: bool) -> Numbers:
+    """Return |f'| of a unit for the LANES samples at `start`, infinite where the unit is off or there is no sample."""
+    value, is_sample = load(block.signals, start + row * TILE), load(block.errors, start + shape.rows[-1] * TILE)
+    if not is_output:
+        size = abs(slope(shape.activation, value))
+        size = choose("==", size, _ZERO, choose("==", value, _ZERO, _INFINITY, size), size)
+    elif shape.kind == _BINARY:  # a sigmoid and a linear output are never off
+        size = slope(_SIGMOID, sigmoid(value))
+    else:
+        size = slope(_LINEAR, value)
+    size = choose(">=", size, _ZERO, size, _LARGEST)  # NaN is neither off nor flat
+    return choose(">", is_sample, _ZERO, size, _INFINITY)
 
 
 @compiled
-def set_activity(
-    shape: Shape, samples: int, on: np.ndarray, below: np.ndarray, records: Records, record: int
-) -> None:
+def set_activity(shape: Shape, samples: int, on: np.ndarray, below: np.ndarray, records: Records, record: int) -> None:
     """Set `dead_unit_share` and `saturated_share` from the counts of `add_activity` over all samples."""
     for layer in range(shape.widths.size - 1):
         units, dead_count, first = shape.widths[layer + 1], 0, shape.rows[layer + 1]
@@ -135,7 +145,7 @@ def set_state(
     """Set the values that follow from the weights, those before the epoch, and the probe's gradient."""
     for layer in range(shape.widths.size - 1):
         gradient_sum, weight_sum, change_sum = 0.0, 0.0, 0.0
-        for i in range(shape.kernels[layer], shape.biases[layer]):  # padding adds 0
+        for i in range(np.uintp(shape.kernels[layer]), np.uintp(shape.biases[layer])):  # padding adds 0
             gradient_sum += abs(gradient[i])
             weight_sum += abs(weights[i])
             change_sum += abs(weights[i] - before[i])
@@ -152,7 +162,7 @@ def add_counts(shape: Shape, layer: int, entries: np.ndarray, bins: Bins, counts
     stride = shape.rows[layer + 1] - shape.rows[layer]
     for unit in range(shape.widths[layer + 1]):
         first = shape.kernels[layer] + unit * stride
-        for i in range(first, first + shape.widths[layer]):
+        for i in range(np.uintp(first), np.uintp(first + shape.widths[layer])):
             entry = entries[i]
             if entry == entry:  # not NaN
                 place = np.uintp(bins.lowest[np.float32(entry).view(np.uint32) >> _CELL_BITS])
