@@ -40,10 +40,15 @@ BEFORE = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
 LIBRARIES = (
-    *("pandas", "xarray", "scipy.stats", "sklearn.datasets", "sklearn.preprocessing", "matplotlib.pyplot"),
-    *("tensorflow", "keras", "numba", "distributed", "mlflow.tracking", "mlflow.keras", "mlflow.pyfunc"),
-    *("mlflow.cli", "mlflow.server.handlers", "mlflow.server.jobs.utils", "fastapi", "uvicorn", "dvc.cli", "dvc.repo"),
-    *("dvc.commands.repro", "dask.__main__", "rich.table"),
+    *("pydantic.dataclasses", "ruamel.yaml", "markdown_it", "rich.table"),
+    *("pandas", "pandas.io.formats.csvs", "pyarrow.pandas_compat", "xarray", "scipy.stats"),
+    *("sklearn.datasets", "sklearn.ensemble", "sklearn.linear_model", "sklearn.preprocessing"),
+    *("matplotlib.backends.backend_agg", "matplotlib.pyplot", "PIL.GifImagePlugin", "PIL.JpegImagePlugin", "contourpy"),
+    *("tensorflow", "keras", "numba", "dask.array", "distributed", "dask.__main__"),
+    *("mlflow.tracking", "mlflow.keras", "mlflow.pyfunc", "mlflow.cli", "mlflow.server.handlers"),
+    *("mlflow.server.jobs.utils", "mlflow.store.model_registry.sqlalchemy_workspace_store"),
+    *("mlflow.store.tracking.sqlalchemy_workspace_store", "alembic.command", "sqlalchemy.dialects.sqlite"),
+    *("fastapi", "uvicorn", "dvc.cli", "dvc.repo", "dvc.commands.repro"),
 )
 # The function that each command calls, except Python.
 COMMANDS = {

@@ -26,7 +26,7 @@ from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.params.split_params import SplitParams
 from pipeline.report import content
 from pipeline.report.figures import data_figures, prediction_figures
-from pipeline.report.figures.files import save_figure
+from pipeline.report.figures.files import save_figures
 from pipeline.report.figures.style import in_figure
 from pipeline.report.findings import ReportFindings
 from pipeline.report.pages import html, markdown
@@ -95,7 +95,7 @@ def test_every_figure_is_drawn_with_a_name_that_would_be_a_broken_formula(
     draw: Callable[[], Figure], tmp_path: Path
 ) -> None:
     drawn = draw()
-    save_figure(drawn, tmp_path / "figure.png")
+    save_figures({tmp_path / "figure.png": drawn})
     assert not any(
         is_math_text(text.get_text()) for text in drawn.findobj(Text) if "mathdefault" not in text.get_text()
     )

@@ -37,7 +37,7 @@ from pipeline.report.figures import (
     surface_figures,
     weight_figures,
 )
-from pipeline.report.figures.files import save_figure
+from pipeline.report.figures.files import save_figures
 from pipeline.report.figures.score_figures import Replicas
 from pipeline.report.figures.style import GRADIENT_RANGE
 
@@ -157,7 +157,7 @@ def drawn_once(name: str) -> Figure:
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_is_drawn_and_its_bytes_are_the_same_again(name: str, tmp_path: Path) -> None:
     for file, drawn in (("first.png", drawn_once(name)), ("second.png", FIGURES[name]())):
-        save_figure(drawn, tmp_path / file)
+        save_figures({tmp_path / file: drawn})
     content = (tmp_path / "first.png").read_bytes()
     assert content == (tmp_path / "second.png").read_bytes()
     assert len(content) > 5_000  # an empty canvas of this size has less

@@ -36,7 +36,7 @@ from pipeline.remedies.remedy_registry import REMEDIES
 from pipeline.report import content
 from pipeline.report.figures import comparison_figures as figures_of_variants
 from pipeline.report.figures import report_figures as listed
-from pipeline.report.figures.files import save_figure
+from pipeline.report.figures.files import save_figures
 from pipeline.report.figures.style import figure
 from pipeline.report.findings import ReportFindings
 from pipeline.report.pages import html, markdown
@@ -106,7 +106,7 @@ def picture(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     path = tmp_path_factory.mktemp("picture") / "small.png"
     drawn = figure(3, 2)
     drawn.subplots()
-    save_figure(drawn, path)
+    save_figures({path: drawn})
     return path.read_bytes()
 
 

@@ -15,3 +15,7 @@ if any(find_spec(package) is None for package in ("pydantic", "ruamel", "xarray"
 # of the time of a stage that draws figures, and frees little memory.
 gc.set_threshold(200_000)
 atexit.register(gc.freeze)
+
+# Where Dask is installed, xarray imports all of `dask.array`: half of a second of each stage. An entry of None hides a
+# package. `studies.workers`, which needs Dask, shows it again.
+sys.modules.setdefault("dask", None)  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ from pipeline.history import files as runs
 from pipeline.params.params import read
 from pipeline.report import content
 from pipeline.report import files as comparisons
-from pipeline.report.figures.files import save_figure
+from pipeline.report.figures.files import save_figures
 from pipeline.report.figures.report_figures import Compared, figures
 from pipeline.report.findings import ReportFindings
 from pipeline.report.pages import html, markdown
@@ -31,7 +31,6 @@ def main() -> None:
     split, origin = data.load_split(), data.load_origin()
     chosen = params.comparison if is_tutorial(origin) else params.comparison.without_claims()
     tables = comparison.compare(evaluations, params.recipes, chosen)
-    pictures: dict[str, str] = {}
     rule = rule_for(split.task, params.evaluation.learned, load_reference())
     compared = Compared(
         tables,
@@ -45,9 +44,9 @@ def main() -> None:
         split,
         origin,
     )
-    for name, figure in figures(compared):
-        save_figure(figure, comparisons.figure_path(name))
-        pictures[name] = comparisons.address(comparisons.figure_path(name))
+    drawings = dict(figures(compared))
+    save_figures({comparisons.figure_path(name): drawing for name, drawing in drawings.items()})
+    pictures = {name: comparisons.address(comparisons.figure_path(name)) for name in drawings}
     report = content.write(
         ReportFindings(
             tables,

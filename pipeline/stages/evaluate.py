@@ -9,7 +9,7 @@ from pipeline.evaluation.learned import rule_for
 from pipeline.foundations.errors import one_argument, reported_in_one_line
 from pipeline.history.files import load_recipe, load_run
 from pipeline.params.params import read
-from pipeline.report.figures.files import save_figure
+from pipeline.report.figures.files import save_figures
 from pipeline.report.figures.variant_figures import figures
 
 
@@ -23,9 +23,8 @@ def main(variant: str) -> None:
     premises = theory.premises(recipe.variant, recipe, split.train.inputs)
     predicted = replica_table.of_predictions(predictions, split, recipe.targets)
     evaluation = summary.evaluate(variant, history, recipe.variant, premises, rule, params.diagnosis, predicted)
-    drawn = dict(figures(variant, evaluation, history, predictions, split, recipe))
-    for name, figure in drawn.items():
-        save_figure(figure, figure_path(variant, name))
+    drawings = figures(variant, evaluation, history, predictions, split, recipe)
+    save_figures({figure_path(variant, name): drawing for name, drawing in drawings})
     save_evaluation(variant, evaluation)
     print(f"evaluate {summary.in_short(variant, evaluation.metrics)}")
 

@@ -17,7 +17,7 @@ from pipeline.params.params import read
 from pipeline.params.study_params import Cell
 from pipeline.remedies.remedy_registry import expect_known
 from pipeline.report.figures import study_figures
-from pipeline.report.figures.files import save_figure
+from pipeline.report.figures.files import save_figures
 from pipeline.report.pages import html, markdown
 from pipeline.report.study_page import StudyFindings, write
 from pipeline.studies import train_cells
@@ -44,10 +44,9 @@ def main(name: str) -> None:
             )
         histories = train_cells.histories(name, cells, split, fingerprint, workers)
     evaluated = evaluate_cells(cells, histories, origin, split.train.inputs, rule, params.diagnosis)
-    pictures: dict[str, str] = {}
-    for title, figure in study_figures.figures(study_figures.StudiedCells(study.base, evaluated.table, cells)):
-        save_figure(figure, studies.figure_path(name, title))
-        pictures[title] = f"{title}.png"
+    drawings = dict(study_figures.figures(study_figures.StudiedCells(study.base, evaluated.table, cells)))
+    save_figures({studies.figure_path(name, title): drawing for title, drawing in drawings.items()})
+    pictures = {title: f"{title}.png" for title in drawings}
     training = params.training
     shared = {"replicas": study.replicas or training.replicas, "seed": training.seed, "epochs": training.epochs}
     code = {cell: str(history.attrs["change"]) for cell, history in histories.items() if "change" in history.attrs}

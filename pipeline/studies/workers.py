@@ -6,11 +6,14 @@ worker, so only the time for this cell is lost. Finished cells are saved at once
 
 import logging
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from time import monotonic
 from typing import Self
 
+if sys.modules.get("dask", sys) is None:  # `pipeline.stages` has hidden Dask
+    del sys.modules["dask"]
 import dask
 from distributed import Client, KilledWorker, LocalCluster, as_completed, get_worker
 
