@@ -1,12 +1,12 @@
 """Vectors for compiled functions: LANES numbers side by side, one for each of as many samples.
 
 LLVM keeps a vector in one register of 512 bits, two of 256 or four of 128, whatever the processor has. Every operation
-treats each lane separately, and no loop is left for the compiler to vectorise. So the result is the same to the bit on
-every processor, and no time goes into short remainders of loops.
+treats each lane separately, so the order of sums is the same on every processor, which a loop that the compiler
+vectorises does not promise. Nor do short loops lose time before their first and after their last whole vector.
 
 Numba has no such type. The functions here, called from compiled functions only, write LLVM's instructions themselves.
-The operators + - * / and `choose`, `floor`, `power_of_two` take vectors and float32 numbers; one number beside a vector
-stands in every lane.
+Operators, `choose`, `floor` and `power_of_two` take vectors and float32 numbers; a number beside a vector stands in
+every lane.
 """
 
 import operator
@@ -114,7 +114,7 @@ def power_of_two(typing: Any, k: Any) -> Any:
 
 
 @intrinsic(prefer_literal=True)
-def choose(typing: Any, comparison: types.StringLiteral, x: Any, y: Any, first: Any, second: Any) -> Any:
+def choose(typing: Any, comparison: Any, x: Any, y: Any, first: Any, second: Any) -> Any:
     """Return `first` where a comparison such as "<" of x and y holds, else `second`; it never holds for NaN."""
     result = _lanes if _lanes in (x, y, first, second) else types.float32
 
@@ -126,7 +126,7 @@ def choose(typing: Any, comparison: types.StringLiteral, x: Any, y: Any, first: 
 
 
 @intrinsic(prefer_literal=True)
-def count(typing: Any, comparison: types.StringLiteral, x: _LanesType, y: Any) -> Any:
+def count(typing: Any, comparison: Any, x: _LanesType, y: Any) -> Any:
     """Return the number of lanes where a comparison such as "<" of x and y holds; it never holds for NaN."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
