@@ -843,6 +843,7 @@ def test_fewer_epochs_are_recorded_where_there_is_no_time() -> None:
     assert recorded[-1] == 9
     assert len(recorded) < 6
     assert len(diagnosis.history.epoch) == 10
+    assert diagnosis.history.attrs["skipped_epochs"] == 10 - len(recorded)
 
 
 @pytest.mark.slow

@@ -103,8 +103,8 @@ def learned_lines(cells: pd.DataFrame, numbers: str, other: str, title: str) -> 
         along = rows.along.to_numpy(float)
         places = along * (1 + shift) if is_wide else along + shift * (cells.along.max() - cells.along.min())
         rate, low, high = (100 * rows[name].to_numpy(float) for name in ("learned_rate", "learned_low", "learned_high"))
-        style = {"color": colour, "fmt": "o-", "markersize": 5, "capsize": 3, "linewidth": 1.8}
-        axes.errorbar(places, rate, yerr=[rate - low, high - rate], label=in_figure(str(line)), **style)
+        drawn = axes.errorbar(places, rate, yerr=[rate - low, high - rate], fmt="o-", color=colour, capsize=3)
+        drawn.set_label(in_figure(str(line)))
     if is_wide:
         axes.set_xscale("log")
     axes.set_xticks(cells.along.unique(), [f"{each:g}" for each in cells.along.unique()])
