@@ -21,7 +21,7 @@ from benchmarks.markdown import renew, table
 from benchmarks.processes import ONE_THREAD, PROCESSES
 from pipeline.diagnosis.palette import of_variants
 from pipeline.history.time_profiles import Reach, reach
-from pipeline.report.figures.files import save_figure
+from pipeline.report.figures.files import save_figures
 from pipeline.report.figures.style import dress, figure
 
 CELLS: Final = ("simple_tanh", "irnn", "lstm", "lstm_chrono", "gru")
@@ -113,7 +113,7 @@ def draw(every: list[Profiles]) -> None:
         axes.set_xlim(1, length)
         dress(axes, "time step", "" if axes is not panels[0] else "|gradient| / the greatest", f"{length} steps")
     panels[0].legend(fontsize=8, frameon=False, loc="lower right")
-    save_figure(drawing, PICTURE)
+    save_figures({PICTURE: drawing})
 
 
 def main() -> None:
