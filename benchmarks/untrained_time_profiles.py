@@ -104,7 +104,7 @@ def draw(every: list[Profiles]) -> None:
     for axes, length in zip(panels, lengths, strict=True):
         for each in (each for each in every if each.length == length):
             shares = each.norms / each.norms.max(axis=1, keepdims=True)
-            low, middle, high = np.clip(np.percentile(shares, (25, 50, 75), axis=0), SMALLEST, None)
+            low, middle, high = np.percentile(shares, (25, 50, 75), axis=0)
             axes.fill_between(each.steps, low, high, color=colours[each.cell], alpha=0.18, linewidth=0)
             axes.plot(each.steps, middle, color=colours[each.cell], linewidth=1.6, label=each.cell)
         axes.axhline(1e-3, color="black", linestyle="--", linewidth=0.8)

@@ -28,7 +28,7 @@ def said(shares: dict[tuple[str, int], int], replicas: int = 10) -> list[str]:
         ([10, 5, 5, 0], "most replicas learn up to 50 steps and fail from 400 on"),
         (
             [0, 0, 1, 0],
-            "fail even at 50 steps (0 of 10 learn at 50 steps; 0 of 10 learn at 100 steps; 1 of 10 learns at",
+            "fail even at 50 steps (0 of 10 learn at 50 steps; 0 of 10 learn at 100 steps; 1 of 10 learns",
         ),
         ([10, 10, 9, 10], "learn at every length"),
         ([5, 6, 5, 4], "undecided with so many replicas (5 of 10 learn at 50 steps"),
