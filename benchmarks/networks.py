@@ -75,7 +75,7 @@ def processes(params: Params, recipe: network_params.NetworkRecipe, training: Tr
                 warm_ups[name] = epoch
 
         with Workers(workers) as processes:
-            processes.run(tasks, parts, on_epoch=on_epoch)
+            processes.run(tasks, {f"{workers} processes": parts}, on_epoch=on_epoch)
         seconds = time.perf_counter() - sorted(starts.values())[workers - 1]
         speed[workers] = (REPLICAS * EPOCHS - sum(warm_ups.values())) / seconds
         print(f"{workers} processes  {speed[workers]:6.1f} epochs/s", flush=True)
@@ -89,7 +89,7 @@ def shares(params: Params, recipe: network_params.NetworkRecipe, training: Train
     variant_history = train(params.variant(VARIANT), VARIANT, parts, training).history
     tasks = replica_works("network", VARIANT, recipe, training, "shares")
     with Workers() as processes:
-        processes.run(tasks, parts, on_cell=lambda name: print(name, flush=True))
+        processes.run(tasks, {"shares": parts}, on_cell=lambda name: print(name, flush=True))
     network_history = join_records([cell_store.load(task.key) for task in tasks.values()])
     counts = [int(learned_at(history, rule).isel(epoch=-1).sum()) for history in (variant_history, network_history)]
     total = training.replicas

@@ -39,7 +39,7 @@ def study(workers: int) -> None:
     trainings = [params.training.model_copy(update={**changes, "seed": seed}) for seed in range(CELLS)]
     tasks = {str(each.seed): VariantWork(variant, each, "benchmark", code) for each in trainings}
     with Workers(workers) as processes:
-        processes.run(tasks, parts)
+        processes.run(tasks, {"benchmark": parts})
 
 
 def seconds(workers: int, **environment: str) -> float:

@@ -43,7 +43,7 @@ FAMILIES: Final = {
     "signals": (
         "Signals",
         "The [explanation](explanation.md) says what small, dead and saturated signals do to the tutorial's networks, "
-        "how often, and what was tried against it. None of these five is a cause or an alarm if "
+        "how often, and what was tried against it. None of these seven is a cause or an alarm if "
         "the loss fell all the same (by `diagnosis.harmless_fit`): units of a certain prediction are saturated, and a "
         "fitted network has small gradients.",
     ),
@@ -53,7 +53,8 @@ FAMILIES: Final = {
 # The allowed values of parameters whose type does not state them.
 ALLOWED: Final = {
     "data.source": "a name of the [list](your-data.md), or `tables/NAME.csv`, `.parquet`, `.npz`",
-    "data.config": "a map; `{}` for a file; a generator needs a `random_state`",
+    "data.config": "a map; a generator needs a `random_state`, a source of sequences `steps`, `samples` and `seed`; of "
+    "files, only `.npz` may have one: `crop` and `steps`",
     "data.target": "a column",
     "data.features": "`all`, or a list of columns",
     "data.positive_class": "a class of the target; empty (`null`): the last one, in ascending order or in the order "

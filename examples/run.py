@@ -47,8 +47,11 @@ def main(name: str) -> None:
         with (folder / "params.yaml").open("w", encoding="utf-8") as file:
             YAML().dump(with_inherited(load(params)), file)
         _run([sys.executable, "-m", "pipeline.repro"], folder)
+        if load(params).get("studies"):
+            _run([sys.executable, "-m", "pipeline.repro", "--studies"], folder)
         shutil.copytree(folder / "reports", folder / f"reports_{params.stem}", dirs_exist_ok=True)
-    reports = ", ".join(str(path.relative_to(ROOT) / "index.html") for path in sorted(folder.glob("reports_*")))
+    pages = (*sorted(folder.glob("reports_*/index.html")), *sorted(folder.glob("studies/*/index.html")))
+    reports = ", ".join(str(path.relative_to(ROOT)) for path in pages)
     print(f"Reports: {reports}. To compare the runs in MLflow: make ui EXAMPLE={name}")
 
 

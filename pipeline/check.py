@@ -19,6 +19,7 @@ from pipeline.foundations.errors import UserError, reported_in_one_line
 from pipeline.history.files import expect_recipe
 from pipeline.params.params import Params, read
 from pipeline.remedies.remedy_registry import expect_known
+from pipeline.studies.cell_rows import expect_rows
 from pipeline.training.common.trainable import expect_trainable
 
 # Any task and number of inputs will do, because no check depends on the data, which have not been read yet.
@@ -34,7 +35,9 @@ def main() -> None:
     params = read()
     expect_source(params.data)
     for name in params.studies:
-        expect_known(params.study(name)[1])
+        cells = params.study(name)[1]
+        expect_known(cells)
+        expect_rows(cells)
     for name, variant in params.variants.items():
         expect_trainable(variant, INPUTS, TASK, f"variants.{name}")
     if params.networks:

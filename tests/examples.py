@@ -19,6 +19,7 @@ from pipeline.evaluation.learned import Rule
 from pipeline.evaluation.variant import VariantEvaluation
 from pipeline.history import record
 from pipeline.history.record import HIDDEN, OUTPUT, Layer
+from pipeline.history.time_profiles import TIME_VALUES, RecurrentCall, with_time_profiles
 from pipeline.params.comparison_params import ComparisonParams
 from pipeline.params.params import read
 from pipeline.params.variant_params import VariantParams
@@ -78,6 +79,16 @@ def history(test_accuracy: list[list[float]], dead: list[list[int]] | None = Non
     values["saturated_share"] = np.zeros((count, epochs, layers, len(record.SLOPE_FRACTIONS)))
     table, constant = layer_table(*[3] * (layers - 1)), dict.fromkeys(("train", "test"), np.log(2))
     return record.assemble(range(count), range(epochs), curves, values, table, BINARY, constant)
+
+
+def with_recurrent_layer(made: xr.Dataset) -> xr.Dataset:
+    """The history with two calls of a layer: the gradient halves at each of 20 steps; or stays, from step 6 on."""
+    steps = np.arange(1, 21)
+    norms = np.stack([0.5 ** (20 - steps), np.where(steps > 5, 0.1, np.nan)])
+    shape = (made.sizes["replica"], made.sizes["recorded_epoch"], *norms.shape)
+    profiles = norms * np.arange(1, 1 + shape[0] * shape[1]).reshape(*shape[:2], 1, 1)
+    calls = [RecurrentCall("lstm/lstm_cell", 20), RecurrentCall("lstm/lstm_cell (call 2)", 20)]
+    return with_time_profiles(made, calls, dict.fromkeys(TIME_VALUES, profiles))
 
 
 def accuracy_above(threshold: float = 0.75) -> Rule:

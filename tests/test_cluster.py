@@ -157,12 +157,15 @@ def test_an_added_cell_trains_alone_and_an_interrupted_study_resumes(untouched: 
         assert process.poll() is None, "it ended before it could be killed"
     before = finished(untouched)
     assert 1 <= len(before) < 3
-    untouched.edit({"studies.depth.cells": {"wide": {"units": 7}}})
+    noisy = {"data": {"config": {"noise": 0.3}}}  # with rows of its own
+    untouched.edit({"studies.depth.cells": {"wide": {"units": 7}, "noisy": noisy}})
     untouched.run(*stage("study", "depth"))
     after = finished(untouched)
     assert before.items() <= after.items()
-    assert len(after) == 4
-    assert "`wide`" in (untouched.folder / "studies" / "depth" / "index.md").read_text()
+    assert len(after) == 5
+    text = (untouched.folder / "studies" / "depth" / "index.md").read_text()
+    assert "`wide`" in text
+    assert "| `noisy` | `data.config.noise: 0.3` |" in text
 
 
 def test_an_invalid_cell_is_reported_before_any_cell_trains(untouched: Workspace) -> None:

@@ -11,7 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom, binomtest, chi2
 
-from examples import BINARY, THRESHOLDS, accuracy_above, evaluated, evaluations, history, parameters, recipes
+from examples import (
+    BINARY,
+    THRESHOLDS,
+    accuracy_above,
+    evaluated,
+    evaluations,
+    history,
+    parameters,
+    recipes,
+    with_recurrent_layer,
+)
 from pipeline.evaluation import (
     claims,
     comparison,
@@ -291,14 +301,16 @@ def test_quartiles_are_numpys_of_what_is_finite() -> None:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of numbers that are out of every range
-@pytest.mark.parametrize("name", ["replicas.csv", "curves.csv", "layers.csv", "diagnosis.json", "metrics"])
+@pytest.mark.parametrize("name", ["replicas.csv", "curves.csv", "layers.csv", "times.csv", "diagnosis.json", "metrics"])
 def test_a_damaged_file_of_an_evaluation_is_named_or_can_be_published(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With another byte at each of 60 places, ASCII characters so that most still are of the format."""
     monkeypatch.chdir(tmp_path)
-    files.save_evaluation("v", evaluated(history([[0.5, 0.8, 0.9], [0.5, 0.6, 0.7]])))
+    made = evaluated(with_recurrent_layer(history([[0.5, 0.8, 0.9], [0.5, 0.6, 0.7]])))
+    files.save_evaluation("v", made)
     assert files.load_evaluation("v").metrics.replicas == 2
+    pd.testing.assert_frame_equal(files.load_evaluation("v").times, made.times, check_dtype=False)
     path = files.metrics_path("v") if name == "metrics" else files.folder("v") / name
     content, random = path.read_bytes(), Random(name)
     tracking = TrackingParams(experiment="e", registered_model="m", layer_epochs=3, profile_epochs=2)

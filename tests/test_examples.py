@@ -13,7 +13,8 @@ from workspace import ROOT, Workspace, variants
 from pipeline.data.split.tasks import Task
 
 SMALL = {"epochs": 2, "replicas": 2, "chunk": 2, "surface_resolution": 4}
-KINDS = {"customers": "binary", "diabetes": "regression", "digits": "multiclass"}
+KINDS = {"customers": "binary", "diabetes": "regression", "digits": "multiclass", "memory": "multiclass"}
+GRID = {"config.cell": ["lstm"], "data.config.steps": [10, 20]}  # of the study of sequences
 ALONE = ("customers", "diabetes")  # of which one variant is tried, and nothing set beside it
 
 
@@ -25,16 +26,23 @@ def shrink(path: Path, example: str) -> list[str]:
     params["training"].update(SMALL)
     for network in params["networks"].values():
         network["epochs"] = SMALL["epochs"]
-    names = [*params["networks"], *params["comparison"]["pair"]][: 1 if example in ALONE else 2]
+    names = [*params["networks"], *params["comparison"].get("pair", ())][: 1 if example in ALONE else 2]
     params["variants"] = {name: params["variants"][name] for name in names if name not in params["networks"]}
-    params["comparison"] = {} if example in ALONE else {"pair": names}
+    params["comparison"] = {"pair": names} if len(names) > 1 else {}
+    if example == "memory":
+        params["data"]["config"].update(steps=20, samples=80)
+        params["split"]["train"] = 40
+        params["studies"]["length"]["grid"] = GRID
     with path.open("w", encoding="utf-8") as file:
         yaml.dump(params, file)
     return names
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(KINDS))
+@pytest.mark.parametrize(
+    "name",  # recurrent networks take long
+    [pytest.param(name, marks=pytest.mark.campaign) if name == "memory" else name for name in sorted(KINDS)],
+)
 def test_an_example_runs_by_one_command_in_a_folder_of_its_own(name: str, empty_store: Path, tmp_path: Path) -> None:
     workspace = Workspace.create(tmp_path / "study")
     source = workspace.folder / "examples" / name
@@ -52,7 +60,12 @@ def test_an_example_runs_by_one_command_in_a_folder_of_its_own(name: str, empty_
     described = json.loads((source / "run" / "data" / "split" / "profile.json").read_text(encoding="utf-8"))
     assert Task.of(described["task"]).kind == KINDS[name]
     runs = Workspace(source / "run").runs()
-    assert variants(runs) == sorted(tried)
+    studies = ["length"] if name == "memory" else []
+    assert variants(runs) == sorted([*tried, *studies])
+    if studies:
+        (study,) = (run for run in runs.values() if run.variant == "length")
+        lengths = {each.params.get("data.config.steps") for each in study.children.values()}
+        assert lengths == {"10", None}  # the base's rows have the other length
     assert all(len(run.children) == SMALL["replicas"] for run in runs.values())
     with Workspace(source / "run").client() as client:
         (registered,) = client.search_registered_models()

@@ -205,11 +205,14 @@ def test_the_history_of_layers_that_no_rule_judges_is_complete(circles: Split, o
         """
 def build(inputs, task):
     hidden = [layers.Dense(3), layers.BatchNormalization(), layers.PReLU(), layers.Dense(3, "relu")]
-    return keras.Sequential([keras.Input(inputs), *hidden, layers.Dense(task.outputs, "sigmoid")])
+    recurrent = [layers.Reshape((3, 1)), layers.GRU(3)]
+    return keras.Sequential([keras.Input(inputs), *hidden, *recurrent, layers.Dense(task.outputs, "sigmoid")])
 """
     )
     trained = train_replica("own", result.recipe, circles, training(epochs=2, replicas=1), 0)
     assert set(trained.history.role.values) == {"hidden", "output", "beside"}
+    assert np.isfinite(trained.history.gradient_norm_by_time.values).all()
+    assert trained.history.time.values.tolist() == [1, 2, 3]
     agreement.expect_whole(trained.history)
     recipe = Recipe(variant=result.recipe, training=training(epochs=2, replicas=1), versions={}, **dict(origin))
     agreement.expect_trained(trained.history, recipe, circles, trained.weights)

@@ -16,7 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
-from examples import BINARY, SHIPPED, THRESHOLDS, accuracy_above, evaluated, history, layer_table
+from examples import BINARY, SHIPPED, THRESHOLDS, accuracy_above, evaluated, history, layer_table, with_recurrent_layer
 from pipeline.data.split.samples import RawData, Samples
 from pipeline.data.split.tasks import Task
 from pipeline.data.splitting import split
@@ -35,6 +35,7 @@ from pipeline.report.figures import (
     score_figures,
     study_figures,
     surface_figures,
+    time_figures,
     weight_figures,
 )
 from pipeline.report.figures.files import save_figures
@@ -94,6 +95,11 @@ def gradient_figure(made: xr.Dataset) -> Figure:
     return gradient_figures.gradient_by_layer_and_epoch(evaluated(made).layers, made.sizes["replica"], "v")
 
 
+def by_time(made: xr.Dataset) -> Figure:
+    times = summary.times(with_recurrent_layer(made))
+    return time_figures.gradient_by_time(times, ["lstm/lstm_cell", "lstm/lstm_cell (call 2)"], "v")
+
+
 def layers() -> dict[str, pd.DataFrame]:
     return {"a": evaluated(LEARNS).layers, "b": evaluated(history([[0.5] * 3], dead=[[1] * 3], layers=4)).layers}
 
@@ -133,6 +139,8 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "score by variant": lambda: score_figures.final_score_by_variant(REPLICAS, RULE),
     "gradients": lambda: gradient_figure(LEARNS),
     "gradients, untrained": lambda: gradient_figure(UNTRAINED),
+    "gradient by time": lambda: by_time(LEARNS),
+    "gradient by time, untrained": lambda: by_time(UNTRAINED),
     "gradients, all dead": lambda: gradient_figure(ALL_DEAD),
     "gradients of pair": lambda: gradient_figures.gradients_of_pair(layers(), {"a": 2, "b": 1}, COLOURS),
     "profiles": lambda: gradient_figures.profiles(layers(), COLOURS),
@@ -141,6 +149,9 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "surfaces by variant": lambda: surface_figures.surfaces_by_variant({"a": CHOSEN, "b": CHOSEN}, POINTS),
     "outcomes": bars,
     "differences": lambda: study_figures.differences(ranked(cells()), "v"),
+    "lines of a grid": lambda: study_figures.learned_lines(
+        cells().assign(along=[50, 400], line="lstm"), "data.config.steps", "config.cell", "v"
+    ),
     "along a grid": lambda: study_figures.learned_along(cells(), [1, 2], "units", "v"),
     "pair": lambda: compared.pair_over_epochs(comparison.curves_table(both()), FINALS, BINARY, RULE, COLOURS),
     "survival": lambda: compared.survival(comparison.curves_table(both()), {"a": 1, "b": 2}, COLOURS),

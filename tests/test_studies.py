@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from conftest import RECIPE, training, variant
+from conftest import CIRCLES, RECIPE, training, variant
 from imports import EXEMPT, ROOT, module_file, project_modules, within
 from matplotlib.figure import Figure
 from three_epochs import ThreeEpochs
@@ -25,7 +25,7 @@ from pipeline.foundations.errors import UserError
 from pipeline.foundations.formats import pack_dataset
 from pipeline.params import study_params
 from pipeline.params.params import read
-from pipeline.params.study_params import Cell, cells, numeric_axis, reference_of
+from pipeline.params.study_params import Cell, axes_of_lines, cells, numeric_axis, reference_of
 from pipeline.params.variant_params import resolve
 from pipeline.report.figures import study_figures as plots
 from pipeline.report.pages import markdown
@@ -38,7 +38,7 @@ from pipeline.studies.work import VariantWork
 def study_cells(**study: Any) -> list[Cell]:
     """Return the cells of a study of the variant `v`."""
     made = study_params.resolve({"s": {"base": "v", **study}})
-    return cells(made["s"], "s", resolve(RECIPE, {"v": {}}), lambda name: training())
+    return cells(made["s"], "s", resolve(RECIPE, {"v": {}}), lambda name: training(), CIRCLES)
 
 
 def test_a_grid_has_every_combination_by_dotted_paths() -> None:
@@ -71,6 +71,14 @@ def test_a_curve_is_drawn_along_the_one_axis_of_numbers() -> None:
     assert numeric_axis(study_cells(grid={"units": [3, 4], "hidden_layers": [1, 2]})) is None
     assert numeric_axis(study_cells(grid={"activation": ["elu", "relu"]})) is None
     assert numeric_axis(study_cells(cells={"wide": {"units": 9}})) is None
+
+
+def test_lines_are_drawn_along_numbers_for_each_value_of_the_other_axis() -> None:
+    activations = ["elu", "relu"]
+    assert axes_of_lines(study_cells(grid={"units": [3, 4], "activation": activations})) == ("units", "activation")
+    assert axes_of_lines(study_cells(grid={"activation": activations, "units": [3, 4]})) == ("units", "activation")
+    assert axes_of_lines(study_cells(grid={"units": [3, 4], "hidden_layers": [1, 2]})) is None
+    assert axes_of_lines(study_cells(grid={"units": [3, 4]})) is None
 
 
 @pytest.mark.parametrize(

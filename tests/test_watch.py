@@ -25,7 +25,7 @@ from pipeline.recorder.guard import Guard
 from pipeline.recorder.input_facts import of_kind
 from pipeline.recorder.layers import has_modes
 from pipeline.recorder.probe import Rows
-from pipeline.watch.page import FIGURES, document
+from pipeline.watch.page import document, figures_of
 
 pytestmark = pytest.mark.usefixtures("quick_models_once")
 
@@ -150,6 +150,22 @@ def test_every_cell_of_a_recurrent_layer_is_measured_through_time() -> None:
     table = watched("recurrent", True)[1].history
     measured = table.path.values[table.has_activation.values == 1].tolist()
     assert [path.split("/")[-1] for path in measured] == ["simple_rnn_cell", "simple_rnn_cell", "gru_cell"]
+
+
+@pytest.mark.slow
+def test_a_record_and_a_page_show_recurrent_layers_by_time_step(tmp_path: Path) -> None:
+    _, diagnosis = watched("recurrent everywhere", True)
+    history = diagnosis.history
+    paths = [path.removesuffix("_cell").split("/")[-1] for path in history.recurrent_path.values]
+    assert paths == ["lstm", "lstm_cell (call 2)", "simple_rnn", "gru", "gru", "gru"]
+    assert history.gradient_by_time.dims == ("replica", "recorded_epoch", "recurrent", "time")
+    norms = history.gradient_norm_by_time.isel(replica=0, recurrent=[paths.index("lstm"), paths.index("gru")])
+    assert np.isnan(norms.sel(time=1)).all()  # masked steps are left out: each row has two steps and ends at the last
+    assert (norms.sel(time=[2, 3]) > 0).all()
+    diagnosis.report(tmp_path / "why.html")
+    text = (tmp_path / "why.html").read_text(encoding="utf-8")
+    assert "How far back does the gradient reach?" in text
+    assert text.count("data:image/png") == 3
 
 
 @pytest.mark.slow
@@ -698,7 +714,7 @@ def test_no_record_makes_a_verdict_or_a_page_fail(kind: str) -> None:
         assert (diagnosis.outcome is None) or kind != "unknown"
         assert document(diagnosis, history).sections
         if not place % 20:  # to draw takes longest
-            for draw, _ in FIGURES.values():
+            for draw, _ in figures_of(history).values():
                 draw(history)
 
 
@@ -827,6 +843,7 @@ def test_fewer_epochs_are_recorded_where_there_is_no_time() -> None:
     assert recorded[-1] == 9
     assert len(recorded) < 6
     assert len(diagnosis.history.epoch) == 10
+    assert diagnosis.history.attrs["skipped_epochs"] == 10 - len(recorded)
 
 
 @pytest.mark.slow

@@ -33,9 +33,12 @@ def test_as_numpy(compiled: bool) -> None:
     np.testing.assert_allclose(found["gradient_zero_share"], [(each == 0).mean() for each in every], rtol=1e-5)
     # As of a slice of a kernel whose length a step knows only when it runs.
     unknown = tf.function(lambda gradient: taken._add([gradient, None, None, None], kernels), autograph=False)
-    taken.restart()
+    taken.restart(is_recorded=True)
     unknown.get_concrete_function(tf.TensorSpec((None, None)))(tf.constant(gradients[0]))
     np.testing.assert_allclose(taken.read()["gradient_norm"][0], np.linalg.norm(gradients[0]), rtol=1e-5)
-    taken.restart()
+    taken.restart(is_recorded=True)
     taken._add([None, tf.constant(gradients[1]), None, None], kernels)
+    assert np.isnan(taken.read()["gradient_norm"]).tolist() == [True, False, True, True]
+    taken.restart(is_recorded=False)  # sums stay as they are
+    step(*map(tf.constant, gradients))
     assert np.isnan(taken.read()["gradient_norm"]).tolist() == [True, False, True, True]

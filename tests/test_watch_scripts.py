@@ -16,7 +16,7 @@ import keras
 import pytest
 from answering import answering
 from imports import ROOT
-from watched_models import dense
+from watched_models import dense, embedded
 from workspace import wait_until
 
 import pipeline
@@ -348,7 +348,7 @@ def test_a_run_in_mlflow_grows_while_it_trains(tmp_path: Path, monkeypatch: pyte
                 seen.append(runs[0].info.status)
                 self.model.stop_training = len(seen) > 2
 
-    model, inputs, labels = dense()
+    model, inputs, labels = embedded()
     diagnosis = Diagnosis(inputs, labels, max_overhead=1000)
     model.fit(inputs, labels, epochs=2000, verbose=0, validation_data=(inputs, labels), callbacks=[diagnosis, Looks()])
     assert seen == ["RUNNING"] * 3
@@ -356,10 +356,13 @@ def test_a_run_in_mlflow_grows_while_it_trains(tmp_path: Path, monkeypatch: pyte
     (run,) = client.search_runs(["0"])
     keys = ("loss/train_median", "accuracy/validation_median", "gradient_mean_abs/layer_01", "weight_l1/layer_03")
     assert {*keys, "gradient_profile/epoch_0000"} <= set(run.data.metrics)
+    by_time = client.get_metric_history(run.info.run_id, "gradient_time_profile/epoch_0000_layer_01")
+    assert [point.step for point in by_time] == [1, 2, 3]
     assert run.info.status == "FINISHED"
     assert {"outcome", "cause"} <= set(run.data.tags)
     artifacts = [each.path for each in client.list_artifacts(run.info.run_id, "diagnosis")]
-    assert artifacts == ["diagnosis/curves.png", "diagnosis/gradients.png", "diagnosis/why.html"]
+    pictures = [f"diagnosis/{name}.png" for name in ("curves", "gradient_by_time", "gradients")]
+    assert artifacts == [*pictures, "diagnosis/why.html"]
     models = mlflow.search_logged_models(experiment_ids=["0"], output_format="list")
     assert [each.name for each in models] == ["model"]
 

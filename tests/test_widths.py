@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import RECIPE, training, variant
+from conftest import CIRCLES, RECIPE, training, variant
 from oracles import assert_close, assert_like, initial, keras_steps, stacked_steps
 
 from examples import BINARY, tutorials_origin
@@ -134,14 +134,14 @@ def test_theory_uses_the_width_of_each_layer() -> None:
 
 def test_a_study_may_try_lists_of_widths() -> None:
     result = study_params.resolve({"s": {"base": "v", "grid": {"units": [[4, 2], [2, 4], 3]}}})["s"]
-    cells = study_params.cells(result, "s", {"v": variant()}, lambda name: training())
+    cells = study_params.cells(result, "s", {"v": variant()}, lambda name: training(), CIRCLES)
     assert [cell.name for cell in cells] == ["units=[4, 2]", "units=[2, 4]", "units=3"]
     assert [cell.variant.widths for cell in cells] == [(4, 2), (2, 4), (3, 3)]
     assert cells[0].changes == {"units": [4, 2]}
     assert study_params.numeric_axis(cells) is None
     wrong = study_params.resolve({"s": {"base": "v", "cells": {"c": {"units": [4, 2, 2]}}}})["s"]
     with pytest.raises(UserError, match=r"^studies.s.cells.c.units: \[4, 2, 2\]: must be 2 numbers"):
-        study_params.cells(wrong, "s", {"v": variant()}, lambda name: training())
+        study_params.cells(wrong, "s", {"v": variant()}, lambda name: training(), CIRCLES)
 
 
 def test_mlflow_shows_the_list_as_params_yaml_has_it() -> None:

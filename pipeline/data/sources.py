@@ -1,6 +1,6 @@
-"""Load the data: by name from scikit-learn's generators and bundled data sets, or from a file in `tables/`.
+"""Load the data: by name from scikit-learn's generators and bundled data sets or as sequences, or from a file.
 
-A new source is an entry of SOURCES.
+A new source of scikit-learn is an entry of SOURCES; a new source of sequences is an entry of `sequences.SEQUENCES`.
 """
 
 import inspect
@@ -12,8 +12,9 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from pipeline.data import tables
+from pipeline.data import sequences, tables
 from pipeline.data.raw_table import RawTable, check_table
+from pipeline.data.sequences import SEQUENCES
 from pipeline.data.split.samples import RawData
 from pipeline.foundations.errors import UserError, first_line
 from pipeline.params.data_params import COMMA, DataParams
@@ -66,6 +67,8 @@ def load(params: DataParams) -> RawData:
             the data.
     """
     expect_source(params)
+    if params.source in SEQUENCES:
+        return check_table(sequences.draw(params), params)
     if not is_file(params):
         return check_table(_load_sklearn(params), params)
     path = Path(params.source)
@@ -74,18 +77,22 @@ def load(params: DataParams) -> RawData:
 
 def is_file(params: DataParams) -> bool:
     """Return whether the source is a file."""
-    return params.source not in SOURCES
+    return params.source not in SOURCES and params.source not in SEQUENCES
 
 
 def expect_source(params: DataParams) -> None:
     """Check the source, without importing scikit-learn and without opening a file.
 
     Raises:
-        UserError: the source is neither in SOURCES nor a file in `tables/`, or is random without a `random_state`.
+        UserError: the source has no such name and is no file in `tables/`, is random without a `random_state`, or
+            cannot have this `config`.
     """
     path = Path(params.source)
     if params.delimiter != COMMA and path.suffix != ".csv":
         raise UserError(f"data.delimiter: {params.delimiter!r}: must be {COMMA!r} because the source is not a CSV file")
+    if params.source in SEQUENCES:
+        sequences.expect_config(params)
+        return
     if params.source in SOURCES:
         if SOURCES[params.source].is_random and params.config.get("random_state") is None:
             raise UserError(
@@ -97,14 +104,17 @@ def expect_source(params: DataParams) -> None:
             raise UserError(
                 f"data.source: {brief(params.source)}: must be in the folder {TABLES}/, such as {TABLES}/{path.name}"
             )
-        if params.config:
+        if path.suffix == ".npz":
+            tables.expect_crop(params)
+        elif params.config:
             raise UserError(
-                f"data.config: {brief(params.config)}: must be {{}} or left out, because the source is a file"
+                f"data.config: {brief(params.config)}: must be {{}} or left out, because the source is a table"
             )
         tables.expect_file(path)
         return
-    near = nearest(params.source, SOURCES)
-    allowed, hint = ("a source", f": did you mean {near}?") if near else (f"one of {', '.join(SOURCES)}", "")
+    names = (*SOURCES, *SEQUENCES)
+    near = nearest(params.source, names)
+    allowed, hint = ("a source", f": did you mean {near}?") if near else (f"one of {', '.join(names)}", "")
     raise UserError(
         f"data.source: {brief(params.source)}: must be {allowed}, or a file such as {TABLES}/mine.csv{hint}"
     )

@@ -4,17 +4,18 @@ import json
 import re
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
 from pipeline.data.columns import expect_printable
 from pipeline.data.raw_table import RawTable
 from pipeline.foundations.errors import UserError, first_line
 from pipeline.foundations.formats import precision, read_parquet
 from pipeline.params.data_params import COMMA, DataParams
-from pipeline.params.file import brief, one_of
+from pipeline.params.file import StrictSection, brief, check, one_of
 
 if TYPE_CHECKING:
     import pyarrow
@@ -22,6 +23,33 @@ if TYPE_CHECKING:
 SUFFIXES: Final = (".csv", ".parquet", ".npz")
 INDEX: Final = re.compile("__index_level_[0-9]+__")  # the name under which pandas stores an unnamed index
 SEPARATORS: Final = (";", "\t", "|", COMMA)  # likely delimiters if a CSV seems to have only one column
+
+
+class Crop(StrictSection):
+    """The arguments of a file of sequences.
+
+    steps: the number of steps to keep of each sequence; None for all.
+    crop: the end of the sequences that may be cut off. Only the user knows which end holds nothing: a target may depend
+        on the first steps alone.
+    """
+
+    steps: Annotated[int, Field(ge=1)] | None = None
+    crop: Literal["start", "end"] | None = None
+
+
+def expect_crop(params: DataParams) -> Crop:
+    """Return the arguments of a file of sequences.
+
+    Raises:
+        UserError: an argument is invalid, or sequences would be shortened at an end that the user did not name.
+    """
+    crop = check(params.config, "data.config", Crop)
+    if crop.steps is not None and crop.crop is None:
+        raise UserError(
+            "data.config.crop: missing: must be start or end, the end of the sequences that may be cut off for "
+            f"data.config.steps: {crop.steps}"
+        )
+    return crop
 
 
 def read_table(path: Path, params: DataParams) -> RawTable:
@@ -75,6 +103,7 @@ def read_arrays(path: Path, params: DataParams) -> RawTable:
             f"{path}: x is of shape {x.shape}, y of {y.shape}: must have at least one sample, with at least one number "
             "and one target each"
         )
+    x = _cropped(x, path, expect_crop(params))
     targets = y.reshape(len(y), -1)
     names = [params.target] if targets.shape[1] == 1 else [f"{params.target}{n + 1}" for n in range(targets.shape[1])]
     inputs = [f"x{number}" for number in range(1, x.shape[-1] + 1)]
@@ -83,6 +112,24 @@ def read_arrays(path: Path, params: DataParams) -> RawTable:
         raise UserError(f"data.target: {params.target}: must be another name, because {path} has an input {shared[0]}")
     features = x if x.ndim > 2 else pd.DataFrame(x, columns=inputs)
     return RawTable(features, pd.DataFrame(targets, columns=names), None, None)
+
+
+def _cropped(x: np.ndarray, path: Path, crop: Crop) -> np.ndarray:
+    """Return the sequences, shortened if the user says so.
+
+    Raises:
+        UserError: the rows are no sequences, or the sequences are shorter.
+    """
+    if crop.crop is not None and x.ndim != 3:
+        raise UserError(
+            f"data.config.crop: {crop.crop}: must be left out, because x of {path} is of shape {x.shape}: only "
+            "sequences, [sample, step, feature], can be shortened"
+        )
+    if crop.steps is None:
+        return x
+    if crop.steps > x.shape[1]:
+        raise UserError(f"data.config.steps: {crop.steps}: must be at most {x.shape[1]}, the steps of {path}")
+    return x[:, -crop.steps :] if crop.crop == "start" else x[:, : crop.steps]
 
 
 def _csv(path: Path, delimiter: str) -> pd.DataFrame:

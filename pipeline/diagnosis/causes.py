@@ -24,6 +24,7 @@ from pipeline.diagnosis.rules import (
     row_rules,
     signal_rules,
     step_rules,
+    time_rules,
     unexplained_rule,
 )
 from pipeline.diagnosis.rules.cause import Advice, Cause, Evidence, Limit, is_misfit, number
@@ -244,5 +245,7 @@ TABLE: tuple[Cause, ...] = (
     optimisation_rules.TOO_FEW_EPOCHS,
     label_rules.IMBALANCED,
     row_rules.NO_SIGNAL,
+    time_rules.EXPLODING_IN_TIME,  # a profile is no proof, so nothing else may explain the failure
+    time_rules.VANISHING_IN_TIME,
     unexplained_rule.UNEXPLAINED,
 )

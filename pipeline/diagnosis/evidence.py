@@ -16,6 +16,7 @@ from pipeline.diagnosis.fit_facts import FIT_FACTS
 from pipeline.diagnosis.layer_evidence import layer_columns
 from pipeline.diagnosis.loss_evidence import loss_columns
 from pipeline.diagnosis.setting import RECURRENT, kind_of_layer
+from pipeline.diagnosis.time_evidence import time_columns
 from pipeline.history import record
 from pipeline.params.diagnosis_params import DiagnosisParams
 
@@ -66,6 +67,13 @@ COLUMNS = {
     "frozen_layer": "lowest layer that has a gradient, but whose kernel or embedding's table never changed",
     "dead_output": "1 if every output is 0 with slope 0 on every training input at the end",
     "is_recurrent": "1 if a hidden layer is recurrent, else 0",
+    "time_layer": "recurrent layer whose gradient changes most through time",
+    "time_decades": "log10 of the greatest gradient of its time steps / the gradient at its earliest step (L2 norms by "
+    "row), throughout: positive if the gradient shrinks on its way back, negative if it grows",
+    "time_factor": "mean factor by which its gradient changes from a time step to the step before it, throughout",
+    "time_reach": "number of its last time steps from the earliest one on that gets at least 0.1% of the greatest "
+    "gradient, throughout",
+    "time_steps": "number of its time steps",
     "reference_gain": "score of the better reference (a quick model on the same rows), rescaled so that chance is 0 "
     "and perfect is 1; only for inputs that are columns",
     "below_reference": "score of the better reference less the network's / how far guessing strays above chance on "
@@ -118,4 +126,5 @@ def _measured(history: xr.Dataset, params: DiagnosisParams) -> dict[str, np.ndar
     layers = layer_columns(history, params)
     kinds = {kind_of_layer(str(kind)) for kind in record.hidden(history).kind.values}
     structure = {"is_recurrent": np.full(history.sizes["replica"], float(RECURRENT in kinds))}
-    return loss_columns(history, params.slow_window) | layers | values | facts | structure
+    through_time = time_columns(history)
+    return loss_columns(history, params.slow_window) | layers | values | facts | structure | through_time

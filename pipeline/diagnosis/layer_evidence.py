@@ -64,8 +64,7 @@ def _dead_layers(history: xr.Dataset) -> dict[str, np.ndarray]:
 
 def _saturation(hidden: xr.Dataset, slope: float) -> dict[str, np.ndarray]:
     shares = np.nan_to_num(saturated_at(hidden, slope))  # a layer without an activation never saturates
-    throughout = _throughout(shares, hidden.recorded_epoch.values)  # [replica, layer]
-    larger = np.fmax(shares[:, 0], throughout)
+    larger = np.fmax(shares[:, 0], throughout(shares, hidden.recorded_epoch.values))  # [replica, layer]
     layer = larger.argmax(axis=1)
     return {
         "saturated_layer": hidden.layer.values[layer],
@@ -91,7 +90,7 @@ def saturated_at(history: xr.Dataset, slope: float) -> np.ndarray:
 def _gradients(history: xr.Dataset) -> dict[str, np.ndarray]:
     parts = (record.hidden(history), record.output(history))
     hidden, outputs = (
-        _throughout(part.probe_gradient_mean_abs.values, part.recorded_epoch.values) for part in parts
+        throughout(part.probe_gradient_mean_abs.values, part.recorded_epoch.values) for part in parts
     )  # [replica, layer] each
     # Leave out layers that a skip connection bypasses: if they have no gradient, other layers get theirs nevertheless.
     candidates = np.where((parts[0].bypassed.values == 1) | np.isnan(hidden), np.inf, hidden)
@@ -173,7 +172,7 @@ def _lowest_layer(holds: np.ndarray, history: xr.Dataset) -> np.ndarray:
     return np.where(holds.any(axis=1), history.layer.values[holds.argmax(axis=1)].astype(float), np.nan)
 
 
-def _throughout(values: np.ndarray, epochs: np.ndarray) -> np.ndarray:
+def throughout(values: np.ndarray, epochs: np.ndarray) -> np.ndarray:
     """Return the lower median over time of the finite values, [replica, layer]; NaN if no value is finite.
 
     Args:

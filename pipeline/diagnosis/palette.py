@@ -19,6 +19,7 @@ DARK_OLIVE, OLIVE, KHAKI = "#4D4A00", "#8A8400", "#BDB76B"
 VIOLET, LAVENDER, PLUM = "#7F3C8D", "#B9A5DD", "#4A1942"
 INDIGO, PALE_BLUE, IRIS, SLATE = "#3B0F70", "#A8DCF7", "#5B5BD6", "#6E84A3"
 DARK_TEAL, TEAL, SEA, AQUA, MINT, PINE = "#003B3B", "#0F6B6B", "#2E9C95", "#79CFC6", "#BFEBE3", "#49756B"
+NAVY, FOREST = "#1B3A6B", "#0B5D1E"  # signals through time
 DARK_GREY = "#555555"  # for notes in a figure: dark enough for text
 LIGHT_GREY = "#BBBBBB"  # the background of a heat map: visible in cells without a value
 # From class 0 through undecided to class 1: the classes' colours, paler, so that points stand out.

@@ -3,18 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
-from pipeline.data.split.samples import Origin
 from pipeline.diagnosis import theory
 from pipeline.evaluation import summary
 from pipeline.evaluation.cells_table import cells_table, pretraining_table, stacked
-from pipeline.evaluation.learned import Rule
+from pipeline.evaluation.study_rules import StudyRules
 from pipeline.evaluation.variant import VariantEvaluation
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.params.study_params import Cell
+from pipeline.studies.cell_rows import StudyRows
 
 
 @dataclass(frozen=True)
@@ -46,23 +45,25 @@ class EvaluatedCells:
 def evaluate_cells(
     cells: Sequence[Cell],
     histories: Mapping[str, xr.Dataset],
-    origin: Origin,
-    inputs: np.ndarray,
-    rule: Rule,
+    rows: StudyRows,
+    rules: StudyRules,
     params: DiagnosisParams,
 ) -> EvaluatedCells:
     """Return the results of all cells of a study.
 
     Args:
         histories: the training history of each cell, by cell name.
-        origin: where the training rows come from.
-        inputs: the scaled training inputs.
-        rule: the rule by which a replica has learned.
+        rows: the rows of the cells.
+        rules: the rules by which replicas of the cells have learned.
     """
     variants = {cell.name: cell.variant for cell in cells}
-    premises = {name: theory.premises(variant, origin, inputs) for name, variant in variants.items()}
+    rule_by_cell = {cell.name: rules.of(cell) for cell in cells}
+    premises = {
+        cell.name: theory.premises(cell.variant, rows.of(cell).origin, rows.of(cell).split.train.inputs)
+        for cell in cells
+    }
     evaluations = {
-        name: summary.evaluate(name, history, variants[name], premises[name], rule, params)
+        name: summary.evaluate(name, history, variants[name], premises[name], rule_by_cell[name], params)
         for name, history in histories.items()
     }
     extra_epochs = {name: int(history.attrs.get("extra_epochs", 0)) for name, history in histories.items()}

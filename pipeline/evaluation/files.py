@@ -18,6 +18,7 @@ from pipeline.evaluation.variant import VariantDiagnosis, VariantEvaluation, Var
 from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import load_json, reading, save_json
 from pipeline.foundations.formats import load_table, save_table
+from pipeline.history.time_profiles import RECURRENT_CALL, TIME, TIME_VALUES
 from pipeline.params.evaluation_params import SCORES
 
 EVALUATIONS = Path("evaluations")
@@ -66,6 +67,8 @@ def save_evaluation(variant: str, evaluation: VariantEvaluation) -> None:
     save_table(evaluation.replicas, folder(variant) / "replicas.csv")
     save_table(evaluation.curves, folder(variant) / "curves.csv")
     save_table(evaluation.layers, folder(variant) / "layers.csv")
+    if len(evaluation.times):
+        save_table(evaluation.times, folder(variant) / "times.csv")
     rule, reference = evaluation.rule, evaluation.rule.reference
     diagnosis = {
         "task": evaluation.task.plain,
@@ -105,7 +108,16 @@ def load_evaluation(variant: str) -> VariantEvaluation:
         replicas,
         _load_numbers(folder(variant) / "curves.csv", ["epoch", "learned_share", "alive_share", *curves], ["epoch"]),
         _load_numbers(folder(variant) / "layers.csv", ["epoch", "layer", "living", *gradients], ["epoch", "layer"]),
+        _load_times(folder(variant) / "times.csv"),
     )
+
+
+def _load_times(path: Path) -> pd.DataFrame:
+    """Read the table of recurrent layers by time step; without recurrent layers there is none."""
+    if not path.is_file():
+        return pd.DataFrame()
+    keys = ["epoch", RECURRENT_CALL, TIME]
+    return _load_numbers(path, [*keys, *(f"{name}_{each}" for name in TIME_VALUES for each in QUARTILES)], keys)
 
 
 def _load_numbers(path: Path, columns: list[str], keys: list[str]) -> pd.DataFrame:

@@ -18,6 +18,7 @@ from pipeline.evaluation.learned import Rule, learned_at
 from pipeline.evaluation.replica_table import rounded, significant
 from pipeline.evaluation.variant import Counted, Living, Spread, VariantDiagnosis, VariantEvaluation, VariantMetrics
 from pipeline.history import record
+from pipeline.history.time_profiles import RECURRENT_CALL, TIME, TIME_VALUES, has_time_profiles
 from pipeline.params.diagnosis_params import DiagnosisParams
 from pipeline.params.network_params import NetworkRecipe
 from pipeline.params.variant_params import VariantParams
@@ -53,6 +54,7 @@ def evaluate(
         table,
         curves(history, rule),
         layers(history, params.saturated_slope),
+        times(history),
     )
 
 
@@ -146,6 +148,22 @@ def layers(history: xr.Dataset, slope: float) -> pd.DataFrame:
     for name, each in values.items():
         for quartile, by_layer in _quartiles(each.where(living).values).items():
             table[f"{name}_{quartile}"] = by_layer.reshape(-1)
+    return table
+
+
+def times(history: xr.Dataset) -> pd.DataFrame:
+    """Return one row per recorded epoch, call of a recurrent layer and time step; without such a layer no row.
+
+    The columns are quartiles over replicas of the values of `history.time_profiles`.
+    """
+    if not has_time_profiles(history):
+        return pd.DataFrame()
+    axes = {"epoch": "recorded_epoch", RECURRENT_CALL: RECURRENT_CALL, TIME: TIME}
+    index = pd.MultiIndex.from_product([history[axis].values for axis in axes.values()], names=list(axes))
+    table = pd.DataFrame(index=index).reset_index()
+    for name in TIME_VALUES:
+        for quartile, values in _quartiles(history[name].values).items():
+            table[f"{name}_{quartile}"] = values.reshape(-1)
     return table
 
 

@@ -125,6 +125,7 @@ class VariantEvaluation:
     replicas: one row per replica.
     curves: one row per epoch.
     layers: one row per recorded epoch and layer.
+    times: one row per recorded epoch, call of a recurrent layer and time step; empty without a recurrent layer.
     """
 
     task: Task
@@ -134,6 +135,7 @@ class VariantEvaluation:
     replicas: pd.DataFrame
     curves: pd.DataFrame
     layers: pd.DataFrame
+    times: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def final(self) -> str:

@@ -32,6 +32,7 @@ class DiagnosisParams(StrictSection):
     steady_fall: Annotated[float, Field(ge=0, le=1)]
     slow_window: Annotated[float, Field(gt=0, le=1)]
     slow_fall: Annotated[float, Field(gt=0, lt=1)]
+    time_decades: Annotated[float, Field(gt=0, le=300)]
     vanishing_profile: Annotated[float, Field(gt=0, lt=1)]
     ordered_share: Annotated[float, Field(gt=0, lt=1)]
     lost_share: Annotated[float, Field(gt=0, le=1)]

@@ -94,7 +94,7 @@ class Params(StrictSection):
             UserError: there is no such study.
         """
         study = _entry(self.studies, name, "studies.")
-        return study, study_params.cells(study, name, self.recipes, self.training_of)
+        return study, study_params.cells(study, name, self.recipes, self.training_of, self.data)
 
 
 def _entry(entries: Mapping[str, Entry], name: str, section: str = "") -> Entry:
@@ -138,7 +138,9 @@ def parse(document: Mapping[str, Plain]) -> Params:
         section = document[name]
         if isinstance(section, dict) and key in section:
             raise UserError(f"{path}: unknown key: it is now called {new_path}")
-    variants = variant_params.resolve(document["defaults"], document["variants"])
+    variants = variant_params.resolve(
+        document["defaults"], document["variants"], needs_variant=not document["networks"]
+    )
     check(document["training"], "training", TrainingParams)  # before the networks, which inherit from it
     defaults, training = (as_map(document[name], name) for name in ("defaults", "training"))
     sections: dict[str, Any] = {

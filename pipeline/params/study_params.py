@@ -10,7 +10,8 @@ from typing import Annotated, Any, Final
 from pydantic import BeforeValidator, Field
 
 from pipeline.foundations.errors import UserError
-from pipeline.params.file import StrictSection, by_name, check, expect_known_keys, one_of
+from pipeline.params.data_params import DataParams
+from pipeline.params.file import StrictSection, as_map, by_name, check, expect_known_keys, one_of
 from pipeline.params.network_params import NetworkRecipe
 from pipeline.params.training_params import TrainingParams
 from pipeline.params.variant_params import VariantParams, merge, nested, shown
@@ -18,6 +19,8 @@ from pipeline.params.variant_params import VariantParams, merge, nested, shown
 # The keys of `training` that a cell may change; all others are the same for all cells, so that they can be compared.
 BUDGET = ("epochs", "batch_size")
 OF_NETWORK = ("config", "optimizer", "remedy")  # the keys of a network that a cell may change
+DATA, CONFIG = "data", "config"  # of `data`, a cell may change the arguments of the source
+DATA_CONFIG: Final = f"{DATA}.{CONFIG}"
 SUGGESTED: Final = "suggested"
 MOST_CELLS = 10_000  # in a grid
 
@@ -50,7 +53,9 @@ class Cell:
     """A variant or network inside a study.
 
     base: the name of the variant or network that the cell changes.
-    changes: the changed parameters of the base, by name; empty for the base itself.
+    data: the source of the cell's rows.
+    changes: the changed parameters of the base, by name; those of the data by dotted name, such as `data.config.steps`.
+        Empty for the base itself.
     place: the cell's values along the axes of the grid; empty for a cell that is not of a grid.
     path: the cell's place in params.yaml, for messages.
     """
@@ -59,14 +64,22 @@ class Cell:
     base: str
     variant: VariantParams | NetworkRecipe
     training: TrainingParams
+    data: DataParams
     changes: Mapping[str, Any]
     place: Mapping[str, Any]
     path: str
 
     @property
     def recipe(self) -> dict[str, Any]:
-        """Return the variant and its training as plain values."""
-        return {"variant": self.variant.model_dump(mode="json"), "training": self.training.model_dump(mode="json")}
+        """Return the variant, its training, and the data if the cell has its own rows, as plain values."""
+        data = {DATA: {CONFIG: self.data.config}} if self.has_own_rows else {}
+        recipe = {"variant": self.variant.model_dump(mode="json"), "training": self.training.model_dump(mode="json")}
+        return {**recipe, **data}
+
+    @property
+    def has_own_rows(self) -> bool:
+        """Return whether the cell changes `data.config`, so that its rows differ from the base's."""
+        return any(key.startswith(DATA_CONFIG) for key in self.changes)
 
 
 def resolve(studies: Any) -> dict[str, StudyParams]:
@@ -84,6 +97,7 @@ def cells(
     name: str,
     recipes: Mapping[str, VariantParams | NetworkRecipe],
     trainings: Callable[[str], TrainingParams],
+    data: DataParams,
 ) -> list[Cell]:
     """Return the cells of a study: the base (unless a cell equals it), the cells of the grid, then the named cells.
 
@@ -94,6 +108,7 @@ def cells(
         name: the name of the study.
         recipes: the variants, and the recipes of the networks, by name.
         trainings: takes a name of `recipes`; returns its training.
+        data: the section `data` of params.yaml.
 
     Raises:
         UserError: a value of a cell is invalid.
@@ -112,7 +127,7 @@ def cells(
     training, base = trainings(study.base), recipes[study.base]
     shared = training.model_copy(update={"replicas": study.replicas or training.replicas, "histograms": False})
     section = "variants" if isinstance(base, VariantParams) else "networks"
-    reference = Cell(study.base, study.base, base, shared, {}, {}, f"{section}.{study.base}")
+    reference = Cell(study.base, study.base, base, shared, data, {}, {}, f"{section}.{study.base}")
     if study.cells is None:
         return [reference]
     result = [
@@ -148,14 +163,34 @@ def reference_of(cells: Sequence[Cell]) -> Cell:
 
 def numeric_axis(cells: Sequence[Cell]) -> str | None:
     """Return the axis of a curve: the grid's only axis with several values, if these are numbers; else None."""
+    axes = _axes(cells)
+    return next(iter(axes)) if list(axes.values()) == [True] else None
+
+
+def axes_of_lines(cells: Sequence[Cell]) -> tuple[str, str] | None:
+    """Return the axis of numbers and the other axis of a grid with exactly two such axes; else None.
+
+    A figure then has a line for each value of the other axis.
+    """
+    axes = _axes(cells)
+    if sorted(axes.values()) != [False, True]:
+        return None
+    other, numbers = sorted(axes, key=axes.__getitem__)
+    return numbers, other
+
+
+def _axes(cells: Sequence[Cell]) -> dict[str, bool]:
+    """Return for each axis of a grid with several values whether all are numbers."""
     values: dict[str, list[Any]] = {}
     for cell in cells:
         for key, value in cell.place.items():
             if value not in values.setdefault(key, []):
                 values[key].append(value)
-    axes = [key for key, each in values.items() if len(each) > 1]
-    is_numeric = len(axes) == 1 and all(isinstance(value, int | float) for value in values[axes[0]])
-    return axes[0] if is_numeric else None
+    return {
+        key: all(isinstance(value, int | float) and not isinstance(value, bool) for value in each)
+        for key, each in values.items()
+        if len(each) > 1
+    }
 
 
 def _changes(params: StudyParams) -> Iterator[tuple[str, dict[str, Any], str, dict[str, Any]]]:
@@ -173,9 +208,9 @@ def _changes(params: StudyParams) -> Iterator[tuple[str, dict[str, Any], str, di
 def _cell(name: str, base: Cell, changes: dict[str, Any], path: str, place: dict[str, Any]) -> Cell:
     is_network = isinstance(base.variant, NetworkRecipe)
     allowed = (*(OF_NETWORK if is_network else VariantParams.model_fields), *BUDGET)
-    expect_known_keys(changes, path, allowed)
+    expect_known_keys(changes, path, (*allowed, DATA))
     budget = {key: changes[key] for key in BUDGET if key in changes}
-    rest = {key: value for key, value in changes.items() if key not in budget}
+    rest = {key: value for key, value in changes.items() if key not in (*budget, DATA)}
     recipe, shared = base.variant.model_dump(mode="json"), base.training.model_dump()
     if is_network and "optimizer" in rest:
         recipe["replaces_optimizer"] = True
@@ -183,8 +218,23 @@ def _cell(name: str, base: Cell, changes: dict[str, Any], path: str, place: dict
     training = check({**shared, **budget}, path, TrainingParams)
     before, after = {**recipe, **shared}, {**variant.model_dump(mode="json"), **training.model_dump()}
     differing = {key: after[key] for key in after if after[key] != before[key] and key in allowed}
-    return Cell(name, base.base, variant, training, differing, place, path)
+    config = _data_config(changes, base.data.config, path)
+    own = {key: value for key, value in config.items() if key not in base.data.config or base.data.config[key] != value}
+    differing = {**{f"{DATA_CONFIG}.{key}": value for key, value in own.items()}, **differing}
+    data = base.data.model_copy(update={CONFIG: config})
+    return Cell(name, base.base, variant, training, data, differing, place, path)
+
+
+def _data_config(changes: Mapping[str, Any], config: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """Return the arguments of the source, overridden by a cell's.
+
+    Raises:
+        UserError: the cell changes something else of `data`.
+    """
+    section = as_map(changes.get(DATA), f"{path}.{DATA}")
+    expect_known_keys(section, f"{path}.{DATA}", (CONFIG,))
+    return merge(config, as_map(section.get(CONFIG), f"{path}.{DATA_CONFIG}"))
 
 
 def _are_same(one: Cell, other: Cell) -> bool:
-    return (one.variant, one.training) == (other.variant, other.training)
+    return (one.variant, one.training, one.data) == (other.variant, other.training, other.data)

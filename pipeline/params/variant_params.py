@@ -128,16 +128,21 @@ class VariantParams(StrictSection):
         return 0 if self.pretraining == "none" else self.hidden_layers * self.pretraining_epochs
 
 
-def resolve(defaults: Plain, variants: Plain) -> dict[str, VariantParams]:
+def resolve(defaults: Plain, variants: Plain, needs_variant: bool = True) -> dict[str, VariantParams]:
     """Return all variants by name, in the file's order, each with the values that it inherits from `defaults`.
 
+    Args:
+        needs_variant: whether there must be a variant, because there is no network.
+
     Raises:
-        UserError: there is no variant, a name is not a valid folder name, or a value is invalid.
+        UserError: there is no variant and no network, a name is not a valid folder name, or a value is invalid.
     """
     inherited, own_params = as_map(defaults, "defaults"), by_name(variants, "variants", "variant")
     check_partly(inherited, "defaults", VariantParams)
-    if not own_params:
-        raise UserError(f"variants: {brief(variants)}: must be a map with at least one variant")
+    if not own_params and needs_variant:
+        raise UserError(
+            f"variants: {brief(variants)}: must be a map with at least one variant, or networks must have one"
+        )
     return {
         name: check(merge(inherited, as_map(own, f"variants.{name}")), f"variants.{name}", VariantParams)
         for name, own in own_params.items()

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from pipeline.foundations.untyped import Array
 from pipeline.history.record import SLOPE_FRACTIONS, SLOPE_GRID
 from pipeline.recorder.layers import BESIDE, Row, every_layer
 from pipeline.recorder.replaced_attributes import replaced
@@ -76,14 +77,14 @@ class Activity:
                 stack.enter_context(replaced([(layer, "call", self._marking(layer.call, row))]))
             yield
 
-    def read(self) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return the shares of dead units [row] and saturated units [row, fraction] by measured row; reset counts."""
-        dead, saturated = zip(*(self._counts[row].shares() for row in self.measured_rows), strict=True)
-        shares = tf.stack(dead), tf.stack(saturated)
-        with tf.control_dependencies(shares):
-            for counts in self._counts.values():
-                counts.reset()
-        return shares
+    def restart(self) -> None:
+        """Set all counts to 0."""
+        for counts in self._counts.values():
+            counts.restart()
+
+    def read(self) -> dict[int, tuple[float, Array]]:
+        """Return the shares of dead units and of saturated units [fraction] by measured row, since `restart`."""
+        return {row: self._counts[row].shares() for row in self.measured_rows}
 
     def _marking(self, call: Callable[P, R], row: int) -> Callable[P, R]:
         """Return a layer's call that also stores the layer's row as the last one called."""
@@ -111,67 +112,75 @@ class Activity:
         """
 
         def measuring_function(signal: tf.Tensor, *args: P.args, **kwargs: P.kwargs) -> tf.Tensor:
-            value = function(signal, *args, **kwargs)
             target = self._last_row if row is None else row
             if (
-                target is not None
-                and self._activation_of_row.setdefault(target, operation) is operation
-                and signal.shape.rank
+                target is None
+                or self._activation_of_row.setdefault(target, operation) is not operation
+                or not signal.shape.rank
             ):
-                self._count(target, operation, lambda each: function(each, *args, **kwargs), signal)
+                return function(signal, *args, **kwargs)
+
+            def activation(each: tf.Tensor) -> tf.Tensor:
+                return function(each, *args, **kwargs)
+
+            value, slope = with_slope(activation, signal)
+            greatest = self._greatest_slope(operation, activation, signal)
+            self._count(target, operation, tf.stop_gradient(value), slope, greatest)
             return value
 
         return measuring_function
 
-    def _count(self, row: int, operation: keras.Operation, function: Elementwise, signal: tf.Tensor) -> None:
-        axis = 1 if getattr(operation, "data_format", None) == "channels_first" else len(signal.shape) - 1
-        value, slope = _with_slope(function, tf.stop_gradient(signal))
-        others = [each for each in range(len(signal.shape)) if each != axis]
+    def _greatest_slope(self, operation: keras.Operation, function: Elementwise, signal: tf.Tensor) -> tf.Tensor:
+        """Return the greatest |slope| of the activation over GRID; for each unit if it has a slope for each unit."""
         if type(operation).__name__ == "PReLU":  # its slope is a weight of each unit
             grid = tf.reshape(GRID, (-1, *[1] * (len(signal.shape) - 1)))
             signals = tf.broadcast_to(tf.cast(grid, signal.dtype), (len(GRID), *signal.shape[1:]))
-            greatest = tf.reduce_max(tf.abs(_with_slope(function, signals)[1]), axis=0)
-        else:
-            greatest = tf.reduce_max(tf.abs(_with_slope(function, tf.cast(GRID, signal.dtype))[1]))
+            return tf.reduce_max(tf.abs(with_slope(function, signals)[1]), axis=0)
+        return tf.reduce_max(tf.abs(with_slope(function, tf.cast(GRID, signal.dtype))[1]))
+
+    def _count(
+        self, row: int, operation: keras.Operation, value: tf.Tensor, slope: tf.Tensor, greatest: tf.Tensor
+    ) -> None:
+        axis = 1 if getattr(operation, "data_format", None) == "channels_first" else len(value.shape) - 1
+        others = [each for each in range(len(value.shape)) if each != axis]
         is_off = tf.logical_and(tf.equal(value, 0.0), tf.equal(slope, 0.0))
-        relative = tf.where(is_off, tf.ones_like(slope), tf.abs(slope) / greatest)
-        below = [tf.reduce_sum(tf.cast(relative < fraction, tf.float32)) for fraction in SLOPE_FRACTIONS]
+        relative = tf.where(is_off, tf.ones((), slope.dtype), tf.abs(slope) / greatest)
         if row not in self._counts:
             with tf.init_scope():
-                self._counts[row] = _Counts(int(signal.shape[axis]))
+                self._counts[row] = _Counts(int(value.shape[axis]))
         is_on = tf.reduce_any(tf.logical_not(is_off), axis=others)
-        self._counts[row].add(is_on, tf.stack(below), tf.cast(tf.size(signal), tf.float32))
+        self._counts[row].add(is_on, tf.cast(relative, tf.float32))
 
 
 class _Counts:
     """Counts of one layer's activation, over all inputs: rows of data, pixels and time steps.
 
-    _is_on: whether each unit was on for any input.
-    _below: for each fraction, the number of pairs (input, unit) with a smaller slope.
-    _pairs: the number of all pairs (input, unit).
+    They are one TensorFlow variable, because the number of operations determines how long tracing takes: for each unit,
+    in how many passes it was on for any input; then, for each interval between two of SLOPE_FRACTIONS, the number of
+    pairs (input, unit) whose slope is in it.
     """
 
     def __init__(self, units: int) -> None:
-        self._is_on = tf.Variable(tf.zeros(units, tf.bool), trainable=False)
-        self._below = tf.Variable(tf.zeros(len(SLOPE_FRACTIONS)), trainable=False)
-        self._pairs = tf.Variable(0.0, trainable=False)
+        self._units = units
+        self._counts = tf.Variable(tf.zeros(units + len(SLOPE_FRACTIONS) + 1, tf.int32), trainable=False)
 
-    def reset(self) -> None:
-        self._is_on.assign(tf.zeros_like(self._is_on))
-        self._below.assign(tf.zeros_like(self._below))
-        self._pairs.assign(0.0)
+    def restart(self) -> None:
+        self._counts.assign(tf.zeros_like(self._counts))
 
-    def add(self, is_on: tf.Tensor, below: tf.Tensor, pairs: tf.Tensor) -> None:
-        self._is_on.assign(tf.logical_or(self._is_on, is_on))
-        self._below.assign_add(below)
-        self._pairs.assign_add(pairs)
+    def add(self, is_on: tf.Tensor, relative_slopes: tf.Tensor) -> None:
+        # NaN is in the last interval, as if it were no saturated slope.
+        interval = tf.raw_ops.Bucketize(input=tf.reshape(relative_slopes, [-1]), boundaries=list(SLOPE_FRACTIONS))
+        pairs = tf.math.unsorted_segment_sum(tf.ones_like(interval), interval, len(SLOPE_FRACTIONS) + 1)
+        self._counts.assign_add(tf.concat([tf.cast(is_on, tf.int32), pairs], axis=0))
 
-    def shares(self) -> tuple[tf.Tensor, tf.Tensor]:
-        dead = tf.reduce_mean(tf.cast(tf.logical_not(self._is_on), tf.float32))
-        return dead, self._below / self._pairs
+    def shares(self) -> tuple[float, Array]:
+        on, pairs = np.split(self._counts.numpy(), [self._units])
+        below = pairs.cumsum(dtype=np.int64)
+        return float((on == 0).mean()), (below[:-1] / below[-1]).astype(np.float32)
 
 
-def _with_slope(function: Elementwise, inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def with_slope(function: Elementwise, inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return value and slope of an elementwise function, of the shape of the inputs."""
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(inputs)
         value = function(inputs)

@@ -13,7 +13,7 @@ from pipeline.foundations.untyped import Array, Batch
 from pipeline.history.record import HIDDEN
 from pipeline.recorder import input_facts, sequence_facts
 from pipeline.recorder.accuracy_facts import accuracy_gap, accuracy_metrics, overlap_gap, overlap_metrics
-from pipeline.recorder.entering_signal import entering_spread
+from pipeline.recorder.entering_signal import EnteringSignal
 from pipeline.recorder.fit_arguments import FitArguments
 from pipeline.recorder.fit_end import is_backwards, stopping_callback
 from pipeline.recorder.fit_hooks import FitHooks
@@ -55,7 +55,7 @@ class AroundModel:
         self._untracked = UntrackedWeights(model)
         self._updates = Updates(model, hooks)
         self._training: tuple[list[Array], Array | None] | None = None  # numeric inputs, and the class of each row
-        self._is_mask_measured = False
+        self._is_entering_measured = False
 
     # Before the first epoch
 
@@ -183,7 +183,7 @@ class AroundModel:
     # At a measured state
 
     def measure_state(self, probe: Probe, data: Rows, forward: ForwardPass) -> None:
-        """Measure penalties, the type of the weights, and masks."""
+        """Measure penalties, the type of the weights, and, once, what enters the first layers."""
         facts, total = self._recorder.fit_facts, forward.loss + forward.penalties
         if np.isfinite(total) and total > 0:
             # A strong penalty may leave so little of a layer that it is small at the end.
@@ -196,13 +196,14 @@ class AroundModel:
             facts["activity_share"] = max(facts.get("activity_share", 0.0), share)
         weights = self._model.trainable_variables
         facts["half_weights"] = float(any(str(each.dtype) in ("float16", "bfloat16") for each in weights))
-        if self._is_mask_measured:
+        if self._is_entering_measured:
             return
-        self._is_mask_measured = True
+        self._is_entering_measured = True
         with self._guard.optional("measure what enters the first kernel"):
-            facts |= entering_spread(self._model, rows(self._model), probe, data)
-        with self._guard.optional("look for masks"):
-            self._recorder.fit_facts |= sequence_facts.mask_facts(self._model, every_layer(self._model), probe, data)
+            entering = EnteringSignal(self._model, rows(self._model), probe, data)
+            facts |= entering.masks()
+            self._recorder.facts |= entering.scale()
+            facts |= entering.spread()
 
     def measure_shrinking(self, layer_rows: list[Row]) -> None:
         """Compare the hidden kernels at the last measured state with those before the first step."""

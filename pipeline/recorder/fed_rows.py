@@ -4,8 +4,7 @@ The loss that `fit` logs is compared with the record's loss only if both are of 
 the user's own settings.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from math import prod
 from typing import Final, NamedTuple
 
@@ -14,8 +13,9 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.foundations.untyped import Array, Batch
+from pipeline.recorder.gate import Gate
 from pipeline.recorder.guard import Guard
-from pipeline.recorder.replaced_attributes import replaced
+from pipeline.recorder.replaced_attributes import Change
 
 NAMES: Final = ("x", "y", "y_pred", "sample_weight")  # the first arguments of Keras's `compute_loss`
 TARGET_ROUNDING: Final = 1e-6  # relative error of one target in float32, with some margin
@@ -64,12 +64,12 @@ class FedRows:
         """Args: before_loss: called in each traced step, before its loss is computed."""
         self._before_loss = before_loss
         self._guard = guard
+        self._gate = Gate()
         with tf.init_scope():
             self._sums = tf.Variable(tf.zeros(SUMS, tf.float64), trainable=False)
 
-    @contextmanager
-    def watching(self, model: keras.Model) -> Iterator[None]:
-        """Add up the rows of which the model computes its loss within the context."""
+    def changes(self, model: keras.Model) -> list[Change]:
+        """Return the change of the model that adds up the rows of which it computes its loss."""
         original = model.compute_loss
 
         def compute_loss(*args: Batch, **kwargs: Batch) -> tf.Tensor:
@@ -79,12 +79,16 @@ class FedRows:
                 self.add(arguments.get("x"), arguments.get("y"), arguments.get("sample_weight"))
             return original(*args, **kwargs)
 
-        with replaced([(model, "compute_loss", compute_loss)]):
-            yield
+        return [(model, "compute_loss", compute_loss)]
 
     def restart(self) -> None:
         """Set the sums to 0, for a new `fit`."""
+        self._gate.set(True)
         self._sums.assign(tf.zeros(SUMS, tf.float64))
+
+    def pause(self) -> None:
+        """Add no more rows until the next `restart`."""
+        self._gate.set(False)
 
     @property
     def batches(self) -> float:
@@ -125,8 +129,10 @@ class FedRows:
 
     def add(self, inputs: Batch, targets: Batch, weights: Batch) -> None:
         """Add the rows of a batch: tensors, or structures of tensors."""
-        if not _numbers(inputs):
-            return
+        if _numbers(inputs):
+            self._gate.run(lambda: self._add_batch(inputs, targets, weights))
+
+    def _add_batch(self, inputs: Batch, targets: Batch, weights: Batch) -> None:
         count = tf.cast(tf.shape(_numbers(inputs)[0])[0], tf.float64)
         row_weights = [tf.cast(each, tf.float64) for each in _numbers(weights)]
         weight_distance = tf.add_n([tf.reduce_sum(tf.abs(each - 1)) for each in row_weights]) if row_weights else 0.0

@@ -5,8 +5,6 @@ these hooks; a later `fit` of the same model uses the step that the first `fit` 
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from functools import partial
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -16,7 +14,7 @@ from pipeline.foundations.untyped import Array, Batch, Logs
 from pipeline.recorder.captured_rows import CapturedRows
 from pipeline.recorder.fed_rows import FedRows, RowStatistics
 from pipeline.recorder.guard import Guard
-from pipeline.recorder.replaced_attributes import replaced
+from pipeline.recorder.replaced_attributes import Change, replaced
 from pipeline.recorder.step_gradients import StepGradients
 
 # A `train_function` or `test_function`, which runs the next step of an epoch.
@@ -103,15 +101,20 @@ class FitHooks:
 
     # Measurements of the hooks
 
-    def restart_gradients(self) -> None:
-        """Set the sums of gradients to 0, for a new epoch."""
+    def restart_gradients(self, is_recorded: bool) -> None:
+        """Set the sums of gradients to 0 for a new epoch, and add to them only if the epoch is recorded."""
         if self._sums is not None:
-            self._sums.gradients.restart()
+            self._sums.gradients.restart(is_recorded)
 
     def restart_rows(self) -> None:
         """Set the sums of rows to 0, for a new `fit`."""
         if self._sums is not None:
             self._sums.rows.restart()
+
+    def pause_rows(self) -> None:
+        """Add no more rows in this `fit`, unless their sums count its batches."""
+        if self._sums is not None and self._model.steps_per_execution == 1:
+            self._sums.rows.pause()
 
     def gradients(self) -> dict[str, Array]:
         """Return the epoch's gradient statistics, see `StepGradients.read`; empty if the step is not measured."""
@@ -145,11 +148,11 @@ class FitHooks:
     def _capture(self, name: str, part: str) -> None:
         """Let Keras make its train or test function again, from a step that keeps its rows."""
         model, step = self._model, f"{name}_step"
-        capturing = partial(replaced, [(model, step, self._captured[part].capturing(getattr(model, step)))])
-        with capturing():
+        changes: list[Change] = [(model, step, self._captured[part].capturing(getattr(model, step)))]
+        with replaced(changes):
             setattr(model, f"{name}_function", None)
             getattr(model, f"make_{name}_function")()
-        self._wrap(name, [capturing])
+        self._wrap(name, lambda: changes)
 
     def _watch_steps(self, is_fresh: bool) -> None:
         model = self._model
@@ -165,25 +168,20 @@ class FitHooks:
             gradients = StepGradients(self._kernels, is_dense, self._before_step, self._guard)
             _TRACED[traced] = _TracedSums(gradients, FedRows(self._before_loss, self._guard))
         self._sums = sums = _TRACED[traced]
-        watching = [lambda: sums.gradients.watching(model.optimizer), lambda: sums.rows.watching(model)]
-        self._wrap("train", [*watching, self._counting])
+        self._wrap(
+            "train", lambda: [*sums.gradients.changes(model.optimizer), *sums.rows.changes(model)], is_counted=True
+        )
 
-    @contextmanager
-    def _counting(self) -> Iterator[None]:
-        """Count the call within the context, unless it raises an error, such as the end of the data."""
-        yield
-        self._calls += 1
-
-    def _wrap(self, name: str, contexts: Sequence[Callable[[], AbstractContextManager[None]]]) -> None:
-        """Wrap Keras's function, so that each call runs within the contexts."""
+    def _wrap(self, name: str, changes: Callable[[], Sequence[Change]], is_counted: bool = False) -> None:
+        """Wrap Keras's function, so that the changes hold during each call, and maybe count the calls."""
         model, attribute = self._model, f"{name}_function"
         function: KerasFunction = getattr(model, attribute)
 
         def hooked(iterator: Iterator[Batch]) -> Logs:
-            with ExitStack() as stack:
-                for context in contexts:
-                    stack.enter_context(context())
-                return function(iterator)
+            with replaced(changes()):
+                logs = function(iterator)
+            self._calls += is_counted  # not after an error, such as the end of the data
+            return logs
 
         def undo() -> None:
             if getattr(model, attribute) is hooked:

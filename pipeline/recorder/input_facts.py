@@ -1,35 +1,30 @@
 """Measure a model's data: the scale and the kind of its inputs, and whether the targets belong to the inputs.
 
-Rows are measured, and the signal that enters the first kernel; names are not used. The model does not change.
+Only rows are measured; names are not used. The model does not change.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import prod
-from typing import Concatenate, Final, ParamSpec, TypeVar
+from typing import Final
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from pipeline.foundations.untyped import Array, Batch
-from pipeline.history import scales
 from pipeline.history.record import INPUT_KINDS
-from pipeline.recorder.layers import BESIDE, Row, every_layer, inference_mode
-from pipeline.recorder.probe import Probe, Rows
-from pipeline.recorder.replaced_attributes import replaced
+from pipeline.recorder.layers import every_layer
+from pipeline.recorder.neighbour_test import of_pairs
+from pipeline.recorder.probe import Rows
 from pipeline.recorder.row_samples import sampled
 
 LONG: Final = 10  # times the median norm; among a million rows of normal numbers, no row is so long
 PAIRS: Final = 512  # rows, evenly from first to last, whose inputs and targets are compared
 NORM_NUMBERS: Final = 2**27  # the norms of rows with so many numbers take about 0.2 s
-SIGNAL_ROWS: Final = 256  # rows on which signals and outputs are measured
 # Inputs are pixels if they are whole, >= 0, with a maximum in this range, and at least SMALL_PICTURE a row.
 PIXELS: Final = (128, 255)
 SMALL_PICTURE: Final = 8 * 8
 PICTURE_LAYERS: Final = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.MaxPooling2D)
 SEQUENCE_LAYERS: Final = (keras.layers.RNN, keras.layers.Conv1D, keras.layers.MultiHeadAttention)
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
 def of_rows(inputs: Batch, targets: Batch) -> dict[str, float]:
@@ -45,7 +40,7 @@ def of_rows(inputs: Batch, targets: Batch) -> dict[str, float]:
     facts = {"nonfinite_share": float(is_broken.mean())}
     if all(flat) and all(leaf.dtype.kind in "biuf" for leaves in flat for leaf in leaves):
         chosen = np.unique(np.linspace(0, len(flat[0][0]) - 1, PAIRS).astype(int))
-        facts |= scales.of_pairs(*(np.concatenate([leaf[chosen] for leaf in leaves], axis=1) for leaves in flat))
+        facts |= of_pairs(*(np.concatenate([leaf[chosen] for leaf in leaves], axis=1) for leaves in flat))
     return facts
 
 
@@ -67,34 +62,6 @@ def row_norms(leaves: Sequence[Array]) -> dict[str, float]:
     if not median:
         return {}
     return {"largest_row": float(norms.max()) / median, "long_rows": float((norms > LONG * median).mean())}
-
-
-def of_signal(model: keras.Model, rows: Sequence[Row], probe: Probe, data: Rows) -> dict[str, float]:
-    """Return `input_scale` and `input_decades` of the signal that enters the first kernel.
-
-    Empty if a layer with weights, such as an embedding or a normalisation, comes before this kernel.
-    """
-    signals: list[Array] = []
-    first: list[Row] = []
-    owners = {id(row.owner): row for row in rows}
-
-    def measuring(row: Row, call: Callable[Concatenate[tf.Tensor, P], R]) -> Callable[Concatenate[tf.Tensor, P], R]:
-        def measuring_call(signal: tf.Tensor, *args: P.args, **kwargs: P.kwargs) -> R:
-            if not first:
-                first.append(row)
-            if first[0] is row and row.role != BESIDE and tf.is_tensor(signal) and signal.dtype.is_floating:
-                signals.append(np.asarray(signal, np.float64))
-            return call(signal, *args, **kwargs)
-
-        return measuring_call
-
-    changes = [(row.owner, "call", measuring(row, row.owner.call)) for row in owners.values()]
-    with replaced(changes), keras.StatelessScope():
-        for piece in probe.pieces(probe.few(data, SIGNAL_ROWS)):
-            model(piece.inputs, **inference_mode(model))
-    if not signals:
-        return {}
-    return scales.of_inputs(np.concatenate([each.reshape(-1, each.shape[-1]) for each in signals]))
 
 
 def of_kind(model: keras.Model, data: Rows) -> dict[str, float]:

@@ -55,7 +55,7 @@ class MeasuredModel:
         self.judging: Judging = KnownTask(judged.scorer, guard) if isinstance(judged, KnownData) else judged
         self.curves = Curves(guard, self.judging)
         self.probe: Probe | None = None
-        self.probe_rows = ProbeRows(model, options.rows, guard)
+        self.probe_rows = ProbeRows(model, options.rows, options.is_thinned, guard)
         self.earlier_kernels: Tensors | None = None
         self._model = model
         self._options = options
@@ -152,7 +152,8 @@ class MeasuredModel:
             for epoch, state in measured
         }
         recorder = replace(self.recorder, states=states)
-        history = recorder.history(self.table, self.judging.task, baselines, self.probe_rows.text)
+        calls = [] if self.probe is None else self.probe.recurrence.calls
+        history = recorder.history(self.table, self.judging.task, baselines, self.probe_rows.text, calls)
         if judging is None:
             return history
         last_curves = next((state.curves for _, state in reversed(measured) if state.curves), {})

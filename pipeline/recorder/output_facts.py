@@ -15,13 +15,13 @@ from pipeline.foundations.untyped import Array
 from pipeline.history import scales
 from pipeline.history.record import MISFITS, OUTPUT
 from pipeline.models.loss_names import CATEGORICAL, CLASSES, DISTANCES, TWO_CLASSES, loss_of
-from pipeline.recorder.input_facts import SIGNAL_ROWS
 from pipeline.recorder.layers import Row, batch_size, every_layer
 from pipeline.recorder.own_loss import misfit_of_own_loss
 from pipeline.recorder.probe import Probe, Rows
 
 # Sizes of biases, both within float16. An output has no limit if it grows in proportion to the bias.
 PUSHES: Final = (1e2, 1e4)
+PUSHED_ROWS: Final = 64  # with a kernel of 0, nearly all models give all rows the same outputs
 CLOSE: Final = 1e-3  # relative to 1 + |target|: far above the rounding of float32, far below any useful error
 # Faults that are newer than the record's MISFITS; their places follow on. `rules.model_rules` has the same names.
 LATER_MISFITS: Final = ("probabilities that cannot come near 0 or 1", "outputs that depend on the other rows")
@@ -131,7 +131,7 @@ def _pushed(rows: Sequence[Row], probe: Probe, data: Rows) -> tuple[Array, Array
         return None
     first = np.zeros(bias.shape, np.float32)
     first.flat[0] = 1.0
-    few = probe.few(data, SIGNAL_ROWS)
+    few = probe.few(data, PUSHED_ROWS)
     outputs, losses = [], []
     for size in PUSHES:
         for direction in (np.ones_like(first), -np.ones_like(first), 2 * first - 1, 1 - 2 * first, -first):

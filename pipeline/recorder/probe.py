@@ -19,13 +19,16 @@ from pipeline.history.record import SLOPE_FRACTIONS, count_type
 from pipeline.recorder.activity import Activity
 from pipeline.recorder.kernel_summary import kernel_summary
 from pipeline.recorder.layers import Row, batch_size, inference_mode, states
+from pipeline.recorder.one_trace import OneTrace
+from pipeline.recorder.recurrence import Recurrence, time_values
 from pipeline.recorder.structure import graph
 
 NUMBERS_AT_ONCE: Final = 2**26  # largest number of float32 outputs of all layers in one pass: 0.25 GB
 ROWS_AT_ONCE: Final = 256  # rows in one pass of a model without a graph: its number of outputs is unknown
 Tensors: TypeAlias = Sequence[tf.Tensor]
-# [loss without penalties, penalties], outputs, gradients by row of the layer table, and new states of layers.
-PassResult: TypeAlias = tuple[tf.Tensor, Batch, Tensors, Tensors]
+# [loss without penalties, penalties], outputs, gradients by row of the layer table, new states of layers, and the sums
+# of recurrent layers.
+PassResult: TypeAlias = tuple[tf.Tensor, Batch, Tensors, Tensors, Tensors]
 
 
 class Rows(NamedTuple):
@@ -77,6 +80,7 @@ class Probe:
 
     def __init__(self, model: keras.Model, rows: Sequence[Row], histograms: bool) -> None:
         self.activity = Activity(model, rows)
+        self.recurrence = Recurrence(model)
         self.has_loss = True
         self._model = model
         self._weights = model.weights
@@ -90,10 +94,8 @@ class Probe:
         parameters = inspect.signature(model.compute_loss).parameters
         takes_mode = "training" in parameters or any(each.kind is each.VAR_KEYWORD for each in parameters.values())
         self._loss_mode = {"training": False} if takes_mode else {}
-        compiled = (lambda function: function) if model.run_eagerly else tf.function(autograph=False)
-        self._compiled_backward: Pass = compiled(self._backward)
-        self._compiled_forward: Pass = compiled(self._forward)
-        self._compiled_summary: Callable[[Tensors, Tensors, Tensors], dict[str, tf.Tensor]] = compiled(self._summary)
+        self._compiled_backward: Pass = self._compiled(self._backward)
+        self._compiled_forward: Pass = self._compiled(self._forward)
 
     def state(self) -> list[tf.Tensor]:
         """Return a copy of all weights."""
@@ -111,12 +113,18 @@ class Probe:
             before: the kernels one epoch ago; None if unknown.
 
         Returns:
-            The forward pass, and arrays [layer, ...] by their names in the record; no gradients without a loss.
+            The forward pass, and arrays [layer, ...] by their names in the record, of recurrent layers [call, step]; no
+            gradients without a loss.
         """
         gradients: list[tf.Tensor] = []
+        self.activity.restart()
+        sums: list[Array] = []  # of recurrent layers
         losses, outputs, total = np.zeros(2), [], data.size
-        for piece, (piece_losses, output, piece_gradients) in self._pass_pieces(self._compiled_backward, state, data):
+        for piece, result in self._pass_pieces(self._compiled_backward, state, data):
+            piece_losses, output, piece_gradients, piece_sums = result
             outputs.append(output)
+            piece_sums = [each.numpy() for each in piece_sums]
+            sums = [a + b for a, b in zip(sums, piece_sums, strict=True)] if sums else piece_sums
             share = piece.size / total
             losses += np.asarray(piece_losses, np.float64) * share
             if share < 1:
@@ -124,23 +132,28 @@ class Probe:
             gradients = (
                 [a + b for a, b in zip(gradients, piece_gradients, strict=True)] if gradients else list(piece_gradients)
             )
-        return _forward_pass(losses, outputs), self._values(gradients, self.kernels(state), before)
+        values = self._values(gradients, self.kernels(state), before) | self._activity()
+        return _forward_pass(losses, outputs), values | time_values(self.recurrence.calls, sums)
 
     def evaluate(self, state: Tensors, data: Rows) -> ForwardPass:
         """Return loss and outputs only."""
-        return self._evaluate(self._compiled_forward, state, data)
+        losses, outputs = np.zeros(2), []
+        for piece, (piece_losses, output, *_) in self._pass_pieces(self._compiled_forward, state, data):
+            losses += np.asarray(piece_losses, np.float64) * piece.size / data.size
+            outputs.append(output)
+        return _forward_pass(losses, outputs)
 
     def with_weights(self, weights: Mapping[int, Array | float], data: Rows) -> ForwardPass:
-        """Return loss and outputs with other values of some weights, without a compiled function.
+        """Return loss and outputs with other values of some weights.
 
         Args:
             weights: the values, by the id of the weight's variable.
         """
         state = [
-            tf.broadcast_to(tf.cast(weights[id(each)], each.dtype), each.shape) if id(each) in weights else each.value
-            for each in self._weights
+            tf.broadcast_to(tf.cast(weights[id(variable)], now.dtype), now.shape) if id(variable) in weights else now
+            for variable, now in zip(self._weights, self.state(), strict=True)
         ]
-        return self._evaluate(self._forward, state, data)
+        return self.evaluate(state, data)
 
     def loss_of(self, data: Rows, outputs: Batch) -> float:
         """Return the loss of given outputs for the rows, without penalties."""
@@ -171,53 +184,54 @@ class Probe:
         """Return the first rows, at most `most`; for a model with a fixed batch size at least one batch."""
         return data.between(0, most if self._batch is None else max(1, most // self._batch) * self._batch)
 
+    def _compiled(self, function: Pass) -> Pass:
+        if self._model.run_eagerly:
+            return function
+        return OneTrace(function) if self._batch is None else tf.function(function, autograph=False)
+
     def _values(self, gradients: Tensors, now: Tensors, before: Tensors | None) -> dict[str, Array]:
-        # Without earlier kernels, pass the present ones, so that the summary is traced only once.
-        summary = self._compiled_summary(gradients, now, now if before is None else before)
-        if before is None:
-            del summary["weight_change_l1"]
-        values = {name: each.numpy() for name, each in summary.items()}
+        values = kernel_summary(gradients, now, before, self._histograms)
         for name in ("gradient_histogram", "weight_histogram"):
             if name in values:
                 values[name] = values[name].astype(self._count_type)
-        if not self.activity.measured_rows:
-            return values
-        dead_shares = np.zeros(len(now), np.float32)
-        saturated = np.full((len(now), len(SLOPE_FRACTIONS)), np.nan, np.float32)
-        for place, row in enumerate(self.activity.measured_rows):
-            dead_shares[row], saturated[row] = values["dead_unit_share"][place], values["saturated_share"][place]
-        return values | {"dead": dead_shares == 1, "dead_unit_share": dead_shares, "saturated_share": saturated}
+        return values
 
-    def _evaluate(self, function: Pass, state: Tensors, data: Rows) -> ForwardPass:
-        losses, outputs = np.zeros(2), []
-        for piece, (piece_losses, output, _) in self._pass_pieces(function, state, data):
-            losses += np.asarray(piece_losses, np.float64) * piece.size / data.size
-            outputs.append(output)
-        return _forward_pass(losses, outputs)
+    def _activity(self) -> dict[str, Array]:
+        """Return the shares of dead and saturated units by row; empty if no activation was measured."""
+        shares = self.activity.read()
+        if not shares:
+            return {}
+        dead_shares = np.zeros(len(self._kernels), np.float32)
+        saturated = np.full((len(self._kernels), len(SLOPE_FRACTIONS)), np.nan, np.float32)
+        for row, (dead_share, saturated_shares) in shares.items():
+            dead_shares[row], saturated[row] = dead_share, saturated_shares
+        return {"dead": dead_shares == 1, "dead_unit_share": dead_shares, "saturated_share": saturated}
 
     def _pass_pieces(
         self, function: Pass, state: Tensors, data: Rows
-    ) -> Iterator[tuple[Rows, tuple[tf.Tensor, Batch, Tensors]]]:
-        """Yield each piece of rows with losses, outputs and gradients; layer states pass on to the next piece."""
+    ) -> Iterator[tuple[Rows, tuple[tf.Tensor, Batch, Tensors, Tensors]]]:
+        """Yield each piece of rows with its results; layer states pass on to the next piece."""
         carried_states: Tensors = [tf.zeros(each.shape, each.dtype) for each in self._states]
         for piece in self.pieces(data):
-            loss, outputs, gradients, carried_states = function(state, carried_states, piece)
-            yield piece, (loss, outputs, gradients)
+            loss, outputs, gradients, carried_states, sums = function(state, carried_states, piece)
+            yield piece, (loss, outputs, gradients, sums)
 
     def _backward(self, state: Tensors, carried_states: Tensors, data: Rows) -> PassResult:
         kernels = self.kernels(state)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(kernels)
-            with self.activity.watching():
+            with self.recurrence.watching(tape), self.activity.watching():
                 loss, losses, outputs, carried_states = self._losses(state, carried_states, data)
         if loss is None:
-            return losses, outputs, [], carried_states
-        gradients = tape.gradient(loss, kernels, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        return losses, outputs, [tf.cast(tf.convert_to_tensor(each), tf.float32) for each in gradients], carried_states
+            return losses, outputs, [], carried_states, []
+        sources = (kernels, self.recurrence.sequences)
+        gradients, by_time = tape.gradient(loss, sources, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        gradients = [tf.cast(tf.convert_to_tensor(each), tf.float32) for each in gradients]
+        return losses, outputs, gradients, carried_states, self.recurrence.sums(by_time)
 
     def _forward(self, state: Tensors, carried_states: Tensors, data: Rows) -> PassResult:
         _, losses, outputs, carried_states = self._losses(state, carried_states, data)
-        return losses, outputs, [], carried_states
+        return losses, outputs, [], carried_states, []
 
     def _losses(
         self, state: Tensors, carried_states: Tensors, data: Rows
@@ -241,12 +255,6 @@ class Probe:
             penalties = [tf.cast(each, tf.float32) for each in layer_losses]
         penalty = tf.add_n(penalties) if penalties else tf.constant(0.0)
         return loss, tf.stack([tf.cast(loss, tf.float32) - penalty, penalty]), outputs, carried_states
-
-    def _summary(self, gradients: Tensors, now: Tensors, before: Tensors) -> dict[str, tf.Tensor]:
-        values = kernel_summary(gradients, now, before, self._histograms)
-        if self.activity.measured_rows:
-            values["dead_unit_share"], values["saturated_share"] = self.activity.read()
-        return values
 
 
 def _tensor(leaf: Batch) -> tf.Tensor | None:

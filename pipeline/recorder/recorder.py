@@ -1,7 +1,8 @@
 """Store what is measured of a watched training, and return it as a history of one replica.
 
 To add a quantity, name it in `history/record.py`, and measure it in `probe.py` (a value for each layer), or in
-`input_facts.py` or `output_facts.py` (a value for the model). A number about what happens around the model is named in
+`input_facts.py` or `output_facts.py` (a value for the model). A value by time step is named in
+`history/time_profiles.py` and measured in `recurrence.py`. A number about what happens around the model is named in
 `diagnosis/fit_facts.py` and measured in `around_model.py`.
 """
 
@@ -26,16 +27,19 @@ from pipeline.history.record import (
     assemble,
     with_fit_facts,
 )
+from pipeline.history.time_profiles import TIME_VALUES, RecurrentCall, with_time_profiles
 
 UNKNOWN_TASK = Task("regression", ("output",))  # the task of a record if the model's task is unknown
 LOG_PREFIX = "log_"
+SKIPPED_EPOCHS = "skipped_epochs"  # attribute of a record: see `Recorder`
 
 
 class MeasuredState(NamedTuple):
     """The measurements of a model at one epoch.
 
     curves: losses and scores by name, such as `train_loss`.
-    values: arrays [layer, ...], by names such as those of LAYER_VALUES; empty if layers were not measured.
+    values: arrays [layer, ...], by names such as those of LAYER_VALUES, and [recurrent call, step], by the names of
+        TIME_VALUES; empty if layers were not measured.
     """
 
     curves: Mapping[str, float]
@@ -51,6 +55,7 @@ class Recorder:
     facts: one number each about the model's inputs and possible outputs, by names of REPLICA_VALUES.
     fit_facts: one number each about what happens around the model, by names of FIT_FACTS in `diagnosis.fit_facts`.
     fit_texts: names that belong to these facts, by names of FIT_TEXTS there.
+    skipped_epochs: how many epochs were to be measured, but measuring them would have taken too long.
     """
 
     states: dict[int, MeasuredState] = field(default_factory=dict)
@@ -58,6 +63,7 @@ class Recorder:
     facts: dict[str, float] = field(default_factory=dict)
     fit_facts: dict[str, float] = field(default_factory=dict)
     fit_texts: dict[str, str] = field(default_factory=dict)
+    skipped_epochs: int = 0
 
     @property
     def last_epoch(self) -> int:
@@ -73,7 +79,12 @@ class Recorder:
         self.logs[epoch] = {name: float(value) for name, value in logs.items() if isinstance(value, int | float)}
 
     def history(
-        self, layers: Sequence[Layer], task: Task | None, constant_losses: Mapping[str, float], probe: str
+        self,
+        layers: Sequence[Layer],
+        task: Task | None,
+        constant_losses: Mapping[str, float],
+        probe: str,
+        calls: Sequence[RecurrentCall] = (),
     ) -> xr.Dataset:
         """Return the record so far.
 
@@ -82,6 +93,7 @@ class Recorder:
             task: None if no task of the pipeline fits the model.
             constant_losses: the baseline loss of each part of the data.
             probe: which rows are the probe, in words.
+            calls: the calls of recurrent layers.
 
         Raises:
             ValueError: layers were measured at no epoch.
@@ -95,7 +107,7 @@ class Recorder:
             [0],
             recorded,
             {name: curve[None] for name, curve in curves.items()},
-            self._layer_values(recorded),
+            self._layer_values(recorded, (*LAYER_VALUES, UNIT_SPREAD, SATURATED, *HISTOGRAMS)),
             layers,
             task or UNKNOWN_TASK,
             {part: value for part, value in constant_losses.items() if f"{part}_loss" in curves},
@@ -106,7 +118,9 @@ class Recorder:
         is_loss_known = is_measured or any("loss" in logs for logs in self.logs.values())
         known = {"task_is_known": int(task is not None), LOSS_IS_KNOWN: int(is_loss_known)}
         facts = {name: np.array([fact]) for name, fact in self.fit_facts.items()}
-        return with_fit_facts(self._with_logs(history), facts).assign_attrs(probe=probe, **known, **self.fit_texts)
+        history = with_time_profiles(history, calls, self._layer_values(recorded, TIME_VALUES))
+        measured = {"probe": probe, SKIPPED_EPOCHS: self.skipped_epochs}
+        return with_fit_facts(self._with_logs(history), facts).assign_attrs(**measured, **known, **self.fit_texts)
 
     @staticmethod
     def without_logs(history: xr.Dataset) -> xr.Dataset:
@@ -149,10 +163,10 @@ class Recorder:
             [self.logs.get(epoch, {}).get(name, np.nan) for epoch in range(self.last_epoch + 1)], np.float32
         )
 
-    def _layer_values(self, recorded: Iterable[int]) -> dict[str, Array]:
+    def _layer_values(self, recorded: Iterable[int], names: Iterable[str]) -> dict[str, Array]:
         layer_values: dict[str, Array] = {}
         states = [self.states[epoch].values for epoch in recorded]
-        for name in (*LAYER_VALUES, UNIT_SPREAD, SATURATED, *HISTOGRAMS):
+        for name in names:
             example = next((values[name] for values in states if name in values), None)
             if example is None:
                 continue

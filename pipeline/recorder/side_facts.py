@@ -30,12 +30,10 @@ class SideFacts:
             self.facts |= input_facts.of_rows(inputs, targets)
 
     def measure_model(self, rows: Sequence[Row], probe: Probe, data: Rows, hooks: FitHooks) -> None:
-        """Measure the model's inputs and outputs, at the first measured state only."""
+        """Measure the kind of the inputs, and the model's outputs, at the first measured state only."""
         if self._is_model_measured:
             return
         self._is_model_measured = True
-        with self._guard.optional("measure the scale of the inputs"):
-            self.facts |= input_facts.of_signal(self._model, rows, probe, data)
         with self._guard.optional("determine the kind of the inputs"):
             self.facts |= input_facts.of_kind(self._model, data)
         with self._guard.optional("measure the range of the outputs"):

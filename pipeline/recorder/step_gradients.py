@@ -3,8 +3,7 @@
 Imports TensorFlow with the user's own settings.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import prod
 from typing import Final, TypeAlias
 
@@ -13,7 +12,9 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.foundations.untyped import Array
+from pipeline.recorder.gate import Gate
 from pipeline.recorder.guard import Guard
+from pipeline.recorder.replaced_attributes import Change
 
 Gradient: TypeAlias = "tf.Tensor | tf.IndexedSlices | None"  # None for a weight without a gradient
 GROUP_LIMIT: Final = 4096  # entries; kernels up to this size are measured together
@@ -51,18 +52,17 @@ class StepGradients:
         self._before_step = before_step
         self._guard = guard
         self._sums: tf.Variable | None = None
+        self._gate = Gate()
 
-    @contextmanager
-    def watching(self, optimizer: keras.optimizers.Optimizer | None) -> Iterator[None]:
-        """Measure the optimizer's gradients within the context, and pass them on unchanged.
+    def changes(self, optimizer: keras.optimizers.Optimizer | None) -> list[Change]:
+        """Return the change of the optimizer that measures its gradients, and passes them on unchanged.
 
         `apply_gradients` and a custom `train_step` both call `apply`. With mixed precision, the inner optimizer gets
         the gradients without the loss's scale.
         """
         inner: keras.optimizers.Optimizer = getattr(optimizer, "inner_optimizer", optimizer)
         if inner is None or "apply" in vars(inner):  # another library or callback has wrapped it
-            yield
-            return
+            return []
         original = inner.apply
 
         def apply(
@@ -76,15 +76,12 @@ class StepGradients:
                 self.has_all_pairs |= not tf.executing_eagerly() and _has_all_pairs(tf.compat.v1.get_default_graph())
             return original(gradients, variables)
 
-        object.__setattr__(inner, "apply", apply)
-        try:
-            yield
-        finally:
-            object.__delattr__(inner, "apply")
+        return [(inner, "apply", apply)]
 
-    def restart(self) -> None:
-        """Set the sums to 0, for a new epoch."""
-        if self._sums is not None:
+    def restart(self, is_recorded: bool) -> None:
+        """Set the sums to 0 for a new epoch, and add to them only if the epoch is recorded."""
+        self._gate.set(is_recorded)
+        if self._sums is not None and is_recorded:
             self._sums.assign(self._zeros)
 
     def read(self) -> dict[str, Array]:
@@ -104,17 +101,21 @@ class StepGradients:
         return tf.Variable(self._zeros, trainable=False)
 
     def _add(self, gradients: Sequence[Gradient], variables: Sequence[keras.Variable]) -> None:
-        if self._sums is None:
+        sums = self._sums
+        if sums is None:
             with tf.init_scope():  # because a step may be being traced
-                self._sums = self._make_sums()
+                sums = self._sums = self._make_sums()
         self._before_step()
         by_row = {
             self._rows[id(variable)]: gradient
             for gradient, variable in zip(gradients, variables, strict=True)
             if gradient is not None and id(variable) in self._rows
         }
-        if not by_row:
-            return
+        if by_row:
+            self._gate.run(lambda: sums.assign_add(self._of_step(by_row)))
+
+    def _of_step(self, by_row: Mapping[int, Gradient]) -> tf.Tensor:
+        """Return what a step adds to the sums [row, 4]."""
         # Small kernels are measured together: the number of operations determines a small network's step time.
         small = [
             row for row in sorted(by_row) if self._sizes[row] <= GROUP_LIMIT and isinstance(by_row[row], tf.Tensor)
@@ -132,7 +133,7 @@ class StepGradients:
         step = tf.concat([tf.pow(scaled, ROOTS), np.ones((len(order), 1), np.float32)], axis=1)
         if order != list(range(len(self._rows))):
             step = tf.scatter_nd(np.array(order, np.int32)[:, None], step, self._zeros.shape)
-        self._sums.assign_add(step)
+        return step
 
     def _statistics(self, gradient: Gradient, size: float) -> list[tf.Tensor]:
         """Return a gradient's sum of |g|, sum of g^2 and number of zeros; its kernel has `size` entries."""

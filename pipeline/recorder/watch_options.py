@@ -19,3 +19,8 @@ class Options:
     histograms: bool
     rows: int
     has_every_curve: bool = False
+
+    @property
+    def is_thinned(self) -> bool:
+        """Whether measuring has to be quick: it may take less time than the training."""
+        return self.max_overhead is not None and self.max_overhead < 1

@@ -3,8 +3,6 @@
 Imports TensorFlow with the user's own settings, and changes none.
 """
 
-from contextlib import nullcontext
-
 import keras
 import xarray as xr
 
@@ -26,6 +24,7 @@ class Watching:
     """Watches one model; several calls of `fit` continue one record.
 
     epoch: the number of epochs for which the model was trained.
+    budget: counts the seconds of training and of measuring.
     """
 
     def __init__(
@@ -48,16 +47,17 @@ class Watching:
         self._data = data
         self._options = options
         self._guard = guard
-        self._budget = Budget(options.max_overhead)
-        self._measured = MeasuredModel(model, options, guard, judged)
+        self.budget = Budget(options.max_overhead)
+        with self.budget.starting():
+            self._measured = MeasuredModel(model, options, guard, judged)
+            if data is not None:
+                self._measured.use_given_rows(*data)
+            if model.built and rows(model):  # `build` of a model may leave its layers to the first batch
+                self._measured.read_initial()
         self._first_epoch: int | None = None  # of this `fit`, as Keras counts; None before it
         self._epoch_offset = 0  # the record's epoch minus Keras's
         self._is_due = False
         self._has_known_rows = isinstance(judged, KnownData)  # the pipeline's own
-        if data is not None:
-            self._measured.use_given_rows(*data)
-        if model.built and rows(model):  # `build` of a model may leave its layers to the first batch
-            self._measured.read_initial()
 
     # While `fit` runs
 
@@ -69,6 +69,10 @@ class Watching:
             is_test_fresh: whether Keras has never traced its validation function.
         """
         self._first_epoch = None
+        with self.budget.starting():
+            self._begin(is_fresh, is_test_fresh)
+
+    def _begin(self, is_fresh: bool, is_test_fresh: bool) -> None:
         measured = self._measured
         with self._guard.optional("read the arguments of `fit`"):
             measured.around.begin(arguments_of_fit(self._model), self._data)
@@ -105,23 +109,26 @@ class Watching:
             self._first_epoch, self._epoch_offset = epoch, self.epoch - epoch
             measured.hooks.restart_rows()
         is_wanted = self._options.is_due(self._epoch_offset + epoch + 1, is_last)
-        self._is_due = is_wanted and (is_last or self._budget.has_time)
+        self._is_due = is_wanted and (is_last or self.budget.has_time)
+        self.recorder.skipped_epochs += is_wanted and not self._is_due
         if self._is_due:
-            with self._budget.measuring(is_whole=False):
+            with self.budget.measuring(is_whole=False):
                 measured.keep_earlier_kernels()
-                measured.hooks.restart_gradients()
+        measured.hooks.restart_gradients(self._is_due)
         measured.around.epoch_begins()
-        self._budget.epoch_begins()
+        self.budget.epoch_begins()
 
     def epoch_ends(self, epoch: int, logs: Logs) -> bool:
         """Keep the logs, measure if the epoch is due, and return whether anything was measured."""
-        self._budget.epoch_ends()
+        self.budget.epoch_ends()
         measured = self._measured
         self.epoch = self._epoch_offset + epoch + 1
         first = epoch if self._first_epoch is None else self._first_epoch
         self.recorder.log(self.epoch, measured.around.epoch_ends(epoch, first) | dict(logs))
         if epoch == first:
-            measured.use_fed_rows()
+            with self.budget.starting():
+                measured.use_fed_rows()
+                measured.hooks.pause_rows()
         if measured.probe is None:
             return False
         if not self._is_due:
@@ -131,7 +138,7 @@ class Watching:
             measured.earlier_kernels = None
             return self._options.has_every_curve
         is_compiling = measured.has_initial()
-        with nullcontext() if is_compiling else self._budget.measuring():
+        with self.budget.starting() if is_compiling else self.budget.measuring():
             self.record_initial()
             measured.record(self.epoch)
         return True

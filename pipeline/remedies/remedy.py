@@ -26,6 +26,10 @@ ENOUGH_ROWS: Final = 32  # fewest rows of a larger batch: Wu & He 2018, from 32 
 PATIENCE: Final = 10  # epochs without improvement, the fewest for patient stopping
 LONG_ROW: Final = 10  # times the median norm; of a million rows of normal numbers none is so long
 CLIPPED_QUANTILE: Final = 0.01  # of each column's values, at both ends
+IRNN_SPREAD: Final = 0.001  # standard deviation of an IRNN's input kernel (Le et al. 2015)
+SHORTER_FIRST: Final = (0.25, 0.5)  # shares of the steps to train on before all steps
+SHORTER_EPOCHS: Final = 5  # on each of these shares: together they cost less than four epochs on all steps
+TRUNCATED: Final = 0.25  # share of the steps to keep
 
 PASCANU: Final = "Pascanu et al. 2013, arXiv 1211.5063"
 LECUN: Final = "LeCun et al. 1998, Efficient BackProp"

@@ -19,6 +19,7 @@ from pipeline.remedies.remedy import (
     DROPPED,
     ENOUGH_EPOCHS,
     ENOUGH_ROWS,
+    IRNN_SPREAD,
     LARGER_BATCH,
     LECUN,
     LONG_ROW,
@@ -26,6 +27,7 @@ from pipeline.remedies.remedy import (
     PASCANU,
     PATIENCE,
     PENALTY,
+    SHORTER_EPOCHS,
     WIDER,
     Remedy,
     clipped,
@@ -148,6 +150,33 @@ REMEDIES: Final[Mapping[str, Remedy]] = {
     "masked_padding": Remedy(
         "`mask_zero=True` in embeddings; without an embedding a `Masking` layer first, which needs another model"
     ),
+    # Recurrent layers
+    "chrono_bias": Remedy(
+        "forget biases of LSTM layers, and update biases of GRU layers, drawn as log U(1, steps - 1); an LSTM's input "
+        "biases get the opposite sign",
+        source="Tallec & Ollivier 2018, arXiv 1804.11188",
+    ),
+    "orthogonal_recurrent": Remedy(
+        "recurrent kernels drawn from `orthogonal`", source="Saxe et al. 2013, arXiv 1312.6120"
+    ),
+    "identity_recurrent": Remedy(
+        f"relu in simple recurrent layers, with the identity as recurrent kernel, input kernels from a normal "
+        f"distribution of standard deviation {IRNN_SPREAD}, and biases 0",
+        source="Le et al. 2015, arXiv 1504.00941",
+    ),
+    "gated_cell": Remedy(
+        "`GRU` instead of `SimpleRNN` layers", source="Cho et al. 2014, arXiv 1406.1078", in_place=False
+    ),
+    "mean_over_time": Remedy(
+        "the mean of a recurrent layer's outputs over time, not its last output",
+        source="Raffel & Ellis 2015, arXiv 1512.08756",
+        in_place=False,
+    ),
+    "shorter_sequences_first": Remedy(
+        f"{SHORTER_EPOCHS} epochs on the last quarter of the steps and {SHORTER_EPOCHS} on the last half, before `fit`",
+        source="Zaremba & Sutskever 2014, arXiv 1410.4615; extra epochs",
+    ),
+    "truncated_sequences": Remedy("the last quarter of the steps of each sequence as inputs"),
     # Another graph
     "batch_normalization": Remedy(
         "batch normalisation between hidden layers and their activations",

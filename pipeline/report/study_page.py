@@ -12,6 +12,7 @@ from pipeline.evaluation.effects import HARMS, HELPS, REFERENCE, UNDECIDED
 from pipeline.evaluation.learned import score_column, score_in_words
 from pipeline.evaluation.summary import percent
 from pipeline.foundations.literal import as_code
+from pipeline.params.study_params import DATA_CONFIG
 from pipeline.report.figures.study_figures import captions
 from pipeline.report.pages.document import Bar, Block, Bullets, Document, Picture, Section, Table, Text, verdicts
 
@@ -132,4 +133,10 @@ def _run(findings: StudyFindings) -> Iterator[Block]:
         "interval is for its cell alone: of twenty cells without any effect, about one will seem to have an effect."
     )
     parameters = ", ".join(as_code(f"{key}: {value}") for key, value in findings.training.items())
-    yield Text(f"Shared by all cells unless a cell changes them: {parameters}. Data fingerprint `{findings.data}`.")
+    has_own_rows = findings.cells.changes.str.contains(DATA_CONFIG, regex=False).any()
+    own_rows = (
+        f" Cells that change `{DATA_CONFIG}` are trained and judged on rows of their own." if has_own_rows else ""
+    )
+    yield Text(
+        f"Shared by all cells unless a cell changes them: {parameters}. Data fingerprint `{findings.data}`.{own_rows}"
+    )

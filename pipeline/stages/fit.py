@@ -23,9 +23,9 @@ from pipeline.training.common.versions import versions
 def main(network: str) -> None:
     """Read `training`, the network and the split; train the missing replicas, join all replicas and write them."""
     params = read()
-    recipe, split = params.network(network).recipe, load_split()
+    recipe, split, data = params.network(network).recipe, load_split(), fingerprint()
     training = params.network(network).training(params.training)
-    works = replica_works(network, network, recipe, training, fingerprint())
+    works = replica_works(network, network, recipe, training, data)
     if not all(cell_store.holds(work.key) for work in works.values()):
         choose_device(training.device)
         # Imported late: TensorFlow takes seconds.
@@ -39,7 +39,7 @@ def main(network: str) -> None:
         Workers() as workers,
     ):
         observed = ObservedReplicas(works, Observers([bar, file]))
-        workers.run(works, split, observed.on_cell, observed.on_epoch)
+        workers.run(works, {data: split}, observed.on_cell, observed.on_epoch)
     trained = join_replicas([cell_store.load_replica(work.key) for work in works.values()])
     save_recipe(network, Recipe(variant=recipe, training=training, versions=versions(), **dict(load_origin())))
     save_run(network, trained.history, trained.predictions, trained.weights)

@@ -12,7 +12,8 @@ def main() -> None:
     save_reference(reference)
     score = split.task.score
     models = ", ".join(f"{name} {value:.3f}" for name, value in reference.by_model(score).items())
-    print(f"reference: {models or f'none: {reference.skipped}'} ({score}, {reference.judged} {reference.part} rows)")
+    rows = f"{models} ({score}, {reference.judged} {reference.part} rows)"
+    print(f"reference: {f'none: {reference.skipped}' if reference.skipped else rows}")
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ class Work(Protocol):
     key: the SHA-256 of everything that the result depends on. Cells with equal keys share a result, even if
         their names differ or they belong to different studies.
     recipe: the parameters as plain values.
+    data: the fingerprint of the rows.
     size: the expected training time relative to other cells.
     """
 
@@ -43,6 +44,8 @@ class Work(Protocol):
     def key(self) -> str: ...
     @property
     def recipe(self) -> dict[str, Plain]: ...
+    @property
+    def data(self) -> str: ...
     @property
     def size(self) -> float: ...
     def run(self, split: Split, on_epoch: OnEpoch = _ignore_epoch) -> dict[str, bytes]:

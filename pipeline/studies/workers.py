@@ -64,7 +64,7 @@ class Workers:
     def run(
         self,
         tasks: Mapping[str, Work],
-        split: Split,
+        splits: Mapping[str, Split],
         on_cell: Callable[[str], None] = lambda name: None,
         on_epoch: OnEpochs = lambda name, epoch, curves: None,
     ) -> None:
@@ -72,6 +72,7 @@ class Workers:
 
         Args:
             tasks: the work by the cell's name.
+            splits: the rows by their fingerprint, which the work names as its `data`.
             on_cell: called with the name of each cell that is in the store.
             on_epoch: called, from another thread, for epochs that running cells report.
 
@@ -93,7 +94,7 @@ class Workers:
             self._client.cluster.scale(processes)
         failures: dict[str, list[str]] = {}  # the names of cells by the reason
         self._client.subscribe_topic(TOPIC, lambda event: _report(event, on_epoch))
-        for names, result in _results(self._client, missing, split):
+        for names, result in _results(self._client, missing, splits):
             if isinstance(result, BaseException):
                 failures.setdefault(_reason(result), []).extend(names)
                 continue
@@ -108,19 +109,22 @@ class Workers:
 
 
 def _results(
-    client: Client, tasks: Mapping[str, Work], split: Split
+    client: Client, tasks: Mapping[str, Work], splits: Mapping[str, Split]
 ) -> Iterator[tuple[list[str], dict[str, bytes] | BaseException]]:
     """Yield each distinct cell when it is finished: its names, and its files or the error."""
     names_by_key: dict[str, list[str]] = {}
     for name, task in tasks.items():
         names_by_key.setdefault(task.key, []).append(name)
     # The data are the result of a task, because Dask repeats a task if the worker that holds its result dies.
-    data = client.submit(_return_split, split)
+    data = {
+        fingerprint: client.submit(_return_split, splits[fingerprint])
+        for fingerprint in {task.data for task in tasks.values()}
+    }
     futures = {}
     for key, names in names_by_key.items():
         task = tasks[names[0]]
         # The longest cells come first, so that no core trains a long cell at the end while the others are idle.
-        futures[client.submit(work, task, data, names[0], key=f"cell-{key}", priority=task.size)] = names
+        futures[client.submit(work, task, data[task.data], names[0], key=f"cell-{key}", priority=task.size)] = names
     for future in as_completed(list(futures)):
         yield futures.pop(future), future.exception() or future.result()
 

@@ -21,7 +21,7 @@ from pipeline.history.record import LAYER_VALUES, SATURATED, SATURATED_TEXT
 class Point:
     """One value of a metric.
 
-    step: the epoch; in a profile across the layers, the layer.
+    step: the epoch; in a profile across the layers, the layer; in a profile through time, the time step.
     """
 
     key: str
@@ -85,6 +85,11 @@ PROFILE_LOG10: Final = MetricKey(
     "gradient_profile_log10/epoch_{epoch:04d}",
     "log10 of the gradient profile, because the UI's axis is linear; without zeros",
 )
+TIME_PROFILE: Final = MetricKey(
+    "gradient_time_profile/epoch_{epoch:04d}_layer_{layer:02d}",
+    "log10 of the gradient's L2 norm by the input of a recurrent layer at one epoch: **the step is the time step**, as "
+    "the layer reads them; without zeros. Layers count the calls of recurrent layers alone",
+)
 REPLICA_CURVE: Final = MetricKey(
     "{curve}/replica_{replica:03d}", "loss or score of one replica, if the live run has few replicas"
 )
@@ -104,7 +109,7 @@ OF_VARIANT: Final = (
     *(LEARNED_RATE, LEARNED_RATE_LOW, LEARNED_RATE_HIGH, DIVERGED, SCORE, EPOCHS_TO_LEARN, OUTCOMES),
     *(LEARNED_SHARE, ALIVE_SHARE, CURVE),
     *(MetricKey(LAYER.template.replace("{value}", name), meaning) for name, meaning in LAYER_SERIES.items()),
-    *(PROFILE, PROFILE_LOG10),
+    *(PROFILE, PROFILE_LOG10, TIME_PROFILE),
     REFERENCE,
 )
 OF_REPLICA: Final = (
@@ -150,3 +155,16 @@ def profile(epoch: int, values: Iterable[float]) -> Iterator[Point]:
         yield Point(PROFILE.of(epoch=epoch), float(value), layer)
         if value > 0:
             yield Point(PROFILE_LOG10.of(epoch=epoch), math.log10(value), layer)
+
+
+def time_profile(epoch: int, layer: int, steps: Iterable[int], norms: Iterable[float]) -> Iterator[Point]:
+    """Yield the logarithm of the gradient's profile through time of one call of a recurrent layer at an epoch.
+
+    Args:
+        layer: the call's number.
+        steps: the recorded time steps.
+        norms: `gradient_norm_by_time` at these steps.
+    """
+    for step, norm in zip(steps, norms, strict=True):
+        if norm > 0:
+            yield Point(TIME_PROFILE.of(epoch=epoch, layer=layer), math.log10(norm), int(step))

@@ -6,9 +6,12 @@ import pandas as pd
 from pipeline.evaluation.summary import QUARTILES
 from pipeline.evaluation.variant import VariantEvaluation
 from pipeline.history.thinning import CURVE_EPOCHS, evenly_spaced, log_spaced
+from pipeline.history.time_profiles import RECURRENT_CALL, TIME
 from pipeline.params.tracking_params import TrackingParams
 from pipeline.tracking import metric_keys as keys
 from pipeline.tracking.metric_keys import Point
+
+MOST_TIME_PROFILES = 8  # calls of recurrent layers whose profiles are written
 
 
 def variant_points(evaluation: VariantEvaluation, params: TrackingParams) -> list[Point]:
@@ -40,7 +43,25 @@ def variant_points(evaluation: VariantEvaluation, params: TrackingParams) -> lis
             points += _series(rows, f"{name}_median", keys.LAYER.of(value=name, layer=layer))
     for epoch in log_spaced(recorded, params.profile_epochs):
         points += keys.profile(int(epoch), layers[layers.epoch == epoch].probe_gradient_mean_abs_median)
+    if len(evaluation.times):
+        points += time_points(evaluation.times)
     return keys.finite(points)
+
+
+def time_points(times: pd.DataFrame) -> list[Point]:
+    """Return the profiles through time at the first and the last recorded epoch.
+
+    Args:
+        times: the evaluation's table, one row per recorded epoch, call of a recurrent layer and time step.
+    """
+    shown = times[
+        times.epoch.isin([times.epoch.min(), times.epoch.max()]) & (times[RECURRENT_CALL] <= MOST_TIME_PROFILES)
+    ]
+    return [
+        point
+        for (epoch, call), rows in shown.groupby(["epoch", RECURRENT_CALL])
+        for point in keys.time_profile(int(epoch), int(call), rows[TIME], rows.gradient_norm_by_time_median)
+    ]
 
 
 def _series(table: pd.DataFrame, column: str, key: str) -> list[Point]:

@@ -30,7 +30,7 @@ def registered_name(stated: str, data: DataParams, task: Task) -> str:
     """
     if stated != AUTO:
         return stated
-    source = Path(data.source).stem if is_file(data) else data.source.partition("_")[2]
+    source = Path(data.source).stem if is_file(data) else data.source.removeprefix("make_").removeprefix("load_")
     return f"{re.sub('[^A-Za-z0-9_. -]', '_', source)}-{'classifier' if task.is_classification else 'regressor'}"
 
 

@@ -27,7 +27,7 @@ def assemble_study(
     Args:
         name: the study's name.
         cells: the study's table.
-        recipes: the sections `variant` and `training` of each cell, by its name.
+        recipes: the sections `variant` and `training` of each cell, by its name; and `data`, if its rows differ.
         answer: the first part of the study's page (Markdown).
         data: the files of all parts of the split.
         artifacts: the files that MLflow gets, by folder; the UI can show those of `figures` side by side.
@@ -60,7 +60,7 @@ def _cell(row: Mapping[Hashable, str | float], score: str, recipe: Sections, stu
         params={
             **{"study": study, "cell": str(row["cell"])},
             **flattened(recipe["variant"]),
-            **flattened({"training": recipe["training"]}),
+            **flattened({key: value for key, value in recipe.items() if key != "variant"}),
         },
         tags=tags,
         points=keys.finite(Point(key, value) for key, value in values.items()),

@@ -26,7 +26,7 @@ from pipeline.watch.arguments import Arguments, Learned, expect_arrays
 from pipeline.watch.fit_verdict import Verdict, unrecorded
 from pipeline.watch.hopeless import why_hopeless
 from pipeline.watch.sinks import Sink, open_sinks
-from pipeline.watch.verdict import early_notices, epochs_in_words, judge
+from pipeline.watch.verdict import early_notices, epochs_in_words, judge, may_have_early_notices
 from pipeline.watch.watchable import expect_watchable, when_fit_ends
 
 if TYPE_CHECKING:
@@ -267,8 +267,10 @@ class Diagnosis(keras.callbacks.Callback):
             return
         with self._guard(RECORD):
             if watching.epoch_ends(epoch, logs or {}):
-                self._log_early_notices()
-                self._show(watching)
+                with watching.budget.starting():
+                    self._log_early_notices()
+                with watching.budget.measuring(is_whole=False):
+                    self._show(watching)
         if self._arguments.stop_when_hopeless:
             with self._guard("decide whether the training is hopeless"):
                 self._stop_if_hopeless(watching)
@@ -334,6 +336,8 @@ class Diagnosis(keras.callbacks.Callback):
         if not self._has_logged_notices and self._watching is not None:
             self._has_logged_notices = True
             with self._guard.optional("look for what harms the training"):
+                if not may_have_early_notices(self._watching.recorder.fit_facts, self._thresholds):
+                    return
                 for sentence in early_notices(self._watching.early_history, self._thresholds).values():
                     LOG.warning("pipeline.watch: %s", sentence)
 

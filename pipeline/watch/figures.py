@@ -1,4 +1,4 @@
-"""Draw the two figures of a watched training: its curves, and its gradients by layer and epoch."""
+"""Draw the figures of a watched training: its curves, and its gradients by layer and epoch, and by time step."""
 
 from collections.abc import Sequence
 from io import BytesIO
@@ -15,8 +15,11 @@ from matplotlib.ticker import MaxNLocator
 
 from pipeline.diagnosis.palette import BLACK, BLUE, ORANGE, VERMILION
 from pipeline.evaluation.learned import spelled_score
+from pipeline.evaluation.summary import times
 from pipeline.history import record
+from pipeline.history.time_profiles import RECURRENT_PATH
 from pipeline.params.evaluation_params import FIT_SCORES, SCORES
+from pipeline.report.figures import time_figures
 from pipeline.report.figures.gradient_figures import COLOURS, MEANING, NORM, NOTHING
 from pipeline.report.figures.style import dress, figure, in_figure, short
 
@@ -71,6 +74,11 @@ def gradients(history: xr.Dataset) -> Figure:
     if draw_gradients(axes, history, has_meaning=True):
         draw_gradient_bar(drawing, [axes])
     return drawing
+
+
+def gradient_by_time(history: xr.Dataset) -> Figure:
+    """Draw how far back in time the gradient reaches in each recurrent layer; the record must have such a layer."""
+    return time_figures.gradient_by_time(times(history), history[RECURRENT_PATH].values.tolist())
 
 
 def draw_gradient_bar(drawing: Figure, panels: Sequence[Axes], is_below: bool = False) -> None:

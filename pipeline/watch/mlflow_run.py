@@ -23,9 +23,11 @@ import xarray as xr
 
 from pipeline.diagnosis.causes import NO_CAUSE, outcome_colours
 from pipeline.evaluation.learned import rule_of
+from pipeline.evaluation.summary import times
 from pipeline.foundations.literal import in_markdown
 from pipeline.history.record import PARTS
 from pipeline.history.thinning import CURVE_EPOCHS, evenly_spaced, log_spaced
+from pipeline.history.time_profiles import has_time_profiles
 from pipeline.params.evaluation_params import FIT_SCORES, SCORES
 from pipeline.params.file import check
 from pipeline.params.shipped import shipped
@@ -33,6 +35,7 @@ from pipeline.params.tracking_params import TrackingParams
 from pipeline.recorder.guard import Guard
 from pipeline.tracking import metric_keys as keys
 from pipeline.tracking.metric_keys import Point
+from pipeline.tracking.metric_values import time_points
 from pipeline.tracking.servers import impatience, is_server, without_credentials
 from pipeline.tracking.tags import COLOUR, DESCRIPTION
 from pipeline.watch.fit_verdict import Verdict
@@ -155,7 +158,7 @@ class LiveRun:
             self._client.log_batch(self._run_id, metrics=metrics[start : start + BATCH])
 
     def _log_results(self, fit: WatchedFit) -> None:
-        from pipeline.watch.page import FIGURES, page  # here, because matplotlib is slow to import
+        from pipeline.watch.page import figures_of, page  # here, because matplotlib is slow to import
 
         history = fit.history
         for key, value in _tags(fit.verdict).items():
@@ -163,7 +166,7 @@ class LiveRun:
         with TemporaryDirectory() as folder:
             Path(folder, "why.html").write_text(page(fit), encoding="utf-8")
             self._client.log_artifacts(self._run_id, folder, "diagnosis")
-        for name, (draw, _) in FIGURES.items():
+        for name, (draw, _) in figures_of(history).items():
             self._client.log_figure(self._run_id, draw(history), f"diagnosis/{name}.png")
         self._send([*_profiles(history), *_reference(history)])
 
@@ -198,12 +201,14 @@ def _reference(history: xr.Dataset) -> list[Point]:
 
 
 def _profiles(history: xr.Dataset) -> list[Point]:
-    """Return the gradients at the first and the last recorded epoch, with the layer's number as the step."""
+    """Return the gradients at the first and the last recorded epoch; the step is the layer or the time step."""
     points: list[Point] = []
     if "probe_gradient_mean_abs" in history:
         for place in sorted({0, history.sizes["recorded_epoch"] - 1}):
             values = history.probe_gradient_mean_abs.values[0, place].tolist()
             points += keys.profile(int(history.recorded_epoch[place]), values)
+    if has_time_profiles(history):
+        points += time_points(times(history))
     return keys.finite(points)
 
 

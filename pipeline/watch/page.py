@@ -1,12 +1,13 @@
 """Render a watched training as a page (one HTML file), or as a fragment for a notebook."""
 
 import base64
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
+from matplotlib.figure import Figure
 
 from pipeline.data.reference.quick_models import MODELS
 from pipeline.diagnosis.causes import spelled
@@ -15,6 +16,9 @@ from pipeline.foundations.errors import UserError
 from pipeline.foundations.files import save_text
 from pipeline.foundations.literal import as_code, in_markdown
 from pipeline.history import record
+from pipeline.history.time_profiles import has_time_profiles
+from pipeline.recorder.recorder import SKIPPED_EPOCHS
+from pipeline.report.figures.time_figures import REACH_CAPTION
 from pipeline.report.pages.document import Block, Bullets, Document, Picture, Section, Table, Text
 from pipeline.report.pages.html import render
 from pipeline.watch import figures
@@ -22,10 +26,22 @@ from pipeline.watch.fit_verdict import Verdict
 from pipeline.watch.verdict import epochs_in_words
 from pipeline.watch.watched_fit import WatchedFit
 
-FIGURES = {
+Draw = Callable[[xr.Dataset], Figure]
+FIGURES: dict[str, tuple[Draw, str]] = {
     "curves": (figures.curves, "Loss and score over the epochs, a line for each part of the data"),
     "gradients": (figures.gradients, "Heat map of the mean absolute gradient of each layer's kernel over the epochs"),
+    "gradient_by_time": (figures.gradient_by_time, REACH_CAPTION),  # only of recurrent layers
 }
+READING = (
+    "The gradient of a row's loss by the input of the recurrent layer, step by step: what the network can still learn "
+    "from that step. A dashed line marks the first step that gets at least 0.1% of the greatest gradient. A gradient "
+    "that vanishes in time is a symptom, not a proof: shorter sequences that are learned are evidence."
+)
+
+
+def figures_of(history: xr.Dataset) -> dict[str, tuple[Draw, str]]:
+    """Return the figures that apply to a record, each with its caption."""
+    return {name: each for name, each in FIGURES.items() if name != "gradient_by_time" or has_time_profiles(history)}
 
 
 def write(fit: WatchedFit, path: Path) -> None:
@@ -42,17 +58,21 @@ def write(fit: WatchedFit, path: Path) -> None:
 def page(fit: WatchedFit) -> str:
     """Return the page of a watched training as HTML."""
     history = fit.history
-    pictures = {name: figures.png(draw(history)) for name, (draw, _) in FIGURES.items()}
+    pictures = {name: figures.png(draw(history)) for name, (draw, _) in figures_of(history).items()}
     return render(document(fit, history), pictures)
 
 
 def document(fit: WatchedFit, history: xr.Dataset) -> Document:
     """Return the page's content."""
     verdict = fit.verdict
+    reach: list[Block] = []
+    if has_time_profiles(history):
+        reach = [Picture("gradient_by_time", REACH_CAPTION), Text(READING)]
     sections = [
         Section("What to try", [Bullets(list(verdict.tries))] if verdict.tries else []),
         Section("Over the epochs", [Picture("curves", FIGURES["curves"][1])]),
         Section("Gradients", [Picture("gradients", FIGURES["gradients"][1])]),
+        Section("How far back does the gradient reach?", reach),
         Section("Layers", list(_layers(history))),
         Section("Evidence", [*_evidence(verdict, fit.thresholds.model_dump()), *_reference(history)]),
         Section("How it was watched", list(_recording(history, verdict.notes))),
@@ -63,10 +83,10 @@ def document(fit: WatchedFit, history: xr.Dataset) -> Document:
 
 
 def fragment(fit: WatchedFit) -> str:
-    """Return HTML for a notebook: the verdict and, if anything is recorded, two small figures."""
+    """Return HTML for a notebook: the verdict and, if anything is recorded, small figures."""
     parts = [f"<p>{escape(line)}</p>" for line in str(fit.verdict).splitlines()]
     if fit.is_recorded:
-        for draw, caption in FIGURES.values():
+        for draw, caption in figures_of(fit.history).values():
             data = base64.b64encode(figures.png(draw(fit.history))).decode()
             source = f"data:image/png;base64,{data}"
             parts.append(f'<p><img style="max-width: 640px" alt="{escape(caption)}" src="{source}"></p>')
@@ -130,9 +150,11 @@ def _recording(history: xr.Dataset, notes: Sequence[str]) -> Iterator[Block]:
         if "gradient_mean_abs" in history
         else ""
     )
+    skipped = int(history.attrs.get(SKIPPED_EPOCHS, 0))
+    limit = f" {epochs_in_words(skipped)} more would have taken too long: see `max_overhead`." if skipped else ""
     yield Text(
         f"{epochs} of training; layers were measured at {history.sizes['recorded_epoch']} epochs, epoch 0 included, in "
-        f"inference mode, on the probe: {history.attrs.get('probe', 'unknown rows')}.{gradients}"
+        f"inference mode, on the probe: {history.attrs.get('probe', 'unknown rows')}.{limit}{gradients}"
     )
     kind = record.task_of(history).kind if history.attrs.get("task_is_known") else "unknown"
     yield Text(f"The task: {kind}.")

@@ -34,7 +34,14 @@ from pipeline.watch.fit_verdict import Verdict
 from pipeline.watch.for_machines.verdict_parts import layer_reports, reference_report, score_report
 
 UNKNOWN_RULE: Final = Rule(SKILL, LEAST_SKILL)
-LAYERS_IN_EVIDENCE: Final = ("dead_layer", "saturated_layer", "smallest_layer", "equal_layer", "frozen_layer")
+LAYERS_IN_EVIDENCE: Final = (
+    "dead_layer",
+    "saturated_layer",
+    "smallest_layer",
+    "equal_layer",
+    "frozen_layer",
+    "time_layer",
+)
 
 
 def epochs_in_words(count: int) -> str:
@@ -109,6 +116,16 @@ def _verdict(
     return Verdict(str(row.outcome), cause, numbers, symptoms, headline, says, suggested, notes, harms)
 
 
+def may_have_early_notices(facts: Mapping[str, float], params: DiagnosisParams) -> bool:
+    """Return whether the facts about what happens around the model allow any early notice, however well it is fitted.
+
+    Making a record only to find none would load all of xarray, and Dask, in the first epoch.
+    """
+    worst = {"train_fit": np.inf, "train_gain": np.inf, "judged_fit": -np.inf, "judged_gain": -np.inf}
+    table = pd.DataFrame([{**facts, **worst}], columns=list(evidence.COLUMNS), dtype=float)
+    return bool(notices(table, params, is_early=True, has_learned=False))
+
+
 def early_notices(history: xr.Dataset, params: DiagnosisParams) -> dict[str, str]:
     """Return sentences on what harms the training, by the notice's name, as far as known after the first epoch."""
     return _notices(evidence.measure(history, params), history, params, is_early=True, has_learned=False)
@@ -148,16 +165,18 @@ def _symptoms(
     holds = alarms(table, params).iloc[0]
     symptoms = tuple(name for name in holds.index if holds[name])
     if not symptoms:
-        return numbers, symptoms, _ruled_out(evidence.is_measured(history, params).iloc[0])
+        is_recurrent = numbers["is_recurrent"] == 1
+        return numbers, symptoms, _ruled_out(evidence.is_measured(history, params).iloc[0], is_recurrent)
     baseline = "the loss at the start" if record.is_loss_known(history) else "1"
     shown = numbers if record.is_baseline_known(history) else {**numbers, REFERENCE: baseline}
     return numbers, symptoms, " ".join(f"Symptom: {spelled(name)}. {named(name).says(shown)}" for name in symptoms)
 
 
-def _ruled_out(is_measured: Mapping[str, bool]) -> str:
+def _ruled_out(is_measured: Mapping[str, bool], is_recurrent: bool) -> str:
     """Return sentences about which symptoms were ruled out, and which could not be measured."""
-    ruled_out = [each for each in TABLE if each.alarm and each.reads and all(map(is_measured.get, each.reads))]
-    others = [each for each in TABLE if each.alarm and each not in ruled_out]
+    possible = [each for each in TABLE if each.alarm and is_recurrent >= each.is_recurrent]
+    ruled_out = [each for each in possible if each.reads and all(map(is_measured.get, each.reads))]
+    others = [each for each in possible if each not in ruled_out]
     sentences = [f"Looked for and not found: {_names(ruled_out)}."] if ruled_out else []
     return " ".join([*sentences, *([f"Not measured: {_names(others)}."] if others else [])])
 

@@ -127,6 +127,8 @@ def load_reference() -> Reference:
 
 def of_split(split: Split) -> Reference:
     """Fit the reference on the training rows, and score it on the rows by which networks are judged."""
+    if len(split.shape) == 2:
+        return Reference(inputs="array", skipped="each row is a sequence, which has no columns")
     part = "test" if split.validation is None else "validation"
     inputs: Inputs = "columns" if len(split.shape) == 1 else "array"
     return fit(split.task, split.train, split.parts[part], part, inputs)

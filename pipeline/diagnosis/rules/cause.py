@@ -79,6 +79,7 @@ class Cause:
     limits: the conditions of the rule that have a threshold; an unexplained failure shows those that came nearest.
     needs_misfit: whether the cause is ruled out if the training loss fell well below the baseline loss (by
         `harmless_fit`), because such a scale or signal did no harm.
+    is_recurrent: whether only networks with recurrent layers can have it.
     is_refuted: takes the evidence of a replica that learned; returns whether this proves an alarm false.
     is_tentative: whether the text says "may be", because the cause was seldom right on programs that no rule had seen.
     """
@@ -103,6 +104,7 @@ class Cause:
     limits: tuple[Limit, ...] = ()
     needs_misfit: bool = False
     is_tentative: bool = False
+    is_recurrent: bool = False
     is_refuted: Callable[[Evidence], bool] = lambda evidence: False
 
 

@@ -20,9 +20,9 @@ WITH_UNITS = (keras.layers.Dense, keras.layers.Conv1D, keras.layers.Conv2D, kera
 
 def batch_normalization(trial: Trial) -> Iterator[str]:
     """Add batch normalisation between each hidden dense or convolutional layer and its activation."""
-    model = _normalised(_rebuildable(trial), lambda inputs, outputs: outputs)
+    model = _normalised(rebuildable(trial), lambda inputs, outputs: outputs)
     yield "a layer `BatchNormalization()` between each hidden dense or convolutional layer and its activation"
-    _replace(trial, model)
+    replace_model(trial, model)
 
 
 def residual(trial: Trial) -> Iterator[str]:
@@ -36,21 +36,21 @@ def residual(trial: Trial) -> Iterator[str]:
         has_skip = True
         return keras.layers.Add()([inputs, outputs])
 
-    model = _normalised(_rebuildable(trial), skip)
+    model = _normalised(rebuildable(trial), skip)
     if not has_skip:
         raise InapplicableError("no hidden layer's output has the shape of its input")
     yield "`x + layer(x)` for hidden layers of one width, with `BatchNormalization()` before the activation"
-    _replace(trial, model)
+    replace_model(trial, model)
 
 
 def dropout(trial: Trial) -> Iterator[str]:
     """Add dropout after each hidden dense or convolutional layer."""
-    before = _rebuildable(trial)
+    before = rebuildable(trial)
     if any(isinstance(layer, keras.layers.Dropout) for layer in every_layer(before)):
         raise InapplicableError("it has dropout already")
     model = _rebuilt(before, {}, lambda layer, inputs, outputs: keras.layers.Dropout(DROPPED)(outputs))
     yield f"a layer `Dropout({DROPPED})` after each hidden layer"
-    _replace(trial, model)
+    replace_model(trial, model)
 
 
 def masked_padding(trial: Trial) -> Iterator[str]:
@@ -66,20 +66,20 @@ def masked_padding(trial: Trial) -> Iterator[str]:
         for each in embeddings:
             each.mask_zero = each.supports_masking = True
         return
-    before = _rebuildable(trial)
+    before = rebuildable(trial)
 
     def called(layer: keras.layers.Layer, *args: Any, **kwargs: Any) -> keras.KerasTensor:
         is_first = isinstance(args[0]._keras_history.operation, keras.layers.InputLayer)
         return layer(keras.layers.Masking()(args[0]) if is_first else args[0], *args[1:], **kwargs)
 
-    model = _cloned(before, called)
+    model = cloned(before, called)
     yield "a first layer `keras.layers.Masking()`"
-    _replace(trial, model)
+    replace_model(trial, model)
 
 
 def wider_layers(trial: Trial) -> Iterator[str]:
     """Widen hidden dense and convolutional layers, and draw all weights again."""
-    before = _rebuildable(trial)
+    before = rebuildable(trial)
     configs = {layer.name: layer.get_config() for layer in _hidden(before)}
     wider = {
         name: {size: WIDER * config[size] for size in ("units", "filters") if size in config}
@@ -87,10 +87,10 @@ def wider_layers(trial: Trial) -> Iterator[str]:
     }
     model = _rebuilt(before, wider, with_weights=False)
     yield f"{WIDER} times the `units` or `filters` in hidden layers"
-    _replace(trial, model)
+    replace_model(trial, model)
 
 
-def _rebuildable(trial: Trial) -> keras.Model:
+def rebuildable(trial: Trial) -> keras.Model:
     """Return the trial's model, if another model may replace it.
 
     Raises:
@@ -101,7 +101,8 @@ def _rebuildable(trial: Trial) -> keras.Model:
     return trial.model
 
 
-def _replace(trial: Trial, model: keras.Model) -> None:
+def replace_model(trial: Trial, model: keras.Model) -> None:
+    """Let another model be trained, compiled as the trial's model is."""
     compile_again(model, like=trial.model)
     trial.model = model
 
@@ -156,20 +157,24 @@ def _rebuilt(
         outputs = layer(*args, **kwargs)
         return after(layer, args[0], outputs) if layer.name in hidden else outputs
 
-    return _cloned(model, called, changes, with_weights)
+    return cloned(model, called, changes, with_weights)
 
 
-def _cloned(
+def cloned(
     model: keras.Model,
-    called: Callable[..., keras.KerasTensor],
+    called: Callable[..., keras.KerasTensor] = lambda layer, *args, **kwargs: layer(*args, **kwargs),
     changes: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
     with_weights: bool = True,
+    replaced: Callable[[keras.layers.Layer], keras.layers.Layer | None] = lambda layer: None,
+    input_of: Callable[[keras.KerasTensor], keras.KerasTensor] | None = None,
 ) -> keras.Model:
     """Return another model with copies of the same layers.
 
     Args:
         called: calls a layer with its arguments, and returns the outputs.
         changes, with_weights: see `_rebuilt`.
+        replaced: returns another layer in place of a copy, or None; it gets the present weights if their shapes fit.
+        input_of: takes an input of the model; returns the new model's. By default they are alike.
 
     Raises:
         InapplicableError: Keras cannot clone it.
@@ -177,15 +182,22 @@ def _cloned(
     copies = []
 
     def copied(layer: keras.layers.Layer) -> keras.layers.Layer:
-        copy = type(layer).from_config({**layer.get_config(), **changes.get(layer.name, {})})
+        config = {**layer.get_config(), **changes.get(layer.name, {})}
+        copy = replaced(layer) or type(layer).from_config(config)
         copies.append((layer, copy))
         return copy
 
     try:
-        functional = keras.Model(model.inputs, model.outputs, name=model.name)
-        clone = keras.models.clone_model(functional, clone_function=copied, call_function=called, recursive=True)
+        # Another structure of inputs would make Keras warn. A Sequential model has no `input` before it is called.
+        structure = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
+        functional = keras.Model(structure, model.outputs, name=model.name)
+        inputs = None if input_of is None else keras.tree.map_structure(input_of, functional.input)
+        clone = keras.models.clone_model(
+            functional, input_tensors=inputs, clone_function=copied, call_function=called, recursive=True
+        )
         for layer, copy in copies if with_weights else ():
-            copy.set_weights(layer.get_weights())
+            if [each.shape for each in copy.weights] == [each.shape for each in layer.weights]:
+                copy.set_weights(layer.get_weights())
     except Exception as error:  # from Keras, or from a layer of the user's own
         raise InapplicableError(f"Keras cannot clone it ({in_short(error)})") from None
     return clone

@@ -36,7 +36,7 @@ def fitting_output(trial: Trial) -> Iterator[str]:
 
 def leaky_units(trial: Trial) -> Iterator[str]:
     """Replace ReLU by leaky ReLU in hidden layers."""
-    rectified = [layer for layer in _hidden(trial.model) if _name(layer.activation) == "relu"]
+    rectified = [layer for layer in _feedforward(trial.model) if _name(layer.activation) == "relu"]
     relu_layers = [layer for layer in every_layer(trial.model) if isinstance(layer, keras.layers.ReLU)]
     if not rectified and not relu_layers:
         raise InapplicableError("no hidden layer uses ReLU")
@@ -49,14 +49,14 @@ def leaky_units(trial: Trial) -> Iterator[str]:
 
 def rectified_units(trial: Trial) -> Iterator[str]:
     """Give ReLU and He's kernels to hidden layers with sigmoid or tanh, or to all if none has an activation."""
-    recurrent = {id(cell) for layer in every_layer(trial.model) for cell in _cells(layer)}
-    hidden = [layer for layer in _hidden(trial.model) if id(layer) not in recurrent]
+    hidden = _feedforward(trial.model)
+    is_recurrent = any(isinstance(layer, keras.layers.RNN) for layer in every_layer(trial.model))
     changed = [layer for layer in hidden if _name(layer.activation) in BOUNDED]
     if not changed and _is_linear(trial.model):
         changed = hidden
     if not changed:
         raise InapplicableError("its hidden layers do not saturate, except recurrent layers")
-    which = "hidden layers that are not recurrent" if recurrent else "hidden layers"
+    which = "hidden layers that are not recurrent" if is_recurrent else "hidden layers"
     yield f'`activation="relu", kernel_initializer="he_normal"` in {which}'
     for layer in changed:
         layer.activation = keras.activations.relu
@@ -175,6 +175,12 @@ def _hidden(model: keras.Model) -> list[keras.layers.Layer]:
         owners = [row.owner for row in rows(model)]
         last = owners[-1] if owners else None
     return [layer for layer in every_layer(model) if layer is not last and "activation" in vars(layer)]
+
+
+def _feedforward(model: keras.Model) -> list[keras.layers.Layer]:
+    """Return the layers of `_hidden` that are not recurrent: relu makes the state of a recurrent layer grow."""
+    recurrent = {id(cell) for layer in every_layer(model) for cell in _cells(layer)}
+    return [layer for layer in _hidden(model) if id(layer) not in recurrent]
 
 
 def _is_linear(model: keras.Model) -> bool:

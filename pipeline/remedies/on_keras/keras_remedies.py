@@ -19,6 +19,7 @@ from pipeline.remedies.on_keras import (
     keras_graph,
     keras_layers,
     keras_penalties,
+    keras_recurrent,
     keras_rows,
     keras_schedules,
     keras_steps,
@@ -29,6 +30,7 @@ from pipeline.remedies.remedy_registry import REMEDIES
 
 MODULES: Final = (
     *(keras_steps, keras_schedules, keras_batches, keras_data, keras_rows, keras_layers, keras_penalties, keras_graph),
+    keras_recurrent,
 )
 # Remedies that change the learning rate or the epochs follow from their factors; the others are functions of that name.
 KERAS_REMEDIES: Final[Mapping[str, KerasRemedy]] = {

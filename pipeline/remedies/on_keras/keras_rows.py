@@ -42,7 +42,7 @@ def clipped_columns(trial: Trial) -> Iterator[str]:
 def padding_in_front(trial: Trial) -> Iterator[str]:
     """Move the padding of sequences to their beginning, so that recurrent layers end with the last real step."""
     inputs, _ = trial.data
-    if not any(np.any(_padding(np.asarray(leaf))) for leaf in keras.tree.flatten(inputs) if np.ndim(leaf) > 1):
+    if not any(np.any(padding(np.asarray(leaf))) for leaf in keras.tree.flatten(inputs) if np.ndim(leaf) > 1):
         raise InapplicableError("its rows have no padding at their end")
 
     def moved(part: Part) -> Part:
@@ -92,7 +92,7 @@ def _limits(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.where(is_varied, low, -np.inf), np.where(is_varied, high, np.inf)
 
 
-def _padding(rows: np.ndarray) -> np.ndarray:
+def padding(rows: np.ndarray) -> np.ndarray:
     """Return how many steps at the end of each row are 0, int [row]; 0 for a row that is only padding."""
     is_zero = (rows.reshape(*rows.shape[:2], -1) == 0).all(axis=2)
     return np.where(is_zero.all(axis=1), 0, np.argmin(is_zero[:, ::-1], axis=1))
@@ -102,5 +102,5 @@ def _with_padding_in_front(values: np.ndarray) -> np.ndarray:
     rows = np.asarray(values)
     if rows.ndim < 2:
         return rows
-    steps = (np.arange(rows.shape[1]) - _padding(rows)[:, None]) % rows.shape[1]
+    steps = (np.arange(rows.shape[1]) - padding(rows)[:, None]) % rows.shape[1]
     return np.take_along_axis(rows, steps.reshape(*steps.shape, *[1] * (rows.ndim - 2)), axis=1)

@@ -10,7 +10,8 @@ from pipeline.diagnosis.causes import outcomes
 from pipeline.evaluation import ranking
 from pipeline.evaluation.summary import headline
 from pipeline.evaluation.variant import VariantEvaluation
-from pipeline.report.figures import gradient_figures, prediction_figures, score_figures, surface_figures
+from pipeline.history.time_profiles import RECURRENT_PATH
+from pipeline.report.figures import gradient_figures, prediction_figures, score_figures, surface_figures, time_figures
 from pipeline.report.figures.style import PERCENTILES
 
 
@@ -33,6 +34,9 @@ def figures(
     yield rule.score, score_figures.score_over_epochs(replicas, title, rule)
     replica_count = evaluation.metrics.replicas
     yield "gradients", gradient_figures.gradient_by_layer_and_epoch(evaluation.layers, replica_count, title)
+    if len(evaluation.times):
+        paths = history[RECURRENT_PATH].values.tolist()
+        yield "gradient_by_time", time_figures.gradient_by_time(evaluation.times, paths, title)
     positions, scores = ranking.at_percentiles(history, rule.score, PERCENTILES)
     if "surface" in predictions and split.task.kind == "binary":
         chosen = surface_figures.Chosen(predictions, positions, scores)
